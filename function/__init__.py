@@ -1,0 +1,1 @@
+"""What is deployed: the Flask app that serves model directories, and its Lambda handler."""

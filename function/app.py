@@ -1,0 +1,175 @@
+"""The Flask app: routes, keys, limits, errors and the log around `service`."""
+
+from __future__ import annotations
+
+import os
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+import function.lean_flask  # noqa: F401 - before anything that imports Flask or Werkzeug
+from function import json_text, native, request_log
+from function.errors import (
+    MalformedRequest,
+    OnnxletError,
+    RequestError,
+    RequestTooLarge,
+    Unauthorized,
+    UnknownModel,
+    UnsupportedMedia,
+)
+from function.keys import key_name
+from function.model import Model
+from function.repository import VERSION, Repository
+from function.service import Observe, Service
+from function.settings import Settings
+
+OPEN_PATHS = frozenset({"/v2/health/live", "/v2/health/ready"})
+DESCRIBED = ("task", "signature", "classes", "parity", "metrics")
+NOTES = "onnxlet.notes"  # in the WSGI environ: what the log line tells of this request
+SERVICE = "onnxlet"  # in app.extensions
+
+
+def create_app(
+    models: str | Path, observe: Observe | None = None, settings: Settings | None = None
+) -> Flask:
+    """Make the app that serves every model directory below a folder.
+
+    Args:
+        models: the folder.
+        observe: called with each prediction that was answered.
+        settings: limits and keys; the environment's where it is None.
+
+    Raises:
+        SettingsError: an environment variable can't be used.
+        ModelError: there is no model, or one can't be loaded.
+    """
+    settings = settings or Settings.from_environ(os.environ)
+    repository = Repository(Path(models), settings.threads, settings.default_model)
+    service = Service(settings, repository, observe)
+    app = Flask("function", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    app.extensions[SERVICE] = service
+    app.before_request(lambda: _open_request(service))
+    app.after_request(_close_request)
+    app.register_error_handler(Exception, _refuse)
+    _add_routes(app, service)
+    return app
+
+
+def _add_routes(app: Flask, service: Service) -> None:
+    @app.post("/predict")
+    @app.post("/models/<name>/predict")
+    @app.post("/models/<name>/versions/<version>/predict")
+    def predict(name: str | None = None, version: str | None = None) -> Response:
+        notes = request.environ[NOTES]
+        call = native.decode(_body(), request.mimetype, request.mimetype_params)
+        prediction = service.predict(call, notes["request_id"], name, _number(version))
+        model = prediction.model
+        notes |= {"model": model.name, "version": model.version, "rows": len(call.rows)}
+        return _json(prediction.answer)
+
+    @app.get("/models")
+    def models() -> Response:
+        repository = service.repository
+        chosen = [_described(repository.choose(name), repository) for name in repository.names]
+        return _json({"models": chosen})
+
+    @app.get("/models/<name>")
+    def model(name: str) -> Response:
+        return _json(_described(service.repository.choose(name), service.repository))
+
+    @app.get("/v2/health/live")
+    def live() -> Response:
+        return _json({"live": True})
+
+    @app.get("/v2/health/ready")
+    def ready() -> Response:
+        return _json({"ready": True})  # models are loaded before the app exists
+
+
+def _described(model: Model, repository: Repository) -> dict[str, Any]:
+    about = {"name": model.name, "version": model.version}
+    about |= {"versions": repository.versions(model.name)}
+    return about | {key: model.manifest[key] for key in DESCRIBED if key in model.manifest}
+
+
+def _number(version: str | None) -> int | None:
+    if version is None:
+        return None
+    if not VERSION.fullmatch(version):
+        raise UnknownModel(f"no version '{version[:40]}'", "Versions are whole numbers from 1.")
+    return int(version)
+
+
+def _body() -> bytes:
+    encoding = request.headers.get("Content-Encoding", "identity").lower()
+    if encoding != "identity":
+        raise UnsupportedMedia(
+            f"content encoding '{encoding[:40]}' is not read here", "Send the body uncompressed."
+        )
+    body = request.get_data(cache=False)
+    if not body:
+        raise MalformedRequest("the body is empty", native.JSON_HINT)
+    return body
+
+
+def _json(answer: Any, status: int = 200, media_type: str = "application/json") -> Response:
+    return Response(json_text.dumps(answer), status, content_type=media_type)
+
+
+def _open_request(service: Service) -> None:
+    environ = request.environ
+    invocation = getattr(environ.get("serverless.context"), "aws_request_id", "")
+    offered = environ.get("HTTP_X_REQUEST_ID", "")
+    notes: dict[str, Any] = {"request_id": request_log.request_id(offered or invocation or "")}
+    environ[NOTES] = notes
+    notes["start"] = time.perf_counter()
+    if service.settings.api_keys and request.path not in OPEN_PATHS:
+        notes["key"] = key_name(request.headers, service.settings.api_keys)
+
+
+def _close_request(response: Response) -> Response:
+    notes: dict[str, Any] = request.environ[NOTES]
+    response.headers["X-Request-Id"] = notes["request_id"]
+    milliseconds = (time.perf_counter() - notes.pop("start")) * 1e3
+    request_log.write(
+        {
+            "method": request.method,
+            "path": request.path,
+            "status": response.status_code,
+            "ms": round(milliseconds, 3),
+            **notes,
+        }
+    )
+    return response
+
+
+def _refuse(error: Exception) -> Response:
+    """Every error as application/problem+json."""
+    if isinstance(error, RequestEntityTooLarge):
+        limit = request.max_content_length
+        error = RequestTooLarge(f"the body has more than {limit} bytes", "Send fewer rows at once.")
+    headers: dict[str, str] = {}
+    if isinstance(error, HTTPException):
+        status = error.code or 500
+        form = native.problem(status, error.description or error.name)
+        headers = {k: v for k, v in error.get_headers(request.environ) if k == "Allow"}
+    elif isinstance(error, RequestError):
+        status, form = error.status, native.problem_of(error)
+    else:
+        status, form = 500, native.problem(500, "the server failed; its log has the request id")
+        traceback.print_exception(error)
+    if isinstance(error, Unauthorized):
+        headers["WWW-Authenticate"] = "Bearer"
+    notes = request.environ[NOTES]
+    notes["error"] = error.message if isinstance(error, OnnxletError) else type(error).__name__
+    if isinstance(error, RequestError):
+        notes["error"] = type(error).__name__  # its message may quote the data
+    response = _json(form, status, "application/problem+json")
+    response.headers.update(headers)
+    return response

@@ -1,0 +1,200 @@
+"""The careful reading of a batch: cell by cell, with a reason for everything it refuses."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
+
+import numpy as np
+
+from function.errors import InvalidRows, Problem
+from function.signature import MISSING_TEXT, Array, Block, Column, Signature
+
+ABSENT = object()  # a cell that the row doesn't have, reported as such already
+MISSING = None
+SHOWN_CHARACTERS = 60
+SHOWN_CATEGORIES = 8
+
+
+class _Refused(Exception):
+    """A cell that is not a value of its column; the message says why."""
+
+
+def read_carefully(
+    rows: Sequence[Any], signature: Signature, faults: Mapping[int, str]
+) -> list[Array]:
+    """Arrays for each block, of shape (rows, the block's columns).
+
+    Raises:
+        InvalidRows: with every problem of every row.
+    """
+    problems: list[Problem] = []
+    by_column = _align(rows, signature, faults, problems)
+    arrays = []
+    for block in signature.blocks:
+        values = [
+            [
+                _checked(column, row, cell, problems)
+                for row, cell in enumerate(by_column[column.name])
+            ]
+            for column in block.columns
+        ]
+        if not problems:
+            arrays.append(_block_array(block, values))
+    if problems:
+        place = {column.name: number for number, column in enumerate(signature.columns)}
+        problems.sort(key=lambda p: (cast(int, p.row), place.get(p.column or "", -1)))
+        raise InvalidRows(problems)
+    return arrays
+
+
+def _align(
+    rows: Sequence[Any],
+    signature: Signature,
+    faults: Mapping[int, str],
+    problems: list[Problem],
+) -> dict[str, list[Any]]:
+    """Each required column's cells, with ABSENT where a row has none."""
+    by_column: dict[str, list[Any]] = {c.name: [] for c in signature.columns if c.required}
+    for number, row in enumerate(rows):
+        if number in faults:
+            problems.append(Problem(number, None, faults[number]))
+            found: Mapping[str, Any] | None = None
+        else:
+            found = _named(row, number, signature, problems)
+        for name, cells in by_column.items():
+            cells.append(ABSENT if found is None else found.get(name, ABSENT))
+    return by_column
+
+
+def _named(
+    row: Any, number: int, signature: Signature, problems: list[Problem]
+) -> Mapping[str, Any] | None:
+    if isinstance(row, dict):
+        problems += [
+            Problem(number, column.name, "missing column")
+            for column in signature.columns
+            if column.required and column.name not in row
+        ]
+        problems += [
+            Problem(number, str(name), f"unknown column{_guess(str(name), signature)}")
+            for name in row
+            if name not in signature.names
+        ]
+        return row
+    width = len(signature.columns)
+    if not isinstance(row, list):
+        detail = f"expected an object by column name or a list of {width} values, got {_shown(row)}"
+    elif len(row) != width:
+        detail = f"expected {width} values in signature order, got {len(row)}"
+    else:
+        return {column.name: cell for column, cell in zip(signature.columns, row, strict=True)}
+    problems.append(Problem(number, None, detail))
+    return None
+
+
+def _guess(name: str, signature: Signature) -> str:
+    import difflib  # only ever needed here, and slow to import
+
+    close = difflib.get_close_matches(name[:200], sorted(signature.names), 1)
+    return f"; did you mean '{close[0]}'?" if close else ""
+
+
+def _checked(column: Column, row: int, cell: Any, problems: list[Problem]) -> Any:
+    """The cell as a value of its column, MISSING for a missing one."""
+    if cell is ABSENT:
+        return MISSING
+    try:
+        value = MISSING if _is_missing(cell) else READ[column.type](cell)
+        _check_value(column, value)
+    except _Refused as refused:
+        problems.append(Problem(row, column.name, str(refused)))
+        return MISSING
+    return value
+
+
+def _is_missing(cell: Any) -> bool:
+    return cell is None or (isinstance(cell, float) and math.isnan(cell))
+
+
+def _number(cell: Any) -> float:
+    if isinstance(cell, bool) or not isinstance(cell, int | float):
+        raise _Refused(f"expected a number, got {_shown(cell)}")
+    try:
+        return float(cell)
+    except OverflowError:
+        raise _Refused(f"{_shown(cell)} does not fit a 64-bit float") from None
+
+
+def _integer(cell: Any) -> int:
+    if isinstance(cell, bool) or not isinstance(cell, int | float) or not _is_whole(cell):
+        raise _Refused(f"expected a whole number, got {_shown(cell)}")
+    if not -(2**63) <= cell < 2**63:
+        raise _Refused(f"{_shown(cell)} does not fit a 64-bit integer")
+    return int(cell)
+
+
+def _is_whole(cell: float) -> bool:
+    return math.isfinite(cell) and cell == math.floor(cell) if isinstance(cell, float) else True
+
+
+def _boolean(cell: Any) -> bool:
+    if not isinstance(cell, bool):
+        raise _Refused(f"expected true or false, got {_shown(cell)}")
+    return cell
+
+
+def _text(cell: Any) -> str:
+    if not isinstance(cell, str):
+        raise _Refused(f"expected a string, got {_shown(cell)}")
+    try:
+        cell.encode()
+    except UnicodeEncodeError:
+        raise _Refused("the string has a lone surrogate, which is not Unicode text") from None
+    if cell == MISSING_TEXT:
+        raise _Refused("the string is the one that stands for a missing value here; send null")
+    return cell
+
+
+READ: Mapping[str, Callable[[Any], Any]] = {
+    "float64": _number,
+    "float32": _number,
+    "int64": _integer,
+    "bool": _boolean,
+    "string": _text,
+}
+
+
+def _check_value(column: Column, value: Any) -> None:
+    if value is MISSING:
+        if not column.nullable:
+            raise _Refused("missing value, and the model does not take one here")
+        return
+    if column.categories is not None and value not in column.categories:
+        some = ", ".join(_shown(c) for c in column.categories[:SHOWN_CATEGORIES])
+        more = len(column.categories) - SHOWN_CATEGORIES
+        rest = f" and {more} more" if more > 0 else ""
+        raise _Refused(f"{_shown(value)} is not one of the known categories: {some}{rest}")
+    if isinstance(value, float):
+        if math.isinf(value):
+            if not column.infinite:
+                raise _Refused("infinity, and the model does not take one here")
+        elif column.largest is not None and abs(value) > column.largest:
+            raise _Refused(f"{value:g} does not fit: the largest magnitude is {column.largest:.9g}")
+
+
+def _block_array(block: Block, values: list[list[Any]]) -> Array:
+    if block.dtype == "string":
+        values = [[MISSING_TEXT if v is MISSING else v for v in column] for column in values]
+    return np.array(values, dtype=object if block.dtype == "string" else block.dtype).T
+
+
+def _shown(value: Any) -> str:
+    """A value in a message: short, as JSON would have it."""
+    if isinstance(value, dict | list):
+        return "an object" if isinstance(value, dict) else "a list"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    text = repr(value)
+    return text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "…"

@@ -1,0 +1,119 @@
+"""Every error this package raises on purpose.
+
+OnnxletError                 message, and a hint: what to do about it
+├── SettingsError            the environment variables are wrong; stops the process
+├── ModelError               a model directory is missing, broken or altered; stops the process
+└── RequestError             the client's mistake; has an HTTP status
+    ├── MalformedRequest     400  not JSON, not CSV, not the form of a native request
+    ├── Unauthorized         401  no key, or one that is not known
+    ├── UnknownModel         404  no such model or version
+    ├── RequestTooLarge      413  too many bytes or rows
+    ├── UnsupportedMedia     415  a media type or encoding that is not read here
+    └── InvalidRows          422  well-formed, but against the model's signature
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+SHOWN_PROBLEMS = 20
+
+
+class OnnxletError(Exception):
+    """An error with a message for its reader and, where there is one, a way out.
+
+    Attributes:
+        message: place, expected and got.
+        hint: what to do, or an empty string.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n{self.hint}" if self.hint else self.message
+
+
+class SettingsError(OnnxletError):
+    """One or more environment variables can't be used."""
+
+
+class ModelError(OnnxletError):
+    """A model directory is missing, broken or altered."""
+
+
+class RequestError(OnnxletError):
+    """A client's mistake.
+
+    Attributes:
+        status: the HTTP status that tells of it.
+    """
+
+    status = 400
+
+
+class MalformedRequest(RequestError):
+    """The body is not JSON, not CSV, or not of the form of a native request."""
+
+
+class Unauthorized(RequestError):
+    """The request bears no key, or one that is not known here."""
+
+    status = 401
+
+
+class UnknownModel(RequestError):
+    """No such model or version is served here."""
+
+    status = 404
+
+
+class RequestTooLarge(RequestError):
+    """The body has more bytes or rows than the limits allow."""
+
+    status = 413
+
+
+class UnsupportedMedia(RequestError):
+    """The media type or content encoding is not one that is read here."""
+
+    status = 415
+
+
+class Problem(NamedTuple):
+    """What is wrong with one place of a batch.
+
+    Attributes:
+        row: index of the instance, from 0; None where the whole batch is meant.
+        column: the column's name; None where the whole row is meant.
+        detail: expected and got.
+    """
+
+    row: int | None
+    column: str | None
+    detail: str
+
+    def __str__(self) -> str:
+        place = [f"row {self.row}"] if self.row is not None else []
+        place += [f"column '{self.column}'"] if self.column is not None else []
+        return ", ".join(place) + (": " if place else "") + self.detail
+
+
+class InvalidRows(RequestError):
+    """Rows that don't fit the signature.
+
+    Attributes:
+        problems: the first ones, by row and column.
+        count: how many there are in all.
+    """
+
+    status = 422
+
+    def __init__(self, problems: Sequence[Problem], count: int | None = None) -> None:
+        self.count = len(problems) if count is None else count
+        self.problems = list(problems[:SHOWN_PROBLEMS])
+        more = f" (and {self.count - 1} more problems)" if self.count > 1 else ""
+        super().__init__(f"{self.problems[0]}{more}")

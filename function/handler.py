@@ -1,0 +1,72 @@
+"""AWS Lambda's entry: `function.handler.handler`.
+
+Importing this module loads the settings and the models; where that fails the process fails,
+loudly, before it has taken a request.
+"""
+
+from __future__ import annotations
+
+import gc
+
+# A collection while a thousand modules are imported finds nothing, and takes a tenth of the time.
+gc.disable()
+
+import os  # noqa: E402
+from typing import Any  # noqa: E402
+
+from function import json_text, lambda_events, native, request_log  # noqa: E402
+from function.app import SERVICE, create_app  # noqa: E402
+from function.errors import MalformedRequest, OnnxletError  # noqa: E402
+from function.service import Service  # noqa: E402
+from function.settings import Settings  # noqa: E402
+
+SETTINGS = Settings.from_environ(os.environ)
+APP = create_app(SETTINGS.models, settings=SETTINGS)
+
+gc.freeze()
+gc.enable()
+
+
+def handler(event: Any, context: Any) -> Any:
+    """Answer one event.
+
+    Args:
+        event: an HTTP request (REST or HTTP API, function URL, load balancer), or a native
+            request as it is: a list of rows, or an object with `instances`.
+        context: Lambda's.
+
+    Returns:
+        For an HTTP request the response in its sender's form; for a native one the native
+        answer as an object, or the error in its native form. Errors are never raised.
+    """
+    if lambda_events.is_http(event):
+        return lambda_events.respond(APP, event, context)
+    return _invoke(APP.extensions[SERVICE], event, context)
+
+
+def _invoke(service: Service, event: Any, context: Any) -> Any:
+    """A direct invocation: IAM has let the caller in, so no key is asked for."""
+    request_id = request_log.request_id(getattr(context, "aws_request_id", ""))
+    entry: dict[str, Any] = {"method": "invoke", "request_id": request_id}
+    try:
+        prediction = service.predict(_native_call(event), request_id)
+    except OnnxletError as error:
+        form = native.problem_of(error)
+        entry |= {"status": form["status"], "error": type(error).__name__}
+    else:
+        form = prediction.answer
+        model = prediction.model
+        entry |= {"status": 200, "model": model.name, "version": model.version}
+        entry["rows"] = len(prediction.instances)
+    request_log.write(entry)
+    return json_text.loads(json_text.dumps(form))
+
+
+def _native_call(event: Any) -> native.Call:
+    if isinstance(event, list) or (isinstance(event, dict) and "instances" in event):
+        return native.from_object(event)
+    members = sorted(map(str, event))[:8] if isinstance(event, dict) else type(event).__name__
+    raise MalformedRequest(
+        f"the event is neither an HTTP request nor a native one: got {members}",
+        'Invoke with a list of rows, or with {"instances": [...]}.',
+    )

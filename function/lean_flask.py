@@ -1,0 +1,65 @@
+"""Flask, without the parts that never run here.
+
+`import flask` also imports a development server (with http.server and ssl), a command line
+(click) and a template engine (jinja2): together more than a third of the time from process
+start to first answer. Stand-ins take their places while Flask is imported and are then removed,
+so that whoever imports the real ones later gets them. What this process has loaded already is
+left alone, and a stand-in that is used after all says so instead of misbehaving.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import Any
+
+
+class Absent:
+    """Stands for a class or function that was left out."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        raise RuntimeError(
+            "this part of Flask is left out here to start faster; import flask before function"
+        )
+
+
+class AppGroup:
+    """Flask gives every app a command group; nothing runs it here."""
+
+    name: str | None = None
+
+
+def _not_reloading() -> bool:
+    return False
+
+
+STAND_INS: dict[str, dict[str, Any]] = {
+    "click": {},
+    "flask.cli": {"AppGroup": AppGroup},
+    "jinja2": {
+        "BaseLoader": type("BaseLoader", (Absent,), {}),
+        "Environment": type("Environment", (Absent,), {}),
+        "FileSystemLoader": Absent,
+        "Template": Absent,
+        "TemplateNotFound": type("TemplateNotFound", (Exception,), {}),
+    },
+    "werkzeug.serving": {"is_running_from_reloader": _not_reloading, "run_simple": Absent},
+}
+
+
+def import_flask() -> ModuleType:
+    """Import Flask and what serverless-wsgi takes from Werkzeug."""
+    if "flask" not in sys.modules:
+        placed = [name for name in STAND_INS if name not in sys.modules]
+        for name in placed:
+            sys.modules[name] = ModuleType(name)
+            sys.modules[name].__dict__.update(STAND_INS[name])
+        try:
+            import flask  # noqa: F401
+        finally:
+            for name in placed:
+                del sys.modules[name]
+    return sys.modules["flask"]
+
+
+import_flask()

@@ -1,0 +1,104 @@
+"""One version of one model: read from its directory, checked, and run."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from function import json_text
+from function.errors import MalformedRequest, ModelError
+from function.signature import Array, Output, Signature
+from function.table import Table
+
+MANIFEST_FORMAT = 1
+
+
+class Model:
+    """A model that answers.
+
+    Attributes:
+        name: the model's name.
+        version: a whole number.
+        manifest: as `convert` wrote it.
+        signature: read from the manifest.
+        classes: of a classifier, in the order of its probabilities; otherwise None.
+    """
+
+    def __init__(
+        self, name: str, version: int, manifest: Mapping[str, Any], onnx: bytes, threads: int = 1
+    ) -> None:
+        self.name = name
+        self.version = version
+        self.manifest = manifest
+        self.signature = Signature.from_manifest(manifest)
+        self.classes: list[Any] | None = manifest.get("classes")
+        self._session = _session(onnx, threads)
+        self._names = [str(entry) for entry in manifest["graph"]["outputs"]]
+
+    def run(self, table: Table) -> dict[str, Array]:
+        """Predict a checked batch; safe from several threads at once.
+
+        Returns:
+            By output name, an array with one entry per row: numbers as ONNX Runtime gave them,
+            labels in their own type (strings in an object array).
+        """
+        feeds = {feed.name: feed.gather(table.arrays) for feed in self.signature.feeds}
+        arrays = self._session.run(self._names, feeds)
+        return {
+            output.name: _as_declared(array, output)
+            for array, output in zip(arrays, self.signature.outputs, strict=True)
+        }
+
+
+def load_model(directory: Path, threads: int = 1) -> Model:
+    """Read `models/<name>/<version>/` and make it ready to answer.
+
+    Raises:
+        ModelError: a file is missing, altered since the build, or not what ONNX Runtime takes.
+    """
+    place = f"{directory.parent.name}/{directory.name}"
+    try:
+        manifest = json_text.loads((directory / "manifest.json").read_bytes())
+        onnx = (directory / "model.onnx").read_bytes()
+    except (OSError, MalformedRequest) as error:
+        raise ModelError(f"model {place}: {error}", "Build the version again.") from error
+    if not isinstance(manifest, dict) or manifest.get("format") != MANIFEST_FORMAT:
+        raise ModelError(
+            f"model {place}: expected a manifest of format {MANIFEST_FORMAT}",
+            "It was built by another version of convert; build it again.",
+        )
+    expected, got = manifest["files"]["model.onnx"], hashlib.sha256(onnx).hexdigest()
+    if got != expected:
+        raise ModelError(
+            f"model {place}: model.onnx was altered: expected sha256 {expected}, got {got}",
+            "Copy the version again, or build it again.",
+        )
+    try:
+        return Model(directory.parent.name, int(directory.name), manifest, onnx, threads)
+    except Exception as error:
+        raise ModelError(f"model {place}: it does not load: {error}") from error
+
+
+def _session(onnx: bytes, threads: int) -> Any:
+    options = onnxruntime.SessionOptions()
+    # One thread gives the same digits on every machine; idle ones would spin.
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
+
+
+NUMPY_TYPES = {"string": "O"}
+
+
+def _as_declared(array: Array, output: Output) -> Array:
+    """Whole-number tensors hold bool and float labels; a column of one value per row is flat."""
+    shaped = array.reshape(output.shape)
+    if output.type == "float64" and shaped.dtype == np.float32:
+        return shaped  # widening would only add digits that nobody computed
+    return shaped.astype(NUMPY_TYPES.get(output.type, output.type), copy=False)

@@ -1,0 +1,79 @@
+"""The environment variables, read in one place. README.md has the same table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from function.errors import SettingsError
+
+DEFAULT_MODELS = Path(__file__).resolve().parent.parent / "models"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the environment says, checked.
+
+    Attributes:
+        models: folder of model directories.
+        default_model: served where a request names none, or None.
+        api_keys: SHA-256 digest of each accepted key, by the key's name; empty means open.
+        max_body_bytes: largest request body.
+        max_rows: largest batch.
+        threads: threads inside one ONNX Runtime session; more than one changes last digits.
+    """
+
+    models: Path = DEFAULT_MODELS
+    default_model: str | None = None
+    api_keys: Mapping[str, bytes] = field(default_factory=dict)
+    max_body_bytes: int = 6 * 1024 * 1024
+    max_rows: int = 10_000
+    threads: int = 1
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> Settings:
+        """Read the `ONNXLET_*` variables.
+
+        Raises:
+            SettingsError: naming every variable that can't be used, not the first alone.
+        """
+        faults: list[str] = []
+
+        def whole(name: str, default: int) -> int:
+            text = environ.get(name, "").strip()
+            if not text:
+                return default
+            if not re.fullmatch(r"[0-9]{1,18}", text) or int(text) < 1:
+                faults.append(f"{name}: expected a whole number of at least 1, got '{text}'")
+                return default
+            return int(text)
+
+        settings = cls(
+            models=Path(environ.get("ONNXLET_MODELS") or DEFAULT_MODELS),
+            default_model=environ.get("ONNXLET_DEFAULT_MODEL") or None,
+            api_keys=_api_keys(environ.get("ONNXLET_API_KEYS", ""), faults),
+            max_body_bytes=whole("ONNXLET_MAX_BODY_BYTES", cls.max_body_bytes),
+            max_rows=whole("ONNXLET_MAX_ROWS", cls.max_rows),
+            threads=whole("ONNXLET_THREADS", cls.threads),
+        )
+        if faults:
+            raise SettingsError("; ".join(faults), "README.md lists the variables and their form.")
+        return settings
+
+
+def _api_keys(text: str, faults: list[str]) -> dict[str, bytes]:
+    keys: dict[str, bytes] = {}
+    for entry in filter(None, (part.strip() for part in text.split(","))):
+        name, _, digest = entry.partition(":")
+        if not name or not re.fullmatch(r"[0-9a-fA-F]{64}", digest):
+            faults.append(
+                f"ONNXLET_API_KEYS: expected name:sha256-hex, got an entry named '{name[:40]}' "
+                f"with {len(digest)} characters behind the colon"
+            )
+        elif name in keys:
+            faults.append(f"ONNXLET_API_KEYS: the name '{name}' stands there twice")
+        else:
+            keys[name] = bytes.fromhex(digest)
+    return keys

@@ -1,0 +1,201 @@
+"""A model's columns as clients see them, and the tensors that ONNX Runtime is fed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+ColumnType = Literal["float64", "float32", "int64", "bool", "string"]
+Array = npt.NDArray[Any]
+Row = Sequence[Any] | Mapping[str, Any]
+
+# A string column has no NaN in ONNX. Two noncharacters: no text that people write has them,
+# and a request that does is refused.
+MISSING_TEXT = "\uffff\ufffe"
+
+# The largest float64 that rounds to a finite float32: halfway to 2**128, less one.
+LARGEST_FLOAT32 = float(np.nextafter(2.0**128 - 2.0**103, 0))
+
+
+@dataclass(frozen=True)
+class Column:
+    """One input column, by the name that clients use.
+
+    Attributes:
+        name: as in the DataFrame; `x0`, `x1`, … for a model fitted on a bare array.
+        type: what values it takes.
+        nullable: scikit-learn answers with the value missing.
+        required: False where the model drops the column.
+        infinite: scikit-learn answers with an infinity.
+        largest: the largest magnitude that is answered; None where any float64 is.
+        categories: the only values that scikit-learn doesn't raise for; None where it takes any.
+    """
+
+    name: str
+    type: ColumnType
+    nullable: bool = False
+    required: bool = True
+    infinite: bool = False
+    largest: float | None = None
+    categories: tuple[Any, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Output:
+    """One output: `prediction`, `probabilities`, `score`; `shape` starts with -1, the rows."""
+
+    name: str
+    type: ColumnType
+    shape: tuple[int, ...]
+
+
+# Below 2**63 by more than a float64's spacing there.
+LARGEST_SAFE_INTEGER = 2.0**62
+
+
+class Block:
+    """Columns of one type that are held in one array of shape (rows, columns).
+
+    Attributes:
+        columns: in signature order.
+        type: the values' type, as clients see it.
+        dtype: the array's; a nullable int64 column is held as float64.
+        largest: for each column, the magnitude up to which a number needs no closer look.
+    """
+
+    def __init__(self, columns: Sequence[Column], dtype: str, positions: Sequence[int]) -> None:
+        self.columns = tuple(columns)
+        self.type = columns[0].type
+        self.dtype = dtype
+        self.by_name = _picker([column.name for column in columns])
+        self.by_position = _picker(positions)
+        self.nullable = np.array([column.nullable for column in columns])
+        self.largest = np.array([_largest(column, dtype) for column in columns])
+        self.closed = [
+            (place, frozenset(column.categories))
+            for place, column in enumerate(columns)
+            if column.categories is not None
+        ]
+
+
+@dataclass(frozen=True)
+class Feed:
+    """One input tensor of the graph, of shape (rows, columns), gathered from the blocks."""
+
+    name: str
+    dtype: str
+    places: tuple[tuple[int, slice | list[int]], ...]
+    order: list[int] | None
+
+    def gather(self, blocks: Sequence[Array]) -> Array:
+        """Take this tensor's columns out of the table's arrays."""
+        parts = [blocks[block][:, columns] for block, columns in self.places]
+        array = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+        if self.order is not None:
+            array = array[:, self.order]
+        return np.ascontiguousarray(array, dtype=self.dtype if self.dtype != "string" else object)
+
+
+class Signature:
+    """What goes into a model and what comes out.
+
+    Attributes:
+        columns: all of them, in the order that instances given as lists have.
+        outputs: what the graph answers, in its own order.
+        blocks: the required columns by type, as `table` reads them.
+        feeds: the tensors for `InferenceSession.run`.
+    """
+
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        outputs: Sequence[Output],
+        graph_inputs: Sequence[Mapping[str, Any]],
+    ) -> None:
+        self.columns = tuple(columns)
+        self.outputs = tuple(outputs)
+        self.names = frozenset(column.name for column in columns)
+        self.all_required = all(column.required for column in columns)
+        position = {column.name: place for place, column in enumerate(columns)}
+        holds = {
+            name: _held_as(str(tensor["dtype"]))
+            for tensor in graph_inputs
+            for name in tensor["columns"]
+        }
+        kinds: dict[tuple[str, str], list[Column]] = {}
+        for column in columns:
+            if column.required:
+                kinds.setdefault((column.type, holds[column.name]), []).append(column)
+        self.blocks = [
+            Block(members, dtype, [position[column.name] for column in members])
+            for (_, dtype), members in kinds.items()
+        ]
+        self.whole_rows = len(self.blocks) == 1 and self.all_required
+        at = {
+            column.name: (number, place)
+            for number, block in enumerate(self.blocks)
+            for place, column in enumerate(block.columns)
+        }
+        self.feeds = [
+            _feed(
+                str(tensor["name"]), str(tensor["dtype"]), [at[name] for name in tensor["columns"]]
+            )
+            for tensor in graph_inputs
+        ]
+
+    @classmethod
+    def from_manifest(cls, manifest: Mapping[str, Any]) -> Signature:
+        """Read `signature` and `graph` of a manifest."""
+        columns: list[Column] = []
+        for tensor in manifest["signature"]["inputs"]:
+            members = tensor.get("columns", [tensor])
+            columns += [_column({"type": tensor["type"], **member}) for member in members]
+        outputs = [
+            Output(entry["name"], entry["type"], tuple(entry["shape"]))
+            for entry in manifest["signature"]["outputs"]
+        ]
+        return cls(columns, outputs, manifest["graph"]["inputs"])
+
+
+def _column(entry: Mapping[str, Any]) -> Column:
+    known = {key: entry[key] for key in Column.__dataclass_fields__ if key in entry}
+    if known.get("categories") is not None:
+        known["categories"] = tuple(known["categories"])
+    return Column(**known)
+
+
+def _largest(column: Column, dtype: str) -> float:
+    if column.type == "int64" and dtype == "float64":
+        return LARGEST_SAFE_INTEGER
+    if column.largest is not None:
+        return column.largest
+    return float("inf") if column.infinite else float(np.finfo(np.float64).max)
+
+
+def _held_as(graph_dtype: str) -> str:
+    """Numbers wait in float64 until the graph's own type is known to hold them."""
+    return "float64" if graph_dtype == "float32" else graph_dtype
+
+
+def _picker(keys: Sequence[Any]) -> Callable[[Any], tuple[Any, ...]]:
+    if len(keys) == 1:
+        only = keys[0]
+        return lambda row: (row[only],)
+    return itemgetter(*keys)
+
+
+def _feed(name: str, dtype: str, at: Sequence[tuple[int, int]]) -> Feed:
+    by_block = sorted(range(len(at)), key=lambda index: at[index])
+    places = []
+    for block, members in groupby(by_block, key=lambda index: at[index][0]):
+        columns = [at[index][1] for index in members]
+        run = list(range(columns[0], columns[0] + len(columns)))
+        places.append((block, slice(run[0], run[-1] + 1) if columns == run else columns))
+    order = [by_block.index(index) for index in range(len(at))]
+    return Feed(name, dtype, tuple(places), None if order == sorted(order) else order)
