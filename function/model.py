@@ -89,7 +89,7 @@ def _session(onnx: bytes, threads: int) -> Any:
     # One thread gives the same digits on every machine; idle ones would spin.
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # what goes wrong is raised, and told once
     return onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
 
 

@@ -1,0 +1,1 @@
+"""Laptop side: a fitted estimator becomes a model directory that is proven equal to it."""

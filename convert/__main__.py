@@ -1,0 +1,71 @@
+"""`python -m convert`: build and verify model directories."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from convert.certificate import certificate_lines
+from function.command_line import Command, run
+
+MODELS = Path("models")
+models_option = click.option(
+    "--models",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=MODELS,
+    show_default=True,
+    metavar="DIR",
+    help="Folder of model directories.",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Turn fitted scikit-learn models into model directories, proven equal to them."""
+
+
+@main.command(
+    cls=Command,
+    example="python -m convert build convert/examples/house_prices.py:build --name house-prices",
+)
+@click.argument("source")
+@click.option("--name", required=True, metavar="N", help="The model's name.")
+@models_option
+@click.option("--data", type=click.Path(path_type=Path), metavar="FILE", help="Held-out rows.")
+@click.option("--target", metavar="COL", help="The column of --data that is the answer.")
+def build(source: str, name: str, models: Path, data: Path | None, target: str | None) -> None:
+    """Convert a fitted estimator and prove that its answers stay the same.
+
+    SOURCE is FILE.py:FUNCTION or MODULE:FUNCTION, which returns (estimator, X_test), with y_test
+    and X_train behind them if you have them; or a .skops, .joblib or .pkl file, with --data.
+    The last two run code when they are read: open only your own.
+    """
+    from convert.build import build as build_model
+    from convert.source import load_source
+
+    report("loading the estimator and its test set")
+    built = build_model(load_source(source, data, target), name, models, report)
+    for line in certificate_lines(name, built.version, built.manifest):
+        click.echo(line)
+    state = "written to" if built.new else "is the same, byte for byte, as"
+    click.echo(f"{name} version {built.version} {state} {built.directory}")
+
+
+@main.command(cls=Command, example="python -m convert verify models/house-prices/1")
+@click.argument("directory", type=click.Path(path_type=Path), metavar="DIR/N/V")
+def verify(directory: Path) -> None:
+    """Check a model directory's hashes and replay its golden rows."""
+    from convert.golden import verify as verify_directory
+
+    model, rows = verify_directory(directory.resolve())
+    click.echo(f"{model.name} version {model.version}: {rows} golden rows answered as at build")
+
+
+def report(line: str) -> None:
+    """Progress, on standard error."""
+    click.echo(f"  {line}", err=True)
+
+
+if __name__ == "__main__":
+    run(main, "python -m convert")

@@ -1,0 +1,275 @@
+"""From a fitted estimator to a model directory that is proven to answer as it does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convert.answers import Answers, Task, task_of
+from convert.errors import Refusal
+from convert.golden import choose_golden
+from convert.hard_rows import hard_rows
+from convert.inputs import Cells, Data, Inputs, read_inputs
+from convert.manifest import TOOLS, serving_part, versions
+from convert.model_directory import check_name, sha256, write_version
+from convert.parity import Comparison, certificate, compare
+from convert.probe import probe_columns
+from convert.recipes import Graph, Recipe, convert, recipes
+from convert.source import Source
+from convert.summaries import column_statistics, score
+from function import json_text
+from function.golden import replay
+from function.model import Model
+from function.signature import LARGEST_FLOAT32, Array, Column
+
+HELD_OUT_ROWS = 20_000  # at most so many are compared, evenly spaced
+REASON_LENGTH = 200
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a build has made.
+
+    Attributes:
+        directory: of the version.
+        version: its number.
+        new: False where the highest version was these very bytes already.
+        manifest: as written.
+    """
+
+    directory: Path
+    version: int
+    new: bool
+    manifest: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Rows and scikit-learn's answers to them, held-out ones first."""
+
+    rows: list[Cells]
+    expected: Answers
+    held_out: int
+
+    def where(self, keep: Sequence[bool]) -> Evidence:
+        """The rows that are to be kept, with their answers."""
+        places = np.flatnonzero(np.asarray(keep))
+        expected = {name: array[places] for name, array in self.expected.items()}
+        held_out = int((places < self.held_out).sum())
+        return Evidence([self.rows[place] for place in places], expected, held_out)
+
+
+def build(source: Source, name: str, folder: Path, report: Report) -> Built:
+    """Convert, prove and write the next version of a model.
+
+    Args:
+        source: the estimator and its data.
+        name: the model's.
+        folder: the folder of model directories.
+        report: told what is going on, a line at a time.
+
+    Raises:
+        WrongUse: the name can't be one.
+        Refusal: no conversion answers as scikit-learn does; nothing was written.
+    """
+    check_name(name)
+    task = task_of(source.estimator)
+    inputs, X = read_inputs(source.X_test)
+    report(f"{task.name}: {type(source.estimator).__name__}, {len(X)} held-out rows")
+    rows = _held_out_rows(source, task, inputs, X)
+    columns = probe_columns(
+        inputs, rows, lambda data: task.answers(source.estimator, data), source.estimator
+    )
+    evidence = _evidence(source.estimator, task, inputs, columns, rows)
+    report(f"comparing on {evidence.held_out} held-out and {_hard(evidence)} hard rows")
+    accepted = _first_equal(source.estimator, task, inputs, columns, evidence, report)
+    files = _files(source, task, inputs, rows, evidence, accepted)
+    version, new = write_version(folder, name, files)
+    manifest = json_text.loads(files["manifest.json"])
+    return Built(folder / name / str(version), version, new, manifest)
+
+
+def _held_out_rows(source: Source, task: Task, inputs: Inputs, X: Data) -> list[Cells]:
+    """The test set as clients would send it, once scikit-learn agrees that it is the same."""
+    if len(X) == 0:
+        raise Refusal("X_test has no rows", "Parity is proven on held-out rows: give some.")
+    try:
+        expected = task.answers(source.estimator, source.X_test)
+        got = task.answers(source.estimator, inputs.data(inputs.rows(X)))
+    except Exception as error:
+        raise Refusal(
+            f"the estimator does not answer X_test: {type(error).__name__}: {_short(error)}",
+            "Is it fitted, and has X_test the columns that it was fitted on?",
+        ) from error
+    for output, array in expected.items():
+        if not _same(array, got[output]):
+            raise Refusal(
+                f"{output}: scikit-learn answers otherwise once X_test holds plain values",
+                "A request can't carry categoricals or other special types: encode them in the "
+                "pipeline, or fit it on plain columns.",
+            )
+    rows = inputs.rows(X)
+    picks = np.unique(np.linspace(0, len(rows) - 1, min(HELD_OUT_ROWS, len(rows))).astype(int))
+    return [rows[place] for place in picks]
+
+
+def _same(a: Array, b: Array) -> bool:
+    if a.dtype.kind == "f":
+        return bool(np.allclose(a, b, rtol=1e-9, atol=0, equal_nan=True))
+    return bool((a == b).all())
+
+
+def _evidence(
+    estimator: Any, task: Task, inputs: Inputs, columns: Sequence[Column], rows: list[Cells]
+) -> Evidence:
+    def watched(tried: Sequence[Cells]) -> Array:
+        answers = task.answers(estimator, inputs.data(tried))
+        return answers.get("probabilities", answers.get("score", answers["prediction"]))
+
+    every = [*rows, *hard_rows(columns, rows, estimator, watched)]
+    answered: list[Cells] = []
+    try:
+        expected = task.answers(estimator, inputs.data(every))
+        answered = every
+    except Exception:  # some row is one that scikit-learn raises for: find which
+        answered = [row for row in every if _answers(estimator, task, inputs, row)]
+        expected = task.answers(estimator, inputs.data(answered))
+    return Evidence(answered, expected, len(rows))
+
+
+def _answers(estimator: Any, task: Task, inputs: Inputs, row: Cells) -> bool:
+    try:
+        task.answers(estimator, inputs.data([row]))
+    except Exception:  # whatever it raises, it does not answer
+        return False
+    return True
+
+
+def _hard(evidence: Evidence) -> int:
+    return len(evidence.rows) - evidence.held_out
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The conversion that passed parity."""
+
+    graph: Graph
+    manifest: dict[str, Any]
+    comparison: Comparison
+    evidence: Evidence
+
+
+def _first_equal(
+    estimator: Any,
+    task: Task,
+    inputs: Inputs,
+    columns: Sequence[Column],
+    evidence: Evidence,
+    report: Report,
+) -> Accepted:
+    failed: list[tuple[str, str]] = []
+    for recipe in recipes(estimator, columns, inputs.frame):
+        report(f"trying {recipe}")
+        typed = _limited(columns, recipe)
+        allowed = evidence.where([_fits(row, typed) for row in evidence.rows])
+        try:
+            graph = convert(estimator, task, typed, recipe)
+            manifest = serving_part(task, inputs, typed, graph, allowed.expected)
+            model = Model("built", 1, manifest, graph.onnx)
+            comparison = compare(model, task, allowed.rows, allowed.expected)
+        except Exception as error:
+            failed.append((str(recipe), f"{type(error).__name__}: {_short(error)}"))
+            continue
+        if comparison.passed:
+            parity = certificate(comparison, allowed.held_out, _hard(allowed), str(recipe), failed)
+            return Accepted(graph, {**manifest, "parity": parity}, comparison, allowed)
+        failed.append((str(recipe), _why_not(comparison, allowed, columns)))
+    raise Refusal(
+        f"{type(estimator).__name__}: no conversion answers as scikit-learn does\n"
+        + "\n".join(f"  {recipe}: {reason}" for recipe, reason in failed)
+        + f"\n  with {', '.join(f'{tool} {installed_version(tool)}' for tool in TOOLS[:4])}",
+        "Nothing was written. Replace the step that differs or can't be converted by one that "
+        "can, or fit the model on plain numbers.",
+    )
+
+
+def _limited(columns: Sequence[Column], recipe: Recipe) -> list[Column]:
+    """Numbers that go into a float32 tensor must fit it."""
+    if recipe.precision == "float64":
+        return list(columns)
+    return [
+        replace(c, largest=LARGEST_FLOAT32) if c.type in ("float64", "float32") else c
+        for c in columns
+    ]
+
+
+def _fits(row: Cells, columns: Sequence[Column]) -> bool:
+    return not any(
+        isinstance(cell, float)
+        and column.largest is not None
+        and column.largest < abs(cell) < float("inf")
+        for cell, column in zip(row, columns, strict=True)
+    )
+
+
+def _why_not(comparison: Comparison, evidence: Evidence, columns: Sequence[Column]) -> str:
+    """Which rows are off, how far, and the worst one's values."""
+    if comparison.refused:
+        return f"the function refuses {len(comparison.refused)} cells: {comparison.refused[0]}"
+    name, difference = max(comparison.outputs.items(), key=lambda item: len(item[1].wrong))
+    row = difference.wrong[0]
+    kind = "held-out" if row < evidence.held_out else "hard"
+    values = ", ".join(
+        f"{column.name}={cell!r}"
+        for column, cell in list(zip(columns, evidence.rows[row], strict=True))[:6]
+    )
+    more = ", …" if len(columns) > 6 else ""
+    return (
+        f"{name} differs on {len(difference.wrong)} of {len(evidence.rows)} rows, by up to "
+        f"{difference.absolute:.3g} (relative {difference.relative:.3g}); "
+        f"first on {kind} row {row} ({values[:300]}{more})"
+    )
+
+
+def _short(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return text if len(text) <= REASON_LENGTH else text[:REASON_LENGTH] + "…"
+
+
+def _files(
+    source: Source,
+    task: Task,
+    inputs: Inputs,
+    rows: list[Cells],
+    evidence: Evidence,
+    accepted: Accepted,
+) -> dict[str, bytes]:
+    held_out = {name: array[: evidence.held_out] for name, array in evidence.expected.items()}
+    golden = choose_golden(
+        accepted.evidence.rows[: accepted.evidence.held_out],
+        {k: v[: accepted.evidence.held_out] for k, v in accepted.evidence.expected.items()},
+        accepted.comparison.tied[: accepted.evidence.held_out],
+    )
+    trained = source.X_train is not None
+    described = inputs.rows(read_inputs(source.X_train)[1]) if trained else rows
+    parts = {"model.onnx": accepted.graph.onnx, "golden.json": json_text.dumps(golden)}
+    manifest = {
+        **accepted.manifest,
+        "metrics": score(task, held_out, source.y_test) if len(rows) == evidence.held_out else None,
+        "statistics": column_statistics(
+            inputs.columns, described, "X_train" if trained else "X_test"
+        ),
+        "versions": versions(),
+        "files": {file: sha256(content) for file, content in parts.items()},
+    }
+    faults = replay(Model("built", 1, manifest, parts["model.onnx"]), golden)
+    if faults:
+        raise Refusal(f"the golden rows are not answered through JSON: {faults[0]}")
+    return {**parts, "manifest.json": json_text.dumps(manifest)}

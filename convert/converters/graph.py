@@ -1,0 +1,98 @@
+"""Small helpers for writing ONNX nodes through skl2onnx's container."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from onnx import TensorProto
+from skl2onnx.common.data_types import (
+    DoubleTensorType,
+    FloatTensorType,
+    Int64TensorType,
+    StringTensorType,
+)
+
+TENSOR_TYPES = {
+    "float32": (FloatTensorType, TensorProto.FLOAT, np.float32),
+    "float64": (DoubleTensorType, TensorProto.DOUBLE, np.float64),
+    "int64": (Int64TensorType, TensorProto.INT64, np.int64),
+    "string": (StringTensorType, TensorProto.STRING, None),
+}
+
+
+class Nodes:
+    """Adds nodes and constants with names that are unique in the graph."""
+
+    def __init__(self, scope: Any, container: Any) -> None:
+        self._scope = scope
+        self._container = container
+
+    def constant(self, values: Any, dtype: str) -> str:
+        """An initializer; `values` is an array or nested list, strings as str."""
+        array = np.asarray(values, dtype=object if dtype == "string" else TENSOR_TYPES[dtype][2])
+        flat = array.ravel().tolist()
+        if dtype == "string":
+            flat = [text.encode() for text in flat]
+        name = str(self._scope.get_unique_variable_name("constant"))
+        self._container.add_initializer(name, TENSOR_TYPES[dtype][1], array.shape, flat)
+        return name
+
+    def add(
+        self, op: str, inputs: Sequence[str], output: str | None = None, **attributes: Any
+    ) -> str:
+        """A node of the default or the ML domain; its output's name."""
+        made = output or str(self._scope.get_unique_variable_name(op.lower()))
+        machine_learning = op in ("LabelEncoder", "ArrayFeatureExtractor")
+        self._container.add_node(
+            op,
+            list(inputs),
+            made,
+            op_domain="ai.onnx.ml" if machine_learning else "",
+            op_version=2 if op == "LabelEncoder" else 1 if machine_learning else 21,
+            name=self._scope.get_unique_operator_name(op),
+            **attributes,
+        )
+        return made
+
+    def cast(self, name: str, dtype: str, output: str | None = None) -> str:
+        """A Cast node."""
+        return self.add("Cast", [name], output, to=TENSOR_TYPES[dtype][1])
+
+    def column(self, name: str, place: int) -> str:
+        """One column of a matrix, of shape (rows, 1)."""
+        return self.add("Gather", [name, self.constant([place], "int64")], axis=1)
+
+
+def tensor_type(precision: str, columns: int) -> Any:
+    """The type of a matrix of numbers with this many columns."""
+    return TENSOR_TYPES[precision][0]([None, columns])
+
+
+def held_type(variable: Any) -> str:
+    """The element type of an operator's input, by our names."""
+    for name, (kind, _, _) in TENSOR_TYPES.items():
+        if isinstance(variable.type, kind):
+            return name
+    raise NotImplementedError(f"an input of type {type(variable.type).__name__}")
+
+
+def as_one_matrix(nodes: Nodes, operator: Any, precision: str) -> tuple[str, str]:
+    """The operator's inputs side by side: the matrix's name, and its element type.
+
+    Raises:
+        NotImplementedError: text and numbers come together.
+    """
+    types = {held_type(variable) for variable in operator.inputs}
+    if "string" in types and len(types) > 1:
+        raise NotImplementedError("text and numbers together in one encoder")
+    names = [variable.full_name for variable in operator.inputs]
+    if types == {"string"}:
+        joined = names[0] if len(names) == 1 else nodes.add("Concat", names, axis=1)
+        return joined, "string"
+    names = [
+        name if held_type(variable) == precision else nodes.cast(name, precision)
+        for name, variable in zip(names, operator.inputs, strict=True)
+    ]
+    return (names[0] if len(names) == 1 else nodes.add("Concat", names, axis=1)), precision

@@ -1,0 +1,20 @@
+"""What stops a command on the laptop side.
+
+OnnxletError (function.errors)
+├── WrongUse     exit code 2: the command can't be carried out as it was given
+└── Refusal      exit code 1: the model can't be served faithfully, and why
+"""
+
+from __future__ import annotations
+
+from function.errors import OnnxletError
+
+
+class WrongUse(OnnxletError):
+    """The command names something that is not there, or not of the form it needs."""
+
+    exit_code = 2
+
+
+class Refusal(OnnxletError):
+    """No conversion of this model answers as scikit-learn does; nothing was written."""

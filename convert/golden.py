@@ -1,0 +1,72 @@
+"""Choosing golden rows at build time, and verifying a model directory by them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convert.answers import Answers
+from convert.inputs import Cells
+from convert.model_directory import sha256
+from convert.parity import TOLERANCE
+from function import json_text
+from function.errors import ModelError
+from function.golden import replay
+from function.model import Model, load_model
+from function.signature import Array
+
+ROWS = 24
+
+
+def choose_golden(rows: Sequence[Cells], expected: Answers, tied: Array) -> dict[str, Any]:
+    """Evenly spaced rows whose label is beyond doubt, with scikit-learn's answers.
+
+    Args:
+        rows: held-out rows.
+        expected: scikit-learn's answers to them.
+        tied: rows whose label could be either, a bool array of shape (rows,).
+    """
+    finite = [
+        np.isfinite(a).reshape(len(a), -1).all(axis=1)
+        for a in expected.values()
+        if a.dtype.kind == "f"
+    ]
+    certain = np.flatnonzero(~tied & np.logical_and.reduce([~tied, *finite]))
+    picks = np.unique(np.linspace(0, len(certain) - 1, min(ROWS, len(certain))).astype(int))
+    chosen = certain[picks].tolist() if len(certain) else []
+    return {
+        "tolerance": TOLERANCE,
+        "instances": [rows[place] for place in chosen],
+        "answers": {name: array[chosen].tolist() for name, array in expected.items()},
+    }
+
+
+def verify(directory: Path) -> tuple[Model, int]:
+    """Check the hashes of a model directory and replay its golden rows.
+
+    Returns:
+        The model, and how many golden rows it answered.
+
+    Raises:
+        ModelError: a file is altered or missing, or an answer is not scikit-learn's.
+    """
+    model = load_model(directory)
+    place = f"model {model.name}/{model.version}"
+    for file, expected in model.manifest["files"].items():
+        try:
+            got = sha256((directory / file).read_bytes())
+        except OSError as error:
+            raise ModelError(f"{place}: {error}", "Copy or build it again.") from error
+        if got != expected:
+            raise ModelError(f"{place}: {file} was altered", "Copy or build it again.")
+    golden = json_text.loads((directory / "golden.json").read_bytes())
+    faults = replay(model, golden)
+    if faults:
+        raise ModelError(
+            f"{place}: {len(faults)} answers are not scikit-learn's: {'; '.join(faults[:3])}",
+            "This machine or its ONNX Runtime computes otherwise than the one that built it.",
+        )
+    return model, len(golden["instances"])

@@ -1,0 +1,185 @@
+"""Rows made hard on purpose, for the comparison with scikit-learn.
+
+Held-out rows are mild: they seldom hold a gap, an unseen category, a huge number, or a value
+that lies exactly where a model changes its mind. These do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from convert.inputs import Cells
+from convert.probe import parts_of
+from function.signature import Array, Column
+
+BASES = 4  # held-out rows that each odd value is tried in
+SHUFFLED = 200
+THRESHOLDS = 300
+PAIRS = 3  # pairs of rows that each column's jumps are looked for between
+HALVINGS = 64
+
+FLOATS = (0.0, 1.0, -1.0, 1e-30, 1e6, -1e6, 1e12, 1e25, -1e25, 3e38, 1e100, -1e300)
+INTEGERS = (0, 1, -1, 2**24 + 1, 2**31, -(2**31), 10**9 + 7, 2**53 + 1, 2**63 - 1, -(2**63))
+TEXTS = ("", " ", "nan", "None", "a value that no training row had", "Ünïcödé 类别 🦙", "0")
+
+Predict = Callable[[Sequence[Cells]], Array]
+
+
+def hard_rows(
+    columns: Sequence[Column], rows: Sequence[Cells], estimator: Any, predict: Predict
+) -> list[Cells]:
+    """Rows that the signature allows and that conversions get wrong.
+
+    Args:
+        columns: what each place of a row may hold.
+        rows: held-out rows.
+        estimator: its trees' thresholds are used where they are there.
+        predict: scikit-learn's answer to rows, one number or label each, or several, shape
+            (rows,) or (rows, outputs).
+    """
+    bases = [rows[place] for place in _spread(len(rows), BASES)]
+    made = [
+        _changed(row, place, value)
+        for place, column in enumerate(columns)
+        if column.required
+        for value in _odd_values(column, [row[place] for row in rows])
+        for row in bases
+    ]
+    made += [
+        [None if c.nullable else cell for c, cell in zip(columns, row, strict=True)]
+        for row in bases
+    ]
+    made += _shuffled(rows)
+    made += _at_thresholds(columns, bases, estimator)
+    made += _at_jumps(columns, rows, predict)
+    return made
+
+
+def _spread(count: int, wanted: int) -> list[int]:
+    """Evenly spaced places among `count`, each once."""
+    places = np.linspace(0, count - 1, min(wanted, count)).astype(int)
+    return sorted(set(places.tolist()))
+
+
+def _changed(row: Cells, place: int, value: Any) -> Cells:
+    return [*row[:place], value, *row[place + 1 :]]
+
+
+def _odd_values(column: Column, seen: Sequence[Any]) -> Iterator[Any]:
+    """Values that this column may hold, and that conversions stumble over."""
+    if column.nullable:
+        yield None
+    if column.categories is not None:
+        yield from column.categories[:50]
+    elif column.type == "bool":
+        yield from (True, False)
+    elif column.type == "string":
+        known = sorted({text for text in seen if text is not None}, key=str)[:20]
+        yield from known
+        yield from TEXTS
+        yield from (known[0].swapcase(), f" {known[0]} ", known[0] + "\x00") if known else ()
+    elif column.type == "int64":
+        yield from INTEGERS
+    else:
+        limit = np.inf if column.largest is None else column.largest
+        yield from (value for value in FLOATS if abs(value) <= limit)
+        if column.infinite:
+            yield from (np.inf, -np.inf)
+
+
+def _shuffled(rows: Sequence[Cells]) -> list[Cells]:
+    """Each column drawn from another row: combinations that no row had."""
+    random = np.random.default_rng(0)
+    drawn = random.integers(0, len(rows), (SHUFFLED, len(rows[0])))
+    return [[rows[n][place] for place, n in enumerate(picks)] for picks in drawn.tolist()]
+
+
+def _at_thresholds(
+    columns: Sequence[Column], bases: Sequence[Cells], estimator: Any
+) -> list[Cells]:
+    """On every side of the thresholds of trees that see the columns as they are."""
+    if getattr(estimator, "n_features_in_", None) != len(columns) or hasattr(estimator, "steps"):
+        return []
+    found = sorted(set(_thresholds(estimator)))
+    chosen = [found[place] for place in _spread(len(found), THRESHOLDS)] if found else []
+    return [
+        _changed(bases[number % len(bases)], place, value)
+        for number, (place, threshold) in enumerate(chosen)
+        if columns[place].type in ("float64", "float32")
+        for value in _around(threshold)
+    ]
+
+
+def _thresholds(estimator: Any) -> Iterator[tuple[int, float]]:
+    for part in parts_of(estimator):
+        tree = getattr(part, "tree_", None)
+        if tree is not None:
+            inner = tree.feature >= 0
+            yield from zip(
+                tree.feature[inner].tolist(), tree.threshold[inner].tolist(), strict=True
+            )
+
+
+def _around(threshold: float) -> Iterator[float]:
+    """The threshold, and its neighbours among float64 and float32 numbers."""
+    yield threshold
+    yield float(np.nextafter(threshold, np.inf))
+    yield float(np.nextafter(threshold, -np.inf))
+    single = np.float32(threshold)
+    yield float(single)
+    yield float(np.nextafter(single, np.float32(np.inf)))
+    yield float(np.nextafter(single, np.float32(-np.inf)))
+
+
+def _at_jumps(columns: Sequence[Column], rows: Sequence[Cells], predict: Predict) -> list[Cells]:
+    """Both sides of places where the answer jumps, found by halving between two held-out rows.
+
+    It sees through any preprocessing: what is halved is the raw column, what is watched is the
+    answer. Where the answer doesn't jump the halving ends somewhere, and does no harm.
+    """
+    random = np.random.default_rng(0)
+    starts: list[tuple[Cells, int, float, float]] = []
+    for place, column in enumerate(columns):
+        if column.required and column.type in ("float64", "float32") and not column.categories:
+            for _ in range(PAIRS):
+                a, b = random.integers(0, len(rows), 2).tolist()
+                low, high = rows[a][place], rows[b][place]
+                if low is not None and high is not None and low != high:
+                    starts.append((rows[a], place, float(low), float(high)))
+    if not starts:
+        return []
+    return _halved(starts, predict)
+
+
+def _halved(starts: Sequence[tuple[Cells, int, float, float]], predict: Predict) -> list[Cells]:
+    low = np.array([start[2] for start in starts])
+    high = np.array([start[3] for start in starts])
+
+    def at(values: Array) -> Array:
+        rows = [_changed(s[0], s[1], v) for s, v in zip(starts, values.tolist(), strict=True)]
+        return predict(rows).reshape(len(rows), -1)
+
+    at_low, at_high = at(low), at(high)
+    for _ in range(HALVINGS):
+        middle = low + (high - low) / 2
+        if np.all((middle == low) | (middle == high)):
+            break
+        at_middle = at(middle)
+        left = _distance(at_low, at_middle) >= _distance(at_middle, at_high)
+        low, at_low = np.where(left, low, middle), np.where(left[:, None], at_low, at_middle)
+        high, at_high = np.where(left, middle, high), np.where(left[:, None], at_middle, at_high)
+    ends = zip(low.tolist(), high.tolist(), strict=True)
+    return [
+        _changed(row, place, value)
+        for (row, place, _, _), pair in zip(starts, ends, strict=True)
+        for value in pair
+    ]
+
+
+def _distance(a: Array, b: Array) -> Array:
+    if a.dtype.kind in "fiub":
+        return np.asarray(np.abs(a.astype(np.float64) - b.astype(np.float64)).max(axis=1))
+    return np.asarray((a != b).any(axis=1), dtype=np.float64)

@@ -1,0 +1,72 @@
+"""The manifest of a model directory: what serving needs, and what people ask."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from importlib.metadata import version as installed_version
+from typing import Any
+
+from convert.answers import Answers, Task
+from convert.inputs import Inputs
+from convert.recipes import Graph
+from function.model import MANIFEST_FORMAT
+from function.signature import Array, Column
+
+TOOLS = ("scikit-learn", "skl2onnx", "onnx", "onnxruntime", "numpy", "pandas")
+LABEL_TYPES = {"b": "bool", "i": "int64", "u": "int64", "f": "float64"}
+
+
+def versions() -> dict[str, str]:
+    """The versions of Python and of every tool that had a hand in a build."""
+    return {"python": platform.python_version()} | {t: installed_version(t) for t in TOOLS}
+
+
+def serving_part(
+    task: Task, inputs: Inputs, columns: Sequence[Column], graph: Graph, expected: Answers
+) -> dict[str, Any]:
+    """The members that `function.model.Model` reads."""
+    outputs = [
+        {
+            "name": name,
+            "type": _output_type(name, task, expected[name], element),
+            "shape": [-1, *expected[name].shape[1:]],
+        }
+        for name, element in zip(task.methods, graph.types, strict=True)
+    ]
+    return {
+        "format": MANIFEST_FORMAT,
+        "task": task.name,
+        **({"classes": task.classes} if task.classes is not None else {}),
+        "signature": {"inputs": _inputs(inputs, columns), "outputs": outputs},
+        "graph": {"inputs": graph.inputs, "outputs": graph.outputs},
+    }
+
+
+def _output_type(name: str, task: Task, expected: Array, element: str) -> str:
+    """Labels keep scikit-learn's type, numbers have the graph's."""
+    if name != "prediction" or task.name != "classification":
+        return element
+    return LABEL_TYPES.get(expected.dtype.kind, "string")
+
+
+def _inputs(inputs: Inputs, columns: Sequence[Column]) -> list[dict[str, Any]]:
+    """A tensor for each column of a frame; one with all columns for a bare array."""
+    if inputs.frame:
+        return [{**_entry(column), "shape": [-1, 1]} for column in columns]
+    members = [_entry(column) for column in columns]
+    kind = {member.pop("type") for member in members}.pop()
+    return [{"name": "input", "type": kind, "shape": [-1, len(columns)], "columns": members}]
+
+
+def _entry(column: Column) -> dict[str, Any]:
+    entry: dict[str, Any] = {"name": column.name, "type": column.type, "nullable": column.nullable}
+    if not column.required:
+        entry["required"] = False
+    if column.infinite:
+        entry["infinite"] = True
+    if column.largest is not None:
+        entry["largest"] = column.largest
+    if column.categories is not None:
+        entry["categories"] = list(column.categories)
+    return entry

@@ -1,0 +1,136 @@
+"""The comparison of ONNX Runtime's answers with scikit-learn's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from convert.answers import Answers, Task, tied
+from convert.inputs import Cells
+from function.errors import InvalidRows
+from function.golden import differences, usual_size
+from function.model import Model
+from function.signature import Array
+from function.table import read_table
+
+TOLERANCE = 1e-5
+CHUNK = 1000
+
+
+@dataclass
+class Difference:
+    """How far one output is off.
+
+    Attributes:
+        absolute: largest absolute difference; of probabilities, the one that counts.
+        relative: largest relative difference; of values, the one that counts.
+        wrong: places of the rows that are further off than the tolerance.
+    """
+
+    absolute: float = 0.0
+    relative: float = 0.0
+    wrong: list[int] = field(default_factory=list)
+
+
+@dataclass
+class Comparison:
+    """What was measured between scikit-learn and ONNX Runtime.
+
+    Attributes:
+        outputs: by output name.
+        ties: rows whose two highest scores lie within the tolerance: either label is right.
+        tied: for each row, whether it is such a one.
+        refused: problems of rows that the function refused though scikit-learn answers.
+    """
+
+    outputs: dict[str, Difference]
+    tied: Array
+    refused: list[str] = field(default_factory=list)
+
+    @property
+    def ties(self) -> int:
+        """Rows whose label could be either."""
+        return int(self.tied.sum())
+
+    @property
+    def passed(self) -> bool:
+        """Every answer is equal within the tolerance."""
+        return not self.refused and not any(d.wrong for d in self.outputs.values())
+
+
+def compare(model: Model, task: Task, rows: Sequence[Cells], expected: Answers) -> Comparison:
+    """Compare the function's answers, validation included, with scikit-learn's.
+
+    Args:
+        model: the converted one.
+        task: says how each output is compared.
+        rows: in signature order.
+        expected: scikit-learn's answers to them.
+    """
+    comparison = Comparison(
+        {name: Difference() for name in task.methods}, tied(task, expected, TOLERANCE)
+    )
+    sizes = {name: usual_size(a) if _is_number(a) else 0.0 for name, a in expected.items()}
+    for start in range(0, len(rows), CHUNK):
+        part = slice(start, start + CHUNK)
+        try:
+            got = model.run(read_table(rows[part], model.signature))
+        except InvalidRows as error:
+            comparison.refused += [str(problem) for problem in error.problems]
+            continue
+        for name, difference in comparison.outputs.items():
+            _add(difference, start, name, got[name], expected[name][part], sizes[name])
+    _forgive_ties(comparison, task)
+    return comparison
+
+
+def _add(
+    difference: Difference, start: int, name: str, got: Array, expected: Array, size: float
+) -> None:
+    if got.shape != expected.shape:
+        difference.wrong += range(start, start + len(expected))
+        difference.absolute = difference.relative = float("inf")
+        return
+    if not _is_number(expected):
+        wrong = (got.astype(object) != expected.astype(object)).reshape(len(got), -1).any(axis=1)
+    else:
+        absolute, relative = differences(got, expected, size)
+        difference.absolute = max(difference.absolute, float(absolute.max(initial=0)))
+        difference.relative = max(difference.relative, float(relative.max(initial=0)))
+        counted = absolute if name == "probabilities" else relative
+        wrong = (~(counted <= TOLERANCE)).reshape(len(counted), -1).any(axis=1)
+    difference.wrong += (np.flatnonzero(wrong) + start).tolist()
+
+
+def _is_number(array: Array) -> bool:
+    return array.dtype.kind == "f"
+
+
+def _forgive_ties(comparison: Comparison, task: Task) -> None:
+    if task.name in ("classification", "outlier"):
+        labels = comparison.outputs["prediction"]
+        labels.wrong = [row for row in labels.wrong if not comparison.tied[row]]
+
+
+def certificate(
+    comparison: Comparison, held_out: int, hard: int, recipe: str, failed: Sequence[tuple[str, str]]
+) -> dict[str, Any]:
+    """The parity certificate of a manifest."""
+    labels = comparison.outputs["prediction"]
+    measured = {
+        name: {"largest_absolute": d.absolute, "largest_relative": d.relative}
+        for name, d in comparison.outputs.items()
+    }
+    return {
+        "held_out_rows": held_out,
+        "hard_rows": hard,
+        "differing_rows": len(labels.wrong),
+        "tied_rows": comparison.ties,
+        "tolerance": TOLERANCE,
+        "outputs": measured,
+        "recipe": recipe,
+        "recipes_that_failed": [{"recipe": name, "reason": reason} for name, reason in failed],
+    }

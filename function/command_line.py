@@ -1,0 +1,39 @@
+"""What the command lines of `convert` and `edge` share: examples, errors, exit codes."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from typing import Any
+
+import click
+
+from function.errors import OnnxletError
+
+
+class Command(click.Command):
+    """A command whose help ends with an example; `--debug` shows tracebacks."""
+
+    def __init__(self, *args: Any, example: str, **kwargs: Any) -> None:
+        kwargs["epilog"] = f"Example: {example}"
+        super().__init__(*args, **kwargs)
+        debug = click.Option(["--debug"], is_flag=True, help="Show the traceback of an error.")
+        self.params.append(debug)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run, and print an error of ours without its traceback."""
+        debug = ctx.params.pop("debug")
+        try:
+            return super().invoke(ctx)
+        except OnnxletError as error:
+            if debug:
+                traceback.print_exception(error)
+            click.echo(f"error: {error.message}", err=True)
+            if error.hint:
+                click.echo(f"hint: {error.hint}", err=True)
+            sys.exit(getattr(error, "exit_code", 1))
+
+
+def run(group: click.Group, name: str) -> None:
+    """Run a command line; exit codes are 0 done, 1 failed or refused, 2 wrong use."""
+    group(prog_name=name)

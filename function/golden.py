@@ -1,0 +1,84 @@
+"""Golden rows: held-out rows with scikit-learn's own answers, replayed wherever a model lands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from function import json_text, native
+from function.errors import OnnxletError
+from function.model import Model
+from function.service import answer_rows
+from function.signature import Array
+
+NOISE = 1e-6  # of an output's usual size: a difference below it counts against that size
+
+
+def usual_size(expected: Array) -> float:
+    """The median magnitude of an output's finite numbers."""
+    finite = np.abs(expected[np.isfinite(expected)])
+    return float(np.median(finite)) if finite.size else 0.0
+
+
+def differences(got: Array, expected: Array, size: float) -> tuple[Array, Array]:
+    """Absolute and relative differences of two arrays of numbers of one shape.
+
+    Two numbers that JSON has no form for (NaN, infinities) are equal; such a one and a finite
+    one are infinitely far apart.
+
+    Args:
+        got: ONNX Runtime's.
+        expected: scikit-learn's, float64.
+        size: the output's usual size. Numbers far below it are sums of larger ones that cancel,
+            down to zero, and are compared relative to `NOISE` of it.
+    """
+    wide = got.astype(np.float64)
+    with np.errstate(all="ignore"):
+        absolute = np.abs(wide - expected)
+        relative = absolute / np.maximum(np.abs(expected), size * NOISE)
+    same = (wide == expected) | (~np.isfinite(wide) & ~np.isfinite(expected))
+    apart = ~same & ~np.isfinite(absolute)
+    absolute[same], relative[same] = 0.0, 0.0
+    absolute[apart], relative[apart] = np.inf, np.inf
+    return absolute, relative
+
+
+def replay(model: Model, golden: Mapping[str, Any]) -> list[str]:
+    """Send golden rows through the function, JSON and validation included.
+
+    Args:
+        model: a loaded model.
+        golden: `instances`, `answers` by output name, and the `tolerance` between them.
+
+    Returns:
+        What is off, in words; empty where every answer is scikit-learn's.
+    """
+    if not golden["instances"]:
+        return []
+    try:
+        call = native.from_object({"instances": golden["instances"]})
+        answer = json_text.loads(json_text.dumps(answer_rows(model, call)))
+    except OnnxletError as error:
+        return [f"the golden rows are refused: {error.message}"]
+    faults = []
+    for name, expected in golden["answers"].items():
+        wrong = _wrong_rows(name, answer.get(name), expected, golden["tolerance"])
+        faults += [
+            f"golden row {row}, {name}: expected {expected[row]}, got {answer[name][row]}"
+            for row in wrong
+        ]
+    return faults
+
+
+def _wrong_rows(name: str, got: Any, expected: list[Any], tolerance: float) -> list[int]:
+    wanted = np.array(expected)
+    if wanted.dtype.kind != "f":
+        return [
+            row for row, pair in enumerate(zip(got, expected, strict=True)) if pair[0] != pair[1]
+        ]
+    answered = np.array(got, dtype=np.float64)
+    absolute, relative = differences(answered, wanted, usual_size(wanted))
+    off = ~((absolute if name == "probabilities" else relative) <= tolerance)
+    return np.flatnonzero(off.reshape(len(off), -1).any(axis=1)).tolist()
