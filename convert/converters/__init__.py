@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from convert.converters import imputer, one_hot
+from convert.converters import imputer, one_hot, trees
 
 Precision = Literal["float32", "float64"]
 
@@ -25,7 +25,11 @@ class Converters:
 
 def converters(precision: Precision) -> Converters:
     """All of our converters, writing numbers in this precision."""
-    families = [imputer.converter(precision), one_hot.converter(precision)]
+    families = [
+        imputer.converter(precision),
+        one_hot.converter(precision),
+        *trees.converters(precision),
+    ]
     return Converters(
         {estimator: convert for estimator, _, convert in families},
         {estimator: shape for estimator, shape, _ in families},

@@ -22,6 +22,10 @@ TENSOR_TYPES = {
 }
 
 
+# Operators of the ML domain, by the version that they were last changed in.
+ML_VERSIONS = {"ArrayFeatureExtractor": 1, "LabelEncoder": 2, "TreeEnsembleRegressor": 3}
+
+
 class Nodes:
     """Adds nodes and constants with names that are unique in the graph."""
 
@@ -44,13 +48,12 @@ class Nodes:
     ) -> str:
         """A node of the default or the ML domain; its output's name."""
         made = output or str(self._scope.get_unique_variable_name(op.lower()))
-        machine_learning = op in ("LabelEncoder", "ArrayFeatureExtractor")
         self._container.add_node(
             op,
             list(inputs),
             made,
-            op_domain="ai.onnx.ml" if machine_learning else "",
-            op_version=2 if op == "LabelEncoder" else 1 if machine_learning else 21,
+            op_domain="ai.onnx.ml" if op in ML_VERSIONS else "",
+            op_version=ML_VERSIONS.get(op, 21),
             name=self._scope.get_unique_operator_name(op),
             **attributes,
         )
@@ -59,6 +62,18 @@ class Nodes:
     def cast(self, name: str, dtype: str, output: str | None = None) -> str:
         """A Cast node."""
         return self.add("Cast", [name], output, to=TENSOR_TYPES[dtype][1])
+
+    def label(self, place: str, classes: Any, output: str) -> str:
+        """The class at each place, of shape (rows,); text as it is, numbers and bools as int64.
+
+        Raises:
+            NotImplementedError: classes that are fractions.
+        """
+        known = np.asarray(classes)
+        dtype = "string" if known.dtype.kind in "UO" else "int64"
+        if dtype == "int64" and (known != known.astype(np.int64)).any():
+            raise NotImplementedError("classes that are fractions")
+        return self.add("Gather", [self.constant(known, dtype), place], output, axis=0)
 
     def column(self, name: str, place: int) -> str:
         """One column of a matrix, of shape (rows, 1)."""

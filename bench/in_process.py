@@ -1,0 +1,101 @@
+"""The handler against the least that could be done instead, in one process, taking turns."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import orjson
+import serverless_wsgi
+from flask import Flask, Response, request
+
+from bench.events import http_event
+
+ROUNDS = 40
+
+
+def taking_turns(calls: Mapping[str, Callable[[], Any]], repeats: int) -> dict[str, float]:
+    """The median time of each call, in milliseconds; a block of one follows a block of another."""
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    for number in range(ROUNDS + 2):
+        for name, call in calls.items():
+            for _ in range(repeats):
+                start = time.perf_counter()
+                call()
+                if number >= 2:  # the first rounds warm up
+                    times[name].append((time.perf_counter() - start) * 1e3)
+    return {name: median(values) for name, values in times.items()}
+
+
+def plain_route(answer: bytes) -> Flask:
+    """A Flask route that reads the body and returns this many bytes."""
+    app = Flask("plain")
+
+    @app.post("/predict")
+    def predict() -> Response:
+        request.get_data()
+        return Response(answer, mimetype="application/json")
+
+    return app
+
+
+def measure(models: Path, key: str, rows: list[list[float]], names: list[str]) -> dict[str, float]:
+    """Medians in milliseconds, by name."""
+    from function.handler import handler
+
+    path = "/models/logistic/predict"
+    one = orjson.dumps({"instances": [dict(zip(names, rows[0], strict=True))]}).decode()
+    one_list = orjson.dumps({"instances": rows[:1]}).decode()
+    lists = orjson.dumps({"instances": rows})
+    objects = orjson.dumps({"instances": [dict(zip(names, row, strict=True)) for row in rows]})
+
+    one_event = http_event(one, path, key)
+    answer = handler(one_event, None)
+    assert answer["statusCode"] == 200, answer
+    plain = plain_route(answer["body"].encode())
+    session = _session(models)
+    tensor = session.get_inputs()[0].name
+    outputs = [output.name for output in session.get_outputs()]
+
+    def bare() -> bytes:
+        array = np.asarray(orjson.loads(lists)["instances"], dtype=np.float32)
+        labels, probabilities = session.run(outputs, {tensor: array})
+        body = {"prediction": labels.tolist(), "probabilities": probabilities.tolist()}
+        return orjson.dumps(body)
+
+    list_event = http_event(lists.decode(), path, key)
+    object_event = http_event(objects.decode(), path, key)
+    one_list_event = http_event(one_list, path, key)
+    plain_event = http_event(one, "/predict", key)
+    few = taking_turns(
+        {
+            "one row, handler": lambda: handler(one_event, None),
+            "one row as a list, handler": lambda: handler(one_list_event, None),
+            "one row, plain route": lambda: serverless_wsgi.handle_request(plain, plain_event, None),
+        },
+        repeats=50,
+    )
+    many = taking_turns(
+        {
+            "1,000 rows as lists, handler": lambda: handler(list_event, None),
+            "1,000 rows as objects, handler": lambda: handler(object_event, None),
+            "1,000 rows, bare": bare,
+        },
+        repeats=5,
+    )
+    return few | many
+
+
+def _session(models: Path) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    onnx = models / "logistic" / "1" / "model.onnx"
+    return onnxruntime.InferenceSession(
+        os.fspath(onnx), options, providers=["CPUExecutionProvider"]
+    )

@@ -1,0 +1,31 @@
+"""The bench's models, on scikit-learn's breast cancer data: 569 rows, 30 numbers, two classes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sklearn.datasets import load_breast_cancer
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+
+def _fitted(estimator: Any) -> tuple[Any, Any, Any]:
+    X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+    X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
+    return estimator.fit(X_train, y_train), X_test, y_test
+
+
+def logistic() -> tuple[Any, Any, Any]:
+    """A scaler and a logistic regression."""
+    return _fitted(make_pipeline(StandardScaler(), LogisticRegression()))
+
+
+def forest() -> tuple[Any, Any, Any]:
+    """A random forest of 200 trees."""
+    return _fitted(RandomForestClassifier(n_estimators=200, random_state=0))
+
+
+MODELS = {"logistic": logistic, "forest": forest}

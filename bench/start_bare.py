@@ -1,0 +1,9 @@
+"""Process start to one answer with NumPy and ONNX Runtime alone: the floor of a cold start."""
+
+import sys
+
+import numpy as np
+import onnxruntime
+
+session = onnxruntime.InferenceSession(sys.argv[1], providers=["CPUExecutionProvider"])
+session.run(None, {session.get_inputs()[0].name: np.zeros((1, 30), dtype=np.float32)})
