@@ -49,7 +49,7 @@ def measure(models: Path, key: str, rows: list[list[float]], names: list[str]) -
     """Medians in milliseconds, by name."""
     from function.handler import handler
 
-    path = "/models/logistic/predict"
+    path = "/predict"  # ONNXLET_DEFAULT_MODEL names the model
     one = orjson.dumps({"instances": [dict(zip(names, rows[0], strict=True))]}).decode()
     one_list = orjson.dumps({"instances": rows[:1]}).decode()
     lists = orjson.dumps({"instances": rows})
@@ -77,7 +77,9 @@ def measure(models: Path, key: str, rows: list[list[float]], names: list[str]) -
         {
             "one row, handler": lambda: handler(one_event, None),
             "one row as a list, handler": lambda: handler(one_list_event, None),
-            "one row, plain route": lambda: serverless_wsgi.handle_request(plain, plain_event, None),
+            "one row, plain route": lambda: serverless_wsgi.handle_request(
+                plain, plain_event, None
+            ),
         },
         repeats=50,
     )

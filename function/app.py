@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 import traceback
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,8 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 import function.lean_flask  # noqa: F401 - before anything that imports Flask or Werkzeug
-from function import json_text, native, request_log
+from function import json_text, native
+from function.door import NOTES, Door, Environ
 from function.errors import (
     MalformedRequest,
     OnnxletError,
@@ -22,15 +22,12 @@ from function.errors import (
     UnknownModel,
     UnsupportedMedia,
 )
-from function.keys import key_name
 from function.model import Model
 from function.repository import VERSION, Repository
 from function.service import Observe, Service
 from function.settings import Settings
 
-OPEN_PATHS = frozenset({"/v2/health/live", "/v2/health/ready"})
 DESCRIBED = ("task", "signature", "classes", "parity", "metrics")
-NOTES = "onnxlet.notes"  # in the WSGI environ: what the log line tells of this request
 SERVICE = "onnxlet"  # in app.extensions
 
 
@@ -54,10 +51,9 @@ def create_app(
     app = Flask("function", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.extensions[SERVICE] = service
-    app.before_request(lambda: _open_request(service))
-    app.after_request(_close_request)
     app.register_error_handler(Exception, _refuse)
     _add_routes(app, service)
+    app.wsgi_app = Door(app.wsgi_app, settings, _refusal)  # type: ignore[method-assign] # Flask's own way
     return app
 
 
@@ -67,7 +63,7 @@ def _add_routes(app: Flask, service: Service) -> None:
     @app.post("/models/<name>/versions/<version>/predict")
     def predict(name: str | None = None, version: str | None = None) -> Response:
         notes = request.environ[NOTES]
-        call = native.decode(_body(), request.mimetype, request.mimetype_params)
+        call = native.decode(_body(service.settings.max_body_bytes), *_media_type())
         prediction = service.predict(call, notes["request_id"], name, _number(version))
         model = prediction.model
         notes |= {"model": model.name, "version": model.version, "rows": len(call.rows)}
@@ -106,15 +102,41 @@ def _number(version: str | None) -> int | None:
     return int(version)
 
 
-def _body() -> bytes:
-    encoding = request.headers.get("Content-Encoding", "identity").lower()
+def _media_type() -> tuple[str, dict[str, str]]:
+    text = request.environ.get("CONTENT_TYPE", "")
+    if text in ("application/json", ""):
+        return text, {}
+    return request.mimetype, request.mimetype_params
+
+
+def _body(limit: int) -> bytes:
+    """The request's body, of at most `limit` bytes."""
+    environ = request.environ
+    encoding = environ.get("HTTP_CONTENT_ENCODING", "identity").lower()
     if encoding != "identity":
         raise UnsupportedMedia(
             f"content encoding '{encoding[:40]}' is not read here", "Send the body uncompressed."
         )
-    body = request.get_data(cache=False)
+    body = _read(environ, limit)
     if not body:
         raise MalformedRequest("the body is empty", native.JSON_HINT)
+    return body
+
+
+def _read(environ: Environ, limit: int) -> bytes:
+    too_large = RequestTooLarge(f"the body has more than {limit} bytes", "Send fewer rows at once.")
+    declared = environ.get("CONTENT_LENGTH") or ""
+    if not declared.isdecimal():
+        try:
+            return request.get_data(cache=False)  # in chunks; Flask counts them
+        except RequestEntityTooLarge:
+            raise too_large from None
+    length = int(declared[:20])
+    if length > limit:
+        raise too_large
+    body: bytes = environ["wsgi.input"].read(length)
+    if len(body) < length:
+        raise MalformedRequest(f"the body ended after {len(body)} of {length} bytes")
     return body
 
 
@@ -122,43 +144,17 @@ def _json(answer: Any, status: int = 200, media_type: str = "application/json") 
     return Response(json_text.dumps(answer), status, content_type=media_type)
 
 
-def _open_request(service: Service) -> None:
-    environ = request.environ
-    invocation = getattr(environ.get("serverless.context"), "aws_request_id", "")
-    offered = environ.get("HTTP_X_REQUEST_ID", "")
-    notes: dict[str, Any] = {"request_id": request_log.request_id(offered or invocation or "")}
-    environ[NOTES] = notes
-    notes["start"] = time.perf_counter()
-    if service.settings.api_keys and request.path not in OPEN_PATHS:
-        notes["key"] = key_name(request.headers, service.settings.api_keys)
-
-
-def _close_request(response: Response) -> Response:
-    notes: dict[str, Any] = request.environ[NOTES]
-    response.headers["X-Request-Id"] = notes["request_id"]
-    milliseconds = (time.perf_counter() - notes.pop("start")) * 1e3
-    request_log.write(
-        {
-            "method": request.method,
-            "path": request.path,
-            "status": response.status_code,
-            "ms": round(milliseconds, 3),
-            **notes,
-        }
-    )
-    return response
-
-
 def _refuse(error: Exception) -> Response:
     """Every error as application/problem+json."""
-    if isinstance(error, RequestEntityTooLarge):
-        limit = request.max_content_length
-        error = RequestTooLarge(f"the body has more than {limit} bytes", "Send fewer rows at once.")
+    return _refusal(error, request.environ)
+
+
+def _refusal(error: Exception, environ: Environ) -> Response:
     headers: dict[str, str] = {}
     if isinstance(error, HTTPException):
         status = error.code or 500
         form = native.problem(status, error.description or error.name)
-        headers = {k: v for k, v in error.get_headers(request.environ) if k == "Allow"}
+        headers = {k: v for k, v in error.get_headers(environ) if k == "Allow"}
     elif isinstance(error, RequestError):
         status, form = error.status, native.problem_of(error)
     else:
@@ -166,7 +162,7 @@ def _refuse(error: Exception) -> Response:
         traceback.print_exception(error)
     if isinstance(error, Unauthorized):
         headers["WWW-Authenticate"] = "Bearer"
-    notes = request.environ[NOTES]
+    notes = environ[NOTES]
     notes["error"] = error.message if isinstance(error, OnnxletError) else type(error).__name__
     if isinstance(error, RequestError):
         notes["error"] = type(error).__name__  # its message may quote the data

@@ -14,6 +14,9 @@ from typing import Any
 
 import serverless_wsgi
 
+import function.lean_flask  # noqa: F401 - before serverless-wsgi imports Werkzeug
+from function.errors import MalformedRequest
+
 serverless_wsgi.TEXT_MIME_TYPES.append("application/problem+json")
 
 Event = dict[str, Any]
@@ -35,41 +38,65 @@ def _is_version_1(event: Event) -> bool:
 
 
 def mended(event: Event) -> Event:
-    """A copy that serverless-wsgi reads without raising, its stage taken off the path.
+    """The event as serverless-wsgi reads it without raising, its stage taken off the path.
 
     Raises:
-        ValueError: the body says that it is base64 and is not.
+        MalformedRequest: the body says that it is base64 and is not.
     """
+    if event.get("isBase64Encoded"):
+        _check_base64(event.get("body") or "")
+    if not _is_whole(event):
+        event = _filled(event)
+    return _without_stage(event)
+
+
+def _check_base64(body: str) -> None:
+    try:
+        base64.b64decode(body, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise MalformedRequest(f"the event's body is not base64: {error}") from error
+
+
+def _is_whole(event: Event) -> bool:
+    """Nothing is null or lacking that serverless-wsgi takes for granted."""
+    context, headers = event.get("requestContext"), event.get("headers")
+    return (
+        bool(headers)
+        and bool(context)
+        and isinstance(event.get("isBase64Encoded"), bool)
+        and "source" not in event
+        and None not in event.values()
+        and None not in context.values()  # type: ignore[union-attr] # bool(context) above
+        and None not in headers.values()  # type: ignore[union-attr] # bool(headers) above
+    )
+
+
+def _filled(event: Event) -> Event:
+    """A copy without nulls, with what may be lacking."""
     context = {k: v for k, v in (event.get("requestContext") or {}).items() if v is not None}
-    mended = {k: v for k, v in event.items() if v is not None} | {"requestContext": context}
-    mended["headers"] = _texts(event.get("headers"))
-    multi = event.get("multiValueHeaders") or {}
-    mended["multiValueHeaders"] = {k: [str(v) for v in vs] for k, vs in multi.items() if vs}
-    mended["body"] = event.get("body") or ""
-    mended["isBase64Encoded"] = bool(event.get("isBase64Encoded")) and bool(mended["body"])
-    mended.pop("source", None)
-    if mended["isBase64Encoded"]:
-        try:
-            base64.b64decode(mended["body"], validate=True)
-        except binascii.Error as error:
-            raise ValueError("the event's body is not base64, though the event says so") from error
-    return _without_stage(mended)
-
-
-def _texts(headers: Any) -> dict[str, str]:
-    return {k: str(v) for k, v in (headers or {}).items() if v is not None}
+    filled = {k: v for k, v in event.items() if v is not None} | {"requestContext": context}
+    headers = event.get("headers") or {}
+    filled["headers"] = {k: str(v) for k, v in headers.items() if v is not None}
+    many = event.get("multiValueHeaders") or {}
+    filled["multiValueHeaders"] = {k: [str(v) for v in vs] for k, vs in many.items() if vs}
+    filled["body"] = event.get("body") or ""
+    filled["isBase64Encoded"] = bool(event.get("isBase64Encoded"))
+    filled.pop("source", None)
+    return filled
 
 
 def _without_stage(event: Event) -> Event:
     """HTTP APIs put the stage's name before the path, REST APIs don't."""
     context = event["requestContext"]
-    prefix = f"/{context.get('stage', '$default')}"
+    stage = context.get("stage", "$default")
+    if stage == "$default":
+        return event
     key = "rawPath" if _is_version_2(event) else "path"
-    path = event[key]
+    path, prefix = event[key], f"/{stage}"
     # A REST API's own requestContext.path has the stage, and its path has not.
     staged = key == "rawPath" or context.get("path") == path
     if staged and (path == prefix or path.startswith(prefix + "/")):
-        event[key] = path[len(prefix) :] or "/"
+        return {**event, key: path[len(prefix) :] or "/"}
     return event
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from function import csv_text, json_text
 from function.errors import (
@@ -20,23 +19,20 @@ MEMBERS = ("instances", "model")
 JSON_HINT = 'Send {"instances": [...]}, each one an object by column name or a list of values.'
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(NamedTuple):
     """A native request, decoded but not yet checked against a model.
 
     Attributes:
         rows: the instances as they came.
         model: the name that the body gives, or None.
-        no_booleans: no cell is true or false.
         text: cells are text (from CSV), to be read by their column's type.
-        faults: rows that are broken already, and why.
+        faults: rows that are broken already, and why; None is none.
     """
 
     rows: Sequence[Any]
     model: str | None = None
-    no_booleans: bool = False
     text: bool = False
-    faults: Mapping[int, str] = field(default_factory=dict)
+    faults: Mapping[int, str] | None = None
 
 
 def decode(body: bytes, media_type: str, parameters: Mapping[str, str]) -> Call:
@@ -56,8 +52,7 @@ def decode(body: bytes, media_type: str, parameters: Mapping[str, str]) -> Call:
     if charset not in ("utf-8", "utf8", "us-ascii"):
         raise UnsupportedMedia(f"charset '{charset}' is not read here", "Send UTF-8.")
     if media_type in ("application/json", ""):
-        booleans = b"true" in body or b"false" in body
-        return from_object(json_text.loads(body), no_booleans=not booleans)
+        return from_object(json_text.loads(body))
     if media_type == "text/csv":
         rows, faults = csv_text.read(body)
         return Call(rows, text=True, faults=faults)
@@ -67,14 +62,14 @@ def decode(body: bytes, media_type: str, parameters: Mapping[str, str]) -> Call:
     )
 
 
-def from_object(body: Any, *, no_booleans: bool = False) -> Call:
+def from_object(body: Any) -> Call:
     """Read a decoded JSON body: `{"instances": [...]}` or the bare list of rows.
 
     Raises:
         MalformedRequest: any other form.
     """
     if isinstance(body, list):
-        return Call(body, None, no_booleans)
+        return Call(body)
     if not isinstance(body, dict) or "instances" not in body:
         got = f"an object with {sorted(body)[:8]}" if isinstance(body, dict) else _kind(body)
         raise MalformedRequest(f"expected an object with 'instances', got {got}", JSON_HINT)
@@ -91,7 +86,7 @@ def from_object(body: Any, *, no_booleans: bool = False) -> Call:
         )
     if model is not None and not isinstance(model, str):
         raise MalformedRequest(f"'model': expected a name, got {_kind(model)}")
-    return Call(rows, model, no_booleans)
+    return Call(rows, model)
 
 
 def _kind(value: Any) -> str:

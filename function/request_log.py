@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from typing import Any
 
 from function import json_text
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
+STANDARD_ERROR = 2
 
 
 def request_id(offered: str) -> str:
@@ -19,4 +19,4 @@ def request_id(offered: str) -> str:
 
 def write(entry: dict[str, Any]) -> None:
     """Write one line."""
-    sys.stderr.write(json_text.dumps(entry).decode() + "\n")
+    os.write(STANDARD_ERROR, json_text.dumps(entry) + b"\n")  # one call: lines never mix

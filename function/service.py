@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from function import csv_text, native
 from function.errors import RequestTooLarge
@@ -14,8 +14,7 @@ from function.settings import Settings
 from function.table import read_table
 
 
-@dataclass(frozen=True)
-class Prediction:
+class Prediction(NamedTuple):
     """What happened, for the log and for `observe`.
 
     Attributes:
@@ -74,5 +73,5 @@ def answer_rows(model: Model, call: native.Call) -> dict[str, Any]:
         InvalidRows: with every problem, located.
     """
     rows = csv_text.typed(call.rows, model.signature.columns) if call.text else call.rows
-    table = read_table(rows, model.signature, no_booleans=call.no_booleans, faults=call.faults)
+    table = read_table(rows, model.signature, call.faults)
     return native.encode(model.name, model.version, model.classes, model.run(table))

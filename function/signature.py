@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import struct
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, Literal
@@ -13,7 +15,6 @@ import numpy.typing as npt
 
 ColumnType = Literal["float64", "float32", "int64", "bool", "string"]
 Array = npt.NDArray[Any]
-Row = Sequence[Any] | Mapping[str, Any]
 
 # A string column has no NaN in ONNX. Two noncharacters: no text that people write has them,
 # and a request that does is refused.
@@ -59,6 +60,25 @@ class Output:
 LARGEST_SAFE_INTEGER = 2.0**62
 
 
+class CellsOf:
+    """Takes a block's cells out of rows.
+
+    Attributes:
+        keys: of the cells in a row: names, or positions.
+        of: gives an iterable of each row's cells, in the block's order.
+    """
+
+    def __init__(self, keys: Sequence[Any], every: bool = False) -> None:
+        self.keys = tuple(keys)
+        self.of: Callable[[Sequence[Any]], Iterable[Sequence[Any]]]
+        if every:
+            self.of = iter
+        elif len(keys) == 1:
+            self.of = partial(map, lambda row, only=keys[0]: (row[only],))
+        else:
+            self.of = partial(map, itemgetter(*keys))
+
+
 class Block:
     """Columns of one type that are held in one array of shape (rows, columns).
 
@@ -66,17 +86,23 @@ class Block:
         columns: in signature order.
         type: the values' type, as clients see it.
         dtype: the array's; a nullable int64 column is held as float64.
+        pack: makes the bytes of one row's numbers; None where the values are not floats.
         largest: for each column, the magnitude up to which a number needs no closer look.
     """
 
-    def __init__(self, columns: Sequence[Column], dtype: str, positions: Sequence[int]) -> None:
+    def __init__(
+        self, columns: Sequence[Column], dtype: str, positions: Sequence[int], width: int
+    ) -> None:
+        numbers = columns[0].type in ("float64", "float32")
+        self.pack = struct.Struct(f"{len(columns)}d").pack if numbers else None
         self.columns = tuple(columns)
         self.type = columns[0].type
         self.dtype = dtype
-        self.by_name = _picker([column.name for column in columns])
-        self.by_position = _picker(positions)
+        self.by_name = CellsOf([column.name for column in columns])
+        self.by_position = CellsOf(positions, every=len(columns) == width)
         self.nullable = np.array([column.nullable for column in columns])
-        self.largest = np.array([_largest(column, dtype) for column in columns])
+        self.limits = [_largest(column, dtype) for column in columns]
+        self.largest = np.array(self.limits)
         self.closed = [
             (place, frozenset(column.categories))
             for place, column in enumerate(columns)
@@ -133,10 +159,9 @@ class Signature:
             if column.required:
                 kinds.setdefault((column.type, holds[column.name]), []).append(column)
         self.blocks = [
-            Block(members, dtype, [position[column.name] for column in members])
+            Block(members, dtype, [position[c.name] for c in members], len(columns))
             for (_, dtype), members in kinds.items()
         ]
-        self.whole_rows = len(self.blocks) == 1 and self.all_required
         at = {
             column.name: (number, place)
             for number, block in enumerate(self.blocks)
@@ -181,13 +206,6 @@ def _largest(column: Column, dtype: str) -> float:
 def _held_as(graph_dtype: str) -> str:
     """Numbers wait in float64 until the graph's own type is known to hold them."""
     return "float64" if graph_dtype == "float32" else graph_dtype
-
-
-def _picker(keys: Sequence[Any]) -> Callable[[Any], tuple[Any, ...]]:
-    if len(keys) == 1:
-        only = keys[0]
-        return lambda row: (row[only],)
-    return itemgetter(*keys)
 
 
 def _feed(name: str, dtype: str, at: Sequence[tuple[int, int]]) -> Feed:

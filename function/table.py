@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import chain
-from typing import Any
+from itertools import chain, starmap
+from operator import le
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from function.careful import read_carefully
 from function.errors import InvalidRows, Problem
-from function.signature import MISSING_TEXT, Array, Block, Signature
+from function.signature import MISSING_TEXT, Array, Block, CellsOf, Signature
 
 EXACT_TYPES: Mapping[str, frozenset[type]] = {
     "float64": frozenset({int, float, type(None)}),
@@ -27,10 +27,10 @@ EXACT_TYPES: Mapping[str, frozenset[type]] = {
     "bool": frozenset({bool}),
     "string": frozenset({str, type(None)}),
 }
+FEW_CELLS = 500  # so many are looked at as fast as they are chosen
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(NamedTuple):
     """A checked batch.
 
     Attributes:
@@ -45,8 +45,6 @@ class Table:
 def read_table(
     rows: Sequence[Any],
     signature: Signature,
-    *,
-    no_booleans: bool = False,
     faults: Mapping[int, str] | None = None,
 ) -> Table:
     """Check every instance against the signature.
@@ -54,7 +52,6 @@ def read_table(
     Args:
         rows: objects by column name or lists in signature order.
         signature: the model's.
-        no_booleans: the caller knows that no cell is true or false; saves looking for them.
         faults: rows already known to be wrong, and why; they are reported with the others.
 
     Raises:
@@ -62,68 +59,70 @@ def read_table(
     """
     if not rows:
         raise InvalidRows([Problem(None, None, "no instances: expected at least one row")])
-    arrays = None if faults else _read_quickly(rows, signature, no_booleans)
+    arrays = None if faults else _read_quickly(rows, signature)
     if arrays is None:
         arrays = read_carefully(rows, signature, faults or {})
     return Table(len(rows), arrays)
 
 
-def _read_quickly(
-    rows: Sequence[Any], signature: Signature, no_booleans: bool
-) -> list[Array] | None:
-    cells = _cells(rows, signature)
-    if cells is None:
+def _read_quickly(rows: Sequence[Any], signature: Signature) -> list[Array] | None:
+    """The arrays, or None where anything is odd."""
+    form = set(map(type, rows))
+    if form == {list} and set(map(len, rows)) == {len(signature.columns)}:
+        by_name = False
+    elif form == {dict} and _known_names_alone(rows, signature):
+        by_name = True
+    else:
         return None
     arrays = []
-    for block, values in zip(signature.blocks, cells, strict=True):
-        array = _array(block, values, no_booleans)
-        if array is None:
+    for block in signature.blocks:
+        try:
+            array = _array(block, rows, block.by_name if by_name else block.by_position)
+        except (KeyError, OverflowError, TypeError):
             return None
-        array = array.reshape(len(rows), len(block.columns))
-        if not _plain(block, array):
+        if array is None or not _plain(block, array := array.reshape(len(rows), -1)):
             return None
         arrays.append(array)
     return arrays
 
 
-def _cells(rows: Sequence[Any], signature: Signature) -> list[list[Any]] | None:
-    """The cells of each block, row after row; None where a row is not of the usual form."""
-    form = set(map(type, rows))
-    if form == {list}:
-        if set(map(len, rows)) != {len(signature.columns)}:
-            return None
-        if signature.whole_rows:
-            return [list(chain.from_iterable(rows))]
-        return [list(chain.from_iterable(map(b.by_position, rows))) for b in signature.blocks]
-    if form != {dict}:
-        return None
-    try:
-        cells = [list(chain.from_iterable(map(b.by_name, rows))) for b in signature.blocks]
-    except KeyError:
-        return None
+def _known_names_alone(rows: Sequence[dict[str, Any]], signature: Signature) -> bool:
+    """No row has an unknown column, if it turns out that none lacks a known one."""
     if signature.all_required:
-        known = sum(map(len, rows)) == len(rows) * len(signature.columns)
-    else:
-        known = signature.names.issuperset(chain.from_iterable(rows))
-    return cells if known else None
+        return sum(map(len, rows)) == len(rows) * len(signature.columns)
+    return signature.names.issuperset(chain.from_iterable(rows))
 
 
-def _array(block: Block, cells: list[Any], no_booleans: bool) -> Array | None:
-    """One flat array of the block's dtype; None where a cell is not exactly of its type."""
-    if no_booleans and block.type in ("float64", "float32"):
+def _array(block: Block, rows: Sequence[Any], cells: CellsOf) -> Array | None:
+    """The block's cells, flat; None where one is not exactly of its type.
+
+    Raises:
+        KeyError, OverflowError, TypeError: where that shows only on the way.
+    """
+    if block.pack is not None:
         try:
-            return np.frombuffer(struct.pack(f"{len(cells)}d", *cells))
-        except (struct.error, OverflowError):
-            pass
-    types = set(map(type, cells))
+            packed = np.frombuffer(b"".join(starmap(block.pack, cells.of(rows))))
+        except struct.error:
+            pass  # something is no number
+        else:
+            return None if _hides_boolean(packed, rows, cells) else packed
+    flat = list(chain.from_iterable(cells.of(rows)))
+    types = set(map(type, flat))
     if not types <= EXACT_TYPES[block.type]:
         return None
     if block.dtype == "string":
-        return _texts(cells, type(None) in types)
-    try:
-        return np.array(cells, dtype=block.dtype)
-    except (OverflowError, TypeError):
-        return None
+        return _texts(flat, type(None) in types)
+    return np.array(flat, dtype=block.dtype)
+
+
+def _hides_boolean(packed: Array, rows: Sequence[Any], cells: CellsOf) -> bool:
+    """What packs as a number is one, or a boolean; and that packs as 0 or 1."""
+    if len(packed) > FEW_CELLS:
+        suspects = np.flatnonzero((packed == 0) | (packed == 1)).tolist()
+        if len(suspects) < len(packed) // 8:
+            keys = cells.keys
+            return any(type(rows[s // len(keys)][keys[s % len(keys)]]) is bool for s in suspects)
+    return bool in set(map(type, chain.from_iterable(cells.of(rows))))
 
 
 def _texts(cells: list[Any], some_missing: bool) -> Array | None:
@@ -150,6 +149,8 @@ def _plain(block: Block, array: Array) -> bool:
     if block.dtype == "string":
         return bool(block.nullable.all()) or not (array == MISSING_TEXT)[:, ~block.nullable].any()
     if block.dtype != "float64":
+        return True
+    if len(array) == 1 and all(map(le, map(abs, array[0].tolist()), block.limits)):
         return True
     odd = ~(np.abs(array) <= block.largest)
     return not odd.any() or not (odd & ~(np.isnan(array) & block.nullable)).any()
