@@ -12,9 +12,19 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 
-def _fitted(estimator: Any) -> tuple[Any, Any, Any]:
+def _split() -> Any:
     X, y = load_breast_cancer(return_X_y=True, as_frame=True)
-    X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
+    return train_test_split(X, y, random_state=0)
+
+
+def breast_cancer_train() -> tuple[Any, Any]:
+    """The training rows and their classes."""
+    X_train, _, y_train, _ = _split()
+    return X_train, y_train
+
+
+def _fitted(estimator: Any) -> tuple[Any, Any, Any]:
+    X_train, X_test, y_train, y_test = _split()
     return estimator.fit(X_train, y_train), X_test, y_test
 
 

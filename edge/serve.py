@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shlex
@@ -54,13 +55,17 @@ class Server(BaseApplication):  # type: ignore[misc] # gunicorn ships no types
 
     def load(self) -> Any:
         """Make the app, in the worker."""
+        gc.disable()  # a collection while modules are imported finds nothing
         from function.app import create_app
 
         try:
-            return create_app(self.models)
+            app = create_app(self.models)
         except OnnxletError as error:
             click.echo(f"error: {error.message}\nhint: {error.hint}", err=True)
             sys.exit(LOAD_FAILED)
+        gc.freeze()
+        gc.enable()
+        return app
 
     def _say_how_to_call(self, worker: Any) -> None:
         host, port = worker.sockets[0].getsockname()[:2]

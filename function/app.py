@@ -7,10 +7,6 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, request
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
-
-import function.lean_flask  # noqa: F401 - before anything that imports Flask or Werkzeug
 from function import json_text, native
 from function.door import NOTES, Door, Environ
 from function.errors import (
@@ -22,6 +18,7 @@ from function.errors import (
     UnknownModel,
     UnsupportedMedia,
 )
+from function.lean_flask import Flask, HTTPException, RequestEntityTooLarge, Response, request
 from function.model import Model
 from function.repository import VERSION, Repository
 from function.service import Observe, Service

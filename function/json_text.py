@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,15 @@ def _loads_lenient(body: bytes) -> Any:
         ) from error
     except (RecursionError, ValueError) as error:
         raise MalformedRequest("the body is nested too deeply or has an endless number") from error
+
+
+def as_keys(names: Sequence[str]) -> list[str]:
+    """The same names, as the very objects that orjson makes of an object's keys.
+
+    It keeps one string for each short key that it meets, and a dictionary finds a key that is
+    the same object almost twice as fast as one that is merely equal.
+    """
+    return list(orjson.loads(orjson.dumps(dict.fromkeys(names))))
 
 
 def dumps(answer: Any) -> bytes:

@@ -12,10 +12,8 @@ import base64
 import binascii
 from typing import Any
 
-import serverless_wsgi
-
-import function.lean_flask  # noqa: F401 - before serverless-wsgi imports Werkzeug
 from function.errors import MalformedRequest
+from function.lean_flask import serverless_wsgi
 
 serverless_wsgi.TEXT_MIME_TYPES.append("application/problem+json")
 

@@ -1,15 +1,19 @@
-"""Flask, without the parts that never run here.
+"""Flask and serverless-wsgi, without the parts that never run here.
 
 `import flask` also imports a development server (with http.server and ssl), a command line
 (click) and a template engine (jinja2): together more than a third of the time from process
 start to first answer. Stand-ins take their places while Flask is imported and are then removed,
 so that whoever imports the real ones later gets them. What this process has loaded already is
 left alone, and a stand-in that is used after all says so instead of misbehaving.
+
+The rest of this package takes Flask, Werkzeug and serverless-wsgi from here.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
@@ -47,19 +51,30 @@ STAND_INS: dict[str, dict[str, Any]] = {
 }
 
 
-def import_flask() -> ModuleType:
-    """Import Flask and what serverless-wsgi takes from Werkzeug."""
-    if "flask" not in sys.modules:
-        placed = [name for name in STAND_INS if name not in sys.modules]
+@contextmanager
+def stand_ins() -> Iterator[None]:
+    """Have the stand-ins imported in place of what this process has not loaded yet."""
+    placed = [name for name in STAND_INS if name not in sys.modules]
+    for name in placed:
+        sys.modules[name] = ModuleType(name)
+        sys.modules[name].__dict__.update(STAND_INS[name])
+    try:
+        yield
+    finally:
         for name in placed:
-            sys.modules[name] = ModuleType(name)
-            sys.modules[name].__dict__.update(STAND_INS[name])
-        try:
-            import flask  # noqa: F401
-        finally:
-            for name in placed:
-                del sys.modules[name]
-    return sys.modules["flask"]
+            del sys.modules[name]
 
 
-import_flask()
+with stand_ins():
+    import serverless_wsgi
+    from flask import Flask, Response, request
+    from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+__all__ = [
+    "Flask",
+    "HTTPException",
+    "RequestEntityTooLarge",
+    "Response",
+    "request",
+    "serverless_wsgi",
+]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from function import csv_text, native
+from function import native
 from function.errors import RequestTooLarge
 from function.model import Model
 from function.repository import Repository
@@ -72,6 +72,10 @@ def answer_rows(model: Model, call: native.Call) -> dict[str, Any]:
     Raises:
         InvalidRows: with every problem, located.
     """
-    rows = csv_text.typed(call.rows, model.signature.columns) if call.text else call.rows
+    rows = call.rows
+    if call.text:
+        from function import csv_text
+
+        rows = csv_text.typed(rows, model.signature.columns)
     table = read_table(rows, model.signature, call.faults)
     return native.encode(model.name, model.version, model.classes, model.run(table))

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+from function.json_text import as_keys
 
 ColumnType = Literal["float64", "float32", "int64", "bool", "string"]
 Array = npt.NDArray[Any]
@@ -47,8 +49,7 @@ class Column:
     categories: tuple[Any, ...] | None = None
 
 
-@dataclass(frozen=True)
-class Output:
+class Output(NamedTuple):
     """One output: `prediction`, `probabilities`, `score`; `shape` starts with -1, the rows."""
 
     name: str
@@ -98,7 +99,7 @@ class Block:
         self.columns = tuple(columns)
         self.type = columns[0].type
         self.dtype = dtype
-        self.by_name = CellsOf([column.name for column in columns])
+        self.by_name = CellsOf(as_keys([column.name for column in columns]))
         self.by_position = CellsOf(positions, every=len(columns) == width)
         self.nullable = np.array([column.nullable for column in columns])
         self.limits = [_largest(column, dtype) for column in columns]
@@ -110,8 +111,7 @@ class Block:
         ]
 
 
-@dataclass(frozen=True)
-class Feed:
+class Feed(NamedTuple):
     """One input tensor of the graph, of shape (rows, columns), gathered from the blocks."""
 
     name: str

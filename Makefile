@@ -1,0 +1,49 @@
+# onnxlet. `make` lists what can be done.
+.DEFAULT_GOAL := help
+.PHONY: help setup run test test-fresh check model bench lock clean
+.SILENT:
+
+PORT ?= 8080
+EXAMPLE ?= house_prices
+STAGE ?= dev
+PY := .venv/bin/python
+READY := .venv/ready
+name = $(subst _,-,$(EXAMPLE))
+
+help: ## list the commands
+	echo "make COMMAND, with"
+	grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r command text; do printf '  %-12s %s\n' "$$command" "$$text"; done
+
+setup: $(READY) ## make the environment in .venv
+
+# Remade when a requirement changes; a Python that can't be used says what to install.
+$(READY): requirements/dev.txt tools/setup.sh
+	sh tools/setup.sh
+
+run: $(READY) ## train and convert the house prices, prove them, serve on PORT (8080)
+	$(PY) -m convert build convert/examples/house_prices.py:build --name house-prices
+	exec $(PY) -m edge serve --models models --port $(PORT)
+
+model: $(READY) ## build convert/examples/EXAMPLE.py into models/
+	$(PY) -m convert build convert/examples/$(EXAMPLE).py:build --name $(name)
+
+test: $(READY) ## the whole suite
+	$(PY) -m pytest $(ARGS)
+
+test-fresh: $(READY) ## what a newcomer meets: clean copies, empty homes, no cache (slow)
+	$(PY) -m pytest -m fresh --timeout 1200 $(ARGS)
+
+check: $(READY) ## format, lint and types
+	$(PY) -m ruff format .
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+
+bench: $(READY) ## measure side by side, and write docs/benchmarks.md
+	$(PY) -m bench
+
+lock: $(READY) ## lock requirements/*.in again, with hashes
+	$(PY) -m tools.lock
+
+clean: ## remove everything that was built
+	rm -rf .venv models build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,189 @@
+"""Models built once, and one client for each way that a request can come."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from convert.build import build
+from convert.source import Source, load_source
+from function.app import create_app
+from function.lambda_events import respond
+from function.settings import Settings
+from tests import estimators
+from tests.events import CONTEXT, make_alb_event, make_v1_event, make_v2_event
+
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLES = ROOT / "convert" / "examples"
+
+
+def quiet(line: str) -> None:
+    """A build's progress, not shown."""
+
+
+@pytest.fixture(scope="session")
+def sources() -> dict[str, Source]:
+    """The estimators behind `models`, by name."""
+    return {
+        "house-prices": load_source(f"{EXAMPLES / 'house_prices.py'}:build"),
+        "loan-default": load_source(f"{EXAMPLES / 'loan_default.py'}:build"),
+        "iris": estimators.iris(),
+        "shop": estimators.shop(),
+    }
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory, sources: Mapping[str, Source]) -> Path:
+    """A folder of model directories, version 1 of each source. Tests don't write there."""
+    folder = tmp_path_factory.mktemp("models")
+    for name, source in sources.items():
+        build(source, name, folder, quiet)
+    return folder
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back, whichever way it came."""
+
+    status: int
+    headers: Mapping[str, str]  # names in lower case
+    body: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+Send = Callable[[str, str, bytes | None, Mapping[str, str]], Answer]
+
+
+class Client:
+    """Sends requests one way or another."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+
+    def get(self, path: str, headers: Mapping[str, str] | None = None) -> Answer:
+        return self._send("GET", path, None, headers or {})
+
+    def post(
+        self, path: str, body: Any, headers: Mapping[str, str] | None = None, kind: str = "json"
+    ) -> Answer:
+        """`body` is sent as it is where it is bytes, else as JSON."""
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        media_type = {"json": "application/json", "csv": "text/csv"}.get(kind, kind)
+        return self._send("POST", path, content, {"Content-Type": media_type, **(headers or {})})
+
+    def request(self, method: str, path: str) -> Answer:
+        return self._send(method, path, None, {})
+
+
+def _through_flask(app: Any) -> Send:
+    client = app.test_client()
+
+    def send(method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
+        got = client.open(path, method=method, data=body, headers=dict(headers))
+        return Answer(got.status_code, {k.lower(): v for k, v in got.headers}, got.data)
+
+    return send
+
+
+def _through_events(app: Any, make: Callable[..., dict[str, Any]]) -> Send:
+    def send(method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
+        event = make(method=method, path=path, body=body, headers=headers, binary=False)
+        got = respond(app, event, CONTEXT)
+        assert got["isBase64Encoded"] is False, "JSON must go as text"
+        many = {k: ", ".join(v) for k, v in got.get("multiValueHeaders", {}).items()}
+        found = {k.lower(): v for k, v in {**many, **got.get("headers", {})}.items()}
+        return Answer(got["statusCode"], found, got["body"].encode())
+
+    return send
+
+
+def _through_socket(port: int) -> Send:
+    def send(method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        try:
+            connection.request(method, path, body, dict(headers))
+            got = connection.getresponse()
+            return Answer(got.status, {k.lower(): v for k, v in got.getheaders()}, got.read())
+        finally:
+            connection.close()
+
+    return send
+
+
+@dataclass(frozen=True)
+class Server:
+    """`python -m edge serve`, started and ready."""
+
+    process: subprocess.Popen[str]
+    port: int
+
+
+def start_server(models: Path, environ: Mapping[str, str], log: Path) -> Server:
+    """Start the device server on a free port, and wait until it says what it serves."""
+    command = [sys.executable, "-m", "edge", "serve", "--models", str(models), "--port", "0"]
+    with log.open("w") as errors:
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=dict(environ), stdout=subprocess.PIPE, stderr=errors, text=True
+        )
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    found = re.search(r"http://127\.0\.0\.1:(\d+)", line)
+    if found is None:
+        process.kill()
+        process.communicate()
+        raise AssertionError(f"the server did not start: {line}{log.read_text()}")
+    return Server(process, int(found[1]))
+
+
+def stop_server(server: Server) -> int:
+    """SIGTERM, and the exit code."""
+    server.process.terminate()
+    server.process.communicate(timeout=20)
+    return server.process.returncode
+
+
+@pytest.fixture(scope="session")
+def socket_port(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The port of a device server that serves `models` for the whole session."""
+    import os
+
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("ONNXLET_")}
+    server = start_server(models, clean, tmp_path_factory.mktemp("log") / "stderr")
+    yield server.port
+    assert stop_server(server) == 0
+
+
+TRANSPORTS = ("flask", "REST API", "HTTP API", "load balancer", "socket")
+
+
+@pytest.fixture(params=TRANSPORTS)
+def client(request: pytest.FixtureRequest, models: Path) -> Client:
+    """One client for each transport."""
+    if request.param == "socket":
+        return Client(_through_socket(request.getfixturevalue("socket_port")))
+    app = create_app(models, settings=Settings(models=models))
+    makers = {"REST API": make_v1_event, "HTTP API": make_v2_event, "load balancer": make_alb_event}
+    if request.param in makers:
+        return Client(_through_events(app, makers[request.param]))
+    return Client(_through_flask(app))
+
+
+@pytest.fixture
+def flask_client(models: Path) -> Callable[..., Client]:
+    """Makes a client of an app with these settings, in this process."""
+
+    def make(**settings: Any) -> Client:
+        return Client(_through_flask(create_app(models, settings=Settings(models, **settings))))
+
+    return make

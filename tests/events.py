@@ -1,0 +1,110 @@
+"""Lambda events as their senders make them; every part can be set."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
+
+CONTEXT = SimpleNamespace(aws_request_id="3f5c1f2e-1111-2222-3333-444455556666")
+
+
+def _body(body: bytes | None, binary: bool) -> str | None:
+    if body is None:
+        return None
+    return base64.b64encode(body).decode() if binary else body.decode()
+
+
+def make_v2_event(
+    *,
+    method: str = "GET",
+    path: str = "/",
+    query: str = "",
+    headers: Mapping[str, str] | None = None,
+    cookies: list[str] | None = None,
+    body: bytes | None = None,
+    binary: bool = False,
+    stage: str = "$default",
+) -> dict[str, Any]:
+    """An HTTP API's or a function URL's event."""
+    raw_path = path if stage == "$default" else f"/{stage}{path}"
+    event: dict[str, Any] = {
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": raw_path,
+        "rawQueryString": query,
+        "headers": {"host": "abc.execute-api.eu-west-1.amazonaws.com", **(headers or {})},
+        "requestContext": {
+            "accountId": "123456789012",
+            "domainName": "abc.execute-api.eu-west-1.amazonaws.com",
+            "http": {
+                "method": method,
+                "path": raw_path,
+                "protocol": "HTTP/1.1",
+                "sourceIp": "192.0.2.1",
+            },
+            "requestId": "id",
+            "stage": stage,
+        },
+        "isBase64Encoded": binary,
+    }
+    if cookies is not None:
+        event["cookies"] = cookies
+    if body is not None:
+        event["body"] = _body(body, binary)
+    return event
+
+
+def make_v1_event(
+    *,
+    method: str = "GET",
+    path: str = "/",
+    query: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
+    body: bytes | None = None,
+    binary: bool = False,
+    stage: str = "dev",
+) -> dict[str, Any]:
+    """A REST API's event: its path is without the stage."""
+    sent = {"Host": "abc.execute-api.eu-west-1.amazonaws.com", **(headers or {})}
+    return {
+        "resource": "/{proxy+}",
+        "path": path,
+        "httpMethod": method,
+        "headers": sent,
+        "multiValueHeaders": {name: [value] for name, value in sent.items()},
+        "queryStringParameters": dict(query) if query else None,
+        "multiValueQueryStringParameters": {k: [v] for k, v in query.items()} if query else None,
+        "pathParameters": {"proxy": path.lstrip("/")},
+        "stageVariables": None,
+        "requestContext": {
+            "path": f"/{stage}{path}",
+            "stage": stage,
+            "authorizer": None,
+            "identity": {"sourceIp": "192.0.2.1"},
+            "httpMethod": method,
+        },
+        "body": _body(body, binary),
+        "isBase64Encoded": binary,
+    }
+
+
+def make_alb_event(
+    *,
+    method: str = "GET",
+    path: str = "/",
+    headers: Mapping[str, str] | None = None,
+    body: bytes | None = None,
+    binary: bool = False,
+) -> dict[str, Any]:
+    """A load balancer's event."""
+    return {
+        "requestContext": {"elb": {"targetGroupArn": "arn:aws:elasticloadbalancing:eu-west-1:1:t"}},
+        "httpMethod": method,
+        "path": path,
+        "queryStringParameters": {},
+        "headers": {"host": "lb.example.com", **(headers or {})},
+        "body": _body(body, binary) or "",
+        "isBase64Encoded": binary,
+    }

@@ -1,0 +1,28 @@
+"""Lock requirements/*.in with hashes: `make lock`.
+
+One resolution serves every Python and platform, and the later files take the versions of the
+earlier ones, so that what was tested is what is deployed.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parent.parent / "requirements"
+FILES = ("function", "convert", "edge", "dev")  # each takes the versions of those before it
+
+
+def lock(name: str, before: tuple[str, ...]) -> None:
+    """Write NAME.txt from NAME.in."""
+    command = [sys.executable, "-m", "uv", "pip", "compile", f"{name}.in", "--quiet", "--upgrade"]
+    command += ["--universal", "--python-version", "3.11", "--generate-hashes"]
+    command += ["--no-emit-index-url", "--no-emit-find-links"]
+    command += ["--custom-compile-command", "make lock", "--output-file", f"{name}.txt"]
+    for earlier in before:
+        command += ["--constraint", f"{earlier}.txt"]
+    subprocess.run(command, cwd=FOLDER, check=True)  # noqa: S603 - our own arguments
+
+
+if __name__ == "__main__":
+    for place, file in enumerate(FILES):
+        lock(file, FILES[:place])

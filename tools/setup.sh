@@ -1,0 +1,30 @@
+#!/bin/sh
+# Make .venv with everything that is locked in requirements/dev.txt. Called by make.
+set -eu
+cd "$(dirname "$0")/.."
+
+usable() { "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' 2>/dev/null; }
+
+python=""
+for candidate in ${PYTHON:-python3 python3.13 python3.12 python3.11 python3.14}; do
+    if usable "$candidate"; then python=$candidate && break; fi
+done
+if [ -z "$python" ]; then
+    echo "onnxlet needs Python 3.11, 3.12, 3.13 or 3.14; found: $(python3 --version 2>&1 || true)" >&2
+    echo "On Debian, Ubuntu and Raspberry Pi OS: sudo apt-get install python3 python3-venv" >&2
+    echo "On macOS: brew install python@3.13. Or name one: make setup PYTHON=/path/to/python3.12" >&2
+    exit 1
+fi
+version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+if ! "$python" -c 'import venv, ensurepip' 2>/dev/null; then
+    echo "Python $version has no venv module." >&2
+    echo "On Debian, Ubuntu and Raspberry Pi OS: sudo apt-get install python$version-venv" >&2
+    exit 1
+fi
+
+echo "setting up .venv with Python $version; this takes a minute or two, once" >&2
+rm -rf .venv
+"$python" -m venv .venv
+.venv/bin/python -m pip install --quiet --disable-pip-version-check \
+    --require-hashes --only-binary :all: -r requirements/dev.txt
+touch .venv/ready
