@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import gc
 
-import click
+gc.disable()  # until the server runs: a collection while modules are imported finds nothing
 
-from function.command_line import Command, run
+from pathlib import Path  # noqa: E402
+
+import click  # noqa: E402
+
+from function.command_line import Command, run  # noqa: E402
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

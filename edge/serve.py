@@ -40,7 +40,7 @@ class Server(BaseApplication):  # type: ignore[misc] # gunicorn ships no types
             "bind": f"fd://{self.listener.fileno()}",
             "workers": WORKERS,
             "threads": THREADS,
-            "worker_class": "gthread",
+            "worker_class": "edge.worker.StayingWorker",
             "preload_app": False,  # a session made before the fork hangs its worker at exit
             "control_socket_disable": True,
             "keepalive": 75,
@@ -55,7 +55,7 @@ class Server(BaseApplication):  # type: ignore[misc] # gunicorn ships no types
 
     def load(self) -> Any:
         """Make the app, in the worker."""
-        gc.disable()  # a collection while modules are imported finds nothing
+        gc.disable()  # as long as modules are imported
         from function.app import create_app
 
         try:
@@ -128,6 +128,7 @@ def serve(models: Path, host: str, port: int) -> None:
     """
     server = Server(models, listen(host, port))
     master = os.getpid()
+    gc.enable()
     try:
         server.run()
     except SystemExit as stop:
