@@ -18,7 +18,7 @@ from function.errors import (
     UnknownModel,
     UnsupportedMedia,
 )
-from function.lean_flask import Flask, HTTPException, RequestEntityTooLarge, Response, request
+from function.lean_flask import Flask, HTTPException, Response, request
 from function.model import Model
 from function.repository import VERSION, Repository
 from function.service import Observe, Service
@@ -46,7 +46,6 @@ def create_app(
     repository = Repository(Path(models), settings.threads, settings.default_model)
     service = Service(settings, repository, observe)
     app = Flask("function", static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.extensions[SERVICE] = service
     app.register_error_handler(Exception, _refuse)
     _add_routes(app, service)
@@ -121,20 +120,18 @@ def _body(limit: int) -> bytes:
 
 
 def _read(environ: Environ, limit: int) -> bytes:
-    too_large = RequestTooLarge(f"the body has more than {limit} bytes", "Send fewer rows at once.")
     declared = environ.get("CONTENT_LENGTH") or ""
-    if not declared.isdecimal():
-        try:
-            return request.get_data(cache=False)  # in chunks; Flask counts them
-        except RequestEntityTooLarge:
-            raise too_large from None
-    length = int(declared[:20])
-    if length > limit:
-        raise too_large
-    body: bytes = environ["wsgi.input"].read(length)
-    if len(body) < length:
-        raise MalformedRequest(f"the body ended after {len(body)} of {length} bytes")
-    return body
+    length = int(declared[:20]) if declared.isdecimal() else None
+    if length is None and not environ.get("wsgi.input_terminated"):
+        return b""  # reading on would wait for ever
+    wanted = limit + 1 if length is None else length
+    if wanted <= limit or length is None:
+        body: bytes = environ["wsgi.input"].read(wanted)
+        if length is not None and len(body) < length:
+            raise MalformedRequest(f"the body ended after {len(body)} of {length} bytes")
+        if len(body) <= limit:
+            return body
+    raise RequestTooLarge(f"the body has more than {limit} bytes", "Send fewer rows at once.")
 
 
 def _json(answer: Any, status: int = 200, media_type: str = "application/json") -> Response:

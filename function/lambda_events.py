@@ -12,8 +12,9 @@ import base64
 import binascii
 from typing import Any
 
+from function import json_text, native, request_log
 from function.errors import MalformedRequest
-from function.lean_flask import serverless_wsgi
+from function.lean_flask import Response, serverless_wsgi
 
 serverless_wsgi.TEXT_MIME_TYPES.append("application/problem+json")
 
@@ -100,10 +101,23 @@ def _without_stage(event: Event) -> Event:
 
 def respond(app: Any, event: Event, context: Any) -> dict[str, Any]:
     """Answer one HTTP event through a WSGI app, in the form its sender expects."""
-    answer: dict[str, Any] = serverless_wsgi.handle_request(app, mended(event), context)
+    try:
+        readable = mended(event)
+    except MalformedRequest as error:
+        return _refusal(error, event)
+    answer: dict[str, Any] = serverless_wsgi.handle_request(app, readable, context)
     if _is_version_2(event):
         headers = answer["headers"]
         cookies = [name for name in headers if name.lower() == "set-cookie"]
         if cookies:
             answer["cookies"] = [headers.pop(name) for name in cookies]
+    return answer
+
+
+def _refusal(error: MalformedRequest, event: Event) -> dict[str, Any]:
+    """An event that is no request: answered here, since no app can be given it."""
+    request_log.write({"method": "event", "status": error.status, "error": error.message})
+    body = json_text.dumps(native.problem_of(error))
+    response = Response(body, error.status, content_type="application/problem+json")
+    answer: dict[str, Any] = serverless_wsgi.generate_response(response, event)
     return answer

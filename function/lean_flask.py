@@ -68,12 +68,11 @@ def stand_ins() -> Iterator[None]:
 with stand_ins():
     import serverless_wsgi
     from flask import Flask, Response, request
-    from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+    from werkzeug.exceptions import HTTPException
 
 __all__ = [
     "Flask",
     "HTTPException",
-    "RequestEntityTooLarge",
     "Response",
     "request",
     "serverless_wsgi",

@@ -98,7 +98,8 @@ def _through_flask(app: Any) -> Send:
 
 def _through_events(app: Any, make: Callable[..., dict[str, Any]]) -> Send:
     def send(method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
-        event = make(method=method, path=path, body=body, headers=headers, binary=False)
+        binary = body is not None and not _is_text(body)
+        event = make(method=method, path=path, body=body, headers=headers, binary=binary)
         got = respond(app, event, CONTEXT)
         assert got["isBase64Encoded"] is False, "JSON must go as text"
         many = {k: ", ".join(v) for k, v in got.get("multiValueHeaders", {}).items()}
@@ -106,6 +107,14 @@ def _through_events(app: Any, make: Callable[..., dict[str, Any]]) -> Send:
         return Answer(got["statusCode"], found, got["body"].encode())
 
     return send
+
+
+def _is_text(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _through_socket(port: int) -> Send:

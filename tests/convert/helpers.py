@@ -89,11 +89,20 @@ def prove(
         return answers.get("probabilities", answers["prediction"])
 
     if hard:
-        rows = [*rows, *hard_rows(columns, rows, estimator, watched)]
+        tried = [*rows, *hard_rows(columns, rows, estimator, watched)]
+        rows = [row for row in tried if _answers(task, estimator, inputs.data([row]))]
     expected = task.answers(estimator, inputs.data(rows))
     graph: Graph = convert(estimator, task, columns, Recipe(precision, layout))
     manifest = serving_part(task, inputs, columns, graph, expected)
     return Proof(manifest, graph.onnx, task, columns, rows, expected)
+
+
+def _answers(task: Task, estimator: Any, data: Any) -> bool:
+    try:
+        task.answers(estimator, data)
+    except ValueError:  # scikit-learn refuses the row
+        return False
+    return True
 
 
 def largest_difference(comparison: Comparison) -> float:

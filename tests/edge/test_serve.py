@@ -1,0 +1,175 @@
+"""The device server as a process: start, signals, errors."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT, Server, start_server, stop_server
+from tests.function.test_predict import SHOP
+
+CLEAN = {k: v for k, v in os.environ.items() if not k.startswith("ONNXLET_")}
+
+
+@pytest.fixture
+def server(models: Path, tmp_path: Path) -> Server:
+    return start_server(models, CLEAN, tmp_path / "log")
+
+
+@pytest.mark.parametrize("name", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_cleanly(server: Server, tmp_path: Path, name: signal.Signals) -> None:
+    server.process.send_signal(name)
+    out, _ = server.process.communicate(timeout=20)
+
+    assert server.process.returncode == 0
+    assert "Traceback" not in out + (tmp_path / "log").read_text()
+
+
+def test_what_is_in_flight_is_finished(server: Server) -> None:
+    """The head and half of the body are there when SIGTERM comes; the other half follows."""
+    body = json.dumps({"instances": [SHOP]}).encode()
+    head = f"POST /models/shop/predict HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+        connection.sendall(head.encode() + b"Content-Type: application/json\r\n\r\n" + body[:20])
+        time.sleep(0.3)
+        server.process.terminate()
+        time.sleep(0.3)
+        connection.sendall(body[20:])
+        received = b""
+        while part := connection.recv(65536):
+            received += part
+    server.process.communicate(timeout=20)
+
+    assert received.startswith(b"HTTP/1.1 200 ")
+    assert b'"prediction":[true]' in received
+    assert server.process.returncode == 0
+
+
+def test_what_it_prints_can_be_pasted(models: Path, tmp_path: Path) -> None:
+    server = start_server(models, CLEAN, tmp_path / "log")
+    assert server.process.stdout is not None
+    curls = []
+    while len(curls) < 4:
+        line = server.process.stdout.readline()
+        if line.startswith("curl"):
+            curls.append(shlex.split(line))
+    try:
+        for words in curls:
+            url = next(word for word in words if word.startswith("http://"))
+            path = url.partition(str(server.port))[2]
+            connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+            headers = {"Content-Type": "application/json"}
+            connection.request("POST", path, words[words.index("-d") + 1].encode(), headers)
+            answer = connection.getresponse()
+            assert answer.status == 200, answer.read()
+            connection.close()
+    finally:
+        stop_server(server)
+
+
+def test_chunks_are_read_and_counted(models: Path, tmp_path: Path) -> None:
+    server = start_server(models, {**CLEAN, "ONNXLET_MAX_BODY_BYTES": "300"}, tmp_path / "log")
+    body = json.dumps({"instances": [SHOP]}).encode()
+    statuses = []
+    try:
+        for content in ([body[:9], body[9:]], [body, b" " * 300], [b""]):
+            connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+            headers = {"Content-Type": "application/json", "Transfer-Encoding": "chunked"}
+            connection.request(
+                "POST", "/models/shop/predict", iter(content), headers, encode_chunked=True
+            )
+            statuses.append(connection.getresponse().status)
+            connection.close()
+    finally:
+        stop_server(server)
+
+    assert statuses == [200, 413, 400]
+
+
+def test_eight_clients_on_four_threads_all_get_their_answers(server: Server) -> None:
+    wrong: list[object] = []
+
+    def ask() -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+        for _ in range(40):
+            body = json.dumps({"instances": [SHOP]})
+            headers = {"Content-Type": "application/json"}
+            connection.request("POST", "/models/shop/predict", body, headers)
+            answer = connection.getresponse()
+            if answer.status != 200 or json.loads(answer.read())["prediction"] != [True]:
+                wrong.append(answer.status)
+        connection.close()
+
+    clients = [threading.Thread(target=ask) for _ in range(8)]
+    for client in clients:
+        client.start()
+    for client in clients:
+        client.join(60)
+    stop_server(server)
+
+    assert wrong == []
+    assert not any(client.is_alive() for client in clients)
+
+
+def serve(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "edge", "serve", *arguments],
+        cwd=ROOT,
+        env=CLEAN,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_without_models_it_says_how_to_build_one(tmp_path: Path) -> None:
+    failed = serve("--models", str(tmp_path), "--port", "0")
+
+    assert failed.returncode == 1
+    assert f"error: no models in {tmp_path}" in failed.stderr
+    assert "python -m convert build" in failed.stderr
+    assert "Traceback" not in failed.stderr
+
+
+def test_a_port_that_is_taken_is_told_at_once(models: Path) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = str(listener.getsockname()[1])
+        failed = serve("--models", str(models), "--port", port)
+
+    assert failed.returncode == 1
+    assert f"can't listen on 127.0.0.1 port {port}" in failed.stderr
+    assert "--port" in failed.stderr
+    assert "Traceback" not in failed.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--port", "x"], ["--port", "99999"], ["--nope"]])
+def test_wrong_use_ends_with_2(arguments: list[str]) -> None:
+    assert serve(*arguments).returncode == 2
+
+
+def test_a_wrong_setting_is_told(models: Path) -> None:
+    failed = subprocess.run(
+        [sys.executable, "-m", "edge", "serve", "--models", str(models), "--port", "0"],
+        cwd=ROOT,
+        env={**CLEAN, "ONNXLET_THREADS": "many"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert failed.returncode == 1
+    assert "ONNXLET_THREADS: expected a whole number" in failed.stderr
+    assert "Traceback" not in failed.stderr

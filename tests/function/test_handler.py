@@ -1,0 +1,230 @@
+"""Lambda: events of every kind, and serverless-wsgi's faults met."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask, Response, request
+
+from function.lambda_events import respond
+from tests.conftest import ROOT
+from tests.events import CONTEXT, make_alb_event, make_v1_event, make_v2_event
+from tests.function.test_predict import SHOP
+
+PATH = "/models/shop/predict"
+BODY = json.dumps({"instances": [SHOP]}).encode()
+JSON = {"content-type": "application/json"}
+ANSWER = {"model": "shop", "version": 1, "prediction": [True]}
+
+
+@pytest.fixture(scope="module")
+def handler(models: Path) -> Callable[[Any, Any], Any]:
+    """`function.handler.handler`, imported as Lambda imports it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ONNXLET_MODELS", str(models))
+        patch.setenv("ONNXLET_MAX_ROWS", "50")
+        sys.modules.pop("function.handler", None)
+        from function.handler import handler
+
+    return handler
+
+
+EVENTS = {
+    "REST API": make_v1_event(method="POST", path=PATH, headers=JSON, body=BODY),
+    "REST API, base64": make_v1_event(
+        method="POST", path=PATH, headers=JSON, body=BODY, binary=True
+    ),
+    "HTTP API": make_v2_event(method="POST", path=PATH, headers=JSON, body=BODY),
+    "HTTP API, base64": make_v2_event(
+        method="POST", path=PATH, headers=JSON, body=BODY, binary=True
+    ),
+    "HTTP API, named stage": make_v2_event(
+        method="POST", path=PATH, headers=JSON, body=BODY, stage="dev"
+    ),
+    "HTTP API, payload 1.0, named stage": {
+        **make_v1_event(method="POST", path=f"/dev{PATH}", headers=JSON, body=BODY),
+        "version": "1.0",
+        "requestContext": {"stage": "dev", "path": f"/dev{PATH}", "identity": None},
+    },
+    "load balancer": make_alb_event(method="POST", path=PATH, headers=JSON, body=BODY),
+    "no headers at all": {
+        **make_v2_event(method="POST", path=PATH, body=BODY),
+        "headers": None,
+    },
+    "null authorizer": {
+        **make_v2_event(method="POST", path=PATH, headers=JSON, body=BODY),
+        "requestContext": {
+            "http": {"method": "POST", "sourceIp": None},
+            "authorizer": None,
+            "stage": "$default",
+        },
+    },
+    "null header and cookies": {
+        **make_v2_event(method="POST", path=PATH, headers=JSON, body=BODY),
+        "headers": {"content-type": "application/json", "x-odd": None},
+        "cookies": None,
+    },
+    "a source that looks like a warm-up's": {
+        **make_v2_event(method="POST", path=PATH, headers=JSON, body=BODY),
+        "source": "aws.events",
+    },
+    "no word on base64": {
+        k: v
+        for k, v in make_v1_event(method="POST", path=PATH, headers=JSON, body=BODY).items()
+        if k != "isBase64Encoded"
+    }
+    | {"requestPath": PATH},
+}
+
+
+@pytest.mark.parametrize("kind", EVENTS)
+def test_every_kind_of_event_is_answered(handler: Any, kind: str) -> None:
+    answer = handler(EVENTS[kind], CONTEXT)
+
+    assert answer["statusCode"] == 200, answer
+    body = json.loads(answer["body"])
+    assert {key: body[key] for key in ANSWER} == ANSWER
+    assert answer["isBase64Encoded"] is False
+
+
+def test_the_whole_answer_of_an_http_api(handler: Any) -> None:
+    answer = handler(make_v2_event(path="/v2/health/live"), CONTEXT)
+
+    assert answer == {
+        "statusCode": 200,
+        "headers": {
+            "Content-Type": "application/json",
+            "Content-Length": "13",
+            "X-Request-Id": CONTEXT.aws_request_id,
+        },
+        "body": '{"live":true}',
+        "isBase64Encoded": False,
+    }
+
+
+def test_an_error_comes_as_text(handler: Any) -> None:
+    answer = handler(make_v2_event(path="/nope"), CONTEXT)
+
+    assert answer["statusCode"] == 404
+    assert answer["isBase64Encoded"] is False
+    assert json.loads(answer["body"])["title"] == "Not Found"
+
+
+@pytest.mark.parametrize("make", [make_v1_event, make_v2_event, make_alb_event])
+@pytest.mark.parametrize("binary", [False, True])
+def test_a_null_body(handler: Any, make: Any, binary: bool) -> None:
+    event = {**make(method="POST", path=PATH, headers=JSON), "isBase64Encoded": binary}
+
+    for body in (None, ""):
+        answer = handler({**event, "body": body}, CONTEXT)
+        assert answer["statusCode"] == 400
+        assert json.loads(answer["body"])["detail"] == "the body is empty"
+
+
+def test_a_body_that_is_not_base64(handler: Any) -> None:
+    event = make_v2_event(method="POST", path=PATH, headers=JSON, body=b"{}")
+
+    answer = handler({**event, "isBase64Encoded": True}, CONTEXT)
+
+    assert answer["statusCode"] == 400
+    assert "not base64" in json.loads(answer["body"])["detail"]
+
+
+def test_cookies_of_an_http_api_go_in_and_all_come_out() -> None:
+    app = Flask("cookies")
+
+    @app.get("/")
+    def cookies() -> Response:
+        response = Response(" ".join(f"{k}={v}" for k, v in request.cookies.items()))
+        for name in ("a", "b", "c"):
+            response.set_cookie(name, "1")
+        return response
+
+    answer = respond(app, make_v2_event(cookies=["x=1", "y=2"]), CONTEXT)
+
+    assert answer["body"] == "x=1 y=2"
+    assert answer["cookies"] == [f"{name}=1; Path=/" for name in ("a", "b", "c")]
+    assert not [name for name in answer["headers"] if name.lower() == "set-cookie"]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [[[*SHOP.values(), "a"]], {"instances": [SHOP]}, {"instances": [SHOP], "model": "shop"}],
+)
+def test_a_direct_invocation(handler: Any, event: Any, models: Path) -> None:
+    if isinstance(event, list) or "model" not in event:
+        event = {"instances": event if isinstance(event, list) else event["instances"]}
+        event["model"] = "shop"
+
+    answer = handler(event, CONTEXT)
+
+    assert {key: answer[key] for key in ANSWER} == ANSWER
+    assert answer["classes"] == [False, True]
+    assert all(type(p) is float for p in answer["probabilities"][0])
+
+
+@pytest.mark.parametrize(
+    ("event", "status", "part"),
+    [
+        ({"instances": [{**SHOP, "count": "x"}], "model": "shop"}, 422, "column 'count'"),
+        ({"instances": [SHOP]}, 404, "several"),
+        ({"instances": 3, "model": "shop"}, 400, "expected a list"),
+        ({"instances": [SHOP] * 51, "model": "shop"}, 413, "at most 50 rows"),
+        ([], 404, "several"),
+        ({}, 400, "neither an HTTP request nor a native one"),
+        ("text", 400, "neither"),
+        (None, 400, "neither"),
+        ({"_serverless-wsgi": {"command": "exec", "data": "print(1/0)"}}, 400, "neither"),
+        ({"source": "aws.events", "detail-type": "Scheduled Event"}, 400, "neither"),
+        ({"Records": [{"eventSource": "aws:sqs"}]}, 400, "neither"),
+        ({"version": "2.0", "rawPath": "/"}, 400, "neither"),
+    ],
+)
+def test_a_direct_error_is_returned_in_the_native_form(
+    handler: Any, event: Any, status: int, part: str
+) -> None:
+    answer = handler(event, CONTEXT)
+
+    assert (answer["status"], answer["type"]) == (status, "about:blank")
+    assert part in answer["detail"]
+
+
+def test_code_in_an_event_is_never_run(handler: Any, tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    for command in ("exec", "command", "manage", "flask"):
+        code = f"open({str(mark)!r}, 'w')"
+        handler({"_serverless-wsgi": {"command": command, "data": code}}, CONTEXT)
+
+    assert not mark.exists()
+
+
+def run_import(environ: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", "import function.handler"],
+        cwd=ROOT,
+        env={**os.environ, **environ},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_without_models_the_process_fails_at_import(tmp_path: Path) -> None:
+    failed = run_import({"ONNXLET_MODELS": str(tmp_path)})
+
+    assert failed.returncode != 0
+    assert f"no models in {tmp_path}" in failed.stderr
+
+
+def test_with_a_wrong_setting_the_process_fails_at_import(models: Path) -> None:
+    failed = run_import({"ONNXLET_MODELS": str(models), "ONNXLET_MAX_ROWS": "none"})
+
+    assert failed.returncode != 0
+    assert "ONNXLET_MAX_ROWS: expected a whole number of at least 1, got 'none'" in failed.stderr

@@ -1,0 +1,246 @@
+"""Bad requests: the status, and every problem with its place, over every transport."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.conftest import Client
+from tests.function.test_predict import HOUSE, LOAN, SHOP
+
+PATH = "/models/shop/predict"
+ROW = list(SHOP.values())
+
+
+def refused(client: Client, status: int, body: Any, path: str = PATH, **more: Any) -> Any:
+    answer = client.post(path, body, **more)
+    assert answer.status == status, answer.body
+    assert answer.headers["content-type"] == "application/problem+json"
+    form = answer.json()
+    assert (form["status"], form["type"]) == (status, "about:blank")
+    return form
+
+
+def errors(form: Any) -> list[tuple[Any, Any, str]]:
+    return [(e["row"], e["column"], e["detail"]) for e in form["errors"]]
+
+
+def test_all_problems_are_told_at_once(client: Client) -> None:
+    rows = [
+        {**SHOP, "Preis (€)": "big", "colour": 1},
+        SHOP,
+        {"count": 3.5, "new": 1, "色": "紫"},
+        [1, 2],
+        7,
+        {**SHOP, "Preis (€)": None, "count": True},
+    ]
+
+    form = refused(client, 422, {"instances": rows})
+
+    assert errors(form) == [
+        (0, "colour", "unknown column"),
+        (0, "Preis (€)", "expected a number, got 'big'"),
+        (2, "Preis (€)", "missing column"),
+        (2, "count", "expected a whole number, got 3.5"),
+        (2, "new", "expected true or false, got 1"),
+        (2, "色", "'紫' is not one of the known categories: '红', '绿', '蓝'"),
+        (3, None, "expected 5 values in signature order, got 2"),
+        (4, None, "expected an object by column name or a list of 5 values, got 7"),
+        (5, "Preis (€)", "missing value, and the model does not take one here"),
+        (5, "count", "expected a whole number, got true"),
+    ]
+    assert form["error_count"] == 10
+
+
+def test_twenty_problems_and_the_count(client: Client) -> None:
+    form = refused(client, 422, {"instances": [{**SHOP, "count": "x"}] * 33})
+
+    assert len(form["errors"]) == 20
+    assert form["error_count"] == 33
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "detail"),
+    [
+        ("Preis (€)", True, "expected a number, got true"),
+        ("Preis (€)", [1], "expected a number, got a list"),
+        ("Preis (€)", {"a": 1}, "expected a number, got an object"),
+        ("Preis (€)", float("inf"), "infinity, and the model does not take one here"),
+        ("Preis (€)", 10**400, "does not fit a 64-bit float"),
+        ("count", 2**63, "does not fit a 64-bit integer"),
+        ("count", "3", "expected a whole number, got '3'"),
+        ("count", None, "missing value, and the model does not take one here"),
+        ("count", float("nan"), "missing value, and the model does not take one here"),
+        ("new", 0, "expected true or false, got 0"),
+        ("new", "true", "expected true or false, got 'true'"),
+        ("色", 3, "expected a string, got 3"),
+        ("色", None, "missing value, and the model does not take one here"),
+    ],
+)
+def test_values_that_do_not_fit(client: Client, column: str, cell: Any, detail: str) -> None:
+    form = refused(client, 422, json.dumps({"instances": [{**SHOP, column: cell}]}).encode())
+
+    [(row, where, text)] = errors(form)
+    assert (row, where) == (0, column)
+    assert detail in text
+
+
+def test_whole_floats_fit_an_integer(client: Client) -> None:
+    whole = client.post(PATH, {"instances": [{**SHOP, "count": 4.0}]})
+
+    assert whole.status == 200, whole.body
+    assert whole.json() == client.post(PATH, {"instances": [SHOP]}).json()
+
+
+@pytest.mark.parametrize("text", [b'"\\ud800"', b'"\\uffff\\ufffe"'])
+def test_text_that_onnx_cannot_hold(client: Client, text: bytes) -> None:
+    body = json.dumps({"instances": [{**LOAN, "Home": "HOME"}]}).encode()
+
+    form = refused(client, 422, body.replace(b'"HOME"', text), "/models/loan-default/predict")
+
+    assert [place[:2] for place in errors(form)] == [(0, "Home")]
+
+
+def test_the_last_of_doubled_members_wins(client: Client) -> None:
+    once = json.dumps({"instances": [HOUSE]}).encode()
+    twice = once.replace(b'"Lot_Area"', b'"Lot_Area": "x", "Lot_Area"')
+
+    answer = client.post("/models/house-prices/predict", twice)
+
+    assert answer.json() == client.post("/models/house-prices/predict", once).json()
+
+
+@pytest.mark.parametrize(
+    ("body", "part"),
+    [
+        (b"", "empty"),
+        (b"{", "not JSON"),
+        (b'{"instances": [1,]}', "not JSON"),
+        (b"[" * 100_000, "nested"),
+        (b'"text"', "expected an object with 'instances', got a string"),
+        (b"null", "got null"),
+        (b'{"rows": []}', "'rows'"),
+        (b'{"instances": {}}', "expected a list of rows, got an object"),
+        (b'{"instances": [], "model": 3}', "expected a name, got a number"),
+        (b'{"instances": [], "modle": "x"}', "modle"),
+        (b'{"instances": ["\xff"]}', "not UTF-8"),
+        (b"1" * 5000, "nested too deeply or has an endless number"),
+    ],
+)
+def test_malformed(flask_client: Any, body: bytes, part: str) -> None:
+    form = refused(flask_client(), 400, body)
+
+    assert part in form["detail"]
+
+
+def test_an_empty_batch(client: Client) -> None:
+    form = refused(client, 422, {"instances": []})
+
+    assert errors(form) == [(None, None, "no instances: expected at least one row")]
+
+
+@pytest.mark.parametrize(
+    ("csv", "expected"),
+    [
+        (
+            "count,count,new\n1,2,true",
+            [(None, "count", "stands twice in the header")],
+        ),
+        (
+            "Preis (€),count,new,色\n1,2,true,红,9\nbig,,yes,红\n1,2\n",
+            [
+                (0, None, "expected 4 fields, got 5"),
+                (1, "Preis (€)", "expected a number, got 'big'"),
+                (1, "count", "missing value, and the model does not take one here"),
+                (1, "new", "expected true or false, got 'yes'"),
+                (2, None, "expected 4 fields, got 2"),
+            ],
+        ),
+        (
+            "Preis (€),count,new,farbe\n1,2,true,红\n",
+            [(0, "farbe", "unknown column"), (0, "色", "missing column")],
+        ),
+    ],
+)
+def test_csv_problems(client: Client, csv: str, expected: Any) -> None:
+    form = refused(client, 422, csv.encode(), kind="text/csv")
+
+    assert errors(form) == expected
+
+
+def test_csv_cells_by_their_columns_type(client: Client) -> None:
+    csv = '﻿色,new,count,Preis (€)\r\n"红",TRUE,4.0, 1.25e1 \r\n\r\n'
+
+    answer = client.post(PATH, csv.encode(), kind="text/csv; charset=utf-8")
+
+    assert answer.status == 200, answer.body
+    assert answer.json() == client.post(PATH, {"instances": [SHOP]}).json()
+
+
+@pytest.mark.parametrize("csv", [b"", b"\n", b'a,b\n"x', b"a\n\xff\n"])
+def test_csv_that_is_none(client: Client, csv: bytes) -> None:
+    refused(client, 400, csv, kind="text/csv")
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "application/x-www-form-urlencoded",
+        "text/plain",
+        "application/octet-stream",
+        "application/json; charset=utf-16",
+    ],
+)
+def test_media_types_that_are_not_read(client: Client, kind: str) -> None:
+    refused(client, 415, {"instances": [SHOP]}, kind=kind)
+
+
+def test_an_encoding_that_is_not_read(client: Client) -> None:
+    refused(client, 415, b"x", headers={"Content-Encoding": "br"})
+
+
+def test_unknown_places(client: Client) -> None:
+    assert refused(client, 404, [ROW], "/models/nope/predict")["hint"].endswith("shop.")
+    for version in ("2", "0", "x", "9" * 3000):
+        refused(client, 404, [ROW], f"/models/shop/versions/{version}/predict")
+    assert "several" in refused(client, 404, [ROW], "/predict")["detail"]
+    assert client.get("/nope").status == 404
+    assert client.get("/models/nope").json()["status"] == 404
+
+
+def test_a_wrong_method(client: Client) -> None:
+    answer = client.get(PATH)
+
+    assert answer.status == 405
+    assert answer.json()["title"] == "Method Not Allowed"
+    assert "POST" in answer.headers["allow"]
+
+
+def test_the_body_names_the_model(client: Client) -> None:
+    answer = client.post("/predict", {"instances": [SHOP], "model": "shop"})
+
+    assert answer.json()["model"] == "shop"
+
+
+def test_too_many_rows(flask_client: Any) -> None:
+    form = refused(flask_client(max_rows=2), 413, {"instances": [SHOP] * 3})
+
+    assert form["detail"] == "expected at most 2 rows, got 3"
+    assert flask_client(max_rows=3).post(PATH, {"instances": [SHOP] * 3}).status == 200
+
+
+def test_too_large_a_body(flask_client: Any) -> None:
+    body = json.dumps({"instances": [SHOP]}).encode()
+
+    form = refused(flask_client(max_body_bytes=len(body) - 1), 413, body)
+
+    assert form["detail"] == f"the body has more than {len(body) - 1} bytes"
+    assert flask_client(max_body_bytes=len(body)).post(PATH, body).status == 200
+
+
+def test_a_default_model_and_an_only_one(flask_client: Any) -> None:
+    answer = flask_client(default_model="shop").post("/predict", {"instances": [SHOP]})
+
+    assert answer.json()["model"] == "shop"

@@ -1,0 +1,96 @@
+"""Versions, and model directories that are broken."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from function.app import create_app
+from function.errors import ModelError, UnknownModel
+from function.model import load_model
+from function.repository import Repository
+
+
+@pytest.fixture
+def own(models: Path, tmp_path: Path) -> Path:
+    """A copy of one model, which a test may break."""
+    shutil.copytree(models / "iris", tmp_path / "iris")
+    return tmp_path
+
+
+def test_the_highest_version_is_served_by_number(own: Path) -> None:
+    for version in ("2", "10"):
+        shutil.copytree(own / "iris" / "1", own / "iris" / version)
+    for ignored in ("011", "new", ".tmp", "0"):
+        (own / "iris" / ignored).mkdir()
+
+    repository = Repository(own)
+
+    assert repository.versions("iris") == [1, 2, 10]
+    assert repository.choose().version == 10
+    assert repository.choose("iris", 2).version == 2
+    with pytest.raises(UnknownModel, match="no version 3"):
+        repository.choose("iris", 3)
+
+
+def test_what_is_no_model_is_ignored(own: Path) -> None:
+    (own / ".building-x" / "1").mkdir(parents=True)
+    (own / "empty").mkdir()
+    (own / "file").touch()
+
+    assert Repository(own).names == ["iris"]
+
+
+@pytest.mark.parametrize("file", ["model.onnx", "manifest.json"])
+def test_a_missing_file_fails_at_once(own: Path, file: str) -> None:
+    (own / "iris" / "1" / file).unlink()
+
+    with pytest.raises(ModelError, match="iris/1"):
+        create_app(own)
+
+
+def test_one_altered_byte_fails_at_once(own: Path) -> None:
+    path = own / "iris" / "1" / "model.onnx"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(bytes(content))
+
+    with pytest.raises(ModelError, match=r"altered: expected sha256"):
+        create_app(own)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 99}', "{"])
+def test_a_manifest_that_is_none_fails_at_once(own: Path, text: str) -> None:
+    (own / "iris" / "1" / "manifest.json").write_text(text)
+
+    with pytest.raises(ModelError, match="iris/1"):
+        create_app(own)
+
+
+def test_an_unloadable_model_fails_at_once(own: Path) -> None:
+    import hashlib
+
+    folder = own / "iris" / "1"
+    (folder / "model.onnx").write_bytes(b"no model")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["files"]["model.onnx"] = hashlib.sha256(b"no model").hexdigest()
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+    with pytest.raises(ModelError, match="does not load"):
+        load_model(folder)
+
+
+def test_a_broken_older_version_does_not_stop_the_newer(own: Path) -> None:
+    shutil.copytree(own / "iris" / "1", own / "iris" / "2")
+    (own / "iris" / "1" / "model.onnx").write_bytes(b"broken")
+    client = create_app(own).test_client()
+
+    newer = client.post("/predict", json=[[5.1, 3.5, 1.4, 0.2]])
+    older = client.post("/models/iris/versions/1/predict", json=[[5.1, 3.5, 1.4, 0.2]])
+
+    assert newer.status_code == 200
+    assert older.status_code == 500
+    assert older.mimetype == "application/problem+json"
