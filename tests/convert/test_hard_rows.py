@@ -109,14 +109,17 @@ def test_they_lie_on_both_sides_of_every_threshold() -> None:
 
 
 def test_they_find_jumps_behind_any_preprocessing() -> None:
-    bins = KBinsDiscretizer(3, encode="ordinal", strategy="uniform")
-    model = make_pipeline(bins, LinearRegression()).fit(SMOOTH[:, :1], SMOOTH[:, 0])
-    _, rows = made(Source(model, SMOOTH[:, :1]))
+    bins = KBinsDiscretizer(4, encode="ordinal", strategy="quantile", quantile_method="linear")
+    model = make_pipeline(bins, LinearRegression()).fit(SMOOTH, SMOOTH[:, 0])
+    _, rows = made(Source(model, SMOOTH))
 
-    edges = bins.bin_edges_[0][1:-1]
-    values = {row[0] for row in rows}
-    close = [e for e in edges if {e, float(np.nextafter(e, -9))} <= values]
-    assert close, "no edge was found to its last bit"
+    found = {
+        (place, edge)
+        for place, edges in enumerate(bins.bin_edges_)
+        for edge in edges[1:-1].tolist()
+        if {edge, float(np.nextafter(edge, -9))} <= {row[place] for row in rows}
+    }
+    assert {place for place, _ in found} == {0, 1}
 
 
 def test_they_are_the_same_every_time() -> None:

@@ -1,0 +1,58 @@
+"""Starting `make` as a person does at a terminal, and ending it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@contextmanager
+def run_make(
+    arguments: Sequence[str], folder: Path, environ: Mapping[str, str], log: Path
+) -> Iterator[subprocess.Popen[bytes]]:
+    """`make` in a process group of its own, its output in `log`; nothing of it is left behind."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            ["make", *arguments],
+            cwd=folder,
+            env=dict(environ),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def wait_for_line(
+    process: subprocess.Popen[bytes], log: Path, start: str, *, seconds: float
+) -> str:
+    """The log up to and with the first whole line that starts so."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        lines = log.read_text().splitlines(keepends=True)
+        for number, line in enumerate(lines):
+            if line.startswith(start) and line.endswith("\n"):
+                return "".join(lines[: number + 1])
+        if process.poll() is not None:
+            break
+        time.sleep(0.1)
+    raise AssertionError(f"no line starts with '{start}' in:\n{log.read_text()}")

@@ -1,0 +1,159 @@
+"""Setting up: an environment of the function alone, a fresh machine, a Python that won't do."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.project.commands import free_port, run_make, wait_for_line
+
+BUILT = shutil.ignore_patterns(
+    ".venv", ".git", "models", "build", "__pycache__", ".*_cache", ".hypothesis"
+)
+SERVES_ALONE = """
+import json, sys, threading
+import importlib.util as util
+from urllib.request import Request, urlopen
+from wsgiref.simple_server import make_server
+absent = ("sklearn", "skl2onnx", "pandas", "onnx", "scipy", "convert", "edge", "gunicorn")
+assert not [name for name in absent if util.find_spec(name)], "the environment is not empty"
+from function.handler import APP, handler
+server = make_server("127.0.0.1", 0, APP)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+body = json.dumps({"instances": json.loads(sys.argv[1]), "model": "shop"})
+url = f"http://127.0.0.1:{server.server_port}/predict"
+request = Request(url, body.encode(), {"Content-Type": "application/json"})
+over_socket = json.loads(urlopen(request, timeout=20).read())
+direct = handler(json.loads(body), None)
+assert over_socket == direct, (over_socket, direct)
+print(json.dumps(direct))
+"""
+
+
+def test_the_function_serves_with_its_own_requirements_alone(tmp_path: Path, models: Path) -> None:
+    venv.create(tmp_path / "env", with_pip=True)
+    python = tmp_path / "env" / "bin" / "python"
+    requirements = ROOT / "requirements" / "function.txt"
+    install = ["-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(requirements)]
+    subprocess.run([python, *install], check=True, timeout=200)
+    shutil.copytree(ROOT / "function", tmp_path / "alone" / "function", ignore=BUILT)
+    rows = json.dumps([{"Preis (€)": 12.5, "count": 4, "new": True, "色": "红"}])
+
+    done = subprocess.run(
+        [python, "-c", SERVES_ALONE, rows],
+        cwd=tmp_path / "alone",
+        env={"ONNXLET_MODELS": str(models), "PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["prediction"] == [True]
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """What is in the repository, as an unpacked archive, in a path with a space."""
+    folder = tmp_path / "an unpacked archive"
+    shutil.copytree(ROOT, folder, ignore=BUILT)
+    return folder
+
+
+def stand_in(path: Path, script: str) -> Path:
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_too_old_a_python_is_told_what_to_install(copy: Path, tmp_path: Path) -> None:
+    old = stand_in(tmp_path / "python3.9", "exit 1")
+
+    done = subprocess.run(
+        ["make", "setup", f"PYTHON={old}"], cwd=copy, capture_output=True, text=True
+    )
+
+    assert done.returncode != 0
+    assert "onnxlet needs Python 3.11" in done.stderr
+    assert "apt-get install python3 python3-venv" in done.stderr
+    assert not (copy / ".venv").exists()
+
+
+def test_a_python_without_venv_is_told_what_to_install(copy: Path, tmp_path: Path) -> None:
+    lacking = stand_in(
+        tmp_path / "python3",
+        f'case "$2" in *ensurepip*) exit 1;; esac; exec "{sys.executable}" "$@"',
+    )
+
+    done = subprocess.run(
+        ["make", "setup", f"PYTHON={lacking}"], cwd=copy, capture_output=True, text=True
+    )
+
+    version = "{}.{}".format(*sys.version_info[:2])
+    assert done.returncode != 0
+    assert f"apt-get install python{version}-venv" in done.stderr
+
+
+def test_a_set_up_that_fails_is_not_taken_for_ready(copy: Path, tmp_path: Path) -> None:
+    (copy / "requirements" / "dev.txt").write_text("flask==3.1.3 --hash=sha256:" + "0" * 64 + "\n")
+
+    done = subprocess.run(
+        ["make", "setup", f"PYTHON={sys.executable}"], cwd=copy, capture_output=True, text=True
+    )
+
+    assert done.returncode != 0
+    assert not (copy / ".venv" / "ready").exists()
+
+
+PYTHONS = [
+    path
+    for version in ("3.11", "3.12", "3.13", "3.14")
+    if (path := shutil.which(f"python{version}"))
+    and subprocess.run([path, "-c", "import venv, ensurepip"], capture_output=True).returncode == 0
+]
+
+
+@pytest.mark.fresh
+@pytest.mark.parametrize("python", PYTHONS, ids=[Path(path).name for path in PYTHONS])
+def test_a_fresh_machine_runs_and_runs_again(copy: Path, tmp_path: Path, python: str) -> None:
+    (tmp_path / "home").mkdir()
+    environ = {k: v for k, v in os.environ.items() if k.startswith(("PIP_", "PATH", "LANG"))}
+    environ |= {"HOME": str(tmp_path / "home"), "PIP_NO_CACHE_DIR": "1", "PYTHON": python}
+    for number, setting_up in ((1, True), (2, False)):
+        port, log = free_port(), tmp_path / f"log {number}"
+        with run_make(["run", f"PORT={port}"], copy, environ, log) as process:
+            printed = wait_for_line(process, log, "curl ", seconds=600 if setting_up else 60)
+            pasted = printed.splitlines()[-1]
+            answer = json.loads(subprocess.check_output(["sh", "-c", pasted], timeout=20))
+            os.killpg(process.pid, signal.SIGINT)
+            process.wait(20)
+        assert answer["prediction"][0] > 10_000
+        assert ("setting up" in log.read_text()) is setting_up
+        assert "Traceback" not in log.read_text()
+    assert [path.name for path in (copy / "models" / "house-prices").iterdir()] == ["1"]
+
+
+@pytest.mark.fresh
+def test_the_suite_passes_in_an_unpacked_archive(copy: Path, tmp_path: Path) -> None:
+    environ = {k: v for k, v in os.environ.items() if k.startswith(("PIP_", "PATH", "LANG"))}
+    environ |= {"HOME": str(tmp_path), "PYTHON": PYTHONS[-1]}
+    done = subprocess.run(
+        ["make", "test", "ARGS=-q -x"],
+        cwd=copy,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=1000,
+    )
+
+    assert done.returncode == 0, done.stdout[-5000:]
+    assert " passed" in done.stdout
