@@ -182,7 +182,11 @@ def client(request: pytest.FixtureRequest, models: Path) -> Client:
     if request.param == "socket":
         return Client(_through_socket(request.getfixturevalue("socket_port")))
     app = create_app(models, settings=Settings(models=models))
-    makers = {"REST API": make_v1_event, "HTTP API": make_v2_event, "load balancer": make_alb_event}
+    makers: dict[str, Callable[..., dict[str, Any]]] = {
+        "REST API": make_v1_event,
+        "HTTP API": make_v2_event,
+        "load balancer": make_alb_event,
+    }
     if request.param in makers:
         return Client(_through_events(app, makers[request.param]))
     return Client(_through_flask(app))

@@ -59,7 +59,7 @@ def test_what_is_in_flight_is_finished(server: Server) -> None:
 def test_what_it_prints_can_be_pasted(models: Path, tmp_path: Path) -> None:
     server = start_server(models, CLEAN, tmp_path / "log")
     assert server.process.stdout is not None
-    curls = []
+    curls: list[list[str]] = []
     while len(curls) < 4:
         line = server.process.stdout.readline()
         if line.startswith("curl"):

@@ -128,7 +128,8 @@ def test_columns_reach_their_tensor_in_its_order() -> None:
 
     assert np.isnan(fed["a"][0, 0])
     assert fed["a"][0, 1:].tolist() == [1.5, 0.5, 1.0]
-    assert (fed["b"].dtype, fed["b"].tolist()) == (np.float32, [[2.0]])
+    assert fed["b"].dtype == np.float32
+    assert fed["b"].tolist() == [[2.0]]
     assert fed["c"].tolist() == [[2**62 + 1]]
     assert fed["d"].tolist() == [[True]]
     assert fed["e"].tolist() == [["a", "x"]]
