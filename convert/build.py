@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from convert.answers import Answers, Task, task_of
+from convert.answers import Task, task_of
 from convert.errors import Refusal
+from convert.evidence import Evidence, no_conversion, shortened, why_not
 from convert.golden import choose_golden
 from convert.hard_rows import hard_rows
 from convert.inputs import Cells, Data, Inputs, read_inputs
-from convert.manifest import TOOLS, serving_part, versions
+from convert.manifest import serving_part, versions
 from convert.model_directory import check_name, sha256, write_version
 from convert.parity import Comparison, certificate, compare
 from convert.probe import probe_columns
@@ -28,7 +28,6 @@ from function.model import Model
 from function.signature import LARGEST_FLOAT32, Array, Column
 
 HELD_OUT_ROWS = 20_000  # at most so many are compared, evenly spaced
-REASON_LENGTH = 200
 
 Report = Callable[[str], None]
 
@@ -48,22 +47,6 @@ class Built:
     version: int
     new: bool
     manifest: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """Rows and scikit-learn's answers to them, held-out ones first."""
-
-    rows: list[Cells]
-    expected: Answers
-    held_out: int
-
-    def where(self, keep: Sequence[bool]) -> Evidence:
-        """The rows that are to be kept, with their answers."""
-        places = np.flatnonzero(np.asarray(keep))
-        expected = {name: array[places] for name, array in self.expected.items()}
-        held_out = int((places < self.held_out).sum())
-        return Evidence([self.rows[place] for place in places], expected, held_out)
 
 
 def build(source: Source, name: str, folder: Path, report: Report) -> Built:
@@ -105,7 +88,7 @@ def _held_out_rows(source: Source, task: Task, inputs: Inputs, X: Data) -> list[
         got = task.answers(source.estimator, inputs.data(inputs.rows(X)))
     except Exception as error:
         raise Refusal(
-            f"the estimator does not answer X_test: {type(error).__name__}: {_short(error)}",
+            f"the estimator does not answer X_test: {type(error).__name__}: {shortened(error)}",
             "Is it fitted, and has X_test the columns that it was fitted on?",
         ) from error
     for output, array in expected.items():
@@ -185,19 +168,13 @@ def _first_equal(
             model = Model("built", 1, manifest, graph.onnx)
             comparison = compare(model, task, allowed.rows, allowed.expected)
         except Exception as error:
-            failed.append((str(recipe), f"{type(error).__name__}: {_short(error)}"))
+            failed.append((str(recipe), f"{type(error).__name__}: {shortened(error)}"))
             continue
         if comparison.passed:
             parity = certificate(comparison, allowed.held_out, _hard(allowed), str(recipe), failed)
             return Accepted(graph, {**manifest, "parity": parity}, comparison, allowed)
-        failed.append((str(recipe), _why_not(comparison, allowed, columns)))
-    raise Refusal(
-        f"{type(estimator).__name__}: no conversion answers as scikit-learn does\n"
-        + "\n".join(f"  {recipe}: {reason}" for recipe, reason in failed)
-        + f"\n  with {', '.join(f'{tool} {installed_version(tool)}' for tool in TOOLS[:4])}",
-        "Nothing was written. Replace the step that differs or can't be converted by one that "
-        "can, or fit the model on plain numbers.",
-    )
+        failed.append((str(recipe), why_not(comparison, allowed, columns)))
+    raise no_conversion(type(estimator).__name__, failed)
 
 
 def _limited(columns: Sequence[Column], recipe: Recipe) -> list[Column]:
@@ -217,30 +194,6 @@ def _fits(row: Cells, columns: Sequence[Column]) -> bool:
         and column.largest < abs(cell) < float("inf")
         for cell, column in zip(row, columns, strict=True)
     )
-
-
-def _why_not(comparison: Comparison, evidence: Evidence, columns: Sequence[Column]) -> str:
-    """Which rows are off, how far, and the worst one's values."""
-    if comparison.refused:
-        return f"the function refuses {len(comparison.refused)} cells: {comparison.refused[0]}"
-    name, difference = max(comparison.outputs.items(), key=lambda item: len(item[1].wrong))
-    row = difference.wrong[0]
-    kind = "held-out" if row < evidence.held_out else "hard"
-    values = ", ".join(
-        f"{column.name}={cell!r}"
-        for column, cell in list(zip(columns, evidence.rows[row], strict=True))[:6]
-    )
-    more = ", …" if len(columns) > 6 else ""
-    return (
-        f"{name} differs on {len(difference.wrong)} of {len(evidence.rows)} rows, by up to "
-        f"{difference.absolute:.3g} (relative {difference.relative:.3g}); "
-        f"first on {kind} row {row} ({values[:300]}{more})"
-    )
-
-
-def _short(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return text if len(text) <= REASON_LENGTH else text[:REASON_LENGTH] + "…"
 
 
 def _files(

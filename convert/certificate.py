@@ -17,12 +17,14 @@ def certificate_lines(name: str, version: int, manifest: dict[str, Any]) -> Iter
     if parity["tied_rows"]:
         yield f"  ties        {parity['tied_rows']} rows where either label is right"
     for output, off in parity["outputs"].items():
+        if output == "prediction" and "classes" in manifest:
+            continue  # labels are equal or not
         measured = "absolute" if output == "probabilities" else "relative"
         yield f"  {output:<13} off by at most {off[f'largest_{measured}']:.1e} ({measured})"
     yield f"  tolerance   {parity['tolerance']:.0e}"
     yield f"  typed as    {parity['recipe']}"
     for failed in parity["recipes_that_failed"]:
-        yield f"    not as {failed['recipe']}: {failed['reason'][:160]}"
+        yield f"    not as {failed['recipe']}: {failed['reason']}"
     for metric, pair in (manifest["metrics"] or {}).items():
         yield (
             f"  {metric.replace('_', ' ')}: {pair['model']:,.4g} "

@@ -68,6 +68,15 @@ def _changed(row: Cells, place: int, value: Any) -> Cells:
     return [*row[:place], value, *row[place + 1 :]]
 
 
+def hardened_column(columns: Sequence[Column], rows: Sequence[Cells], row: Cells) -> str | None:
+    """The one column that a hard row was made hard in; None where it were several, or none."""
+    for base in (rows[place] for place in _spread(len(rows), BASES)):
+        changed = [c.name for c, a, b in zip(columns, base, row, strict=True) if a is not b != a]
+        if len(changed) == 1:
+            return changed[0]
+    return None
+
+
 def _odd_values(column: Column, seen: Sequence[Any]) -> Iterator[Any]:
     """Values that this column may hold, and that conversions stumble over."""
     if column.nullable:

@@ -28,11 +28,13 @@ class Difference:
         absolute: largest absolute difference; of probabilities, the one that counts.
         relative: largest relative difference; of values, the one that counts.
         wrong: places of the rows that are further off than the tolerance.
+        got: what ONNX Runtime answered to each of these.
     """
 
     absolute: float = 0.0
     relative: float = 0.0
     wrong: list[int] = field(default_factory=list)
+    got: dict[int, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -102,7 +104,9 @@ def _add(
         difference.relative = max(difference.relative, float(relative.max(initial=0)))
         counted = absolute if name == "probabilities" else relative
         wrong = (~(counted <= TOLERANCE)).reshape(len(counted), -1).any(axis=1)
-    difference.wrong += (np.flatnonzero(wrong) + start).tolist()
+    for place in np.flatnonzero(wrong).tolist():
+        difference.wrong.append(start + place)
+        difference.got[start + place] = got[place].tolist()
 
 
 def _is_number(array: Array) -> bool:

@@ -1,0 +1,104 @@
+"""The rows that a conversion is judged by, and what is said where they speak against it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from convert.answers import Answers
+from convert.errors import Refusal
+from convert.hard_rows import hardened_column
+from convert.inputs import Cells
+from convert.manifest import versions
+from convert.parity import Comparison
+from function.signature import Column
+
+REASON_LENGTH = 200  # characters of somebody else's message
+SHOWN_CELLS = 6
+LOOKED_AT = 200  # wrong rows that are searched for what they have in common
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Rows and scikit-learn's answers to them, held-out ones first."""
+
+    rows: list[Cells]
+    expected: Answers
+    held_out: int
+
+    def where(self, keep: Sequence[bool]) -> Evidence:
+        """The rows that are to be kept, with their answers."""
+        places = np.flatnonzero(np.asarray(keep))
+        expected = {name: array[places] for name, array in self.expected.items()}
+        held_out = int((places < self.held_out).sum())
+        return Evidence([self.rows[place] for place in places], expected, held_out)
+
+
+def why_not(comparison: Comparison, evidence: Evidence, columns: Sequence[Column]) -> str:
+    """Which rows and columns are off, how far, and the first of them."""
+    if comparison.refused:
+        return f"the function refuses {len(comparison.refused)} cells: {comparison.refused[0]}"
+    name, difference = max(comparison.outputs.items(), key=lambda item: len(item[1].wrong))
+    off = f"{name} differs on {len(difference.wrong)} of {len(evidence.rows)} rows"
+    if evidence.expected[name].dtype.kind == "f":
+        off += f" by up to {difference.absolute:.3g} (relative {difference.relative:.3g})"
+    row = difference.wrong[0]
+    kind = "held-out" if row < evidence.held_out else "hard"
+    cells = ", ".join(_most_telling(evidence, columns, row))
+    expected = evidence.expected[name][row].tolist()
+    got = difference.got.get(row, "an array of another shape")
+    return (
+        f"{off}{_common_columns(evidence, columns, difference.wrong)}; "
+        f"first on {kind} row {row}: expected {expected}, got {got} at {cells}"
+    )
+
+
+def _common_columns(evidence: Evidence, columns: Sequence[Column], wrong: Sequence[int]) -> str:
+    held_out = evidence.rows[: evidence.held_out]
+    hard = [row for row in wrong if row >= evidence.held_out][:LOOKED_AT]
+    found = Counter(hardened_column(columns, held_out, evidence.rows[row]) for row in hard)
+    found.pop(None, None)
+    most = [f"'{name}' ({count})" for name, count in found.most_common(3)]
+    return f", mostly where a column was made hard: {', '.join(most)}" if most else ""
+
+
+def _most_telling(evidence: Evidence, columns: Sequence[Column], row: int) -> list[str]:
+    """The row's cells, the one that was made hard alone where there is one."""
+    cells = evidence.rows[row]
+    held_out = evidence.rows[: evidence.held_out]
+    hard = hardened_column(columns, held_out, cells) if row >= evidence.held_out else None
+    shown = [
+        f"{column.name}={cell!r:.60}"
+        for column, cell in zip(columns, cells, strict=True)
+        if hard in (None, column.name)
+    ]
+    return [*shown[:SHOWN_CELLS], *(["…"] if len(shown) > SHOWN_CELLS else [])]
+
+
+def no_conversion(estimator: str, failed: Sequence[tuple[str, str]]) -> Refusal:
+    """The refusal of a model that no recipe converts faithfully; each reason once."""
+    recipes: dict[str, list[str]] = {}
+    for recipe, reason in failed:
+        recipes.setdefault(reason, []).append(recipe)
+    reasons = [f"  {' and '.join(names)}: {reason}" for reason, names in recipes.items()]
+    with_what = ", ".join(f"{tool} {version}" for tool, version in list(versions().items())[:5])
+    return Refusal(
+        "\n".join(
+            [
+                f"{estimator}: no conversion answers as scikit-learn does",
+                *reasons,
+                f"  with {with_what}",
+            ]
+        ),
+        "Nothing was written. Replace the step that differs or can't be converted by one that "
+        "can, or fit the model on plain numbers.",
+    )
+
+
+def shortened(error: BaseException) -> str:
+    """Somebody else's message on one line, cut where it runs on."""
+    text = " ".join(str(error).split())
+    return text if len(text) <= REASON_LENGTH else text[:REASON_LENGTH] + "…"
