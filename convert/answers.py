@@ -55,6 +55,11 @@ def task_of(estimator: Any) -> Task:
     Raises:
         Refusal: it has no predict and no transform, or is of a kind that is not served.
     """
+    if isinstance(estimator, type) or not hasattr(estimator, "get_params"):
+        raise Refusal(
+            f"expected a fitted estimator, got {estimator!r:.100}",
+            "Return the estimator itself, after fit.",
+        )
     if is_classifier(estimator):
         return _classification(estimator)
     for name, fits, methods in PREDICTING:
@@ -99,6 +104,8 @@ def tied(task: Task, answers: Answers, tolerance: float) -> Array:
     scores = answers.get("probabilities", answers.get("score"))
     if scores is None or task.name == "transformation":
         return np.zeros(rows, dtype=bool)
+    if answers["prediction"].ndim == 2 and scores.ndim == 2:  # several labels, each yes or no
+        return np.asarray((np.abs(scores - 0.5) <= tolerance).any(axis=1))
     if scores.ndim == 1:
         return np.asarray(np.abs(scores) <= tolerance)
     if scores.shape[1] < 2:

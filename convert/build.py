@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from convert.answers import Task, task_of
+from convert.answers import Answers, Task, task_of
 from convert.errors import Refusal
 from convert.evidence import Evidence, no_conversion, shortened, why_not
 from convert.golden import choose_golden
@@ -18,11 +19,12 @@ from convert.inputs import Cells, Data, Inputs, read_inputs
 from convert.manifest import serving_part, versions
 from convert.model_directory import check_name, sha256, write_version
 from convert.parity import Comparison, certificate, compare
-from convert.probe import probe_columns
+from convert.probe import parts_of, probe_columns
 from convert.recipes import Graph, Recipe, convert, recipes
 from convert.source import Source
 from convert.summaries import column_statistics, score
 from function import json_text
+from function.errors import OnnxletError
 from function.golden import replay
 from function.model import Model
 from function.signature import LARGEST_FLOAT32, Array, Column
@@ -64,23 +66,44 @@ def build(source: Source, name: str, folder: Path, report: Report) -> Built:
     """
     check_name(name)
     task = task_of(source.estimator)
+    source = replace(source, estimator=one_threaded(source.estimator))
     inputs, X = read_inputs(source.X_test)
     report(f"{task.name}: {type(source.estimator).__name__}, {len(X)} held-out rows")
-    rows = _held_out_rows(source, task, inputs, X)
+    rows, answers = _held_out_rows(source, task, inputs, X)
+    metrics = _metrics(source, task, answers)
+    statistics = _statistics(source, inputs, rows)
     columns = probe_columns(
         inputs, rows, lambda data: task.answers(source.estimator, data), source.estimator
     )
     evidence = _evidence(source.estimator, task, inputs, columns, rows)
     report(f"comparing on {evidence.held_out} held-out and {_hard(evidence)} hard rows")
     accepted = _first_equal(source.estimator, task, inputs, columns, evidence, report)
-    files = _files(source, task, inputs, rows, evidence, accepted)
-    version, new = write_version(folder, name, files)
+    files = _files(accepted, {"metrics": metrics, "statistics": statistics})
+    try:
+        version, new = write_version(folder, name, files)
+    except OSError as error:
+        raise OnnxletError(f"can't write below '{folder}': {error}", "Choose --models.") from error
     manifest = json_text.loads(files["manifest.json"])
     return Built(folder / name / str(version), version, new, manifest)
 
 
-def _held_out_rows(source: Source, task: Task, inputs: Inputs, X: Data) -> list[Cells]:
-    """The test set as clients would send it, once scikit-learn agrees that it is the same."""
+def one_threaded(estimator: Any) -> Any:
+    """A copy that sums in one order: threads would change the last digits from run to run."""
+    copy = deepcopy(estimator)
+    for part in parts_of(copy):
+        if getattr(part, "n_jobs", None) is not None:
+            part.n_jobs = 1
+    return copy
+
+
+def _held_out_rows(
+    source: Source, task: Task, inputs: Inputs, X: Data
+) -> tuple[list[Cells], Answers]:
+    """The test set as clients would send it, once scikit-learn agrees that it is the same.
+
+    Returns:
+        At most HELD_OUT_ROWS rows, and scikit-learn's answers to all of them.
+    """
     if len(X) == 0:
         raise Refusal("X_test has no rows", "Parity is proven on held-out rows: give some.")
     try:
@@ -100,7 +123,30 @@ def _held_out_rows(source: Source, task: Task, inputs: Inputs, X: Data) -> list[
             )
     rows = inputs.rows(X)
     picks = np.unique(np.linspace(0, len(rows) - 1, min(HELD_OUT_ROWS, len(rows))).astype(int))
-    return [rows[place] for place in picks]
+    return [rows[place] for place in picks], expected
+
+
+def _metrics(source: Source, task: Task, answers: Answers) -> dict[str, Any] | None:
+    count = len(answers["prediction"])
+    if source.y_test is not None and np.shape(source.y_test)[:1] != (count,):
+        raise Refusal(
+            f"y_test: expected {count} values, as many as X_test has rows, "
+            f"got the shape {np.shape(source.y_test)}"
+        )
+    return score(task, answers, source.y_test)
+
+
+def _statistics(source: Source, inputs: Inputs, rows: list[Cells]) -> dict[str, Any]:
+    if source.X_train is None:
+        return column_statistics(inputs.columns, rows, "X_test")
+    trained, X = read_inputs(source.X_train)
+    names = [column.name for column in inputs.columns]
+    if [column.name for column in trained.columns] != names:
+        raise Refusal(
+            "X_train has other columns than X_test",
+            "Return both in the same form, with the same columns in the same order.",
+        )
+    return column_statistics(trained.columns, trained.rows(X), "X_train")
 
 
 def _same(a: Array, b: Array) -> bool:
@@ -162,6 +208,9 @@ def _first_equal(
         report(f"trying {recipe}")
         typed = _limited(columns, recipe)
         allowed = evidence.where([_fits(row, typed) for row in evidence.rows])
+        if allowed.held_out < evidence.held_out:
+            failed.append((str(recipe), "held-out rows have numbers beyond float32"))
+            continue
         try:
             graph = convert(estimator, task, typed, recipe)
             manifest = serving_part(task, inputs, typed, graph, allowed.expected)
@@ -196,29 +245,18 @@ def _fits(row: Cells, columns: Sequence[Column]) -> bool:
     )
 
 
-def _files(
-    source: Source,
-    task: Task,
-    inputs: Inputs,
-    rows: list[Cells],
-    evidence: Evidence,
-    accepted: Accepted,
-) -> dict[str, bytes]:
-    held_out = {name: array[: evidence.held_out] for name, array in evidence.expected.items()}
+def _files(accepted: Accepted, described: dict[str, Any]) -> dict[str, bytes]:
+    """The bytes of a model directory, once the golden rows have gone through JSON."""
+    evidence, count = accepted.evidence, accepted.evidence.held_out
     golden = choose_golden(
-        accepted.evidence.rows[: accepted.evidence.held_out],
-        {k: v[: accepted.evidence.held_out] for k, v in accepted.evidence.expected.items()},
-        accepted.comparison.tied[: accepted.evidence.held_out],
+        evidence.rows[:count],
+        {name: array[:count] for name, array in evidence.expected.items()},
+        accepted.comparison.tied[:count],
     )
-    trained = source.X_train is not None
-    described = inputs.rows(read_inputs(source.X_train)[1]) if trained else rows
     parts = {"model.onnx": accepted.graph.onnx, "golden.json": json_text.dumps(golden)}
     manifest = {
         **accepted.manifest,
-        "metrics": score(task, held_out, source.y_test) if len(rows) == evidence.held_out else None,
-        "statistics": column_statistics(
-            inputs.columns, described, "X_train" if trained else "X_test"
-        ),
+        **described,
         "versions": versions(),
         "files": {file: sha256(content) for file, content in parts.items()},
     }

@@ -13,7 +13,7 @@ from convert.inputs import Cells
 from convert.model_directory import sha256
 from convert.parity import TOLERANCE
 from function import json_text
-from function.errors import ModelError
+from function.errors import MalformedRequest, ModelError
 from function.golden import replay
 from function.model import Model, load_model
 from function.signature import Array
@@ -55,6 +55,8 @@ def verify(directory: Path) -> tuple[Model, int]:
     """
     model = load_model(directory)
     place = f"model {model.name}/{model.version}"
+    if "golden.json" not in model.manifest["files"]:
+        raise ModelError(f"{place}: the manifest has no hash of golden.json", "Build it again.")
     for file, expected in model.manifest["files"].items():
         try:
             got = sha256((directory / file).read_bytes())
@@ -62,8 +64,14 @@ def verify(directory: Path) -> tuple[Model, int]:
             raise ModelError(f"{place}: {error}", "Copy or build it again.") from error
         if got != expected:
             raise ModelError(f"{place}: {file} was altered", "Copy or build it again.")
-    golden = json_text.loads((directory / "golden.json").read_bytes())
-    faults = replay(model, golden)
+    try:
+        golden = json_text.loads((directory / "golden.json").read_bytes())
+        faults = replay(model, golden)
+    except (KeyError, TypeError, ValueError, IndexError, MalformedRequest) as error:
+        raise ModelError(
+            f"{place}: golden.json has no golden rows in it: {type(error).__name__} {error}",
+            "Copy or build it again.",
+        ) from error
     if faults:
         raise ModelError(
             f"{place}: {len(faults)} answers are not scikit-learn's: {'; '.join(faults[:3])}",

@@ -18,7 +18,7 @@ from function.signature import Array, Column
 BASES = 4  # held-out rows that each odd value is tried in
 SHUFFLED = 200
 THRESHOLDS = 300
-PAIRS = 3  # pairs of rows that each column's jumps are looked for between
+PAIRS = 8  # pairs of rows that each column's jumps are looked for between
 HALVINGS = 64
 
 FLOATS = (0.0, 1.0, -1.0, 1e-30, 1e6, -1e6, 1e12, 1e25, -1e25, 3e38, 1e100, -1e300)
@@ -55,7 +55,16 @@ def hard_rows(
     made += _shuffled(rows)
     made += _at_thresholds(columns, bases, estimator)
     made += _at_jumps(columns, rows, predict)
-    return made
+    return [row for row in made if _is_allowed(columns, row)]
+
+
+def _is_allowed(columns: Sequence[Column], row: Cells) -> bool:
+    """No number of the row is one that the function refuses."""
+    return not any(
+        isinstance(cell, float)
+        and (not c.infinite if np.isinf(cell) else c.largest is not None and abs(cell) > c.largest)
+        for c, cell in zip(columns, row, strict=True)
+    )
 
 
 def _spread(count: int, wanted: int) -> list[int]:
@@ -124,6 +133,11 @@ def _at_thresholds(
 
 def _thresholds(estimator: Any) -> Iterator[tuple[int, float]]:
     for part in parts_of(estimator):
+        for predictor in np.ravel(getattr(part, "_predictors", [])):  # histogram boosting
+            inner = predictor.nodes[(predictor.nodes["is_leaf"] == 0)]
+            inner = inner[inner["is_categorical"] == 0]
+            features, thresholds = inner["feature_idx"].tolist(), inner["num_threshold"].tolist()
+            yield from zip(features, thresholds, strict=True)
         tree = getattr(part, "tree_", None)
         if tree is not None:
             inner = tree.feature >= 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,9 +51,7 @@ class Inputs:
         arrays = [_array(c, cells) for c, cells in zip(self.columns, by_column, strict=True)]
         if not self.frame:
             return np.column_stack(arrays)
-        return pd.DataFrame(
-            dict(enumerate(arrays)),
-        ).set_axis([column.label for column in self.columns], axis=1)
+        return _frame(arrays, [column.label for column in self.columns])
 
     def rows(self, data: Data) -> list[Cells]:
         """The rows of a test set as JSON would hold them, None for a missing value."""
@@ -73,33 +71,48 @@ def read_inputs(X: Any) -> tuple[Inputs, Data]:
         return _read_frame(X)
     if hasattr(X, "toarray"):
         X = X.toarray()
-    array = np.asarray(X)
-    if array.ndim != 2:
+    try:
+        array = np.asarray(X)
+    except ValueError:  # rows of several lengths
+        array = np.empty(0)
+    if array.ndim != 2 or array.shape[1] == 0:
         raise Refusal(
             f"X_test: expected a DataFrame or an array of shape (rows, columns), got {array.shape}",
             "Give the test set the form that the estimator was fitted on, with two dimensions.",
         )
     kind = _column_type(pd.Series(array.ravel()), "X_test")
-    columns = tuple(InputColumn(f"x{i}", i, kind) for i in range(array.shape[1]))
+    columns = tuple(
+        InputColumn(f"x{place}", place, kind, _missing(values))
+        for place, values in enumerate(array.T)
+    )
     return Inputs(columns, frame=False), array
 
 
 def _read_frame(X: pd.DataFrame) -> tuple[Inputs, Data]:
     names = [str(label) for label in X.columns]
+    if not names:
+        raise Refusal("X_test has no columns", "Give the columns that the estimator was fitted on.")
     if len(set(names)) < len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
         raise Refusal(f"X_test: columns {twice} stand there twice", "Give each its own name.")
-    columns, plain = [], {}
+    columns, plain = [], []
     for place, (label, name) in enumerate(zip(X.columns, names, strict=True)):
         series = X.iloc[:, place]
         kind = _column_type(series, f"X_test, column '{name}'")
-        missing = None if any(value is None for value in series.astype(object)) else np.nan
-        column = InputColumn(name, label, kind, missing)
+        column = InputColumn(name, label, kind, _missing(series.astype(object)))
         columns.append(column)
-        plain[place] = _array(column, _cells(series, kind))
-    return Inputs(tuple(columns), frame=True), pd.DataFrame(plain, index=X.index).set_axis(
-        X.columns, axis=1
-    )
+        plain.append(_array(column, _cells(series, kind)))
+    return Inputs(tuple(columns), frame=True), _frame(plain, list(X.columns))
+
+
+def _frame(arrays: Sequence[Array], labels: Sequence[Any]) -> pd.DataFrame:
+    """A DataFrame whose columns keep their arrays' dtypes: pandas would make text of objects."""
+    series = {place: pd.Series(array, dtype=array.dtype) for place, array in enumerate(arrays)}
+    return pd.DataFrame(series).set_axis(list(labels), axis=1)
+
+
+def _missing(values: Iterable[Any]) -> Any:
+    return None if any(value is None for value in values) else np.nan
 
 
 def _column_type(series: pd.Series[Any], place: str) -> ColumnType:
@@ -151,7 +164,10 @@ def _kind(value: Any) -> str:
 
 
 def _values(data: Data, label: Any, frame: bool) -> Any:
-    return data[label] if frame else pd.Series(np.asarray(data)[:, label])
+    if frame:
+        return data[label]
+    array = np.asarray(data)[:, label]
+    return pd.Series(array, dtype=array.dtype)
 
 
 def _cells(series: pd.Series[Any], kind: ColumnType) -> Cells:

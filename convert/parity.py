@@ -106,7 +106,7 @@ def _add(
         wrong = (~(counted <= TOLERANCE)).reshape(len(counted), -1).any(axis=1)
     for place in np.flatnonzero(wrong).tolist():
         difference.wrong.append(start + place)
-        difference.got[start + place] = got[place].tolist()
+        difference.got[start + place] = got[place : place + 1].tolist()[0]
 
 
 def _is_number(array: Array) -> bool:

@@ -76,7 +76,9 @@ def _probe(
     column = inputs.columns[place]
     nullable = answers(None)
     if column.type == "bool":
-        return Column(column.name, column.type, nullable)
+        known_flags = tuple(flag for flag in (False, True) if answers(flag))
+        closed_flags = known_flags if len(known_flags) < 2 else None
+        return Column(column.name, column.type, nullable, categories=closed_flags)
     numeric = column.type != "string"
     closed = not any(map(answers, UNSEEN_NUMBERS if numeric else (UNSEEN_TEXT,)))
     categories = _allowed(column, place, rows, answers, known) if closed else None

@@ -113,6 +113,9 @@ def convert(estimator: Any, task: Task, columns: Sequence[Column], recipe: Recip
     for tensor, entry in zip(proto.graph.input, inputs, strict=True):
         entry["name"] = tensor.name
     _take_positive_score(proto, task)
+    imported = sorted({(entry.domain, entry.version) for entry in proto.opset_import})
+    del proto.opset_import[:]  # skl2onnx lists a set of them
+    proto.opset_import.extend(helper.make_opsetid(*entry) for entry in imported)
     proto.producer_version = ""
     outputs = [output.name for output in proto.graph.output][: len(task.methods)]
     elements = [

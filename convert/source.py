@@ -65,7 +65,7 @@ def load_source(text: str, data: Path | None = None, target: str | None = None) 
         raise WrongUse(f"SOURCE: '{place}' has no function '{function}'")
     try:
         made = make()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise SourceFailed(f"{text} raised {type(error).__name__}: {error}") from error
     if not isinstance(made, tuple) or not 2 <= len(made) <= 4:
         got = f"a tuple of {len(made)}" if isinstance(made, tuple) else type(made).__name__
@@ -90,10 +90,10 @@ def _module(place: str) -> ModuleType:
     except OnnxletError:
         raise
     except ModuleNotFoundError as error:
-        if error.name == place:
+        if error.name and (place == error.name or place.startswith(f"{error.name}.")):
             raise WrongUse(f"SOURCE: there is no module '{place}'") from error
         raise SourceFailed(f"{place} needs module '{error.name}'", "Install it.") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise SourceFailed(f"{place} raised {type(error).__name__}: {error}") from error
     return module
 

@@ -12,6 +12,7 @@ from sklearn import metrics
 
 from convert.answers import Answers, Task
 from convert.inputs import Cells, InputColumn
+from function.signature import Array
 
 FREQUENT = 20  # categories listed for a text column
 FREQUENT_AT_LEAST = 5  # rows that must hold a text before the manifest repeats it
@@ -30,6 +31,13 @@ def score(task: Task, answers: Answers, y_test: Any) -> dict[str, dict[str, floa
         return None
     y = np.asarray(y_test)
     got = answers["prediction"]
+    try:
+        return _scores(task, answers, y, got)
+    except (ValueError, TypeError):
+        return None  # gaps in y_test, or answers of another kind than the estimator's
+
+
+def _scores(task: Task, answers: Answers, y: Array, got: Array) -> dict[str, dict[str, float]]:
     if task.name == "regression":
         constant = np.broadcast_to(np.median(y, axis=0), y.shape)
         pairs = {

@@ -63,8 +63,13 @@ def replay(model: Model, golden: Mapping[str, Any]) -> list[str]:
     except OnnxletError as error:
         return [f"the golden rows are refused: {error.message}"]
     faults = []
+    if not golden["answers"]:
+        return ["there are golden rows without answers"]
     for name, expected in golden["answers"].items():
-        wrong = _wrong_rows(name, answer.get(name), expected, golden["tolerance"])
+        if not len(expected) == len(golden["instances"]) == len(answer.get(name, ())):
+            faults.append(f"golden row {len(expected)}, {name}: as many answers as rows expected")
+            continue
+        wrong = _wrong_rows(name, answer[name], expected, golden["tolerance"])
         faults += [
             f"golden row {row}, {name}: expected {expected[row]}, got {answer[name][row]}"
             for row in wrong
@@ -75,9 +80,8 @@ def replay(model: Model, golden: Mapping[str, Any]) -> list[str]:
 def _wrong_rows(name: str, got: Any, expected: list[Any], tolerance: float) -> list[int]:
     wanted = np.array(expected)
     if wanted.dtype.kind != "f":
-        return [
-            row for row, pair in enumerate(zip(got, expected, strict=True)) if pair[0] != pair[1]
-        ]
+        pairs = enumerate(zip(got, expected, strict=True))
+        return [row for row, (a, b) in pairs if a != b or type(a) is not type(b)]
     answered = np.array(got, dtype=np.float64)
     absolute, relative = differences(answered, wanted, usual_size(wanted))
     off = ~((absolute if name == "probabilities" else relative) <= tolerance)

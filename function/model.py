@@ -72,7 +72,9 @@ def load_model(directory: Path, threads: int = 1) -> Model:
             f"model {place}: expected a manifest of format {MANIFEST_FORMAT}",
             "It was built by another version of convert; build it again.",
         )
-    expected, got = manifest["files"]["model.onnx"], hashlib.sha256(onnx).hexdigest()
+    files = manifest.get("files")
+    expected = files.get("model.onnx") if isinstance(files, dict) else None
+    got = hashlib.sha256(onnx).hexdigest()
     if got != expected:
         raise ModelError(
             f"model {place}: model.onnx was altered: expected sha256 {expected}, got {got}",

@@ -41,6 +41,8 @@ def converter(precision: str) -> tuple[type, Callable[..., None], Callable[..., 
         places = nodes.constant(kept, "int64")
         value = matrix if everything else nodes.add("Gather", [matrix, places], axis=1)
         at = missing if everything else nodes.add("Gather", [missing, places], axis=1)
+        if dtype == "string" and not all(isinstance(value, str) for value in statistics):
+            raise NotImplementedError("SimpleImputer that fills text with something else")
         filling = nodes.constant([statistics], dtype)
         indicated = _indicated(fitted)
         filled = nodes.add("Where", [at, filling, value], None if indicated else output)
@@ -67,7 +69,7 @@ def _missing(nodes: Nodes, fitted: Any, matrix: str, dtype: str) -> str:
 
 def _kept(fitted: Any) -> list[int]:
     """Columns that had a value in training; the others are left out, as scikit-learn does."""
-    if fitted.keep_empty_features or fitted.strategy == "constant":
+    if fitted.keep_empty_features:
         return list(range(len(fitted.statistics_)))
     lacking = [isinstance(s, float) and np.isnan(s) for s in fitted.statistics_.tolist()]
     return [place for place, lacks in enumerate(lacking) if not lacks]

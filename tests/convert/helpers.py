@@ -1,4 +1,4 @@
-"""What the tests of `convert` share: a proof by one recipe, and builds in a process of their own."""
+"""What the tests of `convert` share: proofs by one recipe, and the command as a process."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import onnx
 
 from convert.answers import Answers, Task, task_of
 from convert.build import Built, build
@@ -63,7 +61,7 @@ class Proof:
     def compare(self, expected: Answers | None = None) -> Comparison:
         return compare(self.model, self.task, self.rows, expected or self.expected)
 
-    def mutated(self, proto: onnx.ModelProto) -> Proof:
+    def mutated(self, proto: Any) -> Proof:
         return Proof(
             self.manifest,
             proto.SerializeToString(),

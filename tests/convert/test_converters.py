@@ -220,8 +220,8 @@ NONES = objects(["x", None, "None", "x", "y"] * 18)
 @pytest.mark.parametrize("options", [{}, {"handle_unknown": "ignore", "min_frequency": 25}])
 @pytest.mark.parametrize("form", ["frame", "array"])
 def test_none_as_a_category(form: str, options: dict[str, Any]) -> None:
-    X = pd.DataFrame({"a": NONES})
-    X = X if form == "frame" else X.to_numpy()
+    frame = pd.DataFrame({"a": NONES})
+    X: Any = frame if form == "frame" else frame.to_numpy()
     encoder = OneHotEncoder(**options).fit(X)
     proof = prove(Source(encoder, X), "float32")
 
@@ -376,7 +376,7 @@ def test_several_numbers_at_once(precision: str, make: Any, train: Any) -> None:
 def test_values_on_and_next_to_every_threshold() -> None:
     model = DecisionTreeRegressor(random_state=0).fit(GRID, np.arange(120.0))
     inner = model.tree_.feature >= 0
-    rows = []
+    rows: list[Any] = []
     for feature, threshold in zip(
         model.tree_.feature[inner], model.tree_.threshold[inner], strict=True
     ):

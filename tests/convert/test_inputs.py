@@ -207,11 +207,13 @@ def test_bare_arrays_have_columns_x0_x1_of_one_type(array: Any, kind: str) -> No
 
 
 def test_lists_and_sparse_matrices_are_bare_arrays() -> None:
-    from scipy.sparse import csr_array
+    from sklearn.preprocessing import OneHotEncoder
 
-    for X in ([[1.0, 2.0]], csr_array(np.array([[1.0, 2.0]]))):
+    sparse = OneHotEncoder().fit_transform([[1.0], [2.0]])[:1]
+    assert not isinstance(sparse, np.ndarray)
+    for X in ([[1.0, 0.0]], sparse):
         inputs, array = read_inputs(X)
-        assert inputs.rows(array) == [[1.0, 2.0]]
+        assert inputs.rows(array) == [[1.0, 0.0]]
 
 
 @pytest.mark.parametrize("X", [np.zeros(3), np.zeros((2, 2, 2)), [1, 2], pd.Series([1]), None])

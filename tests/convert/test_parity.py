@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from onnx import numpy_helper
 from sklearn.compose import make_column_transformer
-from sklearn.ensemble import RandomForestRegressor
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
 from sklearn.pipeline import make_pipeline
@@ -20,9 +20,13 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from convert.answers import Task, tied
+from convert.build import Built
 from convert.errors import Refusal
 from convert.parity import TOLERANCE
 from convert.source import Source
+from function.model import load_model
+from function.signature import Signature
+from function.table import read_table
 from tests.convert.helpers import Proof, built, prove
 
 NAN, INF = float("nan"), float("inf")
@@ -439,7 +443,7 @@ def test_several_labels_at_once_are_tied_about_one_half_not_among_each_other() -
 def test_offsets_that_float32_loses_lead_to_float64_and_the_reason_is_recorded(
     tmp_path: Path,
 ) -> None:
-    years = X + [1e7, 0, 0]
+    years = X + np.array([1e7, 0, 0])
     model = make_pipeline(StandardScaler(), LinearRegression()).fit(years, Y)
 
     parity = built(Source(model, years, Y), tmp_path).manifest["parity"]
@@ -450,7 +454,32 @@ def test_offsets_that_float32_loses_lead_to_float64_and_the_reason_is_recorded(
     (failed,) = parity["recipes_that_failed"]
     assert failed["recipe"] == "float32 matrix"
     assert failed["reason"].startswith("prediction differs on ")
-    assert "first on held-out row 0 (x0=" in failed["reason"]
+    assert "first on held-out row 0: expected " in failed["reason"]
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_histogram_boosting_passes_only_if_it_is_right_on_its_own_thresholds(
+    seed: int, tmp_path: Path
+) -> None:
+    normal = np.random.default_rng(seed).normal(size=(120, 3))
+    model = HistGradientBoostingClassifier(max_iter=5, max_leaf_nodes=3, random_state=0)
+    model.fit(normal, normal @ [1, 2, -1] > 0)
+    try:
+        result = built(Source(model, normal), tmp_path)
+    except Refusal:
+        return
+    rows = []
+    for trees in model._predictors:
+        for node in trees[0].nodes[trees[0].nodes["is_leaf"] == 0]:
+            for row in normal[::6].tolist():
+                row[node["feature_idx"]] = float(np.nextafter(node["num_threshold"], INF))
+                rows.append(row)
+    got = load_model(result.directory).run(read_table(rows, result_signature(result)))
+    assert np.abs(got["probabilities"] - model.predict_proba(np.array(rows))).max() <= TOLERANCE
+
+
+def result_signature(result: Built) -> Signature:
+    return Signature.from_manifest(result.manifest)
 
 
 def test_every_held_out_row_counts_even_where_float32_cannot_hold_it(tmp_path: Path) -> None:
@@ -481,9 +510,9 @@ def test_a_refusal_names_rows_columns_how_far_and_versions(tmp_path: Path) -> No
     assert first == "KNeighborsClassifier: no conversion answers as scikit-learn does"
     assert [line.split(":")[0] for line in reasons] == ["  float32 matrix", "  float64 matrix"]
     assert " differs on " in reasons[0]
-    assert ", by up to 0." in reasons[0]
+    assert " by up to 0." in reasons[0]
     assert "first on held-out row " in reasons[0]
-    assert "(x0=" in reasons[0]
+    assert " at x0=" in reasons[0]
     for tool in ("scikit-learn 1.", "skl2onnx 1.", "onnx 1.", "onnxruntime 1."):
         assert tool in tools
     assert refused.value.hint.startswith("Nothing was written.")
