@@ -42,8 +42,10 @@ def build(source: str, name: str, models: Path, data: Path | None, target: str |
     The last two run code when they are read: open only your own.
     """
     from convert.build import build as build_model
+    from convert.model_directory import check_name
     from convert.source import load_source
 
+    check_name(name)
     report("loading the estimator and its test set")
     built = build_model(load_source(source, data, target), name, models, report)
     for line in certificate_lines(name, built.version, built.manifest):

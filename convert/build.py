@@ -17,7 +17,7 @@ from convert.golden import choose_golden
 from convert.hard_rows import hard_rows
 from convert.inputs import Cells, Data, Inputs, read_inputs
 from convert.manifest import serving_part, versions
-from convert.model_directory import check_name, sha256, write_version
+from convert.model_directory import check_name, make_folder, sha256, write_version
 from convert.parity import Comparison, certificate, compare
 from convert.probe import parts_of, probe_columns
 from convert.recipes import Graph, Recipe, convert, recipes
@@ -65,6 +65,7 @@ def build(source: Source, name: str, folder: Path, report: Report) -> Built:
         Refusal: no conversion answers as scikit-learn does; nothing was written.
     """
     check_name(name)
+    make_folder(folder)
     task = task_of(source.estimator)
     source = replace(source, estimator=one_threaded(source.estimator))
     inputs, X = read_inputs(source.X_test)
@@ -220,7 +221,10 @@ def _first_equal(
             failed.append((str(recipe), f"{type(error).__name__}: {shortened(error)}"))
             continue
         if comparison.passed:
-            parity = certificate(comparison, allowed.held_out, _hard(allowed), str(recipe), failed)
+            beyond = len(evidence.rows) - len(allowed.rows)
+            parity = certificate(
+                comparison, allowed.held_out, _hard(allowed), beyond, str(recipe), failed
+            )
             return Accepted(graph, {**manifest, "parity": parity}, comparison, allowed)
         failed.append((str(recipe), why_not(comparison, allowed, columns)))
     raise no_conversion(type(estimator).__name__, failed)

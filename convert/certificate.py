@@ -14,6 +14,8 @@ def certificate_lines(name: str, version: int, manifest: dict[str, Any]) -> Iter
         f"  rows        {parity['held_out_rows']} held-out and {parity['hard_rows']} hard ones: "
         f"{parity['differing_rows']} answers differ"
     )
+    if parity["refused_rows_beyond_float32"]:
+        yield f"  refused     numbers beyond {3.4e38:g}, the largest 32-bit float"
     if parity["tied_rows"]:
         yield f"  ties        {parity['tied_rows']} rows where either label is right"
     for output, off in parity["outputs"].items():
@@ -27,6 +29,10 @@ def certificate_lines(name: str, version: int, manifest: dict[str, Any]) -> Iter
         yield f"    not as {failed['recipe']}: {failed['reason']}"
     for metric, pair in (manifest["metrics"] or {}).items():
         yield (
-            f"  {metric.replace('_', ' ')}: {pair['model']:,.4g} "
-            f"(always the same answer: {pair['baseline']:,.4g})"
+            f"  {metric.replace('_', ' ')}: {_number(pair['model'])} "
+            f"(always the same answer: {_number(pair['baseline'])})"
         )
+
+
+def _number(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:,.4g}"

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from convert.inputs import Cells
-from convert.probe import parts_of
-from function.signature import Array, Column
+from convert.probe import fitted_categories, is_number, parts_of
+from function.signature import LARGEST_FLOAT32, Array, Column
 
 BASES = 4  # held-out rows that each odd value is tried in
 SHUFFLED = 200
@@ -21,7 +21,8 @@ THRESHOLDS = 300
 PAIRS = 8  # pairs of rows that each column's jumps are looked for between
 HALVINGS = 64
 
-FLOATS = (0.0, 1.0, -1.0, 1e-30, 1e6, -1e6, 1e12, 1e25, -1e25, 3e38, 1e100, -1e300)
+FLOATS = (0.0, 1.0, -1.0, 1e-30, 1e6, -1e6, 1e12, 1e25, -1e25, 3e38, LARGEST_FLOAT32, 1e100, -1e300)
+KNOWN = 12  # values of a column, and categories of an encoder, whose neighbours are tried
 INTEGERS = (0, 1, -1, 2**24 + 1, 2**31, -(2**31), 10**9 + 7, 2**53 + 1, 2**63 - 1, -(2**63))
 TEXTS = ("", " ", "nan", "None", "a value that no training row had", "Ünïcödé 类别 🦙", "0")
 
@@ -41,11 +42,12 @@ def hard_rows(
             (rows,) or (rows, outputs).
     """
     bases = [rows[place] for place in _spread(len(rows), BASES)]
+    categories = sorted({v for v in fitted_categories(estimator) if is_number(v)})
     made = [
         _changed(row, place, value)
         for place, column in enumerate(columns)
         if column.required
-        for value in _odd_values(column, [row[place] for row in rows])
+        for value in _odd_values(column, [row[place] for row in rows], categories)
         for row in bases
     ]
     made += [
@@ -86,7 +88,7 @@ def hardened_column(columns: Sequence[Column], rows: Sequence[Cells], row: Cells
     return None
 
 
-def _odd_values(column: Column, seen: Sequence[Any]) -> Iterator[Any]:
+def _odd_values(column: Column, seen: Sequence[Any], categories: Sequence[float]) -> Iterator[Any]:
     """Values that this column may hold, and that conversions stumble over."""
     if column.nullable:
         yield None
@@ -101,11 +103,29 @@ def _odd_values(column: Column, seen: Sequence[Any]) -> Iterator[Any]:
         yield from (known[0].swapcase(), f" {known[0]} ", known[0] + "\x00") if known else ()
     elif column.type == "int64":
         yield from INTEGERS
+        for value in _known(seen, categories):
+            yield from (v for v in range(int(value) - 2, int(value) + 3) if abs(v) < 2**63)
     else:
         limit = np.inf if column.largest is None else column.largest
         yield from (value for value in FLOATS if abs(value) <= limit)
+        if column.largest is not None:
+            yield from (column.largest, -column.largest)
+        for value in _known(seen, categories):
+            yield from (value, float(np.float32(value)))
+            yield from (float(np.nextafter(value, end)) for end in (np.inf, -np.inf))
         if column.infinite:
             yield from (np.inf, -np.inf)
+
+
+def _known(seen: Sequence[Any], categories: Sequence[float]) -> list[float]:
+    """Some of a column's own numbers, and some that an encoder somewhere knows."""
+    own = sorted({float(cell) for cell in seen if cell is not None and np.isfinite(cell)})
+    return [
+        float(values[place])
+        for values in (own, categories)
+        if values
+        for place in _spread(len(values), KNOWN)
+    ]
 
 
 def _shuffled(rows: Sequence[Cells]) -> list[Cells]:

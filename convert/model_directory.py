@@ -27,6 +27,19 @@ def check_name(name: str) -> None:
         )
 
 
+def make_folder(folder: Path) -> None:
+    """Make the folder of model directories, before any work is done for it.
+
+    Raises:
+        WrongUse: it can't be made or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / ".lock").touch()
+    except OSError as error:
+        raise WrongUse(f"--models: can't write to '{folder}': {error.strerror}") from error
+
+
 def sha256(content: bytes) -> str:
     """The digest in hexadecimal."""
     return hashlib.sha256(content).hexdigest()
@@ -41,7 +54,6 @@ def write_version(folder: Path, name: str, files: Mapping[str, bytes]) -> tuple[
     Returns:
         The version, and whether it is new.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     with _only_writer(folder):
         for left in folder.glob(".building-*"):
             shutil.rmtree(left)

@@ -11,7 +11,7 @@ import numpy as np
 from convert.answers import Answers, Task, tied
 from convert.inputs import Cells
 from function.errors import InvalidRows
-from function.golden import differences, usual_size
+from function.golden import differences, floor_of
 from function.model import Model
 from function.signature import Array
 from function.table import read_table
@@ -75,7 +75,7 @@ def compare(model: Model, task: Task, rows: Sequence[Cells], expected: Answers) 
     comparison = Comparison(
         {name: Difference() for name in task.methods}, tied(task, expected, TOLERANCE)
     )
-    sizes = {name: usual_size(a) if _is_number(a) else 0.0 for name, a in expected.items()}
+    floors = {name: floor_of(name, a) if _is_number(a) else 0.0 for name, a in expected.items()}
     for start in range(0, len(rows), CHUNK):
         part = slice(start, start + CHUNK)
         try:
@@ -84,13 +84,13 @@ def compare(model: Model, task: Task, rows: Sequence[Cells], expected: Answers) 
             comparison.refused += [str(problem) for problem in error.problems]
             continue
         for name, difference in comparison.outputs.items():
-            _add(difference, start, name, got[name], expected[name][part], sizes[name])
+            _add(difference, start, name, got[name], expected[name][part], floors[name])
     _forgive_ties(comparison, task)
     return comparison
 
 
 def _add(
-    difference: Difference, start: int, name: str, got: Array, expected: Array, size: float
+    difference: Difference, start: int, name: str, got: Array, expected: Array, floor: float
 ) -> None:
     if got.shape != expected.shape:
         difference.wrong += range(start, start + len(expected))
@@ -99,7 +99,7 @@ def _add(
     if not _is_number(expected):
         wrong = (got.astype(object) != expected.astype(object)).reshape(len(got), -1).any(axis=1)
     else:
-        absolute, relative = differences(got, expected, size)
+        absolute, relative = differences(got, expected, floor)
         difference.absolute = max(difference.absolute, float(absolute.max(initial=0)))
         difference.relative = max(difference.relative, float(relative.max(initial=0)))
         counted = absolute if name == "probabilities" else relative
@@ -120,7 +120,12 @@ def _forgive_ties(comparison: Comparison, task: Task) -> None:
 
 
 def certificate(
-    comparison: Comparison, held_out: int, hard: int, recipe: str, failed: Sequence[tuple[str, str]]
+    comparison: Comparison,
+    held_out: int,
+    hard: int,
+    beyond: int,
+    recipe: str,
+    failed: Sequence[tuple[str, str]],
 ) -> dict[str, Any]:
     """The parity certificate of a manifest."""
     labels = comparison.outputs["prediction"]
@@ -131,6 +136,7 @@ def certificate(
     return {
         "held_out_rows": held_out,
         "hard_rows": hard,
+        "refused_rows_beyond_float32": beyond,
         "differing_rows": len(labels.wrong),
         "tied_rows": comparison.ties,
         "tolerance": TOLERANCE,

@@ -14,7 +14,7 @@ from function.signature import LARGEST_FLOAT32, Column
 Answers = Callable[[Any], Any]
 
 BASES = 3  # held-out rows that each trial is made on
-HUGE = 1e300
+LARGEST_FLOAT64 = float(np.finfo(np.float64).max)
 UNSEEN_TEXT = "a value that no training row had"
 UNSEEN_NUMBERS = (-987654321, 987654321, 1234567)  # one fits where a logarithm forbids another
 KNOWN_LIMIT = 5000  # categories of one column that are tried one by one
@@ -32,7 +32,7 @@ def probe_columns(
         estimator: its fitted encoders are looked into for categories.
     """
     bases = _bases(rows)
-    known = list(_fitted_categories(estimator))
+    known = list(fitted_categories(estimator))
 
     def answers(place: int, value: Any) -> bool:
         tried = [[*row[:place], value, *row[place + 1 :]] for row in bases]
@@ -93,9 +93,23 @@ def _probe(
 
 
 def _largest(column: InputColumn, answers: Callable[[Any], bool]) -> float | None:
-    if column.type == "float64":
-        return None if answers(HUGE) and answers(-HUGE) else LARGEST_FLOAT32
-    return LARGEST_FLOAT32 if column.type == "float32" else None
+    """The largest magnitude that is answered, or a power of two just below it."""
+    if column.type != "float64":
+        return LARGEST_FLOAT32 if column.type == "float32" else None
+    signs = [sign for sign in (1.0, -1.0) if answers(sign)]
+
+    def fits(magnitude: float) -> bool:
+        return all(answers(sign * magnitude) for sign in signs)
+
+    if not signs or fits(LARGEST_FLOAT64):
+        return None
+    if fits(LARGEST_FLOAT32) and not fits(1.1 * LARGEST_FLOAT32):
+        return LARGEST_FLOAT32
+    fitting, beyond = 0, 1024
+    while beyond - fitting > 1:
+        middle = (fitting + beyond) // 2
+        fitting, beyond = (middle, beyond) if fits(2.0**middle) else (fitting, middle)
+    return 2.0**fitting
 
 
 def _allowed(
@@ -120,13 +134,18 @@ def _is_a(value: Any, kind: type) -> bool:
     return kind is float or float(value).is_integer()
 
 
-def _fitted_categories(fitted: Any, depth: int = 12) -> Iterator[Any]:
+def fitted_categories(fitted: Any, depth: int = 12) -> Iterator[Any]:
     """Every category that an encoder anywhere inside the estimator has seen."""
     for part in parts_of(fitted, depth):
         for categories in getattr(part, "categories_", None) or []:
             for value in np.asarray(categories, dtype=object).tolist():
                 if isinstance(value, str | int | float | np.number):
                     yield value
+
+
+def is_number(value: Any) -> bool:
+    """A finite number, as an encoder's category."""
+    return not isinstance(value, str | bool) and bool(np.isfinite(value))
 
 
 def parts_of(fitted: Any, depth: int = 12) -> Iterator[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,6 +11,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 from skl2onnx import convert_sklearn
+from skl2onnx._supported_operators import _get_sklearn_operator_name
+from skl2onnx.common._registration import get_converter
 from skl2onnx.common.data_types import (
     DoubleTensorType,
     FloatTensorType,
@@ -153,25 +155,34 @@ def _with_cast(pipeline: Pipeline) -> Pipeline:
 
 
 def _options(model: Any, task: Task) -> dict[int, dict[str, Any]] | None:
+    """No dictionaries for probabilities; raw scores where there are none; for the last step."""
     if task.name != "classification":
         return None
     last = model.steps[-1][1] if isinstance(model, Pipeline) else model
-    options: dict[str, Any] = {"zipmap": False}
-    if "score" in task.methods:
-        options["raw_scores"] = True
-    return {id(last): options}
+    wanted = {"zipmap": False, "raw_scores": True} if "score" in task.methods else {"zipmap": False}
+    known = _known_options(last)
+    return {id(last): {name: value for name, value in wanted.items() if name in known}}
+
+
+def _known_options(estimator: Any) -> Collection[str]:
+    """The options that skl2onnx takes for an estimator; it raises for others."""
+    try:
+        known = get_converter(_get_sklearn_operator_name(type(estimator))).get_allowed_options()
+    except (RuntimeError, ValueError, AttributeError):
+        return ()  # no converter: what it says of that is clear enough
+    return known if isinstance(known, Collection) else ()
 
 
 def _take_positive_score(proto: onnx.ModelProto, task: Task) -> None:
-    """A binary decision function is one number a row; the graph gives one for each class."""
+    """A binary decision function is one number a row; some graphs give one for each class."""
     if "score" not in task.methods or task.classes is None or len(task.classes) != 2:
         return
     both = proto.graph.output[1]
     shape = both.type.tensor_type.shape.dim
-    if len(shape) != 2 or shape[1].dim_value == 1:
+    if len(shape) != 2:
         return
     proto.graph.initializer.append(
-        helper.make_tensor("positive_class", TensorProto.INT64, [1], [1])
+        helper.make_tensor("positive_class", TensorProto.INT64, [1], [-1])
     )
     proto.graph.node.append(
         helper.make_node("Gather", [both.name, "positive_class"], ["positive_score"], axis=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics as stdlib
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -32,7 +33,9 @@ def score(task: Task, answers: Answers, y_test: Any) -> dict[str, dict[str, floa
     y = np.asarray(y_test)
     got = answers["prediction"]
     try:
-        return _scores(task, answers, y, got)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a score that is undefined is written as null
+            return _scores(task, answers, y, got)
     except (ValueError, TypeError):
         return None  # gaps in y_test, or answers of another kind than the estimator's
 

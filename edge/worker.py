@@ -12,6 +12,7 @@ from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker
 
+STALLED_SECONDS = 10.0  # without a byte
 STAY_MILLISECONDS = 1.0  # a client that computes nothing between two requests is back by then
 
 
@@ -24,6 +25,11 @@ class StayingWorker(ThreadWorker):  # type: ignore[misc] # gunicorn ships no typ
         while kept is True and self._may_stay(conn):
             kept = super().handle(conn)
         return kept
+
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        """Answer one request; a client that stalls in its body gives its thread back."""
+        conn.sock.settimeout(STALLED_SECONDS)
+        return super().handle_request(req, conn)
 
     def _may_stay(self, conn: Any) -> bool:
         if not self.alive or conn.is_http2 or self.nr_conns > self.cfg.threads:

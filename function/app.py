@@ -108,8 +108,8 @@ def _media_type() -> tuple[str, dict[str, str]]:
 def _body(limit: int) -> bytes:
     """The request's body, of at most `limit` bytes."""
     environ = request.environ
-    encoding = environ.get("HTTP_CONTENT_ENCODING", "identity").lower()
-    if encoding != "identity":
+    encoding = environ.get("HTTP_CONTENT_ENCODING", "").lower()
+    if encoding not in ("", "identity"):
         raise UnsupportedMedia(
             f"content encoding '{encoding[:40]}' is not read here", "Send the body uncompressed."
         )
@@ -126,7 +126,10 @@ def _read(environ: Environ, limit: int) -> bytes:
         return b""  # reading on would wait for ever
     wanted = limit + 1 if length is None else length
     if wanted <= limit or length is None:
-        body: bytes = environ["wsgi.input"].read(wanted)
+        try:
+            body: bytes = environ["wsgi.input"].read(wanted)
+        except Exception as error:  # each server raises its own: broken chunks, a stalled client
+            raise MalformedRequest(f"the body can't be read: {type(error).__name__}") from error
         if length is not None and len(body) < length:
             raise MalformedRequest(f"the body ended after {len(body)} of {length} bytes")
         if len(body) <= limit:

@@ -78,7 +78,7 @@ def _named(
             if column.required and column.name not in row
         ]
         problems += [
-            Problem(number, str(name), f"unknown column{_guess(str(name), signature)}")
+            Problem(number, str(name)[:100], f"unknown column{_guess(str(name), signature)}")
             for name in row
             if name not in signature.names
         ]

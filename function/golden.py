@@ -13,7 +13,7 @@ from function.model import Model
 from function.service import answer_rows
 from function.signature import Array
 
-NOISE = 1e-6  # of an output's usual size: a difference below it counts against that size
+NOISE = 1e-6  # of an output's usual size
 
 
 def usual_size(expected: Array) -> float:
@@ -22,7 +22,16 @@ def usual_size(expected: Array) -> float:
     return float(np.median(finite)) if finite.size else 0.0
 
 
-def differences(got: Array, expected: Array, size: float) -> tuple[Array, Array]:
+def floor_of(name: str, expected: Array) -> float:
+    """The magnitude below which an output's differences count against it, not against itself.
+
+    Numbers far below an output's usual size are sums of larger ones that cancel, down to zero. A
+    score does so wherever a model is undecided: it counts against its usual size.
+    """
+    return usual_size(expected) * (1.0 if name == "score" else NOISE)
+
+
+def differences(got: Array, expected: Array, floor: float) -> tuple[Array, Array]:
     """Absolute and relative differences of two arrays of numbers of one shape.
 
     Two numbers that JSON has no form for (NaN, infinities) are equal; such a one and a finite
@@ -31,13 +40,12 @@ def differences(got: Array, expected: Array, size: float) -> tuple[Array, Array]
     Args:
         got: ONNX Runtime's.
         expected: scikit-learn's, float64.
-        size: the output's usual size. Numbers far below it are sums of larger ones that cancel,
-            down to zero, and are compared relative to `NOISE` of it.
+        floor: as `floor_of` gives it.
     """
     wide = got.astype(np.float64)
     with np.errstate(all="ignore"):
         absolute = np.abs(wide - expected)
-        relative = absolute / np.maximum(np.abs(expected), size * NOISE)
+        relative = absolute / np.maximum(np.abs(expected), floor)
     same = (wide == expected) | (~np.isfinite(wide) & ~np.isfinite(expected))
     apart = ~same & ~np.isfinite(absolute)
     absolute[same], relative[same] = 0.0, 0.0
@@ -83,6 +91,6 @@ def _wrong_rows(name: str, got: Any, expected: list[Any], tolerance: float) -> l
         pairs = enumerate(zip(got, expected, strict=True))
         return [row for row, (a, b) in pairs if a != b or type(a) is not type(b)]
     answered = np.array(got, dtype=np.float64)
-    absolute, relative = differences(answered, wanted, usual_size(wanted))
+    absolute, relative = differences(answered, wanted, floor_of(name, wanted))
     off = ~((absolute if name == "probabilities" else relative) <= tolerance)
     return np.flatnonzero(off.reshape(len(off), -1).any(axis=1)).tolist()

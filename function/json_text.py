@@ -27,7 +27,7 @@ def loads(body: bytes) -> Any:
 def _loads_lenient(body: bytes) -> Any:
     """What orjson refuses and clients send all the same: NaN, Infinity, integers past 64 bits."""
     try:
-        return json.loads(body.decode("utf-8"))
+        return json.loads(body.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise MalformedRequest(
             f"byte {error.start} of the body is not UTF-8", "Send JSON encoded as UTF-8."

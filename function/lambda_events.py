@@ -14,7 +14,7 @@ from typing import Any
 
 from function import json_text, native, request_log
 from function.errors import MalformedRequest
-from function.lean_flask import Response, serverless_wsgi
+from function.lean_flask import serverless_wsgi
 
 serverless_wsgi.TEXT_MIME_TYPES.append("application/problem+json")
 
@@ -102,10 +102,11 @@ def _without_stage(event: Event) -> Event:
 def respond(app: Any, event: Event, context: Any) -> dict[str, Any]:
     """Answer one HTTP event through a WSGI app, in the form its sender expects."""
     try:
-        readable = mended(event)
+        answer: dict[str, Any] = serverless_wsgi.handle_request(app, mended(event), context)
     except MalformedRequest as error:
-        return _refusal(error, event)
-    answer: dict[str, Any] = serverless_wsgi.handle_request(app, readable, context)
+        return _refusal(error)
+    except Exception as error:  # what the app raises it answers itself: this is the event's
+        return _refusal(MalformedRequest(f"the event can't be read: {type(error).__name__}"))
     if _is_version_2(event):
         headers = answer["headers"]
         cookies = [name for name in headers if name.lower() == "set-cookie"]
@@ -114,10 +115,12 @@ def respond(app: Any, event: Event, context: Any) -> dict[str, Any]:
     return answer
 
 
-def _refusal(error: MalformedRequest, event: Event) -> dict[str, Any]:
+def _refusal(error: MalformedRequest) -> dict[str, Any]:
     """An event that is no request: answered here, since no app can be given it."""
     request_log.write({"method": "event", "status": error.status, "error": error.message})
-    body = json_text.dumps(native.problem_of(error))
-    response = Response(body, error.status, content_type="application/problem+json")
-    answer: dict[str, Any] = serverless_wsgi.generate_response(response, event)
-    return answer
+    return {
+        "statusCode": error.status,
+        "headers": {"Content-Type": "application/problem+json"},
+        "body": json_text.dumps(native.problem_of(error)).decode(),
+        "isBase64Encoded": False,
+    }

@@ -129,8 +129,13 @@ TITLES = {
 def problem(status: int, detail: str, hint: str = "") -> dict[str, Any]:
     """An error in the form of RFC 9457, `application/problem+json`."""
     form: dict[str, Any] = {"type": "about:blank", "title": TITLES.get(status, "Error")}
-    form |= {"status": status, "detail": detail}
-    return {**form, "hint": hint} if hint else form
+    form |= {"status": status, "detail": _unicode(detail)}
+    return {**form, "hint": _unicode(hint)} if hint else form
+
+
+def _unicode(text: str) -> str:
+    """Text that quotes a client may quote lone surrogates, which UTF-8 can't carry."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def problem_of(error: OnnxletError) -> dict[str, Any]:
@@ -138,6 +143,13 @@ def problem_of(error: OnnxletError) -> dict[str, Any]:
     status = error.status if isinstance(error, RequestError) else 500
     form = problem(status, error.message, error.hint)
     if isinstance(error, InvalidRows):
-        form["errors"] = [p._asdict() for p in error.problems]
+        form["errors"] = [
+            {
+                "row": located.row,
+                "column": None if located.column is None else _unicode(located.column),
+                "detail": _unicode(located.detail),
+            }
+            for located in error.problems
+        ]
         form["error_count"] = error.count
     return form

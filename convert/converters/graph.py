@@ -111,3 +111,17 @@ def as_one_matrix(nodes: Nodes, operator: Any, precision: str) -> tuple[str, str
         for name, variable in zip(names, operator.inputs, strict=True)
     ]
     return (names[0] if len(names) == 1 else nodes.add("Concat", names, axis=1)), precision
+
+
+def single_columns(nodes: Nodes, operator: Any, precision: str) -> list[tuple[str, str]]:
+    """The operator's columns one by one, each of shape (rows, 1): its name and element type."""
+    columns = []
+    for variable in operator.inputs:
+        name, dtype = variable.full_name, held_type(variable)
+        if dtype not in ("string", precision):
+            name, dtype = nodes.cast(name, precision), precision
+        width = variable.type.shape[1]
+        columns += [
+            (name if width == 1 else nodes.column(name, place), dtype) for place in range(width)
+        ]
+    return columns

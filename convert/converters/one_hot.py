@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from sklearn.preprocessing import OneHotEncoder
 
-from convert.converters.graph import Nodes, as_one_matrix, tensor_type
+from convert.converters.graph import Nodes, single_columns, tensor_type
 from function.signature import MISSING_TEXT, Array
 
 
@@ -28,10 +28,9 @@ def converter(precision: str) -> tuple[type, Callable[..., None], Callable[..., 
     def convert(scope: Any, operator: Any, container: Any) -> None:
         fitted = operator.raw_operator
         nodes = Nodes(scope, container)
-        matrix, dtype = as_one_matrix(nodes, operator, precision)
         columns = [
-            _encoded(nodes, fitted, nodes.column(matrix, place), place, dtype, precision)
-            for place in range(len(fitted.categories_))
+            _encoded(nodes, fitted, name, place, dtype, precision)
+            for place, (name, dtype) in enumerate(single_columns(nodes, operator, precision))
         ]
         nodes.add("Concat", columns, operator.outputs[0].full_name, axis=1)
 

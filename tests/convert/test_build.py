@@ -700,6 +700,27 @@ def test_statistics_come_from_the_test_set_where_there_is_no_training_set(tmp_pa
     }
 
 
+def test_regressors_are_scored_beside_the_median(tmp_path: Path) -> None:
+    skewed = np.exp(Y / 3)
+    model = LinearRegression().fit(X, skewed)
+
+    metrics = built(Source(model, X, skewed), tmp_path).manifest["metrics"]
+    assert metrics == {
+        "mean_absolute_error": {
+            "model": pytest.approx(np.abs(model.predict(X) - skewed).mean(), abs=1e-6),
+            "baseline": pytest.approx(np.abs(np.median(skewed) - skewed).mean(), abs=1e-6),
+        },
+        "r2": {
+            "model": pytest.approx(model.score(X, skewed), abs=1e-6),
+            "baseline": pytest.approx(
+                1
+                - ((skewed - np.median(skewed)) ** 2).sum() / ((skewed - skewed.mean()) ** 2).sum(),
+                abs=1e-6,
+            ),
+        },
+    }
+
+
 def test_without_answers_there_are_no_metrics(tmp_path: Path) -> None:
     assert built(Source(LINEAR, X), tmp_path).manifest["metrics"] is None
 

@@ -173,3 +173,32 @@ def test_a_wrong_setting_is_told(models: Path) -> None:
     assert failed.returncode == 1
     assert "ONNXLET_THREADS: expected a whole number" in failed.stderr
     assert "Traceback" not in failed.stderr
+
+
+def test_broken_chunks_are_the_clients_mistake(server: Server) -> None:
+    head = b"POST /models/shop/predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+        connection.sendall(head + b"zz\r\n{}\r\n0\r\n\r\n")
+        received = connection.recv(65536)
+    stop_server(server)
+
+    assert received.startswith(b"HTTP/1.1 400 ")
+
+
+def test_clients_that_stall_in_their_body_give_their_threads_back(
+    models: Path, tmp_path: Path
+) -> None:
+    server = start_server(models, CLEAN, tmp_path / "log")
+    head = b"POST /models/shop/predict HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n{"
+    stalled = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(6)]
+    try:
+        for connection in stalled:
+            connection.sendall(head)
+        client = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+        client.request("GET", "/v2/health/live")
+        assert client.getresponse().status == 200
+        client.close()
+    finally:
+        for connection in stalled:
+            connection.close()
+        stop_server(server)

@@ -228,3 +228,27 @@ def test_with_a_wrong_setting_the_process_fails_at_import(models: Path) -> None:
 
     assert failed.returncode != 0
     assert "ONNXLET_MAX_ROWS: expected a whole number of at least 1, got 'none'" in failed.stderr
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"body": {"a": 1}},
+        {"body": 5},
+        {"headers": ["x"]},
+        {"headers": "x"},
+        {"headers": {"x-odd": "a\nb"}},
+        {"cookies": [1]},
+        {"rawQueryString": 5},
+        {"rawPath": "/\ud800"},
+        {"body": "\ud800"},
+        {"requestContext": {"http": {"method": 5}}},
+    ],
+)
+def test_an_event_of_wrong_types_is_answered(handler: Any, odd: dict[str, Any]) -> None:
+    event = make_v2_event(method="POST", path=PATH, headers=JSON, body=BODY)
+
+    answer = handler({**event, **odd}, CONTEXT)
+
+    assert answer["statusCode"] == 400
+    assert json.loads(answer["body"])["status"] == 400

@@ -244,3 +244,29 @@ def test_a_default_model_and_an_only_one(flask_client: Any) -> None:
     answer = flask_client(default_model="shop").post("/predict", {"instances": [SHOP]})
 
     assert answer.json()["model"] == "shop"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        (PATH, b'{"instances": [{"\\ud800": 1, "count": NaN}]}', 422),
+        ("/predict", b'{"instances": [[1]], "model": "\\ud800"}', 404),
+        (PATH, b'{"instances": [], "\\ud800": 1}', 400),
+    ],
+)
+def test_a_lone_surrogate_in_a_name_is_told(
+    client: Client, path: str, body: bytes, status: int
+) -> None:
+    assert "ud800" in json.dumps(refused(client, status, body, path))
+
+
+def test_a_byte_order_mark_before_json(client: Client) -> None:
+    body = json.dumps({"instances": [SHOP]}).encode()
+
+    assert client.post(PATH, b"\xef\xbb\xbf" + body).status == 200
+
+
+def test_a_long_name_is_cut(client: Client) -> None:
+    form = refused(client, 422, {"instances": [{**SHOP, "a" * 100_000: 1}]})
+
+    assert len(json.dumps(form)) < 2000
