@@ -17,7 +17,7 @@ from convert.golden import choose_golden
 from convert.hard_rows import hard_rows
 from convert.inputs import Cells, Data, Inputs, read_inputs
 from convert.manifest import serving_part, versions
-from convert.model_directory import check_name, make_folder, sha256, write_version
+from convert.model_directory import check_folder, check_name, sha256, write_version
 from convert.parity import Comparison, certificate, compare
 from convert.probe import parts_of, probe_columns
 from convert.recipes import Graph, Recipe, convert, recipes
@@ -65,7 +65,7 @@ def build(source: Source, name: str, folder: Path, report: Report) -> Built:
         Refusal: no conversion answers as scikit-learn does; nothing was written.
     """
     check_name(name)
-    make_folder(folder)
+    check_folder(folder)
     task = task_of(source.estimator)
     source = replace(source, estimator=one_threaded(source.estimator))
     inputs, X = read_inputs(source.X_test)

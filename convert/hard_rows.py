@@ -111,7 +111,9 @@ def _odd_values(column: Column, seen: Sequence[Any], categories: Sequence[float]
         if column.largest is not None:
             yield from (column.largest, -column.largest)
         for value in _known(seen, categories):
-            yield from (value, float(np.float32(value)))
+            yield value
+            if abs(value) <= LARGEST_FLOAT32:
+                yield float(np.float32(value))
             yield from (float(np.nextafter(value, end)) for end in (np.inf, -np.inf))
         if column.infinite:
             yield from (np.inf, -np.inf)

@@ -27,17 +27,16 @@ def check_name(name: str) -> None:
         )
 
 
-def make_folder(folder: Path) -> None:
-    """Make the folder of model directories, before any work is done for it.
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that can't be written to, before any work is done for it.
 
     Raises:
-        WrongUse: it can't be made or written to.
+        WrongUse: it is a file, or it or what it would be made in can't be written to.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / ".lock").touch()
-    except OSError as error:
-        raise WrongUse(f"--models: can't write to '{folder}': {error.strerror}") from error
+    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        what = "can't be written to" if there.is_dir() else "is not a folder"
+        raise WrongUse(f"--models: '{there}' {what}", "Choose another folder with --models.")
 
 
 def sha256(content: bytes) -> str:
@@ -54,6 +53,7 @@ def write_version(folder: Path, name: str, files: Mapping[str, bytes]) -> tuple[
     Returns:
         The version, and whether it is new.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     with _only_writer(folder):
         for left in folder.glob(".building-*"):
             shutil.rmtree(left)

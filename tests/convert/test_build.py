@@ -160,6 +160,10 @@ WRONG_USE: dict[str, tuple[list[str], str]] = {
     "no function": (["source.py:gone", "--name", "n"], "'source.py' has no function 'gone'"),
     "no callable": (["source.py:NUMBER", "--name", "n"], "'source.py' has no function 'NUMBER'"),
     "no module": (["gone:build", "--name", "n"], "there is no module 'gone'"),
+    "models below a file": (
+        ["source.py:linear", "--name", "n", "--models", "notes.txt/models"],
+        "notes.txt",
+    ),
     "no package": (["gone.inner:build", "--name", "n"], "there is no module 'gone"),
     "no colon": (["source.py", "--name", "n"], "expected FILE.py:FUNCTION"),
     "None returned": (["source.py:nothing", "--name", "n"], "got NoneType"),
@@ -212,10 +216,6 @@ FAILED: dict[str, tuple[list[str], str]] = {
     "weighted neighbours": (["source.py:nearest", "--name", "n"], " at x0="),
     "no converter": (["source.py:transformed", "--name", "n"], "TransformedTargetRegressor"),
     "verify of nothing": (["verify"], "manifest.json"),
-    "models below a file": (
-        ["source.py:linear", "--name", "n", "--models", "notes.txt/models"],
-        "notes.txt",
-    ),
 }
 
 
@@ -659,7 +659,14 @@ def test_the_manifest_of_a_classifier_with_training_rows(tmp_path: Path) -> None
     }
     parity = manifest["parity"]
     assert set(parity) == {
-        *("held_out_rows", "hard_rows", "differing_rows", "tied_rows", "tolerance"),
+        *(
+            "held_out_rows",
+            "hard_rows",
+            "refused_rows_beyond_float32",
+            "differing_rows",
+            "tied_rows",
+            "tolerance",
+        ),
         *("outputs", "recipe", "recipes_that_failed"),
     }
     assert (parity["held_out_rows"], parity["differing_rows"], parity["tolerance"]) == (
