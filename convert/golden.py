@@ -29,12 +29,11 @@ def choose_golden(rows: Sequence[Cells], expected: Answers, tied: Array) -> dict
         expected: scikit-learn's answers to them.
         tied: rows whose label could be either, a bool array of shape (rows,).
     """
-    finite = [
-        np.isfinite(a).reshape(len(a), -1).all(axis=1)
-        for a in expected.values()
-        if a.dtype.kind == "f"
-    ]
-    certain = np.flatnonzero(~tied & np.logical_and.reduce([~tied, *finite]))
+    sure = ~tied
+    for array in expected.values():
+        if array.dtype.kind == "f":
+            sure &= np.isfinite(array).reshape(len(array), -1).all(axis=1)
+    certain = np.flatnonzero(sure)
     picks = np.unique(np.linspace(0, len(certain) - 1, min(ROWS, len(certain))).astype(int))
     chosen = certain[picks].tolist() if len(certain) else []
     return {

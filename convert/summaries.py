@@ -49,7 +49,7 @@ def _scores(task: Task, answers: Answers, y: Array, got: Array) -> dict[str, dic
         }
         return {k: _pair(f(y, got), f(y, constant)) for k, f in pairs.items()}
     values, counts = np.unique(y, return_counts=True)
-    scores = {"accuracy": _pair(metrics.accuracy_score(y, got), counts.max() / len(y))}
+    scores = {"accuracy": _pair(metrics.accuracy_score(y, got), max(counts.tolist()) / len(y))}
     if task.classes is not None and len(task.classes) == 2 and len(values) == 2:
         ranked = answers.get("probabilities", answers.get("score"))
         if ranked is not None:

@@ -89,7 +89,7 @@ def _groups(fitted: Any, place: int) -> tuple[Array, int]:
         mapping = fitted._default_to_infrequent_mappings[place]
     groups = np.arange(count) if mapping is None else np.asarray(mapping)
     joins = fitted.handle_unknown in ("infrequent_if_exist", "warn") and mapping is not None
-    return groups, int(groups.max()) if joins else -1
+    return groups, max(groups.tolist()) if joins else -1
 
 
 def _drop(fitted: Any, place: int) -> int | None:
@@ -97,7 +97,7 @@ def _drop(fitted: Any, place: int) -> int | None:
 
 
 def _kept(groups: Array, drop: int | None) -> list[int]:
-    return [group for group in range(int(groups.max()) + 1) if group != drop]
+    return [group for group in range(max(groups.tolist()) + 1) if group != drop]
 
 
 def _is_missing(value: Any) -> bool:
