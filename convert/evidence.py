@@ -48,7 +48,7 @@ def why_not(comparison: Comparison, evidence: Evidence, columns: Sequence[Column
     row = difference.wrong[0]
     kind = "held-out" if row < evidence.held_out else "hard"
     cells = ", ".join(_most_telling(evidence, columns, row))
-    expected = evidence.expected[name][row].tolist()
+    expected = evidence.expected[name][row : row + 1].tolist()[0]
     got = difference.got.get(row, "an array of another shape")
     return (
         f"{off}{_common_columns(evidence, columns, difference.wrong)}; "

@@ -14,6 +14,7 @@ from sklearn.linear_model import LinearRegression, Ridge, SGDClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVC, LinearSVC
+from sklearn.tree import DecisionTreeClassifier
 
 from convert.build import build
 from convert.source import Source
@@ -121,3 +122,17 @@ def test_a_binary_support_vector_machine_keeps_its_sign(tmp_path: Path) -> None:
 
     scores = ask(model, X[::4].tolist())["score"]
     assert np.sign(scores).tolist() == np.sign(estimator.decision_function(X[::4])).tolist()
+
+
+def test_text_labels_that_differ_in_float32_are_told_and_float64_is_taken(tmp_path: Path) -> None:
+    X, y = load_iris(return_X_y=True)
+    labels = np.array(["a", "b", "c"], dtype=object)[y]
+    estimator = make_pipeline(StandardScaler(), DecisionTreeClassifier(random_state=0))
+    estimator.fit(X, labels)
+
+    manifest = build(Source(estimator, X), "m", tmp_path, quiet).manifest
+
+    reasons = [failed["reason"] for failed in manifest["parity"]["recipes_that_failed"]]
+    assert reasons
+    assert "expected" in reasons[0]
+    assert manifest["parity"]["recipe"].startswith("float64")
