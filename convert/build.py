@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from convert.inputs import Cells, Data, Inputs, read_inputs
 from convert.manifest import serving_part, versions
 from convert.model_directory import check_folder, check_name, sha256, write_version
 from convert.parity import Comparison, certificate, compare
-from convert.probe import parts_of, probe_columns
+from convert.probe import is_answered, parts_of, probe_columns
 from convert.recipes import Graph, Recipe, convert, recipes
 from convert.source import Source
 from convert.summaries import column_statistics, score
@@ -169,17 +170,10 @@ def _evidence(
         expected = task.answers(estimator, inputs.data(every))
         answered = every
     except Exception:  # some row is one that scikit-learn raises for: find which
-        answered = [row for row in every if _answers(estimator, task, inputs, row)]
+        ask = partial(task.answers, estimator)
+        answered = [row for row in every if is_answered(ask, inputs.data([row]))]
         expected = task.answers(estimator, inputs.data(answered))
     return Evidence(answered, expected, len(rows))
-
-
-def _answers(estimator: Any, task: Task, inputs: Inputs, row: Cells) -> bool:
-    try:
-        task.answers(estimator, inputs.data([row]))
-    except Exception:  # whatever it raises, it does not answer
-        return False
-    return True
 
 
 def _hard(evidence: Evidence) -> int:

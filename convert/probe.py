@@ -36,7 +36,7 @@ def probe_columns(
 
     def answers(place: int, value: Any) -> bool:
         tried = [[*row[:place], value, *row[place + 1 :]] for row in bases]
-        return _answers(answer, inputs.data(tried))
+        return is_answered(answer, inputs.data(tried))
 
     return [
         _probe(inputs, place, rows, partial(answers, place), known)
@@ -51,7 +51,8 @@ def _bases(rows: Sequence[Cells]) -> list[Cells]:
     return sorted(rows[:1000], key=lambda row: sum(cell is None for cell in row))[:BASES]
 
 
-def _answers(answer: Answers, data: Any) -> bool:
+def is_answered(answer: Answers, data: Any) -> bool:
+    """Whether scikit-learn answers these rows, rather than raising."""
     try:
         answer(data)
     except Exception:  # whatever it raises, it does not answer
@@ -63,7 +64,7 @@ def _is_needed(inputs: Inputs, place: int, bases: Sequence[Cells], answer: Answe
     """A column that the model drops can be left out of the DataFrame."""
     if not inputs.frame or len(inputs.columns) == 1:
         return True
-    return not _answers(answer, inputs.data(bases).drop(columns=inputs.columns[place].label))
+    return not is_answered(answer, inputs.data(bases).drop(columns=inputs.columns[place].label))
 
 
 def _probe(
