@@ -2,41 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-import numpy as np
-import onnx
-from onnx import TensorProto, helper
-from skl2onnx import convert_sklearn
-from skl2onnx._supported_operators import _get_sklearn_operator_name
-from skl2onnx.common._registration import get_converter
-from skl2onnx.common.data_types import (
-    DoubleTensorType,
-    FloatTensorType,
-    StringTensorType,
-)
-from skl2onnx.sklapi import CastTransformer
-from sklearn.pipeline import Pipeline
 
 from convert.answers import Task
-from convert.converters import Precision, converters
-from function.signature import Column
+from convert.converters import converters
+from convert.converters.fallback import fallback
+from convert.converters.graph import DROPPED, Graph, Precision, Table, Tensor
+from function.signature import LARGEST_FLOAT32, Column
 
 Layout = Literal["matrix", "columns"]
-
-# Opset 21 is what every ONNX Runtime since 1.20 reads; 3 is the last of the ML domain that
-# skl2onnx writes trees for.
-OPSETS = {"": 21, "ai.onnx.ml": 3}
-GRAPH_NAME = "onnxlet"
-OUTPUT_TYPES = {
-    TensorProto.FLOAT: "float32",
-    TensorProto.DOUBLE: "float64",
-    TensorProto.INT64: "int64",
-    TensorProto.STRING: "string",
-}
 
 
 @dataclass(frozen=True)
@@ -46,7 +23,7 @@ class Recipe:
     Attributes:
         precision: of all numbers that go in.
         layout: one matrix, or a tensor for each column.
-        cast: compute in float64 up to the last step, and that one in float32.
+        cast: what skl2onnx converts is given float32, all else is computed in float64.
     """
 
     precision: Precision
@@ -54,17 +31,17 @@ class Recipe:
     cast: bool = False
 
     def __str__(self) -> str:
-        last = ", last step in float32" if self.cast else ""
+        last = ", skl2onnx's steps in float32" if self.cast else ""
         return f"{self.precision} {self.layout}{last}"
 
 
 @dataclass(frozen=True)
-class Graph:
+class Converted:
     """A converted model.
 
     Attributes:
         onnx: the serialised ModelProto.
-        inputs: for the manifest: each tensor's name, dtype and columns.
+        inputs: for the manifest: each tensor's name, dtype, columns, and what else it needs.
         outputs: names in the graph, in the order of the task's methods.
         types: the element type of each of these.
     """
@@ -75,118 +52,104 @@ class Graph:
     types: list[str]
 
 
-def recipes(estimator: Any, columns: Sequence[Column], frame: bool) -> Iterator[Recipe]:
-    """All recipes that can be tried for this estimator: float32 first, since it is smaller."""
-    numbers = all(column.type != "string" for column in columns if column.required)
-    layouts: list[Layout] = ["matrix"] if numbers or not frame else []
-    layouts += ["columns"] if frame else []
-    texts = all(column.type == "string" for column in columns if column.required)
-    precisions: list[tuple[Precision, bool]] = [("float32", False), ("float64", False)]
-    if isinstance(estimator, Pipeline) and len(estimator.steps) > 1:
-        precisions.append(("float64", True))
-    for precision, cast in precisions[: 1 if texts and not frame else None]:
-        for layout in layouts:
-            yield Recipe(precision, layout, cast)
+def recipes(columns: Sequence[Column]) -> Iterator[Recipe]:
+    """All recipes in the order of trying: the smaller first, and few tensors before many."""
+    numbers = [column for column in columns if column.required and column.type != "string"]
+    texts = len(numbers) < sum(column.required for column in columns)
+    ways: tuple[tuple[Precision, bool], ...] = (
+        ("float32", False), ("float64", False), ("float64", True)
+    )  # fmt: skip
+    for precision, cast in ways:
+        if numbers and not texts:
+            yield Recipe(precision, "matrix", cast)
+        yield Recipe(precision, "columns", cast)
 
 
-def convert(estimator: Any, task: Task, columns: Sequence[Column], recipe: Recipe) -> Graph:
+def why_too_narrow(columns: Sequence[Column], recipe: Recipe) -> str | None:
+    """Why a float32 model could not answer all that scikit-learn answers; None where it could."""
+    wide = [
+        column.name
+        for column in columns
+        if column.required
+        and column.type == "float64"
+        and column.categories is None
+        and (column.largest is None or column.largest > LARGEST_FLOAT32)
+    ]
+    if recipe.precision == "float64" or not wide:
+        return None
+    some = ", ".join(f"'{name}'" for name in wide[:3]) + (", …" if len(wide) > 3 else "")
+    return f"scikit-learn answers numbers beyond {3.4e38:g}, the largest of float32, in {some}"
+
+
+def convert(estimator: Any, task: Task, columns: Sequence[Column], recipe: Recipe) -> Converted:
     """Convert by one recipe.
 
     Raises:
-        Exception: whatever skl2onnx raises for what it can't convert.
+        Unsupported: some step has no conversion.
     """
-    used = [column for column in columns if column.required]
-    types, inputs = _typed_inputs(used, recipe)
-    model = _with_cast(estimator) if recipe.cast else estimator
-    ours = converters(recipe.precision)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        proto = convert_sklearn(
-            model,
-            name=GRAPH_NAME,
-            initial_types=types,
-            options=_options(model, task),
-            target_opset=OPSETS,
-            custom_conversion_functions=ours.conversion_functions,
-            custom_shape_calculators=ours.shape_calculators,
-        )
-    if len(proto.graph.input) != len(inputs):
-        raise ValueError(f"expected {len(inputs)} graph inputs, got {len(proto.graph.input)}")
-    for tensor, entry in zip(proto.graph.input, inputs, strict=True):
-        entry["name"] = tensor.name
-    _take_positive_score(proto, task)
-    imported = sorted({(entry.domain, entry.version) for entry in proto.opset_import})
-    del proto.opset_import[:]  # skl2onnx lists a set of them
-    proto.opset_import.extend(helper.make_opsetid(*entry) for entry in imported)
-    proto.producer_version = ""
-    outputs = [output.name for output in proto.graph.output][: len(task.methods)]
-    elements = [
-        OUTPUT_TYPES[output.type.tensor_type.elem_type]
-        for output in proto.graph.output[: len(outputs)]
+    graph = Graph(recipe.precision, converters(), fallback, recipe.cast)
+    table = root_table(graph, columns, recipe.layout)
+    outputs = [
+        _output(graph, estimator, table, task, name, method)
+        for name, method in task.methods.items()
     ]
-    return Graph(proto.SerializeToString(deterministic=True), inputs, outputs, elements)
-
-
-def _typed_inputs(
-    used: Sequence[Column], recipe: Recipe
-) -> tuple[list[tuple[str, Any]], list[dict[str, Any]]]:
-    number = {"float32": FloatTensorType, "float64": DoubleTensorType}[recipe.precision]
-
-    def entry(dtype: str, members: Sequence[Column]) -> dict[str, Any]:
-        return {"dtype": dtype, "columns": [column.name for column in members]}
-
-    if recipe.layout == "matrix":
-        texts = used[0].type == "string"
-        kind = StringTensorType if texts else number
-        dtype = "string" if texts else recipe.precision
-        return [("input", kind([None, len(used)]))], [entry(dtype, used)]
-    types, inputs = [], []
-    for column in used:
-        texts = column.type == "string"
-        types.append((column.name, (StringTensorType if texts else number)([None, 1])))
-        inputs.append(entry("string" if texts else recipe.precision, [column]))
-    return types, inputs
-
-
-def _with_cast(pipeline: Pipeline) -> Pipeline:
-    """The fitted pipeline with a cast to float32 before its last step."""
-    *steps, last = pipeline.steps
-    return Pipeline([*steps, ("cast to float32", CastTransformer(dtype=np.float32)), last])
-
-
-def _options(model: Any, task: Task) -> dict[int, dict[str, Any]] | None:
-    """No dictionaries for probabilities; raw scores where there are none; for the last step."""
-    if task.name != "classification":
-        return None
-    last = model.steps[-1][1] if isinstance(model, Pipeline) else model
-    wanted = {"zipmap": False, "raw_scores": True} if "score" in task.methods else {"zipmap": False}
-    known = _known_options(last)
-    return {id(last): {name: value for name, value in wanted.items() if name in known}}
-
-
-def _known_options(estimator: Any) -> Collection[str]:
-    """The options that skl2onnx takes for an estimator; it raises for others."""
-    try:
-        known = get_converter(_get_sklearn_operator_name(type(estimator))).get_allowed_options()
-    except (RuntimeError, ValueError, AttributeError):
-        return ()  # no converter: what it says of that is clear enough
-    return known if isinstance(known, Collection) else ()
-
-
-def _take_positive_score(proto: onnx.ModelProto, task: Task) -> None:
-    """A binary decision function is one number a row; some graphs give one for each class."""
-    if "score" not in task.methods or task.classes is None or len(task.classes) != 2:
-        return
-    both = proto.graph.output[1]
-    shape = both.type.tensor_type.shape.dim
-    if len(shape) != 2:
-        return
-    proto.graph.initializer.append(
-        helper.make_tensor("positive_class", TensorProto.INT64, [1], [-1])
+    proto = graph.finished(outputs)
+    return Converted(
+        proto.SerializeToString(deterministic=True),
+        graph.inputs,
+        [tensor.name for tensor in outputs],
+        [tensor.dtype for tensor in outputs],
     )
-    proto.graph.node.append(
-        helper.make_node("Gather", [both.name, "positive_class"], ["positive_score"], axis=1)
+
+
+def root_table(graph: Graph, columns: Sequence[Column], layout: Layout) -> Table:
+    """The inputs of the graph; columns that the model does without come last, and empty."""
+    used = [column for column in columns if column.required]
+    names = [column.name for column in used]
+    if layout == "matrix":
+        matrix = graph.input(names, graph.precision, len(used))
+        tensors = [replace(matrix, labels=tuple(names))]
+    else:
+        tensors = [
+            replace(
+                graph.input([column.name], _dtype(graph, column), 1),
+                labels=(column.name,),
+                column=column.name,
+            )
+            for column in used
+        ]
+    dropped = [column.name for column in columns if not column.required]
+    return Table(
+        (*tensors, *(Tensor(graph, "", DROPPED, labels=(name,)) for name in dropped)),
     )
-    element = both.type.tensor_type.elem_type
-    del proto.graph.output[1:]
-    proto.graph.output.append(helper.make_tensor_value_info("positive_score", element, [None, 1]))
+
+
+def _dtype(graph: Graph, column: Column) -> str:
+    if column.type == "string":
+        return "string"
+    return "int64" if column.type == "int64" and not column.nullable else graph.precision
+
+
+def _output(
+    graph: Graph, estimator: Any, table: Table, task: Task, name: str, method: str
+) -> Tensor:
+    if name == "prediction" and task.name == "classification":
+        answers = graph.answers(estimator, table)
+        if "places" in answers:
+            return _labels(graph, graph.ask(estimator, table, "places"), task.classes or [])
+    made = graph.ask(estimator, table, method)
+    return made if _is_made(made) else graph.op("Identity", made)
+
+
+def _is_made(tensor: Tensor) -> bool:
+    """An output of the graph can't be one of its inputs or constants."""
+    return not tensor.name.startswith(("input_", "constant_"))
+
+
+def _labels(graph: Graph, places: Tensor, classes: Sequence[Any]) -> Tensor:
+    """Classes at places, those of each output where there are several."""
+    if not any(isinstance(entry, list) for entry in classes):
+        return places.look_up(classes)
+    return graph.concat(
+        [places.take([output]).look_up(known) for output, known in enumerate(classes)]
+    )

@@ -1,36 +1,77 @@
-"""Converters of our own, where skl2onnx is wrong or has none.
+"""Converters of our own: one file for each family of estimators.
 
-Each family is a file. A converter is made for one precision of numbers, `float32` or `float64`,
-and registered for one conversion alone, never globally.
+A converter is `convert(graph, fitted, table)`, see `graph`. It returns the answers of the methods
+that it can convert, by name: `transform`; `predict` of what is no class; for classifiers `places`
+(int64, where in `classes_` the answer stands), `predict_proba`, `decision_function`; `std` where
+`predict` can return one. It raises Unsupported, with a hint where there is a way out, for what
+it can't write exactly.
+
+What no family knows goes to skl2onnx, one estimator at a time (`fallback`); what passes is for
+the parity gate to say.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping
 
-from convert.converters import imputer, one_hot, trees
+from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
 
-Precision = Literal["float32", "float64"]
+__all__ = ["Answers", "Graph", "Table", "Tensor", "Unsupported", "converters", "converts"]
+
+# Families of packages that need not be installed.
+OPTIONAL = {
+    "lightgbm": "convert.converters.lightgbm_models",
+    "xgboost": "convert.converters.xgboost_models",
+    "catboost": "convert.converters.catboost_models",
+}
+_own: dict[type, Converter] = {}
 
 
-@dataclass(frozen=True)
-class Converters:
-    """In the form of `skl2onnx.convert_sklearn`'s `custom_*` arguments, by estimator class."""
+def converts(*kinds: type) -> Callable[[Converter], Converter]:
+    """Register the converter of an estimator class of your own, in the SOURCE file.
 
-    conversion_functions: dict[type, Callable[..., None]]
-    shape_calculators: dict[type, Callable[..., None]]
+    What it writes is judged by parity like everything else.
+    """
+
+    def register(convert: Converter) -> Converter:
+        _own.update(dict.fromkeys(kinds, convert))
+        return convert
+
+    return register
 
 
-def converters(precision: Precision) -> Converters:
-    """All of our converters, writing numbers in this precision."""
-    families = [
-        imputer.converter(precision),
-        one_hot.converter(precision),
-        *trees.converters(precision),
-    ]
-    return Converters(
-        {estimator: convert for estimator, _, convert in families},
-        {estimator: shape for estimator, shape, _ in families},
-    )
+class _Converters(Mapping[type, Converter]):
+    """By estimator class; families of optional packages are read when one is asked for."""
+
+    def __init__(self) -> None:
+        self._known: dict[type, Converter] = {}
+        for module in pkgutil.iter_modules(__path__, f"{__name__}."):
+            if module.name not in OPTIONAL.values():
+                self._add(module.name)
+
+    def _add(self, module: str) -> None:
+        for kind, convert in getattr(importlib.import_module(module), "CONVERTERS", {}).items():
+            if kind in self._known and self._known[kind] is not convert:
+                raise ValueError(f"two converters for {kind.__name__}")
+            self._known[kind] = convert
+
+    def __getitem__(self, kind: type) -> Converter:
+        if kind in _own:
+            return _own[kind]
+        package = kind.__module__.partition(".")[0]
+        if kind not in self._known and package in OPTIONAL:
+            self._add(OPTIONAL[package])
+        return self._known[kind]
+
+    def __iter__(self) -> Iterator[type]:
+        return iter({**self._known, **_own})
+
+    def __len__(self) -> int:
+        return len({**self._known, **_own})
+
+
+def converters() -> Mapping[type, Converter]:
+    """All of them, by estimator class."""
+    return _Converters()

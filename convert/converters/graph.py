@@ -1,127 +1,508 @@
-"""Small helpers for writing ONNX nodes through skl2onnx's container."""
+"""An ONNX graph while converters write it: tensors with arithmetic, and tables of them.
+
+A converter is a plain function `convert(graph, fitted, table)`. It takes what it needs out of
+the table (`graph.matrix(table)`), computes with tensors as it would with NumPy arrays, and
+returns the answers of the estimator's methods, by name. Whatever nobody asks for is dropped from
+the finished graph.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
-from onnx import TensorProto
-from skl2onnx.common.data_types import (
-    DoubleTensorType,
-    FloatTensorType,
-    Int64TensorType,
-    StringTensorType,
-)
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+from sklearn.pipeline import Pipeline
+from sklearn.utils._set_output import _get_output_config
 
-TENSOR_TYPES = {
-    "float32": (FloatTensorType, TensorProto.FLOAT, np.float32),
-    "float64": (DoubleTensorType, TensorProto.DOUBLE, np.float64),
-    "int64": (Int64TensorType, TensorProto.INT64, np.int64),
-    "string": (StringTensorType, TensorProto.STRING, None),
+from function.signature import Array
+
+Precision = Literal["float32", "float64"]
+
+OPSETS = {"": 21, "ai.onnx.ml": 5}
+IR_VERSION = 10
+GRAPH_NAME = "onnxlet"
+ELEMENTS = {
+    "float32": TensorProto.FLOAT,
+    "float64": TensorProto.DOUBLE,
+    "int32": TensorProto.INT32,
+    "int64": TensorProto.INT64,
+    "uint8": TensorProto.UINT8,
+    "bool": TensorProto.BOOL,
+    "string": TensorProto.STRING,
 }
+DROPPED = "dropped"  # instead of a dtype: a column that the estimator does without
+ML_OPERATORS = frozenset({"LabelEncoder", "TreeEnsemble", "SVMClassifier", "SVMRegressor"})
 
 
-# Operators of the ML domain, by the version that they were last changed in.
-ML_VERSIONS = {"ArrayFeatureExtractor": 1, "LabelEncoder": 2, "TreeEnsembleRegressor": 3}
+class Unsupported(Exception):
+    """An estimator, or a setting of it, that has no conversion; the message says which and why.
+
+    `hint` says what to do instead.
+    """
+
+    def __init__(self, reason: str, hint: str = "") -> None:
+        super().__init__(reason)
+        self.hint = hint
 
 
-class Nodes:
-    """Adds nodes and constants with names that are unique in the graph."""
+@dataclass(frozen=True)
+class Tensor:
+    """A tensor of the graph, of shape (rows, width) unless its maker says otherwise.
 
-    def __init__(self, scope: Any, container: Any) -> None:
-        self._scope = scope
-        self._container = container
+    Arithmetic with arrays and numbers makes constants of them, in the tensor's own dtype.
 
-    def constant(self, values: Any, dtype: str) -> str:
-        """An initializer; `values` is an array or nested list, strings as str."""
-        array = np.asarray(values, dtype=object if dtype == "string" else TENSOR_TYPES[dtype][2])
-        flat = array.ravel().tolist()
-        if dtype == "string":
-            flat = [text.encode() for text in flat]
-        name = str(self._scope.get_unique_variable_name("constant"))
-        self._container.add_initializer(name, TENSOR_TYPES[dtype][1], array.shape, flat)
-        return name
+    Attributes:
+        graph: that it belongs to.
+        name: in the graph.
+        dtype: a key of ELEMENTS.
+        width: its columns.
+        column: the input column that it is, untouched; text is cut into tokens from that alone.
+        labels: what a DataFrame calls its columns; empty where nobody selects by name.
+    """
 
-    def add(
-        self, op: str, inputs: Sequence[str], output: str | None = None, **attributes: Any
-    ) -> str:
-        """A node of the default or the ML domain; its output's name."""
-        made = output or str(self._scope.get_unique_variable_name(op.lower()))
-        self._container.add_node(
-            op,
-            list(inputs),
-            made,
-            op_domain="ai.onnx.ml" if op in ML_VERSIONS else "",
-            op_version=ML_VERSIONS.get(op, 21),
-            name=self._scope.get_unique_operator_name(op),
+    graph: Graph
+    name: str
+    dtype: str
+    width: int = 1
+    column: str | None = None
+    labels: tuple[Any, ...] = ()
+
+    def __add__(self, other: Any) -> Tensor:
+        return self._with("Add", other)
+
+    def __radd__(self, other: Any) -> Tensor:
+        return self._with("Add", other)
+
+    def __sub__(self, other: Any) -> Tensor:
+        return self._with("Sub", other)
+
+    def __rsub__(self, other: Any) -> Tensor:
+        return self._like(other)._with("Sub", self)
+
+    def __mul__(self, other: Any) -> Tensor:
+        return self._with("Mul", other)
+
+    def __rmul__(self, other: Any) -> Tensor:
+        return self._with("Mul", other)
+
+    def __truediv__(self, other: Any) -> Tensor:
+        return self._with("Div", other)
+
+    def __rtruediv__(self, other: Any) -> Tensor:
+        return self._like(other)._with("Div", self)
+
+    def __pow__(self, other: Any) -> Tensor:
+        return self._with("Pow", other)
+
+    def __matmul__(self, other: Any) -> Tensor:
+        right = self._like(other)
+        return self.graph.op("MatMul", self, right, width=right.width)
+
+    def __neg__(self) -> Tensor:
+        return self.unary("Neg")
+
+    def __lt__(self, other: Any) -> Tensor:
+        return self._with("Less", other, "bool")
+
+    def __le__(self, other: Any) -> Tensor:
+        return self._with("LessOrEqual", other, "bool")
+
+    def __gt__(self, other: Any) -> Tensor:
+        return self._with("Greater", other, "bool")
+
+    def __ge__(self, other: Any) -> Tensor:
+        return self._with("GreaterOrEqual", other, "bool")
+
+    def __and__(self, other: Any) -> Tensor:
+        return self._with("And", other)
+
+    def __or__(self, other: Any) -> Tensor:
+        return self._with("Or", other)
+
+    def __invert__(self) -> Tensor:
+        return self.unary("Not")
+
+    def equals(self, other: Any) -> Tensor:
+        """Element by element; `==` stays Python's."""
+        return self._with("Equal", other, "bool")
+
+    def maximum(self, other: Any) -> Tensor:
+        """The larger of the two, element by element."""
+        return self._with("Max", other)
+
+    def minimum(self, other: Any) -> Tensor:
+        """The smaller of the two, element by element."""
+        return self._with("Min", other)
+
+    def unary(self, operator: str, **attributes: Any) -> Tensor:
+        """An operator of one input that changes neither shape nor dtype: Exp, Log, Sqrt, …."""
+        return self.graph.op(operator, self, **attributes)
+
+    def isnan(self) -> Tensor:
+        """Where it is NaN."""
+        return self.graph.op("IsNaN", self, dtype="bool")
+
+    def where(self, yes: Any, no: Any) -> Tensor:
+        """With self as the bool condition; one of the two at least is a tensor."""
+        model = yes if isinstance(yes, Tensor) else no
+        first, second = (model._like(value) for value in (yes, no))
+        width = max(self.width, first.width, second.width)
+        return self.graph.op("Where", self, first, second, dtype=first.dtype, width=width)
+
+    def cast(self, dtype: str) -> Tensor:
+        """The same in another dtype."""
+        if dtype == self.dtype:
+            return self
+        return self.graph.op("Cast", self, dtype=dtype, to=ELEMENTS[dtype])
+
+    def take(self, places: Sequence[int]) -> Tensor:
+        """Some of the columns, by position."""
+        chosen = [int(place) for place in places]
+        if chosen == list(range(self.width)):
+            return self
+        index = self.graph.constant(chosen, "int64")
+        made = self.graph.op("Gather", self, index, width=len(chosen), axis=1)
+        return replace(made, labels=tuple(self.labels[p] for p in chosen) if self.labels else ())
+
+    def sum(self) -> Tensor:
+        """Over the columns; one is left."""
+        return self._reduce("ReduceSum")
+
+    def max(self) -> Tensor:
+        """Over the columns; one is left."""
+        return self._reduce("ReduceMax")
+
+    def min(self) -> Tensor:
+        """Over the columns; one is left."""
+        return self._reduce("ReduceMin")
+
+    def logsumexp(self) -> Tensor:
+        """Over the columns; one is left."""
+        return self._reduce("ReduceLogSumExp")
+
+    def argmax(self) -> Tensor:
+        """The place of the largest column, the first of equals: int64, one column."""
+        return self.graph.op("ArgMax", self, dtype="int64", width=1, axis=1, keepdims=1)
+
+    def argmin(self) -> Tensor:
+        """The place of the smallest column, the first of equals: int64, one column."""
+        return self.graph.op("ArgMin", self, dtype="int64", width=1, axis=1, keepdims=1)
+
+    def softmax(self) -> Tensor:
+        """Over the columns."""
+        return self.unary("Softmax", axis=1)
+
+    def clip(self, low: Any, high: Any) -> Tensor:
+        """Between two numbers, or None for no bound."""
+        bounded = self if low is None else self.maximum(low)
+        return bounded if high is None else bounded.minimum(high)
+
+    def look_up(self, values: Any, dtype: str | None = None) -> Tensor:
+        """Values at places: self holds int64 places, one column; values is of one dimension."""
+        array = np.asarray(np.asarray(values).tolist())  # objects become what they are
+        constant = self.graph.constant(array, dtype or self.graph.dtype_of(array))
+        return self.graph.op("Gather", constant, self, dtype=constant.dtype, width=1, axis=0)
+
+    def reshape(self, shape: Sequence[int], width: int) -> Tensor:
+        """ONNX's Reshape: 0 keeps a dimension, -1 is what remains."""
+        return self.graph.op("Reshape", self, self.graph.constant(shape, "int64"), width=width)
+
+    def _reduce(self, operator: str) -> Tensor:
+        axes = self.graph.constant([1], "int64")
+        return self.graph.op(operator, self, axes, width=1, keepdims=1)
+
+    def _with(self, operator: str, other: Any, dtype: str | None = None) -> Tensor:
+        right = self._like(other)
+        width = max(self.width, right.width)
+        return self.graph.op(operator, self, right, dtype=dtype, width=width)
+
+    def _like(self, other: Any) -> Tensor:
+        if not isinstance(other, Tensor):
+            return self.graph.constant(other, self.dtype)
+        if other.dtype != self.dtype:
+            raise TypeError(f"{self.name} is of {self.dtype}, {other.name} of {other.dtype}")
+        return other
+
+
+@dataclass(frozen=True)
+class Table:
+    """The columns that an estimator is given: tensors side by side."""
+
+    tensors: tuple[Tensor, ...]
+
+    @property
+    def width(self) -> int:
+        """How many columns there are."""
+        return sum(tensor.width for tensor in self.tensors)
+
+    @property
+    def labels(self) -> tuple[Any, ...]:
+        """The columns' names, or () where they have none."""
+        labels = tuple(label for tensor in self.tensors for label in tensor.labels)
+        return labels if len(labels) == self.width else ()
+
+
+Answers = Mapping[str, Tensor | Table]
+Converter = Callable[["Graph", Any, Table], Answers]
+
+
+class Graph:
+    """Takes nodes, constants and inputs; asks converters for the answers of estimators.
+
+    Attributes:
+        precision: that numbers are computed in.
+        last_in_float32: skl2onnx's own operators are given float32, whatever the precision.
+        inputs: for the manifest: each tensor's name, dtype, columns, and what else it needs.
+    """
+
+    def __init__(
+        self,
+        precision: Precision,
+        converters: Mapping[type, Converter],
+        fallback: Converter | None = None,
+        last_in_float32: bool = False,
+    ) -> None:
+        self.precision: Precision = precision
+        self.last_in_float32 = last_in_float32
+        self.inputs: list[dict[str, Any]] = []
+        self._converters = converters
+        self._fallback = fallback
+        self._nodes: list[onnx.NodeProto] = []
+        self._constants: dict[tuple[str, bytes, tuple[int, ...]], str] = {}
+        self._initializers: dict[str, onnx.TensorProto] = {}
+        self._value_infos: list[onnx.ValueInfoProto] = []
+        self._count = 0
+        self._asked: dict[tuple[int, tuple[str, ...]], tuple[Any, Answers]] = {}
+        self._path: list[str] = []
+
+    # inputs, constants and nodes
+
+    def input(self, columns: Sequence[str], dtype: str, width: int, **described: Any) -> Tensor:
+        """A tensor that the function feeds.
+
+        Args:
+            columns: of the signature, that it is made of.
+            dtype: of the tensor.
+            width: its columns.
+            described: what else the manifest says of it.
+        """
+        name = self.unique("input")
+        self.inputs.append({"name": name, "dtype": dtype, "columns": list(columns), **described})
+        self._value_infos.append(
+            helper.make_tensor_value_info(name, ELEMENTS[dtype], [None, width])
+        )
+        return Tensor(self, name, dtype, width)
+
+    def constant(self, values: Any, dtype: str | None = None) -> Tensor:
+        """An initializer; `values` is an array or nested list, text as str."""
+        array = np.asarray(values, dtype=object if dtype == "string" else None)
+        kind = dtype or self.dtype_of(array)
+        if kind == "string":
+            flat = [str(text).encode() for text in array.ravel().tolist()]
+            key = (kind, repr(flat).encode(), array.shape)
+        else:
+            array = np.ascontiguousarray(array, dtype=kind)
+            key = (kind, array.tobytes(), array.shape)
+        name = self._constants.get(key)
+        if name is None:
+            name = self._constants[key] = self.unique("constant")
+            if kind == "string":
+                made = helper.make_tensor(name, ELEMENTS[kind], array.shape, flat)
+            else:
+                made = numpy_helper.from_array(array.reshape(np.shape(values)), name)
+            self._initializers[name] = made
+        return Tensor(self, name, kind, int(array.shape[-1]) if np.ndim(values) else 1)
+
+    def dtype_of(self, array: Array) -> str:
+        """How an array is held: text, whole numbers and booleans as int64, numbers in precision."""
+        if array.dtype.kind in "biu":
+            return "int64"
+        return self.precision if array.dtype.kind == "f" else "string"
+
+    def op(
+        self,
+        operator: str,
+        *inputs: Tensor | None,
+        dtype: str | None = None,
+        width: int | None = None,
+        **attributes: Any,
+    ) -> Tensor:
+        """A node with one output; its dtype and width are those of the first input if not given."""
+        first = next(tensor for tensor in inputs if tensor is not None)
+        if any(tensor is not None and tensor.dtype == DROPPED for tensor in inputs):
+            raise Unsupported("it is given a column that scikit-learn answers without")
+        return self.ops(
+            operator, inputs, [(dtype or first.dtype, first.width if width is None else width)],
             **attributes,
+        )[0]  # fmt: skip
+
+    def ops(
+        self,
+        operator: str,
+        inputs: Sequence[Tensor | None],
+        outputs: Sequence[tuple[str, int]],
+        **attributes: Any,
+    ) -> list[Tensor]:
+        """A node with several outputs, each of a dtype and width."""
+        made = [
+            Tensor(self, self.unique(operator.lower()), dtype, width) for dtype, width in outputs
+        ]
+        self._nodes.append(
+            helper.make_node(
+                operator,
+                ["" if tensor is None else tensor.name for tensor in inputs],
+                [tensor.name for tensor in made],
+                domain="ai.onnx.ml" if operator in ML_OPERATORS else "",
+                **attributes,
+            )
         )
         return made
 
-    def cast(self, name: str, dtype: str, output: str | None = None) -> str:
-        """A Cast node."""
-        return self.add("Cast", [name], output, to=TENSOR_TYPES[dtype][1])
+    def unique(self, stem: str) -> str:
+        """A name that nothing in the graph has yet."""
+        self._count += 1
+        return f"{stem}_{self._count}"
 
-    def label(self, place: str, classes: Any, output: str) -> str:
-        """The class at each place, of shape (rows,); text as it is, numbers and bools as int64.
+    def splice(
+        self, nodes: Sequence[onnx.NodeProto], initializers: Sequence[onnx.TensorProto]
+    ) -> None:
+        """Nodes and constants that were made elsewhere, under names from `unique`."""
+        self._nodes += nodes
+        self._initializers |= {tensor.name: tensor for tensor in initializers}
+
+    # tables
+
+    def matrix(self, table: Table | Tensor, dtype: str | None = None) -> Tensor:
+        """All columns in one tensor of numbers, in the graph's precision unless told otherwise.
 
         Raises:
-            NotImplementedError: classes that are fractions.
+            Unsupported: a column holds text.
         """
-        known = np.asarray(classes)
-        dtype = "string" if known.dtype.kind in "UO" else "int64"
-        if dtype == "int64" and (known != known.astype(np.int64)).any():
-            raise NotImplementedError("classes that are fractions")
-        return self.add("Gather", [self.constant(known, dtype), place], output, axis=0)
+        kind = dtype or self.precision
+        tensors = table.tensors if isinstance(table, Table) else (table,)
+        if kind != "string" and any(tensor.dtype == "string" for tensor in tensors):
+            raise Unsupported("it is given text where it computes with numbers")
+        if kind == "string" and any(tensor.dtype != "string" for tensor in tensors):
+            raise Unsupported("it is given text and numbers side by side")
+        return self.concat([tensor.cast(kind) for tensor in tensors])
 
-    def column(self, name: str, place: int) -> str:
-        """One column of a matrix, of shape (rows, 1)."""
-        return self.add("Gather", [name, self.constant([place], "int64")], axis=1)
+    def concat(self, tensors: Sequence[Tensor]) -> Tensor:
+        """Columns side by side; tensors of one dtype."""
+        if len(tensors) == 1:
+            return tensors[0]
+        return self.op("Concat", *tensors, width=sum(t.width for t in tensors), axis=1)
 
-
-def tensor_type(precision: str, columns: int) -> Any:
-    """The type of a matrix of numbers with this many columns."""
-    return TENSOR_TYPES[precision][0]([None, columns])
-
-
-def held_type(variable: Any) -> str:
-    """The element type of an operator's input, by our names."""
-    for name, (kind, _, _) in TENSOR_TYPES.items():
-        if isinstance(variable.type, kind):
-            return name
-    raise NotImplementedError(f"an input of type {type(variable.type).__name__}")
-
-
-def as_one_matrix(nodes: Nodes, operator: Any, precision: str) -> tuple[str, str]:
-    """The operator's inputs side by side: the matrix's name, and its element type.
-
-    Raises:
-        NotImplementedError: text and numbers come together.
-    """
-    types = {held_type(variable) for variable in operator.inputs}
-    if "string" in types and len(types) > 1:
-        raise NotImplementedError("text and numbers together in one encoder")
-    names = [variable.full_name for variable in operator.inputs]
-    if types == {"string"}:
-        joined = names[0] if len(names) == 1 else nodes.add("Concat", names, axis=1)
-        return joined, "string"
-    names = [
-        name if held_type(variable) == precision else nodes.cast(name, precision)
-        for name, variable in zip(names, operator.inputs, strict=True)
-    ]
-    return (names[0] if len(names) == 1 else nodes.add("Concat", names, axis=1)), precision
-
-
-def single_columns(nodes: Nodes, operator: Any, precision: str) -> list[tuple[str, str]]:
-    """The operator's columns one by one, each of shape (rows, 1): its name and element type."""
-    columns = []
-    for variable in operator.inputs:
-        name, dtype = variable.full_name, held_type(variable)
-        if dtype not in ("string", precision):
-            name, dtype = nodes.cast(name, precision), precision
-        width = variable.type.shape[1]
-        columns += [
-            (name if width == 1 else nodes.column(name, place), dtype) for place in range(width)
+    def columns(self, table: Table) -> list[Tensor]:
+        """The columns one by one, each of shape (rows, 1), in the dtype that they have."""
+        return [
+            tensor if tensor.width == 1 else tensor.take([place])
+            for tensor in table.tensors
+            for place in range(tensor.width)
         ]
-    return columns
+
+    def select(self, table: Table, places: Sequence[int]) -> Table:
+        """Some columns of a table, by position; neighbours in one tensor stay together."""
+        at = [(t, p) for t, tensor in enumerate(table.tensors) for p in range(tensor.width)]
+        runs: list[tuple[int, list[int]]] = []
+        for number, place in (at[int(place)] for place in places):
+            if runs and runs[-1][0] == number:
+                runs[-1][1].append(place)
+            else:
+                runs.append((number, [place]))
+        return Table(tuple(table.tensors[number].take(chosen) for number, chosen in runs))
+
+    # estimators
+
+    def answers(self, fitted: Any, table: Table) -> Answers:
+        """All that a fitted estimator answers, by method; the same question is asked once.
+
+        Raises:
+            Unsupported: it has no conversion; the message names it.
+        """
+        key = (id(fitted), tuple(tensor.name for tensor in table.tensors))
+        if key not in self._asked:
+            self._path.append(type(fitted).__name__)
+            try:
+                convert = self._converters.get(type(fitted), self._fallback)
+                if convert is None:
+                    raise Unsupported("it has no converter")
+                self._asked[key] = (fitted, convert(self, fitted, table))
+            except Unsupported as error:
+                if error.args[0].startswith("step "):
+                    raise
+                raise Unsupported(f"step {' > '.join(self._path)}: {error}", error.hint) from error
+            finally:
+                self._path.pop()
+        return self._asked[key][1]
+
+    def ask(self, fitted: Any, table: Table, method: str) -> Tensor:
+        """One method's answer in one tensor of shape (rows, width).
+
+        `places` are int64 places in `classes_`; `predict` is made of them for classifiers.
+
+        Raises:
+            Unsupported: it has no conversion.
+        """
+        answers = self.answers(fitted, table)
+        if method in answers:
+            answer = answers[method]
+            if isinstance(answer, Tensor):
+                return answer
+            return self.concat(answer.tensors)
+        if method == "predict" and "places" in answers:
+            return self.ask(fitted, table, "places").look_up(fitted.classes_)
+        raise Unsupported(f"step {type(fitted).__name__}: its {method} has no conversion")
+
+    def transform(self, fitted: Any, table: Table) -> Table:
+        """A transformer's columns."""
+        answer = self.answers(fitted, table).get("transform")
+        if answer is None:
+            raise Unsupported(f"step {type(fitted).__name__}: its transform has no conversion")
+        table = answer if isinstance(answer, Table) else Table((answer,))
+        if isinstance(fitted, Pipeline):
+            return table
+        if _get_output_config("transform", fitted)["dense"] == "default":
+            return Table(tuple(replace(tensor, labels=()) for tensor in table.tensors))
+        return _labelled(table, fitted.get_feature_names_out().tolist())
+
+    # the end
+
+    def finished(self, outputs: Sequence[Tensor]) -> onnx.ModelProto:
+        """The model with these outputs, and without what they don't need.
+
+        Tensors that nothing uses are dropped, inputs too: see `inputs` for what is left.
+        """
+        needed, kept = {tensor.name for tensor in outputs}, []
+        for node in reversed(self._nodes):
+            if needed.intersection(node.output):
+                kept.append(node)
+                needed.update(node.input)
+        self.inputs = [entry for entry in self.inputs if entry["name"] in needed]
+        graph = helper.make_graph(
+            kept[::-1],
+            GRAPH_NAME,
+            [info for info in self._value_infos if info.name in needed],
+            [
+                helper.make_tensor_value_info(t.name, ELEMENTS[t.dtype], [None, t.width])
+                for t in outputs
+            ],
+            [tensor for name, tensor in self._initializers.items() if name in needed],
+        )
+        opsets = [helper.make_opsetid(domain, version) for domain, version in OPSETS.items()]
+        model: onnx.ModelProto = helper.make_model(
+            graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name=GRAPH_NAME
+        )
+        return model
+
+
+def _labelled(table: Table, names: Sequence[Any]) -> Table:
+    """With the names that a DataFrame's columns get, for steps that select by name."""
+    tensors, start = [], 0
+    for tensor in table.tensors:
+        tensors.append(replace(tensor, labels=tuple(names[start : start + tensor.width])))
+        start += tensor.width
+    return Table(tuple(tensors))

@@ -4,124 +4,192 @@ A node sends x left where float32(x) <= threshold, the threshold being a float64
 value where training sent most rows: `sklearn/tree/_tree.pyx`, `Tree._apply_dense`. A forest
 answers with the mean of its trees: `sklearn/ensemble/_forest.py`.
 
-Written as one float64 TreeEnsembleRegressor of ai.onnx.ml 3 with the leaves' class shares as
-targets, and ArgMax over their means. Upstream: skl2onnx's trees lose the branch of missing
-values (sklearn-onnx #1253), and compare and sum in float32.
+Written as one float64 TreeEnsemble of ai.onnx.ml 5 with the leaves' class shares as targets, and
+ArgMax over their means. Upstream: skl2onnx's trees lose the branch of missing values (sklearn-onnx
+#1253), and compare and sum in float32.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from onnx import TensorProto
 from onnx.helper import make_tensor
-from skl2onnx.common.data_types import Int64TensorType, StringTensorType
+from sklearn import ensemble, tree
 from sklearn.base import is_classifier
-from sklearn.ensemble import (
-    ExtraTreesClassifier,
-    ExtraTreesRegressor,
-    RandomForestClassifier,
-    RandomForestRegressor,
-)
-from sklearn.tree import (
-    DecisionTreeClassifier,
-    DecisionTreeRegressor,
-    ExtraTreeClassifier,
-    ExtraTreeRegressor,
-)
 
-from convert.converters.graph import Nodes, as_one_matrix, tensor_type
+from convert.converters.graph import Answers, Converter, Graph, Table, Tensor
 from function.signature import Array
 
-ESTIMATORS = (
-    DecisionTreeClassifier,
-    DecisionTreeRegressor,
-    ExtraTreeClassifier,
-    ExtraTreeRegressor,
-    ExtraTreesClassifier,
-    ExtraTreesRegressor,
-    RandomForestClassifier,
-    RandomForestRegressor,
-)
+LEQ, LESS, EQUAL, MEMBER = 0, 1, 4, 6  # BRANCH_LEQ, BRANCH_LT, BRANCH_EQ, BRANCH_MEMBER
 
 
-def converters(precision: str) -> list[tuple[type, Callable[..., None], Callable[..., None]]]:
-    """Each estimator with its shape calculator and its converter."""
+@dataclass(frozen=True)
+class Tree:
+    """One tree, an entry for each node; node 0 is the root.
 
-    def shape(operator: Any) -> None:
-        fitted = operator.raw_operator
-        if not is_classifier(fitted):
-            operator.outputs[0].type = tensor_type(precision, fitted.n_outputs_)
-            return
-        texts = np.asarray(fitted.classes_).dtype.kind in "UO"
-        operator.outputs[0].type = (StringTensorType if texts else Int64TensorType)([None])
-        operator.outputs[1].type = tensor_type(precision, len(fitted.classes_))
+    Attributes:
+        left: the node taken where the condition holds, -1 at a leaf; shape (nodes,).
+        right: the other.
+        feature: that is looked at.
+        threshold: float64.
+        missing_left: whether a missing value goes left.
+        value: of a leaf, float64, shape (nodes, targets).
+        mode: the condition, LEQ if not given; an integer for each node or one for all.
+    """
 
-    def convert(scope: Any, operator: Any, container: Any) -> None:
-        fitted = operator.raw_operator
-        nodes = Nodes(scope, container)
-        matrix, dtype = as_one_matrix(nodes, operator, precision)
-        if dtype == "string":
-            raise NotImplementedError("a tree on text")
-        single = matrix if dtype == "float32" else nodes.cast(matrix, "float32")
-        mean = nodes.add(
-            "TreeEnsembleRegressor", [nodes.cast(single, "float64")], **_ensemble(fitted)
-        )
-        outputs = [output.full_name for output in operator.outputs]
-        if not is_classifier(fitted):
-            nodes.cast(mean, precision, outputs[0])
-            return
-        nodes.label(nodes.add("ArgMax", [mean], axis=1, keepdims=0), fitted.classes_, outputs[0])
-        nodes.cast(mean, precision, outputs[1])
-
-    return [(estimator, shape, convert) for estimator in ESTIMATORS]
+    left: Array
+    right: Array
+    feature: Array
+    threshold: Array
+    missing_left: Array
+    value: Array
+    mode: Any = LEQ
 
 
-def _ensemble(fitted: Any) -> dict[str, Any]:
-    """The attributes of TreeEnsembleRegressor."""
-    trees = [part.tree_ for part in getattr(fitted, "estimators_", [fitted])]
-    if is_classifier(fitted) and fitted.n_outputs_ > 1:
-        raise NotImplementedError("a tree with several class outputs")
-    parts = [_nodes(tree, number) for number, tree in enumerate(trees)]
+def tree_ensemble(
+    graph: Graph, x: Tensor, trees: Sequence[Tree], members: Sequence[float] = ()
+) -> Tensor:
+    """The sum of the trees' leaves, float64, of shape (rows, targets).
+
+    Args:
+        graph: to write to.
+        x: float64.
+        trees: at least one.
+        members: the sets of MEMBER nodes one after another, in the order of these nodes, each
+            ended by a NaN.
+    """
+    parts, roots, inner_count, leaf_count = [], [], 0, 0
+    for one in trees:
+        roots.append(inner_count)
+        part = _flat(one, inner_count, leaf_count)
+        inner_count += len(part["nodes_featureids"])
+        leaf_count += len(part["value"])
+        parts.append(part)
     merged = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    thresholds, weights = merged.pop("nodes_values"), merged.pop("target_weights")
-    modes = np.where(merged.pop("leaf"), "LEAF", "BRANCH_LEQ").tolist()
-    return {
-        **{name: values.tolist() for name, values in merged.items()},
-        "nodes_modes": modes,
-        "nodes_values_as_tensor": _doubles("nodes_values", thresholds),
-        "target_weights_as_tensor": _doubles("target_weights", weights),
-        "n_targets": trees[0].value.shape[1] if trees[0].n_outputs > 1 else trees[0].value.shape[2],
-        "aggregate_function": "AVERAGE",
-        "post_transform": "NONE",
-    }
-
-
-def _nodes(tree: Any, number: int) -> dict[str, Array]:
-    """One tree's part of each attribute."""
-    count = tree.node_count
-    leaf = tree.children_left < 0
-    leaves = np.flatnonzero(leaf)
-    # (leaves, targets): class shares, or one number for each output
-    values = tree.value[leaves, :, 0] if tree.n_outputs > 1 else tree.value[leaves, 0, :]
+    values = merged.pop("value")
     targets = values.shape[1]
+    if targets > 1:
+        # Leaves have one target each: a tree is repeated for every target.
+        merged, roots, values = _repeated(merged, np.array(roots), values)
+    attributes = {name: column.tolist() for name, column in merged.items()}
+    modes, splits = attributes.pop("nodes_modes"), attributes.pop("nodes_splits")
+    if len(members):
+        attributes["membership_values"] = _tensor("members", TensorProto.DOUBLE, members)
+    wide = x.cast("float64")
+    return graph.op(
+        "TreeEnsemble",
+        wide,
+        width=targets,
+        tree_roots=[int(root) for root in roots],
+        nodes_modes=_tensor("modes", TensorProto.UINT8, modes),
+        nodes_splits=_tensor("splits", TensorProto.DOUBLE, splits),
+        leaf_targetids=np.repeat(np.arange(targets), len(values) // targets).tolist(),
+        leaf_weights=_tensor("weights", TensorProto.DOUBLE, values.ravel().tolist()),
+        n_targets=targets,
+        aggregate_function=1,
+        post_transform=0,
+        **attributes,
+    )
+
+
+def _flat(one: Tree, first_inner: int, first_leaf: int) -> dict[str, Array]:
+    """A tree's part of each attribute; one that is a leaf gets a node whose ways both lead there."""
+    leaf = one.left < 0
+    if leaf[0]:
+        zero = np.zeros(1, dtype=int)
+        one = Tree(zero, zero, zero, np.zeros(1), zero, one.value, LEQ)
+        inner, leaves, leaf = zero, zero, np.array([True])
+    else:
+        inner, leaves = np.flatnonzero(~leaf), np.flatnonzero(leaf)
+    place = np.zeros(len(one.left), dtype=int)
+    place[inner] = first_inner + np.arange(len(inner))
+    at_leaf = np.zeros(len(one.left), dtype=int)
+    at_leaf[leaves] = first_leaf + np.arange(len(leaves))
+    left, right = one.left[inner], one.right[inner]
     return {
-        "leaf": leaf,
-        "nodes_treeids": np.full(count, number),
-        "nodes_nodeids": np.arange(count),
-        "nodes_featureids": np.where(leaf, 0, tree.feature),
-        "nodes_values": np.where(leaf, 0.0, tree.threshold),
-        "nodes_truenodeids": np.where(leaf, 0, tree.children_left),
-        "nodes_falsenodeids": np.where(leaf, 0, tree.children_right),
-        "nodes_missing_value_tracks_true": np.where(leaf, 0, tree.missing_go_to_left).astype(int),
-        "target_treeids": np.full(len(leaves) * targets, number),
-        "target_nodeids": np.repeat(leaves, targets),
-        "target_ids": np.tile(np.arange(targets), len(leaves)),
-        "target_weights": values.ravel(),
+        "nodes_featureids": one.feature[inner].astype(int),
+        "nodes_splits": one.threshold[inner].astype(np.float64),
+        "nodes_modes": np.broadcast_to(one.mode, leaf.shape)[inner].astype(int),
+        "nodes_truenodeids": np.where(leaf[left], at_leaf[left], place[left]),
+        "nodes_falsenodeids": np.where(leaf[right], at_leaf[right], place[right]),
+        "nodes_trueleafs": leaf[left].astype(int),
+        "nodes_falseleafs": leaf[right].astype(int),
+        "nodes_missing_value_tracks_true": one.missing_left[inner].astype(int),
+        "value": one.value[leaves],
     }
 
 
-def _doubles(name: str, values: Array) -> Any:
-    return make_tensor(name, TensorProto.DOUBLE, [len(values)], values.astype(np.float64).tolist())
+def _repeated(
+    merged: dict[str, Array], roots: Array, values: Array
+) -> tuple[dict[str, Array], Array, Array]:
+    """The same trees once for each target."""
+    count, (leaves, targets) = len(merged["nodes_featureids"]), values.shape
+    shifted = {name: np.tile(column, targets) for name, column in merged.items()}
+    copy = np.repeat(np.arange(targets), count)
+    for way in ("true", "false"):
+        to_leaf = shifted[f"nodes_{way}leafs"] == 1
+        shifted[f"nodes_{way}nodeids"] += np.where(to_leaf, leaves, count) * copy
+    every_root = (roots + count * np.arange(targets)[:, None]).ravel()
+    return shifted, every_root, values.T.reshape(-1, 1)
+
+
+def _tensor(name: str, element: int, values: Sequence[Any]) -> Any:
+    return make_tensor(name, element, [len(values)], values)
+
+
+def of_sklearn(fitted: Any, scale: float = 1.0) -> Tree:
+    """A `sklearn.tree._tree.Tree`, its leaves times a factor.
+
+    Leaves hold class shares of one output, or one number for each output, or the class shares
+    of all outputs one after another.
+    """
+    values = fitted.value.reshape(fitted.node_count, -1)
+    if fitted.n_outputs > 1:  # padded to the output with the most classes
+        kept = [fitted.value[:, o, :n] for o, n in enumerate(np.ravel(fitted.n_classes))]
+        values = np.concatenate(kept, axis=1)
+    return Tree(
+        fitted.children_left,
+        fitted.children_right,
+        np.maximum(fitted.feature, 0),
+        fitted.threshold,
+        fitted.missing_go_to_left,
+        values * scale,
+    )
+
+
+def as_trees_see(graph: Graph, table: Table) -> Tensor:
+    """Numbers rounded to float32, in float64."""
+    return graph.matrix(table).cast("float32").cast("float64")
+
+
+def trees(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """A tree or the mean of a forest: class shares, or numbers."""
+    parts = [part.tree_ for part in getattr(fitted, "estimators_", [fitted])]
+    x = as_trees_see(graph, table)
+    mean = tree_ensemble(graph, x, [of_sklearn(part, 1.0 / len(parts)) for part in parts])
+    mean = mean.cast(graph.precision)
+    if not is_classifier(fitted):
+        return {"predict": mean}
+    if fitted.n_outputs_ == 1:
+        return {"places": mean.argmax(), "predict_proba": mean}
+    ends = np.cumsum(fitted.n_classes_).tolist()
+    shares = [
+        mean.take(range(e - n, e)) for n, e in zip(fitted.n_classes_, ends, strict=True)
+    ]  # fmt: skip
+    return {"places": graph.concat([s.argmax() for s in shares]), "predict_proba": mean}
+
+
+CONVERTERS: dict[type, Converter] = {
+    tree.DecisionTreeClassifier: trees,
+    tree.DecisionTreeRegressor: trees,
+    tree.ExtraTreeClassifier: trees,
+    tree.ExtraTreeRegressor: trees,
+    ensemble.ExtraTreesClassifier: trees,
+    ensemble.ExtraTreesRegressor: trees,
+    ensemble.RandomForestClassifier: trees,
+    ensemble.RandomForestRegressor: trees,
+}

@@ -1,0 +1,102 @@
+"""Pipelines, column transformers and unions: who is given which columns.
+
+Sources: `sklearn/pipeline.py`, `sklearn/compose/_column_transformer.py`. Upstream: skl2onnx
+rewrites the names of inputs, and loses columns by position where others are dropped.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.compose import ColumnTransformer
+from sklearn.pipeline import FeatureUnion, Pipeline
+
+from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+
+
+def pipeline(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """Each step transforms for the next; the last one answers."""
+    *steps, (_, last) = fitted.steps
+    for _, step in steps:
+        if step is not None and step != "passthrough":
+            table = graph.transform(step, table)
+    if last is None or last == "passthrough":
+        return {"transform": table}
+    return graph.answers(last, table)
+
+
+def union(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """The columns of every part side by side, times its weight."""
+    tensors: list[Tensor] = []
+    for name, part in fitted.transformer_list:
+        if part == "drop":
+            continue
+        made = table if part == "passthrough" else graph.transform(part, table)
+        weight = (fitted.transformer_weights or {}).get(name)
+        if weight is not None:
+            made = Table((graph.matrix(made) * weight,))
+        tensors += made.tensors
+    return {"transform": Table(tuple(tensors))}
+
+
+def column_transformer(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """Each part is given its columns; what the parts make stands side by side."""
+    tensors: list[Tensor] = []
+    for name, part, columns in fitted.transformers_:
+        places = _places(fitted, table, columns)
+        if _is(part, "drop") or not places:
+            continue
+        given = graph.select(table, places)
+        made = given if _is(part, "passthrough") else graph.transform(part, given)
+        weight = (fitted.transformer_weights or {}).get(name)
+        if weight is not None:
+            made = Table((graph.matrix(made) * weight,))
+        tensors += made.tensors
+    return {"transform": Table(tuple(tensors))}
+
+
+def _is(part: Any, word: str) -> bool:
+    return isinstance(part, str) and part == word
+
+
+def _places(fitted: Any, table: Table, columns: Any) -> list[int]:
+    """Positions in the table of the columns that a part was fitted on."""
+    names = getattr(fitted, "feature_names_in_", None)
+    chosen = _positions(columns, names, fitted.n_features_in_)
+    if names is None or not table.labels:
+        return chosen
+    at = {label: place for place, label in enumerate(table.labels)}
+    lacking = [names[place] for place in chosen if names[place] not in at]
+    if lacking:
+        raise Unsupported(f"it is not given its columns {lacking[:5]}")
+    return [at[names[place]] for place in chosen]
+
+
+def _positions(columns: Any, names: Any, count: int) -> list[int]:
+    """Any of scikit-learn's ways to say columns, as positions among those of the fit."""
+    if isinstance(columns, slice):
+        if isinstance(columns.start, str) or isinstance(columns.stop, str):
+            at = {name: place for place, name in enumerate(names)}
+            start = None if columns.start is None else at[columns.start]
+            stop = None if columns.stop is None else at[columns.stop] + 1
+            columns = slice(start, stop, columns.step)
+        return list(range(count))[columns]
+    if isinstance(columns, str | int | np.integer) and not isinstance(columns, bool):
+        columns = [columns]
+    said = list(columns)
+    if not said:
+        return []
+    if all(isinstance(column, bool | np.bool_) for column in said):
+        return np.flatnonzero(said).tolist()
+    if all(isinstance(column, str) for column in said):
+        at = {name: place for place, name in enumerate(names)}
+        return [at[name] for name in said]
+    return [range(count)[int(column)] for column in said]
+
+
+CONVERTERS: dict[type, Converter] = {
+    Pipeline: pipeline,
+    FeatureUnion: union,
+    ColumnTransformer: column_transformer,
+}

@@ -1,0 +1,135 @@
+"""Whether a converter's graph answers as its estimator does: `differences(estimator, X)`."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pandas as pd
+from sklearn.base import is_classifier
+
+from convert.converters import converters
+from convert.converters.fallback import fallback
+from convert.converters.graph import Graph, Precision, Table
+from convert.recipes import root_table
+from function.signature import MISSING_TEXT, Array, Column
+
+METHODS = ("predict", "predict_proba", "decision_function", "transform")
+
+
+def methods_of(estimator: Any) -> list[str]:
+    """What an estimator answers; only `transform` where it predicts nothing."""
+    found = [method for method in METHODS if hasattr(estimator, method)]
+    return [m for m in found if m != "transform"] if "predict" in found else found
+
+
+def columns_of(X: Any) -> list[Column]:
+    """A signature for rows as they are: each column by its dtype."""
+    if not isinstance(X, pd.DataFrame):
+        return [Column(f"x{place}", "float64", True) for place in range(X.shape[1])]
+    return [Column(str(label), _type(X[label])) for label in X.columns]
+
+
+def _type(series: pd.Series[Any]) -> Any:
+    if series.dtype.kind in "fiub":
+        return {"f": "float64", "i": "int64", "u": "int64", "b": "bool"}[series.dtype.kind]
+    return "string"
+
+
+def answers(
+    estimator: Any, X: Any, methods: Sequence[str] = (), precision: Precision = "float64"
+) -> dict[str, Array]:
+    """ONNX Runtime's answers to rows, by method; labels as they stand in `classes_`."""
+    graph = Graph(precision, converters(), fallback)
+    columns = columns_of(X)
+    frame = isinstance(X, pd.DataFrame)
+    table: Table = root_table(graph, columns, "columns" if frame else "matrix")
+    asked = list(methods or methods_of(estimator))
+    outputs = [graph.ask(estimator, table, method) for method in asked]
+    outputs = [graph.op("Identity", tensor) for tensor in outputs]
+    proto = graph.finished(outputs)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 4
+    session = onnxruntime.InferenceSession(proto.SerializeToString(), options)
+    feeds = {entry["name"]: _feed(X, entry) for entry in graph.inputs}
+    got = session.run([tensor.name for tensor in outputs], feeds)
+    for tensor, array in zip(outputs, got, strict=True):
+        assert array.shape == (len(X), tensor.width), (array.shape, tensor.width)
+    return dict(zip(asked, got, strict=True))
+
+
+def _feed(X: Any, entry: dict[str, Any]) -> Array:
+    if not isinstance(X, pd.DataFrame):
+        return np.asarray(X, dtype=entry["dtype"])
+    column = X[entry["columns"][0]]
+    if entry["dtype"] != "string":
+        return column.to_numpy(dtype=entry["dtype"]).reshape(-1, 1)
+    cells = [MISSING_TEXT if pd.isna(cell) else str(cell) for cell in column]
+    return np.array(cells, dtype=object).reshape(-1, 1)
+
+
+def expected(estimator: Any, X: Any, method: str) -> Array:
+    """Scikit-learn's own answer, of shape (rows, columns)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if method == "std":
+            answer = estimator.predict(X, return_std=True)[1]
+        else:
+            answer = getattr(estimator, method)(X)
+    if isinstance(answer, list):
+        answer = np.hstack(answer)
+    answer = np.asarray(answer.toarray() if hasattr(answer, "toarray") else answer)
+    return answer.reshape(len(answer), -1)
+
+
+def differences(
+    estimator: Any,
+    X: Any,
+    methods: Sequence[str] = (),
+    precision: Precision = "float64",
+    tolerance: float = 1e-9,
+) -> dict[str, str]:
+    """What differs, by method: empty where every answer is scikit-learn's.
+
+    Args:
+        estimator: fitted.
+        X: an array of numbers, or a DataFrame.
+        methods: to be compared; all that it answers if not given.
+        precision: of the inputs.
+        tolerance: relative, and absolute below 1. Labels have to be equal.
+    """
+    got = answers(estimator, X, methods, precision)
+    return {
+        method: found
+        for method, array in got.items()
+        if (found := _difference(array, expected(estimator, X, method), tolerance))
+    }
+
+
+def _difference(got: Array, wanted: Array, tolerance: float) -> str:
+    if got.shape != wanted.shape:
+        return f"shape {got.shape} instead of {wanted.shape}"
+    if wanted.dtype.kind in "OUS":
+        wrong = np.asarray([[str(b) for b in row] for row in wanted.tolist()]) != got.astype(str)
+    else:
+        a, b = got.astype(np.float64), wanted.astype(np.float64)
+        with np.errstate(all="ignore"):
+            wrong = ~(np.abs(a - b) <= tolerance * np.maximum(1.0, np.abs(b)))
+        wrong &= ~((a == b) | (np.isnan(a) & np.isnan(b)))
+    rows = np.flatnonzero(wrong.any(axis=1))
+    if not len(rows):
+        return ""
+    row = int(rows[0])
+    return f"{len(rows)} of {len(got)} rows; row {row}: expected {wanted[row]}, got {got[row]}"
+
+
+def assert_exact(estimator: Any, X: Any, **options: Any) -> None:
+    """Fail, telling what differs."""
+    found = differences(estimator, X, **options)
+    assert not found, (
+        f"{type(estimator).__name__} (classifier: {is_classifier(estimator)}): {found}"
+    )
