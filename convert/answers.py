@@ -5,10 +5,12 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any
 
 import numpy as np
 from sklearn.base import is_classifier, is_clusterer, is_outlier_detector, is_regressor
+from sklearn.pipeline import Pipeline
 
 from convert.errors import Refusal
 from convert.inputs import Data
@@ -23,13 +25,19 @@ class Task:
 
     Attributes:
         name: classification, regression, clustering, outlier or transformation.
-        methods: by output name, the estimator's method that answers it.
-        classes: of a classifier, else None.
+        methods: by output name, the estimator's method that answers it; `std` stands for
+            `predict` with `return_std`.
+        classes: of a classifier, a list of them for each output where it has several; else None.
     """
 
     name: str
     methods: dict[str, str]
     classes: list[Any] | None = None
+
+    @property
+    def several(self) -> bool:
+        """A classifier with several outputs, each with classes of its own."""
+        return bool(self.classes) and isinstance(self.classes[0], list)
 
     def answers(self, estimator: Any, X: Data) -> Answers:
         """Ask the estimator; arrays with one entry per row.
@@ -39,13 +47,14 @@ class Task:
         """
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            return {name: _dense(getattr(estimator, m)(X)) for name, m in self.methods.items()}
+            return {name: _asked(estimator, m, X) for name, m in self.methods.items()}
 
 
 PREDICTING: tuple[tuple[str, Callable[[Any], bool], tuple[tuple[str, str], ...]], ...] = (
     ("regression", is_regressor, (("prediction", "predict"),)),
     ("clustering", is_clusterer, (("prediction", "predict"),)),
     ("outlier", is_outlier_detector, (("prediction", "predict"), ("score", "decision_function"))),
+    ("clustering", lambda _: True, (("prediction", "predict"),)),  # mixtures
 )
 
 
@@ -64,7 +73,7 @@ def task_of(estimator: Any) -> Task:
         return _classification(estimator)
     for name, fits, methods in PREDICTING:
         if fits(estimator) and hasattr(estimator, "predict"):
-            return Task(name, dict(methods))
+            return Task(name, {**dict(methods), **_more(estimator, name)})
     if hasattr(estimator, "transform"):
         return Task("transformation", {"prediction": "transform"})
     raise Refusal(
@@ -73,24 +82,36 @@ def task_of(estimator: Any) -> Task:
     )
 
 
+def _more(estimator: Any, task: str) -> dict[str, str]:
+    """A standard deviation, or the probabilities of a mixture's parts."""
+    last = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
+    if task == "regression" and "return_std" in signature(last.predict).parameters:
+        return {"std": "std"}
+    if task == "clustering" and hasattr(estimator, "predict_proba"):
+        return {"probabilities": "predict_proba"}
+    return {}
+
+
 def _classification(estimator: Any) -> Task:
     classes = getattr(estimator, "classes_", None)
     if classes is None:
         raise Refusal(f"{type(estimator).__name__} is not fitted: it has no classes_", "Fit it.")
-    if isinstance(classes, list):
-        raise Refusal(
-            f"{type(estimator).__name__} answers several outputs at once, which is not served yet",
-            "Build one model for each output.",
-        )
     methods = {"prediction": "predict"}
     if hasattr(estimator, "predict_proba"):
         methods["probabilities"] = "predict_proba"
     elif hasattr(estimator, "decision_function"):
         methods["score"] = "decision_function"
+    if isinstance(classes, list):
+        return Task("classification", methods, [np.asarray(known).tolist() for known in classes])
     return Task("classification", methods, np.asarray(classes).tolist())
 
 
-def _dense(answer: Any) -> Array:
+def _asked(estimator: Any, method: str, X: Data) -> Array:
+    if method == "std":
+        return np.asarray(estimator.predict(X, return_std=True)[1])
+    answer = getattr(estimator, method)(X)
+    if isinstance(answer, list):  # for each output
+        return np.hstack(answer)
     return np.asarray(answer.toarray() if hasattr(answer, "toarray") else answer)
 
 
@@ -104,12 +125,22 @@ def tied(task: Task, answers: Answers, tolerance: float) -> Array:
     scores = answers.get("probabilities", answers.get("score"))
     if scores is None or task.name == "transformation":
         return np.zeros(rows, dtype=bool)
+    if task.several:
+        ends = np.cumsum([len(known) for known in task.classes or []])[:-1]
+        parts = np.split(scores, ends, axis=1)
+        return np.asarray([_undecided(part, tolerance) for part in parts]).any(axis=0)
     if answers["prediction"].ndim == 2 and scores.ndim == 2:  # several labels, each yes or no
-        return np.asarray((np.abs(scores - 0.5) <= tolerance).any(axis=1))
+        middle = 0.5 if "probabilities" in answers else 0.0
+        return np.asarray((np.abs(scores - middle) <= tolerance).any(axis=1))
+    return _undecided(scores, tolerance)
+
+
+def _undecided(scores: Array, tolerance: float) -> Array:
+    """Where one output's highest scores lie within the tolerance of each other."""
     if scores.ndim == 1:
         return np.asarray(np.abs(scores) <= tolerance)
     if scores.shape[1] < 2:
-        return np.zeros(rows, dtype=bool)
+        return np.zeros(len(scores), dtype=bool)
     highest = np.sort(scores, axis=1)[:, -2:]
     scale = np.maximum(1.0, np.abs(highest[:, 1]))
     return np.asarray(highest[:, 1] - highest[:, 0] <= tolerance * scale)

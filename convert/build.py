@@ -13,22 +13,25 @@ import numpy as np
 
 from convert.answers import Answers, Task, task_of
 from convert.errors import Refusal
-from convert.evidence import Evidence, no_conversion, shortened, why_not
+from convert.certificate import certificate
+from convert.converters.graph import Unsupported
+from convert.evidence import Evidence, Failed, no_conversion, shortened, why_not
 from convert.golden import choose_golden
 from convert.hard_rows import hard_rows
 from convert.inputs import Cells, Data, Inputs, read_inputs
 from convert.manifest import serving_part, versions
 from convert.model_directory import check_folder, check_name, sha256, write_version
-from convert.parity import Comparison, certificate, compare
+from convert.parity import Comparison, compare
 from convert.probe import is_answered, parts_of, probe_columns
-from convert.recipes import Graph, Recipe, convert, recipes
+from convert.recipes import Converted, convert, recipes, why_too_narrow
 from convert.source import Source
 from convert.summaries import column_statistics, score
+from convert.undecided import forgive_undecided
 from function import json_text
 from function.errors import OnnxletError
 from function.golden import replay
 from function.model import Model
-from function.signature import LARGEST_FLOAT32, Array, Column
+from function.signature import Array, Column
 
 HELD_OUT_ROWS = 20_000  # at most so many are compared, evenly spaced
 
@@ -78,9 +81,9 @@ def build(source: Source, name: str, folder: Path, report: Report) -> Built:
         inputs, rows, lambda data: task.answers(source.estimator, data), source.estimator
     )
     evidence = _evidence(source.estimator, task, inputs, columns, rows)
-    report(f"comparing on {evidence.held_out} held-out and {_hard(evidence)} hard rows")
+    report(f"comparing on {evidence.held_out} held-out and {evidence.hard} hard rows")
     accepted = _first_equal(source.estimator, task, inputs, columns, evidence, report)
-    files = _files(accepted, {"metrics": metrics, "statistics": statistics})
+    files = _files(accepted, evidence, {"metrics": metrics, "statistics": statistics})
     try:
         version, new = write_version(folder, name, files)
     except OSError as error:
@@ -108,6 +111,7 @@ def _held_out_rows(
     """
     if len(X) == 0:
         raise Refusal("X_test has no rows", "Parity is proven on held-out rows: give some.")
+    _refuse_what_has_no_form(source, task, inputs)
     try:
         expected = task.answers(source.estimator, source.X_test)
         got = task.answers(source.estimator, inputs.data(inputs.rows(X)))
@@ -120,12 +124,23 @@ def _held_out_rows(
         if not _same(array, got[output]):
             raise Refusal(
                 f"{output}: scikit-learn answers otherwise once X_test holds plain values",
-                "A request can't carry categoricals or other special types: encode them in the "
-                "pipeline, or fit it on plain columns.",
+                "A request carries numbers, booleans and text alone: turn other types into these "
+                "before the pipeline, or fit it on plain columns.",
             )
     rows = inputs.rows(X)
     picks = np.unique(np.linspace(0, len(rows) - 1, min(HELD_OUT_ROWS, len(rows))).astype(int))
     return [rows[place] for place in picks], expected
+
+
+def _refuse_what_has_no_form(source: Source, task: Task, inputs: Inputs) -> None:
+    """Columns that no request can carry may stand in X_test where the model drops them."""
+    for column in inputs.columns:
+        if column.unserved:
+            without = source.X_test.drop(columns=column.label)
+            if not is_answered(partial(task.answers, source.estimator), without):
+                raise Refusal(
+                    column.unserved, "Turn the column into numbers or text before the pipeline."
+                )
 
 
 def _metrics(source: Source, task: Task, answers: Answers) -> dict[str, Any] | None:
@@ -173,21 +188,16 @@ def _evidence(
         ask = partial(task.answers, estimator)
         answered = [row for row in every if is_answered(ask, inputs.data([row]))]
         expected = task.answers(estimator, inputs.data(answered))
-    return Evidence(answered, expected, len(rows))
-
-
-def _hard(evidence: Evidence) -> int:
-    return len(evidence.rows) - evidence.held_out
+    return Evidence(answered, expected, len(rows), len(every) - len(answered))
 
 
 @dataclass(frozen=True)
 class Accepted:
     """The conversion that passed parity."""
 
-    graph: Graph
+    converted: Converted
     manifest: dict[str, Any]
     comparison: Comparison
-    evidence: Evidence
 
 
 def _first_equal(
@@ -198,60 +208,42 @@ def _first_equal(
     evidence: Evidence,
     report: Report,
 ) -> Accepted:
-    failed: list[tuple[str, str]] = []
-    for recipe in recipes(estimator, columns, inputs.frame):
+    def ask(rows: Sequence[Cells]) -> Answers:
+        return task.answers(estimator, inputs.data(rows))
+
+    failed: list[Failed] = []
+    for recipe in recipes(columns):
+        if narrow := why_too_narrow(columns, recipe):
+            failed.append(Failed(str(recipe), narrow))
+            continue
         report(f"trying {recipe}")
-        typed = _limited(columns, recipe)
-        allowed = evidence.where([_fits(row, typed) for row in evidence.rows])
-        if allowed.held_out < evidence.held_out:
-            failed.append((str(recipe), "held-out rows have numbers beyond float32"))
-            continue
         try:
-            graph = convert(estimator, task, typed, recipe)
-            manifest = serving_part(task, inputs, typed, graph, allowed.expected)
-            model = Model("built", 1, manifest, graph.onnx)
-            comparison = compare(model, task, allowed.rows, allowed.expected)
+            converted = convert(estimator, task, columns, recipe)
+            manifest = serving_part(task, inputs, columns, converted, evidence.expected)
+            model = Model("built", 1, manifest, converted.onnx)
+            comparison = compare(model, task, evidence.rows, evidence.expected)
+            forgive_undecided(comparison, model, task, evidence, ask)
+        except Unsupported as error:
+            failed.append(Failed(str(recipe), str(error), error.hint))
         except Exception as error:
-            failed.append((str(recipe), f"{type(error).__name__}: {shortened(error)}"))
-            continue
-        if comparison.passed:
-            beyond = len(evidence.rows) - len(allowed.rows)
-            parity = certificate(
-                comparison, allowed.held_out, _hard(allowed), beyond, str(recipe), failed
-            )
-            return Accepted(graph, {**manifest, "parity": parity}, comparison, allowed)
-        failed.append((str(recipe), why_not(comparison, allowed, columns)))
+            failed.append(Failed(str(recipe), f"{type(error).__name__}: {shortened(error)}"))
+        else:
+            if comparison.passed:
+                parity = certificate(comparison, evidence, str(recipe), failed)
+                return Accepted(converted, {**manifest, "parity": parity}, comparison)
+            failed.append(Failed(str(recipe), why_not(comparison, evidence, columns)))
     raise no_conversion(type(estimator).__name__, failed)
 
 
-def _limited(columns: Sequence[Column], recipe: Recipe) -> list[Column]:
-    """Numbers that go into a float32 tensor must fit it."""
-    if recipe.precision == "float64":
-        return list(columns)
-    return [
-        replace(c, largest=LARGEST_FLOAT32) if c.type in ("float64", "float32") else c
-        for c in columns
-    ]
-
-
-def _fits(row: Cells, columns: Sequence[Column]) -> bool:
-    return not any(
-        isinstance(cell, float)
-        and column.largest is not None
-        and column.largest < abs(cell) < float("inf")
-        for cell, column in zip(row, columns, strict=True)
-    )
-
-
-def _files(accepted: Accepted, described: dict[str, Any]) -> dict[str, bytes]:
+def _files(accepted: Accepted, evidence: Evidence, described: dict[str, Any]) -> dict[str, bytes]:
     """The bytes of a model directory, once the golden rows have gone through JSON."""
-    evidence, count = accepted.evidence, accepted.evidence.held_out
+    count = evidence.held_out
     golden = choose_golden(
         evidence.rows[:count],
         {name: array[:count] for name, array in evidence.expected.items()},
         accepted.comparison.tied[:count],
     )
-    parts = {"model.onnx": accepted.graph.onnx, "golden.json": json_text.dumps(golden)}
+    parts = {"model.onnx": accepted.converted.onnx, "golden.json": json_text.dumps(golden)}
     manifest = {
         **accepted.manifest,
         **described,

@@ -1,9 +1,35 @@
-"""The parity certificate and the scores of a build, as text."""
+"""The parity certificate of a build, and its text."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
+
+from convert.evidence import Evidence, Failed
+from convert.parity import TOLERANCE, Comparison
+
+
+def certificate(
+    comparison: Comparison, evidence: Evidence, recipe: str, failed: Sequence[Failed]
+) -> dict[str, Any]:
+    """The parity certificate of a manifest."""
+    labels = comparison.outputs["prediction"]
+    measured = {
+        name: {"largest_absolute": d.absolute, "largest_relative": d.relative}
+        for name, d in comparison.outputs.items()
+    }
+    return {
+        "held_out_rows": evidence.held_out,
+        "hard_rows": evidence.hard,
+        "differing_rows": len(labels.wrong),
+        "tied_rows": comparison.ties,
+        "undecided_rows": comparison.undecided,
+        "unanswered_rows": evidence.unanswered,
+        "tolerance": TOLERANCE,
+        "outputs": measured,
+        "recipe": recipe,
+        "recipes_that_failed": [{"recipe": one.recipe, "reason": one.reason} for one in failed],
+    }
 
 
 def certificate_lines(name: str, version: int, manifest: dict[str, Any]) -> Iterator[str]:
@@ -14,10 +40,10 @@ def certificate_lines(name: str, version: int, manifest: dict[str, Any]) -> Iter
         f"  rows        {parity['held_out_rows']} held-out and {parity['hard_rows']} hard ones: "
         f"{parity['differing_rows']} answers differ"
     )
-    if parity["refused_rows_beyond_float32"]:
-        yield f"  refused     numbers beyond {3.4e38:g}, the largest 32-bit float"
     if parity["tied_rows"]:
         yield f"  ties        {parity['tied_rows']} rows where either label is right"
+    if parity["undecided_rows"]:
+        yield f"  undecided   {parity['undecided_rows']} rows where rounding decides in scikit-learn"
     for output, off in parity["outputs"].items():
         if output == "prediction" and "classes" in manifest:
             continue  # labels are equal or not

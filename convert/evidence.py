@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy as np
+from typing import NamedTuple
 
 from convert.answers import Answers
 from convert.errors import Refusal
@@ -16,6 +15,10 @@ from convert.manifest import versions
 from convert.parity import Comparison
 from function.signature import Column
 
+NO_HINT = (
+    "Nothing was written. Replace the step that differs or can't be converted by one that can: "
+    "docs/coverage.md lists them."
+)
 REASON_LENGTH = 200  # characters of somebody else's message
 SHOWN_CELLS = 6
 LOOKED_AT = 200  # wrong rows that are searched for what they have in common
@@ -23,18 +26,32 @@ LOOKED_AT = 200  # wrong rows that are searched for what they have in common
 
 @dataclass(frozen=True)
 class Evidence:
-    """Rows and scikit-learn's answers to them, held-out ones first."""
+    """Rows and scikit-learn's answers to them, held-out ones first.
+
+    Attributes:
+        rows: in signature order.
+        expected: by output name.
+        held_out: how many rows are held-out ones; the others were made hard.
+        unanswered: rows that each cell was allowed for, and that scikit-learn raised for.
+    """
 
     rows: list[Cells]
     expected: Answers
     held_out: int
+    unanswered: int = 0
 
-    def where(self, keep: Sequence[bool]) -> Evidence:
-        """The rows that are to be kept, with their answers."""
-        places = np.flatnonzero(np.asarray(keep))
-        expected = {name: array[places] for name, array in self.expected.items()}
-        held_out = int((places < self.held_out).sum())
-        return Evidence([self.rows[place] for place in places], expected, held_out)
+    @property
+    def hard(self) -> int:
+        """Rows that were made hard on purpose."""
+        return len(self.rows) - self.held_out
+
+
+class Failed(NamedTuple):
+    """A way of typing the inputs that did not answer as scikit-learn does, and why."""
+
+    recipe: str
+    reason: str
+    hint: str = ""
 
 
 def why_not(comparison: Comparison, evidence: Evidence, columns: Sequence[Column]) -> str:
@@ -78,23 +95,26 @@ def _most_telling(evidence: Evidence, columns: Sequence[Column], row: int) -> li
     return [*shown[:SHOWN_CELLS], *(["…"] if len(shown) > SHOWN_CELLS else [])]
 
 
-def no_conversion(estimator: str, failed: Sequence[tuple[str, str]]) -> Refusal:
+def no_conversion(estimator: str, failed: Sequence[Failed]) -> Refusal:
     """The refusal of a model that no recipe converts faithfully; each reason once."""
     recipes: dict[str, list[str]] = {}
-    for recipe, reason in failed:
-        recipes.setdefault(reason, []).append(recipe)
-    reasons = [f"  {' and '.join(names)}: {reason}" for reason, names in recipes.items()]
+    for one in failed:
+        recipes.setdefault(one.reason, []).append(one.recipe)
+    hints = list(dict.fromkeys(one.hint for one in failed if one.hint))
     with_what = ", ".join(f"{tool} {version}" for tool, version in list(versions().items())[:5])
+    if all(one.hint or one.reason.startswith("step ") for one in failed):
+        reasons = list(recipes)[:2]  # the same for every way of typing
+    else:
+        reasons = [f"as {' and '.join(names)}: {reason}" for reason, names in recipes.items()]
     return Refusal(
         "\n".join(
             [
                 f"{estimator}: no conversion answers as scikit-learn does",
-                *reasons,
+                *(f"  {reason}" for reason in reasons),
                 f"  with {with_what}",
             ]
         ),
-        "Nothing was written. Replace the step that differs or can't be converted by one that "
-        "can, or fit the model on plain numbers.",
+        " ".join(hints) + " Nothing was written." if hints else NO_HINT,
     )
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,8 @@ import pandas as pd
 from convert.errors import Refusal
 from function.signature import Array, ColumnType
 
-Data = Any  # a DataFrame, or an array of shape (rows, columns): what scikit-learn takes
+Data = Any  # what scikit-learn takes: a DataFrame, an array of shape (rows, columns), or texts
+Form = Literal["frame", "array", "texts"]
 Cells = list[Any]  # one row, in signature order, as JSON would hold it
 
 
@@ -25,44 +26,68 @@ class InputColumn:
         label: as the DataFrame has it, or the position in an array.
         type: what values it holds.
         missing: what stands for a missing value in it: NaN, or None where the test set has that.
+        category: pandas' dtype where it is a categorical, which some estimators look at.
+        unserved: why its values have no form in a request; the model may do without them.
     """
 
     name: str
     label: Any
     type: ColumnType
     missing: Any = np.nan
+    category: pd.CategoricalDtype | None = None
+    unserved: str = ""
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """The columns of a test set, and whether it is a DataFrame or a bare array.
+    """The columns of a test set, and its form.
 
     Attributes:
         columns: in signature order.
-        frame: the estimator is given a DataFrame.
+        form: a DataFrame, a bare array, or texts alone, as vectorisers take them.
     """
 
     columns: tuple[InputColumn, ...]
-    frame: bool
+    form: Form
+
+    @property
+    def frame(self) -> bool:
+        """The estimator is given a DataFrame."""
+        return self.form == "frame"
+
+    @property
+    def uniform(self) -> bool:
+        """A bare array of one type of values."""
+        return not self.frame and len({column.type for column in self.columns}) == 1
 
     def data(self, rows: Sequence[Cells]) -> Data:
-        """What scikit-learn is given for these rows: a DataFrame, or an array."""
+        """What scikit-learn is given for these rows."""
         by_column = list(zip(*rows, strict=True)) if rows else [()] * len(self.columns)
+        if self.frame:
+            return _frame(self.columns, by_column)
         arrays = [_array(c, cells) for c, cells in zip(self.columns, by_column, strict=True)]
-        if not self.frame:
+        if self.form == "texts":
+            return arrays[0]
+        if self.uniform:
             return np.column_stack(arrays)
-        return _frame(arrays, [column.label for column in self.columns])
+        mixed = np.empty((len(rows), len(arrays)), dtype=object)
+        for place, array in enumerate(arrays):
+            mixed[:, place] = array.tolist()
+        return mixed
 
     def rows(self, data: Data) -> list[Cells]:
         """The rows of a test set as JSON would hold them, None for a missing value."""
-        by_column = [_cells(_values(data, c.label, self.frame), c.type) for c in self.columns]
+        by_column = [
+            _cells(_values(data, place, self.form), column.type)
+            for place, column in enumerate(self.columns)
+        ]
         return [list(row) for row in zip(*by_column, strict=True)]
 
 
 def read_inputs(X: Any) -> tuple[Inputs, Data]:
-    """The columns of a test set, and the same set in NumPy's own types.
+    """The columns of a test set, and the same set as scikit-learn is given it in comparisons.
 
-    Categoricals and pandas' nullable types become what JSON can say: numbers, booleans, text.
+    Pandas' nullable types become what JSON can say: numbers, booleans, text.
 
     Raises:
         Refusal: a column holds something that has no column type, or X has no columns.
@@ -71,21 +96,47 @@ def read_inputs(X: Any) -> tuple[Inputs, Data]:
         return _read_frame(X)
     if hasattr(X, "toarray"):
         X = X.toarray()
+    if _is_texts(X):
+        return _read_texts(X)
     try:
         array = np.asarray(X)
     except ValueError:  # rows of several lengths
         array = np.empty(0)
     if array.ndim != 2 or array.shape[1] == 0:
         raise Refusal(
-            f"X_test: expected a DataFrame or an array of shape (rows, columns), got {array.shape}",
-            "Give the test set the form that the estimator was fitted on, with two dimensions.",
+            f"X_test: expected a DataFrame, an array of shape (rows, columns), or a list of texts, "
+            f"got shape {array.shape}",
+            "Give the test set the form that the estimator was fitted on.",
         )
-    kind = _column_type(pd.Series(array.ravel()), "X_test")
+    whole = None if array.dtype == object else _column_type(pd.Series(array[:, 0]), "X_test")
     columns = tuple(
-        InputColumn(f"x{place}", place, kind, _missing(values))
+        InputColumn(
+            f"x{place}",
+            place,
+            whole or _type_of_values(pd.Series(values, dtype=object), f"X_test, column {place}"),
+            _missing(values),
+        )
         for place, values in enumerate(array.T)
     )
-    return Inputs(columns, frame=False), array
+    if {column.type for column in columns} == {"int64", "float64"}:
+        columns = tuple(replace(column, type="float64") for column in columns)
+    return Inputs(columns, "array"), array
+
+
+def _is_texts(X: Any) -> bool:
+    """A list, a Series or an array of one dimension that holds text."""
+    if isinstance(X, pd.Series) or (isinstance(X, np.ndarray) and X.ndim == 1):
+        return any(isinstance(value, str) for value in X)
+    return isinstance(X, list | tuple) and any(isinstance(value, str) for value in X)
+
+
+def _read_texts(X: Any) -> tuple[Inputs, Data]:
+    series = pd.Series(list(X), dtype=object)
+    kind = _type_of_values(series, "X_test")
+    named = getattr(X, "name", None)
+    name = str(named) if named is not None else "x0"
+    inputs = Inputs((InputColumn(name, 0, kind, _missing(series)),), "texts")
+    return inputs, series.to_numpy()
 
 
 def _read_frame(X: pd.DataFrame) -> tuple[Inputs, Data]:
@@ -95,20 +146,46 @@ def _read_frame(X: pd.DataFrame) -> tuple[Inputs, Data]:
     if len(set(names)) < len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
         raise Refusal(f"X_test: columns {twice} stand there twice", "Give each its own name.")
-    columns, plain = [], []
-    for place, (label, name) in enumerate(zip(X.columns, names, strict=True)):
-        series = X.iloc[:, place]
+    columns = tuple(
+        _column(X.iloc[:, place], label, name)
+        for place, (label, name) in enumerate(zip(X.columns, names, strict=True))
+    )
+    by_column = [_cells(X.iloc[:, place], c.type) for place, c in enumerate(columns)]
+    return Inputs(columns, "frame"), _frame(columns, by_column)
+
+
+def _column(series: pd.Series[Any], label: Any, name: str) -> InputColumn:
+    dtype = series.dtype
+    try:
         kind = _column_type(series, f"X_test, column '{name}'")
-        column = InputColumn(name, label, kind, _missing(series.astype(object)))
-        columns.append(column)
-        plain.append(_array(column, _cells(series, kind)))
-    return Inputs(tuple(columns), frame=True), _frame(plain, list(X.columns))
+    except Refusal as refusal:
+        return InputColumn(name, label, "string", unserved=refusal.message)
+    category = dtype if isinstance(dtype, pd.CategoricalDtype) else None
+    return InputColumn(name, label, kind, _missing(series.astype(object)), category)
 
 
-def _frame(arrays: Sequence[Array], labels: Sequence[Any]) -> pd.DataFrame:
+def _frame(columns: Sequence[InputColumn], by_column: Sequence[Sequence[Any]]) -> pd.DataFrame:
     """A DataFrame whose columns keep their arrays' dtypes: pandas would make text of objects."""
-    series = {place: pd.Series(array, dtype=array.dtype) for place, array in enumerate(arrays)}
-    return pd.DataFrame(series).set_axis(list(labels), axis=1)
+    series = {}
+    for place, (column, cells) in enumerate(zip(columns, by_column, strict=True)):
+        if column.category is not None:
+            series[place] = pd.Series(_categorical(column.category, cells))
+        else:
+            array = _array(column, cells)
+            series[place] = pd.Series(array, dtype=array.dtype)
+    return pd.DataFrame(series).set_axis([column.label for column in columns], axis=1)
+
+
+def _categorical(dtype: pd.CategoricalDtype, cells: Sequence[Any]) -> pd.Categorical:
+    """A value that is no category stays what it is, rather than turning into a missing one."""
+    known = dtype.categories
+    of_text = known.dtype.kind not in "biuf"
+    unseen = {c for c in cells if c is not None and c not in known}
+    more = [value for value in sorted(unseen, key=str) if of_text == isinstance(value, str)]
+    if not more:
+        return pd.Categorical(list(cells), dtype=dtype)
+    every = known.append(pd.Index(more, dtype=known.dtype if of_text else None))
+    return pd.Categorical(list(cells), categories=every, ordered=dtype.ordered)
 
 
 def _missing(values: Iterable[Any]) -> Any:
@@ -163,10 +240,10 @@ def _kind(value: Any) -> str:
     return type(value).__name__
 
 
-def _values(data: Data, label: Any, frame: bool) -> Any:
-    if frame:
-        return data[label]
-    array = np.asarray(data)[:, label]
+def _values(data: Data, place: int, form: Form) -> Any:
+    if form == "frame":
+        return data.iloc[:, place]
+    array = np.asarray(data) if form == "texts" else np.asarray(data)[:, place]
     return pd.Series(array, dtype=array.dtype)
 
 

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from importlib.metadata import version as installed_version
 from typing import Any
 
+import numpy as np
+
 from convert.answers import Answers, Task
 from convert.inputs import Inputs
-from convert.recipes import Graph
+from convert.recipes import Converted
 from function.model import MANIFEST_FORMAT
 from function.signature import Array, Column
 
@@ -23,7 +25,7 @@ def versions() -> dict[str, str]:
 
 
 def serving_part(
-    task: Task, inputs: Inputs, columns: Sequence[Column], graph: Graph, expected: Answers
+    task: Task, inputs: Inputs, columns: Sequence[Column], graph: Converted, expected: Answers
 ) -> dict[str, Any]:
     """The members that `function.model.Model` reads."""
     outputs = [
@@ -46,13 +48,16 @@ def serving_part(
 def _output_type(name: str, task: Task, expected: Array, element: str) -> str:
     """Labels keep scikit-learn's type, numbers have the graph's."""
     if name != "prediction" or task.name != "classification":
-        return element
-    return LABEL_TYPES.get(expected.dtype.kind, "string")
+        return "int64" if element == "bool" else element
+    kind = expected.dtype.kind
+    if kind == "O":  # labels of one type, held as objects
+        kind = np.asarray(expected.ravel().tolist()).dtype.kind
+    return LABEL_TYPES.get(kind, "string")
 
 
 def _inputs(inputs: Inputs, columns: Sequence[Column]) -> list[dict[str, Any]]:
-    """A tensor for each column of a frame; one with all columns for a bare array."""
-    if inputs.frame:
+    """A tensor for each column of a frame; one with all columns for a bare array of one type."""
+    if not inputs.uniform:
         return [{**_entry(column), "shape": [-1, 1]} for column in columns]
     members = [_entry(column) for column in columns]
     kind = {member.pop("type") for member in members}.pop()

@@ -46,11 +46,13 @@ class Comparison:
         ties: rows whose two highest scores lie within the tolerance: either label is right.
         tied: for each row, whether it is such a one.
         refused: problems of rows that the function refused though scikit-learn answers.
+        undecided: rows on which scikit-learn's own answer hangs on rounding.
     """
 
     outputs: dict[str, Difference]
     tied: Array
     refused: list[str] = field(default_factory=list)
+    undecided: int = 0
 
     @property
     def ties(self) -> int:
@@ -117,30 +119,3 @@ def _forgive_ties(comparison: Comparison, task: Task) -> None:
     if task.name in ("classification", "outlier"):
         labels = comparison.outputs["prediction"]
         labels.wrong = [row for row in labels.wrong if not comparison.tied[row]]
-
-
-def certificate(
-    comparison: Comparison,
-    held_out: int,
-    hard: int,
-    beyond: int,
-    recipe: str,
-    failed: Sequence[tuple[str, str]],
-) -> dict[str, Any]:
-    """The parity certificate of a manifest."""
-    labels = comparison.outputs["prediction"]
-    measured = {
-        name: {"largest_absolute": d.absolute, "largest_relative": d.relative}
-        for name, d in comparison.outputs.items()
-    }
-    return {
-        "held_out_rows": held_out,
-        "hard_rows": hard,
-        "refused_rows_beyond_float32": beyond,
-        "differing_rows": len(labels.wrong),
-        "tied_rows": comparison.ties,
-        "tolerance": TOLERANCE,
-        "outputs": measured,
-        "recipe": recipe,
-        "recipes_that_failed": [{"recipe": name, "reason": reason} for name, reason in failed],
-    }

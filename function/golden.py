@@ -26,9 +26,10 @@ def floor_of(name: str, expected: Array) -> float:
     """The magnitude below which an output's differences count against it, not against itself.
 
     Numbers far below an output's usual size are sums of larger ones that cancel, down to zero. A
-    score does so wherever a model is undecided: it counts against its usual size.
+    score does so wherever a model is undecided, and a standard deviation on rows that a model
+    knows: they count against their usual size.
     """
-    return usual_size(expected) * (1.0 if name == "score" else NOISE)
+    return usual_size(expected) * (1.0 if name in ("score", "std") else NOISE)
 
 
 def differences(got: Array, expected: Array, floor: float) -> tuple[Array, Array]:

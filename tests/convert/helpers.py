@@ -17,7 +17,7 @@ from convert.inputs import Cells, read_inputs
 from convert.manifest import serving_part
 from convert.parity import Comparison, compare
 from convert.probe import probe_columns
-from convert.recipes import Graph, Layout, Recipe, convert
+from convert.recipes import Converted, Layout, Recipe, convert
 from convert.source import Source
 from function.model import Model
 from function.signature import Array, Column
@@ -91,7 +91,7 @@ def prove(
         every = _answers(task, estimator, inputs.data(tried))
         rows = [r for r in tried if every or _answers(task, estimator, inputs.data([r]))]
     expected = task.answers(estimator, inputs.data(rows))
-    graph: Graph = convert(estimator, task, columns, Recipe(precision, layout))
+    graph: Converted = convert(estimator, task, columns, Recipe(precision, layout))
     manifest = serving_part(task, inputs, columns, graph, expected)
     return Proof(manifest, graph.onnx, task, columns, rows, expected)
 
