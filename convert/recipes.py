@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Literal
 
 
@@ -22,7 +24,7 @@ class Recipe:
 
     Attributes:
         precision: of all numbers that go in.
-        layout: one matrix, or a tensor for each column.
+        layout: one matrix, or one for each type of column.
         cast: what skl2onnx converts is given float32, all else is computed in float64.
     """
 
@@ -105,23 +107,30 @@ def convert(estimator: Any, task: Task, columns: Sequence[Column], recipe: Recip
 def root_table(graph: Graph, columns: Sequence[Column], layout: Layout) -> Table:
     """The inputs of the graph; columns that the model does without come last, and empty."""
     used = [column for column in columns if column.required]
-    names = [column.name for column in used]
-    if layout == "matrix":
-        matrix = graph.input(names, graph.precision, len(used))
-        tensors = [replace(matrix, labels=tuple(names))]
-    else:
-        tensors = [
-            replace(
-                graph.input([column.name], _dtype(graph, column), 1),
-                labels=(column.name,),
-                column=column.name,
-            )
-            for column in used
-        ]
+    dtypes = [graph.precision if layout == "matrix" else _dtype(graph, c) for c in used]
+    inputs = {
+        dtype: graph.input([c.name for c, d in zip(used, dtypes, strict=True) if d == dtype], dtype)
+        for dtype in dict.fromkeys(dtypes)
+    }
+    taken = dict.fromkeys(inputs, 0)
+    tensors: list[Tensor] = []
+    for dtype, members in groupby(zip(used, dtypes, strict=True), key=itemgetter(1)):
+        if dtype == "string":  # one by one: text is cut into tokens by the column
+            runs = [[column] for column, _ in members]
+        else:
+            runs = [[column for column, _ in members]]
+        for run in runs:
+            tensors.append(_run(inputs[dtype], taken[dtype], [column.name for column in run]))
+            taken[dtype] += len(run)
     dropped = [column.name for column in columns if not column.required]
-    return Table(
-        (*tensors, *(Tensor(graph, "", DROPPED, labels=(name,)) for name in dropped)),
-    )
+    return Table((*tensors, *(Tensor(graph, "", DROPPED, labels=(name,)) for name in dropped)))
+
+
+def _run(matrix: Tensor, start: int, names: Sequence[str]) -> Tensor:
+    """Some neighbouring columns of an input."""
+    tensor = matrix.take(range(start, start + len(names)))
+    column = names[0] if matrix.dtype == "string" else None
+    return replace(tensor, labels=tuple(names), column=column)
 
 
 def _dtype(graph: Graph, column: Column) -> str:

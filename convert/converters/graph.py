@@ -62,6 +62,7 @@ class Tensor:
         width: its columns.
         column: the input column that it is, untouched; text is cut into tokens from that alone.
         labels: what a DataFrame calls its columns; empty where nobody selects by name.
+        origin: the tensor that it was taken out of, and its places there.
     """
 
     graph: Graph
@@ -70,6 +71,7 @@ class Tensor:
     width: int = 1
     column: str | None = None
     labels: tuple[Any, ...] = ()
+    origin: tuple[Tensor, tuple[int, ...]] | None = None
 
     def __add__(self, other: Any) -> Tensor:
         return self._with("Add", other)
@@ -164,9 +166,14 @@ class Tensor:
         chosen = [int(place) for place in places]
         if chosen == list(range(self.width)):
             return self
-        index = self.graph.constant(chosen, "int64")
-        made = self.graph.op("Gather", self, index, width=len(chosen), axis=1)
-        return replace(made, labels=tuple(self.labels[p] for p in chosen) if self.labels else ())
+        labels = tuple(self.labels[p] for p in chosen) if self.labels else ()
+        base, places = self.origin or (self, tuple(range(self.width)))
+        wanted = tuple(places[place] for place in chosen)
+        if wanted == tuple(range(base.width)):
+            return replace(base, labels=labels)
+        index = self.graph.constant(wanted, "int64")
+        made = self.graph.op("Gather", base, index, width=len(chosen), axis=1)
+        return replace(made, labels=labels, origin=(base, wanted))
 
     def sum(self) -> Tensor:
         """Over the columns; one is left."""
@@ -281,21 +288,24 @@ class Graph:
 
     # inputs, constants and nodes
 
-    def input(self, columns: Sequence[str], dtype: str, width: int, **described: Any) -> Tensor:
+    def input(
+        self, columns: Sequence[str], dtype: str, width: int | None = None, **described: Any
+    ) -> Tensor:
         """A tensor that the function feeds.
 
         Args:
             columns: of the signature, that it is made of.
             dtype: of the tensor.
-            width: its columns.
+            width: its columns; as many as there are in the signature if not given.
             described: what else the manifest says of it.
         """
         name = self.unique("input")
         self.inputs.append({"name": name, "dtype": dtype, "columns": list(columns), **described})
+        wide = len(columns) if width is None else width
         self._value_infos.append(
-            helper.make_tensor_value_info(name, ELEMENTS[dtype], [None, width])
+            helper.make_tensor_value_info(name, ELEMENTS[dtype], [None, wide])
         )
-        return Tensor(self, name, dtype, width)
+        return Tensor(self, name, dtype, wide)
 
     def constant(self, values: Any, dtype: str | None = None) -> Tensor:
         """An initializer; `values` is an array or nested list, text as str."""
@@ -383,7 +393,10 @@ class Graph:
             Unsupported: a column holds text.
         """
         kind = dtype or self.precision
-        tensors = table.tensors if isinstance(table, Table) else (table,)
+        if isinstance(table, Table):
+            tensors = self.select(table, range(table.width)).tensors
+        else:
+            tensors = (table,)
         if kind != "string" and any(tensor.dtype == "string" for tensor in tensors):
             raise Unsupported("it is given text where it computes with numbers")
         if kind == "string" and any(tensor.dtype != "string" for tensor in tensors):
@@ -406,14 +419,16 @@ class Graph:
 
     def select(self, table: Table, places: Sequence[int]) -> Table:
         """Some columns of a table, by position; neighbours in one tensor stay together."""
-        at = [(t, p) for t, tensor in enumerate(table.tensors) for p in range(tensor.width)]
-        runs: list[tuple[int, list[int]]] = []
-        for number, place in (at[int(place)] for place in places):
-            if runs and runs[-1][0] == number:
-                runs[-1][1].append(place)
+        owner = [(t, p) for t, tensor in enumerate(table.tensors) for p in range(tensor.width)]
+        runs: list[tuple[str, list[tuple[int, int]]]] = []
+        for number, place in (owner[int(place)] for place in places):
+            tensor = table.tensors[number]
+            base = tensor.origin[0].name if tensor.origin else tensor.name
+            if runs and runs[-1][0] == base:
+                runs[-1][1].append((number, place))
             else:
-                runs.append((number, [place]))
-        return Table(tuple(table.tensors[number].take(chosen) for number, chosen in runs))
+                runs.append((base, [(number, place)]))
+        return Table(tuple(_together(table, members) for _, members in runs))
 
     # estimators
 
@@ -497,6 +512,20 @@ class Graph:
             graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name=GRAPH_NAME
         )
         return model
+
+
+def _together(table: Table, members: Sequence[tuple[int, int]]) -> Tensor:
+    """Columns of one tensor, or of several that were taken out of one, as one tensor."""
+    numbers = {number for number, _ in members}
+    if len(numbers) == 1:
+        return table.tensors[numbers.pop()].take([place for _, place in members])
+    base, _ = table.tensors[members[0][0]].origin or (table.tensors[members[0][0]], ())
+    places, labels = [], []
+    for number, place in members:
+        tensor = table.tensors[number]
+        places.append(tensor.origin[1][place] if tensor.origin else place)
+        labels.append(tensor.labels[place] if tensor.labels else None)
+    return replace(base.take(places), labels=() if None in labels else tuple(labels))
 
 
 def _labelled(table: Table, names: Sequence[Any]) -> Table:

@@ -65,9 +65,12 @@ def answers(
 def _feed(X: Any, entry: dict[str, Any]) -> Array:
     if not isinstance(X, pd.DataFrame):
         return np.asarray(X, dtype=entry["dtype"])
-    column = X[entry["columns"][0]]
-    if entry["dtype"] != "string":
-        return column.to_numpy(dtype=entry["dtype"]).reshape(-1, 1)
+    return np.hstack([_cells(X[name], entry["dtype"]) for name in entry["columns"]])
+
+
+def _cells(column: pd.Series[Any], dtype: str) -> Array:
+    if dtype != "string":
+        return column.to_numpy(dtype=dtype).reshape(-1, 1)
     cells = [MISSING_TEXT if pd.isna(cell) else str(cell) for cell in column]
     return np.array(cells, dtype=object).reshape(-1, 1)
 
