@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from convert.answers import Answers, Task, task_of
-from convert.errors import Refusal
 from convert.certificate import certificate
 from convert.converters.graph import Unsupported
+from convert.errors import Refusal
 from convert.evidence import Evidence, Failed, no_conversion, shortened, why_not
 from convert.golden import choose_golden
 from convert.hard_rows import hard_rows
@@ -222,7 +222,7 @@ def _first_equal(
             manifest = serving_part(task, inputs, columns, converted, evidence.expected)
             model = Model("built", 1, manifest, converted.onnx)
             comparison = compare(model, task, evidence.rows, evidence.expected)
-            forgive_undecided(comparison, model, task, evidence, ask)
+            forgive_undecided(comparison, model, task, evidence, ask, estimator)
         except Unsupported as error:
             failed.append(Failed(str(recipe), str(error), error.hint))
         except Exception as error:

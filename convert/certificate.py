@@ -43,7 +43,7 @@ def certificate_lines(name: str, version: int, manifest: dict[str, Any]) -> Iter
     if parity["tied_rows"]:
         yield f"  ties        {parity['tied_rows']} rows where either label is right"
     if parity["undecided_rows"]:
-        yield f"  undecided   {parity['undecided_rows']} rows where rounding decides in scikit-learn"
+        yield f"  undecided   {parity['undecided_rows']} rows where rounding decides"
     for output, off in parity["outputs"].items():
         if output == "prediction" and "classes" in manifest:
             continue  # labels are equal or not

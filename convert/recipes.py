@@ -8,7 +8,6 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, Literal
 
-
 from convert.answers import Task
 from convert.converters import converters
 from convert.converters.fallback import fallback

@@ -1,53 +1,60 @@
-"""Rows on which scikit-learn's own answer hangs on rounding, and on the rows beside them.
+"""Rows on which rounding decides.
 
-Sums (matrix products, distances) come out in another order for one row than for a batch, so that
-their last digits differ. Where a step function follows (a tree's threshold, a nearest centre), a
-row can lie so close to the step that scikit-learn answers it in two ways. No conversion can be
-held to one of them. Nothing is forgiven where scikit-learn always agrees with itself: trees on
-the raw columns are held to the last bit.
+Sums (matrix products, distances) come out otherwise in their last digits for one row than for a
+batch, on another processor, or with another BLAS. Where a step function follows (a tree's
+threshold, a nearest centre), a row can lie so close to the step that these digits decide, in
+scikit-learn itself. No conversion can be held to one side of it. Nothing is forgiven where no
+such arithmetic comes before a step: trees on raw, imputed, encoded or scaled columns are held to
+the last bit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
+from sklearn.pipeline import Pipeline
 
 from convert.answers import Answers, Task
 from convert.evidence import Evidence
 from convert.inputs import Cells
 from convert.parity import Comparison, compare
+from convert.probe import parts_of
 from function.model import Model
 
 MOST = 200  # rows that differ and are looked at; more are no matter of rounding
-ALONE = 300  # rows that scikit-learn is asked about one by one, to see whether it agrees
 STEPS = (1, -1, 4, -4, 16, -16)  # units in the last place that the numbers of a row are moved by
 
 Ask = Callable[[Sequence[Cells]], Answers]
 
 
 def forgive_undecided(
-    comparison: Comparison, model: Model, task: Task, evidence: Evidence, ask: Ask
+    comparison: Comparison,
+    model: Model,
+    task: Task,
+    evidence: Evidence,
+    ask: Ask,
+    estimator: Any,
 ) -> None:
-    """Take rows off the list of wrong ones where scikit-learn answers both ways itself.
+    """Take rows off the list of wrong ones where scikit-learn's answer hangs on rounding.
 
     A row is forgiven where the answer is scikit-learn's to that row alone, or, provided that
-    scikit-learn was seen to disagree with itself on some row, its answer to the row with its
-    numbers moved by a few units in the last place.
+    the estimator rounds before a step, its answer to the row with its numbers moved by a few
+    units in the last place.
     """
     wrong = sorted({row for off in comparison.outputs.values() for row in off.wrong})
     if not wrong or len(wrong) > MOST or comparison.refused:
         return
     rows = [evidence.rows[place] for place in wrong]
     left = _unlike(model, task, rows, [_one_by_one(rows, ask)])
-    if left and not _disagrees(evidence, ask):
-        forgiven = set(wrong) - {wrong[place] for place in left}
-    else:
-        moved = [ask([_moved(row, step) for row in rows]) for step in STEPS] if left else []
-        left = [p for p in left if p in _unlike(model, task, rows, moved)]
-        forgiven = set(wrong) - {wrong[place] for place in left}
+    if left and rounds_before_a_step(estimator):
+        near = [rows[place] for place in left]
+        moved = [ask([_moved(row, step) for row in near]) for step in STEPS]
+        left = [left[place] for place in _unlike(model, task, near, moved)]
+    forgiven = set(wrong) - {wrong[place] for place in left}
     for off in comparison.outputs.values():
-        off.wrong = [row for row in off.wrong if row not in forgiven]
+        off.forgive(forgiven)
     comparison.undecided = len(forgiven)
     comparison.tied = comparison.tied.copy()
     comparison.tied[list(forgiven)] = True  # never golden
@@ -69,18 +76,32 @@ def _one_by_one(rows: Sequence[Cells], ask: Ask) -> Answers:
     return {name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]}
 
 
-def _disagrees(evidence: Evidence, ask: Ask) -> bool:
-    """Whether scikit-learn answers some row otherwise alone than in a batch."""
-    places = list(_evenly(len(evidence.rows), ALONE))
-    alone = _one_by_one([evidence.rows[place] for place in places], ask)
+# Their answers are values as they came, or arithmetic that the converters mirror operation by
+# operation.
+EXACT = frozenset(
+    {
+        "Binarizer", "ColumnTransformer", "DecisionTreeClassifier", "DecisionTreeRegressor",
+        "ExtraTreeClassifier", "ExtraTreeRegressor", "ExtraTreesClassifier", "ExtraTreesRegressor",
+        "FeatureUnion", "FunctionTransformer", "GradientBoostingClassifier",
+        "GradientBoostingRegressor", "HistGradientBoostingClassifier",
+        "HistGradientBoostingRegressor", "IsolationForest", "KBinsDiscretizer", "MaxAbsScaler",
+        "MinMaxScaler", "MissingIndicator", "OneHotEncoder", "OrdinalEncoder", "Pipeline",
+        "RandomForestClassifier", "RandomForestRegressor", "RandomTreesEmbedding", "RobustScaler",
+        "SimpleImputer", "StandardScaler", "TargetEncoder", "_BinMapper",
+    }
+)  # fmt: skip
+
+
+def rounds_before_a_step(estimator: Any) -> bool:
+    """Whether some part rounds in a way of its own, and is not a linear model at the end."""
+    last = estimator
+    while isinstance(last, Pipeline):
+        last = last.steps[-1][1]
     return any(
-        not np.array_equal(alone[name], array[places], equal_nan=array.dtype.kind == "f")
-        for name, array in evidence.expected.items()
+        type(part).__name__ not in EXACT and not hasattr(part, "get_support")
+        for part in parts_of(estimator)
+        if part is not last or not hasattr(part, "coef_")
     )
-
-
-def _evenly(count: int, wanted: int) -> Iterator[int]:
-    yield from range(0, count, max(1, count // wanted))
 
 
 def _moved(row: Cells, steps: int) -> Cells:

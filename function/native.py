@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 from function import json_text
@@ -104,14 +105,25 @@ def encode(
     Args:
         name: the model's.
         version: the model's.
-        classes: in the order of the columns of `probabilities` or `score`, or None.
+        classes: in the order of the columns of `probabilities` or `score`, a list of them for
+            each output where there are several; or None.
         outputs: `prediction` and what else the task has, rows first.
     """
     answer: dict[str, Any] = {"model": name, "version": version}
     answer["prediction"] = outputs["prediction"]
     if classes is not None:
         answer["classes"] = classes
+        if "probabilities" in outputs and classes and isinstance(classes[0], list):
+            parted = _by_output(outputs["probabilities"], classes)
+            return {**answer, **outputs, "probabilities": parted}
     return {**answer, **outputs}
+
+
+def _by_output(probabilities: Array, classes: Sequence[Sequence[Any]]) -> list[list[list[float]]]:
+    """The outputs' probabilities one after another, as `probabilities[row][output][class]`."""
+    ends = list(accumulate(map(len, classes)))
+    spans = list(zip([0, *ends], ends, strict=False))
+    return [[row[start:end] for start, end in spans] for row in probabilities.tolist()]
 
 
 TITLES = {

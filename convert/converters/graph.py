@@ -302,9 +302,7 @@ class Graph:
         name = self.unique("input")
         self.inputs.append({"name": name, "dtype": dtype, "columns": list(columns), **described})
         wide = len(columns) if width is None else width
-        self._value_infos.append(
-            helper.make_tensor_value_info(name, ELEMENTS[dtype], [None, wide])
-        )
+        self._value_infos.append(helper.make_tensor_value_info(name, ELEMENTS[dtype], [None, wide]))
         return Tensor(self, name, dtype, wide)
 
     def constant(self, values: Any, dtype: str | None = None) -> Tensor:
@@ -469,8 +467,17 @@ class Graph:
                 return answer
             return self.concat(answer.tensors)
         if method == "predict" and "places" in answers:
-            return self.ask(fitted, table, "places").look_up(fitted.classes_)
+            return self.labels(self.ask(fitted, table, "places"), fitted.classes_)
         raise Unsupported(f"step {type(fitted).__name__}: its {method} has no conversion")
+
+    def labels(self, places: Tensor, classes: Any) -> Tensor:
+        """The classes at places; with a list of each output's classes, a column for each."""
+        if not isinstance(classes, list) or not any(np.ndim(known) for known in classes):
+            return places.look_up(classes)
+        columns = [places.take([output]).look_up(known) for output, known in enumerate(classes)]
+        if len({column.dtype for column in columns}) > 1:
+            raise Unsupported("the labels of its outputs are of different types")
+        return self.concat(columns)
 
     def transform(self, fitted: Any, table: Table) -> Table:
         """A transformer's columns."""
