@@ -1,0 +1,81 @@
+"""Votes of several classifiers, and means of several regressors.
+
+Source: `sklearn/ensemble/_voting.py`. Sub-estimators know the classes as 0, 1, …: `le_` encodes
+them. Upstream: skl2onnx compares votes in float32, and takes its sub-estimators one matrix alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.ensemble import VotingClassifier, VotingRegressor
+
+from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from convert.converters.responses import one_hot, predicted, total
+
+
+def classifier(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """By labels, or by probabilities."""
+    return hard(graph, fitted, table) if fitted.voting == "hard" else soft(graph, fitted, table)
+
+
+def hard(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """The class with the most votes, the first of equals: `np.argmax(np.bincount(…))`.
+
+    Counted in float64, because weights like 0.1 tie differently in float32.
+    """
+    weights = _weights(fitted)
+    if min(weights) < 0:
+        raise Unsupported("votes have negative weights", "Use weights of 0 and more.")
+    ballots = [_ballot(graph, part, table, len(fitted.classes_)) for part in fitted.estimators_]
+    votes = total(
+        [one_hot(b, len(fitted.classes_)) * w for b, w in zip(ballots, weights, strict=True)]
+    )
+    return {"places": votes.argmax(), "transform": graph.concat(ballots)}
+
+
+def _ballot(graph: Graph, part: Any, table: Table, count: int) -> Tensor:
+    """The code of the class that a sub-estimator predicts, int64."""
+    codes = set(np.asarray(part.classes_).tolist())
+    if not codes <= set(range(count)):
+        raise Unsupported(
+            f"{type(part).__name__} was fitted on other labels than 0 to {count - 1}",
+            "Fit the VotingClassifier with estimators that are not frozen.",
+        )
+    return graph.ask(part, table, "predict").cast("int64")
+
+
+def soft(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """The mean of the probabilities; `transform` has them side by side."""
+    shares = [graph.ask(part, table, "predict_proba") for part in fitted.estimators_]
+    if {share.width for share in shares} != {len(fitted.classes_)}:
+        raise Unsupported("its estimators do not know the same number of classes")
+    mean = average(shares, fitted._weights_not_none)
+    answers: dict[str, Tensor] = {"predict_proba": mean, "places": mean.argmax()}
+    if fitted.flatten_transform:  # else it has three dimensions
+        answers["transform"] = graph.concat(shares)
+    return answers
+
+
+def regressor(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """The mean of the predictions; `transform` has them side by side."""
+    parts = [predicted(graph, part, table) for part in fitted.estimators_]
+    return {"predict": average(parts, fitted._weights_not_none), "transform": graph.concat(parts)}
+
+
+def average(parts: Sequence[Tensor], weights: Sequence[float] | None) -> Tensor:
+    """`np.average` over a list of arrays, in its order."""
+    if weights is None:
+        return total(parts) / float(len(parts))
+    weighted = [part * weight for part, weight in zip(parts, weights, strict=True)]
+    return total(weighted) / float(np.sum(weights, dtype=np.float64))
+
+
+def _weights(fitted: Any) -> list[float]:
+    weights = fitted._weights_not_none
+    return [1.0] * len(fitted.estimators_) if weights is None else [float(w) for w in weights]
+
+
+CONVERTERS: dict[type, Converter] = {VotingClassifier: classifier, VotingRegressor: regressor}
