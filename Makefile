@@ -1,6 +1,6 @@
 # onnxlet. `make` lists what can be done.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fresh check model bench lock clean
+.PHONY: help setup run test test-fresh test-oldest test-frameworks check model bench lock clean
 .SILENT:
 
 PORT ?= 8080
@@ -8,6 +8,8 @@ EXAMPLE ?= house_prices
 STAGE ?= dev
 PY := .venv/bin/python
 READY := .venv/ready
+OLDEST := .venv-oldest
+FRAMEWORKS := .venv-frameworks
 name = $(subst _,-,$(EXAMPLE))
 
 help: ## list the commands
@@ -33,6 +35,20 @@ test: $(READY) ## the whole suite
 test-fresh: $(READY) ## what a newcomer meets: clean copies, empty homes, no cache (slow)
 	$(PY) -m pytest -m fresh --timeout 1200 $(ARGS)
 
+test-oldest: $(OLDEST)/ready ## the conversions, with the oldest scikit-learn, pandas and NumPy
+	$(OLDEST)/bin/python -m pytest tests/convert $(ARGS)
+
+$(OLDEST)/ready: requirements/oldest.txt tools/setup.sh
+	sh tools/setup.sh $(OLDEST) requirements/oldest.txt
+
+test-frameworks: $(FRAMEWORKS)/frameworks ## models that PyTorch and Keras export (slow to set up)
+	$(FRAMEWORKS)/bin/python -m pytest -m frameworks tests/convert $(ARGS)
+
+$(FRAMEWORKS)/frameworks: requirements/dev.txt requirements/frameworks.in tools/setup.sh
+	sh tools/setup.sh $(FRAMEWORKS) requirements/dev.txt
+	$(FRAMEWORKS)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/frameworks.in
+	touch $@
+
 check: $(READY) ## format, lint and types
 	$(PY) -m ruff format .
 	$(PY) -m ruff check .
@@ -45,5 +61,5 @@ lock: $(READY) ## lock requirements/*.in again, with hashes
 	$(PY) -m tools.lock
 
 clean: ## remove everything that was built
-	rm -rf .venv models build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv $(OLDEST) $(FRAMEWORKS) models build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

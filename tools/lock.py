@@ -10,6 +10,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent.parent / "requirements"
 FILES = ("function", "convert", "edge", "dev")  # each takes the versions of those before it
+OLDEST = "oldest"  # takes none of theirs: its numpy is older, the rest comes out the same
 
 
 def lock(name: str, before: tuple[str, ...]) -> None:
@@ -26,3 +27,4 @@ def lock(name: str, before: tuple[str, ...]) -> None:
 if __name__ == "__main__":
     for place, file in enumerate(FILES):
         lock(file, FILES[:place])
+    lock(OLDEST, ())

@@ -1,7 +1,10 @@
 #!/bin/sh
-# Make .venv with everything that is locked in requirements/dev.txt. Called by make.
+# Make an environment with everything that is locked: `setup.sh [FOLDER [LOCK]]`, .venv with
+# requirements/dev.txt if not given. Called by make.
 set -eu
 cd "$(dirname "$0")/.."
+folder=${1:-.venv}
+lock=${2:-requirements/dev.txt}
 
 usable() { "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' 2>/dev/null; }
 
@@ -22,9 +25,9 @@ if ! "$python" -c 'import venv, ensurepip' 2>/dev/null; then
     exit 1
 fi
 
-echo "setting up .venv with Python $version; this takes a minute or two, once" >&2
-rm -rf .venv
-"$python" -m venv .venv
-.venv/bin/python -m pip install --quiet --disable-pip-version-check \
-    --require-hashes --only-binary :all: -r requirements/dev.txt
-touch .venv/ready
+echo "setting up $folder with Python $version; this takes a minute or two, once" >&2
+rm -rf "$folder"
+"$python" -m venv "$folder"
+"$folder/bin/python" -m pip install --quiet --disable-pip-version-check \
+    --require-hashes --only-binary :all: -r "$lock"
+touch "$folder/ready"
