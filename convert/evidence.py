@@ -16,7 +16,7 @@ from convert.parity import Comparison
 from function.signature import Column
 
 NO_HINT = (
-    "Nothing was written. Replace the step that differs or can't be converted by one that can: "
+    "Replace the step that differs or can't be converted by one that can: "
     "docs/coverage.md lists them."
 )
 REASON_LENGTH = 200  # characters of somebody else's message
@@ -98,12 +98,13 @@ def _most_telling(evidence: Evidence, columns: Sequence[Column], row: int) -> li
 def no_conversion(estimator: str, failed: Sequence[Failed]) -> Refusal:
     """The refusal of a model that no recipe converts faithfully; each reason once."""
     recipes: dict[str, list[str]] = {}
-    for one in failed:
+    unsupported = [one for one in failed if one.reason.startswith("step ")]
+    for one in unsupported or failed:
         recipes.setdefault(one.reason, []).append(one.recipe)
     hints = list(dict.fromkeys(one.hint for one in failed if one.hint))
     with_what = ", ".join(f"{tool} {version}" for tool, version in list(versions().items())[:5])
-    if all(one.hint or one.reason.startswith("step ") for one in failed):
-        reasons = list(recipes)[:2]  # the same for every way of typing
+    if unsupported:
+        reasons = list(recipes)[:2]  # whatever the inputs are typed as
     else:
         reasons = [f"as {' and '.join(names)}: {reason}" for reason, names in recipes.items()]
     return Refusal(
@@ -114,7 +115,7 @@ def no_conversion(estimator: str, failed: Sequence[Failed]) -> Refusal:
                 f"  with {with_what}",
             ]
         ),
-        " ".join(hints) + " Nothing was written." if hints else NO_HINT,
+        f"Nothing was written. {' '.join(hints) or NO_HINT}",
     )
 
 

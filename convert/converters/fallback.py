@@ -7,7 +7,7 @@ from typing import Any
 
 import onnx
 from skl2onnx import convert_sklearn
-from skl2onnx._supported_operators import _get_sklearn_operator_name
+from skl2onnx._supported_operators import sklearn_operator_name_map
 from skl2onnx.common._registration import get_converter
 from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
 from sklearn.base import is_classifier
@@ -26,14 +26,12 @@ def fallback(graph: Graph, fitted: Any, table: Table) -> Answers:
     precision = "float32" if graph.last_in_float32 else graph.precision
     matrix = graph.matrix(table, precision)
     kind = FloatTensorType if precision == "float32" else DoubleTensorType
-    try:
-        _get_sklearn_operator_name(type(fitted))
-    except (RuntimeError, ValueError) as error:
+    if type(fitted) not in sklearn_operator_name_map:
         raise Unsupported(
             f"{type(fitted).__name__} has no converter",
-            "Replace it by an estimator that has one (docs/coverage.md lists them), or write its "
-            "converter (docs/converters.md).",
-        ) from error
+            "Replace it by an estimator that has one (docs/coverage.md), or write its converter in "
+            "the SOURCE file (docs/converters.md).",
+        )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -60,7 +58,7 @@ def _options(fitted: Any) -> dict[int, dict[str, Any]] | None:
     """No dictionaries for probabilities, and raw scores where there are none."""
     if not is_classifier(fitted):
         return None
-    known = get_converter(_get_sklearn_operator_name(type(fitted))).get_allowed_options() or ()
+    known = get_converter(sklearn_operator_name_map[type(fitted)]).get_allowed_options() or ()
     wanted = {"zipmap": False, "raw_scores": not hasattr(fitted, "predict_proba")}
     return {id(fitted): {name: value for name, value in wanted.items() if name in known}}
 
