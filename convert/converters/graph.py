@@ -63,6 +63,7 @@ class Tensor:
         column: the input column that it is, untouched; text is cut into tokens from that alone.
         labels: what a DataFrame calls its columns; empty where nobody selects by name.
         origin: the tensor that it was taken out of, and its places there.
+        replaced: texts of `column`, each with the one that stands for it; so imputers fill it.
     """
 
     graph: Graph
@@ -72,6 +73,7 @@ class Tensor:
     column: str | None = None
     labels: tuple[Any, ...] = ()
     origin: tuple[Tensor, tuple[int, ...]] | None = None
+    replaced: tuple[tuple[str, str], ...] = ()
 
     def __add__(self, other: Any) -> Tensor:
         return self._with("Add", other)
@@ -314,7 +316,7 @@ class Graph:
             key = (kind, repr(flat).encode(), array.shape)
         else:
             array = np.ascontiguousarray(array, dtype=kind)
-            key = (kind, array.tobytes(), array.shape)
+            key = (kind, array.tobytes(), np.shape(values))
         name = self._constants.get(key)
         if name is None:
             name = self._constants[key] = self.unique("constant")
@@ -369,6 +371,45 @@ class Graph:
             )
         )
         return made
+
+    def repeat(
+        self,
+        times: int,
+        step: Callable[..., tuple[Sequence[Tensor], Tensor]],
+        states: Sequence[Tensor],
+    ) -> list[Tensor]:
+        """The states after so many steps, each made of the ones before.
+
+        Args:
+            times: at most.
+            step: is given the states; returns the next, of the same dtypes and widths, and a bool
+                tensor: where it holds for no row, no more steps are made.
+            states: to begin with.
+        """
+        given = [Tensor(self, self.unique("state"), s.dtype, s.width) for s in states]
+        count, going, on = (self.unique(stem) for stem in ("count", "going", "on"))
+        outer, self._nodes = self._nodes, []
+        following, active = step(*given)
+        following = [self.op("Identity", tensor) for tensor in following]
+        some = self.op("ReduceSum", active.cast("int64"), keepdims=0) > 0
+        body, self._nodes = self._nodes, outer
+        value = helper.make_tensor_value_info
+        made = helper.make_graph(
+            body,
+            on,
+            [
+                value(count, TensorProto.INT64, []),
+                value(going, TensorProto.BOOL, []),
+                *(value(s.name, ELEMENTS[s.dtype], None) for s in given),
+            ],
+            [
+                value(some.name, TensorProto.BOOL, []),
+                *(value(s.name, ELEMENTS[s.dtype], None) for s in following),
+            ],
+        )
+        first = [self.constant(np.array(times), "int64"), self.constant(np.array(1), "bool")]
+        outputs = [(state.dtype, state.width) for state in states]
+        return self.ops("Loop", [*first, *states], outputs, body=made)
 
     def unique(self, stem: str) -> str:
         """A name that nothing in the graph has yet."""
@@ -502,7 +543,7 @@ class Graph:
         for node in reversed(self._nodes):
             if needed.intersection(node.output):
                 kept.append(node)
-                needed.update(node.input)
+                needed.update(_taken(node))
         self.inputs = [entry for entry in self.inputs if entry["name"] in needed]
         graph = helper.make_graph(
             kept[::-1],
@@ -533,6 +574,12 @@ def _together(table: Table, members: Sequence[tuple[int, int]]) -> Tensor:
         places.append(tensor.origin[1][place] if tensor.origin else place)
         labels.append(tensor.labels[place] if tensor.labels else None)
     return replace(base.take(places), labels=() if None in labels else tuple(labels))
+
+
+def _taken(node: onnx.NodeProto) -> set[str]:
+    """What a node reads, in its loop's body too."""
+    within = [inner for attribute in node.attribute for inner in attribute.g.node]
+    return set(node.input).union(*(_taken(inner) for inner in within))
 
 
 def _labelled(table: Table, names: Sequence[Any]) -> Table:

@@ -1,0 +1,173 @@
+"""Distances between rows and the points that an estimator has kept, in float64.
+
+Trees of neighbours and libsvm sum the squares of differences, `sklearn/metrics/_dist_metrics.pyx`;
+brute force expands them, ||x||² - 2 x·y + ||y||², which loses the digits of close points far from
+the origin: `sklearn/metrics/_pairwise_distances_reduction/_argkmin.pyx.tp`. Each estimator is given
+the form that scikit-learn uses for it, so that ties and steps fall alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from convert.converters.graph import Graph, Table, Tensor, Unsupported
+from function.signature import Array
+
+NARROW = 32  # columns; beyond, one matrix product is much faster than a sum over the columns
+
+Term = Callable[[Tensor, Array], Tensor]
+
+
+def doubles(graph: Graph, table: Table) -> Tensor:
+    """All columns in one float64 tensor."""
+    return graph.matrix(table, "float64")
+
+
+def summed(x: Tensor, points: Array, term: Term) -> Tensor:
+    """The sum of a term over the columns, shape (rows, points), never a cube of all of them."""
+    total = _terms(x, points, term, 0)
+    for place in range(1, points.shape[1]):
+        total = total + _terms(x, points, term, place)
+    return total
+
+
+def _terms(x: Tensor, points: Array, term: Term, place: int) -> Tensor:
+    return term(x.take([place]), points[:, place].reshape(1, -1))
+
+
+def _square(a: Tensor, b: Array) -> Tensor:
+    step = a - b
+    return step * step
+
+
+def _step(a: Tensor, b: Array) -> Tensor:
+    return (a - b).unary("Abs")
+
+
+def squared_differences(x: Tensor, points: Array) -> Tensor:
+    """The squared Euclidean distance, column by column."""
+    return summed(x, points, _square)
+
+
+def squared_norms(x: Tensor) -> Tensor:
+    """The sum of each row's squares, one column."""
+    return (x * x).sum()
+
+
+def expanded(x: Tensor, points: Array) -> Tensor:
+    """The squared Euclidean distance by a matrix product, as scikit-learn's brute force does."""
+    product = (x @ points.T) * -2.0
+    return (squared_norms(x) + product + np.square(points).sum(axis=1)).maximum(0.0)
+
+
+def squared(x: Tensor, points: Array) -> Tensor:
+    """The squared Euclidean distance where no step follows: a matrix product for wide points.
+
+    Points are centred first, so that the product keeps the digits of differences.
+    """
+    if points.shape[1] <= NARROW:
+        return squared_differences(x, points)
+    centre = points.mean(axis=0)
+    return expanded(x - centre, points - centre)
+
+
+def manhattan(x: Tensor, points: Array) -> Tensor:
+    """The sum of the differences' magnitudes."""
+    return summed(x, points, _step)
+
+
+def chebyshev(x: Tensor, points: Array) -> Tensor:
+    """The largest magnitude of a difference."""
+    largest = _terms(x, points, _step, 0)
+    for place in range(1, points.shape[1]):
+        largest = largest.maximum(_terms(x, points, _step, place))
+    return largest
+
+
+def normalised(x: Tensor) -> Tensor:
+    """Each row by its Euclidean norm; rows of zeros stay: `sklearn.preprocessing.normalize`."""
+    norms = squared_norms(x).unary("Sqrt")
+    return x / norms.equals(0.0).where(1.0, norms)
+
+
+def cosine_similarity(x: Tensor, points: Array) -> Tensor:
+    """The cosine of the angle between each row and point."""
+    norms = np.sqrt(np.square(points).sum(axis=1, keepdims=True))
+    return normalised(x) @ (points / np.where(norms == 0.0, 1.0, norms)).T
+
+
+def _minkowski(x: Tensor, points: Array, metric: Mapping[str, Any]) -> Tensor:
+    weights = metric.get("w")
+    each = np.ones(points.shape[1]) if weights is None else np.asarray(weights, dtype=np.float64)
+    power = float(metric["p"])
+    total: Tensor | None = None
+    for place, weight in enumerate(each.tolist()):
+        raised = _terms(x, points, _step, place) ** power
+        term = raised if weight == 1.0 else raised * weight
+        total = term if total is None else total + term
+    if total is None:
+        raise Unsupported("it has no columns")
+    return total
+
+
+def _ignoring_gaps(x: Tensor, points: Array) -> Tensor:
+    """nan_euclidean: over the columns that both have, scaled up to all of them."""
+    there = summed(x, points, lambda a, b: (~(a - b).isnan()).cast("float64"))
+    square = summed(x, points, _square_or_zero)
+    none = there.equals(0.0)
+    scaled = square / none.where(1.0, there) * float(points.shape[1])
+    return none.where(np.inf, scaled)
+
+
+def _square_or_zero(a: Tensor, b: Array) -> Tensor:
+    step = a - b
+    return step.isnan().where(0.0, step * step)
+
+
+Rank = tuple[Tensor, Callable[[Any], Any]]
+
+
+def ranked(x: Tensor, points: Array, metric: str, options: Mapping[str, Any], brute: bool) -> Rank:
+    """What scikit-learn orders neighbours by, and how it makes the distance of that.
+
+    Args:
+        x: float64.
+        points: shape (points, columns).
+        metric: `effective_metric_`.
+        options: `effective_metric_params_`.
+        brute: whether scikit-learn compares with every point, not by a tree.
+
+    Raises:
+        Unsupported: the metric has no conversion.
+    """
+    points = np.asarray(points, dtype=np.float64)
+    if metric in ("euclidean", "l2"):
+        form = expanded if brute and metric == "euclidean" else squared_differences
+        return form(x, points), _root
+    if metric == "nan_euclidean":
+        return _ignoring_gaps(x, points), _root
+    if metric in ("minkowski", "p"):
+        power = 1.0 / float(options["p"])
+        return _minkowski(x, points, options), lambda rank: rank**power
+    if metric == "seuclidean" and "V" in options:
+        scale = np.sqrt(np.asarray(options["V"], dtype=np.float64))
+        return squared_differences(x / scale, points / scale), _root
+    simple: Mapping[str, Callable[[Tensor, Array], Tensor]] = {
+        "sqeuclidean": expanded,
+        "manhattan": manhattan, "cityblock": manhattan, "l1": manhattan,
+        "chebyshev": chebyshev, "infinity": chebyshev,
+        "cosine": lambda a, b: (1.0 - cosine_similarity(a, b)).clip(0.0, 2.0),
+    }  # fmt: skip
+    if metric not in simple:
+        raise Unsupported(
+            f"the metric {metric!s:.40} has no conversion",
+            "Use euclidean, manhattan, chebyshev, minkowski, seuclidean, cosine or nan_euclidean.",
+        )
+    return simple[metric](x, points), lambda rank: rank
+
+
+def _root(rank: Any) -> Any:
+    return rank.unary("Sqrt") if isinstance(rank, Tensor) else np.sqrt(rank)

@@ -1,0 +1,104 @@
+"""Kernels between rows and the points that an estimator has kept, in float64.
+
+Source: `sklearn/metrics/pairwise.py`. Upstream: skl2onnx writes the kernels of few estimators,
+in the precision of the input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from sklearn.metrics.pairwise import KERNEL_PARAMS
+
+from convert.converters.distances import cosine_similarity, manhattan, squared, summed
+from convert.converters.graph import Tensor, Unsupported
+from function.signature import Array
+
+
+def pairwise(x: Tensor, points: Array, kernel: Any, options: Mapping[str, Any]) -> Tensor:
+    """`pairwise_kernels(x, points, metric=kernel, filter_params=True, **options)`.
+
+    Raises:
+        Unsupported: the kernel is computed by Python code, or given by the client.
+    """
+    points = np.asarray(points, dtype=np.float64)
+    if not isinstance(kernel, str) or kernel not in KERNELS:
+        raise Unsupported(
+            f"the kernel {kernel!s:.40} has no conversion",
+            f"Use one of {', '.join(KERNELS)}.",
+        )
+    accepted = KERNEL_PARAMS["polynomial" if kernel == "poly" else kernel]
+    chosen = {name: value for name, value in options.items() if name in accepted}
+    return KERNELS[kernel](x, points, **chosen)
+
+
+def _linear(x: Tensor, points: Array) -> Tensor:
+    return x @ points.T
+
+
+def _inner(x: Tensor, points: Array, gamma: Any, coef0: Any) -> Tensor:
+    return (x @ points.T) * _gamma(gamma, points) + float(coef0)
+
+
+def _polynomial(
+    x: Tensor, points: Array, gamma: Any = None, degree: Any = 3, coef0: Any = 1
+) -> Tensor:
+    return raised(_inner(x, points, gamma, coef0), float(degree))
+
+
+def _sigmoid(x: Tensor, points: Array, gamma: Any = None, coef0: Any = 1) -> Tensor:
+    return _inner(x, points, gamma, coef0).unary("Tanh")
+
+
+def _radial(x: Tensor, points: Array, gamma: Any = None) -> Tensor:
+    return (squared(x, points) * -_gamma(gamma, points)).unary("Exp")
+
+
+def _laplacian(x: Tensor, points: Array, gamma: Any = None) -> Tensor:
+    return (manhattan(x, points) * -_gamma(gamma, points)).unary("Exp")
+
+
+def _additive_chi_squared(x: Tensor, points: Array) -> Tensor:
+    return -summed(x, points, _chi_squared_term)
+
+
+def _chi_squared(x: Tensor, points: Array, gamma: Any = 1.0) -> Tensor:
+    return (_additive_chi_squared(x, points) * float(gamma)).unary("Exp")
+
+
+def _chi_squared_term(a: Tensor, b: Array) -> Tensor:
+    step, total = a - b, a + b
+    none = total.equals(0.0)
+    return none.where(0.0, step * step / none.where(1.0, total))
+
+
+def _gamma(gamma: Any, points: Array) -> float:
+    return 1.0 / points.shape[1] if gamma is None else float(gamma)
+
+
+def raised(x: Tensor, power: float) -> Tensor:
+    """A power; whole ones by multiplication, as libsvm does, for zeros and signs alike."""
+    if power != int(power) or not 0 < power <= 16:
+        return x**power
+    made: Tensor | None = None
+    times = int(power)
+    while times:
+        if times % 2:
+            made = x if made is None else made * x
+        x, times = x * x, times // 2
+    return x if made is None else made
+
+
+KERNELS: dict[str, Callable[..., Tensor]] = {
+    "linear": _linear,
+    "poly": _polynomial,
+    "polynomial": _polynomial,
+    "rbf": _radial,
+    "sigmoid": _sigmoid,
+    "cosine": cosine_similarity,
+    "laplacian": _laplacian,
+    "chi2": _chi_squared,
+    "additive_chi2": _additive_chi_squared,
+}
