@@ -24,7 +24,19 @@ HALVINGS = 64
 FLOATS = (0.0, 1.0, -1.0, 1e-30, 1e6, -1e6, 1e12, 1e25, -1e25, 3e38, LARGEST_FLOAT32, 1e100, -1e300)
 KNOWN = 12  # values of a column, and categories of an encoder, whose neighbours are tried
 INTEGERS = (0, 1, -1, 2**24 + 1, 2**31, -(2**31), 10**9 + 7, 2**53 + 1, 2**63 - 1, -(2**63))
-TEXTS = ("", " ", "nan", "None", "a value that no training row had", "Ünïcödé 类别 🦙", "0")
+TEXTS = (
+    "", " ", "nan", "None", "a value that no training row had", "Ünïcödé 类别 🦙", "0",
+    "İSTANBUL'da IŞIK ıslak", "ΣΊΣΥΦΟΣ ΟΔΥΣΣΕΎΣ", "ﬁne ß ẞ Straße", "e\u0301tude\u00a0a\u2003b",
+    "中文文本，没有空格。", "a_b 12 3.5 x-ray don't", "  two  spaces\tand\nlines ",
+)  # fmt: skip
+
+TREES = frozenset(
+    {
+        "DecisionTreeClassifier", "DecisionTreeRegressor", "ExtraTreeClassifier",
+        "ExtraTreeRegressor", "ExtraTreesClassifier", "ExtraTreesRegressor",
+        "RandomForestClassifier", "RandomForestRegressor",
+    }
+)  # fmt: skip
 
 Predict = Callable[[Sequence[Cells]], Array]
 
@@ -55,8 +67,10 @@ def hard_rows(
         for row in bases
     ]
     made += _shuffled(rows)
-    made += _at_thresholds(columns, bases, estimator)
-    made += _at_jumps(columns, rows, predict)
+    thresholds = _thresholds(estimator, len(columns))
+    made += _at_thresholds(columns, bases, thresholds)
+    if not (thresholds and type(estimator).__name__ in TREES):  # these are all the jumps it has
+        made += _at_jumps(columns, rows, predict)
     return [row for row in made if _is_allowed(columns, row)]
 
 
@@ -101,6 +115,7 @@ def _odd_values(column: Column, seen: Sequence[Any], categories: Sequence[float]
         yield from known
         yield from TEXTS
         yield from (known[0].swapcase(), f" {known[0]} ", known[0] + "\x00") if known else ()
+        yield from _recut(known)
     elif column.type == "int64":
         yield from INTEGERS
         for value in _known(seen, categories):
@@ -117,6 +132,17 @@ def _odd_values(column: Column, seen: Sequence[Any], categories: Sequence[float]
             yield from (float(np.nextafter(value, end)) for end in (np.inf, -np.inf))
         if column.infinite:
             yield from (np.inf, -np.inf)
+
+
+def _recut(texts: Sequence[str]) -> Iterator[str]:
+    """Other orders and joins of the words of texts, where they have several."""
+    words = " ".join(text for text in texts if " " in text).split()[:400]
+    if words:
+        random = np.random.default_rng(0)
+        for length in (1, 2, 3, 8, 30):
+            yield " ".join(random.choice(words, length).tolist())
+        yield " ".join(words).upper()
+        yield "".join(words[:50])
 
 
 def _known(seen: Sequence[Any], categories: Sequence[float]) -> list[float]:
@@ -138,12 +164,9 @@ def _shuffled(rows: Sequence[Cells]) -> list[Cells]:
 
 
 def _at_thresholds(
-    columns: Sequence[Column], bases: Sequence[Cells], estimator: Any
+    columns: Sequence[Column], bases: Sequence[Cells], found: Sequence[tuple[int, float]]
 ) -> list[Cells]:
-    """On every side of the thresholds of trees that see the columns as they are."""
-    if getattr(estimator, "n_features_in_", None) != len(columns) or hasattr(estimator, "steps"):
-        return []
-    found = sorted(set(_thresholds(estimator)))
+    """On every side of thresholds of trees that see the columns as they are."""
     chosen = [found[place] for place in _spread(len(found), THRESHOLDS)] if found else []
     return [
         _changed(bases[number % len(bases)], place, value)
@@ -153,19 +176,24 @@ def _at_thresholds(
     ]
 
 
-def _thresholds(estimator: Any) -> Iterator[tuple[int, float]]:
+def _thresholds(estimator: Any, width: int) -> list[tuple[int, float]]:
+    """Those of all trees that are given as many columns as there are, perhaps these very ones."""
+    features, thresholds = [np.zeros(0, dtype=int)], [np.zeros(0)]
     for part in parts_of(estimator):
+        if getattr(part, "n_features_in_", None) != width:
+            continue
         for predictor in np.ravel(getattr(part, "_predictors", [])):  # histogram boosting
-            inner = predictor.nodes[(predictor.nodes["is_leaf"] == 0)]
+            inner = predictor.nodes[predictor.nodes["is_leaf"] == 0]
             inner = inner[inner["is_categorical"] == 0]
-            features, thresholds = inner["feature_idx"].tolist(), inner["num_threshold"].tolist()
-            yield from zip(features, thresholds, strict=True)
+            features.append(inner["feature_idx"].astype(int))
+            thresholds.append(inner["num_threshold"])
         tree = getattr(part, "tree_", None)
         if tree is not None:
             inner = tree.feature >= 0
-            yield from zip(
-                tree.feature[inner].tolist(), tree.threshold[inner].tolist(), strict=True
-            )
+            features.append(tree.feature[inner])
+            thresholds.append(tree.threshold[inner])
+    both = np.unique(np.stack([np.concatenate(features), np.concatenate(thresholds)], 1), axis=0)
+    return [(int(feature), float(threshold)) for feature, threshold in both.tolist()]
 
 
 def _around(threshold: float) -> Iterator[float]:

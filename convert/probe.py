@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from convert.inputs import Cells, InputColumn, Inputs
+from convert.inputs import Cells, Inputs
 from function.signature import LARGEST_FLOAT32, Column
 
 Answers = Callable[[Any], Any]
+Trial = tuple[int, Any]  # a place in a row, and the value that is tried there
+Asked = Callable[[Sequence[Trial]], list[bool]]
 
 BASES = 3  # held-out rows that each trial is made on
 LARGEST_FLOAT64 = float(np.finfo(np.float64).max)
@@ -34,15 +35,14 @@ def probe_columns(
     bases = _bases(rows)
     known = list(fitted_categories(estimator))
 
-    def answers(place: int, value: Any) -> bool:
-        tried = [[*row[:place], value, *row[place + 1 :]] for row in bases]
-        return is_answered(answer, inputs.data(tried))
+    def answers(trials: Sequence[Trial]) -> list[bool]:
+        return _answered(trials, bases, lambda tried: is_answered(answer, inputs.data(tried)))
 
+    needed = [p for p in range(len(inputs.columns)) if _is_needed(inputs, p, bases, answer)]
+    probed = dict(zip(needed, _probe(inputs, needed, rows, answers, known), strict=True))
     return [
-        _probe(inputs, place, rows, partial(answers, place), known)
-        if _is_needed(inputs, place, bases, answer)
-        else Column(inputs.columns[place].name, inputs.columns[place].type, True, required=False)
-        for place in range(len(inputs.columns))
+        probed.get(place) or Column(column.name, column.type, True, required=False)
+        for place, column in enumerate(inputs.columns)
     ]
 
 
@@ -60,6 +60,24 @@ def is_answered(answer: Answers, data: Any) -> bool:
     return True
 
 
+def _answered(
+    trials: Sequence[Trial], bases: Sequence[Cells], answers: Callable[[list[Cells]], bool]
+) -> list[bool]:
+    """Whether each trial is answered; all are asked at once, and in halves where that raises."""
+    if not trials:
+        return []
+    tried = [[*row[:place], value, *row[place + 1 :]] for place, value in trials for row in bases]
+    if answers(tried):
+        return [True] * len(trials)
+    if len(trials) == 1:
+        return [False]
+    middle = len(trials) // 2
+    return [
+        *_answered(trials[:middle], bases, answers),
+        *_answered(trials[middle:], bases, answers),
+    ]
+
+
 def _is_needed(inputs: Inputs, place: int, bases: Sequence[Cells], answer: Answers) -> bool:
     """A column that the model drops can be left out of the DataFrame."""
     if not inputs.frame or len(inputs.columns) == 1:
@@ -69,62 +87,88 @@ def _is_needed(inputs: Inputs, place: int, bases: Sequence[Cells], answer: Answe
 
 def _probe(
     inputs: Inputs,
-    place: int,
+    places: Sequence[int],
     rows: Sequence[Cells],
-    answers: Callable[[Any], bool],
+    answers: Asked,
     known: Sequence[Any],
-) -> Column:
-    column = inputs.columns[place]
-    nullable = answers(None)
-    if column.type == "bool":
-        known_flags = tuple(flag for flag in (False, True) if answers(flag))
-        closed_flags = known_flags if len(known_flags) < 2 else None
-        return Column(column.name, column.type, nullable, categories=closed_flags)
-    numeric = column.type != "string"
-    closed = not any(map(answers, UNSEEN_NUMBERS if numeric else (UNSEEN_TEXT,)))
-    categories = _allowed(column, place, rows, answers, known) if closed else None
-    return Column(
-        column.name,
-        column.type,
-        nullable,
-        infinite=column.type in ("float64", "float32") and answers(np.inf) and answers(-np.inf),
-        largest=_largest(column, answers) if numeric and not closed else None,
-        categories=categories,
-    )
+) -> list[Column]:
+    """The columns at these places, each kind of trial made in all of them at once."""
+    types = {place: inputs.columns[place].type for place in places}
+
+    def where(value: Any, among: Iterable[int]) -> set[int]:
+        tried = list(among)
+        found = answers([(place, value) for place in tried])
+        return {place for place, answered in zip(tried, found, strict=True) if answered}
+
+    flags = {p for p in places if types[p] == "bool"}
+    texts = {p for p in places if types[p] == "string"}
+    numbers = set(places) - flags - texts
+    floats = {p for p in numbers if types[p] != "int64"}
+    nullable = where(None, places)
+    opened = where(UNSEEN_TEXT, texts)
+    for value in UNSEEN_NUMBERS:
+        opened |= where(value, numbers - opened)
+    infinite = where(np.inf, floats) & where(-np.inf, floats)
+    largest = _largest({p: types[p] for p in floats & opened}, answers, where)
+    closed = (set(places) - flags - opened) | {
+        p for p in flags if not all(answers([(p, False), (p, True)]))
+    }
+    return [
+        Column(
+            inputs.columns[place].name,
+            types[place],
+            place in nullable,
+            infinite=place in infinite,
+            largest=largest.get(place),
+            categories=_allowed(types[place], place, rows, answers, known)
+            if place in closed
+            else None,
+        )
+        for place in places
+    ]
 
 
-def _largest(column: InputColumn, answers: Callable[[Any], bool]) -> float | None:
-    """The largest magnitude that is answered, or a power of two just below it."""
-    if column.type != "float64":
-        return LARGEST_FLOAT32 if column.type == "float32" else None
-    signs = [sign for sign in (1.0, -1.0) if answers(sign)]
+def _largest(
+    types: Mapping[int, str], answers: Asked, where: Callable[[Any, Iterable[int]], set[int]]
+) -> dict[int, float]:
+    """The largest magnitude that is answered, or a power of two just below it, where not any is."""
+    limits = {place: LARGEST_FLOAT32 for place, kind in types.items() if kind == "float32"}
+    doubles = set(types) - set(limits)
+    signs = {1.0: where(1.0, doubles), -1.0: where(-1.0, doubles)}
 
-    def fits(magnitude: float) -> bool:
-        return all(answers(sign * magnitude) for sign in signs)
+    def fitting(magnitude: float, among: set[int]) -> set[int]:
+        left = set(among)
+        for sign, signed in signs.items():
+            left -= (left & signed) - where(sign * magnitude, left & signed)
+        return left
 
-    if not signs or fits(LARGEST_FLOAT64):
-        return None
-    if fits(LARGEST_FLOAT32) and not fits(1.1 * LARGEST_FLOAT32):
-        return LARGEST_FLOAT32
-    fitting, beyond = 0, 1024
-    while beyond - fitting > 1:
-        middle = (fitting + beyond) // 2
-        fitting, beyond = (middle, beyond) if fits(2.0**middle) else (fitting, middle)
-    return 2.0**fitting
+    limited = doubles & (signs[1.0] | signs[-1.0])
+    limited -= fitting(LARGEST_FLOAT64, limited)
+    single = fitting(LARGEST_FLOAT32, limited)
+    single -= fitting(1.1 * LARGEST_FLOAT32, single)
+    limits |= dict.fromkeys(single, LARGEST_FLOAT32)
+    for place in limited - single:
+        low, beyond = 0, 1024
+        while beyond - low > 1:
+            middle = (low + beyond) // 2
+            fits = bool(fitting(2.0**middle, {place}))
+            low, beyond = (middle, beyond) if fits else (low, middle)
+        limits[place] = 2.0**low
+    return limits
 
 
 def _allowed(
-    column: InputColumn,
-    place: int,
-    rows: Sequence[Cells],
-    answers: Callable[[Any], bool],
-    known: Sequence[Any],
+    column_type: str, place: int, rows: Sequence[Cells], answers: Asked, known: Sequence[Any]
 ) -> tuple[Any, ...]:
     """The values that scikit-learn doesn't raise for, of all that it or the test set has seen."""
-    kind = str if column.type == "string" else int if column.type == "int64" else float
-    seen = {row[place] for row in rows} | {v for v in known if _is_a(v, kind)}
-    values = sorted({kind(v) for v in seen if v is not None and _is_a(v, kind)})[:KNOWN_LIMIT]
-    return tuple(value for value in values if answers(value))
+    if column_type == "bool":
+        values: list[Any] = [False, True]
+    else:
+        kind = str if column_type == "string" else int if column_type == "int64" else float
+        seen = {row[place] for row in rows} | {v for v in known if _is_a(v, kind)}
+        values = sorted({kind(v) for v in seen if v is not None and _is_a(v, kind)})[:KNOWN_LIMIT]
+    found = answers([(place, value) for value in values])
+    return tuple(value for value, answered in zip(values, found, strict=True) if answered)
 
 
 def _is_a(value: Any, kind: type) -> bool:
