@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 
 from function.errors import InvalidRows, Problem
-from function.signature import MISSING_TEXT, Array, Block, Column, Signature
+from function.signature import LONGEST_TEXT, MISSING_TEXT, Array, Block, Column, Signature
 
 ABSENT = object()  # a cell that the row doesn't have, reported as such already
 MISSING = None
@@ -152,6 +152,8 @@ def _text(cell: Any) -> str:
         cell.encode()
     except UnicodeEncodeError:
         raise _Refused("the string has a lone surrogate, which is not Unicode text") from None
+    if len(cell) > LONGEST_TEXT:
+        raise _Refused(f"the string has {len(cell)} characters, and {LONGEST_TEXT} is the most")
     if cell == MISSING_TEXT:
         raise _Refused("the string is the one that stands for a missing value here; send null")
     return cell
@@ -176,6 +178,9 @@ def _check_value(column: Column, value: Any) -> None:
         more = len(column.categories) - SHOWN_CATEGORIES
         rest = f" and {more} more" if more > 0 else ""
         raise _Refused(f"{_shown(value)} is not one of the known categories: {some}{rest}")
+    if column.range is not None and not column.range[0] <= value <= column.range[1]:
+        least, greatest = column.range
+        raise _Refused(f"{value} does not fit: expected a whole number from {least} to {greatest}")
     if isinstance(value, float):
         if math.isinf(value):
             if not column.infinite:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,12 +47,24 @@ class Model:
             By output name, an array with one entry per row: numbers as ONNX Runtime gave them,
             labels in their own type (strings in an object array).
         """
-        feeds = {feed.name: feed.gather(table.arrays) for feed in self.signature.feeds}
-        arrays = self._session.run(self._names, feeds)
+        step = self.signature.rows_at_once
+        if step is None or table.rows <= step:
+            arrays = self._answers(table.arrays)
+        else:
+            parts = [
+                self._answers([array[start : start + step] for array in table.arrays])
+                for start in range(0, table.rows, step)
+            ]
+            arrays = [np.concatenate(members) for members in zip(*parts, strict=True)]
         return {
             output.name: _as_declared(array, output)
             for array, output in zip(arrays, self.signature.outputs, strict=True)
         }
+
+    def _answers(self, blocks: Sequence[Array]) -> list[Array]:
+        feeds = {feed.name: feed.gather(blocks) for feed in self.signature.feeds}
+        arrays: list[Array] = self._session.run(self._names, feeds)
+        return arrays
 
 
 def load_model(directory: Path, threads: int = 1) -> Model:

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from function.json_text import as_keys
+
+if TYPE_CHECKING:
+    from function.text import TokenFeed
 
 ColumnType = Literal["float64", "float32", "int64", "bool", "string"]
 Array = npt.NDArray[Any]
@@ -21,6 +24,12 @@ Array = npt.NDArray[Any]
 # A string column has no NaN in ONNX. Two noncharacters: no text that people write has them,
 # and a request that does is refused.
 MISSING_TEXT = "\uffff\ufffe"
+
+# Characters in a cell: what cuts longer text into tokens is open to anybody.
+LONGEST_TEXT = 100_000
+
+# Bytes of token counts that are held at once: a row of them is as wide as its vocabulary.
+COUNTS_AT_ONCE = 32 * 2**20
 
 # The largest float64 that rounds to a finite float32: halfway to 2**128, less one.
 LARGEST_FLOAT32 = float(np.nextafter(2.0**128 - 2.0**103, 0))
@@ -38,6 +47,7 @@ class Column:
         infinite: scikit-learn answers with an infinity.
         largest: the largest magnitude that is answered; None where any float64 is.
         categories: the only values that scikit-learn doesn't raise for; None where it takes any.
+        range: the least and the greatest whole number; None where any of 64 bits is answered.
     """
 
     name: str
@@ -47,6 +57,7 @@ class Column:
     infinite: bool = False
     largest: float | None = None
     categories: tuple[Any, ...] | None = None
+    range: tuple[int, int] | None = None
 
 
 class Output(NamedTuple):
@@ -57,6 +68,7 @@ class Output(NamedTuple):
     shape: tuple[int, ...]
 
 
+ANY_INTEGER = (-(2**63), 2**63 - 1)
 # Below 2**63 by more than a float64's spacing there.
 LARGEST_SAFE_INTEGER = 2.0**62
 
@@ -89,6 +101,7 @@ class Block:
         dtype: the array's; a nullable int64 column is held as float64.
         pack: makes the bytes of one row's numbers; None where the values are not floats.
         largest: for each column, the magnitude up to which a number needs no closer look.
+        range: for each column the least whole number, and the greatest; None without any.
     """
 
     def __init__(
@@ -104,6 +117,9 @@ class Block:
         self.nullable = np.array([column.nullable for column in columns])
         self.limits = [_largest(column, dtype) for column in columns]
         self.largest = np.array(self.limits)
+        self.range = None
+        if any(column.range is not None for column in columns):
+            self.range = np.array([column.range or ANY_INTEGER for column in columns]).T
         self.closed = [
             (place, frozenset(column.categories))
             for place, column in enumerate(columns)
@@ -112,12 +128,21 @@ class Block:
 
 
 class Feed(NamedTuple):
-    """One input tensor of the graph, of shape (rows, columns), gathered from the blocks."""
+    """One input tensor of the graph, gathered from the blocks.
+
+    Attributes:
+        name: in the graph.
+        dtype: of the tensor.
+        places: for each block that has some of the columns, which.
+        order: of the columns so gathered; None where it is the tensor's already.
+        shape: of the tensor, -1 for the rows; None for (rows, columns).
+    """
 
     name: str
     dtype: str
     places: tuple[tuple[int, slice | list[int]], ...]
     order: list[int] | None
+    shape: tuple[int, ...] | None = None
 
     def gather(self, blocks: Sequence[Array]) -> Array:
         """Take this tensor's columns out of the table's arrays."""
@@ -125,6 +150,8 @@ class Feed(NamedTuple):
         array = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
         if self.order is not None:
             array = array[:, self.order]
+        if self.shape is not None:
+            array = array.reshape(self.shape)
         return np.ascontiguousarray(array, dtype=self.dtype if self.dtype != "string" else object)
 
 
@@ -136,6 +163,7 @@ class Signature:
         outputs: what the graph answers, in its own order.
         blocks: the required columns by type, as `table` reads them.
         feeds: the tensors for `InferenceSession.run`.
+        rows_at_once: of a batch; None where it needs no parting.
     """
 
     def __init__(
@@ -150,7 +178,7 @@ class Signature:
         self.all_required = all(column.required for column in columns)
         position = {column.name: place for place, column in enumerate(columns)}
         holds = {
-            name: _held_as(str(tensor["dtype"]))
+            name: _held_as(tensor)
             for tensor in graph_inputs
             for name in tensor["columns"]
         }
@@ -168,11 +196,10 @@ class Signature:
             for place, column in enumerate(block.columns)
         }
         self.feeds = [
-            _feed(
-                str(tensor["name"]), str(tensor["dtype"]), [at[name] for name in tensor["columns"]]
-            )
-            for tensor in graph_inputs
+            _feed(tensor, [at[name] for name in tensor["columns"]]) for tensor in graph_inputs
         ]
+        counts = sum(8 * feed.width for feed in self.feeds if not isinstance(feed, Feed))
+        self.rows_at_once = max(1, COUNTS_AT_ONCE // counts) if counts else None
 
     @classmethod
     def from_manifest(cls, manifest: Mapping[str, Any]) -> Signature:
@@ -190,8 +217,9 @@ class Signature:
 
 def _column(entry: Mapping[str, Any]) -> Column:
     known = {key: entry[key] for key in Column.__dataclass_fields__ if key in entry}
-    if known.get("categories") is not None:
-        known["categories"] = tuple(known["categories"])
+    for listed in ("categories", "range"):
+        if known.get(listed) is not None:
+            known[listed] = tuple(known[listed])
     return Column(**known)
 
 
@@ -203,12 +231,22 @@ def _largest(column: Column, dtype: str) -> float:
     return float("inf") if column.infinite else float(np.finfo(np.float64).max)
 
 
-def _held_as(graph_dtype: str) -> str:
-    """Numbers wait in float64 until the graph's own type is known to hold them."""
-    return "float64" if graph_dtype == "float32" else graph_dtype
+def _held_as(tensor: Mapping[str, Any]) -> str:
+    """Numbers wait in 64 bits until the graph's own type is known to hold them."""
+    if "tokens" in tensor:
+        return "string"
+    dtype = str(tensor["dtype"])
+    if dtype.startswith("float"):
+        return "float64"
+    return "int64" if "int" in dtype else dtype
 
 
-def _feed(name: str, dtype: str, at: Sequence[tuple[int, int]]) -> Feed:
+def _feed(tensor: Mapping[str, Any], at: Sequence[tuple[int, int]]) -> Feed | TokenFeed:
+    name, dtype = str(tensor["name"]), str(tensor["dtype"])
+    if "tokens" in tensor:
+        from function.text import TokenFeed  # models without text start without it
+
+        return TokenFeed(name, dtype, at[0], tensor["tokens"])
     by_block = sorted(range(len(at)), key=lambda index: at[index])
     places = []
     for block, members in groupby(by_block, key=lambda index: at[index][0]):
@@ -216,4 +254,5 @@ def _feed(name: str, dtype: str, at: Sequence[tuple[int, int]]) -> Feed:
         run = list(range(columns[0], columns[0] + len(columns)))
         places.append((block, slice(run[0], run[-1] + 1) if columns == run else columns))
     order = [by_block.index(index) for index in range(len(at))]
-    return Feed(name, dtype, tuple(places), None if order == sorted(order) else order)
+    shape = tuple(tensor["shape"]) if "shape" in tensor else None
+    return Feed(name, dtype, tuple(places), None if order == sorted(order) else order, shape)

@@ -18,7 +18,7 @@ import numpy as np
 
 from function.careful import read_carefully
 from function.errors import InvalidRows, Problem
-from function.signature import MISSING_TEXT, Array, Block, CellsOf, Signature
+from function.signature import LONGEST_TEXT, MISSING_TEXT, Array, Block, CellsOf, Signature
 
 EXACT_TYPES: Mapping[str, frozenset[type]] = {
     "float64": frozenset({int, float, type(None)}),
@@ -130,7 +130,10 @@ def _texts(cells: list[Any], some_missing: bool) -> Array | None:
         return None
     if some_missing:
         cells = [MISSING_TEXT if cell is None else cell for cell in cells]
-    return np.array(cells, dtype=object) if _encodes("".join(cells)) else None
+    together = "".join(cells)
+    if len(together) > LONGEST_TEXT and max(map(len, cells)) > LONGEST_TEXT:
+        return None
+    return np.array(cells, dtype=object) if _encodes(together) else None
 
 
 def _encodes(text: str) -> bool:
@@ -148,6 +151,8 @@ def _plain(block: Block, array: Array) -> bool:
         return False
     if block.dtype == "string":
         return bool(block.nullable.all()) or not (array == MISSING_TEXT)[:, ~block.nullable].any()
+    if block.range is not None:
+        return bool(((array >= block.range[0]) & (array <= block.range[1])).all())
     if block.dtype != "float64":
         return True
     if len(array) == 1 and all(map(le, map(abs, array[0].tolist()), block.limits)):

@@ -7,6 +7,7 @@ the Imputer operator has no float64 kernel in ONNX Runtime, skl2onnx has no text
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ def simple(graph: Graph, fitted: Any, table: Table) -> Answers:
     statistics = fitted.statistics_.tolist()
     missing = [is_missing(column, fitted.missing_values) for column in columns]
     filled = [
-        absent.where(_filling(column, value), column)
+        _filled(column, absent, value, fitted.missing_values)
         for column, absent, value in zip(columns, missing, statistics, strict=True)
         if fitted.keep_empty_features or not _is_nan(value)
     ]
@@ -54,15 +55,20 @@ def is_missing(column: Tensor, value: Any) -> Tensor:
     return column.equals(value)
 
 
-def _filling(column: Tensor, value: Any) -> Any:
-    if column.dtype == "string" and not isinstance(value, str):
+def _filled(column: Tensor, absent: Tensor, value: Any, missing: Any) -> Tensor:
+    """Text stays the column that it was, with what stands for what: vectorisers need that."""
+    if column.dtype != "string":
+        return absent.where(value, column)
+    if not isinstance(value, str):
         raise Unsupported(f"it fills text with {value!r}", "Fill text with text.")
-    return value
+    text = MISSING_TEXT if missing is None or _is_nan(missing) else str(missing)
+    pairs = (*column.replaced, (text, value))
+    return replace(absent.where(value, column), column=column.column, replaced=pairs)
 
 
 def _joined(graph: Graph, tensors: list[Tensor]) -> list[Tensor]:
-    """Neighbours of one dtype in one tensor."""
-    if tensors and len({tensor.dtype for tensor in tensors}) == 1:
+    """Numbers in one tensor; text column by column."""
+    if len({tensor.dtype for tensor in tensors}) == 1 and tensors[0].dtype != "string":
         return [graph.concat(tensors)]
     return tensors
 

@@ -15,7 +15,9 @@ from convert.converters import converters
 from convert.converters.fallback import fallback
 from convert.converters.graph import Graph, Precision, Table
 from convert.recipes import root_table
+from function import json_text
 from function.signature import MISSING_TEXT, Array, Column
+from function.text import TokenFeed
 
 METHODS = ("predict", "predict_proba", "decision_function", "transform")
 
@@ -28,9 +30,15 @@ def methods_of(estimator: Any) -> list[str]:
 
 def columns_of(X: Any) -> list[Column]:
     """A signature for rows as they are: each column by its dtype."""
+    if _is_texts(X):
+        return [Column("x0", "string", True)]
     if not isinstance(X, pd.DataFrame):
         return [Column(f"x{place}", "float64", True) for place in range(X.shape[1])]
     return [Column(str(label), _type(X[label])) for label in X.columns]
+
+
+def _is_texts(X: Any) -> bool:
+    return isinstance(X, list | pd.Series)
 
 
 def _type(series: pd.Series[Any]) -> Any:
@@ -45,7 +53,7 @@ def answers(
     """ONNX Runtime's answers to rows, by method; labels as they stand in `classes_`."""
     graph = Graph(precision, converters(), fallback)
     columns = columns_of(X)
-    frame = isinstance(X, pd.DataFrame)
+    frame = isinstance(X, pd.DataFrame) or _is_texts(X)
     table: Table = root_table(graph, columns, "columns" if frame else "matrix")
     asked = list(methods or methods_of(estimator))
     outputs = [graph.ask(estimator, table, method) for method in asked]
@@ -63,6 +71,12 @@ def answers(
 
 
 def _feed(X: Any, entry: dict[str, Any]) -> Array:
+    if _is_texts(X):
+        X = pd.DataFrame({"x0": list(X)}, dtype=object)
+    if "tokens" in entry:
+        cells = _cells(X[entry["columns"][0]], "string")
+        tokens = json_text.loads(json_text.dumps(entry["tokens"]))
+        return TokenFeed(entry["name"], entry["dtype"], (0, 0), tokens).gather([cells])
     if not isinstance(X, pd.DataFrame):
         return np.asarray(X, dtype=entry["dtype"])
     return np.hstack([_cells(X[name], entry["dtype"]) for name in entry["columns"]])

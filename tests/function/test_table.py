@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from function import json_text
 from function.careful import read_carefully
 from function.errors import InvalidRows
-from function.signature import LARGEST_FLOAT32, Column, Signature
+from function.signature import LARGEST_FLOAT32, LONGEST_TEXT, Column, Signature
 from function.table import _read_quickly, read_table
 
 COLUMNS = [
@@ -54,6 +54,7 @@ CELLS = st.one_of(
     st.floats(),
     st.sampled_from([0.0, 1.0, 2.0, 3.0, 1e39, -1e39, 1e300, 3.4e38, 10**400, 2.0**63]),
     st.sampled_from(["a", "b", "", "\uffff\ufffe", "\ud800", "1", "é"]),
+    st.sampled_from(["x" * LONGEST_TEXT, "x" * (LONGEST_TEXT + 1)]),
     st.lists(st.none(), max_size=1),
 )
 

@@ -1,0 +1,200 @@
+"""Vectorisers of text: counted at the function's door, weighed in the graph.
+
+Sources: `sklearn/feature_extraction/text.py`, `sklearn/utils/sparsefuncs_fast.pyx` (norms).
+Upstream: skl2onnx leaves the cutting to ONNX's Tokenizer, which has another idea of words
+(sklearn-onnx #1019, onnxruntime #4201), and has no HashingVectorizer.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.feature_extraction.text import (
+    CountVectorizer,
+    HashingVectorizer,
+    TfidfTransformer,
+    TfidfVectorizer,
+)
+
+from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from convert.patterns import runaway
+from function.signature import MISSING_TEXT
+
+NO_SPACE = r"\S+"  # what str.split splits into
+LONGEST_HASHED = 20  # tokens or characters in an n-gram that no vocabulary bounds
+BYTES_OF_SURE_COUNTS = 4  # a text has fewer tokens than this many bytes count to
+
+
+def count(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """CountVectorizer: how often each term stands in the text."""
+    return {"transform": _counts(graph, fitted, table).cast(graph.precision)}
+
+
+def tfidf(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """TfidfVectorizer: counts, and TfidfTransformer's weights."""
+    counts = _counts(graph, fitted, table)
+    return {"transform": _weighted(counts, fitted._tfidf).cast(graph.precision)}
+
+
+def weights(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """TfidfTransformer, of counts that somebody else made."""
+    idf = getattr(fitted, "idf_", None)
+    dtype = "float32" if idf is not None and idf.dtype == np.float32 else graph.precision
+    counts = graph.matrix(table).cast(dtype)
+    return {"transform": _weighted(counts, fitted).cast(graph.precision)}
+
+
+def hashing(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """HashingVectorizer: the remainder of a token's hash is its column."""
+    counts = _normed(_counts(graph, fitted, table), fitted.norm)
+    return {"transform": counts.cast(graph.precision)}
+
+
+def _weighted(counts: Tensor, fitted: Any) -> Tensor:
+    if fitted.sublinear_tf:
+        counts = counts.equals(0).where(counts, counts.unary("Log") + 1)
+    if hasattr(fitted, "idf_"):
+        counts = counts * np.asarray(fitted.idf_)
+    return _normed(counts, fitted.norm)
+
+
+def _normed(counts: Tensor, norm: str | None) -> Tensor:
+    """Over the norm of their row, added up in double; a row of zeros stays one."""
+    if norm is None:
+        return counts
+    sizes = counts.unary("Abs") if norm == "l1" else counts * counts
+    wide = "float64" if counts.graph.precision == "float64" else counts.dtype
+    total = sizes.cast(wide).sum()
+    length = total if norm == "l1" else total.unary("Sqrt")
+    return (counts.cast(wide) / total.equals(0).where(1, length)).cast(counts.dtype)
+
+
+def _counts(graph: Graph, fitted: Any, table: Table) -> Tensor:
+    """The input that the function makes of the text, the same for vectorisers that agree."""
+    text = _text(graph, table)
+    tokens = _analysis(fitted) | _columns(fitted)
+    tokens["replaced"] = [
+        [None if found == MISSING_TEXT else found, instead] for found, instead in text.replaced
+    ]
+    dtype = "float32" if np.dtype(fitted.dtype) == np.float32 else graph.precision
+    width = len(tokens["vocabulary"]) if "vocabulary" in tokens else tokens["n_features"]
+    described = {"dtype": dtype, "columns": [text.column], "tokens": tokens}
+    for entry in graph.inputs:
+        if entry == {"name": entry["name"], **described}:
+            return Tensor(graph, entry["name"], dtype, width)
+    return graph.input([str(text.column)], dtype, width, tokens=tokens)
+
+
+def _text(graph: Graph, table: Table) -> Tensor:
+    """The one column of text, which has to be the input's own, or that with its gaps filled.
+
+    Raises:
+        Unsupported: it is not.
+    """
+    columns = graph.columns(table)
+    if len(columns) != 1 or columns[0].dtype != "string":
+        raise Unsupported(
+            "it is not given one column of text",
+            "Give it one column by name: ColumnTransformer([('text', vectoriser, 'column')]).",
+        )
+    if columns[0].column is None:
+        raise Unsupported(
+            "it is given text that a step before it has changed",
+            "Tokens are cut from the text as it comes in; SimpleImputer may fill it. Clean it "
+            "with the vectoriser's own lowercase, strip_accents, token_pattern and stop_words.",
+        )
+    return columns[0]
+
+
+def _analysis(fitted: Any) -> dict[str, Any]:
+    """How text is cut into tokens, for `function.text`.
+
+    Raises:
+        Unsupported: by code of the user's own, or by a pattern that runs away.
+    """
+    if fitted.input != "content":
+        raise Unsupported(f"it reads text from input='{fitted.input}'", "Give it the text itself.")
+    for name in ("analyzer", "preprocessor", "strip_accents"):
+        _refuse_code(fitted, name)
+    words = fitted.analyzer == "word"
+    return {
+        "analyzer": fitted.analyzer,
+        "ngram_range": _ngram_range(fitted),
+        "token_pattern": _pattern(fitted) if words else None,
+        "lowercase": bool(fitted.lowercase),
+        "strip_accents": fitted.strip_accents or None,
+        "stop_words": _stop_words(fitted) if words else None,
+    }
+
+
+def _refuse_code(fitted: Any, name: str) -> None:
+    if callable(getattr(fitted, name)):
+        raise Unsupported(
+            f"its {name} is a Python function",
+            "Say the same with token_pattern, stop_words, lowercase or strip_accents.",
+        )
+
+
+def _pattern(fitted: Any) -> str:
+    if fitted.tokenizer is str.split:
+        return NO_SPACE
+    _refuse_code(fitted, "tokenizer")
+    reason = runaway(fitted.token_pattern)
+    if reason:
+        raise Unsupported(
+            reason, "Begin the pattern at a word's edge, \\b, and bound what it repeats: {1,50}."
+        )
+    return str(fitted.token_pattern)
+
+
+def _ngram_range(fitted: Any) -> list[int]:
+    low, high = (int(length) for length in fitted.ngram_range)
+    if fitted.analyzer == "word" and high == 1:
+        low = 1
+    if low < 1:
+        raise Unsupported(f"ngram_range {fitted.ngram_range} begins below 1", "Begin it at 1.")
+    if isinstance(fitted, HashingVectorizer) and high > LONGEST_HASHED:
+        raise Unsupported(
+            f"ngram_range {fitted.ngram_range}: a long text would have too many tokens",
+            f"End it at {LONGEST_HASHED} or below.",
+        )
+    return [low, high]
+
+
+def _stop_words(fitted: Any) -> list[str] | None:
+    words = fitted.get_stop_words()
+    return None if words is None else sorted(word for word in words if isinstance(word, str))
+
+
+def _columns(fitted: Any) -> dict[str, Any]:
+    """Which column each token counts in."""
+    dtype = np.dtype(fitted.dtype)
+    hashed = isinstance(fitted, HashingVectorizer)
+    binary = bool(fitted.binary) or dtype.kind == "b"
+    wraps = dtype.itemsize < BYTES_OF_SURE_COUNTS or (hashed and dtype.kind == "u")
+    if dtype.kind not in "fiub" or (wraps and not binary):
+        raise Unsupported(f"it counts in {dtype}, which can overflow", "Give it dtype=numpy.int64.")
+    if hashed:
+        signed = bool(fitted.alternate_sign) and not binary
+        width = int(fitted.n_features)
+        return {"binary": binary, "n_features": width, "alternate_sign": signed}
+    fitted._check_vocabulary()
+    terms = sorted(fitted.vocabulary_, key=fitted.vocabulary_.__getitem__)
+    return {"binary": binary, "vocabulary": [t if _is_in_texts(t) else None for t in terms]}
+
+
+def _is_in_texts(term: Any) -> bool:
+    """Lone surrogates have no UTF-8, and no place in a manifest or a request."""
+    try:
+        return isinstance(term, str) and bool(term.encode() or True)
+    except UnicodeEncodeError:
+        return False
+
+
+CONVERTERS: dict[type, Converter] = {
+    CountVectorizer: count,
+    TfidfVectorizer: tfidf,
+    HashingVectorizer: hashing,
+    TfidfTransformer: weights,
+}

@@ -1,0 +1,65 @@
+"""MurmurHash3 x86_32 with seed 0, signed, as scikit-learn hashes tokens.
+
+Source: Austin Appleby, https://github.com/aappleby/smhasher, `MurmurHash3_x86_32`, public domain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+C1, C2, ADDED = 0xCC9E2D51, 0x1B873593, 0xE6546B64
+MIX1, MIX2 = 0x85EBCA6B, 0xC2B2AE35
+MASK = 0xFFFFFFFF
+MANY = 64  # tokens from which NumPy is faster than Python
+SHORT = 64  # bytes; longer tokens would make NumPy's array of all tokens large
+
+
+def murmurhash3(tokens: Sequence[str]) -> list[int]:
+    """The hash of each token's UTF-8, from -2**31 to 2**31 - 1."""
+    encoded = [token.encode() for token in tokens]
+    if len(encoded) < MANY:
+        return [_one(data) for data in encoded]
+    short = [data for data in encoded if len(data) <= SHORT]
+    hashes = iter(_together(short).tolist() if short else [])
+    return [next(hashes) if len(data) <= SHORT else _one(data) for data in encoded]
+
+
+def _one(data: bytes) -> int:
+    size, h = len(data), 0
+    whole = size & ~3
+    for k in memoryview(data[:whole]).cast("I"):
+        k = k * C1 & MASK
+        h ^= (k << 15 | k >> 17) * C2 & MASK
+        h = ((h << 13 | h >> 19) & MASK) * 5 + ADDED & MASK
+    if whole < size:
+        k = int.from_bytes(data[whole:], "little") * C1 & MASK
+        h ^= (k << 15 | k >> 17) * C2 & MASK
+    h ^= size
+    h = (h ^ h >> 16) * MIX1 & MASK
+    h = (h ^ h >> 13) * MIX2 & MASK
+    h ^= h >> 16
+    return h - 2**32 if h >= 2**31 else h
+
+
+def _together(tokens: Sequence[bytes]) -> npt.NDArray[np.int32]:
+    """The same for many, block by block of four bytes; zero bytes after the end change nothing."""
+    sizes = np.array([len(token) for token in tokens], dtype=np.uint32)
+    blocks = max(1, -(-int(sizes.max()) // 4))
+    padded = np.array(tokens, dtype=f"S{4 * blocks}").view("<u4").reshape(-1, blocks)
+    h = np.zeros(len(tokens), dtype=np.uint32)
+    for place in range(blocks):
+        h ^= _turned(padded[:, place] * np.uint32(C1), 15) * np.uint32(C2)
+        mixed = _turned(h, 13) * np.uint32(5) + np.uint32(ADDED)
+        h = np.where(sizes // 4 > place, mixed, h)
+    h ^= sizes
+    h = (h ^ h >> np.uint32(16)) * np.uint32(MIX1)
+    h = (h ^ h >> np.uint32(13)) * np.uint32(MIX2)
+    return (h ^ h >> np.uint32(16)).view(np.int32)
+
+
+def _turned(words: npt.NDArray[np.uint32], bits: int) -> npt.NDArray[np.uint32]:
+    """Each word's bits, turned to the left."""
+    return words << np.uint32(bits) | words >> np.uint32(32 - bits)
