@@ -1,0 +1,57 @@
+"""Rows on and around the thresholds of trees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from function.signature import LARGEST_FLOAT32, Array
+
+ODD = (0.0, -0.0, 1e-36, -1e-36, 1e6, -1e6, 1e12, -1e25, 3e38, -3e38)
+BEYOND_FLOAT32 = (1e39, -1e300, np.inf, -np.inf)
+
+
+def around(threshold: float) -> list[float]:
+    """A threshold, what float32 makes of it, and the neighbours of both in float64 and float32."""
+    with np.errstate(over="ignore"):
+        narrow = np.float32(threshold)
+    ends = (np.inf, -np.inf)
+    return [
+        threshold,
+        *(float(np.nextafter(threshold, end)) for end in ends),
+        float(narrow),
+        *(float(np.nextafter(narrow, np.float32(end))) for end in ends),
+        *(float(np.nextafter(np.float64(narrow), end)) for end in ends),
+    ]
+
+
+def hard_rows(
+    X: Array,
+    thresholds: Iterable[tuple[int, float]],
+    odd: Iterable[float] = ODD,
+    missing: bool = False,
+    bound: float = LARGEST_FLOAT32,
+    most: int = 150,
+) -> Array:
+    """The rows, and ones with one value changed: to around a threshold, odd, or missing.
+
+    Args:
+        X: of shape (rows, columns).
+        thresholds: columns and where they are split.
+        odd: values that every column is given.
+        missing: whether NaN is among them.
+        bound: of the values' magnitude.
+        most: thresholds that are tried.
+    """
+    found = sorted({(int(column), float(value)) for column, value in thresholds})
+    places = np.linspace(0, len(found) - 1, most if found else 0).astype(int).tolist()
+    pairs = [(found[p][0], value) for p in places for value in around(found[p][1])]
+    values = [*odd, *([np.nan] if missing else [])]
+    pairs += [(column, value) for column in range(X.shape[1]) for value in values]
+    pairs = [(column, value) for column, value in pairs if not abs(value) > bound]
+    rows = X[np.arange(len(pairs)) % len(X)].copy()
+    for row, (column, value) in zip(rows, pairs, strict=True):
+        row[column] = value
+    gaps = np.full((2, X.shape[1]), np.nan) if missing else np.empty((0, X.shape[1]))
+    return np.vstack([X, rows, gaps])

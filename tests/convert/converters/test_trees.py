@@ -1,0 +1,184 @@
+"""Trees and forests answer as scikit-learn's, on either side of every threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pandas as pd
+import pytest
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+    RandomTreesEmbedding,
+)
+from sklearn.tree import (
+    DecisionTreeClassifier,
+    DecisionTreeRegressor,
+    ExtraTreeClassifier,
+    ExtraTreeRegressor,
+)
+
+from convert.converters import tree_ensemble
+from convert.converters.graph import Graph
+from convert.converters.tree_ensemble import Tree, constant, rounded_down, sums
+from function.signature import Array
+from tests.convert.converters.steps import hard_rows
+from tests.convert.exactness import answers, assert_exact
+
+random = np.random.default_rng(0)
+X = np.column_stack(
+    [
+        random.normal(size=240),
+        random.normal(size=240).round(1),
+        random.integers(0, 5, 240),
+        random.normal(1e6, 10.0, 240).round(2),
+    ]
+)
+SCORE = X[:, 0] + X[:, 1] * X[:, 2] + (X[:, 3] - 1e6) / 10 + random.normal(size=240)
+GAPS = np.where(random.random(X.shape) < 0.15, np.nan, X)
+BINARY = SCORE > 0
+THREE = np.digitize(SCORE, [-1.5, 1.5])
+WORDS = np.array(["no", "maybe", "yes"])[THREE]
+SEVERAL = np.column_stack([THREE, BINARY, np.digitize(SCORE, [-2, -1, 1, 2])])
+
+CLASSIFIERS: list[Any] = [
+    DecisionTreeClassifier(random_state=0),
+    DecisionTreeClassifier(max_depth=3, criterion="entropy", class_weight="balanced"),
+    ExtraTreeClassifier(max_leaf_nodes=9, random_state=0),
+    RandomForestClassifier(10, random_state=0),
+    RandomForestClassifier(7, max_depth=4, class_weight="balanced_subsample", random_state=0),
+    ExtraTreesClassifier(10, min_samples_leaf=3, bootstrap=True, random_state=0),
+]
+REGRESSORS: list[Any] = [
+    DecisionTreeRegressor(random_state=0),
+    DecisionTreeRegressor(max_depth=3, criterion="absolute_error"),
+    ExtraTreeRegressor(max_leaf_nodes=9, random_state=0),
+    RandomForestRegressor(10, random_state=0),
+    ExtraTreesRegressor(10, max_depth=5, random_state=0),
+]
+
+
+def splits(fitted: Any) -> Iterator[tuple[int, float]]:
+    """The columns and thresholds of a tree or forest."""
+    for part in getattr(fitted, "estimators_", [fitted]):
+        inner = part.tree_.children_left >= 0
+        features, thresholds = part.tree_.feature[inner], part.tree_.threshold[inner]
+        yield from zip(features.tolist(), thresholds.tolist(), strict=True)
+
+
+@pytest.mark.parametrize("estimator", CLASSIFIERS, ids=str)
+@pytest.mark.parametrize("y", [BINARY, THREE, WORDS, SEVERAL, BINARY * 0], ids=range(5))
+def test_classifiers(estimator: Any, y: Any) -> None:
+    if y.ndim > 1 and estimator.class_weight is not None:
+        y = y[:, :2]
+    estimator.fit(X, y)
+    rows = hard_rows(X, splits(estimator), missing=True)
+    methods = ["places", "predict_proba"] if y.ndim > 1 else ["predict", "predict_proba"]
+    if y.ndim > 1:
+        got = answers(estimator, rows, methods)["places"]
+        labels = [c[got[:, k]] for k, c in enumerate(estimator.classes_)]
+        assert np.array_equal(np.column_stack(labels), estimator.predict(rows))
+        methods = methods[1:]
+    assert_exact(estimator, rows, methods=methods, tolerance=1e-12)
+
+
+@pytest.mark.parametrize("estimator", REGRESSORS, ids=str)
+@pytest.mark.parametrize("y", [SCORE, np.column_stack([SCORE, -SCORE * 1e9, X[:, 2]])], ids="13")
+def test_regressors(estimator: Any, y: Any) -> None:
+    estimator.fit(X, y)
+    rows = hard_rows(X, splits(estimator), missing=True)
+    assert_exact(estimator, rows, tolerance=1e-12)
+
+
+@pytest.mark.parametrize("estimator", [*CLASSIFIERS, *REGRESSORS], ids=str)
+def test_missing_values_in_training(estimator: Any) -> None:
+    if getattr(estimator, "criterion", "") == "absolute_error":
+        estimator = DecisionTreeRegressor(max_depth=4)
+    estimator.fit(GAPS, THREE)
+    rows = hard_rows(GAPS, splits(estimator), missing=True)
+    assert_exact(estimator, rows, tolerance=1e-12)
+
+
+@pytest.mark.parametrize("estimator", [CLASSIFIERS[3], REGRESSORS[3]], ids=str)
+def test_float32_inputs(estimator: Any) -> None:
+    estimator.fit(GAPS, THREE)
+    rows = hard_rows(GAPS, splits(estimator), missing=True).astype(np.float32)
+    assert_exact(estimator, rows, precision="float32", tolerance=1e-6)
+
+
+def test_one_leaf() -> None:
+    """Trees that are one leaf, among others whose roots stand elsewhere than their leaves."""
+    alone = DecisionTreeRegressor(max_depth=1).fit(X, np.full(240, 7.0))
+    assert_exact(alone, X, tolerance=0.0)
+    for y, kind in (
+        (SCORE, RandomForestRegressor),
+        (BINARY, RandomForestClassifier),
+        (THREE, RandomForestClassifier),
+    ):
+        forest = kind(40, min_samples_leaf=76, max_features=1, random_state=1).fit(X, y)
+        assert {part.tree_.node_count for part in forest.estimators_} >= {1, 3}
+        assert_exact(forest, X, tolerance=1e-12)
+
+
+def test_even_splits_of_the_vote_go_to_the_first_class() -> None:
+    estimator = RandomForestClassifier(2, max_features=1, random_state=0).fit(X, BINARY)
+    tied = estimator.predict_proba(X)[:, 0] == 0.5
+    assert tied.sum() > 10
+    assert_exact(estimator, X, tolerance=0.0)
+
+
+def test_columns_of_a_frame_and_whole_numbers() -> None:
+    frame = pd.DataFrame({"big": (X[:, 3] * 1e4).astype(np.int64), "small": X[:, 2].astype(int)})
+    estimator = RandomForestRegressor(5, random_state=0).fit(frame, SCORE)
+    assert_exact(estimator, frame)
+    huge = pd.DataFrame({"big": [2**60 + 2**36, 2**60 + 2**36 + 1], "small": [0, 1]})
+    assert_exact(estimator, huge)
+
+
+def test_more_targets_than_are_held_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tree_ensemble, "CELLS", 7)
+    assert_exact(RandomForestClassifier(10, random_state=0).fit(X, THREE), X, tolerance=1e-12)
+
+
+def test_more_leaves_than_float32_can_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tree_ensemble, "MOST_IN_FLOAT32", 50)
+    assert_exact(RandomForestClassifier(10, random_state=0).fit(X, THREE), X, tolerance=1e-12)
+
+
+def test_embedding() -> None:
+    estimator = RandomTreesEmbedding(6, max_depth=3, random_state=0).fit(X)
+    assert_exact(estimator, hard_rows(X, splits(estimator)), tolerance=0.0)
+    dense = RandomTreesEmbedding(3, max_leaf_nodes=5, sparse_output=False).fit(X)
+    assert_exact(dense, X, tolerance=0.0)
+
+
+def test_thresholds_in_float32_compare_alike() -> None:
+    thresholds = np.array([0.1, -0.1, 1e300, -1e300, np.inf, 0.5, 1e-50, -1e-50, 16777217.0])
+    down = rounded_down(thresholds)
+    for value in np.float32([0.1, -0.1, 0.5, 0.0, 16777216, 16777218, np.inf, -np.inf, 3e38]):
+        for end in (np.float32(np.inf), np.float32(-np.inf)):
+            for x in (value, np.nextafter(value, end)):
+                assert ((x <= down) == (np.float64(x) <= thresholds)).all()
+
+
+def summed(trees: list[Tree], x: Array, dtype: str, targets: int = 1) -> Array:
+    """What the operator makes of trees."""
+    graph = Graph("float64", {})
+    made = sums(graph, graph.input(["a"], dtype, x.shape[1]), trees, targets)
+    session = onnxruntime.InferenceSession(graph.finished([made]).SerializeToString())
+    (got,) = session.run(None, {graph.inputs[0]["name"]: x.astype(dtype)})
+    return np.asarray(got)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_constants_come_first_and_each_tree_has_its_target(dtype: str) -> None:
+    x = np.array([[-1.0], [0.0], [2.0], [np.nan], [np.inf], [-np.inf]])
+    ends, zero = np.array([1, -1, -1]), np.zeros(3, dtype=int)
+    step = Tree(ends, ends * 2, zero, zero + 0.5, zero, np.array([[0], [1], [5]]), target=1)
+    got = summed([constant(10.0), constant(20.0, 1), step, constant(0.25)], x, dtype, 2)
+    assert got.tolist() == [[10.25, 20.0 + (1 if row[0] <= 0.5 else 5)] for row in x]
