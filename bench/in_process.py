@@ -61,10 +61,11 @@ def measure(models: Path, key: str, rows: list[list[float]], names: list[str]) -
     plain = plain_route(answer["body"].encode())
     session = _session(models)
     tensor = session.get_inputs()[0].name
+    element = np.float64 if "double" in session.get_inputs()[0].type else np.float32
     outputs = [output.name for output in session.get_outputs()]
 
     def bare() -> bytes:
-        array = np.asarray(orjson.loads(lists)["instances"], dtype=np.float32)
+        array = np.asarray(orjson.loads(lists)["instances"], dtype=element)
         labels, probabilities = session.run(outputs, {tensor: array})
         body = {"prediction": labels.tolist(), "probabilities": probabilities.tolist()}
         return orjson.dumps(body)

@@ -166,13 +166,14 @@ def _column(series: pd.Series[Any], label: Any, name: str) -> InputColumn:
 
 def _frame(columns: Sequence[InputColumn], by_column: Sequence[Sequence[Any]]) -> pd.DataFrame:
     """A DataFrame whose columns keep their arrays' dtypes: pandas would make text of objects."""
-    series = {}
+    series: dict[int, Any] = {}
     for place, (column, cells) in enumerate(zip(columns, by_column, strict=True)):
         if column.category is not None:
             series[place] = pd.Series(_categorical(column.category, cells))
         else:
             array = _array(column, cells)
-            series[place] = pd.Series(array, dtype=array.dtype)
+            objects = array.dtype == object
+            series[place] = pd.Series(array, dtype=object) if objects else array
     return pd.DataFrame(series).set_axis([column.label for column in columns], axis=1)
 
 

@@ -21,6 +21,7 @@ README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 CURLS = [text for kind, text in BLOCKS if kind == "sh" and text.startswith("curl")]
 ANSWERS = [text for kind, text in BLOCKS if kind == "json"]
+DOCS = sorted((ROOT / "docs").glob("*.md"))
 HAS_TOOLS = shutil.which("make") and shutil.which("curl")
 
 
@@ -80,10 +81,30 @@ def test_the_model_in_ten_lines(tmp_path: Path) -> None:
     assert len(source.splitlines()) <= 10
 
 
-def test_every_link_leads_somewhere() -> None:
-    links = re.findall(r"\]\(([^)#:]+)\)", README)
-    assert links
-    assert [link for link in links if not (ROOT / link).exists()] == []
+def test_the_converter_of_your_own(tmp_path: Path) -> None:
+    document = (ROOT / "docs" / "converters.md").read_text()
+    blocks = re.findall(r"^```(\w+)\n(.*?)^```", document, re.MULTILINE | re.DOTALL)
+    [source] = [text for kind, text in blocks if kind == "python"]
+    [command] = [text.split() for kind, text in blocks if kind == "sh"]
+    (tmp_path / "rooms.py").write_text(source)
+
+    done = subprocess.run(
+        [sys.executable, *command[1:]],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "0 answers differ" in done.stdout
+
+
+@pytest.mark.parametrize("document", ["README.md", *(f"docs/{p.name}" for p in DOCS)])
+def test_every_link_leads_somewhere(document: str) -> None:
+    links = re.findall(r"\]\(([^)#:]+)\)", (ROOT / document).read_text())
+    assert [link for link in links if not (ROOT / document).parent.joinpath(link).exists()] == []
 
 
 def test_make_lists_every_command() -> None:
