@@ -9,6 +9,7 @@ the form that scikit-learn uses for it, so that ties and steps fall alike.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -127,11 +128,24 @@ def _square_or_zero(a: Tensor, b: Array) -> Tensor:
     return step.isnan().where(0.0, step * step)
 
 
-Rank = tuple[Tensor, Callable[[Any], Any]]
+@dataclass(frozen=True)
+class Ranking:
+    """What scikit-learn orders neighbours by, of shape (rows, points): a power of the distance."""
+
+    rank: Tensor
+    power: float = 1.0
+
+    def distance(self, rank: Tensor) -> Tensor:
+        """The distance that some ranks stand for."""
+        if self.power == 2.0:
+            return rank.unary("Sqrt")
+        return rank if self.power == 1.0 else rank ** (1.0 / self.power)
 
 
-def ranked(x: Tensor, points: Array, metric: str, options: Mapping[str, Any], brute: bool) -> Rank:
-    """What scikit-learn orders neighbours by, and how it makes the distance of that.
+def ranked(
+    x: Tensor, points: Array, metric: Any, options: Mapping[str, Any], brute: bool
+) -> Ranking:
+    """Every point's rank.
 
     Args:
         x: float64.
@@ -145,29 +159,33 @@ def ranked(x: Tensor, points: Array, metric: str, options: Mapping[str, Any], br
     """
     points = np.asarray(points, dtype=np.float64)
     if metric in ("euclidean", "l2"):
-        form = expanded if brute and metric == "euclidean" else squared_differences
-        return form(x, points), _root
+        form = expanded if brute else squared_differences
+        return Ranking(form(x, points), 2.0)
     if metric == "nan_euclidean":
-        return _ignoring_gaps(x, points), _root
+        return Ranking(_ignoring_gaps(x, points), 2.0)
     if metric in ("minkowski", "p"):
-        power = 1.0 / float(options["p"])
-        return _minkowski(x, points, options), lambda rank: rank**power
+        return Ranking(_minkowski(x, points, options), float(options["p"]))
     if metric == "seuclidean" and "V" in options:
         scale = np.sqrt(np.asarray(options["V"], dtype=np.float64))
-        return squared_differences(x / scale, points / scale), _root
-    simple: Mapping[str, Callable[[Tensor, Array], Tensor]] = {
-        "sqeuclidean": expanded,
-        "manhattan": manhattan, "cityblock": manhattan, "l1": manhattan,
-        "chebyshev": chebyshev, "infinity": chebyshev,
-        "cosine": lambda a, b: (1.0 - cosine_similarity(a, b)).clip(0.0, 2.0),
-    }  # fmt: skip
-    if metric not in simple:
+        return Ranking(squared_differences(x / scale, points / scale), 2.0)
+    if not isinstance(metric, str) or metric not in SIMPLE:
         raise Unsupported(
             f"the metric {metric!s:.40} has no conversion",
             "Use euclidean, manhattan, chebyshev, minkowski, seuclidean, cosine or nan_euclidean.",
         )
-    return simple[metric](x, points), lambda rank: rank
+    return Ranking(SIMPLE[metric](x, points))
 
 
-def _root(rank: Any) -> Any:
-    return rank.unary("Sqrt") if isinstance(rank, Tensor) else np.sqrt(rank)
+def _cosine(x: Tensor, points: Array) -> Tensor:
+    return (1.0 - cosine_similarity(x, points)).clip(0.0, 2.0)
+
+
+SIMPLE: dict[str, Callable[[Tensor, Array], Tensor]] = {
+    "chebyshev": chebyshev,
+    "cityblock": manhattan,
+    "cosine": _cosine,
+    "infinity": chebyshev,
+    "l1": manhattan,
+    "manhattan": manhattan,
+    "sqeuclidean": expanded,
+}

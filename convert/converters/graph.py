@@ -75,6 +75,8 @@ class Tensor:
     origin: tuple[Tensor, tuple[int, ...]] | None = None
     replaced: tuple[tuple[str, str], ...] = ()
 
+    __array_ufunc__ = None  # an array on the left leaves the operation to the tensor
+
     def __add__(self, other: Any) -> Tensor:
         return self._with("Add", other)
 

@@ -1,0 +1,238 @@
+"""Nearest neighbours, within a number or a radius; outliers among them; nearest centroids.
+
+Source: `sklearn/neighbors/_base.py` (_get_weights), `_classification.py`, `_regression.py`,
+`_lof.py`, `_nearest_centroid.py`, `_nca.py`. Upstream: skl2onnx exports `weights="distance"` as
+uniform without an error (sklearn-onnx #611), and breaks ties otherwise than the trees do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from sklearn import neighbors
+
+from convert.converters.distances import doubles, expanded, manhattan, ranked
+from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from convert.converters.neighbour_trees import order, searched
+from function.signature import Array
+
+NO_NEIGHBOUR = "it raises where a row has no neighbour within its radius"
+
+
+def neighbours(graph: Graph, fitted: Any, table: Table, count: int) -> tuple[Tensor, Tensor]:
+    """The closest points' distances and places in the fit, each of shape (rows, count)."""
+    x, points = doubles(graph, table), _points(fitted)
+    metric, options = fitted.effective_metric_, fitted.effective_metric_params_
+    if fitted._tree is None:
+        ranking = ranked(x, points, metric, options, brute=True)
+        least, places = _least(ranking.rank, count)
+        return ranking.distance(least), places
+    standing = order(fitted._tree)
+    ranking = ranked(x, points[standing], metric, options, brute=False)
+    last = _least(ranking.rank, count)[0].take([count - 1])
+    turn = searched(x, fitted._tree, metric, options, ranking)
+    level = ranking.rank.equals(last).where(turn, np.inf)
+    _, places = _least((ranking.rank < last).where(-1.0, level), count)
+    distances = graph.op("GatherElements", ranking.rank, places, width=count, axis=1)
+    return ranking.distance(distances), _gathered(graph, standing, places, count)
+
+
+def _least(x: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The smallest columns and their places, the first of equals first."""
+    graph = x.graph
+    made = graph.ops(
+        "TopK",
+        [x, graph.constant([count], "int64")],
+        [(x.dtype, count), ("int64", count)],
+        axis=1,
+        largest=0,
+    )
+    return made[0], made[1]
+
+
+def _gathered(graph: Graph, values: Array, places: Tensor, width: int) -> Tensor:
+    """Of what is known of each point, that of the points at places."""
+    known = graph.constant(values, "int64" if values.dtype.kind in "iu" else "float64")
+    return graph.op("Gather", known, places, dtype=known.dtype, width=width, axis=0)
+
+
+def _points(fitted: Any) -> Array:
+    points = fitted._fit_X
+    return np.asarray(points.toarray() if hasattr(points, "toarray") else points, dtype=np.float64)
+
+
+def _weighting(fitted: Any) -> bool:
+    """Whether distances weigh."""
+    if fitted.weights not in ("uniform", "distance", None):
+        raise Unsupported("its weights are a Python function", "Use uniform or distance.")
+    return bool(fitted.weights == "distance")
+
+
+def _summed(graph: Graph, fitted: Any, table: Table, targets: Array) -> tuple[Tensor, Tensor]:
+    """Sums of the targets over a row's neighbours, weighted; and of the weights alone.
+
+    Args:
+        graph: to write to.
+        fitted: that has `n_neighbors`.
+        table: the rows.
+        targets: of the points, shape (points, targets).
+    """
+    count, width = fitted.n_neighbors, targets.shape[1]
+    distances, places = neighbours(graph, fitted, table, count)
+    found = _gathered(graph, targets, places, width)
+    if not _weighting(fitted):
+        return _over_neighbours(found), graph.constant([[float(count)]], "float64")
+    inverse = 1.0 / distances
+    same = inverse.equals(np.inf).cast("float64")
+    weights = (same.max() > 0.0).where(same, inverse)
+    each = weights.reshape([0, 0, 1], 1)
+    return _over_neighbours(found * each), weights.sum()
+
+
+def _over_neighbours(x: Tensor) -> Tensor:
+    return x.graph.op("ReduceSum", x, x.graph.constant([1], "int64"), keepdims=0)
+
+
+def _columns(values: Array) -> Array:
+    return values.reshape(-1, 1) if values.ndim == 1 else values
+
+
+def regressor(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """KNeighborsRegressor: the mean of the neighbours' targets."""
+    targets = _columns(np.asarray(fitted._y)).astype(np.float64)
+    total, weight = _summed(graph, fitted, table, targets)
+    return {"predict": (total / weight).cast(graph.precision)}
+
+
+def classifier(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """KNeighborsClassifier: the neighbours vote."""
+    targets, widths = _indicators(fitted)
+    total, _ = _summed(graph, fitted, table, targets)
+    return _chosen(graph, total, widths, lambda votes, _: votes / votes.sum())
+
+
+def _indicators(fitted: Any) -> tuple[Array, list[int]]:
+    """A column for each class of each output, and how many classes these have."""
+    codes = _columns(np.asarray(fitted._y))
+    classes = fitted.classes_ if fitted.outputs_2d_ else [fitted.classes_]
+    widths = [len(known) for known in classes]
+    blocks = [np.eye(width)[codes[:, output]] for output, width in enumerate(widths)]
+    return np.hstack(blocks), widths
+
+
+def _chosen(
+    graph: Graph, total: Tensor, widths: list[int], share: Callable[[Tensor, int], Tensor]
+) -> Answers:
+    """The class of most votes, and all shares, output by output."""
+    ends = np.cumsum(widths).tolist()
+    votes = [total.take(range(end - n, end)) for end, n in zip(ends, widths, strict=True)]
+    shares = [share(each, output) for output, each in enumerate(votes)]
+    return {
+        "places": graph.concat([each.argmax() for each in votes]),
+        "predict_proba": graph.concat(shares).cast(graph.precision),
+    }
+
+
+def _within(graph: Graph, fitted: Any, table: Table) -> Tensor:
+    """The weight of every point for every row: 0 beyond the radius."""
+    x, brute = doubles(graph, table), fitted._tree is None
+    metric, options = fitted.effective_metric_, fitted.effective_metric_params_
+    ranking = ranked(x, _points(fitted), metric, options, brute)
+    near = ranking.rank <= float(fitted.radius) ** ranking.power
+    if not _weighting(fitted):
+        return near.cast("float64")
+    same = (near & ranking.rank.equals(0.0)).cast("float64")
+    inverse = near.where(1.0 / ranking.distance(ranking.rank), 0.0)
+    return (same.max() > 0.0).where(same, inverse)
+
+
+def radius_regressor(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """RadiusNeighborsRegressor: NaN (of the targets' dtype) where there is no neighbour."""
+    targets = _columns(np.asarray(fitted._y))
+    weights = _within(graph, fitted, table)
+    total = weights.sum()
+    none = total.equals(0.0)
+    mean = weights @ targets.astype(np.float64) / none.where(1.0, total)
+    with np.errstate(invalid="ignore"):
+        empty = np.full_like(targets[:1], np.nan).astype(np.float64)
+    return {"predict": none.where(empty, mean).cast(graph.precision)}
+
+
+def radius_classifier(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """RadiusNeighborsClassifier: rows without neighbours get the label of outliers."""
+    if fitted.outlier_label_ is None:
+        raise Unsupported(NO_NEIGHBOUR, "Give it an outlier_label.")
+    targets, widths = _indicators(fitted)
+    weights = _within(graph, fitted, table)
+    none = (weights @ np.ones((len(targets), 1))).equals(0.0)
+    outliers = _outliers(fitted)
+    total = none.where(np.hstack(outliers), weights @ targets)
+    return _chosen(graph, total, widths, lambda votes, _: votes / votes.sum())
+
+
+def _outliers(fitted: Any) -> list[Array]:
+    """For each output, the outliers' label as an indicator of its class."""
+    classes = fitted.classes_ if fitted.outputs_2d_ else [fitted.classes_]
+    made = []
+    for known, label in zip(classes, fitted.outlier_label_, strict=True):
+        indicator = (known == label).reshape(1, -1).astype(np.float64)
+        if not indicator.any():
+            raise Unsupported(
+                f"its outlier_label {label!r:.40} is no class of the training",
+                "Use a class, or 'most_frequent'.",
+            )
+        made.append(indicator)
+    return made
+
+
+def local_outlier_factor(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """LocalOutlierFactor: the density among the neighbours against their own."""
+    if not fitted.novelty:
+        raise Unsupported("it predicts for new rows only with novelty=True", "Fit it with that.")
+    count = fitted.n_neighbors_
+    distances, places = neighbours(graph, fitted, table, count)
+    reach = np.ascontiguousarray(fitted._distances_fit_X_[:, count - 1])
+    reached = distances.maximum(_gathered(graph, reach, places, count))
+    density = 1.0 / (reached.sum() / float(count) + 1e-10)
+    ratios = _gathered(graph, fitted._lrd, places, count) / density
+    score = -(ratios.sum() / float(count)) - float(fitted.offset_)
+    side = (score < 0.0).where(graph.constant(-1, "int64"), 1)
+    return {"decision_function": score.cast(graph.precision), "predict": side}
+
+
+def nearest_centroid(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """NearestCentroid: of equal priors the closest, else the highest discriminant score."""
+    x, centroids = doubles(graph, table), np.asarray(fitted.centroids_, dtype=np.float64)
+    priors = np.asarray(fitted.class_prior_)
+    rank = expanded if fitted.metric == "euclidean" else manhattan
+    scale = np.where(fitted.within_class_std_dev_ == 0, 1.0, fitted.within_class_std_dev_)
+    score = rank(x / scale, centroids / scale)
+    if fitted.metric != "euclidean":
+        score = score * score
+    score = -score + 2.0 * np.log(priors)
+    even = np.isclose(priors, 1 / len(priors)).all()
+    decision = score.take([1]) - score.take([0]) if len(priors) == 2 else score
+    return {
+        "places": rank(x, centroids).argmin() if even else score.argmax(),
+        "decision_function": decision.cast(graph.precision),
+        "predict_proba": score.softmax().cast(graph.precision),
+    }
+
+
+def components_analysis(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """NeighborhoodComponentsAnalysis: a linear map."""
+    made = doubles(graph, table) @ np.asarray(fitted.components_).T
+    return {"transform": made.cast(graph.precision)}
+
+
+CONVERTERS: dict[type, Converter] = {
+    neighbors.KNeighborsClassifier: classifier,
+    neighbors.KNeighborsRegressor: regressor,
+    neighbors.LocalOutlierFactor: local_outlier_factor,
+    neighbors.NearestCentroid: nearest_centroid,
+    neighbors.NeighborhoodComponentsAnalysis: components_analysis,
+    neighbors.RadiusNeighborsClassifier: radius_classifier,
+    neighbors.RadiusNeighborsRegressor: radius_regressor,
+}
