@@ -1,0 +1,140 @@
+"""Imputers that fill a column from the others: of the nearest rows, or by a chain of regressors.
+
+Sources: `sklearn/impute/_knn.py`, with `nan_euclidean_distances` of `sklearn/metrics/pairwise.py`;
+`sklearn/impute/_iterative.py`. Upstream: skl2onnx's KNNImputer is off where training rows have
+gaps (sklearn-onnx #1177), and IterativeImputer has none.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.impute import KNNImputer
+from sklearn.impute._iterative import IterativeImputer
+
+from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from convert.converters.imputation import flags, is_missing
+from function.signature import Array
+
+
+def nearest(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """A missing value is the mean of the nearest training rows that have one."""
+    if callable(fitted.weights):
+        raise Unsupported("its weights are a function", "Use 'uniform' or 'distance'.")
+    if fitted.metric != "nan_euclidean":
+        raise Unsupported("its metric is a function", "Use 'nan_euclidean'.")
+    x = graph.matrix(table)
+    missing = _missing(x, fitted.missing_values)
+    valid = np.flatnonzero(fitted._valid_mask)
+    if not len(valid):
+        raise Unsupported("every column was empty in training", "Leave the imputer out.")
+    means = _means_of_nearest(graph, fitted, _distances(fitted, x, missing), valid)
+    filled = missing.take(valid).where(means, x.take(valid))
+    if fitted.keep_empty_features and len(valid) < x.width:
+        empty = np.flatnonzero(~fitted._valid_mask)
+        zeros = missing.take(empty).cast(graph.precision) * 0.0
+        order = np.argsort([*valid, *empty]).tolist()
+        filled = graph.concat([filled, zeros]).take(order)
+    return _with_flags(graph, fitted, table, filled)
+
+
+def _distances(fitted: Any, x: Tensor, missing: Tensor) -> Tensor:
+    """`nan_euclidean_distances` to the training rows; infinite where no column is shared.
+
+    Written as scikit-learn writes it, for the same rounding: x·x - 2 x·y + y·y, less the squares
+    of what the other side lacks.
+    """
+    gaps = fitted._mask_fit_X.astype(float)
+    points = np.where(fitted._mask_fit_X, 0.0, fitted._fit_X)
+    zeroed = missing.where(0.0, x)
+    lacking = missing.cast(x.dtype)
+    squares = zeroed * zeroed
+    product = zeroed @ points.T * -2.0
+    total = (product + squares.sum() + (points * points).sum(axis=1)).maximum(0.0)
+    total = total - squares @ gaps.T - lacking @ (points * points).T
+    shared = (1.0 - lacking) @ (1.0 - gaps).T
+    scaled = total.maximum(0.0) / shared.maximum(1.0) * float(x.width)
+    return shared.equals(0.0).where(np.inf, scaled.unary("Sqrt"))
+
+
+def _means_of_nearest(graph: Graph, fitted: Any, distances: Tensor, valid: Array) -> Tensor:
+    """For each valid column; columns that the same training rows have share their neighbours."""
+    sharing: dict[bytes, list[int]] = {}
+    for place in valid.tolist():
+        sharing.setdefault(fitted._mask_fit_X[:, place].tobytes(), []).append(place)
+    means, order = [], []
+    for places in sharing.values():
+        donors = np.flatnonzero(~fitted._mask_fit_X[:, places[0]])
+        values = fitted._fit_X[np.ix_(donors, places)].astype(np.float64)
+        means.append(_mean_of_nearest(graph, fitted, distances.take(donors), values))
+        order += places
+    return graph.concat(means).take(np.argsort(order).tolist())
+
+
+def _mean_of_nearest(graph: Graph, fitted: Any, distances: Tensor, values: Array) -> Tensor:
+    """Values are of shape (donors, columns); their plain mean where no distance is known."""
+    count, columns = min(fitted.n_neighbors, len(values)), values.shape[1]
+    kinds = [(distances.dtype, count), ("int64", count)]
+    number = graph.constant([count], "int64")
+    near, places = graph.ops("TopK", [distances, number], kinds, axis=1, largest=0)
+    weights = (near < np.inf).cast(distances.dtype)
+    if fitted.weights == "distance":
+        inverse = 1.0 / near
+        infinite = inverse.equals(np.inf)
+        there = infinite.cast(distances.dtype)
+        weights = (there.max() > 0.0).where(there, inverse)
+    constant = graph.constant(values, distances.dtype)
+    given = graph.op("Gather", constant, places, dtype=distances.dtype, width=columns, axis=0)
+    each = weights.reshape([0, 0, 1], 1)
+    first = graph.constant([1], "int64")
+    total = graph.op("ReduceSum", given * each, first, width=columns, keepdims=0)
+    weight = weights.sum()
+    return (weight > 0.0).where(total / weight, values.mean(axis=0).reshape(1, -1))
+
+
+def iterative(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """Column after column is predicted from the others as they are by then, over and over."""
+    if fitted.sample_posterior:
+        raise Unsupported("it draws from a posterior", "Fit it with sample_posterior=False.")
+    x = graph.matrix(table)
+    start = graph.ask(fitted.initial_imputer_, table, "transform")
+    missing = _missing(x, fitted.missing_values)
+    empty = np.asarray(fitted._is_empty_feature)
+    if not fitted.keep_empty_features:
+        missing, empty = missing.take(np.flatnonzero(~empty)), empty[~empty]
+    filled = start
+    if fitted.n_iter_:
+        filled = _predicted(graph, fitted, start, missing)
+    if fitted.n_iter_ and not empty.any():
+        # Of rows with nothing at all, given alone, scikit-learn returns what it began with.
+        nothing = graph.op("ReduceMin", missing.cast("int64"), dtype="int64", width=1, keepdims=1)
+        filled = (nothing > 0).where(start, filled)
+    return _with_flags(graph, fitted, table, filled)
+
+
+def _predicted(graph: Graph, fitted: Any, start: Tensor, missing: Tensor) -> Tensor:
+    columns = [start.take([place]) for place in range(start.width)]
+    for place, others, estimator in fitted.imputation_sequence_:
+        given = graph.concat([columns[int(other)] for other in others])
+        value = graph.ask(estimator, Table((given,)), "predict").cast(graph.precision)
+        low, high = float(fitted._min_value[place]), float(fitted._max_value[place])
+        value = value.clip(low if np.isfinite(low) else None, high if np.isfinite(high) else None)
+        columns[place] = missing.take([int(place)]).where(value, columns[place])
+    return graph.concat(columns)
+
+
+def _missing(x: Tensor, value: Any) -> Tensor:
+    found = is_missing(x, value)
+    if found is None:
+        raise Unsupported(f"{value!r} is missing for it where it computes with numbers")
+    return found
+
+
+def _with_flags(graph: Graph, fitted: Any, table: Table, filled: Tensor) -> Answers:
+    indicated = fitted.indicator_.features_.tolist() if fitted.add_indicator else []
+    made = flags(graph, table, indicated, fitted.missing_values)
+    return {"transform": graph.concat([filled, *made])}
+
+
+CONVERTERS: dict[type, Converter] = {KNNImputer: nearest, IterativeImputer: iterative}
