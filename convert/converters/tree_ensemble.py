@@ -4,8 +4,9 @@ A node goes left where its condition holds, or where the value is missing and `m
 so. Leaves of several numbers are looked up in a table by their number: the operator has one
 number for each leaf, and repeating a tree for every target costs as many times its time.
 
-Upstream: ONNX Runtime reads the weight of a tree that is one leaf from the place of its root
-among the nodes (`tree_ensemble_attribute.h`), so such a tree is given two leaves here.
+Upstream: ONNX Runtime 1.28 (no longer 1.32) reads the weight of a tree that is one leaf from the
+place of its root among the nodes (`tree_ensemble_attribute.h`), so that such a tree is given two
+leaves here.
 """
 
 from __future__ import annotations
@@ -163,9 +164,8 @@ def _flat(trees: Sequence[Tree]) -> _Flat:
 def _part(one: Tree, first_node: int, first_leaf: int) -> dict[str, Array]:
     """A tree's part of each attribute."""
     if one.left[0] < 0:
-        ends = np.array([1, -1, -1])
-        zero = np.zeros(3, dtype=int)
-        one = Tree(ends, ends + [1, 0, 0], zero, zero * 0.0, zero, one.value[[0, 0, 0]])
+        first, second, zero = np.array([[1, -1, -1], [2, -1, -1], [0, 0, 0]])
+        one = Tree(first, second, zero, zero * 0.0, zero, one.value[[0, 0, 0]])
     leaf = one.left < 0
     inner, tips = np.flatnonzero(~leaf), np.flatnonzero(leaf)
     place = np.where(leaf, first_leaf + np.cumsum(leaf), first_node + np.cumsum(~leaf)) - 1

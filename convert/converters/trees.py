@@ -73,10 +73,7 @@ def trees(graph: Graph, fitted: Any, table: Table) -> Answers:
         return {"predict": _mean(graph, x, parts)}
     if fitted.n_outputs_ > 1:
         return _of_several_outputs(graph, fitted.n_classes_, _mean(graph, x, parts))
-    if fitted.n_classes_ == 2:
-        shares = _two_sided(graph, x, parts)
-    else:
-        shares = _mean(graph, x, parts)
+    shares = _two_sided(graph, x, parts) if fitted.n_classes_ == 2 else _mean(graph, x, parts)
     return {"places": shares.argmax(), "predict_proba": shares}
 
 

@@ -1,0 +1,179 @@
+"""Gradient boosting over regression trees, and AdaBoost over any estimators.
+
+Gradient boosting adds up trees, times the learning rate, upon the raw answer of an estimator that
+knows little: `sklearn/ensemble/_gb.py` (`_raw_predict`, `_init_raw_predictions`). AdaBoost lets
+classifiers vote, each with its weight, and takes the weighted median of regressors:
+`sklearn/ensemble/_weight_boosting.py`. Upstream: skl2onnx sums in float32, asks a fitted `init`
+for nothing, and has no AdaBoost in float64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from sklearn import ensemble, tree
+from sklearn.base import is_classifier
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.ensemble._gb import _init_raw_predictions
+
+from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from convert.converters.linear import two_sided
+from convert.converters.tree_ensemble import Tree, constant, sums, totals, values
+from convert.converters.trees import as_trees_see, of_sklearn
+from function.signature import Array
+
+TREES = (
+    tree.DecisionTreeClassifier, tree.DecisionTreeRegressor,
+    tree.ExtraTreeClassifier, tree.ExtraTreeRegressor,
+)  # fmt: skip
+EPSILON = np.finfo(np.float64).eps
+
+
+def gradient_boosting(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """Raw scores, and what the loss makes of them."""
+    raw = _raw(graph, fitted, table)
+    if not is_classifier(fitted):
+        return {"predict": raw}
+    if raw.width > 1:
+        shares, places = raw.softmax(), raw.argmax()
+    else:
+        doubled = 2.0 * raw if fitted.loss == "exponential" else raw
+        shares, places = two_sided(doubled.unary("Sigmoid")), (raw >= 0.0).cast("int64")
+    return {"decision_function": raw, "predict_proba": shares, "places": places}
+
+
+def _raw(graph: Graph, fitted: Any, table: Table) -> Tensor:
+    """The sum of the trees; what they begin with is a tree of one leaf where it is constant."""
+    x = as_trees_see(graph, table)
+    begun = _begun(fitted)
+    parts = [constant(value, target) for target, value in enumerate(begun)]
+    for row in fitted.estimators_:
+        for target, part in enumerate(row):
+            one = of_sklearn(part.tree_)
+            parts.append(replace(one, value=one.value * fitted.learning_rate, target=target))
+    total = sums(graph, x.cast("float64"), parts, fitted.estimators_.shape[1])
+    total = total.cast(graph.precision)
+    return total if len(begun) else _of_init(graph, fitted, x) + total
+
+
+def _begun(fitted: Any) -> Array:
+    """What the sum begins with for each target, where that is the same for all rows; else empty."""
+    init = fitted.init_
+    if isinstance(init, str):  # 'zero'
+        return np.zeros(fitted.estimators_.shape[1])
+    constant_shares = isinstance(init, DummyClassifier) and init.strategy != "stratified"
+    if constant_shares or isinstance(init, DummyRegressor):
+        row = np.zeros((1, fitted.n_features_in_))
+        return np.ravel(_init_raw_predictions(row, init, fitted._loss, is_classifier(fitted)))
+    return np.empty(0)
+
+
+def _of_init(graph: Graph, fitted: Any, x: Tensor) -> Tensor:
+    """The raw answer of an estimator that looks at the row, which it is given in float32."""
+    given = Table((x,))
+    if not is_classifier(fitted):
+        return graph.ask(fitted.init_, given, "predict").cast(graph.precision)
+    shares = graph.ask(fitted.init_, given, "predict_proba").cast(graph.precision)
+    if fitted._loss.is_multiclass:
+        logs = shares.clip(EPSILON, 1.0 - EPSILON).unary("Log")
+        return logs - logs.sum() / float(logs.width)
+    share = shares.take([1]).clip(EPSILON, 1.0 - EPSILON)
+    logit = (share / (1.0 - share)).unary("Log")
+    return 0.5 * logit if fitted.loss == "exponential" else logit
+
+
+def votes(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """AdaBoostClassifier: each estimator's weight for its class, and a part of it off the rest."""
+    count = int(fitted.n_classes_)
+    if count == 1:
+        raise Unsupported("it has seen one class only", "Fit it on rows of two classes or more.")
+    table = _unnamed(table)
+    weights = fitted.estimator_weights_[: len(fitted.estimators_)]
+    if all(type(part) in TREES for part in fitted.estimators_):
+        summed = _votes_of_trees(graph, fitted, table, weights)
+    else:
+        summed = _votes_of_any(graph, fitted, table, weights)
+    score = (summed / float(fitted.estimator_weights_.sum())).cast(graph.precision)
+    if count == 2:
+        score = score + score
+        both = graph.concat([-score, score]) / 2.0
+        places = (score > 0.0).cast("int64")
+        return {"decision_function": score, "places": places, "predict_proba": both.softmax()}
+    shares = (score / float(count - 1)).softmax()
+    return {"decision_function": score, "places": score.argmax(), "predict_proba": shares}
+
+
+def _ballots(fitted: Any, part: Any) -> Array:
+    """The votes for each class of one estimator, by its place; of two classes the second's."""
+    count = int(fitted.n_classes_)
+    at = np.searchsorted(fitted.classes_, part.classes_)
+    ballots = np.where(np.arange(count) == at[:, None], 1.0, -1.0 / (count - 1))
+    return ballots[:, 1:] if count == 2 else ballots
+
+
+def _votes_of_trees(graph: Graph, fitted: Any, table: Table, weights: Array) -> Tensor:
+    """One node for all trees."""
+    parts = []
+    for part, weight in zip(fitted.estimators_, weights.tolist(), strict=True):
+        one = of_sklearn(part.tree_)
+        chosen = one.value.argmax(axis=1)
+        parts.append(replace(one, value=(_ballots(fitted, part) * weight)[chosen]))
+    x = as_trees_see(graph, table)
+    if parts[0].value.shape[1] > 1:
+        return totals(graph, x, parts)
+    return sums(graph, x.cast("float64"), parts)
+
+
+def _votes_of_any(graph: Graph, fitted: Any, table: Table, weights: Array) -> Tensor:
+    summed = None
+    for part, weight in zip(fitted.estimators_, weights.tolist(), strict=True):
+        ballots = graph.constant(_ballots(fitted, part) * weight, "float64")
+        places = graph.ask(part, table, "places").reshape([-1], 1)
+        vote = graph.op("Gather", ballots, places, dtype="float64", width=ballots.width, axis=0)
+        summed = vote if summed is None else summed + vote
+    assert summed is not None  # noqa: S101 - an ensemble holds one estimator at least
+    return summed
+
+
+def weighted_median(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """AdaBoostRegressor: the first prediction, in their order, that half the weight lies below."""
+    guesses = _guesses(graph, fitted.estimators_, _unnamed(table))
+    weights = graph.constant(fitted.estimator_weights_[: len(fitted.estimators_)], "float64")
+    if guesses.width == 1:
+        return {"predict": guesses.cast(graph.precision)}
+    every = graph.constant([guesses.width], "int64")
+    kinds = [(guesses.dtype, guesses.width), ("int64", guesses.width)]
+    ordered, order = graph.ops("TopK", [guesses, every], kinds, axis=1, largest=0, sorted=1)
+    weight = graph.op("Gather", weights, order, dtype="float64", width=guesses.width, axis=0)
+    below = graph.op("CumSum", weight, graph.constant(np.array(1), "int64"))
+    reached = below >= 0.5 * below.take([guesses.width - 1])
+    place = reached.cast("int64").argmax()
+    median = graph.op("GatherElements", ordered, place, width=1, axis=1)
+    return {"predict": median.cast(graph.precision)}
+
+
+def _guesses(graph: Graph, parts: Sequence[Any], table: Table) -> Tensor:
+    """The estimators' predictions side by side, float64."""
+    if all(type(part) in TREES for part in parts):
+        return values(graph, as_trees_see(graph, table), [_tree(part) for part in parts])
+    return graph.concat([graph.ask(part, table, "predict").cast("float64") for part in parts])
+
+
+def _tree(part: Any) -> Tree:
+    return of_sklearn(part.tree_)
+
+
+def _unnamed(table: Table) -> Table:
+    """As an array: AdaBoost makes one of a frame before it asks its estimators."""
+    return Table(tuple(replace(tensor, labels=()) for tensor in table.tensors))
+
+
+CONVERTERS: dict[type, Converter] = {
+    ensemble.AdaBoostClassifier: votes,
+    ensemble.AdaBoostRegressor: weighted_median,
+    ensemble.GradientBoostingClassifier: gradient_boosting,
+    ensemble.GradientBoostingRegressor: gradient_boosting,
+}
