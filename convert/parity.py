@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -82,7 +82,13 @@ class Comparison:
         return not self.refused and not any(d.wrong for d in self.outputs.values())
 
 
-def compare(model: Model, task: Task, rows: Sequence[Cells], expected: Answers) -> Comparison:
+def compare(
+    model: Model,
+    task: Task,
+    rows: Sequence[Cells],
+    expected: Answers,
+    floors: Mapping[str, float] | None = None,
+) -> Comparison:
     """Compare the function's answers, validation included, with scikit-learn's.
 
     Args:
@@ -90,12 +96,14 @@ def compare(model: Model, task: Task, rows: Sequence[Cells], expected: Answers) 
         task: says how each output is compared.
         rows: in signature order.
         expected: scikit-learn's answers to them.
+        floors: of each output of numbers; as `floor_of` gives them if not given.
     """
     comparison = Comparison(
         {name: Difference(np.zeros(len(rows)), np.zeros(len(rows))) for name in task.methods},
         tied(task, expected, TOLERANCE),
     )
-    floors = {name: floor_of(name, a) if _is_number(a) else 0.0 for name, a in expected.items()}
+    if floors is None:
+        floors = {name: floor_of(name, a) for name, a in expected.items() if _is_number(a)}
     for start in range(0, len(rows), CHUNK):
         part = slice(start, start + CHUNK)
         try:
@@ -104,7 +112,7 @@ def compare(model: Model, task: Task, rows: Sequence[Cells], expected: Answers) 
             comparison.refused += [str(problem) for problem in error.problems]
             continue
         for name, difference in comparison.outputs.items():
-            _add(difference, start, name, got[name], expected[name][part], floors[name])
+            _add(difference, start, name, got[name], expected[name][part], floors.get(name, 0.0))
     _forgive_ties(comparison, task)
     return comparison
 

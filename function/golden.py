@@ -59,7 +59,8 @@ def replay(model: Model, golden: Mapping[str, Any]) -> list[str]:
 
     Args:
         model: a loaded model.
-        golden: `instances`, `answers` by output name, and the `tolerance` between them.
+        golden: `instances`, `answers` by output name, and the `tolerance` between them; `floors`
+            where they are others than `floor_of` gives.
 
     Returns:
         What is off, in words; empty where every answer is scikit-learn's.
@@ -78,7 +79,8 @@ def replay(model: Model, golden: Mapping[str, Any]) -> list[str]:
         if not len(expected) == len(golden["instances"]) == len(answer.get(name, ())):
             faults.append(f"golden row {len(expected)}, {name}: as many answers as rows expected")
             continue
-        wrong = _wrong_rows(name, answer[name], expected, golden["tolerance"])
+        floor = golden.get("floors", {}).get(name)
+        wrong = _wrong_rows(name, answer[name], expected, golden["tolerance"], floor)
         faults += [
             f"golden row {row}, {name}: expected {expected[row]}, got {answer[name][row]}"
             for row in wrong
@@ -86,7 +88,9 @@ def replay(model: Model, golden: Mapping[str, Any]) -> list[str]:
     return faults
 
 
-def _wrong_rows(name: str, got: Any, expected: list[Any], tolerance: float) -> list[int]:
+def _wrong_rows(
+    name: str, got: Any, expected: list[Any], tolerance: float, floor: float | None
+) -> list[int]:
     wanted = np.array(expected)
     if wanted.dtype.kind != "f":
         pairs = enumerate(zip(got, expected, strict=True))
@@ -94,6 +98,8 @@ def _wrong_rows(name: str, got: Any, expected: list[Any], tolerance: float) -> l
     if wanted.ndim == 2 and len(got) and isinstance(got[0], list) and isinstance(got[0][0], list):
         got = [[share for output in row for share in output] for row in got]
     answered = np.array(got, dtype=np.float64)
-    absolute, relative = differences(answered, wanted, floor_of(name, wanted))
+    if floor is None:
+        floor = floor_of(name, wanted)
+    absolute, relative = differences(answered, wanted, floor)
     off = ~((absolute if name == "probabilities" else relative) <= tolerance)
     return np.flatnonzero(off.reshape(len(off), -1).any(axis=1)).tolist()
