@@ -54,6 +54,18 @@ class Failed(NamedTuple):
     hint: str = ""
 
 
+class NoConversion(Refusal):
+    """No recipe converts the model faithfully.
+
+    Attributes:
+        failed: each recipe and what speaks against it.
+    """
+
+    def __init__(self, message: str, hint: str, failed: Sequence[Failed]) -> None:
+        super().__init__(message, hint)
+        self.failed = tuple(failed)
+
+
 def why_not(comparison: Comparison, evidence: Evidence, columns: Sequence[Column]) -> str:
     """Which rows and columns are off, how far, and the first of them."""
     if comparison.refused:
@@ -95,7 +107,7 @@ def _most_telling(evidence: Evidence, columns: Sequence[Column], row: int) -> li
     return [*shown[:SHOWN_CELLS], *(["…"] if len(shown) > SHOWN_CELLS else [])]
 
 
-def no_conversion(estimator: str, failed: Sequence[Failed]) -> Refusal:
+def no_conversion(estimator: str, failed: Sequence[Failed]) -> NoConversion:
     """The refusal of a model that no recipe converts faithfully; each reason once."""
     recipes: dict[str, list[str]] = {}
     unsupported = [one for one in failed if one.reason.startswith("step ")]
@@ -107,7 +119,7 @@ def no_conversion(estimator: str, failed: Sequence[Failed]) -> Refusal:
         reasons = list(recipes)[:2]  # whatever the inputs are typed as
     else:
         reasons = [f"as {' and '.join(names)}: {reason}" for reason, names in recipes.items()]
-    return Refusal(
+    return NoConversion(
         "\n".join(
             [
                 f"{estimator}: no conversion answers as scikit-learn does",
@@ -116,6 +128,7 @@ def no_conversion(estimator: str, failed: Sequence[Failed]) -> Refusal:
             ]
         ),
         f"Nothing was written. {' '.join(hints) or NO_HINT}",
+        failed,
     )
 
 
