@@ -203,6 +203,10 @@ class Tensor:
         """The place of the smallest column, the first of equals: int64, one column."""
         return self.graph.op("ArgMin", self, dtype="int64", width=1, axis=1, keepdims=1)
 
+    def sigmoid(self) -> Tensor:
+        """`1 / (1 + exp(-x))`: ONNX Runtime's Sigmoid loses the digits of small values."""
+        return 1.0 / ((-self).unary("Exp") + 1.0)
+
     def softmax(self) -> Tensor:
         """Over the columns."""
         return self.unary("Softmax", axis=1)
