@@ -1,7 +1,9 @@
 """Linear models: coefficients times the columns, and what is made of it.
 
 Sources: `sklearn/linear_model/_base.py` (LinearModel, LinearClassifierMixin), `_logistic.py`
-(softmax), `_glm/glm.py` (links).
+(softmax), `_ridge.py` (labels that are independent), `_stochastic_gradient.py`, `_bayes.py`
+(standard deviations), `_glm/glm.py` (links). Upstream: skl2onnx computes in float32 whatever it
+is given where there are classes, and has no standard deviations.
 """
 
 from __future__ import annotations
@@ -9,18 +11,29 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import sklearn
 from sklearn import linear_model, svm
 
 from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from convert.converters.responses import every_row
+from function.signature import Array
+
+# Since then the deviation is that of the columns less their means.
+CENTRED = tuple(int(part) for part in sklearn.__version__.split(".")[:2]) >= (1, 9)
 
 
 def decision(graph: Graph, fitted: Any, table: Table) -> Tensor:
     """`X @ coef_.T + intercept_`, of shape (rows, outputs)."""
+    weights, shift = _weights(fitted), np.reshape(fitted.intercept_, (1, -1))
+    return graph.matrix(table) @ weights.T + shift
+
+
+def _weights(fitted: Any) -> Array:
+    """Of shape (outputs, columns), whichever of NumPy's and SciPy's shapes they have."""
     coefficients = fitted.coef_
-    if hasattr(coefficients, "toarray"):
+    if hasattr(coefficients, "toarray"):  # after sparsify()
         coefficients = coefficients.toarray()
-    coefficients = np.atleast_2d(coefficients)
-    return graph.matrix(table) @ coefficients.T + np.reshape(fitted.intercept_, (1, -1))
+    return np.atleast_2d(coefficients)
 
 
 def regressor(graph: Graph, fitted: Any, table: Table) -> Answers:
@@ -29,15 +42,17 @@ def regressor(graph: Graph, fitted: Any, table: Table) -> Answers:
 
 
 def bayesian(graph: Graph, fitted: Any, table: Table) -> Answers:
-    """With the standard deviation of the prediction: `sklearn/linear_model/_bayes.py`."""
-    x = graph.matrix(table)
+    """With the standard deviation of the prediction."""
+    x, kept = graph.matrix(table), np.arange(len(fitted.coef_))
     if isinstance(fitted, linear_model.ARDRegression):
-        x = x.take(np.flatnonzero(fitted.lambda_ < fitted.threshold_lambda))
-        mean = decision(graph, fitted, table)
+        kept = np.flatnonzero(fitted.lambda_ < fitted.threshold_lambda)
+    noise = 1.0 / fitted.alpha_
+    if len(kept):
+        near = (x - fitted.X_offset_ if CENTRED else x).take(kept)
+        variance = ((near @ fitted.sigma_) * near).sum() + noise
     else:
-        mean = decision(graph, fitted, table)
-    variance = ((x @ fitted.sigma_) * x).sum() + 1.0 / fitted.alpha_
-    return {"predict": mean, "std": variance.unary("Sqrt")}
+        variance = every_row(graph, table, noise)
+    return {"predict": decision(graph, fitted, table), "std": variance.unary("Sqrt")}
 
 
 def exponential(graph: Graph, fitted: Any, table: Table) -> Answers:
@@ -60,8 +75,19 @@ def places_of(score: Tensor) -> Tensor:
 
 def classifier(graph: Graph, fitted: Any, table: Table) -> Answers:
     """The class of the highest decision."""
-    score = decision(graph, fitted, table)
+    return _with_classes(decision(graph, fitted, table))
+
+
+def _with_classes(score: Tensor) -> dict[str, Tensor]:
     return {"decision_function": score, "places": places_of(score)}
+
+
+def ridge_classifier(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """The class of the highest decision, or each label by itself."""
+    score = decision(graph, fitted, table)
+    if fitted._label_binarizer.y_type_.startswith("multilabel"):
+        return {"decision_function": score, "predict": (score > 0.0).cast("int64")}
+    return _with_classes(score)
 
 
 def two_sided(probability: Tensor) -> Tensor:
@@ -70,21 +96,23 @@ def two_sided(probability: Tensor) -> Tensor:
 
 
 def logistic(graph: Graph, fitted: Any, table: Table) -> Answers:
-    """Softmax over the decisions, or each its own sigmoid and then normalised."""
-    answers = dict(classifier(graph, fitted, table))
-    score = answers["decision_function"]
-    assert isinstance(score, Tensor)  # noqa: S101 - what `classifier` just made
-    multinomial = len(fitted.classes_) > 2 and getattr(fitted, "solver", "") != "liblinear"
-    if multinomial:
-        answers["predict_proba"] = score.softmax()
+    """Softmax over the decisions, or each its own sigmoid and then normalised.
+
+    Before scikit-learn 1.8 `multi_class` said which.
+    """
+    score = decision(graph, fitted, table)
+    said = getattr(fitted, "multi_class", "auto")
+    alone = len(fitted.classes_) <= 2 or getattr(fitted, "solver", "") == "liblinear"
+    if said in ("ovr", "warn") or (said in ("auto", "deprecated") and alone):
+        share = one_versus_rest(score)
     else:
-        answers["predict_proba"] = one_versus_rest(score)
-    return answers
+        share = (graph.concat([-score, score]) if score.width == 1 else score).softmax()
+    return {**_with_classes(score), "predict_proba": share}
 
 
 def one_versus_rest(score: Tensor) -> Tensor:
     """`LinearClassifierMixin._predict_proba_lr`: sigmoids, normalised where there are several."""
-    probability = score.unary("Sigmoid")
+    probability = score.sigmoid()
     if score.width == 1:
         return two_sided(probability)
     return probability / probability.sum()
@@ -92,21 +120,23 @@ def one_versus_rest(score: Tensor) -> Tensor:
 
 def stochastic(graph: Graph, fitted: Any, table: Table) -> Answers:
     """SGDClassifier: probabilities of its logistic and modified Huber losses."""
-    answers = dict(classifier(graph, fitted, table))
-    score = answers["decision_function"]
-    assert isinstance(score, Tensor)  # noqa: S101 - what `classifier` just made
+    score = decision(graph, fitted, table)
+    answers = _with_classes(score)
     if fitted.loss == "log_loss":
         answers["predict_proba"] = one_versus_rest(score)
     elif fitted.loss == "modified_huber":
-        probability = (score.clip(-1.0, 1.0) + 1.0) / 2.0
-        if score.width == 1:
-            answers["predict_proba"] = two_sided(probability)
-        else:
-            total = probability.sum()
-            none = total.equals(0.0)
-            even = 1.0 / len(fitted.classes_)
-            answers["predict_proba"] = none.where(even, probability / none.where(1.0, total))
+        answers["predict_proba"] = huber_shares(score)
     return answers
+
+
+def huber_shares(score: Tensor) -> Tensor:
+    """Decisions cut to -1 and 1 as probabilities, even where no class has any."""
+    share = (score.clip(-1.0, 1.0) + 1.0) / 2.0
+    if score.width == 1:
+        return two_sided(share)
+    sums = share.sum()
+    none = sums.equals(0.0)
+    return none.where(1.0 / score.width, share / none.where(1.0, sums))
 
 
 def robust_to_outliers(graph: Graph, fitted: Any, table: Table) -> Answers:
@@ -116,8 +146,7 @@ def robust_to_outliers(graph: Graph, fitted: Any, table: Table) -> Answers:
 
 def one_class(graph: Graph, fitted: Any, table: Table) -> Answers:
     """SGDOneClassSVM: the side of a plane."""
-    plane = np.reshape(fitted.coef_, (1, -1))
-    score = graph.matrix(table) @ plane.T - float(np.ravel(fitted.offset_)[0])
+    score = graph.matrix(table) @ _weights(fitted).T - float(np.ravel(fitted.offset_)[0])
     side = (score >= 0.0).where(graph.constant(1, "int64"), -1)
     return {"decision_function": score, "predict": side}
 
@@ -129,11 +158,11 @@ REGRESSORS = (
     "OrthogonalMatchingPursuitCV", "PassiveAggressiveRegressor", "QuantileRegressor", "Ridge",
     "RidgeCV", "SGDRegressor", "TheilSenRegressor",
 )  # fmt: skip
-CLASSIFIERS = ("PassiveAggressiveClassifier", "Perceptron", "RidgeClassifier", "RidgeClassifierCV")
+CLASSIFIERS = ("PassiveAggressiveClassifier", "Perceptron")
 
 CONVERTERS: dict[type, Converter] = {
-    **{getattr(linear_model, name): regressor for name in REGRESSORS},
-    **{getattr(linear_model, name): classifier for name in CLASSIFIERS},
+    **{getattr(linear_model, n): regressor for n in REGRESSORS if hasattr(linear_model, n)},
+    **{getattr(linear_model, n): classifier for n in CLASSIFIERS if hasattr(linear_model, n)},
     linear_model.ARDRegression: bayesian,
     linear_model.BayesianRidge: bayesian,
     linear_model.GammaRegressor: exponential,
@@ -141,6 +170,8 @@ CONVERTERS: dict[type, Converter] = {
     linear_model.LogisticRegressionCV: logistic,
     linear_model.PoissonRegressor: exponential,
     linear_model.RANSACRegressor: robust_to_outliers,
+    linear_model.RidgeClassifier: ridge_classifier,
+    linear_model.RidgeClassifierCV: ridge_classifier,
     linear_model.SGDClassifier: stochastic,
     linear_model.SGDOneClassSVM: one_class,
     linear_model.TweedieRegressor: exponential,

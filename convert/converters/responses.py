@@ -84,10 +84,10 @@ def every_row(graph: Graph, table: Table, values: Any) -> Tensor:
     Raises:
         Unsupported: the table has no column that is left in the graph.
     """
-    given = [tensor for tensor in table.tensors if tensor.dtype != DROPPED]
+    given = [t.compact[1] if t.compact else t for t in table.tensors if t.dtype != DROPPED]
     if not given:
         raise Unsupported(
-            "it answers without looking at any column, so that nothing says how many rows there are",
+            "it answers without looking at any column, and nothing else tells the rows",
             "Fit it on an array, or on one column.",
         )
     one = graph.constant(np.reshape(values, (1, -1)), graph.precision)

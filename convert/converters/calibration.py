@@ -1,0 +1,109 @@
+"""Calibrated probabilities, and isotonic regression.
+
+Sources: `sklearn/calibration.py`, `sklearn/isotonic.py`. Upstream: skl2onnx's isotonic
+calibration is off by up to 0.06 (sklearn-onnx #200, #1151), it has no temperature scaling and no
+IsotonicRegression.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.isotonic import IsotonicRegression
+
+from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from convert.converters.responses import every_row, response, total
+
+EPSILON = 1e-12  # of `_convert_to_logits`
+
+
+def calibrated(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """The mean over the pairs of a classifier and its calibrators."""
+    pairs = fitted.calibrated_classifiers_
+    mean = total([_calibrated(graph, pair, table) for pair in pairs]) / float(len(pairs))
+    return {"predict_proba": mean, "places": mean.argmax()}
+
+
+def _calibrated(graph: Graph, pair: Any, table: Table) -> Tensor:
+    """`_CalibratedClassifier.predict_proba`."""
+    score, method = response(graph, pair.estimator, table, ["decision_function", "predict_proba"])
+    if pair.method == "temperature":
+        return _tempered(pair.calibrators[0], score, method)
+    classes = np.asarray(pair.classes).tolist()
+    known = [classes.index(label) for label in np.asarray(pair.estimator.classes_).tolist()]
+    columns = [score.take([place]) for place in range(score.width)]
+    made = {
+        place: _one(graph, calibrator, column)
+        for place, calibrator, column in zip(known, pair.calibrators, columns, strict=False)
+    }
+    if len(classes) == 2:
+        return graph.concat([1.0 - made[0], made[0]]).minimum(1.0)
+    nothing = every_row(graph, Table((score,)), 0.0)
+    share = graph.concat([made.get(place, nothing) for place in range(len(classes))])
+    sums = share.sum()
+    none = sums.equals(0.0)
+    even = 1.0 / len(classes)
+    return none.where(even, share / none.where(1.0, sums)).minimum(1.0)
+
+
+def _one(graph: Graph, calibrator: Any, column: Tensor) -> Tensor:
+    """One class's probability before all are made to add up."""
+    if isinstance(calibrator, IsotonicRegression):
+        return interpolated(graph, calibrator, column)
+    return (-(column * float(calibrator.a_) + float(calibrator.b_))).sigmoid()
+
+
+def _tempered(calibrator: Any, score: Tensor, method: str) -> Tensor:
+    """Softmax of logits times a factor: of decisions, or the logarithms of probabilities."""
+    graph = score.graph
+    if score.width == 1 and method == "predict_proba":
+        score = graph.concat([1.0 - score, score])
+    if score.width == 1:
+        logits = graph.concat([-score, score])
+    elif method == "predict_proba":
+        adds_up = (score.sum() - 1.0).unary("Abs") <= 1e-5 + 1e-8
+        logits = adds_up.where((score + EPSILON).unary("Log"), score)
+    else:
+        logits = score
+    return (logits * float(calibrator.beta_)).softmax()
+
+
+def isotonic(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """One column, as `predict` and as `transform`."""
+    made = interpolated(graph, fitted, graph.matrix(table))
+    return {"predict": made, "transform": made}
+
+
+def interpolated(graph: Graph, fitted: Any, column: Tensor) -> Tensor:
+    """Between knots, as `np.interp` computes it: `slope * (x - x_left) + y_left`.
+
+    In float64, unless the knots were fitted in float32: scipy's `interp1d` keeps that, and then
+    does without `np.interp`.
+    """
+    if column.width != 1:
+        raise Unsupported("IsotonicRegression takes one column")
+    knots, heights = fitted.X_thresholds_, fitted.y_thresholds_
+    dtype = "float32" if knots.dtype == np.float32 else "float64"
+    if len(heights) == 1:
+        return every_row(graph, Table((column,)), heights)
+    x = column.cast(dtype)
+    if fitted.out_of_bounds == "clip":
+        x = x.clip(fitted.X_min_, fitted.X_max_)
+    slopes = np.diff(heights) / np.diff(knots)
+    edges = knots.reshape(1, -1)
+    if dtype == "float32":  # which searches from the left
+        left = ((x > edges).cast("int64").sum() - 1).clip(0, len(slopes) - 1)
+    else:
+        left = ((x >= edges).cast("int64").sum() - 1).clip(0, len(slopes))
+    rise = left.look_up([*slopes.tolist(), 0.0], dtype) * (x - left.look_up(knots, dtype))
+    inside = rise + left.look_up(heights, dtype)
+    outside = (x < knots[0]) | (x > knots[-1])
+    return outside.where(float("nan"), inside).cast(graph.precision)
+
+
+CONVERTERS: dict[type, Converter] = {
+    CalibratedClassifierCV: calibrated,
+    IsotonicRegression: isotonic,
+}

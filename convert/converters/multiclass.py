@@ -1,0 +1,122 @@
+"""Several classes by way of two: one against the rest, one against one, and codes.
+
+Source: `sklearn/multiclass.py`. Upstream: skl2onnx's OneVsRestClassifier takes the probability
+where scikit-learn compares decisions, has no constant class, and there is no OutputCodeClassifier.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn import multiclass
+from sklearn.base import is_classifier, is_regressor
+
+from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from convert.converters.responses import all_have, every_row, predicted, total
+
+
+def score_of(graph: Graph, part: Any, table: Table) -> Tensor:
+    """`_predict_binary`: how much one of the estimators is for its second class; one column."""
+    if is_regressor(part):
+        score = predicted(graph, part, table)
+    elif hasattr(part, "decision_function"):
+        score = graph.ask(part, table, "decision_function")
+    else:
+        score = graph.ask(part, table, "predict_proba").take([1])
+    if score.width != 1:
+        raise Unsupported(f"{type(part).__name__} scores more than two classes")
+    return score
+
+
+def _threshold(part: Any) -> float:
+    """`_threshold_for_binary_predict`: above it, the second class."""
+    return 0.0 if hasattr(part, "decision_function") and is_classifier(part) else 0.5
+
+
+def one_versus_rest(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """The class that is most for itself, or with several labels each that is for itself."""
+    parts = fitted.estimators_
+    score = graph.concat([score_of(graph, part, table) for part in parts])
+    above = (score > _threshold(parts[0])).cast("int64")
+    answers: dict[str, Tensor] = {}
+    if fitted.multilabel_:
+        answers["predict"] = above
+    elif len(fitted.classes_) == 1:
+        answers["places"] = every_row(graph, table, 0.0).cast("int64")
+    else:
+        answers["places"] = above if len(parts) == 1 else score.argmax()
+    both = [(part, table) for part in parts]
+    if all_have(graph, both, "predict_proba"):
+        answers["predict_proba"] = _shares(graph, fitted, table)
+    if all_have(graph, both, "decision_function"):
+        scores = [graph.ask(part, table, "decision_function") for part in parts]
+        answers["decision_function"] = graph.concat(scores)
+    return answers
+
+
+def _shares(graph: Graph, fitted: Any, table: Table) -> Tensor:
+    """Of the second classes, made to add up to 1 unless labels are independent."""
+    parts = fitted.estimators_
+    share = graph.concat([graph.ask(part, table, "predict_proba").take([1]) for part in parts])
+    if len(parts) == 1:
+        share = graph.concat([1.0 - share, share])
+    if fitted.multilabel_:
+        return share
+    sums = share.sum()
+    return share / sums.equals(0.0).where(1.0, sums)
+
+
+def one_versus_one(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """Votes, and confidences squeezed below half a vote: `_ovr_decision_function`."""
+    pairs = fitted.pairwise_indices_ or [None] * len(fitted.estimators_)
+    given = [table if places is None else graph.select(table, places) for places in pairs]
+    parts = list(zip(fitted.estimators_, given, strict=True))
+    voted = [predicted(graph, *part) for part in parts]
+    score = [score_of(graph, *part) for part in parts]
+    count = len(fitted.classes_)
+    duels = [(i, j) for i in range(count) for j in range(i + 1, count)]
+    votes, confidences = [], []
+    for place in range(count):
+        mine = [k for k, pair in enumerate(duels) if place in pair]
+        won = [voted[k].equals(float(duels[k].index(place))) for k in mine]
+        votes.append(total([vote.cast(graph.precision) for vote in won]))
+        signed = [score[k] if duels[k][1] == place else -score[k] for k in mine]
+        confidences.append(total(signed))
+    summed = graph.concat(confidences)
+    decision = graph.concat(votes) + summed / (3.0 * (summed.unary("Abs") + 1.0))
+    if count > 2:
+        return {"decision_function": decision, "places": decision.argmax()}
+    second = decision.take([1])
+    above = (second > _threshold(fitted.estimators_[0])).cast("int64")
+    return {"decision_function": second, "places": above}
+
+
+def output_code(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """The class whose code is nearest, the first of those that have the same code.
+
+    By `||c||² - 2 x·c` as `EuclideanArgKmin` measures it (`sklearn/metrics/_pairwise_distances_
+    reduction`).
+    """
+    scores = graph.concat([score_of(graph, part, table) for part in fitted.estimators_])
+    codes, first = np.unique(fitted.code_book_, axis=0, return_index=True)
+    order = np.argsort(first)
+    codes, first = codes[order], first[order]
+    distances = (scores @ codes.T) * -2.0 + (codes**2).sum(axis=1).reshape(1, -1)
+    return {"places": distances.argmin().look_up(first)}
+
+
+def constant(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """What stands in for an estimator where the training rows were all of one side."""
+    value = float(fitted.y_[0])
+    same = every_row(graph, table, value)
+    share = every_row(graph, table, [1.0 - value, value])
+    return {"predict": same, "decision_function": same, "predict_proba": share}
+
+
+CONVERTERS: dict[type, Converter] = {
+    multiclass.OneVsRestClassifier: one_versus_rest,
+    multiclass.OneVsOneClassifier: one_versus_one,
+    multiclass.OutputCodeClassifier: output_code,
+    multiclass._ConstantPredictor: constant,
+}

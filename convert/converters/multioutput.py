@@ -1,0 +1,81 @@
+"""An estimator for each output, independent of each other or in a chain.
+
+Source: `sklearn/multioutput.py`. Upstream: skl2onnx has no chains and loses the columns of
+outputs that differ in their number of classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.multioutput import (
+    ClassifierChain,
+    MultiOutputClassifier,
+    MultiOutputRegressor,
+    RegressorChain,
+)
+
+from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from convert.converters.responses import all_have, predicted, response
+
+
+def classifiers(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """The outputs' places and probabilities side by side."""
+    parts = fitted.estimators_
+    answers = {"places": graph.concat([graph.ask(part, table, "places") for part in parts])}
+    if all_have(graph, [(part, table) for part in parts], "predict_proba"):
+        shares = [graph.ask(part, table, "predict_proba") for part in parts]
+        answers["predict_proba"] = graph.concat(shares)
+    return answers
+
+
+def regressors(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """The predictions side by side."""
+    return {"predict": graph.concat([predicted(graph, p, table) for p in fitted.estimators_])}
+
+
+def chain(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """Each estimator is given what those before it answered, behind the columns.
+
+    Labels come as numbers and in the order of y's columns, whereas `classes_` has the chain's.
+    """
+    given = _given(graph, fitted, table)
+    answers = {"predict": _outputs(graph, fitted, given, "predict")}
+    for method in ("predict_proba", "decision_function"):
+        if all_have(graph, given, method) and all(len(p.classes_) == 2 for p, _ in given):
+            answers[method] = _outputs(graph, fitted, given, method)
+    return answers
+
+
+def _given(graph: Graph, fitted: Any, table: Table) -> list[tuple[Any, Table]]:
+    """Every estimator with its columns."""
+    links: list[tuple[Any, Table]] = []
+    columns = graph.matrix(table)
+    for part in fitted.estimators_:
+        links.append((part, Table((columns,))))
+        fed = _one_column(graph, links[-1], getattr(fitted, "chain_method_", "predict"))
+        columns = graph.concat([columns, fed])
+    return links
+
+
+def _one_column(graph: Graph, link: tuple[Any, Table], method: str) -> Tensor:
+    answer, _ = response(graph, *link, method)
+    if answer.width != 1:
+        raise Unsupported(f"a chain has one number for each output, {method} more of them")
+    return answer
+
+
+def _outputs(graph: Graph, fitted: Any, links: Sequence[tuple[Any, Table]], method: str) -> Tensor:
+    """In the order of y's columns."""
+    made = [_one_column(graph, link, method) for link in links]
+    return graph.concat([made[place] for place in np.argsort(fitted.order_).tolist()])
+
+
+CONVERTERS: dict[type, Converter] = {
+    MultiOutputClassifier: classifiers,
+    MultiOutputRegressor: regressors,
+    ClassifierChain: chain,
+    RegressorChain: chain,
+}

@@ -1,0 +1,112 @@
+"""Naive Bayes: the class of the largest joint log likelihood.
+
+Source: `sklearn/naive_bayes.py`. Upstream: skl2onnx computes in float32, where the likelihoods of
+large counts differ in no digit that is left, and BernoulliNB's `binarize` and CategoricalNB's
+`min_categories` lose rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from sklearn import naive_bayes
+
+from convert.converters.graph import Answers, Converter, Graph, Table, Tensor
+
+Likelihood = Callable[[Graph, Any, Table], Tensor]
+
+
+def _converter(likelihood: Likelihood) -> Converter:
+    """Probabilities as `exp(jll - logsumexp(jll))`, whose rounding differs from a softmax's."""
+
+    def convert(graph: Graph, fitted: Any, table: Table) -> Answers:
+        joint = likelihood(graph, fitted, table)
+        peak = joint.max()
+        shift = _finite(peak).where(peak, 0.0)
+        all_of_it = (joint - shift).unary("Exp").sum().unary("Log") + peak
+        return {
+            "places": joint.argmax(),
+            "predict_proba": (joint - all_of_it).unary("Exp"),
+        }
+
+    return convert
+
+
+def _finite(x: Tensor) -> Tensor:
+    return (x - x).equals(0.0)
+
+
+def gaussian(graph: Graph, fitted: Any, table: Table) -> Tensor:
+    """Squared distances from each class's means, in units of its variances."""
+    x = graph.matrix(table)
+    columns = []
+    with np.errstate(divide="ignore"):
+        priors = np.log(fitted.class_prior_)
+    for place, prior in enumerate(priors.tolist()):
+        mean, variance = fitted.theta_[place], fitted.var_[place]
+        spread = float(-0.5 * np.sum(np.log(2.0 * np.pi * variance)))
+        squared = (x - mean.reshape(1, -1)) ** 2.0 / variance.reshape(1, -1)
+        columns.append(squared.sum() * -0.5 + spread + prior)
+    return graph.concat(columns)
+
+
+def multinomial(graph: Graph, fitted: Any, table: Table) -> Tensor:
+    """Counts times log probabilities."""
+    scores = graph.matrix(table) @ fitted.feature_log_prob_.T
+    return scores + fitted.class_log_prior_.reshape(1, -1)
+
+
+def complement(graph: Graph, fitted: Any, table: Table) -> Tensor:
+    """Counts times the other classes' log probabilities, without a prior."""
+    scores = graph.matrix(table) @ fitted.feature_log_prob_.T
+    if len(fitted.classes_) > 1:
+        return scores
+    return scores + fitted.class_log_prior_.reshape(1, -1)
+
+
+def bernoulli(graph: Graph, fitted: Any, table: Table) -> Tensor:
+    """Log probabilities of what is there and of what is not."""
+    x = graph.matrix(table)
+    if fitted.binarize is not None:
+        x = _above(x, float(fitted.binarize))
+    there = fitted.feature_log_prob_
+    with np.errstate(divide="ignore"):
+        absent = np.log(1 - np.exp(there))
+    return x @ (there - absent).T + (fitted.class_log_prior_ + absent.sum(axis=1)).reshape(1, -1)
+
+
+def _above(x: Tensor, threshold: float) -> Tensor:
+    """Ones and zeros; few of a text's words are there before and after."""
+    made = (x > threshold).cast(x.dtype)
+    if x.compact is None or threshold < 0:
+        return made
+    places, values = x.compact
+    return replace(made, compact=(places, (values > threshold).cast(x.dtype)))
+
+
+def categorical(graph: Graph, fitted: Any, table: Table) -> Tensor:
+    """Each column's log probabilities of its category, one column after another.
+
+    Numbers are cut to whole ones. For a category beyond the known scikit-learn raises.
+    """
+    total: Tensor | None = None
+    count = len(fitted.classes_)
+    for column, known in zip(graph.columns(table), fitted.feature_log_prob_, strict=True):
+        place = column.cast("int64").clip(0, known.shape[1] - 1)
+        rows = graph.constant(known.T, graph.precision)
+        found = graph.op("Gather", rows, place, width=count, axis=0).reshape([-1, count], count)
+        total = found if total is None else total + found
+    assert total is not None  # noqa: S101 - scikit-learn fits on at least one column
+    return total + fitted.class_log_prior_.reshape(1, -1)
+
+
+CONVERTERS: dict[type, Converter] = {
+    naive_bayes.GaussianNB: _converter(gaussian),
+    naive_bayes.MultinomialNB: _converter(multinomial),
+    naive_bayes.ComplementNB: _converter(complement),
+    naive_bayes.BernoulliNB: _converter(bernoulli),
+    naive_bayes.CategoricalNB: _converter(categorical),
+}

@@ -1,0 +1,90 @@
+"""Naive Bayes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.naive_bayes import BernoulliNB, CategoricalNB, ComplementNB, GaussianNB, MultinomialNB
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OrdinalEncoder
+
+from tests.convert.converters.samples import CLASSES, FRAME, NAMES, ROWS, X, fit
+from tests.convert.exactness import assert_exact
+
+COUNTS = np.abs(X * 3).astype(int)
+TARGETS = {**CLASSES, "one": np.full(len(X), "only")}
+
+
+@pytest.mark.parametrize("y", TARGETS.values(), ids=TARGETS)
+def test_gaussian(y: Any) -> None:
+    assert_exact(fit(GaussianNB(), X, y), np.vstack([ROWS, X[:3] * 1e12, X[:1] * -1e25]))
+    assert_exact(fit(GaussianNB(var_smoothing=0.1), X, y), ROWS)
+
+
+def test_gaussian_with_priors_even_of_zero() -> None:
+    assert_exact(fit(GaussianNB(priors=[0.7, 0.2, 0.1]), X, NAMES), ROWS)
+    assert_exact(fit(GaussianNB(priors=[0.0, 0.4, 0.6]), X, NAMES), ROWS)
+
+
+COUNTING = [
+    MultinomialNB(),
+    MultinomialNB(alpha=0.01, fit_prior=False),
+    MultinomialNB(class_prior=[0.5, 0.25, 0.25]),
+    ComplementNB(),
+    ComplementNB(norm=True, alpha=[0.1, 1.0, 2.0, 3.0]),
+    BernoulliNB(),
+    BernoulliNB(binarize=4.0),
+    BernoulliNB(binarize=3.0, fit_prior=False, alpha=0.5),
+]
+
+
+@pytest.mark.parametrize("model", COUNTING, ids=repr)
+def test_counting(model: Any) -> None:
+    for y in TARGETS.values():
+        if len(set(y.tolist())) == 3 or not _has_prior(model):
+            assert_exact(fit(model, COUNTS, y), np.abs(ROWS))
+            assert_exact(fit(model, COUNTS, y), COUNTS)
+
+
+def _has_prior(model: Any) -> bool:
+    return getattr(model, "class_prior", None) is not None
+
+
+def test_exactly_on_the_step_of_binarize() -> None:
+    model = fit(BernoulliNB(binarize=4.1), X, NAMES)
+    at = np.array([4.1, np.nextafter(4.1, 9), np.nextafter(4.1, 0), np.float32(4.1)])
+    rows = np.array(np.meshgrid(at, at, at, at)).reshape(4, -1).T
+    assert_exact(model, rows)
+
+
+def test_numbers_that_are_not_binarized() -> None:
+    assert_exact(fit(BernoulliNB(binarize=None), (X > 3).astype(float), NAMES), X)
+
+
+@pytest.mark.parametrize("y", TARGETS.values(), ids=TARGETS)
+def test_categorical(y: Any) -> None:
+    assert_exact(fit(CategoricalNB(), COUNTS, y), COUNTS)
+    model = fit(CategoricalNB(alpha=0.1, fit_prior=False, min_categories=40), COUNTS, y)
+    assert_exact(model, np.vstack([COUNTS, COUNTS + 5, np.full((1, 4), 39), np.zeros((1, 4))]))
+
+
+def test_categories_are_cut_to_whole_numbers() -> None:
+    model = fit(CategoricalNB(), COUNTS, NAMES)
+    assert_exact(model, np.vstack([COUNTS - 0.01, COUNTS + 0.999, np.full((1, 4), -0.5)])[1:])
+
+
+def test_equally_likely_categories() -> None:
+    grid = np.array(np.meshgrid([0, 1, 2], [0, 1, 2], [0, 1, 2])).reshape(3, -1).T
+    y = np.array([0, 1] * 27)[: len(grid)]
+    model = fit(CategoricalNB(), np.vstack([grid, grid]), np.concatenate([y, 1 - y]))
+    assert_exact(model, grid)
+
+
+def test_columns_of_different_types() -> None:
+    frame = pd.DataFrame({"count": FRAME["count"], "code": (X[:, 2] > 3).astype(float)})
+    assert_exact(fit(CategoricalNB(), frame, NAMES), frame)
+    texts = FRAME[["colour"]]
+    assert_exact(fit(make_pipeline(OrdinalEncoder(), CategoricalNB()), texts, NAMES), texts)

@@ -1,0 +1,85 @@
+"""Multi-layer perceptrons, and a Boltzmann machine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.neural_network import BernoulliRBM, MLPClassifier, MLPRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from convert.converters.graph import Unsupported
+from tests.convert.converters.samples import (
+    CLASSES,
+    LABELS,
+    NAMES,
+    ROWS,
+    ROWS_REG,
+    THREE,
+    X_REG,
+    Y_REG,
+    Y_TWO,
+    X,
+    fit,
+)
+from tests.convert.exactness import answers, assert_exact
+
+ACTIVATIONS = ["identity", "logistic", "tanh", "relu"]
+LAYERS: list[Any] = [(), (5,), (6, 4)]
+
+
+@pytest.mark.parametrize("layers", LAYERS, ids=str)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_classifiers(activation: Any, layers: Any) -> None:
+    for y in (*CLASSES.values(), LABELS):
+        model = MLPClassifier(
+            hidden_layer_sizes=layers, activation=activation, max_iter=20, random_state=0
+        )
+        assert_exact(fit(model, X, y), ROWS)
+
+
+def test_one_class_alone() -> None:
+    model = MLPClassifier(hidden_layer_sizes=(2,), solver="lbfgs", max_iter=20, random_state=0)
+    assert_exact(fit(model, X, np.full(len(X), "only")), ROWS)
+
+
+@pytest.mark.parametrize("layers", LAYERS, ids=str)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_regressors(activation: Any, layers: Any) -> None:
+    for y in (Y_REG, Y_TWO):
+        model = MLPRegressor(
+            hidden_layer_sizes=layers, activation=activation, max_iter=20, random_state=0
+        )
+        assert_exact(fit(make_pipeline(StandardScaler(), model), X_REG, y), ROWS_REG)
+
+
+def test_counts() -> None:
+    if "loss" not in MLPRegressor().get_params():
+        pytest.skip("this scikit-learn has no other losses")
+    model = MLPRegressor(hidden_layer_sizes=(4,), loss="poisson", max_iter=20, random_state=0)
+    assert_exact(fit(make_pipeline(StandardScaler(), model), X, THREE), X)
+
+
+def test_hidden_units() -> None:
+    machine = BernoulliRBM(n_components=6, n_iter=3, random_state=0)
+    assert_exact(fit(machine, X / 8), ROWS)
+    assert_exact(fit(make_pipeline(machine, LogisticRegression()), X / 8, NAMES), X)
+
+
+def test_fitted_in_float32() -> None:
+    model = fit(
+        MLPClassifier(hidden_layer_sizes=(5,), max_iter=20, random_state=0),
+        X.astype("float32"),
+        NAMES,
+    )
+    assert_exact(model, ROWS)
+
+
+def test_refuses_an_activation_that_it_does_not_know() -> None:
+    model = fit(MLPRegressor(hidden_layer_sizes=(2,), max_iter=5), X_REG, Y_REG)
+    model.out_activation_ = "gelu"
+    with pytest.raises(Unsupported, match="the activation gelu has no conversion"):
+        answers(model, X_REG)
