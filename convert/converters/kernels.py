@@ -24,40 +24,45 @@ def pairwise(x: Tensor, points: Array, kernel: Any, options: Mapping[str, Any]) 
         Unsupported: the kernel is computed by Python code, or given by the client.
     """
     points = np.asarray(points, dtype=np.float64)
-    if not isinstance(kernel, str) or kernel not in KERNELS:
+    if kernel in INNER:
+        return of_inner(x @ points.T, points.shape[1], kernel, options)
+    if not isinstance(kernel, str) or kernel not in OTHERS:
         raise Unsupported(
             f"the kernel {kernel!s:.40} has no conversion",
-            f"Use one of {', '.join(KERNELS)}.",
+            f"Use one of {', '.join([*INNER, *OTHERS])}.",
         )
-    accepted = KERNEL_PARAMS["polynomial" if kernel == "poly" else kernel]
-    chosen = {name: value for name, value in options.items() if name in accepted}
-    return KERNELS[kernel](x, points, **chosen)
+    return OTHERS[kernel](x, points, **_accepted(kernel, options))
 
 
-def _linear(x: Tensor, points: Array) -> Tensor:
-    return x @ points.T
+def of_inner(inner: Tensor, columns: int, kernel: str, options: Mapping[str, Any]) -> Tensor:
+    """A kernel that looks at inner products alone: one of INNER."""
+    return INNER[kernel](inner, columns, **_accepted(kernel, options))
 
 
-def _inner(x: Tensor, points: Array, gamma: Any, coef0: Any) -> Tensor:
-    return (x @ points.T) * _gamma(gamma, points) + float(coef0)
+def _accepted(kernel: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if name in KERNEL_PARAMS[kernel]}
+
+
+def _linear(inner: Tensor, _: int) -> Tensor:
+    return inner
 
 
 def _polynomial(
-    x: Tensor, points: Array, gamma: Any = None, degree: Any = 3, coef0: Any = 1
+    inner: Tensor, columns: int, gamma: Any = None, degree: Any = 3, coef0: Any = 1
 ) -> Tensor:
-    return raised(_inner(x, points, gamma, coef0), float(degree))
+    return raised(inner * _gamma(gamma, columns) + float(coef0), float(degree))
 
 
-def _sigmoid(x: Tensor, points: Array, gamma: Any = None, coef0: Any = 1) -> Tensor:
-    return _inner(x, points, gamma, coef0).unary("Tanh")
+def _sigmoid(inner: Tensor, columns: int, gamma: Any = None, coef0: Any = 1) -> Tensor:
+    return (inner * _gamma(gamma, columns) + float(coef0)).unary("Tanh")
 
 
 def _radial(x: Tensor, points: Array, gamma: Any = None) -> Tensor:
-    return (squared(x, points) * -_gamma(gamma, points)).unary("Exp")
+    return (squared(x, points) * -_gamma(gamma, x.width)).unary("Exp")
 
 
 def _laplacian(x: Tensor, points: Array, gamma: Any = None) -> Tensor:
-    return (manhattan(x, points) * -_gamma(gamma, points)).unary("Exp")
+    return (manhattan(x, points) * -_gamma(gamma, x.width)).unary("Exp")
 
 
 def _additive_chi_squared(x: Tensor, points: Array) -> Tensor:
@@ -74,8 +79,8 @@ def _chi_squared_term(a: Tensor, b: Array) -> Tensor:
     return none.where(0.0, step * step / none.where(1.0, total))
 
 
-def _gamma(gamma: Any, points: Array) -> float:
-    return 1.0 / points.shape[1] if gamma is None else float(gamma)
+def _gamma(gamma: Any, columns: int) -> float:
+    return 1.0 / columns if gamma is None else float(gamma)
 
 
 def raised(x: Tensor, power: float) -> Tensor:
@@ -91,12 +96,14 @@ def raised(x: Tensor, power: float) -> Tensor:
     return x if made is None else made
 
 
-KERNELS: dict[str, Callable[..., Tensor]] = {
+INNER: dict[Any, Callable[..., Tensor]] = {
     "linear": _linear,
     "poly": _polynomial,
     "polynomial": _polynomial,
-    "rbf": _radial,
     "sigmoid": _sigmoid,
+}
+OTHERS: dict[str, Callable[..., Tensor]] = {
+    "rbf": _radial,
     "cosine": cosine_similarity,
     "laplacian": _laplacian,
     "chi2": _chi_squared,

@@ -1,0 +1,26 @@
+"""Outliers of an ellipse: `sklearn/covariance/_elliptic_envelope.py`.
+
+Upstream: skl2onnx has no converter.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn import covariance
+
+from convert.converters.distances import doubles
+from convert.converters.graph import Answers, Converter, Graph, Table
+
+
+def elliptic(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """EllipticEnvelope: the squared Mahalanobis distance against its limit."""
+    step = doubles(graph, table) - np.asarray(fitted.location_)
+    squares = ((step @ fitted.get_precision()) * step).sum()
+    score = -squares - float(fitted.offset_)
+    side = (score >= 0.0).where(graph.constant(1, "int64"), -1)
+    return {"decision_function": score.cast(graph.precision), "predict": side}
+
+
+CONVERTERS: dict[type, Converter] = {covariance.EllipticEnvelope: elliptic}

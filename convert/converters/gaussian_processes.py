@@ -1,0 +1,132 @@
+"""Gaussian processes, for numbers and for classes.
+
+Source: `sklearn/gaussian_process/_gpr.py` (Rasmussen and Williams, 2006, algorithm 2.1), `_gpc.py`
+(algorithm 3.2, and the sigmoid as a sum of five error functions after Williams and Barber, 1998).
+Upstream: skl2onnx has few kernels, and ONNX Runtime has no error function in float64.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.polynomial import chebyshev
+from scipy.special import erfcx
+from sklearn import gaussian_process
+from sklearn.gaussian_process._gpc import COEFS, LAMBDAS, _BinaryGaussianProcessClassifierLaplace
+
+from convert.converters.distances import doubles, squared_norms
+from convert.converters.gaussian_kernels import Value, at_itself, between
+from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from convert.converters.support_vectors import one_versus_rest
+from function.signature import Array
+
+ERROR_DEGREE = 30
+
+
+def regressor(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """GaussianProcessRegressor, with the standard deviation."""
+    x, points = doubles(graph, table), _points(fitted)
+    similar = _whole(x, points, between(x, points, fitted.kernel_))
+    alpha = np.asarray(fitted.alpha_).reshape(len(points), -1)
+    scale, mean = (np.reshape(v, (1, -1)) for v in (fitted._y_train_std, fitted._y_train_mean))
+    inverse = np.linalg.solve(np.tril(fitted.L_), np.eye(len(points)))
+    variance = at_itself(x, fitted.kernel_) - squared_norms(similar @ inverse.T)
+    return {
+        "predict": (similar @ alpha * scale + mean).cast(graph.precision),
+        "std": (variance.maximum(0.0) * scale**2).unary("Sqrt").cast(graph.precision),
+    }
+
+
+def _points(fitted: Any) -> Array:
+    return np.asarray(fitted.X_train_, dtype=np.float64)
+
+
+def _whole(x: Tensor, points: Array, value: Value) -> Tensor:
+    """A kernel's values, of shape (rows, points) where they don't depend on the rows either."""
+    if isinstance(value, Tensor):
+        return value
+    return (x.take([0]) * 0.0) + np.full((1, len(points)), value)
+
+
+def binary(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """Laplace's approximation for two classes."""
+    x, points = doubles(graph, table), _points(fitted)
+    similar = _whole(x, points, between(x, points, fitted.kernel_))
+    mean = similar @ np.reshape(fitted.y_train_ - fitted.pi_, (-1, 1))
+    inverse = np.linalg.solve(np.tril(fitted.L_), np.diag(fitted.W_sr_))
+    variance = at_itself(x, fitted.kernel_) - squared_norms(similar @ inverse.T)
+    second = _averaged(mean, variance)
+    return {
+        "places": (mean > 0.0).cast("int64"),
+        "predict_proba": graph.concat([1.0 - second, second]),
+    }
+
+
+def _averaged(mean: Tensor, variance: Tensor) -> Tensor:
+    """The sigmoid's mean where its argument is Gaussian, one column."""
+    slopes, heights = LAMBDAS.reshape(1, -1), COEFS.reshape(1, -1)
+    alpha = 0.5 / variance
+    spread = (alpha / (alpha + slopes**2)).unary("Sqrt")
+    parts = _error_function(mean * slopes * spread) * (0.5 * heights)
+    return parts.sum() + 0.5 * float(COEFS.sum())
+
+
+def _error_function(x: Tensor) -> Tensor:
+    """To within 1e-15: erfc(z) = t exp(-z² + P(t)) with t = 2 / (2 + z), P by Chebyshev."""
+    z = x.unary("Abs")
+    t = 2.0 / (z + 2.0)
+    u, after, later = t * 2.0 - 1.0, t * 0.0, t * 0.0
+    for weight in _ERROR_WEIGHTS[:0:-1]:
+        after, later = u * after * 2.0 - later + weight, after
+    polynomial = u * after - later + _ERROR_WEIGHTS[0]
+    return x.unary("Sign") * (1.0 - t * (polynomial - z * z).unary("Exp"))
+
+
+def _of_error(u: Array) -> Array:
+    t = (u + 1.0) / 2.0
+    return np.asarray(np.log(erfcx(2.0 / t - 2.0) / t))
+
+
+_ERROR_WEIGHTS: list[float] = chebyshev.chebinterpolate(_of_error, ERROR_DEGREE).tolist()
+
+
+def classifier(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """GaussianProcessClassifier: of several classes each against the rest, or pairs of them."""
+    base = fitted.base_estimator_
+    if len(fitted.classes_) == 2:
+        answers = dict(graph.answers(base, table))
+    elif fitted.multi_class == "one_vs_rest":
+        answers = _against_the_rest(graph, base.estimators_, table)
+    else:
+        answers = _pairs(graph, base.estimators_, table, len(fitted.classes_))
+    shares = answers.get("predict_proba")
+    if isinstance(shares, Tensor):
+        answers["predict_proba"] = shares.cast(graph.precision)
+    return answers
+
+
+def _second(graph: Graph, part: Any, table: Table) -> Tensor:
+    return graph.ask(part, table, "predict_proba").take([1])
+
+
+def _against_the_rest(graph: Graph, parts: Any, table: Table) -> dict[str, Tensor | Table]:
+    shares = graph.concat([_second(graph, part, table) for part in parts])
+    return {"places": shares.argmax(), "predict_proba": shares / shares.sum()}
+
+
+def _pairs(graph: Graph, parts: Any, table: Table, count: int) -> dict[str, Tensor | Table]:
+    """`OneVsOneClassifier.predict`: each pair's vote and confidence."""
+    if len(parts) != len(list(combinations(range(count), 2))):
+        raise Unsupported("some of its pairs of classes have no model")
+    seconds = graph.concat([graph.ask(p, table, "places").cast("float64") for p in parts])
+    confidence = graph.concat([_second(graph, part, table) for part in parts])
+    return {"places": one_versus_rest(seconds, confidence, count).argmax()}
+
+
+CONVERTERS: dict[type, Converter] = {
+    _BinaryGaussianProcessClassifierLaplace: binary,
+    gaussian_process.GaussianProcessClassifier: classifier,
+    gaussian_process.GaussianProcessRegressor: regressor,
+}

@@ -1,0 +1,129 @@
+"""Features that stand for kernels, kernel ridge regression, random projections.
+
+Source: `sklearn/kernel_approximation.py`, `sklearn/kernel_ridge.py`, `sklearn/random_projection.py`
+and KernelCenterer of `sklearn/preprocessing/_data.py`. Upstream: skl2onnx has projections and
+KernelCenterer, none of the others.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn import kernel_approximation, kernel_ridge, preprocessing, random_projection
+
+from convert.converters.decomposition import centred
+from convert.converters.distances import doubles
+from convert.converters.graph import Answers, Converter, Graph, Table, Tensor
+from convert.converters.kernels import pairwise
+from function.signature import Array
+
+
+def ridge(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """KernelRidge."""
+    options = {"gamma": fitted.gamma, "degree": fitted.degree, "coef0": fitted.coef0}
+    similar = pairwise(doubles(graph, table), _dense(fitted.X_fit_), fitted.kernel, options)
+    weights = np.asarray(fitted.dual_coef_).reshape(fitted.X_fit_.shape[0], -1)
+    return {"predict": (similar @ weights).cast(graph.precision)}
+
+
+def nystroem(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """Nystroem: kernels with some rows of the training, made orthonormal."""
+    given = {name: getattr(fitted, name) for name in ("gamma", "degree", "coef0")}
+    options = {name: value for name, value in given.items() if value is not None}
+    options = {**(fitted.kernel_params or {}), **options}
+    similar = pairwise(doubles(graph, table), _dense(fitted.components_), fitted.kernel, options)
+    return _transformed(graph, similar @ np.asarray(fitted.normalization_).T)
+
+
+def radial_sampler(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """RBFSampler: cosines of random projections."""
+    waves = _waves(fitted, doubles(graph, table))
+    return _transformed(graph, waves * (2.0 / fitted.n_components) ** 0.5)
+
+
+def skewed_sampler(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """SkewedChi2Sampler."""
+    logs = (doubles(graph, table) + float(fitted.skewedness)).unary("Log")
+    scale = float(np.sqrt(2.0) / np.sqrt(fitted.n_components))
+    return _transformed(graph, _waves(fitted, logs) * scale)
+
+
+def _waves(fitted: Any, x: Tensor) -> Tensor:
+    projected = x @ np.asarray(fitted.random_weights_) + np.asarray(fitted.random_offset_)
+    return projected.unary("Cos")
+
+
+def additive_sampler(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """AdditiveChi2Sampler: waves of the logarithm; a zero stays zero."""
+    x = doubles(graph, table)
+    default = {1: 0.8, 2: 0.5, 3: 0.4}
+    interval = fitted.sample_interval
+    interval = float(default[fitted.sample_steps] if interval is None else interval)
+    none = x.equals(0.0)
+    logs = none.where(1.0, x).unary("Log") * interval
+    made = [(x * interval).unary("Sqrt")]
+    for j in range(1, fitted.sample_steps):
+        height = (x * 2.0 * interval / float(np.cosh(np.pi * j * interval))).unary("Sqrt")
+        made += [height * (logs * float(j)).unary(wave) for wave in ("Cos", "Sin")]
+    return _transformed(graph, graph.concat(made))
+
+
+def count_sketch(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """PolynomialCountSketch: products of Fourier transforms, which are matrices here."""
+    x = doubles(graph, table) * float(np.sqrt(fitted.gamma))
+    size = fitted.n_components
+    places = np.arange(size)
+    angles = 2.0 * np.pi * ((places[:, np.newaxis] * places) % size) / size
+    real: Tensor | None = None
+    imaginary: Tensor | None = None
+    for signs, at in zip(fitted.bitHash_, fitted.indexHash_, strict=True):
+        sketch = np.zeros((len(at), size))
+        sketch[np.arange(len(at)), at] = signs
+        a, b = (
+            _affine(x, sketch @ wave, fitted.coef0) for wave in (np.cos(angles), -np.sin(angles))
+        )
+        if real is None or imaginary is None:
+            real, imaginary = a, b
+        else:
+            real, imaginary = real * a - imaginary * b, real * b + imaginary * a
+    assert real is not None and imaginary is not None  # noqa: S101, PT018 - degree is at least 1
+    return _transformed(graph, (real @ np.cos(angles) - imaginary @ np.sin(angles)) / float(size))
+
+
+def _affine(x: Tensor, weights: Array, coef0: float) -> Tensor:
+    """With the last row of the weights for the constant, where there is one."""
+    if coef0 == 0:
+        return x @ weights
+    return x @ weights[:-1] + float(np.sqrt(coef0)) * weights[-1]
+
+
+def projection(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """GaussianRandomProjection and SparseRandomProjection."""
+    return _transformed(graph, doubles(graph, table) @ _dense(fitted.components_).T)
+
+
+def centerer(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """KernelCenterer."""
+    return _transformed(graph, centred(doubles(graph, table), fitted))
+
+
+def _transformed(graph: Graph, made: Tensor) -> Answers:
+    return {"transform": made.cast(graph.precision)}
+
+
+def _dense(array: Any) -> Array:
+    return np.asarray(array.toarray() if hasattr(array, "toarray") else array, dtype=np.float64)
+
+
+CONVERTERS: dict[type, Converter] = {
+    kernel_approximation.AdditiveChi2Sampler: additive_sampler,
+    kernel_approximation.Nystroem: nystroem,
+    kernel_approximation.PolynomialCountSketch: count_sketch,
+    kernel_approximation.RBFSampler: radial_sampler,
+    kernel_approximation.SkewedChi2Sampler: skewed_sampler,
+    kernel_ridge.KernelRidge: ridge,
+    preprocessing.KernelCenterer: centerer,
+    random_projection.GaussianRandomProjection: projection,
+    random_projection.SparseRandomProjection: projection,
+}

@@ -1,0 +1,75 @@
+"""Gaussian mixtures: `sklearn/mixture/_gaussian_mixture.py`, `_bayesian_mixture.py`, `_base.py`.
+
+Upstream: skl2onnx's GaussianMixture crashes in float64 with the operators that others need, and
+it has no BayesianGaussianMixture.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.special import digamma
+from sklearn import mixture
+from sklearn.mixture._gaussian_mixture import _compute_log_det_cholesky
+
+from convert.converters.distances import doubles, squared_norms
+from convert.converters.graph import Answers, Converter, Graph, Table, Tensor
+from function.signature import Array
+
+
+def gaussian(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """The component of the highest density times weight, and each one's share of them."""
+    x = doubles(graph, table)
+    squares = SQUARES[fitted.covariance_type](x, fitted.means_, fitted.precisions_cholesky_)
+    score = squares * -0.5 + _constants(fitted)
+    largest = score.max()
+    total = (score - largest).unary("Exp").sum().unary("Log") + largest
+    shares = (score - total).unary("Exp")  # 1 for all of them where the sum drowns
+    return {"predict": score.argmax(), "predict_proba": shares.cast(graph.precision)}
+
+
+def _constants(fitted: Any) -> Array:
+    """What does not depend on the row, of each component."""
+    columns = fitted.means_.shape[1]
+    volume = _compute_log_det_cholesky(fitted.precisions_cholesky_, fitted.covariance_type, columns)
+    made = -0.5 * columns * np.log(2 * np.pi) + volume + fitted._estimate_log_weights()
+    if isinstance(fitted, mixture.BayesianGaussianMixture):
+        freedom = np.asarray(fitted.degrees_of_freedom_)
+        halves = 0.5 * (freedom - np.arange(columns)[:, np.newaxis])
+        spread = columns * np.log(2.0) + digamma(halves).sum(axis=0)
+        made = made - 0.5 * columns * np.log(freedom)
+        made = made + 0.5 * (spread - columns / fitted.mean_precision_)
+    return np.asarray(made, dtype=np.float64).reshape(1, -1)
+
+
+def _full(x: Tensor, means: Array, roots: Array) -> Tensor:
+    return x.graph.concat(
+        [squared_norms(x @ root - mean @ root) for mean, root in zip(means, roots, strict=True)]
+    )
+
+
+def _tied(x: Tensor, means: Array, root: Array) -> Tensor:
+    whitened = x @ root
+    return x.graph.concat([squared_norms(whitened - mean @ root) for mean in means])
+
+
+def _diagonal(x: Tensor, means: Array, roots: Array) -> Tensor:
+    precisions = roots**2
+    own = (means**2 * precisions).sum(axis=1)
+    return (x @ (means * precisions).T) * -2.0 + own + (x * x) @ precisions.T
+
+
+def _spherical(x: Tensor, means: Array, roots: Array) -> Tensor:
+    precisions = roots**2
+    own = (means**2).sum(axis=1) * precisions
+    return (x @ means.T) * precisions * -2.0 + own + squared_norms(x) * precisions
+
+
+# The squares of Mahalanobis distances; precisions are kept by the roots of them.
+SQUARES = {"full": _full, "tied": _tied, "diag": _diagonal, "spherical": _spherical}
+
+CONVERTERS: dict[type, Converter] = {
+    mixture.BayesianGaussianMixture: gaussian,
+    mixture.GaussianMixture: gaussian,
+}

@@ -1,0 +1,104 @@
+"""Rows as mixtures of parts that are not negative: NMF and LatentDirichletAllocation.
+
+Source: `sklearn/decomposition/_nmf.py` with `_cdnmf_fast.pyx`, `_lda.py` with
+`_online_lda_fast.pyx`. Both iterate, here in a loop. LatentDirichletAllocation stops for each row
+by itself; NMF for all rows together, so that its answer depends on the rows beside, unless its
+`tol` is 0. Upstream: skl2onnx has neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sklearn import decomposition
+
+from convert.converters.distances import doubles
+from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+
+EULER = 0.577215664901532860606512090082402431
+TOGETHER = "its steps end for all rows together, so that an answer depends on the rows beside"
+
+
+def factorised(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """NMF by coordinate descent, as many steps as it may make."""
+    if fitted.solver != "cd":
+        raise Unsupported(
+            "its first guess is the mean of all rows together, so that an answer depends on the "
+            "rows beside",
+            "Use solver='cd' with tol=0, or TruncatedSVD.",
+        )
+    if fitted.tol > 0:
+        raise Unsupported(TOGETHER, "Set its tol to 0 (`set_params(tol=0)`), or use TruncatedSVD.")
+    if fitted.shuffle:
+        raise Unsupported("it shuffles its components", "Set shuffle=False.")
+    parts = np.asarray(fitted.components_, dtype=np.float64)
+    l1, _, l2, _ = fitted._compute_regularization(parts)
+    gram = parts @ parts.T + l2 * np.eye(len(parts))
+    likeness = doubles(graph, table) @ parts.T - l1
+
+    def step(w: Tensor) -> tuple[Sequence[Tensor], Tensor]:
+        before = w
+        for t, row in enumerate(gram):
+            if row[t] != 0:
+                slope = w @ row.reshape(-1, 1) - likeness.take([t])
+                moved = (w.take([t]) - slope / float(row[t])).maximum(0.0)
+                w = graph.concat([*(w.take([j]) for j in range(t)), moved,
+                                  *(w.take([j]) for j in range(t + 1, len(gram)))])  # fmt: skip
+        return [w], ~w.equals(before)
+
+    [weights] = graph.repeat(fitted.max_iter, step, [likeness * 0.0])
+    return {"transform": weights.cast(graph.precision)}
+
+
+def together(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """MiniBatchNMF."""
+    raise Unsupported(TOGETHER, "Use NMF with tol=0, or TruncatedSVD.")
+
+
+def allocated(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """LatentDirichletAllocation: each row's share of the topics."""
+    counts = doubles(graph, table)
+    words = np.asarray(fitted.exp_dirichlet_component_, dtype=np.float64)
+    topics, least = len(words), float(np.finfo(np.float64).eps)
+    ones = (counts.take([0]) * 0.0) + np.ones((1, topics))
+
+    def step(topic: Tensor, expected: Tensor, waiting: Tensor) -> tuple[Sequence[Tensor], Tensor]:
+        share = counts / (expected @ words + least)
+        made = expected * (share @ words.T) + float(fitted.doc_topic_prior_)
+        change = (topic - made).unary("Abs").sum() / float(topics)
+        settled = ~(change < fitted.mean_change_tol)
+        states = [waiting.where(made, topic), waiting.where(_expected(made), expected)]
+        return [*states, waiting & settled], waiting & settled
+
+    start = [ones, _expected(ones), counts.take([0]).equals(counts.take([0]))]
+    made = graph.repeat(fitted.max_doc_update_iter, step, start)[0]
+    return {"transform": (made / made.sum()).cast(graph.precision)}
+
+
+def _expected(topic: Tensor) -> Tensor:
+    """What the shares' logarithms are expected to be, exponentiated."""
+    return (digamma(topic) - digamma(topic.sum())).unary("Exp")
+
+
+def digamma(x: Tensor) -> Tensor:
+    """Of positive numbers: algorithm AS 103 (Bernardo, 1976), as scikit-learn computes it."""
+    small = -(1.0 / x) - EULER
+    result, shifted = x * 0.0, x
+    for _ in range(6):
+        low = shifted < 6.0
+        result = low.where(result - 1.0 / shifted, result)
+        shifted = low.where(shifted + 1.0, shifted)
+    r = 1.0 / shifted
+    result = result + shifted.unary("Log") - r * 0.5
+    r = r * r
+    result = result - r * (1.0 / 12.0 - r * (1.0 / 120.0 - r * (1.0 / 252.0)))
+    return (x <= 1e-6).where(small, result)
+
+
+CONVERTERS: dict[type, Converter] = {
+    decomposition.LatentDirichletAllocation: allocated,
+    decomposition.MiniBatchNMF: together,
+    decomposition.NMF: factorised,
+}
