@@ -157,3 +157,10 @@ def test_frames_become_arrays() -> None:
 def test_one_class_is_refused() -> None:
     with pytest.raises(Unsupported, match="one class"):
         answers(AdaBoostClassifier(n_estimators=2).fit(X, BINARY * 0), X)
+
+
+def test_a_score_of_zero_is_the_second_class() -> None:
+    estimator = GradientBoostingClassifier(min_samples_leaf=150, n_estimators=3)
+    estimator.fit(X, np.arange(200) % 2 > 0)
+    assert (estimator.decision_function(X) == 0).all()
+    assert_exact(estimator, X)

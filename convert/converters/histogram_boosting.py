@@ -1,0 +1,103 @@
+"""Histogram gradient boosting, with missing values and categories.
+
+A node sends x left where x <= threshold, both float64, or where x is one of its categories; a
+missing value goes where training sent it. Categories are encoded as 0, 1, …; a value that is none
+is missing: `sklearn/ensemble/_hist_gradient_boosting/gradient_boosting.py` (`_preprocess_X`,
+`_raw_predict`), `_predictor.pyx`. Upstream: skl2onnx rounds the thresholds to float32 (sklearn-onnx
+#1192), and answers without an error where there are categories (#1051).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn import ensemble
+from sklearn.base import is_classifier
+
+from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from convert.converters.linear import two_sided
+from convert.converters.tree_ensemble import LEQ, MEMBER, Tree, constant, sums
+from function.signature import Array
+
+MULTINOMIAL, BINOMIAL = "HalfMultinomialLoss", "HalfBinomialLoss"
+
+
+def histogram_boosting(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """Raw scores, and what the loss makes of them."""
+    raw = _raw(graph, fitted, table)
+    if not is_classifier(fitted):
+        return {"predict": _unlinked(fitted, raw)}
+    loss = type(fitted._loss).__name__
+    if loss not in (MULTINOMIAL, BINOMIAL):
+        raise Unsupported(f"its loss is {loss}", "Fit it with loss='log_loss'.")
+    if loss == MULTINOMIAL:
+        shares, places = raw.softmax(), raw.argmax()
+    else:
+        shares, places = two_sided(raw.unary("Sigmoid")), (raw > 0.0).cast("int64")
+    return {"decision_function": raw, "predict_proba": shares, "places": places}
+
+
+def _unlinked(fitted: Any, raw: Tensor) -> Tensor:
+    link = type(fitted._loss.link).__name__
+    if link not in ("IdentityLink", "LogLink"):
+        raise Unsupported(f"its loss has the link {link}", "Fit it with one of the named losses.")
+    return raw.unary("Exp") if link == "LogLink" else raw
+
+
+def _raw(graph: Graph, fitted: Any, table: Table) -> Tensor:
+    begun = np.ravel(fitted._baseline_prediction).tolist()
+    parts = [constant(value, target) for target, value in enumerate(begun)]
+    for row in fitted._predictors:
+        parts += [_tree(predictor, target) for target, predictor in enumerate(row)]
+    x = _encoded(graph, fitted, table).cast("float64")
+    return sums(graph, x, parts, len(begun)).cast(graph.precision)
+
+
+def _encoded(graph: Graph, fitted: Any, table: Table) -> Tensor:
+    """The columns as the trees see them: categories first, as their codes."""
+    if getattr(fitted, "_preprocessor", None) is None:
+        return graph.matrix(table)
+    places = np.arange(table.width)
+    names = getattr(fitted, "feature_names_in_", None)
+    if names is not None and table.labels:
+        places = np.array([table.labels.index(name) for name in names])
+    categorical = np.asarray(fitted.is_categorical_)
+    encoder = fitted._preprocessor.named_transformers_["encoder"]
+    codes = graph.ask(encoder, graph.select(table, places[categorical]), "transform")
+    if categorical.all():
+        return codes
+    numbers = graph.matrix(graph.select(table, places[~categorical]))
+    return graph.concat([codes, numbers])
+
+
+def _tree(predictor: Any, target: int) -> Tree:
+    nodes = predictor.nodes
+    leaf = nodes["is_leaf"].astype(bool)
+    categorical = nodes["is_categorical"].astype(bool) & ~leaf
+    return Tree(
+        np.where(leaf, -1, nodes["left"].astype(np.int64)),
+        nodes["right"].astype(np.int64),
+        nodes["feature_idx"],
+        np.where(categorical, 0.0, nodes["num_threshold"]),
+        nodes["missing_go_to_left"],
+        nodes["value"].reshape(-1, 1),
+        np.where(categorical, MEMBER, LEQ),
+        target,
+        _members(predictor.raw_left_cat_bitsets[nodes["bitset_idx"][categorical]]),
+    )
+
+
+def _members(bitsets: Array) -> list[float]:
+    """The categories in each bitset of 8 times 32 bits, each set ended by a NaN."""
+    bits = (bitsets[:, :, None] >> np.arange(32, dtype=np.uint32)) & 1
+    members: list[float] = []
+    for row in bits.reshape(-1, 256):
+        members += [*np.flatnonzero(row).tolist(), np.nan]
+    return members
+
+
+CONVERTERS: dict[type, Converter] = {
+    ensemble.HistGradientBoostingClassifier: histogram_boosting,
+    ensemble.HistGradientBoostingRegressor: histogram_boosting,
+}
