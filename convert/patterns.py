@@ -45,7 +45,9 @@ def runaway(pattern: str) -> str:
     command = [sys.executable, "-c", TIMER]
     asked = json.dumps([pattern, texts, SLOWEST])
     try:
-        done = subprocess.run(command, input=asked, capture_output=True, text=True, timeout=PATIENCE)
+        done = subprocess.run(
+            command, input=asked, capture_output=True, text=True, timeout=PATIENCE
+        )
     except subprocess.TimeoutExpired as error:
         printed = error.stdout or b""
         return _reason(pattern, printed.decode() if isinstance(printed, bytes) else printed)

@@ -178,15 +178,13 @@ def _check_value(column: Column, value: Any) -> None:
         more = len(column.categories) - SHOWN_CATEGORIES
         rest = f" and {more} more" if more > 0 else ""
         raise _Refused(f"{_shown(value)} is not one of the known categories: {some}{rest}")
-    if column.range is not None and not column.range[0] <= value <= column.range[1]:
-        least, greatest = column.range
-        raise _Refused(f"{value} does not fit: expected a whole number from {least} to {greatest}")
-    if isinstance(value, float):
-        if math.isinf(value):
-            if not column.infinite:
-                raise _Refused("infinity, and the model does not take one here")
-        elif column.largest is not None and abs(value) > column.largest:
-            raise _Refused(f"{value:g} does not fit: the largest magnitude is {column.largest:.9g}")
+    if isinstance(value, float) and math.isinf(value):
+        if not column.infinite:
+            raise _Refused("infinity, and the model does not take one here")
+    elif column.minimum is not None and value < column.minimum:
+        raise _Refused(f"{_shown(value)} does not fit: the minimum is {column.minimum!r}")
+    elif column.maximum is not None and value > column.maximum:
+        raise _Refused(f"{_shown(value)} does not fit: the maximum is {column.maximum!r}")
 
 
 def _block_array(block: Block, values: list[list[Any]]) -> Array:

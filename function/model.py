@@ -63,6 +63,8 @@ class Model:
 
     def _answers(self, blocks: Sequence[Array]) -> list[Array]:
         feeds = {feed.name: feed.gather(blocks) for feed in self.signature.feeds}
+        for tokens in self.signature.token_feeds:
+            feeds |= tokens.gather(blocks)
         arrays: list[Array] = self._session.run(self._names, feeds)
         return arrays
 

@@ -28,8 +28,9 @@ MISSING_TEXT = "\uffff\ufffe"
 # Characters in a cell: what cuts longer text into tokens is open to anybody.
 LONGEST_TEXT = 100_000
 
-# Bytes of token counts that are held at once: a row of them is as wide as its vocabulary.
-COUNTS_AT_ONCE = 32 * 2**20
+# Rows of text that are answered together: more have too many different words between them.
+TEXTS_AT_ONCE = 32
+COUNTS_AT_ONCE = 32 * 2**20  # bytes, if a row had every word of the vocabulary
 
 # The largest float64 that rounds to a finite float32: halfway to 2**128, less one.
 LARGEST_FLOAT32 = float(np.nextafter(2.0**128 - 2.0**103, 0))
@@ -45,9 +46,9 @@ class Column:
         nullable: scikit-learn answers with the value missing.
         required: False where the model drops the column.
         infinite: scikit-learn answers with an infinity.
-        largest: the largest magnitude that is answered; None where any float64 is.
+        minimum: the least number that is answered; None where any finite one is.
+        maximum: the greatest number that is answered; None where any finite one is.
         categories: the only values that scikit-learn doesn't raise for; None where it takes any.
-        range: the least and the greatest whole number; None where any of 64 bits is answered.
     """
 
     name: str
@@ -55,9 +56,9 @@ class Column:
     nullable: bool = False
     required: bool = True
     infinite: bool = False
-    largest: float | None = None
+    minimum: float | None = None
+    maximum: float | None = None
     categories: tuple[Any, ...] | None = None
-    range: tuple[int, int] | None = None
 
 
 class Output(NamedTuple):
@@ -68,7 +69,7 @@ class Output(NamedTuple):
     shape: tuple[int, ...]
 
 
-ANY_INTEGER = (-(2**63), 2**63 - 1)
+LARGEST_INTEGER = 2**63 - 1
 # Below 2**63 by more than a float64's spacing there.
 LARGEST_SAFE_INTEGER = 2.0**62
 
@@ -100,8 +101,9 @@ class Block:
         type: the values' type, as clients see it.
         dtype: the array's; a nullable int64 column is held as float64.
         pack: makes the bytes of one row's numbers; None where the values are not floats.
-        largest: for each column, the magnitude up to which a number needs no closer look.
-        range: for each column the least whole number, and the greatest; None without any.
+        lows: for each column, the least number that needs no closer look; `low` as an array.
+        highs: for each column, the greatest number that needs no closer look; `high` likewise.
+        bounded: some column has bounds of its own.
     """
 
     def __init__(
@@ -115,11 +117,9 @@ class Block:
         self.by_name = CellsOf(as_keys([column.name for column in columns]))
         self.by_position = CellsOf(positions, every=len(columns) == width)
         self.nullable = np.array([column.nullable for column in columns])
-        self.limits = [_largest(column, dtype) for column in columns]
-        self.largest = np.array(self.limits)
-        self.range = None
-        if any(column.range is not None for column in columns):
-            self.range = np.array([column.range or ANY_INTEGER for column in columns]).T
+        self.lows, self.highs = zip(*[_bounds(column, dtype) for column in columns], strict=True)
+        self.low, self.high = np.array(self.lows), np.array(self.highs)
+        self.bounded = any(c.minimum is not None or c.maximum is not None for c in columns)
         self.closed = [
             (place, frozenset(column.categories))
             for place, column in enumerate(columns)
@@ -162,7 +162,8 @@ class Signature:
         columns: all of them, in the order that instances given as lists have.
         outputs: what the graph answers, in its own order.
         blocks: the required columns by type, as `table` reads them.
-        feeds: the tensors for `InferenceSession.run`.
+        feeds: the tensors for `InferenceSession.run` that hold columns.
+        token_feeds: those that hold counts of what stands in text.
         rows_at_once: of a batch; None where it needs no parting.
     """
 
@@ -177,11 +178,7 @@ class Signature:
         self.names = frozenset(column.name for column in columns)
         self.all_required = all(column.required for column in columns)
         position = {column.name: place for place, column in enumerate(columns)}
-        holds = {
-            name: _held_as(tensor)
-            for tensor in graph_inputs
-            for name in tensor["columns"]
-        }
+        holds = {name: _held_as(tensor) for tensor in graph_inputs for name in tensor["columns"]}
         kinds: dict[tuple[str, str], list[Column]] = {}
         for column in columns:
             if column.required:
@@ -196,10 +193,18 @@ class Signature:
             for place, column in enumerate(block.columns)
         }
         self.feeds = [
-            _feed(tensor, [at[name] for name in tensor["columns"]]) for tensor in graph_inputs
+            _feed(tensor, [at[name] for name in tensor["columns"]])
+            for tensor in graph_inputs
+            if "tokens" not in tensor
         ]
-        counts = sum(8 * feed.width for feed in self.feeds if not isinstance(feed, Feed))
-        self.rows_at_once = max(1, COUNTS_AT_ONCE // counts) if counts else None
+        self.token_feeds = [
+            _token_feed(tensor, at[tensor["columns"][0]])
+            for tensor in graph_inputs
+            if "tokens" in tensor
+        ]
+        wide = sum(8 * feed.width for feed in self.token_feeds)
+        fitting = min(TEXTS_AT_ONCE, COUNTS_AT_ONCE // wide) if wide else 0
+        self.rows_at_once = max(1, fitting) if wide else None
 
     @classmethod
     def from_manifest(cls, manifest: Mapping[str, Any]) -> Signature:
@@ -217,18 +222,20 @@ class Signature:
 
 def _column(entry: Mapping[str, Any]) -> Column:
     known = {key: entry[key] for key in Column.__dataclass_fields__ if key in entry}
-    for listed in ("categories", "range"):
-        if known.get(listed) is not None:
-            known[listed] = tuple(known[listed])
+    if known.get("categories") is not None:
+        known["categories"] = tuple(known["categories"])
     return Column(**known)
 
 
-def _largest(column: Column, dtype: str) -> float:
-    if column.type == "int64" and dtype == "float64":
-        return LARGEST_SAFE_INTEGER
-    if column.largest is not None:
-        return column.largest
-    return float("inf") if column.infinite else float(np.finfo(np.float64).max)
+def _bounds(column: Column, dtype: str) -> tuple[float, float]:
+    """Between these a value of a block's dtype is surely one that is answered."""
+    if column.type == "int64":
+        any_number: float = LARGEST_SAFE_INTEGER if dtype == "float64" else LARGEST_INTEGER
+    else:
+        any_number = float("inf") if column.infinite else float(np.finfo(np.float64).max)
+    low = -any_number if column.minimum is None else max(column.minimum, -any_number)
+    high = any_number if column.maximum is None else min(column.maximum, any_number)
+    return low, high
 
 
 def _held_as(tensor: Mapping[str, Any]) -> str:
@@ -241,12 +248,14 @@ def _held_as(tensor: Mapping[str, Any]) -> str:
     return "int64" if "int" in dtype else dtype
 
 
-def _feed(tensor: Mapping[str, Any], at: Sequence[tuple[int, int]]) -> Feed | TokenFeed:
-    name, dtype = str(tensor["name"]), str(tensor["dtype"])
-    if "tokens" in tensor:
-        from function.text import TokenFeed  # models without text start without it
+def _token_feed(tensor: Mapping[str, Any], at: tuple[int, int]) -> TokenFeed:
+    from function.text import TokenFeed  # models without text start without it
 
-        return TokenFeed(name, dtype, at[0], tensor["tokens"])
+    return TokenFeed(tensor, at)
+
+
+def _feed(tensor: Mapping[str, Any], at: Sequence[tuple[int, int]]) -> Feed:
+    """`at` says of each of the tensor's columns in which block it is, and where there."""
     by_block = sorted(range(len(at)), key=lambda index: at[index])
     places = []
     for block, members in groupby(by_block, key=lambda index: at[index][0]):
@@ -255,4 +264,10 @@ def _feed(tensor: Mapping[str, Any], at: Sequence[tuple[int, int]]) -> Feed | To
         places.append((block, slice(run[0], run[-1] + 1) if columns == run else columns))
     order = [by_block.index(index) for index in range(len(at))]
     shape = tuple(tensor["shape"]) if "shape" in tensor else None
-    return Feed(name, dtype, tuple(places), None if order == sorted(order) else order, shape)
+    return Feed(
+        str(tensor["name"]),
+        str(tensor["dtype"]),
+        tuple(places),
+        None if order == sorted(order) else order,
+        shape,
+    )

@@ -151,11 +151,13 @@ def _plain(block: Block, array: Array) -> bool:
         return False
     if block.dtype == "string":
         return bool(block.nullable.all()) or not (array == MISSING_TEXT)[:, ~block.nullable].any()
-    if block.range is not None:
-        return bool(((array >= block.range[0]) & (array <= block.range[1])).all())
+    if block.dtype == "int64" and block.bounded:
+        return bool(((array >= block.low) & (array <= block.high)).all())
     if block.dtype != "float64":
         return True
-    if len(array) == 1 and all(map(le, map(abs, array[0].tolist()), block.limits)):
-        return True
-    odd = ~(np.abs(array) <= block.largest)
+    if len(array) == 1:
+        row = array[0].tolist()
+        if all(map(le, block.lows, row)) and all(map(le, row, block.highs)):
+            return True
+    odd = ~((array >= block.low) & (array <= block.high))
     return not odd.any() or not (odd & ~(np.isnan(array) & block.nullable)).any()

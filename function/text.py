@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from itertools import chain, filterfalse, islice, repeat
+from itertools import chain, filterfalse, islice
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,8 @@ from function.murmur import murmurhash3
 from function.signature import MISSING_TEXT, Array
 
 Cut = Callable[[str], Iterable[str]]
-Columns = Callable[[Iterable[str]], Array]  # int64 places of tokens; ~place where it counts down
+Counts = dict[int, int]  # by column; the columns that are not there are zero
+Count = Callable[[Iterable[str]], Counts]
 
 DOUBLE_SPACE = re.compile(r"\s\s+")
 AT_ONCE = 50_000  # tokens that are hashed together
@@ -28,97 +30,106 @@ TOKEN_COST = 50
 
 
 class TokenFeed:
-    """One input tensor of the graph: how often each token stands in each row's text.
+    """Counts of the tokens in a column of text: two input tensors of the graph.
 
     Attributes:
-        name: of the tensor.
-        dtype: of the tensor.
-        width: its columns, one for each term, or for each remainder of a hash.
+        name: of the tensor that has the counts, of shape (rows, k).
+        places: name of the tensor that says which columns these are, of shape (k,).
+        width: of the whole: a column for each term, or for each remainder of a hash.
     """
 
-    def __init__(self, name: str, dtype: str, at: tuple[int, int], tokens: Mapping[str, Any]):
-        """Read a manifest's `tokens`.
+    def __init__(self, entry: Mapping[str, Any], at: tuple[int, int]) -> None:
+        """Read a manifest's graph input.
 
         Args:
-            name: of the tensor.
-            dtype: of the tensor.
+            entry: `name`, `places`, `dtype`, and `tokens`: scikit-learn's settings by their
+                names; `vocabulary`, in order of the columns, None for a term that no text has,
+                or `n_features` and `alternate_sign`; `replaced`, pairs of a text, None for a
+                missing one, and what stands for it.
             at: the block that has the text, and the column there.
-            tokens: settings by scikit-learn's names; `vocabulary`, in the tensor's order, with
-                None for a term that no text has, or `n_features` and `alternate_sign`;
-                `replaced`, pairs of a text, None for a missing one, and what stands for it.
         """
-        self.name = name
-        self.dtype = dtype
+        tokens = entry["tokens"]
+        self.name, self.places = str(entry["name"]), str(entry["places"])
+        self._dtype = np.dtype(str(entry["dtype"]))
         self._block, self._place = at
         self._cut = analyser(tokens)
-        vocabulary = tokens.get("vocabulary")
-        self.width = int(tokens["n_features"] if vocabulary is None else len(vocabulary))
-        self._columns: Columns
-        if vocabulary is None:
-            self._columns = HashedTokens(self.width, bool(tokens["alternate_sign"]))
-        else:
-            self._columns = partial(_known, {t: place for place, t in enumerate(vocabulary)}.get)
         self._binary = bool(tokens["binary"])
         self._replaced = [
             (MISSING_TEXT if text is None else text, instead)
-            for text, instead in tokens.get("replaced", ())
+            for text, instead in tokens["replaced"]
         ]
+        self._count: Count
+        if "vocabulary" in tokens:
+            self.width = len(tokens["vocabulary"])
+            terms = {term: place for place, term in enumerate(tokens["vocabulary"])}
+            self._count = partial(_count_known, terms.get)
+        else:
+            self.width = int(tokens["n_features"])
+            self._count = HashedTokens(self.width, bool(tokens["alternate_sign"]))
 
-    def gather(self, blocks: Sequence[Array]) -> Array:
-        """The counts, of shape (rows, width)."""
+    def gather(self, blocks: Sequence[Array]) -> dict[str, Array]:
+        """Both tensors, by name; the places are in order."""
         texts = blocks[self._block][:, self._place].tolist()
         for text, instead in self._replaced:
             texts = [instead if cell == text else cell for cell in texts]
-        counts = np.zeros((len(texts), self.width), self.dtype)
-        for row, text in zip(counts, texts, strict=True):
-            self._count(row, text)
-        return counts
-
-    def _count(self, row: Array, text: str) -> None:
-        columns = self._columns(self._cut(text))
-        down = columns < 0
-        if self._binary:
-            row[np.where(down, ~columns, columns)] = 1
-        elif down.any():
-            np.add.at(row, np.where(down, ~columns, columns), np.where(down, -1.0, 1.0))
+        rows = [self._count(self._cut(text)) for text in texts]
+        places = sorted(set().union(*rows))
+        if len(rows) == 1:
+            counts = np.array([[rows[0][place] for place in places]], self._dtype)
         else:
-            np.add.at(row, columns, 1)
+            counts = _side_by_side(rows, places, self._dtype)
+        if self._binary:
+            counts = (counts != 0).astype(self._dtype)
+        return {self.name: counts, self.places: np.array(places, np.int64)}
 
 
-def _known(place_of: Callable[[str, int], int], tokens: Iterable[str]) -> Array:
-    places = np.fromiter(map(place_of, tokens, repeat(-1)), np.int64)
-    return places[places >= 0]
+def _side_by_side(rows: Sequence[Counts], places: Sequence[int], dtype: np.dtype[Any]) -> Array:
+    at = {place: column for column, place in enumerate(places)}
+    counts = np.zeros((len(rows), len(places)), dtype)
+    sizes = np.fromiter(map(len, rows), np.int64, len(rows))
+    total = int(sizes.sum())
+    columns = np.fromiter(map(at.__getitem__, chain.from_iterable(rows)), np.int64, total)
+    values = chain.from_iterable(row.values() for row in rows)
+    counts[np.repeat(np.arange(len(rows)), sizes), columns] = np.fromiter(values, dtype, total)
+    return counts
+
+
+def _count_known(place_of: Callable[[str], int | None], tokens: Iterable[str]) -> Counts:
+    found = Counter(map(place_of, tokens))
+    found.pop(None, None)
+    return found
 
 
 class HashedTokens:
-    """The columns of tokens by their hash: `sklearn/feature_extraction/_hashing_fast.pyx`."""
+    """Counts tokens by their hash: `sklearn/feature_extraction/_hashing_fast.pyx`."""
 
     def __init__(self, width: int, alternate_sign: bool) -> None:
         self._width = width
         self._alternate_sign = alternate_sign
-        self._seen: dict[str, int] = {}
+        self._hashes: dict[str, int] = {}
         self._cost = 0
 
-    def __call__(self, tokens: Iterable[str]) -> Array:
-        """Where each token counts: place, or ~place where it counts down."""
-        left, parts = iter(tokens), []
-        while part := list(islice(left, AT_ONCE)):
-            parts.append(self._places(part))
-        return np.concatenate(parts) if parts else np.empty(0, np.int64)
+    def __call__(self, tokens: Iterable[str]) -> Counts:
+        """By place; a token of a negative hash counts down."""
+        left, counts = iter(tokens), Counts()
+        while part := Counter(islice(left, AT_ONCE)):
+            hashes = self._hashes_of(part)
+            for token, times in part.items():
+                h = hashes[token]
+                place = abs(h) % self._width
+                down = h < 0 and self._alternate_sign
+                counts[place] = counts.get(place, 0) + (-times if down else times)
+        return counts
 
-    def _places(self, tokens: list[str]) -> Array:
+    def _hashes_of(self, tokens: Counter[str]) -> Mapping[str, int]:
         if self._cost > KEPT:
-            self._seen, self._cost = {}, 0
-        seen = self._seen  # another thread may begin anew, this one stays with what it has
-        new = list(set(tokens).difference(seen))
+            self._hashes, self._cost = {}, 0
+        known = self._hashes  # another thread may begin anew: this one stays with what it has
+        new = [token for token in tokens if token not in known]
         if new:
-            seen.update(zip(new, map(self._place, murmurhash3(new)), strict=True))
+            known.update(zip(new, murmurhash3(new), strict=True))
             self._cost += sum(map(len, new)) + TOKEN_COST * len(new)
-        return np.fromiter(map(seen.__getitem__, tokens), np.int64, len(tokens))
-
-    def _place(self, h: int) -> int:
-        place = abs(h) % self._width
-        return ~place if self._alternate_sign and h < 0 else place
+        return known
 
 
 def analyser(tokens: Mapping[str, Any]) -> Cut:

@@ -64,6 +64,8 @@ class Tensor:
         labels: what a DataFrame calls its columns; empty where nobody selects by name.
         origin: the tensor that it was taken out of, and its places there.
         replaced: texts of `column`, each with the one that stands for it; so imputers fill it.
+        compact: places of columns, int64 of shape (k,), and these columns, of shape (rows, k), if
+            all others are zero: a text has few words of a vocabulary.
     """
 
     graph: Graph
@@ -74,6 +76,7 @@ class Tensor:
     labels: tuple[Any, ...] = ()
     origin: tuple[Tensor, tuple[int, ...]] | None = None
     replaced: tuple[tuple[str, str], ...] = ()
+    compact: tuple[Tensor, Tensor] | None = None
 
     __array_ufunc__ = None  # an array on the left leaves the operation to the tensor
 
@@ -104,9 +107,16 @@ class Tensor:
     def __pow__(self, other: Any) -> Tensor:
         return self._with("Pow", other)
 
+    def __rpow__(self, other: Any) -> Tensor:
+        return self._like(other)._with("Pow", self)
+
     def __matmul__(self, other: Any) -> Tensor:
         right = self._like(other)
-        return self.graph.op("MatMul", self, right, width=right.width)
+        if self.compact is None:
+            return self.graph.op("MatMul", self, right, width=right.width)
+        places, values = self.compact
+        there = self.graph.op("Gather", right, places, axis=0)
+        return self.graph.op("MatMul", values, there, width=right.width)
 
     def __neg__(self) -> Tensor:
         return self.unary("Neg")
@@ -163,7 +173,11 @@ class Tensor:
         """The same in another dtype."""
         if dtype == self.dtype:
             return self
-        return self.graph.op("Cast", self, dtype=dtype, to=ELEMENTS[dtype])
+        made = self.graph.op("Cast", self, dtype=dtype, to=ELEMENTS[dtype])
+        if self.compact is None:
+            return made
+        places, values = self.compact
+        return replace(made, compact=(places, values.cast(dtype)))
 
     def take(self, places: Sequence[int]) -> Tensor:
         """Some of the columns, by position."""
@@ -177,7 +191,13 @@ class Tensor:
             return replace(base, labels=labels)
         index = self.graph.constant(wanted, "int64")
         made = self.graph.op("Gather", base, index, width=len(chosen), axis=1)
-        return replace(made, labels=labels, origin=(base, wanted))
+        return replace(
+            made,
+            labels=labels,
+            origin=(base, wanted),
+            column=self.graph.column_of(base, wanted),
+            compact=base._among(wanted),
+        )
 
     def sum(self) -> Tensor:
         """Over the columns; one is left."""
@@ -226,6 +246,17 @@ class Tensor:
         """ONNX's Reshape: 0 keeps a dimension, -1 is what remains."""
         return self.graph.op("Reshape", self, self.graph.constant(shape, "int64"), width=width)
 
+    def _among(self, wanted: Sequence[int]) -> tuple[Tensor, Tensor] | None:
+        """What is compact of these columns."""
+        if self.compact is None or len(set(wanted)) < len(wanted):
+            return None
+        graph, (places, values) = self.graph, self.compact
+        new_places = np.full(self.width, -1)
+        new_places[list(wanted)] = range(len(wanted))
+        found = graph.op("Gather", graph.constant(new_places, "int64"), places, axis=0)
+        kept = found >= 0
+        return graph.op("Compress", found, kept, axis=0), graph.op("Compress", values, kept, axis=1)
+
     def _reduce(self, operator: str) -> Tensor:
         axes = self.graph.constant([1], "int64")
         return self.graph.op(operator, self, axes, width=1, keepdims=1)
@@ -272,6 +303,7 @@ class Graph:
         precision: that numbers are computed in.
         last_in_float32: skl2onnx's own operators are given float32, whatever the precision.
         inputs: for the manifest: each tensor's name, dtype, columns, and what else it needs.
+        of_skl2onnx: skl2onnx wrote some part of it.
     """
 
     def __init__(
@@ -284,6 +316,7 @@ class Graph:
         self.precision: Precision = precision
         self.last_in_float32 = last_in_float32
         self.inputs: list[dict[str, Any]] = []
+        self.of_skl2onnx = False
         self._converters = converters
         self._fallback = fallback
         self._nodes: list[onnx.NodeProto] = []
@@ -312,6 +345,37 @@ class Graph:
         wide = len(columns) if width is None else width
         self._value_infos.append(helper.make_tensor_value_info(name, ELEMENTS[dtype], [None, wide]))
         return Tensor(self, name, dtype, wide)
+
+    def column_of(self, tensor: Tensor, places: Sequence[int]) -> str | None:
+        """The signature's column that stands at these places of an input of text, if it is one."""
+        for entry in self.inputs:
+            if entry["name"] == tensor.name and tensor.dtype == "string" and len(places) == 1:
+                return str(entry["columns"][places[0]])
+        return None
+
+    def count(self, column: str, dtype: str, tokens: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
+        """What the function counts in a column of text.
+
+        Args:
+            column: of the signature.
+            dtype: of the counts.
+            tokens: for the manifest: what is counted.
+
+        Returns:
+            As `Tensor.compact` has them: places of the columns, and the counts.
+        """
+        for entry in self.inputs:
+            asked = (entry["columns"], entry["dtype"], entry.get("tokens"))
+            if asked == ([column], dtype, tokens):
+                return Tensor(self, entry["places"], "int64"), Tensor(self, entry["name"], dtype)
+        counts, places = self.unique("input"), self.unique("input")
+        entry = {"name": counts, "dtype": dtype, "columns": [column], "places": places}
+        self.inputs.append({**entry, "tokens": tokens})
+        self._value_infos += [
+            helper.make_tensor_value_info(counts, ELEMENTS[dtype], [None, None]),
+            helper.make_tensor_value_info(places, ELEMENTS["int64"], [None]),
+        ]
+        return Tensor(self, places, "int64"), Tensor(self, counts, dtype)
 
     def constant(self, values: Any, dtype: str | None = None) -> Tensor:
         """An initializer; `values` is an array or nested list, text as str."""
@@ -425,7 +489,8 @@ class Graph:
     def splice(
         self, nodes: Sequence[onnx.NodeProto], initializers: Sequence[onnx.TensorProto]
     ) -> None:
-        """Nodes and constants that were made elsewhere, under names from `unique`."""
+        """Nodes and constants that skl2onnx made, under names from `unique`."""
+        self.of_skl2onnx = True
         self._nodes += nodes
         self._initializers |= {tensor.name: tensor for tensor in initializers}
 
@@ -452,7 +517,30 @@ class Graph:
         """Columns side by side; tensors of one dtype."""
         if len(tensors) == 1:
             return tensors[0]
-        return self.op("Concat", *tensors, width=sum(t.width for t in tensors), axis=1)
+        made = self.op("Concat", *tensors, width=sum(t.width for t in tensors), axis=1)
+        if all(tensor.compact is None for tensor in tensors):
+            return made
+        starts = np.cumsum([0, *(tensor.width for tensor in tensors)]).tolist()
+        parts = [
+            (self.constant(range(start, start + tensor.width), "int64"), tensor)
+            if tensor.compact is None
+            else (tensor.compact[0] + start, tensor.compact[1])
+            for start, tensor in zip(starts, tensors, strict=False)
+        ]
+        places = self.op("Concat", *(place for place, _ in parts), axis=0)
+        return replace(
+            made, compact=(places, self.op("Concat", *(values for _, values in parts), axis=1))
+        )
+
+    def spread(self, places: Tensor, values: Tensor, width: int) -> Tensor:
+        """Columns at their places among zeros: `compact` made whole."""
+        rows = self.op("Shape", values, dtype="int64", width=1, start=0, end=1)
+        shape = self.op("Concat", rows, self.constant([width], "int64"), axis=0)
+        zero = numpy_helper.from_array(np.zeros(1, values.dtype))
+        zeros = self.op("ConstantOfShape", shape, dtype=values.dtype, width=width, value=zero)
+        index = self.op("Expand", places, self.op("Shape", values, dtype="int64"))
+        made = self.op("ScatterElements", zeros, index, values, width=width, axis=1)
+        return replace(made, compact=(places, values))
 
     def columns(self, table: Table) -> list[Tensor]:
         """The columns one by one, each of shape (rows, 1), in the dtype that they have."""
@@ -512,7 +600,8 @@ class Graph:
             answer = answers[method]
             if isinstance(answer, Tensor):
                 return answer
-            return self.concat(answer.tensors)
+            alike = len({tensor.dtype for tensor in answer.tensors}) == 1
+            return self.concat(answer.tensors) if alike else self.matrix(answer)
         if method == "predict" and "places" in answers:
             return self.labels(self.ask(fitted, table, "places"), fitted.classes_)
         raise Unsupported(f"step {type(fitted).__name__}: its {method} has no conversion")
@@ -531,12 +620,14 @@ class Graph:
         answer = self.answers(fitted, table).get("transform")
         if answer is None:
             raise Unsupported(f"step {type(fitted).__name__}: its transform has no conversion")
-        table = answer if isinstance(answer, Table) else Table((answer,))
+        made = answer if isinstance(answer, Table) else Table((answer,))
         if isinstance(fitted, Pipeline):
-            return table
+            return made
         if _get_output_config("transform", fitted)["dense"] == "default":
-            return Table(tuple(replace(tensor, labels=()) for tensor in table.tensors))
-        return _labelled(table, fitted.get_feature_names_out().tolist())
+            return Table(tuple(replace(tensor, labels=()) for tensor in made.tensors))
+        if not hasattr(fitted, "get_feature_names_out"):  # a function of a frame keeps its names
+            return _labelled(made, table.labels if made.width == table.width else ())
+        return _labelled(made, fitted.get_feature_names_out().tolist())
 
     # the end
 

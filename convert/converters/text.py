@@ -28,34 +28,44 @@ BYTES_OF_SURE_COUNTS = 4  # a text has fewer tokens than this many bytes count t
 
 def count(graph: Graph, fitted: Any, table: Table) -> Answers:
     """CountVectorizer: how often each term stands in the text."""
-    return {"transform": _counts(graph, fitted, table).cast(graph.precision)}
+    places, counts, width = _counts(graph, fitted, table)
+    return {"transform": graph.spread(places, counts.cast(graph.precision), width)}
 
 
 def tfidf(graph: Graph, fitted: Any, table: Table) -> Answers:
     """TfidfVectorizer: counts, and TfidfTransformer's weights."""
-    counts = _counts(graph, fitted, table)
-    return {"transform": _weighted(counts, fitted._tfidf).cast(graph.precision)}
+    places, counts, width = _counts(graph, fitted, table)
+    weighted = _weighted(counts, fitted._tfidf, places).cast(graph.precision)
+    return {"transform": graph.spread(places, weighted, width)}
 
 
 def weights(graph: Graph, fitted: Any, table: Table) -> Answers:
     """TfidfTransformer, of counts that somebody else made."""
     idf = getattr(fitted, "idf_", None)
     dtype = "float32" if idf is not None and idf.dtype == np.float32 else graph.precision
-    counts = graph.matrix(table).cast(dtype)
-    return {"transform": _weighted(counts, fitted).cast(graph.precision)}
+    counts = graph.matrix(table)
+    if counts.compact is None:
+        return {"transform": _weighted(counts.cast(dtype), fitted).cast(graph.precision)}
+    places, values = counts.compact
+    weighted = _weighted(values.cast(dtype), fitted, places).cast(graph.precision)
+    return {"transform": graph.spread(places, weighted, counts.width)}
 
 
 def hashing(graph: Graph, fitted: Any, table: Table) -> Answers:
     """HashingVectorizer: the remainder of a token's hash is its column."""
-    counts = _normed(_counts(graph, fitted, table), fitted.norm)
-    return {"transform": counts.cast(graph.precision)}
+    places, counts, width = _counts(graph, fitted, table)
+    normed = _normed(counts, fitted.norm).cast(graph.precision)
+    return {"transform": graph.spread(places, normed, width)}
 
 
-def _weighted(counts: Tensor, fitted: Any) -> Tensor:
+def _weighted(counts: Tensor, fitted: Any, places: Tensor | None = None) -> Tensor:
+    """TfidfTransformer's weights; `places` are those of the columns that there are, or all."""
+    graph = counts.graph
     if fitted.sublinear_tf:
         counts = counts.equals(0).where(counts, counts.unary("Log") + 1)
     if hasattr(fitted, "idf_"):
-        counts = counts * np.asarray(fitted.idf_)
+        idf = graph.constant(np.asarray(fitted.idf_), counts.dtype)
+        counts = counts * (idf if places is None else graph.op("Gather", idf, places, axis=0))
     return _normed(counts, fitted.norm)
 
 
@@ -70,8 +80,8 @@ def _normed(counts: Tensor, norm: str | None) -> Tensor:
     return (counts.cast(wide) / total.equals(0).where(1, length)).cast(counts.dtype)
 
 
-def _counts(graph: Graph, fitted: Any, table: Table) -> Tensor:
-    """The input that the function makes of the text, the same for vectorisers that agree."""
+def _counts(graph: Graph, fitted: Any, table: Table) -> tuple[Tensor, Tensor, int]:
+    """What the function counts, as `Tensor.compact` has it, and the number of columns."""
     text = _text(graph, table)
     tokens = _analysis(fitted) | _columns(fitted)
     tokens["replaced"] = [
@@ -79,11 +89,7 @@ def _counts(graph: Graph, fitted: Any, table: Table) -> Tensor:
     ]
     dtype = "float32" if np.dtype(fitted.dtype) == np.float32 else graph.precision
     width = len(tokens["vocabulary"]) if "vocabulary" in tokens else tokens["n_features"]
-    described = {"dtype": dtype, "columns": [text.column], "tokens": tokens}
-    for entry in graph.inputs:
-        if entry == {"name": entry["name"], **described}:
-            return Tensor(graph, entry["name"], dtype, width)
-    return graph.input([str(text.column)], dtype, width, tokens=tokens)
+    return *graph.count(str(text.column), dtype, tokens), width
 
 
 def _text(graph: Graph, table: Table) -> Tensor:

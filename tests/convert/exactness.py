@@ -42,6 +42,8 @@ def _is_texts(X: Any) -> bool:
 
 
 def _type(series: pd.Series[Any]) -> Any:
+    if isinstance(series.dtype, pd.CategoricalDtype) and series.cat.categories.dtype.kind in "fi":
+        series = series.astype("int64" if series.notna().all() else "float64")
     if series.dtype.kind in "fiub":
         return {"f": "float64", "i": "int64", "u": "int64", "b": "bool"}[series.dtype.kind]
     return "string"
@@ -63,7 +65,10 @@ def answers(
     options.intra_op_num_threads = 1
     options.log_severity_level = 4
     session = onnxruntime.InferenceSession(proto.SerializeToString(), options)
-    feeds = {entry["name"]: _feed(X, entry) for entry in graph.inputs}
+    feeds = {entry["name"]: _feed(X, entry) for entry in graph.inputs if "tokens" not in entry}
+    for entry in graph.inputs:
+        if "tokens" in entry:
+            feeds |= _counts(X, entry)
     got = session.run([tensor.name for tensor in outputs], feeds)
     for tensor, array in zip(outputs, got, strict=True):
         assert array.shape == (len(X), tensor.width), (array.shape, tensor.width)
@@ -71,15 +76,16 @@ def answers(
 
 
 def _feed(X: Any, entry: dict[str, Any]) -> Array:
-    if _is_texts(X):
-        X = pd.DataFrame({"x0": list(X)}, dtype=object)
-    if "tokens" in entry:
-        cells = _cells(X[entry["columns"][0]], "string")
-        tokens = json_text.loads(json_text.dumps(entry["tokens"]))
-        return TokenFeed(entry["name"], entry["dtype"], (0, 0), tokens).gather([cells])
     if not isinstance(X, pd.DataFrame):
         return np.asarray(X, dtype=entry["dtype"])
     return np.hstack([_cells(X[name], entry["dtype"]) for name in entry["columns"]])
+
+
+def _counts(X: Any, entry: dict[str, Any]) -> dict[str, Array]:
+    """What the function counts in text, by an entry that has been in a manifest."""
+    texts = pd.Series(X, dtype=object) if _is_texts(X) else X[entry["columns"][0]]
+    read = json_text.loads(json_text.dumps(entry))
+    return TokenFeed(read, (0, 0)).gather([_cells(texts, "string")])
 
 
 def _cells(column: pd.Series[Any], dtype: str) -> Array:

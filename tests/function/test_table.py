@@ -19,7 +19,7 @@ from function.table import _read_quickly, read_table
 
 COLUMNS = [
     Column("price", "float64", nullable=True),
-    Column("size", "float64", largest=LARGEST_FLOAT32),
+    Column("size", "float64", minimum=-LARGEST_FLOAT32, maximum=LARGEST_FLOAT32),
     Column("ratio", "float64", infinite=True),
     Column("rooms", "int64", nullable=True),
     Column("id", "int64"),
