@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 from sklearn import cluster
 
-from convert.converters.distances import doubles, expanded
+from convert.converters.distances import doubles, expanded, point_norms
 from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
 from function.signature import Array
 
 
 def _nearer(x: Tensor, centres: Array) -> Tensor:
     """The rank of each centre that KMeans compares: `_k_means_lloyd.pyx`."""
-    return (x @ centres.T) * -2.0 + np.square(centres).sum(axis=1)
+    return (x @ centres.T) * -2.0 + point_norms(centres)
 
 
 def k_means(graph: Graph, fitted: Any, table: Table) -> Answers:

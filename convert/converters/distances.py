@@ -58,10 +58,15 @@ def squared_norms(x: Tensor) -> Tensor:
     return (x * x).sum()
 
 
+def point_norms(points: Array) -> Array:
+    """The sum of each point's squares, shape (points,)."""
+    return np.asarray(np.square(points).sum(axis=1))
+
+
 def expanded(x: Tensor, points: Array) -> Tensor:
     """The squared Euclidean distance by a matrix product, as scikit-learn's brute force does."""
     product = (x @ points.T) * -2.0
-    return (squared_norms(x) + product + np.square(points).sum(axis=1)).maximum(0.0)
+    return (squared_norms(x) + product + point_norms(points)).maximum(0.0)
 
 
 def squared(x: Tensor, points: Array) -> Tensor:

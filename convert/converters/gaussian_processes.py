@@ -70,7 +70,8 @@ def _averaged(mean: Tensor, variance: Tensor) -> Tensor:
     alpha = 0.5 / variance
     spread = (alpha / (alpha + slopes**2)).unary("Sqrt")
     parts = _error_function(mean * slopes * spread) * (0.5 * heights)
-    return parts.sum() + 0.5 * float(COEFS.sum())
+    made: Tensor = parts.sum() + 0.5 * float(COEFS.sum())
+    return made
 
 
 def _error_function(x: Tensor) -> Tensor:
@@ -84,12 +85,14 @@ def _error_function(x: Tensor) -> Tensor:
     return x.unary("Sign") * (1.0 - t * (polynomial - z * z).unary("Exp"))
 
 
-def _of_error(u: Array) -> Array:
+def _error_weights() -> list[float]:
+    u = chebyshev.chebpts1(ERROR_DEGREE + 1)
     t = (u + 1.0) / 2.0
-    return np.asarray(np.log(erfcx(2.0 / t - 2.0) / t))
+    made = chebyshev.chebfit(u, np.log(erfcx(2.0 / t - 2.0) / t), ERROR_DEGREE)
+    return [float(weight) for weight in made]
 
 
-_ERROR_WEIGHTS: list[float] = chebyshev.chebinterpolate(_of_error, ERROR_DEGREE).tolist()
+_ERROR_WEIGHTS = _error_weights()
 
 
 def classifier(graph: Graph, fitted: Any, table: Table) -> Answers:

@@ -95,7 +95,8 @@ def _affine(x: Tensor, weights: Array, coef0: float) -> Tensor:
     """With the last row of the weights for the constant, where there is one."""
     if coef0 == 0:
         return x @ weights
-    return x @ weights[:-1] + float(np.sqrt(coef0)) * weights[-1]
+    made: Tensor = x @ weights[:-1] + np.sqrt(coef0) * weights[-1]
+    return made
 
 
 def projection(graph: Graph, fitted: Any, table: Table) -> Answers:

@@ -13,7 +13,7 @@ from scipy.special import digamma
 from sklearn import mixture
 from sklearn.mixture._gaussian_mixture import _compute_log_det_cholesky
 
-from convert.converters.distances import doubles, squared_norms
+from convert.converters.distances import doubles, point_norms, squared_norms
 from convert.converters.graph import Answers, Converter, Graph, Table, Tensor
 from function.signature import Array
 
@@ -55,15 +55,17 @@ def _tied(x: Tensor, means: Array, root: Array) -> Tensor:
 
 
 def _diagonal(x: Tensor, means: Array, roots: Array) -> Tensor:
-    precisions = roots**2
-    own = (means**2 * precisions).sum(axis=1)
-    return (x @ (means * precisions).T) * -2.0 + own + (x * x) @ precisions.T
+    precisions = np.asarray(roots**2)
+    own = np.asarray((means**2 * precisions).sum(axis=1))
+    made: Tensor = (x @ (means * precisions).T) * -2.0 + own + (x * x) @ precisions.T
+    return made
 
 
 def _spherical(x: Tensor, means: Array, roots: Array) -> Tensor:
-    precisions = roots**2
-    own = (means**2).sum(axis=1) * precisions
-    return (x @ means.T) * precisions * -2.0 + own + squared_norms(x) * precisions
+    precisions = np.asarray(roots**2)
+    own = point_norms(means) * precisions
+    made: Tensor = (x @ means.T) * precisions * -2.0 + own + squared_norms(x) * precisions
+    return made
 
 
 # The squares of Mahalanobis distances; precisions are kept by the roots of them.

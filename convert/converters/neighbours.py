@@ -140,7 +140,7 @@ def _within(graph: Graph, fitted: Any, table: Table) -> Tensor:
     x, brute = doubles(graph, table), fitted._tree is None
     metric, options = fitted.effective_metric_, fitted.effective_metric_params_
     ranking = ranked(x, _points(fitted), metric, options, brute)
-    near = ranking.rank <= float(fitted.radius) ** ranking.power
+    near = ranking.rank <= float(fitted.radius**ranking.power)
     if not _weighting(fitted):
         return near.cast("float64")
     same = (near & ranking.rank.equals(0.0)).cast("float64")

@@ -58,7 +58,7 @@ def one_class(graph: Graph, fitted: Any, table: Table) -> Answers:
 
 
 def _single(graph: Graph, fitted: Any, table: Table) -> Tensor:
-    return _kernel(graph, fitted, table) @ _dense(fitted._dual_coef_).T + fitted._intercept_
+    return _kernel(graph, fitted, table) @ _dense(fitted._dual_coef_).T + _dense(fitted._intercept_)
 
 
 def _of_pairs(graph: Graph, fitted: Any, table: Table) -> Tensor:
@@ -71,7 +71,7 @@ def _of_pairs(graph: Graph, fitted: Any, table: Table) -> Tensor:
     for place, (first, second) in enumerate(pairs):
         made[of[first], place] = weights[second - 1, of[first]]
         made[of[second], place] = weights[first, of[second]]
-    return _kernel(graph, fitted, table) @ made + fitted._intercept_
+    return _kernel(graph, fitted, table) @ made + _dense(fitted._intercept_)
 
 
 def _kernel(graph: Graph, fitted: Any, table: Table) -> Tensor:

@@ -129,14 +129,14 @@ def test_given_atoms() -> None:
 def test_non_negative_parts() -> None:
     rows = np.abs(X[1::2] + random.normal(size=(75, 4)))
     for options in ({}, {"alpha_W": 0.01, "l1_ratio": 0.4}, {"init": "random", "max_iter": 30}):
-        fitted = fit(NMF(3, tol=0, random_state=0, **options), X[::2])  # type: ignore[arg-type]
+        fitted = fit(NMF(3, tol=0, random_state=0, **options), X[::2])
         assert_exact(fitted, np.vstack([rows, rows * 1e6, np.zeros((1, 4))]))
         assert_exact(fitted, rows[:1])
 
 
 def test_topics() -> None:
     for options in ({}, {"mean_change_tol": 1e-7, "max_doc_update_iter": 7}):
-        fitted = fit(LatentDirichletAllocation(4, random_state=0, **options), COUNTS[::2])  # type: ignore[arg-type]
+        fitted = fit(LatentDirichletAllocation(4, random_state=0, **options), COUNTS[::2])
         rows = np.vstack([COUNTS, COUNTS * 1e6, np.zeros((1, 12)), COUNTS * 0.1])
         assert_exact(fitted, rows)
         assert_exact(fitted, rows[:1])
