@@ -54,6 +54,46 @@ def build(source: str, name: str, models: Path, data: Path | None, target: str |
     click.echo(f"{name} version {built.version} {state} {built.directory}")
 
 
+@main.command(
+    "import",
+    cls=Command,
+    example="python -m convert import net.onnx --name net --sample in.npz --expected out.npz",
+)
+@click.argument("file", type=click.Path(path_type=Path), metavar="FILE.onnx")
+@click.option("--name", required=True, metavar="N", help="The model's name.")
+@models_option
+@click.option(
+    "--sample",
+    type=click.Path(path_type=Path),
+    metavar="IN.npz",
+    help="Rows to try it with: an array for each input, by name.",
+)
+@click.option(
+    "--expected",
+    type=click.Path(path_type=Path),
+    metavar="OUT.npz",
+    help="The framework's own answers to them: an array for each output, by name.",
+)
+def import_(
+    file: Path, name: str, models: Path, sample: Path | None, expected: Path | None
+) -> None:
+    """Take a model that another framework exported as ONNX.
+
+    Without --expected nothing says that it answers as the framework did: the manifest then calls
+    it unverified.
+    """
+    from convert.errors import WrongUse
+    from convert.import_onnx import import_lines, import_onnx
+
+    if expected is not None and sample is None:
+        raise WrongUse("--expected: answers without their rows", "Add --sample IN.npz.")
+    built = import_onnx(file, name, models, report, sample, expected)
+    for line in import_lines(name, built.version, built.manifest):
+        click.echo(line)
+    state = "written to" if built.new else "is the same, byte for byte, as"
+    click.echo(f"{name} version {built.version} {state} {built.directory}")
+
+
 @main.command(cls=Command, example="python -m convert verify models/house-prices/1")
 @click.argument("directory", type=click.Path(path_type=Path), metavar="DIR/N/V")
 def verify(directory: Path) -> None:
