@@ -1,0 +1,37 @@
+"""Bins and thresholds, compared in float64 whatever the graph's precision.
+
+Sources: `sklearn/preprocessing/_discretization.py` (`np.searchsorted` with side="right" over the
+inner edges), `_data.py` (binarize). Upstream: skl2onnx compares with edges in float32, and a value
+on an edge falls into the bin before.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.preprocessing import Binarizer, KBinsDiscretizer
+
+from convert.converters.graph import Answers, Converter, Graph, Table
+from convert.converters.piecewise import intervals
+
+
+def bins(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """The number of each value's bin, or a column for each bin."""
+    edges = [np.asarray(column, dtype=np.float64)[1:-1] for column in fitted.bin_edges_]
+    number = intervals(graph, graph.matrix(table, "float64"), edges)
+    if fitted.encode == "ordinal":
+        return {"transform": number.cast(graph.precision)}
+    chosen = [(place, one) for place, count in enumerate(fitted.n_bins_) for one in range(count)]
+    spread = number.take([place for place, _ in chosen])
+    made = spread.equals(np.array([float(one) for _, one in chosen]))
+    return {"transform": made.cast(graph.precision)}
+
+
+def binarizer(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """1 above the threshold."""
+    above = graph.matrix(table, "float64") > float(fitted.threshold)
+    return {"transform": above.cast(graph.precision)}
+
+
+CONVERTERS: dict[type, Converter] = {Binarizer: binarizer, KBinsDiscretizer: bins}
