@@ -87,8 +87,11 @@ def why_not(comparison: Comparison, evidence: Evidence, columns: Sequence[Column
 
 def _common_columns(evidence: Evidence, columns: Sequence[Column], wrong: Sequence[int]) -> str:
     held_out = evidence.rows[: evidence.held_out]
-    hard = [row for row in wrong if row >= evidence.held_out][:LOOKED_AT]
-    found = Counter(hardened_column(columns, held_out, evidence.rows[row]) for row in hard)
+    hard = [row for row in wrong if row >= evidence.held_out]
+    if 2 * (len(wrong) - len(hard)) > evidence.held_out:
+        return ""  # it is off everywhere
+    looked_at = hard[:: len(hard) // LOOKED_AT + 1]
+    found = Counter(hardened_column(columns, held_out, evidence.rows[row]) for row in looked_at)
     found.pop(None, None)
     most = [f"'{name}' ({count})" for name, count in found.most_common(3)]
     return f", mostly where a column was made hard: {', '.join(most)}" if most else ""

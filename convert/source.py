@@ -81,11 +81,12 @@ def _module(place: str) -> ModuleType:
         if not path.is_file():
             raise WrongUse(f"SOURCE: there is no file '{place}'")
         sys.path.insert(0, str(path.resolve().parent))
-        spec = importlib.util.spec_from_file_location(path.stem, path)
+        name = _free_name(path)
+        spec = importlib.util.spec_from_file_location(name, path)
         if spec is None or spec.loader is None:
             raise WrongUse(f"SOURCE: '{place}' is not a Python file")
         module = importlib.util.module_from_spec(spec)
-        sys.modules[path.stem] = module
+        sys.modules[name] = module
         spec.loader.exec_module(module)
     except OnnxletError:
         raise
@@ -96,6 +97,13 @@ def _module(place: str) -> ModuleType:
     except (Exception, SystemExit) as error:
         raise SourceFailed(f"{place} raised {type(error).__name__}: {error}") from error
     return module
+
+
+def _free_name(path: Path) -> str:
+    """A module's name for a file, beside a module that has its stem for a name already."""
+    there = getattr(sys.modules.get(path.stem), "__file__", None)
+    free = path.stem not in sys.modules or there == str(path.resolve())
+    return path.stem if free else f"{path.stem}_source"
 
 
 def _from_file(path: Path, data: Path | None, target: str | None) -> Source:

@@ -1,4 +1,4 @@
-"""What the tests of `convert` share: proofs by one recipe, and the command as a process."""
+"""What the tests of `convert` share: proofs by one recipe, builds, and the command line."""
 
 from __future__ import annotations
 
@@ -6,23 +6,39 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
+from click.testing import CliRunner, Result
+
+from convert.__main__ import main
 from convert.answers import Answers, Task, task_of
 from convert.build import Built, build
 from convert.hard_rows import hard_rows
 from convert.inputs import Cells, read_inputs
 from convert.manifest import serving_part
 from convert.parity import Comparison, compare
-from convert.probe import probe_columns
+from convert.probe import is_answered, probe_columns
 from convert.recipes import Converted, Layout, Recipe, convert
 from convert.source import Source
+from function.app import create_app
 from function.model import Model
+from function.settings import Settings
 from function.signature import Array, Column
+from function.table import read_table
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+FILES = {"golden.json", "manifest.json", "model.onnx"}
+
+
+def objects(values: Sequence[Any]) -> pd.Series[Any]:
+    """A column of Python objects, which pandas makes nothing else of."""
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return pd.Series(array, dtype=object)
 
 
 def quiet(line: str) -> None:
@@ -31,6 +47,16 @@ def quiet(line: str) -> None:
 
 def built(source: Source, folder: Path, name: str = "m") -> Built:
     return build(source, name, folder, quiet)
+
+
+def contents(models: Path, name: str = "m") -> dict[str, bytes]:
+    """The files of all versions of a model, by version and name."""
+    return {f"{p.parent.name}/{p.name}": p.read_bytes() for p in (models / name).glob("*/*")}
+
+
+def served(folder: Path) -> Any:
+    """A client of the function that serves a folder of models."""
+    return create_app(folder, settings=Settings(models=folder)).test_client()
 
 
 def probed(source: Source) -> dict[str, Column]:
@@ -58,18 +84,16 @@ class Proof:
     def model(self) -> Model:
         return Model("proof", 1, self.manifest, self.onnx)
 
+    def run(self) -> dict[str, Array]:
+        """The function's answers to the rows."""
+        model = self.model
+        return model.run(read_table(self.rows, model.signature))
+
     def compare(self, expected: Answers | None = None) -> Comparison:
         return compare(self.model, self.task, self.rows, expected or self.expected)
 
     def mutated(self, proto: Any) -> Proof:
-        return Proof(
-            self.manifest,
-            proto.SerializeToString(),
-            self.task,
-            self.columns,
-            self.rows,
-            self.expected,
-        )
+        return replace(self, onnx=proto.SerializeToString())
 
 
 def prove(
@@ -82,26 +106,20 @@ def prove(
     columns = list(probed(source).values())
     rows = inputs.rows(X)
 
+    def answers(tried: Sequence[Cells]) -> Answers:
+        return task.answers(estimator, inputs.data(tried))
+
     def watched(tried: Sequence[Cells]) -> Array:
-        answers = task.answers(estimator, inputs.data(tried))
-        return answers.get("probabilities", answers["prediction"])
+        found = answers(tried)
+        return found.get("probabilities", found["prediction"])
 
     if hard:
         tried = [*rows, *hard_rows(columns, rows, estimator, watched)]
-        every = _answers(task, estimator, inputs.data(tried))
-        rows = [r for r in tried if every or _answers(task, estimator, inputs.data([r]))]
-    expected = task.answers(estimator, inputs.data(rows))
+        every = is_answered(answers, tried)
+        rows = [row for row in tried if every or is_answered(answers, [row])]
     graph: Converted = convert(estimator, task, columns, Recipe(precision, layout))
-    manifest = serving_part(task, inputs, columns, graph, expected)
-    return Proof(manifest, graph.onnx, task, columns, rows, expected)
-
-
-def _answers(task: Task, estimator: Any, data: Any) -> bool:
-    try:
-        task.answers(estimator, data)
-    except ValueError:  # scikit-learn refuses the row
-        return False
-    return True
+    manifest = serving_part(task, inputs, columns, graph, answers(rows))
+    return Proof(manifest, graph.onnx, task, columns, rows, answers(rows))
 
 
 def largest_difference(comparison: Comparison) -> float:
@@ -111,10 +129,15 @@ def largest_difference(comparison: Comparison) -> float:
     return max(difference.absolute for difference in comparison.outputs.values())
 
 
+def invoked(*arguments: str | Path) -> Result:
+    """`python -m convert` in this process and folder."""
+    return CliRunner().invoke(main, [*map(str, arguments)], prog_name="python -m convert")
+
+
 def command(
     *arguments: str | Path, cwd: Path = ROOT, environ: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """`python -m convert`, to its end."""
+    """`python -m convert` as a process, to its end."""
     return subprocess.run(
         [sys.executable, "-m", "convert", *map(str, arguments)],
         cwd=cwd,
