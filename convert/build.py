@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,30 +11,23 @@ from typing import Any
 import numpy as np
 
 from convert.answers import Answers, Task, task_of
-from convert.certificate import certificate
-from convert.converters.graph import Unsupported
 from convert.errors import Refusal
-from convert.evidence import Evidence, Failed, no_conversion, shortened, why_not
+from convert.evidence import Evidence, shortened
 from convert.golden import choose_golden
-from convert.hard_rows import hard_rows
 from convert.inputs import Cells, Data, Inputs, read_inputs
-from convert.manifest import serving_part, versions
+from convert.judging import Attempt, Judged, Report, first_equal, gathered
+from convert.manifest import versions
 from convert.model_directory import check_folder, check_name, sha256, write_version
-from convert.parity import Comparison, compare
 from convert.probe import is_answered, parts_of, probe_columns
-from convert.recipes import Converted, convert, recipes, why_too_narrow
 from convert.source import Source
 from convert.summaries import column_statistics, score
-from convert.undecided import forgive_undecided
 from function import json_text
 from function.errors import OnnxletError
 from function.golden import replay
 from function.model import Model
-from function.signature import Array, Column
+from function.signature import Array
 
 HELD_OUT_ROWS = 20_000  # at most so many are compared, evenly spaced
-
-Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -80,10 +72,13 @@ def build(source: Source, name: str, folder: Path, report: Report) -> Built:
     columns = probe_columns(
         inputs, rows, lambda data: task.answers(source.estimator, data), source.estimator
     )
-    evidence = _evidence(source.estimator, task, inputs, columns, rows)
+    evidence = gathered(source.estimator, task, inputs, columns, rows)
     report(f"comparing on {evidence.held_out} held-out and {evidence.hard} hard rows")
-    accepted = _first_equal(source.estimator, task, inputs, columns, evidence, report)
-    files = _files(accepted, evidence, {"metrics": metrics, "statistics": statistics})
+    judged = Judged(source.estimator, task, inputs, columns, evidence)
+    accepted, evidence, parity = first_equal(judged, rows, report)
+    files = _files(
+        accepted, evidence, {"parity": parity, "metrics": metrics, "statistics": statistics}
+    )
     try:
         version, new = write_version(folder, name, files)
     except OSError as error:
@@ -172,70 +167,7 @@ def _same(a: Array, b: Array) -> bool:
     return bool((a == b).all())
 
 
-def _evidence(
-    estimator: Any, task: Task, inputs: Inputs, columns: Sequence[Column], rows: list[Cells]
-) -> Evidence:
-    def watched(tried: Sequence[Cells]) -> Array:
-        answers = task.answers(estimator, inputs.data(tried))
-        return answers.get("probabilities", answers.get("score", answers["prediction"]))
-
-    every = [*rows, *hard_rows(columns, rows, estimator, watched)]
-    answered: list[Cells] = []
-    try:
-        expected = task.answers(estimator, inputs.data(every))
-        answered = every
-    except Exception:  # some row is one that scikit-learn raises for: find which
-        ask = partial(task.answers, estimator)
-        answered = [row for row in every if is_answered(ask, inputs.data([row]))]
-        expected = task.answers(estimator, inputs.data(answered))
-    return Evidence(answered, expected, len(rows), len(every) - len(answered))
-
-
-@dataclass(frozen=True)
-class Accepted:
-    """The conversion that passed parity."""
-
-    converted: Converted
-    manifest: dict[str, Any]
-    comparison: Comparison
-
-
-def _first_equal(
-    estimator: Any,
-    task: Task,
-    inputs: Inputs,
-    columns: Sequence[Column],
-    evidence: Evidence,
-    report: Report,
-) -> Accepted:
-    def ask(rows: Sequence[Cells]) -> Answers:
-        return task.answers(estimator, inputs.data(rows))
-
-    failed: list[Failed] = []
-    for recipe in recipes(columns):
-        if narrow := why_too_narrow(columns, recipe):
-            failed.append(Failed(str(recipe), narrow))
-            continue
-        report(f"trying {recipe}")
-        try:
-            converted = convert(estimator, task, columns, recipe)
-            manifest = serving_part(task, inputs, columns, converted, evidence.expected)
-            model = Model("built", 1, manifest, converted.onnx)
-            comparison = compare(model, task, evidence.rows, evidence.expected)
-            forgive_undecided(comparison, model, task, evidence, ask, estimator)
-        except Unsupported as error:
-            failed.append(Failed(str(recipe), str(error), error.hint))
-        except Exception as error:
-            failed.append(Failed(str(recipe), f"{type(error).__name__}: {shortened(error)}"))
-        else:
-            if comparison.passed:
-                parity = certificate(comparison, evidence, str(recipe), failed)
-                return Accepted(converted, {**manifest, "parity": parity}, comparison)
-            failed.append(Failed(str(recipe), why_not(comparison, evidence, columns)))
-    raise no_conversion(type(estimator).__name__, failed)
-
-
-def _files(accepted: Accepted, evidence: Evidence, described: dict[str, Any]) -> dict[str, bytes]:
+def _files(accepted: Attempt, evidence: Evidence, described: dict[str, Any]) -> dict[str, bytes]:
     """The bytes of a model directory, once the golden rows have gone through JSON."""
     count = evidence.held_out
     golden = choose_golden(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from convert.evidence import Evidence, Failed
@@ -10,9 +10,21 @@ from convert.parity import TOLERANCE, Comparison
 
 
 def certificate(
-    comparison: Comparison, evidence: Evidence, recipe: str, failed: Sequence[Failed]
+    comparison: Comparison,
+    evidence: Evidence,
+    recipe: str,
+    failed: Sequence[Failed],
+    limits: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The parity certificate of a manifest."""
+    """The parity certificate of a manifest.
+
+    Args:
+        comparison: what was measured.
+        evidence: on these rows.
+        recipe: the way of typing that passed.
+        failed: the ways that did not.
+        limits: by column, bounds beyond which scikit-learn answers and the function does not.
+    """
     labels = comparison.outputs["prediction"]
     measured = {
         name: {"largest_absolute": d.absolute, "largest_relative": d.relative}
@@ -25,6 +37,7 @@ def certificate(
         "tied_rows": comparison.ties,
         "undecided_rows": comparison.undecided,
         "unanswered_rows": evidence.unanswered,
+        "limited_columns": dict(limits),
         "tolerance": TOLERANCE,
         "outputs": measured,
         "recipe": recipe,
@@ -44,6 +57,8 @@ def certificate_lines(name: str, version: int, manifest: dict[str, Any]) -> Iter
         yield f"  ties        {parity['tied_rows']} rows where either label is right"
     if parity["undecided_rows"]:
         yield f"  undecided   {parity['undecided_rows']} rows where rounding decides"
+    for name, (low, high) in parity["limited_columns"].items():
+        yield f"  limited     '{name}' to {low:g} … {high:g}: rounding takes over beyond"
     for output, off in parity["outputs"].items():
         if output == "prediction" and "classes" in manifest:
             continue  # labels are equal or not

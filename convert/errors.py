@@ -1,8 +1,9 @@
 """What stops a command on the laptop side.
 
 OnnxletError (function.errors)
-├── WrongUse     exit code 2: the command can't be carried out as it was given
-└── Refusal      exit code 1: the model can't be served faithfully, and why
+├── WrongUse      exit code 2: the command can't be carried out as it was given
+├── SourceFailed  exit code 1: what holds the estimator raises, or can't be read
+└── Refusal       exit code 1: the model can't be served faithfully, and why
 """
 
 from __future__ import annotations
@@ -14,6 +15,10 @@ class WrongUse(OnnxletError):
     """The command names something that is not there, or not of the form it needs."""
 
     exit_code = 2
+
+
+class SourceFailed(OnnxletError):
+    """The SOURCE is there, and running or reading it raised."""
 
 
 class Refusal(OnnxletError):

@@ -76,10 +76,17 @@ def hard_rows(
 
 def _is_allowed(columns: Sequence[Column], row: Cells) -> bool:
     """No number of the row is one that the function refuses."""
-    return not any(
-        isinstance(cell, float)
-        and (not c.infinite if np.isinf(cell) else c.largest is not None and abs(cell) > c.largest)
-        for c, cell in zip(columns, row, strict=True)
+    return all(
+        type(cell) not in (int, float) or _fits(column, cell)
+        for column, cell in zip(columns, row, strict=True)
+    )
+
+
+def _fits(column: Column, number: float) -> bool:
+    if abs(number) == np.inf:
+        return column.infinite
+    return (column.minimum is None or number >= column.minimum) and (
+        column.maximum is None or number <= column.maximum
     )
 
 
@@ -106,6 +113,7 @@ def _odd_values(column: Column, seen: Sequence[Any], categories: Sequence[float]
     """Values that this column may hold, and that conversions stumble over."""
     if column.nullable:
         yield None
+    yield from (bound for bound in (column.minimum, column.maximum) if bound is not None)
     if column.categories is not None:
         yield from column.categories[:50]
     elif column.type == "bool":
@@ -121,10 +129,7 @@ def _odd_values(column: Column, seen: Sequence[Any], categories: Sequence[float]
         for value in _known(seen, categories):
             yield from (v for v in range(int(value) - 2, int(value) + 3) if abs(v) < 2**63)
     else:
-        limit = np.inf if column.largest is None else column.largest
-        yield from (value for value in FLOATS if abs(value) <= limit)
-        if column.largest is not None:
-            yield from (column.largest, -column.largest)
+        yield from FLOATS
         for value in _known(seen, categories):
             yield value
             if abs(value) <= LARGEST_FLOAT32:

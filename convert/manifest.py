@@ -70,8 +70,10 @@ def _entry(column: Column) -> dict[str, Any]:
         entry["required"] = False
     if column.infinite:
         entry["infinite"] = True
-    if column.largest is not None:
-        entry["largest"] = column.largest
+    if column.minimum is not None:
+        entry["minimum"] = column.minimum
+    if column.maximum is not None:
+        entry["maximum"] = column.maximum
     if column.categories is not None:
         entry["categories"] = list(column.categories)
     return entry

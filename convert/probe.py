@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,15 @@ Trial = tuple[int, Any]  # a place in a row, and the value that is tried there
 Asked = Callable[[Sequence[Trial]], list[bool]]
 
 BASES = 3  # held-out rows that each trial is made on
-LARGEST_FLOAT64 = float(np.finfo(np.float64).max)
+LARGEST = {
+    "float64": float(np.finfo(np.float64).max),
+    "float32": LARGEST_FLOAT32,
+    "int64": 2**63 - 1,
+}
 UNSEEN_TEXT = "a value that no training row had"
 UNSEEN_NUMBERS = (-987654321, 987654321, 1234567)  # one fits where a logarithm forbids another
+# Sums and products of numbers like these overflow; where exactly is no matter.
+WHERE_FLOATS_OVERFLOW = (1e305, 1e300, 1e290, 1e250, 1e200, 1e150, 1e100, 1e50)
 KNOWN_LIMIT = 5000  # categories of one column that are tried one by one
 
 
@@ -36,10 +43,11 @@ def probe_columns(
     known = list(fitted_categories(estimator))
 
     def answers(trials: Sequence[Trial]) -> list[bool]:
-        return _answered(trials, bases, lambda tried: is_answered(answer, inputs.data(tried)))
+        groups = [[[*row[:p], value, *row[p + 1 :]] for row in bases] for p, value in trials]
+        return which_are_answered(groups, lambda rows: is_answered(answer, inputs.data(rows)))
 
     needed = [p for p in range(len(inputs.columns)) if _is_needed(inputs, p, bases, answer)]
-    probed = dict(zip(needed, _probe(inputs, needed, rows, answers, known), strict=True))
+    probed = dict(zip(needed, _probe(inputs, needed, rows, bases, answers, known), strict=True))
     return [
         probed.get(place) or Column(column.name, column.type, True, required=False)
         for place, column in enumerate(inputs.columns)
@@ -60,21 +68,20 @@ def is_answered(answer: Answers, data: Any) -> bool:
     return True
 
 
-def _answered(
-    trials: Sequence[Trial], bases: Sequence[Cells], answers: Callable[[list[Cells]], bool]
+def which_are_answered(
+    groups: Sequence[list[Cells]], answers: Callable[[list[Cells]], bool]
 ) -> list[bool]:
-    """Whether each trial is answered; all are asked at once, and in halves where that raises."""
-    if not trials:
+    """Whether each group of rows is answered; all at once, and in halves where that raises."""
+    if not groups:
         return []
-    tried = [[*row[:place], value, *row[place + 1 :]] for place, value in trials for row in bases]
-    if answers(tried):
-        return [True] * len(trials)
-    if len(trials) == 1:
+    if answers([row for group in groups for row in group]):
+        return [True] * len(groups)
+    if len(groups) == 1:
         return [False]
-    middle = len(trials) // 2
+    middle = len(groups) // 2
     return [
-        *_answered(trials[:middle], bases, answers),
-        *_answered(trials[middle:], bases, answers),
+        *which_are_answered(groups[:middle], answers),
+        *which_are_answered(groups[middle:], answers),
     ]
 
 
@@ -89,16 +96,19 @@ def _probe(
     inputs: Inputs,
     places: Sequence[int],
     rows: Sequence[Cells],
+    bases: Sequence[Cells],
     answers: Asked,
     known: Sequence[Any],
 ) -> list[Column]:
     """The columns at these places, each kind of trial made in all of them at once."""
     types = {place: inputs.columns[place].type for place in places}
 
+    def where_each(values: Mapping[int, Any]) -> set[int]:
+        found = answers(list(values.items()))
+        return {place for place, answered in zip(values, found, strict=True) if answered}
+
     def where(value: Any, among: Iterable[int]) -> set[int]:
-        tried = list(among)
-        found = answers([(place, value) for place in tried])
-        return {place for place, answered in zip(tried, found, strict=True) if answered}
+        return where_each(dict.fromkeys(among, value))
 
     flags = {p for p in places if types[p] == "bool"}
     texts = {p for p in places if types[p] == "string"}
@@ -108,8 +118,10 @@ def _probe(
     opened = where(UNSEEN_TEXT, texts)
     for value in UNSEEN_NUMBERS:
         opened |= where(value, numbers - opened)
+    opened |= where_each({p: _between(types[p], rows, p) for p in numbers - opened})
     infinite = where(np.inf, floats) & where(-np.inf, floats)
-    largest = _largest({p: types[p] for p in floats & opened}, answers, where)
+    free = {p: types[p] for p in numbers & opened}
+    least, greatest = (_bounds(free, bases, where_each, sign) for sign in (-1, 1))
     closed = (set(places) - flags - opened) | {
         p for p in flags if not all(answers([(p, False), (p, True)]))
     }
@@ -119,7 +131,8 @@ def _probe(
             types[place],
             place in nullable,
             infinite=place in infinite,
-            largest=largest.get(place),
+            minimum=least.get(place),
+            maximum=greatest.get(place),
             categories=_allowed(types[place], place, rows, answers, known)
             if place in closed
             else None,
@@ -128,33 +141,64 @@ def _probe(
     ]
 
 
-def _largest(
-    types: Mapping[int, str], answers: Asked, where: Callable[[Any, Iterable[int]], set[int]]
+def _between(kind: str, rows: Sequence[Cells], place: int) -> float:
+    """A number that no row has, between those that rows have."""
+    seen = sorted({row[place] for row in rows if row[place] is not None} or {0})
+    gaps = [(low, high) for low, high in pairwise(seen) if kind != "int64" or high > low + 1]
+    if kind == "int64":
+        return gaps[0][0] + 1 if gaps else seen[-1] + 1
+    return (gaps[0][0] + gaps[0][1]) / 2 if gaps else seen[-1] + 0.5
+
+
+def _bounds(
+    types: Mapping[int, str],
+    bases: Sequence[Cells],
+    where: Callable[[Mapping[int, Any]], set[int]],
+    sign: int,
 ) -> dict[int, float]:
-    """The largest magnitude that is answered, or a power of two just below it, where not any is."""
-    limits = {place: LARGEST_FLOAT32 for place, kind in types.items() if kind == "float32"}
-    doubles = set(types) - set(limits)
-    signs = {1.0: where(1.0, doubles), -1.0: where(-1.0, doubles)}
+    """The last number that is answered in the direction of a sign; none where any is."""
+    largest = {p: sign * LARGEST[kind] for p, kind in types.items()}
+    bounds = {p: bound for p, bound in largest.items() if types[p] == "float32"}
+    left = set(types) - where(largest)
+    single = {p for p in left if types[p] == "float64"} - where(
+        {p: sign * 1.1 * LARGEST_FLOAT32 for p in left if types[p] == "float64"}
+    )
+    fitting = where(dict.fromkeys(single, sign * LARGEST_FLOAT32))
+    bounds |= dict.fromkeys(fitting, sign * LARGEST_FLOAT32)
+    for magnitude in WHERE_FLOATS_OVERFLOW:
+        tried = {p: sign * magnitude for p in left - single if types[p] == "float64"}
+        found = where(tried)
+        bounds |= {p: tried[p] for p in found}
+        left -= found
+    start = {p: _start(types[p], [row[p] for row in bases]) for p in left - set(bounds)}
+    low = {p: _order(types[p], start[p]) for p in where(start)}
+    high = {p: _order(types[p], largest[p]) for p in low}
+    while apart := {p: (low[p] + high[p]) // 2 for p in low if abs(high[p] - low[p]) > 1}:
+        fitting = where({p: _value(types[p], middle) for p, middle in apart.items()})
+        for place, middle in apart.items():
+            (low if place in fitting else high)[place] = middle
+    return bounds | {p: _value(types[p], place) for p, place in low.items()}
 
-    def fitting(magnitude: float, among: set[int]) -> set[int]:
-        left = set(among)
-        for sign, signed in signs.items():
-            left -= (left & signed) - where(sign * magnitude, left & signed)
-        return left
 
-    limited = doubles & (signs[1.0] | signs[-1.0])
-    limited -= fitting(LARGEST_FLOAT64, limited)
-    single = fitting(LARGEST_FLOAT32, limited)
-    single -= fitting(1.1 * LARGEST_FLOAT32, single)
-    limits |= dict.fromkeys(single, LARGEST_FLOAT32)
-    for place in limited - single:
-        low, beyond = 0, 1024
-        while beyond - low > 1:
-            middle = (low + beyond) // 2
-            fits = bool(fitting(2.0**middle, {place}))
-            low, beyond = (middle, beyond) if fits else (low, middle)
-        limits[place] = 2.0**low
-    return limits
+def _start(kind: str, cells: Sequence[Any]) -> float:
+    """A number that a row of the test set has in the column."""
+    known = [cell for cell in cells if cell is not None]
+    return known[0] if known else 1 if kind == "int64" else 1.0
+
+
+def _order(kind: str, value: float) -> int:
+    """A whole number that is one more for the next larger value of the type."""
+    if kind == "int64":
+        return int(value)
+    bits = int(np.float64(value).view(np.int64))
+    return bits if bits >= 0 else -(bits & 0x7FFFFFFFFFFFFFFF)
+
+
+def _value(kind: str, order: int) -> float:
+    if kind == "int64":
+        return order
+    magnitude = float(np.int64(abs(order)).view(np.float64))
+    return magnitude if order >= 0 else -magnitude
 
 
 def _allowed(

@@ -45,12 +45,14 @@ class Converted:
         inputs: for the manifest: each tensor's name, dtype, columns, and what else it needs.
         outputs: names in the graph, in the order of the task's methods.
         types: the element type of each of these.
+        of_skl2onnx: skl2onnx wrote some part of it.
     """
 
     onnx: bytes
     inputs: list[dict[str, Any]]
     outputs: list[str]
     types: list[str]
+    of_skl2onnx: bool = False
 
 
 def recipes(columns: Sequence[Column]) -> Iterator[Recipe]:
@@ -74,12 +76,18 @@ def why_too_narrow(columns: Sequence[Column], recipe: Recipe) -> str | None:
         if column.required
         and column.type == "float64"
         and column.categories is None
-        and (column.largest is None or column.largest > LARGEST_FLOAT32)
+        and not _is_single(column)
     ]
     if recipe.precision == "float64" or not wide:
         return None
     some = ", ".join(f"'{name}'" for name in wide[:3]) + (", …" if len(wide) > 3 else "")
     return f"scikit-learn answers numbers beyond {3.4e38:g}, the largest of float32, in {some}"
+
+
+def _is_single(column: Column) -> bool:
+    """scikit-learn itself answers no number that float32 can't hold."""
+    bounds = (column.minimum, column.maximum)
+    return all(bound is not None and abs(bound) <= LARGEST_FLOAT32 for bound in bounds)
 
 
 def convert(estimator: Any, task: Task, columns: Sequence[Column], recipe: Recipe) -> Converted:
@@ -100,6 +108,7 @@ def convert(estimator: Any, task: Task, columns: Sequence[Column], recipe: Recip
         graph.inputs,
         [tensor.name for tensor in outputs],
         [tensor.dtype for tensor in outputs],
+        graph.of_skl2onnx,
     )
 
 

@@ -11,7 +11,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from itertools import chain, filterfalse, islice
+from itertools import chain, filterfalse, islice, repeat
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ Counts = dict[int, int]  # by column; the columns that are not there are zero
 Count = Callable[[Iterable[str]], Counts]
 
 DOUBLE_SPACE = re.compile(r"\s\s+")
+NOWHERE = -1  # the place of a token that is no term
 AT_ONCE = 50_000  # tokens that are hashed together
 KEPT = 4_000_000  # characters of hashed tokens that are remembered, each token as TOKEN_COST more
 TOKEN_COST = 50
@@ -94,9 +95,9 @@ def _side_by_side(rows: Sequence[Counts], places: Sequence[int], dtype: np.dtype
     return counts
 
 
-def _count_known(place_of: Callable[[str], int | None], tokens: Iterable[str]) -> Counts:
-    found = Counter(map(place_of, tokens))
-    found.pop(None, None)
+def _count_known(place_of: Callable[[str, int], int], tokens: Iterable[str]) -> Counts:
+    found = Counter(map(place_of, tokens, repeat(NOWHERE)))
+    found.pop(NOWHERE, None)
     return found
 
 

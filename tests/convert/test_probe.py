@@ -185,8 +185,7 @@ def test_whole_numbers_are_never_infinite() -> None:
 )
 def test_trees_take_no_number_beyond_float32(make: Callable[[], Any]) -> None:
     model = make().fit(NUMBERS, Y)
-    found = probed(Source(model, NUMBERS)).values()
-    assert [column.largest for column in found] == [LARGEST_FLOAT32] * 3
+    assert bounds(model, NUMBERS) == {(-LARGEST_FLOAT32, LARGEST_FLOAT32)}
 
     at_limit = np.array([[LARGEST_FLOAT32, -LARGEST_FLOAT32, 0.0]])
     model.predict(at_limit)
@@ -195,23 +194,48 @@ def test_trees_take_no_number_beyond_float32(make: Callable[[], Any]) -> None:
 
 
 def test_a_linear_model_takes_any_float64() -> None:
-    found = probed(Source(LinearRegression().fit(NUMBERS, Y), NUMBERS)).values()
-    assert [column.largest for column in found] == [None] * 3
+    assert bounds(LinearRegression().fit(NUMBERS, Y), NUMBERS) == {(None, None)}
 
 
 def test_float32_columns_are_limited_to_float32() -> None:
     X = NUMBERS.astype(np.float32)
-    found = probed(Source(LinearRegression().fit(X, Y), X)).values()
-    assert [column.largest for column in found] == [LARGEST_FLOAT32] * 3
+    assert bounds(LinearRegression().fit(X, Y), X) == {(-LARGEST_FLOAT32, LARGEST_FLOAT32)}
 
 
-def test_text_and_booleans_have_no_largest() -> None:
+@pytest.mark.parametrize(
+    ("function", "minimum", "maximum"),
+    [
+        (np.log1p, np.nextafter(-1, 0), None),
+        (np.sqrt, -0.0, None),
+        (np.arcsin, -1.0, 1.0),
+        (np.log, 5e-324, None),
+    ],
+)
+def test_numbers_that_a_function_has_no_value_for_are_out_of_bounds(
+    function: Any, minimum: float, maximum: float | None
+) -> None:
+    X = np.abs(NUMBERS) % 1 * 0.9 + 0.01
+    model = make_pipeline(FunctionTransformer(function), LinearRegression()).fit(X, Y)
+    assert bounds(model, X) == {(minimum, maximum)}
+
+
+def test_whole_numbers_have_bounds_too() -> None:
+    X = frame(n=SIZES)
+    model = make_pipeline(FunctionTransformer(np.log1p), LinearRegression()).fit(X, Y)
+    assert bounds(model, X) == {(0, None)}
+
+
+def test_text_and_booleans_have_no_bounds() -> None:
     X = frame(c=COLOURS, b=COLOURS == "red")
     columns = make_column_transformer(
         (OneHotEncoder(handle_unknown="ignore"), ["c"]), ("passthrough", ["b"])
     )
-    found = probed(Source(make_pipeline(columns, LinearRegression()).fit(X, Y), X))
-    assert [column.largest for column in found.values()] == [None, None]
+    assert bounds(make_pipeline(columns, LinearRegression()).fit(X, Y), X) == {(None, None)}
+
+
+def bounds(model: Any, X: Any) -> set[tuple[float | None, float | None]]:
+    """The minimum and maximum of each column."""
+    return {(c.minimum, c.maximum) for c in probed(Source(model, X)).values()}
 
 
 @pytest.mark.parametrize("validated", [False, True])

@@ -220,7 +220,7 @@ def houses_several_outputs() -> Made:
 def houses_quantile_mlp() -> Made:
     X, y = houses()
     model = make_pipeline(
-        QuantileTransformer(100, output_distribution="normal"),
+        QuantileTransformer(n_quantiles=100, output_distribution="normal"),
         MLPRegressor((20,), max_iter=200, random_state=0),
     )
     return fitted(model, X, y / 1000)
@@ -574,7 +574,7 @@ def penguins_mixture() -> Made:
 @animal
 def houses_outliers_by_isolation() -> Made:
     X, y = houses()
-    return fitted(IsolationForest(50, random_state=0), X, y)
+    return fitted(IsolationForest(n_estimators=50, random_state=0), X, y)
 
 
 @animal

@@ -1,0 +1,169 @@
+"""Trying one way of typing the inputs after another, until one answers as scikit-learn does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from convert.answers import Answers, Task
+from convert.certificate import certificate
+from convert.converters.graph import Unsupported
+from convert.evidence import Evidence, Failed, no_conversion, shortened, why_not
+from convert.hard_rows import hard_rows
+from convert.inputs import Cells, Inputs
+from convert.limits import limited, narrowed
+from convert.manifest import serving_part
+from convert.parity import Comparison, compare
+from convert.probe import is_answered, which_are_answered
+from convert.recipes import Converted, Recipe, convert, recipes, why_too_narrow
+from convert.undecided import forgive_undecided
+from function.model import Model
+from function.signature import Array, Column
+
+NARROWINGS = 4  # times that columns get tighter bounds
+
+Report = Callable[[str], None]
+
+
+def gathered(
+    estimator: Any, task: Task, inputs: Inputs, columns: Sequence[Column], rows: list[Cells]
+) -> Evidence:
+    """Held-out rows and rows made hard, with scikit-learn's answers."""
+
+    def watched(tried: Sequence[Cells]) -> Array:
+        answers = task.answers(estimator, inputs.data(tried))
+        return answers.get("probabilities", answers.get("score", answers["prediction"]))
+
+    every = [*rows, *hard_rows(columns, rows, estimator, watched)]
+    ask = partial(task.answers, estimator)
+    found = which_are_answered([[row] for row in every], lambda r: is_answered(ask, inputs.data(r)))
+    answered = [row for row, is_one in zip(every, found, strict=True) if is_one]
+    expected = ask(inputs.data(answered))
+    return Evidence(answered, expected, len(rows), len(every) - len(answered))
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A conversion by one recipe, and how its answers compare."""
+
+    recipe: Recipe
+    converted: Converted
+    manifest: dict[str, Any]
+    comparison: Comparison
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What conversions are judged on.
+
+    Attributes:
+        estimator: scikit-learn's.
+        task: what it is asked for.
+        inputs: the test set's columns.
+        columns: the signature's.
+        evidence: rows, and scikit-learn's answers to them.
+    """
+
+    estimator: Any
+    task: Task
+    inputs: Inputs
+    columns: Sequence[Column]
+    evidence: Evidence
+
+    def attempt(self, recipe: Recipe) -> Attempt | Failed:
+        """Convert by one recipe, and compare."""
+        try:
+            converted = convert(self.estimator, self.task, self.columns, recipe)
+            manifest = serving_part(
+                self.task, self.inputs, self.columns, converted, self.evidence.expected
+            )
+            model = Model("built", 1, manifest, converted.onnx)
+            comparison = compare(model, self.task, self.evidence.rows, self.evidence.expected)
+            forgive_undecided(
+                comparison, model, self.task, self.evidence, self._ask, self.estimator
+            )
+        except Unsupported as error:
+            return Failed(str(recipe), str(error), error.hint)
+        except Exception as error:
+            return Failed(str(recipe), f"{type(error).__name__}: {shortened(error)}")
+        return Attempt(recipe, converted, manifest, comparison)
+
+    def _ask(self, rows: Sequence[Cells]) -> Answers:
+        return self.task.answers(self.estimator, self.inputs.data(rows))
+
+
+def first_equal(
+    judged: Judged, rows: list[Cells], report: Report
+) -> tuple[Attempt, Evidence, dict[str, Any]]:
+    """The first conversion that passes with room to spare, else the first that passes at all.
+
+    Returns:
+        The conversion, the evidence that it was judged on, and its certificate.
+    """
+    failed: list[Failed] = []
+    differing: list[Attempt] = []
+    passed: Attempt | None = None
+    converted: Converted | None = None
+    for recipe in recipes(judged.columns):
+        if narrow := why_too_narrow(judged.columns, recipe):
+            failed.append(Failed(str(recipe), narrow))
+            continue
+        if recipe.cast and converted is not None and not converted.of_skl2onnx:
+            continue  # it would be the same graph
+        report(f"trying {recipe}")
+        attempt = judged.attempt(recipe)
+        if isinstance(attempt, Failed):
+            failed.append(attempt)
+            continue
+        converted = attempt.converted
+        if attempt.comparison.close:
+            return _certified(attempt, judged.evidence, failed)
+        if attempt.comparison.passed:
+            passed = passed or attempt
+            failed.append(Failed(str(recipe), "it is equal, but only just: others were tried"))
+        else:
+            failed.append(
+                Failed(str(recipe), why_not(attempt.comparison, judged.evidence, judged.columns))
+            )
+            differing.append(attempt)
+    if passed is not None:
+        others = [one for one in failed if one.recipe != str(passed.recipe)]
+        return _certified(passed, judged.evidence, others)
+    for attempt in differing:
+        if found := _within_limits(judged, attempt, rows, report):
+            narrower, within = found
+            limits = limited(judged.columns, within.columns)
+            return _certified(narrower, within.evidence, failed, limits)
+    raise no_conversion(type(judged.estimator).__name__, failed)
+
+
+def _within_limits(
+    judged: Judged, attempt: Attempt, rows: list[Cells], report: Report
+) -> tuple[Attempt, Judged] | None:
+    """The same conversion with bounds on the columns, where it differs far beyond them alone."""
+    for _ in range(NARROWINGS):
+        columns = narrowed(judged.columns, judged.evidence, attempt.comparison)
+        if columns is None or columns == judged.columns:
+            return None
+        report(f"trying {attempt.recipe}, without numbers far beyond those of X_test")
+        evidence = gathered(judged.estimator, judged.task, judged.inputs, columns, rows)
+        judged = replace(judged, columns=columns, evidence=evidence)
+        again = judged.attempt(attempt.recipe)
+        if isinstance(again, Failed):
+            return None
+        if again.comparison.passed:
+            return again, judged
+        attempt = again
+    return None
+
+
+def _certified(
+    attempt: Attempt,
+    evidence: Evidence,
+    failed: Sequence[Failed],
+    limits: Mapping[str, Any] | None = None,
+) -> tuple[Attempt, Evidence, dict[str, Any]]:
+    parity = certificate(attempt.comparison, evidence, str(attempt.recipe), failed, limits or {})
+    return attempt, evidence, parity

@@ -1,0 +1,83 @@
+"""Magnitudes at which a model's arithmetic gives out.
+
+Far beyond all numbers that a model has seen, squares overflow and differences cancel, and what is
+left differs from one order of summation to the next. Where a conversion differs on such numbers
+alone, the columns get bounds that leave them out: the function refuses them with 422, and the
+certificate says so. It does not answer something else.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from convert.evidence import Evidence
+from convert.parity import Comparison
+from function.signature import Column
+
+FAR = 1e3  # times the largest magnitude of the held-out rows
+
+
+def narrowed(
+    columns: Sequence[Column], evidence: Evidence, comparison: Comparison
+) -> list[Column] | None:
+    """The columns with bounds that leave out every row that differs.
+
+    Returns:
+        None where some row differs that has no number far beyond those of the held-out rows.
+    """
+    usual = _usual(columns, evidence)
+    limits: dict[int, float] = {}
+    for row in {row for off in comparison.outputs.values() for row in off.wrong}:
+        far = {
+            place: abs(cell) / usual[place]
+            for place, cell in enumerate(evidence.rows[row])
+            if place in usual and type(cell) in (int, float) and abs(cell) > FAR * usual[place]
+        }
+        if not far:
+            return None
+        place = max(far, key=far.__getitem__)
+        limits[place] = min(limits.get(place, math.inf), far[place] * usual[place])
+    return [
+        _bounded(column, _below(limits[place], FAR * usual[place]))
+        if place in limits
+        else column
+        for place, column in enumerate(columns)
+    ]  # fmt: skip
+
+
+def limited(
+    columns: Sequence[Column], narrower: Sequence[Column]
+) -> dict[str, tuple[float | None, float | None]]:
+    """By name, the bounds of the columns that got tighter ones."""
+    return {
+        after.name: (after.minimum, after.maximum)
+        for before, after in zip(columns, narrower, strict=True)
+        if before != after
+    }
+
+
+def _usual(columns: Sequence[Column], evidence: Evidence) -> dict[int, float]:
+    """The largest finite magnitude of each column of numbers among the held-out rows."""
+    usual = {}
+    for place, column in enumerate(columns):
+        if column.required and column.type not in ("string", "bool") and not column.categories:
+            cells = (row[place] for row in evidence.rows[: evidence.held_out])
+            sizes = [abs(cell) for cell in cells if cell is not None and math.isfinite(cell)]
+            usual[place] = max([1.0, *sizes])
+    return usual
+
+
+def _below(limit: float, far: float) -> float:
+    """A power of ten well below the limit, and not below what counts as far."""
+    if math.isinf(limit):
+        limit = 1e308
+    return max(10.0 ** (math.floor(math.log10(limit)) - 2), far)
+
+
+def _bounded(column: Column, bound: float) -> Column:
+    number: float = int(bound) if column.type == "int64" else bound
+    low = -number if column.minimum is None else max(column.minimum, -number)
+    high = number if column.maximum is None else min(column.maximum, number)
+    return replace(column, minimum=low, maximum=high, infinite=False)
