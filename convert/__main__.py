@@ -34,12 +34,25 @@ def main() -> None:
 @models_option
 @click.option("--data", type=click.Path(path_type=Path), metavar="FILE", help="Held-out rows.")
 @click.option("--target", metavar="COL", help="The column of --data that is the answer.")
-def build(source: str, name: str, models: Path, data: Path | None, target: str | None) -> None:
+@click.option(
+    "--trust",
+    multiple=True,
+    metavar="TYPE",
+    help="A type of your own in a .skops file, MODULE.CLASS; can be given again.",
+)
+def build(
+    source: str,
+    name: str,
+    models: Path,
+    data: Path | None,
+    target: str | None,
+    trust: tuple[str, ...],
+) -> None:
     """Convert a fitted estimator and prove that its answers stay the same.
 
     SOURCE is FILE.py:FUNCTION or MODULE:FUNCTION, which returns (estimator, X_test), with y_test
     and X_train behind them if you have them; or a .skops, .joblib or .pkl file, with --data.
-    The last two run code when they are read: open only your own.
+    Prefer .skops: the other two run code when they are read, so open only your own.
     """
     from convert.build import build as build_model
     from convert.model_directory import check_name
@@ -47,7 +60,7 @@ def build(source: str, name: str, models: Path, data: Path | None, target: str |
 
     check_name(name)
     report("loading the estimator and its test set")
-    built = build_model(load_source(source, data, target), name, models, report)
+    built = build_model(load_source(source, data, target, trust, report), name, models, report)
     for line in certificate_lines(name, built.version, built.manifest):
         click.echo(line)
     state = "written to" if built.new else "is the same, byte for byte, as"

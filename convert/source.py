@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import pickle
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import joblib
 import pandas as pd
 
-from convert.errors import WrongUse
+from convert.errors import SourceFailed, WrongUse
+from convert.saved import load_saved
 from function.errors import OnnxletError
 
 FILES = (".joblib", ".pkl", ".pickle", ".skops")
 FORMS = "(estimator, X_test), (estimator, X_test, y_test) or (estimator, X_test, y_test, X_train)"
-
-
-class SourceFailed(OnnxletError):
-    """The SOURCE is there, and running or reading it raised."""
 
 
 @dataclass(frozen=True)
@@ -42,15 +38,29 @@ class Source:
     X_train: Any = None
 
 
-def load_source(text: str, data: Path | None = None, target: str | None = None) -> Source:
+def load_source(
+    text: str,
+    data: Path | None = None,
+    target: str | None = None,
+    trusted: Sequence[str] = (),
+    report: Callable[[str], None] = lambda line: None,
+) -> Source:
     """Run `file.py:function` or `package.module:function`, or read a file with `--data`.
+
+    Args:
+        text: the SOURCE.
+        data: held-out rows for a file.
+        target: the column of these that holds the answers.
+        trusted: types in a .skops file, beside those of known packages.
+        report: told what the reader should know of a file.
 
     Raises:
         WrongUse: there is no such file, function or column, or it returns something else.
         SourceFailed: the user's own code raised, or the file can't be read.
     """
     if Path(text).suffix in FILES:
-        return _from_file(Path(text), data, target)
+        rows, y_test = _held_out(Path(text), data, target)
+        return Source(load_saved(Path(text), trusted, report), rows, y_test)
     place, _, function = text.rpartition(":")
     if not place or not function.isidentifier():
         raise WrongUse(
@@ -60,6 +70,8 @@ def load_source(text: str, data: Path | None = None, target: str | None = None) 
         )
     if data is not None or target is not None:
         raise WrongUse("--data and --target go with a file; a function returns its own test set")
+    if trusted:
+        raise WrongUse("--trust goes with a .skops file; a function imports what it needs")
     make = getattr(_module(place), function, None)
     if not callable(make):
         raise WrongUse(f"SOURCE: '{place}' has no function '{function}'")
@@ -106,7 +118,7 @@ def _free_name(path: Path) -> str:
     return path.stem if free else f"{path.stem}_source"
 
 
-def _from_file(path: Path, data: Path | None, target: str | None) -> Source:
+def _held_out(path: Path, data: Path | None, target: str | None) -> tuple[pd.DataFrame, Any]:
     if not path.is_file():
         raise WrongUse(f"SOURCE: there is no file '{path}'")
     if data is None:
@@ -123,23 +135,7 @@ def _from_file(path: Path, data: Path | None, target: str | None) -> Source:
                 f"There are {', '.join(map(str, frame.columns[:20]))}.",
             )
         y_test = frame.pop(target)
-    return Source(_estimator(path), frame, y_test)
-
-
-def _estimator(path: Path) -> Any:
-    try:
-        if path.suffix == ".skops":
-            from skops import io
-
-            return io.load(path, trusted=io.get_untrusted_types(file=path))
-        if path.suffix == ".joblib":
-            return joblib.load(path)
-        return pickle.loads(path.read_bytes())  # noqa: S301 - the user's own model, on their word
-    except Exception as error:
-        raise SourceFailed(
-            f"'{path}' can't be read: {type(error).__name__}: {error}",
-            "Is it a fitted estimator, saved by the scikit-learn version that is installed here?",
-        ) from error
+    return frame, y_test
 
 
 def read_table_file(path: Path) -> pd.DataFrame:

@@ -1,0 +1,157 @@
+"""Reading estimators that were saved: .skops by trusted types alone, .joblib and .pkl on trust."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import importlib
+import lzma
+import pickle
+import re
+import warnings
+import zipfile
+import zlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import joblib
+import sklearn
+from sklearn.exceptions import InconsistentVersionWarning
+
+from convert.errors import SourceFailed, WrongUse
+from convert.evidence import shortened
+
+# Classes of these packages may be made; their functions may not: a model would call them.
+KNOWN = frozenset(
+    {"builtins", "catboost", "collections", "lightgbm", "numpy", "scipy", "sklearn", "xgboost"}
+)
+UNPACKED: tuple[Callable[[bytes], bytes], ...] = (
+    zlib.decompress,
+    gzip.decompress,
+    bz2.decompress,
+    lzma.decompress,
+)
+WRITTEN_BY = re.compile(
+    rb"_sklearn_version.{0,150}?(\d+\.\d+(?:\.\d+|\.?(?:rc|dev|post)\d+)*)", re.S
+)
+SKOPS_HINT = "skops.io.dump(estimator, 'FILE.skops') saves it so that reading it runs nothing."
+
+
+def load_saved(path: Path, trusted: Sequence[str], report: Callable[[str], None]) -> Any:
+    """The estimator in a .skops, .joblib or .pkl file.
+
+    Args:
+        path: of a file that is there.
+        trusted: types of a .skops file that may be made, beside those of known packages.
+        report: told what the reader should know of the file.
+
+    Raises:
+        WrongUse: types are trusted for a pickle, which asks for none.
+        SourceFailed: the file can't be read, or has types that nobody trusts.
+    """
+    if path.suffix == ".skops":
+        read = _skops(path, trusted)
+    elif trusted:
+        raise WrongUse(f"--trust goes with a .skops file: '{path.name}' is a pickle, all of it run")
+    else:
+        report(f"'{path.name}' is a pickle: reading it runs the code in it. {SKOPS_HINT}")
+        read = _pickled(path)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        try:
+            estimator = read()
+        except Exception as error:
+            raise _unreadable(path, error) from error
+    writers = {
+        str(warning.message.original_sklearn_version)
+        for warning in told
+        if isinstance(warning.message, InconsistentVersionWarning)
+    }
+    if writers:
+        report(
+            f"warning: '{path.name}' was {_written_by(sorted(writers))}. {_way_out(min(writers))}"
+        )
+    return estimator
+
+
+def _pickled(path: Path) -> Callable[[], Any]:
+    if path.suffix == ".joblib":
+        return lambda: joblib.load(path)
+    return lambda: pickle.loads(path.read_bytes())  # noqa: S301 - the user's own, and told so
+
+
+def _skops(path: Path, trusted: Sequence[str]) -> Callable[[], Any]:
+    from skops import io
+
+    try:
+        unknown = io.get_untrusted_types(file=path)
+    except Exception as error:
+        raise _unreadable(path, error) from error
+    allowed = [name for name in unknown if name in trusted or _is_known_class(name)]
+    refused = [name for name in unknown if name not in allowed]
+    if refused:
+        raise SourceFailed(
+            f"'{path.name}' has types that are not known to be harmless: {', '.join(refused)}",
+            f"Add --trust {' --trust '.join(refused)} if the file is yours; or give SOURCE as "
+            "FILE.py:FUNCTION, which returns the estimator.",
+        )
+    return lambda: io.load(path, trusted=allowed)
+
+
+def _is_known_class(name: str) -> bool:
+    module, _, attribute = name.rpartition(".")
+    if module.partition(".")[0] not in KNOWN:
+        return False
+    try:
+        return isinstance(getattr(importlib.import_module(module), attribute), type)
+    except (ImportError, AttributeError):
+        return False
+
+
+def _unreadable(path: Path, error: Exception) -> SourceFailed:
+    """What is wrong with the file, and which scikit-learn wrote it where that shows."""
+    version = version_that_wrote(path)
+    message = f"'{path.name}' can't be read: {type(error).__name__}: {shortened(error)}"
+    if version not in (None, sklearn.__version__):
+        return SourceFailed(f"{message}; it was {_written_by([version])}", _way_out(version))
+    hint = "Is it a fitted estimator, saved by the versions that are installed here?"
+    if isinstance(error, ImportError | AttributeError):  # a class of the user's own
+        hint = "Give SOURCE as FILE.py:FUNCTION, where the modules that it needs can be imported."
+    return SourceFailed(message, hint)
+
+
+def _written_by(versions: Sequence[str | None]) -> str:
+    named = " and ".join(str(version) for version in versions)
+    return f"written by scikit-learn {named}, and {sklearn.__version__} is installed"
+
+
+def _way_out(version: str | None) -> str:
+    return (
+        "Build where it was trained, or here after 'pip install scikit-learn=="
+        f"{version}': another version may answer otherwise, or not read it."
+    )
+
+
+def version_that_wrote(path: Path) -> str | None:
+    """The version of scikit-learn that an estimator in the file says it was pickled by."""
+    try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                content = archive.read("schema.json")
+        else:
+            content = _unpacked(path.read_bytes())
+    except (OSError, KeyError, zipfile.BadZipFile):
+        return None
+    found = WRITTEN_BY.search(content)
+    return found[1].decode() if found else None
+
+
+def _unpacked(content: bytes) -> bytes:
+    """Joblib compresses where it is told to."""
+    for unpack in UNPACKED:
+        try:
+            return unpack(content)
+        except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError):
+            continue
+    return content
