@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ import numpy as np
 from convert.converters.graph import Graph, Table, Tensor, Unsupported
 from function.signature import Array
 
+FEW = 200  # points; more are compared row by row
 NARROW = 32  # columns; beyond, one matrix product is much faster than a sum over the columns
 
 Term = Callable[[Tensor, Array], Tensor]
@@ -29,10 +31,17 @@ def doubles(graph: Graph, table: Table) -> Tensor:
 
 def summed(x: Tensor, points: Array, term: Term) -> Tensor:
     """The sum of a term over the columns, shape (rows, points), never a cube of all of them."""
-    total = _terms(x, points, term, 0)
-    for place in range(1, points.shape[1]):
-        total = total + _terms(x, points, term, place)
-    return total
+    return _joined(x, points, term, Tensor.__add__)
+
+
+def _joined(
+    x: Tensor, points: Array, term: Term, join: Callable[[Tensor, Tensor], Tensor]
+) -> Tensor:
+    def make(x: Tensor) -> list[Tensor]:
+        terms = (_terms(x, points, term, place) for place in range(points.shape[1]))
+        return [reduce(join, terms)]
+
+    return make(x)[0] if len(points) < FEW else x.graph.by_row(make, x)[0]
 
 
 def _terms(x: Tensor, points: Array, term: Term, place: int) -> Tensor:
@@ -87,10 +96,7 @@ def manhattan(x: Tensor, points: Array) -> Tensor:
 
 def chebyshev(x: Tensor, points: Array) -> Tensor:
     """The largest magnitude of a difference."""
-    largest = _terms(x, points, _step, 0)
-    for place in range(1, points.shape[1]):
-        largest = largest.maximum(_terms(x, points, _step, place))
-    return largest
+    return _joined(x, points, _step, Tensor.maximum)
 
 
 def normalised(x: Tensor) -> Tensor:
@@ -106,17 +112,11 @@ def cosine_similarity(x: Tensor, points: Array) -> Tensor:
 
 
 def _minkowski(x: Tensor, points: Array, metric: Mapping[str, Any]) -> Tensor:
-    weights = metric.get("w")
-    each = np.ones(points.shape[1]) if weights is None else np.asarray(weights, dtype=np.float64)
-    power = float(metric["p"])
-    total: Tensor | None = None
-    for place, weight in enumerate(each.tolist()):
-        raised = _terms(x, points, _step, place) ** power
-        term = raised if weight == 1.0 else raised * weight
-        total = term if total is None else total + term
-    if total is None:
-        raise Unsupported("it has no columns")
-    return total
+    power, weights = float(metric["p"]), metric.get("w")
+    if weights is not None:
+        scale = np.asarray(weights, dtype=np.float64) ** (1.0 / power)
+        x, points = x * scale, points * scale
+    return summed(x, points, lambda a, b: _step(a, b) ** power)
 
 
 def _ignoring_gaps(x: Tensor, points: Array) -> Tensor:

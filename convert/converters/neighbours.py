@@ -7,13 +7,12 @@ uniform without an error (sklearn-onnx #611), and breaks ties otherwise than the
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from sklearn import neighbors
 
-from convert.converters.distances import doubles, expanded, manhattan, ranked
+from convert.converters.distances import Ranking, doubles, expanded, manhattan, ranked
 from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
 from convert.converters.neighbour_trees import order, searched
 from function.signature import Array
@@ -23,20 +22,29 @@ NO_NEIGHBOUR = "it raises where a row has no neighbour within its radius"
 
 def neighbours(graph: Graph, fitted: Any, table: Table, count: int) -> tuple[Tensor, Tensor]:
     """The closest points' distances and places in the fit, each of shape (rows, count)."""
-    x, points = doubles(graph, table), _points(fitted)
+    closest = _by_brute_force if fitted._tree is None else _by_tree
+    distances, places = graph.by_row(lambda x: closest(fitted, x, count), doubles(graph, table))
+    return distances, places
+
+
+def _by_brute_force(fitted: Any, x: Tensor, count: int) -> tuple[Tensor, Tensor]:
     metric, options = fitted.effective_metric_, fitted.effective_metric_params_
-    if fitted._tree is None:
-        ranking = ranked(x, points, metric, options, brute=True)
-        least, places = _least(ranking.rank, count)
-        return ranking.distance(least), places
+    ranking = ranked(x, _points(fitted), metric, options, brute=True)
+    least, places = _least(ranking.rank, count)
+    return ranking.distance(least), places
+
+
+def _by_tree(fitted: Any, x: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Of points as far as the last, those that the tree comes to first."""
+    metric, options = fitted.effective_metric_, fitted.effective_metric_params_
     standing = order(fitted._tree)
-    ranking = ranked(x, points[standing], metric, options, brute=False)
+    ranking = ranked(x, _points(fitted)[standing], metric, options, brute=False)
     last = _least(ranking.rank, count)[0].take([count - 1])
     turn = searched(x, fitted._tree, metric, options, ranking)
     level = ranking.rank.equals(last).where(turn, np.inf)
     _, places = _least((ranking.rank < last).where(-1.0, level), count)
-    distances = graph.op("GatherElements", ranking.rank, places, width=count, axis=1)
-    return ranking.distance(distances), _gathered(graph, standing, places, count)
+    distances = x.graph.op("GatherElements", ranking.rank, places, width=count, axis=1)
+    return ranking.distance(distances), _gathered(x.graph, standing, places, count)
 
 
 def _least(x: Tensor, count: int) -> tuple[Tensor, Tensor]:
@@ -110,7 +118,7 @@ def classifier(graph: Graph, fitted: Any, table: Table) -> Answers:
     """KNeighborsClassifier: the neighbours vote."""
     targets, widths = _indicators(fitted)
     total, _ = _summed(graph, fitted, table, targets)
-    return _chosen(graph, total, widths, lambda votes, _: votes / votes.sum())
+    return _chosen(graph, total, widths)
 
 
 def _indicators(fitted: Any) -> tuple[Array, list[int]]:
@@ -122,26 +130,36 @@ def _indicators(fitted: Any) -> tuple[Array, list[int]]:
     return np.hstack(blocks), widths
 
 
-def _chosen(
-    graph: Graph, total: Tensor, widths: list[int], share: Callable[[Tensor, int], Tensor]
-) -> Answers:
+def _chosen(graph: Graph, total: Tensor, widths: list[int]) -> Answers:
     """The class of most votes, and all shares, output by output."""
     ends = np.cumsum(widths).tolist()
     votes = [total.take(range(end - n, end)) for end, n in zip(ends, widths, strict=True)]
-    shares = [share(each, output) for output, each in enumerate(votes)]
+    shares = [each / each.sum() for each in votes]
     return {
         "places": graph.concat([each.argmax() for each in votes]),
         "predict_proba": graph.concat(shares).cast(graph.precision),
     }
 
 
-def _within(graph: Graph, fitted: Any, table: Table) -> Tensor:
+def _within(graph: Graph, fitted: Any, table: Table, targets: Array) -> tuple[Tensor, Tensor]:
+    """Sums of the targets over the points within the radius, weighted; and of the weights."""
+    columns = np.column_stack([targets.astype(np.float64), np.ones(len(targets))])
+    weighting = _weighting(fitted)
+
+    def make(x: Tensor) -> list[Tensor]:
+        metric, options = fitted.effective_metric_, fitted.effective_metric_params_
+        ranking = ranked(x, _points(fitted), metric, options, fitted._tree is None)
+        weights = _near(ranking, float(fitted.radius), weighting)
+        return [weights @ columns]
+
+    [total] = graph.by_row(make, doubles(graph, table))
+    return total.take(range(targets.shape[1])), total.take([targets.shape[1]])
+
+
+def _near(ranking: Ranking, radius: float, weighting: bool) -> Tensor:
     """The weight of every point for every row: 0 beyond the radius."""
-    x, brute = doubles(graph, table), fitted._tree is None
-    metric, options = fitted.effective_metric_, fitted.effective_metric_params_
-    ranking = ranked(x, _points(fitted), metric, options, brute)
-    near = ranking.rank <= float(fitted.radius**ranking.power)
-    if not _weighting(fitted):
+    near = ranking.rank <= float(radius**ranking.power)
+    if not weighting:
         return near.cast("float64")
     same = (near & ranking.rank.equals(0.0)).cast("float64")
     inverse = near.where(1.0 / ranking.distance(ranking.rank), 0.0)
@@ -151,13 +169,12 @@ def _within(graph: Graph, fitted: Any, table: Table) -> Tensor:
 def radius_regressor(graph: Graph, fitted: Any, table: Table) -> Answers:
     """RadiusNeighborsRegressor: NaN (of the targets' dtype) where there is no neighbour."""
     targets = _columns(np.asarray(fitted._y))
-    weights = _within(graph, fitted, table)
-    total = weights.sum()
-    none = total.equals(0.0)
-    mean = weights @ targets.astype(np.float64) / none.where(1.0, total)
+    total, weight = _within(graph, fitted, table, targets)
+    none = weight.equals(0.0)
     with np.errstate(invalid="ignore"):
         empty = np.full_like(targets[:1], np.nan).astype(np.float64)
-    return {"predict": none.where(empty, mean).cast(graph.precision)}
+    mean = none.where(empty, total / none.where(1.0, weight))
+    return {"predict": mean.cast(graph.precision)}
 
 
 def radius_classifier(graph: Graph, fitted: Any, table: Table) -> Answers:
@@ -165,11 +182,9 @@ def radius_classifier(graph: Graph, fitted: Any, table: Table) -> Answers:
     if fitted.outlier_label_ is None:
         raise Unsupported(NO_NEIGHBOUR, "Give it an outlier_label.")
     targets, widths = _indicators(fitted)
-    weights = _within(graph, fitted, table)
-    none = (weights @ np.ones((len(targets), 1))).equals(0.0)
-    outliers = _outliers(fitted)
-    total = none.where(np.hstack(outliers), weights @ targets)
-    return _chosen(graph, total, widths, lambda votes, _: votes / votes.sum())
+    total, weight = _within(graph, fitted, table, targets)
+    total = weight.equals(0.0).where(np.hstack(_outliers(fitted)), total)
+    return _chosen(graph, total, widths)
 
 
 def _outliers(fitted: Any) -> list[Array]:
