@@ -22,7 +22,7 @@ from convert.undecided import forgive_undecided
 from function.model import Model
 from function.signature import Array, Column
 
-NARROWINGS = 4  # times that columns get tighter bounds
+NARROWINGS = 6  # times that columns get tighter bounds
 
 Report = Callable[[str], None]
 

@@ -70,10 +70,9 @@ def _usual(columns: Sequence[Column], evidence: Evidence) -> dict[int, float]:
 
 
 def _below(limit: float, far: float) -> float:
-    """A power of ten well below the limit, and not below what counts as far."""
-    if math.isinf(limit):
-        limit = 1e308
-    return max(10.0 ** (math.floor(math.log10(limit)) - 2), far)
+    """The power of ten halfway from the limit to what counts as far, and not below that."""
+    exponent = (math.log10(min(limit, 1e308)) + math.log10(far)) / 2
+    return max(10.0 ** math.floor(exponent), far)
 
 
 def _bounded(column: Column, bound: float) -> Column:

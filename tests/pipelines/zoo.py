@@ -221,7 +221,7 @@ def houses_quantile_mlp() -> Made:
     X, y = houses()
     model = make_pipeline(
         QuantileTransformer(n_quantiles=100, output_distribution="normal"),
-        MLPRegressor((20,), max_iter=200, random_state=0),
+        MLPRegressor(hidden_layer_sizes=(20,), max_iter=200, random_state=0),
     )
     return fitted(model, X, y / 1000)
 
