@@ -1,8 +1,8 @@
 """Bins and thresholds, compared in float64 whatever the graph's precision.
 
 Sources: `sklearn/preprocessing/_discretization.py` (`np.searchsorted` with side="right" over the
-inner edges), `_data.py` (binarize). Upstream: skl2onnx compares with edges in float32, and a value
-on an edge falls into the bin before.
+inner edges), `_data.py` (binarize). Upstream: skl2onnx compares with edges in float32, and has no
+sparse columns for bins (sklearn-onnx #437).
 """
 
 from __future__ import annotations

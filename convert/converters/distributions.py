@@ -4,7 +4,7 @@ Sources: `sklearn/preprocessing/_data.py` (PowerTransformer, QuantileTransformer
 `scipy/stats/_morestats.py` (`_yeojohnson_transform`), `scipy/special/_boxcox.pxd`. Upstream:
 skl2onnx's PowerTransformer over named columns got 1,898 of 2,532 labels wrong without an error,
 and raises powers without log1p and expm1; its QuantileTransformer knows the uniform distribution
-alone, and takes one end of repeated quantiles instead of their mean.
+alone (sklearn-onnx #608).
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ A value is its category's place, a missing value too where NaN or None is a cate
 `sklearn/preprocessing/_encoders.py` (`_transform`, `_map_infrequent_categories`),
 `_target_encoder.py` (`_transform_X_ordinal`). Upstream: skl2onnx encodes a missing value as the
 text 'nan', so that 1 to 12 % of rows with gaps or `min_frequency` come out wrong without an
-error; it knows OrdinalEncoder for whole categories alone, and no TargetEncoder.
+error; it reads numbers in float32, and has no TargetEncoder of several classes.
 
 Columns of one dtype share a LabelEncoder over all their categories, and what a category stands
 for in each of them is looked up in one table: nodes don't grow with the columns.

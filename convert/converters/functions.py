@@ -1,7 +1,7 @@
 """FunctionTransformer: the functions of NumPy and SciPy that people transform columns with.
 
-Source: `sklearn/preprocessing/_function_transformer.py`. Upstream: skl2onnx converts no function
-at all but the identity (sklearn-onnx #712). `elementary` has those that need care.
+Source: `sklearn/preprocessing/_function_transformer.py`. Upstream: skl2onnx converts the
+identity alone (sklearn-onnx #609). `elementary` has those that need care.
 """
 
 from __future__ import annotations
@@ -99,11 +99,12 @@ def _name(function: Any) -> str:
     return str(name or repr(function))[:60]
 
 
-def _clip(
-    x: Tensor, a_min: Any = None, a_max: Any = None, min: Any = None, max: Any = None
-) -> Tensor:
-    low, high = (min if a_min is None else a_min), (max if a_max is None else a_max)
-    return x.isnan().where(x, x.clip(_bound(low), _bound(high)))
+def _clip(x: Tensor, **limits: Any) -> Tensor:
+    """Between `a_min` and `a_max`, which are `min` and `max` in newer NumPy."""
+    if not set(limits) <= {"a_min", "a_max", "min", "max"}:
+        raise TypeError
+    low, high = (_bound(limits.get(f"a_{end}", limits.get(end))) for end in ("min", "max"))
+    return x.isnan().where(x, x.clip(low, high))
 
 
 def _bound(value: Any) -> Any:

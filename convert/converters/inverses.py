@@ -1,7 +1,7 @@
 """The way back from a transformed target, and TransformedTargetRegressor, which goes it.
 
 Sources: `sklearn/compose/_target.py`, and each transformer's `inverse_transform`. Upstream:
-skl2onnx has no converter (sklearn-onnx #391).
+skl2onnx has no converter (sklearn-onnx #390).
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 from sklearn import preprocessing
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.pipeline import Pipeline

@@ -1,8 +1,8 @@
 """Imputers that fill a column from the others: of the nearest rows, or by a chain of regressors.
 
 Sources: `sklearn/impute/_knn.py`, with `nan_euclidean_distances` of `sklearn/metrics/pairwise.py`;
-`sklearn/impute/_iterative.py`. Upstream: skl2onnx's KNNImputer is off where training rows have
-gaps (sklearn-onnx #1177), and IterativeImputer has none.
+`sklearn/impute/_iterative.py`. Upstream: skl2onnx's KNNImputer knows uniform weights alone
+(sklearn-onnx #1081); it has no IterativeImputer (#1105).
 """
 
 from __future__ import annotations

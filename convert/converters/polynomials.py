@@ -1,0 +1,146 @@
+"""Products of columns, and B-splines.
+
+Source: `sklearn/preprocessing/_polynomial.py`. Upstream: skl2onnx takes every product of its own,
+in another order than scikit-learn and whole numbers in float32; it has no SplineTransformer
+(sklearn-onnx #1152).
+"""
+
+from __future__ import annotations
+
+from itertools import combinations, combinations_with_replacement
+from math import factorial
+from typing import Any
+
+import numpy as np
+from sklearn.preprocessing import PolynomialFeatures, SplineTransformer
+
+from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from convert.converters.piecewise import Pieces, evaluated
+from function.signature import Array
+
+UNBOUNDED = ("continue", "periodic", "error")  # extrapolations that no piece of their own follows
+
+
+def products(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """Degree after degree: each product of the one before, times one more column."""
+    x = graph.matrix(table)
+    least, most = fitted._min_degree, fitted._max_degree
+    choose = combinations if fitted.interaction_only else combinations_with_replacement
+    parts = [x.take([0]) * 0.0 + 1.0] if fitted.include_bias else []
+    product, before = x, {(place,): place for place in range(x.width)}
+    for degree in range(1, most + 1):
+        chosen = list(choose(range(x.width), degree))
+        if not chosen:
+            break
+        if degree > 1:
+            rest = product.take([before[columns[1:]] for columns in chosen])
+            product = rest * x.take([columns[0] for columns in chosen])
+            before = {columns: place for place, columns in enumerate(chosen)}
+        if degree >= least:
+            parts.append(product)
+    if not parts:
+        raise Unsupported("it makes no column", "Leave the PolynomialFeatures out.")
+    return {"transform": graph.concat(parts)}
+
+
+def splines(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """Each column's basis functions, polynomials between the knots."""
+    x = graph.matrix(table)
+    missing = getattr(fitted, "handle_missing", "error") == "zeros"
+    if missing and x.width > 1 and fitted.sparse_output and fitted.extrapolation in UNBOUNDED:
+        raise Unsupported(
+            "scikit-learn encodes missing values of a sparse SplineTransformer by the smallest of "
+            "those that are sent with them",
+            "Set sparse_output=False.",
+        )
+    given = x
+    if fitted.extrapolation == "periodic":
+        x = _within_a_period(x, fitted.bsplines_)
+    pieces = [
+        _pieces(fitted, spline, degree)
+        for spline, degree in zip(fitted.bsplines_, _degrees(fitted), strict=True)
+    ]
+    made = evaluated(graph, x, pieces)
+    if missing:
+        functions = made.width // x.width
+        absent = given.isnan().take(np.repeat(range(x.width), functions).tolist())
+        made = absent.where(0.0, made)
+    return {"transform": made}
+
+
+def _within_a_period(x: Tensor, bsplines: Any) -> Tensor:
+    """Python's remainder, which has the sign of the period."""
+    start = np.array([spline.t[spline.k] for spline in bsplines])
+    end = np.array([spline.t[spline.t.size - spline.k - 1] for spline in bsplines])
+    period = np.where(end > start, end - start, 1.0)
+    divisor = x.graph.constant(period.reshape(1, -1), x.dtype)
+    rest = x.graph.op("Mod", x - start, divisor, fmod=1)
+    inside = (rest < 0.0).where(rest + divisor, rest) + start
+    if (end > start).all():
+        return inside
+    constant = x.graph.constant((end <= start).reshape(1, -1), "bool")
+    return constant.where(0.0, inside)
+
+
+def _pieces(fitted: Any, spline: Any, degree: int) -> Pieces:
+    """A piece for each interval between base knots, and one on either side for what is beyond.
+
+    Of equal knots SciPy takes the last that is not above x, but the first where x is below all.
+    """
+    knots = spline.t[spline.k : len(spline.t) - spline.k]
+    inner = np.unique(knots[1:-1])
+    if fitted.extrapolation in ("constant", "linear"):
+        first, last = spline.t[degree], spline.t[-degree - 1]
+        below, above = _beyond(fitted, spline, degree, (first, last))
+        origins = np.array([first, *inner[(inner > first) & (inner <= last)]])
+        between = _coefficients(spline, origins)
+        coefficients = np.concatenate([below, between, above], axis=1)
+        edges = np.array([first, *origins[1:], np.nextafter(last, np.inf)])
+        origins = np.array([first, *origins, last])
+    else:
+        origins = np.array([knots[0], *inner[inner > knots[0]]])
+        edges = origins[1:]
+        if len(inner) and inner[0] == knots[0]:
+            edges = origins
+            origins = np.array([knots[0] - max(knots[-1] - knots[0], 1.0), *origins])
+        coefficients = _coefficients(spline, origins)
+    functions = coefficients.shape[2] - (not fitted.include_bias)
+    return Pieces(edges, origins, coefficients[:, :, :functions])
+
+
+def _degrees(fitted: Any) -> list[int]:
+    """That scikit-learn extrapolates each column with: linear, it adds to one below 2 by column."""
+    linear = fitted.extrapolation == "linear"
+    return [
+        min(fitted.degree + place, 2) if linear and fitted.degree < 2 else fitted.degree
+        for place in range(len(fitted.bsplines_))
+    ]
+
+
+def _coefficients(spline: Any, origins: Array) -> Array:
+    """Of the Taylor polynomials at these places, of shape (degree + 1, pieces, functions)."""
+    powers = range(spline.k + 1)
+    return np.stack([spline(origins, nu=power) / factorial(power) for power in powers])
+
+
+def _beyond(
+    fitted: Any, spline: Any, degree: int, ends: tuple[float, float]
+) -> tuple[Array, Array]:
+    """What the functions are below and above the ends, each of shape (powers, 1, functions).
+
+    As many functions as the degree says are carried on at either end; all others are 0 there.
+    """
+    linear = fitted.extrapolation == "linear"
+    count = spline.c.shape[1]
+    carried = degree + 1 if linear and degree <= 1 else degree
+    sides = np.zeros((2, spline.k + 1, 1, count))
+    for side, end in zip(sides, ends, strict=True):
+        side[0, 0] = spline(end)
+        if linear and spline.k:
+            side[1, 0] = spline(end, nu=1)
+    sides[0][:, :, carried:] = 0.0
+    sides[1][:, :, : count - carried] = 0.0
+    return sides[0], sides[1]
+
+
+CONVERTERS: dict[type, Converter] = {PolynomialFeatures: products, SplineTransformer: splines}

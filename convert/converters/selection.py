@@ -1,0 +1,71 @@
+"""Selectors: some of the columns, text too; RFE also predicts from them.
+
+Sources: `sklearn/feature_selection/_base.py` (SelectorMixin), `_rfe.py`. Upstream: skl2onnx casts
+what it selects to float, has no SequentialFeatureSelector, and none of RFE's predictions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from sklearn import feature_selection
+
+from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+
+
+def selected(graph: Graph, fitted: Any, table: Table) -> Table:
+    """The columns of its support.
+
+    Raises:
+        Unsupported: it selects none.
+    """
+    places = np.flatnonzero(fitted.get_support()).tolist()
+    if not places:
+        raise Unsupported("it selects no column", "Set a weaker threshold.")
+    return graph.select(table, places)
+
+
+def selector(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """What is selected, as it is."""
+    return {"transform": selected(graph, fitted, table)}
+
+
+class Eliminated(Mapping[str, Tensor | Table]):
+    """RFE's answers: its estimator, which may have no conversion, is asked by who needs it."""
+
+    def __init__(self, graph: Graph, fitted: Any, left: Table) -> None:
+        self._graph, self._estimator, self._left = graph, fitted.estimator_, left
+
+    def __getitem__(self, method: str) -> Tensor | Table:
+        return self._left if method == "transform" else self._others()[method]
+
+    def __contains__(self, method: object) -> bool:
+        return method == "transform" or method in self._others()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._others(), "transform": self._left})
+
+    def __len__(self) -> int:
+        return len({**self._others(), "transform": self._left})
+
+    def _others(self) -> Answers:
+        return self._graph.answers(self._estimator, self._left)
+
+
+def eliminated(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """RFE: the estimator's own answers, from the columns that were left to it."""
+    return Eliminated(graph, fitted, selected(graph, fitted, table))
+
+
+SELECTORS = (
+    "GenericUnivariateSelect", "SelectFdr", "SelectFpr", "SelectFromModel", "SelectFwe",
+    "SelectKBest", "SelectPercentile", "SequentialFeatureSelector", "VarianceThreshold",
+)  # fmt: skip
+
+CONVERTERS: dict[type, Converter] = {
+    **{getattr(feature_selection, name): selector for name in SELECTORS},
+    feature_selection.RFE: eliminated,
+    feature_selection.RFECV: eliminated,
+}
