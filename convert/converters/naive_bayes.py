@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from sklearn import naive_bayes
 
-from convert.converters.graph import Answers, Converter, Graph, Table, Tensor
+from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from function.signature import Array
 
 Likelihood = Callable[[Graph, Any, Table], Tensor]
 
@@ -25,18 +26,13 @@ def _converter(likelihood: Likelihood) -> Converter:
     def convert(graph: Graph, fitted: Any, table: Table) -> Answers:
         joint = likelihood(graph, fitted, table)
         peak = joint.max()
-        shift = _finite(peak).where(peak, 0.0)
-        all_of_it = (joint - shift).unary("Exp").sum().unary("Log") + peak
+        all_of_it = (joint - peak).unary("Exp").sum().unary("Log") + peak
         return {
             "places": joint.argmax(),
             "predict_proba": (joint - all_of_it).unary("Exp"),
         }
 
     return convert
-
-
-def _finite(x: Tensor) -> Tensor:
-    return (x - x).equals(0.0)
 
 
 def gaussian(graph: Graph, fitted: Any, table: Table) -> Tensor:
@@ -55,16 +51,20 @@ def gaussian(graph: Graph, fitted: Any, table: Table) -> Tensor:
 
 def multinomial(graph: Graph, fitted: Any, table: Table) -> Tensor:
     """Counts times log probabilities."""
-    scores = graph.matrix(table) @ fitted.feature_log_prob_.T
+    scores = graph.matrix(table) @ _finite(fitted.feature_log_prob_).T
     return scores + fitted.class_log_prior_.reshape(1, -1)
 
 
 def complement(graph: Graph, fitted: Any, table: Table) -> Tensor:
     """Counts times the other classes' log probabilities, without a prior."""
-    scores = graph.matrix(table) @ fitted.feature_log_prob_.T
-    if len(fitted.classes_) > 1:
-        return scores
-    return scores + fitted.class_log_prior_.reshape(1, -1)
+    return graph.matrix(table) @ _finite(fitted.feature_log_prob_).T
+
+
+def _finite(weights: Array) -> Array:
+    """Scikit-learn answers NaN where infinities meet zeros, but not where the zeros are sparse."""
+    if np.isfinite(weights).all():
+        return weights
+    raise Unsupported("some of its log probabilities are infinite", "Fit it with alpha above 0.")
 
 
 def bernoulli(graph: Graph, fitted: Any, table: Table) -> Tensor:
@@ -74,8 +74,10 @@ def bernoulli(graph: Graph, fitted: Any, table: Table) -> Tensor:
         x = _above(x, float(fitted.binarize))
     there = fitted.feature_log_prob_
     with np.errstate(divide="ignore"):
-        absent = np.log(1 - np.exp(there))
-    return x @ (there - absent).T + (fitted.class_log_prior_ + absent.sum(axis=1)).reshape(1, -1)
+        absent = np.log(1 - np.exp(_finite(there)))
+    return x @ (there - _finite(absent)).T + (fitted.class_log_prior_ + absent.sum(axis=1)).reshape(
+        1, -1
+    )
 
 
 def _above(x: Tensor, threshold: float) -> Tensor:

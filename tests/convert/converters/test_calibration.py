@@ -38,8 +38,8 @@ BASES = [
     DecisionTreeClassifier(max_depth=3, random_state=0),
 ]
 METHODS = ["sigmoid", "isotonic"]
-if "temperature" in str(CalibratedClassifierCV._parameter_constraints["method"]):
-    METHODS.append("temperature")
+if any("temperature" in str(c) for c in CalibratedClassifierCV._parameter_constraints["method"]):
+    METHODS.append("temperature")  # since scikit-learn 1.8
 
 
 # Decisions on training rows are knots: there the last digit of a sum tells yes from no.
@@ -50,7 +50,9 @@ BETWEEN = ROWS + 0.017
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("base", BASES, ids=lambda base: type(base).__name__)
 def test_every_method(base: Any, method: str, ensemble: bool) -> None:
-    for y in CLASSES.values():
+    for name, y in CLASSES.items():
+        if method == "temperature" and name in ("numbers", "three"):
+            continue  # scikit-learn takes numeric labels for places there
         model = CalibratedClassifierCV(base, method=method, ensemble=ensemble, cv=2)
         assert_exact(fit(model, X, y), BETWEEN)
 
@@ -71,6 +73,19 @@ def test_no_class_has_any_share(method: str) -> None:
     if method == "isotonic":
         assert (np.abs(model.predict_proba(rows) - 1 / 3) < 1e-9).all(axis=1).any()
     assert_exact(model, rows)
+
+
+def test_shares_that_add_up_to_nothing_are_no_probabilities() -> None:
+    if "temperature" not in METHODS:
+        pytest.skip("this scikit-learn has no temperature scaling")
+    tree = DecisionTreeClassifier(max_features=1, random_state=0)
+    base = FrozenEstimator(fit(OneVsRestClassifier(tree), X, NAMES))
+    model = fit(CalibratedClassifierCV(base, method="temperature"), X, NAMES)
+    rows = np.random.default_rng(0).uniform(0, 8, size=(100, 4))
+    none = base.predict_proba(rows).sum(axis=1) == 0
+    assert none.any()
+    assert_exact(model, rows[none])
+    assert_exact(model, rows[~none])
 
 
 @pytest.mark.parametrize("method", ["sigmoid", "isotonic"])
@@ -107,8 +122,8 @@ def test_isotonic_regression(bounds: Any, increasing: Any) -> None:
     model = IsotonicRegression(out_of_bounds=bounds, increasing=increasing)
     model = fit(model, KNOTS.reshape(-1, 1), HEIGHTS)
     rows = points() if bounds == "raise" else points(-np.inf, np.inf)
-    assert_exact(model, rows, tolerance=1e-15)
-    assert_exact(model, rows, methods=["transform"], tolerance=1e-15)
+    assert_exact(model, rows, tolerance=0.0)
+    assert_exact(model, rows, methods=["transform"], tolerance=0.0)
 
 
 def test_isotonic_regression_within_limits_and_of_one_knot() -> None:
@@ -124,7 +139,7 @@ def test_isotonic_regression_fitted_in_float32(bounds: Any) -> None:
     knots = KNOTS.astype("float32").reshape(-1, 1)
     model = fit(IsotonicRegression(out_of_bounds=bounds), knots, HEIGHTS)
     assert model.X_thresholds_.dtype == np.float32
-    assert_exact(model, points(-1e30, 1e30), tolerance=1e-7)
+    assert_exact(model, points(-1e30, 1e30), tolerance=0.0)
 
 
 def test_isotonic_regression_as_a_step() -> None:

@@ -11,8 +11,9 @@ from sklearn.naive_bayes import BernoulliNB, CategoricalNB, ComplementNB, Gaussi
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
+from convert.converters.graph import Unsupported
 from tests.convert.converters.samples import CLASSES, FRAME, NAMES, ROWS, X, fit
-from tests.convert.exactness import assert_exact
+from tests.convert.exactness import answers, assert_exact
 
 COUNTS = np.abs(X * 3).astype(int)
 TARGETS = {**CLASSES, "one": np.full(len(X), "only")}
@@ -88,3 +89,19 @@ def test_columns_of_different_types() -> None:
     assert_exact(fit(CategoricalNB(), frame, NAMES), frame)
     texts = FRAME[["colour"]]
     assert_exact(fit(make_pipeline(OrdinalEncoder(), CategoricalNB()), texts, NAMES), texts)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_categories_that_no_class_has() -> None:
+    model = fit(CategoricalNB(alpha=0), COUNTS, NAMES)
+    rows = np.minimum(COUNTS + np.arange(4), COUNTS.max(axis=0))
+    assert np.isnan(model.predict_proba(rows)).any()
+    assert_exact(model, rows)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_refuses_infinite_log_probabilities() -> None:
+    counts = COUNTS * (np.arange(4) < 3)
+    for model in (MultinomialNB(alpha=0), ComplementNB(alpha=0), BernoulliNB(alpha=0)):
+        with pytest.raises(Unsupported, match="log probabilities are infinite"):
+            answers(fit(model, counts, NAMES), X)

@@ -41,6 +41,14 @@ def test_classifiers(activation: Any, layers: Any) -> None:
         assert_exact(fit(model, X, y), ROWS)
 
 
+def test_a_share_of_exactly_half_is_the_first_class_and_no_label() -> None:
+    for y in (NAMES == "setosa", LABELS):
+        model = fit(MLPClassifier(hidden_layer_sizes=(), max_iter=5), X, y)
+        model.coefs_ = [np.zeros_like(weights) for weights in model.coefs_]
+        model.intercepts_ = [np.zeros_like(bias) for bias in model.intercepts_]
+        assert_exact(model, X)
+
+
 def test_one_class_alone() -> None:
     model = MLPClassifier(hidden_layer_sizes=(2,), solver="lbfgs", max_iter=20, random_state=0)
     assert_exact(fit(model, X, np.full(len(X), "only")), ROWS)
