@@ -90,6 +90,14 @@ def _skops(path: Path, trusted: Sequence[str]) -> Callable[[], Any]:
         raise _unreadable(path, error) from error
     allowed = [name for name in unknown if name in trusted or _is_known_class(name)]
     refused = [name for name in unknown if name not in allowed]
+    version = version_that_wrote(path)
+    gone = [name for name in refused if _package(name) in KNOWN and _named(name) is None]
+    if gone and version not in (None, sklearn.__version__):
+        raise SourceFailed(
+            f"'{path.name}' has types that are not there: {', '.join(gone)}; it was "
+            f"{_written_by([version])}",
+            _way_out(version),
+        )
     if refused:
         raise SourceFailed(
             f"'{path.name}' has types that are not known to be harmless: {', '.join(refused)}",
@@ -100,13 +108,21 @@ def _skops(path: Path, trusted: Sequence[str]) -> Callable[[], Any]:
 
 
 def _is_known_class(name: str) -> bool:
+    return _package(name) in KNOWN and isinstance(_named(name), type)
+
+
+def _package(name: str) -> str:
+    package = name.partition(".")[0]
+    return "sklearn" if package == "_loss" else package  # so scikit-learn 1.6 calls its losses
+
+
+def _named(name: str) -> Any:
+    """What a known package has by this name; None where it has nothing."""
     module, _, attribute = name.rpartition(".")
-    if module.partition(".")[0] not in KNOWN:
-        return False
     try:
-        return isinstance(getattr(importlib.import_module(module), attribute), type)
+        return getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError):
-        return False
+        return None
 
 
 def _unreadable(path: Path, error: Exception) -> SourceFailed:
