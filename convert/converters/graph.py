@@ -448,6 +448,7 @@ class Graph:
         times: int,
         step: Callable[..., tuple[Sequence[Tensor], Tensor]],
         states: Sequence[Tensor],
+        begin: Tensor | None = None,
     ) -> list[Tensor]:
         """The states after so many steps, each made of the ones before.
 
@@ -456,13 +457,14 @@ class Graph:
             step: is given the states; returns the next, of the same dtypes and widths, and a bool
                 tensor: where it holds for no row, no more steps are made.
             states: to begin with.
+            begin: a bool tensor; where it holds for no row, not even the first step is made.
         """
         given = [Tensor(self, self.unique("state"), s.dtype, s.width) for s in states]
         count, going, on = (self.unique(stem) for stem in ("count", "going", "on"))
         outer, self._nodes = self._nodes, []
         following, active = step(*given)
         following = [self.op("Identity", tensor) for tensor in following]
-        some = self.op("ReduceSum", active.cast("int64"), keepdims=0) > 0
+        some = self._any(active)
         body, self._nodes = self._nodes, outer
         value = helper.make_tensor_value_info
         made = helper.make_graph(
@@ -478,9 +480,13 @@ class Graph:
                 *(value(s.name, ELEMENTS[s.dtype], None) for s in following),
             ],
         )
-        first = [self.constant(np.array(times), "int64"), self.constant(np.array(1), "bool")]
+        limit = self.constant(np.array(times), "int64")
+        start = self.constant(np.array(True), "bool") if begin is None else self._any(begin)
         outputs = [(state.dtype, state.width) for state in states]
-        return self.ops("Loop", [*first, *states], outputs, body=made)
+        return self.ops("Loop", [limit, start, *states], outputs, body=made)
+
+    def _any(self, condition: Tensor) -> Tensor:
+        return self.op("ReduceSum", condition.cast("int64"), keepdims=0) > 0
 
     def by_row(self, make: Callable[[Tensor], Sequence[Tensor]], x: Tensor) -> list[Tensor]:
         """What `make` makes of the rows, one at a time: for what is much wider than the row.

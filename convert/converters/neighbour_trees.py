@@ -1,8 +1,8 @@
-"""The order in which a tree of neighbours looks at its points, which decides between equals.
+"""Which of equally near points a tree of neighbours keeps.
 
 Source: `sklearn/neighbors/_binary_tree.pxi.tp` (_query_single_depthfirst), `_kd_tree.pyx.tp` and
-`_ball_tree.pyx.tp` (min_rdist): of two children the one that may be closer is searched first, and
-a point as far as the farthest that is kept does not replace it.
+`_ball_tree.pyx.tp` (min_rdist), `sklearn/utils/_heap.pyx`: of two children the one that may be
+closer is searched first; points are kept in a heap, whose root the next closer point replaces.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Leaves:
     Attributes:
         inner: the numbers of the inner nodes; the children of i are 2 i + 1 and 2 i + 2.
         points: for each point in the order of the leaves, which leaf holds it.
-        base: each leaf's place in the search where every right child goes first, shape (leaves,).
+        base: each leaf's turn in the search where every right child goes first, shape (leaves,).
         change: what is added to that for each inner node whose left child goes first,
             shape (inner nodes, leaves).
     """
@@ -41,15 +41,68 @@ def order(tree: Any) -> Array:
     return np.asarray(tree.get_arrays()[1])
 
 
-def searched(x: Tensor, tree: Any, metric: Any, options: Any, ranking: Ranking) -> Tensor:
-    """When each point's leaf is searched, shape (rows, points), points in `order`."""
+def turns(x: Tensor, tree: Any, metric: Any, options: Any, ranking: Ranking) -> Tensor:
+    """When each point is looked at, shape (rows or 1, points), points in `order`."""
     leaves = _leaves(tree)
+    within = np.arange(len(leaves.points)).reshape(1, -1)
     if not leaves.inner:
-        return x.graph.constant([[0.0]], "float64")
+        return x.graph.constant(within, "float64")
     nearest = _bounds(x, tree, metric, options, ranking.power)
     left, right = (nearest.take([2 * i + side for i in leaves.inner]) for side in (1, 2))
     first = (left <= right).cast("float64")
-    return (first @ leaves.change + leaves.base).take(leaves.points.tolist())
+    of_leaf = (first @ leaves.change + leaves.base) * float(len(leaves.points))
+    return of_leaf.take(leaves.points.tolist()) + within
+
+
+def kept(rank: Tensor, turn: Tensor, count: int) -> Tensor:
+    """The places of the points that are kept of one row, int64, in no order.
+
+    Args:
+        rank: of each point, shape (1, points).
+        turn: when it is looked at, of the same shape.
+        count: how many are kept.
+    """
+    graph = rank.graph
+    levels = int(np.log2(count))
+    heap = np.full((1, 2 ** (levels + 1) - 1), -np.inf)  # no child is larger than that
+    heap[:, :count] = np.inf
+    states = [
+        graph.constant(heap, "float64"),
+        graph.constant(np.zeros(heap.shape), "int64"),
+        graph.constant([[-1.0]], "float64"),
+    ]
+
+    def step(values: Tensor, places: Tensor, last: Tensor) -> tuple[list[Tensor], Tensor]:
+        comes = ((rank < values.take([0])) & (turn > last)).where(turn, np.inf)
+        place, now = comes.argmin(), comes.min()
+        some = now < np.inf
+        pushed = _pushed(values, places, _at(rank, place), place, levels)
+        return [some.where(pushed[0], values), some.where(pushed[1], places), now], some
+
+    return graph.repeat(rank.width, step, states)[1].take(range(count))
+
+
+def _pushed(
+    values: Tensor, places: Tensor, value: Tensor, place: Tensor, levels: int
+) -> tuple[Tensor, Tensor]:
+    """The heap with its root replaced, sunk below its larger children."""
+    here = place * 0
+    for _ in range(levels):
+        left, right = here * 2 + 1, here * 2 + 2
+        larger = (_at(values, left) >= _at(values, right)).where(left, right)
+        sinks = value < _at(values, larger)
+        values = _put(values, here, sinks.where(_at(values, larger), value))
+        places = _put(places, here, sinks.where(_at(places, larger), place))
+        here = sinks.where(larger, here)
+    return _put(values, here, value), _put(places, here, place)
+
+
+def _at(x: Tensor, place: Tensor) -> Tensor:
+    return x.graph.op("GatherElements", x, place, width=1, axis=1)
+
+
+def _put(x: Tensor, place: Tensor, value: Tensor) -> Tensor:
+    return x.graph.op("ScatterElements", x, place, value, axis=1)
 
 
 def _leaves(tree: Any) -> Leaves:
@@ -57,21 +110,22 @@ def _leaves(tree: Any) -> Leaves:
     inner: list[int] = []
     found: list[tuple[int, list[tuple[int, bool]]]] = []
 
-    def visit(node: int, turns: list[tuple[int, bool]]) -> None:
+    def visit(node: int, way: list[tuple[int, bool]]) -> None:
         if nodes[node]["is_leaf"]:
-            found.append((node, turns))
+            found.append((node, way))
             return
         inner.append(node)
-        visit(2 * node + 1, [*turns, (node, True)])
-        visit(2 * node + 2, [*turns, (node, False)])
+        visit(2 * node + 1, [*way, (node, True)])
+        visit(2 * node + 2, [*way, (node, False)])
 
     visit(0, [])
     sizes = [int(nodes[leaf]["idx_end"] - nodes[leaf]["idx_start"]) for leaf, _ in found]
+    height = max(len(way) for _, way in found)
     base, change = np.zeros(len(found)), np.zeros((len(inner), len(found)))
     at = {node: place for place, node in enumerate(inner)}
-    for place, (_, turns) in enumerate(found):
-        for depth, (node, is_left) in enumerate(turns):
-            step = 0.5**depth
+    for place, (_, way) in enumerate(found):
+        for depth, (node, is_left) in enumerate(way):
+            step = 2.0 ** (height - depth)
             base[place] += step if is_left else 0.0
             change[at[node], place] = -step if is_left else step
     return Leaves(inner, np.repeat(np.arange(len(found)), sizes), base, change)

@@ -2,7 +2,8 @@
 
 Source: `sklearn/neighbors/_base.py` (_get_weights), `_classification.py`, `_regression.py`,
 `_lof.py`, `_nearest_centroid.py`, `_nca.py`. Upstream: skl2onnx exports `weights="distance"` as
-uniform without an error (sklearn-onnx #611), and breaks ties otherwise than the trees do.
+uniform without an error (sklearn-onnx #611), and breaks ties otherwise. Between equally near
+points this does as scikit-learn with one thread; with several its brute force leaves it open.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from sklearn import neighbors
 
 from convert.converters.distances import Ranking, doubles, expanded, manhattan, ranked
 from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
-from convert.converters.neighbour_trees import order, searched
+from convert.converters.neighbour_trees import kept, order, turns
 from function.signature import Array
 
 NO_NEIGHBOUR = "it raises where a row has no neighbour within its radius"
@@ -22,29 +23,29 @@ NO_NEIGHBOUR = "it raises where a row has no neighbour within its radius"
 
 def neighbours(graph: Graph, fitted: Any, table: Table, count: int) -> tuple[Tensor, Tensor]:
     """The closest points' distances and places in the fit, each of shape (rows, count)."""
-    closest = _by_brute_force if fitted._tree is None else _by_tree
-    distances, places = graph.by_row(lambda x: closest(fitted, x, count), doubles(graph, table))
+    distances, places = graph.by_row(lambda x: _closest(fitted, x, count), doubles(graph, table))
     return distances, places
 
 
-def _by_brute_force(fitted: Any, x: Tensor, count: int) -> tuple[Tensor, Tensor]:
+def _closest(fitted: Any, x: Tensor, count: int) -> list[Tensor]:
+    """Of points as far as the last, those that scikit-learn's heap is left with."""
+    graph, tree, points = x.graph, fitted._tree, _points(fitted)
     metric, options = fitted.effective_metric_, fitted.effective_metric_params_
-    ranking = ranked(x, _points(fitted), metric, options, brute=True)
-    least, places = _least(ranking.rank, count)
-    return ranking.distance(least), places
+    standing = np.arange(len(points)) if tree is None else order(tree)
+    ranking = ranked(x, points[standing], metric, options, brute=tree is None)
+    least, first = _least(ranking.rank, count)
+    as_near = (ranking.rank <= least.take([count - 1])).cast("int64").sum()
 
+    def choose(_: Tensor) -> tuple[list[Tensor], Tensor]:
+        if tree is None:
+            turn = graph.constant([standing], "float64")
+        else:
+            turn = turns(x, tree, metric, options, ranking)
+        return [kept(ranking.rank, turn, count)], as_near < 0
 
-def _by_tree(fitted: Any, x: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """Of points as far as the last, those that the tree comes to first."""
-    metric, options = fitted.effective_metric_, fitted.effective_metric_params_
-    standing = order(fitted._tree)
-    ranking = ranked(x, _points(fitted)[standing], metric, options, brute=False)
-    last = _least(ranking.rank, count)[0].take([count - 1])
-    turn = searched(x, fitted._tree, metric, options, ranking)
-    level = ranking.rank.equals(last).where(turn, np.inf)
-    _, places = _least((ranking.rank < last).where(-1.0, level), count)
-    distances = x.graph.op("GatherElements", ranking.rank, places, width=count, axis=1)
-    return ranking.distance(distances), _gathered(x.graph, standing, places, count)
+    [places] = graph.repeat(1, choose, [first], begin=as_near > count)
+    distances = graph.op("GatherElements", ranking.rank, places, width=count, axis=1)
+    return [ranking.distance(distances), _gathered(graph, standing, places, count)]
 
 
 def _least(x: Tensor, count: int) -> tuple[Tensor, Tensor]:
