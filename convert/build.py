@@ -143,7 +143,8 @@ def _metrics(source: Source, task: Task, answers: Answers) -> dict[str, Any] | N
     if source.y_test is not None and np.shape(source.y_test)[:1] != (count,):
         raise Refusal(
             f"y_test: expected {count} values, as many as X_test has rows, "
-            f"got the shape {np.shape(source.y_test)}"
+            f"got the shape {np.shape(source.y_test)}",
+            "Return the answers of X_test's own rows, in their order.",
         )
     return score(task, answers, source.y_test)
 
