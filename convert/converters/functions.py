@@ -17,11 +17,17 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.preprocessing._function_transformer import _identity
 
 from convert.converters import elementary
+from convert.converters.choices import chosen
 from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
 
 HINT = (
     "Use a NumPy function of one array (np.log1p, np.sqrt, np.clip with kw_args, ...), or do it in "
     "an estimator of your own and register a converter for that (docs/converters.md)."
+)
+TEXT_HINT = (
+    "Of text a function may choose columns and fill gaps alone: lambda df: df['text'].fillna(''), "
+    "np.ravel. For the rest there are a vectoriser's own lowercase, strip_accents, token_pattern "
+    "and stop_words."
 )
 
 
@@ -35,6 +41,12 @@ def transformer(graph: Graph, fitted: Any, table: Table) -> Answers:
             "np.reciprocal of whole numbers is a whole number, 0 for most",
             "Turn the columns into floats before.",
         )
+    if not _known(function, options):
+        columns = chosen(graph, function, options, table)
+        if columns is not None:
+            return {"transform": columns}
+        if any(tensor.dtype == "string" for tensor in table.tensors):
+            raise Unsupported(f"the function {_name(function)} changes text", TEXT_HINT)
     return {"transform": applied(graph, fitted.func, fitted.kw_args, graph.matrix(table))}
 
 

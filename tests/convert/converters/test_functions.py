@@ -163,7 +163,7 @@ def mine(X: Any) -> Any:
 @pytest.mark.parametrize(
     ("made", "X", "reason"),
     [
-        (FunctionTransformer(lambda X: X), VALUES, "lambda"),
+        (FunctionTransformer(lambda X: X + 1), VALUES, "lambda"),
         (FunctionTransformer(mine), VALUES, "mine has no conversion"),
         (FunctionTransformer(partial(mine)), VALUES, "mine has no conversion"),
         (FunctionTransformer(np.log, kw_args={"where": True}), VALUES, "log with where"),
