@@ -1,6 +1,6 @@
 # onnxlet. `make` lists what can be done.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fresh test-oldest test-frameworks check model bench lock clean
+.PHONY: help setup run test test-fresh test-pipelines test-oldest test-frameworks check model bench lock clean
 .SILENT:
 
 PORT ?= 8080
@@ -14,7 +14,7 @@ name = $(subst _,-,$(EXAMPLE))
 
 help: ## list the commands
 	echo "make COMMAND, with"
-	grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r command text; do printf '  %-12s %s\n' "$$command" "$$text"; done
+	grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r command text; do printf '  %-15s %s\n' "$$command" "$$text"; done
 
 setup: $(READY) ## make the environment in .venv
 
@@ -34,6 +34,9 @@ test: $(READY) ## the whole suite
 
 test-fresh: $(READY) ## what a newcomer meets: clean copies, empty homes, no cache (slow)
 	$(PY) -m pytest -m fresh --timeout 1200 $(ARGS)
+
+test-pipelines: $(READY) ## every pipeline of the zoo, over HTTP (slow)
+	$(PY) -m pytest -m pipelines tests/pipelines $(ARGS)
 
 test-oldest: $(OLDEST)/ready ## the conversions, with the oldest scikit-learn, pandas and NumPy
 	$(OLDEST)/bin/python -m pytest tests/convert $(ARGS)

@@ -52,19 +52,37 @@ def forgive_undecided(
     if not wrong or len(wrong) > MOST or comparison.refused:
         return
     rows = [evidence.rows[place] for place in wrong]
-    answers = [{name: array[wrong] for name, array in evidence.expected.items()}]
-    answers.append(_one_by_one(rows, ask))
-    if rounds_before_a_step(estimator):
-        with suppress(ValueError):  # a number may go over an edge, beyond which it raises
-            answers += [ask([_moved(row, step) for row in rows]) for step in STEPS]
+    expected = {name: array[wrong] for name, array in evidence.expected.items()}
     got = model.run(read_table(rows, model.signature))
-    explained = np.all([_is_among(name, got[name], answers) for name in task.methods], axis=0)
+    explained = hangs_on_rounding(got, expected, rows, ask, estimator)
     forgiven = {place for place, fine in zip(wrong, explained.tolist(), strict=True) if fine}
     for off in comparison.outputs.values():
         off.forgive(forgiven)
     comparison.undecided = len(forgiven)
     comparison.tied = comparison.tied.copy()
     comparison.tied[list(forgiven)] = True  # never golden
+
+
+def hangs_on_rounding(
+    got: Answers, expected: Answers, rows: Sequence[Cells], ask: Ask, estimator: Any
+) -> Array:
+    """Which answers are ones that scikit-learn might have given as well.
+
+    Args:
+        got: by output name, ONNX Runtime's.
+        expected: scikit-learn's to these rows in a batch.
+        rows: in signature order.
+        ask: asks scikit-learn.
+        estimator: scikit-learn's.
+
+    Returns:
+        A bool array of shape (rows,).
+    """
+    answers = [expected, _one_by_one(rows, ask)]
+    if rounds_before_a_step(estimator):
+        with suppress(ValueError):  # a number may go over an edge, beyond which it raises
+            answers += [ask([_moved(row, step) for row in rows]) for step in STEPS]
+    return np.all([_is_among(name, got[name], answers) for name in expected], axis=0)
 
 
 def _is_among(name: str, got: Array, answers: Sequence[Answers]) -> Array:

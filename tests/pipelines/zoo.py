@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.experimental import enable_iterative_imputer  # noqa: F401, I001 - it has to be first
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.cluster import KMeans, MiniBatchKMeans
 from sklearn.compose import (
@@ -37,6 +36,7 @@ from sklearn.ensemble import (
     VotingClassifier,
     VotingRegressor,
 )
+from sklearn.experimental import enable_iterative_imputer  # noqa: F401 - it has to be first
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
 from sklearn.feature_selection import SelectFromModel, SelectKBest, VarianceThreshold, chi2
 from sklearn.gaussian_process import GaussianProcessRegressor
@@ -260,7 +260,7 @@ def houses_gamma_with_bins() -> Made:
 
 @animal
 def rooms_poisson() -> Made:
-    X, y = data.ames()
+    X, _ = data.ames()
     return fitted(
         make_pipeline(prepared(X.drop(columns="Fireplaces")), PoissonRegressor()),
         X,
