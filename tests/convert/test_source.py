@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from convert.converters import converters
@@ -71,6 +73,25 @@ def test_a_module_by_its_name(
     assert source.X_train is None
 
 
+def test_a_source_file_beside_a_module_of_its_name(at_home: Path, tmp_path: Path) -> None:
+    for name in ("json", "function"):
+        before = sys.modules[name]
+        (tmp_path / f"{name}.py").write_text((at_home / "source.py").read_text())
+
+        source = load_source(f"{tmp_path / name}.py:tripled")
+
+        assert sys.modules[name] is before
+        assert sys.modules[type(source.estimator.steps[0][1]).__module__] is not before
+
+
+def test_a_source_file_is_read_again_each_time(at_home: Path, tmp_path: Path) -> None:
+    for value in (1, 2):
+        (tmp_path / "again.py").write_text(f"def build(): return {value}, [[{value}]]")
+        assert load_source(f"{tmp_path / 'again.py'}:build").estimator == value
+        assert "again" in sys.modules
+        assert "again_source" not in sys.modules
+
+
 # Saved estimators, with --data
 
 
@@ -110,8 +131,6 @@ def test_saved_in_three_forms_it_is_one_model(from_files: Path) -> None:
 
 def test_data_without_a_target_is_not_scored(project: Path, tmp_path: Path) -> None:
     data = tmp_path / "rows.csv.gz"
-    import pandas as pd
-
     pd.read_csv(project / "held_out.csv").drop(columns="Status").to_csv(data, index=False)
     end = invoked(
         *("build", project / "model.joblib", "--name", "m", "--models", tmp_path / "m"),
