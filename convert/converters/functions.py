@@ -46,7 +46,7 @@ def transformer(graph: Graph, fitted: Any, table: Table) -> Answers:
         if columns is not None:
             return {"transform": columns}
         if any(tensor.dtype == "string" for tensor in table.tensors):
-            raise Unsupported(f"the function {_name(function)} changes text", TEXT_HINT)
+            raise Unsupported(f"the function {_name(function)} may change text", TEXT_HINT)
     return {"transform": applied(graph, fitted.func, fitted.kw_args, graph.matrix(table))}
 
 
