@@ -24,7 +24,7 @@ LARGEST = {
 UNSEEN_TEXT = "a value that no training row had"
 UNSEEN_NUMBERS = (-987654321, 987654321, 1234567)  # one fits where a logarithm forbids another
 # Sums and products of numbers like these overflow; where exactly is no matter.
-WHERE_FLOATS_OVERFLOW = (1e305, 1e300, 1e290, 1e250, 1e200, 1e150, 1e100, 1e50)
+WHERE_FLOATS_OVERFLOW = (1e305, 1e300, 1e250, 1e150, 1e100, 1e50, 1e40, 1e37, 1e34, 1e30)
 KNOWN_LIMIT = 5000  # categories of one column that are tried one by one
 
 
