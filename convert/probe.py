@@ -166,7 +166,7 @@ def _bounds(
     fitting = where(dict.fromkeys(single, sign * LARGEST_FLOAT32))
     bounds |= dict.fromkeys(fitting, sign * LARGEST_FLOAT32)
     for magnitude in WHERE_FLOATS_OVERFLOW:
-        tried = {p: sign * magnitude for p in left - single if types[p] == "float64"}
+        tried = {p: sign * magnitude for p in left - set(bounds) if types[p] == "float64"}
         found = where(tried)
         bounds |= {p: tried[p] for p in found}
         left -= found
