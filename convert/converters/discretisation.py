@@ -30,8 +30,13 @@ def bins(graph: Graph, fitted: Any, table: Table) -> Answers:
 
 def binarizer(graph: Graph, fitted: Any, table: Table) -> Answers:
     """1 above the threshold."""
-    above = graph.matrix(table, "float64") > float(fitted.threshold)
-    return {"transform": above.cast(graph.precision)}
+    x = graph.matrix(table, "float64")
+    threshold = float(fitted.threshold)
+    if x.compact is not None and threshold >= 0.0:
+        places, values = x.compact
+        above = (values > threshold).cast(graph.precision)
+        return {"transform": graph.spread(places, above, x.width)}
+    return {"transform": (x > threshold).cast(graph.precision)}
 
 
 CONVERTERS: dict[type, Converter] = {Binarizer: binarizer, KBinsDiscretizer: bins}

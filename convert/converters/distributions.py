@@ -114,8 +114,8 @@ def quantile(graph: Graph, fitted: Any, table: Table) -> Answers:
     share = _bounded(x - BOUND, x + BOUND, quantiles[0], quantiles[-1], 0.0, 1.0, share)
     low, high = (float(stats.norm.ppf(p)) for p in (SMALLEST_SHARE, 1.0 - SMALLEST_SHARE))
     inside = share.clip(SMALLEST_SHARE, 1.0 - SMALLEST_SHARE)
-    made = elementary.normal_quantile(inside, SMALLEST_SHARE).clip(low, high)
-    return {"transform": x.isnan().where(x, made)}
+    made = elementary.normal_quantile(inside, SMALLEST_SHARE)
+    return {"transform": made.clip(low, high)}
 
 
 def quantile_inverse(graph: Graph, fitted: Any, x: Tensor) -> Tensor:
@@ -157,12 +157,21 @@ def _interpolation(positions: Array, values: Array) -> Pieces:
 def normalizer(graph: Graph, fitted: Any, table: Table) -> Answers:
     """Each row by its norm, where that is not next to nothing (`_handle_zeros_in_scale`)."""
     x = graph.matrix(table)
-    if fitted.norm == "l2":
-        norm = (x * x).sum().unary("Sqrt")
+    if x.compact is None:
+        return {"transform": _over_its_norm(x, fitted.norm, 10 * EPSILON)}
+    places, values = x.compact
+    normed = _over_its_norm(values, fitted.norm, 0.0)
+    return {"transform": graph.spread(places, normed, x.width)}
+
+
+def _over_its_norm(x: Tensor, norm: str, nothing: float) -> Tensor:
+    if norm == "l2":
+        length = (x * x).sum().unary("Sqrt")
     else:
         magnitudes = x.unary("Abs")
-        norm = magnitudes.sum() if fitted.norm == "l1" else magnitudes.max()
-    return {"transform": x / (norm < 10 * EPSILON).where(1.0, norm)}
+        length = magnitudes.sum() if norm == "l1" else magnitudes.max()
+    none = length < nothing if nothing else length.equals(0.0)
+    return x / none.where(1.0, length)
 
 
 CONVERTERS: dict[type, Converter] = {

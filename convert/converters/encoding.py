@@ -1,54 +1,23 @@
-"""Encoders of categories, of text and of numbers: one-hot, ordinal, and by the mean target.
+"""Encoders of categories: one-hot, ordinal, and by the mean target.
 
 A value is its category's place, a missing value too where NaN or None is a category:
 `sklearn/preprocessing/_encoders.py` (`_transform`, `_map_infrequent_categories`),
 `_target_encoder.py` (`_transform_X_ordinal`). Upstream: skl2onnx encodes a missing value as the
 text 'nan', so that 1 to 12 % of rows with gaps or `min_frequency` come out wrong without an
 error; it reads numbers in float32, and has no TargetEncoder of several classes.
-
-Columns of one dtype share a LabelEncoder over all their categories, and what a category stands
-for in each of them is looked up in one table: nodes don't grow with the columns.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from onnx import helper
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, TargetEncoder
 
-from convert.converters.graph import (
-    ELEMENTS,
-    Answers,
-    Converter,
-    Graph,
-    Table,
-    Tensor,
-    Unsupported,
-)
-from function.signature import MISSING_TEXT, Array
-
-NAN = float("nan")  # NaN as a key: no other NaN is the same key
-LARGEST_TABLE = 2**17  # entries; beyond it each column has its own LabelEncoder
-NOTHING = -1  # the identity of a category that no value of the column's dtype can be
-
-
-@dataclass(frozen=True)
-class Meaning:
-    """What the categories of one column stand for.
-
-    Attributes:
-        categories: as the encoder has them.
-        values: that each stands for, of shape (categories, width).
-        unseen: what any other value stands for, of shape (width,).
-    """
-
-    categories: Array
-    values: Array
-    unseen: Array
+from convert.converters.categories import Meaning, identities, look_up
+from convert.converters.graph import Answers, Converter, Graph, Table, Unsupported
+from function.signature import Array
 
 
 def one_hot(graph: Graph, fitted: Any, table: Table) -> Answers:
@@ -78,7 +47,9 @@ def ordinal(graph: Graph, fitted: Any, table: Table) -> Answers:
     if np.dtype(fitted.dtype).kind not in "biuf":
         raise Unsupported(f"it encodes as {fitted.dtype!r}", "Let it encode as numbers.")
     values = [_ordinals(fitted, place) for place in range(len(fitted.categories_))]
-    unseen = np.array([fitted.unknown_value]).astype(fitted.dtype) if _takes_unseen(fitted) else NAN
+    unseen = (
+        np.array([fitted.unknown_value]).astype(fitted.dtype) if _takes_unseen(fitted) else np.nan
+    )
     groups = [(column, unseen) for column in values]
     meanings = _meanings(fitted.categories_, groups)
     return {"transform": look_up(graph, table, meanings, graph.precision)}
@@ -96,141 +67,6 @@ def by_target(graph: Graph, fitted: Any, table: Table) -> Answers:
         for place, categories in enumerate(fitted.categories_)
     ]
     return {"transform": look_up(graph, table, meanings, graph.precision)}
-
-
-def look_up(graph: Graph, table: Table, meanings: Sequence[Meaning], dtype: str) -> Tensor:
-    """What the values stand for, column by column, of shape (rows, columns * width)."""
-    columns, width = len(meanings), len(meanings[0].unseen)
-    known = [meaning.categories for meaning in meanings]
-    if columns == 1 and width == 1:
-        return _look_up_one(graph, table, meanings[0], dtype)
-    if columns > 1 and columns * sum(map(len, known)) * width > LARGEST_TABLE:
-        parts = [graph.select(table, [place]) for place in range(columns)]
-        return graph.concat(
-            [look_up(graph, p, [m], dtype) for p, m in zip(parts, meanings, strict=True)]
-        )
-    made, codes, count = identities(graph, table, known)
-    entries = np.empty((columns, count + 1, width))
-    for place, meaning in enumerate(meanings):
-        entries[place] = meaning.unseen
-        for code, value in zip(codes[place], meaning.values, strict=True):
-            if code != NOTHING:
-                entries[place, code] = value
-    if (entries == entries[:1]).all():
-        entries = entries[:1]
-    else:
-        made = made + np.arange(columns) * (count + 1)
-    flat = entries.reshape(-1) if width == 1 else entries.reshape(-1, width)
-    found = graph.op(
-        "Gather", graph.constant(flat, dtype), made, dtype=dtype, width=columns, axis=0
-    )
-    return found if width == 1 else found.reshape([0, columns * width], columns * width)
-
-
-def identities(
-    graph: Graph, table: Table, categories: Sequence[Array]
-) -> tuple[Tensor, list[list[int]], int]:
-    """A number for each value, the same in all columns: int64, of shape (rows, columns).
-
-    Returns:
-        The numbers; those of each column's categories; how many there are, which is the
-        number of all other values.
-    """
-    kinds = _by_kind(graph, table, categories)
-    keys: dict[str, dict[Any, int]] = {kind: {} for kind in kinds}
-    codes: list[list[int]] = [[]] * len(categories)
-    for kind, (_, places) in kinds.items():
-        numbers = keys[kind]
-        for place in places:
-            _check_missing(place, categories[place])
-            found = [_key(value, kind) for value in categories[place].tolist()]
-            codes[place] = [
-                NOTHING if key is None else numbers.setdefault(key, len(numbers)) for key in found
-            ]
-    count = max(len(numbers) for numbers in keys.values())
-    encoded = [
-        _encoded(graph, tensor, keys[kind], count, "int64") for kind, (tensor, _) in kinds.items()
-    ]
-    order = [place for _, places in kinds.values() for place in places]
-    return graph.concat(encoded).take(np.argsort(order).tolist()), codes, count
-
-
-def _look_up_one(graph: Graph, table: Table, meaning: Meaning, dtype: str) -> Tensor:
-    ((kind, (tensor, _)),) = _by_kind(graph, table, [meaning.categories]).items()
-    _check_missing(0, meaning.categories)
-    found = zip(meaning.categories.tolist(), meaning.values.ravel().tolist(), strict=True)
-    pairs = [(_key(category, kind), value) for category, value in found]
-    values = {key: value for key, value in reversed(pairs) if key is not None}
-    return _encoded(graph, tensor, values, meaning.unseen.tolist()[0], dtype)
-
-
-def _encoded(
-    graph: Graph, tensor: Tensor, values: dict[Any, Any], unseen: Any, dtype: str
-) -> Tensor:
-    kind = tensor.dtype
-    if not values:
-        values = {"" if kind == "string" else 0: unseen}
-    keys = [key.encode() if kind == "string" else key for key in values]
-    return graph.op(
-        "LabelEncoder",
-        tensor,
-        dtype=dtype,
-        keys_tensor=helper.make_tensor("keys", ELEMENTS[kind], [len(keys)], keys),
-        values_tensor=helper.make_tensor(
-            "values", ELEMENTS[dtype], [len(keys)], list(values.values())
-        ),
-        default_tensor=helper.make_tensor("unseen", ELEMENTS[dtype], [1], [unseen]),
-    )
-
-
-def _by_kind(
-    graph: Graph, table: Table, categories: Sequence[Array]
-) -> dict[str, tuple[Tensor, list[int]]]:
-    """The columns side by side, and their places, by the dtype that they are read as."""
-    kinds: dict[str, list[int]] = {}
-    dtypes = [tensor.dtype for tensor in table.tensors for _ in range(tensor.width)]
-    for place, (kind, known) in enumerate(zip(dtypes, categories, strict=True)):
-        if kind != "string" and not (kind == "int64" and all(map(_whole, known.tolist()))):
-            kind = graph.precision
-        kinds.setdefault(kind, []).append(place)
-    tensors = {kind: graph.select(table, places).tensors for kind, places in kinds.items()}
-    return {
-        kind: (graph.concat([tensor.cast(kind) for tensor in tensors[kind]]), places)
-        for kind, places in kinds.items()
-    }
-
-
-def _key(value: Any, kind: str) -> Any:
-    """A category as a key of LabelEncoder; None where no value can equal it."""
-    if kind == "string":
-        if is_missing(value):
-            return MISSING_TEXT
-        return str(value) if isinstance(value, str) else None
-    if isinstance(value, str):
-        return None
-    if is_missing(value):
-        return None if kind == "int64" else NAN
-    if kind == "int64":
-        return int(value)
-    return float(np.float32(value)) if kind == "float32" else float(value)
-
-
-def _whole(value: Any) -> bool:
-    return isinstance(value, str) or is_missing(value) or float(value).is_integer()
-
-
-def _check_missing(place: int, categories: Array) -> None:
-    """None and NaN come as one value."""
-    if sum(is_missing(value) for value in categories.tolist()) > 1:
-        raise Unsupported(
-            f"column {place} has both None and NaN as categories",
-            "Fill the column's gaps with one of the two before it is fitted.",
-        )
-
-
-def is_missing(value: Any) -> bool:
-    """A category that stands for missing values."""
-    return value is None or (isinstance(value, float) and bool(np.isnan(value)))
 
 
 def _meanings(known: Sequence[Array], values: Sequence[tuple[Array, Any]]) -> list[Meaning]:

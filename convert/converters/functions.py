@@ -116,7 +116,7 @@ def _clip(x: Tensor, **limits: Any) -> Tensor:
     if not set(limits) <= {"a_min", "a_max", "min", "max"}:
         raise TypeError
     low, high = (_bound(limits.get(f"a_{end}", limits.get(end))) for end in ("min", "max"))
-    return x.isnan().where(x, x.clip(low, high))
+    return x.clip(low, high)
 
 
 def _bound(value: Any) -> Any:

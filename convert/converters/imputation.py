@@ -89,7 +89,7 @@ def _runs(graph: Graph, table: Table) -> Iterator[tuple[list[int], Tensor]]:
 def _statistics(fitted: Any) -> list[Any]:
     """What each column is filled with, NaN for those that are dropped."""
     values = fitted.statistics_.tolist()
-    dtype = np.dtype(getattr(fitted, "_fill_dtype", np.float64))
+    dtype = np.dtype(getattr(fitted, "_fill_dtype", fitted.statistics_.dtype))  # 1.6 has none
     if dtype.kind == "O":
         return list(values)
     return [float(v) if _is_nan(v) else float(dtype.type(v)) for v in values]

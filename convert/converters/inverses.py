@@ -55,11 +55,13 @@ def _standard(graph: Graph, fitted: Any, x: Tensor) -> Tensor:
 
 
 def _min_max(graph: Graph, fitted: Any, x: Tensor) -> Tensor:
-    return (x - fitted.min_) / fitted.scale_
+    made: Tensor = (x - fitted.min_) / fitted.scale_
+    return made
 
 
 def _max_absolute(graph: Graph, fitted: Any, x: Tensor) -> Tensor:
-    return x * fitted.scale_
+    made: Tensor = x * fitted.scale_
+    return made
 
 
 def _robust(graph: Graph, fitted: Any, x: Tensor) -> Tensor:

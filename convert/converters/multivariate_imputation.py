@@ -26,13 +26,13 @@ def nearest(graph: Graph, fitted: Any, table: Table) -> Answers:
         raise Unsupported("its metric is a function", "Use 'nan_euclidean'.")
     x = graph.matrix(table)
     missing = _missing(x, fitted.missing_values)
-    valid = np.flatnonzero(fitted._valid_mask)
-    if not len(valid):
+    valid = np.flatnonzero(fitted._valid_mask).tolist()
+    if not valid:
         raise Unsupported("every column was empty in training", "Leave the imputer out.")
     means = _means_of_nearest(graph, fitted, _distances(fitted, x, missing), valid)
     filled = missing.take(valid).where(means, x.take(valid))
     if fitted.keep_empty_features and len(valid) < x.width:
-        empty = np.flatnonzero(~fitted._valid_mask)
+        empty = np.flatnonzero(~fitted._valid_mask).tolist()
         zeros = missing.take(empty).cast(graph.precision) * 0.0
         order = np.argsort([*valid, *empty]).tolist()
         filled = graph.concat([filled, zeros]).take(order)
@@ -55,18 +55,19 @@ def _distances(fitted: Any, x: Tensor, missing: Tensor) -> Tensor:
     total = total - squares @ gaps.T - lacking @ (points * points).T
     shared = (1.0 - lacking) @ (1.0 - gaps).T
     scaled = total.maximum(0.0) / shared.maximum(1.0) * float(x.width)
-    return shared.equals(0.0).where(np.inf, scaled.unary("Sqrt"))
+    made: Tensor = shared.equals(0.0).where(np.inf, scaled.unary("Sqrt"))
+    return made
 
 
-def _means_of_nearest(graph: Graph, fitted: Any, distances: Tensor, valid: Array) -> Tensor:
+def _means_of_nearest(graph: Graph, fitted: Any, distances: Tensor, valid: list[int]) -> Tensor:
     """For each valid column; columns that the same training rows have share their neighbours."""
     sharing: dict[bytes, list[int]] = {}
-    for place in valid.tolist():
+    for place in valid:
         sharing.setdefault(fitted._mask_fit_X[:, place].tobytes(), []).append(place)
     means, order = [], []
     for places in sharing.values():
-        donors = np.flatnonzero(~fitted._mask_fit_X[:, places[0]])
-        values = fitted._fit_X[np.ix_(donors, places)].astype(np.float64)
+        donors = np.flatnonzero(~fitted._mask_fit_X[:, places[0]]).tolist()
+        values = fitted._fit_X[donors][:, places].astype(np.float64)
         means.append(_mean_of_nearest(graph, fitted, distances.take(donors), values))
         order += places
     return graph.concat(means).take(np.argsort(order).tolist())
@@ -102,7 +103,7 @@ def iterative(graph: Graph, fitted: Any, table: Table) -> Answers:
     missing = _missing(x, fitted.missing_values)
     empty = np.asarray(fitted._is_empty_feature)
     if not fitted.keep_empty_features:
-        missing, empty = missing.take(np.flatnonzero(~empty)), empty[~empty]
+        missing, empty = missing.take(np.flatnonzero(~empty).tolist()), empty[~empty]
     filled = start
     if fitted.n_iter_:
         filled = _predicted(graph, fitted, start, missing)

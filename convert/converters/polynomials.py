@@ -27,9 +27,10 @@ def products(graph: Graph, fitted: Any, table: Table) -> Answers:
     least, most = fitted._min_degree, fitted._max_degree
     choose = combinations if fitted.interaction_only else combinations_with_replacement
     parts = [x.take([0]) * 0.0 + 1.0] if fitted.include_bias else []
-    product, before = x, {(place,): place for place in range(x.width)}
+    product = x
+    before: dict[tuple[int, ...], int] = {(place,): place for place in range(x.width)}
     for degree in range(1, most + 1):
-        chosen = list(choose(range(x.width), degree))
+        chosen: list[tuple[int, ...]] = list(choose(range(x.width), degree))
         if not chosen:
             break
         if degree > 1:

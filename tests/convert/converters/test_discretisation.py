@@ -42,7 +42,7 @@ def test_bins(X: Any, strategy: Any, encode: Any) -> None:
 @pytest.mark.parametrize("dtype", [None, np.float64])
 def test_more_ways_to_set_bins(dtype: Any) -> None:
     for options in ({"quantile_method": "linear"}, {"subsample": 50, "random_state": 0}):
-        made = KBinsDiscretizer(4, strategy="quantile", dtype=dtype, **options)  # type: ignore[arg-type]
+        made = KBinsDiscretizer(4, strategy="quantile", dtype=dtype, **options)
         assert_exact(made.fit(SMOOTH), SMOOTH, tolerance=0.0)
 
 
@@ -63,6 +63,9 @@ def test_edges_are_compared_in_float64_in_a_float32_graph() -> None:
 
     assert_exact(made, rows, precision="float32")
     assert_exact(Binarizer(threshold=0.1).fit(X), rows, precision="float32")
+    whole = pd.DataFrame({"i": np.arange(2**25, 2**25 + 40)})
+    made = KBinsDiscretizer(4, encode="ordinal", strategy="uniform").fit(whole)
+    assert_exact(made, whole, precision="float32")
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -134,7 +134,7 @@ def test_back_from_a_transformed_target(target: str, outputs: int) -> None:
 
 def test_back_with_powers_of_nothing() -> None:
     for method, lambdas in (("yeo-johnson", [0.0, 2.0]), ("box-cox", [0.0, 0.5])):
-        made = PowerTransformer(method=method, standardize=False)  # type: ignore[arg-type]
+        made = PowerTransformer(method=method, standardize=False)
         model = TransformedTargetRegressor(LinearRegression(), transformer=made)
         model.fit(SMOOTH, POSITIVE[:, :2])
         model.transformer_.lambdas_ = np.array(lambdas)

@@ -11,7 +11,7 @@ from sklearn.compose import make_column_transformer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler, TargetEncoder
 
-from convert.converters import Unsupported, encoding
+from convert.converters import Unsupported, categories
 from tests.convert.exactness import answers, assert_exact
 
 NAN = np.nan
@@ -162,17 +162,17 @@ def test_a_column_shares_no_category_with_another() -> None:
 
 def test_categories_as_they_are_given() -> None:
     X = pd.DataFrame({"t": ["low", "high", "mid"] * 4, "n": [1.0, 2.0, NAN] * 4})
-    categories: Any = [["low", "mid", "high", "top"], [0.0, 1.0, 2.0, NAN]]
+    given_ones: Any = [["low", "mid", "high", "top"], [0.0, 1.0, 2.0, NAN]]
     given = pd.DataFrame({"t": ["top", "low", "mid"], "n": [0.0, NAN, 2.0]})
 
-    for encoder in (OneHotEncoder(categories=categories), OrdinalEncoder(categories=categories)):
+    for encoder in (OneHotEncoder(categories=given_ones), OrdinalEncoder(categories=given_ones)):
         assert_exact(encoder.fit(X), X)
         assert_exact(encoder, given)
 
 
 @pytest.mark.parametrize("values", [1, 2], ids=["at once", "column by column"])
 def test_more_categories_than_one_table_holds(values: int, monkeypatch: Any) -> None:
-    monkeypatch.setattr(encoding, "LARGEST_TABLE", 100_000 if values == 1 else 10)
+    monkeypatch.setattr(categories, "LARGEST_TABLE", 100_000 if values == 1 else 10)
     many = [f"v{number}" for number in range(300)]
     X = pd.DataFrame({"a": many, "n": np.arange(300) / 7, "b": many[::-1], "i": np.arange(300)})
     y = RANDOM.integers(0, 3, 300)

@@ -75,6 +75,16 @@ def test_a_function_of_large_numbers(function: Any) -> None:
         assert_exact(made, rows)
 
 
+def test_powers_and_cubes_to_the_last_digit() -> None:
+    for function, values in (
+        (np.log2, 2.0 ** np.arange(-1000, 1000)),
+        (np.log10, 10.0 ** np.arange(0, 23)),
+        (np.cbrt, np.arange(-200.0, 200.0) ** 3),
+    ):
+        rows = values.reshape(-1, 1)
+        assert_exact(FunctionTransformer(function).fit(rows), rows, tolerance=0.0)
+
+
 OPTIONS: dict[str, Any] = {
     "nothing": FunctionTransformer(),
     "copy": FunctionTransformer(np.copy),

@@ -104,7 +104,7 @@ def test_text(X: pd.DataFrame, indicated: bool) -> None:
         {"strategy": "constant", "fill_value": "none"},
         {"strategy": "constant", "fill_value": ""},
     ):
-        imputer = SimpleImputer(add_indicator=indicated, **options)  # type: ignore[arg-type]
+        imputer = SimpleImputer(add_indicator=indicated, **options)
         model = make_pipeline(imputer, OneHotEncoder(handle_unknown="ignore"))
         assert_exact(model.fit(X), X)
         assert_exact(model, other)

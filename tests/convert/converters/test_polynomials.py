@@ -112,7 +112,7 @@ def test_splines_of_missing_values(extrapolation: Any) -> None:
 def test_splines_with_knots_of_ones_own() -> None:
     own = np.array([[-1.0, 3e3, -2e-3, 0.0], [0.0, 4e3, 0.0, 1.0], [3.0, 9e3, 1e-3, 2.5]])
     for extrapolation in ("constant", "linear", "continue"):
-        made = SplineTransformer(knots=own, degree=2, extrapolation=extrapolation).fit(X)  # type: ignore[arg-type]
+        made = SplineTransformer(knots=own, degree=2, extrapolation=extrapolation).fit(X)
         assert_exact(made, knots(made, X))
 
 

@@ -7,8 +7,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
+from sklearn.preprocessing import (
+    Binarizer,
+    FunctionTransformer,
+    MaxAbsScaler,
+    MinMaxScaler,
+    Normalizer,
+    RobustScaler,
+    StandardScaler,
+)
 from sklearn.tree import DecisionTreeClassifier
 
 from tests.convert.exactness import assert_exact
@@ -53,6 +62,20 @@ def test_whole_numbers_and_booleans(scaler: Any) -> None:
     )
     assert_exact(scaler.fit(X), X, tolerance=0.0)
     assert_exact(scaler.fit(X[["i"]]), X[["i"]], tolerance=0.0)
+
+
+def test_counts_of_words_stay_few() -> None:
+    texts = ["one two two", "", "three one", "four four four four five", "unseen words", "two"] * 2
+    columns = (
+        [MaxAbsScaler()],
+        [StandardScaler(with_mean=False)],
+        [RobustScaler(with_centering=False), Normalizer("l1")],
+        [Binarizer(threshold=1.0), Normalizer("l2"), MaxAbsScaler()],
+        [FunctionTransformer(), Normalizer("max")],
+    )
+    for parts in columns:
+        model = make_pipeline(CountVectorizer(), *parts)
+        assert_exact(model.fit(texts[:-2]), texts, tolerance=1e-15)
 
 
 @pytest.mark.parametrize("scaler", SCALERS.values(), ids=SCALERS)
