@@ -61,11 +61,16 @@ def kernel_principal(graph: Graph, fitted: Any, table: Table) -> Answers:
     gamma = getattr(fitted, "gamma_", fitted.gamma)
     options = {"gamma": gamma, "degree": fitted.degree, "coef0": fitted.coef0}
     similar = pairwise(doubles(graph, table), fitted.X_fit_, fitted.kernel, options)
+    return _transformed(graph, projected(similar, fitted))
+
+
+def projected(similar: Tensor, fitted: Any) -> Tensor:
+    """A kernel with the rows of its training, on the components of a KernelPCA."""
     values, vectors = fitted.eigenvalues_, fitted.eigenvectors_
     there = np.flatnonzero(values)
     scaled = np.zeros_like(vectors)
     scaled[:, there] = vectors[:, there] / np.sqrt(values[there])
-    return _transformed(graph, centred(similar, fitted._centerer) @ scaled)
+    return centred(similar, fitted._centerer) @ scaled
 
 
 def centred(similar: Tensor, centerer: Any) -> Tensor:

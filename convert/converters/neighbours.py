@@ -23,11 +23,11 @@ NO_NEIGHBOUR = "it raises where a row has no neighbour within its radius"
 
 def neighbours(graph: Graph, fitted: Any, table: Table, count: int) -> tuple[Tensor, Tensor]:
     """The closest points' distances and places in the fit, each of shape (rows, count)."""
-    distances, places = graph.by_row(lambda x: _closest(fitted, x, count), doubles(graph, table))
+    distances, places = graph.by_row(lambda x: closest(fitted, x, count), doubles(graph, table))
     return distances, places
 
 
-def _closest(fitted: Any, x: Tensor, count: int) -> list[Tensor]:
+def closest(fitted: Any, x: Tensor, count: int) -> list[Tensor]:
     """Of points as far as the last, those that scikit-learn's heap is left with."""
     graph, tree, points = x.graph, fitted._tree, _points(fitted)
     metric, options = fitted.effective_metric_, fitted.effective_metric_params_
@@ -45,7 +45,7 @@ def _closest(fitted: Any, x: Tensor, count: int) -> list[Tensor]:
 
     [places] = graph.repeat(1, choose, [first], begin=as_near > count)
     distances = graph.op("GatherElements", ranking.rank, places, width=count, axis=1)
-    return [ranking.distance(distances), _gathered(graph, standing, places, count)]
+    return [ranking.distance(distances), gathered(graph, standing, places, count)]
 
 
 def _least(x: Tensor, count: int) -> tuple[Tensor, Tensor]:
@@ -61,7 +61,7 @@ def _least(x: Tensor, count: int) -> tuple[Tensor, Tensor]:
     return made[0], made[1]
 
 
-def _gathered(graph: Graph, values: Array, places: Tensor, width: int) -> Tensor:
+def gathered(graph: Graph, values: Array, places: Tensor, width: int) -> Tensor:
     """Of what is known of each point, that of the points at places."""
     known = graph.constant(values, "int64" if values.dtype.kind in "iu" else "float64")
     return graph.op("Gather", known, places, dtype=known.dtype, width=width, axis=0)
@@ -90,17 +90,18 @@ def _summed(graph: Graph, fitted: Any, table: Table, targets: Array) -> tuple[Te
     """
     count, width = fitted.n_neighbors, targets.shape[1]
     distances, places = neighbours(graph, fitted, table, count)
-    found = _gathered(graph, targets, places, width)
+    found = gathered(graph, targets, places, width)
     if not _weighting(fitted):
-        return _over_neighbours(found), graph.constant([[float(count)]], "float64")
+        return over_neighbours(found), graph.constant([[float(count)]], "float64")
     inverse = 1.0 / distances
     same = inverse.equals(np.inf).cast("float64")
     weights = (same.max() > 0.0).where(same, inverse)
     each = weights.reshape([0, 0, 1], 1)
-    return _over_neighbours(found * each), weights.sum()
+    return over_neighbours(found * each), weights.sum()
 
 
-def _over_neighbours(x: Tensor) -> Tensor:
+def over_neighbours(x: Tensor) -> Tensor:
+    """The sum over the middle dimension: (rows, neighbours, width) to (rows, width)."""
     return x.graph.op("ReduceSum", x, x.graph.constant([1], "int64"), keepdims=0)
 
 
@@ -210,9 +211,9 @@ def local_outlier_factor(graph: Graph, fitted: Any, table: Table) -> Answers:
     count = fitted.n_neighbors_
     distances, places = neighbours(graph, fitted, table, count)
     reach = np.ascontiguousarray(fitted._distances_fit_X_[:, count - 1])
-    reached = distances.maximum(_gathered(graph, reach, places, count))
+    reached = distances.maximum(gathered(graph, reach, places, count))
     density = 1.0 / (reached.sum() / float(count) + 1e-10)
-    ratios = _gathered(graph, fitted._lrd, places, count) / density
+    ratios = gathered(graph, fitted._lrd, places, count) / density
     score = -(ratios.sum() / float(count)) - float(fitted.offset_)
     side = (score < 0.0).where(graph.constant(-1, "int64"), 1)
     return {"decision_function": score.cast(graph.precision), "predict": side}
