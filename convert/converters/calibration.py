@@ -63,8 +63,7 @@ def _tempered(calibrator: Any, score: Tensor, method: str) -> Tensor:
     if score.width == 1:
         logits = graph.concat([-score, score])
     elif method == "predict_proba":
-        adds_up = (score.sum() - 1.0).unary("Abs") <= 1e-5 + 1e-8
-        logits = adds_up.where((score + EPSILON).unary("Log"), score)
+        logits = (score + EPSILON).unary("Log")
     else:
         logits = score
     return (logits * float(calibrator.beta_)).softmax()

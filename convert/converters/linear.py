@@ -11,15 +11,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import sklearn
 from sklearn import linear_model, svm
 
 from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
-from convert.converters.responses import every_row
+from convert.converters.responses import RELEASE, every_row
 from function.signature import Array
-
-# Since then the deviation is that of the columns less their means.
-CENTRED = tuple(int(part) for part in sklearn.__version__.split(".")[:2]) >= (1, 9)
 
 
 def decision(graph: Graph, fitted: Any, table: Table) -> Tensor:
@@ -42,13 +38,13 @@ def regressor(graph: Graph, fitted: Any, table: Table) -> Answers:
 
 
 def bayesian(graph: Graph, fitted: Any, table: Table) -> Answers:
-    """With the standard deviation of the prediction."""
+    """With the standard deviation of the prediction, since 1.9 around the columns' means."""
     x, kept = graph.matrix(table), np.arange(len(fitted.coef_))
     if isinstance(fitted, linear_model.ARDRegression):
         kept = np.flatnonzero(fitted.lambda_ < fitted.threshold_lambda)
     noise = 1.0 / fitted.alpha_
     if len(kept):
-        near = (x - fitted.X_offset_ if CENTRED else x).take(kept)
+        near = (x - fitted.X_offset_ if RELEASE >= (1, 9) else x).take(kept)
         variance = ((near @ fitted.sigma_) * near).sum() + noise
     else:
         variance = every_row(graph, table, noise)

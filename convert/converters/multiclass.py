@@ -13,7 +13,7 @@ from sklearn import multiclass
 from sklearn.base import is_classifier, is_regressor
 
 from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
-from convert.converters.responses import all_have, every_row, predicted, total
+from convert.converters.responses import RELEASE, all_have, every_row, predicted, total
 
 
 def score_of(graph: Graph, part: Any, table: Table) -> Tensor:
@@ -45,7 +45,7 @@ def one_versus_rest(graph: Graph, fitted: Any, table: Table) -> Answers:
     elif len(fitted.classes_) == 1:
         answers["places"] = every_row(graph, table, 0.0).cast("int64")
     else:
-        answers["places"] = above if len(parts) == 1 else score.argmax()
+        answers["places"] = above if len(parts) == 1 else _largest(score)
     both = [(part, table) for part in parts]
     if all_have(graph, both, "predict_proba"):
         answers["predict_proba"] = _shares(graph, fitted, table)
@@ -55,8 +55,18 @@ def one_versus_rest(graph: Graph, fitted: Any, table: Table) -> Answers:
     return answers
 
 
+def _largest(score: Tensor) -> Tensor:
+    """The first of equals; before scikit-learn 1.8 the last."""
+    if RELEASE >= (1, 8):
+        return score.argmax()
+    return (score.width - 1) - score.take(range(score.width)[::-1]).argmax()
+
+
 def _shares(graph: Graph, fitted: Any, table: Table) -> Tensor:
-    """Of the second classes, made to add up to 1 unless labels are independent."""
+    """Of the second classes, made to add up to 1 unless labels are independent.
+
+    Before scikit-learn 1.7, NaN where no class has any.
+    """
     parts = fitted.estimators_
     share = graph.concat([graph.ask(part, table, "predict_proba").take([1]) for part in parts])
     if len(parts) == 1:
@@ -64,7 +74,7 @@ def _shares(graph: Graph, fitted: Any, table: Table) -> Tensor:
     if fitted.multilabel_:
         return share
     sums = share.sum()
-    return share / sums.equals(0.0).where(1.0, sums)
+    return share / (sums.equals(0.0).where(1.0, sums) if RELEASE >= (1, 7) else sums)
 
 
 def one_versus_one(graph: Graph, fitted: Any, table: Table) -> Answers:

@@ -10,9 +10,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+import sklearn
 from sklearn.base import is_classifier
 
 from convert.converters.graph import DROPPED, Graph, Table, Tensor, Unsupported
+
+# Of scikit-learn, where its answers have changed since 1.6.
+RELEASE = tuple(int(part) for part in sklearn.__version__.split(".")[:2])
 
 
 def has(graph: Graph, fitted: Any, table: Table, method: str) -> bool:

@@ -18,6 +18,7 @@ from sklearn.preprocessing import MinMaxScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from convert.converters.graph import Unsupported
+from convert.converters.responses import RELEASE
 from tests.convert.converters.samples import (
     CLASSES,
     FRAME,
@@ -64,6 +65,7 @@ def test_what_was_fitted_before(method: str) -> None:
         assert_exact(fit(CalibratedClassifierCV(base, method=method), X, y), ROWS)
 
 
+@pytest.mark.skipif(RELEASE < (1, 7), reason="scikit-learn's shares are NaN there")
 @pytest.mark.parametrize("method", ["sigmoid", "isotonic"])
 def test_no_class_has_any_share(method: str) -> None:
     tree = DecisionTreeClassifier(max_features=1, random_state=0)
@@ -75,7 +77,7 @@ def test_no_class_has_any_share(method: str) -> None:
     assert_exact(model, rows)
 
 
-def test_shares_that_add_up_to_nothing_are_no_probabilities() -> None:
+def test_shares_that_add_up_to_nothing() -> None:
     if "temperature" not in METHODS:
         pytest.skip("this scikit-learn has no temperature scaling")
     tree = DecisionTreeClassifier(max_features=1, random_state=0)
@@ -140,6 +142,16 @@ def test_isotonic_regression_fitted_in_float32(bounds: Any) -> None:
     model = fit(IsotonicRegression(out_of_bounds=bounds), knots, HEIGHTS)
     assert model.X_thresholds_.dtype == np.float32
     assert_exact(model, points(-1e30, 1e30), tolerance=0.0)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_on_many_knots(dtype: Any) -> None:
+    random = np.random.default_rng(0)
+    knots = np.sort(random.normal(size=(300, 1)), axis=0).astype(dtype)
+    heights = np.sort(random.normal(size=300))
+    model = fit(IsotonicRegression(), knots, heights)
+    assert len(model.X_thresholds_) > 250
+    assert_exact(model, knots, tolerance=0.0)
 
 
 def test_isotonic_regression_as_a_step() -> None:

@@ -121,6 +121,7 @@ def test_pipelines_over_mixed_columns_are_given_the_table() -> None:
     assert_exact(fit(StackingClassifier(parts, cv=2), FRAME, NAMES), FRAME, tolerance=1e-8)
 
 
+@pytest.mark.filterwarnings("ignore:\\sThe format of the columns:FutureWarning")
 def test_numbers_and_text_are_passed_through() -> None:
     numbers = FRAME[["size", "count"]].fillna(0.0)
     parts = [("scaled", make_pipeline(StandardScaler(), LogisticRegression()))]
