@@ -20,6 +20,7 @@ SHUFFLED = 200
 THRESHOLDS = 300
 PAIRS = 8  # pairs of rows that each column's jumps are looked for between
 HALVINGS = 64
+BESIDE = 1e-8  # of the way between two rows: further from a jump than rounding in float64 reaches
 
 FLOATS = (0.0, 1.0, -1.0, 1e-30, 1e6, -1e6, 1e12, 1e25, -1e25, 3e38, LARGEST_FLOAT32, 1e100, -1e300)
 KNOWN = 12  # values of a column, and categories of an encoder, whose neighbours are tried
@@ -215,6 +216,7 @@ def _around(threshold: float) -> Iterator[float]:
 def _at_jumps(columns: Sequence[Column], rows: Sequence[Cells], predict: Predict) -> list[Cells]:
     """Both sides of places where the answer jumps, found by halving between two held-out rows.
 
+    Right at the place, and so far from it that only a conversion in float32 is on the other side.
     It sees through any preprocessing: what is halved is the raw column, what is watched is the
     answer. Where the answer doesn't jump the halving ends somewhere, and does no harm.
     """
@@ -249,11 +251,12 @@ def _halved(starts: Sequence[tuple[Cells, int, float, float]], predict: Predict)
         left = _distance(at_low, at_middle) >= _distance(at_middle, at_high)
         low, at_low = np.where(left, low, middle), np.where(left[:, None], at_low, at_middle)
         high, at_high = np.where(left, middle, high), np.where(left[:, None], at_middle, at_high)
-    ends = zip(low.tolist(), high.tolist(), strict=True)
+    beside = BESIDE * np.array([high - low for _, _, low, high in starts])
+    found = np.stack([low, high, low - beside, high + beside], axis=1).tolist()
     return [
         _changed(row, place, value)
-        for (row, place, _, _), pair in zip(starts, ends, strict=True)
-        for value in pair
+        for (row, place, _, _), values in zip(starts, found, strict=True)
+        for value in values
     ]
 
 

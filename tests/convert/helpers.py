@@ -17,13 +17,15 @@ from click.testing import CliRunner, Result
 from convert.__main__ import main
 from convert.answers import Answers, Task, task_of
 from convert.build import Built, build
+from convert.evidence import Evidence
 from convert.hard_rows import hard_rows
-from convert.inputs import Cells, read_inputs
+from convert.inputs import Cells, Inputs, read_inputs
 from convert.manifest import serving_part
 from convert.parity import Comparison, compare
 from convert.probe import is_answered, probe_columns
 from convert.recipes import Converted, Layout, Recipe, convert
 from convert.source import Source
+from convert.undecided import forgive_undecided
 from function.app import create_app
 from function.model import Model
 from function.settings import Settings
@@ -73,6 +75,8 @@ def probed(source: Source) -> dict[str, Column]:
 class Proof:
     """One conversion, the rows it is judged on, and scikit-learn's answers to them."""
 
+    estimator: Any
+    inputs: Inputs
     manifest: dict[str, Any]
     onnx: bytes
     task: Task
@@ -91,6 +95,16 @@ class Proof:
 
     def compare(self, expected: Answers | None = None) -> Comparison:
         return compare(self.model, self.task, self.rows, expected or self.expected)
+
+    def ask(self, rows: Sequence[Cells]) -> Answers:
+        """Scikit-learn's answers."""
+        return self.task.answers(self.estimator, self.inputs.data(rows))
+
+    def forgiven(self) -> Comparison:
+        """The comparison, without the rows on which rounding decides."""
+        comparison, evidence = self.compare(), Evidence(self.rows, self.expected, len(self.rows))
+        forgive_undecided(comparison, self.model, self.task, evidence, self.ask, self.estimator)
+        return comparison
 
     def mutated(self, proto: Any) -> Proof:
         return replace(self, onnx=proto.SerializeToString())
@@ -119,7 +133,7 @@ def prove(
         rows = [row for row in tried if every or is_answered(answers, [row])]
     graph: Converted = convert(estimator, task, columns, Recipe(precision, layout))
     manifest = serving_part(task, inputs, columns, graph, answers(rows))
-    return Proof(manifest, graph.onnx, task, columns, rows, answers(rows))
+    return Proof(estimator, inputs, manifest, graph.onnx, task, columns, rows, answers(rows))
 
 
 def largest_difference(comparison: Comparison) -> float:

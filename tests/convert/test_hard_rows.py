@@ -10,7 +10,7 @@ import pytest
 from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import KBinsDiscretizer, OneHotEncoder
+from sklearn.preprocessing import KBinsDiscretizer, OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
 from convert.answers import task_of
@@ -126,3 +126,17 @@ def test_they_are_the_same_every_time() -> None:
     model = DecisionTreeRegressor(max_depth=4, random_state=0).fit(SMOOTH, SMOOTH[:, 0])
     first, second = (made(Source(model, SMOOTH))[1] for _ in range(2))
     assert first == second
+
+
+def test_they_lie_beside_jumps_too_where_only_float32_is_on_the_other_side() -> None:
+    X = SMOOTH + 3.0
+    model = make_pipeline(StandardScaler(), DecisionTreeRegressor(max_depth=1, random_state=0))
+    model.fit(X, X[:, 0] > 3)
+    _, rows = made(Source(model, X))
+
+    values = np.unique([row[0] for row in rows if row[0] is not None])
+    answers = model.predict(np.column_stack([values, np.full(len(values), 3.0)]))
+    (jump,) = np.flatnonzero(np.diff(answers))
+    below, above = values[jump] - values[:jump], values[jump + 2 :] - values[jump + 1]
+    for distances in (below, above):
+        assert ((distances > 1e-9) & (distances < 1e-7)).any()
