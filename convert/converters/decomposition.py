@@ -66,7 +66,7 @@ def kernel_principal(graph: Graph, fitted: Any, table: Table) -> Answers:
 
 def projected(similar: Tensor, fitted: Any) -> Tensor:
     """A kernel with the rows of its training, on the components of a KernelPCA."""
-    values, vectors = fitted.eigenvalues_, fitted.eigenvectors_
+    values, vectors = (np.asarray(v) for v in (fitted.eigenvalues_, fitted.eigenvectors_))
     there = np.flatnonzero(values)
     scaled = np.zeros_like(vectors)
     scaled[:, there] = vectors[:, there] / np.sqrt(values[there])
