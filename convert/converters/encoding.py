@@ -10,14 +10,18 @@ error; it reads numbers in float32, and has no TargetEncoder of several classes.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, TargetEncoder
 
 from convert.converters.categories import Meaning, identities, look_up
-from convert.converters.graph import Answers, Converter, Graph, Table, Unsupported
+from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
 from function.signature import Array
+
+WIDE = 128  # categories of a column
 
 
 def one_hot(graph: Graph, fitted: Any, table: Table) -> Answers:
@@ -37,9 +41,18 @@ def one_hot(graph: Graph, fitted: Any, table: Table) -> Answers:
     ]
     if not chosen:
         raise Unsupported("it drops every category that it knows", "Leave the encoder out.")
-    spread = made if made.width == 1 else made.take([place for place, _ in chosen])
-    wanted = graph.constant([code for _, code in chosen], "int64")
-    return {"transform": spread.equals(wanted).cast(graph.precision)}
+    return {"transform": _hot(graph, made, chosen).cast(graph.precision)}
+
+
+def _hot(graph: Graph, made: Tensor, chosen: Sequence[tuple[int, int]]) -> Tensor:
+    """Whether the code in a column is the one given: for each of these pairs, by column."""
+    if len(chosen) > WIDE * made.width:  # to spread the codes takes longer than a node each
+        by_column = [list(pairs) for _, pairs in groupby(chosen, key=itemgetter(0))]
+        columns = [made.take([pairs[0][0]]) for pairs in by_column]
+        codes = [graph.constant([code for _, code in pairs], "int64") for pairs in by_column]
+        return graph.concat([x.equals(known) for x, known in zip(columns, codes, strict=True)])
+    spread = made.take([place for place, _ in chosen])
+    return spread.equals(graph.constant([code for _, code in chosen], "int64"))
 
 
 def ordinal(graph: Graph, fitted: Any, table: Table) -> Answers:

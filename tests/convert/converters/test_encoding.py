@@ -214,6 +214,19 @@ def test_encoders_between_columns_of_other_kinds() -> None:
     assert_exact(model, GIVEN["all sorts"])
 
 
+def test_many_categories_of_numbers_and_text() -> None:
+    X = pd.DataFrame(
+        {
+            "n": RANDOM.integers(0, 400, 900) / 7,
+            "t": [f"v{number}" for number in RANDOM.integers(0, 400, 900)],
+            "i": RANDOM.integers(0, 10, 900),
+        }
+    )
+    for options in ({}, {"min_frequency": 3}, {"drop": "first"}):
+        made = OneHotEncoder(handle_unknown="ignore", **options).fit(X[:700])  # type: ignore[arg-type]
+        assert_exact(made, X)
+
+
 def test_few_nodes_for_many_columns() -> None:
     from convert.converters import Graph, converters
     from convert.recipes import root_table
