@@ -22,7 +22,7 @@ from convert.converters.graph import Graph, Tensor
 from function.signature import Array
 
 LEQ, LESS, MEMBER = 0, 1, 6  # BRANCH_LEQ, BRANCH_LT, BRANCH_MEMBER
-CELLS = 2**12  # leaves' numbers of one row that are held at a time
+CELLS = 2**10  # numbers of one row that are looked up at a time
 MOST_IN_FLOAT32 = 2**24  # whole numbers
 
 
