@@ -68,7 +68,7 @@ def _count(fitted: Any, atoms: Array) -> int:
 def _pursued(likeness: Tensor, gram: Array, count: int) -> Tensor:
     """Each step takes the atom that is most like what is left; a row may stop early."""
     left, going = likeness, likeness.take([0]).isnan().cast("float64") + 1.0
-    codes, taken = likeness * 0.0, likeness * 0.0
+    codes = likeness * 0.0
     images: list[Tensor] = []
     directions: list[Tensor] = []
     for _ in range(count):
@@ -79,14 +79,14 @@ def _pursued(likeness: Tensor, gram: Array, count: int) -> Tensor:
             along = (other * chosen).sum()
             image, direction = image - along * other, direction - along * axis
         length, gain = (image * chosen).sum(), (left * chosen).sum()
-        fine = (gain * gain >= LEAST) & ((taken * chosen).sum() <= 0.0)
-        going = (fine & (length > (LEAST if images else 0.0))).where(going, 0.0)
+        # An atom that was taken before has no length left.
+        fine = (gain * gain >= LEAST) & (length > (LEAST if images else 0.0))
+        going = fine.where(going, 0.0)
         size = (length > 0.0).where(length, 1.0).unary("Sqrt")
         images.append(image / size)
         directions.append(direction / size)
         step = going * gain / size
         codes, left = codes + step * directions[-1], left - step * images[-1]
-        taken = taken + chosen
     return codes
 
 

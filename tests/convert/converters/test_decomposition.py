@@ -123,7 +123,7 @@ def test_given_atoms() -> None:
     for count in (1, 3, 5):
         coder = SparseCoder(atoms, transform_n_nonzero_coefs=count)
         exactly = random.integers(-2, 3, size=(20, 1)) * atoms[:1]  # one atom is enough
-        assert_exact(fit(coder, WIDE[:, :5]), np.vstack([WIDE[:, :5], exactly]))
+        assert_exact(fit(coder, WIDE[:, :5]), np.vstack([WIDE[:, :5], exactly, exactly * 1e9]))
 
 
 def test_non_negative_parts() -> None:
