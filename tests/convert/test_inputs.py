@@ -13,16 +13,9 @@ from sklearn.linear_model import LinearRegression
 from convert.errors import Refusal
 from convert.inputs import read_inputs
 from convert.source import Source
-from tests.convert.helpers import built
+from tests.convert.helpers import built, objects
 
 NAN = float("nan")
-
-
-def objects(values: list[Any]) -> pd.Series[Any]:
-    """A column of Python objects, which pandas makes no text column of."""
-    array = np.empty(len(values), dtype=object)
-    array[:] = values
-    return pd.Series(array, dtype=object)
 
 
 COLUMNS: dict[str, tuple[pd.Series[Any], str, list[Any]]] = {
@@ -148,12 +141,14 @@ def test_duplicated_names_are_refused(labels: list[Any]) -> None:
         ([b"x", b"y"], "b'y'"),
     ],
 )
-def test_mixed_columns_are_refused_with_their_place(values: list[Any], shown: str) -> None:
-    with pytest.raises(Refusal) as refused:
-        read_inputs(pd.DataFrame({"good": [1] * len(values), "bad": objects(values)}))
+def test_a_column_of_mixed_values_is_unserved_and_says_why(values: list[Any], shown: str) -> None:
+    X = pd.DataFrame({"good": [1] * len(values), "bad": objects(values)})
 
-    expected = f"X_test, column 'bad': expected values of one type, got {shown}"
-    assert refused.value.message == expected
+    inputs, _ = read_inputs(X)
+
+    good, bad = inputs.columns
+    assert good.unserved == ""
+    assert bad.unserved == f"X_test, column 'bad': expected values of one type, got {shown}"
 
 
 DATES = pd.Series(pd.to_datetime(["2024-01-01", "2024-01-02"]))
@@ -167,18 +162,16 @@ DATES = pd.Series(pd.to_datetime(["2024-01-01", "2024-01-02"]))
         DATES - DATES[0],
         DATES.dt.to_period("D"),
         DATES.astype(object),
+        DATES.astype("category"),
         pd.Series([1j, 2j]),
     ],
-    ids=["datetime", "with time zone", "timedelta", "period", "objects", "complex"],
+    ids=["datetime", "with time zone", "timedelta", "period", "objects", "category", "complex"],
 )
-def test_what_has_no_form_in_a_request_is_refused(series: pd.Series[Any]) -> None:
-    with pytest.raises(Refusal, match="X_test, column 'when'"):
-        read_inputs(pd.DataFrame({"when": series}))
+def test_a_column_that_has_no_form_in_a_request_is_unserved(series: pd.Series[Any]) -> None:
+    inputs, _ = read_inputs(pd.DataFrame({"a": [1.0, 2.0], "when": series}))
 
-
-def test_a_categorical_of_dates_is_refused() -> None:
-    with pytest.raises(Refusal, match="X_test, column 'when'"):
-        read_inputs(pd.DataFrame({"when": DATES.astype("category")}))
+    assert [bool(column.unserved) for column in inputs.columns] == [False, True]
+    assert inputs.columns[1].unserved.startswith("X_test, column 'when': ")
 
 
 @pytest.mark.parametrize(
@@ -227,9 +220,57 @@ def test_a_ragged_list_is_refused() -> None:
         read_inputs([[1.0, 2.0], [3.0]])
 
 
-def test_an_array_of_mixed_objects_is_refused() -> None:
-    with pytest.raises(Refusal, match=r"X_test: expected values of one type, got 1 and 'a'"):
-        read_inputs(np.array([[1, "a"]], dtype=object))
+def test_an_array_of_objects_has_a_type_for_each_position() -> None:
+    X = np.array([[1, "a", 2.5, True], [2, None, np.nan, False]], dtype=object)
+
+    inputs, array = read_inputs(X)
+
+    assert [column.type for column in inputs.columns] == ["int64", "string", "float64", "bool"]
+    assert inputs.rows(array) == [[1, "a", 2.5, True], [2, None, None, False]]
+    again = inputs.data(inputs.rows(array))
+    assert again.dtype == object
+    assert again[0].tolist() == [1, "a", 2.5, True]
+    assert again[1, 1] is None
+    assert np.isnan(again[1, 2])
+
+
+@pytest.mark.parametrize("values", [["a", 1], ["a", True], [b"x", b"y"]])
+def test_a_position_of_mixed_objects_is_refused_with_its_place(values: list[Any]) -> None:
+    X = np.empty((2, 2), dtype=object)
+    X[:, 0], X[:, 1] = [1, 2], values
+    with pytest.raises(Refusal, match=r"X_test, column 1: expected values of one type, got ") as no:
+        read_inputs(X)
+    assert no.value.hint
+
+
+@pytest.mark.parametrize("missing", [None, NAN])
+@pytest.mark.parametrize(
+    "make", [list, tuple, np.array, pd.Series, objects], ids=lambda m: m.__name__
+)
+def test_texts_are_one_column(make: Any, missing: Any) -> None:
+    values = ["good film", missing, "bad"]
+    if make is np.array:
+        array = np.empty(3, dtype=object)
+        array[:] = values
+        X: Any = array
+    else:
+        X = make(values)
+
+    inputs, data = read_inputs(X)
+
+    assert inputs.form == "texts"
+    assert not inputs.frame
+    assert [(column.name, column.type) for column in inputs.columns] == [("x0", "string")]
+    assert inputs.rows(data) == [["good film"], [None], ["bad"]]
+    again = inputs.data([["new"], [None]])
+    assert again.shape == (2,)
+    assert again[0] == "new"
+    assert again[1] is inputs.columns[0].missing
+
+
+def test_a_series_of_texts_keeps_its_name() -> None:
+    inputs, _ = read_inputs(pd.Series(["a", "b"], name="Überschrift"))
+    assert [column.name for column in inputs.columns] == ["Überschrift"]
 
 
 def test_an_array_of_dates_is_refused() -> None:
