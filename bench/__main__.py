@@ -7,6 +7,7 @@ import json
 import os
 import pickle
 import platform
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench import servers
+from bench import graphs, servers, texts
 from bench.events import http_event
 from bench.models import MODELS
 from bench.servers import KEY
@@ -74,8 +75,9 @@ def main() -> None:
             *_in_process(models, fitted),
             *_starts(models, fitted),
             *_sockets(models, Path(folder), fitted),
+            *_conversions(models, fitted),
         ]
-    text = "\n".join(_document(lines))
+    text = "\n".join(_document(lines, list(_graphs())))
     sys.stdout.write(text)
     TARGET.parent.mkdir(exist_ok=True)
     TARGET.write_text(text)
@@ -227,7 +229,30 @@ def _against_textbook(
     yield line("proportional memory", "MiB", a, b, a / b, 0.55, False)
 
 
-def _document(lines: list[Line]) -> Iterator[str]:
+def _conversions(models: Path, fitted: dict[str, tuple[Any, Any, Any]]) -> Iterator[Line]:
+    fit, built = (median(times) for times in zip(*(_forest() for _ in range(5)), strict=True))
+    what = "forest of 300 trees, 30 columns, one core: build with parity against fit"
+    yield Line(what, f"{built:.0f} ms", f"{fit:.0f} ms", built / fit, 3.0)
+    estimator, X_test, _ = fitted["texts"]
+    t = texts.measure(models / "texts" / "1", estimator, X_test)
+    a, b = t["ours"], t["scikit-learn"]
+    what = "one text, JSON to JSON, against the pipeline's predict (times faster)"
+    yield Line(what, f"{a:.3f} ms", f"{b:.3f} ms", b / a, 5.0, True)
+
+
+def _forest() -> tuple[float, float]:
+    command = [sys.executable, "-m", "bench.forest_build"]
+    fit, built = json.loads(subprocess.check_output(command, cwd=ROOT))
+    return fit, built
+
+
+def _graphs() -> Iterator[Line]:
+    for name, rows, ours, theirs in graphs.measure():
+        what = f"{name}, {rows:,} row{'s' if rows > 1 else ''}"
+        yield Line(what, f"{ours * 1e3:,.1f} µs", f"{theirs * 1e3:,.1f} µs", ours / theirs, 1.5)
+
+
+def _document(lines: list[Line], converted: list[Line]) -> Iterator[str]:
     yield "# Benchmarks\n"
     yield "Measured by `make bench`, side by side in one run, medians. With validation, API keys,"
     yield "limits and the log switched on. The model is fitted on scikit-learn's breast cancer data"
@@ -240,6 +265,13 @@ def _document(lines: list[Line]) -> Iterator[str]:
     yield "\n| what | here | compared with | ratio | target | reached |"
     yield "| --- | --- | --- | --- | --- | --- |"
     for line in lines:
+        yield line.row()
+    yield "\n## Graphs\n"
+    yield "`session.run` of our own converters' graphs, in float64, against those that skl2onnx"
+    yield "writes for the same estimators in float32, whether these answer rightly or not.\n"
+    yield "| estimator | here | skl2onnx | ratio | target | reached |"
+    yield "| --- | --- | --- | --- | --- | --- |"
+    for line in converted:
         yield line.row()
     yield ""
 

@@ -11,20 +11,23 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from bench.texts import texts
 
-def _split() -> Any:
+
+def breast_cancer_split() -> Any:
+    """X_train, X_test, y_train and y_test."""
     X, y = load_breast_cancer(return_X_y=True, as_frame=True)
     return train_test_split(X, y, random_state=0)
 
 
 def breast_cancer_train() -> tuple[Any, Any]:
     """The training rows and their classes."""
-    X_train, _, y_train, _ = _split()
+    X_train, _, y_train, _ = breast_cancer_split()
     return X_train, y_train
 
 
 def _fitted(estimator: Any) -> tuple[Any, Any, Any]:
-    X_train, X_test, y_train, y_test = _split()
+    X_train, X_test, y_train, y_test = breast_cancer_split()
     return estimator.fit(X_train, y_train), X_test, y_test
 
 
@@ -38,4 +41,4 @@ def forest() -> tuple[Any, Any, Any]:
     return _fitted(RandomForestClassifier(n_estimators=200, random_state=0))
 
 
-MODELS = {"logistic": logistic, "forest": forest}
+MODELS = {"logistic": logistic, "forest": forest, "texts": texts}
