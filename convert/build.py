@@ -131,7 +131,7 @@ def _refuse_what_has_no_form(source: Source, task: Task, inputs: Inputs) -> None
     """Columns that no request can carry may stand in X_test where the model drops them."""
     for column in inputs.columns:
         if column.unserved:
-            without = source.X_test.drop(columns=column.label)
+            without = source.X_test.drop(columns=[column.label])
             if not is_answered(partial(task.answers, source.estimator), without):
                 raise Refusal(
                     column.unserved, "Turn the column into numbers or text before the pipeline."

@@ -89,7 +89,7 @@ def _is_needed(inputs: Inputs, place: int, bases: Sequence[Cells], answer: Answe
     """A column that the model drops can be left out of the DataFrame."""
     if not inputs.frame or len(inputs.columns) == 1:
         return True
-    return not is_answered(answer, inputs.data(bases).drop(columns=inputs.columns[place].label))
+    return not is_answered(answer, inputs.data(bases).drop(columns=[inputs.columns[place].label]))
 
 
 def _probe(
