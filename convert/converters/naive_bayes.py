@@ -83,7 +83,7 @@ def bernoulli(graph: Graph, fitted: Any, table: Table) -> Tensor:
 def _above(x: Tensor, threshold: float) -> Tensor:
     """Ones and zeros; few of a text's words are there before and after."""
     made = (x > threshold).cast(x.dtype)
-    if x.compact is None or threshold < 0:
+    if x.compact is None:
         return made
     places, values = x.compact
     return replace(made, compact=(places, (values > threshold).cast(x.dtype)))

@@ -48,6 +48,11 @@ FRAME = pd.DataFrame(
     }
 ).astype({"colour": object, "kind": object})
 
+WORDS = ["good", "bad", "film", "plot", "actor", "boring", "great", "sad", "the", "of", "it"]
+TEXTS = [" ".join(random.choice(WORDS, random.integers(1, 9))) for _ in X]
+TEXTS = [text + ["", " awful", " lovely"][place] for text, place in zip(TEXTS, THREE, strict=True)]
+TEXTS[0] = ""
+
 
 def mixed(final: Any) -> Pipeline:
     """An estimator behind numbers with gaps and text, selected by name."""

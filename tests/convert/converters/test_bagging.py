@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import BaggingClassifier, BaggingRegressor
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression, Perceptron, Ridge, RidgeClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -20,6 +21,7 @@ from tests.convert.converters.samples import (
     NAMES,
     ROWS,
     ROWS_REG,
+    TEXTS,
     THREE,
     X_REG,
     Y_REG,
@@ -86,6 +88,12 @@ def test_regressors(base: Any, columns: dict[str, Any]) -> None:
 def test_missing_values_in_trees() -> None:
     gaps = np.where(np.random.default_rng(0).random(X.shape) < 0.2, np.nan, X)
     assert_exact(fit(BaggingClassifier(n_estimators=5, random_state=0), gaps, NAMES), gaps)
+
+
+@pytest.mark.parametrize("base", [LogisticRegression(), DecisionTreeClassifier(max_depth=4)])
+def test_words(base: Any) -> None:
+    model = BaggingClassifier(base, n_estimators=3, max_features=0.5, random_state=0)
+    assert_exact(fit(make_pipeline(CountVectorizer(), model), TEXTS, NAMES), TEXTS)
 
 
 def test_text_by_position() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.frozen import FrozenEstimator
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
@@ -25,6 +26,7 @@ from tests.convert.converters.samples import (
     NAMES,
     ROWS,
     TEXT,
+    TEXTS,
     THREE,
     X,
     fit,
@@ -104,6 +106,14 @@ def test_pipelines_over_mixed_columns_are_given_the_table() -> None:
     for method in METHODS:
         base = mixed(LogisticRegression())
         assert_exact(fit(CalibratedClassifierCV(base, method=method, cv=2), FRAME, NAMES), FRAME)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_words(method: str) -> None:
+    model = CalibratedClassifierCV(RidgeClassifier(), method=method, cv=2)
+    assert_exact(
+        fit(make_pipeline(TfidfVectorizer(), model), TEXTS[:100], NAMES[:100]), TEXTS[100:]
+    )
 
 
 KNOTS = np.array([-3.0, -1.0, 0.1, 0.3, 0.30000001, 1.0, 2.5, 1e6, 1e12])

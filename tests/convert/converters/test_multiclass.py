@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.base import is_regressor
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Perceptron, Ridge, SGDClassifier
 from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier, OutputCodeClassifier
 from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from tests.convert.converters.samples import (
@@ -19,6 +21,7 @@ from tests.convert.converters.samples import (
     NAMES,
     ROWS,
     TEXT,
+    TEXTS,
     THREE,
     X,
     fit,
@@ -72,6 +75,12 @@ def test_no_member_is_for_its_class() -> None:
     rows = np.random.default_rng(0).uniform(0, 8, size=(300, 4))
     assert (np.sum([part.predict(rows) for part in model.estimators_], axis=0) == 0).any()
     assert_exact(model, rows)
+
+
+@pytest.mark.parametrize("kind", [OneVsRestClassifier, OneVsOneClassifier, OutputCodeClassifier])
+def test_words(kind: Any) -> None:
+    model = make_pipeline(TfidfVectorizer(), kind(LogisticRegression()))
+    assert_exact(fit(model, TEXTS, NAMES), TEXTS)
 
 
 @pytest.mark.parametrize("size", [0.7, 1.0, 1.5, 4.0])

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.naive_bayes import BernoulliNB, CategoricalNB, ComplementNB, GaussianNB, MultinomialNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
 from convert.converters.graph import Unsupported
-from tests.convert.converters.samples import CLASSES, FRAME, NAMES, ROWS, X, fit
+from tests.convert.converters.samples import CLASSES, FRAME, NAMES, ROWS, TEXTS, X, fit
 from tests.convert.exactness import answers, assert_exact
 
 COUNTS = np.abs(X * 3).astype(int)
@@ -52,6 +53,14 @@ def test_counting(model: Any) -> None:
 
 def _has_prior(model: Any) -> bool:
     return getattr(model, "class_prior", None) is not None
+
+
+COUNTED = [MultinomialNB(), ComplementNB(), BernoulliNB(), BernoulliNB(binarize=1.0)]
+
+
+@pytest.mark.parametrize("model", [*COUNTED, BernoulliNB(binarize=None)], ids=repr)
+def test_words(model: Any) -> None:
+    assert_exact(fit(make_pipeline(CountVectorizer(), model), TEXTS, NAMES), TEXTS)
 
 
 def test_exactly_on_the_step_of_binarize() -> None:

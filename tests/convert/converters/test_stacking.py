@@ -12,9 +12,10 @@ from sklearn.ensemble import (
     StackingClassifier,
     StackingRegressor,
 )
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge, RidgeClassifier
 from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
-from sklearn.naive_bayes import GaussianNB
+from sklearn.naive_bayes import GaussianNB, MultinomialNB
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
@@ -29,6 +30,7 @@ from tests.convert.converters.samples import (
     ROWS,
     ROWS_REG,
     TEXT,
+    TEXTS,
     TWO,
     X_REG,
     Y_REG,
@@ -137,6 +139,18 @@ def test_numbers_and_text_are_passed_through() -> None:
     )
     model = StackingClassifier([("first", first)], final, passthrough=True, cv=2)
     assert_exact(fit(model, both, NAMES), both, tolerance=1e-8)
+
+
+def test_texts() -> None:
+    parts = [
+        ("shares", make_pipeline(TfidfVectorizer(), LogisticRegression())),
+        ("counts", make_pipeline(CountVectorizer(), MultinomialNB())),
+    ]
+    assert_exact(fit(StackingClassifier(parts, cv=2), TEXTS, NAMES), TEXTS)
+    inner = [("one", LogisticRegression()), ("other", MultinomialNB())]
+    for passthrough in (False, True):
+        model = StackingClassifier(inner, passthrough=passthrough, cv=2)
+        assert_exact(fit(make_pipeline(CountVectorizer(), model), TEXTS, NAMES), TEXTS)
 
 
 def test_refuses_text_as_a_column() -> None:

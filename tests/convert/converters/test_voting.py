@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestRegressor, VotingClassifier, VotingRegressor
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
-from sklearn.naive_bayes import GaussianNB
+from sklearn.naive_bayes import GaussianNB, MultinomialNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
@@ -22,6 +23,7 @@ from tests.convert.converters.samples import (
     ROWS,
     ROWS_REG,
     TEXT,
+    TEXTS,
     THREE,
     X_REG,
     Y_REG,
@@ -77,6 +79,15 @@ def test_pipelines_over_mixed_columns_are_given_the_table() -> None:
     parts = [(name, mixed(part)) for name, part in members() if name != "bayes"]
     for voting in ("hard", "soft"):
         assert_exact(fit(VotingClassifier(parts, voting=voting), FRAME, TEXT), FRAME)
+
+
+def test_texts() -> None:
+    parts = [
+        ("shares", make_pipeline(TfidfVectorizer(), LogisticRegression())),
+        ("counts", make_pipeline(CountVectorizer(), MultinomialNB())),
+    ]
+    for voting in ("hard", "soft"):
+        assert_exact(fit(VotingClassifier(parts, voting=voting), TEXTS, NAMES), TEXTS)
 
 
 def test_probabilities_in_three_dimensions_are_no_columns() -> None:
