@@ -1,0 +1,1 @@
+"""Which of scikit-learn's estimators are converted exactly: `make coverage`."""

@@ -1,0 +1,51 @@
+"""docs/coverage.md: what came out for every estimator."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from tools.coverage.rows import ON_THRESHOLDS, ROWS
+from tools.coverage.samples import GAPS
+from tools.coverage.verdicts import Result, Verdict
+
+FILE = Path(__file__).resolve().parent.parent.parent / "docs" / "coverage.md"
+TOOLS = ("scikit-learn", "skl2onnx", "onnx", "onnxruntime", "numpy")
+RESULTS: tuple[Result, ...] = ("exact", "refused", "transductive", "differs")
+
+
+def document(verdicts: Sequence[Verdict]) -> str:
+    """The whole file."""
+    return "\n".join([*_header(verdicts), *(row_of(verdict) for verdict in verdicts), ""])
+
+
+def row_of(verdict: Verdict) -> str:
+    """Its line of the table."""
+    return f"| {verdict.name} | {verdict.result} | {verdict.detail.replace('|', '¦')} |"
+
+
+def _header(verdicts: Sequence[Verdict]) -> Iterator[str]:
+    counts = Counter(verdict.result for verdict in verdicts)
+    known = [result for result in RESULTS if result != "differs" or counts[result]]
+    yield "# Coverage\n"
+    yield (
+        f"All {len(verdicts)} estimators of `sklearn.utils.all_estimators()`: "
+        + ", ".join(f"{counts[result]} {result}" for result in known)
+        + ".\n"
+    )
+    yield "Written by `make coverage`, which fits each estimator on real data, builds it as"
+    yield f"`python -m convert build` does, and compares with scikit-learn on {ROWS:,} other rows,"
+    yield f"{ON_THRESHOLDS} more that lie exactly halfway between training values, where trees part"
+    yield "rows, and those that every build makes hard on purpose. Numbers are given in float64 and"
+    yield f"in float32, and, where the estimator takes them, with {GAPS:.0%} of the values missing."
+    yield "Whatever isn't in the third column stands as scikit-learn sets it; other settings, and"
+    yield "pipelines, are proven when they are built.\n"
+    yield "- exact: every answer equals scikit-learn's (tolerance 1e-5, see the README); the third"
+    yield "  column says which answers, on which data"
+    yield "- refused: a build says why and writes nothing; the third column is the reason"
+    yield "- transductive: there is nothing to serve for rows that it wasn't fitted on\n"
+    yield f"With {', '.join(f'{tool} {version(tool)}' for tool in TOOLS)}.\n"
+    yield "| estimator | result | compared, or why not |"
+    yield "| --- | --- | --- |"

@@ -1,0 +1,51 @@
+"""All estimators, one after the other in two processes."""
+
+from __future__ import annotations
+
+import signal
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import Any
+
+from tools.coverage.estimators import cases
+from tools.coverage.verdicts import Verdict, verdict_on
+
+LIMIT = 60  # seconds, for one estimator
+PROCESSES = 2
+
+
+class TooSlow(BaseException):
+    """The limit is over; not an Exception, so that nothing on the way takes it for an answer."""
+
+
+def sweep(names: Sequence[str]) -> Iterator[tuple[Verdict, float]]:
+    """Verdicts on these estimators in their order, each with the seconds that it took."""
+    with ProcessPoolExecutor(PROCESSES, get_context("forkserver")) as pool:
+        yield from pool.map(_timed, names)
+
+
+def _timed(name: str) -> tuple[Verdict, float]:
+    start = time.monotonic()
+    verdict = judged(name)
+    return verdict, time.monotonic() - start
+
+
+def judged(name: str) -> Verdict:
+    """The verdict on one estimator; what goes wrong in the sweep itself differs too."""
+    signal.signal(signal.SIGALRM, _stop)
+    signal.alarm(LIMIT)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return verdict_on(next(case for case in cases() if case.name == name))
+    except (Exception, TooSlow) as error:
+        return Verdict(name, "differs", f"{type(error).__name__}: {error}")
+    finally:
+        signal.alarm(0)
+
+
+def _stop(*_: Any) -> None:
+    raise TooSlow(f"it takes more than {LIMIT} s")

@@ -1,0 +1,127 @@
+"""What comes out for one estimator: exact, refused, transductive, or an error of ours."""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+from sklearn.utils import get_tags
+
+from convert.build import build
+from convert.errors import Refusal
+from convert.evidence import NoConversion
+from convert.source import Source
+from tools.coverage.estimators import TARGETS_ONLY, Case
+from tools.coverage.rows import rows_of
+from tools.coverage.samples import Sample, with_gaps
+
+Result = Literal["exact", "refused", "transductive", "differs"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came out.
+
+    Attributes:
+        name: of the estimator.
+        result: differs is an error of a converter, of the comparison or of this sweep.
+        detail: what was compared, or why not; one line.
+    """
+
+    name: str
+    result: Result
+    detail: str
+
+
+def verdict_on(case: Case) -> Verdict:
+    """Fit, convert and compare on every sample, in both precisions, with gaps where allowed."""
+    if reason := _nothing_to_serve(case):
+        return Verdict(case.name, "transductive", reason)
+    found: list[tuple[str, Result, str]] = []
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        for label, estimator, X in fitted(case):
+            found.append((label, *_built(estimator, X)))
+    for worst in ("differs", "refused"):
+        for label, result, detail in found:
+            if result == worst:
+                return Verdict(case.name, result, f"{detail} ({label})")
+    outputs = dict.fromkeys(detail for _, _, detail in found)
+    compared = ", ".join(label for label, _, _ in found)
+    return Verdict(case.name, "exact", f"{'; '.join(outputs)} ({compared})")
+
+
+def _nothing_to_serve(case: Case) -> str:
+    """Why it answers no new rows; an empty string where it does."""
+    if case.name in TARGETS_ONLY:
+        return "encodes targets, not rows"
+    if hasattr(case.estimator, "predict") or hasattr(case.estimator, "transform"):
+        return ""
+    alone = ("fit_predict", "fit_transform", "biclusters_")
+    if any(hasattr(type(case.estimator), method) for method in alone):
+        return "answers for the rows that it is fitted on alone"
+    return "has neither predict nor transform"
+
+
+def fitted(case: Case) -> Iterator[tuple[str, Any, Any]]:
+    """The estimator fitted on each kind of data, and the rows to be compared on."""
+    for make in case.samples:
+        name, sample = make.__name__.replace("_", " "), make()
+        rows = rows_of(sample)
+        if _is_numbers(sample.X):
+            for dtype in ("float64", "float32"):
+                cast = Sample(sample.X.astype(dtype), sample.y, None)
+                yield f"{name} in {dtype}", _fitted(case.estimator, cast), rows.astype(dtype)
+        else:
+            yield name, _fitted(case.estimator, sample), rows
+        holey = _is_numbers(sample.X) or isinstance(sample.X, pd.DataFrame)
+        if holey and get_tags(case.estimator).input_tags.allow_nan:
+            holed = Sample(with_gaps(sample.X, 1), sample.y, None)
+            yield f"{name} with gaps", _fitted(case.estimator, holed), with_gaps(rows, 2)
+
+
+def _is_numbers(X: Any) -> bool:
+    return isinstance(X, np.ndarray) and X.dtype.kind == "f" and X.ndim == 2
+
+
+def _fitted(estimator: Any, sample: Sample) -> Any:
+    copy = clone(estimator)
+    return copy.fit(sample.X) if sample.y is None else copy.fit(sample.X, sample.y)
+
+
+def _built(estimator: Any, X: Any) -> tuple[Result, str]:
+    """As a user builds it: by the same recipes, with the same comparison."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            made = build(Source(estimator, X), "swept", Path(folder), lambda line: None)
+        except Refusal as refusal:
+            return _refused(refusal)
+    outputs = made.manifest["signature"]["outputs"]
+    return "exact", ", ".join(entry["name"] for entry in outputs)
+
+
+def _refused(refusal: Refusal) -> tuple[Result, str]:
+    if not isinstance(refusal, NoConversion):
+        return "refused", _line(refusal.message)
+    kinds = {_kind(failed.reason) for failed in refusal.failed}
+    result: Result = "differs" if "differs" in kinds else "refused"
+    wanted = result if result in kinds else "narrow"
+    reasons = [f for f in refusal.failed if _kind(f.reason) == wanted]
+    return result, "; ".join(dict.fromkeys(f"{f.recipe}: {f.reason}" for f in reasons))
+
+
+def _kind(reason: str) -> str:
+    if reason.startswith("step "):
+        return "refused"
+    return "narrow" if reason.startswith("scikit-learn answers numbers beyond") else "differs"
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
