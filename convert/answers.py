@@ -110,8 +110,11 @@ def _asked(estimator: Any, method: str, X: Data) -> Array:
     if method == "std":
         return np.asarray(estimator.predict(X, return_std=True)[1])
     answer = getattr(estimator, method)(X)
-    if isinstance(answer, list):  # for each output
-        return np.hstack(answer)
+    return np.hstack(answer) if isinstance(answer, list) else dense(answer)
+
+
+def dense(answer: Any) -> Array:
+    """An array, whatever form scikit-learn answers in."""
     return np.asarray(answer.toarray() if hasattr(answer, "toarray") else answer)
 
 

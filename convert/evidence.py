@@ -13,6 +13,7 @@ from convert.hard_rows import hardened_column
 from convert.inputs import Cells
 from convert.manifest import versions
 from convert.parity import Comparison
+from convert.recipes import TOO_NARROW
 from function.signature import Column
 
 NO_HINT = (
@@ -121,13 +122,16 @@ def no_conversion(estimator: str, failed: Sequence[Failed]) -> NoConversion:
     if unsupported:
         reasons = list(recipes)[:2]  # whatever the inputs are typed as
     else:
+        if len(recipes) > 1:  # that float32 is too narrow tells nobody what to do
+            recipes = {
+                reason: names for reason, names in recipes.items() if TOO_NARROW not in reason
+            }
         reasons = [f"as {' and '.join(names)}: {reason}" for reason, names in recipes.items()]
     return NoConversion(
         "\n".join(
             [
-                f"{estimator}: no conversion answers as scikit-learn does",
+                f"{estimator}: no conversion answers as scikit-learn does ({with_what})",
                 *(f"  {reason}" for reason in reasons),
-                f"  with {with_what}",
             ]
         ),
         f"Nothing was written. {' '.join(hints) or NO_HINT}",

@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from convert.answers import Answers, Task
+from sklearn.pipeline import Pipeline
+
+from convert.answers import Answers, Task, dense
 from convert.certificate import certificate
 from convert.converters.graph import Unsupported
 from convert.evidence import Evidence, Failed, no_conversion, shortened, why_not
@@ -22,6 +24,7 @@ from convert.undecided import forgive_undecided
 from function.model import Model
 from function.signature import Array, Column
 
+LOOKED_AT = 50  # rows that differ and are sent through the steps one after another
 NARROWINGS = 6  # times that columns get tighter bounds
 
 Report = Callable[[str], None]
@@ -124,9 +127,8 @@ def first_equal(
             passed = passed or attempt
             failed.append(Failed(str(recipe), "it is equal, but only just: others were tried"))
         else:
-            failed.append(
-                Failed(str(recipe), why_not(attempt.comparison, judged.evidence, judged.columns))
-            )
+            reason = why_not(attempt.comparison, judged.evidence, judged.columns)
+            failed.append(Failed(str(recipe), reason + _first_to_differ(judged, attempt)))
             differing.append(attempt)
     if passed is not None:
         others = [one for one in failed if one.recipe != str(passed.recipe)]
@@ -137,6 +139,31 @@ def first_equal(
             limits = limited(judged.columns, within.columns)
             return _certified(narrower, within.evidence, failed, limits)
     raise no_conversion(type(judged.estimator).__name__, failed)
+
+
+def _first_to_differ(judged: Judged, attempt: Attempt) -> str:
+    """Which step of a pipeline is the first whose columns differ, on the rows that do."""
+    steps = judged.estimator.steps if isinstance(judged.estimator, Pipeline) else []
+    differ = {row for off in attempt.comparison.outputs.values() for row in off.wrong}
+    rows = [judged.evidence.rows[row] for row in sorted(differ)[:LOOKED_AT]]
+    task, columns = Task("transformation", {"prediction": "transform"}), judged.inputs.data(rows)
+    for number, (name, step) in enumerate(steps[:-1], start=1):
+        if not hasattr(step, "transform"):
+            continue
+        try:
+            columns = step.transform(columns)
+        except Exception:  # it raises for these rows together
+            return ""
+        evidence = Evidence(rows, {"prediction": dense(columns)}, len(rows))
+        part = Pipeline(steps[:number])
+        tried = replace(judged, estimator=part, task=task, evidence=evidence)
+        part_attempt = tried.attempt(attempt.recipe)
+        if not isinstance(part_attempt, Attempt) or not part_attempt.comparison.passed:
+            return f"; the first step to differ is '{name}' ({type(step).__name__})"
+    if len(steps) > 1:
+        name, step = steps[-1]
+        return f"; the step that differs is '{name}' ({type(step).__name__})"
+    return ""
 
 
 def _within_limits(

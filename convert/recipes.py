@@ -14,6 +14,7 @@ from convert.converters.fallback import fallback
 from convert.converters.graph import DROPPED, Graph, Precision, Table, Tensor
 from function.signature import LARGEST_FLOAT32, Column
 
+TOO_NARROW = "scikit-learn answers numbers beyond"  # begins what speaks against a float32 recipe
 Layout = Literal["matrix", "columns"]
 
 
@@ -81,7 +82,7 @@ def why_too_narrow(columns: Sequence[Column], recipe: Recipe) -> str | None:
     if recipe.precision == "float64" or not wide:
         return None
     some = ", ".join(f"'{name}'" for name in wide[:3]) + (", …" if len(wide) > 3 else "")
-    return f"scikit-learn answers numbers beyond {3.4e38:g}, the largest of float32, in {some}"
+    return f"{TOO_NARROW} {3.4e38:g}, the largest of float32, in {some}"
 
 
 def _is_single(column: Column) -> bool:
