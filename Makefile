@@ -1,6 +1,6 @@
 # onnxlet. `make` lists what can be done.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fresh test-pipelines test-oldest test-frameworks check model bench lock clean
+.PHONY: help setup run test test-fresh test-pipelines test-oldest test-boosting test-frameworks check model bench lock clean
 .SILENT:
 
 PORT ?= 8080
@@ -9,6 +9,7 @@ STAGE ?= dev
 PY := .venv/bin/python
 READY := .venv/ready
 OLDEST := .venv-oldest
+BOOSTING := .venv-boosting
 FRAMEWORKS := .venv-frameworks
 name = $(subst _,-,$(EXAMPLE))
 
@@ -44,6 +45,12 @@ test-oldest: $(OLDEST)/ready ## the conversions, with the oldest scikit-learn, p
 $(OLDEST)/ready: requirements/oldest.txt tools/setup.sh
 	sh tools/setup.sh $(OLDEST) requirements/oldest.txt
 
+test-boosting: $(BOOSTING)/ready ## LightGBM, XGBoost and CatBoost
+	$(BOOSTING)/bin/python -m pytest -k "lightgbm or xgboost or catboost" tests/convert/converters $(ARGS)
+
+$(BOOSTING)/ready: requirements/boosting.txt tools/setup.sh
+	sh tools/setup.sh $(BOOSTING) requirements/boosting.txt
+
 test-frameworks: $(FRAMEWORKS)/frameworks ## models that PyTorch and Keras export (slow to set up)
 	$(FRAMEWORKS)/bin/python -m pytest -m frameworks tests/convert $(ARGS)
 
@@ -64,5 +71,5 @@ lock: $(READY) ## lock requirements/*.in again, with hashes
 	$(PY) -m tools.lock
 
 clean: ## remove everything that was built
-	rm -rf .venv $(OLDEST) $(FRAMEWORKS) models build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv $(OLDEST) $(BOOSTING) $(FRAMEWORKS) models build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
