@@ -83,7 +83,7 @@ def interpolated(graph: Graph, fitted: Any, column: Tensor) -> Tensor:
     """
     if column.width != 1:
         raise Unsupported("IsotonicRegression takes one column")
-    knots, heights = fitted.X_thresholds_, fitted.y_thresholds_
+    knots, heights = np.asarray(fitted.X_thresholds_), np.asarray(fitted.y_thresholds_)
     dtype = "float32" if knots.dtype == np.float32 else "float64"
     if len(heights) == 1:
         return every_row(graph, Table((column,)), heights)
@@ -98,7 +98,7 @@ def interpolated(graph: Graph, fitted: Any, column: Tensor) -> Tensor:
         left = ((x >= edges).cast("int64").sum() - 1).clip(0, len(slopes))
     rise = left.look_up([*slopes.tolist(), 0.0], dtype) * (x - left.look_up(knots, dtype))
     inside = rise + left.look_up(heights, dtype)
-    outside = (x < knots[0]) | (x > knots[-1])
+    outside = (x < float(knots[0])) | (x > float(knots[-1]))
     return outside.where(float("nan"), inside).cast(graph.precision)
 
 

@@ -39,11 +39,11 @@ def regressor(graph: Graph, fitted: Any, table: Table) -> Answers:
 
 def bayesian(graph: Graph, fitted: Any, table: Table) -> Answers:
     """With the standard deviation of the prediction, since 1.9 around the columns' means."""
-    x, kept = graph.matrix(table), np.arange(len(fitted.coef_))
+    x, kept = graph.matrix(table), list(range(len(fitted.coef_)))
     if isinstance(fitted, linear_model.ARDRegression):
-        kept = np.flatnonzero(fitted.lambda_ < fitted.threshold_lambda)
+        kept = np.flatnonzero(fitted.lambda_ < fitted.threshold_lambda).tolist()
     noise = 1.0 / fitted.alpha_
-    if len(kept):
+    if kept:
         near = (x - fitted.X_offset_ if RELEASE >= (1, 9) else x).take(kept)
         variance = ((near @ fitted.sigma_) * near).sum() + noise
     else:

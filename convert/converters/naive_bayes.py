@@ -44,7 +44,7 @@ def gaussian(graph: Graph, fitted: Any, table: Table) -> Tensor:
     for place, prior in enumerate(priors.tolist()):
         mean, variance = fitted.theta_[place], fitted.var_[place]
         spread = float(-0.5 * np.sum(np.log(2.0 * np.pi * variance)))
-        squared = (x - mean.reshape(1, -1)) ** 2.0 / variance.reshape(1, -1)
+        squared = (x - _row(mean)) ** 2.0 / _row(variance)
         columns.append(squared.sum() * -0.5 + spread + prior)
     return graph.concat(columns)
 
@@ -52,7 +52,7 @@ def gaussian(graph: Graph, fitted: Any, table: Table) -> Tensor:
 def multinomial(graph: Graph, fitted: Any, table: Table) -> Tensor:
     """Counts times log probabilities."""
     scores = graph.matrix(table) @ _finite(fitted.feature_log_prob_).T
-    return scores + fitted.class_log_prior_.reshape(1, -1)
+    return scores + _row(fitted.class_log_prior_)
 
 
 def complement(graph: Graph, fitted: Any, table: Table) -> Tensor:
@@ -72,12 +72,14 @@ def bernoulli(graph: Graph, fitted: Any, table: Table) -> Tensor:
     x = graph.matrix(table)
     if fitted.binarize is not None:
         x = _above(x, float(fitted.binarize))
-    there = fitted.feature_log_prob_
+    there = _finite(fitted.feature_log_prob_)
     with np.errstate(divide="ignore"):
-        absent = np.log(1 - np.exp(_finite(there)))
-    return x @ (there - _finite(absent)).T + (fitted.class_log_prior_ + absent.sum(axis=1)).reshape(
-        1, -1
-    )
+        absent = _finite(np.log(1 - np.exp(there)))
+    return x @ (there - absent).T + _row(fitted.class_log_prior_ + absent.sum(axis=1))
+
+
+def _row(values: Any) -> Array:
+    return np.reshape(values, (1, -1))
 
 
 def _above(x: Tensor, threshold: float) -> Tensor:
@@ -102,7 +104,7 @@ def categorical(graph: Graph, fitted: Any, table: Table) -> Tensor:
         found = graph.op("Gather", rows, place, width=count, axis=0).reshape([-1, count], count)
         total = found if total is None else total + found
     assert total is not None  # noqa: S101 - scikit-learn fits on at least one column
-    return total + fitted.class_log_prior_.reshape(1, -1)
+    return total + _row(fitted.class_log_prior_)
 
 
 CONVERTERS: dict[type, Converter] = {
