@@ -19,12 +19,15 @@ from function.signature import Array
 
 
 def nearest(graph: Graph, fitted: Any, table: Table) -> Answers:
-    """A missing value is the mean of the nearest training rows that have one."""
+    """A missing value is the mean of the nearest training rows that have one.
+
+    Of rows equally far NumPy's argpartition takes any; here it is the first.
+    """
     if callable(fitted.weights):
         raise Unsupported("its weights are a function", "Use 'uniform' or 'distance'.")
     if fitted.metric != "nan_euclidean":
         raise Unsupported("its metric is a function", "Use 'nan_euclidean'.")
-    x = graph.matrix(table)
+    x = graph.matrix(table, "float64")
     missing = _missing(x, fitted.missing_values)
     valid = np.flatnonzero(fitted._valid_mask).tolist()
     if not valid:
@@ -33,7 +36,7 @@ def nearest(graph: Graph, fitted: Any, table: Table) -> Answers:
     filled = missing.take(valid).where(means, x.take(valid))
     if fitted.keep_empty_features and len(valid) < x.width:
         empty = np.flatnonzero(~fitted._valid_mask).tolist()
-        zeros = missing.take(empty).cast(graph.precision) * 0.0
+        zeros = missing.take(empty).cast(x.dtype) * 0.0
         order = np.argsort([*valid, *empty]).tolist()
         filled = graph.concat([filled, zeros]).take(order)
     return _with_flags(graph, fitted, table, filled)
@@ -67,14 +70,16 @@ def _means_of_nearest(graph: Graph, fitted: Any, distances: Tensor, valid: list[
     means, order = [], []
     for places in sharing.values():
         donors = np.flatnonzero(~fitted._mask_fit_X[:, places[0]]).tolist()
-        values = fitted._fit_X[donors][:, places].astype(np.float64)
-        means.append(_mean_of_nearest(graph, fitted, distances.take(donors), values))
+        values = np.ma.array(fitted._fit_X, mask=fitted._mask_fit_X)[:, places]
+        plain = np.ma.getdata(values.mean(axis=0)).reshape(1, -1)
+        near = _mean_of_nearest(graph, fitted, distances.take(donors), values.data[donors])
+        means.append(near.isnan().where(plain, near))
         order += places
     return graph.concat(means).take(np.argsort(order).tolist())
 
 
 def _mean_of_nearest(graph: Graph, fitted: Any, distances: Tensor, values: Array) -> Tensor:
-    """Values are of shape (donors, columns); their plain mean where no distance is known."""
+    """Values are of shape (donors, columns); NaN where no distance is known."""
     count, columns = min(fitted.n_neighbors, len(values)), values.shape[1]
     kinds = [(distances.dtype, count), ("int64", count)]
     number = graph.constant([count], "int64")
@@ -90,8 +95,7 @@ def _mean_of_nearest(graph: Graph, fitted: Any, distances: Tensor, values: Array
     each = weights.reshape([0, 0, 1], 1)
     first = graph.constant([1], "int64")
     total = graph.op("ReduceSum", given * each, first, width=columns, keepdims=0)
-    weight = weights.sum()
-    return (weight > 0.0).where(total / weight, values.mean(axis=0).reshape(1, -1))
+    return total / weights.sum()
 
 
 def iterative(graph: Graph, fitted: Any, table: Table) -> Answers:
@@ -135,7 +139,7 @@ def _missing(x: Tensor, value: Any) -> Tensor:
 def _with_flags(graph: Graph, fitted: Any, table: Table, filled: Tensor) -> Answers:
     indicated = fitted.indicator_.features_.tolist() if fitted.add_indicator else []
     made = flags(graph, table, indicated, fitted.missing_values)
-    return {"transform": graph.concat([filled, *made])}
+    return {"transform": graph.concat([filled.cast(graph.precision), *made])}
 
 
 CONVERTERS: dict[type, Converter] = {KNNImputer: nearest, IterativeImputer: iterative}
