@@ -30,10 +30,10 @@ def gaussian(graph: Graph, fitted: Any, table: Table) -> Answers:
 
 
 def _constants(fitted: Any) -> Array:
-    """What does not depend on the row, of each component."""
+    """What does not depend on the row, of each component; without what all have in common."""
     columns = fitted.means_.shape[1]
     volume = _compute_log_det_cholesky(fitted.precisions_cholesky_, fitted.covariance_type, columns)
-    made = -0.5 * columns * np.log(2 * np.pi) + volume + fitted._estimate_log_weights()
+    made = volume + fitted._estimate_log_weights()
     if isinstance(fitted, mixture.BayesianGaussianMixture):
         freedom = np.asarray(fitted.degrees_of_freedom_)
         halves = 0.5 * (freedom - np.arange(columns)[:, np.newaxis])

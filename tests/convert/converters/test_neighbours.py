@@ -95,8 +95,8 @@ def test_points_as_near_as_each_other(count: int, algorithm: str, weights: str) 
 @pytest.mark.parametrize("count", [1, 4, 9])
 @pytest.mark.parametrize("algorithm", ["kd_tree", "ball_tree"])
 def test_points_on_a_coarse_grid(algorithm: str, count: int) -> None:
-    grid = random.integers(0, 5, size=(300, 3)).astype(float)
-    target = random.normal(size=300)
+    grid = random.integers(0, 5, size=(120, 3)).astype(float)
+    target = random.normal(size=120)
     nearest = KNeighborsRegressor(count, algorithm=algorithm, leaf_size=8).fit(grid, target)
     assert_exact(nearest, np.vstack([grid, grid + 0.5]))
 
@@ -131,6 +131,14 @@ def test_labels() -> None:
     assert_exact(KNeighborsClassifier(4).fit(POINTS, CLASS == 1), ROWS)
     voters = RadiusNeighborsClassifier(0.4, outlier_label="mid").fit(POINTS, WORDS[CLASS])
     assert_exact(voters, ROWS)
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "manhattan", "chebyshev"])
+@pytest.mark.parametrize("algorithm", ["kd_tree", "brute"])
+def test_points_on_the_circle(metric: str, algorithm: str) -> None:
+    grid = random.integers(-6, 7, size=(250, 2)).astype(float)
+    inside = RadiusNeighborsRegressor(5.0, metric=metric, algorithm=algorithm)
+    assert_exact(fit(inside, grid, random.normal(size=250)), grid)
 
 
 def test_no_neighbour_at_all() -> None:
