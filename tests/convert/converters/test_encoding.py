@@ -223,7 +223,7 @@ def test_many_categories_of_numbers_and_text() -> None:
         }
     )
     for options in ({}, {"min_frequency": 3}, {"drop": "first"}):
-        made = OneHotEncoder(handle_unknown="ignore", **options).fit(X[:700])  # type: ignore[arg-type]
+        made = OneHotEncoder(handle_unknown="ignore", **options).fit(X[:700])
         assert_exact(made, X)
 
 

@@ -44,9 +44,11 @@ SELECTORS: dict[str, Any] = {
     "from trees": selection.SelectFromModel(
         ExtraTreesClassifier(5, random_state=0), max_features=2, threshold=-np.inf
     ),
-    "sequential": selection.SequentialFeatureSelector(RidgeClassifier(), n_features_to_select=2),
+    "sequential": selection.SequentialFeatureSelector(
+        RidgeClassifier(), n_features_to_select=2, cv=2
+    ),
     "backwards": selection.SequentialFeatureSelector(
-        RidgeClassifier(), n_features_to_select=4, direction="backward"
+        RidgeClassifier(), n_features_to_select=4, direction="backward", cv=2
     ),
     "eliminated": selection.RFE(LogisticRegression(), n_features_to_select=2),
 }
