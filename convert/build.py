@@ -174,7 +174,7 @@ def _files(accepted: Attempt, evidence: Evidence, described: dict[str, Any]) -> 
     golden = choose_golden(
         evidence.rows[:count],
         {name: array[:count] for name, array in evidence.expected.items()},
-        accepted.comparison.tied[:count],
+        accepted.comparison.doubtful[:count],
     )
     parts = {"model.onnx": accepted.converted.onnx, "golden.json": json_text.dumps(golden)}
     manifest = {

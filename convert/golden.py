@@ -21,15 +21,15 @@ from function.signature import Array
 ROWS = 24
 
 
-def choose_golden(rows: Sequence[Cells], expected: Answers, tied: Array) -> dict[str, Any]:
+def choose_golden(rows: Sequence[Cells], expected: Answers, doubtful: Array) -> dict[str, Any]:
     """Evenly spaced rows whose label is beyond doubt, with scikit-learn's answers.
 
     Args:
         rows: held-out rows.
         expected: scikit-learn's answers to them.
-        tied: rows whose label could be either, a bool array of shape (rows,).
+        doubtful: rows whose answer could be another, a bool array of shape (rows,).
     """
-    sure = ~tied
+    sure = ~doubtful
     for array in expected.values():
         if array.dtype.kind == "f":
             sure &= np.isfinite(array).reshape(len(array), -1).all(axis=1)

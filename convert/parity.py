@@ -61,21 +61,33 @@ class Comparison:
 
     Attributes:
         outputs: by output name.
-        ties: rows whose two highest scores lie within the tolerance: either label is right.
-        tied: for each row, whether it is such a one.
+        tied: for each row, whether its two highest scores lie within the tolerance, so that
+            either label is right.
         refused: problems of rows that the function refused though scikit-learn answers.
-        undecided: rows on which scikit-learn's own answer hangs on rounding.
+        forgiven: places of the rows on which scikit-learn's own answer hangs on rounding.
     """
 
     outputs: dict[str, Difference]
     tied: Array
     refused: list[str] = field(default_factory=list)
-    undecided: int = 0
+    forgiven: frozenset[int] = frozenset()
 
     @property
     def ties(self) -> int:
-        """Rows whose label could be either."""
+        """How many rows are tied."""
         return int(self.tied.sum())
+
+    @property
+    def undecided(self) -> int:
+        """How many rows are forgiven."""
+        return len(self.forgiven)
+
+    @property
+    def doubtful(self) -> Array:
+        """For each row, whether another answer would be as right."""
+        doubtful = self.tied.copy()
+        doubtful[list(self.forgiven)] = True
+        return doubtful
 
     @property
     def passed(self) -> bool:

@@ -55,12 +55,10 @@ def forgive_undecided(
     expected = {name: array[wrong] for name, array in evidence.expected.items()}
     got = model.run(read_table(rows, model.signature))
     explained = hangs_on_rounding(got, expected, rows, ask, estimator)
-    forgiven = {place for place, fine in zip(wrong, explained.tolist(), strict=True) if fine}
+    places = zip(wrong, explained.tolist(), strict=True)
+    comparison.forgiven = frozenset(place for place, fine in places if fine)
     for off in comparison.outputs.values():
-        off.forgive(forgiven)
-    comparison.undecided = len(forgiven)
-    comparison.tied = comparison.tied.copy()
-    comparison.tied[list(forgiven)] = True  # never golden
+        off.forgive(comparison.forgiven)
 
 
 def hangs_on_rounding(
