@@ -41,7 +41,11 @@ def serving_part(
         "task": task.name,
         **({"classes": task.classes} if task.classes is not None else {}),
         "signature": {"inputs": _inputs(inputs, columns), "outputs": outputs},
-        "graph": {"inputs": graph.inputs, "outputs": graph.outputs},
+        "graph": {
+            "inputs": graph.inputs,
+            "outputs": graph.outputs,
+            **({"rows_at_once": graph.rows_at_once} if graph.rows_at_once else {}),
+        },
     }
 
 

@@ -15,6 +15,8 @@ from convert.converters.graph import DROPPED, Graph, Precision, Table, Tensor
 from function.signature import LARGEST_FLOAT32, Column
 
 TOO_NARROW = "scikit-learn answers numbers beyond"  # begins what speaks against a float32 recipe
+WIDE = 1000  # columns; a tensor that is no wider is no matter, however many rows there are
+AT_ONCE = 64 * 2**20  # bytes of a tensor
 Layout = Literal["matrix", "columns"]
 
 
@@ -47,6 +49,8 @@ class Converted:
         outputs: names in the graph, in the order of the task's methods.
         types: the element type of each of these.
         of_skl2onnx: skl2onnx wrote some part of it.
+        rows_at_once: so many at most are run together, so that no tensor is larger than
+            AT_ONCE; None where a batch of any size may be.
     """
 
     onnx: bytes
@@ -54,6 +58,7 @@ class Converted:
     outputs: list[str]
     types: list[str]
     of_skl2onnx: bool = False
+    rows_at_once: int | None = None
 
 
 def recipes(columns: Sequence[Column]) -> Iterator[Recipe]:
@@ -110,6 +115,7 @@ def convert(estimator: Any, task: Task, columns: Sequence[Column], recipe: Recip
         [tensor.name for tensor in outputs],
         [tensor.dtype for tensor in outputs],
         graph.of_skl2onnx,
+        max(1, AT_ONCE // (8 * graph.widest)) if graph.widest > WIDE else None,
     )
 
 

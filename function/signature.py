@@ -172,6 +172,7 @@ class Signature:
         columns: Sequence[Column],
         outputs: Sequence[Output],
         graph_inputs: Sequence[Mapping[str, Any]],
+        rows_at_once: int | None = None,
     ) -> None:
         self.columns = tuple(columns)
         self.outputs = tuple(outputs)
@@ -203,8 +204,10 @@ class Signature:
             if "tokens" in tensor
         ]
         wide = sum(8 * feed.width for feed in self.token_feeds)
-        fitting = min(TEXTS_AT_ONCE, COUNTS_AT_ONCE // wide) if wide else 0
-        self.rows_at_once = max(1, fitting) if wide else None
+        self.rows_at_once = rows_at_once
+        if wide:
+            fitting = min(TEXTS_AT_ONCE, COUNTS_AT_ONCE // wide, rows_at_once or TEXTS_AT_ONCE)
+            self.rows_at_once = max(1, fitting)
 
     @classmethod
     def from_manifest(cls, manifest: Mapping[str, Any]) -> Signature:
@@ -217,7 +220,8 @@ class Signature:
             Output(entry["name"], entry["type"], tuple(entry["shape"]))
             for entry in manifest["signature"]["outputs"]
         ]
-        return cls(columns, outputs, manifest["graph"]["inputs"])
+        graph = manifest["graph"]
+        return cls(columns, outputs, graph["inputs"], graph.get("rows_at_once"))
 
 
 def _column(entry: Mapping[str, Any]) -> Column:

@@ -308,6 +308,7 @@ class Graph:
         last_in_float32: skl2onnx's own operators are given float32, whatever the precision.
         inputs: for the manifest: each tensor's name, dtype, columns, and what else it needs.
         of_skl2onnx: skl2onnx wrote some part of it.
+        widest: columns of the widest tensor in the finished graph.
     """
 
     def __init__(
@@ -321,6 +322,8 @@ class Graph:
         self.last_in_float32 = last_in_float32
         self.inputs: list[dict[str, Any]] = []
         self.of_skl2onnx = False
+        self.widest = 1
+        self._widths: dict[str, int] = {}
         self._converters = converters
         self._fallback = fallback
         self._nodes: list[onnx.NodeProto] = []
@@ -436,6 +439,7 @@ class Graph:
         made = [
             Tensor(self, self.unique(operator.lower()), dtype, width) for dtype, width in outputs
         ]
+        self._widths |= {tensor.name: tensor.width for tensor in made}
         self._nodes.append(
             helper.make_node(
                 operator,
@@ -694,6 +698,7 @@ class Graph:
                 kept.append(node)
                 needed.update(_taken(node))
         self.inputs = [entry for entry in self.inputs if entry["name"] in needed]
+        self.widest = max([1, *(self._widths.get(n, 1) for node in kept for n in node.output)])
         graph = helper.make_graph(
             kept[::-1],
             GRAPH_NAME,

@@ -10,9 +10,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import LinearRegression
 
 from convert.source import Source
+from function.model import load_model
+from function.table import read_table
 from tests import estimators
 from tests.convert.helpers import built
 
@@ -134,3 +137,15 @@ def test_statistics_of_training_columns_are_not_truncated_to_the_test_sets_type(
         "mean": 1.5,
         "median": 1.5,
     }
+
+
+def test_wide_tensors_are_made_for_some_rows_at_a_time(tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).normal(size=(3000, 3))
+    ridge = KernelRidge(kernel="rbf").fit(rows, rows.sum(axis=1))
+    result = built(Source(ridge, rows[:50]), tmp_path)
+    model = load_model(result.directory)
+
+    assert result.manifest["graph"]["rows_at_once"] == 64 * 2**20 // (8 * 3000)
+    many = np.resize(rows, (6000, 3))
+    answer = model.run(read_table(many.tolist(), model.signature))
+    np.testing.assert_allclose(answer["prediction"], ridge.predict(many), rtol=1e-9)
