@@ -1,0 +1,160 @@
+"""What a refusal looks like: what happened, why, and what to do, on a line each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.compose import make_column_transformer
+from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+
+from convert.errors import Refusal
+from convert.evidence import NO_HINT, REASON_LENGTH, Failed, no_conversion, shortened
+from convert.source import Source, load_source
+from tests.convert.helpers import built, invoked
+
+random = np.random.default_rng(0)
+X = random.normal(size=(60, 3))
+Y = X @ [1.0, 2.0, 3.0]
+DATED = pd.DataFrame(X, columns=["a", "b", "c"]).assign(when=pd.date_range("2020", periods=60))
+
+
+def sorted_rows(X: Any) -> Any:
+    return np.sort(np.asarray(X))
+
+
+def dated() -> Source:
+    columns = make_column_transformer(
+        (OneHotEncoder(handle_unknown="ignore"), ["when"]), remainder="passthrough"
+    )
+    return Source(make_pipeline(columns, LinearRegression()).fit(DATED, Y), DATED)
+
+
+def unsupported() -> Source:
+    steps = StandardScaler(), FunctionTransformer(sorted_rows), LinearRegression()
+    return Source(make_pipeline(*steps).fit(X, Y), X)
+
+
+SOURCES: dict[str, Callable[[], Source]] = {
+    "a step without a conversion": unsupported,
+    "a class without a converter": lambda: load_source("source.py:forgotten"),
+    "a wrong converter": lambda: load_source("source.py:doubled"),
+    "a column without a form": dated,
+    "no rows": lambda: Source(LinearRegression().fit(X, Y), X[:0]),
+    "another shape": lambda: Source(LinearRegression().fit(X, Y), X[:, 0]),
+    "not fitted": lambda: Source(LinearRegression(), X),
+    "no estimator": lambda: Source(LinearRegression, X),
+    "answers of other rows": lambda: Source(LinearRegression().fit(X, Y), X, Y[:3]),
+}
+
+
+def refusal(make: Callable[[], Source], folder: Path) -> Refusal:
+    with pytest.raises(Refusal) as refused:
+        built(make(), folder)
+    return refused.value
+
+
+@pytest.mark.parametrize("make", SOURCES.values(), ids=SOURCES)
+def test_three_readable_lines_at_most(make: Any, at_home: Path, tmp_path: Path) -> None:
+    refused = refusal(make, tmp_path)
+
+    lines = [*refused.message.split("\n"), refused.hint]
+    assert 2 <= len(lines) <= 3
+    assert all(line.strip() for line in lines)
+    assert max(map(len, lines)) <= 500
+    for line in lines:
+        assert not re.search(r"Traceback|\bFile \"|0x[0-9a-f]{6}", line), line
+    assert refused.hint[0].isupper()
+    assert refused.hint[-1] in ".?"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_step_without_a_conversion_is_named_with_its_place(tmp_path: Path) -> None:
+    first, second = refusal(unsupported, tmp_path).message.split("\n")
+
+    assert first.startswith("Pipeline: no conversion answers as scikit-learn does (")
+    for tool in ("python 3.", "scikit-learn 1.", "skl2onnx 1.", "onnx 1.", "onnxruntime 1."):
+        assert tool in first
+    assert second == (
+        "  step Pipeline > FunctionTransformer: the function sorted_rows has no conversion"
+    )
+
+
+def test_a_difference_says_which_rows_and_columns_and_how_far(
+    at_home: Path, tmp_path: Path
+) -> None:
+    refused = refusal(SOURCES["a wrong converter"], tmp_path)
+
+    (reason,) = refused.message.split("\n")[1:]
+    assert re.match(
+        r"  as float64 matrix and float64 columns: prediction differs on (\d+) of \1 rows "
+        r"by up to \S+ \(relative \S+\); "
+        r"first on held-out row 0: expected -?\d\S*, got -?\d\S* at x0=\S+, x1=\S+, x2=\S+",
+        reason,
+    )
+    assert refused.hint == f"Nothing was written. {NO_HINT}"
+
+
+def test_the_command_prints_them_with_their_kind_in_front(at_home: Path, tmp_path: Path) -> None:
+    end = invoked("build", "source.py:forgotten", "--name", "n", "--models", tmp_path / "m")
+
+    told = [line for line in end.stderr.split("\n") if line]
+    start = next(place for place, line in enumerate(told) if line.startswith("error: "))
+    error, reason, hint = told[start:]
+    assert error.startswith("error: Pipeline: no conversion answers as scikit-learn does (python")
+    assert reason == "  step Pipeline > Forgotten: Forgotten has no converter"
+    assert hint == (
+        "hint: Nothing was written. Replace it by an estimator that has one (docs/coverage.md), "
+        "or write its converter in the SOURCE file (docs/converters.md)."
+    )
+    assert not (tmp_path / "m").exists()
+
+
+# Each reason once
+
+
+def message(*failed: tuple[str, str, str]) -> tuple[list[str], str]:
+    refused = no_conversion("Model", [Failed(*one) for one in failed])
+    return refused.message.split("\n")[1:], refused.hint
+
+
+def test_a_reason_that_several_recipes_share_is_told_once() -> None:
+    reasons, hint = message(
+        ("float32 matrix", "off by 1", ""),
+        ("float32 columns", "off by 1", ""),
+        ("float64 matrix", "off by 2", "Do this."),
+        ("float64 columns", "off by 2", "Do this."),
+    )
+
+    assert reasons == [
+        "  as float32 matrix and float32 columns: off by 1",
+        "  as float64 matrix and float64 columns: off by 2",
+    ]
+    assert hint == "Nothing was written. Do this."
+
+
+def test_a_step_without_a_conversion_stands_before_all_else() -> None:
+    reasons, hint = message(
+        ("float32 matrix", "scikit-learn answers numbers beyond float32", ""),
+        ("float64 matrix", "step A > B: no", "Replace B."),
+        ("float64 columns", "off by 2", ""),
+    )
+
+    assert reasons == ["  step A > B: no"]
+    assert hint == "Nothing was written. Replace B."
+
+
+def test_somebody_elses_message_is_one_line_that_ends() -> None:
+    long = RuntimeError("first line\n\tsecond " + "and so on " * 9000)
+
+    assert shortened(long).startswith("first line second and so on")
+    assert len(shortened(long)) == REASON_LENGTH + 1
+    assert shortened(long).endswith("…")
+    assert shortened(ValueError("short")) == "short"
