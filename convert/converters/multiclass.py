@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from sklearn import multiclass
 from sklearn.base import is_classifier, is_regressor
 
+from convert.converters.distances import expanded
 from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
 from convert.converters.responses import RELEASE, all_have, every_row, predicted, total
 
@@ -103,17 +103,9 @@ def one_versus_one(graph: Graph, fitted: Any, table: Table) -> Answers:
 
 
 def output_code(graph: Graph, fitted: Any, table: Table) -> Answers:
-    """The class whose code is nearest, the first of those that have the same code.
-
-    By `||c||² - 2 x·c` as `EuclideanArgKmin` measures it (`sklearn/metrics/_pairwise_distances_
-    reduction`).
-    """
+    """The class whose code is nearest, the first of those at one distance."""
     scores = graph.concat([score_of(graph, part, table) for part in fitted.estimators_])
-    codes, first = np.unique(fitted.code_book_, axis=0, return_index=True)
-    order = np.argsort(first)
-    codes, first = codes[order], first[order]
-    distances = (scores @ codes.T) * -2.0 + (codes**2).sum(axis=1).reshape(1, -1)
-    return {"places": distances.argmin().look_up(first)}
+    return {"places": expanded(scores, fitted.code_book_).argmin()}
 
 
 def constant(graph: Graph, fitted: Any, table: Table) -> Answers:

@@ -88,7 +88,7 @@ def test_words(kind: Any) -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_codes_of_any_size_even_where_classes_share_one(base: Any, size: float, seed: int) -> None:
     model = OutputCodeClassifier(base, code_size=size, random_state=seed)
-    assert_exact(fit(model, X, NAMES), ROWS)
+    assert_exact(fit(model, X, NAMES), np.vstack([ROWS, X[:9] * 1e12, X[:9] * -1e25]))
 
 
 def test_codes_at_equal_distances_go_to_the_first_class() -> None:
