@@ -37,7 +37,7 @@ class Task:
     @property
     def several(self) -> bool:
         """A classifier with several outputs, each with classes of its own."""
-        return bool(self.classes) and isinstance(self.classes[0], list)
+        return self.classes is not None and any(isinstance(c, list) for c in self.classes)
 
     def answers(self, estimator: Any, X: Data) -> Answers:
         """Ask the estimator; arrays with one entry per row.
@@ -131,7 +131,8 @@ def tied(task: Task, answers: Answers, tolerance: float) -> Array:
     if task.several:
         ends = np.cumsum([len(known) for known in task.classes or []])[:-1]
         parts = np.split(scores, ends, axis=1)
-        return np.asarray([_undecided(part, tolerance) for part in parts]).any(axis=0)
+        undecided = np.array([_undecided(part, tolerance) for part in parts])
+        return np.asarray(undecided.any(axis=0))
     if answers["prediction"].ndim == 2 and scores.ndim == 2:  # several labels, each yes or no
         middle = 0.5 if "probabilities" in answers else 0.0
         return np.asarray((np.abs(scores - middle) <= tolerance).any(axis=1))

@@ -143,7 +143,7 @@ def _probe(
 
 def _between(kind: str, rows: Sequence[Cells], place: int) -> float:
     """A number that no row has, between those that rows have."""
-    seen = sorted({row[place] for row in rows if row[place] is not None} or {0})
+    seen: list[float] = sorted({row[place] for row in rows if row[place] is not None} or {0})
     gaps = [(low, high) for low, high in pairwise(seen) if kind != "int64" or high > low + 1]
     if kind == "int64":
         return gaps[0][0] + 1 if gaps else seen[-1] + 1

@@ -80,7 +80,8 @@ def hangs_on_rounding(
     if rounds_before_a_step(estimator):
         with suppress(ValueError):  # a number may go over an edge, beyond which it raises
             answers += [ask([_moved(row, step) for row in rows]) for step in STEPS]
-    return np.all([_is_among(name, got[name], answers) for name in expected], axis=0)
+    among = [_is_among(name, got[name], answers) for name in expected]
+    return np.asarray(np.all(among, axis=0))
 
 
 def _is_among(name: str, got: Array, answers: Sequence[Answers]) -> Array:
@@ -90,7 +91,8 @@ def _is_among(name: str, got: Array, answers: Sequence[Answers]) -> Array:
     every = [answer[name] for answer in answers]
     if every[0].dtype.kind != "f":
         same = [array.astype(object) == got.astype(object) for array in every]
-        return np.any([match.reshape(len(got), -1).all(axis=1) for match in same], axis=0)
+        rows = [match.reshape(len(got), -1).all(axis=1) for match in same]
+        return np.asarray(np.any(rows, axis=0))
     wide, stacked = got.astype(np.float64), np.stack(every).astype(np.float64)
     with np.errstate(all="ignore"):
         low, high = stacked.min(axis=0), stacked.max(axis=0)
@@ -139,8 +141,8 @@ def _moved(row: Cells, steps: int) -> Cells:
     return [_number_moved(cell, steps) if type(cell) in (int, float) else cell for cell in row]
 
 
-def _number_moved(number: float, steps: int) -> float:
+def _number_moved(number: Any, steps: int) -> float:
     if isinstance(number, float):
         return float(number * (1 + steps * 2**-52))
-    moved = number + int(number * steps * 2**-52)
+    moved = int(number) + int(number * steps * 2**-52)
     return max(-LARGEST_INTEGER - 1, min(LARGEST_INTEGER, moved))

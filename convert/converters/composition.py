@@ -81,7 +81,8 @@ def _positions(columns: Any, names: Any, count: int) -> list[int]:
             start = None if columns.start is None else at[columns.start]
             stop = None if columns.stop is None else at[columns.stop] + 1
             columns = slice(start, stop, columns.step)
-        return list(range(count))[columns]
+        places: list[int] = list(range(count))[columns]
+        return places
     if isinstance(columns, str | int | np.integer) and not isinstance(columns, bool):
         columns = [columns]
     said = list(columns)

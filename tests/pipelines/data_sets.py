@@ -103,9 +103,9 @@ def reviews() -> tuple[Any, Any]:
 
 def numbers(X: pd.DataFrame) -> list[str]:
     """The columns of numbers."""
-    return [column for column in X if X[column].dtype.kind in "if"]
+    return [str(column) for column in X if X[column].dtype.kind in "if"]
 
 
 def texts(X: pd.DataFrame) -> list[str]:
     """The other columns."""
-    return [column for column in X if column not in numbers(X)]
+    return [str(column) for column in X if column not in numbers(X)]

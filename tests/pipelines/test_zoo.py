@@ -109,9 +109,9 @@ def _spoilt(inputs: Inputs, rows: Sequence[Cells], manifest: dict[str, Any]) -> 
     ]
     mixed = []
     for _ in range(ROWS):
-        row = [rows[random.integers(len(rows))][place] for place in range(len(entries))]
+        row = [rows[int(random.integers(len(rows)))][place] for place in range(len(entries))]
         if random.random() < 0.5:
-            row = list(rows[random.integers(len(rows))])
+            row = list(rows[int(random.integers(len(rows)))])
         for place, entry in enumerate(entries):
             kind, cell = inputs.columns[place].type, row[place]
             chance = random.random()
@@ -160,8 +160,7 @@ def _post(client: FlaskClient, rows: Sequence[Cells]) -> dict[str, Any]:
         "/predict", data=json.dumps({"instances": rows}), content_type="application/json"
     )
     assert answer.status_code == 200, answer.get_data(as_text=True)
-    body: dict[str, Any] = answer.json
-    return body
+    return dict(answer.json or {})
 
 
 def _wrong(task: Task, name: str, got: Any, expected: Answers) -> Array:
