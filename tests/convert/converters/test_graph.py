@@ -1,0 +1,412 @@
+"""The graph that converters write: arithmetic, constants, what is dropped, names of columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pandas as pd
+import pytest
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.compose import ColumnTransformer, make_column_transformer
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
+
+from convert.converters import Graph, Table, Tensor, Unsupported, converters
+from convert.converters.graph import DROPPED, Converter
+from convert.recipes import root_table
+from function.signature import Array, Column
+from tests.convert.exactness import assert_exact
+
+X = np.array([[1.5, -2.0, 0.25], [0.0, 4.0, -1.0], [np.nan, 1e300, 3.0]])
+
+
+def graph_of(kinds: Mapping[type, Converter] | None = None) -> Graph:
+    return Graph("float64", converters() if kinds is None else kinds)
+
+
+def given(graph: Graph, dtype: str = "float64") -> Tensor:
+    """An input of three columns."""
+    return graph.input(["a", "b", "c"], dtype)
+
+
+def run(graph: Graph, *outputs: Tensor, feed: Any = X) -> list[Array]:
+    """What the finished graph answers, and that it says how wide it is."""
+    named = [graph.op("Identity", tensor) for tensor in outputs]
+    proto = graph.finished(named)
+    onnx.checker.check_model(proto)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    session = onnxruntime.InferenceSession(proto.SerializeToString(), options)
+    feeds = {entry["name"]: np.asarray(feed, entry["dtype"]) for entry in graph.inputs}
+    return list(session.run(None, feeds))
+
+
+# Arithmetic
+
+EVEN = np.array([0.5, 2.0, -4.0])
+OPERATIONS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
+    "x + array": (lambda x: x + EVEN, lambda x: x + EVEN),
+    "array + x": (lambda x: EVEN + x, lambda x: EVEN + x),
+    "x - array": (lambda x: x - EVEN, lambda x: x - EVEN),
+    "array - x": (lambda x: EVEN - x, lambda x: EVEN - x),
+    "1 - x": (lambda x: 1.0 - x, lambda x: 1.0 - x),
+    "x * array": (lambda x: x * EVEN, lambda x: x * EVEN),
+    "array * x": (lambda x: EVEN * x, lambda x: EVEN * x),
+    "x / array": (lambda x: x / EVEN, lambda x: x / EVEN),
+    "array / x": (lambda x: EVEN / x, lambda x: EVEN / x),
+    "x ** 3": (lambda x: x**3, lambda x: x**3),
+    "x @ matrix": (
+        lambda x: x @ np.arange(6.0).reshape(3, 2),
+        lambda x: x @ np.arange(6.0).reshape(3, 2),
+    ),
+    "-x": (lambda x: -x, lambda x: -x),
+    "x + x": (lambda x: x + x, lambda x: x + x),
+    "x < array": (lambda x: x < EVEN, lambda x: x < EVEN),
+    "x <= array": (lambda x: x <= EVEN, lambda x: x <= EVEN),
+    "x > 0": (lambda x: x > 0, lambda x: x > 0),
+    "x >= 0": (lambda x: x >= 0, lambda x: x >= 0),
+    "equals": (lambda x: x.equals(4.0), lambda x: x == 4.0),
+    "and": (lambda x: (x > 0) & (x < 2), lambda x: (x > 0) & (x < 2)),
+    "or": (lambda x: (x > 2) | (x < 0), lambda x: (x > 2) | (x < 0)),
+    "not": (lambda x: ~(x > 0), lambda x: ~(x > 0)),
+    "isnan": (lambda x: x.isnan(), np.isnan),
+    "where": (lambda x: (x > 0).where(x, -1.0), lambda x: np.where(x > 0, x, -1.0)),
+    "where not": (lambda x: (x > 0).where(7.0, x), lambda x: np.where(x > 0, 7.0, x)),
+    "maximum": (lambda x: x.maximum(EVEN), lambda x: np.maximum(x, EVEN)),
+    "clip": (lambda x: x.clip(-1.0, 2.0), lambda x: np.clip(x, -1.0, 2.0)),
+    "clip below": (lambda x: x.clip(0.0, None), lambda x: np.clip(x, 0.0, None)),
+    "unary": (lambda x: x.unary("Floor"), np.floor),
+    "take": (lambda x: x.take([2, 0, 0]), lambda x: x[:, [2, 0, 0]]),
+    "sum": (lambda x: x.sum(), lambda x: x.sum(axis=1, keepdims=True)),
+    "argmin": (
+        lambda x: x.take([1, 2]).argmin(),
+        lambda x: x[:, [1, 2]].argmin(axis=1)[:, None],
+    ),
+    "look_up": (
+        lambda x: x.take([1, 2]).argmax().look_up([10, 20]),
+        lambda x: np.array([10, 20])[x[:, [1, 2]].argmax(axis=1)][:, None],
+    ),
+    "cast": (lambda x: x.take([1]).clip(0, 9).cast("int64"), lambda x: x[:, [1]].clip(0, 9) // 1),
+}
+
+
+@pytest.mark.parametrize(("write", "compute"), OPERATIONS.values(), ids=OPERATIONS)
+def test_arithmetic_is_numpys(write: Any, compute: Any) -> None:
+    graph = graph_of()
+    made = write(given(graph))
+
+    (got,) = run(graph, made)
+
+    with np.errstate(all="ignore"):
+        expected = compute(X)
+    assert got.shape == (3, made.width)
+    np.testing.assert_array_equal(got, expected)
+
+
+def test_constants_are_of_the_tensors_dtype() -> None:
+    graph = graph_of()
+    x = given(graph, "float32")
+
+    (got,) = run(graph, x * 0.1 + EVEN, feed=X[:2])
+
+    assert got.dtype == np.float32
+    np.testing.assert_array_equal(got, X[:2].astype("f4") * np.float32(0.1) + EVEN.astype("f4"))
+
+
+def test_tensors_of_two_dtypes_are_not_mixed_by_themselves() -> None:
+    graph = graph_of()
+    with pytest.raises(TypeError, match=r"is of float64, .* of float32"):
+        given(graph) + given(graph, "float32")
+
+
+# Constants and names
+
+
+def initializers(proto: onnx.ModelProto) -> list[Any]:
+    return list(proto.graph.initializer)
+
+
+def test_a_constant_stands_there_once() -> None:
+    graph = graph_of()
+    x = given(graph)
+    made = [x + EVEN, x * EVEN, x - EVEN.copy(), x / EVEN.tolist()]
+
+    proto = graph.finished(made)
+    assert len(initializers(proto)) == 1
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ((0.0, None), (-0.0, None)),
+        ((1.0, "float32"), (1.0, "float64")),
+        ((1, "int64"), (1.0, "float64")),
+        ((1.0, None), ([1.0], None)),
+        (([1.0, 2.0], None), ([[1.0, 2.0]], None)),
+        ((["1"], None), ([1], None)),
+        ((["a", "b"], None), (["a, b"], None)),
+        ((["a'"], None), (['a"'], None)),
+    ],
+)
+def test_constants_that_differ_are_two(a: tuple[Any, Any], b: tuple[Any, Any]) -> None:
+    graph = graph_of()
+    assert graph.constant(*a).name != graph.constant(*b).name
+    assert graph.constant(*a).name == graph.constant(*a).name
+
+
+def test_a_constant_of_text_keeps_every_character() -> None:
+    texts = ["", "é", "中文", "🦙", "a\nb", "x\x00y"]
+    graph = graph_of()
+    places = given(graph).take([1]).clip(0.0, 5.0).cast("int64")
+
+    (got,) = run(graph, places.look_up(texts), feed=[[0, place, 0] for place in range(6)])
+    assert got.ravel().tolist() == texts
+
+
+def test_the_same_is_written_in_the_same_bytes() -> None:
+    def written() -> bytes:
+        graph = graph_of()
+        x = given(graph)
+        proto = graph.finished([(x @ np.eye(3) + EVEN).softmax()])
+        content: bytes = proto.SerializeToString(deterministic=True)
+        return content
+
+    assert written() == written()
+
+
+# What is not needed
+
+
+def test_what_nobody_asks_for_is_dropped() -> None:
+    graph = graph_of()
+    x, unused = given(graph), graph.input(["t"], "string")
+    unused.equals("gone")
+    (x * 2.0).sum()
+    kept = x + 1.0
+
+    proto = graph.finished([kept])
+    assert [node.op_type for node in proto.graph.node] == ["Add"]
+    assert [onnx.numpy_helper.to_array(t).item() for t in initializers(proto)] == [1.0]
+    assert [value.name for value in proto.graph.input] == [x.name]
+    assert [entry["columns"] for entry in graph.inputs] == [["a", "b", "c"]]
+
+
+def test_what_a_loop_reads_is_kept() -> None:
+    graph = graph_of()
+    x = given(graph)
+    start, outside = x.clip(-9.0, 9.0), x.clip(-1.0, 1.0)
+    (made,) = graph.repeat(2, lambda state: ([state + outside], state.isnan()), [start])
+
+    (got,) = run(graph, made)
+    np.testing.assert_array_equal(got, np.clip(X, -9, 9) + 2 * np.clip(X, -1, 1))
+
+
+def test_methods_that_nobody_asks_for_are_dropped() -> None:
+    model = LogisticRegression().fit(X[:2], ["a", "b"])
+    graph = graph_of()
+    labels = graph.ask(model, Table((given(graph),)), "predict")
+
+    operators = {node.op_type for node in graph.finished([labels]).graph.node}
+    assert operators == {"MatMul", "Add", "Greater", "Cast", "Gather"}
+
+
+# Tables
+
+
+def test_taking_from_what_was_taken_is_one_node() -> None:
+    graph = graph_of()
+    x = given(graph)
+    made = x.take([2, 1, 0]).take([2, 0])
+
+    assert x.take([0, 1, 2]) is x
+    assert x.take([2, 1, 0]).take([2, 1, 0]).name == x.name
+    assert len(graph.finished([made]).graph.node) == 1
+    (got,) = run(graph, made)
+    np.testing.assert_array_equal(got, X[:, [0, 2]])
+
+
+@pytest.mark.parametrize("places", [[0, 1, 2, 3], [3, 2, 1, 0], [1, 2], [0, 3, 0], [2]])
+def test_selected_columns_are_those_at_the_places(places: list[int]) -> None:
+    graph = graph_of()
+    x = given(graph)
+    table = Table((x.take([0]), x.take([1]), x.take([2]), x * 10.0, x))
+    chosen = [table.width - 1 - place for place in places]
+
+    (got,) = run(graph, graph.matrix(graph.select(table, chosen)))
+    np.testing.assert_array_equal(got, np.hstack([X, X * 10.0, X])[:, chosen])
+
+
+def test_neighbours_in_one_tensor_stay_together() -> None:
+    graph = graph_of()
+    x = given(graph)
+    one_by_one = Table(tuple(x.take([place]) for place in range(3)))
+
+    assert graph.matrix(one_by_one).name == x.name
+
+
+def test_text_is_no_number() -> None:
+    graph = graph_of()
+    table = Table((given(graph), graph.input(["t"], "string")))
+
+    with pytest.raises(Unsupported, match="given text where it computes with numbers"):
+        graph.matrix(table)
+    with pytest.raises(Unsupported, match="text and numbers side by side"):
+        graph.matrix(table, "string")
+
+
+# Columns that scikit-learn answers without
+
+COLUMNS = [
+    Column("a", "float64", False),
+    Column("gone", "string", True, required=False),
+    Column("b", "float64", False),
+]
+FRAME = pd.DataFrame({"a": [1.0, 2.0, 4.0], "gone": ["x", "y", "z"], "b": [3.0, 1.0, 2.0]})
+
+
+def test_a_dropped_column_is_no_input_and_its_place_is_kept() -> None:
+    graph = graph_of()
+    table = root_table(graph, COLUMNS, "columns")
+    model = make_column_transformer(("passthrough", ["b"]), (StandardScaler(), ["a"])).fit(FRAME)
+
+    (got,) = run(graph, graph.ask(model, table, "transform"), feed=FRAME[["a", "b"]])
+
+    assert table.labels == ("a", "b", "gone")
+    assert [entry["columns"] for entry in graph.inputs] == [["a", "b"]]
+    np.testing.assert_array_equal(got, model.transform(FRAME))
+
+
+def test_a_dropped_column_that_is_used_is_unsupported() -> None:
+    graph = graph_of()
+    table = root_table(graph, COLUMNS, "columns")
+    model = make_column_transformer((OneHotEncoder(), ["gone"])).fit(FRAME)
+
+    assert table.tensors[-1].dtype == DROPPED
+    with pytest.raises(Unsupported, match="given a column that scikit-learn answers without"):
+        graph.ask(model, table, "transform")
+
+
+# Names of columns, for steps that select by name
+
+
+class Renamed(TransformerMixin, BaseEstimator):
+    """Columns in another order, under other names."""
+
+    def fit(self, X: Any, y: Any = None) -> Renamed:
+        self.names_ = [f"new {name}" for name in reversed(list(X.columns))]
+        return self
+
+    def transform(self, X: Any) -> Any:
+        return pd.DataFrame(X.to_numpy()[:, ::-1], columns=self.names_, index=X.index)
+
+    def get_feature_names_out(self, names: Any = None) -> Any:
+        return np.array(self.names_, dtype=object)
+
+
+NUMBERS = pd.DataFrame({"a": [1.0, 2.0, 4.0], "b": [3.0, 1.0, 2.0], "c": [0.5, 7.0, -1.0]})
+
+
+def by_name(*names: str) -> ColumnTransformer:
+    return make_column_transformer((MinMaxScaler(), list(names)), remainder="drop")
+
+
+def test_names_of_pandas_outputs_are_what_later_steps_select_by() -> None:
+    scaled = make_column_transformer(
+        (StandardScaler(), ["c", "a"]), ("passthrough", ["b"]), verbose_feature_names_out=False
+    ).set_output(transform="pandas")
+    for names in (["a"], ["b", "c"], ["c", "b", "a"]):
+        assert_exact(make_pipeline(scaled, by_name(*names)).fit(NUMBERS), NUMBERS)
+
+
+def test_names_with_the_steps_in_front() -> None:
+    scaled = make_column_transformer((StandardScaler(), ["c", "a"])).set_output(transform="pandas")
+    model = make_pipeline(scaled, by_name("standardscaler__a")).fit(NUMBERS)
+
+    assert_exact(model, NUMBERS)
+
+
+def test_places_are_what_steps_select_by_where_no_names_come() -> None:
+    scaled = make_column_transformer((StandardScaler(), ["c", "a"]))
+    model = make_pipeline(scaled, make_column_transformer((MinMaxScaler(), [1]))).fit(NUMBERS)
+
+    assert_exact(model, NUMBERS)
+
+
+def test_an_estimator_that_names_its_columns_itself() -> None:
+    def convert(graph: Graph, fitted: Any, table: Table) -> Any:
+        x = graph.matrix(table)
+        return {"transform": x.take(range(x.width)[::-1])}
+
+    model = make_pipeline(Renamed().set_output(transform="pandas"), by_name("new a", "new c"))
+    model.fit(NUMBERS)
+    graph = graph_of({**dict(converters()), Renamed: convert})
+    table = root_table(graph, [Column(name, "float64") for name in "abc"], "columns")
+
+    (got,) = run(graph, graph.ask(model, table, "transform"), feed=NUMBERS)
+    np.testing.assert_array_equal(got, model.transform(NUMBERS))
+
+
+def test_columns_that_do_not_come_are_named() -> None:
+    model = by_name("a", "c").fit(NUMBERS)
+    graph = graph_of()
+    table = root_table(graph, [Column("a", "float64"), Column("b", "float64")], "columns")
+
+    with pytest.raises(Unsupported, match=r"not given its columns \['c'\]"):
+        graph.ask(model, table, "transform")
+
+
+# Asking estimators
+
+
+def test_the_same_question_is_asked_once() -> None:
+    asked: list[Any] = []
+
+    def convert(graph: Graph, fitted: Any, table: Table) -> Any:
+        asked.append(fitted)
+        return {"predict": graph.matrix(table).sum()}
+
+    graph = graph_of({LinearRegression: convert})
+    x = given(graph)
+    model, other = LinearRegression(), LinearRegression()
+
+    first = graph.ask(model, Table((x,)), "predict")
+    assert graph.ask(model, Table((x,)), "predict") is first
+    assert graph.ask(other, Table((x,)), "predict") is not first
+    assert graph.ask(model, Table((x.take([0]),)), "predict") is not first
+    assert asked == [model, other, model]
+
+
+def test_unsupported_names_the_steps_down_to_the_one() -> None:
+    def convert(graph: Graph, fitted: Any, table: Table) -> Any:
+        raise Unsupported("its frills have no conversion", "Leave the frills out.")
+
+    model = make_pipeline(make_column_transformer((StandardScaler(), [0])), LinearRegression())
+    model.fit(np.eye(3), [1.0, 2.0, 3.0])
+    graph = graph_of({**dict(converters()), StandardScaler: convert})
+
+    with pytest.raises(Unsupported) as raised:
+        graph.ask(model, Table((given(graph),)), "predict")
+    assert str(raised.value) == (
+        "step Pipeline > ColumnTransformer > StandardScaler: its frills have no conversion"
+    )
+    assert raised.value.hint == "Leave the frills out."
+
+
+def test_what_no_converter_knows_is_unsupported_without_a_fallback() -> None:
+    graph = graph_of({})
+    with pytest.raises(Unsupported, match="step StandardScaler: it has no converter"):
+        graph.ask(StandardScaler().fit(np.eye(3)), Table((given(graph),)), "transform")
+
+
+def test_a_method_that_is_not_written_is_unsupported() -> None:
+    graph = graph_of()
+    model = LogisticRegression().fit(np.eye(3), [0, 1, 1])
+    with pytest.raises(Unsupported, match="step LogisticRegression: its predict_log_proba has no"):
+        graph.ask(model, Table((given(graph),)), "predict_log_proba")
+    with pytest.raises(Unsupported, match="step LogisticRegression: its transform has no"):
+        graph.transform(model, Table((given(graph),)))
