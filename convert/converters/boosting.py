@@ -21,6 +21,7 @@ from sklearn.ensemble._gb import _init_raw_predictions
 
 from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
 from convert.converters.linear import two_sided
+from convert.converters.responses import RELEASE
 from convert.converters.tree_ensemble import Tree, constant, sums, totals, values
 from convert.converters.trees import as_trees_see, of_sklearn
 from function.signature import Array
@@ -29,7 +30,7 @@ TREES = (
     tree.DecisionTreeClassifier, tree.DecisionTreeRegressor,
     tree.ExtraTreeClassifier, tree.ExtraTreeRegressor,
 )  # fmt: skip
-EPSILON = np.finfo(np.float64).eps
+EPSILON = np.finfo(np.float64 if RELEASE >= (1, 8) else np.float32).eps
 
 
 def gradient_boosting(graph: Graph, fitted: Any, table: Table) -> Answers:

@@ -19,6 +19,7 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, TargetEncoder
 
 from convert.converters.categories import Meaning, identities, look_up
 from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from convert.converters.responses import RELEASE
 from function.signature import Array
 
 WIDE = 128  # categories of a column
@@ -93,7 +94,8 @@ def _groups(fitted: Any, place: int) -> tuple[Array, int]:
     """Each category's output column before dropping, and that of a value never seen (or -1)."""
     mapping = _grouping(fitted, place)
     groups = np.arange(len(fitted.categories_[place])) if mapping is None else np.asarray(mapping)
-    joins = fitted.handle_unknown in ("infrequent_if_exist", "warn") and mapping is not None
+    joining = ("infrequent_if_exist", "warn") if RELEASE >= (1, 8) else ("infrequent_if_exist",)
+    joins = fitted.handle_unknown in joining and mapping is not None
     return groups, max(groups.tolist()) if joins else -1
 
 

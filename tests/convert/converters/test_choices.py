@@ -20,6 +20,7 @@ from convert.converters import converters
 from convert.converters.graph import Graph, Table, Unsupported
 from convert.recipes import root_table
 from tests.convert.exactness import assert_exact, columns_of
+from tests.convert.versions import SHAPE
 
 FRAME = pd.DataFrame(
     {
@@ -77,7 +78,7 @@ def test_parts_of_a_union_choose_their_columns() -> None:
         lambda X: X.ravel(),
         lambda X: X[:, 0],
         lambda X: X.reshape(-1),
-        lambda X: np.reshape(X, shape=-1),
+        lambda X: np.reshape(X, **{SHAPE: -1}),
         lambda X: X.reshape((-1, 1))[:, 0].flatten(),
     ],
 )

@@ -26,6 +26,7 @@ from sklearn.tree import DecisionTreeRegressor
 from convert.converters import Unsupported
 from convert.converters.functions import FUNCTIONS
 from tests.convert.exactness import answers, assert_exact, expected
+from tests.convert.versions import OLD_NUMPY, SHAPE
 
 NAN = np.nan
 RANDOM = np.random.default_rng(5)
@@ -38,7 +39,7 @@ ODD = np.array(
 )  # fmt: skip
 VALUES = np.concatenate([ODD, SIZES, RANDOM.uniform(-1, 1, 300), np.arange(-40, 40) / 4])
 VALUES = np.resize(VALUES, (len(VALUES) // 2 + 1, 2))
-ELEMENTARY = [function for function in FUNCTIONS if function is not round]
+ELEMENTARY = [f for f in FUNCTIONS if f is not round and not (f is np.clip and OLD_NUMPY)]
 
 
 def relative(got: Any, wanted: Any) -> float:
@@ -82,16 +83,18 @@ def test_powers_and_cubes_to_the_last_digit() -> None:
         (np.cbrt, np.arange(-200.0, 200.0) ** 3),
     ):
         rows = values.reshape(-1, 1)
-        assert_exact(FunctionTransformer(function).fit(rows), rows, tolerance=0.0)
+        off = 1e-15 if function is np.cbrt and OLD_NUMPY else 0.0
+        assert_exact(FunctionTransformer(function).fit(rows), rows, tolerance=off)
 
 
+CLIPPED = {"a_min": None, "a_max": 2.0} if OLD_NUMPY else {"min": None, "max": 2.0}
 OPTIONS: dict[str, Any] = {
     "nothing": FunctionTransformer(),
     "copy": FunctionTransformer(np.copy),
     "asarray": FunctionTransformer(np.asarray),
     "clip": FunctionTransformer(np.clip, kw_args={"a_min": -1, "a_max": 0.5}),
     "clip from": FunctionTransformer(np.clip, kw_args={"a_min": 0, "a_max": None}),
-    "clip to": FunctionTransformer(np.clip, kw_args={"min": None, "max": 2.0}),
+    "clip to": FunctionTransformer(np.clip, kw_args=CLIPPED),
     "clip each": FunctionTransformer(np.clip, kw_args={"a_min": [0, -1], "a_max": [1, 1e9]}),
     "partial clip": FunctionTransformer(partial(np.clip, a_min=0, a_max=3)),
     "nan": FunctionTransformer(np.nan_to_num),
@@ -148,7 +151,7 @@ def test_booleans_of_a_function_that_counts() -> None:
 
 def test_text_passes_through_what_changes_nothing() -> None:
     X = pd.DataFrame({"t": ["x", "y", "x"]})
-    for function, options in ((None, {}), (np.ravel, {}), (np.reshape, {"shape": (-1, 1)})):
+    for function, options in ((None, {}), (np.ravel, {}), (np.reshape, {SHAPE: (-1, 1)})):
         columns = make_column_transformer((FunctionTransformer(function, kw_args=options), ["t"]))
         if function is not np.ravel:
             assert_exact(make_pipeline(columns, OneHotEncoder()).fit(X), X)

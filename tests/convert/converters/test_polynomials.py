@@ -13,6 +13,7 @@ from sklearn.preprocessing import PolynomialFeatures, SplineTransformer
 
 from convert.converters import Unsupported
 from convert.converters.polynomials import UNBOUNDED
+from convert.converters.responses import RELEASE
 from tests.convert.exactness import answers, assert_exact
 
 NAN = np.nan
@@ -78,6 +79,8 @@ def test_splines(where: Any, degree: int, extrapolation: Any) -> None:
 @pytest.mark.parametrize("extrapolation", ["constant", "linear", "continue", "periodic"])
 @pytest.mark.parametrize("data", [GRID, CONSTANT], ids=["grid", "constant"])
 def test_splines_with_equal_knots(data: Any, extrapolation: Any) -> None:
+    if data is CONSTANT and extrapolation == "periodic" and RELEASE < (1, 8):
+        pytest.skip("scikit-learn answers NaN")
     for where in ("quantile", "uniform"):
         for degree in (1, 3):
             made = SplineTransformer(6, degree, knots=where, extrapolation=extrapolation)
@@ -92,6 +95,7 @@ def test_splines_inside_their_range_alone() -> None:
         assert_exact(made, X)
 
 
+@pytest.mark.skipif(RELEASE < (1, 8), reason="scikit-learn takes none")
 @pytest.mark.parametrize("extrapolation", ["constant", "linear", "continue", "periodic", "error"])
 def test_splines_of_missing_values(extrapolation: Any) -> None:
     holes = np.where(RANDOM.random(X.shape) < 0.2, NAN, X)
