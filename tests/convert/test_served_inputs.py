@@ -207,6 +207,22 @@ def test_a_column_without_a_form_is_optional_where_the_model_drops_it(
         assert served.predict([instance]) == pytest.approx(expected)
 
 
+def test_columns_that_training_did_not_have_in_another_order(tmp_path: Path) -> None:
+    X = pd.DataFrame(NUMBERS, columns=["a", "b", "c"])
+    columns = make_column_transformer((StandardScaler(), ["c"]), remainder="passthrough")
+    model = make_pipeline(columns, LinearRegression()).fit(X, Y)
+    test = X.assign(more="text")[["c", "more", "a", "b"]]
+
+    served = Served(Source(model, test), tmp_path)
+
+    required = [name for name, entry in served.inputs.items() if entry.get("required", True)]
+    assert list(served.inputs) == ["c", "more", "a", "b"]
+    assert required == ["c", "a", "b"]
+    expected = model.predict(test[:3])
+    assert served.predict(test[:3].to_numpy().tolist()) == pytest.approx(expected)
+    assert served.predict(X[:3].to_dict("records")) == pytest.approx(expected)
+
+
 @pytest.mark.parametrize(
     ("when", "reason"),
     [
