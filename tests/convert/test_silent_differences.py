@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,24 +11,26 @@ import pandas as pd
 import pytest
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_breast_cancer, load_iris
-from sklearn.linear_model import LinearRegression, Ridge, SGDClassifier
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge, SGDClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
-from convert.build import build
 from convert.source import Source
 from function.errors import InvalidRows
 from function.model import Model, load_model
 from function.table import read_table
-from tests.conftest import quiet
+from tests.convert.helpers import built, largest_difference, objects, prove
 
+NAN = float("nan")
 RANDOM = np.random.default_rng(0)
 
 
 def served(source: Source, folder: Path) -> Model:
-    return load_model(build(source, "m", folder, quiet).directory)
+    return load_model(built(source, folder).directory)
 
 
 def ask(model: Model, rows: list[Any]) -> Any:
@@ -126,13 +129,129 @@ def test_a_binary_support_vector_machine_keeps_its_sign(tmp_path: Path) -> None:
 
 def test_text_labels_that_differ_in_float32_are_told_and_float64_is_taken(tmp_path: Path) -> None:
     X, y = load_iris(return_X_y=True)
+    X = X[:, [0, 1, 3]]  # whose scales let scikit-learn refuse what float32 can't hold
     labels = np.array(["a", "b", "c"], dtype=object)[y]
     estimator = make_pipeline(StandardScaler(), DecisionTreeClassifier(random_state=0))
     estimator.fit(X, labels)
 
-    manifest = build(Source(estimator, X), "m", tmp_path, quiet).manifest
+    parity = built(Source(estimator, X), tmp_path).manifest["parity"]
 
-    reasons = [failed["reason"] for failed in manifest["parity"]["recipes_that_failed"]]
+    reasons = [failed["reason"] for failed in parity["recipes_that_failed"]]
     assert reasons
-    assert "expected" in reasons[0]
-    assert manifest["parity"]["recipe"].startswith("float64")
+    for reason in reasons:
+        assert reason.startswith("prediction differs on ")
+        assert re.search(r": expected [abc], got [abc] at x\d=", reason)
+    assert parity["recipe"] == "float64 matrix"
+    assert (parity["differing_rows"], parity["undecided_rows"]) == (0, 0)
+
+
+# Gaps
+
+
+def test_gaps_that_are_empty_texts(tmp_path: Path) -> None:
+    texts = ["x", "y", "", "nan", "None", "x"] * 8
+    X = pd.DataFrame({"a": texts, "b": ["m", "", "m", "", "ü", "n"] * 8})
+    estimator = make_pipeline(
+        SimpleImputer(missing_values="", strategy="most_frequent"),
+        OneHotEncoder(handle_unknown="ignore"),
+        Ridge(),
+    ).fit(X, np.arange(48) % 7)
+
+    model = served(Source(estimator, X), tmp_path)
+
+    tried = [["", "m"], ["x", ""], ["nan", "None"], [" ", "new"]]
+    got = ask(model, tried)["prediction"]
+    assert got == pytest.approx(estimator.predict(pd.DataFrame(tried, columns=["a", "b"])))
+
+
+def test_a_missing_text_is_not_the_text_nan(tmp_path: Path) -> None:
+    X = pd.DataFrame({"a": objects(["x", NAN, "nan", "x", "y"] * 18), "b": ["", "n", "n"] * 30})
+    y = X["a"].isna().to_numpy()  # what tells them apart is what is learnt
+    estimator = make_pipeline(OneHotEncoder(), LogisticRegression()).fit(X, y)
+
+    manifest = built(Source(estimator, X, y), tmp_path).manifest
+
+    assert manifest["metrics"]["accuracy"]["model"] == 1.0
+    assert [entry["nullable"] for entry in manifest["signature"]["inputs"]] == [True, False]
+    assert ask(load_model(tmp_path / "m" / "1"), [[None, ""], ["nan", ""]])["prediction"] == [
+        True,
+        False,
+    ]
+
+
+@pytest.mark.parametrize("options", [{}, {"handle_unknown": "ignore", "min_frequency": 25}])
+@pytest.mark.parametrize("form", ["frame", "array"])
+def test_none_as_a_category(form: str, options: dict[str, Any]) -> None:
+    frame = pd.DataFrame({"a": objects(["x", None, "None", "x", "y"] * 18)})
+    X: Any = frame if form == "frame" else frame.to_numpy()
+    encoder = OneHotEncoder(**options).fit(X)
+    proof = prove(Source(encoder, X), "float32", "columns", hard=True)
+
+    assert encoder.categories_[0].tolist() == ["None", "x", "y", None]
+    assert largest_difference(proof.compare()) == 0
+
+
+def test_missing_indicators_of_texts() -> None:
+    X = pd.DataFrame({"a": objects(["x", "y", NAN, "nan"] * 9), "b": objects(["m", NAN, "n"] * 12)})
+    imputer = SimpleImputer(strategy="most_frequent", add_indicator=True)
+    estimator = make_pipeline(imputer, OneHotEncoder(handle_unknown="ignore"))
+    proof = prove(Source(estimator.fit(X), X), "float64", "columns", hard=True)
+
+    assert all(column.nullable for column in proof.columns)
+    assert largest_difference(proof.compare()) == 0
+
+
+def test_numbers_that_stand_for_gaps_are_no_gaps_of_the_signature() -> None:
+    X = pd.DataFrame(RANDOM.integers(-2, 4, (60, 3)), columns=list("abc"))
+    imputer = SimpleImputer(missing_values=-1, add_indicator=True).fit(X)
+    for precision in ("float32", "float64"):
+        proof = prove(Source(imputer, X), precision, hard=True)
+        assert not any(column.nullable for column in proof.columns)
+        assert proof.compare().passed
+
+
+# Whole numbers
+
+
+def test_whole_numbers_next_to_each_other_beyond_float32(tmp_path: Path) -> None:
+    days = RANDOM.choice([1, 2, 3, 7, 2**24, 2**24 + 1], 90)
+    X = pd.DataFrame({"id": days})
+    estimator = make_pipeline(OneHotEncoder(), LinearRegression()).fit(X, days % 5)
+
+    parity = built(Source(estimator, X), tmp_path).manifest["parity"]
+
+    assert parity["recipe"] == "float32 columns"  # where whole numbers stay whole
+    (failed,) = parity["recipes_that_failed"]
+    assert failed["recipe"] == "float32 matrix"
+    assert "differs on" in failed["reason"]
+
+
+def test_whole_numbers_with_gaps_in_a_forest() -> None:
+    X = pd.DataFrame({"n": RANDOM.integers(0, 2**40, 90), "m": RANDOM.integers(0, 9, 90)})
+    train = X.astype(float).where(RANDOM.random((90, 2)) > 0.2)
+    estimator = RandomForestRegressor(3, random_state=0).fit(train, X["m"] * 1.0)
+    proof = prove(Source(estimator, X), "float64", hard=True)
+
+    assert [column.nullable for column in proof.columns] == [True, True]
+    assert largest_difference(proof.compare()) <= 1e-12
+
+
+# All of it
+
+
+def test_a_forest_behind_an_imputer_and_an_encoder(tmp_path: Path) -> None:
+    numbers = RANDOM.normal(size=(120, 3))
+    X = pd.DataFrame(np.where(RANDOM.random((120, 3)) < 0.25, NAN, numbers), columns=list("abc"))
+    X["t"] = RANDOM.choice(["u", "v"], 120)
+    columns = make_column_transformer(
+        (SimpleImputer(add_indicator=True), ["a", "b"]),
+        (OneHotEncoder(drop="if_binary"), ["t"]),
+        ("passthrough", ["c"]),
+    )
+    estimator = make_pipeline(columns, RandomForestClassifier(6, random_state=0))
+    estimator.fit(X, np.array(["niedrig", "mittel", "höher"])[np.digitize(numbers[:, 0], [-1, 1])])
+
+    parity = built(Source(estimator, X), tmp_path).manifest["parity"]
+
+    assert (parity["differing_rows"], parity["undecided_rows"]) == (0, 0)
+    assert parity["outputs"]["probabilities"]["largest_absolute"] <= 1e-6

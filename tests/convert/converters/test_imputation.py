@@ -74,6 +74,13 @@ def test_numbers(imputer: Any, X: Any) -> None:
         assert_exact(imputer, rows, tolerance=0.0)
 
 
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("imputer", STRATEGIES.values(), ids=STRATEGIES)
+def test_numbers_in_float32(imputer: Any) -> None:
+    X = np.column_stack([GAPS[:, :2], EMPTY[:, 1:]]).astype(np.float32)
+    assert_exact(imputer.fit(X), X, precision="float32", tolerance=1e-6)
+
+
 @pytest.mark.parametrize("missing", [0, -1, 2.5, 1e12])
 @pytest.mark.parametrize("strategy", ["mean", "most_frequent", "constant"])
 def test_numbers_that_stand_for_missing_ones(strategy: str, missing: float) -> None:
