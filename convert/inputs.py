@@ -60,6 +60,17 @@ class Inputs:
         """A bare array of one type of values."""
         return not self.frame and len({column.type for column in self.columns}) == 1
 
+    @property
+    def narrow(self) -> bool:
+        """Some column is given in float32, which many estimators then compute in."""
+        return any(column.type == "float32" for column in self.columns)
+
+    @property
+    def in_double(self) -> Inputs:
+        """The same columns with float64 for float32."""
+        wide = [replace(c, type="float64") if c.type == "float32" else c for c in self.columns]
+        return replace(self, columns=tuple(wide))
+
     def data(self, rows: Sequence[Cells]) -> Data:
         """What scikit-learn is given for these rows."""
         by_column = list(zip(*rows, strict=True)) if rows else [()] * len(self.columns)
@@ -74,6 +85,22 @@ class Inputs:
         for place, array in enumerate(arrays):
             mixed[:, place] = array.tolist()
         return mixed
+
+    def in_float64(self, rows: Sequence[Cells]) -> Data:
+        """The same numbers as in `data`, those of float32 columns held in float64."""
+        narrow = [c.type == "float32" and c.category is None for c in self.columns]
+        columns = [
+            replace(c, type="float64") if n else c
+            for c, n in zip(self.columns, narrow, strict=True)
+        ]
+        rounded = [
+            [
+                float(np.float32(cell)) if n and cell is not None else cell
+                for cell, n in zip(row, narrow, strict=True)
+            ]
+            for row in rows
+        ]
+        return replace(self, columns=tuple(columns)).data(rounded)
 
     def rows(self, data: Data) -> list[Cells]:
         """The rows of a test set as JSON would hold them, None for a missing value."""

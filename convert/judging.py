@@ -85,7 +85,13 @@ class Judged:
             model = Model("built", 1, manifest, converted.onnx)
             comparison = compare(model, self.task, self.evidence.rows, self.evidence.expected)
             forgive_undecided(
-                comparison, model, self.task, self.evidence, self._ask, self.estimator
+                comparison,
+                model,
+                self.task,
+                self.evidence,
+                self._ask,
+                self.estimator,
+                self._ask_in_float64 if self.inputs.narrow else None,
             )
         except Unsupported as error:
             return Failed(str(recipe), str(error), error.hint)
@@ -95,6 +101,16 @@ class Judged:
 
     def _ask(self, rows: Sequence[Cells]) -> Answers:
         return self.task.answers(self.estimator, self.inputs.data(rows))
+
+    @property
+    def _in_single(self) -> bool:
+        return any(column.type == "float32" for column in self.inputs.columns)
+
+    def _ask_in_double(self, rows: Sequence[Cells]) -> Answers:
+        return self.task.answers(self.estimator, self.inputs.in_double.data(rows))
+
+    def _ask_in_float64(self, rows: Sequence[Cells]) -> Answers:
+        return self.task.answers(self.estimator, self.inputs.in_float64(rows))
 
 
 def first_equal(

@@ -6,6 +6,9 @@ threshold, a nearest centre), a row can lie so close to the step that these digi
 scikit-learn itself; and where large numbers cancel, they are all that is left. No conversion can
 be held to one side of it. Nothing is forgiven where no such arithmetic comes before a step: trees
 on raw, imputed, encoded or scaled columns are held to the last bit.
+
+Given float32, scikit-learn rounds to seven digits on its way: what it answers to the same numbers
+in float64 is as good an answer, and so is what lies between.
 """
 
 from __future__ import annotations
@@ -20,8 +23,8 @@ from sklearn.pipeline import Pipeline
 from convert.answers import Answers, Task
 from convert.evidence import Evidence
 from convert.inputs import Cells
-from convert.parity import TOLERANCE, Comparison
-from convert.probe import parts_of
+from convert.parity import TOLERANCE, Comparison, compare
+from convert.probe import is_answered, parts_of
 from function.model import Model
 from function.signature import Array
 from function.table import read_table
@@ -40,29 +43,61 @@ def forgive_undecided(
     evidence: Evidence,
     ask: Ask,
     estimator: Any,
+    ask_in_float64: Ask | None = None,
 ) -> None:
     """Take rows off the list of wrong ones where scikit-learn's answer hangs on rounding.
 
     A row is forgiven where the answer is scikit-learn's to that row alone, or, provided that
     the estimator rounds before a step, where it lies among scikit-learn's answers to the row
     with its numbers moved by a few units in the last place, or no further from them than they
-    lie apart.
+    lie apart. Where it is given float32 and computes in that, rounding is what its answer to the
+    same numbers in float64 is without.
     """
-    wrong = sorted({row for off in comparison.outputs.values() for row in off.wrong})
-    if not wrong or len(wrong) > MOST or comparison.refused:
+    if comparison.refused:
+        return
+    if ask_in_float64 is not None and rounds(estimator):
+        _forgive_what_float64_answers(comparison, model, task, evidence, ask_in_float64)
+    wrong = _wrong(comparison)
+    if not wrong or len(wrong) > MOST:
         return
     rows = [evidence.rows[place] for place in wrong]
     expected = {name: array[wrong] for name, array in evidence.expected.items()}
     got = model.run(read_table(rows, model.signature))
-    explained = hangs_on_rounding(got, expected, rows, ask, estimator)
+    explained = hangs_on_rounding(got, expected, rows, ask, estimator, in_double)
     places = zip(wrong, explained.tolist(), strict=True)
-    comparison.forgiven = frozenset(place for place, fine in places if fine)
+    _forgive(comparison, {place for place, fine in places if fine})
+
+
+def _wrong(comparison: Comparison) -> list[int]:
+    return sorted({row for off in comparison.outputs.values() for row in off.wrong})
+
+
+def _forgive(comparison: Comparison, rows: set[int]) -> None:
+    comparison.forgiven = comparison.forgiven | rows
     for off in comparison.outputs.values():
-        off.forgive(comparison.forgiven)
+        off.forgive(rows)
+
+
+def _forgive_what_float64_answers(
+    comparison: Comparison, model: Model, task: Task, evidence: Evidence, ask_in_float64: Ask
+) -> None:
+    wrong = _wrong(comparison)
+    rows = [evidence.rows[place] for place in wrong]
+    if not wrong or not is_answered(ask_in_float64, rows):
+        return
+    again = compare(model, task, rows, ask_in_float64(rows))
+    if not again.refused:
+        left = {wrong[place] for place in _wrong(again)}
+        _forgive(comparison, set(wrong) - left)
 
 
 def hangs_on_rounding(
-    got: Answers, expected: Answers, rows: Sequence[Cells], ask: Ask, estimator: Any
+    got: Answers,
+    expected: Answers,
+    rows: Sequence[Cells],
+    ask: Ask,
+    estimator: Any,
+    in_double: Ask | None = None,
 ) -> Array:
     """Which answers are ones that scikit-learn might have given as well.
 
@@ -72,15 +107,35 @@ def hangs_on_rounding(
         rows: in signature order.
         ask: asks scikit-learn.
         estimator: scikit-learn's.
+        in_double: asks scikit-learn about the same numbers in float64, where X_test is in float32.
 
     Returns:
         A bool array of shape (rows,).
     """
-    answers = [expected, _one_by_one(rows, ask)]
+    answers = [expected]
+    if in_double is not None:
+        with suppress(ValueError):
+            answers.append(in_double(rows))
+    fine = _are_among(got, answers)
+    left = np.flatnonzero(~fine)
+    if not 0 < len(left) <= MOST:
+        return fine
+    some = [rows[place] for place in left.tolist()]
+    answers = [_at(left, answer) for answer in answers]
+    answers.append(_one_by_one(some, ask))
     if rounds_before_a_step(estimator):
         with suppress(ValueError):  # a number may go over an edge, beyond which it raises
-            answers += [ask([_moved(row, step) for row in rows]) for step in STEPS]
-    among = [_is_among(name, got[name], answers) for name in expected]
+            answers += [ask([_moved(row, step) for row in some]) for step in STEPS]
+    fine[left] = _are_among(_at(left, got), answers)
+    return fine
+
+
+def _at(places: Array, answers: Answers) -> Answers:
+    return {name: array[places] for name, array in answers.items()}
+
+
+def _are_among(got: Answers, answers: Sequence[Answers]) -> Array:
+    among = [_is_among(name, got[name], answers) for name in answers[0]]
     return np.asarray(np.all(among, axis=0))
 
 
@@ -122,6 +177,14 @@ EXACT = frozenset(
         "SimpleImputer", "StandardScaler", "TargetEncoder", "_BinMapper",
     }
 )  # fmt: skip
+
+
+def rounds(estimator: Any) -> bool:
+    """Whether some part rounds in a way of its own."""
+    return any(
+        type(part).__name__ not in EXACT and not hasattr(part, "get_support")
+        for part in parts_of(estimator)
+    )
 
 
 def rounds_before_a_step(estimator: Any) -> bool:
