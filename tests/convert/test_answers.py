@@ -100,7 +100,7 @@ def test_tasks(estimator: Any, name: str, methods: dict[str, str]) -> None:
     assert all(len(array) == len(NEW) for array in answers.values())
 
 
-class WithoutClasses(ClassifierMixin, BaseEstimator):
+class WithoutClasses(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # untyped there
     """A classifier that forgets what a classifier has."""
 
 

@@ -101,7 +101,11 @@ def test_an_array_of_objects_by_position(tmp_path: Path) -> None:
     assert [entry["type"] for entry in served.inputs.values()] == [
         "float64", "string", "int64", "bool"
     ]  # fmt: skip
-    rows = [[0.5, "red", 3, True], [None, "green", 0, False], [-2, "blue", 7, False]]
+    rows: list[list[Any]] = [
+        [0.5, "red", 3, True],
+        [None, "green", 0, False],
+        [-2, "blue", 7, False],
+    ]
     array = np.array(
         [[NAN if cell is None else cell for cell in row] for row in rows], dtype=object
     )
@@ -143,7 +147,7 @@ def test_categoricals_that_boosting_looks_at(tmp_path: Path) -> None:
 
     served = Served(Source(model, X), tmp_path)
 
-    rows = [["M", 5, 0.1], ["XL", 2, 0.2], [None, 3, NAN], ["unseen", 4, 0.3]]
+    rows: list[list[Any]] = [["M", 5, 0.1], ["XL", 2, 0.2], [None, 3, NAN], ["unseen", 4, 0.3]]
     frame = pd.DataFrame(rows, columns=list(X.columns)).assign(
         size=pd.Categorical([row[0] for row in rows]),
         doors=pd.Categorical([row[1] for row in rows]),
@@ -156,7 +160,7 @@ def test_categoricals_that_boosting_looks_at(tmp_path: Path) -> None:
 def test_nullable_whole_numbers_and_booleans(tmp_path: Path) -> None:
     X = pd.DataFrame(
         {
-            "n": pd.array(np.where(random.random(COUNT) < 0.2, None, 7), dtype="Int64"),
+            "n": pd.array([None if share < 0.2 else 7 for share in random.random(COUNT)], "Int64"),
             "m": pd.array(random.integers(0, 50, COUNT), dtype="Int32"),
             "b": pd.array(NUMBERS[:, 1] > 0, dtype="boolean"),
         }

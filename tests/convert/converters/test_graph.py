@@ -294,7 +294,7 @@ def test_a_dropped_column_that_is_used_is_unsupported() -> None:
 # Names of columns, for steps that select by name
 
 
-class Renamed(TransformerMixin, BaseEstimator):
+class Renamed(TransformerMixin, BaseEstimator):  # type: ignore[misc] # untyped there
     """Columns in another order, under other names."""
 
     def fit(self, X: Any, y: Any = None) -> Renamed:
