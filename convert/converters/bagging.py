@@ -1,8 +1,8 @@
 """Means of estimators that were each fitted on some of the rows and columns.
 
 Source: `sklearn/ensemble/_bagging.py`. Sub-estimators know the classes as 0, 1, …, and may have
-seen some of them only. Upstream: skl2onnx needs `predict_proba` of every sub-estimator, and sums
-trees in float32, which flips labels where two classes get the same share.
+seen some of them only. Upstream: skl2onnx's models of trees and of linear
+models without probabilities do not load in float64, and in float32 the sums tie otherwise.
 """
 
 from __future__ import annotations

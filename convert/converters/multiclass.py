@@ -1,7 +1,8 @@
 """Several classes by way of two: one against the rest, one against one, and codes.
 
-Source: `sklearn/multiclass.py`. Upstream: skl2onnx's OneVsRestClassifier takes the probability
-where scikit-learn compares decisions, has no constant class, and there is no OutputCodeClassifier.
+Source: `sklearn/multiclass.py`. Upstream: skl2onnx takes one matrix of inputs alone
+(sklearn-onnx #977), not in float64 where the estimators inside are trees, has no text labels for
+OneVsOneClassifier and no OutputCodeClassifier.
 """
 
 from __future__ import annotations

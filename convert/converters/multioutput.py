@@ -1,7 +1,7 @@
 """An estimator for each output, independent of each other or in a chain.
 
-Source: `sklearn/multioutput.py`. Upstream: skl2onnx has no chains and loses the columns of
-outputs that differ in their number of classes.
+Source: `sklearn/multioutput.py`. Upstream: skl2onnx has no chains, and takes one matrix of
+inputs alone.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Naive Bayes: the class of the largest joint log likelihood.
 
-Source: `sklearn/naive_bayes.py`. Upstream: skl2onnx computes in float32, where the likelihoods of
-large counts differ in no digit that is left, and BernoulliNB's `binarize` and CategoricalNB's
-`min_categories` lose rows.
+Source: `sklearn/naive_bayes.py`. Upstream: skl2onnx computes BernoulliNB partly in float32, and
+its CategoricalNB does not load in float64.
 """
 
 from __future__ import annotations

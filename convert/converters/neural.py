@@ -1,7 +1,7 @@
 """Multi-layer perceptrons, and the hidden units of a restricted Boltzmann machine.
 
 Sources: `sklearn/neural_network/_multilayer_perceptron.py` (`_forward_pass_fast`), `_rbm.py`.
-Upstream: skl2onnx computes in float32 whatever it is given, and has no multilabel targets.
+Upstream: skl2onnx's multilabel models do not load in float64, and there is no BernoulliRBM.
 """
 
 from __future__ import annotations

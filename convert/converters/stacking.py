@@ -1,8 +1,9 @@
 """Estimators whose answers are the columns of a final one.
 
 Source: `sklearn/ensemble/_stacking.py`. The final estimator knows the classes as 0, 1, …, and is
-given a second class alone where there are two. Upstream: skl2onnx takes one matrix of inputs only
-and stacks all probabilities of two classes when the methods are mixed.
+given a second class alone where there are two. Upstream: skl2onnx takes one matrix of
+inputs alone (sklearn-onnx #1199), and its models of two classes don't load where probabilities
+are stacked beside decisions.
 """
 
 from __future__ import annotations

@@ -1,7 +1,10 @@
 """Votes of several classifiers, and means of several regressors.
 
 Source: `sklearn/ensemble/_voting.py`. Sub-estimators know the classes as 0, 1, …: `le_` encodes
-them. Upstream: skl2onnx compares votes in float32, and takes its sub-estimators one matrix alone.
+them.
+
+Upstream: skl2onnx refuses the default `flatten_transform` (sklearn-onnx #867, #961, #1071)
+and takes one matrix of inputs alone (#1016).
 """
 
 from __future__ import annotations
