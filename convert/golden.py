@@ -14,7 +14,7 @@ from convert.model_directory import sha256
 from convert.parity import TOLERANCE
 from function import json_text
 from function.errors import MalformedRequest, ModelError
-from function.golden import replay
+from function.golden import floor_of, replay
 from function.model import Model, load_model
 from function.signature import Array
 
@@ -40,6 +40,11 @@ def choose_golden(rows: Sequence[Cells], expected: Answers, doubtful: Array) -> 
         "tolerance": TOLERANCE,
         "instances": [rows[place] for place in chosen],
         "answers": {name: array[chosen].tolist() for name, array in expected.items()},
+        "floors": {
+            name: floor_of(name, array).tolist()
+            for name, array in expected.items()
+            if array.dtype.kind == "f"
+        },
     }
 
 

@@ -65,12 +65,6 @@ class Inputs:
         """Some column is given in float32, which many estimators then compute in."""
         return any(column.type == "float32" for column in self.columns)
 
-    @property
-    def in_double(self) -> Inputs:
-        """The same columns with float64 for float32."""
-        wide = [replace(c, type="float64") if c.type == "float32" else c for c in self.columns]
-        return replace(self, columns=tuple(wide))
-
     def data(self, rows: Sequence[Cells]) -> Data:
         """What scikit-learn is given for these rows."""
         by_column = list(zip(*rows, strict=True)) if rows else [()] * len(self.columns)

@@ -102,13 +102,6 @@ class Judged:
     def _ask(self, rows: Sequence[Cells]) -> Answers:
         return self.task.answers(self.estimator, self.inputs.data(rows))
 
-    @property
-    def _in_single(self) -> bool:
-        return any(column.type == "float32" for column in self.inputs.columns)
-
-    def _ask_in_double(self, rows: Sequence[Cells]) -> Answers:
-        return self.task.answers(self.estimator, self.inputs.in_double.data(rows))
-
     def _ask_in_float64(self, rows: Sequence[Cells]) -> Answers:
         return self.task.answers(self.estimator, self.inputs.in_float64(rows))
 

@@ -108,7 +108,7 @@ def compare(
     task: Task,
     rows: Sequence[Cells],
     expected: Answers,
-    floors: Mapping[str, float] | None = None,
+    floors: Mapping[str, float | Array] | None = None,
 ) -> Comparison:
     """Compare the function's answers, validation included, with scikit-learn's.
 
@@ -139,7 +139,7 @@ def compare(
 
 
 def _add(
-    difference: Difference, start: int, name: str, got: Array, expected: Array, floor: float
+    difference: Difference, start: int, name: str, got: Array, expected: Array, floor: float | Array
 ) -> None:
     if got.shape != expected.shape:
         difference.wrong += range(start, start + len(expected))

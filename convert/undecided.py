@@ -6,9 +6,6 @@ threshold, a nearest centre), a row can lie so close to the step that these digi
 scikit-learn itself; and where large numbers cancel, they are all that is left. No conversion can
 be held to one side of it. Nothing is forgiven where no such arithmetic comes before a step: trees
 on raw, imputed, encoded or scaled columns are held to the last bit.
-
-Given float32, scikit-learn rounds to seven digits on its way: what it answers to the same numbers
-in float64 is as good an answer, and so is what lies between.
 """
 
 from __future__ import annotations
@@ -31,6 +28,7 @@ from function.table import read_table
 
 MOST = 400  # rows that differ and are looked at; more are no matter of rounding
 STEPS = (1, -1, 4, -4, 16, -16)  # units in the last place that the numbers of a row are moved by
+SCATTERS = 8  # times that each of them is moved by another number of units
 LARGEST_INTEGER = 2**63 - 1
 
 Ask = Callable[[Sequence[Cells]], Answers]
@@ -63,7 +61,7 @@ def forgive_undecided(
     rows = [evidence.rows[place] for place in wrong]
     expected = {name: array[wrong] for name, array in evidence.expected.items()}
     got = model.run(read_table(rows, model.signature))
-    explained = hangs_on_rounding(got, expected, rows, ask, estimator, in_double)
+    explained = hangs_on_rounding(got, expected, rows, ask, estimator)
     places = zip(wrong, explained.tolist(), strict=True)
     _forgive(comparison, {place for place, fine in places if fine})
 
@@ -92,12 +90,7 @@ def _forgive_what_float64_answers(
 
 
 def hangs_on_rounding(
-    got: Answers,
-    expected: Answers,
-    rows: Sequence[Cells],
-    ask: Ask,
-    estimator: Any,
-    in_double: Ask | None = None,
+    got: Answers, expected: Answers, rows: Sequence[Cells], ask: Ask, estimator: Any
 ) -> Array:
     """Which answers are ones that scikit-learn might have given as well.
 
@@ -107,35 +100,15 @@ def hangs_on_rounding(
         rows: in signature order.
         ask: asks scikit-learn.
         estimator: scikit-learn's.
-        in_double: asks scikit-learn about the same numbers in float64, where X_test is in float32.
 
     Returns:
         A bool array of shape (rows,).
     """
-    answers = [expected]
-    if in_double is not None:
-        with suppress(ValueError):
-            answers.append(in_double(rows))
-    fine = _are_among(got, answers)
-    left = np.flatnonzero(~fine)
-    if not 0 < len(left) <= MOST:
-        return fine
-    some = [rows[place] for place in left.tolist()]
-    answers = [_at(left, answer) for answer in answers]
-    answers.append(_one_by_one(some, ask))
+    answers = [expected, _one_by_one(rows, ask)]
     if rounds_before_a_step(estimator):
         with suppress(ValueError):  # a number may go over an edge, beyond which it raises
-            answers += [ask([_moved(row, step) for row in some]) for step in STEPS]
-    fine[left] = _are_among(_at(left, got), answers)
-    return fine
-
-
-def _at(places: Array, answers: Answers) -> Answers:
-    return {name: array[places] for name, array in answers.items()}
-
-
-def _are_among(got: Answers, answers: Sequence[Answers]) -> Array:
-    among = [_is_among(name, got[name], answers) for name in answers[0]]
+            answers += [ask([_moved(row, step) for row in rows]) for step in STEPS]
+    among = [_is_among(name, got[name], answers) for name in expected]
     return np.asarray(np.all(among, axis=0))
 
 
@@ -202,6 +175,12 @@ def rounds_before_a_step(estimator: Any) -> bool:
 def _moved(row: Cells, steps: int) -> Cells:
     """The row with its numbers moved by units in the last place, away from zero or towards it."""
     return [_number_moved(cell, steps) if type(cell) in (int, float) else cell for cell in row]
+
+
+def _scattered(row: Cells, random: np.random.Generator) -> Cells:
+    """The row with each number moved by another few units in the last place."""
+    moves = random.integers(-max(STEPS), max(STEPS) + 1, len(row)).tolist()
+    return [_moved([cell], step)[0] for cell, step in zip(row, moves, strict=True)]
 
 
 def _number_moved(number: Any, steps: int) -> float:

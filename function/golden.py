@@ -13,26 +13,38 @@ from function.model import Model
 from function.service import answer_rows
 from function.signature import Array
 
-NOISE = 1e-6  # of an output's usual size
+NOISE = 1e-6  # of a column's usual size
+FAINT = 1e-9  # of the usual size of all columns
 
 
 def usual_size(expected: Array) -> float:
-    """The median magnitude of an output's finite numbers."""
-    finite = np.abs(expected[np.isfinite(expected)])
+    """The median magnitude of an output's finite numbers, zeros aside."""
+    finite = np.abs(expected[np.isfinite(expected) & (expected != 0)])
     return float(np.median(finite)) if finite.size else 0.0
 
 
-def floor_of(name: str, expected: Array) -> float:
-    """The magnitude below which an output's differences count against it, not against itself.
+def floor_of(name: str, expected: Array) -> Array:
+    """The magnitude below which an output's differences count against it, not against themselves.
 
-    Numbers far below an output's usual size are sums of larger ones that cancel, down to zero. A
-    score does so wherever a model is undecided, and a standard deviation on rows that a model
-    knows: they count against their usual size.
+    Numbers far below the usual size of their column, or of all columns, are sums of larger ones
+    that cancel, down to zero. A score does so wherever a model is undecided, and a standard
+    deviation on rows that a model knows: they count against their usual size.
+
+    Args:
+        name: of the output.
+        expected: its numbers, rows first.
+
+    Returns:
+        A floor for each column, or one for all, to be broadcast over rows.
     """
-    return usual_size(expected) * (1.0 if name in ("score", "std") else NOISE)
+    every = usual_size(expected)
+    if name in ("score", "std") or expected.ndim == 1:
+        return np.array(every * (1.0 if name in ("score", "std") else NOISE))
+    columns = [usual_size(column) * NOISE for column in expected.T]
+    return np.maximum(columns, every * FAINT)
 
 
-def differences(got: Array, expected: Array, floor: float) -> tuple[Array, Array]:
+def differences(got: Array, expected: Array, floor: float | Array) -> tuple[Array, Array]:
     """Absolute and relative differences of two arrays of numbers of one shape.
 
     Two numbers that JSON has no form for (NaN, infinities) are equal; such a one and a finite
@@ -59,8 +71,8 @@ def replay(model: Model, golden: Mapping[str, Any]) -> list[str]:
 
     Args:
         model: a loaded model.
-        golden: `instances`, `answers` by output name, and the `tolerance` between them; `floors`
-            where they are others than `floor_of` gives.
+        golden: `instances`, `answers` by output name, the `tolerance` between them, and the
+            `floors` of these, as `floor_of` gives them for all the rows that were held out.
 
     Returns:
         What is off, in words; empty where every answer is scikit-learn's.
@@ -89,7 +101,7 @@ def replay(model: Model, golden: Mapping[str, Any]) -> list[str]:
 
 
 def _wrong_rows(
-    name: str, got: Any, expected: list[Any], tolerance: float, floor: float | None
+    name: str, got: Any, expected: list[Any], tolerance: float, floor: Any
 ) -> list[int]:
     wanted = np.array(expected)
     if wanted.dtype.kind != "f":
@@ -98,8 +110,7 @@ def _wrong_rows(
     if wanted.ndim == 2 and len(got) and isinstance(got[0], list) and isinstance(got[0][0], list):
         got = [[share for output in row for share in output] for row in got]
     answered = np.array(got, dtype=np.float64)
-    if floor is None:
-        floor = floor_of(name, wanted)
-    absolute, relative = differences(answered, wanted, floor)
+    least = floor_of(name, wanted) if floor is None else np.asarray(floor)
+    absolute, relative = differences(answered, wanted, least)
     off = ~((absolute if name == "probabilities" else relative) <= tolerance)
     return np.flatnonzero(off.reshape(len(off), -1).any(axis=1)).tolist()
