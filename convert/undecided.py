@@ -104,10 +104,12 @@ def hangs_on_rounding(
     Returns:
         A bool array of shape (rows,).
     """
+    random = np.random.default_rng(0)
     answers = [expected, _one_by_one(rows, ask)]
     if rounds_before_a_step(estimator):
         with suppress(ValueError):  # a number may go over an edge, beyond which it raises
             answers += [ask([_moved(row, step) for row in rows]) for step in STEPS]
+            answers += [ask([_scattered(row, random) for row in rows]) for _ in range(SCATTERS)]
     among = [_is_among(name, got[name], answers) for name in expected]
     return np.asarray(np.all(among, axis=0))
 
