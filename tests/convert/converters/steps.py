@@ -14,16 +14,16 @@ BEYOND_FLOAT32 = (1e39, -1e300, np.inf, -np.inf)
 
 def around(threshold: float) -> list[float]:
     """A threshold, what float32 makes of it, and the neighbours of both in float64 and float32."""
+    ends = (np.inf, -np.inf)
     with np.errstate(over="ignore"):
         narrow = np.float32(threshold)
-    ends = (np.inf, -np.inf)
-    return [
-        threshold,
-        *(float(np.nextafter(threshold, end)) for end in ends),
-        float(narrow),
-        *(float(np.nextafter(narrow, np.float32(end))) for end in ends),
-        *(float(np.nextafter(np.float64(narrow), end)) for end in ends),
-    ]
+        return [
+            threshold,
+            *(float(np.nextafter(threshold, end)) for end in ends),
+            float(narrow),
+            *(float(np.nextafter(narrow, np.float32(end))) for end in ends),
+            *(float(np.nextafter(np.float64(narrow), end)) for end in ends),
+        ]
 
 
 def hard_rows(
