@@ -46,7 +46,8 @@ def probe_columns(
         groups = [[[*row[:p], value, *row[p + 1 :]] for row in bases] for p, value in trials]
         return which_are_answered(groups, lambda rows: is_answered(answer, inputs.data(rows)))
 
-    needed = [p for p in range(len(inputs.columns)) if _is_needed(inputs, p, bases, answer)]
+    places = range(len(inputs.columns))
+    needed = [place for place in places if _is_needed(inputs, place, bases, answer)] or [0]
     probed = dict(zip(needed, _probe(inputs, needed, rows, bases, answers, known), strict=True))
     return [
         probed.get(place) or Column(column.name, column.type, True, required=False)

@@ -27,6 +27,7 @@ from function.signature import Array
 from function.table import read_table
 
 MOST = 400  # rows that differ and are looked at; more are no matter of rounding
+UNIT, UNIT_IN_FLOAT32 = 2.0**-52, 2.0**-23
 STEPS = (1, -1, 4, -4, 16, -16)  # units in the last place that the numbers of a row are moved by
 SCATTERS = 8  # times that each of them is moved by another number of units
 LARGEST_INTEGER = 2**63 - 1
@@ -61,7 +62,8 @@ def forgive_undecided(
     rows = [evidence.rows[place] for place in wrong]
     expected = {name: array[wrong] for name, array in evidence.expected.items()}
     got = model.run(read_table(rows, model.signature))
-    explained = hangs_on_rounding(got, expected, rows, ask, estimator)
+    unit = UNIT if ask_in_float64 is None else UNIT_IN_FLOAT32
+    explained = hangs_on_rounding(got, expected, rows, ask, estimator, unit)
     places = zip(wrong, explained.tolist(), strict=True)
     _forgive(comparison, {place for place, fine in places if fine})
 
@@ -90,7 +92,12 @@ def _forgive_what_float64_answers(
 
 
 def hangs_on_rounding(
-    got: Answers, expected: Answers, rows: Sequence[Cells], ask: Ask, estimator: Any
+    got: Answers,
+    expected: Answers,
+    rows: Sequence[Cells],
+    ask: Ask,
+    estimator: Any,
+    unit: float = UNIT,
 ) -> Array:
     """Which answers are ones that scikit-learn might have given as well.
 
@@ -100,6 +107,7 @@ def hangs_on_rounding(
         rows: in signature order.
         ask: asks scikit-learn.
         estimator: scikit-learn's.
+        unit: in the last place of the rows' numbers, relative to these.
 
     Returns:
         A bool array of shape (rows,).
@@ -108,8 +116,9 @@ def hangs_on_rounding(
     answers = [expected, _one_by_one(rows, ask)]
     if rounds_before_a_step(estimator):
         with suppress(ValueError):  # a number may go over an edge, beyond which it raises
-            answers += [ask([_moved(row, step) for row in rows]) for step in STEPS]
-            answers += [ask([_scattered(row, random) for row in rows]) for _ in range(SCATTERS)]
+            answers += [ask([_moved(row, step * unit) for row in rows]) for step in STEPS]
+            for _ in range(SCATTERS):
+                answers.append(ask([_scattered(row, unit, random) for row in rows]))
     among = [_is_among(name, got[name], answers) for name in expected]
     return np.asarray(np.all(among, axis=0))
 
@@ -142,14 +151,17 @@ def _one_by_one(rows: Sequence[Cells], ask: Ask) -> Answers:
 # operation.
 EXACT = frozenset(
     {
-        "Binarizer", "ColumnTransformer", "DecisionTreeClassifier", "DecisionTreeRegressor",
-        "ExtraTreeClassifier", "ExtraTreeRegressor", "ExtraTreesClassifier", "ExtraTreesRegressor",
-        "FeatureUnion", "GradientBoostingClassifier",
-        "GradientBoostingRegressor", "HistGradientBoostingClassifier",
-        "HistGradientBoostingRegressor", "IsolationForest", "KBinsDiscretizer", "MaxAbsScaler",
-        "MinMaxScaler", "MissingIndicator", "OneHotEncoder", "OrdinalEncoder", "Pipeline",
-        "RandomForestClassifier", "RandomForestRegressor", "RandomTreesEmbedding", "RobustScaler",
-        "SimpleImputer", "StandardScaler", "TargetEncoder", "_BinMapper",
+        "BaggingClassifier", "BaggingRegressor", "Binarizer", "ColumnTransformer",
+        "DecisionTreeClassifier", "DecisionTreeRegressor", "ExtraTreeClassifier",
+        "ExtraTreeRegressor", "ExtraTreesClassifier", "ExtraTreesRegressor", "FeatureUnion",
+        "FrozenEstimator", "GradientBoostingClassifier", "GradientBoostingRegressor",
+        "GridSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV",
+        "HistGradientBoostingClassifier", "HistGradientBoostingRegressor", "IsolationForest",
+        "KBinsDiscretizer", "MaxAbsScaler", "MinMaxScaler", "MissingIndicator",
+        "MultiOutputClassifier", "MultiOutputRegressor", "OneHotEncoder", "OneVsRestClassifier",
+        "OrdinalEncoder", "Pipeline", "RandomForestClassifier", "RandomForestRegressor",
+        "RandomTreesEmbedding", "RandomizedSearchCV", "RobustScaler", "SimpleImputer",
+        "StandardScaler", "TargetEncoder", "VotingClassifier", "VotingRegressor", "_BinMapper",
     }
 )  # fmt: skip
 
@@ -174,19 +186,19 @@ def rounds_before_a_step(estimator: Any) -> bool:
     )
 
 
-def _moved(row: Cells, steps: int) -> Cells:
-    """The row with its numbers moved by units in the last place, away from zero or towards it."""
-    return [_number_moved(cell, steps) if type(cell) in (int, float) else cell for cell in row]
+def _moved(row: Cells, share: float) -> Cells:
+    """The row with its numbers moved by a share of each, away from zero or towards it."""
+    return [_number_moved(cell, share) if type(cell) in (int, float) else cell for cell in row]
 
 
-def _scattered(row: Cells, random: np.random.Generator) -> Cells:
+def _scattered(row: Cells, unit: float, random: np.random.Generator) -> Cells:
     """The row with each number moved by another few units in the last place."""
-    moves = random.integers(-max(STEPS), max(STEPS) + 1, len(row)).tolist()
-    return [_moved([cell], step)[0] for cell, step in zip(row, moves, strict=True)]
+    shares = (unit * random.integers(-max(STEPS), max(STEPS) + 1, len(row))).tolist()
+    return [_moved([cell], share)[0] for cell, share in zip(row, shares, strict=True)]
 
 
-def _number_moved(number: Any, steps: int) -> float:
+def _number_moved(number: Any, share: float) -> float:
     if isinstance(number, float):
-        return float(number * (1 + steps * 2**-52))
-    moved = int(number) + int(number * steps * 2**-52)
+        return float(number * (1 + share))
+    moved = int(number) + int(number * share)
     return max(-LARGEST_INTEGER - 1, min(LARGEST_INTEGER, moved))

@@ -9,7 +9,13 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent.parent / "requirements"
-FILES = ("function", "convert", "edge", "dev", "boosting")  # each takes the versions of those before it
+FILES = (
+    "function",
+    "convert",
+    "edge",
+    "dev",
+    "boosting",
+)  # each takes the versions of those before it
 OLDEST = "oldest"  # takes none of theirs: its numpy is older, the rest comes out the same
 
 

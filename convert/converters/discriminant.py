@@ -20,7 +20,7 @@ def linear(graph: Graph, fitted: Any, table: Table) -> Answers:
     x = doubles(graph, table)
     score = x @ np.asarray(fitted.coef_).T + np.asarray(fitted.intercept_)
     if len(fitted.classes_) == 2:
-        second = score.unary("Sigmoid")
+        second = score.sigmoid()
         places = (score > 0.0).cast("int64")
         shares = graph.concat([1.0 - second, second])
     else:

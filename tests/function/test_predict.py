@@ -173,8 +173,7 @@ def test_the_models_are_described(client: Client) -> None:
     assert (shop["version"], shop["versions"], shop["task"]) == (1, [1], "classification")
     assert shop["parity"]["differing_rows"] == 0
     assert shop["signature"]["inputs"] == [
-        {"name": "Preis (€)", "type": "float64", "nullable": False, "shape": [-1, 1]}
-,
+        {"name": "Preis (€)", "type": "float64", "nullable": False, "shape": [-1, 1]},
         {"name": "count", "type": "int64", "nullable": False, "shape": [-1, 1]},
         {"name": "new", "type": "bool", "nullable": False, "shape": [-1, 1]},
         {
