@@ -6,6 +6,7 @@ rewrites the names of inputs, and loses columns by position where others are dro
 
 from __future__ import annotations
 
+from collections import UserList
 from typing import Any
 
 import numpy as np
@@ -62,6 +63,8 @@ def _is(part: Any, word: str) -> bool:
 
 def _places(fitted: Any, table: Table, columns: Any) -> list[int]:
     """Positions in the table of the columns that a part was fitted on."""
+    if isinstance(columns, UserList):  # scikit-learn 1.6 warns of the remainder's when asked
+        columns = columns.data
     names = getattr(fitted, "feature_names_in_", None)
     chosen = _positions(columns, names, fitted.n_features_in_)
     if names is None or not table.labels:

@@ -21,6 +21,7 @@ from function.errors import InvalidRows
 from function.signature import Signature
 from function.table import read_table
 from tests.convert.helpers import probed
+from tests.convert.versions import LINEAR
 
 random = np.random.default_rng(0)
 SMOOTH = random.normal(size=(60, 2))
@@ -109,7 +110,7 @@ def test_they_lie_on_both_sides_of_every_threshold() -> None:
 
 
 def test_they_find_jumps_behind_any_preprocessing() -> None:
-    bins = KBinsDiscretizer(4, encode="ordinal", strategy="quantile", quantile_method="linear")
+    bins = KBinsDiscretizer(4, encode="ordinal", strategy="quantile", **LINEAR)
     model = make_pipeline(bins, LinearRegression()).fit(SMOOTH, SMOOTH[:, 0])
     _, rows = made(Source(model, SMOOTH))
 

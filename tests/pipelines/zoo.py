@@ -87,6 +87,7 @@ from sklearn.preprocessing import (
 from sklearn.svm import SVC, SVR, LinearSVC, OneClassSVM
 from sklearn.tree import DecisionTreeClassifier
 
+from tests.convert.versions import AVERAGED
 from tests.pipelines import data_sets as data
 
 Made = tuple[Any, Any]  # the fitted estimator, X_test
@@ -252,9 +253,7 @@ def houses_neighbour_imputer() -> Made:
 @animal
 def houses_gamma_with_bins() -> Made:
     X, y = houses()
-    model = make_pipeline(
-        KBinsDiscretizer(6, quantile_method="averaged_inverted_cdf"), GammaRegressor()
-    )
+    model = make_pipeline(KBinsDiscretizer(6, **AVERAGED), GammaRegressor())
     return fitted(model, X, y)
 
 
@@ -429,7 +428,7 @@ def credit_nested_column_transformers() -> Made:
     ).set_output(transform="pandas")
     again = make_column_transformer(
         (
-            KBinsDiscretizer(4, encode="onehot-dense", quantile_method="averaged_inverted_cdf"),
+            KBinsDiscretizer(4, encode="onehot-dense", **AVERAGED),
             ["Age", "Income"],
         ),
         remainder="passthrough",
