@@ -15,7 +15,7 @@ from typing import Any
 import lightgbm
 import numpy as np
 
-from convert.converters.encoding import Meaning, look_up
+from convert.converters.categories import Meaning, look_up
 from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
 from convert.converters.linear import two_sided
 from convert.converters.tree_ensemble import LEQ, MEMBER, Tree, sums

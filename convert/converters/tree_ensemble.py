@@ -193,7 +193,7 @@ def _node(
     targets: int,
 ) -> Tensor:
     """The operator; `weights` and `owners` (the target of each) are of shape (leaves,)."""
-    attributes = dict(flat.nodes)
+    attributes: dict[str, Any] = dict(flat.nodes)
     splits, modes = attributes.pop("nodes_splits"), attributes.pop("nodes_modes")
     if x.dtype == "float32" and splits.dtype != np.float32:
         splits = rounded_down(splits)

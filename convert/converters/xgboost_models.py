@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import xgboost
 
-from convert.converters.encoding import Meaning, look_up
+from convert.converters.categories import Meaning, look_up
 from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
 from convert.converters.linear import two_sided
 from convert.converters.tree_ensemble import LESS, MEMBER, Tree, constant, sums
