@@ -9,6 +9,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
+from threading import Barrier
 
 import numpy as np
 import onnx
@@ -18,9 +19,9 @@ from sklearn.linear_model import LinearRegression
 
 from convert.build import Built
 from convert.errors import Refusal, WrongUse
-from convert.golden import verify
+from convert.model_directory import write_version
 from convert.source import Source, load_source
-from tests.convert.helpers import FILES, ROOT, built, contents, invoked
+from tests.convert.helpers import FILES, ROOT, built, command, contents, invoked
 
 X = np.random.default_rng(2).normal(size=(40, 3))
 Y = X @ [1.0, 2.0, 3.0]
@@ -160,6 +161,7 @@ from sklearn.linear_model import LinearRegression
 from convert.build import build
 from convert.converters import converters
 from convert.golden import verify
+from convert.model_directory import write_version
 from convert.source import Source
 
 models, kills = Path(sys.argv[1]), int(sys.argv[2])
@@ -193,7 +195,7 @@ print(len(versions), left)
 
 def test_builds_killed_at_random_moments_leave_whole_versions_alone(tmp_path: Path) -> None:
     end = subprocess.run(
-        [sys.executable, "-c", BUILDING, str(tmp_path), "12", "7"],
+        [sys.executable, "-c", BUILDING, str(tmp_path), "8", "7"],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -201,36 +203,41 @@ def test_builds_killed_at_random_moments_leave_whole_versions_alone(tmp_path: Pa
     )
     assert end.returncode == 0, end.stderr
     versions, _ = map(int, end.stdout.split())
-    assert versions > 5
+    assert versions > 3
 
 
-def together(project: Path, models: Path, *functions: str) -> None:
-    """Start builds of one model at the same time, and wait for their ends."""
-    processes = [
-        subprocess.Popen(
-            [
-                *(sys.executable, "-m", "convert", "build", f"{project / 'source.py'}:{function}"),
-                *("--name", "m", "--models", str(models)),
-            ],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
+def test_writers_at_once_leave_whole_versions_and_none_twice(tmp_path: Path) -> None:
+    """Each opens the lock for itself, as processes do."""
+    contents_of = [{file: (file + letter).encode() for file in FILES} for letter in "abaabbab"]
+    start = Barrier(len(contents_of))
+
+    def write(files: dict[str, bytes]) -> tuple[int, bool]:
+        start.wait()
+        return write_version(tmp_path, "m", files)
+
+    with ThreadPoolExecutor(len(contents_of)) as pool:
+        ends = list(pool.map(write, contents_of))
+
+    new = sorted(version for version, is_new in ends if is_new)
+    assert new == list(range(1, len(new) + 1))
+    there = [
+        {file: content.decode() for file, content in files.items()}
+        for files in (
+            {path.name: path.read_bytes() for path in (tmp_path / "m" / str(v)).iterdir()}
+            for v in new
         )
-        for function in functions
     ]
-    for process in processes:
-        _, errors = process.communicate(timeout=60)
-        assert process.returncode == 0, errors
+    assert all(files.keys() == FILES for files in there)
+    assert all(a != b for a, b in pairwise(there))
+    for (version, _), files in zip(ends, contents_of, strict=True):
+        assert {f: c.encode() for f, c in there[version - 1].items()} == files
 
 
-def test_builds_at_once_are_one_version_for_each_model(project: Path, tmp_path: Path) -> None:
-    together(project, tmp_path, "linear", "other", "linear")
-
-    versions = {int(entry.name) for entry in (tmp_path / "m").iterdir()}
-    assert versions in ({1, 2}, {1, 2, 3})  # the same twice is one unless the other came between
-    assert contents(tmp_path).keys() == {f"{v}/{file}" for v in versions for file in FILES}
-    graphs = [contents(tmp_path)[f"{v}/model.onnx"] for v in sorted(versions)]
-    assert all(a != b for a, b in pairwise(graphs))
-    for version in versions:
-        assert verify(tmp_path / "m" / str(version))[1] == 24
+def test_two_builds_at_once_are_one_version(project: Path, tmp_path: Path) -> None:
+    source = f"{project / 'source.py'}:linear"
+    with ThreadPoolExecutor(2) as pool:
+        ends = pool.map(
+            lambda _: command("build", source, "--name", "m", "--models", tmp_path), range(2)
+        )
+    assert [end.returncode for end in ends] == [0, 0]
+    assert contents(tmp_path).keys() == {f"1/{file}" for file in FILES}
