@@ -23,7 +23,7 @@ from convert.inputs import Cells
 from convert.parity import TOLERANCE, Comparison, compare
 from convert.probe import is_answered, parts_of
 from function.model import Model
-from function.signature import Array
+from function.signature import LARGEST_FLOAT32, Array
 from function.table import read_table
 
 MOST = 400  # rows that differ and are looked at; more are no matter of rounding
@@ -115,10 +115,11 @@ def hangs_on_rounding(
     random = np.random.default_rng(0)
     answers = [expected, _one_by_one(rows, ask)]
     if rounds_before_a_step(estimator):
-        with suppress(ValueError):  # a number may go over an edge, beyond which it raises
-            answers += [ask([_moved(row, step * unit) for row in rows]) for step in STEPS]
-            for _ in range(SCATTERS):
-                answers.append(ask([_scattered(row, unit, random) for row in rows]))
+        moves = [[_moved(row, step * unit) for row in rows] for step in STEPS]
+        moves += [[_scattered(row, unit, random) for row in rows] for _ in range(SCATTERS)]
+        for moved in moves:
+            with suppress(ValueError):  # a number may go over an edge, beyond which it raises
+                answers.append(ask(moved))
     among = [_is_among(name, got[name], answers) for name in expected]
     return np.asarray(np.all(among, axis=0))
 
@@ -199,6 +200,7 @@ def _scattered(row: Cells, unit: float, random: np.random.Generator) -> Cells:
 
 def _number_moved(number: Any, share: float) -> float:
     if isinstance(number, float):
-        return float(number * (1 + share))
-    moved = int(number) + int(number * share)
-    return max(-LARGEST_INTEGER - 1, min(LARGEST_INTEGER, moved))
+        moved = float(number * (1 + share))
+        return number if abs(number) <= LARGEST_FLOAT32 < abs(moved) else moved
+    whole = int(number) + int(number * share)
+    return max(-LARGEST_INTEGER - 1, min(LARGEST_INTEGER, whole))

@@ -49,7 +49,7 @@ def _distances(fitted: Any, x: Tensor, missing: Tensor) -> Tensor:
     of what the other side lacks.
     """
     gaps = fitted._mask_fit_X.astype(float)
-    points = np.where(fitted._mask_fit_X, 0.0, fitted._fit_X)
+    points = np.where(fitted._mask_fit_X, 0.0, fitted._fit_X).astype(np.float64)
     zeroed = missing.where(0.0, x)
     lacking = missing.cast(x.dtype)
     squares = zeroed * zeroed
