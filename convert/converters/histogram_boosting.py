@@ -21,6 +21,7 @@ from convert.converters.tree_ensemble import LEQ, MEMBER, Tree, constant, sums
 from function.signature import Array
 
 MULTINOMIAL, BINOMIAL = "HalfMultinomialLoss", "HalfBinomialLoss"
+NO_CATEGORY = -1.0
 
 
 def histogram_boosting(graph: Graph, fitted: Any, table: Table) -> Answers:
@@ -89,11 +90,15 @@ def _tree(predictor: Any, target: int) -> Tree:
 
 
 def _members(bitsets: Array) -> list[float]:
-    """The categories in each bitset of 8 times 32 bits, each set ended by a NaN."""
+    """The categories in each bitset of 8 times 32 bits, each set ended by a NaN.
+
+    Where missing values alone go left, the set is empty, and ONNX Runtime wants one that isn't.
+    """
     bits = (bitsets[:, :, None] >> np.arange(32, dtype=np.uint32)) & 1
     members: list[float] = []
     for row in bits.reshape(-1, 256):
-        members += [*np.flatnonzero(row).tolist(), np.nan]
+        known = np.flatnonzero(row).astype(np.float64).tolist()
+        members += [*(known or [NO_CATEGORY]), np.nan]
     return members
 
 

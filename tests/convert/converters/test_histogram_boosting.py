@@ -132,6 +132,19 @@ def test_categories_alone() -> None:
     assert_exact(HistGradientBoostingRegressor(**SMALL).fit(columns, OUTCOME), columns)
 
 
+def test_splits_that_missing_values_alone_go_left_of() -> None:
+    codes = random.integers(0, 4, 300).astype(float)
+    columns = np.column_stack([np.where(codes == 3, np.nan, codes), X[:, 0]])
+    y = np.where(codes == 3, -50.0, 0.01 * codes)
+    for features in ([0], []):
+        estimator = HistGradientBoostingRegressor(categorical_features=features, **SMALL)
+        estimator.fit(columns, y)
+        assert_exact(estimator, hard_rows(columns, [], (0, 1, 2, 3, 4, -1, 255), missing=True))
+    estimator = HistGradientBoostingRegressor(categorical_features=[0], **SMALL).fit(columns, y)
+    sets = np.vstack([p.raw_left_cat_bitsets for p in np.ravel(estimator._predictors)])
+    assert (sets == 0).all(axis=1).any()
+
+
 def test_text_that_is_no_category_is_refused() -> None:
     estimator = HistGradientBoostingRegressor(**SMALL).fit(TRAIN[["x", "n"]], OUTCOME)
     with pytest.raises(Unsupported, match="text"):
