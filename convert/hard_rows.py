@@ -16,6 +16,8 @@ from convert.probe import fitted_categories, is_number, parts_of
 from function.signature import LARGEST_FLOAT32, Array, Column
 
 BASES = 4  # held-out rows that each odd value is tried in
+MOST_ODD = 12_000  # rows with one odd value; a frame of hundreds of columns would have more
+MOST_STARTS = 400  # pairs of rows that jumps are looked for between, in all
 SHUFFLED = 200
 THRESHOLDS = 300
 PAIRS = 8  # pairs of rows that each column's jumps are looked for between
@@ -56,13 +58,14 @@ def hard_rows(
     """
     bases = [rows[place] for place in _spread(len(rows), BASES)]
     categories = sorted({v for v in fitted_categories(estimator) if is_number(v)})
-    made = [
-        _changed(row, place, value)
+    odd = [
+        (row, place, value)
         for place, column in enumerate(columns)
         if column.required
         for value in _odd_values(column, [row[place] for row in rows], categories)
         for row in bases
     ]
+    made = [_changed(*trial) for trial in _thinned(odd, MOST_ODD)]
     made += [
         [None if c.nullable else cell for c, cell in zip(columns, row, strict=True)]
         for row in bases
@@ -95,6 +98,11 @@ def _spread(count: int, wanted: int) -> list[int]:
     """Evenly spaced places among `count`, each once."""
     places = np.linspace(0, count - 1, min(wanted, count)).astype(int)
     return sorted(set(places.tolist()))
+
+
+def _thinned(things: Sequence[Any], most: int) -> Sequence[Any]:
+    """So many of them at most, evenly spaced."""
+    return [things[place] for place in _spread(len(things), most)] if things else []
 
 
 def _changed(row: Cells, place: int, value: Any) -> Cells:
@@ -173,7 +181,7 @@ def _at_thresholds(
     columns: Sequence[Column], bases: Sequence[Cells], found: Sequence[tuple[int, float]]
 ) -> list[Cells]:
     """On every side of thresholds of trees that see the columns as they are."""
-    chosen = [found[place] for place in _spread(len(found), THRESHOLDS)] if found else []
+    chosen = _thinned(found, THRESHOLDS)
     return [
         _changed(bases[number % len(bases)], place, value)
         for number, (place, threshold) in enumerate(chosen)
@@ -229,9 +237,7 @@ def _at_jumps(columns: Sequence[Column], rows: Sequence[Cells], predict: Predict
                 low, high = rows[a][place], rows[b][place]
                 if low is not None and high is not None and low != high:
                     starts.append((rows[a], place, float(low), float(high)))
-    if not starts:
-        return []
-    return _halved(starts, predict)
+    return _halved(_thinned(starts, MOST_STARTS), predict) if starts else []
 
 
 def _halved(starts: Sequence[tuple[Cells, int, float, float]], predict: Predict) -> list[Cells]:
