@@ -39,8 +39,8 @@ test-fresh: $(READY) ## what a newcomer meets: clean copies, empty homes, no cac
 test-pipelines: $(READY) ## every pipeline of the zoo, over HTTP (slow)
 	$(PY) -m pytest -m pipelines tests/pipelines $(ARGS)
 
-test-oldest: $(OLDEST)/ready ## the conversions, with the oldest scikit-learn, pandas and NumPy
-	$(OLDEST)/bin/python -m pytest tests/convert $(ARGS)
+test-oldest: $(OLDEST)/ready ## conversions and pipelines, with the oldest scikit-learn, pandas and NumPy
+	$(OLDEST)/bin/python -m pytest -m "not (fresh or frameworks or gate)" tests/convert tests/pipelines $(ARGS)
 
 $(OLDEST)/ready: requirements/oldest.txt tools/setup.sh
 	sh tools/setup.sh $(OLDEST) requirements/oldest.txt

@@ -15,6 +15,7 @@ from flask.testing import FlaskClient
 
 from convert.answers import Answers, Task, task_of, tied
 from convert.build import build
+from convert.converters.responses import RELEASE
 from convert.inputs import Cells, Inputs, read_inputs
 from convert.source import Source
 from convert.undecided import hangs_on_rounding
@@ -42,6 +43,8 @@ QUICK = {
     "name", [pytest.param(n, marks=[] if n in QUICK else [pytest.mark.pipelines]) for n in ZOO]
 )
 def test_it_answers_as_scikit_learn_does(name: str, tmp_path: Path) -> None:
+    if name == "houses_power_transformed_neighbours" and RELEASE < (1, 7):
+        pytest.skip("scikit-learn raises in fit")
     estimator, X_test = _fitted(name)
     made = build(Source(estimator, X_test), "m", tmp_path, lambda line: None)
     task, (inputs, X) = task_of(estimator), read_inputs(X_test)

@@ -671,7 +671,7 @@ def art_two_texts_and_a_number() -> Made:
 def art_missing_titles_filled() -> Made:
     frame = data.load("tate_text", 2000).dropna()
     y = (frame["year"] > 1990).to_numpy()
-    X = data.with_gaps(frame[["title", "medium"]], ["title"])
+    X = data.with_gaps(frame[["title", "medium"]], ["title"]).fillna(np.nan)  # None in pandas 2
     title = make_pipeline(
         SimpleImputer(strategy="constant", fill_value=""),
         FunctionTransformer(np.ravel),
