@@ -80,6 +80,14 @@ def test_verify_takes_a_relative_directory(
     assert invoked("verify", "1").exit_code == 0
 
 
+def test_verify_of_nothing(tmp_path: Path) -> None:
+    end = invoked("verify", tmp_path / "gone" / "1")
+
+    assert "error: model gone/1: " in end.stderr
+    assert "manifest.json" in end.stderr
+    assert (end.exit_code, end.stdout) == (1, "")
+
+
 @pytest.mark.parametrize("file", ["model.onnx", "golden.json"])
 def test_verify_detects_an_altered_file(file: str, shop_model: Path, tmp_path: Path) -> None:
     copy = altered(shop_model, tmp_path)
