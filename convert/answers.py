@@ -110,7 +110,10 @@ def _asked(estimator: Any, method: str, X: Data) -> Array:
     if method == "std":
         return np.asarray(estimator.predict(X, return_std=True)[1])
     answer = getattr(estimator, method)(X)
-    return np.hstack(answer) if isinstance(answer, list) else dense(answer)
+    array = np.hstack(answer) if isinstance(answer, list) else dense(answer)
+    if method == "transform" and array.ndim == 1 and X.shape[0] == 1:
+        return array.reshape(1, -1)  # SparsePCA forgets the row where there is but one
+    return array
 
 
 def dense(answer: Any) -> Array:
