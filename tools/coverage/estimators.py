@@ -139,6 +139,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "IsolationForest": {"n_estimators": 20},
     "LocalOutlierFactor": {"novelty": True},
     "MiniBatchDictionaryLearning": {"n_components": 6},
+    "PolynomialCountSketch": {"n_components": 10},
     "RadiusNeighborsClassifier": {"radius": 2.0, "outlier_label": "most_frequent"},
     "RadiusNeighborsRegressor": {"radius": 3.0},
     "RandomTreesEmbedding": {"n_estimators": 20},

@@ -22,6 +22,8 @@ from tools.coverage.estimators import TARGETS_ONLY, Case
 from tools.coverage.rows import rows_of
 from tools.coverage.samples import Sample, with_gaps
 
+STEP = "step "  # how the reason of a step that has no conversion begins
+
 Result = Literal["exact", "refused", "transductive", "differs"]
 
 
@@ -114,11 +116,13 @@ def _refused(refusal: Refusal) -> tuple[Result, str]:
     result: Result = "differs" if "differs" in kinds else "refused"
     wanted = result if result in kinds else "narrow"
     reasons = [f for f in refusal.failed if _kind(f.reason) == wanted]
+    if result == "refused":
+        return result, _line(reasons[0].reason.removeprefix(STEP).partition(": ")[2])
     return result, "; ".join(dict.fromkeys(f"{f.recipe}: {f.reason}" for f in reasons))
 
 
 def _kind(reason: str) -> str:
-    if reason.startswith("step "):
+    if reason.startswith(STEP):
         return "refused"
     return "narrow" if reason.startswith("scikit-learn answers numbers beyond") else "differs"
 
