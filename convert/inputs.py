@@ -67,6 +67,10 @@ class Inputs:
 
     def data(self, rows: Sequence[Cells]) -> Data:
         """What scikit-learn is given for these rows."""
+        if rows and self._plain:  # the quicker way for hundreds of columns
+            matrix = np.array(rows, dtype=np.float64)
+            labels = [column.label for column in self.columns]
+            return pd.DataFrame(matrix, columns=labels) if self.frame else matrix
         by_column = list(zip(*rows, strict=True)) if rows else [()] * len(self.columns)
         if self.frame:
             return _frame(self.columns, by_column)
@@ -79,6 +83,10 @@ class Inputs:
         for place, array in enumerate(arrays):
             mixed[:, place] = array.tolist()
         return mixed
+
+    @property
+    def _plain(self) -> bool:
+        return all(c.type == "float64" and c.category is None for c in self.columns)
 
     def in_float64(self, rows: Sequence[Cells]) -> Data:
         """The same numbers as in `data`, those of float32 columns held in float64."""
