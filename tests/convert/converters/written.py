@@ -1,0 +1,37 @@
+"""Graphs that tests write by hand, and what ONNX Runtime makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+
+from convert.converters import Graph, Tensor, converters
+from convert.converters.graph import Converter
+from function.signature import Array
+
+X = np.array([[1.5, -2.0, 0.25], [0.0, 4.0, -1.0], [np.nan, 1e300, 3.0]])
+
+
+def graph_of(kinds: Mapping[type, Converter] | None = None) -> Graph:
+    return Graph("float64", converters() if kinds is None else kinds)
+
+
+def given(graph: Graph, dtype: str = "float64") -> Tensor:
+    """An input of three columns."""
+    return graph.input(["a", "b", "c"], dtype)
+
+
+def run(graph: Graph, *outputs: Tensor, feed: Any = X) -> list[Array]:
+    """What the finished graph answers, and that it says how wide it is."""
+    named = [graph.op("Identity", tensor) for tensor in outputs]
+    proto = graph.finished(named)
+    onnx.checker.check_model(proto)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    session = onnxruntime.InferenceSession(proto.SerializeToString(), options)
+    feeds = {entry["name"]: np.asarray(feed, entry["dtype"]) for entry in graph.inputs}
+    return list(session.run(None, feeds))
