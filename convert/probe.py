@@ -43,7 +43,10 @@ def probe_columns(
     known = list(fitted_categories(estimator))
 
     def answers(trials: Sequence[Trial]) -> list[bool]:
-        groups = [[[*row[:p], value, *row[p + 1 :]] for row in bases] for p, value in trials]
+        groups = [
+            [[*row[:p], _varied(value, n), *row[p + 1 :]] for n, row in enumerate(bases)]
+            for p, value in trials
+        ]
         return which_are_answered(groups, lambda rows: is_answered(answer, inputs.data(rows)))
 
     places = range(len(inputs.columns))
@@ -53,6 +56,11 @@ def probe_columns(
         probed.get(place) or Column(column.name, column.type, True, required=False)
         for place, column in enumerate(inputs.columns)
     ]
+
+
+def _varied(value: Any, number: int) -> Any:
+    """Unseen texts from both ends of the alphabet: XGBoost raises for those behind its last."""
+    return f"\U0010fffd{value}" if value == UNSEEN_TEXT and number % 2 else value
 
 
 def _bases(rows: Sequence[Cells]) -> list[Cells]:
@@ -134,7 +142,9 @@ def _probe(
             infinite=place in infinite,
             minimum=least.get(place),
             maximum=greatest.get(place),
-            categories=_allowed(types[place], place, rows, answers, known)
+            categories=_allowed(
+                types[place], place, rows, answers, [*known, *_of_pandas(inputs, place)]
+            )
             if place in closed
             else None,
         )
@@ -200,6 +210,11 @@ def _value(kind: str, order: int) -> float:
         return order
     magnitude = float(np.int64(abs(order)).view(np.float64))
     return magnitude if order >= 0 else -magnitude
+
+
+def _of_pandas(inputs: Inputs, place: int) -> list[Any]:
+    category = inputs.columns[place].category
+    return [] if category is None else category.categories.tolist()
 
 
 def _allowed(
