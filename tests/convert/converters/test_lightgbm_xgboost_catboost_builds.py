@@ -1,0 +1,93 @@
+"""Whole builds of what plugs into scikit-learn: in pipelines, searched for, with categories."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.compose import make_column_transformer
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+from convert.evidence import NoConversion
+from convert.source import Source
+from tests.convert.helpers import built
+from tests.pipelines import data_sets as data
+
+lightgbm = pytest.importorskip("lightgbm")
+xgboost = pytest.importorskip("xgboost")
+catboost = pytest.importorskip("catboost")
+
+X, Y = data.credit()
+NUMBERS, TEXTS = data.numbers(X), data.texts(X)
+WITH_CATEGORIES = X.astype(dict.fromkeys(TEXTS, "category"))
+FILLED = X.fillna(dict.fromkeys(TEXTS, ""))
+WORDS = np.where(Y, "good", "bad")
+
+
+def encoded(model: Any) -> Any:
+    encoder = (OneHotEncoder(handle_unknown="ignore"), TEXTS)
+    return make_pipeline(make_column_transformer(encoder, remainder="passthrough"), model)
+
+
+BUILDS: dict[str, Callable[[], tuple[Any, Any, Any]]] = {
+    "LightGBM in a pipeline": lambda: (
+        encoded(lightgbm.LGBMClassifier(n_estimators=20, verbose=-1)), X, WORDS
+    ),
+    "LightGBM with categories": lambda: (
+        lightgbm.LGBMClassifier(n_estimators=20, verbose=-1), WITH_CATEGORIES, Y
+    ),
+    "LightGBM searched for": lambda: (
+        GridSearchCV(
+            encoded(lightgbm.LGBMRegressor(n_estimators=10, verbose=-1)),
+            {"lgbmregressor__num_leaves": [7, 15]},
+            cv=2,
+        ),
+        X,
+        Y.astype(float),
+    ),
+    "XGBoost in a pipeline": lambda: (encoded(xgboost.XGBClassifier(n_estimators=20)), X, Y),
+    "XGBoost with categories": lambda: (
+        xgboost.XGBClassifier(n_estimators=20, enable_categorical=True), WITH_CATEGORIES, Y
+    ),
+    "CatBoost in a pipeline": lambda: (
+        encoded(catboost.CatBoostClassifier(n_estimators=20, verbose=0)), X, WORDS
+    ),
+    "CatBoost on numbers": lambda: (
+        catboost.CatBoostClassifier(n_estimators=20, verbose=0), X[NUMBERS], Y
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BUILDS)
+def test_a_build_is_exact(name: str, tmp_path: Path) -> None:
+    model, rows, answers = BUILDS[name]()
+    X_train, X_test, y_train = data.split(rows, answers)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        result = built(Source(model.fit(X_train, y_train), X_test), tmp_path)
+
+    parity = result.manifest["parity"]
+    assert (parity["differing_rows"], parity["undecided_rows"]) == (0, 0)
+    assert parity["hard_rows"] > 2000
+
+
+def test_texts_that_xgboost_raises_for_are_no_categories(tmp_path: Path) -> None:
+    X_train, X_test, y_train = data.split(WITH_CATEGORIES, Y)
+    model = xgboost.XGBClassifier(n_estimators=5, enable_categorical=True).fit(X_train, y_train)
+    inputs = built(Source(model, X_test), tmp_path).manifest["signature"]["inputs"]
+
+    homes = {entry["name"]: entry for entry in inputs}["Home"]["categories"]
+    assert homes == sorted(X["Home"].dropna().unique())
+
+
+def test_catboost_with_categories_of_its_own_is_refused_in_words(tmp_path: Path) -> None:
+    model = catboost.CatBoostClassifier(n_estimators=5, verbose=0, cat_features=TEXTS)
+    with pytest.raises(NoConversion, match="it splits by categories") as refused:
+        built(Source(model.fit(FILLED, Y), FILLED[:200]), tmp_path)
+    assert "Encode the categories in the pipeline" in refused.value.hint
