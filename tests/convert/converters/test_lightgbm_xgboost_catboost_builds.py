@@ -27,6 +27,7 @@ X, Y = data.credit()
 NUMBERS, TEXTS = data.numbers(X), data.texts(X)
 WITH_CATEGORIES = X.astype(dict.fromkeys(TEXTS, "category"))
 FILLED = X.fillna(dict.fromkeys(TEXTS, ""))
+SILENT = {"verbose": 0, "allow_writing_files": False}
 WORDS = np.where(Y, "good", "bad")
 
 
@@ -56,10 +57,10 @@ BUILDS: dict[str, Callable[[], tuple[Any, Any, Any]]] = {
         xgboost.XGBClassifier(n_estimators=20, enable_categorical=True), WITH_CATEGORIES, Y
     ),
     "CatBoost in a pipeline": lambda: (
-        encoded(catboost.CatBoostClassifier(n_estimators=20, verbose=0)), X, WORDS
+        encoded(catboost.CatBoostClassifier(n_estimators=20, **SILENT)), X, WORDS
     ),
     "CatBoost on numbers": lambda: (
-        catboost.CatBoostClassifier(n_estimators=20, verbose=0), X[NUMBERS], Y
+        catboost.CatBoostClassifier(n_estimators=20, **SILENT), X[NUMBERS], Y
     ),
 }  # fmt: skip
 
@@ -87,7 +88,7 @@ def test_texts_that_xgboost_raises_for_are_no_categories(tmp_path: Path) -> None
 
 
 def test_catboost_with_categories_of_its_own_is_refused_in_words(tmp_path: Path) -> None:
-    model = catboost.CatBoostClassifier(n_estimators=5, verbose=0, cat_features=TEXTS)
+    model = catboost.CatBoostClassifier(n_estimators=5, cat_features=TEXTS, **SILENT)
     with pytest.raises(NoConversion, match="it splits by categories") as refused:
         built(Source(model.fit(FILLED, Y), FILLED[:200]), tmp_path)
     assert "Encode the categories in the pipeline" in refused.value.hint
