@@ -10,12 +10,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import scipy
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.isotonic import IsotonicRegression
 
 from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
 from convert.converters.responses import every_row, response, total
 
+SCIPY = tuple(int(part) for part in scipy.__version__.split(".")[:2])
 EPSILON = 1e-12  # of `_convert_to_logits`
 
 
@@ -79,7 +81,7 @@ def interpolated(graph: Graph, fitted: Any, column: Tensor) -> Tensor:
     """Between knots, as `np.interp` computes it: `slope * (x - x_left) + y_left`.
 
     In float64, unless the knots were fitted in float32: scipy's `interp1d` keeps that, and then
-    does without `np.interp`.
+    does without `np.interp`; since scipy 1.18 it weighs both ends, as de Boor has it.
     """
     if column.width != 1:
         raise Unsupported("IsotonicRegression takes one column")
@@ -96,8 +98,13 @@ def interpolated(graph: Graph, fitted: Any, column: Tensor) -> Tensor:
         left = ((x > edges).cast("int64").sum() - 1).clip(0, len(slopes) - 1)
     else:
         left = ((x >= edges).cast("int64").sum() - 1).clip(0, len(slopes))
-    rise = left.look_up([*slopes.tolist(), 0.0], dtype) * (x - left.look_up(knots, dtype))
-    inside = rise + left.look_up(heights, dtype)
+    start, low = left.look_up(knots, dtype), left.look_up(heights, dtype)
+    if dtype == "float32" and SCIPY >= (1, 18):
+        end, high = ((left + 1).look_up(values, dtype) for values in (knots, heights))
+        gap = end - start
+        inside = (x - start) / gap * high + (end - x) / gap * low
+    else:
+        inside = left.look_up([*slopes.tolist(), 0.0], dtype) * (x - start) + low
     outside = (x < float(knots[0])) | (x > float(knots[-1]))
     return outside.where(float("nan"), inside).cast(graph.precision)
 
