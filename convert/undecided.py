@@ -10,7 +10,7 @@ on raw, imputed, encoded or scaled columns are held to the last bit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -26,6 +26,7 @@ from function.model import Model
 from function.signature import LARGEST_FLOAT32, Array
 from function.table import read_table
 
+AT_ONCE = 25  # rows that are asked about one by one, before it is seen whether that explains any
 MOST = 400  # rows that differ and are looked at; more are no matter of rounding
 UNIT, UNIT_IN_FLOAT32 = 2.0**-52, 2.0**-23
 STEPS = (1, -1, 4, -4, 16, -16)  # units in the last place that the numbers of a row are moved by
@@ -112,15 +113,33 @@ def hangs_on_rounding(
     Returns:
         A bool array of shape (rows,).
     """
-    random = np.random.default_rng(0)
-    answers = [expected, _one_by_one(rows, ask)]
+    answers = [expected]
     if rounds_before_a_step(estimator):
-        moves = [[_moved(row, step * unit) for row in rows] for step in STEPS]
-        moves += [[_scattered(row, unit, random) for row in rows] for _ in range(SCATTERS)]
-        for moved in moves:
-            with suppress(ValueError):  # a number may go over an edge, beyond which it raises
-                answers.append(ask(moved))
-    among = [_is_among(name, got[name], answers) for name in expected]
+        answers += _to_moved_rows(rows, ask, unit)
+    fine = _are_among(got, answers)
+    left = np.random.default_rng(0).permutation(np.flatnonzero(~fine))
+    for start in range(0, len(left), AT_ONCE):
+        places = left[start : start + AT_ONCE]
+        alone = _one_by_one([rows[place] for place in places.tolist()], ask)
+        known = [{name: array[places] for name, array in answer.items()} for answer in answers]
+        found = {name: array[places] for name, array in got.items()}
+        fine[places] = _are_among(found, [*known, alone])
+        if not fine[places].any():
+            break  # it is no matter of rounding, and to ask one by one takes long
+    return fine
+
+
+def _to_moved_rows(rows: Sequence[Cells], ask: Ask, unit: float) -> Iterator[Answers]:
+    random = np.random.default_rng(0)
+    moves = [[_moved(row, step * unit) for row in rows] for step in STEPS]
+    moves += [[_scattered(row, unit, random) for row in rows] for _ in range(SCATTERS)]
+    for moved in moves:
+        with suppress(ValueError):  # a number may go over an edge, beyond which it raises
+            yield ask(moved)
+
+
+def _are_among(got: Answers, answers: Sequence[Answers]) -> Array:
+    among = [_is_among(name, got[name], answers) for name in answers[0]]
     return np.asarray(np.all(among, axis=0))
 
 
