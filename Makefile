@@ -1,6 +1,6 @@
 # onnxlet. `make` lists what can be done.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fresh test-pipelines test-oldest test-boosting test-frameworks check model bench lock clean
+.PHONY: help setup run test test-fresh test-pipelines test-gate test-oldest test-boosting test-frameworks check model coverage bench lock clean
 .SILENT:
 
 PORT ?= 8080
@@ -39,6 +39,9 @@ test-fresh: $(READY) ## what a newcomer meets: clean copies, empty homes, no cac
 test-pipelines: $(READY) ## every pipeline of the zoo, over HTTP (slow)
 	$(PY) -m pytest -m pipelines tests/pipelines $(ARGS)
 
+test-gate: $(READY) ## mutate every kind of graph: the parity gate has to notice (slow)
+	$(PY) -m pytest -m gate --timeout 1200 -s tests/convert $(ARGS)
+
 test-oldest: $(OLDEST)/ready ## conversions and pipelines, with the oldest scikit-learn, pandas and NumPy
 	$(OLDEST)/bin/python -m pytest -m "not (fresh or frameworks or gate)" tests/convert tests/pipelines $(ARGS)
 
@@ -63,6 +66,9 @@ check: $(READY) ## format, lint and types
 	$(PY) -m ruff format .
 	$(PY) -m ruff check .
 	$(PY) -m mypy
+
+coverage: $(READY) ## convert every estimator of scikit-learn, and write docs/coverage.md (slow)
+	OMP_NUM_THREADS=1 $(PY) -W ignore -m tools.coverage
 
 bench: $(READY) ## measure side by side, and write docs/benchmarks.md
 	$(PY) -m bench

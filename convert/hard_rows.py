@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 
 from convert.inputs import Cells
-from convert.probe import fitted_categories, is_number, parts_of
+from convert.probe import fitted_categories, is_number
+from convert.tree_rows import rows_at_nodes
 from function.signature import LARGEST_FLOAT32, Array, Column
 
 BASES = 4  # held-out rows that each odd value is tried in
 MOST_ODD = 12_000  # rows with one odd value; a frame of hundreds of columns would have more
 MOST_STARTS = 400  # pairs of rows that jumps are looked for between, in all
 SHUFFLED = 200
-THRESHOLDS = 300
 PAIRS = 8  # pairs of rows that each column's jumps are looked for between
 HALVINGS = 64
 BESIDE = 1e-8  # of the way between two rows: further from a jump than rounding in float64 reaches
@@ -71,9 +71,9 @@ def hard_rows(
         for row in bases
     ]
     made += _shuffled(rows)
-    thresholds = _thresholds(estimator, len(columns))
-    made += _at_thresholds(columns, bases, thresholds)
-    if not (thresholds and type(estimator).__name__ in TREES):  # these are all the jumps it has
+    at_nodes = rows_at_nodes(columns, rows, estimator)
+    made += at_nodes
+    if not (at_nodes and type(estimator).__name__ in TREES):  # these are all the jumps it has
         made += _at_jumps(columns, rows, predict)
     return [row for row in made if _is_allowed(columns, row)]
 
@@ -175,50 +175,6 @@ def _shuffled(rows: Sequence[Cells]) -> list[Cells]:
     random = np.random.default_rng(0)
     drawn = random.integers(0, len(rows), (SHUFFLED, len(rows[0])))
     return [[rows[n][place] for place, n in enumerate(picks)] for picks in drawn.tolist()]
-
-
-def _at_thresholds(
-    columns: Sequence[Column], bases: Sequence[Cells], found: Sequence[tuple[int, float]]
-) -> list[Cells]:
-    """On every side of thresholds of trees that see the columns as they are."""
-    chosen = _thinned(found, THRESHOLDS)
-    return [
-        _changed(bases[number % len(bases)], place, value)
-        for number, (place, threshold) in enumerate(chosen)
-        if columns[place].type in ("float64", "float32")
-        for value in _around(threshold)
-    ]
-
-
-def _thresholds(estimator: Any, width: int) -> list[tuple[int, float]]:
-    """Those of all trees that are given as many columns as there are, perhaps these very ones."""
-    features, thresholds = [np.zeros(0, dtype=int)], [np.zeros(0)]
-    for part in parts_of(estimator):
-        if getattr(part, "n_features_in_", None) != width:
-            continue
-        for predictor in np.ravel(getattr(part, "_predictors", [])):  # histogram boosting
-            inner = predictor.nodes[predictor.nodes["is_leaf"] == 0]
-            inner = inner[inner["is_categorical"] == 0]
-            features.append(inner["feature_idx"].astype(int))
-            thresholds.append(inner["num_threshold"])
-        tree = getattr(part, "tree_", None)
-        if tree is not None:
-            inner = tree.feature >= 0
-            features.append(tree.feature[inner])
-            thresholds.append(tree.threshold[inner])
-    both = np.unique(np.stack([np.concatenate(features), np.concatenate(thresholds)], 1), axis=0)
-    return [(int(feature), float(threshold)) for feature, threshold in both.tolist()]
-
-
-def _around(threshold: float) -> Iterator[float]:
-    """The threshold, and its neighbours among float64 and float32 numbers."""
-    yield threshold
-    yield float(np.nextafter(threshold, np.inf))
-    yield float(np.nextafter(threshold, -np.inf))
-    single = np.float32(threshold)
-    yield float(single)
-    yield float(np.nextafter(single, np.float32(np.inf)))
-    yield float(np.nextafter(single, np.float32(-np.inf)))
 
 
 def _at_jumps(columns: Sequence[Column], rows: Sequence[Cells], predict: Predict) -> list[Cells]:

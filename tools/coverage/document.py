@@ -12,7 +12,7 @@ from tools.coverage.samples import GAPS
 from tools.coverage.verdicts import Result, Verdict
 
 FILE = Path(__file__).resolve().parent.parent.parent / "docs" / "coverage.md"
-TOOLS = ("scikit-learn", "skl2onnx", "onnx", "onnxruntime", "numpy")
+TOOLS = ("scikit-learn", "skl2onnx", "onnx", "onnxruntime")  # the same on every Python
 RESULTS: tuple[Result, ...] = ("exact", "refused", "transductive", "differs")
 
 
@@ -40,10 +40,12 @@ def _header(verdicts: Sequence[Verdict]) -> Iterator[str]:
     yield f"{ON_THRESHOLDS} more that lie exactly halfway between training values, where trees part"
     yield "rows, and those that every build makes hard on purpose. Numbers are given in float64 and"
     yield f"in float32, and, where the estimator takes them, with {GAPS:.0%} of the values missing."
-    yield "Whatever isn't in the third column stands as scikit-learn sets it; other settings, and"
-    yield "pipelines, are proven when they are built.\n"
-    yield "- exact: every answer equals scikit-learn's (tolerance 1e-5, see the README); the third"
-    yield "  column says which answers, on which data"
+    yield "Settings are scikit-learn's own, but for those that an estimator can't do without and a"
+    yield "few smaller sizes (`tools/coverage/estimators.py`); other settings, and pipelines, are"
+    yield "proven when they are built.\n"
+    yield "- exact: every answer equals scikit-learn's (tolerance 1e-5), up to where"
+    yield "  numbers far beyond the data make its own arithmetic give out; the third column says"
+    yield "  which answers, on which data"
     yield "- refused: a build says why and writes nothing; the third column is the reason"
     yield "- transductive: there is nothing to serve for rows that it wasn't fitted on\n"
     yield f"With {', '.join(f'{tool} {version(tool)}' for tool in TOOLS)}.\n"

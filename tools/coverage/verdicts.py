@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -46,18 +46,25 @@ def verdict_on(case: Case) -> Verdict:
     """Fit, convert and compare on every sample, in both precisions, with gaps where allowed."""
     if reason := _nothing_to_serve(case):
         return Verdict(case.name, "transductive", reason)
-    found: list[tuple[str, Result, str]] = []
+    found: list[tuple[Fitted, Result, str]] = []
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        for label, estimator, X in fitted(case):
-            found.append((label, *_built(estimator, X)))
+        for fit in fitted(case):
+            found.append((fit, *_built(fit.estimator, fit.X)))
     for worst in ("differs", "refused"):
-        for label, result, detail in found:
+        for fit, result, detail in found:
             if result == worst:
-                return Verdict(case.name, result, f"{detail} ({label})")
-    outputs = dict.fromkeys(detail for _, _, detail in found)
-    compared = ", ".join(label for label, _, _ in found)
-    return Verdict(case.name, "exact", f"{'; '.join(outputs)} ({compared})")
+                return Verdict(case.name, result, f"{detail} ({fit.sample}, {fit.variant})")
+    outputs = " and ".join(dict.fromkeys(detail for _, _, detail in found))
+    return Verdict(case.name, "exact", f"{outputs}: {_compared([fit for fit, _, _ in found])}")
+
+
+def _compared(fits: Sequence[Fitted]) -> str:
+    """The samples, each with its variants."""
+    by_sample: dict[str, list[str]] = {}
+    for fit in fits:
+        by_sample.setdefault(fit.sample, []).append(fit.variant)
+    return ", ".join(f"{sample} ({', '.join(found)})" for sample, found in by_sample.items())
 
 
 def _nothing_to_serve(case: Case) -> str:
@@ -72,7 +79,24 @@ def _nothing_to_serve(case: Case) -> str:
     return "has neither predict nor transform"
 
 
-def fitted(case: Case) -> Iterator[tuple[str, Any, Any]]:
+@dataclass(frozen=True)
+class Fitted:
+    """An estimator fitted on one kind of data.
+
+    Attributes:
+        sample: what the data is.
+        variant: in which form.
+        estimator: fitted.
+        X: rows to be compared on.
+    """
+
+    sample: str
+    variant: str
+    estimator: Any
+    X: Any
+
+
+def fitted(case: Case) -> Iterator[Fitted]:
     """The estimator fitted on each kind of data, and the rows to be compared on."""
     for make in case.samples:
         name, sample = make.__name__.replace("_", " "), make()
@@ -80,13 +104,13 @@ def fitted(case: Case) -> Iterator[tuple[str, Any, Any]]:
         if _is_numbers(sample.X):
             for dtype in ("float64", "float32"):
                 cast = Sample(sample.X.astype(dtype), sample.y, None)
-                yield f"{name} in {dtype}", _fitted(case.estimator, cast), rows.astype(dtype)
+                yield Fitted(name, dtype, _fitted(case.estimator, cast), rows.astype(dtype))
         else:
-            yield name, _fitted(case.estimator, sample), rows
+            yield Fitted(name, "as they come", _fitted(case.estimator, sample), rows)
         holey = _is_numbers(sample.X) or isinstance(sample.X, pd.DataFrame)
         if holey and get_tags(case.estimator).input_tags.allow_nan:
             holed = Sample(with_gaps(sample.X, 1), sample.y, None)
-            yield f"{name} with gaps", _fitted(case.estimator, holed), with_gaps(rows, 2)
+            yield Fitted(name, "gaps", _fitted(case.estimator, holed), with_gaps(rows, 2))
 
 
 def _is_numbers(X: Any) -> bool:
@@ -117,8 +141,12 @@ def _refused(refusal: Refusal) -> tuple[Result, str]:
     wanted = result if result in kinds else "narrow"
     reasons = [f for f in refusal.failed if _kind(f.reason) == wanted]
     if result == "refused":
-        return result, _line(reasons[0].reason.removeprefix(STEP).partition(": ")[2])
+        return result, _line(_without_its_step(reasons[0].reason))
     return result, "; ".join(dict.fromkeys(f"{f.recipe}: {f.reason}" for f in reasons))
+
+
+def _without_its_step(reason: str) -> str:
+    return reason.partition(": ")[2] if reason.startswith(STEP) else reason
 
 
 def _kind(reason: str) -> str:

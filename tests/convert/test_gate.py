@@ -1,0 +1,147 @@
+"""The parity gate is tested as a gate: a conversion that is wrong in one place must not pass.
+
+Every kind of graph is mutated in every way that `mutations` knows. Which mutants change an
+answer at all is found on rows that builds don't know of (`independent_rows`); each of these has
+to be refused by the comparison on held-out and hard rows, as a build makes it.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import onnx
+import pytest
+
+from convert.answers import Answers, task_of
+from convert.build import one_threaded
+from convert.evidence import Evidence
+from convert.inputs import Cells, read_inputs
+from convert.judging import Attempt, Judged, first_equal, gathered
+from convert.parity import compare
+from convert.probe import is_answered, probe_columns, which_are_answered
+from convert.source import Source
+from convert.undecided import forgive_undecided
+from function.model import Model
+from function.signature import Array
+from function.table import read_table
+from tests.convert.gate_models import MODELS
+from tests.convert.helpers import quiet
+from tests.convert.independent_rows import independent_rows
+from tests.convert.mutations import Mutant, mutants
+
+QUICK = ("logistic", "tree", "categories")
+EACH, EACH_QUICK = 8, 2  # mutants of each kind
+
+
+@dataclass
+class Gate:
+    """A model that a build accepts, and what it was judged on."""
+
+    judged: Judged
+    attempt: Attempt
+
+    def passes(self, mutant: Mutant) -> bool:
+        """Whether a build would accept this in the conversion's place."""
+        return self._is_equal(mutant, self.judged.evidence)
+
+    def changes_an_answer(self, mutant: Mutant) -> bool:
+        """On independent rows; never mind those where rounding decides."""
+        return not self._is_equal(mutant, self.others)
+
+    def _is_equal(self, mutant: Mutant, evidence: Evidence) -> bool:
+        model = Model("mutant", 1, mutant.manifest, mutant.onnx)
+        task, estimator = self.judged.task, self.judged.estimator
+        comparison = compare(model, task, evidence.rows, evidence.expected)
+        forgive_undecided(comparison, model, task, evidence, self.ask, estimator)
+        return comparison.passed
+
+    def ask(self, rows: Sequence[Cells]) -> Answers:
+        """Scikit-learn's answers."""
+        return self.judged.task.answers(self.judged.estimator, self.judged.inputs.data(rows))
+
+    @property
+    def original(self) -> Mutant:
+        """The conversion itself."""
+        return Mutant("none", "", self.attempt.converted.onnx, self.attempt.manifest)
+
+    @cached_property
+    def others(self) -> Evidence:
+        """Independent rows."""
+        evidence = self.judged.evidence
+        model = Model("converted", 1, self.attempt.manifest, self.attempt.converted.onnx)
+
+        def run(rows: Sequence[Cells]) -> Array:
+            answers = model.run(read_table(rows, model.signature))
+            return answers.get("probabilities", answers["prediction"])
+
+        proto = onnx.load_from_string(self.attempt.converted.onnx)
+        held_out = evidence.rows[: evidence.held_out]
+        tried = independent_rows(model.signature.columns, held_out, proto, run)
+        groups = [[row] for row in tried]
+        found = which_are_answered(groups, lambda rows: is_answered(self.ask, rows))
+        rows = [row for row, is_one in zip(tried, found, strict=True) if is_one]
+        return Evidence(rows, self.ask(rows), len(rows))
+
+
+def gate_of(source: Source) -> Gate:
+    """Build up to the point where the conversion is accepted."""
+    estimator = one_threaded(source.estimator)
+    task, (inputs, X) = task_of(estimator), read_inputs(source.X_test)
+    rows = inputs.rows(X)
+    columns = probe_columns(inputs, rows, lambda data: task.answers(estimator, data), estimator)
+    judged = Judged(
+        estimator, task, inputs, columns, gathered(estimator, task, inputs, columns, rows)
+    )
+    attempt, evidence, _ = first_equal(judged, rows, quiet)
+    return Gate(replace(judged, evidence=evidence), attempt)
+
+
+def tried(name: str, each: int) -> tuple[Counter[str], list[str]]:
+    """How many mutants change an answer, by kind, and those of them that the gate lets pass."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        gate = gate_of(MODELS[name]())
+    assert not gate.changes_an_answer(gate.original), "the conversion itself is wrong"
+    counts: Counter[str] = Counter()
+    missed = []
+    for mutant in mutants(gate.attempt.converted.onnx, gate.attempt.manifest, each):
+        try:
+            passes, changes = gate.passes(mutant), gate.changes_an_answer(mutant)
+        except Exception:  # it is no graph, or stops at rows: no build would take it
+            counts["no graph"] += 1
+            continue
+        counts[mutant.kind] += changes or not passes
+        counts["equivalent"] += passes and not changes
+        if passes and changes:
+            missed.append(f"{name}: {mutant}")
+    return counts, missed
+
+
+def told(counts: Counter[str], missed: Sequence[str]) -> str:
+    """The share of mutants that the gate catches."""
+    apart = ("equivalent", "no graph")
+    changing = sum(count for kind, count in counts.items() if kind not in apart)
+    return (
+        f"caught {changing - len(missed)} of {changing} mutations that change an answer "
+        f"({counts['equivalent']} more change none, {counts['no graph']} make no graph)"
+    )
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_the_gate_refuses_what_changes_an_answer(name: str) -> None:
+    counts, missed = tried(name, EACH_QUICK)
+    print(f"\n{name}: {told(counts, missed)}")
+    assert not missed
+
+
+@pytest.mark.gate
+@pytest.mark.parametrize("name", MODELS)
+def test_the_gate_refuses_every_mutation_of(name: str) -> None:
+    counts, missed = tried(name, EACH)
+    print(f"\n{name}: {told(counts, missed)}; {dict(counts)}")
+    assert not missed
