@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from convert.converters.graph import Graph, Table, Tensor, Unsupported
+from convert.converters.loops import by_row
 from function.signature import Array
 
 FEW = 200  # points; more are compared row by row
@@ -41,7 +42,7 @@ def _joined(
         terms = (_terms(x, points, term, place) for place in range(points.shape[1]))
         return [reduce(join, terms)]
 
-    return make(x)[0] if len(points) < FEW else x.graph.by_row(make, x)[0]
+    return make(x)[0] if len(points) < FEW else by_row(make, x)[0]
 
 
 def _terms(x: Tensor, points: Array, term: Term, place: int) -> Tensor:

@@ -15,6 +15,7 @@ from convert.converters.decomposition import projected
 from convert.converters.distances import doubles, squared_norms
 from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
 from convert.converters.kernels import pairwise
+from convert.converters.loops import by_row
 from convert.converters.neighbours import closest, gathered, neighbours, over_neighbours
 from function.signature import Array
 
@@ -32,7 +33,7 @@ def isomap(graph: Graph, fitted: Any, table: Table) -> Answers:
         axis = graph.constant([1], "int64")
         return [graph.op("ReduceMin", ways, axis, width=len(between), keepdims=0)]
 
-    [ways] = graph.by_row(make, doubles(graph, table))
+    [ways] = by_row(make, doubles(graph, table))
     made = projected(ways * ways * -0.5, fitted.kernel_pca_)
     return {"transform": made.cast(graph.precision)}
 
@@ -56,7 +57,7 @@ def locally_linear(graph: Graph, fitted: Any, table: Table) -> Answers:
         ridge = (trace > 0.0).where(trace * reg, reg)
         return _solved(gram + ridge * np.eye(count))
 
-    [made] = graph.by_row(make, doubles(graph, table))
+    [made] = by_row(make, doubles(graph, table))
     return {"transform": made.cast(graph.precision)}
 
 

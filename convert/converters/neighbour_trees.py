@@ -15,6 +15,7 @@ from sklearn.neighbors import KDTree
 
 from convert.converters.distances import Ranking, ranked
 from convert.converters.graph import Tensor
+from convert.converters.loops import repeat
 from function.signature import Array
 
 
@@ -79,7 +80,7 @@ def kept(rank: Tensor, turn: Tensor, count: int) -> Tensor:
         pushed = _pushed(values, places, _at(rank, place), place, levels)
         return [some.where(pushed[0], values), some.where(pushed[1], places), now], some
 
-    return graph.repeat(rank.width, step, states)[1].take(range(count))
+    return repeat(graph, rank.width, step, states)[1].take(range(count))
 
 
 def _pushed(

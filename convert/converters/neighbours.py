@@ -15,6 +15,7 @@ from sklearn import neighbors
 
 from convert.converters.distances import Ranking, doubles, expanded, manhattan, ranked
 from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from convert.converters.loops import by_row, repeat
 from convert.converters.neighbour_trees import kept, order, turns
 from function.signature import Array
 
@@ -23,7 +24,7 @@ NO_NEIGHBOUR = "it raises where a row has no neighbour within its radius"
 
 def neighbours(graph: Graph, fitted: Any, table: Table, count: int) -> tuple[Tensor, Tensor]:
     """The closest points' distances and places in the fit, each of shape (rows, count)."""
-    distances, places = graph.by_row(lambda x: closest(fitted, x, count), doubles(graph, table))
+    distances, places = by_row(lambda x: closest(fitted, x, count), doubles(graph, table))
     return distances, places
 
 
@@ -43,7 +44,7 @@ def closest(fitted: Any, x: Tensor, count: int) -> list[Tensor]:
             turn = turns(x, tree, metric, options, ranking)
         return [kept(ranking.rank, turn, count)], as_near < 0
 
-    [places] = graph.repeat(1, choose, [first], begin=as_near > count)
+    [places] = repeat(graph, 1, choose, [first], begin=as_near > count)
     distances = graph.op("GatherElements", ranking.rank, places, width=count, axis=1)
     return [ranking.distance(distances), gathered(graph, standing, places, count)]
 
@@ -154,7 +155,7 @@ def _within(graph: Graph, fitted: Any, table: Table, targets: Array) -> tuple[Te
         weights = _near(ranking, float(fitted.radius), weighting)
         return [weights @ columns]
 
-    [total] = graph.by_row(make, doubles(graph, table))
+    [total] = by_row(make, doubles(graph, table))
     return total.take(range(targets.shape[1])), total.take([targets.shape[1]])
 
 

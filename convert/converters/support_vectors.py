@@ -18,6 +18,7 @@ from sklearn import svm
 from convert.converters.distances import doubles
 from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
 from convert.converters.kernels import pairwise
+from convert.converters.loops import repeat
 from function.signature import Array
 
 MIN_PROBABILITY = 1e-7
@@ -130,7 +131,7 @@ def coupled(pairs: Tensor, slopes: Array, offsets: Array, count: int) -> Tensor:
         return [waiting.where(_swept(p, towards, total, q, diagonal), p), waiting], waiting
 
     everyone = pairs.take([0]).isnan() | graph.constant(True, "bool")
-    return graph.repeat(max(100, count), step, [start, everyone])[0]
+    return repeat(graph, max(100, count), step, [start, everyone])[0]
 
 
 def _couplings(first: Tensor, count: int) -> list[Tensor]:

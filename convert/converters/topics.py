@@ -16,6 +16,7 @@ from sklearn import decomposition
 
 from convert.converters.distances import doubles
 from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from convert.converters.loops import repeat
 
 EULER = 0.577215664901532860606512090082402431
 TOGETHER = "its steps end for all rows together, so that an answer depends on the rows beside"
@@ -48,7 +49,7 @@ def factorised(graph: Graph, fitted: Any, table: Table) -> Answers:
                                   *(w.take([j]) for j in range(t + 1, len(gram)))])  # fmt: skip
         return [w], ~w.equals(before)
 
-    [weights] = graph.repeat(fitted.max_iter, step, [likeness * 0.0])
+    [weights] = repeat(graph, fitted.max_iter, step, [likeness * 0.0])
     return {"transform": weights.cast(graph.precision)}
 
 
@@ -73,7 +74,7 @@ def allocated(graph: Graph, fitted: Any, table: Table) -> Answers:
         return [*states, waiting & settled], waiting & settled
 
     start = [ones, _expected(ones), counts.take([0]).equals(counts.take([0]))]
-    made = graph.repeat(fitted.max_doc_update_iter, step, start)[0]
+    made = repeat(graph, fitted.max_doc_update_iter, step, start)[0]
     return {"transform": (made / made.sum()).cast(graph.precision)}
 
 

@@ -11,6 +11,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from convert.converters import Table
+from convert.converters.loops import repeat
 from tests.convert.converters.written import X, given, graph_of, run
 
 # Arithmetic
@@ -167,7 +168,7 @@ def test_what_a_loop_reads_is_kept() -> None:
     graph = graph_of()
     x = given(graph)
     start, outside = x.clip(-9.0, 9.0), x.clip(-1.0, 1.0)
-    (made,) = graph.repeat(2, lambda state: ([state + outside], state.isnan()), [start])
+    (made,) = repeat(graph, 2, lambda state: ([state + outside], state.isnan()), [start])
 
     (got,) = run(graph, made)
     np.testing.assert_array_equal(got, np.clip(X, -9, 9) + 2 * np.clip(X, -1, 1))

@@ -10,6 +10,7 @@ import onnxruntime
 import pytest
 
 from convert.converters.graph import Graph, Tensor, Unsupported
+from convert.converters.loops import by_row, repeat
 from function.signature import Array
 
 ROWS = np.array([[1.0, 2.0], [3.0, 5.0], [8.0, 13.0]])
@@ -33,7 +34,7 @@ def halved(times: int, begin: float = -np.inf) -> Callable[[Graph, Tensor], list
             following = (state > 1.0).where(state * factor, state)
             return [following], following > 1.0
 
-        return graph.repeat(times, step, [x], begin=x > begin)
+        return repeat(graph, times, step, [x], begin=x > begin)
 
     return make
 
@@ -57,10 +58,10 @@ def test_rows_one_by_one() -> None:
         half = graph.constant([[1.0]], "float64") * 0.5
 
         def of_row(row: Tensor) -> list[Tensor]:
-            [again] = graph.by_row(lambda same: [same @ [[1.0, 2.0, 3.0], [0.0, 1.0, 0.0]]], row)
+            [again] = by_row(lambda same: [same @ [[1.0, 2.0, 3.0], [0.0, 1.0, 0.0]]], row)
             return [again, row.argmax(), row + half]
 
-        return graph.by_row(of_row, x)
+        return by_row(of_row, x)
 
     product, place, moved = run(make, ROWS)
     assert product.tolist() == (ROWS @ [[1.0, 2.0, 3.0], [0.0, 1.0, 0.0]]).tolist()
@@ -76,8 +77,8 @@ def test_a_body_that_cant_be_written() -> None:
 
         before = x + 1.0
         with pytest.raises(Unsupported, match="2 columns"):
-            graph.by_row(refuse, x)
-        return [before * 2.0, *graph.by_row(lambda row: [row], x)]
+            by_row(refuse, x)
+        return [before * 2.0, *by_row(lambda row: [row], x)]
 
     doubled, same = run(make, ROWS)
     assert doubled.tolist() == ((ROWS + 1.0) * 2.0).tolist()

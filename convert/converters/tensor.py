@@ -1,0 +1,281 @@
+"""Tensors of a graph, with arithmetic, and tables of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from onnx import TensorProto
+
+if TYPE_CHECKING:
+    from convert.converters.nodes import Nodes
+
+ELEMENTS = {
+    "float32": TensorProto.FLOAT,
+    "float64": TensorProto.DOUBLE,
+    "int32": TensorProto.INT32,
+    "int64": TensorProto.INT64,
+    "uint8": TensorProto.UINT8,
+    "bool": TensorProto.BOOL,
+    "string": TensorProto.STRING,
+}
+DROPPED = "dropped"  # instead of a dtype: a column that the estimator does without
+
+
+class Unsupported(Exception):
+    """An estimator, or a setting of it, that has no conversion; the message says which and why.
+
+    `hint` says what to do instead.
+    """
+
+    def __init__(self, reason: str, hint: str = "") -> None:
+        super().__init__(reason)
+        self.hint = hint
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A tensor of the graph, of shape (rows, width) unless its maker says otherwise.
+
+    Arithmetic with arrays and numbers makes constants of them, in the tensor's own dtype.
+
+    Attributes:
+        graph: that it belongs to.
+        name: in the graph.
+        dtype: a key of ELEMENTS.
+        width: its columns.
+        column: the input column that it is, untouched; text is cut into tokens from that alone.
+        labels: what a DataFrame calls its columns; empty where nobody selects by name.
+        origin: the tensor that it was taken out of, and its places there.
+        replaced: texts of `column`, each with the one that stands for it; so imputers fill it.
+        compact: places of columns, int64 of shape (k,), and these columns, of shape (rows, k), if
+            all others are zero: a text has few words of a vocabulary.
+    """
+
+    graph: Nodes
+    name: str
+    dtype: str
+    width: int = 1
+    column: str | None = None
+    labels: tuple[Any, ...] = ()
+    origin: tuple[Tensor, tuple[int, ...]] | None = None
+    replaced: tuple[tuple[str, str], ...] = ()
+    compact: tuple[Tensor, Tensor] | None = None
+
+    __array_ufunc__ = None  # an array on the left leaves the operation to the tensor
+
+    def __add__(self, other: Any) -> Tensor:
+        return self._with("Add", other)
+
+    def __radd__(self, other: Any) -> Tensor:
+        return self._with("Add", other)
+
+    def __sub__(self, other: Any) -> Tensor:
+        return self._with("Sub", other)
+
+    def __rsub__(self, other: Any) -> Tensor:
+        return self._like(other)._with("Sub", self)
+
+    def __mul__(self, other: Any) -> Tensor:
+        return self._with("Mul", other)
+
+    def __rmul__(self, other: Any) -> Tensor:
+        return self._with("Mul", other)
+
+    def __truediv__(self, other: Any) -> Tensor:
+        return self._with("Div", other)
+
+    def __rtruediv__(self, other: Any) -> Tensor:
+        return self._like(other)._with("Div", self)
+
+    def __pow__(self, other: Any) -> Tensor:
+        return self._with("Pow", other)
+
+    def __rpow__(self, other: Any) -> Tensor:
+        return self._like(other)._with("Pow", self)
+
+    def __matmul__(self, other: Any) -> Tensor:
+        right = self._like(other)
+        if self.compact is None:
+            return self.graph.op("MatMul", self, right, width=right.width)
+        places, values = self.compact
+        there = self.graph.op("Gather", right, places, axis=0)
+        return self.graph.op("MatMul", values, there, width=right.width)
+
+    def __neg__(self) -> Tensor:
+        return self.unary("Neg")
+
+    def __lt__(self, other: Any) -> Tensor:
+        return self._with("Less", other, "bool")
+
+    def __le__(self, other: Any) -> Tensor:
+        return self._with("LessOrEqual", other, "bool")
+
+    def __gt__(self, other: Any) -> Tensor:
+        return self._with("Greater", other, "bool")
+
+    def __ge__(self, other: Any) -> Tensor:
+        return self._with("GreaterOrEqual", other, "bool")
+
+    def __and__(self, other: Any) -> Tensor:
+        return self._with("And", other)
+
+    def __or__(self, other: Any) -> Tensor:
+        return self._with("Or", other)
+
+    def __invert__(self) -> Tensor:
+        return self.unary("Not")
+
+    def equals(self, other: Any) -> Tensor:
+        """Element by element; `==` stays Python's."""
+        return self._with("Equal", other, "bool")
+
+    def maximum(self, other: Any) -> Tensor:
+        """The larger of the two, element by element."""
+        return self._with("Max", other)
+
+    def minimum(self, other: Any) -> Tensor:
+        """The smaller of the two, element by element."""
+        return self._with("Min", other)
+
+    def unary(self, operator: str, **attributes: Any) -> Tensor:
+        """An operator of one input that changes neither shape nor dtype: Exp, Log, Sqrt, …."""
+        return self.graph.op(operator, self, **attributes)
+
+    def isnan(self) -> Tensor:
+        """Where it is NaN."""
+        return self.graph.op("IsNaN", self, dtype="bool")
+
+    def where(self, yes: Any, no: Any) -> Tensor:
+        """With self as the bool condition; one of the two at least is a tensor."""
+        model = yes if isinstance(yes, Tensor) else no
+        first, second = (model._like(value) for value in (yes, no))
+        width = max(self.width, first.width, second.width)
+        return self.graph.op("Where", self, first, second, dtype=first.dtype, width=width)
+
+    def cast(self, dtype: str) -> Tensor:
+        """The same in another dtype."""
+        if dtype == self.dtype:
+            return self
+        made = self.graph.op("Cast", self, dtype=dtype, to=ELEMENTS[dtype])
+        if self.compact is None:
+            return made
+        places, values = self.compact
+        return replace(made, compact=(places, values.cast(dtype)))
+
+    def take(self, places: Sequence[int]) -> Tensor:
+        """Some of the columns, by position."""
+        chosen = [int(place) for place in places]
+        if chosen == list(range(self.width)):
+            return self
+        labels = tuple(self.labels[p] for p in chosen) if self.labels else ()
+        base, places = self.origin or (self, tuple(range(self.width)))
+        wanted = tuple(places[place] for place in chosen)
+        if wanted == tuple(range(base.width)):
+            return replace(base, labels=labels)
+        index = self.graph.constant(wanted, "int64")
+        if base.dtype == "bool":
+            made = self.graph.op("Gather", base, index, width=len(chosen), axis=1)
+        else:  # the same, several times faster
+            made = self.graph.op("ArrayFeatureExtractor", base, index, width=len(chosen))
+        return replace(
+            made,
+            labels=labels,
+            origin=(base, wanted),
+            column=self.graph.column_of(base, wanted),
+            compact=base._among(wanted),
+        )
+
+    def sum(self) -> Tensor:
+        """Over the columns; one is left."""
+        return self._reduce("ReduceSum")
+
+    def max(self) -> Tensor:
+        """Over the columns; one is left."""
+        return self._reduce("ReduceMax")
+
+    def min(self) -> Tensor:
+        """Over the columns; one is left."""
+        return self._reduce("ReduceMin")
+
+    def logsumexp(self) -> Tensor:
+        """Over the columns; one is left."""
+        return self._reduce("ReduceLogSumExp")
+
+    def argmax(self) -> Tensor:
+        """The place of the largest column, the first of equals: int64, one column."""
+        return self.graph.op("ArgMax", self, dtype="int64", width=1, axis=1, keepdims=1)
+
+    def argmin(self) -> Tensor:
+        """The place of the smallest column, the first of equals: int64, one column."""
+        return self.graph.op("ArgMin", self, dtype="int64", width=1, axis=1, keepdims=1)
+
+    def sigmoid(self) -> Tensor:
+        """`1 / (1 + exp(-x))`: ONNX Runtime's Sigmoid loses the digits of small values."""
+        return 1.0 / ((-self).unary("Exp") + 1.0)
+
+    def softmax(self) -> Tensor:
+        """Over the columns."""
+        return self.unary("Softmax", axis=1)
+
+    def clip(self, low: Any, high: Any) -> Tensor:
+        """Between two numbers, or None for no bound."""
+        bounded = self if low is None else self.maximum(low)
+        return bounded if high is None else bounded.minimum(high)
+
+    def look_up(self, values: Any, dtype: str | None = None) -> Tensor:
+        """Values at places: self holds int64 places, one column; values is of one dimension."""
+        array = np.asarray(np.asarray(values).tolist())  # objects become what they are
+        constant = self.graph.constant(array, dtype or self.graph.dtype_of(array))
+        return self.graph.op("Gather", constant, self, dtype=constant.dtype, width=1, axis=0)
+
+    def reshape(self, shape: Sequence[int], width: int) -> Tensor:
+        """ONNX's Reshape: 0 keeps a dimension, -1 is what remains."""
+        return self.graph.op("Reshape", self, self.graph.constant(shape, "int64"), width=width)
+
+    def _among(self, wanted: Sequence[int]) -> tuple[Tensor, Tensor] | None:
+        """What is compact of these columns."""
+        if self.compact is None or len(set(wanted)) < len(wanted):
+            return None
+        graph, (places, values) = self.graph, self.compact
+        new_places = np.full(self.width, -1)
+        new_places[list(wanted)] = range(len(wanted))
+        found = graph.op("Gather", graph.constant(new_places, "int64"), places, axis=0)
+        kept = found >= 0
+        return graph.op("Compress", found, kept, axis=0), graph.op("Compress", values, kept, axis=1)
+
+    def _reduce(self, operator: str) -> Tensor:
+        axes = self.graph.constant([1], "int64")
+        return self.graph.op(operator, self, axes, width=1, keepdims=1)
+
+    def _with(self, operator: str, other: Any, dtype: str | None = None) -> Tensor:
+        right = self._like(other)
+        width = max(self.width, right.width)
+        return self.graph.op(operator, self, right, dtype=dtype, width=width)
+
+    def _like(self, other: Any) -> Tensor:
+        if not isinstance(other, Tensor):
+            return self.graph.constant(other, self.dtype)
+        if other.dtype != self.dtype:
+            raise TypeError(f"{self.name} is of {self.dtype}, {other.name} of {other.dtype}")
+        return other
+
+
+@dataclass(frozen=True)
+class Table:
+    """The columns that an estimator is given: tensors side by side."""
+
+    tensors: tuple[Tensor, ...]
+
+    @property
+    def width(self) -> int:
+        """How many columns there are."""
+        return sum(tensor.width for tensor in self.tensors)
+
+    @property
+    def labels(self) -> tuple[Any, ...]:
+        """The columns' names, or () where they have none."""
+        labels = tuple(label for tensor in self.tensors for label in tensor.labels)
+        return labels if len(labels) == self.width else ()
