@@ -17,6 +17,7 @@ from convert.converters.distances import Ranking, doubles, expanded, manhattan, 
 from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
 from convert.converters.loops import by_row, repeat
 from convert.converters.neighbour_trees import kept, order, turns
+from convert.converters.nodes import Nodes
 from function.signature import Array
 
 NO_NEIGHBOUR = "it raises where a row has no neighbour within its radius"
@@ -62,7 +63,7 @@ def _least(x: Tensor, count: int) -> tuple[Tensor, Tensor]:
     return made[0], made[1]
 
 
-def gathered(graph: Graph, values: Array, places: Tensor, width: int) -> Tensor:
+def gathered(graph: Nodes, values: Array, places: Tensor, width: int) -> Tensor:
     """Of what is known of each point, that of the points at places."""
     known = graph.constant(values, "int64" if values.dtype.kind in "iu" else "float64")
     return graph.op("Gather", known, places, dtype=known.dtype, width=width, axis=0)
