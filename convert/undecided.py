@@ -31,6 +31,9 @@ MOST = 400  # rows that differ and are looked at; more are no matter of rounding
 UNIT, UNIT_IN_FLOAT32 = 2.0**-52, 2.0**-23
 STEPS = (1, -1, 4, -4, 16, -16)  # units in the last place that the numbers of a row are moved by
 SCATTERS = 8  # times that each of them is moved by another number of units
+GAPS = (
+    100  # times the usual gap between answers next to each other: some times as far as they reach
+)
 LARGEST_INTEGER = 2**63 - 1
 
 Ask = Callable[[Sequence[Cells]], Answers]
@@ -144,7 +147,11 @@ def _are_among(got: Answers, answers: Sequence[Answers]) -> Array:
 
 
 def _is_among(name: str, got: Array, answers: Sequence[Answers]) -> Array:
-    """For each row, whether what was got lies among the answers; a bool array of shape (rows,)."""
+    """For each row, whether what was got lies among the answers; a bool array of shape (rows,).
+
+    Answers that rounding scatters lie at all distances from each other; those on the two sides of
+    a step don't, and nothing is allowed between these.
+    """
     if any(answer[name].shape != got.shape for answer in answers):
         return np.zeros(len(got), dtype=bool)
     every = [answer[name] for answer in answers]
@@ -154,10 +161,11 @@ def _is_among(name: str, got: Array, answers: Sequence[Answers]) -> Array:
         return np.asarray(np.any(rows, axis=0))
     wide, stacked = got.astype(np.float64), np.stack(every).astype(np.float64)
     with np.errstate(all="ignore"):
-        low, high = stacked.min(axis=0), stacked.max(axis=0)
-        size = 1.0 if name == "probabilities" else np.maximum(np.abs(low), np.abs(high))
-        slack = (high - low) + TOLERANCE * size
-        near = (wide >= low - slack) & (wide <= high + slack)
+        ordered = np.sort(stacked, axis=0)
+        between = np.median(np.diff(ordered, axis=0), axis=0) if len(ordered) > 1 else 0.0
+        size = 1.0 if name == "probabilities" else np.abs(ordered).max(axis=0)
+        off = np.abs(wide - stacked).min(axis=0)
+        near = off <= GAPS * between + TOLERANCE * size
     near |= ~np.isfinite(wide) & ~np.isfinite(stacked).all(axis=0)
     return np.asarray(near.reshape(len(got), -1).all(axis=1))
 
