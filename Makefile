@@ -46,7 +46,7 @@ test-oldest: $(OLDEST)/ready ## conversions and pipelines, with the oldest sciki
 	$(OLDEST)/bin/python -m pytest -m "not (fresh or frameworks or gate)" tests/convert tests/pipelines $(ARGS)
 
 $(OLDEST)/ready: requirements/oldest.txt tools/setup.sh
-	sh tools/setup.sh $(OLDEST) requirements/oldest.txt
+	PYTHON="$${PYTHON:-python3.11 python3.12 python3.13 python3}" sh tools/setup.sh $(OLDEST) requirements/oldest.txt
 
 test-boosting: $(BOOSTING)/ready ## LightGBM, XGBoost and CatBoost
 	$(BOOSTING)/bin/python -m pytest -k "lightgbm or xgboost or catboost" tests/convert/converters $(ARGS)
