@@ -65,11 +65,24 @@ def forgive_undecided(
         return
     rows = [evidence.rows[place] for place in wrong]
     expected = {name: array[wrong] for name, array in evidence.expected.items()}
-    got = model.run(read_table(rows, model.signature))
+    got = _answers_to(wrong, comparison, model, evidence)
     unit = UNIT if ask_in_float64 is None else UNIT_IN_FLOAT32
     explained = hangs_on_rounding(got, expected, rows, ask, estimator, unit)
     places = zip(wrong, explained.tolist(), strict=True)
     _forgive(comparison, {place for place, fine in places if fine})
+
+
+def _answers_to(
+    wrong: Sequence[int], comparison: Comparison, model: Model, evidence: Evidence
+) -> Answers:
+    """What the comparison has seen, of the outputs that are off, and the other outputs."""
+    every = model.run(read_table(evidence.rows, model.signature))
+    got = {name: array[list(wrong)] for name, array in every.items()}
+    for name, off in comparison.outputs.items():
+        for place, row in enumerate(wrong):
+            if row in off.got:
+                got[name][place] = off.got[row]
+    return got
 
 
 def _wrong(comparison: Comparison) -> list[int]:
