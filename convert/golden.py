@@ -77,8 +77,9 @@ def verify(directory: Path) -> tuple[Model, int]:
             "Copy or build it again.",
         ) from error
     if faults:
+        whose = "as they were" if model.manifest["task"] == "function" else "scikit-learn's"
         raise ModelError(
-            f"{place}: {len(faults)} answers are not scikit-learn's: {'; '.join(faults[:3])}",
+            f"{place}: {len(faults)} answers are not {whose}: {'; '.join(faults[:3])}",
             "This machine or its ONNX Runtime computes otherwise than the one that built it.",
         )
     return model, len(golden["instances"])
