@@ -6,23 +6,22 @@ that lies exactly where a model changes its mind. These do.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from convert.hidden_trees import Makes, rows_at_hidden_nodes
 from convert.inputs import Cells
+from convert.jumps import Predict, at_jumps, between_answers
 from convert.probe import fitted_categories, is_number
+from convert.reference_rows import rows_of_references
 from convert.tree_rows import rows_at_nodes
-from function.signature import LARGEST_FLOAT32, Array, Column
+from function.signature import LARGEST_FLOAT32, Column
 
 BASES = 4  # held-out rows that each odd value is tried in
 MOST_ODD = 12_000  # rows with one odd value; a frame of hundreds of columns would have more
-MOST_STARTS = 400  # pairs of rows that jumps are looked for between, in all
 SHUFFLED = 200
-PAIRS = 8  # pairs of rows that each column's jumps are looked for between
-HALVINGS = 64
-BESIDE = 1e-8  # of the way between two rows: further from a jump than rounding in float64 reaches
 
 FLOATS = (0.0, 1.0, -1.0, 1e-30, 1e6, -1e6, 1e12, 1e25, -1e25, 3e38, LARGEST_FLOAT32, 1e100, -1e300)
 KNOWN = 12  # values of a column, and categories of an encoder, whose neighbours are tried
@@ -41,11 +40,13 @@ TREES = frozenset(
     }
 )  # fmt: skip
 
-Predict = Callable[[Sequence[Cells]], Array]
-
 
 def hard_rows(
-    columns: Sequence[Column], rows: Sequence[Cells], estimator: Any, predict: Predict
+    columns: Sequence[Column],
+    rows: Sequence[Cells],
+    estimator: Any,
+    predict: Predict,
+    makes: Makes | None = None,
 ) -> list[Cells]:
     """Rows that the signature allows and that conversions get wrong.
 
@@ -55,6 +56,7 @@ def hard_rows(
         estimator: its trees' thresholds are used where they are there.
         predict: scikit-learn's answer to rows, one number or label each, or several, shape
             (rows,) or (rows, outputs).
+        makes: what scikit-learn is given for rows; trees behind other steps are looked at with it.
     """
     bases = [rows[place] for place in _spread(len(rows), BASES)]
     categories = sorted({v for v in fitted_categories(estimator) if is_number(v)})
@@ -74,7 +76,11 @@ def hard_rows(
     at_nodes = rows_at_nodes(columns, rows, estimator)
     made += at_nodes
     if not (at_nodes and type(estimator).__name__ in TREES):  # these are all the jumps it has
-        made += _at_jumps(columns, rows, predict)
+        made += at_jumps(columns, rows, predict)
+    made += between_answers(columns, rows, predict)
+    made += rows_of_references(columns, rows, estimator)
+    if makes is not None:
+        made += rows_at_hidden_nodes(columns, rows, estimator, makes)
     return [row for row in made if _is_allowed(columns, row)]
 
 
@@ -175,54 +181,3 @@ def _shuffled(rows: Sequence[Cells]) -> list[Cells]:
     random = np.random.default_rng(0)
     drawn = random.integers(0, len(rows), (SHUFFLED, len(rows[0])))
     return [[rows[n][place] for place, n in enumerate(picks)] for picks in drawn.tolist()]
-
-
-def _at_jumps(columns: Sequence[Column], rows: Sequence[Cells], predict: Predict) -> list[Cells]:
-    """Both sides of places where the answer jumps, found by halving between two held-out rows.
-
-    Right at the place, and so far from it that only a conversion in float32 is on the other side.
-    It sees through any preprocessing: what is halved is the raw column, what is watched is the
-    answer. Where the answer doesn't jump the halving ends somewhere, and does no harm.
-    """
-    random = np.random.default_rng(0)
-    starts: list[tuple[Cells, int, float, float]] = []
-    for place, column in enumerate(columns):
-        if column.required and column.type in ("float64", "float32") and not column.categories:
-            for _ in range(PAIRS):
-                a, b = random.integers(0, len(rows), 2).tolist()
-                low, high = rows[a][place], rows[b][place]
-                if low is not None and high is not None and low != high:
-                    starts.append((rows[a], place, float(low), float(high)))
-    return _halved(_thinned(starts, MOST_STARTS), predict) if starts else []
-
-
-def _halved(starts: Sequence[tuple[Cells, int, float, float]], predict: Predict) -> list[Cells]:
-    low = np.array([start[2] for start in starts])
-    high = np.array([start[3] for start in starts])
-
-    def at(values: Array) -> Array:
-        rows = [_changed(s[0], s[1], v) for s, v in zip(starts, values.tolist(), strict=True)]
-        return predict(rows).reshape(len(rows), -1)
-
-    at_low, at_high = at(low), at(high)
-    for _ in range(HALVINGS):
-        middle = low + (high - low) / 2
-        if np.all((middle == low) | (middle == high)):
-            break
-        at_middle = at(middle)
-        left = _distance(at_low, at_middle) >= _distance(at_middle, at_high)
-        low, at_low = np.where(left, low, middle), np.where(left[:, None], at_low, at_middle)
-        high, at_high = np.where(left, middle, high), np.where(left[:, None], at_middle, at_high)
-    beside = BESIDE * np.array([high - low for _, _, low, high in starts])
-    found = np.stack([low, high, low - beside, high + beside], axis=1).tolist()
-    return [
-        _changed(row, place, value)
-        for (row, place, _, _), values in zip(starts, found, strict=True)
-        for value in values
-    ]
-
-
-def _distance(a: Array, b: Array) -> Array:
-    if a.dtype.kind in "fiub":
-        return np.asarray(np.abs(a.astype(np.float64) - b.astype(np.float64)).max(axis=1))
-    return np.asarray((a != b).any(axis=1), dtype=np.float64)

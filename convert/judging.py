@@ -39,7 +39,7 @@ def gathered(
         answers = task.answers(estimator, inputs.data(tried))
         return answers.get("probabilities", answers.get("score", answers["prediction"]))
 
-    every = [*rows, *hard_rows(columns, rows, estimator, watched)]
+    every = [*rows, *hard_rows(columns, rows, estimator, watched, inputs.data)]
     ask = partial(task.answers, estimator)
     found = which_are_answered([[row] for row in every], lambda r: is_answered(ask, inputs.data(r)))
     answered = [row for row, is_one in zip(every, found, strict=True) if is_one]

@@ -18,6 +18,7 @@ from convert.probe import parts_of
 from function.signature import Array, Column
 
 NODES = 600  # at most so many are tried, evenly spaced
+MOST_BASES = 4  # rows that each node is tried in, where there are fewer nodes
 FLOATS = ("float64", "float32")
 
 
@@ -31,6 +32,7 @@ class Splits:
         left: the node taken then, negative or 0 at a leaf.
         right: the other.
         numeric: whether the node compares with its threshold; False at leaves, too.
+        dtype: that is compared in.
     """
 
     feature: Array
@@ -38,6 +40,7 @@ class Splits:
     left: Array
     right: Array
     numeric: Array
+    dtype: type[np.floating[Any]]
 
 
 def splits_of(estimator: Any, width: int) -> Iterator[Splits]:
@@ -50,13 +53,13 @@ def splits_of(estimator: Any, width: int) -> Iterator[Splits]:
             numeric = (nodes["is_leaf"] == 0) & (nodes["is_categorical"] == 0)
             yield Splits(
                 nodes["feature_idx"].astype(int), nodes["num_threshold"],
-                nodes["left"].astype(int), nodes["right"].astype(int), numeric,
+                nodes["left"].astype(int), nodes["right"].astype(int), numeric, np.float64,
             )  # fmt: skip
         tree = getattr(part, "tree_", None)
         if tree is not None:
             yield Splits(
                 tree.feature, tree.threshold, tree.children_left, tree.children_right,
-                tree.feature >= 0,
+                tree.feature >= 0, np.float32,
             )  # fmt: skip
 
 
@@ -65,8 +68,9 @@ def rows_at_nodes(columns: Sequence[Column], rows: Sequence[Cells], estimator: A
     trees = list(splits_of(estimator, len(columns)))
     nodes = [(tree, node) for tree in trees for node in np.flatnonzero(tree.numeric).tolist()]
     picks = np.unique(np.linspace(0, len(nodes) - 1, min(NODES, len(nodes))).astype(int))
+    times = min(MOST_BASES, NODES // max(1, len(picks)))
     made: list[Cells] = []
-    for number, pick in enumerate(picks.tolist()):
+    for number, pick in enumerate(np.repeat(picks, times).tolist()):
         tree, node = nodes[pick]
         if row := _arriving(columns, rows[number % len(rows)], tree, node):
             place = int(tree.feature[node])
@@ -78,7 +82,7 @@ def rows_at_nodes(columns: Sequence[Column], rows: Sequence[Cells], estimator: A
 def _arriving(columns: Sequence[Column], row: Cells, tree: Splits, node: int) -> Cells | None:
     """The row with as few cells changed as it takes to come by a node; None where none would."""
     bounds: dict[int, tuple[float, float]] = {}
-    for above, goes_left in _way_to(tree, node):
+    for above, goes_left in way_to(tree, node):
         if not tree.numeric[above]:
             return None  # categories part the rows
         place, threshold = int(tree.feature[above]), float(tree.threshold[above])
@@ -87,6 +91,8 @@ def _arriving(columns: Sequence[Column], row: Cells, tree: Splits, node: int) ->
     changed = list(row)
     for place, (low, high) in bounds.items():
         cell = row[place]
+        if isinstance(cell, str):
+            return None  # they are not these columns
         if cell is None or not low < cell <= high:
             cell = _between(columns[place], low, high)
             if cell is None:
@@ -95,7 +101,7 @@ def _arriving(columns: Sequence[Column], row: Cells, tree: Splits, node: int) ->
     return changed
 
 
-def _way_to(tree: Splits, node: int) -> Iterator[tuple[int, bool]]:
+def way_to(tree: Splits, node: int) -> Iterator[tuple[int, bool]]:
     """The nodes above, each with whether the way goes left there."""
     while node != 0:
         lefts = np.flatnonzero(tree.left == node)
@@ -107,23 +113,32 @@ def _way_to(tree: Splits, node: int) -> Iterator[tuple[int, bool]]:
 def _between(column: Column, low: float, high: float) -> Any:
     """A value of the column above one bound and up to another; None where there is none."""
     if math.isinf(low):
-        value = high - max(1.0, abs(high)) / 2
+        value = 0.0 if math.isinf(high) else high - max(1.0, abs(high)) / 2
     elif math.isinf(high):
         value = low + max(1.0, abs(low)) / 2
     else:
         value = low + (high - low) / 2
     if column.type in FLOATS:
         return value
-    whole = math.floor(high) if math.isinf(low) or math.floor(value) <= low else math.floor(value)
+    whole = _whole(value, low, high)
     if not low < whole <= high or column.type not in ("int64", "bool"):
         return None
     return whole if column.type == "int64" else bool(whole) if whole in (0, 1) else None
+
+
+def _whole(value: float, low: float, high: float) -> int:
+    """A whole number between two bounds, which may be infinite, if there is one."""
+    if math.isinf(high):
+        return 0 if math.isinf(low) else math.floor(low) + 1
+    return math.floor(high) if math.isinf(low) or math.floor(value) <= low else math.floor(value)
 
 
 def _around(column: Column, threshold: float) -> Iterator[Any]:
     """The threshold, its neighbours among float64 and float32 numbers, and a missing value."""
     if column.nullable:
         yield None
+    if math.isinf(threshold):
+        return
     if column.type in FLOATS:
         yield from neighbourhood(threshold)
     elif column.type == "int64":

@@ -136,7 +136,7 @@ def told(counts: Counter[str], missed: Sequence[str]) -> str:
 def test_the_gate_refuses_what_changes_an_answer(name: str) -> None:
     counts, missed = tried(name, EACH_QUICK)
     print(f"\n{name}: {told(counts, missed)}")
-    assert not missed
+    assert not missed, "\n".join(missed)
 
 
 @pytest.mark.gate
@@ -144,4 +144,4 @@ def test_the_gate_refuses_what_changes_an_answer(name: str) -> None:
 def test_the_gate_refuses_every_mutation_of(name: str) -> None:
     counts, missed = tried(name, EACH)
     print(f"\n{name}: {told(counts, missed)}; {dict(counts)}")
-    assert not missed
+    assert not missed, "\n".join(missed)
