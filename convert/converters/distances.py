@@ -8,6 +8,7 @@ the form that scikit-learn uses for it, so that ties and steps fall alike.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import reduce
@@ -15,12 +16,12 @@ from typing import Any
 
 import numpy as np
 
+from convert.converters.elementary import arcsin
 from convert.converters.graph import Graph, Table, Tensor, Unsupported
 from convert.converters.loops import by_row
 from function.signature import Array
 
 FEW = 200  # points; more are compared row by row
-NARROW = 32  # columns; beyond, one matrix product is much faster than a sum over the columns
 
 Term = Callable[[Tensor, Array], Tensor]
 
@@ -65,7 +66,7 @@ def squared_differences(x: Tensor, points: Array) -> Tensor:
 
 def squared_norms(x: Tensor) -> Tensor:
     """The sum of each row's squares, one column."""
-    return (x * x).sum()
+    return x.sum_of_squares()
 
 
 def point_norms(points: Array) -> Array:
@@ -77,17 +78,6 @@ def expanded(x: Tensor, points: Array) -> Tensor:
     """The squared Euclidean distance by a matrix product, as scikit-learn's brute force does."""
     product = (x @ points.T) * -2.0
     return (squared_norms(x) + product + point_norms(points)).maximum(0.0)
-
-
-def squared(x: Tensor, points: Array) -> Tensor:
-    """The squared Euclidean distance where no step follows: a matrix product for wide points.
-
-    Points are centred first, so that the product keeps the digits of differences.
-    """
-    if points.shape[1] <= NARROW:
-        return squared_differences(x, points)
-    centre = points.mean(axis=0)
-    return expanded(x - centre, points - centre)
 
 
 def manhattan(x: Tensor, points: Array) -> Tensor:
@@ -147,6 +137,23 @@ class Ranking:
             return rank.unary("Sqrt")
         return rank if self.power == 1.0 else rank ** (1.0 / self.power)
 
+    def of(self, distance: float) -> float:
+        """The rank of a distance."""
+        return float(distance**self.power)
+
+
+@dataclass(frozen=True)
+class OnSphere(Ranking):
+    """The squared sine of half the angle between two places on a sphere."""
+
+    def distance(self, rank: Tensor) -> Tensor:
+        """The angle."""
+        return arcsin(rank.unary("Sqrt")) * 2.0
+
+    def of(self, distance: float) -> float:
+        """The rank of an angle."""
+        return math.sin(0.5 * distance) ** 2
+
 
 def ranked(
     x: Tensor, points: Array, metric: Any, options: Mapping[str, Any], brute: bool
@@ -174,12 +181,24 @@ def ranked(
     if metric == "seuclidean" and "V" in options:
         scale = np.sqrt(np.asarray(options["V"], dtype=np.float64))
         return Ranking(squared_differences(x / scale, points / scale), 2.0)
+    if metric == "haversine":
+        return OnSphere(_haversine(x, points))
     if not isinstance(metric, str) or metric not in SIMPLE:
         raise Unsupported(
             f"the metric {metric!s:.40} has no conversion",
-            "Use euclidean, manhattan, chebyshev, minkowski, seuclidean, cosine or nan_euclidean.",
+            "Use euclidean, manhattan, chebyshev, minkowski, seuclidean, haversine, cosine or "
+            "nan_euclidean.",
         )
     return Ranking(SIMPLE[metric](x, points))
+
+
+def _haversine(x: Tensor, points: Array) -> Tensor:
+    """Of latitudes and longitudes in radians."""
+    across, along = (
+        _terms(x, points, lambda a, b: ((a - b) * 0.5).unary("Sin"), place) for place in (0, 1)
+    )
+    latitude = x.take([0]).unary("Cos") * np.cos(points[:, 0]).reshape(1, -1)
+    return across * across + latitude * along * along
 
 
 def _cosine(x: Tensor, points: Array) -> Tensor:

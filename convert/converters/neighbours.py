@@ -162,7 +162,7 @@ def _within(graph: Graph, fitted: Any, table: Table, targets: Array) -> tuple[Te
 
 def _near(ranking: Ranking, radius: float, weighting: bool) -> Tensor:
     """The weight of every point for every row: 0 beyond the radius."""
-    near = ranking.rank <= float(radius**ranking.power)
+    near = ranking.rank <= ranking.of(radius)
     if not weighting:
         return near.cast("float64")
     same = (near & ranking.rank.equals(0.0)).cast("float64")
