@@ -22,6 +22,7 @@ from function.signature import LARGEST_FLOAT32, Column
 BASES = 4  # held-out rows that each odd value is tried in
 MOST_ODD = 12_000  # rows with one odd value; a frame of hundreds of columns would have more
 SHUFFLED = 200
+OTHERS = 500  # hard rows that other ones are made of
 
 FLOATS = (0.0, 1.0, -1.0, 1e-30, 1e6, -1e6, 1e12, 1e25, -1e25, 3e38, LARGEST_FLOAT32, 1e100, -1e300)
 KNOWN = 12  # values of a column, and categories of an encoder, whose neighbours are tried
@@ -68,6 +69,7 @@ def hard_rows(
         for row in bases
     ]
     made = [_changed(*trial) for trial in _thinned(odd, MOST_ODD)]
+    made += _twice(odd)
     made += [
         [None if c.nullable else cell for c, cell in zip(columns, row, strict=True)]
         for row in bases
@@ -79,9 +81,19 @@ def hard_rows(
         made += at_jumps(columns, rows, predict)
     made += between_answers(columns, rows, predict)
     made += rows_of_references(columns, rows, estimator)
+    made = [row for row in made if _is_allowed(columns, row)]
     if makes is not None:
-        made += rows_at_hidden_nodes(columns, rows, estimator, makes)
-    return [row for row in made if _is_allowed(columns, row)]
+        others = _thinned(made, OTHERS)
+        at_nodes = rows_at_hidden_nodes(columns, rows, others, estimator, makes)
+        made += [row for row in at_nodes if _is_allowed(columns, row)]
+    return made
+
+
+def _twice(odd: Sequence[tuple[Cells, int, Any]]) -> list[Cells]:
+    """Rows with two odd values."""
+    random = np.random.default_rng(0)
+    pairs = random.integers(0, max(1, len(odd)), (SHUFFLED, 2)).tolist() if odd else []
+    return [_changed(_changed(*odd[first]), *odd[second][1:]) for first, second in pairs]
 
 
 def _is_allowed(columns: Sequence[Column], row: Cells) -> bool:

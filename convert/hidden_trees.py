@@ -16,16 +16,17 @@ from sklearn.pipeline import Pipeline
 
 from convert.answers import dense
 from convert.inputs import Cells, Data
-from convert.probe import parts_of
+from convert.probe import is_answered, parts_of
 from convert.tree_rows import FLOATS, Splits, splits_of, way_to
 from function.signature import Array, Column
 
-ROWS = 500  # held-out ones that are looked at
+ROWS = 500  # held-out ones that are looked at, and others
 STARTS = 400  # nodes and rows that are tried, in all
 BASES = 2  # rows for each node
 HALVINGS = 64
 
 Makes = Callable[[Sequence[Cells]], Data]
+Sees = Callable[[Sequence[Cells]], Array]
 
 
 @dataclass(frozen=True)
@@ -41,46 +42,47 @@ class Start:
 
 
 def rows_at_hidden_nodes(
-    columns: Sequence[Column], rows: Sequence[Cells], estimator: Any, makes: Makes
+    columns: Sequence[Column],
+    rows: Sequence[Cells],
+    others: Sequence[Cells],
+    estimator: Any,
+    makes: Makes,
 ) -> list[Cells]:
     """On both sides of thresholds, as the steps before the trees make the columns.
 
     Args:
         columns: of the signature.
         rows: held-out ones.
+        others: rows that come by nodes where no held-out one does.
         estimator: scikit-learn's.
         makes: what scikit-learn is given for rows.
     """
+    known = [*rows[:ROWS], *others[:ROWS]]
     made: list[Cells] = []
     for part in parts_of(estimator):
         if isinstance(part, Pipeline) and len(part.steps) > 1:
-            try:
-                made += _rows_of(columns, rows[:ROWS], part, makes)
-            except Exception:  # noqa: S112 - it is given something else than the rows themselves
-                continue
+            before, last = part[:-1], part.steps[-1][1]
+
+            def seen(tried: Sequence[Cells], before: Any = before) -> Array:
+                return dense(before.transform(makes(tried))).astype(np.float64)
+
+            if is_answered(seen, known):  # else it is given something else than the rows
+                made += _rows_of(columns, known, last, seen)
     return made
 
 
 def _rows_of(
-    columns: Sequence[Column], rows: Sequence[Cells], pipeline: Pipeline, makes: Makes
+    columns: Sequence[Column], rows: Sequence[Cells], last: Any, seen: Sees
 ) -> Iterator[Cells]:
-    before, last = pipeline[:-1], pipeline.steps[-1][1]
-
-    def seen(tried: Sequence[Cells]) -> Array:
-        return dense(before.transform(makes(tried))).astype(np.float64)
-
     known = seen(rows)
     trees = list(splits_of(last, known.shape[1]))
-    if not trees:
-        return
-    starts = list(_starts(columns, rows, known, trees, _movers(columns, rows, seen)))
-    picks = np.unique(np.linspace(0, len(starts) - 1, min(STARTS, len(starts))).astype(int))
-    yield from _halved([starts[pick] for pick in picks.tolist()], seen)
+    if trees:
+        starts = list(_starts(columns, rows, known, trees, _movers(columns, rows, seen)))
+        picks = np.unique(np.linspace(0, len(starts) - 1, min(STARTS, len(starts))).astype(int))
+        yield from _halved(columns, [starts[pick] for pick in picks.tolist()], seen)
 
 
-def _movers(
-    columns: Sequence[Column], rows: Sequence[Cells], seen: Callable[[Sequence[Cells]], Array]
-) -> dict[int, list[int]]:
+def _movers(columns: Sequence[Column], rows: Sequence[Cells], seen: Sees) -> dict[int, list[int]]:
     """For each made column, the raw ones that it depends on."""
     movers: dict[int, list[int]] = {}
     for place, column in enumerate(columns):
@@ -121,7 +123,7 @@ def _starts(
                             break
 
 
-def _halved(starts: Sequence[Start], seen: Callable[[Sequence[Cells]], Array]) -> Iterator[Cells]:
+def _halved(columns: Sequence[Column], starts: Sequence[Start], seen: Sees) -> Iterator[Cells]:
     if not starts:
         return
     low = np.array([start.low for start in starts])
@@ -149,7 +151,9 @@ def _halved(starts: Sequence[Start], seen: Callable[[Sequence[Cells]], Array]) -
         if crossed:
             yield _moved(start, a)
             yield _moved(start, b)
+        if columns[start.place].nullable:
+            yield _moved(start, None)
 
 
-def _moved(start: Start, value: float) -> Cells:
+def _moved(start: Start, value: float | None) -> Cells:
     return [*start.row[: start.place], value, *start.row[start.place + 1 :]]

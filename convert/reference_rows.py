@@ -85,7 +85,7 @@ def _around(edges: Array) -> Iterator[float]:
 def _at_points(
     columns: Sequence[Column], places: Sequence[int], rows: Sequence[Cells], part: Any
 ) -> Iterator[Cells]:
-    """Rows on known points, and halfway from each to the next and to a held-out row."""
+    """Rows on known points, halfway from each to the next and to a held-out row, and beyond."""
     for name in KNOWN_POINTS:
         found = vars(part).get(name)
         if not isinstance(found, np.ndarray) or found.shape[1:] != (len(places),):
@@ -94,11 +94,13 @@ def _at_points(
             continue
         points = np.asarray(found, dtype=np.float64)
         points = points[np.unique(np.linspace(0, len(points) - 1, POINTS).astype(int))]
+        centre = points.mean(axis=0)
         for number, point in enumerate(points):
             row = rows[number % len(rows)]
             yield _put(row, places, point)
             yield _put(row, places, point / 2 + points[number - 1] / 2)
             yield _put(row, places[::2], point[::2])
+            yield _put(row, places, point + (point - centre) / 2)
 
 
 def _put(row: Cells, places: Sequence[int], values: Array) -> Cells:

@@ -17,8 +17,8 @@ from convert.inputs import Cells
 from convert.probe import parts_of
 from function.signature import Array, Column
 
-NODES = 600  # at most so many are tried, evenly spaced
-MOST_BASES = 4  # rows that each node is tried in, where there are fewer nodes
+NODES = 1200  # at most so many are tried, evenly spaced
+MOST_BASES = 8  # rows that each node is tried in, where there are fewer nodes
 FLOATS = ("float64", "float32")
 
 

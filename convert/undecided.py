@@ -30,7 +30,8 @@ AT_ONCE = 25  # rows that are asked about one by one, before it is seen whether 
 MOST = 400  # rows that differ and are looked at; more are no matter of rounding
 UNIT, UNIT_IN_FLOAT32 = 2.0**-52, 2.0**-23
 STEPS = (1, -1, 4, -4, 16, -16)  # units in the last place that the numbers of a row are moved by
-SCATTERS = 8  # times that each of them is moved by another number of units
+SCATTERS = 8  # times that each of them is moved by another share, within each reach
+REACHES = (16, 256)  # units in the last place; sums of many terms round by more than a few
 GAPS = (
     100  # times the usual gap between answers next to each other: some times as far as they reach
 )
@@ -147,8 +148,13 @@ def hangs_on_rounding(
 
 def _to_moved_rows(rows: Sequence[Cells], ask: Ask, unit: float) -> Iterator[Answers]:
     random = np.random.default_rng(0)
+    reaches = REACHES if unit == UNIT else REACHES[:1]
     moves = [[_moved(row, step * unit) for row in rows] for step in STEPS]
-    moves += [[_scattered(row, unit, random) for row in rows] for _ in range(SCATTERS)]
+    moves += [
+        [_scattered(row, reach * unit, random) for row in rows]
+        for reach in reaches
+        for _ in range(SCATTERS)
+    ]
     for moved in moves:
         with suppress(ValueError):  # a number may go over an edge, beyond which it raises
             yield ask(moved)
@@ -232,9 +238,9 @@ def _moved(row: Cells, share: float) -> Cells:
     return [_number_moved(cell, share) if type(cell) in (int, float) else cell for cell in row]
 
 
-def _scattered(row: Cells, unit: float, random: np.random.Generator) -> Cells:
-    """The row with each number moved by another few units in the last place."""
-    shares = (unit * random.integers(-max(STEPS), max(STEPS) + 1, len(row))).tolist()
+def _scattered(row: Cells, reach: float, random: np.random.Generator) -> Cells:
+    """The row with each number moved by another share of it, up to the reach."""
+    shares = random.uniform(-reach, reach, len(row)).tolist()
     return [_moved([cell], share)[0] for cell, share in zip(row, shares, strict=True)]
 
 
