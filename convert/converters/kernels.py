@@ -12,9 +12,19 @@ from typing import Any
 import numpy as np
 from sklearn.metrics.pairwise import KERNEL_PARAMS
 
-from convert.converters.distances import cosine_similarity, manhattan, squared, summed
+from convert.converters.distances import (
+    cosine_similarity,
+    manhattan,
+    point_norms,
+    squared_differences,
+    squared_norms,
+    summed,
+)
 from convert.converters.graph import Tensor, Unsupported
 from function.signature import Array
+
+WIDE = 1e4  # squares of the points' distances from their mean, times gamma
+FAR = 1e100  # from all points, where a kernel is 0 for any gamma that is not next to it
 
 
 def pairwise(x: Tensor, points: Array, kernel: Any, options: Mapping[str, Any]) -> Tensor:
@@ -25,7 +35,8 @@ def pairwise(x: Tensor, points: Array, kernel: Any, options: Mapping[str, Any]) 
     """
     points = np.asarray(points, dtype=np.float64)
     if kernel in INNER:
-        return of_inner(x @ points.T, points.shape[1], kernel, options)
+        scale = _scale(kernel, points.shape[1], options)
+        return INNER[kernel](x @ (points * scale).T, options)
     if not isinstance(kernel, str) or kernel not in OTHERS:
         raise Unsupported(
             f"the kernel {kernel!s:.40} has no conversion",
@@ -36,29 +47,46 @@ def pairwise(x: Tensor, points: Array, kernel: Any, options: Mapping[str, Any]) 
 
 def of_inner(inner: Tensor, columns: int, kernel: str, options: Mapping[str, Any]) -> Tensor:
     """A kernel that looks at inner products alone: one of INNER."""
-    return INNER[kernel](inner, columns, **_accepted(kernel, options))
+    scale = _scale(kernel, columns, options)
+    return INNER[kernel](inner if scale == 1.0 else inner * scale, options)
 
 
 def _accepted(kernel: str, options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if name in KERNEL_PARAMS[kernel]}
 
 
-def _linear(inner: Tensor, _: int) -> Tensor:
+def _scale(kernel: str, columns: int, options: Mapping[str, Any]) -> float:
+    """What inner products are multiplied by."""
+    return 1.0 if kernel == "linear" else _gamma(options.get("gamma"), columns)
+
+
+def _linear(inner: Tensor, _: Mapping[str, Any]) -> Tensor:
     return inner
 
 
-def _polynomial(
-    inner: Tensor, columns: int, gamma: Any = None, degree: Any = 3, coef0: Any = 1
-) -> Tensor:
-    return raised(inner * _gamma(gamma, columns) + float(coef0), float(degree))
+def _polynomial(inner: Tensor, options: Mapping[str, Any]) -> Tensor:
+    return raised(inner + float(options.get("coef0", 1)), float(options.get("degree", 3)))
 
 
-def _sigmoid(inner: Tensor, columns: int, gamma: Any = None, coef0: Any = 1) -> Tensor:
-    return (inner * _gamma(gamma, columns) + float(coef0)).unary("Tanh")
+def _sigmoid(inner: Tensor, options: Mapping[str, Any]) -> Tensor:
+    return (inner + float(options.get("coef0", 1))).unary("Tanh")
 
 
 def _radial(x: Tensor, points: Array, gamma: Any = None) -> Tensor:
-    return (squared(x, points) * -_gamma(gamma, x.width)).unary("Exp")
+    """exp(gamma (2 x·y - ||x||² - ||y||²)) as one matrix product of centred points.
+
+    Where points are so far from each other that the digits of close ones would be lost, the
+    squares of differences are summed.
+    """
+    scale, centre = _gamma(gamma, x.width), points.sum(axis=0) / max(1, len(points))
+    around = points - centre
+    norms = point_norms(around)
+    if not len(points) or not abs(scale) * norms.max() < WIDE:
+        return (squared_differences(x, points) * -scale).unary("Exp")
+    row = x.graph.op("Clip", x - centre, *(x.graph.constant(v, x.dtype) for v in (-FAR, FAR)))
+    both = x.graph.concat([row, squared_norms(row)])
+    weights = np.vstack([2.0 * scale * around.T, np.full((1, len(points)), -scale)])
+    return (both @ weights - scale * norms).unary("Exp")
 
 
 def _laplacian(x: Tensor, points: Array, gamma: Any = None) -> Tensor:

@@ -88,8 +88,8 @@ def ridge_classifier(graph: Graph, fitted: Any, table: Table) -> Answers:
 
 
 def two_sided(probability: Tensor) -> Tensor:
-    """Of both classes, from that of the second."""
-    return probability.graph.concat([1.0 - probability, probability])
+    """Of both classes, from that of the second: `[1 - p, p]` in one node."""
+    return probability @ [[-1.0, 1.0]] + [[1.0, 0.0]]
 
 
 def logistic(graph: Graph, fitted: Any, table: Table) -> Answers:
@@ -101,10 +101,22 @@ def logistic(graph: Graph, fitted: Any, table: Table) -> Answers:
     said = getattr(fitted, "multi_class", "auto")
     alone = len(fitted.classes_) <= 2 or getattr(fitted, "solver", "") == "liblinear"
     if said in ("ovr", "warn") or (said in ("auto", "deprecated") and alone):
+        if score.width == 1:
+            return _of_two(graph, fitted, table)
         share = one_versus_rest(score)
     else:
         share = (graph.concat([-score, score]) if score.width == 1 else score).softmax()
     return {**_with_classes(score), "predict_proba": share}
+
+
+def _of_two(graph: Graph, fitted: Any, table: Table) -> dict[str, Tensor]:
+    """All from the negative of the decision, which the sigmoid's exponential takes."""
+    against = graph.matrix(table) @ -_weights(fitted).T - np.reshape(fitted.intercept_, (1, -1))
+    return {
+        "decision_function": decision(graph, fitted, table),
+        "places": (against < 0.0).cast("int64"),
+        "predict_proba": two_sided(1.0 / (against.unary("Exp") + 1.0)),
+    }
 
 
 def one_versus_rest(score: Tensor) -> Tensor:
@@ -119,6 +131,8 @@ def stochastic(graph: Graph, fitted: Any, table: Table) -> Answers:
     """SGDClassifier: probabilities of its logistic and modified Huber losses."""
     score = decision(graph, fitted, table)
     answers = _with_classes(score)
+    if fitted.loss == "log_loss" and score.width == 1:
+        return _of_two(graph, fitted, table)
     if fitted.loss == "log_loss":
         answers["predict_proba"] = one_versus_rest(score)
     elif fitted.loss == "modified_huber":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from onnx import TensorProto, helper
@@ -58,6 +59,27 @@ def _any(graph: Nodes, condition: Tensor) -> Tensor:
     return graph.op("ReduceSum", condition.cast("int64"), keepdims=0) > 0
 
 
+def either(
+    condition: Tensor, yes: Callable[[], Tensor], no: Callable[[], Tensor], like: Tensor
+) -> Tensor:
+    """One of two tensors, and only that is computed.
+
+    Args:
+        condition: a bool of no dimensions.
+        yes: writes what is computed where it holds.
+        no: where it does not.
+        like: a tensor of their dtype and shape.
+    """
+    graph, branches = condition.graph, {}
+    for name, write in (("then_branch", yes), ("else_branch", no)):
+        with graph.body() as body:
+            made = graph.op("Identity", write())
+        value = helper.make_tensor_value_info(made.name, ELEMENTS[made.dtype], None)
+        branches[name] = helper.make_graph(body, graph.unique("branch"), [], [value])
+    (made,) = graph.ops("If", [condition], [(like.dtype, like.width)], **branches)
+    return replace(made, dimensions=like.dimensions)
+
+
 def by_row(make: Callable[[Tensor], Sequence[Tensor]], x: Tensor) -> list[Tensor]:
     """What `make` makes of the rows, one at a time: for what is much wider than the row.
 
@@ -74,7 +96,7 @@ def by_row(make: Callable[[Tensor], Sequence[Tensor]], x: Tensor) -> list[Tensor
     count, going = graph.unique("count"), graph.unique("going")
     with graph.body(rowwise=True) as body:
         place = Tensor(graph, count, "int64").reshape([1], 1)
-        made = make(graph.op("Gather", x, place, axis=0))
+        made = make(graph.op("Gather", x, place, axis=0, dimensions=x.dimensions))
         on = graph.op("Identity", Tensor(graph, going, "bool"))
         flat = [tensor.reshape([-1], tensor.width) for tensor in made]
     value = helper.make_tensor_value_info

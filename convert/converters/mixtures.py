@@ -6,6 +6,7 @@ it has no BayesianGaussianMixture.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -23,9 +24,7 @@ def gaussian(graph: Graph, fitted: Any, table: Table) -> Answers:
     x = doubles(graph, table)
     squares = SQUARES[fitted.covariance_type](x, fitted.means_, fitted.precisions_cholesky_)
     score = squares * -0.5 + _constants(fitted)
-    largest = score.max()
-    total = (score - largest).unary("Exp").sum().unary("Log") + largest
-    shares = (score - total).unary("Exp")  # 1 for all of them where the sum drowns
+    shares = (score - score.logsumexp()).unary("Exp")  # 1 for all of them where the sum drowns
     return {"predict": score.argmax(), "predict_proba": shares.cast(graph.precision)}
 
 
@@ -43,15 +42,16 @@ def _constants(fitted: Any) -> Array:
     return np.asarray(made, dtype=np.float64).reshape(1, -1)
 
 
-def _full(x: Tensor, means: Array, roots: Array) -> Tensor:
-    return x.graph.concat(
-        [squared_norms(x @ root - mean @ root) for mean, root in zip(means, roots, strict=True)]
-    )
+def _full(x: Tensor, means: Array, roots: Sequence[Array] | Array) -> Tensor:
+    """All components in one matrix product."""
+    centres = np.concatenate([mean @ root for mean, root in zip(means, roots, strict=True)])
+    whitened = (x @ np.hstack(list(roots)) - centres).reshape([0, *means.shape], means.shape[1])
+    axes = x.graph.constant([2], "int64")
+    return x.graph.op("ReduceSumSquare", whitened, axes, width=len(means), dimensions=2, keepdims=0)
 
 
 def _tied(x: Tensor, means: Array, root: Array) -> Tensor:
-    whitened = x @ root
-    return x.graph.concat([squared_norms(whitened - mean @ root) for mean in means])
+    return _full(x, means, [root] * len(means))
 
 
 def _diagonal(x: Tensor, means: Array, roots: Array) -> Tensor:

@@ -24,12 +24,8 @@ def _converter(likelihood: Likelihood) -> Converter:
 
     def convert(graph: Graph, fitted: Any, table: Table) -> Answers:
         joint = likelihood(graph, fitted, table)
-        peak = joint.max()
-        all_of_it = (joint - peak).unary("Exp").sum().unary("Log") + peak
-        return {
-            "places": joint.argmax(),
-            "predict_proba": (joint - all_of_it).unary("Exp"),
-        }
+        shares = (joint - joint.logsumexp()).unary("Exp")
+        return {"places": joint.argmax(), "predict_proba": shares}
 
     return convert
 
@@ -43,8 +39,10 @@ def gaussian(graph: Graph, fitted: Any, table: Table) -> Tensor:
     for place, prior in enumerate(priors.tolist()):
         mean, variance = fitted.theta_[place], fitted.var_[place]
         spread = float(-0.5 * np.sum(np.log(2.0 * np.pi * variance)))
-        squared = (x - _row(mean)) ** 2.0 / _row(variance)
-        columns.append(squared.sum() * -0.5 + spread + prior)
+        step = x - _row(mean)
+        with np.errstate(divide="ignore"):
+            weights = -0.5 / variance.reshape(-1, 1)
+        columns.append(step * step @ weights + (spread + prior))
     return graph.concat(columns)
 
 

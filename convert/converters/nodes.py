@@ -20,6 +20,7 @@ OPSETS = {"": 21, "ai.onnx.ml": 5}
 IR_VERSION = 10
 GRAPH_NAME = "onnxlet"
 ML_OPERATORS = frozenset({"ArrayFeatureExtractor", "LabelEncoder", "TreeEnsemble"})
+FLAT = frozenset({"Gemm", "TreeEnsemble"})  # what they answer has two dimensions
 
 
 class Nodes:
@@ -63,7 +64,7 @@ class Nodes:
         self.inputs.append({"name": name, "dtype": dtype, "columns": list(columns), **described})
         wide = len(columns) if width is None else width
         self._value_infos.append(helper.make_tensor_value_info(name, ELEMENTS[dtype], [None, wide]))
-        return Tensor(self, name, dtype, wide)
+        return Tensor(self, name, dtype, wide, dimensions=2)
 
     def column_of(self, tensor: Tensor, places: Sequence[int]) -> str | None:
         """The signature's column that stands at these places of an input of text, if it is one."""
@@ -86,7 +87,7 @@ class Nodes:
         for entry in self.inputs:
             asked = (entry["columns"], entry["dtype"], entry.get("tokens"))
             if asked == ([column], dtype, tokens):
-                return Tensor(self, entry["places"], "int64"), Tensor(self, entry["name"], dtype)
+                return self._counted(entry["places"], entry["name"], dtype)
         counts, places = self.unique("input"), self.unique("input")
         entry = {"name": counts, "dtype": dtype, "columns": [column], "places": places}
         self.inputs.append({**entry, "tokens": tokens})
@@ -94,7 +95,12 @@ class Nodes:
             helper.make_tensor_value_info(counts, ELEMENTS[dtype], [None, None]),
             helper.make_tensor_value_info(places, ELEMENTS["int64"], [None]),
         ]
-        return Tensor(self, places, "int64"), Tensor(self, counts, dtype)
+        return self._counted(places, counts, dtype)
+
+    def _counted(self, places: str, counts: str, dtype: str) -> tuple[Tensor, Tensor]:
+        return Tensor(self, places, "int64", dimensions=1), Tensor(
+            self, counts, dtype, dimensions=2
+        )
 
     def constant(self, values: Any, dtype: str | None = None) -> Tensor:
         """An initializer; `values` is an array or nested list, text as str."""
@@ -114,7 +120,8 @@ class Nodes:
             else:
                 made = numpy_helper.from_array(array.reshape(np.shape(values)), name)
             self._initializers[name] = made
-        return Tensor(self, name, kind, int(array.shape[-1]) if np.ndim(values) else 1)
+        width, dimensions = int(array.shape[-1]) if np.ndim(values) else 1, np.ndim(values)
+        return Tensor(self, name, kind, width, dimensions=dimensions)
 
     def dtype_of(self, array: Array) -> str:
         """How an array is held: text, whole numbers and booleans as int64, numbers in precision."""
@@ -128,16 +135,18 @@ class Nodes:
         *inputs: Tensor | None,
         dtype: str | None = None,
         width: int | None = None,
+        dimensions: int | None = None,
         **attributes: Any,
     ) -> Tensor:
         """A node with one output; its dtype and width are those of the first input if not given."""
         first = next(tensor for tensor in inputs if tensor is not None)
         if any(tensor is not None and tensor.dtype == DROPPED for tensor in inputs):
             raise Unsupported("it is given a column that scikit-learn answers without")
-        return self.ops(
+        made = self.ops(
             operator, inputs, [(dtype or first.dtype, first.width if width is None else width)],
             **attributes,
         )[0]  # fmt: skip
+        return replace(made, dimensions=2 if operator in FLAT else dimensions)
 
     def ops(
         self,
@@ -208,7 +217,14 @@ class Nodes:
         """Columns side by side; tensors of one dtype."""
         if len(tensors) == 1:
             return tensors[0]
-        made = self.op("Concat", *tensors, width=sum(t.width for t in tensors), axis=1)
+        known = {tensor.dimensions for tensor in tensors}
+        made = self.op(
+            "Concat",
+            *tensors,
+            width=sum(t.width for t in tensors),
+            dimensions=known.pop() if len(known) == 1 else None,
+            axis=1,
+        )
         if all(tensor.compact is None for tensor in tensors):
             return made
         starts = np.cumsum([0, *(tensor.width for tensor in tensors)]).tolist()
@@ -230,7 +246,7 @@ class Nodes:
         zero = numpy_helper.from_array(np.zeros(1, values.dtype))
         zeros = self.op("ConstantOfShape", shape, dtype=values.dtype, width=width, value=zero)
         index = self.op("Expand", places, self.op("Shape", values, dtype="int64"))
-        made = self.op("ScatterElements", zeros, index, values, width=width, axis=1)
+        made = self.op("ScatterElements", zeros, index, values, width=width, dimensions=2, axis=1)
         return replace(made, compact=(places, values))
 
     def columns(self, table: Table) -> list[Tensor]:

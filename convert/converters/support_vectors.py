@@ -26,24 +26,27 @@ MIN_PROBABILITY = 1e-7
 
 def classifier(graph: Graph, fitted: Any, table: Table) -> Answers:
     """SVC and NuSVC: pairs of classes vote."""
-    pairs = _of_pairs(graph, fitted, table)
-    count = len(fitted.classes_)
-    won = (pairs > 0.0).cast("float64")
-    answers = {"places": votes(won, 1.0 - won, count).argmax()}
-    if count == 2:
-        score = -pairs
-    elif fitted.decision_function_shape == "ovr":
-        score = one_versus_rest((pairs < 0.0).cast("float64"), -pairs, count)
-    else:
-        score = pairs
-    if fitted.break_ties and count > 2:
-        answers["places"] = score.argmax()
-    answers["decision_function"] = score.cast(graph.precision)
+    against, count = _against(graph, fitted, table), len(fitted.classes_)
+    score = against
+    if count > 2:
+        of_first = fitted.decision_function_shape != "ovr"
+        seconds = (against > 0.0).cast("float64")
+        score = -against if of_first else one_versus_rest(seconds, against, count)
+    answers = {
+        "places": score.argmax() if fitted.break_ties and count > 2 else _voted(against, count),
+        "decision_function": score.cast(graph.precision),
+    }
     if len(fitted._probA):
-        answers["predict_proba"] = coupled(pairs, fitted._probA, fitted._probB, count).cast(
-            graph.precision
-        )
+        shares = coupled(-against, fitted._probA, fitted._probB, count)
+        answers["predict_proba"] = shares.cast(graph.precision)
     return answers
+
+
+def _voted(against: Tensor, count: int) -> Tensor:
+    """The class with the most pairs; one that is undecided, or NaN, is for its second class."""
+    if count == 2:
+        return (~(against < 0.0)).cast("int64")
+    return votes((~(against < 0.0)).cast("float64"), count).argmax()
 
 
 def regressor(graph: Graph, fitted: Any, table: Table) -> Answers:
@@ -62,8 +65,8 @@ def _single(graph: Graph, fitted: Any, table: Table) -> Tensor:
     return _kernel(graph, fitted, table) @ _dense(fitted._dual_coef_).T + _dense(fitted._intercept_)
 
 
-def _of_pairs(graph: Graph, fitted: Any, table: Table) -> Tensor:
-    """The decision of each pair of classes, positive for the first."""
+def _against(graph: Graph, fitted: Any, table: Table) -> Tensor:
+    """The decision of each pair of classes, positive for the second."""
     weights = _dense(fitted._dual_coef_)
     ends = np.cumsum(fitted._n_support)
     of = [slice(end - n, end) for end, n in zip(ends, fitted._n_support, strict=True)]
@@ -72,7 +75,7 @@ def _of_pairs(graph: Graph, fitted: Any, table: Table) -> Tensor:
     for place, (first, second) in enumerate(pairs):
         made[of[first], place] = weights[second - 1, of[first]]
         made[of[second], place] = weights[first, of[second]]
-    return _kernel(graph, fitted, table) @ made + _dense(fitted._intercept_)
+    return _kernel(graph, fitted, table) @ -made - _dense(fitted._intercept_)
 
 
 def _kernel(graph: Graph, fitted: Any, table: Table) -> Tensor:
@@ -90,13 +93,18 @@ def _dense(array: Any) -> Array:
     return np.asarray(array.toarray() if hasattr(array, "toarray") else array, dtype=np.float64)
 
 
-def votes(first: Tensor, second: Tensor, count: int) -> Tensor:
-    """For each class, the sum over its pairs: of `first` where it leads, else of `second`."""
+def votes(second: Tensor, count: int) -> Tensor:
+    """For each class, how many pairs are for it, if `second` is 1 where its second class wins."""
+    return second @ _sides(count) + np.arange(count - 1.0, -1.0, -1.0)
+
+
+def _sides(count: int) -> Array:
+    """For each pair of classes and each class, -1 where it is the first of them, 1 the second."""
     pairs = list(combinations(range(count), 2))
-    leads, follows = np.zeros((2, len(pairs), count))
+    sides = np.zeros((len(pairs), count))
     for place, (i, j) in enumerate(pairs):
-        leads[place, i] = follows[place, j] = 1.0
-    return first @ leads + second @ follows
+        sides[place, i], sides[place, j] = -1.0, 1.0
+    return sides
 
 
 def one_versus_rest(second: Tensor, confidence: Tensor, count: int) -> Tensor:
@@ -107,8 +115,8 @@ def one_versus_rest(second: Tensor, confidence: Tensor, count: int) -> Tensor:
         confidence: of that.
         count: of classes.
     """
-    total = votes(-confidence, confidence, count)
-    return votes(1.0 - second, second, count) + total / ((total.unary("Abs") + 1.0) * 3.0)
+    total = confidence @ _sides(count)
+    return votes(second, count) + total / ((total.unary("Abs") + 1.0) * 3.0)
 
 
 def coupled(pairs: Tensor, slopes: Array, offsets: Array, count: int) -> Tensor:
