@@ -1,10 +1,10 @@
 """Converters of our own: one file for each family of estimators.
 
-A converter is `convert(graph, fitted, table)`, see `graph` and `tensor`. It returns the answers of the methods
-that it can convert, by name: `transform`; `predict` of what is no class; for classifiers `places`
-(int64, where in `classes_` the answer stands), `predict_proba`, `decision_function`; `std` where
-`predict` can return one. It raises Unsupported, with a hint where there is a way out, for what
-it can't write exactly.
+A converter is `convert(graph, fitted, table)`, see `graph` and `tensor`. It returns the answers of
+the methods that it can convert, by name: `transform`; `predict` of what is no class; for classifiers
+`places` (int64, where in `classes_` the answer stands), `predict_proba`, `decision_function`; `std`
+where `predict` can return one. It raises Unsupported, with a hint where there is a way out, for
+what it can't write exactly.
 
 What no family knows goes to skl2onnx, one estimator at a time (`fallback`); what passes is for
 the parity gate to say.
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
 from collections.abc import Callable, Iterator, Mapping
 
 from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
@@ -26,6 +27,17 @@ OPTIONAL = {
     "xgboost": "convert.converters.xgboost_models",
     "catboost": "convert.converters.catboost_models",
 }
+# What a subclass may replace, and answers as its parent still.
+OF_THE_FIT = frozenset(
+    {
+        "__abstractmethods__", "__annotations__", "__dict__", "__doc__", "__firstlineno__",
+        "__init__", "__module__", "__parameters__", "__repr__", "__sklearn_tags__",
+        "__static_attributes__", "__weakref__", "_abc_impl", "_parameter_constraints",
+        "_sklearn_auto_wrap_output_keys", "fit", "fit_predict", "fit_transform", "partial_fit",
+        "score",
+    }
+)  # fmt: skip
+REQUEST = re.compile("set_[a-z_]+_request").fullmatch  # scikit-learn gives it to every class
 _own: dict[type, Converter] = {}
 
 
@@ -40,6 +52,16 @@ def converts(*kinds: type) -> Callable[[Converter], Converter]:
         return convert
 
     return register
+
+
+def _parents_that_answer(kind: type) -> Iterator[type]:
+    """The classes that a subclass leaves the answering to: it replaces nothing but the fit."""
+    for place, one in enumerate(kind.__mro__[:-1]):
+        others = kind.__mro__[place + 1 : -1]
+        said = {name for name in vars(one) if name not in OF_THE_FIT and not REQUEST(name)}
+        if any(name in vars(other) for name in said for other in others):
+            return
+        yield from others[:1]
 
 
 class _Converters(Mapping[type, Converter]):
@@ -63,6 +85,10 @@ class _Converters(Mapping[type, Converter]):
         package = kind.__module__.partition(".")[0]
         if kind not in self._known and package in OPTIONAL:
             self._add(OPTIONAL[package])
+        if kind not in self._known:
+            for parent in _parents_that_answer(kind):
+                if parent in self:
+                    return self[parent]
         return self._known[kind]
 
     def __iter__(self) -> Iterator[type]:

@@ -1,0 +1,77 @@
+"""Subclasses of one's own answer as the class that they leave the answering to, or are refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.preprocessing import StandardScaler
+
+from convert.converters.graph import Unsupported
+from tests.convert.exactness import answers, assert_exact
+
+random = np.random.default_rng(0)
+X = random.normal(size=(80, 3))
+y = X @ [1.0, -2.0, 0.5] + random.normal(size=80)
+
+
+class Steady(Ridge):
+    """With a setting and a fit of its own, and something to ask it for."""
+
+    def __init__(self, alpha: float = 3.0, clip: float = 1.0) -> None:
+        super().__init__(alpha=alpha)
+        self.clip = clip
+
+    def fit(self, X: Any, y: Any) -> Any:
+        return super().fit(X, np.clip(y, -self.clip, self.clip))
+
+    def largest(self) -> float:
+        return float(np.abs(self.coef_).max())
+
+
+class Named:
+    """A mixin that has nothing to do with answers."""
+
+    title = "model"
+
+
+class Late(LogisticRegression):
+    def predict(self, X: Any) -> Any:
+        return self.classes_[(self.predict_proba(X)[:, 1] > 0.7).astype(int)]
+
+
+class Later(Late):
+    pass
+
+
+class Shifted(LogisticRegression):
+    def decision_function(self, X: Any) -> Any:
+        return super().decision_function(X) + 1.0
+
+
+class Doubling(TransformerMixin, BaseEstimator):
+    def fit(self, X: Any, y: Any = None) -> Any:
+        return self
+
+    def transform(self, X: Any) -> Any:
+        return X * 2
+
+
+def test_what_replaces_the_fit_alone_is_converted() -> None:
+    assert_exact(Steady().fit(X, y), X)
+    assert_exact(type("Plain", (StandardScaler,), {})().fit(X), X)
+    assert_exact(type("Twice", (Named, Steady), {})().fit(X, y), X)
+
+
+@pytest.mark.parametrize("kind", [Late, Later, Shifted, type("Mixed", (Named, Late), {})])
+def test_what_answers_itself_is_refused(kind: type) -> None:
+    with pytest.raises(Unsupported, match=f"{kind.__name__} has no converter"):
+        answers(kind().fit(X, y > 0), X, ["predict"])
+
+
+def test_what_is_no_subclass_is_refused() -> None:
+    with pytest.raises(Unsupported, match="Doubling has no converter"):
+        answers(Doubling().fit(X), X, ["transform"])
