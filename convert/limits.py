@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from convert.evidence import Evidence
 from convert.parity import Comparison
+from convert.undecided import MOST
 from function.signature import Column
 
 FAR = 1e3  # times the largest magnitude of the held-out rows
@@ -22,25 +23,33 @@ FAR = 1e3  # times the largest magnitude of the held-out rows
 def narrowed(
     columns: Sequence[Column], evidence: Evidence, comparison: Comparison
 ) -> list[Column] | None:
-    """The columns with bounds that leave out every row that differs.
+    """The columns with bounds that leave out the rows that differ by a number far beyond.
+
+    Where most columns of numbers get bounds, all of them do: what gives out is the arithmetic, and
+    which of its columns a row has shown that in is chance.
 
     Returns:
-        None where some row differs that has no number far beyond those of the held-out rows.
+        None where more rows differ on usual numbers than may hang on rounding.
     """
     usual = _usual(columns, evidence)
-    limits: dict[int, float] = {}
+    limits: dict[int, float] = {}  # times the usual
+    near = 0
     for row in {row for off in comparison.outputs.values() for row in off.wrong}:
         far = {
             place: abs(cell) / usual[place]
             for place, cell in enumerate(evidence.rows[row])
             if place in usual and type(cell) in (int, float) and abs(cell) > FAR * usual[place]
         }
-        if not far:
-            return None
-        place = max(far, key=far.__getitem__)
-        limits[place] = min(limits.get(place, math.inf), far[place] * usual[place])
+        if far:
+            place = max(far, key=far.__getitem__)
+            limits[place] = min(limits.get(place, math.inf), far[place])
+        near += not far
+    if near > MOST:
+        return None
+    if 2 * len(limits) > len(usual):
+        limits = dict.fromkeys(usual, min(limits.values())) | limits
     return [
-        _bounded(column, _below(limits[place], FAR * usual[place]))
+        _bounded(column, _below(limits[place] * usual[place], FAR * usual[place]))
         if place in limits
         else column
         for place, column in enumerate(columns)
