@@ -74,6 +74,7 @@ def hard_rows(
         [None if c.nullable else cell for c, cell in zip(columns, row, strict=True)]
         for row in bases
     ]
+    made += [[_zero(c, cell) for c, cell in zip(columns, row, strict=True)] for row in bases]
     made += _shuffled(rows)
     at_nodes = rows_at_nodes(columns, rows, estimator)
     made += at_nodes
@@ -87,6 +88,11 @@ def hard_rows(
         at_nodes = rows_at_hidden_nodes(columns, rows, others, estimator, makes)
         made += [row for row in at_nodes if _is_allowed(columns, row)]
     return made
+
+
+def _zero(column: Column, cell: Any) -> Any:
+    """A row of zeros has no direction, and is as far from every point."""
+    return 0 if column.type not in ("string", "bool") and column.categories is None else cell
 
 
 def _twice(odd: Sequence[tuple[Cells, int, Any]]) -> list[Cells]:

@@ -13,7 +13,14 @@ from typing import Any
 import numpy as np
 from sklearn import neighbors
 
-from convert.converters.distances import Ranking, doubles, expanded, manhattan, ranked
+from convert.converters.distances import (
+    Ranking,
+    doubles,
+    expanded,
+    manhattan,
+    ranked,
+    squared_norms,
+)
 from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
 from convert.converters.loops import by_row, repeat
 from convert.converters.neighbour_trees import kept, order, turns
@@ -46,8 +53,17 @@ def closest(fitted: Any, x: Tensor, count: int) -> list[Tensor]:
         return [kept(ranking.rank, turn, count)], as_near < 0
 
     [places] = repeat(graph, 1, choose, [first], begin=as_near > count)
+    if metric == "cosine":
+        places = _without_direction(fitted, x, places, count)
     distances = graph.op("GatherElements", ranking.rank, places, width=count, axis=1)
     return [ranking.distance(distances), gathered(graph, standing, places, count)]
+
+
+def _without_direction(fitted: Any, x: Tensor, places: Tensor, count: int) -> Tensor:
+    """A row of zeros is as far from every point: NumPy's partition chooses, always the same."""
+    chosen = fitted.kneighbors(np.zeros((1, x.width)), count, return_distance=False)
+    same = (squared_norms(x) > 0.0).cast("int64")
+    return same * places + (1 - same) * chosen
 
 
 def _least(x: Tensor, count: int) -> tuple[Tensor, Tensor]:

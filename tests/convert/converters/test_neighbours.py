@@ -154,6 +154,16 @@ def test_places_on_a_sphere(algorithm: str, weights: str) -> None:
     assert_exact(fit(RadiusNeighborsRegressor(0.0007, **options), places, target), rows)
 
 
+@pytest.mark.parametrize("count", [1, 3, 5, 30])
+def test_rows_of_zeros_have_no_direction(count: int) -> None:
+    options: Any = {"metric": "cosine", "weights": "distance"}
+    rows = np.vstack([ROWS[:20], np.zeros((1, 4)), ROWS[:1] * 1e-200])
+    assert_exact(KNeighborsClassifier(count, **options).fit(POINTS, CLASS), rows)
+    assert_exact(KNeighborsRegressor(count, **options).fit(POINTS, NUMBER), rows)
+    fitted = LocalOutlierFactor(count, novelty=True, metric="cosine").fit(POINTS)
+    assert_exact(fitted, rows[:-1])
+
+
 def test_no_neighbour_at_all() -> None:
     assert_exact(fit(RadiusNeighborsRegressor(0.3), POINTS, NUMBER), ROWS)
     assert_exact(fit(RadiusNeighborsRegressor(0.3), POINTS, CLASS), ROWS)
