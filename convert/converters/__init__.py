@@ -1,10 +1,10 @@
 """Converters of our own: one file for each family of estimators.
 
 A converter is `convert(graph, fitted, table)`, see `graph` and `tensor`. It returns the answers of
-the methods that it can convert, by name: `transform`; `predict` of what is no class; for classifiers
-`places` (int64, where in `classes_` the answer stands), `predict_proba`, `decision_function`; `std`
-where `predict` can return one. It raises Unsupported, with a hint where there is a way out, for
-what it can't write exactly.
+the methods that it can convert, by name: `transform`; `predict` of what is no class; `places` of
+classifiers (int64, where in `classes_` the answer stands), `predict_proba`, `decision_function`;
+`std` where `predict` can return one. It raises Unsupported, with a hint where there is a way out,
+for what it can't write exactly.
 
 What no family knows goes to skl2onnx, one estimator at a time (`fallback`); what passes is for
 the parity gate to say.
