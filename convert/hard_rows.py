@@ -22,6 +22,7 @@ from function.signature import LARGEST_FLOAT32, Column
 BASES = 4  # held-out rows that each odd value is tried in
 MOST_ODD = 12_000  # rows with one odd value; a frame of hundreds of columns would have more
 SHUFFLED = 200
+SEVERAL = 600  # rows with several odd values
 OTHERS = 500  # hard rows that other ones are made of
 
 FLOATS = (0.0, 1.0, -1.0, 1e-30, 1e6, -1e6, 1e12, 1e25, -1e25, 3e38, LARGEST_FLOAT32, 1e100, -1e300)
@@ -69,7 +70,7 @@ def hard_rows(
         for row in bases
     ]
     made = [_changed(*trial) for trial in _thinned(odd, MOST_ODD)]
-    made += _twice(odd)
+    made += _several(odd)
     made += [
         [None if c.nullable else cell for c, cell in zip(columns, row, strict=True)]
         for row in bases
@@ -95,11 +96,17 @@ def _zero(column: Column, cell: Any) -> Any:
     return 0 if column.type not in ("string", "bool") and column.categories is None else cell
 
 
-def _twice(odd: Sequence[tuple[Cells, int, Any]]) -> list[Cells]:
-    """Rows with two odd values."""
+def _several(odd: Sequence[tuple[Cells, int, Any]]) -> list[Cells]:
+    """Rows with two to four odd values."""
     random = np.random.default_rng(0)
-    pairs = random.integers(0, max(1, len(odd)), (SHUFFLED, 2)).tolist() if odd else []
-    return [_changed(_changed(*odd[first]), *odd[second][1:]) for first, second in pairs]
+    made = []
+    for number in range(SEVERAL if odd else 0):
+        trials = [odd[place] for place in random.integers(0, len(odd), 2 + number % 3).tolist()]
+        row = trials[0][0]
+        for _, place, value in trials:
+            row = _changed(row, place, value)
+        made.append(row)
+    return made
 
 
 def _is_allowed(columns: Sequence[Column], row: Cells) -> bool:

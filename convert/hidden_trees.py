@@ -22,7 +22,8 @@ from function.signature import Array, Column
 
 ROWS = 500  # held-out ones that are looked at, and others
 STARTS = 400  # nodes and rows that are tried, in all
-BASES = 2  # rows for each node
+BASES = 8  # rows for each node
+PLACES = 2  # raw columns that are moved for it
 HALVINGS = 64
 
 Makes = Callable[[Sequence[Cells]], Data]
@@ -113,14 +114,20 @@ def _starts(
             comes_by = np.ones(len(rows), dtype=bool)
             for above, left in way_to(tree, node):
                 comes_by &= goes_left[:, above] == left
-            for number, base in enumerate(np.flatnonzero(comes_by)[:BASES].tolist()):
+            for number, base in enumerate(_spread(np.flatnonzero(comes_by))):
                 others = np.flatnonzero(goes_left[:, node] != goes_left[base, node])
-                for place in movers.get(int(tree.feature[node]), [])[:BASES]:
+                for place in movers.get(int(tree.feature[node]), [])[:PLACES]:
                     for other in others[number :: max(1, len(others) // 3)].tolist()[:3]:
                         low, high = rows[base][place], rows[other][place]
                         if low is not None and high is not None and low != high:
                             yield Start(rows[base], place, float(low), float(high), tree, node)
                             break
+
+
+def _spread(places: Array) -> list[int]:
+    picks = np.unique(np.linspace(0, len(places) - 1, min(BASES, len(places))).astype(int))
+    found: list[int] = places[picks].tolist()
+    return found
 
 
 def _halved(columns: Sequence[Column], starts: Sequence[Start], seen: Sees) -> Iterator[Cells]:

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from convert.answers import Answers, Task
 from convert.evidence import Evidence
@@ -199,12 +200,14 @@ def _one_by_one(rows: Sequence[Cells], ask: Ask) -> Answers:
 EXACT = frozenset(
     {
         "BaggingClassifier", "BaggingRegressor", "Binarizer", "ColumnTransformer",
-        "DecisionTreeClassifier", "DecisionTreeRegressor", "ExtraTreeClassifier",
+        "CountVectorizer", "DecisionTreeClassifier", "DecisionTreeRegressor", "DummyClassifier",
+        "DummyRegressor", "ExtraTreeClassifier",
         "ExtraTreeRegressor", "ExtraTreesClassifier", "ExtraTreesRegressor", "FeatureUnion",
         "FrozenEstimator", "GradientBoostingClassifier", "GradientBoostingRegressor",
         "GridSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV",
         "HistGradientBoostingClassifier", "HistGradientBoostingRegressor", "IsolationForest",
-        "KBinsDiscretizer", "MaxAbsScaler", "MinMaxScaler", "MissingIndicator",
+        "KBinsDiscretizer", "LabelBinarizer", "LabelEncoder", "MaxAbsScaler", "MinMaxScaler",
+        "MissingIndicator",
         "MultiOutputClassifier", "MultiOutputRegressor", "OneHotEncoder", "OneVsRestClassifier",
         "OrdinalEncoder", "Pipeline", "RandomForestClassifier", "RandomForestRegressor",
         "RandomTreesEmbedding", "RandomizedSearchCV", "RobustScaler", "SimpleImputer",
@@ -215,10 +218,7 @@ EXACT = frozenset(
 
 def rounds(estimator: Any) -> bool:
     """Whether some part rounds in a way of its own."""
-    return any(
-        type(part).__name__ not in EXACT and not hasattr(part, "get_support")
-        for part in parts_of(estimator)
-    )
+    return any(_rounds(part) for part in parts_of(estimator))
 
 
 def rounds_before_a_step(estimator: Any) -> bool:
@@ -227,10 +227,16 @@ def rounds_before_a_step(estimator: Any) -> bool:
     while isinstance(last, Pipeline):
         last = last.steps[-1][1]
     return any(
-        type(part).__name__ not in EXACT and not hasattr(part, "get_support")
+        _rounds(part)
         for part in parts_of(estimator)
         if part is not last or not hasattr(part, "coef_")
     )
+
+
+def _rounds(part: Any) -> bool:
+    if isinstance(part, FunctionTransformer) and part.func is None:
+        return False  # columns that are passed through
+    return type(part).__name__ not in EXACT and not hasattr(part, "get_support")
 
 
 def _moved(row: Cells, share: float) -> Cells:
