@@ -83,7 +83,7 @@ def hard_rows(
         made += at_jumps(columns, rows, predict)
     made += between_answers(columns, rows, predict)
     made += rows_of_references(columns, rows, estimator)
-    made = [row for row in made if _is_allowed(columns, row)]
+    made = allowed + [row for row in made if _is_allowed(columns, row)]
     if makes is not None:
         others = _thinned(made, OTHERS)
         at_nodes = rows_at_hidden_nodes(columns, rows, others, estimator, makes)
