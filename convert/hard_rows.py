@@ -25,7 +25,10 @@ SHUFFLED = 200
 SEVERAL = 600  # rows with several odd values
 OTHERS = 500  # hard rows that other ones are made of
 
-FLOATS = (0.0, 1.0, -1.0, 1e-30, 1e6, -1e6, 1e12, 1e25, -1e25, 3e38, LARGEST_FLOAT32, 1e100, -1e300)
+FLOATS = (
+    0.0, 1.0, -1.0, 1e-30, 1e6, -1e6, 1e12, 1e15, -1e15, 1e25, -1e25, 3e38, LARGEST_FLOAT32, 1e100,
+    -1e300,
+)  # fmt: skip
 KNOWN = 12  # values of a column, and categories of an encoder, whose neighbours are tried
 INTEGERS = (0, 1, -1, 2**24 + 1, 2**31, -(2**31), 10**9 + 7, 2**53 + 1, 2**63 - 1, -(2**63))
 TEXTS = (
@@ -67,16 +70,17 @@ def hard_rows(
         for place, column in enumerate(columns)
         if column.required
         for value in _odd_values(column, [row[place] for row in rows], categories)
+        if type(value) not in (int, float) or _fits(column, value)
         for row in bases
     ]
-    made = [_changed(*trial) for trial in _thinned(odd, MOST_ODD)]
-    made += _several(odd)
-    made += [
+    allowed = [_changed(*trial) for trial in _thinned(odd, MOST_ODD)]
+    allowed += _several(odd)
+    allowed += [
         [None if c.nullable else cell for c, cell in zip(columns, row, strict=True)]
         for row in bases
     ]
-    made += [[_zero(c, cell) for c, cell in zip(columns, row, strict=True)] for row in bases]
-    made += _shuffled(rows)
+    allowed += _shuffled(rows)
+    made = [[_zero(c, cell) for c, cell in zip(columns, row, strict=True)] for row in bases]
     at_nodes = rows_at_nodes(columns, rows, estimator)
     made += at_nodes
     if not (at_nodes and type(estimator).__name__ in TREES):  # these are all the jumps it has
