@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from convert.inputs import Cells, Inputs
-from function.signature import LARGEST_FLOAT32, Column
+from function.signature import LARGEST_FLOAT32, Array, Column
 
 Answers = Callable[[Any], Any]
 Trial = tuple[int, Any]  # a place in a row, and the value that is tried there
@@ -87,6 +87,8 @@ def which_are_answered(
         return [True] * len(groups)
     if len(groups) == 1:
         return [False]
+    if len(groups) > 3 and not answers(groups[0]) and not answers(groups[-1]):  # perhaps all raise
+        return [False, *map(answers, groups[1:-1]), False]
     middle = len(groups) // 2
     return [
         *which_are_answered(groups[:middle], answers),
@@ -95,10 +97,31 @@ def which_are_answered(
 
 
 def _is_needed(inputs: Inputs, place: int, bases: Sequence[Cells], answer: Answers) -> bool:
-    """A column that the model drops can be left out of the DataFrame."""
+    """A column that the model drops can be left out of the DataFrame, and its answers stay.
+
+    A function that sums all columns answers without any of them, but otherwise.
+    """
     if not inputs.frame or len(inputs.columns) == 1:
         return True
-    return not is_answered(answer, inputs.data(bases).drop(columns=[inputs.columns[place].label]))
+    whole = inputs.data(bases)
+    try:
+        without = answer(whole.drop(columns=[inputs.columns[place].label]))
+    except Exception:  # whatever it raises, it needs the column
+        return True
+    return not _same(answer(whole), without)
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Equal answers, by output name."""
+    return all(_equal(np.asarray(one[name]), np.asarray(other[name])) for name in one)
+
+
+def _equal(a: Array, b: Array) -> bool:
+    if a.shape != b.shape:
+        return False
+    if a.dtype.kind == b.dtype.kind == "f":
+        return bool(np.array_equal(a, b, equal_nan=True))
+    return [str(cell) for cell in a.ravel()] == [str(cell) for cell in b.ravel()]
 
 
 def _probe(
@@ -128,9 +151,10 @@ def _probe(
     for value in UNSEEN_NUMBERS:
         opened |= where(value, numbers - opened)
     opened |= where_each({p: _between(types[p], rows, p) for p in numbers - opened})
-    infinite = where(np.inf, floats) & where(-np.inf, floats)
     free = {p: types[p] for p in numbers & opened}
     least, greatest = (_bounds(free, bases, where_each, sign) for sign in (-1, 1))
+    endless = {p for p in floats if types[p] == "float32" or p not in {*least, *greatest}}
+    infinite = where(-np.inf, where(np.inf, endless))
     closed = (set(places) - flags - opened) | {
         p for p in flags if not all(answers([(p, False), (p, True)]))
     }
@@ -170,10 +194,9 @@ def _bounds(
     """The last number that is answered in the direction of a sign; none where any is."""
     largest = {p: sign * LARGEST[kind] for p, kind in types.items()}
     bounds = {p: bound for p, bound in largest.items() if types[p] == "float32"}
-    left = set(types) - where(largest)
-    single = {p for p in left if types[p] == "float64"} - where(
-        {p: sign * 1.1 * LARGEST_FLOAT32 for p in left if types[p] == "float64"}
-    )
+    doubles = {p for p, kind in types.items() if kind == "float64"}
+    single = doubles - where(dict.fromkeys(doubles, sign * 1.1 * LARGEST_FLOAT32))
+    left = set(types) - where({p: largest[p] for p in set(types) - single})
     fitting = where(dict.fromkeys(single, sign * LARGEST_FLOAT32))
     bounds |= dict.fromkeys(fitting, sign * LARGEST_FLOAT32)
     for magnitude in WHERE_FLOATS_OVERFLOW:
