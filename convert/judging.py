@@ -12,6 +12,7 @@ from sklearn.pipeline import Pipeline
 from convert.answers import Answers, Task, dense
 from convert.certificate import certificate
 from convert.converters.graph import Unsupported
+from convert.errors import Refusal
 from convert.evidence import Evidence, Failed, no_conversion, shortened, why_not
 from convert.hard_rows import hard_rows
 from convert.inputs import Cells, Inputs
@@ -33,7 +34,11 @@ Report = Callable[[str], None]
 def gathered(
     estimator: Any, task: Task, inputs: Inputs, columns: Sequence[Column], rows: list[Cells]
 ) -> Evidence:
-    """Held-out rows and rows made hard, with scikit-learn's answers."""
+    """Held-out rows and rows made hard, with scikit-learn's answers.
+
+    Raises:
+        Refusal: it answers each of them alone, but not all of them together.
+    """
 
     def watched(tried: Sequence[Cells]) -> Array:
         answers = task.answers(estimator, inputs.data(tried))
@@ -43,7 +48,15 @@ def gathered(
     ask = partial(task.answers, estimator)
     found = which_are_answered([[row] for row in every], lambda r: is_answered(ask, inputs.data(r)))
     answered = [row for row, is_one in zip(every, found, strict=True) if is_one]
-    expected = ask(inputs.data(answered))
+    try:
+        expected = ask(inputs.data(answered))
+    except Exception as error:
+        raise Refusal(
+            "the estimator answers rows one by one that it does not answer together: "
+            f"{type(error).__name__}: {shortened(error)}",
+            "A row's answer hangs on the rows beside it, perhaps by the dtype that a column has "
+            "without gaps alone: turn columns into floats first.",
+        ) from error
     return Evidence(answered, expected, len(rows), len(every) - len(answered))
 
 

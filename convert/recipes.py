@@ -135,17 +135,21 @@ def root_table(graph: Graph, columns: Sequence[Column], layout: Layout) -> Table
         else:
             runs = [[column for column, _ in members]]
         for run in runs:
-            tensors.append(_run(inputs[dtype], taken[dtype], [column.name for column in run]))
+            tensors.append(_run(inputs[dtype], taken[dtype], run))
             taken[dtype] += len(run)
     dropped = [column.name for column in columns if not column.required]
     return Table((*tensors, *(Tensor(graph, "", DROPPED, labels=(name,)) for name in dropped)))
 
 
-def _run(matrix: Tensor, start: int, names: Sequence[str]) -> Tensor:
+def _run(matrix: Tensor, start: int, columns: Sequence[Column]) -> Tensor:
     """Some neighbouring columns of an input."""
-    tensor = matrix.take(range(start, start + len(names)))
-    column = names[0] if matrix.dtype == "string" else None
-    return replace(tensor, labels=tuple(names), column=column)
+    tensor = matrix.take(range(start, start + len(columns)))
+    return replace(
+        tensor,
+        labels=tuple(column.name for column in columns),
+        types=tuple("" if column.nullable else column.type for column in columns),
+        column=columns[0].name if matrix.dtype == "string" else None,
+    )
 
 
 def _dtype(graph: Graph, column: Column) -> str:

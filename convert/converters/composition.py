@@ -7,6 +7,7 @@ rewrites the names of inputs, and loses columns by position where others are dro
 from __future__ import annotations
 
 from collections import UserList
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -48,13 +49,22 @@ def column_transformer(graph: Graph, fitted: Any, table: Table) -> Answers:
         places = _places(fitted, table, columns)
         if _is(part, "drop") or not places:
             continue
-        given = graph.select(table, places)
+        given = _given(fitted, graph.select(table, places), columns)
         made = given if _is(part, "passthrough") else graph.transform(part, given)
         weight = (fitted.transformer_weights or {}).get(name)
         if weight is not None:
             made = Table((graph.matrix(made) * weight,))
         tensors += made.tensors
     return {"transform": Table(tuple(tensors))}
+
+
+def _given(fitted: Any, table: Table, columns: Any) -> Table:
+    """As the part is given it: a scalar asks for a Series, or an array of one dimension."""
+    if not isinstance(columns, str | int):
+        return table
+    named = hasattr(fitted, "feature_names_in_")
+    tensors = table.tensors if named else tuple(replace(t, labels=()) for t in table.tensors)
+    return Table(tensors, flat=True)
 
 
 def _is(part: Any, word: str) -> bool:

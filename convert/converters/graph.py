@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils._set_output import _get_output_config
 
 from convert.converters.nodes import Nodes, Precision
@@ -21,7 +22,7 @@ from convert.converters.tensor import DROPPED, ELEMENTS, Table, Tensor, Unsuppor
 
 __all__ = [
     "DROPPED", "ELEMENTS", "Answers", "Converter", "Graph", "Precision", "Table", "Tensor",
-    "Unsupported",
+    "Unsupported", "labelled",
 ]  # fmt: skip
 
 Answers = Mapping[str, Tensor | Table]
@@ -105,16 +106,16 @@ class Graph(Nodes):
         if answer is None:
             raise Unsupported(f"step {type(fitted).__name__}: its transform has no conversion")
         made = answer if isinstance(answer, Table) else Table((answer,))
-        if isinstance(fitted, Pipeline):
+        if isinstance(fitted, Pipeline | FunctionTransformer):  # these know the names themselves
             return made
         if _get_output_config("transform", fitted)["dense"] == "default":
             return Table(tuple(replace(tensor, labels=()) for tensor in made.tensors))
-        if not hasattr(fitted, "get_feature_names_out"):  # a function of a frame keeps its names
-            return _labelled(made, table.labels if made.width == table.width else ())
-        return _labelled(made, fitted.get_feature_names_out().tolist())
+        if not hasattr(fitted, "get_feature_names_out"):
+            return labelled(made, table.labels if made.width == table.width else ())
+        return labelled(made, fitted.get_feature_names_out().tolist())
 
 
-def _labelled(table: Table, names: Sequence[Any]) -> Table:
+def labelled(table: Table, names: Sequence[Any]) -> Table:
     """With the names that a DataFrame's columns get, for steps that select by name."""
     tensors, start = [], 0
     for tensor in table.tensors:

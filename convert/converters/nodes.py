@@ -307,12 +307,14 @@ def _together(table: Table, members: Sequence[tuple[int, int]]) -> Tensor:
     if len(numbers) == 1:
         return table.tensors[numbers.pop()].take([place for _, place in members])
     base, _ = table.tensors[members[0][0]].origin or (table.tensors[members[0][0]], ())
-    places, labels = [], []
+    places, labels, types = [], [], []
     for number, place in members:
         tensor = table.tensors[number]
         places.append(tensor.origin[1][place] if tensor.origin else place)
         labels.append(tensor.labels[place] if tensor.labels else None)
-    return replace(base.take(places), labels=() if None in labels else tuple(labels))
+        types.append(tensor.types[place] if tensor.types else "")
+    named = () if None in labels else tuple(labels)
+    return replace(base.take(places), labels=named, types=tuple(types))
 
 
 def _taken(node: onnx.NodeProto) -> set[str]:

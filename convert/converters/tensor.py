@@ -50,6 +50,7 @@ class Tensor:
         labels: what a DataFrame calls its columns; empty where nobody selects by name.
         origin: the tensor that it was taken out of, and its places there.
         replaced: texts of `column`, each with the one that stands for it; so imputers fill it.
+        types: of the columns of an input, as the signature has them: the graph has numbers alone.
         compact: places of columns, int64 of shape (k,), and these columns, of shape (rows, k), if
             all others are zero: a text has few words of a vocabulary.
         dimensions: how many it has; None where nobody says.
@@ -64,6 +65,7 @@ class Tensor:
     labels: tuple[Any, ...] = ()
     origin: tuple[Tensor, tuple[int, ...]] | None = None
     replaced: tuple[tuple[str, str], ...] = ()
+    types: tuple[str, ...] = ()
     compact: tuple[Tensor, Tensor] | None = None
     dimensions: int | None = None
     product: tuple[Tensor, Tensor] | None = None
@@ -185,10 +187,11 @@ class Tensor:
         if chosen == list(range(self.width)):
             return self
         labels = tuple(self.labels[p] for p in chosen) if self.labels else ()
+        types = tuple(self.types[p] for p in chosen) if self.types else ()
         base, places = self.origin or (self, tuple(range(self.width)))
         wanted = tuple(places[place] for place in chosen)
         if wanted == tuple(range(base.width)):
-            return replace(base, labels=labels)
+            return replace(base, labels=labels, types=types)
         index = self.graph.constant(wanted, "int64")
         if base.dtype == "bool":
             made = self.graph.op("Gather", base, index, width=len(chosen), axis=1)
@@ -198,6 +201,7 @@ class Tensor:
             made,
             dimensions=base.dimensions,
             labels=labels,
+            types=types,
             origin=(base, wanted),
             column=self.graph.column_of(base, wanted),
             compact=base._among(wanted),
@@ -312,9 +316,15 @@ def _most_dimensions(*tensors: Tensor) -> int | None:
 
 @dataclass(frozen=True)
 class Table:
-    """The columns that an estimator is given: tensors side by side."""
+    """The columns that an estimator is given: tensors side by side.
+
+    Attributes:
+        tensors: in the order of the columns.
+        flat: the one column is given as a Series, or an array of one dimension.
+    """
 
     tensors: tuple[Tensor, ...]
+    flat: bool = False
 
     @property
     def width(self) -> int:

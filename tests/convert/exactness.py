@@ -106,6 +106,8 @@ def expected(estimator: Any, X: Any, method: str) -> Array:
     if isinstance(answer, list):
         answer = np.hstack(answer)
     answer = np.asarray(answer.toarray() if hasattr(answer, "toarray") else answer)
+    if answer.dtype == object and not any(isinstance(cell, str) for cell in answer.ravel()):
+        answer = answer.astype(np.float64)  # booleans beside numbers
     return answer.reshape(len(answer), -1)
 
 

@@ -1,0 +1,250 @@
+"""NumPy's and pandas' arithmetic on tensors, by dtype: bool, int64, numbers, and text.
+
+Operands are tensors of one or as many columns, or constants: a number, a text, or an array with
+an entry for each column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+
+from convert.converters.graph import Graph, Tensor
+from convert.converters.tracing.refusal import refuse
+from function.signature import MISSING_TEXT, Array
+
+
+def tensor_of(graph: Graph, value: Any) -> Tensor:
+    """A constant as a tensor; a tensor as it is."""
+    if isinstance(value, Tensor):
+        return value
+    array = np.asarray(value)
+    if array.dtype.kind == "O":
+        array = _of_objects(array)
+    if array.dtype.kind in "US":
+        return graph.constant(array.tolist(), "string")
+    if array.dtype.kind not in "biuf":
+        refuse(f"it computes with {value!r:.60}")
+    if array.dtype.kind == "u" and array.max(initial=0) >= 2**63:
+        array = array.astype(np.float64)
+    return graph.constant(array, {"b": "bool", "f": graph.precision}.get(array.dtype.kind, "int64"))
+
+
+def _of_objects(array: Array) -> Array:
+    values = array.ravel().tolist()
+    instead = MISSING_TEXT if any(isinstance(value, str) for value in values) else np.nan
+    filled = [instead if is_missing(value) else value for value in values]
+    return np.asarray(filled).reshape(array.shape)
+
+
+def is_missing(value: Any) -> bool:
+    """None, NaN or pandas.NA."""
+    return value is None or value is pd.NA or (isinstance(value, float) and bool(np.isnan(value)))
+
+
+def graph_of(*operands: Any) -> Graph:
+    """That the tensors among them belong to."""
+    found = next(operand.graph for operand in operands if isinstance(operand, Tensor))
+    return cast("Graph", found)
+
+
+def _numbers(*operands: Any) -> list[Tensor]:
+    graph = graph_of(*operands)
+    tensors = [tensor_of(graph, operand) for operand in operands]
+    if any(tensor.dtype == "string" for tensor in tensors):
+        refuse("it computes with text")
+    return tensors
+
+
+def floats(*operands: Any) -> list[Tensor]:
+    """All of them in the graph's precision."""
+    return [tensor.cast(tensor.graph.precision) for tensor in _numbers(*operands)]
+
+
+def common(*operands: Any, least: str = "int64") -> list[Tensor]:
+    """All of them in the one dtype that NumPy would take, or the least."""
+    tensors = _numbers(*operands)
+    dtypes = {tensor.dtype for tensor in tensors}
+    if dtypes <= {"bool"} and least == "bool":
+        return tensors
+    if dtypes <= {"bool", "int64"}:
+        return [tensor.cast("int64") for tensor in tensors]
+    return floats(*tensors)
+
+
+def alike(graph: Graph, *operands: Any) -> list[Tensor]:
+    """All of them in one dtype, where text may stand beside missing values alone."""
+    if any(is_text(operand) for operand in operands):
+        return [_text(graph, operand) for operand in operands]
+    return common(*(tensor_of(graph, operand) for operand in operands), least="bool")
+
+
+def is_text(operand: Any) -> bool:
+    """A tensor or constant of text."""
+    if isinstance(operand, Tensor):
+        return operand.dtype == "string"
+    return any(isinstance(value, str) for value in np.ravel(np.asarray(operand, dtype=object)))
+
+
+def _text(graph: Graph, operand: Any) -> Tensor:
+    if not isinstance(operand, Tensor) and not np.ndim(operand) and is_missing(operand):
+        return graph.constant(MISSING_TEXT, "string")
+    made = tensor_of(graph, operand)
+    return made if made.dtype == "string" else refuse("it mixes text and numbers in one column")
+
+
+def add(a: Any, b: Any) -> Tensor:
+    """Booleans: either of them; text: one after the other."""
+    if any(is_text(operand) for operand in (a, b)):
+        return _joined(a, b)
+    x, y = common(a, b, least="bool")
+    return x | y if x.dtype == "bool" else x + y
+
+
+def _joined(a: Any, b: Any) -> Tensor:
+    graph = graph_of(a, b)
+    x, y = (_text(graph, operand) for operand in (a, b))
+    lacking = [o.equals(MISSING_TEXT) for o in (x, y) if not o.name.startswith("constant_")]
+    made = graph.op("StringConcat", x, y, width=max(x.width, y.width))
+    for one in lacking:
+        made = one.where(MISSING_TEXT, made)
+    return made
+
+
+def subtract(a: Any, b: Any) -> Tensor:
+    """Of numbers."""
+    x, y = common(a, b)
+    return x - y
+
+
+def multiply(a: Any, b: Any) -> Tensor:
+    """Booleans: both of them."""
+    x, y = common(a, b, least="bool")
+    return x & y if x.dtype == "bool" else x * y
+
+
+def divide(a: Any, b: Any) -> Tensor:
+    """Numbers."""
+    x, y = floats(a, b)
+    return x / y
+
+
+def negative(x: Any) -> Tensor:
+    """Of a number."""
+    (number,) = common(x)
+    return -number
+
+
+def invert(x: Any) -> Tensor:
+    """Not, of booleans; the bits of whole numbers the other way round."""
+    (found,) = common(x, least="bool")
+    if found.dtype == "bool":
+        return ~found
+    return -found - 1 if found.dtype == "int64" else refuse(NOT_BITS)
+
+
+NOT_BITS = "&, |, ^ or ~ of numbers that may be fractions is not followed"
+BITS = {"And": "BitwiseAnd", "Or": "BitwiseOr", "Xor": "BitwiseXor"}
+
+
+def bits(operator: str) -> Callable[..., Tensor]:
+    """And, Or, Xor of booleans, or of the bits of whole numbers."""
+
+    def made(a: Any, b: Any) -> Tensor:
+        x, y = common(a, b, least="bool")
+        if x.dtype not in ("bool", "int64"):
+            refuse(NOT_BITS)
+        name = operator if x.dtype == "bool" else BITS[operator]
+        return x.graph.op(name, x, y, width=max(x.width, y.width))
+
+    return made
+
+
+def compare(operator: str) -> Callable[..., Tensor]:
+    """Less, LessOrEqual, Greater, GreaterOrEqual; false where something is missing."""
+
+    def made(a: Any, b: Any) -> Tensor:
+        x, y = common(a, b)
+        return x.graph.op(operator, x, y, dtype="bool", width=max(x.width, y.width))
+
+    return made
+
+
+def equal(a: Any, b: Any) -> Tensor:
+    """A missing value equals nothing."""
+    if not any(is_text(operand) for operand in (a, b)):
+        x, y = common(a, b, least="bool")
+        return x.equals(y)
+    graph = graph_of(a, b)
+    x, y = (_text(graph, operand) for operand in (a, b))
+    return x.equals(y) & ~x.equals(MISSING_TEXT)
+
+
+def not_equal(a: Any, b: Any) -> Tensor:
+    """A missing value is unequal to everything."""
+    return ~equal(a, b)
+
+
+def truth(x: Any) -> Tensor:
+    """Everything but 0; NaN is true."""
+    (found,) = common(x, least="bool")
+    if found.dtype == "bool":
+        return found
+    return ~found.equals(0)
+
+
+def choose(condition: Any, yes: Any, no: Any) -> Tensor:
+    """`np.where`."""
+    where = truth(condition)
+    x, y = alike(graph_of(where), yes, no)
+    if x.dtype == "bool":
+        return (where & x) | (~where & y)
+    width = max(where.width, x.width, y.width)
+    return where.graph.op("Where", where, x, y, dtype=x.dtype, width=width)
+
+
+def everywhere(x: Tensor) -> Tensor:
+    """True, in the shape of a tensor."""
+    same = x.equals(x)
+    return same | ~same
+
+
+def missing(x: Tensor) -> Tensor:
+    """Where a value is missing; never among whole numbers."""
+    if x.dtype == "string":
+        return x.equals(MISSING_TEXT)
+    return x.isnan() if x.dtype not in ("bool", "int64") else ~x.equals(x)
+
+
+def maximum(a: Any, b: Any) -> Tensor:
+    """NaN where either is."""
+    x, y = common(a, b, least="bool")
+    return x | y if x.dtype == "bool" else x.maximum(y)
+
+
+def minimum(a: Any, b: Any) -> Tensor:
+    """NaN where either is."""
+    x, y = common(a, b, least="bool")
+    return x & y if x.dtype == "bool" else x.minimum(y)
+
+
+def without_nan(operation: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """`np.fmax` and `np.fmin`: the other one where one is NaN."""
+
+    def made(a: Any, b: Any) -> Tensor:
+        x, y = common(a, b)
+        if x.dtype == "int64":
+            return operation(x, y)
+        return x.isnan().where(y, y.isnan().where(x, operation(x, y)))
+
+    return made
+
+
+def clip(x: Any, low: Any, high: Any) -> Tensor:
+    """Between bounds, either of which may be None."""
+    if low is not None:
+        x = maximum(x, low)
+    return minimum(x, high) if high is not None else x

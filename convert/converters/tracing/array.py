@@ -1,0 +1,222 @@
+"""The stand-in for an array: of one dtype, unless it holds text, and with NumPy's views of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from convert.converters.graph import Graph, Table, Tensor, labelled
+from convert.converters.tracing.array_methods import ArrayMethods
+from convert.converters.tracing.held import (
+    Rows,
+    columns_of,
+    elementwise,
+    is_everything,
+    places_of,
+    promoted,
+    select,
+)
+from convert.converters.tracing.refusal import refuse
+from convert.converters.tracing.traced import Traced
+from convert.converters.tracing.writing import as_dtype, is_larger, keys_of, written
+
+
+class Memory:
+    """What arrays and their views share.
+
+    Attributes:
+        table: all its columns.
+        version: counts how often it was written to.
+    """
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self.version = 0
+
+    def write(self, columns: Sequence[Tensor]) -> None:
+        """Other columns in the place of all."""
+        self.table = Table(tuple(columns))
+        self.version += 1
+
+
+class TracedArray(ArrayMethods):
+    """Columns as an array of shape (rows, columns), or (rows,).
+
+    A view, `x[:, 0]` or `x.T`, has some columns of the memory of the array that it was taken from:
+    what is written to one is seen in the other.
+    """
+
+    __slots__ = ("_memory", "_one_dimension", "_places", "_read")
+    rank: ClassVar[int] = 1
+
+    def __init__(self, graph: Graph, table: Table, flat: bool = False) -> None:
+        self._graph = graph
+        self._one_dimension = flat
+        self._memory = Memory(promoted(graph, labelled(table, ())))
+        self._places: list[int] | None = None
+        self._read = (0, self._memory.table)
+
+    @property
+    def _table(self) -> Table:  # type: ignore[override]
+        memory = self._memory
+        if self._places is None:
+            return memory.table
+        if self._read[0] != memory.version:
+            self._read = (memory.version, select(self._graph, memory.table, self._places))
+        return self._read[1]
+
+    @property
+    def _flat(self) -> bool:
+        return self._one_dimension
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        return np.ndarray
+
+    def _like(self, table: Table) -> TracedArray:
+        return TracedArray(self._graph, table, self._flat)
+
+    def _array(self, table: Table, flat: bool) -> TracedArray:
+        return TracedArray(self._graph, table, flat)
+
+    def _view_of(self, places: Sequence[int], flat: bool) -> TracedArray:
+        of = range(self._memory.table.width) if self._places is None else self._places
+        made = TracedArray.__new__(TracedArray)
+        made._graph, made._memory, made._one_dimension = self._graph, self._memory, flat
+        made._places = [of[place] for place in places]
+        made._read = (-1, self._memory.table)
+        return made
+
+    def _in_place(self, function: Any, other: Any) -> TracedArray:
+        return self._overwritten(self._operate(function, self, other), "same_kind")
+
+    def _overwritten(self, made: Any, casting: str = "unsafe") -> TracedArray:
+        return self._store(made._table, casting)
+
+    def _store(self, table: Table, casting: str = "unsafe") -> TracedArray:
+        """Take other values, in the dtype that there is."""
+        before, after = (columns_of(self._graph, one) for one in (self._table, table))
+        if len(before) != len(after) or (casting == "same_kind" and is_larger(after, before)):
+            refuse("it writes values to an array that do not fit its shape or dtype")
+        kept = [as_dtype(new, old.dtype) for new, old in zip(after, before, strict=True)]
+        columns = columns_of(self._graph, self._memory.table)
+        for place, tensor in zip(self._places or range(len(columns)), kept, strict=True):
+            columns[place] = tensor
+        self._memory.write(columns)
+        return self
+
+    # what it is
+
+    @property
+    def shape(self) -> tuple[Any, ...]:
+        """The rows, which nobody knows, and the columns."""
+        rows = Rows(self._table.tensors[0])
+        return (rows,) if self._flat else (rows, self._table.width)
+
+    @property
+    def dtype(self) -> Any:
+        """NumPy's; of text it is object."""
+        kinds = {tensor.dtype for tensor in self._table.tensors}
+        return np.dtype({"bool": "bool", "int64": "int64", "string": "O"}.get(kinds.pop(), "f8"))
+
+    @property
+    def T(self) -> Any:  # noqa: N802  NumPy has it so
+        """Itself, of one dimension."""
+        return self if self._flat else Transposed(self)
+
+    def transpose(self) -> Any:
+        """As `T`."""
+        return self.T
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "A":  # of a sparse array
+            return self
+        if name.startswith("__") or not hasattr(np.ndarray, name):
+            raise AttributeError(f"'numpy.ndarray' object has no attribute '{name}'")
+        return refuse(f"an array's .{name} is not followed")
+
+    # its parts
+
+    def __getitem__(self, key: Any) -> Any:
+        keys = keys_of(key, self.ndim)
+        if not is_everything(keys[0]):
+            refuse("it takes some rows and not others", "Use np.where(condition, a, b).")
+        columns = [one for one in keys[1:] if one is not None]
+        if len(columns) > (0 if self._flat else 1) or len(keys) > 3:
+            raise IndexError("too many indices for array")
+        axes = sum(one is None for one in keys[1:])
+        if not columns:
+            if axes > self._flat:
+                refuse("it makes an array of three dimensions")
+            return self._view_of(range(self._table.width), self._flat and not axes)
+        return self._column(columns[0], axes)
+
+    def _column(self, key: Any, axes: int) -> TracedArray:
+        one = isinstance(key, int | np.integer)
+        places = places_of(key, self._table.width)
+        if axes > (1 if one else 0):
+            refuse("it makes an array of three dimensions")
+        if one or isinstance(key, slice):
+            return self._view_of(places, one and not axes)
+        return TracedArray(self._graph, select(self._graph, self._table, places))
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if isinstance(key, Traced):
+            self._overwritten(elementwise(written, self, key, value))
+            return
+        rows, *columns = keys_of(key, self.ndim)
+        if not isinstance(rows, Traced) and not is_everything(rows):
+            refuse("it writes to some rows and not others", "Use np.where(condition, a, b).")
+        places = places_of(columns[0], self._table.width) if columns else range(self._table.width)
+        flat = self._flat or (bool(columns) and isinstance(columns[0], int | np.integer))
+        before = TracedArray(self._graph, select(self._graph, self._table, list(places)), flat)
+        mask = True if is_everything(rows) else rows
+        after = columns_of(self._graph, elementwise(written, before, mask, value)._table)
+        made = columns_of(self._graph, self._table)
+        for place, tensor in zip(places, after, strict=True):
+            made[place] = tensor
+        self._store(Table(tuple(made)))
+
+
+def side_by_side(graph: Graph, parts: Sequence[Traced]) -> TracedArray:
+    """The columns of all of them in one array."""
+    tensors = [tensor for part in parts for tensor in part._table.tensors]
+    return TracedArray(graph, Table(tuple(tensors)))
+
+
+class Transposed:
+    """An array of shape (columns, rows): what `x.T` is, until it is turned back."""
+
+    __array_ufunc__ = None
+
+    def __init__(self, array: TracedArray) -> None:
+        self._array = array
+
+    @property
+    def T(self) -> TracedArray:  # noqa: N802  NumPy has it so
+        """Turned back."""
+        return self._array
+
+    def transpose(self) -> TracedArray:
+        """Turned back."""
+        return self._array
+
+    def __len__(self) -> int:
+        return self._array._table.width
+
+    def __iter__(self) -> Iterator[TracedArray]:
+        return (self[place] for place in range(len(self)))
+
+    def __getitem__(self, key: Any) -> TracedArray:
+        if not isinstance(key, int | np.integer):
+            refuse("it takes several rows out of a transposed array")
+        column: TracedArray = self._array[:, key]
+        return column
+
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        refuse("it computes with a transposed array", "Turn it back first: x.T.")
+
+    def __getattr__(self, name: str) -> Any:
+        return refuse(f"a transposed array's .{name} is not followed", "Turn it back first: x.T.")

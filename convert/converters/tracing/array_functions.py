@@ -1,0 +1,193 @@
+"""NumPy's functions that stand-ins are told of by `__array_function__`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from convert.converters.graph import Table, Tensor
+from convert.converters.tracing import arithmetic, pandas_methods
+from convert.converters.tracing.array import TracedArray
+from convert.converters.tracing.array_methods import clipped, product, rounded
+from convert.converters.tracing.held import elementwise, whole
+from convert.converters.tracing.joining import array_of
+from convert.converters.tracing.reductions import cumulated, over_columns
+from convert.converters.tracing.refusal import check_options, refuse
+from convert.converters.tracing.traced import ARRAY_FUNCTIONS, Traced, follows
+
+
+@follows("where")
+def _where(condition: Any, *given: Any) -> Any:
+    if len(given) != 2:
+        refuse("np.where with one argument asks which rows they are")
+    return elementwise(arithmetic.choose, *(array_of(one) for one in (condition, *given)))
+
+
+@follows("select")
+def _select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
+    made = default
+    for condition, choice in reversed(list(zip(condlist, choicelist, strict=True))):
+        made = _where(condition, choice, made)
+    return made
+
+
+@follows("clip")
+def _clip(a: Any, a_min: Any = None, a_max: Any = None, **options: Any) -> Any:
+    low, high = options.pop("min", a_min), options.pop("max", a_max)
+    check_options("clip", options, out=(None,))
+    return clipped(a, _bounds(low), _bounds(high))
+
+
+def _bounds(value: Any) -> Any:
+    return value if value is None or isinstance(value, Traced) else np.asarray(value)
+
+
+@follows("round", "around", "round_")
+def _round(a: Any, decimals: int = 0, out: Any = None) -> Any:
+    if out is not None:
+        refuse("np.round with out is not followed")
+    return rounded(a, decimals)
+
+
+@follows("fix")
+def _fix(x: Any) -> Any:
+    return np.trunc(x)
+
+
+@follows("nan_to_num")
+def _nan_to_num(
+    x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None
+) -> Any:
+    def made(tensor: Tensor) -> Tensor:
+        if tensor.dtype in ("bool", "int64"):
+            return tensor
+        (number,) = arithmetic.floats(tensor)
+        largest = float(np.finfo(number.dtype).max)
+        high, low = (
+            (largest if posinf is None else posinf),
+            (-largest if neginf is None else neginf),
+        )
+        finite = number.equals(np.inf).where(high, number.equals(-np.inf).where(low, number))
+        return number.isnan().where(nan, finite)
+
+    array = array_of(x)
+    result = elementwise(made, array)
+    return result if copy or not isinstance(array, TracedArray) else array._overwritten(result)
+
+
+@follows("isin", "in1d")
+def _isin(element: Any, test_elements: Any, **options: Any) -> Any:
+    check_options("isin", options, assume_unique=(False,), kind=(None,))
+    given = np.ravel(np.asarray(list(test_elements), dtype=object)).tolist()
+    values = [value for value in given if not arithmetic.is_missing(value)]
+    return elementwise(lambda x: pandas_methods.is_in(x, values), array_of(element))
+
+
+@follows("isclose")
+def _isclose(
+    a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+) -> Any:
+    if equal_nan:
+        refuse("np.isclose with equal_nan is not followed")
+    a, b = array_of(a), array_of(b)
+    near = np.less_equal(np.abs(a - b), atol + rtol * np.abs(b))
+    return (near & np.isfinite(b)) | np.equal(a, b)
+
+
+@follows("polyval")
+def _polyval(p: Any, x: Any) -> Any:
+    made: Any = array_of(x) * 0.0
+    for coefficient in np.asarray(p, dtype=np.float64).tolist():
+        made = made * array_of(x) + coefficient
+    return made
+
+
+@follows("diff")
+def _diff(a: Any, n: int = 1, axis: Any = -1, **options: Any) -> Any:
+    check_options("diff", options)
+    array = array_of(a)
+    over_columns("diff", axis, array.ndim)
+    return array[:, 1:] - array[:, :-1] if n == 1 else _diff(array[:, 1:] - array[:, :-1], n - 1)
+
+
+@follows("cumsum")
+def _cumsum(a: Any, axis: Any = None, **options: Any) -> Any:
+    check_options("cumsum", options)
+    array = array_of(a)
+    over_columns("cumsum", axis, array.ndim)
+    return array._like(Table((cumulated(whole(array._graph, array._table)),)))
+
+
+@follows("shape")
+def _shape(a: Any) -> Any:
+    return a.shape
+
+
+@follows("ndim")
+def _ndim(a: Any) -> Any:
+    return a.ndim
+
+
+@follows("matmul", "dot")
+def _dot(a: Any, b: Any, **options: Any) -> Any:
+    check_options("dot", options)
+    if not isinstance(a, Traced):
+        refuse("it multiplies the rows with each other")
+    return product(array_of(a), b)
+
+
+@follows("median")
+def _median(a: Any, axis: Any = None, keepdims: bool = False, **options: Any) -> Any:
+    check_options("median", options)
+    return array_of(a)._reduce("median", axis, keepdims)
+
+
+def _reduction(name: str) -> Callable[..., Any]:
+    def reduced(a: Any, axis: Any = None, *_: Any, **options: Any) -> Any:
+        return getattr(a, name)(axis=axis, **options)
+
+    return reduced
+
+
+def _without_nan(name: str) -> Callable[..., Any]:
+    def reduced(a: Any, axis: Any = None, keepdims: bool = False, **options: Any) -> Any:
+        return array_of(a)._reduce(name, axis, keepdims, True, **options)
+
+    return reduced
+
+
+for _function in ("sum", "prod", "mean", "max", "min", "any", "all", "argmax", "argmin"):
+    follows(_function)(_reduction(_function))
+follows("amax")(_reduction("max"))
+follows("amin")(_reduction("min"))
+
+
+@follows("std")
+def _std(a: Any, axis: Any = None, ddof: int = 0, **options: Any) -> Any:
+    return a.std(axis=axis, ddof=ddof, **options)
+
+
+@follows("var")
+def _var(a: Any, axis: Any = None, ddof: int = 0, **options: Any) -> Any:
+    return a.var(axis=axis, ddof=ddof, **options)
+
+
+for _function in ("sum", "prod", "mean", "max", "min", "median", "std", "var"):
+    follows(f"nan{_function}")(_without_nan(_function))
+
+
+def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:  # noqa: A002
+    array = array_of(x)
+    over_columns("norm", axis, array.ndim)
+    if ord not in (None, 1, 2, np.inf):
+        refuse(f"np.linalg.norm of order {ord} is not followed")
+    if ord == 1:
+        return np.abs(array).sum(axis=1, keepdims=keepdims)
+    if ord == np.inf:
+        return np.abs(array).max(axis=1, keepdims=keepdims)
+    return np.sqrt((array * array).sum(axis=1, keepdims=keepdims))
+
+
+ARRAY_FUNCTIONS[np.linalg.norm] = _norm

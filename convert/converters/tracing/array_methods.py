@@ -1,0 +1,212 @@
+"""The methods of arrays: of each element, and of each row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from convert.converters.graph import Table, Tensor
+from convert.converters.tracing import arithmetic, casts
+from convert.converters.tracing.held import Rows, elementwise, whole
+from convert.converters.tracing.reductions import (
+    REDUCTIONS,
+    cumulated,
+    over_columns,
+    place_of_largest,
+    place_of_smallest,
+)
+from convert.converters.tracing.refusal import check_options, refuse
+from convert.converters.tracing.traced import Traced
+
+AS_IT_IS = {"order": ("C", "K", "A"), "copy": (True, False, None), "subok": (True, False)}
+
+
+class ArrayMethods(Traced):
+    """What an array can do but for its parts."""
+
+    __slots__ = ()
+
+    @property
+    def ndim(self) -> int:
+        """1 or 2."""
+        return 1 if self._flat else 2
+
+    def _array(self, table: Table, flat: bool) -> Any:
+        """Another array, in memory of its own."""
+        raise NotImplementedError
+
+    def _view_of(self, places: Sequence[int], flat: bool) -> Any:
+        """Another array, of some columns, in the memory of this one."""
+        raise NotImplementedError
+
+    def copy(self, order: str = "C") -> Any:
+        """With a memory of its own."""
+        return self._like(self._table)
+
+    def astype(self, dtype: Any, **options: Any) -> Any:
+        """In another dtype."""
+        check_options("astype", options, **AS_IT_IS, casting=("unsafe", "same_kind"))
+        made = elementwise(lambda x: casts.cast(x, dtype), self)
+        return made
+
+    def toarray(self) -> Any:
+        """If it is sparse; it is no other if it is not."""
+        return self
+
+    todense = toarray
+
+    def reshape(self, *shape: Any, **options: Any) -> Any:
+        """One column may be flat or not; several stay as they are."""
+        check_options("reshape", options, order=("C",))
+        wanted = tuple(shape[0]) if len(shape) == 1 and np.ndim(shape[0]) else shape
+        first, rest = wanted[:1], list(wanted[1:])
+        if not (type(first[0]) is Rows or first == (-1,)) or len(rest) > 1:
+            refuse(f"reshape{wanted} is not followed", "Use reshape(-1, 1) of one column.")
+        if not rest and self._table.width == 1:
+            return self._view_of([0], True)
+        if rest in ([self._table.width], [-1]):
+            return self._view_of(range(self._table.width), False)
+        return refuse("it reshapes columns into rows")
+
+    def ravel(self, order: str = "C") -> Any:
+        """One column, flat."""
+        return self.reshape(-1)
+
+    def flatten(self, order: str = "C") -> Any:
+        """One column, flat."""
+        return self.reshape(-1).copy()
+
+    def squeeze(self, axis: Any = None) -> Any:
+        """One column is flat then; several are what they were."""
+        return self.reshape(-1) if self._table.width == 1 else self
+
+    def tolist(self) -> Any:
+        """Texts are taken from a list as from an array."""
+        return self if self._flat else refuse("an array's .tolist is not followed")
+
+    def dot(self, other: Any) -> Any:
+        """With a matrix of constants."""
+        return product(self, other)
+
+    def clip(self, min: Any = None, max: Any = None, **options: Any) -> Any:  # noqa: A002
+        """Between bounds."""
+        check_options("clip", options)
+        return clipped(self, min, max)
+
+    def round(self, decimals: int = 0) -> Any:
+        """To so many decimals."""
+        return rounded(self, decimals)
+
+    def __round__(self, ndigits: int | None = None) -> Any:
+        return rounded(self, ndigits or 0)
+
+    def __matmul__(self, other: Any) -> Any:
+        return product(self, other)
+
+    def cumsum(self, axis: Any = None) -> Any:
+        """Sums from the left."""
+        over_columns("cumsum", axis, self.ndim)
+        return self._like(Table((cumulated(whole(self._graph, self._table)),)))
+
+    def argmax(self, axis: Any = None) -> Any:
+        """Where the largest is."""
+        over_columns("argmax", axis, self.ndim)
+        return self._reduced(place_of_largest(whole(self._graph, self._table)), False)
+
+    def argmin(self, axis: Any = None) -> Any:
+        """Where the smallest is."""
+        over_columns("argmin", axis, self.ndim)
+        return self._reduced(place_of_smallest(whole(self._graph, self._table)), False)
+
+    def _reduce(
+        self,
+        name: str,
+        axis: Any = None,
+        keepdims: bool = False,
+        skip: bool = False,
+        **options: Any,
+    ) -> Any:
+        over_columns(name, axis, self.ndim)
+        made = REDUCTIONS[name](whole(self._graph, self._table), skip=skip, **options)
+        return self._reduced(made, keepdims)
+
+    def _reduced(self, made: Tensor, keepdims: bool) -> Any:
+        return self._array(Table((made,)), not keepdims)
+
+    def sum(self, axis: Any = None, keepdims: bool = False, **options: Any) -> Any:
+        """Of each row."""
+        check_options("sum", options, dtype=(None, float))
+        return self._reduce("sum", axis, keepdims)
+
+    def prod(self, axis: Any = None, keepdims: bool = False) -> Any:
+        """Of each row."""
+        return self._reduce("prod", axis, keepdims)
+
+    def mean(self, axis: Any = None, keepdims: bool = False, **options: Any) -> Any:
+        """Of each row."""
+        check_options("mean", options, dtype=(None, float))
+        return self._reduce("mean", axis, keepdims)
+
+    def var(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
+        """Of each row."""
+        return self._reduce("var", axis, keepdims, ddof=ddof)
+
+    def std(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
+        """Of each row."""
+        return self._reduce("std", axis, keepdims, ddof=ddof)
+
+    def max(self, axis: Any = None, keepdims: bool = False) -> Any:
+        """Of each row."""
+        return self._reduce("max", axis, keepdims)
+
+    def min(self, axis: Any = None, keepdims: bool = False) -> Any:
+        """Of each row."""
+        return self._reduce("min", axis, keepdims)
+
+    def any(self, axis: Any = None, keepdims: bool = False) -> Any:
+        """Of each row."""
+        return self._reduce("any", axis, keepdims)
+
+    def all(self, axis: Any = None, keepdims: bool = False) -> Any:
+        """Of each row."""
+        return self._reduce("all", axis, keepdims)
+
+
+def product(array: ArrayMethods, other: Any) -> Any:
+    """With a matrix or vector of constants: `x @ w`."""
+    if (not hasattr(other, "__array_interface__") and not isinstance(other, list)) or array._flat:
+        refuse("it multiplies the rows with each other, or a column with a column")
+    weights = np.asarray(other, dtype=np.float64)
+    (x,) = arithmetic.floats(whole(array._graph, array._table))
+    matrix = weights.reshape(len(weights), -1)
+    if len(weights) != x.width:
+        raise ValueError("matmul: shapes don't fit")
+    return array._array(Table((x @ matrix,)), weights.ndim == 1)
+
+
+def clipped(array: Traced, low: Any, high: Any) -> Any:
+    """Between bounds, each a value, a value for each column, or columns."""
+    made: Any = array
+    if low is not None:
+        made = elementwise(arithmetic.maximum, made, low)
+    return made if high is None else elementwise(arithmetic.minimum, made, high)
+
+
+def rounded(array: Traced, decimals: Any) -> Any:
+    """To so many decimals, as NumPy does it: times a power of ten, to the nearest, and back."""
+
+    def made(x: Tensor) -> Tensor:
+        if x.dtype in ("bool", "int64") and decimals >= 0:
+            return x
+        (number,) = arithmetic.floats(x)
+        power: float = 10.0 ** abs(decimals)
+        if decimals > 0:
+            return (number * power).unary("Round") / power
+        down = number / power if decimals else number
+        nearest = down.unary("Round")
+        result: Tensor = nearest * power if decimals else nearest
+        return result
+
+    return elementwise(made, array)

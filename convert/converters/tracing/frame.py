@@ -1,0 +1,285 @@
+"""The stand-in for a DataFrame: columns by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from pandas import DataFrame, Index
+
+from convert.converters.graph import DROPPED, Graph, Table, Tensor, labelled
+from convert.converters.tracing import arithmetic, pandas_methods
+from convert.converters.tracing.columns import INSTEAD, NO_ROWS, Columns, is_function, only
+from convert.converters.tracing.elements import of_rows
+from convert.converters.tracing.frame_values import FrameValues
+from convert.converters.tracing.held import (
+    Rows,
+    columns_of,
+    elementwise,
+    is_everything,
+    places_of,
+    select,
+)
+from convert.converters.tracing.locating import Located, Placed
+from convert.converters.tracing.refusal import refuse
+from convert.converters.tracing.series import TracedSeries
+from convert.converters.tracing.traced import ARRAY_FUNCTIONS, Traced
+
+
+class TracedFrame(FrameValues):
+    """Columns as a DataFrame."""
+
+    __slots__ = ()
+    rank: ClassVar[int] = 3
+
+    def __init__(self, graph: Graph, table: Table) -> None:
+        object.__setattr__(self, "_graph", graph)
+        object.__setattr__(self, "_table", table)
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        return DataFrame
+
+    def _like(self, table: Table) -> TracedFrame:
+        named = len(self._labels) == table.width
+        return TracedFrame(
+            self._graph, labelled(table, self._labels if named else range(table.width))
+        )
+
+    def _row_wise(self, made: Tensor) -> TracedSeries:
+        return TracedSeries(self._graph, made)
+
+    def _place(self, label: Any) -> int:
+        if self._labels.count(label) > 1:
+            refuse(f"there are several columns '{label}'")
+        if label not in self._labels:
+            raise KeyError(label)
+        return self._labels.index(label)
+
+    def _by_name(self, key: Any) -> Any:
+        """One column, or several."""
+        if callable(key):
+            key = key(self)
+        if isinstance(key, list | np.ndarray | Index):
+            said = list(key)
+            if said and all(isinstance(one, bool | np.bool_) for one in said):
+                return self._chosen_places(places_of(said, len(self._labels)))
+            return self._chosen_places([self._place(label) for label in said])
+        if isinstance(key, slice):
+            return self._chosen_places(self._between(key))
+        tensor = select(self._graph, self._table, [self._place(key)]).tensors[0]
+        return TracedSeries(self._graph, tensor, key)
+
+    def _between(self, key: slice) -> list[int]:
+        """From one label to another, that one too."""
+        if key.step is not None:
+            refuse("it takes every second column by name, or fewer")
+        start = None if key.start is None else self._place(key.start)
+        stop = None if key.stop is None else self._place(key.stop) + 1
+        return list(range(len(self._labels)))[start:stop]
+
+    # what it is
+
+    @property
+    def columns(self) -> Any:
+        """The names."""
+        return pd.Index(list(self._labels))
+
+    @property
+    def ndim(self) -> int:
+        """2."""
+        return 2
+
+    @property
+    def shape(self) -> tuple[Any, ...]:
+        """The rows, which nobody knows, and the columns."""
+        return (Rows(self._some()), self._table.width)
+
+    @property
+    def loc(self) -> Located:
+        """By name."""
+        return Located(self)
+
+    @property
+    def iloc(self) -> Placed:
+        """By position."""
+        return Placed(self)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self._labels and not hasattr(DataFrame, name):
+            return self._by_name(name)
+        return self._attribute(DataFrame, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "columns":
+            self._become(self.set_axis(value, axis=1), True)
+        elif name in self._labels:
+            self[name] = value
+        elif name == "index":
+            refuse("it sets the index")
+        else:
+            refuse(f"it sets the attribute .{name}, which makes no column", "Use df['…'] = ….")
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._labels)
+
+    def __contains__(self, label: Any) -> bool:
+        return label in self._labels
+
+    def keys(self) -> Any:
+        """The names."""
+        return self.columns
+
+    def items(self) -> Iterator[tuple[Any, TracedSeries]]:
+        """Every column with its name."""
+        return iter([(label, self._by_name(label)) for label in self._labels])
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        """A column, or the default."""
+        return self._by_name(key) if isinstance(key, list) or key in self._labels else default
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, Traced):
+            return self.where(key) if not key._flat else refuse(NO_ROWS, INSTEAD)
+        if isinstance(key, slice):
+            return self.copy() if is_everything(key) else refuse(NO_ROWS, INSTEAD)
+        return self._by_name(key)
+
+    # what is written to it
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if isinstance(key, Traced):
+            if key._flat:
+                refuse(NO_ROWS, INSTEAD)
+            self._become(self.mask(key, value), True)
+        elif isinstance(key, list | np.ndarray | Index):
+            self._set_several(list(key), value)
+        else:
+            self._set(key, self._column(value))
+
+    def _set_several(self, labels: list[Any], value: Any) -> None:
+        if isinstance(value, Traced) and not value._flat:
+            parts = columns_of(self._graph, value._table)
+            if len(parts) != len(labels):
+                raise ValueError("Columns must be same length as key")
+        else:
+            parts = [self._column(value)] * len(labels)
+        for label, tensor in zip(labels, parts, strict=True):
+            self._set(label, tensor)
+
+    def _column(self, value: Any) -> Tensor:
+        """A value as a column."""
+        if isinstance(value, Traced):
+            if value._table.width != 1:
+                refuse("it sets one column to several")
+            return value._table.tensors[0]
+        if np.ndim(value) and np.size(value) > 1:
+            refuse("it sets a column to values that has one for each of some rows")
+        return pandas_methods.spread(self._some(), np.ravel(np.asarray(value))[0])
+
+    def _some(self) -> Tensor:
+        """A column that is there, whichever."""
+        for tensor in self._table.tensors:
+            if tensor.dtype != DROPPED:
+                return tensor
+        return refuse("it makes a column of a constant, and no other column tells the rows")
+
+    def _set(self, label: Any, tensor: Tensor) -> None:
+        tensors, labels = columns_of(self._graph, self._table), list(self._labels)
+        if label in labels:
+            tensors[self._place(label)] = tensor
+        else:
+            tensors.append(tensor)
+            labels.append(label)
+        self._become(TracedFrame(self._graph, labelled(Table(tuple(tensors)), labels)), True)
+
+    def _set_where(self, mask: Any, places: Sequence[int], value: Any) -> None:
+        """For `loc` and `iloc`."""
+        if isinstance(value, Traced) and not value._flat:
+            given = columns_of(self._graph, value._table)
+        else:
+            given = [value._table.tensors[0] if isinstance(value, Traced) else value] * len(places)
+        for place, one in zip(places, given, strict=True):
+            label = self._labels[place]
+            if is_everything(mask):
+                made = self._column(one) if not isinstance(one, Tensor) else one
+            else:
+                old = self._chosen_places([place])._table.tensors[0]
+                made = elementwise(
+                    arithmetic.choose, mask, one, TracedSeries(self._graph, old)
+                )._table.tensors[0]
+            self._set(label, made)
+
+    def assign(self, **columns: Any) -> Any:
+        """With more columns."""
+        made = self.copy()
+        for label, value in columns.items():
+            made[label] = (
+                value(made) if callable(value) and not isinstance(value, Traced) else value
+            )
+        return made
+
+    def join(self, other: Any, **options: Any) -> TracedFrame:
+        """With the columns of another of the same rows."""
+        only("join", options)
+        return beside(self._graph, [self, other])
+
+    def apply(self, func: Any, axis: Any = 0, args: Any = (), **options: Any) -> Any:
+        """A function of every column, or of every row."""
+        only("apply", {k: v for k, v in options.items() if k in ("result_type", "raw")})
+        more = {k: v for k, v in options.items() if k not in ("result_type", "raw")}
+        if axis in (1, "columns"):
+            row = of_rows(self._graph, lambda one: func(one, *args, **more), self._table)
+            return TracedSeries(self._graph, row)
+        if is_function(func) or func in ARRAY_FUNCTIONS:
+            return func(self, *args, **more)
+        made = [(label, func(self._by_name(label), *args, **more)) for label in self._labels]
+        if not all(isinstance(one, Traced) and one._flat for _, one in made):
+            refuse("it applies a function that makes no column of a column")
+        series = [TracedSeries(self._graph, one._table.tensors[0], label) for label, one in made]
+        return beside(self._graph, series)
+
+
+def beside(graph: Graph, parts: Sequence[Any]) -> TracedFrame:
+    """The columns of DataFrames and Series side by side: `pd.concat(axis=1)`."""
+    tensors: list[Tensor] = []
+    labels: list[Any] = []
+    for part in parts:
+        if not isinstance(part, Columns):
+            refuse(
+                "it puts something beside columns that is none", "Of arrays use np.column_stack."
+            )
+        tensors += part._table.tensors
+        unnamed = type(part) is TracedSeries and part._name is None
+        labels += [sum(isinstance(one, int) for one in labels)] if unnamed else part._table.labels
+    return TracedFrame(graph, labelled(Table(tuple(tensors)), labels))
+
+
+def frame_of(data: Any, columns: Any = None) -> TracedFrame:
+    """`pd.DataFrame(data, columns=…)`."""
+    if isinstance(data, dict):
+        return _ordered(_of_columns(data), columns)
+    if not isinstance(data, Traced):
+        refuse("it makes a DataFrame of something else than columns")
+    if isinstance(data, Columns):
+        return _ordered(TracedFrame(data._graph, data._table), columns)
+    names = list(range(data._table.width)) if columns is None else list(columns)
+    if len(names) != data._table.width:
+        raise ValueError("columns passed do not fit the data")
+    return TracedFrame(data._graph, labelled(data._table, names))
+
+
+def _of_columns(data: dict[Any, Any]) -> TracedFrame:
+    parts = [one for one in data.values() if isinstance(one, Traced)]
+    if not parts or not all(one._table.width == 1 for one in parts):
+        refuse("it makes a DataFrame of something else than columns")
+    made = TracedFrame(parts[0]._graph, labelled(parts[0]._table, (None,)))
+    tensors = [made._column(one) for one in data.values()]
+    return TracedFrame(made._graph, labelled(Table(tuple(tensors)), list(data)))
+
+
+def _ordered(frame: TracedFrame, columns: Any) -> TracedFrame:
+    made: TracedFrame = frame if columns is None else frame._by_name(list(columns))
+    return made

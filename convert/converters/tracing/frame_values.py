@@ -1,0 +1,71 @@
+"""What a DataFrame's methods do to its values: fillna, astype, replace, map."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pandas import Series
+
+from convert.converters.graph import Table
+from convert.converters.tracing import casts, pandas_methods
+from convert.converters.tracing.columns import only
+from convert.converters.tracing.elements import of_elements
+from convert.converters.tracing.held import columns_of, elementwise
+from convert.converters.tracing.refusal import refuse
+from convert.converters.tracing.structure import Structure
+
+
+class FrameValues(Structure):
+    """The values of a DataFrame, in every column or by column."""
+
+    __slots__ = ()
+
+    def fillna(self, value: Any = None, inplace: bool = False, **options: Any) -> Any:
+        """Without gaps."""
+        only("fillna", options)
+        if isinstance(value, Series):
+            value = value.to_dict()
+        if isinstance(value, dict):
+            return self._become(self._each(value, lambda s, one: s.fillna(one)), inplace)
+        return self._become(elementwise(pandas_methods.filled, self, value), inplace)
+
+    def astype(self, dtype: Any, **options: Any) -> Any:
+        """In other dtypes."""
+        only("astype", options)
+        if isinstance(dtype, Series):
+            dtype = dtype.to_dict()
+        if isinstance(dtype, dict):
+            return self._each(dtype, lambda series, one: series.astype(one))
+        made = self._mapped(lambda x: casts.cast(x, dtype))
+        return made
+
+    def replace(
+        self, to_replace: Any = None, value: Any = None, inplace: bool = False, **options: Any
+    ) -> Any:
+        """Values by others, in every column or by column."""
+        only("replace", options)
+        if isinstance(to_replace, dict) and any(isinstance(v, dict) for v in to_replace.values()):
+            made = self._each(to_replace, lambda series, one: series.replace(one))
+            return self._become(made, inplace)
+        if isinstance(to_replace, dict) and value is not None:
+            refuse("replace with a dictionary and a value is not followed")
+        pairs = pandas_methods.pairs_of(to_replace, value)
+        made = self._mapped(lambda x: pandas_methods.replaced(x, pairs))
+        return self._become(made, inplace)
+
+    def _each(self, by: dict[Any, Any], change: Callable[[Any, Any], Any]) -> Any:
+        """Some columns changed, each by what belongs to it."""
+        made = self.copy()
+        for label, one in by.items():
+            if label in self._labels:
+                made[label] = change(made[label], one)
+        return made
+
+    def map(self, func: Any, na_action: Any = None, **options: Any) -> Any:
+        """A function of every element."""
+        only("map", {"na_action": na_action, **options})
+        parts = [of_elements(self._graph, func, t) for t in columns_of(self._graph, self._table)]
+        return self._like(Table(tuple(parts)))
+
+    applymap = map  # noqa: A003  pandas has it so

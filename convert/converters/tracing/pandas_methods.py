@@ -1,0 +1,142 @@
+"""What pandas does with the values of columns, whether they are a Series or a DataFrame's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from pandas import Series
+
+from convert.converters.categories import Meaning, look_up
+from convert.converters.graph import DROPPED, Table, Tensor
+from convert.converters.tracing import arithmetic
+from convert.converters.tracing.arithmetic import choose, is_missing, missing, tensor_of
+from convert.converters.tracing.refusal import refuse
+from function.signature import MISSING_TEXT
+
+
+def filled(x: Tensor, value: Any) -> Tensor:
+    """`fillna`: text with text, numbers with a number; a column of the other kind has no gap."""
+    if isinstance(value, Tensor):
+        if (value.dtype == "string") != (x.dtype == "string"):
+            refuse("it fills text with numbers, or numbers with text")
+        return x if x.dtype in ("bool", "int64") else choose(missing(x), value, x)
+    if not isinstance(value, str | int | float | bool | np.generic) or is_missing(value):
+        refuse(f"it fills gaps with {value!r:.40}")
+    if x.dtype == "string":
+        return _filled_text(x, value) if isinstance(value, str) else x
+    if isinstance(value, str):
+        refuse("it fills numbers with text")
+    return x if x.dtype in ("bool", "int64") else choose(missing(x), value, x)
+
+
+def _filled_text(x: Tensor, value: str) -> Tensor:
+    """Still the column of an input: vectorisers need that."""
+    made = choose(missing(x), value, x)
+    return replace(made, column=x.column, replaced=(*x.replaced, (MISSING_TEXT, str(value))))
+
+
+def replaced(x: Tensor, pairs: Iterable[tuple[Any, Any]]) -> Tensor:
+    """`replace`: all at once, each value by another of its kind."""
+    known = [(old, new) for old, new in pairs if _may_equal(x, old)]
+    if not known:
+        return x
+    if x.dtype == "string" and not any(isinstance(new, str) for _, new in known):
+        values = [new for _, new in known]
+        if not all(map(is_missing, values)):
+            return mapped(x, dict(known))  # what is left is text, which nothing takes for a number
+    made = x
+    for old, new in known:
+        made = choose(missing(x) if is_missing(old) else arithmetic.equal(x, old), new, made)
+    return made
+
+
+def _may_equal(x: Tensor, value: Any) -> bool:
+    if is_missing(value):
+        return x.dtype not in ("bool", "int64")
+    if isinstance(value, bool | np.bool_) != (x.dtype == "bool"):
+        return False
+    return isinstance(value, str) == (x.dtype == "string")
+
+
+def mapped(x: Tensor, values: Mapping[Any, Any]) -> Tensor:
+    """`map` with a dictionary: missing where a value is no key."""
+    if hasattr(type(values), "__missing__"):
+        refuse("it maps by a dictionary with a default", "Use .map(dict(d)).fillna(default).")
+    keys, entries = list(values), list(values.values())
+    texts = any(isinstance(entry, str) for entry in entries)
+    if texts and not all(isinstance(entry, str) or is_missing(entry) for entry in entries):
+        refuse("it maps to text and numbers")
+    nothing = MISSING_TEXT if texts else np.nan
+    wanted = [nothing if is_missing(entry) else entry for entry in entries]
+    places = _places(x, keys)
+    kind = "string" if texts else x.graph.precision
+    table = [*wanted, nothing] if texts else [*(float(one) for one in wanted), np.nan]
+    constant = x.graph.constant(table, kind)
+    return x.graph.op("Gather", constant, places, dtype=kind, width=x.width, axis=0)
+
+
+def _places(x: Tensor, keys: list[Any]) -> Tensor:
+    """Where each value stands among keys; behind them where it doesn't: int64."""
+    known = np.empty(len(keys), dtype=object)
+    known[:] = [np.nan if is_missing(key) else key for key in keys]
+    if x.dtype == "bool":
+        x = x.cast("int64")
+    numbers = np.arange(len(keys), dtype=np.float64).reshape(-1, 1)
+    meaning = Meaning(known, numbers, np.array([len(keys)], dtype=np.float64))
+    parts = [x.take([place]) for place in range(x.width)]
+    found = [
+        look_up(arithmetic.graph_of(x), Table((part,)), [_whole(meaning)], "int64")
+        for part in parts
+    ]
+    return x.graph.concat(found)
+
+
+def _whole(meaning: Meaning) -> Meaning:
+    return replace(
+        meaning, values=meaning.values.astype(np.int64), unseen=meaning.unseen.astype(np.int64)
+    )
+
+
+def is_in(x: Tensor, values: Iterable[Any]) -> Tensor:
+    """`isin`: missing values only where one is among the values."""
+    keys = list(dict.fromkeys(np.nan if is_missing(value) else value for value in values))
+    return _places(x, keys) < len(keys)
+
+
+def between(x: Tensor, low: Any, high: Any, inclusive: str) -> Tensor:
+    """With or without each end."""
+    above = "GreaterOrEqual" if inclusive in ("both", "left") else "Greater"
+    below = "LessOrEqual" if inclusive in ("both", "right") else "Less"
+    return arithmetic.compare(above)(x, low) & arithmetic.compare(below)(x, high)
+
+
+def clipped(x: Tensor, low: Any, high: Any) -> Tensor:
+    """Between bounds; text as it is."""
+    return x if x.dtype == "string" else arithmetic.clip(x, low, high)
+
+
+def pairs_of(to_replace: Any, value: Any) -> list[tuple[Any, Any]]:
+    """The arguments of `replace`, as pairs of a value and what stands for it."""
+    if isinstance(to_replace, Series):
+        to_replace = to_replace.to_dict()
+    if isinstance(to_replace, dict):
+        return list(to_replace.items())
+    if not isinstance(to_replace, list | tuple):
+        return [(to_replace, value)]
+    values = value if isinstance(value, list | tuple) else [value] * len(to_replace)
+    return list(zip(to_replace, values, strict=True))
+
+
+def is_number(tensor: Tensor) -> bool:
+    """What `select_dtypes("number")` takes."""
+    return tensor.dtype not in ("bool", "string", DROPPED)
+
+
+def spread(x: Tensor, value: Any) -> Tensor:
+    """One value for every row of a tensor."""
+    model = x if x.width == 1 else x.take([0])
+    constant = tensor_of(arithmetic.graph_of(x), value)
+    return choose(arithmetic.everywhere(model), constant, constant)

@@ -1,0 +1,179 @@
+"""The stand-in for the columns that a function is given, whatever form they have there.
+
+What is computed with it is written to the graph. Whatever would have to know a value, a `if` on
+a column above all, is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import numpy as np
+
+from convert.converters.graph import Tensor
+from convert.converters.tracing import arithmetic
+from convert.converters.tracing.held import Held, elementwise
+from convert.converters.tracing.refusal import check_options, refuse
+from convert.converters.tracing.ufuncs import REDUCED, UFUNCS
+
+EVERY_ROW = slice(None)
+BY_VALUE = "it decides by a column's values (if, and, or, not, in, while, max, min)"
+INSTEAD = "Use np.where(condition, a, b), &, |, ~, np.maximum, np.minimum."
+Function = Callable[..., Tensor]
+
+# How the functions of NumPy that tell their arguments by `__array_function__` are followed.
+ARRAY_FUNCTIONS: dict[Any, Callable[..., Any]] = {}
+
+
+class Traced(Held):
+    """Columns of the graph in the place of an array, a Series, a DataFrame or one element."""
+
+    __slots__ = ()
+    __array_priority__ = 1e6
+    __pandas_priority__ = 10**6  # Series and DataFrames leave operations to it
+
+    def _operate(self, function: Any, *operands: Any) -> Any:
+        return elementwise(UFUNCS[function], *operands)
+
+    def _in_place(self, function: Any, other: Any) -> Any:
+        return self._operate(function, self, other)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *given: Any, **options: Any) -> Any:
+        if method == "reduce" and ufunc in REDUCED:
+            return getattr(given[0], REDUCED[ufunc])(axis=options.pop("axis", 0), **options)
+        if method != "__call__" or ufunc not in UFUNCS:
+            refuse(
+                f"{_name(ufunc)}{'' if method == '__call__' else '.' + method} has no conversion"
+            )
+        where, out = options.pop("where", True), options.pop("out", None)
+        check_options(_name(ufunc), options, casting=("unsafe", "same_kind"))
+        made = elementwise(UFUNCS[ufunc], *given)
+        if where is not True:
+            if out is None or not isinstance(out[0], Traced):
+                refuse(f"{_name(ufunc)} with where, but without out, leaves values undefined")
+            made = elementwise(arithmetic.choose, where, made, out[0])
+        if out is None:
+            return made
+        if not isinstance(out[0], Traced):
+            refuse(f"{_name(ufunc)} writes to an array that has a row for each of some rows")
+        return out[0]._overwritten(made)
+
+    def _overwritten(self, made: Any) -> Any:
+        refuse("it writes the result of a NumPy function into a column")
+
+    def __array_function__(self, function: Any, _: Any, given: Any, options: Any) -> Any:
+        if function not in ARRAY_FUNCTIONS:
+            refuse(f"np.{_name(function)} has no conversion")
+        return ARRAY_FUNCTIONS[function](*given, **options)
+
+    def __array__(self, *_: Any, **__: Any) -> NoReturn:
+        refuse(
+            "it hands the columns to a function that wants their values",
+            "np.asarray, np.array, Series, … are followed by these names.",
+        )
+
+    def __bool__(self) -> bool:
+        refuse(BY_VALUE, INSTEAD)
+
+    def __contains__(self, _: Any) -> bool:
+        refuse(BY_VALUE, INSTEAD)
+
+    def __float__(self) -> float:
+        refuse(
+            "it takes a column for one number (math.log, float, int, round, …)",
+            "NumPy's functions are followed: np.log, x.astype(int), np.round.",
+        )
+
+    def __int__(self) -> int:
+        return int(self.__float__())
+
+    def __index__(self) -> int:
+        return int(self.__float__())
+
+    def __len__(self) -> int:
+        refuse("it computes with the number of rows, which is another for each request")
+
+    def __iter__(self) -> Any:
+        refuse("it goes through the rows one by one")
+
+    def __format__(self, _: str) -> str:
+        return repr(self)
+
+    def __repr__(self) -> str:
+        refuse("it prints a column's values, or makes text of them")
+
+    def __reduce_ex__(self, _: Any) -> NoReturn:
+        refuse("it pickles or copies the columns", "Use .copy().")
+
+    def __copy__(self) -> Any:
+        return self._like(self._table)
+
+    def __deepcopy__(self, _: Any) -> Any:
+        return self._like(self._table)
+
+    def __abs__(self) -> Any:
+        return self._operate(np.absolute, self)
+
+    def __neg__(self) -> Any:
+        return self._operate(np.negative, self)
+
+    def __pos__(self) -> Any:
+        return self._operate(np.positive, self)
+
+    def __invert__(self) -> Any:
+        return self._operate(np.invert, self)
+
+    def __divmod__(self, other: Any) -> Any:
+        return self._operate(np.floor_divide, self, other), self._operate(np.remainder, self, other)
+
+
+OPERATORS: dict[str, Any] = {
+    "add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.divide,
+    "floordiv": np.floor_divide, "mod": np.remainder, "pow": np.power, "and": np.bitwise_and,
+    "or": np.bitwise_or, "xor": np.bitwise_xor,
+}  # fmt: skip
+COMPARISONS: dict[str, Any] = {
+    "eq": np.equal, "ne": np.not_equal, "lt": np.less, "le": np.less_equal, "gt": np.greater,
+    "ge": np.greater_equal,
+}  # fmt: skip
+
+
+def _operator(function: Any, reflected: bool = False) -> Callable[[Any, Any], Any]:
+    def operator(self: Any, other: Any) -> Any:
+        operands = (other, self) if reflected else (self, other)
+        return self._operate(function, *operands)
+
+    return operator
+
+
+def _assignment(function: Any) -> Callable[[Any, Any], Any]:
+    def operator(self: Any, other: Any) -> Any:
+        return self._in_place(function, other)
+
+    return operator
+
+
+for _stem, _function in OPERATORS.items():
+    setattr(Traced, f"__{_stem}__", _operator(_function))
+    setattr(Traced, f"__r{_stem}__", _operator(_function, reflected=True))
+    setattr(Traced, f"__i{_stem}__", _assignment(_function))
+for _stem, _function in COMPARISONS.items():
+    setattr(Traced, f"__{_stem}__", _operator(_function))
+Traced.__hash__ = None  # type: ignore[assignment]
+
+
+def _name(function: Any) -> str:
+    return str(getattr(function, "__name__", function))[:60]
+
+
+def follows(*functions: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """This is how functions of NumPy are followed, where the version has them."""
+
+    def register(made: Callable[..., Any]) -> Callable[..., Any]:
+        for name in functions:
+            if hasattr(np, name):
+                ARRAY_FUNCTIONS[getattr(np, name)] = made
+        return made
+
+    return register

@@ -1,0 +1,216 @@
+"""NumPy's and SciPy's functions of one element at a time, on tensors: `UFUNCS`.
+
+What needs care is in `elementary`; what depends on dtypes in `arithmetic`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from convert.converters import elementary
+from convert.converters.graph import Tensor
+from convert.converters.tracing import arithmetic, divisions
+from convert.converters.tracing.arithmetic import choose, common, floats, truth
+from convert.converters.tracing.refusal import refuse
+
+Function = Callable[..., Tensor]
+
+
+def _unary(operator: str) -> Function:
+    return lambda x: x.unary(operator)
+
+
+def _of_floats(ufunc: Any, function: Function) -> Function:
+    """Of numbers, whatever they were; NumPy makes 16-bit floats of booleans."""
+
+    def made(*operands: Any) -> Tensor:
+        first = operands[0]
+        if len(operands) > 1 or first.dtype != "bool":
+            return function(*floats(*operands))
+        with np.errstate(all="ignore"):
+            yes, no = (ufunc(np.bool_(value)) for value in (True, False))
+        return choose(first, yes, no)
+
+    return made
+
+
+def _of_whole(function: Function) -> Function:
+    """That leaves whole numbers as they are."""
+    return lambda x: x if x.dtype in ("bool", "int64") else function(*floats(x))
+
+
+def _of_numbers(function: Function) -> Function:
+    """That has whole numbers for whole numbers."""
+    return lambda *operands: function(*common(*operands))
+
+
+def _absolute(x: Tensor) -> Tensor:
+    return x if x.dtype == "bool" else common(x)[0].unary("Abs")
+
+
+def _reciprocal(x: Tensor) -> Tensor:
+    if x.dtype in ("bool", "int64"):
+        refuse(
+            "np.reciprocal of whole numbers is a whole number, 0 for most",
+            "Turn the columns into floats before.",
+        )
+    return x.unary("Reciprocal")
+
+
+def _sign(x: Tensor) -> Tensor:
+    made = x.unary("Sign")
+    return made if x.dtype == "int64" else x.isnan().where(x, made)
+
+
+def _infinite(x: Tensor) -> Tensor:
+    return x.unary("Abs").equals(np.inf)
+
+
+def _arctan2(y: Tensor, x: Tensor) -> Tensor:
+    """The angle, by quadrants; between two infinities it is half a right angle."""
+    endless = _infinite(x) & _infinite(y)
+    ratio = endless.where(y.unary("Sign") * x.unary("Sign"), y / x)
+    angle = elementary.arctan((x.equals(0.0) & y.equals(0.0)).where(0.0, ratio))
+    half = choose(_below(y), -math.pi, math.pi)
+    return x.isnan().where(x, _below(x).where(angle + half, angle))
+
+
+def _below(x: Tensor) -> Tensor:
+    """Negative, the negative zero too."""
+    return (x < 0.0) | (x.equals(0.0) & (1.0 / x < 0.0))
+
+
+def _hypotenuse(x: Tensor, y: Tensor) -> Tensor:
+    """Scaled by the larger side, so that squares don't overflow."""
+    a, b = x.unary("Abs"), y.unary("Abs")
+    large, small = a.maximum(b), a.minimum(b)
+    plain = large.equals(0.0) | large.equals(np.inf)
+    ratio = plain.where(0.0, small / plain.where(1.0, large))
+    made = large * (ratio * ratio + 1.0).unary("Sqrt")
+    return (a.equals(np.inf) | b.equals(np.inf)).where(np.inf, made)
+
+
+def _logaddexp(x: Tensor, y: Tensor) -> Tensor:
+    difference = -(x - y).unary("Abs")
+    made = x.maximum(y) + elementary.log1p(difference.unary("Exp"))
+    return x.equals(y).where(x + math.log(2.0), made)
+
+
+def _copied_sign(x: Tensor, y: Tensor) -> Tensor:
+    magnitude = x.unary("Abs")
+    return _below(y).where(-magnitude, magnitude)
+
+
+def _heaviside(x: Tensor, middle: Tensor) -> Tensor:
+    made = x.equals(0.0).where(middle, (x > 0.0).cast(x.dtype))
+    return x.isnan().where(x, made)
+
+
+def _logical(operator: str) -> Function:
+    """Of the truth of numbers."""
+
+    def made(*operands: Any) -> Tensor:
+        graph = arithmetic.graph_of(*operands)
+        tensors = [truth(arithmetic.tensor_of(graph, operand)) for operand in operands]
+        width = max(tensor.width for tensor in tensors)
+        return graph.op(operator, *tensors, width=width)
+
+    return made
+
+
+ELEMENTARY: dict[Any, Function] = {
+    np.exp: _unary("Exp"),
+    np.log: _unary("Log"),
+    np.sqrt: _unary("Sqrt"),
+    np.sin: _unary("Sin"),
+    np.cos: _unary("Cos"),
+    np.tanh: _unary("Tanh"),
+    np.rint: _unary("Round"),
+    np.tan: lambda x: x.unary("Sin") / x.unary("Cos"),
+    np.exp2: lambda x: 2.0**x,
+    np.log1p: elementary.log1p,
+    np.expm1: elementary.expm1,
+    np.log2: elementary.log2,
+    np.log10: elementary.log10,
+    np.cbrt: elementary.cube_root,
+    np.sinh: elementary.sinh,
+    np.cosh: elementary.cosh,
+    np.arcsin: elementary.arcsin,
+    np.arccos: elementary.arccos,
+    np.arctan: elementary.arctan,
+    np.arcsinh: elementary.arcsinh,
+    np.arccosh: elementary.arccosh,
+    np.arctanh: elementary.arctanh,
+    np.deg2rad: lambda x: x * (math.pi / 180.0),
+    np.radians: lambda x: x * (math.pi / 180.0),
+    np.rad2deg: lambda x: x * (180.0 / math.pi),
+    np.degrees: lambda x: x * (180.0 / math.pi),
+    np.fabs: _unary("Abs"),
+    np.isnan: lambda x: x.isnan(),
+    np.isinf: _infinite,
+    np.isfinite: lambda x: ~(x.isnan() | _infinite(x)),
+    np.signbit: _below,
+    special.expit: elementary.logistic,
+    special.logit: elementary.logit,
+    special.log1p: elementary.log1p,
+    special.expm1: elementary.expm1,
+    special.exp2: lambda x: 2.0**x,
+    special.exp10: lambda x: 10.0**x,
+    special.cbrt: elementary.cube_root,
+    special.ndtr: elementary.normal_distribution,
+    special.ndtri: elementary.normal_quantile,
+    np.arctan2: _arctan2,
+    np.hypot: _hypotenuse,
+    np.logaddexp: _logaddexp,
+    np.copysign: _copied_sign,
+    np.heaviside: _heaviside,
+    np.float_power: lambda x, y: x**y,
+}
+UFUNCS: dict[Any, Function] = {
+    **{ufunc: _of_floats(ufunc, made) for ufunc, made in ELEMENTARY.items()},
+    np.floor: _of_whole(_unary("Floor")),
+    np.ceil: _of_whole(_unary("Ceil")),
+    np.trunc: _of_whole(elementary.truncated),
+    np.absolute: _absolute,
+    np.reciprocal: _reciprocal,
+    np.sign: _of_numbers(_sign),
+    np.square: lambda x: arithmetic.multiply(x, x),
+    np.positive: lambda x: x,
+    np.conjugate: lambda x: x,
+    np.negative: arithmetic.negative,
+    np.invert: arithmetic.invert,
+    np.add: arithmetic.add,
+    np.subtract: arithmetic.subtract,
+    np.multiply: arithmetic.multiply,
+    np.divide: arithmetic.divide,
+    np.floor_divide: divisions.floor_divide,
+    np.remainder: divisions.remainder,
+    np.fmod: divisions.truncated_remainder,
+    np.power: divisions.power,
+    np.maximum: arithmetic.maximum,
+    np.minimum: arithmetic.minimum,
+    np.fmax: arithmetic.without_nan(arithmetic.maximum),
+    np.fmin: arithmetic.without_nan(arithmetic.minimum),
+    np.less: arithmetic.compare("Less"),
+    np.less_equal: arithmetic.compare("LessOrEqual"),
+    np.greater: arithmetic.compare("Greater"),
+    np.greater_equal: arithmetic.compare("GreaterOrEqual"),
+    np.equal: arithmetic.equal,
+    np.not_equal: arithmetic.not_equal,
+    np.logical_and: _logical("And"),
+    np.logical_or: _logical("Or"),
+    np.logical_xor: _logical("Xor"),
+    np.logical_not: _logical("Not"),
+    np.bitwise_and: arithmetic.bits("And"),
+    np.bitwise_or: arithmetic.bits("Or"),
+    np.bitwise_xor: arithmetic.bits("Xor"),
+}
+REDUCED = {
+    np.add: "sum", np.multiply: "prod", np.maximum: "max", np.minimum: "min",
+    np.logical_and: "all", np.logical_or: "any",
+}  # fmt: skip

@@ -1,0 +1,51 @@
+"""What is written to arrays: where, and in which dtype."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from convert.converters.graph import Tensor
+from convert.converters.tracing import arithmetic, casts
+from convert.converters.tracing.refusal import refuse
+
+
+def keys_of(key: Any, dims: int) -> list[Any]:
+    """What stands in brackets, `...` written out; the rows come first."""
+    keys = list(key) if isinstance(key, tuple) else [key]
+    places = [place for place, one in enumerate(keys) if one is Ellipsis]
+    if places:
+        lacking = dims - sum(one is not None and one is not Ellipsis for one in keys)
+        keys[places[0] : places[0] + 1] = [slice(None)] * lacking
+    if not keys or keys[0] is None:
+        refuse("it makes rows of columns")
+    return keys
+
+
+def written(old: Tensor, mask: Any, value: Any) -> Tensor:
+    """A value where the mask is true; in the dtype that there was."""
+    everywhere = not isinstance(mask, Tensor)
+    where = arithmetic.everywhere(old) if everywhere else mask
+    if old.dtype == "string" and not isinstance(value, Tensor) and arithmetic.is_missing(value):
+        return arithmetic.choose(where, value, old)
+    given = as_dtype(arithmetic.tensor_of(arithmetic.graph_of(old), value), old.dtype)
+    if everywhere:  # objects become whatever is written
+        return arithmetic.choose(where, given, given)
+    return arithmetic.choose(where, given, old)
+
+
+def as_dtype(x: Tensor, dtype: str) -> Tensor:
+    """Of numbers; text stays text."""
+    if "string" in (x.dtype, dtype) or x.dtype == dtype:
+        return x
+    return casts.as_whole(x) if dtype == "int64" else x.cast(dtype)
+
+
+def is_larger(after: Sequence[Tensor], before: Sequence[Tensor]) -> bool:
+    """A dtype that what there was can't take."""
+    order = ["bool", "int64", "float32", "float64"]
+    return any(
+        order.index(a.dtype) > order.index(b.dtype)
+        for a, b in zip(after, before, strict=True)
+        if "string" not in (a.dtype, b.dtype)
+    )
