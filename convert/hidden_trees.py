@@ -109,7 +109,8 @@ def _starts(
     movers: dict[int, list[int]],
 ) -> Iterator[Start]:
     for tree in trees:
-        goes_left = known.astype(tree.dtype)[:, tree.feature] <= tree.threshold
+        columns_seen = np.maximum(tree.feature, 0)  # a leaf looks at none
+        goes_left = known.astype(tree.dtype)[:, columns_seen] <= tree.threshold
         for node in np.flatnonzero(tree.numeric).tolist():
             comes_by = np.ones(len(rows), dtype=bool)
             for above, left in way_to(tree, node):

@@ -147,7 +147,7 @@ def _run(matrix: Tensor, start: int, columns: Sequence[Column]) -> Tensor:
     return replace(
         tensor,
         labels=tuple(column.name for column in columns),
-        types=tuple("" if column.nullable else column.type for column in columns),
+        types=tuple(column.type + ("?" if column.nullable else "") for column in columns),
         column=columns[0].name if matrix.dtype == "string" else None,
     )
 

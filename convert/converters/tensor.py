@@ -50,7 +50,8 @@ class Tensor:
         labels: what a DataFrame calls its columns; empty where nobody selects by name.
         origin: the tensor that it was taken out of, and its places there.
         replaced: texts of `column`, each with the one that stands for it; so imputers fill it.
-        types: of the columns of an input, as the signature has them: the graph has numbers alone.
+        types: of the columns of an input, as the signature has them, with a ? where they may be
+            missing: the graph has numbers alone.
         compact: places of columns, int64 of shape (k,), and these columns, of shape (rows, k), if
             all others are zero: a text has few words of a vocabulary.
         dimensions: how many it has; None where nobody says.

@@ -154,13 +154,22 @@ def bits(operator: str) -> Callable[..., Tensor]:
     """And, Or, Xor of booleans, or of the bits of whole numbers."""
 
     def made(a: Any, b: Any) -> Tensor:
-        x, y = common(a, b, least="bool")
+        gaps = [one.isnan() for one in (a, b) if _is_flag_or_missing(one)]
+        flags = [one.equals(1.0) if _is_flag_or_missing(one) else one for one in (a, b)]
+        x, y = common(*flags, least="bool")
         if x.dtype not in ("bool", "int64"):
             refuse(NOT_BITS)
         name = operator if x.dtype == "bool" else BITS[operator]
-        return x.graph.op(name, x, y, width=max(x.width, y.width))
+        found = x.graph.op(name, x, y, width=max(x.width, y.width))
+        for gap in gaps:  # pandas: what is missing is false, whatever it is combined with
+            found = ~gap & found
+        return found
 
     return made
+
+
+def _is_flag_or_missing(operand: Any) -> bool:
+    return isinstance(operand, Tensor) and set(operand.types) == {"bool?"}
 
 
 def compare(operator: str) -> Callable[..., Tensor]:

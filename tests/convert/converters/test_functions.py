@@ -181,7 +181,7 @@ def mine(X: Any) -> Any:
         (FunctionTransformer(mine), VALUES, "mine .* goes over the rows"),
         (FunctionTransformer(partial(mine)), VALUES, "mine .* goes over the rows"),
         (FunctionTransformer(np.log, kw_args={"casting": "no"}), VALUES, "log with casting='no'"),
-        (FunctionTransformer(np.reshape, kw_args={"shape": (-1, 1)}), VALUES, "reshapes"),
+        (FunctionTransformer(np.reshape, kw_args={SHAPE: (-1, 1)}), VALUES, "reshapes"),
         (FunctionTransformer(np.reciprocal), WHOLE[["i"]], "whole numbers"),
         (FunctionTransformer(np.reciprocal, validate=True), WHOLE[["i"]], "whole numbers"),
         (FunctionTransformer(np.cumsum), VALUES, "cumsum"),
