@@ -49,7 +49,7 @@ class TracedArray(ArrayMethods):
     """
 
     __slots__ = ("_memory", "_one_dimension", "_places", "_read")
-    rank: ClassVar[int] = 1
+    _rank: ClassVar[int] = 1
 
     def __init__(self, graph: Graph, table: Table, flat: bool = False) -> None:
         self._graph = graph

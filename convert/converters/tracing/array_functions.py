@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,10 @@ from convert.converters.graph import Table, Tensor
 from convert.converters.tracing import arithmetic, pandas_methods
 from convert.converters.tracing.array import TracedArray
 from convert.converters.tracing.array_methods import clipped, product, rounded
+from convert.converters.tracing.elements import of_each
 from convert.converters.tracing.held import elementwise, whole
-from convert.converters.tracing.joining import array_of
-from convert.converters.tracing.reductions import cumulated, over_columns
+from convert.converters.tracing.joining import array_of, column_stack
+from convert.converters.tracing.reductions import cumulated, in_order, over_columns
 from convert.converters.tracing.refusal import check_options, refuse
 from convert.converters.tracing.traced import ARRAY_FUNCTIONS, Traced, follows
 
@@ -120,6 +122,14 @@ def _cumsum(a: Any, axis: Any = None, **options: Any) -> Any:
     return array._like(Table((cumulated(whole(array._graph, array._table)),)))
 
 
+@follows("sort")
+def _sort(a: Any, axis: Any = -1, **options: Any) -> Any:
+    check_options("sort", options, kind=(None,), stable=(None,))
+    array = array_of(a)
+    over_columns("sort", axis, array.ndim)
+    return array._like(Table((in_order(whole(array._graph, array._table)),)))
+
+
 @follows("shape")
 def _shape(a: Any) -> Any:
     return a.shape
@@ -191,3 +201,24 @@ def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> 
 
 
 ARRAY_FUNCTIONS[np.linalg.norm] = _norm
+
+
+def of_lists(name: str) -> Callable[..., Any]:
+    """A reduction that is told of no stand-in where columns come in a list."""
+    reduce = ARRAY_FUNCTIONS[getattr(np, name)]
+
+    def reduced(a: Any, axis: Any = None, **options: Any) -> Any:
+        if isinstance(a, list | tuple):
+            if axis != 0:
+                refuse(f"np.{name} of a list of columns needs axis=0")
+            return reduce(column_stack(a), 1, **options)
+        return reduce(a, axis, **options)
+
+    return reduced
+
+
+def vectorized(function: Any, columns: Sequence[Any], options: Any) -> Any:
+    """A function of one element of each of several columns: `np.vectorize`."""
+    parts = [array_of(column) for column in columns]
+    called = functools.partial(function, **options)
+    return elementwise(lambda *tensors: of_each(called, tensors), *parts)

@@ -79,6 +79,14 @@ class Columns(Traced):
             refuse(f".{name} depends on which rows come together in a request", OF_ROWS)
         refuse(f"a {kind.__name__}'s .{name} is not followed")
 
+    def agg(self, func: Any, axis: Any = 0, **options: Any) -> Any:
+        """A method, by its name."""
+        if not isinstance(func, str):
+            refuse("agg with other than one name is not followed")
+        return getattr(self, func)(axis=axis, **options)
+
+    aggregate = agg
+
     def pipe(self, function: Any, *given: Any, **options: Any) -> Any:
         """What the function makes of it."""
         return function(self, *given, **options)

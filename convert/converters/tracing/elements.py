@@ -26,7 +26,7 @@ class Element(Traced):
     """One element of a column, whichever."""
 
     __slots__ = ("_way",)
-    rank: ClassVar[int] = 0
+    _rank: ClassVar[int] = 0
 
     def __init__(self, graph: Graph, tensor: Tensor, way: Way) -> None:
         self._graph = graph
@@ -134,6 +134,18 @@ def of_elements(graph: Graph, function: Callable[[Any], Any], column: Tensor) ->
     return _values(lambda way: function(Element(graph, column, way)), column)
 
 
+def of_each(function: Callable[..., Any], columns: Sequence[Any]) -> Tensor:
+    """What a function makes of an element of each of several columns; constants stay."""
+    model = next(column for column in columns if isinstance(column, Tensor))
+    graph = arithmetic.graph_of(model)
+
+    def run(way: Way) -> Any:
+        given = [Element(graph, c, way) if isinstance(c, Tensor) else c for c in columns]
+        return function(*given)
+
+    return _values(run, model)
+
+
 def of_rows(graph: Graph, function: Callable[[Any], Any], table: Table) -> Tensor:
     """What a function makes of every row."""
     return _values(lambda way: function(Row(graph, table, way)), table.tensors[0])
@@ -160,6 +172,8 @@ def _every_way(run: Callable[[Way], Any], count: list[int], decided: Sequence[bo
 def _returned(value: Any) -> Any:
     if type(value) is Element:
         return value._tensor
+    if isinstance(value, Traced):
+        refuse("a function of one element returns columns")
     if value is None or type(value) in (bool, int, float, str) or isinstance(value, np.generic):
         return value
     return refuse(f"a function of one element returns a {type(value).__name__}")

@@ -32,7 +32,7 @@ class TracedFrame(FrameValues):
     """Columns as a DataFrame."""
 
     __slots__ = ()
-    rank: ClassVar[int] = 3
+    _rank: ClassVar[int] = 3
 
     def __init__(self, graph: Graph, table: Table) -> None:
         object.__setattr__(self, "_graph", graph)
@@ -240,6 +240,10 @@ class TracedFrame(FrameValues):
             refuse("it applies a function that makes no column of a column")
         series = [TracedSeries(self._graph, one._table.tensors[0], label) for label, one in made]
         return beside(self._graph, series)
+
+    def transform(self, func: Any, axis: Any = 0, **options: Any) -> Any:
+        """A function of every column."""
+        return self.apply(func, axis, **options)
 
 
 def beside(graph: Graph, parts: Sequence[Any]) -> TracedFrame:

@@ -18,18 +18,34 @@ EVERY_ROW = slice(None)
 Function = Callable[..., Tensor]
 
 
-class Held:
+CLAIMED = (float, int, str, bool, list, np.ndarray, DataFrame, Series)
+
+
+class Kind(type):
+    """Of stand-ins: what compares their class with the one that they stand for is misled."""
+
+    def __eq__(cls, other: object) -> bool:
+        real = getattr(other, "stands_for", other)
+        if type(other) is not Kind and any(real is one for one in CLAIMED):
+            refuse("it compares the type of what it is given", "Use isinstance(…), or .isna().")
+        return cls is other
+
+    def __hash__(cls) -> int:
+        return id(cls)
+
+
+class Held(metaclass=Kind):
     """Columns of the graph.
 
     Attributes:
-        rank: of several forms that are computed with each other, the highest is the result's: an
+        _rank: of several forms that are computed with each other, the highest is the result's: an
             element's, an array's, a Series' and a DataFrame's.
     """
 
     __slots__ = ("_graph", "_table")
     _graph: Graph
     _table: Table
-    rank: ClassVar[int] = 0
+    _rank: ClassVar[int] = 0
 
     @property
     def _flat(self) -> bool:
@@ -38,7 +54,7 @@ class Held:
 
     @property
     def _is_frame(self) -> bool:
-        return self.rank == FRAME
+        return self._rank == FRAME
 
     def _like(self, table: Table) -> Any:
         """The same form, of other columns."""
@@ -83,7 +99,7 @@ def elementwise(function: Function, *operands: Any) -> Any:
     model = _model([operand for operand in operands if isinstance(operand, Held)])
     parts = [_part(operand, model) for operand in operands]
     width = max(_width(part) for part in parts)
-    if model.rank >= SERIES and width != model._table.width:
+    if model._rank >= SERIES and width != model._table.width:
         refuse("it computes with a DataFrame, and with values for other columns than it has")
     if any(_width(part) not in (1, width) for part in parts):
         refuse("it computes with different numbers of columns")
@@ -103,9 +119,9 @@ def _applied(function: Function, pieces: Sequence[Any]) -> Tensor:
 
 
 def _model(traced: Sequence[Held]) -> Held:
-    model = max(traced, key=lambda one: one.rank)
+    model = max(traced, key=lambda one: one._rank)
     for one in traced:
-        if one._flat != model._flat and one.rank > 0:
+        if one._flat != model._flat and one._rank > 0:
             refuse(
                 "it computes with one column and several, as if the rows were columns",
                 "Of DataFrames use df.div(s, axis=0) and so on, of arrays a column x[:, [0]].",
@@ -116,7 +132,7 @@ def _model(traced: Sequence[Held]) -> Held:
 def _part(operand: Any, model: Held) -> Table | Array:
     if isinstance(operand, Held):
         known, wanted = operand._table.labels, model._table.labels
-        if operand.rank == model.rank == 3 and known != wanted:
+        if operand._is_frame and model._is_frame and known != wanted:
             refuse("it computes with DataFrames whose columns are not the same")
         return operand._table
     return Table((operand,)) if isinstance(operand, Tensor) else _constant(operand, model)
@@ -126,7 +142,7 @@ def _constant(operand: Any, model: Held) -> Array:
     """A value, or one for each column; pandas finds the columns by name."""
     if type(operand) is Rows:
         operand.refuse()
-    if isinstance(operand, Series) and model.rank == 3:
+    if isinstance(operand, Series) and model._is_frame:
         if set(operand.index) != set(model._table.labels):
             refuse("it computes with a Series whose index are not the columns")
         operand = operand.reindex(list(model._table.labels)).to_numpy()

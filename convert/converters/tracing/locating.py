@@ -48,7 +48,7 @@ class Located(Placed):
 
     def _places(self, key: Any) -> list[int]:
         if not isinstance(key, list | slice | np.ndarray | Index) and key not in self._frame:
-            refuse("loc makes a new column", "Use df['…'] = ….")
+            self._frame[key] = None  # missing, where nothing else is written
         chosen = self._frame._by_name(key)
         names = [chosen._name] if type(chosen) is TracedSeries else chosen._labels
         return [self._frame._place(name) for name in names]

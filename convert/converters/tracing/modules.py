@@ -58,32 +58,45 @@ def _leading(original: Any, follow: Callable[..., Any]) -> Any:
 class _Leading(type):
     """Of a class in the place of pandas': for isinstance it is the same, and so are its objects."""
 
-    real: type
+    stands_for: type
     follow: Callable[..., Any]
 
     def __call__(cls, *given: Any, **options: Any) -> Any:
-        return _leading(cls.real, cls.follow)(*given, **options)
+        return _leading(cls.stands_for, cls.follow)(*given, **options)
 
     def __instancecheck__(cls, one: Any) -> bool:
-        return isinstance(one, cls.real)
+        return isinstance(one, cls.stands_for)
 
     def __subclasscheck__(cls, kind: type) -> bool:
-        return kind is cls or issubclass(kind, cls.real)
+        return kind is cls or issubclass(kind, cls.stands_for)
 
     def __getattr__(cls, name: str) -> Any:
-        return getattr(cls.real, name)
+        return getattr(cls.stands_for, name)
 
     def __eq__(cls, other: object) -> bool:
         if isinstance(other, type) and issubclass(other, Traced):
             refuse("it compares the type of what it is given", "Use isinstance(X, pd.DataFrame).")
-        return other is cls or other is cls.real
+        return other is cls or other is cls.stands_for
 
     def __hash__(cls) -> int:
-        return hash(cls.real)
+        return hash(cls.stands_for)
 
 
 def _class(real: type, follow: Callable[..., Any]) -> Any:
-    return _Leading(real.__name__, (), {"real": real, "follow": staticmethod(follow)})
+    return _Leading(real.__name__, (), {"stands_for": real, "follow": staticmethod(follow)})
+
+
+class _Vectorized:
+    """`np.vectorize(function)`."""
+
+    def __init__(self, pyfunc: Any, *given: Any, **options: Any) -> None:
+        self._function, self._given = pyfunc, (given, options)
+
+    def __call__(self, *columns: Any, **options: Any) -> Any:
+        if not is_traced(columns):
+            given, said = self._given
+            return REAL_VECTORIZE(self._function, *given, **said)(*columns, **options)
+        return array_functions.vectorized(self._function, columns, options)
 
 
 class _Stacking:
@@ -101,6 +114,7 @@ def _refused(reason: str, hint: str) -> Callable[..., Any]:
     return lambda *_, **__: refuse(reason, hint)
 
 
+REAL_VECTORIZE = np.vectorize
 ENCODE = "Use OneHotEncoder or OrdinalEncoder, which learn the categories in fit."
 BINS = "Use KBinsDiscretizer, or pd.cut with the edges of the bins."
 REGISTERED = array_functions, searching  # in ARRAY_FUNCTIONS, by being imported
@@ -124,6 +138,10 @@ FOLLOWED: dict[tuple[Any, str], Callable[..., Any]] = {
     (pd, "get_dummies"): _refused("pd.get_dummies makes columns of the values it is given", ENCODE),
     (pd, "factorize"): _refused("pd.factorize numbers the values it is given", ENCODE),
     (pd, "qcut"): _refused("pd.qcut makes bins of the values it is given", BINS),
+    **{
+        (np, name): array_functions.of_lists(name)
+        for name in ("sum", "prod", "mean", "median", "std", "max", "min", "any", "all")
+    },
     **{(math, name): function for name, function in OF_MATH.items()},
 }
 
@@ -143,6 +161,7 @@ def followed_modules() -> Iterator[None]:
     ours = {key: _leading(real[key], follow) for key, follow in FOLLOWED.items()}
     special = {
         (np, "c_"): _Stacking(np.c_),
+        (np, "vectorize"): _Vectorized,
         (pd, "DataFrame"): _class(pd.DataFrame, pandas_functions.frame),
         (pd, "Series"): _class(pd.Series, pandas_functions.series),
     }

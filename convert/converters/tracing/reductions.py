@@ -103,13 +103,18 @@ def some(x: Tensor, skip: bool = False) -> Tensor:
     return truth(_filled(x, 0.0, skip)).cast("int64").max() > 0
 
 
+def in_order(x: Tensor) -> Tensor:
+    """From the smallest to the largest; NaN comes last."""
+    (number,) = common(x)
+    size = x.graph.constant([x.width], "int64")
+    outputs = [(number.dtype, x.width), ("int64", x.width)]
+    return x.graph.ops("TopK", [number, size], outputs, axis=1, largest=0)[0]
+
+
 def median(x: Tensor, skip: bool = False) -> Tensor:
     """The middle one, or the mean of the two in the middle."""
     (number,) = floats(x)
-    graph, kind = x.graph, number.dtype
-    size = graph.constant([x.width], "int64")
-    outputs = [(kind, x.width), ("int64", x.width)]
-    ordered = graph.ops("TopK", [number, size], outputs, axis=1, largest=0)[0]
+    graph, ordered = x.graph, in_order(number)
     count = _count(x, skip).cast("int64") if skip else graph.constant([[x.width]], "int64")
     middle = [(count - 1) / 2, count / 2]
     if not skip:

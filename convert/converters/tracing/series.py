@@ -21,7 +21,7 @@ class TracedSeries(Columns):
     """One column as a Series."""
 
     __slots__ = ("_name",)
-    rank: ClassVar[int] = 2
+    _rank: ClassVar[int] = 2
 
     def __init__(self, graph: Graph, tensor: Tensor, name: Any = None) -> None:
         self._graph = graph
@@ -95,7 +95,7 @@ class TracedSeries(Columns):
     def fillna(self, value: Any = None, **options: Any) -> TracedSeries:
         """Without gaps."""
         only("fillna", options)
-        if type(value) in (dict, Series):
+        if not isinstance(value, Traced) and isinstance(value, dict | Series):
             refuse("it fills a column's gaps by row")
         made: TracedSeries = elementwise(pandas_methods.filled, self, value)
         return made

@@ -154,13 +154,20 @@ def _assignment(function: Any) -> Callable[[Any, Any], Any]:
     return operator
 
 
+def _hash(_: Any) -> int:
+    refuse(
+        "it looks a column or an element up in a dictionary or a set",
+        "Use .map(dictionary) or .isin(values) of the column.",
+    )
+
+
 for _stem, _function in OPERATORS.items():
     setattr(Traced, f"__{_stem}__", _operator(_function))
     setattr(Traced, f"__r{_stem}__", _operator(_function, reflected=True))
     setattr(Traced, f"__i{_stem}__", _assignment(_function))
 for _stem, _function in COMPARISONS.items():
     setattr(Traced, f"__{_stem}__", _operator(_function))
-Traced.__hash__ = None  # type: ignore[assignment]
+Traced.__hash__ = _hash  # type: ignore[assignment]
 
 
 def _name(function: Any) -> str:

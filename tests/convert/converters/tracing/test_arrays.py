@@ -128,6 +128,16 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "32 bits": lambda X: X.astype(np.float32).astype(float),
     "whole": lambda X: np.nan_to_num(X[:, 1:]).astype(int) // 2,
     "abs": abs,
+    "in order": lambda X: np.sort(X, axis=1),
+    "of lists": lambda X: np.column_stack(
+        [
+            np.max([X[:, 0], X[:, 1]], axis=0),
+            np.mean([X[:, 0], X[:, 2]], axis=0),
+            np.sum((X[:, 0], X[:, 1]), axis=0),
+            np.median([X[:, 0], X[:, 1], X[:, 2]], axis=0),
+        ]
+    ),
+    "vectorized": lambda X: np.vectorize(lambda v, high: high if v > 0 else -1.0)(X, 2.5),
     "reduce": lambda X: np.add.reduce(X, axis=1, keepdims=True),
     "divmod": lambda X: np.column_stack(divmod(X[:, 0], 60)),
     "a constant": lambda X: X * 0 + 1,
@@ -189,7 +199,8 @@ REFUSED: list[tuple[Callable[[Any], Any], str]] = [
     (lambda X: X * X.shape[0], "number of rows"),
     (lambda X: X[X[:, 0] > 0], "takes some rows"),
     (lambda X: X[1:], "takes some rows"),
-    (lambda X: np.sort(X, axis=0), "np.sort has no conversion"),
+    (lambda X: np.sort(X, axis=0), r"sort\(\) goes over the rows"),
+    (lambda X: np.einsum("ij->i", X), "np.einsum has no conversion"),
     (lambda X: np.array([row * 2 for row in X]), "goes through the rows"),
     (lambda X: X + np.arange(60).reshape(-1, 1), "has an entry for each of some rows"),
     (lambda X: X + X[:, 0], "one column and several"),

@@ -32,6 +32,8 @@ def ratios(X: Any) -> Any:
 def outliers(X: Any) -> Any:
     X = X.copy()
     X.loc[X["a"] > 5, "a"] = NAN
+    X.loc[X["i"] > 2, "new"] = 1
+    X.loc[X["i"] < -2, "new"] = X["a"]
     X.loc[:, "c"] = X["c"].clip(upper=50)
     X.iloc[:, 3] = 0.5
     X["b"] = X["b"].where(X["b"] > 0)
@@ -145,6 +147,8 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "between": lambda X: X["a"].between(-3, 5, inclusive="left").astype(int).to_frame(),
     "isin": lambda X: X["i"].isin([1, 2, 3]).astype(float).to_frame(),
     "attributes": lambda X: (X.a * X.c).to_frame(),
+    "by the name of a method": lambda X: X[["a", "c"]].agg("sum", axis=1).to_frame(),
+    "transform": lambda X: X[["c"]].transform(np.sqrt).join(X[["a"]].transform(lambda s: s + 1)),
     "pipe": lambda X: X.pipe(ratios)[["ratio"]].eq(1).astype(int),
     "astype int": lambda X: (X["c"].fillna(0).astype(int) % 7).to_frame(),
     "combined": lambda X: X["a"].combine_first(X["c"]).fillna(X["d"]).to_frame(),
@@ -289,6 +293,9 @@ REFUSED: list[tuple[Callable[[Any], Any], str]] = [
     (lambda X: X.eval("a / c"), "a DataFrame's .eval is not followed"),
     (lambda X: X["nothing"], "KeyError: 'nothing'"),
     (lambda X: X.a_typo, "AttributeError.*a_typo"),
+    (lambda X: X["i"].map(lambda v: {1: 2}.get(v, 0)), "in a dictionary or a set"),
+    (lambda X: X["a"].map(lambda v: 0 if type(v) == float else 1), "compares the type"),  # noqa: E721
+    (lambda X: X * 2 if type(X) == pd.DataFrame else X, "compares the type"),  # noqa: E721
     (lambda X: X.assign(now=pd.Timestamp.now().year), "asks for the time"),
     (lambda X: [X["a"]], "returns a list"),
     (lambda X: X[["a", "c"]] * X["a"], "one column and several"),
