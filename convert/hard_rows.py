@@ -26,8 +26,8 @@ SEVERAL = 600  # rows with several odd values
 OTHERS = 500  # hard rows that other ones are made of
 
 FLOATS = (
-    0.0, 1.0, -1.0, 1e-30, 1e6, -1e6, 1e12, 1e15, -1e15, 1e25, -1e25, 3e38, LARGEST_FLOAT32, 1e100,
-    -1e300,
+    0.0, 1.0, -1.0, 1e-30, 1e6, -1e6, 1e12, 1e15, -1e15, 1e25, -1e25, 1e30, 3e38,
+    LARGEST_FLOAT32, 1e100, -1e300,
 )  # fmt: skip
 KNOWN = 12  # values of a column, and categories of an encoder, whose neighbours are tried
 INTEGERS = (0, 1, -1, 2**24 + 1, 2**31, -(2**31), 10**9 + 7, 2**53 + 1, 2**63 - 1, -(2**63))
@@ -174,6 +174,7 @@ def _odd_values(column: Column, seen: Sequence[Any], categories: Sequence[float]
             yield from (v for v in range(int(value) - 2, int(value) + 3) if abs(v) < 2**63)
     else:
         yield from FLOATS
+        yield from _outside(seen)
         for value in _known(seen, categories):
             yield value
             if abs(value) <= LARGEST_FLOAT32:
@@ -181,6 +182,16 @@ def _odd_values(column: Column, seen: Sequence[Any], categories: Sequence[float]
             yield from (float(np.nextafter(value, end)) for end in (np.inf, -np.inf))
         if column.infinite:
             yield from (np.inf, -np.inf)
+
+
+def _outside(seen: Sequence[Any]) -> Iterator[float]:
+    """Below and above all numbers of a column, by its whole range and by three."""
+    known = [float(cell) for cell in seen if cell is not None and np.isfinite(cell)]
+    if known:
+        low, high = min(known), max(known)
+        for times in (1, 3):
+            yield low - times * (high - low)
+            yield high + times * (high - low)
 
 
 def _recut(texts: Sequence[str]) -> Iterator[str]:

@@ -21,6 +21,8 @@ KNOWN_POINTS = (
     "_fit_X", "support_vectors_", "cluster_centers_", "subcluster_centers_", "centroids_",
     "X_train_", "X_fit_", "means_", "theta_",
 )  # fmt: skip
+PAIRS = 60  # of columns in which rows are far off
+FAR = (1e15, -1e15, 1e30, -1e30)
 NUMBERS = ("float64", "float32", "int64")
 
 
@@ -95,12 +97,23 @@ def _at_points(
         points = np.asarray(found, dtype=np.float64)
         points = points[np.unique(np.linspace(0, len(points) - 1, POINTS).astype(int))]
         centre = points.mean(axis=0)
+        yield from _far_off(places, rows)
         for number, point in enumerate(points):
             row = rows[number % len(rows)]
             yield _put(row, places, point)
             yield _put(row, places, point / 2 + points[number - 1] / 2)
             yield _put(row, places[::2], point[::2])
             yield _put(row, places, point + (point - centre) / 2)
+
+
+def _far_off(places: Sequence[int], rows: Sequence[Cells]) -> Iterator[Cells]:
+    """Rows so far off in two columns that distances to all points are the same but for rounding."""
+    pairs = [(a, b) for a in places for b in places if a != b][:PAIRS]
+    for number, pair in enumerate(pairs):
+        for first in FAR:
+            for second in FAR:
+                row = rows[number % len(rows)]
+                yield _put(row, pair, np.array([first, second]))
 
 
 def _put(row: Cells, places: Sequence[int], values: Array) -> Cells:
