@@ -94,7 +94,6 @@ def _bins(x: Tensor, edges: Any, right: bool, lowest: Any, entries: list[Any]) -
     found = searched(number, edges, "left" if right else "right")
     if lowest is not None:
         found = number.equals(float(lowest)).where(1, found)
-    found = number.isnan().where(0, found)
     texts = any(isinstance(entry, str) for entry in entries)
     nothing, kind = (MISSING_TEXT, "string") if texts else (np.nan, number.dtype)
     table = x.graph.constant([nothing, *entries, nothing], kind)

@@ -26,9 +26,9 @@ ARRAY[3] = NAN
 ARRAY[5:9, 0] = 1e12, -1e25, 0.0, 5.0
 ARRAY[8, 2] = 0.0
 FRAME = pd.DataFrame(ARRAY, columns=list("abcd")).assign(
+    flag=RANDOM.random(ROWS) > 0.3,
     i=RANDOM.integers(-7, 8, ROWS),
     j=RANDOM.integers(0, 3, ROWS),
-    flag=RANDOM.random(ROWS) > 0.3,
     other=RANDOM.random(ROWS) > 0.5,
 )
 

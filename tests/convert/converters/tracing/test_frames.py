@@ -82,7 +82,7 @@ def quotients_of_whole_numbers(X: Any) -> Any:
         {
             "a": X["i"] // 3, "b": X["i"] % -4, "c": X["i"] // X["j"], "d": X["i"] % X["j"],
             "e": X["a"] // 2.5, "f": X["i"] / X["j"], "g": X["i"] ** 3, "h": -X["i"] * X["j"],
-            "k": X["i"].to_numpy() // (X["j"].to_numpy() - 3), "l": X["i"].floordiv(2),
+            "k": X["i"].to_numpy() // (X["j"].to_numpy() - 1), "l": X["i"].floordiv(2),
         }
     )  # fmt: skip
 
@@ -172,6 +172,8 @@ OF_TEXT: dict[str, Callable[[Any], Any]] = {
     "filled and mapped": lambda X: X["t"].fillna("no").map({"yes": 1, "no": 0}).to_frame(),
     "equal": lambda X: (X["t"] == "yes").astype(int).to_frame(),
     "unequal": lambda X: (X["t"] != "yes").astype(int).to_frame(),
+    "equal columns": lambda X: ((X["t"] == X["t"]) & (X["t"] != X["u"])).to_frame(),
+    "starts, or is missing": lambda X: X["t"].str.startswith("y", na=True).to_frame(),
     "one of": lambda X: X["t"].isin(["yes", "no"]).astype(int).to_frame(),
     "missing": lambda X: X["t"].isna().astype(int).to_frame(),
     "where": lambda X: np.where(X["t"] == "yes", X["a"], 0).reshape(-1, 1),
@@ -299,6 +301,7 @@ REFUSED: list[tuple[Callable[[Any], Any], str]] = [
     (lambda X: X.assign(now=pd.Timestamp.now().year), "asks for the time"),
     (lambda X: [X["a"]], "returns a list"),
     (lambda X: X[["a", "c"]] * X["a"], "one column and several"),
+    (lambda X: X[["a", "c"]] + X[["c", "a"]], "columns are not the same"),
     (lambda X: X["a"].map(lambda v: [v]), "returns a list"),
 ]
 
