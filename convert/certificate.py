@@ -15,6 +15,7 @@ def certificate(
     recipe: str,
     failed: Sequence[Failed],
     limits: Mapping[str, Any],
+    unrefused: int,
 ) -> dict[str, Any]:
     """The parity certificate of a manifest.
 
@@ -24,6 +25,7 @@ def certificate(
         recipe: the way of typing that passed.
         failed: the ways that did not.
         limits: by column, bounds beyond which scikit-learn answers and the function does not.
+        unrefused: rows that scikit-learn raises for, and that the function answers.
     """
     labels = comparison.outputs["prediction"]
     measured = {
@@ -36,7 +38,8 @@ def certificate(
         "differing_rows": len(labels.wrong),
         "tied_rows": comparison.ties,
         "undecided_rows": comparison.undecided,
-        "unanswered_rows": evidence.unanswered,
+        "unanswered_rows": len(evidence.raising),
+        "unrefused_rows": unrefused,
         "limited_columns": dict(limits),
         "tolerance": TOLERANCE,
         "outputs": measured,
@@ -57,6 +60,8 @@ def certificate_lines(name: str, version: int, manifest: dict[str, Any]) -> Iter
         yield f"  ties        {parity['tied_rows']} rows where either label is right"
     if parity["undecided_rows"]:
         yield f"  undecided   {parity['undecided_rows']} rows where rounding decides"
+    if parity["unrefused_rows"]:
+        yield f"  unrefused   {parity['unrefused_rows']} rows that scikit-learn raises for"
     for name, (low, high) in parity["limited_columns"].items():
         yield f"  limited     '{name}' to {low:g} … {high:g}: rounding takes over beyond"
     for output, off in parity["outputs"].items():

@@ -33,13 +33,13 @@ class Evidence:
         rows: in signature order.
         expected: by output name.
         held_out: how many rows are held-out ones; the others were made hard.
-        unanswered: rows that each cell was allowed for, and that scikit-learn raised for.
+        raising: rows that each cell was allowed for, and that scikit-learn raised for.
     """
 
     rows: list[Cells]
     expected: Answers
     held_out: int
-    unanswered: int = 0
+    raising: Sequence[Cells] = ()
 
     @property
     def hard(self) -> int:

@@ -22,8 +22,10 @@ from convert.parity import Comparison, compare
 from convert.probe import is_answered, which_are_answered
 from convert.recipes import Converted, Recipe, convert, recipes, why_too_narrow
 from convert.undecided import forgive_undecided
+from function.errors import InvalidRows
 from function.model import Model
 from function.signature import Array, Column
+from function.table import read_table
 
 LOOKED_AT = 50  # rows that differ and are sent through the steps one after another
 NARROWINGS = 6  # times that columns get tighter bounds
@@ -57,17 +59,23 @@ def gathered(
             "A row's answer hangs on the rows beside it, perhaps by the dtype that a column has "
             "without gaps alone: turn columns into floats first.",
         ) from error
-    return Evidence(answered, expected, len(rows), len(every) - len(answered))
+    raising = [row for row, is_one in zip(every, found, strict=True) if not is_one]
+    return Evidence(answered, expected, len(rows), raising)
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """A conversion by one recipe, and how its answers compare."""
+    """A conversion by one recipe, and how its answers compare.
+
+    Attributes:
+        unrefused: how many rows it answers that scikit-learn raises for.
+    """
 
     recipe: Recipe
     converted: Converted
     manifest: dict[str, Any]
     comparison: Comparison
+    unrefused: int
 
 
 @dataclass(frozen=True)
@@ -90,33 +98,51 @@ class Judged:
 
     def attempt(self, recipe: Recipe) -> Attempt | Failed:
         """Convert by one recipe, and compare."""
+        watches = bool(self.evidence.raising)
         try:
-            converted = convert(self.estimator, self.task, self.columns, recipe)
-            manifest = serving_part(
-                self.task, self.inputs, self.columns, converted, self.evidence.expected
-            )
-            model = Model("built", 1, manifest, converted.onnx)
-            comparison = compare(model, self.task, self.evidence.rows, self.evidence.expected)
-            forgive_undecided(
-                comparison,
-                model,
-                self.task,
-                self.evidence,
-                self._ask,
-                self.estimator,
-                self._ask_in_float64 if self.inputs.narrow else None,
-            )
+            attempt = self._tried(recipe, watches)
+            if watches and attempt.comparison.refused:  # not for what scikit-learn raises for alone
+                attempt = self._tried(recipe, watches=False)
         except Unsupported as error:
             return Failed(str(recipe), str(error), error.hint)
         except Exception as error:
             return Failed(str(recipe), f"{type(error).__name__}: {shortened(error)}")
-        return Attempt(recipe, converted, manifest, comparison)
+        return attempt
+
+    def _tried(self, recipe: Recipe, watches: bool) -> Attempt:
+        converted = convert(self.estimator, self.task, self.columns, recipe, watches)
+        manifest = serving_part(
+            self.task, self.inputs, self.columns, converted, self.evidence.expected
+        )
+        model = Model("built", 1, manifest, converted.onnx)
+        comparison = compare(model, self.task, self.evidence.rows, self.evidence.expected)
+        forgive_undecided(
+            comparison,
+            model,
+            self.task,
+            self.evidence,
+            self._ask,
+            self.estimator,
+            self._ask_in_float64 if self.inputs.narrow else None,
+        )
+        unrefused = _unrefused(model, self.evidence.raising)
+        return Attempt(recipe, converted, manifest, comparison, unrefused)
 
     def _ask(self, rows: Sequence[Cells]) -> Answers:
         return self.task.answers(self.estimator, self.inputs.data(rows))
 
     def _ask_in_float64(self, rows: Sequence[Cells]) -> Answers:
         return self.task.answers(self.estimator, self.inputs.in_float64(rows))
+
+
+def _unrefused(model: Model, rows: Sequence[Cells]) -> int:
+    """How many of the rows a model answers."""
+    if rows:
+        try:
+            model.run(read_table(rows, model.signature))
+        except InvalidRows as error:
+            return len(rows) - error.count
+    return len(rows)
 
 
 def first_equal(
@@ -214,5 +240,12 @@ def _certified(
     failed: Sequence[Failed],
     limits: Mapping[str, Any] | None = None,
 ) -> tuple[Attempt, Evidence, dict[str, Any]]:
-    parity = certificate(attempt.comparison, evidence, str(attempt.recipe), failed, limits or {})
+    parity = certificate(
+        attempt.comparison,
+        evidence,
+        str(attempt.recipe),
+        failed,
+        limits or {},
+        attempt.unrefused,
+    )
     return attempt, evidence, parity

@@ -45,6 +45,7 @@ def serving_part(
             "inputs": graph.inputs,
             "outputs": graph.outputs,
             **({"rows_at_once": graph.rows_at_once} if graph.rows_at_once else {}),
+            **({"raising": graph.raising} if graph.raising else {}),
         },
     }
 

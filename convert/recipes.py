@@ -12,6 +12,7 @@ from convert.answers import Task
 from convert.converters import converters
 from convert.converters.fallback import fallback
 from convert.converters.graph import DROPPED, Graph, Precision, Table, Tensor
+from convert.converters.validation import either
 from function.signature import LARGEST_FLOAT32, Column
 
 TOO_NARROW = "scikit-learn answers numbers beyond"  # begins what speaks against a float32 recipe
@@ -51,6 +52,7 @@ class Converted:
         of_skl2onnx: skl2onnx wrote some part of it.
         rows_at_once: so many at most are run together, so that no tensor is larger than
             AT_ONCE; None where a batch of any size may be.
+        raising: an output that tells of rows that scikit-learn raises for, if there is one.
     """
 
     onnx: bytes
@@ -59,6 +61,7 @@ class Converted:
     types: list[str]
     of_skl2onnx: bool = False
     rows_at_once: int | None = None
+    raising: str | None = None
 
 
 def recipes(columns: Sequence[Column]) -> Iterator[Recipe]:
@@ -96,19 +99,29 @@ def _is_single(column: Column) -> bool:
     return all(bound is not None and abs(bound) <= LARGEST_FLOAT32 for bound in bounds)
 
 
-def convert(estimator: Any, task: Task, columns: Sequence[Column], recipe: Recipe) -> Converted:
+def convert(
+    estimator: Any, task: Task, columns: Sequence[Column], recipe: Recipe, watches: bool = False
+) -> Converted:
     """Convert by one recipe.
+
+    Args:
+        estimator: scikit-learn's.
+        task: what it is asked for.
+        columns: of the signature.
+        recipe: the way of typing.
+        watches: whether the graph tells of rows that scikit-learn raises for.
 
     Raises:
         Unsupported: some step has no conversion.
     """
-    graph = Graph(recipe.precision, converters(), fallback, recipe.cast)
+    graph = Graph(recipe.precision, converters(), fallback, recipe.cast, watches)
     table = root_table(graph, columns, recipe.layout)
     outputs = [
         _output(graph, estimator, table, task, name, method)
         for name, method in task.methods.items()
     ]
-    proto = graph.finished(outputs)
+    flags = [either(graph.raising)] if graph.raising else []
+    proto = graph.finished([*outputs, *flags])
     return Converted(
         proto.SerializeToString(deterministic=True),
         graph.inputs,
@@ -116,6 +129,7 @@ def convert(estimator: Any, task: Task, columns: Sequence[Column], recipe: Recip
         [tensor.dtype for tensor in outputs],
         graph.of_skl2onnx,
         max(1, AT_ONCE // (8 * graph.widest)) if graph.widest > WIDE else None,
+        flags[0].name if flags else None,
     )
 
 

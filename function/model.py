@@ -11,11 +11,15 @@ import numpy as np
 import onnxruntime
 
 from function import json_text
-from function.errors import MalformedRequest, ModelError
+from function.errors import InvalidRows, MalformedRequest, ModelError, Problem
 from function.signature import Array, Output, Signature
 from function.table import Table
 
 MANIFEST_FORMAT = 1
+RAISING = (
+    "scikit-learn raises for these values together: inside the model a number becomes infinite, "
+    "missing or larger than its type holds"
+)
 
 
 class Model:
@@ -39,6 +43,9 @@ class Model:
         self.classes: list[Any] | None = manifest.get("classes")
         self._session = _session(onnx, threads)
         self._names = [str(entry) for entry in manifest["graph"]["outputs"]]
+        self._watched = "raising" in manifest["graph"]
+        if self._watched:
+            self._names.append(str(manifest["graph"]["raising"]))
 
     def run(self, table: Table) -> dict[str, Array]:
         """Predict a checked batch; safe from several threads at once.
@@ -46,6 +53,9 @@ class Model:
         Returns:
             By output name, an array with one entry per row: numbers as ONNX Runtime gave them,
             labels in their own type (strings in an object array).
+
+        Raises:
+            InvalidRows: rows that scikit-learn raises for, although it takes each of their values.
         """
         step = self.signature.rows_at_once
         if step is None or table.rows <= step:
@@ -56,6 +66,8 @@ class Model:
                 for start in range(0, table.rows, step)
             ]
             arrays = [np.concatenate(members) for members in zip(*parts, strict=True)]
+        if self._watched and (found := np.flatnonzero(arrays.pop()).tolist()):
+            raise InvalidRows([Problem(row, None, RAISING) for row in found])
         return {
             output.name: _as_declared(array, output)
             for array, output in zip(arrays, self.signature.outputs, strict=True)

@@ -19,6 +19,7 @@ from sklearn.utils._set_output import _get_output_config
 
 from convert.converters.nodes import Nodes, Precision
 from convert.converters.tensor import DROPPED, ELEMENTS, Table, Tensor, Unsupported
+from convert.converters.validation import raising
 
 __all__ = [
     "DROPPED", "ELEMENTS", "Answers", "Converter", "Graph", "Precision", "Table", "Tensor",
@@ -34,6 +35,8 @@ class Graph(Nodes):
 
     Attributes:
         last_in_float32: skl2onnx's own operators are given float32, whatever the precision.
+        raising: where rows hold what scikit-learn raises for inside the model; bool tensors, if
+            the graph watches for that.
     """
 
     def __init__(
@@ -42,9 +45,12 @@ class Graph(Nodes):
         converters: Mapping[type, Converter],
         fallback: Converter | None = None,
         last_in_float32: bool = False,
+        watches: bool = False,
     ) -> None:
         super().__init__(precision)
         self.last_in_float32 = last_in_float32
+        self.raising: list[Tensor] = []
+        self._watches = watches
         self._converters = converters
         self._fallback = fallback
         self._asked: dict[tuple[int, tuple[str, ...]], tuple[Any, Answers]] = {}
@@ -63,6 +69,8 @@ class Graph(Nodes):
                 convert = self._converters.get(type(fitted), self._fallback)
                 if convert is None:
                     raise Unsupported("it has no converter")
+                if self._watches and not self.inside:
+                    self.raising += raising(fitted, table)
                 self._asked[key] = (fitted, convert(self, fitted, table))
             except Unsupported as error:
                 if error.args[0].startswith("step "):

@@ -32,6 +32,7 @@ class Nodes:
         of_skl2onnx: skl2onnx wrote some part of it.
         widest: columns of the widest tensor in the finished graph.
         rowwise: what is written now is the body of a loop over rows.
+        inside: what is written now is the body of something.
     """
 
     def __init__(self, precision: Precision) -> None:
@@ -40,6 +41,7 @@ class Nodes:
         self.of_skl2onnx = False
         self.widest = 1
         self.rowwise = False
+        self.inside = False
         self._widths: dict[str, int] = {}
         self._nodes: list[onnx.NodeProto] = []
         self._constants: dict[tuple[str, bytes, tuple[int, ...]], str] = {}
@@ -174,12 +176,12 @@ class Nodes:
     @contextmanager
     def body(self, rowwise: bool = False) -> Iterator[list[onnx.NodeProto]]:
         """The nodes that are written meanwhile, for a loop."""
-        outer = self._nodes, self.rowwise
-        self._nodes, self.rowwise = [], rowwise or self.rowwise
+        outer = self._nodes, self.rowwise, self.inside
+        self._nodes, self.rowwise, self.inside = [], rowwise or self.rowwise, True
         try:
             yield self._nodes
         finally:
-            self._nodes, self.rowwise = outer
+            self._nodes, self.rowwise, self.inside = outer
 
     def unique(self, stem: str) -> str:
         """A name that nothing in the graph has yet."""

@@ -50,8 +50,8 @@ def test_the_manifest_of_a_classifier_with_training_rows(tmp_path: Path) -> None
     parity = manifest["parity"]
     assert parity.keys() == {
         *("held_out_rows", "hard_rows", "differing_rows", "tied_rows", "undecided_rows"),
-        *("unanswered_rows", "limited_columns", "tolerance", "outputs", "recipe"),
-        "recipes_that_failed",
+        *("unanswered_rows", "unrefused_rows", "limited_columns", "tolerance", "outputs"),
+        *("recipe", "recipes_that_failed"),
     }
     assert (parity["held_out_rows"], parity["differing_rows"]) == (100, 0)
     assert (parity["undecided_rows"], parity["unanswered_rows"]) == (0, 0)
