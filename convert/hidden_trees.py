@@ -67,8 +67,9 @@ def rows_at_hidden_nodes(
             def seen(tried: Sequence[Cells], before: Any = before) -> Array:
                 return dense(before.transform(makes(tried))).astype(np.float64)
 
-            if is_answered(seen, known):  # else it is given something else than the rows
-                made += _rows_of(columns, known, last, seen)
+            with np.errstate(all="ignore"):  # a step may make numbers that float32 can't hold
+                if is_answered(seen, known):  # else it is given something else than the rows
+                    made += _rows_of(columns, known, last, seen)
     return made
 
 

@@ -95,7 +95,7 @@ def test_a_difference_says_which_rows_and_columns_and_how_far(
 
     (reason,) = refused.message.split("\n")[1:]
     assert re.match(
-        r"  as float64 matrix and float64 columns: prediction differs on (\d+) of \1 rows "
+        r"  as float64 matrix and float64 columns: prediction differs on \d+ of \d+ rows "
         r"by up to \S+ \(relative \S+\); "
         r"first on held-out row 0: expected -?\d\S*, got -?\d\S* at x0=\S+, x1=\S+, x2=\S+",
         reason,
