@@ -81,12 +81,17 @@ def test_the_model_in_ten_lines(tmp_path: Path) -> None:
     assert len(source.splitlines()) <= 10
 
 
-def test_the_converter_of_your_own(tmp_path: Path) -> None:
-    document = (ROOT / "docs" / "converters.md").read_text()
-    blocks = re.findall(r"^```(\w+)\n(.*?)^```", document, re.MULTILINE | re.DOTALL)
-    [source] = [text for kind, text in blocks if kind == "python"]
-    [command] = [text.split() for kind, text in blocks if kind == "sh"]
-    (tmp_path / "rooms.py").write_text(source)
+DOCUMENT = (ROOT / "docs" / "converters.md").read_text()
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", DOCUMENT, re.MULTILINE | re.DOTALL)
+SOURCES = [text for kind, text in BLOCKS if kind == "python"]
+COMMANDS = [text.split() for kind, text in BLOCKS if kind == "sh"]
+
+
+@pytest.mark.parametrize(("source", "command"), [*zip(SOURCES, COMMANDS, strict=True)])
+def test_a_converter_and_a_function_of_your_own(
+    source: str, command: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / source.split()[1]).write_text(source)
 
     done = subprocess.run(
         [sys.executable, *command[1:]],

@@ -18,19 +18,20 @@ from function.signature import MISSING_TEXT, Array
 
 
 def tensor_of(graph: Graph, value: Any) -> Tensor:
-    """A constant as a tensor; a tensor as it is."""
+    """A constant as a tensor of one row; a tensor as it is."""
     if isinstance(value, Tensor):
         return value
     array = np.asarray(value)
     if array.dtype.kind == "O":
         array = _of_objects(array)
     if array.dtype.kind in "US":
-        return graph.constant(array.tolist(), "string")
+        return graph.constant(array.reshape(1, -1).tolist(), "string")
     if array.dtype.kind not in "biuf":
         refuse(f"it computes with {value!r:.60}")
     if array.dtype.kind == "u" and array.max(initial=0) >= 2**63:
         array = array.astype(np.float64)
-    return graph.constant(array, {"b": "bool", "f": graph.precision}.get(array.dtype.kind, "int64"))
+    kind = {"b": "bool", "f": graph.precision}.get(array.dtype.kind, "int64")
+    return graph.constant(array.reshape(1, -1), kind)
 
 
 def _of_objects(array: Array) -> Array:

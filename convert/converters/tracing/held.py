@@ -115,7 +115,7 @@ def _applied(function: Function, pieces: Sequence[Any]) -> Tensor:
     for piece in pieces:
         if isinstance(piece, Tensor) and piece.dtype == DROPPED:
             return replace(piece, labels=())  # whoever drops a column drops what is made of it
-    return function(*pieces)
+    return replace(function(*pieces), dimensions=2)
 
 
 def _model(traced: Sequence[Held]) -> Held:
