@@ -136,11 +136,13 @@ def convert(
 def root_table(graph: Graph, columns: Sequence[Column], layout: Layout) -> Table:
     """The inputs of the graph; columns that the model does without come last, and empty."""
     used = [column for column in columns if column.required]
-    dtypes = [graph.precision if layout == "matrix" else _dtype(graph, c) for c in used]
+    dtypes = [_dtype(graph, column, layout) for column in used]
     inputs = {
         dtype: graph.input([c.name for c, d in zip(used, dtypes, strict=True) if d == dtype], dtype)
         for dtype in dict.fromkeys(dtypes)
     }
+    if "float32" in inputs:
+        inputs["float32"] = inputs["float32"].cast(graph.precision)
     taken = dict.fromkeys(inputs, 0)
     tensors: list[Tensor] = []
     for dtype, members in groupby(zip(used, dtypes, strict=True), key=itemgetter(1)):
@@ -166,7 +168,12 @@ def _run(matrix: Tensor, start: int, columns: Sequence[Column]) -> Tensor:
     )
 
 
-def _dtype(graph: Graph, column: Column) -> str:
+def _dtype(graph: Graph, column: Column, layout: Layout) -> str:
+    """Of the tensor that has it; where scikit-learn is given float32, numbers are rounded first."""
+    if column.type == "float32" or (layout == "matrix" and graph.precision == "float32"):
+        return "float32"
+    if layout == "matrix":
+        return graph.precision
     if column.type == "string":
         return "string"
     return "int64" if column.type == "int64" and not column.nullable else graph.precision
