@@ -81,10 +81,10 @@ def test_the_model_in_ten_lines(tmp_path: Path) -> None:
     assert len(source.splitlines()) <= 10
 
 
-DOCUMENT = (ROOT / "docs" / "converters.md").read_text()
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", DOCUMENT, re.MULTILINE | re.DOTALL)
-SOURCES = [text for kind, text in BLOCKS if kind == "python"]
-COMMANDS = [text.split() for kind, text in BLOCKS if kind == "sh"]
+CONVERTERS = (ROOT / "docs" / "converters.md").read_text()
+OF_YOUR_OWN = re.findall(r"^```(\w+)\n(.*?)^```", CONVERTERS, re.MULTILINE | re.DOTALL)
+SOURCES = [text for kind, text in OF_YOUR_OWN if kind == "python"]
+COMMANDS = [text.split() for kind, text in OF_YOUR_OWN if kind == "sh"]
 
 
 @pytest.mark.parametrize(("source", "command"), [*zip(SOURCES, COMMANDS, strict=True)])
