@@ -79,7 +79,7 @@ def one_ulp_up(values: Any) -> Any:
 
 
 def test_last_digits_of_sums_before_a_tree_are_forgiven_and_counted(projected: Proof) -> None:
-    other = stepped(projected, "MatMul", one_ulp_up)
+    other = stepped(projected, "Gemm", one_ulp_up)
     wrong = set(other.compare().outputs["prediction"].wrong)
     assert wrong  # found by the rows that were made hard
 
@@ -93,7 +93,7 @@ def test_last_digits_of_sums_before_a_tree_are_forgiven_and_counted(projected: P
 
 
 def test_sums_in_float32_are_not_forgiven(projected: Proof) -> None:
-    other = stepped(projected, "MatMul", lambda values: values.astype(np.float32).astype(float))
+    other = stepped(projected, "Gemm", lambda values: values.astype(np.float32).astype(float))
     wrong = other.compare().outputs["prediction"].wrong
     assert wrong
 
@@ -112,7 +112,7 @@ def test_a_build_of_projections_and_a_tree_passes(tmp_path: Path) -> None:
 
 
 def test_undecided_rows_are_never_golden(projected: Proof) -> None:
-    comparison = stepped(projected, "MatMul", one_ulp_up).forgiven()
+    comparison = stepped(projected, "Gemm", one_ulp_up).forgiven()
     golden = choose_golden(projected.rows, projected.expected, comparison.doubtful)
     undecided = [projected.rows[place] for place in comparison.forgiven]
 
@@ -148,7 +148,7 @@ def test_a_scale_one_step_off_before_a_tree_is_not_forgiven(scaled: Proof) -> No
 
 def test_more_rows_than_rounding_explains_are_not_looked_at(projected: Proof) -> None:
     many = prove(Source(projected.estimator, np.tile(X, (4, 1))))
-    off = stepped(many, "MatMul", np.negative)
+    off = stepped(many, "Gemm", np.negative)
     assert len(off.compare().outputs["prediction"].wrong) > MOST
 
     comparison = off.forgiven()
