@@ -53,7 +53,7 @@ def scaled() -> Proof:
 def stepped(proof: Proof, operator: str, step: Callable[[Any], Any]) -> Proof:
     """With the constant of a node that comes before the tree moved."""
     proto = onnx.load_from_string(proof.onnx)
-    node = next(node for node in proto.graph.node if node.op_type == operator)
+    node = next(node for node in proto.graph.node if node.op_type in operator.split(" or "))
     tensor = next(t for t in proto.graph.initializer if t.name == node.input[1])
     values = step(numpy_helper.to_array(tensor))
     tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))

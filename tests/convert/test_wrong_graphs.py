@@ -80,7 +80,15 @@ def test_the_conversion_itself_passes(name: str, request: pytest.FixtureRequest)
 
 
 def node_of(proto: onnx.ModelProto, operator: str) -> Any:
-    return next(node for node in proto.graph.node if node.op_type == operator)
+    return next(node for node in _nodes(proto.graph) if node.op_type in operator.split(" or "))
+
+
+def _nodes(graph: Any) -> Any:
+    """Those in branches too."""
+    for node in graph.node:
+        yield node
+        for entry in node.attribute:
+            yield from _nodes(entry.g)
 
 
 def attribute(node: Any, name: str) -> Any:
@@ -119,7 +127,7 @@ def wrong(proof: Proof, spoil: Callable[[onnx.ModelProto], None]) -> Proof:
 
 
 def test_a_flipped_sign_of_a_linear_coefficient(linear: Proof) -> None:
-    spoiled = wrong(linear, lambda p: change(constant(p, "MatMul", 1), at(0, np.negative)))
+    spoiled = wrong(linear, lambda p: change(constant(p, "Gemm", 1), at(0, np.negative)))
     comparison = spoiled.compare()
 
     assert not comparison.passed
@@ -128,7 +136,7 @@ def test_a_flipped_sign_of_a_linear_coefficient(linear: Proof) -> None:
 
 @pytest.mark.parametrize("value", [NAN, INF])
 def test_a_coefficient_that_is_no_number(linear: Proof, value: float) -> None:
-    spoiled = wrong(linear, lambda p: change(constant(p, "MatMul", 1), at(0, lambda _: value)))
+    spoiled = wrong(linear, lambda p: change(constant(p, "Gemm", 1), at(0, lambda _: value)))
     comparison = spoiled.compare()
 
     assert len(comparison.outputs["prediction"].wrong) == len(X)
@@ -136,7 +144,7 @@ def test_a_coefficient_that_is_no_number(linear: Proof, value: float) -> None:
 
 
 def test_a_flipped_sign_of_a_logistic_coefficient(logistic: Proof) -> None:
-    spoiled = wrong(logistic, lambda p: change(constant(p, "MatMul", 1), at(0, np.negative)))
+    spoiled = wrong(logistic, lambda p: change(constant(p, "Gemm", 1), at(0, np.negative)))
     comparison = spoiled.compare()
 
     assert not comparison.passed
@@ -148,7 +156,7 @@ def test_a_flipped_sign_of_a_logistic_coefficient(logistic: Proof) -> None:
 def test_an_intercept_that_is_off_passes_only_within_the_tolerance(
     logistic: Proof, off: float, passes: bool
 ) -> None:
-    spoiled = wrong(logistic, lambda p: change(constant(p, "Add", 1), lambda b: b + off))
+    spoiled = wrong(logistic, lambda p: change(constant(p, "Gemm", 2), lambda b: b + off))
     assert spoiled.compare().passed is passes
 
 
@@ -169,8 +177,10 @@ def test_swapped_class_labels(name: str, rows: int, request: pytest.FixtureReque
 
 def test_swapped_columns_of_probabilities(logistic: Proof) -> None:
     def swap(proto: onnx.ModelProto) -> None:
-        inputs = node_of(proto, "Concat").input
-        inputs[:] = inputs[::-1]
+        *_, both = (node for node in proto.graph.node if node.op_type == "Gemm")
+        for tensor in proto.graph.initializer:
+            if tensor.name in both.input[1:]:
+                change(tensor, lambda values: values[:, ::-1])
 
     comparison = wrong(logistic, swap).compare()
     assert not comparison.passed
