@@ -17,7 +17,7 @@ from sklearn.ensemble import BaggingClassifier, BaggingRegressor
 
 from convert.converters.graph import Answers, Converter, Graph, Table, Tensor
 from convert.converters.responses import all_have, every_row, one_hot, predicted, total
-from convert.converters.trees import as_trees_see, of_sklearn, tree_ensemble
+from convert.converters.trees import of_sklearn, tree_ensemble
 
 Part = tuple[Any, Table]
 TREES = (
@@ -85,7 +85,7 @@ def _forest(graph: Graph, fitted: Any, table: Table) -> Tensor:
         )
         for part, places in zip(fitted.estimators_, fitted.estimators_features_, strict=True)
     ]
-    return tree_ensemble(graph, as_trees_see(graph, table), parts).cast(graph.precision)
+    return tree_ensemble(graph, table, parts).cast(graph.precision)
 
 
 CONVERTERS: dict[type, Converter] = {BaggingClassifier: classifier, BaggingRegressor: regressor}

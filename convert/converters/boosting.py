@@ -22,8 +22,8 @@ from sklearn.ensemble._gb import _init_raw_predictions
 from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
 from convert.converters.linear import two_sided
 from convert.converters.responses import RELEASE
-from convert.converters.tree_ensemble import Tree, constant, sums, totals, values
-from convert.converters.trees import as_trees_see, of_sklearn
+from convert.converters.tree_ensemble import Tree, constant, values
+from convert.converters.trees import as_trees_see, of_sklearn, seen, tree_ensemble
 from function.signature import Array
 
 TREES = (
@@ -48,16 +48,14 @@ def gradient_boosting(graph: Graph, fitted: Any, table: Table) -> Answers:
 
 def _raw(graph: Graph, fitted: Any, table: Table) -> Tensor:
     """The sum of the trees; what they begin with is a tree of one leaf where it is constant."""
-    x = as_trees_see(graph, table)
     begun = _begun(fitted)
     parts = [constant(value, target) for target, value in enumerate(begun)]
     for row in fitted.estimators_:
         for target, part in enumerate(row):
             one = of_sklearn(part.tree_)
             parts.append(replace(one, value=one.value * fitted.learning_rate, target=target))
-    total = sums(graph, x.cast("float64"), parts, fitted.estimators_.shape[1])
-    total = total.cast(graph.precision)
-    return total if len(begun) else _of_init(graph, fitted, x) + total
+    total = tree_ensemble(graph, table, parts, fitted.estimators_.shape[1]).cast(graph.precision)
+    return total if len(begun) else _of_init(graph, fitted, as_trees_see(graph, table)) + total
 
 
 def _begun(fitted: Any) -> Array:
@@ -122,10 +120,7 @@ def _votes_of_trees(graph: Graph, fitted: Any, table: Table, weights: Array) -> 
         one = of_sklearn(part.tree_)
         chosen = one.value.argmax(axis=1)
         parts.append(replace(one, value=(_ballots(fitted, part) * weight)[chosen]))
-    x = as_trees_see(graph, table)
-    if parts[0].value.shape[1] > 1:
-        return totals(graph, x, parts)
-    return sums(graph, x.cast("float64"), parts)
+    return tree_ensemble(graph, table, parts)
 
 
 def _votes_of_any(graph: Graph, fitted: Any, table: Table, weights: Array) -> Tensor:
@@ -159,7 +154,7 @@ def weighted_median(graph: Graph, fitted: Any, table: Table) -> Answers:
 def _guesses(graph: Graph, parts: Sequence[Any], table: Table) -> Tensor:
     """The estimators' predictions side by side, float64."""
     if all(type(part) in TREES for part in parts):
-        return values(graph, as_trees_see(graph, table), [_tree(part) for part in parts])
+        return values(graph, *seen(graph, table, [_tree(part) for part in parts]))
     return graph.concat([graph.ask(part, table, "predict").cast("float64") for part in parts])
 
 

@@ -15,6 +15,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.isotonic import IsotonicRegression
 
 from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from convert.converters.linear import two_sided
 from convert.converters.responses import every_row, response, total
 
 SCIPY = tuple(int(part) for part in scipy.__version__.split(".")[:2])
@@ -41,7 +42,7 @@ def _calibrated(graph: Graph, pair: Any, table: Table) -> Tensor:
         for place, calibrator, column in zip(known, pair.calibrators, columns, strict=False)
     }
     if len(classes) == 2:
-        return graph.concat([1.0 - made[0], made[0]]).minimum(1.0)
+        return two_sided(made[0]).minimum(1.0)
     nothing = every_row(graph, Table((score,)), 0.0)
     share = graph.concat([made.get(place, nothing) for place in range(len(classes))])
     sums = share.sum()
@@ -61,7 +62,7 @@ def _tempered(calibrator: Any, score: Tensor, method: str) -> Tensor:
     """Softmax of logits times a factor: of decisions, or the logarithms of probabilities."""
     graph = score.graph
     if score.width == 1 and method == "predict_proba":
-        score = graph.concat([1.0 - score, score])
+        score = two_sided(score)
     if score.width == 1:
         logits = graph.concat([-score, score])
     elif method == "predict_proba":

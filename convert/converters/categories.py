@@ -54,15 +54,25 @@ def look_up(graph: Graph, table: Table, meanings: Sequence[Meaning], dtype: str)
         for code, value in zip(codes[place], meaning.values, strict=True):
             if code != NOTHING:
                 entries[place, code] = value
-    if (entries == entries[:1]).all():
-        entries = entries[:1]
-    else:
+    alike = all(np.array_equal(entries[0], other, equal_nan=True) for other in entries)
+    kinds = _by_kind(graph, table, known)
+    if width == 1 and alike and len(kinds) == 1:
+        ((kind, (tensor, _)),) = kinds.items()
+        values = {
+            _key(category, kind): entries[0, code, 0]
+            for place, numbers in enumerate(codes)
+            for category, code in zip(known[place].tolist(), numbers, strict=True)
+            if code != NOTHING
+        }
+        return _encoded(graph, tensor, values, entries[0, count, 0], dtype)
+    if width == 1:
+        rows = graph.constant(entries[:, :, 0].T, dtype)
+        return graph.op("GatherElements", rows, made, width=columns, dimensions=2, axis=0)
+    if not alike:
         made = made + np.arange(columns) * (count + 1)
-    flat = entries.reshape(-1) if width == 1 else entries.reshape(-1, width)
-    found = graph.op(
-        "Gather", graph.constant(flat, dtype), made, dtype=dtype, width=columns, axis=0
-    )
-    return found if width == 1 else found.reshape([0, columns * width], columns * width)
+    flat = entries[: 1 if alike else None].reshape(-1, width)
+    found = graph.op("Gather", graph.constant(flat, dtype), made, width=columns, axis=0)
+    return found.reshape([0, columns * width], columns * width)
 
 
 def identities(
@@ -91,6 +101,20 @@ def identities(
     ]
     order = [place for _, places in kinds.values() for place in places]
     return graph.concat(encoded).take(np.argsort(order).tolist()), codes, count
+
+
+def comparable(
+    graph: Graph, table: Table, categories: Sequence[Array]
+) -> tuple[Tensor, list[list[Any]]] | None:
+    """Columns of numbers, none of them missing, and what their categories are equal to there."""
+    kinds = _by_kind(graph, table, categories)
+    kind, (tensor, _) = next(iter(kinds.items()))
+    keys = [[_key(value, kind) for value in known.tolist()] for known in categories]
+    if len(kinds) > 1 or kind == "string":
+        return None
+    if any(key is None or is_missing(key) for column in keys for key in column):
+        return None
+    return tensor, keys
 
 
 def _look_up_one(graph: Graph, table: Table, meaning: Meaning, dtype: str) -> Tensor:

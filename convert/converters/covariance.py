@@ -19,7 +19,7 @@ def elliptic(graph: Graph, fitted: Any, table: Table) -> Answers:
     step = doubles(graph, table) - np.asarray(fitted.location_)
     squares = ((step @ fitted.get_precision()) * step).sum()
     score = -squares - float(fitted.offset_)
-    side = (score >= 0.0).where(graph.constant(1, "int64"), -1)
+    side = (score >= 0.0).where(graph.constant([[1]], "int64"), -1)
     return {"decision_function": score.cast(graph.precision), "predict": side}
 
 

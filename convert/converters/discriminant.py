@@ -13,19 +13,22 @@ from sklearn import discriminant_analysis
 
 from convert.converters.distances import doubles, squared_norms
 from convert.converters.graph import Answers, Converter, Graph, Table, Tensor
+from convert.converters.linear import of_two
 
 
 def linear(graph: Graph, fitted: Any, table: Table) -> Answers:
     """LinearDiscriminantAnalysis; it has a `transform` too, unless solved by least squares."""
     x = doubles(graph, table)
-    score = x @ np.asarray(fitted.coef_).T + np.asarray(fitted.intercept_)
+    weights, shift = np.asarray(fitted.coef_).T, np.asarray(fitted.intercept_)
     if len(fitted.classes_) == 2:
-        second = score.sigmoid()
-        places = (score > 0.0).cast("int64")
-        shares = graph.concat([1.0 - second, second])
+        answers = of_two(x @ -weights - shift)
     else:
-        places, shares = score.argmax(), score.softmax()
-    answers = {"places": places, "predict_proba": shares, "decision_function": score}
+        score = x @ weights + shift
+        answers = {
+            "places": score.argmax(),
+            "predict_proba": score.softmax(),
+            "decision_function": score,
+        }
     if fitted.solver != "lsqr":
         answers["transform"] = _projected(fitted, x)
     return _in_precision(graph, answers)

@@ -16,6 +16,7 @@ from scipy import stats
 from sklearn.preprocessing import Normalizer, PowerTransformer, QuantileTransformer
 
 from convert.converters import elementary
+from convert.converters.distances import squared_norms
 from convert.converters.graph import Answers, Converter, Graph, Table, Tensor
 from convert.converters.piecewise import Pieces, evaluated
 from function.signature import Array
@@ -166,7 +167,7 @@ def normalizer(graph: Graph, fitted: Any, table: Table) -> Answers:
 
 def _over_its_norm(x: Tensor, norm: str, nothing: float) -> Tensor:
     if norm == "l2":
-        length = (x * x).sum().unary("Sqrt")
+        length = squared_norms(x).unary("Sqrt")
     else:
         magnitudes = x.unary("Abs")
         length = magnitudes.sum() if norm == "l1" else magnitudes.max()

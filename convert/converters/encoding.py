@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, TargetEncoder
 
-from convert.converters.categories import Meaning, identities, look_up
+from convert.converters.categories import Meaning, comparable, identities, look_up
 from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
 from convert.converters.responses import RELEASE
 from function.signature import Array
@@ -32,6 +32,8 @@ def one_hot(graph: Graph, fitted: Any, table: Table) -> Answers:
     if any(_grouping(fitted, place) is not None for place in range(len(known))):
         made = look_up(graph, table, _meanings(known, groups), "int64")
         codes = [list(range(len(categories))) for categories in known]
+    elif (compared := comparable(graph, table, known)) is not None:
+        made, codes = compared
     else:
         made, codes, _ = identities(graph, table, known)
     chosen = [
@@ -45,15 +47,15 @@ def one_hot(graph: Graph, fitted: Any, table: Table) -> Answers:
     return {"transform": _hot(graph, made, chosen).cast(graph.precision)}
 
 
-def _hot(graph: Graph, made: Tensor, chosen: Sequence[tuple[int, int]]) -> Tensor:
+def _hot(graph: Graph, made: Tensor, chosen: Sequence[tuple[int, Any]]) -> Tensor:
     """Whether the code in a column is the one given: for each of these pairs, by column."""
     if len(chosen) > WIDE * made.width:  # to spread the codes takes longer than a node each
         by_column = [list(pairs) for _, pairs in groupby(chosen, key=itemgetter(0))]
         columns = [made.take([pairs[0][0]]) for pairs in by_column]
-        codes = [graph.constant([code for _, code in pairs], "int64") for pairs in by_column]
+        codes = [graph.constant([code for _, code in pairs], made.dtype) for pairs in by_column]
         return graph.concat([x.equals(known) for x, known in zip(columns, codes, strict=True)])
     spread = made.take([place for place, _ in chosen])
-    return spread.equals(graph.constant([code for _, code in chosen], "int64"))
+    return spread.equals(graph.constant([code for _, code in chosen], made.dtype))
 
 
 def ordinal(graph: Graph, fitted: Any, table: Table) -> Answers:

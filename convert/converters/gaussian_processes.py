@@ -19,6 +19,7 @@ from sklearn.gaussian_process._gpc import COEFS, LAMBDAS, _BinaryGaussianProcess
 from convert.converters.distances import doubles, squared_norms
 from convert.converters.gaussian_kernels import Value, at_itself, between
 from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from convert.converters.linear import two_sided
 from convert.converters.support_vectors import one_versus_rest
 from function.signature import Array
 
@@ -60,7 +61,7 @@ def binary(graph: Graph, fitted: Any, table: Table) -> Answers:
     second = _averaged(mean, variance)
     return {
         "places": (mean > 0.0).cast("int64"),
-        "predict_proba": graph.concat([1.0 - second, second]),
+        "predict_proba": two_sided(second),
     }
 
 

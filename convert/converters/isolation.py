@@ -17,20 +17,20 @@ from sklearn.ensemble import IsolationForest
 from sklearn.ensemble._iforest import _average_path_length
 
 from convert.converters.graph import Answers, Converter, Graph, Table
-from convert.converters.tree_ensemble import Tree, sums
-from convert.converters.trees import as_trees_see, of_sklearn
+from convert.converters.tree_ensemble import Tree
+from convert.converters.trees import of_sklearn, tree_ensemble
 
 
 def isolation(graph: Graph, fitted: Any, table: Table) -> Answers:
     """The scores, and -1 for outliers."""
     parts = [_tree(fitted, place) for place in range(len(fitted.estimators_))]
-    depth = sums(graph, as_trees_see(graph, table).cast("float64"), parts)
+    depth = tree_ensemble(graph, table, parts)
     whole = _whole_depth(fitted)
     exponent = -depth / whole if whole else 0.0 * depth - 1.0
     score = -(graph.constant([[2.0]], "float64") ** exponent)
     outlier = depth <= _deepest_outlier(fitted)
     return {
-        "predict": outlier.where(graph.constant(-1, "int64"), 1),
+        "predict": outlier.where(graph.constant([[-1]], "int64"), 1),
         "decision_function": (score - float(fitted.offset_)).cast(graph.precision),
         "score_samples": score.cast(graph.precision),
     }

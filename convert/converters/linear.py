@@ -9,6 +9,7 @@ modified Huber's decisions differ (16 of 150 labels).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,9 @@ from convert.converters.responses import RELEASE, every_row
 from function.signature import Array
 
 
-def decision(graph: Graph, fitted: Any, table: Table) -> Tensor:
-    """`X @ coef_.T + intercept_`, of shape (rows, outputs)."""
-    weights, shift = _weights(fitted), np.reshape(fitted.intercept_, (1, -1))
+def decision(graph: Graph, fitted: Any, table: Table, sign: float = 1.0) -> Tensor:
+    """`X @ coef_.T + intercept_`, of shape (rows, outputs); its negative if the sign is -1."""
+    weights, shift = sign * _weights(fitted), sign * np.reshape(fitted.intercept_, (1, -1))
     return graph.matrix(table) @ weights.T + shift
 
 
@@ -89,7 +90,7 @@ def ridge_classifier(graph: Graph, fitted: Any, table: Table) -> Answers:
 
 def two_sided(probability: Tensor) -> Tensor:
     """Of both classes, from that of the second: `[1 - p, p]` in one node."""
-    return probability @ [[-1.0, 1.0]] + [[1.0, 0.0]]
+    return replace(probability @ [[-1.0, 1.0]] + [[1.0, 0.0]], second=probability)
 
 
 def logistic(graph: Graph, fitted: Any, table: Table) -> Answers:
@@ -102,18 +103,17 @@ def logistic(graph: Graph, fitted: Any, table: Table) -> Answers:
     alone = len(fitted.classes_) <= 2 or getattr(fitted, "solver", "") == "liblinear"
     if said in ("ovr", "warn") or (said in ("auto", "deprecated") and alone):
         if score.width == 1:
-            return _of_two(graph, fitted, table)
+            return of_two(decision(graph, fitted, table, sign=-1.0))
         share = one_versus_rest(score)
     else:
         share = (graph.concat([-score, score]) if score.width == 1 else score).softmax()
     return {**_with_classes(score), "predict_proba": share}
 
 
-def _of_two(graph: Graph, fitted: Any, table: Table) -> dict[str, Tensor]:
+def of_two(against: Tensor) -> dict[str, Tensor]:
     """All from the negative of the decision, which the sigmoid's exponential takes."""
-    against = graph.matrix(table) @ -_weights(fitted).T - np.reshape(fitted.intercept_, (1, -1))
     return {
-        "decision_function": decision(graph, fitted, table),
+        "decision_function": -against,
         "places": (against < 0.0).cast("int64"),
         "predict_proba": two_sided(1.0 / (against.unary("Exp") + 1.0)),
     }
@@ -132,7 +132,7 @@ def stochastic(graph: Graph, fitted: Any, table: Table) -> Answers:
     score = decision(graph, fitted, table)
     answers = _with_classes(score)
     if fitted.loss == "log_loss" and score.width == 1:
-        return _of_two(graph, fitted, table)
+        return of_two(decision(graph, fitted, table, sign=-1.0))
     if fitted.loss == "log_loss":
         answers["predict_proba"] = one_versus_rest(score)
     elif fitted.loss == "modified_huber":
@@ -158,7 +158,7 @@ def robust_to_outliers(graph: Graph, fitted: Any, table: Table) -> Answers:
 def one_class(graph: Graph, fitted: Any, table: Table) -> Answers:
     """SGDOneClassSVM: the side of a plane."""
     score = graph.matrix(table) @ _weights(fitted).T - float(np.ravel(fitted.offset_)[0])
-    side = (score >= 0.0).where(graph.constant(1, "int64"), -1)
+    side = (score >= 0.0).where(graph.constant([[1]], "int64"), -1)
     return {"decision_function": score, "predict": side}
 
 

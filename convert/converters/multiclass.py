@@ -14,6 +14,7 @@ from sklearn.base import is_classifier, is_regressor
 
 from convert.converters.distances import expanded
 from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from convert.converters.linear import two_sided
 from convert.converters.responses import RELEASE, all_have, every_row, predicted, total
 
 
@@ -71,7 +72,7 @@ def _shares(graph: Graph, fitted: Any, table: Table) -> Tensor:
     parts = fitted.estimators_
     share = graph.concat([graph.ask(part, table, "predict_proba").take([1]) for part in parts])
     if len(parts) == 1:
-        share = graph.concat([1.0 - share, share])
+        share = two_sided(share)
     if fitted.multilabel_:
         return share
     sums = share.sum()

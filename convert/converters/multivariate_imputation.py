@@ -15,6 +15,7 @@ from sklearn.impute._iterative import IterativeImputer
 
 from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
 from convert.converters.imputation import flags, is_missing
+from convert.converters.loops import either
 from function.signature import Array
 
 
@@ -32,14 +33,24 @@ def nearest(graph: Graph, fitted: Any, table: Table) -> Answers:
     valid = np.flatnonzero(fitted._valid_mask).tolist()
     if not valid:
         raise Unsupported("every column was empty in training", "Leave the imputer out.")
-    means = _means_of_nearest(graph, fitted, _distances(fitted, x, missing), valid)
-    filled = missing.take(valid).where(means, x.take(valid))
+    given = x.take(valid)
+
+    def fill() -> Tensor:
+        means = _means_of_nearest(graph, fitted, _distances(fitted, x, missing), valid)
+        return missing.take(valid).where(means, given)
+
+    filled = either(_any(missing), fill, lambda: given, given)
     if fitted.keep_empty_features and len(valid) < x.width:
         empty = np.flatnonzero(~fitted._valid_mask).tolist()
         zeros = missing.take(empty).cast(x.dtype) * 0.0
         order = np.argsort([*valid, *empty]).tolist()
         filled = graph.concat([filled, zeros]).take(order)
     return _with_flags(graph, fitted, table, filled)
+
+
+def _any(missing: Tensor) -> Tensor:
+    found = missing.graph.op("ReduceMax", missing.cast("int64"), keepdims=0)
+    return found > 0
 
 
 def _distances(fitted: Any, x: Tensor, missing: Tensor) -> Tensor:

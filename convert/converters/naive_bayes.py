@@ -6,7 +6,7 @@ its CategoricalNB does not load in float64.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from sklearn import naive_bayes
 from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
 from function.signature import Array
 
+FEW = 128  # numbers that a matrix product adds one after another
 Likelihood = Callable[[Graph, Any, Table], Tensor]
 
 
@@ -75,6 +76,18 @@ def bernoulli(graph: Graph, fitted: Any, table: Table) -> Tensor:
     return x @ (there - absent).T + _row(fitted.class_log_prior_ + absent.sum(axis=1))
 
 
+def _in_one_table(graph: Graph, table: Table, known: Sequence[Array]) -> Tensor:
+    """The sum of the rows that each column's category has in its part of a table."""
+    ends, count = np.cumsum([len(part) for part in known]), known[0].shape[1]
+    places = graph.matrix(table, "int64") + np.array([0, *ends[:-1]])
+    bounds = [graph.constant(np.array(bound), "int64") for bound in (0, ends[-1] - 1)]
+    places = graph.op("Clip", places, *bounds, dimensions=2)
+    rows = graph.constant(np.concatenate(known), graph.precision)
+    found = graph.op("Gather", rows, places, width=len(known), axis=0)
+    flat = found.reshape([0, -1], len(known) * count)
+    return flat @ np.tile(np.eye(count), (len(known), 1))
+
+
 def _row(values: Any) -> Array:
     return np.reshape(values, (1, -1))
 
@@ -93,8 +106,10 @@ def categorical(graph: Graph, fitted: Any, table: Table) -> Tensor:
 
     Numbers are cut to whole ones. For a category beyond the known scikit-learn raises.
     """
+    count, known = len(fitted.classes_), [part.T for part in fitted.feature_log_prob_]
+    if len(known) * count <= FEW and all(np.isfinite(part).all() for part in known):
+        return _in_one_table(graph, table, known) + _row(fitted.class_log_prior_)
     total: Tensor | None = None
-    count = len(fitted.classes_)
     for column, known in zip(graph.columns(table), fitted.feature_log_prob_, strict=True):
         place = column.cast("int64").clip(0, known.shape[1] - 1)
         rows = graph.constant(known.T, graph.precision)

@@ -233,7 +233,7 @@ def local_outlier_factor(graph: Graph, fitted: Any, table: Table) -> Answers:
     density = 1.0 / (reached.sum() / float(count) + 1e-10)
     ratios = gathered(graph, fitted._lrd, places, count) / density
     score = -(ratios.sum() / float(count)) - float(fitted.offset_)
-    side = (score < 0.0).where(graph.constant(-1, "int64"), 1)
+    side = (score < 0.0).where(graph.constant([[-1]], "int64"), 1)
     return {"decision_function": score.cast(graph.precision), "predict": side}
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from sklearn.neural_network import BernoulliRBM, MLPClassifier, MLPRegressor
 
 from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from convert.converters.linear import two_sided
 
 OPERATORS = {"tanh": "Tanh", "relu": "Relu", "exp": "Exp"}
 
@@ -49,7 +50,7 @@ def classifier(graph: Graph, fitted: Any, table: Table) -> Answers:
         return {"places": share.argmax(), "predict_proba": share}
     if len(fitted.classes_) == 1:
         above = above * 0
-    return {"places": above, "predict_proba": graph.concat([1.0 - share, share])}
+    return {"places": above, "predict_proba": two_sided(share)}
 
 
 def regressor(graph: Graph, fitted: Any, table: Table) -> Answers:

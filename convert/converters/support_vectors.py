@@ -57,7 +57,7 @@ def regressor(graph: Graph, fitted: Any, table: Table) -> Answers:
 def one_class(graph: Graph, fitted: Any, table: Table) -> Answers:
     """OneClassSVM: inside where the decision is positive."""
     score = _single(graph, fitted, table)
-    side = (score > 0.0).where(graph.constant(1, "int64"), -1)
+    side = (score > 0.0).where(graph.constant([[1]], "int64"), -1)
     return {"predict": side, "decision_function": score.cast(graph.precision)}
 
 

@@ -56,6 +56,7 @@ class Tensor:
             all others are zero: a text has few words of a vocabulary.
         dimensions: how many it has; None where nobody says.
         product: the matrices that it is the product of; what is added becomes one node with them.
+        second: its second column, where that stands by itself already.
     """
 
     graph: Nodes
@@ -70,6 +71,7 @@ class Tensor:
     compact: tuple[Tensor, Tensor] | None = None
     dimensions: int | None = None
     product: tuple[Tensor, Tensor] | None = None
+    second: Tensor | None = None
 
     __array_ufunc__ = None  # an array on the left leaves the operation to the tensor
 
@@ -187,6 +189,8 @@ class Tensor:
         chosen = [int(place) for place in places]
         if chosen == list(range(self.width)):
             return self
+        if chosen == [1] and self.second is not None and not self.labels:
+            return self.second
         labels = tuple(self.labels[p] for p in chosen) if self.labels else ()
         types = tuple(self.types[p] for p in chosen) if self.types else ()
         base, places = self.origin or (self, tuple(range(self.width)))

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from function.signature import Array
 
 LEQ, LESS, MEMBER = 0, 1, 6  # BRANCH_LEQ, BRANCH_LT, BRANCH_MEMBER
 CELLS = 2**10  # numbers of one row that are looked up at a time
+FEW = 8  # targets
 MOST_IN_FLOAT32 = 2**24  # whole numbers
 
 
@@ -75,19 +77,31 @@ def sums(graph: Graph, x: Tensor, trees: Sequence[Tree], targets: int = 1) -> Te
 
 
 def totals(graph: Graph, x: Tensor, trees: Sequence[Tree]) -> Tensor:
-    """The sum of leaves of several numbers, float64, of shape (rows, targets)."""
+    """The sum of leaves of several numbers, float64, of shape (rows, targets).
+
+    Fully grown trees have leaves of one class, which need no table.
+    """
     targets = trees[0].value.shape[1]
+    if all((np.count_nonzero(one.value[one.left < 0], axis=1) <= 1).all() for one in trees):
+        flat = _flat(trees)
+        owners = np.abs(flat.value).argmax(axis=1)
+        weights = flat.value[np.arange(len(owners)), owners]
+        return _node(graph, x.cast("float64"), trees, flat, weights, owners, targets)
     step = max(1, CELLS // targets)
-    parts = []
-    for start in range(0, len(trees), step):
-        some = trees[start : start + step]
-        made = _looked_up(graph, x, some)
-        axes = graph.constant([1], "int64")
-        parts.append(graph.op("ReduceSum", made, axes, width=targets, keepdims=0))
-    total = parts[0]
-    for part in parts[1:]:
-        total = total + part
-    return total
+    starts = range(0, len(trees), step)
+    parts = [_summed(_looked_up(graph, x, trees[s : s + step]), targets) for s in starts]
+    return reduce(Tensor.__add__, parts)
+
+
+def _summed(made: Tensor, targets: int) -> Tensor:
+    """Over the trees, from shape (rows, trees, targets); a product is quicker for few targets."""
+    count = made.width
+    if count == 1:
+        return made.reshape([0, -1], targets)
+    if targets <= FEW:
+        return made.reshape([0, -1], count * targets) @ np.tile(np.eye(targets), (count, 1))
+    axes = made.graph.constant([1], "int64")
+    return made.graph.op("ReduceSum", made, axes, width=targets, dimensions=2, keepdims=0)
 
 
 def values(graph: Graph, x: Tensor, trees: Sequence[Tree]) -> Tensor:
@@ -117,6 +131,18 @@ def rounded_down(threshold: Array) -> Array:
     above = near > threshold
     near[above] = np.nextafter(near[above], np.float32(-np.inf))
     return near
+
+
+def unrounded(threshold: Array) -> Array:
+    """The largest float64 that float32 rounds to no more than this: both are the same bound."""
+    below = rounded_down(threshold)
+    with np.errstate(over="ignore", under="ignore"):
+        above = np.nextafter(below, np.float32(np.inf))
+    ends = np.clip(np.array([below, above], dtype=np.float64), -(2.0**128), 2.0**128)
+    middle = ends.sum(axis=0) / 2.0
+    to_even = below.view(np.uint32) % 2 == 0
+    bound = np.where(to_even, middle, np.nextafter(middle, -np.inf))
+    return np.where(np.isposinf(below), np.inf, bound)
 
 
 def _looked_up(graph: Graph, x: Tensor, trees: Sequence[Tree]) -> Tensor:

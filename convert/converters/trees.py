@@ -13,6 +13,7 @@ sum in float32, which flips labels where an even number of trees is split evenly
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,9 +21,10 @@ from sklearn import ensemble, tree
 from sklearn.base import is_classifier
 
 from convert.converters.graph import Answers, Converter, Graph, Table, Tensor
-from convert.converters.tree_ensemble import Tree, leaves, sums, totals
+from convert.converters.linear import two_sided
+from convert.converters.tree_ensemble import Tree, leaves, sums, totals, unrounded
 
-__all__ = ["CONVERTERS", "Tree", "as_trees_see", "of_sklearn", "tree_ensemble"]
+__all__ = ["CONVERTERS", "Tree", "as_trees_see", "of_sklearn", "seen", "tree_ensemble"]
 
 
 def of_sklearn(fitted: Any) -> Tree:
@@ -52,43 +54,48 @@ def as_trees_see(graph: Graph, table: Table) -> Tensor:
     return graph.matrix(table).cast("float32")
 
 
-def tree_ensemble(graph: Graph, x: Tensor, trees: Sequence[Tree]) -> Tensor:
+def seen(graph: Graph, table: Table, trees: Sequence[Tree]) -> tuple[Tensor, Sequence[Tree]]:
+    """All columns in float64, and trees that part them as they would part float32."""
+    if graph.precision == "float32" or all(tensor.dtype == "int64" for tensor in table.tensors):
+        return as_trees_see(graph, table).cast("float64"), trees
+    lifted = [replace(one, threshold=unrounded(one.threshold)) for one in trees]
+    return graph.matrix(table), lifted
+
+
+def tree_ensemble(graph: Graph, table: Table, trees: Sequence[Tree], targets: int = 1) -> Tensor:
     """The sum of the trees' leaves, float64, of shape (rows, targets).
 
     Args:
         graph: to write to.
-        x: float32.
-        trees: at least one.
+        table: that scikit-learn casts to float32.
+        trees: at least one; their leaves have one number, or each has one for each target.
+        targets: where leaves have one number.
     """
+    x, lifted = seen(graph, table, trees)
     if trees[0].value.shape[1] > 1:
-        return totals(graph, x, trees)
-    return sums(graph, x.cast("float64"), trees)
+        return totals(graph, x, lifted)
+    return sums(graph, x, lifted, targets)
 
 
 def trees(graph: Graph, fitted: Any, table: Table) -> Answers:
     """A tree or the mean of a forest: class shares, or numbers."""
     parts = [of_sklearn(part.tree_) for part in getattr(fitted, "estimators_", [fitted])]
-    x = as_trees_see(graph, table)
     if not is_classifier(fitted):
-        return {"predict": _mean(graph, x, parts)}
+        return {"predict": _mean(graph, table, parts).cast(graph.precision)}
     if fitted.n_outputs_ > 1:
-        return _of_several_outputs(graph, fitted.n_classes_, _mean(graph, x, parts))
-    shares = _two_sided(graph, x, parts) if fitted.n_classes_ == 2 else _mean(graph, x, parts)
-    return {"places": shares.argmax(), "predict_proba": shares}
+        mean = _mean(graph, table, parts).cast(graph.precision)
+        return _of_several_outputs(graph, fitted.n_classes_, mean)
+    if fitted.n_classes_ == 2:  # a third of the time that a table takes
+        second = [replace(one, value=one.value[:, 1:]) for one in parts]
+        shares = two_sided(_mean(graph, table, second))
+    else:
+        shares = _mean(graph, table, parts)
+    return {"places": shares.argmax(), "predict_proba": shares.cast(graph.precision)}
 
 
-def _mean(graph: Graph, x: Tensor, parts: Sequence[Tree]) -> Tensor:
-    total = tree_ensemble(graph, x, parts)
-    return (total / float(len(parts)) if len(parts) > 1 else total).cast(graph.precision)
-
-
-def _two_sided(graph: Graph, x: Tensor, parts: Sequence[Tree]) -> Tensor:
-    """Both classes' shares from the second's: a third of the time that a table takes."""
-    second = [Tree(**{**vars(one), "value": one.value[:, 1:]}) for one in parts]
-    share = sums(graph, x.cast("float64"), second)
-    if len(parts) > 1:
-        share = share / float(len(parts))
-    return graph.concat([1.0 - share, share]).cast(graph.precision)
+def _mean(graph: Graph, table: Table, parts: Sequence[Tree]) -> Tensor:
+    total = tree_ensemble(graph, table, parts)
+    return total / float(len(parts)) if len(parts) > 1 else total
 
 
 def _of_several_outputs(graph: Graph, counts: Sequence[int], mean: Tensor) -> Answers:
@@ -101,8 +108,8 @@ def _of_several_outputs(graph: Graph, counts: Sequence[int], mean: Tensor) -> An
 def embedding(graph: Graph, fitted: Any, table: Table) -> Answers:
     """RandomTreesEmbedding: 1 for each leaf that a row ends in."""
     parts = [of_sklearn(part.tree_) for part in fitted.estimators_]
-    numbered = [Tree(**{**vars(one), "value": np.arange(len(one.left))[:, None]}) for one in parts]
-    numbers, nodes = leaves(graph, as_trees_see(graph, table), numbered)
+    numbered = [replace(one, value=np.arange(len(one.left))[:, None]) for one in parts]
+    numbers, nodes = leaves(graph, *seen(graph, table, numbered))
     node_of = graph.constant(nodes[:, 0], "int64")
     reached = graph.op("Gather", node_of, numbers, dtype="int64", width=len(parts), axis=0)
     known = [column.astype(np.int64).tolist() for column in fitted.one_hot_encoder_.categories_]
