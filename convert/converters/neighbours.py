@@ -63,7 +63,8 @@ def _without_direction(fitted: Any, x: Tensor, places: Tensor, count: int) -> Te
     """A row of zeros is as far from every point: NumPy's partition chooses, always the same."""
     chosen = fitted.kneighbors(np.zeros((1, x.width)), count, return_distance=False)
     same = (squared_norms(x) > 0.0).cast("int64")
-    return same * places + (1 - same) * chosen
+    others: Tensor = (1 - same) * chosen
+    return same * places + others
 
 
 def _least(x: Tensor, count: int) -> tuple[Tensor, Tensor]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -182,7 +183,7 @@ def _operator(proto: ModelProto, _: Random) -> Made:
         if node.op_type in REPLACED:
             kind = REPLACED[node.op_type]
             place = f"{node.output[0]}, {node.op_type} to {kind}"
-            yield place, _changed_node(proto, number, lambda found, kind=kind: _become(found, kind))
+            yield place, _changed_node(proto, number, partial(_become, kind=kind))
 
 
 def _become(node: NodeProto, kind: str) -> None:

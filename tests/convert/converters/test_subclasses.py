@@ -18,7 +18,7 @@ X = random.normal(size=(80, 3))
 y = X @ [1.0, -2.0, 0.5] + random.normal(size=80)
 
 
-class Steady(Ridge):
+class Steady(Ridge):  # type: ignore[misc] # untyped there
     """With a setting and a fit of its own, and something to ask it for."""
 
     def __init__(self, alpha: float = 3.0, clip: float = 1.0) -> None:
@@ -38,7 +38,7 @@ class Named:
     title = "model"
 
 
-class Late(LogisticRegression):
+class Late(LogisticRegression):  # type: ignore[misc] # untyped there
     def predict(self, X: Any) -> Any:
         return self.classes_[(self.predict_proba(X)[:, 1] > 0.7).astype(int)]
 
@@ -47,12 +47,12 @@ class Later(Late):
     pass
 
 
-class Shifted(LogisticRegression):
+class Shifted(LogisticRegression):  # type: ignore[misc] # untyped there
     def decision_function(self, X: Any) -> Any:
         return super().decision_function(X) + 1.0
 
 
-class Doubling(TransformerMixin, BaseEstimator):
+class Doubling(TransformerMixin, BaseEstimator):  # type: ignore[misc] # untyped there
     def fit(self, X: Any, y: Any = None) -> Any:
         return self
 
