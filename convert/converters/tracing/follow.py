@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from types import CodeType
+from types import CodeType, FunctionType
 from typing import Any, Literal
 
 from convert.converters.graph import DROPPED, Graph, Table, Tensor, Unsupported
@@ -84,12 +84,21 @@ def name_of(function: Any) -> str:
     return str(name or repr(function))[:60]
 
 
-def _names_in(function: Any) -> set[str]:
-    """All names that a function's code, and functions within it, ask for."""
+def _names_in(function: Any, seen: set[Any] | None = None) -> set[str]:
+    """All names that a function asks for, and functions beside it that it calls."""
+    known: set[Any] = set() if seen is None else seen
     while isinstance(function, functools.partial):
         function = function.func
+    if not hasattr(function, "__code__"):
+        function = vars(type(function)).get("__call__")
     code = getattr(function, "__code__", None)
-    return set(_names(code)) if isinstance(code, CodeType) else set()
+    if not isinstance(code, CodeType) or code in known:
+        return set()
+    known.add(code)
+    names = set(_names(code))
+    around = getattr(function, "__globals__", {})
+    beside = [around[name] for name in names if isinstance(around.get(name), FunctionType)]
+    return names.union(*(_names_in(one, known) for one in beside))
 
 
 def _names(code: CodeType) -> Iterator[str]:

@@ -102,6 +102,21 @@ def test_an_except_of_its_own_hides_nothing() -> None:
         answers(FunctionTransformer(careless).fit(ARRAY), ARRAY)
 
 
+def year() -> int:
+    return pd.Timestamp.now().year
+
+
+def test_what_would_answer_otherwise_tomorrow_is_not_called() -> None:
+    class Ages:
+        def __call__(self, X: Any) -> Any:
+            return year() - X
+
+    for function in (Ages(), lambda X: X * year(), lambda X: X + np.random.rand()):
+        fitted = FunctionTransformer().fit(ARRAY).set_params(func=function)
+        with pytest.raises(Unsupported, match=r"asks for (the time|random numbers)"):
+            answers(fitted, ARRAY)
+
+
 def test_the_modules_are_as_before() -> None:
     before = np.asarray, np.c_, pd.DataFrame, pd.isna, math.log
 
