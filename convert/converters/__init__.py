@@ -30,14 +30,12 @@ OPTIONAL = {
 # What a subclass may replace, and answers as its parent still.
 OF_THE_FIT = frozenset(
     {
-        "__abstractmethods__", "__annotations__", "__dict__", "__doc__", "__firstlineno__",
-        "__init__", "__module__", "__parameters__", "__repr__", "__sklearn_tags__",
-        "__static_attributes__", "__weakref__", "_abc_impl", "_parameter_constraints",
-        "_sklearn_auto_wrap_output_keys", "fit", "fit_predict", "fit_transform", "partial_fit",
-        "score",
+        "_abc_impl", "_parameter_constraints", "_sklearn_auto_wrap_output_keys", "fit",
+        "fit_predict", "fit_transform", "partial_fit", "score",
     }
 )  # fmt: skip
-REQUEST = re.compile("set_[a-z_]+_request").fullmatch  # scikit-learn gives it to every class
+# Python and scikit-learn give such names to every class, copying one adds some.
+EVERYWHERE = re.compile("__(?!getattr)[a-z_]+__|set_[a-z_]+_request").fullmatch
 _own: dict[type, Converter] = {}
 
 
@@ -58,7 +56,7 @@ def _parents_that_answer(kind: type) -> Iterator[type]:
     """The classes that a subclass leaves the answering to: it replaces nothing but the fit."""
     for place, one in enumerate(kind.__mro__[:-1]):
         others = kind.__mro__[place + 1 : -1]
-        said = {name for name in vars(one) if name not in OF_THE_FIT and not REQUEST(name)}
+        said = {name for name in vars(one) if name not in OF_THE_FIT and not EVERYWHERE(name)}
         if any(name in vars(other) for name in said for other in others):
             return
         yield from others[:1]
