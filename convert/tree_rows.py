@@ -17,7 +17,7 @@ from convert.inputs import Cells
 from convert.probe import parts_of
 from function.signature import Array, Column
 
-NODES = 1200  # at most so many are tried, evenly spaced
+NODES = 800  # at most so many are tried, evenly spaced
 MOST_BASES = 8  # rows that each node is tried in, where there are fewer nodes
 FLOATS = ("float64", "float32")
 
@@ -74,7 +74,8 @@ def rows_at_nodes(columns: Sequence[Column], rows: Sequence[Cells], estimator: A
         tree, node = nodes[pick]
         if row := _arriving(columns, rows[number % len(rows)], tree, node):
             place = int(tree.feature[node])
-            values = _around(columns[place], float(tree.threshold[node]))
+            with np.errstate(over="ignore"):
+                values = list(_around(columns[place], tree, float(tree.threshold[node])))
             made += [[*row[:place], value, *row[place + 1 :]] for value in values]
     return made
 
@@ -133,20 +134,20 @@ def _whole(value: float, low: float, high: float) -> int:
     return math.floor(high) if math.isinf(low) or math.floor(value) <= low else math.floor(value)
 
 
-def _around(column: Column, threshold: float) -> Iterator[Any]:
-    """The threshold, its neighbours among float64 and float32 numbers, and a missing value."""
+def _around(column: Column, tree: Splits, threshold: float) -> Iterator[Any]:
+    """Values on each side of a threshold, and a missing one."""
     if column.nullable:
         yield None
-    if math.isinf(threshold):
-        return
     if column.type in FLOATS:
-        yield from neighbourhood(threshold)
+        yield from _neighbours(threshold)
+        if tree.dtype is np.float32:
+            yield from _where_rounding_turns(threshold)
     elif column.type == "int64":
         yield from (math.floor(threshold), math.floor(threshold) + 1)
 
 
-def neighbourhood(number: float) -> Iterator[float]:
-    """A number, and its neighbours among float64 and float32 numbers."""
+def _neighbours(number: float) -> Iterator[float]:
+    """A number, and those next to it in float64 and in float32."""
     yield number
     yield float(np.nextafter(number, np.inf))
     yield float(np.nextafter(number, -np.inf))
@@ -154,3 +155,13 @@ def neighbourhood(number: float) -> Iterator[float]:
     yield float(single)
     yield float(np.nextafter(single, np.float32(np.inf)))
     yield float(np.nextafter(single, np.float32(-np.inf)))
+
+
+def _where_rounding_turns(number: float) -> Iterator[float]:
+    """Halfway between the nearest float32 and those next to it, and beside."""
+    single = np.float32(number)
+    for end in (np.float32(np.inf), np.float32(-np.inf)):
+        middle = float(single) / 2 + float(np.nextafter(single, end)) / 2
+        yield middle
+        yield float(np.nextafter(middle, np.inf))
+        yield float(np.nextafter(middle, -np.inf))
