@@ -99,7 +99,8 @@ MODELS: dict[str, Callable[[], Source]] = {
         ensemble.GradientBoostingRegressor(n_estimators=10, random_state=0), samples.one_target()
     ),
     "isolation forest": lambda: _fitted(
-        ensemble.IsolationForest(n_estimators=5, max_samples=64, random_state=0), samples.two_classes()
+        ensemble.IsolationForest(n_estimators=5, max_samples=64, random_state=0),
+        samples.two_classes(),
     ),
     "support vectors": lambda: _fitted(svm.SVC(), samples.three_classes()),
     "neighbours": lambda: _fitted(
