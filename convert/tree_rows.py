@@ -15,7 +15,7 @@ import numpy as np
 
 from convert.inputs import Cells
 from convert.probe import parts_of
-from function.signature import Array, Column
+from function.signature import LARGEST_INTEGER, Array, Column
 
 NODES = 800  # at most so many are tried, evenly spaced
 MOST_BASES = 8  # rows that each node is tried in, where there are fewer nodes
@@ -122,7 +122,8 @@ def _between(column: Column, low: float, high: float) -> Any:
     if column.type in FLOATS:
         return value
     whole = _whole(value, low, high)
-    if not low < whole <= high or column.type not in ("int64", "bool"):
+    inside = low < whole <= high and abs(whole) <= LARGEST_INTEGER
+    if not inside or column.type not in ("int64", "bool"):
         return None
     return whole if column.type == "int64" else bool(whole) if whole in (0, 1) else None
 
@@ -142,7 +143,7 @@ def _around(column: Column, tree: Splits, threshold: float) -> Iterator[Any]:
         yield from _neighbours(threshold)
         if tree.dtype is np.float32:
             yield from _where_rounding_turns(threshold)
-    elif column.type == "int64":
+    elif column.type == "int64" and abs(threshold) < LARGEST_INTEGER:
         yield from (math.floor(threshold), math.floor(threshold) + 1)
 
 

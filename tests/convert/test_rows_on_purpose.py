@@ -58,6 +58,22 @@ def test_whole_numbers_stay_whole_and_text_is_no_column_of_a_tree() -> None:
     assert {tuple(map(type, row)) for row in rows} == {(int, int, str)}
 
 
+def test_nodes_that_part_missing_and_infinite_values_from_all_others() -> None:
+    """Histogram boosting has thresholds of infinity, and of 1e300 for the largest number."""
+    gaps = np.where(random.random((80, 3)) < 0.3, np.nan, (10 * X).round())
+    gaps[::5, 1] = np.inf
+    boosting = HistGradientBoostingRegressor(max_iter=5, min_samples_leaf=3)
+    boosting.fit(gaps, np.isnan(gaps[:, 0]) + np.isinf(gaps[:, 1]) * 3.0)
+    thresholds = [t for p in np.ravel(boosting._predictors) for t in p.nodes["num_threshold"]]
+    assert np.isinf(thresholds).any()
+    assert 1e300 in thresholds
+    for kind in ("float64", "int64"):
+        columns = [Column(name, kind, nullable=True) for name in "abc"]
+        rows = rows_at_nodes(columns, [[1, 2, 3], [-4, 5, None]], boosting)
+        assert rows
+        assert all(abs(cell) < 2**63 for row in rows for cell in row if type(cell) is int)
+
+
 @pytest.mark.parametrize(
     "last",
     [DecisionTreeRegressor(max_depth=3), HistGradientBoostingRegressor(max_iter=2)],
