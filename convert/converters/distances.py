@@ -22,8 +22,13 @@ from convert.converters.loops import by_row
 from function.signature import Array
 
 FEW = 200  # points; more are compared row by row
+CACHED = 2**14  # numbers of all points that are compared at once with a row
 
 Term = Callable[[Tensor, Array], Tensor]
+JOINS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "ReduceSum": Tensor.__add__,
+    "ReduceMax": Tensor.maximum,
+}
 
 
 def doubles(graph: Graph, table: Table) -> Tensor:
@@ -33,17 +38,19 @@ def doubles(graph: Graph, table: Table) -> Tensor:
 
 def summed(x: Tensor, points: Array, term: Term) -> Tensor:
     """The sum of a term over the columns, shape (rows, points), never a cube of all of them."""
-    return _joined(x, points, term, Tensor.__add__)
+    return _joined(x, points, term, "ReduceSum")
 
 
-def _joined(
-    x: Tensor, points: Array, term: Term, join: Callable[[Tensor, Tensor], Tensor]
-) -> Tensor:
-    def make(x: Tensor) -> list[Tensor]:
-        terms = (_terms(x, points, term, place) for place in range(points.shape[1]))
-        return [reduce(join, terms)]
-
-    return make(x)[0] if len(points) < FEW else by_row(make, x)[0]
+def _joined(x: Tensor, points: Array, term: Term, operator: str) -> Tensor:
+    """One column after another, as scikit-learn adds them."""
+    if len(points) >= FEW and not x.graph.rowwise:
+        return by_row(lambda row: [_joined(row, points, term, operator)], x)[0]
+    if x.graph.rowwise and points.size <= CACHED:
+        one = term(x.reshape([-1, 1], 1), points.T)
+        axes = x.graph.constant([0], "int64")
+        return x.graph.op(operator, one, axes, width=len(points), dimensions=2, keepdims=1)
+    terms = (_terms(x, points, term, place) for place in range(points.shape[1]))
+    return reduce(JOINS[operator], terms)
 
 
 def _terms(x: Tensor, points: Array, term: Term, place: int) -> Tensor:
@@ -87,7 +94,7 @@ def manhattan(x: Tensor, points: Array) -> Tensor:
 
 def chebyshev(x: Tensor, points: Array) -> Tensor:
     """The largest magnitude of a difference."""
-    return _joined(x, points, _step, Tensor.maximum)
+    return _joined(x, points, _step, "ReduceMax")
 
 
 def normalised(x: Tensor) -> Tensor:

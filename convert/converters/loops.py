@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
-from onnx import TensorProto, helper
+from onnx import TensorProto, ValueInfoProto, helper
 
 from convert.converters.nodes import Nodes
 from convert.converters.tensor import ELEMENTS, Tensor
@@ -65,19 +65,30 @@ def either(
     """One of two tensors, and only that is computed.
 
     Args:
-        condition: a bool of no dimensions.
+        condition: a bool, the only one in its tensor.
         yes: writes what is computed where it holds.
         no: where it does not.
         like: a tensor of their dtype and shape.
     """
+    (made,) = _branch(condition, lambda: [yes()], lambda: [no()])
+    return replace(made, width=like.width, dimensions=like.dimensions)
+
+
+def _branch(
+    condition: Tensor, yes: Callable[[], Sequence[Tensor]], no: Callable[[], Sequence[Tensor]]
+) -> list[Tensor]:
     graph, branches = condition.graph, {}
     for name, write in (("then_branch", yes), ("else_branch", no)):
         with graph.body() as body:
-            made = graph.op("Identity", write())
-        value = helper.make_tensor_value_info(made.name, ELEMENTS[made.dtype], None)
-        branches[name] = helper.make_graph(body, graph.unique("branch"), [], [value])
-    (made,) = graph.ops("If", [condition], [(like.dtype, like.width)], **branches)
-    return replace(made, dimensions=like.dimensions)
+            made = [graph.op("Identity", tensor) for tensor in write()]
+        values = [_value(tensor, None) for tensor in made]
+        branches[name] = helper.make_graph(body, graph.unique("branch"), [], values)
+    outputs = [(tensor.dtype, tensor.width) for tensor in made]
+    return graph.ops("If", [condition], outputs, **branches)
+
+
+def _value(tensor: Tensor, shape: Sequence[int] | None) -> ValueInfoProto:
+    return helper.make_tensor_value_info(tensor.name, ELEMENTS[tensor.dtype], shape)
 
 
 def by_row(make: Callable[[Tensor], Sequence[Tensor]], x: Tensor) -> list[Tensor]:
@@ -93,22 +104,22 @@ def by_row(make: Callable[[Tensor], Sequence[Tensor]], x: Tensor) -> list[Tensor
     graph = x.graph
     if graph.rowwise:
         return list(make(x))
-    count, going = graph.unique("count"), graph.unique("going")
-    with graph.body(rowwise=True) as body:
-        place = Tensor(graph, count, "int64").reshape([1], 1)
-        made = make(graph.op("Gather", x, place, axis=0, dimensions=x.dimensions))
-        on = graph.op("Identity", Tensor(graph, going, "bool"))
-        flat = [tensor.reshape([-1], tensor.width) for tensor in made]
-    value = helper.make_tensor_value_info
-    looped = helper.make_graph(
-        body,
-        graph.unique("rows"),
-        [value(count, TensorProto.INT64, []), value(going, TensorProto.BOOL, [])],
-        [
-            value(on.name, TensorProto.BOOL, []),
-            *(value(tensor.name, ELEMENTS[tensor.dtype], [tensor.width]) for tensor in flat),
-        ],
-    )
-    rows = graph.op("Shape", x, dtype="int64", start=0, end=1)
-    outputs = [(tensor.dtype, tensor.width) for tensor in flat]
-    return graph.ops("Loop", [rows, None], outputs, body=looped)
+    some = graph.op("Shape", x, dtype="int64", width=1, start=0, end=1) > 0
+    widths: list[tuple[str, int]] = []
+
+    def scan() -> list[Tensor]:
+        row = Tensor(graph, graph.unique("row"), x.dtype, x.width, dimensions=2)
+        with graph.body(rowwise=True) as body:
+            made = [graph.op("Identity", tensor) for tensor in make(row)]
+        widths.extend((tensor.dtype, tensor.width) for tensor in made)
+        values = [_value(tensor, [1, tensor.width]) for tensor in made]
+        step = helper.make_graph(body, graph.unique("rows"), [_value(row, [1, row.width])], values)
+        rows = x.reshape([-1, 1, x.width], x.width)
+        stacked = graph.ops("Scan", [rows], widths, body=step, num_scan_inputs=1)
+        return [tensor.reshape([-1, tensor.width], tensor.width) for tensor in stacked]
+
+    def empty() -> list[Tensor]:
+        """Scan refuses to run where there is no row."""
+        return [graph.constant(np.zeros((0, width)), dtype) for dtype, width in widths]
+
+    return [replace(tensor, dimensions=2) for tensor in _branch(some, scan, empty)]

@@ -8,6 +8,8 @@ points this does as scikit-learn with one thread; with several its brute force l
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,17 +24,22 @@ from convert.converters.distances import (
     squared_norms,
 )
 from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
-from convert.converters.loops import by_row, repeat
+from convert.converters.loops import by_row, either
 from convert.converters.neighbour_trees import kept, order, turns
 from convert.converters.nodes import Nodes
 from function.signature import Array
 
+MANY = 1000  # points; rows are compared with more of them one by one
 NO_NEIGHBOUR = "it raises where a row has no neighbour within its radius"
 
 
 def neighbours(graph: Graph, fitted: Any, table: Table, count: int) -> tuple[Tensor, Tensor]:
     """The closest points' distances and places in the fit, each of shape (rows, count)."""
-    distances, places = by_row(lambda x: closest(fitted, x, count), doubles(graph, table))
+    x = doubles(graph, table)
+    if len(_points(fitted)) <= MANY:
+        distances, places = closest(fitted, x, count)
+    else:
+        distances, places = by_row(lambda row: closest(fitted, row, count), x)
     return distances, places
 
 
@@ -42,21 +49,48 @@ def closest(fitted: Any, x: Tensor, count: int) -> list[Tensor]:
     metric, options = fitted.effective_metric_, fitted.effective_metric_params_
     standing = np.arange(len(points)) if tree is None else order(tree)
     ranking = ranked(x, points[standing], metric, options, brute=tree is None)
-    least, first = _least(ranking.rank, count)
-    as_near = (ranking.rank <= least.take([count - 1])).cast("int64").sum()
+    if count == len(points):
+        places = _least(ranking.rank, count)[1]
+    else:
+        least, more = _least(ranking.rank, count + 1)
+        first = more.take(range(count))
+        tied = least.take([count]).equals(least.take([count - 1]))
 
-    def choose(_: Tensor) -> tuple[list[Tensor], Tensor]:
-        if tree is None:
+        def choose(x: Tensor, rank: Tensor) -> Tensor:
             turn = graph.constant([standing], "float64")
-        else:
-            turn = turns(x, tree, metric, options, ranking)
-        return [kept(ranking.rank, turn, count)], as_near < 0
+            if tree is not None:
+                turn = turns(x, tree, metric, options, replace(ranking, rank=rank))
+            return kept(rank, turn, count)
 
-    [places] = repeat(graph, 1, choose, [first], begin=as_near > count)
+        places = _chosen_again(x, ranking.rank, first, tied, choose)
     if metric == "cosine":
         places = _without_direction(fitted, x, places, count)
     distances = graph.op("GatherElements", ranking.rank, places, width=count, axis=1)
     return [ranking.distance(distances), gathered(graph, standing, places, count)]
+
+
+def _chosen_again(
+    x: Tensor,
+    rank: Tensor,
+    first: Tensor,
+    tied: Tensor,
+    choose: Callable[[Tensor, Tensor], Tensor],
+) -> Tensor:
+    """The first places, and where a row is tied those that are chosen for it by itself."""
+    graph = x.graph
+    if graph.rowwise:
+        return either(tied, lambda: choose(x, rank), lambda: first, first)
+
+    def change() -> Tensor:
+        found = graph.op("NonZero", tied, dtype="int64")
+        rows = graph.op("Gather", found, graph.constant(np.array(0), "int64"), axis=0)
+        both = graph.op("Gather", graph.concat([x, rank]), rows, axis=0, dimensions=2)
+        widths = range(x.width), range(x.width, both.width)
+        [places] = by_row(lambda row: [choose(row.take(widths[0]), row.take(widths[1]))], both)
+        return graph.op("ScatterND", first, rows.reshape([-1, 1], 1), places)
+
+    some = graph.op("ReduceMax", tied.cast("int64"), keepdims=0) > 0
+    return either(some, change, lambda: first, first)
 
 
 def _without_direction(fitted: Any, x: Tensor, places: Tensor, count: int) -> Tensor:
