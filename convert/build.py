@@ -63,7 +63,8 @@ def build(source: Source, name: str, folder: Path, report: Report) -> Built:
     check_name(name)
     check_folder(folder)
     task = task_of(source.estimator)
-    source = replace(source, estimator=one_threaded(source.estimator))
+    X_test = deepcopy(source.X_test)  # a function in a step may write to what it is given
+    source = replace(source, estimator=one_threaded(source.estimator), X_test=X_test)
     inputs, X = read_inputs(source.X_test)
     report(f"{task.name}: {type(source.estimator).__name__}, {len(X)} held-out rows")
     rows, answers = _held_out_rows(source, task, inputs, X)
@@ -117,6 +118,11 @@ def _held_out_rows(
         ) from error
     for output, array in expected.items():
         if not _same(array, got[output]):
+            if not _same(array, task.answers(source.estimator, source.X_test)[output]):
+                raise Refusal(
+                    f"{output}: scikit-learn answers X_test otherwise each time that it is asked",
+                    "Some step draws random numbers: let it draw none after fit.",
+                )
             raise Refusal(
                 f"{output}: scikit-learn answers otherwise once X_test holds plain values",
                 "A request carries numbers, booleans and text alone: turn other types into these "

@@ -13,7 +13,7 @@ from convert.errors import Refusal
 from function.signature import Array, ColumnType
 
 Data = Any  # what scikit-learn takes: a DataFrame, an array of shape (rows, columns), or texts
-Form = Literal["frame", "array", "texts"]
+Form = Literal["frame", "array", "texts", "series"]
 Cells = list[Any]  # one row, in signature order, as JSON would hold it
 
 
@@ -44,7 +44,8 @@ class Inputs:
 
     Attributes:
         columns: in signature order.
-        form: a DataFrame, a bare array, or texts alone, as vectorisers take them.
+        form: a DataFrame, a bare array, or texts alone, as vectorisers take them, in an array of
+            one dimension or a Series.
     """
 
     columns: tuple[InputColumn, ...]
@@ -75,6 +76,8 @@ class Inputs:
         if self.frame:
             return _frame(self.columns, by_column)
         arrays = [_array(c, cells) for c, cells in zip(self.columns, by_column, strict=True)]
+        if self.form == "series":
+            return pd.Series(arrays[0], name=self.columns[0].label, dtype=object)
         if self.form == "texts":
             return arrays[0]
         if self.uniform:
@@ -164,8 +167,9 @@ def _read_texts(X: Any) -> tuple[Inputs, Data]:
     kind = _type_of_values(series, "X_test")
     named = getattr(X, "name", None)
     name = str(named) if named is not None else "x0"
-    inputs = Inputs((InputColumn(name, 0, kind, _missing(series)),), "texts")
-    return inputs, series.to_numpy()
+    if isinstance(X, pd.Series):
+        return Inputs((InputColumn(name, named, kind, _missing(series)),), "series"), series
+    return Inputs((InputColumn(name, 0, kind, _missing(series)),), "texts"), series.to_numpy()
 
 
 def _read_frame(X: pd.DataFrame) -> tuple[Inputs, Data]:
@@ -273,7 +277,7 @@ def _kind(value: Any) -> str:
 def _values(data: Data, place: int, form: Form) -> Any:
     if form == "frame":
         return data.iloc[:, place]
-    array = np.asarray(data) if form == "texts" else np.asarray(data)[:, place]
+    array = np.asarray(data)[:, place] if form == "array" else np.asarray(data)
     return pd.Series(array, dtype=array.dtype)
 
 

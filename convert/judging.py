@@ -21,13 +21,21 @@ from convert.manifest import serving_part
 from convert.parity import Comparison, compare
 from convert.probe import is_answered, which_are_answered
 from convert.recipes import Converted, Recipe, convert, recipes, why_too_narrow
-from convert.undecided import forgive_undecided
+from convert.undecided import forgive_undecided, rounds_before_a_step
 from function.errors import InvalidRows
 from function.model import Model
 from function.signature import Array, Column
 from function.table import read_table
 
 LOOKED_AT = 50  # rows that differ and are sent through the steps one after another
+ROUNDING_HINT = (
+    "The steps before it agree up to their last digits, and it may be these that decide: round "
+    "what it is given, by FunctionTransformer(np.round, kw_args={'decimals': 9}), and fit again."
+)
+TIED_HINT = (
+    "Among training rows that are as far as each other, such as equal ones or texts without a "
+    "known word, chance chooses: drop them before fit, or use another model."
+)
 NARROWINGS = 6  # times that columns get tighter bounds
 
 Report = Callable[[str], None]
@@ -110,7 +118,8 @@ class Judged:
         return attempt
 
     def _tried(self, recipe: Recipe, watches: bool) -> Attempt:
-        converted = convert(self.estimator, self.task, self.columns, recipe, watches)
+        series = self.inputs.form == "series"
+        converted = convert(self.estimator, self.task, self.columns, recipe, watches, series)
         manifest = serving_part(
             self.task, self.inputs, self.columns, converted, self.evidence.expected
         )
@@ -176,7 +185,8 @@ def first_equal(
             failed.append(Failed(str(recipe), "it is equal, but only just: others were tried"))
         else:
             reason = why_not(attempt.comparison, judged.evidence, judged.columns)
-            failed.append(Failed(str(recipe), reason + _first_to_differ(judged, attempt)))
+            step, hint = _first_to_differ(judged, attempt)
+            failed.append(Failed(str(recipe), reason + step, hint))
             differing.append(attempt)
     if passed is not None:
         others = [one for one in failed if one.recipe != str(passed.recipe)]
@@ -189,8 +199,8 @@ def first_equal(
     raise no_conversion(type(judged.estimator).__name__, failed)
 
 
-def _first_to_differ(judged: Judged, attempt: Attempt) -> str:
-    """Which step of a pipeline is the first whose columns differ, on the rows that do."""
+def _first_to_differ(judged: Judged, attempt: Attempt) -> tuple[str, str]:
+    """Which step of a pipeline is the first whose columns differ, on the rows that do; a hint."""
     steps = judged.estimator.steps if isinstance(judged.estimator, Pipeline) else []
     differ = {row for off in attempt.comparison.outputs.values() for row in off.wrong}
     rows = [judged.evidence.rows[row] for row in sorted(differ)[:LOOKED_AT]]
@@ -201,17 +211,25 @@ def _first_to_differ(judged: Judged, attempt: Attempt) -> str:
         try:
             columns = step.transform(columns)
         except Exception:  # it raises for these rows together
-            return ""
+            return "", ""
         evidence = Evidence(rows, {"prediction": dense(columns)}, len(rows))
         part = Pipeline(steps[:number])
         tried = replace(judged, estimator=part, task=task, evidence=evidence)
         part_attempt = tried.attempt(attempt.recipe)
         if not isinstance(part_attempt, Attempt) or not part_attempt.comparison.passed:
-            return f"; the first step to differ is '{name}' ({type(step).__name__})"
+            return f"; the first step to differ is '{name}' ({type(step).__name__})", ""
     if len(steps) > 1:
         name, step = steps[-1]
-        return f"; the step that differs is '{name}' ({type(step).__name__})"
-    return ""
+        return f"; the step that differs is '{name}' ({type(step).__name__})", _hint(judged, step)
+    return "", _hint(judged, judged.estimator)
+
+
+def _hint(judged: Judged, last: Any) -> str:
+    """What to do where the last step differs, though it is given the same."""
+    if hasattr(last, "kneighbors"):
+        return TIED_HINT
+    among_others = last is not judged.estimator and rounds_before_a_step(judged.estimator)
+    return ROUNDING_HINT if among_others else ""
 
 
 def _within_limits(

@@ -100,7 +100,12 @@ def _is_single(column: Column) -> bool:
 
 
 def convert(
-    estimator: Any, task: Task, columns: Sequence[Column], recipe: Recipe, watches: bool = False
+    estimator: Any,
+    task: Task,
+    columns: Sequence[Column],
+    recipe: Recipe,
+    watches: bool = False,
+    series: bool = False,
 ) -> Converted:
     """Convert by one recipe.
 
@@ -110,12 +115,13 @@ def convert(
         columns: of the signature.
         recipe: the way of typing.
         watches: whether the graph tells of rows that scikit-learn raises for.
+        series: whether the one column comes as a Series.
 
     Raises:
         Unsupported: some step has no conversion.
     """
     graph = Graph(recipe.precision, converters(), fallback, recipe.cast, watches)
-    table = root_table(graph, columns, recipe.layout)
+    table = replace(root_table(graph, columns, recipe.layout), flat=series)
     outputs = [
         _output(graph, estimator, table, task, name, method)
         for name, method in task.methods.items()

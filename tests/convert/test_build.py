@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestRegressor
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
 from convert.build import build, one_threaded
@@ -20,6 +21,7 @@ from convert.source import Source
 from function.errors import OnnxletError
 from function.model import load_model
 from function.table import read_table
+from tests.conftest import quiet
 from tests.convert.helpers import built
 
 INF = float("inf")
@@ -172,3 +174,40 @@ def test_values_that_no_request_can_carry_alike_are_refused(tmp_path: Path) -> N
 
     with pytest.raises(Refusal, match="answers otherwise once X_test holds plain values"):
         built(Source(model, X), tmp_path)
+
+
+def test_answers_that_are_drawn_by_chance_are_refused(tmp_path: Path) -> None:
+    noise = FunctionTransformer(lambda X: X + np.random.default_rng().normal(size=np.shape(X)))
+    model = make_pipeline(noise, LinearRegression()).fit(X, Y)
+
+    with pytest.raises(Refusal, match="answers X_test otherwise each time that it is asked"):
+        built(Source(model, X), tmp_path)
+
+
+def with_its_double(frame: pd.DataFrame) -> pd.DataFrame:
+    frame["double"] = frame["a"] * 2
+    return frame
+
+
+def test_a_step_that_writes_to_what_it_is_given_leaves_the_test_set_alone(tmp_path: Path) -> None:
+    model = make_pipeline(FunctionTransformer(with_its_double), LinearRegression())
+    model.fit(FRAME.copy(), Y)
+    X_test = FRAME.copy()
+
+    first = build(Source(model, X_test), "m", tmp_path, quiet)
+    again = build(Source(model, X_test), "m", tmp_path, quiet)
+
+    assert list(X_test) == ["a", "b", "c"]
+    assert (first.version, again.version) == (1, 1)
+
+
+def test_a_series_of_texts_is_one_for_the_first_step_too(tmp_path: Path) -> None:
+    texts = pd.Series(["good film", None, "bad plot", "good end"] * 5, dtype=object)
+    model = make_pipeline(
+        FunctionTransformer(lambda series: series.fillna("")), CountVectorizer(), RidgeClassifier()
+    ).fit(texts, [1, 0, 0, 1] * 5)
+
+    loaded = load_model(build(Source(model, texts), "m", tmp_path, quiet).directory)
+
+    got = loaded.run(read_table([["good"], [None], ["bad"]], loaded.signature))
+    assert got["prediction"].tolist() == model.predict(pd.Series(["good", None, "bad"])).tolist()

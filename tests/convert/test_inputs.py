@@ -258,7 +258,7 @@ def test_texts_are_one_column(make: Any, missing: Any) -> None:
 
     inputs, data = read_inputs(X)
 
-    assert inputs.form == "texts"
+    assert inputs.form == ("series" if isinstance(X, pd.Series) else "texts")
     assert not inputs.frame
     assert [(column.name, column.type) for column in inputs.columns] == [("x0", "string")]
     assert inputs.rows(data) == [["good film"], [None], ["bad"]]
@@ -271,6 +271,7 @@ def test_texts_are_one_column(make: Any, missing: Any) -> None:
 def test_a_series_of_texts_keeps_its_name() -> None:
     inputs, _ = read_inputs(pd.Series(["a", "b"], name="Überschrift"))
     assert [column.name for column in inputs.columns] == ["Überschrift"]
+    assert inputs.data([["c"]]).name == "Überschrift"
 
 
 def test_an_array_of_dates_is_refused() -> None:

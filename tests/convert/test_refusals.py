@@ -11,7 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.compose import make_column_transformer
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LinearRegression
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
@@ -101,6 +104,34 @@ def test_a_difference_says_which_rows_and_columns_and_how_far(
         reason,
     )
     assert refused.hint == f"Nothing was written. {NO_HINT}"
+
+
+def hour_in_trees() -> Source:
+    """Sines of hours are equal in pairs but for the last digit, and trees part these."""
+    hours = random.integers(0, 24, (300, 1))
+    sines = FunctionTransformer(lambda hours: np.sin(2 * np.pi * hours / 24))
+    trees = HistGradientBoostingRegressor(max_iter=20, min_samples_leaf=2)
+    return Source(make_pipeline(sines, trees).fit(hours, hours.ravel()), hours)
+
+
+def equal_texts() -> Source:
+    texts = [f"{a} {b}" for a in ("good", "bad", "fair", "odd") for b in ("film", "plot", "end")]
+    label = random.integers(0, 5, 600)
+    nearest = make_pipeline(CountVectorizer(), KNeighborsClassifier(5))
+    return Source(nearest.fit(texts * 50, label), texts)
+
+
+@pytest.mark.parametrize(
+    ("make", "hint"),
+    [(hour_in_trees, "round what it is given"), (equal_texts, "as far as each other")],
+)
+def test_what_rounding_or_chance_decides_has_a_way_out(
+    make: Callable[[], Source], hint: str, tmp_path: Path
+) -> None:
+    refused = refusal(make, tmp_path)
+
+    assert "the step that differs is '" in refused.message
+    assert hint in refused.hint
 
 
 def test_the_command_prints_them_with_their_kind_in_front(at_home: Path, tmp_path: Path) -> None:
