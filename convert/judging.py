@@ -34,7 +34,7 @@ ROUNDING_HINT = (
 )
 TIED_HINT = (
     "Among training rows that are as far as each other, such as equal ones or texts without a "
-    "known word, chance chooses: drop them before fit, or use another model."
+    "known word, chance chooses: drop them before fit, scale the columns, or use another model."
 )
 NARROWINGS = 6  # times that columns get tighter bounds
 
@@ -217,7 +217,8 @@ def _first_to_differ(judged: Judged, attempt: Attempt) -> tuple[str, str]:
         tried = replace(judged, estimator=part, task=task, evidence=evidence)
         part_attempt = tried.attempt(attempt.recipe)
         if not isinstance(part_attempt, Attempt) or not part_attempt.comparison.passed:
-            return f"; the first step to differ is '{name}' ({type(step).__name__})", ""
+            hint = TIED_HINT if hasattr(step, "n_neighbors") else ""
+            return f"; the first step to differ is '{name}' ({type(step).__name__})", hint
     if len(steps) > 1:
         name, step = steps[-1]
         return f"; the step that differs is '{name}' ({type(step).__name__})", _hint(judged, step)
@@ -226,7 +227,7 @@ def _first_to_differ(judged: Judged, attempt: Attempt) -> tuple[str, str]:
 
 def _hint(judged: Judged, last: Any) -> str:
     """What to do where the last step differs, though it is given the same."""
-    if hasattr(last, "kneighbors"):
+    if hasattr(last, "n_neighbors"):
         return TIED_HINT
     among_others = last is not judged.estimator and rounds_before_a_step(judged.estimator)
     return ROUNDING_HINT if among_others else ""

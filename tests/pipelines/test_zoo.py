@@ -22,6 +22,7 @@ from convert.undecided import hangs_on_rounding
 from function.app import create_app
 from function.golden import differences, floor_of
 from function.signature import Array
+from tests.pipelines import rarer  # noqa: F401 - its animals come into the zoo
 from tests.pipelines.zoo import ZOO
 
 ROWS = 1000
@@ -36,6 +37,8 @@ QUICK = {
     "movies_hashed_sgd",
     "reviews_in_chinese_own_pattern",
     "mixed_array_by_position",
+    "houses_boosting_with_gaps_among_categories",
+    "credit_shares_that_divide_by_zero",
 }
 
 
