@@ -102,7 +102,7 @@ def taxi_hours_on_a_circle_in_trees() -> Made:
     )
 
 
-class SteadyRidge(Ridge):
+class SteadyRidge(Ridge):  # type: ignore[misc] # scikit-learn ships no types
     """A subclass with a fit of its own."""
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
