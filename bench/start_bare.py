@@ -6,4 +6,4 @@ import numpy as np
 import onnxruntime
 
 session = onnxruntime.InferenceSession(sys.argv[1], providers=["CPUExecutionProvider"])
-session.run(None, {session.get_inputs()[0].name: np.zeros((1, 30), dtype=np.float32)})
+session.run(None, {session.get_inputs()[0].name: np.zeros((1, 30), dtype=np.float64)})

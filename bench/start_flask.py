@@ -15,7 +15,7 @@ session = onnxruntime.InferenceSession(sys.argv[1], providers=["CPUExecutionProv
 @app.post("/predict")
 def predict() -> str:
     """Answer `{"instances": [...]}`."""
-    rows = np.asarray(json.loads(request.get_data())["instances"], dtype=np.float32)
+    rows = np.asarray(json.loads(request.get_data())["instances"], dtype=np.float64)
     label = session.run(None, {session.get_inputs()[0].name: rows})[0]
     return json.dumps({"prediction": label.tolist()})
 
