@@ -83,7 +83,8 @@ def _radial(x: Tensor, points: Array, gamma: Any = None) -> Tensor:
     norms = point_norms(around)
     if not len(points) or not abs(scale) * norms.max() < WIDE:
         return (squared_differences(x, points) * -scale).unary("Exp")
-    row = x.graph.op("Clip", x - centre, *(x.graph.constant(v, x.dtype) for v in (-FAR, FAR)))
+    bounds = (x.graph.constant(bound, x.dtype) for bound in (-FAR, FAR))
+    row = x.graph.op("Clip", x - centre, *bounds, dimensions=x.dimensions)
     both = x.graph.concat([row, squared_norms(row)])
     weights = np.vstack([2.0 * scale * around.T, np.full((1, len(points)), -scale)])
     return (both @ weights - scale * norms).unary("Exp")

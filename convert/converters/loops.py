@@ -29,7 +29,10 @@ def repeat(
         states: to begin with.
         begin: a bool tensor; where it holds for no row, not even the first step is made.
     """
-    given = [Tensor(graph, graph.unique("state"), s.dtype, s.width) for s in states]
+    given = [
+        Tensor(graph, graph.unique("state"), s.dtype, s.width, dimensions=s.dimensions)
+        for s in states
+    ]
     count, going, on = (graph.unique(stem) for stem in ("count", "going", "on"))
     with graph.body() as body:
         following, active = step(*given)
@@ -52,7 +55,8 @@ def repeat(
     limit = graph.constant(np.array(times), "int64")
     start = graph.constant(np.array(True), "bool") if begin is None else _any(graph, begin)
     outputs = [(state.dtype, state.width) for state in states]
-    return graph.ops("Loop", [limit, start, *states], outputs, body=made)
+    last = graph.ops("Loop", [limit, start, *states], outputs, body=made)
+    return [replace(t, dimensions=s.dimensions) for t, s in zip(last, states, strict=True)]
 
 
 def _any(graph: Nodes, condition: Tensor) -> Tensor:

@@ -18,10 +18,12 @@ from sklearn import svm
 from convert.converters.distances import doubles
 from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
 from convert.converters.kernels import pairwise
+from convert.converters.linear import two_sided
 from convert.converters.loops import repeat
 from function.signature import Array
 
 MIN_PROBABILITY = 1e-7
+TOLERANCE = 0.005  # of the products with Q, divided by the classes
 
 
 def classifier(graph: Graph, fitted: Any, table: Table) -> Answers:
@@ -125,21 +127,53 @@ def coupled(pairs: Tensor, slopes: Array, offsets: Array, count: int) -> Tensor:
     Wu, Lin and Weng (2004), "Probability estimates for multi-class classification by pairwise
     coupling", their second method; a row rests once it is within libsvm's tolerance.
     """
-    graph = pairs.graph
     first = 1.0 / ((pairs * slopes + offsets).unary("Exp") + 1.0)
-    first = first.maximum(MIN_PROBABILITY).minimum(1.0 - MIN_PROBABILITY)
+    first = first.clip(MIN_PROBABILITY, 1.0 - MIN_PROBABILITY)
+    if count == 2:
+        return two_sided(_second_of_two(first))
     q = _couplings(first, count)
-    diagonal = graph.concat([row.take([t]) for t, row in enumerate(q)])
-    start = pairs.take([0]) * 0.0 + np.full((1, count), 1.0 / count)
+    whole = pairs.graph.concat(q).reshape([-1, count, count], count)
+    own = [row.take([t]) for t, row in enumerate(q)]
+    moves = [pairs.graph.concat([_alike(first, np.eye(count)[[t]]), q[t]]) for t in range(count)]
 
     def step(p: Tensor, waiting: Tensor) -> tuple[Sequence[Tensor], Tensor]:
-        towards = graph.concat([(row * p).sum() for row in q])
+        towards = _last_summed(whole * p.reshape([-1, 1, count], count))
         total = (p * towards).sum()
-        waiting = waiting & ((towards - total).unary("Abs").max() >= 0.005 / count)
-        return [waiting.where(_swept(p, towards, total, q, diagonal), p), waiting], waiting
+        waiting = waiting & ((towards - total).unary("Abs").max() >= TOLERANCE / count)
+        return [waiting.where(_swept(p, towards, total, own, moves), p), waiting], waiting
 
-    everyone = pairs.take([0]).isnan() | graph.constant(True, "bool")
-    return repeat(graph, max(100, count), step, [start, everyone])[0]
+    start = _alike(first, np.full((1, count), 1.0 / count))
+    everyone = pairs.take([0]).isnan() | pairs.graph.constant(True, "bool")
+    return repeat(pairs.graph, max(100, count), step, [start, everyone])[0]
+
+
+def _alike(x: Tensor, row: Array) -> Tensor:
+    """The same numbers for each row."""
+    return x.take([0]) * 0.0 + row
+
+
+def _last_summed(x: Tensor) -> Tensor:
+    axes = x.graph.constant([2], "int64")
+    return x.graph.op("ReduceSum", x, axes, dimensions=2, keepdims=0)
+
+
+def _second_of_two(first: Tensor) -> Tensor:
+    """What the sweeps come to for two classes, of which libsvm's tolerance allows two at most.
+
+    Written for what the first class's probability lacks of its Platt probability.
+    """
+    second, lack = 1.0 - first, first - 0.5
+
+    def swept(lack: Tensor) -> Tensor:
+        squared = lack * lack
+        excess = second * squared / ((second + lack) * second + squared)
+        squared = excess * excess
+        return first * squared / ((first + excess) * first + squared)
+
+    once = swept(lack)
+    again = once * (first - once).maximum(second + once) >= TOLERANCE / 2
+    sweeps = lack.unary("Abs") >= TOLERANCE
+    return second + sweeps.where(again.where(swept(once), once), lack)
 
 
 def _couplings(first: Tensor, count: int) -> list[Tensor]:
@@ -158,16 +192,19 @@ def _couplings(first: Tensor, count: int) -> list[Tensor]:
     return rows
 
 
-def _swept(p: Tensor, towards: Tensor, total: Tensor, q: list[Tensor], diagonal: Tensor) -> Tensor:
-    """One pass over the classes."""
-    for t, row in enumerate(q):
-        own, here = diagonal.take([t]), towards.take([t])
-        change = (total - here) / own
-        p = p + change * np.eye(len(q))[[t]]
-        total = (total + change * (change * own + here * 2.0)) / (change + 1.0) / (change + 1.0)
-        towards = (towards + change * row) / (change + 1.0)
-        p = p / (change + 1.0)
-    return p
+def _swept(
+    p: Tensor, towards: Tensor, total: Tensor, own: list[Tensor], moves: list[Tensor]
+) -> Tensor:
+    """One pass over the classes: of p and Qp side by side, and of p'Qp."""
+    count = len(own)
+    both = p.graph.concat([p, towards])
+    for t, (diagonal, move) in enumerate(zip(own, moves, strict=True)):
+        here = both.take([count + t])
+        change = (total - here) / diagonal
+        grown = change + 1.0
+        total = (total + change * (change * diagonal + here * 2.0)) / grown / grown
+        both = (both + change * move) / grown
+    return both.take(range(count))
 
 
 CONVERTERS: dict[type, Converter] = {

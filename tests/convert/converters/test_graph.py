@@ -92,6 +92,64 @@ def test_tensors_of_two_dtypes_are_not_mixed_by_themselves() -> None:
         given(graph) + given(graph, "float32")
 
 
+WEIGHTS = np.array([[1.0, 2.0], [0.5, -1.0], [3.0, 0.25]])
+SHIFTS = {
+    "row": np.array([[7.0, -2.0]]),
+    "list": [7.0, -2.0],
+    "number": 7.0,
+    "whole number": 7,
+    "minus": np.array([7, 2], dtype=np.uint8),
+}
+
+
+@pytest.mark.parametrize("shift", SHIFTS)
+def test_a_product_and_what_is_added_to_its_rows_are_one_node(shift: str) -> None:
+    def sums(x: Any) -> list[Any]:
+        return [x @ WEIGHTS + SHIFTS[shift], x @ WEIGHTS - np.asarray(SHIFTS[shift], dtype=float)]
+
+    graph = graph_of()
+    made = sums(given(graph))
+
+    assert [node.op_type for node in graph.finished(made).graph.node] == ["Gemm", "Gemm"]
+    graph = graph_of()
+    for got, expected in zip(run(graph, *sums(given(graph)), feed=X[:2]), sums(X[:2]), strict=True):
+        np.testing.assert_array_equal(got, expected)
+
+
+def test_products_of_what_is_no_matrix_and_sums_of_other_shapes_stay_apart() -> None:
+    graph = graph_of()
+    x = given(graph)
+    cube = x.reshape([0, 1, 3], 3) @ WEIGHTS + 1.0
+    column = x @ WEIGHTS + x.take([0])
+    whole = x.cast("int64") @ np.eye(3) + 1
+    wider = x @ WEIGHTS[:, :1] + [1.0, 2.0, 3.0]
+
+    made = [cube, column, whole, wider]
+    assert "Gemm" not in {node.op_type for node in graph.finished(made).graph.node}
+    assert wider.width == 3
+
+
+def test_a_number_beside_one_column_has_two_dimensions() -> None:
+    graph = graph_of()
+    one = given(graph).take([0])
+    made = [one + 2.0, (1.0 - one) > 0.5, one.take([0]).reshape([-1], 1) * 3.0]
+
+    constants = {t.name: list(t.dims) for t in initializers(graph.finished(made))}
+    values = [(list(t.dims), onnx.numpy_helper.to_array(t).item())
+              for t in initializers(graph.finished(made)) if constants[t.name] != [1]]  # fmt: skip
+    assert sorted(values) == [([], 3.0), ([1, 1], 0.5), ([1, 1], 1.0), ([1, 1], 2.0)]
+
+
+def test_places_are_their_own_labels_where_these_count_from_zero() -> None:
+    graph = graph_of()
+    places = given(graph).argmax()
+
+    assert places.look_up([0, 1, 2]) is places
+    assert places.look_up([False, True]) is places
+    assert places.look_up([0, 2, 1]) is not places
+    assert places.look_up([0.0, 1.0, 2.0]).dtype == "float64"
+
+
 # Constants and names
 
 

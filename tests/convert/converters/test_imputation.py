@@ -306,3 +306,16 @@ def test_what_is_refused(imputer: Any, X: Any, reason: str) -> None:
     with pytest.raises(Unsupported, match=reason) as refused:
         answers(imputer.fit(X), X)
     assert refused.value.hint
+
+
+@pytest.mark.parametrize("imputer", [SimpleImputer(), KNNImputer()], ids=["mean", "nearest"])
+def test_rows_without_gaps_and_rows_whose_sum_is_no_number(imputer: Any) -> None:
+    rows = np.random.default_rng(0).normal(size=(40, 3))
+    gaps = np.where(rows > 1.0, NAN, rows)
+    fitted = imputer.fit(gaps)
+
+    assert_exact(fitted, rows)
+    assert_exact(fitted, gaps)
+    if isinstance(imputer, SimpleImputer):
+        assert_exact(fitted, np.array([[1.7e308] * 3, [1.7e308] * 3, [-1.7e308] * 3]))
+    assert answers(fitted, rows[:0])["transform"].shape == (0, 3)

@@ -10,7 +10,7 @@ import onnxruntime
 import pytest
 
 from convert.converters.graph import Graph, Tensor, Unsupported
-from convert.converters.loops import by_row, repeat
+from convert.converters.loops import by_row, either, repeat
 from function.signature import Array
 
 ROWS = np.array([[1.0, 2.0], [3.0, 5.0], [8.0, 13.0]])
@@ -83,3 +83,29 @@ def test_a_body_that_cant_be_written() -> None:
     doubled, same = run(make, ROWS)
     assert doubled.tolist() == ((ROWS + 1.0) * 2.0).tolist()
     assert same.tolist() == ROWS.tolist()
+
+
+def branches(condition: str) -> Callable[[Graph, Tensor], list[Tensor]]:
+    """Halves or doubles all rows, or raises, which the other branch is not to see."""
+
+    def make(graph: Graph, x: Tensor) -> list[Tensor]:
+        outside = x + 1.0
+        beyond = graph.constant([[9]], "int64")
+
+        def fail() -> Tensor:
+            return graph.op("GatherElements", x, beyond, axis=0) + outside.take([0])
+
+        some = graph.op("ReduceMax", x, keepdims=0) > 8.0
+        known = {"holds": some, "does not": ~some}[condition]
+        yes, no = (lambda: outside * 2.0, fail)
+        return [either(known, *((yes, no) if condition == "holds" else (no, yes)), x)]
+
+    return make
+
+
+@pytest.mark.parametrize("condition", ["holds", "does not"])
+def test_only_one_branch_is_computed(condition: str) -> None:
+    [answer] = run(branches(condition), ROWS)
+    assert answer.tolist() == ((ROWS + 1.0) * 2.0).tolist()
+    with pytest.raises(Exception, match="GatherElements"):
+        run(branches(condition), ROWS[:2])

@@ -244,3 +244,13 @@ def test_refusals(fitted: Any, reason: str) -> None:
     with pytest.raises(Unsupported, match=reason) as caught:
         answers(fitted, X, ["predict"])
     assert caught.value.hint
+
+
+@weights
+@pytest.mark.parametrize("algorithm", ["kd_tree", "ball_tree", "brute"])
+@pytest.mark.parametrize("count", [5, 60, 150, 400, 1100])
+def test_ties_among_few_points_and_many(count: int, algorithm: str, weights: str) -> None:
+    lattice = np.random.default_rng(count).integers(0, 6, (count, 3)).astype(float)
+    labels = np.arange(count) % 3
+    model = fit(KNeighborsClassifier(5, algorithm=algorithm, weights=weights), lattice, labels)
+    assert_exact(model, np.vstack([lattice[:30], lattice[:20] + 0.5, ROWS[:20, :3], FAR[:, :3]]))

@@ -122,3 +122,30 @@ def test_refused_kernels(kernel: Any) -> None:
     rows = X @ X.T if isinstance(kernel, str) else X
     with pytest.raises(Unsupported, match=r"kernel .* has no conversion"):
         answers(SVC(kernel=kernel).fit(rows, y), rows)
+
+
+OFFSETS = {
+    "years": 2000.0 + random.integers(-10, 11, (120, 3)),
+    "millions": 1e6 + random.uniform(-1.0, 1.0, (120, 3)),
+    "small": random.normal(size=(120, 3)) * 1e-9,
+    "an outlier": np.vstack([random.normal(size=(119, 3)), np.full((1, 3), 1e6)]),
+}
+
+
+@pytest.mark.parametrize("gamma", ["scale", 1e-9, 1.0, 1e4, 1e9])
+@pytest.mark.parametrize("rows", OFFSETS)
+def test_columns_far_from_zero_and_of_any_spread(rows: str, gamma: Any) -> None:
+    X = OFFSETS[rows]
+    target = (X - X.mean(axis=0)).prod(axis=1) > 0.0
+    model = fit(SVC(gamma=gamma, C=100.0), X, target)
+    beyond = np.vstack([X, X + X.std(axis=0), X * 2.0, np.full((2, 3), [[1e12], [-1e300]])])
+    assert_exact(model, beyond, tolerance=1e-7)
+
+
+@pytest.mark.filterwarnings("ignore:The `probability` parameter")
+def test_probabilities_of_two_classes_over_their_whole_range() -> None:
+    line = np.linspace(-1.0, 1.0, 80).reshape(-1, 1)
+    model = fit(SVC(kernel="linear", probability=True, random_state=0), line, line.ravel() > 0.0)
+    for slope in (-0.5, -3.0):
+        model._probA[:] = slope
+        assert_exact(model, np.linspace(-30.0, 30.0, 4000).reshape(-1, 1), tolerance=1e-12)

@@ -26,7 +26,7 @@ from sklearn.tree import (
 from convert.converters import tree_ensemble
 from convert.converters.graph import Graph
 from convert.converters.responses import RELEASE
-from convert.converters.tree_ensemble import Tree, constant, rounded_down, sums
+from convert.converters.tree_ensemble import Tree, constant, rounded_down, sums, unrounded
 from function.signature import Array
 from tests.convert.converters.steps import around, hard_rows
 from tests.convert.exactness import answers, assert_exact
@@ -184,3 +184,31 @@ def test_constants_come_first_and_each_tree_has_its_target(dtype: str) -> None:
     step = Tree(ends, ends * 2, zero, zero + 0.5, zero, np.array([[0], [1], [5]]), target=1)
     got = summed([constant(10.0), constant(20.0, 1), step, constant(0.25)], x, dtype, 2)
     assert got.tolist() == [[10.25, 20.0 + (1 if row[0] <= 0.5 else 5)] for row in x]
+
+
+def test_bounds_of_float64_are_those_of_rounded_float32() -> None:
+    random = np.random.default_rng(0)
+    largest = float(np.finfo(np.float32).max)
+    edges = [0.0, -0.0, 1e-45, -1e-45, 7e-46, -7e-46, 5e-324, largest, -largest, 1e300, -1e300]
+    normal = random.normal(size=1000)
+    single = normal.astype(np.float32)
+    middles = (single.astype(float) + np.nextafter(single, np.float32(9.0))) / 2.0
+    wide = normal * 10.0 ** random.uniform(-45, 38, 1000)
+    thresholds = np.concatenate([edges, [np.inf], normal, single, middles, wide])
+
+    bounds = unrounded(thresholds)
+
+    for x in (bounds, thresholds):
+        for near in (x, np.nextafter(x, np.inf), np.nextafter(x, -np.inf)):
+            with np.errstate(over="ignore", under="ignore"):
+                seen = near.astype(np.float32)
+            np.testing.assert_array_equal(near <= bounds, seen <= thresholds)
+
+
+@pytest.mark.parametrize("leaf", [1, 4])
+def test_leaves_of_one_class_and_of_several(leaf: int) -> None:
+    for estimator in (
+        RandomForestClassifier(12, min_samples_leaf=leaf, random_state=0),
+        DecisionTreeClassifier(min_samples_leaf=leaf, random_state=0),
+    ):
+        assert_exact(estimator.fit(X, THREE), X, tolerance=0.0)
