@@ -133,10 +133,13 @@ def _predicted(graph: Graph, fitted: Any, start: Tensor, missing: Tensor) -> Ten
     columns = [start.take([place]) for place in range(start.width)]
     for place, others, estimator in fitted.imputation_sequence_:
         given = graph.concat([columns[int(other)] for other in others])
+        gap, known = missing.take([int(place)]), len(graph.raising)
         value = graph.ask(estimator, Table((given,)), "predict").cast(graph.precision)
+        # Rows without a gap here are not shown to the estimator, and it raises for none of them.
+        graph.raising[known:] = [flag & gap for flag in graph.raising[known:]]
         low, high = float(fitted._min_value[place]), float(fitted._max_value[place])
         value = value.clip(low if np.isfinite(low) else None, high if np.isfinite(high) else None)
-        columns[place] = missing.take([int(place)]).where(value, columns[place])
+        columns[place] = gap.where(value, columns[place])
     return graph.concat(columns)
 
 

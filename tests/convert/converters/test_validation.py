@@ -11,9 +11,12 @@ import pytest
 from sklearn.compose import make_column_transformer
 from sklearn.decomposition import NMF
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifier
+from sklearn.experimental import enable_iterative_imputer  # noqa: F401 - it has to be first
+from sklearn.impute import IterativeImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, PowerTransformer, StandardScaler
+from sklearn.tree import DecisionTreeRegressor
 
 from convert.build import build
 from convert.converters.validation import refused_by
@@ -99,3 +102,18 @@ def test_numbers_that_a_step_makes_too_large_for_trees_are_refused(tmp_path: Pat
     with pytest.raises(InvalidRows) as refused:
         loaded.run(read_table([[1.0, 2.0], [1e30, 1e30]], loaded.signature))
     assert [problem.row for problem in refused.value.problems] == [1]
+
+
+def test_what_an_imputer_asks_about_is_what_has_a_gap(tmp_path: Path) -> None:
+    """A tree takes no 1e200, and is not asked where nothing is missing."""
+    gaps = X.assign(c=X["a"] * X["b"]).mask(random.random((200, 3)) < 0.1)
+    imputer = IterativeImputer(DecisionTreeRegressor(max_depth=3), tol=1e3, random_state=0)
+    estimator = make_pipeline(imputer, Ridge()).fit(gaps, y)
+    made = build(Source(estimator, gaps), "m", tmp_path, quiet)
+    loaded = load_model(made.directory)
+
+    whole = pd.DataFrame([[1e200, 2.0, 1.0]], columns=["a", "b", "c"])
+    got = loaded.run(read_table(whole.to_numpy().tolist(), loaded.signature))["prediction"]
+    assert got == pytest.approx(estimator.predict(whole), rel=1e-5)
+    with pytest.raises(InvalidRows):
+        loaded.run(read_table([[1e200, None, 1.0]], loaded.signature))
