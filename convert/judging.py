@@ -21,7 +21,7 @@ from convert.manifest import serving_part
 from convert.parity import Comparison, compare
 from convert.probe import is_answered, which_are_answered
 from convert.recipes import Converted, Recipe, convert, recipes, why_too_narrow
-from convert.undecided import forgive_undecided, rounds_before_a_step
+from convert.undecided import begins_in_float32, forgive_undecided, rounds_before_a_step
 from function.errors import InvalidRows
 from function.model import Model
 from function.signature import Array, Column
@@ -125,6 +125,7 @@ class Judged:
         )
         model = Model("built", 1, manifest, converted.onnx)
         comparison = compare(model, self.task, self.evidence.rows, self.evidence.expected)
+        narrow = self.inputs.narrow or begins_in_float32(self.estimator)
         forgive_undecided(
             comparison,
             model,
@@ -132,7 +133,7 @@ class Judged:
             self.evidence,
             self._ask,
             self.estimator,
-            self._ask_in_float64 if self.inputs.narrow else None,
+            self._ask_in_float64 if narrow else None,
         )
         unrefused = _unrefused(model, self.evidence.raising)
         return Attempt(recipe, converted, manifest, comparison, unrefused)

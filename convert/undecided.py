@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import Any
 
 import numpy as np
+from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
@@ -231,6 +232,17 @@ def rounds_before_a_step(estimator: Any) -> bool:
         for part in parts_of(estimator)
         if part is not last or not hasattr(part, "coef_")
     )
+
+
+def begins_in_float32(estimator: Any) -> bool:
+    """Gradient boosting rounds rows to float32, and the model that it begins with computes so."""
+    begun = [getattr(part, "init_", None) for part in parts_of(estimator)]
+    return any(hasattr(init, "predict") and not _is_dummy(init) for init in begun)
+
+
+def _is_dummy(estimator: Any) -> bool:
+    """It answers without a look at the row."""
+    return isinstance(estimator, DummyClassifier | DummyRegressor)
 
 
 def _rounds(part: Any) -> bool:

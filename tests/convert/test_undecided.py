@@ -13,7 +13,11 @@ import pytest
 from onnx import numpy_helper
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
-from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifier
+from sklearn.ensemble import (
+    GradientBoostingRegressor,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+)
 from sklearn.feature_selection import SelectKBest, f_regression
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
@@ -25,7 +29,13 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from convert.evidence import Evidence
 from convert.golden import choose_golden
 from convert.source import Source
-from convert.undecided import MOST, forgive_undecided, hangs_on_rounding, rounds_before_a_step
+from convert.undecided import (
+    MOST,
+    begins_in_float32,
+    forgive_undecided,
+    hangs_on_rounding,
+    rounds_before_a_step,
+)
 from tests.convert.helpers import Proof, built, prove
 
 random = np.random.default_rng(5)
@@ -208,3 +218,17 @@ NO_SUMS = [
 def test_which_round_before_a_step(estimator: Any) -> None:
     y = LABELS if "Classifier" in repr(estimator) or "Logistic" in repr(estimator) else Y
     assert rounds_before_a_step(estimator.fit(X, y)) == any(estimator is one for one in SUMS)
+
+
+def test_boosting_that_begins_with_a_model_of_its_rows_computes_in_float32() -> None:
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    y = X @ [1.0, 2.0]
+
+    def begun(init: Any) -> Any:
+        boosting = GradientBoostingRegressor(init=init, n_estimators=2)
+        return make_pipeline(StandardScaler(), boosting).fit(X, y)
+
+    assert begins_in_float32(begun(Ridge()))
+    assert not begins_in_float32(begun(None))
+    assert not begins_in_float32(begun("zero"))
+    assert not begins_in_float32(Ridge())
