@@ -62,11 +62,15 @@ def cases() -> Iterator[Case]:
     wine, kinds = load_wine(return_X_y=True)
     for estimator in _of_classes():
         yield Case(estimator, wine, kinds, "three classes")
+    yield Case(_forest(max_depth=3), wine, kinds, "three classes, depth 3")
     yield Case(svm.SVC(probability=True), wine, kinds, "three classes, probabilities")
     many, kinds = make_classification(5000, 20, n_informative=10, n_classes=3, random_state=0)
     for estimator in (neighbors.KNeighborsClassifier(), _forest(min_samples_leaf=5), svm.SVC()):
         yield Case(estimator, many, kinds, "5,000 rows")
     random = np.random.default_rng(0)
+    gaps = np.where(random.random(X.shape) < 0.05, np.nan, X)
+    for estimator in (impute.SimpleImputer(), impute.KNNImputer()):
+        yield Case(estimator, gaps, y, "gaps")
     y, counts = random.integers(0, 2, 400), random.poisson(1.0, (400, 30)).astype(np.float64)
     for estimator in (naive_bayes.MultinomialNB(), naive_bayes.ComplementNB()):
         yield Case(estimator, counts, y)

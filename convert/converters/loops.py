@@ -78,6 +78,29 @@ def either(
     return replace(made, width=like.width, dimensions=like.dimensions)
 
 
+def changed(
+    like: Tensor, where: Tensor, given: Sequence[Tensor], make: Callable[..., Tensor]
+) -> Tensor:
+    """A tensor with other rows in some places, and only these rows are computed.
+
+    Args:
+        like: the rows elsewhere.
+        where: a bool for each row, one column.
+        given: tensors, of which `make` is given those rows.
+        make: returns the other rows, of like's dtype and width.
+    """
+    graph = like.graph
+
+    def write() -> Tensor:
+        found = graph.op("NonZero", where, dtype="int64")
+        rows = graph.op("Gather", found, graph.constant(np.array(0), "int64"), axis=0)
+        some = [graph.op("Gather", t, rows, axis=0, dimensions=t.dimensions) for t in given]
+        return graph.op("ScatterND", like, rows.reshape([-1, 1], 1), make(*some))
+
+    any_row = graph.op("ReduceMax", where.cast("int64"), keepdims=0) > 0
+    return either(any_row, write, lambda: like, like)
+
+
 def _branch(
     condition: Tensor, yes: Callable[[], Sequence[Tensor]], no: Callable[[], Sequence[Tensor]]
 ) -> list[Tensor]:

@@ -7,6 +7,7 @@ Sources: `sklearn/impute/_knn.py`, with `nan_euclidean_distances` of `sklearn/me
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from sklearn.impute._iterative import IterativeImputer
 
 from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
 from convert.converters.imputation import flags, is_missing
-from convert.converters.loops import either
+from convert.converters.loops import changed, either
 from function.signature import Array
 
 
@@ -36,8 +37,7 @@ def nearest(graph: Graph, fitted: Any, table: Table) -> Answers:
     given = x.take(valid)
 
     def fill() -> Tensor:
-        means = _means_of_nearest(graph, fitted, _distances(fitted, x, missing), valid)
-        return missing.take(valid).where(means, given)
+        return _filled_by_nearest(graph, fitted, x, missing, valid)
 
     filled = either(_any(missing), fill, lambda: given, given)
     if fitted.keep_empty_features and len(valid) < x.width:
@@ -73,20 +73,39 @@ def _distances(fitted: Any, x: Tensor, missing: Tensor) -> Tensor:
     return made
 
 
-def _means_of_nearest(graph: Graph, fitted: Any, distances: Tensor, valid: list[int]) -> Tensor:
-    """For each valid column; columns that the same training rows have share their neighbours."""
+def _filled_by_nearest(
+    graph: Graph, fitted: Any, x: Tensor, missing: Tensor, valid: list[int]
+) -> Tensor:
+    """The valid columns; those that the same training rows have share their neighbours."""
+    distances = _distances(fitted, x, missing)
     sharing: dict[bytes, list[int]] = {}
     for place in valid:
         sharing.setdefault(fitted._mask_fit_X[:, place].tobytes(), []).append(place)
-    means, order = [], []
+    columns, order = [], []
     for places in sharing.values():
+        own, lacking = x.take(places), missing.take(places)
         donors = np.flatnonzero(~fitted._mask_fit_X[:, places[0]]).tolist()
         values = np.ma.array(fitted._fit_X, mask=fitted._mask_fit_X)[:, places]
-        plain = np.ma.getdata(values.mean(axis=0)).reshape(1, -1)
-        near = _mean_of_nearest(graph, fitted, distances.take(donors), values.data[donors])
-        means.append(near.isnan().where(plain, near))
+        fill = partial(_filled_rows, graph, fitted, donors, values)
+        some = lacking.cast("int64").max() > 0
+        columns.append(changed(own, some, [distances, own, lacking], fill))
         order += places
-    return graph.concat(means).take(np.argsort(order).tolist())
+    return graph.concat(columns).take(np.argsort(order).tolist())
+
+
+def _filled_rows(
+    graph: Graph,
+    fitted: Any,
+    donors: list[int],
+    values: Any,
+    distances: Tensor,
+    own: Tensor,
+    lacking: Tensor,
+) -> Tensor:
+    """Some columns of the rows that lack one of them; `values` are masked ones, of training."""
+    plain = np.ma.getdata(values.mean(axis=0)).reshape(1, -1)
+    near = _mean_of_nearest(graph, fitted, distances.take(donors), values.data[donors])
+    return lacking.where(near.isnan().where(plain, near), own)
 
 
 def _mean_of_nearest(graph: Graph, fitted: Any, distances: Tensor, values: Array) -> Tensor:

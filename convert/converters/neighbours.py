@@ -24,7 +24,7 @@ from convert.converters.distances import (
     squared_norms,
 )
 from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
-from convert.converters.loops import by_row, either
+from convert.converters.loops import by_row, changed, either
 from convert.converters.neighbour_trees import kept, order, turns
 from convert.converters.nodes import Nodes
 from function.signature import Array
@@ -81,16 +81,12 @@ def _chosen_again(
     if graph.rowwise:
         return either(tied, lambda: choose(x, rank), lambda: first, first)
 
-    def change() -> Tensor:
-        found = graph.op("NonZero", tied, dtype="int64")
-        rows = graph.op("Gather", found, graph.constant(np.array(0), "int64"), axis=0)
-        both = graph.op("Gather", graph.concat([x, rank]), rows, axis=0, dimensions=2)
+    def one_by_one(x: Tensor, rank: Tensor) -> Tensor:
+        both = graph.concat([x, rank])
         widths = range(x.width), range(x.width, both.width)
-        [places] = by_row(lambda row: [choose(row.take(widths[0]), row.take(widths[1]))], both)
-        return graph.op("ScatterND", first, rows.reshape([-1, 1], 1), places)
+        return by_row(lambda row: [choose(*(row.take(width) for width in widths))], both)[0]
 
-    some = graph.op("ReduceMax", tied.cast("int64"), keepdims=0) > 0
-    return either(some, change, lambda: first, first)
+    return changed(first, tied, [x, rank], one_by_one)
 
 
 def _without_direction(fitted: Any, x: Tensor, places: Tensor, count: int) -> Tensor:
