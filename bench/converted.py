@@ -141,11 +141,12 @@ def _trees() -> Iterator[tuple[Any, str]]:
 def _linear() -> Iterator[tuple[Any, str]]:
     for name in (
         "LogisticRegression", "Ridge", "RidgeClassifier", "Lasso", "ElasticNet", "BayesianRidge",
-        "HuberRegressor", "QuantileRegressor", "PoissonRegressor", "SGDClassifier",
-        "SGDRegressor", "Perceptron",
+        "HuberRegressor", "QuantileRegressor", "PoissonRegressor",
     ):  # fmt: skip
         yield getattr(linear_model, name)(), ""
-    yield linear_model.SGDClassifier(loss="log_loss"), "log loss"
+    for name in ("SGDClassifier", "SGDRegressor", "Perceptron"):
+        yield getattr(linear_model, name)(random_state=0), ""
+    yield linear_model.SGDClassifier(loss="log_loss", random_state=0), "log loss"
     yield svm.LinearSVC(), ""
     yield svm.LinearSVR(), ""
     yield discriminant_analysis.LinearDiscriminantAnalysis(), ""
@@ -195,7 +196,7 @@ def _of_classes() -> Iterator[Any]:
     """Classifiers that answer otherwise where there are more than two classes."""
     logistic = linear_model.LogisticRegression()
     yield logistic
-    yield linear_model.SGDClassifier(loss="log_loss")
+    yield linear_model.SGDClassifier(loss="log_loss", random_state=0)
     yield discriminant_analysis.LinearDiscriminantAnalysis()
     yield discriminant_analysis.QuadraticDiscriminantAnalysis()
     yield naive_bayes.GaussianNB()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
-from onnx import TensorProto, ValueInfoProto, helper
+from onnx import NodeProto, TensorProto, ValueInfoProto, helper
 
 from convert.converters.nodes import Nodes
 from convert.converters.tensor import ELEMENTS, Tensor
@@ -107,11 +107,21 @@ def _branch(
     graph, branches = condition.graph, {}
     for name, write in (("then_branch", yes), ("else_branch", no)):
         with graph.body() as body:
-            made = [graph.op("Identity", tensor) for tensor in write()]
+            made = _answers(graph, body, write())
         values = [_value(tensor, None) for tensor in made]
         branches[name] = helper.make_graph(body, graph.unique("branch"), [], values)
     outputs = [(tensor.dtype, tensor.width) for tensor in made]
     return graph.ops("If", [condition], outputs, **branches)
+
+
+def _answers(graph: Nodes, body: list[NodeProto], tensors: Sequence[Tensor]) -> list[Tensor]:
+    """What a body answers: it has to be written there, and each tensor once."""
+    written = {name for node in body for name in node.output}
+    names = [tensor.name for tensor in tensors]
+    return [
+        tensor if name in written and names.count(name) == 1 else graph.op("Identity", tensor)
+        for name, tensor in zip(names, tensors, strict=True)
+    ]
 
 
 def _value(tensor: Tensor, shape: Sequence[int] | None) -> ValueInfoProto:
@@ -137,7 +147,7 @@ def by_row(make: Callable[[Tensor], Sequence[Tensor]], x: Tensor) -> list[Tensor
     def scan() -> list[Tensor]:
         row = Tensor(graph, graph.unique("row"), x.dtype, x.width, dimensions=2)
         with graph.body(rowwise=True) as body:
-            made = [graph.op("Identity", tensor) for tensor in make(row)]
+            made = _answers(graph, body, make(row))
         widths.extend((tensor.dtype, tensor.width) for tensor in made)
         values = [_value(tensor, [1, tensor.width]) for tensor in made]
         step = helper.make_graph(body, graph.unique("rows"), [_value(row, [1, row.width])], values)
