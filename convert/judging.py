@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -56,6 +57,8 @@ def gathered(
 
     every = [*rows, *hard_rows(columns, rows, estimator, watched, inputs.data)]
     ask = partial(task.answers, estimator)
+    with suppress(Exception):  # some row is one that scikit-learn raises for: find which
+        return Evidence(every, ask(inputs.data(every)), len(rows), [])
     found = which_are_answered([[row] for row in every], lambda r: is_answered(ask, inputs.data(r)))
     answered = [row for row, is_one in zip(every, found, strict=True) if is_one]
     try:
