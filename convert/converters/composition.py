@@ -32,13 +32,8 @@ def union(graph: Graph, fitted: Any, table: Table) -> Answers:
     """The columns of every part side by side, times its weight."""
     tensors: list[Tensor] = []
     for name, part in fitted.transformer_list:
-        if part == "drop":
-            continue
-        made = table if part == "passthrough" else graph.transform(part, table)
-        weight = (fitted.transformer_weights or {}).get(name)
-        if weight is not None:
-            made = Table((graph.matrix(made) * weight,))
-        tensors += made.tensors
+        if not _is(part, "drop"):
+            tensors += _made(graph, fitted, name, part, table)
     return {"transform": Table(tuple(tensors))}
 
 
@@ -47,15 +42,17 @@ def column_transformer(graph: Graph, fitted: Any, table: Table) -> Answers:
     tensors: list[Tensor] = []
     for name, part, columns in fitted.transformers_:
         places = _places(fitted, table, columns)
-        if _is(part, "drop") or not places:
-            continue
-        given = _given(fitted, graph.select(table, places), columns)
-        made = given if _is(part, "passthrough") else graph.transform(part, given)
-        weight = (fitted.transformer_weights or {}).get(name)
-        if weight is not None:
-            made = Table((graph.matrix(made) * weight,))
-        tensors += made.tensors
+        if not _is(part, "drop") and places:
+            given = _given(fitted, graph.select(table, places), columns)
+            tensors += _made(graph, fitted, name, part, given)
     return {"transform": Table(tuple(tensors))}
+
+
+def _made(graph: Graph, fitted: Any, name: str, part: Any, given: Table) -> tuple[Tensor, ...]:
+    """What a part makes of its columns, times its weight."""
+    made = given if _is(part, "passthrough") else graph.transform(part, given)
+    weight = (fitted.transformer_weights or {}).get(name)
+    return made.tensors if weight is None else (graph.matrix(made) * weight,)
 
 
 def _given(fitted: Any, table: Table, columns: Any) -> Table:
