@@ -191,7 +191,7 @@ def _output(
     if name == "prediction" and task.name == "classification":
         answers = graph.answers(estimator, table)
         if "places" in answers:
-            return _labels(graph, graph.ask(estimator, table, "places"), task.classes or [])
+            return graph.labels(graph.ask(estimator, table, "places"), task.classes)
     made = graph.ask(estimator, table, method)
     return made if _is_made(made) else graph.op("Identity", made)
 
@@ -199,12 +199,3 @@ def _output(
 def _is_made(tensor: Tensor) -> bool:
     """An output of the graph can't be one of its inputs or constants."""
     return not tensor.name.startswith(("input_", "constant_"))
-
-
-def _labels(graph: Graph, places: Tensor, classes: Sequence[Any]) -> Tensor:
-    """Classes at places, those of each output where there are several."""
-    if not any(isinstance(entry, list) for entry in classes):
-        return places.look_up(classes)
-    return graph.concat(
-        [places.take([output]).look_up(known) for output, known in enumerate(classes)]
-    )
