@@ -13,9 +13,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from bench.in_process import taking_turns
-from function import json_text, native
+from function import json_text
+from function.dialects import native
 from function.model import load_model
-from function.service import answer_rows
+from function.service import answer
 
 DATA = Path(__file__).parent.parent / "tests" / "pipelines" / "data" / "movie_snippets.csv.gz"
 
@@ -35,8 +36,8 @@ def measure(directory: Path, estimator: Any, X_test: Any) -> dict[str, float]:
     body = orjson.dumps({"instances": [[text]]})
 
     def ours() -> bytes:
-        answer = answer_rows(model, native.from_object(json_text.loads(body)))
-        return json_text.dumps(answer)
+        call = native.from_object(json_text.loads(body))
+        return native.encode(answer(model, call), call).body
 
     assert orjson.loads(ours())["prediction"] == estimator.predict([text]).tolist()
     return taking_turns({"ours": ours, "scikit-learn": lambda: estimator.predict([text])}, 20)

@@ -1,31 +1,23 @@
-"""The Flask app: routes, keys, limits, errors and the log around `service`."""
+"""The Flask app: the dialects' routes, and what is done with every request and error."""
 
 from __future__ import annotations
 
 import os
 import traceback
 from pathlib import Path
-from typing import Any
 
-from function import json_text, native
+from function.body import read_body
+from function.dialects import DIALECTS, dialect_of
 from function.door import NOTES, Door, Environ
-from function.errors import (
-    MalformedRequest,
-    OnnxletError,
-    RequestError,
-    RequestTooLarge,
-    Unauthorized,
-    UnknownModel,
-    UnsupportedMedia,
-)
+from function.errors import OnnxletError, Overloaded, RequestError, Unauthorized
+from function.exchange import Dialect, Failure, Reply, Request, Route, failure_of
 from function.lean_flask import Flask, HTTPException, Response, request
-from function.model import Model
-from function.repository import VERSION, Repository
-from function.service import Observe, Service
+from function.repository import Repository
+from function.service import Observe, Service, Stages
 from function.settings import Settings
 
-DESCRIBED = ("task", "signature", "classes", "parity", "metrics")
 SERVICE = "onnxlet"  # in app.extensions
+NO_PARAMETERS: dict[str, str] = {}
 
 
 def create_app(
@@ -48,121 +40,83 @@ def create_app(
     app = Flask("function", static_folder=None)
     app.extensions[SERVICE] = service
     app.register_error_handler(Exception, _refuse)
-    _add_routes(app, service)
-    app.wsgi_app = Door(app.wsgi_app, settings, _refusal)  # type: ignore[method-assign] # Flask's own way
+    for dialect in DIALECTS:
+        _add_predictions(app, service, dialect)
+        for route in dialect.ROUTES:
+            _add(app, service, route)
+    open_paths = frozenset().union(*(dialect.OPEN for dialect in DIALECTS))
+    app.wsgi_app = Door(app.wsgi_app, settings, open_paths, _refusal)  # type: ignore[method-assign] # Flask's own way
     return app
 
 
-def _add_routes(app: Flask, service: Service) -> None:
-    @app.post("/predict")
-    @app.post("/models/<name>/predict")
-    @app.post("/models/<name>/versions/<version>/predict")
+def _add_predictions(app: Flask, service: Service, dialect: Dialect) -> None:
     def predict(name: str | None = None, version: str | None = None) -> Response:
         notes = request.environ[NOTES]
-        call = native.decode(_body(service.settings.max_body_bytes), *_media_type())
-        prediction = service.predict(call, notes["request_id"], name, _number(version))
+        stages = notes["stages"] = Stages()
+        call = dialect.decode(_request(service.settings))
+        stages.mark("decode")
+        prediction = service.predict(call, notes["request_id"], name, version, stages)
         model = prediction.model
-        notes |= {"model": model.name, "version": model.version, "rows": len(call.rows)}
-        return _json(prediction.answer)
+        notes |= {"model": model.name, "version": model.version, "rows": prediction.rows}
+        reply = dialect.encode(prediction, call)
+        stages.mark("encode")
+        return _response(reply)
 
-    @app.get("/models")
-    def models() -> Response:
-        repository = service.repository
-        chosen = [_described(repository.choose(name), repository) for name in repository.names]
-        return _json({"models": chosen})
-
-    @app.get("/models/<name>")
-    def model(name: str) -> Response:
-        return _json(_described(service.repository.choose(name), service.repository))
-
-    @app.get("/v2/health/live")
-    def live() -> Response:
-        return _json({"live": True})
-
-    @app.get("/v2/health/ready")
-    def ready() -> Response:
-        return _json({"ready": True})  # models are loaded before the app exists
+    for rule in dialect.PREDICT:
+        app.add_url_rule(rule, f"POST {rule}", predict, methods=["POST"])
 
 
-def _described(model: Model, repository: Repository) -> dict[str, Any]:
-    about = {"name": model.name, "version": model.version}
-    about |= {"versions": repository.versions(model.name)}
-    return about | {key: model.manifest[key] for key in DESCRIBED if key in model.manifest}
+def _add(app: Flask, service: Service, route: Route) -> None:
+    def view(**variables: str) -> Response:
+        return _response(route.answer(service, _request(service.settings), **variables))
+
+    app.add_url_rule(route.rule, f"{route.method} {route.rule}", view, methods=[route.method])
 
 
-def _number(version: str | None) -> int | None:
-    if version is None:
-        return None
-    if not VERSION.fullmatch(version):
-        raise UnknownModel(f"no version '{version[:40]}'", "Versions are whole numbers from 1.")
-    return int(version)
-
-
-def _media_type() -> tuple[str, dict[str, str]]:
-    text = request.environ.get("CONTENT_TYPE", "")
-    if text in ("application/json", ""):
-        return text, {}
-    return request.mimetype, request.mimetype_params
-
-
-def _body(limit: int) -> bytes:
-    """The request's body, of at most `limit` bytes."""
+def _request(settings: Settings) -> Request:
     environ = request.environ
-    encoding = environ.get("HTTP_CONTENT_ENCODING", "").lower()
-    if encoding not in ("", "identity"):
-        raise UnsupportedMedia(
-            f"content encoding '{encoding[:40]}' is not read here", "Send the body uncompressed."
-        )
-    body = _read(environ, limit)
-    if not body:
-        raise MalformedRequest("the body is empty", native.JSON_HINT)
-    return body
+    media_type, parameters = environ.get("CONTENT_TYPE", ""), NO_PARAMETERS
+    if media_type not in ("application/json", ""):
+        media_type, parameters = request.mimetype, request.mimetype_params
+    query = request.args.to_dict() if environ.get("QUERY_STRING") else NO_PARAMETERS
+
+    def header(name: str) -> str:
+        return str(environ.get("HTTP_" + name.upper().replace("-", "_"), ""))
+
+    body = read_body(environ, settings.max_body_bytes, settings.max_unpacked_bytes)
+    return Request(body, media_type, parameters, query, header)
 
 
-def _read(environ: Environ, limit: int) -> bytes:
-    declared = environ.get("CONTENT_LENGTH") or ""
-    length = int(declared[:20]) if declared.isdecimal() else None
-    if length is None and not environ.get("wsgi.input_terminated"):
-        return b""  # reading on would wait for ever
-    wanted = limit + 1 if length is None else length
-    if wanted <= limit or length is None:
-        try:
-            body: bytes = environ["wsgi.input"].read(wanted)
-        except Exception as error:  # each server raises its own: broken chunks, a stalled client
-            raise MalformedRequest(f"the body can't be read: {type(error).__name__}") from error
-        if length is not None and len(body) < length:
-            raise MalformedRequest(f"the body ended after {len(body)} of {length} bytes")
-        if len(body) <= limit:
-            return body
-    raise RequestTooLarge(f"the body has more than {limit} bytes", "Send fewer rows at once.")
-
-
-def _json(answer: Any, status: int = 200, media_type: str = "application/json") -> Response:
-    return Response(json_text.dumps(answer), status, content_type=media_type)
+def _response(reply: Reply) -> Response:
+    response = Response(reply.body, reply.status, content_type=reply.media_type)
+    if reply.headers:
+        response.headers.update(reply.headers)
+    return response
 
 
 def _refuse(error: Exception) -> Response:
-    """Every error as application/problem+json."""
+    """Every error in the form of its path's dialect."""
     return _refusal(error, request.environ)
 
 
 def _refusal(error: Exception, environ: Environ) -> Response:
-    headers: dict[str, str] = {}
+    notes, headers = environ[NOTES], dict[str, str]()
     if isinstance(error, HTTPException):
-        status = error.code or 500
-        form = native.problem(status, error.description or error.name)
+        failure = Failure(error.code or 500, error.name, error.description or error.name)
         headers = {k: v for k, v in error.get_headers(environ) if k == "Allow"}
-    elif isinstance(error, RequestError):
-        status, form = error.status, native.problem_of(error)
+        notes["error"] = type(error).__name__
+    elif isinstance(error, OnnxletError):
+        failure = failure_of(error)
+        # A request's error may quote the data: its kind alone is logged.
+        notes["error"] = failure.kind if isinstance(error, RequestError) else error.message
     else:
-        status, form = 500, native.problem(500, "the server failed; its log has the request id")
+        failure = Failure(500, "Exception", "the server failed; its log has the request id")
+        notes["error"] = type(error).__name__
         traceback.print_exception(error)
     if isinstance(error, Unauthorized):
         headers["WWW-Authenticate"] = "Bearer"
-    notes = environ[NOTES]
-    notes["error"] = error.message if isinstance(error, OnnxletError) else type(error).__name__
-    if isinstance(error, RequestError):
-        notes["error"] = type(error).__name__  # its message may quote the data
-    response = _json(form, status, "application/problem+json")
+    if isinstance(error, Overloaded):
+        headers["Retry-After"] = str(error.seconds)
+    response = _response(dialect_of(environ["PATH_INFO"]).refuse(failure))
     response.headers.update(headers)
     return response

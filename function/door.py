@@ -15,7 +15,6 @@ from function.keys import key_name
 from function.settings import Settings
 
 NOTES = "onnxlet.notes"  # in the environ: what the log line tells of this request
-OPEN_PATHS = frozenset({"/v2/health/live", "/v2/health/ready"})
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -28,13 +27,19 @@ class Door:
     Args:
         app: what is behind the door.
         settings: the keys that open it.
+        open_paths: need no key.
         refuse: makes the WSGI response to a missing or unknown key.
     """
 
     def __init__(
-        self, app: WSGI, settings: Settings, refuse: Callable[[Unauthorized, Environ], WSGI]
+        self,
+        app: WSGI,
+        settings: Settings,
+        open_paths: frozenset[str],
+        refuse: Callable[[Unauthorized, Environ], WSGI],
     ) -> None:
         self._app = app
+        self._open_paths = open_paths
         self._keys = settings.api_keys
         self._refuse = refuse
 
@@ -54,7 +59,7 @@ class Door:
             return start_response(line, headers, *more)
 
         app = self._app
-        if self._keys and environ["PATH_INFO"] not in OPEN_PATHS:
+        if self._keys and environ["PATH_INFO"] not in self._open_paths:
             try:
                 notes["key"] = key_name(
                     environ.get("HTTP_AUTHORIZATION", ""),

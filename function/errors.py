@@ -9,7 +9,8 @@ OnnxletError                 message, and a hint: what to do about it
     ├── UnknownModel         404  no such model or version
     ├── RequestTooLarge      413  too many bytes or rows
     ├── UnsupportedMedia     415  a media type or encoding that is not read here
-    └── InvalidRows          422  well-formed, but against the model's signature
+    ├── InvalidRows          422  well-formed, but against the model's signature
+    └── Overloaded           503  more requests at once than are answered
 """
 
 from __future__ import annotations
@@ -83,6 +84,17 @@ class UnsupportedMedia(RequestError):
     status = 415
 
 
+class Overloaded(RequestError):
+    """More requests are in flight than this server takes; try again later.
+
+    Attributes:
+        seconds: after which trying again makes sense.
+    """
+
+    status = 503
+    seconds = 1
+
+
 class Problem(NamedTuple):
     """What is wrong with one place of a batch.
 
@@ -108,12 +120,14 @@ class InvalidRows(RequestError):
     Attributes:
         problems: the first ones, by row and column.
         count: how many there are in all.
+        every: all of them, in that order.
     """
 
     status = 422
 
     def __init__(self, problems: Sequence[Problem], count: int | None = None) -> None:
         self.count = len(problems) if count is None else count
+        self.every = problems
         self.problems = list(problems[:SHOWN_PROBLEMS])
         more = f" (and {self.count - 1} more problems)" if self.count > 1 else ""
         super().__init__(f"{self.problems[0]}{more}")

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from function import json_text, native
+from function import json_text
+from function.dialects import native
 from function.errors import OnnxletError
 from function.model import Model
-from function.service import answer_rows
+from function.service import answer
 from function.signature import Array
 
 NOISE = 1e-6  # of a column's usual size
@@ -81,20 +82,20 @@ def replay(model: Model, golden: Mapping[str, Any]) -> list[str]:
         return []
     try:
         call = native.from_object({"instances": golden["instances"]})
-        answer = json_text.loads(json_text.dumps(answer_rows(model, call)))
+        given = json_text.loads(native.encode(answer(model, call), call).body)
     except OnnxletError as error:
         return [f"the golden rows are refused: {error.message}"]
     faults = []
     if not golden["answers"]:
         return ["there are golden rows without answers"]
     for name, expected in golden["answers"].items():
-        if not len(expected) == len(golden["instances"]) == len(answer.get(name, ())):
+        if not len(expected) == len(golden["instances"]) == len(given.get(name, ())):
             faults.append(f"golden row {len(expected)}, {name}: as many answers as rows expected")
             continue
         floor = golden.get("floors", {}).get(name)
-        wrong = _wrong_rows(name, answer[name], expected, golden["tolerance"], floor)
+        wrong = _wrong_rows(name, given[name], expected, golden["tolerance"], floor)
         faults += [
-            f"golden row {row}, {name}: expected {expected[row]}, got {answer[name][row]}"
+            f"golden row {row}, {name}: expected {expected[row]}, got {given[name][row]}"
             for row in wrong
         ]
     return faults

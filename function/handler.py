@@ -14,9 +14,11 @@ gc.disable()
 import os  # noqa: E402
 from typing import Any  # noqa: E402
 
-from function import json_text, lambda_events, native, request_log  # noqa: E402
+from function import json_text, lambda_events, request_log  # noqa: E402
 from function.app import SERVICE, create_app  # noqa: E402
+from function.dialects import native  # noqa: E402
 from function.errors import MalformedRequest, OnnxletError  # noqa: E402
+from function.exchange import Call, failure_of  # noqa: E402
 from function.service import Service  # noqa: E402
 from function.settings import Settings  # noqa: E402
 
@@ -50,19 +52,20 @@ def _invoke(service: Service, event: Any, context: Any) -> Any:
     entry: dict[str, Any] = {"method": "invoke", "request_id": request_id}
     try:
         prediction = service.predict(_native_call(event), request_id)
+        form = native.answer(prediction)
     except OnnxletError as error:
-        form = native.problem_of(error)
-        entry |= {"status": form["status"], "error": type(error).__name__}
+        failure = failure_of(error)
+        form = native.problem(failure)
+        entry |= {"status": failure.status, "error": failure.kind}
     else:
-        form = prediction.answer
         model = prediction.model
         entry |= {"status": 200, "model": model.name, "version": model.version}
-        entry["rows"] = len(prediction.instances)
+        entry["rows"] = prediction.rows
     request_log.write(entry)
     return json_text.loads(json_text.dumps(form))
 
 
-def _native_call(event: Any) -> native.Call:
+def _native_call(event: Any) -> Call:
     if isinstance(event, list) or (isinstance(event, dict) and "instances" in event):
         return native.from_object(event)
     members = sorted(map(str, event))[:8] if isinstance(event, dict) else type(event).__name__

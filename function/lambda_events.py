@@ -12,8 +12,10 @@ import base64
 import binascii
 from typing import Any
 
-from function import json_text, native, request_log
+from function import json_text, request_log
+from function.dialects import native
 from function.errors import MalformedRequest
+from function.exchange import failure_of
 from function.lean_flask import serverless_wsgi
 
 serverless_wsgi.TEXT_MIME_TYPES.append("application/problem+json")
@@ -121,6 +123,6 @@ def _refusal(error: MalformedRequest) -> dict[str, Any]:
     return {
         "statusCode": error.status,
         "headers": {"Content-Type": "application/problem+json"},
-        "body": json_text.dumps(native.problem_of(error)).decode(),
+        "body": json_text.dumps(native.problem(failure_of(error))).decode(),
         "isBase64Encoded": False,
     }

@@ -21,6 +21,12 @@ def versions_in(directory: Path) -> list[int]:
     return sorted(int(name) for name in found if VERSION.fullmatch(name))
 
 
+def _number(version: str | int) -> int:
+    if not VERSION.fullmatch(str(version)):
+        raise UnknownModel(f"no version '{version!s:.40}'", "Versions are whole numbers from 1.")
+    return int(version)
+
+
 class Repository:
     """Model directories below one folder.
 
@@ -64,8 +70,12 @@ class Repository:
         """All versions of a model that is there, lowest first."""
         return list(self._versions[name])
 
-    def choose(self, name: str | None = None, version: int | None = None) -> Model:
+    def choose(self, name: str | None = None, version: str | int | None = None) -> Model:
         """The model that a request means; without a name the default, or the only one.
+
+        Args:
+            name: or None.
+            version: a whole number, or its digits; None is the highest.
 
         Raises:
             UnknownModel: none of that name or version, or several to choose from.
@@ -78,7 +88,7 @@ class Repository:
         versions = self._versions.get(name)
         if versions is None:
             raise UnknownModel(f"no model '{name[:100]}'", listed)
-        chosen = versions[-1] if version is None else version
+        chosen = versions[-1] if version is None else _number(version)
         model = self._loaded.get((name, chosen))
         return model or self._load_older(name, chosen)
 

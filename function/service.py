@@ -1,36 +1,37 @@
-"""One prediction, whatever it came through: choose, validate, run, encode."""
+"""One prediction, whatever dialect it came in: choose, validate, run."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
-from function import native
-from function.errors import RequestTooLarge
+import numpy as np
+
+from function.errors import InvalidRows, Problem, RequestTooLarge
+from function.exchange import Call, Prediction
 from function.model import Model
 from function.repository import Repository
 from function.settings import Settings
-from function.table import read_table
-
-
-class Prediction(NamedTuple):
-    """What happened, for the log and for `observe`.
-
-    Attributes:
-        request_id: the id that the answer bears.
-        model: which one answered.
-        instances: the rows as they came.
-        answer: the native answer; its arrays are NumPy's.
-    """
-
-    request_id: str
-    model: Model
-    instances: Sequence[Any]
-    answer: dict[str, Any]
-
+from function.signature import Array
+from function.table import Table, read_table
+from function.tensors import read_tensors
 
 Observe = Callable[[Prediction], None]
+
+
+class Stages(dict[str, float]):
+    """Milliseconds of each stage of a request, for its line in the log."""
+
+    def __init__(self) -> None:
+        self._since = time.perf_counter()
+
+    def mark(self, stage: str) -> None:
+        """The stage has ended, and the next begins."""
+        now = time.perf_counter()
+        self[stage] = round((now - self._since) * 1e3, 3)
+        self._since = now
 
 
 @dataclass(frozen=True)
@@ -43,39 +44,126 @@ class Service:
 
     def predict(
         self,
-        call: native.Call,
+        call: Call,
         request_id: str,
         name: str | None = None,
-        version: int | None = None,
+        version: str | None = None,
+        stages: Stages | None = None,
     ) -> Prediction:
-        """Answer a native call.
+        """Answer a call.
+
+        Args:
+            call: as a dialect decoded it.
+            request_id: the id that the answer bears.
+            name: of the model, from the path; it goes before the body's.
+            version: the same.
+            stages: told how long validating and running took.
 
         Raises:
             UnknownModel, RequestTooLarge, InvalidRows: the client's mistakes.
         """
+        stages = Stages() if stages is None else stages
         model = self.repository.choose(name or call.model, version)
-        if len(call.rows) > self.settings.max_rows:
-            raise RequestTooLarge(
-                f"expected at most {self.settings.max_rows} rows, got {len(call.rows)}",
-                "Send them in several requests.",
-            )
-        answer = answer_rows(model, call)
-        prediction = Prediction(request_id, model, call.rows, answer)
+        _check_size(call, self.settings.max_rows)
+        prediction = answer(model, call, stages)._replace(request_id=request_id)
         if self.observe is not None:
             self.observe(prediction)
         return prediction
 
 
-def answer_rows(model: Model, call: native.Call) -> dict[str, Any]:
-    """The native answer to a call; what golden rows are replayed through, too.
+def _check_size(call: Call, most: int) -> None:
+    rows = len(call.rows)
+    if call.tensors is not None:
+        rows = max((t.array.shape[0] for t in call.tensors.values() if t.array.ndim), default=0)
+    if rows > most:
+        raise RequestTooLarge(
+            f"expected at most {most} rows, got {rows}", "Send them in several requests."
+        )
+
+
+def answer(model: Model, call: Call, stages: Stages | None = None) -> Prediction:
+    """Validate a call's rows and run them; what golden rows are replayed through, too.
 
     Raises:
         InvalidRows: with every problem, located.
     """
+    stages = Stages() if stages is None else stages
+    if call.nulls:
+        return _answer_the_good(model, call, stages)
+    table = read(model, call)
+    stages.mark("validate")
+    outputs = model.run(table)
+    stages.mark("run")
+    return Prediction("", model, table, outputs, table.rows)
+
+
+def read(model: Model, call: Call) -> Table:
+    """A call's rows as the arrays of a model's signature.
+
+    Raises:
+        InvalidRows: with every problem, located.
+    """
+    if call.tensors is not None:
+        return read_tensors(call.tensors, model.signature)
     rows = call.rows
+    if call.names is not None:
+        rows = _in_order(rows, call.names, model)
     if call.text:
         from function import csv_text
 
         rows = csv_text.typed(rows, model.signature.columns)
-    table = read_table(rows, model.signature, call.faults)
-    return native.encode(model.name, model.version, model.classes, model.run(table))
+    return read_table(rows, model.signature, call.faults)
+
+
+def _in_order(rows: Sequence[Any], names: Sequence[str], model: Model) -> Sequence[Any]:
+    """Lists whose values are named: as they are in signature order, else objects by name."""
+    if list(names) == [column.name for column in model.signature.columns]:
+        return rows
+    whole = len(names)
+    return [
+        dict(zip(names, row, strict=True)) if isinstance(row, list) and len(row) == whole else row
+        for row in rows
+    ]
+
+
+def _answer_the_good(model: Model, call: Call, stages: Stages) -> Prediction:
+    """Leave out the rows that can't be answered, and say why."""
+    rows = len(call.rows)
+    kept = list(range(rows))
+    table, outputs = Table(0, []), dict[str, Array]()
+    problems: list[Problem] = []
+    while kept or not rows:
+        try:
+            table = read(model, _part(call, kept))
+            outputs = model.run(table)
+            break
+        except InvalidRows as error:
+            bad = {each.row for each in error.every}
+            if None in bad:
+                raise  # the batch as a whole is wrong
+            problems += [each._replace(row=kept[each.row or 0]) for each in error.every]
+            kept = [row for place, row in enumerate(kept) if place not in bad]
+    stages.mark("run")
+    if not problems:
+        return Prediction("", model, table, outputs, rows)
+    spread = {
+        output.name: _spread(outputs.get(output.name), kept, rows)
+        for output in model.signature.outputs
+    }
+    problems.sort(key=lambda problem: problem.row or 0)
+    return Prediction("", model, table, spread, rows, problems)
+
+
+def _part(call: Call, kept: Sequence[int]) -> Call:
+    faults: Mapping[int, str] = call.faults or {}
+    told = {place: faults[row] for place, row in enumerate(kept) if row in faults}
+    return call._replace(rows=[call.rows[row] for row in kept], faults=told)
+
+
+def _spread(answered: Array | None, kept: Sequence[int], rows: int) -> Array:
+    """Answers at their rows' places, None in the others."""
+    whole = np.full(rows, None, dtype=object)
+    if answered is not None:
+        for row, entry in zip(kept, answered.tolist(), strict=True):
+            whole[row] = entry
+    return whole

@@ -21,6 +21,7 @@ class Settings:
         default_model: served where a request names none, or None.
         api_keys: SHA-256 digest of each accepted key, by the key's name; empty means open.
         max_body_bytes: largest request body.
+        max_unpacked_bytes: largest request body once it is unpacked.
         max_rows: largest batch.
         threads: threads inside one ONNX Runtime session; more than one changes last digits.
     """
@@ -29,6 +30,7 @@ class Settings:
     default_model: str | None = None
     api_keys: Mapping[str, bytes] = field(default_factory=dict)
     max_body_bytes: int = 6 * 1024 * 1024
+    max_unpacked_bytes: int = 24 * 1024 * 1024
     max_rows: int = 10_000
     threads: int = 1
 
@@ -55,6 +57,7 @@ class Settings:
             default_model=environ.get("ONNXLET_DEFAULT_MODEL") or None,
             api_keys=_api_keys(environ.get("ONNXLET_API_KEYS", ""), faults),
             max_body_bytes=whole("ONNXLET_MAX_BODY_BYTES", cls.max_body_bytes),
+            max_unpacked_bytes=whole("ONNXLET_MAX_UNPACKED_BYTES", cls.max_unpacked_bytes),
             max_rows=whole("ONNXLET_MAX_ROWS", cls.max_rows),
             threads=whole("ONNXLET_THREADS", cls.threads),
         )

@@ -74,6 +74,7 @@ def test_the_log_names_the_key_and_never_the_data(
 
     first = lines[0]
     assert first.pop("ms") > 0
+    assert set(first.pop("stages")) == {"decode", "validate", "run", "encode"}
     assert first == {
         "method": "POST",
         "path": PATH,

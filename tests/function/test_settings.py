@@ -35,13 +35,16 @@ def test_everything_set() -> None:
             "ONNXLET_DEFAULT_MODEL": "a",
             "ONNXLET_API_KEYS": f"one:{DIGEST}, two:{DIGEST.upper()},",
             "ONNXLET_MAX_BODY_BYTES": "1000",
+            "ONNXLET_MAX_UNPACKED_BYTES": "4000",
             "ONNXLET_MAX_ROWS": "7",
             "ONNXLET_THREADS": "2",
         }
     )
 
     digest = bytes.fromhex(DIGEST)
-    assert settings == Settings(Path("/there"), "a", {"one": digest, "two": digest}, 1000, 7, 2)
+    assert settings == Settings(
+        Path("/there"), "a", {"one": digest, "two": digest}, 1000, 4000, 7, 2
+    )
 
 
 def test_every_fault_is_named_at_once() -> None:

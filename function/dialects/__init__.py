@@ -1,0 +1,17 @@
+"""The protocols that clients speak: a module each, of the form `function.exchange.Dialect`.
+
+To add one, write its module and name it here.
+"""
+
+from __future__ import annotations
+
+from function.dialects import native, v2
+from function.exchange import Dialect
+
+# The first that owns a path has it; the native dialect owns what nobody else does.
+DIALECTS: tuple[Dialect, ...] = (v2, native)
+
+
+def dialect_of(path: str) -> Dialect:
+    """The dialect in which this path's errors are told."""
+    return next(dialect for dialect in DIALECTS if dialect.owns(path))

@@ -1,0 +1,195 @@
+"""The native dialect: a request body becomes a call, a prediction becomes an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any
+
+from function import json_text
+from function.errors import MalformedRequest, Problem, UnsupportedMedia
+from function.exchange import Call, Failure, Prediction, Reply, Request, Route, json_reply
+from function.signature import Array
+
+if TYPE_CHECKING:
+    from function.model import Model
+    from function.service import Service
+
+PREDICT: Sequence[str] = (
+    "/predict",
+    "/models/<name>/predict",
+    "/models/<name>/versions/<version>/predict",
+)
+OPEN: frozenset[str] = frozenset()
+LISTED = 1000  # problems beside an answer
+MEMBERS = ("instances", "model")
+DESCRIBED = ("task", "signature", "classes", "parity", "metrics")
+JSON_HINT = 'Send {"instances": [...]}, each one an object by column name or a list of values.'
+
+
+def owns(path: str) -> bool:
+    """Every path that no other dialect has."""
+    return True
+
+
+def decode(request: Request) -> Call:
+    """Read a request for predictions: JSON, or CSV with a header.
+
+    Raises:
+        UnsupportedMedia: neither JSON nor CSV, or not in UTF-8.
+        MalformedRequest: not what the media type says, or not the form of a native request.
+        InvalidRows: a CSV header names a column twice.
+    """
+    charset = request.parameters.get("charset", "utf-8").lower()
+    if charset not in ("utf-8", "utf8", "us-ascii"):
+        raise UnsupportedMedia(f"charset '{charset}' is not read here", "Send UTF-8.")
+    if not request.body:
+        raise MalformedRequest("the body is empty", JSON_HINT)
+    nulls = _nulls(request.query)
+    if request.media_type in ("application/json", ""):
+        return from_object(json_text.loads(request.body), nulls)
+    if request.media_type == "text/csv":
+        from function import csv_text  # 5 ms that a cold start need not pay
+
+        rows, faults = csv_text.read(request.body)
+        return Call(rows, text=True, faults=faults, nulls=nulls)
+    raise UnsupportedMedia(
+        f"media type '{request.media_type}' is not read here",
+        "Send Content-Type: application/json, or text/csv with a header.",
+    )
+
+
+def _nulls(query: Mapping[str, str]) -> bool:
+    """Whether the request asks for null where a row can't be answered."""
+    wish = query.get("on_error", "refuse")
+    if wish not in ("refuse", "null"):
+        raise MalformedRequest(f"'on_error': expected null or refuse, got '{wish[:40]}'")
+    return wish == "null"
+
+
+def from_object(body: Any, nulls: bool = False) -> Call:
+    """Read a decoded JSON body: `{"instances": [...]}` or the bare list of rows.
+
+    Raises:
+        MalformedRequest: any other form.
+    """
+    if isinstance(body, list):
+        return Call(body, nulls=nulls)
+    if not isinstance(body, dict) or "instances" not in body:
+        got = f"an object with {sorted(body)[:8]}" if isinstance(body, dict) else _kind(body)
+        raise MalformedRequest(f"expected an object with 'instances', got {got}", JSON_HINT)
+    unknown = [name for name in body if name not in MEMBERS]
+    if unknown:
+        raise MalformedRequest(
+            f"unknown members {unknown[:8]} beside 'instances'",
+            f"The members of a request are {', '.join(MEMBERS)}.",
+        )
+    rows, model = body["instances"], body.get("model")
+    if not isinstance(rows, list):
+        raise MalformedRequest(
+            f"'instances': expected a list of rows, got {_kind(rows)}", JSON_HINT
+        )
+    if model is not None and not isinstance(model, str):
+        raise MalformedRequest(f"'model': expected a name, got {_kind(model)}")
+    return Call(rows, model=model, nulls=nulls)
+
+
+def _kind(value: Any) -> str:
+    names = {dict: "an object", list: "a list", str: "a string", bool: "a boolean"}
+    return "null" if value is None else names.get(type(value), "a number")
+
+
+def encode(prediction: Prediction, call: Call) -> Reply:
+    """The native answer, in JSON."""
+    return json_reply(answer(prediction))
+
+
+def answer(prediction: Prediction) -> dict[str, Any]:
+    """The native answer: one entry per row in each output, NumPy arrays to be written as lists.
+
+    With several outputs `classes` is a list for each, and `probabilities` is parted likewise.
+    """
+    model, outputs = prediction.model, prediction.outputs
+    form: dict[str, Any] = {"model": model.name, "version": model.version}
+    form["prediction"] = outputs["prediction"]
+    if model.classes is not None:
+        form["classes"] = model.classes
+    form |= outputs
+    if "probabilities" in outputs and model.classes and isinstance(model.classes[0], list):
+        form["probabilities"] = _by_output(outputs["probabilities"], model.classes)
+    if prediction.problems:
+        form["errors"] = located(prediction.problems[:LISTED])
+        form["error_count"] = len(prediction.problems)
+    return form
+
+
+def _by_output(probabilities: Array, classes: Sequence[Sequence[Any]]) -> list[list[list[float]]]:
+    """The outputs' probabilities one after another, as `probabilities[row][output][class]`."""
+    ends = list(accumulate(map(len, classes)))
+    spans = list(zip([0, *ends], ends, strict=False))
+    return [[row[start:end] for start, end in spans] for row in probabilities.tolist()]
+
+
+def _models(service: Service, request: Request) -> Reply:
+    repository = service.repository
+    chosen = [repository.choose(name) for name in repository.names]
+    return json_reply({"models": [_described(service, model) for model in chosen]})
+
+
+def _model(service: Service, request: Request, name: str) -> Reply:
+    return json_reply(_described(service, service.repository.choose(name)))
+
+
+def _described(service: Service, model: Model) -> dict[str, Any]:
+    about = {"name": model.name, "version": model.version}
+    about |= {"versions": service.repository.versions(model.name)}
+    return about | {key: model.manifest[key] for key in DESCRIBED if key in model.manifest}
+
+
+ROUTES: Sequence[Route] = (Route("GET", "/models", _models), Route("GET", "/models/<name>", _model))
+
+TITLES = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    413: "Content Too Large",
+    415: "Unsupported Media Type",
+    422: "Unprocessable Content",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}
+
+
+def refuse(failure: Failure) -> Reply:
+    """An error as `application/problem+json`."""
+    return json_reply(problem(failure), failure.status, "application/problem+json")
+
+
+def problem(failure: Failure) -> dict[str, Any]:
+    """An error in the form of RFC 9457, with its located problems where it has some."""
+    form: dict[str, Any] = {"type": "about:blank", "title": TITLES.get(failure.status, "Error")}
+    form |= {"status": failure.status, "detail": unicode(failure.detail)}
+    if failure.hint:
+        form["hint"] = unicode(failure.hint)
+    if failure.problems:
+        form["errors"] = located(failure.problems)
+        form["error_count"] = failure.error_count
+    return form
+
+
+def located(problems: Sequence[Problem]) -> list[dict[str, Any]]:
+    """Problems with their places, as members of an answer."""
+    return [
+        {
+            "row": each.row,
+            "column": None if each.column is None else unicode(each.column),
+            "detail": unicode(each.detail),
+        }
+        for each in problems
+    ]
+
+
+def unicode(text: str) -> str:
+    """Text that quotes a client may quote lone surrogates, which UTF-8 can't carry."""
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -1,0 +1,193 @@
+"""What a dialect takes and gives: a request's parts, a call, a prediction, a reply.
+
+A dialect turns a Request into a Call, and a Prediction into a Reply; nothing here or there knows
+of Flask or of ONNX Runtime.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from function import json_text
+from function.errors import InvalidRows, OnnxletError, Problem, RequestError
+
+if TYPE_CHECKING:
+    from function.model import Model
+    from function.signature import Array
+    from function.table import Table
+
+JSON = "application/json"
+
+
+class Request(NamedTuple):
+    """One HTTP request, its body read and not compressed any more.
+
+    Attributes:
+        body: as it came; empty where there is none.
+        media_type: of the body, without parameters, in lower case; empty where none is told.
+        parameters: of the media type, such as `charset`.
+        query: the last value of each query parameter.
+        header: gives the named header's value, or an empty text.
+    """
+
+    body: bytes = b""
+    media_type: str = ""
+    parameters: Mapping[str, str] = {}
+    query: Mapping[str, str] = {}
+    header: Callable[[str], str] = lambda name: ""
+
+
+class Reply(NamedTuple):
+    """One HTTP response.
+
+    Attributes:
+        body: to send.
+        media_type: of the body.
+        status: of HTTP.
+        headers: further ones, by name.
+    """
+
+    body: bytes
+    media_type: str = JSON
+    status: int = 200
+    headers: Mapping[str, str] = {}
+
+
+def json_reply(
+    answer: Any, status: int = 200, media_type: str = JSON, headers: Mapping[str, str] | None = None
+) -> Reply:
+    """A reply in JSON; NumPy arrays as lists, NaN and infinities as null."""
+    return Reply(json_text.dumps(answer), media_type, status, headers or {})
+
+
+class Tensor(NamedTuple):
+    """One named array of a request, its type declared by the client.
+
+    Attributes:
+        array: of the declared dtype and shape; text and mixed data in an object array. Rows first.
+        datatype: as the client declared it.
+    """
+
+    array: Array
+    datatype: str
+
+
+class Call(NamedTuple):
+    """A request for predictions, decoded but not yet checked against a model.
+
+    It has rows, or tensors.
+
+    Attributes:
+        rows: the instances as they came: objects by column name, or lists of values.
+        names: the columns that the values of lists belong to; None is signature order.
+        tensors: by name; None where there are rows.
+        model: the name that the body gives, or None.
+        text: cells are text (from CSV), to be read by their column's type.
+        faults: rows that are broken already, and why; None is none.
+        nulls: a row that can't be answered is answered by null, and does not lose the others.
+        options: what the dialect itself has to remember until it encodes the answer.
+    """
+
+    rows: Sequence[Any] = ()
+    names: Sequence[str] | None = None
+    tensors: Mapping[str, Tensor] | None = None
+    model: str | None = None
+    text: bool = False
+    faults: Mapping[int, str] | None = None
+    nulls: bool = False
+    options: Any = None
+
+
+class Prediction(NamedTuple):
+    """What was answered; also what `observe` is called with.
+
+    Attributes:
+        request_id: the id that the answer bears.
+        model: which one answered.
+        table: the checked batch, the rows that were answered.
+        outputs: by output name, rows first: numbers as ONNX Runtime gave them, labels in their own
+            type. Where rows were not answered, all rows are here, these as NaN or None.
+        rows: how many instances there were, those not answered included.
+        problems: why some were not.
+    """
+
+    request_id: str
+    model: Model
+    table: Table
+    outputs: Mapping[str, Array]
+    rows: int
+    problems: Sequence[Problem] = ()
+
+
+class Failure(NamedTuple):
+    """Why a request gets no answer, for a dialect to put in its own form.
+
+    Attributes:
+        status: of HTTP, as in the native dialect.
+        kind: the error's class.
+        detail: place, expected and got.
+        hint: what to do, or an empty text.
+        problems: located ones, the first of them; empty where the rows are not the reason.
+        error_count: how many there are in all.
+    """
+
+    status: int
+    kind: str
+    detail: str
+    hint: str = ""
+    problems: Sequence[Problem] = ()
+    error_count: int = 0
+
+
+def failure_of(error: OnnxletError) -> Failure:
+    """What is told of an error of ours."""
+    status = error.status if isinstance(error, RequestError) else 500
+    kind = type(error).__name__
+    if isinstance(error, InvalidRows):
+        return Failure(status, kind, error.message, error.hint, error.problems, error.count)
+    return Failure(status, kind, error.message, error.hint)
+
+
+class Route(NamedTuple):
+    """A route that is no prediction.
+
+    Attributes:
+        method: of HTTP.
+        rule: in Flask's form; its variables are arguments of `answer`.
+        answer: makes the reply from the service, the request and the rule's variables.
+    """
+
+    method: str
+    rule: str
+    answer: Callable[..., Reply]
+
+
+class Dialect(Protocol):
+    """One protocol that clients speak; a module of `function.dialects`.
+
+    Attributes:
+        PREDICT: rules of the POST routes that predict, with the variables `name` and `version`.
+        ROUTES: its other routes.
+        OPEN: paths that need no API key.
+    """
+
+    PREDICT: Sequence[str]
+    ROUTES: Sequence[Route]
+    OPEN: frozenset[str]
+
+    def owns(self, path: str) -> bool:
+        """Whether what goes wrong on this path is told in this dialect."""
+
+    def decode(self, request: Request) -> Call:
+        """Read a request for predictions.
+
+        Raises:
+            RequestError: it is not one.
+        """
+
+    def encode(self, prediction: Prediction, call: Call) -> Reply:
+        """Write the answer."""
+
+    def refuse(self, failure: Failure) -> Reply:
+        """Write an error."""
