@@ -1,6 +1,6 @@
 # onnxlet. `make` lists what can be done.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fresh test-pipelines test-gate test-oldest test-boosting test-frameworks check model coverage bench lock clean
+.PHONY: help setup run test test-fresh test-pipelines test-gate test-oldest test-boosting test-frameworks test-clients check model coverage bench lock clean
 .SILENT:
 
 PORT ?= 8080
@@ -11,6 +11,7 @@ READY := .venv/ready
 OLDEST := .venv-oldest
 BOOSTING := .venv-boosting
 FRAMEWORKS := .venv-frameworks
+CLIENTS := $(patsubst requirements/clients/%.txt,%,$(wildcard requirements/clients/*.txt))
 name = $(subst _,-,$(EXAMPLE))
 
 help: ## list the commands
@@ -62,6 +63,13 @@ $(FRAMEWORKS)/frameworks: requirements/dev.txt requirements/frameworks.in tools/
 	$(FRAMEWORKS)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/frameworks.in
 	touch $@
 
+test-clients: $(READY) $(CLIENTS:%=.venv-clients-%/ready) ## other people's clients, over a socket (slow to set up)
+	$(PY) -m pytest -m clients tests/clients $(ARGS)
+
+# Some clients lag behind the newest Python: the oldest one that is there is taken.
+.venv-clients-%/ready: requirements/clients/%.txt tools/setup.sh
+	PYTHON="$${PYTHON:-python3.11 python3.12 python3.13 python3}" sh tools/setup.sh $(@D) $<
+
 check: $(READY) ## format, lint and types
 	$(PY) -m ruff format .
 	$(PY) -m ruff check .
@@ -77,5 +85,5 @@ lock: $(READY) ## lock requirements/*.in again, with hashes
 	$(PY) -m tools.lock
 
 clean: ## remove everything that was built
-	rm -rf .venv $(OLDEST) $(BOOSTING) $(FRAMEWORKS) models build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-clients-* $(OLDEST) $(BOOSTING) $(FRAMEWORKS) models build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -34,3 +34,5 @@ if __name__ == "__main__":
     for place, file in enumerate(FILES):
         lock(file, FILES[:place])
     lock(OLDEST, ())
+    for client in sorted((FOLDER / "clients").glob("*.in")):  # nothing of ours is beside them
+        lock(f"clients/{client.stem}", ())
