@@ -99,7 +99,10 @@ def _through_flask(app: Any) -> Send:
 def _through_events(app: Any, make: Callable[..., dict[str, Any]]) -> Send:
     def send(method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
         binary = body is not None and not _is_text(body)
-        event = make(method=method, path=path, body=body, headers=headers, binary=binary)
+        path, _, query = path.partition("?")
+        event = make(
+            method=method, path=path, query=query, body=body, headers=headers, binary=binary
+        )
         got = respond(app, event, CONTEXT)
         assert got["isBase64Encoded"] is False, "JSON must go as text"
         many = {k: ", ".join(v) for k, v in got.get("multiValueHeaders", {}).items()}

@@ -6,6 +6,7 @@ import base64
 from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import parse_qsl
 
 CONTEXT = SimpleNamespace(aws_request_id="3f5c1f2e-1111-2222-3333-444455556666")
 
@@ -60,13 +61,14 @@ def make_v1_event(
     *,
     method: str = "GET",
     path: str = "/",
-    query: Mapping[str, str] | None = None,
+    query: str = "",
     headers: Mapping[str, str] | None = None,
     body: bytes | None = None,
     binary: bool = False,
     stage: str = "dev",
 ) -> dict[str, Any]:
-    """A REST API's event: its path is without the stage."""
+    """A REST API's event: its path is without the stage, its query decoded."""
+    parameters = parse_qsl(query, keep_blank_values=True)
     sent = {"Host": "abc.execute-api.eu-west-1.amazonaws.com", **(headers or {})}
     return {
         "resource": "/{proxy+}",
@@ -74,8 +76,8 @@ def make_v1_event(
         "httpMethod": method,
         "headers": sent,
         "multiValueHeaders": {name: [value] for name, value in sent.items()},
-        "queryStringParameters": dict(query) if query else None,
-        "multiValueQueryStringParameters": {k: [v] for k, v in query.items()} if query else None,
+        "queryStringParameters": dict(parameters) or None,
+        "multiValueQueryStringParameters": {k: [v] for k, v in parameters} or None,
         "pathParameters": {"proxy": path.lstrip("/")},
         "stageVariables": None,
         "requestContext": {
@@ -94,16 +96,18 @@ def make_alb_event(
     *,
     method: str = "GET",
     path: str = "/",
+    query: str = "",
     headers: Mapping[str, str] | None = None,
     body: bytes | None = None,
     binary: bool = False,
 ) -> dict[str, Any]:
-    """A load balancer's event."""
+    """A load balancer's event: its query is as it was sent."""
+    parameters = (part.partition("=") for part in query.split("&") if part)
     return {
         "requestContext": {"elb": {"targetGroupArn": "arn:aws:elasticloadbalancing:eu-west-1:1:t"}},
         "httpMethod": method,
         "path": path,
-        "queryStringParameters": {},
+        "queryStringParameters": {name: value for name, _, value in parameters},
         "headers": {"host": "lb.example.com", **(headers or {})},
         "body": _body(body, binary) or "",
         "isBase64Encoded": binary,
