@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 import pandas as pd
@@ -85,6 +87,13 @@ def load_source(
     return Source(*made)
 
 
+class _AsItIs(SourceFileLoader):
+    """Reads the file itself: compiled code beside it may be of what it was a second ago."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self.source_to_code(self.get_data(self.path), self.path)
+
+
 def _module(place: str) -> ModuleType:
     try:
         if not place.endswith(".py"):
@@ -94,12 +103,12 @@ def _module(place: str) -> ModuleType:
             raise WrongUse(f"SOURCE: there is no file '{place}'")
         sys.path.insert(0, str(path.resolve().parent))
         name = _free_name(path)
-        spec = importlib.util.spec_from_file_location(name, path)
-        if spec is None or spec.loader is None:
-            raise WrongUse(f"SOURCE: '{place}' is not a Python file")
+        loader = _AsItIs(name, os.fspath(path))
+        spec = ModuleSpec(name, loader, origin=loader.path)
+        spec.has_location = True
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
-        spec.loader.exec_module(module)
+        loader.exec_module(module)
     except OnnxletError:
         raise
     except ModuleNotFoundError as error:
