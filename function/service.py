@@ -161,9 +161,12 @@ def _part(call: Call, kept: Sequence[int]) -> Call:
 
 
 def _spread(answered: Array | None, kept: Sequence[int], rows: int) -> Array:
-    """Answers at their rows' places, None in the others."""
+    """Answers at their rows' places, None in the others.
+
+    They stay NumPy's own, so that a float32 is written with as few digits as it is otherwise.
+    """
     whole = np.full(rows, None, dtype=object)
     if answered is not None:
-        for row, entry in zip(kept, answered.tolist(), strict=True):
+        for row, entry in zip(kept, answered, strict=True):
             whole[row] = entry
     return whole

@@ -133,6 +133,11 @@ def _through_socket(port: int) -> Send:
     return send
 
 
+def client_of(app: Any) -> Client:
+    """A client of an app in this process."""
+    return Client(_through_flask(app))
+
+
 @dataclass(frozen=True)
 class Server:
     """`python -m edge serve`, started and ready."""

@@ -123,11 +123,13 @@ def answer(prediction: Prediction) -> dict[str, Any]:
     return form
 
 
-def _by_output(probabilities: Array, classes: Sequence[Sequence[Any]]) -> list[list[list[float]]]:
+def _by_output(probabilities: Array, classes: Sequence[Sequence[Any]]) -> list[list[Array] | None]:
     """The outputs' probabilities one after another, as `probabilities[row][output][class]`."""
     ends = list(accumulate(map(len, classes)))
     spans = list(zip([0, *ends], ends, strict=False))
-    return [[row[start:end] for start, end in spans] for row in probabilities.tolist()]
+    return [
+        None if row is None else [row[start:end] for start, end in spans] for row in probabilities
+    ]
 
 
 def _models(service: Service, request: Request) -> Reply:
