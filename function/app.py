@@ -6,12 +6,15 @@ import os
 import traceback
 from pathlib import Path
 
+from function import metrics
 from function.body import read_body
 from function.dialects import DIALECTS, dialect_of
 from function.door import NOTES, Door, Environ
 from function.errors import OnnxletError, Overloaded, RequestError, Unauthorized
 from function.exchange import Dialect, Failure, Reply, Request, Route, failure_of
+from function.flight import Flight
 from function.lean_flask import Flask, HTTPException, Response, request
+from function.metrics import Meter
 from function.repository import Repository
 from function.service import Observe, Service, Stages
 from function.settings import Settings
@@ -21,7 +24,10 @@ NO_PARAMETERS: dict[str, str] = {}
 
 
 def create_app(
-    models: str | Path, observe: Observe | None = None, settings: Settings | None = None
+    models: str | Path,
+    observe: Observe | None = None,
+    settings: Settings | None = None,
+    meter: Meter | None = None,
 ) -> Flask:
     """Make the app that serves every model directory below a folder.
 
@@ -29,6 +35,7 @@ def create_app(
         models: the folder.
         observe: called with each prediction that was answered.
         settings: limits and keys; the environment's where it is None.
+        meter: counts requests, and answers `/metrics`; without it that is 404.
 
     Raises:
         SettingsError: an environment variable can't be used.
@@ -36,7 +43,8 @@ def create_app(
     """
     settings = settings or Settings.from_environ(os.environ)
     repository = Repository(Path(models), settings.threads, settings.default_model)
-    service = Service(settings, repository, observe)
+    flight = Flight(settings.max_in_flight)
+    service = Service(settings, repository, observe, flight, meter)
     app = Flask("function", static_folder=None)
     app.extensions[SERVICE] = service
     app.register_error_handler(Exception, _refuse)
@@ -44,8 +52,10 @@ def create_app(
         _add_predictions(app, service, dialect)
         for route in dialect.ROUTES:
             _add(app, service, route)
+    for route in metrics.ROUTES:
+        _add(app, service, route)
     open_paths = frozenset().union(*(dialect.OPEN for dialect in DIALECTS))
-    app.wsgi_app = Door(app.wsgi_app, settings, open_paths, _refusal)  # type: ignore[method-assign] # Flask's own way
+    app.wsgi_app = Door(app.wsgi_app, settings, flight, open_paths, _refusal, meter)  # type: ignore[method-assign] # Flask's own way
     return app
 
 

@@ -1,4 +1,4 @@
-"""What every request passes before and after Flask: its id, its key, its line in the log.
+"""What every request passes before and after Flask: limits, its key, its headers, its log line.
 
 Kept below Flask's own hooks, since those cost as much as a small model's whole prediction.
 """
@@ -9,12 +9,21 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from function import request_log
-from function.errors import Unauthorized
+from function import cors, deadline, metrics, request_log
+from function.errors import Overloaded, RequestError
+from function.flight import Flight
 from function.keys import key_name
 from function.settings import Settings
 
 NOTES = "onnxlet.notes"  # in the environ: what the log line tells of this request
+SHED = "onnxlet.shed"  # in the environ: the server before this has too many waiting already
+
+HEADERS = [
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+]
+FRESH = ("Cache-Control", "no-store")
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -26,22 +35,31 @@ class Door:
 
     Args:
         app: what is behind the door.
-        settings: the keys that open it.
-        open_paths: need no key.
-        refuse: makes the WSGI response to a missing or unknown key.
+        settings: limits, the keys that open it, and whose pages may call.
+        flight: counts the requests that are inside.
+        open_paths: need no key, and are answered however many are in flight.
+        refuse: makes the WSGI response to a request that is not let in.
+        meter: counts what happened, or None.
     """
 
     def __init__(
         self,
         app: WSGI,
         settings: Settings,
+        flight: Flight,
         open_paths: frozenset[str],
-        refuse: Callable[[Unauthorized, Environ], WSGI],
+        refuse: Callable[[RequestError, Environ], WSGI],
+        meter: metrics.Meter | None = None,
     ) -> None:
         self._app = app
+        self._flight = flight
         self._open_paths = open_paths
+        self._never_shed = open_paths | {metrics.PATH}
         self._keys = settings.api_keys
+        self._origins = settings.cors_origins
+        self._seconds = settings.max_seconds
         self._refuse = refuse
+        self._meter = meter
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
@@ -55,27 +73,49 @@ class Door:
         def started(line: str, headers: list[tuple[str, str]], *more: Any) -> Any:
             nonlocal status
             status = line
+            if len(headers) <= 2 or all(name != FRESH[0] for name, _ in headers):
+                headers.append(FRESH)
+            headers += HEADERS
             headers.append(("X-Request-Id", request_id))
+            if self._origins:
+                headers += cors.headers(environ.get("HTTP_ORIGIN", ""), self._origins)
             return start_response(line, headers, *more)
 
-        app = self._app
-        if self._keys and environ["PATH_INFO"] not in self._open_paths:
-            try:
+        deadline.begin(start, self._seconds)
+        within = self._flight.enter()
+        try:
+            body = self._let_in(environ, notes, within)(environ, started)
+        finally:
+            self._flight.leave()
+            deadline.end()
+        entry = {
+            "method": environ["REQUEST_METHOD"],
+            "path": environ["PATH_INFO"],
+            "status": int(status[:3] or 500),
+            "ms": round((time.perf_counter() - start) * 1e3, 3),
+            **notes,
+        }
+        request_log.write(entry)
+        if self._meter is not None:
+            self._meter.count(entry)
+        return body
+
+    def _let_in(self, environ: Environ, notes: dict[str, Any], within: bool) -> WSGI:
+        """The app, or what answers in its place."""
+        if "HTTP_TRACEPARENT" in environ:
+            notes |= request_log.trace(environ["HTTP_TRACEPARENT"])
+        if self._origins and cors.is_preflight(environ):
+            return cors.preflight
+        path = environ["PATH_INFO"]
+        try:
+            if not (within and SHED not in environ) and path not in self._never_shed:
+                raise Overloaded("more requests are in flight than are taken at once")
+            if self._keys and path not in self._open_paths:
                 notes["key"] = key_name(
                     environ.get("HTTP_AUTHORIZATION", ""),
                     environ.get("HTTP_X_API_KEY", ""),
                     self._keys,
                 )
-            except Unauthorized as error:
-                app = self._refuse(error, environ)
-        body = app(environ, started)
-        request_log.write(
-            {
-                "method": environ["REQUEST_METHOD"],
-                "path": environ["PATH_INFO"],
-                "status": int(status[:3] or 500),
-                "ms": round((time.perf_counter() - start) * 1e3, 3),
-                **notes,
-            }
-        )
-        return body
+        except RequestError as error:
+            return self._refuse(error, environ)
+        return self._app

@@ -7,9 +7,11 @@ OnnxletError                 message, and a hint: what to do about it
     ├── MalformedRequest     400  not JSON, not CSV, not the form of a native request
     ├── Unauthorized         401  no key, or one that is not known
     ├── UnknownModel         404  no such model or version
+    ├── NotServed            404  a route that is served elsewhere
     ├── RequestTooLarge      413  too many bytes or rows
     ├── UnsupportedMedia     415  a media type or encoding that is not read here
     ├── InvalidRows          422  well-formed, but against the model's signature
+    ├── TookTooLong          503  there was no answer within the time that a request may take
     └── Overloaded           503  more requests at once than are answered
 """
 
@@ -72,6 +74,12 @@ class UnknownModel(RequestError):
     status = 404
 
 
+class NotServed(RequestError):
+    """The route is there, and has nothing to answer where this runs."""
+
+    status = 404
+
+
 class RequestTooLarge(RequestError):
     """The body has more bytes or rows than the limits allow."""
 
@@ -82,6 +90,12 @@ class UnsupportedMedia(RequestError):
     """The media type or content encoding is not one that is read here."""
 
     status = 415
+
+
+class TookTooLong(RequestError):
+    """The time that a request may take was over before it was answered."""
+
+    status = 503
 
 
 class Overloaded(RequestError):

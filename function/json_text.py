@@ -11,12 +11,16 @@ import orjson
 
 from function.errors import MalformedRequest
 
+DEEPEST = 1024  # levels of lists and objects: orjson's own limit, kept by every reading
+TOO_DEEP = f"the body is nested too deeply: at most {DEEPEST} levels are read"
+
 
 def loads(body: bytes) -> Any:
     """Read JSON text in UTF-8; bare NaN and Infinity are accepted.
 
     Raises:
-        MalformedRequest: it is not JSON, or nested too deeply to be a request.
+        MalformedRequest: it is not JSON, or nested more than `DEEPEST` levels deep (with a bare
+            NaN in it somewhat less, where Python itself goes no deeper).
     """
     try:
         return orjson.loads(body)
@@ -27,7 +31,7 @@ def loads(body: bytes) -> Any:
 def _loads_lenient(body: bytes) -> Any:
     """What orjson refuses and clients send all the same: NaN, Infinity, integers past 64 bits."""
     try:
-        return json.loads(body.decode("utf-8-sig"))
+        value = json.loads(body.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise MalformedRequest(
             f"byte {error.start} of the body is not UTF-8", "Send JSON encoded as UTF-8."
@@ -36,8 +40,28 @@ def _loads_lenient(body: bytes) -> Any:
         raise MalformedRequest(
             f"the body is not JSON: {error.msg} at line {error.lineno} column {error.colno}"
         ) from error
-    except (RecursionError, ValueError) as error:
-        raise MalformedRequest("the body is nested too deeply or has an endless number") from error
+    except RecursionError as error:
+        raise MalformedRequest(TOO_DEEP) from error
+    except ValueError as error:
+        raise MalformedRequest("the body has a number of too many digits") from error
+    if body.count(b"[") + body.count(b"{") > DEEPEST and _is_deep(value):
+        raise MalformedRequest(TOO_DEEP)
+    return value
+
+
+def _is_deep(value: Any) -> bool:
+    """Whether lists and objects stand in each other more than `DEEPEST` levels deep."""
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [
+            member
+            for outer in level
+            for member in (outer.values() if type(outer) is dict else outer)
+            if type(member) is list or type(member) is dict
+        ]
+        if not level:
+            return False
+    return True
 
 
 def as_keys(names: Sequence[str]) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from function import json_text
+from function import deadline, json_text
 from function.errors import InvalidRows, MalformedRequest, ModelError, Problem
 from function.signature import Array, Output, Signature
 from function.table import Table
@@ -77,8 +77,7 @@ class Model:
         feeds = {feed.name: feed.gather(blocks) for feed in self.signature.feeds}
         for tokens in self.signature.token_feeds:
             feeds |= tokens.gather(blocks)
-        arrays: list[Array] = self._session.run(self._names, feeds)
-        return arrays
+        return deadline.run(self._session, self._names, feeds)
 
 
 def load_model(directory: Path, threads: int = 1) -> Model:

@@ -9,12 +9,19 @@ from typing import Any
 from function import json_text
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
+TRACE_PARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
 STANDARD_ERROR = 2
 
 
 def request_id(offered: str) -> str:
     """The caller's own id where it is a plain one, else a new one of 32 hexadecimal digits."""
     return offered if REQUEST_ID.fullmatch(offered) else os.urandom(16).hex()
+
+
+def trace(parent: str) -> dict[str, str]:
+    """The trace that a W3C `traceparent` header names, as a member of the log line."""
+    found = TRACE_PARENT.fullmatch(parent)
+    return {"trace_id": found[1]} if found else {}
 
 
 def write(entry: dict[str, Any]) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from function.errors import InvalidRows, Problem, RequestTooLarge
 from function.exchange import Call, Prediction
+from function.flight import Flight
+from function.metrics import Meter
 from function.model import Model
 from function.repository import Repository
 from function.settings import Settings
@@ -41,6 +43,8 @@ class Service:
     settings: Settings
     repository: Repository
     observe: Observe | None = None
+    flight: Flight = field(default_factory=lambda: Flight(Settings.max_in_flight))
+    meter: Meter | None = None
 
     def predict(
         self,

@@ -24,6 +24,10 @@ class Settings:
         max_unpacked_bytes: largest request body once it is unpacked.
         max_rows: largest batch.
         threads: threads inside one ONNX Runtime session; more than one changes last digits.
+        max_seconds: longest time from a request's coming to its answer.
+        max_in_flight: requests that are taken at once; further ones are told to come again.
+        cors_origins: origins whose pages may call; none by default.
+        reload_seconds: between two looks at the models' folder, on servers; 0 means never.
     """
 
     models: Path = DEFAULT_MODELS
@@ -33,6 +37,10 @@ class Settings:
     max_unpacked_bytes: int = 24 * 1024 * 1024
     max_rows: int = 10_000
     threads: int = 1
+    max_seconds: int = 30
+    max_in_flight: int = 256
+    cors_origins: frozenset[str] = frozenset()
+    reload_seconds: int = 2
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Settings:
@@ -43,12 +51,12 @@ class Settings:
         """
         faults: list[str] = []
 
-        def whole(name: str, default: int) -> int:
+        def whole(name: str, default: int, least: int = 1) -> int:
             text = environ.get(name, "").strip()
             if not text:
                 return default
-            if not re.fullmatch(r"[0-9]{1,18}", text) or int(text) < 1:
-                faults.append(f"{name}: expected a whole number of at least 1, got '{text}'")
+            if not re.fullmatch(r"[0-9]{1,18}", text) or int(text) < least:
+                faults.append(f"{name}: expected a whole number of at least {least}, got '{text}'")
                 return default
             return int(text)
 
@@ -60,10 +68,25 @@ class Settings:
             max_unpacked_bytes=whole("ONNXLET_MAX_UNPACKED_BYTES", cls.max_unpacked_bytes),
             max_rows=whole("ONNXLET_MAX_ROWS", cls.max_rows),
             threads=whole("ONNXLET_THREADS", cls.threads),
+            max_seconds=whole("ONNXLET_MAX_SECONDS", cls.max_seconds),
+            max_in_flight=whole("ONNXLET_MAX_IN_FLIGHT", cls.max_in_flight),
+            cors_origins=_origins(environ.get("ONNXLET_CORS_ORIGINS", ""), faults),
+            reload_seconds=whole("ONNXLET_RELOAD_SECONDS", cls.reload_seconds, least=0),
         )
         if faults:
             raise SettingsError("; ".join(faults), "README.md lists the variables and their form.")
         return settings
+
+
+def _origins(text: str, faults: list[str]) -> frozenset[str]:
+    """Origins as browsers send them: scheme, host in lower case, and a port that is not usual."""
+    origins = frozenset(filter(None, (part.strip() for part in text.split(","))))
+    faults += [
+        f"ONNXLET_CORS_ORIGINS: expected an origin like https://example.com, got '{origin[:80]}'"
+        for origin in sorted(origins)
+        if not re.fullmatch(r"https?://[a-z0-9.:\[\]-]+", origin)
+    ]
+    return origins
 
 
 def _api_keys(text: str, faults: list[str]) -> dict[str, bytes]:

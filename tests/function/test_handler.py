@@ -102,6 +102,10 @@ def test_the_whole_answer_of_an_http_api(handler: Any) -> None:
         "headers": {
             "Content-Type": "application/json",
             "Content-Length": "13",
+            "Cache-Control": "no-store",
+            "X-Content-Type-Options": "nosniff",
+            "Referrer-Policy": "no-referrer",
+            "Cross-Origin-Resource-Policy": "same-origin",
             "X-Request-Id": CONTEXT.aws_request_id,
         },
         "body": '{"live":true}',

@@ -118,7 +118,9 @@ def test_the_last_of_doubled_members_wins(client: Client) -> None:
         (b"", "empty"),
         (b"{", "not JSON"),
         (b'{"instances": [1,]}', "not JSON"),
-        (b"[" * 100_000, "nested"),
+        (b"[" * 100_000, "nested too deeply: at most 1024 levels"),
+        (b"[" * 1025 + b"]" * 1025, "nested too deeply: at most 1024 levels"),
+        (b"[" * 1025 + b"NaN" + b"]" * 1025, "nested too deeply: at most 1024 levels"),
         (b'"text"', "expected an object with 'instances', got a string"),
         (b"null", "got null"),
         (b'{"rows": []}', "'rows'"),
@@ -126,7 +128,7 @@ def test_the_last_of_doubled_members_wins(client: Client) -> None:
         (b'{"instances": [], "model": 3}', "expected a name, got a number"),
         (b'{"instances": [], "modle": "x"}', "modle"),
         (b'{"instances": ["\xff"]}', "not UTF-8"),
-        (b"1" * 5000, "nested too deeply or has an endless number"),
+        (b"1" * 5000, "a number of too many digits"),
     ],
 )
 def test_malformed(flask_client: Any, body: bytes, part: str) -> None:

@@ -22,8 +22,13 @@ def test_defaults() -> None:
         default_model=None,
         api_keys={},
         max_body_bytes=6 * 1024 * 1024,
+        max_unpacked_bytes=24 * 1024 * 1024,
         max_rows=10_000,
         threads=1,
+        max_seconds=30,
+        max_in_flight=256,
+        cors_origins=frozenset(),
+        reload_seconds=2,
     )
     assert DEFAULT_MODELS == ROOT / "models"
 
@@ -38,12 +43,26 @@ def test_everything_set() -> None:
             "ONNXLET_MAX_UNPACKED_BYTES": "4000",
             "ONNXLET_MAX_ROWS": "7",
             "ONNXLET_THREADS": "2",
+            "ONNXLET_MAX_SECONDS": "9",
+            "ONNXLET_MAX_IN_FLIGHT": "8",
+            "ONNXLET_CORS_ORIGINS": "https://a.example, http://localhost:3000",
+            "ONNXLET_RELOAD_SECONDS": "0",
         }
     )
 
     digest = bytes.fromhex(DIGEST)
     assert settings == Settings(
-        Path("/there"), "a", {"one": digest, "two": digest}, 1000, 4000, 7, 2
+        models=Path("/there"),
+        default_model="a",
+        api_keys={"one": digest, "two": digest},
+        max_body_bytes=1000,
+        max_unpacked_bytes=4000,
+        max_rows=7,
+        threads=2,
+        max_seconds=9,
+        max_in_flight=8,
+        cors_origins=frozenset({"https://a.example", "http://localhost:3000"}),
+        reload_seconds=0,
     )
 
 
@@ -55,6 +74,8 @@ def test_every_fault_is_named_at_once() -> None:
                 "ONNXLET_MAX_ROWS": "many",
                 "ONNXLET_THREADS": "0",
                 "ONNXLET_MAX_BODY_BYTES": "-1",
+                "ONNXLET_RELOAD_SECONDS": "x",
+                "ONNXLET_CORS_ORIGINS": "*, example.com, https://a.example/path, https://b.example",
             }
         )
 
@@ -66,6 +87,10 @@ def test_every_fault_is_named_at_once() -> None:
         "ONNXLET_MAX_BODY_BYTES",
         "ONNXLET_MAX_ROWS",
         "ONNXLET_THREADS",
+        "ONNXLET_CORS_ORIGINS",
+        "ONNXLET_CORS_ORIGINS",
+        "ONNXLET_CORS_ORIGINS",
+        "ONNXLET_RELOAD_SECONDS",
     ]
 
 

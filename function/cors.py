@@ -1,0 +1,45 @@
+"""Cross-origin requests: pages of the origins that are set may call, with a key or without."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+Headers = list[tuple[str, str]]
+
+VARY = ("Vary", "Origin")
+EXPOSED = (
+    "Access-Control-Expose-Headers",
+    "X-Request-Id, Retry-After, Inference-Header-Content-Length",
+)
+PREFLIGHT: Headers = [
+    ("Access-Control-Allow-Methods", "GET, POST"),
+    (
+        "Access-Control-Allow-Headers",
+        "Authorization, X-API-Key, Content-Type, Content-Encoding, X-Request-Id, Traceparent, "
+        "Inference-Header-Content-Length",
+    ),
+    ("Access-Control-Max-Age", "600"),
+]
+
+
+def headers(origin: str, allowed: frozenset[str]) -> Headers:
+    """What an answer to a request from this origin bears; the origin has to be one of these."""
+    if origin not in allowed:
+        return [VARY]
+    return [VARY, ("Access-Control-Allow-Origin", origin), EXPOSED]
+
+
+def is_preflight(environ: dict[str, Any]) -> bool:
+    """A browser's question whether a page may send the request that it describes."""
+    return (
+        environ["REQUEST_METHOD"] == "OPTIONS"
+        and "HTTP_ORIGIN" in environ
+        and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
+    )
+
+
+def preflight(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """A WSGI app that answers that question; `headers` say for which origin."""
+    start_response("204 No Content", list(PREFLIGHT))
+    return []

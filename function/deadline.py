@@ -1,0 +1,143 @@
+"""How long a request may take: looked at between runs, and enforced within one on servers.
+
+Time spent waiting for a thread is not counted: a server that is full sheds instead.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from function.errors import TookTooLong
+from function.signature import Array
+
+NEVER = float("inf")
+HINT = "Send fewer rows at once."
+
+
+class _OfThisThread(threading.local):
+    ends = NEVER  # on the clock of time.perf_counter
+    seconds = 0.0
+
+
+_now = _OfThisThread()
+
+
+def begin(start: float, seconds: float) -> None:
+    """What this thread does from now on ends some seconds after `start`.
+
+    Args:
+        start: on the clock of `time.perf_counter`.
+        seconds: infinity for no end.
+    """
+    _now.ends = start + seconds
+    _now.seconds = seconds
+
+
+def end() -> None:
+    """What this thread does next has no deadline any more."""
+    _now.ends = NEVER
+
+
+def check() -> None:
+    """Go on only while there is time.
+
+    Raises:
+        TookTooLong: there is none left.
+    """
+    if time.perf_counter() > _now.ends:
+        raise _too_long()
+
+
+def _too_long() -> TookTooLong:
+    return TookTooLong(f"no answer within {_now.seconds:g} seconds", HINT)
+
+
+def run(session: Any, outputs: Sequence[str], feeds: Mapping[str, Array]) -> list[Array]:
+    """`InferenceSession.run` within this thread's deadline.
+
+    Raises:
+        TookTooLong: there was no time left, or it ran out meanwhile and a watchdog ended the run.
+    """
+    if _now.ends == NEVER:
+        arrays: list[Array] = session.run(outputs, feeds)
+        return arrays
+    check()
+    if _watchdog is None:
+        arrays = session.run(outputs, feeds)
+        return arrays
+    return _watchdog.run(session, outputs, feeds)
+
+
+class Watchdog:
+    """One thread that ends runs that take too long: ONNX Runtime stops before its next node.
+
+    Args:
+        tick: seconds between two looks.
+    """
+
+    def __init__(self, tick: float) -> None:
+        self._tick = tick
+        self._lock = threading.Lock()
+        self._running: dict[int, tuple[float, Any]] = {}
+        self._idle: list[Any] = []
+        self._stopped = threading.Event()
+        threading.Thread(target=self._watch, name="deadline", daemon=True).start()
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._stopped.set()
+
+    def _watch(self) -> None:
+        while not self._stopped.wait(self._tick):
+            now = time.perf_counter()
+            with self._lock:
+                for ends, options in self._running.values():
+                    options.terminate = options.terminate or now > ends
+
+    def run(self, session: Any, outputs: Sequence[str], feeds: Mapping[str, Array]) -> list[Array]:
+        """`InferenceSession.run`, ended when this thread's time is out.
+
+        Raises:
+            TookTooLong: it was.
+        """
+        options = self._options()
+        key = id(options)
+        with self._lock:
+            self._running[key] = (_now.ends, options)
+        try:
+            arrays: list[Array] = session.run(outputs, feeds, options)
+        except Exception as error:  # ONNX Runtime's own, of several classes
+            if options.terminate:
+                raise _too_long() from error
+            raise
+        finally:
+            with self._lock:  # from here on nobody ends it any more
+                del self._running[key]
+        if not options.terminate:
+            self._idle.append(options)
+        return arrays
+
+    def _options(self) -> Any:
+        with suppress(IndexError):
+            return self._idle.pop()
+        from onnxruntime import RunOptions  # this module is also read by those who run nothing
+
+        return RunOptions()
+
+
+_watchdog: Watchdog | None = None
+
+
+def watch(seconds: float) -> Watchdog:
+    """Have this process's runs ended when they are overdue, from now on.
+
+    Args:
+        seconds: that a request may take.
+    """
+    global _watchdog
+    _watchdog = Watchdog(min(1.0, seconds / 10))
+    return _watchdog
