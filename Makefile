@@ -1,6 +1,6 @@
 # onnxlet. `make` lists what can be done.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fresh test-pipelines test-gate test-oldest test-boosting test-frameworks test-clients check model coverage bench lock clean
+.PHONY: help setup run test test-fresh test-pipelines test-gate test-oldest test-boosting test-frameworks test-clients test-page test-schema check model coverage bench lock clean
 .SILENT:
 
 PORT ?= 8080
@@ -11,6 +11,8 @@ READY := .venv/ready
 OLDEST := .venv-oldest
 BOOSTING := .venv-boosting
 FRAMEWORKS := .venv-frameworks
+BROWSER := .venv-browser
+SCHEMATHESIS := .venv-schemathesis
 CLIENTS := $(patsubst requirements/clients/%.txt,%,$(wildcard requirements/clients/*.txt))
 name = $(subst _,-,$(EXAMPLE))
 
@@ -70,6 +72,18 @@ test-clients: $(READY) $(CLIENTS:%=.venv-clients-%/ready) ## other people's clie
 .venv-clients-%/ready: requirements/clients/%.txt tools/setup.sh
 	PYTHON="$${PYTHON:-python3.11 python3.12 python3.13 python3}" sh tools/setup.sh $(@D) $<
 
+test-page: $(BROWSER)/ready ## the page in a real browser, screenshots into build/ (needs chromium)
+	$(BROWSER)/bin/python -m pytest -m page tests/page $(ARGS)
+
+$(BROWSER)/ready: requirements/browser.txt tools/setup.sh
+	sh tools/setup.sh $(BROWSER) requirements/browser.txt
+
+test-schema: $(SCHEMATHESIS)/ready ## thousands of requests made up from the server's own OpenAPI document
+	$(SCHEMATHESIS)/bin/python -m pytest -m schema -s tests/schema $(ARGS)
+
+$(SCHEMATHESIS)/ready: requirements/schemathesis.txt tools/setup.sh
+	sh tools/setup.sh $(SCHEMATHESIS) requirements/schemathesis.txt
+
 check: $(READY) ## format, lint and types
 	$(PY) -m ruff format .
 	$(PY) -m ruff check .
@@ -85,5 +99,5 @@ lock: $(READY) ## lock requirements/*.in again, with hashes
 	$(PY) -m tools.lock
 
 clean: ## remove everything that was built
-	rm -rf .venv .venv-clients-* $(OLDEST) $(BOOSTING) $(FRAMEWORKS) models build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-clients-* $(OLDEST) $(BOOSTING) $(FRAMEWORKS) $(BROWSER) $(SCHEMATHESIS) models build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

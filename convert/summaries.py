@@ -18,6 +18,7 @@ from function.signature import Array
 FREQUENT = 20  # categories listed for a text column
 FREQUENT_AT_LEAST = 5  # rows that must hold a text before the manifest repeats it
 LONGEST_CATEGORY = 80  # characters
+SHARES = (0.05, 0.25, 0.5, 0.75, 0.95)  # of the rows that lie below each quantile
 
 
 def score(task: Task, answers: Answers, y_test: Any) -> dict[str, dict[str, float]] | None:
@@ -96,4 +97,7 @@ def _describe(column: InputColumn, cells: Sequence[Any]) -> dict[str, Any]:
     if finite:
         about |= {"minimum": min(finite), "maximum": max(finite), "mean": stdlib.fmean(finite)}
         about["median"] = stdlib.median_low(finite)
+        if len(finite) * min(SHARES) >= FREQUENT_AT_LEAST:  # so many lie beyond the outer ones
+            ordered = sorted(finite)
+            about["quantiles"] = [ordered[int(share * (len(ordered) - 1))] for share in SHARES]
     return about

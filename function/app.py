@@ -6,7 +6,7 @@ import os
 import traceback
 from pathlib import Path
 
-from function import metrics
+from function import about, metrics
 from function.body import read_body
 from function.dialects import DIALECTS, dialect_of
 from function.door import NOTES, Door, Environ
@@ -52,9 +52,9 @@ def create_app(
         _add_predictions(app, service, dialect)
         for route in dialect.ROUTES:
             _add(app, service, route)
-    for route in metrics.ROUTES:
+    for route in (*about.ROUTES, *metrics.ROUTES):
         _add(app, service, route)
-    open_paths = frozenset().union(*(dialect.OPEN for dialect in DIALECTS))
+    open_paths = about.OPEN.union(*(dialect.OPEN for dialect in DIALECTS))
     app.wsgi_app = Door(app.wsgi_app, settings, flight, open_paths, _refusal, meter)  # type: ignore[method-assign] # Flask's own way
     return app
 

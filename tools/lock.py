@@ -15,6 +15,8 @@ FILES = (
     "edge",
     "dev",
     "boosting",
+    "browser",
+    "schemathesis",
 )  # each takes the versions of those before it
 OLDEST = "oldest"  # takes none of theirs: its numpy is older, the rest comes out the same
 

@@ -143,8 +143,11 @@ def _model(service: Service, request: Request, name: str) -> Reply:
 
 
 def _described(service: Service, model: Model) -> dict[str, Any]:
+    from function.example import typical_values  # no prediction needs it
+
     about = {"name": model.name, "version": model.version}
     about |= {"versions": service.repository.versions(model.name)}
+    about["typical"] = typical_values(model)
     return about | {key: model.manifest[key] for key in DESCRIBED if key in model.manifest}
 
 

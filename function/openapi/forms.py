@@ -1,0 +1,165 @@
+"""The members that every part of the document is put together from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from function.model import Model
+    from function.service import Service
+
+Schema = dict[str, Any]
+JSON = "application/json"
+
+SECURITY_SCHEMES: Schema = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "Authorization: Bearer KEY"},
+    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
+SECURITY: list[Schema] = [{"bearer": []}, {"key": []}]  # either is enough
+
+REASONS = {
+    400: "Malformed: not JSON or CSV, or not in this dialect's form.",
+    401: "No API key, or one that is not known.",
+    404: "No such model or version.",
+    413: "The body has too many bytes or rows.",
+    415: "A media type or content encoding that is not read here.",
+    422: "Well-formed, but against the model's signature.",
+    503: "More requests at once than are taken; try again after Retry-After seconds.",
+}
+
+
+class Place(NamedTuple):
+    """One path that is to be described.
+
+    Attributes:
+        path: with the model's name and version in it.
+        service: what answers there.
+        models: every one that is served, in its highest version.
+        model: the one that the path names; None where it names none.
+    """
+
+    path: str
+    service: Service
+    models: Sequence[Model]
+    model: Model | None
+
+    @property
+    def meant(self) -> Model | None:
+        """The model of a request that names none in its body."""
+        if self.model is not None or len(self.models) == 1:
+            return self.model or self.models[0]
+        default = self.service.settings.default_model
+        return next((model for model in self.models if model.name == default), None)
+
+
+class Operation(NamedTuple):
+    """What one method does at one path.
+
+    Attributes:
+        summary: in a few words.
+        responses: by status, those that are no refusals.
+        request: the body; None where there is none.
+        parameters: of the query and the headers.
+        refusals: statuses that are answered in the dialect's form of an error.
+        description: what else there is to know.
+    """
+
+    summary: str
+    responses: Mapping[str, Schema]
+    request: Schema | None = None
+    parameters: Sequence[Schema] = ()
+    refusals: Sequence[int] = ()
+    description: str = ""
+
+
+class Part(NamedTuple):
+    """A dialect's part of the document.
+
+    Attributes:
+        tag: its name.
+        about: one sentence.
+        operations: by method and rule, what stands there.
+        error: the schema of its errors.
+        error_type: their media type.
+        schemas: further ones that it refers to, by name.
+    """
+
+    tag: str
+    about: str
+    operations: Mapping[str, Callable[[Place], Operation]]
+    error: Schema
+    error_type: str = JSON
+    schemas: Mapping[str, Schema] = {}
+
+
+def content(schema: Schema, example: Any = None, media_type: str = JSON) -> Schema:
+    """A body of one media type."""
+    form: Schema = {"schema": schema}
+    if example is not None:
+        form["example"] = example
+    return {media_type: form}
+
+
+def answered(text: str, schema: Schema, media_type: str = JSON) -> dict[str, Schema]:
+    """The response of status 200."""
+    return {"200": {"description": text, "content": content(schema, None, media_type)}}
+
+
+def body(*contents: Schema) -> Schema:
+    """A request's body, in one of several media types."""
+    whole: Schema = {}
+    for each in contents:
+        whole |= each
+    return {"required": True, "content": whole}
+
+
+def ref(name: str) -> Schema:
+    """A reference to one of the document's schemas."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def record(required: Mapping[str, Schema], optional: Mapping[str, Schema] | None = None) -> Schema:
+    """An object with these members; others may stand beside them."""
+    members = {**required, **(optional or {})}
+    return {"type": "object", "properties": members, "required": list(required)}
+
+
+def closed(required: Mapping[str, Schema], optional: Mapping[str, Schema] | None = None) -> Schema:
+    """An object with these members and no others."""
+    return {**record(required, optional), "additionalProperties": False}
+
+
+def listed(items: Schema, least: int | None = None, most: int | None = None) -> Schema:
+    """A list of such items."""
+    form: Schema = {"type": "array", "items": items}
+    form |= {} if least is None else {"minItems": least}
+    return form if most is None else form | {"maxItems": most}
+
+
+def one_of(*choices: Schema) -> Schema:
+    """The only choice, or any of several."""
+    return choices[0] if len(choices) == 1 else {"anyOf": list(choices)}
+
+
+def or_null(schema: Schema) -> Schema:
+    """The same schema, with null."""
+    kind = schema.get("type")
+    if "enum" in schema:
+        return schema if None in schema["enum"] else schema | {"enum": [*schema["enum"], None]}
+    if isinstance(kind, str):
+        return schema | {"type": [kind, "null"]}
+    return schema if isinstance(kind, list) or not schema else {"anyOf": [schema, {"type": "null"}]}
+
+
+def refusal(part: Part, status: int) -> Schema:
+    """The response to what is not answered."""
+    form: Schema = {
+        "description": REASONS[status],
+        "content": content(part.error, None, part.error_type),
+    }
+    if status == 503:
+        form["headers"] = {"Retry-After": {"schema": {"type": "string"}}}
+    if status == 401:
+        form["headers"] = {"WWW-Authenticate": {"schema": {"type": "string"}}}
+    return form

@@ -1,0 +1,149 @@
+"""The native dialect's part of the document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from function.example import example_instance
+from function.openapi.forms import (
+    Operation,
+    Part,
+    Place,
+    Schema,
+    answered,
+    body,
+    closed,
+    content,
+    listed,
+    one_of,
+    record,
+    ref,
+)
+from function.openapi.schemas import PROBLEM_PLACES
+
+if TYPE_CHECKING:
+    from function.model import Model
+
+ON_ERROR: Schema = {
+    "name": "on_error",
+    "in": "query",
+    "description": (
+        "null: rows that can't be answered are null, and the others are not lost; "
+        "refuse: they are 422, all their problems told."
+    ),
+    "schema": {"enum": ["null", "refuse"], "default": "refuse"},
+}
+PROBLEM: Schema = record(
+    {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+    },
+    {
+        "hint": {"type": "string"},
+        "errors": PROBLEM_PLACES,
+        "error_count": {"type": "integer", "minimum": 1},
+    },
+)
+
+
+def _predict(place: Place) -> Operation:
+    meant = place.meant
+    models = [meant] if place.model is not None and meant else place.models
+    choices = [_request(model, optional=model is meant, place=place) for model in models]
+    contents = content(one_of(*choices, *([ref(f"{meant.name}.rows")] if meant else [])))
+    example_of = meant or place.models[0]
+    example: dict[str, Any] = {"instances": [example_instance(example_of)]}
+    if meant is None:
+        example["model"] = example_of.name
+    contents["application/json"]["example"] = example
+    if meant is not None:
+        contents |= _csv(meant)
+    answers = one_of(*(ref(f"{model.name}.answer") for model in models))
+    return Operation(
+        f"Predict by {models[0].name}" if len(models) == 1 else "Predict by any model",
+        answered("One entry per row in every member.", answers),
+        body(contents),
+        [ON_ERROR],
+        (400, *(() if place.model else (404,)), 413, 415, 422),
+    )
+
+
+def _request(model: Model, optional: bool, place: Place) -> Schema:
+    """An object with instances; `optional`: the model need not be named."""
+    rows = {"instances": ref(f"{model.name}.rows")}
+    if place.model is not None:
+        name: Schema = {"type": ["string", "null"], "description": "the path's goes before it"}
+        return closed(rows, {"model": name})
+    if optional:
+        return closed(rows, {"model": {"enum": [model.name, None]}})
+    return closed({**rows, "model": {"const": model.name}})
+
+
+def _csv(model: Model) -> Schema:
+    row = example_instance(model)
+    lines = [",".join(map(_field, row)), ",".join(map(_field, row.values()))]
+    schema = {**listed(ref(f"{model.name}.row"), 1), "description": "rows below a header"}
+    return content(schema, "\n".join(lines) + "\n", "text/csv")
+
+
+def _field(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return "" if value is None else str(value).lower()
+    text = str(value)
+    quoted = text.replace('"', '""')
+    return f'"{quoted}"' if any(mark in text for mark in ',"\r\n') or text == "" else text
+
+
+def _models(place: Place) -> Operation:
+    members = {"models": listed(ref("model"))}
+    return Operation("List the models", answered("All models.", record(members)))
+
+
+def _model(place: Place) -> Operation:
+    return Operation("Describe a model", answered("The model.", ref("model")))
+
+
+MODEL: Schema = record(
+    {
+        "name": {"type": "string"},
+        "version": {"type": "integer", "minimum": 1},
+        "versions": listed({"type": "integer", "minimum": 1}, 1),
+        "task": {
+            "enum": ["regression", "classification", "clustering", "outlier", "transformation"]
+        },
+        "signature": record(
+            {"inputs": listed({"type": "object"}), "outputs": listed({"type": "object"})}
+        ),
+        "parity": {
+            "type": ["object", "null"],
+            "description": "how it was proven, and what was found",
+        },
+    },
+    {
+        "classes": {"type": "array"},
+        "metrics": {"type": ["object", "null"]},
+        "typical": {
+            "type": "object",
+            "description": "by column: median and quantiles, or frequent values",
+        },
+    },
+)
+
+OPERATIONS: Mapping[str, Any] = {
+    "POST /predict": _predict,
+    "POST /models/<name>/predict": _predict,
+    "POST /models/<name>/versions/<version>/predict": _predict,
+    "GET /models": _models,
+    "GET /models/<name>": _model,
+}
+PART = Part(
+    "native",
+    "JSON or CSV in, one entry per row out; errors by RFC 9457, every problem located.",
+    OPERATIONS,
+    ref("problem"),
+    "application/problem+json",
+    {"problem": PROBLEM, "model": MODEL},
+)

@@ -1,0 +1,44 @@
+"""Health, and what tells of the server itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from function.openapi.forms import Operation, Part, Place, answered, record
+
+
+def _document(place: Place) -> Operation:
+    schema = record({"openapi": {"type": "string"}, "paths": {"type": "object"}})
+    return Operation("This document", answered("OpenAPI 3.1.", schema))
+
+
+def _page(place: Place) -> Operation:
+    answer = answered("HTML, without data.", {"type": "string"}, "text/html")
+    return Operation(
+        "A page to try the models", {**answer, "304": {"description": "As it was (If-None-Match)."}}
+    )
+
+
+def _metrics(place: Place) -> Operation:
+    answer = answered("Counters and histograms.", {"type": "string"}, "text/plain")
+    return Operation(
+        "Figures for Prometheus",
+        answer,
+        refusals=(404,),
+        description="404 where none are kept, as on Lambda: there the log's lines have them.",
+    )
+
+
+OPERATIONS: Mapping[str, Any] = {
+    "GET /": _page,
+    "GET /metrics": _metrics,
+    "GET /openapi.json": _document,
+}
+PART = Part(
+    "about",
+    "What is served here, for programs and for people.",
+    OPERATIONS,
+    {"$ref": "#/components/schemas/problem"},
+    "application/problem+json",
+)

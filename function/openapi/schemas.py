@@ -1,0 +1,147 @@
+"""Schemas of a model's rows and answers: real names, types, ranges, categories, classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from function.example import example_instance, typical_values
+from function.openapi.forms import Schema, closed, listed, one_of, or_null, record, ref
+from function.signature import LARGEST_INTEGER, LONGEST_TEXT, Column, Output
+
+if TYPE_CHECKING:
+    from function.model import Model
+
+TYPES: Mapping[str, Schema] = {
+    "float64": {"type": "number", "format": "double"},
+    "float32": {"type": "number", "format": "float"},
+    "int64": {
+        "type": "integer",
+        "format": "int64",
+        "minimum": -LARGEST_INTEGER - 1,
+        "maximum": LARGEST_INTEGER,
+    },
+    "bool": {"type": "boolean"},
+    "string": {"type": "string"},
+}
+PROBLEM_PLACES: Schema = listed(
+    record(
+        {
+            "row": {"type": ["integer", "null"], "minimum": 0},
+            "column": {"type": ["string", "null"]},
+            "detail": {"type": "string"},
+        }
+    )
+)
+
+
+def of_models(models: Iterable[Model], max_rows: int) -> dict[str, Schema]:
+    """Each model's rows and answers, by the names that `ref` takes."""
+    schemas: dict[str, Schema] = {}
+    for model in models:
+        name = model.name
+        schemas[f"{name}.row"] = row_by_name(model)
+        schemas[f"{name}.values"] = row_in_order(model)
+        schemas[f"{name}.rows"] = listed(
+            one_of(ref(f"{name}.row"), ref(f"{name}.values")), 1, max_rows
+        )
+        schemas[f"{name}.answer"] = answer(model)
+    return schemas
+
+
+def column_schema(column: Column, about: Mapping[str, Any] | None = None) -> Schema:
+    """What a column takes; `about` has typical values."""
+    if not column.required:
+        return {"description": "the model drops this column: any value, or none, will do"}
+    schema = dict(TYPES[column.type])
+    if column.categories is not None:
+        schema = {"enum": list(column.categories)}
+    elif column.type == "string":
+        schema["maxLength"] = LONGEST_TEXT
+    schema |= {} if column.minimum is None else {"minimum": column.minimum}
+    schema |= {} if column.maximum is None else {"maximum": column.maximum}
+    about = about or {}
+    typical = about.get("frequent") or ([about["median"]] if "median" in about else [])
+    if typical and column.categories is None:
+        schema["examples"] = typical[:5]
+    return or_null(schema) if column.nullable else schema
+
+
+def row_by_name(model: Model) -> Schema:
+    """An instance as an object."""
+    typical = typical_values(model)
+    columns = model.signature.columns
+    properties = {c.name: column_schema(c, typical.get(c.name)) for c in columns}
+    return {
+        "type": "object",
+        "title": f"{model.name}: a row by column name",
+        "properties": properties,
+        "required": [column.name for column in columns if column.required],
+        "additionalProperties": False,
+        "examples": [example_instance(model)],
+    }
+
+
+def row_in_order(model: Model) -> Schema:
+    """An instance as a list of values in signature order."""
+    cells = [column_schema(column) for column in model.signature.columns]
+    form: Schema = {"type": "array", "title": f"{model.name}: a row's values, in signature order"}
+    form |= {"minItems": len(cells), "maxItems": len(cells)}
+    if all(cell == cells[0] for cell in cells):
+        return form | {"items": cells[0]}
+    return form | {"prefixItems": cells, "items": False}
+
+
+def answer(model: Model) -> Schema:
+    """The native answer."""
+    members: dict[str, Schema] = {
+        "model": {"const": model.name},
+        "version": {"type": "integer"},
+    }
+    for output in model.signature.outputs:
+        entry = output_schema(output, model)
+        members[output.name] = listed(or_null(entry))
+    if model.classes is not None:
+        members["classes"] = {"const": model.classes}
+    told: dict[str, Schema] = {
+        "errors": {**PROBLEM_PLACES, "description": "why some rows are null, by on_error=null"},
+        "error_count": {"type": "integer", "minimum": 1},
+    }
+    return closed(members, told) | {"title": f"{model.name}: answers"}
+
+
+def output_schema(output: Output, model: Model) -> Schema:
+    """One row's entry of an output, as the native dialect writes it."""
+    several = model.classes is not None and isinstance(model.classes[0], list)
+    width = output.shape[1] if len(output.shape) > 1 else None
+    if output.name == "prediction" and model.classes is not None:
+        return _label(model.classes, width, several)
+    if output.name == "probabilities":
+        share = {"type": ["number", "null"], "minimum": 0}  # null: NaN, as scikit-learn has it
+        if several and model.classes is not None:
+            return _each([_fixed(share, len(known)) for known in model.classes])
+        return _fixed(share, width)
+    return _fixed(_number(output.type), width)
+
+
+def _number(kind: str) -> Schema:
+    if kind in ("float64", "float32"):
+        return {"type": ["number", "null"]}  # NaN and infinities are null
+    return {"type": TYPES[kind]["type"]}
+
+
+def _label(classes: Sequence[Any], width: int | None, several: bool) -> Schema:
+    if several:
+        return _each([{"enum": known} for known in classes])
+    if width is not None:  # several labels, each yes or no
+        return _fixed({"type": ["integer", "boolean", "number", "string"]}, width)
+    return {"enum": list(classes)}
+
+
+def _fixed(items: Schema, width: int | None) -> Schema:
+    return items if width is None else listed(items, width, width)
+
+
+def _each(items: Sequence[Schema]) -> Schema:
+    form: Schema = {"type": "array", "prefixItems": list(items), "items": False}
+    return form | {"minItems": len(items), "maxItems": len(items)}

@@ -1,0 +1,257 @@
+"""The OpenAPI document: valid, of these very models, of all routes, and its examples work."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openapi_schema_validator import OAS31Validator
+from openapi_spec_validator import validate
+
+from convert.build import build
+from convert.source import Source
+from function.app import create_app
+from function.openapi import PARTS, rules
+from function.settings import Settings
+from tests.conftest import Client, quiet
+
+METHODS = ("get", "post")
+KEY = {"tester": bytes.fromhex("2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b")}
+
+
+@pytest.fixture(scope="module")
+def document(models: Path) -> dict[str, Any]:
+    app = create_app(models, settings=Settings(models))
+    form: dict[str, Any] = app.test_client().get("/openapi.json").get_json()
+    return form
+
+
+def operations(document: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield path, method, operation
+
+
+def test_it_is_valid_openapi(document: dict[str, Any]) -> None:
+    validate(document)
+    assert document["openapi"].startswith("3.1")
+
+
+def test_over_every_transport(client: Client) -> None:
+    answer = client.get("/openapi.json")
+
+    assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
+    assert answer.json()["openapi"] == "3.1.0"
+
+
+def test_every_route_of_the_app_is_documented_and_the_other_way_round(
+    models: Path, document: dict[str, Any]
+) -> None:
+    app = create_app(models, settings=Settings(models))
+    matcher = app.url_map.bind("localhost")
+    served = {
+        f"{method} {rule.rule}"
+        for rule in app.url_map.iter_rules()
+        for method in rule.methods or ()
+        if method not in ("HEAD", "OPTIONS")
+    }
+    documented = {
+        f"{method.upper()} {matcher.match(path, method.upper(), return_rule=True)[0].rule}"
+        for path, method, _ in operations(document)
+    }
+
+    assert documented == served
+    assert sorted(served) == sorted(rules())
+    assert {key for part in PARTS for key in part.operations} == served
+
+
+def test_every_model_has_its_own_paths(document: dict[str, Any]) -> None:
+    paths = [path for path in document["paths"] if path.endswith("/predict")]
+
+    names = ("house-prices", "iris", "loan-default", "shop")
+    assert paths == [
+        *(f"/models/{name}/predict" for name in names),
+        *(f"/models/{name}/versions/1/predict" for name in names),
+        "/predict",
+    ]
+
+
+def test_columns_of_every_kind(document: dict[str, Any]) -> None:
+    row = copy.deepcopy(document["components"]["schemas"]["shop.row"])
+
+    price, count = row["properties"].pop("Preis (€)"), row["properties"].pop("count")
+    example = row.pop("examples")[0]
+    assert row == {
+        "type": "object",
+        "title": "shop: a row by column name",
+        "properties": {
+            "new": {"type": "boolean", "examples": [True, False]},
+            "色": {"enum": ["红", "绿", "蓝"]},
+            "note": {"description": "the model drops this column: any value, or none, will do"},
+        },
+        "required": ["Preis (€)", "count", "new", "色"],
+        "additionalProperties": False,
+    }
+    assert price == {"type": "number", "format": "double", "examples": [example["Preis (€)"]]}
+    assert (count["type"], count["maximum"]) == ("integer", 2**63 - 1)
+    assert list(example) == row["required"]
+
+
+def test_a_nullable_column_may_be_null(document: dict[str, Any]) -> None:
+    columns = document["components"]["schemas"]["house-prices.row"]["properties"]
+
+    assert columns["Lot_Frontage"]["type"] == ["number", "null"]
+    assert columns["Neighborhood"]["type"] == ["string", "null"]
+
+
+def test_a_matrix_is_a_list_of_numbers(document: dict[str, Any]) -> None:
+    values = document["components"]["schemas"]["iris.values"]
+
+    assert (values["minItems"], values["maxItems"], values["items"]) == (4, 4, False)
+    assert [cell["type"] for cell in values["prefixItems"]] == ["number"] * 4
+
+
+def test_answers_are_typed_by_task(document: dict[str, Any]) -> None:
+    share = {"type": ["number", "null"], "minimum": 0}
+    shares = {"type": ["array", "null"], "items": share, "minItems": 2, "maxItems": 2}
+    classifier = document["components"]["schemas"]["loan-default.answer"]
+    regressor = document["components"]["schemas"]["house-prices.answer"]
+
+    assert classifier["properties"]["prediction"]["items"] == {"enum": ["bad", "good", None]}
+    assert classifier["properties"]["probabilities"] == {"type": "array", "items": shares}
+    assert classifier["properties"]["classes"] == {"const": ["bad", "good"]}
+    assert classifier["required"] == ["model", "version", "prediction", "probabilities", "classes"]
+    assert regressor["properties"]["prediction"]["items"] == {"type": ["number", "null"]}
+
+
+def test_limits_are_the_settings(flask_client: Callable[..., Client]) -> None:
+    document = flask_client(max_rows=7).get("/openapi.json").json()
+
+    rows = document["components"]["schemas"]["iris.rows"]
+    assert (rows["minItems"], rows["maxItems"]) == (1, 7)
+
+
+def test_keys_are_asked_for_exactly_where_they_are_set(
+    flask_client: Callable[..., Client], document: dict[str, Any]
+) -> None:
+    client = flask_client(api_keys=KEY)
+    locked = client.get("/openapi.json", {"X-API-Key": "secret"}).json()
+
+    assert "securitySchemes" not in document["components"]
+    assert not any("security" in operation for _, _, operation in operations(document))
+    assert sorted(locked["components"]["securitySchemes"]) == ["bearer", "key"]
+    for path, method, operation in operations(locked):
+        status = client.request(method.upper(), path).status
+        assert ("security" in operation) is (status == 401), path
+        assert ("401" in operation["responses"]) is ("security" in operation), path
+
+
+def test_every_example_of_the_document_is_answered(
+    client: Client, document: dict[str, Any]
+) -> None:
+    asked = 0
+    for path, method, operation in operations(document):
+        if method == "get":
+            answer = client.get(path)
+            if path == "/metrics" and answer.status == 404:
+                continue  # kept by a device's server alone
+            assert answer.status == 200, (path, answer.body)
+            _check_answer(document, operation, answer)
+            continue
+        for kind, content in operation["requestBody"]["content"].items():
+            example = content["example"]
+            sent = example.encode() if isinstance(example, str) else example
+            answer = client.post(path, sent, kind=kind)
+            assert answer.status == 200, (path, answer.body)
+            _check_answer(document, operation, answer)
+            if kind == "application/json":
+                _check(document, content["schema"], example)
+            asked += 1
+    assert asked > 15
+
+
+def _check_answer(document: dict[str, Any], operation: dict[str, Any], answer: Any) -> None:
+    kind = answer.headers["content-type"].split(";")[0]
+    schema = operation["responses"]["200"]["content"][kind]["schema"]
+    if kind == "application/json":
+        _check(document, schema, json.loads(answer.body))
+
+
+def _check(document: dict[str, Any], schema: dict[str, Any], value: Any) -> None:
+    OAS31Validator({**schema, "components": document["components"]}).validate(value)
+
+
+def test_a_default_model_needs_no_name(flask_client: Callable[..., Client]) -> None:
+    document = flask_client(default_model="iris").get("/openapi.json").json()
+
+    content = document["paths"]["/predict"]["post"]["requestBody"]["content"]
+    assert sorted(content) == ["application/json", "text/csv"]
+    assert list(content["application/json"]["example"]) == ["instances"]
+
+
+def test_without_one_the_body_names_it(document: dict[str, Any]) -> None:
+    content = document["paths"]["/predict"]["post"]["requestBody"]["content"]
+
+    assert list(content) == ["application/json"]
+    assert content["application/json"]["example"]["model"] == "house-prices"
+
+
+def test_examples_are_medians_and_frequent_categories(
+    document: dict[str, Any], models: Path
+) -> None:
+    manifest = json.loads((models / "loan-default" / "1" / "manifest.json").read_bytes())
+    known = manifest["statistics"]["columns"]
+    example = document["components"]["schemas"]["loan-default.row"]["examples"][0]
+
+    assert example == {
+        name: about["median"] if "median" in about else about["frequent"][0][0]
+        for name, about in known.items()
+    }
+
+
+def _several(X: Any, y: Any) -> Any:
+    from sklearn.ensemble import RandomForestClassifier
+
+    return RandomForestClassifier(3, random_state=0).fit(X, y)
+
+
+def _tasks() -> dict[str, Any]:
+    import numpy as np
+    from sklearn.cluster import KMeans
+    from sklearn.ensemble import IsolationForest
+    from sklearn.linear_model import BayesianRidge, LinearRegression, RidgeClassifier
+    from sklearn.preprocessing import StandardScaler
+
+    random = np.random.default_rng(0)
+    X = random.normal(size=(120, 3))
+    y = np.where(X[:, 0] > 0, "yes", "no")
+    names = np.column_stack([y, np.where(X[:, 1] > 0, "up", "down")])
+    return {
+        "clusters": (KMeans(3, random_state=0).fit(X), X),
+        "outliers": (IsolationForest(n_estimators=5, random_state=0).fit(X), X),
+        "transformed": (StandardScaler().fit(X), X),
+        "two-numbers": (LinearRegression().fit(X, X[:, :2]), X),
+        "deviation": (BayesianRidge().fit(X, X[:, 0]), X),
+        "scores": (RidgeClassifier().fit(X, y), X),
+        "several-outputs": (_several(X, names), X),
+        "several-labels": (_several(X, (X[:, :2] > 0).astype(int)), X),
+    }
+
+
+def test_every_task(tmp_path: Path) -> None:
+    for name, (estimator, X) in _tasks().items():
+        build(Source(estimator, X), name, tmp_path, quiet)
+    client = create_app(tmp_path, settings=Settings(tmp_path)).test_client()
+    document = client.get("/openapi.json").get_json()
+
+    validate(document)
+    for name in _tasks():
+        operation = document["paths"][f"/models/{name}/predict"]["post"]
+        example = operation["requestBody"]["content"]["application/json"]["example"]
+        answer = client.post(f"/models/{name}/predict", json=example)
+        assert answer.status_code == 200, answer.text
+        _check(document, {"$ref": f"#/components/schemas/{name}.answer"}, answer.get_json())
