@@ -86,7 +86,16 @@ def test_statistics_come_from_the_test_set_where_there_is_no_training_set(tmp_pa
         "maximum": counts.max(),
         "mean": pytest.approx(counts.mean()),
         "median": sorted(counts)[49],
+        "quantiles": [sorted(counts)[place] for place in (4, 24, 49, 74, 94)],
     }
+
+
+def test_quantiles_are_told_only_where_several_rows_lie_beyond_them(tmp_path: Path) -> None:
+    source = estimators.shop()
+    few = source.X_test[:99]
+    manifest = built(Source(source.estimator, few), tmp_path).manifest
+
+    assert "quantiles" not in manifest["statistics"]["columns"]["count"]
 
 
 def test_regressors_are_scored_beside_the_median(tmp_path: Path) -> None:
