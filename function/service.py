@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from function.metrics import Meter
 from function.model import Model
 from function.repository import Repository
 from function.settings import Settings
-from function.signature import Array
+from function.signature import Array, Signature
 from function.table import Table, read_table
 from function.tensors import read_tensors
 
@@ -109,25 +110,35 @@ def read(model: Model, call: Call) -> Table:
     """
     if call.tensors is not None:
         return read_tensors(call.tensors, model.signature)
-    rows = call.rows
+    rows, faults = call.rows, call.faults
     if call.names is not None:
-        rows = _in_order(rows, call.names, model)
+        rows, faults = _in_order(rows, list(call.names), model.signature, faults or {})
     if call.text:
         from function import csv_text
 
         rows = csv_text.typed(rows, model.signature.columns)
-    return read_table(rows, model.signature, call.faults)
+    return read_table(rows, model.signature, faults)
 
 
-def _in_order(rows: Sequence[Any], names: Sequence[str], model: Model) -> Sequence[Any]:
+def _in_order(
+    rows: Sequence[Any], names: list[str], signature: Signature, faults: Mapping[int, str]
+) -> tuple[Sequence[Any], Mapping[int, str]]:
     """Lists whose values are named: as they are in signature order, else objects by name."""
-    if list(names) == [column.name for column in model.signature.columns]:
-        return rows
-    whole = len(names)
-    return [
-        dict(zip(names, row, strict=True)) if isinstance(row, list) and len(row) == whole else row
-        for row in rows
+    order = [column.name for column in signature.columns]
+    if names in (order, [signature.whole]):
+        return rows, faults
+    width = len(names)
+    expected = f"expected a list of {width} values, one for each named column"
+    unlike = {
+        n: expected for n, row in enumerate(rows) if type(row) is not list or len(row) != width
+    }
+    if not unlike and width > 1 and sorted(names) == sorted(order):
+        arrange = itemgetter(*map(names.index, order))
+        return list(map(list, map(arrange, rows))), faults
+    found = [
+        row if n in unlike else dict(zip(names, row, strict=True)) for n, row in enumerate(rows)
     ]
+    return found, {**unlike, **faults}
 
 
 def _answer_the_good(model: Model, call: Call, stages: Stages) -> Prediction:

@@ -165,6 +165,7 @@ class Signature:
         feeds: the tensors for `InferenceSession.run` that hold columns.
         token_feeds: those that hold counts of what stands in text.
         rows_at_once: of a batch; None where it needs no parting.
+        whole: the name of the one tensor that has all columns; None where each is its own.
     """
 
     def __init__(
@@ -173,9 +174,11 @@ class Signature:
         outputs: Sequence[Output],
         graph_inputs: Sequence[Mapping[str, Any]],
         rows_at_once: int | None = None,
+        whole: str | None = None,
     ) -> None:
         self.columns = tuple(columns)
         self.outputs = tuple(outputs)
+        self.whole = whole
         self.names = frozenset(column.name for column in columns)
         self.all_required = all(column.required for column in columns)
         position = {column.name: place for place, column in enumerate(columns)}
@@ -221,7 +224,9 @@ class Signature:
             for entry in manifest["signature"]["outputs"]
         ]
         graph = manifest["graph"]
-        return cls(columns, outputs, graph["inputs"], graph.get("rows_at_once"))
+        tensors = manifest["signature"]["inputs"]
+        whole = tensors[0]["name"] if len(tensors) == 1 and "columns" in tensors[0] else None
+        return cls(columns, outputs, graph["inputs"], graph.get("rows_at_once"), whole)
 
 
 def _column(entry: Mapping[str, Any]) -> Column:

@@ -45,7 +45,7 @@ def decode(request: Request) -> Call:
         raise UnsupportedMedia(f"charset '{charset}' is not read here", "Send UTF-8.")
     if not request.body:
         raise MalformedRequest("the body is empty", JSON_HINT)
-    nulls = _nulls(request.query)
+    nulls = wants_nulls(request.query)
     if request.media_type in ("application/json", ""):
         return from_object(json_text.loads(request.body), nulls)
     if request.media_type == "text/csv":
@@ -59,7 +59,7 @@ def decode(request: Request) -> Call:
     )
 
 
-def _nulls(query: Mapping[str, str]) -> bool:
+def wants_nulls(query: Mapping[str, str]) -> bool:
     """Whether the request asks for null where a row can't be answered."""
     wish = query.get("on_error", "refuse")
     if wish not in ("refuse", "null"):
@@ -76,7 +76,7 @@ def from_object(body: Any, nulls: bool = False) -> Call:
     if isinstance(body, list):
         return Call(body, nulls=nulls)
     if not isinstance(body, dict) or "instances" not in body:
-        got = f"an object with {sorted(body)[:8]}" if isinstance(body, dict) else _kind(body)
+        got = f"an object with {sorted(body)[:8]}" if isinstance(body, dict) else kind(body)
         raise MalformedRequest(f"expected an object with 'instances', got {got}", JSON_HINT)
     unknown = [name for name in body if name not in MEMBERS]
     if unknown:
@@ -86,15 +86,14 @@ def from_object(body: Any, nulls: bool = False) -> Call:
         )
     rows, model = body["instances"], body.get("model")
     if not isinstance(rows, list):
-        raise MalformedRequest(
-            f"'instances': expected a list of rows, got {_kind(rows)}", JSON_HINT
-        )
+        raise MalformedRequest(f"'instances': expected a list of rows, got {kind(rows)}", JSON_HINT)
     if model is not None and not isinstance(model, str):
-        raise MalformedRequest(f"'model': expected a name, got {_kind(model)}")
+        raise MalformedRequest(f"'model': expected a name, got {kind(model)}")
     return Call(rows, model=model, nulls=nulls)
 
 
-def _kind(value: Any) -> str:
+def kind(value: Any) -> str:
+    """What a JSON value is, in words."""
     names = {dict: "an object", list: "a list", str: "a string", bool: "a boolean"}
     return "null" if value is None else names.get(type(value), "a number")
 
