@@ -10,12 +10,10 @@ import numpy as np
 
 from convert.answers import Answers
 from convert.inputs import Cells
-from convert.model_directory import sha256
 from convert.parity import TOLERANCE
-from function import json_text
-from function.errors import MalformedRequest, ModelError
-from function.golden import floor_of, replay
-from function.model import Model, load_model
+from function.errors import ModelError
+from function.golden import floor_of, load_proven
+from function.model import Model
 from function.signature import Array
 
 ROWS = 24
@@ -57,29 +55,12 @@ def verify(directory: Path) -> tuple[Model, int]:
     Raises:
         ModelError: a file is altered or missing, or an answer is not scikit-learn's.
     """
-    model = load_model(directory)
-    place = f"model {model.name}/{model.version}"
-    if "golden.json" not in model.manifest["files"]:
-        raise ModelError(f"{place}: the manifest has no hash of golden.json", "Build it again.")
-    for file, expected in model.manifest["files"].items():
-        try:
-            got = sha256((directory / file).read_bytes())
-        except OSError as error:
-            raise ModelError(f"{place}: {error}", "Copy or build it again.") from error
-        if got != expected:
-            raise ModelError(f"{place}: {file} was altered", "Copy or build it again.")
-    try:
-        golden = json_text.loads((directory / "golden.json").read_bytes())
-        faults = replay(model, golden)
-    except (KeyError, TypeError, ValueError, IndexError, MalformedRequest) as error:
-        raise ModelError(
-            f"{place}: golden.json has no golden rows in it: {type(error).__name__} {error}",
-            "Copy or build it again.",
-        ) from error
+    model, rows, faults = load_proven(directory)
     if faults:
         whose = "as they were" if model.manifest["task"] == "function" else "scikit-learn's"
         raise ModelError(
-            f"{place}: {len(faults)} answers are not {whose}: {'; '.join(faults[:3])}",
+            f"model {model.name}/{model.version}: {len(faults)} answers are not {whose}: "
+            f"{'; '.join(faults[:3])}",
             "This machine or its ONNX Runtime computes otherwise than the one that built it.",
         )
-    return model, len(golden["instances"])
+    return model, rows

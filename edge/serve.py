@@ -56,10 +56,10 @@ class Server(BaseApplication):  # type: ignore[misc] # gunicorn ships no types
     def load(self) -> Any:
         """Make the app, in the worker."""
         gc.disable()  # as long as modules are imported
-        from function.app import create_app
+        from edge.app import make_app
 
         try:
-            app = create_app(self.models)
+            app = make_app(self.models)
         except OnnxletError as error:
             click.echo(f"error: {error.message}\nhint: {error.hint}", err=True)
             sys.exit(LOAD_FAILED)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from function import json_text
 from function.dialects import native
-from function.errors import OnnxletError
-from function.model import Model
+from function.errors import MalformedRequest, ModelError, OnnxletError
+from function.model import Model, load_model
 from function.service import answer
 from function.signature import Array
 
@@ -99,6 +101,36 @@ def replay(model: Model, golden: Mapping[str, Any]) -> list[str]:
             for row in wrong
         ]
     return faults
+
+
+def load_proven(directory: Path, threads: int = 1) -> tuple[Model, int, list[str]]:
+    """Load a model directory, check the hash of each of its files, and replay its golden rows.
+
+    Returns:
+        The model, how many golden rows there are, and what is off in its answers to them.
+
+    Raises:
+        ModelError: a file is missing, altered or not what it should be.
+    """
+    model = load_model(directory, threads)
+    place = f"model {model.name}/{model.version}"
+    if "golden.json" not in model.manifest["files"]:
+        raise ModelError(f"{place}: the manifest has no hash of golden.json", "Build it again.")
+    for file, expected in model.manifest["files"].items():
+        try:
+            got = hashlib.sha256((directory / file).read_bytes()).hexdigest()
+        except OSError as error:
+            raise ModelError(f"{place}: {error}", "Copy or build it again.") from error
+        if got != expected:
+            raise ModelError(f"{place}: {file} was altered", "Copy or build it again.")
+    try:
+        golden = json_text.loads((directory / "golden.json").read_bytes())
+        return model, len(golden["instances"]), replay(model, golden)
+    except (KeyError, TypeError, ValueError, IndexError, MalformedRequest) as error:
+        raise ModelError(
+            f"{place}: golden.json has no golden rows in it: {type(error).__name__} {error}",
+            "Copy or build it again.",
+        ) from error
 
 
 def _wrong_rows(

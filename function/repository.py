@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from function.errors import ModelError, UnknownModel
 from function.model import Model, load_model
@@ -27,6 +29,18 @@ def _number(version: str | int) -> int:
     return int(version)
 
 
+class Catalogue(NamedTuple):
+    """What is served at one moment.
+
+    Attributes:
+        versions: of each model, lowest first; names are sorted.
+        loaded: the highest version of each model, and lower ones that were asked for.
+    """
+
+    versions: Mapping[str, Sequence[int]]
+    loaded: dict[tuple[str, int], Model]
+
+
 class Repository:
     """Model directories below one folder.
 
@@ -34,41 +48,51 @@ class Repository:
     a lower one when it is first asked for.
 
     Attributes:
-        names: of all models, sorted.
+        folder: theirs.
+        threads: inside each session.
+        catalogue: what is served now. Whoever changes what is served puts another in its place.
 
     Raises:
         ModelError: there is no model, or one can't be loaded.
     """
 
     def __init__(self, folder: Path, threads: int = 1, default: str | None = None) -> None:
-        self._folder = folder
-        self._threads = threads
+        self.folder = folder
+        self.threads = threads
         self._default = default
         self._lock = threading.Lock()
-        self._versions = {
+        versions = {
             entry.name: versions
             for entry in sorted(folder.iterdir() if folder.is_dir() else [])
             if NAME.fullmatch(entry.name) and (versions := versions_in(entry))
         }
-        self.names = list(self._versions)
-        if not self.names:
+        if not versions:
             raise ModelError(
                 f"no models in {folder}",
                 "Build one: python -m convert build SOURCE --name N; or set ONNXLET_MODELS.",
             )
-        if default is not None and default not in self._versions:
+        if default is not None and default not in versions:
             raise ModelError(
                 f"ONNXLET_DEFAULT_MODEL: no model '{default}' in {folder}",
-                f"There are {', '.join(self.names)}.",
+                f"There are {', '.join(versions)}.",
             )
-        self._loaded = {
-            (name, versions[-1]): self._load(name, versions[-1])
-            for name, versions in self._versions.items()
-        }
+        loaded = {(name, all_[-1]): self._load(name, all_[-1]) for name, all_ in versions.items()}
+        self.catalogue = Catalogue(versions, loaded)
+
+    @property
+    def names(self) -> list[str]:
+        """All models, sorted."""
+        return list(self.catalogue.versions)
+
+    @property
+    def models(self) -> list[Model]:
+        """The highest version of each model, by name."""
+        versions, loaded = self.catalogue
+        return [loaded[name, numbers[-1]] for name, numbers in versions.items()]
 
     def versions(self, name: str) -> list[int]:
-        """All versions of a model that is there, lowest first."""
-        return list(self._versions[name])
+        """All versions of a model, lowest first; empty where it is not there any more."""
+        return list(self.catalogue.versions.get(name, ()))
 
     def choose(self, name: str | None = None, version: str | int | None = None) -> Model:
         """The model that a request means; without a name the default, or the only one.
@@ -81,25 +105,40 @@ class Repository:
             UnknownModel: none of that name or version, or several to choose from.
             ModelError: an older version is there and can't be loaded.
         """
-        name = name or self._default or (self.names[0] if len(self.names) == 1 else None)
-        listed = f"There are {', '.join(self.names)}."
-        if name is None:
-            raise UnknownModel("the request names no model, and there are several", listed)
-        versions = self._versions.get(name)
+        catalogue = self.catalogue
+        name = name or self._default or _only(catalogue.versions)
+        versions = catalogue.versions.get(name)
         if versions is None:
-            raise UnknownModel(f"no model '{name[:100]}'", listed)
+            raise UnknownModel(f"no model '{name[:100]}'", _listed(catalogue.versions))
         chosen = versions[-1] if version is None else _number(version)
-        model = self._loaded.get((name, chosen))
-        return model or self._load_older(name, chosen)
+        model = catalogue.loaded.get((name, chosen))
+        return model or self._load_older(catalogue, name, chosen)
 
-    def _load_older(self, name: str, version: int) -> Model:
-        if version not in self._versions[name]:
-            there = ", ".join(map(str, self._versions[name]))
+    def _load_older(self, catalogue: Catalogue, name: str, version: int) -> Model:
+        versions, loaded = catalogue
+        if version not in versions[name]:
+            there = ", ".join(map(str, versions[name]))
             raise UnknownModel(f"no version {version} of model '{name}'", f"There are {there}.")
         with self._lock:
-            if (name, version) not in self._loaded:
-                self._loaded[name, version] = self._load(name, version)
-            return self._loaded[name, version]
+            if (name, version) not in loaded:
+                loaded[name, version] = self._load(name, version)
+            return loaded[name, version]
 
     def _load(self, name: str, version: int) -> Model:
-        return load_model(self._folder / name / str(version), self._threads)
+        directory = self.folder / name / str(version)
+        try:
+            return load_model(directory, self.threads)
+        except ModelError:
+            if directory.is_dir():
+                raise
+            raise UnknownModel(f"no version {version} of model '{name}' any more") from None
+
+
+def _only(versions: Mapping[str, Sequence[int]]) -> str:
+    if len(versions) != 1:
+        raise UnknownModel("the request names no model, and there are several", _listed(versions))
+    return next(iter(versions))
+
+
+def _listed(versions: Mapping[str, Sequence[int]]) -> str:
+    return f"There are {', '.join(versions)}." if versions else "There is none."

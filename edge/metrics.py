@@ -1,0 +1,167 @@
+"""What a server has done so far, counted in plain arrays and told in Prometheus' form.
+
+prometheus-client is imported by the first scrape: a server that nobody scrapes does without it.
+"""
+
+from __future__ import annotations
+
+import platform
+import threading
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any
+
+from function.exchange import Reply
+from function.reload import Reloader
+
+if TYPE_CHECKING:
+    from prometheus_client.core import Metric
+
+    from function.service import Service
+
+# Milliseconds; a bucket holds what took at most so long.
+BOUNDS = (0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 10_000)
+WHOLE = "total"  # the stage that is all of them
+OTHER = "ServerError"  # what is no client's mistake has its message in the log, not in a label
+
+
+class Times:
+    """A histogram.
+
+    Attributes:
+        counts: by bucket; the last one is beyond all bounds.
+        total: milliseconds in all.
+    """
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(BOUNDS) + 1)
+        self.total = 0.0
+
+
+class Meter:
+    """Counts requests by their lines in the log.
+
+    Attributes:
+        reloader: knows which versions were refused; None where nothing is reloaded.
+    """
+
+    def __init__(self) -> None:
+        self.reloader: Reloader | None = None
+        self._lock = threading.Lock()
+        self._requests: Counter[tuple[str, int]] = Counter()
+        self._errors: Counter[tuple[str, str]] = Counter()
+        self._rows: Counter[str] = Counter()
+        self._times: dict[tuple[str, str], Times] = {}
+
+    def count(self, entry: Mapping[str, Any]) -> None:
+        """Count one request; takes 3 µs."""
+        model = entry.get("model", "")
+        with self._lock:
+            self._requests[model, entry["status"]] += 1
+            if "rows" in entry:
+                self._rows[model] += entry["rows"]
+            if "error" in entry:
+                kind = entry["error"]
+                self._errors[model, kind if kind.isidentifier() else OTHER] += 1
+            self._time(model, WHOLE, entry["ms"])
+            if "stages" in entry:
+                for stage, milliseconds in entry["stages"].items():
+                    self._time(model, stage, milliseconds)
+
+    def _time(self, model: str, stage: str, milliseconds: float) -> None:
+        times = self._times.get((model, stage))
+        if times is None:
+            times = self._times[model, stage] = Times()
+        times.counts[bisect_left(BOUNDS, milliseconds)] += 1
+        times.total += milliseconds
+
+    def expose(self, service: Service, accept: str) -> Reply:
+        """All figures, as text or in OpenMetrics' form, whichever is asked for."""
+        from prometheus_client import CollectorRegistry, ProcessCollector
+        from prometheus_client.exposition import choose_encoder
+
+        registry = CollectorRegistry(auto_describe=False)
+        ProcessCollector(registry=registry)
+        registry.register(Figures(self, service))
+        encode, media_type = choose_encoder(accept)
+        return Reply(encode(registry), media_type)
+
+    def metrics(self) -> Iterator[Metric]:
+        """The counters, in Prometheus' types."""
+        from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+
+        requests = CounterMetricFamily(
+            "onnxlet_requests", "Requests answered.", labels=["model", "status"]
+        )
+        errors = CounterMetricFamily(
+            "onnxlet_errors", "Requests refused or failed.", labels=["model", "error"]
+        )
+        rows = CounterMetricFamily("onnxlet_rows", "Rows predicted.", labels=["model"])
+        times = HistogramMetricFamily(
+            "onnxlet_request_seconds", "Time by stage.", labels=["model", "stage"]
+        )
+        with self._lock:
+            for (model, status), count in self._requests.items():
+                requests.add_metric([model, str(status)], count)
+            for (model, kind), count in self._errors.items():
+                errors.add_metric([model, kind], count)
+            for model, count in self._rows.items():
+                rows.add_metric([model], count)
+            for (model, stage), each in self._times.items():
+                times.add_metric([model, stage], _buckets(each), each.total / 1e3)
+        yield from (requests, errors, rows, times)
+
+
+def _buckets(times: Times) -> list[tuple[str, float]]:
+    """Prometheus counts in each bucket what is in the lower ones, too."""
+    bounds = [*(str(bound / 1e3) for bound in BOUNDS), "+Inf"]
+    return list(zip(bounds, map(float, accumulate(times.counts)), strict=True))
+
+
+class Figures:
+    """A collector of prometheus-client: the meter's counters, and what is so at this moment."""
+
+    def __init__(self, meter: Meter, service: Service) -> None:
+        self._meter = meter
+        self._service = service
+
+    def collect(self) -> Iterator[Metric]:
+        """All metrics."""
+        from prometheus_client.core import GaugeMetricFamily
+
+        yield from self._meter.metrics()
+        flight = self._service.flight
+        yield GaugeMetricFamily(
+            "onnxlet_requests_in_flight", "Requests being answered, this one too.", flight.count
+        )
+        yield GaugeMetricFamily(
+            "onnxlet_requests_in_flight_limit", "Further ones are shed.", flight.limit
+        )
+        served = GaugeMetricFamily(
+            "onnxlet_model_version", "Version that is served.", labels=["model"]
+        )
+        for model in self._service.repository.models:
+            served.add_metric([model.name], model.version)
+        yield served
+        refused = GaugeMetricFamily(
+            "onnxlet_model_refused", "Versions that are broken.", labels=["model", "version"]
+        )
+        for name, version in dict(self._meter.reloader.refused) if self._meter.reloader else ():
+            refused.add_metric([name, str(version)], 1)
+        yield refused
+        yield _build()
+
+
+def _build() -> Metric:
+    import numpy as np
+    import onnxruntime
+    from prometheus_client.core import InfoMetricFamily
+
+    about = {
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "onnxruntime": onnxruntime.__version__,
+    }
+    return InfoMetricFamily("onnxlet_build", "What computes here.", about)

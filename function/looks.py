@@ -1,0 +1,80 @@
+"""Looks at the models' folder: which versions are there, and which files change still."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from function.repository import NAME, VERSION
+
+Key = tuple[str, int]  # a model's name, and a version
+Stamp = tuple[tuple[str, int, int, int], ...]  # of each file its name, bytes, time and inode
+MANIFEST = "manifest.json"
+
+
+def scan(folder: Path) -> dict[Key, Stamp]:
+    """The versions that are there, and what tells whether their files have changed.
+
+    Raises:
+        OSError: the folder can't be read.
+    """
+    found: dict[Key, Stamp] = {}
+    with os.scandir(folder) as entries:
+        models = [entry for entry in entries if NAME.fullmatch(entry.name)]
+    for model in models:
+        for version in _entries(model):
+            stamp = _stamp(version) if VERSION.fullmatch(version.name) else ()
+            if any(file == MANIFEST for file, *_ in stamp):
+                found[model.name, int(version.name)] = stamp
+    return found
+
+
+def _entries(directory: os.DirEntry[str]) -> list[os.DirEntry[str]]:
+    """None where it is no directory, can't be read, or vanishes meanwhile."""
+    with suppress(OSError), os.scandir(directory) as entries:
+        return list(entries)
+    return []
+
+
+def _stamp(directory: os.DirEntry[str]) -> Stamp:
+    files = []
+    for entry in _entries(directory):
+        with suppress(OSError):
+            about = entry.stat()
+            files.append((entry.name, about.st_size, about.st_mtime_ns, about.st_ino))
+    return tuple(sorted(files))
+
+
+class Looks:
+    """The last two looks at a folder.
+
+    Attributes:
+        now: the last one.
+
+    Raises:
+        OSError: the folder can't be read.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.now = self._before = scan(folder)
+
+    def again(self) -> None:
+        """Look once more.
+
+        Raises:
+            OSError: the folder can't be read.
+        """
+        self.now, self._before = scan(self._folder), self.now
+
+    def there(self) -> dict[str, list[int]]:
+        """Of each model the versions, lowest first; gone is what both looks have missed."""
+        versions: dict[str, list[int]] = {}
+        for name, number in sorted(self.now.keys() | self._before.keys()):
+            versions.setdefault(name, []).append(number)
+        return versions
+
+    def is_steady(self, key: Key) -> bool:
+        """Whether none of its files has changed between the two."""
+        return key in self.now and self.now[key] == self._before.get(key)

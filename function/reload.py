@@ -1,0 +1,160 @@
+"""New versions, taken from the models' folder while it is served.
+
+A version counts once its manifest is there and none of its files has changed between two looks,
+so that a copy in progress is left alone. It is loaded, its hashes are checked and its golden rows
+replayed beside the version that answers meanwhile; then it takes that one's place at once. One
+that is broken is told of once and tried again when its files change. Removed versions are
+forgotten when two looks have missed them.
+"""
+
+from __future__ import annotations
+
+import threading
+import traceback
+from collections.abc import Sequence
+
+from function import request_log
+from function.errors import ModelError
+from function.golden import load_proven
+from function.looks import Key, Looks, Stamp
+from function.model import Model
+from function.repository import Catalogue, Repository
+
+
+class Reloader:
+    """Keeps what a repository serves in step with its folder.
+
+    Attributes:
+        refused: why a version is not served, by model and version.
+    """
+
+    def __init__(self, repository: Repository) -> None:
+        self.refused: dict[Key, str] = {}
+        self._repository = repository
+        self._looks = Looks(repository.folder)
+        served = repository.catalogue.versions
+        # What the files of a version were when it was taken, and when it was refused.
+        self._good = {k: s for k, s in self._looks.now.items() if k[1] in served.get(k[0], ())}
+        self._bad: dict[Key, Stamp] = {}
+        self._away = False
+        self._stop = threading.Event()
+
+    def start(self, seconds: float) -> None:
+        """Look every so many seconds from now on, in a thread of its own."""
+        looking = threading.Thread(target=self._look, args=(seconds,), name="reload", daemon=True)
+        looking.start()
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._stop.set()
+
+    def _look(self, seconds: float) -> None:
+        while not self._stop.wait(seconds):
+            try:
+                self.refresh()
+            except Exception as error:  # nothing that stands in a folder may end the looking
+                traceback.print_exception(error)
+
+    def refresh(self) -> None:
+        """Look once, and serve what there is to serve."""
+        try:
+            self._looks.again()
+        except OSError as error:  # an unplugged disk: what is loaded goes on
+            if not self._away:
+                request_log.write({"event": "reload", "error": f"the folder: {error.strerror}"})
+            self._away = True
+            return
+        self._away = False
+        there = self._looks.there()
+        self._forget(there)
+        old = self._repository.catalogue
+        new = self._catalogue(there, old)
+        if (new.versions, new.loaded) != (old.versions, old.loaded):
+            self._repository.catalogue = new
+            _tell(old, new)
+
+    def _forget(self, there: dict[str, list[int]]) -> None:
+        for key in [k for k in (*self._good, *self._bad) if k[1] not in there.get(k[0], ())]:
+            self._good.pop(key, None)
+            self._bad.pop(key, None)
+            self.refused.pop(key, None)
+
+    def _catalogue(self, there: dict[str, list[int]], old: Catalogue) -> Catalogue:
+        versions: dict[str, Sequence[int]] = {}
+        loaded: dict[Key, Model] = {}
+        for name, numbers in there.items():
+            model = self._highest(name, numbers, old)
+            if model is None:
+                continue
+            lower = [n for n in numbers if n < model.version and self._is_listed((name, n), old)]
+            versions[name] = [*lower, model.version]
+            loaded[name, model.version] = model
+            loaded |= self._asked_for(name, lower, old)
+        return Catalogue(versions, loaded)
+
+    def _highest(self, name: str, numbers: list[int], old: Catalogue) -> Model | None:
+        """The highest version that answers as it should."""
+        for number in reversed(numbers):
+            key = (name, number)
+            serving, stamp = old.loaded.get(key), self._looks.now.get(key)
+            if serving is not None and stamp == self._good.get(key):
+                return serving
+            untried = self._looks.is_steady(key) and stamp != self._bad.get(key)
+            model = self._load(key) if untried else None
+            if model or serving:  # a served version whose files were broken goes on as it was
+                return model or serving
+        return None
+
+    def _load(self, key: Key) -> Model | None:
+        name, number = key
+        directory = self._repository.folder / name / str(number)
+        try:
+            model, _, faults = load_proven(directory, self._repository.threads)
+            # Golden rows may be somebody's data: how many are off is told, not which.
+            why = f"{len(faults)} golden rows are answered otherwise than at build" * bool(faults)
+        except ModelError as error:
+            why = error.message
+        except Exception as error:  # whatever a broken model does
+            why = f"it does not answer: {type(error).__name__}"
+        stamp = self._looks.now[key]
+        if why:
+            self._bad[key], self.refused[key] = stamp, why
+            entry = {"event": "reload", "model": name, "version": number, "state": "refused"}
+            request_log.write({**entry, "error": why})
+            return None
+        self._good[key] = stamp
+        self._bad.pop(key, None)
+        self.refused.pop(key, None)
+        return model
+
+    def _is_listed(self, key: Key, old: Catalogue) -> bool:
+        """A lower version: it is there, and loaded when it is asked for."""
+        if key in self._bad and self._looks.now.get(key) == self._bad[key]:
+            return False
+        return self._looks.is_steady(key) or key[1] in old.versions.get(key[0], ())
+
+    def _asked_for(self, name: str, lower: list[int], old: Catalogue) -> dict[Key, Model]:
+        """Lower versions that were loaded by their number, as long as their files are the same.
+
+        The one that was the highest until now is not among them: its memory is given back.
+        """
+        kept: dict[Key, Model] = {}
+        for key in [(name, number) for number in lower]:
+            model, stamp = old.loaded.get(key), self._looks.now.get(key)
+            steady = self._looks.is_steady(key)
+            if steady and stamp != self._good.get(key):
+                self._good[key] = self._looks.now[key]
+            elif model is not None and key[1] != old.versions[name][-1]:
+                kept[key] = model
+        return kept
+
+
+def _tell(old: Catalogue, new: Catalogue) -> None:
+    """One line for each model whose served version is another now."""
+    for name in sorted(old.versions.keys() | new.versions.keys()):
+        before, now = (c.versions.get(name, [None])[-1] for c in (old, new))
+        if now is None:
+            request_log.write({"event": "reload", "model": name, "state": "removed"})
+        elif before != now or old.loaded[name, now] is not new.loaded[name, now]:
+            entry = {"event": "reload", "model": name, "version": now, "state": "served"}
+            request_log.write(entry)
