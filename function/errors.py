@@ -8,6 +8,8 @@ OnnxletError                 message, and a hint: what to do about it
     ├── Unauthorized         401  no key, or one that is not known
     ├── UnknownModel         404  no such model or version
     ├── NotServed            404  a route that is served elsewhere
+    ├── NoBackground         409  a model that was built without what explaining needs
+    ├── NotAcceptable        406  an answer is asked for in a form that is not written here
     ├── RequestTooLarge      413  too many bytes or rows
     ├── UnsupportedMedia     415  a media type or encoding that is not read here
     ├── InvalidRows          422  well-formed, but against the model's signature
@@ -78,6 +80,18 @@ class NotServed(RequestError):
     """The route is there, and has nothing to answer where this runs."""
 
     status = 404
+
+
+class NoBackground(RequestError):
+    """The model has no background rows that its answers could be explained from."""
+
+    status = 409
+
+
+class NotAcceptable(RequestError):
+    """The answer is asked for in media types that are not written here."""
+
+    status = 406
 
 
 class RequestTooLarge(RequestError):

@@ -31,6 +31,7 @@ class Model:
         manifest: as `convert` wrote it.
         signature: read from the manifest.
         classes: of a classifier, in the order of its probabilities; otherwise None.
+        directory: that it was read from, or None.
     """
 
     def __init__(
@@ -41,14 +42,19 @@ class Model:
         self.manifest = manifest
         self.signature = Signature.from_manifest(manifest)
         self.classes: list[Any] | None = manifest.get("classes")
+        self.directory: Path | None = None
         self._session = _session(onnx, threads)
         self._names = [str(entry) for entry in manifest["graph"]["outputs"]]
         self._watched = "raising" in manifest["graph"]
         if self._watched:
             self._names.append(str(manifest["graph"]["raising"]))
 
-    def run(self, table: Table) -> dict[str, Array]:
+    def run(self, table: Table, only: str | None = None) -> dict[str, Array]:
         """Predict a checked batch; safe from several threads at once.
+
+        Args:
+            table: the batch.
+            only: the output that is wanted; None is all of them.
 
         Returns:
             By output name, an array with one entry per row: numbers as ONNX Runtime gave them,
@@ -57,12 +63,15 @@ class Model:
         Raises:
             InvalidRows: rows that scikit-learn raises for, although it takes each of their values.
         """
-        step = self.signature.rows_at_once
+        step, names, outputs = self.signature.rows_at_once, self._names, self.signature.outputs
+        if only is not None:
+            place = [output.name for output in outputs].index(only)
+            names, outputs = [names[place], *names[len(outputs) :]], (outputs[place],)
         if step is None or table.rows <= step:
-            arrays = self._answers(table.arrays)
+            arrays = self._answers(table.arrays, names)
         else:
             parts = [
-                self._answers([array[start : start + step] for array in table.arrays])
+                self._answers([array[start : start + step] for array in table.arrays], names)
                 for start in range(0, table.rows, step)
             ]
             arrays = [np.concatenate(members) for members in zip(*parts, strict=True)]
@@ -70,14 +79,14 @@ class Model:
             raise InvalidRows([Problem(row, None, RAISING) for row in found])
         return {
             output.name: _as_declared(array, output)
-            for array, output in zip(arrays, self.signature.outputs, strict=True)
+            for array, output in zip(arrays, outputs, strict=True)
         }
 
-    def _answers(self, blocks: Sequence[Array]) -> list[Array]:
+    def _answers(self, blocks: Sequence[Array], names: Sequence[str]) -> list[Array]:
         feeds = {feed.name: feed.gather(blocks) for feed in self.signature.feeds}
         for tokens in self.signature.token_feeds:
             feeds |= tokens.gather(blocks)
-        return deadline.run(self._session, self._names, feeds)
+        return deadline.run(self._session, names, feeds)
 
 
 def load_model(directory: Path, threads: int = 1) -> Model:
@@ -106,9 +115,11 @@ def load_model(directory: Path, threads: int = 1) -> Model:
             "Copy the version again, or build it again.",
         )
     try:
-        return Model(directory.parent.name, int(directory.name), manifest, onnx, threads)
+        model = Model(directory.parent.name, int(directory.name), manifest, onnx, threads)
     except Exception as error:
         raise ModelError(f"model {place}: it does not load: {error}") from error
+    model.directory = directory
+    return model
 
 
 def _session(onnx: bytes, threads: int) -> Any:

@@ -40,11 +40,7 @@ def decode(request: Request) -> Call:
         MalformedRequest: not what the media type says, or not the form of a native request.
         InvalidRows: a CSV header names a column twice.
     """
-    charset = request.parameters.get("charset", "utf-8").lower()
-    if charset not in ("utf-8", "utf8", "us-ascii"):
-        raise UnsupportedMedia(f"charset '{charset}' is not read here", "Send UTF-8.")
-    if not request.body:
-        raise MalformedRequest("the body is empty", JSON_HINT)
+    check_text(request)
     nulls = wants_nulls(request.query)
     if request.media_type in ("application/json", ""):
         return from_object(json_text.loads(request.body), nulls)
@@ -57,6 +53,19 @@ def decode(request: Request) -> Call:
         f"media type '{request.media_type}' is not read here",
         "Send Content-Type: application/json, or text/csv with a header.",
     )
+
+
+def check_text(request: Request) -> None:
+    """Refuse an empty body, and one in another charset than UTF-8.
+
+    Raises:
+        UnsupportedMedia, MalformedRequest: it is.
+    """
+    charset = request.parameters.get("charset", "utf-8").lower()
+    if charset not in ("utf-8", "utf8", "us-ascii"):
+        raise UnsupportedMedia(f"charset '{charset}' is not read here", "Send UTF-8.")
+    if not request.body:
+        raise MalformedRequest("the body is empty", JSON_HINT)
 
 
 def wants_nulls(query: Mapping[str, str]) -> bool:
@@ -150,13 +159,27 @@ def _described(service: Service, model: Model) -> dict[str, Any]:
     return about | {key: model.manifest[key] for key in DESCRIBED if key in model.manifest}
 
 
-ROUTES: Sequence[Route] = (Route("GET", "/models", _models), Route("GET", "/models/<name>", _model))
+def _explain(
+    service: Service, request: Request, name: str | None = None, version: str | None = None
+) -> Reply:
+    from function.explanation import route  # a server starts without it
+
+    return route.answer(service, request, name, version)
+
+
+EXPLAIN = [rule.replace("predict", "explain") for rule in PREDICT]
+ROUTES: Sequence[Route] = (
+    Route("GET", "/models", _models),
+    Route("GET", "/models/<name>", _model),
+    *(Route("POST", rule, _explain) for rule in EXPLAIN),
+)
 
 TITLES = {
     400: "Bad Request",
     401: "Unauthorized",
     404: "Not Found",
     405: "Method Not Allowed",
+    409: "Conflict",
     413: "Content Too Large",
     415: "Unsupported Media Type",
     422: "Unprocessable Content",

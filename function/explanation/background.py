@@ -1,0 +1,90 @@
+"""The background rows of a model: read once from its directory, checked, and answered."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+from function import json_text
+from function.errors import InvalidRows, MalformedRequest, ModelError, NoBackground
+from function.model import Model
+from function.signature import Array
+from function.table import Table, read_table
+
+FILE = "background.json"
+AGAIN = "Copy the version again, or build it again."
+
+
+class Background(NamedTuple):
+    """Rows that explanations start from.
+
+    Attributes:
+        source: "statistics", or "training rows".
+        table: the rows.
+        outputs: the model's answers to them.
+    """
+
+    source: str
+    table: Table
+    outputs: Mapping[str, Array]
+
+
+_known: WeakKeyDictionary[Model, Background] = WeakKeyDictionary()
+_lock = threading.Lock()
+
+
+def background(model: Model) -> Background:
+    """The background of a model.
+
+    Raises:
+        NoBackground: it was built without one.
+        ModelError: the file is missing, altered since the build, or not answered.
+    """
+    with _lock:
+        if model not in _known:
+            _known[model] = _read(model)
+        return _known[model]
+
+
+def _read(model: Model) -> Background:
+    place = f"model {model.name}/{model.version}"
+    expected = model.manifest.get("files", {}).get(FILE)
+    if model.directory is None or expected is None:
+        raise NoBackground(
+            f"{place} has no background rows to explain its answers from",
+            "Build the version again, with --keep-background N where made-up rows are not "
+            "answered; import a model with --sample.",
+        )
+    content = _checked(model.directory / FILE, expected, place)
+    try:
+        about = json_text.loads(content)
+        table = read_table(about["instances"], model.signature)
+        return Background(str(about["source"]), table, model.run(table))
+    except (InvalidRows, MalformedRequest, KeyError, TypeError) as error:
+        raise ModelError(f"{place}: {FILE} is not answered: {error}", AGAIN) from error
+
+
+def _checked(path: Path, expected: str, place: str) -> bytes:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{place}: {FILE} can't be read: {error.strerror}", AGAIN) from error
+    got = hashlib.sha256(content).hexdigest()
+    if got != expected:
+        raise ModelError(
+            f"{place}: {FILE} was altered: expected sha256 {expected}, got {got}", AGAIN
+        )
+    return content
+
+
+def text_columns(model: Model) -> dict[str, list[Mapping[str, Any]]]:
+    """The settings of the vectorisers that each column of text goes into, by its name."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for tensor in model.manifest["graph"]["inputs"]:
+        if "tokens" in tensor:
+            found.setdefault(tensor["columns"][0], []).append(tensor["tokens"])
+    return found

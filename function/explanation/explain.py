@@ -1,0 +1,153 @@
+"""From a checked batch to the contributions of its columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from function.errors import InvalidRows, Problem, RequestTooLarge
+from function.explanation import shapley
+from function.explanation.background import Background, text_columns
+from function.explanation.budget import Budget
+from function.explanation.game import Place, TableGame
+from function.explanation.target import MOST_OUTPUTS, Target, target
+from function.model import Model
+from function.signature import Array
+from function.table import Table
+
+FEWEST_SLOTS = 10  # background rows, each taken again where there are fewer
+MOST_CONTRIBUTIONS = 100_000  # numbers in one answer
+NOT_FINITE = "the answer to this row is not finite: nothing adds up to it"
+
+
+class Wish(NamedTuple):
+    """How a request wants its answers explained.
+
+    Attributes:
+        seconds: to begin further work in.
+        permutations: to walk for each instance; None is exactly where there are few players.
+        seed: of the permutations.
+        output: to explain; None is the one that tells most.
+        classes: of it; None is all.
+    """
+
+    seconds: float = 2.0
+    permutations: int | None = None
+    seed: int = 0
+    output: str | None = None
+    classes: Sequence[Any] | None = None
+
+
+DEFAULT_PERMUTATIONS = 400
+
+
+class Explained(NamedTuple):
+    """What is told of a batch.
+
+    Attributes:
+        target: what was explained.
+        outputs: the model's answers.
+        base: the background's mean, of shape (numbers,).
+        end: what the batch is answered, of shape (rows, numbers).
+        games: the rows that were explained together.
+        values: for each game, its players' and columns' contributions, of shape (rows, players,
+            numbers).
+        errors: likewise; empty where the values are exact.
+        permutations: that were walked for each row; 0 where the values are exact.
+    """
+
+    target: Target
+    outputs: Mapping[str, Array]
+    base: Array
+    end: Array
+    games: Sequence[TableGame]
+    values: Sequence[Array]
+    errors: Sequence[Array]
+    permutations: int
+
+
+def explain(model: Model, rows: Background, table: Table, wish: Wish, budget: Budget) -> Explained:
+    """Shapley values of every column of every row.
+
+    Raises:
+        MalformedRequest: the model has no such output or class.
+        InvalidRows: a row's answer is not finite, or a mix of it with the background's.
+        RequestTooLarge: the answer would have too many numbers.
+        TookTooLong: the request's deadline came first.
+    """
+    outputs = model.run(table)
+    about = target(model, wish.output, (rows.outputs, outputs))
+    if wish.classes is not None:
+        about.restrict(wish.classes, about.matrix(rows.outputs).shape[1])
+    start, end = about.matrix(rows.outputs), about.matrix(outputs)
+    _check_size(model, end)
+    odd = np.flatnonzero(~np.isfinite(end).all(axis=1)).tolist()
+    if odd:
+        raise InvalidRows([Problem(row, None, NOT_FINITE) for row in odd])
+    games = list(_games(model, rows.table, start, table, end, about))
+    base = start.mean(axis=0)
+    if wish.permutations is None and max(g.players for g in games) <= shapley.EXACT_PLAYERS:
+        values = shapley.exact(games, budget)
+        if values is not None:
+            return Explained(about, outputs, base, end, games, values, [], 0)
+    shares = shapley.sampled(games, wish.permutations or DEFAULT_PERMUTATIONS, wish.seed, budget)
+    values, errors, permutations = zip(*shares, strict=True)
+    return Explained(about, outputs, base, end, games, values, errors, permutations[0])
+
+
+def _check_size(model: Model, end: Array) -> None:
+    rows, numbers = end.shape
+    if numbers > MOST_OUTPUTS:
+        raise RequestTooLarge(
+            f"{numbers} numbers for each row: at most {MOST_OUTPUTS} are explained at once",
+            "Name some of them in 'classes'.",
+        )
+    contributions = rows * numbers * len(model.signature.columns)
+    if contributions > MOST_CONTRIBUTIONS:
+        raise RequestTooLarge(
+            f"{rows} rows of {len(model.signature.columns)} columns and {numbers} numbers: at most "
+            f"{MOST_CONTRIBUTIONS} contributions are answered at once",
+            "Send fewer rows, or name some 'classes'.",
+        )
+
+
+def _games(
+    model: Model,
+    background: Table,
+    start: Array,
+    table: Table,
+    end: Array,
+    about: Target,
+) -> Iterator[TableGame]:
+    """One game of all rows; one of each row where there is text, whose tokens are its own."""
+    from function.explanation.texts import cut  # models without text are explained without it
+
+    def evaluate(mixed: Table) -> Array:
+        return about.matrix(model.run(mixed, about.output))
+
+    texts = text_places(model)
+    times = -(-FEWEST_SLOTS // background.rows)
+    arrays = [np.concatenate([array] * times) for array in background.arrays]
+    slots = Table(times * background.rows, arrays)
+    starts = np.concatenate([start] * times)
+    every = list(range(table.rows))
+    for numbers in [[row] for row in every] if texts else [every]:
+        part = Table(len(numbers), [array[numbers] for array in table.arrays])
+        pieces = {
+            (block, place): cut(str(part.arrays[block][0, place]), settings)
+            for (block, place), settings in texts.items()
+        }
+        yield TableGame(slots, starts, part, end[numbers], numbers, pieces, evaluate)
+
+
+def text_places(model: Model) -> dict[Place, list[Mapping[str, Any]]]:
+    """Where the columns of text are held, and the vectorisers that they go into."""
+    settings = text_columns(model)
+    return {
+        (number, place): settings[column.name]
+        for number, block in enumerate(model.signature.blocks)
+        for place, column in enumerate(block.columns)
+        if column.name in settings
+    }

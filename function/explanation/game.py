@@ -1,0 +1,141 @@
+"""A model as a game: the players are columns, and the tokens of texts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from function.errors import InvalidRows, Problem
+from function.explanation.mixing import Bits, Cells, Mixer, Parts, beside
+from function.explanation.shapley import Span
+from function.explanation.texts import Pieces
+from function.signature import Array
+from function.table import Table
+
+Evaluate = Callable[[Table], Array]  # answers in float64 of shape (rows, outputs)
+Place = tuple[int, int]  # a block, and a column there
+
+CELLS_AT_ONCE = 16_000  # of each array that is mixed: they stay in the processor's cache
+MOST_AT_ONCE = 4_000  # rows, whatever their width
+MIXED = (
+    "a mix of this row's cells and the background's has no finite answer, or scikit-learn raises "
+    "for it: columns that depend on each other can't be explained apart"
+)
+
+
+class _Part(NamedTuple):
+    """Columns of one block that are mixed together.
+
+    Attributes:
+        block: which.
+        places: of the columns there.
+        first: the first of their players.
+        last: the one behind the last.
+        mixer: of their cells.
+    """
+
+    block: int
+    places: list[int]
+    first: int
+    last: int
+    mixer: Mixer
+
+
+class TableGame:
+    """Instances against background rows; `function.explanation.shapley.Game`.
+
+    Args:
+        background: its rows, each as often as it has a slot.
+        start: the answers to these.
+        instances: rows; one alone where there are texts.
+        end: the answers to these.
+        numbers: which rows of the request they are.
+        texts: of the one instance, by the column's place.
+        evaluate: the model.
+
+    Attributes:
+        numbers: which rows of the request the instances are.
+        texts: as given.
+        columns: the player or span of each required column, by its place.
+        evaluations: rows that were answered.
+    """
+
+    def __init__(
+        self,
+        background: Table,
+        start: Array,
+        instances: Table,
+        end: Array,
+        numbers: Sequence[int],
+        texts: Mapping[Place, Pieces],
+        evaluate: Evaluate,
+    ) -> None:
+        self.start, self.end = start, end
+        self.numbers, self.texts = numbers, texts
+        self._instances = instances
+        self._evaluate = evaluate
+        self.evaluations = 0
+        self.columns: dict[Place, int] = {}
+        width = max(sum(array.shape[1] for array in background.arrays), 1)
+        rows = min(MOST_AT_ONCE, CELLS_AT_ONCE // width)
+        self.at_once = max(1, rows // background.rows)
+        self._parts: list[_Part] = []
+        self._first = 0
+        for block, array in enumerate(background.arrays):
+            self._add_columns(block, array, texts)
+        self.spans: list[Span] = []
+        for (block, place), pieces in texts.items():
+            self._add(block, [place], len(pieces.parts), Parts(pieces, background.rows))
+            self.spans.append((self._first - len(pieces.parts), self._first))
+        self.players = self._first
+        self.columns |= {place: self.players + n for n, place in enumerate(texts)}
+
+    def _add_columns(self, block: int, array: Array, texts: Mapping[Place, Pieces]) -> None:
+        places = [place for place in range(array.shape[1]) if (block, place) not in texts]
+        if places:
+            first = self._first
+            self.columns |= {(block, place): first + n for n, place in enumerate(places)}
+            kind: type[Bits] | type[Cells] = Cells if array.dtype.kind in "bO" else Bits
+            self._add(block, places, len(places), kind(array[:, places], self.at_once))
+
+    def _add(self, block: int, places: list[int], players: int, mixer: Mixer) -> None:
+        self._parts.append(_Part(block, places, self._first, self._first + players, mixer))
+        self._first += players
+
+    def pairs(self, masks: Array) -> tuple[Array, Array]:
+        """What coalitions and the rest of the players are worth, on each background row.
+
+        Raises:
+            InvalidRows: an instance's mix with the background has no answer.
+        """
+        for part in self._parts:
+            part.mixer.prepare(masks[:, :, part.first : part.last])
+        shape = (self._instances.rows, len(masks), *self.start.shape)
+        inside, outside = np.empty(shape), np.empty(shape)
+        for row in range(self._instances.rows):
+            tables = self._mixed(row)
+            for table, values in zip(tables, (inside, outside), strict=True):
+                values[row] = self._answers(table, row).reshape(shape[1:])
+        return inside, outside
+
+    def _mixed(self, row: int) -> tuple[Table, Table]:
+        blocks: list[tuple[list[tuple[list[int], Array]], list[tuple[list[int], Array]]]]
+        blocks = [([], []) for _ in self._instances.arrays]
+        for part in self._parts:
+            cells = self._instances.arrays[part.block][row, part.places]
+            for side, mixed in zip(blocks[part.block], part.mixer.mix(cells), strict=True):
+                side.append((part.places, mixed))
+        inside, outside = ([beside(block[side]) for block in blocks] for side in (0, 1))
+        return Table(len(inside[0]), inside), Table(len(outside[0]), outside)
+
+    def _answers(self, table: Table, row: int) -> Array:
+        self.evaluations += table.rows
+        try:
+            answers = self._evaluate(table)
+        except InvalidRows as error:
+            raise InvalidRows([Problem(self.numbers[row], None, MIXED)]) from error
+        if not np.isfinite(answers).all():
+            raise InvalidRows([Problem(self.numbers[row], None, MIXED)])
+        return answers

@@ -1,0 +1,128 @@
+"""Rows that have some cells of an instance, and all others of a background row.
+
+They are made with few passes over memory, since a small model answers a row in the time that it
+takes to write one. Cells of eight bytes are chosen by their bits, which goes for NaN, too:
+`b ^ ((b ^ x) & mask)` is x where the mask's bits are ones, and b elsewhere; `x ^ ((b ^ x) & mask)`
+is the other way round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import compress
+from typing import Protocol
+
+import numpy as np
+
+from function.explanation.texts import Pieces
+from function.signature import Array
+
+EMPTY_TEXT = ""  # the background of all text
+
+
+class Mixer(Protocol):
+    """Mixes the cells of some columns of one block; `n` coalitions at a time."""
+
+    def prepare(self, masks: Array) -> None:
+        """Take up coalitions, bool of shape (n, slots or 1, players of these columns)."""
+
+    def mix(self, cells: Array) -> tuple[Array, Array]:
+        """The instance's cells inside, and outside of the coalitions.
+
+        Args:
+            cells: of the instance, one for each column.
+
+        Returns:
+            Two arrays of shape (n * slots, columns), good until the next call.
+        """
+
+
+class Bits:
+    """Mixes cells of eight bytes.
+
+    Args:
+        background: of shape (slots, columns).
+        at_once: the most coalitions that are prepared together.
+    """
+
+    def __init__(self, background: Array, at_once: int) -> None:
+        self._slots, self._width = background.shape
+        self._type = background.dtype
+        self._background = np.ascontiguousarray(background).view(np.int64).reshape(-1)
+        self._masks, self._inside, self._outside = (
+            np.empty((at_once, background.size), np.int64) for _ in range(3)
+        )
+        self._count = 0
+
+    def prepare(self, masks: Array) -> None:
+        """Widen the masks to zeros and ones in all bits."""
+        self._count = len(masks)
+        signs = np.negative(masks.view(np.int8))
+        wide = self._masks[: self._count].reshape(self._count, self._slots, self._width)
+        np.copyto(wide, signs)
+
+    def mix(self, cells: Array) -> tuple[Array, Array]:
+        """Four passes, all of them quick."""
+        n = self._count
+        masks, inside, outside = self._masks[:n], self._inside[:n], self._outside[:n]
+        instance = np.tile(np.ascontiguousarray(cells).view(np.int64), self._slots)
+        np.bitwise_and(masks, self._background ^ instance, out=outside)
+        np.bitwise_xor(outside, self._background, out=inside)
+        np.bitwise_xor(outside, instance, out=outside)
+        return self._rows(inside), self._rows(outside)
+
+    def _rows(self, bits: Array) -> Array:
+        return bits.view(self._type).reshape(-1, self._width)
+
+
+class Cells:
+    """Mixes cells of any other type: booleans and categories."""
+
+    def __init__(self, background: Array, at_once: int) -> None:
+        self._background = background
+        self._masks = np.zeros((0, 1, 1), dtype=bool)
+
+    def prepare(self, masks: Array) -> None:
+        """Keep the masks as they are."""
+        self._masks = masks
+
+    def mix(self, cells: Array) -> tuple[Array, Array]:
+        """Choose cell by cell."""
+        width = self._background.shape[1]
+        inside = np.where(self._masks, cells, self._background)
+        outside = np.where(self._masks, self._background, cells)
+        return inside.reshape(-1, width), outside.reshape(-1, width)
+
+
+class Parts:
+    """Makes a column of texts from the pieces that are there."""
+
+    def __init__(self, pieces: Pieces, slots: int) -> None:
+        self._parts = pieces.parts
+        self._slots = slots
+        self._masks = np.zeros((0, 1, 1), dtype=bool)
+
+    def prepare(self, masks: Array) -> None:
+        """Keep the masks, one for each row."""
+        repeats = self._slots // masks.shape[1]
+        self._masks = np.repeat(masks, repeats, axis=1).reshape(-1, masks.shape[2])
+
+    def mix(self, cells: Array) -> tuple[Array, Array]:
+        """The texts; no piece at all is the background's empty text."""
+        return self._texts(self._masks), self._texts(~self._masks)
+
+    def _texts(self, masks: Array) -> Array:
+        texts = np.empty((len(masks), 1), dtype=object)
+        texts[:, 0] = ["".join(compress(self._parts, mask)) for mask in masks.tolist()]
+        return texts
+
+
+def beside(parts: Sequence[tuple[list[int], Array]]) -> Array:
+    """Columns of one block side by side, each part with the places where it belongs."""
+    if len(parts) == 1:
+        return parts[0][1]
+    rows, width = len(parts[0][1]), sum(len(places) for places, _ in parts)
+    block = np.empty((rows, width), dtype=parts[0][1].dtype)
+    for places, columns in parts:
+        block[:, places] = columns
+    return block

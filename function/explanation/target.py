@@ -1,0 +1,145 @@
+"""What is explained: numbers that a model answers, or whether it answers a label."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from function.errors import MalformedRequest
+from function.model import Model
+from function.signature import Array
+
+MOST_OUTPUTS = 100  # numbers that are explained for each row
+Outputs = Mapping[str, Array]
+
+
+class Target:
+    """One output of a model, as numbers.
+
+    Attributes:
+        output: its name.
+        classes: what the numbers are of, in their order; a list for each output of several; None
+            where they bear no names.
+        single: there is but one number.
+    """
+
+    def __init__(
+        self, output: str, labels: list[Any] | None, classes: list[Any] | None, single: bool
+    ) -> None:
+        self.output = output
+        self.classes = classes
+        self.single = single
+        self._labels = labels
+        self._places: list[int] | None = None
+
+    @property
+    def nested(self) -> bool:
+        """Several outputs, each with classes of its own."""
+        return _is_nested(self.classes)
+
+    def restrict(self, wanted: Sequence[Any], width: int) -> None:
+        """Explain these classes alone.
+
+        Args:
+            wanted: classes, or places where the numbers bear no names.
+            width: how many numbers there are.
+
+        Raises:
+            MalformedRequest: there is no such class.
+        """
+        known = list(range(width)) if self.classes is None else self.classes
+        if self.nested:
+            raise MalformedRequest("'classes': a model of several outputs is explained as a whole")
+        places = [_place(label, known) for label in wanted]
+        if not wanted or None in places or len(set(places)) < len(places):
+            raise MalformedRequest(
+                f"'classes': expected some of {known[:20]!r}, each once, got {wanted[:20]!r:.200}"
+            )
+        self._places = [place for place in places if place is not None]
+        self.classes = [known[place] for place in self._places]
+        self.single = False
+
+    def matrix(self, outputs: Outputs) -> Array:
+        """The numbers, float64 of shape (rows, numbers)."""
+        array = outputs[self.output]
+        if self._labels is None:
+            numbers = array.reshape(len(array), -1).astype(np.float64, copy=False)
+        else:
+            numbers = np.concatenate(list(_indicators(array, self._labels)), axis=1)
+        return numbers if self._places is None else numbers[:, self._places]
+
+    def form(self, numbers: Sequence[float]) -> Any:
+        """One row's numbers as they stand in an answer."""
+        if self.single:
+            return numbers[0]
+        if not self.nested:
+            return list(numbers)
+        rest = iter(numbers)
+        return [[next(rest) for _ in known] for known in self.classes or []]
+
+
+def target(model: Model, output: str | None, seen: Sequence[Outputs]) -> Target:
+    """Choose what is explained.
+
+    Args:
+        model: that is.
+        output: as the request names it; None is the one that tells most.
+        seen: answers, for labels that the manifest does not list.
+
+    Raises:
+        MalformedRequest: the model has no such output.
+    """
+    known = {each.name: each for each in model.signature.outputs}
+    if output is not None and output not in known:
+        raise MalformedRequest(
+            f"'output': expected one of {', '.join(known)}, got '{output[:100]}'"
+        )
+    chosen = known[output or _telling(known)]
+    classes, task = model.classes, model.manifest["task"]
+    width = int(np.prod(chosen.shape[1:]))
+    several = len(chosen.shape) > 1
+    labelled = chosen.name == "prediction" and task in ("classification", "clustering")
+    yes_or_no = labelled and several and not _is_nested(classes)  # a number for each label
+    if (labelled and not yes_or_no) or chosen.type == "string":
+        labels = classes or _labels(seen, chosen.name)
+        return Target(chosen.name, labels, labels, single=False)
+    named = yes_or_no or chosen.name in ("probabilities", "score")
+    if not named or width != _count(classes):
+        classes = None
+    return Target(chosen.name, None, classes, single=not several)
+
+
+def _telling(known: Mapping[str, Any]) -> str:
+    return next(name for name in ("probabilities", "score", "prediction") if name in known)
+
+
+def _is_nested(classes: list[Any] | None) -> bool:
+    return bool(classes) and isinstance((classes or [None])[0], list)
+
+
+def _count(classes: list[Any] | None) -> int:
+    return sum(map(len, classes or ())) if _is_nested(classes) else len(classes or ())
+
+
+def _labels(seen: Sequence[Outputs], name: str) -> list[Any]:
+    """The labels that were answered; a list for each column of several."""
+    together = np.concatenate([outputs[name] for outputs in seen])
+    if together.ndim == 1:
+        return sorted(set(together.tolist()))
+    return [sorted(set(column)) for column in together.reshape(len(together), -1).T.tolist()]
+
+
+def _indicators(array: Array, labels: list[Any]) -> Iterator[Array]:
+    """One where the label is answered, zero elsewhere."""
+    columns = array.reshape(len(array), -1).T
+    for column, known in zip(columns, labels if _is_nested(labels) else [labels], strict=True):
+        yield np.stack([column == label for label in known], axis=1).astype(np.float64)
+
+
+def _place(label: Any, known: Sequence[Any]) -> int | None:
+    for place, each in enumerate(known):
+        if each == label and isinstance(each, bool) == isinstance(label, bool):
+            return place
+    return None

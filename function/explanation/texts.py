@@ -1,0 +1,91 @@
+"""A text as pieces that can be left out: each token, with what follows it up to the next."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from function.signature import MISSING_TEXT
+from function.text import STRIP
+
+MOST_TOKENS = 50  # of one text; neighbours are taken together beyond
+WORD = re.compile(r"\S+")
+Settings = Mapping[str, Any]  # of a vectoriser, as the manifest has them
+SHARED = ("analyzer", "token_pattern", "lowercase", "strip_accents", "ngram_range", "stop_words")
+
+
+class Pieces(NamedTuple):
+    """A text that is cut.
+
+    Attributes:
+        parts: together they are the text; one for each player.
+        spans: where each player's tokens start and end; empty where there is no token.
+    """
+
+    parts: list[str]
+    spans: list[tuple[int, int]]
+
+
+def cut(text: str, vectorisers: Sequence[Settings]) -> Pieces:
+    """Cut a text as its vectoriser does, or into words where that counts characters.
+
+    Args:
+        text: as the client sent it, or MISSING_TEXT.
+        vectorisers: all that are given this text.
+    """
+    spans = [] if text == MISSING_TEXT else _tokens(text, vectorisers)
+    if not spans:
+        return Pieces([text], [])
+    size = -(-len(spans) // MOST_TOKENS)
+    groups = [spans[first : first + size] for first in range(0, len(spans), size)]
+    spans = [(group[0][0], group[-1][1]) for group in groups]
+    starts = [0, *(start for start, _ in spans[1:]), len(text)]
+    return Pieces([text[a:b] for a, b in pairwise(starts)], spans)
+
+
+def _tokens(text: str, vectorisers: Sequence[Settings]) -> list[tuple[int, int]]:
+    """Where the tokens stand that can make a difference."""
+    first = vectorisers[0]
+    alike = all(all(v[key] == first[key] for key in SHARED) for v in vectorisers)
+    if first["analyzer"] != "word" or not alike:
+        return [found.span() for found in WORD.finditer(text)]
+    prepared, owners = _prepared(text, first)
+    pattern = re.compile(first["token_pattern"])
+    group = min(pattern.groups, 1)  # scikit-learn takes the group, where there is one
+    counts = _counts(vectorisers)
+    return [
+        (owners[found.start(group)], owners[found.end(group) - 1] + 1)
+        for found in pattern.finditer(prepared)
+        if found.end(group) > found.start(group) and counts(found[group])
+    ]
+
+
+def _counts(vectorisers: Sequence[Settings]) -> Callable[[str], bool]:
+    """Whether a word counts for anything."""
+    stopped = frozenset(vectorisers[0]["stop_words"] or ())
+    alone = vectorisers[0]["ngram_range"][1] == 1
+    if alone and all("vocabulary" in v for v in vectorisers):
+        known = frozenset().union(*(v["vocabulary"] for v in vectorisers)) - stopped
+        return known.__contains__
+    return lambda word: word not in stopped
+
+
+def _prepared(text: str, settings: Settings) -> tuple[str, Sequence[int]]:
+    """The text that tokens are cut from, and where each of its characters comes from."""
+    steps: list[Callable[[str], str]] = [str.lower] if settings["lowercase"] else []
+    if settings["strip_accents"]:
+        steps.append(STRIP[settings["strip_accents"]])
+
+    def prepare(part: str) -> str:
+        for step in steps:
+            part = step(part)
+        return part
+
+    whole = prepare(text)
+    if len(whole) == len(text):
+        return whole, range(len(text))
+    parts = [prepare(character) for character in text]
+    owners = [place for place, part in enumerate(parts) for _ in part]
+    return "".join(parts), owners
