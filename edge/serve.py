@@ -82,11 +82,9 @@ def introduction(app: Any, url: str) -> list[str]:
     service = app.extensions[SERVICE]
     lines = [f"serving {', '.join(service.repository.names)} on {url}  (Ctrl-C ends it)"]
     key = " -H 'X-API-Key: KEY'" if service.settings.api_keys else ""
-    for name in service.repository.names:
-        body = json.dumps(
-            {"instances": [example_instance(service.repository.choose(name))]}, ensure_ascii=False
-        )
-        path = f"{url}/models/{name}/predict"
+    for model in service.repository.models:
+        body = json.dumps({"instances": [example_instance(model)]}, ensure_ascii=False)
+        path = f"{url}/models/{model.name}/predict"
         lines += [
             "",
             f"curl -s {path}{key} -H 'Content-Type: application/json' -d {shlex.quote(body)}",

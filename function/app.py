@@ -20,6 +20,9 @@ from function.service import Observe, Service, Stages
 from function.settings import Settings
 
 SERVICE = "onnxlet"  # in app.extensions
+# Bytes; smaller answers are not compressed. Ten packets of 1,460 hold so much, and a fresh
+# connection sends ten at once (RFC 6928): less would arrive no sooner.
+LARGE = 14_600
 NO_PARAMETERS: dict[str, str] = {}
 
 
@@ -70,7 +73,7 @@ def _add_predictions(app: Flask, service: Service, dialect: Dialect) -> None:
         notes |= {"model": model.name, "version": model.version, "rows": prediction.rows}
         reply = dialect.encode(prediction, call)
         stages.mark("encode")
-        return _response(reply)
+        return _response(reply, request.environ)
 
     for rule in dialect.PREDICT:
         app.add_url_rule(rule, f"POST {rule}", predict, methods=["POST"])
@@ -78,7 +81,8 @@ def _add_predictions(app: Flask, service: Service, dialect: Dialect) -> None:
 
 def _add(app: Flask, service: Service, route: Route) -> None:
     def view(**variables: str) -> Response:
-        return _response(route.answer(service, _request(service.settings), **variables))
+        reply = route.answer(service, _request(service.settings), **variables)
+        return _response(reply, request.environ)
 
     app.add_url_rule(route.rule, f"{route.method} {route.rule}", view, methods=[route.method])
 
@@ -97,10 +101,14 @@ def _request(settings: Settings) -> Request:
     return Request(body, media_type, parameters, query, header)
 
 
-def _response(reply: Reply) -> Response:
+def _response(reply: Reply, environ: Environ) -> Response:
     response = Response(reply.body, reply.status, content_type=reply.media_type)
     if reply.headers:
         response.headers.update(reply.headers)
+    if len(reply.body) > LARGE:
+        from function import compression  # most answers are small
+
+        compression.compress(response, environ.get("HTTP_ACCEPT_ENCODING", ""))
     return response
 
 
@@ -127,6 +135,6 @@ def _refusal(error: Exception, environ: Environ) -> Response:
         headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, Overloaded):
         headers["Retry-After"] = str(error.seconds)
-    response = _response(dialect_of(environ["PATH_INFO"]).refuse(failure))
+    response = _response(dialect_of(environ["PATH_INFO"]).refuse(failure), environ)
     response.headers.update(headers)
     return response

@@ -48,6 +48,8 @@ def mended(event: Event) -> Event:
         _check_base64(event.get("body") or "")
     if not _is_whole(event):
         event = _filled(event)
+    if _takes_text_alone(event):
+        event = _without_accept_encoding(event)
     return _without_stage(event)
 
 
@@ -84,6 +86,24 @@ def _filled(event: Event) -> Event:
     filled["isBase64Encoded"] = bool(event.get("isBase64Encoded"))
     filled.pop("source", None)
     return filled
+
+
+def _takes_text_alone(event: Event) -> bool:
+    """A REST API hands base64 on as it is, unless it was set up for binary media types.
+
+    It then hands bodies in as base64, too.
+    """
+    rest = "version" not in event and "elb" not in event["requestContext"]
+    return rest and not event["isBase64Encoded"]
+
+
+def _without_accept_encoding(event: Event) -> Event:
+    kept = {**event}
+    for member in ("headers", "multiValueHeaders"):
+        if event.get(member):
+            known = event[member].items()
+            kept[member] = {k: v for k, v in known if k.lower() != "accept-encoding"}
+    return kept
 
 
 def _without_stage(event: Event) -> Event:

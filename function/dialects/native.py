@@ -141,9 +141,8 @@ def _by_output(probabilities: Array, classes: Sequence[Sequence[Any]]) -> list[l
 
 
 def _models(service: Service, request: Request) -> Reply:
-    repository = service.repository
-    chosen = [repository.choose(name) for name in repository.names]
-    return json_reply({"models": [_described(service, model) for model in chosen]})
+    models = service.repository.models
+    return json_reply({"models": [_described(service, model) for model in models]})
 
 
 def _model(service: Service, request: Request, name: str) -> Reply:

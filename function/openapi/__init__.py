@@ -29,7 +29,7 @@ def document(service: Service) -> dict[str, Any]:
         service: its models and limits are described.
     """
     repository = service.repository
-    models = [repository.choose(name) for name in repository.names]
+    models = repository.models
     paths: dict[str, dict[str, Any]] = {}
     schemas_used = schemas.of_models(models, service.settings.max_rows)
     for key in rules():
