@@ -73,6 +73,7 @@ def _add_predictions(app: Flask, service: Service, dialect: Dialect) -> None:
         notes |= {"model": model.name, "version": model.version, "rows": prediction.rows}
         reply = dialect.encode(prediction, call)
         stages.mark("encode")
+        service.counts.answered(model.name, model.version, prediction.rows, stages)
         return _response(reply, request.environ)
 
     for rule in dialect.PREDICT:

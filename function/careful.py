@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -17,8 +17,11 @@ SHOWN_CHARACTERS = 60
 SHOWN_CATEGORIES = 8
 
 
-class _Refused(Exception):
-    """A cell that is not a value of its column; the message says why."""
+class Refused(Exception):
+    """A cell that is not a value of its column; the message says why.
+
+    It may stand in a row itself, where that was known before the column was.
+    """
 
 
 def read_carefully(
@@ -78,14 +81,14 @@ def _named(
             if column.required and column.name not in row
         ]
         problems += [
-            Problem(number, str(name)[:100], f"unknown column{_guess(str(name), signature)}")
+            Problem(number, str(name)[:100], f"unknown column{guess(str(name), signature.names)}")
             for name in row
             if name not in signature.names
         ]
         return row
     width = len(signature.columns)
     if not isinstance(row, list):
-        detail = f"expected an object by column name or a list of {width} values, got {_shown(row)}"
+        detail = f"expected an object by column name or a list of {width} values, got {shown(row)}"
     elif len(row) != width:
         detail = f"expected {width} values in signature order, got {len(row)}"
     else:
@@ -94,10 +97,11 @@ def _named(
     return None
 
 
-def _guess(name: str, signature: Signature) -> str:
+def guess(name: str, known: Collection[str]) -> str:
+    """Which known name may be meant, as the end of a message."""
     import difflib  # only ever needed here, and slow to import
 
-    close = difflib.get_close_matches(name[:200], sorted(signature.names), 1)
+    close = difflib.get_close_matches(name[:200], sorted(known), 1)
     return f"; did you mean '{close[0]}'?" if close else ""
 
 
@@ -106,9 +110,11 @@ def _checked(column: Column, row: int, cell: Any, problems: list[Problem]) -> An
     if cell is ABSENT:
         return MISSING
     try:
+        if isinstance(cell, Refused):
+            raise cell
         value = MISSING if _is_missing(cell) else READ[column.type](cell)
         _check_value(column, value)
-    except _Refused as refused:
+    except Refused as refused:
         problems.append(Problem(row, column.name, str(refused)))
         return MISSING
     return value
@@ -120,18 +126,18 @@ def _is_missing(cell: Any) -> bool:
 
 def _number(cell: Any) -> float:
     if isinstance(cell, bool) or not isinstance(cell, int | float):
-        raise _Refused(f"expected a number, got {_shown(cell)}")
+        raise Refused(f"expected a number, got {shown(cell)}")
     try:
         return float(cell)
     except OverflowError:
-        raise _Refused(f"{_shown(cell)} does not fit a 64-bit float") from None
+        raise Refused(f"{shown(cell)} does not fit a 64-bit float") from None
 
 
 def _integer(cell: Any) -> int:
     if isinstance(cell, bool) or not isinstance(cell, int | float) or not _is_whole(cell):
-        raise _Refused(f"expected a whole number, got {_shown(cell)}")
+        raise Refused(f"expected a whole number, got {shown(cell)}")
     if not -(2**63) <= cell < 2**63:
-        raise _Refused(f"{_shown(cell)} does not fit a 64-bit integer")
+        raise Refused(f"{shown(cell)} does not fit a 64-bit integer")
     return int(cell)
 
 
@@ -141,21 +147,21 @@ def _is_whole(cell: float) -> bool:
 
 def _boolean(cell: Any) -> bool:
     if not isinstance(cell, bool):
-        raise _Refused(f"expected true or false, got {_shown(cell)}")
+        raise Refused(f"expected true or false, got {shown(cell)}")
     return cell
 
 
 def _text(cell: Any) -> str:
     if not isinstance(cell, str):
-        raise _Refused(f"expected a string, got {_shown(cell)}")
+        raise Refused(f"expected a string, got {shown(cell)}")
     try:
         cell.encode()
     except UnicodeEncodeError:
-        raise _Refused("the string has a lone surrogate, which is not Unicode text") from None
+        raise Refused("the string has a lone surrogate, which is not Unicode text") from None
     if len(cell) > LONGEST_TEXT:
-        raise _Refused(f"the string has {len(cell)} characters, and {LONGEST_TEXT} is the most")
+        raise Refused(f"the string has {len(cell)} characters, and {LONGEST_TEXT} is the most")
     if cell == MISSING_TEXT:
-        raise _Refused("the string is the one that stands for a missing value here; send null")
+        raise Refused("the string is the one that stands for a missing value here; send null")
     return cell
 
 
@@ -171,20 +177,20 @@ READ: Mapping[str, Callable[[Any], Any]] = {
 def _check_value(column: Column, value: Any) -> None:
     if value is MISSING:
         if not column.nullable:
-            raise _Refused("missing value, and the model does not take one here")
+            raise Refused("missing value, and the model does not take one here")
         return
     if column.categories is not None and value not in column.categories:
-        some = ", ".join(_shown(c) for c in column.categories[:SHOWN_CATEGORIES])
+        some = ", ".join(shown(c) for c in column.categories[:SHOWN_CATEGORIES])
         more = len(column.categories) - SHOWN_CATEGORIES
         rest = f" and {more} more" if more > 0 else ""
-        raise _Refused(f"{_shown(value)} is not one of the known categories: {some}{rest}")
+        raise Refused(f"{shown(value)} is not one of the known categories: {some}{rest}")
     if isinstance(value, float) and math.isinf(value):
         if not column.infinite:
-            raise _Refused("infinity, and the model does not take one here")
+            raise Refused("infinity, and the model does not take one here")
     elif column.minimum is not None and value < column.minimum:
-        raise _Refused(f"{_shown(value)} does not fit: the minimum is {column.minimum!r}")
+        raise Refused(f"{shown(value)} does not fit: the minimum is {column.minimum!r}")
     elif column.maximum is not None and value > column.maximum:
-        raise _Refused(f"{_shown(value)} does not fit: the maximum is {column.maximum!r}")
+        raise Refused(f"{shown(value)} does not fit: the maximum is {column.maximum!r}")
 
 
 def _block_array(block: Block, values: list[list[Any]]) -> Array:
@@ -193,7 +199,7 @@ def _block_array(block: Block, values: list[list[Any]]) -> Array:
     return np.array(values, dtype=object if block.dtype == "string" else block.dtype).T
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
     """A value in a message: short, as JSON would have it."""
     if isinstance(value, dict | list):
         return "an object" if isinstance(value, dict) else "a list"

@@ -32,6 +32,7 @@ class Model:
         signature: read from the manifest.
         classes: of a classifier, in the order of its probabilities; otherwise None.
         directory: that it was read from, or None.
+        output_types: of what `run` answers: float32 where the graph computes no more digits.
     """
 
     def __init__(
@@ -45,6 +46,13 @@ class Model:
         self.directory: Path | None = None
         self._session = _session(onnx, threads)
         self._names = [str(entry) for entry in manifest["graph"]["outputs"]]
+        graph_types = {each.name: each.type for each in self._session.get_outputs()}
+        self.output_types = {
+            output.name: "float32"
+            if (output.type, graph_types[name]) == ("float64", "tensor(float)")
+            else output.type
+            for output, name in zip(self.signature.outputs, self._names, strict=True)
+        }
         self._watched = "raising" in manifest["graph"]
         if self._watched:
             self._names.append(str(manifest["graph"]["raising"]))

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from function.counts import Counts
 from function.errors import InvalidRows, Problem, RequestTooLarge
 from function.exchange import Call, Prediction
 from function.flight import Flight
@@ -19,7 +20,7 @@ from function.repository import Repository
 from function.settings import Settings
 from function.signature import Array, Signature
 from function.table import Table, read_table
-from function.tensors import read_tensors
+from function.tensors import count_rows, read_tensors
 
 Observe = Callable[[Prediction], None]
 
@@ -46,6 +47,7 @@ class Service:
     observe: Observe | None = None
     flight: Flight = field(default_factory=lambda: Flight(Settings.max_in_flight))
     meter: Meter | None = None
+    counts: Counts = field(default_factory=Counts)
 
     def predict(
         self,
@@ -69,17 +71,20 @@ class Service:
         """
         stages = Stages() if stages is None else stages
         model = self.repository.choose(name or call.model, version)
-        _check_size(call, self.settings.max_rows)
-        prediction = answer(model, call, stages)._replace(request_id=request_id)
+        start = time.perf_counter_ns()
+        try:
+            _check_size(call, model.signature, self.settings.max_rows)
+            prediction = answer(model, call, stages)._replace(request_id=request_id)
+        except Exception:
+            self.counts.refused(model.name, model.version, time.perf_counter_ns() - start)
+            raise
         if self.observe is not None:
             self.observe(prediction)
         return prediction
 
 
-def _check_size(call: Call, most: int) -> None:
-    rows = len(call.rows)
-    if call.tensors is not None:
-        rows = max((t.array.shape[0] for t in call.tensors.values() if t.array.ndim), default=0)
+def _check_size(call: Call, signature: Signature, most: int) -> None:
+    rows = len(call.rows) if call.tensors is None else count_rows(call.tensors, signature)
     if rows > most:
         raise RequestTooLarge(
             f"expected at most {most} rows, got {rows}", "Send them in several requests."

@@ -69,6 +69,24 @@ class Output(NamedTuple):
     shape: tuple[int, ...]
 
 
+class Input(NamedTuple):
+    """One tensor that clients may send: a column, or all columns of a bare array.
+
+    Attributes:
+        name: the column's own, or the array's.
+        type: of its values.
+        shape: starts with -1, the rows.
+        columns: their names, in the tensor's order.
+        required: False where the model drops the column.
+    """
+
+    name: str
+    type: ColumnType
+    shape: tuple[int, ...]
+    columns: tuple[str, ...]
+    required: bool = True
+
+
 LARGEST_INTEGER = 2**63 - 1
 # Below 2**63 by more than a float64's spacing there.
 LARGEST_SAFE_INTEGER = 2.0**62
@@ -166,6 +184,8 @@ class Signature:
         token_feeds: those that hold counts of what stands in text.
         rows_at_once: of a batch; None where it needs no parting.
         whole: the name of the one tensor that has all columns; None where each is its own.
+        inputs: the tensors that clients may send instead of rows.
+        sources: for each block, the inputs that its columns are in, in its order, and where there.
     """
 
     def __init__(
@@ -175,6 +195,7 @@ class Signature:
         graph_inputs: Sequence[Mapping[str, Any]],
         rows_at_once: int | None = None,
         whole: str | None = None,
+        inputs: Sequence[Input] = (),
     ) -> None:
         self.columns = tuple(columns)
         self.outputs = tuple(outputs)
@@ -191,6 +212,10 @@ class Signature:
             Block(members, dtype, [position[c.name] for c in members], len(columns))
             for (_, dtype), members in kinds.items()
         ]
+        self.inputs = tuple(inputs) or tuple(
+            Input(c.name, c.type, (-1, 1), (c.name,), c.required) for c in columns
+        )
+        self.sources = [_sources(block, self.inputs) for block in self.blocks]
         at = {
             column.name: (number, place)
             for number, block in enumerate(self.blocks)
@@ -216,9 +241,12 @@ class Signature:
     def from_manifest(cls, manifest: Mapping[str, Any]) -> Signature:
         """Read `signature` and `graph` of a manifest."""
         columns: list[Column] = []
+        inputs = []
         for tensor in manifest["signature"]["inputs"]:
             members = tensor.get("columns", [tensor])
-            columns += [_column({"type": tensor["type"], **member}) for member in members]
+            own = [_column({"type": tensor["type"], **member}) for member in members]
+            columns += own
+            inputs.append(_input(tensor, own))
         outputs = [
             Output(entry["name"], entry["type"], tuple(entry["shape"]))
             for entry in manifest["signature"]["outputs"]
@@ -226,7 +254,7 @@ class Signature:
         graph = manifest["graph"]
         tensors = manifest["signature"]["inputs"]
         whole = tensors[0]["name"] if len(tensors) == 1 and "columns" in tensors[0] else None
-        return cls(columns, outputs, graph["inputs"], graph.get("rows_at_once"), whole)
+        return cls(columns, outputs, graph["inputs"], graph.get("rows_at_once"), whole, inputs)
 
 
 def _column(entry: Mapping[str, Any]) -> Column:
@@ -234,6 +262,29 @@ def _column(entry: Mapping[str, Any]) -> Column:
     if known.get("categories") is not None:
         known["categories"] = tuple(known["categories"])
     return Column(**known)
+
+
+def _input(tensor: Mapping[str, Any], columns: Sequence[Column]) -> Input:
+    names = tuple(column.name for column in columns)
+    required = any(column.required for column in columns)
+    shape = tuple(tensor.get("shape", (-1, len(names))))
+    return Input(tensor["name"], tensor["type"], shape, names, required)
+
+
+def _sources(block: Block, inputs: Sequence[Input]) -> tuple[tuple[str, slice | list[int]], ...]:
+    """Which columns of which inputs make the block, one input after another."""
+    at = {name: (each.name, place) for each in inputs for place, name in enumerate(each.columns)}
+    found = [at[column.name] for column in block.columns]
+    return tuple(
+        (name, _run([place for _, place in members]))
+        for name, members in groupby(found, key=lambda where: where[0])
+    )
+
+
+def _run(places: list[int]) -> slice | list[int]:
+    """Neighbours in order are a slice, which copies nothing."""
+    run = list(range(places[0], places[0] + len(places)))
+    return slice(run[0], run[-1] + 1) if places == run else places
 
 
 def _bounds(column: Column, dtype: str) -> tuple[float, float]:
@@ -268,9 +319,7 @@ def _feed(tensor: Mapping[str, Any], at: Sequence[tuple[int, int]]) -> Feed:
     by_block = sorted(range(len(at)), key=lambda index: at[index])
     places = []
     for block, members in groupby(by_block, key=lambda index: at[index][0]):
-        columns = [at[index][1] for index in members]
-        run = list(range(columns[0], columns[0] + len(columns)))
-        places.append((block, slice(run[0], run[-1] + 1) if columns == run else columns))
+        places.append((block, _run([at[index][1] for index in members])))
     order = [by_block.index(index) for index in range(len(at))]
     shape = tuple(tensor["shape"]) if "shape" in tensor else None
     return Feed(

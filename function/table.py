@@ -80,7 +80,7 @@ def _read_quickly(rows: Sequence[Any], signature: Signature) -> list[Array] | No
             array = _array(block, rows, block.by_name if by_name else block.by_position)
         except (KeyError, OverflowError, TypeError):
             return None
-        if array is None or not _plain(block, array := array.reshape(len(rows), -1)):
+        if array is None or not is_plain(block, array := array.reshape(len(rows), -1)):
             return None
         arrays.append(array)
     return arrays
@@ -111,7 +111,7 @@ def _array(block: Block, rows: Sequence[Any], cells: CellsOf) -> Array | None:
     if not types <= EXACT_TYPES[block.type]:
         return None
     if block.dtype == "string":
-        return _texts(flat, type(None) in types)
+        return texts(flat, type(None) in types)
     return np.array(flat, dtype=block.dtype)
 
 
@@ -125,7 +125,8 @@ def _hides_boolean(packed: Array, rows: Sequence[Any], cells: CellsOf) -> bool:
     return bool in set(map(type, chain.from_iterable(cells.of(rows))))
 
 
-def _texts(cells: list[Any], some_missing: bool) -> Array | None:
+def texts(cells: list[Any], some_missing: bool) -> Array | None:
+    """Strings and None as a flat object array; None where one is no text that is taken."""
     if MISSING_TEXT in cells:
         return None
     if some_missing:
@@ -145,7 +146,7 @@ def _encodes(text: str) -> bool:
     return True
 
 
-def _plain(block: Block, array: Array) -> bool:
+def is_plain(block: Block, array: Array) -> bool:
     """Nothing is missing, infinite, too large or out of its categories where it may not be."""
     if not all(categories.issuperset(array[:, place]) for place, categories in block.closed):
         return False

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+import numpy as np
+
+from function import json_text
+from function.dialects import v2_about
+from function.dialects.native import unicode
+from function.dialects.v2_binary import HEADER, Tail, header_length
+from function.dialects.v2_inputs import read_inputs
+from function.dialects.v2_outputs import Wish, read_wish, reply_of
+from function.dialects.v2_tensors import brief
 from function.errors import MalformedRequest
-from function.exchange import Call, Failure, Prediction, Reply, Request, Route, json_reply
-from function.service import Service
+from function.exchange import Call, Failure, Prediction, Reply, Request, Route, Tensor, json_reply
+from function.tensors import RAW
 
-PREDICT: Sequence[str] = ()
+PREDICT: Sequence[str] = (
+    "/v2/models/<name>/infer",
+    "/v2/models/<name>/versions/<version>/infer",
+)
+ROUTES: Sequence[Route] = v2_about.ROUTES
 OPEN = frozenset({"/v2/health/live", "/v2/health/ready"})
+SHOWN_FAULTS = 20
+STATUS = {422: 400}  # clients of this protocol know of one status for a wrong request
 
 
 def owns(path: str) -> bool:
@@ -18,29 +34,56 @@ def owns(path: str) -> bool:
 
 
 def decode(request: Request) -> Call:
-    """Read an inference request."""
-    raise MalformedRequest("not written yet")
+    """Read an inference request: JSON, JSON with tensors' bytes behind it, or bytes alone.
+
+    Raises:
+        MalformedRequest: with everything that is wrong with its form.
+    """
+    if not request.body:
+        raise MalformedRequest("the body is empty: expected an object with 'inputs'")
+    if request.query.get("on_error", "refuse") != "refuse":
+        raise MalformedRequest(
+            "'on_error' is not spoken in version 2: a wrong row loses the request. "
+            "The native dialect has it, at /models/NAME/predict."
+        )
+    length = header_length(request.header(HEADER), request.body)
+    if not length:
+        content = np.frombuffer(request.body, np.uint8)
+        return Call(tensors={"": Tensor(content, RAW)}, options=Wish(binary=True))
+    whole = length == len(request.body)
+    form = json_text.loads(request.body if whole else request.body[:length])
+    if not isinstance(form, dict):
+        raise MalformedRequest(f"expected an object with 'inputs', got {brief(form)}")
+    return _call(form, Tail(request.body, length))
+
+
+def _call(form: Mapping[str, Any], tail: Tail) -> Call:
+    faults: list[str] = []
+    tensors = read_inputs(form.get("inputs"), tail, faults)
+    wish = read_wish(form, faults)
+    if faults:
+        more = len(faults) - SHOWN_FAULTS
+        rest = [f"and {more} more faults"] if more > 0 else []
+        raise MalformedRequest("; ".join([*faults[:SHOWN_FAULTS], *rest]))
+    return Call(tensors=tensors, options=wish)
 
 
 def encode(prediction: Prediction, call: Call) -> Reply:
-    """Write an inference response."""
-    raise MalformedRequest("not written yet")
+    """Write an inference response.
+
+    Raises:
+        MalformedRequest: it asks for an output that the model has not.
+    """
+    return reply_of(prediction, call.options)
 
 
 def refuse(failure: Failure) -> Reply:
-    """Write an error."""
-    return json_reply({"error": failure.detail}, failure.status)
-
-
-def _live(service: Service, request: Request) -> Reply:
-    return json_reply({"live": True})
-
-
-def _ready(service: Service, request: Request) -> Reply:
-    return json_reply({"ready": True})  # models are loaded before the app exists
-
-
-ROUTES: Sequence[Route] = (
-    Route("GET", "/v2/health/live", _live),
-    Route("GET", "/v2/health/ready", _ready),
-)
+    """Write an error; clients show its text, so all that is known is in there."""
+    text = failure.detail
+    if failure.problems:
+        text = "; ".join(map(str, failure.problems))
+        if failure.error_count > len(failure.problems):
+            text += f"; and {failure.error_count - len(failure.problems)} more problems"
+    if failure.hint:
+        text = f"{text}. {failure.hint}"
+    return json_reply({"error": unicode(text)}, STATUS.get(failure.status, failure.status))

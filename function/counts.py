@@ -1,0 +1,77 @@
+"""How often each model has answered, and what its time went into, since this process started."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+# A prediction's stages, by the names that Triton gives them.
+STAGES = {
+    "decode": "compute_input",
+    "validate": "compute_input",
+    "run": "compute_infer",
+    "encode": "compute_output",
+}
+
+
+@dataclass
+class Count:
+    """Of one version of one model; times in nanoseconds.
+
+    Attributes:
+        answered: requests.
+        refused: requests that got no answer.
+        rows: in the requests that were answered.
+        answered_ns: they took in all.
+        refused_ns: the others took.
+        stages_ns: what the answered ones' time went into, by Triton's names.
+        last_ms: when the last one was answered, in milliseconds since 1970.
+    """
+
+    answered: int = 0
+    refused: int = 0
+    rows: int = 0
+    answered_ns: int = 0
+    refused_ns: int = 0
+    stages_ns: dict[str, int] = field(default_factory=lambda: dict.fromkeys(STAGES.values(), 0))
+    last_ms: int = 0
+
+
+class Counts:
+    """Counts for each version of each model that was asked."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._by_model: dict[tuple[str, int], Count] = {}
+
+    def of(self, name: str, version: int) -> Count:
+        """What was counted of a model so far."""
+        return self._by_model.get((name, version)) or Count()
+
+    def answered(self, name: str, version: int, rows: int, stages: Mapping[str, float]) -> None:
+        """Count a request that was answered.
+
+        Args:
+            name: of the model.
+            version: of the model.
+            rows: that it had.
+            stages: milliseconds that each stage took.
+        """
+        with self._lock:
+            count = self._by_model.setdefault((name, version), Count())
+            count.answered += 1
+            count.rows += rows
+            count.last_ms = time.time_ns() // 1_000_000
+            for stage, milliseconds in stages.items():
+                nanoseconds = round(milliseconds * 1e6)
+                count.answered_ns += nanoseconds
+                count.stages_ns[STAGES[stage]] += nanoseconds
+
+    def refused(self, name: str, version: int, nanoseconds: int) -> None:
+        """Count a request that got no answer, and how long that took."""
+        with self._lock:
+            count = self._by_model.setdefault((name, version), Count())
+            count.refused += 1
+            count.refused_ns += nanoseconds

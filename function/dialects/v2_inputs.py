@@ -1,0 +1,108 @@
+"""Version 2's `inputs`: the form of each entry is checked, and all that is wrong told at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from function.dialects.v2_binary import Tail
+from function.dialects.v2_tensors import DATATYPES, Fault, brief, from_json, shape_of
+from function.exchange import Tensor
+
+# MLServer's hints that change nothing: arrays, data frames and text are told apart by the model.
+PLAIN_CONTENT = ("np", "pd", "str", "raw")
+
+
+def read_inputs(entries: Any, tail: Tail, faults: list[str]) -> dict[str, Tensor]:
+    """The tensors by name; `faults` takes what is wrong.
+
+    Args:
+        entries: `inputs` of the request.
+        tail: the bytes behind the JSON header.
+        faults: told of every entry that is wrong.
+    """
+    if not isinstance(entries, list) or not entries:
+        faults.append(f"'inputs': expected a list of at least one tensor, got {brief(entries)}")
+        return {}
+    tensors: dict[str, Tensor] = {}
+    for place, entry in enumerate(entries):
+        name = entry.get("name") if isinstance(entry, dict) else None
+        if not isinstance(name, str) or not name:
+            tail.lose()
+            faults.append(f"inputs[{place}]: expected an object with a 'name'")
+        elif name in tensors:
+            tail.lose()
+            faults.append(f"input '{name[:100]}' is there twice")
+        else:
+            try:
+                tensors[name] = _read_input(entry, tail)
+            except Fault as fault:
+                faults.append(f"input '{name[:100]}': {fault}")
+    if tail.left and not faults:
+        faults.append(f"{tail.left} bytes are left in the body behind the last binary input")
+    return tensors
+
+
+def _read_input(entry: Mapping[str, Any], tail: Tail) -> Tensor:
+    parameters = parameters_of(entry)
+    size = parameters.get("binary_data_size")
+    if size is not None and (type(size) is not int or size < 0):
+        tail.lose()
+        raise Fault(f"'binary_data_size': expected a whole number from 0, got {brief(size)}")
+    try:
+        shape, datatype = shape_of(entry), _datatype(entry)
+        check_content_type(parameters)
+        _check_place(parameters, entry)
+    except Fault:
+        if size is not None:
+            tail.take(size)
+        raise
+    if size is not None:
+        return Tensor(tail.array(size, shape, datatype), datatype)
+    if "data" not in entry:
+        raise Fault("it has no 'data', and no 'binary_data_size' in its 'parameters'")
+    return Tensor(from_json(entry["data"], shape, datatype), datatype)
+
+
+def _datatype(entry: Mapping[str, Any]) -> str:
+    datatype = entry.get("datatype")
+    if not isinstance(datatype, str) or datatype not in DATATYPES:
+        shown = f"'{datatype[:20]}'" if isinstance(datatype, str) else brief(datatype)
+        raise Fault(f"'datatype': expected one of {', '.join(DATATYPES)}, got {shown}")
+    return datatype
+
+
+def parameters_of(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An entry's `parameters`, which may be lacking.
+
+    Raises:
+        Fault: they are no object.
+    """
+    parameters = entry.get("parameters")
+    if parameters is None:
+        return {}
+    if not isinstance(parameters, dict):
+        raise Fault(f"'parameters': expected an object, got {brief(parameters)}")
+    return parameters
+
+
+def check_content_type(parameters: Mapping[str, Any]) -> None:
+    """Ignore a hint of MLServer's that changes nothing.
+
+    Raises:
+        Fault: it asks for the data to be taken for something else.
+    """
+    hint = parameters.get("content_type")
+    if hint is not None and hint not in PLAIN_CONTENT:
+        shown = f"'{hint[:40]}'" if isinstance(hint, str) else brief(hint)
+        raise Fault(
+            f"content_type {shown} is not read here: send the values themselves "
+            f"(content_type {', '.join(PLAIN_CONTENT)}, or none)"
+        )
+
+
+def _check_place(parameters: Mapping[str, Any], entry: Mapping[str, Any]) -> None:
+    if "shared_memory_region" in parameters:
+        raise Fault("shared memory is not read here: send the data in the request")
+    if "data" in entry and parameters.get("binary_data_size") is not None:
+        raise Fault("it has both 'data' and a 'binary_data_size'")

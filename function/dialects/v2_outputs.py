@@ -1,0 +1,139 @@
+"""Version 2's answers: which outputs are asked for, in JSON or as bytes behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from function import json_text
+from function.dialects.v2_binary import HEADER, to_bytes
+from function.dialects.v2_inputs import check_content_type, parameters_of
+from function.dialects.v2_tensors import DATATYPES, Fault, brief
+from function.errors import MalformedRequest
+from function.exchange import Prediction, Reply
+from function.signature import Array
+
+DATATYPE_OF = {np.dtype(known.dtype): name for name, known in DATATYPES.items() if name != "BF16"}
+
+
+class Wish(NamedTuple):
+    """What a request says about its answer.
+
+    Attributes:
+        id: to be echoed; None where there is none.
+        binary: outputs that are not asked for by name come as bytes.
+        outputs: whether each output that is asked for comes as bytes; None asks for all.
+    """
+
+    id: str | None = None
+    binary: bool = False
+    outputs: Mapping[str, bool] | None = None
+
+
+def read_wish(form: Mapping[str, Any], faults: list[str]) -> Wish:
+    """A request's `id`, `parameters` and `outputs`; `faults` takes what is wrong."""
+    try:
+        parameters = parameters_of(form)
+        check_content_type(parameters)
+        binary = _flag(parameters, "binary_data_output", otherwise=False)
+    except Fault as fault:
+        faults.append(str(fault))
+        binary = False
+    name, entries = form.get("id"), form.get("outputs")
+    if name is not None and not isinstance(name, str):
+        faults.append(f"'id': expected a string, got {brief(name)}")
+    if entries is not None and not isinstance(entries, list):
+        faults.append(f"'outputs': expected a list, got {brief(entries)}")
+    if not isinstance(entries, list) or not entries:
+        return Wish(name, binary)
+    outputs: dict[str, bool] = {}
+    for place, entry in enumerate(entries):
+        output = entry.get("name") if isinstance(entry, dict) else None
+        if not isinstance(output, str):
+            faults.append(f"outputs[{place}]: expected an object with a 'name'")
+        elif output in outputs:
+            faults.append(f"output '{output[:100]}' is there twice")
+        else:
+            try:
+                outputs[output] = _as_bytes(entry, binary)
+            except Fault as fault:
+                faults.append(f"output '{output[:100]}': {fault}")
+    return Wish(name, binary, outputs)
+
+
+def _as_bytes(entry: Mapping[str, Any], otherwise: bool) -> bool:
+    parameters = parameters_of(entry)
+    if parameters.get("classification"):
+        raise Fault(
+            "classification is not done here: ask for 'probabilities'; "
+            "the model's metadata has their classes"
+        )
+    if "shared_memory_region" in parameters:
+        raise Fault("shared memory is not written here: take the data from the answer")
+    check_content_type(parameters)
+    return _flag(parameters, "binary_data", otherwise)
+
+
+def _flag(parameters: Mapping[str, Any], name: str, otherwise: bool) -> bool:
+    flag = parameters.get(name, otherwise)
+    if not isinstance(flag, bool):
+        raise Fault(f"'{name}': expected true or false, got {brief(flag)}")
+    return flag
+
+
+def reply_of(prediction: Prediction, wish: Wish) -> Reply:
+    """The answer, its bytes behind its JSON where any output is wanted so.
+
+    Raises:
+        MalformedRequest: an output is asked for that the model has not.
+    """
+    tail: list[bytes] = []
+    form: dict[str, Any] = {
+        "model_name": prediction.model.name,
+        "model_version": str(prediction.model.version),
+    }
+    if wish.id is not None:
+        form["id"] = wish.id
+    form["outputs"] = [
+        _entry(name, array, prediction.model.classes, tail if binary else None)
+        for name, array, binary in _chosen(prediction.outputs, wish)
+    ]
+    header = json_text.dumps(form)
+    if not tail:
+        return Reply(header)
+    headers = {HEADER: str(len(header))}
+    return Reply(b"".join([header, *tail]), "application/octet-stream", headers=headers)
+
+
+def _chosen(outputs: Mapping[str, Array], wish: Wish) -> Iterator[tuple[str, Array, bool]]:
+    if wish.outputs is None:
+        yield from ((name, array, wish.binary) for name, array in outputs.items())
+        return
+    unknown = [name[:100] for name in wish.outputs if name not in outputs]
+    if unknown:
+        raise MalformedRequest(f"unknown outputs {unknown[:8]}: there are {', '.join(outputs)}")
+    yield from ((name, outputs[name], binary) for name, binary in wish.outputs.items())
+
+
+def _entry(
+    name: str, array: Array, classes: Sequence[Any] | None, tail: list[bytes] | None
+) -> dict[str, Any]:
+    """One output; its bytes are put behind `tail` where there is one."""
+    entry: dict[str, Any] = {
+        "name": name,
+        "datatype": DATATYPE_OF[array.dtype],
+        "shape": list(array.shape),
+    }
+    parameters: dict[str, Any] = {}
+    if name == "probabilities" and classes and isinstance(classes[0], list):
+        parameters["classes_per_output"] = ",".join(str(len(each)) for each in classes)
+    if tail is None:
+        entry["data"] = array.ravel()
+    else:
+        tail.append(to_bytes(array))
+        parameters["binary_data_size"] = len(tail[-1])
+    if parameters:
+        entry["parameters"] = parameters
+    return entry

@@ -1,0 +1,180 @@
+"""Version 2's datatypes, and tensors whose data stand in JSON."""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Mapping, Sequence
+from itertools import chain, starmap
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from function.signature import Array
+
+
+class Datatype(NamedTuple):
+    """A datatype of the protocol.
+
+    Attributes:
+        dtype: of the array, little-endian.
+        code: of one value, for `struct`; empty where it can't pack one.
+    """
+
+    dtype: str
+    code: str = ""
+
+
+# struct refuses what is no number and what does not fit, and takes booleans for 0 and 1.
+DATATYPES: Mapping[str, Datatype] = {
+    "BOOL": Datatype("?"),
+    "UINT8": Datatype("u1", "B"),
+    "UINT16": Datatype("<u2", "H"),
+    "UINT32": Datatype("<u4", "I"),
+    "UINT64": Datatype("<u8", "Q"),
+    "INT8": Datatype("i1", "b"),
+    "INT16": Datatype("<i2", "h"),
+    "INT32": Datatype("<i4", "i"),
+    "INT64": Datatype("<i8", "q"),
+    "FP16": Datatype("<f2", "e"),
+    "FP32": Datatype("<f4", "f"),
+    "FP64": Datatype("<f8", "d"),
+    "BYTES": Datatype("O"),
+    "BF16": Datatype("<f4"),  # as it is held: NumPy has no 16 bits of it
+}
+BY_TYPE = {
+    "float64": "FP64",
+    "float32": "FP32",
+    "int64": "INT64",
+    "bool": "BOOL",
+    "string": "BYTES",
+}
+MOST_DIMENSIONS = 32
+
+
+class Fault(Exception):
+    """What is wrong with one input; the message says expected and got."""
+
+
+def shape_of(entry: Mapping[str, Any]) -> list[int]:
+    """The declared shape, which may still be a lie.
+
+    Raises:
+        Fault: it is not a list of whole numbers from 0.
+    """
+    shape = entry.get("shape")
+    whole = isinstance(shape, list) and all(type(size) is int and size >= 0 for size in shape)
+    if not whole or not shape or len(shape) > MOST_DIMENSIONS:
+        raise Fault(f"'shape': expected a list of whole numbers from 0, got {brief(shape)}")
+    return list(shape)
+
+
+def from_json(data: Any, shape: Sequence[int], datatype: str) -> Array:
+    """An array from nested or flat lists.
+
+    Args:
+        data: as it stands in the request.
+        shape: as declared; it is compared with the data before anything is made of it.
+        datatype: a known one.
+
+    Returns:
+        Of the datatype's dtype, null as NaN in floats; where any value is not of the datatype,
+        or null elsewhere, an object array of what was sent.
+
+    Raises:
+        Fault: the data do not have the shape.
+    """
+    if datatype == "BF16":
+        raise Fault("BF16 has no form in JSON: send it as binary data")
+    if not isinstance(data, list):
+        raise Fault(f"'data': expected a list, got {brief(data)}")
+    code = DATATYPES[datatype].code
+    nested = bool(data) and isinstance(data[0], list)
+    if nested and len(shape) == 2 and code and set(map(type, data)) == {list}:
+        array = _packed_rows(data, shape, code)
+        if array is not None:
+            return array
+    flat = _flattened(data, shape) if nested else data
+    if len(flat) != math.prod(shape):
+        raise Fault(f"{len(flat)} values do not fill shape {list(shape)}")
+    array = _packed(flat, code) if code else _unpackable(flat, datatype)
+    if array is None:
+        array = np.fromiter(flat, dtype=object, count=len(flat))
+    return reshaped(array, shape)
+
+
+def reshaped(array: Array, shape: Sequence[int]) -> Array:
+    """The array in its declared shape.
+
+    Raises:
+        Fault: the sizes are too large to be any array's, though one of them is 0.
+    """
+    try:
+        return array.reshape(shape)
+    except ValueError as error:
+        raise Fault(f"shape {brief(list(shape))} is no array's: {error}") from error
+
+
+def _packed_rows(rows: list[Any], shape: Sequence[int], code: str) -> Array | None:
+    """Lists of numbers, one for each row; None where anything is odd."""
+    size, width = shape
+    if len(rows) != size or set(map(len, rows)) != {width}:
+        return None
+    try:
+        content = b"".join(starmap(struct.Struct(f"<{width}{code}").pack, rows))
+    except (struct.error, OverflowError):
+        return None
+    array = np.frombuffer(content, f"<{code}").reshape(shape)
+    if _may_hide_booleans(array) and bool in set(map(type, chain.from_iterable(rows))):
+        return None
+    return array
+
+
+def _packed(flat: list[Any], code: str) -> Array | None:
+    """Numbers as an array; None where one is no number, or does not fit."""
+    try:
+        content = struct.pack(f"<{len(flat)}{code}", *flat)
+    except (struct.error, OverflowError):
+        if code not in "efd" or not set(map(type, flat)) <= {int, float, type(None)}:
+            return None
+        if None not in flat:
+            return None
+        return _packed([math.nan if value is None else value for value in flat], code)
+    array = np.frombuffer(content, f"<{code}")
+    if _may_hide_booleans(array) and bool in set(map(type, flat)):
+        return None
+    return array
+
+
+def _may_hide_booleans(array: Array) -> bool:
+    """A boolean packs as 0 or 1."""
+    return bool(((array == 0) | (array == 1)).any())
+
+
+def _unpackable(flat: list[Any], datatype: str) -> Array | None:
+    if datatype == "BOOL" and set(map(type, flat)) <= {bool}:
+        return np.array(flat, dtype=bool)
+    return None
+
+
+def _flattened(data: list[Any], shape: Sequence[int]) -> list[Any]:
+    """Lists within lists, each as long as the shape says, as one.
+
+    Raises:
+        Fault: one is not.
+    """
+    if len(data) != shape[0]:
+        raise Fault(f"'data' has {len(data)} rows, and shape {list(shape)} has {shape[0]}")
+    level = data
+    for size in shape[1:]:
+        if not all(type(each) is list and len(each) == size for each in level):
+            raise Fault(f"the lists in 'data' do not have shape {list(shape)}")
+        level = list(chain.from_iterable(level))
+    return level
+
+
+def brief(value: Any) -> str:
+    """A value of a request, in a message."""
+    kinds = {dict: "an object", str: "a string", bool: "a boolean", type(None): "nothing"}
+    text = kinds.get(type(value)) or repr(value)
+    return text if len(text) <= 60 else text[:60] + "…"
