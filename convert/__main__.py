@@ -40,6 +40,12 @@ def main() -> None:
     metavar="TYPE",
     help="A type of your own in a .skops file, MODULE.CLASS; can be given again.",
 )
+@click.option(
+    "--keep-background",
+    type=click.IntRange(1, 1000),
+    metavar="N",
+    help="Explain from N of your training rows, which go with the model; not from made-up ones.",
+)
 def build(
     source: str,
     name: str,
@@ -47,6 +53,7 @@ def build(
     data: Path | None,
     target: str | None,
     trust: tuple[str, ...],
+    keep_background: int | None,
 ) -> None:
     """Convert a fitted estimator and prove that its answers stay the same.
 
@@ -60,7 +67,8 @@ def build(
 
     check_name(name)
     report("loading the estimator and its test set")
-    built = build_model(load_source(source, data, target, trust, report), name, models, report)
+    loaded = load_source(source, data, target, trust, report)
+    built = build_model(loaded, name, models, report, keep_background)
     for line in certificate_lines(name, built.version, built.manifest):
         click.echo(line)
     state = "written to" if built.new else "is the same, byte for byte, as"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import partial
@@ -11,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from convert.answers import Answers, Task, task_of
+from convert.background import background_file
 from convert.errors import Refusal
 from convert.evidence import Evidence, shortened
 from convert.golden import choose_golden
-from convert.inputs import Cells, Data, Inputs, read_inputs
+from convert.inputs import Cells, Data, InputColumn, Inputs, read_inputs
 from convert.judging import Attempt, Judged, Report, first_equal, gathered
 from convert.manifest import versions
 from convert.model_directory import check_folder, check_name, sha256, write_version
@@ -23,6 +25,7 @@ from convert.source import Source
 from convert.summaries import column_statistics, score
 from function import json_text
 from function.errors import OnnxletError
+from function.explanation.background import FILE as BACKGROUND
 from function.golden import replay
 from function.model import Model
 from function.signature import Array
@@ -47,7 +50,9 @@ class Built:
     manifest: dict[str, Any]
 
 
-def build(source: Source, name: str, folder: Path, report: Report) -> Built:
+def build(
+    source: Source, name: str, folder: Path, report: Report, keep_background: int | None = None
+) -> Built:
     """Convert, prove and write the next version of a model.
 
     Args:
@@ -55,6 +60,7 @@ def build(source: Source, name: str, folder: Path, report: Report) -> Built:
         name: the model's.
         folder: the folder of model directories.
         report: told what is going on, a line at a time.
+        keep_background: training rows that explanations start from; None is made-up rows.
 
     Raises:
         WrongUse: the name can't be one.
@@ -69,7 +75,8 @@ def build(source: Source, name: str, folder: Path, report: Report) -> Built:
     report(f"{task.name}: {type(source.estimator).__name__}, {len(X)} held-out rows")
     rows, answers = _held_out_rows(source, task, inputs, X)
     metrics = _metrics(source, task, answers)
-    statistics = _statistics(source, inputs, rows)
+    described = _described_rows(source, inputs, rows)
+    statistics = column_statistics(*described)
     columns = probe_columns(
         inputs, rows, lambda data: task.answers(source.estimator, data), source.estimator
     )
@@ -77,9 +84,21 @@ def build(source: Source, name: str, folder: Path, report: Report) -> Built:
     report(f"comparing on {evidence.held_out} held-out and {evidence.hard} hard rows")
     judged = Judged(source.estimator, task, inputs, columns, evidence)
     accepted, evidence, parity = first_equal(judged, rows, report)
-    files = _files(
-        accepted, evidence, {"parity": parity, "metrics": metrics, "statistics": statistics}
-    )
+    about = {"parity": parity, "metrics": metrics, "statistics": statistics}
+
+    def answered(tried: list[Cells]) -> bool:
+        return is_answered(partial(task.answers, source.estimator), inputs.data(tried))
+
+    def background(model: Model) -> tuple[dict[str, Any], bytes] | None:
+        return background_file(model, *described[1:], answered, keep_background)
+
+    files = _files(accepted, evidence, about, background)
+    if BACKGROUND not in files:
+        report(
+            "no made-up row is answered: explanations need some of yours, --keep-background 50"
+            if keep_background is None
+            else "none of the rows to keep is answered: there will be no explanations"
+        )
     try:
         version, new = write_version(folder, name, files)
     except OSError as error:
@@ -155,9 +174,12 @@ def _metrics(source: Source, task: Task, answers: Answers) -> dict[str, Any] | N
     return score(task, answers, source.y_test)
 
 
-def _statistics(source: Source, inputs: Inputs, rows: list[Cells]) -> dict[str, Any]:
+def _described_rows(
+    source: Source, inputs: Inputs, rows: list[Cells]
+) -> tuple[Sequence[InputColumn], list[Cells], str]:
+    """The rows that statistics are made of, with their columns, and which they are."""
     if source.X_train is None:
-        return column_statistics(inputs.columns, rows, "X_test")
+        return inputs.columns, rows, "X_test"
     trained, X = read_inputs(source.X_train)
     names = [column.name for column in inputs.columns]
     if [column.name for column in trained.columns] != names:
@@ -165,7 +187,7 @@ def _statistics(source: Source, inputs: Inputs, rows: list[Cells]) -> dict[str, 
             "X_train has other columns than X_test",
             "Return both in the same form, with the same columns in the same order.",
         )
-    return column_statistics(trained.columns, trained.rows(X), "X_train")
+    return trained.columns, trained.rows(X), "X_train"
 
 
 def _same(a: Array, b: Array) -> bool:
@@ -174,7 +196,12 @@ def _same(a: Array, b: Array) -> bool:
     return bool((a == b).all())
 
 
-def _files(accepted: Attempt, evidence: Evidence, described: dict[str, Any]) -> dict[str, bytes]:
+def _files(
+    accepted: Attempt,
+    evidence: Evidence,
+    described: dict[str, Any],
+    background: Callable[[Model], tuple[dict[str, Any], bytes] | None],
+) -> dict[str, bytes]:
     """The bytes of a model directory, once the golden rows have gone through JSON."""
     count = evidence.held_out
     golden = choose_golden(
@@ -183,6 +210,9 @@ def _files(accepted: Attempt, evidence: Evidence, described: dict[str, Any]) -> 
         accepted.comparison.doubtful[:count],
     )
     parts = {"model.onnx": accepted.converted.onnx, "golden.json": json_text.dumps(golden)}
+    made = background(Model("built", 1, accepted.manifest, parts["model.onnx"]))
+    if made is not None:
+        described["background"], parts[BACKGROUND] = made
     manifest = {
         **accepted.manifest,
         **described,

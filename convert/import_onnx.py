@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 
 from convert.answers import Answers, Task
+from convert.background import background_file
 from convert.build import Built
 from convert.errors import Refusal
 from convert.evidence import Evidence, why_not
@@ -32,6 +33,7 @@ from convert.parity import CHUNK, TOLERANCE, Comparison, compare
 from convert.summaries import column_statistics
 from function import json_text
 from function.errors import InvalidRows, OnnxletError
+from function.explanation.background import FILE as BACKGROUND
 from function.golden import replay, usual_size
 from function.model import Model
 from function.table import read_table
@@ -88,6 +90,9 @@ def import_onnx(
     given = [] if rows.made else cells
     proof = _prove(model, given, served, expected)
     parts = {"model.onnx": content, "golden.json": json_text.dumps(proof.golden)}
+    made = background_file(model, given, "sample") if given else None
+    if made is not None:
+        manifest["background"], parts[BACKGROUND] = made
     manifest |= {
         "parity": proof.parity,
         "metrics": None,

@@ -46,12 +46,14 @@ class Reply(NamedTuple):
         media_type: of the body.
         status: of HTTP.
         headers: further ones, by name.
+        notes: for the request's line in the log.
     """
 
     body: bytes
     media_type: str = JSON
     status: int = 200
     headers: Mapping[str, str] = {}
+    notes: Mapping[str, Any] = {}
 
 
 def json_reply(

@@ -48,7 +48,8 @@ def answer(
     rows = background(model)
     table = service.read(model, call)
     explained = explain(model, rows, table, wish, budget)
-    return json_reply(form(model, rows, explained))
+    notes = {"model": model.name, "version": model.version, "rows": table.rows}
+    return json_reply(form(model, rows, explained))._replace(notes=notes)
 
 
 def decode(request: Request) -> tuple[Call, Wish]:

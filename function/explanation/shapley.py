@@ -154,22 +154,30 @@ def _one_round(game: Game, random: np.random.Generator) -> Array:
 
 
 class Tally:
-    """Running sums of independent estimates, one of each round, on each background row."""
+    """Independent estimates, one of each round, on each background row.
+
+    What is added up is how far they are from the first: little is lost to rounding.
+    """
 
     def __init__(self) -> None:
         self.rounds = 0
-        self._sums = self._squares = np.zeros(0)
+        self._first = self._apart = self._squares = np.zeros(0)
 
     def add(self, estimates: Array) -> None:
         """Count a round, of shape (instances, players, slots, outputs)."""
-        squares = np.einsum("ipso,ipso->ipo", estimates, estimates)
-        self._sums = self._sums + estimates if self.rounds else estimates
-        self._squares = self._squares + squares if self.rounds else squares
+        if not self.rounds:
+            self._first = estimates
+            self._apart = np.zeros_like(estimates)
+            self._squares = np.zeros_like(estimates[:, :, 0])
+        else:
+            apart = estimates - self._first
+            self._apart += apart
+            self._squares += np.einsum("ipso,ipso->ipo", apart, apart)
         self.rounds += 1
 
     def means(self) -> Array:
         """The estimates, of shape (instances, players, outputs)."""
-        means: Array = self._sums.mean(axis=2) / self.rounds
+        means: Array = self._first.mean(axis=2) + self._apart.mean(axis=2) / self.rounds
         return means
 
     def errors(self) -> Array:
@@ -178,11 +186,11 @@ class Tally:
         After one round the spread between background rows has to stand for that between orders:
         it is larger. Afterwards each background row is a stratum of its own.
         """
-        slots, rounds = self._sums.shape[2], self.rounds
+        slots, rounds = self._first.shape[2], self.rounds
         if rounds == 1:
-            spread = self._squares - slots * self.means() ** 2
-            return np.sqrt(np.maximum(spread, 0) / max(slots - 1, 1) / slots)
-        sums = np.einsum("ipso,ipso->ipo", self._sums, self._sums)
+            spread: Array = self._first.std(axis=2, ddof=1 if slots > 1 else 0)
+            return spread / np.sqrt(slots)
+        sums = np.einsum("ipso,ipso->ipo", self._apart, self._apart)
         within = (self._squares - sums / rounds) / (rounds - 1)
         return np.sqrt(np.maximum(within, 0) / rounds) / slots
 

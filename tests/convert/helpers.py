@@ -33,7 +33,7 @@ from function.signature import Array, Column
 from function.table import read_table
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-FILES = {"golden.json", "manifest.json", "model.onnx"}
+FILES = {"background.json", "golden.json", "manifest.json", "model.onnx"}
 
 
 def objects(values: Sequence[Any]) -> pd.Series[Any]:

@@ -70,7 +70,7 @@ def test_the_manifest_of_a_classifier_with_training_rows(tmp_path: Path) -> None
     assert manifest["versions"]["python"].count(".") == 2
     assert manifest["files"] == {
         file: hashlib.sha256((result.directory / file).read_bytes()).hexdigest()
-        for file in ("model.onnx", "golden.json")
+        for file in ("model.onnx", "golden.json", "background.json")
     }
 
 
