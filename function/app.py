@@ -83,6 +83,7 @@ def _add_predictions(app: Flask, service: Service, dialect: Dialect) -> None:
 def _add(app: Flask, service: Service, route: Route) -> None:
     def view(**variables: str) -> Response:
         reply = route.answer(service, _request(service.settings), **variables)
+        request.environ[NOTES].update(reply.notes)
         return _response(reply, request.environ)
 
     app.add_url_rule(route.rule, f"{route.method} {route.rule}", view, methods=[route.method])
