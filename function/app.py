@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import traceback
 from pathlib import Path
 
@@ -132,7 +133,8 @@ def _refusal(error: Exception, environ: Environ) -> Response:
     else:
         failure = Failure(500, "Exception", "the server failed; its log has the request id")
         notes["error"] = type(error).__name__
-        traceback.print_exception(error)
+        # Where it happened and no more: the error's own words may quote the data.
+        print("".join(traceback.format_tb(error.__traceback__)), end="", file=sys.stderr)
     if isinstance(error, Unauthorized):
         headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, Overloaded):

@@ -9,6 +9,7 @@ from function.errors import MalformedRequest, RequestTooLarge, UnsupportedMedia
 
 Environ = dict[str, Any]
 SMALLER = "Send fewer rows at once."
+MOST_ENCODINGS = 3  # one on another; each could unpack to as much as is taken
 GZIP, ZLIB, BARE = 31, 15, -15  # zlib's window bits for each form
 
 
@@ -23,15 +24,19 @@ def read_body(environ: Environ, limit: int, unpacked_limit: int) -> bytes:
     Raises:
         RequestTooLarge: it has more.
         MalformedRequest: it can't be read, or is not what its Content-Encoding says.
-        UnsupportedMedia: a Content-Encoding other than gzip and deflate.
+        UnsupportedMedia: a Content-Encoding other than gzip and deflate, or many on each other.
     """
     encoding = environ.get("HTTP_CONTENT_ENCODING")
     body = _read(environ, limit)
     if not encoding or not body:
         return body
-    for name in reversed([part.strip().lower() for part in encoding.split(",")]):
-        if name != "identity":
-            body = _unpacked(body, name, unpacked_limit)
+    names = [name for part in encoding.split(",") if (name := part.strip().lower()) != "identity"]
+    if len(names) > MOST_ENCODINGS:
+        raise UnsupportedMedia(
+            f"expected at most {MOST_ENCODINGS} content encodings, got {len(names)}"
+        )
+    for name in reversed(names):
+        body = _unpacked(body, name, unpacked_limit)
     return body
 
 

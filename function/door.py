@@ -23,6 +23,7 @@ HEADERS = [
     ("Referrer-Policy", "no-referrer"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
 ]
+LOGGED = 200  # characters of the path
 FRESH = ("Cache-Control", "no-store")
 
 Environ = dict[str, Any]
@@ -90,7 +91,7 @@ class Door:
             deadline.end()
         entry = {
             "method": environ["REQUEST_METHOD"],
-            "path": environ["PATH_INFO"],
+            "path": environ["PATH_INFO"][:LOGGED],
             "status": int(status[:3] or 500),
             "ms": round((time.perf_counter() - start) * 1e3, 3),
             **notes,
