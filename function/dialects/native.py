@@ -72,7 +72,7 @@ def wants_nulls(query: Mapping[str, str]) -> bool:
     """Whether the request asks for null where a row can't be answered."""
     wish = query.get("on_error", "refuse")
     if wish not in ("refuse", "null"):
-        raise MalformedRequest(f"'on_error': expected null or refuse, got '{wish[:40]}'")
+        raise MalformedRequest(f"'on_error': expected null or refuse, got '{wish!s:.40}'")
     return wish == "null"
 
 
@@ -146,7 +146,8 @@ def _models(service: Service, request: Request) -> Reply:
 
 
 def _model(service: Service, request: Request, name: str) -> Reply:
-    return json_reply(_described(service, service.repository.choose(name)))
+    model = service.repository.choose(name, request.query.get("version"))
+    return json_reply(_described(service, model))
 
 
 def _described(service: Service, model: Model) -> dict[str, Any]:
