@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from function.errors import InvalidRows, MalformedRequest, Problem
@@ -24,20 +24,37 @@ def read(body: bytes) -> tuple[list[dict[str, str]], dict[int, str]]:
         MalformedRequest: not UTF-8, not CSV, or without a header.
         InvalidRows: the header names a column twice.
     """
+    return below_header(lines(body))
+
+
+def lines(body: bytes) -> list[list[str]]:
+    """The fields of every line.
+
+    Raises:
+        MalformedRequest: not UTF-8, not CSV, or without a first line.
+    """
     try:
-        lines = list(csv.reader(io.StringIO(body.decode("utf-8-sig"), newline=""), strict=True))
+        found = list(csv.reader(io.StringIO(body.decode("utf-8-sig"), newline=""), strict=True))
     except UnicodeDecodeError as error:
         raise MalformedRequest(f"byte {error.start} of the CSV is not UTF-8") from error
     except csv.Error as error:
         raise MalformedRequest(f"the body is not CSV: {error}") from error
-    if not lines or not lines[0]:
+    if not found or not found[0]:
         raise MalformedRequest("the CSV has no header", "Its first line names the columns.")
+    return found
+
+
+def below_header(lines: Sequence[list[str]]) -> tuple[list[dict[str, str]], dict[int, str]]:
+    """As `read`, from the fields of every line.
+
+    Raises:
+        InvalidRows: the header names a column twice.
+    """
     header = lines[0]
     twice = [name for name, count in Counter(header).items() if count > 1]
     if twice:
         raise InvalidRows([Problem(None, name, "stands twice in the header") for name in twice])
-    # A blank line is no row, except where a row has one field: there it is a missing value.
-    rows = [line or [""] for line in lines[1:] if line or len(header) == 1]
+    rows = rows_among(lines[1:], len(header))
     faults = {
         number: f"expected {len(header)} fields, got {len(row)}"
         for number, row in enumerate(rows)
@@ -46,9 +63,30 @@ def read(body: bytes) -> tuple[list[dict[str, str]], dict[int, str]]:
     return [dict(zip(header, row, strict=False)) for row in rows], faults
 
 
-def typed(rows: Sequence[Mapping[str, str]], columns: Sequence[Column]) -> list[dict[str, Any]]:
-    """Cells by their column's type; what can't be read as that stays text, to be refused."""
+def rows_among(lines: Iterable[list[str]], width: int) -> list[list[str]]:
+    """The lines that are rows: a blank one is none, except where a row has one field.
+
+    There it is a missing value.
+    """
+    return [line or [""] for line in lines if line or width == 1]
+
+
+def typed(rows: Sequence[Any], columns: Sequence[Column]) -> list[Any]:
+    """Cells by their column's type; what can't be read as that stays text, to be refused.
+
+    Args:
+        rows: objects by column name, or lists in signature order.
+        columns: all of the signature.
+    """
     readers = {column.name: READ[column.type] for column in columns}
+    if isinstance(rows[0] if rows else None, list):
+        order = list(readers.values())
+        return [
+            [_cell(text, reader) for text, reader in zip(row, order, strict=True)]
+            if len(row) == len(order)
+            else row
+            for row in rows
+        ]
     return [
         {name: _cell(text, readers.get(name, str)) for name, text in row.items()} for row in rows
     ]
@@ -56,6 +94,11 @@ def typed(rows: Sequence[Mapping[str, str]], columns: Sequence[Column]) -> list[
 
 def _cell(text: str, reader: Callable[[str], Any]) -> Any:
     return None if text == "" else reader(text)
+
+
+def is_number(text: str) -> bool:
+    """Whether a field can be read as a number, missing ones by name among them."""
+    return not isinstance(_number(text), str)
 
 
 def _number(text: str) -> Any:
@@ -78,3 +121,25 @@ READ: Mapping[str, Callable[[str], Any]] = {
     "bool": _boolean,
     "string": str,
 }
+
+
+def written(outputs: Iterable[Iterable[Any]]) -> bytes:
+    """A line for each row, without a header; lists in it are laid out.
+
+    Args:
+        outputs: an entry for each row: a label, a number, or numbers.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    rows = zip(*outputs, strict=True)
+    writer.writerows([field for entry in row for field in _fields(entry)] for row in rows)
+    return text.getvalue().encode()
+
+
+def _fields(entry: Any) -> list[str]:
+    if isinstance(entry, str):
+        return [entry]
+    if hasattr(entry, "__len__"):
+        return [field for part in entry for field in _fields(part)]
+    text = str(entry)  # of NumPy's own number, which knows how many digits it needs
+    return ["" if text in ("nan", "inf", "-inf") else text.lower()]

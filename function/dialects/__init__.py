@@ -5,11 +5,11 @@ To add one, write its module and name it here.
 
 from __future__ import annotations
 
-from function.dialects import native, v1, v2
+from function.dialects import invocations, native, v1, v2
 from function.exchange import Dialect
 
 # The first that owns a path has it; the native dialect owns what nobody else does.
-DIALECTS: tuple[Dialect, ...] = (v2, v1, native)
+DIALECTS: tuple[Dialect, ...] = (v2, v1, invocations, native)
 
 
 def dialect_of(path: str) -> Dialect:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from function.dialects import forms, native
-from function.errors import MalformedRequest, NotServed, UnsupportedMedia
+from function.errors import MalformedRequest, UnsupportedMedia
 from function.exchange import Call, Failure, Prediction, Reply, Request, Route, json_reply
 
 if TYPE_CHECKING:
@@ -95,6 +95,8 @@ def encode(prediction: Prediction, call: Call) -> Reply:
 def refuse(failure: Failure) -> Reply:
     """An error; what contradicts the signature is 400 here."""
     status = 400 if failure.status == 422 else failure.status
+    if status in (404, 405) and not failure.hint:  # no such route, as :classify and :explain
+        failure = failure._replace(hint="Predict by POST to /v1/models/N:predict.")
     return json_reply({"error": forms.told(failure)}, status)
 
 
@@ -153,15 +155,10 @@ def _tensors(model: Model, side: str) -> dict[str, Any]:
     }
 
 
-def _other(service: Service, request: Request, verb: str, **place: str) -> Reply:
-    raise NotServed(f"the verb '{verb[:40]}' is not served here", "Use :predict.")
-
-
 MODEL = "/v1/models/<name>"
 VERSION = f"{MODEL}/versions/<version>"
 ROUTES: Sequence[Route] = (
     Route("GET", "/v1/models", _models),
     *(Route("GET", place, _status) for place in (MODEL, VERSION)),
     *(Route("GET", f"{place}/metadata", _metadata) for place in (MODEL, VERSION)),
-    *(Route("POST", f"{place}:<verb>", _other) for place in (MODEL, VERSION)),
 )

@@ -17,8 +17,8 @@ def rows_of(source: Source, count: int = 9) -> list[Row]:
     if not isinstance(X, pd.DataFrame):
         X = pd.DataFrame(X, columns=[f"x{place}" for place in range(X.shape[1])])
     X = X.head(count)
-    found: list[Row] = X.astype(object).where(X.notna(), None).to_dict("records")
-    return found
+    rows = X.astype(object).where(X.notna(), None).to_dict("records")
+    return [{str(name): cell for name, cell in row.items()} for row in rows]
 
 
 def columns_of(rows: list[Row]) -> dict[str, list[Any]]:

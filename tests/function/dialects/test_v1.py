@@ -302,12 +302,15 @@ def test_refusals(
 
 def test_other_verbs_and_methods(client: Client) -> None:
     classify = client.post("/v1/models/iris/versions/1:classify", {"examples": []})
-    wrong = client.request("DELETE", "/v1/models/iris")
+    nowhere = client.get("/v1/iris")
     charset = client.post(PATH, {"instances": IRIS}, kind="application/json; charset=utf-16")
 
-    told = {"error": "the verb 'classify' is not served here (Use :predict.)"}
-    assert (classify.status, classify.json()) == (404, told)
-    assert (wrong.status, list(wrong.json())) == (405, ["error"])
+    hint = "(Predict by POST to /v1/models/N:predict.)"
+    told = {"error": f"The method is not allowed for the requested URL. {hint}"}
+    assert (classify.status, classify.json()) == (405, told)
+    assert "GET" in classify.headers["allow"]
+    assert nowhere.status == 404
+    assert nowhere.json()["error"].endswith(hint)
     told = {"error": "charset 'utf-16' is not read here (Send UTF-8.)"}
     assert (charset.status, charset.json()) == (415, told)
 

@@ -1,0 +1,120 @@
+"""The forms in which MLflow and SageMaker send instances in JSON."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from function.dialects import forms, native
+from function.errors import InvalidRows, MalformedRequest, Problem
+from function.exchange import Call
+
+SPLIT = 'Send {"columns": [names], "data": [rows]}.'
+RECORDS = "Send a list of objects by column name."
+ROWS = "Send a list of rows, each an object by column name or a list of values."
+
+
+def split(value: Any) -> Call:
+    """What pandas writes by `to_dict(orient="split")`; its index is no column.
+
+    Raises:
+        MalformedRequest: it is not of that form.
+        InvalidRows: a column is named twice.
+    """
+    if not isinstance(value, dict) or not isinstance(value.get("data"), list):
+        raise MalformedRequest("'dataframe_split': expected an object with a list 'data'", SPLIT)
+    if unknown := sorted(value.keys() - {"columns", "data", "index"}):
+        raise MalformedRequest(f"'dataframe_split': unknown members {unknown[:8]}", SPLIT)
+    rows, columns = value["data"], value.get("columns")
+    if columns is None:
+        return Call(rows, faults=_unlike(rows, None))
+    if not isinstance(columns, list):
+        raise MalformedRequest("'dataframe_split': expected 'columns' to be a list", SPLIT)
+    names = None if _is_numbered(columns) else _names(columns)
+    return Call(rows, names, faults=_unlike(rows, len(columns)))
+
+
+def _is_numbered(columns: list[Any]) -> bool:
+    """Whether they are called as pandas calls the columns of a bare array."""
+    return columns == list(range(len(columns))) and set(map(type, columns)) <= {int}
+
+
+def _names(columns: list[Any]) -> list[str]:
+    if not all(isinstance(name, str) for name in columns):
+        raise MalformedRequest("'dataframe_split': expected 'columns' to be names", SPLIT)
+    twice = [name for name, count in Counter(columns).items() if count > 1]
+    if twice:
+        raise InvalidRows([Problem(None, name, "stands twice in 'columns'") for name in twice])
+    return columns
+
+
+def _unlike(rows: Sequence[Any], width: int | None) -> Mapping[int, str]:
+    """The rows that are no lists, or not of that many values."""
+    if set(map(type, rows)) <= {list} and (width is None or set(map(len, rows)) <= {width}):
+        return {}
+    return {
+        number: f"expected a list of values, got {native.kind(row)}"
+        if not isinstance(row, list)
+        else f"expected {width} values, one for each column, got {len(row)}"
+        for number, row in enumerate(rows)
+        if not isinstance(row, list) or width not in (None, len(row))
+    }
+
+
+def records(value: Any) -> Call:
+    """What pandas writes by `to_dict(orient="records")`.
+
+    Raises:
+        MalformedRequest: it is not of that form.
+    """
+    if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
+        raise MalformedRequest("'dataframe_records': expected a list of objects", RECORDS)
+    return Call(value)
+
+
+def instances(value: Any) -> Call:
+    """Rows; also as SageMaker's built-in algorithms take them.
+
+    Raises:
+        MalformedRequest: it is no list.
+    """
+    call = forms.by_row(value, "instances", ROWS)
+    first = call.rows[0] if call.rows else None
+    if isinstance(first, dict) and first.keys() <= {"features", "data"}:
+        return call._replace(rows=[_features(row) for row in call.rows])
+    return call
+
+
+def _features(row: Any) -> Any:
+    """`{"features": [...]}` or `{"data": {"features": {"values": [...]}}}` as the list in it.
+
+    No column takes a list, so that none of such a name is hidden by this.
+    """
+    match row:
+        case {"features": list(values), **rest} if not rest:
+            return values
+        case {"data": {"features": {"values": list(values)} as inner} as outer, **rest} if (
+            len(inner) == len(outer) == 1 and not rest
+        ):
+            return values
+    return row
+
+
+def inputs(value: Any) -> Call:
+    """Columns by name, or rows.
+
+    Raises:
+        MalformedRequest, InvalidRows: neither.
+    """
+    if isinstance(value, dict):
+        return forms.by_column(value)
+    return forms.by_row(value, "inputs", ROWS)
+
+
+READ: Mapping[str, Callable[[Any], Call]] = {
+    "dataframe_split": split,
+    "dataframe_records": records,
+    "instances": instances,
+    "inputs": inputs,
+}
