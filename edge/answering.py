@@ -1,0 +1,78 @@
+"""What a WSGI app answers to one request, as the bytes of an HTTP/1.1 response."""
+
+from __future__ import annotations
+
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterable
+from email.utils import formatdate
+from typing import Any
+
+from edge.connection import Request, plain
+
+WSGI = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+class _Date:
+    """The Date header of this second."""
+
+    second = 0
+    line = ""
+
+    def now(self) -> str:
+        second = int(time.time())
+        if second != self.second:
+            self.line, self.second = f"Date: {formatdate(second, usegmt=True)}\r\n", second
+        return self.line
+
+
+DATE = _Date()
+
+
+def answer(app: WSGI, request: Request, keep: bool) -> bytes:
+    """Call the app, and write down what it says.
+
+    Args:
+        app: answers in one piece: nothing is streamed here.
+        request: whole.
+        keep: the connection stays; the client is told if it does not.
+    """
+    try:
+        return _answer(app, request, keep)
+    except Exception:  # the app answers its own errors: this one is of what is around it
+        traceback.print_exc(file=sys.stderr)
+        return plain("500 Internal Server Error")
+
+
+def _answer(app: WSGI, request: Request, keep: bool) -> bytes:
+    begun: list[Any] = []
+
+    def start_response(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+        begun[:] = (status, headers)
+        return _no_writing
+
+    parts = app(request.environ, start_response)
+    try:
+        body = b"".join(parts)
+    finally:
+        if hasattr(parts, "close"):
+            parts.close()
+    status, headers = begun
+    lines = [f"{name}: {value}\r\n" for name, value in headers]
+    if not any(name.lower() == "content-length" for name, _ in headers) and _has_body(status):
+        lines.append(f"Content-Length: {len(body)}\r\n")
+    if not keep:
+        lines.append("Connection: close\r\n")
+    elif request.environ["SERVER_PROTOCOL"] == "HTTP/1.0":
+        lines.append("Connection: keep-alive\r\n")
+    head = f"HTTP/1.1 {status}\r\n{DATE.now()}{''.join(lines)}\r\n".encode("latin-1")
+    return head if request.environ["REQUEST_METHOD"] == "HEAD" else head + body
+
+
+def _has_body(status: str) -> bool:
+    return not status.startswith(("1", "204", "304"))
+
+
+def _no_writing(data: bytes) -> None:
+    raise NotImplementedError("apps return their body here, and don't write it")

@@ -1,0 +1,247 @@
+"""One client's connection: bytes become requests in WSGI's form, and answers become bytes.
+
+Nothing here waits: a request is handed on when it is there whole, so that a client that stalls
+holds a socket and no thread. llhttp reads the requests, as it does for Node.js and uvicorn.
+"""
+
+from __future__ import annotations
+
+import io
+import socket
+import time
+from collections import deque
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+
+Environ = dict[str, Any]
+
+READ_BYTES = 1 << 18
+LONGEST_HEAD = 1 << 16  # bytes
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+KNOWN_NAMES = 500  # header names whose form in WSGI is remembered
+NAMES: dict[bytes, str] = {b"Content-Type": "CONTENT_TYPE", b"Content-Length": "CONTENT_LENGTH"}
+
+
+def plain(status: str) -> bytes:
+    """An answer to what is no request; the connection ends with it."""
+    text = f"{status}\n"
+    head = f"HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {len(text)}\r\n"
+    return f"{head}Connection: close\r\n\r\n{text}".encode()
+
+
+class Request(NamedTuple):
+    """One request.
+
+    Attributes:
+        environ: of WSGI, its body whole.
+        keep: the client goes on with this connection.
+    """
+
+    environ: Environ
+    keep: bool
+
+
+class Broken(io.RawIOBase):
+    """Stands for a body that broke off; who reads it is told so."""
+
+    def read(self, size: int = -1) -> bytes:
+        """Raise.
+
+        Raises:
+            ConnectionError: always.
+        """
+        raise ConnectionError("the body is not in the form that its head tells")
+
+
+class Connection:
+    """One client's connection; one thread has it at a time.
+
+    Args:
+        sock: connected; it will not block.
+        base: what every request's environ has.
+        limit: bytes of a body that are read; who sends more is answered and let go.
+
+    Attributes:
+        requests: those that are whole, in the order that they came in.
+        outgoing: what the client has not taken yet.
+        busy: a request waits for its answer, and nothing is read.
+        partial: some of a request is there.
+        closing: no request follows; the connection ends when everything is sent.
+        leaving: everything is sent, and the client has still to end it.
+        held: bytes of bodies that are held.
+        since: when a byte came or went last, on the clock of `time.monotonic`.
+        began: when the request that is being read did.
+        mask: the events that are waited for.
+    """
+
+    def __init__(self, sock: socket.socket, base: Mapping[str, Any], limit: int) -> None:
+        self.socket = sock
+        self.requests: deque[Request] = deque()
+        self.outgoing = b""
+        self.busy = self.partial = self.closing = self.leaving = False
+        self.held = 0
+        self.since = self.began = time.monotonic()
+        self.mask = 0
+        self._base = base
+        self._limit = limit
+        self._parser = HttpRequestParser(self)
+        self._environ: Environ | None = None
+        self._handed = False  # the request that is being read needs no more of its body
+
+    def receive(self) -> bool:
+        """Read what has come; whether the client is still there."""
+        try:
+            data = self.socket.recv(READ_BYTES)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        self.since = time.monotonic()
+        if not data:
+            return self._ended()
+        if self.closing:
+            return True  # the rest of a body that nobody wants
+        self._feed(data)
+        return True
+
+    def _feed(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+            if self.partial and self._environ is None:
+                self._head += len(data)
+                if self._head > LONGEST_HEAD:
+                    self._reject("431 Request Header Fields Too Large")
+        except HttpParserUpgrade:  # answered as if it had not been asked for
+            self._parser = HttpRequestParser(self)
+        except HttpParserError:
+            if self.partial and self._environ is not None:
+                self._environ["wsgi.input"] = Broken()
+                self._hand_on(keep=False)
+            elif not self.closing:
+                self._reject("400 Bad Request")
+
+    def _reject(self, status: str) -> None:
+        self.outgoing += plain(status)
+        self.partial, self.closing = False, True
+
+    def _ended(self) -> bool:
+        """The client sends no more: a body that lacks something is told to it as such."""
+        if self.partial:
+            self.cut_short()
+        self.closing, self.partial = True, False
+        return bool(self.requests or self.outgoing)
+
+    def cut_short(self) -> None:
+        """Hand on what there is of a request, and read no more of it."""
+        if self._environ is not None and not self._handed:
+            self._finish_body()
+            self._hand_on(keep=False)
+
+    def send(self, data: bytes) -> bool:
+        """Send what the client takes now and keep the rest; whether it is still there."""
+        data = self.outgoing + data if self.outgoing else data
+        try:
+            sent = self.socket.send(data) if data else 0
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            return False
+        self.outgoing = data[sent:]
+        if sent:
+            self.since = time.monotonic()
+        return True
+
+    # What the parser calls.
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self.partial, self._handed, self._head = True, False, 0
+        self.began = self.since
+        self._url = b""
+        self._headers: Environ = {}
+        self._environ = None
+        self._chunks: list[bytes] = []
+        self._size = 0
+
+    def on_url(self, url: bytes) -> None:
+        """Some of its target."""
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One header; lines of one name are one header, as RFC 9110 has it."""
+        key = NAMES.get(name) or _wsgi_name(name)
+        text = value.decode("latin-1")
+        if key in self._headers:
+            text = f"{self._headers[key]}{'; ' if key == 'HTTP_COOKIE' else ','}{text}"
+        self._headers[key] = text
+
+    def on_headers_complete(self) -> None:
+        """The head is whole."""
+        headers, parser = self._headers, self._parser
+        headers.pop("", None)  # names with an underscore, which WSGI can't tell from others
+        environ = self._environ = {**self._base, **headers}
+        environ["REQUEST_METHOD"] = parser.get_method().decode()
+        environ["SERVER_PROTOCOL"] = f"HTTP/{parser.get_http_version()}"
+        environ["PATH_INFO"], environ["QUERY_STRING"] = _target(self._url)
+        if int(headers.get("CONTENT_LENGTH", 0)) > self._limit:
+            environ["wsgi.input"] = io.BytesIO()  # what is told of it is enough to refuse it
+            self._hand_on(keep=False)
+        elif headers.get("HTTP_EXPECT", "").lower() == "100-continue":
+            self.send(CONTINUE)
+
+    def on_body(self, part: bytes) -> None:
+        """Some of its body."""
+        if self._handed:
+            return
+        self._chunks.append(part)
+        self._size += len(part)
+        self.held += len(part)
+        if self._size > self._limit:
+            self._finish_body()
+            self._hand_on(keep=False)
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        if not self._handed:
+            self._finish_body()
+            self._hand_on(self._parser.should_keep_alive())
+        self.partial = False
+
+    def _finish_body(self) -> None:
+        chunks = self._chunks
+        body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        assert self._environ is not None
+        self._environ["wsgi.input"] = io.BytesIO(body)
+
+    def _hand_on(self, keep: bool) -> None:
+        assert self._environ is not None
+        if not self.closing:
+            self.requests.append(Request(self._environ, keep))
+            self._handed = True
+            self.closing = not keep
+
+
+def _wsgi_name(name: bytes) -> str:
+    """A header's name in an environ; empty for one that it has no place for."""
+    if b"_" in name:
+        return ""
+    upper = name.decode("latin-1").upper().replace("-", "_")
+    key = upper if upper in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{upper}"
+    if len(NAMES) < KNOWN_NAMES and len(name) < 100:
+        NAMES[name] = key
+    return key
+
+
+def _target(url: bytes) -> tuple[str, str]:
+    """Path and query as WSGI has them: bytes as Latin-1, the path without its % signs."""
+    text = url.decode("latin-1")
+    if not text.startswith("/"):  # http://host/path, or *
+        parts = urlsplit(text)
+        text = f"{parts.path or '/'}?{parts.query}"
+    path, _, query = text.partition("?")
+    if "%" in path:
+        path = unquote_to_bytes(path.encode("latin-1")).decode("latin-1")
+    return path, query.partition("#")[0]

@@ -1,0 +1,207 @@
+"""A WSGI server of one process and a few threads, for an app whose answers take microseconds.
+
+One thread leads: it reads all connections and answers the requests itself, without the handing
+over that costs as much as a small model's prediction. When an answer takes long, another thread
+takes the lead meanwhile, so that several are computed at once and nobody waits unseen. Whoever
+comes while the app has its hands full is told so at once.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from socket import socket
+
+from edge.answering import WSGI, answer
+from edge.connection import Connection
+from edge.connections import Connections
+
+PATIENCE_SECONDS = 0.005  # an answer that takes longer has another thread take the lead
+LONG_SECONDS = 0.002  # where answers usually take longer, that is done at once
+GRACE_SECONDS = 25.0  # SageMaker kills after 30
+SHED = "onnxlet.shed"  # in the environ, for the door
+
+
+class Server:
+    """Serves one app on one listening socket.
+
+    Args:
+        app: WSGI; safe from several threads at once.
+        listener: bound and listening.
+        threads: answers that are computed at once.
+        in_flight: requests that wait or are answered at once; further ones are shed.
+        body_limit: bytes of a body that are read.
+        prompt: paths that are answered by whoever leads, however much waits.
+    """
+
+    def __init__(
+        self,
+        app: WSGI,
+        listener: socket,
+        *,
+        threads: int = 4,
+        in_flight: int = 256,
+        body_limit: int = 6 * 2**20,
+        prompt: frozenset[str] = frozenset(),
+    ) -> None:
+        self._app = app
+        self._threads = threads
+        self._in_flight = in_flight
+        self._prompt = prompt
+        self._connections = Connections(listener, body_limit, self._ready)
+        self._waiting: deque[Connection] = deque()
+        self._returned: deque[tuple[Connection, bool]] = deque()  # by threads that don't lead
+        self._answering = 0  # threads that did lead and have been relieved
+        self._lock = threading.Lock()  # of that number
+        self._vacant = True  # nobody leads
+        self._deputy = threading.Lock()  # whose holder watches the leader
+        self._nudge = threading.Event()  # for the deputy
+        self._asleep = False  # the deputy, until it is nudged
+        self._offer: list[Connection] = []  # whoever empties it leads
+        self._since = 0.0  # when the leader began to answer, on the clock of time.perf_counter
+        self._usual = 0.0  # seconds that an answer took lately
+        self._count = 0  # of answers by leaders
+        self._listening = True
+        self._stopping: float | None = None
+        self._ended = False
+
+    def run(self) -> None:
+        """Serve until `stop` is called and what had begun by then is answered."""
+        # One more than answer: when all of these do, it reads, sheds, and tells that it lives.
+        threads = [
+            threading.Thread(target=self._serve, name=f"serve-{number}", daemon=True)
+            for number in range(self._threads + 1)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def stop(self) -> None:
+        """Take no more connections, and end when all requests that have begun are answered."""
+        self._stopping = time.monotonic()
+        self._connections.interrupt()
+
+    def _serve(self) -> None:
+        while self._wait_for_the_lead():
+            self._lead()
+
+    def _wait_for_the_lead(self) -> bool:
+        """False when the server has ended."""
+        with self._deputy:
+            if self._vacant:
+                self._vacant = False
+                return True
+            awake = False
+            while not self._ended:
+                count = self._count
+                self._asleep = not awake
+                if awake or not self._offer:  # else the leader began before it saw us asleep
+                    self._nudge.wait(PATIENCE_SECONDS if awake else None)
+                self._nudge.clear()
+                late = time.perf_counter() - self._since > PATIENCE_SECONDS
+                if (late or self._usual > LONG_SECONDS) and self._take_the_lead():
+                    return True
+                awake = bool(self._offer) or self._count != count
+        return False
+
+    def _take_the_lead(self) -> bool:
+        with self._lock:
+            try:
+                self._offer.pop()
+            except IndexError:
+                return False  # just answered
+            self._answering += 1
+        return True
+
+    def _lead(self) -> None:
+        """Read and answer until relieved."""
+        mine = self._offer = []
+        polled = 0.0
+        while not self._ended:
+            has_hands = self._answering < self._threads
+            now = time.perf_counter()
+            if not (has_hands and self._waiting):
+                self._poll(wait=True)
+                polled = time.perf_counter()
+            elif now - polled > PATIENCE_SECONDS:
+                self._poll(wait=False)
+                polled = now
+            if self._stopping is not None:
+                self._wind_down()
+            if has_hands and self._waiting:
+                try:
+                    connection = self._waiting.popleft()
+                except IndexError:
+                    continue  # another thread was faster
+                if not self._answer(connection, mine):
+                    return
+
+    def _poll(self, wait: bool) -> None:
+        self._connections.poll(wait)
+        while self._returned:
+            self._connections.settle(*self._returned.popleft())
+
+    def _answer(self, connection: Connection, offer: list[Connection]) -> bool:
+        """Answer as the leader; False if relieved meanwhile."""
+        start = self._since = time.perf_counter()
+        offer.append(connection)
+        if self._asleep or self._usual > LONG_SECONDS:
+            self._nudge.set()
+        data = self._respond(connection)
+        self._count += 1
+        self._usual += (time.perf_counter() - start - self._usual) / 16
+        try:
+            offer.pop()
+        except IndexError:
+            self._follow(connection, data)
+            return False
+        self._connections.settle(connection, connection.send(data))
+        return True
+
+    def _follow(self, connection: Connection, data: bytes) -> None:
+        """Answer as one that does not lead any more, as long as anything waits."""
+        while True:
+            self._returned.append((connection, connection.send(data)))
+            try:
+                connection = self._waiting.popleft()
+            except IndexError:
+                break
+            self._connections.interrupt()
+            data = self._respond(connection)
+        with self._lock:
+            self._answering -= 1
+        self._connections.interrupt()
+
+    def _respond(self, connection: Connection) -> bytes:
+        request = connection.requests.popleft()
+        keep = request.keep and self._stopping is None
+        if not keep:
+            connection.closing = True
+            connection.requests.clear()
+        return answer(self._app, request, keep)
+
+    def _ready(self, connection: Connection) -> None:
+        """A request is whole: it waits for its turn, or is answered at once."""
+        there = True
+        while connection.requests and there and not connection.outgoing:
+            environ = connection.requests[0].environ
+            if len(self._waiting) + self._answering >= self._in_flight or self._connections.crowded:
+                environ[SHED] = True
+            elif environ["PATH_INFO"] not in self._prompt:
+                self._waiting.append(connection)
+                return
+            there = connection.send(self._respond(connection))
+        self._connections.settle(connection, there)
+
+    def _wind_down(self) -> None:
+        if self._listening:
+            self._listening = False
+            self._connections.close_listener()
+        self._connections.close_idle()
+        late = time.monotonic() - (self._stopping or 0.0) > GRACE_SECONDS
+        if late or not len(self._connections):
+            self._ended = True
+            self._connections.close()
+            self._nudge.set()
