@@ -2,8 +2,9 @@
 
 What is met here, in serverless-wsgi 3.1.0: events without headers or with null members raise;
 a null body with isBase64Encoded raises; an HTTP API's stage stays in the path; of two cookies
-in an answer to an HTTP API one is lost; problem+json is taken for binary; what it takes for a
-warm-up or for its own management commands never reaches it, since `is_http` lets neither pass.
+in an answer to an HTTP API one is lost; an answer without a body does not say that it is no
+base64; problem+json is taken for binary; what it takes for a warm-up or for its own management
+commands never reaches it, since `is_http` lets neither pass.
 """
 
 from __future__ import annotations
@@ -129,6 +130,8 @@ def respond(app: Any, event: Event, context: Any) -> dict[str, Any]:
         return _refusal(error)
     except Exception as error:  # what the app raises it answers itself: this is the event's
         return _refusal(MalformedRequest(f"the event can't be read: {type(error).__name__}"))
+    if "body" not in answer:  # HEAD, OPTIONS and 204; a load balancer insists on the other member
+        answer |= {"body": "", "isBase64Encoded": False}
     if _is_version_2(event):
         headers = answer["headers"]
         cookies = [name for name in headers if name.lower() == "set-cookie"]
