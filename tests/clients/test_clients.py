@@ -6,7 +6,8 @@ import base64
 import json
 import os
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,20 @@ from function.app import create_app
 from function.lambda_events import respond
 from function.settings import Settings
 from tests.clients.tape import Exchange, recording
-from tests.conftest import ROOT
+from tests.conftest import ROOT, start_server, stop_server
 from tests.events import CONTEXT, make_alb_event, make_v1_event, make_v2_event
 
 pytestmark = pytest.mark.clients
 
 HERE = Path(__file__).parent
-CLIENTS = sorted(path.stem.removeprefix("use_") for path in HERE.glob("use_*.py"))
+MODELS = ("house-prices", "iris", "loan-default", "shop")
+# MLflow's client can't name a model: it has a server of its own for each.
+DEFAULTS: Mapping[str, tuple[str, ...]] = {"mlflow": MODELS}
+CLIENTS = [
+    (name, default)
+    for name in sorted(path.stem.removeprefix("use_") for path in HERE.glob("use_*.py"))
+    for default in DEFAULTS.get(name, ("",))
+]
 EVENTS: tuple[Callable[..., dict[str, Any]], ...] = (make_v1_event, make_v2_event, make_alb_event)
 HOPS = {"connection", "date", "server", "transfer-encoding", "x-request-id", "content-length"}
 
@@ -47,12 +55,31 @@ def given(models: Path, sources: Mapping[str, Source]) -> dict[str, Any]:
     return {"rows": rows, "answers": answers}
 
 
-@pytest.mark.parametrize("name", CLIENTS)
+@contextmanager
+def serving(models: Path, default: str, socket_port: int, log: Path) -> Iterator[int]:
+    """The port of a server with a default model, or of the tests' own."""
+    if not default:
+        yield socket_port
+        return
+    server = start_server(models, {**os.environ, "ONNXLET_DEFAULT_MODEL": default}, log)
+    try:
+        yield server.port
+    finally:
+        assert stop_server(server) == 0
+
+
+@pytest.mark.parametrize(("name", "default"), CLIENTS)
 def test_a_client(
-    name: str, models: Path, sources: Mapping[str, Source], socket_port: int, tmp_path: Path
+    name: str,
+    default: str,
+    models: Path,
+    sources: Mapping[str, Source],
+    socket_port: int,
+    tmp_path: Path,
 ) -> None:
-    with recording(socket_port) as tape:
-        here = {"address": f"127.0.0.1:{tape.port}", **given(models, sources)}
+    serve = serving(models, default, socket_port, tmp_path / "log")
+    with serve as port, recording(port) as tape:
+        here = {"address": f"127.0.0.1:{tape.port}", "default": default, **given(models, sources)}
         (tmp_path / "given.json").write_text(json.dumps(here))
         python = ROOT / f".venv-clients-{name}" / "bin" / "python"
         command = [str(python), "-m", "pytest", "-c", str(HERE / "clients.ini")]
@@ -68,7 +95,7 @@ def test_a_client(
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert exchanges or name == "mlserver"
-    app = create_app(models, settings=Settings(models))
+    app = create_app(models, settings=Settings(models, default_model=default or None))
     for exchange in exchanges:
         for make in EVENTS:
             assert as_event(app, make, exchange) == told(exchange), exchange.request
