@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from function.dialects.v2_binary import Tail
 from function.dialects.v2_tensors import DATATYPES, Fault, brief, from_json, shape_of
 from function.exchange import Tensor
+from function.signature import Array
 
 # MLServer's hints that change nothing: arrays, data frames and text are told apart by the model.
 PLAIN_CONTENT = ("np", "pd", "str", "raw")
@@ -44,6 +45,8 @@ def read_inputs(entries: Any, tail: Tail, faults: list[str]) -> dict[str, Tensor
 
 
 def _read_input(entry: Mapping[str, Any], tail: Tail) -> Tensor:
+    if "parameters" not in entry:
+        return Tensor(_from_json(entry, shape_of(entry), datatype := _datatype(entry)), datatype)
     parameters = parameters_of(entry)
     size = parameters.get("binary_data_size")
     if size is not None and (type(size) is not int or size < 0):
@@ -59,9 +62,13 @@ def _read_input(entry: Mapping[str, Any], tail: Tail) -> Tensor:
         raise
     if size is not None:
         return Tensor(tail.array(size, shape, datatype), datatype)
+    return Tensor(_from_json(entry, shape, datatype), datatype)
+
+
+def _from_json(entry: Mapping[str, Any], shape: Sequence[int], datatype: str) -> Array:
     if "data" not in entry:
         raise Fault("it has no 'data', and no 'binary_data_size' in its 'parameters'")
-    return Tensor(from_json(entry["data"], shape, datatype), datatype)
+    return from_json(entry["data"], shape, datatype)
 
 
 def _datatype(entry: Mapping[str, Any]) -> str:

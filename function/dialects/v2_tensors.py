@@ -56,17 +56,17 @@ class Fault(Exception):
     """What is wrong with one input; the message says expected and got."""
 
 
-def shape_of(entry: Mapping[str, Any]) -> list[int]:
+def shape_of(entry: Mapping[str, Any]) -> Sequence[int]:
     """The declared shape, which may still be a lie.
 
     Raises:
         Fault: it is not a list of whole numbers from 0.
     """
-    shape = entry.get("shape")
-    whole = isinstance(shape, list) and all(type(size) is int and size >= 0 for size in shape)
-    if not whole or not shape or len(shape) > MOST_DIMENSIONS:
+    shape: Any = entry.get("shape")
+    whole = type(shape) is list and set(map(type, shape)) == {int} and min(shape) >= 0
+    if not whole or len(shape) > MOST_DIMENSIONS:
         raise Fault(f"'shape': expected a list of whole numbers from 0, got {brief(shape)}")
-    return list(shape)
+    return shape
 
 
 def from_json(data: Any, shape: Sequence[int], datatype: str) -> Array:
@@ -148,7 +148,7 @@ def _packed(flat: list[Any], code: str) -> Array | None:
 
 def _may_hide_booleans(array: Array) -> bool:
     """A boolean packs as 0 or 1."""
-    return bool(((array == 0) | (array == 1)).any())
+    return bool((array == array.astype(bool)).any())
 
 
 def _unpackable(flat: list[Any], datatype: str) -> Array | None:

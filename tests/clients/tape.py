@@ -55,8 +55,9 @@ class Tape:
                 server = socket.create_connection(("127.0.0.1", self._server_port), timeout=60)
                 asked, answered = bytearray(), bytearray()
                 self._said.append((asked, answered))
-                for pair in ((client, server, asked), (server, client, answered)):
-                    threading.Thread(target=_pass_on, args=pair, daemon=True).start()
+                threading.Thread(
+                    target=_converse, args=(client, server, asked, answered), daemon=True
+                ).start()
 
     def exchanges(self) -> list[Exchange]:
         """What was said so far, connection by connection."""
@@ -69,6 +70,16 @@ class Tape:
     def stop(self) -> None:
         """Take no more connections."""
         self._listener.close()
+
+
+def _converse(
+    client: socket.socket, server: socket.socket, asked: bytearray, answered: bytearray
+) -> None:
+    with client, server:
+        back = threading.Thread(target=_pass_on, args=(server, client, answered), daemon=True)
+        back.start()
+        _pass_on(client, server, asked)
+        back.join()
 
 
 def _pass_on(source: socket.socket, target: socket.socket, heard: bytearray) -> None:
