@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from function import about, metrics
 from function.dialects import DIALECTS
-from function.openapi import forms, native, others, schemas, v2
+from function.openapi import forms, invocations, native, others, schemas, v1, v2
 from function.openapi.forms import Operation, Part, Place
 
 if TYPE_CHECKING:
     from function.service import Service
 
-PARTS: tuple[Part, ...] = (native.PART, v2.PART, others.PART)
+PARTS: tuple[Part, ...] = (native.PART, v2.PART, v1.PART, invocations.PART, others.PART)
 VARIABLE = re.compile(r"<(?:\w+:)?(\w+)>")  # in one of Flask's rules
 
 

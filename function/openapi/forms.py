@@ -22,6 +22,7 @@ REASONS = {
     400: "Malformed: not JSON or CSV, or not in this dialect's form.",
     401: "No API key, or one that is not known.",
     404: "No such model or version.",
+    406: "No answer in a media type that is accepted.",
     413: "The body has too many bytes or rows.",
     415: "A media type or content encoding that is not read here.",
     422: "Well-formed, but against the model's signature.",

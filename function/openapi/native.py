@@ -60,7 +60,7 @@ def _predict(place: Place) -> Operation:
         example["model"] = example_of.name
     contents["application/json"]["example"] = example
     if meant is not None:
-        contents |= _csv(meant)
+        contents |= csv(meant)
     answers = one_of(*(ref(f"{model.name}.answer") for model in models))
     return Operation(
         f"Predict by {models[0].name}" if len(models) == 1 else "Predict by any model",
@@ -82,7 +82,8 @@ def _request(model: Model, optional: bool, place: Place) -> Schema:
     return closed({**rows, "model": {"const": model.name}})
 
 
-def _csv(model: Model) -> Schema:
+def csv(model: Model) -> Schema:
+    """A body of rows below a header."""
     row = example_instance(model)
     lines = [",".join(map(_field, row)), ",".join(map(_field, row.values()))]
     schema = {**listed(ref(f"{model.name}.row"), 1), "description": "rows below a header"}

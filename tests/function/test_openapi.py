@@ -165,13 +165,18 @@ def test_every_example_of_the_document_is_answered(
         for kind, content in operation["requestBody"]["content"].items():
             example = content["example"]
             sent = example.encode() if isinstance(example, str) else example
-            answer = client.post(path, sent, kind=kind)
+            answer = client.post(path, sent, _headers(operation), kind=kind)
             assert answer.status == 200, (path, answer.body)
             _check_answer(document, operation, answer)
             if kind == "application/json":
                 _check(document, content["schema"], example)
             asked += 1
     assert asked > 15
+
+
+def _headers(operation: dict[str, Any]) -> dict[str, str]:
+    parameters = operation.get("parameters", ())
+    return {p["name"]: p["example"] for p in parameters if p.get("required")}
 
 
 def _check_answer(document: dict[str, Any], operation: dict[str, Any], answer: Any) -> None:

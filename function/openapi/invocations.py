@@ -1,0 +1,113 @@
+"""MLflow's and SageMaker's part of the document."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from function.dialects.invocations import ATTRIBUTES, TARGET
+from function.example import example_instance
+from function.openapi import v1
+from function.openapi.forms import (
+    Operation,
+    Part,
+    Place,
+    Schema,
+    answered,
+    body,
+    closed,
+    content,
+    listed,
+    one_of,
+    record,
+    ref,
+)
+from function.openapi.native import ON_ERROR, csv
+
+if TYPE_CHECKING:
+    from function.model import Model
+
+
+def _request(model: Model) -> Schema:
+    outputs = {"enum": ["all", *v1.entries(model)]}
+    params = closed({}, {"outputs": outputs, "on_error": ON_ERROR["schema"]})
+    beside: dict[str, Schema] = {"params": {**params, "type": ["object", "null"]}}
+    columns = [column.name for column in model.signature.columns]
+    split = closed(
+        {"data": listed(ref(f"{model.name}.values"), 1)},
+        {"columns": {"const": columns}, "index": {"type": "array"}},
+    )
+    return one_of(
+        closed({"dataframe_split": split}, beside),
+        closed({"dataframe_records": listed(ref(f"{model.name}.row"), 1)}, beside),
+        closed({"instances": v1.by_row(model)}, beside),
+        closed({"inputs": one_of(v1.by_row(model), v1.by_column(model))}, beside),
+    )
+
+
+def _invocations(place: Place) -> Operation:
+    meant = place.meant
+    models = [meant] if meant and len(place.models) == 1 else place.models
+    example_of = meant or place.models[0]
+    split = {
+        "columns": list(example_instance(example_of)),
+        "data": [list(example_instance(example_of).values())],
+    }
+    requests = one_of(*map(_request, models))
+    contents = content(requests, {"dataframe_split": split}) | csv(example_of)
+    answers = one_of(*(closed({"predictions": v1.in_rows(model)}, v1.BESIDE) for model in models))
+    target = {
+        "name": TARGET,
+        "in": "header",
+        "description": "the model; not needed where one is the default, or the only one",
+        "required": meant is None,
+        "schema": {"enum": [model.name for model in place.models]},
+        "example": example_of.name,
+    }
+    attributes = {
+        "name": ATTRIBUTES,
+        "in": "header",
+        "description": "given back as it is, where it is visible ASCII",
+        "schema": {"type": "string", "pattern": "^[a-zA-Z0-9=;-]*$", "maxLength": 1024},
+    }
+    return Operation(
+        "Predict in MLflow's and SageMaker's forms",
+        answered("The prediction of each row; text/csv where it is accepted instead.", answers),
+        body(contents),
+        [ON_ERROR, v1.outputs_parameter(models), target, attributes],
+        (400, 404, 406, 413, 415),
+    )
+
+
+def _ping(place: Place) -> Operation:
+    return Operation("Is the server ready?", answered("It is.", record({"ready": {"const": True}})))
+
+
+def _version(place: Place) -> Operation:
+    answer = answered("MLflow's version.", {"type": "string"}, "text/plain")
+    return Operation("Whose scoring protocol is spoken", answer)
+
+
+def _execution_parameters(place: Place) -> Operation:
+    number = {"type": "integer", "minimum": 1}
+    told = record(
+        {
+            "MaxConcurrentTransforms": number,
+            "BatchStrategy": {"const": "MULTI_RECORD"},
+            "MaxPayloadInMB": number,
+        }
+    )
+    return Operation("What SageMaker's batch transform may send", answered("Its limits.", told))
+
+
+PART = Part(
+    "MLflow and SageMaker",
+    "As MLflow's scoring server and SageMaker's containers answer.",
+    {
+        "POST /invocations": _invocations,
+        "GET /ping": _ping,
+        "GET /health": _ping,
+        "GET /version": _version,
+        "GET /execution-parameters": _execution_parameters,
+    },
+    record({"error_code": {"type": "string"}, "message": {"type": "string"}}),
+)

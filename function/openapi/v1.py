@@ -1,0 +1,145 @@
+"""Version 1's part of the document: TensorFlow Serving's and KServe's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from function.example import example_instance
+from function.openapi.forms import (
+    Operation,
+    Part,
+    Place,
+    Schema,
+    answered,
+    body,
+    closed,
+    content,
+    listed,
+    one_of,
+    or_null,
+    record,
+    ref,
+)
+from function.openapi.native import ON_ERROR
+from function.openapi.schemas import PROBLEM_PLACES, column_schema, output_schema
+
+if TYPE_CHECKING:
+    from function.model import Model
+
+BESIDE: Mapping[str, Schema] = {
+    "classes": {"type": "array", "description": "in the order of the probabilities"},
+    "errors": {**PROBLEM_PLACES, "description": "why some rows are null, by on_error=null"},
+    "error_count": {"type": "integer", "minimum": 1},
+}
+SIGNATURE: Mapping[str, Schema] = {"signature_name": {"enum": ["serving_default", "", None]}}
+
+
+def outputs_parameter(models: Sequence[Model]) -> Schema:
+    """The query's `outputs`."""
+    names = {output.name: None for model in models for output in model.signature.outputs}
+    return {
+        "name": "outputs",
+        "in": "query",
+        "description": "all, or names of outputs with commas between; the prediction alone if not.",
+        "schema": {"enum": ["all", *names]},
+    }
+
+
+def by_row(model: Model) -> Schema:
+    """Instances: objects, lists, or bare values where there is one column."""
+    columns = model.signature.columns
+    alone = [column_schema(columns[0])] if len(columns) == 1 else []
+    return listed(one_of(ref(f"{model.name}.row"), ref(f"{model.name}.values"), *alone), 1)
+
+
+def by_column(model: Model) -> Schema:
+    """Columns by name, as lists of one length; or the matrix that has them all."""
+    cells = {c.name: (listed(column_schema(c)), c.required) for c in model.signature.columns}
+    required = {name: cell for name, (cell, needed) in cells.items() if needed}
+    optional = {name: cell for name, (cell, needed) in cells.items() if not needed}
+    whole = model.signature.whole
+    matrix = [closed({whole: listed(ref(f"{model.name}.values"), 1)})] if whole else []
+    return one_of(closed(required, optional), *matrix)
+
+
+def entries(model: Model) -> dict[str, Schema]:
+    """What each output has for a row."""
+    return {
+        output.name: or_null(output_schema(output, model)) for output in model.signature.outputs
+    }
+
+
+def in_rows(model: Model) -> Schema:
+    """Predictions: an output's entries, or objects of several outputs."""
+    each = entries(model)
+    several = {"type": ["object", "null"], "properties": each, "additionalProperties": False}
+    return listed(one_of(*each.values(), *([several] if len(each) > 1 else [])))
+
+
+def _predict(place: Place) -> Operation:
+    model = place.models[0] if place.model is None else place.model
+    requests = one_of(
+        closed({"instances": by_row(model)}, SIGNATURE),
+        closed({"inputs": one_of(by_row(model), by_column(model))}, SIGNATURE),
+    )
+    columns = {name: listed(entry) for name, entry in entries(model).items()}
+    outputs = one_of(*columns.values(), {**record({}, columns), "additionalProperties": False})
+    answers = one_of(
+        closed({"predictions": in_rows(model)}, BESIDE), closed({"outputs": outputs}, BESIDE)
+    )
+    return Operation(
+        f"Predict by {model.name}",
+        answered("The prediction of each row; for columns they are called outputs.", answers),
+        body(content(requests, {"instances": [example_instance(model)]})),
+        [ON_ERROR, outputs_parameter([model])],
+        (400, 413, 415),
+        'A text may be {"b64": ...}, base64 of its UTF-8.',
+    )
+
+
+def _models(place: Place) -> Operation:
+    names = record({"models": listed({"type": "string"}, 1)})
+    return Operation("Name the models", answered("KServe's form.", names))
+
+
+def _status(place: Place) -> Operation:
+    status = record({"error_code": {"const": "OK"}, "error_message": {"const": ""}})
+    version = record(
+        {"version": {"type": "string"}, "state": {"const": "AVAILABLE"}, "status": status}
+    )
+    told = record(
+        {
+            "model_version_status": listed(version, 1),
+            "name": {"type": "string"},
+            "ready": {"const": True},
+        }
+    )
+    return Operation("Is a model ready?", answered("TensorFlow Serving's and KServe's.", told))
+
+
+def _metadata(place: Place) -> Operation:
+    about: dict[str, Any] = {"type": "object"}
+    told = record({"model_spec": about, "metadata": record({"signature_def": about})})
+    return Operation("Describe a model", answered("TensorFlow Serving's form.", told))
+
+
+MODEL = "/v1/models/<name>"
+VERSION = f"{MODEL}/versions/<version>"
+PART = Part(
+    "V1",
+    "As TensorFlow Serving and KServe speak it: rows or columns in, predictions out.",
+    {
+        "GET /v1/models": _models,
+        **{
+            f"{method} {place}{rest}": operation
+            for place in (MODEL, VERSION)
+            for method, rest, operation in (
+                ("POST", ":predict", _predict),
+                ("GET", "", _status),
+                ("GET", "/metadata", _metadata),
+            )
+        },
+    },
+    record({"error": {"type": "string"}}),
+)
