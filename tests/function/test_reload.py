@@ -108,7 +108,7 @@ def test_a_copy_in_progress_is_left_alone(
     for end in (10, 200):
         (part / "golden.json").write_bytes((whole / "golden.json").read_bytes()[:end])
         look(reloader, 1)
-    shutil.copy(whole / "golden.json", part)
+    shutil.copytree(whole, part, dirs_exist_ok=True)
     look(reloader, 1)
     assert repository.choose("iris").version == 1
     assert lines(capfd) == []
