@@ -1,0 +1,115 @@
+"""A browser, and the servers that it opens."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.conftest import ROOT, start_server, stop_server
+from tests.page.sites import build_more
+
+SCREENSHOTS = ROOT / "build" / "screenshots"
+KEY = "open sesame"
+DIGEST = "41ef4bb0b23661e66301aac36066912dac037827b4ae63a7b1165a5aa93ed4eb"
+
+
+@pytest.fixture(scope="session")
+def more_models(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("page") / "models"
+    shutil.copytree(models, folder)
+    build_more(folder)
+    return folder
+
+
+@contextmanager
+def serving(models: Path, log: Path, **environ: str) -> Iterator[str]:
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("ONNXLET_")}
+    server = start_server(models, {**clean, **environ}, log)
+    try:
+        yield f"http://127.0.0.1:{server.port}/"
+    finally:
+        stop_server(server)
+
+
+@pytest.fixture(scope="session")
+def site(more_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with serving(more_models, tmp_path_factory.mktemp("log") / "stderr") as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def locked_site(more_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    log = tmp_path_factory.mktemp("log") / "stderr"
+    with serving(more_models, log, ONNXLET_API_KEYS=f"tester:{DIGEST}") as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    assert program, "needs Debian's chromium: apt-get install chromium"
+    sandbox = [] if os.getuid() else ["--no-sandbox"]
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=program, args=sandbox)
+        yield launched
+        launched.close()
+
+
+Open = Callable[..., Any]
+
+
+@pytest.fixture
+def open_page(browser: Any) -> Iterator[Open]:
+    """Opens pages, and holds each to its word: no error, and no request to anybody else."""
+    contexts, complaints = [], []
+
+    def opened(address: str, model: str = "", refused: bool = False, **options: Any) -> Any:
+        context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
+        contexts.append(context)
+        page = context.new_page()
+        origin = urlsplit(address).netloc
+
+        def on_console(message: Any) -> None:
+            expected = refused and "Failed to load resource" in message.text
+            if message.type in ("error", "warning") and not expected:
+                complaints.append(message.text)
+
+        def on_request(request: Any) -> None:
+            parts = urlsplit(request.url)
+            if parts.scheme != "data" and parts.netloc != origin:
+                complaints.append(f"asked {request.url}")
+
+        page.on("console", on_console)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", on_request)
+        page.goto(f"{address}#{model}" if model else address)
+        page.wait_for_selector("main:not([aria-busy]) .card")
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def keep_screenshot(page: Any, name: str) -> None:
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+
+
+def predict(page: Any) -> str:
+    """Press the button; the prediction, once its reasons are there too."""
+    page.click("button.main")
+    page.wait_for_selector("#answer:not([aria-busy]) #prediction")
+    page.wait_for_selector("#pushes li")
+    text: str = page.inner_text("#prediction")
+    return text

@@ -1,0 +1,130 @@
+"""Servers for the browser: a device's, and Lambda's handler below a stage's path."""
+
+from __future__ import annotations
+
+import base64
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.compose import make_column_transformer
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+from convert.build import build
+from convert.source import Source
+from function.app import create_app
+from function.lambda_events import respond
+from function.settings import Settings
+from tests.conftest import quiet
+from tests.events import CONTEXT, make_v2_event
+
+MARKUP = '<img src=x onerror="window.hacked=1">'
+COLUMN = "<script>window.hacked=1</script>'\"&"
+GOOD = ["good", "great", "lovely", "superb", "warm"]
+BAD = ["bad", "awful", "boring", "dull", "poor"]
+PLAIN = ["the", "film", "was", "music", "scene", "with"]
+
+
+def reviews() -> Source:
+    """A text, two classes."""
+    random = np.random.default_rng(0)
+    y = random.integers(0, 2, 240)
+    words = [[*random.choice(PLAIN, 5), *random.choice(GOOD if k else BAD, 3)] for k in y]
+    X = pd.DataFrame({"review": [" ".join(random.permutation(each)) for each in words]})
+    labels = np.where(y, "positive", "negative")
+    columns = make_column_transformer((TfidfVectorizer(), "review"))
+    model = make_pipeline(columns, LogisticRegression(C=10)).fit(X[:160], labels[:160])
+    return Source(model, X[160:], labels[160:], X[:160])
+
+
+def wide() -> Source:
+    """A bare array of a hundred columns."""
+    random = np.random.default_rng(0)
+    X = random.normal(size=(300, 100))
+    y = X @ random.normal(size=100)
+    return Source(Ridge().fit(X[:200], y[:200]), X[200:], y[200:], X[:200])
+
+
+def hostile() -> Source:
+    """Names and categories that a careless page would take for markup."""
+    random = np.random.default_rng(0)
+    X = pd.DataFrame({COLUMN: random.choice([MARKUP, "it's \\ 'quoted'", "</script>"], 200)})
+    y = np.where(X[COLUMN] == MARKUP, MARKUP, "plain")
+    columns = make_column_transformer((OneHotEncoder(), [COLUMN]))
+    model = make_pipeline(columns, LogisticRegression()).fit(X[:100], y[:100])
+    return Source(model, X[100:], y[100:], X[:100])
+
+
+def build_more(folder: Path) -> None:
+    """Models beside those of every test; of `wide` two versions."""
+    for name, source in (("reviews", reviews()), ("wide", wide()), ("hostile", hostile())):
+        build(source, name, folder, quiet)
+    again = wide()
+    again.estimator.alpha = 50.0
+    again.estimator.fit(again.X_test, again.y_test)
+    build(again, "wide", folder, quiet)
+
+
+class Stage(BaseHTTPRequestHandler):
+    """Gives each request to the Lambda handler as an HTTP API's stage `dev` does."""
+
+    app: Any
+
+    def do_GET(self) -> None:
+        """Answer without a body."""
+        self._respond(None)
+
+    def do_POST(self) -> None:
+        """Answer with one."""
+        self._respond(self.rfile.read(int(self.headers["Content-Length"])))
+
+    def _respond(self, body: bytes | None) -> None:
+        path, _, query = self.path.partition("?")
+        if not path.startswith("/dev"):
+            self.send_error(403)
+            return
+        event = make_v2_event(
+            method=self.command,
+            path=path.removeprefix("/dev") or "/",
+            query=query,
+            headers=dict(self.headers),
+            body=body,
+            stage="dev",
+        )
+        answer = respond(self.app, event, CONTEXT)
+        content = answer["body"].encode()
+        if answer["isBase64Encoded"]:
+            content = base64.b64decode(content)
+        self.send_response(answer["statusCode"])
+        for name, value in answer["headers"].items():
+            if name.lower() != "content-length":
+                self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def stage(models: Path) -> Iterator[str]:
+    """The address of the page on Lambda, below a stage."""
+    app = create_app(models, settings=Settings(models))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Here", (Stage,), {"app": app}))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/dev/"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
