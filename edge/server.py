@@ -21,6 +21,7 @@ PATIENCE_SECONDS = 0.005  # an answer that takes longer has another thread take 
 LONG_SECONDS = 0.002  # where answers usually take longer, that is done at once
 GRACE_SECONDS = 25.0  # SageMaker kills after 30
 SHED = "onnxlet.shed"  # in the environ, for the door
+CAME = "onnxlet.came"  # in the environ: when the request was whole
 
 
 class Server:
@@ -190,6 +191,7 @@ class Server:
             if len(self._waiting) + self._answering >= self._in_flight or self._connections.crowded:
                 environ[SHED] = True
             elif environ["PATH_INFO"] not in self._prompt:
+                environ[CAME] = time.perf_counter()
                 self._waiting.append(connection)
                 return
             there = connection.send(self._respond(connection))

@@ -1,7 +1,4 @@
-"""How long a request may take: looked at between runs, and enforced within one on servers.
-
-Time spent waiting for a thread is not counted: a server that is full sheds instead.
-"""
+"""How long a request may take: looked at between runs, and enforced within one on servers."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ from function.settings import Settings
 
 NOTES = "onnxlet.notes"  # in the environ: what the log line tells of this request
 SHED = "onnxlet.shed"  # in the environ: the server before this has too many waiting already
+CAME = "onnxlet.came"  # in the environ: when the request was whole, by time.perf_counter
 
 HEADERS = [
     ("X-Content-Type-Options", "nosniff"),
@@ -65,6 +66,7 @@ class Door:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
         start = time.perf_counter()
+        came = environ.get(CAME, start)
         invocation = getattr(environ.get("serverless.context"), "aws_request_id", "")
         request_id = request_log.request_id(environ.get("HTTP_X_REQUEST_ID") or invocation)
         notes: dict[str, Any] = {"request_id": request_id}
@@ -82,8 +84,8 @@ class Door:
                 headers += cors.headers(environ.get("HTTP_ORIGIN", ""), self._origins)
             return start_response(line, headers, *more)
 
-        deadline.begin(start, self._seconds)
-        within = self._flight.enter()
+        deadline.begin(came, self._seconds)
+        within = self._flight.enter() and start - came <= self._seconds
         try:
             body = self._let_in(environ, notes, within)(environ, started)
         finally:
@@ -93,7 +95,7 @@ class Door:
             "method": environ["REQUEST_METHOD"],
             "path": environ["PATH_INFO"][:LOGGED],
             "status": int(status[:3] or 500),
-            "ms": round((time.perf_counter() - start) * 1e3, 3),
+            "ms": round((time.perf_counter() - came) * 1e3, 3),
             **notes,
         }
         request_log.write(entry)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 
 from function import deadline
 from function.app import SERVICE, create_app
-from function.door import SHED
+from function.door import CAME, SHED
 from function.settings import Settings
 from tests.conftest import Answer, Client
 from tests.function.every_dialect import ERRORS, request
@@ -156,6 +157,16 @@ def test_what_is_too_much_is_shed_in_each_dialects_form(models: Path, dialect: s
     assert got.headers["Retry-After"] == "1"
     assert "more requests are in flight" in got.get_json()[ERRORS[dialect]]
     assert client.get("/v2/health/live", environ_overrides={SHED: True}).status_code == 200
+
+
+def test_what_has_waited_for_all_its_time_is_shed(models: Path) -> None:
+    client = create_app(models, settings=Settings(models, max_seconds=30)).test_client()
+
+    for age, status in ((20, 200), (40, 503)):
+        came = {CAME: time.perf_counter() - age}
+        answer = client.post("/models/iris/predict", json=[FLOWER], environ_overrides=came)
+        assert answer.status_code == status
+        assert ("Retry-After" in answer.headers) == (status == 503)
 
 
 def test_the_bound_of_requests_in_flight(models: Path) -> None:
