@@ -103,12 +103,14 @@ def _environ(models: Path, model: str) -> dict[str, str]:
 
 def _in_process(models: Path, fitted: dict[str, tuple[Any, Any, Any]]) -> Iterator[Line]:
     os.environ.update(_environ(models, "logistic"))
+    from bench import dialects
     from bench.in_process import measure
 
     X = fitted["logistic"][1]
     rows = (X.to_numpy().tolist() * (ROWS // len(X) + 1))[:ROWS]
     with _log_to_file(Path(models).parent / "log"):
         t = measure(models, KEY, rows, list(X.columns))
+        spoken = list(dialects.measure(models, KEY, rows, list(X.columns)))
     for ours, theirs, what, target in (
         ("one row, handler", "one row, plain route", "one row as an object, p50", 1.6),
         ("one row as a list, handler", "one row, plain route", "one row as a list, p50", 1.6),
@@ -123,6 +125,9 @@ def _in_process(models: Path, fitted: dict[str, tuple[Any, Any, Any]]) -> Iterat
             t[ours] / t[theirs],
             target,
         )
+    for dialect, a, b in spoken:
+        what = f"1,000 × 30 numbers, {dialect}, handler against orjson, NumPy, run, orjson"
+        yield Line(what, f"{a:.3f} ms", f"{b:.3f} ms", a / b, 1.15)
 
 
 class _log_to_file:  # noqa: N801 - reads as the action that it is

@@ -63,7 +63,7 @@ def measure(models: Path, key: str, rows: list[list[float]], names: list[str]) -
     answer = handler(one_event, None)
     assert answer["statusCode"] == 200, answer
     plain = plain_route(answer["body"].encode())
-    session = _session(models)
+    session = session_of(models)
     tensor = session.get_inputs()[0].name
     element = np.float64 if "double" in session.get_inputs()[0].type else np.float32
     outputs = [output.name for output in session.get_outputs()]
@@ -99,7 +99,8 @@ def measure(models: Path, key: str, rows: list[list[float]], names: list[str]) -
     return few | many
 
 
-def _session(models: Path) -> Any:
+def session_of(models: Path) -> Any:
+    """The bench's logistic regression, opened by ONNX Runtime alone."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     onnx = models / "logistic" / "1" / "model.onnx"
