@@ -265,7 +265,7 @@ def _document(lines: list[Line], converted: list[Line]) -> Iterator[str]:
     yield f"- machine: {_processor()}, {os.cpu_count()} cores, {platform.platform(terse=True)}"
     yield f"- Python {platform.python_version()}, " + ", ".join(
         f"{tool} {version(tool)}"
-        for tool in ("onnxruntime", "numpy", "flask", "orjson", "gunicorn", "scikit-learn")
+        for tool in ("onnxruntime", "numpy", "flask", "orjson", "httptools", "scikit-learn")
     )
     yield "\n| what | here | compared with | ratio | target | reached |"
     yield "| --- | --- | --- | --- | --- | --- |"

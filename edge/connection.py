@@ -88,7 +88,7 @@ class Connection:
         self._base = base
         self._limit = limit
         self._parser = HttpRequestParser(self)
-        self._environ: Environ | None = None
+        self._environ: Environ = {}  # empty until the head is whole
         self._handed = False  # the request that is being read needs no more of its body
 
     def receive(self) -> bool:
@@ -110,14 +110,14 @@ class Connection:
     def _feed(self, data: bytes) -> None:
         try:
             self._parser.feed_data(data)
-            if self.partial and self._environ is None:
+            if self.partial and not self._environ:
                 self._head += len(data)
                 if self._head > LONGEST_HEAD:
                     self._reject("431 Request Header Fields Too Large")
         except HttpParserUpgrade:  # answered as if it had not been asked for
             self._parser = HttpRequestParser(self)
         except HttpParserError:
-            if self.partial and self._environ is not None:
+            if self.partial and self._environ:
                 self._environ["wsgi.input"] = Broken()
                 self._hand_on(keep=False)
             elif not self.closing:
@@ -136,7 +136,7 @@ class Connection:
 
     def cut_short(self) -> None:
         """Hand on what there is of a request, and read no more of it."""
-        if self._environ is not None and not self._handed:
+        if self._environ and not self._handed:
             self._finish_body()
             self._hand_on(keep=False)
 
@@ -162,7 +162,7 @@ class Connection:
         self.began = self.since
         self._url = b""
         self._headers: Environ = {}
-        self._environ = None
+        self._environ = {}
         self._chunks: list[bytes] = []
         self._size = 0
 
@@ -186,7 +186,9 @@ class Connection:
         environ["REQUEST_METHOD"] = parser.get_method().decode()
         environ["SERVER_PROTOCOL"] = f"HTTP/{parser.get_http_version()}"
         environ["PATH_INFO"], environ["QUERY_STRING"] = _target(self._url)
-        if int(headers.get("CONTENT_LENGTH", 0)) > self._limit:
+        if "HTTP_HOST" not in headers and parser.get_http_version() == "1.1":
+            self._reject("400 Bad Request")  # RFC 9112 wants it named
+        elif int(headers.get("CONTENT_LENGTH", 0)) > self._limit:
             environ["wsgi.input"] = io.BytesIO()  # what is told of it is enough to refuse it
             self._hand_on(keep=False)
         elif headers.get("HTTP_EXPECT", "").lower() == "100-continue":
@@ -213,11 +215,9 @@ class Connection:
     def _finish_body(self) -> None:
         chunks = self._chunks
         body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        assert self._environ is not None
         self._environ["wsgi.input"] = io.BytesIO(body)
 
     def _hand_on(self, keep: bool) -> None:
-        assert self._environ is not None
         if not self.closing:
             self.requests.append(Request(self._environ, keep))
             self._handed = True

@@ -6,6 +6,7 @@ import selectors
 import socket
 import sys
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -79,10 +80,8 @@ class Connections:
                 connection()
             elif connection.busy:
                 self._watch(connection, 0)  # until its answer is out
-            elif events & WRITE:
-                self.settle(connection, connection.send(b""))
             else:
-                self._read(connection)
+                self._go_on(connection, events)
         if time.monotonic() - self._swept > SWEEP_SECONDS:
             self._sweep()
 
@@ -126,6 +125,16 @@ class Connections:
         idle = [each for each in self._every if not each.busy]
         if idle:
             self._close(min(idle, key=lambda each: each.since))
+
+    def _go_on(self, connection: Connection, events: int) -> None:
+        try:
+            if events & WRITE:
+                self.settle(connection, connection.send(b""))
+            else:
+                self._read(connection)
+        except Exception:  # a fault of ours: it costs one connection, and not all of them
+            traceback.print_exc()
+            self._close(connection)
 
     def _read(self, connection: Connection) -> None:
         held = connection.held
@@ -214,9 +223,9 @@ class Connections:
     def close_idle(self) -> None:
         """Let go of connections that no request has begun on."""
         for connection in list(self._every):
-            if not (connection.busy or connection.partial or connection.outgoing):
-                if not connection.leaving:
-                    self._close(connection)
+            begun = connection.busy or connection.partial or connection.outgoing
+            if not begun and not connection.leaving:
+                self._close(connection)
 
     def close(self) -> None:
         """Let go of everything."""

@@ -1,4 +1,4 @@
-"""The function on gunicorn: one worker process, four threads."""
+"""The function as a server: one process, which ends when it is told to and nothing is in flight."""
 
 from __future__ import annotations
 
@@ -6,72 +6,23 @@ import gc
 import json
 import os
 import shlex
+import signal
 import socket
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import click
-from gunicorn.app.base import BaseApplication
 
 from function.errors import OnnxletError
 
-WORKERS = 1  # a session is shared by threads; a second process would hold the models again
-THREADS = 4
-LOAD_FAILED = 4  # gunicorn's exit code for an app that does not load
-MEMORY_FILES = Path("/dev/shm")  # noqa: S108 - heartbeats, written once a second, off the card
+ENDING = (signal.SIGTERM, signal.SIGINT)
+THREADS = 4  # answers that are computed at once
 
 
 class ServeError(OnnxletError):
     """The server can't start."""
-
-
-class Server(BaseApplication):  # type: ignore[misc] # gunicorn ships no types
-    """Gunicorn, configured here and nowhere else."""
-
-    def __init__(self, models: Path, listener: socket.socket) -> None:
-        self.models = models
-        self.listener = listener
-        super().__init__()
-
-    def load_config(self) -> None:
-        """Set gunicorn's options; its own files and variables are not read."""
-        options: dict[str, Any] = {
-            "bind": f"fd://{self.listener.fileno()}",
-            "workers": WORKERS,
-            "threads": THREADS,
-            "worker_class": "edge.worker.StayingWorker",
-            "preload_app": False,  # a session made before the fork hangs its worker at exit
-            "control_socket_disable": True,
-            "keepalive": 75,
-            "loglevel": "warning",
-            "proc_name": "onnxlet",
-            "post_worker_init": self._say_how_to_call,
-        }
-        if MEMORY_FILES.is_dir():
-            options["worker_tmp_dir"] = str(MEMORY_FILES)
-        for name, value in options.items():
-            self.cfg.set(name, value)
-
-    def load(self) -> Any:
-        """Make the app, in the worker."""
-        gc.disable()  # as long as modules are imported
-        from edge.app import make_app
-
-        try:
-            app = make_app(self.models)
-        except OnnxletError as error:
-            click.echo(f"error: {error.message}\nhint: {error.hint}", err=True)
-            sys.exit(LOAD_FAILED)
-        gc.freeze()
-        gc.enable()
-        return app
-
-    def _say_how_to_call(self, worker: Any) -> None:
-        host, port = worker.sockets[0].getsockname()[:2]
-        for line in introduction(worker.wsgi, f"http://{_in_url(host)}:{port}"):
-            click.echo(line)
-        sys.stdout.flush()
 
 
 def introduction(app: Any, url: str) -> list[str]:
@@ -113,23 +64,59 @@ def listen(host: str, port: int) -> socket.socket:
             f"can't listen on {host} port {port}: {error}", "Choose another with --port."
         ) from error
     listener.listen(2048)
-    listener.set_inheritable(True)
     return listener
 
 
 def serve(models: Path, host: str, port: int) -> None:
-    """Serve until a signal; SIGTERM and SIGINT finish what is in flight.
+    """Serve until a signal; SIGTERM and SIGINT finish what is in flight, a second one does not.
 
     Raises:
         ServeError: the address is taken.
-        SystemExit: with 1 where the models can't be loaded.
+        OnnxletError: the settings or the models can't be used.
     """
-    server = Server(models, listen(host, port))
-    master = os.getpid()
+    listener = listen(host, port)
+    gc.disable()  # as long as modules are imported
+    from edge.app import make_app
+    from edge.server import Server
+    from function.app import SERVICE
+    from function.dialects import DIALECTS
+    from function.metrics import PATH
+
+    app = make_app(models)
+    gc.freeze()
     gc.enable()
-    try:
-        server.run()
-    except SystemExit as stop:
-        if os.getpid() != master:  # a worker's own exit code tells gunicorn whether to try again
-            raise
-        raise SystemExit(0 if stop.code == 0 else 1) from None
+    settings = app.extensions[SERVICE].settings
+    server = Server(
+        app,
+        listener,
+        threads=THREADS,
+        in_flight=settings.max_in_flight,
+        body_limit=settings.max_body_bytes,
+        prompt=frozenset().union({PATH}, *(dialect.OPEN for dialect in DIALECTS)),
+    )
+    ending = _signals()
+    running = threading.Thread(target=server.run)
+    running.start()
+    _say_how_to_call(app, listener)
+    ending.recv(1)
+    server.stop()
+    for number in ENDING:
+        signal.signal(number, signal.SIG_DFL)
+    running.join()
+
+
+def _signals() -> socket.socket:
+    """Becomes readable with the first signal that ends the server, whichever thread it comes to."""
+    told, telling = socket.socketpair()
+    telling.setblocking(False)
+    for number in ENDING:
+        signal.signal(number, lambda received, frame: None)
+    signal.set_wakeup_fd(os.dup(telling.fileno()))
+    return told
+
+
+def _say_how_to_call(app: Any, listener: socket.socket) -> None:
+    host, port = listener.getsockname()[:2]
+    for line in introduction(app, f"http://{_in_url(host)}:{port}"):
+        click.echo(line)
+    sys.stdout.flush()

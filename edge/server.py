@@ -8,8 +8,10 @@ comes while the app has its hands full is told so at once.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
+import traceback
 from collections import deque
 from socket import socket
 
@@ -85,8 +87,12 @@ class Server:
         self._connections.interrupt()
 
     def _serve(self) -> None:
-        while self._wait_for_the_lead():
-            self._lead()
+        try:
+            while self._wait_for_the_lead():
+                self._lead()
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)  # without this thread nobody might lead, and nothing would tell
 
     def _wait_for_the_lead(self) -> bool:
         """False when the server has ended."""
@@ -120,7 +126,7 @@ class Server:
         """Read and answer until relieved."""
         mine = self._offer = []
         polled = 0.0
-        while not self._ended:
+        while not self._has_ended():
             has_hands = self._answering < self._threads
             now = time.perf_counter()
             if not (has_hands and self._waiting):
@@ -129,8 +135,6 @@ class Server:
             elif now - polled > PATIENCE_SECONDS:
                 self._poll(wait=False)
                 polled = now
-            if self._stopping is not None:
-                self._wind_down()
             if has_hands and self._waiting:
                 try:
                     connection = self._waiting.popleft()
@@ -197,12 +201,17 @@ class Server:
             there = connection.send(self._respond(connection))
         self._connections.settle(connection, there)
 
-    def _wind_down(self) -> None:
+    def _has_ended(self) -> bool:
+        if self._stopping is not None:
+            self._wind_down(self._stopping)
+        return self._ended
+
+    def _wind_down(self, since: float) -> None:
         if self._listening:
             self._listening = False
             self._connections.close_listener()
         self._connections.close_idle()
-        late = time.monotonic() - (self._stopping or 0.0) > GRACE_SECONDS
+        late = time.monotonic() - since > GRACE_SECONDS
         if late or not len(self._connections):
             self._ended = True
             self._connections.close()

@@ -104,10 +104,10 @@ def install(name: str) -> Path:
         uv = [sys.executable, "-m", "uv"]
         subprocess.run([*uv, "venv", "--quiet", "--clear", os.fspath(folder)], check=True)
         subprocess.run(
-            [*uv, "pip", "install", "--quiet", "--python", os.fspath(folder)]
-            + ["--require-hashes", "--only-binary", ":all:", "-r", os.fspath(lock)],
+            [*uv, "pip", "install", "--quiet", "--python", os.fspath(folder), "--require-hashes",
+             "--only-binary", ":all:", "-r", os.fspath(lock)],
             check=True,
-        )
+        )  # fmt: skip
         ready.touch()
     return folder
 
