@@ -30,3 +30,9 @@ class Budget:
         """Whether it will be done in time, if it takes so many times what it took until now."""
         now = self._clock()
         return self._begun - self._start + (now - self._begun) * times <= self._seconds
+
+    def room(self, done: int) -> int:
+        """How many more can be done in time, if each takes what those that are done took."""
+        now = self._clock()
+        each = max((now - self._begun) / done, 1e-9)
+        return int((self._seconds - (now - self._start)) / each)

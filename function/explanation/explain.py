@@ -40,7 +40,7 @@ class Wish(NamedTuple):
     classes: Sequence[Any] | None = None
 
 
-DEFAULT_PERMUTATIONS = 400
+DEFAULT_PERMUTATIONS = 1000
 
 
 class Explained(NamedTuple):

@@ -17,8 +17,8 @@ from function.table import Table
 Evaluate = Callable[[Table], Array]  # answers in float64 of shape (rows, outputs)
 Place = tuple[int, int]  # a block, and a column there
 
-CELLS_AT_ONCE = 16_000  # of each array that is mixed: they stay in the processor's cache
-MOST_AT_ONCE = 4_000  # rows, whatever their width
+CELLS_AT_ONCE = 48_000  # of each array that is mixed: they stay in the processor's cache
+MOST_AT_ONCE = 8_000  # rows, whatever their width
 MIXED = (
     "a mix of this row's cells and the background's has no finite answer, or scikit-learn raises "
     "for it: columns that depend on each other can't be explained apart"
@@ -112,30 +112,36 @@ class TableGame:
         """
         for part in self._parts:
             part.mixer.prepare(masks[:, :, part.first : part.last])
-        shape = (self._instances.rows, len(masks), *self.start.shape)
-        inside, outside = np.empty(shape), np.empty(shape)
-        for row in range(self._instances.rows):
-            tables = self._mixed(row)
-            for table, values in zip(tables, (inside, outside), strict=True):
-                values[row] = self._answers(table, row).reshape(shape[1:])
-        return inside, outside
+        sides = (2, len(masks), *self.start.shape)
+        values = [
+            self._answers(self._mixed(row), row).reshape(sides)
+            for row in range(self._instances.rows)
+        ]
+        both = values[0][None] if len(values) == 1 else np.stack(values)
+        return both[:, 0], both[:, 1]
 
-    def _mixed(self, row: int) -> tuple[Table, Table]:
-        blocks: list[tuple[list[tuple[list[int], Array]], list[tuple[list[int], Array]]]]
-        blocks = [([], []) for _ in self._instances.arrays]
+    def check(self, values: Array) -> None:
+        """Refuse instances that have values which are not finite.
+
+        Raises:
+            InvalidRows: some have; the values' first dimension is the instances.
+        """
+        finite = np.isfinite(values)
+        if not finite.all():
+            odd = np.flatnonzero(~finite.reshape(len(values), -1).all(axis=1)).tolist()
+            raise InvalidRows([Problem(self.numbers[row], None, MIXED) for row in odd])
+
+    def _mixed(self, row: int) -> Table:
+        blocks: list[list[tuple[list[int], Array]]] = [[] for _ in self._instances.arrays]
         for part in self._parts:
             cells = self._instances.arrays[part.block][row, part.places]
-            for side, mixed in zip(blocks[part.block], part.mixer.mix(cells), strict=True):
-                side.append((part.places, mixed))
-        inside, outside = ([beside(block[side]) for block in blocks] for side in (0, 1))
-        return Table(len(inside[0]), inside), Table(len(outside[0]), outside)
+            blocks[part.block].append((part.places, part.mixer.mix(cells)))
+        arrays = [beside(block) for block in blocks]
+        return Table(len(arrays[0]), arrays)
 
     def _answers(self, table: Table, row: int) -> Array:
         self.evaluations += table.rows
         try:
-            answers = self._evaluate(table)
+            return self._evaluate(table)
         except InvalidRows as error:
             raise InvalidRows([Problem(self.numbers[row], None, MIXED)]) from error
-        if not np.isfinite(answers).all():
-            raise InvalidRows([Problem(self.numbers[row], None, MIXED)])
-        return answers

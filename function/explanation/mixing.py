@@ -26,14 +26,14 @@ class Mixer(Protocol):
     def prepare(self, masks: Array) -> None:
         """Take up coalitions, bool of shape (n, slots or 1, players of these columns)."""
 
-    def mix(self, cells: Array) -> tuple[Array, Array]:
-        """The instance's cells inside, and outside of the coalitions.
+    def mix(self, cells: Array) -> Array:
+        """The instance's cells inside of the coalitions, and behind these rows outside of them.
 
         Args:
             cells: of the instance, one for each column.
 
         Returns:
-            Two arrays of shape (n * slots, columns), good until the next call.
+            An array of shape (2 * n * slots, columns), good until the next call.
         """
 
 
@@ -49,30 +49,25 @@ class Bits:
         self._slots, self._width = background.shape
         self._type = background.dtype
         self._background = np.ascontiguousarray(background).view(np.int64).reshape(-1)
-        self._masks, self._inside, self._outside = (
-            np.empty((at_once, background.size), np.int64) for _ in range(3)
-        )
-        self._count = 0
+        self._instance = np.empty_like(self._background)
+        self._mixed = np.empty((2 * at_once, background.size), np.int64)
+        self._signs = np.zeros((0, 1, 1), dtype=np.int8)
 
     def prepare(self, masks: Array) -> None:
-        """Widen the masks to zeros and ones in all bits."""
-        self._count = len(masks)
-        signs = np.negative(masks.view(np.int8))
-        wide = self._masks[: self._count].reshape(self._count, self._slots, self._width)
-        np.copyto(wide, signs)
+        """Keep the masks as 0 and -1, whose bits are all zeros and all ones."""
+        self._signs = np.negative(masks.view(np.int8))
 
-    def mix(self, cells: Array) -> tuple[Array, Array]:
+    def mix(self, cells: Array) -> Array:
         """Four passes, all of them quick."""
-        n = self._count
-        masks, inside, outside = self._masks[:n], self._inside[:n], self._outside[:n]
-        instance = np.tile(np.ascontiguousarray(cells).view(np.int64), self._slots)
-        np.bitwise_and(masks, self._background ^ instance, out=outside)
+        n = len(self._signs)
+        inside, outside = self._mixed[:n], self._mixed[n : 2 * n]
+        instance = self._instance
+        instance.view(self._type).reshape(self._slots, self._width)[:] = cells
+        np.copyto(outside.reshape(n, self._slots, self._width), self._signs)
+        np.bitwise_and(outside, self._background ^ instance, out=outside)
         np.bitwise_xor(outside, self._background, out=inside)
         np.bitwise_xor(outside, instance, out=outside)
-        return self._rows(inside), self._rows(outside)
-
-    def _rows(self, bits: Array) -> Array:
-        return bits.view(self._type).reshape(-1, self._width)
+        return self._mixed[: 2 * n].view(self._type).reshape(-1, self._width)
 
 
 class Cells:
@@ -86,12 +81,13 @@ class Cells:
         """Keep the masks as they are."""
         self._masks = masks
 
-    def mix(self, cells: Array) -> tuple[Array, Array]:
+    def mix(self, cells: Array) -> Array:
         """Choose cell by cell."""
-        width = self._background.shape[1]
-        inside = np.where(self._masks, cells, self._background)
-        outside = np.where(self._masks, self._background, cells)
-        return inside.reshape(-1, width), outside.reshape(-1, width)
+        n, (slots, width) = len(self._masks), self._background.shape
+        mixed = np.empty((2 * n, slots, width), self._background.dtype)
+        mixed[:n] = np.where(self._masks, cells, self._background)
+        mixed[n:] = np.where(self._masks, self._background, cells)
+        return mixed.reshape(-1, width)
 
 
 class Parts:
@@ -107,13 +103,11 @@ class Parts:
         repeats = self._slots // masks.shape[1]
         self._masks = np.repeat(masks, repeats, axis=1).reshape(-1, masks.shape[2])
 
-    def mix(self, cells: Array) -> tuple[Array, Array]:
+    def mix(self, cells: Array) -> Array:
         """The texts; no piece at all is the background's empty text."""
-        return self._texts(self._masks), self._texts(~self._masks)
-
-    def _texts(self, masks: Array) -> Array:
+        masks = np.concatenate([self._masks, ~self._masks]).tolist()
         texts = np.empty((len(masks), 1), dtype=object)
-        texts[:, 0] = ["".join(compress(self._parts, mask)) for mask in masks.tolist()]
+        texts[:, 0] = ["".join(compress(self._parts, mask)) for mask in masks]
         return texts
 
 

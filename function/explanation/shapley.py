@@ -19,6 +19,8 @@ from function.explanation.budget import Budget
 from function.signature import Array
 
 EXACT_PLAYERS = 8
+ROUNDS_AT_ONCE = 4  # whose numbers are worked on together, in arrays of
+MOST_NUMBERS = 2_000_000
 Span = tuple[int, int]
 
 
@@ -49,6 +51,9 @@ class Game(Protocol):
             The values of the coalitions and of their complements, float64, both of shape
             (instances, coalitions, slots, outputs).
         """
+
+    def check(self, values: Array) -> None:
+        """Refuse instances that some values are not finite of, these first in the shape."""
 
 
 class Shares(NamedTuple):
@@ -88,12 +93,13 @@ def exact(games: Sequence[Game], budget: Budget) -> list[Array] | None:
             some = np.arange(first, min(first + game.at_once, half))
             masks = (some[:, None, None] >> np.arange(game.players) & 1).astype(bool)
             inside, outside = game.pairs(masks)
-            worth[:, some] = inside.mean(axis=2)
-            worth[:, -1 - some] = outside.mean(axis=2)
+            worth[:, some] = mean(inside)
+            worth[:, -1 - some] = mean(outside)
             done += len(game.end) * len(game.start) * len(some)
             if not budget.allows(sum(work) / done):
                 return None
-        gained = np.einsum("pc,ico->ipo", _weights(game.players), worth)
+        gained = np.matmul(_weights(game.players), worth)
+        game.check(gained)
         values.append(with_sums(gained, game.spans))
     return values
 
@@ -122,63 +128,87 @@ def sampled(games: Sequence[Game], permutations: int, seed: int, budget: Budget)
         seed: of the orders.
         budget: of time, for more than that pair.
     """
-    tallies = [Tally() for _ in games]
+    tallies = [Tally(game.spans) for game in games]
     randoms = [np.random.default_rng(seed) for _ in games]  # whatever else is asked for with it
     slots = len(games[0].start)
-    rounds = -(-permutations // (2 * slots))
+    rounds, done = -(-permutations // (2 * slots)), 0
     budget.begin()
-    for done in range(rounds):
-        if done and not budget.allows((done + 1) / done):
+    while done < rounds:
+        some = min(rounds, _next_end(done), done + budget.room(done)) - done if done else 1
+        if some < 1:
             break
         for game, random, tally in zip(games, randoms, tallies, strict=True):
-            tally.add(with_sums(_one_round(game, random), game.spans))
-    return [Shares(tally.means(), tally.errors(), 2 * slots * tally.rounds) for tally in tallies]
+            most = max(1, MOST_NUMBERS // (len(game.end) * slots * game.players))
+            for first in range(0, some, most):
+                tally.add(_rounds(game, random, min(most, some - first)))
+        done += some
+    for game, tally in zip(games, tallies, strict=True):
+        game.check(tally.means())
+    return [Shares(tally.means(), tally.errors(), 2 * slots * done) for tally in tallies]
 
 
-def _one_round(game: Game, random: np.random.Generator) -> Array:
-    """Each player's mean over a pair of orders, of shape (instances, players, slots, outputs)."""
+def _next_end(done: int) -> int:
+    """The rounds after which time is looked at again; the same, however long they take."""
+    return (done // ROUNDS_AT_ONCE + 1) * ROUNDS_AT_ONCE
+
+
+def _rounds(game: Game, random: np.random.Generator, rounds: int) -> Array:
+    """Each player's mean over a pair of orders.
+
+    Returns:
+        Of shape (instances, rounds, players and spans, slots, outputs).
+    """
     n, slots = game.players, len(game.start)
-    ranks = np.argsort(random.random((slots, n)), axis=1)
+    ranks = random.random((rounds, slots, n)).argsort(axis=2)
     small = ranks.astype(np.uint8 if n < 256 else np.int32)
-    apart = np.empty((len(game.end), n + 1, slots, game.end.shape[1]))
-    apart[:, 0] = game.start[None] - game.end[:, None]
-    apart[:, n] = -apart[:, 0]
-    for first in range(1, n, game.at_once):
-        last = min(first + game.at_once, n)
-        sizes = np.arange(first, last, dtype=small.dtype)
-        inside, outside = game.pairs(small[None] < sizes[:, None, None])
-        np.subtract(inside, outside, out=apart[:, first:last])
-    steps = np.diff(apart, axis=1)
+    sizes = np.arange(1, n, dtype=small.dtype)[:, None, None]
+    apart = np.empty((len(game.end), rounds, n + 1, slots, game.end.shape[1]))
+    apart[:, :, 0] = (game.start[None] - game.end[:, None])[:, None]
+    apart[:, :, n] = -apart[:, :, 0]
+    for number in range(rounds):
+        for first in range(0, n - 1, game.at_once):
+            some = sizes[first : first + game.at_once]
+            inside, outside = game.pairs(small[number] < some)
+            span = slice(1 + first, 1 + first + len(some))
+            np.subtract(inside, outside, out=apart[:, number, span])
+    steps = np.subtract(apart[:, :, 1:], apart[:, :, :-1])
     steps *= 0.5
-    return steps[:, ranks.T, np.arange(slots)]
+    places = ranks.transpose(0, 2, 1) * slots + np.arange(slots)
+    places += np.arange(0, rounds * n * slots, n * slots)[:, None, None]
+    return steps.reshape(len(game.end), rounds * n * slots, -1).take(places, axis=1)
 
 
 class Tally:
     """Independent estimates, one of each round, on each background row.
 
     What is added up is how far they are from the first: little is lost to rounding.
+
+    Args:
+        spans: players whose sum is wanted, too.
     """
 
-    def __init__(self) -> None:
-        self.rounds = 0
+    def __init__(self, spans: Sequence[Span]) -> None:
+        self._spans = spans
+        self._rounds = 0
         self._first = self._apart = self._squares = np.zeros(0)
 
     def add(self, estimates: Array) -> None:
-        """Count a round, of shape (instances, players, slots, outputs)."""
-        if not self.rounds:
-            self._first = estimates
-            self._apart = np.zeros_like(estimates)
-            self._squares = np.zeros_like(estimates[:, :, 0])
-        else:
-            apart = estimates - self._first
-            self._apart += apart
-            self._squares += np.einsum("ipso,ipso->ipo", apart, apart)
-        self.rounds += 1
+        """Count rounds, of shape (instances, rounds, players, slots, outputs)."""
+        estimates = with_sums(estimates, self._spans, axis=2)
+        if not self._rounds:
+            self._first = estimates[:, 0]
+            self._apart = np.zeros_like(self._first)
+            self._squares = np.zeros_like(self._first[:, :, 0])
+            estimates = estimates[:, 1:]
+            self._rounds = 1
+        apart = estimates - self._first[:, None]
+        self._apart += apart.sum(axis=1)
+        self._squares += mean(np.multiply(apart, apart, out=apart)).sum(axis=1)
+        self._rounds += estimates.shape[1]
 
     def means(self) -> Array:
-        """The estimates, of shape (instances, players, outputs)."""
-        means: Array = self._first.mean(axis=2) + self._apart.mean(axis=2) / self.rounds
-        return means
+        """The estimates, of shape (instances, players and spans, outputs)."""
+        return mean(self._first) + mean(self._apart) / self._rounds
 
     def errors(self) -> Array:
         """Their standard errors.
@@ -186,18 +216,27 @@ class Tally:
         After one round the spread between background rows has to stand for that between orders:
         it is larger. Afterwards each background row is a stratum of its own.
         """
-        slots, rounds = self._first.shape[2], self.rounds
+        slots, rounds = self._first.shape[2], self._rounds
         if rounds == 1:
             spread: Array = self._first.std(axis=2, ddof=1 if slots > 1 else 0)
             return spread / np.sqrt(slots)
-        sums = np.einsum("ipso,ipso->ipo", self._apart, self._apart)
-        within = (self._squares - sums / rounds) / (rounds - 1)
-        return np.sqrt(np.maximum(within, 0) / rounds) / slots
+        within = (self._squares - mean(self._apart**2) / rounds) / (rounds - 1)
+        return np.sqrt(np.maximum(within, 0) / rounds / slots)
 
 
-def with_sums(values: Array, spans: Sequence[Span]) -> Array:
-    """The players' values, and behind them those of spans of players."""
+def mean(values: Array) -> Array:
+    """Over the slots, the last dimension but one."""
+    slots = values.shape[-2]
+    means: Array = np.matmul(np.full(slots, 1 / slots), values)  # ten times as fast as .mean
+    return means
+
+
+def with_sums(values: Array, spans: Sequence[Span], axis: int = 1) -> Array:
+    """The players' values along an axis, and behind them those of spans of players."""
     if not spans:
         return values
-    sums = [values[:, first:last].sum(axis=1, keepdims=True) for first, last in spans]
-    return np.concatenate([values, *sums], axis=1)
+    sums = [
+        values.take(range(first, last), axis=axis).sum(axis=axis, keepdims=True)
+        for first, last in spans
+    ]
+    return np.concatenate([values, *sums], axis=axis)
