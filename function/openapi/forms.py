@@ -23,6 +23,7 @@ REASONS = {
     401: "No API key, or one that is not known.",
     404: "No such model or version.",
     406: "No answer in a media type that is accepted.",
+    409: "The model has no background rows to explain its answers from.",
     413: "The body has too many bytes or rows.",
     415: "A media type or content encoding that is not read here.",
     422: "Well-formed, but against the model's signature.",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from function.example import example_instance
+from function.openapi import explain
 from function.openapi.forms import (
     Operation,
     Part,
@@ -104,7 +105,16 @@ def _models(place: Place) -> Operation:
 
 
 def _model(place: Place) -> Operation:
-    return Operation("Describe a model", answered("The model.", ref("model")))
+    model = place.model or place.models[0]
+    versions = {
+        "name": "version",
+        "in": "query",
+        "description": "the highest where it is not named",
+        "schema": {"enum": place.service.repository.versions(model.name)},
+    }
+    return Operation(
+        "Describe a model", answered("The model.", ref("model")), None, [versions], [404]
+    )
 
 
 MODEL: Schema = record(
@@ -137,6 +147,9 @@ OPERATIONS: Mapping[str, Any] = {
     "POST /predict": _predict,
     "POST /models/<name>/predict": _predict,
     "POST /models/<name>/versions/<version>/predict": _predict,
+    "POST /explain": explain.operation,
+    "POST /models/<name>/explain": explain.operation,
+    "POST /models/<name>/versions/<version>/explain": explain.operation,
     "GET /models": _models,
     "GET /models/<name>": _model,
 }

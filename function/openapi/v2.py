@@ -2,31 +2,180 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
-from function.openapi.forms import Operation, Part, Place, Schema, answered, record
+from function.dialects.v2_binary import HEADER
+from function.dialects.v2_tensors import BY_TYPE, DATATYPES
+from function.example import example_instance
+from function.openapi.forms import (
+    Operation,
+    Part,
+    Place,
+    Schema,
+    answered,
+    body,
+    content,
+    listed,
+    record,
+    ref,
+)
 
-ERROR: Schema = record({"error": {"type": "string"}})
+if TYPE_CHECKING:
+    from function.model import Model
 
-
-def _live(place: Place) -> Operation:
-    answer = answered("It answers.", record({"live": {"type": "boolean"}}))
-    return Operation("Is the server alive?", answer)
-
-
-def _ready(place: Place) -> Operation:
-    answer = answered("Its models are loaded.", record({"ready": {"type": "boolean"}}))
-    return Operation("Is the server ready?", answer)
-
-
-OPERATIONS: Mapping[str, Any] = {
-    "GET /v2/health/live": _live,
-    "GET /v2/health/ready": _ready,
+OCTETS = "application/octet-stream"
+SIZE: Schema = {"type": "integer", "minimum": 0}
+TEXT: Schema = {"type": "string"}
+LENGTH: Schema = {
+    "name": HEADER,
+    "in": "header",
+    "description": (
+        "bytes of the body that are JSON; tensors' bytes follow, in the order of those inputs "
+        "that have a binary_data_size. 0: the body is the only input's bytes"
+    ),
+    "schema": SIZE,
 }
+PARAMETERS: Schema = {"type": ["object", "null"]}
+# For reading alone: an input that is sent is checked more closely than this can say.
+OUTPUT: Schema = record(
+    {"name": TEXT, "datatype": {"enum": list(DATATYPES)}, "shape": listed(SIZE)},
+    {"data": {"type": "array"}, "parameters": {"type": "object"}},
+)
+METADATA_TENSOR = record(
+    {
+        "name": TEXT,
+        "datatype": {"enum": list(DATATYPES)},
+        "shape": listed({"type": "integer", "minimum": -1}),
+    }
+)
+COUNT = record({"count": SIZE, "ns": SIZE})
+STATISTICS: Schema = record(
+    {
+        "name": TEXT,
+        "version": TEXT,
+        "last_inference": {**SIZE, "description": "milliseconds since 1970"},
+        "inference_count": {**SIZE, "description": "rows that were answered"},
+        "execution_count": {**SIZE, "description": "requests that were answered"},
+        "inference_stats": {"type": "object", "additionalProperties": COUNT},
+        "batch_stats": {"type": "array"},
+    }
+)
+SCHEMAS: Mapping[str, Schema] = {
+    "v2.model": record(
+        {
+            "name": TEXT,
+            "versions": listed(TEXT, 1),
+            "platform": TEXT,
+            "inputs": listed(METADATA_TENSOR),
+            "outputs": listed(METADATA_TENSOR),
+        },
+        {"parameters": {"type": "object"}},
+    ),
+    "v2.statistics": record({"model_stats": listed(STATISTICS)}),
+    "v2.answer": record(
+        {"model_name": TEXT, "model_version": TEXT, "outputs": listed(OUTPUT)}, {"id": TEXT}
+    ),
+}
+
+
+def _request(model: Model) -> Schema:
+    tensor = record(
+        {
+            "name": {"enum": [each.name for each in model.signature.inputs]},
+            "datatype": {"enum": list(DATATYPES)},
+            "shape": {
+                **listed(SIZE, 1, 2),
+                "description": "[rows] or [rows, 1] for a column, [rows, columns] for a matrix",
+            },
+        },
+        {
+            "data": {"type": "array", "description": "flat, or nested in the shape; null: missing"},
+            "parameters": PARAMETERS,
+        },
+    )
+    output = record(
+        {"name": {"enum": [each.name for each in model.signature.outputs]}},
+        {"parameters": PARAMETERS},
+    )
+    return record(
+        {"inputs": listed(tensor, 1)},
+        {
+            "id": {"type": ["string", "null"]},
+            "outputs": {**listed(output), "type": ["array", "null"]},
+            "parameters": PARAMETERS,
+        },
+    )
+
+
+def _example(model: Model) -> dict[str, Any]:
+    row = example_instance(model)
+    inputs = []
+    for each in model.signature.inputs:
+        if not each.required:
+            continue
+        values = [row[name] for name in each.columns]
+        entry = {"name": each.name, "datatype": BY_TYPE[each.type], "shape": [1, len(values)]}
+        inputs.append({**entry, "data": values})
+    return {"inputs": inputs}
+
+
+def _infer(place: Place) -> Operation:
+    model = place.model or place.models[0]
+    binary = content({"type": "string", "format": "binary"}, None, OCTETS)
+    answer = answered("The model's outputs, or those that were asked for.", ref("v2.answer"))
+    answer["200"]["content"] |= binary
+    return Operation(
+        f"Predict by {model.name}",
+        answer,
+        body(content(_request(model), _example(model)), binary),
+        [LENGTH],
+        (400, 413, 415),
+        "Every required input has to be there, with as many rows as the others, its data as "
+        "long as its shape says.",
+    )
+
+
+def _told(summary: str, text: str, schema: Schema) -> Callable[[Place], Operation]:
+    """A route that takes nothing and tells something."""
+    return lambda place: Operation(summary, answered(text, schema))
+
+
+def _change(place: Place) -> Operation:
+    return Operation(
+        "Not done here",
+        {},
+        refusals=(400,),
+        description="Versions are put into the models directory, or taken out.",
+    )
+
+
+INDEX = record({"name": TEXT, "version": TEXT, "state": {"const": "READY"}, "reason": TEXT})
+SERVER = record({"name": TEXT, "version": TEXT, "extensions": listed(TEXT)})
+READY = record({"name": TEXT, "ready": {"const": True}})
+OPERATIONS: dict[str, Callable[[Place], Operation]] = {
+    "GET /v2": _told("Describe the server", "Its name and what it can do.", SERVER),
+    "GET /v2/health/live": _told("Is it alive?", "It is.", record({"live": {"const": True}})),
+    "GET /v2/health/ready": _told(
+        "Is it ready?", "Models are loaded.", record({"ready": {"const": True}})
+    ),
+    "GET /v2/models": _told("Name the models", "All.", record({"models": listed(TEXT)})),
+    "GET /v2/models/stats": _told("Count", "Of all models.", ref("v2.statistics")),
+    "POST /v2/repository/index": _told("List models and versions", "All.", listed(INDEX)),
+    "POST /v2/repository/models/<name>/load": _change,
+    "POST /v2/repository/models/<name>/unload": _change,
+}
+for _rule in ("/v2/models/<name>", "/v2/models/<name>/versions/<version>"):
+    OPERATIONS |= {
+        f"GET {_rule}": _told("Describe a model", "What goes in and comes out.", ref("v2.model")),
+        f"GET {_rule}/ready": _told("Is a model ready?", "It is.", READY),
+        f"GET {_rule}/stats": _told("Count", "Requests, rows and time.", ref("v2.statistics")),
+        f"POST {_rule}/infer": _infer,
+    }
 PART = Part(
     "Open Inference Protocol v2",
     "As KServe, Triton and MLServer speak it: tensors by name, in JSON or binary.",
     OPERATIONS,
-    ERROR,
+    record({"error": {"type": "string"}}),
+    schemas=SCHEMAS,
 )

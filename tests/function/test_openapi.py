@@ -162,7 +162,13 @@ def test_every_example_of_the_document_is_answered(
             assert answer.status == 200, (path, answer.body)
             _check_answer(document, operation, answer)
             continue
+        if "requestBody" not in operation:
+            answer = client.post(path, b"")
+            assert str(answer.status) == next(iter(operation["responses"])), (path, answer.body)
+            continue
         for kind, content in operation["requestBody"]["content"].items():
+            if kind == "application/octet-stream":
+                continue  # tests/function/dialects have binary requests
             example = content["example"]
             sent = example.encode() if isinstance(example, str) else example
             answer = client.post(path, sent, _headers(operation), kind=kind)

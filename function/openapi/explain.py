@@ -1,0 +1,114 @@
+"""Explanations' part of the document; they are of the native dialect."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from function.example import example_instance
+from function.explanation.route import MOST_PERMUTATIONS, MOST_ROWS, MOST_SECONDS, MOST_SEED
+from function.openapi.forms import (
+    Operation,
+    Place,
+    Schema,
+    answered,
+    body,
+    closed,
+    content,
+    listed,
+    one_of,
+    record,
+    ref,
+)
+
+if TYPE_CHECKING:
+    from function.model import Model
+
+NUMBERS: Schema = {
+    "description": "a number, or one for each class or output",
+    "type": ["number", "array"],
+    "items": {"type": ["number", "array"], "items": {"type": "number"}},
+}
+
+
+def operation(place: Place) -> Operation:
+    """What stands at the routes that explain."""
+    meant = place.meant
+    models = [meant] if place.model is not None and meant else place.models
+    choices = [_request(model, model is meant, place) for model in models]
+    bare = [_rows(meant, place)] if meant else []
+    example_of = meant or place.models[0]
+    example: dict[str, Any] = {"instances": [example_instance(example_of)]}
+    if meant is None:
+        example["model"] = example_of.name
+    return Operation(
+        "Explain answers" if len(models) > 1 else f"Explain answers of {models[0].name}",
+        answered("How much each column pushed each answer.", one_of(*map(_answer, models))),
+        body(content(one_of(*choices, *bare), example)),
+        refusals=(400, *(() if place.model else (404,)), 409, 413, 415, 422),
+        description="Shapley values against background rows that stand beside the model; "
+        "409 where it has none.",
+    )
+
+
+def _rows(model: Model, place: Place) -> Schema:
+    most = min(MOST_ROWS, place.service.settings.max_rows)
+    return listed(one_of(ref(f"{model.name}.row"), ref(f"{model.name}.values")), 1, most)
+
+
+def _request(model: Model, optional: bool, place: Place) -> Schema:
+    wishes: dict[str, Schema] = {
+        "seconds": {"type": "number", "exclusiveMinimum": 0, "maximum": MOST_SECONDS},
+        "permutations": {"type": "integer", "minimum": 2, "maximum": MOST_PERMUTATIONS},
+        "seed": {"type": "integer", "minimum": 0, "maximum": MOST_SEED},
+        "output": {"enum": [output.name for output in model.signature.outputs]},
+        "classes": {
+            "type": "array",
+            "minItems": 1,
+            "uniqueItems": True,
+            "description": "explain these alone, of those that the output has",
+        },
+    }
+    rows = {"instances": _rows(model, place)}
+    if place.model is not None:
+        return closed(rows, {**wishes, "model": {"type": ["string", "null"]}})
+    if optional:
+        return closed(rows, {**wishes, "model": {"enum": [model.name, None]}})
+    return closed({**rows, "model": {"const": model.name}}, wishes)
+
+
+def _answer(model: Model) -> Schema:
+    columns = {column.name: NUMBERS for column in model.signature.columns}
+    each = record(
+        {"prediction": {}, "answer": NUMBERS, "contributions": closed(columns)},
+        {
+            "errors": {**closed(columns), "description": "standard errors of the contributions"},
+            "tokens": {
+                "type": "object",
+                "additionalProperties": listed(
+                    record(
+                        {
+                            "token": {"type": "string"},
+                            "start": {"type": "integer", "minimum": 0},
+                            "end": {"type": "integer", "minimum": 0},
+                            "contribution": NUMBERS,
+                        }
+                    )
+                ),
+            },
+        },
+    )
+    return record(
+        {
+            "model": {"const": model.name},
+            "version": {"type": "integer"},
+            "method": {"enum": ["exact", "permutation"]},
+            "background": record(
+                {"source": {"type": "string"}, "rows": {"type": "integer", "minimum": 1}}
+            ),
+            "output": {"enum": [output.name for output in model.signature.outputs]},
+            "base_value": NUMBERS,
+            "evaluations": {"type": "integer"},
+            "explanations": listed(each, 1),
+        },
+        {"classes": {"type": "array"}, "permutations": {"type": "integer"}},
+    )
