@@ -1,0 +1,45 @@
+"""The requests in docs/protocols.md get the answers that stand below them."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT, Client
+
+DOCUMENT = (ROOT / "docs" / "protocols.md").read_text()
+PAIRS = re.findall(r"^```http\n(.*?)^```\n\n```(json|csv)\n(.*?)^```", DOCUMENT, re.M | re.S)
+
+
+def close(value: Any) -> Any:
+    """The same answer, its numbers as far as the document tells them."""
+    if isinstance(value, dict):
+        return {name: close(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [close(member) for member in value]
+    return pytest.approx(value, abs=6e-5) if isinstance(value, float) else value
+
+
+@pytest.mark.parametrize(("request_text", "kind", "answer"), PAIRS)
+def test_an_example(client: Client, request_text: str, kind: str, answer: str) -> None:
+    head, _, body = request_text.partition("\n\n")
+    first, *lines = head.splitlines()
+    method, path = first.split()
+    headers = dict(line.split(": ", 1) for line in lines)
+    media_type = headers.pop("Content-Type", "application/json")
+    assert method == "POST"
+
+    got = client.post(path, body.encode(), headers, media_type)
+
+    assert got.status == 200, got.body
+    if kind == "csv":
+        assert got.body.decode() == answer
+    else:
+        assert got.json() == close(json.loads(answer))
+
+
+def test_every_request_of_the_document_is_tried() -> None:
+    assert len(PAIRS) == DOCUMENT.count("```http") >= 6
