@@ -34,7 +34,7 @@ def _document(service: Service, request: Request) -> Reply:
 
 def _page(service: Service, request: Request) -> Reply:
     page = read_page()
-    known = [tag.strip() for tag in request.header("If-None-Match").split(",")]
+    known = [tag.strip().removeprefix("W/") for tag in request.header("If-None-Match").split(",")]
     if page.headers["ETag"] in known:
         return Reply(b"", "text/html; charset=utf-8", 304, page.headers)
     return Reply(page.body, "text/html; charset=utf-8", 200, page.headers)
