@@ -71,23 +71,23 @@ class Bits:
 
 
 class Cells:
-    """Mixes cells of any other type: booleans and categories."""
+    """Mixes cells of any other type, by their places in a list of all that there are."""
 
     def __init__(self, background: Array, at_once: int) -> None:
-        self._background = background
-        self._masks = np.zeros((0, 1, 1), dtype=bool)
+        self._width = background.shape[1]
+        self._all = np.concatenate([background.reshape(-1), background[0]])
+        places = np.arange(background.size).reshape(background.shape)
+        self._places = Bits(places, at_once)
+        self._instance = np.arange(background.size, len(self._all))
 
     def prepare(self, masks: Array) -> None:
-        """Keep the masks as they are."""
-        self._masks = masks
+        """Take up coalitions."""
+        self._places.prepare(masks)
 
     def mix(self, cells: Array) -> Array:
-        """Choose cell by cell."""
-        n, (slots, width) = len(self._masks), self._background.shape
-        mixed = np.empty((2 * n, slots, width), self._background.dtype)
-        mixed[:n] = np.where(self._masks, cells, self._background)
-        mixed[n:] = np.where(self._masks, self._background, cells)
-        return mixed.reshape(-1, width)
+        """Look up what stands at each place."""
+        self._all[-self._width :] = cells
+        return self._all.take(self._places.mix(self._instance))
 
 
 class Parts:

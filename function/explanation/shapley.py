@@ -10,6 +10,7 @@ value for n-person games", 1953.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from math import comb
 from typing import NamedTuple, Protocol
 
@@ -104,6 +105,7 @@ def exact(games: Sequence[Game], budget: Budget) -> list[Array] | None:
     return values
 
 
+@cache
 def _weights(n: int) -> Array:
     """What each coalition's worth counts in each player's value, of shape (n, 2**n)."""
     coalitions = np.arange(2**n)
