@@ -58,9 +58,14 @@ def read_tensors(tensors: Mapping[str, Tensor], signature: Signature) -> Table:
 
 
 def count_rows(tensors: Mapping[str, Tensor], signature: Signature) -> int:
-    """How many instances tensors hold, before they are checked."""
-    sizes = [t.array.shape[0] for t in unpacked(tensors, signature).values() if t.array.ndim]
-    return max(sizes, default=0)
+    """How many instances tensors hold at most, before they are checked."""
+    tensors = unpacked(tensors, signature)
+    shapes = [
+        tensors[each.name].array.shape
+        for each in signature.inputs
+        if each.required and each.name in tensors
+    ]
+    return max((shape[0] for shape in shapes if shape), default=0)
 
 
 # their form
@@ -187,12 +192,11 @@ def _integers(cells: Array, block: Block, datatype: str) -> Array | None:
     if kind == "O":
         return _some_missing(cells, datatype) if block.dtype == "float64" else None
     if kind == "f":
-        # A NaN is missing; it fails the comparison where no value may be.
+        cells = cells.astype(np.float64) + 0.0  # no whole number is -0.0
         with np.errstate(invalid="ignore"):
             whole = (np.floor(cells) == cells) & (np.abs(cells) < 2.0**63)
         if not (whole if block.dtype == "int64" else whole | np.isnan(cells)).all():
             return None
-        cells = cells + 0.0  # no whole number is -0.0
     elif kind not in "iu" or (cells.dtype == np.uint64 and cells.max() >= 2**63):
         return None
     return cells.astype(block.dtype)

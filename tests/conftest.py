@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import re
@@ -104,10 +105,12 @@ def _through_events(app: Any, make: Callable[..., dict[str, Any]]) -> Send:
             method=method, path=path, query=query, body=body, headers=headers, binary=binary
         )
         got = respond(app, event, CONTEXT)
-        assert got["isBase64Encoded"] is False, "JSON must go as text"
         many = {k: ", ".join(v) for k, v in got.get("multiValueHeaders", {}).items()}
         found = {k.lower(): v for k, v in {**many, **got.get("headers", {})}.items()}
-        return Answer(got["statusCode"], found, got["body"].encode())
+        as_bytes = found.get("content-type") == "application/octet-stream"
+        assert got["isBase64Encoded"] is as_bytes, "JSON must go as text, bytes as base64"
+        content = base64.b64decode(got["body"]) if as_bytes else got["body"].encode()
+        return Answer(got["statusCode"], found, content)
 
     return send
 

@@ -63,10 +63,10 @@ def shape_of(entry: Mapping[str, Any]) -> Sequence[int]:
         Fault: it is not a list of whole numbers from 0.
     """
     shape: Any = entry.get("shape")
-    whole = type(shape) is list and set(map(type, shape)) == {int} and min(shape) >= 0
-    if not whole or len(shape) > MOST_DIMENSIONS:
+    sizes: list[int] = shape if type(shape) is list else []
+    if set(map(type, sizes)) != {int} or min(sizes) < 0 or len(sizes) > MOST_DIMENSIONS:
         raise Fault(f"'shape': expected a list of whole numbers from 0, got {brief(shape)}")
-    return shape
+    return sizes
 
 
 def from_json(data: Any, shape: Sequence[int], datatype: str) -> Array:
