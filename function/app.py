@@ -19,11 +19,9 @@ from function.metrics import Meter
 from function.repository import Repository
 from function.service import Observe, Service, Stages
 from function.settings import Settings
+from function.short_cut import App, response_to
 
 SERVICE = "onnxlet"  # in app.extensions
-# Bytes; smaller answers are not compressed. Ten packets of 1,460 hold so much, and a fresh
-# connection sends ten at once (RFC 6928): less would arrive no sooner.
-LARGE = 14_600
 NO_PARAMETERS: dict[str, str] = {}
 
 
@@ -32,7 +30,7 @@ def create_app(
     observe: Observe | None = None,
     settings: Settings | None = None,
     meter: Meter | None = None,
-) -> Flask:
+) -> App:
     """Make the app that serves every model directory below a folder.
 
     Args:
@@ -49,7 +47,7 @@ def create_app(
     repository = Repository(Path(models), settings.threads, settings.default_model)
     flight = Flight(settings.max_in_flight)
     service = Service(settings, repository, observe, flight, meter)
-    app = Flask("function", static_folder=None)
+    app = App(_refusal)
     app.extensions[SERVICE] = service
     app.register_error_handler(Exception, _refuse)
     for dialect in DIALECTS:
@@ -63,11 +61,11 @@ def create_app(
     return app
 
 
-def _add_predictions(app: Flask, service: Service, dialect: Dialect) -> None:
-    def predict(name: str | None = None, version: str | None = None) -> Response:
-        notes = request.environ[NOTES]
+def _add_predictions(app: App, service: Service, dialect: Dialect) -> None:
+    def predict(environ: Environ, name: str | None = None, version: str | None = None) -> Reply:
+        notes = environ[NOTES]
         stages = notes["stages"] = Stages()
-        call = dialect.decode(_request(service.settings))
+        call = dialect.decode(_request(environ, service.settings))
         stages.mark("decode")
         prediction = service.predict(call, notes["request_id"], name, version, stages)
         model = prediction.model
@@ -75,44 +73,35 @@ def _add_predictions(app: Flask, service: Service, dialect: Dialect) -> None:
         reply = dialect.encode(prediction, call)
         stages.mark("encode")
         service.counts.answered(model.name, model.version, prediction.rows, stages)
-        return _response(reply, request.environ)
+        return reply
 
     for rule in dialect.PREDICT:
-        app.add_url_rule(rule, f"POST {rule}", predict, methods=["POST"])
+        app.add_prediction(rule, predict)
 
 
-def _add(app: Flask, service: Service, route: Route) -> None:
+def _add(app: App, service: Service, route: Route) -> None:
     def view(**variables: str) -> Response:
-        reply = route.answer(service, _request(service.settings), **variables)
-        request.environ[NOTES].update(reply.notes)
-        return _response(reply, request.environ)
+        environ = request.environ
+        reply = route.answer(service, _request(environ, service.settings), **variables)
+        environ[NOTES].update(reply.notes)
+        return response_to(reply, environ)
 
     app.add_url_rule(route.rule, f"{route.method} {route.rule}", view, methods=[route.method])
 
 
-def _request(settings: Settings) -> Request:
-    environ = request.environ
+def _request(environ: Environ, settings: Settings) -> Request:
     media_type, parameters = environ.get("CONTENT_TYPE", ""), NO_PARAMETERS
-    if media_type not in ("application/json", ""):
-        media_type, parameters = request.mimetype, request.mimetype_params
-    query = request.args.to_dict() if environ.get("QUERY_STRING") else NO_PARAMETERS
+    query = NO_PARAMETERS
+    if media_type not in ("application/json", "") or environ.get("QUERY_STRING"):
+        parsed = Flask.request_class(environ)
+        media_type, parameters = parsed.mimetype, parsed.mimetype_params
+        query = parsed.args.to_dict()
 
     def header(name: str) -> str:
         return str(environ.get("HTTP_" + name.upper().replace("-", "_"), ""))
 
     body = read_body(environ, settings.max_body_bytes, settings.max_unpacked_bytes)
     return Request(body, media_type, parameters, query, header)
-
-
-def _response(reply: Reply, environ: Environ) -> Response:
-    response = Response(reply.body, reply.status, content_type=reply.media_type)
-    if reply.headers:
-        response.headers.update(reply.headers)
-    if len(reply.body) > LARGE:
-        from function import compression  # most answers are small
-
-        compression.compress(response, environ.get("HTTP_ACCEPT_ENCODING", ""))
-    return response
 
 
 def _refuse(error: Exception) -> Response:
@@ -139,6 +128,6 @@ def _refusal(error: Exception, environ: Environ) -> Response:
         headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, Overloaded):
         headers["Retry-After"] = str(error.seconds)
-    response = _response(dialect_of(environ["PATH_INFO"]).refuse(failure), environ)
+    response = response_to(dialect_of(environ["PATH_INFO"]).refuse(failure), environ)
     response.headers.update(headers)
     return response

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from function.app import LARGE, create_app
+from function.app import create_app
 from function.compression import coding
 from function.lambda_events import respond
 from function.settings import Settings
+from function.short_cut import LARGE
 from tests.conftest import Client
 from tests.events import CONTEXT, make_alb_event, make_v1_event, make_v2_event
 from tests.function.test_predict import SHOP
