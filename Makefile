@@ -1,6 +1,6 @@
 # onnxlet. `make` lists what can be done.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fresh test-pipelines test-gate test-oldest test-boosting test-frameworks test-clients test-page test-schema check model coverage bench lock clean
+.PHONY: help setup run test test-fresh test-pipelines test-gate test-load test-oldest test-boosting test-frameworks test-clients test-page test-schema check model coverage bench lock clean
 .SILENT:
 
 PORT ?= 8080
@@ -44,6 +44,9 @@ test-pipelines: $(READY) ## every pipeline of the zoo, over HTTP (slow)
 
 test-gate: $(READY) ## mutate every kind of graph: the parity gate has to notice (slow)
 	$(PY) -m pytest -m gate --timeout 1200 -s tests/convert $(ARGS)
+
+test-load: $(READY) ## ten times what a server takes, and clients that stall or send nonsense (slow)
+	$(PY) -m pytest -m load tests/load $(ARGS)
 
 test-oldest: $(OLDEST)/ready ## conversions and pipelines, with the oldest scikit-learn, pandas and NumPy
 	$(OLDEST)/bin/python -m pytest -m "not (fresh or frameworks or gate)" tests/convert tests/pipelines $(ARGS)

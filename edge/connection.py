@@ -22,6 +22,7 @@ READ_BYTES = 1 << 18
 LONGEST_HEAD = 1 << 16  # bytes
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 KNOWN_NAMES = 500  # header names whose form in WSGI is remembered
+NOTHING: Environ = {"handed": "on"}
 NAMES: dict[bytes, str] = {b"Content-Type": "CONTENT_TYPE", b"Content-Length": "CONTENT_LENGTH"}
 
 
@@ -89,6 +90,7 @@ class Connection:
         self._limit = limit
         self._parser = HttpRequestParser(self)
         self._environ: Environ = {}  # empty until the head is whole
+        self._chunks: list[bytes] = []
         self._handed = False  # the request that is being read needs no more of its body
 
     def receive(self) -> bool:
@@ -117,7 +119,7 @@ class Connection:
         except HttpParserUpgrade:  # answered as if it had not been asked for
             self._parser = HttpRequestParser(self)
         except HttpParserError:
-            if self.partial and self._environ:
+            if self.partial and self._environ and not self._handed:
                 self._environ["wsgi.input"] = Broken()
                 self._hand_on(keep=False)
             elif not self.closing:
@@ -163,7 +165,7 @@ class Connection:
         self._url = b""
         self._headers: Environ = {}
         self._environ = {}
-        self._chunks: list[bytes] = []
+        self._chunks = []
         self._size = 0
 
     def on_url(self, url: bytes) -> None:
@@ -222,6 +224,14 @@ class Connection:
             self.requests.append(Request(self._environ, keep))
             self._handed = True
             self.closing = not keep
+            self._environ, self._chunks = NOTHING, []  # a body must not outlive its request here
+
+    def close(self) -> None:
+        """Close it, and give back what it holds at once: its parser and it hold each other."""
+        self.socket.close()
+        self.requests.clear()
+        self.outgoing = b""
+        self._environ, self._chunks = NOTHING, []
 
 
 def _wsgi_name(name: bytes) -> str:

@@ -140,13 +140,24 @@ class Connections:
         held = connection.held
         there = connection.receive()
         self._held += connection.held - held
-        if self.crowded and connection.partial:
-            connection.cut_short()
+        if self.crowded:
+            self._relieve()
         if connection.requests:
             connection.busy = True
             self._ready(connection)
         elif connection.outgoing or not there:
             self.settle(connection, there and connection.send(b""))
+
+    def _relieve(self) -> None:
+        """Refuse the bodies that have been silent longest, until there is room for others."""
+        coming = [each for each in self._every if each.partial and each.held and not each.busy]
+        for connection in sorted(coming, key=lambda each: each.since):
+            if not self.crowded:
+                return
+            connection.cut_short()
+            if connection.requests:
+                connection.busy = True
+                self._ready(connection)
 
     def settle(self, connection: Connection, there: bool) -> None:
         """Go on with a connection that a request of was answered.
@@ -197,7 +208,7 @@ class Connections:
         self._every.discard(connection)
         self._held -= connection.held
         connection.held = 0
-        connection.socket.close()
+        connection.close()
 
     def _sweep(self) -> None:
         now = self._swept = time.monotonic()
