@@ -62,9 +62,13 @@ def metadata(service: Service, model: Model) -> dict[str, Any]:
             for each in signature.outputs
         ],
     }
+    parameters: dict[str, Any] = {}
     if model.classes is not None:
-        form["parameters"] = {"classes": model.classes}
-    return form
+        parameters["classes"] = model.classes
+    optional = [each.name for each in signature.inputs if not each.required]
+    if optional:
+        parameters["optional_inputs"] = optional
+    return {**form, "parameters": parameters} if parameters else form
 
 
 def _tensor(name: str, kind: str, shape: Sequence[int]) -> dict[str, Any]:
