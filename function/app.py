@@ -124,6 +124,9 @@ def _refusal(error: Exception, environ: Environ) -> Response:
         notes["error"] = type(error).__name__
         # Where it happened and no more: the error's own words may quote the data.
         print("".join(traceback.format_tb(error.__traceback__)), end="", file=sys.stderr)
+    chosen = notes["stages"].model if "stages" in notes else None
+    if chosen is not None:
+        notes |= {"model": chosen.name, "version": chosen.version}
     if isinstance(error, Unauthorized):
         headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, Overloaded):

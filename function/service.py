@@ -26,9 +26,14 @@ Observe = Callable[[Prediction], None]
 
 
 class Stages(dict[str, float]):
-    """Milliseconds of each stage of a request, for its line in the log."""
+    """Milliseconds of each stage of a request, for its line in the log.
+
+    Attributes:
+        model: which one was chosen, or None as long as none is.
+    """
 
     def __init__(self) -> None:
+        self.model: Model | None = None
         self._since = time.perf_counter()
 
     def mark(self, stage: str) -> None:
@@ -70,7 +75,7 @@ class Service:
             UnknownModel, RequestTooLarge, InvalidRows: the client's mistakes.
         """
         stages = Stages() if stages is None else stages
-        model = self.repository.choose(name or call.model, version)
+        model = stages.model = self.repository.choose(name or call.model, version)
         start = time.perf_counter_ns()
         try:
             _check_size(call, model.signature, self.settings.max_rows)
