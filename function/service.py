@@ -143,7 +143,8 @@ def _in_order(
         n: expected for n, row in enumerate(rows) if type(row) is not list or len(row) != width
     }
     if not unlike and width > 1 and sorted(names) == sorted(order):
-        arrange = itemgetter(*map(names.index, order))
+        place = {name: number for number, name in enumerate(names)}
+        arrange = itemgetter(*map(place.__getitem__, order))
         return list(map(list, map(arrange, rows))), faults
     found = [
         row if n in unlike else dict(zip(names, row, strict=True)) for n, row in enumerate(rows)

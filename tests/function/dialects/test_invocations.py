@@ -118,6 +118,7 @@ def test_json(body: Any, call: Call) -> None:
         ("0,1\n", {"header": "absent"}, Call([["0", "1"]], text=True)),
         ("0,1\n2,3\n", {"header": "Present"}, Call([{"0": "2", "1": "3"}], text=True)),
         ("nan\n", {}, Call([["nan"]], text=True)),
+        ("1\n\n2\n", {}, Call([["1"], [""], ["2"]], text=True)),
     ],
 )
 def test_csv(text: str, parameters: Mapping[str, str], call: Call) -> None:
@@ -382,6 +383,12 @@ REFUSED: list[tuple[str, bytes | dict[str, Any] | list[Any], int, str]] = [
     ),
     (
         "json",
+        {"dataframe_split": {"data": [[1, 2]], "columns": [False, True]}},
+        400,
+        f"'dataframe_split': expected 'columns' to be names {SPLIT}",
+    ),
+    (
+        "json",
         {"dataframe_split": {"data": [[1]], "columns": "x0"}},
         400,
         f"'dataframe_split': expected 'columns' to be a list {SPLIT}",
@@ -463,6 +470,7 @@ REFUSED: list[tuple[str, bytes | dict[str, Any] | list[Any], int, str]] = [
         400,
         "row 0, column 'x3': expected a number, got 'x'",
     ),
+    ("csv", b",,,\n1,2,3,4", 400, "column '': stands twice in the header"),
     (
         "csv",
         b"",

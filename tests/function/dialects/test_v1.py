@@ -5,12 +5,19 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.compose import make_column_transformer
+from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OrdinalEncoder
 
+from convert.build import build
 from convert.source import Source
 from function.app import create_app
 from function.dialects import v1
@@ -18,7 +25,7 @@ from function.dialects.v1 import Wishes
 from function.errors import Problem
 from function.exchange import Call, Failure, Request
 from function.settings import Settings
-from tests.conftest import Client, client_of
+from tests.conftest import Client, client_of, quiet
 from tests.function.dialects.held_out import columns_of, rows_of
 from tests.function.test_predict import HOUSE, SHOP
 
@@ -368,6 +375,30 @@ def test_metadata(client: Client, version: str) -> None:
             "method_name": "tensorflow/serving/predict",
         }
     }
+
+
+def test_a_column_named_as_base64_is(tmp_path: Path) -> None:
+    X = pd.DataFrame({"b64": ["a", "b", "YQ==", "c"] * 15, "n": range(60)})
+    columns = make_column_transformer((OrdinalEncoder(), ["b64"]), ("passthrough", ["n"]))
+    source = Source(make_pipeline(columns, LinearRegression()).fit(X, X["n"]), X)
+    for _ in range(2):
+        build(source, "b", tmp_path, quiet)
+        source = Source(make_pipeline(columns, LinearRegression()).fit(X, -X["n"]), X)
+    client = client_of(create_app(tmp_path))
+
+    plain = client.post("/v1/models/b:predict", {"instances": [["YQ==", 3]]})
+    named = client.post("/v1/models/b:predict", {"instances": [{"b64": "YQ==", "n": 3}]})
+    status = client.get("/v1/models/b").json()["model_version_status"]
+    first = client.get("/v1/models/b/versions/1").json()["model_version_status"]
+
+    assert plain.json() == {"predictions": [pytest.approx(-3)]}
+    told = {
+        "error": "'b64' is a column of this model, and means base64 here "
+        "(Send the rows to /models/N/predict.)"
+    }
+    assert (named.status, named.json()) == (400, told)
+    assert status == [{**AVAILABLE, "version": "2"}, AVAILABLE]
+    assert first == [AVAILABLE]
 
 
 @pytest.fixture(scope="module")
