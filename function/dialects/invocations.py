@@ -113,7 +113,7 @@ def _wishes(outputs: Any, on_error: Any) -> tuple[Wishes, bool]:
 def _from_json(request: Request) -> Call:
     body = forms.read_object(request.body, HINT)
     kind = forms.only_one(body, tuple(frames.READ), ("params",), HINT)
-    params = body.get("params") or {}
+    params = {} if body.get("params") is None else body["params"]
     if not isinstance(params, dict) or not params.keys() <= {*PARAMS}:
         got = sorted(params)[:8] if isinstance(params, dict) else native.kind(params)
         raise MalformedRequest(

@@ -87,6 +87,8 @@ def _seconds(key: str, value: Any) -> float:
 
 def _whole(least: int, most: int) -> Callable[[str, Any], int]:
     def read(key: str, value: Any) -> int:
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)  # 3.0 is a whole number here, too
         if type(value) is not int or not least <= value <= most:
             raise MalformedRequest(
                 f"'{key}': expected a whole number from {least} to {most}, got {value!r:.60}"
