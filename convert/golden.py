@@ -12,6 +12,8 @@ from convert.answers import Answers
 from convert.inputs import Cells
 from convert.parity import TOLERANCE
 from function.errors import ModelError
+from function.explanation.background import FILE as BACKGROUND
+from function.explanation.background import background
 from function.golden import floor_of, load_proven
 from function.model import Model
 from function.signature import Array
@@ -47,7 +49,7 @@ def choose_golden(rows: Sequence[Cells], expected: Answers, doubtful: Array) -> 
 
 
 def verify(directory: Path) -> tuple[Model, int]:
-    """Check the hashes of a model directory and replay its golden rows.
+    """Check the hashes of a model directory, replay its golden rows, answer its background.
 
     Returns:
         The model, and how many golden rows it answered.
@@ -63,4 +65,6 @@ def verify(directory: Path) -> tuple[Model, int]:
             f"{'; '.join(faults[:3])}",
             "This machine or its ONNX Runtime computes otherwise than the one that built it.",
         )
+    if BACKGROUND in model.manifest["files"]:
+        background(model)
     return model, rows

@@ -1,0 +1,189 @@
+"""Models without a background, and with one that is not what was built."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from function.app import create_app
+from function.settings import Settings
+from function.signature import Array
+from tests.conftest import Client
+
+BODY = {"instances": [[5.1, 3.5, 1.4, 0.2]]}
+
+
+@pytest.fixture
+def version(models: Path, tmp_path: Path) -> Path:
+    """A copy of a version, to be altered."""
+    shutil.copytree(models / "iris" / "1", tmp_path / "iris" / "1")
+    return tmp_path / "iris" / "1"
+
+
+def explain(version: Path, body: Any = BODY) -> Any:
+    folder = version.parent.parent
+    client = create_app(folder, settings=Settings(models=folder)).test_client()
+    return client.post("/models/iris/explain", json=body)
+
+
+def rewrite(version: Path, change: Callable[[Any], Any], *, rehash: bool = True) -> None:
+    """Alter the background, with a hash that fits or without."""
+    file = version / "background.json"
+    content = json.loads(file.read_bytes())
+    change(content)
+    file.write_text(json.dumps(content))
+    if rehash:
+        manifest = json.loads((version / "manifest.json").read_bytes())
+        manifest["files"]["background.json"] = hashlib.sha256(file.read_bytes()).hexdigest()
+        (version / "manifest.json").write_text(json.dumps(manifest))
+
+
+def test_a_model_that_was_built_before_says_what_to_do(version: Path) -> None:
+    manifest = json.loads((version / "manifest.json").read_bytes())
+    del manifest["files"]["background.json"]
+    (version / "manifest.json").write_text(json.dumps(manifest))
+    (version / "background.json").unlink()
+
+    answer = explain(version)
+    assert answer.status_code == 409
+    assert answer.content_type == "application/problem+json"
+    assert answer.get_json(force=True) == {
+        "type": "about:blank",
+        "title": "Conflict",
+        "status": 409,
+        "detail": "model iris/1 has no background rows to explain its answers from",
+        "hint": "Build the version again, with --keep-background N where made-up rows are not "
+        "answered; import a model with --sample.",
+    }
+
+
+def test_a_file_that_is_gone(version: Path) -> None:
+    (version / "background.json").unlink()
+    answer = explain(version)
+    assert answer.status_code == 500
+    detail = answer.get_json(force=True)["detail"]
+    assert detail == "model iris/1: background.json can't be read: No such file or directory"
+
+
+def test_a_file_that_was_altered(version: Path) -> None:
+    rewrite(version, lambda about: about["instances"].pop(), rehash=False)
+    answer = explain(version)
+    assert answer.status_code == 500
+    problem = answer.get_json(force=True)
+    assert "model iris/1: background.json was altered: expected sha256" in problem["detail"]
+    assert problem["hint"] == "Copy the version again, or build it again."
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda about: about.pop("instances"),
+        lambda about: about.pop("source"),
+        lambda about: about["instances"].clear(),
+        lambda about: about["instances"].append(["big", 1, 2, 3]),
+        lambda about: about["instances"].append([None, 1, 2, 3]),
+        lambda about: about.update(instances=3),
+    ],
+    ids=["no instances", "no source", "empty", "text", "missing", "a number"],
+)
+def test_rows_that_the_model_does_not_answer(version: Path, change: Callable[[Any], Any]) -> None:
+    rewrite(version, change)
+    answer = explain(version)
+    assert answer.status_code == 500
+    assert "background.json is not answered" in answer.get_json(force=True)["detail"]
+
+
+def test_predictions_do_without_it(version: Path) -> None:
+    (version / "background.json").unlink()
+    folder = version.parent.parent
+    client = create_app(folder, settings=Settings(models=folder)).test_client()
+    assert client.post("/models/iris/predict", json=BODY).status_code == 200
+
+
+def test_the_background_is_read_once(version: Path) -> None:
+    folder = version.parent.parent
+    client = create_app(folder, settings=Settings(models=folder)).test_client()
+    first = client.post("/models/iris/explain", json=BODY)
+    (version / "background.json").unlink()
+    assert client.post("/models/iris/explain", json=BODY).get_json() == first.get_json()
+
+
+def test_training_rows_are_told(version: Path) -> None:
+    def kept(about: dict[str, Any]) -> None:
+        about.update(source="training rows", instances=[[5.0, 3.0, 1.5, 0.2]])
+
+    rewrite(version, kept)
+    answer = explain(version).get_json()
+    assert answer["background"] == {"source": "training rows", "rows": 1}
+    assert sum(answer["base_value"]) == pytest.approx(1)
+
+
+def test_a_row_that_has_no_finite_answer_is_named(version: Path) -> None:
+    from function.errors import InvalidRows, Problem
+    from function.explanation.background import background
+    from function.explanation.budget import Budget
+    from function.explanation.explain import NOT_FINITE, Wish, explain
+    from function.model import Model, load_model
+    from function.table import Table, read_table
+
+    class Odd(Model):
+        """Answers some rows with infinity."""
+
+        def run(self, table: Table, only: str | None = None) -> dict[str, Array]:
+            outputs = super().run(table, only)
+            outputs["probabilities"][table.arrays[0][:, 0] == 7.5] = float("inf")
+            return outputs
+
+    known = load_model(version)
+    onnx = (version / "model.onnx").read_bytes()
+    model = Odd("iris", 1, known.manifest, onnx)
+    rows = background(known)
+    for instances, problem in (
+        ([[5.0, 3, 1.5, 0.2], [7.5, 3, 1.5, 0.2]], Problem(1, None, NOT_FINITE)),
+    ):
+        table = read_table(instances, model.signature)
+        with pytest.raises(InvalidRows) as refused:
+            explain(model, rows, table, Wish(), Budget(9))
+        assert refused.value.problems == [problem]
+
+
+def test_a_key_opens_explanations(flask_client: Callable[..., Client]) -> None:
+    digest = hashlib.sha256(b"secret").digest()
+    client = flask_client(api_keys={"me": digest})
+    assert client.post("/models/iris/explain", BODY).status == 401
+    with_key = client.post("/models/iris/explain", BODY, {"X-API-Key": "secret"})
+    assert with_key.status == 200
+
+
+def test_the_log_tells_the_model_and_no_data(
+    flask_client: Callable[..., Client], capfd: pytest.CaptureFixture[str]
+) -> None:
+    flask_client().post("/models/iris/explain", BODY)
+    entry = json.loads(capfd.readouterr().err.splitlines()[-1])
+    assert (entry["model"], entry["version"], entry["rows"]) == ("iris", 1, 1)
+    assert "5.1" not in json.dumps(entry["path"])
+
+
+def test_servers_start_without_what_explains(models: Path) -> None:
+    import os
+    import subprocess
+    import sys
+
+    code = (
+        "import sys; from function.handler import handler; "
+        "print([name for name in sys.modules if 'explanation' in name])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "ONNXLET_MODELS": str(models)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "[]"

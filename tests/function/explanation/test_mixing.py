@@ -1,0 +1,141 @@
+"""Mixed rows against the plain way of choosing cell by cell, and the game that they make."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from function.errors import InvalidRows, Problem
+from function.explanation.game import MIXED, TableGame
+from function.explanation.mixing import Bits, Cells, Parts
+from function.explanation.texts import Pieces
+from function.signature import Array
+from function.table import Table
+
+DTYPES = {
+    "float64": st.floats(allow_nan=True, allow_infinity=True, width=64),
+    "int64": st.integers(-(2**63), 2**63 - 1),
+    "bool": st.booleans(),
+    "object": st.text(max_size=3),
+}
+
+
+@st.composite
+def mixtures(draw: st.DrawFn) -> tuple[Array, Array, Array]:
+    """A background, an instance and masks."""
+    dtype = draw(st.sampled_from(sorted(DTYPES)))
+    slots, width, count = (draw(st.integers(1, 4)) for _ in range(3))
+    cells = draw(arrays.arrays(dtype, (slots + 1, width), elements=DTYPES[dtype]))
+    shared = draw(st.booleans())
+    masks = draw(arrays.arrays(bool, (count, 1 if shared else slots, width)))
+    return cells[1:], cells[0], masks
+
+
+@settings(max_examples=200, deadline=None)
+@given(mixtures())
+def test_cells_inside_are_the_instances_and_those_outside_the_backgrounds(
+    mixture: tuple[Array, Array, Array],
+) -> None:
+    background, instance, masks = mixture
+    kind: Any = Cells if background.dtype.kind in "bO" else Bits
+    mixer = kind(background, len(masks) + 1)
+    for row in (background[0], instance):  # the second is not told from what the first left
+        mixer.prepare(masks)
+        mixed = mixer.mix(row)
+        expected = np.concatenate(
+            [np.where(masks, row, background), np.where(masks, background, row)]
+        ).reshape(-1, background.shape[1])
+        assert mixed.dtype == background.dtype
+        np.testing.assert_array_equal(mixed, expected)
+
+
+def test_texts_are_made_of_the_pieces_that_are_there() -> None:
+    mixer = Parts(Pieces(["a ", "b ", "c"], [(0, 1), (2, 3), (4, 5)]), 2)
+    mixer.prepare(np.array([[[True, False, True]], [[True, True, True]]]))
+    assert mixer.mix(np.array(["a b c"])).tolist() == [
+        *[["a c"], ["a c"], ["a b c"], ["a b c"]],
+        *[["b "], ["b "], [""], [""]],
+    ]
+
+
+# The game
+
+BLOCKS = [
+    np.array([[1.0, np.nan], [3.0, 4.0]]),
+    np.array([["", "u"], ["", "v"]], dtype=object),
+    np.array([[True], [False]]),
+]
+INSTANCE = [np.array([[5.0, 6.0]]), np.array([["x y", "w"]], dtype=object), np.array([[True]])]
+
+
+def lengths(table: Table) -> Array:
+    """A number made of every cell, which tells which row it is."""
+    numbers, texts, flags = table.arrays
+    said = [sum(map(ord, text + label)) for text, label in texts.tolist()]
+    return (np.nan_to_num(numbers, nan=100.0).sum(axis=1) + said + 7 * flags[:, 0])[:, None]
+
+
+def game_of(evaluate: Any = lengths) -> TableGame:
+    background, instance = Table(2, BLOCKS), Table(1, INSTANCE)
+    return TableGame(
+        background,
+        lengths(background),
+        instance,
+        lengths(instance),
+        [4],
+        {(1, 0): Pieces(["x ", "y"], [(0, 1), (2, 3)])},
+        evaluate,
+    )
+
+
+def test_players_are_columns_in_the_blocks_order_then_the_pieces_of_texts() -> None:
+    game = game_of()
+    assert game.players == 6
+    assert game.spans == [(4, 6)]
+    assert game.columns == {(0, 0): 0, (0, 1): 1, (1, 1): 2, (2, 0): 3, (1, 0): 6}
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_coalition_is_worth_what_its_mixed_rows_are_answered(shared: bool) -> None:
+    game = game_of()
+    masks = np.random.default_rng(0).random((5, 1 if shared else 2, 6)) < 0.5
+    inside, outside = game.pairs(masks)
+
+    assert inside.shape == outside.shape == (1, 5, 2, 1)
+    assert game.evaluations == 2 * 5 * 2
+    for got, chosen in ((inside, masks), (outside, ~masks)):
+        wide = np.broadcast_to(chosen, (5, 2, 6))
+        for number in range(5):
+            for slot in range(2):
+                mask = wide[number, slot]
+                numbers = np.where(mask[:2], INSTANCE[0][0], BLOCKS[0][slot])
+                text = "".join(p for p, there in zip(["x ", "y"], mask[4:], strict=True) if there)
+                label = "w" if mask[2] else BLOCKS[1][slot, 1]
+                flag = np.where(mask[3], INSTANCE[2][0], BLOCKS[2][slot])
+                texts = np.array([[text, label]], dtype=object)
+                row = Table(1, [numbers[None], texts, flag[None]])
+                assert got[0, number, slot] == lengths(row)[0]
+
+
+def test_a_mix_that_is_not_answered_names_the_row() -> None:
+    def raising(table: Table) -> Array:
+        raise InvalidRows([Problem(11, None, "raises")])
+
+    game = game_of(raising)
+    with pytest.raises(InvalidRows) as refused:
+        game.pairs(np.ones((1, 1, 6), dtype=bool))
+    assert refused.value.problems == [Problem(4, None, MIXED)]
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
+def test_values_that_are_not_finite_name_the_row(odd: float) -> None:
+    game = game_of()
+    game.check(np.zeros((1, 6, 1)))
+    with pytest.raises(InvalidRows) as refused:
+        game.check(np.array([[[0.0], [odd]]]))
+    assert refused.value.problems == [Problem(4, None, MIXED)]
