@@ -7,6 +7,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from function.errors import InvalidRows, MalformedRequest, Problem
@@ -14,6 +15,13 @@ from function.signature import Column
 
 NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*", re.ASCII)
 WHOLE = re.compile(r"\s*[-+]?\d{1,300}\s*", re.ASCII)
+LONGEST_PLAIN = 300  # characters
+PLAIN_FLOATS = (re.compile(r"[-+.eE\d,]*", re.ASCII), float)
+PLAIN: Mapping[str, tuple[re.Pattern[str], Callable[[str], Any]]] = {
+    "float64": PLAIN_FLOATS,
+    "float32": PLAIN_FLOATS,
+    "int64": (re.compile(r"[-+\d,]*", re.ASCII), int),
+}
 NAMED_NUMBERS = {"nan": "nan", "inf": "inf", "+inf": "inf", "-inf": "-inf", "infinity": "inf"}
 
 
@@ -75,21 +83,37 @@ def typed(rows: Sequence[Any], columns: Sequence[Column]) -> list[Any]:
     """Cells by their column's type; what can't be read as that stays text, to be refused.
 
     Args:
-        rows: objects by column name, or lists in signature order.
+        rows: objects by column name, all from below one header, or lists in signature order.
         columns: all of the signature.
     """
-    readers = {column.name: READ[column.type] for column in columns}
-    if isinstance(rows[0] if rows else None, list):
-        order = list(readers.values())
-        return [
-            [_cell(text, reader) for text, reader in zip(row, order, strict=True)]
-            if len(row) == len(order)
-            else row
-            for row in rows
-        ]
-    return [
-        {name: _cell(text, readers.get(name, str)) for name, text in row.items()} for row in rows
-    ]
+    types = {column.name: column.type for column in columns}
+    kinds: Sequence[str] = list(types.values())
+    if named := isinstance(rows[0] if rows else None, dict):
+        kinds = [types.get(name, "string") for name in max(rows, key=len)]
+    if not set(map(len, rows)) <= {len(kinds)}:
+        return [_typed_row(row, types) for row in rows]
+    fields = zip(*(row.values() for row in rows) if named else rows, strict=True)
+    cells = map(_typed_column, fields, kinds)
+    if named:
+        return [dict(zip(rows[0], row, strict=True)) for row in zip(*cells, strict=True)]
+    return list(map(list, zip(*cells, strict=True)))
+
+
+def _typed_row(row: Any, types: Mapping[str, str]) -> Any:
+    if isinstance(row, dict):
+        return {k: _cell(text, READ[types.get(k, "string")]) for k, text in row.items()}
+    if len(row) != len(types):
+        return row
+    return [_cell(text, READ[kind]) for text, kind in zip(row, types.values(), strict=True)]
+
+
+def _typed_column(texts: Sequence[str], kind: str) -> list[Any]:
+    """A column's cells; where all are plain numbers, faster than one by one."""
+    pattern, reader = PLAIN.get(kind, (None, str))
+    if pattern and pattern.fullmatch(",".join(texts)) and max(map(len, texts)) <= LONGEST_PLAIN:
+        with suppress(ValueError):
+            return [reader(text) if text else None for text in texts]
+    return [_cell(text, READ[kind]) for text in texts]
 
 
 def _cell(text: str, reader: Callable[[str], Any]) -> Any:
