@@ -1,0 +1,57 @@
+"""docs/operations.md tells of the log and the metrics as they are."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from edge.metrics import Meter
+from function.app import create_app
+from function.reload import Reloader
+from function.repository import Repository
+from function.settings import Settings
+from function.short_cut import LARGE
+from tests.conftest import ROOT
+from tests.function.test_predict import HOUSE
+
+TEXT = (ROOT / "docs" / "operations.md").read_text()
+EXAMPLES = [json.loads(block) for block in re.findall(r"```json\n(.*?)\n```", TEXT, re.DOTALL)]
+
+
+def test_the_line_that_it_shows(models: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    client = create_app(models, settings=Settings(models)).test_client()
+    client.post(EXAMPLES[0]["path"], json={"instances": [HOUSE]})
+
+    line = json.loads(capfd.readouterr().err)
+    assert list(line) == list(EXAMPLES[0])
+    assert list(line["stages"]) == list(EXAMPLES[0]["stages"])
+    told = {"ms", "stages", "request_id"}
+    assert {k: v for k, v in line.items() if k not in told} == {
+        k: v for k, v in EXAMPLES[0].items() if k not in told
+    }
+
+
+def test_the_metrics_that_it_lists(models: Path) -> None:
+    meter = Meter()
+    meter.reloader = Reloader(Repository(models))
+    meter.reloader.refused["iris", 2] = "altered"
+    client = create_app(models, settings=Settings(models), meter=meter).test_client()
+    client.post("/models/house-prices/predict", json={"instances": [HOUSE]})
+    client.get("/nope")
+    families = text_string_to_metric_families(client.get("/metrics").text)
+
+    exposed = {
+        family.name: {label for sample in family.samples for label in sample.labels} - {"le"}
+        for family in families
+        if family.name.startswith("onnxlet_")
+    }
+    rows = re.findall(r"^\| `(onnxlet_\w+?)(?:_total)?` \| (.*?) ?\|", TEXT, re.MULTILINE)
+    assert {name: set(re.findall(r"`(\w+)`", labels)) for name, labels in rows} == exposed
+
+
+def test_the_size_from_which_answers_are_compressed() -> None:
+    assert f"more than {LARGE:,} bytes" in TEXT
