@@ -1,6 +1,6 @@
 # onnxlet. `make` lists what can be done.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fresh test-pipelines test-gate test-load test-oldest test-boosting test-frameworks test-clients test-page test-schema check model coverage bench lock clean
+.PHONY: help setup run test test-fresh test-pipelines test-gate test-load test-oldest test-boosting test-frameworks test-clients test-page test-schema test-shap check model coverage bench lock clean
 .SILENT:
 
 PORT ?= 8080
@@ -13,6 +13,7 @@ BOOSTING := .venv-boosting
 FRAMEWORKS := .venv-frameworks
 BROWSER := .venv-browser
 SCHEMATHESIS := .venv-schemathesis
+SHAP := .venv-shap
 CLIENTS := $(patsubst requirements/clients/%.txt,%,$(wildcard requirements/clients/*.txt))
 name = $(subst _,-,$(EXAMPLE))
 
@@ -87,6 +88,12 @@ test-schema: $(SCHEMATHESIS)/ready ## thousands of requests made up from the ser
 $(SCHEMATHESIS)/ready: requirements/schemathesis.txt tools/setup.sh
 	sh tools/setup.sh $(SCHEMATHESIS) requirements/schemathesis.txt
 
+test-shap: $(SHAP)/ready ## explanations against the shap package
+	$(SHAP)/bin/python -m pytest -m shap tests/function/explanation $(ARGS)
+
+$(SHAP)/ready: requirements/shap.txt tools/setup.sh
+	sh tools/setup.sh $(SHAP) requirements/shap.txt
+
 check: $(READY) ## format, lint and types
 	$(PY) -m ruff format .
 	$(PY) -m ruff check .
@@ -95,12 +102,12 @@ check: $(READY) ## format, lint and types
 coverage: $(READY) ## convert every estimator of scikit-learn, and write docs/coverage.md (slow)
 	OMP_NUM_THREADS=1 $(PY) -W ignore -m tools.coverage
 
-bench: $(READY) ## measure side by side, and write docs/benchmarks.md
-	$(PY) -m bench
+bench: $(READY) ## measure side by side, or one PART, and write docs/benchmarks.md
+	$(PY) -m bench $(PART)
 
 lock: $(READY) ## lock requirements/*.in again, with hashes
 	$(PY) -m tools.lock
 
 clean: ## remove everything that was built
-	rm -rf .venv .venv-clients-* $(OLDEST) $(BOOSTING) $(FRAMEWORKS) $(BROWSER) $(SCHEMATHESIS) models build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-clients-* $(OLDEST) $(BOOSTING) $(FRAMEWORKS) $(BROWSER) $(SCHEMATHESIS) $(SHAP) models build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -17,6 +17,7 @@ FILES = (
     "boosting",
     "browser",
     "schemathesis",
+    "shap",
 )  # each takes the versions of those before it
 OLDEST = "oldest"  # takes none of theirs: its numpy is older, the rest comes out the same
 
