@@ -25,12 +25,25 @@ Predict = Callable[..., Reply]
 Refuse = Callable[[Exception, Environ], Response]
 
 
+class _Rule(Flask.url_rule_class):
+    """A rule that URLs are matched by and not built from: compiling for that took 0.3 ms each."""
+
+    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+        return _not_built
+
+
+def _not_built(self: Any, **values: Any) -> tuple[str, str]:
+    raise NotImplementedError("URLs are not built here")
+
+
 class App(Flask):
     """A Flask app that answers predictions by a short cut.
 
     Args:
         refuse: makes the response to an error.
     """
+
+    url_rule_class = _Rule
 
     def __init__(self, refuse: Refuse) -> None:
         super().__init__("function", static_folder=None)
