@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,30 @@ from sklearn.base import is_classifier
 
 from bench.converted import Case, cases
 from bench.in_process import taking_turns
+from bench.report import Line, comparisons
 from convert.answers import task_of
 from convert.recipes import Recipe, convert
 from function.signature import Array, Column
 
 ROWS = (1, 1000)
+ABOUT = """`session.run` of our own converters' graphs, in float64, against those that skl2onnx
+writes for the same estimators in float32, whether these answer rightly or not.
+"""
+
+
+def section(models: Path, fitted: Any) -> str:
+    """Measure, and tell."""
+    lines = [
+        Line(
+            f"{name}, {rows:,} row{'s' if rows > 1 else ''}",
+            f"{ours * 1e3:,.1f} µs",
+            f"{theirs * 1e3:,.1f} µs",
+            ours / theirs,
+            1.5,
+        )
+        for name, rows, ours, theirs in measure()
+    ]
+    return f"{ABOUT}\n{comparisons('skl2onnx', lines)}"
 
 
 def measure() -> Iterator[tuple[str, int, float, float]]:

@@ -41,4 +41,11 @@ def forest() -> tuple[Any, Any, Any]:
     return _fitted(RandomForestClassifier(n_estimators=200, random_state=0))
 
 
-MODELS = {"logistic": logistic, "forest": forest, "texts": texts}
+def array() -> tuple[Any, Any, Any]:
+    """The logistic regression, fitted on arrays: one tensor goes in."""
+    estimator, X_test, y_test = logistic()
+    X_train, y_train = breast_cancer_train()
+    return estimator.fit(X_train.to_numpy(), y_train), X_test.to_numpy(), y_test
+
+
+MODELS = {"logistic": logistic, "forest": forest, "array": array, "texts": texts}

@@ -69,11 +69,13 @@ with stand_ins():
     import serverless_wsgi
     from flask import Flask, Response, request
     from werkzeug.exceptions import HTTPException
+    from werkzeug.routing import Rule
 
 __all__ = [
     "Flask",
     "HTTPException",
     "Response",
+    "Rule",
     "request",
     "serverless_wsgi",
 ]

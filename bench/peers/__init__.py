@@ -28,6 +28,7 @@ class Peer(NamedTuple):
         command: starts it; `{python}`, `{bin}`, `{here}`, `{port}` and `{saved}` are filled in.
         path: of its predictions.
         body: of a request, from rows.
+        read: takes the probabilities out of the answer, whatever shape they have there.
         saves: it serves scikit-learn's own model, saved by `save_sklearn.py`.
         environ: further variables.
     """
@@ -36,6 +37,7 @@ class Peer(NamedTuple):
     command: Sequence[str]
     path: str
     body: Callable[[Rows], Any]
+    read: Callable[[Any], Any]
     saves: bool = False
     environ: Mapping[str, str] = {}
 
@@ -50,7 +52,12 @@ def _inputs(rows: Rows) -> Any:
 
 def _tensor(rows: Rows) -> Any:
     shape = [len(rows), len(rows[0])]
-    return {"inputs": [{"name": "input", "shape": shape, "datatype": "FP64", "data": rows}]}
+    tensor = {"name": "input", "shape": shape, "datatype": "FP64", "data": rows}
+    return {"inputs": [tensor], "outputs": [{"name": "predict_proba"}]}
+
+
+def _probabilities(answer: Any) -> Any:
+    return answer["probabilities"]
 
 
 PEERS: Mapping[str, Peer] = {
@@ -60,10 +67,11 @@ PEERS: Mapping[str, Peer] = {
          "--no-access-log"],
         "/predict",
         _instances,
+        _probabilities,
     ),
     "litserve": Peer(
         "LitServe + ONNX Runtime", ["{python}", "{here}/litserve_app.py", "{port}"],
-        "/predict", _instances,
+        "/predict", _instances, _probabilities,
     ),
     "bentoml": Peer(
         "BentoML + ONNX Runtime",
@@ -71,14 +79,20 @@ PEERS: Mapping[str, Peer] = {
          "--host", "127.0.0.1", "--port", "{port}"],
         "/predict",
         _instances,
+        _probabilities,
     ),
     "mlserver": Peer(
         "MLServer + scikit-learn",
         ["{bin}/mlserver", "start", "{saved}"],
         "/v2/models/bench/infer",
         _tensor,
+        lambda answer: answer["outputs"][0]["data"],
         saves=True,
-        environ={"MLSERVER_HTTP_PORT": "{port}"},
+        environ={
+            "MLSERVER_HTTP_PORT": "{port}",
+            "MLSERVER_GRPC_PORT": "{other_port}",
+            "MLSERVER_METRICS_PORT": "{another_port}",
+        },
     ),
     "mlflow": Peer(
         "MLflow + scikit-learn",
@@ -86,6 +100,7 @@ PEERS: Mapping[str, Peer] = {
          "--port", "{port}", "--workers", "1"],
         "/invocations",
         _inputs,
+        lambda answer: answer["predictions"],
         saves=True,
     ),
 }  # fmt: skip

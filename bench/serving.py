@@ -1,0 +1,198 @@
+"""The handler and the server against the least that could be done, and against scikit-learn."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from bench import servers, texts
+from bench.events import http_event
+from bench.report import Line, comparisons
+from bench.servers import KEY
+
+ROOT = Path(__file__).resolve().parent.parent
+ROWS = 1000
+START_ROUNDS = 15
+SERVER_ROUNDS = 5
+SECONDS = 2.0
+
+
+Fitted = dict[str, tuple[Any, Any, Any]]
+ABOUT = """With validation, API keys, limits and the log switched on. The model is fitted on
+scikit-learn's breast cancer data (30 numbers): a logistic regression behind a scaler, or a random
+forest of 200 trees. Bare: orjson, NumPy, one `session.run`, orjson.
+"""
+
+
+def section(models: Path, fitted: Fitted) -> str:
+    """Measure, and tell."""
+    lines = [
+        *_in_process(models, fitted),
+        *_starts(models, fitted),
+        *_sockets(models, models.parent, fitted),
+        *_conversions(models, fitted),
+    ]
+    return f"{ABOUT}\n{comparisons('compared with', lines)}"
+
+
+def environ_for(models: Path, model: str) -> dict[str, str]:
+    """The variables of a server of these models, one of them the default."""
+    return {
+        "ONNXLET_MODELS": os.fspath(models),
+        "ONNXLET_DEFAULT_MODEL": model,
+        "ONNXLET_API_KEYS": f"bench:{hashlib.sha256(KEY.encode()).hexdigest()}",
+    }
+
+
+def _in_process(models: Path, fitted: dict[str, tuple[Any, Any, Any]]) -> Iterator[Line]:
+    os.environ.update(environ_for(models, "logistic"))
+    from bench.in_process import measure
+
+    X = fitted["logistic"][1]
+    rows = (X.to_numpy().tolist() * (ROWS // len(X) + 1))[:ROWS]
+    with log_to_file(Path(models).parent / "log"):
+        t = measure(models, KEY, rows, list(X.columns))
+    for ours, theirs, what, target in (
+        ("one row, handler", "one row, plain route", "one row as an object, p50", 1.6),
+        ("one row as a list, handler", "one row, plain route", "one row as a list, p50", 1.6),
+        ("1,000 rows as lists, handler", "1,000 rows, bare", "1,000 × 30 as lists, p50", 1.2),
+        ("1,000 rows as objects, handler", "1,000 rows, bare", "1,000 × 30 as objects, p50", 2.0),
+    ):
+        name = "plain Flask route" if "plain" in theirs else "orjson, NumPy, run, orjson"
+        yield Line(
+            f"{what}, handler against {name}",
+            f"{t[ours]:.3f} ms",
+            f"{t[theirs]:.3f} ms",
+            t[ours] / t[theirs],
+            target,
+        )
+
+
+class log_to_file:  # noqa: N801 - reads as the action that it is
+    """Standard error into a file while measuring, as a server's log goes."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        self._kept = os.dup(2)
+        file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(file, 2)
+        os.close(file)
+
+    def __exit__(self, *error: object) -> None:
+        os.dup2(self._kept, 2)
+        os.close(self._kept)
+
+
+def _starts(models: Path, fitted: dict[str, tuple[Any, Any, Any]]) -> Iterator[Line]:
+    row = fitted["logistic"][1].to_numpy().tolist()[:1]
+    body = json.dumps({"instances": row})
+    event = json.dumps(http_event(body, "/predict", KEY)).encode()
+    onnx = os.fspath(models / "logistic" / "1" / "model.onnx")
+    environ = environ_for(models, "logistic")
+    t = servers.process_times(
+        {
+            "bare": (["bench/start_bare.py", onnx], {}, b""),
+            "handler": (["-m", "bench.start_handler"], environ, event),
+            "flask": (["bench/start_flask.py", onnx], {}, event),
+        },
+        START_ROUNDS,
+    )
+    bare = f"{t['bare']:.0f} ms"
+    what = "process start to first answer, {} against NumPy, ONNX Runtime and one run"
+    ours, flask = f"{t['handler']:.0f} ms", f"{t['flask']:.0f} ms"
+    yield Line(what.format("handler"), ours, bare, t["handler"] / t["bare"], 1.6)
+    yield Line(what.format("a plain Flask app"), flask, bare, t["flask"] / t["bare"])
+
+
+@dataclass
+class _Measured:
+    start: list[float]
+    rate: list[float]
+    milliseconds: list[float]
+    memory: list[float]
+
+
+def _sockets(models: Path, folder: Path, fitted: dict[str, tuple[Any, Any, Any]]) -> Iterator[Line]:
+    for model, needed in (("forest", True), ("logistic", False)):
+        estimator, X, _ = fitted[model]
+        body = json.dumps({"instances": X.to_numpy().tolist()[:1]}).encode()
+        pickled = folder / f"{model}.pkl"
+        # The textbook fits on arrays: on a DataFrame it would warn at each request.
+        pickled.write_bytes(pickle.dumps(_without_names(estimator)))
+        alone = folder / f"only-{model}"
+        alone.mkdir()
+        (alone / model).symlink_to(models / model)
+        ours, textbook = _Measured([], [], [], []), _Measured([], [], [], [])
+        for _ in range(SERVER_ROUNDS):
+            port = servers.free_port()
+            command = ["-m", "edge", "serve", "--models", os.fspath(alone), "--port", str(port)]
+            _one_round(ours, command, environ_for(alone, model), port, body)
+            port = servers.free_port()
+            command = ["bench/textbook.py", os.fspath(pickled), str(port)]
+            _one_round(textbook, command, {}, port, body)
+        yield from _against_textbook(model, ours, textbook, needed)
+
+
+def _without_names(estimator: Any) -> Any:
+    from bench.models import breast_cancer_train
+
+    X, y = breast_cancer_train()
+    return estimator.fit(X.to_numpy(), y)
+
+
+def _one_round(
+    measured: _Measured, command: list[str], environ: dict[str, str], port: int, body: bytes
+) -> None:
+    started = servers.running([sys.executable, *command], environ, port, "/predict", body)
+    with started as (process, milliseconds):
+        measured.start.append(milliseconds)
+        rate, p50 = servers.throughput(port, "/predict", body, SECONDS)
+        measured.rate.append(rate)
+        measured.milliseconds.append(p50)
+        measured.memory.append(servers.memory(process))
+
+
+def _against_textbook(
+    model: str, ours: _Measured, textbook: _Measured, needed: bool
+) -> Iterator[Line]:
+    def line(
+        what: str, unit: str, a: float, b: float, ratio: float, target: float, least: bool
+    ) -> Line:
+        goal = target if needed else None
+        name = f"{model}: {what}, server against Flask, pickle and scikit-learn"
+        return Line(name, f"{a:,.0f} {unit}", f"{b:,.0f} {unit}", ratio, goal, least)
+
+    a, b = median(ours.rate), median(textbook.rate)
+    yield line("one-row requests a second", "/s", a, b, a / b, 20, True)
+    a, b = median(ours.start), median(textbook.start)
+    yield line("start to first answer (times faster)", "ms", a, b, b / a, 5, True)
+    a, b = median(ours.memory), median(textbook.memory)
+    yield line("proportional memory", "MiB", a, b, a / b, 0.55, False)
+
+
+def _conversions(models: Path, fitted: dict[str, tuple[Any, Any, Any]]) -> Iterator[Line]:
+    fit, built = (median(times) for times in zip(*(_forest() for _ in range(5)), strict=True))
+    what = "forest of 300 trees, 30 columns, one core: build with parity against fit"
+    yield Line(what, f"{built:.0f} ms", f"{fit:.0f} ms", built / fit, 3.0)
+    estimator, X_test, _ = fitted["texts"]
+    t = texts.measure(models / "texts" / "1", estimator, X_test)
+    a, b = t["ours"], t["scikit-learn"]
+    what = "one text, JSON to JSON, against the pipeline's predict (times faster)"
+    yield Line(what, f"{a:.3f} ms", f"{b:.3f} ms", b / a, 5.0, True)
+
+
+def _forest() -> tuple[float, float]:
+    command = [sys.executable, "-m", "bench.forest_build"]
+    fit, built = json.loads(subprocess.check_output(command, cwd=ROOT))
+    return fit, built
