@@ -105,9 +105,12 @@ def _accepted(accept: str) -> str:
     return max(choices, key=lambda choice: choice[0])[1]
 
 
-def _wishes(outputs: Any, on_error: Any) -> tuple[Wishes, bool]:
+def _wishes(wished: Mapping[str, Any]) -> tuple[Wishes, bool]:
+    outputs, on_error = wished.get("outputs"), wished.get("on_error", "refuse")
     named = forms.PREDICTION if outputs is None else forms.wished_outputs(outputs)
-    return Wishes(named), native.wants_nulls({} if on_error is None else {"on_error": on_error})
+    # JSON's own null says the same as the word does.
+    nulls = native.wants_nulls({"on_error": "null" if on_error is None else on_error})
+    return Wishes(named), nulls
 
 
 def _from_json(request: Request) -> Call:
@@ -120,8 +123,7 @@ def _from_json(request: Request) -> Call:
             f"'params': expected none but {', '.join(PARAMS)}, got {got}",
             "A model takes no parameters here.",
         )
-    wished = {**request.query, **params}
-    options, nulls = _wishes(wished.get("outputs"), wished.get("on_error"))
+    options, nulls = _wishes({**request.query, **params})
     return frames.READ[kind](body[kind])._replace(nulls=nulls, options=options)
 
 
@@ -133,7 +135,7 @@ def _from_csv(request: Request) -> Call:
     """
     from function import csv_text  # 5 ms that a cold start need not pay
 
-    options, nulls = _wishes(request.query.get("outputs"), request.query.get("on_error"))
+    options, nulls = _wishes(request.query)
     lines = csv_text.lines(request.body)
     header = request.parameters.get("header", "").lower()
     if header not in ("", "present", "absent"):

@@ -102,6 +102,10 @@ PLAIN = Wishes()
             {"inputs": [1], "params": {"outputs": ["score"], "on_error": "null"}},
             Call([[1]], nulls=True, options=Wishes(("score",))),
         ),
+        (
+            {"inputs": [1], "params": {"outputs": None, "on_error": None}},
+            Call([[1]], nulls=True, options=PLAIN),
+        ),
     ],
 )
 def test_json(body: Any, call: Call) -> None:
