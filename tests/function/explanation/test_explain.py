@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,13 @@ import pytest
 from convert.build import build
 from convert.source import Source
 from function.app import create_app
+from function.explanation import route
+from function.explanation.explain import DEFAULT_PERMUTATIONS, Wish
+from function.explanation.shapley import EXACT_PLAYERS
+from function.explanation.target import MOST_OUTPUTS
+from function.explanation.texts import MOST_TOKENS
 from function.settings import Settings
-from tests.conftest import Client, quiet
+from tests.conftest import ROOT, Client, quiet
 from tests.function.explanation import models as made
 from tests.function.explanation.games import by_definition
 
@@ -401,3 +407,41 @@ def test_media_types_and_charsets_are_those_of_predictions(post: Callable[..., A
     odd = post("", b"[[1, 2, 3]]", content_type="application/json; charset=utf-16")
     assert (odd["status"], "charset" in odd["detail"]) == (415, True)
     assert post("", b"[[1, 2, 3]]")["method"] == "exact"
+
+
+# The document
+
+
+def test_the_documented_request_and_answer(models: Path) -> None:
+    document = (ROOT / "docs" / "explanations.md").read_text()
+    [(command, told)] = re.findall(r"```sh\n(.*?)```\n\n```json\n(.*?)```", document, re.DOTALL)
+    path, body = re.findall(r":8080(\S+) .*-d '\n(.*)'\n", command, re.DOTALL)[0]
+    client = create_app(models, settings=Settings(models=models)).test_client()
+    answer = client.post(path, data=body, content_type="application/json").get_json()
+
+    near = {"rel": 1e-3, "abs": 0.01}
+    for each in (expected := json.loads(told))["explanations"]:
+        each["prediction"] = pytest.approx(each["prediction"], **near)
+        each["answer"] = pytest.approx(each["answer"], **near)
+        each["contributions"] = pytest.approx(each["contributions"], **near)
+        each["errors"] = pytest.approx(each["errors"], **near)
+    expected["base_value"] = pytest.approx(expected["base_value"], **near)
+    assert answer == expected
+
+
+def test_the_documented_limits() -> None:
+    document = (ROOT / "docs" / "explanations.md").read_text()
+    for phrase in (
+        f"at most {route.MOST_ROWS} rows",
+        f"all, at most {MOST_OUTPUTS}",
+        f"at most {route.MOST_SECONDS:g} | {Wish().seconds:g} |",
+        f"sampled too | {DEFAULT_PERMUTATIONS} |",
+        f"of the orders | {Wish().seed} |",
+        f"at most {MOST_TOKENS} to a text",
+        f"Up to {EXACT_PLAYERS} columns",
+    ):
+        assert phrase in document
+    assert re.findall(r"^\| `(\w+)` \|", document, re.MULTILINE) == [
+        *("output", "classes", "seconds", "permutations", "seed")
+    ]
+    assert set(route.READ) == {"output", "classes", "seconds", "permutations", "seed"}
