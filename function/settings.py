@@ -37,7 +37,7 @@ class Settings:
     max_unpacked_bytes: int = 24 * 1024 * 1024
     max_rows: int = 10_000
     threads: int = 1
-    max_seconds: int = 30
+    max_seconds: float = 30
     max_in_flight: int = 256
     cors_origins: frozenset[str] = frozenset()
     reload_seconds: int = 2
@@ -68,7 +68,7 @@ class Settings:
             max_unpacked_bytes=whole("ONNXLET_MAX_UNPACKED_BYTES", cls.max_unpacked_bytes),
             max_rows=whole("ONNXLET_MAX_ROWS", cls.max_rows),
             threads=whole("ONNXLET_THREADS", cls.threads),
-            max_seconds=whole("ONNXLET_MAX_SECONDS", cls.max_seconds),
+            max_seconds=whole("ONNXLET_MAX_SECONDS", int(cls.max_seconds)),
             max_in_flight=whole("ONNXLET_MAX_IN_FLIGHT", cls.max_in_flight),
             cors_origins=_origins(environ.get("ONNXLET_CORS_ORIGINS", ""), faults),
             reload_seconds=whole("ONNXLET_RELOAD_SECONDS", cls.reload_seconds, least=0),

@@ -139,7 +139,7 @@ def test_without_a_length_nothing_is_read(length: str) -> None:
 
 
 def test_chunks_are_counted() -> None:
-    chunked = {"CONTENT_LENGTH": "", "wsgi.input_terminated": True}
+    chunked: dict[str, Any] = {"CONTENT_LENGTH": "", "wsgi.input_terminated": True}
 
     assert read(BODY, **chunked) == BODY
     with pytest.raises(RequestTooLarge):

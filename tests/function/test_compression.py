@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import random
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,8 +13,9 @@ from typing import Any
 import pytest
 
 from function.app import create_app
-from function.compression import coding
+from function.compression import coding, compress
 from function.lambda_events import respond
+from function.lean_flask import Response
 from function.settings import Settings
 from function.short_cut import LARGE
 from tests.conftest import Client
@@ -109,3 +111,23 @@ def test_a_rest_api_gets_text_unless_it_is_set_up_for_more(models: Path, name: s
     assert binary["isBase64Encoded"] is True
     packed = base64.b64decode(binary["body"])
     assert json.loads(unpacked(packed, "gzip")) == json.loads(text["body"])
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "encoding"),
+    [
+        (b"0.125, " * 3000, {}, "gzip"),
+        (random.Random(1).randbytes(20_000), {}, None),
+        (b"0.125, " * 3000, {"Content-Encoding": "br"}, "br"),
+    ],
+)
+def test_what_does_not_shrink_or_is_packed_stays_as_it_is(
+    body: bytes, headers: dict[str, str], encoding: str | None
+) -> None:
+    response = Response(body, headers=headers)
+
+    compress(response, "gzip")
+
+    assert response.headers.get("Content-Encoding") == encoding
+    assert (response.get_data() == body) == (encoding != "gzip")
+    assert response.headers["Vary"] == "Accept-Encoding"
