@@ -292,19 +292,17 @@ REFUSED: list[tuple[str, bytes | dict[str, Any], int, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "body", "status", "error"), REFUSED)
-def test_refusals(
-    client: Client, name: str, body: bytes | dict[str, Any], status: int, error: str
-) -> None:
-    name, mark, query = name.partition("?")
+def test_refusals(client: Client) -> None:
+    for name, body, status, error in REFUSED:
+        model, mark, query = name.partition("?")
 
-    answer = client.post(f"/v1/models/{name}:predict{mark}{query}", body)
+        answer = client.post(f"/v1/models/{model}:predict{mark}{query}", body)
 
-    told = answer.json()
-    if "not JSON" in error:
-        told = {"error": told["error"][: len(error)]}
-    assert (answer.status, told) == (status, {"error": error})
-    assert answer.headers["content-type"] == "application/json"
+        told = answer.json()
+        if "not JSON" in error:  # the rest is the standard library's
+            told = {"error": told["error"][: len(error)]}
+        assert (answer.status, told) == (status, {"error": error})
+        assert answer.headers["content-type"] == "application/json"
 
 
 def test_other_verbs_and_methods(client: Client) -> None:
