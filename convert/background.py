@@ -169,7 +169,8 @@ def _unknown(column: Column) -> dict[Any, int]:
     """What a column may hold, where nothing in it is frequent."""
     if column.categories is not None:
         return dict.fromkeys(column.categories or (None,), 1)
-    return {"string": {EMPTY_TEXT: 1}, "bool": {False: 1, True: 1}}.get(column.type, {0: 1})
+    values: dict[str, list[Any]] = {"string": [EMPTY_TEXT], "bool": [False, True]}
+    return dict.fromkeys(values.get(column.type, [0]), 1)
 
 
 def _by_frequency(counts: dict[Any, int], count: int) -> list[Any]:

@@ -93,8 +93,8 @@ def explain(model: Model, rows: Background, table: Table, wish: Wish, budget: Bu
         if values is not None:
             return Explained(about, outputs, base, end, games, values, [], 0)
     shares = shapley.sampled(games, wish.permutations or DEFAULT_PERMUTATIONS, wish.seed, budget)
-    values, errors, permutations = zip(*shares, strict=True)
-    return Explained(about, outputs, base, end, games, values, errors, permutations[0])
+    values, errors = [each.values for each in shares], [each.errors for each in shares]
+    return Explained(about, outputs, base, end, games, values, errors, shares[0].permutations)
 
 
 def _check_size(model: Model, end: Array) -> None:

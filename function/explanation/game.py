@@ -85,10 +85,11 @@ class TableGame:
         self._first = 0
         for block, array in enumerate(background.arrays):
             self._add_columns(block, array, texts)
-        self.spans: list[Span] = []
+        spans: list[Span] = []
         for (block, place), pieces in texts.items():
             self._add(block, [place], len(pieces.parts), Parts(pieces, background.rows))
-            self.spans.append((self._first - len(pieces.parts), self._first))
+            spans.append((self._first - len(pieces.parts), self._first))
+        self.spans: Sequence[Span] = spans
         self.players = self._first
         self.columns |= {place: self.players + n for n, place in enumerate(texts)}
 

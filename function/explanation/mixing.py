@@ -96,7 +96,7 @@ class Parts:
     def __init__(self, pieces: Pieces, slots: int) -> None:
         self._parts = pieces.parts
         self._slots = slots
-        self._masks = np.zeros((0, 1, 1), dtype=bool)
+        self._masks: Array = np.zeros((0, 1), dtype=bool)
 
     def prepare(self, masks: Array) -> None:
         """Keep the masks, one for each row."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -139,7 +139,7 @@ def form(model: Model, rows: Background, explained: Explained) -> dict[str, Any]
 def _explanations(model: Model, explained: Explained) -> Iterator[dict[str, Any]]:
     about = explained.target
     predictions = explained.outputs["prediction"].tolist()
-    errors = explained.errors or [None] * len(explained.games)
+    errors: Sequence[Array | None] = explained.errors or [None] * len(explained.games)
     for game, values, spread in zip(explained.games, explained.values, errors, strict=True):
         for place, row in enumerate(game.numbers):
             told = {

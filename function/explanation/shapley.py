@@ -113,7 +113,8 @@ def _weights(n: int) -> Array:
     size = inside.sum(axis=0)
     gain = np.array([0.0] + [1 / (n * comb(n - 1, s - 1)) for s in range(1, n + 1)])
     loss = np.array([1 / (n * comb(n - 1, s)) for s in range(n)] + [0.0])
-    return np.where(inside, gain[size], -loss[size])
+    weights: Array = np.where(inside, gain[size], -loss[size])
+    return weights
 
 
 def sampled(games: Sequence[Game], permutations: int, seed: int, budget: Budget) -> list[Shares]:
@@ -177,7 +178,8 @@ def _rounds(game: Game, random: np.random.Generator, rounds: int) -> Array:
     steps *= 0.5
     places = ranks.transpose(0, 2, 1) * slots + np.arange(slots)
     places += np.arange(0, rounds * n * slots, n * slots)[:, None, None]
-    return steps.reshape(len(game.end), rounds * n * slots, -1).take(places, axis=1)
+    gains: Array = steps.reshape(len(game.end), rounds * n * slots, -1).take(places, axis=1)
+    return gains
 
 
 class Tally:
@@ -192,7 +194,9 @@ class Tally:
     def __init__(self, spans: Sequence[Span]) -> None:
         self._spans = spans
         self._rounds = 0
-        self._first = self._apart = self._squares = np.zeros(0)
+        self._first: Array
+        self._apart: Array
+        self._squares: Array
 
     def add(self, estimates: Array) -> None:
         """Count rounds, of shape (instances, rounds, players, slots, outputs)."""
@@ -221,14 +225,14 @@ class Tally:
         slots, rounds = self._first.shape[2], self._rounds
         if rounds == 1:
             spread: Array = self._first.std(axis=2, ddof=1 if slots > 1 else 0)
-            return spread / np.sqrt(slots)
+            return np.asarray(spread / np.sqrt(slots))
         within = (self._squares - mean(self._apart**2) / rounds) / (rounds - 1)
-        return np.sqrt(np.maximum(within, 0) / rounds / slots)
+        return np.asarray(np.sqrt(np.maximum(within, 0) / rounds / slots))
 
 
 def mean(values: Array) -> Array:
     """Over the slots, the last dimension but one."""
-    slots = values.shape[-2]
+    slots: int = values.shape[values.ndim - 2]
     means: Array = np.matmul(np.full(slots, 1 / slots), values)  # ten times as fast as .mean
     return means
 
@@ -241,4 +245,5 @@ def with_sums(values: Array, spans: Sequence[Span], axis: int = 1) -> Array:
         values.take(range(first, last), axis=axis).sum(axis=axis, keepdims=True)
         for first, last in spans
     ]
-    return np.concatenate([values, *sums], axis=axis)
+    together: Array = np.concatenate([values, *sums], axis=axis)
+    return together

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -419,13 +420,13 @@ def test_the_documented_request_and_answer(models: Path) -> None:
     client = create_app(models, settings=Settings(models=models)).test_client()
     answer = client.post(path, data=body, content_type="application/json").get_json()
 
-    near = {"rel": 1e-3, "abs": 0.01}
+    near = partial(pytest.approx, rel=1e-3, abs=0.01)
     for each in (expected := json.loads(told))["explanations"]:
-        each["prediction"] = pytest.approx(each["prediction"], **near)
-        each["answer"] = pytest.approx(each["answer"], **near)
-        each["contributions"] = pytest.approx(each["contributions"], **near)
-        each["errors"] = pytest.approx(each["errors"], **near)
-    expected["base_value"] = pytest.approx(expected["base_value"], **near)
+        each["prediction"] = near(each["prediction"])
+        each["answer"] = near(each["answer"])
+        each["contributions"] = near(each["contributions"])
+        each["errors"] = near(each["errors"])
+    expected["base_value"] = near(expected["base_value"])
     assert answer == expected
 
 

@@ -77,7 +77,8 @@ def lengths(table: Table) -> Array:
     """A number made of every cell, which tells which row it is."""
     numbers, texts, flags = table.arrays
     said = [sum(map(ord, text + label)) for text, label in texts.tolist()]
-    return (np.nan_to_num(numbers, nan=100.0).sum(axis=1) + said + 7 * flags[:, 0])[:, None]
+    told: Array = (np.nan_to_num(numbers, nan=100.0).sum(axis=1) + said + 7 * flags[:, 0])[:, None]
+    return told
 
 
 def game_of(evaluate: Any = lengths) -> TableGame:
