@@ -30,22 +30,25 @@ class _Date:
 DATE = _Date()
 
 
-def answer(app: WSGI, request: Request, keep: bool) -> bytes:
+def answer(app: WSGI, request: Request, stays: Callable[[], bool]) -> tuple[bytes, bool]:
     """Call the app, and write down what it says.
 
     Args:
         app: answers in one piece: nothing is streamed here.
         request: whole.
-        keep: the connection stays; the client is told if it does not.
+        stays: whether the server does; asked when the app has answered.
+
+    Returns:
+        The response, and whether the connection goes on; the client is told if it does not.
     """
     try:
-        return _answer(app, request, keep)
+        return _answer(app, request, stays)
     except Exception:  # the app answers its own errors: this one is of what is around it
         traceback.print_exc(file=sys.stderr)
-        return plain("500 Internal Server Error")
+        return plain("500 Internal Server Error"), False
 
 
-def _answer(app: WSGI, request: Request, keep: bool) -> bytes:
+def _answer(app: WSGI, request: Request, stays: Callable[[], bool]) -> tuple[bytes, bool]:
     begun: list[Any] = []
 
     def start_response(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
@@ -62,12 +65,13 @@ def _answer(app: WSGI, request: Request, keep: bool) -> bytes:
     lines = [f"{name}: {value}\r\n" for name, value in headers]
     if not any(name.lower() == "content-length" for name, _ in headers) and _has_body(status):
         lines.append(f"Content-Length: {len(body)}\r\n")
+    keep = request.keep and stays()
     if not keep:
         lines.append("Connection: close\r\n")
     elif request.environ["SERVER_PROTOCOL"] == "HTTP/1.0":
         lines.append("Connection: keep-alive\r\n")
     head = f"HTTP/1.1 {status}\r\n{DATE.now()}{''.join(lines)}\r\n".encode("latin-1")
-    return head if request.environ["REQUEST_METHOD"] == "HEAD" else head + body
+    return (head if request.environ["REQUEST_METHOD"] == "HEAD" else head + body), keep
 
 
 def _has_body(status: str) -> bool:

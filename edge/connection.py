@@ -163,6 +163,7 @@ class Connection:
         self.partial, self._handed, self._head = True, False, 0
         self.began = self.since
         self._url = b""
+        self._length = 0  # of the head, in bytes
         self._headers: Environ = {}
         self._environ = {}
         self._chunks = []
@@ -171,9 +172,11 @@ class Connection:
     def on_url(self, url: bytes) -> None:
         """Some of its target."""
         self._url += url
+        self._length += len(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header; lines of one name are one header, as RFC 9110 has it."""
+        self._length += len(name) + len(value)
         key = NAMES.get(name) or _wsgi_name(name)
         text = value.decode("latin-1")
         if key in self._headers:
@@ -188,7 +191,9 @@ class Connection:
         environ["REQUEST_METHOD"] = parser.get_method().decode()
         environ["SERVER_PROTOCOL"] = f"HTTP/{parser.get_http_version()}"
         environ["PATH_INFO"], environ["QUERY_STRING"] = _target(self._url)
-        if "HTTP_HOST" not in headers and parser.get_http_version() == "1.1":
+        if self._length > LONGEST_HEAD:
+            self._reject("431 Request Header Fields Too Large")
+        elif "HTTP_HOST" not in headers and parser.get_http_version() == "1.1":
             self._reject("400 Bad Request")  # RFC 9112 wants it named
         elif int(headers.get("CONTENT_LENGTH", 0)) > self._limit:
             environ["wsgi.input"] = io.BytesIO()  # what is told of it is enough to refuse it

@@ -181,11 +181,14 @@ class Server:
 
     def _respond(self, connection: Connection) -> bytes:
         request = connection.requests.popleft()
-        keep = request.keep and self._stopping is None
+        data, keep = answer(self._app, request, self._stays)
         if not keep:
             connection.closing = True
             connection.requests.clear()
-        return answer(self._app, request, keep)
+        return data
+
+    def _stays(self) -> bool:
+        return self._stopping is None
 
     def _ready(self, connection: Connection) -> None:
         """A request is whole: it waits for its turn, or is answered at once."""
