@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from function.errors import InvalidRows, Problem
+from function.errors import SHOWN_PROBLEMS, InvalidRows, Problem
 from function.signature import LONGEST_TEXT, MISSING_TEXT, Array, Block, Column, Signature
 
 ABSENT = object()  # a cell that the row doesn't have, reported as such already
@@ -60,19 +60,24 @@ def _align(
 ) -> dict[str, list[Any]]:
     """Each required column's cells, with ABSENT where a row has none."""
     by_column: dict[str, list[Any]] = {c.name: [] for c in signature.columns if c.required}
+    guesses = Guesses(signature.names)
     for number, row in enumerate(rows):
         if number in faults:
             problems.append(Problem(number, None, faults[number]))
             found: Mapping[str, Any] | None = None
         else:
-            found = _named(row, number, signature, problems)
+            found = _named(row, number, signature, problems, guesses)
         for name, cells in by_column.items():
             cells.append(ABSENT if found is None else found.get(name, ABSENT))
     return by_column
 
 
 def _named(
-    row: Any, number: int, signature: Signature, problems: list[Problem]
+    row: Any,
+    number: int,
+    signature: Signature,
+    problems: list[Problem],
+    guesses: Mapping[str, str],
 ) -> Mapping[str, Any] | None:
     if isinstance(row, dict):
         problems += [
@@ -81,7 +86,7 @@ def _named(
             if column.required and column.name not in row
         ]
         problems += [
-            Problem(number, str(name)[:100], f"unknown column{guess(str(name), signature.names)}")
+            Problem(number, str(name)[:100], f"unknown column{guesses[str(name)]}")
             for name in row
             if name not in signature.names
         ]
@@ -97,12 +102,25 @@ def _named(
     return None
 
 
-def guess(name: str, known: Collection[str]) -> str:
-    """Which known name may be meant, as the end of a message."""
-    import difflib  # only ever needed here, and slow to import
+class Guesses(dict[str, str]):
+    """By unknown name, which known one may be meant, as the end of a message.
 
-    close = difflib.get_close_matches(name[:200], sorted(known), 1)
-    return f"; did you mean '{close[0]}'?" if close else ""
+    Guessing costs a thousand times more than sending a name: it ends with the first ones, as
+    what is told of a request does.
+    """
+
+    def __init__(self, known: Collection[str]) -> None:
+        super().__init__()
+        self._known = sorted(known)
+
+    def __missing__(self, name: str) -> str:
+        import difflib  # only ever needed here, and slow to import
+
+        close = None
+        if len(self) < SHOWN_PROBLEMS:
+            close = difflib.get_close_matches(name[:200], self._known, 1)
+        self[name] = f"; did you mean '{close[0]}'?" if close else ""
+        return self[name]
 
 
 def _checked(column: Column, row: int, cell: Any, problems: list[Problem]) -> Any:

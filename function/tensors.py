@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from function.careful import READ, Refused, guess, read_carefully, shown
+from function.careful import READ, Guesses, Refused, read_carefully, shown
 from function.errors import InvalidRows, MalformedRequest, Problem
 from function.exchange import Tensor
 from function.signature import Array, Block, Input, Signature
@@ -107,13 +107,14 @@ def _typed(content: Array, only: Input) -> Array:
 def _misfits(tensors: Mapping[str, Tensor], signature: Signature) -> list[Problem]:
     """Which inputs are missing, unknown, of another shape or of another number of rows."""
     known = {each.name: each for each in signature.inputs}
+    guesses = Guesses(known)
     problems = [
         Problem(None, each.name, "missing input")
         for each in signature.inputs
         if each.required and each.name not in tensors
     ]
     problems += [
-        Problem(None, name[:100], f"unknown input{guess(name, known)}")
+        Problem(None, name[:100], f"unknown input{guesses[name]}")
         for name in tensors
         if name not in known
     ]

@@ -61,6 +61,19 @@ def test_twenty_problems_and_the_count(client: Client) -> None:
     assert form["error_count"] == 33
 
 
+def test_what_was_meant_is_guessed_for_the_first_unknown_names_alone(flask_client: Any) -> None:
+    names = [f"coun{number}" for number in range(25)]
+
+    form = refused(flask_client(), 422, [dict.fromkeys(names, 1), {**SHOP, "coun0": 1, "neu": 1}])
+
+    unknown = [each["detail"] for each in form["errors"] if each["column"] in names]
+    assert unknown == ["unknown column; did you mean 'count'?"] * 20
+    answer = flask_client().post(PATH + "?on_error=null", [dict.fromkeys([*names, "neu"], 1)])
+    told = {each["column"]: each["detail"] for each in answer.json()["errors"]}
+    assert told["coun19"] == "unknown column; did you mean 'count'?"
+    assert told["coun20"] == told["neu"] == "unknown column"
+
+
 @pytest.mark.parametrize(
     ("column", "cell", "detail"),
     [
