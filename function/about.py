@@ -33,6 +33,8 @@ def _document(service: Service, request: Request) -> Reply:
 
 
 def _page(service: Service, request: Request) -> Reply:
+    if request.header("Accept") == "*/*":  # KServe's client asks here whether V1 is alive
+        return json_reply({"status": "alive"}, headers={"Vary": "Accept"})
     page = read_page()
     known = [tag.strip().removeprefix("W/") for tag in request.header("If-None-Match").split(",")]
     if page.headers["ETag"] in known:
@@ -62,6 +64,7 @@ def read_page() -> Page:
     )
     headers = {
         "Content-Security-Policy": policy,
+        "Vary": "Accept",
         "ETag": f'"{hashlib.sha256(body).hexdigest()[:32]}"',
         "Cache-Control": "no-cache",  # asked for again each time, and mostly answered by 304
     }

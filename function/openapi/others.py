@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from function.openapi.forms import Operation, Part, Place, answered, record
+from function.openapi.forms import Operation, Part, Place, answered, content, record
 
 
 def _document(place: Place) -> Operation:
@@ -15,8 +15,11 @@ def _document(place: Place) -> Operation:
 
 def _page(place: Place) -> Operation:
     answer = answered("HTML, without data.", {"type": "string"}, "text/html")
+    answer["200"]["content"] |= content(record({"status": {"const": "alive"}}))
     return Operation(
-        "A page to try the models", {**answer, "304": {"description": "As it was (If-None-Match)."}}
+        "A page to try the models",
+        {**answer, "304": {"description": "As it was (If-None-Match)."}},
+        description="Programs that accept anything (*/*) are told that the server is alive.",
     )
 
 

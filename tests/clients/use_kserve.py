@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -113,9 +114,21 @@ def test_errors() -> None:
 @pytest.mark.parametrize("model", MODELS)
 def test_the_first_protocol(model: str) -> None:
     async def ask(client: Any) -> Any:
+        assert await client.is_server_live(URL)
         assert await client.is_model_ready(URL, model)
         return await client.infer(URL, {"instances": ROWS[model]}, model_name=model)
 
-    predictions = asked("v1", ask)["predictions"]
+    assert asked("v1", ask) == {"predictions": ANSWERS[model]["prediction"]}
 
-    assert len(predictions) == len(ANSWERS[model]["prediction"])
+
+def test_errors_of_the_first_protocol() -> None:
+    async def ask(client: Any) -> None:
+        for model, status, part in (
+            ("nope", 404, "no model 'nope'"),
+            ("iris", 400, "row 0, column 'x2': expected a number, got 'x'"),
+        ):
+            with pytest.raises(httpx.HTTPStatusError, match=re.escape(part)) as caught:
+                await client.infer(URL, {"instances": [[1, 2, "x", 4]]}, model_name=model)
+            assert caught.value.response.status_code == status
+
+    asked("v1", ask)

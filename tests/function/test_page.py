@@ -56,6 +56,16 @@ def test_it_is_sent_anew_where_it_has_changed(client: Client) -> None:
     assert client.get("/", {"If-None-Match": '"other"'}).status == 200
 
 
+def test_a_program_that_takes_anything_is_told_that_the_server_is_alive(client: Client) -> None:
+    answer = client.get("/", {"Accept": "*/*"})
+    browser = client.get("/", {"Accept": "text/html,application/xml;q=0.9,*/*;q=0.8"})
+
+    assert (answer.status, answer.json()) == (200, {"status": "alive"})
+    assert "Accept" in answer.headers["vary"]
+    assert browser.body == FILE.read_bytes()
+    assert "Accept" in browser.headers["vary"]
+
+
 def test_it_opens_without_a_key_and_the_rest_does_not(
     flask_client: Callable[..., Client],
 ) -> None:
