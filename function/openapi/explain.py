@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from function.example import example_instance
 from function.explanation.route import MOST_PERMUTATIONS, MOST_ROWS, MOST_SECONDS, MOST_SEED
+from function.explanation.target import target
 from function.openapi.forms import (
     Operation,
     Place,
@@ -27,6 +28,12 @@ NUMBERS: Schema = {
     "description": "a number, or one for each class or output",
     "type": ["number", "array"],
     "items": {"type": ["number", "array"], "items": {"type": "number"}},
+}
+
+WISHES: dict[str, Schema] = {
+    "seconds": {"type": "number", "exclusiveMinimum": 0, "maximum": MOST_SECONDS},
+    "permutations": {"type": "integer", "minimum": 2, "maximum": MOST_PERMUTATIONS},
+    "seed": {"type": "integer", "minimum": 0, "maximum": MOST_SEED},
 }
 
 
@@ -56,24 +63,35 @@ def _rows(model: Model, place: Place) -> Schema:
 
 
 def _request(model: Model, optional: bool, place: Place) -> Schema:
-    wishes: dict[str, Schema] = {
-        "seconds": {"type": "number", "exclusiveMinimum": 0, "maximum": MOST_SECONDS},
-        "permutations": {"type": "integer", "minimum": 2, "maximum": MOST_PERMUTATIONS},
-        "seed": {"type": "integer", "minimum": 0, "maximum": MOST_SEED},
-        "output": {"enum": [output.name for output in model.signature.outputs]},
-        "classes": {
-            "type": "array",
-            "minItems": 1,
-            "uniqueItems": True,
-            "description": "explain these alone, of those that the output has",
-        },
-    }
-    rows = {"instances": _rows(model, place)}
+    rows, beside = {"instances": _rows(model, place)}, dict[str, Schema]()
     if place.model is not None:
-        return closed(rows, {**wishes, "model": {"type": ["string", "null"]}})
-    if optional:
-        return closed(rows, {**wishes, "model": {"enum": [model.name, None]}})
-    return closed({**rows, "model": {"const": model.name}}, wishes)
+        beside["model"] = {"type": ["string", "null"]}
+    elif optional:
+        beside["model"] = {"enum": [model.name, None]}
+    else:
+        rows["model"] = {"const": model.name}
+    beside |= WISHES
+    return one_of(
+        closed(rows, {**beside, **_classes(model, None)}),
+        *(
+            closed({**rows, "output": {"const": each.name}}, beside | _classes(model, each.name))
+            for each in model.signature.outputs
+        ),
+    )
+
+
+def _classes(model: Model, output: str | None) -> dict[str, Schema]:
+    """The wish for some classes of an output; there is none where several outputs have some."""
+    about = target(model, output, ())
+    if about.nested:
+        return {}
+    width = next(o for o in model.signature.outputs if o.name == about.output).shape[1:]
+    known = about.classes or list(range(width[0] if width else 1))
+    items: Schema = {"enum": known}
+    if model.manifest["task"] == "clustering" and about.output == "prediction":
+        items = {"type": "integer"}  # which there are shows only in answers
+    wish = {"type": "array", "items": items, "minItems": 1, "uniqueItems": True}
+    return {"classes": {**wish, "description": "explain these alone"}}
 
 
 def _answer(model: Model) -> Schema:

@@ -18,6 +18,7 @@ from function.openapi.forms import (
     content,
     listed,
     one_of,
+    or_null,
     record,
     ref,
 )
@@ -29,12 +30,12 @@ if TYPE_CHECKING:
 
 def _request(model: Model) -> Schema:
     outputs = {"enum": ["all", *v1.entries(model)]}
-    params = closed({}, {"outputs": outputs, "on_error": ON_ERROR["schema"]})
+    params = closed({}, {"outputs": or_null(outputs), "on_error": or_null(ON_ERROR["schema"])})
     beside: dict[str, Schema] = {"params": {**params, "type": ["object", "null"]}}
     columns = [column.name for column in model.signature.columns]
     split = closed(
         {"data": listed(ref(f"{model.name}.values"), 1)},
-        {"columns": {"const": columns}, "index": {"type": "array"}},
+        {"columns": {"enum": [columns, None]}, "index": {"description": "pandas' own, not read"}},
     )
     return one_of(
         closed({"dataframe_split": split}, beside),
@@ -67,7 +68,7 @@ def _invocations(place: Place) -> Operation:
         "name": ATTRIBUTES,
         "in": "header",
         "description": "given back as it is, where it is visible ASCII",
-        "schema": {"type": "string", "pattern": "^[a-zA-Z0-9=;-]*$", "maxLength": 1024},
+        "schema": {"type": "string"},
     }
     return Operation(
         "Predict in MLflow's and SageMaker's forms",

@@ -55,7 +55,7 @@ def by_row(model: Model) -> Schema:
 
 def by_column(model: Model) -> Schema:
     """Columns by name, as lists of one length; or the matrix that has them all."""
-    cells = {c.name: (listed(column_schema(c)), c.required) for c in model.signature.columns}
+    cells = {c.name: (listed(column_schema(c), 1), c.required) for c in model.signature.columns}
     required = {name: cell for name, (cell, needed) in cells.items() if needed}
     optional = {name: cell for name, (cell, needed) in cells.items() if not needed}
     whole = model.signature.whole
