@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from function.errors import InvalidRows, MalformedRequest, Problem
 from function.signature import Column
@@ -25,8 +25,22 @@ PLAIN: Mapping[str, tuple[re.Pattern[str], Callable[[str], Any]]] = {
 NAMED_NUMBERS = {"nan": "nan", "inf": "inf", "+inf": "inf", "-inf": "-inf", "infinity": "inf"}
 
 
-def read(body: bytes) -> tuple[list[dict[str, str]], dict[int, str]]:
-    """Rows by column name, and the rows whose number of fields is wrong.
+class Frame(NamedTuple):
+    """What stands below a header.
+
+    Attributes:
+        names: of the columns.
+        rows: their fields.
+        faults: the rows whose number of fields is wrong.
+    """
+
+    names: list[str]
+    rows: list[list[str]]
+    faults: dict[int, str]
+
+
+def read(body: bytes) -> Frame:
+    """Rows below a header.
 
     Raises:
         MalformedRequest: not UTF-8, not CSV, or without a header.
@@ -52,7 +66,7 @@ def lines(body: bytes) -> list[list[str]]:
     return found
 
 
-def below_header(lines: Sequence[list[str]]) -> tuple[list[dict[str, str]], dict[int, str]]:
+def below_header(lines: Sequence[list[str]]) -> Frame:
     """As `read`, from the fields of every line.
 
     Raises:
@@ -68,7 +82,7 @@ def below_header(lines: Sequence[list[str]]) -> tuple[list[dict[str, str]], dict
         for number, row in enumerate(rows)
         if len(row) != len(header)
     }
-    return [dict(zip(header, row, strict=False)) for row in rows], faults
+    return Frame(header, rows, faults)
 
 
 def rows_among(lines: Iterable[list[str]], width: int) -> list[list[str]]:
@@ -79,32 +93,28 @@ def rows_among(lines: Iterable[list[str]], width: int) -> list[list[str]]:
     return [line or [""] for line in lines if line or width == 1]
 
 
-def typed(rows: Sequence[Any], columns: Sequence[Column]) -> list[Any]:
+def typed(
+    rows: Sequence[list[str]], names: Sequence[str] | None, columns: Sequence[Column]
+) -> list[list[Any]]:
     """Cells by their column's type; what can't be read as that stays text, to be refused.
 
     Args:
-        rows: objects by column name, all from below one header, or lists in signature order.
+        rows: fields.
+        names: the columns that they belong to; None is signature order.
         columns: all of the signature.
     """
-    types = {column.name: column.type for column in columns}
-    kinds: Sequence[str] = list(types.values())
-    if named := isinstance(rows[0] if rows else None, dict):
-        kinds = [types.get(name, "string") for name in max(rows, key=len)]
+    types: dict[str, str] = {column.name: column.type for column in columns}
+    kinds = [types.get(name, "string") for name in (types if names is None else names)]
     if not set(map(len, rows)) <= {len(kinds)}:
-        return [_typed_row(row, types) for row in rows]
-    fields = zip(*(row.values() for row in rows) if named else rows, strict=True)
-    cells = map(_typed_column, fields, kinds)
-    if named:
-        return [dict(zip(rows[0], row, strict=True)) for row in zip(*cells, strict=True)]
+        return [_typed_row(row, kinds) for row in rows]
+    cells = map(_typed_column, zip(*rows, strict=True), kinds)
     return list(map(list, zip(*cells, strict=True)))
 
 
-def _typed_row(row: Any, types: Mapping[str, str]) -> Any:
-    if isinstance(row, dict):
-        return {k: _cell(text, READ[types.get(k, "string")]) for k, text in row.items()}
-    if len(row) != len(types):
+def _typed_row(row: list[str], kinds: Sequence[str]) -> list[Any]:
+    if len(row) != len(kinds):
         return row
-    return [_cell(text, READ[kind]) for text, kind in zip(row, types.values(), strict=True)]
+    return [_cell(text, READ[kind]) for text, kind in zip(row, kinds, strict=True)]
 
 
 def _typed_column(texts: Sequence[str], kind: str) -> list[Any]:

@@ -85,7 +85,7 @@ class Call(NamedTuple):
         names: the columns that the values of lists belong to; None is signature order.
         tensors: by name; None where there are rows.
         model: the name that the body gives, or None.
-        text: cells are text (from CSV), to be read by their column's type.
+        text: rows are lists of text (from CSV), to be read by their columns' types.
         faults: rows that are broken already, and why; None is none.
         nulls: a row that can't be answered is answered by null, and does not lose the others.
         options: what the dialect itself has to remember until it encodes the answer.

@@ -121,12 +121,12 @@ def read(model: Model, call: Call) -> Table:
     if call.tensors is not None:
         return read_tensors(call.tensors, model.signature)
     rows, faults = call.rows, call.faults
-    if call.names is not None:
-        rows, faults = _in_order(rows, list(call.names), model.signature, faults or {})
     if call.text:
         from function import csv_text
 
-        rows = csv_text.typed(rows, model.signature.columns)
+        rows = csv_text.typed(rows, call.names, model.signature.columns)
+    if call.names is not None:
+        rows, faults = _in_order(rows, list(call.names), model.signature, faults or {})
     return read_table(rows, model.signature, faults)
 
 

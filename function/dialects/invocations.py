@@ -149,8 +149,8 @@ def _from_csv(request: Request) -> Call:
     if header == "absent" or (bare and not header):
         rows = csv_text.rows_among(lines, len(lines[0]))
         return Call(rows, text=True, nulls=nulls, options=options)
-    named, faults = csv_text.below_header(lines)
-    return Call(named, text=True, faults=faults, nulls=nulls, options=options)
+    names, rows, faults = csv_text.below_header(lines)
+    return Call(rows, names, text=True, faults=faults, nulls=nulls, options=options)
 
 
 def encode(prediction: Prediction, call: Call) -> Reply:

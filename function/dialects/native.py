@@ -47,8 +47,8 @@ def decode(request: Request) -> Call:
     if request.media_type == "text/csv":
         from function import csv_text  # 5 ms that a cold start need not pay
 
-        rows, faults = csv_text.read(request.body)
-        return Call(rows, text=True, faults=faults, nulls=nulls)
+        names, rows, faults = csv_text.read(request.body)
+        return Call(rows, names, text=True, faults=faults, nulls=nulls)
     raise UnsupportedMedia(
         f"media type '{request.media_type}' is not read here",
         "Send Content-Type: application/json, or text/csv with a header.",

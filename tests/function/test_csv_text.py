@@ -41,27 +41,18 @@ def test_a_column(kind: ColumnType, texts: list[str]) -> None:
     columns = [Column("a", kind), Column("b", "string")]
     expected = [one_by_one(text, kind) for text in texts]
 
-    as_lists = typed([[text, "x"] for text in texts], columns)
-    as_objects = typed([{"b": "x", "a": text, "c": "1"} for text in texts], columns)
+    in_order = typed([[text, "x"] for text in texts], None, columns)
+    named = typed([["x", text, "1"] for text in texts], ["b", "a", "c"], columns)
 
-    assert [row[1] for row in as_lists] == ["x"] * len(texts)
-    assert all(same(row[0], cell) for row, cell in zip(as_lists, expected, strict=True))
-    assert [list(row) for row in as_objects] == [["b", "a", "c"]] * len(texts)
-    assert all(same(row["a"], cell) for row, cell in zip(as_objects, expected, strict=True))
-    assert {row["c"] for row in as_objects} == {"1"}
+    assert [row[1] for row in in_order] == ["x"] * len(texts)
+    assert [[row[0], row[2]] for row in named] == [["x", "1"]] * len(texts)
+    assert all(same(row[0], cell) for row, cell in zip(in_order, expected, strict=True))
+    assert all(same(row[1], cell) for row, cell in zip(named, expected, strict=True))
 
 
 @pytest.mark.parametrize("rows", [[["1"], ["2", "3"], []], [["1", "2", "3"]], []])
 def test_rows_of_another_width(rows: list[list[str]]) -> None:
     columns = [Column("a", "float64"), Column("b", "int64")]
 
-    assert typed(rows, columns) == [[2, 3] if row == ["2", "3"] else row for row in rows]
-
-
-def test_objects_of_different_widths() -> None:
-    rows = [{"a": "1"}, {"a": "2.5", "b": "true"}]
-
-    assert typed(rows, [Column("a", "float64"), Column("b", "bool")]) == [
-        {"a": 1},
-        {"a": 2.5, "b": True},
-    ]
+    as_they_are = [[2, 3] if row == ["2", "3"] else row for row in rows]
+    assert typed(rows, None, columns) == typed(rows, ["b", "a"], columns) == as_they_are
