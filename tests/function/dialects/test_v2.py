@@ -415,6 +415,13 @@ BYTE_FAULTS = {
         with_bytes({"inputs": [in_bytes(ARRAY, "FP64", size=-1)]}, ARRAY.tobytes()),
         "expected a whole number from 0, got -1",
     ),
+    "one wrong entry, and its bytes passed over": (
+        with_bytes(
+            {"inputs": [{**ENTRY, "datatype": "FP31"}, {**in_bytes(ARRAY, "FP32"), "name": "b"}]},
+            ARRAY.tobytes() * 2,
+        ),
+        "got 'FP31'; input 'b': shape [2, 4] of FP32 takes 32 bytes",
+    ),
     "no boolean": (
         with_bytes({"inputs": [in_bytes(np.full((1, 2), 2, "u1"), "BOOL")]}, b"\1\2"),
         "BOOL takes bytes of 0 and 1, got 2",

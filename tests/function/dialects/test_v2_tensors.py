@@ -1,0 +1,96 @@
+"""Data in JSON and in bytes as arrays: what is packed fast is what reading cell by cell gives."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from function.careful import Refused
+from function.dialects.v2_binary import Tail
+from function.dialects.v2_tensors import DATATYPES, Fault, from_json
+from function.tensors import declared
+
+CELLS = st.one_of(
+    st.sampled_from([0, 1, 2, 0.0, 1.0, 2.5, -0.0, True, False, None, math.nan, math.inf]),
+    st.sampled_from([127, 128, 255, 256, -1, 2**24 + 1, 2**31, 2**53 + 1, 2**63, 2**64, 10**400]),
+    st.sampled_from([65504.0, 65520.0, 3.4028235e38, 3.4028236e38, 1e39, 0.1]),
+    st.sampled_from(["a", "1", {}]),
+    st.floats(),
+    st.integers(),
+)
+JSON_DATATYPES = [datatype for datatype in DATATYPES if datatype != "BF16"]
+
+
+@settings(max_examples=600, deadline=None)
+@given(
+    rows=st.integers(1, 3).flatmap(
+        lambda width: st.lists(
+            st.lists(CELLS, min_size=width, max_size=width), min_size=1, max_size=4
+        )
+    ),
+    datatype=st.sampled_from(JSON_DATATYPES),
+)
+@example(rows=[[1.5, True]], datatype="FP64")
+@example(rows=[[1, False]], datatype="INT8")
+@example(rows=[[1, 0]], datatype="BOOL")
+@example(rows=[[None, 1.5]], datatype="FP32")
+@example(rows=[[None, True]], datatype="FP32")
+@example(rows=[[3.0]], datatype="INT8")
+def test_packing_takes_what_the_datatype_holds_and_nothing_else(
+    rows: list[list[Any]], datatype: str
+) -> None:
+    flat = [cell for row in rows for cell in row]
+    shape = [len(rows), len(rows[0])]
+
+    nested, plain = from_json(rows, shape, datatype), from_json(flat, shape, datatype)
+
+    assert nested.shape == plain.shape == tuple(shape)
+    assert repr(nested) == repr(plain)
+    if plain.dtype == object:
+        assert plain.ravel().tolist() == flat or any(cell != cell for cell in flat)
+        return
+    assert plain.dtype == np.dtype(DATATYPES[datatype].dtype)
+    expected = [declared(cell, datatype) for cell in flat]
+    assert not any(isinstance(cell, Refused) for cell in expected)
+    packed = [None if cell != cell else cell for cell in plain.ravel().tolist()]
+    assert repr(packed) == repr([_as(plain, cell) for cell in expected])
+
+
+def _as(array: Any, cell: Any) -> Any:
+    return float(cell) if cell is not None and array.dtype.kind == "f" else cell
+
+
+@pytest.mark.parametrize(
+    ("data", "datatype"),
+    [
+        ([1.5, 2, -3], "FP64"),
+        ([1.5, None, 2], "FP32"),
+        ([0, 1, 0], "INT8"),
+        ([2**64 - 1, 0, 1], "UINT64"),
+        ([True, False, True], "BOOL"),
+    ],
+)
+def test_usual_data_are_packed(data: list[Any], datatype: str) -> None:
+    for form in (data, [[cell] for cell in data]):
+        assert from_json(form, [3, 1], datatype).dtype != object
+
+
+def test_arrays_are_aligned_wherever_they_start() -> None:
+    content = np.arange(4.0)
+    for start in range(9):
+        array = Tail(b"x" * start + content.tobytes(), start).array(32, [2, 2], "FP64")
+
+        assert array.flags.aligned
+        assert array.ravel().tolist() == content.tolist()
+
+
+def test_no_more_is_taken_after_a_wrong_size() -> None:
+    tail = Tail(b"x" * 8, 0)
+    for told in ("and 8 bytes are left", "a wrong 'binary_data_size' before it"):
+        with pytest.raises(Fault, match=told):
+            tail.take(9)
