@@ -125,6 +125,8 @@ def _count(classes: list[Any] | None) -> int:
 
 def _labels(seen: Sequence[Outputs], name: str) -> list[Any]:
     """The labels that were answered; a list for each column of several."""
+    if not seen:
+        return []
     together = np.concatenate([outputs[name] for outputs in seen])
     if together.ndim == 1:
         return sorted(set(together.tolist()))
