@@ -37,5 +37,6 @@ if __name__ == "__main__":
     for place, file in enumerate(FILES):
         lock(file, FILES[:place])
     lock(OLDEST, ())
-    for client in sorted((FOLDER / "clients").glob("*.in")):  # nothing of ours is beside them
-        lock(f"clients/{client.stem}", ())
+    for folder in ("clients", "bench"):  # nothing of ours is beside them
+        for other in sorted((FOLDER / folder).glob("*.in")):
+            lock(f"{folder}/{other.stem}", ())
