@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from bench import beside, dialects, graphs, report, serving
+from bench import beside, dialects, explanations, graphs, report, serving
 from bench.models import MODELS
 from bench.serving import Fitted
 
@@ -16,6 +16,7 @@ PARTS: Mapping[str, tuple[str, Callable[[Path, Fitted], str]]] = {
     "serving": ("Serving", serving.section),
     "servers": ("Beside other servers", beside.section),
     "dialects": ("Dialects", dialects.section),
+    "explanations": ("Explanations", explanations.section),
     "graphs": ("Graphs", graphs.section),
 }
 
