@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from sklearn.base import clone
+from sklearn.cluster import KMeans
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_iris
-from sklearn.linear_model import LogisticRegression
+from sklearn.ensemble import IsolationForest, RandomForestClassifier
+from sklearn.linear_model import (
+    BayesianRidge,
+    LinearRegression,
+    LogisticRegression,
+    RidgeClassifier,
+)
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
@@ -41,3 +49,23 @@ def shop() -> Source:
     )
     model = make_pipeline(columns, LogisticRegression()).fit(X[:200], y[:200])
     return Source(model, X[200:], y[200:], X[:200])
+
+
+def every_task() -> dict[str, Source]:
+    """A small model of each task, and of each form that answers have."""
+    random = np.random.default_rng(0)
+    X = random.normal(size=(120, 3))
+    y = np.where(X[:, 0] > 0, "yes", "no")
+    names = np.column_stack([y, np.where(X[:, 1] > 0, "up", "down")])
+    forest = RandomForestClassifier(3, random_state=0)
+    fitted = {
+        "clusters": KMeans(3, random_state=0).fit(X),
+        "deviation": BayesianRidge().fit(X, X[:, 0]),
+        "outliers": IsolationForest(n_estimators=5, random_state=0).fit(X),
+        "scores": RidgeClassifier().fit(X, y),
+        "several-labels": clone(forest).fit(X, (X[:, :2] > 0).astype(int)),
+        "several-outputs": clone(forest).fit(X, names),
+        "transformed": StandardScaler().fit(X),
+        "two-numbers": LinearRegression().fit(X, X[:, :2]),
+    }
+    return {name: Source(estimator, X) for name, estimator in fitted.items()}

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,11 +16,11 @@ from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 
 from convert.build import build
-from convert.source import Source
 from function.app import create_app
 from function.openapi import PARTS, rules
 from function.settings import Settings
-from tests.conftest import Client, quiet
+from tests import estimators
+from tests.conftest import ROOT, Client, quiet
 
 METHODS = ("get", "post")
 KEY = {"tester": bytes.fromhex("2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b")}
@@ -224,45 +227,40 @@ def test_examples_are_medians_and_frequent_categories(
     }
 
 
-def _several(X: Any, y: Any) -> Any:
-    from sklearn.ensemble import RandomForestClassifier
-
-    return RandomForestClassifier(3, random_state=0).fit(X, y)
-
-
-def _tasks() -> dict[str, Any]:
-    import numpy as np
-    from sklearn.cluster import KMeans
-    from sklearn.ensemble import IsolationForest
-    from sklearn.linear_model import BayesianRidge, LinearRegression, RidgeClassifier
-    from sklearn.preprocessing import StandardScaler
-
-    random = np.random.default_rng(0)
-    X = random.normal(size=(120, 3))
-    y = np.where(X[:, 0] > 0, "yes", "no")
-    names = np.column_stack([y, np.where(X[:, 1] > 0, "up", "down")])
-    return {
-        "clusters": (KMeans(3, random_state=0).fit(X), X),
-        "outliers": (IsolationForest(n_estimators=5, random_state=0).fit(X), X),
-        "transformed": (StandardScaler().fit(X), X),
-        "two-numbers": (LinearRegression().fit(X, X[:, :2]), X),
-        "deviation": (BayesianRidge().fit(X, X[:, 0]), X),
-        "scores": (RidgeClassifier().fit(X, y), X),
-        "several-outputs": (_several(X, names), X),
-        "several-labels": (_several(X, (X[:, :2] > 0).astype(int)), X),
-    }
-
-
 def test_every_task(tmp_path: Path) -> None:
-    for name, (estimator, X) in _tasks().items():
-        build(Source(estimator, X), name, tmp_path, quiet)
+    for name, source in estimators.every_task().items():
+        build(source, name, tmp_path, quiet)
     client = create_app(tmp_path, settings=Settings(tmp_path)).test_client()
     document = client.get("/openapi.json").get_json()
 
     validate(document)
-    for name in _tasks():
-        operation = document["paths"][f"/models/{name}/predict"]["post"]
-        example = operation["requestBody"]["content"]["application/json"]["example"]
-        answer = client.post(f"/models/{name}/predict", json=example)
-        assert answer.status_code == 200, answer.text
-        _check(document, {"$ref": f"#/components/schemas/{name}.answer"}, answer.get_json())
+    asked = set()
+    for path, method, operation in operations(document):
+        content = operation.get("requestBody", {}).get("content", {}).get("application/json")
+        if method == "get" or content is None:
+            continue
+        answer = client.post(path, json=content["example"], headers=_headers(operation))
+        assert answer.status_code == 200, (path, answer.text)
+        _check(document, content["schema"], content["example"])
+        schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
+        _check(document, schema, answer.get_json())
+        asked.add(path)
+    assert len(asked) > 8 * len(estimators.every_task())
+
+
+def test_it_costs_nothing_at_the_start(models: Path) -> None:
+    code = "import sys, function.handler; print(*sorted(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={**os.environ, "ONNXLET_MODELS": str(models)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    loaded = set(done.stdout.split())
+    assert "function.about" in loaded
+    assert not {
+        name for name in loaded if name.startswith(("function.openapi", "function.example"))
+    }
