@@ -12,7 +12,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.conftest import ROOT, start_server, stop_server
+from convert.build import build
+from tests.conftest import ROOT, quiet, start_server, stop_server
+from tests.estimators import every_task
 from tests.page.sites import build_more
 
 SCREENSHOTS = ROOT / "build" / "screenshots"
@@ -48,6 +50,15 @@ def site(more_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 def locked_site(more_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     log = tmp_path_factory.mktemp("log") / "stderr"
     with serving(more_models, log, ONNXLET_API_KEYS=f"tester:{DIGEST}") as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def tasks_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("tasks")
+    for name, source in every_task().items():
+        build(source, name, folder / "models", quiet)
+    with serving(folder / "models", folder / "stderr") as address:
         yield address
 
 

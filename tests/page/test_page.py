@@ -76,6 +76,30 @@ def test_the_example_is_answered_as_the_server_answers_it(
         assert shown.startswith(json.dumps(expected).strip('"').replace('\\"', '"'))
 
 
+@pytest.mark.parametrize(
+    ("model", "kind"),
+    [
+        ("clusters", r"[0-2]"),
+        ("deviation", r"[\u2212\d.e]+ ?± [\d.e\u2212]+"),
+        ("outliers", r"inlier|outlier"),
+        ("scores", r"yes|no"),
+        ("several-labels", r"[01], [01]"),
+        ("several-outputs", r"(yes|no), (up|down)"),
+        ("transformed", r"[\u2212\d.e]+, [\u2212\d.e]+, [\u2212\d.e]+"),
+        ("two-numbers", r"[\u2212\d.e]+, [\u2212\d.e]+"),
+    ],
+)
+def test_every_task(open_page: Open, tasks_site: str, model: str, kind: str) -> None:
+    page = open_page(tasks_site, model)
+
+    shown = predict(page)
+    keep_screenshot(page, model)
+
+    assert re.fullmatch(kind, shown), shown
+    assert "NaN" not in page.inner_text("main")
+    assert "undefined" not in page.inner_text("main")
+
+
 def test_predicting_by_keyboard_alone(open_page: Open, site: str) -> None:
     page = open_page(site, "iris")
 
