@@ -8,13 +8,15 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from itertools import islice
 from typing import Any, NamedTuple
 
-from function.errors import InvalidRows, MalformedRequest, Problem
+from function.errors import InvalidRows, MalformedRequest, Problem, RequestTooLarge
 from function.signature import Column
 
-NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*", re.ASCII)
+NUMBER = re.compile(r"\s*[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?\s*", re.ASCII)  # one way to match
 WHOLE = re.compile(r"\s*[-+]?\d{1,300}\s*", re.ASCII)
+MOST_LINES = 2**20
 LONGEST_PLAIN = 300  # characters
 PLAIN_FLOATS = (re.compile(r"[-+.eE\d,]*", re.ASCII), float)
 PLAIN: Mapping[str, tuple[re.Pattern[str], Callable[[str], Any]]] = {
@@ -54,13 +56,19 @@ def lines(body: bytes) -> list[list[str]]:
 
     Raises:
         MalformedRequest: not UTF-8, not CSV, or without a first line.
+        RequestTooLarge: more lines than a batch could have; empty ones take much memory, too.
     """
     try:
-        found = list(csv.reader(io.StringIO(body.decode("utf-8-sig"), newline=""), strict=True))
+        reader = csv.reader(io.StringIO(body.decode("utf-8-sig"), newline=""), strict=True)
+        found = list(islice(reader, MOST_LINES + 1))
     except UnicodeDecodeError as error:
         raise MalformedRequest(f"byte {error.start} of the CSV is not UTF-8") from error
     except csv.Error as error:
         raise MalformedRequest(f"the body is not CSV: {error}") from error
+    if len(found) > MOST_LINES:
+        raise RequestTooLarge(
+            f"expected at most {MOST_LINES} lines", "Send them in several requests."
+        )
     if not found or not found[0]:
         raise MalformedRequest("the CSV has no header", "Its first line names the columns.")
     return found

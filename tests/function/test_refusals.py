@@ -200,6 +200,23 @@ def test_csv_that_is_none(client: Client, csv: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    "cell", ["1" * 130_000 + "x", "1." * 60_000, "." * 130_000, "1" * 60_000 + " " * 60_000 + "x"]
+)
+def test_a_long_cell_of_csv_that_is_nearly_a_number(flask_client: Any, cell: str) -> None:
+    """No pattern may try it in many ways: that would take hours."""
+    form = refused(flask_client(), 422, f"count\n{cell}\n".encode(), kind="text/csv")
+
+    assert "expected a whole number" in json.dumps(form)
+
+
+def test_more_lines_of_csv_than_any_batch_has(flask_client: Any) -> None:
+    """An empty list each, they would take seventy times the body's memory."""
+    form = refused(flask_client(), 413, b"count\n" + b"\n" * 2**20, kind="text/csv")
+
+    assert form["detail"] == "expected at most 1048576 lines"
+
+
+@pytest.mark.parametrize(
     "kind",
     [
         "application/x-www-form-urlencoded",

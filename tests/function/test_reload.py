@@ -190,6 +190,32 @@ def test_a_broken_version_is_tried_again_when_it_changes(
     assert reloader.refused == {}
 
 
+def test_a_refused_version_is_not_listed_below_the_next(
+    own: Path, repository: Repository, reloader: Reloader
+) -> None:
+    _alter(add(own, 2))
+    look(reloader)
+    add(own, 3)
+    look(reloader)
+
+    assert repository.versions("iris") == [1, 3]
+
+
+def test_a_refused_version_that_was_removed_is_forgotten(
+    own: Path, repository: Repository, reloader: Reloader, capfd: pytest.CaptureFixture[str]
+) -> None:
+    broken = add(own, 2)
+    _alter(broken)
+    look(reloader)
+    broken.rename(own.parent / "kept")
+    look(reloader)
+    assert reloader.refused == {}
+    (own.parent / "kept").rename(broken)
+    look(reloader)
+
+    assert [line["state"] for line in lines(capfd)] == ["refused", "refused"]
+
+
 def test_the_next_version_passes_a_broken_one(
     own: Path, repository: Repository, reloader: Reloader
 ) -> None:
