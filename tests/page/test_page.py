@@ -233,6 +233,19 @@ def test_the_bars_tell_what_explain_tells(open_page: Open, site: str) -> None:
     assert page.inner_text("#pushes li .name") != ""
 
 
+def test_each_number_of_an_answer_has_its_own_bars(open_page: Open, tasks_site: str) -> None:
+    page = open_page(tasks_site, "several-outputs")
+    predict(page)
+    chosen = page.eval_on_selector("#why select", "s => s.options[s.selectedIndex].text")
+
+    options = page.eval_on_selector_all("#why option", "all => all.map(o => o.text)")
+    assert options == ["no (output 1)", "yes (output 1)", "down (output 2)", "up (output 2)"]
+    assert chosen == page.inner_text("#prediction").split(",")[0] + " (output 1)"
+    first = page.inner_text("#sum")
+    page.select_option("#why select", "2")
+    assert page.inner_text("#sum") != first
+
+
 def test_tokens_are_coloured_in_the_text(open_page: Open, site: str) -> None:
     page = open_page(site, "reviews")
     page.fill("#field-0", "🦙 A superb film, boring music")
