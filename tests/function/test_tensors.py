@@ -191,6 +191,23 @@ def test_an_image_of_another_shape_is_refused(shape: tuple[int, ...]) -> None:
     assert problem == (None, "image", expected)
 
 
+def test_columns_between_that_are_dropped() -> None:
+    names = [f"x{n}" for n in range(4)]
+    columns = [Column(name, "float64", required=name != "x1") for name in names]
+    signature = Signature(
+        columns,
+        [],
+        [{"name": "in", "dtype": "float64", "columns": ["x3", "x0", "x2"]}],
+        inputs=[Input("input", "float64", (-1, 4), tuple(names))],
+    )
+    cells = np.array([[1, np.nan, 3, 4], [5, 6, 7, 8]])
+
+    for array in (cells, cells.astype(object)):
+        table = read_tensors({"input": Tensor(array, "FP64")}, signature)
+        assert table.arrays[0].tolist() == [[1, 3, 4], [5, 7, 8]]
+        assert signature.feeds[0].gather(table.arrays).tolist() == [[4, 1, 3], [8, 5, 7]]
+
+
 def test_dropped_columns_are_ignored() -> None:
     for tensor in (
         Tensor(np.zeros((7, 3)), "FP64"),

@@ -12,8 +12,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.multioutput import MultiOutputClassifier
 
 import function
+from convert.build import build
 from convert.source import Source
 from function.app import create_app
 from function.dialects.v2_binary import HEADER
@@ -415,13 +418,6 @@ BYTE_FAULTS = {
         with_bytes({"inputs": [in_bytes(ARRAY, "FP64", size=-1)]}, ARRAY.tobytes()),
         "expected a whole number from 0, got -1",
     ),
-    "one wrong entry, and its bytes passed over": (
-        with_bytes(
-            {"inputs": [{**ENTRY, "datatype": "FP31"}, {**in_bytes(ARRAY, "FP32"), "name": "b"}]},
-            ARRAY.tobytes() * 2,
-        ),
-        "got 'FP31'; input 'b': shape [2, 4] of FP32 takes 32 bytes",
-    ),
     "no boolean": (
         with_bytes({"inputs": [in_bytes(np.full((1, 2), 2, "u1"), "BOOL")]}, b"\1\2"),
         "BOOL takes bytes of 0 and 1, got 2",
@@ -466,6 +462,63 @@ def test_what_is_wrong_with_bytes_is_told(local: Client, fault: str) -> None:
 
     assert answer.status == 400
     assert part in answer.json()["error"]
+
+
+def test_the_bytes_of_a_wrong_entry_are_passed_over(local: Client) -> None:
+    flags = {**in_bytes(np.zeros(2, "?"), "BOOL"), "name": "flags"}
+    form = {"inputs": [{**ENTRY, "datatype": "FP31"}, flags, {**flags, "shape": [3]}]}
+
+    answer = local.post(IRIS, *with_bytes(form, ARRAY.tobytes(), b"\0\1"))
+
+    assert answer.json()["error"].split("; ")[1:] == ["input 'flags' is there twice"]
+
+
+def test_only_so_many_problems_are_told(local: Client) -> None:
+    rows = [["x", 1, 1, 1]] * 23
+
+    answer = local.post(IRIS, {"inputs": [tensor(rows, shape=[23, 4])]})
+
+    told = answer.json()["error"].split("; ")
+    assert told[0] == "row 0, column 'x0': expected a number, got 'x'"
+    assert told[19:] == ["row 19, column 'x0': expected a number, got 'x'", "and 3 more problems"]
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Client:
+    """Two labels at once, one of text, from an array of 32 bits."""
+    random = np.random.default_rng(0)
+    X = random.normal(size=(200, 3)).astype(np.float32)
+    y = np.stack(
+        [np.array(["a", "b", "c"])[(X[:, 0] // 1).clip(-1, 1).astype(int)], X[:, 1] > 0], 1
+    )
+    folder = tmp_path_factory.mktemp("pair")
+    model = MultiOutputClassifier(LogisticRegression()).fit(X, y.astype(str))
+    build(Source(model, X[:50]), "pair", folder, lambda line: None)
+    return client_of(create_app(folder, settings=Settings(folder)))
+
+
+@pytest.mark.parametrize("binary", [False, True])
+def test_several_outputs_lie_one_after_another(pair: Client, binary: bool) -> None:
+    rows = [[0.5, 1.0, 0.0], [-2.0, -1.0, 3.0]]
+    native = pair.post("/predict", {"instances": rows}).json()
+    body = {
+        "inputs": [tensor(rows, "FP32", [2, 3])],
+        "parameters": {"binary_data_output": binary},
+    }
+
+    answer = pair.post("/v2/models/pair/infer", body)
+
+    got = outputs_of(answer)
+    assert got["prediction"] == native["prediction"]
+    flat = [[p for part in row for p in part] for row in native["probabilities"]]
+    np.testing.assert_array_equal(np.float32(got["probabilities"]), np.float32(flat))
+    length = int(answer.headers.get(HEADER.lower(), len(answer.body)))
+    told = json.loads(answer.body[:length])["outputs"]
+    metadata = pair.get("/v2/models/pair").json()["outputs"]
+    assert [(o["name"], o["datatype"], [-1, *o["shape"][1:]]) for o in told] == [
+        (o["name"], o["datatype"], o["shape"]) for o in metadata
+    ]
+    assert told[1]["parameters"]["classes_per_output"] == "3,2"
 
 
 @pytest.mark.parametrize(
