@@ -123,7 +123,14 @@ MODEL: Schema = record(
         "version": {"type": "integer", "minimum": 1},
         "versions": listed({"type": "integer", "minimum": 1}, 1),
         "task": {
-            "enum": ["regression", "classification", "clustering", "outlier", "transformation"]
+            "enum": [
+                "regression",
+                "classification",
+                "clustering",
+                "outlier",
+                "transformation",
+                "function",
+            ]
         },
         "signature": record(
             {"inputs": listed({"type": "object"}), "outputs": listed({"type": "object"})}

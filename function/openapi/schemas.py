@@ -113,15 +113,15 @@ def answer(model: Model) -> Schema:
 def output_schema(output: Output, model: Model) -> Schema:
     """One row's entry of an output, as the native dialect writes it."""
     several = model.classes is not None and isinstance(model.classes[0], list)
-    width = output.shape[1] if len(output.shape) > 1 else None
+    sizes = output.shape[1:]
     if output.name == "prediction" and model.classes is not None:
-        return _label(model.classes, width, several)
+        return _label(model.classes, sizes, several)
     if output.name == "probabilities":
         share = {"type": ["number", "null"], "minimum": 0}  # null: NaN, as scikit-learn has it
         if several and model.classes is not None:
-            return _each([_fixed(share, len(known)) for known in model.classes])
-        return _fixed(share, width)
-    return _fixed(_number(output.type), width)
+            return _each([_nested(share, [len(known)]) for known in model.classes])
+        return _nested(share, sizes)
+    return _nested(_number(output.type), sizes)
 
 
 def _number(kind: str) -> Schema:
@@ -130,16 +130,19 @@ def _number(kind: str) -> Schema:
     return {"type": TYPES[kind]["type"]}
 
 
-def _label(classes: Sequence[Any], width: int | None, several: bool) -> Schema:
+def _label(classes: Sequence[Any], sizes: Sequence[int], several: bool) -> Schema:
     if several:
         return _each([{"enum": known} for known in classes])
-    if width is not None:  # several labels, each yes or no
-        return _fixed({"type": ["integer", "boolean", "number", "string"]}, width)
+    if sizes:  # several labels, each yes or no
+        return _nested({"type": ["integer", "boolean", "number", "string"]}, sizes)
     return {"enum": list(classes)}
 
 
-def _fixed(items: Schema, width: int | None) -> Schema:
-    return items if width is None else listed(items, width, width)
+def _nested(items: Schema, sizes: Sequence[int]) -> Schema:
+    """Lists of these sizes, the outermost first."""
+    for size in reversed(sizes):
+        items = listed(items, size, size)
+    return items
 
 
 def _each(items: Sequence[Schema]) -> Schema:

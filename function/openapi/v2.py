@@ -85,8 +85,8 @@ def _request(model: Model) -> Schema:
             "name": {"enum": [each.name for each in model.signature.inputs]},
             "datatype": {"enum": list(DATATYPES)},
             "shape": {
-                **listed(SIZE, 1, 2),
-                "description": "[rows] or [rows, 1] for a column, [rows, columns] for a matrix",
+                **listed(SIZE, 1, max(2, *(len(each.shape) for each in model.signature.inputs))),
+                "description": "[rows] or [rows, 1] for a column, [rows, …] for an array",
             },
         },
         {
@@ -115,7 +115,7 @@ def _example(model: Model) -> dict[str, Any]:
         if not each.required:
             continue
         values = [row[name] for name in each.columns]
-        entry = {"name": each.name, "datatype": BY_TYPE[each.type], "shape": [1, len(values)]}
+        entry = {"name": each.name, "datatype": BY_TYPE[each.type], "shape": [1, *each.shape[1:]]}
         inputs.append({**entry, "data": values})
     return {"inputs": inputs}
 

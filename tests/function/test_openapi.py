@@ -11,16 +11,19 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 
 from convert.build import build
+from convert.import_onnx import import_onnx
 from function.app import create_app
 from function.openapi import PARTS, rules
 from function.settings import Settings
 from tests import estimators
 from tests.conftest import ROOT, Client, quiet
+from tests.convert import onnx_files
 
 METHODS = ("get", "post")
 KEY = {"tester": bytes.fromhex("2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b")}
@@ -246,6 +249,34 @@ def test_every_task(tmp_path: Path) -> None:
         _check(document, schema, answer.get_json())
         asked.add(path)
     assert len(asked) > 8 * len(estimators.every_task())
+
+
+def test_what_another_framework_exported(tmp_path: Path) -> None:
+    kernel = np.arange(9, dtype=np.float32).reshape(1, 1, 3, 3)
+    proto = onnx_files.model(
+        [onnx_files.node("Conv", "image kernel", "map"), onnx_files.node("Flatten", "map", "flat")],
+        [onnx_files.value("image", dims=("batch", 1, 4, 4))],
+        [
+            onnx_files.value("flat", dims=("batch", 4)),
+            onnx_files.value("map", dims=("batch", 1, 2, 2)),
+        ],
+        {"kernel": kernel},
+    )
+    import_onnx(onnx_files.save(tmp_path, proto), "net", tmp_path / "models", quiet)
+    client = create_app(tmp_path / "models", settings=Settings(tmp_path)).test_client()
+    document = client.get("/openapi.json").get_json()
+
+    validate(document)
+    for path in ("/predict", "/v2/models/net/infer", "/v1/models/net:predict", "/invocations"):
+        operation = document["paths"][path]["post"]
+        content = operation["requestBody"]["content"]["application/json"]
+        answer = client.post(path, json=content["example"])
+        assert answer.status_code == 200, (path, answer.text)
+        _check(document, content["schema"], content["example"])
+        schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
+        _check(document, schema, answer.get_json())
+    schema = document["paths"]["/models/net"]["get"]["responses"]["200"]["content"]
+    _check(document, schema["application/json"]["schema"], client.get("/models/net").get_json())
 
 
 def test_it_costs_nothing_at_the_start(models: Path) -> None:
