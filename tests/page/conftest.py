@@ -13,7 +13,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from convert.build import build
+from convert.import_onnx import import_onnx
 from tests.conftest import ROOT, quiet, start_server, stop_server
+from tests.convert import onnx_files
 from tests.estimators import every_task
 from tests.page.sites import build_more
 
@@ -58,6 +60,7 @@ def tasks_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("tasks")
     for name, source in every_task().items():
         build(source, name, folder / "models", quiet)
+    import_onnx(onnx_files.save(folder, onnx_files.linear()), "net", folder / "models", quiet)
     with serving(folder / "models", folder / "stderr") as address:
         yield address
 

@@ -100,6 +100,21 @@ def test_every_task(open_page: Open, tasks_site: str, model: str, kind: str) -> 
     assert "undefined" not in page.inner_text("main")
 
 
+def test_what_nothing_proves_is_called_unproven(open_page: Open, tasks_site: str) -> None:
+    page = open_page(tasks_site, "net", refused=True)  # it has no background, either
+
+    page.click("button.main")
+    page.wait_for_selector("#why .sum")
+    keep_screenshot(page, "net")
+
+    assert page.inner_text("#prediction") == "10, \u221210"
+    assert page.inner_text(".proof") == "not proven"
+    assert "Nothing proves this model’s answers: no sample was given." in page.inner_text(
+        "#certificate"
+    )
+    assert page.inner_text("#why .sum") == "This model has no explanations here."
+
+
 def test_predicting_by_keyboard_alone(open_page: Open, site: str) -> None:
     page = open_page(site, "iris")
 
