@@ -57,12 +57,18 @@ class Model:
         if self._watched:
             self._names.append(str(manifest["graph"]["raising"]))
 
-    def run(self, table: Table, only: str | None = None) -> dict[str, Array]:
+    def run(
+        self,
+        table: Table,
+        only: str | None = None,
+        counted: Mapping[str, Mapping[str, Array]] | None = None,
+    ) -> dict[str, Array]:
         """Predict a checked batch; safe from several threads at once.
 
         Args:
             table: the batch.
             only: the output that is wanted; None is all of them.
+            counted: both tensors of token feeds, by the feed's name, where they are known.
 
         Returns:
             By output name, an array with one entry per row: numbers as ONNX Runtime gave them,
@@ -72,14 +78,18 @@ class Model:
             InvalidRows: rows that scikit-learn raises for, although it takes each of their values.
         """
         step, names, outputs = self.signature.rows_at_once, self._names, self.signature.outputs
+        if counted and len(counted) == len(self.signature.token_feeds):
+            step = self.signature.counted_at_once
         if only is not None:
             place = [output.name for output in outputs].index(only)
             names, outputs = [names[place], *names[len(outputs) :]], (outputs[place],)
         if step is None or table.rows <= step:
-            arrays = self._answers(table.arrays, names)
+            arrays = self._answers(table.arrays, names, counted or {})
         else:
             parts = [
-                self._answers([array[start : start + step] for array in table.arrays], names)
+                self._answers(
+                    *_part(table.arrays, names, counted or {}, slice(start, start + step))
+                )
                 for start in range(0, table.rows, step)
             ]
             arrays = [np.concatenate(members) for members in zip(*parts, strict=True)]
@@ -90,11 +100,27 @@ class Model:
             for array, output in zip(arrays, outputs, strict=True)
         }
 
-    def _answers(self, blocks: Sequence[Array], names: Sequence[str]) -> list[Array]:
+    def _answers(
+        self,
+        blocks: Sequence[Array],
+        names: Sequence[str],
+        counted: Mapping[str, Mapping[str, Array]],
+    ) -> list[Array]:
         feeds = {feed.name: feed.gather(blocks) for feed in self.signature.feeds}
         for tokens in self.signature.token_feeds:
-            feeds |= tokens.gather(blocks)
+            feeds |= counted.get(tokens.name) or tokens.gather(blocks)
         return deadline.run(self._session, names, feeds)
+
+
+def _part(
+    blocks: Sequence[Array],
+    names: Sequence[str],
+    counted: Mapping[str, Mapping[str, Array]],
+    rows: slice,
+) -> tuple[list[Array], Sequence[str], dict[str, dict[str, Array]]]:
+    """Some rows of a batch; a feed's other tensor says which columns all rows have."""
+    some = {name: {**tensors, name: tensors[name][rows]} for name, tensors in counted.items()}
+    return [array[rows] for array in blocks], names, some
 
 
 def load_model(directory: Path, threads: int = 1) -> Model:

@@ -183,6 +183,7 @@ class Signature:
         feeds: the tensors for `InferenceSession.run` that hold columns.
         token_feeds: those that hold counts of what stands in text.
         rows_at_once: of a batch; None where it needs no parting.
+        counted_at_once: of a batch whose tokens are counted already; likewise.
         whole: the name of the one tensor that has all columns; None where each is its own.
         inputs: the tensors that clients may send instead of rows.
         sources: for each block, the inputs that its columns are in, in its order, and where there.
@@ -232,10 +233,11 @@ class Signature:
             if "tokens" in tensor
         ]
         wide = sum(8 * feed.width for feed in self.token_feeds)
-        self.rows_at_once = rows_at_once
+        self.rows_at_once = self.counted_at_once = rows_at_once
         if wide:
-            fitting = min(TEXTS_AT_ONCE, COUNTS_AT_ONCE // wide, rows_at_once or TEXTS_AT_ONCE)
-            self.rows_at_once = max(1, fitting)
+            fitting = max(1, COUNTS_AT_ONCE // wide)
+            self.counted_at_once = min(fitting, rows_at_once or fitting)
+            self.rows_at_once = min(TEXTS_AT_ONCE, self.counted_at_once)
 
     @classmethod
     def from_manifest(cls, manifest: Mapping[str, Any]) -> Signature:

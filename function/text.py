@@ -37,6 +37,8 @@ class TokenFeed:
         name: of the tensor that has the counts, of shape (rows, k).
         places: name of the tensor that says which columns these are, of shape (k,).
         width: of the whole: a column for each term, or for each remainder of a hash.
+        at: the block that has the text, and the column there.
+        count: of tokens, in the columns that they count in.
     """
 
     def __init__(self, entry: Mapping[str, Any], at: tuple[int, int]) -> None:
@@ -52,35 +54,41 @@ class TokenFeed:
         tokens = entry["tokens"]
         self.name, self.places = str(entry["name"]), str(entry["places"])
         self._dtype = np.dtype(str(entry["dtype"]))
-        self._block, self._place = at
+        self.at = at
         self._cut = analyser(tokens)
         self._binary = bool(tokens["binary"])
         self._replaced = [
             (MISSING_TEXT if text is None else text, instead)
             for text, instead in tokens["replaced"]
         ]
-        self._count: Count
+        self.count: Count
         if "vocabulary" in tokens:
             self.width = len(tokens["vocabulary"])
             terms = {term: place for place, term in enumerate(tokens["vocabulary"])}
-            self._count = partial(_count_known, terms.get)
+            self.count = partial(_count_known, terms.get)
         else:
             self.width = int(tokens["n_features"])
-            self._count = HashedTokens(self.width, bool(tokens["alternate_sign"]))
+            self.count = HashedTokens(self.width, bool(tokens["alternate_sign"]))
 
     def gather(self, blocks: Sequence[Array]) -> dict[str, Array]:
         """Both tensors, by name; the places are in order."""
-        texts = blocks[self._block][:, self._place].tolist()
+        block, place = self.at
+        texts = blocks[block][:, place].tolist()
         for text, instead in self._replaced:
             texts = [instead if cell == text else cell for cell in texts]
-        rows = [self._count(self._cut(text)) for text in texts]
+        rows = [self.count(self._cut(text)) for text in texts]
         places = sorted(set().union(*rows))
         if len(rows) == 1:
             counts = np.array([[rows[0][place] for place in places]], self._dtype)
         else:
             counts = _side_by_side(rows, places, self._dtype)
+        return self.tensors(counts, places)
+
+    def tensors(self, counts: Array, places: Sequence[int]) -> dict[str, Array]:
+        """Both tensors, of counts in these columns, which are in order."""
         if self._binary:
-            counts = (counts != 0).astype(self._dtype)
+            counts = counts != 0
+        counts = counts.astype(self._dtype, copy=False)
         return {self.name: counts, self.places: np.array(places, np.int64)}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -11,13 +11,17 @@ from function.errors import InvalidRows, Problem, RequestTooLarge
 from function.explanation import shapley
 from function.explanation.background import Background, text_columns
 from function.explanation.budget import Budget
-from function.explanation.game import Place, TableGame
+from function.explanation.game import Place, TableGame, Tensors
 from function.explanation.target import MOST_OUTPUTS, Target, target
 from function.model import Model
-from function.signature import Array
+from function.signature import Array, Feed
 from function.table import Table
 
-FEWEST_SLOTS = 10  # background rows, each taken again where there are fewer
+if TYPE_CHECKING:
+    from function.explanation.counting import Counted
+    from function.explanation.texts import Pieces
+
+FEWEST_SLOTS = 50  # background rows, each taken again where there are fewer
 MOST_CONTRIBUTIONS = 100_000  # numbers in one answer
 NOT_FINITE = "the answer to this row is not finite: nothing adds up to it"
 
@@ -122,10 +126,9 @@ def _games(
     about: Target,
 ) -> Iterator[TableGame]:
     """One game of all rows; one of each row where there is text, whose tokens are its own."""
-    from function.explanation.texts import cut  # models without text are explained without it
 
-    def evaluate(mixed: Table) -> Array:
-        return about.matrix(model.run(mixed, about.output))
+    def evaluate(mixed: Table, counted: Tensors) -> Array:
+        return about.matrix(model.run(mixed, about.output, counted))
 
     texts = text_places(model)
     times = -(-FEWEST_SLOTS // background.rows)
@@ -135,11 +138,35 @@ def _games(
     every = list(range(table.rows))
     for numbers in [[row] for row in every] if texts else [every]:
         part = Table(len(numbers), [array[numbers] for array in table.arrays])
-        pieces = {
-            (block, place): cut(str(part.arrays[block][0, place]), settings)
-            for (block, place), settings in texts.items()
-        }
-        yield TableGame(slots, starts, part, end[numbers], numbers, pieces, evaluate)
+        pieces, counts = _cut(model, part, texts) if texts else ({}, {})
+        yield TableGame(slots, starts, part, end[numbers], numbers, pieces, counts, evaluate)
+
+
+def _cut(
+    model: Model, row: Table, texts: Mapping[Place, Sequence[Mapping[str, Any]]]
+) -> tuple[dict[Place, Pieces], dict[Place, list[Counted]]]:
+    """The texts of one row in pieces, and what these count."""
+    from function.explanation.counting import counted  # models without text do without
+    from function.explanation.texts import cut
+
+    read = {place for feed in model.signature.feeds for place in _places(feed)}
+    pieces, counts = {}, {}
+    for (block, place), settings in texts.items():
+        found = cut(str(row.arrays[block][0, place]), settings)
+        feeds = [feed for feed in model.signature.token_feeds if feed.at == (block, place)]
+        pieces[block, place] = found
+        if (block, place) not in read and (known := counted(feeds, settings, found)):
+            counts[block, place] = known
+    return pieces, counts
+
+
+def _places(feed: Feed) -> list[Place]:
+    """Those of the cells that a feed gathers."""
+    return [
+        (block, place)
+        for block, columns in feed.places
+        for place in (range(columns.start, columns.stop) if isinstance(columns, slice) else columns)
+    ]
 
 
 def text_places(model: Model) -> dict[Place, list[Mapping[str, Any]]]:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from function.errors import InvalidRows, Problem
-from function.explanation.mixing import Bits, Cells, Mixer, Parts, beside
+from function.explanation.mixing import Bits, Cells, Mixer, Parts, Tokens, beside
 from function.explanation.shapley import Span
-from function.explanation.texts import Pieces
 from function.signature import Array
 from function.table import Table
 
-Evaluate = Callable[[Table], Array]  # answers in float64 of shape (rows, outputs)
+if TYPE_CHECKING:
+    from function.explanation.counting import Counted
+    from function.explanation.texts import Pieces
+
+Tensors = Mapping[str, Mapping[str, Array]]  # of tokens that are counted already
+Evaluate = Callable[[Table, Tensors], Array]  # answers in float64 of shape (rows, outputs)
 Place = tuple[int, int]  # a block, and a column there
 
 CELLS_AT_ONCE = 48_000  # of each array that is mixed: they stay in the processor's cache
@@ -53,6 +57,7 @@ class TableGame:
         end: the answers to these.
         numbers: which rows of the request they are.
         texts: of the one instance, by the column's place.
+        counts: of these, where texts need not be put together.
         evaluate: the model.
 
     Attributes:
@@ -70,6 +75,7 @@ class TableGame:
         end: Array,
         numbers: Sequence[int],
         texts: Mapping[Place, Pieces],
+        counts: Mapping[Place, Sequence[Counted]],
         evaluate: Evaluate,
     ) -> None:
         self.start, self.end = start, end
@@ -78,16 +84,22 @@ class TableGame:
         self._evaluate = evaluate
         self.evaluations = 0
         self.columns: dict[Place, int] = {}
-        width = max(sum(array.shape[1] for array in background.arrays), 1)
-        rows = min(MOST_AT_ONCE, CELLS_AT_ONCE // width)
+        width = sum(array.shape[1] for array in background.arrays)
+        width += sum(feed.width for feeds in counts.values() for feed in feeds)
+        rows = min(MOST_AT_ONCE, CELLS_AT_ONCE // max(width, 1))
         self.at_once = max(1, rows // background.rows)
         self._parts: list[_Part] = []
         self._first = 0
         for block, array in enumerate(background.arrays):
             self._add_columns(block, array, texts)
         spans: list[Span] = []
+        self._tokens: list[Tokens] = []
         for (block, place), pieces in texts.items():
-            self._add(block, [place], len(pieces.parts), Parts(pieces, background.rows))
+            mixer = Parts(pieces, background.rows)
+            if (block, place) in counts:
+                mixer = Tokens(pieces, background.rows, counts[block, place])
+                self._tokens.append(mixer)
+            self._add(block, [place], len(pieces.parts), mixer)
             spans.append((self._first - len(pieces.parts), self._first))
         self.spans: Sequence[Span] = spans
         self.players = self._first
@@ -114,8 +126,9 @@ class TableGame:
         for part in self._parts:
             part.mixer.prepare(masks[:, :, part.first : part.last])
         sides = (2, len(masks), *self.start.shape)
+        tensors = {name: both for each in self._tokens for name, both in each.tensors().items()}
         values = [
-            self._answers(self._mixed(row), row).reshape(sides)
+            self._answers(self._mixed(row), tensors, row).reshape(sides)
             for row in range(self._instances.rows)
         ]
         both = values[0][None] if len(values) == 1 else np.stack(values)
@@ -140,9 +153,9 @@ class TableGame:
         arrays = [beside(block) for block in blocks]
         return Table(len(arrays[0]), arrays)
 
-    def _answers(self, table: Table, row: int) -> Array:
+    def _answers(self, table: Table, tensors: Tensors, row: int) -> Array:
         self.evaluations += table.rows
         try:
-            return self._evaluate(table)
+            return self._evaluate(table, tensors)
         except InvalidRows as error:
             raise InvalidRows([Problem(self.numbers[row], None, MIXED)]) from error

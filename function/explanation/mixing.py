@@ -10,12 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import compress
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from function.explanation.texts import Pieces
 from function.signature import Array
+
+if TYPE_CHECKING:
+    from function.explanation.counting import Counted
+    from function.explanation.texts import Pieces
 
 EMPTY_TEXT = ""  # the background of all text
 
@@ -109,6 +112,23 @@ class Parts:
         texts = np.empty((len(masks), 1), dtype=object)
         texts[:, 0] = ["".join(compress(self._parts, mask)) for mask in masks]
         return texts
+
+
+class Tokens(Parts):
+    """Counts the tokens that are there, where no text has to be put together for it."""
+
+    def __init__(self, pieces: Pieces, slots: int, feeds: Sequence[Counted]) -> None:
+        super().__init__(pieces, slots)
+        self._feeds = feeds
+
+    def mix(self, cells: Array) -> Array:
+        """A column of nothing, which nobody reads."""
+        return np.broadcast_to(np.array("", dtype=object), (2 * len(self._masks), 1))
+
+    def tensors(self) -> dict[str, dict[str, Array]]:
+        """The model's feeds, by their names, of the coalitions that were prepared."""
+        masks = np.concatenate([self._masks, ~self._masks])
+        return {feed.name: feed.tensors(masks) for feed in self._feeds}
 
 
 def beside(parts: Sequence[tuple[list[int], Array]]) -> Array:

@@ -22,10 +22,13 @@ class Pieces(NamedTuple):
     Attributes:
         parts: together they are the text; one for each player.
         spans: where each player's tokens start and end; empty where there is no token.
+        words: of each player, as the vectoriser counts them; None where it counts others, or in
+            another way.
     """
 
     parts: list[str]
     spans: list[tuple[int, int]]
+    words: list[list[str]] | None = None
 
 
 def cut(text: str, vectorisers: Sequence[Settings]) -> Pieces:
@@ -35,31 +38,37 @@ def cut(text: str, vectorisers: Sequence[Settings]) -> Pieces:
         text: as the client sent it, or MISSING_TEXT.
         vectorisers: all that are given this text.
     """
-    spans = [] if text == MISSING_TEXT else _tokens(text, vectorisers)
-    if not spans:
+    tokens, words = ([], None) if text == MISSING_TEXT else _tokens(text, vectorisers)
+    if not tokens:
         return Pieces([text], [])
-    size = -(-len(spans) // MOST_TOKENS)
-    groups = [spans[first : first + size] for first in range(0, len(spans), size)]
+    size = -(-len(tokens) // MOST_TOKENS)
+    firsts = range(0, len(tokens), size)
+    groups = [tokens[first : first + size] for first in firsts]
     spans = [(group[0][0], group[-1][1]) for group in groups]
     starts = [0, *(start for start, _ in spans[1:]), len(text)]
-    return Pieces([text[a:b] for a, b in pairwise(starts)], spans)
+    known = None if words is None else [words[first : first + size] for first in firsts]
+    return Pieces([text[a:b] for a, b in pairwise(starts)], spans, known)
 
 
-def _tokens(text: str, vectorisers: Sequence[Settings]) -> list[tuple[int, int]]:
-    """Where the tokens stand that can make a difference."""
+def _tokens(
+    text: str, vectorisers: Sequence[Settings]
+) -> tuple[list[tuple[int, int]], list[str] | None]:
+    """Where the tokens stand that can make a difference, and which words they are."""
     first = vectorisers[0]
     alike = all(all(v[key] == first[key] for key in SHARED) for v in vectorisers)
     if first["analyzer"] != "word" or not alike:
-        return [found.span() for found in WORD.finditer(text)]
+        return [found.span() for found in WORD.finditer(text)], None
     prepared, owners = _prepared(text, first)
     pattern = re.compile(first["token_pattern"])
     group = min(pattern.groups, 1)  # scikit-learn takes the group, where there is one
     counts = _counts(vectorisers)
-    return [
-        (owners[found.start(group)], owners[found.end(group) - 1] + 1)
-        for found in pattern.finditer(prepared)
-        if found.end(group) > found.start(group) and counts(found[group])
+    found = [
+        each
+        for each in pattern.finditer(prepared)
+        if each.end(group) > each.start(group) and counts(each[group])
     ]
+    spans = [(owners[each.start(group)], owners[each.end(group) - 1] + 1) for each in found]
+    return spans, [each[group] for each in found]
 
 
 def _counts(vectorisers: Sequence[Settings]) -> Callable[[str], bool]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from itertools import permutations
 from typing import Any
 
@@ -59,15 +60,20 @@ def by_definition(function: Function, background: Any, instance: Any) -> Array:
     background, instance = np.asarray(background), np.asarray(instance)
     players = background.shape[1]
     orders = list(permutations(range(players)))
+
+    @cache
+    def worth(coalition: frozenset[int]) -> Array:
+        rows = background.copy()
+        inside = sorted(coalition)
+        rows[:, inside] = instance[inside]
+        answers: Array = function(rows).mean(axis=0)
+        return answers
+
     gains = np.zeros((players, function(background).shape[1]))
     for order in orders:
-        rows = background.copy()
-        before = function(rows).mean(axis=0)
-        for player in order:
-            rows[:, player] = instance[player]
-            after = function(rows).mean(axis=0)
-            gains[player] += (after - before) / len(orders)
-            before = after
+        for place, player in enumerate(order):
+            before = frozenset(order[:place])
+            gains[player] += (worth(before | {player}) - worth(before)) / len(orders)
     return gains
 
 

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from functools import partial
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -264,6 +265,36 @@ def test_a_frame_with_texts_is_explained_by_columns_and_tokens(ask: Callable[...
     for told, near in zip(answer["explanations"], sampled["explanations"], strict=True):
         off = np.abs(columns_of(told) - columns_of(near))
         assert (off <= 5 * columns_of(near, "errors") + 1e-9).all()
+
+
+def test_numbers_categories_and_tokens_are_shared_out_by_the_definition(
+    ask: Callable[..., Any], folder: Path
+) -> None:
+    estimator, parts = made.mixed().estimator, (["a very ", "good ", "film"], ["red"])
+    instance = {"price": 7.5, "kind": "used", "title": "a very good film", "note": "red"}
+    [explanation] = ask("mixed", [instance])["explanations"]
+    base = background(folder, "mixed")
+
+    def numbers(rows: Any) -> Any:
+        """A row has the price, the kind, and of each part of the texts whether it is there."""
+        frame = pd.DataFrame(
+            {
+                "price": rows[:, 0].astype(float),
+                "kind": rows[:, 1],
+                "title": ["".join(compress(parts[0], row[2:5])) for row in rows],
+                "note": ["".join(compress(parts[1], row[5:])) for row in rows],
+                "id": "",
+            }
+        )
+        return estimator.predict_proba(frame)
+
+    rows = np.array([[row[0], row[1], *[False] * 4] for row in base], dtype=object)
+    expected = by_definition(numbers, rows, np.array([7.5, "used", *[True] * 4], dtype=object))
+    told = explanation["contributions"]
+    np.testing.assert_allclose([told["price"], told["kind"]], expected[:2], atol=1e-6)
+    tokens = [*explanation["tokens"]["title"], *explanation["tokens"]["note"]]
+    assert [each["token"] for each in tokens] == ["very", "good", "film", "red"]
+    np.testing.assert_allclose([each["contribution"] for each in tokens], expected[2:], atol=1e-6)
 
 
 def test_a_long_text_is_explained_by_groups_of_words(ask: Callable[..., Any]) -> None:

@@ -73,7 +73,7 @@ BLOCKS = [
 INSTANCE = [np.array([[5.0, 6.0]]), np.array([["x y", "w"]], dtype=object), np.array([[True]])]
 
 
-def lengths(table: Table) -> Array:
+def lengths(table: Table, tensors: Any = None) -> Array:
     """A number made of every cell, which tells which row it is."""
     numbers, texts, flags = table.arrays
     said = [sum(map(ord, text + label)) for text, label in texts.tolist()]
@@ -90,6 +90,7 @@ def game_of(evaluate: Any = lengths) -> TableGame:
         lengths(instance),
         [4],
         {(1, 0): Pieces(["x ", "y"], [(0, 1), (2, 3)])},
+        {},
         evaluate,
     )
 
@@ -124,7 +125,7 @@ def test_a_coalition_is_worth_what_its_mixed_rows_are_answered(shared: bool) -> 
 
 
 def test_a_mix_that_is_not_answered_names_the_row() -> None:
-    def raising(table: Table) -> Array:
+    def raising(table: Table, tensors: Any) -> Array:
         raise InvalidRows([Problem(11, None, "raises")])
 
     game = game_of(raising)

@@ -63,7 +63,7 @@ def test_a_piece_is_a_token_and_what_follows_it() -> None:
 
 @pytest.mark.parametrize("text", ["", "a b c", "!?", MISSING_TEXT])
 def test_a_text_without_tokens_is_one_piece(text: str) -> None:
-    assert cut(text, [WORDS]) == ([text], [])
+    assert cut(text, [WORDS]) == ([text], [], None)
 
 
 def test_neighbours_in_long_texts_are_taken_together() -> None:
