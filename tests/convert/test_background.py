@@ -146,11 +146,11 @@ def test_made_up_rows_that_the_model_raises_for_are_drawn_again(models: Path) ->
     class Raising(Model):
         """Raises for short leaves."""
 
-        def run(self, table: Table, only: str | None = None) -> dict[str, Array]:
+        def run(self, table: Table, *more: Any, **most: Any) -> dict[str, Array]:
             short = np.flatnonzero(table.arrays[0][:, 0] < 5.5).tolist()
             if short:
                 raise InvalidRows([Problem(row, None, "short") for row in short])
-            return super().run(table, only)
+            return super().run(table, *more, **most)
 
     known = models / "iris" / "1"
     onnx = (known / "model.onnx").read_bytes()

@@ -186,7 +186,8 @@ for kill in range(kills):
     left += any(models.glob(".building-*"))
     for version in (models / "m").glob("*"):
         files = {entry.name for entry in version.iterdir()}
-        assert files == {"background.json", "golden.json", "manifest.json", "model.onnx"}, (kill, version, files)
+        whole = {"background.json", "golden.json", "manifest.json", "model.onnx"}
+        assert files == whole, (kill, version, files)
         verify(version)
 versions = sorted(int(entry.name) for entry in (models / "m").iterdir())
 assert versions == list(range(1, len(versions) + 1)), versions

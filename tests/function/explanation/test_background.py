@@ -135,8 +135,8 @@ def test_a_row_that_has_no_finite_answer_is_named(version: Path) -> None:
     class Odd(Model):
         """Answers some rows with infinity."""
 
-        def run(self, table: Table, only: str | None = None) -> dict[str, Array]:
-            outputs = super().run(table, only)
+        def run(self, table: Table, *more: Any, **most: Any) -> dict[str, Array]:
+            outputs = super().run(table, *more, **most)
             outputs["probabilities"][table.arrays[0][:, 0] == 7.5] = float("inf")
             return outputs
 
