@@ -132,6 +132,11 @@ def _answer_otherwise(directory: Path) -> None:
     rewrite_golden(directory, change)
 
 
+def _alter_golden(directory: Path) -> None:
+    with (directory / "golden.json").open("a") as file:
+        file.write(" ")
+
+
 def _no_manifest(directory: Path) -> None:
     (directory / "manifest.json").write_text("{}")
 
@@ -148,6 +153,7 @@ def _no_file(directory: Path) -> None:
 
 BROKEN = {
     "altered": (_alter, "altered"),
+    "golden rows altered": (_alter_golden, "golden.json was altered"),
     "golden rows off": (_answer_otherwise, "1 golden rows are answered otherwise"),
     "no manifest": (_no_manifest, "expected a manifest"),
     "no graph": (_no_graph, "does not load"),
