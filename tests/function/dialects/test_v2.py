@@ -20,7 +20,9 @@ from convert.build import build
 from convert.source import Source
 from function.app import create_app
 from function.dialects.v2_binary import HEADER
+from function.model import Model
 from function.settings import Settings
+from function.table import read_table
 from tests.conftest import ROOT, Answer, Client, client_of
 from tests.function.dialects.held_out import columns_of, rows_of
 from tests.function.test_predict import SHOP
@@ -484,7 +486,7 @@ def test_only_so_many_problems_are_told(local: Client) -> None:
 
 
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Client:
+def pair_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two labels at once, one of text, from an array of 32 bits."""
     random = np.random.default_rng(0)
     X = random.normal(size=(200, 3)).astype(np.float32)
@@ -494,7 +496,25 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Client:
     folder = tmp_path_factory.mktemp("pair")
     model = MultiOutputClassifier(LogisticRegression()).fit(X, y.astype(str))
     build(Source(model, X[:50]), "pair", folder, lambda line: None)
-    return client_of(create_app(folder, settings=Settings(folder)))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pair(pair_folder: Path) -> Client:
+    return client_of(create_app(pair_folder, settings=Settings(pair_folder)))
+
+
+def test_the_metadata_tell_of_32_bits_where_the_graph_computes_no_more(pair_folder: Path) -> None:
+    manifest = json.loads((pair_folder / "pair" / "1" / "manifest.json").read_text())
+    assert manifest["signature"]["outputs"][1]["type"] == "float32"
+    manifest["signature"]["outputs"][1]["type"] = "float64"
+    onnx = (pair_folder / "pair" / "1" / "model.onnx").read_bytes()
+
+    model = Model("pair", 1, manifest, onnx)
+
+    answered = model.run(read_table([[1, 2, 3]], model.signature))
+    assert model.output_types == {"prediction": "string", "probabilities": "float32"}
+    assert answered["probabilities"].dtype == np.float32
 
 
 @pytest.mark.parametrize("binary", [False, True])
