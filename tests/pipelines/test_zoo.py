@@ -58,6 +58,9 @@ def test_it_answers_as_scikit_learn_does(name: str, tmp_path: Path) -> None:
     assert len(rows) > ROWS // 4
     expected = task.answers(estimator, inputs.data(rows))
     answer = _post(client, rows)
+    assert _in_version_2(client, made.manifest, rows) == {
+        name: list(_flat(answer[name])) for name in task.methods
+    }
 
     def ask(some: Sequence[Cells]) -> Answers:
         return task.answers(estimator, inputs.data(some))
@@ -167,6 +170,28 @@ def _post(client: FlaskClient, rows: Sequence[Cells]) -> dict[str, Any]:
     )
     assert answer.status_code == 200, answer.get_data(as_text=True)
     return dict(answer.json or {})
+
+
+DATATYPES = {
+    **{"float64": "FP64", "float32": "FP64"},
+    **{"int64": "INT64", "bool": "BOOL", "string": "BYTES"},
+}
+
+
+def _in_version_2(
+    client: FlaskClient, manifest: dict[str, Any], rows: Sequence[Cells]
+) -> dict[str, list[Any]]:
+    """The Open Inference Protocol's answers to the same rows, flat."""
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    inputs = []
+    for tensor in manifest["signature"]["inputs"]:
+        members = [columns.pop(0) for _ in tensor.get("columns", [tensor])]
+        flat = [cell for row in zip(*members, strict=True) for cell in row]
+        about = {"name": tensor["name"], "shape": [len(rows), len(members)], "data": flat}
+        inputs.append({**about, "datatype": DATATYPES[tensor["type"]]})
+    answer = client.post("/v2/models/m/infer", json={"inputs": inputs})
+    assert answer.status_code == 200, answer.get_data(as_text=True)
+    return {o["name"]: list(_flat(o["data"])) for o in (answer.json or {})["outputs"]}
 
 
 def _wrong(task: Task, name: str, got: Any, expected: Answers) -> Array:
