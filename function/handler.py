@@ -12,6 +12,7 @@ import gc
 gc.disable()
 
 import os  # noqa: E402
+import time  # noqa: E402
 from typing import Any  # noqa: E402
 
 from function import json_text, lambda_events, request_log  # noqa: E402
@@ -19,7 +20,7 @@ from function.app import SERVICE, create_app  # noqa: E402
 from function.dialects import native  # noqa: E402
 from function.errors import MalformedRequest, OnnxletError  # noqa: E402
 from function.exchange import Call, failure_of  # noqa: E402
-from function.service import Service  # noqa: E402
+from function.service import Service, Stages  # noqa: E402
 from function.settings import Settings  # noqa: E402
 
 SETTINGS = Settings.from_environ(os.environ)
@@ -49,20 +50,23 @@ def handler(event: Any, context: Any) -> Any:
 def _invoke(service: Service, event: Any, context: Any) -> Any:
     """A direct invocation: IAM has let the caller in, so no key is asked for."""
     request_id = request_log.request_id(getattr(context, "aws_request_id", ""))
+    stages, start = Stages(), time.perf_counter()
     entry: dict[str, Any] = {"method": "invoke", "request_id": request_id}
     try:
-        prediction = service.predict(_native_call(event), request_id)
-        form = native.answer(prediction)
+        prediction = service.predict(_native_call(event), request_id, stages=stages)
+        form = json_text.loads(json_text.dumps(native.answer(prediction)))
+        stages.mark("encode")
     except OnnxletError as error:
         failure = failure_of(error)
-        form = native.problem(failure)
+        form = json_text.loads(json_text.dumps(native.problem(failure)))
         entry |= {"status": failure.status, "error": failure.kind}
     else:
-        model = prediction.model
-        entry |= {"status": 200, "model": model.name, "version": model.version}
-        entry["rows"] = prediction.rows
-    request_log.write(entry)
-    return json_text.loads(json_text.dumps(form))
+        entry |= {"status": 200, "rows": prediction.rows}
+    if stages.model is not None:
+        entry |= {"model": stages.model.name, "version": stages.model.version}
+    ms = round((time.perf_counter() - start) * 1e3, 3)
+    request_log.write({**entry, "ms": ms, "stages": stages})
+    return form
 
 
 def _native_call(event: Any) -> Call:

@@ -200,6 +200,33 @@ def test_a_direct_error_is_returned_in_the_native_form(
     assert part in answer["detail"]
 
 
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        (SHOP, {"status": 200, "rows": 1}),
+        ({**SHOP, "count": "canary"}, {"status": 422, "error": "InvalidRows"}),
+    ],
+)
+def test_the_log_line_of_a_direct_invocation(
+    handler: Any, capfd: pytest.CaptureFixture[str], row: Any, told: dict[str, Any]
+) -> None:
+    handler({"instances": [row], "model": "shop"}, CONTEXT)
+
+    log = capfd.readouterr().err
+    line = json.loads(log)
+    stages, milliseconds = line.pop("stages"), line.pop("ms")
+    assert list(stages) == (["validate", "run", "encode"] if told["status"] == 200 else [])
+    assert 0 <= sum(stages.values()) <= milliseconds
+    assert line == {
+        "method": "invoke",
+        "request_id": CONTEXT.aws_request_id,
+        "model": "shop",
+        "version": 1,
+        **told,
+    }
+    assert "canary" not in log
+
+
 def test_code_in_an_event_is_never_run(handler: Any, tmp_path: Path) -> None:
     mark = tmp_path / "mark"
     for command in ("exec", "command", "manage", "flask"):
