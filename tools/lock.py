@@ -13,6 +13,7 @@ FILES = (
     "function",
     "convert",
     "edge",
+    "fast",
     "dev",
     "boosting",
     "browser",
