@@ -7,7 +7,6 @@ from typing import Any
 
 Headers = list[tuple[str, str]]
 
-VARY = ("Vary", "Origin")
 EXPOSED = (
     "Access-Control-Expose-Headers",
     "X-Request-Id, Retry-After, Inference-Header-Content-Length",
@@ -23,11 +22,16 @@ PREFLIGHT: Headers = [
 ]
 
 
-def headers(origin: str, allowed: frozenset[str]) -> Headers:
-    """What an answer to a request from this origin bears; the origin has to be one of these."""
-    if origin not in allowed:
-        return [VARY]
-    return [VARY, ("Access-Control-Allow-Origin", origin), EXPOSED]
+def let_in(headers: Headers, origin: str, allowed: frozenset[str]) -> None:
+    """Add what an answer to a request from this origin bears; the origin has to be one of these.
+
+    One header bears all that an answer varies by: of two of a name, Lambda's senders lose one.
+    """
+    varies = [value for name, value in headers if name == "Vary"]
+    headers[:] = [header for header in headers if header[0] != "Vary"]
+    headers.append(("Vary", ", ".join([*varies, "Origin"])))
+    if origin in allowed:
+        headers += [("Access-Control-Allow-Origin", origin), EXPOSED]
 
 
 def is_preflight(environ: dict[str, Any]) -> bool:
@@ -40,6 +44,6 @@ def is_preflight(environ: dict[str, Any]) -> bool:
 
 
 def preflight(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """A WSGI app that answers that question; `headers` say for which origin."""
+    """A WSGI app that answers that question; `let_in` says for which origin."""
     start_response("204 No Content", list(PREFLIGHT))
     return []

@@ -81,7 +81,7 @@ class Door:
             headers += HEADERS
             headers.append(("X-Request-Id", request_id))
             if self._origins:
-                headers += cors.headers(environ.get("HTTP_ORIGIN", ""), self._origins)
+                cors.let_in(headers, environ.get("HTTP_ORIGIN", ""), self._origins)
             return start_response(line, headers, *more)
 
         deadline.begin(came, self._seconds)

@@ -280,6 +280,17 @@ def test_answers_and_errors_to_a_set_origin(models: Path) -> None:
         assert "Access-Control-Allow-Credentials" not in answer.headers
 
 
+def test_all_that_an_answer_varies_by_is_one_header(models: Path) -> None:
+    settings = Settings(models, cors_origins=frozenset({ORIGIN}))
+    client = create_app(models, settings=settings).test_client()
+    headers = {"Origin": ORIGIN, "Accept-Encoding": "gzip"}
+
+    answer = client.post("/models/iris/predict", json=[FLOWER] * 1000, headers=headers)
+
+    assert answer.headers["Content-Encoding"] == "gzip"
+    assert answer.headers.getlist("Vary") == ["Accept-Encoding, Origin"]
+
+
 OUTSIDE = [
     "../outside",
     "..%2Foutside",
