@@ -37,7 +37,7 @@ def answer(
         ModelError: the model's background is gone or altered.
     """
     call, wish = decode(request)
-    budget = Budget(wish.seconds)
+    budget = Budget(min(wish.seconds, serving.settings.max_seconds / 2))
     model = serving.repository.choose(name or call.model, version)
     most = min(MOST_ROWS, serving.settings.max_rows)
     if len(call.rows) > most:

@@ -328,6 +328,14 @@ def test_little_time_leaves_few_permutations(ask: Callable[..., Any]) -> None:
     assert (short["method"], short["permutations"]) == ("permutation", 100)
 
 
+def test_the_servers_own_limit_leaves_time_for_the_answer(folder: Path) -> None:
+    settings = Settings(models=folder, max_seconds=1)
+    client = create_app(folder, settings=settings).test_client()
+    body = {"instances": INSTANCES * 50, "seconds": 20, "permutations": 100_000}
+    answer = client.post("/models/outliers/explain", json=body).get_json()
+    assert 100 < answer["permutations"] < 100_000
+
+
 # What is asked for
 
 
@@ -466,7 +474,8 @@ def test_the_documented_limits() -> None:
     for phrase in (
         f"at most {route.MOST_ROWS} rows",
         f"all, at most {MOST_OUTPUTS}",
-        f"at most {route.MOST_SECONDS:g} | {Wish().seconds:g} |",
+        f"at most {route.MOST_SECONDS:g}, and half of",
+        f"`ONNXLET_MAX_SECONDS` | {Wish().seconds:g} |",
         f"sampled too | {DEFAULT_PERMUTATIONS} |",
         f"of the orders | {Wish().seed} |",
         f"at most {MOST_TOKENS} to a text",
