@@ -7,19 +7,26 @@ holds a socket and no thread. llhttp reads the requests, as it does for Node.js 
 from __future__ import annotations
 
 import io
+import re
 import socket
 import time
 from collections import deque
 from collections.abc import Mapping
 from typing import Any, NamedTuple
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import unquote_to_bytes
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 Environ = dict[str, Any]
 
 READ_BYTES = 1 << 18
-LONGEST_HEAD = 1 << 16  # bytes
+LONGEST_HEAD = 1 << 16  # bytes; also of what stands between two parts of a body, or behind it
+MOST_HEADERS = 200
+MOST_AT_ONCE = 100  # requests that wait on one connection; the last of them ends it
+HEADER_BYTES, HEAD_BYTES = 200, 1000  # that an environ takes, about
+VERSIONS = ("1.1", "1.0")
+HOST = re.compile(r"[^\s,/?#@\\]*")  # one comma means two headers
+AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 KNOWN_NAMES = 500  # header names whose form in WSGI is remembered
 NOTHING: Environ = {"handed": "on"}
@@ -72,7 +79,8 @@ class Connection:
         partial: some of a request is there.
         closing: no request follows; the connection ends when everything is sent.
         leaving: everything is sent, and the client has still to end it.
-        held: bytes of bodies that are held.
+        held: bytes of requests that are held.
+        due: what is sent when the requests before it are answered.
         since: when a byte came or went last, on the clock of `time.monotonic`.
         began: when the request that is being read did.
         mask: the events that are waited for.
@@ -81,7 +89,7 @@ class Connection:
     def __init__(self, sock: socket.socket, base: Mapping[str, Any], limit: int) -> None:
         self.socket = sock
         self.requests: deque[Request] = deque()
-        self.outgoing = b""
+        self.outgoing = self.due = b""
         self.busy = self.partial = self.closing = self.leaving = False
         self.held = 0
         self.since = self.began = time.monotonic()
@@ -91,6 +99,8 @@ class Connection:
         self._parser = HttpRequestParser(self)
         self._environ: Environ = {}  # empty until the head is whole
         self._chunks: list[bytes] = []
+        self._dry: int | None = None  # bytes since it began, or since the last part of its body
+        self._read_again = False  # the head is one that is known already
         self._handed = False  # the request that is being read needs no more of its body
 
     def receive(self) -> bool:
@@ -104,29 +114,55 @@ class Connection:
         self.since = time.monotonic()
         if not data:
             return self._ended()
-        if self.closing:
-            return True  # the rest of a body that nobody wants
-        self._feed(data)
+        while data and not self.closing:  # else the rest of a body that nobody wants
+            data = self._feed(data)
         return True
 
-    def _feed(self, data: bytes) -> None:
+    def _feed(self, data: bytes) -> bytes:
+        """Parse; what is left is behind a request for another protocol."""
         try:
             self._parser.feed_data(data)
-            if self.partial and not self._environ:
-                self._head += len(data)
-                if self._head > LONGEST_HEAD:
-                    self._reject("431 Request Header Fields Too Large")
-        except HttpParserUpgrade:  # answered as if it had not been asked for
-            self._parser = HttpRequestParser(self)
+        except HttpParserUpgrade as upgrade:
+            if not self.closing:
+                self._decline()
+            return data[upgrade.args[0] :]
         except HttpParserError:
-            if self.partial and self._environ and not self._handed:
-                self._environ["wsgi.input"] = Broken()
-                self._hand_on(keep=False)
-            elif not self.closing:
-                self._reject("400 Bad Request")
+            self._break_off("400 Bad Request")
+            return b""
+        if self.partial:
+            self._dry = 0 if self._dry is None else self._dry + len(data)
+            if self._dry > LONGEST_HEAD:
+                self._break_off("431 Request Header Fields Too Large")
+        return b""
+
+    def _decline(self) -> None:
+        """Read the body of a request as if it had not asked for another protocol.
+
+        The parser believes that what follows the head is of that other one. Clients that would
+        like HTTP/2 send such requests, too, Java's among them.
+        """
+        told = self._headers
+        framing = {
+            "Content-Length": told.get("CONTENT_LENGTH"),
+            "Transfer-Encoding": told.get("HTTP_TRANSFER_ENCODING"),
+            "Connection": told.get("HTTP_CONNECTION"),
+        }
+        lines = [f"{name}: {value}\r\n" for name, value in framing.items() if value is not None]
+        head = f"POST / {self._environ['SERVER_PROTOCOL']}\r\n{''.join(lines)}\r\n"
+        self._parser, self._read_again = HttpRequestParser(self), True
+        self._parser.feed_data(head.encode("latin-1"))
+
+    def _break_off(self, status: str) -> None:
+        """Nothing more can be read: the app refuses a request that has begun to come."""
+        if self.partial and self._environ and not self._handed:
+            self._environ["wsgi.input"] = Broken()
+            self._hand_on(keep=False)
+        else:
+            self._reject(status)
 
     def _reject(self, status: str) -> None:
-        self.outgoing += plain(status)
+        if not self.closing:
+            self.due = plain(status)
         self.partial, self.closing = False, True
 
     def _ended(self) -> bool:
@@ -134,12 +170,14 @@ class Connection:
         if self.partial:
             self.cut_short()
         self.closing, self.partial = True, False
-        return bool(self.requests or self.outgoing)
+        return bool(self.requests or self.outgoing or self.due)
 
     def cut_short(self) -> None:
         """Hand on what there is of a request, and read no more of it."""
         if self._environ and not self._handed:
             self._finish_body()
+            if "CONTENT_LENGTH" not in self._environ:  # nothing else tells that some lacks
+                self._environ["wsgi.input"] = Broken()
             self._hand_on(keep=False)
 
     def send(self, data: bytes) -> bool:
@@ -160,10 +198,13 @@ class Connection:
 
     def on_message_begin(self) -> None:
         """A request begins."""
-        self.partial, self._handed, self._head = True, False, 0
+        if self._read_again:
+            return
+        self.partial, self._handed = True, False
+        self._dry = None
         self.began = self.since
         self._url = b""
-        self._length = 0  # of the head, in bytes
+        self._length = self._lines = 0  # of the head, in bytes and headers
         self._headers: Environ = {}
         self._environ = {}
         self._chunks = []
@@ -171,12 +212,19 @@ class Connection:
 
     def on_url(self, url: bytes) -> None:
         """Some of its target."""
+        if self._read_again:
+            return
         self._url += url
         self._length += len(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header; lines of one name are one header, as RFC 9110 has it."""
+        if self._read_again:
+            return
         self._length += len(name) + len(value)
+        self._lines += 1
+        if self._environ or self._lines > MOST_HEADERS:
+            return  # a trailer; or refused
         key = NAMES.get(name) or _wsgi_name(name)
         text = value.decode("latin-1")
         if key in self._headers:
@@ -185,24 +233,42 @@ class Connection:
 
     def on_headers_complete(self) -> None:
         """The head is whole."""
+        if self._read_again:
+            self._read_again = False
+            return
         headers, parser = self._headers, self._parser
         headers.pop("", None)  # names with an underscore, which WSGI can't tell from others
+        headers.pop("HTTP_UPGRADE", None)  # which is not done
         environ = self._environ = {**self._base, **headers}
+        version = parser.get_http_version()
         environ["REQUEST_METHOD"] = parser.get_method().decode()
-        environ["SERVER_PROTOCOL"] = f"HTTP/{parser.get_http_version()}"
+        environ["SERVER_PROTOCOL"] = f"HTTP/{version}"
         environ["PATH_INFO"], environ["QUERY_STRING"] = _target(self._url)
-        if self._length > LONGEST_HEAD:
-            self._reject("431 Request Header Fields Too Large")
-        elif "HTTP_HOST" not in headers and parser.get_http_version() == "1.1":
-            self._reject("400 Bad Request")  # RFC 9112 wants it named
+        self.held += HEAD_BYTES + HEADER_BYTES * len(headers)
+        fault = self._fault(headers, version)
+        if fault:
+            self._reject(fault)
         elif int(headers.get("CONTENT_LENGTH", 0)) > self._limit:
             environ["wsgi.input"] = io.BytesIO()  # what is told of it is enough to refuse it
             self._hand_on(keep=False)
-        elif headers.get("HTTP_EXPECT", "").lower() == "100-continue":
-            self.send(CONTINUE)
+        elif headers.get("HTTP_EXPECT", "").lower() == "100-continue" and version == "1.1":
+            self.due = CONTINUE
+
+    def _fault(self, headers: Mapping[str, str], version: str) -> str:
+        """The status of a head that RFC 9112 does not let pass; empty for others."""
+        if self._length > LONGEST_HEAD or self._lines > MOST_HEADERS:
+            return "431 Request Header Fields Too Large"
+        if version not in VERSIONS:
+            return "505 HTTP Version Not Supported"
+        host = headers.get("HTTP_HOST", "," if version == "1.1" else "")
+        if not HOST.fullmatch(host):
+            return "400 Bad Request"
+        coding = headers.get("HTTP_TRANSFER_ENCODING", "chunked")
+        return "" if coding.strip().lower() == "chunked" else "501 Not Implemented"
 
     def on_body(self, part: bytes) -> None:
         """Some of its body."""
+        self._dry = None
         if self._handed:
             return
         self._chunks.append(part)
@@ -214,6 +280,8 @@ class Connection:
 
     def on_message_complete(self) -> None:
         """The request is whole."""
+        if self._parser.should_upgrade() and self._environ.get("REQUEST_METHOD") != "CONNECT":
+            return  # its body is still to come
         if not self._handed:
             self._finish_body()
             self._hand_on(self._parser.should_keep_alive())
@@ -226,16 +294,19 @@ class Connection:
 
     def _hand_on(self, keep: bool) -> None:
         if not self.closing:
+            keep = keep and len(self.requests) < MOST_AT_ONCE - 1
+            keep = keep and self._environ["REQUEST_METHOD"] != "CONNECT"
             self.requests.append(Request(self._environ, keep))
             self._handed = True
             self.closing = not keep
+            self.due = b""
             self._environ, self._chunks = NOTHING, []  # a body must not outlive its request here
 
     def close(self) -> None:
         """Close it, and give back what it holds at once: its parser and it hold each other."""
         self.socket.close()
         self.requests.clear()
-        self.outgoing = b""
+        self.outgoing = self.due = b""
         self._environ, self._chunks = NOTHING, []
 
 
@@ -252,11 +323,12 @@ def _wsgi_name(name: bytes) -> str:
 
 def _target(url: bytes) -> tuple[str, str]:
     """Path and query as WSGI has them: bytes as Latin-1, the path without its % signs."""
-    text = url.decode("latin-1")
+    text = url.decode("latin-1").partition("#")[0]
     if not text.startswith("/"):  # http://host/path, or *
-        parts = urlsplit(text)
-        text = f"{parts.path or '/'}?{parts.query}"
+        whole = AUTHORITY.match(text)
+        rest = text[whole.end() :] if whole else text
+        text = rest if rest.startswith("/") or not whole else f"/{rest}"
     path, _, query = text.partition("?")
     if "%" in path:
         path = unquote_to_bytes(path.encode("latin-1")).decode("latin-1")
-    return path, query.partition("#")[0]
+    return path, query

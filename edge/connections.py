@@ -145,7 +145,7 @@ class Connections:
         if connection.requests:
             connection.busy = True
             self._ready(connection)
-        elif connection.outgoing or not there:
+        elif connection.outgoing or connection.due or not there:
             self.settle(connection, there and connection.send(b""))
 
     def _relieve(self) -> None:
@@ -166,8 +166,11 @@ class Connections:
             connection: that no other thread has any more.
             there: its client is.
         """
-        self._held -= connection.held
-        connection.held = 0
+        if not (connection.requests or connection.partial):
+            self._held -= connection.held
+            connection.held = 0
+        if there and connection.due and not connection.requests:
+            there, connection.due = connection.send(connection.due), b""
         connection.busy = False
         if not there:
             self._close(connection)

@@ -185,6 +185,7 @@ class Server:
         if not keep:
             connection.closing = True
             connection.requests.clear()
+            connection.due = b""
         return data
 
     def _stays(self) -> bool:

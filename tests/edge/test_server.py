@@ -6,10 +6,13 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from select import select
 from typing import Any
 
 import pytest
 
+from edge.connection import MOST_AT_ONCE
 from edge.server import Server
 
 LIMIT = 1000  # bytes of a body
@@ -147,6 +150,9 @@ KEPT = {
     "chunks": CHUNKED + b"2\r\nab\r\n1;extension=1\r\nc\r\n0\r\nTrailer: 1\r\n\r\n",
     "an upgrade that is not wanted": request("/x", "Connection: Upgrade", "Upgrade: h2c"),
     "the whole URL": request("http://x/x"),
+    "a whole URL that is none": request("http://[/x"),
+    "a fragment": request("/x#y"),
+    "no name of a host": b"GET /x HTTP/1.1\r\nHost:\r\n\r\n",
     "empty lines before": b"\r\n\r\n" + request(),
 }
 ENDED = {
@@ -155,6 +161,17 @@ ENDED = {
     "no host": (b"GET /x HTTP/1.1\r\n\r\n", 400),
     "no HTTP": (b"\x16\x03\x01\x00\xa5\x01\x00\x00", 400),
     "another version": (b"GET /x HTTP/3.7\r\nHost: x\r\n\r\n", 400),
+    "version 2": (b"GET /x HTTP/2.0\r\nHost: x\r\n\r\n", 505),
+    "version 0.9": (b"GET /x\r\n\r\n", 505),
+    "two hosts": (request("/x", "Host: y"), 400),
+    "a host that is none": (b"GET /x HTTP/1.1\r\nHost: x/y\r\n\r\n", 400),
+    "a coding that is not undone": (
+        request("/x", "Transfer-Encoding: gzip, chunked", method="POST") + b"0\r\n\r\n",
+        501,
+    ),
+    "a tunnel": (request("x:80", method="CONNECT") + request(), 200),
+    "too many headers": (request("/x", *[f"X-{n}: 1" for n in range(500)]), 431),
+    "an endless header": (request("/x", "X-A: " + "x" * 400_000)[:-4], 431),
     "a length and chunks": (
         request("/x", "Transfer-Encoding: chunked", "Content-Length: 3") + b"0\r\n\r\n",
         400,
@@ -205,6 +222,68 @@ def test_requests_that_come_at_once_are_answered_in_turn(serving: Serving) -> No
         assert [told(connection)["path"] for _ in range(51)] == [*paths, "/live"]
 
 
+def test_what_is_no_request_is_told_after_the_answers_before_it(serving: Serving) -> None:
+    with serving.connect() as connection:
+        connection.sendall(request("/1") + request("/2") + b"no request\r\n\r\n" + request("/3"))
+        assert [told(connection)["path"] for _ in range(2)] == ["/1", "/2"]
+        assert answer(connection)[0] == 400
+        assert is_closed(connection)
+
+
+def test_of_very_many_requests_that_come_at_once_some_have_to_be_sent_again(
+    serving: Serving,
+) -> None:
+    """They take forty times the memory of what was sent."""
+    with serving.connect() as connection:
+        connection.sendall(request() * MOST_AT_ONCE * 2)
+        for _ in range(MOST_AT_ONCE - 1):
+            assert "connection" not in answer(connection)[1]
+        assert answer(connection)[1]["connection"] == "close"
+        assert is_closed(connection)
+
+
+def test_the_head_of_a_request_behind_a_large_body_is_no_large_head(serving: Serving) -> None:
+    bodies = b"".join(request(f"/{n}", method="POST", body=b"x" * LIMIT) for n in range(70))
+    with serving.connect() as connection:
+        connection.sendall(bodies + request("/last")[:-1])
+        assert [told(connection)["path"] for _ in range(70)] == [f"/{n}" for n in range(70)]
+        connection.sendall(b"\n")
+        assert told(connection)["path"] == "/last"
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_the_body_of_a_request_for_another_protocol_is_read(
+    serving: Serving, chunked: bool
+) -> None:
+    """Java's client asks for HTTP/2 so, with the first request of every connection."""
+    wish = ["Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAEAAEAAAA"]
+    if chunked:
+        sent = request("/x", *wish, "Transfer-Encoding: chunked", method="POST")
+        sent += b"3\r\nabc\r\n0\r\n\r\n"
+    else:
+        sent = request("/x", *wish, method="POST", body=b"abc")
+    with serving.connect() as connection:
+        connection.sendall(sent + request("/y"))
+        form = told(connection)
+        assert (form["path"], form["body"], form["REQUEST_METHOD"]) == ("/x", "abc", "POST")
+        assert told(connection)["path"] == "/y"
+        for byte in sent:
+            connection.sendall(bytes([byte]))
+        assert told(connection)["body"] == "abc"
+
+
+@pytest.mark.parametrize("piece", [b"X: " + b"x" * 5000 + b"\r\n", b"x" * 5000])
+def test_trailers_come_to_an_end(serving: Serving, piece: bytes) -> None:
+    with serving.connect() as connection:
+        connection.sendall(CHUNKED + b"2\r\nab\r\n0\r\nX: ")
+        with suppress(OSError):  # it is let go meanwhile
+            for _ in range(2000):
+                connection.sendall(piece)
+                if select([connection], [], [], 0)[0]:
+                    break
+        assert told(connection)["broken"]
+
+
 def test_names_that_differ_by_an_underscore_alone_are_not_mixed_up(serving: Serving) -> None:
     with serving.connect() as connection:
         connection.sendall(request("/x", "X_Api_Key: forged", "X-Two: 1", "X-Two: 2"))
@@ -219,6 +298,25 @@ def test_a_body_is_asked_for_where_the_client_waits_for_that(serving: Serving) -
         connection.sendall(whole[:-3])
         assert answer(connection)[0] == 100
         connection.sendall(whole[-3:])
+        assert told(connection)["body"] == "abc"
+
+
+def test_a_body_is_asked_for_after_the_answers_before_it(serving: Serving) -> None:
+    with serving.connect() as connection:
+        whole = request("/2", "Expect: 100-continue", method="POST", body=b"abc")
+        connection.sendall(request("/1") + whole[:-3])
+        assert told(connection)["path"] == "/1"
+        assert answer(connection)[0] == 100
+        connection.sendall(whole[-3:])
+        assert told(connection)["body"] == "abc"
+
+
+def test_clients_that_know_of_no_interim_answers_get_none(serving: Serving) -> None:
+    with serving.connect() as connection:
+        sent = b"POST /x HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n"
+        connection.sendall(sent)
+        assert not select([connection], [], [], 0.2)[0]
+        connection.sendall(b"abc")
         assert told(connection)["body"] == "abc"
 
 
@@ -260,6 +358,14 @@ def test_a_client_that_sends_no_more_gets_its_answers(serving: Serving) -> None:
         connection.shutdown(socket.SHUT_WR)
         assert told(connection)["path"] == "/1"
         assert told(connection)["body"] == "ab"  # the app is told the length, and sees what lacks
+        assert is_closed(connection)
+
+
+def test_chunks_that_break_off_are_told_to_the_app(serving: Serving) -> None:
+    with serving.connect() as connection:
+        connection.sendall(CHUNKED + b"2\r\nab\r\n")
+        connection.shutdown(socket.SHUT_WR)
+        assert told(connection)["broken"]
         assert is_closed(connection)
 
 
