@@ -166,7 +166,7 @@ class Connections:
             connection: that no other thread has any more.
             there: its client is.
         """
-        if not (connection.requests or connection.partial):
+        if not connection.requests and (connection.closing or not connection.partial):
             self._held -= connection.held
             connection.held = 0
         if there and connection.due and not connection.requests:
