@@ -125,9 +125,16 @@ def _packed_rows(rows: list[Any], shape: Sequence[int], code: str) -> Array | No
     except (struct.error, OverflowError):
         return None
     array = np.frombuffer(content, f"<{code}").reshape(shape)
-    if _may_hide_booleans(array) and bool in set(map(type, chain.from_iterable(rows))):
-        return None
-    return array
+    return None if _hides_booleans(array, rows) else array
+
+
+def _hides_booleans(array: Array, rows: list[Any]) -> bool:
+    """Whether some 0 or 1 was a boolean; where these are few, they alone are looked at."""
+    suspects = np.flatnonzero((array == 0) | (array == 1)).tolist()
+    if len(suspects) > array.size // 8:
+        return bool in set(map(type, chain.from_iterable(rows)))
+    width = array.shape[1]
+    return any(type(rows[place // width][place % width]) is bool for place in suspects)
 
 
 def _packed(flat: list[Any], code: str) -> Array | None:

@@ -36,6 +36,7 @@ JSON_DATATYPES = [datatype for datatype in DATATYPES if datatype != "BF16"]
     datatype=st.sampled_from(JSON_DATATYPES),
 )
 @example(rows=[[1.5, True]], datatype="FP64")
+@example(rows=[[2.5] * 30, [2.5] * 20 + [True] + [2.5] * 9], datatype="FP64")
 @example(rows=[[1, False]], datatype="INT8")
 @example(rows=[[1, 0]], datatype="BOOL")
 @example(rows=[[None, 1.5]], datatype="FP32")
