@@ -468,8 +468,13 @@ def test_nothing_moves_by_itself(open_page: Open, site: str) -> None:
         new PerformanceObserver(watch).observe({ type: "layout-shift", buffered: true });
     }"""
     )
+
     # Movement within half a second of a click is the click's: the reasons come later than that.
-    page.route("**/explain", lambda route: (time.sleep(0.8), route.continue_()))
+    def late(route: Any) -> None:
+        time.sleep(0.8)
+        route.continue_()
+
+    page.route("**/explain", late)
     predict(page)
     page.wait_for_timeout(100)
 
@@ -504,6 +509,19 @@ def test_a_server_that_is_gone(open_page: Open, site: str) -> None:
     page.wait_for_selector(".trouble")
 
     assert "can\u2019t be reached" in page.inner_text(".trouble")
+
+
+def test_a_version_that_is_gone(open_page: Open, site: str) -> None:
+    page = open_page(site, "wide", refused=True)
+    gone = {"title": "Not Found", "detail": "no version 1 of model 'wide'"}
+    page.route("**/models/wide?version=1", lambda route: route.fulfill(status=404, json=gone))
+
+    page.select_option("select[aria-label=Version]", "1")
+    page.wait_for_selector(".trouble")
+
+    assert "No version 1 of model 'wide'." in page.inner_text(".trouble")
+    page.click("nav a[data-name=iris]")
+    assert predict(page)
 
 
 def test_a_server_that_sheds_says_when_to_come_again(open_page: Open, site: str) -> None:
