@@ -32,6 +32,7 @@ CLIENTS = [
     for name in sorted(path.stem.removeprefix("use_") for path in HERE.glob("use_*.py"))
     for default in DEFAULTS.get(name, ("",))
 ]
+COMPRESSED: Mapping[str, set[str]] = {"tritonclient": {"gzip", "deflate"}}
 EVENTS: tuple[Callable[..., dict[str, Any]], ...] = (make_v1_event, make_v2_event, make_alb_event)
 HOPS = {"connection", "date", "server", "transfer-encoding", "x-request-id", "content-length"}
 
@@ -95,6 +96,8 @@ def test_a_client(
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert exchanges
+    encodings = {exchange.response.headers.get("content-encoding") for exchange in exchanges}
+    assert encodings >= COMPRESSED.get(name, set())
     app = create_app(models, settings=Settings(models, default_model=default or None))
     for exchange in exchanges:
         for make in EVENTS:

@@ -53,8 +53,11 @@ def request(model: str, rows: list[int]) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("options", [(), ("-b",), ("-s", "4", "-w", "2"), ("-b", "-s", "3")])
+TOGETHER = ("-b", "-s", "3")  # bytes, three requests as one
+CASES = [*[(m, o) for m in MODELS for o in ((), TOGETHER)], ("shop", ("-s", "4", "-w", "2"))]
+
+
+@pytest.mark.parametrize(("model", "options"), CASES)
 def test_requests_from_a_file(model: str, options: tuple[str, ...], tmp_path: Path) -> None:
     whole = complete(model)
     parts = [part for part in (whole[:2], whole[2:3], whole[3:9], whole[9:]) if part]
