@@ -342,6 +342,23 @@ def test_a_folder_that_is_away_changes_nothing(
     assert repository.choose("iris").version == 2
 
 
+def test_a_link_that_is_switched_to_another_folder(own: Path, tmp_path: Path) -> None:
+    """As a device does with its slots: forth to the newer one, and back."""
+    other = tmp_path / "b"
+    shutil.copytree(own, other)
+    add(other, 2)
+    live = tmp_path / "live"
+    live.symlink_to(own)
+    repository = Repository(live)
+    reloader = Reloader(repository)
+    for target, version in ((other, 2), (own, 1)):
+        (tmp_path / "new").symlink_to(target)
+        (tmp_path / "new").replace(live)
+        look(reloader, 3)
+        assert repository.choose("iris").version == version
+        assert repository.versions("iris")[-1] == version
+
+
 def test_what_is_no_version_is_ignored(
     own: Path, repository: Repository, reloader: Reloader
 ) -> None:
