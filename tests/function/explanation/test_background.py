@@ -12,8 +12,16 @@ from typing import Any
 import pytest
 
 from function.app import create_app
+from function.errors import InvalidRows, Problem
+from function.explanation.background import background
+from function.explanation.budget import Budget
+from function.explanation.explain import NOT_FINITE, Wish
+from function.explanation.explain import explain as explain_rows
+from function.explanation.game import MIXED
+from function.model import Model, load_model
 from function.settings import Settings
 from function.signature import Array
+from function.table import Table, read_table
 from tests.conftest import Client
 
 BODY = {"instances": [[5.1, 3.5, 1.4, 0.2]]}
@@ -124,33 +132,28 @@ def test_training_rows_are_told(version: Path) -> None:
     assert sum(answer["base_value"]) == pytest.approx(1)
 
 
-def test_a_row_that_has_no_finite_answer_is_named(version: Path) -> None:
-    from function.errors import InvalidRows, Problem
-    from function.explanation.background import background
-    from function.explanation.budget import Budget
-    from function.explanation.explain import NOT_FINITE, Wish, explain
-    from function.model import Model, load_model
-    from function.table import Table, read_table
+class Odd(Model):
+    """Answers long leaves with infinity, unless they are wide as well."""
 
-    class Odd(Model):
-        """Answers some rows with infinity."""
+    def run(self, table: Table, *more: Any, **most: Any) -> dict[str, Array]:
+        outputs = super().run(table, *more, **most)
+        [rows] = table.arrays
+        outputs["probabilities"][(rows[:, 0] == 7.5) & (rows[:, 1] != 9.5)] = float("inf")
+        return outputs
 
-        def run(self, table: Table, *more: Any, **most: Any) -> dict[str, Array]:
-            outputs = super().run(table, *more, **most)
-            outputs["probabilities"][table.arrays[0][:, 0] == 7.5] = float("inf")
-            return outputs
 
+@pytest.mark.parametrize("wish", [Wish(), Wish(permutations=100)], ids=["exact", "sampled"])
+@pytest.mark.parametrize(("width", "detail"), [(3.0, NOT_FINITE), (9.5, MIXED)])
+def test_a_row_that_has_no_finite_answer_is_named(
+    version: Path, wish: Wish, width: float, detail: str
+) -> None:
     known = load_model(version)
-    onnx = (version / "model.onnx").read_bytes()
-    model = Odd("iris", 1, known.manifest, onnx)
-    rows = background(known)
-    for instances, problem in (
-        ([[5.0, 3, 1.5, 0.2], [7.5, 3, 1.5, 0.2]], Problem(1, None, NOT_FINITE)),
-    ):
-        table = read_table(instances, model.signature)
-        with pytest.raises(InvalidRows) as refused:
-            explain(model, rows, table, Wish(), Budget(9))
-        assert refused.value.problems == [problem]
+    model = Odd("iris", 1, known.manifest, (version / "model.onnx").read_bytes())
+    table = read_table([[5.0, 3.0, 1.5, 0.2], [7.5, width, 1.5, 0.2]], model.signature)
+
+    with pytest.raises(InvalidRows) as refused:
+        explain_rows(model, background(known), table, wish, Budget(9))
+    assert refused.value.problems == [Problem(1, None, detail)]
 
 
 def test_a_key_opens_explanations(flask_client: Callable[..., Client]) -> None:
