@@ -8,6 +8,7 @@ and integers beyond 64 bits it refuses. Whatever is odd is read in the ordinary 
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -22,6 +23,7 @@ from function.signature import Array
 
 LEAST_BYTES = 10_000  # below, the parser's own overhead is most of the time
 MOST_KEPT_BYTES = 2**20  # a parser keeps memory for the largest text that it has read
+LISTS = re.compile(rb"\s*(?:\{[^\[{]*)?\[\s*\[")  # how such a request begins
 MEMBERS = frozenset({"instances", "model"})
 
 simdjson: Any = None
@@ -80,7 +82,7 @@ def read(body: bytes) -> Any:
     Args:
         body: JSON text: an object with `instances`, or the bare list.
     """
-    if simdjson is None or len(body) < LEAST_BYTES:
+    if simdjson is None or len(body) < LEAST_BYTES or not LISTS.match(body, 0, 300):
         return None
     try:
         return _read(simdjson, body)
