@@ -6,12 +6,22 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable
-from email.utils import formatdate
 from typing import Any
 
 from edge.connection import Request, plain
 
 WSGI = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def date_line(second: int) -> str:
+    """The Date header of a second since 1970; email.utils would take 3 ms of the start."""
+    t = time.gmtime(second)
+    day = f"{DAYS[t.tm_wday]}, {t.tm_mday:02} {MONTHS[t.tm_mon - 1]} {t.tm_year}"
+    return f"Date: {day} {t.tm_hour:02}:{t.tm_min:02}:{t.tm_sec:02} GMT\r\n"
 
 
 class _Date:
@@ -23,7 +33,7 @@ class _Date:
     def now(self) -> str:
         second = int(time.time())
         if second != self.second:
-            self.line, self.second = f"Date: {formatdate(second, usegmt=True)}\r\n", second
+            self.line, self.second = date_line(second), second
         return self.line
 
 

@@ -7,11 +7,13 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from email.utils import formatdate
 from select import select
 from typing import Any
 
 import pytest
 
+from edge.answering import date_line
 from edge.connection import MOST_AT_ONCE
 from edge.server import Server
 
@@ -141,6 +143,11 @@ def test_a_whole_response(serving: Serving) -> None:
         "body": "ab",
         "broken": False,
     }
+
+
+def test_dates_are_those_of_email() -> None:
+    for second in range(0, 2**31, 9_999_999):
+        assert date_line(second) == f"Date: {formatdate(second, usegmt=True)}\r\n"
 
 
 CHUNKED = request("/x", "Transfer-Encoding: chunked", method="POST")
