@@ -92,13 +92,23 @@ def explain(model: Model, rows: Background, table: Table, wish: Wish, budget: Bu
         raise InvalidRows([Problem(row, None, NOT_FINITE) for row in odd])
     games = list(_games(model, rows.table, start, table, end, about))
     base = start.mean(axis=0)
-    if wish.permutations is None and max(g.players for g in games) <= shapley.EXACT_PLAYERS:
-        values = shapley.exact(games, budget)
-        if values is not None:
-            return Explained(about, outputs, base, end, games, values, [], 0)
-    shares = shapley.sampled(games, wish.permutations or DEFAULT_PERMUTATIONS, wish.seed, budget)
-    values, errors = [each.values for each in shares], [each.errors for each in shares]
-    return Explained(about, outputs, base, end, games, values, errors, shares[0].permutations)
+    values, errors, permutations = _values(games, wish, budget)
+    return Explained(about, outputs, base, end, games, values, errors, permutations)
+
+
+def _values(
+    games: Sequence[TableGame], wish: Wish, budget: Budget
+) -> tuple[Sequence[Array], Sequence[Array], int]:
+    """The contributions in each game, their errors, and the permutations of each row."""
+    with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is refused
+        if wish.permutations is None and max(g.players for g in games) <= shapley.EXACT_PLAYERS:
+            values = shapley.exact(games, budget)
+            if values is not None:
+                return values, [], 0
+        permutations = wish.permutations or DEFAULT_PERMUTATIONS
+        shares = shapley.sampled(games, permutations, wish.seed, budget)
+    done = shares[0].permutations
+    return [each.values for each in shares], [each.errors for each in shares], done
 
 
 def _check_size(model: Model, end: Array) -> None:
