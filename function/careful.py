@@ -154,7 +154,8 @@ def _number(cell: Any) -> float:
 def _integer(cell: Any) -> int:
     if isinstance(cell, bool) or not isinstance(cell, int | float) or not _is_whole(cell):
         raise Refused(f"expected a whole number, got {shown(cell)}")
-    if not -(2**63) <= cell < 2**63:
+    # JSON's readers make a float of an integer below these, and that may round to the least one.
+    if not -(2**63) <= cell < 2**63 or (isinstance(cell, float) and cell == -(2**63)):
         raise Refused(f"{shown(cell)} does not fit a 64-bit integer")
     return int(cell)
 

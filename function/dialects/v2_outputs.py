@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from function import json_text
+from function.dialects.native import unicode
 from function.dialects.v2_binary import HEADER, to_bytes
 from function.dialects.v2_inputs import check_content_type, parameters_of
 from function.dialects.v2_tensors import DATATYPES, Fault, brief
@@ -44,6 +45,8 @@ def read_wish(form: Mapping[str, Any], faults: list[str]) -> Wish:
     name, entries = form.get("id"), form.get("outputs")
     if name is not None and not isinstance(name, str):
         faults.append(f"'id': expected a string, got {brief(name)}")
+    elif name is not None and unicode(name) != name:
+        faults.append("'id': it has a lone surrogate, and could not be echoed")
     if entries is not None and not isinstance(entries, list):
         faults.append(f"'outputs': expected a list, got {brief(entries)}")
     if not isinstance(entries, list) or not entries:

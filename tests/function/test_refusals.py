@@ -83,6 +83,7 @@ def test_what_was_meant_is_guessed_for_the_first_unknown_names_alone(flask_clien
         ("Preis (€)", float("inf"), "infinity, and the model does not take one here"),
         ("Preis (€)", 10**400, "does not fit a 64-bit float"),
         ("count", 2**63, "does not fit a 64-bit integer"),
+        ("count", -(2**63) - 1, "does not fit a 64-bit integer"),
         ("count", "3", "expected a whole number, got '3'"),
         ("count", None, "missing value, and the model does not take one here"),
         ("count", float("nan"), "missing value, and the model does not take one here"),

@@ -309,6 +309,10 @@ FORM_FAULTS = {
     ),
     "parameters": ({"inputs": [tensor(ROWS, parameters=[])]}, "'parameters': expected an object"),
     "id": ({"id": 7, "inputs": [tensor(ROWS)]}, "'id': expected a string, got 7"),
+    "half a character in id": (
+        {"id": "\ud800", "inputs": [tensor(ROWS)]},
+        "'id': it has a lone surrogate, and could not be echoed",
+    ),
     "outputs": ({"inputs": [tensor(ROWS)], "outputs": {}}, "'outputs': expected a list"),
     "no output": ({"inputs": [tensor(ROWS)], "outputs": [1]}, "outputs[0]: expected an object"),
     "output twice": (
