@@ -145,10 +145,12 @@ def _sockets(models: Path, folder: Path, fitted: dict[str, tuple[Any, Any, Any]]
 
 
 def _without_names(estimator: Any) -> Any:
+    from sklearn.base import clone
+
     from bench.models import breast_cancer_train
 
     X, y = breast_cancer_train()
-    return estimator.fit(X.to_numpy(), y)
+    return clone(estimator).fit(X.to_numpy(), y)
 
 
 def _one_round(
