@@ -16,13 +16,19 @@ import pytest
 
 from convert.build import build
 from convert.source import Source
+from function import deadline
 from function.app import create_app
 from function.explanation import route
+from function.explanation.background import background as background_of
+from function.explanation.budget import Budget
 from function.explanation.explain import DEFAULT_PERMUTATIONS, Wish
+from function.explanation.explain import explain as explain_rows
 from function.explanation.shapley import EXACT_PLAYERS
 from function.explanation.target import MOST_OUTPUTS
 from function.explanation.texts import MOST_TOKENS
+from function.model import load_model
 from function.settings import Settings
+from function.table import read_table
 from tests.conftest import ROOT, Client, quiet
 from tests.function.explanation import models as made
 from tests.function.explanation.games import by_definition
@@ -229,6 +235,32 @@ def test_tokens_of_a_text(ask: Callable[..., Any]) -> None:
     }
     np.testing.assert_allclose(columns_of(explanation)[0], expected.sum(axis=0), atol=1e-6)
     check_sums(answer)
+
+
+def test_counted_texts_are_run_some_rows_at_a_time(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A vocabulary is wide, where the graph spreads it."""
+    model = load_model(folder / "texts" / "1")
+    table = read_table([["not a very good film at all"]], model.signature)
+
+    def contributions() -> Any:
+        return explain_rows(model, background_of(model), table, Wish(), Budget(9)).values[0]
+
+    whole = contributions()
+    assert model.signature.counted_at_once is not None
+    assert model.signature.counted_at_once > 1000
+    ran: list[int] = []
+    run = deadline.run
+
+    def counting(session: Any, names: Any, feeds: Any) -> Any:
+        ran.append(len(next(iter(feeds.values()))))
+        return run(session, names, feeds)
+
+    monkeypatch.setattr(deadline, "run", counting)
+    monkeypatch.setattr(model.signature, "counted_at_once", 7)
+    np.testing.assert_allclose(contributions(), whole, atol=1e-12)
+    assert max(ran) == 7
 
 
 def test_a_text_without_tokens_is_one_cell(ask: Callable[..., Any]) -> None:
