@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import cached_property
 from importlib import import_module
@@ -82,20 +82,32 @@ def read(body: bytes) -> Any:
     Args:
         body: JSON text: an object with `instances`, or the bare list.
     """
-    if simdjson is None or len(body) < LEAST_BYTES or not LISTS.match(body, 0, 300):
+    if not LISTS.match(body, 0, 300):
         return None
-    try:
-        return _read(simdjson, body)
-    except (ValueError, TypeError, RuntimeError, KeyError):  # not JSON, or not numbers alone
-        return None
+    return parsed(body, lambda document, kinds: _read(document, kinds, body))
 
 
-def _read(parsing: Any, body: bytes) -> Any:
+def parsed(body: bytes, read: Callable[[Any, Any], Any]) -> Any:
+    """What is made of a document, or None where it isn't parsed here, or is odd.
+
+    Args:
+        body: JSON text.
+        read: takes the document, and simdjson for its types; nothing of the document may be
+            kept. It returns None or raises ValueError, TypeError or KeyError for what is odd.
+    """
     global _parsers
+    if simdjson is None or len(body) < LEAST_BYTES:
+        return None
     if _parsers is None:
         _parsers = _Parsers()
-    parser = _parsers.kept if len(body) <= MOST_KEPT_BYTES else parsing.Parser()
-    document = parser.parse(body)
+    try:
+        parser = _parsers.kept if len(body) <= MOST_KEPT_BYTES else simdjson.Parser()
+        return read(parser.parse(body), simdjson)
+    except (ValueError, TypeError, RuntimeError, LookupError):  # not JSON, or not numbers alone
+        return None
+
+
+def _read(document: Any, parsing: Any, body: bytes) -> Any:
     if isinstance(document, parsing.Array):
         return _rows(document, body)
     if not isinstance(document, parsing.Object):

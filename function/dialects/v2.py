@@ -9,7 +9,7 @@ import numpy as np
 
 from function import json_text
 from function.dialects import v2_about
-from function.dialects.native import unicode
+from function.dialects.native import LARGE, unicode
 from function.dialects.v2_binary import HEADER, Tail, header_length
 from function.dialects.v2_inputs import read_inputs
 from function.dialects.v2_outputs import Wish, read_wish, reply_of
@@ -51,10 +51,20 @@ def decode(request: Request) -> Call:
         content = np.frombuffer(request.body, np.uint8)
         return Call(tensors={"": Tensor(content, RAW)}, options=Wish(binary=True))
     whole = length == len(request.body)
-    form = json_text.loads(request.body if whole else request.body[:length])
+    form = _loads(request.body if whole else request.body[:length])
     if not isinstance(form, dict):
         raise MalformedRequest(f"expected an object with 'inputs', got {brief(form)}")
     return _call(form, Tail(request.body, length))
+
+
+def _loads(text: bytes) -> Any:
+    if len(text) > LARGE:
+        from function.dialects import v2_fast  # small requests never need it
+
+        read = v2_fast.read(text)
+        if read is not None:
+            return read
+    return json_text.loads(text)
 
 
 def _call(form: Mapping[str, Any], tail: Tail) -> Call:

@@ -535,7 +535,7 @@ def test_several_outputs_lie_one_after_another(pair: Client, binary: bool) -> No
     got = outputs_of(answer)
     assert got["prediction"] == native["prediction"]
     flat = [[p for part in row for p in part] for row in native["probabilities"]]
-    np.testing.assert_array_equal(np.float32(got["probabilities"]), np.float32(flat))
+    np.testing.assert_array_equal(np.array(got["probabilities"], "f4"), np.array(flat, "f4"))
     length = int(answer.headers.get(HEADER.lower(), len(answer.body)))
     told = json.loads(answer.body[:length])["outputs"]
     metadata = pair.get("/v2/models/pair").json()["outputs"]
