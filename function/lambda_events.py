@@ -133,7 +133,7 @@ def respond(app: Any, event: Event, context: Any) -> dict[str, Any]:
     if "body" not in answer:  # HEAD, OPTIONS and 204; a load balancer insists on the other member
         answer |= {"body": "", "isBase64Encoded": False}
     if _is_version_2(event):
-        headers = answer["headers"]
+        headers = answer.get("headers", {})  # others, where the event had lists of values
         cookies = [name for name in headers if name.lower() == "set-cookie"]
         if cookies:
             answer["cookies"] = [headers.pop(name) for name in cookies]

@@ -261,6 +261,13 @@ def test_with_a_wrong_setting_the_process_fails_at_import(models: Path) -> None:
     assert "ONNXLET_MAX_ROWS: expected a whole number of at least 1, got 'none'" in failed.stderr
 
 
+@pytest.mark.parametrize("many", [{"x-odd": [None]}, {"x-odd": ["a"]}, 5])
+def test_lists_of_headers_in_an_event_that_has_none(handler: Any, many: Any) -> None:
+    event = make_v2_event(method="POST", path=PATH, headers=JSON, body=BODY)
+
+    assert handler({**event, "multiValueHeaders": many}, CONTEXT)["statusCode"] in (200, 400)
+
+
 @pytest.mark.parametrize(
     "odd",
     [
@@ -276,7 +283,7 @@ def test_with_a_wrong_setting_the_process_fails_at_import(models: Path) -> None:
         {"requestContext": {"http": {"method": 5}}},
     ],
 )
-def test_an_event_of_wrong_types_is_answered(handler: Any, odd: dict[str, Any]) -> None:
+def test_an_event_of_wrong_types_is_refused(handler: Any, odd: dict[str, Any]) -> None:
     event = make_v2_event(method="POST", path=PATH, headers=JSON, body=BODY)
 
     answer = handler({**event, **odd}, CONTEXT)
