@@ -10,6 +10,7 @@ import numpy as np
 from function import number_lists
 from function.signature import LARGEST_FLOAT32, Array
 
+MOST_MEMBERS = 20  # each is looked for from the first one on
 FLOATS = {"FP32": np.float32, "FP64": np.float64}
 
 
@@ -43,11 +44,9 @@ def _form(document: Any, kinds: Any, text: bytes) -> Any:
 def _members(found: Any, kinds: Any, kept: str) -> dict[str, Any]:
     """An object's members as Python's own, but for one that has to be a list."""
     names = list(found.keys()) if isinstance(found, kinds.Object) else []
-    if (
-        kept not in names
-        or len(set(names)) < len(names)
-        or not isinstance(found[kept], kinds.Array)
-    ):
+    if kept not in names or len(names) > MOST_MEMBERS or len(set(names)) < len(names):
+        raise _Odd
+    if not isinstance(found[kept], kinds.Array):
         raise _Odd
     return {name: found[name] if name == kept else _plain(found[name], kinds) for name in names}
 

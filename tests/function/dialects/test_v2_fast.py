@@ -128,6 +128,12 @@ def test_odd_requests_are_read_in_the_ordinary_way(text: bytes) -> None:
     assert v2_fast.read(text) is None
 
 
+def test_a_request_of_many_members_is_left_alone() -> None:
+    form = {**entry([1], [1]), **{f"m{place}": 0 for place in range(30)}}
+
+    assert v2_fast.read(json.dumps(form).encode()) is None
+
+
 def test_faults_are_told_in_large_requests_too() -> None:
     data: list[Any] = [0.5] * 5000
     data[77] = True
