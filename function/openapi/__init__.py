@@ -64,7 +64,8 @@ def _places(key: str, service: Service, models: list[Any]) -> Iterator[Place]:
     """The rule's paths: one for each model where it has a variable."""
     rule = key.split(" ")[1]
     if not VARIABLE.search(rule):
-        yield Place(rule, service, models, None)
+        if models or not key.startswith("POST "):  # else all models were removed: nothing answers
+            yield Place(rule, service, models, None)
         return
     for model in models:
         values = {"name": model.name, "version": str(model.version)}

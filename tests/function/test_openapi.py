@@ -18,8 +18,9 @@ from openapi_spec_validator import validate
 
 from convert.build import build
 from convert.import_onnx import import_onnx
-from function.app import create_app
+from function.app import SERVICE, create_app
 from function.openapi import PARTS, rules
+from function.repository import Catalogue
 from function.settings import Settings
 from tests import estimators
 from tests.conftest import ROOT, Client, quiet
@@ -52,6 +53,16 @@ def test_over_every_transport(client: Client) -> None:
 
     assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
     assert answer.json()["openapi"] == "3.1.0"
+
+
+def test_it_is_valid_when_every_model_was_removed(models: Path) -> None:
+    app = create_app(models, settings=Settings(models))
+    app.extensions[SERVICE].repository.catalogue = Catalogue({}, {})
+
+    answer = app.test_client().get("/openapi.json")
+
+    assert answer.status_code == 200
+    validate(answer.get_json())
 
 
 def test_every_route_of_the_app_is_documented_and_the_other_way_round(
