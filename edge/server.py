@@ -108,10 +108,14 @@ class Server:
                     self._nudge.wait(PATIENCE_SECONDS if awake else None)
                 self._nudge.clear()
                 late = time.perf_counter() - self._since > PATIENCE_SECONDS
-                if (late or self._usual > LONG_SECONDS) and self._take_the_lead():
+                if (late or self._expects_long()) and self._take_the_lead():
                     return True
                 awake = bool(self._offer) or self._count != count
         return False
+
+    def _expects_long(self) -> bool:
+        """An answer will take long enough for others to come meanwhile, if there are others."""
+        return self._usual > LONG_SECONDS and len(self._connections) > 1
 
     def _take_the_lead(self) -> bool:
         with self._lock:
@@ -152,7 +156,7 @@ class Server:
         """Answer as the leader; False if relieved meanwhile."""
         start = self._since = time.perf_counter()
         offer.append(connection)
-        if self._asleep or self._usual > LONG_SECONDS:
+        if self._asleep or self._expects_long():
             self._nudge.set()
         data = self._respond(connection)
         self._count += 1
