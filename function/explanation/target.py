@@ -106,7 +106,7 @@ def target(model: Model, output: str | None, seen: Sequence[Outputs]) -> Target:
         labels = classes or _labels(seen, chosen.name)
         return Target(chosen.name, labels, labels, single=False)
     named = yes_or_no or chosen.name in ("probabilities", "score")
-    if not named or width != _count(classes):
+    if not named or width != _count(classes) or not _are_of_classes(chosen.name, classes, seen):
         classes = None
     return Target(chosen.name, None, classes, single=not several)
 
@@ -121,6 +121,18 @@ def _is_nested(classes: list[Any] | None) -> bool:
 
 def _count(classes: list[Any] | None) -> int:
     return sum(map(len, classes or ())) if _is_nested(classes) else len(classes or ())
+
+
+def _are_of_classes(name: str, classes: list[Any] | None, seen: Sequence[Outputs]) -> bool:
+    """Three scores of three classes may be of pairs of these: then the highest is no answer."""
+    if name != "score" or classes is None:
+        return True
+    return all(
+        outputs["prediction"].ndim > 1
+        or [classes[best] for best in outputs[name].argmax(axis=1)]
+        == outputs["prediction"].tolist()
+        for outputs in seen
+    )
 
 
 def _labels(seen: Sequence[Outputs], name: str) -> list[Any]:

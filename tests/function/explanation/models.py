@@ -17,6 +17,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClas
 from sklearn.mixture import GaussianMixture
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from convert.source import Source
@@ -52,6 +53,7 @@ def tasks() -> dict[str, Explained]:
     logistic = LogisticRegression().fit(X, THREE)
     named = DecisionTreeClassifier(max_depth=4, random_state=0).fit(X, NAMED)
     ridge, yes = RidgeClassifier().fit(X, NAMED), RidgeClassifier().fit(X, Y > 0)
+    pairs = SVC(decision_function_shape="ovo").fit(X, NAMED)
     votes = VotingClassifier([("a", logistic), ("b", named)]).fit(X, NAMED)
     both = DecisionTreeClassifier(max_depth=3, random_state=0)
     both.fit(X, np.stack([THREE, (Y > 0).astype(int)], axis=1))
@@ -66,6 +68,7 @@ def tasks() -> dict[str, Explained]:
         "probabilities": Explained(logistic, "probabilities", [0, 1, 2], logistic.predict_proba),
         "text labels": Explained(named, "probabilities", names, named.predict_proba),
         "scores of each class": Explained(ridge, "score", names, ridge.decision_function),
+        "scores of pairs": Explained(pairs, "score", None, pairs.decision_function),
         "one score": Explained(yes, "score", None, yes.decision_function),
         "labels alone": Explained(
             votes, "prediction", names, lambda rows: one_hot(votes.predict(rows), names)
