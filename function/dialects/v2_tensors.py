@@ -105,6 +105,21 @@ def from_json(data: Any, shape: Sequence[int], datatype: str) -> Array:
     return reshaped(array, shape)
 
 
+def columns_from_json(columns: list[Any], shape: Any, datatype: Any) -> Array | None:
+    """Flat lists of numbers for tensors of one value per row, all of one shape and datatype.
+
+    Returns:
+        One column after another, each of the shape; None where anything is odd.
+    """
+    known = DATATYPES.get(datatype) if isinstance(datatype, str) else None
+    if known is None or not known.code or set(map(type, columns)) != {list}:
+        return None
+    if type(shape) is not list or set(map(type, shape)) != {int} or shape[1:] not in ([], [1]):
+        return None
+    array = _packed_rows(columns, [len(columns), shape[0]], known.code)
+    return None if array is None else array.reshape(len(columns), *shape)
+
+
 def reshaped(array: Array, shape: Sequence[int]) -> Array:
     """The array in its declared shape.
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from function.careful import Refused
 from function.dialects.v2_binary import Tail
+from function.dialects.v2_inputs import _columns, read_inputs
 from function.dialects.v2_tensors import DATATYPES, Fault, from_json
 from function.tensors import declared
 
@@ -64,6 +65,55 @@ def test_packing_takes_what_the_datatype_holds_and_nothing_else(
 
 def _as(array: Any, cell: Any) -> Any:
     return float(cell) if cell is not None and array.dtype.kind == "f" else cell
+
+
+@pytest.mark.parametrize("shape", [[2], [2, 1]])
+def test_usual_columns_are_read_together(shape: list[int]) -> None:
+    entries = [
+        {"name": name, "shape": shape, "datatype": "FP64", "data": [1, 2.5]} for name in "abc"
+    ]
+
+    tensors = _columns(entries)
+
+    assert tensors is not None
+    assert {name: t.array.ravel().tolist() for name, t in tensors.items()} == {
+        name: [1, 2.5] for name in "abc"
+    }
+
+
+SHAPES = st.sampled_from([[2], [2], [2, 1], [1], [0], [2, 2], [-2], [True], "x", None])
+NAMES: st.SearchStrategy[Any] = st.sampled_from(["a", "b", "c", "d", "e", "f", "", None, []])
+
+
+@st.composite
+def columns_nearly_alike(draw: st.DrawFn) -> list[Any]:
+    datatype, shape = draw(st.sampled_from([*DATATYPES, "FP64", "FP32", "X", 1])), draw(SHAPES)
+    usual = st.lists(st.sampled_from([0, 1, 2.5, 7]), min_size=2, max_size=2)
+    entries: list[Any] = []
+    for name in "abcd":
+        cells = usual if draw(st.integers(0, 5)) else st.lists(CELLS | usual, max_size=3)
+        entry = {"name": name, "shape": shape, "datatype": datatype, "data": draw(cells)}
+        if not draw(st.integers(0, 9)):
+            entry |= draw(
+                st.fixed_dictionaries({}, optional={"shape": SHAPES, "name": NAMES, "b": NAMES})
+            )
+        entries.append(entry)
+    return entries
+
+
+@settings(max_examples=400, deadline=None)
+@given(entries=columns_nearly_alike(), left=st.sampled_from([0, 0, 0, 1]))
+@example(entries=[{"name": n, "shape": [0], "datatype": "FP64", "data": []} for n in "abc"], left=0)
+@example(
+    entries=[{"name": n, "shape": [1], "datatype": "INT8", "data": [True]} for n in "abc"], left=0
+)
+def test_columns_read_together_are_those_read_one_by_one(entries: list[Any], left: int) -> None:
+    def read(some: list[Any]) -> Any:
+        faults: list[str] = []
+        tensors = read_inputs(some, Tail(b"x" * left, 0), faults)
+        return faults, {n: (t.datatype, t.array.dtype, repr(t.array)) for n, t in tensors.items()}
+
+    assert read(entries) == read([{**entry, "parameters": None} for entry in entries])
 
 
 @pytest.mark.parametrize(
