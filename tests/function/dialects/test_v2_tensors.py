@@ -1,8 +1,10 @@
-"""Data in JSON and in bytes as arrays: what is packed fast is what reading cell by cell gives."""
+"""Data in JSON and in bytes, in and out: what is packed fast is what reading cell by cell gives."""
 
 from __future__ import annotations
 
+import json
 import math
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,9 +13,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from function.careful import Refused
-from function.dialects.v2_binary import Tail
+from function.dialects.v2_binary import HEADER, Tail
 from function.dialects.v2_inputs import _columns, read_inputs
+from function.dialects.v2_outputs import Wish, reply_of
 from function.dialects.v2_tensors import DATATYPES, Fault, from_json
+from function.exchange import Prediction
+from function.table import Table
 from function.tensors import declared
 
 CELLS = st.one_of(
@@ -145,3 +150,39 @@ def test_no_more_is_taken_after_a_wrong_size() -> None:
     for told in ("and 8 bytes are left", "a wrong 'binary_data_size' before it"):
         with pytest.raises(Fault, match=told):
             tail.take(9)
+
+
+def reply_to(outputs: dict[str, Any], binary: bool) -> tuple[Any, bytes]:
+    """An answer's JSON, and the bytes behind it."""
+    model: Any = SimpleNamespace(name="m", version=3, classes=None)
+    prediction = Prediction("", model, Table(3, []), outputs, 3)
+    reply = reply_of(prediction, Wish(None, binary))
+    length = int(reply.headers.get(HEADER, len(reply.body)))
+    return json.loads(reply.body[:length]), reply.body[length:]
+
+
+def test_what_is_no_number_is_null_in_json_and_itself_in_bytes() -> None:
+    outputs = {
+        "score": np.array([np.nan, 1.5, np.inf], "f4"),
+        "prediction": np.array(["é", "", "b"], object),
+    }
+
+    form, nothing = reply_to(outputs, binary=False)
+    about, content = reply_to(outputs, binary=True)
+
+    assert [each["data"] for each in form["outputs"]] == [[None, 1.5, None], ["é", "", "b"]]
+    assert nothing == b""
+    assert [each["datatype"] for each in about["outputs"]] == ["FP32", "BYTES"]
+    assert [each["parameters"]["binary_data_size"] for each in about["outputs"]] == [12, 15]
+    assert content[:12] == outputs["score"].tobytes()
+    assert content[12:] == b"\2\0\0\0\xc3\xa9\0\0\0\0\1\0\0\0b"
+
+
+def test_an_array_that_is_not_contiguous_is_written_in_order() -> None:
+    outputs = {"probabilities": np.arange(6.0).reshape(2, 3).T}
+
+    form, _ = reply_to(outputs, binary=False)
+    _, content = reply_to(outputs, binary=True)
+
+    assert form["outputs"][0]["data"] == [0, 3, 1, 4, 2, 5]
+    assert np.frombuffer(content).tolist() == [0, 3, 1, 4, 2, 5]
