@@ -140,6 +140,8 @@ def _games(
     def evaluate(mixed: Table, counted: Tensors) -> Array:
         return about.matrix(model.run(mixed, about.output, counted))
 
+    answered = next(o for o in model.signature.outputs if o.name == about.output)
+    wide = int(np.prod(answered.shape[1:]))
     texts = text_places(model)
     times = -(-FEWEST_SLOTS // background.rows)
     arrays = [np.concatenate([array] * times) for array in background.arrays]
@@ -149,7 +151,8 @@ def _games(
     for numbers in [[row] for row in every] if texts else [every]:
         part = Table(len(numbers), [array[numbers] for array in table.arrays])
         pieces, counts = _cut(model, part, texts) if texts else ({}, {})
-        yield TableGame(slots, starts, part, end[numbers], numbers, pieces, counts, evaluate)
+        whole = end[numbers]
+        yield TableGame(slots, starts, part, whole, numbers, pieces, counts, evaluate, wide)
 
 
 def _cut(

@@ -23,6 +23,7 @@ Place = tuple[int, int]  # a block, and a column there
 
 CELLS_AT_ONCE = 48_000  # of each array that is mixed: they stay in the processor's cache
 MOST_AT_ONCE = 8_000  # rows, whatever their width
+NUMBERS_AT_ONCE = 1_000_000  # that are answered together
 MIXED = (
     "a mix of this row's cells and the background's has no finite answer, or scikit-learn raises "
     "for it: columns that depend on each other can't be explained apart"
@@ -59,6 +60,7 @@ class TableGame:
         texts: of the one instance, by the column's place.
         counts: of these, where texts need not be put together.
         evaluate: the model.
+        wide: numbers that it answers for each row, those that are not explained included.
 
     Attributes:
         numbers: which rows of the request the instances are.
@@ -77,6 +79,7 @@ class TableGame:
         texts: Mapping[Place, Pieces],
         counts: Mapping[Place, Sequence[Counted]],
         evaluate: Evaluate,
+        wide: int,
     ) -> None:
         self.start, self.end = start, end
         self.numbers, self.texts = numbers, texts
@@ -86,7 +89,7 @@ class TableGame:
         self.columns: dict[Place, int] = {}
         width = sum(array.shape[1] for array in background.arrays)
         width += sum(feed.width for feeds in counts.values() for feed in feeds)
-        rows = min(MOST_AT_ONCE, CELLS_AT_ONCE // max(width, 1))
+        rows = min(MOST_AT_ONCE, CELLS_AT_ONCE // max(width, 1), NUMBERS_AT_ONCE // wide)
         self.at_once = max(1, rows // background.rows)
         self._parts: list[_Part] = []
         self._first = 0

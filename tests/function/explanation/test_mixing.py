@@ -81,7 +81,7 @@ def lengths(table: Table, tensors: Any = None) -> Array:
     return told
 
 
-def game_of(evaluate: Any = lengths) -> TableGame:
+def game_of(evaluate: Any = lengths, wide: int = 1) -> TableGame:
     background, instance = Table(2, BLOCKS), Table(1, INSTANCE)
     return TableGame(
         background,
@@ -92,6 +92,7 @@ def game_of(evaluate: Any = lengths) -> TableGame:
         {(1, 0): Pieces(["x ", "y"], [(0, 1), (2, 3)])},
         {},
         evaluate,
+        wide,
     )
 
 
@@ -122,6 +123,12 @@ def test_a_coalition_is_worth_what_its_mixed_rows_are_answered(shared: bool) -> 
                 texts = np.array([[text, label]], dtype=object)
                 row = Table(1, [numbers[None], texts, flag[None]])
                 assert got[0, number, slot] == lengths(row)[0]
+
+
+def test_fewer_coalitions_are_asked_for_together_where_their_answers_are_wide() -> None:
+    assert game_of().at_once == 4000
+    assert game_of(wide=50_000).at_once == 10
+    assert game_of(wide=10**7).at_once == 1
 
 
 def test_a_mix_that_is_not_answered_names_the_row() -> None:
