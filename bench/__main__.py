@@ -33,7 +33,7 @@ def main(wanted: list[str]) -> None:
             title, measure = PARTS[part]
             text = measure(models, fitted)
             sys.stdout.write(f"## {title}\n\n{text}\n")
-            report.write(title, text)
+            report.write(title, text, [title for title, _ in PARTS.values()])
 
 
 def _build(models: Path) -> Fitted:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -66,13 +65,19 @@ def comparisons(theirs: str, lines: Iterable[Line]) -> str:
     return table(head, (line.row() for line in lines))
 
 
-def write(title: str, text: str) -> None:
-    """Put a section into the document, in place of the one of that title."""
+def write(title: str, text: str, order: Sequence[str]) -> None:
+    """Put a section into the document, in place of the one of that title.
+
+    Args:
+        title: of the section.
+        text: of the section.
+        order: all titles; a section of another one is dropped.
+    """
     before = TARGET.read_text() if TARGET.is_file() else ""
-    sections = dict(re.findall(r"^## (.+)\n\n(.*?)(?=^## |\Z)", before, re.DOTALL | re.MULTILINE))
-    sections[title] = f"{_machine()}\n\n{text.strip()}\n\n"
-    parts = [f"## {name}\n\n{content}" for name, content in sections.items()]
-    TARGET.write_text(f"{HEAD}\n{''.join(parts).rstrip()}\n")
+    sections = dict(part.split("\n\n", 1) for part in before.split("\n## ")[1:])
+    sections[title] = f"{_machine()}\n\n{text}"
+    parts = [f"\n## {name}\n\n{sections[name].strip()}\n" for name in order if name in sections]
+    TARGET.write_text(HEAD + "".join(parts))
 
 
 def _machine() -> str:
