@@ -100,48 +100,74 @@ class _Connection:
         return self.whole is not None
 
 
-def _run(request: bytes, port: int, connections: int, seconds: float) -> Load:
-    selector = selectors.DefaultSelector()
-    times: list[float] = []
-    bad = broken = 0
-    begin = time.perf_counter()
-    end = begin + seconds
+class _Run:
+    """One load: the requests of all connections, and what became of them."""
 
-    def renew(old: _Connection | None) -> None:
-        if old is not None:
-            selector.unregister(old.socket)
-            old.socket.close()
-        new = _Connection(port)
-        selector.register(new.socket, selectors.EVENT_READ, new)
-        new.send(request)
+    def __init__(self, request: bytes, port: int) -> None:
+        self._request = request
+        self._port = port
+        self._selector = selectors.DefaultSelector()
+        self.times: list[float] = []
+        self.good = self.errors = 0
 
-    for _ in range(connections):
-        renew(None)
-    now = begin
-    while now < end:
-        for key, _ in selector.select(LONGEST_ANSWER_SECONDS):
+    def begin(self) -> None:
+        """Open one more connection, and send on it."""
+        new = _Connection(self._port)
+        self._selector.register(new.socket, selectors.EVENT_READ, new)
+        new.send(self._request)
+
+    def read(self, seconds: float, go_on: bool) -> None:
+        """Wait for answers, and read them.
+
+        Args:
+            seconds: to wait at most.
+            go_on: the next request follows each.
+        """
+        for key, _ in self._selector.select(seconds):
             connection: _Connection = key.data
             try:
                 if not connection.read():
                     continue
-                times.append(time.perf_counter() - connection.start)
-                bad += not connection.received.startswith(b"HTTP/1.1 200 ")
-                if CLOSES.search(connection.received):
-                    renew(connection)
-                else:
-                    connection.send(request)
             except OSError:
-                broken += 1
-                renew(connection)
-        now = time.perf_counter()
-    for key in list(selector.get_map().values()):
-        key.data.socket.close()
-    if not times:
-        return Load(0.0, float("inf"), float("inf"), 0, broken or connections)
-    times.sort()
+                self.errors += 1
+                self._end(connection, go_on)
+                continue
+            self.times.append(time.perf_counter() - connection.start)
+            good = connection.received.startswith(b"HTTP/1.1 200 ")
+            self.good += good
+            self.errors += not good
+            if not go_on or CLOSES.search(connection.received):
+                self._end(connection, go_on)
+            else:
+                connection.send(self._request)
+
+    def _end(self, connection: _Connection, go_on: bool) -> None:
+        self._selector.unregister(connection.socket)
+        connection.socket.close()
+        if go_on:
+            self.begin()
+
+    @property
+    def waiting(self) -> int:
+        """Requests without an answer."""
+        return len(self._selector.get_map())
+
+
+def _run(request: bytes, port: int, connections: int, seconds: float) -> Load:
+    run = _Run(request, port)
+    begin = time.perf_counter()
+    for _ in range(connections):
+        run.begin()
+    while (now := time.perf_counter()) < begin + seconds:
+        run.read(begin + seconds - now, go_on=True)
+    answers = run.good
+    rate = answers / (time.perf_counter() - begin)
+    # What was sent is waited for: its time counts, and the server is idle for the next load.
+    while run.waiting and time.perf_counter() < now + LONGEST_ANSWER_SECONDS:
+        run.read(1.0, go_on=False)
+    times = sorted(run.times) or [float("inf")]
     p50, p99 = (times[min(len(times) - 1, int(len(times) * q))] * 1e3 for q in (0.5, 0.99))
-    good = len(times) - bad
-    return Load(good / (now - begin), p50, p99, good, bad + broken)
+    return Load(rate, p50, p99, answers, run.errors + run.waiting)
 
 
 def pin(core: int) -> None:
