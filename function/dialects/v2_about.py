@@ -13,7 +13,13 @@ if TYPE_CHECKING:
     from function.model import Model
     from function.service import Service
 
-EXTENSIONS = ("binary_tensor_data", "model_repository", "parameters", "statistics")
+EXTENSIONS = (
+    "binary_tensor_data",
+    "classification",
+    "model_repository",
+    "parameters",
+    "statistics",
+)
 NO_LOADING = (
     "models are not loaded and unloaded by request: put a version into the models directory, "
     "or take it out"

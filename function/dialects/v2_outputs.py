@@ -19,18 +19,30 @@ from function.signature import Array
 DATATYPE_OF = {np.dtype(known.dtype): name for name, known in DATATYPES.items() if name != "BF16"}
 
 
+class Wanted(NamedTuple):
+    """How one output is wanted.
+
+    Attributes:
+        binary: as bytes.
+        classes: so many of the likeliest, as text, instead of the output itself; 0 for itself.
+    """
+
+    binary: bool
+    classes: int = 0
+
+
 class Wish(NamedTuple):
     """What a request says about its answer.
 
     Attributes:
         id: to be echoed; None where there is none.
         binary: outputs that are not asked for by name come as bytes.
-        outputs: whether each output that is asked for comes as bytes; None asks for all.
+        outputs: by name, those that are asked for; None asks for all.
     """
 
     id: str | None = None
     binary: bool = False
-    outputs: Mapping[str, bool] | None = None
+    outputs: Mapping[str, Wanted] | None = None
 
 
 def read_wish(form: Mapping[str, Any], faults: list[str]) -> Wish:
@@ -51,7 +63,7 @@ def read_wish(form: Mapping[str, Any], faults: list[str]) -> Wish:
         faults.append(f"'outputs': expected a list, got {brief(entries)}")
     if not isinstance(entries, list) or not entries:
         return Wish(name, binary)
-    outputs: dict[str, bool] = {}
+    outputs: dict[str, Wanted] = {}
     for place, entry in enumerate(entries):
         output = entry.get("name") if isinstance(entry, dict) else None
         if not isinstance(output, str):
@@ -60,23 +72,21 @@ def read_wish(form: Mapping[str, Any], faults: list[str]) -> Wish:
             faults.append(f"output '{output[:100]}' is there twice")
         else:
             try:
-                outputs[output] = _as_bytes(entry, binary)
+                outputs[output] = _wanted(entry, binary)
             except Fault as fault:
                 faults.append(f"output '{output[:100]}': {fault}")
     return Wish(name, binary, outputs)
 
 
-def _as_bytes(entry: Mapping[str, Any], otherwise: bool) -> bool:
+def _wanted(entry: Mapping[str, Any], binary: bool) -> Wanted:
     parameters = parameters_of(entry)
-    if parameters.get("classification"):
-        raise Fault(
-            "classification is not done here: ask for 'probabilities'; "
-            "the model's metadata has their classes"
-        )
     if "shared_memory_region" in parameters:
         raise Fault("shared memory is not written here: take the data from the answer")
     check_content_type(parameters)
-    return _flag(parameters, "binary_data", otherwise)
+    classes = parameters.get("classification", 0)
+    if type(classes) is not int or classes < 0:
+        raise Fault(f"'classification': expected a whole number from 0, got {brief(classes)}")
+    return Wanted(_flag(parameters, "binary_data", binary), classes)
 
 
 def _flag(parameters: Mapping[str, Any], name: str, otherwise: bool) -> bool:
@@ -93,6 +103,7 @@ def reply_of(prediction: Prediction, wish: Wish) -> Reply:
         MalformedRequest: an output is asked for that the model has not.
     """
     tail: list[bytes] = []
+    labels = prediction.model.classes
     form: dict[str, Any] = {
         "model_name": prediction.model.name,
         "model_version": str(prediction.model.version),
@@ -100,8 +111,8 @@ def reply_of(prediction: Prediction, wish: Wish) -> Reply:
     if wish.id is not None:
         form["id"] = wish.id
     form["outputs"] = [
-        _entry(name, array, prediction.model.classes, tail if binary else None)
-        for name, array, binary in _chosen(prediction.outputs, wish)
+        _entry(name, _ranked(name, array, labels, classes), labels, tail if binary else None)
+        for name, array, (binary, classes) in _chosen(prediction.outputs, wish)
     ]
     header = json_text.dumps(form)
     if not tail:
@@ -110,14 +121,32 @@ def reply_of(prediction: Prediction, wish: Wish) -> Reply:
     return Reply(b"".join([header, *tail]), "application/octet-stream", headers=headers)
 
 
-def _chosen(outputs: Mapping[str, Array], wish: Wish) -> Iterator[tuple[str, Array, bool]]:
+def _chosen(outputs: Mapping[str, Array], wish: Wish) -> Iterator[tuple[str, Array, Wanted]]:
     if wish.outputs is None:
-        yield from ((name, array, wish.binary) for name, array in outputs.items())
+        yield from ((name, array, Wanted(wish.binary)) for name, array in outputs.items())
         return
     unknown = [name[:100] for name in wish.outputs if name not in outputs]
     if unknown:
         raise MalformedRequest(f"unknown outputs {unknown[:8]}: there are {', '.join(outputs)}")
-    yield from ((name, outputs[name], binary) for name, binary in wish.outputs.items())
+    yield from ((name, outputs[name], wanted) for name, wanted in wish.outputs.items())
+
+
+def _ranked(name: str, array: Array, labels: Sequence[Any] | None, count: int) -> Array:
+    """Triton's classification: `value:index:label` of each row's largest values, largest first.
+
+    Raises:
+        MalformedRequest: the output has not a value for each class.
+    """
+    if not count:
+        return array
+    if array.ndim != 2 or labels is None or len(labels) != array.shape[1]:
+        raise MalformedRequest(f"'{name}' has no value for each class: ask without classification")
+    order = np.argsort(-array, axis=1, kind="stable")[:, :count]
+    texts = [
+        [f"{row[place]:f}:{place}:{labels[place]}" for place in places]
+        for row, places in zip(array.tolist(), order.tolist(), strict=True)
+    ]
+    return np.array(texts, dtype=object)
 
 
 def _entry(

@@ -191,11 +191,22 @@ def test_what_is_not_done_here_is_refused(client: Any) -> None:
     shared.set_shared_memory("region", 16)
     for inputs, wanted, part in (
         (one, http.InferRequestedOutput("nope"), "unknown outputs"),
-        (one, http.InferRequestedOutput("probabilities", class_count=2), "classification"),
+        (one, http.InferRequestedOutput("prediction", class_count=2), "value for each class"),
         ([shared], http.InferRequestedOutput("prediction"), "shared memory"),
     ):
         with pytest.raises(InferenceServerException, match=part):
             client.infer("iris", inputs, outputs=[wanted])
+
+
+@pytest.mark.parametrize("binary", [True, False])
+def test_classification(client: Any, binary: bool) -> None:
+    wanted = http.InferRequestedOutput("probabilities", binary_data=binary, class_count=1)
+
+    result = client.infer("iris", given("iris"), outputs=[wanted])
+
+    told = result.as_numpy("probabilities").ravel().tolist()
+    labels = [(cell.decode() if binary else cell).split(":")[2] for cell in told]
+    assert [int(label) for label in labels] == outputs("iris")["prediction"]
 
 
 def test_statistics(client: Any) -> None:

@@ -224,6 +224,27 @@ def test_every_datatype_of_numbers(local: Client, datatype: str) -> None:
     assert outputs_of(local.post(IRIS, *with_bytes({"inputs": [entry]}, content))) == expected
 
 
+@pytest.mark.parametrize("binary", [False, True])
+@pytest.mark.parametrize("count", [0, 1, 2, 9])
+def test_the_likeliest_classes_as_text(
+    local: Client, sources: Mapping[str, Source], binary: bool, count: int
+) -> None:
+    rows = rows_of(sources["loan-default"])
+    native = local.post("/models/loan-default/predict", {"instances": rows}).json()
+    wanted = {"binary_data": binary, "classification": count}
+    body = {
+        "inputs": as_columns(rows),
+        "outputs": [{"name": "probabilities", "parameters": wanted}],
+    }
+
+    answer = local.post("/v2/models/loan-default/infer", body)
+
+    shares = native["probabilities"]
+    ranked = [sorted(enumerate(row), key=lambda pair: -pair[1])[:count] for row in shares]
+    texts = [[f"{p:f}:{n}:{['bad', 'good'][n]}" for n, p in row] for row in ranked]
+    assert outputs_of(answer) == {"probabilities": texts if count else shares}
+
+
 def test_a_float_of_32_bits_is_what_it_says(client: Client) -> None:
     exact = [[float(np.float32(value)) for value in row] for row in ROWS]
 
@@ -326,9 +347,16 @@ FORM_FAULTS = {
     "classification": (
         {
             "inputs": [tensor(ROWS)],
-            "outputs": [{"name": "probabilities", "parameters": {"classification": 2}}],
+            "outputs": [{"name": "prediction", "parameters": {"classification": 2}}],
         },
-        "classification is not done here: ask for 'probabilities'",
+        "'prediction' has no value for each class: ask without classification",
+    ),
+    "classes": (
+        {
+            "inputs": [tensor(ROWS)],
+            "outputs": [{"name": "probabilities", "parameters": {"classification": True}}],
+        },
+        "'classification': expected a whole number from 0, got a boolean",
     ),
     "shared output": (
         {
@@ -594,7 +622,13 @@ ABOUT = {
     "/v2": {
         "name": "onnxlet",
         "version": function.__version__,
-        "extensions": ["binary_tensor_data", "model_repository", "parameters", "statistics"],
+        "extensions": [
+            "binary_tensor_data",
+            "classification",
+            "model_repository",
+            "parameters",
+            "statistics",
+        ],
     },
     "/v2/health/live": {"live": True},
     "/v2/health/ready": {"ready": True},
