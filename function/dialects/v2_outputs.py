@@ -139,7 +139,8 @@ def _ranked(name: str, array: Array, labels: Sequence[Any] | None, count: int) -
     """
     if not count:
         return array
-    if array.ndim != 2 or labels is None or len(labels) != array.shape[1]:
+    single = array.ndim == 2 and labels is not None and not isinstance(labels[0], list)
+    if not single or labels is None or len(labels) != array.shape[1] or array.dtype.kind != "f":
         raise MalformedRequest(f"'{name}' has no value for each class: ask without classification")
     order = np.argsort(-array, axis=1, kind="stable")[:, :count]
     texts = [

@@ -573,6 +573,19 @@ def test_several_outputs_lie_one_after_another(pair: Client, binary: bool) -> No
     assert told[1]["parameters"]["classes_per_output"] == "3,2"
 
 
+@pytest.mark.parametrize("output", ["prediction", "probabilities"])
+def test_classes_of_several_outputs_are_not_ranked_together(pair: Client, output: str) -> None:
+    wanted = {"name": output, "parameters": {"classification": 1}}
+
+    answer = pair.post(
+        "/v2/models/pair/infer",
+        {"inputs": [tensor([[1, 2, 3]], shape=[1, 3])], "outputs": [wanted]},
+    )
+
+    assert answer.status == 400
+    assert f"'{output}' has no value for each class" in answer.json()["error"]
+
+
 @pytest.mark.parametrize(
     ("path", "status", "part"),
     [
