@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 # A prediction's stages, by the names that Triton gives them.
 STAGES = {
@@ -16,7 +15,6 @@ STAGES = {
 }
 
 
-@dataclass
 class Count:
     """Of one version of one model; times in nanoseconds.
 
@@ -30,13 +28,10 @@ class Count:
         last_ms: when the last one was answered, in milliseconds since 1970.
     """
 
-    answered: int = 0
-    refused: int = 0
-    rows: int = 0
-    answered_ns: int = 0
-    refused_ns: int = 0
-    stages_ns: dict[str, int] = field(default_factory=lambda: dict.fromkeys(STAGES.values(), 0))
-    last_ms: int = 0
+    def __init__(self) -> None:
+        self.answered = self.refused = self.rows = 0
+        self.answered_ns = self.refused_ns = self.last_ms = 0
+        self.stages_ns = dict.fromkeys(STAGES.values(), 0)
 
 
 class Counts:
