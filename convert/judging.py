@@ -17,6 +17,7 @@ from convert.errors import Refusal
 from convert.evidence import Evidence, Failed, no_conversion, shortened, why_not
 from convert.hard_rows import hard_rows
 from convert.inputs import Cells, Inputs
+from convert.jumps import Unanswered
 from convert.limits import limited, narrowed
 from convert.manifest import serving_part
 from convert.parity import Comparison, compare
@@ -37,6 +38,10 @@ TIED_HINT = (
     "Among training rows that are as far as each other, such as equal ones or texts without a "
     "known word, chance chooses: drop them before fit, scale the columns, or use another model."
 )
+TOGETHER_HINT = (
+    "What one column may hold hangs on the others, and bounds of single columns can't tell that: "
+    "keep the model from raising, for example by np.clip of what it takes the logarithm of."
+)
 NARROWINGS = 6  # times that columns get tighter bounds
 
 Report = Callable[[str], None]
@@ -50,16 +55,28 @@ def gathered(
     Raises:
         Refusal: it answers each of them alone, but not all of them together.
     """
+    ask = partial(task.answers, estimator)
+
+    def which(tried: Sequence[Cells]) -> list[bool]:
+        found = which_are_answered(
+            [[row] for row in tried], lambda some: is_answered(ask, inputs.data(some))
+        )
+        return list(found)
 
     def watched(tried: Sequence[Cells]) -> Array:
-        answers = task.answers(estimator, inputs.data(tried))
+        try:
+            answers = ask(inputs.data(tried))
+        except Exception as error:  # whatever it raises, it does not answer them
+            answered = which(tried)
+            if all(answered):
+                raise
+            raise Unanswered(answered) from error
         return answers.get("probabilities", answers.get("score", answers["prediction"]))
 
     every = [*rows, *hard_rows(columns, rows, estimator, watched, inputs.data)]
-    ask = partial(task.answers, estimator)
     with suppress(Exception):  # some row is one that scikit-learn raises for: find which
         return Evidence(every, ask(inputs.data(every)), len(rows), [])
-    found = which_are_answered([[row] for row in every], lambda r: is_answered(ask, inputs.data(r)))
+    found = which(every)
     answered = [row for row, is_one in zip(every, found, strict=True) if is_one]
     try:
         expected = ask(inputs.data(answered))
@@ -205,6 +222,8 @@ def first_equal(
 
 def _first_to_differ(judged: Judged, attempt: Attempt) -> tuple[str, str]:
     """Which step of a pipeline is the first whose columns differ, on the rows that do; a hint."""
+    if attempt.comparison.refused:
+        return "", TOGETHER_HINT
     steps = judged.estimator.steps if isinstance(judged.estimator, Pipeline) else []
     differ = {row for off in attempt.comparison.outputs.values() for row in off.wrong}
     rows = [judged.evidence.rows[row] for row in sorted(differ)[:LOOKED_AT]]

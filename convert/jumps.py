@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,18 @@ OF_EACH_TWO = 2  # pairs of rows for each two answers
 MOST_PAIRS = 200
 
 Predict = Callable[[Sequence[Cells]], Array]
+
+
+class Unanswered(Exception):
+    """Raised by a Predict for rows that scikit-learn raises for.
+
+    Attributes:
+        answered: for each row whether it is answered.
+    """
+
+    def __init__(self, answered: Sequence[bool]) -> None:
+        super().__init__(f"{answered.count(False)} of {len(answered)} rows")
+        self.answered = answered
 
 
 def at_jumps(columns: Sequence[Column], rows: Sequence[Cells], predict: Predict) -> list[Cells]:
@@ -36,7 +49,17 @@ def at_jumps(columns: Sequence[Column], rows: Sequence[Cells], predict: Predict)
                 low, high = rows[a][place], rows[b][place]
                 if low is not None and high is not None and low != high:
                     starts.append((rows[a], place, float(low), float(high)))
-    return _halved(_thinned(starts), predict) if starts else []
+    return _of_answered(_thinned(starts), lambda some: _halved(some, predict)) if starts else []
+
+
+def _of_answered(found: list[Any], make: Callable[[list[Any]], list[Cells]]) -> list[Cells]:
+    """What is made of all that never comes to a row which scikit-learn raises for."""
+    while found:
+        try:
+            return make(found)
+        except Unanswered as some:
+            found = [one for one, is_one in zip(found, some.answered, strict=True) if is_one]
+    return []
 
 
 def _halved(starts: Sequence[tuple[Cells, int, float, float]], predict: Predict) -> list[Cells]:
@@ -93,12 +116,16 @@ def between_answers(
     some = [row for row in rows[:LOOKED_AT] if all(row[place] is not None for place in places)]
     if not places or not some:
         return []
-    labels = predict(some)
+    return _of_answered(some, lambda rows: _between(rows, places, predict))
+
+
+def _between(rows: Sequence[Cells], places: Sequence[int], predict: Predict) -> list[Cells]:
+    labels = predict(rows)
     if labels.dtype.kind == "f" or labels.ndim > 1:
         return []
     pairs = _unlike([str(label) for label in labels.tolist()])
-    ends = [(some[a], some[b]) for a, b in pairs]
-    return _along(ends, places, predict) if ends else []
+    ends = [(rows[a], rows[b]) for a, b in pairs]
+    return _of_answered(ends, lambda some: _along(some, places, predict)) if ends else []
 
 
 def _unlike(labels: Sequence[str]) -> list[tuple[int, int]]:

@@ -29,6 +29,21 @@ Y = X @ [1.0, 2.0, 3.0]
 DATED = pd.DataFrame(X, columns=["a", "b", "c"]).assign(when=pd.date_range("2020", periods=60))
 
 
+LOW = np.column_stack([random.uniform(2, 9, 60), random.uniform(0, 1.9, 60)])
+
+
+def log_of_difference(X: Any) -> Any:
+    return np.log(X[:, :1] - X[:, 1:])
+
+
+def raising_together() -> Source:
+    """Between two held-out rows lie some that it raises for."""
+    high = np.add(LOW, [0.0, 3.0])
+    rows = np.vstack([LOW, high[high[:, 0] > high[:, 1] + 0.1]])
+    model = make_pipeline(FunctionTransformer(log_of_difference), LinearRegression())
+    return Source(model.fit(rows, rows[:, 0]), rows)
+
+
 def median_rows(X: Any) -> Any:
     return np.partition(np.asarray(X), 1)
 
@@ -50,6 +65,7 @@ SOURCES: dict[str, Callable[[], Source]] = {
     "a class without a converter": lambda: load_source("source.py:forgotten"),
     "a wrong converter": lambda: load_source("source.py:doubled"),
     "a column without a form": dated,
+    "rows that it raises for between others": raising_together,
     "no rows": lambda: Source(LinearRegression().fit(X, Y), X[:0]),
     "another shape": lambda: Source(LinearRegression().fit(X, Y), X[:, 0]),
     "not fitted": lambda: Source(LinearRegression(), X),
@@ -104,6 +120,13 @@ def test_a_difference_says_which_rows_and_columns_and_how_far(
         reason,
     )
     assert refused.hint == f"Nothing was written. {NO_HINT}"
+
+
+def test_a_bound_that_hangs_on_another_column_is_told_with_the_way_out(tmp_path: Path) -> None:
+    refused = refusal(raising_together, tmp_path)
+
+    assert re.search(r"the function refuses \d+ cells: .*'x1': .* maximum is", refused.message)
+    assert "np.clip" in refused.hint
 
 
 def hour_in_trees() -> Source:
