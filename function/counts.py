@@ -62,7 +62,7 @@ class Counts:
             for stage, milliseconds in stages.items():
                 nanoseconds = round(milliseconds * 1e6)
                 count.answered_ns += nanoseconds
-                count.stages_ns[STAGES[stage]] += nanoseconds
+                count.stages_ns[STAGES.get(stage, "compute_infer")] += nanoseconds
 
     def refused(self, name: str, version: int, nanoseconds: int) -> None:
         """Count a request that got no answer, and how long that took."""
