@@ -112,7 +112,7 @@ def _refuse(error: Exception) -> Response:
 def _refusal(error: Exception, environ: Environ) -> Response:
     notes, headers = environ[NOTES], dict[str, str]()
     if isinstance(error, HTTPException):
-        failure = Failure(error.code or 500, error.name, error.description or error.name)
+        failure = Failure(error.code or 500, error.name, _told(error, environ))
         headers = {k: v for k, v in error.get_headers(environ) if k == "Allow"}
         notes["error"] = type(error).__name__
     elif isinstance(error, OnnxletError):
@@ -134,3 +134,14 @@ def _refusal(error: Exception, environ: Environ) -> Response:
     response = response_to(dialect_of(environ["PATH_INFO"]).refuse(failure), environ)
     response.headers.update(headers)
     return response
+
+
+def _told(error: HTTPException, environ: Environ) -> str:
+    """What Flask says of a path or a method, with place, expected and got."""
+    if error.code == 404:
+        path = environ["PATH_INFO"].encode("latin-1", "replace").decode("utf-8", "replace")
+        return f"no route '{path[:100]}'; GET /openapi.json lists them all"
+    if error.code == 405:
+        allowed = set(getattr(error, "valid_methods", None) or ()) - {"HEAD", "OPTIONS"}
+        return f"expected {' or '.join(sorted(allowed))}, got {environ['REQUEST_METHOD'][:20]}"
+    return error.description or error.name

@@ -239,7 +239,8 @@ def test_unknown_places(client: Client) -> None:
     for version in ("2", "0", "x", "9" * 3000):
         refused(client, 404, [ROW], f"/models/shop/versions/{version}/predict")
     assert "several" in refused(client, 404, [ROW], "/predict")["detail"]
-    assert client.get("/nope").status == 404
+    detail = client.get("/nope").json()["detail"]
+    assert detail == "no route '/nope'; GET /openapi.json lists them all"
     assert client.get("/models/nope").json()["status"] == 404
 
 
@@ -248,6 +249,7 @@ def test_a_wrong_method(client: Client) -> None:
 
     assert answer.status == 405
     assert answer.json()["title"] == "Method Not Allowed"
+    assert answer.json()["detail"] == "expected POST, got GET"
     assert "POST" in answer.headers["allow"]
 
 

@@ -311,7 +311,7 @@ def test_other_verbs_and_methods(client: Client) -> None:
     charset = client.post(PATH, {"instances": IRIS}, kind="application/json; charset=utf-16")
 
     hint = "(Predict by POST to /v1/models/N:predict.)"
-    told = {"error": f"The method is not allowed for the requested URL. {hint}"}
+    told = {"error": f"expected GET, got POST {hint}"}
     assert (classify.status, classify.json()) == (405, told)
     assert "GET" in classify.headers["allow"]
     assert nowhere.status == 404
