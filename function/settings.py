@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from function.errors import SettingsError
 
+PREFIX = "ONNXLET_"
 DEFAULT_MODELS = Path(__file__).resolve().parent.parent / "models"
 
 
@@ -50,9 +51,14 @@ class Settings:
             SettingsError: naming every variable that can't be used, not the first alone.
         """
         faults: list[str] = []
+        known: set[str] = set()
+
+        def get(name: str) -> str:
+            known.add(name)
+            return environ.get(name, "")
 
         def whole(name: str, default: int, least: int = 1) -> int:
-            text = environ.get(name, "").strip()
+            text = get(name).strip()
             if not text:
                 return default
             if not re.fullmatch(r"[0-9]{1,18}", text) or int(text) < least:
@@ -61,21 +67,32 @@ class Settings:
             return int(text)
 
         settings = cls(
-            models=Path(environ.get("ONNXLET_MODELS") or DEFAULT_MODELS),
-            default_model=environ.get("ONNXLET_DEFAULT_MODEL") or None,
-            api_keys=_api_keys(environ.get("ONNXLET_API_KEYS", ""), faults),
+            models=Path(get("ONNXLET_MODELS") or DEFAULT_MODELS),
+            default_model=get("ONNXLET_DEFAULT_MODEL") or None,
+            api_keys=_api_keys(get("ONNXLET_API_KEYS"), faults),
             max_body_bytes=whole("ONNXLET_MAX_BODY_BYTES", cls.max_body_bytes),
             max_unpacked_bytes=whole("ONNXLET_MAX_UNPACKED_BYTES", cls.max_unpacked_bytes),
             max_rows=whole("ONNXLET_MAX_ROWS", cls.max_rows),
             threads=whole("ONNXLET_THREADS", cls.threads),
             max_seconds=whole("ONNXLET_MAX_SECONDS", int(cls.max_seconds)),
             max_in_flight=whole("ONNXLET_MAX_IN_FLIGHT", cls.max_in_flight),
-            cors_origins=_origins(environ.get("ONNXLET_CORS_ORIGINS", ""), faults),
+            cors_origins=_origins(get("ONNXLET_CORS_ORIGINS"), faults),
             reload_seconds=whole("ONNXLET_RELOAD_SECONDS", cls.reload_seconds, least=0),
         )
+        faults += _unknown(environ, known)
         if faults:
             raise SettingsError("; ".join(faults), "README.md lists the variables and their form.")
         return settings
+
+
+def _unknown(environ: Mapping[str, str], known: Iterable[str]) -> Iterator[str]:
+    """Variables that nothing reads: a misspelt one would leave a server open, or unlimited."""
+    for name in sorted(environ.keys() - known):
+        if name.startswith(PREFIX):
+            from difflib import get_close_matches  # slow to import, and seldom needed
+
+            close = get_close_matches(name, known, 1)
+            yield f"{name}: unknown variable" + (f" (did you mean {close[0]}?)" if close else "")
 
 
 def _origins(text: str, faults: list[str]) -> frozenset[str]:
@@ -92,11 +109,15 @@ def _origins(text: str, faults: list[str]) -> frozenset[str]:
 def _api_keys(text: str, faults: list[str]) -> dict[str, bytes]:
     keys: dict[str, bytes] = {}
     for entry in filter(None, (part.strip() for part in text.split(","))):
-        name, _, digest = entry.partition(":")
+        name, colon, digest = entry.partition(":")
         if not name or not re.fullmatch(r"[0-9a-fA-F]{64}", digest):
+            # Without a colon it may be the key itself, which is nobody's to read.
+            named = (
+                f"named '{name[:40]}' with {len(digest)} characters behind" if colon else "without"
+            )
             faults.append(
-                f"ONNXLET_API_KEYS: expected name:sha256-hex, got an entry named '{name[:40]}' "
-                f"with {len(digest)} characters behind the colon"
+                "ONNXLET_API_KEYS: expected name:sha256-hex, 64 characters behind the colon, "
+                f"got an entry {named} a colon"
             )
         elif name in keys:
             faults.append(f"ONNXLET_API_KEYS: the name '{name}' stands there twice")

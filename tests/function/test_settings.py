@@ -76,6 +76,9 @@ def test_every_fault_is_named_at_once() -> None:
                 "ONNXLET_MAX_BODY_BYTES": "-1",
                 "ONNXLET_RELOAD_SECONDS": "x",
                 "ONNXLET_CORS_ORIGINS": "*, example.com, https://a.example/path, https://b.example",
+                "ONNXLET_API_KEY": f"one:{DIGEST}",
+                "ONNXLET_WHATEVER": "",
+                "HOME": "/",
             }
         )
 
@@ -91,14 +94,26 @@ def test_every_fault_is_named_at_once() -> None:
         "ONNXLET_CORS_ORIGINS",
         "ONNXLET_CORS_ORIGINS",
         "ONNXLET_RELOAD_SECONDS",
+        "ONNXLET_API_KEY",
+        "ONNXLET_WHATEVER",
+    ]
+    assert faults[-2:] == [
+        "ONNXLET_API_KEY: unknown variable (did you mean ONNXLET_API_KEYS?)",
+        "ONNXLET_WHATEVER: unknown variable",
     ]
 
 
-def test_a_digest_is_never_repeated_in_a_message() -> None:
+def test_neither_digest_nor_key_is_repeated_in_a_message() -> None:
     with pytest.raises(SettingsError) as caught:
-        Settings.from_environ({"ONNXLET_API_KEYS": f"one:{DIGEST}f"})
+        Settings.from_environ({"ONNXLET_API_KEYS": f"one:{DIGEST}f, secret"})
 
-    assert DIGEST not in str(caught.value)
+    form = (
+        "ONNXLET_API_KEYS: expected name:sha256-hex, 64 characters behind the colon, got an entry"
+    )
+    assert caught.value.message.split("; ") == [
+        f"{form} named 'one' with 65 characters behind a colon",
+        f"{form} without a colon",
+    ]
 
 
 def test_the_readme_lists_them_all() -> None:
