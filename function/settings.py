@@ -91,8 +91,10 @@ def _unknown(environ: Mapping[str, str], known: Iterable[str]) -> Iterator[str]:
         if name.startswith(PREFIX):
             from difflib import get_close_matches  # slow to import, and seldom needed
 
-            close = get_close_matches(name, known, 1)
-            yield f"{name}: unknown variable" + (f" (did you mean {close[0]}?)" if close else "")
+            ends = [each.removeprefix(PREFIX) for each in known]
+            close = get_close_matches(name.removeprefix(PREFIX), ends, 1)
+            hint = f" (did you mean {PREFIX}{close[0]}?)" if close else ""
+            yield f"{name}: unknown variable{hint}"
 
 
 def _origins(text: str, faults: list[str]) -> frozenset[str]:
