@@ -117,7 +117,8 @@ def install(name: str) -> Path:
     ready = folder / "ready"
     if not ready.is_file() or ready.stat().st_mtime < lock.stat().st_mtime:
         uv = [sys.executable, "-m", "uv"]
-        subprocess.run([*uv, "venv", "--quiet", "--clear", os.fspath(folder)], check=True)
+        make = [*uv, "venv", "--quiet", "--clear", "--python", sys.executable, os.fspath(folder)]
+        subprocess.run(make, check=True)
         subprocess.run(
             [*uv, "pip", "install", "--quiet", "--python", os.fspath(folder), "--require-hashes",
              "--only-binary", ":all:", "-r", os.fspath(lock)],
