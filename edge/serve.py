@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import json
 import os
@@ -18,6 +19,7 @@ import click
 from function.errors import OnnxletError
 
 ENDING = (signal.SIGTERM, signal.SIGINT)
+NOT_HERE = errno.EADDRNOTAVAIL  # no address of this machine
 THREADS = 4  # answers that are computed at once
 
 
@@ -60,8 +62,10 @@ def listen(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
     except (OSError, OverflowError) as error:
+        of_host = isinstance(error, socket.gaierror) or getattr(error, "errno", 0) == NOT_HERE
+        option = "--host" if of_host else "--port"
         raise ServeError(
-            f"can't listen on {host} port {port}: {error}", "Choose another with --port."
+            f"can't listen on {host} port {port}: {error}", f"Choose another with {option}."
         ) from error
     listener.listen(2048)
     return listener

@@ -134,7 +134,8 @@ def load_model(directory: Path, threads: int = 1) -> Model:
         manifest = json_text.loads((directory / "manifest.json").read_bytes())
         onnx = (directory / "model.onnx").read_bytes()
     except (OSError, MalformedRequest) as error:
-        raise ModelError(f"model {place}: {error}", "Build the version again.") from error
+        told = f"manifest.json: {error}" if isinstance(error, MalformedRequest) else error
+        raise ModelError(f"model {place}: {told}", "Build the version again.") from error
     if not isinstance(manifest, dict) or manifest.get("format") != MANIFEST_FORMAT:
         raise ModelError(
             f"model {place}: expected a manifest of format {MANIFEST_FORMAT}",

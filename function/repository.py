@@ -13,6 +13,10 @@ from function.model import Model, load_model
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 VERSION = re.compile(r"[1-9][0-9]{0,17}")
+NAMING = (
+    "Name one: in the path /models/NAME/predict, or at /invocations by the header "
+    "X-Amzn-SageMaker-Target-Model; or have the server set ONNXLET_DEFAULT_MODEL."
+)
 
 
 def versions_in(directory: Path) -> list[int]:
@@ -67,10 +71,7 @@ class Repository:
             if NAME.fullmatch(entry.name) and (versions := versions_in(entry))
         }
         if not versions:
-            raise ModelError(
-                f"no models in {folder}",
-                "Build one: python -m convert build SOURCE --name N; or set ONNXLET_MODELS.",
-            )
+            raise _no_models(folder)
         if default is not None and default not in versions:
             raise ModelError(
                 f"ONNXLET_DEFAULT_MODEL: no model '{default}' in {folder}",
@@ -118,7 +119,8 @@ class Repository:
         versions, loaded = catalogue
         if version not in versions[name]:
             there = ", ".join(map(str, versions[name]))
-            raise UnknownModel(f"no version {version} of model '{name}'", f"There are {there}.")
+            some = "are versions" if len(versions[name]) > 1 else "is version"
+            raise UnknownModel(f"no version {version} of model '{name}'", f"There {some} {there}.")
         with self._lock:
             if (name, version) not in loaded:
                 loaded[name, version] = self._load(name, version)
@@ -136,9 +138,23 @@ class Repository:
 
 def _only(versions: Mapping[str, Sequence[int]]) -> str:
     if len(versions) != 1:
-        raise UnknownModel("the request names no model, and there are several", _listed(versions))
+        raise UnknownModel(
+            "the request names no model, and there are several", f"{_listed(versions)} {NAMING}"
+        )
     return next(iter(versions))
 
 
 def _listed(versions: Mapping[str, Sequence[int]]) -> str:
-    return f"There are {', '.join(versions)}." if versions else "There is none."
+    verb = "are" if len(versions) > 1 else "is"
+    return f"There {verb} {', '.join(versions) or 'none'}."
+
+
+def _no_models(folder: Path) -> ModelError:
+    """Why nothing is served: the folder is away, a model itself, or without one."""
+    build = "Build one: python -m convert build SOURCE --name N; or set ONNXLET_MODELS."
+    if not folder.is_dir():
+        return ModelError(f"no models in {folder}: there is no such folder", build)
+    if (folder / "manifest.json").exists() or versions_in(folder):
+        up = folder.parent.parent if (folder / "manifest.json").exists() else folder.parent
+        return ModelError(f"no models in {folder}: it is a model itself", f"Serve {up}.")
+    return ModelError(f"no models in {folder}: expected NAME/VERSION/manifest.json below it", build)

@@ -88,6 +88,14 @@ def test_verify_of_nothing(tmp_path: Path) -> None:
     assert (end.exit_code, end.stdout) == (1, "")
 
 
+def test_verify_of_a_model_without_saying_which_version(shop_model: Path, tmp_path: Path) -> None:
+    end = invoked("verify", altered(shop_model, tmp_path).parent)
+
+    assert "expected one version of a model" in end.stderr
+    assert f"hint: For example {tmp_path / 'm' / '1'}" in end.stderr
+    assert (end.exit_code, end.stdout) == (2, "")
+
+
 @pytest.mark.parametrize("file", ["model.onnx", "golden.json"])
 def test_verify_detects_an_altered_file(file: str, shop_model: Path, tmp_path: Path) -> None:
     copy = altered(shop_model, tmp_path)

@@ -155,6 +155,15 @@ def test_a_port_that_is_taken_is_told_at_once(models: Path) -> None:
     assert "Traceback" not in failed.stderr
 
 
+@pytest.mark.parametrize("host", ["nowhere.invalid", "192.0.2.1"])
+def test_a_host_that_is_not_here_is_told(host: str, models: Path) -> None:
+    failed = serve("--models", str(models), "--host", host, "--port", "0")
+
+    assert failed.returncode == 1
+    assert f"can't listen on {host} port 0" in failed.stderr
+    assert "hint: Choose another with --host." in failed.stderr
+
+
 @pytest.mark.parametrize("arguments", [["--port", "x"], ["--port", "99999"], ["--nope"]])
 def test_wrong_use_ends_with_2(arguments: list[str]) -> None:
     assert serve(*arguments).returncode == 2

@@ -279,7 +279,7 @@ def test_a_removed_model_is_forgotten(
 
     assert repository.names == ["another"]
     assert repository.versions("iris") == []
-    with pytest.raises(UnknownModel, match="There are another"):
+    with pytest.raises(UnknownModel, match="There is another"):
         repository.choose("iris")
     shutil.rmtree(own / "another")
     look(reloader)

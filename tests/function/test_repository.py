@@ -52,6 +52,13 @@ def test_a_missing_file_fails_at_once(own: Path, file: str) -> None:
         create_app(own)
 
 
+def test_a_manifest_that_is_no_json_is_named(own: Path) -> None:
+    (own / "iris" / "1" / "manifest.json").write_text("{")
+
+    with pytest.raises(ModelError, match=r"iris/1: manifest\.json: the body is not JSON"):
+        create_app(own)
+
+
 def test_one_altered_byte_fails_at_once(own: Path) -> None:
     path = own / "iris" / "1" / "model.onnx"
     content = bytearray(path.read_bytes())

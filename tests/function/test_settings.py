@@ -126,10 +126,18 @@ def test_the_readme_lists_them_all() -> None:
 
 
 def test_no_models_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="no models in"):
+    with pytest.raises(ModelError, match=r"no models in .*: expected NAME/VERSION/manifest\.json"):
         Repository(tmp_path)
-    with pytest.raises(ModelError, match="no models in"):
+    with pytest.raises(ModelError, match=r"no models in .*: there is no such folder"):
         Repository(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("part", ["iris", "iris/1"])
+def test_a_model_where_its_folder_is_meant_is_told(part: str, models: Path) -> None:
+    with pytest.raises(ModelError, match="it is a model itself") as caught:
+        Repository(models / part)
+
+    assert caught.value.hint == f"Serve {models}."
 
 
 def test_an_unknown_default_model_is_an_error(models: Path) -> None:

@@ -19,6 +19,7 @@ from function.dialects import invocations
 from function.dialects.invocations import ATTRIBUTES, TARGET, Wishes
 from function.errors import MalformedRequest, NotAcceptable, Problem
 from function.exchange import Call, Failure, Request
+from function.repository import NAMING
 from function.settings import Settings
 from tests.conftest import Client, client_of
 from tests.function.dialects.held_out import columns_of, rows_of
@@ -517,17 +518,17 @@ def test_which_model(flask_client: Any) -> None:
     unknown = flask_client().post(PATH, {"inputs": IRIS}, {TARGET: "nope"})
     default = flask_client(default_model="iris").post(PATH, {"inputs": IRIS})
 
-    listed = "(There are house-prices, iris, loan-default, shop.)"
+    listed = "There are house-prices, iris, loan-default, shop."
     assert (several.status, several.json()) == (
         404,
         {
             "error_code": "RESOURCE_DOES_NOT_EXIST",
-            "message": f"the request names no model, and there are several {listed}",
+            "message": f"the request names no model, and there are several ({listed} {NAMING})",
         },
     )
     assert (unknown.status, unknown.json()) == (
         404,
-        {"error_code": "RESOURCE_DOES_NOT_EXIST", "message": f"no model 'nope' {listed}"},
+        {"error_code": "RESOURCE_DOES_NOT_EXIST", "message": f"no model 'nope' ({listed})"},
     )
     assert (default.status, default.json()) == (200, {"predictions": [0, 1]})
 

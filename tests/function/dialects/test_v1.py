@@ -349,7 +349,7 @@ def test_models_that_are_and_are_not_there(client: Client) -> None:
     missing = client.get("/v1/models/shop/versions/7")
 
     assert client.get("/v1/models").json() == {"models": list(MODELS)}
-    told = {"error": "no version 7 of model 'shop' (There are 1.)"}
+    told = {"error": "no version 7 of model 'shop' (There is version 1.)"}
     assert (missing.status, missing.json()) == (404, told)
     assert client.get("/v1/models/nope").status == client.get("/v1/nope").status == 404
 
