@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import orjson
 
-from function.errors import MalformedRequest
+from function.errors import MalformedRequest, RequestTooLarge
 
 DEEPEST = 1024  # levels of lists and objects: orjson's own limit, kept by every reading
+# Lists and objects in one body: each takes seventy bytes, and is sent in three.
+MOST_BRACKETS = 1_000_000
 TOO_DEEP = f"the body is nested too deeply: at most {DEEPEST} levels are read"
 
 
@@ -21,7 +23,12 @@ def loads(body: bytes) -> Any:
     Raises:
         MalformedRequest: it is not JSON, or nested more than `DEEPEST` levels deep (with a bare
             NaN in it somewhat less, where Python itself goes no deeper).
+        RequestTooLarge: it has so many lists and objects that they would take all memory.
     """
+    if len(body) > MOST_BRACKETS and body.count(b"[") + body.count(b"{") > MOST_BRACKETS:
+        raise RequestTooLarge(
+            f"the body has more than {MOST_BRACKETS} lists and objects", "Send fewer rows at once."
+        )
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:

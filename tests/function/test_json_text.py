@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from function.errors import MalformedRequest
-from function.json_text import DEEPEST, _is_deep, loads
+from function.errors import MalformedRequest, RequestTooLarge
+from function.json_text import DEEPEST, MOST_BRACKETS, _is_deep, loads
 
 
 def nested(levels: int, kind: str, innermost: Any = 1) -> Any:
@@ -33,6 +33,14 @@ def test_the_limit_of_what_is_read(levels: int) -> None:
     else:
         with pytest.raises(MalformedRequest, match="at most 1024 levels"):
             loads(body)
+
+
+@pytest.mark.parametrize("part", [b"[],", b"{},", b'{"a":[1]},'])
+def test_what_would_take_all_memory(part: bytes) -> None:
+    most = MOST_BRACKETS // (2 if len(part) > 3 else 1) - 2
+    assert len(loads(b"[" + most * part + b"1]")) == most + 1
+    with pytest.raises(RequestTooLarge, match="more than 1000000 lists and objects"):
+        loads(b"[" + (most + 2) * part + b"1]")
 
 
 def test_many_rows_with_nan_are_not_deep() -> None:
