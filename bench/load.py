@@ -148,27 +148,43 @@ class _Run:
         if go_on:
             self.begin()
 
+    def close(self) -> None:
+        """Wait no more."""
+        for key in list(self._selector.get_map().values()):
+            key.data.socket.close()
+        self._selector.close()
+
     @property
     def waiting(self) -> int:
         """Requests without an answer."""
         return len(self._selector.get_map())
 
 
-def _run(request: bytes, port: int, connections: int, seconds: float) -> Load:
-    run = _Run(request, port)
+def run(request: bytes, port: int, connections: int, seconds: float) -> Load:
+    """Put a server under load from this process.
+
+    Args:
+        request: whole, to be sent again and again.
+        port: of 127.0.0.1.
+        connections: that are kept open.
+        seconds: to send requests for; what was sent by then is waited for.
+    """
+    each = _Run(request, port)
     begin = time.perf_counter()
     for _ in range(connections):
-        run.begin()
+        each.begin()
     while (now := time.perf_counter()) < begin + seconds:
-        run.read(begin + seconds - now, go_on=True)
-    answers = run.good
+        each.read(begin + seconds - now, go_on=True)
+    answers = each.good
     rate = answers / (time.perf_counter() - begin)
     # What was sent is waited for: its time counts, and the server is idle for the next load.
-    while run.waiting and time.perf_counter() < now + LONGEST_ANSWER_SECONDS:
-        run.read(1.0, go_on=False)
-    times = sorted(run.times) or [float("inf")]
+    while each.waiting and time.perf_counter() < now + LONGEST_ANSWER_SECONDS:
+        each.read(1.0, go_on=False)
+    errors = each.errors + each.waiting
+    each.close()
+    times = sorted(each.times) or [float("inf")]
     p50, p99 = (times[min(len(times) - 1, int(len(times) * q))] * 1e3 for q in (0.5, 0.99))
-    return Load(rate, p50, p99, answers, run.errors + run.waiting)
+    return Load(rate, p50, p99, answers, errors)
 
 
 def pin(core: int) -> None:
@@ -180,5 +196,5 @@ def pin(core: int) -> None:
 
 if __name__ == "__main__":
     pin(0)
-    numbers = _run(sys.stdin.buffer.read(), int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]))
+    numbers = run(sys.stdin.buffer.read(), int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]))
     sys.stdout.write(json.dumps(numbers))
