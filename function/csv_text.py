@@ -12,12 +12,17 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from function.errors import InvalidRows, MalformedRequest, Problem, RequestTooLarge
-from function.signature import Column
+from function.signature import Column, Signature
 
 NUMBER = re.compile(r"\s*[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?\s*", re.ASCII)  # one way to match
 WHOLE = re.compile(r"\s*[-+]?\d{1,300}\s*", re.ASCII)
 MOST_LINES = 2**20
 LONGEST_PLAIN = 300  # characters
+SHOWN_NAMES = 3
+NO_ROWS = (
+    "no instances: expected at least one row below the header; "
+    "curl keeps line breaks with --data-binary"
+)
 PLAIN_FLOATS = (re.compile(r"[-+.eE\d,]*", re.ASCII), float)
 PLAIN: Mapping[str, tuple[re.Pattern[str], Callable[[str], Any]]] = {
     "float64": PLAIN_FLOATS,
@@ -78,19 +83,34 @@ def below_header(lines: Sequence[list[str]]) -> Frame:
     """As `read`, from the fields of every line.
 
     Raises:
-        InvalidRows: the header names a column twice.
+        InvalidRows: the header names a column twice, or has no row below it.
     """
     header = lines[0]
     twice = [name for name, count in Counter(header).items() if count > 1]
     if twice:
         raise InvalidRows([Problem(None, name, "stands twice in the header") for name in twice])
     rows = rows_among(lines[1:], len(header))
+    if not rows:
+        raise InvalidRows([Problem(None, None, NO_ROWS)])
     faults = {
         number: f"expected {len(header)} fields, got {len(row)}"
         for number, row in enumerate(rows)
         if len(row) != len(header)
     }
     return Frame(header, rows, faults)
+
+
+def check_header(names: Sequence[str], signature: Signature) -> None:
+    """Refuse a first line that names nothing of a model: a row, or parted by something else.
+
+    Raises:
+        InvalidRows: once, instead of every column's absence in every row.
+    """
+    if signature.names.isdisjoint(names) and list(names) != [signature.whole]:
+        expected = ", ".join(repr(column.name) for column in signature.columns[:SHOWN_NAMES])
+        got = ", ".join(map(repr, names[:SHOWN_NAMES]))
+        detail = f"the header names no column of the model: expected such as {expected:.200}, "
+        raise InvalidRows([Problem(None, None, f"{detail}with commas between, got {got:.200}")])
 
 
 def rows_among(lines: Iterable[list[str]], width: int) -> list[list[str]]:

@@ -124,6 +124,8 @@ def read(model: Model, call: Call) -> Table:
     if call.text:
         from function import csv_text
 
+        if call.names is not None:
+            csv_text.check_header(call.names, model.signature)
         rows = csv_text.typed(rows, call.names, model.signature.columns)
     if call.names is not None:
         rows, faults = _in_order(rows, list(call.names), model.signature, faults or {})

@@ -18,6 +18,7 @@ PREDICT: Sequence[str] = ("/invocations",)
 OPEN = frozenset({"/ping", "/health"})
 PARAMS = ("outputs", "on_error")
 HINT = f"Send an object with one of {', '.join(frames.READ)}."
+WRAP = 'Send it as {"dataframe_split": {"columns": [names], "data": [rows]}}.'
 CSV = "text/csv"
 WRITTEN = {JSON: JSON, "application/*": JSON, "*/*": JSON, CSV: CSV, "text/*": CSV}
 ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
@@ -115,7 +116,8 @@ def _wishes(wished: Mapping[str, Any]) -> tuple[Wishes, bool]:
 
 def _from_json(request: Request) -> Call:
     body = forms.read_object(request.body, HINT)
-    kind = forms.only_one(body, tuple(frames.READ), ("params",), HINT)
+    hint = WRAP if body.keys() >= {"columns", "data"} else HINT
+    kind = forms.only_one(body, tuple(frames.READ), ("params",), hint)
     params = {} if body.get("params") is None else body["params"]
     if not isinstance(params, dict) or not params.keys() <= {*PARAMS}:
         got = sorted(params)[:8] if isinstance(params, dict) else native.kind(params)

@@ -19,6 +19,7 @@ from function.signature import Array
 
 # MLServer's hints that change nothing: arrays, data frames and text are told apart by the model.
 PLAIN = {"name", "shape", "datatype", "data"}
+FORM = "an object with name, shape, datatype and data"
 FEW = 3  # so many columns are read as fast one by one
 PLAIN_CONTENT = ("np", "pd", "str", "raw")
 
@@ -32,7 +33,8 @@ def read_inputs(entries: Any, tail: Tail, faults: list[str]) -> dict[str, Tensor
         faults: told of every entry that is wrong.
     """
     if not isinstance(entries, list) or not entries:
-        faults.append(f"'inputs': expected a list of at least one tensor, got {brief(entries)}")
+        expected = f"a list of at least one tensor ({FORM})"
+        faults.append(f"'inputs': expected {expected}, got {brief(entries)}")
         return {}
     columns = _columns(entries)
     if columns is not None and not tail.left:

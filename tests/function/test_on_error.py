@@ -138,7 +138,8 @@ def test_refusing_can_be_asked_for(client: Client) -> None:
         (b"[]", "json", 422, "no instances: expected at least one row"),
         (b"{", "json", 400, "the body is not JSON: "),
         (b"x0,x0\n1,2\n", "csv", 422, "column 'x0': stands twice in the header"),
-        (b"x0,x1\n", "csv", 422, "no instances: expected at least one row"),
+        (b"x0,x1\n", "csv", 422, "no instances: expected at least one row below the header"),
+        (b"x0;x1\n1;2\n", "csv", 422, "the header names no column of the model"),
     ],
 )
 def test_a_batch_that_is_wrong_as_a_whole(

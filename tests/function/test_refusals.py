@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from function.csv_text import NO_ROWS
 from tests.conftest import Client
 from tests.function.test_predict import HOUSE, LOAN, SHOP
 
@@ -178,6 +179,22 @@ def test_an_empty_batch(client: Client) -> None:
             "Preis (€),count,new,farbe\n1,2,true,红\n",
             [(0, "farbe", "unknown column"), (0, "色", "missing column")],
         ),
+        (
+            ",Preis (€),count,new,色\n0,1,2,true,红\n",
+            [(0, "", "unknown column; pandas leaves its row numbers out with index=False")],
+        ),
+        (
+            "Preis (€);count;new;色\n1;2;true;红\n1;2;true;红\n",
+            [
+                (
+                    None,
+                    None,
+                    "the header names no column of the model: expected such as 'Preis (€)', "
+                    "'count', 'new', with commas between, got 'Preis (€);count;new;色'",
+                )
+            ],
+        ),
+        ("Preis (€),count,new,色1,2,true,红", [(None, None, NO_ROWS)]),
     ],
 )
 def test_csv_problems(client: Client, csv: str, expected: Any) -> None:

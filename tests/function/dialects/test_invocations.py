@@ -466,7 +466,22 @@ REFUSED: list[tuple[str, bytes | dict[str, Any] | list[Any], int, str]] = [
         "csv",
         b"5.1,3.5,1.4,x",
         400,
-        "no instances: expected at least one row",
+        csv_text.NO_ROWS,
+    ),
+    (
+        "csv",
+        b"5.1,3.5,1.4,x\n1,2,3,4",
+        400,
+        "the header names no column of the model: expected such as 'x0', 'x1', 'x2', "
+        "with commas between, got '5.1', '3.5', '1.4'",
+    ),
+    (
+        "json",
+        {"columns": ["x0"], "index": [0], "data": [[1]]},
+        400,
+        "expected exactly one of dataframe_split, dataframe_records, instances, inputs, got an "
+        "object with ['columns', 'data', 'index'] "
+        '(Send it as {"dataframe_split": {"columns": [names], "data": [rows]}}.)',
     ),
     ("csv", b"5.1,3.5,1.4", 400, "row 0: expected 4 values in signature order, got 3"),
     (

@@ -283,8 +283,12 @@ def test_hints_that_change_nothing_are_ignored(client: Client) -> None:
 
 FORM_FAULTS = {
     "no object": ([1], "expected an object with 'inputs', got [1]"),
-    "no inputs": ({}, "'inputs': expected a list of at least one tensor, got nothing"),
-    "no tensor": ({"inputs": []}, "expected a list of at least one tensor, got []"),
+    "no inputs": (
+        {},
+        "'inputs': expected a list of at least one tensor "
+        "(an object with name, shape, datatype and data), got nothing",
+    ),
+    "no tensor": ({"inputs": []}, "shape, datatype and data), got []"),
     "text": ({"inputs": "x"}, "got a string"),
     "no name": ({"inputs": [{}, 3]}, "inputs[0]: expected an object with a 'name'; inputs[1]: "),
     "twice": ({"inputs": [tensor(ROWS), tensor(ROWS)]}, "input 'input' is there twice"),
