@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from function.counts import Counts
-from function.errors import InvalidRows, Problem, RequestTooLarge
+from function.errors import InvalidRows, MalformedRequest, Problem, RequestTooLarge
 from function.exchange import Call, Prediction
 from function.flight import Flight
 from function.metrics import Meter
@@ -54,6 +54,20 @@ class Service:
     meter: Meter | None = None
     counts: Counts = field(default_factory=Counts)
 
+    def choose(self, call: Call, name: str | None, version: str | None) -> Model:
+        """The model that path and body mean.
+
+        Raises:
+            UnknownModel: it is not there.
+            MalformedRequest: they mean different ones.
+        """
+        model = self.repository.choose(name or call.model, version)
+        if name is not None and call.model not in (None, name):
+            raise MalformedRequest(
+                f"'model': expected '{name}', as the path says, got '{call.model:.100}'"
+            )
+        return model
+
     def predict(
         self,
         call: Call,
@@ -67,15 +81,15 @@ class Service:
         Args:
             call: as a dialect decoded it.
             request_id: the id that the answer bears.
-            name: of the model, from the path; it goes before the body's.
+            name: of the model, from the path.
             version: the same.
             stages: told how long validating and running took.
 
         Raises:
-            UnknownModel, RequestTooLarge, InvalidRows: the client's mistakes.
+            UnknownModel, MalformedRequest, RequestTooLarge, InvalidRows: the client's mistakes.
         """
         stages = Stages() if stages is None else stages
-        model = stages.model = self.repository.choose(name or call.model, version)
+        model = stages.model = self.choose(call, name, version)
         start = time.perf_counter_ns()
         try:
             _check_size(call, model.signature, self.settings.max_rows)

@@ -38,7 +38,7 @@ def answer(
     """
     call, wish = decode(request)
     budget = Budget(min(wish.seconds, serving.settings.max_seconds / 2))
-    model = serving.repository.choose(name or call.model, version)
+    model = serving.choose(call, name, version)
     most = min(MOST_ROWS, serving.settings.max_rows)
     if len(call.rows) > most:
         raise RequestTooLarge(

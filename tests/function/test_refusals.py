@@ -276,6 +276,15 @@ def test_the_body_names_the_model(client: Client) -> None:
     assert answer.json()["model"] == "shop"
 
 
+@pytest.mark.parametrize("verb", ["predict", "explain"])
+def test_a_body_that_means_another_model_than_the_path(client: Client, verb: str) -> None:
+    path = f"/models/shop/{verb}"
+    form = refused(client, 400, {"instances": [SHOP], "model": "iris"}, path)
+
+    assert form["detail"] == "'model': expected 'shop', as the path says, got 'iris'"
+    assert client.post(path, {"instances": [SHOP], "model": "shop"}).status == 200
+
+
 def test_too_many_rows(flask_client: Any) -> None:
     form = refused(flask_client(max_rows=2), 413, {"instances": [SHOP] * 3})
 
