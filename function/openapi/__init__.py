@@ -31,6 +31,7 @@ def document(service: Service) -> dict[str, Any]:
     repository = service.repository
     models = repository.models
     paths: dict[str, dict[str, Any]] = {}
+    names: set[str] = set()
     schemas_used = schemas.of_models(models, service.settings.max_rows)
     for key in rules():
         for part in PARTS:
@@ -38,6 +39,7 @@ def document(service: Service) -> dict[str, Any]:
                 method = key.split(" ")[0].lower()
                 described = _described(part.operations[key](place), part, place, method)
                 paths.setdefault(place.path, {})[method] = described
+                described["operationId"] = _of_its_own(described["operationId"], names)
                 schemas_used |= part.schemas
     form: dict[str, Any] = {"openapi": "3.1.0", "info": _info(service), "servers": [{"url": "."}]}
     form |= {"paths": paths, "components": {"schemas": schemas_used}}
@@ -93,6 +95,16 @@ def _described(operation: Operation, part: Part, place: Place, method: str) -> d
     for status in sorted(refusals):
         form["responses"][str(status)] = forms.refusal(part, status)
     return form
+
+
+def _of_its_own(name: str, names: set[str]) -> str:
+    """Models may be called `a.b` and `a-b`, which name their operations alike."""
+    number, given = 1, name
+    while given in names:
+        number += 1
+        given = f"{name}_{number}"
+    names.add(given)
+    return given
 
 
 def _open_paths() -> frozenset[str]:

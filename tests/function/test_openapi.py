@@ -55,6 +55,14 @@ def test_over_every_transport(client: Client) -> None:
     assert answer.json()["openapi"] == "3.1.0"
 
 
+def test_models_whose_names_differ_by_a_sign_alone(tmp_path: Path) -> None:
+    for name in ("a-b", "a.b", "a_b"):
+        build(estimators.iris(), name, tmp_path, quiet)
+    app = create_app(tmp_path, settings=Settings(tmp_path))
+
+    validate(app.test_client().get("/openapi.json").get_json())
+
+
 def test_it_is_valid_when_every_model_was_removed(models: Path) -> None:
     app = create_app(models, settings=Settings(models))
     app.extensions[SERVICE].repository.catalogue = Catalogue({}, {})
