@@ -47,6 +47,8 @@ def test_without_a_known_key_nobody_comes_in(flask_client: Any, headers: dict[st
         {"X-API-Key": "first key"},
         {"Authorization": "Bearer first key"},
         {"Authorization": "bearer first key"},
+        {"X-API-Key": "zweiter Schlüssel"},  # as a Lambda event has it
+        {"X-API-Key": "zweiter Schlüssel".encode().decode("latin-1")},  # as WSGI has UTF-8
     ],
 )
 def test_each_way_of_sending_a_key(flask_client: Any, headers: dict[str, str]) -> None:
