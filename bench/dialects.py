@@ -14,7 +14,7 @@ import onnxruntime
 import orjson
 from flask import Flask, Response, request
 
-from bench.in_process import taking_turns
+from bench.in_process import taking_turns, without_simdjson
 from bench.report import Line, comparisons
 from bench.servers import KEY
 from bench.serving import Fitted, environ_for, log_to_file
@@ -69,12 +69,17 @@ def section(models: Path, fitted: Fitted) -> str:
         "v2 binary": _calling(apps[MODEL], _binary_call(tensor)),
         "bare Flask": _calling(_flask(session), Call("/", tensor)),
     }
-    fast = calls["native, instances, with pysimdjson"] = calls["native, instances"]
-    calls["native, instances"] = lambda: _without_simdjson(fast)
+    fast = {
+        f"{name}, with pysimdjson": call
+        for name, call in calls.items()
+        if name.startswith(("native", "v2")) and number_lists.simdjson is not None
+    }
     with log_to_file(models.parent / "log"):
-        t = taking_turns(calls, repeats=4) | taking_turns(binary, repeats=4)
+        with without_simdjson():
+            t = taking_turns(calls, repeats=4)
+        t |= taking_turns(fast, repeats=4) | taking_turns(binary, repeats=4)
     lines = []
-    for name in calls:
+    for name in [*calls, *fast]:
         if name.startswith("bare"):
             continue
         least = "bare, labels alone" if name.startswith(("V1", "MLflow")) else "bare"
@@ -83,14 +88,6 @@ def section(models: Path, fitted: Fitted) -> str:
     ours, flask = t["v2 binary"], t["bare Flask"]
     lines.append(Line("v2, binary tensor", f"{ours:.2f} ms", f"{flask:.2f} ms", ours / flask, 1.5))
     return f"{ABOUT}\n{comparisons('bare', lines)}"
-
-
-def _without_simdjson(call: Callable[[], Any]) -> Any:
-    kept, number_lists.simdjson = number_lists.simdjson, None
-    try:
-        return call()
-    finally:
-        number_lists.simdjson = kept
 
 
 def _lists(rows: list[list[float]]) -> dict[str, Call]:
