@@ -155,6 +155,7 @@ def _no_models(folder: Path) -> ModelError:
     if not folder.is_dir():
         return ModelError(f"no models in {folder}: there is no such folder", build)
     if (folder / "manifest.json").exists() or versions_in(folder):
-        up = folder.parent.parent if (folder / "manifest.json").exists() else folder.parent
+        levels = 1 if (folder / "manifest.json").exists() else 0
+        up = folder.resolve().parents[levels]  # of "." too
         return ModelError(f"no models in {folder}: it is a model itself", f"Serve {up}.")
     return ModelError(f"no models in {folder}: expected NAME/VERSION/manifest.json below it", build)
