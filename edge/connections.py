@@ -20,7 +20,8 @@ REQUEST_SECONDS = 120.0  # for a request to come whole
 KEPT_SECONDS = 75.0  # between two requests
 LEAVING_SECONDS = 2.0  # for a client that is still sending to take the answer that ends it
 MOST_CONNECTIONS = 512  # the one that has been silent longest makes room for a new one
-MOST_HELD_BYTES = 64 * 2**20  # in bodies of all connections
+MOST_HELD_BYTES = 64 * 2**20  # in bodies of all connections; in answers that are not taken, too
+UNTAKEN_SECONDS = 1.0  # without a byte, beyond those bytes
 ACCEPTED_AT_ONCE = 64
 STALLED = plain("408 Request Timeout")
 
@@ -80,7 +81,7 @@ class Connections:
                 connection()
             elif connection.busy:
                 self._watch(connection, 0)  # until its answer is out
-            else:
+            elif connection in self._every:  # else it made room for one before it
                 self._go_on(connection, events)
         if time.monotonic() - self._swept > SWEEP_SECONDS:
             self._sweep()
@@ -176,6 +177,7 @@ class Connections:
             self._close(connection)
         elif connection.outgoing:
             self._watch(connection, WRITE)
+            self._let_go_of_untaken()
         elif connection.requests:
             connection.busy = True
             self._ready(connection)
@@ -183,6 +185,14 @@ class Connections:
             self._part_with(connection)
         else:
             self._watch(connection, READ)
+
+    def _let_go_of_untaken(self) -> None:
+        """Answers that nobody takes must not take all memory."""
+        slow = [each for each in self._every if each.outgoing and not each.busy]
+        if sum(len(each.outgoing) for each in slow) > MOST_HELD_BYTES:
+            slowest = min(slow, key=lambda each: each.since)
+            if time.monotonic() - slowest.since >= UNTAKEN_SECONDS:
+                self._close(slowest)
 
     def _part_with(self, connection: Connection) -> None:
         """Closed at once, what the client still sends would cost it the answer."""

@@ -388,6 +388,26 @@ def test_clients_that_take_no_answer_hold_nobody_up(serving: Serving) -> None:
         connection.close()
 
 
+def test_answers_that_nobody_takes_do_not_take_all_memory(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.connections.UNTAKEN_SECONDS", 0.0)
+    slow = []
+    for _ in range(8):  # of 20 MB each
+        slow.append(serving.connect())
+        slow[-1].sendall(request("/large"))
+        assert slow[-1].recv(1)
+
+    received = 1
+    with suppress(ConnectionResetError):
+        while part := slow[0].recv(1 << 20):
+            received += len(part)
+    assert received < 20_000_000
+    assert slow[-1].recv(1)
+    for connection in slow:
+        connection.close()
+
+
 def test_an_app_that_fails_costs_one_answer(
     serving: Serving, capfd: pytest.CaptureFixture[str]
 ) -> None:
