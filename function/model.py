@@ -133,9 +133,12 @@ def load_model(directory: Path, threads: int = 1) -> Model:
     try:
         manifest = json_text.loads((directory / "manifest.json").read_bytes())
         onnx = (directory / "model.onnx").read_bytes()
-    except (OSError, MalformedRequest) as error:
-        told = f"manifest.json: {error}" if isinstance(error, MalformedRequest) else error
-        raise ModelError(f"model {place}: {told}", "Build the version again.") from error
+    except MalformedRequest as error:
+        told = f"model {place}: manifest.json: {error}"
+        raise ModelError(told, "Build the version again.") from error
+    except OSError as error:  # its words have the whole path, and clients see this
+        told = f"model {place}: {Path(str(error.filename)).name}: {error.strerror}"
+        raise ModelError(told, "Build the version again.") from error
     if not isinstance(manifest, dict) or manifest.get("format") != MANIFEST_FORMAT:
         raise ModelError(
             f"model {place}: expected a manifest of format {MANIFEST_FORMAT}",
