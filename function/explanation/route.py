@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from function import json_text, service
 from function.dialects import native
-from function.errors import MalformedRequest, RequestTooLarge
+from function.errors import MalformedRequest, Overloaded, RequestTooLarge
 from function.exchange import Call, Reply, Request, json_reply
 from function.explanation.background import Background, background
 from function.explanation.budget import Budget
@@ -25,6 +26,8 @@ MOST_ROWS = 100
 MOST_SECONDS = 20.0
 MOST_PERMUTATIONS = 100_000
 MOST_SEED = 2**63 - 1
+AT_ONCE = 3  # each may take seconds, and of a server's four threads one is for predictions
+ROOM = threading.BoundedSemaphore(AT_ONCE)
 
 
 def answer(
@@ -36,6 +39,19 @@ def answer(
         RequestError: the client's mistakes, or a model without a background.
         ModelError: the model's background is gone or altered.
     """
+    if not ROOM.acquire(blocking=False):
+        raise Overloaded(
+            f"{AT_ONCE} explanations are being computed, as many as are at once", "Try again."
+        )
+    try:
+        return _answer(serving, request, name, version)
+    finally:
+        ROOM.release()
+
+
+def _answer(
+    serving: service.Service, request: Request, name: str | None, version: str | None
+) -> Reply:
     call, wish = decode(request)
     budget = Budget(min(wish.seconds, serving.settings.max_seconds / 2))
     model = serving.choose(call, name, version)

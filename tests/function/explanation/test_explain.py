@@ -434,6 +434,20 @@ def test_rows_that_predictions_would_refuse(ask: Callable[..., Any]) -> None:
     assert [(e["row"], e["column"]) for e in problem["errors"]] == [(0, "x1"), (0, "x2"), (1, None)]
 
 
+def test_explanations_leave_threads_to_predictions(ask: Callable[..., Any]) -> None:
+    for _ in range(route.AT_ONCE):
+        assert route.ROOM.acquire(blocking=False)
+    try:
+        problem = ask("a-number", INSTANCES)
+    finally:
+        route.ROOM.release(route.AT_ONCE)
+    assert problem["status"] == 503
+    assert problem["detail"] == "3 explanations are being computed, as many as are at once"
+    for _ in range(route.AT_ONCE + 1):  # one that is refused gives its place back, too
+        assert ask("a-number", [])["status"] == 422
+    assert "explanations" in ask("a-number", INSTANCES)
+
+
 def test_too_many_rows(ask: Callable[..., Any]) -> None:
     assert len(ask("a-number", INSTANCES * 50)["explanations"]) == 100
     problem = ask("a-number", [*INSTANCES * 50, INSTANCES[0]])
