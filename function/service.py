@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from function.counts import Counts
-from function.errors import InvalidRows, MalformedRequest, Problem, RequestTooLarge
+from function.errors import InvalidRows, Problem, RequestTooLarge
 from function.exchange import Call, Prediction
 from function.flight import Flight
 from function.metrics import Meter
@@ -55,18 +55,12 @@ class Service:
     counts: Counts = field(default_factory=Counts)
 
     def choose(self, call: Call, name: str | None, version: str | None) -> Model:
-        """The model that path and body mean.
+        """The model that a request means: the path's goes before the body's.
 
         Raises:
             UnknownModel: it is not there.
-            MalformedRequest: they mean different ones.
         """
-        model = self.repository.choose(name or call.model, version)
-        if name is not None and call.model not in (None, name):
-            raise MalformedRequest(
-                f"'model': expected '{name}', as the path says, got '{call.model:.100}'"
-            )
-        return model
+        return self.repository.choose(name or call.model, version)
 
     def predict(
         self,
@@ -81,12 +75,12 @@ class Service:
         Args:
             call: as a dialect decoded it.
             request_id: the id that the answer bears.
-            name: of the model, from the path.
+            name: of the model, from the path; it goes before the body's.
             version: the same.
             stages: told how long validating and running took.
 
         Raises:
-            UnknownModel, MalformedRequest, RequestTooLarge, InvalidRows: the client's mistakes.
+            UnknownModel, RequestTooLarge, InvalidRows: the client's mistakes.
         """
         stages = Stages() if stages is None else stages
         model = stages.model = self.choose(call, name, version)

@@ -64,7 +64,9 @@ def _rows(model: Model, place: Place) -> Schema:
 
 def _request(model: Model, optional: bool, place: Place) -> Schema:
     rows, beside = {"instances": _rows(model, place)}, dict[str, Schema]()
-    if optional or place.model is not None:
+    if place.model is not None:
+        beside["model"] = {"type": ["string", "null"]}
+    elif optional:
         beside["model"] = {"enum": [model.name, None]}
     else:
         rows["model"] = {"const": model.name}

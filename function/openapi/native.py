@@ -73,9 +73,12 @@ def _predict(place: Place) -> Operation:
 
 
 def _request(model: Model, optional: bool, place: Place) -> Schema:
-    """An object with instances; `optional`, as in a model's own path: it need not be named."""
+    """An object with instances; `optional`: the model need not be named."""
     rows = {"instances": ref(f"{model.name}.rows")}
-    if optional or place.model is not None:
+    if place.model is not None:
+        name: Schema = {"type": ["string", "null"], "description": "the path's goes before it"}
+        return closed(rows, {"model": name})
+    if optional:
         return closed(rows, {"model": {"enum": [model.name, None]}})
     return closed({**rows, "model": {"const": model.name}})
 
