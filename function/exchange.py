@@ -27,7 +27,7 @@ class Request(NamedTuple):
         body: as it came; empty where there is none.
         media_type: of the body, without parameters, in lower case; empty where none is told.
         parameters: of the media type, such as `charset`.
-        query: the last value of each query parameter.
+        query: the first value of each query parameter.
         header: gives the named header's value, or an empty text.
     """
 
