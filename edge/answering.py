@@ -6,6 +6,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 from edge.connection import Request, plain
@@ -54,7 +55,8 @@ def answer(app: WSGI, request: Request, stays: Callable[[], bool]) -> tuple[byte
     try:
         return _answer(app, request, stays)
     except Exception:  # the app answers its own errors: this one is of what is around it
-        traceback.print_exc(file=sys.stderr)
+        with suppress(OSError, ValueError):  # nobody reads the log any more
+            traceback.print_exc(file=sys.stderr)
         return plain("500 Internal Server Error"), False
 
 

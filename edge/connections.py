@@ -134,7 +134,8 @@ class Connections:
             else:
                 self._read(connection)
         except Exception:  # a fault of ours: it costs one connection, and not all of them
-            traceback.print_exc()
+            with suppress(OSError, ValueError):  # nobody reads the log any more
+                traceback.print_exc()
             self._close(connection)
 
     def _read(self, connection: Connection) -> None:

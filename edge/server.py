@@ -91,8 +91,10 @@ class Server:
             while self._wait_for_the_lead():
                 self._lead()
         except BaseException:
-            traceback.print_exc()
-            os._exit(1)  # without this thread nobody might lead, and nothing would tell
+            try:
+                traceback.print_exc()
+            finally:
+                os._exit(1)  # without this thread nobody might lead, and nothing would tell
 
     def _wait_for_the_lead(self) -> bool:
         """False when the server has ended."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from contextlib import suppress
 from pathlib import Path
 
 from function import about, metrics
@@ -123,7 +124,8 @@ def _refusal(error: Exception, environ: Environ) -> Response:
         failure = Failure(500, "Exception", "the server failed; its log has the request id")
         notes["error"] = type(error).__name__
         # Where it happened and no more: the error's own words may quote the data.
-        print("".join(traceback.format_tb(error.__traceback__)), end="", file=sys.stderr)
+        with suppress(OSError, ValueError):  # nobody reads the log any more
+            print("".join(traceback.format_tb(error.__traceback__)), end="", file=sys.stderr)
     chosen = notes["stages"].model if "stages" in notes else None
     if chosen is not None:
         notes |= {"model": chosen.name, "version": chosen.version}

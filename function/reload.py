@@ -12,6 +12,7 @@ from __future__ import annotations
 import threading
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 
 from function import request_log
 from function.errors import ModelError
@@ -53,7 +54,8 @@ class Reloader:
             try:
                 self.refresh()
             except Exception as error:  # nothing that stands in a folder may end the looking
-                traceback.print_exception(error)
+                with suppress(OSError, ValueError):  # nobody reads the log any more
+                    traceback.print_exception(error)
 
     def refresh(self) -> None:
         """Look once, and serve what there is to serve."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import shlex
 import signal
 import socket
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -54,6 +56,29 @@ def test_what_is_in_flight_is_finished(server: Server) -> None:
     assert received.startswith(b"HTTP/1.1 200 ")
     assert b'"prediction":[true]' in received
     assert server.process.returncode == 0
+
+
+def test_a_log_that_nobody_reads_holds_up_nobody(models: Path) -> None:
+    read, write = os.pipe()
+    command = [sys.executable, "-m", "edge", "serve", "--models", str(models), "--port", "0"]
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=CLEAN, stdout=subprocess.PIPE, stderr=write, text=True
+    )
+    os.close(write)
+    try:
+        assert process.stdout is not None
+        found = re.search(r":(\d+)  ", process.stdout.readline())
+        assert found
+        os.close(read)
+        for _ in range(3):
+            with urllib.request.urlopen(f"http://127.0.0.1:{found[1]}/ping", timeout=10) as answer:
+                assert answer.status == 200
+        process.terminate()
+        process.communicate(timeout=20)
+        assert process.returncode == 0
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_what_it_prints_can_be_pasted(models: Path, tmp_path: Path) -> None:
