@@ -47,6 +47,8 @@ class App(Flask):
 
     def __init__(self, refuse: Refuse) -> None:
         super().__init__("function", static_folder=None)
+        # Else Flask redirects, in HTML and to wherever the Host header says.
+        self.url_map.merge_slashes = False
         self._refuse = refuse
         self._predictions: dict[str, Predict] = {}
         self._known: dict[str, tuple[Predict, dict[str, Any]]] = {}

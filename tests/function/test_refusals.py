@@ -329,3 +329,11 @@ def test_a_long_name_is_cut(client: Client) -> None:
     form = refused(client, 422, {"instances": [{**SHOP, "a" * 100_000: 1}]})
 
     assert len(json.dumps(form)) < 2000
+
+
+@pytest.mark.parametrize("path", ["/models//shop/predict", "//models/shop/predict/"])
+def test_paths_with_empty_parts_are_unknown(client: Client, path: str) -> None:
+    answer = client.post(path, {"instances": [SHOP]}, {"Host": "elsewhere.example"})
+
+    assert (answer.status, answer.headers["content-type"]) == (404, "application/problem+json")
+    assert "location" not in answer.headers
