@@ -165,7 +165,7 @@ def is_number(text: str) -> bool:
 
 def _number(text: str) -> Any:
     if WHOLE.fullmatch(text):
-        return int(text)
+        return int(text) or (-0.0 if "-" in text else 0)
     if NUMBER.fullmatch(text):
         return float(text)
     named = NAMED_NUMBERS.get(text.strip().lower())
@@ -179,7 +179,7 @@ def _boolean(text: str) -> Any:
 READ: Mapping[str, Callable[[str], Any]] = {
     "float64": _number,
     "float32": _number,
-    "int64": _number,
+    "int64": lambda text: _number(text) or 0,  # no whole number is -0.0
     "bool": _boolean,
     "string": str,
 }

@@ -37,6 +37,9 @@ def same(cell: Any, expected: Any) -> bool:
 @example("int64", ["1", "4.0"])
 @example("float64", ["e5", "1"])
 @example("float64", ["9" * 301, "1"])
+@example("float64", ["-0", "-00"])
+@example("int64", ["-0"])
+@example("int64", ["-0", "1.0"])
 def test_a_column(kind: ColumnType, texts: list[str]) -> None:
     columns = [Column("a", kind), Column("b", "string")]
     expected = [one_by_one(text, kind) for text in texts]
