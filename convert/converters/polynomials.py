@@ -95,6 +95,8 @@ def _pieces(fitted: Any, spline: Any, degree: int) -> Pieces:
         below, above = _beyond(fitted, spline, degree, (first, last))
         origins = np.array([first, *inner[(inner > first) & (inner <= last)]])
         between = _coefficients(spline, origins)
+        if first == last:  # nothing lies between, and SciPy's slopes there may be any memory's
+            between[1:] = 0.0
         coefficients = np.concatenate([below, between, above], axis=1)
         edges = np.array([first, *origins[1:], np.nextafter(last, np.inf)])
         origins = np.array([first, *origins, last])

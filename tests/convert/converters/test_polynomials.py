@@ -81,6 +81,8 @@ def test_splines(where: Any, degree: int, extrapolation: Any) -> None:
 def test_splines_with_equal_knots(data: Any, extrapolation: Any) -> None:
     if data is CONSTANT and extrapolation == "periodic" and RELEASE < (1, 8):
         pytest.skip("scikit-learn answers NaN")
+    if extrapolation == "linear" and RELEASE < (1, 8):
+        pytest.skip("the SciPy beside it takes slopes at equal knots from any memory")
     for where in ("quantile", "uniform"):
         for degree in (1, 3):
             made = SplineTransformer(6, degree, knots=where, extrapolation=extrapolation)
