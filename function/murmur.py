@@ -47,7 +47,7 @@ def _one(data: bytes) -> int:
 def _together(tokens: Sequence[bytes]) -> npt.NDArray[np.int32]:
     """The same for many, block by block of four bytes; zero bytes after the end change nothing."""
     sizes = np.array([len(token) for token in tokens], dtype=np.uint32)
-    blocks = max(1, -(-int(sizes.max()) // 4))
+    blocks = max(1, -(-int(np.max(sizes)) // 4))
     padded = np.array(tokens, dtype=f"S{4 * blocks}").view("<u4").reshape(-1, blocks)
     h = np.zeros(len(tokens), dtype=np.uint32)
     for place in range(blocks):

@@ -65,10 +65,10 @@ def _encoded(graph: Graph, fitted: Any, table: Table) -> Tensor:
         places = np.array([table.labels.index(name) for name in names])
     categorical = np.asarray(fitted.is_categorical_)
     encoder = fitted._preprocessor.named_transformers_["encoder"]
-    codes = graph.ask(encoder, graph.select(table, places[categorical]), "transform")
+    codes = graph.ask(encoder, graph.select(table, places[categorical].tolist()), "transform")
     if categorical.all():
         return codes
-    numbers = graph.matrix(graph.select(table, places[~categorical]))
+    numbers = graph.matrix(graph.select(table, places[~categorical].tolist()))
     return graph.concat([codes, numbers])
 
 

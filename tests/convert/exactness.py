@@ -108,7 +108,8 @@ def expected(estimator: Any, X: Any, method: str) -> Array:
     answer = np.asarray(answer.toarray() if hasattr(answer, "toarray") else answer)
     if answer.dtype == object and not any(isinstance(cell, str) for cell in answer.ravel()):
         answer = answer.astype(np.float64)  # booleans beside numbers
-    return answer.reshape(len(answer), -1)
+    rows: Array = answer.reshape(len(answer), -1)
+    return rows
 
 
 def differences(

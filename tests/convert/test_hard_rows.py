@@ -137,7 +137,7 @@ def test_they_lie_beside_jumps_too_where_only_float32_is_on_the_other_side() -> 
 
     values = np.unique([row[0] for row in rows if row[0] is not None])
     answers = model.predict(np.column_stack([values, np.full(len(values), 3.0)]))
-    (jump,) = np.flatnonzero(np.diff(answers))
+    (jump,) = np.flatnonzero(np.diff(answers)).tolist()
     below, above = values[jump] - values[:jump], values[jump + 2 :] - values[jump + 1]
     for distances in (below, above):
         assert ((distances > 1e-9) & (distances < 1e-7)).any()

@@ -49,7 +49,7 @@ def _on_thresholds(random: Random, X: Array, others: Array) -> Array:
         column = random.integers(0, X.shape[1])
         known = np.unique(X[~np.isnan(X[:, column]), column].astype(np.float64))
         if len(known) > 1:
-            low = random.integers(0, len(known) - 1)
+            low = int(random.integers(0, len(known) - 1))
             middle = known[low] / 2 + known[low + 1] / 2
             row[column] = np.float32(middle) if place % 2 else middle
     return made
