@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
@@ -26,6 +27,8 @@ def main(wanted: list[str]) -> None:
     unknown = [part for part in wanted if part not in PARTS]
     if unknown:
         sys.exit(f"there is no part {unknown[0]}: there are {', '.join(PARTS)}")
+    # From its second start on a server reads compiled code, as it does of packages at once.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     with tempfile.TemporaryDirectory() as folder:
         models = Path(folder) / "models"
         fitted = _build(models)
