@@ -24,7 +24,7 @@ def test_style(command: list[str]) -> None:
 
 
 def test_no_lock_file_names_an_index_or_lacks_a_hash() -> None:
-    for file in (ROOT / "requirements").glob("*.txt"):
+    for file in (ROOT / "requirements").rglob("*.txt"):
         text = file.read_text()
         assert "://" not in text, file
         assert "--index" not in text, file
