@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import numpy as np
 from function import json_text
 from function.dialects import native
 from function.errors import MalformedRequest, ModelError, OnnxletError
-from function.model import Model, load_model
+from function.model import AGAIN, Model, load_model, read_checked
 from function.service import answer
 from function.signature import Array
 
@@ -114,22 +113,20 @@ def load_proven(directory: Path, threads: int = 1) -> tuple[Model, int, list[str
     """
     model = load_model(directory, threads)
     place = f"model {model.name}/{model.version}"
-    if "golden.json" not in model.manifest["files"]:
+    contents = {
+        file: read_checked(directory, file, expected, place)
+        for file, expected in model.manifest["files"].items()
+        if file != "model.onnx"  # checked as it was loaded
+    }
+    if "golden.json" not in contents:
         raise ModelError(f"{place}: the manifest has no hash of golden.json", "Build it again.")
-    for file, expected in model.manifest["files"].items():
-        try:
-            got = hashlib.sha256((directory / file).read_bytes()).hexdigest()
-        except OSError as error:
-            raise ModelError(f"{place}: {error}", "Copy or build it again.") from error
-        if got != expected:
-            raise ModelError(f"{place}: {file} was altered", "Copy or build it again.")
     try:
-        golden = json_text.loads((directory / "golden.json").read_bytes())
+        golden = json_text.loads(contents["golden.json"])
         return model, len(golden["instances"]), replay(model, golden)
     except (KeyError, TypeError, ValueError, IndexError, MalformedRequest) as error:
         raise ModelError(
             f"{place}: golden.json has no golden rows in it: {type(error).__name__} {error}",
-            "Copy or build it again.",
+            AGAIN,
         ) from error
 
 

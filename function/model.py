@@ -16,6 +16,7 @@ from function.signature import Array, Output, Signature
 from function.table import Table
 
 MANIFEST_FORMAT = 1
+AGAIN = "Copy the version again, or build it again."
 RAISING = (
     "scikit-learn raises for these values together: inside the model a number becomes infinite, "
     "missing or larger than its type holds"
@@ -123,6 +124,31 @@ def _part(
     return [array[rows] for array in blocks], names, some
 
 
+def check_hash(content: bytes, expected: str | None, place: str) -> None:
+    """Refuse a file that is not the one that the manifest has the SHA-256 of.
+
+    Raises:
+        ModelError: it was altered.
+    """
+    got = hashlib.sha256(content).hexdigest()
+    if got != expected:
+        raise ModelError(f"{place} was altered: expected sha256 {expected}, got {got}", AGAIN)
+
+
+def read_checked(directory: Path, file: str, expected: str, place: str) -> bytes:
+    """A file of a model directory, by the SHA-256 that the manifest has of it.
+
+    Raises:
+        ModelError: it is missing, or was altered.
+    """
+    try:
+        content = (directory / file).read_bytes()
+    except OSError as error:  # its own words have the whole path
+        raise ModelError(f"{place}: {file} can't be read: {error.strerror}", AGAIN) from error
+    check_hash(content, expected, f"{place}: {file}")
+    return content
+
+
 def load_model(directory: Path, threads: int = 1) -> Model:
     """Read `models/<name>/<version>/` and make it ready to answer.
 
@@ -146,12 +172,7 @@ def load_model(directory: Path, threads: int = 1) -> Model:
         )
     files = manifest.get("files")
     expected = files.get("model.onnx") if isinstance(files, dict) else None
-    got = hashlib.sha256(onnx).hexdigest()
-    if got != expected:
-        raise ModelError(
-            f"model {place}: model.onnx was altered: expected sha256 {expected}, got {got}",
-            "Copy the version again, or build it again.",
-        )
+    check_hash(onnx, expected, f"model {place}: model.onnx")
     try:
         model = Model(directory.parent.name, int(directory.name), manifest, onnx, threads)
     except Exception as error:

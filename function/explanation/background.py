@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from function import json_text
 from function.errors import InvalidRows, MalformedRequest, ModelError, NoBackground
-from function.model import Model
+from function.model import AGAIN, Model, read_checked
 from function.signature import Array
 from function.table import Table, read_table
 
 FILE = "background.json"
-AGAIN = "Copy the version again, or build it again."
 
 
 class Background(NamedTuple):
@@ -59,26 +56,13 @@ def _read(model: Model) -> Background:
             "Build the version again, with --keep-background N where made-up rows are not "
             "answered; import a model with --sample.",
         )
-    content = _checked(model.directory / FILE, expected, place)
+    content = read_checked(model.directory, FILE, expected, place)
     try:
         about = json_text.loads(content)
         table = read_table(about["instances"], model.signature)
         return Background(str(about["source"]), table, model.run(table))
     except (InvalidRows, MalformedRequest, KeyError, TypeError) as error:
         raise ModelError(f"{place}: {FILE} is not answered: {error}", AGAIN) from error
-
-
-def _checked(path: Path, expected: str, place: str) -> bytes:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"{place}: {FILE} can't be read: {error.strerror}", AGAIN) from error
-    got = hashlib.sha256(content).hexdigest()
-    if got != expected:
-        raise ModelError(
-            f"{place}: {FILE} was altered: expected sha256 {expected}, got {got}", AGAIN
-        )
-    return content
 
 
 def text_columns(model: Model) -> dict[str, list[Mapping[str, Any]]]:
