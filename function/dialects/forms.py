@@ -175,10 +175,7 @@ def beside(outputs: Mapping[str, Any], prediction: Prediction) -> dict[str, Any]
     form: dict[str, Any] = {}
     if "probabilities" in outputs and prediction.model.classes is not None:
         form["classes"] = prediction.model.classes
-    if prediction.problems:
-        form["errors"] = native.located(prediction.problems[: native.LISTED])
-        form["error_count"] = len(prediction.problems)
-    return form
+    return form | native.unanswered(prediction)
 
 
 def told(failure: Failure) -> str:

@@ -65,9 +65,7 @@ def decode(request: Request) -> Call:
             f"media type '{_shown_type(request)}' is not read here",
             f"Send Content-Type: {JSON}, or {CSV} with header=present or header=absent.",
         )
-    charset = request.parameters.get("charset", "utf-8").lower()
-    if charset not in ("utf-8", "utf8", "us-ascii"):
-        raise UnsupportedMedia(f"charset '{charset[:40]}' is not read here", "Send UTF-8.")
+    native.check_charset(request)
     call = _from_csv(request) if readable == CSV else _from_json(request)
     if call.nulls and media_type == CSV:
         raise MalformedRequest(

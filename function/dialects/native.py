@@ -72,11 +72,20 @@ def check_text(request: Request) -> None:
     Raises:
         UnsupportedMedia, MalformedRequest: it is.
     """
-    charset = request.parameters.get("charset", "utf-8").lower()
-    if charset not in ("utf-8", "utf8", "us-ascii"):
-        raise UnsupportedMedia(f"charset '{charset}' is not read here", "Send UTF-8.")
+    check_charset(request)
     if not request.body:
         raise MalformedRequest("the body is empty", JSON_HINT)
+
+
+def check_charset(request: Request) -> None:
+    """Refuse a body in another charset than UTF-8.
+
+    Raises:
+        UnsupportedMedia: it is.
+    """
+    charset = request.parameters.get("charset", "utf-8").lower()
+    if charset not in ("utf-8", "utf8", "us-ascii"):
+        raise UnsupportedMedia(f"charset '{charset[:40]}' is not read here", "Send UTF-8.")
 
 
 def wants_nulls(query: Mapping[str, str]) -> bool:
@@ -140,10 +149,15 @@ def answer(prediction: Prediction) -> dict[str, Any]:
     form |= outputs
     if "probabilities" in outputs and model.classes and isinstance(model.classes[0], list):
         form["probabilities"] = _by_output(outputs["probabilities"], model.classes)
-    if prediction.problems:
-        form["errors"] = located(prediction.problems[:LISTED])
-        form["error_count"] = len(prediction.problems)
-    return form
+    return form | unanswered(prediction)
+
+
+def unanswered(prediction: Prediction) -> dict[str, Any]:
+    """Why some rows were not answered, as members beside the answer; none where all were."""
+    problems = prediction.problems
+    if not problems:
+        return {}
+    return {"errors": located(problems[:LISTED]), "error_count": len(problems)}
 
 
 def _by_output(probabilities: Array, classes: Sequence[Sequence[Any]]) -> list[list[Array] | None]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from function.exchange import JSON
+
 if TYPE_CHECKING:
     from function.model import Model
     from function.service import Service
 
 Schema = dict[str, Any]
-JSON = "application/json"
 
 SECURITY_SCHEMES: Schema = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "Authorization: Bearer KEY"},
