@@ -1,11 +1,15 @@
 # onnxlet. `make` lists what can be done.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fresh test-pipelines test-gate test-load test-oldest test-boosting test-frameworks test-clients test-page test-schema test-shap check model coverage bench lock clean
+.PHONY: help setup run package test test-fresh test-pipelines test-gate test-load test-oldest test-boosting test-frameworks test-clients test-page test-schema test-shap check model coverage bench lock clean
 .SILENT:
 
 PORT ?= 8080
 EXAMPLE ?= house_prices
 STAGE ?= dev
+TARGET ?= lambda
+PYTHON_VERSION ?= 3.13
+ARCH ?= aarch64
+BUNDLE ?= build/onnxlet-$(TARGET)-python$(PYTHON_VERSION)-$(ARCH).zip
 PY := .venv/bin/python
 READY := .venv/ready
 OLDEST := .venv-oldest
@@ -33,6 +37,9 @@ run: $(READY) ## train and convert the house prices, prove them, serve on PORT (
 
 model: $(READY) ## build convert/examples/EXAMPLE.py into models/
 	$(PY) -m convert build convert/examples/$(EXAMPLE).py:build --name $(name)
+
+package: $(READY) ## one zip of models/ for TARGET (lambda), PYTHON_VERSION (3.13) and ARCH (aarch64), into build/
+	$(PY) -m convert package --target $(TARGET) --python $(PYTHON_VERSION) --arch $(ARCH) --out $(BUNDLE) $(ARGS)
 
 test: $(READY) ## the whole suite
 	$(PY) -m pytest $(ARGS)

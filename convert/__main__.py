@@ -1,11 +1,16 @@
-"""`python -m convert`: build and verify model directories."""
+"""`python -m convert`: build and verify model directories, and package them."""
 
 from __future__ import annotations
 
+import platform
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
+from convert.bundle.target import ARCHES, BUDGETS, KINDS, MEGABYTE, PYTHONS, Budget, Target
 from convert.certificate import certificate_lines
 from function.command_line import Command, run
 
@@ -130,6 +135,105 @@ def verify(directory: Path) -> None:
         )
     model, rows = verify_directory(directory.resolve())
     click.echo(f"{model.name} version {model.version}: {rows} golden rows answered as at build")
+
+
+@main.command(
+    cls=Command,
+    example="python -m convert package --arch aarch64 --out build/onnxlet.zip",
+)
+@models_option
+@click.option(
+    "--model",
+    "names",
+    multiple=True,
+    metavar="N",
+    help="Only this model; can be given again.  [default: all]",
+)
+@click.option(
+    "--remote",
+    multiple=True,
+    metavar="N",
+    help="Leave this model's graph to S3 (ONNXLET_MODELS_URL); can be given again.",
+)
+@click.option(
+    "--target", "kind", type=click.Choice(KINDS), default="lambda", show_default=True,
+    help="Where it will run.",
+)  # fmt: skip
+@click.option(
+    "--python", type=click.Choice(PYTHONS), default="3.13", show_default=True,
+    help="The Python there.",
+)  # fmt: skip
+@click.option(
+    "--arch", type=click.Choice(ARCHES), default="aarch64", show_default=True,
+    help="The architecture there.",
+)  # fmt: skip
+@click.option("--release", type=click.IntRange(1), metavar="R", help="A device bundle's number.")
+@click.option(
+    "--require-pyc", is_flag=True, help="Stop where there is no such Python to compile with."
+)
+@click.option("--max-zipped", type=click.FloatRange(0), metavar="MB", help="Budget of the zip.")
+@click.option("--max-unpacked", type=click.FloatRange(0), metavar="MB", help="Budget unpacked.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), required=True, metavar="FILE.zip",
+    help="The zip to write.",
+)  # fmt: skip
+def package(
+    models: Path,
+    names: tuple[str, ...],
+    remote: tuple[str, ...],
+    kind: str,
+    python: str,
+    arch: str,
+    release: int | None,
+    require_pyc: bool,
+    max_zipped: float | None,
+    max_unpacked: float | None,
+    out: Path,
+) -> None:
+    """Build one zip for one Python and one architecture, on any machine.
+
+    It has the highest version of each model, the function, and what that needs: locked, its
+    hashes checked, stripped of what is never loaded. The same input gives the same bytes.
+    """
+    from convert.bundle.contents import choose_models
+    from convert.bundle.package import package as write_bundle
+
+    target = Target(kind, python, arch)
+    _check_package(kind, release, out)
+    usual = BUDGETS[kind]
+    budget = Budget(
+        usual.zipped if max_zipped is None else round(max_zipped * MEGABYTE),
+        usual.unpacked if max_unpacked is None else round(max_unpacked * MEGABYTE),
+    )
+    report(f"checking the models for {target}")
+    chosen = choose_models(models, names, remote)
+    done = write_bundle(
+        target, chosen, out, budget, report, _bar, release=release, require_pyc=require_pyc
+    )
+    for line in done.lines:
+        click.echo(line)
+    click.echo(f"{out}: {target}, sha256 {done.sha256}")
+
+
+def _check_package(kind: str, release: int | None, out: Path) -> None:
+    from convert.errors import WrongUse
+
+    if platform.system() not in ("Linux", "Darwin"):
+        raise WrongUse(f"packaging works on Linux and macOS, got {platform.system()}")
+    if out.suffix != ".zip":
+        raise WrongUse(f"--out: expected a name that ends in .zip, got '{out}'")
+    if release is not None and kind != "device":
+        raise WrongUse("--release: only device bundles are numbered", "Add --target device.")
+    parent = next(place for place in out.absolute().parents if place.exists())
+    if not parent.is_dir():
+        raise WrongUse(f"--out: '{parent}' is not a folder")
+
+
+@contextmanager
+def _bar(total: int) -> Iterator[Callable[[int], object]]:
+    """A progress bar on standard error, where that is a terminal."""
+    with click.progressbar(length=total, file=sys.stderr, label="  zipping") as bar:
+        yield bar.update
 
 
 def report(line: str) -> None:

@@ -3,7 +3,8 @@
 OnnxletError (function.errors)
 ├── WrongUse      exit code 2: the command can't be carried out as it was given
 ├── SourceFailed  exit code 1: what holds the estimator raises, or can't be read
-└── Refusal       exit code 1: the model can't be served faithfully, and why
+├── Refusal       exit code 1: the model can't be served faithfully, and why
+└── PackagingFailed  exit code 1: the bundle can't be made, or is too large
 """
 
 from __future__ import annotations
@@ -23,3 +24,7 @@ class SourceFailed(OnnxletError):
 
 class Refusal(OnnxletError):
     """No conversion of this model answers as scikit-learn does; nothing was written."""
+
+
+class PackagingFailed(OnnxletError):
+    """The bundle can't be made as it was asked for; nothing was written."""

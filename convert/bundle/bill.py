@@ -1,0 +1,83 @@
+"""The bill of materials inside a bundle: CycloneDX 1.6, in JSON."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from importlib.metadata import PathDistribution
+from pathlib import Path
+
+from cyclonedx.factory.license import LicenseFactory
+from cyclonedx.model import HashAlgorithm, HashType, Property
+from cyclonedx.model.bom import Bom
+from cyclonedx.model.component import Component, ComponentType
+from cyclonedx.model.license import LicenseAcknowledgement
+from cyclonedx.output.json import JsonV1Dot6
+from packageurl import PackageURL
+
+from convert.bundle.archive import TIME
+from convert.bundle.target import Target
+from function import __version__
+
+
+def bill_of_materials(
+    target: Target, packages: Path, names: Iterable[str], models: Mapping[str, tuple[int, str]]
+) -> bytes:
+    """List the packages and models of a bundle; the same input gives the same bytes.
+
+    Args:
+        target: of the bundle.
+        packages: the folder that they are installed in.
+        names: of the distributions that are in the bundle, as their folders spell them.
+        models: version and SHA-256 of the graph, by name.
+    """
+    whole = Component(name="onnxlet", version=__version__, type=ComponentType.APPLICATION)
+    whole.bom_ref.value = "onnxlet"
+    whole.properties.add(Property(name="onnxlet:python", value=target.python))
+    whole.properties.add(Property(name="onnxlet:architecture", value=target.arch))
+    wanted = set(names)
+    components = [
+        _package(PathDistribution(info))
+        for info in sorted(packages.glob("*.dist-info"))
+        if info.name.split("-")[0] in wanted
+    ]
+    components += [_model(name, *each) for name, each in sorted(models.items())]
+    bom = Bom(components=components)
+    bom.metadata.component = whole
+    bom.metadata.timestamp = datetime(*TIME, tzinfo=UTC)
+    bom.register_dependency(whole, components)
+    told = "\n".join(f"{c.type} {c.name} {c.version} {list(c.hashes)}" for c in components)
+    bom.serial_number = uuid.uuid5(uuid.NAMESPACE_URL, f"{target}\n{told}")
+    return JsonV1Dot6(bom).output_as_string(indent=1).encode()
+
+
+def _package(distribution: PathDistribution) -> Component:
+    name, version = distribution.name, distribution.version
+    purl = PackageURL("pypi", name=name.lower().replace("_", "-"), version=version)
+    metadata = distribution.metadata
+    told = next((metadata[key] for key in ("License-Expression", "License") if key in metadata), "")
+    licences = []
+    if told and len(told) < 100:  # some packages put the whole text there
+        factory = LicenseFactory()
+        licences = [
+            factory.make_from_string(told, license_acknowledgement=LicenseAcknowledgement.DECLARED)
+        ]
+    return Component(
+        name=name,
+        version=version,
+        type=ComponentType.LIBRARY,
+        purl=purl,
+        bom_ref=purl.to_string(),
+        licenses=licences,
+    )
+
+
+def _model(name: str, version: int, sha256: str) -> Component:
+    return Component(
+        name=name,
+        version=str(version),
+        type=ComponentType.MACHINE_LEARNING_MODEL,
+        bom_ref=f"model:{name}@{version}",
+        hashes=[HashType(alg=HashAlgorithm.SHA_256, content=sha256)],
+    )

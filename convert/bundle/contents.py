@@ -1,0 +1,125 @@
+"""What goes into a bundle: models, this project's own code, packages."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from convert.bundle import stripping, wheels
+from convert.bundle.target import Target
+from convert.errors import PackagingFailed, WrongUse
+from convert.golden import verify
+from function.repository import NAME, versions_in
+
+ROOT = Path(__file__).resolve().parents[2]
+CODE = (".py", ".html")
+GRAPH = "model.onnx"
+
+
+class Chosen(NamedTuple):
+    """One model of a bundle: its highest version, proven once more.
+
+    Attributes:
+        name: the model's.
+        version: the highest.
+        directory: that it is in.
+        files: what the manifest lists, and the manifest.
+        sha256: of the graph.
+        remote: the graph is fetched from S3, and not in the bundle.
+    """
+
+    name: str
+    version: int
+    directory: Path
+    files: list[str]
+    sha256: str
+    remote: bool
+
+
+def choose_models(folder: Path, names: Sequence[str], remote: Sequence[str]) -> list[Chosen]:
+    """The highest version of each model, its hashes checked and its golden rows answered.
+
+    Args:
+        folder: of model directories.
+        names: of the models to take; none means all.
+        remote: those whose graph is left to S3.
+
+    Raises:
+        WrongUse: there is no such folder or model.
+        ModelError: one is broken, or answers otherwise than at its build.
+    """
+    there = {
+        entry.name: versions[-1]
+        for entry in sorted(folder.iterdir() if folder.is_dir() else [])
+        if NAME.fullmatch(entry.name) and (versions := versions_in(entry))
+    }
+    if not there:
+        raise WrongUse(
+            f"--models: no models in '{folder}'",
+            "Build one: make model; or python -m convert build SOURCE --name N.",
+        )
+    unknown = sorted({*names, *remote} - there.keys())
+    if unknown:
+        raise WrongUse(
+            f"no model {', '.join(unknown)} in '{folder}'", f"There are {', '.join(there)}."
+        )
+    outside = sorted(set(remote) - set(names or there))
+    if outside:
+        raise WrongUse(
+            f"--remote: {', '.join(outside)} is not among the models that are packaged",
+            "Name it with --model, too.",
+        )
+    return [
+        _chosen(folder / name / str(version), name in remote)
+        for name, version in there.items()
+        if not names or name in names
+    ]
+
+
+def _chosen(directory: Path, remote: bool) -> Chosen:
+    model, _ = verify(directory.resolve())
+    listed: dict[str, Any] = model.manifest["files"]
+    files = sorted(["manifest.json", *listed])
+    return Chosen(model.name, model.version, directory, files, listed[GRAPH], remote)
+
+
+def place_models(models: Iterable[Chosen], root: Path) -> list[str]:
+    """Copy models below a bundle's root; the paths that are new there."""
+    paths = []
+    for model in models:
+        below = f"models/{model.name}/{model.version}"
+        (root / below).mkdir(parents=True)
+        for file in model.files:
+            if not (model.remote and file == GRAPH):
+                shutil.copyfile(model.directory / file, root / below / file)
+                paths.append(f"{below}/{file}")
+    return paths
+
+
+def place_code(package: str, root: Path) -> list[str]:
+    """Copy one of this project's packages below a bundle's root; the paths that are new there."""
+    paths = []
+    for source in sorted((ROOT / package).rglob("*")):
+        if source.is_file() and source.suffix in CODE and "__pycache__" not in source.parts:
+            path = source.relative_to(ROOT).as_posix()
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, root / path)
+            paths.append(path)
+    return paths
+
+
+def place_packages(target: Target, root: Path) -> list[str]:
+    """Install a target's packages below a bundle's root; the paths that stay, sorted.
+
+    Raises:
+        PackagingFailed: they can't be installed, or bring a file of this project's own names.
+    """
+    wheels.install(target, root)
+    paths = [path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()]
+    ours = ("function/", "models/", "edge/", "bundle.json", "bom.json", "__main__.py")
+    clash = sorted(path for path in paths if path.startswith(ours))
+    if clash:
+        raise PackagingFailed(f"a package brings {clash[0]}, which is this project's own name")
+    return stripping.kept(paths, target.kind)

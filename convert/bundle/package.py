@@ -1,0 +1,171 @@
+"""`python -m convert package`: models, function and packages into one zip."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from convert.bundle import compiled, contents, sizes
+from convert.bundle.archive import write_archive
+from convert.bundle.bill import bill_of_materials
+from convert.bundle.contents import Chosen
+from convert.bundle.target import Budget, Target
+from convert.errors import PackagingFailed
+
+FORMAT = 1
+Files = dict[str, Path | bytes]
+Report = Callable[[str], None]
+Progress = Callable[[int], AbstractContextManager[Callable[[int], object]]]
+
+
+class Packaged(NamedTuple):
+    """What was written.
+
+    Attributes:
+        sha256: of the zip, in hexadecimal.
+        lines: a table of what takes what.
+    """
+
+    sha256: str
+    lines: list[str]
+
+
+def package(
+    target: Target,
+    models: Sequence[Chosen],
+    out: Path,
+    budget: Budget,
+    report: Report,
+    progress: Progress,
+    *,
+    release: int | None = None,
+    require_pyc: bool = False,
+) -> Packaged:
+    """Build a bundle.
+
+    Args:
+        target: what it is for.
+        models: that are in it.
+        out: the zip to write, whole or not at all.
+        budget: most bytes.
+        report: told what is being done.
+        progress: given the bytes to write, a context of what is told of each file's.
+        release: number of a device's bundle.
+        require_pyc: stop where there is no interpreter to compile with.
+
+    Raises:
+        PackagingFailed: packages can't be had, nothing compiles, or it is over the budget.
+    """
+    interpreter = _interpreter(target.python, require_pyc, report)
+    with tempfile.TemporaryDirectory(prefix="onnxlet-package-") as scratch:
+        report(f"installing the packages of requirements/{target.lock}")
+        files = _function_part(
+            replace(target, kind="lambda"), Path(scratch, "function"), models, interpreter
+        )
+        if target.kind == "device":
+            files |= _device_part(target, Path(scratch, "device"), files, interpreter, release)
+        report(f"writing {out}")
+        unpacked = {path: _size(content) for path, content in files.items()}
+        lines: list[str] = []
+
+        def judge(zipped: Mapping[str, int], zip_bytes: int) -> None:
+            parts = sizes.parts_of(unpacked, zipped)
+            sizes.check(parts, zip_bytes, budget)
+            lines.extend(sizes.table(parts, zip_bytes, {"budget": budget, **target.limits}))
+
+        with progress(sum(unpacked.values())) as advance:
+            sha256 = write_archive(out, files, advance, judge)
+    return Packaged(sha256, lines)
+
+
+def _interpreter(python: str, required: bool, report: Report) -> str | None:
+    found = compiled.find_interpreter(python)
+    if found is None:
+        lost = f"there is no Python {python} here to compile with"
+        hint = f"Install it (apt-get install python{python}, or uv python install {python})."
+        if required:
+            raise PackagingFailed(f"--require-pyc: {lost}", hint)
+        report(f"{lost}: each cold start will take about 0.4 s longer. {hint}")
+    return found
+
+
+def _function_part(
+    target: Target, root: Path, models: Sequence[Chosen], interpreter: str | None
+) -> Files:
+    """What every bundle has, the same on Lambda and on a device."""
+    packages = contents.place_packages(target, root)
+    paths = [*packages, *_compiled(root, packages, interpreter)]
+    code = contents.place_code("function", root)
+    paths += [*code, *_compiled(root, code, interpreter), *contents.place_models(models, root)]
+    files: Files = {path: root / path for path in paths}
+    graphs = {model.name: (model.version, model.sha256) for model in models}
+    files["bom.json"] = bill_of_materials(target, root, _names(packages), graphs)
+    files["bundle.json"] = _json(
+        {
+            "format": FORMAT,
+            "python": target.python,
+            "arch": target.arch,
+            "models": {model.name: model.version for model in models},
+            "remote": [model.name for model in models if model.remote],
+            "files": _hashes(files),
+        }
+    )
+    return files
+
+
+def _device_part(
+    target: Target, root: Path, function: Files, interpreter: str | None, release: int | None
+) -> Files:
+    """What a device has beside it."""
+    packages = contents.place_packages(target, root)
+    unlike = [
+        path
+        for path in packages
+        if path in function and _read(function[path]) != (root / path).read_bytes()
+    ]
+    if unlike:
+        raise PackagingFailed(
+            f"requirements/edge.txt has other packages than function.txt: {unlike[0]} differs",
+            "Lock them again: make lock.",
+        )
+    packages = [path for path in packages if path not in function]
+    paths = [*packages, *_compiled(root, packages, interpreter)]
+    code = contents.place_code("edge", root)
+    paths += [*code, *_compiled(root, code, interpreter)]
+    files: Files = {path: root / path for path in paths}
+    files["__main__.py"] = root / "edge" / "bundle_main.py"
+    files["device-bom.json"] = bill_of_materials(target, root, _names(packages), {})
+    files["device.json"] = _json({"format": FORMAT, "release": release, "files": _hashes(files)})
+    return files
+
+
+def _compiled(root: Path, paths: Sequence[str], interpreter: str | None) -> list[str]:
+    sources = [path for path in paths if path.endswith(".py")]
+    return compiled.compile_sources(root, sources, interpreter) if interpreter else []
+
+
+def _names(packages: Sequence[str]) -> set[str]:
+    """Of the distributions whose records are among these paths, as their folders spell them."""
+    return {path.split("-")[0] for path in packages if ".dist-info/" in path}
+
+
+def _hashes(files: Files) -> dict[str, str]:
+    return {path: hashlib.sha256(_read(files[path])).hexdigest() for path in sorted(files)}
+
+
+def _json(content: dict[str, Any]) -> bytes:
+    return json.dumps(content, indent=1, ensure_ascii=False).encode() + b"\n"
+
+
+def _read(content: Path | bytes) -> bytes:
+    return content if isinstance(content, bytes) else content.read_bytes()
+
+
+def _size(content: Path | bytes) -> int:
+    return len(content) if isinstance(content, bytes) else content.stat().st_size

@@ -1,0 +1,109 @@
+"""What is left out of a bundle, since nothing there ever loads it. docs/packaging.md has the list.
+
+Licences stay with everything that stays. What is left out here is found out by measurement: the
+tests run every dialect, explanations and the page on a stripped bundle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from typing import NamedTuple
+
+
+class Rule(NamedTuple):
+    """One kind of file that is left out.
+
+    Attributes:
+        patterns: of paths below the bundle's root; `*` stands for slashes, too.
+        reason: why nothing misses it.
+        on: the kinds of target that it is left out on.
+    """
+
+    patterns: tuple[str, ...]
+    reason: str
+    on: tuple[str, ...] = ("lambda", "device")
+
+
+def _package(name: str) -> tuple[str, ...]:
+    return f"{name}/*", f"{name}-*.dist-info/*"
+
+
+KEPT = ("*.dist-info/METADATA", "*.dist-info/licenses/*", "*.dist-info/LICENSE*")
+RULES = (
+    Rule(
+        ("onnxruntime/capi/libonnxruntime.so.*",),
+        "a second copy of ONNX Runtime, for C programs: the Python module is linked whole",
+    ),
+    Rule(
+        tuple(f"onnxruntime/{part}/*" for part in ("transformers", "quantization", "tools")),
+        "tools for making and changing models",
+    ),
+    Rule(
+        ("onnxruntime/datasets/*", "onnxruntime/backend/*"),
+        "sample models, and an interface of onnx, which is not here",
+    ),
+    Rule(
+        ("google/*", "protobuf-*.dist-info/*", *_package("flatbuffers"), *_package("packaging")),
+        "ONNX Runtime asks for them; only its tools import them",
+    ),
+    Rule(
+        _package("jinja2"),
+        "Flask's templates: the page is one file (function/lean_flask.py)",
+    ),
+    Rule(
+        _package("click"),
+        "Flask's command line (function/lean_flask.py); on a device, the commands' own",
+        ("lambda",),
+    ),
+    Rule(
+        ("flask/testing.py", "werkzeug/testapp.py"),
+        "clients for tests",
+    ),
+    Rule(
+        ("flask/cli.py", "werkzeug/serving.py", "werkzeug/debug/*", "werkzeug/_reloader.py"),
+        "a development server and its commands (function/lean_flask.py)",
+    ),
+    Rule(("werkzeug/middleware/*",), "WSGI apps around others, which Werkzeug itself never uses"),
+    Rule(("numpy/f2py/*",), "a compiler of Fortran"),
+    Rule(
+        ("numpy/_core/_simd.*", "numpy/testing/*", "numpy/_pyinstaller/*", "numpy/conftest.py"),
+        "what NumPy is tested and frozen with",
+    ),
+    Rule(
+        ("numpy/_core/_*_tests.*", "*/tests/*", "*/test/*", "numpy/random/_examples/*"),
+        "the packages' own tests and examples",
+    ),
+    Rule(
+        tuple(f"numpy/{part}/*" for part in ("ma", "fft", "polynomial", "ctypeslib", "_core/lib"))
+        + ("numpy/matlib.py", "numpy/lib/recfunctions.py"),
+        "NumPy loads these when they are asked for, and nothing asks",
+    ),
+    Rule(
+        ("*.pyi", "*/py.typed", "*.pxd", "*.pyx", "*.h", "*.c", "*.a", "*/include/*")
+        + ("numpy/typing/mypy_plugin.py",),
+        "for type checkers and compilers",
+    ),
+    Rule(
+        ("*.dist-info/*",),
+        "records of the installation; what is installed is in bundle.json and bom.json",
+    ),
+    Rule(("bin/*", "*/__pycache__/*", ".lock"), "scripts, and what installing leaves"),
+)
+
+
+def kept(paths: Iterable[str], kind: str) -> list[str]:
+    """The paths that stay in a bundle of this kind, sorted."""
+    return sorted(path for path in paths if not is_left_out(path, kind))
+
+
+def is_left_out(path: str, kind: str) -> bool:
+    """Whether a rule names it; licences and names of packages that stay are kept."""
+    matching = [
+        rule
+        for rule in RULES
+        if kind in rule.on and any(fnmatchcase(path, pattern) for pattern in rule.patterns)
+    ]
+    if any(fnmatchcase(path, pattern) for pattern in KEPT):
+        matching = [rule for rule in matching if "*.dist-info/*" not in rule.patterns]
+    return bool(matching)

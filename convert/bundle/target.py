@@ -1,0 +1,65 @@
+"""What a bundle is for: one Python on one architecture, on Lambda or on a device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+ARCHES = ("aarch64", "x86_64")
+KINDS = ("lambda", "device")
+# ONNX Runtime's own wheels ask for it; Amazon Linux 2023 has 2.34, bookworm 2.36, trixie 2.41.
+GLIBC = "2_28"
+MEGABYTE = 1_000_000
+
+
+class Budget(NamedTuple):
+    """Most bytes that a bundle may have.
+
+    Attributes:
+        zipped: of the zip.
+        unpacked: of all the files in it.
+    """
+
+    zipped: int
+    unpacked: int
+
+
+LAMBDA_LIMITS = Budget(50 * 2**20, 250 * 2**20)  # zipped: where it is uploaded without S3
+BUDGETS = {
+    "lambda": LAMBDA_LIMITS,
+    "device": Budget(100 * MEGABYTE, 300 * MEGABYTE),  # a Pi's card, twice over for two slots
+}
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a bundle will run.
+
+    Attributes:
+        kind: `lambda` or `device`.
+        python: major and minor version of CPython, such as 3.13.
+        arch: as `uname -m` says it, aarch64 or x86_64.
+    """
+
+    kind: str
+    python: str
+    arch: str
+
+    @property
+    def platform(self) -> str:
+        """The platform as uv calls it."""
+        return f"{self.arch}-manylinux_{GLIBC}"
+
+    @property
+    def lock(self) -> str:
+        """The lock file of what is installed."""
+        return {"lambda": "function.txt", "device": "edge.txt"}[self.kind]
+
+    @property
+    def limits(self) -> dict[str, Budget]:
+        """What the place itself allows, by its name."""
+        return {"Lambda's limit": LAMBDA_LIMITS} if self.kind == "lambda" else {}
+
+    def __str__(self) -> str:
+        return f"{self.kind}, Python {self.python}, {self.arch}"

@@ -1,0 +1,38 @@
+"""Locked wheels of another machine, installed into a folder by uv, hashes checked."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from convert.bundle.target import Target
+from convert.errors import PackagingFailed
+
+REQUIREMENTS = Path(__file__).resolve().parents[2] / "requirements"
+SHOWN_LINES = 12
+
+
+def install(target: Target, folder: Path) -> None:
+    """Install what a target's lock file names, as it would be on the target.
+
+    Nothing is built and nothing is run: a wheel that does not exist for the target, or that has
+    another hash than the lock, stops it.
+
+    Raises:
+        PackagingFailed: uv can't; with its own words.
+    """
+    command = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-progress"]
+    command += ["--python", sys.executable, "--target", str(folder), "--no-deps"]
+    command += ["--python-version", target.python, "--python-platform", target.platform]
+    command += ["--only-binary", ":all:", "--require-hashes", "--link-mode", "copy"]
+    command += ["-r", str(REQUIREMENTS / target.lock)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own arguments
+    if done.returncode:
+        said = "\n".join(done.stderr.strip().splitlines()[:SHOWN_LINES])
+        raise PackagingFailed(
+            f"requirements/{target.lock}: the wheels for Python {target.python} on {target.arch} "
+            f"can't be installed:\n{said}",
+            "Every locked package needs a wheel there; is the package index reachable? "
+            "docs/packaging.md lists the Pythons that work.",
+        )

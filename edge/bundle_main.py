@@ -1,0 +1,46 @@
+"""`__main__.py` of a device's bundle: `python3 FOLDER serve`, once it is unpacked.
+
+Standard library alone until it is clear that this machine can run what is beside it.
+"""
+
+import json
+import platform
+import sys
+import zipfile
+from pathlib import Path
+
+
+def main() -> None:
+    """Check the machine, and hand over to `edge`."""
+    here = Path(__file__).parent
+    if here.is_file():
+        with zipfile.ZipFile(here) as bundle:
+            faults = unfit(json.loads(bundle.read("bundle.json")))
+        faults.append(f"it runs unpacked alone: python3 -m zipfile -e {here.name} FOLDER")
+    else:
+        faults = unfit(json.loads((here / "bundle.json").read_text()))
+    if faults:
+        sys.exit("\n".join(f"error: {fault}" for fault in faults))
+    from edge.__main__ import main as commands
+    from function.command_line import run
+
+    run(commands, f"python3 {here.name}")
+
+
+def unfit(bundle: "dict[str, str]") -> "list[str]":
+    """Why this machine can't run a bundle, in plain words; empty where it can."""
+    faults = []
+    python = "{}.{}".format(*sys.version_info[:2])
+    if python != bundle["python"]:
+        faults.append(f"this bundle is for Python {bundle['python']}, and this is {python}")
+    machine = {"arm64": "aarch64", "amd64": "x86_64"}.get(
+        platform.machine().lower(), platform.machine()
+    )
+    if machine != bundle["arch"] or sys.maxsize < 2**32:
+        bits = "" if sys.maxsize > 2**32 else ", with a 32-bit Python"
+        faults.append(f"this bundle is for {bundle['arch']}, and this machine is {machine}{bits}")
+    return faults
+
+
+if __name__ == "__main__":
+    main()
