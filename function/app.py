@@ -8,7 +8,7 @@ import traceback
 from contextlib import suppress
 from pathlib import Path
 
-from function import about, metrics
+from function import about, metrics, request_log
 from function.body import read_body
 from function.dialects import DIALECTS, dialect_of
 from function.door import NOTES, Door, Environ
@@ -31,6 +31,7 @@ def create_app(
     observe: Observe | None = None,
     settings: Settings | None = None,
     meter: Meter | None = None,
+    log: request_log.Log = request_log.write,
 ) -> App:
     """Make the app that serves every model directory below a folder.
 
@@ -39,13 +40,16 @@ def create_app(
         observe: called with each prediction that was answered.
         settings: limits and keys; the environment's where it is None.
         meter: counts requests, and answers `/metrics`; without it that is 404.
+        log: writes each request's line.
 
     Raises:
         SettingsError: an environment variable can't be used.
         ModelError: there is no model, or one can't be loaded.
     """
     settings = settings or Settings.from_environ(os.environ)
-    repository = Repository(Path(models), settings.threads, settings.default_model)
+    repository = Repository(
+        Path(models), settings.threads, settings.default_model, settings.models_url, settings.lazy
+    )
     flight = Flight(settings.max_in_flight)
     service = Service(settings, repository, observe, flight, meter)
     app = App(_refusal)
@@ -58,7 +62,7 @@ def create_app(
     for route in (*about.ROUTES, *metrics.ROUTES):
         _add(app, service, route)
     open_paths = about.OPEN.union(*(dialect.OPEN for dialect in DIALECTS))
-    app.wsgi_app = Door(app.wsgi_app, settings, flight, open_paths, _refusal, meter)  # type: ignore[method-assign] # Flask's own way
+    app.wsgi_app = Door(app.wsgi_app, settings, flight, open_paths, _refusal, meter, log)  # type: ignore[method-assign] # Flask's own way
     return app
 
 

@@ -42,6 +42,7 @@ class Door:
         open_paths: need no key, and are answered however many are in flight.
         refuse: makes the WSGI response to a request that is not let in.
         meter: counts what happened, or None.
+        log: writes each request's line.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Door:
         open_paths: frozenset[str],
         refuse: Callable[[RequestError, Environ], WSGI],
         meter: metrics.Meter | None = None,
+        log: request_log.Log = request_log.write,
     ) -> None:
         self._app = app
         self._flight = flight
@@ -62,6 +64,7 @@ class Door:
         self._seconds = settings.max_seconds
         self._refuse = refuse
         self._meter = meter
+        self._log = log
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
@@ -98,7 +101,7 @@ class Door:
             "ms": round((time.perf_counter() - came) * 1e3, 3),
             **notes,
         }
-        request_log.write(entry)
+        self._log(entry)
         if self._meter is not None:
             self._meter.count(entry)
         return body

@@ -73,8 +73,7 @@ def replay(model: Model, golden: Mapping[str, Any]) -> list[str]:
 
     Args:
         model: a loaded model.
-        golden: `instances`, `answers` by output name, the `tolerance` between them, and the
-            `floors` of these, as `floor_of` gives them for all the rows that were held out.
+        golden: as `compare` takes them.
 
     Returns:
         What is off, in words; empty where every answer is scikit-learn's.
@@ -86,6 +85,20 @@ def replay(model: Model, golden: Mapping[str, Any]) -> list[str]:
         given = json_text.loads(native.encode(answer(model, call), call).body)
     except OnnxletError as error:
         return [f"the golden rows are refused: {error.message}"]
+    return compare(given, golden)
+
+
+def compare(given: Mapping[str, Any], golden: Mapping[str, Any]) -> list[str]:
+    """Hold a native answer to golden rows against scikit-learn's, wherever it came from.
+
+    Args:
+        given: the native answer to all of the rows, read from its JSON.
+        golden: `instances`, `answers` by output name, the `tolerance` between them, and the
+            `floors` of these, as `floor_of` gives them for all the rows that were held out.
+
+    Returns:
+        What is off, in words; empty where every answer is scikit-learn's.
+    """
     faults = []
     if not golden["answers"]:
         return ["there are golden rows without answers"]

@@ -13,18 +13,24 @@ gc.disable()
 
 import os  # noqa: E402
 import time  # noqa: E402
+
+START = time.perf_counter()
+
 from typing import Any  # noqa: E402
 
-from function import json_text, lambda_events, request_log  # noqa: E402
+from function import json_text, lambda_events, queue_events, request_log, warm  # noqa: E402
 from function.app import SERVICE, create_app  # noqa: E402
 from function.dialects import native  # noqa: E402
-from function.errors import MalformedRequest, OnnxletError  # noqa: E402
+from function.errors import MalformedRequest, OnnxletError, SettingsError  # noqa: E402
 from function.exchange import Call, failure_of  # noqa: E402
+from function.lambda_log import LambdaLog  # noqa: E402
 from function.service import Service, Stages  # noqa: E402
 from function.settings import Settings  # noqa: E402
 
 SETTINGS = Settings.from_environ(os.environ)
-APP = create_app(SETTINGS.models, settings=SETTINGS)
+LOG = LambdaLog(SETTINGS.metrics_namespace)
+APP = create_app(SETTINGS.models, settings=SETTINGS, log=LOG.write)
+SERVED: Service = APP.extensions[SERVICE]
 
 gc.freeze()
 gc.enable()
@@ -34,26 +40,32 @@ def handler(event: Any, context: Any) -> Any:
     """Answer one event.
 
     Args:
-        event: an HTTP request (REST or HTTP API, function URL, load balancer), or a native
-            request as it is: a list of rows, or an object with `instances`.
+        event: an HTTP request (REST or HTTP API, function URL, load balancer); a native request
+            as it is: a list of rows, or an object with `instances`; a batch of these from an SQS
+            queue; or an EventBridge schedule's, which keeps this instance warm.
         context: Lambda's.
 
     Returns:
         For an HTTP request the response in its sender's form; for a native one the native
-        answer as an object, or the error in its native form. Errors are never raised.
+        answer as an object, or the error in its native form; for a batch the records that
+        failed. Errors are never raised, but for a batch whose answers can go nowhere.
     """
     if lambda_events.is_http(event):
-        return lambda_events.respond(APP, event, context)
-    return _invoke(APP.extensions[SERVICE], event, context)
+        return lambda_events.respond(APP, event, context, LOG.write)
+    if queue_events.is_batch(event):
+        return _answer_batch(event["Records"])
+    if warm.is_scheduled(event):
+        return _warm_up()
+    return _invoke(event, context)
 
 
-def _invoke(service: Service, event: Any, context: Any) -> Any:
+def _invoke(event: Any, context: Any) -> Any:
     """A direct invocation: IAM has let the caller in, so no key is asked for."""
     request_id = request_log.request_id(getattr(context, "aws_request_id", ""))
     stages, start = Stages(), time.perf_counter()
     entry: dict[str, Any] = {"method": "invoke", "request_id": request_id}
     try:
-        prediction = service.predict(_native_call(event), request_id, stages=stages)
+        prediction = SERVED.predict(_native_call(event), request_id, stages=stages)
         form = json_text.loads(json_text.dumps(native.answer(prediction)))
         stages.mark("encode")
     except OnnxletError as error:
@@ -65,7 +77,7 @@ def _invoke(service: Service, event: Any, context: Any) -> Any:
     if stages.model is not None:
         entry |= {"model": stages.model.name, "version": stages.model.version}
     ms = round((time.perf_counter() - start) * 1e3, 3)
-    request_log.write({**entry, "ms": ms, "stages": stages})
+    LOG.write({**entry, "ms": ms, "stages": stages})
     return form
 
 
@@ -77,3 +89,39 @@ def _native_call(event: Any) -> Call:
         f"the event is neither an HTTP request nor a native one: got {members}",
         'Invoke with a list of rows, or with {"instances": [...]}.',
     )
+
+
+def _answer_batch(records: list[dict[str, Any]]) -> dict[str, Any]:
+    url = SETTINGS.answers_queue
+    if url is None:
+        raise SettingsError(
+            "ONNXLET_ANSWERS_QUEUE is not set: answers to queued requests can go nowhere",
+            "Set it to the URL of an SQS queue.",
+        )
+    send = queue_events.sender(url)
+    return queue_events.answer_batch(records, SERVED, send, url.endswith(".fifo"), LOG.write)
+
+
+def _warm_up() -> dict[str, Any]:
+    start = time.perf_counter()
+    names = warm.warm_up(SERVED)
+    ms = round((time.perf_counter() - start) * 1e3, 3)
+    LOG.write({"method": "warm", "status": 200, "ms": ms})
+    return {"warm": names}
+
+
+def _before_snapshot() -> None:
+    """What a snapshot holds needs not be done after each restore."""
+    warm.warm_up(SERVED)
+    gc.collect()
+    gc.freeze()
+
+
+if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
+    # A part of Lambda's runtime, there for this alone.
+    from snapshot_restore_py import register_after_restore, register_before_snapshot
+
+    register_before_snapshot(_before_snapshot)
+    register_after_restore(LOG.restored)
+
+LOG.ready((time.perf_counter() - START) * 1e3)

@@ -122,14 +122,16 @@ def _without_stage(event: Event) -> Event:
     return event
 
 
-def respond(app: Any, event: Event, context: Any) -> dict[str, Any]:
+def respond(
+    app: Any, event: Event, context: Any, log: request_log.Log = request_log.write
+) -> dict[str, Any]:
     """Answer one HTTP event through a WSGI app, in the form its sender expects."""
     try:
         answer: dict[str, Any] = serverless_wsgi.handle_request(app, mended(event), context)
     except MalformedRequest as error:
-        return _refusal(error)
+        return _refusal(error, log)
     except Exception as error:  # what the app raises it answers itself: this is the event's
-        return _refusal(MalformedRequest(f"the event can't be read: {type(error).__name__}"))
+        return _refusal(MalformedRequest(f"the event can't be read: {type(error).__name__}"), log)
     if "body" not in answer:  # HEAD, OPTIONS and 204; a load balancer insists on the other member
         answer |= {"body": "", "isBase64Encoded": False}
     if _is_version_2(event):
@@ -140,9 +142,9 @@ def respond(app: Any, event: Event, context: Any) -> dict[str, Any]:
     return answer
 
 
-def _refusal(error: MalformedRequest) -> dict[str, Any]:
+def _refusal(error: MalformedRequest, log: request_log.Log) -> dict[str, Any]:
     """An event that is no request: answered here, since no app can be given it."""
-    request_log.write({"method": "event", "status": error.status, "error": error.message})
+    log({"method": "event", "status": error.status, "error": error.message})
     return {
         "statusCode": error.status,
         "headers": {"Content-Type": "application/problem+json"},

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from function.signature import Array, Output, Signature
 from function.table import Table
 
 MANIFEST_FORMAT = 1
+GRAPH = "model.onnx"
 AGAIN = "Copy the version again, or build it again."
 RAISING = (
     "scikit-learn raises for these values together: inside the model a number becomes infinite, "
@@ -33,11 +36,19 @@ class Model:
         signature: read from the manifest.
         classes: of a classifier, in the order of its probabilities; otherwise None.
         directory: that it was read from, or None.
-        output_types: of what `run` answers: float32 where the graph computes no more digits.
+
+    Args:
+        onnx: the graph; or what opens a session when the first request needs one.
+        threads: inside the session of a graph.
     """
 
     def __init__(
-        self, name: str, version: int, manifest: Mapping[str, Any], onnx: bytes, threads: int = 1
+        self,
+        name: str,
+        version: int,
+        manifest: Mapping[str, Any],
+        onnx: bytes | Callable[[], Any],
+        threads: int = 1,
     ) -> None:
         self.name = name
         self.version = version
@@ -45,18 +56,37 @@ class Model:
         self.signature = Signature.from_manifest(manifest)
         self.classes: list[Any] | None = manifest.get("classes")
         self.directory: Path | None = None
-        self._session = _session(onnx, threads)
+        self._open = partial(_session, onnx, threads) if isinstance(onnx, bytes) else onnx
+        self._opening = threading.Lock()
         self._names = [str(entry) for entry in manifest["graph"]["outputs"]]
-        graph_types = {each.name: each.type for each in self._session.get_outputs()}
-        self.output_types = {
-            output.name: "float32"
-            if (output.type, graph_types[name]) == ("float64", "tensor(float)")
-            else output.type
-            for output, name in zip(self.signature.outputs, self._names, strict=True)
-        }
         self._watched = "raising" in manifest["graph"]
         if self._watched:
             self._names.append(str(manifest["graph"]["raising"]))
+        if isinstance(onnx, bytes):
+            self.open()
+
+    def open(self) -> None:
+        """Have the session there before a request needs it."""
+        _ = self.output_types
+
+    @cached_property
+    def _session(self) -> Any:
+        with self._opening:  # two threads may be first: one session is enough
+            if "_session" not in self.__dict__:
+                self.__dict__["_session"] = self._open()
+            return self.__dict__["_session"]
+
+    @cached_property
+    def output_types(self) -> dict[str, str]:
+        """Of what `run` answers: float32 where the graph computes no more digits."""
+        names = self._names[:-1] if self._watched else self._names
+        graph_types = {each.name: each.type for each in self._session.get_outputs()}
+        return {
+            output.name: "float32"
+            if (output.type, graph_types[name]) == ("float64", "tensor(float)")
+            else output.type
+            for output, name in zip(self.signature.outputs, names, strict=True)
+        }
 
     def run(
         self,
@@ -149,16 +179,24 @@ def read_checked(directory: Path, file: str, expected: str, place: str) -> bytes
     return content
 
 
-def load_model(directory: Path, threads: int = 1) -> Model:
+def load_model(
+    directory: Path, threads: int = 1, models_url: str | None = None, lazy: bool = False
+) -> Model:
     """Read `models/<name>/<version>/` and make it ready to answer.
+
+    Args:
+        directory: of the version.
+        threads: inside its session.
+        models_url: where graphs are that are not in their directories; None is nowhere.
+        lazy: read and check the graph when the first request needs it.
 
     Raises:
         ModelError: a file is missing, altered since the build, or not what ONNX Runtime takes.
+            A lazy one raises for its graph when it is needed.
     """
     place = f"{directory.parent.name}/{directory.name}"
     try:
         manifest = json_text.loads((directory / "manifest.json").read_bytes())
-        onnx = (directory / "model.onnx").read_bytes()
     except MalformedRequest as error:
         told = f"model {place}: manifest.json: {error}"
         raise ModelError(told, "Build the version again.") from error
@@ -171,17 +209,46 @@ def load_model(directory: Path, threads: int = 1) -> Model:
             "It was built by another version of convert; build it again.",
         )
     files = manifest.get("files")
-    expected = files.get("model.onnx") if isinstance(files, dict) else None
-    check_hash(onnx, expected, f"model {place}: model.onnx")
+    expected = files.get(GRAPH) if isinstance(files, dict) else None
+
+    def open_graph() -> Any:
+        graph = _graph(directory, expected, place, models_url)
+        try:
+            return _session(graph, threads)
+        except Exception as error:  # ONNX Runtime's own, of several classes
+            raise ModelError(f"model {place}: it does not load: {error}") from error
+
     try:
-        model = Model(directory.parent.name, int(directory.name), manifest, onnx, threads)
+        model = Model(directory.parent.name, int(directory.name), manifest, open_graph)
+        model.directory = directory
+        if not lazy:
+            model.open()
+    except ModelError:
+        raise
     except Exception as error:
         raise ModelError(f"model {place}: it does not load: {error}") from error
-    model.directory = directory
     return model
 
 
-def _session(onnx: bytes, threads: int) -> Any:
+def _graph(
+    directory: Path, expected: str | None, place: str, models_url: str | None
+) -> bytes | str:
+    """A graph whose hash was checked: its bytes, or the path of the one that was fetched."""
+    if models_url and not (directory / GRAPH).exists():
+        from function.remote import fetch  # most models are in their directories
+
+        return str(fetch(models_url, f"{place}/{GRAPH}", expected))
+    try:
+        graph = (directory / GRAPH).read_bytes()
+    except OSError as error:
+        away = " ONNXLET_MODELS_URL says where graphs are that a bundle was made without."
+        hint = "Build the version again." + away * (not models_url)
+        raise ModelError(f"model {place}: {GRAPH}: {error.strerror}", hint) from error
+    check_hash(graph, expected, f"model {place}: {GRAPH}")
+    return graph
+
+
+def _session(onnx: bytes | str, threads: int) -> Any:
     options = onnxruntime.SessionOptions()
     # One thread gives the same digits on every machine; idle ones would spin.
     options.intra_op_num_threads = threads

@@ -49,7 +49,13 @@ class Repository:
     """Model directories below one folder.
 
     The highest version of each is loaded at once, so that a broken one stops the process;
-    a lower one when it is first asked for.
+    a lower one when it is first asked for. Where they are lazy, a graph is read and checked when
+    the first request needs it, and what is broken in it stops that request.
+
+    Args:
+        default: served where a request names none.
+        models_url: where graphs are that are not in their directories.
+        lazy: leave graphs to the first requests.
 
     Attributes:
         folder: theirs.
@@ -60,10 +66,19 @@ class Repository:
         ModelError: there is no model, or one can't be loaded.
     """
 
-    def __init__(self, folder: Path, threads: int = 1, default: str | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        threads: int = 1,
+        default: str | None = None,
+        models_url: str | None = None,
+        lazy: bool = False,
+    ) -> None:
         self.folder = folder
         self.threads = threads
         self._default = default
+        self._models_url = models_url
+        self._lazy = lazy
         self._lock = threading.Lock()
         versions = {
             entry.name: versions
@@ -129,7 +144,7 @@ class Repository:
     def _load(self, name: str, version: int) -> Model:
         directory = self.folder / name / str(version)
         try:
-            return load_model(directory, self.threads)
+            return load_model(directory, self.threads, self._models_url, self._lazy)
         except ModelError:
             if directory.is_dir():
                 raise

@@ -29,6 +29,10 @@ class Settings:
         max_in_flight: requests that are taken at once; further ones are told to come again.
         cors_origins: origins whose pages may call; none by default.
         reload_seconds: between two looks at the models' folder, on servers; 0 means never.
+        lazy: load a model when its first request comes, not at the start.
+        models_url: `s3://bucket/prefix` of graphs that are not in their directories, or None.
+        answers_queue: URL of the SQS queue that answers to queued requests go to, or None.
+        metrics_namespace: of the CloudWatch metrics in Lambda's log lines, or None.
     """
 
     models: Path = DEFAULT_MODELS
@@ -42,6 +46,10 @@ class Settings:
     max_in_flight: int = 256
     cors_origins: frozenset[str] = frozenset()
     reload_seconds: int = 2
+    lazy: bool = False
+    models_url: str | None = None
+    answers_queue: str | None = None
+    metrics_namespace: str | None = None
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Settings:
@@ -66,6 +74,12 @@ class Settings:
                 return default
             return int(text)
 
+        def shaped(name: str, pattern: str, expected: str) -> str | None:
+            text = get(name).strip()
+            if text and not re.fullmatch(pattern, text):
+                faults.append(f"{name}: expected {expected}, got '{text[:80]}'")
+            return text or None
+
         settings = cls(
             models=Path(get("ONNXLET_MODELS") or DEFAULT_MODELS),
             default_model=get("ONNXLET_DEFAULT_MODEL") or None,
@@ -78,6 +92,12 @@ class Settings:
             max_in_flight=whole("ONNXLET_MAX_IN_FLIGHT", cls.max_in_flight),
             cors_origins=_origins(get("ONNXLET_CORS_ORIGINS"), faults),
             reload_seconds=whole("ONNXLET_RELOAD_SECONDS", cls.reload_seconds, least=0),
+            lazy=shaped("ONNXLET_LOAD", "start|first-use", "start or first-use") == "first-use",
+            models_url=shaped("ONNXLET_MODELS_URL", r"s3://[^/\s]+(/\S*)?", "s3://BUCKET/PREFIX"),
+            answers_queue=shaped("ONNXLET_ANSWERS_QUEUE", r"https?://\S+", "a queue's URL"),
+            metrics_namespace=shaped(
+                "ONNXLET_EMF_NAMESPACE", r"[\w./#:-]{1,255}", "a CloudWatch namespace"
+            ),
         )
         faults += _unknown(environ, known)
         if faults:

@@ -92,6 +92,43 @@ def make_v1_event(
     }
 
 
+def make_sqs_event(bodies: list[str], *, groups: list[str] | None = None) -> dict[str, Any]:
+    """A batch of an SQS queue: a FIFO one where its messages have groups."""
+    kind = "requests.fifo" if groups else "requests"
+    return {
+        "Records": [
+            {
+                "messageId": f"message-{number}",
+                "receiptHandle": "handle",
+                "body": body,
+                "attributes": {"ApproximateReceiveCount": "1"}
+                | ({"MessageGroupId": groups[number]} if groups else {}),
+                "messageAttributes": {},
+                "md5OfBody": "d41d8cd98f00b204e9800998ecf8427e",
+                "eventSource": "aws:sqs",
+                "eventSourceARN": f"arn:aws:sqs:eu-west-1:123456789012:{kind}",
+                "awsRegion": "eu-west-1",
+            }
+            for number, body in enumerate(bodies)
+        ]
+    }
+
+
+def make_schedule_event() -> dict[str, Any]:
+    """An EventBridge rule's, by the clock."""
+    return {
+        "version": "0",
+        "id": "53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa",
+        "detail-type": "Scheduled Event",
+        "source": "aws.events",
+        "account": "123456789012",
+        "time": "2026-01-01T00:00:00Z",
+        "region": "eu-west-1",
+        "resources": ["arn:aws:events:eu-west-1:123456789012:rule/warm"],
+        "detail": {},
+    }
+
+
 def make_alb_event(
     *,
     method: str = "GET",

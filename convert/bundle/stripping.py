@@ -29,6 +29,8 @@ def _package(name: str) -> tuple[str, ...]:
     return f"{name}/*", f"{name}-*.dist-info/*"
 
 
+LAZY = ("ma/*", "fft/*", "polynomial/*", "ctypeslib/*", "matlib.py", "lib/recfunctions.py")
+SOURCES_IN_C = ("*.pxd", "*.pyx", "*.h", "*.c", "*.a", "*/include/*")
 KEPT = ("*.dist-info/METADATA", "*.dist-info/licenses/*", "*.dist-info/LICENSE*")
 RULES = (
     Rule(
@@ -75,13 +77,11 @@ RULES = (
         "the packages' own tests and examples",
     ),
     Rule(
-        tuple(f"numpy/{part}/*" for part in ("ma", "fft", "polynomial", "ctypeslib", "_core/lib"))
-        + ("numpy/matlib.py", "numpy/lib/recfunctions.py"),
+        tuple(f"numpy/{part}" for part in LAZY),
         "NumPy loads these when they are asked for, and nothing asks",
     ),
     Rule(
-        ("*.pyi", "*/py.typed", "*.pxd", "*.pyx", "*.h", "*.c", "*.a", "*/include/*")
-        + ("numpy/typing/mypy_plugin.py",),
+        ("*.pyi", "*/py.typed", "*/mypy_plugin.py", *SOURCES_IN_C),
         "for type checkers and compilers",
     ),
     Rule(

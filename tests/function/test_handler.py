@@ -13,9 +13,17 @@ from typing import Any
 import pytest
 from flask import Flask, Response, request
 
+from function.errors import SettingsError
 from function.lambda_events import respond
 from tests.conftest import ROOT
-from tests.events import CONTEXT, make_alb_event, make_v1_event, make_v2_event
+from tests.events import (
+    CONTEXT,
+    make_alb_event,
+    make_schedule_event,
+    make_sqs_event,
+    make_v1_event,
+    make_v2_event,
+)
 from tests.function.test_predict import SHOP
 
 PATH = "/models/shop/predict"
@@ -186,7 +194,6 @@ def test_a_direct_invocation(handler: Any, event: Any, models: Path) -> None:
         ("text", 400, "neither"),
         (None, 400, "neither"),
         ({"_serverless-wsgi": {"command": "exec", "data": "print(1/0)"}}, 400, "neither"),
-        ({"source": "aws.events", "detail-type": "Scheduled Event"}, 400, "neither"),
         ({"Records": [{"eventSource": "aws:sqs"}]}, 400, "neither"),
         ({"version": "2.0", "rawPath": "/"}, 400, "neither"),
     ],
@@ -225,6 +232,18 @@ def test_the_log_line_of_a_direct_invocation(
         **told,
     }
     assert "canary" not in log
+
+
+def test_a_schedule_keeps_it_warm(handler: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    answer = handler(make_schedule_event(), CONTEXT)
+
+    assert answer == {"warm": ["house-prices", "iris", "loan-default", "shop"]}
+    assert json.loads(capfd.readouterr().err)["method"] == "warm"
+
+
+def test_a_batch_whose_answers_can_go_nowhere_is_raised_for(handler: Any) -> None:
+    with pytest.raises(SettingsError, match="ONNXLET_ANSWERS_QUEUE is not set"):
+        handler(make_sqs_event([json.dumps({"instances": [SHOP]})]), CONTEXT)
 
 
 def test_code_in_an_event_is_never_run(handler: Any, tmp_path: Path) -> None:

@@ -116,6 +116,39 @@ def test_neither_digest_nor_key_is_repeated_in_a_message() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "bad", "expected"),
+    [
+        ("ONNXLET_LOAD", "later", "expected start or first-use, got 'later'"),
+        ("ONNXLET_MODELS_URL", "https://example.com/x", "expected s3://BUCKET/PREFIX"),
+        ("ONNXLET_MODELS_URL", "s3:///prefix", "expected s3://BUCKET/PREFIX"),
+        ("ONNXLET_ANSWERS_QUEUE", "answers", "expected a queue's URL, got 'answers'"),
+        ("ONNXLET_EMF_NAMESPACE", "a b", "expected a CloudWatch namespace, got 'a b'"),
+    ],
+)
+def test_texts_of_a_form(name: str, bad: str, expected: str) -> None:
+    with pytest.raises(SettingsError, match=name) as caught:
+        Settings.from_environ({name: bad})
+    assert expected in caught.value.message
+    assert Settings.from_environ({name: " "}) == Settings()
+
+
+def test_the_lambda_settings_are_read() -> None:
+    read = Settings.from_environ(
+        {
+            "ONNXLET_LOAD": "first-use",
+            "ONNXLET_MODELS_URL": "s3://bucket/some/prefix",
+            "ONNXLET_ANSWERS_QUEUE": "https://sqs.example.com/1/answers.fifo",
+            "ONNXLET_EMF_NAMESPACE": "onnxlet-dev",
+        }
+    )
+    assert read.lazy
+    assert read.models_url == "s3://bucket/some/prefix"
+    assert read.answers_queue == "https://sqs.example.com/1/answers.fifo"
+    assert read.metrics_namespace == "onnxlet-dev"
+    assert not Settings.from_environ({"ONNXLET_LOAD": "start"}).lazy
+
+
 def test_the_readme_lists_them_all() -> None:
     source = (ROOT / "function" / "settings.py").read_text()
     readme = (ROOT / "README.md").read_text()

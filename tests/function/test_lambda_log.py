@@ -1,0 +1,73 @@
+"""Lambda's log lines: the first is marked, and metrics are named in them."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from function.lambda_log import METRICS, LambdaLog
+
+ENTRY = {"method": "POST", "status": 200, "ms": 1.5, "rows": 3, "model": "shop", "version": 1}
+
+
+def lines(capfd: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+
+
+def test_without_a_namespace_only_the_first_line_has_more(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    log = LambdaLog(None)
+    log.ready(12.3456)
+    log.write(ENTRY)
+    log.write(ENTRY)
+
+    assert lines(capfd) == [{**ENTRY, "cold": True, "init_ms": 12.346}, ENTRY]
+
+
+def test_the_first_line_after_a_restore(capfd: pytest.CaptureFixture[str]) -> None:
+    log = LambdaLog(None)
+    log.ready(12.0)
+    log.restored()
+    log.write(ENTRY)
+    log.write(ENTRY)
+
+    assert lines(capfd) == [{**ENTRY, "cold": True, "restored": True}, ENTRY]
+
+
+def test_the_embedded_metric_format(capfd: pytest.CaptureFixture[str]) -> None:
+    log = LambdaLog("onnxlet-dev")
+    log.ready(12.0)
+    before = int(time.time() * 1000)
+    log.write(ENTRY)
+    log.write({"method": "GET", "status": 404, "ms": 0.1, "error": "NotFound"})
+
+    first, second = lines(capfd)
+    assert before <= first["_aws"].pop("Timestamp") <= time.time() * 1000
+    assert first == {
+        **ENTRY,
+        "cold": True,
+        "init_ms": 12.0,
+        "errors": 0,
+        "cold_starts": 1,
+        "_aws": {
+            "CloudWatchMetrics": [
+                {
+                    "Namespace": "onnxlet-dev",
+                    "Dimensions": [[], ["model"]],
+                    "Metrics": [{"Name": name, "Unit": unit} for name, unit in METRICS],
+                }
+            ]
+        },
+    }
+    [told] = second["_aws"]["CloudWatchMetrics"]
+    assert told["Dimensions"] == [[]]
+    assert [metric["Name"] for metric in told["Metrics"]] == ["ms", "errors", "cold_starts"]
+    assert (second["errors"], second["cold_starts"]) == (1, 0)
+    for line in (first, second):
+        [told] = line["_aws"]["CloudWatchMetrics"]
+        assert all(type(line[metric["Name"]]) in (int, float) for metric in told["Metrics"])
+        assert all(isinstance(line[name], str) for names in told["Dimensions"] for name in names)
