@@ -20,6 +20,7 @@ FILES = (
     "schemathesis",
     "shap",
 )  # each takes the versions of those before it
+ALONE = ("lambda_runtime/emulator",)  # locked without its dependencies: only files are taken out
 OLDEST = "oldest"  # takes none of theirs: its numpy is older, the rest comes out the same
 
 
@@ -29,6 +30,8 @@ def lock(name: str, before: tuple[str, ...]) -> None:
     command += ["--universal", "--python-version", "3.11", "--generate-hashes"]
     command += ["--no-emit-index-url", "--no-emit-find-links"]
     command += ["--custom-compile-command", "make lock", "--output-file", f"{name}.txt"]
+    if name in ALONE:
+        command += ["--no-deps"]
     for earlier in before:
         command += ["--constraint", f"{earlier}.txt"]
     subprocess.run(command, cwd=FOLDER, check=True)  # noqa: S603 - our own arguments
@@ -38,6 +41,6 @@ if __name__ == "__main__":
     for place, file in enumerate(FILES):
         lock(file, FILES[:place])
     lock(OLDEST, ())
-    for folder in ("clients", "bench"):  # nothing of ours is beside them
+    for folder in ("clients", "bench", "lambda_runtime"):  # nothing of ours is beside them
         for other in sorted((FOLDER / folder).glob("*.in")):
             lock(f"{folder}/{other.stem}", ())
