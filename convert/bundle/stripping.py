@@ -31,7 +31,7 @@ def _package(name: str) -> tuple[str, ...]:
 
 LAZY = ("ma/*", "fft/*", "polynomial/*", "ctypeslib/*", "matlib.py", "lib/recfunctions.py")
 SOURCES_IN_C = ("*.pxd", "*.pyx", "*.h", "*.c", "*.a", "*/include/*")
-KEPT = ("*.dist-info/METADATA", "*.dist-info/licenses/*", "*.dist-info/LICENSE*")
+RECORDS = ("RECORD", "WHEEL", "INSTALLER", "REQUESTED", "entry_points.txt", "top_level.txt")
 RULES = (
     Rule(
         ("onnxruntime/capi/libonnxruntime.so.*",),
@@ -73,7 +73,7 @@ RULES = (
         "what NumPy is tested and frozen with",
     ),
     Rule(
-        ("numpy/_core/_*_tests.*", "*/tests/*", "*/test/*", "numpy/random/_examples/*"),
+        ("numpy/_core/_*_tests.*", "*/tests/*", "numpy/random/_examples/*"),
         "the packages' own tests and examples",
     ),
     Rule(
@@ -85,7 +85,7 @@ RULES = (
         "for type checkers and compilers",
     ),
     Rule(
-        ("*.dist-info/*",),
+        tuple(f"*.dist-info/{name}" for name in RECORDS),
         "records of the installation; what is installed is in bundle.json and bom.json",
     ),
     Rule(("bin/*", "*/__pycache__/*", ".lock"), "scripts, and what installing leaves"),
@@ -98,12 +98,8 @@ def kept(paths: Iterable[str], kind: str) -> list[str]:
 
 
 def is_left_out(path: str, kind: str) -> bool:
-    """Whether a rule names it; licences and names of packages that stay are kept."""
-    matching = [
-        rule
+    """Whether a rule names it."""
+    return any(
+        kind in rule.on and any(fnmatchcase(path, pattern) for pattern in rule.patterns)
         for rule in RULES
-        if kind in rule.on and any(fnmatchcase(path, pattern) for pattern in rule.patterns)
-    ]
-    if any(fnmatchcase(path, pattern) for pattern in KEPT):
-        matching = [rule for rule in matching if "*.dist-info/*" not in rule.patterns]
-    return bool(matching)
+    )

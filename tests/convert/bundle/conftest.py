@@ -1,0 +1,59 @@
+"""Bundles for the machine and the Python that the tests run on, made once."""
+
+from __future__ import annotations
+
+import platform
+import sys
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from convert.bundle.contents import choose_models
+from convert.bundle.package import Packaged, package
+from convert.bundle.target import BUDGETS, Target
+
+PYTHON = "{}.{}".format(*sys.version_info[:2])
+ARCH = {"arm64": "aarch64", "AMD64": "x86_64"}.get(platform.machine(), platform.machine())
+
+
+@contextmanager
+def no_bar(total: int) -> Iterator[Any]:
+    yield lambda size: None
+
+
+def make(kind: str, models: Path, out: Path, **more: Any) -> Packaged:
+    """A bundle for this machine."""
+    target = Target(kind, more.pop("python", PYTHON), more.pop("arch", ARCH))
+    chosen = choose_models(models, more.pop("names", ()), more.pop("remote", ()))
+    budget = more.pop("budget", BUDGETS[kind])
+    told: list[str] = more.pop("told", [])
+    return package(target, chosen, out, budget, told.append, no_bar, **more)
+
+
+class Made(NamedTuple):
+    """A bundle, its table and where it is unpacked."""
+
+    zip: Path
+    packaged: Packaged
+    folder: Path
+
+
+def _made(kind: str, models: Path, folder: Path, **more: Any) -> Made:
+    packaged = make(kind, models, folder / "bundle.zip", **more)
+    with zipfile.ZipFile(folder / "bundle.zip") as bundle:
+        bundle.extractall(folder / "unpacked")
+    return Made(folder / "bundle.zip", packaged, folder / "unpacked")
+
+
+@pytest.fixture(scope="session")
+def for_lambda(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
+    return _made("lambda", models, tmp_path_factory.mktemp("for lambda"))
+
+
+@pytest.fixture(scope="session")
+def for_device(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
+    return _made("device", models, tmp_path_factory.mktemp("for device"), release=7)

@@ -1,0 +1,175 @@
+"""What is in a bundle, and what is not."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import re
+import struct
+import zipfile
+from pathlib import Path
+
+import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+
+from convert.bundle import stripping, wheels
+from convert.bundle.target import Target
+from tests.conftest import ROOT
+from tests.convert.bundle.conftest import ARCH, PYTHON, Made, make
+
+MODELS = {"house-prices": 1, "iris": 1, "loan-default": 1, "shop": 1}
+
+
+def names(made: Made) -> set[str]:
+    with zipfile.ZipFile(made.zip) as bundle:
+        return set(bundle.namelist())
+
+
+def test_the_top_of_a_bundle(for_lambda: Made) -> None:
+    top = {name.split("/")[0] for name in names(for_lambda)}
+    packages = {name for name in top if not name.endswith(".dist-info")}
+
+    assert packages - {"numpy.libs"} == {
+        "bom.json", "bundle.json", "function", "models", "__pycache__", "blinker", "flask",
+        "itsdangerous", "markupsafe", "numpy", "onnxruntime", "orjson", "serverless_wsgi.py",
+        "werkzeug",
+    }  # fmt: skip
+
+
+def test_bundle_json_tells_of_every_file(for_lambda: Made) -> None:
+    told = json.loads((for_lambda.folder / "bundle.json").read_text())
+    files = told.pop("files")
+
+    assert told == {"format": 1, "python": PYTHON, "arch": ARCH, "models": MODELS, "remote": []}
+    assert set(files) == names(for_lambda) - {"bundle.json"}
+    for path, digest in files.items():
+        content = (for_lambda.folder / path).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == digest, path
+
+
+def test_every_file_of_the_function_and_of_the_models_is_there(
+    for_lambda: Made, models: Path
+) -> None:
+    there = names(for_lambda)
+    code = [*(ROOT / "function").rglob("*.py"), ROOT / "function" / "page" / "index.html"]
+    assert {path.relative_to(ROOT).as_posix() for path in code} <= there
+    for name in MODELS:
+        for path in (models / name / "1").iterdir():
+            inside = for_lambda.folder / "models" / name / "1" / path.name
+            assert inside.read_bytes() == path.read_bytes()
+    assert len([name for name in there if name.startswith("models/")]) == sum(
+        1 for path in models.rglob("*") if path.is_file() and path.name != ".lock"
+    )
+
+
+def test_the_same_input_gives_the_same_bytes(
+    for_lambda: Made, models: Path, tmp_path: Path
+) -> None:
+    for file in sorted(models.rglob("*"), reverse=True):
+        if file.name == "manifest.json":
+            file.touch()
+    again = make("lambda", models, tmp_path / "deeper" / "other name.zip")
+
+    assert again.sha256 == for_lambda.packaged.sha256
+    assert (tmp_path / "deeper" / "other name.zip").read_bytes() == for_lambda.zip.read_bytes()
+    assert hashlib.sha256(for_lambda.zip.read_bytes()).hexdigest() == again.sha256
+    assert [path.name for path in (tmp_path / "deeper").iterdir()] == ["other name.zip"]
+
+
+def test_entries_are_sorted_with_fixed_times_and_readable_by_all(for_lambda: Made) -> None:
+    with zipfile.ZipFile(for_lambda.zip) as bundle:
+        entries = bundle.infolist()
+    assert [entry.filename for entry in entries] == sorted(entry.filename for entry in entries)
+    assert {entry.date_time for entry in entries} == {(1980, 1, 1, 0, 0, 0)}
+    assert {entry.external_attr >> 16 for entry in entries} == {0o100644}
+
+
+def test_a_device_has_every_file_of_lambda_unchanged(for_lambda: Made, for_device: Made) -> None:
+    more = names(for_device) - names(for_lambda)
+    for name in names(for_lambda):
+        inside = (for_device.folder / name).read_bytes()
+        assert inside == (for_lambda.folder / name).read_bytes(), name
+    assert {name.split("/")[0] for name in more if ".dist-info" not in name} == {
+        "__main__.py", "device.json", "device-bom.json", "edge", "click", "httptools",
+        "prometheus_client",
+    }  # fmt: skip
+    told = json.loads((for_device.folder / "device.json").read_text())
+    assert (told["format"], told["release"]) == (1, 7)
+    assert set(told["files"]) == more - {"device.json"}
+
+
+def test_compiled_code_is_not_looked_up_again(for_lambda: Made) -> None:
+    sources = [name for name in names(for_lambda) if name.endswith(".py")]
+    assert len(sources) > 200
+    for source in sources:
+        made = for_lambda.folder / importlib.util.cache_from_source(source)
+        head = made.read_bytes()[:16]
+        assert head[:4] == importlib.util.MAGIC_NUMBER
+        assert struct.unpack("<I", head[4:8]) == (0b01,), "a hash that is not checked"
+        assert head[8:] == importlib.util.source_hash((for_lambda.folder / source).read_bytes())
+    compiled = (for_lambda.folder / "function" / "__pycache__").glob("app.*.pyc")
+    assert b"/var/task/function/app.py" in next(iter(compiled)).read_bytes()
+
+
+def test_licences_stay(for_lambda: Made) -> None:
+    there = names(for_lambda)
+    packages = {name.split("/")[0] for name in there if ".dist-info/" in name}
+    assert len(packages) == 9
+    for package in packages:
+        texts = [name for name in there if name.startswith(f"{package}/")]
+        has = [name for name in texts if re.search("licen[cs]e", name, re.IGNORECASE)]
+        has += ["onnxruntime/LICENSE"] * package.startswith("onnxruntime-")
+        assert has, package
+    assert {"onnxruntime/LICENSE", "onnxruntime/ThirdPartyNotices.txt"} <= there
+
+
+@pytest.mark.parametrize(("kind", "file"), [("lambda", "bom.json"), ("device", "device-bom.json")])
+def test_the_bill_of_materials(for_lambda: Made, for_device: Made, kind: str, file: str) -> None:
+    made = for_lambda if kind == "lambda" else for_device
+    text = (made.folder / file).read_text()
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+
+    components = {each["name"]: each for each in json.loads(text)["components"]}
+    listed = {"click", "httptools", "prometheus_client"}
+    if kind == "lambda":
+        listed = {"blinker", "Flask", "itsdangerous", "MarkupSafe", "numpy", "onnxruntime"}
+        listed |= {"orjson", "serverless-wsgi", "Werkzeug", *MODELS}
+        manifest = json.loads((made.folder / "models" / "iris" / "1" / "manifest.json").read_text())
+        assert components["iris"]["type"] == "machine-learning-model"
+        assert components["iris"]["hashes"] == [
+            {"alg": "SHA-256", "content": manifest["files"]["model.onnx"]}
+        ]
+        assert components["numpy"]["purl"] == f"pkg:pypi/numpy@{components['numpy']['version']}"
+        assert components["Flask"]["licenses"][0]["license"]["id"] == "BSD-3-Clause"
+    assert set(components) == listed
+
+
+def test_every_rule_leaves_something_out(tmp_path: Path) -> None:
+    wheels.install(Target("device", "3.13", "aarch64"), tmp_path)
+    paths = [p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()]
+    seen = [*paths, "numpy/__pycache__/x.pyc"]  # pip leaves these, uv does not
+    from fnmatch import fnmatchcase
+
+    idle = [
+        pattern
+        for rule in stripping.RULES
+        for pattern in rule.patterns
+        if not any(fnmatchcase(path, pattern) for path in seen)
+    ]
+    assert idle == []
+    assert len(stripping.kept(paths, "lambda")) < len(stripping.kept(paths, "device")) < len(paths)
+
+
+def test_the_document_lists_the_rules() -> None:
+    text = (ROOT / "docs" / "packaging.md").read_text()
+    rows = re.findall(
+        r"^\| (`.*?`) \| (.*) \|$", text.split("## What is left out")[1], re.MULTILINE
+    )
+    told = [(re.findall("`(.*?)`", patterns), reason) for patterns, reason in rows]
+    alone = " (on lambda alone)"
+    assert told == [
+        ([*rule.patterns], rule.reason + alone * (rule.on == ("lambda",)))
+        for rule in stripping.RULES
+    ]
