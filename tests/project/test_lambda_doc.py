@@ -1,0 +1,30 @@
+"""docs/lambda.md tells of the log's metrics as they are."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from function.lambda_log import METRICS, LambdaLog
+from tests.conftest import ROOT
+
+TEXT = (ROOT / "docs" / "lambda.md").read_text()
+
+
+def test_the_line_that_it_shows(capfd: pytest.CaptureFixture[str]) -> None:
+    [shown] = [json.loads(block) for block in re.findall(r"```json\n(.*?)\n```", TEXT, re.DOTALL)]
+    added = {"cold", "init_ms", "errors", "cold_starts", "_aws"}
+    log = LambdaLog(shown["_aws"]["CloudWatchMetrics"][0]["Namespace"])
+    log.ready(shown["init_ms"])
+    log.write({key: value for key, value in shown.items() if key not in added})
+
+    written = json.loads(capfd.readouterr().err)
+    written["_aws"]["Timestamp"] = shown["_aws"]["Timestamp"]
+    assert (list(written), written) == (list(shown), shown)
+
+
+def test_the_metrics_that_it_lists() -> None:
+    listed = re.findall(r"^\| `(\w+)` \| (milliseconds|count) \|", TEXT, re.MULTILINE)
+    assert [(name, unit.capitalize()) for name, unit in listed] == [*METRICS]
