@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import load, report
+from bench import lambda_cost, load, report
 from tests.edge.test_server import Serving
 
 
@@ -53,3 +53,18 @@ def test_a_section_is_written_once_and_in_order(
     sections = (tmp_path / "benchmarks.md").read_text().split("\n## ")
     assert [part.splitlines()[0] for part in sections[1:]] == order
     assert [part.splitlines()[-1] for part in sections[1:]] == ["d", "b", "c"]
+
+
+def test_the_cost_of_a_million_requests() -> None:
+    # By hand: 1.2 ms on 512/1769 of a core is 4.15, billed as 5; 100 ms of init are 346 there.
+    # 1e6 * (0.005 + 0.01 * 0.346) s * 0.5 GB * 0.0000133334 $ = 0.0564; 400 MB of log are 0.2 $.
+    measured = lambda_cost.Measured(warm_ms=1.2, init_ms=100, log_bytes=400)
+    got = lambda_cost.cost(measured, 512)
+
+    assert (got.warm_ms, got.init_ms) == (5, 346)
+    assert got.compute == pytest.approx(0.0564, abs=0.0001)
+    assert (got.requests, got.log) == (pytest.approx(1.2), pytest.approx(0.2))
+    assert got.whole == pytest.approx(1.4564, abs=0.0001)
+    assert lambda_cost.cost(measured, 4000).warm_ms == 2  # no faster than one whole core
+    text = lambda_cost.section(measured)
+    assert all(f"| {size} MB |" in text for size in lambda_cost.SIZES)
