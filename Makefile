@@ -1,6 +1,6 @@
 # onnxlet. `make` lists what can be done.
 .DEFAULT_GOAL := help
-.PHONY: help setup run package test test-fresh test-pipelines test-gate test-load test-oldest test-boosting test-frameworks test-clients test-page test-schema test-shap check model coverage bench lock clean
+.PHONY: help setup run package test test-fresh test-pipelines test-gate test-lambda test-load test-oldest test-boosting test-frameworks test-clients test-page test-schema test-shap check model coverage bench lock clean
 .SILENT:
 
 PORT ?= 8080
@@ -55,6 +55,9 @@ test-gate: $(READY) ## mutate every kind of graph: the parity gate has to notice
 
 test-load: $(READY) ## ten times what a server takes, and clients that stall or send nonsense (slow)
 	$(PY) -m pytest -m load tests/load $(ARGS)
+
+test-lambda: $(READY) ## the unpacked bundle on AWS's own runtime, both architectures (Linux)
+	$(PY) -m pytest -m lambda_runtime -rs tests/lambda_runtime $(ARGS)
 
 test-oldest: $(OLDEST)/ready ## conversions and pipelines, with the oldest scikit-learn, pandas and NumPy
 	$(OLDEST)/bin/python -m pytest -m "not (fresh or frameworks or gate)" tests/convert tests/pipelines $(ARGS)

@@ -97,14 +97,19 @@ def _through_flask(app: Any) -> Send:
     return send
 
 
-def _through_events(app: Any, make: Callable[..., dict[str, Any]]) -> Send:
+Event = dict[str, Any]
+
+
+def through_events(answer: Callable[[Event], Event], make: Callable[..., Event]) -> Send:
+    """Sends requests as Lambda events of one kind to what answers them."""
+
     def send(method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
         binary = body is not None and not _is_text(body)
         path, _, query = path.partition("?")
         event = make(
             method=method, path=path, query=query, body=body, headers=headers, binary=binary
         )
-        got = respond(app, event, CONTEXT)
+        got = answer(event)
         many = {k: ", ".join(v) for k, v in got.get("multiValueHeaders", {}).items()}
         found = {k.lower(): v for k, v in {**many, **got.get("headers", {})}.items()}
         as_bytes = found.get("content-type") == "application/octet-stream"
@@ -199,7 +204,9 @@ def client(request: pytest.FixtureRequest, models: Path) -> Client:
         "load balancer": make_alb_event,
     }
     if request.param in makers:
-        return Client(_through_events(app, makers[request.param]))
+        return Client(
+            through_events(lambda event: respond(app, event, CONTEXT), makers[request.param])
+        )
     return Client(_through_flask(app))
 
 

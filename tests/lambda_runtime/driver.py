@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import time
 from contextlib import suppress
@@ -18,6 +19,9 @@ from tests.lambda_runtime.isolation import bring_up_loopback, mount_places
 from tests.lambda_runtime.runtime_api import RuntimeApi
 
 CLIENT = b"awslambdaric"
+PYTHON = re.compile(rb"python[0-9.]+$")
+LOGS = ("function", "platform")
+APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND
 
 
 def main(settings: dict[str, Any]) -> None:
@@ -26,8 +30,7 @@ def main(settings: dict[str, Any]) -> None:
     bring_up_loopback()
     hide = Path(settings["hide"]) if settings["hide"] else None
     mount_places(places, Path(settings["logs"]), hide)
-    log = Path("/var/log/function.log").open("ab", buffering=0)
-    platform_log = Path("/var/log/platform.log").open("ab", buffering=0)
+    log, platform_log = (os.open(f"/var/log/{name}.log", APPEND) for name in LOGS)
     function, environ = settings["function"], settings["environ"]
     platform: Emulator | RuntimeApi
     start = time.perf_counter()
@@ -54,7 +57,7 @@ def _process() -> dict[str, Any]:
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(FileNotFoundError, ProcessLookupError):
             words = (folder / "cmdline").read_bytes().split(b"\0")
-            if CLIENT in words and b"python" in os.path.basename(words[0]):
+            if CLIENT in words and PYTHON.search(words[0]):
                 lines = (folder / "status").read_text().splitlines()
                 status = dict(line.split(":", 1) for line in lines)
                 peak = int(status["VmHWM"].split()[0])

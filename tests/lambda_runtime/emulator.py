@@ -7,7 +7,6 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import IO
 
 PORT = 8080
 PATH = "/2015-03-31/functions/function/invocations"
@@ -22,8 +21,9 @@ class Emulator:
         command: starts AWS's emulator; the function's command is to follow.
         function: starts the function's process.
         environ: of both.
-        log: takes what the function writes, and the emulator's START, END and REPORT lines.
-        platform_log: takes what the emulator tells of itself.
+        log: file descriptor of what the function writes, with the emulator's own START, END and
+            REPORT lines.
+        platform_log: the same of what the emulator tells of itself.
     """
 
     def __init__(
@@ -31,8 +31,8 @@ class Emulator:
         command: Sequence[str],
         function: Sequence[str],
         environ: Mapping[str, str],
-        log: IO[bytes],
-        platform_log: IO[bytes],
+        log: int,
+        platform_log: int,
     ) -> None:
         self._process = subprocess.Popen(
             [*command, *function], cwd="/var/task", env=environ, stdin=subprocess.DEVNULL,

@@ -69,7 +69,7 @@ class Runtime:
         logs: an empty folder.
         handler: the function's.
         environ: of the function, beside what Lambda sets.
-        snapshots: on a platform that calls SnapStart's hooks; it is ours, not AWS's emulator.
+        own_api: on a Runtime API of our own, which knows SnapStart; not on AWS's emulator.
     """
 
     def __init__(

@@ -11,7 +11,7 @@ import threading
 import uuid
 from collections.abc import Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import IO, Any
+from typing import Any
 
 VERSION = "/2018-06-01/runtime/"
 INVOCATION = f"{VERSION}invocation/"
@@ -27,10 +27,10 @@ class RuntimeApi:
     Args:
         function: starts the function's process.
         environ: of the process; the API's address is added.
-        log: takes what the function writes.
+        log: file descriptor of what the function writes.
     """
 
-    def __init__(self, function: Sequence[str], environ: Mapping[str, str], log: IO[bytes]) -> None:
+    def __init__(self, function: Sequence[str], environ: Mapping[str, str], log: int) -> None:
         self.events: queue.Queue[tuple[str, bytes]] = queue.Queue()
         self.answers: queue.Queue[tuple[int, bytes]] = queue.Queue()
         self.restored = threading.Event()
@@ -76,7 +76,7 @@ class _Handler(BaseHTTPRequestHandler):
     wbufsize = -1  # head and body leave together
     server: _Server
 
-    def do_GET(self) -> None:  # noqa: N802 - http.server calls it so
+    def do_GET(self) -> None:
         """The next event, or the end of a snapshot's sleep."""
         api = self.server.api
         self._note(self.path)
@@ -98,7 +98,7 @@ class _Handler(BaseHTTPRequestHandler):
             },
         )
 
-    def do_POST(self) -> None:  # noqa: N802 - http.server calls it so
+    def do_POST(self) -> None:
         """An answer or an error."""
         body = self.rfile.read(int(self.headers["Content-Length"]))
         kind = self.path.removeprefix(VERSION).split("/")
