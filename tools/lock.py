@@ -20,6 +20,7 @@ FILES = (
     "schemathesis",
     "shap",
 )  # each takes the versions of those before it
+CLOUD = ("deploy", "emulator")  # take the function's alone: botocore and pandas don't agree
 ALONE = ("lambda_runtime/emulator",)  # locked without its dependencies: only files are taken out
 OLDEST = "oldest"  # takes none of theirs: its numpy is older, the rest comes out the same
 
@@ -40,6 +41,8 @@ def lock(name: str, before: tuple[str, ...]) -> None:
 if __name__ == "__main__":
     for place, file in enumerate(FILES):
         lock(file, FILES[:place])
+    for file in CLOUD:
+        lock(file, ("function",))
     lock(OLDEST, ())
     for folder in ("clients", "bench", "lambda_runtime"):  # nothing of ours is beside them
         for other in sorted((FOLDER / folder).glob("*.in")):
