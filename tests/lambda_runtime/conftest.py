@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -81,6 +82,17 @@ def unpacked(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable
         return there[machine.arch]
 
     return get
+
+
+@pytest.fixture
+def altered(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The models, one of them changed after it was built."""
+    folder = tmp_path_factory.mktemp("altered") / "models"
+    shutil.copytree(models, folder)
+    folder.chmod(0o755)  # for Lambda's user, who is not the tests'
+    graph = folder / "shop" / "1" / "model.onnx"
+    graph.write_bytes(graph.read_bytes()[:-1] + b"\x00")
+    return folder
 
 
 def package(models: Path, machine: Machine, archive: Path, *more: str) -> None:

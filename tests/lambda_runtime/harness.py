@@ -69,6 +69,7 @@ class Runtime:
         logs: an empty folder.
         handler: the function's.
         environ: of the function, beside what Lambda sets.
+        models: served in place of the bundle's own.
         own_api: on a Runtime API of our own, which knows SnapStart; not on AWS's emulator.
     """
 
@@ -80,6 +81,7 @@ class Runtime:
         *,
         handler: str = HANDLER,
         environ: Mapping[str, str] | None = None,
+        models: Path | None = None,
         own_api: bool = False,
     ) -> None:
         self._log = logs / "function.log"
@@ -95,9 +97,12 @@ class Runtime:
                 **ENVIRON,
                 "_HANDLER": handler,
                 "AWS_EXECUTION_ENV": f"AWS_Lambda_python{machine.python}",
+                **({"ONNXLET_MODELS": "/var/models"} if models else {}),
                 **(environ or {}),
             },
         }
+        if models:
+            places["models"] = models
         if machine.root:
             places["lang"] = machine.root
         if own_api:
@@ -132,6 +137,14 @@ class Runtime:
             if requests is None or len(kept) >= requests or time.monotonic() > end:
                 return kept
             time.sleep(0.01)
+
+    def pids(self) -> list[int]:
+        """Every process in the namespaces, as it is called out here."""
+        found = [self._process.pid]
+        for pid in found:
+            for task in Path(f"/proc/{pid}/task").iterdir():
+                found += map(int, (task / "children").read_text().split())
+        return found
 
     def _ask(self, line: str) -> dict[str, Any]:
         assert self._process.stdin is not None
