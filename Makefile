@@ -1,6 +1,6 @@
 # onnxlet. `make` lists what can be done.
 .DEFAULT_GOAL := help
-.PHONY: help setup run package test test-fresh test-pipelines test-gate test-lambda test-load test-oldest test-boosting test-frameworks test-clients test-page test-schema test-shap check model coverage bench lock clean
+.PHONY: help setup run package deploy invoke logs rollback remove emulator test test-fresh test-pipelines test-gate test-lambda test-load test-oldest test-boosting test-frameworks test-clients test-page test-schema test-shap test-deploy check model coverage bench lock clean
 .SILENT:
 
 PORT ?= 8080
@@ -18,6 +18,10 @@ FRAMEWORKS := .venv-frameworks
 BROWSER := .venv-browser
 SCHEMATHESIS := .venv-schemathesis
 SHAP := .venv-shap
+DEPLOY := .venv-deploy
+EMULATOR := .venv-emulator
+EMULATOR_PORT ?= 4566
+NODE := node_modules/.package-lock.json
 CLIENTS := $(patsubst requirements/clients/%.txt,%,$(wildcard requirements/clients/*.txt))
 name = $(subst _,-,$(EXAMPLE))
 
@@ -40,6 +44,40 @@ model: $(READY) ## build convert/examples/EXAMPLE.py into models/
 
 package: $(READY) ## one zip of models/ for TARGET (lambda), PYTHON_VERSION (3.13) and ARCH (aarch64), into build/
 	$(PY) -m convert package --target $(TARGET) --python $(PYTHON_VERSION) --arch $(ARCH) --out $(BUNDLE) $(ARGS)
+
+deploy: $(READY) $(DEPLOY)/ready $(NODE) ## to AWS, as STAGE (dev): prove the version there, then serve it (docs/deploy.md)
+	$(DEPLOY)/bin/python -m tools.deploy up
+
+invoke: $(DEPLOY)/ready $(NODE) ## ask what STAGE serves: BODY='{"instances": …}', or a golden row
+	$(DEPLOY)/bin/python -m tools.deploy invoke $(ARGS)
+
+logs: $(DEPLOY)/ready $(NODE) ## the log of STAGE: the last MINUTES (10), with FOLLOW=1 until Ctrl-C
+	$(DEPLOY)/bin/python -m tools.deploy logs $(ARGS)
+
+rollback: $(DEPLOY)/ready $(NODE) ## have STAGE serve the version that was proven before
+	$(DEPLOY)/bin/python -m tools.deploy rollback
+
+remove: $(DEPLOY)/ready $(NODE) ## delete all that was deployed as STAGE
+	$(DEPLOY)/bin/python -m tools.deploy remove
+
+$(DEPLOY)/ready: requirements/deploy.txt tools/setup.sh
+	sh tools/setup.sh $(DEPLOY) requirements/deploy.txt
+
+# No script of a package is run: osls needs none.
+$(NODE): package-lock.json
+	command -v npm >/dev/null || { echo "error: npm: expected Node.js 20.19 or newer with npm, got none" >&2; \
+	    echo "hint: install Node.js 22 (Debian, Ubuntu: apt-get install nodejs npm; macOS: brew install node)" >&2; exit 1; }
+	npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	touch $@
+
+emulator: $(EMULATOR)/ready ## AWS on this machine, on EMULATOR_PORT (4566): deploys without an account
+	echo "AWS on http://127.0.0.1:$(EMULATOR_PORT), until Ctrl-C. In a second terminal:"
+	echo "make deploy OPEN=1 AWS_ENDPOINT_URL=http://127.0.0.1:$(EMULATOR_PORT)"
+	BIND_HOST=127.0.0.1 GATEWAY_PORT=$(EMULATOR_PORT) LOG_LEVEL=ERROR exec $(EMULATOR)/bin/ministack
+
+# The emulator runs functions by its own Python: the newest of Lambda's that is there.
+$(EMULATOR)/ready: requirements/emulator.txt tools/setup.sh
+	PYTHON="$${PYTHON:-python3.13 python3.14 python3.12 python3.11 python3}" sh tools/setup.sh $(EMULATOR) requirements/emulator.txt
 
 test: $(READY) ## the whole suite
 	$(PY) -m pytest $(ARGS)
@@ -104,6 +142,9 @@ test-shap: $(SHAP)/ready ## explanations against the shap package
 $(SHAP)/ready: requirements/shap.txt tools/setup.sh
 	sh tools/setup.sh $(SHAP) requirements/shap.txt
 
+test-deploy: $(READY) $(DEPLOY)/ready $(EMULATOR)/ready $(NODE) ## deployments against an emulator of AWS, and what lints them
+	$(PY) -m pytest -m deploy tests/deploy $(ARGS)
+
 check: $(READY) ## format, lint and types
 	$(PY) -m ruff format .
 	$(PY) -m ruff check .
@@ -119,5 +160,5 @@ lock: $(READY) ## lock requirements/*.in again, with hashes
 	$(PY) -m tools.lock
 
 clean: ## remove everything that was built
-	rm -rf .venv .venv-clients-* $(OLDEST) $(BOOSTING) $(FRAMEWORKS) $(BROWSER) $(SCHEMATHESIS) $(SHAP) models build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-clients-* $(OLDEST) $(BOOSTING) $(FRAMEWORKS) $(BROWSER) $(SCHEMATHESIS) $(SHAP) $(DEPLOY) $(EMULATOR) node_modules .serverless models build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

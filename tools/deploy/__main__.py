@@ -1,0 +1,100 @@
+"""`python -m tools.deploy`: deploy, roll back, remove, look at the log, call. Make's commands."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+from botocore.exceptions import BotoCoreError
+
+from function.command_line import Command, run
+from tools.deploy import after, readiness
+from tools.deploy.cloud import REFUSED, Cloud, cloud_of
+from tools.deploy.errors import DeployFailed, NotReady
+from tools.deploy.options import Plan, read_plan
+from tools.deploy.up import up as deploy
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Deploy to AWS Lambda. Options are environment variables: docs/deploy.md."""
+
+
+@main.command(cls=Command, example="STAGE=dev OPEN=1 python -m tools.deploy up")
+def up() -> None:
+    """Package, deploy a version, prove it where it runs, and only then serve it."""
+    with _where() as (plan, cloud):
+        _tell(deploy(plan, cloud, _report))
+
+
+@main.command(cls=Command, example="STAGE=dev python -m tools.deploy rollback")
+def rollback() -> None:
+    """Serve the version again that was proven before."""
+    with _where() as (plan, cloud):
+        readiness.check_access(cloud)
+        _tell(after.roll_back(plan, cloud))
+
+
+@main.command(cls=Command, example="STAGE=dev python -m tools.deploy remove")
+def remove() -> None:
+    """Delete all that was deployed."""
+    with _where() as (plan, cloud):
+        readiness.check_access(cloud)
+        _report(f"removing {plan.stack}")
+        _tell(after.remove(plan, cloud))
+
+
+@main.command(cls=Command, example="python -m tools.deploy logs --minutes 60 --follow")
+@click.option("--minutes", type=click.IntRange(1), default=10, show_default=True, envvar="MINUTES")
+@click.option("--follow", is_flag=True, envvar="FOLLOW", help="Until Ctrl-C.")
+def logs(minutes: int, follow: bool) -> None:
+    """Show the function's log."""
+    with _where() as (plan, cloud):
+        readiness.check_access(cloud)
+        _tell(after.log_lines(plan, cloud, minutes, follow))
+
+
+@main.command(
+    cls=Command, example="""BODY='{"instances": [[1, 2]]}' python -m tools.deploy invoke"""
+)
+@click.option("--body", default="", envvar="BODY", help="JSON to send; a golden row if not given.")
+@click.option("--model", default="", envvar="MODEL", help="Whose golden row.")
+def invoke(body: str, model: str) -> None:
+    """Ask what is live, directly and without HTTP."""
+    with _where() as (plan, cloud):
+        readiness.check_access(cloud)
+        answer, is_prediction = after.call(plan, cloud, body, model)
+        click.echo(answer)
+        if not is_prediction:
+            sys.exit(1)
+
+
+@contextmanager
+def _where() -> Iterator[tuple[Plan, Cloud]]:
+    """What is asked for, and where; AWS's own errors are told as ours are."""
+    plan = read_plan(os.environ)
+    try:
+        cloud = cloud_of(os.environ)
+    except BotoCoreError as error:
+        raise NotReady([f"AWS_PROFILE: {error}"]) from error
+    try:
+        yield plan, cloud
+    except REFUSED as error:
+        raise DeployFailed(f"AWS: {error}") from error
+
+
+def _report(line: str) -> None:
+    """Progress, on standard error."""
+    click.echo(line, err=True)
+
+
+def _tell(lines: Iterator[str] | list[str]) -> None:
+    for line in lines:
+        click.echo(line)
+
+
+if __name__ == "__main__":
+    run(main, "python -m tools.deploy")

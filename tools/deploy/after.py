@@ -1,0 +1,107 @@
+"""What is done with a deployment that is there: roll back, remove, look at the log, call."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from function.repository import versions_in
+from tools.deploy.cloud import Cloud
+from tools.deploy.errors import DeployFailed, WrongOptions
+from tools.deploy.options import Plan
+from tools.deploy.osls import run_osls
+from tools.deploy.proof import invoke
+from tools.deploy.stack import find_stack, move_live, need_stack
+
+POLL = 2  # seconds between two looks at a log that is followed
+
+
+def roll_back(plan: Plan, cloud: Cloud) -> list[str]:
+    """Have `live` serve the version that was proven before this one.
+
+    Raises:
+        DeployFailed: there is none.
+    """
+    stack = need_stack(plan.stack, cloud)
+    if len(stack.proven) < 2:
+        raise DeployFailed(
+            f"there is no version before {stack.live or 'the first'} to go back to",
+            "A version is kept here once its golden rows were answered where it runs.",
+        )
+    target = stack.proven[-2]
+    try:
+        about = cloud.client("lambda").get_function_configuration(
+            FunctionName=stack.function, Qualifier=target
+        )
+    except ClientError as error:
+        raise DeployFailed(f"version {target} can't be served: {error}") from error
+    move_live(stack, target, stack.proven[:-1], cloud)
+    return [f"version {target} is live again, instead of {stack.live}: {about['Description']}"]
+
+
+def remove(plan: Plan, cloud: Cloud) -> list[str]:
+    """Delete the stack with all that is in it, every version and the logs included."""
+    if find_stack(plan.stack, cloud) is None:
+        return [f"nothing is deployed as {plan.stack}"]
+    run_osls("remove", plan.stage, {}, cloud, "")
+    return [
+        f"{plan.stack} is removed: function and versions, endpoint, queues, logs, alarms, bucket",
+        "kept, where there are any: graphs at MODELS_URL, keys in Parameter Store, past metrics",
+    ]
+
+
+def log_lines(plan: Plan, cloud: Cloud, minutes: int, follow: bool) -> Iterator[str]:
+    """The function's log, oldest line first; with `follow` it does not end."""
+    stack = need_stack(plan.stack, cloud)
+    client = cloud.client("logs")
+    since = round((time.time() - 60 * minutes) * 1000)
+    seen: set[tuple[Any, ...]] = set()
+    while True:
+        pages = client.get_paginator("filter_log_events").paginate(
+            logGroupName=f"/aws/lambda/{stack.function}", startTime=since
+        )
+        for event in (event for page in pages for event in page["events"]):
+            # Of its own id emulators may know nothing.
+            key = (event.get("eventId"), event["timestamp"], event["message"])
+            if key not in seen:
+                seen.add(key)
+                since = max(since, event["timestamp"])
+                yield event["message"].rstrip("\n")
+        if not follow:
+            return
+        time.sleep(POLL)
+
+
+def call(plan: Plan, cloud: Cloud, body: str, model: str) -> tuple[str, bool]:
+    """Send BODY, or a golden row, to `live`.
+
+    Returns:
+        The answer as JSON, and whether it is a prediction.
+
+    Raises:
+        WrongOptions: the body is not JSON, or there is no model that a golden row could be of.
+        DeployFailed: the function raised.
+    """
+    try:
+        event = json.loads(body) if body else _golden_row(plan, model)
+    except ValueError as error:
+        raise WrongOptions([f"BODY: expected JSON, got something else: {error}"]) from error
+    stack = need_stack(plan.stack, cloud)
+    if not stack.live:
+        raise DeployFailed(f"{plan.stack} serves nothing yet", "Its version was not proven.")
+    answer, _ = invoke(cloud.client("lambda", seconds=900), stack.function, "live", event)
+    return json.dumps(answer, ensure_ascii=False), "prediction" in answer
+
+
+def _golden_row(plan: Plan, model: str) -> dict[str, Any]:
+    there = sorted(entry.name for entry in plan.models.glob("*") if versions_in(entry))
+    if not there or (model and model not in there):
+        raise WrongOptions([f"MODEL: expected one of {', '.join(there) or 'none'}, got '{model}'"])
+    name = model or there[0]
+    version = versions_in(plan.models / name)[-1]
+    golden = json.loads((plan.models / name / str(version) / "golden.json").read_text())
+    return {"model": name, "instances": golden["instances"][:1]}

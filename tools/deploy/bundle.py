@@ -1,0 +1,128 @@
+"""The bundle that is deployed: packaged for where it will run, or one from before."""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tools.deploy.cloud import Cloud
+from tools.deploy.errors import DeployFailed
+from tools.deploy.options import Plan
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGER = ROOT / ".venv" / "bin" / "python"
+EMULATOR = ROOT / ".venv-emulator" / "bin" / "python"
+ARCHITECTURES = {"aarch64": "arm64", "x86_64": "x86_64"}  # uname's names and Lambda's
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A zip that `python -m convert package` wrote.
+
+    Attributes:
+        path: of the zip.
+        about: its bundle.json.
+    """
+
+    path: Path
+    about: Mapping[str, Any]
+
+    @property
+    def models(self) -> dict[str, int]:
+        """Version by name."""
+        return dict(self.about["models"])
+
+    @property
+    def remote(self) -> list[str]:
+        """Names of the models whose graph is not in it."""
+        return list(self.about["remote"])
+
+    def read(self, model: str, file: str) -> Any:
+        """One of a model's JSON files."""
+        with zipfile.ZipFile(self.path) as archive:
+            return json.loads(archive.read(f"models/{model}/{self.models[model]}/{file}"))
+
+    def params(self) -> dict[str, str]:
+        """What serverless.yml has to know of it."""
+        models = ", ".join(f"{name}/{version}" for name, version in self.models.items())
+        room = 200  # of 256 characters that a description may have
+        return {
+            "bundle": str(self.path),
+            "python": self.about["python"],
+            "architecture": ARCHITECTURES[self.about["arch"]],
+            "description": models if len(models) <= room else f"{models[:room]}...",
+        }
+
+
+def read_bundle(path: Path) -> Bundle:
+    """Read what a bundle says of itself.
+
+    Raises:
+        DeployFailed: it is not one.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            about = json.loads(archive.read("bundle.json"))
+        if about["format"] != 1 or about["arch"] not in ARCHITECTURES or not about["models"]:
+            raise ValueError("it is of another format")
+        return Bundle(path.resolve(), about)
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise DeployFailed(
+            f"BUNDLE: '{path}' is no bundle: {error}", "Make one: make package."
+        ) from error
+
+
+def make_bundle(plan: Plan, cloud: Cloud, report: Report) -> Bundle:
+    """Package the models for where they will run, unless a bundle is there already.
+
+    Raises:
+        DeployFailed: it can't be packaged; the packager has said why.
+    """
+    if "BUNDLE" in plan.values:
+        return read_bundle(Path(plan.values["BUNDLE"]))
+    python, arch = target_of(plan, cloud)
+    out = ROOT / "build" / "deploy" / f"onnxlet-{plan.stage}.zip"
+    report(f"packaging {plan.models} for Python {python}, {arch}")
+    command = [str(PACKAGER), "-m", "convert", "package", "--models", str(plan.models.resolve())]
+    command += ["--python", python, "--arch", arch, "--out", str(out)]
+    for name in plan.values.get("REMOTE", "").split():
+        command += ["--remote", name]
+    out.parent.mkdir(parents=True, exist_ok=True)
+    if subprocess.run(command, cwd=ROOT, check=False).returncode:  # noqa: S603 - our own arguments
+        raise DeployFailed("the bundle can't be packaged: see above")
+    return read_bundle(out)
+
+
+def target_of(plan: Plan, cloud: Cloud) -> tuple[str, str]:
+    """Python and architecture of a bundle.
+
+    An emulator on this machine runs functions by its own Python, on this machine's processor.
+    """
+    python, arch = plan.values["PYTHON_VERSION"], plan.values["ARCH"]
+    if cloud.is_here and plan.default_python and EMULATOR.exists():
+        ask = "import sys; print('%d.%d' % sys.version_info[:2])"
+        python = subprocess.check_output([EMULATOR, "-c", ask], text=True).strip()  # noqa: S603
+    if cloud.is_here and plan.default_arch:
+        arch = {"arm64": "aarch64"}.get(platform.machine(), platform.machine())
+    return python, arch
+
+
+def upload_graphs(bundle: Bundle, plan: Plan, cloud: Cloud, report: Report) -> None:
+    """Put the graphs that are not in the bundle where the function will fetch them.
+
+    Raises:
+        BotoCoreError, ClientError: they can't be put there.
+    """
+    bucket, _, prefix = plan.values.get("MODELS_URL", "").removeprefix("s3://").partition("/")
+    for name in bundle.remote:
+        key = f"{name}/{bundle.models[name]}/model.onnx"
+        report(f"uploading {key} to {plan.values['MODELS_URL']}")
+        source = plan.models / key
+        cloud.client("s3", seconds=600).upload_file(str(source), bucket, f"{prefix}/{key}")

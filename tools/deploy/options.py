@@ -1,0 +1,183 @@
+"""The options of a deployment: environment variables, as make hands its own on.
+
+docs/deploy.md has the same table. What is not set is left to serverless.yml, whose `params` have
+the defaults.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from convert.bundle.target import ARCHES, PYTHONS
+from function.errors import SettingsError
+from function.settings import Settings
+from tools.deploy.errors import WrongOptions
+
+# As CloudWatch takes them: https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference
+DAYS = (
+    *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
+    *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
+)
+VISIBLE = 6  # times the timeout, as Lambda asks of a queue that it reads
+HINT = "docs/deploy.md lists the options."
+
+
+class Kind(NamedTuple):
+    """What values an option takes: how they are told, and whether one is among them."""
+
+    expected: str
+    fits: Callable[[str], bool]
+
+
+def _matching(pattern: str, expected: str) -> Kind:
+    return Kind(expected, lambda text: re.fullmatch(pattern, text) is not None)
+
+
+def _whole(least: int, most: int) -> Kind:
+    def fits(text: str) -> bool:
+        return re.fullmatch(r"[0-9]{1,9}", text) is not None and least <= int(text) <= most
+
+    return Kind(f"a whole number from {least} to {most}", fits)
+
+
+def _one_of(*values: object) -> Kind:
+    allowed = [str(value) for value in values]
+    return Kind(f"one of {', '.join(allowed)}", allowed.__contains__)
+
+
+YES_OR_NO = _one_of(0, 1)
+
+
+class Option(NamedTuple):
+    """One option.
+
+    Attributes:
+        kind: of its values.
+        param: of serverless.yml, where it is one's value as it is; or an empty string.
+        default: where it is not a param's.
+    """
+
+    kind: Kind
+    param: str = ""
+    default: str = ""
+
+
+OPTIONS: Mapping[str, Option] = {
+    "STAGE": Option(
+        _matching("[a-z][a-z0-9-]{0,19}", "1 to 20 of a-z, 0-9 and -, a letter first"),
+        default="dev",
+    ),
+    "MODELS": Option(_matching(".+", "a folder"), default="models"),
+    "BUNDLE": Option(_matching(r".+\.zip", "a .zip that was packaged before")),
+    "PYTHON_VERSION": Option(_one_of(*PYTHONS), default="3.13"),
+    "ARCH": Option(_one_of(*ARCHES), default="aarch64"),
+    "MEMORY": Option(_whole(128, 10240), "memory"),
+    "TIMEOUT": Option(_whole(1, 900), "timeout"),
+    "TMP": Option(_whole(512, 10240), "tmp"),
+    "CONCURRENCY": Option(_whole(0, 100_000), "concurrency"),
+    "SNAPSTART": Option(YES_OR_NO, "snapStart"),
+    "KEEP": Option(_whole(1, 50), default="3"),
+    "RATE": Option(_whole(1, 100_000), "rate"),
+    "BURST": Option(_whole(1, 100_000), "burst"),
+    "FUNCTION_URL": Option(YES_OR_NO, "functionUrl"),
+    "QUEUE": Option(YES_OR_NO, "queue"),
+    "WARM_MINUTES": Option(
+        Kind("0, or a whole number from 2 to 59", {"0", *map(str, range(2, 60))}.__contains__),
+        "warmMinutes",
+    ),
+    "LOG_DAYS": Option(_one_of(*DAYS), "logDays"),
+    "P99_MS": Option(_whole(1, 900_000), "p99Ms"),
+    "ALARM_TOPIC": Option(_matching(r"arn:aws[a-z-]*:sns:\S+", "an SNS topic's ARN"), "alarmTopic"),
+    "REMOTE": Option(_matching(r"[\w.-]+( [\w.-]+)*", "names of models, spaces between them")),
+    "MODELS_URL": Option(
+        _matching(r"s3://[a-z0-9.-]{3,63}/\S*[^\s/]", "s3://BUCKET/PREFIX"), "modelsUrl"
+    ),
+    "API_KEYS_SSM": Option(_matching(r"/?[\w./-]+", "a parameter's name, like /onnxlet/keys")),
+    "OPEN": Option(YES_OR_NO, default="0"),
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be deployed, checked as far as words can be.
+
+    Attributes:
+        values: of the options that are set, and of those whose default is here.
+        default_python: PYTHON_VERSION was not set.
+        default_arch: ARCH was not set.
+        api_keys: `ONNXLET_API_KEYS` as it was given.
+    """
+
+    values: Mapping[str, str]
+    default_python: bool
+    default_arch: bool
+    api_keys: str
+
+    @property
+    def stage(self) -> str:
+        """Its name."""
+        return self.values["STAGE"]
+
+    @property
+    def stack(self) -> str:
+        """The CloudFormation stack's name, as osls makes it of service and stage."""
+        return f"onnxlet-{self.stage}"
+
+    @property
+    def models(self) -> Path:
+        """The folder of model directories."""
+        return Path(self.values["MODELS"])
+
+    def wanted(self, name: str) -> bool:
+        """An option that is yes or no."""
+        return self.values.get(name, "0") == "1"
+
+    def params(self) -> dict[str, str]:
+        """What serverless.yml is given, by param."""
+        params = {
+            option.param: self.values[name]
+            for name, option in OPTIONS.items()
+            if option.param and name in self.values
+        }
+        if "timeout" in params:
+            params["visibility"] = str(VISIBLE * int(params["timeout"]))
+        if "modelsUrl" in params:
+            params["modelsPath"] = params["modelsUrl"].removeprefix("s3://")
+        return params
+
+
+def read_plan(environ: Mapping[str, str]) -> Plan:
+    """Read the options and the function's own settings.
+
+    Raises:
+        WrongOptions: with every value that can't be.
+    """
+    given = {name: environ.get(name, "").strip() for name in OPTIONS}
+    faults = [
+        f"{name}: expected {option.kind.expected}, got '{given[name][:80]}'"
+        for name, option in OPTIONS.items()
+        if given[name] and not option.kind.fits(given[name])
+    ]
+    if bool(given["REMOTE"]) != bool(given["MODELS_URL"]):
+        faults.append("REMOTE and MODELS_URL: expected both or neither, got one")
+    if given["SNAPSTART"] == "1" and given["PYTHON_VERSION"] == "3.11":
+        faults.append("SNAPSTART: expected Python 3.12 or newer, got PYTHON_VERSION=3.11")
+    if given["SNAPSTART"] == "1" and given["TMP"] not in ("", "512"):
+        faults.append(f"SNAPSTART: expected TMP=512, got TMP={given['TMP']}")
+    try:
+        Settings.from_environ(environ)
+    except SettingsError as error:
+        faults += error.message.split("; ")
+    if faults:
+        raise WrongOptions(faults, HINT)
+    defaults = {name: option.default for name, option in OPTIONS.items() if option.default}
+    return Plan(
+        {**defaults, **{name: value for name, value in given.items() if value}},
+        not given["PYTHON_VERSION"],
+        not given["ARCH"],
+        environ.get("ONNXLET_API_KEYS", "").strip(),
+    )

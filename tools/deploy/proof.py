@@ -1,0 +1,126 @@
+"""Golden rows, sent to the very version that was published, and what it answers held to them."""
+
+from __future__ import annotations
+
+import json
+import re
+import statistics
+import time
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from function.golden import compare
+from tools.deploy.bundle import Bundle
+from tools.deploy.cloud import Cloud
+from tools.deploy.errors import DeployFailed
+from tools.deploy.stack import Stack
+
+SINGLE = 20  # calls with one row each, for the latency
+ROW = re.compile(r"golden row (\d+), ")
+
+
+class Proof(NamedTuple):
+    """How a model answered.
+
+    Attributes:
+        name: the model's.
+        version: the model's.
+        rows: how many golden rows there were.
+        first_ms: of the first call from here, the function's start included if it had to.
+        median_ms: of calls with one row each, from here.
+        slowest_ms: of those.
+    """
+
+    name: str
+    version: int
+    rows: int
+    first_ms: float
+    median_ms: float
+    slowest_ms: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name}/{self.version}: {self.rows} golden rows, 0 answers differ; from here "
+            f"the first call took {self.first_ms:.0f} ms, one row {self.median_ms:.0f} ms "
+            f"(median of {SINGLE}), {self.slowest_ms:.0f} ms at most"
+        )
+
+
+def prove(bundle: Bundle, stack: Stack, qualifier: str, cloud: Cloud) -> list[Proof]:
+    """Replay the golden rows of every model of a bundle.
+
+    Args:
+        bundle: has them.
+        stack: of the function.
+        qualifier: version of the function.
+        cloud: where it runs.
+
+    Raises:
+        DeployFailed: an answer differs; it tells in which rows, and nothing of what is in them.
+    """
+    client = cloud.client("lambda", seconds=900)
+    faults: list[str] = []
+    proofs = []
+    for name, version in bundle.models.items():
+        golden = bundle.read(name, "golden.json")
+        rows = golden["instances"]
+        if not rows:
+            faults.append(f"{name}/{version}: there are no golden rows to prove it by")
+            continue
+        call = {"model": name, "instances": rows}
+        answer, first_ms = invoke(client, stack.function, qualifier, call)
+        found = _differences(answer, golden, version)
+        if found:
+            faults.append(f"{name}/{version}: {found}")
+            continue
+        times = [
+            invoke(client, stack.function, qualifier, call | {"instances": [row]})[1]
+            for row in (rows * SINGLE)[:SINGLE]
+        ]
+        proofs.append(
+            Proof(name, version, len(rows), first_ms, statistics.median(times), max(times))
+        )
+    if faults:
+        served = f"live still serves version {stack.live}" if stack.live else "nothing is served"
+        raise DeployFailed(
+            f"version {qualifier} is not proven, and {served}:\n  " + "\n  ".join(faults),
+            "python -m convert verify DIR/N/V tells whether the model answers rightly here.",
+        )
+    return proofs
+
+
+def _differences(answer: Any, golden: Mapping[str, Any], version: int) -> str:
+    """What is off, without a value of anybody's row."""
+    if not isinstance(answer, dict) or "prediction" not in answer:
+        about = answer if isinstance(answer, dict) else {}
+        return f"no prediction, but status {about.get('status')}, {about.get('type')}"
+    if answer["version"] != version:
+        return f"version {answer['version']} answered"
+    faults = compare(answer, golden)
+    rows = sorted({int(row) for fault in faults for row in ROW.findall(fault)})
+    if not faults:
+        return ""
+    return f"{len(rows)} of {len(golden['instances'])} golden rows are answered otherwise: {rows}"
+
+
+def invoke(client: Any, function: str, qualifier: str, event: Any) -> tuple[Any, float]:
+    """Invoke a version or alias directly.
+
+    Returns:
+        The answer, and the milliseconds until it was here.
+
+    Raises:
+        DeployFailed: the function raised; with its own words.
+    """
+    payload = json.dumps(event).encode()
+    start = time.perf_counter()
+    got = client.invoke(FunctionName=function, Qualifier=qualifier, Payload=payload)
+    content = got["Payload"].read()
+    ms = (time.perf_counter() - start) * 1e3
+    if "FunctionError" in got:
+        about = json.loads(content)
+        raise DeployFailed(
+            f"version {qualifier} fails: {about.get('errorType')}: {about.get('errorMessage')}",
+            "make logs has what it said.",
+        )
+    return json.loads(content), ms

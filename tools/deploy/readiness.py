@@ -1,0 +1,136 @@
+"""Everything that a deployment needs, looked for before anything is done, and told at once."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from botocore.exceptions import ConnectionError as NoConnection
+
+from function.errors import SettingsError
+from function.repository import versions_in
+from function.settings import Settings
+from tools.deploy.bundle import PACKAGER
+from tools.deploy.cloud import REFUSED, Cloud
+from tools.deploy.errors import NotReady
+from tools.deploy.options import Plan
+from tools.deploy.osls import OSLS
+
+HINT = "docs/deploy.md tells what a deployment needs, and how to make a key."
+OLDEST_NODE = (20, 19)
+KEYS = (
+    "ONNXLET_API_KEYS=name:sha256-hex, or their name in Parameter Store as API_KEYS_SSM, "
+    "or OPEN=1 where the endpoint is meant to be public"
+)
+SECRETS = "AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+
+
+def check(plan: Plan, cloud: Cloud) -> str:
+    """Look for what a deployment needs.
+
+    Returns:
+        The accepted API keys, as `ONNXLET_API_KEYS` has them; empty where it is meant to be open.
+
+    Raises:
+        NotReady: with everything that is missing.
+    """
+    faults = [*_tools(), *_models(plan), *_caller(cloud)]
+    keys = ""
+    try:
+        keys = _api_keys(plan, cloud, ask=not faults)
+    except NotReady as error:
+        faults += error.faults
+    if faults:
+        raise NotReady(faults, HINT)
+    return keys
+
+
+def check_access(cloud: Cloud) -> None:
+    """What every command needs.
+
+    Raises:
+        NotReady: with everything that is missing.
+    """
+    faults = [*_tools(), *_caller(cloud)]
+    if faults:
+        raise NotReady(faults, HINT)
+
+
+def _tools() -> Iterator[str]:
+    node = shutil.which("node")
+    if node is None:
+        yield "Node.js: expected node on the PATH, got none; install Node.js 22"
+    else:
+        said = subprocess.run([node, "--version"], capture_output=True, text=True, check=False)  # noqa: S603
+        found = re.match(r"v(\d+)\.(\d+)", said.stdout)
+        if not found or (int(found[1]), int(found[2])) < OLDEST_NODE:
+            yield f"Node.js: expected 20.19 or newer, got {said.stdout.strip() or 'no answer'}"
+    if not OSLS.exists():
+        yield f"osls: expected it in node_modules, got none; run npm ci in {OSLS.parents[2]}"
+
+
+def _models(plan: Plan) -> Iterator[str]:
+    if "BUNDLE" in plan.values:
+        if not Path(plan.values["BUNDLE"]).is_file():
+            yield f"BUNDLE: expected a file, got '{plan.values['BUNDLE']}'; run make package"
+        return
+    if not PACKAGER.exists():
+        yield "packaging: expected .venv, got none; run make setup"
+    folder = plan.models
+    there = {entry.name for entry in folder.glob("*") if versions_in(entry)}
+    if not there:
+        yield f"MODELS: expected model directories in '{folder}', got none; run make model"
+    unknown = sorted(set(plan.values.get("REMOTE", "").split()) - there)
+    if there and unknown:
+        yield f"REMOTE: expected names of models in '{folder}', got {', '.join(unknown)}"
+
+
+def _caller(cloud: Cloud) -> Iterator[str]:
+    if cloud.region is None:
+        yield "AWS region: expected AWS_REGION, or a region in your profile, got none"
+        return
+    try:
+        cloud.caller()
+    except NoConnection as error:
+        hint = "; start one: make emulator" if cloud.is_here else ""
+        yield f"AWS: expected an answer, got none: {error}{hint}"
+    except REFUSED as error:
+        yield f"AWS credentials: expected some that AWS takes, got: {error}; set {SECRETS}"
+
+
+def _api_keys(plan: Plan, cloud: Cloud, ask: bool) -> str:
+    """The keys, which are in the environment or in Parameter Store.
+
+    Args:
+        plan: says where.
+        cloud: has the parameter.
+        ask: for the parameter; not where that can't work.
+
+    Raises:
+        NotReady: there are none, or the endpoint is said to be open as well.
+    """
+    name = plan.values.get("API_KEYS_SSM", "")
+    given = [each for each in (name, plan.api_keys, plan.wanted("OPEN")) if each]
+    if not given:
+        raise NotReady([f"API keys: expected {KEYS}; got none"])
+    if len(given) > 1:
+        raise NotReady(
+            ["ONNXLET_API_KEYS, API_KEYS_SSM and OPEN=1: expected one of them, got more"]
+        )
+    if not name or not ask:
+        return plan.api_keys
+    try:
+        answer = cloud.client("ssm").get_parameter(Name=name, WithDecryption=True)
+        value = str(answer["Parameter"]["Value"]).strip()
+        if not Settings.from_environ({"ONNXLET_API_KEYS": value}).api_keys:
+            raise NotReady([f"API_KEYS_SSM: expected keys in {name}, got none"])
+    except REFUSED as error:
+        raise NotReady(
+            [f"API_KEYS_SSM: expected {name} in Parameter Store, got: {error}"]
+        ) from error
+    except SettingsError as error:
+        raise NotReady([f"API_KEYS_SSM: {name}: {error.message}"]) from error
+    return value

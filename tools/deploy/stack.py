@@ -1,0 +1,120 @@
+"""The CloudFormation stack of a stage: what it says, and moving `live` in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError, WaiterError
+
+from tools.deploy.cloud import Cloud
+from tools.deploy.errors import DeployFailed
+
+LIVE, PROVEN = "LiveVersion", "ProvenVersions"
+CAPABILITIES = ("CAPABILITY_IAM", "CAPABILITY_NAMED_IAM")
+SECONDS = 900  # for a stack to change
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack as it is now.
+
+    Attributes:
+        name: its name.
+        status: CloudFormation's word for its state.
+        outputs: by key.
+        parameters: by key.
+    """
+
+    name: str
+    status: str
+    outputs: Mapping[str, str]
+    parameters: Mapping[str, str]
+
+    @property
+    def live(self) -> str:
+        """The version that is served, or an empty string."""
+        return self.parameters.get(LIVE, "")
+
+    @property
+    def proven(self) -> list[str]:
+        """Versions whose golden rows were answered where they run, oldest first; `live` is last."""
+        return self.parameters.get(PROVEN, "").split()
+
+    @property
+    def function(self) -> str:
+        """The function's name."""
+        return self.outputs["FunctionName"]
+
+    @property
+    def published(self) -> str:
+        """The version that the last deployment published."""
+        return self.outputs["PredictLambdaFunctionQualifiedArn"].rpartition(":")[2]
+
+
+def find_stack(name: str, cloud: Cloud) -> Stack | None:
+    """The stack of this name, or None where there is none.
+
+    Raises:
+        ClientError: CloudFormation does not tell.
+    """
+    try:
+        found = cloud.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
+    except ClientError as error:
+        if "does not exist" in str(error):
+            return None
+        raise
+    [about] = found
+    outputs = {each["OutputKey"]: each["OutputValue"] for each in about.get("Outputs", ())}
+    given = {each["ParameterKey"]: each["ParameterValue"] for each in about.get("Parameters", ())}
+    return Stack(name, about["StackStatus"], outputs, given)
+
+
+def need_stack(name: str, cloud: Cloud) -> Stack:
+    """The stack of this name.
+
+    Raises:
+        DeployFailed: there is none.
+    """
+    stack = find_stack(name, cloud)
+    if stack is None or "FunctionName" not in stack.outputs:
+        stage = name.removeprefix("onnxlet-")
+        raise DeployFailed(f"nothing is deployed as {name}", f"make deploy STAGE={stage}")
+    return stack
+
+
+def move_live(stack: Stack, version: str, proven: Sequence[str], cloud: Cloud) -> Stack:
+    """Have `live` serve another version, and remember which ones are proven.
+
+    CloudFormation does it, by the template that is there: what it knows stays what is, and a later
+    deployment that fails goes back to this version, not to an older one.
+
+    Raises:
+        DeployFailed: it did not work, and `live` is where it was.
+    """
+    kept: list[dict[str, Any]] = [
+        {"ParameterKey": key, "UsePreviousValue": True}
+        for key in stack.parameters
+        if key not in (LIVE, PROVEN)
+    ]
+    new = {LIVE: version, PROVEN: " ".join(proven)}
+    client = cloud.client("cloudformation")
+    try:
+        client.update_stack(
+            StackName=stack.name,
+            UsePreviousTemplate=True,
+            Parameters=kept + [{"ParameterKey": k, "ParameterValue": v} for k, v in new.items()],
+            Capabilities=list(CAPABILITIES),
+        )
+        delay = 0.2 if cloud.is_here else 3
+        client.get_waiter("stack_update_complete").wait(
+            StackName=stack.name,
+            WaiterConfig={"Delay": delay, "MaxAttempts": round(SECONDS / delay)},
+        )
+    except (ClientError, WaiterError) as error:
+        raise DeployFailed(
+            f"live can't be moved to version {version}: {error}",
+            f"See the events of stack {stack.name} in CloudFormation.",
+        ) from error
+    return need_stack(stack.name, cloud)

@@ -1,0 +1,112 @@
+"""`make deploy`: package, deploy a version, prove it where it runs, and only then serve it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import Any
+
+from function.example import example_instance
+from function.model import Model
+from tools.deploy import readiness
+from tools.deploy.bundle import Bundle, Report, make_bundle, upload_graphs
+from tools.deploy.cloud import Cloud
+from tools.deploy.errors import DeployFailed
+from tools.deploy.options import Plan
+from tools.deploy.osls import run_osls
+from tools.deploy.proof import prove
+from tools.deploy.stack import Stack, find_stack, move_live, need_stack
+from tools.deploy.versions import prune, wait_until_active
+
+BROKEN = "ROLLBACK_COMPLETE"  # of a first deployment that failed: such a stack takes no other
+
+
+def up(plan: Plan, cloud: Cloud, report: Report) -> list[str]:
+    """Deploy, and move `live` once the new version is proven.
+
+    Returns:
+        What to tell: the proof, the addresses, and a call to paste.
+
+    Raises:
+        NotReady: before anything is done.
+        DeployFailed: `live` is where it was.
+    """
+    api_keys = readiness.check(plan, cloud)
+    before = find_stack(plan.stack, cloud)
+    _check_state(before)
+    bundle = make_bundle(plan, cloud, report)
+    upload_graphs(bundle, plan, cloud, report)
+    live = before.live if before else ""
+    report(f"deploying {plan.stack} to {cloud.endpoint or cloud.region}")
+    params = plan.params() | bundle.params()
+    params |= {"liveVersion": live, "provenVersions": " ".join(before.proven if before else ())}
+    run_osls("deploy", plan.stage, params, cloud, api_keys, "--force")
+    stack = need_stack(plan.stack, cloud)
+    version = stack.published
+    report(f"proving version {version}")
+    wait_until_active(stack, version, cloud)
+    proofs = prove(bundle, stack, version, cloud)
+    if version != live:
+        report(f"moving live to version {version}" + (f" from {live}" if live else ""))
+        stack = move_live(stack, version, [*stack.proven, version], cloud)
+    gone = prune(stack, int(plan.values["KEEP"]), cloud)
+    lines = [f"version {version} is live", *map(str, proofs)]
+    if gone:
+        lines.append(f"deleted versions that were not needed: {', '.join(gone)}")
+    return [*lines, *addresses(stack, cloud), *calls(bundle, stack, cloud, bool(api_keys))]
+
+
+def _check_state(stack: Stack | None) -> None:
+    if stack is None:
+        return
+    if stack.status.endswith("_IN_PROGRESS"):
+        raise DeployFailed(
+            f"stack {stack.name} is busy: {stack.status}", "Try again when that is over."
+        )
+    if stack.status == BROKEN:
+        raise DeployFailed(
+            f"stack {stack.name} is left of a deployment that failed: {stack.status}",
+            f"Remove it: make remove STAGE={stack.name.removeprefix('onnxlet-')}",
+        )
+
+
+def url_of(stack: Stack, cloud: Cloud) -> str:
+    """The endpoint; an emulator's as this machine can reach it, whatever names it resolves."""
+    if cloud.endpoint:
+        return f"{cloud.endpoint.rstrip('/')}/_aws/execute-api/{stack.outputs['ApiId']}"
+    return stack.outputs["ApiUrl"]
+
+
+def addresses(stack: Stack, cloud: Cloud) -> list[str]:
+    """Where the stack can be reached."""
+    named = {
+        "requests": "RequestQueueUrl",
+        "answers": "AnswersQueueUrl",
+        "dead letters": "DeadLettersUrl",
+        "function URL": "FunctionUrl",
+    }
+    lines = [f"HTTP API: {url_of(stack, cloud)}"]
+    return lines + [
+        f"{name}: {stack.outputs[key]}" for name, key in named.items() if key in stack.outputs
+    ]
+
+
+def calls(bundle: Bundle, stack: Stack, cloud: Cloud, locked: bool) -> list[str]:
+    """A call to paste for each model, made up of medians."""
+    key = " -H 'X-API-Key: KEY'" if locked else ""
+    lines = []
+    for name, version in bundle.models.items():
+        instance = example_instance(_described(bundle, name, version))
+        body = shlex.quote(json.dumps({"instances": [instance]}, ensure_ascii=False))
+        path = f"{url_of(stack, cloud)}/models/{name}/predict"
+        lines += ["", f"curl -s {path}{key} -H 'Content-Type: application/json' -d {body}"]
+    return lines
+
+
+def _described(bundle: Bundle, name: str, version: int) -> Model:
+    """A model's description, without its graph."""
+
+    def closed() -> Any:
+        raise DeployFailed(f"{name}/{version} is not to be run here")
+
+    return Model(name, version, bundle.read(name, "manifest.json"), closed)
