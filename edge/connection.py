@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import io
 import re
-import socket
 import time
 from collections import deque
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import unquote_to_bytes
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
@@ -27,6 +26,7 @@ HEADER_BYTES, HEAD_BYTES = 200, 1000  # that an environ takes, about
 VERSIONS = ("1.1", "1.0")
 HOST = re.compile(r"[^\s,/?#@\\]*")  # one comma means two headers
 AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
+NO_TLS = "400 This Port Speaks TLS: Ask For https"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 KNOWN_NAMES = 500  # header names whose form in WSGI is remembered
 NOTHING: Environ = {"handed": "on"}
@@ -64,6 +64,29 @@ class Broken(io.RawIOBase):
         raise ConnectionError("the body is not in the form that its head tells")
 
 
+class PlainHttp(OSError):
+    """HTTP came without TLS, where TLS is spoken."""
+
+
+class Socket(Protocol):
+    """What a connection needs of one, with TLS or without; nothing of it blocks."""
+
+    def fileno(self) -> int:
+        """For selectors."""
+
+    def recv(self, size: int, /) -> bytes:
+        """What has come."""
+
+    def send(self, data: bytes, /) -> int:
+        """How many bytes were taken."""
+
+    def shutdown(self, how: int, /) -> None:
+        """Send no more."""
+
+    def close(self) -> None:
+        """End it."""
+
+
 class Connection:
     """One client's connection; one thread has it at a time.
 
@@ -86,7 +109,7 @@ class Connection:
         mask: the events that are waited for.
     """
 
-    def __init__(self, sock: socket.socket, base: Mapping[str, Any], limit: int) -> None:
+    def __init__(self, sock: Socket, base: Mapping[str, Any], limit: int) -> None:
         self.socket = sock
         self.requests: deque[Request] = deque()
         self.outgoing = self.due = b""
@@ -103,11 +126,19 @@ class Connection:
         self._read_again = False  # the head is one that is known already
         self._handed = False  # the request that is being read needs no more of its body
 
+    @property
+    def stalls(self) -> bool:
+        """A byte is due: a request has begun, or a handshake."""
+        return self.partial or getattr(self.socket, "shaking", False)
+
     def receive(self) -> bool:
         """Read what has come; whether the client is still there."""
         try:
             data = self.socket.recv(READ_BYTES)
         except BlockingIOError:
+            return True
+        except PlainHttp:
+            self._reject(NO_TLS)
             return True
         except OSError:
             return False

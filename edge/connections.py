@@ -11,7 +11,9 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from edge.connection import Connection, plain
+from edge.connection import Connection, Socket, plain
+
+Wrap = Callable[[socket.socket], Socket]
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 SWEEP_SECONDS = 1.0
@@ -33,12 +35,18 @@ class Connections:
         listener: bound and listening.
         limit: bytes of a body that are read.
         ready: called with a connection whose first request is whole.
+        wrap: puts TLS around a socket that was accepted, or None.
     """
 
     def __init__(
-        self, listener: socket.socket, limit: int, ready: Callable[[Connection], None]
+        self,
+        listener: socket.socket,
+        limit: int,
+        ready: Callable[[Connection], None],
+        wrap: Wrap | None = None,
     ) -> None:
         self._listener = listener
+        self._wrap = wrap
         self._limit = limit
         self._ready = ready
         self._selector = selectors.DefaultSelector()
@@ -100,7 +108,12 @@ class Connections:
             sock.setblocking(False)
             with suppress(OSError):
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection = Connection(sock, self._base(address), self._limit)
+            try:
+                wrapped = self._wrap(sock) if self._wrap else sock
+            except OSError:  # it has gone already
+                sock.close()
+                continue
+            connection = Connection(wrapped, self._base(address), self._limit)
             self._every.add(connection)
             self._watch(connection, READ)
 
@@ -114,7 +127,7 @@ class Connections:
             "REMOTE_PORT": str(address[1]),
             "SCRIPT_NAME": "",
             "wsgi.version": (1, 0),
-            "wsgi.url_scheme": "http",
+            "wsgi.url_scheme": "https" if self._wrap else "http",
             "wsgi.errors": sys.stderr,
             "wsgi.input_terminated": True,
             "wsgi.multithread": True,
@@ -231,7 +244,7 @@ class Connections:
             if connection.leaving:
                 if age > LEAVING_SECONDS:
                     self._close(connection)
-            elif connection.partial and not connection.outgoing:
+            elif connection.stalls and not connection.outgoing:
                 if silent > STALLED_SECONDS or age > REQUEST_SECONDS:
                     connection.send(STALLED)
                     self._close(connection)

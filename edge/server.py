@@ -17,7 +17,7 @@ from socket import socket
 
 from edge.answering import WSGI, answer
 from edge.connection import Connection
-from edge.connections import Connections
+from edge.connections import Connections, Wrap
 
 PATIENCE_SECONDS = 0.005  # an answer that takes longer has another thread take the lead
 LONG_SECONDS = 0.002  # where answers usually take longer, that is done at once
@@ -36,6 +36,7 @@ class Server:
         in_flight: requests that wait or are answered at once; further ones are shed.
         body_limit: bytes of a body that are read.
         prompt: paths that are answered by whoever leads, however much waits.
+        wrap: puts TLS around a socket that was accepted, or None.
     """
 
     def __init__(
@@ -47,12 +48,13 @@ class Server:
         in_flight: int = 256,
         body_limit: int = 6 * 2**20,
         prompt: frozenset[str] = frozenset(),
+        wrap: Wrap | None = None,
     ) -> None:
         self._app = app
         self._threads = threads
         self._in_flight = in_flight
         self._prompt = prompt
-        self._connections = Connections(listener, body_limit, self._ready)
+        self._connections = Connections(listener, body_limit, self._ready, wrap)
         self._waiting: deque[Connection] = deque()
         self._returned: deque[tuple[Connection, bool]] = deque()  # by threads that don't lead
         self._answering = 0  # threads that did lead and have been relieved
