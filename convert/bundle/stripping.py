@@ -59,6 +59,10 @@ RULES = (
         ("lambda",),
     ),
     Rule(
+        (*_package("pycparser"), "cffi/*"),
+        "a compiler of C declarations: cryptography needs cffi's one compiled module",
+    ),
+    Rule(
         ("flask/testing.py", "werkzeug/testapp.py"),
         "clients for tests",
     ),
