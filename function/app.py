@@ -32,6 +32,7 @@ def create_app(
     settings: Settings | None = None,
     meter: Meter | None = None,
     log: request_log.Log = request_log.write,
+    updates: Path | None = None,
 ) -> App:
     """Make the app that serves every model directory below a folder.
 
@@ -41,6 +42,7 @@ def create_app(
         settings: limits and keys; the environment's where it is None.
         meter: counts requests, and answers `/metrics`; without it that is 404.
         log: writes each request's line.
+        updates: another folder of model directories; the higher version of each is served.
 
     Raises:
         SettingsError: an environment variable can't be used.
@@ -48,7 +50,12 @@ def create_app(
     """
     settings = settings or Settings.from_environ(os.environ)
     repository = Repository(
-        Path(models), settings.threads, settings.default_model, settings.models_url, settings.lazy
+        Path(models),
+        settings.threads,
+        settings.default_model,
+        settings.models_url,
+        settings.lazy,
+        updates,
     )
     flight = Flight(settings.max_in_flight)
     service = Service(settings, repository, observe, flight, meter)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,6 +12,19 @@ from function.repository import NAME, VERSION
 Key = tuple[str, int]  # a model's name, and a version
 Stamp = tuple[tuple[str, int, int, int], ...]  # of each file its name, bytes, time and inode
 MANIFEST = "manifest.json"
+
+
+def scan_all(folders: Sequence[Path]) -> dict[Key, Stamp]:
+    """The versions below several folders; the first one's count, others may be absent.
+
+    Raises:
+        OSError: a folder can't be read.
+    """
+    found: dict[Key, Stamp] = {}
+    for folder in reversed(folders[1:]):
+        with suppress(FileNotFoundError):
+            found |= scan(folder)
+    return found | scan(folders[0])
 
 
 def scan(folder: Path) -> dict[Key, Stamp]:
@@ -47,18 +61,18 @@ def _stamp(directory: os.DirEntry[str]) -> Stamp:
 
 
 class Looks:
-    """The last two looks at a folder.
+    """The last two looks at folders.
 
     Attributes:
         now: the last one.
 
     Raises:
-        OSError: the folder can't be read.
+        OSError: a folder can't be read.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self.now = self._before = scan(folder)
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self._folders = folders
+        self.now = self._before = scan_all(folders)
 
     def again(self) -> None:
         """Look once more.
@@ -66,7 +80,7 @@ class Looks:
         Raises:
             OSError: the folder can't be read.
         """
-        self.now, self._before = scan(self._folder), self.now
+        self.now, self._before = scan_all(self._folders), self.now
 
     def there(self) -> dict[str, list[int]]:
         """Of each model the versions, lowest first; gone is what both looks have missed."""

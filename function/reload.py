@@ -23,7 +23,7 @@ from function.repository import Catalogue, Repository
 
 
 class Reloader:
-    """Keeps what a repository serves in step with its folder.
+    """Keeps what a repository serves in step with its folders.
 
     Attributes:
         refused: why a version is not served, by model and version.
@@ -32,7 +32,7 @@ class Reloader:
     def __init__(self, repository: Repository) -> None:
         self.refused: dict[Key, str] = {}
         self._repository = repository
-        self._looks = Looks(repository.folder)
+        self._looks = Looks(repository.folders)
         served = repository.catalogue.versions
         # What the files of a version were when it was taken, and when it was refused.
         self._good = {k: s for k, s in self._looks.now.items() if k[1] in served.get(k[0], ())}
@@ -109,7 +109,7 @@ class Reloader:
 
     def _load(self, key: Key) -> Model | None:
         name, number = key
-        directory = self._repository.folder / name / str(number)
+        directory = self._repository.directory(name, number)
         try:
             model, _, faults = load_proven(directory, self._repository.threads)
             # Golden rows may be somebody's data: how many are off is told, not which.

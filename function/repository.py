@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from function import request_log
 from function.errors import ModelError, UnknownModel
 from function.model import Model, load_model
 
@@ -46,7 +47,7 @@ class Catalogue(NamedTuple):
 
 
 class Repository:
-    """Model directories below one folder.
+    """Model directories below one folder, or two.
 
     The highest version of each is loaded at once, so that a broken one stops the process;
     a lower one when it is first asked for. Where they are lazy, a graph is read and checked when
@@ -56,9 +57,11 @@ class Repository:
         default: served where a request names none.
         models_url: where graphs are that are not in their directories.
         lazy: leave graphs to the first requests.
+        updates: another folder of them, which may be absent. The higher version of each model is
+            served; one from here that is broken is passed over when the process starts.
 
     Attributes:
-        folder: theirs.
+        folders: theirs; where both have a version, the first one's counts.
         threads: inside each session.
         catalogue: what is served now. Whoever changes what is served puts another in its place.
 
@@ -73,18 +76,15 @@ class Repository:
         default: str | None = None,
         models_url: str | None = None,
         lazy: bool = False,
+        updates: Path | None = None,
     ) -> None:
-        self.folder = folder
+        self.folders = (folder,) if updates is None else (folder, updates)
         self.threads = threads
         self._default = default
         self._models_url = models_url
         self._lazy = lazy
         self._lock = threading.Lock()
-        versions = {
-            entry.name: versions
-            for entry in sorted(folder.iterdir() if folder.is_dir() else [])
-            if NAME.fullmatch(entry.name) and (versions := versions_in(entry))
-        }
+        versions = self._versions()
         if not versions:
             raise _no_models(folder)
         if default is not None and default not in versions:
@@ -92,8 +92,38 @@ class Repository:
                 f"ONNXLET_DEFAULT_MODEL: no model '{default}' in {folder}",
                 f"There are {', '.join(versions)}.",
             )
-        loaded = {(name, all_[-1]): self._load(name, all_[-1]) for name, all_ in versions.items()}
+        loaded = {
+            (name, model.version): model
+            for name, numbers in versions.items()
+            for model in [self._highest(name, numbers)]
+        }
         self.catalogue = Catalogue(versions, loaded)
+
+    def _versions(self) -> dict[str, list[int]]:
+        there: dict[str, set[int]] = {}
+        for entry in (e for folder in self.folders if folder.is_dir() for e in folder.iterdir()):
+            if NAME.fullmatch(entry.name) and (versions := versions_in(entry)):
+                there.setdefault(entry.name, set()).update(versions)
+        return {name: sorted(there[name]) for name in sorted(there)}
+
+    def _highest(self, name: str, numbers: list[int]) -> Model:
+        """Load the highest version; where that is a broken update, it is taken off the list."""
+        while True:
+            try:
+                return self._load(name, numbers[-1])
+            except ModelError as error:
+                if (
+                    len(numbers) < 2
+                    or self.directory(name, numbers[-1]).parents[1] not in (self.folders[1:])
+                ):
+                    raise
+                entry = {"event": "start", "model": name, "version": numbers.pop()}
+                request_log.write({**entry, "state": "refused", "error": error.message})
+
+    def directory(self, name: str, version: int) -> Path:
+        """Where a version is, or would be."""
+        places = [folder / name / str(version) for folder in self.folders]
+        return next((place for place in places if place.is_dir()), places[0])
 
     @property
     def names(self) -> list[str]:
@@ -142,7 +172,7 @@ class Repository:
             return loaded[name, version]
 
     def _load(self, name: str, version: int) -> Model:
-        directory = self.folder / name / str(version)
+        directory = self.directory(name, version)
         try:
             return load_model(directory, self.threads, self._models_url, self._lazy)
         except ModelError:

@@ -103,3 +103,32 @@ def test_a_broken_older_version_does_not_stop_the_newer(own: Path) -> None:
     assert newer.status_code == 200
     assert older.status_code == 500
     assert older.mimetype == "application/problem+json"
+
+
+def test_of_two_folders_the_higher_version_is_served(own: Path, tmp_path: Path) -> None:
+    updates = tmp_path / "updates"
+    assert Repository(own, updates=updates).versions("iris") == [1]
+    shutil.copytree(own / "iris" / "1", updates / "iris" / "3")
+    shutil.copytree(own / "iris" / "1", updates / "other" / "1")
+    shutil.copytree(own / "iris" / "1", own / "iris" / "2")
+    repository = Repository(own, updates=updates)
+
+    assert repository.names == ["iris", "other"]
+    assert repository.versions("iris") == [1, 2, 3]
+    assert [repository.choose("iris", version).version for version in (None, 2, 1)] == [3, 2, 1]
+
+
+def test_a_broken_update_is_passed_over_at_the_start(
+    own: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(own / "iris" / "1", tmp_path / "updates" / "iris" / "2")
+    (tmp_path / "updates" / "iris" / "2" / "model.onnx").write_bytes(b"torn")
+    repository = Repository(own, updates=tmp_path / "updates")
+
+    assert repository.choose("iris").version == 1
+    assert repository.versions("iris") == [1]
+    told = json.loads(capfd.readouterr().err)
+    assert (told["model"], told["version"], told["state"]) == ("iris", 2, "refused")
+    (own / "iris" / "1" / "model.onnx").write_bytes(b"torn")
+    with pytest.raises(ModelError, match="iris/1"):
+        Repository(own, updates=tmp_path / "updates")
