@@ -93,7 +93,7 @@ def test_a_device_has_every_file_of_lambda_unchanged(for_lambda: Made, for_devic
         assert inside == (for_lambda.folder / name).read_bytes(), name
     assert {name.split("/")[0].split(".cpython")[0] for name in more if ".dist-info" not in name} == {
         "__main__.py", "device.json", "device-bom.json", "edge", "_cffi_backend", "click",
-        "cryptography", "httptools", "prometheus_client",
+        "cryptography", "httptools", "paho", "prometheus_client",
     }  # fmt: skip
     told = json.loads((for_device.folder / "device.json").read_text())
     assert (told["format"], told["release"]) == (1, 7)
@@ -132,7 +132,7 @@ def test_the_bill_of_materials(for_lambda: Made, for_device: Made, kind: str, fi
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
 
     components = {each["name"]: each for each in json.loads(text)["components"]}
-    listed = {"cffi", "click", "cryptography", "httptools", "prometheus_client"}
+    listed = {"cffi", "click", "cryptography", "httptools", "paho-mqtt", "prometheus_client"}
     if kind == "lambda":
         listed = {"blinker", "Flask", "itsdangerous", "MarkupSafe", "numpy", "onnxruntime"}
         listed |= {"orjson", "serverless-wsgi", "Werkzeug", *MODELS}
