@@ -1,0 +1,1 @@
+"""Deployments, against an emulator of AWS on this machine."""

@@ -1,0 +1,73 @@
+"""One emulator for all tests, and bundles of two versions of a model."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from convert.build import build
+from convert.source import Source
+from tests.conftest import ROOT, quiet
+from tests.deploy.emulator import EMULATOR, SET_UP, Emulator, started
+
+ROW = [5.9, 3.0, 5.1, 1.8]
+
+
+def iris(strength: float) -> Source:
+    """Three classes; the weaker, the less sure."""
+    X, y = load_iris(return_X_y=True)
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=strength)).fit(X[::2], y[::2])
+    return Source(model, X[1::2], y[1::2])
+
+
+@pytest.fixture(scope="session")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    """AWS on this machine."""
+    if not SET_UP:
+        pytest.fail("the environments are not there: make test-deploy sets them up")
+    with started(tmp_path_factory.mktemp("home")) as emulator:
+        yield emulator
+
+
+@pytest.fixture(scope="session")
+def iris_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one model, version 1."""
+    folder = tmp_path_factory.mktemp("iris")
+    build(iris(1.0), "iris", folder, quiet)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def first(iris_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle of version 1."""
+    return bundled(iris_models, tmp_path_factory.mktemp("first") / "first.zip")
+
+
+@pytest.fixture(scope="session")
+def second(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle of version 2, which is less sure."""
+    folder = tmp_path_factory.mktemp("iris")
+    build(iris(1.0), "iris", folder, quiet)
+    build(iris(0.01), "iris", folder, quiet)
+    return bundled(folder, tmp_path_factory.mktemp("second") / "second.zip")
+
+
+def bundled(models: Path, out: Path, *flags: str) -> Path:
+    """Package for the emulator, which runs functions by its own Python."""
+    ask = "import sys; print('%d.%d' % sys.version_info[:2])"
+    python = subprocess.check_output([EMULATOR, "-c", ask], text=True).strip()
+    arch = {"arm64": "aarch64"}.get(platform.machine(), platform.machine())
+    command = [sys.executable, "-m", "convert", "package", "--models", str(models)]
+    command += ["--python", python, "--arch", arch, "--out", str(out), *flags]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return out
