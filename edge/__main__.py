@@ -7,10 +7,13 @@ import gc
 gc.disable()  # until the server runs: a collection while modules are imported finds nothing
 
 from pathlib import Path  # noqa: E402
+from typing import Any  # noqa: E402
 
 import click  # noqa: E402
 
 from function.command_line import Command, run  # noqa: E402
+
+FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -25,19 +28,30 @@ def main() -> None:
     metavar="DIR",
     help="Folder of model directories.  [default: ONNXLET_MODELS, else models/ beside function/]",
 )
-@click.option("--host", default="127.0.0.1", show_default=True, metavar="H", help="Listen here.")
+@click.option("--host", metavar="H", help="Listen here.  [default: 127.0.0.1]")
 @click.option(
-    "--port", default=8080, show_default=True, type=click.IntRange(0, 65535), metavar="P",
-    help="Listen on this port; 0 takes a free one.",
+    "--port", type=click.IntRange(0, 65535), metavar="P",
+    help="Listen on this port; 0 takes a free one.  [default: 8080]",
 )  # fmt: skip
-def serve(models: Path | None, host: str, port: int) -> None:
-    """Serve every model below a folder, until Ctrl-C."""
+@click.option("--tls-cert", type=FILE, metavar="FILE", help="Speak TLS, with this certificate.")
+@click.option("--tls-key", type=FILE, metavar="FILE", help="The certificate's key.")
+@click.option("--open", is_flag=True, help="Whoever reaches it may ask, without an API key.")
+def serve(models: Path | None, **options: Any) -> None:
+    """Serve every model below a folder, until Ctrl-C.
+
+    What is not given is taken from the environment: ONNXLET_DEVICE_HOST, _PORT, _TLS_CERT,
+    _TLS_KEY, _OPEN.
+    """
     import os
+    from dataclasses import replace
 
     from edge.serve import serve as serve_models
+    from edge.settings import DeviceSettings
     from function.settings import Settings
 
-    serve_models(models or Settings.from_environ(os.environ).models, host, port)
+    given = {name: v for name, v in options.items() if v is not None and v is not False}
+    device = replace(DeviceSettings.from_environ(os.environ), **given)
+    serve_models(models or Settings.from_environ(os.environ).models, device)
 
 
 if __name__ == "__main__":

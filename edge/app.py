@@ -8,7 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from edge.metrics import Meter
-from function import deadline
+from edge.secret import Secret
+from function import deadline, request_log
 from function.app import SERVICE, create_app
 from function.lean_flask import Flask
 from function.reload import Reloader
@@ -18,20 +19,28 @@ from function.settings import Settings
 M_ARENA_MAX = -8  # of glibc's malloc.h
 
 
-def make_app(models: Path, observe: Observe | None = None) -> Flask:
+def make_app(
+    models: Path,
+    observe: Observe | None = None,
+    secret: Secret | None = None,
+    log: request_log.Log = request_log.write,
+) -> Flask:
     """Make the app, and start the two threads that it has beside those that answer.
 
     Args:
         models: folder of model directories.
         observe: called with each prediction that was answered.
+        secret: marks the requests that this process sends to itself, which count nowhere.
+        log: writes each request's line.
 
     Raises:
         SettingsError: an environment variable can't be used.
         ModelError: there is no model, or one can't be loaded.
     """
     _have_one_heap()
-    settings, meter = Settings.from_environ(os.environ), Meter()
-    app = create_app(models, observe, settings, meter)
+    secret = secret or Secret()
+    settings, meter = secret.let_in(Settings.from_environ(os.environ)), Meter(secret.request_id)
+    app = create_app(models, secret.unobserved(observe), settings, meter, secret.unlogged(log))
     deadline.watch(settings.max_seconds)
     if settings.reload_seconds:
         meter.reloader = Reloader(app.extensions[SERVICE].repository)

@@ -48,12 +48,16 @@ def _add(times: Times, milliseconds: float) -> None:
 class Meter:
     """Counts requests by their lines in the log.
 
+    Args:
+        unseen: the request id of what this process asks itself, which does not count.
+
     Attributes:
         reloader: knows which versions were refused; None where nothing is reloaded.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, unseen: str = "") -> None:
         self.reloader: Reloader | None = None
+        self._unseen = unseen
         self._lock = threading.Lock()
         self._requests: Counter[tuple[str, int]] = Counter()
         self._errors: Counter[tuple[str, str]] = Counter()
@@ -62,6 +66,8 @@ class Meter:
 
     def count(self, entry: Mapping[str, Any]) -> None:
         """Count one request; takes 2 µs."""
+        if self._unseen and entry.get("request_id") == self._unseen:
+            return
         model = entry.get("model", "")
         with self._lock:
             self._requests[model, entry["status"]] += 1

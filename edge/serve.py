@@ -12,11 +12,22 @@ import socket
 import sys
 import threading
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from edge.notify import teller, watchdog_seconds
+from edge.settings import DeviceSettings
+from edge.watchdog import Watchdog
+from function import request_log
 from function.errors import OnnxletError
+from function.settings import Settings
+
+if TYPE_CHECKING:
+    from edge.connections import Wrap
+    from edge.proof import Asker
+    from edge.secret import Secret
+    from edge.server import Server
 
 ENDING = (signal.SIGTERM, signal.SIGINT)
 NOT_HERE = errno.EADDRNOTAVAIL  # no address of this machine
@@ -71,42 +82,101 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def serve(models: Path, host: str, port: int) -> None:
+def serve(models: Path, device: DeviceSettings) -> None:
     """Serve until a signal; SIGTERM and SIGINT finish what is in flight, a second one does not.
 
     Raises:
-        ServeError: the address is taken.
+        ServeError: the address is taken, or whoever reaches it could ask.
+        TlsError: the certificate or its key can't be used.
         OnnxletError: the settings or the models can't be used.
     """
-    listener = listen(host, port)
+    wrap = _tls(device)
+    listener = listen(device.host, device.port)
+    refuse_to_be_open(listener.getsockname()[0], device, Settings.from_environ(os.environ))
     gc.disable()  # as long as modules are imported
     from edge.app import make_app
+    from edge.secret import Secret
+
+    secret, watchdog = Secret(), _watchdog()
+    log = watchdog.log if watchdog else request_log.write
+    app = make_app(models, secret=secret, log=log)
+    gc.freeze()
+    gc.enable()
+    server = _server(app, listener, wrap)
+    ending = _signals()
+    running = threading.Thread(target=server.run)
+    running.start()
+    if watchdog:
+        watchdog.start(_asker(app, listener.getsockname(), wrap is not None, secret))
+    _say_how_to_call(app, listener, wrap is not None)
+    ending.recv(1)
+    if watchdog:
+        watchdog.stop()
+    server.stop()
+    for number in ENDING:
+        signal.signal(number, signal.SIG_DFL)
+    running.join()
+
+
+def refuse_to_be_open(address: str, device: DeviceSettings, settings: Settings) -> None:
+    """Beyond this machine a key is needed, or the word that none is.
+
+    Args:
+        address: that is listened on.
+        device: says whether it is meant to be open.
+        settings: have the keys.
+
+    Raises:
+        ServeError: neither is there.
+    """
+    if not (address.startswith("127.") or address == "::1" or device.open or settings.api_keys):
+        raise ServeError(
+            f"listening on {address}, others than this machine could ask, and no API key is set",
+            "Set one: choose a KEY, and ONNXLET_API_KEYS=NAME:$(printf %s KEY | sha256sum | "
+            "cut -c 1-64); or say --open where whoever reaches it may ask.",
+        )
+
+
+def _tls(device: DeviceSettings) -> Wrap | None:
+    if device.tls_cert is None and device.tls_key is None:
+        return None
+    if device.tls_cert is None or device.tls_key is None:
+        lacks = "--tls-key" if device.tls_cert else "--tls-cert"
+        raise ServeError(f"{lacks} is missing", "TLS needs both: --tls-cert FILE --tls-key FILE.")
+    from edge.tls import TlsSocket, make_context
+
+    context = make_context(device.tls_cert, device.tls_key)
+    return lambda sock: TlsSocket(sock, context)
+
+
+def _watchdog() -> Watchdog | None:
+    tell = teller(os.environ)
+    return Watchdog(tell, watchdog_seconds(os.environ), request_log.write) if tell else None
+
+
+def _asker(app: Any, address: Any, tls: bool, secret: Secret) -> Asker:
+    from edge.proof import Asker, connector
+    from function.app import SERVICE
+
+    return Asker(app.extensions[SERVICE].repository, connector(address, tls), secret)
+
+
+def _server(app: Any, listener: socket.socket, wrap: Wrap | None) -> Server:
     from edge.server import Server
     from function.app import SERVICE
     from function.dialects import DIALECTS
     from function.metrics import PATH
 
-    app = make_app(models)
-    gc.freeze()
-    gc.enable()
     settings = app.extensions[SERVICE].settings
-    server = Server(
+    return Server(
         app,
         listener,
         threads=THREADS,
         in_flight=settings.max_in_flight,
         body_limit=settings.max_body_bytes,
         prompt=frozenset().union({PATH}, *(dialect.OPEN for dialect in DIALECTS)),
+        wrap=wrap,
     )
-    ending = _signals()
-    running = threading.Thread(target=server.run)
-    running.start()
-    _say_how_to_call(app, listener)
-    ending.recv(1)
-    server.stop()
-    for number in ENDING:
-        signal.signal(number, signal.SIG_DFL)
-    running.join()
 
 
 def _signals() -> socket.socket:
@@ -119,8 +189,8 @@ def _signals() -> socket.socket:
     return told
 
 
-def _say_how_to_call(app: Any, listener: socket.socket) -> None:
+def _say_how_to_call(app: Any, listener: socket.socket, tls: bool) -> None:
     host, port = listener.getsockname()[:2]
-    for line in introduction(app, f"http://{_in_url(host)}:{port}"):
+    for line in introduction(app, f"http{'s' * tls}://{_in_url(host)}:{port}"):
         click.echo(line)
     sys.stdout.flush()

@@ -10,6 +10,7 @@ from pathlib import Path
 from function.errors import SettingsError
 
 PREFIX = "ONNXLET_"
+DEVICE_PREFIX = "ONNXLET_DEVICE_"  # of what a device alone reads (edge/settings.py)
 DEFAULT_MODELS = Path(__file__).resolve().parent.parent / "models"
 
 
@@ -108,7 +109,7 @@ class Settings:
 def _unknown(environ: Mapping[str, str], known: Iterable[str]) -> Iterator[str]:
     """Variables that nothing reads: a misspelt one would leave a server open, or unlimited."""
     for name in sorted(environ.keys() - known):
-        if name.startswith(PREFIX):
+        if name.startswith(PREFIX) and not name.startswith(DEVICE_PREFIX):
             from difflib import get_close_matches  # slow to import, and seldom needed
 
             ends = [each.removeprefix(PREFIX) for each in known]

@@ -1,0 +1,37 @@
+"""The environment of a device: what is read, and what is refused, all at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edge.settings import DeviceSettings
+from function.errors import SettingsError
+from function.settings import Settings
+
+P = "ONNXLET_DEVICE_"
+
+
+def test_what_is_read() -> None:
+    environ = {
+        f"{P}HOST": "0.0.0.0", f"{P}PORT": "65535", f"{P}TLS_CERT": "/c.pem",
+        f"{P}TLS_KEY": "/k.pem", f"{P}OPEN": "yes", "ONNXLET_MODELS": "/m", "PATH": "/",
+    }  # fmt: skip
+    got = DeviceSettings.from_environ(environ)
+    assert got == DeviceSettings("0.0.0.0", 65535, Path("/c.pem"), Path("/k.pem"), True)
+    assert DeviceSettings.from_environ({f"{P}HOST": "", f"{P}OPEN": "no"}) == DeviceSettings()
+    assert Settings.from_environ(environ).models == Path("/m")
+
+
+def test_every_fault_is_told() -> None:
+    with pytest.raises(SettingsError) as caught:
+        DeviceSettings.from_environ(
+            {f"{P}PORT": "65536", f"{P}OPEN": "maybe", f"{P}HOSTT": "x", f"{P}TLS_KEY": "k.pem"}
+        )
+    assert caught.value.message == (
+        f"{P}PORT: expected a port from 0 to 65535, got '65536'; "
+        f"{P}TLS_KEY: expected an absolute path, got 'k.pem'; "
+        f"{P}OPEN: expected yes or no, got 'maybe'; "
+        f"{P}HOSTT: unknown variable (did you mean {P}HOST?)"
+    )
