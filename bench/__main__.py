@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from bench import beside, dialects, explanations, graphs, report, serving
+from bench import beside, dialects, explanations, graphs, lambda_runtime, report, serving
 from bench.models import MODELS
 from bench.serving import Fitted
 
@@ -19,6 +19,7 @@ PARTS: Mapping[str, tuple[str, Callable[[Path, Fitted], str]]] = {
     "dialects": ("Dialects", dialects.section),
     "explanations": ("Explanations", explanations.section),
     "graphs": ("Graphs", graphs.section),
+    "lambda": ("Lambda", lambda_runtime.section),
 }
 
 

@@ -130,7 +130,7 @@ def _sockets(models: Path, folder: Path, fitted: dict[str, tuple[Any, Any, Any]]
         body = json.dumps({"instances": X.to_numpy().tolist()[:1]}).encode()
         pickled = folder / f"{model}.pkl"
         # The textbook fits on arrays: on a DataFrame it would warn at each request.
-        pickled.write_bytes(pickle.dumps(_without_names(estimator)))
+        pickled.write_bytes(pickle.dumps(without_names(estimator)))
         alone = folder / f"only-{model}"
         alone.mkdir()
         (alone / model).symlink_to(models / model)
@@ -145,7 +145,8 @@ def _sockets(models: Path, folder: Path, fitted: dict[str, tuple[Any, Any, Any]]
         yield from _against_textbook(model, ours, textbook, needed)
 
 
-def _without_names(estimator: Any) -> Any:
+def without_names(estimator: Any) -> Any:
+    """The same, fitted on arrays."""
     from sklearn.base import clone
 
     from bench.models import breast_cancer_train

@@ -1,0 +1,1 @@
+"""What our function is compared with on Lambda's runtime; each is copied beside its packages."""
