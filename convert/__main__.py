@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import platform
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from convert.bundle.target import ARCHES, BUDGETS, KINDS, MEGABYTE, PYTHONS, Budget, Target
 from convert.certificate import certificate_lines
 from function.command_line import Command, run
+
+if TYPE_CHECKING:
+    from convert.bundle.sign import SigningKey
 
 MODELS = Path("models")
 models_option = click.option(
@@ -23,6 +28,33 @@ models_option = click.option(
     metavar="DIR",
     help="Folder of model directories.",
 )
+MODELS_ALONE = "models"
+
+
+class _Word(click.ParamType):
+    """A name that stands in a trusted comment."""
+
+    name = "word"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Letters, digits, dots, hyphens and underscores."""
+        if not re.fullmatch("[A-Za-z0-9][A-Za-z0-9._-]{0,99}", value):
+            self.fail(f"expected letters, digits, '.', '-' and '_', got '{value}'", param, ctx)
+        return value
+
+
+WORD = _Word()
+
+
+def sign_option(required: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """`--sign KEY`."""
+    return click.option(
+        "--sign",
+        type=click.Path(path_type=Path),
+        required=required,
+        metavar="KEY",
+        help="Sign with this secret key of minisign (minisign -G makes one).",
+    )
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -156,8 +188,8 @@ def verify(directory: Path) -> None:
     help="Leave this model's graph to S3 (ONNXLET_MODELS_URL); can be given again.",
 )
 @click.option(
-    "--target", "kind", type=click.Choice(KINDS), default="lambda", show_default=True,
-    help="Where it will run.",
+    "--target", "kind", type=click.Choice([*KINDS, MODELS_ALONE]), default="lambda",
+    show_default=True, help="Where it will run; or models alone, for devices that run.",
 )  # fmt: skip
 @click.option(
     "--python", type=click.Choice(PYTHONS), default="3.13", show_default=True,
@@ -167,7 +199,17 @@ def verify(directory: Path) -> None:
     "--arch", type=click.Choice(ARCHES), default="aarch64", show_default=True,
     help="The architecture there.",
 )  # fmt: skip
-@click.option("--release", type=click.IntRange(1), metavar="R", help="A device bundle's number.")
+@click.option(
+    "--release", type=click.IntRange(1), metavar="R",
+    help="Number for devices, which take higher ones alone.",
+)  # fmt: skip
+@sign_option(required=False)
+@click.option("--channel", type=WORD, default="stable", show_default=True, metavar="C",
+    help="Sign it for devices of this channel.",
+)  # fmt: skip
+@click.option("--name", type=WORD, default="onnxlet", show_default=True, metavar="N",
+    help="Sign it for devices of this name (ONNXLET_DEVICE_NAME).",
+)  # fmt: skip
 @click.option(
     "--require-pyc", is_flag=True, help="Stop where there is no such Python to compile with."
 )
@@ -185,6 +227,9 @@ def package(
     python: str,
     arch: str,
     release: int | None,
+    sign: Path | None,
+    channel: str,
+    name: str,
     require_pyc: bool,
     max_zipped: float | None,
     max_unpacked: float | None,
@@ -199,7 +244,15 @@ def package(
     from convert.bundle.package import package as write_bundle
 
     target = Target(kind, python, arch)
-    _check_package(kind, release, out)
+    _check_package(kind, release, sign, out)
+    signing = _signing_key(sign) if sign else None
+    if kind == MODELS_ALONE:
+        from convert.bundle.release import write_models
+
+        report("checking the models")
+        write_models(choose_models(models, names, ()), out, release or 0)
+        _sign(out, signing, kind=kind, release=release, channel=channel, name=name)
+        return
     usual = BUDGETS[kind]
     budget = Budget(
         usual.zipped if max_zipped is None else round(max_zipped * MEGABYTE),
@@ -213,17 +266,69 @@ def package(
     for line in done.lines:
         click.echo(line)
     click.echo(f"{out}: {target}, sha256 {done.sha256}")
+    whom = {"channel": channel, "name": name, "arch": arch, "python": python}
+    _sign(out, signing, kind="bundle", release=release, **whom)
 
 
-def _check_package(kind: str, release: int | None, out: Path) -> None:
+def _signing_key(file: Path) -> SigningKey:
+    from convert.bundle.sign import read_secret_key
+
+    return read_secret_key(
+        file, lambda: str(click.prompt(f"password of {file}", hide_input=True, err=True))
+    )
+
+
+def _sign(out: Path, key: SigningKey | None, **parts: Any) -> None:
+    from convert.bundle.release import sign_release
+
+    if key is None:
+        click.echo(f"{out}: not signed")
+        return
+    click.echo(f"{sign_release(out, key, **parts)}: the signature, to go with it")
+
+
+@main.command(
+    cls=Command,
+    example="python -m convert publish build/onnxlet.zip s3://releases/pumps --sign pumps.key",
+)
+@click.argument("archive", type=click.Path(path_type=Path), metavar="FILE.zip")
+@click.argument("target", metavar="DIR|s3://...")
+@sign_option(required=True)
+@click.option("--percent", type=click.FloatRange(0, 100), default=100, show_default=True,
+    help="Of the devices that take it; publish it again to change that.",
+)  # fmt: skip
+@click.option("--trust", type=click.Path(path_type=Path), multiple=True, metavar="OTHER.pub",
+    help="Another key that the archive, or the channel so far, is signed by; can be given again.",
+)  # fmt: skip
+def publish(
+    archive: Path, target: str, sign: Path, percent: float, trust: tuple[Path, ...]
+) -> None:
+    """Put a signed archive into the channel that devices update from.
+
+    A canary is a release with a --percent below 100: which devices take it follows from their ids
+    and its number, so that more percent add devices and take none away.
+    """
+    from convert.bundle.publish import place_of
+    from convert.bundle.publish import publish as put
+    from convert.bundle.sign import read_public_key
+
+    trusted = [read_public_key(file) for file in trust]
+    click.echo(put(archive, place_of(target), _signing_key(sign), percent, trusted))
+
+
+def _check_package(kind: str, release: int | None, sign: Path | None, out: Path) -> None:
     from convert.errors import WrongUse
 
     if platform.system() not in ("Linux", "Darwin"):
         raise WrongUse(f"packaging works on Linux and macOS, got {platform.system()}")
     if out.suffix != ".zip":
         raise WrongUse(f"--out: expected a name that ends in .zip, got '{out}'")
-    if release is not None and kind != "device":
+    if release is not None and kind == "lambda":
         raise WrongUse("--release: only device bundles are numbered", "Add --target device.")
+    if kind == "lambda" and sign:
+        raise WrongUse("--sign: only what devices take is signed", "Add --target device.")
+    if release is None and (sign or kind == MODELS_ALONE):
+        raise WrongUse("--release: a number is missing", "Devices take higher ones alone.")
     parent = next(place for place in out.absolute().parents if place.exists())
     if not parent.is_dir():
         raise WrongUse(f"--out: '{parent}' is not a folder")

@@ -29,7 +29,11 @@ def _package(name: str) -> tuple[str, ...]:
     return f"{name}/*", f"{name}-*.dist-info/*"
 
 
-LAZY = ("ma/*", "fft/*", "polynomial/*", "ctypeslib/*", "matlib.py", "lib/recfunctions.py")
+LAZY = (
+    "ma/*", "fft/*", "polynomial/*", "ctypeslib/*", "doc/*", "matlib.py", "_configtool.py",
+    "lib/recfunctions.py", "lib/*user_array*.py", "linalg/lapack_lite.*",
+)  # fmt: skip
+CAPI = "onnxruntime/capi"
 SOURCES_IN_C = ("*.pxd", "*.pyx", "*.h", "*.c", "*.a", "*/include/*")
 RECORDS = ("RECORD", "WHEEL", "INSTALLER", "REQUESTED", "entry_points.txt", "top_level.txt")
 RULES = (
@@ -38,7 +42,10 @@ RULES = (
         "a second copy of ONNX Runtime, for C programs: the Python module is linked whole",
     ),
     Rule(
-        tuple(f"onnxruntime/{part}/*" for part in ("transformers", "quantization", "tools")),
+        (
+            *(f"onnxruntime/{part}/*" for part in ("transformers", "quantization", "tools")),
+            *(f"{CAPI}/{part}.py" for part in ("convert_npz_*", "onnxruntime_collect_*")),
+        ),
         "tools for making and changing models",
     ),
     Rule(

@@ -1,0 +1,213 @@
+"""`python -m convert publish`: a channel that devices read, in a folder or in S3.
+
+Archives and their signatures are there before the index names them; the index is one file, its
+signature in it, and is replaced in one step.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+from urllib.parse import urlsplit
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from convert.bundle.release import ANY, comment_for
+from convert.bundle.sign import SUFFIX, SigningKey, comment_of, signature_of
+from convert.errors import PackagingFailed, WrongUse
+
+FORMAT = 1
+INDEX = "channel.json"
+KEPT = 10  # releases of each kind, architecture and Python
+
+
+class Place(Protocol):
+    """Where a channel is laid out."""
+
+    def read(self, name: str) -> bytes | None:
+        """A file of it; None where there is none."""
+
+    def write(self, name: str, content: Path | bytes) -> None:
+        """Put a file there, whole or not at all."""
+
+
+class Folder(NamedTuple):
+    """A channel in a folder."""
+
+    path: Path
+
+    def read(self, name: str) -> bytes | None:
+        """A file of it; None where there is none."""
+        file = self.path / name
+        return file.read_bytes() if file.is_file() else None
+
+    def write(self, name: str, content: Path | bytes) -> None:
+        """Put a file there, whole or not at all."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        part = self.path / f".{name}.{os.getpid()}.part"
+        with part.open("wb") as file:
+            file.write(content if isinstance(content, bytes) else content.read_bytes())
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(self.path / name)
+
+
+class Bucket(NamedTuple):
+    """A channel in S3.
+
+    Attributes:
+        client: boto3's.
+        bucket: its name.
+        prefix: with a slash behind it, or empty.
+    """
+
+    client: Any
+    bucket: str
+    prefix: str
+
+    def read(self, name: str) -> bytes | None:
+        """A file of it; None where there is none."""
+        try:
+            got = self.client.get_object(Bucket=self.bucket, Key=self.prefix + name)
+        except self.client.exceptions.NoSuchKey:
+            return None
+        content: bytes = got["Body"].read()
+        return content
+
+    def write(self, name: str, content: Path | bytes) -> None:
+        """Put a file there, whole or not at all."""
+        body = content if isinstance(content, bytes) else content.read_bytes()
+        self.client.put_object(Bucket=self.bucket, Key=self.prefix + name, Body=body)
+
+
+def place_of(target: str) -> Place:
+    """The place that DIR or s3://… means.
+
+    Raises:
+        WrongUse: it is neither, or there is no boto3.
+    """
+    if "://" not in target:
+        return Folder(Path(target))
+    parts = urlsplit(target)
+    if parts.scheme != "s3" or not parts.netloc:
+        raise WrongUse(f"'{target}': expected a folder or s3://BUCKET/PREFIX")
+    try:
+        import boto3
+    except ImportError as error:
+        raise WrongUse(
+            f"'{target}': there is no boto3 here", "pip install boto3, or publish into a folder."
+        ) from error
+    prefix = parts.path.strip("/")
+    return Bucket(boto3.client("s3"), parts.netloc, f"{prefix}/" if prefix else "")
+
+
+def publish(
+    archive: Path,
+    place: Place,
+    key: SigningKey,
+    percent: float,
+    trusted: Sequence[tuple[bytes, Ed25519PublicKey]] = (),
+) -> str:
+    """Add a signed archive to a channel, or change how many devices take it.
+
+    Args:
+        archive: with its signature beside it.
+        place: of the channel.
+        key: that the index is signed by; devices trust it.
+        percent: of the devices that take it.
+        trusted: further keys that the archive, or the index so far, may be signed by.
+
+    Returns:
+        What devices are told, in words.
+
+    Raises:
+        WrongUse: the archive is not signed, or not by these keys, or for another channel.
+        PackagingFailed: the index that is there is not by these keys.
+    """
+    keys = [(key.id, key.key.public_key()), *trusted]
+    signature = archive.with_name(archive.name + SUFFIX)
+    if not archive.is_file() or not signature.is_file():
+        raise WrongUse(
+            f"'{archive}': expected an archive with {signature.name} beside it",
+            "python -m convert package --sign KEY makes both.",
+        )
+    content = archive.read_bytes()
+    comment = comment_of(signature.read_bytes(), hashlib.blake2b(content).digest(), keys)
+    if comment is None:
+        raise WrongUse(
+            f"'{archive}' is not what was signed, or was signed by another key",
+            "Sign it again, or name the key that it is signed by: --trust OTHER.pub.",
+        )
+    told = _told(comment)
+    number, releases = _read_index(place, told["channel"], keys)
+    stem = "-".join(told[part] for part in ("name", "kind", "release", "arch", "python"))
+    entry = {"file": f"{stem}.zip", "percent": percent, "comment": comment}
+    place.write(entry["file"], content)  # type: ignore[arg-type] # a text
+    place.write(f"{stem}.zip{SUFFIX}", signature.read_bytes())
+    place.write(INDEX, _index(number + 1, _merged(releases, entry), told, key))
+    return f"{told['kind']} release {told['release']}: {percent:g} % of channel {told['channel']}"
+
+
+def _told(comment: str) -> dict[str, str]:
+    return dict(part.split("=", 1) for part in comment.split(" ")[1:])
+
+
+def _read_index(
+    place: Place, channel: str, keys: Sequence[tuple[bytes, Ed25519PublicKey]]
+) -> tuple[int, list[dict[str, Any]]]:
+    """Number and entries of the index that is there; what others wrote is not signed anew."""
+    content = place.read(INDEX)
+    if content is None:
+        return 0, []
+    try:
+        told = json.loads(content)
+        text = told["index"].encode()
+        comment = comment_of(told["signature"].encode(), hashlib.blake2b(text).digest(), keys)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        comment = None
+    if comment is None:
+        raise PackagingFailed(
+            f"{INDEX} is there, and not signed by this key",
+            "Name the key that it is signed by (--trust OTHER.pub), or remove it.",
+        )
+    parts = _told(comment)
+    if parts["channel"] != channel:
+        raise WrongUse(f"{INDEX} is of channel {parts['channel']}, and the archive of {channel}")
+    releases: list[dict[str, Any]] = json.loads(text)["releases"]
+    return int(parts["release"]), releases
+
+
+def _merged(releases: list[dict[str, Any]], entry: dict[str, Any]) -> list[dict[str, Any]]:
+    """The entries with this one in its place, the newest first, the oldest left out."""
+    every = [each for each in releases if each["file"] != entry["file"]] + [entry]
+    every.sort(key=lambda each: -int(_told(each["comment"])["release"]))
+    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for each in every:
+        told = _told(each["comment"])
+        groups.setdefault(tuple(told[k] for k in ("name", "kind", "arch", "python")), []).append(
+            each
+        )
+    return [each for group in groups.values() for each in group[:KEPT]]
+
+
+def _index(
+    number: int, releases: list[dict[str, Any]], told: dict[str, str], key: SigningKey
+) -> bytes:
+    text = json.dumps({"format": FORMAT, "releases": releases})
+    comment = comment_for(
+        kind="index",
+        channel=told["channel"],
+        name=told["name"],
+        arch=ANY,
+        python=ANY,
+        release=number,
+        sha256=hashlib.sha256(text.encode()).hexdigest(),
+        size=len(text.encode()),
+        unpacked=len(text.encode()),
+    )
+    signed = signature_of(text.encode(), comment, key).decode()
+    return json.dumps({"index": text, "signature": signed}, indent=1).encode() + b"\n"

@@ -1,0 +1,76 @@
+"""What a release is signed as, and archives of models alone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from convert.bundle.archive import write_archive
+from convert.bundle.contents import Chosen
+from convert.bundle.package import FORMAT
+from convert.bundle.sign import SigningKey, sign_file
+
+ANY = "any"
+
+
+def write_models(models: Sequence[Chosen], out: Path, release: int) -> None:
+    """Write an archive of models alone; the same input gives the same bytes."""
+    files: dict[str, Path | bytes] = {
+        f"models/{model.name}/{model.version}/{file}": model.directory / file
+        for model in models
+        for file in model.files
+    }
+    hashes = {path: _sha256(Path(str(files[path]))) for path in sorted(files)}
+    told = {
+        "format": FORMAT,
+        "release": release,
+        "models": {model.name: model.version for model in models},
+        "files": hashes,
+    }
+    files["models.json"] = json.dumps(told, indent=1).encode() + b"\n"
+    write_archive(out, files, lambda size: None, lambda sizes, whole: None)
+
+
+def sign_release(
+    archive: Path,
+    key: SigningKey,
+    *,
+    kind: str,
+    release: int,
+    channel: str,
+    name: str,
+    arch: str = ANY,
+    python: str = ANY,
+) -> Path:
+    """Sign an archive: what it is, for whom, and its number are in the trusted comment.
+
+    Returns:
+        The file of the signature, beside the archive.
+    """
+    with zipfile.ZipFile(archive) as opened:
+        unpacked = sum(entry.file_size for entry in opened.infolist())
+    comment = comment_for(
+        kind=kind,
+        channel=channel,
+        name=name,
+        arch=arch,
+        python=python,
+        release=release,
+        sha256=_sha256(archive),
+        size=archive.stat().st_size,
+        unpacked=unpacked,
+    )
+    return sign_file(archive, comment, key)
+
+
+def comment_for(**parts: str | int) -> str:
+    """A trusted comment, in the form that devices read."""
+    return " ".join(["onnxlet", *(f"{name}={value}" for name, value in parts.items())])
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
