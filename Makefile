@@ -45,16 +45,17 @@ model: $(READY) ## build convert/examples/EXAMPLE.py into models/
 package: $(READY) ## one zip of models/ for TARGET (lambda), PYTHON_VERSION (3.13) and ARCH (aarch64), into build/
 	$(PY) -m convert package --target $(TARGET) --python $(PYTHON_VERSION) --arch $(ARCH) --out $(BUNDLE) $(ARGS)
 
-deploy: $(READY) $(DEPLOY)/ready $(NODE) ## to AWS, as STAGE (dev): prove the version there, then serve it (docs/deploy.md)
+# With a BUNDLE that was packaged before there is nothing to package.
+deploy: $(if $(filter file,$(origin BUNDLE)),$(READY)) $(DEPLOY)/ready $(NODE) ## to AWS, as STAGE (dev): prove the version there, then serve it (docs/deploy.md)
 	$(DEPLOY)/bin/python -m tools.deploy up
 
-invoke: $(DEPLOY)/ready $(NODE) ## ask what STAGE serves: BODY='{"instances": …}', or a golden row
+invoke: $(DEPLOY)/ready ## ask what STAGE serves: BODY='{"instances": …}', or a golden row
 	$(DEPLOY)/bin/python -m tools.deploy invoke $(ARGS)
 
-logs: $(DEPLOY)/ready $(NODE) ## the log of STAGE: the last MINUTES (10), with FOLLOW=1 until Ctrl-C
+logs: $(DEPLOY)/ready ## the log of STAGE: the last MINUTES (10), with FOLLOW=1 until Ctrl-C
 	$(DEPLOY)/bin/python -m tools.deploy logs $(ARGS)
 
-rollback: $(DEPLOY)/ready $(NODE) ## have STAGE serve the version that was proven before
+rollback: $(DEPLOY)/ready ## have STAGE serve the version that was proven before
 	$(DEPLOY)/bin/python -m tools.deploy rollback
 
 remove: $(DEPLOY)/ready $(NODE) ## delete all that was deployed as STAGE

@@ -42,7 +42,7 @@ def rollback() -> None:
 def remove() -> None:
     """Delete all that was deployed."""
     with _where() as (plan, cloud):
-        readiness.check_access(cloud)
+        readiness.check_access(cloud, osls=True)
         _report(f"removing {plan.stack}")
         _tell(after.remove(plan, cloud))
 

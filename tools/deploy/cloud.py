@@ -9,11 +9,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
+from boto3.exceptions import Boto3Error
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 MADE_UP = "onnxlet-local"  # credentials for an emulator on this machine, which checks none
-REFUSED = (BotoCoreError, ClientError)
+PROFILES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
+SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+REFUSED = (Boto3Error, BotoCoreError, ClientError)
 
 
 @dataclass(frozen=True)
@@ -21,14 +24,14 @@ class Cloud:
     """Where things are deployed.
 
     Attributes:
-        environ: of the processes that are started, region and credentials included.
+        given: this process's environment.
         endpoint: of an emulator, or None for AWS itself.
         region: or None where none is known.
         profile: of AWS's own files, or None.
         made_up: the credentials, since an emulator on this machine checks none.
     """
 
-    environ: Mapping[str, str]
+    given: Mapping[str, str]
     endpoint: str | None
     region: str | None
     profile: str | None
@@ -41,23 +44,34 @@ class Cloud:
 
     def client(self, service: str, seconds: int = 60) -> Any:
         """A client of one service, which waits so long for an answer."""
-        made_up = {"aws_access_key_id": MADE_UP, "aws_secret_access_key": MADE_UP}
-        session = boto3.Session(profile_name=self.profile, **(made_up if self.made_up else {}))
-        return session.client(
+        return self._session().client(
             service,
             region_name=self.region,
             endpoint_url=self.endpoint,
             config=Config(read_timeout=seconds, retries={"mode": "standard"}),
         )
 
-    def caller(self) -> tuple[str, str]:
-        """The account, and who deploys.
+    def _session(self) -> boto3.Session:
+        made_up = {"aws_access_key_id": MADE_UP, "aws_secret_access_key": MADE_UP}
+        return boto3.Session(profile_name=self.profile, **(made_up if self.made_up else {}))
+
+    def environ(self) -> dict[str, str]:
+        """For other programs: the credentials as they are, however boto3 came by them."""
+        environ = {k: v for k, v in self.given.items() if k not in PROFILES + SECRETS}
+        found = self._session().get_credentials()
+        if found is not None:
+            now = found.get_frozen_credentials()
+            secrets = (now.access_key, now.secret_key, now.token)
+            environ |= {name: each for name, each in zip(SECRETS, secrets, strict=True) if each}
+        return environ | dict.fromkeys(("AWS_REGION", "AWS_DEFAULT_REGION"), str(self.region))
+
+    def check_credentials(self) -> None:
+        """Ask AWS whether it knows who is asking.
 
         Raises:
-            BotoCoreError, ClientError: nobody that AWS knows.
+            BotoCoreError, ClientError: it does not, or does not answer.
         """
-        identity = self.client("sts", seconds=20).get_caller_identity()
-        return identity["Account"], identity["Arn"]
+        self.client("sts", seconds=20).get_caller_identity()
 
 
 def is_loopback(url: str) -> bool:
@@ -85,10 +99,4 @@ def cloud_of(environ: Mapping[str, str]) -> Cloud:
     region = region or boto3.Session(profile_name=profile).region_name
     if here and not region:  # an emulator has them all
         region = boto3.Session().get_available_regions("lambda")[0]
-    full = dict(environ)
-    if region:
-        full |= {"AWS_REGION": region, "AWS_DEFAULT_REGION": region}
-    if made_up:
-        full |= {"AWS_ACCESS_KEY_ID": MADE_UP, "AWS_SECRET_ACCESS_KEY": MADE_UP}
-        full.pop("AWS_SESSION_TOKEN", None)
-    return Cloud(full, endpoint, region, profile, made_up)
+    return Cloud(environ, endpoint, region, profile, made_up)

@@ -78,7 +78,7 @@ OPTIONS: Mapping[str, Option] = {
     "MEMORY": Option(_whole(128, 10240), "memory"),
     "TIMEOUT": Option(_whole(1, 900), "timeout"),
     "TMP": Option(_whole(512, 10240), "tmp"),
-    "CONCURRENCY": Option(_whole(0, 100_000), "concurrency"),
+    "CONCURRENCY": Option(_whole(1, 100_000), "concurrency"),
     "SNAPSTART": Option(YES_OR_NO, "snapStart"),
     "KEEP": Option(_whole(1, 50), default="3"),
     "RATE": Option(_whole(1, 100_000), "rate"),

@@ -48,13 +48,13 @@ def check(plan: Plan, cloud: Cloud) -> str:
     return keys
 
 
-def check_access(cloud: Cloud) -> None:
-    """What every command needs.
+def check_access(cloud: Cloud, osls: bool = False) -> None:
+    """What every command needs, and what those need that run osls.
 
     Raises:
         NotReady: with everything that is missing.
     """
-    faults = [*_tools(), *_caller(cloud)]
+    faults = [*(_tools() if osls else ()), *_caller(cloud)]
     if faults:
         raise NotReady(faults, HINT)
 
@@ -93,7 +93,7 @@ def _caller(cloud: Cloud) -> Iterator[str]:
         yield "AWS region: expected AWS_REGION, or a region in your profile, got none"
         return
     try:
-        cloud.caller()
+        cloud.check_credentials()
     except NoConnection as error:
         hint = "; start one: make emulator" if cloud.is_here else ""
         yield f"AWS: expected an answer, got none: {error}{hint}"

@@ -39,7 +39,7 @@ class Stack:
 
     @property
     def proven(self) -> list[str]:
-        """Versions whose golden rows were answered where they run, oldest first; `live` is last."""
+        """Versions that were proven where they run, oldest first; `live` is the last of them."""
         return self.parameters.get(PROVEN, "").split()
 
     @property

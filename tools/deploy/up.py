@@ -48,8 +48,9 @@ def up(plan: Plan, cloud: Cloud, report: Report) -> list[str]:
     proofs = prove(bundle, stack, version, cloud)
     if version != live:
         report(f"moving live to version {version}" + (f" from {live}" if live else ""))
-        stack = move_live(stack, version, [*stack.proven, version], cloud)
-    gone = prune(stack, int(plan.values["KEEP"]), cloud)
+        kept = [*stack.proven, version][-int(plan.values["KEEP"]) :]
+        stack = move_live(stack, version, kept, cloud)
+    gone = prune(stack, cloud)
     lines = [f"version {version} is live", *map(str, proofs)]
     if gone:
         lines.append(f"deleted versions that were not needed: {', '.join(gone)}")

@@ -31,19 +31,18 @@ def wait_until_active(stack: Stack, version: str, cloud: Cloud) -> None:
         ) from error
 
 
-def prune(stack: Stack, keep: int, cloud: Cloud) -> list[str]:
+def prune(stack: Stack, cloud: Cloud) -> list[str]:
     """Delete versions that nothing serves and nobody will go back to: snapshots cost.
 
     Args:
-        stack: its live version stays, and the one that was published last.
-        keep: how many of the proven ones stay.
+        stack: its proven versions stay, and the one that was published last.
         cloud: where they are.
 
     Returns:
         The versions that were deleted, oldest first.
     """
     client = cloud.client("lambda")
-    stay = {"$LATEST", stack.live, stack.published, *stack.proven[-keep:]}
+    stay = {"$LATEST", stack.live, stack.published, *stack.proven}
     pages = client.get_paginator("list_versions_by_function").paginate(FunctionName=stack.function)
     there = [each["Version"] for page in pages for each in page["Versions"]]
     gone = []
