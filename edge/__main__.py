@@ -11,6 +11,7 @@ from typing import Any  # noqa: E402
 
 import click  # noqa: E402
 
+from edge.update.commands import COMMANDS  # noqa: E402
 from function.command_line import Command, run  # noqa: E402
 
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -53,6 +54,9 @@ def serve(models: Path | None, **options: Any) -> None:
     device = replace(DeviceSettings.from_environ(os.environ), **given)
     serve_models(models or Settings.from_environ(os.environ).models, device)
 
+
+for command in COMMANDS:
+    main.add_command(command)
 
 if __name__ == "__main__":
     run(main, "python -m edge")

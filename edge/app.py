@@ -9,6 +9,7 @@ from pathlib import Path
 
 from edge.metrics import Meter
 from edge.secret import Secret
+from edge.slots import with_updates
 from function import deadline, request_log
 from function.app import SERVICE, create_app
 from function.lean_flask import Flask
@@ -28,7 +29,7 @@ def make_app(
     """Make the app, and start the two threads that it has beside those that answer.
 
     Args:
-        models: folder of model directories.
+        models: folder of model directories; a slot's has updates beside it, on a device.
         observe: called with each prediction that was answered.
         secret: marks the requests that this process sends to itself, which count nowhere.
         log: writes each request's line.
@@ -40,7 +41,9 @@ def make_app(
     _have_one_heap()
     secret = secret or Secret()
     settings, meter = secret.let_in(Settings.from_environ(os.environ)), Meter(secret.request_id)
-    app = create_app(models, secret.unobserved(observe), settings, meter, secret.unlogged(log))
+    models, updates = with_updates(models)
+    seen, told = secret.unobserved(observe), secret.unlogged(log)
+    app = create_app(models, seen, settings, meter, told, updates)
     deadline.watch(settings.max_seconds)
     if settings.reload_seconds:
         meter.reloader = Reloader(app.extensions[SERVICE].repository)

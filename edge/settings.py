@@ -8,8 +8,12 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
+from edge.forward.options import ForwardOptions, forwarding
+from edge.mqtt.options import MqttOptions, messaging
 from function.errors import SettingsError
 from function.settings import DEVICE_PREFIX as PREFIX
+
+WORD = "[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,15 @@ class DeviceSettings:
         tls_cert: the server's certificate, with those that it is signed by; None means no TLS.
         tls_key: its key.
         open: whoever reaches it may ask, without a key, beyond this machine too.
+        id: of this device, where it is not its machine id.
+        name: that releases for this device are made for.
+        channel: whose releases are taken.
+        update_url: where they are, an address or a folder.
+        restart: the command that has the service start again, and returns when it has.
+        api_key: a key of the service, to ask it golden rows after an update.
+        max_bundle_bytes: largest archive that is taken; its files may have four times as many.
+        forward: whether predictions are kept and sent on, and where to.
+        mqtt: the broker that readings come from.
     """
 
     host: str = "127.0.0.1"
@@ -29,6 +42,15 @@ class DeviceSettings:
     tls_cert: Path | None = None
     tls_key: Path | None = None
     open: bool = False
+    id: str = ""
+    name: str = "onnxlet"
+    channel: str = "stable"
+    update_url: str = ""
+    restart: str = "systemctl restart onnxlet"
+    api_key: str = ""
+    max_bundle_bytes: int = 200_000_000
+    forward: ForwardOptions = ForwardOptions()
+    mqtt: MqttOptions = MqttOptions()
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> DeviceSettings:
@@ -58,6 +80,18 @@ class DeviceSettings:
             tls_cert=path("TLS_CERT"),
             tls_key=path("TLS_KEY"),
             open=get("OPEN", "yes|no", "yes or no") == "yes",
+            id=get("ID", r"\S{1,200}", "a word"),
+            name=get("NAME", WORD, "letters, digits, '.', '_' and '-'") or cls.name,
+            channel=get("CHANNEL", WORD, "letters, digits, '.', '_' and '-'") or cls.channel,
+            update_url=get("UPDATE_URL", r"https?://\S+|s3://\S+|/.+", "https://, s3:// or a path"),
+            restart=get("RESTART", ".+", "a command") or cls.restart,
+            api_key=get("API_KEY", r"\S+", "a word"),
+            max_bundle_bytes=int(
+                get("MAX_BUNDLE_BYTES", "[1-9][0-9]{0,14}", "a number of bytes")
+                or cls.max_bundle_bytes
+            ),
+            forward=forwarding(get),
+            mqtt=messaging(get),
         )
         for name in sorted(name for name in environ if name.startswith(PREFIX)):
             if name.removeprefix(PREFIX) not in known:

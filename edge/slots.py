@@ -79,6 +79,18 @@ def idle_slot(places: Places) -> str:
     return next(name for name in SLOTS if name != live_slot(places))
 
 
+def with_updates(models: Path) -> tuple[Path, Path | None]:
+    """A slot's models, and the folder of updates of models alone; other folders have none.
+
+    The slot is taken by its own name, so that a server stays with it when the link is switched.
+    """
+    real = models.resolve()
+    data = real.parent.parent
+    if real.parent.name in SLOTS and (data / "live").is_symlink():
+        return real, data / "models"
+    return models, None
+
+
 def switch(places: Places, name: str) -> None:
     """Have another slot serve from the next start on: the old one or the new one, never neither."""
     beside = places.data / "live.new"

@@ -1,0 +1,69 @@
+"""A slot's own judgement: are its files those of its bundle, and do its models answer here."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+from pathlib import Path
+
+from function.errors import OnnxletError
+from function.golden import load_proven
+from function.repository import versions_in
+
+NEEDED = ("edge.app", "edge.serve", "edge.server", "edge.update.setup")  # to serve, and to update
+
+
+def check_slot(slot: Path, models: Path | None) -> list[str]:
+    """What is wrong, in words.
+
+    Args:
+        slot: the folder that this code is in.
+        models: a folder of models to check; None means the slot, with its own.
+    """
+    faults = [] if models else damage(slot)
+    if faults:
+        return faults
+    for module in NEEDED:
+        importlib.import_module(module)
+    folder = models or slot / "models"
+    found = [
+        directory
+        for model in sorted(folder.iterdir())
+        for directory in (model / str(version) for version in versions_in(model))
+    ]
+    faults = [] if found else [f"{folder}: no models"]
+    for directory in found:
+        faults += _wrong(directory)
+    return faults
+
+
+def _wrong(directory: Path) -> list[str]:
+    try:
+        model, _, off = load_proven(directory)
+    except OnnxletError as error:
+        return [error.message]
+    place = f"model {model.name}/{model.version}"
+    # Golden rows may be somebody's data: how many are off is told, not which.
+    return [f"{place}: {len(off)} golden rows are answered otherwise than at build"] if off else []
+
+
+def damage(slot: Path) -> list[str]:
+    """What is not as its bundle listed it; empty where a slot is whole."""
+    try:
+        named = {
+            path: digest
+            for name in ("bundle.json", "device.json")
+            for path, digest in json.loads((slot / name).read_bytes())["files"].items()
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return [f"{slot}: its lists can't be read: {type(error).__name__} {error}"]
+    return [f"{slot / path}: altered or missing" for path in named if not _is(slot, path, named)]
+
+
+def _is(slot: Path, path: str, named: dict[str, str]) -> bool:
+    try:
+        with (slot / path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == named[path]
+    except OSError:
+        return False

@@ -1,0 +1,92 @@
+"""`edge update`, `rollback`, `status` and `check`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from function.command_line import Command
+
+root_option = click.option(
+    "--root", type=click.Path(path_type=Path, file_okay=False), default="/", hidden=True
+)
+
+
+@click.command(cls=Command, example="sudo onnxlet update https://example.com/pumps/stable")
+@click.argument("source", metavar="[URL|FILE]", default="")
+@click.option("--insecure-http", is_flag=True, help="Fetch without TLS, beyond this machine too.")
+@root_option
+def update(source: str, insecure_http: bool, root: Path) -> None:
+    """Take a signed release, prove it here, and go back where it fails.
+
+    URL|FILE is an archive (….zip, with ….zip.minisig beside it) or a channel that `convert
+    publish` laid out; https://, s3:// or a path.  [default: ONNXLET_DEVICE_UPDATE_URL]
+    """
+    from edge.slots import Places
+    from edge.update.errors import WrongUse
+    from edge.update.setup import device_settings, make_setup
+    from edge.update.update import update as take
+
+    places = Places(root)
+    source = source or device_settings(places).update_url
+    if not source:
+        raise WrongUse("no URL or FILE was given", "Give one, or set ONNXLET_DEVICE_UPDATE_URL.")
+    for line in take(make_setup(places, report, insecure_http), source):
+        click.echo(line)
+
+
+@click.command(cls=Command, example="sudo onnxlet rollback")
+@click.option("--model", metavar="N", help="Take back a model that came alone, and nothing else.")
+@root_option
+def rollback(model: str | None, root: Path) -> None:
+    """Go back to the release before; the one that serves now is not taken again."""
+    from edge.slots import Places
+    from edge.update.rollback import roll_model_back
+    from edge.update.rollback import rollback as go_back
+    from edge.update.setup import make_setup
+
+    setup = make_setup(Places(root), report)
+    click.echo(roll_model_back(setup, model) if model else go_back(setup))
+
+
+@click.command(cls=Command, example="onnxlet status --json")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@root_option
+def status(as_json: bool, root: Path) -> None:
+    """Show what is live, idle, accepted and given up."""
+    from edge.slots import Places
+    from edge.update.status import lines
+    from edge.update.status import status as told
+
+    found = told(Places(root))
+    click.echo(json.dumps(found, indent=1) if as_json else "\n".join(lines(found)))
+
+
+@click.command(cls=Command, example="python3 /var/lib/onnxlet/live check")
+@click.option(
+    "--models",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    metavar="DIR",
+    help="Check these models, by this slot's code.",
+)
+def check(models: Path | None) -> None:
+    """Hold this slot against its lists, and replay every golden row."""
+    from edge.update.check import check_slot
+
+    faults = check_slot(Path(__file__).resolve().parents[2], models)
+    for fault in faults:
+        click.echo(f"error: {fault}", err=True)
+    if faults:
+        sys.exit(1)
+    click.echo("whole, and every golden row is answered as at build")
+
+
+COMMANDS = (update, rollback, status, check)
+
+
+def report(line: str) -> None:
+    """Progress, on standard error."""
+    click.echo(f"  {line}", err=True)

@@ -1,0 +1,126 @@
+"""What a source has for this device: one signed archive, or the newest of a channel."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from edge.update.errors import Refused
+from edge.update.fetch import Web, beside, read_small
+from edge.update.memory import Memory
+from edge.update.offer import Device, Offer, objections, read_offer, staleness
+from edge.update.signature import LARGEST, Keys, Signature, check_signed, read_signature
+
+INDEX = "channel.json"
+LARGEST_INDEX = 1 << 20  # bytes
+KINDS = ("bundle", "models")  # in the order that they are taken
+
+
+class Found(NamedTuple):
+    """An archive that this device may take.
+
+    Attributes:
+        url: of the archive.
+        offer: what its signature says.
+        signature: not yet held against the archive.
+    """
+
+    url: str
+    offer: Offer
+    signature: Signature
+
+
+def is_archive(source: str) -> bool:
+    """Whether a source is one archive, not a channel."""
+    return source.partition("?")[0].endswith(".zip")
+
+
+def find_archive(url: str, keys: Keys, device: Device, memory: Memory, web: Web) -> Found | None:
+    """Read an archive's signature; None where this very release was taken already.
+
+    Raises:
+        Refused: it is not signed, not for this device, older, or failed before.
+        Unreachable: it can't be had.
+    """
+    place = beside(url, ".minisig")
+    signature = read_signature(read_small(place, LARGEST, web), keys, place)
+    offer = read_offer(signature.comment, place)
+    if offer.kind not in KINDS:
+        raise Refused(f"{place}: expected a bundle or models, got {offer.kind}")
+    if offer.release == memory.highest.get(offer.kind) and not _is_broken(offer, memory):
+        return None
+    faults = objections(offer, device)
+    if stale := _stale(offer, memory):
+        faults.append(stale)
+    if faults:
+        raise Refused(f"{offer}: {'; '.join(faults)}", "Nothing was fetched or changed.")
+    return Found(url, offer, signature)
+
+
+def find_in_channel(
+    source: str, keys: Keys, device: Device, identity: str, memory: Memory, web: Web
+) -> tuple[list[Found], int]:
+    """The newest bundle and the newest models of a channel that are for this device.
+
+    Returns:
+        Those, and the number of the channel's index.
+
+    Raises:
+        Refused: the index is not signed, or older than one that was read before.
+        Unreachable: it can't be had.
+    """
+    root = source.rstrip("/")
+    entries, number = _read_index(f"{root}/{INDEX}", keys, device, memory, web)
+    best: dict[str, tuple[Offer, str]] = {}
+    for offer, file, percent in entries:
+        fits = not objections(offer, device) and not _stale(offer, memory)
+        chosen = percent > bucket(identity, offer.release)
+        known = best.get(offer.kind)
+        if fits and chosen and (known is None or offer.release > known[0].release):
+            best[offer.kind] = (offer, file)
+    urls = [f"{root}/{best[kind][1]}" for kind in KINDS if kind in best]
+    found = [find_archive(url, keys, device, memory, web) for url in urls]
+    return [each for each in found if each], number
+
+
+def bucket(identity: str, release: int) -> int:
+    """Which hundredth of all devices this one is in, for this release: 0 to 99."""
+    return int(hashlib.sha256(f"{identity} {release}".encode()).hexdigest(), 16) % 100
+
+
+def _read_index(
+    url: str, keys: Keys, device: Device, memory: Memory, web: Web
+) -> tuple[list[tuple[Offer, str, float]], int]:
+    try:
+        told = json.loads(read_small(url, LARGEST_INDEX, web))
+        text, signed = told["index"].encode(), told["signature"].encode()
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Refused(f"{url}: expected a channel's index: {error!r}") from error
+    signature = read_signature(signed, keys, url)
+    check_signed(signature, hashlib.blake2b(text).digest(), url)
+    offer = read_offer(signature.comment, url)
+    last = memory.highest.get(f"index {device.channel}", 0)
+    if (offer.kind, offer.channel) != ("index", device.channel):
+        raise Refused(f"{url}: expected channel {device.channel}, got {offer.kind} {offer.channel}")
+    if offer.release < last:
+        raise Refused(f"{url}: index {offer.release} is older than {last}, which was read before")
+    return list(_entries(json.loads(text), url)), offer.release
+
+
+def _entries(index: Any, url: str) -> Iterator[tuple[Offer, str, float]]:
+    for entry in index["releases"]:
+        if Path(entry["file"]).name != entry["file"]:
+            raise Refused(f"{url}: '{entry['file']}': expected a name beside the index")
+        yield read_offer(entry["comment"], url), entry["file"], entry["percent"]
+
+
+def _is_broken(offer: Offer, memory: Memory) -> bool:
+    return offer.release in memory.broken.get(offer.kind, {})
+
+
+def _stale(offer: Offer, memory: Memory) -> str | None:
+    highest = memory.highest.get(offer.kind, 0)
+    return staleness(offer, highest, memory.broken.get(offer.kind, {}))

@@ -1,0 +1,137 @@
+"""What a signature offers, and whether this device may take it. Nothing here reads a clock."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from edge.update.errors import Refused
+
+PRODUCT = "onnxlet"
+WORD = "[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
+NUMBER = "[1-9][0-9]{0,14}"
+FORM = {
+    "kind": "bundle|models|index",
+    "channel": WORD,
+    "name": WORD,
+    "arch": WORD,
+    "python": WORD,
+    "release": NUMBER,
+    "sha256": "[0-9a-f]{64}",
+    "size": NUMBER,
+    "unpacked": NUMBER,
+}
+ANY = "any"  # models run on every architecture and Python
+
+
+class Offer(NamedTuple):
+    """What a trusted comment binds.
+
+    Attributes:
+        kind: `bundle`, `models`, or the `index` of a channel.
+        channel: that it is meant for.
+        name: of the devices that it is meant for.
+        arch: as `uname -m` says it, or `any`.
+        python: major and minor version, or `any`.
+        release: number; only higher ones are taken.
+        sha256: of the archive, in hexadecimal.
+        size: of the archive, in bytes.
+        unpacked: of the files in it, in bytes.
+    """
+
+    kind: str
+    channel: str
+    name: str
+    arch: str
+    python: str
+    release: int
+    sha256: str
+    size: int
+    unpacked: int
+
+    def __str__(self) -> str:
+        return f"{self.kind} release {self.release}"
+
+
+class Device(NamedTuple):
+    """What decides which offers fit.
+
+    Attributes:
+        channel: whose releases are taken.
+        name: that releases are meant for.
+        arch: of this machine.
+        python: of this machine.
+        max_bytes: of an archive.
+        max_unpacked: bytes of the files in it.
+    """
+
+    channel: str
+    name: str
+    arch: str
+    python: str
+    max_bytes: int
+    max_unpacked: int
+
+
+def read_offer(comment: str, place: str) -> Offer:
+    """Read a trusted comment: `onnxlet kind=bundle channel=stable …`.
+
+    Raises:
+        Refused: it is of another product, or a part is missing, unknown or malformed.
+    """
+    product, *parts = comment.split(" ")
+    found = [part.partition("=")[::2] for part in parts]
+    told = dict(found)
+    faults = [
+        f"{key}: expected {form}, got '{told.get(key, '')[:80]}'"
+        for key, form in FORM.items()
+        if not re.fullmatch(form, told.get(key, ""))
+    ]
+    if product != PRODUCT or len(found) != len(FORM) or faults:
+        said = "; ".join(faults) or f"expected {PRODUCT} and {len(FORM)} parts"
+        raise Refused(
+            f"{place}: the trusted comment is not of an update: {said}",
+            "python -m convert package --sign KEY writes it.",
+        )
+    numbers: dict[str, Any] = {key: int(told[key]) for key in ("release", "size", "unpacked")}
+    return Offer(**{**told, **numbers})
+
+
+def objections(offer: Offer, device: Device) -> list[str]:
+    """Why an offer is not for this device, all of it; empty where it is."""
+    pairs = [
+        ("channel", offer.channel, device.channel, False),
+        ("name", offer.name, device.name, False),
+        ("architecture", offer.arch, device.arch, offer.kind != "bundle"),
+        ("Python", offer.python, device.python, offer.kind != "bundle"),
+    ]
+    faults = [
+        f"it is for {what} {offered}, and this device has {own}"
+        for what, offered, own, any_will_do in pairs
+        if offered != own and not (any_will_do and offered == ANY)
+    ]
+    faults += [
+        f"{what}: expected at most {most} bytes, got {size}"
+        for what, size, most in (
+            ("its archive", offer.size, device.max_bytes),
+            ("its files", offer.unpacked, device.max_unpacked),
+        )
+        if size > most
+    ]
+    return faults
+
+
+def staleness(offer: Offer, highest: int, broken: Mapping[int, str]) -> str | None:
+    """Why this number is not taken; None where it is.
+
+    Args:
+        offer: that fits this device.
+        highest: the highest release of its kind that was ever accepted here, or 0.
+        broken: releases of its kind that failed here, and why.
+    """
+    if offer.release in broken:
+        return f"it failed here before: {broken[offer.release]}"
+    if offer.release <= highest:
+        return f"expected a number above {highest}, the highest that was accepted here"
+    return None

@@ -1,0 +1,139 @@
+"""Is an archive what was signed: its names, sizes and lists, before anything of it is written."""
+
+from __future__ import annotations
+
+import json
+import stat
+import zipfile
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from edge.update.errors import Refused
+from edge.update.offer import Offer
+
+FORMAT = 1
+LISTS = {"bundle": ("bundle.json", "device.json"), "models": ("models.json",)}
+LARGEST_LIST = 8 << 20  # bytes
+MOST_ENTRIES = 50_000
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+SHOWN = 5
+REFUSED = "Don't use it: python -m convert package makes no such archive."
+
+
+class Entry(NamedTuple):
+    """A file to unpack.
+
+    Attributes:
+        info: of the zip.
+        sha256: that it has to have; None of the lists themselves, which the archive's covers.
+    """
+
+    info: zipfile.ZipInfo
+    sha256: str | None
+
+
+class Plan(NamedTuple):
+    """What is in an archive.
+
+    Attributes:
+        entries: each file.
+        models: versions by name.
+    """
+
+    entries: list[Entry]
+    models: dict[str, int]
+
+
+def plan(archive: zipfile.ZipFile, offer: Offer) -> Plan:
+    """Hold an archive's directory against its own lists and what was signed.
+
+    Raises:
+        Refused: naming what is wrong, as much of it as fits.
+    """
+    infos = archive.infolist()
+    faults = _odd(infos)
+    unpacked = sum(info.file_size for info in infos)
+    if unpacked != offer.unpacked:
+        faults.append(f"expected {offer.unpacked} bytes unpacked, as signed, got {unpacked}")
+    _stop(faults, offer)
+    lists = {name: _read_list(archive, name, offer) for name in LISTS[offer.kind]}
+    named = {path: digest for each in lists.values() for path, digest in each["files"].items()}
+    models = {str(n): int(v) for n, v in lists[LISTS[offer.kind][0]]["models"].items()}
+    there = {info.filename for info in infos}
+    faults += [f"{path}: not on its list" for path in sorted(there - named.keys() - lists.keys())]
+    faults += [f"{path}: missing" for path in sorted(named.keys() - there)]
+    faults += list(_disagreements(lists, offer))
+    faults += list(_strays(there - lists.keys(), models, offer.kind))
+    _stop(faults, offer)
+    return Plan([Entry(info, named.get(info.filename)) for info in infos], models)
+
+
+def _odd(infos: list[zipfile.ZipInfo]) -> list[str]:
+    """What no entry may be, whatever is listed."""
+    if len(infos) > MOST_ENTRIES:
+        return [f"expected at most {MOST_ENTRIES} files, got {len(infos)}"]
+    names = [info.filename for info in infos]
+    faults = [f"{name[:200]!r}: twice" for name in sorted({n for n in names if names.count(n) > 1})]
+    folders = {"/".join(parts[:n]) for parts in map(_parts, names) for n in range(1, len(parts))}
+    faults += [f"{name!r}: a file and a folder" for name in names if name in folders]
+    for info in infos:
+        kind = stat.S_IFMT(info.external_attr >> 16)
+        if info.filename != info.orig_filename or not _is_plain(info.filename):
+            faults.append(f"{info.orig_filename[:200]!r}: not a path inside")
+        elif kind not in (0, stat.S_IFREG):
+            faults.append(f"{info.filename}: a link or device, not a file")
+        elif info.flag_bits & 1 or info.compress_type not in METHODS:
+            faults.append(f"{info.filename}: encrypted, or compressed otherwise than by deflate")
+    return faults
+
+
+def _parts(name: str) -> list[str]:
+    return name.split("/")
+
+
+def _is_plain(name: str) -> bool:
+    """A path of names, below the folder that it is unpacked in."""
+    return "\\" not in name and all(
+        part not in ("", ".", "..") and part.isprintable() and len(part.encode()) < 256
+        for part in _parts(name)
+    )
+
+
+def _read_list(archive: zipfile.ZipFile, name: str, offer: Offer) -> dict[str, Any]:
+    try:
+        if archive.getinfo(name).file_size > LARGEST_LIST:
+            raise ValueError(f"it has more than {LARGEST_LIST} bytes")
+        told: dict[str, Any] = json.loads(archive.read(name))
+        if told["format"] != FORMAT:
+            raise ValueError(f"expected format {FORMAT}, got {told['format']}")
+        if not all(isinstance(digest, str) for digest in told["files"].values()):
+            raise TypeError("expected a SHA-256 for each file")
+    except (KeyError, ValueError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+        raise Refused(f"{offer}: {name} can't be read: {error}", REFUSED) from error
+    return told
+
+
+def _disagreements(lists: Mapping[str, dict[str, Any]], offer: Offer) -> Iterable[str]:
+    told = {key: value for each in lists.values() for key, value in each.items()}
+    signed = {"release": offer.release}
+    if offer.kind == "bundle":
+        signed |= {"python": offer.python, "arch": offer.arch}  # type: ignore[dict-item] # of texts
+    for key, value in signed.items():
+        if told.get(key) != value:
+            yield f"{key}: expected {value}, as signed, got {told.get(key)}"
+
+
+def _strays(names: Iterable[str], models: Mapping[str, int], kind: str) -> Iterable[str]:
+    """What an archive of models alone may not bring."""
+    starts = tuple(f"models/{name}/{version}/" for name, version in models.items())
+    if kind == "models":
+        yield from (
+            f"{name}: not of a model" for name in sorted(names) if name.startswith(starts) is False
+        )
+        yield from (f"models.json: {n} is no model's name" for n in models if "/" in n)
+
+
+def _stop(faults: list[str], offer: Offer) -> None:
+    if faults:
+        more = f" and {len(faults) - SHOWN} more" * (len(faults) > SHOWN)
+        raise Refused(f"{offer}: {'; '.join(faults[:SHOWN])}{more}", REFUSED)

@@ -1,0 +1,125 @@
+"""Does it answer as scikit-learn did: a slot by its own code, and the service over its socket."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import shlex
+import ssl
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.error import HTTPError
+
+from function.golden import compare
+
+CHECK_SECONDS = 300
+RESTART_SECONDS = 120
+ASK_SECONDS = 15
+PAUSE_SECONDS = 0.3
+SHOWN = 600  # characters of what a program said
+NOT_YET = (404, 429, 502, 503, 504)  # statuses that a server may leave behind
+
+
+class Service(NamedTuple):
+    """The server that runs on this device.
+
+    Attributes:
+        url: where it listens.
+        key: an API key, where keys are set; an empty text means that none is known.
+        restart: the command that has it start again from the live slot, and returns when it has.
+        seconds: that it has until it answers.
+    """
+
+    url: str
+    key: str
+    restart: str
+    seconds: float
+
+
+def slot_faults(slot: Path, *arguments: str) -> list[str]:
+    """What a slot's own `check` says is wrong; empty where nothing is."""
+    command = [sys.executable, "-I", "-B", str(slot), "check", *arguments]
+    environ = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8"}
+    return _run(command, CHECK_SECONDS, environ)
+
+
+def restart_faults(service: Service) -> list[str]:
+    """Have the service start again; why it does not."""
+    return _run(shlex.split(service.restart), RESTART_SECONDS, dict(os.environ))
+
+
+def _run(command: list[str], seconds: float, environ: dict[str, str]) -> list[str]:
+    told = shlex.join(command)
+    try:
+        done = subprocess.run(  # noqa: S603 - our own arguments, or the operator's command
+            command, env=environ, capture_output=True, text=True, timeout=seconds, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return [f"{told}: no end after {seconds:g} s"]
+    except OSError as error:
+        return [f"{told}: {error.strerror}"]
+    said = (done.stderr or done.stdout).strip()[-SHOWN:]
+    return [f"{told}: exit code {done.returncode}: {said}"] if done.returncode else []
+
+
+def service_faults(service: Service, models: Mapping[Path, tuple[str, int]]) -> list[str]:
+    """Ask the service for its health, and golden rows of each model; what is wrong.
+
+    Args:
+        service: it has some time to come up, and to take up new versions.
+        models: name and version by the directory that has the golden rows.
+    """
+    over = time.monotonic() + service.seconds
+    while True:
+        faults, may_pass = _ask_all(service, models)
+        if not faults or not may_pass or time.monotonic() > over:
+            return faults
+        time.sleep(PAUSE_SECONDS)
+
+
+def _ask_all(service: Service, models: Mapping[Path, tuple[str, int]]) -> tuple[list[str], bool]:
+    status, _ = _ask(service, "/v2/health/ready", None)
+    if status != http.client.OK:
+        return [f"{service.url}/v2/health/ready: expected status 200, got {status}"], True
+    faults, may_pass = [], True
+    for directory, (name, version) in models.items():
+        golden = json.loads((directory / "golden.json").read_bytes())
+        if not golden["instances"]:
+            continue
+        body = json.dumps({"instances": golden["instances"]}).encode()
+        path = f"/models/{name}/versions/{version}/predict"
+        status, content = _ask(service, path, body)
+        if status == http.client.UNAUTHORIZED and not service.key:
+            continue  # the server asks them of itself (edge/proof.py): ready means answered
+        if status != http.client.OK:
+            faults.append(f"{service.url}{path}: expected status 200, got {status}")
+            may_pass &= status == 0 or status in NOT_YET
+        elif off := compare(json.loads(content), golden):
+            faults.append(f"{path}: {len(off)} golden rows are answered otherwise than at build")
+            may_pass = False
+    return faults, may_pass
+
+
+def _ask(service: Service, path: str, body: bytes | None) -> tuple[int, bytes]:
+    """Status and body of an answer; status 0 where there is none."""
+    headers = {"Content-Type": "application/json", "X-API-Key": service.key}
+    request = urllib.request.Request(service.url + path, body, headers)  # noqa: S310 - this machine
+    context: Any = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # whose it is, is known
+    opener = urllib.request.build_opener(
+        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
+    )
+    try:
+        with opener.open(request, timeout=ASK_SECONDS) as answer:
+            return answer.status, answer.read()
+    except HTTPError as error:
+        with error:
+            return error.code, b""
+    except (OSError, http.client.HTTPException):
+        return 0, b""

@@ -1,0 +1,67 @@
+"""Back to the release before, or to a model's version before, by hand."""
+
+from __future__ import annotations
+
+from edge.slots import idle_slot, live_slot, switch
+from edge.update import model_updates
+from edge.update.errors import Refused
+from edge.update.memory import write_memory
+from edge.update.prove import restart_faults, service_faults, slot_faults
+from edge.update.status import release_of
+from edge.update.update import Setup, alone, models_in, settle
+from function.repository import versions_in
+
+
+def rollback(setup: Setup) -> str:
+    """Have the idle slot serve, once it has proven itself; the other release is not taken again.
+
+    Raises:
+        Refused: there is none, it was given up before, or does not answer; nothing has changed.
+        Failed: the card fails, or an update runs.
+    """
+    places = setup.places
+    with alone(places):
+        before = settle(setup)
+        slot, current = idle_slot(places), live_slot(places)
+        release, given_up = release_of(places.slot(slot)), release_of(places.live)
+        if current is None or not places.slot(slot).is_dir():
+            raise Refused("there is no release to go back to", "edge status shows what is there.")
+        if why := before.broken.get("bundle", {}).get(release or 0):
+            raise Refused(
+                f"release {release} in slot {slot} was given up: {why}",
+                "Publish the one that you want under a higher number.",
+            )
+        if faults := slot_faults(places.slot(slot)):
+            raise Refused(f"slot {slot} does not answer as it should: {'; '.join(faults)}")
+        if given_up is not None:
+            told = f"rolled back by hand to {release}"
+            write_memory(places, before.give_up("bundle", given_up, told))
+        switch(places, slot)
+        faults = restart_faults(setup.service)
+        faults = faults or service_faults(setup.service, models_in(places.live.resolve()))
+        if faults:
+            switch(places, current)
+            write_memory(places, before)
+            restart_faults(setup.service)
+            raise Refused(f"release {release} does not serve: {'; '.join(faults)}")
+        return f"slot {slot} serves, release {release}"
+
+
+def roll_model_back(setup: Setup, name: str) -> str:
+    """Take the highest version of a model away that came alone; the one before it serves.
+
+    Raises:
+        Refused: there is none.
+        Failed: the card fails, or an update runs.
+    """
+    places = setup.places
+    with alone(places):
+        settle(setup)
+        versions = versions_in(places.models / name)
+        if not versions:
+            raise Refused(
+                f"no version of '{name}' came alone",
+                "edge rollback, without --model, goes back to the whole release before.",
+            )
+        model_updates.take_away(places, {name: versions[-1]})
+        return f"{name}/{versions[-1]} is taken away"

@@ -1,0 +1,78 @@
+"""This device, as updates see it: from its settings, its file of them, and the machine."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from edge.settings import DeviceSettings
+from edge.slots import Places
+from edge.update.fetch import Web
+from edge.update.offer import Device
+from edge.update.prove import Service
+from edge.update.update import Setup
+
+UNPACKED = 4  # times the bytes of the largest archive
+SERVICE_SECONDS = 30.0
+MACHINES = {"arm64": "aarch64", "amd64": "x86_64"}
+
+
+def environ_of(places: Places, own: Mapping[str, str]) -> dict[str, str]:
+    """The service's variables, from its file; those that are set here count before them."""
+    told: dict[str, str] = {}
+    with suppress(FileNotFoundError):
+        for line in places.environment.read_text().splitlines():
+            name, equals, value = line.strip().partition("=")
+            if equals and name.startswith("ONNXLET_"):
+                told[name] = " ".join(shlex.split(value))
+    return {**told, **own}
+
+
+def make_setup(places: Places, report: Callable[[str], object], insecure: bool = False) -> Setup:
+    """Read what this device is.
+
+    Raises:
+        SettingsError: a variable can't be used.
+    """
+    settings = device_settings(places)
+    most = settings.max_bundle_bytes
+    machine = platform.machine()
+    device = Device(
+        settings.channel,
+        settings.name,
+        MACHINES.get(machine.lower(), machine),
+        "{}.{}".format(*sys.version_info[:2]),
+        most,
+        most * UNPACKED,
+    )
+    service = Service(_url(settings), settings.api_key, settings.restart, SERVICE_SECONDS)
+    identity = settings.id or _machine_id()
+    return Setup(places, device, identity, Web(insecure), service, report)
+
+
+def device_settings(places: Places) -> DeviceSettings:
+    """This device's settings.
+
+    Raises:
+        SettingsError: a variable can't be used.
+    """
+    return DeviceSettings.from_environ(environ_of(places, os.environ))
+
+
+def _url(settings: DeviceSettings) -> str:
+    anywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - told, not bound
+    host = anywhere.get(settings.host, settings.host)
+    host = f"[{host}]" if ":" in host else host
+    return f"http{'s' * bool(settings.tls_cert)}://{host}:{settings.port}"
+
+
+def _machine_id() -> str:
+    for path in (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id")):
+        with suppress(OSError):
+            return path.read_text().strip()
+    return platform.node()

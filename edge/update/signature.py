@@ -1,0 +1,121 @@
+"""Signatures in minisign's form: who signed which bytes, and under which trusted comment.
+
+Format: https://jedisct1.github.io/minisign/ (Ed25519 of a file's BLAKE2b-512, and a second,
+global signature of that signature together with the trusted comment). The global signature is
+checked before anything is fetched, so that what the comment says can be relied on by then.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from edge.update.errors import Refused
+
+LARGEST = 4096  # bytes of a signature's or a key's file
+MOST_KEYS = 2  # one, and the next one while keys are changed
+KEY_ALGORITHM, PREHASHED, PLAIN = b"Ed", b"ED", b"Ed"
+TRUSTED = "trusted comment: "
+SIGN = "Sign it: python -m convert package --sign KEY."
+
+Keys = Mapping[bytes, Ed25519PublicKey]  # by their eight bytes of id
+
+
+class Signature(NamedTuple):
+    """A signature whose trusted comment has been verified; the signed bytes have not.
+
+    Attributes:
+        comment: the trusted one.
+        key: that made it.
+        signature: of the BLAKE2b-512 of the signed bytes.
+    """
+
+    comment: str
+    key: Ed25519PublicKey
+    signature: bytes
+
+
+def read_keys(folder: Path) -> Keys:
+    """Read the public keys that updates are signed by, `*.pub`.
+
+    Raises:
+        Refused: there is none, there are more than two, or one can't be read.
+    """
+    files = sorted(folder.glob("*.pub"))
+    if not 1 <= len(files) <= MOST_KEYS:
+        raise Refused(
+            f"{folder}: expected one or two public keys NAME.pub, got {len(files)}",
+            "Put the .pub file there that belongs to the key that signs.",
+        )
+    return dict(map(_read_key, files))
+
+
+def _read_key(file: Path) -> tuple[bytes, Ed25519PublicKey]:
+    try:
+        lines = file.read_text().splitlines()
+    except (OSError, ValueError) as error:
+        raise Refused(f"{file} can't be read: {error}", "Put the public key there again.") from None
+    raw = _decoded(lines[1] if len(lines) > 1 else "")
+    if len(raw) != 42 or raw[:2] != KEY_ALGORITHM:
+        raise Refused(f"{file}: expected a public key of minisign", "minisign -G makes a pair.")
+    return raw[2:10], Ed25519PublicKey.from_public_bytes(raw[10:])
+
+
+def read_signature(content: bytes, keys: Keys, place: str) -> Signature:
+    """Read a `.minisig` file and verify its trusted comment.
+
+    Args:
+        content: of the file.
+        keys: that are trusted.
+        place: what it is told as.
+
+    Raises:
+        Refused: it is none, it is by another key, or its comment was altered.
+    """
+    lines = content.decode("utf-8", "replace").splitlines()
+    raw, overall = (_decoded(lines[n] if len(lines) > n else "") for n in (1, 3))
+    if len(raw) != 74 or len(overall) != 64 or not lines[2].startswith(TRUSTED):
+        raise Refused(f"{place}: expected a signature of minisign", SIGN)
+    if raw[:2] != PREHASHED:
+        raise Refused(f"{place}: expected a prehashed signature (ED), got {raw[:2]!r}", SIGN)
+    if (key := keys.get(raw[2:10])) is None:
+        trusted = ", ".join(_told(each) for each in keys)
+        raise Refused(
+            f"{place}: signed by key {_told(raw[2:10])}, and trusted are {trusted}",
+            "Put that key's .pub file beside the others, if it is yours.",
+        )
+    comment = lines[2].removeprefix(TRUSTED)
+    try:
+        key.verify(overall, raw[10:] + comment.encode())
+    except InvalidSignature:
+        raise Refused(f"{place}: its trusted comment was altered", SIGN) from None
+    return Signature(comment, key, raw[10:])
+
+
+def check_signed(signature: Signature, blake2b: bytes, place: str) -> None:
+    """Verify the signature of bytes by their BLAKE2b-512.
+
+    Raises:
+        Refused: other bytes were signed.
+    """
+    try:
+        signature.key.verify(signature.signature, blake2b)
+    except InvalidSignature:
+        raise Refused(f"{place}: not the bytes that were signed", "Fetch it again.") from None
+
+
+def _decoded(line: str) -> bytes:
+    try:
+        return base64.b64decode(line, validate=True)
+    except (binascii.Error, ValueError):
+        return b""
+
+
+def _told(key_id: bytes) -> str:
+    return f"{int.from_bytes(key_id, 'little'):016X}"  # as minisign prints it

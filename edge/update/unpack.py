@@ -1,0 +1,53 @@
+"""Unpack an archive that was signed, each file held against its hash, all of it on the card."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zipfile
+import zlib
+from pathlib import Path
+
+from edge.slots import sync_tree
+from edge.update.errors import Refused
+from edge.update.offer import Offer
+from edge.update.plan import REFUSED, Entry, Plan, plan
+
+CHUNK = 1 << 18  # bytes
+
+
+def check_and_unpack(archive: Path, folder: Path, offer: Offer) -> Plan:
+    """Unpack into a folder that is not there yet.
+
+    Returns:
+        What was unpacked; it is on the card.
+
+    Raises:
+        Refused: the archive is not what was signed; the folder may hold some of it.
+        OSError: the card is full, or fails.
+    """
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            planned = plan(opened, offer)
+            folder.mkdir()
+            for entry in planned.entries:
+                _write(opened, entry, folder / entry.info.filename, offer)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        raise Refused(f"{offer}: the archive is broken: {error}", REFUSED) from error
+    os.sync()  # all at once: thousands of single ones take a card minutes
+    sync_tree(folder)  # tells of a card that failed
+    return planned
+
+
+def _write(archive: zipfile.ZipFile, entry: Entry, target: Path, offer: Offer) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    digest, left = hashlib.sha256(), entry.info.file_size
+    with archive.open(entry.info) as source, target.open("xb") as file:
+        while chunk := source.read(CHUNK):
+            left -= len(chunk)
+            if left < 0:
+                break
+            digest.update(chunk)
+            file.write(chunk)
+    if left or entry.sha256 not in (None, digest.hexdigest()):
+        raise Refused(f"{offer}: {entry.info.filename}: not the file that is on its list", REFUSED)

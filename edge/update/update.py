@@ -1,0 +1,295 @@
+"""The whole of an update, in order; each step can be cut off and is taken up by the next run.
+
+find → fetch → check → unpack beside the slots → golden rows, by its own code → into the idle slot
+→ switch → restart → golden rows, over the socket → keep, or back.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from edge.slots import Places, idle_slot, live_slot, switch, sync_folder
+from edge.update import model_updates
+from edge.update.errors import Failed, Refused, WrongUse
+from edge.update.fetch import Web, download
+from edge.update.find import Found, find_archive, find_in_channel, is_archive
+from edge.update.memory import MOST_ATTEMPTS, Memory, read_memory, write_memory
+from edge.update.offer import Device
+from edge.update.prove import Service, restart_faults, service_faults, slot_faults
+from edge.update.signature import check_signed, read_keys
+from edge.update.unpack import check_and_unpack
+
+INCOMING, OUTGOING = ".incoming", ".outgoing"
+
+
+class Setup(NamedTuple):
+    """This device, as updates see it.
+
+    Attributes:
+        places: its folders.
+        device: decides which offers fit.
+        identity: of this device, which decides whether it takes releases meant for some.
+        web: how patient fetching is.
+        service: that runs here.
+        report: told what is being done.
+    """
+
+    places: Places
+    device: Device
+    identity: str
+    web: Web
+    service: Service
+    report: Callable[[str], object]
+
+
+@contextmanager
+def alone(places: Places) -> Iterator[None]:
+    """No other update runs meanwhile, and what the card can't do is told as such.
+
+    Raises:
+        Failed: one does run, or the card is full or fails.
+    """
+    try:
+        with (places.data / ".lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Failed("another update is running", "Wait for its end.") from None
+            yield
+    except OSError as error:
+        what = error.filename or places.data
+        raise Failed(
+            f"{what}: {error.strerror or error}", "What serves is as it was; try again then."
+        ) from error
+
+
+def update(setup: Setup, source: str) -> list[str]:
+    """Take what a source has for this device, and keep it if it answers as it should.
+
+    Returns:
+        What was done, in words.
+
+    Raises:
+        Unreachable: it can't be had.
+        Refused: it is not for this device, or fails here; what served before serves.
+        Failed: the card is full or fails, or another update runs.
+    """
+    with alone(setup.places):
+        if live_slot(setup.places) is None:
+            raise WrongUse(f"no release is installed in {setup.places.data}", "edge install")
+        keys = read_keys(setup.places.keys)
+        memory = settle(setup)
+        if is_archive(source):
+            one = find_archive(source, keys, setup.device, memory, setup.web)
+            found = [one] if one else []
+        else:
+            found, number = find_in_channel(
+                source, keys, setup.device, setup.identity, memory, setup.web
+            )
+            memory = write_memory(
+                setup.places, memory.accept(f"index {setup.device.channel}", number)
+            )
+        done = []
+        for each in found:
+            memory = _take(setup, memory, each)
+            done.append(f"{each.offer}: taken")
+        return done or ["nothing newer for this device"]
+
+
+def settle(setup: Setup) -> Memory:
+    """Bring an update to its end that was cut off, and clear away what it left."""
+    places = setup.places
+    for name in (INCOMING, OUTGOING):
+        shutil.rmtree(places.data / name, ignore_errors=True)
+    memory = read_memory(places)
+    live = _release(places)
+    if memory.attempt is None or memory.attempt.back == live_slot(places):
+        live_highest = max(live, memory.highest.get("bundle", 0))
+        memory = replace(memory, highest={**memory.highest, "bundle": live_highest})
+    attempt = memory.attempt
+    if attempt is None:
+        return memory
+    cut_off = f"it was cut off {attempt.tries} times before it had proven itself"
+    over = attempt.tries >= MOST_ATTEMPTS
+    switched = attempt.back is not None and attempt.back != live_slot(places)
+    if not switched and not attempt.models:
+        return _remember_end(setup, memory, cut_off) if over else memory
+    setup.report(f"{attempt.kind} release {attempt.release} was cut off: proving it now")
+    memory = replace(memory, attempt=attempt._replace(tries=attempt.tries + 1))
+    write_memory(places, memory)
+    try:
+        judge = _judge_bundle if switched else _judge_models
+        return judge(setup, memory, [cut_off] if over else [])
+    except Refused as error:
+        setup.report(error.message)
+        return read_memory(places)
+
+
+def _remember_end(setup: Setup, memory: Memory, why: str) -> Memory:
+    attempt = memory.attempt
+    assert attempt is not None  # noqa: S101 - for the type checker
+    return write_memory(setup.places, memory.give_up(attempt.kind, attempt.release, why))
+
+
+def _take(setup: Setup, memory: Memory, found: Found) -> Memory:
+    """Fetch one archive, prove it, and have it serve."""
+    places, offer = setup.places, found.offer
+    archive = _fetch(setup, found)
+    memory = write_memory(places, memory.begin(offer.kind, offer.release))
+    incoming = places.data / INCOMING
+    try:
+        if (free := shutil.disk_usage(places.data).free) < offer.unpacked:
+            raise Failed(f"{places.data}: expected {offer.unpacked} bytes free, got {free}")
+        setup.report(f"unpacking {offer}")
+        models = check_and_unpack(archive, incoming, offer).models
+        setup.report("replaying its golden rows")
+        if offer.kind == "bundle":
+            faults = slot_faults(incoming)
+        else:
+            faults = slot_faults(places.live.resolve(), "--models", str(incoming / "models"))
+            faults += model_updates.clashes(places, incoming, models)
+        if faults:
+            raise Refused(f"{offer} fails here: {'; '.join(faults)}")
+    except Refused as error:
+        shutil.rmtree(incoming, ignore_errors=True)
+        shutil.rmtree(archive.parent, ignore_errors=True)
+        _remember_end(setup, memory, error.message)
+        raise
+    except (Failed, OSError):  # not the release's fault: it may be tried as often as it likes
+        shutil.rmtree(incoming, ignore_errors=True)
+        with suppress(OSError):
+            write_memory(places, replace(memory, attempt=None))
+        raise
+    put = _put_bundle if offer.kind == "bundle" else _put_models
+    memory = put(setup, memory, models)
+    shutil.rmtree(archive.parent, ignore_errors=True)
+    return memory
+
+
+def _fetch(setup: Setup, found: Found) -> Path:
+    """The archive, whole and as it was signed."""
+    folder = setup.places.data / "download"
+    part = folder / f"{found.offer.sha256}.zip"
+    for other in folder.glob("*"):
+        if other != part:
+            other.unlink()
+    folder.mkdir(exist_ok=True)
+    setup.report(f"fetching {found.offer}, {found.offer.size} bytes")
+    try:
+        download(found.url, part, found.offer.size, setup.web)
+        with part.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            file.seek(0)
+            blake2b = hashlib.file_digest(file, "blake2b").digest()
+        if sha256 != found.offer.sha256:
+            raise Refused(
+                f"{found.url}: expected sha256 {found.offer.sha256}, got {sha256}",
+                "It was altered, or broke on the way: try again.",
+            )
+        check_signed(found.signature, blake2b, found.url)
+    except Refused:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return part
+
+
+def _put_bundle(setup: Setup, memory: Memory, models: dict[str, int]) -> Memory:
+    places = setup.places
+    slot, attempt = idle_slot(places), memory.attempt
+    move_into_slot(places, slot)
+    assert attempt is not None  # noqa: S101 - for the type checker
+    memory = replace(memory, attempt=attempt._replace(back=live_slot(places)))
+    write_memory(places, memory)
+    setup.report(f"switching to slot {slot}")
+    switch(places, slot)
+    return _judge_bundle(setup, memory, [])
+
+
+def move_into_slot(places: Places, slot: str) -> None:
+    """Have what was unpacked take an idle slot's place: a slot is whole, or it is not there."""
+    outgoing = places.data / OUTGOING
+    if places.slot(slot).exists():
+        places.slot(slot).rename(outgoing)
+    (places.data / INCOMING).rename(places.slot(slot))
+    sync_folder(places.data)
+    shutil.rmtree(outgoing, ignore_errors=True)
+
+
+def _judge_bundle(setup: Setup, memory: Memory, faults: list[str]) -> Memory:
+    """Keep the slot that is live now if the service answers from it, else go back."""
+    attempt = memory.attempt
+    assert attempt is not None  # noqa: S101 - for the type checker
+    assert attempt.back is not None  # noqa: S101 - the same
+    faults = faults or restart_faults(setup.service)
+    faults = faults or service_faults(setup.service, models_in(setup.places.live.resolve()))
+    if not faults:
+        return write_memory(setup.places, memory.accept(attempt.kind, attempt.release))
+    setup.report(f"going back to slot {attempt.back}")
+    switch(setup.places, attempt.back)
+    why = "; ".join(faults)
+    _remember_end(setup, memory, why)
+    faults = restart_faults(setup.service)
+    faults = faults or service_faults(setup.service, models_in(setup.places.live.resolve()))
+    after = f"; and what served before does not: {'; '.join(faults)}" if faults else ""
+    raise Refused(
+        f"bundle release {attempt.release} fails here: {why}{after}",
+        f"The release before it is live again. {attempt.release} is not tried again.",
+    )
+
+
+def _put_models(setup: Setup, memory: Memory, models: dict[str, int]) -> Memory:
+    places, attempt = setup.places, memory.attempt
+    assert attempt is not None  # noqa: S101 - for the type checker
+    new = {n: v for n, v in models.items() if not (places.models / n / str(v)).exists()}
+    memory = replace(memory, attempt=attempt._replace(models=new))
+    write_memory(places, memory)
+    model_updates.put(places, places.data / INCOMING, new)
+    shutil.rmtree(places.data / INCOMING, ignore_errors=True)
+    return _judge_models(setup, memory, [])
+
+
+def _judge_models(setup: Setup, memory: Memory, faults: list[str]) -> Memory:
+    """Keep the versions that were put among the models if the service answers with them."""
+    places, attempt = setup.places, memory.attempt
+    assert attempt is not None  # noqa: S101 - for the type checker
+    new = dict(attempt.models or {})
+    folders = {places.models / n / str(v): (n, v) for n, v in new.items()}
+    there = {folder: each for folder, each in folders.items() if folder.is_dir()}
+    if len(there) < len(folders) and not faults:  # cut off while they were put: again, from start
+        model_updates.take_away(places, new)
+        again = replace(memory, attempt=attempt._replace(models=None))
+        return write_memory(places, again)
+    faults = faults or service_faults(setup.service, there)
+    if not faults:
+        memory = write_memory(places, memory.accept(attempt.kind, attempt.release))
+        model_updates.prune(places)
+        return memory
+    model_updates.take_away(places, new)
+    why = "; ".join(faults)
+    _remember_end(setup, memory, why)
+    raise Refused(
+        f"models release {attempt.release} fails here: {why}",
+        f"The versions before it serve again. {attempt.release} is not tried again.",
+    )
+
+
+def models_in(slot: Path) -> dict[Path, tuple[str, int]]:
+    """A slot's models: name and version by directory."""
+    told = json.loads((slot / "bundle.json").read_bytes())["models"]
+    return {slot / "models" / name / str(v): (name, v) for name, v in told.items()}
+
+
+def _release(places: Places) -> int:
+    """The number of the live slot; 0 where it has none."""
+    try:
+        return int(json.loads((places.live / "device.json").read_bytes())["release"] or 0)
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
