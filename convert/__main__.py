@@ -31,19 +31,11 @@ models_option = click.option(
 MODELS_ALONE = "models"
 
 
-class _Word(click.ParamType):
+def _word(ctx: click.Context, param: click.Parameter, value: str) -> str:
     """A name that stands in a trusted comment."""
-
-    name = "word"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Letters, digits, dots, hyphens and underscores."""
-        if not re.fullmatch("[A-Za-z0-9][A-Za-z0-9._-]{0,99}", value):
-            self.fail(f"expected letters, digits, '.', '-' and '_', got '{value}'", param, ctx)
-        return value
-
-
-WORD = _Word()
+    if not re.fullmatch("[A-Za-z0-9][A-Za-z0-9._-]{0,99}", value):
+        raise click.BadParameter(f"expected letters, digits, '.', '-' and '_', got '{value}'")
+    return value
 
 
 def sign_option(required: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -204,10 +196,10 @@ def verify(directory: Path) -> None:
     help="Number for devices, which take higher ones alone.",
 )  # fmt: skip
 @sign_option(required=False)
-@click.option("--channel", type=WORD, default="stable", show_default=True, metavar="C",
+@click.option("--channel", callback=_word, default="stable", show_default=True, metavar="C",
     help="Sign it for devices of this channel.",
 )  # fmt: skip
-@click.option("--name", type=WORD, default="onnxlet", show_default=True, metavar="N",
+@click.option("--name", callback=_word, default="onnxlet", show_default=True, metavar="N",
     help="Sign it for devices of this name (ONNXLET_DEVICE_NAME).",
 )  # fmt: skip
 @click.option(
