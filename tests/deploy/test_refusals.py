@@ -1,0 +1,210 @@
+"""What is missing is told at once, with a way out, and before anything is done."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.deploy.emulator import CREDENTIALS, DEPLOY, Emulator, clean_environ
+from tests.project.commands import free_port
+
+pytestmark = pytest.mark.deploy
+
+DIGEST = hashlib.sha256(b"key").hexdigest()
+Refused = Callable[..., tuple[int, list[str]]]
+
+
+@pytest.fixture
+def refused(tmp_path: Path) -> Refused:
+    """Runs a command that should do nothing: its exit code, and the lines that it told."""
+
+    def run(command: str = "up", folder: Path = ROOT, **options: str) -> tuple[int, list[str]]:
+        away = {"AWS_EC2_METADATA_DISABLED": "true"}  # no machine of Amazon's is asked
+        done = subprocess.run(
+            [str(DEPLOY), "-m", "tools.deploy", command],
+            cwd=folder,
+            env=clean_environ(tmp_path, **away, **options),
+            capture_output=True,
+            text=True,
+            timeout=100,
+        )
+        assert done.stdout == ""
+        assert "Traceback" not in done.stderr
+        return done.returncode, done.stderr.splitlines()
+
+    return run
+
+
+def test_values_that_can_t_be(refused: Refused) -> None:
+    code, lines = refused(
+        STAGE="My Stage", MEMORY="big", TIMEOUT="0", QUEUE="yes", LOG_DAYS="8", WARM_MINUTES="1",
+        MODELS_URL="https://bucket", REMOTE="iris", ALARM_TOPIC="alarms", CONCURRENCY="0",
+        ONNXLET_MAX_ROWS="many", ONNXLET_API_KEYS="me:short", ONNXLET_MODLES="x",
+    )  # fmt: skip
+
+    assert code == 2
+    assert lines[0] == "error: 12 things are missing or wrong"
+    assert lines[1] == "  STAGE: expected 1 to 20 of a-z, 0-9 and -, a letter first, got 'My Stage'"
+    assert "  MEMORY: expected a whole number from 128 to 10240, got 'big'" in lines
+    assert "  WARM_MINUTES: expected 0, or a whole number from 2 to 59, got '1'" in lines
+    assert "  MODELS_URL: expected s3://BUCKET/PREFIX, got 'https://bucket'" in lines
+    assert any("did you mean ONNXLET_MODELS?" in line for line in lines)
+    assert not any("short" in line for line in lines)  # it may be the key itself
+    assert lines[-1] == "hint: docs/deploy.md lists the options."
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"REMOTE": "iris"}, "REMOTE and MODELS_URL: expected both or neither, got one"),
+        (
+            {"SNAPSTART": "1", "PYTHON_VERSION": "3.11"},
+            "SNAPSTART: expected Python 3.12 or newer, got PYTHON_VERSION=3.11",
+        ),
+        ({"SNAPSTART": "1", "TMP": "600"}, "SNAPSTART: expected TMP=512, got TMP=600"),
+    ],
+)
+def test_values_that_don_t_go_together(
+    options: dict[str, str], told: str, refused: Refused
+) -> None:
+    code, lines = refused(**options)
+    assert (code, lines[1]) == (2, f"  {told}")
+
+
+def test_nothing_is_there(refused: Refused, tmp_path: Path) -> None:
+    copy = tmp_path / "clone"
+    for package in ("tools", "function", "convert"):
+        shutil.copytree(
+            ROOT / package, copy / package, ignore=shutil.ignore_patterns("__pycache__")
+        )
+
+    code, lines = refused(folder=copy)
+
+    assert code == 1
+    assert lines[0] == "error: 5 things are missing or wrong"
+    assert lines[1] == f"  osls: expected it in node_modules, got none; run npm ci in {copy}"
+    assert lines[2] == "  packaging: expected .venv, got none; run make setup"
+    assert lines[3] == "  MODELS: expected model directories in 'models', got none; run make model"
+    assert lines[4] == "  AWS region: expected AWS_REGION, or a region in your profile, got none"
+    assert lines[5].startswith("  API keys: expected ONNXLET_API_KEYS=name:sha256-hex, or ")
+    assert lines[5].endswith("OPEN=1 where the endpoint is meant to be public; got none")
+
+
+def test_no_credentials(refused: Refused, first: Path) -> None:
+    code, lines = refused(BUNDLE=str(first), OPEN="1", AWS_REGION="eu-west-1")
+    assert code == 1
+    assert lines[1] == (
+        "  AWS credentials: expected some that AWS takes, got: Unable to locate credentials; "
+        "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+    )
+
+
+def test_a_profile_that_is_not_there(refused: Refused) -> None:
+    code, lines = refused(AWS_PROFILE="nobody")
+    assert code == 1
+    assert lines[1] == "  AWS_PROFILE: The config profile (nobody) could not be found"
+
+
+def test_an_emulator_that_is_not_there(refused: Refused, first: Path) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    code, lines = refused(BUNDLE=str(first), OPEN="1", AWS_ENDPOINT_URL=url)
+    assert code == 1
+    assert url in lines[1]
+    assert lines[1].endswith("; start one: make emulator")
+
+
+def test_credentials_are_made_up_for_this_machine_alone(refused: Refused, first: Path) -> None:
+    url = f"http://onnxlet.invalid:{free_port()}"
+    options = {"AWS_ENDPOINT_URL": url, "AWS_REGION": "eu-west-1"}
+    code, lines = refused(BUNDLE=str(first), OPEN="1", **options)
+    assert (code, "Unable to locate credentials" in lines[1]) == (1, True)
+    _, lines = refused(BUNDLE=str(first), OPEN="1", **options, **CREDENTIALS)
+    assert lines[1].startswith("  AWS: expected an answer, got none: ")
+
+
+def test_no_npm(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    shutil.copy(ROOT / "package-lock.json", tmp_path)
+    for tool in ("sh", "sed", "grep"):
+        (tmp_path / "bin" / tool).parent.mkdir(exist_ok=True)
+        (tmp_path / "bin" / tool).symlink_to(shutil.which(tool) or tool)
+    done = subprocess.run(
+        [shutil.which("make") or "make", "node_modules/.package-lock.json"],
+        cwd=tmp_path,
+        env={"PATH": str(tmp_path / "bin")},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert "error: npm: expected Node.js 20.19 or newer with npm, got none\n" in done.stderr
+    assert "hint: install Node.js 22" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["rollback", "logs", "invoke"])
+def test_nothing_is_deployed(command: str, emulator: Emulator) -> None:
+    done = emulator.command(command, STAGE="nothing", BODY="[]")
+    assert done.returncode == 1
+    assert done.stderr == (
+        "error: nothing is deployed as onnxlet-nothing\nhint: make deploy STAGE=nothing\n"
+    )
+
+
+def test_keys_in_parameter_store(emulator: Emulator, first: Path) -> None:
+    def put(value: str) -> None:
+        emulator.aws(
+            "ssm", "put_parameter", Name="/keys", Value=value, Type="SecureString", Overwrite=True
+        )
+
+    at = {"STAGE": "stored", "BUNDLE": str(first), "API_KEYS_SSM": "/keys"}
+    missing = emulator.command("up", **at)
+    assert (missing.returncode, "expected /keys in Parameter Store" in missing.stderr) == (1, True)
+    put("the key itself")
+    wrong = emulator.command("up", **at)
+    assert (wrong.returncode, "expected name:sha256-hex" in wrong.stderr) == (1, True)
+    assert "the key itself" not in wrong.stderr
+    put(f"me:{DIGEST}")
+    both = emulator.command("up", **at, OPEN="1")
+    assert (both.returncode, "expected one of them, got more" in both.stderr) == (1, True)
+    emulator.up(**at)
+    function = "onnxlet-stored-predict"
+    before = emulator.live("stored")
+    put(f"me:{DIGEST},you:{'0' * 64}")
+    emulator.up(**at)
+    about = emulator.aws(
+        "lambda", "get_function_configuration", FunctionName=function, Qualifier="live"
+    )
+
+    assert (before, emulator.live("stored")) == ("1", "2")
+    assert about["Environment"]["Variables"]["ONNXLET_API_KEYS"].endswith("0" * 64)
+    assert emulator.command("remove", STAGE="stored").returncode == 0
+
+
+def test_a_bucket_that_is_not_there(emulator: Emulator, iris_models: Path) -> None:
+    done = emulator.command(
+        "up", STAGE="lost", OPEN="1", MODELS=str(iris_models), REMOTE="iris",
+        MODELS_URL="s3://nobody-has-it/graphs",
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "error: AWS: Failed to upload" in done.stderr
+    assert "NoSuchBucket" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_bundle_that_is_none(emulator: Emulator, tmp_path: Path) -> None:
+    (tmp_path / "x.zip").write_text("x")
+    done = emulator.command("up", STAGE="none", OPEN="1", BUNDLE=str(tmp_path / "x.zip"))
+    assert done.returncode == 1
+    assert "is no bundle: File is not a zip file" in done.stderr
+    assert "hint: Make one: make package" in done.stderr
+
+
+def test_a_body_that_is_no_json(emulator: Emulator) -> None:
+    done = emulator.command("invoke", STAGE="none", BODY="{")
+    assert done.returncode == 2
+    assert "BODY: expected JSON, got something else" in done.stderr

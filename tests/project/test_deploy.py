@@ -1,0 +1,116 @@
+"""What is deployed names nobody's account, and docs/deploy.md tells of it as it is."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from convert.bundle.target import ARCHES, PYTHONS
+from function.errors import OnnxletError
+from function.settings import Settings
+from tests.conftest import ROOT
+from tools.deploy.options import OPTIONS, read_plan
+
+SERVERLESS = ROOT / "serverless.yml"
+DOCUMENT = (ROOT / "docs" / "deploy.md").read_text()
+DEPLOYED = [
+    SERVERLESS,
+    ROOT / "package.json",
+    *sorted((ROOT / "tools" / "deploy").glob("*.py")),
+    *sorted((ROOT / ".github" / "workflows").glob("*.yml")),
+]
+# These mean nothing on Lambda, or are the deployment's own to set.
+NOT_HANDED_ON = {"MODELS", "RELOAD_SECONDS", "MAX_IN_FLIGHT"}
+
+
+class Loader(yaml.SafeLoader):  # type: ignore[misc] # PyYAML has no types
+    """Reads CloudFormation's tags as what stands behind them."""
+
+
+def _tagged(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> Any:
+    if isinstance(node, yaml.ScalarNode):
+        return {suffix: loader.construct_scalar(node)}
+    if isinstance(node, yaml.SequenceNode):
+        return {suffix: loader.construct_sequence(node, deep=True)}
+    return {suffix: loader.construct_mapping(node, deep=True)}
+
+
+Loader.add_multi_constructor("!", _tagged)
+
+
+@pytest.fixture(scope="module")
+def service() -> Any:
+    return yaml.load(SERVERLESS.read_text(), Loader)  # noqa: S506 - made of SafeLoader
+
+
+@pytest.mark.parametrize("path", DEPLOYED, ids=lambda path: path.name)
+def test_nothing_of_an_account_is_in_it(path: Path) -> None:
+    text = path.read_text()
+    assert re.findall(r"\b\d{12}\b", text) == []  # account ids
+    assert re.findall(r"\b(?:us|eu|ap|sa|ca|me|af|il|cn|mx)-[a-z]+-\d\b", text) == []  # regions
+    assert re.findall(r"arn:aws[\w-]*:[a-z]", text) == []
+    assert re.findall(r"s3://(?!BUCKET)[\w.-]+", text) == []
+    assert re.findall(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b", text) == []
+
+
+def test_npm_packages_are_pinned_and_their_registry_is_not() -> None:
+    package = json.loads((ROOT / "package.json").read_text())
+    lock = json.loads((ROOT / "package-lock.json").read_text())["packages"]
+    asked = package["dependencies"] | package["devDependencies"]
+    assert [each for each in asked.values() if not re.fullmatch(r"[\d.]+", each)] == []
+    assert [name for name, each in lock.items() if "resolved" in each] == []
+    assert [name for name, each in lock.items() if name and "integrity" not in each] == []
+
+
+def test_the_options_are_those_of_the_document(service: Any) -> None:
+    params = service["params"]["default"]
+    rows = re.findall(r"^\| `([A-Z_0-9]+)` \| .* \| (.*) \|$", DOCUMENT, re.MULTILINE)
+    assert [name for name, _ in rows] == list(OPTIONS)
+    told = {name: default.strip("`") for name, default in rows if default.startswith("`")}
+    assert told == {
+        name: option.default or str(params[option.param])
+        for name, option in OPTIONS.items()
+        if option.default or params.get(option.param) not in (None, "")
+    }
+
+
+def test_the_document_lists_pythons_and_architectures() -> None:
+    assert f"{PYTHONS[0]} to {PYTHONS[-1]}" in DOCUMENT
+    assert " or ".join(f"`{each}`" for each in ARCHES) in DOCUMENT
+
+
+def test_every_default_is_one_that_may_be_set(service: Any) -> None:
+    params = service["params"]["default"]
+    values = {
+        name: option.default or str(params.get(option.param, ""))
+        for name, option in OPTIONS.items()
+    }
+    assert read_plan(values).stack == "onnxlet-dev"
+
+
+def test_every_setting_reaches_the_function(service: Any) -> None:
+    with pytest.raises(OnnxletError) as caught:
+        Settings.from_environ({"ONNXLET_NO_SUCH_THING": "x"})
+    assert "ONNXLET_NO_SUCH_THING" in caught.value.message
+    known = set(
+        re.findall(r'"ONNXLET_([A-Z_]+[A-Z])"', (ROOT / "function" / "settings.py").read_text())
+    )
+    handed_on = {
+        name.removeprefix("ONNXLET_") for name in service["functions"]["predict"]["environment"]
+    }
+
+    assert handed_on == known - NOT_HANDED_ON
+    asked = {f"ONNXLET_{name}" for name in handed_on} & set(re.findall(r"ONNXLET_\w+", DOCUMENT))
+    own = {"ONNXLET_MODELS_URL", "ONNXLET_ANSWERS_QUEUE", "ONNXLET_EMF_NAMESPACE"}
+    assert asked == {f"ONNXLET_{name}" for name in handed_on} - own
+
+
+def test_a_queue_hides_what_is_being_answered_for_six_times_the_timeout(service: Any) -> None:
+    params = service["params"]["default"]
+    assert params["visibility"] == 6 * params["timeout"]
+    assert read_plan({"TIMEOUT": "100"}).params()["visibility"] == "600"
