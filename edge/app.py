@@ -6,16 +6,21 @@ import ctypes
 import os
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edge.metrics import Meter
 from edge.secret import Secret
 from edge.slots import with_updates
 from function import deadline, request_log
 from function.app import SERVICE, create_app
+from function.exchange import Route
 from function.lean_flask import Flask
 from function.reload import Reloader
 from function.service import Observe
 from function.settings import Settings
+
+if TYPE_CHECKING:
+    from edge.forward.observing import Forward
 
 M_ARENA_MAX = -8  # of glibc's malloc.h
 
@@ -25,14 +30,18 @@ def make_app(
     observe: Observe | None = None,
     secret: Secret | None = None,
     log: request_log.Log = request_log.write,
+    forward: Forward | None = None,
+    settings: Settings | None = None,
 ) -> Flask:
     """Make the app, and start the two threads that it has beside those that answer.
 
     Args:
         models: folder of model directories; a slot's has updates beside it, on a device.
-        observe: called with each prediction that was answered.
+        observe: called with each prediction that was answered; else what keeps them is.
         secret: marks the requests that this process sends to itself, which count nowhere.
         log: writes each request's line.
+        forward: keeps predictions, and takes what came of them.
+        settings: limits and keys; the environment's where it is None.
 
     Raises:
         SettingsError: an environment variable can't be used.
@@ -40,15 +49,25 @@ def make_app(
     """
     _have_one_heap()
     secret = secret or Secret()
-    settings, meter = secret.let_in(Settings.from_environ(os.environ)), Meter(secret.request_id)
+    settings = secret.let_in(settings or Settings.from_environ(os.environ))
+    meter = Meter(secret.request_id, forward)
     models, updates = with_updates(models)
+    observe = observe or (forward.observe if forward else None)
     seen, told = secret.unobserved(observe), secret.unlogged(log)
-    app = create_app(models, seen, settings, meter, told, updates)
+    app = create_app(models, seen, settings, meter, told, updates, _routes(forward))
     deadline.watch(settings.max_seconds)
     if settings.reload_seconds:
         meter.reloader = Reloader(app.extensions[SERVICE].repository)
         meter.reloader.start(settings.reload_seconds)
     return app
+
+
+def _routes(forward: Forward | None) -> list[Route]:
+    if forward is None:
+        return []
+    from edge.forward import truth  # a server that keeps nothing starts without it
+
+    return [truth.route(forward)]
 
 
 def _have_one_heap() -> None:

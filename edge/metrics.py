@@ -19,6 +19,7 @@ from function.reload import Reloader
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
+    from edge.forward.observing import Forward
     from function.service import Service
 
 # Milliseconds; a bucket holds what took at most so long.
@@ -53,10 +54,12 @@ class Meter:
 
     Attributes:
         reloader: knows which versions were refused; None where nothing is reloaded.
+        forward: keeps predictions; None where nothing is kept.
     """
 
-    def __init__(self, unseen: str = "") -> None:
+    def __init__(self, unseen: str = "", forward: Forward | None = None) -> None:
         self.reloader: Reloader | None = None
+        self.forward = forward
         self._unseen = unseen
         self._lock = threading.Lock()
         self._requests: Counter[tuple[str, int]] = Counter()
@@ -157,6 +160,10 @@ class Figures:
         for name, version in dict(self._meter.reloader.refused) if self._meter.reloader else ():
             refused.add_metric([name, str(version)], 1)
         yield refused
+        if self._meter.forward:
+            from edge.forward.metrics import metrics
+
+            yield from metrics(self._meter.forward.figures())
         yield _build()
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edge import forward
 from edge.notify import teller, watchdog_seconds
 from edge.settings import DeviceSettings
 from edge.watchdog import Watchdog
@@ -99,7 +100,7 @@ def serve(models: Path, device: DeviceSettings) -> None:
 
     secret, watchdog = Secret(), _watchdog()
     log = watchdog.log if watchdog else request_log.write
-    app = make_app(models, secret=secret, log=log)
+    app = make_app(models, secret=secret, log=log, forward=forward.start(device.forward))
     gc.freeze()
     gc.enable()
     server = _server(app, listener, wrap)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-from edge.forward.options import ForwardOptions, forwarding
-from edge.mqtt.options import MqttOptions, messaging
+from edge.forward.options import NOT_FORWARDED, ForwardOptions, forwarding
+from edge.mqtt.options import NO_MQTT, MqttOptions, messaging
 from function.errors import SettingsError
 from function.settings import DEVICE_PREFIX as PREFIX
 
@@ -49,8 +49,8 @@ class DeviceSettings:
     restart: str = "systemctl restart onnxlet"
     api_key: str = ""
     max_bundle_bytes: int = 200_000_000
-    forward: ForwardOptions = ForwardOptions()
-    mqtt: MqttOptions = MqttOptions()
+    forward: ForwardOptions = NOT_FORWARDED
+    mqtt: MqttOptions = NO_MQTT
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> DeviceSettings:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -33,6 +34,7 @@ def create_app(
     meter: Meter | None = None,
     log: request_log.Log = request_log.write,
     updates: Path | None = None,
+    routes: Sequence[Route] = (),
 ) -> App:
     """Make the app that serves every model directory below a folder.
 
@@ -43,6 +45,7 @@ def create_app(
         meter: counts requests, and answers `/metrics`; without it that is 404.
         log: writes each request's line.
         updates: another folder of model directories; the higher version of each is served.
+        routes: further ones, of whoever serves this.
 
     Raises:
         SettingsError: an environment variable can't be used.
@@ -66,7 +69,7 @@ def create_app(
         _add_predictions(app, service, dialect)
         for route in dialect.ROUTES:
             _add(app, service, route)
-    for route in (*about.ROUTES, *metrics.ROUTES):
+    for route in (*about.ROUTES, *metrics.ROUTES, *routes):
         _add(app, service, route)
     open_paths = about.OPEN.union(*(dialect.OPEN for dialect in DIALECTS))
     app.wsgi_app = Door(app.wsgi_app, settings, flight, open_paths, _refusal, meter, log)  # type: ignore[method-assign] # Flask's own way

@@ -1,0 +1,38 @@
+"""The queue's figures, for `/metrics`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from edge.forward.observing import Figures
+
+if TYPE_CHECKING:
+    from prometheus_client.core import Metric
+
+
+def metrics(figures: Figures) -> Iterator[Metric]:
+    """In Prometheus' types; those of a database that can't be read are left out."""
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+    dropped = CounterMetricFamily(
+        "onnxlet_forward_dropped", "Records that were given up.", labels=["reason"]
+    )
+    totals = figures.totals
+    for reason, count in {**(totals.dropped if totals else {}), **figures.lost}.items():
+        dropped.add_metric([reason], count)
+    yield dropped
+    yield CounterMetricFamily(
+        "onnxlet_forward_late", "Answers that did not wait for the disk.", figures.late
+    )
+    yield GaugeMetricFamily("onnxlet_forward_keeping", "The disk takes records.", figures.keeping)
+    if totals is None:
+        return
+    yield CounterMetricFamily("onnxlet_forward_sent", "Records that have arrived.", totals.sent)
+    for name, text, value in (
+        ("waiting", "Records that are still to be sent.", totals.waiting),
+        ("set_aside", "Records that the other side refused.", totals.aside),
+        ("oldest_seconds", "Age of the oldest waiting one.", totals.oldest_seconds),
+        ("bytes", "That the records take on the disk.", totals.bytes),
+    ):
+        yield GaugeMetricFamily(f"onnxlet_forward_{name}", text, value)

@@ -1,0 +1,113 @@
+"""What is kept of a prediction: the answer, and of its inputs as much as is wanted."""
+
+from __future__ import annotations
+
+import hmac
+import time
+from collections.abc import Callable, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from edge.forward.options import Inputs
+from function import json_text
+from function.dialects import native
+from function.exchange import Prediction
+from function.signature import MISSING_TEXT
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+class Clock(NamedTuple):
+    """What time it is, on a machine that may not know.
+
+    Attributes:
+        boot: changes with each start of the machine.
+        monotonic_ns: nanoseconds since then, or since whenever; never backwards.
+        time_ns: nanoseconds since 1970, as far as the machine knows.
+    """
+
+    boot: str
+    monotonic_ns: Callable[[], int] = time.monotonic_ns
+    time_ns: Callable[[], int] = time.time_ns
+
+
+def this_boot() -> str:
+    """The id that the kernel has made for this start of the machine.
+
+    Where it makes none (macOS) a new one is made for this process.
+    """
+    try:
+        return BOOT_ID.read_text().strip()
+    except OSError:
+        import uuid
+
+        return str(uuid.uuid4())
+
+
+class Record(NamedTuple):
+    """What is to be kept.
+
+    Attributes:
+        kind: `prediction` or `truth`.
+        id: of the request that was answered.
+        body: an object in JSON.
+        monotonic_ns: when it happened, in this boot.
+        time_ns: the same, by the wall clock.
+        again: the request may have been answered before, and is kept once.
+    """
+
+    kind: str
+    id: str
+    body: bytes
+    monotonic_ns: int
+    time_ns: int
+    again: bool = False
+
+
+def record(kind: str, request_id: str, form: Any, clock: Clock, again: bool = False) -> Record:
+    """A record of now."""
+    body = json_text.dumps(form)
+    return Record(kind, request_id, body, clock.monotonic_ns(), clock.time_ns(), again)
+
+
+def form_of(prediction: Prediction, inputs: Inputs, secret: bytes) -> dict[str, Any]:
+    """The native answer with the request's id, and what is wanted of the rows.
+
+    Why a row was not answered is left out: its words quote the row.
+
+    Args:
+        prediction: as it was answered.
+        inputs: nothing, a keyed hash of each row, or each row as an object by column name.
+        secret: the hashes' key.
+    """
+    form = {"id": prediction.request_id, "rows": prediction.rows}
+    form |= native.answer(prediction._replace(problems=()))
+    refused = {problem.row for problem in prediction.problems}
+    if refused:
+        form["refused"] = sorted(row for row in refused if row is not None)
+    if inputs != "none":
+        rows: Sequence[Any] = instances(prediction)
+        if inputs == "hash":
+            rows = [hmac.digest(secret, json_text.dumps(row), "sha256").hex() for row in rows]
+        rest = iter(rows)
+        name = "instances" if inputs == "all" else "hashes"
+        form[name] = [None if n in refused else next(rest) for n in range(prediction.rows)]
+    return form
+
+
+def instances(prediction: Prediction) -> list[dict[str, Any]]:
+    """The answered rows as objects by column name, in the signature's order."""
+    signature = prediction.model.signature
+    held = [column.name for block in signature.blocks for column in block.columns]
+    order = [column.name for column in signature.columns if column.name in set(held)]
+    lists = [array.tolist() for array in prediction.table.arrays]
+    found = []
+    for parts in zip(*lists, strict=True):
+        cells = dict(zip(held, map(_cell, chain.from_iterable(parts)), strict=True))
+        found.append({name: cells[name] for name in order})
+    return found
+
+
+def _cell(value: Any) -> Any:
+    return None if value == MISSING_TEXT else value

@@ -1,0 +1,127 @@
+"""One thread sends batches, the oldest first, each as often as it takes.
+
+Of several processes that keep records in one queue, one sends: whoever holds the lock.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import threading
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from edge.forward.queue import Queue
+from edge.forward.verdicts import Transport, Verdict, pause
+from edge.forward.writing import Open
+from function import request_log
+
+
+class Sender:
+    """Empties a queue.
+
+    Args:
+        open_queue: opens the database; called again after each failure.
+        transport: sends one batch, and never raises.
+        lock: a file beside the database.
+        seconds: between two rounds.
+        log: told when sending fails, works again, or something is refused.
+
+    Attributes:
+        failures: of sending, one after another.
+    """
+
+    def __init__(
+        self,
+        open_queue: Open,
+        transport: Transport,
+        lock: Path,
+        seconds: float,
+        log: request_log.Log = request_log.write,
+    ) -> None:
+        self.failures = 0
+        self._open = open_queue
+        self._transport = transport
+        self._lock = lock
+        self._seconds = seconds
+        self._log = log
+        self._told = False
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="forward", daemon=True)
+
+    def start(self) -> None:
+        """Send from now on."""
+        self._thread.start()
+
+    def stop(self, seconds: float = 1.0) -> None:
+        """Send no more; a batch that is under way is sent again by the next process."""
+        self._stopping.set()
+        self._thread.join(seconds)
+
+    def _run(self) -> None:
+        held = None
+        wait = 0.0
+        while not self._stopping.wait(wait):
+            held = held or _hold(self._lock)
+            wait = self._seconds if held is None else self._round()
+
+    def _round(self) -> float:
+        """Send all there is; the seconds until there is something to do again."""
+        try:
+            with closing(self._open()) as queue:
+                queue.trim()
+                return self._empty(queue)
+        except (sqlite3.Error, OSError) as error:
+            self._tell({"state": "disk", "error": str(error)[:200]})
+            return self._pause(0.0)
+
+    def _empty(self, queue: Queue) -> float:
+        while not self._stopping.is_set():
+            batch = queue.take()
+            if batch is None:
+                break
+            verdict = self._transport(batch)
+            self._settle(queue, verdict, batch.records)
+            if verdict.state != "arrived":
+                return self._pause(verdict.wait)
+            self.failures = 0
+        return self._seconds
+
+    def _pause(self, wish: float) -> float:
+        self.failures += 1
+        return pause(self.failures, wish)
+
+    def _settle(self, queue: Queue, verdict: Verdict, records: int) -> None:
+        entry: dict[str, Any] = {"state": verdict.state, "error": verdict.why}
+        if verdict.state == "arrived":
+            queue.arrived()
+            if self._told:
+                self._told = False
+                self._log({"event": "forward", "state": "sending"})
+        elif verdict.state == "refused":
+            queue.refused()
+            self._log({"event": "forward", **entry, "records": records})
+        else:
+            self._tell(entry)
+
+    def _tell(self, entry: dict[str, Any]) -> None:
+        """What goes on failing is told once."""
+        if not self._told:
+            self._told = True
+            self._log({"event": "forward", **entry})
+
+
+def _hold(path: Path) -> int | None:
+    """Take the lock until this process ends; None where another one has it, or none can be had."""
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(file)
+        return None
+    return file

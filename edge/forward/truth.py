@@ -1,0 +1,71 @@
+"""`POST /truth`: what really came of a prediction, told later, by the prediction's id and row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edge.forward.observing import Forward
+from function import json_text
+from function.dialects.native import check_text, kind
+from function.errors import InvalidRows, MalformedRequest, Overloaded, Problem, RequestTooLarge
+from function.exchange import Reply, Request, Route, json_reply
+from function.request_log import REQUEST_ID
+from function.service import Service
+
+PATH = "/truth"
+HINT = 'Send {"truth": [{"id": "REQUEST ID", "row": 0, "value": ...}]}.'
+MEMBERS = {"id", "row", "value"}
+
+
+def route(forward: Forward) -> Route:
+    """The route, for an app whose predictions are kept."""
+
+    def answer(service: Service, request: Request) -> Reply:
+        check_text(request)
+        truths = read(json_text.loads(request.body), service.settings.max_rows)
+        if not forward.keep_truth(truths):
+            raise Overloaded("the disk takes nothing just now", "Send it again later.")
+        return json_reply({"kept": len(truths)})
+
+    return Route("POST", PATH, answer)
+
+
+def read(body: Any, most: int) -> list[dict[str, Any]]:
+    """Check a decoded body.
+
+    Args:
+        body: as it came.
+        most: entries that are taken at once.
+
+    Raises:
+        MalformedRequest: it has another form.
+        RequestTooLarge: there are too many entries.
+        InvalidRows: with every entry that is wrong.
+    """
+    truths = body.get("truth") if isinstance(body, dict) and set(body) == {"truth"} else None
+    if not isinstance(truths, list) or not truths:
+        raise MalformedRequest("expected an object with 'truth', a list of at least one", HINT)
+    if len(truths) > most:
+        raise RequestTooLarge(f"expected at most {most} entries, got {len(truths)}", "Send fewer.")
+    problems = [
+        Problem(number, None, why) for number, each in enumerate(truths) if (why := _fault(each))
+    ]
+    if problems:
+        raise InvalidRows(problems)
+    return [
+        {"id": each["id"], "row": each.get("row", 0), "value": each["value"]} for each in truths
+    ]
+
+
+def _fault(entry: Any) -> str:
+    """What is wrong with one entry; empty where nothing is."""
+    if not isinstance(entry, dict):
+        return f"expected an object, got {kind(entry)}"
+    if not {"id", "value"} <= set(entry) <= MEMBERS:
+        return f"expected the members id, row and value, got {sorted(entry)[:8]}"
+    if not isinstance(entry["id"], str) or not REQUEST_ID.fullmatch(entry["id"]):
+        return "'id': expected the X-Request-Id that the prediction's answer bore"
+    row = entry.get("row", 0)
+    if type(row) is not int or not 0 <= row < 2**31:
+        return "'row': expected a whole number from 0"
+    return ""

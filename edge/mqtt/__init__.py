@@ -1,0 +1,1 @@
+"""Readings come by MQTT, and their answers go by it."""

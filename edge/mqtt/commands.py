@@ -1,0 +1,56 @@
+"""`edge mqtt` and `edge queue`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from function.command_line import Command
+
+FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+@click.command(cls=Command, example="python -m edge mqtt --models models")
+@click.option(
+    "--models", type=FOLDER, metavar="DIR",
+    help="Folder of model directories.  [default: ONNXLET_MODELS, else models/ beside function/]",
+)  # fmt: skip
+def mqtt(models: Path | None) -> None:
+    """Answer readings that come by MQTT, until Ctrl-C.
+
+    ONNXLET_DEVICE_MQTT_URL, _READINGS and _ANSWERS say where; docs/mqtt.md has the others.
+    """
+    from dataclasses import replace
+
+    from edge import forward
+    from edge.mqtt.answering import Answering
+    from edge.mqtt.serving import Serving, check, end_by_signals, link_of
+    from edge.settings import DeviceSettings
+    from function.settings import Settings
+
+    settings = replace(Settings.from_environ(os.environ), api_keys={})
+    device = DeviceSettings.from_environ(os.environ)
+    check(device.mqtt)
+    link_of(device.mqtt)  # reads the certificates, before anything is loaded
+    keeping = forward.start(device.forward)
+    answering = Answering(models or settings.models, settings, keeping, device.mqtt.model)
+    serving = Serving(device.mqtt, answering.answer, settings.max_body_bytes)
+    end_by_signals(serving.stopping)
+    serving.run()
+
+
+@click.command(cls=Command, example="python -m edge queue --retry")
+@click.option("--retry", is_flag=True, help="Send again what the other side refused.")
+def queue(retry: bool) -> None:
+    """Tell how many predictions wait here to be sent on."""
+    from edge.forward.looking import look
+    from edge.settings import DeviceSettings
+
+    for line in look(DeviceSettings.from_environ(os.environ).forward, retry):
+        click.echo(line)
+
+
+COMMANDS: Sequence[click.Command] = (mqtt, queue)

@@ -1,0 +1,122 @@
+"""A reading as a request, and its answer as a message: decisions alone."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from typing import Any, NamedTuple
+
+from paho.mqtt.client import MQTTMessage, topic_matches_sub
+
+from function.request_log import REQUEST_ID
+
+JSON = "application/json"
+LONGEST_TOPIC = 65535
+
+
+class Answer(NamedTuple):
+    """What is sent back.
+
+    Attributes:
+        topic: where to.
+        payload: JSON.
+        properties: of MQTT 5.
+    """
+
+    topic: str
+    payload: bytes
+    properties: dict[str, Any]
+
+
+def user_properties(message: MQTTMessage) -> dict[str, str]:
+    """The message's user properties; of one that stands there twice, the last."""
+    return dict(getattr(message.properties, "UserProperty", ()))
+
+
+def request_id(message: MQTTMessage) -> str:
+    """The reading's id: its own, or one that is the same when the broker sends it again.
+
+    Without an id of its own a reading with QoS 1 is known by what it is and by its packet's
+    number, which the broker keeps until the reading is acknowledged. With QoS 0 none comes again.
+    """
+    own = user_properties(message).get("request-id", "")
+    if REQUEST_ID.fullmatch(own):
+        return own
+    if message.qos == 0:
+        return os.urandom(16).hex()
+    told = message.properties
+    parts = [
+        str(message.mid).encode(),
+        message.topic.encode(),
+        str(getattr(told, "ResponseTopic", "")).encode(),
+        bytes(getattr(told, "CorrelationData", b"")),
+        bytes(message.payload),
+    ]
+    digests = b"".join(hashlib.sha256(part).digest() for part in parts)
+    return hashlib.sha256(digests).hexdigest()[:32]
+
+
+def environ_of(message: MQTTMessage, model: str) -> dict[str, Any]:
+    """The reading as a native request over WSGI.
+
+    Args:
+        message: as it came.
+        model: that answers where the reading names none; empty for the only one.
+    """
+    return {
+        "REQUEST_METHOD": "POST",
+        "SCRIPT_NAME": "",
+        "PATH_INFO": f"/models/{model}/predict" if model else "/predict",
+        "QUERY_STRING": "",
+        "SERVER_NAME": "mqtt",
+        "SERVER_PORT": "0",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "CONTENT_TYPE": JSON,
+        "CONTENT_LENGTH": str(len(message.payload)),
+        "HTTP_X_REQUEST_ID": request_id(message),
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(message.payload),
+        "wsgi.errors": None,
+        "wsgi.multithread": False,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+
+
+def answer_to(
+    message: MQTTMessage, status: int, media_type: str, body: bytes, usual: str, readings: str
+) -> Answer:
+    """The answer, to the topic that the reading names, with the correlation data that it bears.
+
+    Args:
+        message: the reading.
+        status: of HTTP.
+        media_type: of the body.
+        body: JSON.
+        usual: the topic of answers to readings that name none.
+        readings: the filter that readings come by, which no answer may go to.
+    """
+    wish = str(getattr(message.properties, "ResponseTopic", ""))
+    told: dict[str, Any] = {
+        "ContentType": media_type,
+        "UserProperty": [("request-id", request_id(message)), ("status", str(status))],
+    }
+    correlation = getattr(message.properties, "CorrelationData", None)
+    if correlation is not None:
+        told["CorrelationData"] = correlation
+    topic = wish if may_answer_to(wish, readings) else usual
+    return Answer(topic, body, told)
+
+
+def may_answer_to(topic: str, readings: str) -> bool:
+    """Whether a topic can be published to without being read as a reading again."""
+    if not topic or len(topic.encode()) > LONGEST_TOPIC or set("#+\0") & set(topic):
+        return False
+    return topic[0] != "$" and not topic_matches_sub(plain_filter(readings), topic)
+
+
+def plain_filter(readings: str) -> str:
+    """The topics of a shared subscription: what is behind `$share/GROUP/`."""
+    return readings.split("/", 2)[2] if readings.startswith("$share/") else readings

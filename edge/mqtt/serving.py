@@ -1,0 +1,136 @@
+"""`edge mqtt`: answers readings until it is told to stop, whatever becomes of the broker."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+import time
+from typing import Any
+
+from edge.forward.verdicts import pause
+from edge.mqtt.backlog import Backlog
+from edge.mqtt.link import Address, Link, LinkLost, Will
+from edge.mqtt.options import MqttOptions
+from edge.mqtt.readings import may_answer_to
+from edge.mqtt.session import Counts, Respond, Session, status_topic
+from function import request_log
+from function.errors import SettingsError
+
+DAY_SECONDS = 86_400
+STEADY_SECONDS = 10.0  # a connection that lasted so long was a good one
+SURPLUS_BYTES = 65_536  # of a packet beyond the largest body: that much too large is told, not kept
+
+
+def check(options: MqttOptions) -> None:
+    """Refuse settings that lack something, or would have answers answered.
+
+    Raises:
+        SettingsError: naming all of them.
+    """
+    faults = [
+        f"ONNXLET_DEVICE_{name}: expected {what}, got nothing"
+        for name, what, value in (
+            ("MQTT_URL", "mqtts://HOST", options.url),
+            ("MQTT_READINGS", "the topic that readings come by", options.readings),
+            ("MQTT_ANSWERS", "the topic that answers go by", options.answers),
+        )
+        if not value
+    ]
+    if not faults:
+        faults = [
+            f"ONNXLET_DEVICE_MQTT_ANSWERS: answers by '{topic}' would be read as readings, "
+            f"by '{options.readings}'"
+            for topic in (options.answers, status_topic(options))
+            if not may_answer_to(topic, options.readings)
+        ]
+    if faults:
+        raise SettingsError("; ".join(faults), "docs/mqtt.md lists the variables.")
+
+
+def link_of(options: MqttOptions) -> Link:
+    """A link that is not open yet.
+
+    Raises:
+        SettingsError: the certificates can't be read.
+    """
+    will = Will(status_topic(options), json.dumps({"state": "offline"}).encode())
+    try:
+        address = Address(options.url, options.user, options.password, options.ca)
+        return Link(address, options.client, will)
+    except OSError as error:
+        raise SettingsError(
+            f"ONNXLET_DEVICE_MQTT_CA: {options.ca} can't be read: {error}",
+            "It has the certificates that the broker's is signed by, in PEM.",
+        ) from error
+
+
+class Serving:
+    """Connects, answers, and connects again.
+
+    Args:
+        options: as they are set, and checked.
+        respond: answers a reading.
+        largest: bytes of a reading that is answered.
+        log: told when the broker is lost and found.
+    """
+
+    def __init__(
+        self,
+        options: MqttOptions,
+        respond: Respond,
+        largest: int,
+        log: request_log.Log = request_log.write,
+    ) -> None:
+        self.stopping = threading.Event()
+        self._options = options
+        self._respond = respond
+        self._largest = largest
+        self._log = log
+        self._backlog = Backlog(options.backlog)
+        self._counts = Counts()
+        self._lost = False
+
+    def run(self) -> None:
+        """Serve until `stopping` is set."""
+        failures = 0
+        while not self.stopping.is_set():
+            start = time.monotonic()
+            try:
+                self._connection()
+            except LinkLost as error:
+                self._tell({"state": "lost", "error": str(error)})
+                self._backlog.forget_what_comes_again()
+                failures = 1 if time.monotonic() - start > STEADY_SECONDS else failures + 1
+                self.stopping.wait(pause(failures, 0.0))
+
+    def _connection(self) -> None:
+        link = link_of(self._options)
+        link.open(
+            resume=True,
+            SessionExpiryInterval=7 * DAY_SECONDS,
+            ReceiveMaximum=self._options.backlog,
+            MaximumPacketSize=self._largest + SURPLUS_BYTES,
+        )
+        link.subscribe(self._options.readings)
+        self._tell({"state": "answering", "readings": self._options.readings})
+        session = Session(
+            link, self._options, self._respond, self._backlog, self._counts, self._log
+        )
+        try:
+            session.run(self.stopping.is_set)
+        finally:
+            self._counts = session.counts
+
+    def _tell(self, entry: dict[str, Any]) -> None:
+        """Of a broker that stays away it is told once."""
+        lost = entry["state"] == "lost"
+        if not (lost and self._lost):
+            self._log({"event": "mqtt", **entry})
+        self._lost = lost
+
+
+def end_by_signals(stopping: threading.Event) -> None:
+    """SIGTERM and SIGINT have what is under way finished."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda received, frame: stopping.set())
