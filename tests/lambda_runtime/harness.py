@@ -85,6 +85,7 @@ class Runtime:
         own_api: bool = False,
     ) -> None:
         self._log = logs / "function.log"
+        self._log.touch()
         self.platform_log = logs / "platform.log"
         self._lock = threading.Lock()
         places = {"task": bundle, "runtime": machines.client(machine)}
@@ -113,7 +114,11 @@ class Runtime:
         settings["places"] = {name: str(folder) for name, folder in places.items()}
         self._errors = (logs / "driver.log").open("w+")
         self._process = _in_namespaces(settings, self._errors)
-        self.init_milliseconds: float = self._read()["ms"]
+        try:
+            self.init_milliseconds: float = self._read()["ms"]
+        except RuntimeError:
+            self.close()
+            raise
 
     def invoke(self, event: Any) -> Invocation:
         """Send one event, and wait for the answer; from any thread."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,27 +83,16 @@ def arm64() -> Machine:
         raise Unavailable(f"no {' and no '.join(missing)}: apt-get install qemu-user mmdebstrap")
     python = f"/var/lang/usr/bin/python{SUITE_PYTHON}"
     guest = ["timeout", "-s", "KILL", str(SECONDS), "qemu-aarch64", "-cpu", PROCESSOR]
-    return Machine(
-        "aarch64",
-        SUITE_PYTHON,
-        [*guest, "-L", "/var/lang", python],
-        made(BUILT / f"{SUITE}-arm64", Path(__file__), _debian),
-        Path("/sys"),
-    )
-
-
-def _debian(folder: Path) -> None:
-    command = ["mmdebstrap", "--quiet", "--variant=extract", "--architectures=arm64"]
-    command += ["--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr", f"--include={PACKAGES}"]
-    run([*command, SUITE, str(folder)])
+    debian = ["mmdebstrap", "--quiet", "--variant=extract", "--architectures=arm64"]
+    debian += ["--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr", f"--include={PACKAGES}", SUITE]
+    root = made(f"{SUITE}-arm64", " ".join(debian), lambda folder: run([*debian, str(folder)]))
+    return Machine("aarch64", SUITE_PYTHON, [*guest, "-L", "/var/lang", python], root, Path("/sys"))
 
 
 def client(machine: Machine) -> Path:
     """AWS's Python client of the Runtime API, for a machine."""
     name = f"client-python{machine.python}-{machine.arch}"
-    return made(
-        BUILT / name, LOCKS / "client.txt", lambda folder: install("client", machine, folder)
-    )
+    return made(name, _lock("client"), lambda folder: install("client", machine, folder))
 
 
 def emulator() -> Path:
@@ -113,7 +104,11 @@ def emulator() -> Path:
         for file in (folder / RAPID).iterdir():
             file.chmod(0o755)
 
-    return made(BUILT / "emulator", LOCKS / "emulator.txt", make) / RAPID
+    return made("emulator", _lock("emulator"), make) / RAPID
+
+
+def _lock(name: str) -> str:
+    return (LOCKS / f"{name}.txt").read_text()
 
 
 def install(lock: str, machine: Machine, folder: Path) -> None:
@@ -124,19 +119,24 @@ def install(lock: str, machine: Machine, folder: Path) -> None:
     run([*uv, "--require-hashes", "--no-deps", "-r", str(LOCKS / f"{lock}.txt")])
 
 
-def made(folder: Path, source: Path, make: Callable[[Path], None]) -> Path:
-    """A folder that is made where it is missing or older than what it is made of.
+def made(name: str, recipe: str, make: Callable[[Path], None]) -> Path:
+    """A folder that is made once for each recipe, and kept.
+
+    Args:
+        name: of the folder, the recipe's hash aside.
+        recipe: what it is made by; another one makes another folder.
+        make: fills the folder of this path.
 
     Raises:
         Unavailable: it can't be made.
     """
-    if not folder.exists() or folder.stat().st_mtime < source.stat().st_mtime:
+    folder = BUILT / f"{name}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
+    if not folder.exists():
         part = folder.with_name(f".{folder.name}.{os.getpid()}")
         part.parent.mkdir(parents=True, exist_ok=True)
         make(part)
-        os.utime(part)
-        shutil.rmtree(folder, ignore_errors=True)
-        part.rename(folder)
+        with suppress(OSError):  # another process was faster
+            part.rename(folder)
     return folder
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import time
@@ -79,17 +78,28 @@ def test_a_tool_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
         machines.native()
 
 
-def test_a_folder_is_made_once_and_again_when_its_source_changes(tmp_path: Path) -> None:
-    source, calls = tmp_path / "source", []
-    source.write_text("1")
+def test_a_folder_is_made_once_for_each_recipe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machines, "BUILT", tmp_path / "built")
+    made = [machines.made("x", recipe, Path.mkdir) for recipe in ("a", "a", "b")]
 
-    def make(folder: Path) -> None:
+    assert made[0] == made[1] != made[2]
+    assert sorted((tmp_path / "built").iterdir()) == sorted(set(made))
+
+
+def test_what_can_not_be_made_leaves_nothing_to_be_taken_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machines, "BUILT", tmp_path / "built")
+
+    def fail(folder: Path) -> None:
         folder.mkdir()
-        calls.append(json.dumps(str(folder)))
+        machines.run(["sh", "-c", "echo no network >&2; exit 3"])
 
     for _ in range(2):
-        machines.made(tmp_path / "made", source, make)
-    assert len(calls) == 1
-    os.utime(source, (4e9, 4e9))
-    machines.made(tmp_path / "made", source, make)
-    assert len(calls) == 2
+        with pytest.raises(Unavailable, match="no network"):
+            machines.made("x", "a", fail)
+        for left in (tmp_path / "built").iterdir():
+            assert left.name.startswith(".")
+            left.rmdir()
