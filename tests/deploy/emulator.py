@@ -55,6 +55,10 @@ class Emulator:
         """`make ARGUMENTS`, as at a terminal."""
         return self._run(["make", *arguments, f"AWS_ENDPOINT_URL={self.url}"], {})
 
+    def shell(self, line: str) -> subprocess.CompletedProcess[str]:
+        """A line, as it is pasted."""
+        return self._run(["sh", "-c", line], {})
+
     def _run(
         self, command: Sequence[str], options: Mapping[str, str]
     ) -> subprocess.CompletedProcess[str]:

@@ -114,3 +114,10 @@ def test_a_queue_hides_what_is_being_answered_for_six_times_the_timeout(service:
     params = service["params"]["default"]
     assert params["visibility"] == 6 * params["timeout"]
     assert read_plan({"TIMEOUT": "100"}).params()["visibility"] == "600"
+
+
+def test_the_function_gives_up_before_lambda_does(service: Any) -> None:
+    params = service["params"]["default"]
+    assert params["maxSeconds"] == params["timeout"] - 1
+    assert read_plan({"TIMEOUT": "100"}).params()["maxSeconds"] == "99"
+    assert read_plan({"TIMEOUT": "1"}).params()["maxSeconds"] == "1"

@@ -144,7 +144,8 @@ class Plan:
             if option.param and name in self.values
         }
         if "timeout" in params:
-            params["visibility"] = str(VISIBLE * int(params["timeout"]))
+            seconds = int(params["timeout"])
+            params |= {"visibility": str(VISIBLE * seconds), "maxSeconds": str(max(seconds - 1, 1))}
         if "modelsUrl" in params:
             params["modelsPath"] = params["modelsUrl"].removeprefix("s3://")
         return params
