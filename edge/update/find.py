@@ -50,9 +50,10 @@ def find_archive(url: str, keys: Keys, device: Device, memory: Memory, web: Web)
     offer = read_offer(signature.comment, place)
     if offer.kind not in KINDS:
         raise Refused(f"{place}: expected a bundle or models, got {offer.kind}")
-    if offer.release == memory.highest.get(offer.kind) and not _is_broken(offer, memory):
-        return None
     faults = objections(offer, device)
+    taken = offer.release == memory.highest.get(offer.kind)
+    if taken and not faults and offer.release not in memory.broken.get(offer.kind, {}):
+        return None
     if stale := _stale(offer, memory):
         faults.append(stale)
     if faults:
@@ -115,10 +116,6 @@ def _entries(index: Any, url: str) -> Iterator[tuple[Offer, str, float]]:
         if Path(entry["file"]).name != entry["file"]:
             raise Refused(f"{url}: '{entry['file']}': expected a name beside the index")
         yield read_offer(entry["comment"], url), entry["file"], entry["percent"]
-
-
-def _is_broken(offer: Offer, memory: Memory) -> bool:
-    return offer.release in memory.broken.get(offer.kind, {})
 
 
 def _stale(offer: Offer, memory: Memory) -> str | None:

@@ -86,7 +86,7 @@ def service_faults(service: Service, models: Mapping[Path, tuple[str, int]]) -> 
 def _ask_all(service: Service, models: Mapping[Path, tuple[str, int]]) -> tuple[list[str], bool]:
     status, _ = _ask(service, "/v2/health/ready", None)
     if status != http.client.OK:
-        return [f"{service.url}/v2/health/ready: expected status 200, got {status}"], True
+        return [f"{service.url}/v2/health/ready: {_told(status)}"], True
     faults, may_pass = [], True
     for directory, (name, version) in models.items():
         golden = json.loads((directory / "golden.json").read_bytes())
@@ -98,12 +98,16 @@ def _ask_all(service: Service, models: Mapping[Path, tuple[str, int]]) -> tuple[
         if status == http.client.UNAUTHORIZED and not service.key:
             continue  # the server asks them of itself (edge/proof.py): ready means answered
         if status != http.client.OK:
-            faults.append(f"{service.url}{path}: expected status 200, got {status}")
+            faults.append(f"{service.url}{path}: {_told(status)}")
             may_pass &= status == 0 or status in NOT_YET
         elif off := compare(json.loads(content), golden):
             faults.append(f"{path}: {len(off)} golden rows are answered otherwise than at build")
             may_pass = False
     return faults, may_pass
+
+
+def _told(status: int) -> str:
+    return f"expected status 200, got {status or 'no answer'}"
 
 
 def _ask(service: Service, path: str, body: bytes | None) -> tuple[int, bytes]:

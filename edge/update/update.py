@@ -55,8 +55,11 @@ def alone(places: Places) -> Iterator[None]:
     """No other update runs meanwhile, and what the card can't do is told as such.
 
     Raises:
+        WrongUse: there is no release yet that another could take the place of.
         Failed: one does run, or the card is full or fails.
     """
+    if live_slot(places) is None:
+        raise WrongUse(f"no release is installed in {places.data}", "edge install does that.")
     try:
         with (places.data / ".lock").open("w") as lock:
             try:
@@ -83,8 +86,6 @@ def update(setup: Setup, source: str) -> list[str]:
         Failed: the card is full or fails, or another update runs.
     """
     with alone(setup.places):
-        if live_slot(setup.places) is None:
-            raise WrongUse(f"no release is installed in {setup.places.data}", "edge install")
         keys = read_keys(setup.places.keys)
         memory = settle(setup)
         if is_archive(source):
@@ -169,9 +170,10 @@ def _take(setup: Setup, memory: Memory, found: Found) -> Memory:
             write_memory(places, replace(memory, attempt=None))
         raise
     put = _put_bundle if offer.kind == "bundle" else _put_models
-    memory = put(setup, memory, models)
-    shutil.rmtree(archive.parent, ignore_errors=True)
-    return memory
+    try:
+        return put(setup, memory, models)
+    finally:
+        shutil.rmtree(archive.parent, ignore_errors=True)
 
 
 def _fetch(setup: Setup, found: Found) -> Path:

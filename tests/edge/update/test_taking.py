@@ -1,0 +1,211 @@
+"""Releases that are taken, kept, gone back from and not tried twice, beside a running service."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+
+from convert.build import build
+from convert.bundle.contents import choose_models
+from convert.bundle.release import sign_release, write_models
+from edge.slots import Places, live_slot
+from edge.update.errors import Failed, Refused, WrongUse
+from edge.update.memory import read_memory
+from edge.update.rollback import roll_model_back, rollback
+from edge.update.status import lines, release_of, status
+from edge.update.update import Setup, alone, update
+from tests.conftest import ROOT, quiet
+from tests.edge.test_reloading import Asking, another_iris
+from tests.edge.update.conftest import FOR, Maker, amend, as_bytes, live_faults, make_key, tree
+from tests.function.test_reload import rewrite_golden
+
+Archives = Callable[[int], Path]
+
+
+def served(setup: Setup) -> Any:
+    with urlopen(f"{setup.service.url}/models/iris", timeout=10) as answer:  # noqa: S310 - http
+        return json.load(answer)["version"]
+
+
+def test_a_release_is_taken_and_gone_back_from(
+    supervise: Callable[[], Setup], places: Places, archives: Archives, maker: Maker, tmp_path: Path
+) -> None:
+    shutil.copytree(maker.models / "iris" / "1", tmp_path / "models" / "iris" / "1")
+    build(another_iris(), "iris", tmp_path / "models", quiet)
+    setup = supervise()
+
+    assert update(setup, str(maker.release(5, tmp_path / "models"))) == ["bundle release 5: taken"]
+    assert (live_slot(places), release_of(places.live), served(setup)) == ("b", 5, 2)
+    assert read_memory(places).highest["bundle"] == 5
+    assert not list(places.data.glob("download*"))
+
+    assert rollback(setup) == "slot a serves, release 1"
+    assert (live_slot(places), served(setup)) == ("a", 1)
+    with pytest.raises(Refused, match="given up: rolled back by hand to 1"):
+        rollback(setup)
+    with pytest.raises(Refused, match="failed here before: rolled back by hand"):
+        update(setup, str(maker.folder / "5.zip"))
+    told = status(places)
+    assert (told["live"], told["slots"]["b"]["release"], told["models"]) == ("a", 5, {"iris": 1})
+    assert "slot a (live): release 1, iris/1" in lines(told)
+
+
+def test_a_service_that_does_not_come_up_is_gone_back_from(
+    supervise: Callable[[], Setup], places: Places, maker: Maker
+) -> None:
+    """Its own check finds nothing: the service alone fails, as it would on a port that is taken."""
+    files = maker.files(6)
+    main = as_bytes(files["__main__.py"]).decode()
+    broken = main.replace("    main()\n", "    sys.argv[1] == 'serve' and 1 / 0\n    main()\n")
+    assert broken != main
+    amend(files, "__main__.py", broken.encode())
+    archive = maker.sign(maker.write(files, "6.zip"), 6)
+    setup = supervise()
+    setup = setup._replace(service=setup.service._replace(seconds=3))
+
+    with pytest.raises(Refused, match=r"bundle release 6 fails here.*health/ready") as caught:
+        update(setup, str(archive))
+
+    assert "and what served before does not" not in caught.value.message
+    assert (live_slot(places), served(setup), live_faults(places)) == ("a", 1, [])
+    with pytest.raises(Refused, match="failed here before"):
+        update(setup, str(archive))
+    assert read_memory(places).highest["bundle"] == 1
+
+
+def test_golden_rows_that_are_off_never_serve(setup: Setup, maker: Maker, tmp_path: Path) -> None:
+    shutil.copytree(maker.models / "iris", tmp_path / "models" / "iris")
+    files = maker.files(7)
+    rewrite_golden(
+        tmp_path / "models" / "iris" / "1",
+        lambda golden: golden["answers"]["prediction"].__setitem__(0, 9),  # type: ignore[index] # a list
+    )
+    for name in ("golden.json", "manifest.json"):
+        content = (tmp_path / "models" / "iris" / "1" / name).read_bytes()
+        amend(files, f"models/iris/1/{name}", content)
+    archive = maker.sign(maker.write(files, "7.zip"), 7)
+    before = tree(setup.places.data, "updates.json")
+
+    with pytest.raises(Refused, match="1 golden rows are answered otherwise than at build"):
+        update(setup, str(archive))
+    assert tree(setup.places.data, "updates.json") == before
+    with pytest.raises(Refused, match="failed here before"):
+        update(setup, str(archive))
+
+
+def models_archive(maker: Maker, models: Path, release: int, **more: Any) -> Path:
+    out = maker.folder / f"models {release}.zip"
+    write_models(choose_models(models, ["iris"], ()), out, release)
+    sign_release(out, maker.key, kind="models", release=release, **{**FOR, **more})
+    return out
+
+
+@pytest.fixture
+def second(maker: Maker, tmp_path: Path) -> Path:
+    """A folder with a second version of the model."""
+    shutil.copytree(maker.models / "iris" / "1", tmp_path / "second" / "iris" / "1")
+    build(another_iris(), "iris", tmp_path / "second", quiet)
+    return tmp_path / "second"
+
+
+def test_models_alone_are_taken_without_a_restart_or_a_lost_request(
+    supervise: Callable[[], Setup], places: Places, maker: Maker, second: Path, archives: Archives
+) -> None:
+    setup = supervise()
+    assert update(setup, str(archives(2))) == ["bundle release 2: taken"]
+    asking = Asking(int(setup.service.url.rpartition(":")[2]))
+    asking.start()
+    try:
+        done = update(setup, str(models_archive(maker, second, 3)))
+        assert (done, served(setup)) == (["models release 3: taken"], 2)
+        assert update(setup, str(maker.folder / "models 3.zip")) == [
+            "nothing newer for this device"
+        ]
+        assert status(places)["models"] == {"iris": 2}
+        assert roll_model_back(setup, "iris") == "iris/2 is taken away"
+        for _ in range(100):
+            if served(setup) == 1:
+                break
+            asking.stopped.wait(0.1)
+    finally:
+        asking.stopped.set()
+        asking.join(20)
+    assert asking.failed is None
+    assert [answer[:2] for answer in asking.answers] == [(200, 1), (200, 2), (200, 1)]
+
+
+def test_models_that_the_service_never_takes_are_taken_away(
+    setup: Setup, places: Places, maker: Maker, second: Path
+) -> None:
+    setup = setup._replace(service=setup.service._replace(seconds=0.5))
+    before = tree(places.data, "updates.json", "models/iris")
+
+    with pytest.raises(Refused, match=r"models release 4 fails here.*versions/2/predict.*404"):
+        update(setup, str(models_archive(maker, second, 4)))
+
+    assert tree(places.data, "updates.json", "models/iris") == before
+    assert not (places.models / "iris" / "2").exists()
+
+
+def test_a_version_that_is_there_already_is_not_replaced(
+    setup: Setup, places: Places, maker: Maker, second: Path
+) -> None:
+    shutil.copytree(maker.models / "iris" / "1", places.models / "iris" / "2")
+    before = tree(places.data, "updates.json")
+
+    with pytest.raises(Refused, match="models/iris/2 is there already, and another"):
+        update(setup, str(models_archive(maker, second, 5)))
+    assert tree(places.data, "updates.json") == before
+
+
+def test_one_update_at_a_time(setup: Setup, archives: Archives) -> None:
+    with alone(setup.places), pytest.raises(Failed, match="another update is running"):
+        update(setup, str(archives(2)))
+
+
+def test_without_an_installation_it_says_so(setup: Setup, archives: Archives) -> None:
+    setup.places.live.unlink()
+    with pytest.raises(WrongUse, match="no release is installed"):
+        update(setup, str(archives(2)))
+
+
+def test_two_keys_are_trusted_and_a_third_is_too_many(
+    setup: Setup, maker: Maker, places: Places, tmp_path: Path
+) -> None:
+    archive = maker.write(maker.files(8), "8.zip")
+    maker.sign(archive, 8, key=make_key(tmp_path, "next"))
+    with pytest.raises(Refused, match=r"signed by key [0-9A-F]{16}, and trusted are"):
+        update(setup, str(archive))
+    shutil.copy(tmp_path / "next.pub", places.keys)
+    assert update(setup, str(archive)) == ["bundle release 8: taken"]
+    make_key(tmp_path, "third")
+    shutil.copy(tmp_path / "third.pub", places.keys)
+    with pytest.raises(Refused, match=r"one or two public keys NAME.pub, got 3"):
+        update(setup, str(archive))
+
+
+def test_the_commands(places: Places, setup: Setup, archives: Archives) -> None:
+    def run(*arguments: str) -> tuple[int, str]:
+        command = [sys.executable, "-m", "edge", *arguments, "--root", str(places.root)]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+        return done.returncode, done.stdout + done.stderr
+
+    code, said = run("update", str(archives(2)))
+    assert (code, said.splitlines()[0]) == (0, "bundle release 2: taken"), said
+    code, said = run("update", str(archives(1)))
+    assert code == 1
+    assert "error: bundle release 1: expected a number above 2, the highest" in said
+    code, said = run("status", "--json")
+    assert (code, json.loads(said)["highest"]) == (0, {"bundle": 2})
+    assert run("rollback")[0] == 0
+    code, said = run("update")
+    assert (code, said.splitlines()[0]) == (2, "error: no URL or FILE was given")
+    assert "Traceback" not in said
