@@ -138,7 +138,7 @@ def start(options: ForwardOptions) -> Forward:
     """Keep and send from now on, until the process ends.
 
     Raises:
-        SettingsError: the certificates of the other side can't be read.
+        SettingsError: the certificates of the other side can't be read, or it has no address.
     """
     try:
         transport = _transport(options)
@@ -147,6 +147,8 @@ def start(options: ForwardOptions) -> Forward:
             f"ONNXLET_DEVICE_FORWARD_CA: {options.ca} can't be read: {error}",
             "It has the certificates that the other side's is signed by, in PEM.",
         ) from error
+    except ValueError as error:
+        raise SettingsError(f"ONNXLET_DEVICE_FORWARD_URL: {options.url}: {error}") from error
     forward = Forward(options, transport, Clock(this_boot()))
     forward.start()
     atexit.register(forward.stop)

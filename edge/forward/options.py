@@ -10,11 +10,13 @@ Get = Callable[[str, str, str], str]  # a variable's end, its pattern, what is e
 Inputs = Literal["none", "hash", "all"]
 
 QUEUE = Path("/var/lib/onnxlet/state/queue.db")
-LOOPBACK = r"(localhost|127(\.[0-9]{1,3}){3}|\[::1\])"
-PORT = "(:[0-9]{1,5})?"
-SECURE_URL = r"https://[^/\s@]+(/[^\s#]*)?"
-TOPIC_URL = r"mqtts://[^/\s@]+/[^\s#+]+"
-LOCAL_URL = rf"http://{LOOPBACK}{PORT}(/[^\s#]*)?|mqtt://{LOOPBACK}{PORT}/[^\s#+]+"
+PORT = "(:(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[0-9]{1,4}))?"
+HOST = rf"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]){PORT}"
+LOOPBACK = rf"(localhost|127(\.[0-9]{{1,3}}){{3}}|\[::1\]){PORT}"
+PATH, TOPIC = '(/[!-"$-~]*)?', r"/[^\s#+]+"
+URL = (
+    rf"https://{HOST}{PATH}|mqtts://{HOST}{TOPIC}|http://{LOOPBACK}{PATH}|mqtt://{LOOPBACK}{TOPIC}"
+)
 
 
 class ForwardOptions(NamedTuple):
@@ -56,7 +58,7 @@ def forwarding(get: Get) -> ForwardOptions:
     return ForwardOptions(
         url=get(
             "FORWARD_URL",
-            f"{SECURE_URL}|{TOPIC_URL}|{LOCAL_URL}",
+            URL,
             "https://HOST/PATH or mqtts://HOST/TOPIC (without TLS to this machine alone)",
         ),
         key=get("FORWARD_KEY", ".+", "one line"),

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import sqlite3
 import threading
 from contextlib import closing
 from pathlib import Path
@@ -73,8 +72,8 @@ class Sender:
             with closing(self._open()) as queue:
                 queue.trim()
                 return self._empty(queue)
-        except (sqlite3.Error, OSError) as error:
-            self._tell({"state": "disk", "error": str(error)[:200]})
+        except Exception as error:  # nothing that a disk or the other side does may end the sending
+            self._tell({"state": "failed", "error": f"{type(error).__name__}: {error}"[:200]})
             return self._pause(0.0)
 
     def _empty(self, queue: Queue) -> float:

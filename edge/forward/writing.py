@@ -118,10 +118,11 @@ class Writer:
         self._some.set()
         if ticket is not None and not self.failing:
             ticket.done.wait(PATIENCE_SECONDS)
-        if ticket is not None and not ticket.kept:
-            self.late += not strict
-            return False
-        return ticket is not None
+        kept = ticket is not None and ticket.kept
+        if ticket is not None and not (kept or strict):
+            with self._lock:
+                self.late += 1
+        return kept
 
     def _make_room(self) -> None:
         while self._bytes > MEMORY_BYTES:
@@ -147,7 +148,9 @@ class Writer:
 
     def _take(self) -> list[Entry]:
         """All that has come; where nobody waits for it, what comes in the next moments, too."""
-        if not any(ticket for _, ticket in list(self._entries)[:AT_ONCE]):
+        with self._lock:
+            awaited = any(ticket for _, ticket in self._entries)
+        if not awaited and len(self._entries) < AT_ONCE:
             self._stopping.wait(self._gather)
         with self._lock:
             entries = [self._entries.popleft() for _ in range(min(AT_ONCE, len(self._entries)))]
@@ -161,7 +164,7 @@ class Writer:
             if self._queue is None:
                 self._queue = self._open()
             self._queue.add([record for record, _ in entries])
-        except (sqlite3.Error, OSError) as error:
+        except Exception as error:  # nothing that a disk does may end the keeping
             self._fail(error)
             return False
         for _, ticket in entries:

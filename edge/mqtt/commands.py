@@ -47,9 +47,10 @@ def mqtt(models: Path | None) -> None:
 def queue(retry: bool) -> None:
     """Tell how many predictions wait here to be sent on."""
     from edge.forward.looking import look
-    from edge.settings import DeviceSettings
+    from edge.slots import Places
+    from edge.update.setup import device_settings
 
-    for line in look(DeviceSettings.from_environ(os.environ).forward, retry):
+    for line in look(device_settings(Places()).forward, retry):
         click.echo(line)
 
 

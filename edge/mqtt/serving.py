@@ -11,7 +11,7 @@ from typing import Any
 from edge.forward.verdicts import pause
 from edge.mqtt.backlog import Backlog
 from edge.mqtt.link import Address, Link, LinkLost, Will
-from edge.mqtt.options import MqttOptions
+from edge.mqtt.options import MqttOptions, client_id
 from edge.mqtt.readings import may_answer_to
 from edge.mqtt.session import Counts, Respond, Session, status_topic
 from function import request_log
@@ -52,17 +52,19 @@ def link_of(options: MqttOptions) -> Link:
     """A link that is not open yet.
 
     Raises:
-        SettingsError: the certificates can't be read.
+        SettingsError: the certificates can't be read, or the URL has no address.
     """
     will = Will(status_topic(options), json.dumps({"state": "offline"}).encode())
     try:
         address = Address(options.url, options.user, options.password, options.ca)
-        return Link(address, options.client, will)
+        return Link(address, client_id(options), will)
     except OSError as error:
         raise SettingsError(
             f"ONNXLET_DEVICE_MQTT_CA: {options.ca} can't be read: {error}",
             "It has the certificates that the broker's is signed by, in PEM.",
         ) from error
+    except ValueError as error:
+        raise SettingsError(f"ONNXLET_DEVICE_MQTT_URL: {options.url}: {error}") from error
 
 
 class Serving:

@@ -20,6 +20,7 @@ from function.exchange import Failure
 
 IDLE_SECONDS = 0.5
 STATUS_SECONDS = 60.0
+RECEIVED_AT_ONCE = 500  # packets, between two answers
 ENDING_SECONDS = 5.0
 HEAD_BYTES = 1000  # of a packet beside its topic, payload and correlation data
 
@@ -79,14 +80,22 @@ class Session:
         while not stopping():
             self._tell()
             busy = len(self._backlog) and len(self._under_way) < self._options.backlog
-            self._link.loop(0 if busy else IDLE_SECONDS)
-            self._settle()
+            self._receive(0 if busy else IDLE_SECONDS)
             if busy:
                 self._answer(self._backlog.next())
         self._end()
 
-    def _settle(self) -> None:
-        """Take in what has come: readings, and the broker's word on answers."""
+    def _receive(self, seconds: float) -> None:
+        """Take in all that has come, so that of a flood the newest is kept, not the oldest."""
+        self._link.loop(seconds)
+        for _ in range(RECEIVED_AT_ONCE):
+            if not self._settle():
+                break
+            self._link.loop(0)
+
+    def _settle(self) -> bool:
+        """Take in readings, and the broker's word on answers; whether there was any."""
+        some = bool(self._link.messages or self._link.published)
         while self._link.messages:
             self._backlog.add(self._link.messages.popleft())
         while self._link.published:
@@ -96,6 +105,7 @@ class Session:
                 self._unwanted(code)
             if message is not None and message.qos:
                 self._link.acknowledge(message)
+        return some
 
     def _answer(self, message: MQTTMessage) -> None:
         status, media_type, body = self._respond(message)
