@@ -11,6 +11,7 @@ from typing import Any  # noqa: E402
 
 import click  # noqa: E402
 
+from edge.install.commands import COMMANDS as INSTALLING  # noqa: E402
 from edge.mqtt.commands import COMMANDS as MESSAGES  # noqa: E402
 from edge.update.commands import COMMANDS  # noqa: E402
 from function.command_line import Command, run  # noqa: E402
@@ -56,8 +57,9 @@ def serve(models: Path | None, **options: Any) -> None:
     serve_models(models or Settings.from_environ(os.environ).models, device)
 
 
-for command in (*COMMANDS, *MESSAGES):
+for command in (*INSTALLING, *COMMANDS, *MESSAGES):
     main.add_command(command)
+
 
 if __name__ == "__main__":
     run(main, "python -m edge")

@@ -1,4 +1,4 @@
-"""`__main__.py` of a device's bundle: `python3 FOLDER serve`, once it is unpacked.
+"""`__main__.py` of a device's bundle: as a zip it installs itself, unpacked it has every command.
 
 Standard library alone until it is clear that this machine can run what is beside it.
 """
@@ -9,14 +9,25 @@ import sys
 import zipfile
 from pathlib import Path
 
+OLDEST = (3, 7)  # that reads the words of what says what is wrong
+OF_THE_ZIP = ("install", "doctor", "-h", "--help")
+
 
 def main() -> None:
     """Check the machine, and hand over to `edge`."""
     here = Path(__file__).parent
     if here.is_file():
+        if sys.argv[1:2] and sys.argv[1] in OF_THE_ZIP and sys.version_info >= OLDEST:
+            from edge.install.from_zip import main as of_the_zip
+
+            return of_the_zip(here, sys.argv[1:])
         with zipfile.ZipFile(here) as bundle:
-            faults = unfit(json.loads(bundle.read("bundle.json")))
-        faults.append(f"it runs unpacked alone: python3 -m zipfile -e {here.name} FOLDER")
+            faults = unfit(json.loads(bundle.read("bundle.json").decode()))
+        faults.append(
+            "as a zip it has two commands: "
+            f"sudo python3 {here.name} install --key KEY, python3 {here.name} doctor; "
+            f"the others once it is unpacked: python3 -m zipfile -e {here.name} FOLDER"
+        )
     else:
         faults = unfit(json.loads((here / "bundle.json").read_text()))
     if faults:

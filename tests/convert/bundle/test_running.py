@@ -129,13 +129,17 @@ def test_a_device_serves_from_the_folder(for_device: Made) -> None:
             process.stdout.close()
 
 
-def test_a_device_bundle_says_to_unpack_it(for_device: Made) -> None:
+def test_a_device_bundle_says_what_it_does_as_a_zip(for_device: Made) -> None:
     done = subprocess.run(
         [sys.executable, str(for_device.zip), "serve"], capture_output=True, text=True, timeout=60
     )
 
     assert done.returncode == 1
-    assert done.stderr == "error: it runs unpacked alone: python3 -m zipfile -e bundle.zip FOLDER\n"
+    assert done.stderr == (
+        "error: as a zip it has two commands: sudo python3 bundle.zip install --key KEY, "
+        "python3 bundle.zip doctor; the others once it is unpacked: "
+        "python3 -m zipfile -e bundle.zip FOLDER\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,61 @@
+"""`edge install`, `uninstall` and `doctor`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from function.command_line import Command
+
+root_option = click.option(
+    "--root", type=click.Path(path_type=Path, file_okay=False), default="/", metavar="DIR",
+    help="Of a system's image that is being made.",
+)  # fmt: skip
+
+
+@click.command(cls=Command, example="sudo python3 onnxlet-….zip install --key onnxlet.pub")
+@click.option(
+    "--key", "keys", multiple=True, metavar="KEY",
+    help="Take updates signed by this key of minisign's: a .pub file, or what stands in it.",
+)  # fmt: skip
+@root_option
+def install(keys: tuple[str, ...], root: Path) -> None:
+    """Have this bundle serve from now on, and at each start; can be done again."""
+    from edge.install.install import HERE, Setup
+    from edge.install.install import install as install_here
+    from edge.install.steps import run
+    from edge.slots import Places
+
+    install_here(Setup(Places(root), HERE, run, click.echo), keys)
+
+
+@click.command(cls=Command, example="sudo onnxlet uninstall")
+@click.option("--purge", is_flag=True, help="Settings, keys, models and records go, too.")
+@root_option
+def uninstall(purge: bool, root: Path) -> None:
+    """Take the service and its program away."""
+    from edge.install.install import HERE, Setup
+    from edge.install.steps import run
+    from edge.install.uninstall import uninstall as uninstall_here
+    from edge.slots import Places
+
+    uninstall_here(Setup(Places(root), HERE, run, click.echo), purge)
+
+
+@click.command(cls=Command, example="onnxlet doctor")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def doctor(as_json: bool) -> None:
+    """Say how this machine fares, and end with 1 where something is wrong."""
+    from edge.checks import findings
+    from edge.doctor import report
+    from edge.install.bundle import needs_of
+    from edge.install.install import HERE
+    from edge.machine import read_machine
+    from edge.slots import Places
+
+    sys.exit(report(findings(read_machine(Places().data), needs_of(HERE)), as_json))
+
+
+COMMANDS = (install, uninstall, doctor)

@@ -1,0 +1,115 @@
+"""What a device's bundle does while it is a zip: check the machine, and put itself into a slot.
+
+Standard library alone, and in words that Python 3.7 reads, until the machine has passed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import zipfile
+from pathlib import Path
+
+from edge.checks import BEFORE_INSTALLING, IN_AN_IMAGE, Needs, findings, wrong
+from edge.machine import Machine, read_machine
+
+SYSTEM = Path("/")
+DATA = "var/lib/onnxlet"
+KEYS = "etc/onnxlet/keys"
+MB = 1_000_000
+
+
+def main(archive: Path, arguments: list[str]) -> None:
+    """Carry out a command of the zip: `install` or `doctor`.
+
+    Raises:
+        SystemExit: with 1 where something is wrong, with 2 where it is used wrongly.
+    """
+    given = _parser(archive.name).parse_args(arguments)
+    with zipfile.ZipFile(archive) as bundle:
+        needs = read_needs(bundle)
+    machine = read_machine(given.root / DATA)
+    if given.command == "doctor":
+        from edge.doctor import report
+
+        sys.exit(report(findings(machine, needs), as_json=given.json))
+    _stop_where_wrong(faults(given.root, given.key, machine, needs))
+    slot = _fill(archive, given.root)
+    command = [sys.executable, "-I", "-S", "-B", str(slot), "install", "--root", str(given.root)]
+    for key in given.key:
+        command += ["--key", key]
+    sys.stdout.flush()
+    os.execv(command[0], command)  # noqa: S606 - the same program, out of the slot
+
+
+def _parser(name: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=f"python3 {name}",
+        description="A device's bundle. Unpacked, it has more commands: onnxlet --help.",
+        epilog=f"Example: sudo python3 {name} install --key KEY",
+    )
+    commands = parser.add_subparsers(dest="command", metavar="install | doctor")
+    commands.required = True
+    install = commands.add_parser("install", help="install this bundle, and start it at boot")
+    install.add_argument(
+        "--key", action="append", default=[], metavar="KEY",
+        help="take updates that are signed by this key of minisign's (a file, or itself)",
+    )  # fmt: skip
+    doctor = commands.add_parser("doctor", help="say what is wrong with this machine")
+    doctor.add_argument("--json", action="store_true", help="for programs")
+    for each in (install, doctor):
+        each.add_argument("--root", type=Path, default=SYSTEM, metavar="DIR", help="of an image")
+    return parser
+
+
+def read_needs(bundle: zipfile.ZipFile) -> Needs:
+    """What a bundle asks of a machine."""
+    import json
+
+    told = json.loads(bundle.read("bundle.json").decode())
+    sizes = {entry.filename: entry.file_size for entry in bundle.infolist()}
+    graphs = sum(size for path, size in sizes.items() if path.endswith("/model.onnx"))
+    return Needs(told["python"], told["arch"], sum(sizes.values()), graphs)
+
+
+def faults(root: Path, keys: list[str], machine: Machine, needs: Needs) -> list[tuple[str, str]]:
+    """Everything that stops an installation: what is wrong, and what to do."""
+    checks = BEFORE_INSTALLING if root == SYSTEM else IN_AN_IMAGE
+    found = [(each.told, each.hint) for each in wrong(findings(machine, needs, checks))]
+    if any(each.subject == "python" for each in wrong(findings(machine, needs, checks))):
+        return found  # what follows may be in words that this Python does not read
+    from edge.install.keys import read_keys
+
+    hint = "It stands in the .pub file that minisign -G wrote."
+    return found + [(fault, hint) for fault in read_keys(keys, root / KEYS)[1]]
+
+
+def _stop_where_wrong(found: list[tuple[str, str]]) -> None:
+    for told, hint in found:
+        print(f"error: {told}\nhint: {hint}", file=sys.stderr)
+    if found:
+        sys.exit("nothing was changed")
+
+
+def _fill(archive: Path, root: Path) -> Path:
+    """Put the bundle into a slot, unless the live one has it; the slot."""
+    from edge.install.bundle import BrokenBundle, is_same, unpack
+    from edge.slots import Places, idle_slot, live_slot
+
+    places = Places(root)
+    live = live_slot(places)
+    try:
+        places.data.mkdir(parents=True, exist_ok=True)
+        with zipfile.ZipFile(archive) as bundle:
+            if live and is_same(bundle, places.slot(live)):
+                print(f"{places.slot(live)} has this bundle already")
+                return places.slot(live)
+            slot = places.slot(idle_slot(places))
+            print(f"unpacking into {slot}: {len(bundle.namelist())} files")
+            unpack(bundle, slot)
+    except (BrokenBundle, zipfile.BadZipFile) as error:
+        sys.exit(f"error: {archive.name} is broken: {error}\nhint: Copy it here again.")
+    except OSError as error:
+        sys.exit(f"error: {error.filename or places.data}: {error.strerror}")
+    return slot

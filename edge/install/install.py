@@ -1,0 +1,139 @@
+"""`edge install`: from a slot that is unpacked to a service that answers, and again to one."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import NamedTuple
+
+from edge.checks import BEFORE_INSTALLING, IN_AN_IMAGE, findings, wrong
+from edge.install import steps, units
+from edge.install.bundle import needs_of
+from edge.install.keys import read_keys
+from edge.install.steps import InstallError, Report, Run
+from edge.machine import read_machine
+from edge.settings import DeviceSettings
+from edge.slots import SLOTS, Places, live_slot, switch
+from edge.update.setup import device_settings, environ_of
+from edge.update.update import alone
+from function.errors import SettingsError
+from function.settings import Settings
+
+HERE = Path(__file__).resolve().parents[2]
+SYSTEM = Path("/")
+PYTHON = "/usr/bin/python3"
+
+
+class Setup(NamedTuple):
+    """What is installed where.
+
+    Attributes:
+        places: the device's folders.
+        slot: of the bundle that is installed.
+        run: runs one of the system's programs.
+        report: told what is being done.
+    """
+
+    places: Places
+    slot: Path
+    run: Run
+    report: Report
+
+    @property
+    def is_image(self) -> bool:
+        """No systemd runs in it yet."""
+        return self.places.root != SYSTEM
+
+
+def install(setup: Setup, keys: Sequence[str]) -> None:
+    """Check, prove, write, switch and start.
+
+    Raises:
+        InstallError: something is wrong; all of it is told, and nothing was switched.
+        ModelError: a model is broken.
+    """
+    places = setup.places
+    trusted, faults = read_keys(keys, places.keys)
+    _check(setup, faults)
+    steps.prove(setup.slot, setup.report)
+    with alone(places) if live_slot(places) else nullcontext():
+        steps.make_folders(places)
+        steps.write_settings(places, trusted)
+        steps.write_files(places, PYTHON if setup.is_image else sys.executable)
+        before = live_slot(places)
+        if before != setup.slot.name:
+            switch(places, setup.slot.name)
+        _have_systemd_know(setup)
+        if not setup.is_image:
+            _start(setup, before)
+    for line in _afterwards(setup):
+        setup.report(line)
+
+
+def _check(setup: Setup, faults: list[str]) -> None:
+    places = setup.places
+    checks = IN_AN_IMAGE if setup.is_image else BEFORE_INSTALLING
+    found = findings(read_machine(places.data), needs_of(setup.slot), checks)
+    faults += [f"{each.told}. {each.hint}" for each in wrong(found)]
+    if setup.slot.parent != places.data.resolve() or setup.slot.name not in SLOTS:
+        faults.append(
+            f"{setup.slot} is no slot in {places.data}. Install from the zip: "
+            "sudo python3 onnxlet-….zip install"
+        )
+    faults += _settings_faults(places)
+    if faults:
+        raise InstallError("; ".join(faults), "Nothing was changed.")
+
+
+def _settings_faults(places: Places) -> list[str]:
+    faults = []
+    environ = environ_of(places, {})
+    for read in (Settings.from_environ, DeviceSettings.from_environ):
+        try:
+            read(environ)
+        except SettingsError as error:
+            faults.append(f"{places.environment}: {error.message}")
+    return faults
+
+
+def _have_systemd_know(setup: Setup) -> None:
+    root = [f"--root={setup.places.root}"] if setup.is_image else []
+    setup.run(["systemd-sysusers", *root, "onnxlet.conf"])
+    if not setup.is_image:
+        setup.run(["systemctl", "daemon-reload"])
+    setup.run(["systemctl", *root, "enable", units.SERVICE])
+    setup.run(["systemctl", *root, "enable" if updates(setup.places) else "disable", units.TIMER])
+
+
+def updates(places: Places) -> bool:
+    """A channel is set, so that the timer has something to look at."""
+    return bool(device_settings(places).update_url)
+
+
+def _start(setup: Setup, before: str | None) -> None:
+    """Start what is live now, with the settings of now; if it does not answer, what was before."""
+    setup.report("starting")
+    try:
+        setup.run(["systemctl", "restart", units.SERVICE])
+    except InstallError as error:
+        if before not in (None, setup.slot.name):
+            switch(setup.places, str(before))
+            setup.run(["systemctl", "restart", units.SERVICE])
+        said = setup.run(steps.LOG).strip()
+        raise InstallError(
+            f"{error.message}\n{said}", f"More: {' '.join(steps.LOG[:4])}"
+        ) from error
+    if updates(setup.places):
+        setup.run(["systemctl", "start", units.TIMER])
+
+
+def _afterwards(setup: Setup) -> list[str]:
+    places = setup.places
+    lines = [f"installed: {places.live} is {setup.slot}"]
+    if not any(places.keys.glob("*.pub")):
+        lines.append("no key is trusted, so that no update is taken: install --key KEY")
+    if not updates(places):
+        lines.append(f"no channel is set, so that none is looked for: {places.environment}")
+    return lines

@@ -1,0 +1,76 @@
+"""Public keys that updates are signed by, as they are given to `install`; minisign's form.
+
+Standard library alone: a key that is none is told before anything is unpacked.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+MOST = 2  # one, and the next one while keys are changed
+COMMENT = "untrusted comment: "
+LENGTH, ALGORITHM = 42, b"Ed"  # bytes: the algorithm, eight of an id, and the key
+
+
+class PublicKey(NamedTuple):
+    """A key to trust.
+
+    Attributes:
+        name: of its file.
+        content: of its file.
+    """
+
+    name: str
+    content: bytes
+
+
+def read_keys(given: Iterable[str], folder: Path) -> tuple[list[PublicKey], list[str]]:
+    """Read what follows `--key`: each a file, or the key itself.
+
+    Args:
+        given: texts of the command line.
+        folder: of the keys that are trusted already.
+
+    Returns:
+        The keys, and what is wrong.
+    """
+    keys, faults = dict[str, PublicKey](), list[str]()
+    for text in given:
+        line = _line(text)
+        if (key := _key(line)) is None:
+            faults.append(
+                f"--key {text[:80]}: expected minisign's public key, 56 letters and digits, "
+                "or a file with one"
+            )
+        else:
+            keys[key.name] = key
+    names = {path.name for path in folder.glob("*.pub")} | keys.keys()
+    if len(names) > MOST:
+        faults.append(
+            f"{folder}: expected at most {MOST} keys, got {', '.join(sorted(names))}; remove one"
+        )
+    return list(keys.values()), faults
+
+
+def _line(text: str) -> str:
+    try:
+        lines = Path(text).read_text().splitlines()
+    except (OSError, ValueError):
+        return text.strip()
+    return next((line.strip() for line in lines if line and not line.startswith(COMMENT)), "")
+
+
+def _key(line: str) -> PublicKey | None:
+    try:
+        raw = base64.b64decode(line, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    if len(raw) != LENGTH or not raw.startswith(ALGORITHM):
+        return None
+    number = raw[2:10][::-1].hex().upper()
+    content = f"{COMMENT}minisign public key {number}\n{line}\n"
+    return PublicKey(f"{number}.pub", content.encode())

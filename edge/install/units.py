@@ -1,0 +1,175 @@
+"""The files that systemd reads. docs/device.md tells why they are as they are."""
+
+from __future__ import annotations
+
+from edge.slots import Places
+
+NAME = "onnxlet"  # of the user, too
+SERVICE, UPDATE, TIMER = "onnxlet.service", "onnxlet-update.service", "onnxlet-update.timer"
+
+# What a service may not do that neither serves nor updates: nothing here needs any of it.
+CONFINED = """\
+NoNewPrivileges=yes
+ProtectSystem=strict
+ProtectHome=yes
+PrivateTmp=yes
+PrivateDevices=yes
+PrivateMounts=yes
+ProtectClock=yes
+ProtectHostname=yes
+ProtectControlGroups=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+KeyringMode=private
+SystemCallArchitectures=native
+LimitCORE=0
+"""
+
+SERVE = """\
+[Unit]
+Description=onnxlet: predictions over HTTP
+Documentation=file:{settings}/environment
+After=network.target
+StartLimitIntervalSec=0
+
+[Service]
+Type=notify
+NotifyAccess=main
+ExecStart={python} -I -S -B {live} serve
+EnvironmentFile={settings}/environment
+# One thread each; and ONNX Runtime tells nobody that it runs.
+Environment=OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 ORT_DISABLE_TELEMETRY=1
+User=onnxlet
+Group=onnxlet
+StateDirectory=onnxlet/state
+StateDirectoryMode=0700
+UMask=0077
+
+# Ready and alive mean that golden rows are answered.
+WatchdogSec=8
+WatchdogSignal=SIGKILL
+TimeoutStartSec=120
+# What is in flight is finished.
+TimeoutStopSec=30
+Restart=always
+RestartSec=1
+
+MemoryHigh=60%
+MemoryMax=75%
+TasksMax=64
+LimitNOFILE=4096
+
+LogNamespace=onnxlet
+LogRateLimitIntervalSec=10
+LogRateLimitBurst=5000
+
+{confined}\
+MemoryDenyWriteExecute=yes
+PrivateUsers=yes
+ProtectProc=invisible
+RemoveIPC=yes
+CapabilityBoundingSet=
+AmbientCapabilities=
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @resources
+SystemCallErrorNumber=EPERM
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+DO_UPDATE = """\
+[Unit]
+Description=onnxlet: take what its channel has
+Wants=network-online.target
+After=network-online.target time-sync.target
+
+[Service]
+Type=oneshot
+ExecStart={python} -I -S -B {live} update
+Environment=ORT_DISABLE_TELEMETRY=1
+TimeoutStartSec=30min
+Nice=10
+IOSchedulingClass=idle
+MemoryMax=75%
+LogNamespace=onnxlet
+ReadWritePaths={data}
+UMask=0022
+
+# It starts the service again, which is root's to do.
+{confined}"""
+
+WHEN = """\
+[Unit]
+Description=onnxlet: look for updates
+# Monotonic times: a Raspberry Pi has no clock that goes on without power.
+
+[Timer]
+OnBootSec=10min
+OnUnitInactiveSec=6h
+RandomizedDelaySec=1h
+
+[Install]
+WantedBy=timers.target
+"""
+
+JOURNAL = """\
+# The service logs one line for each request: bounded, and apart from the system's own.
+[Journal]
+Storage=auto
+SystemMaxUse=64M
+RuntimeMaxUse=16M
+MaxRetentionSec=30day
+"""
+
+USER = 'u onnxlet - "onnxlet" /nonexistent /usr/sbin/nologin\n'
+
+COMMAND = """\
+#!/bin/sh
+# onnxlet COMMAND: the live bundle's commands.
+exec {python} -I -S -B {live} "$@"
+"""
+
+ENVIRONMENT = """\
+# Settings of onnxlet on this device: NAME=VALUE. After a change:
+#   sudo onnxlet install
+# docs/device.md and README.md list all of them.
+#
+# Others than this device may ask as soon as there is a key, here as NAME:SHA256 of it
+# (printf %s KEY | sha256sum):
+#ONNXLET_API_KEYS=
+#ONNXLET_DEVICE_HOST=0.0.0.0
+#ONNXLET_DEVICE_UPDATE_URL=
+#ONNXLET_DEVICE_PORT=8080
+#ONNXLET_DEVICE_TLS_CERT=/etc/onnxlet/tls/cert.pem
+#ONNXLET_DEVICE_TLS_KEY=/etc/onnxlet/tls/key.pem
+"""
+
+
+def files(python: str) -> dict[str, tuple[str, int]]:
+    """Every file that is written beside the slots: content and mode by path below the root.
+
+    Args:
+        python: the interpreter of the service.
+    """
+    places = Places()
+    names = {
+        "python": python, "live": places.live, "data": places.data, "settings": places.settings,
+        "confined": CONFINED,
+    }  # fmt: skip
+    units = {SERVICE: SERVE, UPDATE: DO_UPDATE, TIMER: WHEN}
+    return {
+        **{
+            f"etc/systemd/system/{name}": (text.format(**names), 0o644)
+            for name, text in units.items()
+        },
+        "etc/systemd/journald@onnxlet.conf": (JOURNAL, 0o644),
+        "etc/sysusers.d/onnxlet.conf": (USER, 0o644),
+        "usr/local/bin/onnxlet": (COMMAND.format(**names), 0o755),
+    }

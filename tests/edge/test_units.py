@@ -1,0 +1,58 @@
+"""The unit files, judged by systemd itself."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from edge.install.units import SERVICE, TIMER, UPDATE, files
+from tests.conftest import ROOT
+
+HAS_ANALYZE = shutil.which("systemd-analyze") is not None
+needs_systemd = pytest.mark.skipif(not HAS_ANALYZE, reason="needs systemd-analyze")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """All of the units, for a Python that is there."""
+    for path, (text, _) in files("/bin/true").items():
+        if path.startswith("etc/systemd/system/"):
+            (tmp_path / Path(path).name).write_text(text)
+    return tmp_path
+
+
+def analyze(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = ["systemd-analyze", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+@needs_systemd
+def test_systemd_takes_them(folder: Path) -> None:
+    done = analyze("verify", *(folder / name for name in (SERVICE, UPDATE, TIMER)))
+    assert (done.returncode, done.stderr) == (0, "")
+    (folder / SERVICE).write_text((folder / SERVICE).read_text().replace("WatchdogSec", "Watchdo"))
+    assert "Watchdo" in analyze("verify", folder / SERVICE).stderr
+
+
+@needs_systemd
+def test_the_service_is_confined(folder: Path) -> None:
+    done = analyze("security", "--offline=true", "--threshold=15", folder / SERVICE)
+    assert done.returncode == 0, done.stdout
+    weaker = (folder / SERVICE).read_text().replace("SystemCallFilter", "#SystemCallFilter")
+    (folder / SERVICE).write_text(weaker)
+    assert analyze("security", "--offline=true", "--threshold=15", folder / SERVICE).returncode
+
+
+def test_every_name_is_filled_in() -> None:
+    for path, (text, _) in files("/usr/bin/python3.13").items():
+        assert not re.search(r"\{\w+\}", text), path
+
+
+def test_the_document_tells_of_every_file() -> None:
+    text = (ROOT / "docs" / "device.md").read_text()
+    for path in files(""):
+        assert f"`/{path}`" in text
