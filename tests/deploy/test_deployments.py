@@ -140,6 +140,13 @@ def test_a_batch_with_a_bad_record(emulator: Emulator, first: Path) -> None:
     }
     assert json.loads(dead["Body"]) == BAD
     assert received(emulator, outputs["AnswersQueueUrl"], 0) == []
+
+    forgotten = emulator.command("up", STAGE="batch", BUNDLE=str(first), OPEN="1")
+    assert forgotten.returncode == 1
+    assert "QUEUE: onnxlet-batch has it, and would lose it" in forgotten.stderr
+    assert emulator.outputs("batch") == outputs
+    emulator.up(STAGE="batch", BUNDLE=str(first), OPEN="1", QUEUE="0")
+    assert not {"RequestQueueUrl", "AnswersQueueUrl"} & emulator.outputs("batch").keys()
     assert emulator.command("remove", STAGE="batch").returncode == 0
     assert left_behind(emulator, "batch") == {}
 

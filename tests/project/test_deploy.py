@@ -14,6 +14,7 @@ from convert.bundle.target import ARCHES, PYTHONS
 from function.errors import OnnxletError
 from function.settings import Settings
 from tests.conftest import ROOT
+from tools.deploy.differences import differences
 from tools.deploy.options import OPTIONS, read_plan
 
 SERVERLESS = ROOT / "serverless.yml"
@@ -121,3 +122,36 @@ def test_the_function_gives_up_before_lambda_does(service: Any) -> None:
     assert params["maxSeconds"] == params["timeout"] - 1
     assert read_plan({"TIMEOUT": "100"}).params()["maxSeconds"] == "99"
     assert read_plan({"TIMEOUT": "1"}).params()["maxSeconds"] == "1"
+
+
+GOLDEN = {
+    "instances": [[1.5], [2.5], [3.5]],
+    "answers": {"prediction": ["a", "b", "a"], "probabilities": [[0.9, 0.1], [0.2, 0.8], [1, 0]]},
+    "tolerance": 1e-5,
+}
+RIGHT = {"model": "m", "version": 2, **GOLDEN["answers"]}  # type: ignore[dict-item]
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (RIGHT, ""),
+        (RIGHT | {"version": 1}, "version 1 answered"),
+        (
+            RIGHT | {"prediction": ["a", "secret", "a"]},
+            "1 of 3 golden rows are answered otherwise: [1]",
+        ),
+        (
+            RIGHT
+            | {"prediction": ["b", "b", "a"], "probabilities": [[0.9, 0.1], [0.3, 0.7], [1, 0]]},
+            "2 of 3 golden rows are answered otherwise: [0, 1]",
+        ),
+        (
+            {"status": 422, "title": "Unprocessable Content", "detail": "got 'secret'"},
+            "no prediction, but status 422: Unprocessable Content",
+        ),
+        (None, "no prediction, but status None: None"),
+    ],
+)
+def test_what_is_off_is_told_without_anybody_s_data(answer: Any, told: str) -> None:
+    assert differences(answer, GOLDEN, 2) == told

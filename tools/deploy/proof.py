@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-import re
 import statistics
 import time
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from function.golden import compare
 from tools.deploy.bundle import Bundle
 from tools.deploy.cloud import Cloud
+from tools.deploy.differences import differences
 from tools.deploy.errors import DeployFailed
 from tools.deploy.stack import Stack
 
 SINGLE = 20  # calls with one row each, for the latency
-ROW = re.compile(r"golden row (\d+), ")
 
 
 class Proof(NamedTuple):
@@ -69,7 +66,7 @@ def prove(bundle: Bundle, stack: Stack, qualifier: str, cloud: Cloud) -> list[Pr
             continue
         call = {"model": name, "instances": rows}
         answer, first_ms = invoke(client, stack.function, qualifier, call)
-        found = _differences(answer, golden, version)
+        found = differences(answer, golden, version)
         if found:
             faults.append(f"{name}/{version}: {found}")
             continue
@@ -87,20 +84,6 @@ def prove(bundle: Bundle, stack: Stack, qualifier: str, cloud: Cloud) -> list[Pr
             "python -m convert verify DIR/N/V tells whether the model answers rightly here.",
         )
     return proofs
-
-
-def _differences(answer: Any, golden: Mapping[str, Any], version: int) -> str:
-    """What is off, without a value of anybody's row."""
-    if not isinstance(answer, dict) or "prediction" not in answer:
-        about = answer if isinstance(answer, dict) else {}
-        return f"no prediction, but status {about.get('status')}, {about.get('type')}"
-    if answer["version"] != version:
-        return f"version {answer['version']} answered"
-    faults = compare(answer, golden)
-    rows = sorted({int(row) for fault in faults for row in ROW.findall(fault)})
-    if not faults:
-        return ""
-    return f"{len(rows)} of {len(golden['instances'])} golden rows are answered otherwise: {rows}"
 
 
 def invoke(client: Any, function: str, qualifier: str, event: Any) -> tuple[Any, float]:

@@ -11,7 +11,7 @@ from function.model import Model
 from tools.deploy import readiness
 from tools.deploy.bundle import Bundle, Report, make_bundle, upload_graphs
 from tools.deploy.cloud import Cloud
-from tools.deploy.errors import DeployFailed
+from tools.deploy.errors import DeployFailed, NotReady
 from tools.deploy.options import Plan
 from tools.deploy.osls import run_osls
 from tools.deploy.proof import prove
@@ -33,7 +33,9 @@ def up(plan: Plan, cloud: Cloud, report: Report) -> list[str]:
     """
     api_keys = readiness.check(plan, cloud)
     before = find_stack(plan.stack, cloud)
-    _check_state(before)
+    if before is not None:
+        _check_state(before)
+        _check_losses(before, plan)
     bundle = make_bundle(plan, cloud, report)
     upload_graphs(bundle, plan, cloud, report)
     live = before.live if before else ""
@@ -57,9 +59,7 @@ def up(plan: Plan, cloud: Cloud, report: Report) -> list[str]:
     return [*lines, *addresses(stack, cloud), *calls(bundle, stack, cloud, bool(api_keys))]
 
 
-def _check_state(stack: Stack | None) -> None:
-    if stack is None:
-        return
+def _check_state(stack: Stack) -> None:
     if stack.status.endswith("_IN_PROGRESS"):
         raise DeployFailed(
             f"stack {stack.name} is busy: {stack.status}", "Try again when that is over."
@@ -68,6 +68,17 @@ def _check_state(stack: Stack | None) -> None:
         raise DeployFailed(
             f"stack {stack.name} is left of a deployment that failed: {stack.status}",
             f"Remove it: make remove STAGE={stack.name.removeprefix('onnxlet-')}",
+        )
+
+
+def _check_losses(stack: Stack, plan: Plan) -> None:
+    """An option that was forgotten must not delete what clients use, or messages."""
+    has = {"QUEUE": "RequestQueueUrl", "FUNCTION_URL": "FunctionUrl"}
+    lost = [name for name in has if has[name] in stack.outputs and name not in plan.values]
+    if lost:
+        raise NotReady(
+            [f"{name}: {stack.name} has it, and would lose it" for name in lost],
+            "Set it to 1 again; 0 deletes it, with what is in it.",
         )
 
 
