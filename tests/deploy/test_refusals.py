@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.deploy.conftest import bundled
 from tests.deploy.emulator import CREDENTIALS, DEPLOY, Emulator, clean_environ
 from tests.project.commands import free_port
 
@@ -63,6 +64,11 @@ def test_values_that_can_t_be(refused: Refused) -> None:
     ("options", "told"),
     [
         ({"REMOTE": "iris"}, "REMOTE and MODELS_URL: expected both or neither, got one"),
+        ({"MODELS_URL": "s3://b-b/p"}, "REMOTE and MODELS_URL: expected both or neither, got one"),
+        (
+            {"REMOTE": "iris", "MODELS_URL": "s3://b-b/p", "BUNDLE": "x.zip"},
+            "REMOTE and BUNDLE: expected one; a bundle says itself which graphs it lacks",
+        ),
         (
             {"SNAPSTART": "1", "PYTHON_VERSION": "3.11"},
             "SNAPSTART: expected Python 3.12 or newer, got PYTHON_VERSION=3.11",
@@ -194,6 +200,18 @@ def test_a_bucket_that_is_not_there(emulator: Emulator, iris_models: Path) -> No
     assert "error: AWS: Failed to upload" in done.stderr
     assert "NoSuchBucket" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_bundle_whose_graphs_are_nowhere(
+    emulator: Emulator, iris_models: Path, tmp_path: Path
+) -> None:
+    bundle = bundled(iris_models, tmp_path / "remote.zip", "--remote", "iris")
+    at = {"STAGE": "nowhere", "OPEN": "1", "BUNDLE": str(bundle), "MODELS": str(tmp_path)}
+    unsaid = emulator.command("up", **at)
+    assert (unsaid.returncode, "lacks the graphs of iris" in unsaid.stderr) == (1, True)
+    lost = emulator.command("up", **at, MODELS_URL="s3://a-bucket/graphs")
+    assert lost.returncode == 1
+    assert f"expected the bundle's graph '{tmp_path}/iris/1/model.onnx', got none" in lost.stderr
 
 
 def test_a_bundle_that_is_none(emulator: Emulator, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from tests.conftest import ROOT
 from tests.project.commands import free_port, run_make, wait_for_line
 
 BUILT = shutil.ignore_patterns(
-    ".venv*", ".git", "models", "build", "__pycache__", ".*_cache", ".hypothesis"
+    *(".venv*", "node_modules", ".git", "models", "build", "__pycache__", ".*_cache", ".hypothesis")
 )
 SERVES_ALONE = """
 import json, sys, threading

@@ -118,11 +118,20 @@ def upload_graphs(bundle: Bundle, plan: Plan, cloud: Cloud, report: Report) -> N
     """Put the graphs that are not in the bundle where the function will fetch them.
 
     Raises:
-        BotoCoreError, ClientError: they can't be put there.
+        DeployFailed: it is not said where, or one is not there.
+        Boto3Error: they can't be put there.
     """
-    bucket, _, prefix = plan.values.get("MODELS_URL", "").removeprefix("s3://").partition("/")
+    url = plan.values.get("MODELS_URL", "")
+    if bundle.remote and not url:
+        raise DeployFailed(
+            f"the bundle lacks the graphs of {', '.join(bundle.remote)}",
+            "Set MODELS_URL=s3://BUCKET/PREFIX, where they go.",
+        )
+    bucket, _, prefix = url.removeprefix("s3://").partition("/")
     for name in bundle.remote:
         key = f"{name}/{bundle.models[name]}/model.onnx"
-        report(f"uploading {key} to {plan.values['MODELS_URL']}")
         source = plan.models / key
+        if not source.is_file():
+            raise DeployFailed(f"MODELS: expected the bundle's graph '{source}', got none")
+        report(f"uploading {key} to {url}")
         cloud.client("s3", seconds=600).upload_file(str(source), bucket, f"{prefix}/{key}")

@@ -163,7 +163,9 @@ def read_plan(environ: Mapping[str, str]) -> Plan:
         for name, option in OPTIONS.items()
         if given[name] and not option.kind.fits(given[name])
     ]
-    if bool(given["REMOTE"]) != bool(given["MODELS_URL"]):
+    if given["REMOTE"] and given["BUNDLE"]:
+        faults.append("REMOTE and BUNDLE: expected one; a bundle says itself which graphs it lacks")
+    elif bool(given["REMOTE"]) != bool(given["MODELS_URL"]) and not given["BUNDLE"]:
         faults.append("REMOTE and MODELS_URL: expected both or neither, got one")
     if given["SNAPSTART"] == "1" and given["PYTHON_VERSION"] == "3.11":
         faults.append("SNAPSTART: expected Python 3.12 or newer, got PYTHON_VERSION=3.11")

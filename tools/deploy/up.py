@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import shlex
-from typing import Any
-
-from function.example import example_instance
-from function.model import Model
 from tools.deploy import readiness
-from tools.deploy.bundle import Bundle, Report, make_bundle, upload_graphs
+from tools.deploy.addresses import addresses, calls
+from tools.deploy.bundle import Report, make_bundle, upload_graphs
 from tools.deploy.cloud import Cloud
 from tools.deploy.errors import DeployFailed, NotReady
 from tools.deploy.options import Plan
@@ -80,45 +75,3 @@ def _check_losses(stack: Stack, plan: Plan) -> None:
             [f"{name}: {stack.name} has it, and would lose it" for name in lost],
             "Set it to 1 again; 0 deletes it, with what is in it.",
         )
-
-
-def url_of(stack: Stack, cloud: Cloud) -> str:
-    """The endpoint; an emulator's as this machine can reach it, whatever names it resolves."""
-    if cloud.endpoint:
-        return f"{cloud.endpoint.rstrip('/')}/_aws/execute-api/{stack.outputs['ApiId']}"
-    return stack.outputs["ApiUrl"]
-
-
-def addresses(stack: Stack, cloud: Cloud) -> list[str]:
-    """Where the stack can be reached."""
-    named = {
-        "requests": "RequestQueueUrl",
-        "answers": "AnswersQueueUrl",
-        "dead letters": "DeadLettersUrl",
-        "function URL": "FunctionUrl",
-    }
-    lines = [f"HTTP API: {url_of(stack, cloud)}"]
-    return lines + [
-        f"{name}: {stack.outputs[key]}" for name, key in named.items() if key in stack.outputs
-    ]
-
-
-def calls(bundle: Bundle, stack: Stack, cloud: Cloud, locked: bool) -> list[str]:
-    """A call to paste for each model, made up of medians."""
-    key = " -H 'X-API-Key: KEY'" if locked else ""
-    lines = []
-    for name, version in bundle.models.items():
-        instance = example_instance(_described(bundle, name, version))
-        body = shlex.quote(json.dumps({"instances": [instance]}, ensure_ascii=False))
-        path = f"{url_of(stack, cloud)}/models/{name}/predict"
-        lines += ["", f"curl -s {path}{key} -H 'Content-Type: application/json' -d {body}"]
-    return lines
-
-
-def _described(bundle: Bundle, name: str, version: int) -> Model:
-    """A model's description, without its graph."""
-
-    def closed() -> Any:
-        raise DeployFailed(f"{name}/{version} is not to be run here")
-
-    return Model(name, version, bundle.read(name, "manifest.json"), closed)
