@@ -1,6 +1,6 @@
 # onnxlet. `make` lists what can be done.
 .DEFAULT_GOAL := help
-.PHONY: help setup run package deploy invoke logs rollback remove emulator test test-fresh test-pipelines test-gate test-lambda test-load test-oldest test-boosting test-frameworks test-clients test-page test-schema test-shap test-deploy check model coverage bench lock clean
+.PHONY: help setup run package deploy invoke logs rollback remove emulator test test-fresh test-pipelines test-gate test-lambda test-load test-faults test-oldest test-boosting test-frameworks test-clients test-page test-schema test-shap test-deploy check model coverage bench lock clean
 .SILENT:
 
 PORT ?= 8080
@@ -94,6 +94,9 @@ test-gate: $(READY) ## mutate every kind of graph: the parity gate has to notice
 
 test-load: $(READY) ## ten times what a server takes, and clients that stall or send nonsense (slow)
 	$(PY) -m pytest -m load tests/load $(ARGS)
+
+test-faults: $(READY) ## processes killed at random points, hundreds of times (slow)
+	$(PY) -m pytest -m faults --timeout 1200 tests/edge $(ARGS)
 
 test-lambda: $(READY) ## the unpacked bundle on AWS's own runtime, both architectures (Linux)
 	$(PY) -m pytest -m lambda_runtime -rs tests/lambda_runtime $(ARGS)

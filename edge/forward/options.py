@@ -43,7 +43,7 @@ class ForwardOptions(NamedTuple):
     max_mb: int = 100
     max_days: int = 30
     durable: bool = True
-    seconds: int = 10
+    seconds: float = 10
     queue: Path = QUEUE
 
 

@@ -132,14 +132,11 @@ class Writer:
             _tell(ticket, kept=False)
 
     def _run(self) -> None:
-        while True:
+        while self._entries or not self._stopping.is_set():
             self._some.wait()
             entries = self._take()
-            if not entries:
-                if self._stopping.is_set():
-                    break
-                continue
-            if not self._write(entries):
+            # As long as it fails it is tried with nothing, too: else nobody would find that it works.
+            if (entries or self.failing) and not self._write(entries):
                 self._put_back(entries)
                 if self._stopping.wait(RETRY_SECONDS):
                     break

@@ -1,0 +1,264 @@
+"""Batches over real HTTPS, and what becomes of them by what the endpoint says."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import os
+import threading
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.forward import https, verdicts
+from edge.forward.observing import open_queue, start
+from edge.forward.options import ForwardOptions
+from edge.forward.queue import Batch
+from edge.forward.records import Clock, record
+from edge.forward.sending import Sender
+from edge.forward.verdicts import Transport, Verdict, of_status, pause
+from function.errors import SettingsError
+from tests.edge.forward.endpoint import Endpoint, listening, wait_until
+from tests.edge.test_tls import Pair, make_pair
+
+BATCH = Batch("key", b'{"records": [1]}', 1)
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    return make_pair(tmp_path_factory.mktemp("pair"))
+
+
+@pytest.fixture
+def endpoint(pair: Pair) -> Iterator[Endpoint]:
+    with listening(pair) as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def options(endpoint: Endpoint, pair: Pair, tmp_path: Path) -> ForwardOptions:
+    return ForwardOptions(
+        endpoint.url, "secret", ca=pair.certificate, queue=tmp_path / "queue.db", seconds=0.02
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "retry_after", "verdict"),
+    [
+        (200, "", Verdict("arrived", "status 200")),
+        (202, "9", Verdict("arrived", "status 202")),
+        (301, "", Verdict("failed", "status 301")),
+        (400, "", Verdict("refused", "status 400")),
+        (401, "", Verdict("refused", "status 401")),
+        (413, "9", Verdict("refused", "status 413")),
+        (408, "", Verdict("failed", "status 408")),
+        (429, "120", Verdict("failed", "status 429", 120.0)),
+        (503, "999999", Verdict("failed", "status 503", 3600.0)),
+        (503, "Fri, 31 Dec 1999 23:59:59 GMT", Verdict("failed", "status 503")),
+        (500, "-1", Verdict("failed", "status 500")),
+    ],
+)
+def test_what_a_status_means(status: int, retry_after: str, verdict: Verdict) -> None:
+    assert of_status(status, retry_after) == verdict
+
+
+def test_pauses_grow_up_to_minutes_and_differ() -> None:
+    assert [pause(n, 0.0, lambda: 0.0) for n in (1, 2, 3, 8, 9, 10, 10_000)] == [
+        0.5, 1.0, 2.0, 64.0, 128.0, 150.0, 150.0
+    ]  # fmt: skip
+    assert pause(10, 0.0, lambda: 0.999) == pytest.approx(300, rel=1e-2)
+    assert pause(1, 90.0) == 90.0
+
+
+def test_what_is_posted(endpoint: Endpoint, options: ForwardOptions) -> None:
+    verdict = https.transport(options)(BATCH)
+
+    assert verdict == Verdict("arrived", "status 200")
+    sent = {"content-type", "content-encoding", "authorization", "idempotency-key", "user-agent"}
+    assert {name: value for name, value in endpoint.headers.items() if name in sent} == {
+        "content-type": "application/json",
+        "content-encoding": "gzip",
+        "authorization": "Bearer secret",
+        "idempotency-key": "key",
+        "user-agent": "onnxlet",
+    }
+    assert [gzip.decompress(body) for body in endpoint.bodies["key"]] == [BATCH.body]
+
+
+def test_what_goes_wrong_is_told_and_tried_again(
+    endpoint: Endpoint, options: ForwardOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(https, "TIMEOUT_SECONDS", 0.2)
+    send = https.transport(options)
+    endpoint.says("drop", "hang", "500")
+
+    assert send(BATCH).why.startswith("RemoteDisconnected")
+    assert send(BATCH).why.startswith("TimeoutError")
+    assert send(BATCH) == Verdict("failed", "status 500")
+    nobody = https.transport(options._replace(url="https://localhost:1/"))(BATCH)
+    assert (nobody.state, "refused" in nobody.why) == ("failed", True)
+    unknown = https.transport(options._replace(url="https://nowhere.invalid/"))(BATCH)
+    assert unknown.state == "failed"
+
+
+def test_an_endpoint_that_nobody_vouches_for_gets_nothing(
+    endpoint: Endpoint, options: ForwardOptions
+) -> None:
+    verdict = https.transport(options._replace(ca=None))(BATCH)
+
+    assert verdict.state == "failed"
+    assert "CERTIFICATE_VERIFY_FAILED" in verdict.why
+    other_name = options.url.replace("localhost", "127.0.0.1")
+    assert https.transport(options._replace(url=other_name))(BATCH).state == "failed"
+    assert endpoint.tries == []
+
+
+def test_certificates_that_are_not_there_stop_the_start(tmp_path: Path) -> None:
+    options = ForwardOptions("https://localhost/", ca=tmp_path / "none.pem")
+    with pytest.raises(
+        SettingsError, match=r"ONNXLET_DEVICE_FORWARD_CA: .*none\.pem can't be read"
+    ):
+        start(options)
+
+
+class Sending:
+    """A sender with what it logs, and a queue that records are put into."""
+
+    def __init__(self, options: ForwardOptions, transport: Transport) -> None:
+        self.lines: list[dict[str, Any]] = []
+        self.clock = Clock("boot")
+        self.open = partial(open_queue, options, self.clock)
+        lock = options.queue.with_name("lock")
+        self.sender = Sender(self.open, transport, lock, options.seconds, self.lines.append)
+        self.queue = self.open()
+
+    def keep(self, *names: str) -> None:
+        self.queue.add([record("prediction", name, [name], self.clock) for name in names])
+
+    def end(self) -> None:
+        self.sender.stop()
+        self.queue.close()
+
+
+@pytest.fixture
+def sending(options: ForwardOptions, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sending]:
+    monkeypatch.setattr(verdicts, "FIRST_SECONDS", 0.02)
+    sending = Sending(options, https.transport(options))
+    yield sending
+    sending.end()
+
+
+def names(endpoint: Endpoint) -> list[str]:
+    return [record["prediction"][0] for record in endpoint.records]
+
+
+def test_a_batch_is_sent_until_it_has_arrived_always_the_same(
+    sending: Sending, endpoint: Endpoint
+) -> None:
+    endpoint.says("500", "lost", "429", "ok")
+    sending.keep("a", "b")
+    sending.sender.start()
+    wait_until(lambda: len(endpoint.tries) == 2)
+    sending.keep("c")
+    wait_until(lambda: sending.queue.totals().sent == 3)
+
+    assert names(endpoint) == ["a", "b", "c"]
+    first, *again, last = endpoint.tries
+    assert again == [first] * 3
+    assert last != first
+    assert [len(bodies) for bodies in endpoint.bodies.values()] == [1, 1]
+    assert [line["state"] for line in sending.lines] == ["failed", "sending"]
+    assert sending.sender.failures == 0
+
+
+def test_what_is_refused_is_told_once_and_the_rest_goes_on(
+    sending: Sending, endpoint: Endpoint
+) -> None:
+    endpoint.says("422")
+    sending.keep("poison")
+    sending.sender.start()
+    wait_until(lambda: sending.queue.totals().aside == 1)
+    sending.keep("a")
+    wait_until(lambda: sending.queue.totals().sent == 1)
+
+    assert names(endpoint) == ["a"]
+    assert sending.lines == [
+        {"event": "forward", "state": "refused", "error": "status 422", "records": 1}
+    ]
+    assert sending.queue.retry() == 1
+    wait_until(lambda: sending.queue.totals().sent == 2)
+    assert names(endpoint) == ["a", "poison"]
+
+
+def test_an_endpoint_that_wants_to_be_left_alone_is(sending: Sending, endpoint: Endpoint) -> None:
+    endpoint.says("429")
+    endpoint.retry_after = "2"
+    sending.keep("a")
+    sending.sender.start()
+    wait_until(lambda: len(endpoint.tries) == 1)
+    threading.Event().wait(0.6)
+
+    assert len(endpoint.tries) == 1
+    assert sending.queue.totals().waiting == 1
+
+
+def test_of_two_processes_one_sends(options: ForwardOptions) -> None:
+    begun, over = threading.Event(), threading.Event()
+    sent: list[str] = []
+
+    def slowly(batch: Batch) -> Verdict:
+        sent.append("first")
+        begun.set()
+        over.wait(10)
+        return Verdict("arrived")
+
+    first = Sending(options, slowly)
+
+    def at_once(batch: Batch) -> Verdict:
+        sent.append("second")
+        return Verdict("arrived")
+
+    second = Sending(options, at_once)
+    first.keep("a")
+    first.sender.start()
+    begun.wait(10)
+    second.sender.start()
+    threading.Event().wait(0.2)
+    assert sent == ["first"]
+    over.set()
+    wait_until(lambda: first.queue.totals().sent == 1)
+    first.end()
+    second.end()
+
+
+def test_a_database_that_fails_while_sending_is_told_once(
+    sending: Sending, options: ForwardOptions, tmp_path: Path
+) -> None:
+    sending.keep("a")
+    sending.queue.close()
+    beside = tmp_path / "beside"
+    for end in ("", "-wal", "-shm"):
+        (tmp_path / f"queue.db{end}").unlink(missing_ok=True)
+    options.queue.mkdir()
+    sending.sender.start()
+    wait_until(lambda: sending.sender.failures > 2)
+    options.queue.rmdir()
+    sending.queue = sending.open()
+    sending.keep("b")
+    wait_until(lambda: sending.queue.totals().sent == 1)
+
+    assert [line["state"] for line in sending.lines] == ["failed", "sending"]
+    assert not beside.exists()
+
+
+def test_random_ids_and_bytes_come_through(sending: Sending, endpoint: Endpoint) -> None:
+    texts = [base64.b64encode(os.urandom(400)).decode() for _ in range(50)]
+    sending.keep(*texts, 'ä \U0001f600 " \\ \n')
+    sending.sender.start()
+    wait_until(lambda: len(endpoint.records) == 51)
+    assert names(endpoint)[:50] == texts
+    assert json.dumps(names(endpoint)[50]) == json.dumps('ä \U0001f600 " \\ \n')
