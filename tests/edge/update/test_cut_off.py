@@ -1,0 +1,188 @@
+"""Updates and rollbacks that are killed anywhere: one whole slot is live, always."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from edge.slots import Places, live_slot
+from edge.update import unpack
+from edge.update import update as module
+from edge.update.errors import Refused
+from edge.update.rollback import rollback
+from edge.update.status import release_of
+from edge.update.update import Setup, update
+from tests.conftest import ROOT
+from tests.edge.test_serve import CLEAN
+from tests.edge.update.conftest import live_faults
+
+Archives = Callable[[int], Path]
+SEED = 4
+KILLED = -signal.SIGKILL
+
+
+def start(how: str, places: Places, *command: str) -> subprocess.Popen[bytes]:
+    program = [sys.executable, "-m", "tests.edge.update.cut_off", how, *command]
+    return subprocess.Popen(
+        [*program, "--root", str(places.root)],
+        cwd=ROOT,
+        env=CLEAN,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def kill(process: subprocess.Popen[bytes], seconds: float) -> int:
+    """Let it run for a while, and kill it with all that it has started."""
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+    return process.wait(20)
+
+
+def kill_often(times: int, setup: Setup, archives: Archives) -> list[int]:
+    """Kill updates, and rollbacks now and then; how many of each were not at their end."""
+    places, chance, killed, number = setup.places, random.Random(SEED), [0, 0], 2  # noqa: S311 - a test's
+    begun = time.monotonic()
+    assert start("whole", places, "update", str(archives(number))).wait(60) == 0
+    whole = time.monotonic() - begun
+    for turn in range(times):
+        before = release_of(places.live)
+        back = turn % 4 == 3 and before == number
+        number += not back
+        command = ["rollback"] if back else ["update", str(archives(number))]
+        if turn % 2:  # half of them at a moment, and half at a change to the card
+            code = kill(start("whole", places, *command), chance.uniform(0.25, 1.1) * whole)
+        else:
+            code = start(str(chance.randint(1, 350)), places, *command).wait(60)
+        killed[back] += code == KILLED
+        assert live_faults(places) == [], f"turn {turn}, seed {SEED}"
+        assert release_of(places.live) in (before, number) or back
+    return killed
+
+
+def test_a_few_kills(setup: Setup, archives: Archives) -> None:
+    assert sum(kill_often(10, setup, archives)) >= 3
+    assert update(setup, str(archives(30))) == ["bundle release 30: taken"]
+    assert live_faults(setup.places) == []
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(1800)
+def test_two_hundred_kills(setup: Setup, archives: Archives) -> None:
+    updates, rollbacks = kill_often(200, setup, archives)
+    print(f"killed {updates} updates and {rollbacks} rollbacks")
+    assert updates >= 80
+    assert rollbacks >= 5
+    assert update(setup, str(archives(500))) == ["bundle release 500: taken"]
+    assert live_faults(setup.places) == []
+
+
+@pytest.mark.parametrize(("how", "torn"), [("unpacking", False), ("switch-first", True)])
+def test_the_order_of_an_update_is_what_keeps_the_slot_whole(
+    setup: Setup, archives: Archives, how: str, torn: bool
+) -> None:
+    """Killed in the middle of a file; where the link is switched first, damage is found."""
+    assert start(how, setup.places, "update", str(archives(2))).wait(60) == KILLED
+    assert (live_slot(setup.places), bool(live_faults(setup.places))) == (
+        "b" if torn else "a",
+        torn,
+    )
+
+
+@pytest.mark.parametrize("hurt", ["altered", "away", "golden", "list"])
+def test_damage_is_found(places: Places, hurt: str) -> None:
+    slot = places.slot("a")
+    if hurt == "altered":
+        (slot / "function" / "app.py").write_bytes(b"pass\n")
+    elif hurt == "away":
+        (slot / "edge" / "serve.py").unlink()
+    elif hurt == "golden":
+        (slot / "models" / "iris" / "1" / "golden.json").write_bytes(b"{}")
+    else:
+        (slot / "bundle.json").write_bytes(b"{")
+    assert len(live_faults(places)) == 1
+
+
+def test_a_slot_that_is_damaged_is_not_gone_back_to(setup: Setup, archives: Archives) -> None:
+    update(setup, str(archives(2)))
+    (setup.places.slot("a") / "edge" / "serve.py").write_text("1 / 0\n")
+    with pytest.raises(Refused, match=r"slot a does not answer.*serve\.py: altered or missing"):
+        rollback(setup)
+    assert (live_slot(setup.places), live_faults(setup.places)) == ("b", [])
+
+
+def test_what_was_cut_off_before_its_verdict_gets_it(
+    setup: Setup, archives: Archives, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Switched, and killed before the service was asked: the next run asks it."""
+
+    def cut_off(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "_judge_bundle", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            update(setup, str(archives(2)))
+    assert release_of(setup.places.live) == 2
+    away = setup._replace(service=setup.service._replace(url="http://127.0.0.1:9", seconds=0.1))
+    told: list[str] = []
+    with pytest.raises(Refused, match="it failed here before"):
+        update(away._replace(report=told.append), str(archives(2)))
+    assert "bundle release 2 was cut off: proving it now" in told
+    assert release_of(setup.places.live) == 1
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "_judge_bundle", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            update(setup, str(archives(3)))
+    assert update(setup, str(archives(3))) == ["nothing newer for this device"]
+    assert release_of(setup.places.live) == 3
+
+
+class Card:
+    """What a power cut would leave: it knows which files and folders have been synced.
+
+    Attributes:
+        torn: what was put in its place before it was on the card.
+    """
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.torn: list[str] = []
+        self._synced: set[int] = set()
+        fsync, rename = os.fsync, os.rename
+
+        def watched_fsync(opened: int) -> None:
+            fsync(opened)
+            self._synced.add(os.fstat(opened).st_ino)
+
+        def watched_rename(source: Path, target: Path) -> None:
+            if Path(target).name in ("a", "b", "2"):
+                every = [Path(source), *Path(source).rglob("*")]
+                self.torn += [str(p) for p in every if p.stat().st_ino not in self._synced]
+            rename(source, target)
+
+        monkeypatch.setattr(os, "fsync", watched_fsync)
+        monkeypatch.setattr(os, "rename", watched_rename)
+
+
+def test_all_is_on_the_card_before_it_is_put_in_its_place(
+    setup: Setup, archives: Archives, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = Card(monkeypatch)
+    assert update(setup, str(archives(2))) == ["bundle release 2: taken"]
+    assert card.torn == []
+
+    monkeypatch.setattr(unpack, "sync_tree", lambda folder: None)
+    assert update(setup, str(archives(3))) == ["bundle release 3: taken"]
+    assert len(card.torn) > 100, "without it, the same test finds damage"

@@ -1,0 +1,324 @@
+"""Fetching over real sockets: resumed, capped, bounded; TLS by a certificate made here."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import ipaddress
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from edge.tls import make_context
+from edge.update import fetch
+from edge.update.errors import Refused, Unreachable, WrongUse
+from edge.update.fetch import Web, beside, check, download, read_small
+from edge.update.update import Setup, update
+from tests.edge.update.conftest import Maker, tree
+
+CONTENT = bytes(range(256)) * 4000
+WEB = Web(timeout=0.5, attempts=3, pause=0.01)
+
+
+@dataclass
+class Source:
+    """What a server does, request by request.
+
+    Attributes:
+        folder: whose files it sends.
+        breaks: bytes after which answers break off, one for each of the next answers.
+        statuses: said instead of the next answers.
+        ranges: it knows of them.
+        led: where it leads to, instead.
+        asked: paths and ranges of the requests that came.
+    """
+
+    folder: Path
+    breaks: list[int] = field(default_factory=list)
+    statuses: list[int] = field(default_factory=list)
+    ranges: bool = True
+    led: str = ""
+    asked: list[tuple[str, str | None]] = field(default_factory=list)
+
+
+def handler_of(source: Source) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            wanted = self.headers.get("Range")
+            source.asked.append((self.path, wanted))
+            if source.led:
+                self.send_response(302)
+                self.send_header("Location", source.led)
+                self.end_headers()
+                return
+            if source.statuses:
+                self.send_error(source.statuses.pop(0))
+                return
+            content = (source.folder / self.path.strip("/")).read_bytes()
+            start = int(wanted[6:-1]) if wanted and source.ranges else 0
+            self.send_response(206 if start else 200)
+            self.send_header("Content-Length", str(len(content) - start))
+            if start:
+                self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/9")
+            self.end_headers()
+            part = content[start:]
+            self.wfile.write(part[: source.breaks.pop(0)] if source.breaks else part)
+
+        def log_message(self, *arguments: Any) -> None:
+            pass
+
+    return Handler
+
+
+Serve = Callable[..., tuple[str, Source]]
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Serve]:
+    started: list[ThreadingHTTPServer] = []
+
+    def start(certificate: tuple[Path, Path] | None = None, **more: Any) -> tuple[str, Source]:
+        (tmp_path / "served").mkdir(exist_ok=True)
+        source = Source(tmp_path / "served", **more)
+        server = ThreadingHTTPServer(("127.0.0.1", 0), handler_of(source))
+        if certificate:
+            server.socket = make_context(*certificate).wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, args=(0.02,)).start()
+        started.append(server)
+        scheme = "https" if certificate else "http"
+        (source.folder / "file").write_bytes(CONTENT)
+        return f"{scheme}://127.0.0.1:{server.server_port}", source
+
+    yield start
+    for server in started:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def part(tmp_path: Path) -> Path:
+    (tmp_path / "download").mkdir()
+    return tmp_path / "download" / "part"
+
+
+def test_what_broke_off_goes_on(serve: Serve, part: Path) -> None:
+    url, source = serve(breaks=[1000, 2000])
+    download(f"{url}/file", part, len(CONTENT), WEB)
+
+    assert part.read_bytes() == CONTENT
+    assert [asked for _, asked in source.asked] == [None, "bytes=1000-", "bytes=3000-"]
+
+
+def test_the_next_run_goes_on_too(serve: Serve, part: Path) -> None:
+    url, source = serve(breaks=[100, 100, 100])
+    with pytest.raises(Unreachable, match="can't be fetched"):
+        download(f"{url}/file", part, len(CONTENT), WEB)
+    assert part.read_bytes() == CONTENT[:300]
+    download(f"{url}/file", part, len(CONTENT), WEB)
+
+    assert part.read_bytes() == CONTENT
+    assert source.asked[-1][1] == "bytes=300-"
+
+
+def test_a_server_that_knows_no_ranges_sends_all(serve: Serve, part: Path) -> None:
+    url, _ = serve(breaks=[1000], ranges=False)
+    download(f"{url}/file", part, len(CONTENT), WEB)
+    assert part.read_bytes() == CONTENT
+
+
+def test_more_than_was_signed_is_not_kept(serve: Serve, part: Path) -> None:
+    url, _ = serve()
+    with pytest.raises(Refused, match="expected 1000 bytes, as signed, got more"):
+        download(f"{url}/file", part, 1000, WEB)
+    assert part.stat().st_size <= 1000
+    with pytest.raises(Refused, match="expected at most 50 bytes, got more"):
+        read_small(f"{url}/file", 50, WEB)
+
+
+def test_more_than_is_free_is_not_begun(serve: Serve, part: Path) -> None:
+    url, source = serve()
+    with pytest.raises(Refused, match="expected 1000000000000000 bytes free"):
+        download(f"{url}/file", part, 10**15, WEB)
+    assert source.asked == []
+
+
+def test_trying_again_is_bounded_and_slower_each_time(serve: Serve, part: Path) -> None:
+    pauses: list[float] = []
+    web = WEB._replace(pause=1, attempts=4, sleep=pauses.append)
+    url, source = serve(statuses=[503, 429, 500])
+    download(f"{url}/file", part, len(CONTENT), web)
+    assert (pauses, len(source.asked)) == ([1, 2, 4], 4)
+    source.statuses[:] = [503] * 9
+    with pytest.raises(Unreachable, match="the server says 503"):
+        read_small(f"{url}/file", 10**7, web)
+    assert len(source.asked) == 8
+    with pytest.raises(Unreachable, match="503"):
+        read_small(f"{url}/file", 10**7, web._replace(most_seconds=0.5))
+    assert len(source.asked) == 9
+
+
+def test_what_is_not_there_is_asked_for_once(serve: Serve) -> None:
+    url, source = serve(statuses=[404] * 3)
+    with pytest.raises(Unreachable, match="the server says 404"):
+        read_small(f"{url}/file", 10, WEB)
+    assert len(source.asked) == 1
+
+
+def test_a_server_that_hangs_or_is_away() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        with pytest.raises(Unreachable, match="timed out"):
+            read_small(f"http://127.0.0.1:{port}/x", 10, WEB._replace(timeout=0.1))
+    with pytest.raises(Unreachable, match="refused"):
+        read_small(f"http://127.0.0.1:{port}/x", 10, WEB)
+    with pytest.raises(Unreachable, match="Is it there"):
+        read_small("https://nowhere.invalid/x", 10, WEB)
+
+
+@pytest.mark.parametrize("led", ["file:///etc/passwd", "http://example.com/x", "ftp://x/y"])
+def test_nobody_leads_it_elsewhere(serve: Serve, led: str) -> None:
+    url, _ = serve(led=led)
+    with pytest.raises((WrongUse, Unreachable), match=r"without TLS|leads to|Redirection"):
+        read_small(f"{url}/file", 10, WEB)
+
+
+def test_schemes() -> None:
+    for url in ("https://a/b", "s3://a/b", "/a/b", "b.zip", "http://127.0.0.1:1/", "http://[::1]/"):
+        check(url, insecure=False)
+    check("http://example.com/", insecure=True)
+    for url in ("http://example.com/", "ftp://a/b", "file:///etc/passwd", "data://x"):
+        with pytest.raises(WrongUse):
+            check(url, insecure=False)
+    assert beside("https://a/b.zip?token=1", ".minisig") == "https://a/b.zip.minisig?token=1"
+    assert beside("b c.zip", ".minisig") == "b c.zip.minisig"
+
+
+def certify(folder: Path, first: int, last: int, host: str = "127.0.0.1") -> tuple[Path, Path]:
+    """A certificate that signs itself, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(datetime(first, 1, 1, tzinfo=UTC))
+        .not_valid_after(datetime(last, 1, 1, tzinfo=UTC))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(host))]), False
+        )
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    (folder / "cert.pem").write_bytes(made.public_bytes(pem))
+    form = serialization.PrivateFormat.PKCS8
+    (folder / "key.pem").write_bytes(key.private_bytes(pem, form, serialization.NoEncryption()))
+    return folder / "cert.pem", folder / "key.pem"
+
+
+@pytest.mark.parametrize(("first", "last"), [(2020, 2090), (1971, 1972), (2080, 2090)])
+def test_a_release_comes_by_https_whatever_the_clock_says(
+    serve: Serve,
+    setup: Setup,
+    maker: Maker,
+    archives: Callable[[int], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    first: int,
+    last: int,
+) -> None:
+    certificate = certify(tmp_path, first, last)
+    url, source = serve(certificate, breaks=[])
+    for name in ("2.zip", "2.zip.minisig"):
+        shutil.copy(archives(2).with_name(name), source.folder / name)
+    before = tree(setup.places.root)
+    with pytest.raises(Unreachable, match="certificate verify failed"):
+        update(setup, f"{url}/2.zip")
+    assert tree(setup.places.root) == before
+
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+    source.breaks += [10**6, 50_000, 100_000]  # the signature comes whole, the archive does not
+    assert update(setup, f"{url}/2.zip") == ["bundle release 2: taken"]
+    assert [asked for path, asked in source.asked if path == "/2.zip"] == [
+        None,
+        "bytes=50000-",
+        "bytes=150000-",
+    ]
+
+
+def test_another_host_s_certificate_is_refused(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate = certify(tmp_path, 2020, 2090, "127.0.0.2")
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+    url, _ = serve(certificate)
+    with pytest.raises(Unreachable, match="IP address mismatch"):
+        read_small(f"{url}/file", 10, WEB)
+
+
+def test_a_killed_download_goes_on(
+    serve: Serve, setup: Setup, archives: Callable[[int], Path]
+) -> None:
+    """Half of the archive lies there from a run that was cut off; a false half is told."""
+    url, source = serve()
+    for name in ("2.zip", "2.zip.minisig"):
+        shutil.copy(archives(2).with_name(name), source.folder / name)
+    content = archives(2).read_bytes()
+    folder = setup.places.data / "download"
+    folder.mkdir()
+    (folder / "of another release.zip").write_bytes(b"x")
+    half = folder / f"{hashlib.sha256(content).hexdigest()}.zip"
+    half.write_bytes(b"x" * 1000)
+    with pytest.raises(Refused, match="expected sha256"):
+        update(setup, f"{url}/2.zip")
+    assert not folder.exists()
+    folder.mkdir()
+    half.write_bytes(content[:1000])
+    assert update(setup, f"{url}/2.zip") == ["bundle release 2: taken"]
+    assert source.asked[-1] == ("/2.zip", "bytes=1000-")
+
+
+def test_s3_needs_boto3_and_says_so() -> None:
+    program = "from edge.update.fetch import *; read_small('s3://bucket/x', 9, Web())"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert "there is no boto3 here" in done.stderr
+
+
+def test_s3(part: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """boto3 as far as it is used here; it is in no environment of these tests."""
+    asked: list[dict[str, str]] = []
+
+    class Client:
+        def get_object(self, **what: str) -> dict[str, Any]:
+            asked.append(what)
+            if len(asked) == 1:
+                raise ConnectionResetError("reset")
+            start = int(what.get("Range", "bytes=0-")[6:-1])
+            return {"Body": io.BytesIO(CONTENT[start : start + 600_000])}
+
+    boto3, config = ModuleType("boto3"), ModuleType("botocore.config")
+    boto3.client = lambda name, config: Client()  # type: ignore[attr-defined] # made here
+    config.Config = lambda **more: None  # type: ignore[attr-defined] # the same
+    monkeypatch.setitem(sys.modules, "boto3", boto3)
+    monkeypatch.setitem(sys.modules, "botocore", ModuleType("botocore"))
+    monkeypatch.setitem(sys.modules, "botocore.config", config)
+
+    fetch.download("s3://bucket/a/b.zip", part, len(CONTENT), WEB)
+
+    assert part.read_bytes() == CONTENT
+    assert asked[-1] == {"Bucket": "bucket", "Key": "a/b.zip", "Range": "bytes=600000-"}
