@@ -1,6 +1,6 @@
 # onnxlet. `make` lists what can be done.
 .DEFAULT_GOAL := help
-.PHONY: help setup run package deploy invoke logs rollback remove emulator test test-fresh test-pipelines test-gate test-lambda test-load test-faults test-oldest test-boosting test-frameworks test-clients test-page test-schema test-shap test-deploy check model coverage bench lock clean
+.PHONY: help setup run package deploy invoke logs rollback remove emulator test test-fresh test-pipelines test-gate test-lambda test-load test-device test-faults test-oldest test-boosting test-frameworks test-clients test-page test-schema test-shap test-deploy check model coverage bench lock clean
 .SILENT:
 
 PORT ?= 8080
@@ -100,6 +100,9 @@ test-faults: $(READY) ## processes killed at random points, hundreds of times (s
 
 test-lambda: $(READY) ## the unpacked bundle on AWS's own runtime, both architectures (Linux)
 	$(PY) -m pytest -m lambda_runtime -rs tests/lambda_runtime $(ARGS)
+
+test-device: $(READY) ## a bundle's life under real systemd, in a Debian of its own (Linux, root; slow)
+	$(PY) -m pytest -m device -rs -s tests/device $(ARGS)
 
 test-oldest: $(OLDEST)/ready ## conversions and pipelines, with the oldest scikit-learn, pandas and NumPy
 	$(OLDEST)/bin/python -m pytest -m "not (fresh or frameworks or gate)" tests/convert tests/pipelines $(ARGS)

@@ -17,7 +17,7 @@ from function.repository import NAME, versions_in
 
 Run = Callable[[Sequence[str]], str]
 Report = Callable[[str], object]
-LOG = ("journalctl", "--namespace=onnxlet", "-u", "onnxlet", "-n", "8", "-o", "cat", "--no-pager")
+LOG = ("journalctl", "--namespace=onnxlet", "-u", "onnxlet", "-n", "4", "-o", "cat", "--no-pager")
 SHOWN = 600  # characters of what a program said
 
 
