@@ -44,7 +44,8 @@ class Service(NamedTuple):
 
 def slot_faults(slot: Path, *arguments: str) -> list[str]:
     """What a slot's own `check` says is wrong; empty where nothing is."""
-    command = [sys.executable, "-I", "-B", str(slot), "check", *arguments]
+    alone = ["-S"] if sys.flags.no_site else []  # as the service runs
+    command = [sys.executable, "-I", *alone, "-B", str(slot), "check", *arguments]
     environ = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8"}
     return _run(command, CHECK_SECONDS, environ)
 

@@ -26,6 +26,7 @@ def check_and_unpack(archive: Path, folder: Path, offer: Offer) -> Plan:
         Refused: the archive is not what was signed; the folder may hold some of it.
         OSError: the card is full, or fails.
     """
+    mask = os.umask(0o022)  # the service's user reads what root unpacks
     try:
         with zipfile.ZipFile(archive) as opened:
             planned = plan(opened, offer)
@@ -34,6 +35,8 @@ def check_and_unpack(archive: Path, folder: Path, offer: Offer) -> Plan:
                 _write(opened, entry, folder / entry.info.filename, offer)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
         raise Refused(f"{offer}: the archive is broken: {error}", REFUSED) from error
+    finally:
+        os.umask(mask)
     os.sync()  # all at once: thousands of single ones take a card minutes
     sync_tree(folder)  # tells of a card that failed
     return planned

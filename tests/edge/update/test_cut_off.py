@@ -57,23 +57,26 @@ def kill_often(times: int, setup: Setup, archives: Archives) -> list[int]:
     assert start("whole", places, "update", str(archives(number))).wait(60) == 0
     whole = time.monotonic() - begun
     for turn in range(times):
+        back, number = turn % 4 == 3, number + 1
+        if back:
+            assert start("whole", places, "update", str(archives(number))).wait(60) == 0
         before = release_of(places.live)
-        back = turn % 4 == 3 and before == number
-        number += not back
         command = ["rollback"] if back else ["update", str(archives(number))]
-        if turn % 2:  # half of them at a moment, and half at a change to the card
-            code = kill(start("whole", places, *command), chance.uniform(0.25, 1.1) * whole)
+        if chance.random() < 0.5:  # at a moment, or at a change to the card
+            process = start("whole", places, *command)
+            code = kill(process, chance.uniform(0.25, 0.8 if back else 1.1) * whole)
         else:
-            code = start(str(chance.randint(1, 350)), places, *command).wait(60)
+            change = chance.randint(1, 14 if back else 350)
+            code = start(str(change), places, *command).wait(60)
         killed[back] += code == KILLED
         assert live_faults(places) == [], f"turn {turn}, seed {SEED}"
-        assert release_of(places.live) in (before, number) or back
+        assert back or release_of(places.live) in (before, number)
     return killed
 
 
 def test_a_few_kills(setup: Setup, archives: Archives) -> None:
     assert sum(kill_often(10, setup, archives)) >= 3
-    assert update(setup, str(archives(30))) == ["bundle release 30: taken"]
+    assert update(setup, str(archives(300))) == ["bundle release 300: taken"]
     assert live_faults(setup.places) == []
 
 
@@ -83,7 +86,7 @@ def test_two_hundred_kills(setup: Setup, archives: Archives) -> None:
     updates, rollbacks = kill_often(200, setup, archives)
     print(f"killed {updates} updates and {rollbacks} rollbacks")
     assert updates >= 80
-    assert rollbacks >= 5
+    assert rollbacks >= 20
     assert update(setup, str(archives(500))) == ["bundle release 500: taken"]
     assert live_faults(setup.places) == []
 

@@ -1,0 +1,68 @@
+"""What an update reads of the device: settings, their file, and the machine."""
+
+from __future__ import annotations
+
+import platform
+import re
+
+import pytest
+
+from edge.settings import DeviceSettings
+from edge.slots import Places, with_updates
+from edge.update.setup import make_setup
+from function.errors import SettingsError
+from tests.conftest import ROOT, quiet
+from tests.convert.bundle.conftest import ARCH, PYTHON
+
+P = "ONNXLET_DEVICE_"
+
+
+def test_settings_come_from_the_file_and_from_here(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places.environment.write_text(
+        f'# ours\n{P}NAME=pumps\n{P}RESTART="true now"\n{P}PORT=1\n{P}HOST=::\n'
+        f"{P}TLS_CERT=/c\n{P}TLS_KEY=/k\n{P}API_KEY=secret\n{P}ID=one\nHOME=/x\n"
+        f"ONNXLET_MAX_ROWS=5\n{P}MAX_BUNDLE_BYTES=1000\n"
+    )
+    monkeypatch.setenv(f"{P}PORT", "2")
+    made = make_setup(places, quiet)
+
+    assert made.device == ("stable", "pumps", ARCH, PYTHON, 1000, 4000)
+    assert made.service[:3] == ("https://[::1]:2", "secret", "true now")
+    assert made.identity == "one"
+
+
+def test_without_settings(places: Places) -> None:
+    made = make_setup(places, quiet)
+    assert made.service[:3] == ("http://127.0.0.1:8080", "", "systemctl restart onnxlet")
+    assert made.identity
+    assert made.device.arch in (platform.machine(), "aarch64")
+
+
+def test_settings_that_cannot_be_used(places: Places) -> None:
+    places.environment.write_text(f"{P}UPDATE_URL=ftp://x\n{P}CHANNEL=a b\n{P}CANAL=x\n")
+    with pytest.raises(SettingsError) as caught:
+        make_setup(places, quiet)
+    for name in ("UPDATE_URL: expected", "CHANNEL: expected", f"did you mean {P}CHANNEL?"):
+        assert name in caught.value.message
+
+
+def test_the_document_lists_the_settings() -> None:
+    text = (ROOT / "docs" / "device.md").read_text()
+    told = set(re.findall(rf"^\| `{P}(\w+)`", text, re.MULTILINE))
+    told |= set(re.findall(rf"^\| .*, `{P}(\w+)` \|", text, re.MULTILINE))
+    known = {"update_url", "name", "channel", "id", "api_key", "restart", "max_bundle_bytes"}
+    assert known <= {name.lower() for name in told}
+    assert known <= set(DeviceSettings.__dataclass_fields__)
+    assert "| 200000000 |" in text
+    assert DeviceSettings().max_bundle_bytes == 200_000_000
+
+
+def test_a_slot_s_models_have_updates_beside_them(places: Places) -> None:
+    slot = places.slot("a")
+    assert with_updates(places.live / "models") == (slot / "models", places.models)
+    assert with_updates(slot / "models") == (slot / "models", places.models)
+    assert with_updates(ROOT / "models") == (ROOT / "models", None)
+    places.live.unlink()
+    assert with_updates(slot / "models") == (slot / "models", None)
