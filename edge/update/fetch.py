@@ -13,18 +13,20 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import RawIOBase
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, NoReturn, TypeVar
 from urllib.error import HTTPError
 from urllib.parse import urljoin, urlsplit
 
-from edge.update.errors import Refused, Unreachable, WrongUse
+from edge.update.errors import Failed, Refused, Unreachable, WrongUse
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 NO_DATES = ssl.VerifyFlags(0x200000)  # X509_V_FLAG_NO_CHECK_TIME
 CHUNK = 1 << 18  # bytes
 PASSING = (408, 425, 429, 500, 502, 503, 504)  # statuses that may be others soon
 RANGE_IS_BEYOND = 416
+ROOM = "Make room there; what serves is as it was."
 
 
 T = TypeVar("T")
@@ -90,9 +92,17 @@ def read_small(url: str, most: int, web: Web) -> bytes:
         Refused: it is larger than that.
     """
 
-    def once() -> bytes:
+    def once(over: float) -> bytes:
+        content = b""
         with _opened(url, 0, web) as (stream, _):
-            return stream.read(most + 1)
+            for chunk in _chunks(stream, over):
+                content += chunk
+                if len(content) > most:
+                    break
+            else:
+                if left := getattr(stream, "length", 0):
+                    raise _Passing(f"it ended {left} bytes before its end")
+        return content
 
     content = _patiently(url, web, once)
     if len(content) > most:
@@ -112,23 +122,24 @@ def download(url: str, part: Path, size: int, web: Web) -> None:
     Raises:
         Unreachable: it can't be had; what came of it stays.
         Refused: it has more bytes, or less.
+        Failed: there is no room for it.
     """
     if part.is_file() and part.stat().st_size > size:
         part.unlink()
     need = size - (part.stat().st_size if part.is_file() else 0)
     if need > (free := shutil.disk_usage(part.parent).free):
-        raise Refused(f"{part.parent}: expected {need} bytes free, got {free}", "Make room there.")
+        raise Failed(f"{part.parent}: expected {need} bytes free, got {free}", ROOM)
 
-    def once() -> None:
+    def once(over: float) -> None:
         if (fetched := part.stat().st_size) == size:
             return
-        with _opened(url, fetched, web) as (stream, start), part.open("r+b") as file:
+        with _opened(url, fetched, web) as (stream, start), part.open("r+b", 0) as file:
             file.seek(start)
             file.truncate()
-            while chunk := stream.read(CHUNK):
+            for chunk in _chunks(stream, over):
                 if file.tell() + len(chunk) > size:
                     raise Refused(f"{url}: expected {size} bytes, as signed, got more")
-                file.write(chunk)
+                _write(file, chunk)
         if part.stat().st_size < size:
             raise _Passing(f"it ended after {part.stat().st_size} of {size} bytes")
 
@@ -136,12 +147,35 @@ def download(url: str, part: Path, size: int, web: Web) -> None:
     _patiently(url, web, once)
 
 
-def _patiently(url: str, web: Web, once: Callable[[], T]) -> T:
+def _chunks(stream: BinaryIO, over: float) -> Iterator[bytes]:
+    """What comes, as it comes: a server that sends drops does not go on for ever."""
+    read = getattr(stream, "read1", stream.read)
+    while chunk := read(CHUNK):
+        if time.monotonic() > over:
+            raise _Passing("it takes too long")
+        yield chunk
+
+
+def _write(file: RawIOBase, chunk: bytes) -> None:
+    """Write all of it.
+
+    Raises:
+        Failed: the card is full, or fails; that is no fault of the network.
+    """
+    left = memoryview(chunk)
+    try:
+        while left:
+            left = left[file.write(left) :]
+    except OSError as error:
+        raise Failed(f"the download can't be written: {error.strerror}", ROOM) from error
+
+
+def _patiently(url: str, web: Web, once: Callable[[float], T]) -> T:
     """Try, and try again while that may help."""
     over = time.monotonic() + web.most_seconds
     for attempt in range(web.attempts):
         try:
-            return once()
+            return once(over)
         except (_Passing, OSError, http.client.HTTPException) as error:
             told = f"{type(error).__name__} {error}" if not isinstance(error, _Passing) else error
             pause = web.pause * 2**attempt

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,9 +26,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from edge.tls import make_context
 from edge.update import fetch
-from edge.update.errors import Refused, Unreachable, WrongUse
+from edge.update.errors import Failed, Refused, Unreachable, WrongUse
 from edge.update.fetch import Web, beside, check, download, read_small
 from edge.update.update import Setup, update
+from tests.conftest import ROOT
 from tests.edge.update.conftest import Maker, tree
 
 CONTENT = bytes(range(256)) * 4000
@@ -44,6 +46,7 @@ class Source:
         statuses: said instead of the next answers.
         ranges: it knows of them.
         led: where it leads to, instead.
+        drops: it sends a byte at a time.
         asked: paths and ranges of the requests that came.
     """
 
@@ -52,6 +55,7 @@ class Source:
     statuses: list[int] = field(default_factory=list)
     ranges: bool = True
     led: str = ""
+    drops: bool = False
     asked: list[tuple[str, str | None]] = field(default_factory=list)
 
 
@@ -76,12 +80,23 @@ def handler_of(source: Source) -> type[BaseHTTPRequestHandler]:
                 self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/9")
             self.end_headers()
             part = content[start:]
+            for place in range(len(part) if source.drops else 0):
+                self.wfile.write(part[place : place + 1])
+                self.wfile.flush()
+                time.sleep(0.05)
             self.wfile.write(part[: source.breaks.pop(0)] if source.breaks else part)
 
         def log_message(self, *arguments: Any) -> None:
             pass
 
     return Handler
+
+
+class QuietServer(ThreadingHTTPServer):
+    """Clients that go are no news."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        pass
 
 
 Serve = Callable[..., tuple[str, Source]]
@@ -94,7 +109,7 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
     def start(certificate: tuple[Path, Path] | None = None, **more: Any) -> tuple[str, Source]:
         (tmp_path / "served").mkdir(exist_ok=True)
         source = Source(tmp_path / "served", **more)
-        server = ThreadingHTTPServer(("127.0.0.1", 0), handler_of(source))
+        server = QuietServer(("127.0.0.1", 0), handler_of(source))
         if certificate:
             server.socket = make_context(*certificate).wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, args=(0.02,)).start()
@@ -151,7 +166,7 @@ def test_more_than_was_signed_is_not_kept(serve: Serve, part: Path) -> None:
 
 def test_more_than_is_free_is_not_begun(serve: Serve, part: Path) -> None:
     url, source = serve()
-    with pytest.raises(Refused, match="expected 1000000000000000 bytes free"):
+    with pytest.raises(Failed, match="expected 1000000000000000 bytes free"):
         download(f"{url}/file", part, 10**15, WEB)
     assert source.asked == []
 
@@ -169,6 +184,36 @@ def test_trying_again_is_bounded_and_slower_each_time(serve: Serve, part: Path) 
     with pytest.raises(Unreachable, match="503"):
         read_small(f"{url}/file", 10**7, web._replace(most_seconds=0.5))
     assert len(source.asked) == 9
+
+
+def test_a_server_that_sends_drops_is_left(serve: Serve, part: Path) -> None:
+    url, source = serve(drops=True)
+    (source.folder / "file").write_bytes(CONTENT[:100])
+    begun = time.monotonic()
+    with pytest.raises(Unreachable, match="it takes too long"):
+        download(f"{url}/file", part, 100, WEB._replace(most_seconds=0.4))
+    assert time.monotonic() - begun < 2
+    assert 0 < part.stat().st_size < 40
+    with pytest.raises(Unreachable, match="it takes too long"):
+        read_small(f"{url}/file", 200, WEB._replace(most_seconds=0.4))
+
+
+def test_a_small_file_that_broke_off_is_asked_for_again(serve: Serve) -> None:
+    url, source = serve(breaks=[10, 100, 10**7])
+    assert read_small(f"{url}/file", 10**7, WEB) == CONTENT
+    assert len(source.asked) == 3
+
+
+def test_a_card_that_takes_no_more_is_told_as_such(serve: Serve, part: Path) -> None:
+    url, source = serve()
+    program = (
+        "import resource, sys; from pathlib import Path; from edge.update.fetch import *; "
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)); "
+        f"download({url + '/file'!r}, Path({str(part)!r}), {len(CONTENT)}, Web(pause=0.01))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT)
+    assert "Failed: the download can't be written: File too large" in done.stderr
+    assert (part.stat().st_size, len(source.asked)) == (1000, 1)
 
 
 def test_what_is_not_there_is_asked_for_once(serve: Serve) -> None:
@@ -295,7 +340,7 @@ def test_a_killed_download_goes_on(
 
 def test_s3_needs_boto3_and_says_so() -> None:
     program = "from edge.update.fetch import *; read_small('s3://bucket/x', 9, Web())"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT)
     assert "there is no boto3 here" in done.stderr
 
 
