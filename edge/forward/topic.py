@@ -14,6 +14,7 @@ from edge.forward.verdicts import Transport, Verdict
 from edge.mqtt.link import Address, Link, LinkLost
 
 PATIENCE_SECONDS = 20.0
+HEAD_BYTES = 1000  # of a packet beside its topic and payload
 NO_SUBSCRIBERS = 0x10  # the broker took it and gave it to nobody: it would be lost
 REFUSED = {0x90, 0x95, 0x99}  # the topic, the packet's size or its payload is not taken
 
@@ -30,24 +31,28 @@ def transport(options: ForwardOptions) -> Transport:
     Link(address, "")  # which reads the certificates
 
     def send(batch: Batch) -> Verdict:
-        body = gzip.compress(batch.body, 6, mtime=0)
-        told = {
-            "ContentType": "application/json",
-            "UserProperty": [("Idempotency-Key", batch.key), ("Content-Encoding", "gzip")],
-        }
         try:
             link = Link(address, "")
-            link.open(resume=False)
-            if len(body) + len(topic) + 1000 > link.largest:
-                return Verdict("refused", f"the broker takes {link.largest} bytes at most")
-            mine = link.publish(topic, body, told)
-            verdict = _answer(link, mine)
-            link.close()
+            try:
+                link.open(resume=False)
+                return _send(link, topic, batch)
+            finally:
+                link.close()
         except (LinkLost, OSError) as error:
             return Verdict("failed", str(error)[:200])
-        return verdict
 
     return send
+
+
+def _send(link: Link, topic: str, batch: Batch) -> Verdict:
+    body = gzip.compress(batch.body, 6, mtime=0)
+    if len(body) + len(topic.encode()) + HEAD_BYTES > link.largest:
+        return Verdict("refused", f"the broker takes {link.largest} bytes at most")
+    told = {
+        "ContentType": "application/json",
+        "UserProperty": [("Idempotency-Key", batch.key), ("Content-Encoding", "gzip")],
+    }
+    return _answer(link, link.publish(topic, body, told))
 
 
 def _answer(link: Link, mine: int) -> Verdict:

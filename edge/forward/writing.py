@@ -135,7 +135,7 @@ class Writer:
         while self._entries or not self._stopping.is_set():
             self._some.wait()
             entries = self._take()
-            # As long as it fails it is tried with nothing, too: else nobody would find that it works.
+            # Once it has failed it is tried with nothing, too: else nobody finds that it works.
             if (entries or self.failing) and not self._write(entries):
                 self._put_back(entries)
                 if self._stopping.wait(RETRY_SECONDS):

@@ -72,7 +72,7 @@ class Link:
         self.messages: deque[MQTTMessage] = deque()
         self.published: deque[tuple[int, ReasonCode]] = deque()
         self.largest = 2**28
-        self._answer: ReasonCode | None = None
+        self._open = False
         self._granted: list[ReasonCode] | None = None
         self._gone = ""
         url = urlsplit(address.url)
@@ -113,10 +113,8 @@ class Link:
         except (OSError, ValueError) as error:
             raise LinkLost(f"{type(error).__name__}: {error}"[:200]) from error
         end = time.monotonic() + CONNECT_SECONDS
-        while self._answer is None:
+        while not self._open:
             self._within(end, "the broker does not answer")
-        if self._answer.is_failure:
-            raise LinkLost(f"the broker refuses: {self._answer}")
 
     def subscribe(self, topics: str) -> None:
         """Subscribe, and wait until it is granted; retained messages come to new ones alone.
@@ -164,7 +162,7 @@ class Link:
         self._client.ack(message.mid, message.qos)
 
     def close(self) -> None:
-        """Say farewell."""
+        """Say farewell, where anybody still listens."""
         self._client.disconnect()
         self._client.loop(0)
 
@@ -176,11 +174,12 @@ class Link:
     def _connected(
         self, client: Client, data: Any, flags: ConnectFlags, code: ReasonCode, told: Any
     ) -> None:
-        self._answer = code
+        self._open = not code.is_failure
+        self._gone = "" if self._open else f"the broker refuses: {code}"
         self.largest = min(self.largest, getattr(told, "MaximumPacketSize", self.largest))
 
     def _disconnected(self, client: Client, data: Any, flags: Any, code: Any, told: Any) -> None:
-        self._gone = f"the connection is gone: {code}"
+        self._gone = self._gone or f"the connection is gone: {code}"
 
     def _subscribed(self, client: Client, data: Any, mid: int, codes: Any, told: Any) -> None:
         self._granted = list(codes)

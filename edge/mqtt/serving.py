@@ -108,14 +108,20 @@ class Serving:
 
     def _connection(self) -> None:
         link = link_of(self._options)
-        link.open(
-            resume=True,
-            SessionExpiryInterval=7 * DAY_SECONDS,
-            ReceiveMaximum=self._options.backlog,
-            MaximumPacketSize=self._largest + SURPLUS_BYTES,
-        )
-        link.subscribe(self._options.readings)
-        self._tell({"state": "answering", "readings": self._options.readings})
+        try:
+            link.open(
+                resume=True,
+                SessionExpiryInterval=7 * DAY_SECONDS,
+                ReceiveMaximum=self._options.backlog,
+                MaximumPacketSize=self._largest + SURPLUS_BYTES,
+            )
+            link.subscribe(self._options.readings)
+            self._tell({"state": "answering", "readings": self._options.readings})
+            self._answer(link)
+        finally:
+            link.close()
+
+    def _answer(self, link: Link) -> None:
         session = Session(
             link, self._options, self._respond, self._backlog, self._counts, self._log
         )

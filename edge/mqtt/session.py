@@ -152,13 +152,12 @@ class Session:
         self._under_way[number] = None
 
     def _end(self) -> None:
-        """Wait for what is under way, then say farewell; what is not answered comes again."""
+        """Wait for what is under way; what is not answered comes again."""
         self._tell_state(status_message("offline", self.counts, self._backlog.dropped))
         end = time.monotonic() + ENDING_SECONDS
         while self._under_way and time.monotonic() < end:
             self._link.loop(0.1)
             self._settle()
-        self._link.close()
 
 
 def status_topic(options: MqttOptions) -> str:

@@ -1,0 +1,53 @@
+"""Answers readings without a model: a process that starts quickly and is made to be killed.
+
+With `early` it acknowledges each reading as soon as it has come: a fault that the test has to find.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from paho.mqtt.client import MQTTMessage
+
+from edge.forward import verdicts
+from edge.mqtt import link, serving
+from edge.mqtt.options import MqttOptions
+from edge.mqtt.readings import request_id
+from tests.edge.mqtt.broker import PASSWORD, USER
+
+
+def respond(message: MQTTMessage) -> tuple[int, str, bytes]:
+    time.sleep(0.003)
+    told = {"id": request_id(message), "of": json.loads(message.payload)}
+    return 200, "application/json", json.dumps(told).encode()
+
+
+class Early(link.Link):
+    """Acknowledges what it has only just got."""
+
+    def _came(self, client: Any, data: Any, message: MQTTMessage) -> None:
+        super()._came(client, data, message)
+        super().acknowledge(message)
+
+    def acknowledge(self, message: MQTTMessage) -> None:
+        pass
+
+
+def main() -> None:
+    url, ca, how = sys.argv[1:]
+    verdicts.FIRST_SECONDS = verdicts.LONGEST_SECONDS = 0.1
+    options = MqttOptions(url, USER, PASSWORD, Path(ca), "answerer", "readings/#", "answers")
+    serving.check(options)
+    if how == "early":
+        vars(serving)["Link"] = Early  # the fault
+    answering = serving.Serving(options, respond, 1_000_000)
+    serving.end_by_signals(answering.stopping)
+    answering.run()
+
+
+if __name__ == "__main__":
+    main()

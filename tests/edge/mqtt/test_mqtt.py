@@ -1,0 +1,337 @@
+"""Readings over a real broker: with TLS and a password, restarts, kills, poison and a flood."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.forward import topic
+from edge.forward.observing import Forward
+from edge.forward.options import ForwardOptions
+from edge.forward.queue import Batch
+from edge.forward.records import Clock
+from edge.forward.verdicts import Verdict
+from edge.mqtt.answering import Answering
+from edge.mqtt.readings import request_id
+from function.settings import Settings
+from tests.conftest import ROOT
+from tests.edge.forward.endpoint import listening, wait_until
+from tests.edge.mqtt.broker import PASSWORD, USER, Broker, Peer
+from tests.edge.mqtt.test_readings import reading
+from tests.edge.test_serve import CLEAN
+from tests.edge.test_tls import Pair, make_pair
+from tests.function.test_predict import SHOP
+
+P = "ONNXLET_DEVICE_"
+Start = Callable[..., subprocess.Popen[bytes]]
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    return make_pair(tmp_path_factory.mktemp("pair"))
+
+
+@pytest.fixture
+def broker(tmp_path: Path, pair: Pair) -> Iterator[Broker]:
+    folder = tmp_path / "broker"
+    folder.mkdir()
+    broker = Broker(folder, pair)
+    broker.start()
+    yield broker
+    broker.end()
+
+
+@pytest.fixture
+def peer(broker: Broker) -> Iterator[Peer]:
+    peer = Peer(broker, "answers", "answers/status", "mine/#")
+    yield peer
+    peer.end()
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts a process whose log is `log`; none is left behind."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def run(*command: str, **environ: str) -> subprocess.Popen[bytes]:
+        with (tmp_path / "log").open("ab") as log:
+            started.append(
+                subprocess.Popen(
+                    [sys.executable, "-m", *command], cwd=ROOT, stdout=log, stderr=log,
+                    env={**CLEAN, **{P + name: value for name, value in environ.items()}},
+                )
+            )  # fmt: skip
+        return started[-1]
+
+    yield run
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def set_for(broker: Broker, **more: str) -> dict[str, str]:
+    return {
+        "MQTT_URL": broker.url, "MQTT_USER": USER, "MQTT_PASSWORD": PASSWORD,
+        "MQTT_CA": str(broker.ca), "MQTT_READINGS": "readings/+", "MQTT_ANSWERS": "answers",
+        "MQTT_MODEL": "shop", **more,
+    }  # fmt: skip
+
+
+def logged(folder: Path) -> list[dict[str, Any]]:
+    lines = (folder / "log").read_text().splitlines()
+    return [json.loads(line) for line in lines if '"event":"mqtt"' in line]
+
+
+def test_readings_are_answered_by_a_model(
+    models: Path, broker: Broker, peer: Peer, start: Start, tmp_path: Path
+) -> None:
+    with listening(None) as endpoint:
+        forward = {"FORWARD_URL": endpoint.url, "QUEUE": str(tmp_path / "queue.db")}
+        process = start(
+            "edge", "mqtt", "--models", str(models),
+            **set_for(broker, FORWARD_SECONDS="1", **forward),
+        )  # fmt: skip
+        peer.wait_for_state("online")
+        peer.publish(
+            "readings/a", {"instances": [SHOP]}, UserProperty=[("request-id", "pump-7/1")],
+            ResponseTopic="mine/1", CorrelationData=b"\0\1",
+        )  # fmt: skip
+        [answer] = peer.wait_for(1, "mine/1")
+        body = {"model": "shop", "version": 1, "prediction": [True]}
+        assert {**body, **answer.json()} == answer.json()
+        assert answer.correlation == b"\0\1"
+        assert answer.content_type == "application/json"
+        assert answer.user == {"request-id": "pump-7/1", "status": "200"}
+
+        peer.publish("readings/a", [SHOP, {**SHOP, "count": "many"}])
+        peer.publish("readings/a", b"no JSON \xff")
+        peer.publish("readings/a", {"instances": [SHOP], "model": "shop"}, qos=0)
+        wrong, nonsense, plain = peer.wait_for(3, "answers")
+        assert (wrong.user["status"], nonsense.user["status"]) == ("422", "400")
+        assert wrong.content_type == nonsense.content_type == "application/problem+json"
+        assert [(e["row"], e["column"]) for e in wrong.json()["errors"]] == [(1, "count")]
+        assert plain.json() == answer.json()
+
+        wait_until(lambda: len(endpoint.records) == 2)
+        assert endpoint.records[0]["prediction"]["id"] == "pump-7/1"
+    process.terminate()
+    assert process.wait(20) == 0
+    last = peer.wait_for_state("offline")
+    assert last == {"state": "offline", "answered": 2, "refused": 2, "unwanted": 0, "dropped": 0}
+    assert [line["state"] for line in logged(tmp_path)] == ["answering"]
+
+
+def test_a_reading_that_comes_again_is_answered_again_and_kept_once(
+    models: Path, tmp_path: Path
+) -> None:
+    sent: list[Any] = []
+
+    def take(batch: Batch) -> Verdict:
+        sent.extend(json.loads(batch.body)["records"])
+        return Verdict("arrived")
+
+    options = ForwardOptions("https://x", seconds=0.5, queue=tmp_path / "queue.db")
+    forward = Forward(options, take, Clock("boot"))
+    forward.start()
+    answering = Answering(models, Settings(models, reload_seconds=0), forward, "shop")
+    message = reading(json.dumps({"instances": [SHOP]}).encode())
+    first = answering.answer(message)
+    message.dup = True
+    again = answering.answer(message)
+    answering.answer(reading(bytes(message.payload), number=2))
+    wait_until(lambda: len(sent) == 2)
+    forward.stop()
+
+    assert first == again
+    assert first[:2] == (200, "application/json")
+    assert sent[0]["prediction"]["id"] == request_id(message) != sent[1]["prediction"]["id"]
+
+
+def answerer(start: Start, broker: Broker, how: str = "well") -> subprocess.Popen[bytes]:
+    return start("tests.edge.mqtt.answerer", broker.url, str(broker.ca), how)
+
+
+def ids_by_reading(peer: Peer) -> dict[int, set[str]]:
+    found: dict[int, set[str]] = {}
+    for message in list(peer.messages):
+        if message.topic == "answers":
+            told = message.json()
+            found.setdefault(told["of"], set()).add(told["id"])
+    return found
+
+
+def test_poison_is_answered_and_the_next_reading_too(
+    broker: Broker, peer: Peer, start: Start
+) -> None:
+    """Answers that would be readings, topics that are none, and far too many bytes."""
+    process = answerer(start, broker)
+    peer.wait_for_state("online")
+    for number, wish in enumerate(("readings/a", "readings/b/c")):
+        peer.publish("readings/a", number, ResponseTopic=wish)
+    peer.publish("readings/a", json.dumps("x" * 1_030_000).encode())
+    peer.publish("readings/a", json.dumps("x" * 2_000_000).encode())
+    peer.publish("readings/a", 2)
+
+    wait_until(lambda: {0, 1, 2} <= {m.json()["of"] for m in peer.wait_for(3, "answers")})
+    assert len(peer.wait_for(4, "answers")) == 4
+    assert process.poll() is None
+
+
+def test_killed_at_random_every_reading_is_answered(
+    broker: Broker, peer: Peer, start: Start
+) -> None:
+    kill_often(broker, peer, start, "well", kills=6)
+    wait_until(lambda: set(ids_by_reading(peer)) == set(range(150)))
+
+    ids = ids_by_reading(peer)
+    assert all(len(each) == 1 for each in ids.values()), "answered again, it has the same id"
+    assert len({name for each in ids.values() for name in each}) == 150
+
+
+def test_it_finds_readings_that_are_acknowledged_too_early(
+    broker: Broker, peer: Peer, start: Start
+) -> None:
+    kill_often(broker, peer, start, "early", kills=6)
+    time.sleep(1)
+    assert set(ids_by_reading(peer)) < set(range(150))
+
+
+def kill_often(broker: Broker, peer: Peer, start: Start, how: str, kills: int) -> None:
+    """150 readings while the process is killed; then it runs until nothing comes any more."""
+    chance = random.Random(1)  # noqa: S311 - seeded, to come again
+    process = answerer(start, broker, how)
+    peer.wait_for_state("online")
+    readings = iter(range(150))
+    for _ in range(kills):
+        for _ in range(25):
+            peer.publish("readings/a", next(readings), wait=False)
+        time.sleep(chance.uniform(0.0, 0.06))
+        process.kill()
+        process.wait()
+        peer.wait_for_state("offline")
+        process = answerer(start, broker, how)
+        peer.wait_for_state("online")
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_a_broker_that_starts_again_loses_nothing(
+    broker: Broker, peer: Peer, start: Start, tmp_path: Path, how: int
+) -> None:
+    process = answerer(start, broker)
+    peer.wait_for_state("online")
+    for part in range(3):
+        for number in range(part * 30, part * 30 + 30):
+            peer.publish("readings/a", number, wait=False)
+        if part < 2:
+            broker.end(how)
+            broker.start()
+    wait_until(lambda: set(ids_by_reading(peer)) == set(range(90)), 30)
+    process.terminate()
+
+    assert process.wait(20) == 0
+    states = Counter(line["state"] for line in logged(tmp_path))
+    assert states["answering"] >= 2
+    assert 1 <= states["lost"] <= 3
+
+
+def test_a_flood_is_dropped_oldest_first_and_what_is_promised_is_answered(
+    broker: Broker, peer: Peer, start: Start
+) -> None:
+    process = answerer(start, broker)
+    peer.wait_for_state("online")
+    for number in range(3000):
+        peer.publish("readings/a", number, qos=0, wait=False)
+        if number % 30 == 29:
+            peer.publish("readings/a", 10_000 + number, wait=False)
+    promised = {10_000 + number for number in range(29, 3000, 30)}
+    wait_until(lambda: promised <= set(ids_by_reading(peer)), 30)
+    process.terminate()
+    assert process.wait(20) == 0
+    told = peer.wait_for_state("offline")
+    fleeting = [number for number in ids_by_reading(peer) if number < 10_000]
+
+    assert told["dropped"] > 1000
+    assert told["answered"] >= len(fleeting) + len(promised)
+    assert max(fleeting) > 2900, "the newest is answered"
+
+
+def test_the_broker_tells_that_a_killed_process_is_gone(
+    broker: Broker, peer: Peer, start: Start
+) -> None:
+    process = answerer(start, broker)
+    peer.wait_for_state("online")
+    process.kill()
+    assert peer.wait_for_state("offline") == {"state": "offline"}
+    late = Peer(broker, "answers/status", name="late")
+    assert late.wait_for(1)[0].retain
+    late.end()
+
+
+def test_a_broker_that_refuses_is_told_once_and_asked_again(
+    models: Path, broker: Broker, start: Start, tmp_path: Path
+) -> None:
+    wrong = {"MQTT_PASSWORD": "no"}
+    process = start("edge", "mqtt", "--models", str(models), **set_for(broker, **wrong))
+    wait_until(lambda: bool((tmp_path / "log").exists() and logged(tmp_path)))
+    time.sleep(1.5)
+    process.terminate()
+
+    assert process.wait(20) == 0
+    [line] = logged(tmp_path)
+    assert line["state"] == "lost"
+    assert "Not authorized" in line["error"]
+
+
+def test_what_lacks_ends_with_1_and_no_traceback() -> None:
+    failed = subprocess.run(
+        [sys.executable, "-m", "edge", "mqtt"], cwd=ROOT, env=CLEAN, capture_output=True, text=True
+    )
+    assert failed.returncode == 1
+    assert "ONNXLET_DEVICE_MQTT_URL: expected mqtts://HOST, got nothing" in failed.stderr
+    assert "hint: docs/mqtt.md" in failed.stderr
+    assert "Traceback" not in failed.stderr
+
+
+BATCH = Batch("the key", b'{"records": [1]}', 1)
+
+
+# paho leaves a socket whose handshake failed to the garbage collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_batches_go_by_a_topic(broker: Broker, peer: Peer) -> None:
+    options = ForwardOptions(f"{broker.url}/mine/records", PASSWORD, USER, broker.ca)
+    send = topic.transport(options)
+
+    assert send(BATCH).state == "arrived"
+    [message] = peer.wait_for(1, "mine/records")
+    assert message.user == {"Idempotency-Key": "the key", "Content-Encoding": "gzip"}
+    assert message.content_type == "application/json"
+    nobody = topic.transport(options._replace(url=f"{broker.url}/nobody"))
+    assert nobody(BATCH) == Verdict("failed", "nobody subscribes to the topic")
+    assert topic.transport(options._replace(key="wrong"))(BATCH).state == "failed"
+    assert topic.transport(options._replace(ca=None))(BATCH).state == "failed"
+    broker.end()
+    assert send(BATCH).state == "failed"
+
+
+def test_batches_that_the_broker_does_not_take_are_refused(tmp_path: Path, pair: Pair) -> None:
+    broker = Broker(tmp_path, pair, "max_packet_size 2000")
+    broker.start()
+    options = ForwardOptions(f"{broker.url}/mine", PASSWORD, USER, broker.ca)
+    large = BATCH._replace(body=os.urandom(5000))
+    try:
+        assert topic.transport(options)(large) == Verdict(
+            "refused", "the broker takes 2000 bytes at most"
+        )
+    finally:
+        broker.end()
