@@ -12,10 +12,21 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
+from cryptography.x509.oid import NameOID
 
 from edge.serve import ServeError, refuse_to_be_open
 from edge.settings import DeviceSettings
@@ -34,13 +45,22 @@ class Pair(NamedTuple):
     key: Path
 
 
-def make_pair(folder: Path, *more: str) -> Pair:
+def make_pair(folder: Path, password: bytes = b"") -> Pair:
     """A certificate for localhost that signs itself."""
     pair = Pair(folder / "cert.pem", folder / "key.pem")
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
-    command += ["-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-    command += ["-keyout", str(pair.key), "-out", str(pair.certificate), *(more or ["-noenc"])]
-    subprocess.run(command, check=True, capture_output=True)
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=2))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    lock = BestAvailableEncryption(password) if password else NoEncryption()
+    pair.certificate.write_bytes(certificate.public_bytes(Encoding.PEM))
+    pair.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, lock))
     return pair
 
 
@@ -239,7 +259,7 @@ def test_what_is_refused_at_the_start(models: Path, pair: Pair, tmp_path: Path) 
     for name in ("other", "locked"):
         (tmp_path / name).mkdir()
     other = make_pair(tmp_path / "other")
-    locked = make_pair(tmp_path / "locked", "-passout", "pass:secret")
+    locked = make_pair(tmp_path / "locked", b"secret")
     (tmp_path / "junk").write_text("junk")
     names = {
         "cert": pair.certificate, "key": pair.key, "other": other.key, "junk": tmp_path / "junk",

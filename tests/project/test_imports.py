@@ -59,6 +59,21 @@ def test_serving_loads_nothing_of_the_laptop_side(models: Path) -> None:
     assert loaded & (FORBIDDEN["function"] | {"click", "jinja2", "httptools"}) == set()
 
 
+@pytest.mark.parametrize("module", ["function.handler", "convert.__main__", "convert.onnx_file"])
+def test_onnx_runtime_tells_nobody_of_this_machine(
+    module: str, models: Path, tmp_path: Path
+) -> None:
+    code = (
+        f"import {module}; from pathlib import Path; from function.model import load_model; "
+        f"load_model(Path({str(models / 'iris' / '1')!r})).open()"
+    )
+    environ = {**os.environ, "HOME": str(tmp_path), "ONNXLET_MODELS": str(models)}
+    environ = {k: v for k, v in environ.items() if not k.startswith(("ORT_", "XDG_"))}
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environ, check=True)
+
+    assert list(tmp_path.rglob("*")) == []
+
+
 def test_what_flask_leaves_out_can_still_be_had(models: Path) -> None:
     code = (
         "import function.app, flask, jinja2, click, werkzeug.serving as s; "
