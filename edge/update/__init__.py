@@ -2,5 +2,6 @@
 
 `commands` reads what was asked; `update` is the whole, in order. Of what it uses these only
 decide: `signature` (who signed what), `offer` (may this device take it), `plan` (is the archive
-what was signed). These act: `fetch`, `unpack`, `prove`, `memory`.
+what was signed). These act: `fetch` (from `sources`), `unpack`, `prove`, `verdict`,
+`memory`.
 """

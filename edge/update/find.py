@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from edge.update.errors import Refused
-from edge.update.fetch import Web, beside, read_small
+from edge.update.fetch import read_small
 from edge.update.memory import Memory
 from edge.update.offer import Device, Offer, objections, read_offer, staleness
 from edge.update.signature import LARGEST, Keys, Signature, check_signed, read_signature
+from edge.update.sources import Web, beside
 
 INDEX = "channel.json"
 LARGEST_INDEX = 1 << 20  # bytes

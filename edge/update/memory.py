@@ -29,7 +29,7 @@ class Attempt(NamedTuple):
     kind: str
     release: int
     tries: int
-    back: str | None = None
+    back: str = ""
     models: Mapping[str, int] | None = None
 
 
@@ -46,6 +46,13 @@ class Memory:
     highest: Mapping[str, int] = field(default_factory=dict)
     broken: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     attempt: Attempt | None = None
+
+    @property
+    def under_way(self) -> Attempt:
+        """The attempt, where it is known that there is one."""
+        if self.attempt is None:
+            raise LookupError("no update is under way")
+        return self.attempt
 
     def begin(self, kind: str, release: int) -> Memory:
         """An update begins, or begins again."""

@@ -7,8 +7,10 @@ from edge.update import model_updates
 from edge.update.errors import Refused
 from edge.update.memory import write_memory
 from edge.update.prove import restart_faults, service_faults, slot_faults
+from edge.update.setup import Setup
 from edge.update.status import release_of
-from edge.update.update import Setup, alone, models_in, settle
+from edge.update.update import alone, settle
+from edge.update.verdict import models_in
 from function.repository import versions_in
 
 

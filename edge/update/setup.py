@@ -9,17 +9,37 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from edge.settings import DeviceSettings
 from edge.slots import Places
-from edge.update.fetch import Web
 from edge.update.offer import Device
 from edge.update.prove import Service
-from edge.update.update import Setup
+from edge.update.sources import Web
 
 UNPACKED = 4  # times the bytes of the largest archive
 SERVICE_SECONDS = 30.0
 MACHINES = {"arm64": "aarch64", "amd64": "x86_64"}
+
+
+class Setup(NamedTuple):
+    """This device, as updates see it.
+
+    Attributes:
+        places: its folders.
+        device: decides which offers fit.
+        identity: of this device, which decides whether it takes releases meant for some.
+        web: how patient fetching is.
+        service: that runs here.
+        report: told what is being done.
+    """
+
+    places: Places
+    device: Device
+    identity: str
+    web: Web
+    service: Service
+    report: Callable[[str], object]
 
 
 def environ_of(places: Places, own: Mapping[str, str]) -> dict[str, str]:

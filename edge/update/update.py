@@ -10,44 +10,23 @@ import fcntl
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 from edge.slots import Places, idle_slot, live_slot, switch, sync_folder
-from edge.update import model_updates
+from edge.update import model_updates, verdict
 from edge.update.errors import Failed, Refused, WrongUse
-from edge.update.fetch import Web, download
+from edge.update.fetch import download
 from edge.update.find import Found, find_archive, find_in_channel, is_archive
 from edge.update.memory import MOST_ATTEMPTS, Memory, read_memory, write_memory
-from edge.update.offer import Device
-from edge.update.prove import Service, restart_faults, service_faults, slot_faults
+from edge.update.prove import slot_faults
+from edge.update.setup import Setup
 from edge.update.signature import check_signed, read_keys
 from edge.update.unpack import check_and_unpack
 
 INCOMING, OUTGOING = ".incoming", ".outgoing"
-
-
-class Setup(NamedTuple):
-    """This device, as updates see it.
-
-    Attributes:
-        places: its folders.
-        device: decides which offers fit.
-        identity: of this device, which decides whether it takes releases meant for some.
-        web: how patient fetching is.
-        service: that runs here.
-        report: told what is being done.
-    """
-
-    places: Places
-    device: Device
-    identity: str
-    web: Web
-    service: Service
-    report: Callable[[str], object]
 
 
 @contextmanager
@@ -120,24 +99,18 @@ def settle(setup: Setup) -> Memory:
         return memory
     cut_off = f"it was cut off {attempt.tries} times before it had proven itself"
     over = attempt.tries >= MOST_ATTEMPTS
-    switched = attempt.back is not None and attempt.back != live_slot(places)
+    switched = bool(attempt.back) and attempt.back != live_slot(places)
     if not switched and not attempt.models:
-        return _remember_end(setup, memory, cut_off) if over else memory
+        return verdict.remember_end(setup, memory, cut_off) if over else memory
     setup.report(f"{attempt.kind} release {attempt.release} was cut off: proving it now")
     memory = replace(memory, attempt=attempt._replace(tries=attempt.tries + 1))
     write_memory(places, memory)
     try:
-        judge = _judge_bundle if switched else _judge_models
+        judge = verdict.judge_bundle if switched else verdict.judge_models
         return judge(setup, memory, [cut_off] if over else [])
     except Refused as error:
         setup.report(error.message)
         return read_memory(places)
-
-
-def _remember_end(setup: Setup, memory: Memory, why: str) -> Memory:
-    attempt = memory.attempt
-    assert attempt is not None  # noqa: S101 - for the type checker
-    return write_memory(setup.places, memory.give_up(attempt.kind, attempt.release, why))
 
 
 def _take(setup: Setup, memory: Memory, found: Found) -> Memory:
@@ -162,7 +135,7 @@ def _take(setup: Setup, memory: Memory, found: Found) -> Memory:
     except Refused as error:
         shutil.rmtree(incoming, ignore_errors=True)
         shutil.rmtree(archive.parent, ignore_errors=True)
-        _remember_end(setup, memory, error.message)
+        verdict.remember_end(setup, memory, error.message)
         raise
     except (Failed, OSError):  # not the release's fault: it may be tried as often as it likes
         shutil.rmtree(incoming, ignore_errors=True)
@@ -205,14 +178,13 @@ def _fetch(setup: Setup, found: Found) -> Path:
 
 def _put_bundle(setup: Setup, memory: Memory, models: dict[str, int]) -> Memory:
     places = setup.places
-    slot, attempt = idle_slot(places), memory.attempt
+    slot, attempt = idle_slot(places), memory.under_way
     move_into_slot(places, slot)
-    assert attempt is not None  # noqa: S101 - for the type checker
-    memory = replace(memory, attempt=attempt._replace(back=live_slot(places)))
+    memory = replace(memory, attempt=attempt._replace(back=live_slot(places) or ""))
     write_memory(places, memory)
     setup.report(f"switching to slot {slot}")
     switch(places, slot)
-    return _judge_bundle(setup, memory, [])
+    return verdict.judge_bundle(setup, memory, [])
 
 
 def move_into_slot(places: Places, slot: str) -> None:
@@ -225,68 +197,14 @@ def move_into_slot(places: Places, slot: str) -> None:
     shutil.rmtree(outgoing, ignore_errors=True)
 
 
-def _judge_bundle(setup: Setup, memory: Memory, faults: list[str]) -> Memory:
-    """Keep the slot that is live now if the service answers from it, else go back."""
-    attempt = memory.attempt
-    assert attempt is not None  # noqa: S101 - for the type checker
-    assert attempt.back is not None  # noqa: S101 - the same
-    faults = faults or restart_faults(setup.service)
-    faults = faults or service_faults(setup.service, models_in(setup.places.live.resolve()))
-    if not faults:
-        return write_memory(setup.places, memory.accept(attempt.kind, attempt.release))
-    setup.report(f"going back to slot {attempt.back}")
-    switch(setup.places, attempt.back)
-    why = "; ".join(faults)
-    _remember_end(setup, memory, why)
-    faults = restart_faults(setup.service)
-    faults = faults or service_faults(setup.service, models_in(setup.places.live.resolve()))
-    after = f"; and what served before does not: {'; '.join(faults)}" if faults else ""
-    raise Refused(
-        f"bundle release {attempt.release} fails here: {why}{after}",
-        f"The release before it is live again. {attempt.release} is not tried again.",
-    )
-
-
 def _put_models(setup: Setup, memory: Memory, models: dict[str, int]) -> Memory:
-    places, attempt = setup.places, memory.attempt
-    assert attempt is not None  # noqa: S101 - for the type checker
+    places, attempt = setup.places, memory.under_way
     new = {n: v for n, v in models.items() if not (places.models / n / str(v)).exists()}
     memory = replace(memory, attempt=attempt._replace(models=new))
     write_memory(places, memory)
     model_updates.put(places, places.data / INCOMING, new)
     shutil.rmtree(places.data / INCOMING, ignore_errors=True)
-    return _judge_models(setup, memory, [])
-
-
-def _judge_models(setup: Setup, memory: Memory, faults: list[str]) -> Memory:
-    """Keep the versions that were put among the models if the service answers with them."""
-    places, attempt = setup.places, memory.attempt
-    assert attempt is not None  # noqa: S101 - for the type checker
-    new = dict(attempt.models or {})
-    folders = {places.models / n / str(v): (n, v) for n, v in new.items()}
-    there = {folder: each for folder, each in folders.items() if folder.is_dir()}
-    if len(there) < len(folders) and not faults:  # cut off while they were put: again, from start
-        model_updates.take_away(places, new)
-        again = replace(memory, attempt=attempt._replace(models=None))
-        return write_memory(places, again)
-    faults = faults or service_faults(setup.service, there)
-    if not faults:
-        memory = write_memory(places, memory.accept(attempt.kind, attempt.release))
-        model_updates.prune(places)
-        return memory
-    model_updates.take_away(places, new)
-    why = "; ".join(faults)
-    _remember_end(setup, memory, why)
-    raise Refused(
-        f"models release {attempt.release} fails here: {why}",
-        f"The versions before it serve again. {attempt.release} is not tried again.",
-    )
-
-
-def models_in(slot: Path) -> dict[Path, tuple[str, int]]:
-    """A slot's models: name and version by directory."""
-    told = json.loads((slot / "bundle.json").read_bytes())["models"]
-    return {slot / "models" / name / str(v): (name, v) for name, v in told.items()}
+    return verdict.judge_models(setup, memory, [])
 
 
 def _release(places: Places) -> int:

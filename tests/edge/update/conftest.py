@@ -24,9 +24,8 @@ from convert.bundle.release import sign_release
 from convert.bundle.sign import SigningKey
 from edge.slots import Places, live_slot
 from edge.update.check import check_slot
-from edge.update.fetch import Web
-from edge.update.setup import make_setup
-from edge.update.update import Setup
+from edge.update.setup import Setup, make_setup
+from edge.update.sources import Web
 from tests.conftest import quiet
 from tests.convert.bundle.conftest import ARCH, PYTHON
 from tests.edge.test_serve import CLEAN

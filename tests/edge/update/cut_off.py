@@ -18,7 +18,7 @@ from edge.slots import idle_slot, switch
 from edge.update import unpack, update
 from edge.update.find import Found
 from edge.update.memory import Memory
-from edge.update.update import Setup
+from edge.update.setup import Setup
 
 CHANGES = ("rename", "replace", "symlink", "unlink", "rmdir", "mkdir", "fsync", "sync")
 

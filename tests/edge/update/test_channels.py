@@ -20,8 +20,9 @@ from convert.errors import PackagingFailed, WrongUse
 from edge.slots import Places
 from edge.update.errors import Refused, Unreachable
 from edge.update.find import bucket
+from edge.update.setup import Setup
 from edge.update.status import release_of
-from edge.update.update import Setup, update
+from edge.update.update import update
 from tests.edge.update.conftest import Maker, make_key, tree
 
 Archives = Callable[[int], Path]

@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 
 from edge.slots import Places, live_slot
-from edge.update import unpack
-from edge.update import update as module
+from edge.update import unpack, verdict
 from edge.update.errors import Refused
 from edge.update.rollback import rollback
+from edge.update.setup import Setup
 from edge.update.status import release_of
-from edge.update.update import Setup, update
+from edge.update.update import update
 from tests.conftest import ROOT
 from tests.edge.test_serve import CLEAN
 from tests.edge.update.conftest import live_faults
@@ -134,7 +134,7 @@ def test_what_was_cut_off_before_its_verdict_gets_it(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "_judge_bundle", cut_off)
+        patch.setattr(verdict, "judge_bundle", cut_off)
         with pytest.raises(KeyboardInterrupt):
             update(setup, str(archives(2)))
     assert release_of(setup.places.live) == 2
@@ -146,7 +146,7 @@ def test_what_was_cut_off_before_its_verdict_gets_it(
     assert release_of(setup.places.live) == 1
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "_judge_bundle", cut_off)
+        patch.setattr(verdict, "judge_bundle", cut_off)
         with pytest.raises(KeyboardInterrupt):
             update(setup, str(archives(3)))
     assert update(setup, str(archives(3))) == ["nothing newer for this device"]

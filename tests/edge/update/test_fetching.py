@@ -27,8 +27,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from edge.tls import make_context
 from edge.update import fetch
 from edge.update.errors import Failed, Refused, Unreachable, WrongUse
-from edge.update.fetch import Web, beside, check, download, read_small
-from edge.update.update import Setup, update
+from edge.update.fetch import download, read_small
+from edge.update.setup import Setup
+from edge.update.sources import Web, beside, check
+from edge.update.update import update
 from tests.conftest import ROOT
 from tests.edge.update.conftest import Maker, tree
 

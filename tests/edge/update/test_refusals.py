@@ -21,8 +21,9 @@ from edge.update.errors import Failed, Refused, Unreachable
 from edge.update.memory import MOST_ATTEMPTS, Attempt, Memory, read_memory, write_memory
 from edge.update.offer import Offer
 from edge.update.plan import Entry
+from edge.update.setup import Setup
 from edge.update.unpack import _write, check_and_unpack
-from edge.update.update import Setup, update
+from edge.update.update import update
 from tests.convert.bundle.conftest import ARCH, PYTHON
 from tests.edge.update.conftest import Maker, make_key, tree
 

@@ -16,8 +16,9 @@ from convert.bundle.sign import read_public_key, read_secret_key, sign_file
 from convert.errors import WrongUse
 from edge.update.errors import Refused
 from edge.update.offer import read_offer
+from edge.update.setup import Setup
 from edge.update.signature import check_signed, read_keys, read_signature
-from edge.update.update import Setup, update
+from edge.update.update import update
 from tests.edge.update.conftest import make_key
 
 PASSWORD = "a word"  # noqa: S105 - of keys that are made here

@@ -20,8 +20,9 @@ from edge.slots import Places, live_slot
 from edge.update.errors import Failed, Refused, WrongUse
 from edge.update.memory import read_memory
 from edge.update.rollback import roll_model_back, rollback
+from edge.update.setup import Setup
 from edge.update.status import lines, release_of, status
-from edge.update.update import Setup, alone, update
+from edge.update.update import alone, update
 from tests.conftest import ROOT, quiet
 from tests.edge.test_reloading import Asking, another_iris
 from tests.edge.update.conftest import FOR, Maker, amend, as_bytes, live_faults, make_key, tree

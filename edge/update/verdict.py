@@ -1,0 +1,70 @@
+"""Keep what was switched to if the service answers with it; else go back, and remember why."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from edge.slots import switch
+from edge.update import model_updates
+from edge.update.errors import Refused
+from edge.update.memory import Memory, write_memory
+from edge.update.prove import restart_faults, service_faults
+from edge.update.setup import Setup
+
+
+def judge_bundle(setup: Setup, memory: Memory, faults: list[str]) -> Memory:
+    """Keep the slot that is live now if the service answers from it, else go back."""
+    attempt = memory.under_way
+    faults = faults or restart_faults(setup.service)
+    faults = faults or service_faults(setup.service, models_in(setup.places.live.resolve()))
+    if not faults:
+        return write_memory(setup.places, memory.accept(attempt.kind, attempt.release))
+    setup.report(f"going back to slot {attempt.back}")
+    switch(setup.places, attempt.back)
+    why = "; ".join(faults)
+    remember_end(setup, memory, why)
+    faults = restart_faults(setup.service)
+    faults = faults or service_faults(setup.service, models_in(setup.places.live.resolve()))
+    after = f"; and what served before does not: {'; '.join(faults)}" if faults else ""
+    raise Refused(
+        f"bundle release {attempt.release} fails here: {why}{after}",
+        f"The release before it is live again. {attempt.release} is not tried again.",
+    )
+
+
+def judge_models(setup: Setup, memory: Memory, faults: list[str]) -> Memory:
+    """Keep the versions that were put among the models if the service answers with them."""
+    places, attempt = setup.places, memory.under_way
+    new = dict(attempt.models or {})
+    folders = {places.models / n / str(v): (n, v) for n, v in new.items()}
+    there = {folder: each for folder, each in folders.items() if folder.is_dir()}
+    if len(there) < len(folders) and not faults:  # cut off while they were put: again, from start
+        model_updates.take_away(places, new)
+        again = replace(memory, attempt=attempt._replace(models=None))
+        return write_memory(places, again)
+    faults = faults or service_faults(setup.service, there)
+    if not faults:
+        memory = write_memory(places, memory.accept(attempt.kind, attempt.release))
+        model_updates.prune(places)
+        return memory
+    model_updates.take_away(places, new)
+    why = "; ".join(faults)
+    remember_end(setup, memory, why)
+    raise Refused(
+        f"models release {attempt.release} fails here: {why}",
+        f"The versions before it serve again. {attempt.release} is not tried again.",
+    )
+
+
+def remember_end(setup: Setup, memory: Memory, why: str) -> Memory:
+    """Give the release up that is under way, and have that on the card."""
+    attempt = memory.under_way
+    return write_memory(setup.places, memory.give_up(attempt.kind, attempt.release, why))
+
+
+def models_in(slot: Path) -> dict[Path, tuple[str, int]]:
+    """A slot's models: name and version by directory."""
+    told = json.loads((slot / "bundle.json").read_bytes())["models"]
+    return {slot / "models" / name / str(v): (name, v) for name, v in told.items()}
