@@ -7,6 +7,8 @@ import re
 
 import pytest
 
+from convert.__main__ import main as convert
+from edge.__main__ import main as edge
 from edge.settings import DeviceSettings
 from edge.slots import Places, with_updates
 from edge.update.setup import make_setup
@@ -57,6 +59,24 @@ def test_the_document_lists_the_settings() -> None:
     assert known <= set(DeviceSettings.__dataclass_fields__)
     assert "| 200000000 |" in text
     assert DeviceSettings().max_bundle_bytes == 200_000_000
+
+
+def test_the_document_s_commands_are_there() -> None:
+    text = (ROOT / "docs" / "updates.md").read_text()
+    blocks = "".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL))
+    lines = [line.partition("#")[0].split() for line in blocks.splitlines()]
+    lines += [found.split() for found in re.findall(r"`((?:sudo )?onnxlet [^`]+)`", text)]
+    seen = set()
+    for words in lines:
+        words = words[1:] if words[0] == "sudo" else words
+        if words[0] == "minisign" or "install" in words:
+            continue
+        group, rest = (edge, words[1:]) if words[0] == "onnxlet" else (convert, words[3:])
+        command = group.commands[rest[0]]
+        known = {option for param in command.params for option in param.opts}
+        assert {word for word in rest[1:] if word.startswith("-")} <= known, words
+        seen.add(rest[0])
+    assert seen == {"package", "publish", "update", "rollback", "status"}
 
 
 def test_a_slot_s_models_have_updates_beside_them(places: Places) -> None:
