@@ -10,7 +10,7 @@ from pathlib import Path
 from function.errors import SettingsError
 
 PREFIX = "ONNXLET_"
-DEVICE_PREFIX = "ONNXLET_DEVICE_"  # of what a device alone reads (edge/settings.py)
+DEVICE_PREFIX = f"{PREFIX}DEVICE_"  # of what a device alone reads (edge/settings.py)
 DEFAULT_MODELS = Path(__file__).resolve().parent.parent / "models"
 
 
