@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from edge.forward import https, verdicts
+from edge.forward.looking import look
 from edge.forward.observing import open_queue, start
 from edge.forward.options import ForwardOptions
 from edge.forward.queue import Batch
@@ -262,3 +263,17 @@ def test_random_ids_and_bytes_come_through(sending: Sending, endpoint: Endpoint)
     wait_until(lambda: len(endpoint.records) == 51)
     assert names(endpoint)[:50] == texts
     assert json.dumps(names(endpoint)[50]) == json.dumps('ä \U0001f600 " \\ \n')
+
+
+def test_what_waits_is_told_and_what_was_refused_is_asked_for(
+    sending: Sending, endpoint: Endpoint, options: ForwardOptions
+) -> None:
+    endpoint.says("400")
+    sending.keep("a", "b")
+    sending.sender.start()
+    wait_until(lambda: sending.queue.totals().aside == 2)
+
+    assert look(options, retry=False)[1] == "set aside 2"
+    assert look(options, retry=True)[0] == "2 records are sent again"
+    wait_until(lambda: names(endpoint) == ["a", "b"])
+    wait_until(lambda: look(options, retry=False)[2] == "sent 2")

@@ -1,0 +1,192 @@
+"""docs/forward.md and docs/mqtt.md: their examples run, their tables are what the code reads."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from edge.app import make_app
+from edge.forward import observing
+from edge.forward.options import ForwardOptions
+from edge.forward.queue import BATCH_RECORDS
+from edge.forward.writing import MEMORY_BYTES
+from edge.settings import DeviceSettings
+from function.settings import Settings
+from tests.conftest import ROOT, start_server, stop_server
+from tests.edge.forward.endpoint import wait_until
+from tests.edge.mqtt.broker import program
+from tests.edge.test_serve import CLEAN
+from tests.function.test_predict import HOUSE
+from tests.project.commands import free_port
+
+FORWARD = (ROOT / "docs" / "forward.md").read_text()
+MQTT = (ROOT / "docs" / "mqtt.md").read_text()
+
+
+def blocks(text: str, kind: str) -> list[str]:
+    return re.findall(rf"```{kind}\n(.*?)\n```", text, re.DOTALL)
+
+
+class Asked(dict[str, str]):
+    """An environment that notes what it is asked for."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.names.add(name)
+        return default
+
+
+def test_the_variables_that_are_listed() -> None:
+    asked = Asked()
+    DeviceSettings.from_environ(asked)
+    for text, own in ((FORWARD, ("FORWARD_", "QUEUE")), (MQTT, ("MQTT_",))):
+        listed = re.findall(r"^\| `(ONNXLET_DEVICE_\w+)` \|", text, re.MULTILINE)
+        read = {n for n in asked.names if n.removeprefix("ONNXLET_DEVICE_").startswith(own)}
+        assert set(listed) == read
+        assert len(listed) == len(read)
+
+
+def test_the_defaults_that_are_listed() -> None:
+    rows = dict(re.findall(r"^\| `ONNXLET_DEVICE_(\w+)` \|.*\| (.*?) \|$", FORWARD, re.MULTILINE))
+    usual = ForwardOptions()
+    assert rows["FORWARD_MAX_MB"] == str(usual.max_mb)
+    assert rows["FORWARD_MAX_DAYS"] == str(usual.max_days)
+    assert rows["FORWARD_SECONDS"] == str(usual.seconds)
+    assert rows["QUEUE"] == f"`{usual.queue}`"
+    assert f"{MEMORY_BYTES // 1_000_000} MB of records stay in memory" in FORWARD
+    assert f"up to {BATCH_RECORDS} records or 1 MB" in FORWARD
+
+
+def test_the_metrics_that_are_listed(models: Path, tmp_path: Path) -> None:
+    options = ForwardOptions("https://localhost:9/", queue=tmp_path / "queue.db")
+    forward = observing.start(options)
+    settings = Settings(models, reload_seconds=0)
+    client = make_app(models, forward=forward, settings=settings).test_client()
+    families = text_string_to_metric_families(client.get("/metrics").text)
+    forward.stop()
+
+    exposed = {
+        family.name: {label for sample in family.samples for label in sample.labels}
+        for family in families
+        if family.name.startswith("onnxlet_forward_")
+    }
+    rows = re.findall(r"^\| `(onnxlet_\w+?)(?:_total)?` \| (.*?) ?\|", FORWARD, re.MULTILINE)
+    assert {name: set(re.findall(r"`(\w+)`", labels)) for name, labels in rows} == exposed
+
+
+@contextmanager
+def running(command: list[str], cwd: Path, environ: Mapping[str, str]) -> Iterator[Any]:
+    process = subprocess.Popen(
+        command, cwd=cwd, env=dict(environ), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=20)
+
+
+def environ_in(block: str, **changed: str) -> dict[str, str]:
+    """What a block exports, and what is changed of it."""
+    told = dict(re.findall(r"^export (\w+)=(.*)$", block, re.MULTILINE))
+    assert set(changed) <= set(told) | {"ONNXLET_DEVICE_QUEUE", "ONNXLET_DEVICE_FORWARD_SECONDS"}
+    return {**CLEAN, **told, **changed}
+
+
+def shell(command: str) -> str:
+    return subprocess.check_output(["sh", "-c", command], text=True, timeout=30)
+
+
+def test_a_device_and_the_collector_that_is_shown(models: Path, tmp_path: Path) -> None:
+    port = free_port()
+    [collector] = blocks(FORWARD, "python")
+    (tmp_path / "collector.py").write_text(collector)
+    start, truth = blocks(FORWARD, "sh")
+    shown, kept = map(json.loads, blocks(FORWARD, "json"))
+    environ = environ_in(
+        start,
+        ONNXLET_DEVICE_FORWARD_URL=f"http://127.0.0.1:{port}/records",
+        ONNXLET_DEVICE_QUEUE=str(tmp_path / "queue.db"),
+        ONNXLET_DEVICE_FORWARD_SECONDS="1",
+    )
+    with running([sys.executable, "collector.py", str(port)], tmp_path, CLEAN):
+        server = start_server(models, environ, tmp_path / "log")
+        expected = shown["records"][0]["prediction"]
+        name = expected["id"]
+        body = shlex.quote(json.dumps({"instances": [HOUSE]}))
+        shell(
+            f"curl -s http://127.0.0.1:{server.port}/models/house-prices/predict "
+            f"-H 'X-Request-Id: {name}' -H 'Content-Type: application/json' -d {body}"
+        )
+        answer = shell(truth.replace(":8080", f":{server.port}"))
+        database = tmp_path / "records.db"
+        wait_until(lambda: len(collected(database)) == 2)
+        assert stop_server(server) == 0
+
+    assert json.loads(answer) == kept
+    prediction, came = collected(database)
+    assert list(prediction) == list(shown["records"][0])
+    assert list(prediction["prediction"]) == list(expected)
+    assert prediction["prediction"]["id"] == name
+    assert came["truth"] == shown["records"][1]["truth"]
+
+
+def collected(path: Path) -> list[dict[str, Any]]:
+    if not path.exists():
+        return []
+    with closing(sqlite3.connect(path)) as database:
+        try:
+            rows = database.execute("SELECT form FROM record ORDER BY sequence").fetchall()
+        except sqlite3.OperationalError:  # the table is not there yet
+            return []
+    return [json.loads(row[0]) for row in rows]
+
+
+def test_the_reading_that_is_shown(models: Path, tmp_path: Path) -> None:
+    port = str(free_port())
+    broker, asks = program("mosquitto"), program("mosquitto_rr")
+    start, ask = blocks(MQTT, "sh")
+    answer, status = map(json.loads, blocks(MQTT, "json"))
+    environ = environ_in(start, ONNXLET_DEVICE_MQTT_URL=f"mqtt://localhost:{port}")
+    environ["ONNXLET_MODELS"] = str(models)
+    command = start.splitlines()[-1].replace(".venv/bin/python", sys.executable)
+    with (
+        running([broker, "-p", port], tmp_path, CLEAN),
+        running(shlex.split(command), ROOT, environ) as process,
+    ):
+        listen = [program("mosquitto_sub"), "-p", port, "-t", "answers/status", "-C", "1"]
+        time.sleep(0.5)  # until the broker listens
+        told = subprocess.check_output(listen, text=True, timeout=30)
+        words = shlex.split(ask.replace("1883", port))
+        got = subprocess.check_output([asks, *words[1:]], text=True, timeout=30)
+        assert process.poll() is None
+
+    assert list(json.loads(told)) == list(status)
+    assert list(json.loads(got)) == list(answer)
+    assert json.loads(got)["prediction"] == pytest.approx(answer["prediction"])
+
+
+def test_the_commands_are_there() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "edge", "queue"], cwd=ROOT, capture_output=True, text=True,
+        env={**os.environ, "ONNXLET_DEVICE_QUEUE": "/nowhere/queue.db"},
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "error: there is no queue at /nowhere/queue.db" in done.stderr
+    assert "hint: ONNXLET_DEVICE_FORWARD_URL switches it on" in done.stderr
