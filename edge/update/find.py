@@ -15,6 +15,7 @@ from edge.update.offer import Device, Offer, objections, read_offer, staleness
 from edge.update.signature import LARGEST, Keys, Signature, check_signed, read_signature
 from edge.update.sources import Web, beside
 
+FORMAT = 1
 INDEX = "channel.json"
 LARGEST_INDEX = 1 << 20  # bytes
 KINDS = ("bundle", "models")  # in the order that they are taken
@@ -109,10 +110,17 @@ def _read_index(
         raise Refused(f"{url}: expected channel {device.channel}, got {offer.kind} {offer.channel}")
     if offer.release < last:
         raise Refused(f"{url}: index {offer.release} is older than {last}, which was read before")
-    return list(_entries(json.loads(text), url)), offer.release
+    try:
+        return list(_entries(json.loads(text), url)), offer.release
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Refused(
+            f"{url}: an index that this release can't read: {error!r}", "Take a newer one by file."
+        ) from error
 
 
 def _entries(index: Any, url: str) -> Iterator[tuple[Offer, str, float]]:
+    if index["format"] != FORMAT:
+        raise ValueError(f"expected format {FORMAT}, got {index['format']}")
     for entry in index["releases"]:
         if Path(entry["file"]).name != entry["file"]:
             raise Refused(f"{url}: '{entry['file']}': expected a name beside the index")

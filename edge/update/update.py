@@ -74,9 +74,9 @@ def update(setup: Setup, source: str) -> list[str]:
             found, number = find_in_channel(
                 source, keys, setup.device, setup.identity, memory, setup.web
             )
-            memory = write_memory(
-                setup.places, memory.accept(f"index {setup.device.channel}", number)
-            )
+            index = f"index {setup.device.channel}"
+            if memory.highest.get(index) != number:
+                memory = write_memory(setup.places, memory.accept(index, number))
         done = []
         for each in found:
             memory = _take(setup, memory, each)

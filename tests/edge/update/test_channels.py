@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from convert.bundle.publish import INDEX, KEPT, Folder, Place, place_of, publish
-from convert.bundle.sign import read_public_key
+from convert.bundle.release import comment_for
+from convert.bundle.sign import read_public_key, signature_of
 from convert.errors import PackagingFailed, WrongUse
 from edge.slots import Places
 from edge.update.errors import Refused, Unreachable
@@ -130,6 +131,12 @@ def test_an_index_that_is_altered_older_or_of_another_channel(
     assert altered != new
     refused(json.dumps(altered).encode(), "not the bytes that were signed")
     refused(old, "index 1 is older than 2, which was read before")
+    for text, why in (
+        ('{"format": 2, "releases": []}', "expected format 1, got 2"),
+        ('{"format": 1, "releases": [{"file": "x.zip"}]}', "can't read: KeyError"),
+        ('{"format": 1, "releases": [{"file": "../x.zip"}]}', "expected a name beside the index"),
+    ):
+        refused(signed_index(text, maker), why)
     refused(b"[]", "expected a channel's index")
     refused(b"{}", "expected a channel's index")
     refused(b"x" * 2_000_000, "expected at most 1048576 bytes")
@@ -138,6 +145,16 @@ def test_an_index_that_is_altered_older_or_of_another_channel(
     refused((other.path / INDEX).read_bytes(), "expected channel stable, got index beta")
     with pytest.raises(Unreachable, match=INDEX):
         update(setup, str(tmp_path / "nowhere"))
+
+
+def signed_index(text: str, maker: Maker) -> bytes:
+    """An index by the right key, whatever is in it."""
+    comment = comment_for(
+        kind="index", channel="stable", name="onnxlet", arch="any", python="any", release=9,
+        sha256="0" * 64, size=1, unpacked=1,
+    )  # fmt: skip
+    signature = signature_of(text.encode(), comment, maker.key).decode()
+    return json.dumps({"index": text, "signature": signature}).encode()
 
 
 def archives_copy(archives: Archives, folder: Path) -> Path:
