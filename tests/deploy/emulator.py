@@ -29,7 +29,7 @@ def clean_environ(home: Path, **more: str) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("AWS_", "ONNXLET_", "MAKE")) and name not in OPTIONS
+        if not name.startswith(("AWS_", "ONNXLET_", "MAKE", "ARGS")) and name not in OPTIONS
     }
     files = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")
     return {**kept, **{name: str(home / name) for name in files}, **more}

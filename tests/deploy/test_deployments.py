@@ -172,6 +172,12 @@ def received(emulator: Emulator, url: str, count: int) -> list[dict[str, Any]]:
     return found
 
 
+def mappings(emulator: Emulator, stage: str) -> list[Any]:
+    """What has the stage's function read a queue."""
+    found = emulator.aws("lambda", "list_event_source_mappings")["EventSourceMappings"]
+    return [each for each in found if f"onnxlet-{stage}-predict" in each["FunctionArn"]]
+
+
 def test_versions_are_served_once_proven_and_again_after_a_rollback(
     emulator: Emulator, first: Path, second: Path, tmp_path: Path
 ) -> None:
@@ -232,7 +238,7 @@ def test_a_first_version_that_is_not_proven_is_not_reachable(
     assert done.returncode == 1
     assert "version 1 is not proven, and nothing is served" in done.stderr
     assert not {"ApiUrl", "FunctionUrl"} & emulator.outputs("never").keys()
-    assert emulator.aws("lambda", "list_event_source_mappings")["EventSourceMappings"] == []
+    assert mappings(emulator, "never") == []
     refused = emulator.command("invoke", STAGE="never", BODY=json.dumps(BODY))
     assert refused.returncode == 1
     assert "serves nothing yet" in refused.stderr
@@ -267,8 +273,10 @@ def test_everything_at_once(emulator: Emulator, first: Path) -> None:
     url = emulator.aws("lambda", "get_function_url_config", FunctionName=function, Qualifier="live")
     [rule] = emulator.aws("events", "list_rules", NamePrefix="onnxlet-all")["Rules"]
     [target] = emulator.aws("events", "list_targets_by_rule", Rule=rule["Name"])["Targets"]
-    [mapping] = emulator.aws("lambda", "list_event_source_mappings")["EventSourceMappings"]
-    alarms = emulator.aws("cloudwatch", "describe_alarms")["MetricAlarms"]
+    [mapping] = mappings(emulator, "all")
+    alarms = emulator.aws("cloudwatch", "describe_alarms", AlarmNamePrefix="onnxlet-all")[
+        "MetricAlarms"
+    ]
     groups = emulator.aws("logs", "describe_log_groups")["logGroups"]
 
     assert f"function URL: {url['FunctionUrl']}" in told
