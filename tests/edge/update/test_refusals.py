@@ -261,18 +261,25 @@ def test_no_more_is_written_than_is_told(maker: Maker, good: Path, tmp_path: Pat
     assert (tmp_path / "out").stat().st_size <= 1000
 
 
-@pytest.mark.parametrize("content", [b"", b"PK", b"not a zip at all" * 100])
+def signed_as(archive: Path, maker: Maker, **parts: object) -> Path:
+    """Sign an archive with a comment that says something else of it."""
+    signature = archive.with_name(f"{archive.name}.minisig")
+    comment = signature.read_text().splitlines()[2].removeprefix("trusted comment: ")
+    words = dict(part.split("=") for part in comment.split(" ")[1:]) | parts
+    text = " ".join(["onnxlet", *(f"{name}={value}" for name, value in words.items())])
+    signature.write_bytes(signature_of(archive.read_bytes(), text, maker.key))
+    return archive
+
+
+def test_files_of_another_size_than_was_signed(setup: Setup, maker: Maker, good: Path) -> None:
+    spoilt(setup, signed_as(good, maker, unpacked=1234), "expected 1234 bytes unpacked, as signed")
+
+
+@pytest.mark.parametrize("content", [b"\n", b"PK", b"not a zip at all" * 100])
 def test_what_is_no_archive(setup: Setup, maker: Maker, good: Path, content: bytes) -> None:
-    sign = maker.sign(good, 2)
-    comment = sign.with_name("2.zip.minisig").read_text().splitlines()[2]
-    good.write_bytes(content or b"\n")
-    told = comment.removeprefix("trusted comment: ").split(" ")
-    whole = {part.split("=")[0]: part for part in told[1:]}
-    digest = hashlib.sha256(good.read_bytes()).hexdigest()
-    whole |= {"sha256": f"sha256={digest}", "size": f"size={good.stat().st_size}"}
-    text = " ".join([told[0], *whole.values()])
-    good.with_name("2.zip.minisig").write_bytes(signature_of(good.read_bytes(), text, maker.key))
-    spoilt(setup, good, "the archive is broken")
+    good.write_bytes(content)
+    digest = hashlib.sha256(content).hexdigest()
+    spoilt(setup, signed_as(good, maker, sha256=digest, size=len(content)), "archive is broken")
 
 
 def test_a_release_that_never_comes_to_its_end_is_given_up(setup: Setup, good: Path) -> None:
