@@ -85,16 +85,21 @@ def update(setup: Setup, source: str) -> list[str]:
 
 
 def settle(setup: Setup) -> Memory:
-    """Bring an update to its end that was cut off, and clear away what it left."""
+    """Bring an update to its end that was cut off, and clear away what it left.
+
+    Returns:
+        What is remembered then; what is live, has proven itself and counts as accepted.
+    """
     places = setup.places
     for name in (INCOMING, OUTGOING):
         shutil.rmtree(places.data / name, ignore_errors=True)
-    memory = read_memory(places)
-    live = _release(places)
-    if memory.attempt is None or memory.attempt.back == live_slot(places):
-        live_highest = max(live, memory.highest.get("bundle", 0))
-        memory = replace(memory, highest={**memory.highest, "bundle": live_highest})
-    attempt = memory.attempt
+    memory = _judge_what_was_cut_off(setup, read_memory(places))
+    highest = max(_release(places), memory.highest.get("bundle", 0))
+    return replace(memory, highest={**memory.highest, "bundle": highest})
+
+
+def _judge_what_was_cut_off(setup: Setup, memory: Memory) -> Memory:
+    places, attempt = setup.places, memory.attempt
     if attempt is None:
         return memory
     cut_off = f"it was cut off {attempt.tries} times before it had proven itself"

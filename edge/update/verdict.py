@@ -8,14 +8,19 @@ from pathlib import Path
 
 from edge.slots import switch
 from edge.update import model_updates
-from edge.update.errors import Refused
+from edge.update.errors import Failed, Refused
 from edge.update.memory import Memory, write_memory
 from edge.update.prove import restart_faults, service_faults
 from edge.update.setup import Setup
 
 
 def judge_bundle(setup: Setup, memory: Memory, faults: list[str]) -> Memory:
-    """Keep the slot that is live now if the service answers from it, else go back."""
+    """Keep the slot that is live now if the service answers from it, else go back.
+
+    Raises:
+        Refused: the service does not, and does from the slot before.
+        Failed: it does from neither.
+    """
     attempt = memory.under_way
     faults = faults or restart_faults(setup.service)
     faults = faults or service_faults(setup.service, models_in(setup.places.live.resolve()))
@@ -27,15 +32,21 @@ def judge_bundle(setup: Setup, memory: Memory, faults: list[str]) -> Memory:
     remember_end(setup, memory, why)
     faults = restart_faults(setup.service)
     faults = faults or service_faults(setup.service, models_in(setup.places.live.resolve()))
-    after = f"; and what served before does not: {'; '.join(faults)}" if faults else ""
+    if faults:
+        raise _nobody_s_fault(setup, memory, f"{why}; the one before: {'; '.join(faults)}")
     raise Refused(
-        f"bundle release {attempt.release} fails here: {why}{after}",
+        f"bundle release {attempt.release} fails here: {why}",
         f"The release before it is live again. {attempt.release} is not tried again.",
     )
 
 
 def judge_models(setup: Setup, memory: Memory, faults: list[str]) -> Memory:
-    """Keep the versions that were put among the models if the service answers with them."""
+    """Keep the versions that were put among the models if the service answers with them.
+
+    Raises:
+        Refused: the service does not, and is ready without them.
+        Failed: it is not ready either way.
+    """
     places, attempt = setup.places, memory.under_way
     new = dict(attempt.models or {})
     folders = {places.models / n / str(v): (n, v) for n, v in new.items()}
@@ -52,9 +63,22 @@ def judge_models(setup: Setup, memory: Memory, faults: list[str]) -> Memory:
     model_updates.take_away(places, new)
     why = "; ".join(faults)
     remember_end(setup, memory, why)
+    if faults := service_faults(setup.service, {}):
+        raise _nobody_s_fault(setup, memory, f"{why}; without it: {'; '.join(faults)}")
     raise Refused(
         f"models release {attempt.release} fails here: {why}",
         f"The versions before it serve again. {attempt.release} is not tried again.",
+    )
+
+
+def _nobody_s_fault(setup: Setup, memory: Memory, why: str) -> Failed:
+    """The service does not answer either way: the release may be tried again."""
+    attempt = memory.under_way
+    write_memory(setup.places, replace(memory, attempt=None))
+    return Failed(
+        f"{attempt.kind} release {attempt.release} is not kept, since the service answers neither "
+        f"with it nor without: {why}",
+        f"Look at the service, at {setup.service.url}; then try again.",
     )
 
 
