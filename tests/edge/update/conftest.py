@@ -58,18 +58,29 @@ class Maker:
 
     def files(self, release: int, models: Path | None = None) -> Files:
         """What is in a release."""
-        root = self.scratch / f"files of {release} {len(list(self.scratch.iterdir()))}"
-        root.mkdir()
-        chosen = choose_models(models or self.models, ["iris"], ())
-        paths = [*place_code("function", root), *place_models(chosen, root)]
-        files: Files = {path: root / path for path in paths}
+        root = self._placed(models or self.models)
+        every = {p.relative_to(root).as_posix(): p for p in root.rglob("*") if p.is_file()}
+        files: Files = {p: f for p, f in every.items() if not p.startswith("edge/")}
         listed = {"format": 1, "python": PYTHON, "arch": ARCH, "release": release, "remote": []}
-        listed |= {"models": {model.name: model.version for model in chosen}}
+        listed |= {
+            "models": {
+                p.parts[1]: int(p.parts[2]) for p in map(Path, files) if p.parts[0] == "models"
+            }
+        }
         files["bundle.json"] = json.dumps(listed | {"files": hashes(files)}).encode()
-        more: Files = {path: root / path for path in place_code("edge", root)}
+        more: Files = {p: f for p, f in every.items() if p.startswith("edge/")}
         more["__main__.py"] = root / "edge" / "bundle_main.py"
         listed = {"format": 1, "release": release, "files": hashes(more)}
         return {**files, **more, "device.json": json.dumps(listed).encode()}
+
+    def _placed(self, models: Path) -> Path:
+        """The folder with the code and one model, made once."""
+        root = self.scratch / hashlib.sha256(str(models).encode()).hexdigest()
+        if not root.exists():
+            place_code("function", root)
+            place_code("edge", root)
+            place_models(choose_models(models, ["iris"], ()), root)
+        return root
 
     def write(self, files: Files, name: str) -> Path:
         """An archive that is not signed."""
