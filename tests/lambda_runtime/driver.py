@@ -53,15 +53,15 @@ def _since(start: float) -> float:
 
 
 def _process() -> dict[str, Any]:
-    """The function's process: its user, and the most memory that it has had."""
+    """The function's process: its user, threads, and the most memory that it has had."""
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(FileNotFoundError, ProcessLookupError):
             words = (folder / "cmdline").read_bytes().split(b"\0")
             if CLIENT in words and PYTHON.search(words[0]):
                 lines = (folder / "status").read_text().splitlines()
                 status = dict(line.split(":", 1) for line in lines)
-                peak = int(status["VmHWM"].split()[0])
-                return {"peak_kib": peak, "user": int(status["Uid"].split()[0])}
+                told = {"peak_kib": "VmHWM", "user": "Uid", "threads": "Threads"}
+                return {name: int(status[key].split()[0]) for name, key in told.items()}
     return {}
 
 

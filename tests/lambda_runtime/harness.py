@@ -126,7 +126,7 @@ class Runtime:
         return Invocation(got["status"], got["body"], got["ms"])
 
     def process(self) -> dict[str, Any]:
-        """`peak_kib` and `user` of the function's process, and its `calls` to our own platform."""
+        """`peak_kib`, `user` and `threads` of the function, and its `calls` to our own platform."""
         return self._ask("process")
 
     def log(self, requests: int | None = None) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -123,3 +124,13 @@ def test_the_memory_of_the_smallest_function_is_enough(start: Start) -> None:
         peak_kib = runtime.process()["peak_kib"]
 
     assert peak_kib * 1024 < 110e6
+
+
+def test_nothing_runs_beside_the_function(start: Start) -> None:
+    with start() as runtime:
+        runtime.invoke(ROW)
+        time.sleep(0.5)
+        threads = runtime.process()["threads"]
+
+    # The client waits for events in a second one; ONNX Runtime's telemetry would have a third.
+    assert threads == 2
