@@ -70,7 +70,7 @@ def test_a_service_that_does_not_come_up_is_gone_back_from(
     amend(files, "__main__.py", broken.encode())
     archive = maker.sign(maker.write(files, "6.zip"), 6)
     setup = supervise()
-    setup = setup._replace(service=setup.service._replace(seconds=3))
+    setup = setup._replace(service=setup.service._replace(seconds=1.5))
 
     with pytest.raises(Refused, match=r"bundle release 6 fails here.*health/ready") as caught:
         update(setup, str(archive))
