@@ -13,6 +13,7 @@ from pathlib import Path
 from edge.connection import PlainHttp
 from function.errors import OnnxletError
 
+RECORD = 1 << 14  # bytes
 LATER = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
@@ -55,12 +56,12 @@ class TlsSocket:
 
     def __init__(self, sock: socket.socket, context: ssl.SSLContext) -> None:
         self._tls = context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
-        self._plain = False
+        self._raw = False
 
     @property
     def shaking(self) -> bool:
         """Client and server have not agreed yet."""
-        return not self._plain and self._tls.version() is None
+        return not self._raw and self._tls.version() is None
 
     def fileno(self) -> int:
         """For selectors."""
@@ -74,7 +75,7 @@ class TlsSocket:
             PlainHttp: what has come is HTTP without TLS; from now on this is a plain socket.
             OSError: the connection is broken.
         """
-        if self._plain:
+        if self._raw:
             return socket.socket.recv(self._tls, size)
         data = bytearray()
         while len(data) < size:  # OpenSSL gives one record of 16 KiB at a time
@@ -84,7 +85,7 @@ class TlsSocket:
                 break
             except ssl.SSLError as error:
                 if error.reason == "HTTP_REQUEST":
-                    self._plain = True
+                    self._raw = True
                     raise PlainHttp from error
                 raise
             if not part:
@@ -101,12 +102,12 @@ class TlsSocket:
             BlockingIOError: none.
             OSError: the connection is broken.
         """
-        if self._plain:
+        if self._raw:
             return socket.socket.send(self._tls, data)
         rest, sent = memoryview(data), 0
         while sent < len(data):
             try:
-                sent += self._tls.send(rest[sent:])
+                sent += self._tls.send(rest[sent : sent + RECORD])  # it takes all of this, or none
             except LATER:
                 break
         if not sent:
@@ -114,12 +115,13 @@ class TlsSocket:
         return sent
 
     def shutdown(self, how: int) -> None:
-        """Tell the client that nothing more is sent.
+        """Tell the client that nothing more is sent; what it still sends is not deciphered.
 
         Raises:
             OSError: the connection is broken.
         """
         self._say_goodbye()
+        self._raw = True  # OpenSSL takes data behind a goodbye for an attack, and reads no more
         socket.socket.shutdown(self._tls, how)  # SSLSocket's own would read no more TLS
 
     def close(self) -> None:
@@ -129,5 +131,5 @@ class TlsSocket:
 
     def _say_goodbye(self) -> None:
         with suppress(OSError, ValueError):  # it does not wait for the client's
-            if not self._plain:
+            if not self._raw:
                 self._tls.unwrap()

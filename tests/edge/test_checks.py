@@ -54,7 +54,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 FARES: dict[str, tuple[dict[str, Any], str, str]] = {
     "hot": ({"celsius": 82.0}, "wrong", "expected less than 75 °C, got 82 °C"),
     "warm": ({"celsius": 76.0}, "warning", "expected less than 75 °C, got 76 °C"),
-    "voltage": ({"throttled": 0x50005}, "wrong", "the voltage is too low now"),
+    "voltage": ({"throttled": 0x50001}, "wrong", "the voltage is too low now"),
     "voltage before": (
         {"throttled": 0x10000},
         "warning",

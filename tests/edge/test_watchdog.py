@@ -245,6 +245,36 @@ def test_a_model_without_golden_rows_is_asked_whether_it_is_ready(
     assert serving.asker.every() == ""
 
 
+class Silent:
+    """Golden rows that are answered once, and then no more."""
+
+    def every(self) -> str:
+        return ""
+
+    def next(self) -> str:
+        return "no answer"
+
+    def close(self) -> None:
+        pass
+
+
+def test_others_that_are_answered_count_as_life_for_some_time() -> None:
+    told: list[str] = []
+    watchdog = Watchdog(told.append, 0.4, lambda entry: None)
+    watchdog.start(Silent())
+    for entry in ({"status": 200, "rows": 1}, {"status": 503}):
+        for _ in range(10):
+            watchdog.log(entry)
+            time.sleep(0.05)
+        told.append(f"after {entry['status']}")
+    watchdog.stop()
+
+    crowded, silent = told[: told.index("after 200")], told[told.index("after 200") :]
+    assert crowded[-1] == "WATCHDOG=1"
+    assert crowded.count("WATCHDOG=1") > 5
+    assert silent.count("WATCHDOG=1") < 5
+
+
 @pytest.mark.parametrize(
     ("silent", "others", "alive"),
     [

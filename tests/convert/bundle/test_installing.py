@@ -10,6 +10,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -141,8 +142,6 @@ def test_a_model_that_answers_otherwise_here_switches_nothing(placed: Placed) ->
     golden["answers"]["probabilities"][0][0] += 0.1
     (place / "golden.json").write_text(json.dumps(golden))
     manifest = json.loads((place / "manifest.json").read_text())
-    from hashlib import sha256
-
     manifest["files"]["golden.json"] = sha256((place / "golden.json").read_bytes()).hexdigest()
     (place / "manifest.json").write_text(json.dumps(manifest))
 
@@ -199,6 +198,20 @@ def test_a_bundle_is_unpacked_whole_or_refused(for_device: Made, tmp_path: Path)
 
     with changed("missing") as bundle, pytest.raises(BrokenBundle, match="missing"):
         unpack(bundle, tmp_path / "slot")
+    listed = {
+        "bundle.json": json.dumps({"files": {"x": sha256(b"x").hexdigest()}}).encode(),
+        "device.json": b'{"files": {}}',
+    }
+    for content in (b"x", b"y"):
+        with zipfile.ZipFile(tmp_path / "altered", "w") as other:
+            for path, inside in {**listed, "x": content}.items():
+                other.writestr(path, inside)
+        with zipfile.ZipFile(tmp_path / "altered") as bundle:
+            if content == b"x":
+                unpack(bundle, tmp_path / "good")
+            else:
+                with pytest.raises(BrokenBundle, match="x: not the file that is on its list"):
+                    unpack(bundle, tmp_path / "bad")
     lists = {
         "bundle.json": b'{"files": {"../x": "00"}}',
         "device.json": b'{"files": {}}',
