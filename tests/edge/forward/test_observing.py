@@ -256,13 +256,14 @@ def test_a_server_sends_what_it_answered_and_ends_with_everything_on_the_disk(
     server = start_server(models, environ, tmp_path / "log")
     asked = [ask(server.port, PATH, {"instances": [SHOP]}) for _ in range(20)]
     assert ask(server.port, "/truth", {"truth": [{"id": asked[0][1], "value": True}]})[0] == 200
+    ask(server.port, PATH, {"instances": [SHOP]})
     assert stop_server(server) == 0
     with sqlite3.connect(tmp_path / "q" / "queue.db") as database:
-        assert database.execute("SELECT count(*) FROM record").fetchone() == (21,)
+        assert database.execute("SELECT count(*) FROM record").fetchone() == (22,)
     database.close()
     endpoint.behave()
     server = start_server(models, environ, tmp_path / "log")
-    wait_until(lambda: len(endpoint.records) == 21)
+    wait_until(lambda: len(endpoint.records) == 22)
     assert stop_server(server) == 0
 
     sent: Sequence[dict[str, Any]] = endpoint.records

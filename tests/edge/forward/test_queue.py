@@ -236,6 +236,13 @@ def test_a_commit_that_fails_leaves_nothing(tmp_path: Path, time: Time) -> None:
     assert emptied(queue) == ["c"]
 
 
+def test_it_is_written_ahead_and_synced_whole(tmp_path: Path, time: Time) -> None:
+    opened(tmp_path, time)
+    with opened_again(tmp_path, time) as database:
+        assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert database.execute("PRAGMA synchronous").fetchone() == (2,), "2 is FULL"
+
+
 def test_others_may_not_read_it(tmp_path: Path, time: Time) -> None:
     opened(tmp_path, time).add([made("a", time)])
     assert {oct(file.stat().st_mode)[-3:] for file in tmp_path.iterdir()} == {"600"}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -249,6 +251,49 @@ def test_a_disk_without_space_and_one_that_is_read_only(tmp_path: Path) -> None:
             }
             return
     pytest.skip("mounting needs root on Linux")
+
+
+NO_SYNC = """
+import json, os, subprocess, sys, time
+from pathlib import Path
+from tests.edge.forward.keeping import Keeping
+keeping = Keeping(Path(sys.argv[1]))
+told = {"before": [keeping.keep(str(n)) for n in range(3)]}
+
+def sync(how):
+    for name in ("fsync", "fdatasync"):
+        command = f"{how}=posix/io/sync/{name}"
+        subprocess.run(["fiu-ctrl", "-c", command, str(os.getpid())], check=True)
+
+sync("enable name")
+told["failing"] = [keeping.keep(str(n)) for n in range(3, 9)]
+time.sleep(1.5)  # it is tried again, and fails again
+told["states"] = [line["state"] for line in keeping.lines]
+sync("disable name")
+while keeping.writer.failing:
+    time.sleep(0.01)
+told["after"] = keeping.keep("9")
+keeping.writer.stop()
+told["kept"] = keeping.kept()
+print(json.dumps(told))
+"""
+
+
+def test_a_disk_that_fails_to_sync(tmp_path: Path) -> None:
+    """What a commit wrote before its fsync failed may be there or not: at the end it is, once."""
+    if shutil.which("fiu-run") is None:
+        if os.environ.get("TESTS_MAY_SKIP") == "no" or os.environ.get("CI") == "true":
+            pytest.fail("fiu-run is not here (Debian: apt-get install fiu-utils)")
+        pytest.skip("fiu-run is not here (Debian: apt-get install fiu-utils)")
+    told = run(NO_SYNC, tmp_path / "queue.db", "fiu-run", "-x")
+
+    assert told == {
+        "before": [True] * 3,
+        "failing": [False] * 6,
+        "states": ["not keeping"],
+        "after": True,
+        "kept": [str(number) for number in range(10)],
+    }
 
 
 def run(script: str, path: Path, *before: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ from paho.mqtt.properties import Properties
 from edge.mqtt.backlog import Backlog
 from edge.mqtt.options import MqttOptions, client_id
 from edge.mqtt.readings import answer_to, environ_of, may_answer_to, request_id
-from edge.mqtt.serving import check, link_of
+from edge.mqtt.serving import Serving, check, link_of
 from edge.settings import DeviceSettings
 from function.errors import SettingsError
+from tests.edge.forward.endpoint import wait_until
+from tests.project.commands import free_port
 
 P = "ONNXLET_DEVICE_"
 WHOLE = MqttOptions("mqtts://b", readings="readings/#", answers="answers")
@@ -178,6 +181,22 @@ def test_certificates_and_addresses_that_are_not_there() -> None:
         link_of(WHOLE._replace(ca=Path("/none")))
     with pytest.raises(SettingsError, match="ONNXLET_DEVICE_MQTT_URL"):
         link_of(WHOLE._replace(url="mqtts://[1.2]"))
+
+
+def test_with_the_connection_goes_what_the_broker_sends_again() -> None:
+    """Answered from here it would be answered twice, and acknowledge whatever has its number."""
+    lines: list[dict[str, Any]] = []
+    nobody = WHOLE._replace(url=f"mqtt://127.0.0.1:{free_port()}")
+    serving = Serving(nobody, lambda message: (200, "", b""), 1000, lines.append)
+    for qos in (0, 1, 0):
+        serving._backlog.add(reading(qos=qos))
+    running = threading.Thread(target=serving.run)
+    running.start()
+    wait_until(lambda: bool(lines) and len(serving._backlog) == 2)
+    serving.stopping.set()
+    running.join(10)
+
+    assert [line["state"] for line in lines] == ["lost"]
 
 
 def test_each_machine_has_a_name_of_its_own(tmp_path: Path) -> None:
