@@ -275,6 +275,19 @@ def test_files_of_another_size_than_was_signed(setup: Setup, maker: Maker, good:
     spoilt(setup, signed_as(good, maker, unpacked=1234), "expected 1234 bytes unpacked, as signed")
 
 
+@pytest.mark.parametrize("name", ["edge/x.py", "models/other/1/x", "models/iris/2/x"])
+def test_models_alone_bring_nothing_else(
+    setup: Setup, maker: Maker, tmp_path: Path, name: str
+) -> None:
+    """Listed, with its hash, and signed: it is still of no model of the archive."""
+    files = {name: hashlib.sha256(b"x").hexdigest()}
+    told = {"format": 1, "release": 2, "models": {"iris": 1}, "files": files}
+    with zipfile.ZipFile(tmp_path / "m.zip", "w") as archive:
+        archive.writestr("models.json", json.dumps(told))
+        archive.writestr(name, b"x")
+    spoilt(setup, maker.sign(tmp_path / "m.zip", 2, kind="models"), f"{name}: not of a model")
+
+
 @pytest.mark.parametrize("content", [b"\n", b"PK", b"not a zip at all" * 100])
 def test_what_is_no_archive(setup: Setup, maker: Maker, good: Path, content: bytes) -> None:
     good.write_bytes(content)
