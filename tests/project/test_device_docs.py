@@ -165,7 +165,7 @@ def test_the_reading_that_is_shown(models: Path, tmp_path: Path) -> None:
     answer, status = map(json.loads, blocks(MQTT, "json"))
     environ = environ_in(start, ONNXLET_DEVICE_MQTT_URL=f"mqtt://localhost:{port}")
     environ["ONNXLET_MODELS"] = str(models)
-    command = start.splitlines()[-1].replace(".venv/bin/python", sys.executable)
+    command = start.splitlines()[-1].replace(".venv/bin/python", shlex.quote(sys.executable))
     with (
         running([broker, "-p", port], tmp_path, CLEAN),
         running(shlex.split(command), ROOT, environ) as process,

@@ -91,7 +91,8 @@ def test_a_device_has_every_file_of_lambda_unchanged(for_lambda: Made, for_devic
     for name in names(for_lambda):
         inside = (for_device.folder / name).read_bytes()
         assert inside == (for_lambda.folder / name).read_bytes(), name
-    assert {name.split("/")[0].split(".cpython")[0] for name in more if ".dist-info" not in name} == {
+    tops = {name.split("/")[0].split(".cpython")[0] for name in more}
+    assert {top for top in tops if ".dist-info" not in top} == {
         "__main__.py", "device.json", "device-bom.json", "edge", "_cffi_backend", "click",
         "cryptography", "httptools", "paho", "prometheus_client",
     }  # fmt: skip

@@ -113,14 +113,17 @@ def test_killed_at_random_nothing_is_lost_and_nothing_doubled(tmp_path: Path, pa
     check_whole(killed(tmp_path, pair, "none", kills=25, seed=1))
 
 
+@pytest.mark.faults
 def test_it_finds_records_that_are_called_kept_too_early(tmp_path: Path, pair: Pair) -> None:
     assert killed(tmp_path, pair, "says so too early", kills=12, seed=2).lost
 
 
+@pytest.mark.faults
 def test_it_finds_records_that_are_forgotten_too_early(tmp_path: Path, pair: Pair) -> None:
     assert killed(tmp_path, pair, "forgets at once", kills=12, seed=3).lost
 
 
+@pytest.mark.faults
 def test_it_finds_batches_with_other_keys(tmp_path: Path, pair: Pair) -> None:
     assert killed(tmp_path, pair, "other keys", kills=12, seed=4).doubled
 

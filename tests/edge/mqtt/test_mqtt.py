@@ -199,6 +199,7 @@ def test_killed_at_random_every_reading_is_answered(
     assert len({name for each in ids.values() for name in each}) == 150
 
 
+@pytest.mark.faults
 def test_it_finds_readings_that_are_acknowledged_too_early(
     broker: Broker, peer: Peer, start: Start
 ) -> None:
@@ -224,7 +225,9 @@ def kill_often(broker: Broker, peer: Peer, start: Start, how: str, kills: int) -
         peer.wait_for_state("online")
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "how", [pytest.param(signal.SIGTERM, marks=pytest.mark.faults), signal.SIGKILL]
+)
 def test_a_broker_that_starts_again_loses_nothing(
     broker: Broker, peer: Peer, start: Start, tmp_path: Path, how: int
 ) -> None:

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import os
+import shlex
 import subprocess
 import sys
 import threading
@@ -217,7 +218,7 @@ class Supervised:
         self._process: subprocess.Popen[bytes] | None = None
         self._stopped = threading.Event()
         (folder / "restart.py").write_text(RESTART)
-        self.restart = f"{sys.executable} {folder / 'restart.py'} {self._pid}"
+        self.restart = shlex.join([sys.executable, str(folder / "restart.py"), str(self._pid)])
         self._thread = threading.Thread(target=self._loop)
         self._thread.start()
 
