@@ -54,7 +54,7 @@ def ours(archive: Path, machine: Machine, folder: Path) -> Path:
 def textbook(estimator: Any, machine: Machine, folder: Path) -> Path:
     """Everything that scikit-learn needs, as it is installed, and the pickle.
 
-    AWS's guide to packaging says to leave `__pycache__` out, and so it is here.
+    Without `__pycache__`, which packagers usually leave out: it is made by another Python.
     """
     machines.install("textbook", machine, folder)
     (folder / "model.pkl").write_bytes(pickle.dumps(without_names(estimator)))

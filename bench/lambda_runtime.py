@@ -32,7 +32,7 @@ ABOUT = """On AWS's own runtime: its Runtime Interface Emulator, its Python clie
 the unpacked zip read-only, no network, Python {python} on {arch}; one row through an HTTP API's
 event, validation, limits and the log switched on. The model is the logistic regression above.
 Bare: NumPy, ONNX Runtime, one session, one run, from the same bundle. Textbook: a pickle and
-scikit-learn as they are installed, without `__pycache__`, which AWS's guide leaves out; or
+scikit-learn as they are installed, without `__pycache__`, as packagers usually leave it out; or
 compiled, as ours is. A start is from the first event to its answer, the process's start included.
 Functions take turns: {starts} starts of each, then {rounds} times {calls} calls.
 """

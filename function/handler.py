@@ -66,7 +66,9 @@ def _invoke(event: Any, context: Any) -> Any:
     entry: dict[str, Any] = {"method": "invoke", "request_id": request_id}
     try:
         prediction = SERVED.predict(_native_call(event), request_id, stages=stages)
-        form = json_text.loads(json_text.dumps(native.answer(prediction)))
+        written = json_text.dumps(native.answer(prediction))
+        form = json_text.loads(written)
+        lambda_events.check_size(form, len(written))
         stages.mark("encode")
     except OnnxletError as error:
         failure = failure_of(error)

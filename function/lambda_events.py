@@ -11,17 +11,25 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 from typing import Any
 
 from function import json_text, request_log
-from function.dialects import native
-from function.errors import MalformedRequest
+from function.dialects import dialect_of, native
+from function.errors import MalformedRequest, RequestTooLarge
 from function.exchange import failure_of
 from function.lean_flask import serverless_wsgi
 
 serverless_wsgi.TEXT_MIME_TYPES.append("application/problem+json")
 
 Event = dict[str, Any]
+
+# Bytes of an answer as the runtime writes it. A larger one is no answer: the caller gets 502, and
+# the runtime's process ends. https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+MOST_BYTES = 6 * 1024 * 1024 + 100
+MOST_FOR_BALANCER = 1024 * 1024
+ESCAPED = 12  # bytes at most that one character becomes
+OF_THE_BODY = ("content-type", "content-length", "content-encoding", "vary")
 
 
 def is_http(event: Any) -> bool:
@@ -127,19 +135,61 @@ def respond(
 ) -> dict[str, Any]:
     """Answer one HTTP event through a WSGI app, in the form its sender expects."""
     try:
-        answer: dict[str, Any] = serverless_wsgi.handle_request(app, mended(event), context)
+        event = mended(event)
+        answer: dict[str, Any] = serverless_wsgi.handle_request(app, event, context)
     except MalformedRequest as error:
         return _refusal(error, log)
     except Exception as error:  # what the app raises it answers itself: this is the event's
         return _refusal(MalformedRequest(f"the event can't be read: {type(error).__name__}"), log)
     if "body" not in answer:  # HEAD, OPTIONS and 204; a load balancer insists on the other member
         answer |= {"body": "", "isBase64Encoded": False}
+    most = MOST_FOR_BALANCER if "elb" in event["requestContext"] else MOST_BYTES
+    try:
+        check_size(answer, len(answer["body"]), most)
+    except RequestTooLarge as error:
+        _refuse_in_place(answer, error, event, log)
     if _is_version_2(event):
         headers = answer.get("headers", {})  # others, where the event had lists of values
         cookies = [name for name in headers if name.lower() == "set-cookie"]
         if cookies:
             answer["cookies"] = [headers.pop(name) for name in cookies]
     return answer
+
+
+def check_size(answer: Any, characters: int, most: int = MOST_BYTES) -> None:
+    """Refuse an answer that Lambda does not hand on.
+
+    Args:
+        answer: as it is returned.
+        characters: of its text: most are too few for a closer look.
+        most: bytes that it may have.
+
+    Raises:
+        RequestTooLarge: it has more.
+    """
+    if characters * ESCAPED > most and (size := len(json.dumps(answer))) > most:
+        raise RequestTooLarge(
+            f"expected an answer of at most {most} bytes here, got {size}",
+            "Send the rows in several requests.",
+        )
+
+
+def _refuse_in_place(
+    answer: dict[str, Any], error: RequestTooLarge, event: Event, log: request_log.Log
+) -> None:
+    """Put an error, in its dialect's form, in the place of an answer's body; other headers stay."""
+    path = event["rawPath" if _is_version_2(event) else "path"]
+    reply = dialect_of(path).refuse(failure_of(error))
+    length = str(len(reply.body))
+    new = {"Content-Type": reply.media_type, "Content-Length": length, **reply.headers}
+    for member, listed in (("headers", False), ("multiValueHeaders", True)):
+        if member in answer:
+            kept = {k: v for k, v in answer[member].items() if k.lower() not in OF_THE_BODY}
+            answer[member] = kept | {k: [v] if listed else v for k, v in new.items()}
+    answer |= {"statusCode": reply.status, "body": reply.body.decode(), "isBase64Encoded": False}
+    if "statusDescription" in answer:
+        answer["statusDescription"] = f"{reply.status} Content Too Large"
+    log({"method": "event", "path": path[:200], "status": error.status, "error": "RequestTooLarge"})
 
 
 def _refusal(error: MalformedRequest, log: request_log.Log) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from flask import Flask, Response, request
 
+from function import lambda_events
 from function.errors import SettingsError
 from function.lambda_events import respond
 from tests.conftest import ROOT
@@ -244,6 +245,60 @@ def test_a_schedule_keeps_it_warm(handler: Any, capfd: pytest.CaptureFixture[str
 def test_a_batch_whose_answers_can_go_nowhere_is_raised_for(handler: Any) -> None:
     with pytest.raises(SettingsError, match="ONNXLET_ANSWERS_QUEUE is not set"):
         handler(make_sqs_event([json.dumps({"instances": [SHOP]})]), CONTEXT)
+
+
+@pytest.mark.parametrize("make", [make_v1_event, make_v2_event, make_alb_event])
+@pytest.mark.parametrize("binary", [False, True])
+def test_an_answer_that_lambda_would_not_hand_on(
+    make: Any, binary: bool, capfd: pytest.CaptureFixture[str]
+) -> None:
+    app = Flask("large")
+    size = 800_000 if make is make_alb_event else 4_800_000
+
+    @app.get("/<path:path>")
+    def large(path: str) -> Response:
+        media_type = "application/octet-stream" if binary else "application/json"
+        content = b'"' * (size if binary else size // 3 * 2)  # as base64 and as text: a third more
+        return Response(content, mimetype=media_type, headers={"X-Request-Id": "id"})
+
+    forms = {"/models/m/predict": "detail", "/v2/models/m": "error", "/v1/models/m": "error"}
+    for path, member in forms.items():
+        answer = respond(app, make(path=path), CONTEXT)
+
+        assert answer["statusCode"] == 413
+        assert answer["isBase64Encoded"] is False
+        told = json.loads(answer["body"])[member]
+        assert "expected an answer of at most" in (told if isinstance(told, str) else str(told))
+        headers = {k: [v] for k, v in answer.get("headers", {}).items()}
+        headers |= answer.get("multiValueHeaders", {})
+        assert headers["Content-Length"] == [str(len(answer["body"].encode()))]
+        assert headers["X-Request-Id"] == ["id"]
+        assert json.loads(capfd.readouterr().err)["status"] == 413
+
+
+@pytest.mark.parametrize(("size", "status"), [(1_500_000, 200), (3_000_000, 200), (3_200_000, 413)])
+def test_an_answer_that_just_fits(size: int, status: int) -> None:
+    app = Flask("fits")
+
+    @app.get("/large")
+    def large() -> Response:
+        return Response(b'"' * size, mimetype="application/json")
+
+    assert respond(app, make_v2_event(path="/large"), CONTEXT)["statusCode"] == status
+
+
+def test_a_direct_answer_that_lambda_would_not_hand_on(
+    handler: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event = {"instances": [SHOP] * 50, "model": "shop"}
+    size = len(json.dumps(handler(event, CONTEXT)))
+    monkeypatch.setattr(lambda_events.check_size, "__defaults__", (size,))
+    assert len(handler(event, CONTEXT)["prediction"]) == 50
+
+    monkeypatch.setattr(lambda_events.check_size, "__defaults__", (size - 1,))
+    answer = handler(event, CONTEXT)
+    assert answer["status"] == 413
+    assert answer["detail"] == f"expected an answer of at most {size - 1} bytes here, got {size}"
 
 
 def test_code_in_an_event_is_never_run(handler: Any, tmp_path: Path) -> None:

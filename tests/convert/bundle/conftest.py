@@ -12,12 +12,21 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from convert.bundle import archive
 from convert.bundle.contents import choose_models
 from convert.bundle.package import Packaged, package
 from convert.bundle.target import BUDGETS, Target
 
 PYTHON = "{}.{}".format(*sys.version_info[:2])
 ARCH = {"arm64": "aarch64", "AMD64": "x86_64"}.get(platform.machine(), platform.machine())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick() -> Iterator[None]:
+    """Zipping as small as it goes takes most of the time that a bundle takes."""
+    kept, archive.LEVEL = archive.LEVEL, 1
+    yield
+    archive.LEVEL = kept
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from convert.bundle.target import Budget, Target
 from convert.errors import PackagingFailed
 from function.errors import ModelError
 from tests.convert.bundle.conftest import PYTHON, Made, make
-from tests.convert.helpers import command
+from tests.convert.helpers import command, invoked
 
 
 def files_in(folder: Path) -> list[str]:
@@ -152,13 +152,16 @@ WRONG_USE = {
 
 
 @pytest.mark.parametrize("case", WRONG_USE)
-def test_wrong_use(case: str, models: Path, tmp_path: Path) -> None:
+def test_wrong_use(
+    case: str, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     arguments, part = WRONG_USE[case]
     (tmp_path / "file").write_text("")
     usual = ["package", "--models", str(models), "--out", "bundle.zip"]
-    done = command(*usual, *arguments, cwd=tmp_path)
+    monkeypatch.chdir(tmp_path)
+    done = invoked(*usual, *arguments)
 
-    assert done.returncode == 2, done.stderr
+    assert done.exit_code == 2, done.stderr
     assert part in done.stderr
     assert "Traceback" not in done.stderr
     assert not list(tmp_path.glob("*.zip"))

@@ -278,7 +278,7 @@ REFUSED = [
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize(("vectoriser", "reason"), REFUSED, ids=str)
+@pytest.mark.parametrize(("vectoriser", "reason"), REFUSED, ids=[reason for _, reason in REFUSED])
 def test_what_has_no_exact_conversion_is_refused(vectoriser: Any, reason: str) -> None:
     vectoriser.fit(["aa bb cc"])
 
