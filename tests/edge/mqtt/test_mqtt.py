@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -136,8 +137,10 @@ def test_a_reading_that_comes_again_is_answered_again_and_kept_once(
     models: Path, tmp_path: Path
 ) -> None:
     sent: list[Any] = []
+    answered = threading.Event()  # until then the first record is still in the queue
 
     def take(batch: Batch) -> Verdict:
+        answered.wait(20)
         sent.extend(json.loads(batch.body)["records"])
         return Verdict("arrived")
 
@@ -150,6 +153,7 @@ def test_a_reading_that_comes_again_is_answered_again_and_kept_once(
     message.dup = True
     again = answering.answer(message)
     answering.answer(reading(bytes(message.payload), number=2))
+    answered.set()
     wait_until(lambda: len(sent) == 2)
     forward.stop()
 

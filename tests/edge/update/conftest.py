@@ -161,7 +161,7 @@ def setup(places: Places, socket_port: int) -> Setup:
 
 def setup_of(places: Places, port: int, restart: str) -> Setup:
     places.environment.write_text(
-        f"ONNXLET_DEVICE_PORT={port}\nONNXLET_DEVICE_RESTART={restart}\nONNXLET_DEVICE_ID=one\n"
+        f'ONNXLET_DEVICE_PORT={port}\nONNXLET_DEVICE_ID=one\nONNXLET_DEVICE_RESTART="{restart}"\n'
     )
     made = make_setup(places, quiet)
     web = Web(timeout=2, attempts=4, pause=0.01)
