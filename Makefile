@@ -105,7 +105,7 @@ test-device: $(READY) ## a bundle's life under real systemd, in a Debian of its 
 	$(PY) -m pytest -m device -rs -s tests/device $(ARGS)
 
 test-oldest: $(OLDEST)/ready ## conversions and pipelines, with the oldest scikit-learn, pandas and NumPy
-	$(OLDEST)/bin/python -m pytest -m "not (fresh or frameworks or gate)" tests/convert tests/pipelines $(ARGS)
+	$(OLDEST)/bin/python -m pytest -m "not (fresh or frameworks or gate)" --ignore tests/convert/bundle tests/convert tests/pipelines $(ARGS)
 
 $(OLDEST)/ready: requirements/oldest.txt tools/setup.sh
 	PYTHON="$${PYTHON:-python3.11 python3.12 python3.13 python3}" sh tools/setup.sh $(OLDEST) requirements/oldest.txt

@@ -237,7 +237,8 @@ def _graph(
     if models_url and not (directory / GRAPH).exists():
         from function.remote import fetch  # most models are in their directories
 
-        return str(fetch(models_url, f"{place}/{GRAPH}", expected))
+        # Its digest in its name: another build of this version lies beside it, not in its place.
+        return str(fetch(models_url, f"{place}/{expected}.onnx", expected))
     try:
         graph = (directory / GRAPH).read_bytes()
     except OSError as error:

@@ -32,10 +32,22 @@ Send = Callable[[list[dict[str, Any]]], Sequence[str]]
 
 
 class Answered(NamedTuple):
-    """A record with its answer, to be sent."""
+    """A record with its answer, to be sent.
+
+    Attributes:
+        record: of the event.
+        message: as SQS takes it, but for its place among others.
+    """
 
     record: Record
-    body: str
+    message: dict[str, Any]
+
+    @property
+    def size(self) -> int:
+        """Bytes, as SQS counts them: the body, and each attribute's name, type and value."""
+        attributes = self.message["MessageAttributes"].items()
+        texts = [part for name, value in attributes for part in (name, *value.values())]
+        return sum(len(text.encode()) for text in (self.message["MessageBody"], *texts))
 
 
 def is_batch(event: Any) -> bool:
@@ -67,19 +79,23 @@ def answer_batch(
         `{"batchItemFailures": [{"itemIdentifier": messageId}, ...]}`, in the records' order.
     """
     failed: set[str] = set()
-    broken_groups: set[str] = set()
+    broken_groups: set[str | None] = set()
     answered = []
     for record in records:
         group = _group(record)
-        body = None if group in broken_groups else _answer(record, service, log)
-        if body is not None:
-            answered.append(Answered(record, body))
+        found = None if group in broken_groups else _answer(record, service, fifo, log)
+        if found is not None:
+            answered.append(found)
             continue
         failed.add(record["messageId"])
         if group is not None:  # what is behind it in a FIFO queue has to stay behind it
             broken_groups.add(group)
     for part in _calls(answered):
-        failed |= _send(part, send, fifo, log)
+        behind = {each.record["messageId"] for each in part if _group(each.record) in broken_groups}
+        refused = _send([e for e in part if e.record["messageId"] not in behind], send, log)
+        broken_groups |= {_group(e.record) for e in part if e.record["messageId"] in refused}
+        broken_groups.discard(None)
+        failed |= behind | refused
     in_order = (record["messageId"] for record in records if record["messageId"] in failed)
     return {"batchItemFailures": [{"itemIdentifier": each} for each in in_order]}
 
@@ -91,12 +107,12 @@ def _group(record: Record) -> str | None:
     return str(group) if is_fifo and group is not None else None
 
 
-def _answer(record: Record, service: Service, log: request_log.Log) -> str | None:
-    """The native answer as JSON; None where there is none, for which the log has the reason."""
+def _answer(record: Record, service: Service, fifo: bool, log: request_log.Log) -> Answered | None:
+    """The native answer; None where there is none, for which the log has the reason."""
     request_id = record["messageId"]
     stages, start = Stages(), time.perf_counter()
     entry: dict[str, Any] = {"method": "queue", "request_id": request_id}
-    body = None
+    answered = None
     try:
         # What is no text in JSON (half a pair of surrogates) is refused as such.
         body_bytes = str(record.get("body") or "").encode("utf-8", "surrogatepass")
@@ -104,9 +120,10 @@ def _answer(record: Record, service: Service, log: request_log.Log) -> str | Non
         prediction = service.predict(call, request_id, stages=stages)
         answer = json_text.dumps(native.answer(prediction))
         stages.mark("encode")
-        if len(answer) > BYTES:
-            raise MalformedRequest(f"the answer has {len(answer)} bytes, a message at most {BYTES}")
-        body = answer.decode()
+        made = Answered(record, _message(record, answer.decode(), fifo))
+        if made.size > BYTES:
+            raise MalformedRequest(f"the answer has {made.size} bytes, a message at most {BYTES}")
+        answered = made
         entry |= {"status": 200, "rows": prediction.rows}
     except OnnxletError as error:
         failure = failure_of(error)
@@ -118,7 +135,7 @@ def _answer(record: Record, service: Service, log: request_log.Log) -> str | Non
         entry |= {"model": stages.model.name, "version": stages.model.version}
     ms = round((time.perf_counter() - start) * 1e3, 3)
     log({**entry, "ms": ms, "stages": stages})
-    return body
+    return answered
 
 
 def _tell_where(error: Exception) -> None:
@@ -131,19 +148,24 @@ def _calls(answered: Sequence[Answered]) -> Iterator[list[Answered]]:
     part: list[Answered] = []
     size = 0
     for each in answered:
-        needed = len(each.body.encode())
-        if part and (len(part) == ENTRIES or size + needed > BYTES):
+        # One of a group in a call, where order counts: SQS may take the second and not the first.
+        ahead = _group(each.record) is not None and _group(each.record) in map(
+            _group, (other.record for other in part)
+        )
+        if part and (len(part) == ENTRIES or size + each.size > BYTES or ahead):
             yield part
             part, size = [], 0
         part.append(each)
-        size += needed
+        size += each.size
     if part:
         yield part
 
 
-def _send(part: Sequence[Answered], send: Send, fifo: bool, log: request_log.Log) -> set[str]:
+def _send(part: Sequence[Answered], send: Send, log: request_log.Log) -> set[str]:
     """Send some answers; the ids of the records whose answers were not taken."""
-    entries = [_message(str(place), each, fifo) for place, each in enumerate(part)]
+    if not part:
+        return set()
+    entries = [{"Id": str(place), **each.message} for place, each in enumerate(part)]
     try:
         refused = set(send(entries))
         why = "NotTaken"
@@ -155,13 +177,12 @@ def _send(part: Sequence[Answered], send: Send, fifo: bool, log: request_log.Log
     return failed
 
 
-def _message(place: str, answered: Answered, fifo: bool) -> dict[str, Any]:
-    record = answered.record
+def _message(record: Record, body: str, fifo: bool) -> dict[str, Any]:
     attributes = {"request_id": {"DataType": "String", "StringValue": record["messageId"]}}
     for name, value in list((record.get("messageAttributes") or {}).items())[:ATTRIBUTES]:
         if name != "request_id" and value.get("dataType") == "String" and value.get("stringValue"):
             attributes[name] = {"DataType": "String", "StringValue": value["stringValue"]}
-    message = {"Id": place, "MessageBody": answered.body, "MessageAttributes": attributes}
+    message: dict[str, Any] = {"MessageBody": body, "MessageAttributes": attributes}
     if fifo:
         message["MessageGroupId"] = _group(record) or record["messageId"]
         message["MessageDeduplicationId"] = record["messageId"]

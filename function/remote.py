@@ -7,7 +7,6 @@ or refused. boto3 is the Lambda runtime's own; it is not in the bundle.
 from __future__ import annotations
 
 import hashlib
-import os
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -53,7 +52,7 @@ def fetch(
 
     Args:
         models_url: `s3://bucket` with a prefix or none.
-        key: of the graph below that: name, version and file.
+        key: of the graph below that: name, version and a file.
         sha256: that it has to have, in hexadecimal.
         download: of a URL into a file.
 
@@ -65,7 +64,7 @@ def fetch(
     if kept.is_file() and _sha256(kept) == sha256:
         return kept
     kept.parent.mkdir(parents=True, exist_ok=True)
-    part = kept.with_name(f".{kept.name}.{os.getpid()}.part")
+    part = kept.with_name(f".{kept.name}.part")  # one process fetches; a killed one's goes, too
     url = f"{models_url.rstrip('/')}/{key}"
     try:
         download(url, part)

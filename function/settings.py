@@ -131,6 +131,8 @@ def _origins(text: str, faults: list[str]) -> frozenset[str]:
 
 def _api_keys(text: str, faults: list[str]) -> dict[str, bytes]:
     keys: dict[str, bytes] = {}
+    if text.strip() and not text.replace(",", "").strip():
+        faults.append(f"ONNXLET_API_KEYS: expected name:sha256-hex, got '{text.strip()[:40]}'")
     for entry in filter(None, (part.strip() for part in text.split(","))):
         name, colon, digest = entry.partition(":")
         if not name or not re.fullmatch(r"[0-9a-fA-F]{64}", digest):

@@ -11,8 +11,8 @@ from function.service import Service, answer
 
 
 def is_scheduled(event: Any) -> bool:
-    """An event of an EventBridge rule or schedule."""
-    return isinstance(event, dict) and event.get("source") == "aws.events"
+    """An event of an EventBridge rule, or of its scheduler."""
+    return isinstance(event, dict) and event.get("source") in ("aws.events", "aws.scheduler")
 
 
 def warm_up(service: Service) -> list[str]:

@@ -80,7 +80,7 @@ def compile_sources(folder: Path, sources: Sequence[str], interpreter: str) -> l
     # A fixed seed, since sets of constants are written in the order of their hashes.
     environ = {"PYTHONHASHSEED": "0", "PATH": os.environ.get("PATH", "")}
     done = subprocess.run(  # noqa: S603 - our own arguments
-        [interpreter, "-S", "-E", str(SCRIPT), str(folder), ROOT_ON_LAMBDA],
+        [interpreter, "-S", str(SCRIPT), str(folder), ROOT_ON_LAMBDA],
         input="\n".join(sources),
         env=environ,
         capture_output=True,

@@ -25,7 +25,8 @@ class Budget(NamedTuple):
     unpacked: int
 
 
-LAMBDA_LIMITS = Budget(50 * 2**20, 250 * 2**20)  # zipped: where it is uploaded without S3
+# Unpacked. Zipped there is none by way of S3, as osls uploads: it is no more than unpacked.
+LAMBDA_LIMITS = Budget(250 * 2**20, 250 * 2**20)
 BUDGETS = {
     "lambda": LAMBDA_LIMITS,
     "device": Budget(100 * MEGABYTE, 300 * MEGABYTE),  # a Pi's card, twice over for two slots

@@ -138,9 +138,11 @@ def test_a_graph_is_fetched_once_and_checked(own: Path, temporary: Path) -> None
     assert bucket.asked == ["s3://bucket/some/shop/1/model.onnx"]
 
     got.write_bytes(b"torn")  # what a start that was killed might have left
+    got.with_name(f".{got.name}.part").write_bytes(b"torn, too")
     remote.fetch("s3://bucket/some", key, sha256_of(own), bucket.download)
     assert got.read_bytes() == (own / key).read_bytes()
     assert len(bucket.asked) == 2
+    assert [path.name for path in got.parent.iterdir()] == [got.name]
 
 
 def test_another_graph_is_refused_and_not_kept(own: Path, temporary: Path) -> None:
@@ -168,7 +170,7 @@ def test_a_graph_in_its_folder_is_not_fetched(own: Path) -> None:
 
 
 def test_a_fetched_graph_answers(own: Path, temporary: Path) -> None:
-    kept = temporary / remote.CACHE / "shop" / "1" / "model.onnx"
+    kept = temporary / remote.CACHE / "shop" / "1" / f"{sha256_of(own)}.onnx"
     kept.parent.mkdir(parents=True)
     (own / "shop" / "1" / "model.onnx").rename(kept)
 

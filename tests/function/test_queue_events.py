@@ -114,7 +114,7 @@ def test_an_answer_is_the_same_at_each_delivery(service: Service) -> None:
         run(service, queue, make_sqs_event([GOOD, GOOD]), fifo=True)
 
     assert first.calls == second.calls
-    [call] = first.calls
+    call = [entry for each in first.calls for entry in each]
     assert [entry["MessageDeduplicationId"] for entry in call] == ["message-0", "message-1"]
 
 
@@ -123,8 +123,7 @@ def test_what_follows_a_failure_in_its_group_stays_behind_it(service: Service) -
     event = make_sqs_event([GOOD, BAD, GOOD, GOOD], groups=["a", "b", "b", "a"])
 
     assert run(service, queue, event, fifo=True) == ["message-1", "message-2"]
-    [call] = queue.calls
-    assert [entry["MessageGroupId"] for entry in call] == ["a", "a"]
+    assert [entry["MessageGroupId"] for call in queue.calls for entry in call] == ["a", "a"]
 
 
 def test_attributes_of_the_request_come_along(service: Service) -> None:
@@ -149,12 +148,34 @@ def test_large_answers_go_in_calls_of_their_own(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     queue = Queue()
-    monkeypatch.setattr(queue_events, "BYTES", 150)
+    monkeypatch.setattr(queue_events, "BYTES", 200)
     assert run(service, queue, make_sqs_event([GOOD] * 3)) == []
     assert [len(call) for call in queue.calls] == [1, 1, 1]
 
     monkeypatch.setattr(queue_events, "BYTES", 50)
     assert run(service, Queue(), make_sqs_event([GOOD])) == ["message-0"]
+
+
+def test_attributes_count_as_bytes_too(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    event = make_sqs_event([GOOD] * 3)
+    for record in event["Records"]:
+        record["messageAttributes"] = {"reply": {"dataType": "String", "stringValue": "é" * 500}}
+    queue = Queue()
+    monkeypatch.setattr(queue_events, "BYTES", 2500)
+    assert run(service, queue, event) == []
+    assert [len(call) for call in queue.calls] == [2, 1]
+
+    monkeypatch.setattr(queue_events, "BYTES", 1000)
+    assert run(service, Queue(), event) == ["message-0", "message-1", "message-2"]
+
+
+def test_an_answer_that_is_not_taken_holds_back_what_is_behind_it(service: Service) -> None:
+    queue = Queue(refused=["message-0"])
+    event = make_sqs_event([GOOD] * 4, groups=["a", "b", "a", "b"])
+
+    assert run(service, queue, event, fifo=True) == ["message-0", "message-2"]
+    sent = [entry["MessageDeduplicationId"] for call in queue.calls for entry in call]
+    assert sent == ["message-0", "message-1", "message-3"]
 
 
 @pytest.mark.parametrize(

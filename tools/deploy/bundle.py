@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from function.model import check_hash
 from tools.deploy.cloud import Cloud
 from tools.deploy.errors import DeployFailed
 from tools.deploy.options import Plan
@@ -119,6 +120,7 @@ def upload_graphs(bundle: Bundle, plan: Plan, cloud: Cloud, report: Report) -> N
 
     Raises:
         DeployFailed: it is not said where, or one is not there.
+        ModelError: one is another graph than the bundle's.
         Boto3Error: they can't be put there.
     """
     url = plan.values.get("MODELS_URL", "")
@@ -129,9 +131,12 @@ def upload_graphs(bundle: Bundle, plan: Plan, cloud: Cloud, report: Report) -> N
         )
     bucket, _, prefix = url.removeprefix("s3://").partition("/")
     for name in bundle.remote:
-        key = f"{name}/{bundle.models[name]}/model.onnx"
-        source = plan.models / key
+        folder = f"{name}/{bundle.models[name]}"
+        source = plan.models / folder / "model.onnx"
         if not source.is_file():
             raise DeployFailed(f"MODELS: expected the bundle's graph '{source}', got none")
+        digest = bundle.read(name, "manifest.json")["files"]["model.onnx"]
+        check_hash(source.read_bytes(), digest, f"MODELS: '{source}'")
+        key = f"{folder}/{digest}.onnx"  # beside what `live` fetches, never in its place
         report(f"uploading {key} to {url}")
         cloud.client("s3", seconds=600).upload_file(str(source), bucket, f"{prefix}/{key}")

@@ -101,6 +101,13 @@ def _caller(cloud: Cloud) -> Iterator[str]:
         yield f"AWS credentials: expected some that AWS takes, got: {error}; set {SECRETS}"
 
 
+def _check_keys(keys: str) -> None:
+    try:
+        Settings.from_environ({"ONNXLET_API_KEYS": keys})
+    except SettingsError as error:
+        raise NotReady([error.message]) from error
+
+
 def _api_keys(plan: Plan, cloud: Cloud, ask: bool) -> str:
     """The keys, which are in the environment or in Parameter Store.
 
@@ -121,6 +128,7 @@ def _api_keys(plan: Plan, cloud: Cloud, ask: bool) -> str:
             ["ONNXLET_API_KEYS, API_KEYS_SSM and OPEN=1: expected one of them, got more"]
         )
     if not name or not ask:
+        _check_keys(plan.api_keys)
         return plan.api_keys
     try:
         answer = cloud.client("ssm").get_parameter(Name=name, WithDecryption=True)

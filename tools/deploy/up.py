@@ -13,7 +13,8 @@ from tools.deploy.proof import prove
 from tools.deploy.stack import Stack, find_stack, move_live, need_stack
 from tools.deploy.versions import prune, wait_until_active
 
-BROKEN = "ROLLBACK_COMPLETE"  # of a first deployment that failed: such a stack takes no other
+# Of a first deployment that failed: such a stack takes no other.
+BROKEN = ("ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS")
 
 
 def up(plan: Plan, cloud: Cloud, report: Report) -> list[str]:
@@ -34,6 +35,7 @@ def up(plan: Plan, cloud: Cloud, report: Report) -> list[str]:
     bundle = make_bundle(plan, cloud, report)
     upload_graphs(bundle, plan, cloud, report)
     live = before.live if before else ""
+    _check_same(before, find_stack(plan.stack, cloud))
     report(f"deploying {plan.stack} to {cloud.endpoint or cloud.region}")
     params = plan.params() | bundle.params()
     params |= {"liveVersion": live, "provenVersions": " ".join(before.proven if before else ())}
@@ -54,15 +56,23 @@ def up(plan: Plan, cloud: Cloud, report: Report) -> list[str]:
     return [*lines, *addresses(stack, cloud), *calls(bundle, stack, cloud, bool(api_keys))]
 
 
-def _check_state(stack: Stack) -> None:
-    if stack.status.endswith("_IN_PROGRESS"):
+def _check_same(before: Stack | None, now: Stack | None) -> None:
+    """Somebody else may have moved `live` while this one was packaging."""
+    if before != now:
         raise DeployFailed(
-            f"stack {stack.name} is busy: {stack.status}", "Try again when that is over."
+            "the stack was changed by somebody else meanwhile", "Deploy again, to go on from there."
         )
-    if stack.status == BROKEN:
+
+
+def _check_state(stack: Stack) -> None:
+    if stack.status in BROKEN:
         raise DeployFailed(
             f"stack {stack.name} is left of a deployment that failed: {stack.status}",
             f"Remove it: make remove STAGE={stack.name.removeprefix('onnxlet-')}",
+        )
+    if stack.status.endswith("_IN_PROGRESS"):
+        raise DeployFailed(
+            f"stack {stack.name} is busy: {stack.status}", "Try again when that is over."
         )
 
 
