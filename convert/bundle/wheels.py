@@ -27,7 +27,9 @@ def install(target: Target, folder: Path) -> None:
     command += ["--python-version", target.python, "--python-platform", target.platform]
     command += ["--only-binary", ":all:", "--require-hashes", "--link-mode", "copy"]
     command += ["-r", str(REQUIREMENTS / target.lock)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own arguments
+    done = _run(command)
+    if "UnknownIssuer" in done.stderr:  # a certificate that the system knows, and uv alone does not
+        done = _run([*command, "--system-certs"])
     if done.returncode:
         said = "\n".join(done.stderr.strip().splitlines()[:SHOWN_LINES])
         raise PackagingFailed(
@@ -36,3 +38,7 @@ def install(target: Target, folder: Path) -> None:
             "Every locked package needs a wheel there; is the package index reachable? "
             "docs/packaging.md lists the Pythons that work.",
         )
+
+
+def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own arguments
