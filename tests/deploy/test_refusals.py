@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import subprocess
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -73,7 +75,7 @@ def test_values_that_can_t_be(refused: Refused) -> None:
             {"SNAPSTART": "1", "PYTHON_VERSION": "3.11"},
             "SNAPSTART: expected Python 3.12 or newer, got PYTHON_VERSION=3.11",
         ),
-        ({"SNAPSTART": "1", "TMP": "600"}, "SNAPSTART: expected TMP=512, got TMP=600"),
+        ({"SNAPSTART": "1", "TMP_MB": "600"}, "SNAPSTART: expected TMP_MB=512, got TMP_MB=600"),
     ],
 )
 def test_values_that_don_t_go_together(
@@ -109,6 +111,32 @@ def test_no_credentials(refused: Refused, first: Path) -> None:
         "  AWS credentials: expected some that AWS takes, got: Unable to locate credentials; "
         "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
     )
+
+
+def test_a_bundle_for_something_else(refused: Refused, tmp_path: Path) -> None:
+    bundle = tmp_path / "old.zip"
+    about = {"format": 1, "python": "3.11", "arch": "aarch64", "models": {"iris": 1}}
+    with zipfile.ZipFile(bundle, "w") as archive:
+        archive.writestr("bundle.json", json.dumps(about))
+
+    code, lines = refused(
+        BUNDLE=str(bundle), SNAPSTART="1", PYTHON_VERSION="3.12", ARCH="x86_64", OPEN="1"
+    )
+
+    assert code == 1
+    assert lines[1:4] == [
+        f"  PYTHON_VERSION: expected 3.11, which '{bundle}' is for, got 3.12",
+        f"  ARCH: expected aarch64, which '{bundle}' is for, got x86_64",
+        f"  SNAPSTART: expected Python 3.12 or newer, got '{bundle}' for 3.11",
+    ]
+
+
+def test_a_bundle_that_is_none_is_told_with_the_rest(refused: Refused, tmp_path: Path) -> None:
+    bundle = tmp_path / "none.zip"
+    bundle.write_bytes(b"PK")
+    code, lines = refused(BUNDLE=str(bundle), OPEN="1")
+    assert (code, lines[0]) == (1, "error: 2 things are missing or wrong")
+    assert lines[1].startswith(f"  BUNDLE: '{bundle}' is no bundle: ")
 
 
 def test_a_profile_that_is_not_there(refused: Refused) -> None:

@@ -19,7 +19,7 @@ OSLS = ROOT / "node_modules" / ".bin" / "osls"
 ALL = {
     "MEMORY": "2048",
     "TIMEOUT": "20",
-    "TMP": "1024",
+    "TMP_MB": "1024",
     "CONCURRENCY": "7",
     "RATE": "11",
     "BURST": "13",

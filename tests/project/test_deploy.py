@@ -80,6 +80,14 @@ def test_the_options_are_those_of_the_document(service: Any) -> None:
     }
 
 
+def test_the_workflow_hands_the_options_on() -> None:
+    workflow = (ROOT / ".github" / "workflows" / "deploy.yml").read_text()
+    handed_on = set(re.findall(r"^ {10}([A-Z0-9_]+): \$\{\{", workflow, re.MULTILINE))
+    of_the_bundle = {"MODELS", "BUNDLE", "PYTHON_VERSION", "ARCH"}
+    by_hand = {"REMOTE", "MODELS_URL", "TMP_MB"}
+    assert handed_on == set(OPTIONS) - of_the_bundle - by_hand
+
+
 def test_the_document_lists_pythons_and_architectures() -> None:
     assert f"{PYTHONS[0]} to {PYTHONS[-1]}" in DOCUMENT
     assert " or ".join(f"`{each}`" for each in ARCHES) in DOCUMENT

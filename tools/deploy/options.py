@@ -77,7 +77,7 @@ OPTIONS: Mapping[str, Option] = {
     "ARCH": Option(_one_of(*ARCHES), default="aarch64"),
     "MEMORY": Option(_whole(128, 10240), "memory"),
     "TIMEOUT": Option(_whole(1, 900), "timeout"),
-    "TMP": Option(_whole(512, 10240), "tmp"),
+    "TMP_MB": Option(_whole(512, 10240), "tmp"),
     "CONCURRENCY": Option(_whole(1, 100_000), "concurrency"),
     "SNAPSTART": Option(YES_OR_NO, "snapStart"),
     "KEEP": Option(_whole(1, 50), default="3"),
@@ -169,8 +169,8 @@ def read_plan(environ: Mapping[str, str]) -> Plan:
         faults.append("REMOTE and MODELS_URL: expected both or neither, got one")
     if given["SNAPSTART"] == "1" and given["PYTHON_VERSION"] == "3.11":
         faults.append("SNAPSTART: expected Python 3.12 or newer, got PYTHON_VERSION=3.11")
-    if given["SNAPSTART"] == "1" and given["TMP"] not in ("", "512"):
-        faults.append(f"SNAPSTART: expected TMP=512, got TMP={given['TMP']}")
+    if given["SNAPSTART"] == "1" and given["TMP_MB"] not in ("", "512"):
+        faults.append(f"SNAPSTART: expected TMP_MB=512, got TMP_MB={given['TMP_MB']}")
     try:
         Settings.from_environ(environ)
     except SettingsError as error:

@@ -13,9 +13,9 @@ from botocore.exceptions import ConnectionError as NoConnection
 from function.errors import SettingsError
 from function.repository import versions_in
 from function.settings import Settings
-from tools.deploy.bundle import PACKAGER
+from tools.deploy.bundle import PACKAGER, read_bundle
 from tools.deploy.cloud import REFUSED, Cloud
-from tools.deploy.errors import NotReady
+from tools.deploy.errors import DeployFailed, NotReady
 from tools.deploy.options import Plan
 from tools.deploy.osls import OSLS
 
@@ -74,8 +74,7 @@ def _tools() -> Iterator[str]:
 
 def _models(plan: Plan) -> Iterator[str]:
     if "BUNDLE" in plan.values:
-        if not Path(plan.values["BUNDLE"]).is_file():
-            yield f"BUNDLE: expected a file, got '{plan.values['BUNDLE']}'; run make package"
+        yield from _bundle(plan)
         return
     if not PACKAGER.exists():
         yield "packaging: expected .venv, got none; run make setup"
@@ -86,6 +85,26 @@ def _models(plan: Plan) -> Iterator[str]:
     unknown = sorted(set(plan.values.get("REMOTE", "").split()) - there)
     if there and unknown:
         yield f"REMOTE: expected names of models in '{folder}', got {', '.join(unknown)}"
+
+
+def _bundle(plan: Plan) -> Iterator[str]:
+    path = Path(plan.values["BUNDLE"])
+    if not path.is_file():
+        yield f"BUNDLE: expected a file, got '{path}'; run make package"
+        return
+    try:
+        about = read_bundle(path).about
+    except DeployFailed as error:
+        yield error.message
+        return
+    for name, key, default in (
+        ("PYTHON_VERSION", "python", plan.default_python),
+        ("ARCH", "arch", plan.default_arch),
+    ):
+        if not default and plan.values[name] != about[key]:
+            yield f"{name}: expected {about[key]}, which '{path}' is for, got {plan.values[name]}"
+    if plan.wanted("SNAPSTART") and about["python"] == "3.11":
+        yield f"SNAPSTART: expected Python 3.12 or newer, got '{path}' for 3.11"
 
 
 def _caller(cloud: Cloud) -> Iterator[str]:
