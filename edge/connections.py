@@ -25,6 +25,7 @@ MOST_CONNECTIONS = 512  # the one that has been silent longest makes room for a 
 MOST_HELD_BYTES = 64 * 2**20  # in bodies of all connections; in answers that are not taken, too
 UNTAKEN_SECONDS = 1.0  # without a byte, beyond those bytes
 ACCEPTED_AT_ONCE = 64
+UNSENT_BYTES = 1 << 17  # that the kernel holds of an answer beyond those under way
 STALLED = plain("408 Request Timeout")
 
 
@@ -56,6 +57,10 @@ class Connections:
         self._wake_up, self._woken = socket.socketpair()
         for each in (listener, self._wake_up, self._woken):
             each.setblocking(False)
+        # Else it holds megabytes, and tells of a slow client's progress when a third is gone.
+        # Connections have it from their listener.
+        with suppress(OSError):
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
         self._selector.register(listener, READ, self._accept)
         self._selector.register(self._woken, READ, self._wake)
 
