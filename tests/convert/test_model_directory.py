@@ -170,17 +170,23 @@ X = np.random.default_rng(0).normal(size=(30, 3))
 chance = random.Random(int(sys.argv[3]))
 converters()
 
+def once():
+    y = X @ np.random.default_rng().normal(size=3)
+    build(Source(LinearRegression().fit(X, y), X), "m", models, lambda line: None)
+
 def endlessly():
     while True:
-        y = X @ np.random.default_rng().normal(size=3)
-        build(Source(LinearRegression().fit(X, y), X), "m", models, lambda line: None)
+        once()
 
+started = time.monotonic()
+once()
+seconds = time.monotonic() - started  # on a busy machine, more
 left = 0
 for kill in range(kills):
     child = os.fork()
     if not child:
         endlessly()
-    time.sleep(chance.uniform(0.05, 0.4))
+    time.sleep(chance.uniform(0.5, 4) * seconds)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     left += any(models.glob(".building-*"))
