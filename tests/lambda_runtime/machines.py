@@ -1,4 +1,4 @@
-"""Where a bundle runs: this machine's own processor, and an emulated arm64 with Debian's Python."""
+"""Where a bundle runs: this machine's processor, and emulated ones with Debian's arm64 Python."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ LOCKS = ROOT / "requirements" / "lambda_runtime"
 RAPID = Path("samcli/local/rapid")  # in the wheel of aws-sam-cli
 PYTHONS = ("3.13", "3.12", "3.11")  # the first that is there
 ASK = "import sys; print(*sys.version_info[:2], sep='.'); print(sys.executable)"
-SUITE = "trixie"  # its Python is Lambda's
-SUITE_PYTHON = "3.13"
-PACKAGES = "python3.13-minimal,libpython3.13-stdlib,libstdc++6,base-files,netbase"
-PROCESSOR = "neoverse-n1"  # Graviton2: newer ones would hide instructions that it has not
+SUITES = {"trixie": "3.13", "bookworm": "3.11"}  # Debian's, with their Python; trixie's is Lambda's
+PACKAGES = "python{0}-minimal,libpython{0}-stdlib,libstdc++6,base-files,netbase"
+GRAVITON = "neoverse-n1"  # Graviton2: newer ones would hide instructions that it has not
+IN_NAMESPACES = Path("/var/lang")  # where an emulated system's root is in there
 SECONDS = 600  # an aborted guest can hang the emulator
 # Lambda runs functions as a user of no rights. Only root can become that user.
 NOBODY = (
@@ -47,6 +47,7 @@ class Machine:
         command: starts the interpreter.
         root: of an emulated system, at /var/lang in there.
         hide: a folder that Lambda has not.
+        processor: that is emulated, as QEMU calls it.
     """
 
     arch: str
@@ -54,6 +55,7 @@ class Machine:
     command: Sequence[str]
     root: Path | None = None
     hide: Path | None = None
+    processor: str = ""
 
 
 def native() -> Machine:
@@ -72,21 +74,52 @@ def native() -> Machine:
     raise Unavailable(f"none of {', '.join(names)} runs for every user: apt-get install python3")
 
 
-def arm64() -> Machine:
-    """An emulated Graviton2 with what Debian has of Lambda's Python; no list of processors.
+def arm64(processor: str = GRAVITON, suite: str = "trixie") -> Machine:
+    """An emulated processor with Debian's Python; Lambda's has no list of processors.
+
+    Args:
+        processor: as QEMU calls it.
+        suite: of Debian.
 
     Raises:
         Unavailable: a tool is missing, or Debian's archive can't be reached.
     """
+    if sys.platform != "linux":
+        raise Unavailable("no Linux, which alone emulates another processor for one program")
     missing = [tool for tool in ("qemu-aarch64", "mmdebstrap") if not shutil.which(tool)]
     if missing:
         raise Unavailable(f"no {' and no '.join(missing)}: apt-get install qemu-user mmdebstrap")
-    python = f"/var/lang/usr/bin/python{SUITE_PYTHON}"
-    guest = ["timeout", "-s", "KILL", str(SECONDS), "qemu-aarch64", "-cpu", PROCESSOR]
+    python = SUITES[suite]
+    hide = Path("/sys") if processor == GRAVITON else None
+    command = guest(processor, IN_NAMESPACES, python)
+    return Machine("aarch64", python, command, _system(suite, python), hide, processor)
+
+
+def _system(suite: str, python: str) -> Path:
+    """The root of a Debian, its Python compiled, as Debian's own scripts do where they can run."""
+    root = Path('"$1"')  # as mmdebstrap tells its hooks
+    compiling = [*guest(GRAVITON, root, python), "-I", "-S", "-m", "compileall", "-q"]
+    compiling += ["-x", "'/(test|encodings|asyncio)/'", f"{root}/usr/lib/python{python}"]
     debian = ["mmdebstrap", "--quiet", "--variant=extract", "--architectures=arm64"]
-    debian += ["--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr", f"--include={PACKAGES}", SUITE]
-    root = made(f"{SUITE}-arm64", " ".join(debian), lambda folder: run([*debian, str(folder)]))
-    return Machine("aarch64", SUITE_PYTHON, [*guest, "-L", "/var/lang", python], root, Path("/sys"))
+    debian += ["--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr"]
+    debian += [f"--extract-hook={' '.join(compiling)}"]
+    debian += [f"--include={PACKAGES.format(python)}", suite]
+    return made(f"{suite}-arm64", " ".join(debian), lambda folder: run([*debian, str(folder)]))
+
+
+def guest(processor: str, root: Path, python: str) -> list[str]:
+    """Starts the interpreter of an emulated system whose root is here."""
+    # In the foreground, since in the background it hands each signal on twice.
+    limit = ["timeout", "--foreground", "-s", "KILL", str(SECONDS)]
+    return [
+        *limit,
+        "qemu-aarch64",
+        "-cpu",
+        processor,
+        "-L",
+        str(root),
+        f"{root}/usr/bin/python{python}",
+    ]
 
 
 def client(machine: Machine) -> Path:
