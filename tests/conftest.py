@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -29,6 +30,17 @@ EXAMPLES = ROOT / "convert" / "examples"
 
 def quiet(line: str) -> None:
     """A build's progress, not shown."""
+
+
+def lacking(reason: str) -> NoReturn:
+    """Skip a test for what is not here; fail where nothing may be missing, as in CI.
+
+    Args:
+        reason: what it is, and how to get it.
+    """
+    if os.environ.get("TESTS_MAY_SKIP") == "no":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")
@@ -128,7 +140,9 @@ def _is_text(body: bytes) -> bool:
     return True
 
 
-def _through_socket(port: int) -> Send:
+def through_socket(port: int) -> Send:
+    """Sends each request over a connection of its own."""
+
     def send(method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
         try:
@@ -157,6 +171,11 @@ class Server:
 def start_server(models: Path, environ: Mapping[str, str], log: Path) -> Server:
     """Start the device server on a free port, and wait until it says what it serves."""
     command = [sys.executable, "-m", "edge", "serve", "--models", str(models), "--port", "0"]
+    return started(command, environ, log)
+
+
+def started(command: Sequence[str], environ: Mapping[str, str], log: Path) -> Server:
+    """A device server by a command of one's own."""
     with log.open("w") as errors:
         process = subprocess.Popen(
             command, cwd=ROOT, env=dict(environ), stdout=subprocess.PIPE, stderr=errors, text=True
@@ -181,8 +200,6 @@ def stop_server(server: Server) -> int:
 @pytest.fixture(scope="session")
 def socket_port(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The port of a device server that serves `models` for the whole session."""
-    import os
-
     clean = {k: v for k, v in os.environ.items() if not k.startswith("ONNXLET_")}
     server = start_server(models, clean, tmp_path_factory.mktemp("log") / "stderr")
     yield server.port
@@ -196,7 +213,7 @@ TRANSPORTS = ("flask", "REST API", "HTTP API", "load balancer", "socket")
 def client(request: pytest.FixtureRequest, models: Path) -> Client:
     """One client for each transport."""
     if request.param == "socket":
-        return Client(_through_socket(request.getfixturevalue("socket_port")))
+        return Client(through_socket(request.getfixturevalue("socket_port")))
     app = create_app(models, settings=Settings(models=models))
     makers: dict[str, Callable[..., dict[str, Any]]] = {
         "REST API": make_v1_event,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -13,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT, Client, through_events
+from tests.conftest import ROOT, Client, lacking, through_events
 from tests.events import make_alb_event, make_v1_event, make_v2_event
 from tests.lambda_runtime import harness, machines
 from tests.lambda_runtime.harness import Runtime
@@ -50,9 +49,7 @@ def get_machine() -> Callable[[str], Machine]:
             machines.client(machine)
             machines.emulator()
         except Unavailable as error:
-            if os.environ.get("TESTS_MAY_SKIP") == "no":
-                pytest.fail(str(error))
-            pytest.skip(str(error))
+            lacking(str(error))
         return machine
 
     return get
