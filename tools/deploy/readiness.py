@@ -95,7 +95,7 @@ def _bundle(plan: Plan) -> Iterator[str]:
     try:
         about = read_bundle(path).about
     except DeployFailed as error:
-        yield error.message
+        yield f"{error.message}; run make package"
         return
     for name, key, default in (
         ("PYTHON_VERSION", "python", plan.default_python),
