@@ -114,7 +114,7 @@ class Server:
                 late = time.perf_counter() - self._since > PATIENCE_SECONDS
                 if (late or self._expects_long()) and self._take_the_lead():
                     return True
-                awake = bool(self._offer) or self._count != count
+                awake = bool(self._offer) or self._count > count + 1  # else it is not worth it
         return False
 
     def _expects_long(self) -> bool:
