@@ -60,7 +60,7 @@ def put_under(request: bytes, port: int, connections: int, seconds: float) -> Lo
     return Load(*json.loads(done.stdout))
 
 
-class _Connection:
+class Connection:
     """One connection, and the answer that it waits for."""
 
     def __init__(self, port: int) -> None:
@@ -113,7 +113,7 @@ class _Run:
 
     def begin(self) -> None:
         """Open one more connection, and send on it."""
-        new = _Connection(self._port)
+        new = Connection(self._port)
         self._selector.register(new.socket, selectors.EVENT_READ, new)
         new.send(self._request)
 
@@ -125,7 +125,7 @@ class _Run:
             go_on: the next request follows each.
         """
         for key, _ in self._selector.select(seconds):
-            connection: _Connection = key.data
+            connection: Connection = key.data
             try:
                 if not connection.read():
                     continue
@@ -142,7 +142,7 @@ class _Run:
             else:
                 connection.send(self._request)
 
-    def _end(self, connection: _Connection, go_on: bool) -> None:
+    def _end(self, connection: Connection, go_on: bool) -> None:
         self._selector.unregister(connection.socket)
         connection.socket.close()
         if go_on:

@@ -11,6 +11,7 @@ from typing import Any  # noqa: E402
 
 import click  # noqa: E402
 
+from edge.bench.commands import COMMANDS as MEASURING  # noqa: E402
 from edge.install.commands import COMMANDS as INSTALLING  # noqa: E402
 from edge.mqtt.commands import COMMANDS as MESSAGES  # noqa: E402
 from edge.update.commands import COMMANDS  # noqa: E402
@@ -57,7 +58,7 @@ def serve(models: Path | None, **options: Any) -> None:
     serve_models(models or Settings.from_environ(os.environ).models, device)
 
 
-for command in (*INSTALLING, *COMMANDS, *MESSAGES):
+for command in (*INSTALLING, *COMMANDS, *MESSAGES, *MEASURING):
     main.add_command(command)
 
 

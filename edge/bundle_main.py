@@ -3,10 +3,10 @@
 Standard library alone until it is clear that this machine can run what is beside it.
 """
 
+import gc
 import json
 import platform
 import sys
-import zipfile
 from pathlib import Path
 
 OLDEST = (3, 7)  # that reads the words of what says what is wrong
@@ -17,6 +17,8 @@ def main() -> None:
     """Check the machine, and hand over to `edge`."""
     here = Path(__file__).parent
     if here.is_file():
+        import zipfile  # a service that starts does without it
+
         if sys.argv[1:2] and sys.argv[1] in OF_THE_ZIP and sys.version_info >= OLDEST:
             from edge.install.from_zip import main as of_the_zip
 
@@ -32,6 +34,11 @@ def main() -> None:
         faults = unfit(json.loads((here / "bundle.json").read_text()))
     if faults:
         sys.exit("\n".join(f"error: {fault}" for fault in faults))
+    if sys.argv[1:] == ["serve"]:
+        gc.disable()  # until the server runs
+        from edge.serve import main as serve
+
+        return serve()
     from edge.__main__ import main as commands
     from function.command_line import run
 

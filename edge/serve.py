@@ -14,8 +14,6 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from edge import forward
 from edge.notify import teller, watchdog_seconds
 from edge.settings import DeviceSettings
@@ -37,6 +35,17 @@ THREADS = 4  # answers that are computed at once
 
 class ServeError(OnnxletError):
     """The server can't start."""
+
+
+def main() -> None:
+    """`edge serve` without options, as the service's unit starts it: without a command line."""
+    try:
+        models = Settings.from_environ(os.environ).models
+        serve(models, DeviceSettings.from_environ(os.environ))
+    except OnnxletError as error:
+        from function.command_line import tell  # its imports take 10 ms of a start
+
+        tell(error)
 
 
 def introduction(app: Any, url: str) -> list[str]:
@@ -193,5 +202,5 @@ def _signals() -> socket.socket:
 def _say_how_to_call(app: Any, listener: socket.socket, tls: bool) -> None:
     host, port = listener.getsockname()[:2]
     for line in introduction(app, f"http{'s' * tls}://{_in_url(host)}:{port}"):
-        click.echo(line)
+        print(line)
     sys.stdout.flush()

@@ -15,6 +15,7 @@ import traceback
 from collections import deque
 from socket import socket
 
+from edge.alarm import AT_ONCE, make_alarm
 from edge.answering import WSGI, answer
 from edge.connection import Connection
 from edge.connections import Connections, Wrap
@@ -61,12 +62,11 @@ class Server:
         self._lock = threading.Lock()  # of that number
         self._vacant = True  # nobody leads
         self._deputy = threading.Lock()  # whose holder watches the leader
-        self._nudge = threading.Event()  # for the deputy
-        self._asleep = False  # the deputy, until it is nudged
+        self._alarm = make_alarm()  # for the deputy
+        self._set = False  # it rings some time
         self._offer: list[Connection] = []  # whoever empties it leads
         self._since = 0.0  # when the leader began to answer, on the clock of time.perf_counter
         self._usual = 0.0  # seconds that an answer took lately
-        self._count = 0  # of answers by leaders
         self._listening = True
         self._stopping: float | None = None
         self._ended = False
@@ -82,6 +82,7 @@ class Server:
             thread.start()
         for thread in threads:
             thread.join()
+        self._alarm.close()
 
     def stop(self) -> None:
         """Take no more connections, and end when all requests that have begun are answered."""
@@ -104,17 +105,13 @@ class Server:
             if self._vacant:
                 self._vacant = False
                 return True
-            awake = False
             while not self._ended:
-                count = self._count
-                self._asleep = not awake
-                if awake or not self._offer:  # else the leader began before it saw us asleep
-                    self._nudge.wait(PATIENCE_SECONDS if awake else None)
-                self._nudge.clear()
+                self._alarm.wait()
                 late = time.perf_counter() - self._since > PATIENCE_SECONDS
                 if (late or self._expects_long()) and self._take_the_lead():
                     return True
-                awake = bool(self._offer) or self._count != count
+                if self._set and not self._ended:  # the leader goes on answering
+                    self._alarm.set(PATIENCE_SECONDS)
         return False
 
     def _expects_long(self) -> bool:
@@ -128,6 +125,7 @@ class Server:
             except IndexError:
                 return False  # just answered
             self._answering += 1
+            self._set = False
         return True
 
     def _lead(self) -> None:
@@ -138,6 +136,9 @@ class Server:
             has_hands = self._answering < self._threads
             now = time.perf_counter()
             if not (has_hands and self._waiting):
+                if self._set:
+                    self._set = False
+                    self._alarm.clear()
                 self._poll(wait=True)
                 polled = time.perf_counter()
             elif now - polled > PATIENCE_SECONDS:
@@ -160,10 +161,12 @@ class Server:
         """Answer as the leader; False if relieved meanwhile."""
         start = self._since = time.perf_counter()
         offer.append(connection)
-        if self._asleep or self._expects_long():
-            self._nudge.set()
+        if self._expects_long():
+            self._alarm.set(AT_ONCE)
+        elif not self._set:
+            self._set = True
+            self._alarm.set(PATIENCE_SECONDS)
         data = self._respond(connection)
-        self._count += 1
         self._usual += (time.perf_counter() - start - self._usual) / 16
         try:
             offer.pop()
@@ -227,4 +230,4 @@ class Server:
         if late or not len(self._connections):
             self._ended = True
             self._connections.close()
-            self._nudge.set()
+            self._alarm.set(AT_ONCE)

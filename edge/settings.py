@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 
 from edge.forward.options import NOT_FORWARDED, ForwardOptions, forwarding
@@ -95,6 +94,8 @@ class DeviceSettings:
         )
         for name in sorted(name for name in environ if name.startswith(PREFIX)):
             if name.removeprefix(PREFIX) not in known:
+                from difflib import get_close_matches  # slow to import, and seldom needed
+
                 close = get_close_matches(name.removeprefix(PREFIX), known, 1)
                 hint = f" (did you mean {PREFIX}{close[0]}?)" if close else ""
                 faults.append(f"{name}: unknown variable{hint}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -28,10 +28,15 @@ class Command(click.Command):
         except OnnxletError as error:
             if debug:
                 traceback.print_exception(error)
-            click.echo(f"error: {error.message}", err=True)
-            if error.hint:
-                click.echo(f"hint: {error.hint}", err=True)
-            sys.exit(getattr(error, "exit_code", 1))
+            tell(error)
+
+
+def tell(error: OnnxletError) -> NoReturn:
+    """Print an error of ours, and end with its exit code."""
+    click.echo(f"error: {error.message}", err=True)
+    if error.hint:
+        click.echo(f"hint: {error.hint}", err=True)
+    sys.exit(getattr(error, "exit_code", 1))
 
 
 def run(group: click.Group, name: str) -> None:

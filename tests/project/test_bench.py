@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from bench import lambda_cost, load, report
+from bench import edge_guest, lambda_cost, load, paced, report
 from tests.edge.test_server import Serving
 
 
@@ -40,6 +42,45 @@ def test_what_never_comes_is_an_error(serving: Serving, monkeypatch: pytest.Monk
     got = load.run(load.post("/wait", b"abc", {}), serving.port, 2, 0.1)
 
     assert (got.answers, got.errors) == (0, 2)
+
+
+def paced_for(seconds: float, path: str, serving: Serving) -> list[paced.Answer]:
+    with paced.asking(load.post(path, b"abc", {}), serving.port, 50) as asking:
+        time.sleep(seconds)
+        serving.echo.go.set()
+        return asking.answers()
+
+
+def test_a_paced_load_waits_for_no_answer(serving: Serving) -> None:
+    """Nobody is answered until the end: others come all the same, and the first waits longest."""
+    answers = sorted(paced_for(1.0, "/wait", serving))
+
+    assert len(answers) > 20
+    assert all(answer.good for answer in answers)
+    gaps = [b.due - a.due for a, b in pairwise(answers)]
+    assert gaps == [pytest.approx(0.02, abs=1e-6)] * len(gaps)
+    assert answers[0].seconds > 0.2 > answers[-1].seconds
+    assert paced.percentile(answers, 0.99) == answers[0].seconds * 1e3
+    start = answers[0].due
+    assert len(paced.between(answers, start - 1, start + 0.07)) == 4
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_paced_load_counts_failures(serving: Serving) -> None:
+    answers = paced_for(0.5, "/fails", serving)
+    assert answers
+    assert not any(answer.good for answer in answers)
+
+
+def test_the_memory_of_an_emulated_program() -> None:
+    smaps = (
+        "400000-500000 r--p 0 00:00 1  /python\nRss: 9 kB\nPss:    100 kB\nVmFlags: rd\n"
+        "500000-600000 rw-p 0 00:00 0\nPss:    20 kB\nPss_Dirty:    7 kB\n"
+        "600000-700000 rwxp 0 00:00 0\nPss:    4000 kB\n"
+    )
+    maps = "400000-480000 r-xp 0 00:00 1 /python\n480000-510000 rw-p 0 00:00 0\n"
+    assert edge_guest.proportional_kib(smaps, maps) == 120
+    assert edge_guest.proportional_kib(smaps, "") == 0
 
 
 def test_a_section_is_written_once_and_in_order(

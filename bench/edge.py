@@ -1,0 +1,201 @@
+"""A device: what its bundle and its service take, and what an update does to who asks meanwhile."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+
+from bench import edge_device, edge_guest, edge_update, lambda_bundles, paced, servers
+from bench.edge_device import Service
+from bench.lambda_bundles import MODEL
+from bench.report import Line, comparisons
+from bench.servers import KEY, ROOT, free_port
+from bench.serving import Fitted
+from edge.slots import Places
+from tests.lambda_runtime import machines
+from tests.lambda_runtime.machines import SUITE_PYTHON, Machine, Unavailable
+
+ZIPPED_MB, UNPACKED_MB = 36, 105
+IDLE_MB = 90
+CORE_PERCENT = 2.0
+SWAP, START = 2.0, 1.5
+STARTS = 15
+UPDATES = 7
+RATE = 20.0  # inferences a second
+SECONDS = 20.0
+SCRAPES = 2  # of /metrics, within these seconds
+SETTLED_SECONDS = 3.0
+IDLE_SECONDS = 10.0
+ARM64 = "cortex-a72"  # a Raspberry Pi 4's
+ABOUT = """The bundle for devices with one small model, the logistic regression above, unpacked into
+a slot and started as the service's unit does, with an API key, validation, the log and metrics;
+Python {python} on {arch}. Bare: the start of Python, NumPy, ONNX Runtime, one session and one run,
+from the same slot, to its end; a start of the service is from its process's to the last byte of
+its first answer. They take turns, {starts} times.
+
+Idle memory is proportional ({settled:.0f} s after the first answer). On arm64 it is that of QEMU's
+user mode ({guest}), of the mappings that the emulated program itself has: QEMU's own, 73 MB of
+translated code among them, are told apart by what the guest's /proc/self/maps says, and one that is
+shared between the two counts whole. Pages are of 4 kB there; a Raspberry Pi 5's kernel has larger
+ones. Core: the time that all threads of the process worked, while {rate:.0f} one-row requests came
+each second for {seconds:.0f} s, and /metrics was asked for {scrapes} times.
+
+An update: `update FILE` with a signed archive of the model alone, while {load:.0f} one-row requests
+come each second on their own times, whether the last was answered or not; each is timed from when
+it was due. p99 of all that came from the command's start to its end ({took:.1f} s: signature,
+unpacking, golden rows in a process of its own, the server's two looks, golden rows over the
+socket), against as many seconds before it; the median of {updates} updates. Nothing is pinned to a
+core.
+"""
+
+
+def section(models: Path, fitted: Fitted) -> str:
+    """Measure, and tell."""
+    folder = Path(tempfile.mkdtemp(dir=models.parent))
+    rows = fitted[MODEL][1].to_numpy().tolist()
+    whole = edge_device.request(json.dumps({"instances": rows[:1]}).encode())
+    try:
+        machine = machines.native()
+        foreign = edge_device.package(models, "aarch64", SUITE_PYTHON, folder)
+        own = edge_device.package(models, machine.arch, machine.python, folder)
+        places = edge_device.install(own, folder)
+        lines = [*_sizes(foreign, folder), *_sizes(own, folder)]
+        lines += [_emulated_memory(foreign, folder, whole)]
+        lines += [*_service(places, machine, whole), _starts(places, machine, whole)]
+        swaps, updating = _updates(models, places, machine, folder, whole)
+    except Unavailable as error:
+        return f"Not measured: {error}\n"
+    about = ABOUT.format(
+        python=machine.python, arch=machine.arch, starts=STARTS, settled=SETTLED_SECONDS,
+        guest=ARM64, rate=RATE, seconds=SECONDS, scrapes=SCRAPES, load=edge_update.RATE,
+        took=swaps, updates=UPDATES,
+    )  # fmt: skip
+    return f"{about}\n{comparisons('compared with', [*lines, *updating])}"
+
+
+def _budget(what: str, got: float, limit: float, unit: str) -> Line:
+    limited = f"{limit:g} {unit}"
+    return Line(f"{what}, against the budget", f"{got:.1f} {unit}", limited, got / limit, 1.0)
+
+
+def _sizes(archive: Path, folder: Path) -> Iterator[Line]:
+    arch = archive.stem.partition("-")[2]
+    size = lambda_bundles.size(archive, folder / f"sizes-{arch}")
+    yield _budget(f"{arch}: bundle, zipped", size.zipped / 1e6, ZIPPED_MB, "MB")
+    yield _budget(f"{arch}: bundle, unpacked", size.unpacked / 1e6, UNPACKED_MB, "MB")
+
+
+def _emulated_memory(archive: Path, folder: Path, whole: bytes) -> Line:
+    root, told = machines.arm64().root, folder / "maps"
+    assert root is not None
+    slot = folder / f"sizes-{archive.stem.partition('-')[2]}"
+    emulator = ["qemu-aarch64", "-cpu", ARM64, "-L", str(root)]
+    python = [str(root / f"usr/bin/python{SUITE_PYTHON}"), "-I", "-S", "-B"]
+    program = [str(ROOT / "bench" / "edge_guest.py"), str(slot), str(told)]
+    with edge_device.running([*emulator, *python, *program], whole) as service:
+        time.sleep(SETTLED_SECONDS)
+        maps = _maps(service, told)
+        smaps = Path(f"/proc/{service.process.pid}/smaps").read_text()
+    size = edge_guest.proportional_kib(smaps, maps) * 1024 / 1e6
+    return _budget("aarch64, emulated: idle memory", size, IDLE_MB, "MB")
+
+
+def _maps(service: Service, told: Path) -> str:
+    assert service.process.stdin is not None
+    service.process.stdin.write(b"\n")
+    service.process.stdin.flush()
+    while not (told.exists() and told.read_text().endswith("\n")):
+        assert service.process.poll() is None
+        time.sleep(0.05)
+    return told.read_text()
+
+
+def _service(places: Places, machine: Machine, whole: bytes) -> Iterator[Line]:
+    serve = edge_device.command(machine, places.live, "serve")
+    with edge_device.running(serve, whole) as service:
+        time.sleep(SETTLED_SECONDS)
+        idle = servers.memory(service.process) * 2**20 / 1e6
+        alone = _idle_percent(service)
+        asked = _core_percent(service, whole, RATE)
+    yield _budget(f"{machine.arch}: idle memory", idle, IDLE_MB, "MB")
+    what = f"{machine.arch}: {RATE:.0f} inferences a second, of a core ({alone:.2f} % without)"
+    yield _budget(what, asked, CORE_PERCENT, "%")
+
+
+def _core_percent(service: Service, whole: bytes, rate: float) -> float:
+    """Of a core; with so many requests a second, the figures being asked for meanwhile."""
+    metrics = f"GET /metrics HTTP/1.1\r\nHost: bench\r\nX-API-Key: {KEY}\r\n\r\n".encode()
+    edge_device.ask(service.port, metrics)  # brings in what the first one needs
+    with paced.asking(whole, service.port, rate) as load:
+        time.sleep(1.0)
+        before, start = service.cpu_seconds(), time.monotonic()
+        for _ in range(SCRAPES):
+            edge_device.ask(service.port, metrics)
+            time.sleep(SECONDS / SCRAPES)
+        worked, seconds = service.cpu_seconds() - before, time.monotonic() - start
+        assert all(answer.good for answer in load.answers())
+    return worked / seconds * 100
+
+
+def _idle_percent(service: Service) -> float:
+    before = service.cpu_seconds()
+    time.sleep(IDLE_SECONDS)
+    return (service.cpu_seconds() - before) / IDLE_SECONDS * 100
+
+
+def _starts(places: Places, machine: Machine, whole: bytes) -> Line:
+    serve = edge_device.command(machine, places.live, "serve")
+    pairs = []
+    for _ in range(STARTS + 1):
+        with edge_device.running(serve, whole) as service:
+            ours = service.started
+        pairs.append((ours, _bare(places, machine)))
+    del pairs[0]  # filled the disk cache
+    ours, bare = (median(times) for times in zip(*pairs, strict=True))
+    return Line(
+        f"{machine.arch}: start of the service to its first answer, against bare",
+        f"{ours:.0f} ms", f"{bare:.0f} ms", median(a / b for a, b in pairs), START,
+    )  # fmt: skip
+
+
+def _bare(places: Places, machine: Machine) -> float:
+    """Milliseconds of the bare program."""
+    slot = places.live.resolve()
+    program = [str(ROOT / "bench" / "start_bare.py"), str(slot / "models" / MODEL / "1/model.onnx")]
+    environ = {**edge_device.environ(free_port()), "PYTHONPATH": str(slot)}
+    start = time.perf_counter()
+    subprocess.run([*machine.command, "-S", "-B", *program], env=environ, cwd="/", check=True)
+    return (time.perf_counter() - start) * 1e3
+
+
+def _updates(
+    models: Path, places: Places, machine: Machine, folder: Path, whole: bytes
+) -> tuple[float, list[Line]]:
+    archives = [
+        edge_device.models_archive(models, folder, version) for version in range(2, UPDATES + 2)
+    ]
+    os.sync()  # what was packaged is no part of what an update waits for
+    swaps = list(edge_update.updates(places, machine, archives, whole))
+    errors, requests = (
+        sum(getattr(each, what) for each in swaps) for what in ("errors", "requests")
+    )
+    before, during = (
+        median(getattr(each, what) for each in swaps) for what in ("before", "during")
+    )
+    lines = [
+        Line(
+            f"model-only update under {edge_update.RATE:.0f} requests a second: errors, of "
+            f"{requests:,}", f"{errors}", "0", float(errors), 0.0,
+        ),
+        Line(
+            "the same: p99 during it, against before", f"{during:.2f} ms", f"{before:.2f} ms",
+            median(each.during / each.before for each in swaps), SWAP,
+        ),
+    ]  # fmt: skip
+    return median(each.seconds for each in swaps), lines

@@ -1,0 +1,67 @@
+"""A model-only update while others ask: what they notice of it."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from bench import edge_device, paced
+from bench.servers import free_port
+from edge.slots import Places
+from tests.lambda_runtime.machines import Machine
+
+RATE = 100.0  # requests a second
+BEFORE_SECONDS = 6.0  # an update takes less
+AFTER_SECONDS = 0.5
+
+
+class Swap(NamedTuple):
+    """What requests met during one update.
+
+    Attributes:
+        seconds: from the command's start to its end.
+        before: milliseconds, p99 of those that came in as many seconds before.
+        during: the same of those that came meanwhile.
+        errors: answers other than 200, and none at all, from the first to the last request.
+        requests: that were sent.
+    """
+
+    seconds: float
+    before: float
+    during: float
+    errors: int
+    requests: int
+
+
+def updates(places: Places, machine: Machine, archives: list[Path], whole: bytes) -> Iterator[Swap]:
+    """Have a device take each of these, one after the other, by the command that users have."""
+    port = free_port()
+    edge_device.write_environment(places, port)
+    serve = edge_device.command(machine, places.live, "serve")
+    with edge_device.running(serve, whole, port):
+        for archive in archives:
+            yield _update(places, machine, archive, port, whole)
+
+
+def _update(places: Places, machine: Machine, archive: Path, port: int, whole: bytes) -> Swap:
+    take = edge_device.command(machine, places.live, "update", archive, "--root", places.root)
+    with paced.asking(whole, port, RATE) as load:
+        time.sleep(BEFORE_SECONDS)
+        start = time.monotonic()
+        done = subprocess.run(
+            take, env=edge_device.environ(port), cwd="/", capture_output=True, text=True
+        )
+        end = time.monotonic()
+        time.sleep(AFTER_SECONDS)
+        answers = load.answers()
+    assert done.returncode == 0, done.stderr
+    assert "taken" in done.stdout, done.stdout
+    seconds = end - start
+    before = paced.between(answers, start - seconds, start)
+    during = paced.between(answers, start, end)
+    errors = sum(not answer.good for answer in answers)
+    p99, p99_before = (paced.percentile(each, 0.99) for each in (during, before))
+    return Swap(seconds, p99_before, p99, errors, len(answers))

@@ -1,0 +1,121 @@
+"""What a board is and how it fares, as a measurement has to be told with."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from edge.bench.emulation import read_text
+from edge.checks import Needs, power, speed
+from edge.machine import read_machine
+
+CPUS = "sys/devices/system/cpu"
+# Arm's own numbers, https://developer.arm.com: of what Raspberry Pis and clouds have.
+PARTS = {
+    "0xd03": "Cortex-A53", "0xd04": "Cortex-A35", "0xd05": "Cortex-A55", "0xd07": "Cortex-A57",
+    "0xd08": "Cortex-A72", "0xd0b": "Cortex-A76", "0xd0c": "Neoverse-N1", "0xd40": "Neoverse-V1",
+    "0xd49": "Neoverse-N2", "0xd4f": "Neoverse-V2",
+}  # fmt: skip
+
+
+class Board(NamedTuple):
+    """What stays as it is; empty is what this machine does not tell.
+
+    Attributes:
+        model: of the board.
+        processor: its name.
+        cores: that programs may use.
+        memory: bytes in all.
+        governor: of the processor's speed.
+        mhz: lowest and highest that it may choose.
+        kernel: release of it.
+        system: the distribution.
+        python: its version.
+    """
+
+    model: str
+    processor: str
+    cores: int
+    memory: int | None
+    governor: str
+    mhz: tuple[int, int] | None
+    kernel: str
+    system: str
+    python: str
+
+
+class State(NamedTuple):
+    """What changes while it works; None is what this machine does not tell.
+
+    Attributes:
+        celsius: of the processor.
+        throttled: flags as the Raspberry Pi's firmware has them.
+        told: these flags in words.
+        mhz: at which its first processor runs.
+    """
+
+    celsius: float | None
+    throttled: int | None
+    told: str
+    mhz: int | None
+
+
+def read_board(root: Path = Path("/")) -> Board:
+    """Look at this machine.
+
+    Args:
+        root: of the files that tell of it.
+    """
+    machine = read_machine(root, root)
+    dmi = root / "sys/class/dmi/id"
+    product = " ".join(read_text(dmi / name) for name in ("sys_vendor", "product_name")).strip()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return Board(
+        model=machine.board or product,
+        processor=_processor(read_text(root / "proc/cpuinfo")),
+        cores=cores or 1,
+        memory=machine.memory,
+        governor=", ".join(_governors(root)),
+        mhz=_range(root / CPUS / "cpu0/cpufreq"),
+        kernel=f"{platform.system()} {platform.release()}",
+        system=_system(read_text(root / "etc/os-release")),
+        python=platform.python_version(),
+    )
+
+
+def read_state(root: Path = Path("/")) -> State:
+    """Look at how it fares now."""
+    machine = read_machine(root, root)
+    found = [check(machine, Needs()) for check in (power, speed)]
+    told = "; ".join(each.told for each in found if each is not None)
+    now = _mhz(root / CPUS / "cpu0/cpufreq/scaling_cur_freq")
+    return State(machine.celsius, machine.throttled, told, now)
+
+
+def _processor(cpuinfo: str) -> str:
+    told = dict(re.findall(r"^([\w ]+?)\s*: (.*)$", cpuinfo, re.MULTILINE))
+    part = PARTS.get(told.get("CPU part", "")) if told.get("CPU implementer") == "0x41" else None
+    return str(part or told.get("model name") or platform.processor() or platform.machine())
+
+
+def _governors(root: Path) -> list[str]:
+    files = (root / CPUS).glob("cpu[0-9]*/cpufreq/scaling_governor")
+    return sorted({text for text in map(read_text, files) if text})
+
+
+def _mhz(path: Path) -> int | None:
+    text = read_text(path)
+    return int(text) // 1000 if text.isdigit() else None
+
+
+def _range(folder: Path) -> tuple[int, int] | None:
+    low, high = (_mhz(folder / f"scaling_{each}_freq") for each in ("min", "max"))
+    return None if low is None or high is None else (low, high)
+
+
+def _system(release: str) -> str:
+    found = re.search(r'^PRETTY_NAME="?(.*?)"?$', release, re.MULTILINE)
+    return found[1] if found else ""

@@ -1,0 +1,42 @@
+"""`edge bench`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from function.command_line import Command
+
+
+@click.command(cls=Command, example="onnxlet bench --model house-prices")
+@click.option(
+    "--models",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    metavar="DIR",
+    help="Folder of model directories.  [default: ONNXLET_MODELS, else models/ beside function/]",
+)
+@click.option("--model", metavar="N", help="Ask this one.  [default: the first by name]")
+@click.option(
+    "--seconds", type=click.FloatRange(2, 600), default=20.0, metavar="S",
+    help="Ask for so long, starts aside.  [default: 20]",
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def bench(models: Path | None, model: str | None, seconds: float, as_json: bool) -> None:
+    """Measure how fast this machine answers, and tell it with what the machine is.
+
+    Golden rows are asked of a server of its own on a free port; the live service goes on, and
+    should have little to do meanwhile. What is printed can be pasted into an issue: it has no
+    rows, names or addresses. Where the processor is emulated, no time is told.
+    """
+    from edge.bench import report
+    from edge.bench.measure import bench as measure
+    from function.settings import Settings
+
+    folder = models or Settings.from_environ(os.environ).models
+    found = measure(folder, model, seconds, lambda line: click.echo(f"  {line}", err=True))
+    click.echo(report.as_json(found) if as_json else report.as_markdown(found))
+
+
+COMMANDS = (bench,)

@@ -1,0 +1,134 @@
+"""Joules, where a board counts them: by a counter of its own, or by what its power supply tells."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from edge.bench.emulation import read_text
+
+PAUSE_SECONDS = 0.5  # between two looks
+VCGENCMD_SECONDS = 5
+PACKAGE = re.compile(r"[a-z-]+:\d+")  # a whole package; its parts have another number behind
+NOT_PACKAGES = ("psys",)  # the whole board, which has the packages in it
+
+Read = Callable[[], float | None]
+
+
+class Counter:
+    """Joules since some moment, of counters that begin again at their highest number.
+
+    Args:
+        counters: files with microjoules, and the number that each begins again at; 0 is never.
+    """
+
+    def __init__(self, counters: list[tuple[Path, int]]) -> None:
+        self._counters = counters
+        self._before = [self._look(path) for path, _ in counters]
+        self._sum = 0
+
+    @staticmethod
+    def _look(path: Path) -> int:
+        text = read_text(path)
+        return int(text) if text.isdigit() else 0
+
+    def joules(self) -> float:
+        """Has to be asked more often than they begin again."""
+        for place, (path, most) in enumerate(self._counters):
+            now, before = self._look(path), self._before[place]
+            self._sum += now - before if now >= before else max(0, now + most - before)
+            self._before[place] = now
+        return self._sum / 1e6
+
+
+def find_counters(root: Path = Path("/")) -> list[tuple[Path, int]]:
+    """Files that count microjoules and can be read here: powercap's packages, else hwmon's."""
+    found = []
+    for zone in sorted((root / "sys/class/powercap").glob("*")):
+        of_package = PACKAGE.fullmatch(zone.name) and read_text(zone / "name") not in NOT_PACKAGES
+        if of_package and read_text(zone / "energy_uj").isdigit():
+            most = read_text(zone / "max_energy_range_uj")
+            found.append((zone / "energy_uj", int(most) if most.isdigit() else 0))
+    return found or _of_hwmon(root)
+
+
+def _of_hwmon(root: Path) -> list[tuple[Path, int]]:
+    files = sorted((root / "sys/class/hwmon").glob("hwmon*/energy*_input"))
+    files = [file for file in files if read_text(file).isdigit()]
+    named = {
+        file: read_text(file.with_name(file.name.replace("_input", "_label"))) for file in files
+    }
+    sockets = [file for file in files if "socket" in named[file].lower()]  # have the cores in them
+    return [(file, 0) for file in sockets or files]
+
+
+def pmic_watts() -> float | None:
+    """What a Raspberry Pi 5's power supply gives out now; None on other boards."""
+    command = shutil.which("vcgencmd")
+    if command is None:
+        return None
+    try:
+        done = subprocess.run(  # noqa: S603 - nobody's input
+            [command, "pmic_read_adc"], capture_output=True, text=True, check=False,
+            timeout=VCGENCMD_SECONDS,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return watts_of(done.stdout) if done.returncode == 0 else None
+
+
+def watts_of(told: str) -> float | None:
+    """The sum of volts times amperes of each rail that both are told of."""
+    rails: dict[str, dict[str, float]] = {}
+    for rail, kind, value in re.findall(r"(\w+)_([AV]) \w+\(\d+\)=([\d.]+)[AV]", told):
+        rails.setdefault(rail, {})[kind] = float(value)
+    both = [each["A"] * each["V"] for each in rails.values() if len(each) == 2]
+    return sum(both) if both else None
+
+
+class Meter:
+    """Joules that the board takes within a `with`.
+
+    Attributes:
+        joules: None where this board does not tell.
+        source: what tells; empty where nothing does.
+    """
+
+    def __init__(self, root: Path = Path("/")) -> None:
+        counters = find_counters(root)
+        self._counter = Counter(counters) if counters else None
+        by_supply = not counters and pmic_watts() is not None
+        self.source = str(counters[0][0]) if counters else "vcgencmd pmic_read_adc" * by_supply
+        self.joules: float | None = None
+        self._watts: list[float] = []
+        self._over = threading.Event()
+        self._looking = threading.Thread(target=self._look, daemon=True)
+
+    def __enter__(self) -> Meter:
+        self._from = self._counter.joules() if self._counter else 0.0
+        self._since = time.monotonic()
+        if self.source:
+            self._looking.start()
+        return self
+
+    def _look(self) -> None:
+        while not self._over.wait(PAUSE_SECONDS):
+            if self._counter:
+                self._counter.joules()
+            elif (watts := pmic_watts()) is not None:
+                self._watts.append(watts)
+
+    def __exit__(self, *error: object) -> None:
+        self._over.set()
+        if self.source:
+            self._looking.join()
+        if self._counter:
+            self.joules = self._counter.joules() - self._from
+        elif self._watts:
+            seconds = time.monotonic() - self._since
+            self.joules = sum(self._watts) / len(self._watts) * seconds

@@ -1,0 +1,118 @@
+"""A bench as Markdown to paste into an issue, or as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from edge.bench.board import Board, State
+from edge.bench.figures import Energy, Found, Memory, Speed, Times
+
+FORMAT = 1
+MB = 1_000_000
+NOT_TOLD = "not told by this board"
+
+
+def as_json(found: Found) -> str:
+    """For programs: figures have their unit in their name, and lack where they were left out."""
+    form: dict[str, Any] = {
+        "format": FORMAT, "release": found.release, "model": found.model,
+        "golden_rows": found.golden, "emulated": found.emulated, "virtual": found.virtual,
+        "board": {**found.board._asdict(), "memory": found.board.memory},
+        "before": found.before._asdict(), "after": found.after._asdict(),
+        "memory_bytes": found.memory._asdict(),
+    }  # fmt: skip
+    if speed := found.speed:
+        form |= {
+            "start_ms": speed.start, "starts": speed.starts,
+            "function_ms": speed.function._asdict(), "socket_ms": speed.socket._asdict(),
+            "rows_per_second": speed.rates, "connections": speed.connections,
+            "energy": speed.energy._asdict() if speed.energy else None,
+        }  # fmt: skip
+    return json.dumps(form, indent=1, ensure_ascii=False)
+
+
+def as_markdown(found: Found) -> str:
+    """A table."""
+    rows = [f"| {what} | {told} |" for what, told in _rows(found) if told]
+    return "\n".join(["| onnxlet bench | |", "| --- | --- |", *rows])
+
+
+def _rows(found: Found) -> Iterator[tuple[str, str]]:
+    board = found.board
+    yield "board", _listed(board.model, f"{board.cores} cores", _megabytes(board.memory))
+    if found.virtual and not found.emulated:  # else it is of what emulates
+        yield "virtual machine", found.virtual
+    yield "processor", _listed(board.processor, _governed(board))
+    yield "system", _listed(board.system, board.kernel, f"Python {board.python}")
+    release = f"release {found.release}" if found.release else "no release"
+    golden = f"{found.golden} golden rows are answered as at build"
+    yield "model", _listed(found.model, f"of {found.models} served", release, golden)
+    yield "before", _state(found.before)
+    yield "after", _state(found.after)
+    if found.speed:
+        yield from _speed_rows(found.speed)
+    else:
+        yield "times, rates and energy", f"left out: {found.emulated}"
+    yield "memory of the server", _memory(found.memory, found.emulated)
+
+
+def _speed_rows(speed: Speed) -> Iterator[tuple[str, str]]:
+    steps = ", ".join(f"{step} {ms:.0f}" for step, ms in speed.start.items())
+    whole = sum(speed.start.values())
+    yield "cold start", f"{whole:.0f} ms: {steps} (medians of {speed.starts} processes)"
+    yield "one row, the function in its process", _times(speed.function)
+    yield "one row, over the server's socket", _times(speed.socket)
+    for rows, rate in speed.rates.items():
+        what = f"throughput, {rows} row{'s' * (rows > 1)} a request"
+        yield what, f"{rate:,.0f} rows/s over {speed.connections} connections"
+    yield "energy", _energy(speed.energy) if speed.energy else NOT_TOLD
+
+
+def _times(times: Times) -> str:
+    p50, p99, most, requests = times
+    return f"p50 {p50:.2f} ms, p99 {p99:.2f} ms, max {most:.2f} ms ({requests:,} requests)"
+
+
+def _energy(energy: Energy) -> str:
+    watts = energy.joules / energy.seconds
+    each = energy.joules / energy.requests * 1e3
+    return (
+        f"{energy.joules:.1f} J for {energy.requests:,} requests, {each:.2f} mJ each; "
+        f"{watts:.2f} W, at idle {energy.idle_watts:.2f} W (by {energy.source})"
+    )
+
+
+def _memory(memory: Memory, emulated: str) -> str:
+    told = [
+        f"{each / MB:.0f} MB {what}"
+        for each, what in zip(
+            memory, ("proportional at idle", "after all requests", "at its peak"), strict=True
+        )
+        if each
+    ]
+    if emulated and told:
+        told.append("with what the emulator itself takes in this process")
+    return ", ".join(told) or "not told by this system"
+
+
+def _megabytes(size: int | None) -> str:
+    return f"{size / MB:,.0f} MB" if size else ""
+
+
+def _governed(board: Board) -> str:
+    mhz = f"{board.mhz[0]} to {board.mhz[1]} MHz" if board.mhz else ""
+    governor = f"governor {board.governor}" if board.governor else ""
+    return " ".join(filter(None, (governor, mhz))) or "governor not told"
+
+
+def _state(state: State) -> str:
+    celsius = "temperature not told" if state.celsius is None else f"{state.celsius:.1f} °C"
+    mhz = f"{state.mhz} MHz" if state.mhz else ""
+    flags = "throttling not told" if state.throttled is None else f"flags {state.throttled:#x}"
+    return _listed(celsius, mhz, flags, state.told)
+
+
+def _listed(*parts: str) -> str:
+    return ", ".join(filter(None, parts)) or NOT_TOLD

@@ -1,0 +1,42 @@
+"""`edge bench` on an emulated processor: it says so, and tells no time."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.device import guest
+from tests.edge.bench.test_bench import TIME_OR_RATE, rows_of
+from tests.lambda_runtime.conftest import package
+from tests.lambda_runtime.harness import unpack
+from tests.lambda_runtime.machines import SUITE_PYTHON, Machine, Unavailable
+
+pytestmark = pytest.mark.device
+
+
+def test_nothing_emulated_is_told_as_a_time(models: Path, tmp_path: Path) -> None:
+    try:
+        guest.system()
+    except Unavailable as error:
+        if os.environ.get("TESTS_MAY_SKIP") == "no":
+            pytest.fail(str(error))
+        pytest.skip(str(error))
+    archive, more = tmp_path / "bundle.zip", ["--target", "device", "--model", "iris"]
+    package(models, Machine("aarch64", SUITE_PYTHON, []), archive, *more)
+    slot = unpack(archive, tmp_path / "slot")
+    told = [told_by("cortex-a53", slot), told_by("neoverse-n1", slot, "--json")]
+
+    assert all("the kernel is for" in each or "runs this Python" in each for each in told)
+    assert [TIME_OR_RATE.findall(each.replace(str(slot), "")) for each in told] == [[], []]
+    assert rows_of(told[0])["memory of the server"].endswith("itself takes in this process")
+    assert "golden rows are answered as at build" in rows_of(told[0])["model"]
+    assert json.loads(told[1])["memory_bytes"]["idle"] > 10_000_000
+
+
+def told_by(processor: str, slot: Path, *arguments: str) -> str:
+    done = guest.run(processor, "-I", "-S", "-B", slot, "bench", *arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
