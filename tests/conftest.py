@@ -128,7 +128,7 @@ def _is_text(body: bytes) -> bool:
     return True
 
 
-def _through_socket(port: int) -> Send:
+def through_socket(port: int) -> Send:
     def send(method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
         try:
@@ -196,7 +196,7 @@ TRANSPORTS = ("flask", "REST API", "HTTP API", "load balancer", "socket")
 def client(request: pytest.FixtureRequest, models: Path) -> Client:
     """One client for each transport."""
     if request.param == "socket":
-        return Client(_through_socket(request.getfixturevalue("socket_port")))
+        return Client(through_socket(request.getfixturevalue("socket_port")))
     app = create_app(models, settings=Settings(models=models))
     makers: dict[str, Callable[..., dict[str, Any]]] = {
         "REST API": make_v1_event,

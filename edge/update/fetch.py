@@ -29,7 +29,7 @@ def read_small(url: str, most: int, web: Web) -> bytes:
     def once(over: float) -> bytes:
         content = b""
         with opened_at(url, 0, web) as (stream, _):
-            for chunk in _chunks(stream, over):
+            for chunk in _chunks(stream, over, web):
                 content += chunk
                 if len(content) > most:
                     break
@@ -70,7 +70,7 @@ def download(url: str, part: Path, size: int, web: Web) -> None:
         with opened_at(url, fetched, web) as (stream, start), part.open("r+b", 0) as file:
             file.seek(start)
             file.truncate()
-            for chunk in _chunks(stream, over):
+            for chunk in _chunks(stream, over, web):
                 if file.tell() + len(chunk) > size:
                     raise Refused(f"{url}: expected {size} bytes, as signed, got more")
                 _write(file, chunk)
@@ -81,12 +81,19 @@ def download(url: str, part: Path, size: int, web: Web) -> None:
     _patiently(url, web, once)
 
 
-def _chunks(stream: BinaryIO, over: float) -> Iterator[bytes]:
+def _chunks(stream: BinaryIO, over: float, web: Web) -> Iterator[bytes]:
     """What comes, as it comes: a server that sends drops does not go on for ever."""
     read = getattr(stream, "read1", stream.read)
+    since, came = time.monotonic(), 0
     while chunk := read(CHUNK):
-        if time.monotonic() > over:
+        now = time.monotonic()
+        came += len(chunk)
+        if now > over:
             raise Passing("it takes too long")
+        if now - since > web.window:
+            if came < web.least:
+                raise Passing(f"{came} bytes came in {now - since:.0f} s, fewer than {web.least}")
+            since, came = now, 0
         yield chunk
 
 
