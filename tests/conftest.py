@@ -8,7 +8,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -128,9 +128,11 @@ def _is_text(body: bytes) -> bool:
     return True
 
 
-def through_socket(port: int) -> Send:
+def through_socket(port: int, host: str = "127.0.0.1") -> Send:
+    """Sends requests to a server that listens there."""
+
     def send(method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        connection = http.client.HTTPConnection(host, port, timeout=20)
         try:
             connection.request(method, path, body, dict(headers))
             got = connection.getresponse()
@@ -154,9 +156,19 @@ class Server:
     port: int
 
 
-def start_server(models: Path, environ: Mapping[str, str], log: Path) -> Server:
-    """Start the device server on a free port, and wait until it says what it serves."""
-    command = [sys.executable, "-m", "edge", "serve", "--models", str(models), "--port", "0"]
+def start_server(
+    models: Path, environ: Mapping[str, str], log: Path, before: Sequence[str] = ()
+) -> Server:
+    """Start the device server on a free port, and wait until it says what it serves.
+
+    Args:
+        models: folder of model directories.
+        environ: its environment.
+        log: file for what it logs.
+        before: words of a command that runs it.
+    """
+    serve = ["-m", "edge", "serve", "--models", str(models), "--port", "0"]
+    command = [*before, sys.executable, *serve]
     with log.open("w") as errors:
         process = subprocess.Popen(
             command, cwd=ROOT, env=dict(environ), stdout=subprocess.PIPE, stderr=errors, text=True

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from io import RawIOBase
 from pathlib import Path
 from typing import BinaryIO, TypeVar
+from urllib.error import URLError
 
 from edge.update.errors import Failed, Refused, Unreachable
 from edge.update.sources import Passing, Web, is_file, opened_at
@@ -118,12 +119,20 @@ def _patiently(url: str, web: Web, once: Callable[[float], T]) -> T:
         try:
             return once(over)
         except (Passing, OSError, http.client.HTTPException) as error:
-            told = f"{type(error).__name__} {error}" if not isinstance(error, Passing) else error
             pause = web.pause * 2**attempt
             last = attempt + 1 == web.attempts or time.monotonic() + pause > over
             if last or is_file(url):
                 raise Unreachable(
-                    f"{url} can't be fetched: {told}", "Is it there, and is there a network?"
+                    f"{url} can't be fetched: {_words(error)}",
+                    "Is it there, and is there a network?",
                 ) from error
             web.sleep(pause)
     raise AssertionError("there is at least one attempt")
+
+
+def _words(error: Exception) -> str:
+    """What went wrong, in the system's words where it has some."""
+    cause = error.reason if isinstance(error, URLError) else error
+    if isinstance(cause, OSError) and cause.strerror:
+        return cause.strerror
+    return str(cause) if isinstance(cause, Passing) else f"{type(cause).__name__} {cause}"
