@@ -157,7 +157,11 @@ class Server:
 
 
 def start_server(
-    models: Path, environ: Mapping[str, str], log: Path, before: Sequence[str] = ()
+    models: Path,
+    environ: Mapping[str, str],
+    log: Path,
+    before: Sequence[str] = (),
+    program: Sequence[str] = ("-m", "edge"),
 ) -> Server:
     """Start the device server on a free port, and wait until it says what it serves.
 
@@ -166,9 +170,10 @@ def start_server(
         environ: its environment.
         log: file for what it logs.
         before: words of a command that runs it.
+        program: what Python runs.
     """
-    serve = ["-m", "edge", "serve", "--models", str(models), "--port", "0"]
-    command = [*before, sys.executable, *serve]
+    serve = ["serve", "--models", str(models), "--port", "0"]
+    command = [*before, sys.executable, *program, *serve]
     with log.open("w") as errors:
         process = subprocess.Popen(
             command, cwd=ROOT, env=dict(environ), stdout=subprocess.PIPE, stderr=errors, text=True
