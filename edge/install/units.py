@@ -98,6 +98,8 @@ TimeoutStartSec=30min
 Nice=10
 IOSchedulingClass=idle
 MemoryMax=75%
+# What proves a release may be killed: the update goes on, and says so.
+OOMPolicy=continue
 LogNamespace=onnxlet
 ReadWritePaths={data}
 UMask=0022

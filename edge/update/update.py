@@ -17,7 +17,7 @@ from pathlib import Path
 
 from edge.slots import Places, idle_slot, live_slot, switch, sync_folder
 from edge.update import model_updates, verdict
-from edge.update.errors import Failed, Refused, WrongUse
+from edge.update.errors import Failed, Killed, Refused, WrongUse
 from edge.update.fetch import download
 from edge.update.find import Found, find_archive, find_in_channel, is_archive
 from edge.update.memory import MOST_ATTEMPTS, Memory, read_memory, write_memory
@@ -141,6 +141,9 @@ def _take(setup: Setup, memory: Memory, found: Found) -> Memory:
         shutil.rmtree(incoming, ignore_errors=True)
         shutil.rmtree(archive.parent, ignore_errors=True)
         verdict.remember_end(setup, memory, error.message)
+        raise
+    except Killed:  # nobody knows whose fault: after some tries it is given up
+        shutil.rmtree(incoming, ignore_errors=True)
         raise
     except (Failed, OSError):  # not the release's fault: it may be tried as often as it likes
         shutil.rmtree(incoming, ignore_errors=True)
