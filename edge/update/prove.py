@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.error import HTTPError
 
+from edge.secret import left_in
 from edge.update.errors import Killed
 from function.golden import compare
 
@@ -36,12 +37,14 @@ class Service(NamedTuple):
         key: an API key, where keys are set; an empty text means that none is known.
         restart: the command that has it start again from the live slot, and returns when it has.
         seconds: that it has until it answers.
+        state: the folder that it leaves its secret in.
     """
 
     url: str
     key: str
     restart: str
     seconds: float
+    state: Path
 
 
 def slot_faults(slot: Path, *arguments: str) -> list[str]:
@@ -128,6 +131,8 @@ def _told(status: int) -> str:
 def _ask(service: Service, path: str, body: bytes | None) -> tuple[int, bytes]:
     """Status and body of an answer; status 0 where there is none."""
     headers = {"Content-Type": "application/json", "X-API-Key": service.key}
+    if secret := left_in(service.state):  # each process has its own
+        headers |= {"X-API-Key": secret.key, "X-Request-Id": secret.request_id}
     request = urllib.request.Request(service.url + path, body, headers)  # noqa: S310 - this machine
     context: Any = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # whose it is, is known

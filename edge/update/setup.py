@@ -70,7 +70,9 @@ def make_setup(places: Places, report: Callable[[str], object], insecure: bool =
         most,
         most * UNPACKED,
     )
-    service = Service(_url(settings), settings.api_key, settings.restart, SERVICE_SECONDS)
+    service = Service(
+        _url(settings), settings.api_key, settings.restart, SERVICE_SECONDS, places.state
+    )
     identity = settings.id or _machine_id()
     return Setup(places, device, identity, Web(insecure), service, report)
 
