@@ -32,6 +32,8 @@ def main() -> None:
         faults = unfit(json.loads((here / "bundle.json").read_text()))
     if faults:
         sys.exit("\n".join(f"error: {fault}" for fault in faults))
+    # By a link's target: what is imported later is of this bundle, wherever the link leads then.
+    sys.path[0] = str(here.resolve())
     from edge.__main__ import main as commands
     from function.command_line import run
 

@@ -29,10 +29,13 @@ def mqtt(models: Path | None) -> None:
     from edge.mqtt.answering import Answering
     from edge.mqtt.serving import Serving, check, end_by_signals, link_of
     from edge.settings import DeviceSettings
+    from edge.slots import Places
+    from edge.update.setup import environ_of
     from function.settings import Settings
 
-    settings = replace(Settings.from_environ(os.environ), api_keys={})
-    device = DeviceSettings.from_environ(os.environ)
+    environ = environ_of(Places(), os.environ)
+    settings = replace(Settings.from_environ(environ), api_keys={})
+    device = DeviceSettings.from_environ(environ)
     check(device.mqtt)
     link_of(device.mqtt)  # reads the certificates, before anything is loaded
     keeping = forward.start(device.forward)

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from edge.slots import Places, idle_slot, live_slot, switch, sync_folder
+from edge.slots import Places, idle_slot, live_slot, point, switch, sync_folder
 from edge.update import model_updates, verdict
 from edge.update.errors import Failed, Killed, Refused, WrongUse
 from edge.update.fetch import download
@@ -94,6 +94,7 @@ def settle(setup: Setup) -> Memory:
     for name in (INCOMING, OUTGOING):
         shutil.rmtree(places.data / name, ignore_errors=True)
     memory = _judge_what_was_cut_off(setup, read_memory(places))
+    places.back.unlink(missing_ok=True)
     highest = max(_release(places), memory.highest.get("bundle", 0))
     return replace(memory, highest={**memory.highest, "bundle": highest})
 
@@ -188,8 +189,10 @@ def _put_bundle(setup: Setup, memory: Memory, models: dict[str, int]) -> Memory:
     places = setup.places
     slot, attempt = idle_slot(places), memory.under_way
     move_into_slot(places, slot)
-    memory = replace(memory, attempt=attempt._replace(back=live_slot(places) or ""))
+    back = live_slot(places) or ""
+    memory = replace(memory, attempt=attempt._replace(back=back))
     write_memory(places, memory)
+    point(places.back, back)  # whose code judges after a power cut: the new one may be no good
     setup.report(f"switching to slot {slot}")
     switch(places, slot)
     return verdict.judge_bundle(setup, memory, [])

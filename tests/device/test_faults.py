@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -61,3 +62,33 @@ def test_a_service_that_reaches_its_memory_limit_is_replaced(
 def resident(process: int) -> int:
     """Bytes that a process has in memory."""
     return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * 4096
+
+
+BROKEN = "import sys\nsys.exit('this release is no good')\n"
+
+
+@pytest.mark.parametrize("judged", [True, False])
+def test_a_release_that_was_cut_off_and_is_no_good_is_gone_back_from_by_the_one_before(
+    installed: Machine, judged: bool
+) -> None:
+    """Neither its service nor its `update` starts. Without the link to the one before it stays."""
+    attempt = {"kind": "bundle", "release": 2, "tries": 1, "back": "a", "models": None}
+    memory = {"format": 1, "highest": {"bundle": 1}, "broken": {}, "attempt": attempt}
+    data = "/var/lib/onnxlet"
+    installed.run("cp", "-a", f"{data}/a", f"{data}/b")
+    installed.write(f"{data}/b/__main__.py", BROKEN)
+    installed.write(f"{data}/updates.json", json.dumps(memory))
+    for link, slot in (("live", "b"), ("back", "a"))[: 1 + judged]:
+        installed.run("ln", "-sfn", slot, f"{data}/{link}")
+    installed.power_off()
+    installed.boot()
+
+    back = seconds_until_back(installed, BACK_SECONDS if judged else 8)
+    log = installed.run("journalctl", "--namespace=onnxlet", "-n", "30", "-o", "cat")
+    assert "this release is no good" in log
+    assert installed.run("readlink", f"{data}/live") == ("a\n" if judged else "b\n"), log
+    assert (back < BACK_SECONDS) if judged else (back == 8)
+    if judged:
+        told = json.loads(installed.run("onnxlet", "status", "--json"))
+        assert (list(told["broken"]["bundle"]), told["attempt"]) == (["2"], None)
+        assert installed.call("readlink", f"{data}/back").returncode
