@@ -194,7 +194,8 @@ def test_truth_is_in_the_document_and_answered_as_it_says(device: Make) -> None:
         answer = client.post("/truth", json=body)
         assert (answer.status_code, says.is_valid(body)) == (status, status == 200), entry
         assert str(status) in operation["responses"]
-    for other in ({"truth": []}, {"truth": [good], "x": 1}, []):
+    others: list[Any] = [{"truth": []}, {"truth": [good], "x": 1}, []]
+    for other in others:
         assert (client.post("/truth", json=other).status_code, says.is_valid(other)) == (400, False)
 
 
