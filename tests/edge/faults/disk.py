@@ -85,6 +85,15 @@ def unavailable() -> str:
     return ""
 
 
+def need_fiu() -> None:
+    """Without fiu-run the test is skipped, or fails in CI."""
+    if shutil.which("fiu-run") is None:
+        why = "fiu-run is not here (Debian: apt-get install fiu-utils)"
+        if os.environ.get("TESTS_MAY_SKIP") == "no" or os.environ.get("CI") == "true":
+            pytest.fail(why)
+        pytest.skip(why)
+
+
 @contextmanager
 def disk(folder: Path) -> Iterator[Disk]:
     """One, in the folder's `disk`."""
