@@ -95,6 +95,13 @@ def _settings_faults(places: Places) -> list[str]:
             read(environ)
         except SettingsError as error:
             faults.append(f"{places.environment}: {error.message}")
+    if not faults and (mqtt := device_settings(places).mqtt).url:
+        from edge.mqtt.serving import check  # paho takes 40 ms
+
+        try:
+            check(mqtt)
+        except SettingsError as error:
+            faults.append(f"{places.environment}: {error.message}")
     return faults
 
 

@@ -99,8 +99,13 @@ After=network.target onnxlet.service
 StartLimitIntervalSec=0
 
 [Service]
-Type=exec
+Type=notify
+NotifyAccess=main
 ExecStart={python} -I -S -B {live} mqtt
+# Ready when it may answer, whether a broker is there or not; alive as long as its loop goes on.
+WatchdogSec=120
+WatchdogSignal=SIGKILL
+TimeoutStartSec=120
 {answers}"""
 
 DO_UPDATE = """\

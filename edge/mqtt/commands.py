@@ -28,6 +28,7 @@ def mqtt(models: Path | None) -> None:
     from edge import forward
     from edge.mqtt.answering import Answering
     from edge.mqtt.serving import Serving, check, end_by_signals, link_of
+    from edge.notify import heartbeat, teller
     from edge.settings import DeviceSettings
     from edge.slots import Places
     from edge.update.setup import environ_of
@@ -40,8 +41,11 @@ def mqtt(models: Path | None) -> None:
     link_of(device.mqtt)  # reads the certificates, before anything is loaded
     keeping = forward.start(device.forward)
     answering = Answering(models or settings.models, settings, keeping, device.mqtt.model)
-    serving = Serving(device.mqtt, answering.answer, settings.max_body_bytes)
+    beat = heartbeat(os.environ)
+    serving = Serving(device.mqtt, answering.answer, settings.max_body_bytes, beat=beat)
     end_by_signals(serving.stopping)
+    if tell := teller(os.environ):
+        tell("READY=1")
     serving.run()
 
 
