@@ -95,7 +95,7 @@ test-gate: $(READY) ## mutate every kind of graph: the parity gate has to notice
 test-load: $(READY) ## ten times what a server takes, and clients that stall or send nonsense (slow)
 	$(PY) -m pytest -m load tests/load $(ARGS)
 
-test-faults: $(READY) ## processes killed at random points, hundreds of times (slow)
+test-faults: $(READY) ## kills at random points, and clocks, networks, disks and memory that fail (slow; Linux, root)
 	$(PY) -m pytest -m faults --timeout 1200 tests/edge $(ARGS)
 
 test-lambda: $(READY) ## the unpacked bundle on AWS's own runtime, both architectures (Linux)

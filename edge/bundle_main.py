@@ -34,6 +34,8 @@ def main() -> None:
         faults = unfit(json.loads((here / "bundle.json").read_text()))
     if faults:
         sys.exit("\n".join(f"error: {fault}" for fault in faults))
+    # By a link's target: what is imported later is of this bundle, wherever the link leads then.
+    sys.path[0] = str(here.resolve())
     if sys.argv[1:] == ["serve"]:
         gc.disable()  # until the server runs
         from edge.serve import main as serve

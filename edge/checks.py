@@ -206,8 +206,8 @@ def speed(machine: Machine, needs: Needs) -> Finding | None:
 
 
 def clock(machine: Machine, needs: Needs) -> Finding | None:
-    """Nothing here needs it right, except HTTPS and who reads the log."""
-    hint = "Serving goes on; HTTPS needs it: timedatectl set-ntp true, and a network."
+    """Nothing here needs it right, except who is forwarded to over TLS and who reads the log."""
+    hint = "Serving and updates go on; forwarding by TLS may not: timedatectl set-ntp true."
     if machine.year < EPOCH:
         return Finding("clock", WARNING, f"it says {machine.year}: it was never set", hint)
     if machine.synchronised is False:

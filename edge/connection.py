@@ -7,30 +7,23 @@ holds a socket and no thread. llhttp reads the requests, as it does for Node.js 
 from __future__ import annotations
 
 import io
-import re
 import time
 from collections import deque
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
-from urllib.parse import unquote_to_bytes
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+
+from edge.heads import LONGEST_HEAD, MOST_HEADERS, NAMES, fault_of, target_of, wsgi_name
 
 Environ = dict[str, Any]
 
 READ_BYTES = 1 << 18
-LONGEST_HEAD = 1 << 16  # bytes; also of what stands between two parts of a body, or behind it
-MOST_HEADERS = 200
 MOST_AT_ONCE = 100  # requests that wait on one connection; the last of them ends it
 HEADER_BYTES, HEAD_BYTES = 200, 1000  # that an environ takes, about
-VERSIONS = ("1.1", "1.0")
-HOST = re.compile(r"[^\s,/?#@\\]*")  # one comma means two headers
-AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
 NO_TLS = "400 This Port Speaks TLS: Ask For https"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-KNOWN_NAMES = 500  # header names whose form in WSGI is remembered
 NOTHING: Environ = {"handed": "on"}
-NAMES: dict[bytes, str] = {b"Content-Type": "CONTENT_TYPE", b"Content-Length": "CONTENT_LENGTH"}
 
 
 def plain(status: str) -> bytes:
@@ -256,7 +249,7 @@ class Connection:
         self._lines += 1
         if self._environ or self._lines > MOST_HEADERS:
             return  # a trailer; or refused
-        key = NAMES.get(name) or _wsgi_name(name)
+        key = NAMES.get(name) or wsgi_name(name)
         text = value.decode("latin-1")
         if key in self._headers:
             text = f"{self._headers[key]}{'; ' if key == 'HTTP_COOKIE' else ','}{text}"
@@ -274,9 +267,9 @@ class Connection:
         version = parser.get_http_version()
         environ["REQUEST_METHOD"] = parser.get_method().decode()
         environ["SERVER_PROTOCOL"] = f"HTTP/{version}"
-        environ["PATH_INFO"], environ["QUERY_STRING"] = _target(self._url)
+        environ["PATH_INFO"], environ["QUERY_STRING"] = target_of(self._url)
         self.held += HEAD_BYTES + HEADER_BYTES * len(headers)
-        fault = self._fault(headers, version)
+        fault = fault_of(headers, version, self._length, self._lines)
         if fault:
             self._reject(fault)
         elif int(headers.get("CONTENT_LENGTH", 0)) > self._limit:
@@ -284,18 +277,6 @@ class Connection:
             self._hand_on(keep=False)
         elif headers.get("HTTP_EXPECT", "").lower() == "100-continue" and version == "1.1":
             self.due = CONTINUE
-
-    def _fault(self, headers: Mapping[str, str], version: str) -> str:
-        """The status of a head that RFC 9112 does not let pass; empty for others."""
-        if self._length > LONGEST_HEAD or self._lines > MOST_HEADERS:
-            return "431 Request Header Fields Too Large"
-        if version not in VERSIONS:
-            return "505 HTTP Version Not Supported"
-        host = headers.get("HTTP_HOST", "," if version == "1.1" else "")
-        if not HOST.fullmatch(host):
-            return "400 Bad Request"
-        coding = headers.get("HTTP_TRANSFER_ENCODING", "chunked")
-        return "" if coding.strip().lower() == "chunked" else "501 Not Implemented"
 
     def on_body(self, part: bytes) -> None:
         """Some of its body."""
@@ -339,27 +320,3 @@ class Connection:
         self.requests.clear()
         self.outgoing = self.due = b""
         self._environ, self._chunks = NOTHING, []
-
-
-def _wsgi_name(name: bytes) -> str:
-    """A header's name in an environ; empty for one that it has no place for."""
-    if b"_" in name:
-        return ""
-    upper = name.decode("latin-1").upper().replace("-", "_")
-    key = upper if upper in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{upper}"
-    if len(NAMES) < KNOWN_NAMES and len(name) < 100:
-        NAMES[name] = key
-    return key
-
-
-def _target(url: bytes) -> tuple[str, str]:
-    """Path and query as WSGI has them: bytes as Latin-1, the path without its % signs."""
-    text = url.decode("latin-1").partition("#")[0]
-    if not text.startswith("/"):  # http://host/path, or *
-        whole = AUTHORITY.match(text)
-        rest = text[whole.end() :] if whole else text
-        text = rest if rest.startswith("/") or not whole else f"/{rest}"
-    path, _, query = text.partition("?")
-    if "%" in path:
-        path = unquote_to_bytes(path.encode("latin-1")).decode("latin-1")
-    return path, query

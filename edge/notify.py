@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
@@ -35,3 +36,18 @@ def watchdog_seconds(environ: Mapping[str, str]) -> float | None:
     if not text.isdecimal() or process not in ("", str(os.getpid())):
         return None
     return int(text) / 1e6 or None
+
+
+def heartbeat(environ: Mapping[str, str]) -> Callable[[], None]:
+    """What a loop calls as often as it comes round; systemd is told a few times in its time."""
+    tell, seconds = teller(environ), watchdog_seconds(environ)
+    last = float("-inf")
+
+    def beat() -> None:
+        nonlocal last
+        now = time.monotonic()
+        if tell and seconds and now - last > seconds / 8:
+            last = now
+            tell("WATCHDOG=1")
+
+    return beat

@@ -1,14 +1,18 @@
-"""What marks the requests that a server sends to itself.
+"""What marks the requests that a server sends to itself, and those of its device's updates.
 
 They bear an id, and where keys are set a key, that nobody else knows: they are in no log, in no
-metric and in no queue of predictions.
+metric and in no queue of predictions. Updates read them from a file that the service's user and
+root alone can read: whoever has neither can hide nothing.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from function import request_log
@@ -17,14 +21,31 @@ from function.service import Observe
 from function.settings import Settings
 
 KEY_NAME = "golden-rows"
+FILE = "golden-rows"
+FORM = re.compile(r"([0-9a-f]{32}) ([0-9a-f]{64})\n")
 
 
 class Secret:
-    """Marks the requests that this process sends to itself."""
+    """Marks the requests that this process sends to itself.
 
-    def __init__(self) -> None:
-        self.request_id = os.urandom(16).hex()
-        self.key = os.urandom(32).hex()
+    Args:
+        request_id: of another process's, and its key; empty for new ones.
+        key: that goes with it.
+    """
+
+    def __init__(self, request_id: str = "", key: str = "") -> None:
+        self.request_id = request_id or os.urandom(16).hex()
+        self.key = key or os.urandom(32).hex()
+
+    def leave(self, folder: Path) -> None:
+        """Have this device's updates find it, where the disk takes it."""
+        beside = folder / f".{FILE}.new"
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+            opened = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(opened, "w") as file:
+                file.write(f"{self.request_id} {self.key}\n")
+            beside.replace(folder / FILE)
 
     def let_in(self, settings: Settings) -> Settings:
         """Settings whose keys, where there are any, let these requests in."""
@@ -51,3 +72,17 @@ class Secret:
                 observe(prediction)
 
         return others
+
+
+def left_in(folder: Path) -> Secret | None:
+    """What the service left there; None where it left none, or something else.
+
+    The folder is the service's, and whoever asks is root: a link is not followed, and nothing of
+    another form is ever sent.
+    """
+    with suppress(OSError, ValueError):
+        opened = os.open(folder / FILE, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(opened, encoding="ascii") as file:
+            if found := FORM.fullmatch(file.read(200)):
+                return Secret(*found.groups())
+    return None

@@ -108,6 +108,8 @@ def serve(models: Path, device: DeviceSettings) -> None:
     from edge.secret import Secret
 
     secret, watchdog = Secret(), _watchdog()
+    if "STATE_DIRECTORY" in os.environ:  # systemd's: this is a device's service
+        secret.leave(Path(os.environ["STATE_DIRECTORY"]))
     log = watchdog.log if watchdog else request_log.write
     app = make_app(models, secret=secret, log=log, forward=forward.start(device.forward))
     gc.freeze()

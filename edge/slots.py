@@ -36,6 +36,11 @@ class Places(NamedTuple):
         return self.data / "live"
 
     @property
+    def back(self) -> Path:
+        """A link to the slot that judges the live one, as long as that has not proven itself."""
+        return self.data / "back"
+
+    @property
     def models(self) -> Path:
         """Updates of models alone."""
         return self.data / "models"
@@ -93,12 +98,17 @@ def with_updates(models: Path) -> tuple[Path, Path | None]:
 
 def switch(places: Places, name: str) -> None:
     """Have another slot serve from the next start on: the old one or the new one, never neither."""
-    beside = places.data / "live.new"
+    point(places.live, name)
+
+
+def point(link: Path, name: str) -> None:
+    """Have a link lead to a slot: the old one or the new one, never neither."""
+    beside = link.with_name(f"{link.name}.new")
     with suppress(FileNotFoundError):
         beside.unlink()
     beside.symlink_to(name)
-    beside.replace(places.live)
-    sync_folder(places.data)
+    beside.replace(link)
+    sync_folder(link.parent)
 
 
 def empty(folder: Path) -> None:

@@ -61,7 +61,7 @@ def create_app(
         updates,
     )
     flight = Flight(settings.max_in_flight)
-    service = Service(settings, repository, observe, flight, meter)
+    service = Service(settings, repository, observe, flight, meter, routes=routes)
     app = App(_refusal)
     app.extensions[SERVICE] = service
     app.register_error_handler(Exception, _refuse)

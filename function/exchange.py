@@ -158,11 +158,13 @@ class Route(NamedTuple):
         method: of HTTP.
         rule: in Flask's form; its variables are arguments of `answer`.
         answer: makes the reply from the service, the request and the rule's variables.
+        describe: of a route that no dialect has, what `/openapi.json` says of it.
     """
 
     method: str
     rule: str
     answer: Callable[..., Reply]
+    describe: Callable[[Any], Any] | None = None
 
 
 class Dialect(Protocol):

@@ -12,7 +12,7 @@ import numpy as np
 
 from function.counts import Counts
 from function.errors import InvalidRows, Problem, RequestTooLarge
-from function.exchange import Call, Prediction
+from function.exchange import Call, Prediction, Route
 from function.flight import Flight
 from function.metrics import Meter
 from function.model import Model
@@ -53,6 +53,7 @@ class Service:
     flight: Flight = field(default_factory=lambda: Flight(Settings.max_in_flight))
     meter: Meter | None = None
     counts: Counts = field(default_factory=Counts)
+    routes: Sequence[Route] = ()  # further ones, of whoever serves this
 
     def choose(self, call: Call, name: str | None, version: str | None) -> Model:
         """The model that a request means: the path's goes before the body's.

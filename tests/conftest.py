@@ -140,11 +140,11 @@ def _is_text(body: bytes) -> bool:
     return True
 
 
-def through_socket(port: int) -> Send:
+def through_socket(port: int, host: str = "127.0.0.1") -> Send:
     """Sends each request over a connection of its own."""
 
     def send(method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        connection = http.client.HTTPConnection(host, port, timeout=20)
         try:
             connection.request(method, path, body, dict(headers))
             got = connection.getresponse()
@@ -168,10 +168,24 @@ class Server:
     port: int
 
 
-def start_server(models: Path, environ: Mapping[str, str], log: Path) -> Server:
-    """Start the device server on a free port, and wait until it says what it serves."""
-    command = [sys.executable, "-m", "edge", "serve", "--models", str(models), "--port", "0"]
-    return started(command, environ, log)
+def start_server(
+    models: Path,
+    environ: Mapping[str, str],
+    log: Path,
+    before: Sequence[str] = (),
+    program: Sequence[str] = ("-m", "edge"),
+) -> Server:
+    """Start the device server on a free port, and wait until it says what it serves.
+
+    Args:
+        models: folder of model directories.
+        environ: its environment.
+        log: file for what it logs.
+        before: words of a command that runs it.
+        program: what Python runs.
+    """
+    serve = ["serve", "--models", str(models), "--port", "0"]
+    return started([*before, sys.executable, *program, *serve], environ, log)
 
 
 def started(command: Sequence[str], environ: Mapping[str, str], log: Path) -> Server:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import gzip
 import http.client
-import ssl
 from functools import partial
 from urllib.parse import urlsplit
 
 from edge.forward.options import ForwardOptions
 from edge.forward.queue import Batch
-from edge.forward.verdicts import Transport, Verdict, of_status
+from edge.forward.verdicts import OVERALL_SECONDS, Transport, Verdict, of_status
+from edge.patience import Deadline, WatchedHttp, WatchedHttps
+from edge.trust import heed_the_clock, make_context, words_of
 
 TIMEOUT_SECONDS = 20.0  # without a byte
 SHOWN = 200  # bytes of an answer; the rest is not read
@@ -23,12 +24,8 @@ def transport(options: ForwardOptions) -> Transport:
         OSError: the certificates can't be read.
     """
     url = urlsplit(options.url)
-    connect = partial(http.client.HTTPConnection, url.hostname or "", url.port)
-    if url.scheme == "https":
-        context = ssl.create_default_context(cafile=options.ca)
-        connect = partial(
-            http.client.HTTPSConnection, url.hostname or "", url.port, context=context
-        )
+    context = make_context(options.ca) if url.scheme == "https" else None
+    connect = partial(WatchedHttps, context=context) if context else WatchedHttp
     headers: dict[str, str | bytes] = {
         "Content-Type": "application/json",
         "Content-Encoding": "gzip",
@@ -40,15 +37,20 @@ def transport(options: ForwardOptions) -> Transport:
     path = (url.path or "/") + (f"?{url.query}" if url.query else "")
 
     def send(batch: Batch) -> Verdict:
-        connection = connect(timeout=TIMEOUT_SECONDS)
+        body = gzip.compress(batch.body, 6, mtime=0)
+        if context:
+            heed_the_clock(context)
+        deadline = Deadline(OVERALL_SECONDS)
+        connection = connect(deadline, url.hostname or "", url.port, timeout=TIMEOUT_SECONDS)
         try:
-            body = gzip.compress(batch.body, 6, mtime=0)
-            connection.request("POST", path, body, {**headers, "Idempotency-Key": batch.key})
-            answer = connection.getresponse()
-            answer.read(SHOWN)
+            with deadline:
+                connection.request("POST", path, body, {**headers, "Idempotency-Key": batch.key})
+                answer = connection.getresponse()
+                answer.read(SHOWN)
             return of_status(answer.status, answer.headers.get("Retry-After", "").strip())
         except (OSError, http.client.HTTPException) as error:
-            return Verdict("failed", f"{type(error).__name__}: {error}"[:SHOWN])
+            why = f"no whole answer within {OVERALL_SECONDS:g} s"
+            return Verdict("failed", why if deadline.over else words_of(error))
         finally:
             connection.close()
 

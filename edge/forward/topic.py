@@ -10,10 +10,9 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.forward.options import ForwardOptions
 from edge.forward.queue import Batch
-from edge.forward.verdicts import Transport, Verdict
+from edge.forward.verdicts import OVERALL_SECONDS, Transport, Verdict
 from edge.mqtt.link import Address, Link, LinkLost
 
-PATIENCE_SECONDS = 20.0
 HEAD_BYTES = 1000  # of a packet beside its topic and payload
 NO_SUBSCRIBERS = 0x10  # the broker took it and gave it to nobody: it would be lost
 REFUSED = {0x90, 0x95, 0x99}  # the topic, the packet's size or its payload is not taken
@@ -56,13 +55,13 @@ def _send(link: Link, topic: str, batch: Batch) -> Verdict:
 
 
 def _answer(link: Link, mine: int) -> Verdict:
-    end = time.monotonic() + PATIENCE_SECONDS
+    end = time.monotonic() + OVERALL_SECONDS
     while time.monotonic() < end:
         link.loop(0.2)
         for number, code in link.published:
             if number == mine:
                 return of_reason(code)
-    return Verdict("failed", "the broker does not acknowledge")
+    return Verdict("failed", f"no acknowledgement within {OVERALL_SECONDS:g} s")
 
 
 def of_reason(code: ReasonCode) -> Verdict:

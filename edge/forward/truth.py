@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edge.forward.observing import Forward
 from function import json_text
@@ -11,6 +11,9 @@ from function.errors import InvalidRows, MalformedRequest, Overloaded, Problem, 
 from function.exchange import Reply, Request, Route, json_reply
 from function.request_log import REQUEST_ID
 from function.service import Service
+
+if TYPE_CHECKING:
+    from function.openapi.forms import Operation, Place
 
 PATH = "/truth"
 HINT = 'Send {"truth": [{"id": "REQUEST ID", "row": 0, "value": ...}]}.'
@@ -27,7 +30,27 @@ def route(forward: Forward) -> Route:
             raise Overloaded("the disk takes nothing just now", "Send it again later.")
         return json_reply({"kept": len(truths)})
 
-    return Route("POST", PATH, answer)
+    return Route("POST", PATH, answer, describe)
+
+
+def describe(place: Place) -> Operation:
+    """What `/openapi.json` says of it."""
+    from function.openapi import forms  # few ask for it
+
+    text = {"type": "string", "pattern": f"^{REQUEST_ID.pattern}$"}
+    row = {"type": "integer", "minimum": 0, "maximum": 2**31 - 1, "default": 0}
+    entry = forms.closed({"id": text, "value": {}}, {"row": row})
+    most = place.service.settings.max_rows
+    entries = forms.listed(entry, 1, most)
+    example = {"truth": [{"id": "5bd1f0a1c9e04c36a3a4d6a7c1d1f8aa", "row": 0, "value": 162000}]}
+    kept = forms.record({"kept": {"type": "integer", "minimum": 1}})
+    return forms.Operation(
+        "Tell what came of predictions",
+        forms.answered("On the disk, and forwarded with the predictions.", kept),
+        forms.body(forms.content(forms.closed({"truth": entries}), example)),
+        refusals=(400, 413, 415, 422),
+        description="A prediction is named by its answer's X-Request-Id and its row.",
+    )
 
 
 def read(body: Any, most: int) -> list[dict[str, Any]]:

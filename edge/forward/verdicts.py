@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 
 from edge.forward.queue import Batch
 
+OVERALL_SECONDS = 300.0  # for a batch and its answer, however slow the link is
 FIRST_SECONDS = 1.0
 LONGEST_SECONDS = 300.0
 LONGEST_WISH_SECONDS = 3600.0  # of what a server may ask for by Retry-After

@@ -95,6 +95,13 @@ def _settings_faults(places: Places) -> list[str]:
             read(environ)
         except SettingsError as error:
             faults.append(f"{places.environment}: {error.message}")
+    if not faults and (mqtt := device_settings(places).mqtt).url:
+        from edge.mqtt.serving import check  # paho takes 40 ms
+
+        try:
+            check(mqtt)
+        except SettingsError as error:
+            faults.append(f"{places.environment}: {error.message}")
     return faults
 
 
@@ -103,13 +110,16 @@ def _have_systemd_know(setup: Setup) -> None:
     setup.run(["systemd-sysusers", *root, "onnxlet.conf"])
     if not setup.is_image:
         setup.run(["systemctl", "daemon-reload"])
-    setup.run(["systemctl", *root, "enable", units.SERVICE])
-    setup.run(["systemctl", *root, "enable" if updates(setup.places) else "disable", units.TIMER])
+    setup.run(["systemctl", *root, "enable", units.SERVICE, units.SETTLE])
+    for unit, wanted in optional(setup.places).items():
+        now = [] if setup.is_image or wanted else ["--now"]
+        setup.run(["systemctl", *root, "enable" if wanted else "disable", *now, unit])
 
 
-def updates(places: Places) -> bool:
-    """A channel is set, so that the timer has something to look at."""
-    return bool(device_settings(places).update_url)
+def optional(places: Places) -> dict[str, bool]:
+    """Units that there is something to do for only where it is set: a channel, a broker."""
+    device = device_settings(places)
+    return {units.TIMER: bool(device.update_url), units.MQTT: bool(device.mqtt.url)}
 
 
 def _start(setup: Setup, before: str | None) -> None:
@@ -125,8 +135,8 @@ def _start(setup: Setup, before: str | None) -> None:
         raise InstallError(
             f"{error.message}\n{said}", f"More: {' '.join(steps.LOG[:4])}"
         ) from error
-    if updates(setup.places):
-        setup.run(["systemctl", "start", units.TIMER])
+    for unit in (unit for unit, wanted in optional(setup.places).items() if wanted):
+        setup.run(["systemctl", "start" if unit == units.TIMER else "restart", unit])
 
 
 def _afterwards(setup: Setup) -> list[str]:
@@ -134,6 +144,6 @@ def _afterwards(setup: Setup) -> list[str]:
     lines = [f"installed: {places.live} is {setup.slot}"]
     if not any(places.keys.glob("*.pub")):
         lines.append("no key is trusted, so that no update is taken: install --key KEY")
-    if not updates(places):
+    if not optional(places)[units.TIMER]:
         lines.append(f"no channel is set, so that none is looked for: {places.environment}")
     return lines

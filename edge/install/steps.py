@@ -94,6 +94,7 @@ def remove_files(places: Places) -> None:
 
 def remove_program(places: Places) -> None:
     """Take away the slots and the link."""
-    places.live.unlink(missing_ok=True)
+    for link in (places.live, places.back):
+        link.unlink(missing_ok=True)
     for name in SLOTS:
         shutil.rmtree(places.slot(name), ignore_errors=True)

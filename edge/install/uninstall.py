@@ -23,7 +23,7 @@ def uninstall(setup: Setup, purge: bool) -> None:
     places, root = setup.places, []
     if setup.is_image:
         root = [f"--root={places.root}"]
-    for unit in (units.TIMER, units.SERVICE):
+    for unit in (units.TIMER, units.MQTT, units.SETTLE, units.SERVICE):
         if (places.root / "etc/systemd/system" / unit).exists():
             setup.run(["systemctl", *root, "disable", *(() if root else ("--now",)), unit])
     try:

@@ -6,6 +6,7 @@ from edge.slots import Places
 
 NAME = "onnxlet"  # of the user, too
 SERVICE, UPDATE, TIMER = "onnxlet.service", "onnxlet-update.service", "onnxlet-update.timer"
+MQTT, SETTLE = "onnxlet-mqtt.service", "onnxlet-settle.service"
 
 # What a service may not do that neither serves nor updates: nothing here needs any of it.
 CONFINED = """\
@@ -31,17 +32,8 @@ SystemCallArchitectures=native
 LimitCORE=0
 """
 
-SERVE = """\
-[Unit]
-Description=onnxlet: predictions over HTTP
-Documentation=file:{settings}/environment
-After=network.target
-StartLimitIntervalSec=0
-
-[Service]
-Type=notify
-NotifyAccess=main
-ExecStart={python} -I -S -B {live} serve
+# What what answers may not do, either; and what it is given.
+ANSWERS = """\
 EnvironmentFile={settings}/environment
 # One thread each; and ONNX Runtime tells nobody that it runs.
 Environment=OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 ORT_DISABLE_TELEMETRY=1
@@ -51,10 +43,6 @@ StateDirectory=onnxlet/state
 StateDirectoryMode=0700
 UMask=0077
 
-# Ready and alive mean that golden rows are answered.
-WatchdogSec=8
-WatchdogSignal=SIGKILL
-TimeoutStartSec=120
 # What is in flight is finished.
 TimeoutStopSec=30
 Restart=always
@@ -84,20 +72,78 @@ SystemCallErrorNumber=EPERM
 WantedBy=multi-user.target
 """
 
+SERVE = """\
+[Unit]
+Description=onnxlet: predictions over HTTP
+Documentation=file:{settings}/environment
+After=network.target
+StartLimitIntervalSec=0
+
+[Service]
+Type=notify
+NotifyAccess=main
+ExecStart={python} -I -S -B {live} serve
+# Ready and alive mean that golden rows are answered.
+WatchdogSec=8
+WatchdogSignal=SIGKILL
+TimeoutStartSec=120
+{answers}"""
+
+# With the other one: its code and models change by the same updates.
+DO_MQTT = """\
+[Unit]
+Description=onnxlet: predictions by MQTT
+Documentation=file:{settings}/environment
+PartOf=onnxlet.service
+After=network.target onnxlet.service
+StartLimitIntervalSec=0
+
+[Service]
+Type=notify
+NotifyAccess=main
+ExecStart={python} -I -S -B {live} mqtt
+# Ready when it may answer, whether a broker is there or not; alive as long as its loop goes on.
+WatchdogSec=120
+WatchdogSignal=SIGKILL
+TimeoutStartSec=120
+{answers}"""
+
 DO_UPDATE = """\
 [Unit]
 Description=onnxlet: take what its channel has
 Wants=network-online.target
 After=network-online.target time-sync.target
+OnFailure=onnxlet-settle.service
 
 [Service]
 Type=oneshot
 ExecStart={python} -I -S -B {live} update
-Environment=ORT_DISABLE_TELEMETRY=1
 TimeoutStartSec=30min
 Nice=10
 IOSchedulingClass=idle
+{changes}"""
+
+# By the code of the slot before: that of the live one may be no good, and has not proven itself.
+DO_SETTLE = """\
+[Unit]
+Description=onnxlet: bring an update to its end that was cut off
+ConditionPathIsSymbolicLink={data}/back
+After=onnxlet.service
+
+[Service]
+Type=oneshot
+ExecStart={python} -I -S -B {data}/back settle
+TimeoutStartSec=10min
+{changes}
+[Install]
+WantedBy=multi-user.target
+"""
+
+CHANGES = """\
+Environment=ORT_DISABLE_TELEMETRY=1
 MemoryMax=75%
+# What proves a release may be killed: the update goes on, and says so.
+OOMPolicy=continue
 LogNamespace=onnxlet
 ReadWritePaths={data}
 UMask=0022
@@ -146,6 +192,8 @@ ENVIRONMENT = """\
 #ONNXLET_API_KEYS=
 #ONNXLET_DEVICE_HOST=0.0.0.0
 #ONNXLET_DEVICE_UPDATE_URL=
+#ONNXLET_DEVICE_FORWARD_URL=
+#ONNXLET_DEVICE_MQTT_URL=
 #ONNXLET_DEVICE_PORT=8080
 #ONNXLET_DEVICE_TLS_CERT=/etc/onnxlet/tls/cert.pem
 #ONNXLET_DEVICE_TLS_KEY=/etc/onnxlet/tls/key.pem
@@ -163,7 +211,10 @@ def files(python: str) -> dict[str, tuple[str, int]]:
         "python": python, "live": places.live, "data": places.data, "settings": places.settings,
         "confined": CONFINED,
     }  # fmt: skip
-    units = {SERVICE: SERVE, UPDATE: DO_UPDATE, TIMER: WHEN}
+    names |= {"answers": ANSWERS.format(**names), "changes": CHANGES.format(**names)}
+    units = {
+        SERVICE: SERVE, MQTT: DO_MQTT, UPDATE: DO_UPDATE, SETTLE: DO_SETTLE, TIMER: WHEN,
+    }  # fmt: skip
     return {
         **{
             f"etc/systemd/system/{name}": (text.format(**names), 0o644)

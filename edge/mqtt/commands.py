@@ -28,17 +28,24 @@ def mqtt(models: Path | None) -> None:
     from edge import forward
     from edge.mqtt.answering import Answering
     from edge.mqtt.serving import Serving, check, end_by_signals, link_of
+    from edge.notify import heartbeat, teller
     from edge.settings import DeviceSettings
+    from edge.slots import Places
+    from edge.update.setup import environ_of
     from function.settings import Settings
 
-    settings = replace(Settings.from_environ(os.environ), api_keys={})
-    device = DeviceSettings.from_environ(os.environ)
+    environ = environ_of(Places(), os.environ)
+    settings = replace(Settings.from_environ(environ), api_keys={})
+    device = DeviceSettings.from_environ(environ)
     check(device.mqtt)
     link_of(device.mqtt)  # reads the certificates, before anything is loaded
     keeping = forward.start(device.forward)
     answering = Answering(models or settings.models, settings, keeping, device.mqtt.model)
-    serving = Serving(device.mqtt, answering.answer, settings.max_body_bytes)
+    beat = heartbeat(os.environ)
+    serving = Serving(device.mqtt, answering.answer, settings.max_body_bytes, beat=beat)
     end_by_signals(serving.stopping)
+    if tell := teller(os.environ):
+        tell("READY=1")
     serving.run()
 
 

@@ -6,7 +6,6 @@ from the broker, or is sent again by whoever still has it.
 
 from __future__ import annotations
 
-import ssl
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -20,6 +19,8 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from edge.trust import make_context, words_of
 
 CONNECT_SECONDS = 10.0
 KEEPALIVE_SECONDS = 30
@@ -86,7 +87,7 @@ class Link:
         if address.user:
             self._client.username_pw_set(address.user, address.password)
         if url.scheme == "mqtts":
-            self._client.tls_set_context(ssl.create_default_context(cafile=address.ca))
+            self._client.tls_set_context(make_context(address.ca))
         if will:
             self._client.will_set(will.topic, will.payload, QOS, retain=True)
         self._client.on_connect = self._connected
@@ -111,7 +112,7 @@ class Link:
                 self._host, self._port, KEEPALIVE_SECONDS, clean_start=not resume, properties=wanted
             )
         except (OSError, ValueError) as error:
-            raise LinkLost(f"{type(error).__name__}: {error}"[:200]) from error
+            raise LinkLost(words_of(error)) from error
         end = time.monotonic() + CONNECT_SECONDS
         while not self._open:
             self._within(end, "the broker does not answer")

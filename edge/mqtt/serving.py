@@ -6,6 +6,7 @@ import json
 import signal
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from edge.forward.verdicts import pause
@@ -75,6 +76,7 @@ class Serving:
         respond: answers a reading.
         largest: bytes of a reading that is answered.
         log: told when the broker is lost and found.
+        beat: called every few moments as long as this goes on.
     """
 
     def __init__(
@@ -83,11 +85,13 @@ class Serving:
         respond: Respond,
         largest: int,
         log: request_log.Log = request_log.write,
+        beat: Callable[[], None] = lambda: None,
     ) -> None:
         self.stopping = threading.Event()
         self._options = options
         self._respond = respond
         self._largest = largest
+        self._beat = beat
         self._log = log
         self._backlog = Backlog(options.backlog)
         self._counts = Counts()
@@ -104,7 +108,16 @@ class Serving:
                 self._tell({"state": "lost", "error": str(error)})
                 self._backlog.forget_what_comes_again()
                 failures = 1 if time.monotonic() - start > STEADY_SECONDS else failures + 1
-                self.stopping.wait(pause(failures, 0.0))
+                self._wait(pause(failures, 0.0))
+
+    def _wait(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0 and not self.stopping.wait(min(left, 1.0)):
+            self._beat()
+
+    def _goes_on(self) -> bool:
+        self._beat()
+        return not self.stopping.is_set()
 
     def _connection(self) -> None:
         link = link_of(self._options)
@@ -126,7 +139,7 @@ class Serving:
             link, self._options, self._respond, self._backlog, self._counts, self._log
         )
         try:
-            session.run(self.stopping.is_set)
+            session.run(self._goes_on)
         finally:
             self._counts = session.counts
 

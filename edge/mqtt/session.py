@@ -71,13 +71,13 @@ class Session:
         self._under_way: dict[int, MQTTMessage | None] = {}  # publications not yet acknowledged
         self._status: tuple[float, bytes] = (0.0, b"")
 
-    def run(self, stopping: Callable[[], bool]) -> None:
-        """Answer until told to stop.
+    def run(self, goes_on: Callable[[], bool]) -> None:
+        """Answer as long as it goes on.
 
         Raises:
             LinkLost: the connection is gone.
         """
-        while not stopping():
+        while goes_on():
             self._tell()
             busy = len(self._backlog) and len(self._under_way) < self._options.backlog
             self._receive(0 if busy else IDLE_SECONDS)

@@ -11,7 +11,8 @@ from function.errors import OnnxletError
 from function.golden import load_proven
 from function.repository import versions_in
 
-NEEDED = ("edge.app", "edge.serve", "edge.server", "edge.update.setup")  # to serve, and to update
+# To serve, and to update.
+NEEDED = ("edge.app", "edge.serve", "edge.server", "edge.update.rollback", "edge.update.update")
 
 
 def check_slot(slot: Path, models: Path | None) -> list[str]:

@@ -38,6 +38,20 @@ def update(source: str, insecure_http: bool, root: Path) -> None:
         click.echo(line)
 
 
+@click.command(cls=Command, example="python3 /var/lib/onnxlet/back settle", hidden=True)
+@root_option
+def settle(root: Path) -> None:
+    """Bring an update to its end that was cut off, by the code of the slot before."""
+    from edge.slots import Places
+    from edge.update.setup import make_setup
+    from edge.update.update import alone
+    from edge.update.update import settle as bring_to_an_end
+
+    setup = make_setup(Places(root), report)
+    with alone(setup.places):
+        bring_to_an_end(setup)
+
+
 @click.command(cls=Command, example="sudo onnxlet rollback")
 @click.option("--model", metavar="N", help="Take back a model that came alone, and nothing else.")
 @root_option
@@ -84,7 +98,7 @@ def check(models: Path | None) -> None:
     click.echo("whole, and every golden row is answered as at build")
 
 
-COMMANDS = (update, rollback, status, check)
+COMMANDS = (update, settle, rollback, status, check)
 
 
 def report(line: str) -> None:

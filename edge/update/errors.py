@@ -4,6 +4,7 @@ OnnxletError (function.errors)
 ├── WrongUse      exit code 2: the command can't be carried out as it was given
 ├── Unreachable   exit code 1: what was asked for can't be fetched, now
 ├── Failed        exit code 1: this device can't do it, now: its card is full, or fails
+│   └── Killed    exit code 1: so is a proof that the system ends, as where memory is short
 └── Refused       exit code 1: it was fetched, and is not to be trusted or does not work
 """
 
@@ -24,6 +25,10 @@ class Unreachable(OnnxletError):
 
 class Failed(OnnxletError):
     """This device can't do it as it is: the card is full or fails, another update runs."""
+
+
+class Killed(Failed):
+    """What proves it was killed: it may have been too large, or everything else was."""
 
 
 class Refused(OnnxletError):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from io import RawIOBase
 from pathlib import Path
 from typing import BinaryIO, TypeVar
+from urllib.error import URLError
 
 from edge.update.errors import Failed, Refused, Unreachable
 from edge.update.sources import Passing, Web, is_file, opened_at
@@ -29,7 +30,7 @@ def read_small(url: str, most: int, web: Web) -> bytes:
     def once(over: float) -> bytes:
         content = b""
         with opened_at(url, 0, web) as (stream, _):
-            for chunk in _chunks(stream, over):
+            for chunk in _chunks(stream, over, web):
                 content += chunk
                 if len(content) > most:
                     break
@@ -70,7 +71,7 @@ def download(url: str, part: Path, size: int, web: Web) -> None:
         with opened_at(url, fetched, web) as (stream, start), part.open("r+b", 0) as file:
             file.seek(start)
             file.truncate()
-            for chunk in _chunks(stream, over):
+            for chunk in _chunks(stream, over, web):
                 if file.tell() + len(chunk) > size:
                     raise Refused(f"{url}: expected {size} bytes, as signed, got more")
                 _write(file, chunk)
@@ -81,12 +82,19 @@ def download(url: str, part: Path, size: int, web: Web) -> None:
     _patiently(url, web, once)
 
 
-def _chunks(stream: BinaryIO, over: float) -> Iterator[bytes]:
+def _chunks(stream: BinaryIO, over: float, web: Web) -> Iterator[bytes]:
     """What comes, as it comes: a server that sends drops does not go on for ever."""
     read = getattr(stream, "read1", stream.read)
+    since, came = time.monotonic(), 0
     while chunk := read(CHUNK):
-        if time.monotonic() > over:
+        now = time.monotonic()
+        came += len(chunk)
+        if now > over:
             raise Passing("it takes too long")
+        if now - since > web.window:
+            if came < web.least:
+                raise Passing(f"{came} bytes came in {now - since:.0f} s, fewer than {web.least}")
+            since, came = now, 0
         yield chunk
 
 
@@ -111,12 +119,20 @@ def _patiently(url: str, web: Web, once: Callable[[float], T]) -> T:
         try:
             return once(over)
         except (Passing, OSError, http.client.HTTPException) as error:
-            told = f"{type(error).__name__} {error}" if not isinstance(error, Passing) else error
             pause = web.pause * 2**attempt
             last = attempt + 1 == web.attempts or time.monotonic() + pause > over
             if last or is_file(url):
                 raise Unreachable(
-                    f"{url} can't be fetched: {told}", "Is it there, and is there a network?"
+                    f"{url} can't be fetched: {_words(error)}",
+                    "Is it there, and is there a network?",
                 ) from error
             web.sleep(pause)
     raise AssertionError("there is at least one attempt")
+
+
+def _words(error: Exception) -> str:
+    """What went wrong, in the system's words where it has some."""
+    cause = error.reason if isinstance(error, URLError) else error
+    if isinstance(cause, OSError) and cause.strerror:
+        return cause.strerror
+    return str(cause) if isinstance(cause, Passing) else f"{type(cause).__name__} {cause}"

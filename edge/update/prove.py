@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import shlex
+import signal
 import ssl
 import subprocess
 import sys
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.error import HTTPError
 
+from edge.secret import left_in
+from edge.update.errors import Killed
 from function.golden import compare
 
 CHECK_SECONDS = 300
@@ -34,16 +37,22 @@ class Service(NamedTuple):
         key: an API key, where keys are set; an empty text means that none is known.
         restart: the command that has it start again from the live slot, and returns when it has.
         seconds: that it has until it answers.
+        state: the folder that it leaves its secret in.
     """
 
     url: str
     key: str
     restart: str
     seconds: float
+    state: Path
 
 
 def slot_faults(slot: Path, *arguments: str) -> list[str]:
-    """What a slot's own `check` says is wrong; empty where nothing is."""
+    """What a slot's own `check` says is wrong; empty where nothing is.
+
+    Raises:
+        Killed: the system ended it.
+    """
     alone = ["-S"] if sys.flags.no_site else []  # as the service runs
     command = [sys.executable, "-I", *alone, "-B", str(slot), "check", *arguments]
     environ = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8"}
@@ -52,7 +61,10 @@ def slot_faults(slot: Path, *arguments: str) -> list[str]:
 
 def restart_faults(service: Service) -> list[str]:
     """Have the service start again; why it does not."""
-    return _run(shlex.split(service.restart), RESTART_SECONDS, dict(os.environ))
+    try:
+        return _run(shlex.split(service.restart), RESTART_SECONDS, dict(os.environ))
+    except Killed as error:
+        return [error.message]
 
 
 def _run(command: list[str], seconds: float, environ: dict[str, str]) -> list[str]:
@@ -65,6 +77,11 @@ def _run(command: list[str], seconds: float, environ: dict[str, str]) -> list[st
         return [f"{told}: no end after {seconds:g} s"]
     except OSError as error:
         return [f"{told}: {error.strerror}"]
+    if done.returncode == -signal.SIGKILL:
+        raise Killed(
+            f"{told}: something killed it, the system where memory is short",
+            "dmesg tells. What serves is as it was; try again then.",
+        )
     said = (done.stderr or done.stdout).strip()[-SHOWN:]
     return [f"{told}: exit code {done.returncode}: {said}"] if done.returncode else []
 
@@ -114,6 +131,8 @@ def _told(status: int) -> str:
 def _ask(service: Service, path: str, body: bytes | None) -> tuple[int, bytes]:
     """Status and body of an answer; status 0 where there is none."""
     headers = {"Content-Type": "application/json", "X-API-Key": service.key}
+    if secret := left_in(service.state):  # each process has its own
+        headers |= {"X-API-Key": secret.key, "X-Request-Id": secret.request_id}
     request = urllib.request.Request(service.url + path, body, headers)  # noqa: S310 - this machine
     context: Any = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # whose it is, is known

@@ -45,7 +45,7 @@ class Setup(NamedTuple):
 def environ_of(places: Places, own: Mapping[str, str]) -> dict[str, str]:
     """The service's variables, from its file; those that are set here count before them."""
     told: dict[str, str] = {}
-    with suppress(FileNotFoundError):
+    with suppress(FileNotFoundError, PermissionError):  # systemd has read it for its services
         for line in places.environment.read_text().splitlines():
             name, equals, value = line.strip().partition("=")
             if equals and name.startswith("ONNXLET_"):
@@ -70,7 +70,9 @@ def make_setup(places: Places, report: Callable[[str], object], insecure: bool =
         most,
         most * UNPACKED,
     )
-    service = Service(_url(settings), settings.api_key, settings.restart, SERVICE_SECONDS)
+    service = Service(
+        _url(settings), settings.api_key, settings.restart, SERVICE_SECONDS, places.state
+    )
     identity = settings.id or _machine_id()
     return Setup(places, device, identity, Web(insecure), service, report)
 

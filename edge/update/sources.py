@@ -12,15 +12,17 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, NoReturn
 from urllib.error import HTTPError
 from urllib.parse import urljoin, urlsplit
 
+from edge.patience import Deadline, WatchedHttp, WatchedHttps
+from edge.trust import NO_DATES
 from edge.update.errors import Refused, Unreachable, WrongUse
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
-NO_DATES = ssl.VerifyFlags(0x200000)  # X509_V_FLAG_NO_CHECK_TIME
 PASSING = (408, 425, 429, 500, 502, 503, 504)  # statuses that may be others soon
 RANGE_IS_BEYOND = 416
 
@@ -31,6 +33,8 @@ class Web(NamedTuple):
     Attributes:
         insecure: HTTP without TLS is allowed, beyond this machine too.
         timeout: seconds without a byte until it is tried again.
+        window: seconds within which an answer has to begin, and `least` of it to come.
+        least: bytes in each window until its end.
         attempts: in all.
         pause: seconds before the second attempt; each further one waits twice as long.
         most_seconds: of all attempts together.
@@ -39,6 +43,8 @@ class Web(NamedTuple):
 
     insecure: bool = False
     timeout: float = 20
+    window: float = 60
+    least: int = 10_000
     attempts: int = 6
     pause: float = 1
     most_seconds: float = 3600
@@ -111,20 +117,41 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
+class _Watched(urllib.request.HTTPHandler, urllib.request.HTTPSHandler):
+    """Opens connections that a deadline watches over."""
+
+    def __init__(self, deadline: Deadline, context: ssl.SSLContext) -> None:
+        super().__init__()
+        self._deadline = deadline
+        self._tls = context
+
+    def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        """Without TLS."""
+        return self.do_open(partial(WatchedHttp, self._deadline), req)
+
+    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        """With TLS."""
+        return self.do_open(partial(WatchedHttps, self._deadline), req, context=self._tls)
+
+
 @contextmanager
 def _open_http(url: str, start: int, web: Web) -> Iterator[tuple[BinaryIO, int]]:
     context = ssl.create_default_context()
     context.verify_flags |= NO_DATES
-    opener = urllib.request.build_opener(
-        urllib.request.HTTPSHandler(context=context), _Redirects(web.insecure)
-    )
+    deadline = Deadline(web.window)
+    opener = urllib.request.build_opener(_Watched(deadline, context), _Redirects(web.insecure))
     headers = {"Range": f"bytes={start}-"} if start else {}
     request = urllib.request.Request(url, headers=headers)  # noqa: S310 - `check` saw the scheme
     try:
-        answer = opener.open(request, timeout=web.timeout)
+        with deadline:
+            answer = opener.open(request, timeout=web.timeout)
     except HTTPError as error:
         with error:
             _tell(url, error, start)
+    except (OSError, http.client.HTTPException) as error:
+        if deadline.over:
+            raise Passing(f"no answer began within {web.window:g} s") from error
+        raise
     with answer:
         sent = answer.headers.get("Content-Range", "")
         goes_on = answer.status == http.HTTPStatus.PARTIAL_CONTENT

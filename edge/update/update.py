@@ -15,9 +15,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from edge.slots import Places, idle_slot, live_slot, switch, sync_folder
+from edge.slots import Places, idle_slot, live_slot, point, switch, sync_folder
 from edge.update import model_updates, verdict
-from edge.update.errors import Failed, Refused, WrongUse
+from edge.update.errors import Failed, Killed, Refused, WrongUse
 from edge.update.fetch import download
 from edge.update.find import Found, find_archive, find_in_channel, is_archive
 from edge.update.memory import MOST_ATTEMPTS, Memory, read_memory, write_memory
@@ -94,6 +94,7 @@ def settle(setup: Setup) -> Memory:
     for name in (INCOMING, OUTGOING):
         shutil.rmtree(places.data / name, ignore_errors=True)
     memory = _judge_what_was_cut_off(setup, read_memory(places))
+    places.back.unlink(missing_ok=True)
     highest = max(_release(places), memory.highest.get("bundle", 0))
     return replace(memory, highest={**memory.highest, "bundle": highest})
 
@@ -142,6 +143,9 @@ def _take(setup: Setup, memory: Memory, found: Found) -> Memory:
         shutil.rmtree(archive.parent, ignore_errors=True)
         verdict.remember_end(setup, memory, error.message)
         raise
+    except Killed:  # nobody knows whose fault: after some tries it is given up
+        shutil.rmtree(incoming, ignore_errors=True)
+        raise
     except (Failed, OSError):  # not the release's fault: it may be tried as often as it likes
         shutil.rmtree(incoming, ignore_errors=True)
         with suppress(OSError):
@@ -185,8 +189,10 @@ def _put_bundle(setup: Setup, memory: Memory, models: dict[str, int]) -> Memory:
     places = setup.places
     slot, attempt = idle_slot(places), memory.under_way
     move_into_slot(places, slot)
-    memory = replace(memory, attempt=attempt._replace(back=live_slot(places) or ""))
+    back = live_slot(places) or ""
+    memory = replace(memory, attempt=attempt._replace(back=back))
     write_memory(places, memory)
+    point(places.back, back)  # whose code judges after a power cut: the new one may be no good
     setup.report(f"switching to slot {slot}")
     switch(places, slot)
     return verdict.judge_bundle(setup, memory, [])

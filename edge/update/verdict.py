@@ -25,11 +25,14 @@ def judge_bundle(setup: Setup, memory: Memory, faults: list[str]) -> Memory:
     faults = faults or restart_faults(setup.service)
     faults = faults or service_faults(setup.service, models_in(setup.places.live.resolve()))
     if not faults:
-        return write_memory(setup.places, memory.accept(attempt.kind, attempt.release))
+        memory = write_memory(setup.places, memory.accept(attempt.kind, attempt.release))
+        setup.places.back.unlink(missing_ok=True)
+        return memory
     setup.report(f"going back to slot {attempt.back}")
     switch(setup.places, attempt.back)
     why = "; ".join(faults)
     remember_end(setup, memory, why)
+    setup.places.back.unlink(missing_ok=True)
     faults = restart_faults(setup.service)
     faults = faults or service_faults(setup.service, models_in(setup.places.live.resolve()))
     if faults:

@@ -41,6 +41,11 @@ def document(service: Service) -> dict[str, Any]:
                 paths.setdefault(place.path, {})[method] = described
                 described["operationId"] = _of_its_own(described["operationId"], names)
                 schemas_used |= part.schemas
+    for route in service.routes:
+        if route.describe:
+            place, method = Place(route.rule, service, models, None), route.method.lower()
+            described = _described(route.describe(place), others.PART, place, method)
+            paths.setdefault(place.path, {})[method] = described
     form: dict[str, Any] = {"openapi": "3.1.0", "info": _info(service), "servers": [{"url": "."}]}
     form |= {"paths": paths, "components": {"schemas": schemas_used}}
     form["tags"] = [{"name": part.tag, "description": part.about} for part in PARTS]

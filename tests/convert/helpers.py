@@ -149,7 +149,10 @@ def invoked(*arguments: str | Path) -> Result:
 
 
 def command(
-    *arguments: str | Path, cwd: Path = ROOT, environ: dict[str, str] | None = None
+    *arguments: str | Path,
+    cwd: Path = ROOT,
+    environ: dict[str, str] | None = None,
+    seconds: float = 60,
 ) -> subprocess.CompletedProcess[str]:
     """`python -m convert` as a process, to its end."""
     return subprocess.run(
@@ -158,5 +161,5 @@ def command(
         env={**os.environ, "PYTHONPATH": str(ROOT), **(environ or {})},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=seconds,
     )

@@ -37,7 +37,7 @@ def package(models: Path, folder: Path, release: int) -> None:
         "package", "--target", "device", "--models", str(models), "--model", "iris",
         "--python", PYTHON, "--arch", ARCH, "--release", str(release),
         "--sign", str(folder / "onnxlet.key"), "--out", str(folder / f"release-{release}.zip"),
-        cwd=ROOT,
+        cwd=ROOT, seconds=200,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -118,6 +119,16 @@ class Machine:
     def main_pid(self, unit: str = "onnxlet") -> str:
         """The process of a service."""
         return self.run("systemctl", "show", unit, "-p", "MainPID", "--value").strip()
+
+    def pid_here(self, pid: str) -> int:
+        """The number that a process of it has outside of it."""
+        own = Path(f"/proc/{self._init}/ns/pid").readlink()
+        for status in Path("/proc").glob("[0-9]*/status"):
+            with suppress(OSError):  # it has ended meanwhile
+                numbers = re.findall(r"^NSpid:(.*)$", status.read_text(), re.MULTILINE)[0].split()
+                if numbers[-1] == pid and (status.parent / "ns" / "pid").readlink() == own:
+                    return int(numbers[0])
+        raise LookupError(f"no process {pid}")
 
     def power_off(self) -> None:
         """Stop it as a power switch that asks first does, and without asking after 20 s."""

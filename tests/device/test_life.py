@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -173,6 +173,42 @@ def test_the_timers_service_takes_a_signed_release(installed: Machine) -> None:
     assert installed.call("onnxlet", "rollback").returncode == 0
     assert installed.run("readlink", "/var/lib/onnxlet/live") == "a\n"
     assert answers(installed)
+
+
+def test_readings_by_mqtt_are_a_service_of_their_own(installed: Machine) -> None:
+    """Nobody listens there: it says so, goes on, and is there again when it is killed."""
+    assert installed.run("systemctl", "is-enabled", "onnxlet-mqtt") == "disabled\n"
+    mqtt = {"URL": "mqtt://localhost:1", "READINGS": "readings", "ANSWERS": "answers"}
+    lines = "".join(f"ONNXLET_DEVICE_MQTT_{name}={value}\n" for name, value in mqtt.items())
+    installed.write(ENVIRONMENT, lines)
+    assert installed.call("onnxlet", "install").returncode == 0
+    assert installed.run("systemctl", "is-enabled", "onnxlet-mqtt") == "enabled\n"
+    before = installed.main_pid("onnxlet-mqtt")
+    assert comes(lambda: "Connection refused" in mqtt_log(installed)), mqtt_log(installed)
+    assert installed.main_pid("onnxlet-mqtt") == before != "0"
+    user = installed.run("ps", "-o", "user=", "-p", before) or "onnxlet"
+    assert user.strip() == "onnxlet"
+
+    installed.run("sh", "-c", f"kill -KILL {before}")
+    assert comes(lambda: installed.main_pid("onnxlet-mqtt") not in ("0", before))
+    after = installed.main_pid("onnxlet-mqtt")
+    restart(installed)
+    assert installed.main_pid("onnxlet-mqtt") not in ("0", after), "an update is its, too"
+
+    installed.write(ENVIRONMENT, "")
+    assert installed.call("onnxlet", "install").returncode == 0
+    assert installed.main_pid("onnxlet-mqtt") == "0"
+
+
+def mqtt_log(machine: Machine) -> str:
+    return machine.run("journalctl", "--namespace=onnxlet", "-u", "onnxlet-mqtt", "-o", "cat")
+
+
+def comes(happened: Callable[[], bool], seconds: float = 20) -> bool:
+    end = time.monotonic() + seconds
+    while not happened() and time.monotonic() < end:
+        time.sleep(0.2)
+    return happened()
 
 
 def test_it_starts_with_the_machine(installed: Machine) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.install.units import SERVICE, TIMER, UPDATE, files
+from edge.install.units import MQTT, SERVICE, SETTLE, TIMER, UPDATE, files
 from tests.conftest import ROOT
 
 HAS_ANALYZE = shutil.which("systemd-analyze") is not None
@@ -32,19 +32,20 @@ def analyze(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 @needs_systemd
 def test_systemd_takes_them(folder: Path) -> None:
-    done = analyze("verify", *(folder / name for name in (SERVICE, UPDATE, TIMER)))
+    done = analyze("verify", *(folder / name for name in (SERVICE, MQTT, UPDATE, SETTLE, TIMER)))
     assert (done.returncode, done.stderr) == (0, "")
     (folder / SERVICE).write_text((folder / SERVICE).read_text().replace("WatchdogSec", "Watchdo"))
     assert "Watchdo" in analyze("verify", folder / SERVICE).stderr
 
 
 @needs_systemd
-def test_the_service_is_confined(folder: Path) -> None:
-    done = analyze("security", "--offline=true", "--threshold=15", folder / SERVICE)
+@pytest.mark.parametrize("unit", [SERVICE, MQTT])
+def test_the_services_are_confined(folder: Path, unit: str) -> None:
+    done = analyze("security", "--offline=true", "--threshold=15", folder / unit)
     assert done.returncode == 0, done.stdout
-    weaker = (folder / SERVICE).read_text().replace("SystemCallFilter", "#SystemCallFilter")
-    (folder / SERVICE).write_text(weaker)
-    assert analyze("security", "--offline=true", "--threshold=15", folder / SERVICE).returncode
+    weaker = (folder / unit).read_text().replace("SystemCallFilter", "#SystemCallFilter")
+    (folder / unit).write_text(weaker)
+    assert analyze("security", "--offline=true", "--threshold=15", folder / unit).returncode
 
 
 def test_every_name_is_filled_in() -> None:

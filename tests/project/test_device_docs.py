@@ -52,14 +52,22 @@ class Asked(dict[str, str]):
         return default
 
 
-def test_the_variables_that_are_listed() -> None:
+@pytest.mark.parametrize("document", sorted(path.stem for path in (ROOT / "docs").glob("*.md")))
+def test_the_variables_that_are_listed(document: str) -> None:
+    """Each that is read stands once, in the table where it belongs, and no other does."""
     asked = Asked()
     DeviceSettings.from_environ(asked)
-    for text, own in ((FORWARD, ("FORWARD_", "QUEUE")), (MQTT, ("MQTT_",))):
-        listed = re.findall(r"^\| `(ONNXLET_DEVICE_\w+)` \|", text, re.MULTILINE)
-        read = {n for n in asked.names if n.removeprefix("ONNXLET_DEVICE_").startswith(own)}
-        assert set(listed) == read
-        assert len(listed) == len(read)
+    text = (ROOT / "docs" / f"{document}.md").read_text()
+    cells = re.findall(r"^\| (`ONNXLET_DEVICE_[^|]+) \|", text, re.MULTILINE)
+    listed = [name for cell in cells for name in re.findall(r"`(\w+)`", cell)]
+    assert sorted(listed) == sorted(name for name in asked.names if place_of(name) == document)
+
+
+def place_of(name: str) -> str:
+    """The document that tells of a variable."""
+    end = name.removeprefix("ONNXLET_DEVICE_")
+    places = {"MQTT": "mqtt", "FORWARD": "forward", "QUEUE": "forward"}
+    return places.get(end.partition("_")[0], "device")
 
 
 def test_the_defaults_that_are_listed() -> None:

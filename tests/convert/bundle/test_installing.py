@@ -130,8 +130,9 @@ def test_what_systemd_is_asked(placed: Placed) -> None:
     install(placed.setup, [KEY])
     assert placed.calls == [
         "systemd-sysusers --root=ROOT onnxlet.conf",
-        "systemctl --root=ROOT enable onnxlet.service",
+        "systemctl --root=ROOT enable onnxlet.service onnxlet-settle.service",
         "systemctl --root=ROOT disable onnxlet-update.timer",
+        "systemctl --root=ROOT disable onnxlet-mqtt.service",
     ]
     assert placed.told[-1].startswith("no channel is set")
 

@@ -107,10 +107,12 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def listening(pair: Pair | None) -> Iterator[Endpoint]:
-    """An endpoint, with TLS where there is a certificate."""
+def listening(
+    pair: Pair | None, address: str = "127.0.0.1", name: str = "localhost"
+) -> Iterator[Endpoint]:
+    """An endpoint, with TLS where there is a certificate for its name."""
     endpoint = Endpoint()
-    server = _Server(("127.0.0.1", 0), _handler(endpoint))
+    server = _Server((address, 0), _handler(endpoint))
     if pair:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*pair)
@@ -118,7 +120,7 @@ def listening(pair: Pair | None) -> Iterator[Endpoint]:
         server.socket = context.wrap_socket(
             server.socket, server_side=True, do_handshake_on_connect=False
         )
-    host = "https://localhost" if pair else "http://127.0.0.1"
+    host = f"https://{name}" if pair else f"http://{address}"
     endpoint.url = f"{host}:{server.server_address[1]}/records"
     serving = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     serving.start()

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from openapi_schema_validator import OAS31Validator
+from openapi_spec_validator import validate
 from prometheus_client.parser import text_string_to_metric_families
 
 from edge.app import make_app
@@ -175,8 +177,31 @@ def test_truth_needs_a_key_where_keys_are_set(device: Make) -> None:
     assert client.post("/truth", json=body, headers={"X-API-Key": "first key"}).status_code == 200
 
 
+def test_truth_is_in_the_document_and_answered_as_it_says(device: Make) -> None:
+    client = device().client
+    document = client.get("/openapi.json").get_json()
+    validate(document)
+    operation = document["paths"]["/truth"]["post"]
+    [content] = operation["requestBody"]["content"].values()
+    says = OAS31Validator(content["schema"])
+    good = {"id": "a", "row": 1, "value": [None]}
+    for entry, status in (
+        (good, 200), ({"id": "a", "value": 1}, 200), (content["example"]["truth"][0], 200),
+        (7, 422), ({"id": "a"}, 422), ({"id": "a b", "value": 1}, 422), ({**good, "x": 1}, 422),
+        ({**good, "row": -1}, 422), ({**good, "row": True}, 422), ({**good, "row": 2**31}, 422),
+    ):  # fmt: skip
+        body = {"truth": [entry]}
+        answer = client.post("/truth", json=body)
+        assert (answer.status_code, says.is_valid(body)) == (status, status == 200), entry
+        assert str(status) in operation["responses"]
+    others: list[Any] = [{"truth": []}, {"truth": [good], "x": 1}, []]
+    for other in others:
+        assert (client.post("/truth", json=other).status_code, says.is_valid(other)) == (400, False)
+
+
 def test_without_a_queue_there_is_no_truth(models: Path) -> None:
     app = make_app(models, settings=Settings(models, reload_seconds=0))
+    assert "/truth" not in app.test_client().get("/openapi.json").get_json()["paths"]
     assert app.test_client().post("/truth", json={"truth": []}).status_code == 404
 
 

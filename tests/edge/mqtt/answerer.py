@@ -1,6 +1,7 @@
 """Answers readings without a model: a process that starts quickly and is made to be killed.
 
 With `early` it acknowledges each reading as soon as it has come: a fault that the test has to find.
+A number of seconds has it notice so soon that a broker is gone.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ class Early(link.Link):
 
 def main() -> None:
     url, ca, how = sys.argv[1:]
+    if how.isdecimal():
+        link.KEEPALIVE_SECONDS = int(how)
     verdicts.FIRST_SECONDS = verdicts.LONGEST_SECONDS = 0.1
     options = MqttOptions(url, USER, PASSWORD, Path(ca), "answerer", "readings/#", "answers")
     serving.check(options)

@@ -48,7 +48,7 @@ class Broker:
         ca: certificates that its own is signed by.
     """
 
-    def __init__(self, folder: Path, pair: Pair, *more: str) -> None:
+    def __init__(self, folder: Path, pair: Pair, *more: str, address: str = "127.0.0.1") -> None:
         self._program = program("mosquitto")
         self._folder = folder
         with socket.socket() as free:
@@ -61,7 +61,7 @@ class Broker:
         subprocess.run(command, check=True, capture_output=True)
         self._conf = folder / "mosquitto.conf"
         lines = [
-            f"listener {self.port} 127.0.0.1", f"certfile {pair.certificate}",
+            f"listener {self.port} {address}", f"certfile {pair.certificate}",
             f"keyfile {pair.key}", f"password_file {users}", "allow_anonymous false",
             "persistence true", f"persistence_location {folder}/", "autosave_on_changes true",
             "autosave_interval 1", *more,
@@ -76,6 +76,10 @@ class Broker:
                 [self._program, "-c", str(self._conf)], stdout=log, stderr=log
             )
         wait_until(self._listens)
+
+    def send_signal(self, number: int) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
 
     def end(self, number: int = signal.SIGTERM) -> None:
         if self._process:

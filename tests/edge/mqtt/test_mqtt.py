@@ -32,6 +32,7 @@ from tests.edge.mqtt.broker import PASSWORD, USER, Broker, Peer
 from tests.edge.mqtt.test_readings import reading
 from tests.edge.test_serve import CLEAN
 from tests.edge.test_tls import Pair, make_pair
+from tests.edge.test_watchdog import Listener
 from tests.function.test_predict import SHOP
 
 P = "ONNXLET_DEVICE_"
@@ -70,7 +71,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
             started.append(
                 subprocess.Popen(
                     [sys.executable, "-m", *command], cwd=ROOT, stdout=log, stderr=log,
-                    env={**CLEAN, **{P + name: value for name, value in environ.items()}},
+                    env={**CLEAN, **{named(n): value for n, value in environ.items()}},
                 )
             )  # fmt: skip
         return started[-1]
@@ -79,6 +80,11 @@ def start(tmp_path: Path) -> Iterator[Start]:
     for process in started:
         process.kill()
         process.wait()
+
+
+def named(name: str) -> str:
+    """A variable of ours, or of systemd's."""
+    return name if name in ("NOTIFY_SOCKET", "WATCHDOG_USEC") else P + name
 
 
 def set_for(broker: Broker, **more: str) -> dict[str, str]:
@@ -298,6 +304,26 @@ def test_a_broker_that_refuses_is_told_once_and_asked_again(
     [line] = logged(tmp_path)
     assert line["state"] == "lost"
     assert "Not authorized" in line["error"]
+
+
+def test_systemd_is_told_that_it_lives_while_no_broker_does(
+    models: Path, start: Start, tmp_path: Path
+) -> None:
+    listener = Listener(str(tmp_path / "notify"))
+    told = {"MQTT_URL": "mqtt://localhost:1", "MQTT_READINGS": "r", "MQTT_ANSWERS": "a"}
+    process = start(
+        "edge", "mqtt", "--models", str(models), **told,
+        NOTIFY_SOCKET=listener.address, WATCHDOG_USEC="4000000",
+    )  # fmt: skip
+    assert listener.next(30) == "READY=1"
+    assert [listener.next() for _ in range(4)] == ["WATCHDOG=1"] * 4
+    process.send_signal(signal.SIGSTOP)
+    time.sleep(0.1)
+    listener.drain()
+    assert listener.next(2.5) == ""
+    process.send_signal(signal.SIGCONT)
+    assert listener.next() == "WATCHDOG=1"
+    listener.socket.close()
 
 
 def test_what_lacks_ends_with_1_and_no_traceback() -> None:

@@ -211,8 +211,9 @@ while file.read_text() in ("", before) and time.monotonic() < over:
 class Supervised:
     """Starts a device's service again whenever it ends, as systemd does."""
 
-    def __init__(self, places: Places, port: int, folder: Path) -> None:
+    def __init__(self, places: Places, port: int, folder: Path, more: Mapping[str, str]) -> None:
         self._command = [sys.executable, "-B", str(places.live), "serve", "--port", str(port)]
+        self._environ = {**CLEAN, "ONNXLET_RELOAD_SECONDS": "1", **more}
         self._pid = folder / "pid"
         self._log = folder / "log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -223,11 +224,10 @@ class Supervised:
         self._thread.start()
 
     def _loop(self) -> None:
-        environ = {**CLEAN, "ONNXLET_RELOAD_SECONDS": "1"}
         while not self._stopped.is_set():
             with self._log.open("ab") as log:
                 self._process = subprocess.Popen(
-                    self._command, env=environ, stdout=log, stderr=log, cwd="/"
+                    self._command, env=self._environ, stdout=log, stderr=log, cwd="/"
                 )
             self._pid.with_suffix(".new").write_text(str(self._process.pid))
             self._pid.with_suffix(".new").replace(self._pid)
@@ -242,12 +242,12 @@ class Supervised:
 
 
 @pytest.fixture
-def supervise(places: Places, tmp_path: Path, free_tcp_port: int) -> Iterator[Callable[[], Setup]]:
+def supervise(places: Places, tmp_path: Path, free_tcp_port: int) -> Iterator[Callable[..., Setup]]:
     """Starts the device's own service, and gives the device."""
     started: list[Supervised] = []
 
-    def start() -> Setup:
-        started.append(Supervised(places, free_tcp_port, tmp_path))
+    def start(**environ: str) -> Setup:
+        started.append(Supervised(places, free_tcp_port, tmp_path, environ))
         return setup_of(places, free_tcp_port, started[0].restart)
 
     yield start

@@ -10,12 +10,14 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
-from edge.slots import Places, live_slot
+from edge.slots import Places, live_slot, switch
 from edge.update import unpack, verdict
 from edge.update.errors import Refused
+from edge.update.prove import service_faults
 from edge.update.rollback import rollback
 from edge.update.setup import Setup
 from edge.update.status import release_of
@@ -152,6 +154,50 @@ def test_what_was_cut_off_before_its_verdict_gets_it(
             update(setup, str(archives(3)))
     assert update(setup, str(archives(3))) == ["nothing newer for this device"]
     assert release_of(setup.places.live) == 3
+
+
+@pytest.mark.parametrize("of", ["before", pytest.param("after", marks=pytest.mark.faults)])
+def test_what_was_cut_off_is_judged_by_the_slot_before(
+    setup: Setup, archives: Archives, monkeypatch: pytest.MonkeyPatch, of: str
+) -> None:
+    """The new one's commands don't start: by its own code it would stay for ever."""
+    places = setup.places
+
+    def cut_off(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(verdict, "judge_bundle", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            update(setup, str(archives(2)))
+    assert (str(places.back.readlink()), live_slot(places)) == ("a", "b")
+    (places.slot("b") / "__main__.py").write_text("1 / 0\n")
+    only_a = f"sh -c 'test $(readlink {places.live}) = a'"
+    settings = places.environment.read_text().replace('RESTART="true"', f'RESTART="{only_a}"')
+    places.environment.write_text(settings)
+    link = places.back if of == "before" else places.live
+    command = [sys.executable, "-B", str(link), "settle", "--root", str(places.root)]
+    done = subprocess.run(command, cwd="/", env=CLEAN, capture_output=True, text=True, timeout=60)
+    assert (live_slot(places), done.returncode) == (("a", 0) if of == "before" else ("b", 1))
+    if of == "before":
+        assert "bundle release 2 was cut off: proving it now" in done.stderr
+        assert not places.back.is_symlink()
+        with pytest.raises(Refused, match="it failed here before"):
+            update(setup, str(archives(2)))
+
+
+def test_a_process_goes_on_by_its_own_code_when_the_link_is_switched(
+    supervise: Callable[..., Setup], places: Places, tmp_path: Path
+) -> None:
+    """What it imports only then is in the slot that it was started from, and in no other."""
+    told = {"URL": "http://127.0.0.1:1/", "SECONDS": "900"}
+    environ = {f"ONNXLET_DEVICE_FORWARD_{name}": value for name, value in told.items()}
+    setup = supervise(ONNXLET_DEVICE_QUEUE=str(tmp_path / "queue.db"), **environ)
+    assert service_faults(setup.service._replace(seconds=20), {}) == []
+    places.slot("b").mkdir()
+    switch(places, "b")
+    with urlopen(f"{setup.service.url}/metrics", timeout=10) as answer:  # noqa: S310 - http
+        assert b"onnxlet_forward_keeping" in answer.read()
 
 
 class Card:

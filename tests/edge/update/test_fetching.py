@@ -108,17 +108,19 @@ Serve = Callable[..., tuple[str, Source]]
 def serve(tmp_path: Path) -> Iterator[Serve]:
     started: list[ThreadingHTTPServer] = []
 
-    def start(certificate: tuple[Path, Path] | None = None, **more: Any) -> tuple[str, Source]:
+    def start(
+        certificate: tuple[Path, Path] | None = None, host: str = "127.0.0.1", **more: Any
+    ) -> tuple[str, Source]:
         (tmp_path / "served").mkdir(exist_ok=True)
         source = Source(tmp_path / "served", **more)
-        server = QuietServer(("127.0.0.1", 0), handler_of(source))
+        server = QuietServer((host, 0), handler_of(source))
         if certificate:
             server.socket = make_context(*certificate).wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, args=(0.02,)).start()
         started.append(server)
         scheme = "https" if certificate else "http"
         (source.folder / "file").write_bytes(CONTENT)
-        return f"{scheme}://127.0.0.1:{server.server_port}", source
+        return f"{scheme}://{host}:{server.server_port}", source
 
     yield start
     for server in started:

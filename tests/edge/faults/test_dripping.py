@@ -1,0 +1,98 @@
+"""Servers that drip: each byte comes in time, and the whole never does."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from edge.forward import https
+from edge.forward.options import ForwardOptions
+from edge.forward.queue import Batch
+from edge.forward.verdicts import Verdict
+from edge.update.errors import Unreachable
+from edge.update.fetch import download, read_small
+from edge.update.sources import Web
+from tests.edge.faults.dripping import OK, dripping
+from tests.edge.test_tls import Pair, make_pair
+
+BATCH = Batch("key", b'{"records": [1]}', 1)
+HEAD = OK + b"Content-Length: 1000000\r\n\r\n"
+WEB = Web(timeout=1, attempts=1, window=0.8, least=1000)
+NEVER = 3600.0  # seconds
+STILL_SECONDS = 3.0  # that it is watched for without what is there against it
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    return make_pair(tmp_path_factory.mktemp("pair"))
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_a_batch_whose_answer_drips_is_sent_again_later(
+    pair: Pair, tls: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(https, "OVERALL_SECONDS", 0.5)
+    with dripping(b"", pair if tls else None) as url:
+        begun = time.monotonic()
+        verdict = https.transport(ForwardOptions(url, ca=pair.certificate))(BATCH)
+    assert verdict == Verdict("failed", "no whole answer within 0.5 s")
+    assert time.monotonic() - begun < STILL_SECONDS
+
+
+def test_one_that_was_acknowledged_has_arrived(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(https, "OVERALL_SECONDS", 2.5)
+    with dripping(HEAD, pair) as url:
+        verdict = https.transport(ForwardOptions(url, ca=pair.certificate))(BATCH)
+    assert verdict == Verdict("arrived", "status 200")
+
+
+@pytest.mark.faults
+def test_without_an_end_a_dripping_endpoint_holds_a_batch(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(https, "OVERALL_SECONDS", NEVER)
+    with dripping(b"", pair) as url:
+        send = https.transport(ForwardOptions(url, ca=pair.certificate))
+        assert goes_on(lambda: send(BATCH))
+
+
+def test_an_update_whose_answer_never_begins_is_given_up() -> None:
+    with dripping(b"") as url, pytest.raises(Unreachable, match=r"no answer began within 0\.8 s"):
+        read_small(f"{url}/x", 10**6, WEB)
+
+
+def test_an_update_that_drips_is_given_up(tmp_path: Path) -> None:
+    """A few hundred bytes came in time; what is to come would take an hour."""
+    part = tmp_path / "part"
+    with dripping(HEAD) as url:
+        with pytest.raises(Unreachable, match=r"\d+ bytes came in 1 s, fewer than 1000"):
+            download(f"{url}/x", part, 10**6, WEB)
+        assert 10 < part.stat().st_size < 1000
+        with pytest.raises(Unreachable, match="fewer than 1000"):
+            read_small(f"{url}/x", 10**6, WEB)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("beginning", [b"", HEAD], ids=["head", "body"])
+def test_without_a_least_an_update_that_drips_goes_on(beginning: bytes) -> None:
+    web = WEB._replace(window=NEVER)
+    with dripping(beginning) as url:
+        assert goes_on(lambda: read_small(f"{url}/x", 10**6, web))
+
+
+def goes_on(what: Callable[[], object]) -> bool:
+    """Whether it has not come to an end after a while; it does when its server ends."""
+
+    def quietly() -> None:
+        with suppress(Unreachable):
+            what()
+
+    thread = threading.Thread(target=quietly, daemon=True)
+    thread.start()
+    thread.join(STILL_SECONDS)
+    return thread.is_alive()

@@ -1,0 +1,51 @@
+"""A release whose proof takes more memory than there is; the kernel itself ends it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from contextlib import nullcontext
+
+import pytest
+
+from edge.slots import live_slot
+from edge.update.memory import MOST_ATTEMPTS, read_memory
+from edge.update.setup import Setup
+from tests.conftest import ROOT
+from tests.edge.faults.memory import limit
+from tests.edge.test_serve import CLEAN
+from tests.edge.update.conftest import Maker, amend, as_bytes, live_faults
+
+MB = 1 << 20
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("most", [250 * MB, 0])
+def test_a_proof_that_takes_too_much_memory_is_ended_and_told(
+    setup: Setup, maker: Maker, most: int
+) -> None:
+    """Without a limit it is taken. With it what serves serves, and it is not tried for ever."""
+    files = maker.files(7)
+    check = as_bytes(files["edge/update/check.py"]) + b"\n\nHUGE = b'x' * (400 << 20)\n"
+    amend(files, "edge/update/check.py", check)
+    archive = maker.sign(maker.write(files, "7.zip"), 7)
+    command = [sys.executable, "-m", "edge", "update", str(archive)]
+    command += ["--root", str(setup.places.root)]
+    with limit(most) if most else nullcontext() as held:
+        ends = [
+            subprocess.run(
+                held.around(command) if held else command,
+                cwd=ROOT, env=CLEAN, capture_output=True, text=True, timeout=120,
+            )
+            for _ in range(MOST_ATTEMPTS + 1 if held else 1)
+        ]  # fmt: skip
+    if not held:
+        assert (ends[0].returncode, live_slot(setup.places)) == (0, "b"), ends[0].stderr
+        return
+    assert [done.returncode for done in ends] == [1] * (MOST_ATTEMPTS + 1)
+    assert "something killed it, the system where memory is short" in ends[0].stderr
+    assert "hint: dmesg tells. What serves is as it was; try again then." in ends[0].stderr
+    assert "it failed here before: it was cut off 5 times" in ends[-1].stderr
+    assert "Traceback" not in "".join(done.stderr for done in ends)
+    assert (live_slot(setup.places), live_faults(setup.places)) == ("a", [])
+    assert 7 in read_memory(setup.places).broken["bundle"]
