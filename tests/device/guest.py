@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.lambda_runtime import machines
-from tests.lambda_runtime.machines import SUITE_PYTHON, Unavailable
+from tests.lambda_runtime.machines import Unavailable
 
 SECONDS = 300
 # Programs whose first bytes say 64-bit, little-endian, for Arm (binfmt_misc's own form).
@@ -38,10 +38,10 @@ def system() -> tuple[Path, str]:
     Raises:
         Unavailable: something lacks here.
     """
-    root = machines.arm64().root
-    assert root is not None
+    machine = machines.arm64()
+    assert machine.root is not None
     machines.run([*_unshared(), "true"])
-    return root, str(root / f"usr/bin/python{SUITE_PYTHON}")
+    return machine.root, str(machine.root / f"usr/bin/python{machine.python}")
 
 
 def _unshared() -> Sequence[str]:
