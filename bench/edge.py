@@ -19,7 +19,7 @@ from bench.servers import KEY, ROOT, free_port
 from bench.serving import Fitted
 from edge.slots import Places
 from tests.lambda_runtime import machines
-from tests.lambda_runtime.machines import SUITE_PYTHON, Machine, Unavailable
+from tests.lambda_runtime.machines import Machine, Unavailable
 
 ZIPPED_MB, UNPACKED_MB = 36, 105
 IDLE_MB = 90
@@ -62,11 +62,12 @@ def section(models: Path, fitted: Fitted) -> str:
     whole = edge_device.request(json.dumps({"instances": rows[:1]}).encode())
     try:
         machine = machines.native()
-        foreign = edge_device.package(models, "aarch64", SUITE_PYTHON, folder)
+        emulated = machines.arm64()
+        foreign = edge_device.package(models, emulated.arch, emulated.python, folder)
         own = edge_device.package(models, machine.arch, machine.python, folder)
         places = edge_device.install(own, folder)
         lines = [*_sizes(foreign, folder), *_sizes(own, folder)]
-        lines += [_emulated_memory(foreign, folder, whole)]
+        lines += [_emulated_memory(emulated, foreign, folder, whole)]
         lines += [*_service(places, machine, whole), _starts(places, machine, whole)]
         swaps, updating = _updates(models, places, machine, folder, whole)
     except Unavailable as error:
@@ -91,12 +92,11 @@ def _sizes(archive: Path, folder: Path) -> Iterator[Line]:
     yield _budget(f"{arch}: bundle, unpacked", size.unpacked / 1e6, UNPACKED_MB, "MB")
 
 
-def _emulated_memory(archive: Path, folder: Path, whole: bytes) -> Line:
-    root, told = machines.arm64().root, folder / "maps"
-    assert root is not None
+def _emulated_memory(machine: Machine, archive: Path, folder: Path, whole: bytes) -> Line:
+    root, told = machine.root, folder / "maps"
     slot = folder / f"sizes-{archive.stem.partition('-')[2]}"
     emulator = ["qemu-aarch64", "-cpu", ARM64, "-L", str(root)]
-    python = [str(root / f"usr/bin/python{SUITE_PYTHON}"), "-I", "-S", "-B"]
+    python = [f"{root}/usr/bin/python{machine.python}", "-I", "-S", "-B"]
     program = [str(ROOT / "bench" / "edge_guest.py"), str(slot), str(told)]
     with edge_device.running([*emulator, *python, *program], whole) as service:
         time.sleep(SETTLED_SECONDS)

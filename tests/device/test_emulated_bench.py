@@ -12,20 +12,20 @@ from tests.device import guest
 from tests.edge.bench.test_bench import TIME_OR_RATE, rows_of
 from tests.lambda_runtime.conftest import package
 from tests.lambda_runtime.harness import unpack
-from tests.lambda_runtime.machines import SUITE_PYTHON, Machine, Unavailable
+from tests.lambda_runtime.machines import Unavailable
 
 pytestmark = pytest.mark.device
 
 
 def test_nothing_emulated_is_told_as_a_time(models: Path, tmp_path: Path) -> None:
     try:
-        guest.system()
+        machine = guest.system()
     except Unavailable as error:
         if os.environ.get("TESTS_MAY_SKIP") == "no":
             pytest.fail(str(error))
         pytest.skip(str(error))
     archive, more = tmp_path / "bundle.zip", ["--target", "device", "--model", "iris"]
-    package(models, Machine("aarch64", SUITE_PYTHON, []), archive, *more)
+    package(models, machine, archive, *more)
     slot = unpack(archive, tmp_path / "slot")
     told = [told_by("cortex-a53", slot), told_by("neoverse-n1", slot, "--json")]
 
