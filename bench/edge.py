@@ -67,7 +67,7 @@ def section(models: Path, fitted: Fitted) -> str:
         own = edge_device.package(models, machine.arch, machine.python, folder)
         places = edge_device.install(own, folder)
         lines = [*_sizes(foreign, folder), *_sizes(own, folder)]
-        lines += [_emulated_memory(foreign, emulated, folder, whole)]
+        lines += [_emulated_memory(emulated, foreign, folder, whole)]
         lines += [*_service(places, machine, whole), _starts(places, machine, whole)]
         swaps, updating = _updates(models, places, machine, folder, whole)
     except Unavailable as error:
@@ -92,12 +92,11 @@ def _sizes(archive: Path, folder: Path) -> Iterator[Line]:
     yield _budget(f"{arch}: bundle, unpacked", size.unpacked / 1e6, UNPACKED_MB, "MB")
 
 
-def _emulated_memory(archive: Path, emulated: Machine, folder: Path, whole: bytes) -> Line:
-    root, told = emulated.root, folder / "maps"
-    assert root is not None
+def _emulated_memory(machine: Machine, archive: Path, folder: Path, whole: bytes) -> Line:
+    root, told = machine.root, folder / "maps"
     slot = folder / f"sizes-{archive.stem.partition('-')[2]}"
     emulator = ["qemu-aarch64", "-cpu", ARM64, "-L", str(root)]
-    python = [str(root / f"usr/bin/python{emulated.python}"), "-I", "-S", "-B"]
+    python = [f"{root}/usr/bin/python{machine.python}", "-I", "-S", "-B"]
     program = [str(ROOT / "bench" / "edge_guest.py"), str(slot), str(told)]
     with edge_device.running([*emulator, *python, *program], whole) as service:
         time.sleep(SETTLED_SECONDS)

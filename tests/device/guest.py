@@ -5,10 +5,9 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Sequence
-from pathlib import Path
 
 from tests.lambda_runtime import machines
-from tests.lambda_runtime.machines import Unavailable
+from tests.lambda_runtime.machines import Machine, Unavailable
 
 SECONDS = 300
 # Programs whose first bytes say 64-bit, little-endian, for Arm (binfmt_misc's own form).
@@ -24,7 +23,8 @@ def run(processor: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     Raises:
         Unavailable: something lacks here; the message says what to install.
     """
-    root, python = system()
+    machine = system()
+    root, python = machine.root, f"{machine.root}/usr/bin/python{machine.python}"
     environ = {"PATH": "/usr/bin:/bin", "QEMU_LD_PREFIX": str(root), "QEMU_CPU": processor}
     return subprocess.run(
         [*_unshared(), python, *map(str, arguments)], capture_output=True, text=True, env=environ,
@@ -32,16 +32,15 @@ def run(processor: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-def system() -> tuple[Path, str]:
-    """The root of the emulated system, and its Python.
+def system() -> Machine:
+    """The emulated system.
 
     Raises:
         Unavailable: something lacks here.
     """
     machine = machines.arm64()
-    assert machine.root is not None
     machines.run([*_unshared(), "true"])
-    return machine.root, str(machine.root / f"usr/bin/python{machine.python}")
+    return machine
 
 
 def _unshared() -> Sequence[str]:
