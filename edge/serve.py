@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -116,11 +117,12 @@ def serve(models: Path, device: DeviceSettings) -> None:
     gc.enable()
     server = _server(app, listener, wrap)
     ending = _signals()
-    running = threading.Thread(target=server.run)
+    running = threading.Thread(target=server.run, daemon=True)  # what fails below ends all of it
     running.start()
     if watchdog:
         watchdog.start(_asker(app, listener.getsockname(), wrap is not None, secret))
-    _say_how_to_call(app, listener, wrap is not None)
+    with suppress(OSError):  # its output's disk is full, or nobody reads it
+        _say_how_to_call(app, listener, wrap is not None)
     ending.recv(1)
     if watchdog:
         watchdog.stop()

@@ -20,6 +20,7 @@ import pytest
 
 from tests.conftest import ROOT, Server, start_server, stop_server
 from tests.function.test_predict import SHOP
+from tests.project.commands import free_port
 
 CLEAN = {k: v for k, v in os.environ.items() if not k.startswith("ONNXLET_")}
 
@@ -56,6 +57,33 @@ def test_what_is_in_flight_is_finished(server: Server) -> None:
     assert received.startswith(b"HTTP/1.1 200 ")
     assert b'"prediction":[true]' in received
     assert server.process.returncode == 0
+
+
+def is_listened_on(port: int) -> bool:
+    with socket.socket() as tried:
+        return tried.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
+def test_an_output_whose_disk_is_full_holds_up_nobody(models: Path) -> None:
+    port = free_port()
+    command = [sys.executable, "-m", "edge", "serve", "--models", str(models)]
+    with Path("/dev/full").open("w") as full:
+        process = subprocess.Popen(
+            [*command, "--port", str(port)], cwd=ROOT, env=CLEAN, stdout=full, stderr=full
+        )
+    try:
+        end = time.monotonic() + 30
+        while not is_listened_on(port):
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=10) as answer:
+            assert answer.status == 200
+        process.terminate()
+        assert process.wait(20) is not None
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_a_log_that_nobody_reads_holds_up_nobody(models: Path) -> None:
