@@ -158,5 +158,5 @@ def command(
         env={**os.environ, "PYTHONPATH": str(ROOT), **(environ or {})},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
     )

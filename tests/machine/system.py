@@ -22,6 +22,7 @@ TOOLS = {
     "qemu-aarch64": "qemu-user",
     "mmdebstrap": "mmdebstrap",
     "mke2fs": "e2fsprogs",
+    "minisign": "minisign",
     "unshare": "util-linux",
 }
 PACKAGES = "systemd,systemd-sysv,udev,dbus,sudo,python3-minimal,python3.13,libstdc++6"
