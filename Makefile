@@ -1,6 +1,6 @@
 # onnxlet. `make` lists what can be done.
 .DEFAULT_GOAL := help
-.PHONY: help setup run package deploy invoke logs rollback remove emulator test test-fresh test-pipelines test-gate test-lambda test-load test-device test-faults test-oldest test-boosting test-frameworks test-clients test-page test-schema test-shap test-deploy check model coverage bench lock clean
+.PHONY: help setup run package deploy invoke logs rollback remove emulator test test-fresh test-pipelines test-gate test-lambda test-load test-device test-machine test-faults test-oldest test-boosting test-frameworks test-clients test-page test-schema test-shap test-deploy check model coverage bench lock clean
 .SILENT:
 
 PORT ?= 8080
@@ -103,6 +103,9 @@ test-lambda: $(READY) ## the unpacked bundle on AWS's own runtime, both architec
 
 test-device: $(READY) ## a bundle's life under real systemd, in a Debian of its own (Linux, root; slow)
 	$(PY) -m pytest -m device -rs -s tests/device $(ARGS)
+
+test-machine: $(READY) ## an arm64 Debian that boots: the README followed, the power cut at random (Linux, root; slow)
+	$(PY) -m pytest -m machine --timeout 3000 -rs -s tests/machine $(ARGS)
 
 test-oldest: $(OLDEST)/ready ## conversions and pipelines, with the oldest scikit-learn, pandas and NumPy
 	$(OLDEST)/bin/python -m pytest -m "not (fresh or frameworks or gate)" --ignore tests/convert/bundle tests/convert tests/pipelines $(ARGS)

@@ -152,7 +152,7 @@ def command(
     *arguments: str | Path,
     cwd: Path = ROOT,
     environ: dict[str, str] | None = None,
-    seconds: float = 60,
+    seconds: float = 180,
 ) -> subprocess.CompletedProcess[str]:
     """`python -m convert` as a process, to its end."""
     return subprocess.run(

@@ -22,7 +22,7 @@ def shared(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("shared")
     make_key(folder, "onnxlet")
     for release in (1, 2):
-        package(models, folder, release)
+        package(models, folder, release, folder / "onnxlet.key", PYTHON, ARCH)
     archive, channel = folder / "release-2.zip", folder / "channel"
     channel.mkdir()
     done = command("publish", str(archive), str(channel), "--sign", str(folder / "onnxlet.key"))
@@ -32,12 +32,13 @@ def shared(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def package(models: Path, folder: Path, release: int) -> None:
+def package(models: Path, folder: Path, release: int, key: Path, python: str, arch: str) -> None:
+    """A signed `release-N.zip` with one model."""
     done = command(
         "package", "--target", "device", "--models", str(models), "--model", "iris",
-        "--python", PYTHON, "--arch", ARCH, "--release", str(release),
-        "--sign", str(folder / "onnxlet.key"), "--out", str(folder / f"release-{release}.zip"),
-        cwd=ROOT, seconds=200,
+        "--python", python, "--arch", arch, "--release", str(release),
+        "--sign", str(key), "--out", str(folder / f"release-{release}.zip"),
+        cwd=ROOT,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
 

@@ -10,7 +10,6 @@ import pytest
 from tests.conftest import lacking
 from tests.device import guest
 from tests.edge.bench.test_bench import TIME_OR_RATE, rows_of
-from tests.lambda_runtime import machines
 from tests.lambda_runtime.conftest import package
 from tests.lambda_runtime.harness import unpack
 from tests.lambda_runtime.machines import Unavailable

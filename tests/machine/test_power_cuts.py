@@ -1,0 +1,58 @@
+"""The power of a machine is cut in the middle of updates and of writes to the queue."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.edge.update.conftest import Maker, make_key
+from tests.machine.cuts import Cuts
+from tests.machine.releases import Releases, make_releases
+from tests.machine.system import System
+
+pytestmark = pytest.mark.machine
+
+SEED = 8  # the first cut comes after a switch
+CUTS = 20
+FEW = 5  # without syncs
+
+
+@pytest.fixture(scope="module")
+def releases(system: System, models: Path, tmp_path_factory: pytest.TempPathFactory) -> Releases:
+    folder = tmp_path_factory.mktemp("releases")
+    key = make_key(folder / "keys", "one")
+    return make_releases(Maker(folder, models, folder, key), tmp_path_factory.mktemp("disks"), CUTS)
+
+
+def test_twenty_power_cuts(system: System, releases: Releases, tmp_path: Path) -> None:
+    cuts = Cuts(system, releases, tmp_path / "machine", SEED)
+    try:
+        for _ in range(CUTS):
+            cuts.boot_and_cut()
+            assert (cuts.damage.torn, cuts.damage.lost) == ([], []), f"seed {SEED}"
+        cuts.boot_and_look()
+    finally:
+        cuts.switch_off()
+    damage = cuts.damage
+    assert (damage.torn, damage.lost) == ([], []), f"seed {SEED}"
+    assert damage.cut_off >= CUTS // 3
+    assert damage.taken >= CUTS // 6
+    assert len(damage.kept) >= 5 * CUTS
+    print(f"{damage.cut_off} updates cut off, {damage.taken} taken, {len(damage.kept)} records")
+
+
+def test_without_syncs_the_same_cuts_damage(
+    system: System, releases: Releases, tmp_path: Path
+) -> None:
+    cuts = Cuts(system, releases, tmp_path / "machine", SEED, synced=False)
+    try:
+        for _ in range(FEW):
+            cuts.boot_and_cut()
+            if cuts.damage.torn:
+                break
+    finally:
+        cuts.switch_off()
+    print(f"{cuts.damage.torn}, {len(cuts.damage.lost)} records lost")
+    assert any(": slot: " in each for each in cuts.damage.torn)
+    assert cuts.damage.lost
