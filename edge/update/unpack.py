@@ -37,7 +37,8 @@ def check_and_unpack(archive: Path, folder: Path, offer: Offer) -> Plan:
         raise Refused(f"{offer}: the archive is broken: {error}", REFUSED) from error
     finally:
         os.umask(mask)
-    os.sync()  # all at once: thousands of single ones take a card minutes
+    if offer.kind == "bundle":
+        os.sync()  # all at once: thousands of single ones take a card minutes
     sync_tree(folder)  # tells of a card that failed
     return planned
 

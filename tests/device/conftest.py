@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, lacking
 from tests.convert.bundle.conftest import ARCH
 from tests.convert.helpers import command
 from tests.device.machine import PYTHON, Machine, Unavailable, check_tools
@@ -51,9 +50,7 @@ def machine(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         machine = Machine(tmp_path_factory.mktemp("machine"), shared)
         machine.boot()
     except Unavailable as error:
-        if os.environ.get("TESTS_MAY_SKIP") == "no":
-            pytest.fail(str(error))
-        pytest.skip(str(error))
+        lacking(str(error))
     else:
         yield machine
     finally:

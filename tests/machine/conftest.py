@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
+from tests.conftest import lacking
 from tests.lambda_runtime.machines import Unavailable
 from tests.machine.system import System, make_system
 
@@ -15,6 +14,4 @@ def system() -> System:
     try:
         return make_system()
     except Unavailable as error:
-        if os.environ.get("TESTS_MAY_SKIP") == "no":
-            pytest.fail(str(error))
-        pytest.skip(str(error))
+        lacking(str(error))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pytest
+from tests.conftest import lacking
 
 RIGHT, IN_1970, IN_2040 = 0, 1970, 2040
 PLACES = ("/usr/lib", "/usr/local/lib", "/opt/homebrew/lib")
@@ -18,10 +17,7 @@ def library() -> str:
         for pattern in ("faketime/libfaketimeMT.so.1", "*/faketime/libfaketimeMT.so.1"):
             for found in place.glob(pattern):
                 return str(found)
-    why = "faketime is not here (Debian: apt-get install faketime)"
-    if os.environ.get("TESTS_MAY_SKIP") == "no" or os.environ.get("CI") == "true":
-        pytest.fail(why)
-    pytest.skip(why)
+    lacking("faketime is not here (Debian: apt-get install faketime)")
 
 
 class WrongClock:

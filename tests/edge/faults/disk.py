@@ -12,9 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
-from tests.conftest import ROOT
+from tests.conftest import ROOT, lacking
 
 TOOLS = {"unshare": "util-linux", "nsenter": "util-linux", "mkfs.ext4": "e2fsprogs"}
 MEGABYTES = 128
@@ -79,28 +77,23 @@ class Disk:
 def unavailable() -> str:
     """Why there can be no such disk here; empty where there can."""
     places = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
-    lacking = {package for tool, package in TOOLS.items() if not shutil.which(tool, path=places)}
-    if lacking or os.geteuid() != 0 or not Path("/dev/loop-control").exists():
-        return f"a disk of one's own needs root, loop devices, apt-get install {' '.join(lacking)}"
+    missing = {package for tool, package in TOOLS.items() if not shutil.which(tool, path=places)}
+    if missing or os.geteuid() != 0 or not Path("/dev/loop-control").exists():
+        return f"a disk of one's own needs root, loop devices, apt-get install {' '.join(missing)}"
     return ""
 
 
 def need_fiu() -> None:
     """Without fiu-run the test is skipped, or fails in CI."""
     if shutil.which("fiu-run") is None:
-        why = "fiu-run is not here (Debian: apt-get install fiu-utils)"
-        if os.environ.get("TESTS_MAY_SKIP") == "no" or os.environ.get("CI") == "true":
-            pytest.fail(why)
-        pytest.skip(why)
+        lacking("fiu-run is not here (Debian: apt-get install fiu-utils)")
 
 
 @contextmanager
 def disk(folder: Path) -> Iterator[Disk]:
     """One, in the folder's `disk`."""
     if why := unavailable():
-        if os.environ.get("TESTS_MAY_SKIP") == "no":
-            pytest.fail(why)
-        pytest.skip(why)
+        lacking(why)
     made = Disk(folder / "disk", folder / "image")
     try:
         yield made

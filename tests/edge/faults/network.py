@@ -17,8 +17,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import pytest
-
+from tests.conftest import lacking
 from tests.edge.forward.endpoint import wait_until
 
 WORLD, DEVICE = "10.99.1.2", "10.99.2.2"
@@ -118,9 +117,9 @@ def _enter(namespace: int) -> None:
 
 def unavailable() -> str:
     """Why there can be no such network here; empty where there can."""
-    lacking = [tool for tool in ("unshare", "nsenter", "ip") if shutil.which(tool) is None]
-    if lacking or os.geteuid() != 0:
-        return f"networks of one's own need root, util-linux and iproute2; {lacking} lack"
+    missing = [tool for tool in ("unshare", "nsenter", "ip") if shutil.which(tool) is None]
+    if missing or os.geteuid() != 0:
+        return f"networks of one's own need root, util-linux and iproute2; {missing} lack"
     tried = subprocess.run(
         ["unshare", "--net", "ip", "link", "add", "one", "type", "veth", "peer", "name", "two"],
         capture_output=True,
@@ -133,9 +132,7 @@ def unavailable() -> str:
 def network(folder: Path) -> Iterator[Network]:
     """One, with the test in its world."""
     if why := unavailable():
-        if os.environ.get("TESTS_MAY_SKIP") == "no":
-            pytest.fail(why)
-        pytest.skip(why)
+        lacking(why)
     made = Network(folder)
     try:
         with made.at("world"):

@@ -13,12 +13,12 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import pytest
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from tests.conftest import lacking
 from tests.edge.forward.endpoint import wait_until
 
 if TYPE_CHECKING:
@@ -33,9 +33,7 @@ def program(name: str) -> str:
     found = shutil.which(name, path=PLACES)
     if found is None:
         why = f"{name} is not here (Debian: apt-get install mosquitto; macOS: brew install it)"
-        if os.environ.get("TESTS_MAY_SKIP") == "no" or os.environ.get("CI") == "true":
-            pytest.fail(why)
-        pytest.skip(why)
+        lacking(why)
     return found
 
 
