@@ -198,6 +198,7 @@ def test_poison_is_answered_and_the_next_reading_too(
     assert process.poll() is None
 
 
+@pytest.mark.faults
 def test_killed_at_random_every_reading_is_answered(
     broker: Broker, peer: Peer, start: Start
 ) -> None:
