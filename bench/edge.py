@@ -28,8 +28,8 @@ SWAP, START = 2.0, 1.5
 STARTS = 15
 UPDATES = 7
 RATE = 20.0  # inferences a second
-SECONDS = 20.0
-SCRAPES = 2  # of /metrics, within these seconds
+WINDOWS = 5
+SECONDS = 10.0  # of each
 SETTLED_SECONDS = 3.0
 IDLE_SECONDS = 10.0
 ARM64 = "cortex-a72"  # a Raspberry Pi 4's
@@ -44,7 +44,7 @@ user mode ({guest}), of the mappings that the emulated program itself has: QEMU'
 translated code among them, are told apart by what the guest's /proc/self/maps says, and one that is
 shared between the two counts whole. Pages are of 4 kB there; a Raspberry Pi 5's kernel has larger
 ones. Core: the time that all threads of the process worked, while {rate:.0f} one-row requests came
-each second for {seconds:.0f} s, and /metrics was asked for {scrapes} times.
+each second and /metrics was asked for once; the median of {windows} times {seconds:.0f} s.
 
 An update: `update FILE` with a signed archive of the model alone, while {load:.0f} one-row requests
 come each second on their own times, whether the last was answered or not; each is timed from when
@@ -74,7 +74,7 @@ def section(models: Path, fitted: Fitted) -> str:
         return f"Not measured: {error}\n"
     about = ABOUT.format(
         python=machine.python, arch=machine.arch, starts=STARTS, settled=SETTLED_SECONDS,
-        guest=ARM64, rate=RATE, seconds=SECONDS, scrapes=SCRAPES, load=edge_update.RATE,
+        guest=ARM64, rate=RATE, windows=WINDOWS, seconds=SECONDS, load=edge_update.RATE,
         took=swaps, updates=UPDATES,
     )  # fmt: skip
     return f"{about}\n{comparisons('compared with', [*lines, *updating])}"
@@ -132,15 +132,16 @@ def _core_percent(service: Service, whole: bytes, rate: float) -> float:
     """Of a core; with so many requests a second, the figures being asked for meanwhile."""
     metrics = f"GET /metrics HTTP/1.1\r\nHost: bench\r\nX-API-Key: {KEY}\r\n\r\n".encode()
     edge_device.ask(service.port, metrics)  # brings in what the first one needs
+    shares = []
     with paced.asking(whole, service.port, rate) as load:
         time.sleep(1.0)
-        before, start = service.cpu_seconds(), time.monotonic()
-        for _ in range(SCRAPES):
+        for _ in range(WINDOWS):
+            before, start = service.cpu_seconds(), time.monotonic()
             edge_device.ask(service.port, metrics)
-            time.sleep(SECONDS / SCRAPES)
-        worked, seconds = service.cpu_seconds() - before, time.monotonic() - start
+            time.sleep(SECONDS)
+            shares.append((service.cpu_seconds() - before) / (time.monotonic() - start) * 100)
         assert all(answer.good for answer in load.answers())
-    return worked / seconds * 100
+    return median(shares)
 
 
 def _idle_percent(service: Service) -> float:
