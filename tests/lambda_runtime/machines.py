@@ -149,7 +149,13 @@ def install(lock: str, machine: Machine, folder: Path) -> None:
     uv = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--target", str(folder)]
     uv += ["--python-version", machine.python]
     uv += ["--python-platform", f"{machine.arch}-manylinux_2_28", "--only-binary", ":all:"]
-    run([*uv, "--require-hashes", "--no-deps", "-r", str(LOCKS / f"{lock}.txt")])
+    uv += ["--require-hashes", "--no-deps", "-r", str(LOCKS / f"{lock}.txt")]
+    try:
+        run(uv)
+    except Unavailable as error:
+        if "UnknownIssuer" not in str(error):
+            raise
+        run([*uv, "--system-certs"])  # a certificate that the system knows, and uv alone does not
 
 
 def made(name: str, recipe: str, make: Callable[[Path], None]) -> Path:

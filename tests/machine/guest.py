@@ -140,6 +140,7 @@ def load(port: Port, first: int) -> None:
                 port.tell(kept=f"prediction p{number}")
             ask("/truth", {"truth": [{"id": f"p{number}", "value": 1}]}, f"t{number}")
             port.tell(kept=f"truth p{number}")
+            time.sleep(0.1)  # for what else is emulated
         except (OSError, HTTPException):  # the service starts again
             time.sleep(0.1)
 

@@ -155,5 +155,5 @@ def test_the_suite_passes_in_an_unpacked_archive(copy: Path, tmp_path: Path) -> 
         timeout=1000,
     )
 
-    assert done.returncode == 0, done.stdout[-5000:]
+    assert done.returncode == 0, done.stdout[-20_000:]
     assert " passed" in done.stdout
