@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from edge.forward import queue as module
 from edge.forward.queue import Queue
 from edge.forward.records import Clock, Record, this_boot
 from tests.edge.forward.keeping import MB, emptied, ids
+
+OPENED: list[Queue] = []
 
 
 class Time:
@@ -31,7 +34,17 @@ def time() -> Time:
 
 
 def opened(path: Path, time: Time, max_bytes: int = 10 * MB, max_seconds: float = 3600) -> Queue:
-    return Queue(path / "queue.db", time.clock, max_bytes, max_seconds)
+    queue = Queue(path / "queue.db", time.clock, max_bytes, max_seconds)
+    OPENED.append(queue)
+    return queue
+
+
+@pytest.fixture(autouse=True)
+def closed() -> Iterator[None]:
+    """From Python 3.13 on, a connection that nobody closes is a warning, in whatever test."""
+    yield
+    while OPENED:
+        OPENED.pop().close()
 
 
 def made(name: str, time: Time, size: int = 10, again: bool = False) -> Record:
