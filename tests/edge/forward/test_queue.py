@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -166,7 +167,7 @@ def test_what_is_set_aside_goes_first_and_what_is_being_sent_stays(
     queue.add([made("taken", time, 10_000)])
     queue.take()
     time.on = 2
-    with opened_again(tmp_path, time) as other:
+    with closing(opened_again(tmp_path, time)) as other:
         other.execute(
             "INSERT INTO record (state, boot, monotonic_ns, time_ns, kind, id, body) "
             "SELECT 2, boot, monotonic_ns + 9, 0, kind, 'aside', body FROM record"
@@ -214,7 +215,7 @@ def test_starts_that_left_nothing_are_forgotten(tmp_path: Path, time: Time) -> N
         queue.add([made("x", time)])
         emptied(queue)
         queue.close()
-    with opened_again(tmp_path, time) as database:
+    with closing(opened_again(tmp_path, time)) as database:
         assert database.execute("SELECT count(*) FROM boot").fetchone()[0] <= 2
 
 
@@ -251,7 +252,7 @@ def test_a_commit_that_fails_leaves_nothing(tmp_path: Path, time: Time) -> None:
 
 def test_it_is_written_ahead_and_synced_whole(tmp_path: Path, time: Time) -> None:
     opened(tmp_path, time)
-    with opened_again(tmp_path, time) as database:
+    with closing(opened_again(tmp_path, time)) as database:
         assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         assert database.execute("PRAGMA synchronous").fetchone() == (2,), "2 is FULL"
 
