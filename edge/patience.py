@@ -71,14 +71,5 @@ class WatchedHttp(HTTPConnection):
         self._deadline.watch(self.sock)
 
 
-class WatchedHttps(HTTPSConnection):
+class WatchedHttps(WatchedHttp, HTTPSConnection):
     """The same, with TLS, whose handshake has an end of its own: the socket's timeout."""
-
-    def __init__(self, deadline: Deadline, *arguments: Any, **more: Any) -> None:
-        super().__init__(*arguments, **more)
-        self._deadline = deadline
-
-    def connect(self) -> None:
-        """Connect."""
-        super().connect()
-        self._deadline.watch(self.sock)

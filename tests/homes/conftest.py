@@ -129,6 +129,19 @@ def _unpacked(home: str, models: Path, machine: Machine, folder: Path) -> Path:
     return unpacked
 
 
+def once(ask: Callable[[Machine], Told]) -> Callable[[Machine], Told]:
+    """Ask each machine once, and keep what it told."""
+    told: dict[tuple[str, str], Told] = {}
+
+    def get(machine: Machine) -> Told:
+        name = machine.processor, machine.python
+        if name not in told:
+            told[name] = ask(machine)
+        return told[name]
+
+    return get
+
+
 @pytest.fixture(scope="session")
 def ask_lambda(
     asks: list[Ask],
@@ -136,22 +149,18 @@ def ask_lambda(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Callable[[Machine], Told]:
     """All requests, as events of every kind, to the handler on AWS's runtime client."""
-    told: dict[str, Told] = {}
 
-    def get(machine: Machine) -> Told:
-        name = f"{machine.processor} {machine.python}"
-        if name not in told:
-            bundle, logs = get_bundles(machine).on_lambda, tmp_path_factory.mktemp("logs")
-            with Runtime(bundle, machine, logs, environ=SETTINGS, own_api=True) as runtime:
-                sends = [
-                    through_events(lambda event: dict(runtime.invoke(event).json()), kind)
-                    for kind in KINDS.values()
-                ]
-                answers = [sends[number % len(sends)](*ask) for number, ask in enumerate(asks)]
-                told[name] = Told(answers, "\n".join(runtime.log(len(asks))))
-        return told[name]
+    def ask(machine: Machine) -> Told:
+        bundle, logs = get_bundles(machine).on_lambda, tmp_path_factory.mktemp("logs")
+        with Runtime(bundle, machine, logs, environ=SETTINGS, own_api=True) as runtime:
+            sends = [
+                through_events(lambda event: dict(runtime.invoke(event).json()), kind)
+                for kind in KINDS.values()
+            ]
+            answers = [sends[number % len(sends)](*one) for number, one in enumerate(asks)]
+            return Told(answers, "\n".join(runtime.log(len(asks))))
 
-    return get
+    return once(ask)
 
 
 @pytest.fixture(scope="session")
@@ -161,18 +170,14 @@ def ask_device(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Callable[[Machine], Told]:
     """All requests to the device's server, over its socket."""
-    told: dict[str, Told] = {}
 
-    def get(machine: Machine) -> Told:
-        name = f"{machine.processor} {machine.python}"
-        if name not in told:
-            log = tmp_path_factory.mktemp("logs") / "stderr"
-            with serving(machine, get_bundles(machine).on_device, SETTINGS, log) as send:
-                answers = [send(*ask) for ask in asks]
-            told[name] = Told(answers, log.read_text())
-        return told[name]
+    def ask(machine: Machine) -> Told:
+        log = tmp_path_factory.mktemp("logs") / "stderr"
+        with serving(machine, get_bundles(machine).on_device, SETTINGS, log) as send:
+            answers = [send(*one) for one in asks]
+        return Told(answers, log.read_text())
 
-    return get
+    return once(ask)
 
 
 @pytest.fixture(scope="session")
