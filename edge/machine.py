@@ -73,20 +73,19 @@ def read_machine(folder: Path, root: Path = Path("/")) -> Machine:
         folder: where onnxlet's files are or will be.
         root: of the files that tell of it.
     """
-    arch = platform.machine()
     place = _there(folder)
     found = os.statvfs(str(place))
     return Machine(
         system=platform.system(),
-        arch=NAMES.get(arch.lower(), arch),
+        arch=this_arch(),
         bits=64 if sys.maxsize > 2**32 else 32,
         python="{}.{}".format(*sys.version_info[:2]),
         executable=sys.executable,
         glibc=platform.libc_ver()[1] if platform.libc_ver()[0] == "glibc" else "",
         root=os.geteuid() == 0,
         systemd=(root / "run/systemd/system").is_dir(),
-        memory=_memory(root, "MemTotal"),
-        free_memory=_memory(root, "MemAvailable"),
+        memory=read_bytes_of(root / "proc/meminfo", "MemTotal"),
+        free_memory=read_bytes_of(root / "proc/meminfo", "MemAvailable"),
         limits_memory=_limits_memory(root),
         space=found.f_bavail * found.f_frsize,
         read_only=bool(found.f_flag & os.ST_RDONLY),
@@ -94,7 +93,7 @@ def read_machine(folder: Path, root: Path = Path("/")) -> Machine:
         throttled=_throttled(root),
         year=time.gmtime().tm_year,
         synchronised=_synchronised(),
-        board=_text(root / "proc/device-tree/model").rstrip("\0"),
+        board=read_text(root / "proc/device-tree/model"),
     )
 
 
@@ -105,30 +104,38 @@ def _there(folder: Path) -> Path:
     return folder
 
 
-def _text(path: Path) -> str:
+def this_arch() -> str:
+    """The processor that this program is for, as Linux calls it."""
+    arch = platform.machine()
+    return NAMES.get(arch.lower(), arch)
+
+
+def read_text(path: Path) -> str:
+    """A file's text without NULs and spaces around it; empty where it can't be read."""
     try:
-        return path.read_text().strip()
-    except (OSError, ValueError):
+        return path.read_bytes().decode(errors="replace").replace("\0", " ").strip()
+    except OSError:
         return ""
 
 
-def _memory(root: Path, name: str) -> int | None:
-    found = re.search(rf"^{name}:\s*(\d+) kB", _text(root / "proc/meminfo"), re.MULTILINE)
+def read_bytes_of(path: Path, name: str) -> int | None:
+    """What one of /proc's files says in kB by this name, in bytes."""
+    found = re.search(rf"^{name}:\s*(\d+) kB", read_text(path), re.MULTILINE)
     return int(found[1]) * 1024 if found else None
 
 
 def _limits_memory(root: Path) -> bool | None:
     controllers = root / "sys/fs/cgroup/cgroup.controllers"
-    return "memory" in _text(controllers).split() if controllers.exists() else None
+    return "memory" in read_text(controllers).split() if controllers.exists() else None
 
 
 def _celsius(root: Path) -> float | None:
-    text = _text(root / "sys/class/thermal/thermal_zone0/temp")
+    text = read_text(root / "sys/class/thermal/thermal_zone0/temp")
     return int(text) / 1000 if re.fullmatch(r"-?\d+", text) else None
 
 
 def _throttled(root: Path) -> int | None:
-    text = _text(root / "sys/devices/platform/soc/soc:firmware/get_throttled")
+    text = read_text(root / "sys/devices/platform/soc/soc:firmware/get_throttled")
     if not text and shutil.which("vcgencmd"):
         try:
             text = subprocess.run(

@@ -8,9 +8,9 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from edge.bench.emulation import read_text
+from edge.bench.emulation import read_maker
 from edge.checks import Needs, power, speed
-from edge.machine import read_machine
+from edge.machine import read_machine, read_text
 
 CPUS = "sys/devices/system/cpu"
 # Arm's own numbers, https://developer.arm.com: of what Raspberry Pis and clouds have.
@@ -70,11 +70,9 @@ def read_board(root: Path = Path("/")) -> Board:
         root: of the files that tell of it.
     """
     machine = read_machine(root, root)
-    dmi = root / "sys/class/dmi/id"
-    product = " ".join(read_text(dmi / name) for name in ("sys_vendor", "product_name")).strip()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return Board(
-        model=machine.board or product,
+        model=machine.board or read_maker(root),
         processor=_processor(read_text(root / "proc/cpuinfo")),
         cores=cores or 1,
         memory=machine.memory,

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from edge.bench.chosen import Chosen
-from edge.bench.emulation import read_text
+from edge.machine import read_bytes_of
 from function.errors import OnnxletError
 
 HERE = Path(__file__).resolve().parents[2]  # a slot, or a checkout
@@ -92,11 +92,11 @@ class Server(NamedTuple):
 
     def proportional(self) -> int | None:
         """Bytes of memory, what is shared with other processes divided among them."""
-        return _kilobytes(Path(f"/proc/{self.pid}/smaps_rollup"), "Pss")
+        return read_bytes_of(Path(f"/proc/{self.pid}/smaps_rollup"), "Pss")
 
     def peak(self) -> int | None:
         """The most bytes that it ever had in memory."""
-        return _kilobytes(Path(f"/proc/{self.pid}/status"), "VmHWM")
+        return read_bytes_of(Path(f"/proc/{self.pid}/status"), "VmHWM")
 
 
 @contextmanager
@@ -143,8 +143,3 @@ def _port(process: subprocess.Popen[str], log: IO[str]) -> int:
 def _end_of(log: IO[str]) -> str:
     log.seek(0)
     return log.read()[-SHOWN:].strip() or "it says nothing"
-
-
-def _kilobytes(path: Path, name: str) -> int | None:
-    found = re.search(rf"^{name}:\s*(\d+) kB", read_text(path), re.MULTILINE)
-    return int(found[1]) * 1024 if found else None

@@ -6,7 +6,6 @@ Where nothing tells for sure, it counts as emulated: a time that is left out mis
 from __future__ import annotations
 
 import os
-import platform
 import re
 import shutil
 import subprocess
@@ -15,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from edge.machine import NAMES
+from edge.machine import read_text, this_arch
 
 SECONDS = 5
 # Emulators of programs map themselves beside the program; /proc/self/maps hides that, since they
@@ -68,18 +67,17 @@ def read_facts(root: Path = Path("/")) -> Facts:
     Args:
         root: of the files that tell of it.
     """
-    tree, dmi = root / "proc/device-tree", root / "sys/class/dmi/id"
-    machine = platform.machine().lower()
+    tree = root / "proc/device-tree"
     stat = read_text(root / "proc/self/stat").rpartition(")")[2].split()
     clocks = "sys/devices/system/clocksource/clocksource0/available_clocksource"
     return Facts(
-        machine=NAMES.get(machine, machine),
+        machine=this_arch(),
         kernel=read_text(root / "proc/sys/kernel/arch"),
         maps=read_text(root / "proc/thread-self/maps"),
         vsize=stat[VSIZE] if len(stat) > VSIZE else "",
         cpuinfo=read_text(root / "proc/cpuinfo"),
         clocks=read_text(root / clocks),
-        maker=" ".join(read_text(dmi / name) for name in ("sys_vendor", "product_name")).strip(),
+        maker=read_maker(root),
         tree=read_text(tree / "compatible"),
         firmware=any(tree.glob("fw-cfg*")),
         hypervisor=(tree / "hypervisor").is_dir(),
@@ -89,11 +87,10 @@ def read_facts(root: Path = Path("/")) -> Facts:
     )
 
 
-def read_text(path: Path) -> str:
-    """A file's text without NULs and spaces around it; empty where it can't be read."""
-    with suppress(OSError):
-        return path.read_bytes().decode(errors="replace").replace("\0", " ").strip()
-    return ""
+def read_maker(root: Path) -> str:
+    """The maker of this machine and its product, as its DMI has them."""
+    dmi = root / "sys/class/dmi/id"
+    return " ".join(read_text(dmi / name) for name in ("sys_vendor", "product_name")).strip()
 
 
 def _detected() -> str:

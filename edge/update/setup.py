@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from edge.machine import this_arch
 from edge.settings import DeviceSettings
 from edge.slots import Places
 from edge.update.offer import Device
@@ -19,7 +20,6 @@ from edge.update.sources import Web
 
 UNPACKED = 4  # times the bytes of the largest archive
 SERVICE_SECONDS = 30.0
-MACHINES = {"arm64": "aarch64", "amd64": "x86_64"}
 
 
 class Setup(NamedTuple):
@@ -61,11 +61,10 @@ def make_setup(places: Places, report: Callable[[str], object], insecure: bool =
     """
     settings = device_settings(places)
     most = settings.max_bundle_bytes
-    machine = platform.machine()
     device = Device(
         settings.channel,
         settings.name,
-        MACHINES.get(machine.lower(), machine),
+        this_arch(),
         "{}.{}".format(*sys.version_info[:2]),
         most,
         most * UNPACKED,
