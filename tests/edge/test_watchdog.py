@@ -26,8 +26,8 @@ from edge.server import Server
 from edge.watchdog import CROWDED_SECONDS, Watchdog, is_alive
 from function.app import SERVICE
 from tests.conftest import ROOT
+from tests.edge.certificates import Pair
 from tests.edge.test_serve import CLEAN
-from tests.edge.test_tls import Pair, make_pair
 
 KEYS = {"ONNXLET_API_KEYS": "ci:" + "a" * 64}
 
@@ -75,11 +75,6 @@ def start(
             stderr=errors,
             text=True,
         )
-
-
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
-    return make_pair(tmp_path_factory.mktemp("pair"))
 
 
 @pytest.mark.parametrize("way", ["plain", "keys", "tls"])

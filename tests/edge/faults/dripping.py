@@ -11,7 +11,7 @@ from socket import create_server, socket
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tests.edge.test_tls import Pair
+    from tests.edge.certificates import Pair
 
 PAUSE_SECONDS = 0.005
 OK = b"HTTP/1.1 200 OK\r\n"

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from socket import create_connection
 from typing import Any
@@ -18,29 +18,17 @@ import pytest
 from edge.update.setup import Setup
 from edge.update.status import release_of
 from tests.conftest import ROOT, Client, start_server, stop_server, through_socket
+from tests.edge.certificates import Pair
 from tests.edge.faults.clock import IN_1970, IN_2040, RIGHT, WrongClock
-from tests.edge.forward.endpoint import Endpoint, listening, wait_until
+from tests.edge.forward.endpoint import Endpoint, wait_until
 from tests.edge.mqtt.broker import Broker, Peer
 from tests.edge.mqtt.test_mqtt import ids_by_reading, logged
 from tests.edge.test_serve import CLEAN
-from tests.edge.test_tls import Pair, make_pair
 from tests.edge.test_watchdog import Listener
 from tests.edge.update.test_fetching import Serve, certify
 from tests.function.test_predict import SHOP
 
 P = "ONNXLET_DEVICE_"
-
-
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
-    """A certificate of these days."""
-    return make_pair(tmp_path_factory.mktemp("pair"))
-
-
-@pytest.fixture
-def endpoint(pair: Pair) -> Iterator[Endpoint]:
-    with listening(pair) as endpoint:
-        yield endpoint
 
 
 WHERE_TIME_IS_THE_CLOCK_S = """

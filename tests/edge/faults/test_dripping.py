@@ -17,19 +17,14 @@ from edge.forward.verdicts import Verdict
 from edge.update.errors import Unreachable
 from edge.update.fetch import download, read_small
 from edge.update.sources import Web
+from tests.edge.certificates import Pair
 from tests.edge.faults.dripping import OK, dripping
-from tests.edge.test_tls import Pair, make_pair
 
 BATCH = Batch("key", b'{"records": [1]}', 1)
 HEAD = OK + b"Content-Length: 1000000\r\n\r\n"
 WEB = Web(timeout=1, attempts=1, window=0.8, least=1000)
 NEVER = 3600.0  # seconds
 STILL_SECONDS = 3.0  # that it is watched for without what is there against it
-
-
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
-    return make_pair(tmp_path_factory.mktemp("pair"))
 
 
 @pytest.mark.parametrize("tls", [False, True])

@@ -27,13 +27,13 @@ from edge.update.errors import Unreachable
 from edge.update.fetch import download
 from edge.update.sources import Web
 from tests.conftest import ROOT, Client, Server, start_server, stop_server, through_socket
+from tests.edge.certificates import Pair, make_pair
 from tests.edge.faults.network import NAME, WORLD, Names, Network, network
 from tests.edge.faults.test_dripping import NEVER, goes_on
 from tests.edge.forward.endpoint import Endpoint, listening, wait_until
 from tests.edge.mqtt.broker import Broker, Peer
 from tests.edge.mqtt.test_mqtt import ids_by_reading, logged
 from tests.edge.test_serve import CLEAN
-from tests.edge.test_tls import Pair, make_pair
 from tests.edge.update.test_fetching import CONTENT, Serve
 from tests.function.test_predict import SHOP
 

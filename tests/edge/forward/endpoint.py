@@ -15,7 +15,7 @@ from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tests.edge.test_tls import Pair
+    from tests.edge.certificates import Pair
 
 Mood = str  # ok, lost (taken, and the answer is lost), drop, hang, or a status
 WELL: Sequence[Mood] = ("ok",)

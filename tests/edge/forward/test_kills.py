@@ -22,8 +22,8 @@ from edge.forward.https import transport
 from edge.forward.observing import open_queue
 from edge.forward.options import ForwardOptions
 from tests.conftest import ROOT
+from tests.edge.certificates import Pair
 from tests.edge.forward.endpoint import Endpoint, listening
-from tests.edge.test_tls import Pair, make_pair
 
 
 class Outcome(NamedTuple):
@@ -40,11 +40,6 @@ class Outcome(NamedTuple):
     @property
     def doubled(self) -> set[int]:
         return {number for number, times in self.arrived.items() if times > 1}
-
-
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
-    return make_pair(tmp_path_factory.mktemp("pair"))
 
 
 def rounds(keeper: subprocess.Popen[bytes], kills: int, chance: random.Random) -> set[int]:

@@ -23,21 +23,10 @@ from edge.forward.records import Clock, record
 from edge.forward.sending import Sender
 from edge.forward.verdicts import Transport, Verdict, of_status, pause
 from function.errors import SettingsError
-from tests.edge.forward.endpoint import Endpoint, listening, wait_until
-from tests.edge.test_tls import Pair, make_pair
+from tests.edge.certificates import Pair
+from tests.edge.forward.endpoint import Endpoint, wait_until
 
 BATCH = Batch("key", b'{"records": [1]}', 1)
-
-
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
-    return make_pair(tmp_path_factory.mktemp("pair"))
-
-
-@pytest.fixture
-def endpoint(pair: Pair) -> Iterator[Endpoint]:
-    with listening(pair) as endpoint:
-        yield endpoint
 
 
 @pytest.fixture

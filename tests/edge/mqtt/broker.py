@@ -22,7 +22,7 @@ from tests.conftest import lacking
 from tests.edge.forward.endpoint import wait_until
 
 if TYPE_CHECKING:
-    from tests.edge.test_tls import Pair
+    from tests.edge.certificates import Pair
 
 USER, PASSWORD = "device", "a word of its own"
 PLACES = os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"

@@ -27,21 +27,16 @@ from edge.mqtt.answering import Answering
 from edge.mqtt.readings import request_id
 from function.settings import Settings
 from tests.conftest import ROOT
+from tests.edge.certificates import Pair
 from tests.edge.forward.endpoint import listening, wait_until
 from tests.edge.mqtt.broker import PASSWORD, USER, Broker, Peer
 from tests.edge.mqtt.test_readings import reading
 from tests.edge.test_serve import CLEAN
-from tests.edge.test_tls import Pair, make_pair
 from tests.edge.test_watchdog import Listener
 from tests.function.test_predict import SHOP
 
 P = "ONNXLET_DEVICE_"
 Start = Callable[..., subprocess.Popen[bytes]]
-
-
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
-    return make_pair(tmp_path_factory.mktemp("pair"))
 
 
 @pytest.fixture
