@@ -34,6 +34,10 @@ LimitCORE=0
 
 # What what answers may not do, either; and what it is given.
 ANSWERS = """\
+Type=notify
+NotifyAccess=main
+WatchdogSignal=SIGKILL
+TimeoutStartSec=120
 EnvironmentFile={settings}/environment
 # One thread each; and ONNX Runtime tells nobody that it runs.
 Environment=OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 ORT_DISABLE_TELEMETRY=1
@@ -80,13 +84,9 @@ After=network.target
 StartLimitIntervalSec=0
 
 [Service]
-Type=notify
-NotifyAccess=main
 ExecStart={python} -I -S -B {live} serve
 # Ready and alive mean that golden rows are answered.
 WatchdogSec=8
-WatchdogSignal=SIGKILL
-TimeoutStartSec=120
 {answers}"""
 
 # With the other one: its code and models change by the same updates.
@@ -99,13 +99,9 @@ After=network.target onnxlet.service
 StartLimitIntervalSec=0
 
 [Service]
-Type=notify
-NotifyAccess=main
 ExecStart={python} -I -S -B {live} mqtt
 # Ready when it may answer, whether a broker is there or not; alive as long as its loop goes on.
 WatchdogSec=120
-WatchdogSignal=SIGKILL
-TimeoutStartSec=120
 {answers}"""
 
 DO_UPDATE = """\

@@ -127,18 +127,21 @@ def test_a_slot_that_is_damaged_is_not_gone_back_to(setup: Setup, archives: Arch
     assert (live_slot(setup.places), live_faults(setup.places)) == ("b", [])
 
 
-def test_what_was_cut_off_before_its_verdict_gets_it(
-    setup: Setup, archives: Archives, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Switched, and killed before the service was asked: the next run asks it."""
+def cut_off_after_the_switch(setup: Setup, archive: Path) -> None:
+    """Take a release, and be killed before the service is asked."""
 
     def cut_off(*arguments: object) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(verdict, "judge_bundle", cut_off)
         with pytest.raises(KeyboardInterrupt):
-            update(setup, str(archives(2)))
+            update(setup, str(archive))
+
+
+def test_what_was_cut_off_before_its_verdict_gets_it(setup: Setup, archives: Archives) -> None:
+    """Switched, and killed before the service was asked: the next run asks it."""
+    cut_off_after_the_switch(setup, archives(2))
     assert release_of(setup.places.live) == 2
     told: list[str] = []
     only_a = f"sh -c 'test $(readlink {setup.places.live}) = a'"
@@ -148,28 +151,19 @@ def test_what_was_cut_off_before_its_verdict_gets_it(
     assert "bundle release 2 was cut off: proving it now" in told
     assert release_of(setup.places.live) == 1
 
-    with monkeypatch.context() as patch:
-        patch.setattr(verdict, "judge_bundle", cut_off)
-        with pytest.raises(KeyboardInterrupt):
-            update(setup, str(archives(3)))
+    cut_off_after_the_switch(setup, archives(3))
     assert update(setup, str(archives(3))) == ["nothing newer for this device"]
     assert release_of(setup.places.live) == 3
 
 
 @pytest.mark.parametrize("of", ["before", pytest.param("after", marks=pytest.mark.faults)])
 def test_what_was_cut_off_is_judged_by_the_slot_before(
-    setup: Setup, archives: Archives, monkeypatch: pytest.MonkeyPatch, of: str
+    setup: Setup, archives: Archives, of: str
 ) -> None:
     """The new one's commands don't start: by its own code it would stay for ever."""
     places = setup.places
 
-    def cut_off(*arguments: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(verdict, "judge_bundle", cut_off)
-        with pytest.raises(KeyboardInterrupt):
-            update(setup, str(archives(2)))
+    cut_off_after_the_switch(setup, archives(2))
     assert (str(places.back.readlink()), live_slot(places)) == ("a", "b")
     (places.slot("b") / "__main__.py").write_text("1 / 0\n")
     only_a = f"sh -c 'test $(readlink {places.live}) = a'"
