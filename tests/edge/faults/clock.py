@@ -41,7 +41,7 @@ class WrongClock:
 
     def say(self, year: int) -> None:
         """Have it jump, in the middle of what runs."""
-        wanted = datetime(year, 3, 1, tzinfo=UTC) if year else datetime.now(UTC)
+        wanted = datetime(year, 3, 1, 12, tzinfo=UTC) if year else datetime.now(UTC)
         beside = self._file.with_suffix(".new")
         beside.write_text(f"{(wanted - datetime.now(UTC)).total_seconds():+.0f}\n")
         beside.replace(self._file)
