@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import os
-import sys
-import traceback
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from function import about, metrics, request_log
 from function.body import read_body
 from function.dialects import DIALECTS, dialect_of
 from function.door import NOTES, Door, Environ
-from function.errors import OnnxletError, Overloaded, RequestError, Unauthorized
+from function.errors import Overloaded, Unauthorized
 from function.exchange import Dialect, Failure, Reply, Request, Route, failure_of
 from function.flight import Flight
 from function.lean_flask import Flask, HTTPException, Response, request
@@ -80,14 +77,15 @@ def _add_predictions(app: App, service: Service, dialect: Dialect) -> None:
     def predict(environ: Environ, name: str | None = None, version: str | None = None) -> Reply:
         notes = environ[NOTES]
         stages = notes["stages"] = Stages()
-        call = dialect.decode(_request(environ, service.settings))
-        stages.mark("decode")
-        prediction = service.predict(call, notes["request_id"], name, version, stages)
-        model = prediction.model
-        notes |= {"model": model.name, "version": model.version, "rows": prediction.rows}
-        reply = dialect.encode(prediction, call)
-        stages.mark("encode")
-        service.counts.answered(model.name, model.version, prediction.rows, stages)
+        reply = service.answer(
+            lambda: dialect.decode(_request(environ, service.settings)),
+            dialect.encode,
+            notes["request_id"],
+            stages,
+            name or environ.get(dialect.MODEL_HEADER) or None,
+            version,
+        )
+        notes |= {**stages.chosen, "rows": stages.rows}
         return reply
 
     for rule in dialect.PREDICT:
@@ -97,6 +95,8 @@ def _add_predictions(app: App, service: Service, dialect: Dialect) -> None:
 def _add(app: App, service: Service, route: Route) -> None:
     def view(**variables: str) -> Response:
         environ = request.environ
+        if "name" in variables:  # a model that is not there is the answer, whatever the body holds
+            service.repository.choose(variables["name"], variables.get("version"))
         reply = route.answer(service, _request(environ, service.settings), **variables)
         environ[NOTES].update(reply.notes)
         return response_to(reply, environ)
@@ -130,19 +130,11 @@ def _refusal(error: Exception, environ: Environ) -> Response:
         failure = Failure(error.code or 500, error.name, _told(error, environ))
         headers = {k: v for k, v in error.get_headers(environ) if k == "Allow"}
         notes["error"] = type(error).__name__
-    elif isinstance(error, OnnxletError):
-        failure = failure_of(error)
-        # A request's error may quote the data: its kind alone is logged.
-        notes["error"] = failure.kind if isinstance(error, RequestError) else error.message
     else:
-        failure = Failure(500, "Exception", "the server failed; its log has the request id")
-        notes["error"] = type(error).__name__
-        # Where it happened and no more: the error's own words may quote the data.
-        with suppress(OSError, ValueError):  # nobody reads the log any more
-            print("".join(traceback.format_tb(error.__traceback__)), end="", file=sys.stderr)
-    chosen = notes["stages"].model if "stages" in notes else None
-    if chosen is not None:
-        notes |= {"model": chosen.name, "version": chosen.version}
+        failure = failure_of(error)
+        notes["error"] = request_log.told(error)
+    if "stages" in notes:
+        notes |= notes["stages"].chosen
     if isinstance(error, Unauthorized):
         headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, Overloaded):

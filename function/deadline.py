@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from function.errors import TookTooLong
@@ -138,3 +138,22 @@ def watch(seconds: float) -> Watchdog:
     global _watchdog
     _watchdog = Watchdog(min(1.0, seconds / 10))
     return _watchdog
+
+
+@contextmanager
+def watched(seconds: float) -> Iterator[None]:
+    """Have runs ended when they are overdue, meanwhile; on a server they are anyway.
+
+    Args:
+        seconds: that all of them may take.
+    """
+    global _watchdog
+    if _watchdog is not None:
+        yield
+        return
+    dog = watch(seconds / 10)
+    try:
+        yield
+    finally:
+        _watchdog = None
+        dog.stop()

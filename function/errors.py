@@ -61,7 +61,13 @@ class RequestError(OnnxletError):
 
 
 class MalformedRequest(RequestError):
-    """The body is not JSON, not CSV, or not of the form of a native request."""
+    """The body is not JSON, not CSV, or not of the form of a native request.
+
+    Attributes:
+        model: the name that the body gives all the same, or None.
+    """
+
+    model: str | None = None
 
 
 class Unauthorized(RequestError):

@@ -142,10 +142,12 @@ class Failure(NamedTuple):
     error_count: int = 0
 
 
-def failure_of(error: OnnxletError) -> Failure:
-    """What is told of an error of ours."""
-    status = error.status if isinstance(error, RequestError) else 500
+def failure_of(error: Exception) -> Failure:
+    """What a client reads of an error; of one that is not ours nothing, since it may quote data."""
     kind = type(error).__name__
+    if not isinstance(error, OnnxletError):
+        return Failure(500, kind, "the server failed; its log has the request id")
+    status = error.status if isinstance(error, RequestError) else 500
     if isinstance(error, InvalidRows):
         return Failure(status, kind, error.message, error.hint, error.problems, error.count)
     return Failure(status, kind, error.message, error.hint)
@@ -172,11 +174,13 @@ class Dialect(Protocol):
 
     Attributes:
         PREDICT: rules of the POST routes that predict, with the variables `name` and `version`.
+        MODEL_HEADER: names a model where the path does not, as WSGI spells it; or empty.
         ROUTES: its other routes.
         OPEN: paths that need no API key.
     """
 
     PREDICT: Sequence[str]
+    MODEL_HEADER: str
     ROUTES: Sequence[Route]
     OPEN: frozenset[str]
 

@@ -18,11 +18,11 @@ START = time.perf_counter()
 
 from typing import Any  # noqa: E402
 
-from function import json_text, lambda_events, queue_events, request_log, warm  # noqa: E402
+from function import answers_queue, json_text, lambda_events, queue_events, request_log, warm  # noqa: E402
 from function.app import SERVICE, create_app  # noqa: E402
 from function.dialects import native  # noqa: E402
-from function.errors import MalformedRequest, OnnxletError, SettingsError  # noqa: E402
-from function.exchange import Call, failure_of  # noqa: E402
+from function.errors import MalformedRequest, SettingsError  # noqa: E402
+from function.exchange import Call, Prediction, failure_of  # noqa: E402
 from function.lambda_log import LambdaLog  # noqa: E402
 from function.service import Service, Stages  # noqa: E402
 from function.settings import Settings  # noqa: E402
@@ -48,12 +48,13 @@ def handler(event: Any, context: Any) -> Any:
     Returns:
         For an HTTP request the response in its sender's form; for a native one the native
         answer as an object, or the error in its native form; for a batch the records that
-        failed. Errors are never raised, but for a batch whose answers can go nowhere.
+        failed. Errors of requests are never raised. A batch whose answers can go nowhere, and a
+        schedule that finds a model not answering, are: Lambda counts them, and an alarm rings.
     """
     if lambda_events.is_http(event):
         return lambda_events.respond(APP, event, context, LOG.write)
     if queue_events.is_batch(event):
-        return _answer_batch(event["Records"])
+        return _answer_batch(event["Records"], context)
     if warm.is_scheduled(event):
         return _warm_up()
     return _invoke(event, context)
@@ -65,21 +66,21 @@ def _invoke(event: Any, context: Any) -> Any:
     stages, start = Stages(), time.perf_counter()
     entry: dict[str, Any] = {"method": "invoke", "request_id": request_id}
     try:
-        prediction = SERVED.predict(_native_call(event), request_id, stages=stages)
-        written = json_text.dumps(native.answer(prediction))
-        form = json_text.loads(written)
-        lambda_events.check_size(form, len(written))
-        stages.mark("encode")
-    except OnnxletError as error:
+        form = SERVED.answer(lambda: _native_call(event), _native_form, request_id, stages)
+        entry |= {"status": 200, "rows": stages.rows}
+    except Exception as error:
         failure = failure_of(error)
         form = json_text.loads(json_text.dumps(native.problem(failure)))
-        entry |= {"status": failure.status, "error": failure.kind}
-    else:
-        entry |= {"status": 200, "rows": prediction.rows}
-    if stages.model is not None:
-        entry |= {"model": stages.model.name, "version": stages.model.version}
+        entry |= {"status": failure.status, "error": request_log.told(error)}
     ms = round((time.perf_counter() - start) * 1e3, 3)
-    LOG.write({**entry, "ms": ms, "stages": stages})
+    LOG.write({**entry, **stages.chosen, "ms": ms, "stages": stages})
+    return form
+
+
+def _native_form(prediction: Prediction, call: Call) -> Any:
+    written = json_text.dumps(native.answer(prediction))
+    form = json_text.loads(written)
+    lambda_events.check_size(form, len(written))
     return form
 
 
@@ -93,15 +94,17 @@ def _native_call(event: Any) -> Call:
     )
 
 
-def _answer_batch(records: list[dict[str, Any]]) -> dict[str, Any]:
+def _answer_batch(records: list[dict[str, Any]], context: Any) -> dict[str, Any]:
     url = SETTINGS.answers_queue
     if url is None:
         raise SettingsError(
             "ONNXLET_ANSWERS_QUEUE is not set: answers to queued requests can go nowhere",
             "Set it to the URL of an SQS queue.",
         )
-    send = queue_events.sender(url)
-    return queue_events.answer_batch(records, SERVED, send, url.endswith(".fifo"), LOG.write)
+    left = getattr(context, "get_remaining_time_in_millis", None)
+    seconds = left() / 1000 if left else queue_events.UNKNOWN_SECONDS
+    send, fifo = answers_queue.sender(url), url.endswith(".fifo")
+    return queue_events.answer_batch(records, SERVED, send, fifo, LOG.write, seconds)
 
 
 def _warm_up() -> dict[str, Any]:

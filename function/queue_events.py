@@ -1,53 +1,31 @@
 """Batches of requests from an SQS queue: each record is a native request, answered into a queue.
 
 A record that can't be answered is reported by its id, so that the queue gives that one alone again
-and at last puts it among its dead letters; its line in the log says why. Queues deliver at least
-once: an answer bears the id of its request, the same at each delivery, and a FIFO queue of answers
-takes it once.
+and at last puts it among its dead letters; its line in the log says why. One that computes for long
+keeps none of the others waiting: each has its part of the time that Lambda leaves, answers are sent
+as they come, and what took too long is tried once more with all that is left. Queues deliver at
+least once: an answer bears the id of its request, the same at each delivery, and a FIFO queue of
+answers takes it once.
 """
 
 from __future__ import annotations
 
-import sys
 import time
-import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
-from functools import cache
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
-from function import json_text, request_log
+from function import answers_queue, deadline, json_text, request_log
+from function.answers_queue import Answered, AnswersQueue, Record, Send, group_of
 from function.dialects import native
-from function.errors import MalformedRequest, OnnxletError
-from function.exchange import failure_of
+from function.errors import MalformedRequest, TookTooLong
+from function.exchange import Call, Prediction, failure_of
 from function.service import Service, Stages
 
 SOURCE = "aws:sqs"
-ENTRIES = 10  # in one call to SQS
-BYTES = 1024 * 1024  # in one call, and in one message
 ATTRIBUTES = 9  # of a request that its answer bears, too: SQS has ten, and one is its id
-
-Record = dict[str, Any]
-Send = Callable[[list[dict[str, Any]]], Sequence[str]]
-
-
-class Answered(NamedTuple):
-    """A record with its answer, to be sent.
-
-    Attributes:
-        record: of the event.
-        message: as SQS takes it, but for its place among others.
-    """
-
-    record: Record
-    message: dict[str, Any]
-
-    @property
-    def size(self) -> int:
-        """Bytes, as SQS counts them: the body, and each attribute's name, type and value."""
-        attributes = self.message["MessageAttributes"].items()
-        texts = [part for name, value in attributes for part in (name, *value.values())]
-        return sum(len(text.encode()) for text in (self.message["MessageBody"], *texts))
+UNKNOWN_SECONDS = 24 * 3600.0  # where nobody says how long a batch may take
+RESERVE_SECONDS = 2.0  # kept to send the last answers and to report
+RESERVE_SHARE = 0.2  # ... of a short time at most
 
 
 def is_batch(event: Any) -> bool:
@@ -64,9 +42,14 @@ def is_batch(event: Any) -> bool:
 
 
 def answer_batch(
-    records: Sequence[Record], service: Service, send: Send, fifo: bool, log: request_log.Log
+    records: Sequence[Record],
+    service: Service,
+    send: Send,
+    fifo: bool,
+    log: request_log.Log,
+    seconds: float = UNKNOWN_SECONDS,
 ) -> dict[str, Any]:
-    """Answer each record, send the answers, and tell which records failed.
+    """Answer each record, send the answers as they come, and report which records failed.
 
     Args:
         records: of the event.
@@ -74,107 +57,106 @@ def answer_batch(
         send: sends messages in one call, and returns the `Id` of each that was not taken.
         fifo: answers go to a FIFO queue.
         log: writes a line for each record.
+        seconds: until Lambda ends this invocation.
 
     Returns:
         `{"batchItemFailures": [{"itemIdentifier": messageId}, ...]}`, in the records' order.
     """
-    failed: set[str] = set()
-    broken_groups: set[str | None] = set()
-    answered = []
-    for record in records:
-        group = _group(record)
-        found = None if group in broken_groups else _answer(record, service, fifo, log)
-        if found is not None:
-            answered.append(found)
-            continue
-        failed.add(record["messageId"])
-        if group is not None:  # what is behind it in a FIFO queue has to stay behind it
-            broken_groups.add(group)
-    for part in _calls(answered):
-        behind = {each.record["messageId"] for each in part if _group(each.record) in broken_groups}
-        refused = _send([e for e in part if e.record["messageId"] not in behind], send, log)
-        broken_groups |= {_group(e.record) for e in part if e.record["messageId"] in refused}
-        broken_groups.discard(None)
-        failed |= behind | refused
-    in_order = (record["messageId"] for record in records if record["messageId"] in failed)
-    return {"batchItemFailures": [{"itemIdentifier": each} for each in in_order]}
+    ends = time.perf_counter() + seconds
+    reserve = min(RESERVE_SECONDS, seconds * RESERVE_SHARE)
+    answers = AnswersQueue(send, log)
+    batch = _Batch(service, answers, fifo, log, ends - reserve)
+    with deadline.watched(seconds):
+        batch.answer_again(batch.answer(records))
+    answers.end(ends - reserve / 4 - time.perf_counter())
+    ids = (record["messageId"] for record in records)
+    return {"batchItemFailures": [{"itemIdentifier": i} for i in ids if i not in answers.taken]}
 
 
-def _group(record: Record) -> str | None:
-    """The group of a record from a FIFO queue."""
-    group = (record.get("attributes") or {}).get("MessageGroupId")
-    is_fifo = str(record.get("eventSourceARN", "")).endswith(".fifo")
-    return str(group) if is_fifo and group is not None else None
+class _Batch:
+    """What is known while a batch is answered."""
+
+    def __init__(
+        self, service: Service, answers: AnswersQueue, fifo: bool, log: request_log.Log, ends: float
+    ) -> None:
+        self._service, self._answers = service, answers
+        self._fifo, self._log = fifo, log
+        self._ends = ends  # on the clock of time.perf_counter
+        self._broken_groups: set[str | None] = set()
+
+    def answer(self, records: Sequence[Record]) -> list[Record]:
+        """Answer records, each within its part of the time.
+
+        Returns:
+            Those that took too long, and what is behind them in a FIFO queue.
+        """
+        late: list[Record] = []
+        for number, record in enumerate(records):
+            group = group_of(record)
+            # What is behind a failure of its group in a FIFO queue has to stay behind it.
+            if group is not None and group in self._broken_groups:
+                continue
+            if group is not None and group in map(group_of, late):
+                late.append(record)
+                continue
+            now = time.perf_counter()
+            part = (self._ends - now) / (len(records) - number)
+            deadline.begin(now, min(part, self._service.settings.max_seconds))
+            try:
+                if not self._answer(record) and group is not None:
+                    self._broken_groups.add(group)
+            except TookTooLong:
+                late.append(record)
+            finally:
+                deadline.end()
+        return late
+
+    def answer_again(self, late: Sequence[Record]) -> None:
+        """Try once more what took too long, with the time that the others left."""
+        if late and time.perf_counter() < self._ends:
+            self.answer(late)
+
+    def _answer(self, record: Record) -> bool:
+        """Whether there is an answer; else the log has the reason.
+
+        Raises:
+            TookTooLong: there is none yet.
+        """
+        request_id = record["messageId"]
+        stages, start = Stages(), time.perf_counter()
+        entry: dict[str, Any] = {"method": "queue", "request_id": request_id}
+
+        def encode(prediction: Prediction, call: Call) -> Answered:
+            answer = json_text.dumps(native.answer(prediction)).decode()
+            return _sendable(Answered(record, _message(record, answer, self._fifo)))
+
+        try:
+            answered = self._service.answer(lambda: _call(record), encode, request_id, stages)
+            self._answers.put(answered)
+            entry |= {"status": 200, "rows": stages.rows}
+        except Exception as error:  # one record's failure is not the others'
+            entry |= {"status": failure_of(error).status, "error": request_log.told(error)}
+            if isinstance(error, TookTooLong):
+                raise
+        finally:
+            ms = round((time.perf_counter() - start) * 1e3, 3)
+            self._log({**entry, **stages.chosen, "ms": ms, "stages": stages})
+        return "error" not in entry
 
 
-def _answer(record: Record, service: Service, fifo: bool, log: request_log.Log) -> Answered | None:
-    """The native answer; None where there is none, for which the log has the reason."""
-    request_id = record["messageId"]
-    stages, start = Stages(), time.perf_counter()
-    entry: dict[str, Any] = {"method": "queue", "request_id": request_id}
-    answered = None
-    try:
-        # What is no text in JSON (half a pair of surrogates) is refused as such.
-        body_bytes = str(record.get("body") or "").encode("utf-8", "surrogatepass")
-        call = native.from_object(json_text.loads(body_bytes))
-        prediction = service.predict(call, request_id, stages=stages)
-        answer = json_text.dumps(native.answer(prediction))
-        stages.mark("encode")
-        made = Answered(record, _message(record, answer.decode(), fifo))
-        if made.size > BYTES:
-            raise MalformedRequest(f"the answer has {made.size} bytes, a message at most {BYTES}")
-        answered = made
-        entry |= {"status": 200, "rows": prediction.rows}
-    except OnnxletError as error:
-        failure = failure_of(error)
-        entry |= {"status": failure.status, "error": failure.kind}
-    except Exception as error:  # one record's failure is not the others'
-        _tell_where(error)
-        entry |= {"status": 500, "error": type(error).__name__}
-    if stages.model is not None:
-        entry |= {"model": stages.model.name, "version": stages.model.version}
-    ms = round((time.perf_counter() - start) * 1e3, 3)
-    log({**entry, "ms": ms, "stages": stages})
-    return answered
+def _call(record: Record) -> Call:
+    deadline.check()
+    # What is no text in JSON (half a pair of surrogates) is refused as such.
+    body = str(record.get("body") or "").encode("utf-8", "surrogatepass")
+    return native.from_object(json_text.loads(body))
 
 
-def _tell_where(error: Exception) -> None:
-    with suppress(OSError, ValueError):  # its own words may quote the data
-        print("".join(traceback.format_tb(error.__traceback__)), end="", file=sys.stderr)
-
-
-def _calls(answered: Sequence[Answered]) -> Iterator[list[Answered]]:
-    """Answers in as few calls as their number and their bytes allow."""
-    part: list[Answered] = []
-    size = 0
-    for each in answered:
-        # One of a group in a call, where order counts: SQS may take the second and not the first.
-        ahead = _group(each.record) is not None and _group(each.record) in map(
-            _group, (other.record for other in part)
+def _sendable(answered: Answered) -> Answered:
+    if answered.size > answers_queue.BYTES:
+        raise MalformedRequest(
+            f"the answer has {answered.size} bytes, a message at most {answers_queue.BYTES}"
         )
-        if part and (len(part) == ENTRIES or size + each.size > BYTES or ahead):
-            yield part
-            part, size = [], 0
-        part.append(each)
-        size += each.size
-    if part:
-        yield part
-
-
-def _send(part: Sequence[Answered], send: Send, log: request_log.Log) -> set[str]:
-    """Send some answers; the ids of the records whose answers were not taken."""
-    if not part:
-        return set()
-    entries = [{"Id": str(place), **each.message} for place, each in enumerate(part)]
-    try:
-        refused = set(send(entries))
-        why = "NotTaken"
-    except Exception as error:  # botocore's, of many classes
-        refused, why = {str(place) for place in range(len(part))}, type(error).__name__
-    failed = {part[int(place)].record["messageId"] for place in refused}
-    for message_id in sorted(failed):
-        log({"method": "answer", "request_id": message_id, "status": 502, "error": why})
-    return failed
+    return answered
 
 
 def _message(record: Record, body: str, fifo: bool) -> dict[str, Any]:
@@ -184,20 +166,6 @@ def _message(record: Record, body: str, fifo: bool) -> dict[str, Any]:
             attributes[name] = {"DataType": "String", "StringValue": value["stringValue"]}
     message: dict[str, Any] = {"MessageBody": body, "MessageAttributes": attributes}
     if fifo:
-        message["MessageGroupId"] = _group(record) or record["messageId"]
+        message["MessageGroupId"] = group_of(record) or record["messageId"]
         message["MessageDeduplicationId"] = record["messageId"]
     return message
-
-
-@cache
-def sender(queue_url: str) -> Send:
-    """Sends to a queue by boto3, which is Lambda's own and not in the bundle."""
-    import boto3
-
-    client = boto3.client("sqs")
-
-    def send(entries: list[dict[str, Any]]) -> list[str]:
-        done = client.send_message_batch(QueueUrl=queue_url, Entries=entries)
-        return [entry["Id"] for entry in done.get("Failed", ())]
-
-    return send

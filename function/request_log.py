@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import sys
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 from function import json_text
+from function.errors import OnnxletError, RequestError
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 TRACE_PARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
@@ -32,3 +35,16 @@ def write(entry: dict[str, Any]) -> None:
     """Write one line; where nobody reads the log any more, requests are answered all the same."""
     with suppress(OSError):
         os.write(STANDARD_ERROR, json_text.dumps(entry) + b"\n")  # one call: lines never mix
+
+
+def told(error: Exception) -> str:
+    """What the log says of an error: of a request's its kind, since its words may quote the data.
+
+    Of one that is not ours it has the kind, too, and on lines of their own where it happened.
+    """
+    if isinstance(error, OnnxletError) and not isinstance(error, RequestError):
+        return error.message
+    if not isinstance(error, RequestError):
+        with suppress(OSError, ValueError):  # nobody reads the log any more
+            print("".join(traceback.format_tb(error.__traceback__)), end="", file=sys.stderr)
+    return type(error).__name__

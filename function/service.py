@@ -1,4 +1,4 @@
-"""One prediction, whatever dialect it came in: choose, validate, run."""
+"""One prediction, whichever way and in whatever dialect it came: choose, decode, validate, run."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from function.counts import Counts
-from function.errors import InvalidRows, Problem, RequestTooLarge
+from function.errors import InvalidRows, MalformedRequest, Problem, RequestTooLarge
 from function.exchange import Call, Prediction, Route
 from function.flight import Flight
 from function.metrics import Meter
@@ -23,6 +23,7 @@ from function.table import Table, read_table
 from function.tensors import count_rows, read_tensors
 
 Observe = Callable[[Prediction], None]
+Written = TypeVar("Written")
 
 
 class Stages(dict[str, float]):
@@ -30,11 +31,18 @@ class Stages(dict[str, float]):
 
     Attributes:
         model: which one was chosen, or None as long as none is.
+        rows: how many were answered, with those that were answered by null.
     """
 
     def __init__(self) -> None:
         self.model: Model | None = None
+        self.rows = 0
         self._since = time.perf_counter()
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """The model's members of the log line; none as long as none is chosen."""
+        return {"model": self.model.name, "version": self.model.version} if self.model else {}
 
     def mark(self, stage: str) -> None:
         """The stage has ended, and the next begins."""
@@ -55,46 +63,83 @@ class Service:
     counts: Counts = field(default_factory=Counts)
     routes: Sequence[Route] = ()  # further ones, of whoever serves this
 
-    def choose(self, call: Call, name: str | None, version: str | None) -> Model:
-        """The model that a request means: the path's goes before the body's.
+    def answer(
+        self,
+        decode: Callable[[], Call],
+        encode: Callable[[Prediction, Call], Written],
+        request_id: str,
+        stages: Stages,
+        name: str | None = None,
+        version: str | None = None,
+    ) -> Written:
+        """Answer a request, and count it; HTTP, direct invocations and queues all come here.
+
+        Args:
+            decode: reads the request; not asked where the path's model is not there.
+            encode: writes the answer.
+            request_id: the id that the answer bears.
+            stages: gets the model, the rows, and how long each stage took.
+            name: of the model, from the path; it goes before the body's.
+            version: the same.
+
+        Raises:
+            RequestError: the client's mistakes.
+        """
+        start = time.perf_counter_ns()
+        try:
+            call, model = self.decoded(decode, stages, name, version)
+            prediction = self.predict(call, model, request_id, stages)
+            written = encode(prediction, call)
+        except Exception:
+            if stages.model is not None:
+                took = time.perf_counter_ns() - start
+                self.counts.refused(stages.model.name, stages.model.version, took)
+            raise
+        stages.mark("encode")
+        stages.rows = prediction.rows
+        if self.observe is not None:
+            self.observe(prediction)
+        self.counts.answered(model.name, model.version, prediction.rows, stages)
+        return written
+
+    def decoded(
+        self,
+        decode: Callable[[], Call],
+        stages: Stages,
+        name: str | None = None,
+        version: str | None = None,
+    ) -> tuple[Call, Model]:
+        """A request's call and the model that it means: the path's goes before the body's.
+
+        A model that is not there is the answer whatever else is wrong: the path's is looked for
+        before the body is read, and the body's although its rows can't be.
 
         Raises:
             UnknownModel: it is not there.
+            RequestError: as `decode` raises.
         """
-        return self.repository.choose(name or call.model, version)
+        model = None
+        if name is not None:
+            model = stages.model = self.repository.choose(name, version)
+        try:
+            call = decode()
+        except MalformedRequest as error:
+            if model is None and error.model is not None:
+                stages.model = self.repository.choose(error.model)
+            raise
+        if model is None:
+            model = stages.model = self.repository.choose(call.model)
+        stages.mark("decode")
+        return call, model
 
-    def predict(
-        self,
-        call: Call,
-        request_id: str,
-        name: str | None = None,
-        version: str | None = None,
-        stages: Stages | None = None,
-    ) -> Prediction:
-        """Answer a call.
-
-        Args:
-            call: as a dialect decoded it.
-            request_id: the id that the answer bears.
-            name: of the model, from the path; it goes before the body's.
-            version: the same.
-            stages: told how long validating and running took.
+    def predict(self, call: Call, model: Model, request_id: str, stages: Stages) -> Prediction:
+        """Validate a call's rows and run them, within the limits.
 
         Raises:
-            UnknownModel, RequestTooLarge, InvalidRows: the client's mistakes.
+            RequestTooLarge, InvalidRows, TookTooLong: the client's mistakes.
         """
-        stages = Stages() if stages is None else stages
-        model = stages.model = self.choose(call, name, version)
-        start = time.perf_counter_ns()
-        try:
-            _check_size(call, model.signature, self.settings.max_rows)
-            prediction = answer(model, call, stages)._replace(request_id=request_id)
-        except Exception:
-            self.counts.refused(model.name, model.version, time.perf_counter_ns() - start)
-            raise
-        if self.observe is not None:
-            self.observe(prediction)
-        return prediction
+        _check_size(call, model.signature, self.settings.max_rows)
+        return answer(model, call, stages)._replace(request_id=request_id)
 
 
 def _check_size(call: Call, signature: Signature, most: int) -> None:

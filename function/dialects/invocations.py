@@ -24,6 +24,7 @@ WRITTEN = {JSON: JSON, "application/*": JSON, "*/*": JSON, CSV: CSV, "text/*": C
 ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 ECHOED = re.compile(r"[\x20-\x7e]{1,1024}")
 TARGET = "X-Amzn-SageMaker-Target-Model"
+MODEL_HEADER = "HTTP_" + TARGET.upper().replace("-", "_")
 WHICH = "Say by Content-Type: text/csv; header=present, or header=absent."
 
 

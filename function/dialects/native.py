@@ -20,6 +20,7 @@ PREDICT: Sequence[str] = (
     "/models/<name>/predict",
     "/models/<name>/versions/<version>/predict",
 )
+MODEL_HEADER = ""
 OPEN: frozenset[str] = frozenset()
 LISTED = 1000  # problems beside an answer
 MEMBERS = ("instances", "model")
@@ -96,14 +97,28 @@ def wants_nulls(query: Mapping[str, str]) -> bool:
     return wish == "null"
 
 
-def from_object(body: Any, nulls: bool = False) -> Call:
+def from_object(body: Any, nulls: bool = False, members: Sequence[str] = MEMBERS) -> Call:
     """Read a decoded JSON body: `{"instances": [...]}` or the bare list of rows.
+
+    Args:
+        body: as JSON has it.
+        nulls: of the call.
+        members: that an object may have, to name them where it has others.
 
     Raises:
         MalformedRequest: any other form.
     """
     if _is_list(body):
         return Call(body, nulls=nulls)
+    model = body.get("model") if isinstance(body, dict) else None
+    try:
+        return Call(_instances(body, members), model=model, nulls=nulls)
+    except MalformedRequest as error:
+        error.model = model if isinstance(model, str) else None
+        raise
+
+
+def _instances(body: Any, members: Sequence[str]) -> Any:
     if not isinstance(body, dict) or "instances" not in body:
         got = f"an object with {sorted(body)[:8]}" if isinstance(body, dict) else kind(body)
         raise MalformedRequest(f"expected an object with 'instances', got {got}", JSON_HINT)
@@ -111,14 +126,14 @@ def from_object(body: Any, nulls: bool = False) -> Call:
     if unknown:
         raise MalformedRequest(
             f"unknown members {unknown[:8]} beside 'instances'",
-            f"The members of a request are {', '.join(MEMBERS)}.",
+            f"The members of a request are {', '.join(members)}.",
         )
     rows, model = body["instances"], body.get("model")
     if not _is_list(rows):
         raise MalformedRequest(f"'instances': expected a list of rows, got {kind(rows)}", JSON_HINT)
     if model is not None and not isinstance(model, str):
         raise MalformedRequest(f"'model': expected a name, got {kind(model)}")
-    return Call(rows, model=model, nulls=nulls)
+    return rows
 
 
 def _is_list(value: Any) -> bool:

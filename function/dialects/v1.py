@@ -17,6 +17,7 @@ PREDICT: Sequence[str] = (
     "/v1/models/<name>:predict",
     "/v1/models/<name>/versions/<version>:predict",
 )
+MODEL_HEADER = ""
 OPEN: frozenset[str] = frozenset()
 KINDS = ("instances", "inputs")
 SIGNATURE_NAMES = ("serving_default", "", None)

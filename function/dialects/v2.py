@@ -22,6 +22,7 @@ PREDICT: Sequence[str] = (
     "/v2/models/<name>/infer",
     "/v2/models/<name>/versions/<version>/infer",
 )
+MODEL_HEADER = ""
 ROUTES: Sequence[Route] = v2_about.ROUTES
 OPEN = frozenset({"/v2/health/live", "/v2/health/ready"})
 SHOWN_FAULTS = 20

@@ -52,9 +52,9 @@ def answer(
 def _answer(
     serving: service.Service, request: Request, name: str | None, version: str | None
 ) -> Reply:
-    call, wish = decode(request)
+    call, model = serving.decoded(lambda: decode(request), service.Stages(), name, version)
+    wish: Wish = call.options
     budget = Budget(min(wish.seconds, serving.settings.max_seconds / 2))
-    model = serving.choose(call, name, version)
     most = min(MOST_ROWS, serving.settings.max_rows)
     if len(call.rows) > most:
         raise RequestTooLarge(
@@ -68,8 +68,8 @@ def _answer(
     return json_reply(form(model, rows, explained))._replace(notes=notes)
 
 
-def decode(request: Request) -> tuple[Call, Wish]:
-    """Read a native request that may say how it wants its answers explained.
+def decode(request: Request) -> Call:
+    """Read a native request that may say how it wants its answers explained, in its options.
 
     Raises:
         UnsupportedMedia, MalformedRequest, InvalidRows: as for predictions.
@@ -78,18 +78,18 @@ def decode(request: Request) -> tuple[Call, Wish]:
     if native.wants_nulls(request.query):
         raise MalformedRequest("'on_error': rows are explained together, or refused")
     if request.media_type not in ("application/json", "") or not request.body:
-        return native.decode(request), Wish()
+        return native.decode(request)._replace(options=Wish())
     native.check_text(request)
     body = json_text.loads(request.body)
     if not isinstance(body, dict):
-        return native.from_object(body), Wish()
+        return native.from_object(body)._replace(options=Wish())
     told = {key: body.pop(key) for key in READ if key in body}
-    if "instances" in body and (unknown := [key for key in body if key not in native.MEMBERS]):
-        raise MalformedRequest(
-            f"unknown members {unknown[:8]} beside 'instances'",
-            f"The members of a request are {', '.join((*native.MEMBERS, *READ))}.",
-        )
-    return native.from_object(body), Wish(**{key: READ[key](key, told[key]) for key in told})
+    call = native.from_object(body, members=(*native.MEMBERS, *READ))
+    try:
+        return call._replace(options=Wish(**{key: READ[key](key, told[key]) for key in told}))
+    except MalformedRequest as error:
+        error.model = call.model
+        raise
 
 
 def _seconds(key: str, value: Any) -> float:

@@ -223,7 +223,8 @@ def test_the_log_line_of_a_direct_invocation(
     log = capfd.readouterr().err
     line = json.loads(log)
     stages, milliseconds = line.pop("stages"), line.pop("ms")
-    assert list(stages) == (["validate", "run", "encode"] if told["status"] == 200 else [])
+    answered = ["decode", "validate", "run", "encode"]
+    assert list(stages) == (answered if told["status"] == 200 else ["decode"])
     assert 0 <= sum(stages.values()) <= milliseconds
     assert line == {
         "method": "invoke",
@@ -233,6 +234,52 @@ def test_the_log_line_of_a_direct_invocation(
         **told,
     }
     assert "canary" not in log
+
+
+def test_a_direct_invocation_is_counted_as_a_request_is(in_this_process: Any) -> None:
+    from function.handler import SERVED
+
+    before = SERVED.counts.of("shop", 1)
+    answered, rows, refused = before.answered, before.rows, before.refused
+    in_this_process({"instances": [SHOP, SHOP], "model": "shop"}, CONTEXT)
+    in_this_process({"instances": [{}], "model": "shop"}, CONTEXT)
+    in_this_process({"instances": 3, "model": "shop"}, CONTEXT)
+
+    count = SERVED.counts.of("shop", 1)
+    assert (count.answered, count.rows, count.refused) == (answered + 1, rows + 2, refused + 2)
+
+
+def test_a_direct_invocation_never_raises(
+    in_this_process: Any, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*args: Any) -> Any:
+        raise RuntimeError("".join(["can", "ary"]))
+
+    monkeypatch.setattr("function.model.Model.run", broken)
+    answer = in_this_process({"instances": [SHOP], "model": "shop"}, CONTEXT)
+
+    assert (answer["status"], answer["title"]) == (500, "Internal Server Error")
+    assert answer["detail"] == "the server failed; its log has the request id"
+    log = capfd.readouterr().err
+    assert "canary" not in log
+    assert "in broken" in log
+    line = json.loads(log.splitlines()[-1])
+    assert (line["status"], line["error"], line["model"]) == (500, "RuntimeError", "shop")
+
+
+ODD = [10**400, -(10**25), 2**64, float("inf"), float("nan"), "\ud800", {"a": 1}, [[]], True]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=lambda odd: repr(odd)[:12])
+def test_what_only_an_event_can_hold_is_no_failure(handler: Any, odd: Any) -> None:
+    events: list[Any] = [{"instances": [{**SHOP, column: odd}]} for column in SHOP]
+    events += [{"instances": [odd]}, {"instances": odd}, {"instances": [SHOP], "x": odd}]
+    events += [{"instances": [{**SHOP, "\ud800": odd}]}, {"instances": [SHOP], "\ud800": 1}]
+    for event in events:
+        answer = handler({"model": "shop", **event}, CONTEXT)
+        assert answer.get("status", 200) in (200, 400, 422), answer
+        json.dumps(answer)
+    assert handler({"instances": [SHOP], "model": odd}, CONTEXT)["status"] in (400, 404)
 
 
 def test_a_schedule_keeps_it_warm(handler: Any, capfd: pytest.CaptureFixture[str]) -> None:

@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from function import queue_events, request_log
+from function import answers_queue, deadline, request_log
 from function.app import SERVICE, create_app
+from function.errors import TookTooLong
 from function.queue_events import answer_batch, is_batch
 from function.service import Service
 from function.settings import Settings
 from tests.events import make_sqs_event
+from tests.function.slow_models import add_slow
 from tests.function.test_predict import SHOP
 
 GOOD = json.dumps({"instances": [SHOP], "model": "shop"})
 BAD = json.dumps({"instances": [{**SHOP, "count": "canary"}], "model": "shop"})
 ANSWER = {"model": "shop", "version": 1, "prediction": [True]}
+
+
+@pytest.fixture(autouse=True)
+def calls_are_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers wait for others as long as the batch lasts, so that calls are the same each time."""
+    monkeypatch.setattr(answers_queue, "GATHER_SECONDS", 60)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +50,7 @@ class Queue:
         self.calls.append(entries)
         ids = [entry["MessageAttributes"]["request_id"]["StringValue"] for entry in entries]
         places = [entry["Id"] for entry in entries]
-        assert len(set(places)) == len(places) <= queue_events.ENTRIES
+        assert len(set(places)) == len(places) <= answers_queue.ENTRIES
         return [place for place, sent in zip(places, ids, strict=True) if sent in self._refused]
 
 
@@ -97,10 +106,10 @@ def test_answers_that_are_not_taken_are_failures_of_their_records(
 
 def test_a_record_that_breaks_the_function_fails_alone(models: Path) -> None:
     class Broken(Service):
-        def predict(self, call: Any, request_id: str, *args: Any, **more: Any) -> Any:
+        def predict(self, call: Any, model: Any, request_id: str, stages: Any) -> Any:
             if request_id == "message-0":
                 raise RuntimeError("canary")
-            return super().predict(call, request_id, *args, **more)
+            return super().predict(call, model, request_id, stages)
 
     made = create_app(models, settings=Settings(models)).extensions[SERVICE]
     broken = Broken(made.settings, made.repository)
@@ -148,11 +157,11 @@ def test_large_answers_go_in_calls_of_their_own(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     queue = Queue()
-    monkeypatch.setattr(queue_events, "BYTES", 200)
+    monkeypatch.setattr(answers_queue, "BYTES", 200)
     assert run(service, queue, make_sqs_event([GOOD] * 3)) == []
     assert [len(call) for call in queue.calls] == [1, 1, 1]
 
-    monkeypatch.setattr(queue_events, "BYTES", 50)
+    monkeypatch.setattr(answers_queue, "BYTES", 50)
     assert run(service, Queue(), make_sqs_event([GOOD])) == ["message-0"]
 
 
@@ -161,11 +170,11 @@ def test_attributes_count_as_bytes_too(service: Service, monkeypatch: pytest.Mon
     for record in event["Records"]:
         record["messageAttributes"] = {"reply": {"dataType": "String", "stringValue": "é" * 500}}
     queue = Queue()
-    monkeypatch.setattr(queue_events, "BYTES", 2500)
+    monkeypatch.setattr(answers_queue, "BYTES", 2500)
     assert run(service, queue, event) == []
     assert [len(call) for call in queue.calls] == [2, 1]
 
-    monkeypatch.setattr(queue_events, "BYTES", 1000)
+    monkeypatch.setattr(answers_queue, "BYTES", 1000)
     assert run(service, Queue(), event) == ["message-0", "message-1", "message-2"]
 
 
@@ -193,3 +202,104 @@ def test_an_answer_that_is_not_taken_holds_back_what_is_behind_it(service: Servi
 def test_what_is_no_batch(event: Any) -> None:
     assert not is_batch(event)
     assert is_batch(make_sqs_event(["x"]))
+
+
+def test_a_record_that_computes_for_long_keeps_nobody_waiting(
+    service: Service, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answers_queue, "GATHER_SECONDS", 0)
+    add_slow(models / "iris" / "1", tmp_path / "slow" / "1", turns=10**11)
+    add_slow(models / "shop" / "1", tmp_path / "shop" / "1", turns=0)
+    slow: Service = create_app(tmp_path, settings=Settings(tmp_path)).extensions[SERVICE]
+    endless = json.dumps({"instances": [[5.1, 3.5, 1.4, 0.2]], "model": "slow"})
+    happened: list[str] = []
+
+    class Noting(Queue):
+        def send(self, entries: list[dict[str, Any]]) -> list[str]:
+            happened.append("sent")
+            return super().send(entries)
+
+    def log(entry: dict[str, Any]) -> None:
+        happened.append(f"{entry['request_id']} {entry.get('error')}")
+
+    queue, event = Noting(), make_sqs_event([GOOD, GOOD, endless, GOOD])
+    answer = answer_batch(event["Records"], slow, queue.send, False, log, seconds=4)
+
+    assert failed(answer) == ["message-2"]
+    assert sum(map(len, queue.calls)) == 3
+    # Twice: within its part of the time, and with all that the others left.
+    assert happened.count("message-2 TookTooLong") == 2
+    assert happened.index("sent") < happened.index("message-2 TookTooLong")
+    assert happened.index("message-3 None") < len(happened) - 1
+    assert deadline._watchdog is None
+
+
+class Late(Service):
+    """Takes too long for some records, the first time that it is asked."""
+
+    late: frozenset[str]
+    asked: list[str]
+
+    def predict(self, call: Any, model: Any, request_id: str, stages: Any) -> Any:
+        self.asked.append(request_id)
+        if request_id in self.late and self.asked.count(request_id) == 1:
+            raise TookTooLong("no answer within a second")
+        return super().predict(call, model, request_id, stages)
+
+
+@pytest.fixture
+def late(service: Service) -> Late:
+    made = Late(service.settings, service.repository)
+    object.__setattr__(made, "late", frozenset(["message-1"]))
+    object.__setattr__(made, "asked", [])
+    return made
+
+
+def test_what_took_too_long_is_tried_again_once_the_others_are_answered(late: Late) -> None:
+    assert run(late, Queue(), make_sqs_event([GOOD] * 4)) == []
+    assert [request_id[-1] for request_id in late.asked] == ["0", "1", "2", "3", "1"]
+
+
+def test_what_is_behind_it_in_a_fifo_queue_waits_for_it(late: Late) -> None:
+    queue = Queue()
+    event = make_sqs_event([GOOD, GOOD, GOOD, GOOD, BAD, GOOD], groups=[*"abbabb"])
+
+    assert run(late, queue, event, fifo=True) == ["message-4", "message-5"]
+    assert [request_id[-1] for request_id in late.asked] == ["0", "1", "3", "1", "2", "4"]
+    sent = [entry["MessageDeduplicationId"][-1] for call in queue.calls for entry in call]
+    assert sent == ["0", "3", "1", "2"]
+
+
+def test_when_the_time_is_over_the_rest_is_reported(service: Service) -> None:
+    queue, event = Queue(), make_sqs_event([GOOD] * 3)
+    answer = answer_batch(event["Records"], service, queue.send, False, request_log.write, 0)
+
+    assert failed(answer) == ["message-0", "message-1", "message-2"]
+    assert queue.calls == []
+
+
+def test_a_queue_of_answers_that_hangs_does_not_take_all_the_time(service: Service) -> None:
+    let_go = threading.Event()
+
+    def hang(entries: list[dict[str, Any]]) -> list[str]:
+        let_go.wait(30)
+        return []
+
+    event = make_sqs_event([GOOD] * 2)
+    answer = answer_batch(event["Records"], service, hang, False, request_log.write, seconds=1)
+    let_go.set()
+
+    assert failed(answer) == ["message-0", "message-1"]
+
+
+def test_queued_requests_are_counted_as_others_are(models: Path) -> None:
+    counted: Service = create_app(models, settings=Settings(models)).extensions[SERVICE]
+    two = json.dumps({"instances": [SHOP, SHOP], "model": "shop"})
+
+    run(counted, Queue(), make_sqs_event([GOOD, two, BAD]))
+
+    count = counted.counts.of("shop", 1)
+    assert (count.answered, count.rows, count.refused) == (2, 3, 1)
+    assert count.answered_ns > 0
+    assert set(count.stages_ns) == {"compute_input", "compute_infer", "compute_output"}
+    assert all(count.stages_ns.values())
