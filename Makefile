@@ -5,6 +5,7 @@
 
 PORT ?= 8080
 EXAMPLE ?= house_prices
+MODELS ?= models
 STAGE ?= dev
 TARGET ?= lambda
 PYTHON_VERSION ?= 3.13
@@ -36,14 +37,14 @@ $(READY): requirements/dev.txt tools/setup.sh
 	sh tools/setup.sh
 
 run: $(READY) ## train and convert the house prices, prove them, serve on PORT (8080)
-	$(PY) -m convert build convert/examples/house_prices.py:build --name house-prices
-	exec $(PY) -m edge serve --models models --port $(PORT)
+	$(PY) -m convert build convert/examples/house_prices.py:build --name house-prices --models "$(MODELS)"
+	exec $(PY) -m edge serve --models "$(MODELS)" --port $(PORT)
 
-model: $(READY) ## build convert/examples/EXAMPLE.py into models/
-	$(PY) -m convert build convert/examples/$(EXAMPLE).py:build --name $(name)
+model: $(READY) ## build convert/examples/EXAMPLE.py into MODELS (models)
+	$(PY) -m convert build convert/examples/$(EXAMPLE).py:build --name $(name) --models "$(MODELS)"
 
-package: $(READY) ## one zip of models/ for TARGET (lambda), PYTHON_VERSION (3.13) and ARCH (aarch64), into build/
-	$(PY) -m convert package --target $(TARGET) --python $(PYTHON_VERSION) --arch $(ARCH) --out $(BUNDLE) $(ARGS)
+package: $(READY) ## one zip of MODELS (models) for TARGET (lambda), PYTHON_VERSION (3.13) and ARCH (aarch64), into build/
+	$(PY) -m convert package --models "$(MODELS)" --target $(TARGET) --python $(PYTHON_VERSION) --arch $(ARCH) --out $(BUNDLE) $(ARGS)
 
 # With a BUNDLE that was packaged before there is nothing to package.
 deploy: $(if $(filter file,$(origin BUNDLE)),$(READY)) $(DEPLOY)/ready $(NODE) ## to AWS, as STAGE (dev): prove the version there, then serve it (docs/deploy.md)

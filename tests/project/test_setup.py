@@ -142,8 +142,16 @@ def test_a_fresh_machine_runs_and_runs_again(copy: Path, tmp_path: Path, python:
     assert [path.name for path in (copy / "models" / "house-prices").iterdir()] == ["1"]
 
 
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 @pytest.mark.fresh
 def test_the_suite_passes_in_an_unpacked_archive(copy: Path, tmp_path: Path) -> None:
+    for name in ("churn", "iris", "house-prices"):  # the user's own, and none that can be served
+        (copy / "models" / name / "1").mkdir(parents=True)
+        (copy / "models" / name / "1" / "manifest.json").write_text("{}")
+    theirs = contents(copy / "models")
     environ = {k: v for k, v in os.environ.items() if k.startswith(("PIP_", "PATH", "LANG"))}
     environ |= {"HOME": str(tmp_path), "PYTHON": PYTHONS[-1]}
     done = subprocess.run(
@@ -157,3 +165,4 @@ def test_the_suite_passes_in_an_unpacked_archive(copy: Path, tmp_path: Path) -> 
 
     assert done.returncode == 0, done.stdout[-20_000:]
     assert " passed" in done.stdout
+    assert contents(copy / "models") == theirs
