@@ -51,7 +51,12 @@ class Built:
 
 
 def build(
-    source: Source, name: str, folder: Path, report: Report, keep_background: int | None = None
+    source: Source,
+    name: str,
+    folder: Path,
+    report: Report,
+    keep_background: int | None = None,
+    breaking: bool = False,
 ) -> Built:
     """Convert, prove and write the next version of a model.
 
@@ -61,10 +66,12 @@ def build(
         folder: the folder of model directories.
         report: told what is going on, a line at a time.
         keep_background: training rows that explanations start from; None is made-up rows.
+        breaking: clients of the version that is served need not go on with this one.
 
     Raises:
         WrongUse: the name can't be one.
-        Refusal: no conversion answers as scikit-learn does; nothing was written.
+        Refusal: no conversion answers as scikit-learn does, or clients of the version that is
+            served could not go on; nothing was written.
     """
     check_name(name)
     check_folder(folder)
@@ -100,7 +107,7 @@ def build(
             else "none of the rows to keep is answered: there will be no explanations"
         )
     try:
-        version, new = write_version(folder, name, files)
+        version, new = write_version(folder, name, files, breaking, report)
     except OSError as error:
         raise OnnxletError(f"can't write below '{folder}': {error}", "Choose --models.") from error
     manifest = json_text.loads(files["manifest.json"])
