@@ -1,4 +1,4 @@
-"""A version that clients of the served one could not go on with is refused, unless that is meant."""
+"""A version that clients of the served one could not go on with is refused, unless it is meant."""
 
 from __future__ import annotations
 
