@@ -1,8 +1,9 @@
 """Names of versions: `models/NAME/aliases.json`, such as `{"stable": 2}`.
 
-An alias stands wherever a version does, and `stable` is what is served where none is named. Of two
-folders (a device's slot, and its updates) a model's file in the second one counts where there is
-one, for whoever looks after the device put it there.
+An alias stands wherever a version does, and `stable` is what is served where none is named. A
+device has two folders: its slot's, and versions that came alone. A file in the second one is the
+word of whoever looks after the device, and all that counts. Where there is none the slot's counts,
+and its `stable` gives way to a higher version that came alone, as a slot's version always does.
 """
 
 from __future__ import annotations
@@ -85,6 +86,25 @@ def _fault(alias: str, to: object, versions: Collection[int]) -> str:
 def _kind(value: object) -> str:
     kinds = {dict: "an object", list: "a list", str: "a string", bool: "a boolean"}
     return "null" if value is None else kinds.get(type(value)) or repr(value)[:40]
+
+
+def of_model(folders: Sequence[Path], name: str, versions: Collection[int]) -> Aliases:
+    """A model's aliases in one folder, or a device's two.
+
+    Raises:
+        ModelError: they can't be used.
+    """
+    file = file_of(folders, name)
+    found = read(file, versions)
+    if file is None or STABLE not in found or file.parents[1] in folders[1:]:
+        return found
+    slot, *others = (folder / name for folder in folders)
+    alone = [
+        number
+        for number in versions
+        if not (slot / str(number)).is_dir() and any((o / str(number)).is_dir() for o in others)
+    ]
+    return {**found, STABLE: max([found[STABLE], *alone])}
 
 
 def serves(

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from function import request_log
-from function.aliases import NONE, STABLE, Aliases, file_of, read, serves
+from function.aliases import NONE, STABLE, Aliases, of_model, serves
 from function.compatible import differences
 from function.errors import ModelError
 from function.golden import load_proven
@@ -124,7 +124,7 @@ class Reloader:
         listed = [n for n in numbers if self._is_listed((name, n), old)]
         if listed and self._looks.are_aliases_steady(name):
             try:
-                aliases = read(file_of(self._repository.folders, name), listed)
+                aliases = of_model(self._repository.folders, name, listed)
                 number = serves(name, listed, aliases, pin)
             except ModelError as error:
                 if self._told.get(name) != error.message:

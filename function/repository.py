@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from function import request_log
-from function.aliases import FILE, NONE, PIN_HINT, Aliases, file_of, listed, read, serves
+from function.aliases import NONE, PIN_HINT, Aliases, file_of, listed, of_model, serves
 from function.errors import ModelError, UnknownModel
 from function.model import Model, load_model
 
@@ -114,14 +114,14 @@ class Repository:
 
     def _aliases(self, name: str, versions: Sequence[int]) -> Aliases:
         """A model's aliases; what an update has broken of them is passed over."""
-        file = file_of(self.folders, name)
         try:
-            return read(file, versions)
+            return of_model(self.folders, name, versions)
         except ModelError as error:
+            file = file_of(self.folders, name)
             if file is None or file.parents[1] not in self.folders[1:]:
                 raise
-            _log_refused(name, error, file=FILE)
-            return read(file_of(self.folders[:1], name), versions)
+            _log_refused(name, error)
+            return of_model(self.folders[:1], name, versions)
 
     def _check_pins(
         self, versions: Mapping[str, Sequence[int]], aliases: Mapping[str, Aliases]

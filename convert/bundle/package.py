@@ -104,7 +104,8 @@ def _function_part(
     code = contents.place_code("function", root)
     paths += [*code, *_compiled(root, code, interpreter), *contents.place_models(models, root)]
     files: Files = {path: root / path for path in paths}
-    graphs = {model.name: (model.version, model.sha256) for model in models}
+    graphs = [(each.name, each.version, each.sha256) for m in models for each in m.every]
+    several = {m.name: [each.version for each in m.every] for m in models if m.others}
     files["bom.json"] = bill_of_materials(target, root, _names(packages), graphs)
     files["bundle.json"] = _json(
         {
@@ -112,6 +113,7 @@ def _function_part(
             "python": target.python,
             "arch": target.arch,
             "models": {model.name: model.version for model in models},
+            **({"versions": several} if several else {}),
             "remote": [model.name for model in models if model.remote],
             "files": _hashes(files),
         }
@@ -140,7 +142,7 @@ def _device_part(
     paths += [*code, *_compiled(root, code, interpreter)]
     files: Files = {path: root / path for path in paths}
     files["__main__.py"] = root / "edge" / "bundle_main.py"
-    files["device-bom.json"] = bill_of_materials(target, root, _names(packages), {})
+    files["device-bom.json"] = bill_of_materials(target, root, _names(packages), [])
     files["device.json"] = _json({"format": FORMAT, "release": release, "files": _hashes(files)})
     return files
 

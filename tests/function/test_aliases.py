@@ -443,14 +443,35 @@ def test_of_two_folders_the_second_one_s_aliases_count(own: Path, tmp_path: Path
     name(own, {"stable": 1, "slot": 1})
     updates = tmp_path / "updates"
     shutil.copytree(own / "iris" / "1", updates / "iris" / "4")
-    repository = Repository(own, updates=updates)
-    assert repository.choose().version == 1  # what comes alone waits, too
-    name(updates, {"stable": 4, "old": 2})
+    name(updates, {"stable": 2, "new": 4})
     repository = Repository(own, updates=updates)
 
-    assert repository.choose().version == 4
-    assert repository.aliases("iris") == {"old": 2, "stable": 4}
-    assert repository.choose("iris", "old").version == 2
+    assert repository.choose().version == 2
+    assert repository.aliases("iris") == {"new": 4, "stable": 2}
+    assert repository.choose("iris", "new").version == 4
+
+
+def test_a_slot_s_stable_gives_way_to_a_higher_version_that_came_alone(
+    own: Path, tmp_path: Path
+) -> None:
+    name(own, {"stable": 2, "slot": 2})
+    updates = tmp_path / "updates"
+    shutil.copytree(own / "iris" / "1", updates / "iris" / "1")
+    repository = Repository(own, updates=updates)
+    reloader = Reloader(repository)
+    assert repository.choose().version == 2
+    shutil.copytree(own / "iris" / "1", updates / "iris" / "4")
+    look(reloader)
+
+    for each in (repository, Repository(own, updates=updates)):
+        assert each.choose().version == 4
+        assert each.aliases("iris") == {"slot": 2, "stable": 4}
+    shutil.rmtree(updates / "iris" / "4")  # as a rollback does
+    look(reloader)
+    assert repository.choose().version == 2
+    (updates / "iris" / "5").mkdir()
+    shutil.copy(own / "iris" / "1" / "manifest.json", updates / "iris" / "5")
+    assert Repository(own, updates=updates).choose().version == 2
 
 
 def test_broken_aliases_of_an_update_are_passed_over_at_the_start(
