@@ -37,7 +37,7 @@ $(READY): requirements/dev.txt tools/setup.sh
 
 run: $(READY) ## train and convert the house prices, prove them, serve on PORT (8080)
 	$(PY) -m convert build convert/examples/house_prices.py:build --name house-prices
-	exec $(PY) -m edge serve --models models --port $(PORT)
+	exec $(PY) -m edge serve --port $(PORT)
 
 model: $(READY) ## build convert/examples/EXAMPLE.py into models/
 	$(PY) -m convert build convert/examples/$(EXAMPLE).py:build --name $(name)

@@ -25,6 +25,8 @@ models_option = click.option(
     type=click.Path(path_type=Path, file_okay=False),
     default=MODELS,
     show_default=True,
+    envvar="ONNXLET_MODELS",
+    show_envvar=True,
     metavar="DIR",
     help="Folder of model directories.",
 )

@@ -160,6 +160,7 @@ def read_plan(environ: Mapping[str, str]) -> Plan:
         WrongOptions: with every value that can't be.
     """
     given = {name: environ.get(name, "").strip() for name in OPTIONS}
+    given["MODELS"] = given["MODELS"] or environ.get("ONNXLET_MODELS", "").strip()
     faults = [
         f"{name}: expected {option.kind.expected}, got '{given[name][:80]}'"
         for name, option in OPTIONS.items()
