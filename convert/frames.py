@@ -36,7 +36,9 @@ def as_pandas(X: Any) -> Any:
         ) from error
     native = narwhals.from_native(X, allow_series=True, pass_through=True)
     if isinstance(native, narwhals.LazyFrame):
-        raise Refusal(f"X_test: a lazy {_kind(X)} has no rows yet", "Collect them first: X_test.collect().")
+        raise Refusal(
+            f"X_test: a {_kind(X)} has no rows yet", "Collect them first: X_test.collect()."
+        )
     if isinstance(native, narwhals.Series):
         return _series(native).rename(native.name or None)
     if isinstance(native, narwhals.DataFrame):
@@ -63,6 +65,8 @@ def _series(column: Any) -> pd.Series[Any]:
         return pd.Series(pd.Categorical(values, categories=list(dtype.categories)))
     if isinstance(dtype, narwhals.Categorical):
         return pd.Series(pd.Categorical(values))
+    if isinstance(dtype, narwhals.Date | narwhals.Datetime):
+        return pd.Series(pd.to_datetime(values))  # so that it is refused as what it is
     if dtype.is_integer() and gaps:
         return pd.Series(values, dtype="Int64")
     if dtype.is_float():
