@@ -5,7 +5,7 @@
 
 PORT ?= 8080
 EXAMPLE ?= house_prices
-MODELS ?= models
+MODELS ?= $(or $(ONNXLET_MODELS),models)
 STAGE ?= dev
 TARGET ?= lambda
 PYTHON_VERSION ?= 3.13
@@ -114,8 +114,8 @@ test-oldest: $(OLDEST)/ready ## conversions and pipelines, with the oldest sciki
 $(OLDEST)/ready: requirements/oldest.txt tools/setup.sh
 	PYTHON="$${PYTHON:-python3.11 python3.12 python3.13 python3}" sh tools/setup.sh $(OLDEST) requirements/oldest.txt
 
-test-boosting: $(BOOSTING)/ready ## LightGBM, XGBoost and CatBoost
-	$(BOOSTING)/bin/python -m pytest -k "lightgbm or xgboost or catboost" tests/convert/converters $(ARGS)
+test-boosting: $(BOOSTING)/ready ## LightGBM, XGBoost and CatBoost; frames of polars
+	$(BOOSTING)/bin/python -m pytest -k "lightgbm or xgboost or catboost or polars" tests/convert/converters tests/convert/test_frames_of_polars.py $(ARGS)
 
 $(BOOSTING)/ready: requirements/boosting.txt tools/setup.sh
 	sh tools/setup.sh $(BOOSTING) requirements/boosting.txt

@@ -25,8 +25,15 @@ models_option = click.option(
     type=click.Path(path_type=Path, file_okay=False),
     default=MODELS,
     show_default=True,
+    envvar="ONNXLET_MODELS",
+    show_envvar=True,
     metavar="DIR",
     help="Folder of model directories.",
+)
+breaking_option = click.option(
+    "--breaking",
+    is_flag=True,
+    help="Clients of the version that is served need not go on with this one.",
 )
 MODELS_ALONE = "models"
 
@@ -75,6 +82,7 @@ def main() -> None:
     metavar="N",
     help="Explain from N of your training rows, which go with the model; not from made-up ones.",
 )
+@breaking_option
 def build(
     source: str,
     name: str,
@@ -83,6 +91,7 @@ def build(
     target: str | None,
     trust: tuple[str, ...],
     keep_background: int | None,
+    breaking: bool,
 ) -> None:
     """Convert a fitted estimator and prove that its answers stay the same.
 
@@ -97,7 +106,7 @@ def build(
     check_name(name)
     report("loading the estimator and its test set")
     loaded = load_source(source, data, target, trust, report)
-    built = build_model(loaded, name, models, report, keep_background)
+    built = build_model(loaded, name, models, report, keep_background, breaking)
     for line in certificate_lines(name, built.version, built.manifest):
         click.echo(line)
     state = "written to" if built.new else "is the same, byte for byte, as"
@@ -124,8 +133,14 @@ def build(
     metavar="OUT.npz",
     help="The framework's own answers to them: an array for each output, by name.",
 )
+@breaking_option
 def import_(
-    file: Path, name: str, models: Path, sample: Path | None, expected: Path | None
+    file: Path,
+    name: str,
+    models: Path,
+    sample: Path | None,
+    expected: Path | None,
+    breaking: bool,
 ) -> None:
     """Take a model that another framework exported as ONNX.
 
@@ -137,7 +152,7 @@ def import_(
 
     if expected is not None and sample is None:
         raise WrongUse("--expected: answers without their rows", "Add --sample IN.npz.")
-    built = import_onnx(file, name, models, report, sample, expected)
+    built = import_onnx(file, name, models, report, sample, expected, breaking)
     for line in import_lines(name, built.version, built.manifest):
         click.echo(line)
     state = "written to" if built.new else "is the same, byte for byte, as"

@@ -15,7 +15,9 @@ from convert.answers import Answers, Task, task_of
 from convert.background import background_file
 from convert.errors import Refusal
 from convert.evidence import Evidence, shortened
+from convert.frames import as_pandas
 from convert.golden import choose_golden
+from convert.index import asked, reads_index, same
 from convert.inputs import Cells, Data, InputColumn, Inputs, read_inputs
 from convert.judging import Attempt, Judged, Report, first_equal, gathered
 from convert.manifest import versions
@@ -28,7 +30,6 @@ from function.errors import OnnxletError
 from function.explanation.background import FILE as BACKGROUND
 from function.golden import replay
 from function.model import Model
-from function.signature import Array
 
 HELD_OUT_ROWS = 20_000  # at most so many are compared, evenly spaced
 
@@ -51,7 +52,12 @@ class Built:
 
 
 def build(
-    source: Source, name: str, folder: Path, report: Report, keep_background: int | None = None
+    source: Source,
+    name: str,
+    folder: Path,
+    report: Report,
+    keep_background: int | None = None,
+    breaking: bool = False,
 ) -> Built:
     """Convert, prove and write the next version of a model.
 
@@ -61,10 +67,12 @@ def build(
         folder: the folder of model directories.
         report: told what is going on, a line at a time.
         keep_background: training rows that explanations start from; None is made-up rows.
+        breaking: clients of the version that is served need not go on with this one.
 
     Raises:
         WrongUse: the name can't be one.
-        Refusal: no conversion answers as scikit-learn does; nothing was written.
+        Refusal: no conversion answers as scikit-learn does, or clients of the version that is
+            served could not go on; nothing was written.
     """
     check_name(name)
     check_folder(folder)
@@ -100,7 +108,7 @@ def build(
             else "none of the rows to keep is answered: there will be no explanations"
         )
     try:
-        version, new = write_version(folder, name, files)
+        version, new = write_version(folder, name, files, breaking, report)
     except OSError as error:
         raise OnnxletError(f"can't write below '{folder}': {error}", "Choose --models.") from error
     manifest = json_text.loads(files["manifest.json"])
@@ -127,17 +135,30 @@ def _held_out_rows(
     if len(X) == 0:
         raise Refusal("X_test has no rows", "Parity is proven on held-out rows: give some.")
     _refuse_what_has_no_form(source, task, inputs)
-    try:
-        expected = task.answers(source.estimator, source.X_test)
-        got = task.answers(source.estimator, inputs.data(inputs.rows(X)))
-    except Exception as error:
+    answer = partial(task.answers, source.estimator)
+    plain = inputs.data(inputs.rows(X))
+    expected, got = asked(answer, source.X_test), asked(answer, plain)
+    if inputs.labelled and reads_index(answer, source.X_test, plain, expected, got):
         raise Refusal(
-            f"the estimator does not answer X_test: {type(error).__name__}: {shortened(error)}",
+            "a step reads the DataFrame's index: the same values are answered otherwise, or not "
+            "at all, once their index is another, and a request has none",
+            "Make it a column, X.reset_index(), that the step reads; or, where a step puts "
+            "columns side by side, have it do so by position: .to_numpy() has no index.",
+        )
+    if isinstance(expected, Exception):
+        raise Refusal(
+            f"the estimator does not answer X_test: {_told(expected)}",
             "Is it fitted, and has X_test the columns that it was fitted on?",
-        ) from error
+        ) from expected
+    if isinstance(got, Exception):
+        raise Refusal(
+            f"the estimator answers X_test, and not once that holds plain values: {_told(got)}",
+            "A request carries numbers, booleans and text, which reach the estimator in NumPy's "
+            f"arrays{' or DataFrames of pandas' * inputs.labelled}: let each step take these.",
+        ) from got
     for output, array in expected.items():
-        if not _same(array, got[output]):
-            if not _same(array, task.answers(source.estimator, source.X_test)[output]):
+        if not same(array, got[output]):
+            if not same(array, task.answers(source.estimator, source.X_test)[output]):
                 raise Refusal(
                     f"{output}: scikit-learn answers X_test otherwise each time that it is asked",
                     "Some step draws random numbers: let it draw none after fit.",
@@ -156,7 +177,7 @@ def _refuse_what_has_no_form(source: Source, task: Task, inputs: Inputs) -> None
     """Columns that no request can carry may stand in X_test where the model drops them."""
     for column in inputs.columns:
         if column.unserved:
-            without = source.X_test.drop(columns=[column.label])
+            without = as_pandas(source.X_test).drop(columns=[column.label])
             if not is_answered(partial(task.answers, source.estimator), without):
                 raise Refusal(
                     column.unserved, "Turn the column into numbers or text before the pipeline."
@@ -190,10 +211,8 @@ def _described_rows(
     return trained.columns, trained.rows(X), "X_train"
 
 
-def _same(a: Array, b: Array) -> bool:
-    if a.dtype.kind == "f":
-        return bool(np.allclose(a, b, rtol=1e-9, atol=0, equal_nan=True))
-    return bool((a == b).all())
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {shortened(error)}"
 
 
 def _files(

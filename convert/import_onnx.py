@@ -54,6 +54,7 @@ def import_onnx(
     report: Callable[[str], None],
     sample: Path | None = None,
     expected: Path | None = None,
+    breaking: bool = False,
 ) -> Built:
     """Take an ONNX file, try it, and write the next version of a model.
 
@@ -64,10 +65,12 @@ def import_onnx(
         report: told what is going on, a line at a time.
         sample: an .npz file of inputs by name, rows first.
         expected: an .npz file of the framework's own answers to them, by output name.
+        breaking: clients of the version that is served need not go on with this one.
 
     Raises:
         WrongUse: a file is not there, or not of the form that the model needs.
-        Refusal: the model can't be served, or answers otherwise than expected.
+        Refusal: the model can't be served, answers otherwise than expected, or clients of the
+            version that is served could not go on.
     """
     check_name(name)
     check_folder(folder)
@@ -106,7 +109,7 @@ def import_onnx(
         raise Refusal(f"the golden rows are not answered through JSON: {faults[0]}")
     files = {**parts, "manifest.json": json_text.dumps(manifest)}
     try:
-        version, new = write_version(folder, name, files)
+        version, new = write_version(folder, name, files, breaking, report)
     except OSError as error:
         raise OnnxletError(f"can't write below '{folder}': {error}", "Choose --models.") from error
     return Built(

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from convert.errors import Refusal
+from convert.frames import as_pandas
 from function.signature import Array, ColumnType
 
 Data = Any  # what scikit-learn takes: a DataFrame, an array of shape (rows, columns), or texts
@@ -55,6 +56,11 @@ class Inputs:
     def frame(self) -> bool:
         """The estimator is given a DataFrame."""
         return self.form == "frame"
+
+    @property
+    def labelled(self) -> bool:
+        """The estimator is given something of pandas, which has an index."""
+        return self.form in ("frame", "series")
 
     @property
     def uniform(self) -> bool:
@@ -124,6 +130,7 @@ def read_inputs(X: Any) -> tuple[Inputs, Data]:
     Raises:
         Refusal: a column holds something that has no column type, or X has no columns.
     """
+    X = as_pandas(X)
     if isinstance(X, pd.DataFrame):
         return _read_frame(X)
     if hasattr(X, "toarray"):

@@ -6,12 +6,18 @@ import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from convert.errors import WrongUse
+from convert.errors import Refusal, WrongUse
+from function import json_text
+from function.aliases import serves_in
+from function.compatible import differences
+from function.errors import OnnxletError
 from function.repository import NAME, versions_in
+
+MANIFEST = "manifest.json"
 
 
 def check_name(name: str) -> None:
@@ -44,7 +50,13 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def write_version(folder: Path, name: str, files: Mapping[str, bytes]) -> tuple[int, bool]:
+def write_version(
+    folder: Path,
+    name: str,
+    files: Mapping[str, bytes],
+    breaking: bool = False,
+    report: Callable[[str], object] = lambda line: None,
+) -> tuple[int, bool]:
     """Write the next version, or find that the highest is these very bytes.
 
     The files are written beside the models and renamed into place when they are on disk, so
@@ -61,6 +73,8 @@ def write_version(folder: Path, name: str, files: Mapping[str, bytes]) -> tuple[
         versions = versions_in(home)
         if versions and _holds(home / str(versions[-1]), files):
             return versions[-1], False
+        if versions:
+            _compare(home, versions, files, breaking, report)
         building = folder / f".building-{name}"
         building.mkdir()
         for file, content in files.items():
@@ -72,6 +86,34 @@ def write_version(folder: Path, name: str, files: Mapping[str, bytes]) -> tuple[
         _sync(home)
         _sync(folder)
         return version, True
+
+
+def _compare(
+    home: Path,
+    versions: Sequence[int],
+    files: Mapping[str, bytes],
+    breaking: bool,
+    report: Callable[[str], object],
+) -> None:
+    """Hold a manifest against that of the version that is served from this folder."""
+    try:
+        number = serves_in(home, versions)
+        served = json_text.loads((home / str(number) / MANIFEST).read_bytes())
+        found = differences(served, json_text.loads(files[MANIFEST]))
+    except (OnnxletError, OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+        why = getattr(error, "message", f"{type(error).__name__} {error}")
+        report(f"warning: not compared with the version of {home.name} that is served: {why}")
+        return
+    if found and not breaking:
+        listed = "".join(f"\n  {each}" for each in found)
+        raise Refusal(
+            f"clients of {home.name} version {number}, which is served, could not go on with this "
+            f"one:{listed}",
+            "Nothing was written. Give it another --name; or, where clients are ready for it, "
+            "add --breaking.",
+        )
+    for each in found:
+        report(f"breaking, against version {number}: {each}")
 
 
 @contextmanager

@@ -30,7 +30,7 @@ def main() -> None:
     "--models",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Folder of model directories.  [default: ONNXLET_MODELS, else models/ beside function/]",
+    help="Folder of model directories.  [default: ONNXLET_MODELS, else ./models, or a bundle's]",
 )
 @click.option("--host", metavar="H", help="Listen here.  [default: 127.0.0.1]")
 @click.option(
@@ -50,12 +50,11 @@ def serve(models: Path | None, **options: Any) -> None:
     from dataclasses import replace
 
     from edge.serve import serve as serve_models
-    from edge.settings import DeviceSettings
-    from function.settings import Settings
+    from edge.settings import DeviceSettings, models_folder
 
     given = {name: v for name, v in options.items() if v is not None and v is not False}
     device = replace(DeviceSettings.from_environ(os.environ), **given)
-    serve_models(models or Settings.from_environ(os.environ).models, device)
+    serve_models(models_folder(models, os.environ), device)
 
 
 for command in (*INSTALLING, *COMMANDS, *MESSAGES, *MEASURING):

@@ -10,6 +10,7 @@ from pathlib import Path
 from edge.forward.options import NOT_FORWARDED, ForwardOptions, forwarding
 from edge.mqtt.options import NO_MQTT, MqttOptions, messaging
 from function.errors import SettingsError
+from function.settings import DEFAULT_MODELS, Settings
 from function.settings import DEVICE_PREFIX as PREFIX
 
 WORD = "[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
@@ -102,6 +103,27 @@ class DeviceSettings:
         if faults:
             raise SettingsError("; ".join(faults), "docs/device.md lists the variables.")
         return settings
+
+
+def models_folder(given: Path | None, environ: Mapping[str, str]) -> Path:
+    """The folder of model directories that a command means.
+
+    Args:
+        given: by an option; it goes before all else, and ONNXLET_MODELS before what follows.
+        environ: the environment variables.
+
+    Returns:
+        In a bundle the bundle's own by default, wherever the command is run; elsewhere `models`
+        in the current folder, where `build` writes.
+
+    Raises:
+        SettingsError: a variable can't be used.
+    """
+    set_to = Settings.from_environ(environ).models
+    if given is not None or environ.get("ONNXLET_MODELS"):
+        return given or set_to
+    bundled = (DEFAULT_MODELS.parent / "bundle.json").is_file()
+    return DEFAULT_MODELS if bundled else Path("models").absolute()
 
 
 PORT = "6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[0-9]{1,4}"

@@ -56,6 +56,7 @@ def create_app(
         settings.models_url,
         settings.lazy,
         updates,
+        settings.pins,
     )
     flight = Flight(settings.max_in_flight)
     service = Service(settings, repository, observe, flight, meter, routes=routes)

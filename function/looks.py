@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from function.aliases import file_of
 from function.repository import NAME, VERSION
 
 Key = tuple[str, int]  # a model's name, and a version
@@ -44,6 +45,17 @@ def scan(folder: Path) -> dict[Key, Stamp]:
     return found
 
 
+def scan_aliases(folders: Sequence[Path], names: Iterable[str]) -> dict[str, Stamp]:
+    """What tells whether the files of these models' aliases have changed."""
+    found: dict[str, Stamp] = {}
+    for name in names:
+        with suppress(OSError):
+            if (file := file_of(folders, name)) is not None:
+                about = file.stat()
+                found[name] = ((str(file), about.st_size, about.st_mtime_ns, about.st_ino),)
+    return found
+
+
 def _entries(directory: os.DirEntry[str]) -> list[os.DirEntry[str]]:
     """None where it is no directory, can't be read, or vanishes meanwhile."""
     with suppress(OSError), os.scandir(directory) as entries:
@@ -73,6 +85,7 @@ class Looks:
     def __init__(self, folders: Sequence[Path]) -> None:
         self._folders = folders
         self.now = self._before = scan_all(folders)
+        self._aliases = self._aliases_before = scan_aliases(folders, self.there())
 
     def again(self) -> None:
         """Look once more.
@@ -81,6 +94,8 @@ class Looks:
             OSError: the folder can't be read.
         """
         self.now, self._before = scan_all(self._folders), self.now
+        self._aliases_before = self._aliases
+        self._aliases = scan_aliases(self._folders, self.there())
 
     def there(self) -> dict[str, list[int]]:
         """Of each model the versions, lowest first; gone is what both looks have missed."""
@@ -92,3 +107,7 @@ class Looks:
     def is_steady(self, key: Key) -> bool:
         """Whether none of its files has changed between the two."""
         return key in self.now and self.now[key] == self._before.get(key)
+
+    def are_aliases_steady(self, name: str) -> bool:
+        """Whether the file of a model's aliases has not changed between the two, or is away."""
+        return self._aliases.get(name) == self._aliases_before.get(name)

@@ -4,7 +4,9 @@ A version counts once its manifest is there and none of its files has changed be
 so that a copy in progress is left alone. It is loaded, its hashes are checked and its golden rows
 replayed beside the version that answers meanwhile; then it takes that one's place at once. One
 that is broken is told of once and tried again when its files change. Removed versions are
-forgotten when two looks have missed them.
+forgotten when two looks have missed them; but one that is pinned or `stable` answers from memory,
+since another one in its place is what nobody asked for. Aliases are switched in the same way: the
+old ones go on where their file is broken, or `stable` does not answer as it should.
 """
 
 from __future__ import annotations
@@ -15,11 +17,15 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from function import request_log
+from function.aliases import NONE, STABLE, Aliases, of_model, serves
+from function.compatible import differences
 from function.errors import ModelError
 from function.golden import load_proven
 from function.looks import Key, Looks, Stamp
 from function.model import Model
 from function.repository import Catalogue, Repository
+
+SHOWN = 20  # differences between two signatures, in a line of the log
 
 
 class Reloader:
@@ -33,10 +39,11 @@ class Reloader:
         self.refused: dict[Key, str] = {}
         self._repository = repository
         self._looks = Looks(repository.folders)
-        served = repository.catalogue.versions
+        listed = repository.catalogue.versions
         # What the files of a version were when it was taken, and when it was refused.
-        self._good = {k: s for k, s in self._looks.now.items() if k[1] in served.get(k[0], ())}
+        self._good = {k: s for k, s in self._looks.now.items() if k[1] in listed.get(k[0], ())}
         self._bad: dict[Key, Stamp] = {}
+        self._told: dict[str, str] = {}  # what is wrong with a model's aliases
         self._away = False
         self._stop = threading.Event()
 
@@ -71,7 +78,7 @@ class Reloader:
         self._forget(there)
         old = self._repository.catalogue
         new = self._catalogue(there, old)
-        if (new.versions, new.loaded) != (old.versions, old.loaded):
+        if new != old:
             self._repository.catalogue = new
             _tell(old, new)
 
@@ -84,19 +91,55 @@ class Reloader:
     def _catalogue(self, there: dict[str, list[int]], old: Catalogue) -> Catalogue:
         versions: dict[str, Sequence[int]] = {}
         loaded: dict[Key, Model] = {}
+        served: dict[str, int] = {}
+        named: dict[str, Aliases] = {}
         for name, numbers in there.items():
-            model = self._highest(name, numbers, old)
+            aliases, chosen = self._chosen(name, numbers, old)
+            model = self._first(name, numbers[::-1] if chosen is None else [chosen], old)
+            if model is None and chosen is not None and name in old.served:
+                model, aliases = old.loaded[name, old.served[name]], old.aliases[name]
             if model is None:
                 continue
-            lower = [n for n in numbers if n < model.version and self._is_listed((name, n), old)]
-            versions[name] = [*lower, model.version]
-            loaded[name, model.version] = model
-            loaded |= self._asked_for(name, lower, old)
-        return Catalogue(versions, loaded)
+            others = [
+                number
+                for number in numbers
+                if (number < model.version or (chosen is not None and number != model.version))
+                and self._is_listed((name, number), old)
+            ]
+            versions[name] = sorted([*others, model.version])
+            named[name] = {alias: to for alias, to in aliases.items() if to in versions[name]}
+            loaded |= {(name, model.version): model, **self._asked_for(name, others, old)}
+            served[name] = model.version
+        return Catalogue(versions, loaded, served, named)
 
-    def _highest(self, name: str, numbers: list[int], old: Catalogue) -> Model | None:
-        """The highest version that answers as it should."""
-        for number in reversed(numbers):
+    def _chosen(
+        self, name: str, numbers: Sequence[int], old: Catalogue
+    ) -> tuple[Aliases, int | None]:
+        """A model's aliases, and the version that is pinned or `stable`.
+
+        Returns:
+            For the version None where it is the highest, 0 where it is not known yet.
+        """
+        pin, before = self._repository.pins.get(name), old.aliases.get(name, NONE)
+        listed = [n for n in numbers if self._is_listed((name, n), old)]
+        if listed and self._looks.are_aliases_steady(name):
+            try:
+                aliases = of_model(self._repository.folders, name, listed)
+                number = serves(name, listed, aliases, pin)
+            except ModelError as error:
+                if self._told.get(name) != error.message:
+                    entry = {"event": "reload", "model": name, "state": "refused"}
+                    request_log.write({**entry, "error": error.message})
+                self._told[name] = error.message
+            else:
+                self._told.pop(name, None)
+                return aliases, number if pin or STABLE in aliases else None
+        goes_on = pin or STABLE in before or name not in old.served
+        return before, old.served.get(name, 0) if goes_on else None
+
+    def _first(self, name: str, numbers: Sequence[int], old: Catalogue) -> Model | None:
+        """The first of these versions that answers as it should."""
+        for number in numbers:
             key = (name, number)
             serving, stamp = old.loaded.get(key), self._looks.now.get(key)
             if serving is not None and stamp == self._good.get(key):
@@ -130,33 +173,44 @@ class Reloader:
         return model
 
     def _is_listed(self, key: Key, old: Catalogue) -> bool:
-        """A lower version: it is there, and loaded when it is asked for."""
+        """Another version than the served one: it is there, and loaded when it is asked for."""
         if key in self._bad and self._looks.now.get(key) == self._bad[key]:
             return False
         return self._looks.is_steady(key) or key[1] in old.versions.get(key[0], ())
 
-    def _asked_for(self, name: str, lower: list[int], old: Catalogue) -> dict[Key, Model]:
-        """Lower versions that were loaded by their number, as long as their files are the same.
+    def _asked_for(self, name: str, others: list[int], old: Catalogue) -> dict[Key, Model]:
+        """Other versions that were loaded when they were asked for, if their files are the same.
 
-        The one that was the highest until now is not among them: its memory is given back.
+        The one that was served until now is not among them: its memory is given back.
         """
         kept: dict[Key, Model] = {}
-        for key in [(name, number) for number in lower]:
+        for key in [(name, number) for number in others]:
             model, stamp = old.loaded.get(key), self._looks.now.get(key)
             steady = self._looks.is_steady(key)
             if steady and stamp != self._good.get(key):
                 self._good[key] = self._looks.now[key]
-            elif model is not None and key[1] != old.versions[name][-1]:
+            elif model is not None and key[1] != old.served.get(name):
                 kept[key] = model
         return kept
 
 
 def _tell(old: Catalogue, new: Catalogue) -> None:
-    """One line for each model whose served version is another now."""
+    """One line for each model whose served version is another now, and for other aliases."""
     for name in sorted(old.versions.keys() | new.versions.keys()):
-        before, now = (c.versions.get(name, [None])[-1] for c in (old, new))
-        if now is None:
-            request_log.write({"event": "reload", "model": name, "state": "removed"})
-        elif before != now or old.loaded[name, now] is not new.loaded[name, now]:
-            entry = {"event": "reload", "model": name, "version": now, "state": "served"}
-            request_log.write(entry)
+        about = {"event": "reload", "model": name}
+        if name not in new.served:
+            request_log.write({**about, "state": "removed"})
+            continue
+        before, now = (c.loaded.get((name, c.served.get(name, 0))) for c in (old, new))
+        if now is not None and now is not before:
+            entry = {**about, "version": now.version, "state": "served"}
+            request_log.write(entry | (_breaking(before, now) if before else {}))
+        if old.aliases.get(name, NONE) != new.aliases[name]:
+            request_log.write({**about, "aliases": new.aliases[name], "state": "served"})
+
+
+def _breaking(before: Model, now: Model) -> dict[str, list[str]]:
+    """What clients of the version before will notice, as a member of the line."""
+    found = differences(before.manifest, now.manifest)
+    more = [f"and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
+    return {"breaking": [*found[:SHOWN], *more]} if found else {}

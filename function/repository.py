@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from function import request_log
+from function.aliases import NONE, PIN_HINT, Aliases, file_of, listed, of_model, serves
 from function.errors import ModelError, UnknownModel
 from function.model import Model, load_model
 
@@ -28,45 +29,46 @@ def versions_in(directory: Path) -> list[int]:
     return sorted(int(name) for name in found if VERSION.fullmatch(name))
 
 
-def _number(version: str | int) -> int:
-    if not VERSION.fullmatch(str(version)):
-        raise UnknownModel(f"no version '{version!s:.40}'", "Versions are whole numbers from 1.")
-    return int(version)
-
-
 class Catalogue(NamedTuple):
     """What is served at one moment.
 
     Attributes:
         versions: of each model, lowest first; names are sorted.
-        loaded: the highest version of each model, and lower ones that were asked for.
+        loaded: the served version of each model, and others that were asked for.
+        served: of each model, the version that answers where a request names none.
+        aliases: of each model, the versions that have names.
     """
 
     versions: Mapping[str, Sequence[int]]
     loaded: dict[tuple[str, int], Model]
+    served: Mapping[str, int] = {}
+    aliases: Mapping[str, Aliases] = {}
 
 
 class Repository:
     """Model directories below one folder, or two.
 
-    The highest version of each is loaded at once, so that a broken one stops the process;
-    a lower one when it is first asked for. Where they are lazy, a graph is read and checked when
-    the first request needs it, and what is broken in it stops that request.
+    One version of each is served where a request names none: the one that the model is pinned to,
+    else the one whose alias is `stable`, else the highest. It is loaded at once, so that a broken
+    one stops the process; another one when it is first asked for. Where they are lazy, a graph is
+    read and checked when the first request needs it, and what is broken in it stops that request.
 
     Args:
         default: served where a request names none.
         models_url: where graphs are that are not in their directories.
         lazy: leave graphs to the first requests.
-        updates: another folder of them, which may be absent. The higher version of each model is
-            served; one from here that is broken is passed over when the process starts.
+        updates: another folder of them, which may be absent. What is broken in there, a version or
+            a file of aliases, is passed over when the process starts, unless it is pinned.
+        pins: by name, a version or an alias.
 
     Attributes:
         folders: theirs; where both have a version, the first one's counts.
         threads: inside each session.
+        pins: by name, a version or an alias.
         catalogue: what is served now. Whoever changes what is served puts another in its place.
 
     Raises:
-        ModelError: there is no model, or one can't be loaded.
+        ModelError: there is no model, or one can't be loaded; or what is pinned is not there.
     """
 
     def __init__(
@@ -77,9 +79,11 @@ class Repository:
         models_url: str | None = None,
         lazy: bool = False,
         updates: Path | None = None,
+        pins: Mapping[str, str] | None = None,
     ) -> None:
         self.folders = (folder,) if updates is None else (folder, updates)
         self.threads = threads
+        self.pins = pins or {}
         self._default = default
         self._models_url = models_url
         self._lazy = lazy
@@ -92,12 +96,14 @@ class Repository:
                 f"ONNXLET_DEFAULT_MODEL: no model '{default}' in {folder}",
                 f"There are {', '.join(versions)}.",
             )
-        loaded = {
-            (name, model.version): model
-            for name, numbers in versions.items()
-            for model in [self._highest(name, numbers)]
-        }
-        self.catalogue = Catalogue(versions, loaded)
+        aliases = {name: self._aliases(name, numbers) for name, numbers in versions.items()}
+        self._check_pins(versions, aliases)
+        loaded: dict[tuple[str, int], Model] = {}
+        served: dict[str, int] = {}
+        for name, numbers in versions.items():
+            model, aliases[name] = self._first(name, numbers, aliases[name])
+            loaded[name, model.version], served[name] = model, model.version
+        self.catalogue = Catalogue(versions, loaded, served, aliases)
 
     def _versions(self) -> dict[str, list[int]]:
         there: dict[str, set[int]] = {}
@@ -106,19 +112,46 @@ class Repository:
                 there.setdefault(entry.name, set()).update(versions)
         return {name: sorted(there[name]) for name in sorted(there)}
 
-    def _highest(self, name: str, numbers: list[int]) -> Model:
-        """Load the highest version; where that is a broken update, it is taken off the list."""
-        while True:
+    def _aliases(self, name: str, versions: Sequence[int]) -> Aliases:
+        """A model's aliases; what an update has broken of them is passed over."""
+        try:
+            return of_model(self.folders, name, versions)
+        except ModelError as error:
+            file = file_of(self.folders, name)
+            if file is None or file.parents[1] not in self.folders[1:]:
+                raise
+            _log_refused(name, error)
+            return of_model(self.folders[:1], name, versions)
+
+    def _check_pins(
+        self, versions: Mapping[str, Sequence[int]], aliases: Mapping[str, Aliases]
+    ) -> None:
+        faults = []
+        for name, pin in self.pins.items():
             try:
-                return self._load(name, numbers[-1])
+                if name in versions:
+                    serves(name, versions[name], aliases[name], pin)
+                else:
+                    there = ", ".join(versions)
+                    faults.append(f"ONNXLET_SERVE={name}={pin}: no such model; there are {there}")
             except ModelError as error:
-                if (
-                    len(numbers) < 2
-                    or self.directory(name, numbers[-1]).parents[1] not in (self.folders[1:])
-                ):
+                faults.append(error.message)
+        if faults:
+            raise ModelError("; ".join(faults), PIN_HINT)
+
+    def _first(self, name: str, numbers: list[int], aliases: Aliases) -> tuple[Model, Aliases]:
+        """Load the version that is served; a broken update is taken off the numbers instead."""
+        while True:
+            number = serves(name, numbers, aliases, self.pins.get(name))
+            try:
+                return self._load(name, number), aliases
+            except ModelError as error:
+                came_alone = self.directory(name, number).parents[1] in self.folders[1:]
+                if len(numbers) < 2 or not came_alone or name in self.pins:
                     raise
-                entry = {"event": "start", "model": name, "version": numbers.pop()}
-                request_log.write({**entry, "state": "refused", "error": error.message})
+                numbers.remove(number)
+                _log_refused(name, error, version=number)
+                aliases = self._aliases(name, numbers)
 
     def directory(self, name: str, version: int) -> Path:
         """Where a version is, or would be."""
@@ -132,40 +165,40 @@ class Repository:
 
     @property
     def models(self) -> list[Model]:
-        """The highest version of each model, by name."""
-        versions, loaded = self.catalogue
-        return [loaded[name, numbers[-1]] for name, numbers in versions.items()]
+        """The version of each model that is served where none is named, by name."""
+        catalogue = self.catalogue
+        return [catalogue.loaded[each] for each in catalogue.served.items()]
 
     def versions(self, name: str) -> list[int]:
         """All versions of a model, lowest first; empty where it is not there any more."""
         return list(self.catalogue.versions.get(name, ()))
+
+    def aliases(self, name: str) -> Aliases:
+        """The versions of a model that have names."""
+        return self.catalogue.aliases.get(name, NONE)
 
     def choose(self, name: str | None = None, version: str | int | None = None) -> Model:
         """The model that a request means; without a name the default, or the only one.
 
         Args:
             name: or None.
-            version: a whole number, or its digits; None is the highest.
+            version: a whole number, or its digits; or an alias; None is the one that is served.
 
         Raises:
             UnknownModel: none of that name or version, or several to choose from.
-            ModelError: an older version is there and can't be loaded.
+            ModelError: another version is there and can't be loaded.
         """
         catalogue = self.catalogue
         name = name or self._default or _only(catalogue.versions)
         versions = catalogue.versions.get(name)
         if versions is None:
             raise UnknownModel(f"no model '{name[:100]}'", _listed(catalogue.versions))
-        chosen = versions[-1] if version is None else _number(version)
+        chosen = catalogue.served[name] if version is None else _number(catalogue, name, version)
         model = catalogue.loaded.get((name, chosen))
-        return model or self._load_older(catalogue, name, chosen)
+        return model or self._load_another(catalogue, name, chosen)
 
-    def _load_older(self, catalogue: Catalogue, name: str, version: int) -> Model:
-        versions, loaded = catalogue
-        if version not in versions[name]:
-            there = ", ".join(map(str, versions[name]))
-            some = "are versions" if len(versions[name]) > 1 else "is version"
-            raise UnknownModel(f"no version {version} of model '{name}'", f"There {some} {there}.")
+    def _load_another(self, catalogue: Catalogue, name: str, version: int) -> Model:
+        loaded = catalogue.loaded
         with self._lock:
             if (name, version) not in loaded:
                 loaded[name, version] = self._load(name, version)
@@ -179,6 +212,24 @@ class Repository:
             if directory.is_dir():
                 raise
             raise UnknownModel(f"no version {version} of model '{name}' any more") from None
+
+
+def _number(catalogue: Catalogue, name: str, version: str | int) -> int:
+    """The number of a version that is there, by it or by an alias."""
+    versions, aliases = catalogue.versions[name], catalogue.aliases.get(name, NONE)
+    if version in aliases:
+        return aliases[str(version)]
+    hint = f"T{listed(versions, aliases)[1:]}."
+    if not VERSION.fullmatch(str(version)):
+        raise UnknownModel(f"no version '{version!s:.40}' of model '{name}'", hint)
+    if int(version) not in versions:
+        raise UnknownModel(f"no version {version} of model '{name}'", hint)
+    return int(version)
+
+
+def _log_refused(name: str, error: ModelError, **what: object) -> None:
+    entry = {"event": "start", "model": name, **what, "state": "refused", "error": error.message}
+    request_log.write(entry)
 
 
 def _only(versions: Mapping[str, Sequence[int]]) -> str:

@@ -11,6 +11,7 @@ from function.errors import SettingsError
 
 PREFIX = "ONNXLET_"
 DEVICE_PREFIX = f"{PREFIX}DEVICE_"  # of what a device alone reads (edge/settings.py)
+WORD = "[A-Za-z0-9][A-Za-z0-9._-]{0,99}"  # a model's name, or a version's
 DEFAULT_MODELS = Path(__file__).resolve().parent.parent / "models"
 
 
@@ -21,6 +22,7 @@ class Settings:
     Attributes:
         models: folder of model directories.
         default_model: served where a request names none, or None.
+        pins: of models by name the version, or its alias, that is served where none is named.
         api_keys: SHA-256 digest of each accepted key, by the key's name; empty means open.
         max_body_bytes: largest request body.
         max_unpacked_bytes: largest request body once it is unpacked.
@@ -38,6 +40,7 @@ class Settings:
 
     models: Path = DEFAULT_MODELS
     default_model: str | None = None
+    pins: Mapping[str, str] = field(default_factory=dict)
     api_keys: Mapping[str, bytes] = field(default_factory=dict)
     max_body_bytes: int = 6 * 1024 * 1024
     max_unpacked_bytes: int = 24 * 1024 * 1024
@@ -84,6 +87,7 @@ class Settings:
         settings = cls(
             models=Path(get("ONNXLET_MODELS") or DEFAULT_MODELS),
             default_model=get("ONNXLET_DEFAULT_MODEL") or None,
+            pins=_pins(get("ONNXLET_SERVE"), faults),
             api_keys=_api_keys(get("ONNXLET_API_KEYS"), faults),
             max_body_bytes=whole("ONNXLET_MAX_BODY_BYTES", cls.max_body_bytes),
             max_unpacked_bytes=whole("ONNXLET_MAX_UNPACKED_BYTES", cls.max_unpacked_bytes),
@@ -116,6 +120,23 @@ def _unknown(environ: Mapping[str, str], known: Iterable[str]) -> Iterator[str]:
             close = get_close_matches(name.removeprefix(PREFIX), ends, 1)
             hint = f" (did you mean {PREFIX}{close[0]}?)" if close else ""
             yield f"{name}: unknown variable{hint}"
+
+
+def _pins(text: str, faults: list[str]) -> dict[str, str]:
+    pins: dict[str, str] = {}
+    for entry in filter(None, (part.strip() for part in text.split(","))):
+        name, _, version = (part.strip() for part in entry.partition("="))
+        if not re.fullmatch(
+            f"{WORD}=([1-9][0-9]{{0,17}}|(?![0-9]+\\Z){WORD})", f"{name}={version}"
+        ):
+            faults.append(
+                f"ONNXLET_SERVE: expected MODEL=VERSION or MODEL=ALIAS, got '{entry[:80]}'"
+            )
+        elif name in pins:
+            faults.append(f"ONNXLET_SERVE: '{name}' stands there twice")
+        else:
+            pins[name] = version
+    return pins
 
 
 def _origins(text: str, faults: list[str]) -> frozenset[str]:

@@ -16,7 +16,7 @@ def is_scheduled(event: Any) -> bool:
 
 
 def warm_up(service: Service) -> list[str]:
-    """Answer a golden row by the highest version of each model.
+    """Answer a golden row by the served version of each model.
 
     Returns:
         The models' names.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib.metadata import PathDistribution
 from pathlib import Path
@@ -22,7 +22,7 @@ from function import __version__
 
 
 def bill_of_materials(
-    target: Target, packages: Path, names: Iterable[str], models: Mapping[str, tuple[int, str]]
+    target: Target, packages: Path, names: Iterable[str], models: Iterable[tuple[str, int, str]]
 ) -> bytes:
     """List the packages and models of a bundle; the same input gives the same bytes.
 
@@ -30,7 +30,7 @@ def bill_of_materials(
         target: of the bundle.
         packages: the folder that they are installed in.
         names: of the distributions that are in the bundle, as their folders spell them.
-        models: version and SHA-256 of the graph, by name.
+        models: of each version the name, the number, and the SHA-256 of the graph.
     """
     whole = Component(name="onnxlet", version=__version__, type=ComponentType.APPLICATION)
     whole.bom_ref.value = "onnxlet"
@@ -42,7 +42,7 @@ def bill_of_materials(
         for info in sorted(packages.glob("*.dist-info"))
         if info.name.split("-")[0] in wanted
     ]
-    components += [_model(name, *each) for name, each in sorted(models.items())]
+    components += [_model(*each) for each in sorted(models)]
     bom = Bom(components=components)
     bom.metadata.component = whole
     bom.metadata.timestamp = datetime(*TIME, tzinfo=UTC)

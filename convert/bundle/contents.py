@@ -11,6 +11,7 @@ from convert.bundle import stripping, wheels
 from convert.bundle.target import Target
 from convert.errors import PackagingFailed, WrongUse
 from convert.golden import verify
+from function.aliases import file_of, read, serves
 from function.repository import NAME, versions_in
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,15 +20,17 @@ GRAPH = "model.onnx"
 
 
 class Chosen(NamedTuple):
-    """One model of a bundle: its highest version, proven once more.
+    """One model of a bundle: the version that is served, proven once more.
 
     Attributes:
         name: the model's.
-        version: the highest.
+        version: that is served where a request names none.
         directory: that it is in.
         files: what the manifest lists, and the manifest.
         sha256: of the graph.
         remote: the graph is fetched from S3, and not in the bundle.
+        aliases: the file of them; None where there is none.
+        others: other versions that aliases name.
     """
 
     name: str
@@ -36,10 +39,17 @@ class Chosen(NamedTuple):
     files: list[str]
     sha256: str
     remote: bool
+    aliases: Path | None = None
+    others: tuple[Chosen, ...] = ()
+
+    @property
+    def every(self) -> list[Chosen]:
+        """The versions that are taken, lowest first."""
+        return sorted([self, *self.others], key=lambda each: each.version)
 
 
 def choose_models(folder: Path, names: Sequence[str], remote: Sequence[str]) -> list[Chosen]:
-    """The highest version of each model, its hashes checked and its golden rows answered.
+    """The served version of each model, and those with names; hashes checked, golden rows answered.
 
     Args:
         folder: of model directories.
@@ -51,7 +61,7 @@ def choose_models(folder: Path, names: Sequence[str], remote: Sequence[str]) -> 
         ModelError: one is broken, or answers otherwise than at its build.
     """
     there = {
-        entry.name: versions[-1]
+        entry.name: versions
         for entry in sorted(folder.iterdir() if folder.is_dir() else [])
         if NAME.fullmatch(entry.name) and (versions := versions_in(entry))
     }
@@ -72,13 +82,22 @@ def choose_models(folder: Path, names: Sequence[str], remote: Sequence[str]) -> 
             "Name it with --model, too.",
         )
     return [
-        _chosen(folder / name / str(version), name in remote)
-        for name, version in there.items()
+        _chosen(folder / name, versions, name in remote)
+        for name, versions in there.items()
         if not names or name in names
     ]
 
 
-def _chosen(directory: Path, remote: bool) -> Chosen:
+def _chosen(home: Path, versions: Sequence[int], remote: bool) -> Chosen:
+    file = file_of([home.parent], home.name)
+    aliases = read(file, versions)
+    served = _proven(home / str(serves(home.name, versions, aliases)), remote)
+    others = sorted({*aliases.values()} - {served.version})
+    named = tuple(_proven(home / str(number), remote) for number in others)
+    return served._replace(aliases=file, others=named)
+
+
+def _proven(directory: Path, remote: bool) -> Chosen:
     model, _ = verify(directory.resolve())
     listed: dict[str, Any] = model.manifest["files"]
     files = sorted(["manifest.json", *listed])
@@ -89,12 +108,16 @@ def place_models(models: Iterable[Chosen], root: Path) -> list[str]:
     """Copy models below a bundle's root; the paths that are new there."""
     paths = []
     for model in models:
-        below = f"models/{model.name}/{model.version}"
-        (root / below).mkdir(parents=True)
-        for file in model.files:
-            if not (model.remote and file == GRAPH):
-                shutil.copyfile(model.directory / file, root / below / file)
-                paths.append(f"{below}/{file}")
+        for each in model.every:
+            below = f"models/{each.name}/{each.version}"
+            (root / below).mkdir(parents=True)
+            for file in each.files:
+                if not (each.remote and file == GRAPH):
+                    shutil.copyfile(each.directory / file, root / below / file)
+                    paths.append(f"{below}/{file}")
+        if model.aliases is not None:
+            paths.append(f"models/{model.name}/{model.aliases.name}")
+            shutil.copyfile(model.aliases, root / paths[-1])
     return paths
 
 

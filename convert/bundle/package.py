@@ -104,19 +104,23 @@ def _function_part(
     code = contents.place_code("function", root)
     paths += [*code, *_compiled(root, code, interpreter), *contents.place_models(models, root)]
     files: Files = {path: root / path for path in paths}
-    graphs = {model.name: (model.version, model.sha256) for model in models}
+    graphs = [(each.name, each.version, each.sha256) for m in models for each in m.every]
     files["bom.json"] = bill_of_materials(target, root, _names(packages), graphs)
-    files["bundle.json"] = _json(
-        {
-            "format": FORMAT,
-            "python": target.python,
-            "arch": target.arch,
-            "models": {model.name: model.version for model in models},
-            "remote": [model.name for model in models if model.remote],
-            "files": _hashes(files),
-        }
-    )
+    files["bundle.json"] = _json({**described(target, models), "files": _hashes(files)})
     return files
+
+
+def described(target: Target, models: Sequence[Chosen]) -> dict[str, Any]:
+    """What a bundle says of itself, but for its files."""
+    several = {model.name: [each.version for each in model.every] for model in models}
+    return {
+        "format": FORMAT,
+        "python": target.python,
+        "arch": target.arch,
+        "models": {model.name: model.version for model in models},  # that are served
+        **({"versions": several} if any(model.others for model in models) else {}),
+        "remote": [model.name for model in models if model.remote],
+    }
 
 
 def _device_part(
@@ -140,7 +144,7 @@ def _device_part(
     paths += [*code, *_compiled(root, code, interpreter)]
     files: Files = {path: root / path for path in paths}
     files["__main__.py"] = root / "edge" / "bundle_main.py"
-    files["device-bom.json"] = bill_of_materials(target, root, _names(packages), {})
+    files["device-bom.json"] = bill_of_materials(target, root, _names(packages), [])
     files["device.json"] = _json({"format": FORMAT, "release": release, "files": _hashes(files)})
     return files
 

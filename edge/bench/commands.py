@@ -15,7 +15,7 @@ from function.command_line import Command
     "--models",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     metavar="DIR",
-    help="Folder of model directories.  [default: ONNXLET_MODELS, else models/ beside function/]",
+    help="Folder of model directories.  [default: ONNXLET_MODELS, else ./models, or a bundle's]",
 )
 @click.option("--model", metavar="N", help="Ask this one.  [default: the first by name]")
 @click.option(
@@ -32,9 +32,9 @@ def bench(models: Path | None, model: str | None, seconds: float, as_json: bool)
     """
     from edge.bench import report
     from edge.bench.measure import bench as measure
-    from function.settings import Settings
+    from edge.settings import models_folder
 
-    folder = models or Settings.from_environ(os.environ).models
+    folder = models_folder(models, os.environ)
     found = measure(folder, model, seconds, lambda line: click.echo(f"  {line}", err=True))
     click.echo(report.as_json(found) if as_json else report.as_markdown(found))
 

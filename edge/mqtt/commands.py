@@ -16,7 +16,7 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.command(cls=Command, example="python -m edge mqtt --models models")
 @click.option(
     "--models", type=FOLDER, metavar="DIR",
-    help="Folder of model directories.  [default: ONNXLET_MODELS, else models/ beside function/]",
+    help="Folder of model directories.  [default: ONNXLET_MODELS, else ./models, or a bundle's]",
 )  # fmt: skip
 def mqtt(models: Path | None) -> None:
     """Answer readings that come by MQTT, until Ctrl-C.
@@ -29,7 +29,7 @@ def mqtt(models: Path | None) -> None:
     from edge.mqtt.answering import Answering
     from edge.mqtt.serving import Serving, check, end_by_signals, link_of
     from edge.notify import heartbeat, teller
-    from edge.settings import DeviceSettings
+    from edge.settings import DeviceSettings, models_folder
     from edge.slots import Places
     from edge.update.setup import environ_of
     from function.settings import Settings
@@ -40,7 +40,8 @@ def mqtt(models: Path | None) -> None:
     check(device.mqtt)
     link_of(device.mqtt)  # reads the certificates, before anything is loaded
     keeping = forward.start(device.forward)
-    answering = Answering(models or settings.models, settings, keeping, device.mqtt.model)
+    folder = models_folder(models, environ)
+    answering = Answering(folder, settings, keeping, device.mqtt.model)
     beat = heartbeat(os.environ)
     serving = Serving(device.mqtt, answering.answer, settings.max_body_bytes, beat=beat)
     end_by_signals(serving.stopping)

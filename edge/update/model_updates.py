@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from edge.slots import Places, sync_folder
+from function.aliases import FILE
 from function.repository import versions_in
 
 KEPT = 2  # versions of each model: the one that serves and the one before it
@@ -53,9 +55,27 @@ def take_away(places: Places, models: Mapping[str, int]) -> None:
             shutil.rmtree(outgoing, ignore_errors=True)
 
 
-def prune(places: Places) -> None:
-    """Leave the highest versions of each model."""
+def prune(places: Places, pins: Mapping[str, str]) -> None:
+    """Leave the highest versions of each model, and those that are named.
+
+    Args:
+        places: this device's folders.
+        pins: of models by name the version, or its alias, that the service is to serve.
+    """
     for folder in places.models.iterdir() if places.models.is_dir() else ():
         older = versions_in(folder)[:-KEPT]
         for version in older:
-            take_away(places, {folder.name: version})
+            if not names_of(places, folder.name, version, pins):
+                take_away(places, {folder.name: version})
+
+
+def names_of(places: Places, name: str, version: int, pins: Mapping[str, str]) -> list[str]:
+    """What names a version, so that the service would not start without it."""
+    named = [f"ONNXLET_SERVE={name}={version}"] if pins.get(name) == str(version) else []
+    try:
+        told = json.loads((places.models / name / FILE).read_bytes())
+        return [*named, *(f"{FILE}: {alias}" for alias, to in told.items() if to == version)]
+    except FileNotFoundError:
+        return named
+    except (OSError, ValueError, AttributeError):  # nobody knows which it means
+        return [*named, f"{FILE} can't be read"]

@@ -65,5 +65,10 @@ def roll_model_back(setup: Setup, name: str) -> str:
                 f"no version of '{name}' came alone",
                 "edge rollback, without --model, goes back to the whole release before.",
             )
+        if told := model_updates.names_of(places, name, versions[-1], setup.pins):
+            raise Refused(
+                f"{name}/{versions[-1]} is named by {', '.join(told)}",
+                "Name another version first: else the service would not start without this one.",
+            )
         model_updates.take_away(places, {name: versions[-1]})
         return f"{name}/{versions[-1]} is taken away"

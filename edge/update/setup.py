@@ -17,6 +17,8 @@ from edge.slots import Places
 from edge.update.offer import Device
 from edge.update.prove import Service
 from edge.update.sources import Web
+from function.errors import SettingsError
+from function.settings import Settings
 
 UNPACKED = 4  # times the bytes of the largest archive
 SERVICE_SECONDS = 30.0
@@ -32,6 +34,7 @@ class Setup(NamedTuple):
         web: how patient fetching is.
         service: that runs here.
         report: told what is being done.
+        pins: of models by name the version, or its alias, that the service is to serve.
     """
 
     places: Places
@@ -40,6 +43,7 @@ class Setup(NamedTuple):
     web: Web
     service: Service
     report: Callable[[str], object]
+    pins: Mapping[str, str] = {}
 
 
 def environ_of(places: Places, own: Mapping[str, str]) -> dict[str, str]:
@@ -73,7 +77,8 @@ def make_setup(places: Places, report: Callable[[str], object], insecure: bool =
         _url(settings), settings.api_key, settings.restart, SERVICE_SECONDS, places.state
     )
     identity = settings.id or _machine_id()
-    return Setup(places, device, identity, Web(insecure), service, report)
+    web = Web(insecure)
+    return Setup(places, device, identity, web, service, report, pins_of(places))
 
 
 def device_settings(places: Places) -> DeviceSettings:
@@ -83,6 +88,15 @@ def device_settings(places: Places) -> DeviceSettings:
         SettingsError: a variable can't be used.
     """
     return DeviceSettings.from_environ(environ_of(places, os.environ))
+
+
+def pins_of(places: Places) -> Mapping[str, str]:
+    """Of models by name the version, or its alias, that the service is to serve."""
+    variable = "ONNXLET_SERVE"
+    with suppress(SettingsError):  # then the service does not start, and updates go on
+        text = environ_of(places, os.environ).get(variable, "")
+        return Settings.from_environ({variable: text}).pins
+    return {}
 
 
 def _url(settings: DeviceSettings) -> str:

@@ -8,6 +8,9 @@ from typing import Any
 
 from edge.slots import SLOTS, Places, live_slot
 from edge.update.memory import read_memory
+from edge.update.setup import pins_of
+from function.aliases import of_model, serves
+from function.errors import OnnxletError
 from function.repository import versions_in
 
 
@@ -50,7 +53,7 @@ def status(places: Places) -> dict[str, Any]:
         "live": live,
         "slots": slots,
         "models": {
-            name: max(in_slot.get(name, 0), alone.get(name, 0))
+            name: _served(places, name) or max(in_slot.get(name, 0), alone.get(name, 0))
             for name in sorted({*in_slot, *alone})
         },
         "models_alone": alone,
@@ -58,6 +61,17 @@ def status(places: Places) -> dict[str, Any]:
         "broken": {kind: dict(numbers) for kind, numbers in memory.broken.items()},
         "attempt": memory.attempt and memory.attempt._asdict(),
     }
+
+
+def _served(places: Places, name: str) -> int | None:
+    """The version that the service serves; None where that can't be told."""
+    folders = [places.live / "models", places.models]
+    versions = sorted({v for folder in folders for v in versions_in(folder / name)})
+    try:
+        pins = pins_of(places)
+        return serves(name, versions, of_model(folders, name, versions), pins.get(name))
+    except (OnnxletError, OSError, LookupError):
+        return None
 
 
 def lines(told: dict[str, Any]) -> list[str]:

@@ -61,7 +61,7 @@ def judge_models(setup: Setup, memory: Memory, faults: list[str]) -> Memory:
     faults = faults or service_faults(setup.service, there)
     if not faults:
         memory = write_memory(places, memory.accept(attempt.kind, attempt.release))
-        model_updates.prune(places)
+        model_updates.prune(places, setup.pins)
         return memory
     model_updates.take_away(places, new)
     why = "; ".join(faults)

@@ -198,7 +198,12 @@ def _described(service: Service, model: Model) -> dict[str, Any]:
     from function.example import typical_values  # no prediction needs it
 
     about = {"name": model.name, "version": model.version}
-    about |= {"versions": service.repository.versions(model.name)}
+    repository = service.repository
+    about |= {"versions": repository.versions(model.name)}
+    if aliases := repository.aliases(model.name):
+        about["aliases"] = aliases
+    if model.name in repository.pins:
+        about["pin"] = repository.pins[model.name]
     about["typical"] = typical_values(model)
     return about | {key: model.manifest[key] for key in DESCRIBED if key in model.manifest}
 

@@ -71,6 +71,8 @@ def metadata(service: Service, model: Model) -> dict[str, Any]:
     parameters: dict[str, Any] = {}
     if model.classes is not None:
         parameters["classes"] = model.classes
+    if aliases := service.repository.aliases(model.name):
+        parameters["aliases"] = aliases
     optional = [each.name for each in signature.inputs if not each.required]
     if optional:
         parameters["optional_inputs"] = optional

@@ -126,7 +126,7 @@ def _info(service: Service) -> dict[str, Any]:
         "title": "onnxlet",
         "version": "1",  # of these routes, not of a model
         "description": (
-            f"Models served here: {'; '.join(served)}. Of each the highest version is described; "
-            "the others answer in the same way at their own paths."
+            f"Models served here: {'; '.join(served)}. Of each the version is described that is "
+            "served where none is named; the others answer at their own paths."
         ),
     }

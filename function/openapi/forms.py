@@ -38,7 +38,7 @@ class Place(NamedTuple):
     Attributes:
         path: with the model's name and version in it.
         service: what answers there.
-        models: every one that is served, in its highest version.
+        models: every one, in the version that is served where none is named.
         model: the one that the path names; None where it names none.
     """
 

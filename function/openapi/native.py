@@ -106,11 +106,12 @@ def _models(place: Place) -> Operation:
 
 def _model(place: Place) -> Operation:
     model = place.model or place.models[0]
+    repository = place.service.repository
     versions = {
         "name": "version",
         "in": "query",
-        "description": "the highest where it is not named",
-        "schema": {"enum": place.service.repository.versions(model.name)},
+        "description": "the one that is served where it is not named",
+        "schema": {"enum": [*repository.versions(model.name), *repository.aliases(model.name)]},
     }
     return Operation(
         "Describe a model", answered("The model.", ref("model")), None, [versions], [404]
@@ -141,6 +142,12 @@ MODEL: Schema = record(
         },
     },
     {
+        "aliases": {
+            "type": "object",
+            "additionalProperties": {"type": "integer", "minimum": 1},
+            "description": "versions by name; `stable` is served where none is named",
+        },
+        "pin": {"type": "string", "description": "the version, or alias, that is served instead"},
         "classes": {"type": "array"},
         "metrics": {"type": ["object", "null"]},
         "typical": {

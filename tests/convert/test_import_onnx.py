@@ -51,7 +51,9 @@ SCORES = made.linear_answers(FEATURES)
 def imported(folder: Path, proto: onnx.ModelProto | Path, **arrays: Any) -> Built:
     """Import with `sample` and `expected` as arrays by name."""
     path = proto if isinstance(proto, Path) else save(folder, proto)
-    files = {name: save_arrays(folder / f"{name}.npz", **given) for name, given in arrays.items()}
+    files: dict[str, Any] = {
+        name: save_arrays(folder / f"{name}.npz", **given) for name, given in arrays.items()
+    }
     return import_onnx(path, "net", folder / "models", quiet, **files)
 
 

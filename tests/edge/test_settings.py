@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from edge.settings import DeviceSettings
+from edge.settings import DeviceSettings, models_folder
 from function.errors import SettingsError
 from function.settings import Settings
+from tests.convert.helpers import invoked
 
 P = "ONNXLET_DEVICE_"
 
@@ -35,3 +36,28 @@ def test_every_fault_is_told() -> None:
         f"{P}OPEN: expected yes or no, got 'maybe'; "
         f"{P}HOSTT: unknown variable (did you mean {P}HOST?)"
     )
+
+
+def test_commands_mean_the_folder_that_build_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert models_folder(None, {}) == tmp_path / "models"
+    assert models_folder(None, {"ONNXLET_MODELS": "/m"}) == Path("/m")
+    assert models_folder(Path("given"), {"ONNXLET_MODELS": "/m"}) == Path("given")
+    # A bundle's commands mean the bundle's, wherever they are run.
+    (tmp_path / "bundle.json").touch()
+    monkeypatch.setattr("edge.settings.DEFAULT_MODELS", tmp_path / "models")
+    monkeypatch.chdir("/")
+    assert models_folder(None, {}) == tmp_path / "models"
+
+
+def test_build_and_package_mean_the_folder_that_is_served(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = invoked("package", "--out", "build.zip").stderr
+    monkeypatch.setenv("ONNXLET_MODELS", str(tmp_path / "there"))
+
+    assert "no models in 'models'" in said
+    assert f"no models in '{tmp_path / 'there'}'" in invoked("package", "--out", "b.zip").stderr

@@ -9,6 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from function.aliases import serves_in
 from function.repository import versions_in
 from tools.deploy.cloud import Cloud
 from tools.deploy.errors import DeployFailed, WrongOptions
@@ -102,6 +103,7 @@ def _golden_row(plan: Plan, model: str) -> dict[str, Any]:
     if not there or (model and model not in there):
         raise WrongOptions([f"MODEL: expected one of {', '.join(there) or 'none'}, got '{model}'"])
     name = model or there[0]
-    version = versions_in(plan.models / name)[-1]
+    home = plan.models / name
+    version = serves_in(home, versions_in(home))
     golden = json.loads((plan.models / name / str(version) / "golden.json").read_text())
     return {"model": name, "instances": golden["instances"][:1]}

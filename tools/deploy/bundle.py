@@ -7,10 +7,12 @@ import platform
 import subprocess
 import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from function.aliases import PIN_HINT, serves
+from function.errors import ModelError
 from function.model import check_hash
 from tools.deploy.cloud import Cloud
 from tools.deploy.errors import DeployFailed
@@ -30,25 +32,41 @@ class Bundle:
     Attributes:
         path: of the zip.
         about: its bundle.json.
+        pins: of models by name the version, or its alias, that is served instead of its own.
     """
 
     path: Path
     about: Mapping[str, Any]
+    pins: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def models(self) -> dict[str, int]:
-        """Version by name."""
-        return dict(self.about["models"])
+        """The version that is served, by name."""
+        return {name: self._served(name) for name in self.about["models"]}
+
+    def versions(self, model: str) -> list[int]:
+        """Those that are in it."""
+        return list(self.about.get("versions", {}).get(model) or [self.about["models"][model]])
+
+    def _served(self, model: str) -> int:
+        pin = self.pins.get(model)
+        if pin is None:
+            return int(self.about["models"][model])
+        aliases = {} if pin.isdecimal() else self._read(f"models/{model}/aliases.json")
+        return serves(model, self.versions(model), aliases, pin)
 
     @property
     def remote(self) -> list[str]:
         """Names of the models whose graph is not in it."""
         return list(self.about["remote"])
 
-    def read(self, model: str, file: str) -> Any:
-        """One of a model's JSON files."""
+    def read(self, model: str, file: str, version: int | None = None) -> Any:
+        """One of the JSON files of a model's version, without one of that which is served."""
+        return self._read(f"models/{model}/{version or self.models[model]}/{file}")
+
+    def _read(self, path: str) -> Any:
         with zipfile.ZipFile(self.path) as archive:
-            return json.loads(archive.read(f"models/{model}/{self.models[model]}/{file}"))
+            return json.loads(archive.read(path)) if path in archive.namelist() else {}
 
     def params(self) -> dict[str, str]:
         """What serverless.yml has to know of it."""
@@ -62,22 +80,31 @@ class Bundle:
         }
 
 
-def read_bundle(path: Path) -> Bundle:
+def read_bundle(path: Path, pins: Mapping[str, str] | None = None) -> Bundle:
     """Read what a bundle says of itself.
+
+    Args:
+        path: of the zip.
+        pins: of models by name the version, or its alias, that is to be served.
 
     Raises:
         DeployFailed: it is not one.
+        ModelError: what is pinned is not in it.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             about = json.loads(archive.read("bundle.json"))
         if about["format"] != 1 or about["arch"] not in ARCHITECTURES or not about["models"]:
             raise ValueError("it is of another format")
-        return Bundle(path.resolve(), about)
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise DeployFailed(
             f"BUNDLE: '{path}' is no bundle: {error}", "Make one: make package."
         ) from error
+    bundle = Bundle(path.resolve(), about, pins or {})
+    if away := sorted(bundle.pins.keys() - bundle.models.keys()):
+        there = ", ".join(bundle.models)
+        raise ModelError(f"ONNXLET_SERVE: no model {', '.join(away)}; there are {there}", PIN_HINT)
+    return bundle
 
 
 def make_bundle(plan: Plan, cloud: Cloud, report: Report) -> Bundle:
@@ -87,7 +114,7 @@ def make_bundle(plan: Plan, cloud: Cloud, report: Report) -> Bundle:
         DeployFailed: it can't be packaged; the packager has said why.
     """
     if "BUNDLE" in plan.values:
-        return read_bundle(Path(plan.values["BUNDLE"]))
+        return read_bundle(Path(plan.values["BUNDLE"]), plan.pins)
     python, arch = target_of(plan, cloud)
     out = ROOT / "build" / "deploy" / f"onnxlet-{plan.stage}.zip"
     report(f"packaging {plan.models} for Python {python}, {arch}")
@@ -98,7 +125,7 @@ def make_bundle(plan: Plan, cloud: Cloud, report: Report) -> Bundle:
     out.parent.mkdir(parents=True, exist_ok=True)
     if subprocess.run(command, cwd=ROOT, check=False).returncode:  # noqa: S603 - our own arguments
         raise DeployFailed("the bundle can't be packaged: see above")
-    return read_bundle(out)
+    return read_bundle(out, plan.pins)
 
 
 def target_of(plan: Plan, cloud: Cloud) -> tuple[str, str]:
@@ -130,12 +157,12 @@ def upload_graphs(bundle: Bundle, plan: Plan, cloud: Cloud, report: Report) -> N
             "Set MODELS_URL=s3://BUCKET/PREFIX, where they go.",
         )
     bucket, _, prefix = url.removeprefix("s3://").partition("/")
-    for name in bundle.remote:
-        folder = f"{name}/{bundle.models[name]}"
+    for name, version in ((n, v) for n in bundle.remote for v in bundle.versions(n)):
+        folder = f"{name}/{version}"
         source = plan.models / folder / "model.onnx"
         if not source.is_file():
             raise DeployFailed(f"MODELS: expected the bundle's graph '{source}', got none")
-        digest = bundle.read(name, "manifest.json")["files"]["model.onnx"]
+        digest = bundle.read(name, "manifest.json", version)["files"]["model.onnx"]
         check_hash(source.read_bytes(), digest, f"MODELS: '{source}'")
         key = f"{folder}/{digest}.onnx"  # beside what `live` fetches, never in its place
         report(f"uploading {key} to {url}")

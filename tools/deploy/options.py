@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -110,12 +110,14 @@ class Plan:
         default_python: PYTHON_VERSION was not set.
         default_arch: ARCH was not set.
         api_keys: `ONNXLET_API_KEYS` as it was given.
+        pins: `ONNXLET_SERVE`: of models by name the version, or its alias, that is to be served.
     """
 
     values: Mapping[str, str]
     default_python: bool
     default_arch: bool
     api_keys: str
+    pins: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def stage(self) -> str:
@@ -158,6 +160,7 @@ def read_plan(environ: Mapping[str, str]) -> Plan:
         WrongOptions: with every value that can't be.
     """
     given = {name: environ.get(name, "").strip() for name in OPTIONS}
+    given["MODELS"] = given["MODELS"] or environ.get("ONNXLET_MODELS", "").strip()
     faults = [
         f"{name}: expected {option.kind.expected}, got '{given[name][:80]}'"
         for name, option in OPTIONS.items()
@@ -171,8 +174,9 @@ def read_plan(environ: Mapping[str, str]) -> Plan:
         faults.append("SNAPSTART: expected Python 3.12 or newer, got PYTHON_VERSION=3.11")
     if given["SNAPSTART"] == "1" and given["TMP_MB"] not in ("", "512"):
         faults.append(f"SNAPSTART: expected TMP_MB=512, got TMP_MB={given['TMP_MB']}")
+    settings = Settings()
     try:
-        Settings.from_environ(environ)
+        settings = Settings.from_environ(environ)
     except SettingsError as error:
         faults += error.message.split("; ")
     if faults:
@@ -183,4 +187,5 @@ def read_plan(environ: Mapping[str, str]) -> Plan:
         not given["PYTHON_VERSION"],
         not given["ARCH"],
         environ.get("ONNXLET_API_KEYS", "").strip(),
+        settings.pins,
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from botocore.exceptions import ConnectionError as NoConnection
 
-from function.errors import SettingsError
+from function.errors import ModelError, SettingsError
 from function.repository import versions_in
 from function.settings import Settings
 from tools.deploy.bundle import PACKAGER, read_bundle
@@ -93,7 +93,10 @@ def _bundle(plan: Plan) -> Iterator[str]:
         yield f"BUNDLE: expected a file, got '{path}'; run make package"
         return
     try:
-        about = read_bundle(path).about
+        about = read_bundle(path, plan.pins).about
+    except ModelError as error:
+        yield f"{error.message}; {error.hint}"
+        return
     except DeployFailed as error:
         yield f"{error.message}; run make package"
         return

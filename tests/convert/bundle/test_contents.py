@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import json
 import re
+import shutil
 import struct
 import zipfile
 from pathlib import Path
@@ -15,7 +16,12 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 from convert.bundle import stripping, wheels
+from convert.bundle.contents import choose_models, place_models
+from convert.bundle.package import described
+from convert.bundle.release import write_models
 from convert.bundle.target import Target
+from function.errors import ModelError
+from function.repository import Repository
 from tests.conftest import ROOT
 from tests.convert.bundle.conftest import ARCH, PYTHON, Made, make
 
@@ -62,6 +68,39 @@ def test_every_file_of_the_function_and_of_the_models_is_there(
     assert len([name for name in there if name.startswith("models/")]) == sum(
         1 for path in models.rglob("*") if path.is_file() and path.name != ".lock"
     )
+
+
+def test_versions_that_have_names_are_packed_with_them(models: Path, tmp_path: Path) -> None:
+    for version in ("1", "2", "3", "4"):
+        shutil.copytree(models / "iris" / "1", tmp_path / "from" / "iris" / version)
+    shutil.copytree(models / "shop", tmp_path / "from" / "shop")
+    names = {"stable": 2, "before": 1, "again": 2}
+    (tmp_path / "from" / "iris" / "aliases.json").write_text(json.dumps(names))
+    chosen = choose_models(tmp_path / "from", (), ["iris"])
+
+    paths = set(place_models(chosen, tmp_path / "to"))
+    assert {f"models/iris/{v}/manifest.json" for v in (1, 2)} < paths
+    assert {"models/iris/aliases.json", "models/shop/1/model.onnx"} < paths
+    assert not [p for p in paths if p.startswith(("models/iris/3", "models/iris/4"))]
+    assert not [p for p in paths if p.startswith("models/iris") and p.endswith(".onnx")]
+    repository = Repository(tmp_path / "to" / "models", lazy=True)
+    assert repository.choose("iris").version == 2
+    assert repository.aliases("iris") == names
+    told = described(Target("lambda", PYTHON, ARCH), chosen)
+    assert told["models"] == {"iris": 2, "shop": 1}
+    assert told["versions"] == {"iris": [1, 2], "shop": [1]}
+    write_models(chosen, tmp_path / "alone.zip", 7)  # a device has its own names
+    with zipfile.ZipFile(tmp_path / "alone.zip") as archive:
+        assert {name.split("/")[2] for name in archive.namelist() if "/iris/" in name} == {"2"}
+
+
+def test_broken_names_stop_the_packaging(models: Path, tmp_path: Path) -> None:
+    shutil.copytree(models / "iris", tmp_path / "iris")
+    (tmp_path / "iris" / "aliases.json").write_text('{"stable": 2}')
+    with pytest.raises(
+        ModelError, match=r"model iris: aliases\.json: 'stable': expected a version"
+    ):
+        choose_models(tmp_path, (), ())
 
 
 def test_the_same_input_gives_the_same_bytes(

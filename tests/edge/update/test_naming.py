@@ -1,0 +1,66 @@
+"""Versions that are pinned or named stay on a device, and its status says what is served."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from edge.slots import Places
+from edge.update import model_updates
+from edge.update.errors import Refused
+from edge.update.rollback import roll_model_back
+from edge.update.setup import Setup, make_setup
+from edge.update.status import status
+from function.repository import versions_in
+
+
+def quiet(line: str) -> None:
+    """What is being done, not shown."""
+
+
+def put(places: Places, *versions: int) -> Path:
+    """Versions that came alone; what is in them matters to nobody here."""
+    home = places.models / "iris"
+    for version in versions:
+        (home / str(version)).mkdir(parents=True)
+    return home
+
+
+def test_clearing_out_leaves_what_is_named(places: Places) -> None:
+    home = put(places, 2, 3, 4, 5, 6)
+    (home / "aliases.json").write_text(json.dumps({"before": 3}))
+    model_updates.prune(places, {"iris": "2"})
+
+    assert versions_in(home) == [2, 3, 5, 6]
+    (home / "aliases.json").write_text("{")  # nobody knows which it means
+    model_updates.prune(places, {})
+    assert versions_in(home) == [2, 3, 5, 6]
+    (home / "aliases.json").unlink()
+    model_updates.prune(places, {})
+    assert versions_in(home) == [5, 6]
+
+
+def test_what_is_named_is_not_taken_away(setup: Setup, places: Places) -> None:
+    home = put(places, 2)
+    (home / "aliases.json").write_text(json.dumps({"stable": 2}))
+    with pytest.raises(Refused, match=r"iris/2 is named by aliases\.json: stable"):
+        roll_model_back(setup, "iris")
+    (home / "aliases.json").unlink()
+    with pytest.raises(Refused, match="iris/2 is named by ONNXLET_SERVE=iris=2"):
+        roll_model_back(setup._replace(pins={"iris": "2"}), "iris")
+
+    assert roll_model_back(setup, "iris") == "iris/2 is taken away"
+
+
+def test_the_status_is_of_what_is_served(setup: Setup, places: Places) -> None:
+    home = put(places, 2, 3)
+    assert status(places)["models"] == {"iris": 3}
+    (home / "aliases.json").write_text(json.dumps({"stable": 2}))
+    assert status(places)["models"] == {"iris": 2}
+    with places.environment.open("a") as file:
+        file.write("ONNXLET_SERVE=iris=1\n")
+
+    assert status(places)["models"] == {"iris": 1}
+    assert make_setup(places, quiet).pins == {"iris": "1"}
