@@ -23,6 +23,7 @@ from convert.model_directory import check_folder, check_name, sha256, write_vers
 from convert.probe import is_answered, parts_of, probe_columns
 from convert.source import Source
 from convert.summaries import column_statistics, score
+from convert.users_code import where
 from function import json_text
 from function.errors import OnnxletError
 from function.explanation.background import FILE as BACKGROUND
@@ -132,7 +133,8 @@ def _held_out_rows(
         got = task.answers(source.estimator, inputs.data(inputs.rows(X)))
     except Exception as error:
         raise Refusal(
-            f"the estimator does not answer X_test: {type(error).__name__}: {shortened(error)}",
+            f"the estimator does not answer X_test: {type(error).__name__}: {shortened(error)}"
+            f"{where(error)}",
             "Is it fitted, and has X_test the columns that it was fitted on?",
         ) from error
     for output, array in expected.items():

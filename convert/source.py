@@ -17,6 +17,7 @@ import pandas as pd
 
 from convert.errors import SourceFailed, WrongUse
 from convert.saved import load_saved
+from convert.users_code import where
 from function.errors import OnnxletError
 
 FILES = (".joblib", ".pkl", ".pickle", ".skops")
@@ -80,7 +81,7 @@ def load_source(
     try:
         made = make()
     except (Exception, SystemExit) as error:
-        raise SourceFailed(f"{text} raised {type(error).__name__}: {error}") from error
+        raise SourceFailed(_raised(text, error)) from error
     if not isinstance(made, tuple) or not 2 <= len(made) <= 4:
         got = f"a tuple of {len(made)}" if isinstance(made, tuple) else type(made).__name__
         raise WrongUse(f"SOURCE: expected {text} to return {FORMS}, got {got}")
@@ -116,8 +117,12 @@ def _module(place: str) -> ModuleType:
             raise WrongUse(f"SOURCE: there is no module '{place}'") from error
         raise SourceFailed(f"{place} needs module '{error.name}'", "Install it.") from error
     except (Exception, SystemExit) as error:
-        raise SourceFailed(f"{place} raised {type(error).__name__}: {error}") from error
+        raise SourceFailed(_raised(place, error)) from error
     return module
+
+
+def _raised(what: str, error: BaseException) -> str:
+    return f"{what} raised {type(error).__name__}: {error}{where(error)}"
 
 
 def _free_name(path: Path) -> str:
