@@ -13,8 +13,9 @@ import numpy as np
 
 from convert.answers import Answers, Task, task_of
 from convert.background import background_file
+from convert.columns_given import notes, unanswered
 from convert.errors import Refusal
-from convert.evidence import Evidence, shortened
+from convert.evidence import Evidence
 from convert.golden import choose_golden
 from convert.inputs import Cells, Data, InputColumn, Inputs, read_inputs
 from convert.judging import Attempt, Judged, Report, first_equal, gathered
@@ -23,7 +24,6 @@ from convert.model_directory import check_folder, check_name, sha256, write_vers
 from convert.probe import is_answered, parts_of, probe_columns
 from convert.source import Source
 from convert.summaries import column_statistics, score
-from convert.users_code import where
 from function import json_text
 from function.errors import OnnxletError
 from function.explanation.background import FILE as BACKGROUND
@@ -81,6 +81,8 @@ def build(
     columns = probe_columns(
         inputs, rows, lambda data: task.answers(source.estimator, data), source.estimator
     )
+    for note in notes(source, columns, rows):
+        report(note)
     evidence = gathered(source.estimator, task, inputs, columns, rows)
     report(f"comparing on {evidence.held_out} held-out and {evidence.hard} hard rows")
     judged = Judged(source.estimator, task, inputs, columns, evidence)
@@ -132,11 +134,7 @@ def _held_out_rows(
         expected = task.answers(source.estimator, source.X_test)
         got = task.answers(source.estimator, inputs.data(inputs.rows(X)))
     except Exception as error:
-        raise Refusal(
-            f"the estimator does not answer X_test: {type(error).__name__}: {shortened(error)}"
-            f"{where(error)}",
-            "Is it fitted, and has X_test the columns that it was fitted on?",
-        ) from error
+        raise unanswered(source, error) from error
     for output, array in expected.items():
         if not _same(array, got[output]):
             if not _same(array, task.answers(source.estimator, source.X_test)[output]):
