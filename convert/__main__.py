@@ -148,15 +148,10 @@ def import_(
 @click.argument("directory", type=click.Path(path_type=Path), metavar="DIR/N/V")
 def verify(directory: Path) -> None:
     """Check a model directory's hashes and replay its golden rows."""
-    from convert.errors import WrongUse
     from convert.golden import verify as verify_directory
+    from convert.model_directory import check_version
 
-    versions = sorted(directory.resolve().glob("*/manifest.json"))
-    if versions and not (directory / "manifest.json").exists():
-        raise WrongUse(
-            f"DIR/N/V: expected one version of a model, got '{directory}'",
-            f"For example {versions[0].parent}",
-        )
+    check_version(directory)
     model, rows = verify_directory(directory.resolve())
     click.echo(f"{model.name} version {model.version}: {rows} golden rows answered as at build")
 

@@ -25,7 +25,6 @@ from convert.probe import is_answered, parts_of, probe_columns
 from convert.source import Source
 from convert.summaries import column_statistics, score
 from function import json_text
-from function.errors import OnnxletError
 from function.explanation.background import FILE as BACKGROUND
 from function.golden import replay
 from function.model import Model
@@ -102,10 +101,7 @@ def build(
             if keep_background is None
             else "none of the rows to keep is answered: there will be no explanations"
         )
-    try:
-        version, new = write_version(folder, name, files)
-    except OSError as error:
-        raise OnnxletError(f"can't write below '{folder}': {error}", "Choose --models.") from error
+    version, new = write_version(folder, name, files)
     manifest = json_text.loads(files["manifest.json"])
     return Built(folder / name / str(version), version, new, manifest)
 
