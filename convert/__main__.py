@@ -10,11 +10,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
+try:
+    import click
 
-from convert.bundle.target import ARCHES, BUDGETS, KINDS, MEGABYTE, PYTHONS, Budget, Target
-from convert.certificate import certificate_lines
-from function.command_line import Command, run
+    from convert.bundle.target import ARCHES, BUDGETS, KINDS, MEGABYTE, PYTHONS, Budget, Target
+    from convert.certificate import certificate_lines
+    from function.command_line import Command, run
+except ModuleNotFoundError as error:
+    from function.not_set_up import stop
+
+    stop(error, "convert")
 
 if TYPE_CHECKING:
     from convert.bundle.sign import SigningKey
