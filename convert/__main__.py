@@ -10,11 +10,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
+try:
+    import click
 
-from convert.bundle.target import ARCHES, BUDGETS, KINDS, MEGABYTE, PYTHONS, Budget, Target
-from convert.certificate import certificate_lines
-from function.command_line import Command, run
+    from convert.bundle.target import ARCHES, BUDGETS, KINDS, MEGABYTE, PYTHONS, Budget, Target
+    from convert.certificate import certificate_lines
+    from function.command_line import Command, run
+except ModuleNotFoundError as error:
+    from function.not_set_up import stop
+
+    stop(error, "convert")
 
 if TYPE_CHECKING:
     from convert.bundle.sign import SigningKey
@@ -163,15 +168,10 @@ def import_(
 @click.argument("directory", type=click.Path(path_type=Path), metavar="DIR/N/V")
 def verify(directory: Path) -> None:
     """Check a model directory's hashes and replay its golden rows."""
-    from convert.errors import WrongUse
     from convert.golden import verify as verify_directory
+    from convert.model_directory import check_version
 
-    versions = sorted(directory.resolve().glob("*/manifest.json"))
-    if versions and not (directory / "manifest.json").exists():
-        raise WrongUse(
-            f"DIR/N/V: expected one version of a model, got '{directory}'",
-            f"For example {versions[0].parent}",
-        )
+    check_version(directory)
     model, rows = verify_directory(directory.resolve())
     click.echo(f"{model.name} version {model.version}: {rows} golden rows answered as at build")
 

@@ -66,8 +66,8 @@ def task_of(estimator: Any) -> Task:
     """
     if isinstance(estimator, type) or not hasattr(estimator, "get_params"):
         raise Refusal(
-            f"expected a fitted estimator, got {estimator!r:.100}",
-            "Return the estimator itself, after fit.",
+            f"expected a fitted estimator, got {_shown(estimator)}",
+            "Return, or save, the estimator itself, after fit.",
         )
     if is_classifier(estimator):
         return _classification(estimator)
@@ -80,6 +80,13 @@ def task_of(estimator: Any) -> Task:
         f"{type(estimator).__name__} has neither predict nor transform for new rows",
         "Give a fitted classifier, regressor, clusterer, outlier detector or transformer.",
     )
+
+
+def _shown(value: Any) -> str:
+    """A value on one line: its type, and how it begins."""
+    kind = value.__name__ if isinstance(value, type) else type(value).__name__
+    what = "the class" if isinstance(value, type) else "a value of type"
+    return f"{what} {kind}: {' '.join(repr(value).split())[:80]}"
 
 
 def _more(estimator: Any, task: str) -> dict[str, str]:

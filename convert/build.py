@@ -13,6 +13,7 @@ import numpy as np
 
 from convert.answers import Answers, Task, task_of
 from convert.background import background_file
+from convert.columns_given import notes, unanswered
 from convert.errors import Refusal
 from convert.evidence import Evidence, shortened
 from convert.frames import as_pandas
@@ -26,7 +27,6 @@ from convert.probe import is_answered, parts_of, probe_columns
 from convert.source import Source
 from convert.summaries import column_statistics, score
 from function import json_text
-from function.errors import OnnxletError
 from function.explanation.background import FILE as BACKGROUND
 from function.golden import replay
 from function.model import Model
@@ -88,6 +88,8 @@ def build(
     columns = probe_columns(
         inputs, rows, lambda data: task.answers(source.estimator, data), source.estimator
     )
+    for note in notes(source, columns, rows):
+        report(note)
     evidence = gathered(source.estimator, task, inputs, columns, rows)
     report(f"comparing on {evidence.held_out} held-out and {evidence.hard} hard rows")
     judged = Judged(source.estimator, task, inputs, columns, evidence)
@@ -107,10 +109,7 @@ def build(
             if keep_background is None
             else "none of the rows to keep is answered: there will be no explanations"
         )
-    try:
-        version, new = write_version(folder, name, files, breaking, report)
-    except OSError as error:
-        raise OnnxletError(f"can't write below '{folder}': {error}", "Choose --models.") from error
+    version, new = write_version(folder, name, files, breaking, report)
     manifest = json_text.loads(files["manifest.json"])
     return Built(folder / name / str(version), version, new, manifest)
 
@@ -146,10 +145,7 @@ def _held_out_rows(
             "columns side by side, have it do so by position: .to_numpy() has no index.",
         )
     if isinstance(expected, Exception):
-        raise Refusal(
-            f"the estimator does not answer X_test: {_told(expected)}",
-            "Is it fitted, and has X_test the columns that it was fitted on?",
-        ) from expected
+        raise unanswered(source, expected) from expected
     if isinstance(got, Exception):
         raise Refusal(
             f"the estimator answers X_test, and not once that holds plain values: {_told(got)}",

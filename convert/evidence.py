@@ -53,6 +53,7 @@ class Failed(NamedTuple):
     recipe: str
     reason: str
     hint: str = ""
+    error: BaseException | None = None
 
 
 class NoConversion(Refusal):

@@ -32,7 +32,7 @@ from convert.onnx_file import check_versions, open_session, opsets, read_onnx
 from convert.parity import CHUNK, TOLERANCE, Comparison, compare
 from convert.summaries import column_statistics
 from function import json_text
-from function.errors import InvalidRows, OnnxletError
+from function.errors import InvalidRows
 from function.explanation.background import FILE as BACKGROUND
 from function.golden import replay, usual_size
 from function.model import Model
@@ -108,10 +108,7 @@ def import_onnx(
     if faults:
         raise Refusal(f"the golden rows are not answered through JSON: {faults[0]}")
     files = {**parts, "manifest.json": json_text.dumps(manifest)}
-    try:
-        version, new = write_version(folder, name, files, breaking, report)
-    except OSError as error:
-        raise OnnxletError(f"can't write below '{folder}': {error}", "Choose --models.") from error
+    version, new = write_version(folder, name, files, breaking, report)
     return Built(
         folder / name / str(version), version, new, json_text.loads(files["manifest.json"])
     )

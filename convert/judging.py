@@ -132,9 +132,10 @@ class Judged:
             if watches and attempt.comparison.refused:  # not for what scikit-learn raises for alone
                 attempt = self._tried(recipe, watches=False)
         except Unsupported as error:
-            return Failed(str(recipe), str(error), error.hint)
+            return Failed(str(recipe), str(error), error.hint, error)
         except Exception as error:
-            return Failed(str(recipe), f"{type(error).__name__}: {shortened(error)}")
+            reason = f"{type(error).__name__}: {shortened(error)}"
+            return Failed(str(recipe), reason, error=error)
         return attempt
 
     def _tried(self, recipe: Recipe, watches: bool) -> Attempt:
@@ -217,7 +218,8 @@ def first_equal(
             narrower, within = found
             limits = limited(judged.columns, within.columns)
             return _certified(narrower, within.evidence, failed, limits)
-    raise no_conversion(type(judged.estimator).__name__, failed)
+    cause = next((one.error for one in failed if one.error), None)
+    raise no_conversion(type(judged.estimator).__name__, failed) from cause
 
 
 def _first_to_differ(judged: Judged, attempt: Attempt) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -45,6 +46,20 @@ def check_folder(folder: Path) -> None:
         raise WrongUse(f"--models: '{there}' {what}", "Choose another folder with --models.")
 
 
+def check_version(directory: Path) -> None:
+    """Refuse the folder of a model, or of several, where one version is asked for.
+
+    Raises:
+        WrongUse: it is one.
+    """
+    below = sorted([*directory.glob("*/manifest.json"), *directory.glob("*/*/manifest.json")])
+    if below and not (directory / "manifest.json").exists():
+        raise WrongUse(
+            f"DIR/N/V: expected one version of a model, got '{directory}'",
+            f"For example {below[0].resolve().parent}",
+        )
+
+
 def sha256(content: bytes) -> str:
     """The digest in hexadecimal."""
     return hashlib.sha256(content).hexdigest()
@@ -64,7 +79,29 @@ def write_version(
 
     Returns:
         The version, and whether it is new.
+
+    Raises:
+        Refusal: clients of the version that is served could not go on with this one, and it is
+            not `breaking`.
+        OnnxletError: it can't be written; nothing of it is left.
     """
+    try:
+        return _written(folder, name, files, breaking, report)
+    except OSError as error:
+        no_space = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        hint = "Free some of its disk, or choose" if no_space else "Choose"
+        raise OnnxletError(
+            f"can't write below '{folder}': {error}", f"{hint} another folder with --models."
+        ) from error
+
+
+def _written(
+    folder: Path,
+    name: str,
+    files: Mapping[str, bytes],
+    breaking: bool,
+    report: Callable[[str], object],
+) -> tuple[int, bool]:
     folder.mkdir(parents=True, exist_ok=True)
     with _only_writer(folder):
         for left in folder.glob(".building-*"):
@@ -75,14 +112,18 @@ def write_version(
             return versions[-1], False
         if versions:
             _compare(home, versions, files, breaking, report)
-        building = folder / f".building-{name}"
-        building.mkdir()
-        for file, content in files.items():
-            _write_durably(building / file, content)
-        _sync(building)
-        home.mkdir(exist_ok=True)
         version = versions[-1] + 1 if versions else 1
-        building.rename(home / str(version))
+        building = folder / f".building-{name}"
+        try:
+            building.mkdir()
+            for file, content in files.items():
+                _write_durably(building / file, content)
+            _sync(building)
+            home.mkdir(exist_ok=True)
+            building.rename(home / str(version))
+        except BaseException:
+            shutil.rmtree(building, ignore_errors=True)
+            raise
         _sync(home)
         _sync(folder)
         return version, True

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from convert.hush import hushed
 from convert.inputs import Cells, Inputs
 from function.signature import LARGEST_FLOAT32, Array, Column
 
@@ -71,7 +72,8 @@ def _bases(rows: Sequence[Cells]) -> list[Cells]:
 def is_answered(answer: Answers, data: Any) -> bool:
     """Whether scikit-learn answers these rows, rather than raising."""
     try:
-        answer(data)
+        with hushed():
+            answer(data)
     except Exception:  # whatever it raises, it does not answer
         return False
     return True
@@ -105,7 +107,8 @@ def _is_needed(inputs: Inputs, place: int, bases: Sequence[Cells], answer: Answe
         return True
     whole = inputs.data(bases)
     try:
-        without = answer(whole.drop(columns=[inputs.columns[place].label]))
+        with hushed():
+            without = answer(whole.drop(columns=[inputs.columns[place].label]))
     except Exception:  # whatever it raises, it needs the column
         return True
     return not _same(answer(whole), without)

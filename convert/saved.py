@@ -126,15 +126,40 @@ def _named(name: str) -> Any:
 
 
 def _unreadable(path: Path, error: Exception) -> SourceFailed:
-    """What is wrong with the file, and which scikit-learn wrote it where that shows."""
-    version = version_that_wrote(path)
+    """What is wrong with the file, and which scikit-learn wrote it where that is the cause."""
     message = f"'{path.name}' can't be read: {type(error).__name__}: {shortened(error)}"
+    if isinstance(error, PermissionError):
+        return SourceFailed(message, "Let the user that builds read it.")
+    if hint := _of_ones_own(error):
+        return SourceFailed(message, hint)
+    version = version_that_wrote(path)
     if version not in (None, sklearn.__version__):
         return SourceFailed(f"{message}; it was {_written_by([version])}", _way_out(version))
-    hint = "Is it a fitted estimator, saved by the versions that are installed here?"
-    if isinstance(error, ImportError | AttributeError):  # a class of the user's own
-        hint = "Give SOURCE as FILE.py:FUNCTION, where the modules that it needs can be imported."
-    return SourceFailed(message, hint)
+    return SourceFailed(
+        message, "Is it a fitted estimator, saved by the versions that are installed here?"
+    )
+
+
+def _of_ones_own(error: Exception) -> str:
+    """What to do where a module is absent, or lacks what the file names.
+
+    Returns:
+        '' where it is one that another version of a known package has.
+    """
+    name = getattr(error, "name", None) or ""
+    if isinstance(error, ModuleNotFoundError) and _package(name) in KNOWN:
+        return f"pip install {name}" if "." not in name and name != "_loss" else ""
+    if isinstance(error, ModuleNotFoundError):
+        return (
+            f"If '{_package(name)}' is your own, put its folder into PYTHONPATH, or give SOURCE as "
+            "FILE.py:FUNCTION beside it; if it is a package, install it."
+        )
+    if isinstance(error, ImportError | AttributeError) and "sklearn" not in str(error):
+        return (
+            "Give SOURCE as FILE.py:FUNCTION, where the modules that it needs can be imported; "
+            "what a notebook or a script defined can't be, until it is in a file."
+        )
+    return ""
 
 
 def _written_by(versions: Sequence[str | None]) -> str:

@@ -17,6 +17,8 @@ import pandas as pd
 
 from convert.errors import SourceFailed, WrongUse
 from convert.saved import load_saved
+from convert.table_files import read_table_file
+from convert.users_code import where
 from function.errors import OnnxletError
 
 FILES = (".joblib", ".pkl", ".pickle", ".skops")
@@ -32,12 +34,16 @@ class Source:
         X_test: held-out rows.
         y_test: what they should have been answered with, or None.
         X_train: the training rows, or None.
+        data: the file that X_test was read from, or None.
+        target: the column of it that y_test is, or None.
     """
 
     estimator: Any
     X_test: Any
     y_test: Any = None
     X_train: Any = None
+    data: Path | None = None
+    target: str | None = None
 
 
 def load_source(
@@ -61,8 +67,9 @@ def load_source(
         SourceFailed: the user's own code raised, or the file can't be read.
     """
     if Path(text).suffix in FILES:
-        rows, y_test = _held_out(Path(text), data, target)
-        return Source(load_saved(Path(text), trusted, report), rows, y_test)
+        rows, y_test = _held_out(Path(text), data, target, report)
+        estimator = load_saved(Path(text), trusted, report)
+        return Source(estimator, rows, y_test, data=data, target=target)
     place, _, function = text.rpartition(":")
     if not place or not function.isidentifier():
         raise WrongUse(
@@ -80,7 +87,7 @@ def load_source(
     try:
         made = make()
     except (Exception, SystemExit) as error:
-        raise SourceFailed(f"{text} raised {type(error).__name__}: {error}") from error
+        raise SourceFailed(_raised(text, error)) from error
     if not isinstance(made, tuple) or not 2 <= len(made) <= 4:
         got = f"a tuple of {len(made)}" if isinstance(made, tuple) else type(made).__name__
         raise WrongUse(f"SOURCE: expected {text} to return {FORMS}, got {got}")
@@ -116,8 +123,12 @@ def _module(place: str) -> ModuleType:
             raise WrongUse(f"SOURCE: there is no module '{place}'") from error
         raise SourceFailed(f"{place} needs module '{error.name}'", "Install it.") from error
     except (Exception, SystemExit) as error:
-        raise SourceFailed(f"{place} raised {type(error).__name__}: {error}") from error
+        raise SourceFailed(_raised(place, error)) from error
     return module
+
+
+def _raised(what: str, error: BaseException) -> str:
+    return f"{what} raised {type(error).__name__}: {error}{where(error)}"
 
 
 def _free_name(path: Path) -> str:
@@ -127,7 +138,9 @@ def _free_name(path: Path) -> str:
     return path.stem if free else f"{path.stem}_source"
 
 
-def _held_out(path: Path, data: Path | None, target: str | None) -> tuple[pd.DataFrame, Any]:
+def _held_out(
+    path: Path, data: Path | None, target: str | None, report: Callable[[str], None]
+) -> tuple[pd.DataFrame, Any]:
     if not path.is_file():
         raise WrongUse(f"SOURCE: there is no file '{path}'")
     if data is None:
@@ -135,7 +148,7 @@ def _held_out(path: Path, data: Path | None, target: str | None) -> tuple[pd.Dat
             f"SOURCE: '{path.name}' holds an estimator and no rows to prove it on",
             "Add --data FILE, held-out rows as CSV or Parquet; --target COL names their answer.",
         )
-    frame = read_table_file(data)
+    frame = read_table_file(data, report)
     y_test = None
     if target is not None:
         if target not in frame:
@@ -145,23 +158,3 @@ def _held_out(path: Path, data: Path | None, target: str | None) -> tuple[pd.Dat
             )
         y_test = frame.pop(target)
     return frame, y_test
-
-
-def read_table_file(path: Path) -> pd.DataFrame:
-    """Read CSV (also .gz) or Parquet.
-
-    Raises:
-        WrongUse: there is no such file, or it is neither.
-    """
-    if not path.is_file():
-        raise WrongUse(f"--data: there is no file '{path}'")
-    try:
-        if path.suffix == ".parquet":
-            return pd.read_parquet(path)
-        if ".csv" in path.suffixes:
-            return pd.read_csv(path)
-    except ImportError as error:
-        raise WrongUse(f"--data: '{path}' needs a Parquet reader", "pip install pyarrow") from error
-    except Exception as error:
-        raise WrongUse(f"--data: '{path}' can't be read: {error}") from error
-    raise WrongUse(f"--data: expected a .csv, .csv.gz or .parquet file, got '{path}'")

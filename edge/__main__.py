@@ -9,13 +9,18 @@ gc.disable()  # until the server runs: a collection while modules are imported f
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
-import click  # noqa: E402
+try:
+    import click
 
-from edge.bench.commands import COMMANDS as MEASURING  # noqa: E402
-from edge.install.commands import COMMANDS as INSTALLING  # noqa: E402
-from edge.mqtt.commands import COMMANDS as MESSAGES  # noqa: E402
-from edge.update.commands import COMMANDS  # noqa: E402
-from function.command_line import Command, run  # noqa: E402
+    from edge.bench.commands import COMMANDS as MEASURING
+    from edge.install.commands import COMMANDS as INSTALLING
+    from edge.mqtt.commands import COMMANDS as MESSAGES
+    from edge.update.commands import COMMANDS
+    from function.command_line import Command, run
+except ModuleNotFoundError as error:
+    from function.not_set_up import stop
+
+    stop(error, "edge")
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from edge.proof import Asker
     from edge.secret import Secret
     from edge.server import Server
+    from function.model import Model
 
 ENDING = (signal.SIGTERM, signal.SIGINT)
 NOT_HERE = errno.EADDRNOTAVAIL  # no address of this machine
@@ -50,21 +51,28 @@ def main() -> None:
 
 
 def introduction(app: Any, url: str) -> list[str]:
-    """What a started server prints: what it serves, and a call to paste."""
+    """What a started server prints: what it serves, and a call to paste, of the newest model."""
     from function.app import SERVICE
     from function.example import example_instance
 
     service = app.extensions[SERVICE]
     lines = [f"serving {', '.join(service.repository.names)} on {url}  (Ctrl-C ends it)"]
     key = " -H 'X-API-Key: KEY'" if service.settings.api_keys else ""
-    for model in service.repository.models:
-        body = json.dumps({"instances": [example_instance(model)]}, ensure_ascii=False)
-        path = f"{url}/models/{model.name}/predict"
-        lines += [
-            "",
-            f"curl -s {path}{key} -H 'Content-Type: application/json' -d {shlex.quote(body)}",
-        ]
-    return [*lines, ""]
+    model = max(service.repository.models, key=_built)
+    if len(service.repository.names) > 1:
+        lines.append(f"{url}/ in a browser, or GET {url}/models, says how each of them is asked")
+    body = json.dumps({"instances": [example_instance(model)]}, ensure_ascii=False)
+    path = f"{url}/models/{model.name}/predict"
+    call = f"curl -s {path}{key} -H 'Content-Type: application/json' -d {shlex.quote(body)}"
+    return [*lines, "", call, ""]
+
+
+def _built(model: Model) -> float:
+    """When its version was written; the same for all that a bundle brought."""
+    try:
+        return (model.directory / "manifest.json").stat().st_mtime if model.directory else 0.0
+    except OSError:  # gone since
+        return 0.0
 
 
 def _in_url(host: str) -> str:

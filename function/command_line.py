@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import click
 
 from function.errors import OnnxletError
+from function.not_set_up import stop
 
 
 class Command(click.Command):
@@ -29,6 +30,10 @@ class Command(click.Command):
             if debug:
                 traceback.print_exception(error)
             tell(error)
+        except ModuleNotFoundError as error:
+            if debug:
+                traceback.print_exception(error)
+            stop(error, "edge" if "edge" in ctx.command_path else "convert")
 
 
 def tell(error: OnnxletError) -> NoReturn:

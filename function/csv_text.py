@@ -19,6 +19,7 @@ WHOLE = re.compile(r"\s*[-+]?\d{1,300}\s*", re.ASCII)
 MOST_LINES = 2**20
 LONGEST_PLAIN = 300  # characters
 SHOWN_NAMES = 3
+SEPARATORS = {";": "';'", "\t": "tabs", "|": "'|'"}  # that other programs write
 NO_ROWS = (
     "no instances: expected at least one row below the header; "
     "curl keeps line breaks with --data-binary"
@@ -67,7 +68,11 @@ def lines(body: bytes) -> list[list[str]]:
         reader = csv.reader(io.StringIO(body.decode("utf-8-sig"), newline=""), strict=True)
         found = list(islice(reader, MOST_LINES + 1))
     except UnicodeDecodeError as error:
-        raise MalformedRequest(f"byte {error.start} of the CSV is not UTF-8") from error
+        line = body.count(b"\n", 0, error.start) + 1
+        raise MalformedRequest(
+            f"byte {error.start} of the CSV, in line {line}, is not UTF-8",
+            "Send it encoded as UTF-8: df.to_csv(index=False).encode().",
+        ) from error
     except csv.Error as error:
         raise MalformedRequest(f"the body is not CSV: {error}") from error
     if len(found) > MOST_LINES:
@@ -110,7 +115,15 @@ def check_header(names: Sequence[str], signature: Signature) -> None:
         expected = ", ".join(repr(column.name) for column in signature.columns[:SHOWN_NAMES])
         got = ", ".join(map(repr, names[:SHOWN_NAMES]))
         detail = f"the header names no column of the model: expected such as {expected:.200}, "
-        raise InvalidRows([Problem(None, None, f"{detail}with commas between, got {got:.200}")])
+        told = [Problem(None, None, f"{detail}with commas between, got {got:.200}")]
+        raise InvalidRows(told, hint=_separator_hint(names))
+
+
+def _separator_hint(names: Sequence[str]) -> str:
+    """What to do where the one name of a header is several, parted by something else."""
+    parted = [name for mark, name in SEPARATORS.items() if len(names) == 1 and mark in names[0]]
+    said = f"The header is parted by {''.join(parted[:1])}: df.to_csv(index=False) writes commas."
+    return said if parted else ""
 
 
 def rows_among(lines: Iterable[list[str]], width: int) -> list[list[str]]:

@@ -159,9 +159,11 @@ class InvalidRows(RequestError):
 
     status = 422
 
-    def __init__(self, problems: Sequence[Problem], count: int | None = None) -> None:
+    def __init__(
+        self, problems: Sequence[Problem], count: int | None = None, hint: str = ""
+    ) -> None:
         self.count = len(problems) if count is None else count
         self.every = problems
         self.problems = list(problems[:SHOWN_PROBLEMS])
         more = f" (and {self.count - 1} more problems)" if self.count > 1 else ""
-        super().__init__(f"{self.problems[0]}{more}")
+        super().__init__(f"{self.problems[0]}{more}", hint)

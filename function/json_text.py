@@ -14,6 +14,7 @@ from function.errors import MalformedRequest, RequestTooLarge
 DEEPEST = 1024  # levels of lists and objects: orjson's own limit, kept by every reading
 # Lists and objects in one body: each takes seventy bytes, and is sent in three.
 MOST_BRACKETS = 1_000_000
+HINT = "JSON has names and texts in double quotes, null for None, and no comma before a bracket."
 TOO_DEEP = f"the body is nested too deeply: at most {DEEPEST} levels are read"
 
 
@@ -45,7 +46,7 @@ def _loads_lenient(body: bytes) -> Any:
         ) from error
     except json.JSONDecodeError as error:
         raise MalformedRequest(
-            f"the body is not JSON: {error.msg} at line {error.lineno} column {error.colno}"
+            f"the body is not JSON: {error.msg} at line {error.lineno} column {error.colno}", HINT
         ) from error
     except RecursionError as error:
         raise MalformedRequest(TOO_DEEP) from error

@@ -20,6 +20,7 @@ from function.table import Table
 MANIFEST_FORMAT = 1
 GRAPH = "model.onnx"
 AGAIN = "Copy the version again, or build it again."
+NO_VERSION = "Name the folder of one version, such as models/NAME/1."
 RAISING = (
     "scikit-learn raises for these values together: inside the model a number becomes infinite, "
     "missing or larger than its type holds"
@@ -165,6 +166,12 @@ def check_hash(content: bytes, expected: str | None, place: str) -> None:
         raise ModelError(f"{place} was altered: expected sha256 {expected}, got {got}", AGAIN)
 
 
+def way_out(error: OSError) -> str:
+    """What to do where a file of a version can't be read."""
+    denied = isinstance(error, PermissionError)
+    return "Let the user that this runs as read it." if denied else AGAIN
+
+
 def read_checked(directory: Path, file: str, expected: str, place: str) -> bytes:
     """A file of a model directory, by the SHA-256 that the manifest has of it.
 
@@ -174,7 +181,8 @@ def read_checked(directory: Path, file: str, expected: str, place: str) -> bytes
     try:
         content = (directory / file).read_bytes()
     except OSError as error:  # its own words have the whole path
-        raise ModelError(f"{place}: {file} can't be read: {error.strerror}", AGAIN) from error
+        told = f"{place}: {file} can't be read: {error.strerror}"
+        raise ModelError(told, way_out(error)) from error
     check_hash(content, expected, f"{place}: {file}")
     return content
 
@@ -198,16 +206,18 @@ def load_model(
     try:
         manifest = json_text.loads((directory / "manifest.json").read_bytes())
     except MalformedRequest as error:
-        told = f"model {place}: manifest.json: {error}"
-        raise ModelError(told, "Build the version again.") from error
+        raise ModelError(f"model {place}: manifest.json: {error}", AGAIN) from error
     except OSError as error:  # its words have the whole path, and clients see this
         told = f"model {place}: {Path(str(error.filename)).name}: {error.strerror}"
-        raise ModelError(told, "Build the version again.") from error
+        hint = way_out(error) if directory.is_dir() else NO_VERSION
+        raise ModelError(told, hint) from error
     if not isinstance(manifest, dict) or manifest.get("format") != MANIFEST_FORMAT:
         raise ModelError(
             f"model {place}: expected a manifest of format {MANIFEST_FORMAT}",
             "It was built by another version of convert; build it again.",
         )
+    if not directory.name.isdecimal():
+        raise ModelError(f"model {place}: expected a whole number as the version", NO_VERSION)
     files = manifest.get("files")
     expected = files.get(GRAPH) if isinstance(files, dict) else None
 
@@ -243,7 +253,8 @@ def _graph(
         graph = (directory / GRAPH).read_bytes()
     except OSError as error:
         away = " ONNXLET_MODELS_URL says where graphs are that a bundle was made without."
-        hint = "Build the version again." + away * (not models_url)
+        gone = isinstance(error, FileNotFoundError) and not models_url
+        hint = way_out(error) + away * gone
         raise ModelError(f"model {place}: {GRAPH}: {error.strerror}", hint) from error
     check_hash(graph, expected, f"model {place}: {GRAPH}")
     return graph

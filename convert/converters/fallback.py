@@ -12,6 +12,7 @@ from skl2onnx.common._registration import get_converter
 from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
 from sklearn.base import is_classifier
 
+from convert.converters.elsewhere import instead_of
 from convert.converters.graph import ELEMENTS, Answers, Graph, Table, Tensor, Unsupported
 
 OPSETS = {"": 21, "ai.onnx.ml": 3}
@@ -23,15 +24,15 @@ def fallback(graph: Graph, fitted: Any, table: Table) -> Answers:
     """The answers of skl2onnx's graph for one estimator, given one matrix."""
     if not hasattr(fitted, "get_params"):
         raise Unsupported(f"{fitted!r:.60} is no estimator")
+    if type(fitted) not in sklearn_operator_name_map:  # before it is asked whether numbers go in
+        raise Unsupported(
+            f"{type(fitted).__name__} has no converter",
+            f"{instead_of(type(fitted))}, or write its converter in the SOURCE file "
+            "(docs/converters.md).",
+        )
     precision = "float32" if graph.last_in_float32 else graph.precision
     matrix = graph.matrix(table, precision)
     kind = FloatTensorType if precision == "float32" else DoubleTensorType
-    if type(fitted) not in sklearn_operator_name_map:
-        raise Unsupported(
-            f"{type(fitted).__name__} has no converter",
-            "Replace it by an estimator that has one (docs/coverage.md), or write its converter in "
-            "the SOURCE file (docs/converters.md).",
-        )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -18,8 +18,10 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils._set_output import _get_output_config
 
 from convert.converters.nodes import Nodes, Precision
-from convert.converters.tensor import DROPPED, ELEMENTS, Table, Tensor, Unsupported
+from convert.converters.table import Table
+from convert.converters.tensor import DROPPED, ELEMENTS, Tensor, Unsupported
 from convert.converters.validation import raising
+from convert.users_code import lines_of, where
 
 __all__ = [
     "DROPPED", "ELEMENTS", "Answers", "Converter", "Graph", "Precision", "Table", "Tensor",
@@ -27,7 +29,8 @@ __all__ = [
 ]  # fmt: skip
 
 Answers = Mapping[str, Tensor | Table]
-Converter = Callable[["Graph", Any, Table], Answers]
+Converter = Callable[["Graph", Any, Table], Mapping[str, Tensor | Table | list[Tensor]]]
+MEND_IT = "Mend the converter (docs/converters.md); --debug shows the whole traceback."
 
 
 class Graph(Nodes):
@@ -71,7 +74,7 @@ class Graph(Nodes):
                     raise Unsupported("it has no converter")
                 if self._watches and not self.inside:
                     self.raising += raising(fitted, table)
-                self._asked[key] = (fitted, convert(self, fitted, table))
+                self._asked[key] = (fitted, _answered(convert, self, fitted, table))
             except Unsupported as error:
                 if error.args[0].startswith("step "):
                     raise
@@ -116,11 +119,51 @@ class Graph(Nodes):
         made = answer if isinstance(answer, Table) else Table((answer,))
         if isinstance(fitted, Pipeline | FunctionTransformer):  # these know the names themselves
             return made
-        if _get_output_config("transform", fitted)["dense"] == "default":
+        wrapped = _get_output_config("transform", fitted)["dense"] != "default"
+        if made.frame and not (wrapped and hasattr(fitted, "get_feature_names_out")):
+            return made
+        if not wrapped:
             return Table(tuple(replace(tensor, labels=()) for tensor in made.tensors))
         if not hasattr(fitted, "get_feature_names_out"):
             return labelled(made, table.labels if made.width == table.width else ())
         return labelled(made, fitted.get_feature_names_out().tolist())
+
+
+def _answered(convert: Converter, graph: Graph, fitted: Any, table: Table) -> Answers:
+    """What a converter returns, a list of tensors as the table that it stands for.
+
+    Raises:
+        Unsupported: what it says it can't write; or its own mistake, with the line of it.
+    """
+    try:
+        answers = convert(graph, fitted, table)
+    except Unsupported:
+        raise
+    except Exception as error:
+        if place := where(error):  # a converter of the user's own
+            said = " ".join(str(error).split())[:160]
+            raise Unsupported(
+                f"its converter raised {type(error).__name__}: {said}{place}", MEND_IT
+            ) from error
+        raise
+    if not isinstance(answers, Mapping):
+        raise _returned(convert, "a dictionary of answers by method", answers)
+    made = {
+        method: Table(tuple(answer)) if isinstance(answer, list) else answer
+        for method, answer in answers.items()
+    }
+    for method, answer in made.items():
+        parts = answer.tensors if isinstance(answer, Table) else (answer,)
+        if wrong := [part for part in parts if not isinstance(part, Tensor)]:
+            raise _returned(convert, f"a tensor as its {method}", wrong[0])
+    return made
+
+
+def _returned(convert: Converter, expected: str, got: Any) -> Unsupported:
+    return Unsupported(
+        f"its converter returns {type(got).__name__}, expected {expected}{lines_of(convert)}",
+        MEND_IT,
+    )
 
 
 def labelled(table: Table, names: Sequence[Any]) -> Table:

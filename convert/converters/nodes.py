@@ -11,7 +11,8 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from convert.converters.tensor import DROPPED, ELEMENTS, Table, Tensor, Unsupported
+from convert.converters.table import Table
+from convert.converters.tensor import DROPPED, ELEMENTS, Tensor, Unsupported
 from function.signature import Array
 
 Precision = Literal["float32", "float64"]

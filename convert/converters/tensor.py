@@ -1,4 +1,4 @@
-"""Tensors of a graph, with arithmetic, and tables of them."""
+"""Tensors of a graph, with arithmetic."""
 
 from __future__ import annotations
 
@@ -317,27 +317,3 @@ def _most_dimensions(*tensors: Tensor) -> int | None:
     """Of what these are broadcast to."""
     known = [tensor.dimensions for tensor in tensors if tensor.dimensions is not None]
     return max(known) if len(known) == len(tensors) else None
-
-
-@dataclass(frozen=True)
-class Table:
-    """The columns that an estimator is given: tensors side by side.
-
-    Attributes:
-        tensors: in the order of the columns.
-        flat: the one column is given as a Series, or an array of one dimension.
-    """
-
-    tensors: tuple[Tensor, ...]
-    flat: bool = False
-
-    @property
-    def width(self) -> int:
-        """How many columns there are."""
-        return sum(tensor.width for tensor in self.tensors)
-
-    @property
-    def labels(self) -> tuple[Any, ...]:
-        """The columns' names, or () where they have none."""
-        labels = tuple(label for tensor in self.tensors for label in tensor.labels)
-        return labels if len(labels) == self.width else ()

@@ -16,7 +16,8 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from convert.converters.tensor import Table, Tensor
+from convert.converters.table import Table
+from convert.converters.tensor import Tensor
 from function.signature import LARGEST_FLOAT32, Array
 
 # Their parts are asked one by one; a function takes anything.

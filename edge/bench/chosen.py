@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from edge.slots import with_updates
 from edge.update.errors import WrongUse
+from function.model import AGAIN, way_out
 from function.repository import NAME, versions_in
 
 BATCH = 100  # rows of a large request
@@ -69,9 +70,8 @@ def choose(models: Path, name: str | None) -> Chosen:
         rows = len(golden["instances"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         what = getattr(error, "strerror", "") or "it has no golden rows in it"
-        raise WrongUse(
-            f"{directory / 'golden.json'}: {what}", "Build the version again."
-        ) from error
+        hint = way_out(error) if isinstance(error, OSError) else AGAIN
+        raise WrongUse(f"{directory / 'golden.json'}: {what}", hint) from error
     if not rows:
         raise WrongUse(
             f"model {chosen}/{version} has no golden rows, and so nothing to be asked",

@@ -121,7 +121,7 @@ def from_object(body: Any, nulls: bool = False, members: Sequence[str] = MEMBERS
 def _instances(body: Any, members: Sequence[str]) -> Any:
     if not isinstance(body, dict) or "instances" not in body:
         got = f"an object with {sorted(body)[:8]}" if isinstance(body, dict) else kind(body)
-        raise MalformedRequest(f"expected an object with 'instances', got {got}", JSON_HINT)
+        raise MalformedRequest(f"expected an object with 'instances', got {got}", _hint(body))
     unknown = [name for name in body if name not in MEMBERS]
     if unknown:
         raise MalformedRequest(
@@ -130,10 +130,17 @@ def _instances(body: Any, members: Sequence[str]) -> Any:
         )
     rows, model = body["instances"], body.get("model")
     if not _is_list(rows):
-        raise MalformedRequest(f"'instances': expected a list of rows, got {kind(rows)}", JSON_HINT)
+        detail = f"'instances': expected a list of rows, got {kind(rows)}"
+        raise MalformedRequest(detail, _hint(rows))
     if model is not None and not isinstance(model, str):
         raise MalformedRequest(f"'model': expected a name, got {kind(model)}")
     return rows
+
+
+def _hint(body: Any) -> str:
+    from function.dialects import mistaken  # no right request needs it
+
+    return mistaken.instead(body, JSON_HINT)
 
 
 def _is_list(value: Any) -> bool:

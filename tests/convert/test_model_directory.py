@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -140,6 +141,44 @@ def test_a_refusal_writes_nothing_beside_what_was_there(at_home: Path, tmp_path:
 
     assert contents(tmp_path) == before
     assert {entry.name for entry in tmp_path.iterdir()} - {".lock"} == {"m"}
+
+
+WITHOUT_SPACE = """
+import json, sys
+from pathlib import Path
+from convert.model_directory import write_version
+from function.errors import OnnxletError
+folder = Path(sys.argv[1])
+try:
+    write_version(folder, "m", {"model.onnx": bytes(2**20), "manifest.json": bytes(2**22)})
+except OnnxletError as error:
+    told = [error.message, error.hint]
+print(json.dumps([*told, [entry.name for entry in folder.iterdir()]]))
+"""
+
+
+def test_a_full_disk_is_told_as_that_and_nothing_is_left(tmp_path: Path) -> None:
+    """A real one, of two megabytes, in a mount namespace of its own."""
+    inside = f'mount -t tmpfs -o size=2m none {tmp_path} && exec "$@"'
+    alone = ["unshare", "--mount", "sh", "-c", inside, "sh"]
+    if (
+        not shutil.which("unshare")
+        or subprocess.run([*alone, "true"], capture_output=True).returncode
+    ):
+        pytest.skip("mounting needs root on Linux")
+    command = [*alone, sys.executable, "-c", WITHOUT_SPACE, str(tmp_path)]
+
+    message, hint, left = json.loads(subprocess.check_output(command, cwd=ROOT, timeout=60))
+
+    assert message.startswith(f"can't write below '{tmp_path}': [Errno 28] No space left")
+    assert hint == "Free some of its disk, or choose another folder with --models."
+    assert left == [".lock"]
+
+
+def test_whatever_stops_a_build_leaves_nothing_half_made(tmp_path: Path) -> None:
+    with pytest.raises(TypeError):
+        write_version(tmp_path, "m", {"model.onnx": b"", "manifest.json": None})  # type: ignore[dict-item]
+    assert [entry.name for entry in tmp_path.iterdir()] == [".lock"]
 
 
 def test_what_a_killed_build_left_is_removed(tmp_path: Path) -> None:

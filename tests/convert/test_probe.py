@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -23,7 +26,9 @@ from sklearn.preprocessing import (
 from sklearn.tree import DecisionTreeRegressor
 
 from convert.answers import task_of
+from convert.hush import LOUD
 from convert.inputs import read_inputs
+from convert.probe import is_answered
 from convert.source import Source
 from function.errors import InvalidRows
 from function.model import load_model
@@ -299,3 +304,24 @@ def test_every_trial_is_made_on_the_rows_with_fewest_gaps() -> None:
 
     probe_columns(inputs, inputs.rows(X), watched, estimator)
     assert max(asked) <= 1 + 1  # a gap that is tried, and one row of three has its own three
+
+
+def loud(data: Any) -> None:
+    os.write(2, b"[Fatal] of a library\n")
+    if data:
+        raise ValueError("no")
+
+
+@pytest.mark.parametrize("loaded", [True, False])
+def test_a_library_that_reports_as_fatal_what_is_only_tried(
+    loaded: bool, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delitem(sys.modules, LOUD, raising=False)
+    if loaded:
+        monkeypatch.setitem(sys.modules, LOUD, ModuleType(LOUD))
+
+    assert [is_answered(loud, data) for data in (0, 1)] == [True, False]
+    os.write(2, b"after\n")
+
+    fatal = "" if loaded else "[Fatal] of a library\n" * 2
+    assert capfd.readouterr().err == f"{fatal}after\n"

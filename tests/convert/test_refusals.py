@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.feature_extraction.text import CountVectorizer
@@ -18,6 +19,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
+from convert.converters import converters
+from convert.converters.elsewhere import ANY, EQUALS, instead_of
 from convert.errors import Refusal
 from convert.evidence import NO_HINT, REASON_LENGTH, Failed, no_conversion, shortened
 from convert.source import Source, load_source
@@ -105,6 +108,50 @@ def test_a_step_without_a_conversion_is_named_with_its_place(tmp_path: Path) -> 
         "  step Pipeline > FunctionTransformer: the function median_rows can't be followed: "
         "np.partition has no conversion"
     )
+
+
+class Nameless(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Of somebody's: takes text and numbers, and nobody knows a converter."""
+
+    def fit(self, X: Any, y: Any = None) -> Nameless:
+        return self
+
+    def transform(self, X: Any) -> Any:
+        return np.column_stack([np.asarray(X)[:, 0], np.asarray(X)[:, 1] == "u"]).astype(float)
+
+
+def of_package(name: str, package: str) -> type:
+    """A class of somebody's package that need not be here."""
+    return type(name, (Nameless,), {"__module__": f"{package}.inner"})
+
+
+@pytest.mark.parametrize(
+    ("kind", "hint"),
+    [
+        (Nameless, ANY),
+        (of_package("TargetEncoder", "category_encoders"), "Fit scikit-learn's TargetEncoder"),
+        (of_package("CountEncoder", "category_encoders"), ANY),
+    ],
+)
+def test_a_step_without_a_converter_is_named_among_mixed_columns(
+    kind: type, hint: str, tmp_path: Path
+) -> None:
+    mixed = pd.DataFrame({"a": X[:, 0], "t": np.where(Y > 0, "u", "v")})
+    model = make_pipeline(kind(), LinearRegression()).fit(mixed, Y)
+
+    refused = refusal(lambda: Source(model, mixed), tmp_path)
+
+    reason = f"  step Pipeline > {kind.__name__}: {kind.__name__} has no converter"
+    assert refused.message.split("\n")[1:] == [reason]
+    assert hint in refused.hint
+    assert "(docs/converters.md)" in refused.hint
+
+
+def test_what_is_named_instead_is_there_and_has_a_converter() -> None:
+    known = {kind.__name__ for kind in converters() if kind.__module__.startswith("sklearn.")}
+    assert {name for named in EQUALS.values() for name in named.values()} <= known
+    pipeline = type("Pipeline", (), {"__module__": "imblearn.pipeline"})
+    assert "scikit-learn's Pipeline" in instead_of(pipeline)
 
 
 def test_a_difference_says_which_rows_and_columns_and_how_far(

@@ -6,6 +6,7 @@ import bz2
 import gzip
 import pickle
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -213,6 +214,33 @@ def test_a_class_of_ones_own_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(SourceFailed, match="can't be read: AttributeError") as failed:
         load_saved(path, (), print)
     assert "FILE.py:FUNCTION" in failed.value.hint
+
+
+@pytest.mark.parametrize(
+    ("module", "hint"),
+    [
+        ("my_steps", "If 'my_steps' is your own, put its folder into PYTHONPATH"),
+        ("my_steps.inner", "If 'my_steps' is your own, put its folder into PYTHONPATH"),
+        pytest.param(
+            "catboost",
+            "pip install catboost",
+            marks=pytest.mark.skipif(find_spec("catboost") is not None, reason="it is here"),
+        ),
+    ],
+)
+def test_an_absent_module_is_no_matter_of_scikit_learns_version(
+    tmp_path: Path, older: pytest.MonkeyPatch, module: str, hint: str
+) -> None:
+    path = tmp_path / "model.pkl"
+    content = pickle.dumps(make_pipeline(Own(), StandardScaler()), protocol=2)
+    path.write_bytes(content.replace(Own.__module__.encode(), module.encode()))
+    older.undo()
+    assert version_that_wrote(path) == "1.2.2"
+
+    with pytest.raises(SourceFailed, match="can't be read: ModuleNotFoundError") as failed:
+        load_saved(path, (), print)
+    assert failed.value.hint.startswith(hint)
+    assert "scikit-learn" not in f"{failed.value.message} {failed.value.hint}"
 
 
 @pytest.mark.parametrize("name", KINDS)

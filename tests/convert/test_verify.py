@@ -67,6 +67,20 @@ def rewrite(version: Path, file: str, change: Callable[[Any], Any], *, rehash: b
         (version / "manifest.json").write_text(json.dumps(manifest))
 
 
+def test_verify_of_a_folder_of_versions_names_one(shop_model: Path) -> None:
+    for place in (shop_model.parent, shop_model.parent.parent):
+        end = invoked("verify", place)
+        assert (end.exit_code, end.stdout) == (2, "")
+        assert f"expected one version of a model, got '{place}'" in end.stderr
+        assert f"hint: For example {shop_model}\n" in end.stderr
+
+
+def test_verify_of_a_path_that_is_not_there_sends_nobody_to_build(tmp_path: Path) -> None:
+    end = invoked("verify", tmp_path / "iris" / "1")
+    assert end.exit_code == 1
+    assert "hint: Name the folder of one version, such as models/NAME/1.\n" in end.stderr
+
+
 def test_verify_counts_the_golden_rows_that_it_replayed(shop_model: Path) -> None:
     end = invoked("verify", shop_model)
     assert end.stdout == "m version 1: 24 golden rows answered as at build\n"

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,6 +16,7 @@ import threading
 import time
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -110,25 +112,37 @@ def test_a_log_that_nobody_reads_holds_up_nobody(models: Path) -> None:
 
 
 def test_what_it_prints_can_be_pasted(models: Path, tmp_path: Path) -> None:
-    server = start_server(models, CLEAN, tmp_path / "log")
+    """Once, of the model that was built last, however many there are."""
+    shutil.copytree(models, tmp_path / "models")
+    for newest in ("iris", "shop"):
+        manifest = tmp_path / "models" / newest / "1" / "manifest.json"
+        os.utime(manifest, (time.time() + 9,) * 2 if newest == "shop" else None)
+    server = start_server(tmp_path / "models", CLEAN, tmp_path / "log")
     assert server.process.stdout is not None
-    curls: list[list[str]] = []
-    while len(curls) < 4:
-        line = server.process.stdout.readline()
-        if line.startswith("curl"):
-            curls.append(shlex.split(line))
     try:
-        for words in curls:
-            url = next(word for word in words if word.startswith("http://"))
-            path = url.partition(str(server.port))[2]
-            connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
-            headers = {"Content-Type": "application/json"}
-            connection.request("POST", path, words[words.index("-d") + 1].encode(), headers)
-            answer = connection.getresponse()
-            assert answer.status == 200, answer.read()
-            connection.close()
+        others, _, call = [server.process.stdout.readline() for _ in range(3)]
+        listed = re.search(r"(http://\S+)/ in a browser, or GET (\S+), says how", others)
+        assert listed is not None
+        assert answered("GET", listed[2])["models"]
+        words = shlex.split(call)
+        assert words[0] == "curl"
+        [url] = [word for word in words if word.startswith("http://")]
+        answer = answered("POST", url, words[words.index("-d") + 1])
+        server.process.terminate()
+        rest, _ = server.process.communicate(timeout=20)
     finally:
         stop_server(server)
+
+    assert answer["model"] == "shop"
+    assert "curl" not in rest
+
+
+def answered(method: str, url: str, body: str | None = None) -> Any:
+    request = urllib.request.Request(  # noqa: S310 - our own server
+        url, body.encode() if body else None, {"Content-Type": "application/json"}, method=method
+    )
+    with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 - our own server
+        return json.loads(answer.read())
 
 
 def test_chunks_are_read_and_counted(models: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from function.csv_text import NO_ROWS
@@ -150,6 +151,57 @@ def test_malformed(flask_client: Any, body: bytes, part: str) -> None:
     form = refused(flask_client(), 400, body)
 
     assert part in form["detail"]
+
+
+FRAME = pd.DataFrame([SHOP, SHOP])
+BY_RECORDS = 'df.to_json(orient="records")'
+
+
+@pytest.mark.parametrize(
+    ("body", "hint"),
+    [
+        (FRAME.to_json(), BY_RECORDS),
+        (FRAME.to_json(orient="index"), BY_RECORDS),
+        (FRAME.to_json(orient="split"), BY_RECORDS),
+        (FRAME.to_json(orient="table"), BY_RECORDS),
+        (json.dumps(FRAME.to_dict(orient="list")), BY_RECORDS),
+        (json.dumps({"instances": FRAME.to_dict()}), BY_RECORDS),
+        (json.dumps(SHOP), 'One row is a list of one: {"instances": [{...}]}.'),
+        (json.dumps({"instances": SHOP}), "One row is a list of one"),
+        (json.dumps(FRAME.to_json(orient="records")), "not json=..."),
+        (json.dumps({"dataframe_split": {"columns": [], "data": []}}), "to /invocations. Send {"),
+        (json.dumps({"inputs": [{"name": "input"}]}), "to /v2/models/NAME/infer. Send {"),
+        ('{"rows": []}', 'Send {"instances": [...]}, each one an object by column name'),
+        ("{'instances': []}", "double quotes"),
+    ],
+)
+def test_another_form_of_json_is_told_with_the_way_out(
+    flask_client: Any, body: str, hint: str
+) -> None:
+    assert hint in refused(flask_client(), 400, body.encode())["hint"]
+
+
+def test_what_the_hints_say_is_answered(client: Client) -> None:
+    for body in (FRAME.to_json(orient="records"), {"instances": FRAME.to_dict(orient="records")}):
+        content = body.encode() if isinstance(body, str) else body
+        assert len(client.post(PATH, content).json()["prediction"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("separator", "name"), [(";", "';'"), ("\t", "tabs"), ("|", "'|'"), (",", "")]
+)
+def test_the_separator_of_csv_is_told(flask_client: Any, separator: str, name: str) -> None:
+    content = FRAME.rename(columns=lambda name: f"{name}!").to_csv(sep=separator, index=False)
+    hint = refused(flask_client(), 422, content.encode(), kind="text/csv").get("hint", "")
+    told = f"The header is parted by {name}: df.to_csv(index=False) writes commas."
+    assert hint == (told if name else "")
+
+
+def test_csv_in_another_encoding_is_told_with_its_line(flask_client: Any) -> None:
+    content = "count,a\n1,a\n2,\u00e9\n".encode("latin-1")
+    form = refused(flask_client(), 400, content, kind="text/csv")
+    assert form["detail"] == "byte 14 of the CSV, in line 3, is not UTF-8"
+    assert form["hint"] == "Send it encoded as UTF-8: df.to_csv(index=False).encode()."
 
 
 def test_an_empty_batch(client: Client) -> None:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -52,6 +56,42 @@ def test_a_missing_file_fails_at_once(own: Path, file: str) -> None:
         create_app(own)
     # Without the folder's path: of a lower version clients are told.
     assert told.value.message == f"model iris/1: {file}: No such file or directory"
+
+
+def test_a_file_that_may_not_be_read_is_no_reason_to_build_again(models: Path) -> None:
+    """As nobody, where this process may read everything."""
+    directory = Path(tempfile.mkdtemp())  # which others may walk into
+    try:
+        directory.chmod(0o755)
+        shutil.copytree(models / "iris", directory / "iris")
+        for file in ("model.onnx", "manifest.json"):
+            (directory / "iris" / "1" / file).chmod(0)
+            with as_nobody(), pytest.raises(ModelError) as told:
+                load_model(directory / "iris" / "1")
+            assert told.value.message == f"model iris/1: {file}: Permission denied"
+            assert told.value.hint == "Let the user that this runs as read it."
+    finally:
+        shutil.rmtree(directory)
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+
+
+def test_a_folder_that_is_no_version_is_told_as_that(tmp_path: Path) -> None:
+    (tmp_path / "iris" / "latest").mkdir(parents=True)
+    (tmp_path / "iris" / "latest" / "manifest.json").write_text('{"format": 1}')
+    for name, told in (("9", "manifest.json: No such file"), ("latest", "expected a whole number")):
+        with pytest.raises(ModelError, match=f"model iris/{name}: {told}") as refused:
+            load_model(tmp_path / "iris" / name)
+        assert refused.value.hint == "Name the folder of one version, such as models/NAME/1."
 
 
 def test_a_manifest_that_is_no_json_is_named(own: Path) -> None:

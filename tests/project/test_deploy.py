@@ -49,6 +49,12 @@ def service() -> Any:
     return yaml.load(SERVERLESS.read_text(), Loader)  # noqa: S506 - made of SafeLoader
 
 
+def test_a_version_describes_itself_in_words(service: Any) -> None:
+    text = service["functions"]["predict"]["description"]
+    assert text == "${param:description}, ${self:custom.described.${param:snapStart}}"
+    assert service["custom"]["described"] == {"0": "without SnapStart", "1": "with SnapStart"}
+
+
 @pytest.mark.parametrize("path", DEPLOYED, ids=lambda path: path.name)
 def test_nothing_of_an_account_is_in_it(path: Path) -> None:
     text = path.read_text()

@@ -16,6 +16,7 @@ from convert.converters.tracing.modules import followed_modules, instead_of
 from convert.converters.tracing.refusal import REFUSALS, NotFollowed
 from convert.converters.tracing.series import TracedSeries
 from convert.converters.tracing.traced import Traced
+from convert.users_code import where
 
 Form = Literal["frame", "array", "series", "vector"]
 
@@ -65,7 +66,7 @@ def followed(
         pass
     except Exception as error:
         said = " ".join(str(error).split())[:120]
-        refusals.append(NotFollowed(f"{type(error).__name__}: {said}", HINT))
+        refusals.append(NotFollowed(f"{type(error).__name__}: {said}{where(error)}", HINT))
     finally:
         REFUSALS.reset(token)
     if refusals:

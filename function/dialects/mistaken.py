@@ -1,0 +1,64 @@
+"""JSON that is no native request: which of the forms that clients send it is, and the way out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+RECORDS = (
+    'This looks like a table by column, as pandas writes it: send df.to_json(orient="records"), '
+    'or {"instances": df.to_dict(orient="records")}.'
+)
+ROUTES = "Send that form to "
+ONE_ROW = 'One row is a list of one: {"instances": [{...}]}.'
+TWICE = (
+    "It is JSON inside a JSON string, encoded twice: send the text itself as the body (requests: "
+    "data=..., not json=...)."
+)
+
+
+def _is_split(body: dict[str, Any]) -> bool:
+    return body.keys() >= {"columns", "data"} or body.keys() >= {"schema", "data"}
+
+
+def _is_by_column(body: dict[str, Any]) -> bool:
+    cells = list(body.values())
+    lists = len(cells) > 1 and all(isinstance(value, list) for value in cells)
+    return bool(body) and (lists or all(isinstance(value, dict) for value in cells))
+
+
+def _is_mlflow(body: dict[str, Any]) -> bool:
+    return bool(body.keys() & {"dataframe_split", "dataframe_records"})
+
+
+def _is_v2(body: dict[str, Any]) -> bool:
+    inputs = body.get("inputs")
+    return isinstance(inputs, list) and bool(inputs) and isinstance(inputs[0], dict)
+
+
+def _is_row(body: dict[str, Any]) -> bool:
+    return bool(body) and not any(isinstance(value, dict | list) for value in body.values())
+
+
+FORMS: tuple[tuple[Callable[[dict[str, Any]], bool], str], ...] = (
+    (_is_mlflow, f"{ROUTES}/invocations."),
+    (_is_v2, f"{ROUTES}/v2/models/NAME/infer."),
+    (_is_split, RECORDS),
+    (_is_by_column, RECORDS),
+    (_is_row, ONE_ROW),
+)
+
+
+def instead(body: Any, otherwise: str) -> str:
+    """The hint for a body, or for what stands as its `instances`.
+
+    Args:
+        body: decoded JSON.
+        otherwise: what is said of every other form.
+    """
+    if isinstance(body, str) and body.lstrip()[:1] in ("{", "["):
+        return TWICE
+    if isinstance(body, dict):
+        found = next((hint for fits, hint in FORMS if fits(body)), "")
+        return f"{found} {otherwise}" if found.startswith(ROUTES) else found or otherwise
+    return otherwise
