@@ -95,7 +95,10 @@ def _check(setup: Setup, faults: list[str]) -> None:
 
 def _settings_faults(places: Places) -> list[str]:
     faults = []
-    environ = environ_of(places, {})
+    try:
+        environ = environ_of(places, {})
+    except SettingsError as error:
+        return [f"{error.message}. {error.hint}"]
     for read in (Settings.from_environ, DeviceSettings.from_environ):
         try:
             read(environ)

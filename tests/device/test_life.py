@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
+from edge.environment_file import parse
 from tests.device.machine import Machine
+from tests.edge.test_environment_file import VALUES
 
 pytestmark = pytest.mark.device
 
@@ -156,6 +160,17 @@ def test_settings_that_would_open_it_to_everybody_are_refused_in_words(installed
     assert installed.call("onnxlet", "install").returncode == 0
     assert answers(installed, "secret")
     assert not answers(installed, "other")
+
+
+def test_systemd_reads_the_environment_as_the_commands_do(installed: Machine) -> None:
+    """It is the very systemd that its services get their settings from."""
+    lines = "".join(f"X{n}={text}\n" for n, text in enumerate(VALUES))
+    installed.write("/run/odd", f"# comment \\\n{lines}")
+    unit = ("systemd-run", "--quiet", "--wait", "--pipe", "-p", "EnvironmentFile=/run/odd")
+    got = installed.run(*unit, "env", "-0").split("\0")
+    theirs = dict(each.split("=", 1) for each in got if re.match(r"X\d+=", each))
+    assert theirs == parse(lines.encode(), Path("/run/odd"))
+    assert len(theirs) == len(VALUES)
 
 
 def test_the_timers_service_takes_a_signed_release(installed: Machine) -> None:
