@@ -167,7 +167,7 @@ def _read_index(
         told = json.loads(content)
         text = told["index"].encode()
         comment = comment_of(told["signature"].encode(), hashlib.blake2b(text).digest(), keys)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         comment = None
     if comment is None:
         raise PackagingFailed(

@@ -137,6 +137,12 @@ def test_an_index_that_is_altered_older_or_of_another_channel(
         ('{"format": 1, "releases": [{"file": "../x.zip"}]}', "expected a name beside the index"),
     ):
         refused(signed_index(text, maker), why)
+    deep = "[" * 100_000 + "]" * 100_000
+    refused(signed_index(deep, maker), "can't read: RecursionError")
+    entry = json.loads(new["index"])["releases"][0] | {"percent": "all"}
+    unread = json.dumps({"format": 1, "releases": [entry]})
+    refused(signed_index(unread, maker), "can't read: TypeError")
+    refused(deep.encode(), "expected a channel's index")
     refused(b"[]", "expected a channel's index")
     refused(b"{}", "expected a channel's index")
     refused(b"x" * 2_000_000, "expected at most 1048576 bytes")
