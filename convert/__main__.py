@@ -308,20 +308,30 @@ def _sign(out: Path, key: SigningKey | None, **parts: Any) -> None:
 @click.option("--trust", type=click.Path(path_type=Path), multiple=True, metavar="OTHER.pub",
     help="Another key that the archive, or the channel so far, is signed by; can be given again.",
 )  # fmt: skip
+@click.option("--earlier-index", is_flag=True,
+    help="Go on from an index that is earlier than the last one that was published with this key.",
+)  # fmt: skip
 def publish(
-    archive: Path, target: str, sign: Path, percent: float, trust: tuple[Path, ...]
+    archive: Path,
+    target: str,
+    sign: Path,
+    percent: float,
+    trust: tuple[Path, ...],
+    earlier_index: bool,
 ) -> None:
     """Put a signed archive into the channel that devices update from.
 
     A canary is a release with a --percent below 100: which devices take it follows from their ids
     and its number, so that more percent add devices and take none away.
     """
-    from convert.bundle.publish import place_of
+    from convert.bundle.publish import place_of, record_of
     from convert.bundle.publish import publish as put
     from convert.bundle.sign import read_public_key
 
     trusted = [read_public_key(file) for file in trust]
-    click.echo(put(archive, place_of(target), _signing_key(sign), percent, trusted))
+    place, record = place_of(target), record_of(sign, target)
+    key = _signing_key(sign)
+    click.echo(put(archive, place, key, percent, trusted, record, earlier_index))
 
 
 def _check_package(kind: str, release: int | None, sign: Path | None, out: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,6 +75,14 @@ class DeviceSettings:
             text = get(name, "/.+", "an absolute path")
             return Path(text) if text else None
 
+        def command(name: str) -> str:
+            text = get(name, ".+", "a command")
+            try:
+                shlex.split(text)
+            except ValueError as error:
+                faults.append(f"{PREFIX}{name}: expected a command, got '{text[:80]}': {error}")
+            return text
+
         settings = cls(
             host=get("HOST", r"[^\s/]+", "an address or a name") or cls.host,
             port=int(get("PORT", PORT, "a port from 0 to 65535") or cls.port),
@@ -84,7 +93,7 @@ class DeviceSettings:
             name=get("NAME", WORD, "letters, digits, '.', '_' and '-'") or cls.name,
             channel=get("CHANNEL", WORD, "letters, digits, '.', '_' and '-'") or cls.channel,
             update_url=get("UPDATE_URL", r"https?://\S+|s3://\S+|/.+", "https://, s3:// or a path"),
-            restart=get("RESTART", ".+", "a command") or cls.restart,
+            restart=command("RESTART") or cls.restart,
             api_key=get("API_KEY", r"\S+", "a word"),
             max_bundle_bytes=int(
                 get("MAX_BUNDLE_BYTES", "[1-9][0-9]{0,14}", "a number of bytes")

@@ -7,6 +7,8 @@ or refused. boto3 is the Lambda runtime's own; it is not in the bundle.
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,7 +17,8 @@ from urllib.parse import urlsplit
 
 from function.errors import ModelError
 
-CACHE = "onnxlet"  # below the folder for temporary files: /tmp on Lambda, kept between invocations
+# Below the folder for temporary files: /tmp on Lambda, kept between invocations.
+CACHE = f"onnxlet-{os.geteuid()}"
 HINT = (
     "Is it there, may this function read it (s3:GetObject), and is /tmp large enough? "
     "docs/deploy.md tells how graphs get there."
@@ -57,10 +60,10 @@ def fetch(
         download: of a URL into a file.
 
     Raises:
-        ModelError: it can't be fetched, or is another one.
+        ModelError: it can't be fetched or kept, or is another one.
     """
     place = f"model {key.rpartition('/')[0]}"
-    kept = Path(tempfile.gettempdir()) / CACHE / key
+    kept = _own_folder() / key
     if kept.is_file() and _sha256(kept) == sha256:
         return kept
     kept.parent.mkdir(parents=True, exist_ok=True)
@@ -79,6 +82,26 @@ def fetch(
         with suppress(FileNotFoundError):
             part.unlink()
     return kept
+
+
+def _own_folder() -> Path:
+    """Where graphs are kept: another user could change one between its check and its use.
+
+    Raises:
+        ModelError: somebody else has made it, or may write to it.
+    """
+    folder = Path(tempfile.gettempdir()) / CACHE
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    about = folder.lstat()
+    is_ours = stat.S_ISDIR(about.st_mode) and about.st_uid == os.geteuid()
+    if not is_ours or about.st_mode & 0o022:
+        raise ModelError(
+            f"{folder}: expected a folder of this user's own, got {stat.filemode(about.st_mode)} "
+            f"of user {about.st_uid}",
+            "Set TMPDIR to a folder that nobody else writes to, or remove this one.",
+        )
+    return folder
 
 
 def _sha256(path: Path) -> str:

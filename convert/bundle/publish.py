@@ -22,6 +22,7 @@ from convert.errors import PackagingFailed, WrongUse
 
 FORMAT = 1
 INDEX = "channel.json"
+LARGEST_INDEX = 1 << 20  # bytes
 KEPT = 10  # releases of each kind, architecture and Python
 
 
@@ -75,13 +76,61 @@ class Bucket(NamedTuple):
             got = self.client.get_object(Bucket=self.bucket, Key=self.prefix + name)
         except self.client.exceptions.NoSuchKey:
             return None
-        content: bytes = got["Body"].read()
+        content: bytes = got["Body"].read(LARGEST_INDEX + 1)  # no device reads a larger one
         return content
 
     def write(self, name: str, content: Path | bytes) -> None:
         """Put a file there, whole or not at all."""
         body = content if isinstance(content, bytes) else content.read_bytes()
         self.client.put_object(Bucket=self.bucket, Key=self.prefix + name, Body=body)
+
+
+class Record(NamedTuple):
+    """What was published with a key, in a file beside it: the last index's number by channel.
+
+    An index that is signed may be an earlier one all the same, that somebody put back.
+
+    Attributes:
+        file: of the record.
+        target: the channel's folder or address.
+    """
+
+    file: Path
+    target: str
+
+    @property
+    def number(self) -> int:
+        """Of the last index that was published here; 0 where none was."""
+        return self._read().get(self.target, 0)
+
+    def note(self, number: int) -> str:
+        """Have it known the next time; why it is not, where the key's folder can't be written."""
+        told = json.dumps({**self._read(), self.target: number}, indent=1, sort_keys=True)
+        part = self.file.with_name(f".{self.file.name}.{os.getpid()}.part")
+        try:
+            part.write_text(f"{told}\n")
+            part.replace(self.file)
+        except OSError as error:
+            return f"; its number, {number}, is not noted in {self.file}: {error.strerror}"
+        return ""
+
+    def _read(self) -> dict[str, int]:
+        try:
+            told = json.loads(self.file.read_text())
+            return {str(target): int(number) for target, number in told.items()}
+        except FileNotFoundError:
+            return {}
+        except (ValueError, AttributeError, TypeError, RecursionError) as error:
+            raise PackagingFailed(
+                f"{self.file} can't be read: {error}",
+                "It has the numbers of the indices that were published. Put it back, or remove it.",
+            ) from error
+
+
+def record_of(key: Path, target: str) -> Record:
+    """What was published with a key into DIR or s3://…."""
+    whole = target.rstrip("/") if "://" in target else str(Path(target).resolve())
+    return Record(key.with_name(f"{key.name}.published"), whole)
 
 
 def place_of(target: str) -> Place:
@@ -111,6 +160,8 @@ def publish(
     key: SigningKey,
     percent: float,
     trusted: Sequence[tuple[bytes, Ed25519PublicKey]] = (),
+    record: Record | None = None,
+    go_on: bool = False,
 ) -> str:
     """Add a signed archive to a channel, or change how many devices take it.
 
@@ -120,13 +171,15 @@ def publish(
         key: that the index is signed by; devices trust it.
         percent: of the devices that take it.
         trusted: further keys that the archive, or the index so far, may be signed by.
+        record: of what was published before; None keeps none.
+        go_on: from an index that is earlier than the last one of the record, too.
 
     Returns:
         What devices are told, in words.
 
     Raises:
         WrongUse: the archive is not signed, or not by these keys, or for another channel.
-        PackagingFailed: the index that is there is not by these keys.
+        PackagingFailed: the index that is there is not by these keys, or an earlier one.
     """
     keys = [(key.id, key.key.public_key()), *trusted]
     signature = archive.with_name(archive.name + SUFFIX)
@@ -143,13 +196,26 @@ def publish(
             "Sign it again, or name the key that it is signed by: --trust OTHER.pub.",
         )
     told = _told(comment)
-    number, releases = _read_index(place, told["channel"], keys)
+    there, releases = _read_index(place, told["channel"], keys)
+    last = record.number if record else 0
+    if there < last and not go_on:
+        raise PackagingFailed(
+            f"{INDEX} is number {there}, and number {last} was published with this key: somebody "
+            "has put an earlier one back, or taken it away",
+            "What was published since is not in it. Put the last one back; or go on from this one, "
+            "and publish again what it lacks: --earlier-index.",
+        )
+    number = max(there, last) + 1
     stem = "-".join(told[part] for part in ("name", "kind", "release", "arch", "python"))
     entry = {"file": f"{stem}.zip", "percent": percent, "comment": comment}
     place.write(entry["file"], content)  # type: ignore[arg-type] # a text
     place.write(f"{stem}.zip{SUFFIX}", signature.read_bytes())
-    place.write(INDEX, _index(number + 1, _merged(releases, entry), told, key))
-    return f"{told['kind']} release {told['release']}: {percent:g} % of channel {told['channel']}"
+    unnoted = record.note(number) if record else ""  # before anybody can read it
+    place.write(INDEX, _index(number, _merged(releases, entry), told, key))
+    return (
+        f"{told['kind']} release {told['release']}: {percent:g} % of channel {told['channel']}"
+        f"{unnoted}"
+    )
 
 
 def _told(comment: str) -> dict[str, str]:
@@ -167,7 +233,7 @@ def _read_index(
         told = json.loads(content)
         text = told["index"].encode()
         comment = comment_of(told["signature"].encode(), hashlib.blake2b(text).digest(), keys)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         comment = None
     if comment is None:
         raise PackagingFailed(

@@ -18,7 +18,7 @@ from edge.bench.emulation import emulated, read_facts, virtual
 from edge.bench.energy import Meter
 from edge.bench.figures import Energy, Found, Memory, Speed, Times, times_of
 from edge.update.status import release_of
-from function.golden import compare
+from function.golden import compare_body
 
 STARTS = 5
 CONNECTIONS = 8
@@ -75,7 +75,7 @@ def _answer_golden_rows(server: Server, chosen: Chosen) -> tuple[int, int]:
     body = json.dumps({"instances": golden["instances"]}).encode()
     client = Client(server.port)
     try:
-        faults = compare(json.loads(client.ask(request(chosen.path, body))), golden)
+        faults = compare_body(client.ask(request(chosen.path, body)), golden)
         served = client.ask(b"GET /models HTTP/1.1\r\nHost: localhost\r\n\r\n")
     except OSError as error:
         raise BenchError(f"{chosen.path}: {error}", "See the log of: edge serve.") from error

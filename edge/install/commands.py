@@ -20,15 +20,16 @@ root_option = click.option(
     "--key", "keys", multiple=True, metavar="KEY",
     help="Take updates signed by this key of minisign's: a .pub file, or what stands in it.",
 )  # fmt: skip
+@click.option("--lock", type=int, hidden=True, help="A descriptor: the zip holds the lock already.")
 @root_option
-def install(keys: tuple[str, ...], root: Path) -> None:
+def install(keys: tuple[str, ...], lock: int | None, root: Path) -> None:
     """Have this bundle serve from now on, and at each start; can be done again."""
     from edge.install.install import HERE, Setup
     from edge.install.install import install as install_here
     from edge.install.steps import run
     from edge.slots import Places
 
-    install_here(Setup(Places(root), HERE, run, click.echo), keys)
+    install_here(Setup(Places(root), HERE, run, click.echo, lock), keys)
 
 
 @click.command(cls=Command, example="sudo onnxlet uninstall")

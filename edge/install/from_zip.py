@@ -10,9 +10,13 @@ import os
 import sys
 import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edge.checks import BEFORE_INSTALLING, IN_AN_IMAGE, Needs, findings, wrong
 from edge.machine import Machine, read_machine
+
+if TYPE_CHECKING:
+    from edge.slots import Places
 
 SYSTEM = Path("/")
 DATA = "var/lib/onnxlet"
@@ -35,12 +39,28 @@ def main(archive: Path, arguments: list[str]) -> None:
 
         sys.exit(report(findings(machine, needs), as_json=given.json))
     _stop_where_wrong(faults(given.root, given.key, machine, needs))
-    slot = _fill(archive, given.root)
-    command = [sys.executable, "-I", "-S", "-B", str(slot), "install", "--root", str(given.root)]
-    for key in given.key:
-        command += ["--key", key]
-    sys.stdout.flush()
-    os.execv(command[0], command)  # noqa: S606 - the same program, out of the slot
+    _install(archive, given.root, given.key)
+
+
+def _install(archive: Path, root: Path, keys: list[str]) -> None:
+    """Fill a slot, and go on by its code; nobody else changes one until that has ended."""
+    from edge.slots import Places
+    from edge.update.lock import locked
+    from function.errors import OnnxletError
+
+    places = Places(root)
+    try:
+        with locked(places) as lock:
+            slot = _fill(archive, places)
+            command = [sys.executable, "-I", "-S", "-B", str(slot), "install"]
+            command += ["--root", str(root), "--lock", str(lock)]
+            for key in keys:
+                command += ["--key", key]
+            sys.stdout.flush()
+            os.set_inheritable(lock, True)
+            os.execv(command[0], command)  # noqa: S606 - the same program, out of the slot
+    except OnnxletError as error:
+        sys.exit(f"error: {error.message}\nhint: {error.hint}")
 
 
 def _parser(name: str) -> argparse.ArgumentParser:
@@ -92,24 +112,22 @@ def _stop_where_wrong(found: list[tuple[str, str]]) -> None:
         sys.exit("nothing was changed")
 
 
-def _fill(archive: Path, root: Path) -> Path:
+def _fill(archive: Path, places: Places) -> Path:
     """Put the bundle into a slot, unless the live one has it; the slot."""
     from edge.install.bundle import BrokenBundle, is_same, unpack
-    from edge.slots import Places, idle_slot, live_slot
+    from edge.slots import idle_slot, live_slot
+    from edge.update.memory import give_idle_slot
 
-    places = Places(root)
     live = live_slot(places)
     try:
-        places.data.mkdir(parents=True, exist_ok=True)
         with zipfile.ZipFile(archive) as bundle:
             if live and is_same(bundle, places.slot(live)):
                 print(f"{places.slot(live)} has this bundle already")
                 return places.slot(live)
+            give_idle_slot(places)
             slot = places.slot(idle_slot(places))
             print(f"unpacking into {slot}: {len(bundle.namelist())} files")
             unpack(bundle, slot)
     except (BrokenBundle, zipfile.BadZipFile) as error:
         sys.exit(f"error: {archive.name} is broken: {error}\nhint: Copy it here again.")
-    except OSError as error:
-        sys.exit(f"error: {error.filename or places.data}: {error.strerror}")
     return slot

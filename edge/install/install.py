@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,8 +15,9 @@ from edge.install.steps import InstallError, Report, Run
 from edge.machine import read_machine
 from edge.settings import DeviceSettings
 from edge.slots import SLOTS, Places, live_slot, switch
+from edge.update.lock import locked
+from edge.update.memory import give_idle_slot
 from edge.update.setup import device_settings, environ_of
-from edge.update.update import alone
 from function.errors import SettingsError
 from function.settings import Settings
 
@@ -34,12 +34,14 @@ class Setup(NamedTuple):
         slot: of the bundle that is installed.
         run: runs one of the system's programs.
         report: told what is being done.
+        lock: a descriptor of the device's lock, where the zip holds it already.
     """
 
     places: Places
     slot: Path
     run: Run
     report: Report
+    lock: int | None = None
 
     @property
     def is_image(self) -> bool:
@@ -52,13 +54,17 @@ def install(setup: Setup, keys: Sequence[str]) -> None:
 
     Raises:
         InstallError: something is wrong; all of it is told, and nothing was switched.
+        Failed: somebody else changes what is installed here.
+        Refused: the slot that is live has not proven itself, and may go back to this one.
         ModelError: a model is broken.
     """
     places = setup.places
     trusted, faults = read_keys(keys, places.keys)
     _check(setup, faults)
-    steps.prove(setup.slot, setup.report)
-    with alone(places) if live_slot(places) else nullcontext():
+    with locked(places, setup.lock):
+        if live_slot(places) != setup.slot.name:
+            give_idle_slot(places)
+        steps.prove(setup.slot, setup.report)
         steps.make_folders(places)
         steps.write_settings(places, trusted)
         steps.write_files(places, PYTHON if setup.is_image else sys.executable)
@@ -89,7 +95,10 @@ def _check(setup: Setup, faults: list[str]) -> None:
 
 def _settings_faults(places: Places) -> list[str]:
     faults = []
-    environ = environ_of(places, {})
+    try:
+        environ = environ_of(places, {})
+    except SettingsError as error:
+        return [f"{error.message}. {error.hint}"]
     for read in (Settings.from_environ, DeviceSettings.from_environ):
         try:
             read(environ)

@@ -93,8 +93,8 @@ def remove_files(places: Places) -> None:
 
 
 def remove_program(places: Places) -> None:
-    """Take away the slots and the link."""
+    """Take away the slots, the links to them, and what an update left that was cut off."""
     for link in (places.live, places.back):
         link.unlink(missing_ok=True)
-    for name in SLOTS:
+    for name in (*SLOTS, ".incoming", ".outgoing", "download"):
         shutil.rmtree(places.slot(name), ignore_errors=True)

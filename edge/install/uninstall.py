@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import pwd
 import shutil
+from contextlib import nullcontext, suppress
+from dataclasses import replace
 
 from edge.install import steps, units
 from edge.install.install import Setup
 from edge.install.steps import InstallError
+from edge.slots import Places
+from edge.update import model_updates
+from edge.update.errors import Refused
+from edge.update.lock import locked
+from edge.update.memory import read_memory, write_memory
 
 
 def uninstall(setup: Setup, purge: bool) -> None:
@@ -18,8 +25,14 @@ def uninstall(setup: Setup, purge: bool) -> None:
         purge: take away settings, keys, models and state, too.
 
     Raises:
-        InstallError: another user than root asks, or systemd refuses.
+        InstallError: systemd refuses.
+        Failed: another user than root asks, or somebody else changes what is installed here.
     """
+    with locked(setup.places) if setup.places.data.is_dir() else nullcontext():
+        _uninstall(setup, purge)
+
+
+def _uninstall(setup: Setup, purge: bool) -> None:
     places, root = setup.places, []
     if setup.is_image:
         root = [f"--root={places.root}"]
@@ -32,6 +45,7 @@ def uninstall(setup: Setup, purge: bool) -> None:
             shutil.rmtree(places.settings, ignore_errors=True)
             shutil.rmtree(places.data, ignore_errors=True)
         else:
+            _forget_attempt(places)
             steps.remove_program(places)
     except PermissionError as error:
         raise InstallError(f"{error.filename}: {error.strerror}", "Put sudo before it.") from error
@@ -41,3 +55,12 @@ def uninstall(setup: Setup, purge: bool) -> None:
             setup.run(["userdel", units.NAME])
     kept = "" if purge else f"; {places.settings}, {places.models} and {places.state} stay"
     setup.report(f"onnxlet is taken away{kept}")
+
+
+def _forget_attempt(places: Places) -> None:
+    """Take away what has not proven itself: nobody is left to judge it, or to go back."""
+    with suppress(Refused):  # what is remembered can't be read, and stays
+        memory = read_memory(places)
+        if memory.attempt is not None:
+            model_updates.take_away(places, memory.attempt.models or {})
+            write_memory(places, replace(memory, attempt=None))

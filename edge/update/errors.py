@@ -12,6 +12,9 @@ from __future__ import annotations
 
 from function.errors import OnnxletError
 
+# What reading JSON of another form raises, be it nested as deeply as a stranger likes.
+BROKEN = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
+
 
 class WrongUse(OnnxletError):
     """The command names something that is not there, or not of the form it needs."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from edge.update.errors import Refused
+from edge.update.errors import BROKEN, Refused
 from edge.update.fetch import read_small
 from edge.update.memory import Memory
 from edge.update.offer import Device, Offer, objections, read_offer, staleness
@@ -100,7 +100,7 @@ def _read_index(
     try:
         told = json.loads(read_small(url, LARGEST_INDEX, web))
         text, signed = told["index"].encode(), told["signature"].encode()
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except BROKEN as error:
         raise Refused(f"{url}: expected a channel's index: {error!r}") from error
     signature = read_signature(signed, keys, url)
     check_signed(signature, hashlib.blake2b(text).digest(), url)
@@ -112,7 +112,7 @@ def _read_index(
         raise Refused(f"{url}: index {offer.release} is older than {last}, which was read before")
     try:
         return list(_entries(json.loads(text), url)), offer.release
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except BROKEN as error:
         raise Refused(
             f"{url}: an index that this release can't read: {error!r}", "Take a newer one by file."
         ) from error
@@ -124,7 +124,7 @@ def _entries(index: Any, url: str) -> Iterator[tuple[Offer, str, float]]:
     for entry in index["releases"]:
         if Path(entry["file"]).name != entry["file"]:
             raise Refused(f"{url}: '{entry['file']}': expected a name beside the index")
-        yield read_offer(entry["comment"], url), entry["file"], entry["percent"]
+        yield read_offer(entry["comment"], url), entry["file"], 0.0 + entry["percent"]
 
 
 def _stale(offer: Offer, memory: Memory) -> str | None:

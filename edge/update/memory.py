@@ -1,4 +1,7 @@
-"""What a device remembers of updates: `updates.json`, on the card before anything relies on it."""
+"""What a device remembers of updates: `updates.json`, on the card before anything relies on it.
+
+Standard library alone: the installer runs this out of the zip.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NamedTuple
 
-from edge.slots import Places, write_durably
+from edge.slots import Places, live_slot, write_durably
 from edge.update.errors import Refused
 
 FORMAT = 1
@@ -108,3 +111,27 @@ def write_memory(places: Places, memory: Memory) -> Memory:
     told["attempt"] = memory.attempt and memory.attempt._asdict()
     write_durably(places.data / "updates.json", json.dumps(told, indent=1).encode() + b"\n")
     return memory
+
+
+def is_switched(places: Places, attempt: Attempt) -> bool:
+    """Whether what an attempt brought is live; it has not proven itself."""
+    return bool(attempt.back) and live_slot(places) not in (None, attempt.back)
+
+
+def give_idle_slot(places: Places) -> None:
+    """Have no attempt rely on the idle slot, before that is filled by hand.
+
+    Raises:
+        Refused: one has to be able to go back to it.
+    """
+    memory = read_memory(places)
+    attempt = memory.attempt
+    if attempt is None or not attempt.back:
+        return
+    if is_switched(places, attempt):
+        raise Refused(
+            f"release {attempt.release} is live and has not proven itself yet: it may have to go "
+            f"back to slot {attempt.back}, which this would take the place of",
+            "Have it judged: sudo systemctl start onnxlet-settle. Then do this again.",
+        )
+    write_memory(places, replace(memory, attempt=attempt._replace(back="")))

@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from edge.update.errors import Refused
+from edge.update.errors import BROKEN, Refused
 from edge.update.offer import Offer
 
 FORMAT = 1
@@ -58,7 +58,7 @@ def plan(archive: zipfile.ZipFile, offer: Offer) -> Plan:
     _stop(faults, offer)
     lists = {name: _read_list(archive, name, offer) for name in LISTS[offer.kind]}
     named = {path: digest for each in lists.values() for path, digest in each["files"].items()}
-    models = {str(n): int(v) for n, v in lists[LISTS[offer.kind][0]]["models"].items()}
+    models: dict[str, int] = lists[LISTS[offer.kind][0]]["models"]
     there = {info.filename for info in infos}
     faults += [f"{path}: not on its list" for path in sorted(there - named.keys() - lists.keys())]
     faults += [f"{path}: missing" for path in sorted(named.keys() - there)]
@@ -108,7 +108,8 @@ def _read_list(archive: zipfile.ZipFile, name: str, offer: Offer) -> dict[str, A
             raise ValueError(f"expected format {FORMAT}, got {told['format']}")
         if not all(isinstance(digest, str) for digest in told["files"].values()):
             raise TypeError("expected a SHA-256 for each file")
-    except (KeyError, ValueError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+        told["models"] = {str(n): int(v) for n, v in told.get("models", {}).items()}
+    except (*BROKEN, zipfile.BadZipFile) as error:
         raise Refused(f"{offer}: {name} can't be read: {error}", REFUSED) from error
     return told
 

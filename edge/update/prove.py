@@ -11,19 +11,22 @@ import ssl
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.error import HTTPError
+from urllib.parse import urlsplit
 
+from edge.patience import Deadline, WatchedHttp, WatchedHttps
 from edge.secret import left_in
 from edge.update.errors import Killed
-from function.golden import compare
+from function.golden import compare_body
 
 CHECK_SECONDS = 300
 RESTART_SECONDS = 120
-ASK_SECONDS = 15
+ASK_SECONDS = 15  # without a byte
+ANSWER_SECONDS = 60  # of a whole answer
+LARGEST_ANSWER = 64 << 20  # bytes
 PAUSE_SECONDS = 0.3
 SHOWN = 600  # characters of what a program said
 NOT_YET = (404, 429, 502, 503, 504)  # statuses that a server may leave behind
@@ -71,7 +74,14 @@ def _run(command: list[str], seconds: float, environ: dict[str, str]) -> list[st
     told = shlex.join(command)
     try:
         done = subprocess.run(  # noqa: S603 - our own arguments, or the operator's command
-            command, env=environ, capture_output=True, text=True, timeout=seconds, check=False
+            command,
+            env=environ,
+            capture_output=True,
+            timeout=seconds,
+            check=False,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
         )
     except subprocess.TimeoutExpired:
         return [f"{told}: no end after {seconds:g} s"]
@@ -89,13 +99,18 @@ def _run(command: list[str], seconds: float, environ: dict[str, str]) -> list[st
 def service_faults(service: Service, models: Mapping[Path, tuple[str, int]]) -> list[str]:
     """Ask the service for its health, and golden rows of each model; what is wrong.
 
+    Whatever comes is judged: nothing that a release answers keeps its judge from going back.
+
     Args:
         service: it has some time to come up, and to take up new versions.
         models: name and version by the directory that has the golden rows.
     """
     over = time.monotonic() + service.seconds
     while True:
-        faults, may_pass = _ask_all(service, models)
+        try:
+            faults, may_pass = _ask_all(service, models)
+        except Exception as error:  # of any class: it came of what the release has or answers
+            return [f"{service.url} can't be judged: {type(error).__name__} {str(error)[:SHOWN]}"]
         if not faults or not may_pass or time.monotonic() > over:
             return faults
         time.sleep(PAUSE_SECONDS)
@@ -118,8 +133,8 @@ def _ask_all(service: Service, models: Mapping[Path, tuple[str, int]]) -> tuple[
         if status != http.client.OK:
             faults.append(f"{service.url}{path}: {_told(status)}")
             may_pass &= status == 0 or status in NOT_YET
-        elif off := compare(json.loads(content), golden):
-            faults.append(f"{path}: {len(off)} golden rows are answered otherwise than at build")
+        elif off := _off(content, golden):
+            faults.append(f"{path}: {off}")
             may_pass = False
     return faults, may_pass
 
@@ -128,22 +143,44 @@ def _told(status: int) -> str:
     return f"expected status 200, got {status or 'no answer'}"
 
 
+def _off(content: bytes, golden: Mapping[str, Any]) -> str:
+    """What is off in an answer, without a value of anybody's row; empty where nothing is."""
+    if len(content) > LARGEST_ANSWER:
+        return f"it answers with more than {LARGEST_ANSWER} bytes"
+    off = compare_body(content, golden)
+    if off and off[0].startswith("golden row"):
+        return f"{len(off)} golden rows are answered otherwise than at build"
+    return "; ".join(off)
+
+
 def _ask(service: Service, path: str, body: bytes | None) -> tuple[int, bytes]:
-    """Status and body of an answer; status 0 where there is none."""
-    headers = {"Content-Type": "application/json", "X-API-Key": service.key}
+    """Status and body of an answer; status 0 where there is none, or no end of it.
+
+    Who answers has not proven itself: it is followed nowhere, since the key would go along, and
+    what it sends has an end.
+    """
+    headers: dict[str, str | bytes] = {"Content-Type": "application/json"}
+    headers["X-API-Key"] = service.key.encode()
     if secret := left_in(service.state):  # each process has its own
         headers |= {"X-API-Key": secret.key, "X-Request-Id": secret.request_id}
-    request = urllib.request.Request(service.url + path, body, headers)  # noqa: S310 - this machine
-    context: Any = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # whose it is, is known
-    opener = urllib.request.build_opener(
-        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
-    )
+    url, deadline = urlsplit(service.url), Deadline(ANSWER_SECONDS)
+    connect = partial(WatchedHttps, context=_anybody_s()) if url.scheme == "https" else WatchedHttp
+    connection = connect(deadline, url.hostname or "", url.port, timeout=ASK_SECONDS)
     try:
-        with opener.open(request, timeout=ASK_SECONDS) as answer:
-            return answer.status, answer.read()
-    except HTTPError as error:
-        with error:
-            return error.code, b""
+        with deadline:
+            connection.request("GET" if body is None else "POST", path, body, headers)
+            answer = connection.getresponse()
+            content = answer.read(LARGEST_ANSWER + 1)
     except (OSError, http.client.HTTPException):
         return 0, b""
+    finally:
+        connection.close()
+    broke_off = deadline.over or (answer.length and len(content) <= LARGEST_ANSWER)
+    return (0, b"") if broke_off else (answer.status, content)
+
+
+def _anybody_s() -> ssl.SSLContext:
+    """Whose certificate it is, is known: this machine's own."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context

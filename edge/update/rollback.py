@@ -6,11 +6,11 @@ from edge.slots import idle_slot, live_slot, switch
 from edge.update import model_updates
 from edge.update.errors import Refused
 from edge.update.memory import write_memory
-from edge.update.prove import restart_faults, service_faults, slot_faults
+from edge.update.prove import restart_faults, slot_faults
 from edge.update.setup import Setup
 from edge.update.status import release_of
 from edge.update.update import alone, settle
-from edge.update.verdict import models_in
+from edge.update.verdict import live_faults
 from function.repository import versions_in
 
 
@@ -39,9 +39,7 @@ def rollback(setup: Setup) -> str:
             told = f"rolled back by hand to {release}"
             write_memory(places, before.give_up("bundle", given_up, told))
         switch(places, slot)
-        faults = restart_faults(setup.service)
-        faults = faults or service_faults(setup.service, models_in(places.live.resolve()))
-        if faults:
+        if faults := live_faults(setup):
             switch(places, current)
             write_memory(places, before)
             restart_faults(setup.service)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import platform
-import shlex
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from edge.environment_file import read_environment_file
 from edge.machine import this_arch
 from edge.settings import DeviceSettings
 from edge.slots import Places
@@ -47,14 +47,16 @@ class Setup(NamedTuple):
 
 
 def environ_of(places: Places, own: Mapping[str, str]) -> dict[str, str]:
-    """The service's variables, from its file; those that are set here count before them."""
+    """The service's variables, from its file; those that are set here count before them.
+
+    Raises:
+        SettingsError: the file can't be used.
+    """
     told: dict[str, str] = {}
     with suppress(FileNotFoundError, PermissionError):  # systemd has read it for its services
-        for line in places.environment.read_text().splitlines():
-            name, equals, value = line.strip().partition("=")
-            if equals and name.startswith("ONNXLET_"):
-                told[name] = " ".join(shlex.split(value))
-    return {**told, **own}
+        told = read_environment_file(places.environment)
+    ours = {name: value for name, value in told.items() if name.startswith("ONNXLET_")}
+    return {**ours, **own}
 
 
 def make_setup(places: Places, report: Callable[[str], object], insecure: bool = False) -> Setup:

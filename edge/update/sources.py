@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import ssl
+import string
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, NoReturn
 from urllib.error import HTTPError
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 from edge.patience import Deadline, WatchedHttp, WatchedHttps
 from edge.trust import NO_DATES
@@ -25,6 +26,8 @@ from edge.update.errors import Refused, Unreachable, WrongUse
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 PASSING = (408, 425, 429, 500, 502, 503, 504)  # statuses that may be others soon
 RANGE_IS_BEYOND = 416
+REDIRECTS = (301, 302, 303, 307, 308)
+MOST_REDIRECTS = 5
 
 
 class Web(NamedTuple):
@@ -100,21 +103,30 @@ def _open_file(url: str, start: int, web: Web) -> Iterator[tuple[BinaryIO, int]]
         yield file, start
 
 
-class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows to where fetching is allowed."""
+class _Stays(urllib.request.HTTPRedirectHandler):
+    """Follows nowhere by itself: it would read all that comes with a redirect, whatever size."""
 
-    def __init__(self, insecure: bool) -> None:
-        self._insecure = insecure
+    def http_error_302(self, *told: Any, **more: Any) -> None:
+        """Have it raised, as errors are."""
 
-    def redirect_request(
-        self, req: Any, fp: Any, code: int, msg: str, headers: http.client.HTTPMessage, newurl: str
-    ) -> urllib.request.Request | None:
-        """Refuse to be led from HTTPS to HTTP, or to a file."""
-        where = urljoin(req.full_url, newurl)
-        if urlsplit(where).scheme not in ("http", "https"):
-            raise WrongUse(f"'{req.full_url}' leads to '{where}', which is no https:// address")
-        check(where, self._insecure)
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
+    http_error_301 = http_error_303 = http_error_302
+    http_error_307 = http_error_308 = http_error_302
+
+
+def _led(url: str, to: str, insecure: bool) -> str:
+    """Where a server leads to.
+
+    Raises:
+        WrongUse: to a file, or from HTTPS to HTTP.
+    """
+    where = quote(urljoin(url, to), encoding="iso-8859-1", safe=string.punctuation)
+    scheme = urlsplit(where).scheme
+    if scheme not in ("http", "https"):
+        raise WrongUse(f"'{url}' leads to '{where}', which is no https:// address")
+    if (urlsplit(url).scheme, scheme) == ("https", "http") and not insecure:
+        raise WrongUse(f"'{url}' leads from https:// to '{where}', without TLS")
+    check(where, insecure)
+    return where
 
 
 class _Watched(urllib.request.HTTPHandler, urllib.request.HTTPSHandler):
@@ -139,12 +151,12 @@ def _open_http(url: str, start: int, web: Web) -> Iterator[tuple[BinaryIO, int]]
     context = ssl.create_default_context()
     context.verify_flags |= NO_DATES
     deadline = Deadline(web.window)
-    opener = urllib.request.build_opener(_Watched(deadline, context), _Redirects(web.insecure))
-    headers = {"Range": f"bytes={start}-"} if start else {}
-    request = urllib.request.Request(url, headers=headers)  # noqa: S310 - `check` saw the scheme
+    opener = urllib.request.build_opener(_Watched(deadline, context), _Stays)
     try:
         with deadline:
-            answer = opener.open(request, timeout=web.timeout)
+            answer = _follow(opener, url, start, web)
+    except ValueError as error:  # of urllib and of the names' encoding
+        raise Unreachable(f"{url}: it is no address, or leads to none: {error}") from error
     except HTTPError as error:
         with error:
             _tell(url, error, start)
@@ -158,6 +170,22 @@ def _open_http(url: str, start: int, web: Web) -> Iterator[tuple[BinaryIO, int]]
         if goes_on and not sent.startswith(f"bytes {start}-"):
             raise Unreachable(f"{url}: asked for bytes from {start} on, got '{sent[:80]}'")
         yield answer, start if goes_on else 0
+
+
+def _follow(opener: urllib.request.OpenerDirector, url: str, start: int, web: Web) -> Any:
+    """The answer of who is asked, or of whom that leads to."""
+    headers, where = {"Range": f"bytes={start}-"} if start else {}, url
+    for _ in range(MOST_REDIRECTS + 1):
+        request = urllib.request.Request(where, headers=headers)  # noqa: S310 - it was checked
+        try:
+            return opener.open(request, timeout=web.timeout)
+        except HTTPError as error:
+            to = error.headers.get("Location")
+            if error.code not in REDIRECTS or not to:
+                raise
+            error.close()
+            where = _led(where, to, web.insecure)
+    raise Unreachable(f"{url} leads on and on", f"At last to {where}.")
 
 
 def _tell(url: str, error: HTTPError, start: int) -> NoReturn:

@@ -6,7 +6,6 @@ find → fetch → check → unpack beside the slots → golden rows, by its own
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import shutil
@@ -20,7 +19,14 @@ from edge.update import model_updates, verdict
 from edge.update.errors import Failed, Killed, Refused, WrongUse
 from edge.update.fetch import download
 from edge.update.find import Found, find_archive, find_in_channel, is_archive
-from edge.update.memory import MOST_ATTEMPTS, Memory, read_memory, write_memory
+from edge.update.lock import locked
+from edge.update.memory import (
+    MOST_ATTEMPTS,
+    Memory,
+    is_switched,
+    read_memory,
+    write_memory,
+)
 from edge.update.prove import slot_faults
 from edge.update.setup import Setup
 from edge.update.signature import check_signed, read_keys
@@ -31,26 +37,16 @@ INCOMING, OUTGOING = ".incoming", ".outgoing"
 
 @contextmanager
 def alone(places: Places) -> Iterator[None]:
-    """No other update runs meanwhile, and what the card can't do is told as such.
+    """Nobody else changes what is installed here meanwhile.
 
     Raises:
         WrongUse: there is no release yet that another could take the place of.
-        Failed: one does run, or the card is full or fails.
+        Failed: somebody does, or the card is full or fails.
     """
     if live_slot(places) is None:
         raise WrongUse(f"no release is installed in {places.data}", "edge install does that.")
-    try:
-        with (places.data / ".lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise Failed("another update is running", "Wait for its end.") from None
-            yield
-    except OSError as error:
-        what = error.filename or places.data
-        raise Failed(
-            f"{what}: {error.strerror or error}", "What serves is as it was; try again then."
-        ) from error
+    with locked(places):
+        yield
 
 
 def update(setup: Setup, source: str) -> list[str]:
@@ -105,7 +101,7 @@ def _judge_what_was_cut_off(setup: Setup, memory: Memory) -> Memory:
         return memory
     cut_off = f"it was cut off {attempt.tries} times before it had proven itself"
     over = attempt.tries >= MOST_ATTEMPTS
-    switched = bool(attempt.back) and attempt.back != live_slot(places)
+    switched = is_switched(places, attempt)
     if not switched and not attempt.models:
         return verdict.remember_end(setup, memory, cut_off) if over else memory
     setup.report(f"{attempt.kind} release {attempt.release} was cut off: proving it now")

@@ -22,8 +22,7 @@ def judge_bundle(setup: Setup, memory: Memory, faults: list[str]) -> Memory:
         Failed: it does from neither.
     """
     attempt = memory.under_way
-    faults = faults or restart_faults(setup.service)
-    faults = faults or service_faults(setup.service, models_in(setup.places.live.resolve()))
+    faults = faults or live_faults(setup)
     if not faults:
         memory = write_memory(setup.places, memory.accept(attempt.kind, attempt.release))
         setup.places.back.unlink(missing_ok=True)
@@ -33,9 +32,7 @@ def judge_bundle(setup: Setup, memory: Memory, faults: list[str]) -> Memory:
     why = "; ".join(faults)
     remember_end(setup, memory, why)
     setup.places.back.unlink(missing_ok=True)
-    faults = restart_faults(setup.service)
-    faults = faults or service_faults(setup.service, models_in(setup.places.live.resolve()))
-    if faults:
+    if faults := live_faults(setup):
         raise _nobody_s_fault(setup, memory, f"{why}; the one before: {'; '.join(faults)}")
     raise Refused(
         f"bundle release {attempt.release} fails here: {why}",
@@ -89,6 +86,17 @@ def remember_end(setup: Setup, memory: Memory, why: str) -> Memory:
     """Give the release up that is under way, and have that on the card."""
     attempt = memory.under_way
     return write_memory(setup.places, memory.give_up(attempt.kind, attempt.release, why))
+
+
+def live_faults(setup: Setup) -> list[str]:
+    """Have the service start again from the slot that is live, and ask it; what is wrong."""
+    if faults := restart_faults(setup.service):
+        return faults
+    try:
+        models = models_in(setup.places.live.resolve())
+    except Exception as error:  # of any class: the slot has no list that can be read
+        return [f"{setup.places.live}/bundle.json: {type(error).__name__} {error}"]
+    return service_faults(setup.service, models)
 
 
 def models_in(slot: Path) -> dict[Path, tuple[str, int]]:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
+from edge.environment_file import parse
 from tests.device.machine import Machine
+from tests.edge.test_environment_file import VALUES
 
 pytestmark = pytest.mark.device
 
@@ -156,6 +160,18 @@ def test_settings_that_would_open_it_to_everybody_are_refused_in_words(installed
     assert installed.call("onnxlet", "install").returncode == 0
     assert answers(installed, "secret")
     assert not answers(installed, "other")
+
+
+def test_systemd_reads_the_environment_as_the_commands_do(installed: Machine) -> None:
+    """It is the very systemd that its services get their settings from."""
+    lines = "".join(f"X{n}={text}\n" for n, text in enumerate(VALUES))
+    installed.write("/etc/odd", f"# comment \\\n{lines}")
+    unit = ("systemd-run", "--quiet", "--wait", "--pipe", "-p", "EnvironmentFile=/etc/odd")
+    got = installed.run(*unit, "env", "-0").split("\0")
+    theirs = dict(each.split("=", 1) for each in got if re.match(r"X\d+=", each))
+    ours = parse(lines.encode(), Path("/etc/odd"))
+    assert theirs == {name: value for name, value in ours.items() if name != "B"}
+    assert len(theirs) == len(VALUES)
 
 
 def test_the_timers_service_takes_a_signed_release(installed: Machine) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tempfile
 import threading
@@ -143,6 +144,38 @@ def test_a_graph_is_fetched_once_and_checked(own: Path, temporary: Path) -> None
     assert got.read_bytes() == (own / key).read_bytes()
     assert len(bucket.asked) == 2
     assert [path.name for path in got.parent.iterdir()] == [got.name]
+
+
+@pytest.mark.parametrize("made", ["open", "link", "file", "another's"])
+def test_a_folder_that_somebody_else_made_is_not_used(
+    own: Path, temporary: Path, tmp_path: Path, made: str
+) -> None:
+    """Whoever may write there changes a graph between its check and its use."""
+    place, bucket = temporary / remote.CACHE, Bucket(own)
+    if made == "link":
+        (tmp_path / "theirs").mkdir(mode=0o700)
+        place.symlink_to(tmp_path / "theirs")
+    elif made == "file":
+        place.touch(0o600)
+    else:
+        place.mkdir()
+        place.chmod(0o777 if made == "open" else 0o700)
+    if made == "another's":
+        if os.geteuid() != 0:
+            pytest.skip("needs root, to make it another user's")
+        os.chown(place, 65534, 65534)
+    with pytest.raises(ModelError, match="expected a folder of this user's own") as caught:
+        remote.fetch("s3://bucket/some", "shop/1/model.onnx", sha256_of(own), bucket.download)
+    assert "TMPDIR" in caught.value.hint
+    assert bucket.asked == []
+
+
+def test_graphs_are_kept_where_nobody_else_writes(own: Path, temporary: Path) -> None:
+    for _ in range(2):
+        digest, bucket = sha256_of(own), Bucket(own)
+        remote.fetch("s3://bucket/some", "shop/1/model.onnx", digest, bucket.download)
+    assert (temporary / remote.CACHE).stat().st_mode & 0o777 == 0o700
+    assert str(os.geteuid()) in remote.CACHE, "each user has one"
 
 
 def test_another_graph_is_refused_and_not_kept(own: Path, temporary: Path) -> None:

@@ -100,10 +100,17 @@ def invoke(client: Any, function: str, qualifier: str, event: Any) -> tuple[Any,
     got = client.invoke(FunctionName=function, Qualifier=qualifier, Payload=payload)
     content = got["Payload"].read()
     ms = (time.perf_counter() - start) * 1e3
+    try:  # it is not proven: what it returns may be anything
+        answer = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise DeployFailed(
+            f"version {qualifier} returns something else than JSON: {type(error).__name__}",
+            "make logs has what it said.",
+        ) from error
     if "FunctionError" in got:
-        about = json.loads(content)
+        about = answer if isinstance(answer, dict) else {}
         raise DeployFailed(
             f"version {qualifier} fails: {about.get('errorType')}: {about.get('errorMessage')}",
             "make logs has what it said.",
         )
-    return json.loads(content), ms
+    return answer, ms

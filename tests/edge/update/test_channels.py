@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from convert.bundle.publish import INDEX, KEPT, Folder, Place, place_of, publish
+from convert.bundle.publish import INDEX, KEPT, Folder, Place, place_of, publish, record_of
 from convert.bundle.release import comment_for
 from convert.bundle.sign import read_public_key, signature_of
 from convert.errors import PackagingFailed, WrongUse
@@ -137,6 +137,12 @@ def test_an_index_that_is_altered_older_or_of_another_channel(
         ('{"format": 1, "releases": [{"file": "../x.zip"}]}', "expected a name beside the index"),
     ):
         refused(signed_index(text, maker), why)
+    deep = "[" * 100_000 + "]" * 100_000
+    refused(signed_index(deep, maker), "can't read: RecursionError")
+    entry = json.loads(new["index"])["releases"][0] | {"percent": "all"}
+    unread = json.dumps({"format": 1, "releases": [entry]})
+    refused(signed_index(unread, maker), "can't read: TypeError")
+    refused(deep.encode(), "expected a channel's index")
     refused(b"[]", "expected a channel's index")
     refused(b"{}", "expected a channel's index")
     refused(b"x" * 2_000_000, "expected at most 1048576 bytes")
@@ -178,6 +184,62 @@ def test_what_is_not_signed_is_not_published(
     copy.write_bytes(copy.read_bytes() + b"x")
     with pytest.raises(WrongUse, match="not what was signed"):
         publish(copy, channel, other, 100)
+
+
+def number_of(channel: Folder) -> int:
+    told = json.loads((channel.path / INDEX).read_bytes())["signature"]
+    return int(told.partition("release=")[2].split()[0])
+
+
+def test_an_earlier_index_that_was_put_back_is_not_gone_on_from(
+    archives: Archives, maker: Maker, channel: Folder, tmp_path: Path
+) -> None:
+    """Devices have read later ones; and what was withdrawn since would be offered again."""
+    record = record_of(tmp_path / "one.key", str(channel.path))
+    kept = []
+    for number, percent in ((2, 100), (2, 0), (3, 100)):
+        publish(archives(number), channel, maker.key, percent, record=record)
+        kept.append((channel.path / INDEX).read_bytes())
+    assert (number_of(channel), record.number) == (3, 3)
+
+    for earlier in (kept[0], None):
+        (channel.path / INDEX).unlink()
+        if earlier:
+            (channel.path / INDEX).write_bytes(earlier)
+        with pytest.raises(PackagingFailed, match=r"number [01], and number 3 was published") as c:
+            publish(archives(4), channel, maker.key, 100, record=record)
+        assert "--earlier-index" in c.value.hint
+    publish(archives(4), channel, maker.key, 100, record=record, go_on=True)
+    assert (number_of(channel), record.number) == (4, 4), "it never falls"
+    (channel.path / INDEX).write_bytes(kept[-1])
+    with pytest.raises(PackagingFailed, match="number 3, and number 4"):
+        publish(archives(4), channel, maker.key, 100, record=record)
+
+    other = Folder(tmp_path / "other")
+    publish(
+        archives(2), other, maker.key, 1, record=record_of(tmp_path / "one.key", str(other.path))
+    )
+    assert json.loads((tmp_path / "one.key.published").read_text()) == {
+        str(channel.path.resolve()): 4, str(other.path.resolve()): 1,
+    }  # fmt: skip
+    nowhere = record_of(tmp_path / "nowhere" / "one.key", str(other.path))
+    told = publish(archives(3), other, maker.key, 1, record=nowhere)
+    assert told.endswith(
+        f"its number, 2, is not noted in {nowhere.file}: No such file or directory"
+    )
+    (tmp_path / "one.key.published").write_text("[1]")
+    with pytest.raises(PackagingFailed, match=r"one\.key\.published can't be read"):
+        publish(archives(4), channel, maker.key, 100, record=record)
+
+
+def test_an_index_of_another_form_is_refused(
+    archives: Archives, maker: Maker, channel: Folder
+) -> None:
+    channel.path.mkdir()
+    for content in (b"[" * 100_000, b"[]", b"{}", b'{"index": 1, "signature": 2}'):
+        (channel.path / INDEX).write_bytes(content)
+        with pytest.raises(PackagingFailed, match="not signed by this key"):
+            publish(archives(2), channel, maker.key, 100)
 
 
 def test_readers_never_see_an_index_before_its_archives(

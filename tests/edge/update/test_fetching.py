@@ -47,7 +47,9 @@ class Source:
         breaks: bytes after which answers break off, one for each of the next answers.
         statuses: said instead of the next answers.
         ranges: it knows of them.
-        led: where it leads to, instead.
+        led: where it leads to, instead, answer by answer; the last one stays.
+        beside: bytes that are sent with that.
+        sent: how many of them went out.
         drops: it sends a byte at a time.
         asked: paths and ranges of the requests that came.
     """
@@ -56,7 +58,9 @@ class Source:
     breaks: list[int] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
     ranges: bool = True
-    led: str = ""
+    led: list[str] = field(default_factory=list)
+    beside: int = 0
+    sent: int = 0
     drops: bool = False
     asked: list[tuple[str, str | None]] = field(default_factory=list)
 
@@ -68,8 +72,12 @@ def handler_of(source: Source) -> type[BaseHTTPRequestHandler]:
             source.asked.append((self.path, wanted))
             if source.led:
                 self.send_response(302)
-                self.send_header("Location", source.led)
+                led = source.led.pop(0) if len(source.led) > 1 else source.led[0]
+                self.send_header("Location", led)
+                self.send_header("Content-Length", str(source.beside))
                 self.end_headers()
+                while source.sent < source.beside:
+                    source.sent += self.wfile.write(b"x" * 100_000)
                 return
             if source.statuses:
                 self.send_error(source.statuses.pop(0))
@@ -240,9 +248,44 @@ def test_a_server_that_hangs_or_is_away() -> None:
 
 @pytest.mark.parametrize("led", ["file:///etc/passwd", "http://example.com/x", "ftp://x/y"])
 def test_nobody_leads_it_elsewhere(serve: Serve, led: str) -> None:
-    url, _ = serve(led=led)
+    url, _ = serve(led=[led])
     with pytest.raises((WrongUse, Unreachable), match=r"without TLS|leads to|Redirection"):
         read_small(f"{url}/file", 10, WEB)
+
+
+@pytest.mark.parametrize("led", ["http://[::1/x", "http://" + "a" * 64 + ".example/", "https://"])
+def test_it_is_led_to_an_address_that_is_none(serve: Serve, led: str) -> None:
+    url, _ = serve(led=[led])
+    with pytest.raises((WrongUse, Unreachable)) as caught:
+        read_small(f"{url}/file", 10, WEB._replace(insecure=True))
+    assert url in caught.value.message
+
+
+def test_it_is_led_on_a_few_times_and_reads_nothing_of_that(serve: Serve) -> None:
+    other, source = serve()
+    (source.folder / "a%20file").write_bytes(b"here")
+    url, leads = serve(led=["/x", f"{other}/a file"], beside=400_000_000)
+    web = WEB._replace(timeout=20)
+    assert read_small(f"{url}/file", 10, web) == b"here"
+    assert [path for path, _ in leads.asked] == ["/file", "/x"]
+    assert leads.sent < 40_000_000, "what the sockets' buffers hold, at most"
+    leads.led[:] = ["/round"]
+    leads.beside = 0
+    with pytest.raises(Unreachable, match="leads on and on"):
+        read_small(f"{url}/file", 10, web)
+
+
+def test_nobody_leads_it_from_https_to_http_on_this_machine(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate = certify(tmp_path, 2020, 2090)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+    here, local = serve()
+    url, _ = serve(certificate, led=[f"{here}/file"])
+    with pytest.raises(WrongUse, match=r"leads from https:// to 'http://127.*without TLS"):
+        read_small(f"{url}/file", 10**7, WEB)
+    assert local.asked == []
+    assert read_small(f"{url}/file", 10**7, WEB._replace(insecure=True)) == CONTENT
 
 
 def test_schemes() -> None:
