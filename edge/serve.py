@@ -181,14 +181,18 @@ def _server(app: Any, listener: socket.socket, wrap: Wrap | None) -> Server:
     from function.dialects import DIALECTS
     from function.metrics import PATH
 
-    settings = app.extensions[SERVICE].settings
+    service = app.extensions[SERVICE]
+    settings = service.settings
+    prompt = set().union(*(dialect.OPEN for dialect in DIALECTS))
+    # The first scrape imports: it waits for its turn, so that nothing waits for the disk with it.
+    service.meter.imported = lambda: prompt.add(PATH)
     return Server(
         app,
         listener,
         threads=THREADS,
         in_flight=settings.max_in_flight,
         body_limit=settings.max_body_bytes,
-        prompt=frozenset().union({PATH}, *(dialect.OPEN for dialect in DIALECTS)),
+        prompt=prompt,
         wrap=wrap,
     )
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -139,8 +140,32 @@ def test_a_disk_that_hangs_holds_up_for_so_long(
     assert keeping.writer.late == 1
     monkeypatch.setattr(writing, "PATIENCE_SECONDS", 10)
     works.set()
+    wait_until(lambda: not keeping.writer.hanging)
     assert keeping.keep("b")
     assert keeping.kept() == ["a", "b"]
+
+
+def test_where_a_disk_hangs_one_waits_and_the_others_do_not(
+    keeping: Keeping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process holds the database, as one does whose commit does not come back."""
+    assert keeping.keep("a")
+    monkeypatch.setattr(writing, "PATIENCE_SECONDS", 0.2)
+    with closing(sqlite3.connect(keeping.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert not keeping.keep("b")
+        monkeypatch.setattr(writing, "PATIENCE_SECONDS", 10)
+        start = time.monotonic()
+        assert not keeping.keep("c")
+        assert not keeping.keep("truth", strict=True)
+        assert time.monotonic() - start < 3
+        assert keeping.writer.is_away
+    wait_until(lambda: not keeping.writer.is_away)
+    assert keeping.keep("d", strict=True)
+
+    assert keeping.kept() == ["a", "b", "c", "d"], "what was given up is not written later"
+    assert [line["state"] for line in keeping.lines] == ["not keeping", "keeping"]
+    assert keeping.writer.late == 2
 
 
 def test_a_broken_database_is_set_aside(tmp_path: Path) -> None:
