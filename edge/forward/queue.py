@@ -143,12 +143,16 @@ class Queue:
         if identity(self._path) != self.file:
             raise QueueMoved(f"{self._path} was put aside meanwhile")
 
-    def take(self) -> Batch | None:
-        """The batch to be sent: the one that was begun, else the oldest records; or None."""
-        rows = self._rows(TAKEN)
+    def take(self, most: int | None = None) -> Batch | None:
+        """The batch to be sent: the one that was begun, else the oldest records; or None.
+
+        Args:
+            most: records in a batch that is begun now; None for as many as there may be.
+        """
+        rows = self._rows(TAKEN, None)
         if not rows:
             with transaction(self._database):
-                rows = self._rows(WAITING)
+                rows = self._rows(WAITING, BATCH_RECORDS if most is None else most)
                 self._mark([row[0] for row in rows], TAKEN)
         if not rows:
             return None
@@ -161,10 +165,20 @@ class Queue:
             gone = self._database.execute("DELETE FROM record WHERE state = ?", (TAKEN,)).rowcount
             self._count("sent", gone)
 
-    def refused(self) -> None:
-        """The batch that was taken is not wanted: put it aside, where nothing sends it."""
+    def refused(self) -> int:
+        """The batch that was taken is not wanted as it is: from now on it is its first half.
+
+        The second half waits again. A record on its own is put aside, where nothing sends it.
+        Who refuses a batch has none of it, so that its halves may have keys of their own.
+
+        Returns:
+            How many records are left in the batch; none where one was put aside.
+        """
         with transaction(self._database):
-            self._database.execute("UPDATE record SET state = ? WHERE state = ?", (ASIDE, TAKEN))
+            taken = [row[0] for row in self._rows(TAKEN, None)]
+            kept = len(taken) // 2
+            self._mark(taken[kept:], WAITING if kept else ASIDE)
+        return kept
 
     def retry(self) -> int:
         """Have what was put aside sent again; how many records that is."""
@@ -205,14 +219,13 @@ class Queue:
         ).fetchone()
         return int(found[0])
 
-    def _rows(self, state: int) -> list[Any]:
-        """The oldest records of a state, as many as fit in a batch; all of the one begun."""
+    def _rows(self, state: int, most: int | None) -> list[Any]:
+        """The oldest records of a state, as many as fit in a batch; all of them without `most`."""
         rows: list[Any] = []
         size = 0
         for row in self._database.execute(OF_STATE, (state,)):
             size += len(row[6]) + OVERHEAD
-            full = len(rows) == BATCH_RECORDS or (rows and size > BATCH_BYTES)
-            if state == WAITING and full:
+            if most is not None and (len(rows) == most or (rows and size > BATCH_BYTES)):
                 break
             rows.append(row)
         return rows
