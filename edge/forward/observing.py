@@ -17,6 +17,7 @@ from edge.forward.records import Clock, form_of, record, this_boot
 from edge.forward.sending import Sender
 from edge.forward.verdicts import Transport
 from edge.forward.writing import PATIENCE_SECONDS, Writer
+from edge.owner import become_owner
 from function import request_log
 from function.errors import SettingsError
 from function.exchange import Prediction
@@ -135,7 +136,7 @@ def open_queue(options: ForwardOptions, clock: Clock | None = None) -> Queue:
 
 
 def start(options: ForwardOptions) -> Forward:
-    """Keep and send from now on, until the process ends.
+    """Keep and send from now on, until the process ends; where that is root's, as the owner.
 
     Raises:
         SettingsError: the certificates of the other side can't be read, or it has no address.
@@ -149,6 +150,7 @@ def start(options: ForwardOptions) -> Forward:
         ) from error
     except ValueError as error:
         raise SettingsError(f"ONNXLET_DEVICE_FORWARD_URL: {options.url}: {error}") from error
+    become_owner(options.queue)
     forward = Forward(options, transport, Clock(this_boot()))
     forward.start()
     atexit.register(forward.stop)

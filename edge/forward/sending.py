@@ -130,7 +130,7 @@ class Sender:
 def _hold(path: Path) -> int | None:
     """Take the lock until this process ends; None where another one has it, or none can be had."""
     try:
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     except OSError:
         return None
     try:

@@ -54,10 +54,13 @@ def mqtt(models: Path | None) -> None:
 def queue(retry: bool) -> None:
     """Tell how many predictions wait here to be sent on."""
     from edge.forward.looking import look
+    from edge.owner import become_owner
     from edge.slots import Places
     from edge.update.setup import device_settings
 
-    for line in look(device_settings(Places()).forward, retry):
+    options = device_settings(Places()).forward
+    become_owner(options.queue)
+    for line in look(options, retry):
         click.echo(line)
 
 
