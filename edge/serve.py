@@ -106,8 +106,10 @@ def serve(models: Path, device: DeviceSettings) -> None:
     refuse_to_be_open(listener.getsockname()[0], device, Settings.from_environ(os.environ))
     gc.disable()  # as long as modules are imported
     from edge.app import make_app
+    from edge.outlet import Outlet
     from edge.secret import Secret
 
+    request_log.put = Outlet(request_log.STANDARD_ERROR).put
     secret, watchdog = Secret(), _watchdog()
     if "STATE_DIRECTORY" in os.environ:  # systemd's: this is a device's service
         secret.leave(Path(os.environ["STATE_DIRECTORY"]))
