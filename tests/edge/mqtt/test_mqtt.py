@@ -89,7 +89,7 @@ def set_for(broker: Broker, **more: str) -> dict[str, str]:
     return {
         "MQTT_URL": broker.url, "MQTT_USER": USER, "MQTT_PASSWORD": PASSWORD,
         "MQTT_CA": str(broker.ca), "MQTT_READINGS": "readings/+", "MQTT_ANSWERS": "answers",
-        "MQTT_MODEL": "shop", **more,
+        "MQTT_MODEL": "shop", "MQTT_RESPONSES": "mine/#", **more,
     }  # fmt: skip
 
 
