@@ -7,6 +7,7 @@ import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -367,6 +368,29 @@ def test_batches_that_the_broker_does_not_take_are_refused(tmp_path: Path, pair:
         )
     finally:
         broker.end()
+
+
+@pytest.mark.parametrize(("code", "state"), [(0x95, "refused"), (0x97, "failed")])
+def test_a_broker_that_leaves_since_a_packet_is_too_large_is_understood(
+    code: int, state: str
+) -> None:
+    """As some do that tell their limit nowhere."""
+
+    def leave(listener: socket.socket) -> None:
+        with listener.accept()[0] as connection:
+            connection.recv(1000)
+            connection.sendall(b"\x20\x03\x00\x00\x00")  # CONNACK
+            connection.recv(1000)
+            connection.sendall(bytes([0xE0, 2, code, 0]))  # DISCONNECT
+            connection.recv(1000)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        leaving = threading.Thread(target=leave, args=(listener,))
+        leaving.start()
+        port = listener.getsockname()[1]
+        verdict = topic.transport(ForwardOptions(f"mqtt://127.0.0.1:{port}/mine"))(BATCH)
+        leaving.join()
+    assert verdict.state == state
 
 
 @pytest.mark.parametrize("limit", ["max_packet_size 2000", "message_size_limit 1500"])
