@@ -9,7 +9,7 @@ import platform
 import threading
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
@@ -55,11 +55,13 @@ class Meter:
     Attributes:
         reloader: knows which versions were refused; None where nothing is reloaded.
         forward: keeps predictions; None where nothing is kept.
+        imported: called when a scrape has brought its modules from the disk: later ones need none.
     """
 
     def __init__(self, unseen: str = "", forward: Forward | None = None) -> None:
         self.reloader: Reloader | None = None
         self.forward = forward
+        self.imported: Callable[[], object] = lambda: None
         self._unseen = unseen
         self._lock = threading.Lock()
         self._requests: Counter[tuple[str, int]] = Counter()
@@ -94,7 +96,9 @@ class Meter:
         ProcessCollector(registry=registry)
         registry.register(Figures(self, service))
         encode, media_type = choose_encoder(accept)
-        return Reply(encode(registry), media_type)
+        text = encode(registry)
+        self.imported()
+        return Reply(text, media_type)
 
     def metrics(self) -> Iterator[Metric]:
         """The counters, in Prometheus' types."""

@@ -114,8 +114,10 @@ def serve(models: Path, device: DeviceSettings) -> None:
     refuse_to_be_open(listener.getsockname()[0], device, Settings.from_environ(os.environ))
     gc.disable()  # as long as modules are imported
     from edge.app import make_app
+    from edge.outlet import Outlet
     from edge.secret import Secret
 
+    request_log.put = Outlet(request_log.STANDARD_ERROR).put
     secret, watchdog = Secret(), _watchdog()
     if "STATE_DIRECTORY" in os.environ:  # systemd's: this is a device's service
         secret.leave(Path(os.environ["STATE_DIRECTORY"]))
@@ -189,14 +191,18 @@ def _server(app: Any, listener: socket.socket, wrap: Wrap | None) -> Server:
     from function.dialects import DIALECTS
     from function.metrics import PATH
 
-    settings = app.extensions[SERVICE].settings
+    service = app.extensions[SERVICE]
+    settings = service.settings
+    prompt = set().union(*(dialect.OPEN for dialect in DIALECTS))
+    # The first scrape imports: it waits for its turn, so that nothing waits for the disk with it.
+    service.meter.imported = lambda: prompt.add(PATH)
     return Server(
         app,
         listener,
         threads=THREADS,
         in_flight=settings.max_in_flight,
         body_limit=settings.max_body_bytes,
-        prompt=frozenset().union({PATH}, *(dialect.OPEN for dialect in DIALECTS)),
+        prompt=prompt,
         wrap=wrap,
     )
 

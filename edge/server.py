@@ -13,6 +13,7 @@ import threading
 import time
 import traceback
 from collections import deque
+from collections.abc import Set
 from socket import socket
 
 from edge.alarm import AT_ONCE, make_alarm
@@ -48,7 +49,7 @@ class Server:
         threads: int = 4,
         in_flight: int = 256,
         body_limit: int = 6 * 2**20,
-        prompt: frozenset[str] = frozenset(),
+        prompt: Set[str] = frozenset(),
         wrap: Wrap | None = None,
     ) -> None:
         self._app = app

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
@@ -34,7 +33,14 @@ def trace(parent: str) -> dict[str, str]:
 def write(entry: dict[str, Any]) -> None:
     """Write one line; where nobody reads the log any more, requests are answered all the same."""
     with suppress(OSError):
-        os.write(STANDARD_ERROR, json_text.dumps(entry) + b"\n")  # one call: lines never mix
+        put(json_text.dumps(entry) + b"\n")
+
+
+def _to_standard_error(line: bytes) -> None:
+    os.write(STANDARD_ERROR, line)  # one call: lines never mix
+
+
+put: Callable[[bytes], object] = _to_standard_error  # a device's server sets one that never waits
 
 
 def told(error: Exception) -> str:
@@ -45,6 +51,6 @@ def told(error: Exception) -> str:
     if isinstance(error, OnnxletError) and not isinstance(error, RequestError):
         return error.message
     if not isinstance(error, RequestError):
-        with suppress(OSError, ValueError):  # nobody reads the log any more
-            print("".join(traceback.format_tb(error.__traceback__)), end="", file=sys.stderr)
+        with suppress(OSError):  # nobody reads the log any more
+            put("".join(traceback.format_tb(error.__traceback__)).encode())
     return type(error).__name__

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import http.client
+from contextlib import suppress
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -44,10 +45,15 @@ def transport(options: ForwardOptions) -> Transport:
         connection = connect(deadline, url.hostname or "", url.port, timeout=TIMEOUT_SECONDS)
         try:
             with deadline:
-                connection.request("POST", path, body, {**headers, "Idempotency-Key": batch.key})
+                connection.connect()
+                # Who finds a body too large may say so and close before the end of it has come.
+                with suppress(BrokenPipeError, ConnectionResetError):
+                    key = {"Idempotency-Key": batch.key}
+                    connection.request("POST", path, body, {**headers, **key})
                 answer = connection.getresponse()
                 answer.read(SHOWN)
-            return of_status(answer.status, answer.headers.get("Retry-After", "").strip())
+            told = [answer.headers.get(name, "").strip() for name in ("Retry-After", "Date")]
+            return of_status(answer.status, *told)
         except (OSError, http.client.HTTPException) as error:
             why = f"no whole answer within {OVERALL_SECONDS:g} s"
             return Verdict("failed", why if deadline.over else words_of(error))

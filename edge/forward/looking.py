@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
+import stat
 from contextlib import closing
+from pathlib import Path
 
-from edge.forward.observing import open_queue
 from edge.forward.options import ForwardOptions
+from edge.forward.queue import retry as send_again
+from edge.forward.queue import totals_of
+from edge.forward.records import Clock, this_boot
+from edge.forward.tables import connect_as_it_is
 from function.errors import OnnxletError
 
 
 def look(options: ForwardOptions, retry: bool) -> list[str]:
-    """What the queue holds, in words.
+    """What the queue holds, in words; it is written to only where something is to be sent again.
 
     Args:
         options: as they are set.
@@ -20,15 +25,11 @@ def look(options: ForwardOptions, retry: bool) -> list[str]:
     Raises:
         OnnxletError: there is no queue, or it can't be read.
     """
-    if not options.queue.exists():
-        raise OnnxletError(
-            f"there is no queue at {options.queue}",
-            "ONNXLET_DEVICE_FORWARD_URL switches it on, ONNXLET_DEVICE_QUEUE says where it is.",
-        )
     try:
-        with closing(open_queue(options)) as queue:
-            again = queue.retry() if retry else 0
-            totals = queue.totals()
+        _check(options.queue)
+        with closing(connect_as_it_is(options.queue, write=retry)) as database:
+            again = send_again(database) if retry else 0
+            totals = totals_of(database, Clock(this_boot()))
     except (sqlite3.Error, OSError) as error:
         raise OnnxletError(f"{options.queue} can't be read: {error}") from error
     lines = [f"{again} records are sent again"] if retry else []
@@ -40,3 +41,25 @@ def look(options: ForwardOptions, retry: bool) -> list[str]:
         *(f"dropped {count} by {why}" for why, count in totals.dropped.items()),
         f"{totals.bytes / 1e6:.1f} of {options.max_mb} MB",
     ]
+
+
+def _check(path: Path) -> None:
+    """The folder is the service's user's: what stands there may be no queue at all.
+
+    Raises:
+        OnnxletError: it is not there, or is a link or no file.
+        OSError: nobody may know.
+    """
+    try:
+        about = path.lstat()
+    except FileNotFoundError:
+        raise OnnxletError(
+            f"there is no queue at {path}",
+            "ONNXLET_DEVICE_FORWARD_URL switches it on, ONNXLET_DEVICE_QUEUE says where it is.",
+        ) from None
+    if not stat.S_ISREG(about.st_mode) or about.st_nlink > 1:
+        raise OnnxletError(
+            f"{path}: expected a file of its own, got a link, or no file",
+            "Nothing was read or written. Where it leads elsewhere on purpose, name that place by "
+            "ONNXLET_DEVICE_QUEUE.",
+        )

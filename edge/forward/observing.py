@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import atexit
-import sqlite3
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
 
+from edge.forward.gauging import Gauge
 from edge.forward.options import ForwardOptions, Inputs
 from edge.forward.queue import Queue, Totals
 from edge.forward.records import Clock, form_of, record, this_boot
 from edge.forward.sending import Sender
-from edge.forward.tables import secret_of
 from edge.forward.verdicts import Transport
-from edge.forward.writing import Writer
+from edge.forward.writing import PATIENCE_SECONDS, Writer
+from edge.owner import become_owner
 from function import request_log
 from function.errors import SettingsError
 from function.exchange import Prediction
@@ -32,7 +32,7 @@ class Figures(NamedTuple):
     """How the queue is, for `/metrics`.
 
     Attributes:
-        totals: of the database; None where it can't be read just now.
+        totals: of the database, some seconds ago; None where it can't be read just now.
         lost: records that this process could not keep, by reason.
         late: answers that went out before their record was on the disk.
         keeping: the disk takes records.
@@ -64,7 +64,7 @@ class Forward:
         self._options = options
         self._clock = clock
         self._open = partial(open_queue, options, clock)
-        self._secret = b""
+        self._gauge = Gauge(options.queue, clock, hashes=options.inputs == "hash")
         largest = options.max_mb * MEGABYTE // SHARE
         gather = 0.0 if options.durable else GATHER_SECONDS
         self._writer = Writer(
@@ -74,12 +74,14 @@ class Forward:
         self._sender = Sender(self._open, transport, lock, options.seconds, log)
 
     def start(self) -> None:
-        """Begin, with two threads."""
+        """Begin, with three threads."""
         self._writer.start()
         self._sender.start()
+        self._gauge.start()
 
     def stop(self) -> None:
         """Write what there is, and end."""
+        self._gauge.stop()
         self._writer.stop()
         self._sender.stop()
 
@@ -97,12 +99,10 @@ class Forward:
         return self._writer.keep(kept, wait=True, strict=True)
 
     def figures(self) -> Figures:
-        """Figures of this moment."""
-        totals = None
-        with suppress(sqlite3.Error, OSError), closing(self._open()) as queue:
-            totals = queue.totals()
+        """Figures of this moment; nothing here waits for the disk."""
         writer = self._writer
-        return Figures(totals, dict(writer.lost), writer.late, not writer.failing)
+        totals = self._gauge.totals()
+        return Figures(totals, dict(writer.lost), writer.late, not writer.is_away)
 
     def _observe(self, prediction: Prediction, again: bool) -> None:
         try:
@@ -118,10 +118,11 @@ class Forward:
         """What is kept of the rows, and the hashes' key; nothing as long as the disk has no key."""
         if self._options.inputs != "hash":
             return self._options.inputs, b""
-        if not self._secret and not self._writer.failing:
-            with suppress(sqlite3.Error, OSError):
-                self._secret = secret_of(self._options.queue)
-        return ("hash" if self._secret else "none"), self._secret
+        if not (self._gauge.secret or self._writer.is_away):
+            self._gauge.looked.wait(PATIENCE_SECONDS)
+            self._gauge.looked.set()  # where it hangs, once is enough
+        secret = self._gauge.secret
+        return ("hash" if secret else "none"), secret
 
 
 def open_queue(options: ForwardOptions, clock: Clock | None = None) -> Queue:
@@ -135,7 +136,7 @@ def open_queue(options: ForwardOptions, clock: Clock | None = None) -> Queue:
 
 
 def start(options: ForwardOptions) -> Forward:
-    """Keep and send from now on, until the process ends.
+    """Keep and send from now on, until the process ends; where that is root's, as the owner.
 
     Raises:
         SettingsError: the certificates of the other side can't be read, or it has no address.
@@ -149,6 +150,7 @@ def start(options: ForwardOptions) -> Forward:
         ) from error
     except ValueError as error:
         raise SettingsError(f"ONNXLET_DEVICE_FORWARD_URL: {options.url}: {error}") from error
+    become_owner(options.queue)
     forward = Forward(options, transport, Clock(this_boot()))
     forward.start()
     atexit.register(forward.stop)

@@ -7,8 +7,8 @@ clock, which a device may not have, decides nothing. Each method is one transact
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +17,15 @@ import orjson
 from edge.forward import bounds
 from edge.forward.bounds import OVERHEAD
 from edge.forward.records import Clock, Record
-from edge.forward.tables import ASIDE, TAKEN, WAITING, connect
+from edge.forward.tables import (
+    ASIDE,
+    TAKEN,
+    WAITING,
+    QueueMoved,
+    connect,
+    identity,
+    transaction,
+)
 
 BATCH_RECORDS = 500
 BATCH_BYTES = 1_000_000  # of one batch, unless a single record is larger
@@ -34,11 +42,13 @@ SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE NOT EXISTS (
     SELECT 1 FROM record
     WHERE state IN (0, 1, 2) AND boot = ?1 AND monotonic_ns = ?2 AND kind = ?4 AND id = ?5)
 """
-# A request that may have been answered before is looked for among all records: that is seldom.
+# A request that may have been answered before is looked for among all records, by the end of its
+# id. The index is made when the first one comes: a queue that none comes to does without it.
+INDEX = "CREATE INDEX IF NOT EXISTS by_id ON record (substr(id, -8))"
 ADD_ONCE = """
 INSERT INTO record (boot, monotonic_ns, time_ns, kind, id, body)
-SELECT ?1, ?2, ?3, ?4, ?5, ?6
-WHERE NOT EXISTS (SELECT 1 FROM record WHERE kind = ?4 AND id = ?5)
+SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE NOT EXISTS (
+    SELECT 1 FROM record WHERE substr(id, -8) = substr(?5, -8) AND kind = ?4 AND id = ?5)
 """
 
 
@@ -85,43 +95,68 @@ class Queue:
         max_bytes: that the records may take.
         max_seconds: that a record is kept, while the device is on.
 
+    Attributes:
+        name: that the database was given when it was made.
+        file: that it is in, whatever stands at its path later.
+
     Raises:
         sqlite3.Error, OSError: as in each method, where the disk is full, read-only or broken.
     """
 
     def __init__(self, path: Path, clock: Clock, max_bytes: int, max_seconds: float) -> None:
+        self._path = path
         self._clock = clock
         self._max_bytes = max_bytes
         self._max_ns = int(max_seconds * 1e9)
+        before = identity(path)
         self._database = connect(path)
-        self.name = str(self._about("queue"))
-        with self._transaction():  # starts before the oldest record tell nothing any more
-            self._database.execute(
-                "DELETE FROM boot WHERE number < coalesce("
-                "(SELECT min(boot) FROM record), (SELECT max(number) FROM boot))"
-            )
+        self.file = identity(path)
+        try:
+            if before not in (None, self.file):
+                raise QueueMoved(f"{path} was put in another's place just now")
+            self.name = str(self._about("queue"))
+            with transaction(self._database):  # starts before the oldest record tell nothing more
+                self._database.execute(
+                    "DELETE FROM boot WHERE number < coalesce("
+                    "(SELECT min(boot) FROM record), (SELECT max(number) FROM boot))"
+                )
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Close the connection."""
         self._database.close()
 
     def add(self, records: Sequence[Record]) -> None:
-        """Keep records; they are on the disk when this returns. The oldest make room for them."""
-        with self._transaction():
+        """Keep records; they are on the disk when this returns. The oldest make room for them.
+
+        Raises:
+            QueueMoved: they are in a database that another process has put aside.
+        """
+        with transaction(self._database):
             boot = self._this_boot()
+            if any(each.again for each in records):
+                self._database.execute(INDEX)
             for each in records:
                 self._database.execute(
                     ADD_ONCE if each.again else ADD,
                     (boot, each.monotonic_ns, each.time_ns, each.kind, each.id, each.body),
                 )
         self.trim()
+        if identity(self._path) != self.file:
+            raise QueueMoved(f"{self._path} was put aside meanwhile")
 
-    def take(self) -> Batch | None:
-        """The batch to be sent: the one that was begun, else the oldest records; or None."""
-        rows = self._rows(TAKEN)
+    def take(self, most: int | None = None) -> Batch | None:
+        """The batch to be sent: the one that was begun, else the oldest records; or None.
+
+        Args:
+            most: records in a batch that is begun now; None for as many as there may be.
+        """
+        rows = self._rows(TAKEN, None)
         if not rows:
-            with self._transaction():
-                rows = self._rows(WAITING)
+            with transaction(self._database):
+                rows = self._rows(WAITING, BATCH_RECORDS if most is None else most)
                 self._mark([row[0] for row in rows], TAKEN)
         if not rows:
             return None
@@ -130,21 +165,28 @@ class Queue:
 
     def arrived(self) -> None:
         """The batch that was taken has arrived: forget it."""
-        with self._transaction():
+        with transaction(self._database):
             gone = self._database.execute("DELETE FROM record WHERE state = ?", (TAKEN,)).rowcount
             self._count("sent", gone)
 
-    def refused(self) -> None:
-        """The batch that was taken is not wanted: put it aside, where nothing sends it."""
-        with self._transaction():
-            self._database.execute("UPDATE record SET state = ? WHERE state = ?", (ASIDE, TAKEN))
+    def refused(self) -> int:
+        """The batch that was taken is not wanted as it is: from now on it is its first half.
+
+        The second half waits again. A record on its own is put aside, where nothing sends it.
+        Who refuses a batch has none of it, so that its halves may have keys of their own.
+
+        Returns:
+            How many records are left in the batch; none where one was put aside.
+        """
+        with transaction(self._database):
+            taken = [row[0] for row in self._rows(TAKEN, None)]
+            kept = len(taken) // 2
+            self._mark(taken[kept:], WAITING if kept else ASIDE)
+        return kept
 
     def retry(self) -> int:
         """Have what was put aside sent again; how many records that is."""
-        with self._transaction():
-            return self._database.execute(
-                "UPDATE record SET state = ? WHERE state = ?", (WAITING, ASIDE)
-            ).rowcount
+        return retry(self._database)
 
     def trim(self) -> None:
         """Give up the oldest records where there are too many or they are too old, and count them.
@@ -154,7 +196,7 @@ class Queue:
         room = self._max_bytes
         if not (self._old() or bounds.used(self._database) > room):
             return
-        with self._transaction():
+        with transaction(self._database):
             self._count("dropped age", self._forget(self._old()))
             if bounds.used(self._database) > room:
                 while too_many := bounds.too_many(self._database, int(room * LOW)):
@@ -162,28 +204,7 @@ class Queue:
 
     def totals(self) -> Totals:
         """Figures of this moment."""
-        values = dict(self._database.execute("SELECT name, value FROM total"))
-        states = dict(self._database.execute("SELECT state, count(*) FROM record GROUP BY state"))
-        dropped = {why: values.get(f"dropped {why}", 0) for why in ("age", "size")}
-        return Totals(
-            states.get(WAITING, 0) + states.get(TAKEN, 0),
-            states.get(ASIDE, 0),
-            bounds.oldest_seconds(self._database, self._clock),
-            values.get("sent", 0),
-            dropped,
-            bounds.used(self._database),
-        )
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._database.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._database.execute("COMMIT")
-        except BaseException:
-            if self._database.in_transaction:
-                self._database.execute("ROLLBACK")
-            raise
+        return totals_of(self._database, self._clock)
 
     def _old(self) -> list[int]:
         return bounds.too_old(self._database, self._clock, self._max_ns)
@@ -202,14 +223,13 @@ class Queue:
         ).fetchone()
         return int(found[0])
 
-    def _rows(self, state: int) -> list[Any]:
-        """The oldest records of a state, as many as fit in a batch; all of the one begun."""
+    def _rows(self, state: int, most: int | None) -> list[Any]:
+        """The oldest records of a state, as many as fit in a batch; all of them without `most`."""
         rows: list[Any] = []
         size = 0
         for row in self._database.execute(OF_STATE, (state,)):
             size += len(row[6]) + OVERHEAD
-            full = len(rows) == BATCH_RECORDS or (rows and size > BATCH_BYTES)
-            if state == WAITING and full:
+            if most is not None and (len(rows) == most or (rows and size > BATCH_BYTES)):
                 break
             rows.append(row)
         return rows
@@ -245,3 +265,27 @@ class Queue:
                 "ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
                 (name, number),
             )
+
+
+def retry(database: sqlite3.Connection) -> int:
+    """Have what was put aside sent again; how many records that is."""
+    with transaction(database):
+        return database.execute(
+            "UPDATE record SET state = ? WHERE state = ?", (WAITING, ASIDE)
+        ).rowcount
+
+
+def totals_of(database: sqlite3.Connection, clock: Clock) -> Totals:
+    """Figures of this moment; the database is only read."""
+    with transaction(database, "DEFERRED"):
+        values = dict(database.execute("SELECT name, value FROM total"))
+        states = dict(database.execute("SELECT state, count(*) FROM record GROUP BY state"))
+        dropped = {why: values.get(f"dropped {why}", 0) for why in ("age", "size")}
+        return Totals(
+            states.get(WAITING, 0) + states.get(TAKEN, 0),
+            states.get(ASIDE, 0),
+            bounds.oldest_seconds(database, clock),
+            values.get("sent", 0),
+            dropped,
+            bounds.used(database),
+        )

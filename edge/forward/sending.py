@@ -1,5 +1,8 @@
 """One thread sends batches, the oldest first, each as often as it takes.
 
+A batch that is refused is halved, at once, until the record that will not be taken is on its own:
+that one is set aside. Where the other side takes nothing at all, that is one after each pause.
+
 Of several processes that keep records in one queue, one sends: whoever holds the lock.
 """
 
@@ -10,12 +13,13 @@ import os
 import threading
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
-from edge.forward.queue import Queue
+from edge.forward.queue import BATCH_RECORDS, Batch, Queue
 from edge.forward.verdicts import Transport, Verdict, pause
 from edge.forward.writing import Open
 from function import request_log
+
+STEADY = 16  # batches of a size that was taken, before a larger one is tried again
 
 
 class Sender:
@@ -46,7 +50,9 @@ class Sender:
         self._lock = lock
         self._seconds = seconds
         self._log = log
-        self._told = False
+        self._told: set[str] = set()  # states, since something has arrived
+        self._most = BATCH_RECORDS
+        self._steady = 0  # batches before there may be more records in one
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="forward", daemon=True)
 
@@ -73,49 +79,58 @@ class Sender:
                 queue.trim()
                 return self._empty(queue)
         except Exception as error:  # nothing that a disk or the other side does may end the sending
-            self._tell({"state": "failed", "error": f"{type(error).__name__}: {error}"[:200]})
+            self._tell("failed", f"{type(error).__name__}: {error}"[:200])
             return self._pause(0.0)
 
     def _empty(self, queue: Queue) -> float:
         while not self._stopping.is_set():
-            batch = queue.take()
+            batch = queue.take(self._most)
             if batch is None:
                 break
             verdict = self._transport(batch)
-            self._settle(queue, verdict, batch.records)
-            if verdict.state != "arrived":
+            if verdict.state == "arrived":
+                self._arrived(queue)
+            elif verdict.state == "refused":
+                self._most, self._steady = queue.refused(), STEADY
+                if not self._most:
+                    return self._set_aside(verdict, batch)
+            else:
+                self._tell(verdict.state, verdict.why)
                 return self._pause(verdict.wait)
-            self.failures = 0
         return self._seconds
+
+    def _arrived(self, queue: Queue) -> None:
+        queue.arrived()
+        self.failures = 0
+        if self._steady:
+            self._steady -= 1
+        else:
+            self._most = min(BATCH_RECORDS, self._most * 2)
+        if self._told:
+            self._told.clear()
+            self._log({"event": "forward", "state": "sending"})
+
+    def _set_aside(self, verdict: Verdict, batch: Batch) -> float:
+        self._most, self._steady = 1, 0
+        told = {"state": verdict.state, "error": verdict.why, "records": batch.records}
+        self._log({"event": "forward", **told})
+        return self._pause(0.0)
 
     def _pause(self, wish: float) -> float:
         self.failures += 1
         return pause(self.failures, wish)
 
-    def _settle(self, queue: Queue, verdict: Verdict, records: int) -> None:
-        entry: dict[str, Any] = {"state": verdict.state, "error": verdict.why}
-        if verdict.state == "arrived":
-            queue.arrived()
-            if self._told:
-                self._told = False
-                self._log({"event": "forward", "state": "sending"})
-        elif verdict.state == "refused":
-            queue.refused()
-            self._log({"event": "forward", **entry, "records": records})
-        else:
-            self._tell(entry)
-
-    def _tell(self, entry: dict[str, Any]) -> None:
-        """What goes on failing is told once."""
-        if not self._told:
-            self._told = True
-            self._log({"event": "forward", **entry})
+    def _tell(self, state: str, why: str) -> None:
+        """What goes on so is told once."""
+        if state not in self._told:
+            self._told.add(state)
+            self._log({"event": "forward", "state": state, "error": why})
 
 
 def _hold(path: Path) -> int | None:
     """Take the lock until this process ends; None where another one has it, or none can be had."""
     try:
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     except OSError:
         return None
     try:

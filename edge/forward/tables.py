@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sqlite3
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 WAITING, TAKEN, ASIDE = range(3)  # states: to be sent, in the batch that is being sent, refused
 
@@ -41,8 +45,18 @@ PRAGMAS = (
     "PRAGMA journal_size_limit = 1048576",
     "PRAGMA cache_size = -1024",
 )
+# What stands in the file is data: it decides nothing beyond what these tables hold.
+WARY = ("PRAGMA trusted_schema = OFF", "PRAGMA cell_size_check = ON")
+SWITCHES = {"DEFENSIVE": True, "TRUSTED_SCHEMA": False, "ENABLE_TRIGGER": False}
+SWITCHES |= {"ENABLE_VIEW": False}
 BUSY_SECONDS = 5.0
 BROKEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+Identity = tuple[int, int]  # of a file: its device and inode
+
+
+class QueueMoved(OSError):
+    """Another process has put another database in this one's place."""
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -54,9 +68,7 @@ def connect(path: Path) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
         os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))  # predictions are somebody's data
-    connection = sqlite3.connect(
-        path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-    )
+    connection = _opened(str(path))
     try:
         for pragma in PRAGMAS:
             connection.execute(pragma)
@@ -67,19 +79,83 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def connect_as_it_is(path: Path, *, write: bool = False) -> sqlite3.Connection:
+    """Open a database that is there, by default only to read it.
+
+    Raises:
+        sqlite3.Error: there is none, or it can't be opened.
+    """
+    return _opened(f"file:{quote(str(path))}?mode={'rw' if write else 'ro'}", uri=True)
+
+
+def _opened(name: str, **how: Any) -> sqlite3.Connection:
+    connection: sqlite3.Connection = sqlite3.connect(
+        name, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, **how
+    )
+    try:
+        if set_switch := getattr(connection, "setconfig", None):  # from Python 3.12 on
+            for switch, on in SWITCHES.items():
+                set_switch(getattr(sqlite3, f"SQLITE_DBCONFIG_{switch}"), on)
+        for pragma in WARY:
+            connection.execute(pragma)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+@contextmanager
+def transaction(database: sqlite3.Connection, how: str = "IMMEDIATE") -> Iterator[None]:
+    """All of what is done within, or none of it."""
+    database.execute(f"BEGIN {how}")
+    try:
+        yield
+        database.execute("COMMIT")
+    except BaseException:
+        if database.in_transaction:
+            database.execute("ROLLBACK")
+        raise
+
+
 def is_broken(error: BaseException) -> bool:
     """Whether the file is no database any more, so that trying again can't help."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in BROKEN
 
 
-def set_aside(path: Path) -> Path:
-    """Move a broken database out of the way, in the place of one that was before."""
+def identity(path: Path) -> Identity | None:
+    """Which file stands at a path; None where there is none."""
+    try:
+        about = os.stat(path)  # noqa: PTH116 - a commit's time counts
+    except FileNotFoundError:
+        return None
+    return about.st_dev, about.st_ino
+
+
+def set_aside(path: Path, found: Identity | None) -> Path | None:
+    """Move a broken database out of the way, in the place of one that was before.
+
+    Args:
+        path: of the database.
+        found: the file that is broken: another process may have put a good one in its place.
+
+    Returns:
+        Where it is now; None where it was moved already.
+
+    Raises:
+        OSError: it can't be moved.
+    """
     broken = path.with_name(path.name + ".broken")
-    with suppress(FileNotFoundError):
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)  # of several processes that find it, one moves it
+        if found is None or identity(path) != found:
+            return None
         path.replace(broken)
-    for end in ("-wal", "-shm"):
-        with suppress(FileNotFoundError):
-            path.with_name(path.name + end).unlink()
+        for end in ("-wal", "-shm"):
+            with suppress(FileNotFoundError):
+                path.with_name(path.name + end).unlink()
+    finally:
+        os.close(folder)
     return broken
 
 

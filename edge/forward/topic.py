@@ -11,11 +11,12 @@ from paho.mqtt.reasoncodes import ReasonCode
 from edge.forward.options import ForwardOptions
 from edge.forward.queue import Batch
 from edge.forward.verdicts import OVERALL_SECONDS, Transport, Verdict
-from edge.mqtt.link import Address, Link, LinkLost
+from edge.mqtt.link import TOO_LARGE, Address, Link, LinkLost
 
 HEAD_BYTES = 1000  # of a packet beside its topic and payload
 NO_SUBSCRIBERS = 0x10  # the broker took it and gave it to nobody: it would be lost
-REFUSED = {0x90, 0x95, 0x99}  # the topic, the packet's size or its payload is not taken
+REFUSED = {TOO_LARGE, 0x99}  # or the payload's form is not taken
+BARRED = {0x87, 0x90}  # this user may not publish there; there is no such topic
 
 
 def transport(options: ForwardOptions) -> Transport:
@@ -37,7 +38,10 @@ def transport(options: ForwardOptions) -> Transport:
                 return _send(link, topic, batch)
             finally:
                 link.close()
-        except (LinkLost, OSError) as error:
+        except LinkLost as error:
+            why = str(error)[:200]
+            return Verdict("refused" if error.code == TOO_LARGE else "failed", why)
+        except OSError as error:
             return Verdict("failed", str(error)[:200])
 
     return send
@@ -70,4 +74,7 @@ def of_reason(code: ReasonCode) -> Verdict:
         return Verdict("failed", "nobody subscribes to the topic")
     if not code.is_failure:
         return Verdict("arrived", str(code))
-    return Verdict("refused" if code.value in REFUSED else "failed", f"the broker says: {code}")
+    why = f"the broker says: {code}"
+    if code.value in BARRED:
+        return Verdict("barred", why)
+    return Verdict("refused" if code.value in REFUSED else "failed", why)

@@ -1,7 +1,7 @@
 """One thread writes what the others hand over, all that has come meanwhile in one commit.
 
-While the disk is full, read-only or broken, nobody waits for it: records stay in memory, as many
-as there is room for, and are written once it works again.
+While the disk is full, read-only, broken or hangs, nobody waits for it: records stay in memory, as
+many as there is room for, and are written once it works again.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from edge.forward.queue import Queue
 from edge.forward.records import Record
-from edge.forward.tables import is_broken, set_aside
+from edge.forward.tables import Identity, identity, is_broken, set_aside
 from function import request_log
 
 PATIENCE_SECONDS = 2.0  # that an answer waits for a disk that hangs
@@ -57,6 +57,7 @@ class Writer:
         lost: records that were not kept, by reason.
         late: answers that did not wait until their record was on the disk.
         failing: the disk does not take anything just now.
+        hanging: it has not said for too long whether it does.
     """
 
     def __init__(
@@ -71,7 +72,9 @@ class Writer:
         self.lost: Counter[str] = Counter()
         self.late = 0
         self.failing = False
+        self.hanging = False
         self._path = path
+        self._file: Identity | None = None  # that is open, or was to be opened
         self._open = open_queue
         self._largest = min(largest, MEMORY_BYTES)
         self._gather = gather_seconds
@@ -94,6 +97,11 @@ class Writer:
         self._some.set()
         self._thread.join(seconds)
 
+    @property
+    def is_away(self) -> bool:
+        """Nobody is to wait for the disk just now."""
+        return self.failing or self.hanging
+
     def keep(self, record: Record, *, wait: bool, strict: bool = False) -> bool:
         """Hand a record over.
 
@@ -108,7 +116,7 @@ class Writer:
         if len(record.body) > self._largest:
             self.lost["large"] += 1
             return False
-        if self.failing and strict:
+        if self.is_away and strict:
             return False
         ticket = Ticket(strict) if wait else None
         with self._lock:
@@ -116,8 +124,8 @@ class Writer:
             self._bytes += len(record.body)
             self._make_room()
         self._some.set()
-        if ticket is not None and not self.failing:
-            ticket.done.wait(PATIENCE_SECONDS)
+        if ticket is not None and not self.is_away and not ticket.done.wait(PATIENCE_SECONDS):
+            self._hang(ticket)
         kept = ticket is not None and ticket.kept
         if ticket is not None and not (kept or strict):
             with self._lock:
@@ -130,6 +138,15 @@ class Writer:
             self._bytes -= len(oldest.body)
             self.lost["memory"] += 1
             _tell(ticket, kept=False)
+
+    def _hang(self, ticket: Ticket) -> None:
+        """One has waited for long enough: the others don't, until the disk has spoken."""
+        with self._lock:
+            if ticket.done.is_set() or self.is_away:
+                return
+            self.hanging = True
+        error = f"the disk has not answered for {PATIENCE_SECONDS:g} s"
+        self._log({"event": "forward", "state": "not keeping", "error": error})
 
     def _run(self) -> None:
         while self._entries or not self._stopping.is_set():
@@ -159,21 +176,27 @@ class Writer:
     def _write(self, entries: list[Entry]) -> bool:
         try:
             if self._queue is None:
+                self._file = identity(self._path)
                 self._queue = self._open()
+                self._file = self._queue.file
             self._queue.add([record for record, _ in entries])
         except Exception as error:  # nothing that a disk does may end the keeping
             self._fail(error)
             return False
-        for _, ticket in entries:
-            _tell(ticket, kept=True)
-        if self.failing:
-            self.failing = False
+        with self._lock:
+            for _, ticket in entries:
+                _tell(ticket, kept=True)
+            was_away = self.is_away
+            self.failing = self.hanging = False
+        if was_away:
             self._log({"event": "forward", "state": "keeping"})
         return True
 
     def _fail(self, error: Exception) -> None:
-        if not self.failing:
-            self.failing = True
+        with self._lock:
+            was_away = self.is_away
+            self.failing, self.hanging = True, False
+        if not was_away:
             self._log({"event": "forward", "state": "not keeping", "error": str(error)[:200]})
         if self._queue is not None:
             with suppress(sqlite3.Error):
@@ -181,8 +204,8 @@ class Writer:
             self._queue = None
         if is_broken(error):
             with suppress(OSError):
-                broken = set_aside(self._path)
-                self._log({"event": "forward", "state": "set aside", "file": str(broken)})
+                if broken := set_aside(self._path, self._file):
+                    self._log({"event": "forward", "state": "set aside", "file": str(broken)})
 
     def _put_back(self, entries: list[Entry]) -> None:
         for _, ticket in entries:

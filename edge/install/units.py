@@ -8,7 +8,7 @@ NAME = "onnxlet"  # of the user, too
 SERVICE, UPDATE, TIMER = "onnxlet.service", "onnxlet-update.service", "onnxlet-update.timer"
 MQTT, SETTLE = "onnxlet-mqtt.service", "onnxlet-settle.service"
 
-# What a service may not do that neither serves nor updates: nothing here needs any of it.
+# What none of the services may do: nothing here needs any of it.
 CONFINED = """\
 NoNewPrivileges=yes
 ProtectSystem=strict
@@ -29,6 +29,12 @@ RestrictSUIDSGID=yes
 LockPersonality=yes
 KeyringMode=private
 SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @resources
+SystemCallErrorNumber=EPERM
+MemoryDenyWriteExecute=yes
+ProtectProc=invisible
+AmbientCapabilities=
 LimitCORE=0
 """
 
@@ -62,15 +68,9 @@ LogRateLimitIntervalSec=10
 LogRateLimitBurst=5000
 
 {confined}\
-MemoryDenyWriteExecute=yes
 PrivateUsers=yes
-ProtectProc=invisible
 RemoveIPC=yes
 CapabilityBoundingSet=
-AmbientCapabilities=
-SystemCallFilter=@system-service
-SystemCallFilter=~@privileged @resources
-SystemCallErrorNumber=EPERM
 
 [Install]
 WantedBy=multi-user.target
@@ -142,9 +142,12 @@ MemoryMax=75%
 OOMPolicy=continue
 LogNamespace=onnxlet
 ReadWritePaths={data}
+# The service's user writes there, and root only reads what it left.
+ReadOnlyPaths=-{state}
 UMask=0022
 
-# It starts the service again, which is root's to do.
+# It starts the service again, which is root's to do; what the service left, others can't read.
+CapabilityBoundingSet=CAP_DAC_READ_SEARCH
 {confined}"""
 
 WHEN = """\
@@ -205,7 +208,7 @@ def files(python: str) -> dict[str, tuple[str, int]]:
     places = Places()
     names = {
         "python": python, "live": places.live, "data": places.data, "settings": places.settings,
-        "confined": CONFINED,
+        "state": places.state, "confined": CONFINED,
     }  # fmt: skip
     names |= {"answers": ANSWERS.format(**names), "changes": CHANGES.format(**names)}
     units = {

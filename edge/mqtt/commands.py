@@ -29,11 +29,14 @@ def mqtt(models: Path | None) -> None:
     from edge.mqtt.answering import Answering
     from edge.mqtt.serving import Serving, check, end_by_signals, link_of
     from edge.notify import heartbeat, teller
+    from edge.outlet import Outlet
     from edge.settings import DeviceSettings, models_folder
     from edge.slots import Places
     from edge.update.setup import environ_of
+    from function import request_log
     from function.settings import Settings
 
+    request_log.put = Outlet(request_log.STANDARD_ERROR).put
     environ = environ_of(Places(), os.environ)
     settings = replace(Settings.from_environ(environ), api_keys={})
     device = DeviceSettings.from_environ(environ)
@@ -55,10 +58,13 @@ def mqtt(models: Path | None) -> None:
 def queue(retry: bool) -> None:
     """Tell how many predictions wait here to be sent on."""
     from edge.forward.looking import look
+    from edge.owner import become_owner
     from edge.slots import Places
     from edge.update.setup import device_settings
 
-    for line in look(device_settings(Places()).forward, retry):
+    options = device_settings(Places()).forward
+    become_owner(options.queue)
+    for line in look(options, retry):
         click.echo(line)
 
 

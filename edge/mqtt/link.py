@@ -28,8 +28,23 @@ SUBSCRIBED = 2  # the highest reason code of a subscription that was granted
 QOS = 1
 
 
+TOO_LARGE = 0x95  # of MQTT 5's reason codes: a packet is larger than the other side takes
+# mosquitto says so of a publication, where its message_size_limit is set; the standard, and paho
+# after it, know the code of whole connections only, and would take it for a broken packet.
+ReasonCode.names[TOO_LARGE]["Packet too large"].append(PacketTypes.PUBACK)
+
+
 class LinkLost(Exception):
-    """The broker can't be reached, refuses, or is gone; the message says which."""
+    """The broker can't be reached, refuses, or is gone; the message says which.
+
+    Args:
+        why: in words.
+        code: that the broker gave for it; 0 where it gave none.
+    """
+
+    def __init__(self, why: str, code: int = 0) -> None:
+        super().__init__(why)
+        self.code = code
 
 
 class Address(NamedTuple):
@@ -76,6 +91,7 @@ class Link:
         self._open = False
         self._granted: list[ReasonCode] | None = None
         self._gone = ""
+        self._gone_by = 0
         url = urlsplit(address.url)
         self._host = url.hostname or ""
         self._port = url.port or (8883 if url.scheme == "mqtts" else 1883)
@@ -141,7 +157,7 @@ class Link:
         """
         code = self._client.loop(seconds)
         if code != MQTTErrorCode.MQTT_ERR_SUCCESS or self._gone:
-            raise LinkLost(self._gone or f"the connection is gone: {code.name}")
+            raise LinkLost(self._gone or f"the connection is gone: {code.name}", self._gone_by)
 
     def publish(
         self, topic: str, payload: bytes, properties: Mapping[str, Any], retain: bool = False
@@ -181,6 +197,7 @@ class Link:
 
     def _disconnected(self, client: Client, data: Any, flags: Any, code: Any, told: Any) -> None:
         self._gone = self._gone or f"the connection is gone: {code}"
+        self._gone_by = code.value
 
     def _subscribed(self, client: Client, data: Any, mid: int, codes: Any, told: Any) -> None:
         self._granted = list(codes)

@@ -14,6 +14,7 @@ Get = Callable[[str, str, str], str]  # a variable's end, its pattern, what is e
 
 URL = rf"mqtts://{HOST}|mqtt://{LOOPBACK}"
 TOPIC = r"[^#+\s$][^#+]*"
+FILTER = r"(#|(?!\$)([^#+,/]*|\+)(/([^#+,/]*|\+))*(/#)?)"
 
 
 class MqttOptions(NamedTuple):
@@ -30,6 +31,8 @@ class MqttOptions(NamedTuple):
         answers: topic that answers go by where a reading names no other.
         model: that answers where a reading names none.
         backlog: readings that wait in this process.
+        responses: filters of the topics that a reading may name for its answer, beside `answers`
+            and those below it: it is published with this device's rights, not its sender's.
     """
 
     url: str = ""
@@ -41,6 +44,7 @@ class MqttOptions(NamedTuple):
     answers: str = ""
     model: str = ""
     backlog: int = 100
+    responses: tuple[str, ...] = ()
 
 
 NO_MQTT = MqttOptions()
@@ -51,6 +55,9 @@ def messaging(get: Get) -> MqttOptions:
     """Read the variables, by a reader that notes what is wrong with them."""
     ca = get("MQTT_CA", "/.+", "an absolute path")
     topic = "a topic without + and #"
+    responses = get(
+        "MQTT_RESPONSES", rf"{FILTER}( *, *{FILTER})*", "filters of topics, with commas between"
+    )
     return MqttOptions(
         url=get("MQTT_URL", URL, "mqtts://HOST, or mqtt:// to this machine"),
         user=get("MQTT_USER", r"\S+", "a name"),
@@ -61,6 +68,7 @@ def messaging(get: Get) -> MqttOptions:
         answers=get("MQTT_ANSWERS", TOPIC, topic),
         model=get("MQTT_MODEL", "[0-9A-Za-z._-]+", "a model's name"),
         backlog=int(get("MQTT_BACKLOG", "[1-9][0-9]{0,4}", "a number from 1 to 65535") or 100),
+        responses=tuple(filter(None, map(str.strip, responses.split(",")))),
     )
 
 

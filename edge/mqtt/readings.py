@@ -1,10 +1,11 @@
-"""A reading as a request, and its answer as a message: decisions alone."""
+"""A reading as a request, and its answer as a message: only decisions."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import os
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from paho.mqtt.client import MQTTMessage, topic_matches_sub
@@ -13,6 +14,8 @@ from function.request_log import REQUEST_ID
 
 JSON = "application/json"
 LONGEST_TOPIC = 65535
+ANY = ("#",)
+STATUS = "status"  # below the topic of answers: how it goes, which no answer may speak for
 
 
 class Answer(NamedTuple):
@@ -86,7 +89,13 @@ def environ_of(message: MQTTMessage, model: str) -> dict[str, Any]:
 
 
 def answer_to(
-    message: MQTTMessage, status: int, media_type: str, body: bytes, usual: str, readings: str
+    message: MQTTMessage,
+    status: int,
+    media_type: str,
+    body: bytes,
+    usual: str,
+    readings: str,
+    allowed: Sequence[str] = ANY,
 ) -> Answer:
     """The answer, to the topic that the reading names, with the correlation data that it bears.
 
@@ -97,6 +106,7 @@ def answer_to(
         body: JSON.
         usual: the topic of answers to readings that name none.
         readings: the filter that readings come by, which no answer may go to.
+        allowed: filters of the topics that a reading may name.
     """
     wish = str(getattr(message.properties, "ResponseTopic", ""))
     told: dict[str, Any] = {
@@ -106,7 +116,8 @@ def answer_to(
     correlation = getattr(message.properties, "CorrelationData", None)
     if correlation is not None:
         told["CorrelationData"] = correlation
-    topic = wish if may_answer_to(wish, readings) else usual
+    named = may_answer_to(wish, readings) and wish != f"{usual}/{STATUS}"
+    topic = wish if named and any(topic_matches_sub(each, wish) for each in allowed) else usual
     return Answer(topic, body, told)
 
 

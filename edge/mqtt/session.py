@@ -13,7 +13,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from edge.mqtt.backlog import Backlog
 from edge.mqtt.link import Link
 from edge.mqtt.options import MqttOptions
-from edge.mqtt.readings import Answer, answer_to
+from edge.mqtt.readings import STATUS, Answer, answer_to
 from function import request_log
 from function.dialects import native
 from function.exchange import Failure
@@ -114,8 +114,7 @@ class Session:
             self.counts = counts._replace(answered=counts.answered + 1)
         else:
             self.counts = counts._replace(refused=counts.refused + 1)
-        usual, readings = self._options.answers, self._options.readings
-        answer = answer_to(message, status, media_type, body, usual, readings)
+        answer = self._answer_to(message, status, media_type, body)
         size = len(answer.payload) + len(answer.topic.encode()) + HEAD_BYTES
         size += len(answer.properties.get("CorrelationData", b""))
         if size > self._link.largest:
@@ -123,8 +122,13 @@ class Session:
                 Failure(413, "RequestTooLarge", f"the answer has {len(body)} bytes, and the broker "
                         f"takes packets of {self._link.largest}", "Send fewer rows at once.")
             )  # fmt: skip
-            answer = answer_to(message, 413, too_large.media_type, too_large.body, usual, readings)
+            answer = self._answer_to(message, 413, too_large.media_type, too_large.body)
         self._under_way[self._publish(answer)] = message
+
+    def _answer_to(self, message: MQTTMessage, status: int, media_type: str, body: bytes) -> Answer:
+        usual, readings = self._options.answers, self._options.readings
+        allowed = (f"{usual}/#", *self._options.responses)  # itself is among them
+        return answer_to(message, status, media_type, body, usual, readings, allowed)
 
     def _publish(self, answer: Answer) -> int:
         return self._link.publish(answer.topic, answer.payload, answer.properties)
@@ -162,7 +166,7 @@ class Session:
 
 def status_topic(options: MqttOptions) -> str:
     """Where it is told, retained, whether readings are answered."""
-    return f"{options.answers}/status"
+    return f"{options.answers}/{STATUS}"
 
 
 def status_message(state: str, counts: Counts, dropped: int) -> bytes:

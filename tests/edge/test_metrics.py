@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -13,7 +14,9 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_open
 from prometheus_client.parser import text_string_to_metric_families as parse
 
+from edge.app import make_app
 from edge.metrics import BOUNDS, Meter
+from edge.serve import _server
 from function.app import create_app
 from function.door import SHED
 from function.reload import Reloader
@@ -165,3 +168,16 @@ def test_the_client_library_waits_for_the_first_scrape() -> None:
     code = "import edge.app, sys; print('prometheus_client' in sys.modules)"
 
     assert subprocess.check_output([sys.executable, "-c", code], cwd=ROOT) == b"False\n"
+
+
+def test_scrapes_are_answered_at_once_when_the_first_has_imported(models: Path) -> None:
+    """Importing may wait for the disk: whoever leads the server must not."""
+    app = make_app(models, settings=Settings(models, reload_seconds=0))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = _server(app, listener, None)
+        prompt = server._prompt
+        assert prompt == {"/v2/health/live", "/v2/health/ready", "/ping", "/health"}
+        assert app.test_client().get("/metrics").status_code == 200
+        assert "/metrics" in prompt
+        server._connections.close()
+        server._alarm.close()

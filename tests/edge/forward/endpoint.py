@@ -32,6 +32,7 @@ class Endpoint:
         bodies: of each key, every body that came with it.
         headers: of the last request.
         mood: chooses what is done with a request.
+        judge: what is done with a body of some records, where that is for it to say.
     """
 
     def __init__(self) -> None:
@@ -40,6 +41,7 @@ class Endpoint:
         self.bodies: dict[str, set[bytes]] = {}
         self.headers: dict[str, str] = {}
         self.mood: Callable[[], Mood] = cycle(WELL).__next__
+        self.judge: Callable[[bytes, list[dict[str, Any]]], Mood] = lambda body, records: "ok"
         self.retry_after = ""
         self.url = ""
         self._lock = threading.Lock()
@@ -62,12 +64,14 @@ class Endpoint:
 
     def take(self, key: str, headers: dict[str, str], body: bytes) -> Mood:
         with self._lock:
+            records = json.loads(gzip.decompress(body))["records"]
             mood = self.mood()
+            mood = self.judge(body, records) if mood == "ok" else mood
             self.tries.append(key)
             self.headers = headers
             self.bodies.setdefault(key, set()).add(body)
             if mood in ("ok", "lost") and key not in self.batches:
-                self.batches[key] = json.loads(gzip.decompress(body))["records"]
+                self.batches[key] = records
             return mood
 
 

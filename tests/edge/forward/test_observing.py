@@ -5,8 +5,10 @@ from __future__ import annotations
 import http.client
 import json
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,8 @@ from openapi_spec_validator import validate
 from prometheus_client.parser import text_string_to_metric_families
 
 from edge.app import make_app
-from edge.forward.observing import Forward
+from edge.forward import gauging, observing, writing
+from edge.forward.observing import Forward, open_queue
 from edge.forward.options import ForwardOptions, Inputs
 from edge.forward.queue import Batch
 from edge.forward.records import Clock, this_boot
@@ -224,6 +227,61 @@ def test_without_a_disk_predictions_are_answered_and_truth_is_not(
     wait_until(lambda: bool(kept.sent))
     assert kept.client.post("/truth", json=truth).status_code == 200
     assert "hashes" not in kept.first()
+
+
+def test_where_the_queue_is_locked_whoever_asks_how_it_is_waits_for_nothing(
+    models: Path, tmp_path: Path, endpoint: Endpoint
+) -> None:
+    """As where another process's commit hangs with the card: it holds the lock meanwhile."""
+    server = start_server(models, served(endpoint, tmp_path), tmp_path / "log")
+    try:
+        wait_until(lambda: "onnxlet_forward_waiting" in figures(get(server.port, "/metrics")))
+        with closing(sqlite3.connect(tmp_path / "q" / "queue.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            asking = threading.Thread(target=ask, args=(server.port, PATH, {"instances": [SHOP]}))
+            asking.start()
+            start = time.monotonic()
+            for path in ("/metrics", "/v2/health/live") * 3:
+                get(server.port, path)
+            assert time.monotonic() - start < 3, "5 seconds for each /metrics"
+            assert "onnxlet_forward_waiting" in figures(get(server.port, "/metrics"))
+            asking.join()
+    finally:
+        assert stop_server(server) == 0
+
+
+def test_where_the_queue_is_locked_hashes_are_waited_for_once(
+    device: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(observing, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(writing, "PATIENCE_SECONDS", 0.1)
+    open_queue(ForwardOptions(queue=tmp_path / "queue.db")).close()
+    with closing(sqlite3.connect(tmp_path / "queue.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        kept = device("hash")
+        start = time.monotonic()
+        for _ in range(3):
+            assert kept.client.post(PATH, json={"instances": [SHOP]}).status_code == 200
+        assert time.monotonic() - start < 3, "5 seconds for each"
+    assert "hashes" not in kept.first()
+
+
+def get(port: int, path: str) -> str:
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=20)) as connection:
+        connection.request("GET", path)
+        return connection.getresponse().read().decode()
+
+
+def test_figures_that_nobody_could_read_for_some_time_are_told_no_more(
+    device: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = device()
+    kept.client.post(PATH, json={"instances": [SHOP]})
+    wait_until(lambda: kept.forward.figures().totals is not None)
+    monkeypatch.setattr(gauging, "STALE_SECONDS", 0.0)
+
+    assert kept.forward.figures().totals is None
+    assert "onnxlet_forward_sent" not in kept.client.get("/metrics").text
 
 
 def figures(text: str) -> dict[str, float]:

@@ -240,6 +240,28 @@ def test_a_reading_that_comes_again_is_kept_once(tmp_path: Path, time: Time) -> 
     assert emptied(queue) == ["a", "b"]
 
 
+def test_a_reading_that_comes_again_is_found_without_reading_all(
+    tmp_path: Path, time: Time
+) -> None:
+    queue = opened(tmp_path, time)
+    queue.add([made(str(number), time, 1000) for number in range(3000)])
+    time.on += 1
+    queue.add([made("first", time, again=True)])  # which makes the index
+    steps = 0
+
+    def count() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    queue._database.set_progress_handler(count, 1)
+    queue.add([made(str(number), time, again=True) for number in range(0, 3000, 300)])
+    queue._database.set_progress_handler(None, 1)
+
+    assert steps < 10 * 300, "of 3,000 records each takes several"
+    assert queue.totals().waiting == 3001
+
+
 def test_a_commit_that_fails_leaves_nothing(tmp_path: Path, time: Time) -> None:
     queue = opened(tmp_path, time)
     broken = made("b", time)._replace(body=None)  # type: ignore[arg-type] # on purpose

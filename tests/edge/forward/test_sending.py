@@ -6,6 +6,7 @@ import base64
 import gzip
 import json
 import os
+import socket
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -43,7 +44,11 @@ def options(endpoint: Endpoint, pair: Pair, tmp_path: Path) -> ForwardOptions:
         (202, "9", Verdict("arrived", "status 202")),
         (301, "", Verdict("failed", "status 301")),
         (400, "", Verdict("refused", "status 400")),
-        (401, "", Verdict("refused", "status 401")),
+        (401, "", Verdict("barred", f"status 401: {verdicts.BARRED[401]}")),
+        (403, "5", Verdict("barred", f"status 403: {verdicts.BARRED[403]}", 5.0)),
+        (404, "", Verdict("barred", f"status 404: {verdicts.BARRED[404]}")),
+        (407, "", Verdict("barred", f"status 407: {verdicts.BARRED[407]}")),
+        (422, "", Verdict("refused", "status 422")),
         (413, "9", Verdict("refused", "status 413")),
         (408, "", Verdict("failed", "status 408")),
         (429, "120", Verdict("failed", "status 429", 120.0)),
@@ -54,6 +59,12 @@ def options(endpoint: Endpoint, pair: Pair, tmp_path: Path) -> ForwardOptions:
 )
 def test_what_a_status_means(status: int, retry_after: str, verdict: Verdict) -> None:
     assert of_status(status, retry_after) == verdict
+
+
+def test_a_date_to_wait_for_is_taken_by_the_clock_of_whoever_says_it() -> None:
+    then, now = "Fri, 31 Dec 1999 23:59:59 GMT", "Fri, 31 Dec 1999 23:59:29 GMT"
+    assert of_status(503, then, now).wait == 30.0
+    assert of_status(503, now, then).wait == 0.0
 
 
 def test_pauses_grow_up_to_minutes_and_differ() -> None:
@@ -184,6 +195,96 @@ def test_what_is_refused_is_told_once_and_the_rest_goes_on(
     assert names(endpoint) == ["a", "poison"]
 
 
+def test_a_key_that_is_not_known_any_more_costs_no_record(
+    sending: Sending, endpoint: Endpoint
+) -> None:
+    endpoint.says("500", "401", "403", "404", "407", "401")
+    names_ = [str(number) for number in range(2000)]
+    sending.keep(*names_)
+    sending.sender.start()
+    wait_until(lambda: sending.queue.totals().sent == 2000)
+
+    assert names(endpoint) == names_
+    assert sending.queue.totals().aside == 0
+    assert len(set(endpoint.tries)) == 4, "the same batch, until it was taken"
+    assert sending.lines == [
+        {"event": "forward", "state": "failed", "error": "status 500"},
+        {"event": "forward", "state": "barred", "error": f"status 401: {verdicts.BARRED[401]}"},
+        {"event": "forward", "state": "sending"},
+    ]
+
+
+def test_batches_that_are_too_large_are_halved_until_they_are_taken(
+    sending: Sending, endpoint: Endpoint
+) -> None:
+    """A half whose answer is lost comes again by its own key; nothing is set aside or doubled."""
+    endpoint.judge = lambda body, records: "413" if len(records) > 90 else "ok"
+    endpoint.says("ok", "ok", "ok", "lost", "500", "lost", "ok")
+    names_ = [str(number) for number in range(700)]
+    sending.keep(*names_)
+    sending.sender.start()
+    wait_until(lambda: sending.queue.totals().sent == 700)
+
+    assert names(endpoint) == names_
+    assert [len(batch) for batch in endpoint.batches.values()] == [62] * 11 + [18]
+    assert all(len(bodies) == 1 for bodies in endpoint.bodies.values()), "one key, one batch"
+    assert endpoint.tries.count(next(iter(endpoint.batches))) == 4
+    assert sending.queue.totals().aside == 0
+
+
+def test_what_is_wrong_with_one_record_is_not_laid_to_the_others(
+    sending: Sending, endpoint: Endpoint
+) -> None:
+    poison = {"137", "138", "260"}
+    endpoint.judge = lambda body, records: (
+        "422" if poison & {record["prediction"][0] for record in records} else "ok"
+    )
+    names_ = [str(number) for number in range(300)]
+    sending.keep(*names_)
+    sending.sender.start()
+    wait_until(lambda: sending.queue.totals().sent == 297)
+
+    assert names(endpoint) == [name for name in names_ if name not in poison], "in order"
+    assert sending.queue.totals().aside == 3
+    refused = {"event": "forward", "state": "refused", "error": "status 422", "records": 1}
+    assert sending.lines == [refused] * 3
+    assert len(endpoint.tries) < 70
+
+
+def test_where_everything_is_refused_records_go_one_at_a_time(
+    sending: Sending, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After pauses that grow: it is not the records' fault, and somebody may put it right."""
+    monkeypatch.setattr(verdicts, "FIRST_SECONDS", 0.1)
+    endpoint.mood = lambda: "400"
+    sending.keep(*map(str, range(100)))
+    sending.sender.start()
+    wait_until(lambda: sending.sender.failures == 3)
+    endpoint.behave()
+    wait_until(lambda: sending.queue.totals().sent + sending.queue.totals().aside == 100)
+
+    assert 3 <= sending.queue.totals().aside <= 4
+    assert len(endpoint.tries) < 30
+
+
+def test_who_closes_before_the_end_of_a_body_is_heard(options: ForwardOptions) -> None:
+    """As nginx does where a body is beyond its limit."""
+
+    def refuse(listener: socket.socket) -> None:
+        with listener.accept()[0] as connection:
+            connection.recv(1000)
+            connection.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
+
+    large = BATCH._replace(body=os.urandom(3_000_000))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        refusing = threading.Thread(target=refuse, args=(listener,))
+        refusing.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        verdict = https.transport(options._replace(url=url))(large)
+        refusing.join()
+    assert verdict == Verdict("refused", "status 413")
+
+
 def test_an_endpoint_that_wants_to_be_left_alone_is(sending: Sending, endpoint: Endpoint) -> None:
     endpoint.says("429")
     endpoint.retry_after = "2"
@@ -257,7 +358,7 @@ def test_random_ids_and_bytes_come_through(sending: Sending, endpoint: Endpoint)
 def test_what_waits_is_told_and_what_was_refused_is_asked_for(
     sending: Sending, endpoint: Endpoint, options: ForwardOptions
 ) -> None:
-    endpoint.says("400")
+    endpoint.says("400", "400", "400")
     sending.keep("a", "b")
     sending.sender.start()
     wait_until(lambda: sending.queue.totals().aside == 2)

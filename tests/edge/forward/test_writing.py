@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import pytest
 from edge.forward import writing
 from edge.forward.queue import Queue
 from edge.forward.records import Record
+from edge.forward.tables import identity, set_aside
 from tests.conftest import ROOT
 from tests.edge.faults.disk import need_fiu
 from tests.edge.forward.endpoint import wait_until
@@ -139,8 +141,32 @@ def test_a_disk_that_hangs_holds_up_for_so_long(
     assert keeping.writer.late == 1
     monkeypatch.setattr(writing, "PATIENCE_SECONDS", 10)
     works.set()
+    wait_until(lambda: not keeping.writer.hanging)
     assert keeping.keep("b")
     assert keeping.kept() == ["a", "b"]
+
+
+def test_where_a_disk_hangs_one_waits_and_the_others_do_not(
+    keeping: Keeping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process holds the database, as one does whose commit does not come back."""
+    assert keeping.keep("a")
+    monkeypatch.setattr(writing, "PATIENCE_SECONDS", 0.2)
+    with closing(sqlite3.connect(keeping.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert not keeping.keep("b")
+        monkeypatch.setattr(writing, "PATIENCE_SECONDS", 10)
+        start = time.monotonic()
+        assert not keeping.keep("c")
+        assert not keeping.keep("truth", strict=True)
+        assert time.monotonic() - start < 3
+        assert keeping.writer.is_away
+    wait_until(lambda: not keeping.writer.is_away)
+    assert keeping.keep("d", strict=True)
+
+    assert keeping.kept() == ["a", "b", "c", "d"], "what was given up is not written later"
+    assert [line["state"] for line in keeping.lines] == ["not keeping", "keeping"]
+    assert keeping.writer.late == 2
 
 
 def test_a_broken_database_is_set_aside(tmp_path: Path) -> None:
@@ -154,6 +180,45 @@ def test_a_broken_database_is_set_aside(tmp_path: Path) -> None:
     assert keeping.kept() == ["a"]
     assert [line["state"] for line in keeping.lines] == ["not keeping", "set aside", "keeping"]
     assert (tmp_path / "queue.db.broken").read_bytes().startswith(b"no database")
+
+
+def test_of_two_processes_that_find_it_broken_one_sets_it_aside(
+    keeping: Keeping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the second moves the good one away that the first has written to meanwhile."""
+    monkeypatch.setattr(writing, "RETRY_SECONDS", 0.05)
+    other = Keeping(keeping.path)
+    for number in range(20):
+        assert keeping.keep(f"{number}", size=3000)
+        assert other.keep(f"other {number}", size=3000)
+    with closing(sqlite3.connect(keeping.path)) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    size = keeping.path.stat().st_size
+    with keeping.path.open("r+b") as file:
+        file.seek(100)
+        file.write(b"\xff" * (size - 100))
+    acknowledged = set[str]()
+    for number, each in enumerate((keeping, other, keeping, other)):
+        wait_until(lambda each=each, name=f"after {number}": each.keep(name))  # type: ignore[misc]
+        acknowledged.add(f"after {number}")
+    other.writer.stop()
+
+    assert acknowledged <= set(keeping.kept())
+    lines = keeping.lines + other.lines
+    assert [line["state"] for line in lines].count("set aside") == 1
+
+
+def test_what_was_written_to_a_file_that_another_process_set_aside_is_written_again(
+    keeping: Keeping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "RETRY_SECONDS", 0.05)
+    assert keeping.keep("a")
+    assert set_aside(keeping.path, identity(keeping.path))
+    assert not keeping.keep("b"), "it is in the file that nobody sends from"
+    wait_until(lambda: not keeping.writer.is_away)
+    assert keeping.keep("c")
+
+    assert keeping.kept() == ["b", "c"]
 
 
 FULL = """

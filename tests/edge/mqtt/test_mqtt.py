@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from edge.forward import topic
-from edge.forward.observing import Forward
+from edge.forward.observing import Forward, open_queue
 from edge.forward.options import ForwardOptions
 from edge.forward.queue import Batch
-from edge.forward.records import Clock
+from edge.forward.records import Clock, record
+from edge.forward.sending import Sender
 from edge.forward.verdicts import Verdict
 from edge.mqtt.answering import Answering
 from edge.mqtt.readings import request_id
@@ -86,7 +90,7 @@ def set_for(broker: Broker, **more: str) -> dict[str, str]:
     return {
         "MQTT_URL": broker.url, "MQTT_USER": USER, "MQTT_PASSWORD": PASSWORD,
         "MQTT_CA": str(broker.ca), "MQTT_READINGS": "readings/+", "MQTT_ANSWERS": "answers",
-        "MQTT_MODEL": "shop", **more,
+        "MQTT_MODEL": "shop", "MQTT_RESPONSES": "mine/#", **more,
     }  # fmt: skip
 
 
@@ -364,3 +368,57 @@ def test_batches_that_the_broker_does_not_take_are_refused(tmp_path: Path, pair:
         )
     finally:
         broker.end()
+
+
+@pytest.mark.parametrize(("code", "state"), [(0x95, "refused"), (0x97, "failed")])
+def test_a_broker_that_leaves_since_a_packet_is_too_large_is_understood(
+    code: int, state: str
+) -> None:
+    """As some do that tell their limit nowhere."""
+
+    def leave(listener: socket.socket) -> None:
+        with listener.accept()[0] as connection:
+            connection.recv(1000)
+            connection.sendall(b"\x20\x03\x00\x00\x00")  # CONNACK
+            connection.recv(1000)
+            connection.sendall(bytes([0xE0, 2, code, 0]))  # DISCONNECT
+            connection.recv(1000)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        leaving = threading.Thread(target=leave, args=(listener,))
+        leaving.start()
+        port = listener.getsockname()[1]
+        verdict = topic.transport(ForwardOptions(f"mqtt://127.0.0.1:{port}/mine"))(BATCH)
+        leaving.join()
+    assert verdict.state == state
+
+
+@pytest.mark.parametrize("limit", ["max_packet_size 2000", "message_size_limit 1500"])
+def test_batches_are_halved_until_the_broker_takes_them(
+    tmp_path: Path, pair: Pair, limit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says how large a packet may be, or refuses what is larger; nothing is set aside."""
+    broker = Broker(tmp_path, pair, limit)
+    broker.start()
+    peer = Peer(broker, "mine")
+    options = ForwardOptions(
+        f"{broker.url}/mine", PASSWORD, USER, broker.ca, queue=tmp_path / "queue.db"
+    )
+    clock, random_names = Clock("boot"), [os.urandom(100).hex() for _ in range(20)]
+    queue = open_queue(options, clock)
+    queue.add([record("prediction", name, [name], clock) for name in random_names])
+    sender = Sender(
+        partial(open_queue, options, clock), topic.transport(options), tmp_path / "lock", 0.02
+    )
+    try:
+        sender.start()
+        wait_until(lambda: queue.totals().sent == 20)
+        batches = [json.loads(gzip.decompress(each.payload)) for each in peer.wait_for(2)]
+    finally:
+        sender.stop()
+        queue.close()
+        peer.end()
+        broker.end()
+    names = [each["prediction"][0] for batch in batches for each in batch["records"]]
+    assert names == random_names
+    assert len({each.user["Idempotency-Key"] for each in peer.messages}) == len(batches)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from paho.mqtt.client import MQTTMessage
@@ -12,9 +12,11 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from edge.mqtt.backlog import Backlog
+from edge.mqtt.link import Link
 from edge.mqtt.options import MqttOptions, client_id
 from edge.mqtt.readings import answer_to, environ_of, may_answer_to, request_id
 from edge.mqtt.serving import Serving, check, link_of
+from edge.mqtt.session import Counts, Session
 from edge.settings import DeviceSettings
 from function.errors import SettingsError
 from tests.edge.forward.endpoint import wait_until
@@ -77,6 +79,42 @@ def test_where_answers_may_go(topic: str, readings: str, may: bool) -> None:
     assert answer.topic == (topic if may else "usual")
 
 
+@pytest.mark.parametrize(
+    ("wish", "topic"),
+    [
+        ("answers", "answers"),
+        ("answers/7", "answers/7"),
+        ("answers/status", "answers"),
+        ("valves/1/open", "answers"),
+        ("answersx", "answers"),
+        ("mine/7", "mine/7"),
+        ("mine/7/8", "answers"),
+    ],
+)
+def test_a_reading_names_no_topic_that_is_not_let(wish: str, topic: str) -> None:
+    """Its sender may have no right to publish there, and this device may."""
+    link = Published()
+    options = WHOLE._replace(responses=("mine/+",))
+    session = Session(
+        cast(Link, link), options, lambda message: (200, "t", b"{}"), Backlog(5), Counts()
+    )
+    session._answer(reading(ResponseTopic=wish))
+    assert link.topics == [topic]
+
+
+class Published:
+    """Stands where a link does."""
+
+    largest = 10_000
+
+    def __init__(self) -> None:
+        self.topics: list[str] = []
+
+    def publish(self, topic: str, *more: Any) -> int:
+        self.topics.append(topic)
+        return 1
+
+
 def test_the_answer_bears_what_the_reading_did() -> None:
     answer = answer_to(
         reading(CorrelationData=b"\0\xff"), 422, "application/problem+json", b"{}", "usual", "r"
@@ -119,12 +157,12 @@ def test_everything_that_is_set() -> None:
         for name, value in {
             "URL": "mqtts://broker.example:8884", "USER": "u", "PASSWORD": "p w", "CA": "/ca.pem",
             "CLIENT": "pump-7", "READINGS": "plant/+/readings", "ANSWERS": "plant/answers",
-            "MODEL": "shop", "BACKLOG": "7",
+            "MODEL": "shop", "BACKLOG": "7", "RESPONSES": "a/+/b, c/#",
         }.items()
     }  # fmt: skip
     assert DeviceSettings.from_environ(environ).mqtt == MqttOptions(
         "mqtts://broker.example:8884", "u", "p w", Path("/ca.pem"), "pump-7", "plant/+/readings",
-        "plant/answers", "shop", 7,
+        "plant/answers", "shop", 7, ("a/+/b", "c/#"),
     )  # fmt: skip
 
 
@@ -136,6 +174,9 @@ def test_everything_that_is_set() -> None:
         ("MQTT_URL", "mqtts://broker.example:99999"),
         ("MQTT_ANSWERS", "a/#"),
         ("MQTT_BACKLOG", "0"),
+        ("MQTT_RESPONSES", "a/#/b"),
+        ("MQTT_RESPONSES", "a,b+/c"),
+        ("MQTT_RESPONSES", "$SYS/#"),
         ("FORWARD_URL", "http://example.com/"),
         ("FORWARD_URL", "https://example.com:65536/"),
         ("FORWARD_URL", "mqtts://example.com"),
