@@ -12,7 +12,8 @@ from edge.forward.queue import Totals, totals_of
 from edge.forward.records import Clock
 from edge.forward.tables import connect, connect_as_it_is, secret_of
 
-LOOK_SECONDS = 5.0  # between two looks; a second while there is nothing to tell
+LOOK_SECONDS = 5.0  # between two looks
+AGAIN_SECONDS = 0.5  # as long as there is nothing to tell
 STALE_SECONDS = 20.0  # figures that are older are told no more: the disk hangs, or is away
 
 
@@ -61,7 +62,7 @@ class Gauge:
             except (sqlite3.Error, OSError):
                 self._seen = None
             self.looked.set()
-            self._stopping.wait(LOOK_SECONDS if self._is_done() else 1.0)
+            self._stopping.wait(LOOK_SECONDS if self._is_done() else AGAIN_SECONDS)
 
     def _look(self) -> None:
         if not self._path.exists():

@@ -86,6 +86,7 @@ def test_the_metrics_that_are_listed(models: Path, tmp_path: Path) -> None:
     forward = observing.start(options)
     settings = Settings(models, reload_seconds=0)
     client = make_app(models, forward=forward, settings=settings).test_client()
+    wait_until(lambda: forward.figures().totals is not None)
     families = text_string_to_metric_families(client.get("/metrics").text)
     forward.stop()
 
