@@ -54,9 +54,10 @@ def read(file: Path | None, versions: Collection[int]) -> Aliases:
         return NONE
     place = f"model {file.parent.name}: {FILE}"
     try:
-        content = file.read_bytes()
+        with file.open("rb") as opened:
+            content = opened.read(LARGEST + 1)
         if len(content) > LARGEST:
-            raise ModelError(f"{place}: expected at most {LARGEST} bytes, got {len(content)}", HINT)
+            raise ModelError(f"{place}: expected at most {LARGEST} bytes, got more", HINT)
         found = json_text.loads(content)
     except OSError as error:  # its words have the whole path
         raise ModelError(f"{place}: it can't be read: {error.strerror}", HINT) from error
