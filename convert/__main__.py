@@ -22,15 +22,10 @@ if TYPE_CHECKING:
 
 MODELS = Path("models")
 models_option = click.option(
-    "--models",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=MODELS,
-    show_default=True,
-    envvar="ONNXLET_MODELS",
-    show_envvar=True,
-    metavar="DIR",
+    "--models", type=click.Path(path_type=Path, file_okay=False), default=MODELS, metavar="DIR",
+    show_default=True, envvar="ONNXLET_MODELS", show_envvar=True,
     help="Folder of model directories.",
-)
+)  # fmt: skip
 breaking_option = click.option(
     "--breaking", is_flag=True, help="Clients of the served version need not go on with this one."
 )
