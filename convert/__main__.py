@@ -22,23 +22,17 @@ except ModuleNotFoundError as error:
     stop(error, "convert")
 
 if TYPE_CHECKING:
+    from convert.build import Built
     from convert.bundle.sign import SigningKey
 
 MODELS = Path("models")
 models_option = click.option(
-    "--models",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=MODELS,
-    show_default=True,
-    envvar="ONNXLET_MODELS",
-    show_envvar=True,
-    metavar="DIR",
+    "--models", type=click.Path(path_type=Path, file_okay=False), default=MODELS, metavar="DIR",
+    show_default=True, envvar="ONNXLET_MODELS", show_envvar=True,
     help="Folder of model directories.",
-)
+)  # fmt: skip
 breaking_option = click.option(
-    "--breaking",
-    is_flag=True,
-    help="Clients of the version that is served need not go on with this one.",
+    "--breaking", is_flag=True, help="Clients of the served version need not go on with this one."
 )
 MODELS_ALONE = "models"
 
@@ -82,11 +76,9 @@ def main() -> None:
     help="A type of your own in a .skops file, MODULE.CLASS; can be given again.",
 )
 @click.option(
-    "--keep-background",
-    type=click.IntRange(1, 1000),
-    metavar="N",
+    "--keep-background", type=click.IntRange(1, 1000), metavar="N",
     help="Explain from N of your training rows, which go with the model; not from made-up ones.",
-)
+)  # fmt: skip
 @breaking_option
 def build(
     source: str,
@@ -114,8 +106,7 @@ def build(
     built = build_model(loaded, name, models, report, keep_background, breaking)
     for line in certificate_lines(name, built.version, built.manifest):
         click.echo(line)
-    state = "written to" if built.new else "is the same, byte for byte, as"
-    click.echo(f"{name} version {built.version} {state} {built.directory}")
+    _say_where(name, built)
 
 
 @main.command(
@@ -139,14 +130,7 @@ def build(
     help="The framework's own answers to them: an array for each output, by name.",
 )
 @breaking_option
-def import_(
-    file: Path,
-    name: str,
-    models: Path,
-    sample: Path | None,
-    expected: Path | None,
-    breaking: bool,
-) -> None:
+def import_(file: Path, name: str, models: Path, breaking: bool, **rows: Path | None) -> None:
     """Take a model that another framework exported as ONNX.
 
     Without --expected nothing says that it answers as the framework did: the manifest then calls
@@ -155,11 +139,15 @@ def import_(
     from convert.errors import WrongUse
     from convert.import_onnx import import_lines, import_onnx
 
-    if expected is not None and sample is None:
+    if rows["expected"] is not None and rows["sample"] is None:
         raise WrongUse("--expected: answers without their rows", "Add --sample IN.npz.")
-    built = import_onnx(file, name, models, report, sample, expected, breaking)
+    built = import_onnx(file, name, models, report, **rows, breaking=breaking)
     for line in import_lines(name, built.version, built.manifest):
         click.echo(line)
+    _say_where(name, built)
+
+
+def _say_where(name: str, built: Built) -> None:
     state = "written to" if built.new else "is the same, byte for byte, as"
     click.echo(f"{name} version {built.version} {state} {built.directory}")
 

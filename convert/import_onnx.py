@@ -54,6 +54,7 @@ def import_onnx(
     report: Callable[[str], None],
     sample: Path | None = None,
     expected: Path | None = None,
+    *,
     breaking: bool = False,
 ) -> Built:
     """Take an ONNX file, try it, and write the next version of a model.

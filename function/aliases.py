@@ -14,10 +14,10 @@ from pathlib import Path
 
 from function import json_text
 from function.errors import ModelError, RequestError
+from function.settings import ALIAS
 
 FILE = "aliases.json"
 STABLE = "stable"
-ALIAS = re.compile(r"(?![0-9]+\Z)[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 HINT = (
     'Write it as {"stable": 2}: names, of letters, digits, ".", "-" and "_" and not of digits '
     "alone, of versions that are there; or remove it."
@@ -54,9 +54,10 @@ def read(file: Path | None, versions: Collection[int]) -> Aliases:
         return NONE
     place = f"model {file.parent.name}: {FILE}"
     try:
-        content = file.read_bytes()
+        with file.open("rb") as opened:
+            content = opened.read(LARGEST + 1)
         if len(content) > LARGEST:
-            raise ModelError(f"{place}: expected at most {LARGEST} bytes, got {len(content)}", HINT)
+            raise ModelError(f"{place}: expected at most {LARGEST} bytes, got more", HINT)
         found = json_text.loads(content)
     except OSError as error:  # its words have the whole path
         raise ModelError(f"{place}: it can't be read: {error.strerror}", HINT) from error
@@ -73,7 +74,7 @@ def read(file: Path | None, versions: Collection[int]) -> Aliases:
 
 def _fault(alias: str, to: object, versions: Collection[int]) -> str:
     shown = alias[:100].encode("utf-8", "backslashreplace").decode()
-    if not ALIAS.fullmatch(alias):
+    if not re.fullmatch(ALIAS, alias):
         return f"'{shown}': expected a word that is no number, and stands in a path"
     if type(to) is not int:
         return f"'{shown}': expected the number of a version, got {_kind(to)}"

@@ -132,8 +132,8 @@ class Repository:
                 if name in versions:
                     serves(name, versions[name], aliases[name], pin)
                 else:
-                    there = ", ".join(versions)
-                    faults.append(f"ONNXLET_SERVE={name}={pin}: no such model; there are {there}")
+                    there = _listed(versions)[1:-1]
+                    faults.append(f"ONNXLET_SERVE={name}={pin}: no such model; t{there}")
             except ModelError as error:
                 faults.append(error.message)
         if faults:
@@ -219,12 +219,12 @@ def _number(catalogue: Catalogue, name: str, version: str | int) -> int:
     versions, aliases = catalogue.versions[name], catalogue.aliases.get(name, NONE)
     if version in aliases:
         return aliases[str(version)]
+    known = VERSION.fullmatch(str(version)) is not None
+    if known and int(version) in versions:
+        return int(version)
+    shown = str(version) if known else f"'{version!s:.40}'"
     hint = f"T{listed(versions, aliases)[1:]}."
-    if not VERSION.fullmatch(str(version)):
-        raise UnknownModel(f"no version '{version!s:.40}' of model '{name}'", hint)
-    if int(version) not in versions:
-        raise UnknownModel(f"no version {version} of model '{name}'", hint)
-    return int(version)
+    raise UnknownModel(f"no version {shown} of model '{name}'", hint)
 
 
 def _log_refused(name: str, error: ModelError, **what: object) -> None:

@@ -11,7 +11,8 @@ from function.errors import SettingsError
 
 PREFIX = "ONNXLET_"
 DEVICE_PREFIX = f"{PREFIX}DEVICE_"  # of what a device alone reads (edge/settings.py)
-WORD = "[A-Za-z0-9][A-Za-z0-9._-]{0,99}"  # a model's name, or a version's
+WORD = "[A-Za-z0-9][A-Za-z0-9._-]{0,99}"  # a model's name
+ALIAS = rf"(?![0-9]+\Z){WORD}"  # a version's; few have any, so that it is not compiled at the start
 DEFAULT_MODELS = Path(__file__).resolve().parent.parent / "models"
 
 
@@ -126,9 +127,7 @@ def _pins(text: str, faults: list[str]) -> dict[str, str]:
     pins: dict[str, str] = {}
     for entry in filter(None, (part.strip() for part in text.split(","))):
         name, _, version = (part.strip() for part in entry.partition("="))
-        if not re.fullmatch(
-            f"{WORD}=([1-9][0-9]{{0,17}}|(?![0-9]+\\Z){WORD})", f"{name}={version}"
-        ):
+        if not re.fullmatch(f"{WORD}=([1-9][0-9]{{0,17}}|{ALIAS})", f"{name}={version}"):
             faults.append(
                 f"ONNXLET_SERVE: expected MODEL=VERSION or MODEL=ALIAS, got '{entry[:80]}'"
             )

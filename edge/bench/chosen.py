@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from edge.slots import with_updates
 from edge.update.errors import WrongUse
+from function.aliases import of_model, serves
 from function.model import AGAIN, way_out
 from function.repository import NAME, versions_in
 
@@ -21,7 +22,7 @@ class Chosen(NamedTuple):
     Attributes:
         models: folder of it and the others that are served beside it.
         name: its name.
-        version: its highest version.
+        version: that is served where a request names none.
         golden: its golden rows, as `function.golden.compare` takes them.
     """
 
@@ -47,13 +48,14 @@ class Chosen(NamedTuple):
 
 
 def choose(models: Path, name: str | None) -> Chosen:
-    """The model of this name, else the first one, in its highest version.
+    """The model of this name, else the first one, in the version that is served.
 
     Raises:
         WrongUse: there is none, or it has no golden rows.
+        ModelError: a model's aliases can't be used.
     """
     folders = [folder for folder in with_updates(models) if folder is not None]
-    there = _highest(folders)
+    there = _served(folders)
     if not there:
         raise WrongUse(
             f"{models}: expected model directories, got none",
@@ -80,12 +82,15 @@ def choose(models: Path, name: str | None) -> Chosen:
     return Chosen(models, chosen, version, golden)
 
 
-def _highest(folders: list[Path]) -> dict[str, tuple[int, Path]]:
+def _served(folders: list[Path]) -> dict[str, tuple[int, Path]]:
     """Version and directory by name, the names sorted; where both have one, the first counts."""
-    found: dict[str, tuple[int, Path]] = {}
     entries = [entry for folder in folders if folder.is_dir() for entry in folder.iterdir()]
-    for entry in entries:
-        versions = versions_in(entry) if NAME.fullmatch(entry.name) else []
-        if versions and versions[-1] > found.get(entry.name, (0, entry))[0]:
-            found[entry.name] = versions[-1], entry / str(versions[-1])
-    return dict(sorted(found.items()))
+    found = {}
+    for name in sorted({entry.name for entry in entries if NAME.fullmatch(entry.name)}):
+        homes = [folder / name for folder in folders]
+        versions = sorted({version for home in homes for version in versions_in(home)})
+        if versions:
+            number = serves(name, versions, of_model(folders, name, versions))
+            places = [home / str(number) for home in homes]
+            found[name] = number, next(place for place in places if place.is_dir())
+    return found
