@@ -136,7 +136,7 @@ def test_a_bundle_that_is_none(refused: Refused, tmp_path: Path) -> None:
     bundle = tmp_path / "none.zip"
     bundle.write_text("x")
     code, lines = refused(BUNDLE=str(bundle), OPEN="1")
-    assert (code, lines[0]) == (1, "error: 2 things are missing or wrong")
+    assert (code, lines[0]) == (1, "error: 3 things are missing or wrong")
     told = f"  BUNDLE: '{bundle}' is no bundle: File is not a zip file; run make package"
     assert lines[1] == told
 
@@ -163,8 +163,8 @@ def test_a_bundle_without_its_graphs_has_to_be_told_where_they_go(
         archive.writestr("bundle.json", json.dumps(about | {"remote": ["iris"]}))
     code, lines = refused(BUNDLE=str(bundle), OPEN="1")
     assert code == 1
-    told = f"the graphs of iris, which '{bundle}' lacks, got none"
-    assert f"  MODELS_URL: expected s3://BUCKET/PREFIX for {told}" in lines
+    told = f"since '{bundle}' lacks the graphs of iris; got none"
+    assert f"  MODELS_URL: expected s3://BUCKET/PREFIX, {told}" in lines
 
 
 def test_an_emulator_that_is_not_there(refused: Refused, first: Path) -> None:

@@ -105,8 +105,8 @@ def _bundle(plan: Plan) -> Iterator[str]:
         if not default and plan.values[name] != about[key]:
             yield f"{name}: expected {about[key]}, which '{path}' is for, got {plan.values[name]}"
     if (remote := about.get("remote")) and "MODELS_URL" not in plan.values:
-        lacks = f"graphs of {', '.join(remote)}, which '{path}' lacks"
-        yield f"MODELS_URL: expected s3://BUCKET/PREFIX for the {lacks}, got none"
+        lacks = f"'{path}' lacks the graphs of {', '.join(remote)}"
+        yield f"MODELS_URL: expected s3://BUCKET/PREFIX, since {lacks}; got none"
     if plan.wanted("SNAPSTART") and about["python"] == "3.11":
         yield f"SNAPSTART: expected Python 3.12 or newer, got '{path}' for 3.11"
 
