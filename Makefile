@@ -46,8 +46,10 @@ model: $(READY) ## build convert/examples/EXAMPLE.py into MODELS (models)
 package: $(READY) ## one zip of MODELS (models) for TARGET (lambda), PYTHON_VERSION (3.13) and ARCH (aarch64), into build/
 	$(PY) -m convert package --models "$(MODELS)" --target $(TARGET) --python $(PYTHON_VERSION) --arch $(ARCH) --out $(BUNDLE) $(ARGS)
 
-# With a BUNDLE that was packaged before there is nothing to package.
-deploy: $(if $(filter file,$(origin BUNDLE)),$(READY)) $(DEPLOY)/ready $(NODE) ## to AWS, as STAGE (dev): prove the version there, then serve it (docs/deploy.md)
+# With a BUNDLE that was packaged before there is nothing to package. Without npm it says so, with
+# all else that is missing.
+deploy: $(if $(filter file,$(origin BUNDLE)),$(READY)) $(DEPLOY)/ready ## to AWS, as STAGE (dev): prove the version there, then serve it (docs/deploy.md)
+	if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(NODE); fi
 	$(DEPLOY)/bin/python -m tools.deploy up
 
 invoke: $(DEPLOY)/ready ## ask what STAGE serves: BODY='{"instances": …}', or a golden row

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.checks import BEFORE_INSTALLING, IN_AN_IMAGE, Needs, findings, wrong
+from edge.install.keys import read_keys
 from edge.machine import Machine, read_machine
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 SYSTEM = Path("/")
 DATA = "var/lib/onnxlet"
 KEYS = "etc/onnxlet/keys"
-MB = 1_000_000
+PUBLIC = "It stands in the .pub file that minisign -G wrote."
 
 
 def main(archive: Path, arguments: list[str]) -> None:
@@ -97,12 +98,10 @@ def faults(root: Path, keys: list[str], machine: Machine, needs: Needs) -> list[
     """Everything that stops an installation: what is wrong, and what to do."""
     checks = BEFORE_INSTALLING if root == SYSTEM else IN_AN_IMAGE
     found = [(each.told, each.hint) for each in wrong(findings(machine, needs, checks))]
-    if any(each.subject == "python" for each in wrong(findings(machine, needs, checks))):
-        return found  # what follows may be in words that this Python does not read
-    from edge.install.keys import read_keys
-
-    hint = "It stands in the .pub file that minisign -G wrote."
-    return found + [(fault, hint) for fault in read_keys(keys, root / KEYS)[1]]
+    for fault in read_keys(keys, root / KEYS)[1]:
+        of_one = fault.startswith("--key")
+        found.append((fault, PUBLIC if of_one else "Each is a .pub file there."))
+    return found
 
 
 def _stop_where_wrong(found: list[tuple[str, str]]) -> None:

@@ -1,6 +1,7 @@
 """Public keys that updates are signed by, as they are given to `install`; minisign's form.
 
-Standard library alone: a key that is none is told before anything is unpacked.
+Standard library alone, and in words that Python 3.7 reads: a key that is none is told with all
+else, before anything is unpacked.
 """
 
 from __future__ import annotations
@@ -38,14 +39,14 @@ def read_keys(given: Iterable[str], folder: Path) -> tuple[list[PublicKey], list
     Returns:
         The keys, and what is wrong.
     """
-    keys, faults = dict[str, PublicKey](), list[str]()
+    keys: dict[str, PublicKey] = {}
+    faults: list[str] = []
     for text in given:
-        line = _line(text)
-        if (key := _key(line)) is None:
-            faults.append(
-                f"--key {text[:80]}: expected minisign's public key, 56 letters and digits, "
-                "or a file with one"
-            )
+        key = _key(_line(text))
+        if key is None:
+            expected = "minisign's public key, 56 letters and digits, or a file with one"
+            got = ", got a file that is not there" * _is_away(text)
+            faults.append(f"--key {text[:80]}: expected {expected}{got}")
         else:
             keys[key.name] = key
     names = {path.name for path in folder.glob("*.pub")} | keys.keys()
@@ -54,6 +55,10 @@ def read_keys(given: Iterable[str], folder: Path) -> tuple[list[PublicKey], list
             f"{folder}: expected at most {MOST} keys, got {', '.join(sorted(names))}; remove one"
         )
     return list(keys.values()), faults
+
+
+def _is_away(text: str) -> bool:
+    return text.endswith(".pub") and not Path(text).exists()
 
 
 def _line(text: str) -> str:

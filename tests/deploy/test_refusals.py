@@ -95,13 +95,14 @@ def test_nothing_is_there(refused: Refused, tmp_path: Path) -> None:
     code, lines = refused(folder=copy)
 
     assert code == 1
-    assert lines[0] == "error: 5 things are missing or wrong"
+    assert lines[0] == "error: 6 things are missing or wrong"
     assert lines[1] == f"  osls: expected it in node_modules, got none; run npm ci in {copy}"
     assert lines[2] == "  packaging: expected .venv, got none; run make setup"
     assert lines[3] == "  MODELS: expected model directories in 'models', got none; run make model"
     assert lines[4] == "  AWS region: expected AWS_REGION, or a region in your profile, got none"
-    assert lines[5].startswith("  API keys: expected ONNXLET_API_KEYS=name:sha256-hex, or ")
-    assert lines[5].endswith("OPEN=1 where the endpoint is meant to be public; got none")
+    assert lines[5].startswith("  AWS credentials: expected some, got none; set AWS_PROFILE, or ")
+    assert lines[6].startswith("  API keys: expected ONNXLET_API_KEYS=name:sha256-hex, or ")
+    assert lines[6].endswith("OPEN=1 where the endpoint is meant to be public; got none")
 
 
 def test_no_credentials(refused: Refused, first: Path) -> None:
@@ -135,7 +136,7 @@ def test_a_bundle_that_is_none(refused: Refused, tmp_path: Path) -> None:
     bundle = tmp_path / "none.zip"
     bundle.write_text("x")
     code, lines = refused(BUNDLE=str(bundle), OPEN="1")
-    assert (code, lines[0]) == (1, "error: 2 things are missing or wrong")
+    assert (code, lines[0]) == (1, "error: 3 things are missing or wrong")
     told = f"  BUNDLE: '{bundle}' is no bundle: File is not a zip file; run make package"
     assert lines[1] == told
 
@@ -143,7 +144,27 @@ def test_a_bundle_that_is_none(refused: Refused, tmp_path: Path) -> None:
 def test_a_profile_that_is_not_there(refused: Refused) -> None:
     code, lines = refused(AWS_PROFILE="nobody")
     assert code == 1
-    assert lines[1] == "  AWS_PROFILE: The config profile (nobody) could not be found"
+    assert "  AWS_PROFILE: The config profile (nobody) could not be found" in lines
+    assert any(line.startswith("  API keys: expected") for line in lines), "all else is told, too"
+    for command in ("rollback", "logs", "invoke", "remove"):
+        code, lines = refused(command, AWS_PROFILE="nobody")
+        assert (code, lines[1]) == (
+            1,
+            "  AWS_PROFILE: The config profile (nobody) could not be found",
+        )
+
+
+def test_a_bundle_without_its_graphs_has_to_be_told_where_they_go(
+    refused: Refused, tmp_path: Path
+) -> None:
+    bundle = tmp_path / "large.zip"
+    about = {"format": 1, "python": "3.13", "arch": "aarch64", "models": {"iris": 1}}
+    with zipfile.ZipFile(bundle, "w") as archive:
+        archive.writestr("bundle.json", json.dumps(about | {"remote": ["iris"]}))
+    code, lines = refused(BUNDLE=str(bundle), OPEN="1")
+    assert code == 1
+    told = f"since '{bundle}' lacks the graphs of iris; got none"
+    assert f"  MODELS_URL: expected s3://BUCKET/PREFIX, {told}" in lines
 
 
 def test_an_emulator_that_is_not_there(refused: Refused, first: Path) -> None:

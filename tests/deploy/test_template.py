@@ -11,6 +11,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.deploy.emulator import EMULATOR, clean_environ
+from tools.deploy.errors import WrongOptions
 from tools.deploy.options import read_plan
 
 pytestmark = pytest.mark.deploy
@@ -31,6 +32,7 @@ ALL = {
     "ALARM_TOPIC": "arn:aws:sns:eu-west-1:000000000000:alarms",
     "MODELS_URL": "s3://bucket/some/prefix",
     "REMOTE": "iris",
+    "BOUNDARY": "arn:aws:iam::000000000000:policy/some/boundary",
 }
 COMBINATIONS = {
     "nothing": {},
@@ -135,6 +137,21 @@ def test_the_role_allows_nothing_that_is_not_used(tmp_path: Path) -> None:
     assert "ManagedPolicyArns" not in role
     roles = [name for name, each in resources.items() if each["Type"] == "AWS::IAM::Role"]
     assert roles == ["FunctionRole"]
+
+
+def test_the_role_has_the_boundary_that_is_asked_for(tmp_path: Path) -> None:
+    """Without one, whoever deploys could make a role of any rights, and use it."""
+    made = template(tmp_path, ALL)[1]
+    expected = {"Fn::If": ["HasBoundary", {"Ref": "Boundary"}, {"Ref": "AWS::NoValue"}]}
+    assert made["Resources"]["FunctionRole"]["Properties"]["PermissionsBoundary"] == expected
+    assert made["Conditions"]["HasBoundary"] == {
+        "Fn::Not": [{"Fn::Equals": [{"Ref": "Boundary"}, ""]}]
+    }
+    assert "BOUNDARY" in ALL
+    assert "boundary" not in read_plan({"BOUNDARY": "none"}).params()
+    for wrong in ("arn:aws:iam::1:policy/x", "arn:aws:iam::000000000000:role/x", "boundary"):
+        with pytest.raises(WrongOptions, match="BOUNDARY: expected an IAM policy's ARN"):
+            read_plan({"BOUNDARY": wrong})
 
 
 def test_what_serves_waits_for_a_proof(tmp_path: Path) -> None:

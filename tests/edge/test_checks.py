@@ -93,7 +93,8 @@ def test_what_stops_an_installation(case: str) -> None:
 def test_everything_is_told_at_once(tmp_path: Path) -> None:
     machine = PI._replace(bits=32, python="3.9", memory=90 * MB, space=0, root=False)
     told = [fault for fault, _ in faults(Path("/"), ["no key"], machine, NEEDS)]
-    assert len(told) == 5, "the key is not looked at with a Python that may not read that code"
+    assert len(told) == 6
+    assert told[-1].startswith("--key no key: expected minisign's public key")
     machine = PI._replace(bits=32, memory=90 * MB)
     told = [fault for fault, _ in faults(Path("/"), ["no key"], machine, NEEDS)]
     assert len(told) == 3
@@ -170,7 +171,26 @@ def test_the_firmwares_command_is_asked_where_there_is_no_file(
 
 @pytest.mark.parametrize(
     "path",
-    ["bundle_main.py", "checks.py", "machine.py", "doctor.py", "install/from_zip.py"],
+    [
+        *("bundle_main.py", "checks.py", "machine.py", "doctor.py"),
+        *("install/from_zip.py", "install/keys.py"),
+    ],
 )
 def test_an_older_python_reads_what_tells_that_it_is_one(path: str) -> None:
-    ast.parse((ROOT / "edge" / path).read_text(), feature_version=(3, 7))
+    tree = ast.parse((ROOT / "edge" / path).read_text(), feature_version=(3, 7))
+    made = [node.func.value for node in ast.walk(tree) if isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Subscript)]  # fmt: skip
+    assert made == [], "list[str]() is read, and fails"
+
+
+def test_a_key_s_file_that_is_not_there_is_told_as_such(tmp_path: Path) -> None:
+    [fault], [hint] = zip(*faults(tmp_path, ["/nowhere/onnxlet.pub"], PI, NEEDS), strict=True)
+    assert fault.endswith("or a file with one, got a file that is not there")
+    assert hint == "It stands in the .pub file that minisign -G wrote."
+    keys = tmp_path / "etc/onnxlet/keys"
+    keys.mkdir(parents=True)
+    for name in ("one.pub", "two.pub", "three.pub"):
+        (keys / name).touch()
+    [fault], [hint] = zip(*faults(tmp_path, [], PI, NEEDS), strict=True)
+    assert "expected at most 2 keys" in fault
+    assert hint == "Each is a .pub file there."

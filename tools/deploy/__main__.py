@@ -8,12 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
-from botocore.exceptions import BotoCoreError
 
 from function.command_line import Command, run
 from tools.deploy import after, readiness
 from tools.deploy.cloud import REFUSED, Cloud, cloud_of
-from tools.deploy.errors import DeployFailed, NotReady
+from tools.deploy.errors import DeployFailed
 from tools.deploy.options import Plan, read_plan
 from tools.deploy.up import up as deploy
 
@@ -76,10 +75,7 @@ def invoke(body: str, model: str) -> None:
 def _where() -> Iterator[tuple[Plan, Cloud]]:
     """What is asked for, and where; AWS's own errors are told as ours are."""
     plan = read_plan(os.environ)
-    try:
-        cloud = cloud_of(os.environ)
-    except BotoCoreError as error:
-        raise NotReady([f"AWS_PROFILE: {error}"]) from error
+    cloud = cloud_of(os.environ)
     try:
         yield plan, cloud
     except REFUSED as error:

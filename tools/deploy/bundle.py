@@ -146,16 +146,11 @@ def upload_graphs(bundle: Bundle, plan: Plan, cloud: Cloud, report: Report) -> N
     """Put the graphs that are not in the bundle where the function will fetch them.
 
     Raises:
-        DeployFailed: it is not said where, or one is not there.
+        DeployFailed: one is not there.
         ModelError: one is another graph than the bundle's.
         Boto3Error: they can't be put there.
     """
     url = plan.values.get("MODELS_URL", "")
-    if bundle.remote and not url:
-        raise DeployFailed(
-            f"the bundle lacks the graphs of {', '.join(bundle.remote)}",
-            "Set MODELS_URL=s3://BUCKET/PREFIX, where they go.",
-        )
     bucket, _, prefix = url.removeprefix("s3://").partition("/")
     for name, version in ((n, v) for n in bundle.remote for v in bundle.versions(n)):
         folder = f"{name}/{version}"

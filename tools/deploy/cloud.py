@@ -29,6 +29,7 @@ class Cloud:
         region: or None where none is known.
         profile: of AWS's own files, or None.
         made_up: the credentials, since an emulator on this machine checks none.
+        fault: what is wrong with the profile; nothing else can be asked then.
     """
 
     given: Mapping[str, str]
@@ -36,6 +37,7 @@ class Cloud:
     region: str | None
     profile: str | None
     made_up: bool
+    fault: str = ""
 
     @property
     def is_here(self) -> bool:
@@ -65,6 +67,10 @@ class Cloud:
             environ |= {name: each for name, each in zip(SECRETS, secrets, strict=True) if each}
         return environ | dict.fromkeys(("AWS_REGION", "AWS_DEFAULT_REGION"), str(self.region))
 
+    def has_credentials(self) -> bool:
+        """Whether there are any; AWS is not asked whether it takes them."""
+        return self._session().get_credentials() is not None
+
     def check_credentials(self) -> None:
         """Ask AWS whether it knows who is asking.
 
@@ -86,17 +92,17 @@ def is_loopback(url: str) -> bool:
 
 
 def cloud_of(environ: Mapping[str, str]) -> Cloud:
-    """What the environment says; AWS's own files are asked where it is silent.
-
-    Raises:
-        BotoCoreError: AWS_PROFILE names none.
-    """
+    """What the environment says; AWS's own files are asked where it is silent."""
     endpoint = environ.get("AWS_ENDPOINT_URL") or None
     profile = environ.get("AWS_PROFILE") or None
     region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
     here = endpoint is not None and is_loopback(endpoint)
     made_up = here and not environ.get("AWS_ACCESS_KEY_ID") and profile is None
-    region = region or boto3.Session(profile_name=profile).region_name
+    try:
+        session = boto3.Session(profile_name=profile)
+    except BotoCoreError as error:
+        return Cloud(environ, endpoint, region, profile, made_up, str(error))
+    region = region or session.region_name
     if here and not region:  # an emulator has them all
         region = boto3.Session().get_available_regions("lambda")[0]
     return Cloud(environ, endpoint, region, profile, made_up)

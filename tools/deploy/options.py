@@ -23,6 +23,7 @@ DAYS = (
     *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
 )
 VISIBLE = 6  # times the timeout, as Lambda asks of a queue that it reads
+NONE = "none"  # takes a boundary away that a role has
 HINT = "docs/deploy.md lists the options."
 
 
@@ -92,6 +93,12 @@ OPTIONS: Mapping[str, Option] = {
     "LOG_DAYS": Option(_one_of(*DAYS), "logDays"),
     "P99_MS": Option(_whole(1, 900_000), "p99Ms"),
     "ALARM_TOPIC": Option(_matching(r"arn:aws[a-z-]*:sns:\S+", "an SNS topic's ARN"), "alarmTopic"),
+    "BOUNDARY": Option(
+        _matching(
+            rf"{NONE}|arn:aws[a-z-]*:iam::([0-9]{{12}}|aws):policy/\S+", "an IAM policy's ARN"
+        ),
+        "boundary",
+    ),
     "REMOTE": Option(_matching(r"[\w.-]+( [\w.-]+)*", "names of models, spaces between them")),
     "MODELS_URL": Option(
         _matching(r"s3://[a-z0-9.-]{3,63}/\S*[^\s/]", "s3://BUCKET/PREFIX"), "modelsUrl"
@@ -145,6 +152,8 @@ class Plan:
             for name, option in OPTIONS.items()
             if option.param and name in self.values
         }
+        if params.get("boundary") == NONE:
+            del params["boundary"]
         if "timeout" in params:
             seconds = int(params["timeout"])
             params |= {"visibility": str(VISIBLE * seconds), "maxSeconds": str(max(seconds - 1, 1))}

@@ -37,10 +37,11 @@ def check(plan: Plan, cloud: Cloud) -> str:
     Raises:
         NotReady: with everything that is missing.
     """
-    faults = [*_tools(), *_models(plan), *_caller(cloud)]
+    caller = [*_caller(cloud)]
+    faults = [*_tools(), *_models(plan), *caller]
     keys = ""
     try:
-        keys = _api_keys(plan, cloud, ask=not faults)
+        keys = _api_keys(plan, cloud, ask=not caller)
     except NotReady as error:
         faults += error.faults
     if faults:
@@ -106,13 +107,21 @@ def _bundle(plan: Plan) -> Iterator[str]:
     ):
         if not default and plan.values[name] != about[key]:
             yield f"{name}: expected {about[key]}, which '{path}' is for, got {plan.values[name]}"
+    if (remote := about.get("remote")) and "MODELS_URL" not in plan.values:
+        lacks = f"'{path}' lacks the graphs of {', '.join(remote)}"
+        yield f"MODELS_URL: expected s3://BUCKET/PREFIX, since {lacks}; got none"
     if plan.wanted("SNAPSTART") and about["python"] == "3.11":
         yield f"SNAPSTART: expected Python 3.12 or newer, got '{path}' for 3.11"
 
 
 def _caller(cloud: Cloud) -> Iterator[str]:
+    if cloud.fault:
+        yield f"AWS_PROFILE: {cloud.fault}"
+        return
     if cloud.region is None:
         yield "AWS region: expected AWS_REGION, or a region in your profile, got none"
+        if not cloud.has_credentials():
+            yield f"AWS credentials: expected some, got none; set {SECRETS}"
         return
     try:
         cloud.check_credentials()

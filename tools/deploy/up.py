@@ -80,6 +80,11 @@ def _check_losses(stack: Stack, plan: Plan) -> None:
     """An option that was forgotten must not delete what clients use, or messages."""
     has = {"QUEUE": "RequestQueueUrl", "FUNCTION_URL": "FunctionUrl"}
     lost = [name for name in has if has[name] in stack.outputs and name not in plan.values]
+    if (boundary := stack.parameters.get("Boundary")) and "BOUNDARY" not in plan.values:
+        raise NotReady(
+            [f"BOUNDARY: the role of {stack.name} has {boundary}, and would lose it"],
+            "Set it again; BOUNDARY=none takes it away.",
+        )
     if lost:
         raise NotReady(
             [f"{name}: {stack.name} has it, and would lose it" for name in lost],

@@ -1,0 +1,103 @@
+"""docs/raspberry-pi.md: what is typed there runs, up to the board itself."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from convert.__main__ import main as convert
+from convert.bundle.target import PYTHONS
+from edge.__main__ import main as edge
+from edge.environment_file import parse
+from edge.install.from_zip import _parser
+from edge.install.keys import read_keys
+from edge.settings import DeviceSettings
+from function.settings import Settings
+from tests.conftest import ROOT, start_server, stop_server
+from tests.edge.test_serve import CLEAN
+from tests.project.test_device_docs import blocks
+
+TEXT = (ROOT / "docs" / "raspberry-pi.md").read_text()
+LINES = [line for block in blocks(TEXT, "sh") for line in re.sub(r"\n +", " ", block).splitlines()]
+
+
+def words(start: str) -> list[list[str]]:
+    found = [shlex.split(line, comments=True) for line in LINES if line.startswith(start)]
+    assert found, start
+    return found
+
+
+def test_each_zip_is_what_make_package_writes_for_that_python() -> None:
+    """And the Pythons of the table are ones that a bundle can be made for."""
+    pythons = re.findall(r"^\| (?:trixie|bookworm).* \| (3\.\d+) \|$", TEXT, re.MULTILINE)
+    assert set(pythons) == {"3.13", "3.11"} <= set(PYTHONS)
+    made = {}
+    for command in words("make package"):
+        done = subprocess.check_output([*command, "-n"], cwd=ROOT, text=True, env=CLEAN)
+        line = done.strip().splitlines()[-1]
+        given = shlex.split(line)[shlex.split(line).index("package") + 1 :]
+        options = {option for param in convert.commands["package"].params for option in param.opts}
+        assert {word for word in given if word.startswith("-")} <= options
+        assert given[given.index("--target") + 1] == "device"
+        made[given[given.index("--out") + 1]] = given
+    copied = {word for command in words("scp build") for word in command[1:] if ":" not in word}
+    assert "build/onnxlet-device-python3.11-aarch64.zip" in made
+    assert copied - made.keys() == {"build/pumps-2.zip.minisig"}
+    assert made["build/pumps-2.zip"][-4:] == ["--release", "2", "--sign", "onnxlet.key"]
+
+
+def test_what_is_typed_on_the_board_is_read() -> None:
+    without, with_key = words("sudo python3")
+    assert {without[2], with_key[2]} == {"onnxlet-device-python3.13-aarch64.zip"}
+    assert _parser("").parse_args(without[3:]).key == []
+    assert _parser("").parse_args(with_key[3:]).key == ["onnxlet.pub"]
+    doctor = re.search(r"`python3 onnxlet-\S+\.zip (doctor)`", TEXT)
+    assert doctor
+    assert _parser("").parse_args([doctor[1]]).command == "doctor"
+    [update], [install] = words("ssh -t"), words("sudo onnxlet")
+    assert update[-4:] == ["sudo", "onnxlet", "update", "pumps-2.zip"]
+    assert {update[-2], install[-1]} <= set(edge.commands)
+
+
+@pytest.mark.skipif(not shutil.which("minisign"), reason="needs minisign")
+def test_the_keys_that_are_made_are_taken(tmp_path: Path) -> None:
+    [make] = words("minisign")
+    subprocess.run([*make, "-W"], cwd=tmp_path, check=True, capture_output=True)
+    keys, faults = read_keys([str(tmp_path / "onnxlet.pub")], tmp_path / "nowhere")
+    assert (len(keys), faults) == (1, [])
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
+def test_the_curls_answer_as_the_settings_have_it(models: Path, tmp_path: Path) -> None:
+    [make] = [block for block in blocks(TEXT, "sh") if block.startswith("KEY=")]
+    script = f'{make}\necho "$KEY"'
+    line, key = subprocess.check_output(["sh", "-c", script], text=True).splitlines()
+    [shown] = blocks(TEXT, "ini")
+    settings = parse(re.sub("ONNXLET_API_KEYS=.*", line, shown).encode(), Path("environment"))
+    Settings.from_environ(settings)
+    assert DeviceSettings.from_environ(settings).host == "0.0.0.0"
+    settings["ONNXLET_DEVICE_HOST"] = "127.0.0.1"
+    server = start_server(models, {**CLEAN, **settings}, tmp_path / "log")
+    try:
+        [first], [there] = words("curl -s http://127"), words("curl -s http://rasp")
+        url = f"http://127.0.0.1:{server.port}"
+        refused = curl(first, {"http://127.0.0.1:8080": url})
+        assert json.loads(refused)["status"] == 401
+        with_key = [*first, "-H", f"X-API-Key: {key}"]
+        assert json.loads(curl(with_key, {"http://127.0.0.1:8080": url}))["prediction"]
+        changes = {"http://raspberrypi.local:8080": url, "$KEY": key}
+        assert "house-prices" in curl(there, changes)
+    finally:
+        assert stop_server(server) == 0
+
+
+def curl(command: list[str], changes: dict[str, str]) -> str:
+    for old, new in changes.items():
+        command = [word.replace(old, new) for word in command]
+    return subprocess.check_output(command, text=True, timeout=30)
