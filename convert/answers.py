@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -83,10 +84,9 @@ def task_of(estimator: Any) -> Task:
 
 
 def _shown(value: Any) -> str:
-    """A value on one line: its type, and how it begins."""
-    kind = value.__name__ if isinstance(value, type) else type(value).__name__
-    what = "the class" if isinstance(value, type) else "a value of type"
-    return f"{what} {kind}: {' '.join(repr(value).split())[:80]}"
+    """How a value begins, on one line, and its type."""
+    shown = re.sub(r" at 0x[0-9a-f]+", "", " ".join(repr(value).split()))
+    return f"{shown[:100]} (of type {type(value).__name__})"
 
 
 def _more(estimator: Any, task: str) -> dict[str, str]:

@@ -145,12 +145,18 @@ def notes(source: Source, columns: Sequence[Column], rows: Sequence[Cells]) -> I
         rows: held-out rows, in that order.
     """
     fitted = _fitted_names(source.estimator)
-    more = [c.name for c in columns if fitted is not None and c.name not in fitted]
+    named = fitted is not None and _given_names(source.X_test) is not None
+    more = [c.name for c in columns if named and c.name not in (fitted or ())]
     for place, column in enumerate(columns):
         if why := _looks_like_an_id(column, [row[place] for row in rows[:LOOKED_AT]]):
             more = [name for name in more if name != column.name]
             use = "the model uses it" if column.required else "the model does without it"
             yield f"note: column '{column.name}' {why}; it joins the signature, and {use}"
+    if fitted is not None and not named:
+        yield (
+            f"note: the estimator was fitted on columns with names ({_listed(fitted)}), and X_test "
+            "has none: clients will have to call them x0, x1, … unless X_test is a DataFrame, too"
+        )
     if more:
         yield (
             f"note: the estimator was not fitted on {_listed(more)}, which the signature has as "

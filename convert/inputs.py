@@ -142,10 +142,11 @@ def read_inputs(X: Any) -> tuple[Inputs, Data]:
     except ValueError:  # rows of several lengths
         array = np.empty(0)
     if array.ndim != 2 or array.shape[1] == 0:
+        got, hint = _described(X, array)
         raise Refusal(
-            f"X_test: expected a DataFrame, an array of shape (rows, columns), or a list of texts, "
-            f"got shape {array.shape}",
-            "Give the test set the form that the estimator was fitted on.",
+            "X_test: expected a DataFrame, an array of shape (rows, columns), or a list of texts, "
+            f"got {got}",
+            hint,
         )
     whole = None if array.dtype == object else _column_type(pd.Series(array[:, 0]), "X_test")
     columns = tuple(
@@ -160,6 +161,15 @@ def read_inputs(X: Any) -> tuple[Inputs, Data]:
     if {column.type for column in columns} == {"int64", "float64"}:
         columns = tuple(replace(column, type="float64") for column in columns)
     return Inputs(columns, "array"), array
+
+
+def _described(X: Any, array: Array) -> tuple[str, str]:
+    """What a test set is that is no table, and how it becomes one."""
+    if isinstance(X, pd.Series):
+        return f"a Series of shape {X.shape}", "One column is X[['NAME']], one row X.iloc[[0]]."
+    if isinstance(X, list | tuple) and X and isinstance(X[0], dict):
+        return f"a list of {len(X)} dictionaries", "pandas.DataFrame(X_test) makes a table of it."
+    return f"shape {array.shape}", "Give the test set the form that the estimator was fitted on."
 
 
 def _is_texts(X: Any) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import pandas as pd
@@ -75,23 +75,43 @@ def load_source(
         raise WrongUse(
             f"SOURCE: expected FILE.py:FUNCTION, MODULE:FUNCTION or a {', '.join(FILES)} file, "
             f"got '{text}'",
-            "For example convert/examples/house_prices.py:build",
+            _form_hint(text),
         )
     if data is not None or target is not None:
         raise WrongUse("--data and --target go with a file; a function returns its own test set")
     if trusted:
         raise WrongUse("--trust goes with a .skops file; a function imports what it needs")
-    make = getattr(_module(place), function, None)
+    module = _module(place)
+    make = getattr(module, function, None)
     if not callable(make):
-        raise WrongUse(f"SOURCE: '{place}' has no function '{function}'")
+        raise WrongUse(f"SOURCE: '{place}' has no function '{function}'", _functions(module))
     try:
         made = make()
     except (Exception, SystemExit) as error:
-        raise SourceFailed(_raised(text, error)) from error
+        arguments = isinstance(error, TypeError) and not where(error)
+        hint = "It is called without arguments." if arguments else ""
+        raise SourceFailed(_raised(text, error), hint) from error
     if not isinstance(made, tuple) or not 2 <= len(made) <= 4:
         got = f"a tuple of {len(made)}" if isinstance(made, tuple) else type(made).__name__
         raise WrongUse(f"SOURCE: expected {text} to return {FORMS}, got {got}")
+    if hasattr(made[1], "get_params") and not hasattr(made[0], "get_params"):
+        raise WrongUse(f"SOURCE: expected {text} to return the estimator first: {FORMS}")
     return Source(*made)
+
+
+def _form_hint(text: str) -> str:
+    if text.endswith(".onnx"):
+        return f"python -m convert import {text} --name N takes what is ONNX already."
+    if text.endswith(".py"):
+        return f"Name the function in it, such as {text}:build"
+    return "For example convert/examples/house_prices.py:build"
+
+
+def _functions(module: ModuleType) -> str:
+    """Those that a file defines, as a hint."""
+    own = [n for n, f in vars(module).items() if getattr(f, "__module__", 0) == module.__name__]
+    names = [name for name in own if isinstance(vars(module)[name], FunctionType)]
+    return f"It has {', '.join(names[:8])}." if names else ""
 
 
 class _AsItIs(SourceFileLoader):

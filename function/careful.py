@@ -14,6 +14,7 @@ from function.signature import LONGEST_TEXT, MISSING_TEXT, Array, Block, Column,
 ABSENT = object()  # a cell that the row doesn't have, reported as such already
 MISSING = None
 SHOWN_CHARACTERS = 60
+ONE_ROW = 'One row is a list of one: {"instances": [[...]]}.'
 SHOWN_CATEGORIES = 8
 
 
@@ -48,7 +49,8 @@ def read_carefully(
     if problems:
         place = {column.name: number for number, column in enumerate(signature.columns)}
         problems.sort(key=lambda p: (cast(int, p.row), place.get(p.column or "", -1)))
-        raise InvalidRows(problems)
+        flat = not any(isinstance(row, dict | list) for row in rows)
+        raise InvalidRows(problems, hint=ONE_ROW if flat else "")
     return arrays
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import traceback
 from typing import Any, NoReturn
@@ -10,6 +11,16 @@ import click
 
 from function.errors import OnnxletError
 from function.not_set_up import stop
+
+NO_SPACE = "The disk is full: free some of it, or write elsewhere."
+DENIED = "Write elsewhere, or as a user that may write there."
+# What a user can do about, wherever it comes up; all else is a mistake of ours.
+WAYS_OUT = {
+    errno.ENOSPC: NO_SPACE,
+    errno.EDQUOT: NO_SPACE,
+    errno.EROFS: DENIED,
+    errno.EACCES: "Let this user read or write it, or name another place.",
+}
 
 
 class Command(click.Command):
@@ -30,6 +41,12 @@ class Command(click.Command):
             if debug:
                 traceback.print_exception(error)
             tell(error)
+        except OSError as error:
+            if error.errno not in WAYS_OUT:
+                raise
+            if debug:
+                traceback.print_exception(error)
+            tell(OnnxletError(str(error), WAYS_OUT[error.errno]))
         except ModuleNotFoundError as error:
             if debug:
                 traceback.print_exception(error)

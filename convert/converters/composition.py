@@ -14,18 +14,38 @@ import numpy as np
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline
 
-from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from convert.converters.graph import (
+    MEND_IT,
+    Answers,
+    Converter,
+    Graph,
+    Table,
+    Tensor,
+    Unsupported,
+)
 
 
 def pipeline(graph: Graph, fitted: Any, table: Table) -> Answers:
     """Each step transforms for the next; the last one answers."""
     *steps, (_, last) = fitted.steps
-    for _, step in steps:
+    for (_, step), (_, following) in zip(steps, fitted.steps[1:], strict=True):
         if step is not None and step != "passthrough":
             table = graph.transform(step, table)
+            _check_width(graph, step, table, following)
     if last is None or last == "passthrough":
         return {"transform": table}
     return graph.answers(last, table)
+
+
+def _check_width(graph: Graph, step: Any, made: Table, following: Any) -> None:
+    """A converter of the user's own has to make what the next step was fitted on."""
+    expected = getattr(following, "n_features_in_", made.width)
+    if expected != made.width and (place := graph.written_in(step)):
+        raise Unsupported(
+            f"the converter of {type(step).__name__} makes {made.width} columns, and its transform "
+            f"{expected}{place}",
+            MEND_IT,
+        )
 
 
 def union(graph: Graph, fitted: Any, table: Table) -> Answers:

@@ -23,7 +23,11 @@ NAMES = {element: name for name, element in ELEMENTS.items()}
 def fallback(graph: Graph, fitted: Any, table: Table) -> Answers:
     """The answers of skl2onnx's graph for one estimator, given one matrix."""
     if not hasattr(fitted, "get_params"):
-        raise Unsupported(f"{fitted!r:.60} is no estimator")
+        raise Unsupported(
+            f"{type(fitted).__name__} is no estimator: it has no get_params",
+            "Derive it from sklearn.base.BaseEstimator, and write its converter in the SOURCE file "
+            "(docs/converters.md).",
+        )
     if type(fitted) not in sklearn_operator_name_map:  # before it is asked whether numbers go in
         raise Unsupported(
             f"{type(fitted).__name__} has no converter",

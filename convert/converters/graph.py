@@ -100,7 +100,21 @@ class Graph(Nodes):
             return self.concat(answer.tensors) if alike else self.matrix(answer)
         if method == "predict" and "places" in answers:
             return self.labels(self.ask(fitted, table, "places"), fitted.classes_)
-        raise Unsupported(f"step {type(fitted).__name__}: its {method} has no conversion")
+        raise self._lacks(fitted, answers, method)
+
+    def _lacks(self, fitted: Any, answers: Answers, method: str) -> Unsupported:
+        step = f"step {type(fitted).__name__}"
+        if place := self.written_in(fitted):
+            told = (
+                f"its converter returns {', '.join(answers) or 'nothing'} and not {method}{place}"
+            )
+            return Unsupported(f"{step}: {told}", MEND_IT)
+        return Unsupported(f"{step}: its {method} has no conversion")
+
+    def written_in(self, fitted: Any) -> str:
+        """Where its converter is, in brackets, if it is the user's own; '' if it is not."""
+        convert = self._converters.get(type(fitted))
+        return lines_of(convert) if convert else ""
 
     def labels(self, places: Tensor, classes: Any) -> Tensor:
         """The classes at places; with a list of each output's classes, a column for each."""
@@ -113,9 +127,10 @@ class Graph(Nodes):
 
     def transform(self, fitted: Any, table: Table) -> Table:
         """A transformer's columns."""
-        answer = self.answers(fitted, table).get("transform")
+        answers = self.answers(fitted, table)
+        answer = answers.get("transform")
         if answer is None:
-            raise Unsupported(f"step {type(fitted).__name__}: its transform has no conversion")
+            raise self._lacks(fitted, answers, "transform")
         made = answer if isinstance(answer, Table) else Table((answer,))
         if isinstance(fitted, Pipeline | FunctionTransformer):  # these know the names themselves
             return made

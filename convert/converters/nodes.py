@@ -21,6 +21,10 @@ OPSETS = {"": 21, "ai.onnx.ml": 5}
 IR_VERSION = 10
 GRAPH_NAME = "onnxlet"
 ML_OPERATORS = frozenset({"ArrayFeatureExtractor", "LabelEncoder", "TreeEnsemble"})
+ENCODE = (
+    "Encode the text in a step before, such as OneHotEncoder; where it is numbers written as text, "
+    "fit on numbers and give X_test so (astype(float))."
+)
 FLAT = frozenset({"Gemm", "TreeEnsemble"})  # what they answer has two dimensions
 
 
@@ -211,7 +215,9 @@ class Nodes:
         else:
             tensors = (table,)
         if kind != "string" and any(tensor.dtype == "string" for tensor in tensors):
-            raise Unsupported("it is given text where it computes with numbers")
+            texts = [label for t in tensors if t.dtype == "string" for label in t.labels]
+            named = f": {', '.join(map(repr, texts[:5]))}" if texts else ""
+            raise Unsupported(f"it is given text where it computes with numbers{named}", ENCODE)
         if kind == "string" and any(tensor.dtype != "string" for tensor in tensors):
             raise Unsupported("it is given text and numbers side by side")
         return self.concat([tensor.cast(kind) for tensor in tensors])

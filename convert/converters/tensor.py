@@ -309,7 +309,8 @@ class Tensor:
                 np.reshape(other, (1, 1)) if alone and np.ndim(other) < 2 else other, self.dtype
             )
         if other.dtype != self.dtype:
-            raise TypeError(f"{self.name} is of {self.dtype}, {other.name} of {other.dtype}")
+            types = f"{self.name} is of {self.dtype}, {other.name} of {other.dtype}"
+            raise TypeError(f"{types}: .cast(…) one of them")
         return other
 
 

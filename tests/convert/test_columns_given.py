@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from convert.columns_given import notes, unanswered
 from convert.errors import Refusal, WrongUse
@@ -185,6 +185,38 @@ def test_a_target_that_was_forgotten_is_noted_where_it_is_answered(tmp_path: Pat
         "note: the estimator was not fitted on 'price', which the signature has as optional. "
         "Was --target forgotten? --target price, if it is the answer."
     ]
+
+
+def test_names_that_clients_would_not_have_are_noted() -> None:
+    rows = ROWS[["age", "income"]].to_numpy()
+    columns = [Column(name, "float64", False) for name in ("x0", "x1")]
+
+    [note] = notes(Source(NUMBERS, rows), columns, rows.tolist())
+
+    assert note.startswith("note: the estimator was fitted on columns with names ('age', 'income')")
+    assert "unless X_test is a DataFrame" in note
+
+
+@pytest.mark.parametrize(
+    ("X", "got", "hint"),
+    [
+        (ROWS[["age"]].to_dict("records"), "a list of 60 dictionaries", "pandas.DataFrame(X_test)"),
+        (ROWS["age"], "a Series of shape (60,)", "X[['NAME']]"),
+        (ROWS[["age", "income"]].iloc[0], "a Series of shape (2,)", "X.iloc[[0]]"),
+    ],
+)
+def test_a_test_set_that_is_no_table(X: Any, got: str, hint: str, tmp_path: Path) -> None:
+    with pytest.raises(Refusal) as refused:
+        built(Source(NUMBERS, X), tmp_path)
+    assert refused.value.message.endswith(f"got {got}")
+    assert hint in refused.value.hint
+
+
+def test_numbers_that_are_text_are_named(tmp_path: Path) -> None:
+    model = make_pipeline(StandardScaler(), LinearRegression()).fit(ROWS[["age", "income"]], Y)
+    with pytest.raises(Refusal, match="text where it computes with numbers: 'income'") as refused:
+        built(Source(model, ROWS[["age"]].assign(income=ROWS["income"].map(str))), tmp_path)
+    assert "astype(float)" in refused.value.hint
 
 
 # Files

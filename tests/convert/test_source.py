@@ -13,6 +13,7 @@ from convert.converters import converters
 from convert.errors import Refusal
 from convert.golden import verify
 from convert.source import load_source
+from function.errors import OnnxletError
 from tests.convert.helpers import FILES, built, contents, invoked
 
 # Converters that a source file registers
@@ -90,6 +91,52 @@ def test_a_source_file_is_read_again_each_time(at_home: Path, tmp_path: Path) ->
         assert load_source(f"{tmp_path / 'again.py'}:build").estimator == value
         assert "again" in sys.modules
         assert "again_source" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ("own.py:biuld", "'own.py' has no function 'biuld'", "It has build, swapped."),
+        ("own.py:build", "missing 1 required positional argument", "It is called without argum"),
+        ("own.py:swapped", "expected own.py:swapped to return the estimator first", ""),
+        ("own.py", "expected FILE.py:FUNCTION", "Name the function in it, such as own.py:build"),
+        ("net.onnx", "expected FILE.py:FUNCTION", "python -m convert import net.onnx --name N"),
+    ],
+)
+def test_a_source_that_is_said_wrongly(
+    text: str,
+    message: str,
+    hint: str,
+    at_home: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own.py").write_text(
+        "from sklearn.linear_model import LinearRegression\n"
+        "def build(path): return path\n"
+        "def swapped(): return [[1.0]], LinearRegression()\n"
+    )
+    with pytest.raises(OnnxletError) as refused:
+        load_source(text)
+    assert message in refused.value.message
+    assert refused.value.hint.startswith(hint)
+
+
+def test_a_class_that_is_no_estimator_is_told_by_its_name(at_home: Path, tmp_path: Path) -> None:
+    (tmp_path / "none.py").write_text(
+        "from sklearn.linear_model import LinearRegression\n"
+        "from sklearn.pipeline import make_pipeline\n"
+        "class Step:\n"
+        "    def fit(self, X, y=None): return self\n"
+        "    def transform(self, X): return X\n"
+        "def build():\n"
+        "    X = [[1.0, 2.0], [3.0, 5.0], [4.0, 4.0]]\n"
+        "    return make_pipeline(Step(), LinearRegression()).fit(X, [1.0, 2.0, 4.0]), X\n"
+    )
+    with pytest.raises(Refusal, match="Step is no estimator: it has no get_params") as refused:
+        built(load_source(f"{tmp_path / 'none.py'}:build"), tmp_path / "models")
+    assert "BaseEstimator" in refused.value.hint
 
 
 # Saved estimators, with --data

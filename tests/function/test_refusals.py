@@ -181,6 +181,13 @@ def test_another_form_of_json_is_told_with_the_way_out(
     assert hint in refused(flask_client(), 400, body.encode())["hint"]
 
 
+def test_one_row_that_is_not_in_a_list(flask_client: Any) -> None:
+    form = refused(flask_client(), 422, {"instances": ROW})
+    assert form["hint"] == 'One row is a list of one: {"instances": [[...]]}.'
+    assert form["error_count"] == len(ROW)
+    assert "hint" not in refused(flask_client(), 422, {"instances": [ROW, 3]})
+
+
 def test_what_the_hints_say_is_answered(client: Client) -> None:
     for body in (FRAME.to_json(orient="records"), {"instances": FRAME.to_dict(orient="records")}):
         content = body.encode() if isinstance(body, str) else body

@@ -67,6 +67,9 @@ class Misspelt(Mine): pass
 class Buggy(Mine): pass
 class Nothing(Mine): pass
 class Array(Mine): pass
+class Narrow(Mine): pass
+class Other(Mine): pass
+class Typed(Mine): pass
 
 
 class Positions(Mine):
@@ -125,6 +128,21 @@ def array(graph, fitted, table):
     return {"transform": np.ones(3)}
 
 
+@converts(Narrow)  # TOO WIDE
+def narrow(graph, fitted, table):
+    return {"transform": graph.concat([table["income"], table["income"]])}
+
+
+@converts(Other)  # ANOTHER METHOD
+def other(graph, fitted, table):
+    return {"predict": table["income"]}
+
+
+@converts(Typed)
+def typed(graph, fitted, table):
+    return {"transform": table["income"] * graph.constant(2, "int64")}  # TWO TYPES
+
+
 def named():
     columns = make_column_transformer(
         (OneHotEncoder(), ["home"]), (StandardScaler(), ["ratio", "income", "squared"]),
@@ -146,6 +164,9 @@ def misspelt_(): return made(Misspelt())
 def buggy_(): return made(Buggy())
 def nothing_(): return made(Nothing())
 def array_(): return made(Array())
+def narrow_(): return made(Narrow())
+def other_(): return made(Other())
+def typed_(): return made(Typed())
 
 
 def positions_():
@@ -260,6 +281,26 @@ def test_a_mistake_in_a_converter_is_told_with_its_line(
     if mark:
         assert re.search(rf"own_steps\.py, line {line_of(mark)}, (in )?{function[:-1]}\)$", reason)
         assert "Mend the converter (docs/converters.md)" in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [
+        ("narrow_", "step Pipeline: the converter of Narrow makes 2 columns, and its transform 1 "),
+        ("other_", "step Other: its converter returns predict and not transform "),
+        ("typed_", "step Pipeline > Typed: its converter raised TypeError: "),
+    ],
+)
+def test_a_converter_that_makes_something_else_is_told_with_its_line(
+    function: str, expected: str, source: Callable[[str], Source], tmp_path: Path
+) -> None:
+    with pytest.raises(Refusal) as refused:
+        built(source(function), tmp_path)
+
+    [reason] = refused.value.message.split("\n")[1:]
+    marks = {"narrow_": "TOO WIDE", "other_": "ANOTHER METHOD", "typed_": "TWO TYPES"}
+    assert reason.startswith(f"  {expected}")
+    assert f"own_steps.py, line {line_of(marks[function])}, " in reason
 
 
 def test_the_traceback_of_a_mistake_is_there_for_who_asks(

@@ -1,0 +1,41 @@
+"""What ends a command: errors of ours, and those of the machine that a user can do about."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from function.command_line import Command
+
+
+def ended(error: BaseException, *arguments: str) -> Result:
+    def fail() -> None:
+        raise error
+
+    return CliRunner().invoke(Command("do", callback=fail, example="do"), [*arguments])
+
+
+@pytest.mark.parametrize(
+    ("number", "hint"),
+    [
+        (errno.ENOSPC, "The disk is full: free some of it, or write elsewhere."),
+        (errno.EROFS, "Write elsewhere, or as a user that may write there."),
+        (errno.EACCES, "Let this user read or write it, or name another place."),
+    ],
+)
+def test_a_disk_that_takes_nothing_is_told_without_a_traceback(number: int, hint: str) -> None:
+    end = ended(OSError(number, os.strerror(number), "a.zip"))
+
+    assert (end.exit_code, end.stdout) == (1, "")
+    told = f"error: [Errno {number}] {os.strerror(number)}: 'a.zip'\nhint: {hint}\n"
+    assert end.stderr == told
+    assert "Traceback" in ended(OSError(number, "full"), "--debug").stderr
+
+
+def test_other_errors_of_the_machine_keep_their_traceback(tmp_path: Path) -> None:
+    gone = FileNotFoundError(errno.ENOENT, "No such file", str(tmp_path / "gone"))
+    assert ended(gone).exception is gone
