@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from convert.errors import WrongUse
 from function.repository import NAME, versions_in
@@ -42,6 +44,16 @@ def check_folder(folder: Path) -> None:
 def sha256(content: bytes) -> str:
     """The digest in hexadecimal."""
     return hashlib.sha256(content).hexdigest()
+
+
+def highest_manifest(folder: Path, name: str) -> dict[str, Any]:
+    """The manifest of a model's highest version; empty where there is none that can be read."""
+    home = folder / name
+    for version in versions_in(home)[-1:]:
+        with suppress(OSError, ValueError):
+            found = json.loads((home / str(version) / "manifest.json").read_bytes())
+            return found if isinstance(found, dict) else {}
+    return {}
 
 
 def write_version(folder: Path, name: str, files: Mapping[str, bytes]) -> tuple[int, bool]:
