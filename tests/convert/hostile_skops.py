@@ -85,10 +85,10 @@ def written(path: Path, schema: Node, files: Mapping[str, bytes] = {}, protocol:
 
 def _attributes(bait: str) -> Node:
     """What classes that do something when they are made or collected look for."""
-    texts = ("_destpath", "_path", "filename", "name", "file", "_handle", "_parse_arg_template")
+    texts = ("_destpath", "_path", "filename", "name", "file", "_handle")
     flags = ("_istmpdest", "_delete", "delete", "_network", "own_fid", "_DictWithDeprecatedKeys")
     state = {name: plain(bait) for name in texts} | {name: plain(True) for name in flags}
-    return mapped(**state)
+    return mapped(**state, _parse_arg_template=plain("import os"))
 
 
 def kinds(where: str, bait: str) -> Iterator[tuple[str, Node]]:
