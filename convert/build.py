@@ -22,10 +22,17 @@ from convert.index import asked, reads_index, same
 from convert.inputs import Cells, Data, InputColumn, Inputs, read_inputs
 from convert.judging import Attempt, Judged, Report, first_equal, gathered
 from convert.manifest import versions
-from convert.model_directory import check_folder, check_name, sha256, write_version
+from convert.model_directory import (
+    check_folder,
+    check_name,
+    highest_manifest,
+    sha256,
+    write_version,
+)
 from convert.probe import is_answered, parts_of, probe_columns
 from convert.source import Source
 from convert.summaries import column_statistics, score
+from convert.text_limits import with_text_limits
 from function import json_text
 from function.explanation.background import FILE as BACKGROUND
 from function.golden import replay
@@ -94,6 +101,9 @@ def build(
     report(f"comparing on {evidence.held_out} held-out and {evidence.hard} hard rows")
     judged = Judged(source.estimator, task, inputs, columns, evidence)
     accepted, evidence, parity = first_equal(judged, rows, report)
+    earlier = highest_manifest(folder, name)
+    manifest = with_text_limits(accepted.manifest, rows, earlier, report)
+    accepted = replace(accepted, manifest=manifest)
     about = {"parity": parity, "metrics": metrics, "statistics": statistics}
 
     def answered(tried: list[Cells]) -> bool:
@@ -110,8 +120,8 @@ def build(
             else "none of the rows to keep is answered: there will be no explanations"
         )
     version, new = write_version(folder, name, files, breaking, report)
-    manifest = json_text.loads(files["manifest.json"])
-    return Built(folder / name / str(version), version, new, manifest)
+    written = json_text.loads(files["manifest.json"])
+    return Built(folder / name / str(version), version, new, written)
 
 
 def one_threaded(estimator: Any) -> Any:

@@ -25,6 +25,7 @@ from convert.import_sample import (
     read_sample,
     with_missing,
 )
+from convert.import_trial import check_it_ends, check_loops
 from convert.inputs import Cells, InputColumn
 from convert.manifest import versions
 from convert.model_directory import check_folder, check_name, sha256, write_version
@@ -80,8 +81,10 @@ def import_onnx(
     if embedded:
         report(f"tensors whose data lie outside, put into model.onnx: {embedded}")
     check_versions(proto)
+    check_loops(proto)
     freed = free_batches(proto)
     content = proto.SerializeToString(deterministic=True)
+    check_it_ends(content, sample)
     session = open_session(content)
     tensors = input_tensors(session)
     rows = read_sample(sample, tensors) if sample else made_rows(tensors)

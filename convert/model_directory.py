@@ -5,11 +5,13 @@ from __future__ import annotations
 import errno
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from convert.errors import Refusal, WrongUse
 from function import json_text
@@ -63,6 +65,16 @@ def check_version(directory: Path) -> None:
 def sha256(content: bytes) -> str:
     """The digest in hexadecimal."""
     return hashlib.sha256(content).hexdigest()
+
+
+def highest_manifest(folder: Path, name: str) -> dict[str, Any]:
+    """The manifest of a model's highest version; empty where there is none that can be read."""
+    home = folder / name
+    for version in versions_in(home)[-1:]:
+        with suppress(OSError, ValueError):
+            found = json.loads((home / str(version) / "manifest.json").read_bytes())
+            return found if isinstance(found, dict) else {}
+    return {}
 
 
 def write_version(

@@ -154,7 +154,7 @@ def _check_domains(proto: onnx.ModelProto) -> None:
     """Operators are the runtime's, or functions that the file itself defines."""
     own = {(function.domain, function.name) for function in proto.functions}
     foreign: dict[str, set[str]] = {}
-    for node in _nodes(proto):
+    for node in all_nodes(proto):
         if (node.domain, node.op_type) not in own and _loads(node.domain, NO_SUCH_VERSION):
             foreign.setdefault(node.domain, set()).add(node.op_type)
     if foreign:
@@ -165,7 +165,8 @@ def _check_domains(proto: onnx.ModelProto) -> None:
         )
 
 
-def _nodes(proto: onnx.ModelProto) -> Iterator[Any]:
+def all_nodes(proto: onnx.ModelProto) -> Iterator[Any]:
+    """Those of its functions and of graphs within nodes, too."""
     todo = [*proto.graph.node, *(node for function in proto.functions for node in function.node)]
     while todo:
         node = todo.pop()

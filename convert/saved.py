@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
-import importlib
+import json
 import lzma
 import pickle
 import re
@@ -21,11 +21,9 @@ from sklearn.exceptions import InconsistentVersionWarning
 
 from convert.errors import SourceFailed, WrongUse
 from convert.evidence import shortened
+from convert.harmless import PACKAGES, is_gone, package
+from convert.skops_file import check_sizes, judged, schema_of, unpacked
 
-# Classes of these packages may be made; their functions may not: a model would call them.
-KNOWN = frozenset(
-    {"builtins", "catboost", "collections", "lightgbm", "numpy", "scipy", "sklearn", "xgboost"}
-)
 UNPACKED: tuple[Callable[[bytes], bytes], ...] = (
     zlib.decompress,
     gzip.decompress,
@@ -43,7 +41,7 @@ def load_saved(path: Path, trusted: Sequence[str], report: Callable[[str], None]
 
     Args:
         path: of a file that is there.
-        trusted: types of a .skops file that may be made, beside those of known packages.
+        trusted: types of a .skops file that may be made, beside what is known to be harmless.
         report: told what the reader should know of the file.
 
     Raises:
@@ -82,16 +80,19 @@ def _pickled(path: Path) -> Callable[[], Any]:
 
 
 def _skops(path: Path, trusted: Sequence[str]) -> Callable[[], Any]:
-    from skops import io
+    from skops import io  # brings all of scikit-learn's modules, which names are looked up in
 
     try:
-        unknown = io.get_untrusted_types(file=path)
+        content = path.read_bytes()
+        plain = unpacked(content)
+        found = judged(json.loads(schema_of(plain)), trusted)
+        check_sizes(plain, found, len(content))
+        missed = set(io.get_untrusted_types(data=plain)) - found.allowed
     except Exception as error:
         raise _unreadable(path, error) from error
-    allowed = [name for name in unknown if name in trusted or _is_known_class(name)]
-    refused = [name for name in unknown if name not in allowed]
+    refused = sorted(found.refused | missed)
     version = version_that_wrote(path)
-    gone = [name for name in refused if _package(name) in KNOWN and _named(name) is None]
+    gone = [name for name in refused if is_gone(name)]
     if gone and version not in (None, sklearn.__version__):
         raise SourceFailed(
             f"'{path.name}' has types that are not there: {', '.join(gone)}; it was "
@@ -104,25 +105,7 @@ def _skops(path: Path, trusted: Sequence[str]) -> Callable[[], Any]:
             f"Add --trust {' --trust '.join(refused)} if the file is yours; or give SOURCE as "
             "FILE.py:FUNCTION, which returns the estimator.",
         )
-    return lambda: io.load(path, trusted=allowed)
-
-
-def _is_known_class(name: str) -> bool:
-    return _package(name) in KNOWN and isinstance(_named(name), type)
-
-
-def _package(name: str) -> str:
-    package = name.partition(".")[0]
-    return "sklearn" if package == "_loss" else package  # so scikit-learn 1.6 calls its losses
-
-
-def _named(name: str) -> Any:
-    """What a known package has by this name; None where it has nothing."""
-    module, _, attribute = name.rpartition(".")
-    try:
-        return getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError):
-        return None
+    return lambda: io.loads(plain, trusted=sorted(found.allowed))
 
 
 def _unreadable(path: Path, error: Exception) -> SourceFailed:
@@ -147,11 +130,11 @@ def _of_ones_own(error: Exception) -> str:
         '' where it is one that another version of a known package has.
     """
     name = getattr(error, "name", None) or ""
-    if isinstance(error, ModuleNotFoundError) and _package(name) in KNOWN:
+    if isinstance(error, ModuleNotFoundError) and package(name) in PACKAGES:
         return f"pip install {name}" if "." not in name and name != "_loss" else ""
     if isinstance(error, ModuleNotFoundError):
         return (
-            f"If '{_package(name)}' is your own, put its folder into PYTHONPATH, or give SOURCE as "
+            f"If '{package(name)}' is your own, put its folder into PYTHONPATH, or give SOURCE as "
             "FILE.py:FUNCTION beside it; if it is a package, install it."
         )
     if isinstance(error, ImportError | AttributeError) and "sklearn" not in str(error):
@@ -177,12 +160,9 @@ def _way_out(version: str | None) -> str:
 def version_that_wrote(path: Path) -> str | None:
     """The version of scikit-learn that an estimator in the file says it was pickled by."""
     try:
-        if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                content = archive.read("schema.json")
-        else:
-            content = _unpacked(path.read_bytes())
-    except (OSError, KeyError, zipfile.BadZipFile):
+        content = path.read_bytes()
+        content = schema_of(unpacked(content)) if path.suffix == ".skops" else _unpacked(content)
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile):
         return None
     found = WRITTEN_BY.search(content)
     return found[1].decode() if found else None

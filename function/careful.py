@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 
 from function.errors import SHOWN_PROBLEMS, InvalidRows, Problem
-from function.signature import LONGEST_TEXT, MISSING_TEXT, Array, Block, Column, Signature
+from function.signature import MISSING_TEXT, Array, Block, Column, Signature
 
 ABSENT = object()  # a cell that the row doesn't have, reported as such already
 MISSING = None
@@ -182,8 +182,6 @@ def _text(cell: Any) -> str:
         cell.encode()
     except UnicodeEncodeError:
         raise Refused("the string has a lone surrogate, which is not Unicode text") from None
-    if len(cell) > LONGEST_TEXT:
-        raise Refused(f"the string has {len(cell)} characters, and {LONGEST_TEXT} is the most")
     if cell == MISSING_TEXT:
         raise Refused("the string is the one that stands for a missing value here; send null")
     return cell
@@ -203,6 +201,8 @@ def _check_value(column: Column, value: Any) -> None:
         if not column.nullable:
             raise Refused("missing value, and the model does not take one here")
         return
+    if isinstance(value, str) and len(value) > column.longest:
+        raise Refused(f"the string has {len(value)} characters, and {column.longest} is the most")
     if column.categories is not None and value not in column.categories:
         some = ", ".join(shown(c) for c in column.categories[:SHOWN_CATEGORIES])
         more = len(column.categories) - SHOWN_CATEGORIES

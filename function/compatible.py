@@ -76,6 +76,8 @@ def _of_column(old: Column, new: Column, data: Mapping[str, Any]) -> Iterator[st
             yield f"{place}: a missing value is refused now"
         if old.infinite and not new.infinite:
             yield f"{place}: an infinity is refused now"
+        if new.longest < old.longest:
+            yield f"{place}: texts of more than {new.longest:,} characters are refused now"
         if old.categories is not None:
             if lost := [value for value in old.categories if not _takes(new, value)]:
                 yield f"{place}: {_listed(lost)} are refused now"

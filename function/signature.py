@@ -25,7 +25,8 @@ Array = npt.NDArray[Any]
 # and a request that does is refused.
 MISSING_TEXT = "\uffff\ufffe"
 
-# Characters in a cell: what cuts longer text into tokens is open to anybody.
+# Characters in a cell, at most: what cuts longer text into tokens is open to anybody. A column
+# whose text is costly to cut has a limit of its own in the manifest.
 LONGEST_TEXT = 100_000
 
 # Rows of text that are answered together: more have too many different words between them.
@@ -49,6 +50,7 @@ class Column:
         minimum: the least number that is answered; None where any finite one is.
         maximum: the greatest number that is answered; None where any finite one is.
         categories: the only values that scikit-learn doesn't raise for; None where it takes any.
+        longest: characters in a text, at most.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Column:
     minimum: float | None = None
     maximum: float | None = None
     categories: tuple[Any, ...] | None = None
+    longest: int = LONGEST_TEXT
 
 
 class Output(NamedTuple):
@@ -122,6 +125,7 @@ class Block:
         lows: for each column, the least number that needs no closer look; `low` as an array.
         highs: for each column, the greatest number that needs no closer look; `high` likewise.
         bounded: some column has bounds of its own.
+        longest: characters in a text that no column finds too long.
     """
 
     def __init__(
@@ -138,6 +142,7 @@ class Block:
         self.lows, self.highs = zip(*[_bounds(column, dtype) for column in columns], strict=True)
         self.low, self.high = np.array(self.lows), np.array(self.highs)
         self.bounded = any(c.minimum is not None or c.maximum is not None for c in columns)
+        self.longest = min(column.longest for column in columns)
         self.closed = [
             (place, frozenset(column.categories))
             for place, column in enumerate(columns)

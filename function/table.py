@@ -18,7 +18,7 @@ import numpy as np
 
 from function.careful import read_carefully
 from function.errors import InvalidRows, Problem
-from function.signature import LONGEST_TEXT, MISSING_TEXT, Array, Block, CellsOf, Signature
+from function.signature import MISSING_TEXT, Array, Block, CellsOf, Signature
 
 EXACT_TYPES: Mapping[str, frozenset[type]] = {
     "float64": frozenset({int, float, type(None)}),
@@ -125,7 +125,7 @@ def _array(block: Block, rows: Sequence[Any], cells: CellsOf) -> Array | None:
     if not types <= EXACT_TYPES[block.type]:
         return None
     if block.dtype == "string":
-        return texts(flat, type(None) in types)
+        return texts(flat, type(None) in types, block.longest)
     return np.array(flat, dtype=block.dtype)
 
 
@@ -139,14 +139,14 @@ def _hides_boolean(packed: Array, rows: Sequence[Any], cells: CellsOf) -> bool:
     return bool in set(map(type, chain.from_iterable(cells.of(rows))))
 
 
-def texts(cells: list[Any], some_missing: bool) -> Array | None:
-    """Strings and None as a flat object array; None where one is no text that is taken."""
+def texts(cells: list[Any], some_missing: bool, longest: int) -> Array | None:
+    """Strings and None as a flat object array; None where one is no text that is surely taken."""
     if MISSING_TEXT in cells:
         return None
     if some_missing:
         cells = [MISSING_TEXT if cell is None else cell for cell in cells]
     together = "".join(cells)
-    if len(together) > LONGEST_TEXT and max(map(len, cells)) > LONGEST_TEXT:
+    if len(together) > longest and max(map(len, cells)) > longest:
         return None
     return np.array(cells, dtype=object) if _encodes(together) else None
 

@@ -227,7 +227,7 @@ def _strings(cells: Array, block: Block, datatype: str) -> Array | None:
     types = set(map(type, flat))
     if not types <= {str, type(None)}:
         return None
-    array = texts(flat, type(None) in types)
+    array = texts(flat, type(None) in types, block.longest)
     return None if array is None else array.reshape(cells.shape)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from function.example import example_instance, typical_values
 from function.openapi.forms import Schema, closed, listed, one_of, or_null, record, ref
-from function.signature import LARGEST_INTEGER, LONGEST_TEXT, Column, Output
+from function.signature import LARGEST_INTEGER, Column, Output
 
 if TYPE_CHECKING:
     from function.model import Model
@@ -57,7 +57,7 @@ def column_schema(column: Column, about: Mapping[str, Any] | None = None) -> Sch
     if column.categories is not None:
         schema = {"enum": list(column.categories)}
     elif column.type == "string":
-        schema["maxLength"] = LONGEST_TEXT
+        schema["maxLength"] = column.longest
     schema |= {} if column.minimum is None else {"minimum": column.minimum}
     schema |= {} if column.maximum is None else {"maximum": column.maximum}
     about = about or {}

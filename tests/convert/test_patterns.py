@@ -16,12 +16,18 @@ LINEAR = [
     r"\b\w+(?:-\w+)*\b",
     r"(?:[A-Z]\.)+|\w+(?:[-']\w+)*|\$?\d+(?:\.\d+)?%?|\.\.\.|[^\w\s]",
     r"[\u4e00-\u9fff]",
+    r"(?:\w+)+",
 ]
 RUNAWAY = [
     r"(a+)+b",
     r"(?:\w+-?)+!",
     r"(?:foo|foofoo)+q",
     r"([\d.]+)%",
+    r"(?u)@(?:\w+-?)+:",
+    r"(?<=#)(?:\w+\s?)*\$",
+    pytest.param(r"(?i:key)=(?:(?:[a-z]+|[0-9]+)+,?)+\]", marks=pytest.mark.gate),
+    pytest.param(r"(?:a|ab|b)+:", marks=pytest.mark.gate),
+    pytest.param(r"\"(?:\\.|[^\"])*\"", marks=pytest.mark.gate),
 ]
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from function import json_text
 from function.careful import read_carefully
-from function.errors import InvalidRows
+from function.errors import InvalidRows, Problem
 from function.signature import LARGEST_FLOAT32, LONGEST_TEXT, Column, Signature
 from function.table import _read_quickly, read_table
 
@@ -98,6 +98,24 @@ def test_the_same_where_every_column_is_a_number(rows: list[Any]) -> None:
     if quick is not None:
         careful = read_carefully(rows, NUMBERS, {})
         assert same([a.tolist() for a in quick], [a.tolist() for a in careful])
+
+
+@pytest.mark.parametrize("cells", [["x" * 6, "x" * 6], ["x" * 6, "x"], [None, "x" * 6]])
+def test_a_column_of_text_has_a_limit_of_its_own(cells: list[Any]) -> None:
+    tensors = [{"name": name, "dtype": "string", "columns": [name]} for name in ("short", "long")]
+    short = Column("short", "string", nullable=True, longest=5)
+    signature = Signature([short, Column("long", "string")], [], tensors)
+
+    good = [["x" * 5, "x" * 5], [None, "x" * 99]]
+    assert read_table(good, signature).arrays[0].shape == (2, 2)
+    if cells[0] is None:
+        assert read_table([cells], signature).rows == 1
+        return
+    with pytest.raises(InvalidRows) as refused:
+        read_table([*good, cells], signature)
+    assert refused.value.problems == [
+        Problem(2, "short", "the string has 6 characters, and 5 is the most")
+    ]
 
 
 @pytest.mark.parametrize("count", [1, 5, 1000])

@@ -13,10 +13,18 @@ from sklearn.compose import make_column_transformer
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
+from skops import io
 
 from convert.evidence import NoConversion
+from convert.saved import load_saved
 from convert.source import Source
 from tests.convert.helpers import built
+from tests.convert.hostile_skops import (
+    assert_harmless,
+    import_everything,
+    names,
+    taken_by_the_judge,
+)
 from tests.pipelines import data_sets as data
 
 lightgbm = pytest.importorskip("lightgbm")
@@ -92,3 +100,32 @@ def test_catboost_with_categories_of_its_own_is_refused_in_words(tmp_path: Path)
     with pytest.raises(NoConversion, match="it splits by categories") as refused:
         built(Source(model.fit(FILLED, Y), FILLED[:200]), tmp_path)
     assert "Encode the categories in the pipeline" in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        lightgbm.LGBMClassifier(n_estimators=3, verbose=-1),
+        lightgbm.LGBMRegressor(n_estimators=3, verbose=-1),
+        xgboost.XGBClassifier(n_estimators=3),
+        xgboost.XGBRFRegressor(n_estimators=3),
+        catboost.CatBoostClassifier(n_estimators=3, **SILENT),
+        catboost.CatBoostRegressor(n_estimators=3, **SILENT),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_saved_as_skops_it_is_read_without_being_asked(tmp_path: Path, model: Any) -> None:
+    numbers = FILLED[NUMBERS].fillna(0.0)
+    io.dump(model.fit(numbers, Y), tmp_path / "model.skops")
+
+    read = load_saved(tmp_path / "model.skops", (), print)
+
+    assert np.array_equal(read.predict(numbers), model.predict(numbers))
+
+
+def test_every_other_name_that_they_reach_is_refused_or_harmless(tmp_path: Path) -> None:
+    import_everything()
+    accepted = taken_by_the_judge(names({"lightgbm", "xgboost", "catboost"}))
+    assert {name for name, _ in accepted} >= {"lightgbm.basic.Booster", "xgboost.core.Booster"}
+
+    assert_harmless(accepted, tmp_path)
