@@ -17,13 +17,15 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from edge.heads import LONGEST_HEAD, MOST_HEADERS, NAMES, fault_of, target_of, wsgi_name
 
 Environ = dict[str, Any]
+Bytes = bytes | memoryview
 
 READ_BYTES = 1 << 18
 MOST_AT_ONCE = 100  # requests that wait on one connection; the last of them ends it
-HEADER_BYTES, HEAD_BYTES = 200, 1000  # that an environ takes, about
+HEADER_BYTES, HEAD_BYTES = 200, 1000  # that an environ takes, about, beside what its texts have
 NO_TLS = "400 This Port Speaks TLS: Ask For https"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 NOTHING: Environ = {"handed": "on"}
+EMPTY = io.BytesIO()
 
 
 def plain(status: str) -> bytes:
@@ -31,6 +33,16 @@ def plain(status: str) -> bytes:
     text = f"{status}\n"
     head = f"HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {len(text)}\r\n"
     return f"{head}Connection: close\r\n\r\n{text}".encode()
+
+
+def _rest(data: Bytes, sent: int) -> Bytes:
+    """What is still to be sent.
+
+    It is copied when half of it is gone, and not before: for a client that takes a few bytes at a
+    time a long answer would else be copied thousands of times.
+    """
+    rest = memoryview(data)[sent:]
+    return bytes(rest) if len(rest) * 2 < len(data) else rest
 
 
 class Request(NamedTuple):
@@ -70,7 +82,7 @@ class Socket(Protocol):
     def recv(self, size: int, /) -> bytes:
         """What has come."""
 
-    def send(self, data: bytes, /) -> int:
+    def send(self, data: Bytes, /) -> int:
         """How many bytes were taken."""
 
     def shutdown(self, how: int, /) -> None:
@@ -105,7 +117,8 @@ class Connection:
     def __init__(self, sock: Socket, base: Mapping[str, Any], limit: int) -> None:
         self.socket = sock
         self.requests: deque[Request] = deque()
-        self.outgoing = self.due = b""
+        self.outgoing: Bytes = b""
+        self.due = b""
         self.busy = self.partial = self.closing = self.leaving = False
         self.held = 0
         self.since = self.began = time.monotonic()
@@ -114,7 +127,7 @@ class Connection:
         self._limit = limit
         self._parser = HttpRequestParser(self)
         self._environ: Environ = {}  # empty until the head is whole
-        self._chunks: list[bytes] = []
+        self._body = EMPTY
         self._dry: int | None = None  # bytes since it began, or since the last part of its body
         self._read_again = False  # the head is one that is known already
         self._handed = False  # the request that is being read needs no more of its body
@@ -154,6 +167,8 @@ class Connection:
             self._break_off("400 Bad Request")
             return b""
         if self.partial:
+            if not self._environ:  # its head is not whole, and what there is of it is kept, too
+                self.held += len(data)
             self._dry = 0 if self._dry is None else self._dry + len(data)
             if self._dry > LONGEST_HEAD:
                 self._break_off("431 Request Header Fields Too Large")
@@ -206,14 +221,16 @@ class Connection:
 
     def send(self, data: bytes) -> bool:
         """Send what the client takes now and keep the rest; whether it is still there."""
-        data = self.outgoing + data if self.outgoing else data
+        whole: Bytes = data
+        if self.outgoing:
+            whole = b"".join((self.outgoing, data)) if data else self.outgoing
         try:
-            sent = self.socket.send(data) if data else 0
+            sent = self.socket.send(whole) if whole else 0
         except BlockingIOError:
             sent = 0
         except OSError:
             return False
-        self.outgoing = data[sent:]
+        self.outgoing = b"" if sent == len(whole) else _rest(whole, sent)
         if sent:
             self.since = time.monotonic()
         return True
@@ -231,8 +248,7 @@ class Connection:
         self._length = self._lines = 0  # of the head, in bytes and headers
         self._headers: Environ = {}
         self._environ = {}
-        self._chunks = []
-        self._size = 0
+        self._size = 0  # of the body, in bytes
 
     def on_url(self, url: bytes) -> None:
         """Some of its target."""
@@ -268,7 +284,7 @@ class Connection:
         environ["REQUEST_METHOD"] = parser.get_method().decode()
         environ["SERVER_PROTOCOL"] = f"HTTP/{version}"
         environ["PATH_INFO"], environ["QUERY_STRING"] = target_of(self._url)
-        self.held += HEAD_BYTES + HEADER_BYTES * len(headers)
+        self.held += HEAD_BYTES + HEADER_BYTES * len(headers) + self._length
         fault = fault_of(headers, version, self._length, self._lines)
         if fault:
             self._reject(fault)
@@ -283,7 +299,11 @@ class Connection:
         self._dry = None
         if self._handed:
             return
-        self._chunks.append(part)
+        if self._size:
+            self._body.write(part)
+        else:
+            self._body = io.BytesIO(part)  # nothing is copied: most bodies come in one part
+            self._body.seek(len(part))
         self._size += len(part)
         self.held += len(part)
         if self._size > self._limit:
@@ -300,9 +320,10 @@ class Connection:
         self.partial = False
 
     def _finish_body(self) -> None:
-        chunks = self._chunks
-        body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        self._environ["wsgi.input"] = io.BytesIO(body)
+        body = self._body if self._size else io.BytesIO()
+        body.getvalue()  # gives back what it had grown by in advance: reading copies nothing
+        body.seek(0)
+        self._environ["wsgi.input"] = body
 
     def _hand_on(self, keep: bool) -> None:
         if not self.closing:
@@ -312,11 +333,11 @@ class Connection:
             self._handed = True
             self.closing = not keep
             self.due = b""
-            self._environ, self._chunks = NOTHING, []  # a body must not outlive its request here
+            self._environ, self._body = NOTHING, EMPTY  # a body must not outlive its request here
 
     def close(self) -> None:
         """Close it, and give back what it holds at once: its parser and it hold each other."""
         self.socket.close()
         self.requests.clear()
         self.outgoing = self.due = b""
-        self._environ, self._chunks = NOTHING, []
+        self._environ, self._body = NOTHING, EMPTY

@@ -27,6 +27,7 @@ UNTAKEN_SECONDS = 1.0  # without a byte, beyond those bytes
 ACCEPTED_AT_ONCE = 64
 UNSENT_BYTES = 1 << 17  # that the kernel holds of an answer beyond those under way
 STALLED = plain("408 Request Timeout")
+FULL = plain("503 Service Unavailable")
 
 
 class Connections:
@@ -174,8 +175,13 @@ class Connections:
         for connection in sorted(coming, key=lambda each: each.since):
             if not self.crowded:
                 return
+            if connection not in self._every:  # an answer to one before it let go of it
+                continue
             connection.cut_short()
-            if connection.requests:
+            if not connection.requests:  # its head is not whole
+                connection.send(FULL)
+                self._close(connection)
+            else:
                 connection.busy = True
                 self._ready(connection)
 
