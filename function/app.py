@@ -9,11 +9,17 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from function import about, metrics, request_log
+from function import about, metrics, request_log, sites
 from function.body import read_body
 from function.dialects import DIALECTS, dialect_of
 from function.door import NOTES, Door, Environ
-from function.errors import OnnxletError, Overloaded, RequestError, Unauthorized
+from function.errors import (
+    OnnxletError,
+    Overloaded,
+    RequestError,
+    Unauthorized,
+    UnsupportedMedia,
+)
 from function.exchange import Dialect, Failure, Reply, Request, Route, failure_of
 from function.flight import Flight
 from function.lean_flask import Flask, HTTPException, Response, request
@@ -116,6 +122,11 @@ def _request(environ: Environ, settings: Settings) -> Request:
         return str(environ.get("HTTP_" + name.upper().replace("-", "_"), ""))
 
     body = read_body(environ, settings.max_body_bytes, settings.max_unpacked_bytes)
+    # A page may send what has no type to any site, without being asked whether it may.
+    if not media_type and body and sites.is_of_a_browser(environ):
+        raise UnsupportedMedia(
+            "'Content-Type': expected one, got none", "Send Content-Type: application/json."
+        )
     return Request(body, media_type, parameters, query, header)
 
 
