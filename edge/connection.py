@@ -10,14 +10,24 @@ import io
 import time
 from collections import deque
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
-from edge.heads import LONGEST_HEAD, MOST_HEADERS, NAMES, fault_of, target_of, wsgi_name
+from edge.heads import (
+    LONGEST_HEAD,
+    MOST_HEADERS,
+    NAMES,
+    FirstLine,
+    fault_of,
+    host_of,
+    request_line,
+    target_of,
+    wsgi_name,
+)
+from edge.sockets import Bytes, PlainHttp, Socket, rest_of
 
 Environ = dict[str, Any]
-Bytes = bytes | memoryview
 
 READ_BYTES = 1 << 18
 MOST_AT_ONCE = 100  # requests that wait on one connection; the last of them ends it
@@ -33,16 +43,6 @@ def plain(status: str) -> bytes:
     text = f"{status}\n"
     head = f"HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {len(text)}\r\n"
     return f"{head}Connection: close\r\n\r\n{text}".encode()
-
-
-def _rest(data: Bytes, sent: int) -> Bytes:
-    """What is still to be sent.
-
-    It is copied when half of it is gone, and not before: for a client that takes a few bytes at a
-    time a long answer would else be copied thousands of times.
-    """
-    rest = memoryview(data)[sent:]
-    return bytes(rest) if len(rest) * 2 < len(data) else rest
 
 
 class Request(NamedTuple):
@@ -67,29 +67,6 @@ class Broken(io.RawIOBase):
             ConnectionError: always.
         """
         raise ConnectionError("the body is not in the form that its head tells")
-
-
-class PlainHttp(OSError):
-    """HTTP came without TLS, where TLS is spoken."""
-
-
-class Socket(Protocol):
-    """What a connection needs of one, with TLS or without; nothing of it blocks."""
-
-    def fileno(self) -> int:
-        """For selectors."""
-
-    def recv(self, size: int, /) -> bytes:
-        """What has come."""
-
-    def send(self, data: Bytes, /) -> int:
-        """How many bytes were taken."""
-
-    def shutdown(self, how: int, /) -> None:
-        """Send no more."""
-
-    def close(self) -> None:
-        """End it."""
 
 
 class Connection:
@@ -131,6 +108,10 @@ class Connection:
         self._dry: int | None = None  # bytes since it began, or since the last part of its body
         self._read_again = False  # the head is one that is known already
         self._handed = False  # the request that is being read needs no more of its body
+        self._first = FirstLine()
+        self._data = b""  # that is being read
+        self._at = 0  # in there, behind the first line that was read last
+        self._here = False  # the request that is being read began in there
 
     @property
     def stalls(self) -> bool:
@@ -157,6 +138,10 @@ class Connection:
 
     def _feed(self, data: bytes) -> bytes:
         """Parse; what is left is behind a request for another protocol."""
+        if self._first.is_odd(data, begins=not self.partial):
+            self._reject("400 Bad Request")
+            return b""
+        self._data, self._at = data, 0
         try:
             self._parser.feed_data(data)
         except HttpParserUpgrade as upgrade:
@@ -166,6 +151,8 @@ class Connection:
         except HttpParserError:
             self._break_off("400 Bad Request")
             return b""
+        finally:
+            self._data, self._here = b"", False
         if self.partial:
             if not self._environ:  # its head is not whole, and what there is of it is kept, too
                 self.held += len(data)
@@ -230,7 +217,7 @@ class Connection:
             sent = 0
         except OSError:
             return False
-        self.outgoing = b"" if sent == len(whole) else _rest(whole, sent)
+        self.outgoing = b"" if sent == len(whole) else rest_of(whole, sent)
         if sent:
             self.since = time.monotonic()
         return True
@@ -242,6 +229,7 @@ class Connection:
         if self._read_again:
             return
         self.partial, self._handed = True, False
+        self._here = True
         self._dry = None
         self.began = self.since
         self._url = b""
@@ -266,7 +254,7 @@ class Connection:
         if self._environ or self._lines > MOST_HEADERS:
             return  # a trailer; or refused
         key = NAMES.get(name) or wsgi_name(name)
-        text = value.decode("latin-1")
+        text = value.decode("latin-1").rstrip(" \t")
         if key in self._headers:
             text = f"{self._headers[key]}{'; ' if key == 'HTTP_COOKIE' else ','}{text}"
         self._headers[key] = text
@@ -279,16 +267,27 @@ class Connection:
         headers, parser = self._headers, self._parser
         headers.pop("", None)  # names with an underscore, which WSGI can't tell from others
         headers.pop("HTTP_UPGRADE", None)  # which is not done
+        length = headers.get("CONTENT_LENGTH", "0")
+        if length[0] == "0" and length != "0":  # zeros before a number
+            headers["CONTENT_LENGTH"] = length = length.lstrip("0") or "0"
+        host = host_of(self._url)
+        if host is not None and "HTTP_HOST" in headers:
+            headers["HTTP_HOST"] = host
         environ = self._environ = {**self._base, **headers}
-        version = parser.get_http_version()
-        environ["REQUEST_METHOD"] = parser.get_method().decode()
+        version, method = parser.get_http_version(), parser.get_method()
+        environ["REQUEST_METHOD"] = method.decode()
         environ["SERVER_PROTOCOL"] = f"HTTP/{version}"
         environ["PATH_INFO"], environ["QUERY_STRING"] = target_of(self._url)
         self.held += HEAD_BYTES + HEADER_BYTES * len(headers) + self._length
-        fault = fault_of(headers, version, self._length, self._lines)
+        name = environ["REQUEST_METHOD"]
+        fault = fault_of(headers, name, self._url, version, self._length, self._lines)
+        if self._here and not fault:  # one behind another, which `FirstLine` has not seen
+            line = request_line(method, self._url, version)
+            self._at = self._data.find(line, self._at) + len(line)
+            fault = "" if self._at >= len(line) else "400 Bad Request"
         if fault:
             self._reject(fault)
-        elif int(headers.get("CONTENT_LENGTH", 0)) > self._limit:
+        elif int(length) > self._limit:
             environ["wsgi.input"] = io.BytesIO()  # what is told of it is enough to refuse it
             self._hand_on(keep=False)
         elif headers.get("HTTP_EXPECT", "").lower() == "100-continue" and version == "1.1":

@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from edge.connection import Connection, Socket, plain
+from edge.connection import Connection, plain
+from edge.sockets import Socket
 
 Wrap = Callable[[socket.socket], Socket]
 

@@ -10,7 +10,7 @@ import ssl
 from contextlib import suppress
 from pathlib import Path
 
-from edge.connection import Bytes, PlainHttp
+from edge.sockets import Bytes, PlainHttp
 from function.errors import OnnxletError
 
 RECORD = 1 << 14  # bytes of one at most

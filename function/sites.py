@@ -60,7 +60,8 @@ def _is_own(origin: str, environ: Environ) -> bool:
     """
     scheme, _, host = origin.partition("://")
     expected = ("https",) if environ.get("wsgi.url_scheme") == "https" else ("https", "http")
-    return scheme in expected and _without_port(host) == _without_port(environ.get("HTTP_HOST", ""))
+    own = _without_port(environ.get("HTTP_HOST", ""))
+    return scheme in expected and own not in ("", "null") and _without_port(host) == own
 
 
 def _without_port(host: str) -> str:

@@ -17,7 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.connection import Bytes, Connection
+from edge.connection import Connection
+from edge.sockets import Bytes
 from tests.conftest import ROOT
 from tests.edge.test_server import Serving, answer, request
 
