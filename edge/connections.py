@@ -39,6 +39,7 @@ class Connections:
         limit: bytes of a body that are read.
         ready: called with a connection whose first request is whole.
         wrap: puts TLS around a socket that was accepted, or None.
+        fail: told of a fault of ours.
     """
 
     def __init__(
@@ -47,9 +48,11 @@ class Connections:
         limit: int,
         ready: Callable[[Connection], None],
         wrap: Wrap | None = None,
+        fail: Callable[[BaseException], None] = traceback.print_exception,
     ) -> None:
         self._listener = listener
         self._wrap = wrap
+        self._fail = fail
         self._limit = limit
         self._ready = ready
         self._selector = selectors.DefaultSelector()
@@ -153,9 +156,9 @@ class Connections:
                 self.settle(connection, connection.send(b""))
             else:
                 self._read(connection)
-        except Exception:  # a fault of ours: it costs one connection, and not all of them
+        except Exception as error:  # a fault of ours: it costs one connection, and not all of them
             with suppress(OSError, ValueError):  # nobody reads the log any more
-                traceback.print_exc()
+                self._fail(error)
             self._close(connection)
 
     def _read(self, connection: Connection) -> None:

@@ -209,6 +209,7 @@ def _server(app: Any, listener: socket.socket, wrap: Wrap | None) -> Server:
         body_limit=settings.max_body_bytes,
         prompt=frozenset().union({PATH}, *(dialect.OPEN for dialect in DIALECTS)),
         wrap=wrap,
+        fail=request_log.fail,
     )
 
 

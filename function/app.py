@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import sys
-import traceback
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from function import about, metrics, request_log, sites
@@ -58,6 +55,7 @@ def create_app(
         ModelError: there is no model, or one can't be loaded.
     """
     settings = settings or Settings.from_environ(os.environ)
+    request_log.choose(settings.log, settings.log_successes)
     repository = Repository(
         Path(models),
         settings.threads,
@@ -148,9 +146,7 @@ def _refusal(error: Exception, environ: Environ) -> Response:
     else:
         failure = Failure(500, "Exception", "the server failed; its log has the request id")
         notes["error"] = type(error).__name__
-        # Where it happened and no more: the error's own words may quote the data.
-        with suppress(OSError, ValueError):  # nobody reads the log any more
-            print("".join(traceback.format_tb(error.__traceback__)), end="", file=sys.stderr)
+        request_log.fail(error, request_id=notes["request_id"])
     chosen = notes["stages"].model if "stages" in notes else None
     if chosen is not None:
         notes |= {"model": chosen.name, "version": chosen.version}

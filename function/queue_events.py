@@ -8,11 +8,8 @@ takes it once.
 
 from __future__ import annotations
 
-import sys
 import time
-import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -129,18 +126,13 @@ def _answer(record: Record, service: Service, fifo: bool, log: request_log.Log) 
         failure = failure_of(error)
         entry |= {"status": failure.status, "error": failure.kind}
     except Exception as error:  # one record's failure is not the others'
-        _tell_where(error)
+        request_log.fail(error, request_id=request_id)
         entry |= {"status": 500, "error": type(error).__name__}
     if stages.model is not None:
         entry |= {"model": stages.model.name, "version": stages.model.version}
     ms = round((time.perf_counter() - start) * 1e3, 3)
     log({**entry, "ms": ms, "stages": stages})
     return answered
-
-
-def _tell_where(error: Exception) -> None:
-    with suppress(OSError, ValueError):  # its own words may quote the data
-        print("".join(traceback.format_tb(error.__traceback__)), end="", file=sys.stderr)
 
 
 def _calls(answered: Sequence[Answered]) -> Iterator[list[Answered]]:

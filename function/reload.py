@@ -10,9 +10,7 @@ forgotten when two looks have missed them.
 from __future__ import annotations
 
 import threading
-import traceback
 from collections.abc import Sequence
-from contextlib import suppress
 
 from function import request_log
 from function.errors import ModelError
@@ -54,8 +52,7 @@ class Reloader:
             try:
                 self.refresh()
             except Exception as error:  # nothing that stands in a folder may end the looking
-                with suppress(OSError, ValueError):  # nobody reads the log any more
-                    traceback.print_exception(error)
+                request_log.fail(error)
 
     def refresh(self) -> None:
         """Look once, and serve what there is to serve."""

@@ -31,6 +31,8 @@ class Settings:
         cors_origins: origins whose pages may call; none by default.
         hosts: names that requests may ask for, beside localhost and addresses; None is any. A
             server that listens on loopback takes it for none.
+        log: which lines are written: off, errors (refusals, too) or all.
+        log_successes: of so many requests that were answered, one is in the log.
         reload_seconds: between two looks at the models' folder, on servers; 0 means never.
         lazy: load a model when its first request comes, not at the start.
         models_url: `s3://bucket/prefix` of graphs that are not in their directories, or None.
@@ -49,6 +51,8 @@ class Settings:
     max_in_flight: int = 256
     cors_origins: frozenset[str] = frozenset()
     hosts: frozenset[str] | None = None
+    log: str = "all"
+    log_successes: int = 1
     reload_seconds: int = 2
     lazy: bool = False
     models_url: str | None = None
@@ -96,6 +100,8 @@ class Settings:
             max_in_flight=whole("ONNXLET_MAX_IN_FLIGHT", cls.max_in_flight),
             cors_origins=_origins(get("ONNXLET_CORS_ORIGINS"), faults),
             hosts=_hosts(get("ONNXLET_HOSTS"), faults),
+            log=shaped("ONNXLET_LOG", "off|errors|all", "off, errors or all") or cls.log,
+            log_successes=whole("ONNXLET_LOG_SUCCESSES", cls.log_successes),
             reload_seconds=whole("ONNXLET_RELOAD_SECONDS", cls.reload_seconds, least=0),
             lazy=shaped("ONNXLET_LOAD", "start|first-use", "start or first-use") == "first-use",
             models_url=shaped("ONNXLET_MODELS_URL", r"s3://[^/\s]+(/\S*)?", "s3://BUCKET/PREFIX"),
