@@ -130,7 +130,7 @@ def _service(places: Places, machine: Machine, whole: bytes) -> Iterator[Line]:
 
 def _core_percent(service: Service, whole: bytes, rate: float) -> float:
     """Of a core; with so many requests a second, the figures being asked for meanwhile."""
-    metrics = f"GET /metrics HTTP/1.1\r\nHost: bench\r\nX-API-Key: {KEY}\r\n\r\n".encode()
+    metrics = f"GET /metrics HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {KEY}\r\n\r\n".encode()
     edge_device.ask(service.port, metrics)  # brings in what the first one needs
     shares = []
     with paced.asking(whole, service.port, rate) as load:

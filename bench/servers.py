@@ -70,7 +70,7 @@ def running(
 def throughput(port: int, path: str, body: bytes, seconds: float) -> tuple[float, float]:
     """One client that keeps its connection: answers per second, median milliseconds."""
     head = (
-        f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         f"X-API-Key: {KEY}\r\nContent-Length: {len(body)}\r\n\r\n"
     ).encode()
     times: list[float] = []

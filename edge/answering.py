@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable
@@ -12,7 +11,7 @@ from typing import Any
 from edge.connection import Request, plain
 
 WSGI = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
-
+Fail = Callable[[BaseException], None]
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -41,22 +40,25 @@ class _Date:
 DATE = _Date()
 
 
-def answer(app: WSGI, request: Request, stays: Callable[[], bool]) -> tuple[bytes, bool]:
+def answer(
+    app: WSGI, request: Request, stays: Callable[[], bool], fail: Fail = traceback.print_exception
+) -> tuple[bytes, bool]:
     """Call the app, and write down what it says.
 
     Args:
         app: answers in one piece: nothing is streamed here.
         request: whole.
         stays: whether the server does; asked when the app has answered.
+        fail: told what the app raised.
 
     Returns:
         The response, and whether the connection goes on; the client is told if it does not.
     """
     try:
         return _answer(app, request, stays)
-    except Exception:  # the app answers its own errors: this one is of what is around it
+    except Exception as error:  # the app answers its own errors: this one is of what is around it
         with suppress(OSError, ValueError):  # nobody reads the log any more
-            traceback.print_exc(file=sys.stderr)
+            fail(error)
         return plain("500 Internal Server Error"), False
 
 

@@ -10,20 +10,32 @@ import io
 import time
 from collections import deque
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
-from edge.heads import LONGEST_HEAD, MOST_HEADERS, NAMES, fault_of, target_of, wsgi_name
+from edge.heads import (
+    LONGEST_HEAD,
+    MOST_HEADERS,
+    NAMES,
+    FirstLine,
+    fault_of,
+    host_of,
+    request_line,
+    target_of,
+    wsgi_name,
+)
+from edge.sockets import Bytes, PlainHttp, Socket, rest_of
 
 Environ = dict[str, Any]
 
 READ_BYTES = 1 << 18
 MOST_AT_ONCE = 100  # requests that wait on one connection; the last of them ends it
-HEADER_BYTES, HEAD_BYTES = 200, 1000  # that an environ takes, about
+HEADER_BYTES, HEAD_BYTES = 200, 1000  # that an environ takes, about, beside what its texts have
 NO_TLS = "400 This Port Speaks TLS: Ask For https"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 NOTHING: Environ = {"handed": "on"}
+EMPTY = io.BytesIO()
 
 
 def plain(status: str) -> bytes:
@@ -57,29 +69,6 @@ class Broken(io.RawIOBase):
         raise ConnectionError("the body is not in the form that its head tells")
 
 
-class PlainHttp(OSError):
-    """HTTP came without TLS, where TLS is spoken."""
-
-
-class Socket(Protocol):
-    """What a connection needs of one, with TLS or without; nothing of it blocks."""
-
-    def fileno(self) -> int:
-        """For selectors."""
-
-    def recv(self, size: int, /) -> bytes:
-        """What has come."""
-
-    def send(self, data: bytes, /) -> int:
-        """How many bytes were taken."""
-
-    def shutdown(self, how: int, /) -> None:
-        """Send no more."""
-
-    def close(self) -> None:
-        """End it."""
-
-
 class Connection:
     """One client's connection; one thread has it at a time.
 
@@ -105,7 +94,8 @@ class Connection:
     def __init__(self, sock: Socket, base: Mapping[str, Any], limit: int) -> None:
         self.socket = sock
         self.requests: deque[Request] = deque()
-        self.outgoing = self.due = b""
+        self.outgoing: Bytes = b""
+        self.due = b""
         self.busy = self.partial = self.closing = self.leaving = False
         self.held = 0
         self.since = self.began = time.monotonic()
@@ -114,10 +104,14 @@ class Connection:
         self._limit = limit
         self._parser = HttpRequestParser(self)
         self._environ: Environ = {}  # empty until the head is whole
-        self._chunks: list[bytes] = []
+        self._body = EMPTY
         self._dry: int | None = None  # bytes since it began, or since the last part of its body
         self._read_again = False  # the head is one that is known already
         self._handed = False  # the request that is being read needs no more of its body
+        self._first = FirstLine()
+        self._data = b""  # that is being read
+        self._at = 0  # in there, behind the first line that was read last
+        self._here = False  # the request that is being read began in there
 
     @property
     def stalls(self) -> bool:
@@ -144,6 +138,10 @@ class Connection:
 
     def _feed(self, data: bytes) -> bytes:
         """Parse; what is left is behind a request for another protocol."""
+        if self._first.is_odd(data, begins=not self.partial):
+            self._reject("400 Bad Request")
+            return b""
+        self._data, self._at = data, 0
         try:
             self._parser.feed_data(data)
         except HttpParserUpgrade as upgrade:
@@ -153,7 +151,11 @@ class Connection:
         except HttpParserError:
             self._break_off("400 Bad Request")
             return b""
+        finally:
+            self._data, self._here = b"", False
         if self.partial:
+            if not self._environ:  # its head is not whole, and what there is of it is kept, too
+                self.held += len(data)
             self._dry = 0 if self._dry is None else self._dry + len(data)
             if self._dry > LONGEST_HEAD:
                 self._break_off("431 Request Header Fields Too Large")
@@ -206,14 +208,16 @@ class Connection:
 
     def send(self, data: bytes) -> bool:
         """Send what the client takes now and keep the rest; whether it is still there."""
-        data = self.outgoing + data if self.outgoing else data
+        whole: Bytes = data
+        if self.outgoing:
+            whole = b"".join((self.outgoing, data)) if data else self.outgoing
         try:
-            sent = self.socket.send(data) if data else 0
+            sent = self.socket.send(whole) if whole else 0
         except BlockingIOError:
             sent = 0
         except OSError:
             return False
-        self.outgoing = data[sent:]
+        self.outgoing = b"" if sent == len(whole) else rest_of(whole, sent)
         if sent:
             self.since = time.monotonic()
         return True
@@ -225,14 +229,14 @@ class Connection:
         if self._read_again:
             return
         self.partial, self._handed = True, False
+        self._here = True
         self._dry = None
         self.began = self.since
         self._url = b""
         self._length = self._lines = 0  # of the head, in bytes and headers
         self._headers: Environ = {}
         self._environ = {}
-        self._chunks = []
-        self._size = 0
+        self._size = 0  # of the body, in bytes
 
     def on_url(self, url: bytes) -> None:
         """Some of its target."""
@@ -250,7 +254,7 @@ class Connection:
         if self._environ or self._lines > MOST_HEADERS:
             return  # a trailer; or refused
         key = NAMES.get(name) or wsgi_name(name)
-        text = value.decode("latin-1")
+        text = value.decode("latin-1").rstrip(" \t")
         if key in self._headers:
             text = f"{self._headers[key]}{'; ' if key == 'HTTP_COOKIE' else ','}{text}"
         self._headers[key] = text
@@ -263,16 +267,27 @@ class Connection:
         headers, parser = self._headers, self._parser
         headers.pop("", None)  # names with an underscore, which WSGI can't tell from others
         headers.pop("HTTP_UPGRADE", None)  # which is not done
+        length = headers.get("CONTENT_LENGTH", "0")
+        if length[0] == "0" and length != "0":  # zeros before a number
+            headers["CONTENT_LENGTH"] = length = length.lstrip("0") or "0"
+        host = host_of(self._url)
+        if host is not None and "HTTP_HOST" in headers:
+            headers["HTTP_HOST"] = host
         environ = self._environ = {**self._base, **headers}
-        version = parser.get_http_version()
-        environ["REQUEST_METHOD"] = parser.get_method().decode()
+        version, method = parser.get_http_version(), parser.get_method()
+        environ["REQUEST_METHOD"] = method.decode()
         environ["SERVER_PROTOCOL"] = f"HTTP/{version}"
         environ["PATH_INFO"], environ["QUERY_STRING"] = target_of(self._url)
-        self.held += HEAD_BYTES + HEADER_BYTES * len(headers)
-        fault = fault_of(headers, version, self._length, self._lines)
+        self.held += HEAD_BYTES + HEADER_BYTES * len(headers) + self._length
+        name = environ["REQUEST_METHOD"]
+        fault = fault_of(headers, name, self._url, version, self._length, self._lines)
+        if self._here and not fault:  # one behind another, which `FirstLine` has not seen
+            line = request_line(method, self._url, version)
+            self._at = self._data.find(line, self._at) + len(line)
+            fault = "" if self._at >= len(line) else "400 Bad Request"
         if fault:
             self._reject(fault)
-        elif int(headers.get("CONTENT_LENGTH", 0)) > self._limit:
+        elif int(length) > self._limit:
             environ["wsgi.input"] = io.BytesIO()  # what is told of it is enough to refuse it
             self._hand_on(keep=False)
         elif headers.get("HTTP_EXPECT", "").lower() == "100-continue" and version == "1.1":
@@ -283,7 +298,11 @@ class Connection:
         self._dry = None
         if self._handed:
             return
-        self._chunks.append(part)
+        if self._size:
+            self._body.write(part)
+        else:
+            self._body = io.BytesIO(part)  # nothing is copied: most bodies come in one part
+            self._body.seek(len(part))
         self._size += len(part)
         self.held += len(part)
         if self._size > self._limit:
@@ -300,9 +319,10 @@ class Connection:
         self.partial = False
 
     def _finish_body(self) -> None:
-        chunks = self._chunks
-        body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        self._environ["wsgi.input"] = io.BytesIO(body)
+        body = self._body if self._size else io.BytesIO()
+        body.getvalue()  # gives back what it had grown by in advance: reading copies nothing
+        body.seek(0)
+        self._environ["wsgi.input"] = body
 
     def _hand_on(self, keep: bool) -> None:
         if not self.closing:
@@ -312,11 +332,11 @@ class Connection:
             self._handed = True
             self.closing = not keep
             self.due = b""
-            self._environ, self._chunks = NOTHING, []  # a body must not outlive its request here
+            self._environ, self._body = NOTHING, EMPTY  # a body must not outlive its request here
 
     def close(self) -> None:
         """Close it, and give back what it holds at once: its parser and it hold each other."""
         self.socket.close()
         self.requests.clear()
         self.outgoing = self.due = b""
-        self._environ, self._chunks = NOTHING, []
+        self._environ, self._body = NOTHING, EMPTY

@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from edge.connection import Connection, Socket, plain
+from edge.connection import Connection, plain
+from edge.sockets import Socket
 
 Wrap = Callable[[socket.socket], Socket]
 
@@ -27,6 +28,7 @@ UNTAKEN_SECONDS = 1.0  # without a byte, beyond those bytes
 ACCEPTED_AT_ONCE = 64
 UNSENT_BYTES = 1 << 17  # that the kernel holds of an answer beyond those under way
 STALLED = plain("408 Request Timeout")
+FULL = plain("503 Service Unavailable")
 
 
 class Connections:
@@ -37,6 +39,7 @@ class Connections:
         limit: bytes of a body that are read.
         ready: called with a connection whose first request is whole.
         wrap: puts TLS around a socket that was accepted, or None.
+        fail: told of a fault of ours.
     """
 
     def __init__(
@@ -45,9 +48,11 @@ class Connections:
         limit: int,
         ready: Callable[[Connection], None],
         wrap: Wrap | None = None,
+        fail: Callable[[BaseException], None] = traceback.print_exception,
     ) -> None:
         self._listener = listener
         self._wrap = wrap
+        self._fail = fail
         self._limit = limit
         self._ready = ready
         self._selector = selectors.DefaultSelector()
@@ -151,9 +156,9 @@ class Connections:
                 self.settle(connection, connection.send(b""))
             else:
                 self._read(connection)
-        except Exception:  # a fault of ours: it costs one connection, and not all of them
+        except Exception as error:  # a fault of ours: it costs one connection, and not all of them
             with suppress(OSError, ValueError):  # nobody reads the log any more
-                traceback.print_exc()
+                self._fail(error)
             self._close(connection)
 
     def _read(self, connection: Connection) -> None:
@@ -174,8 +179,13 @@ class Connections:
         for connection in sorted(coming, key=lambda each: each.since):
             if not self.crowded:
                 return
+            if connection not in self._every:  # an answer to one before it let go of it
+                continue
             connection.cut_short()
-            if connection.requests:
+            if not connection.requests:  # its head is not whole
+                connection.send(FULL)
+                self._close(connection)
+            else:
                 connection.busy = True
                 self._ready(connection)
 

@@ -9,17 +9,23 @@ from urllib.parse import unquote_to_bytes
 LONGEST_HEAD = 1 << 16  # bytes; also of what stands between two parts of a body, or behind it
 MOST_HEADERS = 200
 VERSIONS = ("1.1", "1.0")
+NO_HTTP = (b" RTSP/", b" ICE/")
+VERSION_BYTES = 12  # of a line's end, with what is before the version
 HOST = re.compile(r"[^\s,/?#@\\]*")  # one comma means two headers
-AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
+AUTHORITY = re.compile(r"https?://([^/?#]*)", re.IGNORECASE)
 KNOWN_NAMES = 500  # header names whose form in WSGI is remembered
 NAMES: dict[bytes, str] = {b"Content-Type": "CONTENT_TYPE", b"Content-Length": "CONTENT_LENGTH"}
 
 
-def fault_of(headers: Mapping[str, str], version: str, length: int, lines: int) -> str:
+def fault_of(
+    headers: Mapping[str, str], method: str, url: bytes, version: str, length: int, lines: int
+) -> str:
     """The status of a head that RFC 9112 does not let pass; empty for others.
 
     Args:
         headers: by their names in an environ.
+        method: of the request.
+        url: its target, as it came.
         version: of HTTP.
         length: of the head, in bytes.
         lines: headers that came.
@@ -31,8 +37,21 @@ def fault_of(headers: Mapping[str, str], version: str, length: int, lines: int) 
     host = headers.get("HTTP_HOST", "," if version == "1.1" else "")
     if not HOST.fullmatch(host):
         return "400 Bad Request"
-    coding = headers.get("HTTP_TRANSFER_ENCODING", "chunked")
-    return "" if coding.strip().lower() == "chunked" else "501 Not Implemented"
+    if not _is_target(method, url):
+        return "400 Bad Request"
+    coding = headers.get("HTTP_TRANSFER_ENCODING")
+    if coding is None:
+        return ""
+    if version == "1.0":  # which has none: whoever stands between may have read it otherwise
+        return "400 Bad Request"
+    return "" if coding.lower() == "chunked" else "501 Not Implemented"
+
+
+def _is_target(method: str, url: bytes) -> bool:
+    """A path or a whole URL; for two methods there are other forms, too (RFC 9112, 3.2)."""
+    if url.startswith(b"/") or method == "CONNECT" or (method == "OPTIONS" and url == b"*"):
+        return True
+    return host_of(url) is not None
 
 
 def wsgi_name(name: bytes) -> str:
@@ -49,7 +68,7 @@ def wsgi_name(name: bytes) -> str:
 def target_of(url: bytes) -> tuple[str, str]:
     """Path and query as WSGI has them: bytes as Latin-1, the path without its % signs."""
     text = url.decode("latin-1").partition("#")[0]
-    if not text.startswith("/"):  # http://host/path, or *
+    if not text.startswith("/"):  # http://host/path, or *, or host:port
         whole = AUTHORITY.match(text)
         rest = text[whole.end() :] if whole else text
         text = rest if rest.startswith("/") or not whole else f"/{rest}"
@@ -57,3 +76,42 @@ def target_of(url: bytes) -> tuple[str, str]:
     if "%" in path:
         path = unquote_to_bytes(path.encode("latin-1")).decode("latin-1")
     return path, query
+
+
+def host_of(url: bytes) -> str | None:
+    """The host in a whole URL, which goes before the header; None where there is only a path."""
+    found = None if url.startswith(b"/") else AUTHORITY.match(url.decode("latin-1"))
+    return found[1] if found else None
+
+
+def request_line(method: bytes, url: bytes, version: str) -> bytes:
+    """The first line of a request in the form of RFC 9112, with two single spaces."""
+    return b"%b %b HTTP/%b\r\n" % (method, url, version.encode())
+
+
+class FirstLine:
+    """Looks at first lines for what llhttp passes over: two spaces, and protocols like HTTP.
+
+    Others may take the second space for a part of the URL.
+    """
+
+    def __init__(self) -> None:
+        self._last: bytes | None = None  # bytes of a line that is not whole; empty before it
+
+    def is_odd(self, data: bytes, begins: bool) -> bool:
+        """Look at what has come.
+
+        Args:
+            data: of a connection.
+            begins: it is the first of a request.
+        """
+        if begins:
+            self._last = b""
+        if self._last is None:
+            return False
+        line = self._last + data if self._last else data.lstrip(b"\r\n")
+        end = line.find(b"\n")
+        self._last = line[-VERSION_BYTES:] if end < 0 else None
+        end = len(line) if end < 0 else end
+        version = line[max(0, end - VERSION_BYTES) : end]
+        return line.find(b"  ", 0, end) >= 0 or any(name in version for name in NO_HTTP)

@@ -6,6 +6,7 @@ prometheus-client is imported by the first scrape: a server that nobody scrapes 
 from __future__ import annotations
 
 import platform
+import re
 import threading
 from bisect import bisect_left
 from collections import Counter, defaultdict
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 # Milliseconds; a bucket holds what took at most so long.
 BOUNDS = (0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 10_000)
 WHOLE = "total"  # the stage that is all of them
+VERSION = re.compile(r";\s*version=([^;]*)")
+VERSIONS = ("0.0.1", "0.0.4", "1.0.0")  # of Prometheus' own form, and of OpenMetrics
 OTHER = "ServerError"  # what is no client's mistake has its message in the log, not in a label
 
 
@@ -95,7 +98,7 @@ class Meter:
         registry = CollectorRegistry(auto_describe=False)
         ProcessCollector(registry=registry)
         registry.register(Figures(self, service))
-        encode, media_type = choose_encoder(accept)
+        encode, media_type = choose_encoder(_readable(accept))
         text = encode(registry)
         self.imported()
         return Reply(text, media_type)
@@ -125,6 +128,12 @@ class Meter:
                 for stage, each in stages.items():
                     times.add_metric([model, stage], _buckets(each), each.total / 1e3)
         yield from (requests, errors, rows, times)
+
+
+def _readable(accept: str) -> str:
+    """What is accepted of forms that are written here: the client library fails at others."""
+    forms = [(form, VERSION.search(form)) for form in accept.split(",")]
+    return ",".join(form for form, found in forms if found is None or found[1] in VERSIONS)
 
 
 def _buckets(times: Times) -> list[tuple[str, float]]:

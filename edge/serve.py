@@ -12,6 +12,7 @@ import socket
 import sys
 import threading
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,7 +112,9 @@ def serve(models: Path, device: DeviceSettings) -> None:
     """
     wrap = _tls(device)
     listener = listen(device.host, device.port)
-    refuse_to_be_open(listener.getsockname()[0], device, Settings.from_environ(os.environ))
+    address = listener.getsockname()[0]
+    settings = for_address(address, Settings.from_environ(os.environ))
+    refuse_to_be_open(address, device, settings)
     gc.disable()  # as long as modules are imported
     from edge.app import make_app
     from edge.outlet import Outlet
@@ -122,7 +125,8 @@ def serve(models: Path, device: DeviceSettings) -> None:
     if "STATE_DIRECTORY" in os.environ:  # systemd's: this is a device's service
         secret.leave(Path(os.environ["STATE_DIRECTORY"]))
     log = watchdog.log if watchdog else request_log.write
-    app = make_app(models, secret=secret, log=log, forward=forward.start(device.forward))
+    kept = forward.start(device.forward)
+    app = make_app(models, secret=secret, log=log, forward=kept, settings=settings)
     gc.freeze()
     gc.enable()
     server = _server(app, listener, wrap)
@@ -142,6 +146,21 @@ def serve(models: Path, device: DeviceSettings) -> None:
     running.join()
 
 
+def is_loopback(address: str) -> bool:
+    """Only this machine reaches it."""
+    return address.startswith("127.") or address == "::1"
+
+
+def for_address(address: str, settings: Settings) -> Settings:
+    """On loopback the names that are asked by are looked at.
+
+    A page of any site can have its own name point at this machine, and would read what is here.
+    """
+    if is_loopback(address) and settings.hosts is None:
+        return replace(settings, hosts=frozenset())
+    return settings
+
+
 def refuse_to_be_open(address: str, device: DeviceSettings, settings: Settings) -> None:
     """Beyond this machine a key is needed, or the word that none is.
 
@@ -153,7 +172,7 @@ def refuse_to_be_open(address: str, device: DeviceSettings, settings: Settings) 
     Raises:
         ServeError: neither is there.
     """
-    if not (address.startswith("127.") or address == "::1" or device.open or settings.api_keys):
+    if not (is_loopback(address) or device.open or settings.api_keys):
         raise ServeError(
             f"listening on {address}, others than this machine could ask, and no API key is set",
             "Set one: choose a KEY, and ONNXLET_API_KEYS=NAME:$(printf %s KEY | sha256sum | "
@@ -204,6 +223,7 @@ def _server(app: Any, listener: socket.socket, wrap: Wrap | None) -> Server:
         body_limit=settings.max_body_bytes,
         prompt=prompt,
         wrap=wrap,
+        fail=request_log.fail,
     )
 
 

@@ -17,7 +17,7 @@ from collections.abc import Set
 from socket import socket
 
 from edge.alarm import AT_ONCE, make_alarm
-from edge.answering import WSGI, answer
+from edge.answering import WSGI, Fail, answer
 from edge.connection import Connection
 from edge.connections import Connections, Wrap
 
@@ -39,6 +39,7 @@ class Server:
         body_limit: bytes of a body that are read.
         prompt: paths that are answered by whoever leads, however much waits.
         wrap: puts TLS around a socket that was accepted, or None.
+        fail: told what the app raises, and of faults of ours.
     """
 
     def __init__(
@@ -51,12 +52,14 @@ class Server:
         body_limit: int = 6 * 2**20,
         prompt: Set[str] = frozenset(),
         wrap: Wrap | None = None,
+        fail: Fail = traceback.print_exception,
     ) -> None:
         self._app = app
         self._threads = threads
         self._in_flight = in_flight
         self._prompt = prompt
-        self._connections = Connections(listener, body_limit, self._ready, wrap)
+        self._fail = fail
+        self._connections = Connections(listener, body_limit, self._ready, wrap, fail)
         self._waiting: deque[Connection] = deque()
         self._returned: deque[tuple[Connection, bool]] = deque()  # by threads that don't lead
         self._answering = 0  # threads that did lead and have been relieved
@@ -94,9 +97,9 @@ class Server:
         try:
             while self._wait_for_the_lead():
                 self._lead()
-        except BaseException:
+        except BaseException as error:
             try:
-                traceback.print_exc()
+                self._fail(error)
             finally:
                 os._exit(1)  # without this thread nobody might lead, and nothing would tell
 
@@ -193,7 +196,7 @@ class Server:
 
     def _respond(self, connection: Connection) -> bytes:
         request = connection.requests.popleft()
-        data, keep = answer(self._app, request, self._stays)
+        data, keep = answer(self._app, request, self._stays, self._fail)
         if not keep:
             connection.closing = True
             connection.requests.clear()

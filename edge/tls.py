@@ -10,10 +10,11 @@ import ssl
 from contextlib import suppress
 from pathlib import Path
 
-from edge.connection import PlainHttp
+from edge.sockets import Bytes, PlainHttp
 from function.errors import OnnxletError
 
-RECORD = 1 << 14  # bytes
+RECORD = 1 << 14  # bytes of one at most
+MOST_RECORDS = 256  # that are read in one go
 LATER = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
@@ -68,7 +69,7 @@ class TlsSocket:
         return self._tls.fileno()
 
     def recv(self, size: int) -> bytes:
-        """Go on with the handshake, and read what has come.
+        """Go on with the handshake, and read what has come: `size` bytes and a record at most.
 
         Raises:
             BlockingIOError: nothing has.
@@ -78,9 +79,13 @@ class TlsSocket:
         if self._raw:
             return socket.socket.recv(self._tls, size)
         data = bytearray()
-        while len(data) < size:  # OpenSSL gives one record of 16 KiB at a time
+        # OpenSSL gives one record at a time, and is asked for the whole of it: what it kept of one
+        # no selector would tell of. Records may have a single byte, and others wait meanwhile.
+        for _ in range(MOST_RECORDS):
+            if len(data) >= size:
+                break
             try:
-                part = self._tls.recv(size - len(data))
+                part = self._tls.recv(RECORD)
             except LATER:
                 break
             except ssl.SSLError as error:
@@ -95,7 +100,7 @@ class TlsSocket:
             raise BlockingIOError
         return bytes(data)
 
-    def send(self, data: bytes) -> int:
+    def send(self, data: Bytes) -> int:
         """Send what the client takes now; how many bytes it took.
 
         Raises:

@@ -6,11 +6,11 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from function import about, metrics, request_log
+from function import about, metrics, request_log, sites
 from function.body import read_body
 from function.dialects import DIALECTS, dialect_of
 from function.door import NOTES, Door, Environ
-from function.errors import Overloaded, Unauthorized
+from function.errors import Overloaded, Unauthorized, UnsupportedMedia
 from function.exchange import Dialect, Failure, Reply, Request, Route, failure_of
 from function.flight import Flight
 from function.lean_flask import Flask, HTTPException, Response, request
@@ -49,6 +49,7 @@ def create_app(
         ModelError: there is no model, or one can't be loaded.
     """
     settings = settings or Settings.from_environ(os.environ)
+    request_log.choose(settings.log, settings.log_successes)
     repository = Repository(
         Path(models),
         settings.threads,
@@ -117,6 +118,11 @@ def _request(environ: Environ, settings: Settings) -> Request:
         return str(environ.get("HTTP_" + name.upper().replace("-", "_"), ""))
 
     body = read_body(environ, settings.max_body_bytes, settings.max_unpacked_bytes)
+    # A page may send what has no type to any site, without being asked whether it may.
+    if not media_type and body and sites.is_of_a_browser(environ):
+        raise UnsupportedMedia(
+            "'Content-Type': expected one, got none", "Send Content-Type: application/json."
+        )
     return Request(body, media_type, parameters, query, header)
 
 
@@ -133,7 +139,7 @@ def _refusal(error: Exception, environ: Environ) -> Response:
         notes["error"] = type(error).__name__
     else:
         failure = failure_of(error)
-        notes["error"] = request_log.told(error)
+        notes["error"] = request_log.told(error, notes["request_id"])
     if "stages" in notes:
         notes |= notes["stages"].chosen
     if isinstance(error, Unauthorized):

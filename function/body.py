@@ -42,7 +42,7 @@ def read_body(environ: Environ, limit: int, unpacked_limit: int) -> bytes:
 
 def _read(environ: Environ, limit: int) -> bytes:
     declared = environ.get("CONTENT_LENGTH") or ""
-    length = int(declared[:20]) if declared.isdecimal() else None
+    length = int(declared.lstrip("0")[:20] or 0) if declared.isdecimal() else None
     if length is None and not environ.get("wsgi.input_terminated"):
         return b""  # reading on would wait for ever
     wanted = limit + 1 if length is None else length

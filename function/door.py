@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from function import cors, deadline, metrics, request_log
+from function import cors, deadline, metrics, request_log, sites
 from function.errors import Overloaded, RequestError
 from function.flight import Flight
 from function.keys import key_name
@@ -37,7 +37,7 @@ class Door:
 
     Args:
         app: what is behind the door.
-        settings: limits, the keys that open it, and whose pages may call.
+        settings: limits, the keys that open it, whose pages may call, and by which names.
         flight: counts the requests that are inside.
         open_paths: need no key, and are answered however many are in flight.
         refuse: makes the WSGI response to a request that is not let in.
@@ -61,6 +61,8 @@ class Door:
         self._never_shed = open_paths | {metrics.PATH}
         self._keys = settings.api_keys
         self._origins = settings.cors_origins
+        self._hosts = settings.hosts
+        self._host = ""  # that was let in last: most ask by one name
         self._seconds = settings.max_seconds
         self._refuse = refuse
         self._meter = meter
@@ -114,6 +116,12 @@ class Door:
             return cors.preflight
         path = environ["PATH_INFO"]
         try:
+            if sites.is_of_a_browser(environ):
+                sites.check_page(environ, self._origins)
+            host = environ.get("HTTP_HOST", "")
+            if self._hosts is not None and host != self._host:
+                sites.check_host(host, self._hosts)
+                self._host = host
             if not (within and SHED not in environ) and path not in self._never_shed:
                 raise Overloaded("more requests are in flight than are taken at once")
             if self._keys and path not in self._open_paths:

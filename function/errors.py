@@ -6,6 +6,7 @@ OnnxletError                 message, and a hint: what to do about it
 └── RequestError             the client's mistake; has an HTTP status
     ├── MalformedRequest     400  not JSON, not CSV, not the form of a native request
     ├── Unauthorized         401  no key, or one that is not known
+    ├── Forbidden            403  of a page of another site, or by a name that is not this server's
     ├── UnknownModel         404  no such model or version
     ├── NotServed            404  a route that is served elsewhere
     ├── NoBackground         409  a model that was built without what explaining needs
@@ -74,6 +75,12 @@ class Unauthorized(RequestError):
     """The request bears no key, or one that is not known here."""
 
     status = 401
+
+
+class Forbidden(RequestError):
+    """A page of another site asks, or the request is for a host that this one is not."""
+
+    status = 403
 
 
 class UnknownModel(RequestError):

@@ -71,7 +71,7 @@ def _invoke(event: Any, context: Any) -> Any:
     except Exception as error:
         failure = failure_of(error)
         form = json_text.loads(json_text.dumps(native.problem(failure)))
-        entry |= {"status": failure.status, "error": request_log.told(error)}
+        entry |= {"status": failure.status, "error": request_log.told(error, request_id)}
     ms = round((time.perf_counter() - start) * 1e3, 3)
     LOG.write({**entry, **stages.chosen, "ms": ms, "stages": stages})
     return form

@@ -46,11 +46,12 @@ class LambdaLog:
     def write(self, entry: dict[str, Any]) -> None:
         """Write one line."""
         cold, self._first = self._first, {}
+        always = bool(cold)
         line = {**entry, **cold}
         if self._namespace:
             line |= {"errors": int("error" in line), "cold_starts": int(bool(cold))}
             line["_aws"] = _directive(line, self._namespace)
-        request_log.write(line)
+        request_log.write(line, always)
 
 
 def _directive(line: dict[str, Any], namespace: str) -> dict[str, Any]:

@@ -135,7 +135,10 @@ class _Batch:
             self._answers.put(answered)
             entry |= {"status": 200, "rows": stages.rows}
         except Exception as error:  # one record's failure is not the others'
-            entry |= {"status": failure_of(error).status, "error": request_log.told(error)}
+            entry |= {
+                "status": failure_of(error).status,
+                "error": request_log.told(error, request_id),
+            }
             if isinstance(error, TookTooLong):
                 raise
         finally:

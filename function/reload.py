@@ -12,9 +12,7 @@ old ones go on where their file is broken, or `stable` does not answer as it sho
 from __future__ import annotations
 
 import threading
-import traceback
 from collections.abc import Sequence
-from contextlib import suppress
 
 from function import request_log
 from function.aliases import NONE, STABLE, Aliases, of_model, serves
@@ -61,8 +59,7 @@ class Reloader:
             try:
                 self.refresh()
             except Exception as error:  # nothing that stands in a folder may end the looking
-                with suppress(OSError, ValueError):  # nobody reads the log any more
-                    traceback.print_exception(error)
+                request_log.fail(error)
 
     def refresh(self) -> None:
         """Look once, and serve what there is to serve."""

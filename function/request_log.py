@@ -1,13 +1,16 @@
-"""One JSON line per request on standard error: what happened, never the data."""
+"""One JSON line for whatever happens, on standard error: when and what, never the data."""
 
 from __future__ import annotations
 
 import os
 import re
+import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from typing import Any
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any, NamedTuple
 
 from function import json_text
 from function.errors import OnnxletError, RequestError
@@ -30,10 +33,114 @@ def trace(parent: str) -> dict[str, str]:
     return {"trace_id": found[1]} if found else {}
 
 
-def write(entry: dict[str, Any]) -> None:
-    """Write one line; where nobody reads the log any more, requests are answered all the same."""
-    with suppress(OSError):
-        put(json_text.dumps(entry) + b"\n")
+class Form(NamedTuple):
+    """What a line says beside what happened.
+
+    Attributes:
+        time: the member with the time.
+        levels: how bad it was: nothing, refused, failed.
+    """
+
+    time: str
+    levels: tuple[str, str, str]
+
+
+def form_of(environ: Mapping[str, str]) -> Form:
+    """The form that is read where this runs.
+
+    Lambda's own log reads `timestamp` and `level`, in these words:
+    https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
+    """
+    if "AWS_LAMBDA_FUNCTION_NAME" in environ:
+        return Form("timestamp", ("INFO", "WARN", "ERROR"))
+    return Form("time", ("info", "warning", "error"))
+
+
+@dataclass
+class Choice:
+    """Which lines are written, in this process: it has one standard error.
+
+    Attributes:
+        which: off, errors or all.
+        successes: of these, one is written.
+    """
+
+    which: str = "all"
+    successes: int = 1
+    answered: Iterator[int] = field(default_factory=count)
+
+
+FORM = form_of(os.environ)
+CHOICE = Choice()
+
+
+def choose(which: str, successes: int) -> None:
+    """Choose which lines are written from now on.
+
+    Args:
+        which: off, errors (refusals, too) or all.
+        successes: requests that were answered, of which one is written; refused ones all are.
+    """
+    global CHOICE
+    CHOICE = Choice(which, successes)
+
+
+class Clock:
+    """The time in RFC 3339's form, to milliseconds; the second is formatted once."""
+
+    def __init__(self) -> None:
+        self._told = (-1, "")
+
+    def at(self, seconds: float) -> str:
+        """Since 1970, in UTC."""
+        milliseconds = int(seconds * 1000)
+        second = milliseconds // 1000
+        told = self._told
+        if told[0] != second:
+            # One assignment: of two threads none sees the other's half.
+            told = self._told = (second, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second)))
+        return f"{told[1]}.{milliseconds % 1000:03}Z"
+
+
+CLOCK = Clock()
+
+
+def gravity(entry: Mapping[str, Any]) -> int:
+    """How bad it was: 0 nothing, 1 a client's mistake, 2 ours or the world's."""
+    status = entry.get("status", 0)
+    if status:
+        return 0 if status < 400 else 1 if status < 500 else 2
+    return 2 if "error" in entry else 0
+
+
+def is_wanted(entry: Mapping[str, Any], always: bool = False) -> bool:
+    """Whether a line is written; asked once for each.
+
+    Args:
+        entry: the line.
+        always: it is not one of many.
+    """
+    choice = CHOICE
+    if choice.which == "all" and choice.successes == 1:
+        return True
+    if choice.which == "off" or gravity(entry):
+        return choice.which != "off"
+    if choice.which == "errors" or always or "status" not in entry:
+        return choice.which != "errors"
+    return next(choice.answered) % choice.successes == 0
+
+
+def write(entry: Mapping[str, Any], always: bool = False) -> None:
+    """Write one line with time and level, where such lines are wanted.
+
+    Where nobody reads the log any more, requests are answered all the same.
+    """
+    if is_wanted(entry, always):
+        form = FORM
+        now, level = CLOCK.at(time.time()), form.levels[gravity(entry)]
+        line = json_text.dumps({form.time: now, "level": level, **entry})
+        with suppress(OSError):
+            put(line + b"\n")
 
 
 def _to_standard_error(line: bytes) -> None:
@@ -43,14 +150,27 @@ def _to_standard_error(line: bytes) -> None:
 put: Callable[[bytes], object] = _to_standard_error  # a device's server sets one that never waits
 
 
-def told(error: Exception) -> str:
-    """What the log says of an error: of a request's its kind, since its words may quote the data.
+def fail(error: BaseException, **more: str) -> None:
+    """Write where an error of ours happened, and not what it says: that may quote the data.
 
-    Of one that is not ours it has the kind, too, and on lines of their own where it happened.
+    Args:
+        error: as it was raised.
+        more: members of the line.
+    """
+    where = [
+        f"{frame.f_code.co_filename}:{line} in {frame.f_code.co_name}"
+        for frame, line in traceback.walk_tb(error.__traceback__)
+    ]
+    write({"event": "failure", "error": type(error).__name__, **more, "where": where})
+
+
+def told(error: Exception, request_id: str) -> str:
+    """What a request's line says of its error: a client's mistake may quote the data, its kind not.
+
+    Of one that is not ours it has the kind, too; a line of its own says where it happened.
     """
     if isinstance(error, OnnxletError) and not isinstance(error, RequestError):
         return error.message
     if not isinstance(error, RequestError):
-        with suppress(OSError):  # nobody reads the log any more
-            put("".join(traceback.format_tb(error.__traceback__)).encode())
+        fail(error, request_id=request_id)
     return type(error).__name__

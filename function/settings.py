@@ -32,6 +32,10 @@ class Settings:
         max_seconds: longest time from a request's coming to its answer.
         max_in_flight: requests that are taken at once; further ones are told to come again.
         cors_origins: origins whose pages may call; none by default.
+        hosts: names that requests may ask for, beside localhost and addresses; None is any. A
+            server that listens on loopback takes it for none.
+        log: which lines are written: off, errors (refusals, too) or all.
+        log_successes: of so many requests that were answered, one is in the log.
         reload_seconds: between two looks at the models' folder, on servers; 0 means never.
         lazy: load a model when its first request comes, not at the start.
         models_url: `s3://bucket/prefix` of graphs that are not in their directories, or None.
@@ -50,6 +54,9 @@ class Settings:
     max_seconds: float = 30
     max_in_flight: int = 256
     cors_origins: frozenset[str] = frozenset()
+    hosts: frozenset[str] | None = None
+    log: str = "all"
+    log_successes: int = 1
     reload_seconds: int = 2
     lazy: bool = False
     models_url: str | None = None
@@ -97,6 +104,9 @@ class Settings:
             max_seconds=whole("ONNXLET_MAX_SECONDS", int(cls.max_seconds)),
             max_in_flight=whole("ONNXLET_MAX_IN_FLIGHT", cls.max_in_flight),
             cors_origins=_origins(get("ONNXLET_CORS_ORIGINS"), faults),
+            hosts=_hosts(get("ONNXLET_HOSTS"), faults),
+            log=shaped("ONNXLET_LOG", "off|errors|all", "off, errors or all") or cls.log,
+            log_successes=whole("ONNXLET_LOG_SUCCESSES", cls.log_successes),
             reload_seconds=whole("ONNXLET_RELOAD_SECONDS", cls.reload_seconds, least=0),
             lazy=shaped("ONNXLET_LOAD", "start|first-use", "start or first-use") == "first-use",
             models_url=shaped("ONNXLET_MODELS_URL", r"s3://[^/\s]+(/\S*)?", "s3://BUCKET/PREFIX"),
@@ -147,6 +157,17 @@ def _origins(text: str, faults: list[str]) -> frozenset[str]:
         if not re.fullmatch(r"https?://[a-z0-9.:\[\]-]+", origin)
     ]
     return origins
+
+
+def _hosts(text: str, faults: list[str]) -> frozenset[str] | None:
+    """Names of hosts, in lower case; None where there are none."""
+    names = frozenset(filter(None, (part.strip().lower() for part in text.split(","))))
+    faults += [
+        f"ONNXLET_HOSTS: expected a name like models.example, without a port, got '{name[:80]}'"
+        for name in sorted(names)
+        if not re.fullmatch(r"[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?", name)
+    ]
+    return names or None
 
 
 def _api_keys(text: str, faults: list[str]) -> dict[str, bytes]:

@@ -215,6 +215,7 @@ def stop_server(server: Server) -> int:
 def socket_port(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The port of a device server that serves `models` for the whole session."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith("ONNXLET_")}
+    clean["ONNXLET_HOSTS"] = "elsewhere.example"
     server = start_server(models, clean, tmp_path_factory.mktemp("log") / "stderr")
     yield server.port
     assert stop_server(server) == 0

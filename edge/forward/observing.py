@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import atexit
-import sys
-import traceback
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -111,8 +108,7 @@ class Forward:
             self._writer.keep(kept, wait=self._options.durable)
         except Exception as error:
             self._writer.lost["failed"] += 1
-            with suppress(OSError, ValueError):  # the error's own words may quote the data
-                print("".join(traceback.format_tb(error.__traceback__)), end="", file=sys.stderr)
+            request_log.fail(error, request_id=prediction.request_id)
 
     def _wanted(self) -> tuple[Inputs, bytes]:
         """What is kept of the rows, and the hashes' key; nothing as long as the disk has no key."""

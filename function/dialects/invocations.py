@@ -177,6 +177,7 @@ def encode(prediction: Prediction, call: Call) -> Reply:
 
 ERROR_CODES = {
     401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
     404: "RESOURCE_DOES_NOT_EXIST",
     429: "REQUEST_LIMIT_EXCEEDED",
     500: "INTERNAL_ERROR",

@@ -90,7 +90,7 @@ def _described(operation: Operation, part: Part, place: Place, method: str) -> d
         form["parameters"] = list(operation.parameters)
     if operation.request is not None:
         form["requestBody"] = operation.request
-    refusals = list(operation.refusals)
+    refusals = [*operation.refusals, 403]
     if place.path not in _open_paths():
         refusals += [] if place.path == metrics.PATH else [503]
         if place.service.settings.api_keys:

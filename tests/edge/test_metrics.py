@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -181,3 +182,40 @@ def test_scrapes_are_answered_at_once_when_the_first_has_imported(models: Path) 
         assert "/metrics" in prompt
         server._connections.close()
         server._alarm.close()
+
+
+@pytest.mark.parametrize(
+    ("accept", "version"),
+    [
+        ("application/openmetrics-text; version=abc", "0.0.4"),
+        ("application/openmetrics-text; version=1.x.0", "0.0.4"),
+        ("application/openmetrics-text; version=99.0.0", "0.0.4"),
+        ("application/openmetrics-text; version= 1.0.0", "0.0.4"),
+        ("application/openmetrics-text; version=", "0.0.4"),
+        ("text/plain; version=abc", "0.0.4"),
+        ("application/openmetrics-text; version=abc, application/openmetrics-text", "1.0.0"),
+        (
+            "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,*/*;q=0.1",
+            "1.0.0",
+        ),
+        ("application/openmetrics-text;version=0.0.1,text/plain;version=0.0.4,*/*", "0.0.4"),
+    ],
+)
+def test_versions_that_nobody_writes_are_passed_over(
+    client: Any, accept: str, version: str
+) -> None:
+    got = client.get("/metrics", headers={"Accept": accept})
+
+    assert got.status_code == 200
+    assert f"version={version}" in got.content_type
+    read = parse_open if "openmetrics" in got.content_type else parse
+    assert at(samples(got.text, read), "onnxlet_requests_in_flight") == 1
+
+
+def test_no_accept_header_makes_it_fail(client: Any) -> None:
+    parts = ["application/openmetrics-text", "text/plain", ";version=", "; version =", "1.0.0"]
+    parts += ["abc", ".", ";escaping=", "=", ";", ",", "\xe4", "*/*", "q=x"]
+    random = Random(0)  # noqa: S311 - the same each time
+    for _ in range(150):
+        accept = "".join(random.choices(parts, k=random.randint(1, 8)))
+        assert client.get("/metrics", headers={"Accept": accept}).status_code == 200, accept

@@ -44,7 +44,9 @@ def test_a_signal_ends_it_cleanly(server: Server, tmp_path: Path, name: signal.S
 def test_what_is_in_flight_is_finished(server: Server) -> None:
     """The head and half of the body are there when SIGTERM comes; the other half follows."""
     body = json.dumps({"instances": [SHOP]}).encode()
-    head = f"POST /models/shop/predict HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
+    head = (
+        f"POST /models/shop/predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
+    )
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
         connection.sendall(head.encode() + b"Content-Type: application/json\r\n\r\n" + body[:20])
         time.sleep(0.3)
@@ -252,7 +254,9 @@ def test_a_wrong_setting_is_told(models: Path) -> None:
 
 
 def test_broken_chunks_are_the_clients_mistake(server: Server) -> None:
-    head = b"POST /models/shop/predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    head = (
+        b"POST /models/shop/predict HTTP/1.1\r\nHost: [::1]\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
         connection.sendall(head + b"zz\r\n{}\r\n0\r\n\r\n")
         received = connection.recv(65536)
@@ -265,7 +269,7 @@ def test_clients_that_stall_in_their_body_give_their_threads_back(
     models: Path, tmp_path: Path
 ) -> None:
     server = start_server(models, CLEAN, tmp_path / "log")
-    head = b"POST /models/shop/predict HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n{"
+    head = b"POST /models/shop/predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\n{"
     stalled = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(6)]
     try:
         for connection in stalled:

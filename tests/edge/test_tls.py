@@ -13,12 +13,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from select import select
 
 import pytest
 
 from edge.serve import ServeError, refuse_to_be_open
 from edge.settings import DeviceSettings
-from edge.tls import TlsError, TlsSocket, make_context
+from edge.tls import MOST_RECORDS, RECORD, TlsError, TlsSocket, make_context
 from function.settings import Settings
 from tests.conftest import ROOT
 from tests.edge.certificates import Pair, make_pair
@@ -286,3 +287,38 @@ def test_who_may_not(address: str) -> None:
         refuse_to_be_open(address, DeviceSettings(), Settings())
     assert "--open" in caught.value.hint
     assert "ONNXLET_API_KEYS" in caught.value.hint
+
+
+@pytest.fixture
+def ends(pair: Pair) -> Iterator[tuple[TlsSocket, ssl.SSLSocket]]:
+    """A server's and a client's end of one connection that has been agreed on."""
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    theirs.setblocking(False)
+    server = TlsSocket(ours, make_context(*pair))
+    context = ssl.create_default_context(cafile=pair.certificate)
+    client = context.wrap_socket(theirs, server_hostname="localhost", do_handshake_on_connect=False)
+    for _ in range(6):
+        with suppress(ssl.SSLWantReadError):
+            client.do_handshake()
+        with suppress(BlockingIOError):
+            server.recv(1)
+    yield server, client
+    client.close()
+    server.close()
+
+
+@pytest.mark.parametrize(("size", "number"), [(7_000, 15), (1, 270)])
+def test_of_records_nothing_is_left_that_no_selector_tells_of(
+    ends: tuple[TlsSocket, ssl.SSLSocket], size: int, number: int
+) -> None:
+    server, client = ends
+    for _ in range(number):
+        client.sendall(b"x" * size)
+    received = 0
+    while select([server], [], [], 0)[0]:
+        data = server.recv(100_000)
+        assert len(data) < 100_000 + RECORD
+        assert len(data) <= MOST_RECORDS * size
+        received += len(data)
+    assert received == size * number

@@ -143,6 +143,12 @@ def test_without_a_length_nothing_is_read(length: str) -> None:
     assert read(BODY, CONTENT_LENGTH=length) == b""
 
 
+@pytest.mark.parametrize("zeros", [1, 25, 5000])
+def test_zeros_before_a_length_are_none_of_its_digits(zeros: int) -> None:
+    assert read(BODY, CONTENT_LENGTH="0" * zeros + str(len(BODY))) == BODY
+    assert read(BODY, CONTENT_LENGTH="0" * zeros) == b""
+
+
 def test_chunks_are_counted() -> None:
     chunked: dict[str, Any] = {"CONTENT_LENGTH": "", "wsgi.input_terminated": True}
 

@@ -26,6 +26,7 @@ from tests.events import (
     make_v2_event,
 )
 from tests.function.test_predict import SHOP
+from tests.log_lines import without_time
 
 PATH = "/models/shop/predict"
 BODY = json.dumps({"instances": [SHOP]}).encode()
@@ -221,7 +222,7 @@ def test_the_log_line_of_a_direct_invocation(
     handler({"instances": [row], "model": "shop"}, CONTEXT)
 
     log = capfd.readouterr().err
-    line = json.loads(log)
+    [line] = without_time(log)
     stages, milliseconds = line.pop("stages"), line.pop("ms")
     answered = ["decode", "validate", "run", "encode"]
     assert list(stages) == (answered if told["status"] == 200 else ["decode"])

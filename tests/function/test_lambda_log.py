@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import Any
 
 import pytest
 
+from function import request_log
 from function.lambda_log import METRICS, LambdaLog
+from tests.log_lines import without_time
 
 ENTRY = {"method": "POST", "status": 200, "ms": 1.5, "rows": 3, "model": "shop", "version": 1}
 
 
 def lines(capfd: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    return without_time(capfd.readouterr().err)
 
 
 def test_without_a_namespace_only_the_first_line_has_more(
@@ -71,3 +72,20 @@ def test_the_embedded_metric_format(capfd: pytest.CaptureFixture[str]) -> None:
         [told] = line["_aws"]["CloudWatchMetrics"]
         assert all(type(line[metric["Name"]]) in (int, float) for metric in told["Metrics"])
         assert all(isinstance(line[name], str) for names in told["Dimensions"] for name in names)
+
+
+def test_the_first_line_of_an_instance_is_written_though_few_are(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    request_log.choose("all", 100)
+    log = LambdaLog("onnxlet-dev")
+    try:
+        for _ in range(2):
+            log.restored()
+            log.write(ENTRY)
+            log.write(ENTRY)
+    finally:
+        request_log.choose("all", 1)
+
+    colds = [line["cold_starts"] for line in lines(capfd)]
+    assert colds == [1, 0, 1]

@@ -9,12 +9,14 @@ import shutil
 import weakref
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from function.errors import UnknownModel
 from function.reload import Reloader
 from function.repository import Repository
+from tests.log_lines import without_time
 
 
 @pytest.fixture
@@ -56,8 +58,8 @@ def look(reloader: Reloader, times: int = 2) -> None:
         reloader.refresh()
 
 
-def lines(capfd: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
-    return [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+def lines(capfd: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return without_time(capfd.readouterr().err)
 
 
 def test_a_new_version_is_taken_at_the_second_look(

@@ -5,18 +5,21 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from function import request_log
 from function.app import create_app
 from function.lambda_events import respond
-from function.request_log import trace
+from function.request_log import CLOCK, form_of, gravity, trace
 from function.settings import Settings
 from tests.events import CONTEXT, make_v2_event
 from tests.function.every_dialect import ERRORS, request
 from tests.function.test_predict import SHOP
+from tests.log_lines import TIME, read, without_time
 
 CANARY = "canary7391"
 NUMBER = 73917391.25
@@ -25,7 +28,7 @@ BOTH = (CANARY, str(int(NUMBER)))
 
 
 def lines(capfd: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    return without_time(capfd.readouterr().err)
 
 
 def post(client: Any, path: str, body: Any, kind: str = "application/json", **more: Any) -> Any:
@@ -192,3 +195,103 @@ def test_nor_does_lambda(models: Path, capfd: pytest.CaptureFixture[str], case: 
 
     log = capfd.readouterr().err
     assert [canary for canary in BOTH if canary in log] == []
+
+
+def test_the_time_is_that_of_rfc_3339() -> None:
+    for seconds in (0, 1.0005, 951782400.999, 1767225599.9999, 4102444800.5):
+        whole = datetime.fromtimestamp(int(seconds * 1000) / 1000, UTC)
+        expected = whole.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        assert CLOCK.at(seconds) == expected
+        assert TIME.fullmatch(CLOCK.at(seconds))
+
+
+def test_the_time_of_a_line_is_now(models: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    before = datetime.now(UTC)
+    create_app(models, settings=Settings(models)).test_client().get("/models")
+
+    [line] = read(capfd.readouterr().err)
+    told = datetime.fromisoformat(line["time"])
+    assert before - timedelta(milliseconds=1) <= told <= datetime.now(UTC)
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ({"status": 200}, 0),
+        ({"status": 304}, 0),
+        ({"status": 404, "error": "NotFound"}, 1),
+        ({"status": 422, "error": "InvalidRows"}, 1),
+        ({"status": 500, "error": "ValueError"}, 2),
+        ({"status": 503, "error": "Overloaded"}, 2),
+        ({"event": "reload", "state": "served"}, 0),
+        ({"event": "watchdog", "error": "no answer"}, 2),
+    ],
+)
+def test_how_bad_it_was(entry: dict[str, Any], expected: int) -> None:
+    assert gravity(entry) == expected
+
+
+def asked(models: Path, capfd: pytest.CaptureFixture[str], **chosen: Any) -> list[dict[str, Any]]:
+    """The lines of six predictions, a refusal, a failure, and two events, in this order."""
+    calls = 0
+
+    def observe(prediction: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 7:
+            raise ValueError("on purpose")
+
+    client = create_app(models, observe, Settings(models, **chosen)).test_client()
+    for _ in range(6):
+        post(client, "/models/shop/predict", {"instances": [SHOP]})
+    post(client, "/models/shop/predict", {"instances": [{}]})
+    post(client, "/models/shop/predict", {"instances": [SHOP]})
+    request_log.write({"event": "reload", "state": "served"})
+    request_log.write({"event": "reload", "state": "refused", "error": "altered"})
+    request_log.choose("all", 1)
+    return without_time(capfd.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "expected"),
+    [
+        ({}, [*[200] * 6, 422, "failure", 500, "served", "refused"]),
+        ({"log_successes": 4}, [200, 200, 422, "failure", 500, "served", "refused"]),
+        ({"log_successes": 100}, [200, 422, "failure", 500, "served", "refused"]),
+        ({"log": "errors"}, [422, "failure", 500, "refused"]),
+        ({"log": "errors", "log_successes": 4}, [422, "failure", 500, "refused"]),
+        ({"log": "off"}, []),
+        ({"log": "off", "log_successes": 2}, []),
+    ],
+)
+def test_which_lines_are_written(
+    models: Path, capfd: pytest.CaptureFixture[str], chosen: dict[str, Any], expected: list[Any]
+) -> None:
+    lines = asked(models, capfd, **chosen)
+    assert [x.get("status") or x.get("state") or x["event"] for x in lines] == expected
+
+
+def test_a_failure_of_ours_is_a_line_with_its_places(
+    models: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    failure, answered = asked(models, capfd)[7:9]
+
+    assert failure["event"] == "failure"
+    assert failure["error"] == answered["error"] == "ValueError"
+    assert failure["request_id"] == answered["request_id"]
+    assert failure["where"][-1].endswith(" in observe")
+    assert "on purpose" not in json.dumps(failure)
+
+
+def test_the_names_that_lambda_reads(
+    models: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(request_log, "FORM", form_of({"AWS_LAMBDA_FUNCTION_NAME": "f"}))
+    client = create_app(models, settings=Settings(models)).test_client()
+    post(client, "/models/shop/predict", {"instances": [SHOP]})
+    post(client, "/models/shop/predict", {"instances": [{}]})
+    request_log.write({"event": "start", "error": "altered"})
+
+    lines = read(capfd.readouterr().err)
+    assert [line["level"] for line in lines] == ["INFO", "WARN", "ERROR"]
+    assert all(TIME.fullmatch(line["timestamp"]) and "time" not in line for line in lines)

@@ -47,6 +47,9 @@ def test_everything_set() -> None:
             "ONNXLET_MAX_IN_FLIGHT": "8",
             "ONNXLET_CORS_ORIGINS": "https://a.example, http://localhost:3000",
             "ONNXLET_RELOAD_SECONDS": "0",
+            "ONNXLET_HOSTS": "Models.example, pi.lan,",
+            "ONNXLET_LOG": "errors",
+            "ONNXLET_LOG_SUCCESSES": "100",
         }
     )
 
@@ -63,6 +66,9 @@ def test_everything_set() -> None:
         max_in_flight=8,
         cors_origins=frozenset({"https://a.example", "http://localhost:3000"}),
         reload_seconds=0,
+        hosts=frozenset({"models.example", "pi.lan"}),
+        log="errors",
+        log_successes=100,
     )
 
 
@@ -76,6 +82,9 @@ def test_every_fault_is_named_at_once() -> None:
                 "ONNXLET_MAX_BODY_BYTES": "-1",
                 "ONNXLET_RELOAD_SECONDS": "x",
                 "ONNXLET_CORS_ORIGINS": "*, example.com, https://a.example/path, https://b.example",
+                "ONNXLET_HOSTS": "*, pi.lan, pi.lan:8080",
+                "ONNXLET_LOG": "none",
+                "ONNXLET_LOG_SUCCESSES": "0",
                 "ONNXLET_API_KEY": f"one:{DIGEST}",
                 "ONNXLET_WHATEVER": "",
                 "HOME": "/",
@@ -93,6 +102,10 @@ def test_every_fault_is_named_at_once() -> None:
         "ONNXLET_CORS_ORIGINS",
         "ONNXLET_CORS_ORIGINS",
         "ONNXLET_CORS_ORIGINS",
+        "ONNXLET_HOSTS",
+        "ONNXLET_HOSTS",
+        "ONNXLET_LOG",
+        "ONNXLET_LOG_SUCCESSES",
         "ONNXLET_RELOAD_SECONDS",
         "ONNXLET_API_KEY",
         "ONNXLET_WHATEVER",

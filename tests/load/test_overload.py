@@ -156,7 +156,7 @@ def raw(server: Server, data: bytes) -> socket.socket:
 
 def whole(path: str, body: bytes) -> bytes:
     return (
-        f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     ).encode() + body
 
@@ -208,7 +208,7 @@ def all_are_answered(server: Server) -> None:
 
 
 MANY = json.dumps({"instances": [SHOP] * 3000}).encode()
-HEAD = b"POST /models/shop/predict HTTP/1.1\r\nHost: x\r\n"
+HEAD = b"POST /models/shop/predict HTTP/1.1\r\nHost: localhost\r\n"
 STALLING = {
     "heads that never end": (HEAD + b"X-A: ", 200),
     "nothing at all": (b"", 300),

@@ -26,7 +26,7 @@ DEPLOYED = [
     *sorted((ROOT / ".github" / "workflows").glob("*.yml")),
 ]
 # These mean nothing on Lambda, or are the deployment's own to set.
-NOT_HANDED_ON = {"MODELS", "RELOAD_SECONDS", "MAX_IN_FLIGHT"}
+NOT_HANDED_ON = {"MODELS", "RELOAD_SECONDS", "MAX_IN_FLIGHT", "HOSTS"}
 
 
 class Loader(yaml.SafeLoader):  # type: ignore[misc] # PyYAML has no types

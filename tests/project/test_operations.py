@@ -29,7 +29,7 @@ def test_the_line_that_it_shows(models: Path, capfd: pytest.CaptureFixture[str])
     line = json.loads(capfd.readouterr().err)
     assert list(line) == list(EXAMPLES[0])
     assert list(line["stages"]) == list(EXAMPLES[0]["stages"])
-    told = {"ms", "stages", "request_id"}
+    told = {"time", "ms", "stages", "request_id"}
     assert {k: v for k, v in line.items() if k not in told} == {
         k: v for k, v in EXAMPLES[0].items() if k not in told
     }

@@ -59,7 +59,9 @@ def test_a_clock_that_jumps_holds_up_nobody(
         assert process.stdout
         port = int(process.stdout.readline().split(":")[2].split()[0])
         body = json.dumps({"instances": [SHOP]}).encode()
-        head = f"POST /models/shop/predict HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
+        head = (
+            f"POST /models/shop/predict HTTP/1.1\r\nHost: [::1]\r\nContent-Length: {len(body)}\r\n"
+        )
         with create_connection(("127.0.0.1", port), timeout=20) as connection:
             connection.sendall(head.encode() + b"Content-Type: application/json\r\n\r\n")
             for year in (IN_1970, IN_2040, IN_1970):

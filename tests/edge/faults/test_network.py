@@ -298,9 +298,9 @@ connections.STALLED_SECONDS = float(sys.argv.pop(1))
 connections.KEPT_SECONDS = float(sys.argv.pop(1))
 main(prog_name="edge")
 """
-PING = b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n"
-PAGES = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 90  # megabytes that nobody takes
-HEAD = b"POST /models/shop/predict HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n"
+PING = b"GET /ping HTTP/1.1\r\nHost: localhost\r\n\r\n"
+PAGES = b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 90  # megabytes that nobody takes
+HEAD = b"POST /models/shop/predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n"
 
 
 @pytest.mark.parametrize(("stalled", "kept"), [(2, 4), (NEVER, NEVER)])
