@@ -116,7 +116,7 @@ def _request(environ: Environ, settings: Settings) -> Request:
         return str(environ.get("HTTP_" + name.upper().replace("-", "_"), ""))
 
     body = read_body(environ, settings.max_body_bytes, settings.max_unpacked_bytes)
-    return Request(body, media_type, parameters, query, header)
+    return Request(body, media_type, parameters, query, header, settings.max_rows)
 
 
 def _refuse(error: Exception) -> Response:
