@@ -34,6 +34,10 @@ CELLS: Mapping[str, str] = {
     "escapes": '"' + r"\u0301\u0323" * 2000 + '"', "long text": '"' + "ab " * 33_000 + '"',
     "too long text": '"' + "x" * 200_000 + '"', "spaces": " " * 200 + "1", "wrong": "x",
 }  # fmt: skip
+FITTING: Mapping[str, tuple[str, ...]] = {
+    "number": ("digit", "integer", "decimal", "long decimal", "exponent", "many digits"),
+    "text": ("letter", "short text", "word", "marks", "emoji", "escapes", "long text"),
+}
 NAMES = ("known", "distinct", "one", "none")
 FORMS = (
     "native", "bare", "csv", "lines", "v1 rows", "v1 columns", "mlflow split", "mlflow records",
@@ -86,6 +90,10 @@ CHOICES: Mapping[str, tuple[Any, ...]] = {
 def anything(choose: random.Random) -> Gene:
     """A body made by chance; its last cell mostly is like the others."""
     drawn = {name: choose.choice(choices) for name, choices in CHOICES.items()}
+    if choose.random() < 0.5:  # else most would be refused for the first thing that is looked at
+        kind = "text" if MODELS[drawn["model"]] == 1 else "number"
+        drawn |= {"cell": choose.choice(FITTING[kind]), "width": "right", "rows": ROWS}
+        drawn["names"] = choose.choice(("known", "none"))
     if choose.random() < 0.7:
         drawn["last"] = drawn["cell"]
     if choose.random() < 0.7:

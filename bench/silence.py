@@ -38,6 +38,7 @@ WORST = 12  # whose like are sent
 SHOWN = 15
 SECONDS = 240.0  # for all of them
 SILENCE_MS, SMALL_MB, MS_PER_MB, TIMES = 100.0, 6.0, 15.0, 10.0
+KEPT_MB = 20.0  # that a server still has from other bodies
 PING = b"GET /v2/health/live HTTP/1.1\r\nHost: bench\r\n\r\n"
 ALIVE = b'{"live":true}'
 BETWEEN_SECONDS = 0.001  # two pings
@@ -136,6 +137,10 @@ class Server:
         grown = max(0.0, self._memory("VmHWM") - self._idle)
         return Got(gene, sent.unpacked / MEGABYTE, status, seconds, silence, grown)
 
+    def grown(self) -> float:
+        """Megabytes more than when it had started."""
+        return self._memory("VmRSS") - self._idle
+
     def _send(self, sent: Sent) -> int:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
         try:
@@ -218,7 +223,8 @@ def search(models: Path, note: Any = lambda got: None) -> list[Got]:
     choose = random.Random(SEED)  # noqa: S311 - the same bodies each time
     every, known = list[Got](), set[Gene]()
     end = time.monotonic() + SECONDS
-    with serving(models) as server:
+    server = Server(models)
+    try:
         while len(known) < BY_CHANCE + LIKE_THE_WORST and time.monotonic() < end:
             gene = anything(choose)
             if len(known) >= BY_CHANCE:
@@ -228,9 +234,15 @@ def search(models: Path, note: Any = lambda got: None) -> list[Got]:
                 continue
             known.add(gene)
             sent = request(gene)
-            if sent is not None:
-                every.append(server.ask(gene, sent))
-                note(every[-1])
+            if sent is None:
+                continue
+            if server.grown() > KEPT_MB:  # what one left would be counted for the next
+                server.end()
+                server = Server(models)
+            every.append(server.ask(gene, sent))
+            note(every[-1])
+    finally:
+        server.end()
     return every
 
 
