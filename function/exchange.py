@@ -89,7 +89,7 @@ def answer_reply(
     """A prediction's reply in JSON, written in pieces where it has many rows."""
     if prediction.rows <= FEW_ROWS:
         return json_reply(answer, headers=headers)
-    return Reply(b"".join(json_text.pieces(answer)), JSON, 200, headers or {})
+    return Reply(json_text.dumps_large(answer), JSON, 200, headers or {})
 
 
 class Tensor(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -103,18 +104,22 @@ def dumps(answer: Any) -> bytes:
     return orjson.dumps(answer, default=_listed, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-def pieces(answer: Any) -> Iterator[bytes]:
-    """The same as `dumps`, of a large answer: no call writes more than a slice of it.
+def dumps_large(answer: Any) -> bytes:
+    """The same as `dumps`, of a large answer: others are answered between two slices of it."""
+    written = io.BytesIO()
+    for piece in _pieces(answer):
+        written.write(piece)
+    return written.getvalue()
 
-    Whoever else has a request is answered between two slices.
-    """
+
+def _pieces(answer: Any) -> Iterator[bytes]:
     if isinstance(answer, dict):
         yield from _joined(b"{", b"}", (_member(*pair) for pair in answer.items()))
     elif isinstance(answer, np.ndarray) and answer.ndim and answer.size > VALUES:
         rows = max(1, VALUES * len(answer) // answer.size)
         yield from _sliced(answer, rows)
     elif isinstance(answer, list | tuple) and 0 < len(answer) <= FEW:
-        yield from _joined(b"[", b"]", map(pieces, answer))
+        yield from _joined(b"[", b"]", map(_pieces, answer))
     elif isinstance(answer, list | tuple) and answer:
         yield from _sliced(answer, FEW)
     else:
@@ -123,7 +128,7 @@ def pieces(answer: Any) -> Iterator[bytes]:
 
 def _member(name: str, value: Any) -> Iterator[bytes]:
     yield dumps(name) + b":"
-    yield from pieces(value)
+    yield from _pieces(value)
 
 
 def _joined(start: bytes, end: bytes, members: Iterable[Iterable[bytes]]) -> Iterator[bytes]:

@@ -41,14 +41,14 @@ class Rows(Parts):
     Args:
         body: JSON text.
         spans: of members that are read together: start, end, and how many they are.
-        inner: paths in a member, of lists that may be long themselves.
+        inner: paths of lists in its members that may be long themselves.
     """
 
     def __init__(self, body: bytes, spans: Sequence[Span], inner: frozenset[Path]) -> None:
         super().__init__(sum(count for _, _, count in spans))
         self._body = body
         self._spans = spans
-        self._inner = frozenset((ANY, *path) for path in inner)
+        self._inner = inner
 
     def read(self) -> Iterator[tuple[Sequence[Any], Faults]]:
         """Neighbouring members.
@@ -95,7 +95,7 @@ class Members:
 
 def _part(text: bytes, body: bytes, start: int, lists: frozenset[Path]) -> Any:
     """Some members in brackets of ours, one of which may be long itself."""
-    if len(text) > LARGE:
+    if lists and len(text) > LARGE:
         return loads(text, lists)
     return _parsed(text, body, lambda at: start + at - 1)
 
@@ -174,12 +174,12 @@ def _put_back(value: Any, names: Mapping[str, _Open], body: bytes, lists: frozen
         for key, member in list(pairs):
             value[key] = _put_back(member, names, body, lists)
         return value
-    depth = len(each.path or ())
-    inner = frozenset(path[depth + 1 :] for path in lists if len(path) > depth + 1)
+    around = each.path or ()
+    depth = len(around)
+    within = frozenset(p[depth:] for p in lists if p[:depth] == around and len(p) > depth)
     if each.is_list:
-        return Rows(body, each.spans(body), inner)
-    of_members = frozenset(path[depth:] for path in lists if len(path) > depth)
-    return Members(body, each.spans(body), of_members)
+        return Rows(body, each.spans(body), frozenset(p for p in within if p[0] == ANY))
+    return Members(body, each.spans(body), within)
 
 
 def _parsed(text: bytes, body: bytes, original: Callable[[int], int]) -> Any:
