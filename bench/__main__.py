@@ -8,7 +8,17 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from bench import beside, dialects, edge, explanations, graphs, lambda_runtime, report, serving
+from bench import (
+    beside,
+    dialects,
+    edge,
+    explanations,
+    graphs,
+    lambda_runtime,
+    report,
+    serving,
+    silence,
+)
 from bench.models import MODELS
 from bench.serving import Fitted
 
@@ -20,6 +30,7 @@ PARTS: Mapping[str, tuple[str, Callable[[Path, Fitted], str]]] = {
     "explanations": ("Explanations", explanations.section),
     "graphs": ("Graphs", graphs.section),
     "lambda": ("Lambda", lambda_runtime.section),
+    "silence": ("Silence", silence.section),
     "edge": ("Device", edge.section),
 }
 

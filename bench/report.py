@@ -13,7 +13,8 @@ TARGET = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 HEAD = """# Benchmarks
 
 Measured by `make bench`, medians, each section side by side in one run; `make bench PART=servers`
-measures one of them again (serving, servers, dialects, explanations, graphs, lambda, edge).
+measures one of them again (serving, servers, dialects, explanations, graphs, lambda, silence,
+edge).
 """
 TOOLS = ("onnxruntime", "numpy", "flask", "orjson", "httptools", "scikit-learn")
 

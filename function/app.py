@@ -123,7 +123,7 @@ def _request(environ: Environ, settings: Settings) -> Request:
         raise UnsupportedMedia(
             "'Content-Type': expected one, got none", "Send Content-Type: application/json."
         )
-    return Request(body, media_type, parameters, query, header)
+    return Request(body, media_type, parameters, query, header, settings.max_rows)
 
 
 def _refuse(error: Exception) -> Response:

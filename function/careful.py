@@ -118,12 +118,12 @@ class Guesses(dict[str, str]):
     def __missing__(self, name: str) -> str:
         import difflib  # only ever needed here, and slow to import
 
-        close = None
         if not name:  # so pandas writes its index
             self[name] = "; pandas leaves its row numbers out with index=False"
             return self[name]
-        if len(self) < SHOWN_PROBLEMS:
-            close = difflib.get_close_matches(name[:200], self._known, 1)
+        if len(self) >= SHOWN_PROBLEMS:
+            return ""  # a body may have millions of names
+        close = difflib.get_close_matches(name[:200], self._known, 1)
         self[name] = f"; did you mean '{close[0]}'?" if close else ""
         return self[name]
 

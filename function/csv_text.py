@@ -6,17 +6,20 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from typing import Any, NamedTuple
 
 from function.errors import InvalidRows, MalformedRequest, Problem, RequestTooLarge
+from function.json_text import LARGE
+from function.parts import AT_ONCE, Parts
 from function.signature import Column, Signature
 
+CheckRows = Callable[[int, bool], None]
 NUMBER = re.compile(r"\s*[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?\s*", re.ASCII)  # one way to match
 WHOLE = re.compile(r"\s*[-+]?\d{1,300}\s*", re.ASCII)
-MOST_LINES = 2**20
+MOST_FIELDS = 2**17  # in one line
 LONGEST_PLAIN = 300  # characters
 SHOWN_NAMES = 3
 SEPARATORS = {";": "';'", "\t": "tabs", "|": "'|'"}  # that other programs write
@@ -43,45 +46,120 @@ class Frame(NamedTuple):
     """
 
     names: list[str]
-    rows: list[list[str]]
+    rows: Sequence[list[str]]
     faults: dict[int, str]
 
 
-def read(body: bytes) -> Frame:
+def read(body: bytes, check_rows: CheckRows) -> Frame:
     """Rows below a header.
+
+    Args:
+        body: in UTF-8.
+        check_rows: refuses a batch by the number of its rows.
 
     Raises:
         MalformedRequest: not UTF-8, not CSV, or without a header.
         InvalidRows: the header names a column twice.
+        RequestTooLarge: too many rows, or too many fields in one.
     """
-    return below_header(lines(body))
+    return below_header(lines(body, check_rows))
 
 
-def lines(body: bytes) -> list[list[str]]:
-    """The fields of every line.
+class Lines(Parts):
+    """The fields of every line of a large body, read whenever somebody goes through them.
+
+    Args:
+        body: that was read once, and is CSV.
+        size: lines that are rows, and the header's.
+        below: the first one is a header, and is left out.
+    """
+
+    def __init__(self, body: bytes, size: int, below: bool = False) -> None:
+        super().__init__(size - below)
+        self._body = body
+        self._below = below
+
+    def read(self) -> Iterator[tuple[Sequence[Any], Mapping[int, str]]]:
+        """Some lines after others."""
+        some: list[list[str]] = []
+        fields = 0
+        for line in islice(_lines(self._body), int(self._below), None):
+            some.append(line)
+            fields += len(line)
+            if fields > AT_ONCE:
+                yield some, {}
+                some, fields = [], 0
+        if some:
+            yield some, {}
+
+    def rows(self) -> Lines:
+        """Those below the first one."""
+        return Lines(self._body, len(self) + 1, below=True) if not self._below else self
+
+
+def lines(body: bytes, check_rows: CheckRows) -> Sequence[list[str]]:
+    """The fields of every line that is a row, and of the first one.
+
+    Args:
+        body: in UTF-8.
+        check_rows: refuses a batch by the number of its rows, before the others are looked at.
 
     Raises:
         MalformedRequest: not UTF-8, not CSV, or without a first line.
-        RequestTooLarge: more lines than a batch could have; empty ones take much memory, too.
+        RequestTooLarge: too many rows, or too many fields in one.
     """
+    kept, size = list[list[str]](), 0
+    large = len(body) > LARGE
+    for size, line in enumerate(_lines(body)):
+        check_rows(size, False)
+        if not large or not size:
+            kept.append(line)
+    if not kept or not kept[0]:
+        raise MalformedRequest("the CSV has no header", "Its first line names the columns.")
+    return Lines(body, size + 1) if large else kept
+
+
+def _lines(body: bytes) -> Iterator[list[str]]:
+    """Lines one after another; a blank one is none, except where a row has one field.
+
+    There it is a missing value.
+    """
+    fields = 0
+
+    def texts() -> Iterator[str]:
+        nonlocal fields
+        for text in io.TextIOWrapper(io.BytesIO(body), "utf-8-sig", newline=""):
+            fields += text.count(",")
+            if fields > MOST_FIELDS:
+                raise RequestTooLarge(f"a line of the CSV has more than {MOST_FIELDS} fields")
+            yield text
+
+    width = None
     try:
-        reader = csv.reader(io.StringIO(body.decode("utf-8-sig"), newline=""), strict=True)
-        found = list(islice(reader, MOST_LINES + 1))
-    except UnicodeDecodeError as error:
-        line = body.count(b"\n", 0, error.start) + 1
+        for line in csv.reader(texts(), strict=True):
+            fields = 0
+            if width is None:
+                width = len(line)
+                yield line
+            elif line or width == 1:
+                yield line or [""]
+    except UnicodeDecodeError:
+        byte = _not_utf8(body)
+        number = body.count(b"\n", 0, byte) + 1
         raise MalformedRequest(
-            f"byte {error.start} of the CSV, in line {line}, is not UTF-8",
+            f"byte {byte} of the CSV, in line {number}, is not UTF-8",
             "Send it encoded as UTF-8: df.to_csv(index=False).encode().",
-        ) from error
+        ) from None
     except csv.Error as error:
         raise MalformedRequest(f"the body is not CSV: {error}") from error
-    if len(found) > MOST_LINES:
-        raise RequestTooLarge(
-            f"expected at most {MOST_LINES} lines", "Send them in several requests."
-        )
-    if not found or not found[0]:
-        raise MalformedRequest("the CSV has no header", "Its first line names the columns.")
-    return found
+
+
+def _not_utf8(body: bytes) -> int:
+    try:
+        body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        return error.start
+    return len(body)  # it ends within a character
 
 
 def below_header(lines: Sequence[list[str]]) -> Frame:
@@ -94,15 +172,21 @@ def below_header(lines: Sequence[list[str]]) -> Frame:
     twice = [name for name, count in Counter(header).items() if count > 1]
     if twice:
         raise InvalidRows([Problem(None, name, "stands twice in the header") for name in twice])
-    rows = rows_among(lines[1:], len(header))
-    if not rows:
+    if len(lines) == 1:
         raise InvalidRows([Problem(None, None, NO_ROWS)])
-    faults = {
-        number: f"expected {len(header)} fields, got {len(row)}"
+    width = len(header)
+    if isinstance(lines, Lines):
+        return Frame(header, lines.rows().then(lambda rows: (rows, _unlike(rows, width))), {})
+    rows = lines[1:]
+    return Frame(header, rows, _unlike(rows, width))
+
+
+def _unlike(rows: Sequence[list[str]], width: int) -> dict[int, str]:
+    return {
+        number: f"expected {width} fields, got {len(row)}"
         for number, row in enumerate(rows)
-        if len(row) != len(header)
+        if len(row) != width
     }
-    return Frame(header, rows, faults)
 
 
 def check_header(names: Sequence[str], signature: Signature) -> None:
@@ -124,14 +208,6 @@ def _separator_hint(names: Sequence[str]) -> str:
     parted = [name for mark, name in SEPARATORS.items() if len(names) == 1 and mark in names[0]]
     said = f"The header is parted by {''.join(parted[:1])}: df.to_csv(index=False) writes commas."
     return said if parted else ""
-
-
-def rows_among(lines: Iterable[list[str]], width: int) -> list[list[str]]:
-    """The lines that are rows: a blank one is none, except where a row has one field.
-
-    There it is a missing value.
-    """
-    return [line or [""] for line in lines if line or width == 1]
 
 
 def typed(

@@ -24,6 +24,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 SHOWN_PROBLEMS = 20
+LISTED_PROBLEMS = 1000  # beside an answer
 
 
 class OnnxletError(Exception):
@@ -174,3 +175,31 @@ class InvalidRows(RequestError):
         self.problems = list(problems[:SHOWN_PROBLEMS])
         more = f" (and {self.count - 1} more problems)" if self.count > 1 else ""
         super().__init__(f"{self.problems[0]}{more}", hint)
+
+
+class Problems:
+    """What is wrong with a batch that is read in parts: there may be millions.
+
+    Attributes:
+        first: the first ones in order, and one of each further row.
+        count: of all.
+    """
+
+    def __init__(self) -> None:
+        self.first: list[Problem] = []
+        self.count = 0
+
+    def add(self, problems: Sequence[Problem], start: int = 0) -> None:
+        """Take those of the next rows.
+
+        Args:
+            problems: in order.
+            start: the position of the first one of these rows.
+        """
+        self.count += len(problems)
+        last = self.first[-1].row if self.first else None
+        for problem in problems:
+            row = None if problem.row is None else problem.row + start
+            if len(self.first) < LISTED_PROBLEMS or row != last:
+                self.first.append(problem._replace(row=row))
+                last = row

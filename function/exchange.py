@@ -6,11 +6,12 @@ of Flask or of ONNX Runtime.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from function import json_text
-from function.errors import InvalidRows, OnnxletError, Problem, RequestError
+from function.errors import InvalidRows, OnnxletError, Problem, RequestError, RequestTooLarge
 
 if TYPE_CHECKING:
     from function.model import Model
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from function.table import Table
 
 JSON = "application/json"
+FEW_ROWS = 100  # whose answer is written by one call
 
 
 class Request(NamedTuple):
@@ -29,6 +31,7 @@ class Request(NamedTuple):
         parameters: of the media type, such as `charset`.
         query: the first value of each query parameter.
         header: gives the named header's value, or an empty text.
+        most_rows: a batch of more is refused before it is read.
     """
 
     body: bytes = b""
@@ -36,6 +39,23 @@ class Request(NamedTuple):
     parameters: Mapping[str, str] = {}
     query: Mapping[str, str] = {}
     header: Callable[[str], str] = lambda name: ""
+    most_rows: int = sys.maxsize
+
+    def check_rows(self, rows: int, counted: bool = True) -> None:
+        """Refuse a batch by the number of its rows.
+
+        Args:
+            rows: how many there are.
+            counted: all of them; otherwise there may be more.
+
+        Raises:
+            RequestTooLarge: there are too many.
+        """
+        if rows > self.most_rows:
+            got = f", got {rows}" if counted else ""
+            raise RequestTooLarge(
+                f"expected at most {self.most_rows} rows{got}", "Send them in several requests."
+            )
 
 
 class Reply(NamedTuple):
@@ -61,6 +81,15 @@ def json_reply(
 ) -> Reply:
     """A reply in JSON; NumPy arrays as lists, NaN and infinities as null."""
     return Reply(json_text.dumps(answer), media_type, status, headers or {})
+
+
+def answer_reply(
+    prediction: Prediction, answer: Any, headers: Mapping[str, str] | None = None
+) -> Reply:
+    """A prediction's reply in JSON, written in pieces where it has many rows."""
+    if prediction.rows <= FEW_ROWS:
+        return json_reply(answer, headers=headers)
+    return Reply(json_text.dumps_large(answer), JSON, 200, headers or {})
 
 
 class Tensor(NamedTuple):
@@ -111,7 +140,8 @@ class Prediction(NamedTuple):
         outputs: by output name, rows first: numbers as ONNX Runtime gave them, labels in their own
             type. Where rows were not answered, all rows are here, these as NaN or None.
         rows: how many instances there were, those not answered included.
-        problems: why some were not.
+        problems: why some were not: the first reasons, and one for each row.
+        problem_count: how many reasons there are in all.
     """
 
     request_id: str
@@ -120,6 +150,7 @@ class Prediction(NamedTuple):
     outputs: Mapping[str, Array]
     rows: int
     problems: Sequence[Problem] = ()
+    problem_count: int = 0
 
 
 class Failure(NamedTuple):

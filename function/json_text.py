@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,17 +16,35 @@ DEEPEST = 1024  # levels of lists and objects: orjson's own limit, kept by every
 # Lists and objects in one body: each takes seventy bytes, and is sent in three.
 MOST_BRACKETS = 1_000_000
 HINT = "JSON has names and texts in double quotes, null for None, and no comma before a bracket."
+VALUES = 20_000  # of an array that are written together
+FEW = 200  # members of a list that may be large themselves; of a longer one so many together
+ANY = "*"  # in a path: whichever member, whichever entry
+LARGE = 2**20  # bytes, from which on long lists are read in parts
 TOO_DEEP = f"the body is nested too deeply: at most {DEEPEST} levels are read"
 
 
-def loads(body: bytes) -> Any:
+def loads(
+    body: bytes,
+    lists: frozenset[tuple[str, ...]] = frozenset(),
+    members: frozenset[tuple[str, ...]] = frozenset(),
+) -> Any:
     """Read JSON text in UTF-8; bare NaN and Infinity are accepted.
+
+    Args:
+        body: JSON text.
+        lists: the paths at which long lists are read later, some members at a time
+            (`large_json`); where there are none, all of a body is parsed at once.
+        members: the same for long objects.
 
     Raises:
         MalformedRequest: it is not JSON, or nested more than `DEEPEST` levels deep (with a bare
             NaN in it somewhat less, where Python itself goes no deeper).
         RequestTooLarge: it has so many lists and objects that they would take all memory.
     """
+    if lists and len(body) > LARGE:
+        from function import large_json  # most bodies are small
+
+        return large_json.loads(body, lists, members)
     if len(body) > MOST_BRACKETS and body.count(b"[") + body.count(b"{") > MOST_BRACKETS:
         raise RequestTooLarge(
             f"the body has more than {MOST_BRACKETS} lists and objects", "Send fewer rows at once."
@@ -84,6 +103,49 @@ def as_keys(names: Sequence[str]) -> list[str]:
 def dumps(answer: Any) -> bytes:
     """Write JSON text; NumPy arrays as lists, NaN and infinities as null."""
     return orjson.dumps(answer, default=_listed, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def dumps_large(answer: Any) -> bytes:
+    """The same as `dumps`, of a large answer: others are answered between two slices of it."""
+    written = io.BytesIO()
+    for piece in _pieces(answer):
+        written.write(piece)
+    return written.getvalue()
+
+
+def _pieces(answer: Any) -> Iterator[bytes]:
+    if isinstance(answer, dict):
+        yield from _joined(b"{", b"}", (_member(*pair) for pair in answer.items()))
+    elif isinstance(answer, np.ndarray) and answer.ndim and answer.size > VALUES:
+        rows = max(1, VALUES * len(answer) // answer.size)
+        yield from _sliced(answer, rows)
+    elif isinstance(answer, list | tuple) and 0 < len(answer) <= FEW:
+        yield from _joined(b"[", b"]", map(_pieces, answer))
+    elif isinstance(answer, list | tuple) and answer:
+        yield from _sliced(answer, FEW)
+    else:
+        yield dumps(answer)
+
+
+def _member(name: str, value: Any) -> Iterator[bytes]:
+    yield dumps(name) + b":"
+    yield from _pieces(value)
+
+
+def _joined(start: bytes, end: bytes, members: Iterable[Iterable[bytes]]) -> Iterator[bytes]:
+    between = start
+    for member in members:
+        yield between
+        yield from member
+        between = b","
+    yield end if between == b"," else start + end
+
+
+def _sliced(values: Any, rows: int) -> Iterator[bytes]:
+    for start in range(0, len(values), rows):
+        yield b"," if start else b"["
+        yield dumps(values[start : start + rows])[1:-1]
+    yield b"]"
 
 
 def _listed(value: Any) -> Any:

@@ -19,6 +19,8 @@ from function.table import Table
 
 MANIFEST_FORMAT = 1
 GRAPH = "model.onnx"
+CELLS_AT_ONCE = 2**19  # of a batch that go through the graph together, and
+LEAST_ROWS = 64  # at least
 AGAIN = "Copy the version again, or build it again."
 NO_VERSION = "Name the folder of one version, such as models/NAME/1."
 RAISING = (
@@ -115,6 +117,10 @@ class Model:
         if only is not None:
             place = [output.name for output in outputs].index(only)
             names, outputs = [names[place], *names[len(outputs) :]], (outputs[place],)
+        cells = sum(array.shape[1] for array in table.arrays)
+        if table.rows * cells > CELLS_AT_ONCE:  # what a graph computes on the way is as large
+            fitting = max(LEAST_ROWS, CELLS_AT_ONCE // cells)
+            step = min(fitting, step or fitting)
         if step is None or table.rows <= step:
             arrays = self._answers(table.arrays, names, counted or {})
         else:

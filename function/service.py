@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from operator import itemgetter
 from typing import Any, TypeVar
 
 import numpy as np
 
 from function.counts import Counts
-from function.errors import InvalidRows, MalformedRequest, Problem, RequestTooLarge
+from function.errors import InvalidRows, MalformedRequest, RequestTooLarge
 from function.exchange import Call, Prediction, Route
 from function.flight import Flight
 from function.metrics import Meter
@@ -19,7 +20,7 @@ from function.model import Model
 from function.repository import Repository
 from function.settings import Settings
 from function.signature import Array, Signature
-from function.table import Table, read_table
+from function.table import LeftOut, Table, read_table
 from function.tensors import count_rows, read_tensors
 
 Observe = Callable[[Prediction], None]
@@ -166,24 +167,40 @@ def answer(model: Model, call: Call, stages: Stages | None = None) -> Prediction
     return Prediction("", model, table, outputs, table.rows)
 
 
-def read(model: Model, call: Call) -> Table:
+def read(model: Model, call: Call, left_out: LeftOut | None = None) -> Table:
     """A call's rows as the arrays of a model's signature.
+
+    Args:
+        model: which has it.
+        call: rows or tensors.
+        left_out: takes the rows that are wrong, and why; None has them refused.
 
     Raises:
         InvalidRows: with every problem, located.
     """
+    signature = model.signature
     if call.tensors is not None:
-        return read_tensors(call.tensors, model.signature)
-    rows, faults = call.rows, call.faults
+        return read_tensors(call.tensors, signature)
+    if not call.text and call.names is None:
+        return read_table(call.rows, signature, call.faults, left_out=left_out)
+    if call.text and call.names is not None:
+        from function import csv_text
+
+        csv_text.check_header(call.names, signature)
+    return read_table(call.rows, signature, call.faults, partial(_prepared, call, model), left_out)
+
+
+def _prepared(
+    call: Call, model: Model, rows: Sequence[Any], faults: Mapping[int, str]
+) -> tuple[Sequence[Any], Mapping[int, str]]:
+    """Some rows with their values typed and named as the signature has it."""
     if call.text:
         from function import csv_text
 
-        if call.names is not None:
-            csv_text.check_header(call.names, model.signature)
         rows = csv_text.typed(rows, call.names, model.signature.columns)
-    if call.names is not None:
-        rows, faults = _in_order(rows, list(call.names), model.signature, faults or {})
-    return read_table(rows, model.signature, faults)
+    if call.names is None:
+        return rows, faults
+    return _in_order(rows, list(call.names), model.signature, faults)
 
 
 def _in_order(
@@ -210,21 +227,20 @@ def _in_order(
 
 def _answer_the_good(model: Model, call: Call, stages: Stages) -> Prediction:
     """Leave out the rows that can't be answered, and say why."""
-    rows = len(call.rows)
-    kept = list(range(rows))
-    table, outputs = Table(0, []), dict[str, Array]()
-    problems: list[Problem] = []
-    while kept or not rows:
+    rows, left_out = len(call.rows), LeftOut()
+    table, outputs = read(model, call, left_out), dict[str, Array]()
+    kept, problems, count = left_out.kept, left_out.problems.first, left_out.problems.count
+    while table.rows:
         try:
-            table = read(model, _part(call, kept))
             outputs = model.run(table)
             break
-        except InvalidRows as error:
+        except InvalidRows as error:  # raised for by the model itself
             bad = {each.row for each in error.every}
-            if None in bad:
-                raise  # the batch as a whole is wrong
             problems += [each._replace(row=kept[each.row or 0]) for each in error.every]
-            kept = [row for place, row in enumerate(kept) if place not in bad]
+            count += len(error.every)
+            good = [place for place in range(table.rows) if place not in bad]
+            kept = [kept[place] for place in good]
+            table = Table(len(good), [array[good] for array in table.arrays])
     stages.mark("run")
     if not problems:
         return Prediction("", model, table, outputs, rows)
@@ -233,13 +249,7 @@ def _answer_the_good(model: Model, call: Call, stages: Stages) -> Prediction:
         for output in model.signature.outputs
     }
     problems.sort(key=lambda problem: problem.row or 0)
-    return Prediction("", model, table, spread, rows, problems)
-
-
-def _part(call: Call, kept: Sequence[int]) -> Call:
-    faults: Mapping[int, str] = call.faults or {}
-    told = {place: faults[row] for place, row in enumerate(kept) if row in faults}
-    return call._replace(rows=[call.rows[row] for row in kept], faults=told)
+    return Prediction("", model, table, spread, rows, problems, count)
 
 
 def _spread(answered: Array | None, kept: Sequence[int], rows: int) -> Array:

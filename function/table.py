@@ -9,7 +9,7 @@ the careful one would not, with the same arrays; a property test holds them toge
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, starmap
 from operator import le
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from function.careful import read_carefully
-from function.errors import InvalidRows, Problem
+from function.errors import InvalidRows, Problem, Problems
 from function.signature import MISSING_TEXT, Array, Block, CellsOf, Signature
 
 EXACT_TYPES: Mapping[str, frozenset[type]] = {
@@ -28,6 +28,12 @@ EXACT_TYPES: Mapping[str, frozenset[type]] = {
     "string": frozenset({str, type(None)}),
 }
 FEW_CELLS = 500  # so many are looked at as fast as they are chosen
+# Cells that are read together: others are answered between two parts of a batch, and what is
+# made on the way to arrays is never there for more than one.
+CELLS_AT_ONCE = 50_000
+
+Faults = Mapping[int, str]
+Prepare = Callable[[Sequence[Any], Faults], tuple[Sequence[Any], Faults]]
 
 
 class Table(NamedTuple):
@@ -42,27 +48,132 @@ class Table(NamedTuple):
     arrays: list[Array]
 
 
+class LeftOut:
+    """Rows that are left out of a table, since they can't be answered.
+
+    Attributes:
+        kept: the positions of all others.
+        problems: why these are not.
+    """
+
+    def __init__(self) -> None:
+        self.kept: list[int] = []
+        self.problems = Problems()
+
+
 def read_table(
     rows: Sequence[Any],
     signature: Signature,
-    faults: Mapping[int, str] | None = None,
+    faults: Faults | None = None,
+    prepare: Prepare | None = None,
+    left_out: LeftOut | None = None,
 ) -> Table:
     """Check every instance against the signature.
 
     Args:
-        rows: objects by column name or lists in signature order.
+        rows: objects by column name or lists in signature order; all at once, or `parts` of them.
         signature: the model's.
         faults: rows already known to be wrong, and why; they are reported with the others.
+        prepare: makes such rows of what stands in `rows`, and may find faults.
+        left_out: takes the rows that are wrong, and why; None has them refused.
 
     Raises:
         InvalidRows: with every problem, located by row and column.
     """
-    if not rows:
+    if not len(rows):
         raise InvalidRows([Problem(None, None, "no instances: expected at least one row")])
+    width = len(signature.columns)
+    if left_out is None and len(rows) * width <= CELLS_AT_ONCE and not hasattr(rows, "parts"):
+        if prepare is not None:
+            rows, faults = prepare(rows, faults or {})
+        return Table(len(rows), _read(rows, signature, faults or {}))
+    gathered = Gathered(len(rows), left_out)
+    for part, told in parts_of(rows, faults or {}, max(1, CELLS_AT_ONCE // width)):
+        if prepare is not None:
+            part, told = prepare(part, told)
+        gathered.read(part, signature, told)
+    return gathered.table()
+
+
+def _read(rows: Sequence[Any], signature: Signature, faults: Faults) -> list[Array]:
     arrays = None if faults else _read_quickly(rows, signature)
-    if arrays is None:
-        arrays = read_carefully(rows, signature, faults or {})
-    return Table(len(rows), arrays)
+    return read_carefully(rows, signature, faults) if arrays is None else arrays
+
+
+def parts_of(
+    rows: Sequence[Any], faults: Faults, at_once: int
+) -> Iterator[tuple[Sequence[Any], Faults]]:
+    """Neighbouring rows, so many at once, and the faults by their positions among these."""
+    parts = rows.parts() if hasattr(rows, "parts") else [(rows, faults)]
+    for whole, told in parts:
+        if hasattr(whole, "matrix"):
+            yield whole, told
+            continue
+        for start in range(0, len(whole), at_once):
+            part = whole[start : start + at_once]
+            yield part, {n: told[n + start] for n in range(len(part)) if n + start in told}
+
+
+class Gathered:
+    """A table that is put together from parts of a batch.
+
+    Args:
+        rows: of the whole batch.
+        left_out: takes the rows that are wrong; None has them refused.
+    """
+
+    def __init__(self, rows: int, left_out: LeftOut | None = None) -> None:
+        self._rows = rows
+        self._left_out = left_out
+        self._problems = Problems() if left_out is None else left_out.problems
+        self._arrays: list[Array] = []
+        self._seen = self._filled = 0
+
+    def read(self, rows: Sequence[Any], signature: Signature, faults: Faults) -> None:
+        """Check the next rows."""
+        size = len(rows)
+        kept = list(range(size)) if self._left_out is not None else []
+        try:
+            arrays = _read(rows, signature, faults)
+        except InvalidRows as error:
+            self._problems.add(error.every, self._seen)
+            bad = {problem.row for problem in error.every}
+            kept = [row for row in kept if row not in bad]
+            arrays = _read([rows[row] for row in kept], signature, {}) if kept else []
+        if arrays and (self._left_out is not None or not self._problems.count):
+            self._add(arrays)
+        if self._left_out is not None:
+            self._left_out.kept += [self._seen + row for row in kept]
+        self._seen += size
+
+    def take(self, size: int, read: Callable[[], list[Array]]) -> None:
+        """Check the next rows, so many, by a reading of their own; none are left out."""
+        try:
+            arrays = read()
+        except InvalidRows as error:
+            self._problems.add(error.every, self._seen)
+        else:
+            if not self._problems.count:
+                self._add(arrays)
+        self._seen += size
+
+    def _add(self, arrays: Sequence[Array]) -> None:
+        if not self._arrays:
+            self._arrays = [np.empty((self._rows, *each.shape[1:]), each.dtype) for each in arrays]
+        end = self._filled + len(arrays[0])
+        for whole, part in zip(self._arrays, arrays, strict=True):
+            whole[self._filled : end] = part
+        self._filled = end
+
+    def table(self) -> Table:
+        """All of it.
+
+        Raises:
+            InvalidRows: something is wrong, and it is not left out.
+        """
+        if self._left_out is None and self._problems.count:
+            raise InvalidRows(self._problems.first, self._problems.count)
+        return Table(self._filled, [array[: self._filled] for array in self._arrays])
 
 
 def _read_quickly(rows: Sequence[Any], signature: Signature) -> list[Array] | None:

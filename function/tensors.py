@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from function.careful import READ, Guesses, Refused, read_carefully, shown
 from function.errors import InvalidRows, MalformedRequest, Problem
 from function.exchange import Tensor
 from function.signature import Array, Block, Input, Signature
-from function.table import Table, is_plain, texts
+from function.table import CELLS_AT_ONCE, Gathered, Table, is_plain, texts
 
 RAW = "RAW"  # declared of bytes that are a model's only input, whatever its type is
 INTEGERS = {
@@ -51,10 +52,32 @@ def read_tensors(tensors: Mapping[str, Tensor], signature: Signature) -> Table:
     rows = count_rows(tensors, signature)
     if not rows:
         raise InvalidRows([Problem(None, None, "no instances: expected at least one row")])
+    at_once = max(1, CELLS_AT_ONCE // len(signature.columns))
+    if rows <= at_once:
+        return Table(rows, _read(tensors, signature, rows))
+    if all(tensor.array.dtype != object for tensor in tensors.values()):
+        arrays = _read_quickly(tensors, signature, rows)
+        if arrays is not None:  # NumPy lets others go on
+            return Table(rows, arrays)
+    gathered = Gathered(rows)
+    for start in range(0, rows, at_once):
+        size = min(at_once, rows - start)
+        some = {
+            each.name: tensors[each.name]._replace(
+                array=tensors[each.name].array[start : start + size]
+            )
+            for each in signature.inputs
+            if each.required
+        }
+        gathered.take(size, partial(_read, some, signature, size))
+    return gathered.table()
+
+
+def _read(tensors: Mapping[str, Tensor], signature: Signature, rows: int) -> list[Array]:
     arrays = _read_quickly(tensors, signature, rows)
     if arrays is None:
         arrays = read_carefully(_as_rows(tensors, signature, rows), signature, {})
-    return Table(rows, arrays)
+    return arrays
 
 
 def count_rows(tensors: Mapping[str, Tensor], signature: Signature) -> int:
@@ -182,7 +205,7 @@ def _within(block: Block, array: Array) -> bool:
 
 def _numbers(cells: Array, block: Block, datatype: str) -> Array | None:
     if cells.dtype.kind in "iu":
-        return cells.astype(np.float64)
+        return cells.astype(np.float32 if cells.dtype.itemsize <= 2 else np.float64)
     if cells.dtype.kind != "f":
         return None
     return cells.astype(np.float32) if cells.dtype.itemsize == 2 else cells

@@ -4,27 +4,43 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from function import json_text
 from function.dialects import native
-from function.errors import InvalidRows, MalformedRequest, Problem
+from function.errors import InvalidRows, MalformedRequest, Problem, RequestTooLarge
 from function.exchange import Call, Failure, Prediction
+
+if TYPE_CHECKING:
+    from function.parts import Change, Faults
 
 PREDICTION = ("prediction",)
 ALL = ("all",)
 
 
-def read_object(body: bytes, hint: str) -> dict[str, Any]:
+def read_object(
+    body: bytes,
+    hint: str,
+    lists: frozenset[tuple[str, ...]] = frozenset(),
+    members: frozenset[tuple[str, ...]] = frozenset(),
+) -> dict[str, Any]:
     """A JSON body that is an object.
+
+    Args:
+        body: JSON text.
+        hint: what to send.
+        lists: the paths at which long lists are read later.
+        members: the same for long objects.
 
     Raises:
         MalformedRequest: it is empty, no JSON, or no object.
     """
     if not body:
         raise MalformedRequest("the body is empty", hint)
-    value = json_text.loads(body)
+    value = json_text.loads(body, lists, members)
     if not isinstance(value, dict):
         raise MalformedRequest(f"expected an object, got {native.kind(value)}", hint)
     return value
@@ -57,26 +73,49 @@ def by_row(value: Any, name: str, hint: str) -> Call:
     Raises:
         MalformedRequest: they are no list.
     """
-    if not isinstance(value, list):
+    if not native.is_list(value):
         raise MalformedRequest(f"'{name}': expected a list of rows, got {native.kind(value)}", hint)
-    if set(map(type, value)) <= {list, dict}:
-        return Call(value)
-    return Call([row if isinstance(row, list | dict) else [row] for row in value])
+    return changed(Call(value), _as_rows)
 
 
-def by_column(columns: Mapping[str, Any]) -> Call:
+def changed(call: Call, change: Change) -> Call:
+    """A call of what is made of its rows; of some at a time, where they are read so."""
+    if hasattr(call.rows, "then"):
+        return call._replace(rows=call.rows.then(change))
+    rows, faults = change(list(call.rows))
+    told = {**(call.faults or {}), **faults} if faults else call.faults
+    return call._replace(rows=rows, faults=told)
+
+
+def _as_rows(values: list[Any]) -> tuple[list[Any], Faults]:
+    if set(map(type, values)) <= {list, dict}:
+        return values, {}
+    return [row if isinstance(row, list | dict) else [row] for row in values], {}
+
+
+def _as_only_column(values: list[Any]) -> tuple[list[Any], Faults]:
+    return [cell if isinstance(cell, list) else [cell] for cell in values], {}
+
+
+def by_column(value: Any, check_rows: Callable[[int], None] = lambda rows: None) -> Call:
     """Columns by name, each a list with a value (or a list of one value) for every row.
 
     A single one may be the matrix of a model fitted on an array, a list for every row.
 
+    Args:
+        value: the columns; long ones are still to be read.
+        check_rows: refuses a batch by the number of its rows.
+
     Raises:
         InvalidRows: a column is no list, or they differ in length.
+        RequestTooLarge: there are too many rows, or columns.
     """
+    columns = value if isinstance(value, dict) else _gathered(value, check_rows)
     names = list(columns)
     problems = [
         Problem(None, name, f"expected a list with a value for each row, got {native.kind(cells)}")
         for name, cells in columns.items()
-        if not isinstance(cells, list)
+        if not (native.is_list(cells) or isinstance(cells, np.ndarray))
     ]
     if problems or not columns:
         raise InvalidRows(problems or [Problem(None, None, "no columns: expected at least one")])
@@ -84,30 +123,57 @@ def by_column(columns: Mapping[str, Any]) -> Call:
     if wrong := [name for name in names if len(columns[name]) != rows]:
         expected = f"expected {rows} values as in column '{names[0]}', got"
         raise InvalidRows([Problem(None, n, f"{expected} {len(columns[n])}") for n in wrong])
+    check_rows(rows)
     if len(names) == 1:
         [cells] = columns.values()
-        return Call([cell if isinstance(cell, list) else [cell] for cell in cells], names=names)
-    flat = map(_flat, columns.values())
-    return Call(list(map(list, zip(*flat, strict=True))), names=names)
+        return changed(Call(cells, names=names), _as_only_column)
+    if not isinstance(value, dict):
+        from function.parts import Columns, compact, listed
+
+        flat = [compact(_flat(listed(cells))) for cells in columns.values()]
+        return Call(Columns(flat), names=names)
+    together = zip(*map(_flat, columns.values()), strict=True)
+    return Call(list(map(list, together)), names=names)
 
 
-def _flat(cells: list[Any]) -> list[Any]:
+def _gathered(members: Any, check_rows: Callable[[int], None]) -> dict[str, Any]:
+    """The columns of a long object, each in as few bytes as hold it."""
+    from function.large_json import MOST_VALUES
+    from function.parts import compact
+
+    columns: dict[str, Any] = {}
+    for some in members.objects():
+        for name, cells in some.items():
+            if native.is_list(cells):
+                check_rows(len(cells))
+            # One that is longer still may be the only one: it is read when this is known.
+            columns[name] = compact(_flat(cells)) if isinstance(cells, list) else cells
+        if len(columns) > MOST_VALUES:
+            raise RequestTooLarge(f"the body has more than {MOST_VALUES} columns")
+    return columns
+
+
+def _flat(cells: Any) -> Any:
     """A column of shape (rows, 1) as one of shape (rows,)."""
-    if not cells or type(cells[0]) is not list:
+    if not len(cells) or type(cells[0]) is not list:
         return cells
     return [cell[0] if type(cell) is list and len(cell) == 1 else cell for cell in cells]
 
 
 def with_text(call: Call) -> Call:
     """Values that are `{"b64": ...}` as the UTF-8 text in them."""
-    rows, faults = [], dict(call.faults or {})
-    for number, row in enumerate(call.rows):
+    return changed(call._replace(faults=call.faults or {}), _with_texts)
+
+
+def _with_texts(values: list[Any]) -> tuple[list[Any], Faults]:
+    rows, faults = [], dict[int, str]()
+    for number, row in enumerate(values):
         try:
             rows.append(_with_text(row))
         except ValueError as error:
             rows.append(row)
             faults[number] = str(error)
-    return call._replace(rows=rows, faults=faults)
+    return rows, faults
 
 
 def _with_text(row: Any) -> Any:

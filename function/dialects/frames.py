@@ -11,6 +11,7 @@ from function.errors import InvalidRows, MalformedRequest, Problem
 from function.exchange import Call
 
 SPLIT = 'Send {"columns": [names], "data": [rows]}.'
+OBJECTS = "'dataframe_records': expected a list of objects"
 RECORDS = "Send a list of objects by column name."
 ROWS = "Send a list of rows, each an object by column name or a list of values."
 
@@ -22,17 +23,18 @@ def split(value: Any) -> Call:
         MalformedRequest: it is not of that form.
         InvalidRows: a column is named twice.
     """
-    if not isinstance(value, dict) or not isinstance(value.get("data"), list):
+    if not isinstance(value, dict) or not native.is_list(value.get("data")):
         raise MalformedRequest("'dataframe_split': expected an object with a list 'data'", SPLIT)
     if unknown := sorted(value.keys() - {"columns", "data", "index"}):
         raise MalformedRequest(f"'dataframe_split': unknown members {unknown[:8]}", SPLIT)
     rows, columns = value["data"], value.get("columns")
     if columns is None:
-        return Call(rows, faults=_unlike(rows, None))
+        return forms.changed(Call(rows, faults={}), lambda some: (some, _unlike(some, None)))
     if not isinstance(columns, list):
         raise MalformedRequest("'dataframe_split': expected 'columns' to be a list", SPLIT)
     names = None if _is_numbered(columns) else _names(columns)
-    return Call(rows, names, faults=_unlike(rows, len(columns)))
+    width = len(columns)
+    return forms.changed(Call(rows, names, faults={}), lambda some: (some, _unlike(some, width)))
 
 
 def _is_numbered(columns: list[Any]) -> bool:
@@ -68,9 +70,15 @@ def records(value: Any) -> Call:
     Raises:
         MalformedRequest: it is not of that form.
     """
-    if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
-        raise MalformedRequest("'dataframe_records': expected a list of objects", RECORDS)
-    return Call(value)
+    if not native.is_list(value):
+        raise MalformedRequest(OBJECTS, RECORDS)
+    return forms.changed(Call(value), _objects)
+
+
+def _objects(rows: list[Any]) -> tuple[list[Any], Mapping[int, str]]:
+    if not all(isinstance(row, dict) for row in rows):
+        raise MalformedRequest(OBJECTS, RECORDS)
+    return rows, {}
 
 
 def instances(value: Any) -> Call:
@@ -80,9 +88,9 @@ def instances(value: Any) -> Call:
         MalformedRequest: it is no list.
     """
     call = forms.by_row(value, "instances", ROWS)
-    first = call.rows[0] if call.rows else None
+    first = call.rows[0] if len(call.rows) else None
     if isinstance(first, dict) and first.keys() <= {"features", "data"}:
-        return call._replace(rows=[_features(row) for row in call.rows])
+        return forms.changed(call, lambda rows: ([_features(row) for row in rows], {}))
     return call
 
 
@@ -101,14 +109,15 @@ def _features(row: Any) -> Any:
     return row
 
 
-def inputs(value: Any) -> Call:
+def inputs(value: Any, check_rows: Callable[[int], None] = lambda rows: None) -> Call:
     """Columns by name, or rows.
 
     Raises:
         MalformedRequest, InvalidRows: neither.
+        RequestTooLarge: there are too many rows.
     """
-    if isinstance(value, dict):
-        return forms.by_column(value)
+    if isinstance(value, dict) or hasattr(value, "objects"):
+        return forms.by_column(value, check_rows)
     return forms.by_row(value, "inputs", ROWS)
 
 

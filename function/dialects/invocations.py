@@ -6,9 +6,20 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from function import json_text
 from function.dialects import forms, frames, native
 from function.errors import MalformedRequest, NotAcceptable, UnsupportedMedia
-from function.exchange import JSON, Call, Failure, Prediction, Reply, Request, Route, json_reply
+from function.exchange import (
+    JSON,
+    Call,
+    Failure,
+    Prediction,
+    Reply,
+    Request,
+    Route,
+    answer_reply,
+    json_reply,
+)
 
 if TYPE_CHECKING:
     from function.service import Service
@@ -16,6 +27,16 @@ if TYPE_CHECKING:
 PATHS = frozenset({"/invocations", "/ping", "/health", "/version", "/execution-parameters"})
 PREDICT: Sequence[str] = ("/invocations",)
 OPEN = frozenset({"/ping", "/health"})
+LISTS = frozenset(
+    {
+        ("instances",),
+        ("inputs",),
+        ("inputs", json_text.ANY),
+        ("dataframe_records",),
+        ("dataframe_split", "data"),
+    }
+)  # where rows are, or columns
+MEMBERS = frozenset({("inputs",)})
 PARAMS = ("outputs", "on_error")
 HINT = f"Send an object with one of {', '.join(frames.READ)}."
 WRAP = 'Send it as {"dataframe_split": {"columns": [names], "data": [rows]}}.'
@@ -114,7 +135,7 @@ def _wishes(wished: Mapping[str, Any]) -> tuple[Wishes, bool]:
 
 
 def _from_json(request: Request) -> Call:
-    body = forms.read_object(request.body, HINT)
+    body = forms.read_object(request.body, HINT, LISTS, MEMBERS)
     hint = WRAP if body.keys() >= {"columns", "data"} else HINT
     kind = forms.only_one(body, tuple(frames.READ), ("params",), hint)
     params = {} if body.get("params") is None else body["params"]
@@ -125,7 +146,12 @@ def _from_json(request: Request) -> Call:
             "A model takes no parameters here.",
         )
     options, nulls = _wishes({**request.query, **params})
-    return frames.READ[kind](body[kind])._replace(nulls=nulls, options=options)
+    value = body[kind]
+    if kind == "inputs":
+        call = frames.inputs(value, request.check_rows)
+    else:
+        call = frames.READ[kind](value)
+    return call._replace(nulls=nulls, options=options)
 
 
 def _from_csv(request: Request) -> Call:
@@ -137,7 +163,7 @@ def _from_csv(request: Request) -> Call:
     from function import csv_text  # 5 ms that a cold start need not pay
 
     options, nulls = _wishes(request.query)
-    lines = csv_text.lines(request.body)
+    lines = csv_text.lines(request.body, request.check_rows)
     header = request.parameters.get("header", "").lower()
     if header not in ("", "present", "absent"):
         raise UnsupportedMedia(f"header={header[:40]}: expected present or absent", WHICH)
@@ -148,8 +174,7 @@ def _from_csv(request: Request) -> Call:
             raise MalformedRequest("the first line may be a row or a header", WHICH)
         options = options._replace(first=lines[0])
     if header == "absent" or (bare and not header):
-        rows = csv_text.rows_among(lines, len(lines[0]))
-        return Call(rows, text=True, nulls=nulls, options=options)
+        return Call(lines, text=True, nulls=nulls, options=options)
     names, rows, faults = csv_text.below_header(lines)
     return Call(rows, names, text=True, faults=faults, nulls=nulls, options=options)
 
@@ -172,7 +197,7 @@ def encode(prediction: Prediction, call: Call) -> Reply:
             csv_text.written(outputs.values()), f"{CSV}; charset=utf-8", headers=wishes.headers
         )
     form = {"predictions": forms.in_rows(outputs, prediction)}
-    return json_reply(form | forms.beside(outputs, prediction), headers=wishes.headers)
+    return answer_reply(prediction, form | forms.beside(outputs, prediction), wishes.headers)
 
 
 ERROR_CODES = {

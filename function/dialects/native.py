@@ -7,8 +7,17 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from function import json_text
-from function.errors import MalformedRequest, Problem, UnsupportedMedia
-from function.exchange import Call, Failure, Prediction, Reply, Request, Route, json_reply
+from function.errors import LISTED_PROBLEMS, MalformedRequest, Problem, UnsupportedMedia
+from function.exchange import (
+    Call,
+    Failure,
+    Prediction,
+    Reply,
+    Request,
+    Route,
+    answer_reply,
+    json_reply,
+)
 from function.signature import Array
 
 if TYPE_CHECKING:
@@ -22,8 +31,8 @@ PREDICT: Sequence[str] = (
 )
 MODEL_HEADER = ""
 OPEN: frozenset[str] = frozenset()
-LISTED = 1000  # problems beside an answer
 MEMBERS = ("instances", "model")
+LISTS = frozenset({(), ("instances",)})  # where rows are
 DESCRIBED = ("task", "signature", "classes", "parity", "metrics")
 LARGE = 10_000  # bytes of JSON that a faster parser is worth asking for
 JSON_HINT = 'Send {"instances": [...]}, each one an object by column name or a list of values.'
@@ -49,7 +58,7 @@ def decode(request: Request) -> Call:
     if request.media_type == "text/csv":
         from function import csv_text  # 5 ms that a cold start need not pay
 
-        names, rows, faults = csv_text.read(request.body)
+        names, rows, faults = csv_text.read(request.body, request.check_rows)
         return Call(rows, names, text=True, faults=faults, nulls=nulls)
     raise UnsupportedMedia(
         f"media type '{request.media_type}' is not read here",
@@ -58,13 +67,13 @@ def decode(request: Request) -> Call:
 
 
 def _loads(body: bytes) -> Any:
-    if len(body) > LARGE:
+    if LARGE < len(body) <= json_text.LARGE:
         from function import number_lists  # small requests never need it
 
         read = number_lists.read(body)
         if read is not None:
             return read
-    return json_text.loads(body)
+    return json_text.loads(body, LISTS)
 
 
 def check_text(request: Request) -> None:
@@ -108,7 +117,7 @@ def from_object(body: Any, nulls: bool = False, members: Sequence[str] = MEMBERS
     Raises:
         MalformedRequest: any other form.
     """
-    if _is_list(body):
+    if is_list(body):
         return Call(body, nulls=nulls)
     model = body.get("model") if isinstance(body, dict) else None
     try:
@@ -129,7 +138,7 @@ def _instances(body: Any, members: Sequence[str]) -> Any:
             f"The members of a request are {', '.join(members)}.",
         )
     rows, model = body["instances"], body.get("model")
-    if not _is_list(rows):
+    if not is_list(rows):
         detail = f"'instances': expected a list of rows, got {kind(rows)}"
         raise MalformedRequest(detail, _hint(rows))
     if model is not None and not isinstance(model, str):
@@ -143,19 +152,23 @@ def _hint(body: Any) -> str:
     return mistaken.instead(body, JSON_HINT)
 
 
-def _is_list(value: Any) -> bool:
-    return isinstance(value, list) or hasattr(value, "matrix")  # of number_lists
+def is_list(value: Any) -> bool:
+    """Whether a value is a list, be it one that is still to be read."""
+    # of number_lists, or of large_json
+    return isinstance(value, list) or hasattr(value, "matrix") or hasattr(value, "parts")
 
 
 def kind(value: Any) -> str:
     """What a JSON value is, in words."""
-    names = {dict: "an object", list: "a list", str: "a string", bool: "a boolean"}
+    if is_list(value):
+        return "a list"
+    names = {dict: "an object", str: "a string", bool: "a boolean"}
     return "null" if value is None else names.get(type(value), "a number")
 
 
 def encode(prediction: Prediction, call: Call) -> Reply:
     """The native answer, in JSON."""
-    return json_reply(answer(prediction))
+    return answer_reply(prediction, answer(prediction))
 
 
 def answer(prediction: Prediction) -> dict[str, Any]:
@@ -179,7 +192,7 @@ def unanswered(prediction: Prediction) -> dict[str, Any]:
     problems = prediction.problems
     if not problems:
         return {}
-    return {"errors": located(problems[:LISTED]), "error_count": len(problems)}
+    return {"errors": located(problems[:LISTED_PROBLEMS]), "error_count": prediction.problem_count}
 
 
 def _by_output(probabilities: Array, classes: Sequence[Sequence[Any]]) -> list[list[Array] | None]:

@@ -5,9 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from function import json_text
 from function.dialects import forms, native
 from function.errors import MalformedRequest, UnsupportedMedia
-from function.exchange import Call, Failure, Prediction, Reply, Request, Route, json_reply
+from function.exchange import (
+    Call,
+    Failure,
+    Prediction,
+    Reply,
+    Request,
+    Route,
+    answer_reply,
+    json_reply,
+)
 
 if TYPE_CHECKING:
     from function.model import Model
@@ -19,6 +29,8 @@ PREDICT: Sequence[str] = (
 )
 MODEL_HEADER = ""
 OPEN: frozenset[str] = frozenset()
+LISTS = frozenset({("instances",), ("inputs",), ("inputs", json_text.ANY)})
+MEMBERS = frozenset({("inputs",)})
 KINDS = ("instances", "inputs")
 SIGNATURE_NAMES = ("serving_default", "", None)
 NATIVE = "Send the rows to /models/N/predict."
@@ -58,7 +70,7 @@ def decode(request: Request) -> Call:
     if charset not in ("utf-8", "utf8", "us-ascii"):
         raise UnsupportedMedia(f"charset '{charset[:40]}' is not read here", "Send UTF-8.")
     query = request.query
-    body = forms.read_object(request.body, HINT)
+    body = forms.read_object(request.body, HINT, LISTS, MEMBERS)
     kind = forms.only_one(body, KINDS, ("signature_name",), HINT)
     if body.get("signature_name") not in SIGNATURE_NAMES:
         raise MalformedRequest(
@@ -66,8 +78,10 @@ def decode(request: Request) -> Call:
             "A model has one signature here; ask for other outputs by ?outputs=all.",
         )
     value = body[kind]
-    columns = kind == "inputs" and isinstance(value, dict)
-    call = forms.by_column(value) if columns else forms.by_row(value, kind, HINT)
+    if kind == "inputs" and (isinstance(value, dict) or hasattr(value, "objects")):
+        call = forms.by_column(value, request.check_rows)
+    else:
+        call = forms.by_row(value, kind, HINT)
     base64 = b'"b64"' in request.body
     if base64:
         call = forms.with_text(call)
@@ -89,8 +103,9 @@ def encode(prediction: Prediction, call: Call) -> Reply:
     beside = forms.beside(outputs, prediction)
     if wishes.columnar:
         alone = len(outputs) == 1
-        return json_reply({"outputs": next(iter(outputs.values())) if alone else outputs} | beside)
-    return json_reply({"predictions": forms.in_rows(outputs, prediction)} | beside)
+        told = next(iter(outputs.values())) if alone else outputs
+        return answer_reply(prediction, {"outputs": told} | beside)
+    return answer_reply(prediction, {"predictions": forms.in_rows(outputs, prediction)} | beside)
 
 
 def refuse(failure: Failure) -> Reply:

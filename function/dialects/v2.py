@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ PREDICT: Sequence[str] = (
 MODEL_HEADER = ""
 ROUTES: Sequence[Route] = v2_about.ROUTES
 OPEN = frozenset({"/v2/health/live", "/v2/health/ready"})
+LISTS = frozenset({("inputs",), ("inputs", json_text.ANY, "data")})
 SHOWN_FAULTS = 20
 STATUS = {422: 400}  # clients of this protocol know of one status for a wrong request
 
@@ -55,22 +56,22 @@ def decode(request: Request) -> Call:
     form = _loads(request.body if whole else request.body[:length])
     if not isinstance(form, dict):
         raise MalformedRequest(f"expected an object with 'inputs', got {brief(form)}")
-    return _call(form, Tail(request.body, length))
+    return _call(form, Tail(request.body, length), request.check_rows)
 
 
 def _loads(text: bytes) -> Any:
-    if len(text) > LARGE:
+    if LARGE < len(text) <= json_text.LARGE:
         from function.dialects import v2_fast  # small requests never need it
 
         read = v2_fast.read(text)
         if read is not None:
             return read
-    return json_text.loads(text)
+    return json_text.loads(text, LISTS)
 
 
-def _call(form: Mapping[str, Any], tail: Tail) -> Call:
+def _call(form: Mapping[str, Any], tail: Tail, check_rows: Callable[[int], None]) -> Call:
     faults: list[str] = []
-    tensors = read_inputs(form.get("inputs"), tail, faults)
+    tensors = read_inputs(form.get("inputs"), tail, faults, check_rows)
     wish = read_wish(form, faults)
     if faults:
         more = len(faults) - SHOWN_FAULTS

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from function.dialects.v2_tensors import DATATYPES, Fault, reshaped
-from function.errors import MalformedRequest
+from function.errors import MalformedRequest, RequestTooLarge
 from function.signature import Array
 
+MOST_STRINGS = 2**19  # in one tensor; each takes eighty bytes, and is sent in four
 HEADER = "Inference-Header-Content-Length"
 MISALIGNED_TEXT = "the lengths before its strings do not end where its bytes do"
 
@@ -57,6 +58,10 @@ class Tail:
         start, end = self.take(size)
         count = math.prod(shape)
         if datatype == "BYTES":
+            if MOST_STRINGS < count <= size // 4:
+                raise RequestTooLarge(
+                    f"expected at most {MOST_STRINGS} strings, got {count}", "Send fewer rows."
+                )
             return reshaped(_strings(self._body, start, end, count), shape)
         width = 2 if datatype == "BF16" else np.dtype(DATATYPES[datatype].dtype).itemsize
         if count * width != size:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from function.dialects.native import is_list
 from function.dialects.v2_binary import Tail
 from function.dialects.v2_tensors import (
     DATATYPES,
@@ -14,29 +15,42 @@ from function.dialects.v2_tensors import (
     from_json,
     shape_of,
 )
+from function.errors import RequestTooLarge
 from function.exchange import Tensor
 from function.signature import Array
 
 # MLServer's hints that change nothing: arrays, data frames and text are told apart by the model.
 PLAIN = {"name", "shape", "datatype", "data"}
 FORM = "an object with name, shape, datatype and data"
+MOST_INPUTS = 2**16
 FEW = 3  # so many columns are read as fast one by one
 PLAIN_CONTENT = ("np", "pd", "str", "raw")
 
 
-def read_inputs(entries: Any, tail: Tail, faults: list[str]) -> dict[str, Tensor]:
+def read_inputs(
+    entries: Any,
+    tail: Tail,
+    faults: list[str],
+    check_rows: Callable[[int], None] = lambda rows: None,
+) -> dict[str, Tensor]:
     """The tensors by name; `faults` takes what is wrong.
 
     Args:
         entries: `inputs` of the request.
         tail: the bytes behind the JSON header.
         faults: told of every entry that is wrong.
+        check_rows: refuses a batch by the number of its rows, before these are read.
+
+    Raises:
+        RequestTooLarge: an input has too many rows, or there are too many inputs.
     """
-    if not isinstance(entries, list) or not entries:
+    if not is_list(entries) or not len(entries):
         expected = f"a list of at least one tensor ({FORM})"
         faults.append(f"'inputs': expected {expected}, got {brief(entries)}")
         return {}
-    columns = _columns(entries)
+    if len(entries) > MOST_INPUTS:
+        raise RequestTooLarge(f"expected at most {MOST_INPUTS} inputs, got {len(entries)}")
+    columns = _columns(entries) if isinstance(entries, list) else None
     if columns is not None and not tail.left:
         return columns
     tensors: dict[str, Tensor] = {}
@@ -50,7 +64,7 @@ def read_inputs(entries: Any, tail: Tail, faults: list[str]) -> dict[str, Tensor
             faults.append(f"input '{name[:100]}' is there twice")
         else:
             try:
-                tensors[name] = _read_input(entry, tail)
+                tensors[name] = _read_input(entry, tail, check_rows)
             except Fault as fault:
                 faults.append(f"input '{name[:100]}': {fault}")
     if tail.left and not faults:
@@ -72,9 +86,11 @@ def _columns(entries: list[Any]) -> dict[str, Tensor] | None:
     return {name: Tensor(column, datatype) for name, column in zip(names, array, strict=True)}
 
 
-def _read_input(entry: Mapping[str, Any], tail: Tail) -> Tensor:
+def _read_input(entry: Mapping[str, Any], tail: Tail, check_rows: Callable[[int], None]) -> Tensor:
     if "parameters" not in entry:
-        return Tensor(_from_json(entry, shape_of(entry), datatype := _datatype(entry)), datatype)
+        shape, datatype = shape_of(entry), _datatype(entry)
+        _check_rows(entry.get("data"), shape, check_rows)
+        return Tensor(_from_json(entry, shape, datatype), datatype)
     parameters = parameters_of(entry)
     size = parameters.get("binary_data_size")
     if size is not None and (type(size) is not int or size < 0):
@@ -89,8 +105,17 @@ def _read_input(entry: Mapping[str, Any], tail: Tail) -> Tensor:
             tail.take(size)
         raise
     if size is not None:
+        if shape[0] <= size:
+            check_rows(shape[0])
         return Tensor(tail.array(size, shape, datatype), datatype)
+    _check_rows(entry.get("data"), shape, check_rows)
     return Tensor(_from_json(entry, shape, datatype), datatype)
+
+
+def _check_rows(data: Any, shape: Sequence[int], check_rows: Callable[[int], None]) -> None:
+    """Look at the number of rows, unless the shape is a lie, which is told as such."""
+    if is_list(data) and shape[0] <= len(data):
+        check_rows(shape[0])
 
 
 def _from_json(entry: Mapping[str, Any], shape: Sequence[int], datatype: str) -> Array:

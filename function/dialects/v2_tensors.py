@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from function.signature import Array
+from function.signature import LARGEST_FLOAT32, Array
 
 
 class Datatype(NamedTuple):
@@ -50,6 +50,7 @@ BY_TYPE = {
     "string": "BYTES",
 }
 MOST_DIMENSIONS = 32
+DOUBLES = {"FP32": LARGEST_FLOAT32, "FP64": float(np.finfo(np.float64).max)}
 
 
 class Fault(Exception):
@@ -88,6 +89,8 @@ def from_json(data: Any, shape: Sequence[int], datatype: str) -> Array:
         return data
     if datatype == "BF16":
         raise Fault("BF16 has no form in JSON: send it as binary data")
+    if hasattr(data, "parts"):
+        return _from_parts(data, shape, datatype)
     if not isinstance(data, list):
         raise Fault(f"'data': expected a list, got {brief(data)}")
     code = DATATYPES[datatype].code
@@ -103,6 +106,43 @@ def from_json(data: Any, shape: Sequence[int], datatype: str) -> Array:
     if array is None:
         array = np.fromiter(flat, dtype=object, count=len(flat))
     return reshaped(array, shape)
+
+
+def _from_parts(data: Any, shape: Sequence[int], datatype: str) -> Array:
+    """The same from long lists, of which some are read at a time.
+
+    Raises:
+        Fault: the data do not have the shape.
+    """
+    size = math.prod(shape)
+    whole: Array | None = None
+    filled = 0
+    for part, _ in data.parts():
+        array, per_member = _from_part(part, shape, datatype)
+        if len(data) * per_member != size:
+            raise Fault(f"the lists in 'data' do not have shape {list(shape)}")
+        end = filled + array.size
+        if whole is None:
+            whole = np.empty(size, array.dtype)
+        if whole.dtype != array.dtype:  # some values are odd: the others are seen as such, too
+            whole = whole.astype(object)
+        whole[filled:end] = array
+        filled = end
+    if whole is None or filled != size:
+        raise Fault(f"{filled} values do not fill shape {list(shape)}")
+    return reshaped(whole, shape)
+
+
+def _from_part(part: Any, shape: Sequence[int], datatype: str) -> tuple[Array, int]:
+    """The values of some members, flat, and how many each of them has."""
+    if hasattr(part, "matrix") and datatype in DOUBLES:
+        matrix, most = part.matrix, DOUBLES[datatype]
+        if list(shape[1:]) == [matrix.shape[1]] and -most <= matrix.min() and matrix.max() <= most:
+            return matrix.astype(DATATYPES[datatype].dtype).ravel(), matrix.shape[1]
+    some = list(part)
+    nested = isinstance(some[0], list)
+    array = from_json(some, [len(some), *(shape[1:] if nested else ())], datatype)
+    return array.ravel(), math.prod(shape[1:]) if nested else 1
 
 
 def columns_from_json(columns: list[Any], shape: Any, datatype: Any) -> Array | None:

@@ -80,7 +80,7 @@ def decode(request: Request) -> Call:
     if request.media_type not in ("application/json", "") or not request.body:
         return native.decode(request)._replace(options=Wish())
     native.check_text(request)
-    body = json_text.loads(request.body)
+    body = json_text.loads(request.body, native.LISTS)
     if not isinstance(body, dict):
         return native.from_object(body)._replace(options=Wish())
     told = {key: body.pop(key) for key in READ if key in body}

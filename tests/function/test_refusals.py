@@ -290,7 +290,7 @@ def test_more_lines_of_csv_than_any_batch_has(flask_client: Any) -> None:
     """An empty list each, they would take seventy times the body's memory."""
     form = refused(flask_client(), 413, b"count\n" + b"\n" * 2**20, kind="text/csv")
 
-    assert form["detail"] == "expected at most 1048576 lines"
+    assert form["detail"] == "expected at most 10000 rows"
 
 
 @pytest.mark.parametrize(

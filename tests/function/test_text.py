@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
+import unicodedata
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
+from sklearn.feature_extraction.text import (
+    CountVectorizer,
+    HashingVectorizer,
+    strip_accents_ascii,
+    strip_accents_unicode,
+)
 from sklearn.utils import murmurhash3_32
 from werkzeug.test import Client
 
@@ -86,6 +94,53 @@ def test_text_is_cut_as_scikit_learn_cuts_it(analysis: dict[str, Any], document:
     cut = text.analyser(tokens_of(vectoriser)["tokens"])
 
     assert Counter(cut(document)) == Counter(vectoriser.build_analyzer()(document))
+
+
+EVERY_CHARACTER = "".join(chr(c) for c in range(sys.maxunicode + 1) if not 0xD800 <= c < 0xE000)
+MARKS = [c for c in EVERY_CHARACTER if unicodedata.combining(c)]
+COMPOSED = st.characters(min_codepoint=0xAC00, max_codepoint=0xD7A3) | st.sampled_from(
+    "한글ힰㅎᄒ각ệǖΐשׁﷺﬃ½Åℵ㎯\U0001d15e\u0f77\u0344"  # Hangul, composites, compatibility
+)
+ACCENTED = st.lists(st.characters() | st.sampled_from(MARKS) | COMPOSED, max_size=400)
+
+
+@settings(max_examples=300, deadline=None)
+@given(characters=ACCENTED)
+@example(characters=list("e" + "\u0327\u0301" * 500))
+@example(characters=["a" * (text.TOGETHER - 1), "\u0301\u0327", "\u1100\u1161"])
+def test_accents_are_stripped_as_scikit_learn_strips_them(characters: list[str]) -> None:
+    document = "".join(characters)
+
+    assert text.STRIP["unicode"](document) == strip_accents_unicode(document)
+    assert text.STRIP["ascii"](document) == strip_accents_ascii(document)
+
+
+def test_every_character_is_stripped_as_scikit_learn_strips_it() -> None:
+    """In an order of their own too, so that each mark meets many others."""
+    mixed = "".join(EVERY_CHARACTER[start::1009] for start in range(1009))
+    assert text.STRIP["unicode"](EVERY_CHARACTER) == strip_accents_unicode(EVERY_CHARACTER)
+    assert text.STRIP["ascii"](mixed) == strip_accents_ascii(mixed)
+    for mark in MARKS:  # dropping marks is what makes their order no matter
+        assert text.STRIP["unicode"](mark) == strip_accents_unicode(mark) == ""
+
+
+def test_marks_on_each_other_cost_no_more_than_as_many_letters(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each call puts few marks in order: it is quadratic, and stops everybody else meanwhile."""
+    longest = 0
+
+    def normalize(form: str, piece: str) -> str:
+        nonlocal longest
+        longest = max(longest, len(piece))
+        return unicodedata.normalize(form, piece)  # type: ignore[arg-type] # NFKD
+
+    monkeypatch.setattr(text, "unicodedata", SimpleNamespace(
+        normalize=normalize, combining=unicodedata.combining
+    ))  # fmt: skip
+    for strip in text.STRIP.values():
+        assert strip("\u0301\u0323" * (LONGEST_TEXT // 2)) == ""
+    assert 0 < longest <= 100
 
 
 @settings(max_examples=150, deadline=None)

@@ -1,0 +1,349 @@
+"""The longest silence of `/v2/health/live`, and the most memory, while costly bodies are answered.
+
+One real server has a model for each front end. Another process asks whether it is alive, again
+and again; bodies made by chance are sent, then such as are like the worst ones. What is over the
+bound is sent again to a fresh server, twice, and the least of the three silences counts: a machine
+that is busy with something else only adds to them.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import random
+import select
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from bench.costly import MEGABYTE, MODELS, Gene, Sent, anything, mutated, request
+from bench.report import table
+from bench.servers import free_port
+from bench.serving import Fitted
+
+ROOT = Path(__file__).resolve().parent.parent
+SEED = 20_261_126
+BY_CHANCE, LIKE_THE_WORST = 150, 150  # bodies
+WORST = 12  # whose like are sent
+SHOWN = 15
+SECONDS = 240.0  # for all of them
+SILENCE_MS, SMALL_MB, MS_PER_MB, TIMES = 100.0, 6.0, 15.0, 10.0
+KEPT_MB = 20.0  # that a server still has from other bodies
+PING = b"GET /v2/health/live HTTP/1.1\r\nHost: bench\r\n\r\n"
+ALIVE = b'{"live":true}'
+BETWEEN_SECONDS = 0.001  # two pings
+ABOUT = f"""A server with its default limits answers one request at a time, each made by chance
+of a protocol's form, a front end's model, a kind of cell, widths, numbers of rows, names, sizes to
+23 MB unpacked and encodings, or like one of the {WORST} worst; seed {SEED}. Silence: the longest
+that `GET /v2/health/live` took meanwhile, asked for every {BETWEEN_SECONDS * 1e3:g} ms by another
+process. Bound: {SILENCE_MS:g} ms to {SMALL_MB:g} MB unpacked and {MS_PER_MB:g} ms for each MB
+above. Memory: what the process grew by at most from when it had started, against {TIMES:g} times
+the unpacked body, or {TIMES * SMALL_MB:g} MB for a smaller one. MB is 2²⁰ bytes.
+"""
+
+
+class Got(NamedTuple):
+    """What a server did with a body.
+
+    Attributes:
+        gene: of the body.
+        mb: that it unpacks to.
+        status: of the answer.
+        seconds: until it was there.
+        silence: longest, in milliseconds.
+        grown: megabytes at most.
+    """
+
+    gene: Gene
+    mb: float
+    status: int
+    seconds: float
+    silence: float
+    grown: float
+
+    @property
+    def quiet(self) -> float:
+        """The silence, as a share of its bound."""
+        return self.silence / (SILENCE_MS + MS_PER_MB * max(0.0, self.mb - SMALL_MB))
+
+    @property
+    def large(self) -> float:
+        """The memory, likewise."""
+        return self.grown / (TIMES * max(self.mb, SMALL_MB))
+
+    @property
+    def worst(self) -> float:
+        """The larger share."""
+        return max(self.quiet, self.large)
+
+
+class Server:
+    """An `edge serve` of its own, and a process that pings it.
+
+    Args:
+        models: folder of model directories.
+    """
+
+    def __init__(self, models: Path) -> None:
+        self._port = free_port()
+        command = [sys.executable, "-m", "edge", "serve", "--models", os.fspath(models)]
+        self.process = subprocess.Popen(
+            [*command, "--port", str(self._port)],
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        self._wait()
+        self._pings = subprocess.Popen(
+            [sys.executable, "-m", "bench.silence", str(self._port)],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        self._longest()
+        self._idle = self._memory("VmRSS")
+
+    def _wait(self) -> None:
+        for _ in range(600):
+            assert self.process.poll() is None, "the server ended"
+            try:
+                socket.create_connection(("127.0.0.1", self._port), 1).close()
+            except OSError:
+                time.sleep(0.05)
+            else:
+                with _connected(self._port) as sock:
+                    _ping(sock)
+                return
+        raise AssertionError("the server does not start")
+
+    def ask(self, gene: Gene, sent: Sent) -> Got:
+        """Send a body, and measure until a little after its answer."""
+        Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")  # the peak begins anew
+        self._longest()
+        start = time.perf_counter()
+        status = self._send(sent)
+        seconds = time.perf_counter() - start
+        silence = self._longest()
+        grown = max(0.0, self._memory("VmHWM") - self._idle)
+        return Got(gene, sent.unpacked / MEGABYTE, status, seconds, silence, grown)
+
+    def grown(self) -> float:
+        """Megabytes more than when it had started."""
+        return self._memory("VmRSS") - self._idle
+
+    def _send(self, sent: Sent) -> int:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
+        try:
+            connection.request("POST", sent.path, sent.body, dict(sent.headers))
+            answer = connection.getresponse()
+            answer.read()
+        except OSError:  # it closes early on what it does not read
+            return 0
+        finally:
+            connection.close()
+        return answer.status
+
+    def _memory(self, line: str) -> float:
+        """Megabytes."""
+        told = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(told.partition(f"{line}:")[2].split()[0]) / 1024
+
+    def _longest(self) -> float:
+        """The longest silence since the last time, in milliseconds."""
+        assert self._pings.stdin is not None
+        assert self._pings.stdout is not None
+        self._pings.stdin.write(b"\n")
+        self._pings.stdin.flush()
+        return float(self._pings.stdout.readline())
+
+    def end(self) -> None:
+        """End both."""
+        for process in (self._pings, self.process):
+            process.kill()
+            process.wait()
+        for pipe in (self._pings.stdin, self._pings.stdout):
+            if pipe is not None:
+                pipe.close()
+
+
+@contextmanager
+def serving(models: Path) -> Iterator[Server]:
+    """A server that has just started."""
+    server = Server(models)
+    try:
+        yield server
+    finally:
+        server.end()
+
+
+@contextmanager
+def _connected(port: int) -> Iterator[socket.socket]:
+    with socket.create_connection(("127.0.0.1", port), 60) as sock:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        yield sock
+
+
+def _ping(sock: socket.socket) -> None:
+    sock.sendall(PING)
+    received = b""
+    while not received.endswith(ALIVE):
+        part = sock.recv(4096)
+        assert part, "the server closed the connection"
+        received += part
+
+
+def keep_pinging(port: int) -> None:
+    """Ping until standard input ends; each line of it is answered by the longest since the last."""
+    longest = 0.0
+    with _connected(port) as sock:
+        while True:
+            start = time.perf_counter()
+            _ping(sock)
+            longest = max(longest, time.perf_counter() - start)
+            if select.select([sys.stdin], [], [], BETWEEN_SECONDS)[0]:
+                if not os.read(sys.stdin.fileno(), 1):
+                    return
+                sys.stdout.write(f"{longest * 1e3}\n")
+                sys.stdout.flush()
+                longest = 0.0
+
+
+def search(models: Path, note: Any = lambda got: None) -> list[Got]:
+    """Send bodies by chance, then such as are like the worst; all that was measured."""
+    choose = random.Random(SEED)  # noqa: S311 - the same bodies each time
+    every, known = list[Got](), set[Gene]()
+    end = time.monotonic() + SECONDS
+    server = Server(models)
+    try:
+        while len(known) < BY_CHANCE + LIKE_THE_WORST and time.monotonic() < end:
+            gene = anything(choose)
+            if len(known) >= BY_CHANCE:
+                by_worst = sorted(every, key=lambda got: -got.worst)[:WORST]
+                gene = mutated(choose.choice(by_worst).gene, choose)
+            if gene in known:
+                continue
+            known.add(gene)
+            sent = request(gene)
+            if sent is None:
+                continue
+            if server.grown() > KEPT_MB:  # what one left would be counted for the next
+                server.end()
+                server = Server(models)
+            every.append(server.ask(gene, sent))
+            note(every[-1])
+    finally:
+        server.end()
+    return every
+
+
+def again(models: Path, got: Got) -> Got:
+    """The same body to fresh servers, twice: the least silence, and the least memory."""
+    sent, every = request(got.gene), [got]
+    assert sent is not None
+    for _ in range(2):
+        with serving(models) as server:
+            every.append(server.ask(got.gene, sent))
+    least = min(each.silence for each in every)
+    return got._replace(silence=least, grown=min(each.grown for each in every))
+
+
+def build(folder: Path) -> Path:
+    """A model for each front end, of columns `x0`, `x1`, … or of one array."""
+    from convert.build import build as built
+    from convert.source import Source
+
+    for name, source in sources().items():
+        built(Source(*source), name, folder, lambda line: None)
+    return folder
+
+
+def sources() -> dict[str, tuple[Any, Any, Any]]:
+    """Estimators, and rows and answers to prove them by."""
+    from sklearn.compose import make_column_transformer
+    from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
+    from sklearn.linear_model import LogisticRegression, Ridge
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    draw = np.random.default_rng(0)
+    numbers = draw.normal(size=(300, 784))
+    labels = np.arange(300) % 100
+    frame = pd.DataFrame(numbers[:, :30], columns=[f"x{place}" for place in range(30)])
+    mixed = frame.iloc[:, :8].copy()
+    mixed["x2"] = labels  # whole numbers
+    mixed["x3"] = np.where(labels % 2, "a", "b")
+    mixed["x4"] = labels > 3
+    steps = make_column_transformer(
+        (OneHotEncoder(handle_unknown="ignore"), ["x3"]), remainder="passthrough"
+    )
+    words = pd.Series([f"a good movie, n{n % 7} café" for n in range(300)], name="x0")
+    fitted: dict[str, tuple[Any, Any, Any]] = {
+        "numbers": (make_pipeline(StandardScaler(), LogisticRegression()), frame, labels),
+        "array": (LogisticRegression(), numbers[:, :30], labels % 2),
+        "wide": (Ridge(), numbers, labels.astype(float)),
+        "mixed": (make_pipeline(steps, LogisticRegression(max_iter=2000)), mixed, labels % 2),
+    }
+    cuts: dict[str, Any] = {
+        "words": CountVectorizer(ngram_range=(1, 3)),
+        "accents": CountVectorizer(strip_accents="unicode"),
+        "characters": CountVectorizer(analyzer="char", ngram_range=(1, 5), strip_accents="ascii"),
+        "hashed": HashingVectorizer(ngram_range=(1, 2)),
+    }
+    made = {
+        name: (estimator.fit(X[:200], y[:200]), X[200:], y[200:])
+        for name, (estimator, X, y) in fitted.items()
+    }
+    for name, vectoriser in cuts.items():
+        text = make_pipeline(vectoriser, LogisticRegression())
+        made[name] = (text.fit(words[:200], labels[:200] % 2), words[200:], labels[200:] % 2)
+    assert made.keys() == MODELS.keys()
+    return made
+
+
+def section(models: Path, fitted: Fitted) -> str:
+    """Measure, and tell."""
+    with tempfile.TemporaryDirectory(dir=models.parent) as folder:
+        built = build(Path(folder))
+        every = sorted(search(built, _tell), key=lambda got: -got.worst)
+        over = [again(built, got) for got in every[:SHOWN]]
+    told = sorted(over, key=lambda got: -got.worst)
+    refused = sum(got.status != 200 for got in every)
+    kept = sum(got.worst <= 1 for got in told)
+    summary = (
+        f"{len(every)} bodies, {refused} of them refused. Of the {len(told)} worst, measured three "
+        f"times, {kept} keep both bounds.\n"
+    )
+    head = ["body", "MB", "status", "s", "silence ms", "of bound", "memory MB", "of bound"]
+    return f"{ABOUT}\n{summary}\n{table(head, map(_row, told))}"
+
+
+def _row(got: Got) -> str:
+    gene = got.gene
+    rows = "any number of" if gene.rows > 10**6 else f"at most {gene.rows:,}"
+    about = f"{gene.form} to {gene.model}: {rows} rows of {gene.cell}, {gene.width} wide"
+    about += f", {gene.names} names" + f", then {gene.last}" * (gene.last != gene.cell)
+    about += f", {gene.query}" * bool(gene.query)
+    cells = [
+        about, f"{got.mb:.1f}", str(got.status), f"{got.seconds:.2f}", f"{got.silence:.0f}",
+        f"{got.quiet:.2f}", f"{got.grown:.0f}", f"{got.large:.2f}",
+    ]  # fmt: skip
+    return f"| {' | '.join(cells)} |"
+
+
+def _tell(got: Got) -> None:
+    if got.worst > 1:
+        sys.stderr.write(f"{json.dumps(got.gene.__dict__)} {_row(got)}\n")
+
+
+if __name__ == "__main__":
+    keep_pinging(int(sys.argv[1]))
