@@ -13,14 +13,17 @@ import numpy as np
 
 from convert.answers import Answers, Task, task_of
 from convert.background import background_file
+from convert.choosing import Report, first_equal
 from convert.errors import Refusal
 from convert.evidence import Evidence, shortened
+from convert.gathering import gathered
 from convert.golden import choose_golden
 from convert.inputs import Cells, Data, InputColumn, Inputs, read_inputs
-from convert.judging import Attempt, Judged, Report, first_equal, gathered
+from convert.judging import Attempt, Judged
 from convert.manifest import versions
 from convert.model_directory import check_folder, check_name, sha256, write_version
 from convert.probe import is_answered, parts_of, probe_columns
+from convert.reference import Reference
 from convert.source import Source
 from convert.summaries import column_statistics, score
 from function import json_text
@@ -31,6 +34,7 @@ from function.model import Model
 from function.signature import Array
 
 HELD_OUT_ROWS = 20_000  # at most so many are compared, evenly spaced
+OTHERS = 2000  # training rows at most that rows are drawn from, beside those held out
 
 
 @dataclass(frozen=True)
@@ -80,10 +84,17 @@ def build(
     columns = probe_columns(
         inputs, rows, lambda data: task.answers(source.estimator, data), source.estimator
     )
-    evidence = gathered(source.estimator, task, inputs, columns, rows)
-    report(f"comparing on {evidence.held_out} held-out and {evidence.hard} hard rows")
-    judged = Judged(source.estimator, task, inputs, columns, evidence)
-    accepted, evidence, parity = first_equal(judged, rows, report)
+    reference = Reference(source.estimator, task, inputs)
+    others = _like_those(inputs, *described[:2])
+    evidence, last = gathered(reference, columns, rows, others=others)
+    report(
+        f"comparing on {evidence.held_out} held-out, {evidence.hard} hard "
+        f"and {evidence.drawn + last.drawn} drawn rows"
+    )
+    judged = Judged(reference, columns, evidence, last, others=others)
+    accepted, judged, parity = first_equal(judged, report)
+    if judged.reference.wide:
+        metrics = _metrics(source, task, judged.reference.ask(inputs.rows(X)))
     about = {"parity": parity, "metrics": metrics, "statistics": statistics}
 
     def answered(tried: list[Cells]) -> bool:
@@ -92,7 +103,7 @@ def build(
     def background(model: Model) -> tuple[dict[str, Any], bytes] | None:
         return background_file(model, *described[1:], answered, keep_background)
 
-    files = _files(accepted, evidence, about, background)
+    files = _files(accepted, judged.evidence, about, background)
     if BACKGROUND not in files:
         report(
             "no made-up row is answered: explanations need some of yours, --keep-background 50"
@@ -188,6 +199,15 @@ def _described_rows(
             "Return both in the same form, with the same columns in the same order.",
         )
     return trained.columns, trained.rows(X), "X_train"
+
+
+def _like_those(
+    inputs: Inputs, columns: Sequence[InputColumn], rows: Sequence[Cells]
+) -> Sequence[Cells]:
+    """Some of the training rows, evenly spaced, where they hold values of the same types."""
+    if [column.type for column in columns] != [column.type for column in inputs.columns]:
+        return ()
+    return rows[:: len(rows) // OTHERS + 1]
 
 
 def _same(a: Array, b: Array) -> bool:

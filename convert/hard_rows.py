@@ -70,7 +70,7 @@ def hard_rows(
         for place, column in enumerate(columns)
         if column.required
         for value in _odd_values(column, [row[place] for row in rows], categories)
-        if type(value) not in (int, float) or _fits(column, value)
+        if type(value) not in (int, float) or fits(column, value)
         for row in bases
     ]
     allowed = [_changed(*trial) for trial in _thinned(odd, MOST_ODD)]
@@ -116,12 +116,13 @@ def _several(odd: Sequence[tuple[Cells, int, Any]]) -> list[Cells]:
 def _is_allowed(columns: Sequence[Column], row: Cells) -> bool:
     """No number of the row is one that the function refuses."""
     return all(
-        type(cell) not in (int, float) or _fits(column, cell)
+        type(cell) not in (int, float) or fits(column, cell)
         for column, cell in zip(columns, row, strict=True)
     )
 
 
-def _fits(column: Column, number: float) -> bool:
+def fits(column: Column, number: float) -> bool:
+    """The column has no bound that the number is beyond."""
     if abs(number) == np.inf:
         return column.infinite
     return (column.minimum is None or number >= column.minimum) and (

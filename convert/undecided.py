@@ -38,6 +38,8 @@ GAPS = (
     100  # times the usual gap between answers next to each other: some times as far as they reach
 )
 LARGEST_INTEGER = 2**63 - 1
+# Of each kind of rows, the share that may be forgiven: where it is more, nothing is proven.
+FORGIVABLE = {"held-out": 0.01, "hard": 0.05, "drawn": 0.01}
 
 Ask = Callable[[Sequence[Cells]], Answers]
 
@@ -63,7 +65,7 @@ def forgive_undecided(
         return
     if ask_in_float64 is not None and rounds(estimator):
         _forgive_what_float64_answers(comparison, model, task, evidence, ask_in_float64)
-    wrong = _wrong(comparison)
+    wrong = comparison.wrong
     if not wrong or len(wrong) > MOST:
         return
     rows = [evidence.rows[place] for place in wrong]
@@ -73,6 +75,22 @@ def forgive_undecided(
     explained = hangs_on_rounding(got, expected, rows, ask, estimator, unit)
     places = zip(wrong, explained.tolist(), strict=True)
     _forgive(comparison, {place for place, fine in places if fine})
+
+
+def too_many_forgiven(comparison: Comparison, evidence: Evidence, least: int = 0) -> str:
+    """How many rows of which kinds, in words; empty where the others are enough.
+
+    Args:
+        comparison: after rows were forgiven.
+        evidence: that it was made on.
+        least: so many of a kind never are too many: one of thirty is no measure of a share.
+    """
+    return " and ".join(
+        f"{forgiven} of {len(rows)} {kind} rows"
+        for kind, rows in evidence.kinds.items()
+        if (forgiven := sum(row in rows for row in comparison.forgiven)) > least
+        and forgiven > FORGIVABLE[kind] * len(rows)
+    )
 
 
 def _answers_to(
@@ -88,10 +106,6 @@ def _answers_to(
     return got
 
 
-def _wrong(comparison: Comparison) -> list[int]:
-    return sorted({row for off in comparison.outputs.values() for row in off.wrong})
-
-
 def _forgive(comparison: Comparison, rows: set[int]) -> None:
     comparison.forgiven = comparison.forgiven | rows
     for off in comparison.outputs.values():
@@ -101,13 +115,13 @@ def _forgive(comparison: Comparison, rows: set[int]) -> None:
 def _forgive_what_float64_answers(
     comparison: Comparison, model: Model, task: Task, evidence: Evidence, ask_in_float64: Ask
 ) -> None:
-    wrong = _wrong(comparison)
+    wrong = comparison.wrong
     rows = [evidence.rows[place] for place in wrong]
     if not wrong or not is_answered(ask_in_float64, rows):
         return
     again = compare(model, task, rows, ask_in_float64(rows))
     if not again.refused:
-        left = {wrong[place] for place in _wrong(again)}
+        left = {wrong[place] for place in again.wrong}
         _forgive(comparison, set(wrong) - left)
 
 
