@@ -85,7 +85,7 @@ def build(
         inputs, rows, lambda data: task.answers(source.estimator, data), source.estimator
     )
     reference = Reference(source.estimator, task, inputs)
-    others = _like_those(inputs, *described[:2])
+    others = _like_those(inputs, *described)
     evidence, last = gathered(reference, columns, rows, others=others)
     report(
         f"comparing on {evidence.held_out} held-out, {evidence.hard} hard "
@@ -202,10 +202,11 @@ def _described_rows(
 
 
 def _like_those(
-    inputs: Inputs, columns: Sequence[InputColumn], rows: Sequence[Cells]
+    inputs: Inputs, columns: Sequence[InputColumn], rows: Sequence[Cells], which: str
 ) -> Sequence[Cells]:
     """Some of the training rows, evenly spaced, where they hold values of the same types."""
-    if [column.type for column in columns] != [column.type for column in inputs.columns]:
+    types = [column.type for column in columns]
+    if which != "X_train" or types != [column.type for column in inputs.columns]:
         return ()
     return rows[:: len(rows) // OTHERS + 1]
 

@@ -115,7 +115,7 @@ def _searched(judged: Judged, report: Report) -> Found:
             continue
         converted = attempt.converted
         shaky = too_many_forgiven(attempt.comparison, judged.evidence, _least(judged))
-        if in_float32 or attempt.comparison.passed:
+        if in_float32 or attempt.comparison.passed or attempt.comparison.unstable:
             forgiven = forgiven or shaky
         if attempt.comparison.passed and shaky:
             failed.append(Failed(str(recipe), f"{shaky} would have to be forgiven"))

@@ -15,8 +15,9 @@ import numpy as np
 from convert.inputs import Cells
 from function.signature import Array, Column
 
-ROWS = 1000  # of each draw, where there are so many different ones
-TRIED = 1100  # that they are taken from
+ROWS = 1000  # of each draw, where so many different ones are found
+TRIED = 1100  # at a time
+TIMES = 4
 FLOATS = ("float64", "float32")
 
 
@@ -31,16 +32,18 @@ def drawn_rows(columns: Sequence[Column], donors: Sequence[Cells], draws: int) -
     seen = set(map(tuple, donors))
     made = []
     for seed in range(draws):
-        rows = list(dict.fromkeys(row for row in _drawn(columns, donors, seed) if row not in seen))
+        random, rows = np.random.default_rng((seed, ROWS)), dict[tuple[Any, ...], None]()
+        for _ in range(TIMES):
+            if len(rows) < ROWS:
+                rows |= dict.fromkeys(r for r in _drawn(columns, donors, random) if r not in seen)
         seen.update(rows)
-        made.append(list(map(list, rows[:ROWS])))
+        made.append(list(map(list, rows))[:ROWS])
     return made
 
 
 def _drawn(
-    columns: Sequence[Column], donors: Sequence[Cells], seed: int
+    columns: Sequence[Column], donors: Sequence[Cells], random: np.random.Generator
 ) -> Iterator[tuple[Any, ...]]:
-    random = np.random.default_rng((seed, ROWS))
     ends, shares = random.integers(0, len(donors), (2, TRIED)), random.random(TRIED)
     made = [
         _floats(cells, ends, shares, random)

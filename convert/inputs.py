@@ -99,6 +99,24 @@ class Inputs:
         columns = zip(self.columns, narrow, strict=True)
         return replace(self, columns=tuple(replace(c, wide=c.wide or n) for c, n in columns))
 
+    def once_rounded(self, rows: Sequence[Cells]) -> tuple[Inputs, list[Cells]]:
+        """The numbers that estimators are given for these rows, and columns that leave them so.
+
+        Where columns are wide, rows may then be moved by less than float32 can tell apart.
+        """
+        exact = replace(
+            self,
+            columns=tuple(
+                replace(c, type="float64", wide=False) if c.wide else c for c in self.columns
+            ),
+        )
+        by_column = zip(*rows, strict=True)
+        given = [
+            _cells(pd.Series(_array(column, cells)), "float64") if column.wide else cells
+            for column, cells in zip(self.columns, by_column, strict=True)
+        ]
+        return exact, [list(row) for row in zip(*given, strict=True)]
+
     def rows(self, data: Data) -> list[Cells]:
         """The rows of a test set as JSON would hold them, None for a missing value."""
         by_column = [

@@ -120,12 +120,16 @@ class Judged:
         """How a model's answers compare, and how many rows it answers that scikit-learn doesn't."""
         reference = self.reference
         comparison = compare(model, reference.task, evidence.rows, evidence.expected)
+        exact, ask = evidence, reference.ask
+        if reference.wide and comparison.wrong:
+            inputs, rows = reference.inputs.once_rounded(evidence.rows)
+            exact, ask = replace(evidence, rows=rows), replace(reference, inputs=inputs).ask
         forgive_undecided(
             comparison,
             model,
             reference.task,
-            evidence,
-            reference.ask,
+            exact,
+            ask,
             reference.estimator,
             self._in_float64.ask if reference.precision == "float32" else None,
         )

@@ -75,12 +75,14 @@ class Comparison:
             either label is right.
         refused: problems of rows that the function refused though scikit-learn answers.
         forgiven: places of the rows on which scikit-learn's own answer hangs on rounding.
+        unstable: more rows than are forgiven are wrong, and rounding is why.
     """
 
     outputs: dict[str, Difference]
     tied: Array
     refused: list[str] = field(default_factory=list)
     forgiven: frozenset[int] = frozenset()
+    unstable: bool = False
 
     def joined(self, other: Comparison) -> Comparison:
         """This one and that of other rows, which come after these."""

@@ -29,7 +29,8 @@ from function.signature import LARGEST_FLOAT32, Array
 from function.table import read_table
 
 AT_ONCE = 25  # rows that are asked about one by one, before it is seen whether that explains any
-MOST = 400  # rows that differ and are looked at; more are no matter of rounding
+MOST = 400  # rows that differ and are looked at one by one; more are never forgiven
+SAMPLE = 100  # of more, that are looked at to see whether it is rounding that they differ by
 UNIT, UNIT_IN_FLOAT32 = 2.0**-52, 2.0**-23
 STEPS = (1, -1, 4, -4, 16, -16)  # units in the last place that the numbers of a row are moved by
 SCATTERS = 8  # times that each of them is moved by another share, within each reach
@@ -65,26 +66,32 @@ def forgive_undecided(
         return
     if ask_in_float64 is not None and rounds(estimator):
         _forgive_what_float64_answers(comparison, model, task, evidence, ask_in_float64)
-    wrong = comparison.wrong
-    if not wrong or len(wrong) > MOST:
+    every = comparison.wrong
+    if not every:
         return
+    wrong = every if len(every) <= MOST else every[:: len(every) // SAMPLE]
     rows = [evidence.rows[place] for place in wrong]
     expected = {name: array[wrong] for name, array in evidence.expected.items()}
     got = _answers_to(wrong, comparison, model, evidence)
     unit = UNIT if ask_in_float64 is None else UNIT_IN_FLOAT32
     explained = hangs_on_rounding(got, expected, rows, ask, estimator, unit)
+    if len(every) > MOST:
+        comparison.unstable = bool(explained.all())
+        return
     places = zip(wrong, explained.tolist(), strict=True)
     _forgive(comparison, {place for place, fine in places if fine})
 
 
 def too_many_forgiven(comparison: Comparison, evidence: Evidence, least: int = 0) -> str:
-    """How many rows of which kinds, in words; empty where the others are enough.
+    """How many rows of which kinds would have to be forgiven; empty where the others are enough.
 
     Args:
         comparison: after rows were forgiven.
         evidence: that it was made on.
         least: so many of a kind never are too many: one of thirty is no measure of a share.
     """
+    if comparison.unstable:
+        return f"{len(comparison.wrong)} of {len(evidence.rows)} rows"
     return " and ".join(
         f"{forgiven} of {len(rows)} {kind} rows"
         for kind, rows in evidence.kinds.items()
