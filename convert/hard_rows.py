@@ -21,7 +21,6 @@ from function.signature import LARGEST_FLOAT32, Column
 
 BASES = 4  # held-out rows that each odd value is tried in
 MOST_ODD = 12_000  # rows with one odd value; a frame of hundreds of columns would have more
-SHUFFLED = 200
 SEVERAL = 600  # rows with several odd values
 OTHERS = 500  # hard rows that other ones are made of
 
@@ -79,7 +78,6 @@ def hard_rows(
         [None if c.nullable else cell for c, cell in zip(columns, row, strict=True)]
         for row in bases
     ]
-    allowed += _shuffled(rows)
     made = [[_zero(c, cell) for c, cell in zip(columns, row, strict=True)] for row in bases]
     at_nodes = rows_at_nodes(columns, rows, estimator)
     made += at_nodes
@@ -215,10 +213,3 @@ def _known(seen: Sequence[Any], categories: Sequence[float]) -> list[float]:
         if values
         for place in _spread(len(values), KNOWN)
     ]
-
-
-def _shuffled(rows: Sequence[Cells]) -> list[Cells]:
-    """Each column drawn from another row: combinations that no row had."""
-    random = np.random.default_rng(0)
-    drawn = random.integers(0, len(rows), (SHUFFLED, len(rows[0])))
-    return [[rows[n][place] for place, n in enumerate(picks)] for picks in drawn.tolist()]

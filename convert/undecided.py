@@ -30,7 +30,7 @@ from function.table import read_table
 
 AT_ONCE = 25  # rows that are asked about one by one, before it is seen whether that explains any
 MOST = 400  # rows that differ and are looked at one by one; more are never forgiven
-SAMPLE = 100  # of more, that are looked at to see whether it is rounding that they differ by
+SAMPLE = 25  # of more, that are looked at to see whether it is rounding that they differ by
 UNIT, UNIT_IN_FLOAT32 = 2.0**-52, 2.0**-23
 STEPS = (1, -1, 4, -4, 16, -16)  # units in the last place that the numbers of a row are moved by
 SCATTERS = 8  # times that each of them is moved by another share, within each reach
@@ -66,20 +66,32 @@ def forgive_undecided(
         return
     if ask_in_float64 is not None and rounds(estimator):
         _forgive_what_float64_answers(comparison, model, task, evidence, ask_in_float64)
-    every = comparison.wrong
-    if not every:
-        return
-    wrong = every if len(every) <= MOST else every[:: len(every) // SAMPLE]
-    rows = [evidence.rows[place] for place in wrong]
-    expected = {name: array[wrong] for name, array in evidence.expected.items()}
-    got = _answers_to(wrong, comparison, model, evidence)
+    wrong = comparison.wrong
     unit = UNIT if ask_in_float64 is None else UNIT_IN_FLOAT32
-    explained = hangs_on_rounding(got, expected, rows, ask, estimator, unit)
-    if len(every) > MOST:
-        comparison.unstable = bool(explained.all())
-        return
-    places = zip(wrong, explained.tolist(), strict=True)
-    _forgive(comparison, {place for place, fine in places if fine})
+    if len(wrong) > MOST:
+        some = wrong[:: len(wrong) // SAMPLE]
+        comparison.unstable = _is_scattered(some, comparison, model, evidence, ask, estimator, unit)
+    elif wrong:
+        got, expected, rows = _seen(wrong, comparison, model, evidence)
+        explained = hangs_on_rounding(got, expected, rows, ask, estimator, unit)
+        places = zip(wrong, explained.tolist(), strict=True)
+        _forgive(comparison, {place for place, fine in places if fine})
+
+
+def _is_scattered(
+    wrong: Sequence[int],
+    comparison: Comparison,
+    model: Model,
+    evidence: Evidence,
+    ask: Ask,
+    estimator: Any,
+    unit: float,
+) -> bool:
+    """Whether each of these rows is answered as scikit-learn does where its numbers are moved."""
+    if not rounds_before_a_step(estimator):
+        return False
+    got, expected, rows = _seen(wrong, comparison, model, evidence)
+    return bool(_are_among(got, [expected, *_to_moved_rows(rows, ask, unit)]).all())
 
 
 def too_many_forgiven(comparison: Comparison, evidence: Evidence, least: int = 0) -> str:
@@ -100,17 +112,21 @@ def too_many_forgiven(comparison: Comparison, evidence: Evidence, least: int = 0
     )
 
 
-def _answers_to(
+def _seen(
     wrong: Sequence[int], comparison: Comparison, model: Model, evidence: Evidence
-) -> Answers:
-    """What the comparison has seen, of the outputs that are off, and the other outputs."""
+) -> tuple[Answers, Answers, list[Cells]]:
+    """What the comparison has seen of some rows: ONNX Runtime's answers, scikit-learn's, the rows.
+
+    Of outputs that are off it is the answer that was off, in a batch or alone.
+    """
     every = model.run(read_table(evidence.rows, model.signature))
     got = {name: array[list(wrong)] for name, array in every.items()}
     for name, off in comparison.outputs.items():
         for place, row in enumerate(wrong):
             if row in off.got:
                 got[name][place] = off.got[row]
-    return got
+    expected = {name: array[list(wrong)] for name, array in evidence.expected.items()}
+    return got, expected, [evidence.rows[row] for row in wrong]
 
 
 def _forgive(comparison: Comparison, rows: set[int]) -> None:
