@@ -13,14 +13,16 @@ import numpy as np
 
 from convert.answers import Answers, Task, task_of
 from convert.background import background_file
+from convert.choosing import Report, first_equal
 from convert.columns_given import notes, unanswered
 from convert.errors import Refusal
 from convert.evidence import Evidence, shortened
 from convert.frames import as_pandas
+from convert.gathering import gathered
 from convert.golden import choose_golden
 from convert.index import asked, reads_index, same
 from convert.inputs import Cells, Data, InputColumn, Inputs, read_inputs
-from convert.judging import Attempt, Judged, Report, first_equal, gathered
+from convert.judging import Attempt, Judged
 from convert.manifest import versions
 from convert.model_directory import (
     check_folder,
@@ -30,6 +32,7 @@ from convert.model_directory import (
     write_version,
 )
 from convert.probe import is_answered, parts_of, probe_columns
+from convert.reference import Reference
 from convert.source import Source
 from convert.summaries import column_statistics, score
 from convert.text_limits import with_text_limits
@@ -39,6 +42,7 @@ from function.golden import replay
 from function.model import Model
 
 HELD_OUT_ROWS = 20_000  # at most so many are compared, evenly spaced
+OTHERS = 2000  # training rows at most that rows are drawn from, beside those held out
 
 
 @dataclass(frozen=True)
@@ -97,10 +101,17 @@ def build(
     )
     for note in notes(source, columns, rows):
         report(note)
-    evidence = gathered(source.estimator, task, inputs, columns, rows)
-    report(f"comparing on {evidence.held_out} held-out and {evidence.hard} hard rows")
-    judged = Judged(source.estimator, task, inputs, columns, evidence)
-    accepted, evidence, parity = first_equal(judged, rows, report)
+    reference = Reference(source.estimator, task, inputs)
+    others = _like_those(inputs, *described)
+    evidence, last = gathered(reference, columns, rows, others=others)
+    report(
+        f"comparing on {evidence.held_out} held-out, {evidence.hard} hard "
+        f"and {evidence.drawn + last.drawn} drawn rows"
+    )
+    judged = Judged(reference, columns, evidence, last, others=others)
+    accepted, judged, parity = first_equal(judged, report)
+    if judged.reference.wide:
+        metrics = _metrics(source, task, judged.reference.ask(inputs.rows(X)))
     earlier = highest_manifest(folder, name)
     manifest = with_text_limits(accepted.manifest, rows, earlier, report)
     accepted = replace(accepted, manifest=manifest)
@@ -112,7 +123,7 @@ def build(
     def background(model: Model) -> tuple[dict[str, Any], bytes] | None:
         return background_file(model, *described[1:], answered, keep_background)
 
-    files = _files(accepted, evidence, about, background)
+    files = _files(accepted, judged.evidence, about, background)
     if BACKGROUND not in files:
         report(
             "no made-up row is answered: explanations need some of yours, --keep-background 50"
@@ -219,6 +230,16 @@ def _described_rows(
 
 def _told(error: Exception) -> str:
     return f"{type(error).__name__}: {shortened(error)}"
+
+
+def _like_those(
+    inputs: Inputs, columns: Sequence[InputColumn], rows: Sequence[Cells], which: str
+) -> Sequence[Cells]:
+    """Some of the training rows, evenly spaced, where they hold values of the same types."""
+    types = [column.type for column in columns]
+    if which != "X_train" or types != [column.type for column in inputs.columns]:
+        return ()
+    return rows[:: len(rows) // OTHERS + 1]
 
 
 def _files(

@@ -27,24 +27,36 @@ LOOKED_AT = 200  # wrong rows that are searched for what they have in common
 
 @dataclass(frozen=True)
 class Evidence:
-    """Rows and scikit-learn's answers to them, held-out ones first.
+    """Rows and scikit-learn's answers to them: held-out ones, hard ones, drawn ones.
 
     Attributes:
         rows: in signature order.
         expected: by output name.
-        held_out: how many rows are held-out ones; the others were made hard.
+        held_out: how many rows are held-out ones; they come first.
         raising: rows that each cell was allowed for, and that scikit-learn raised for.
+        drawn: how many were drawn within the data's range; they come last.
     """
 
     rows: list[Cells]
     expected: Answers
     held_out: int
     raising: Sequence[Cells] = ()
+    drawn: int = 0
 
     @property
     def hard(self) -> int:
         """Rows that were made hard on purpose."""
-        return len(self.rows) - self.held_out
+        return len(self.rows) - self.held_out - self.drawn
+
+    @property
+    def kinds(self) -> dict[str, range]:
+        """Positions of the rows of each kind."""
+        first, last = self.held_out, len(self.rows) - self.drawn
+        return {
+            "held-out": range(first),
+            "hard": range(first, last),
+            "drawn": range(last, len(self.rows)),
+        }
 
 
 class Failed(NamedTuple):
@@ -68,6 +80,35 @@ class NoConversion(Refusal):
         self.failed = tuple(failed)
 
 
+class OnRounding(NoConversion):
+    """A conversion passes only if a large share of the rows is forgiven.
+
+    Attributes:
+        estimator: its name.
+        forgiven: how many rows, in words.
+    """
+
+    def __init__(
+        self, estimator: str, forgiven: str, failed: Sequence[Failed], more: str = ""
+    ) -> None:
+        self.estimator, self.forgiven = estimator, forgiven
+        reason = f"{forgiven} come out otherwise where the last digits of their numbers do"
+        way_out = "Scale the columns, or fit in float64." if more else "Scale the columns."
+        super().__init__(
+            f"{estimator}: its answers depend on rounding: {reason}{more}",
+            f"Nothing was written. {way_out}",
+            failed,
+        )
+
+    def in_both(self, in_float64: NoConversion) -> OnRounding:
+        """Where the answers in float64 prove nothing either."""
+        if isinstance(in_float64, OnRounding):
+            more = f"; and {in_float64.forgiven} do in float64"
+        else:
+            more = "\n".join(["; and in float64:", *in_float64.message.splitlines()[1:]])
+        return OnRounding(self.estimator, self.forgiven, in_float64.failed, more)
+
+
 def why_not(comparison: Comparison, evidence: Evidence, columns: Sequence[Column]) -> str:
     """Which rows and columns are off, how far, and the first of them."""
     if comparison.refused:
@@ -77,7 +118,7 @@ def why_not(comparison: Comparison, evidence: Evidence, columns: Sequence[Column
     if evidence.expected[name].dtype.kind == "f":
         off += f" by up to {difference.absolute:.3g} (relative {difference.relative:.3g})"
     row = difference.wrong[0]
-    kind = "held-out" if row < evidence.held_out else "hard"
+    kind = next(kind for kind, positions in evidence.kinds.items() if row in positions)
     cells = ", ".join(_most_telling(evidence, columns, row))
     expected = evidence.expected[name][row : row + 1].tolist()[0]
     got = difference.got.get(row, "an array of another shape")
@@ -89,8 +130,8 @@ def why_not(comparison: Comparison, evidence: Evidence, columns: Sequence[Column
 
 def _common_columns(evidence: Evidence, columns: Sequence[Column], wrong: Sequence[int]) -> str:
     held_out = evidence.rows[: evidence.held_out]
-    hard = [row for row in wrong if row >= evidence.held_out]
-    if 2 * (len(wrong) - len(hard)) > evidence.held_out:
+    hard = [row for row in wrong if row in evidence.kinds["hard"]]
+    if 2 * (len(wrong) - len(hard)) > evidence.held_out + evidence.drawn:
         return ""  # it is off everywhere
     looked_at = hard[:: len(hard) // LOOKED_AT + 1]
     found = Counter(hardened_column(columns, held_out, evidence.rows[row]) for row in looked_at)
@@ -103,7 +144,8 @@ def _most_telling(evidence: Evidence, columns: Sequence[Column], row: int) -> li
     """The row's cells, the one that was made hard alone where there is one."""
     cells = evidence.rows[row]
     held_out = evidence.rows[: evidence.held_out]
-    hard = hardened_column(columns, held_out, cells) if row >= evidence.held_out else None
+    is_hard = row in evidence.kinds["hard"]
+    hard = hardened_column(columns, held_out, cells) if is_hard else None
     shown = [
         f"{column.name}={cell!r:.60}"
         for column, cell in zip(columns, cells, strict=True)
@@ -128,7 +170,7 @@ def no_conversion(estimator: str, failed: Sequence[Failed]) -> NoConversion:
                 reason: names for reason, names in recipes.items() if TOO_NARROW not in reason
             }
         reasons = [f"as {' and '.join(names)}: {reason}" for reason, names in recipes.items()]
-    return NoConversion(
+    refusal = NoConversion(
         "\n".join(
             [
                 f"{estimator}: no conversion answers as scikit-learn does ({with_what})",
@@ -138,6 +180,8 @@ def no_conversion(estimator: str, failed: Sequence[Failed]) -> NoConversion:
         f"Nothing was written. {' '.join(hints) or NO_HINT}",
         failed,
     )
+    refusal.__cause__ = next((one.error for one in failed if one.error), None)  # for --debug
+    return refusal
 
 
 def shortened(error: BaseException) -> str:

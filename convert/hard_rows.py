@@ -21,7 +21,6 @@ from function.signature import LARGEST_FLOAT32, Column
 
 BASES = 4  # held-out rows that each odd value is tried in
 MOST_ODD = 12_000  # rows with one odd value; a frame of hundreds of columns would have more
-SHUFFLED = 200
 SEVERAL = 600  # rows with several odd values
 OTHERS = 500  # hard rows that other ones are made of
 
@@ -70,7 +69,7 @@ def hard_rows(
         for place, column in enumerate(columns)
         if column.required
         for value in _odd_values(column, [row[place] for row in rows], categories)
-        if type(value) not in (int, float) or _fits(column, value)
+        if type(value) not in (int, float) or fits(column, value)
         for row in bases
     ]
     allowed = [_changed(*trial) for trial in _thinned(odd, MOST_ODD)]
@@ -79,7 +78,6 @@ def hard_rows(
         [None if c.nullable else cell for c, cell in zip(columns, row, strict=True)]
         for row in bases
     ]
-    allowed += _shuffled(rows)
     made = [[_zero(c, cell) for c, cell in zip(columns, row, strict=True)] for row in bases]
     at_nodes = rows_at_nodes(columns, rows, estimator)
     made += at_nodes
@@ -116,12 +114,13 @@ def _several(odd: Sequence[tuple[Cells, int, Any]]) -> list[Cells]:
 def _is_allowed(columns: Sequence[Column], row: Cells) -> bool:
     """No number of the row is one that the function refuses."""
     return all(
-        type(cell) not in (int, float) or _fits(column, cell)
+        type(cell) not in (int, float) or fits(column, cell)
         for column, cell in zip(columns, row, strict=True)
     )
 
 
-def _fits(column: Column, number: float) -> bool:
+def fits(column: Column, number: float) -> bool:
+    """The column has no bound that the number is beyond."""
     if abs(number) == np.inf:
         return column.infinite
     return (column.minimum is None or number >= column.minimum) and (
@@ -214,10 +213,3 @@ def _known(seen: Sequence[Any], categories: Sequence[float]) -> list[float]:
         if values
         for place in _spread(len(values), KNOWN)
     ]
-
-
-def _shuffled(rows: Sequence[Cells]) -> list[Cells]:
-    """Each column drawn from another row: combinations that no row had."""
-    random = np.random.default_rng(0)
-    drawn = random.integers(0, len(rows), (SHUFFLED, len(rows[0])))
-    return [[rows[n][place] for place, n in enumerate(picks)] for picks in drawn.tolist()]

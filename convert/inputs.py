@@ -29,6 +29,7 @@ class InputColumn:
         missing: what stands for a missing value in it: NaN, or None where the test set has that.
         category: pandas' dtype where it is a categorical, which some estimators look at.
         unserved: why its values have no form in a request; the model may do without them.
+        wide: numbers of float32 are given in float64, where no operation rounds them again.
     """
 
     name: str
@@ -37,6 +38,7 @@ class InputColumn:
     missing: Any = np.nan
     category: pd.CategoricalDtype | None = None
     unserved: str = ""
+    wide: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class Inputs:
     @property
     def narrow(self) -> bool:
         """Some column is given in float32, which many estimators then compute in."""
-        return any(column.type == "float32" for column in self.columns)
+        return any(column.type == "float32" and not column.wide for column in self.columns)
 
     def data(self, rows: Sequence[Cells]) -> Data:
         """What scikit-learn is given for these rows."""
@@ -97,21 +99,29 @@ class Inputs:
     def _plain(self) -> bool:
         return all(c.type == "float64" and c.category is None for c in self.columns)
 
-    def in_float64(self, rows: Sequence[Cells]) -> Data:
-        """The same numbers as in `data`, those of float32 columns held in float64."""
-        narrow = [c.type == "float32" and c.category is None for c in self.columns]
-        columns = [
-            replace(c, type="float64") if n else c
-            for c, n in zip(self.columns, narrow, strict=True)
+    def in_float64(self) -> Inputs:
+        """The same columns, with what is in float32 given in float64: the very same numbers."""
+        narrow = [column.type == "float32" for column in self.columns]
+        columns = zip(self.columns, narrow, strict=True)
+        return replace(self, columns=tuple(replace(c, wide=c.wide or n) for c, n in columns))
+
+    def once_rounded(self, rows: Sequence[Cells]) -> tuple[Inputs, list[Cells]]:
+        """The numbers that estimators are given for these rows, and columns that leave them so.
+
+        Where columns are wide, rows may then be moved by less than float32 can tell apart.
+        """
+        exact = replace(
+            self,
+            columns=tuple(
+                replace(c, type="float64", wide=False) if c.wide else c for c in self.columns
+            ),
+        )
+        by_column = zip(*rows, strict=True)
+        given = [
+            _cells(pd.Series(_array(column, cells)), "float64") if column.wide else cells
+            for column, cells in zip(self.columns, by_column, strict=True)
         ]
-        rounded = [
-            [
-                float(np.float32(cell)) if n and cell is not None else cell
-                for cell, n in zip(row, narrow, strict=True)
-            ]
-            for row in rows
-        ]
-        return replace(self, columns=tuple(columns)).data(rounded)
+        return exact, [list(row) for row in zip(*given, strict=True)]
 
     def rows(self, data: Data) -> list[Cells]:
         """The rows of a test set as JSON would hold them, None for a missing value."""
@@ -309,7 +319,9 @@ def _array(column: InputColumn, cells: Sequence[Any]) -> Array:
     some_missing = any(cell is None for cell in cells)
     if column.type in ("float64", "float32") or (column.type == "int64" and some_missing):
         dtype = "float64" if column.type == "int64" else column.type
-        return np.array([np.nan if c is None else c for c in cells], dtype=np.float64).astype(dtype)
+        wide = np.array([np.nan if c is None else c for c in cells], dtype=np.float64)
+        narrow = wide.astype(dtype, copy=False)
+        return narrow.astype(np.float64) if column.wide else narrow
     if column.type == "string" or some_missing:
         array = np.empty(len(cells), dtype=object)
         array[:] = [column.missing if cell is None else cell for cell in cells]

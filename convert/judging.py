@@ -1,32 +1,27 @@
-"""Trying one way of typing the inputs after another, until one answers as scikit-learn does."""
+"""One way of typing the inputs: its conversion, and how its answers compare with scikit-learn's."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property
 from typing import Any
 
 from sklearn.pipeline import Pipeline
 
-from convert.answers import Answers, Task, dense
-from convert.certificate import certificate
+from convert.answers import Task, dense
 from convert.converters.graph import Unsupported
-from convert.errors import Refusal
-from convert.evidence import Evidence, Failed, no_conversion, shortened, why_not
-from convert.hard_rows import hard_rows
-from convert.inputs import Cells, Inputs
-from convert.jumps import Unanswered
-from convert.limits import limited, narrowed
+from convert.evidence import Evidence, Failed, shortened
+from convert.gathering import gathered
+from convert.inputs import Cells
 from convert.manifest import serving_part
 from convert.parity import Comparison, compare
-from convert.probe import is_answered, which_are_answered
-from convert.recipes import Converted, Recipe, convert, recipes, why_too_narrow
-from convert.undecided import begins_in_float32, forgive_undecided, rounds_before_a_step
+from convert.recipes import Converted, Recipe, convert
+from convert.reference import Reference
+from convert.undecided import forgive_undecided, rounds_before_a_step
 from function.errors import InvalidRows
 from function.model import Model
-from function.signature import Array, Column
+from function.signature import Column
 from function.table import read_table
 
 LOOKED_AT = 50  # rows that differ and are sent through the steps one after another
@@ -42,53 +37,6 @@ TOGETHER_HINT = (
     "What one column may hold hangs on the others, and bounds of single columns can't tell that: "
     "keep the model from raising, for example by np.clip of what it takes the logarithm of."
 )
-NARROWINGS = 6  # times that columns get tighter bounds
-
-Report = Callable[[str], None]
-
-
-def gathered(
-    estimator: Any, task: Task, inputs: Inputs, columns: Sequence[Column], rows: list[Cells]
-) -> Evidence:
-    """Held-out rows and rows made hard, with scikit-learn's answers.
-
-    Raises:
-        Refusal: it answers each of them alone, but not all of them together.
-    """
-    ask = partial(task.answers, estimator)
-
-    def which(tried: Sequence[Cells]) -> list[bool]:
-        found = which_are_answered(
-            [[row] for row in tried], lambda some: is_answered(ask, inputs.data(some))
-        )
-        return list(found)
-
-    def watched(tried: Sequence[Cells]) -> Array:
-        try:
-            answers = ask(inputs.data(tried))
-        except Exception as error:  # whatever it raises, it does not answer them
-            answered = which(tried)
-            if all(answered):
-                raise
-            raise Unanswered(answered) from error
-        return answers.get("probabilities", answers.get("score", answers["prediction"]))
-
-    every = [*rows, *hard_rows(columns, rows, estimator, watched, inputs.data)]
-    with suppress(Exception):  # some row is one that scikit-learn raises for: find which
-        return Evidence(every, ask(inputs.data(every)), len(rows), [])
-    found = which(every)
-    answered = [row for row, is_one in zip(every, found, strict=True) if is_one]
-    try:
-        expected = ask(inputs.data(answered))
-    except Exception as error:
-        raise Refusal(
-            "the estimator answers rows one by one that it does not answer together: "
-            f"{type(error).__name__}: {shortened(error)}",
-            "A row's answer hangs on the rows beside it, perhaps by the dtype that a column has "
-            "without gaps alone: turn columns into floats first.",
-        ) from error
-    raising = [row for row, is_one in zip(every, found, strict=True) if not is_one]
-    return Evidence(answered, expected, len(rows), raising)
 
 
 @dataclass(frozen=True)
@@ -96,12 +44,14 @@ class Attempt:
     """A conversion by one recipe, and how its answers compare.
 
     Attributes:
+        model: as it would be served.
         unrefused: how many rows it answers that scikit-learn raises for.
     """
 
     recipe: Recipe
     converted: Converted
     manifest: dict[str, Any]
+    model: Model
     comparison: Comparison
     unrefused: int
 
@@ -111,18 +61,31 @@ class Judged:
     """What conversions are judged on.
 
     Attributes:
-        estimator: scikit-learn's.
-        task: what it is asked for.
-        inputs: the test set's columns.
+        reference: scikit-learn.
         columns: the signature's.
-        evidence: rows, and scikit-learn's answers to them.
+        evidence: rows, and the reference's answers to them, that a recipe is looked for with.
+        last: rows of one more draw, which no recipe is chosen by.
+        draws: how many draws of rows are among the evidence.
+        others: rows like those held out, that rows are drawn from too.
     """
 
-    estimator: Any
-    task: Task
-    inputs: Inputs
+    reference: Reference
     columns: Sequence[Column]
     evidence: Evidence
+    last: Evidence
+    draws: int = 1
+    others: Sequence[Cells] = ()
+
+    def again(self, **changed: Any) -> Judged:
+        """With another reference, other columns or more draws: rows are gathered anew.
+
+        Raises:
+            Refusal: as `gathered` raises it.
+        """
+        new = replace(self, **changed)
+        rows = self.evidence.rows[: self.evidence.held_out]
+        evidence, last = gathered(new.reference, new.columns, rows, new.draws, new.others)
+        return replace(new, evidence=evidence, last=last)
 
     def attempt(self, recipe: Recipe) -> Attempt | Failed:
         """Convert by one recipe, and compare."""
@@ -139,31 +102,43 @@ class Judged:
         return attempt
 
     def _tried(self, recipe: Recipe, watches: bool) -> Attempt:
-        series = self.inputs.form == "series"
-        converted = convert(self.estimator, self.task, self.columns, recipe, watches, series)
+        reference = self.reference
+        converted = convert(
+            reference.estimator,
+            reference.task,
+            self.columns,
+            recipe,
+            watches,
+            reference.inputs.form == "series",
+        )
         manifest = serving_part(
-            self.task, self.inputs, self.columns, converted, self.evidence.expected
+            reference.task, reference.inputs, self.columns, converted, self.evidence.expected
         )
         model = Model("built", 1, manifest, converted.onnx)
-        comparison = compare(model, self.task, self.evidence.rows, self.evidence.expected)
-        narrow = self.inputs.narrow or begins_in_float32(self.estimator)
+        return Attempt(recipe, converted, manifest, model, *self.compared(model, self.evidence))
+
+    def compared(self, model: Model, evidence: Evidence) -> tuple[Comparison, int]:
+        """How a model's answers compare, and how many rows it answers that scikit-learn doesn't."""
+        reference = self.reference
+        comparison = compare(model, reference.task, evidence.rows, evidence.expected)
+        exact, ask = evidence, reference.ask
+        if reference.wide and comparison.wrong:
+            inputs, rows = reference.inputs.once_rounded(evidence.rows)
+            exact, ask = replace(evidence, rows=rows), replace(reference, inputs=inputs).ask
         forgive_undecided(
             comparison,
             model,
-            self.task,
-            self.evidence,
-            self._ask,
-            self.estimator,
-            self._ask_in_float64 if narrow else None,
+            reference.task,
+            exact,
+            ask,
+            reference.estimator,
+            self._in_float64.ask if reference.precision == "float32" else None,
         )
-        unrefused = _unrefused(model, self.evidence.raising)
-        return Attempt(recipe, converted, manifest, comparison, unrefused)
+        return comparison, _unrefused(model, evidence.raising)
 
-    def _ask(self, rows: Sequence[Cells]) -> Answers:
-        return self.task.answers(self.estimator, self.inputs.data(rows))
-
-    def _ask_in_float64(self, rows: Sequence[Cells]) -> Answers:
-        return self.task.answers(self.estimator, self.inputs.in_float64(rows))
+    @cached_property
+    def _in_float64(self) -> Reference:
+        return self.reference.in_float64()
 
 
 def _unrefused(model: Model, rows: Sequence[Cells]) -> int:
@@ -176,60 +151,18 @@ def _unrefused(model: Model, rows: Sequence[Cells]) -> int:
     return len(rows)
 
 
-def first_equal(
-    judged: Judged, rows: list[Cells], report: Report
-) -> tuple[Attempt, Evidence, dict[str, Any]]:
-    """The first conversion that passes with room to spare, else the first that passes at all.
-
-    Returns:
-        The conversion, the evidence that it was judged on, and its certificate.
-    """
-    failed: list[Failed] = []
-    differing: list[Attempt] = []
-    passed: Attempt | None = None
-    converted: Converted | None = None
-    for recipe in recipes(judged.columns):
-        if narrow := why_too_narrow(judged.columns, recipe):
-            failed.append(Failed(str(recipe), narrow))
-            continue
-        if recipe.cast and converted is not None and not converted.of_skl2onnx:
-            continue  # it would be the same graph
-        report(f"trying {recipe}")
-        attempt = judged.attempt(recipe)
-        if isinstance(attempt, Failed):
-            failed.append(attempt)
-            continue
-        converted = attempt.converted
-        if attempt.comparison.close:
-            return _certified(attempt, judged.evidence, failed)
-        if attempt.comparison.passed:
-            passed = passed or attempt
-            failed.append(Failed(str(recipe), "it is equal, but only just: others were tried"))
-        else:
-            reason = why_not(attempt.comparison, judged.evidence, judged.columns)
-            step, hint = _first_to_differ(judged, attempt)
-            failed.append(Failed(str(recipe), reason + step, hint))
-            differing.append(attempt)
-    if passed is not None:
-        others = [one for one in failed if one.recipe != str(passed.recipe)]
-        return _certified(passed, judged.evidence, others)
-    for attempt in differing:
-        if found := _within_limits(judged, attempt, rows, report):
-            narrower, within = found
-            limits = limited(judged.columns, within.columns)
-            return _certified(narrower, within.evidence, failed, limits)
-    cause = next((one.error for one in failed if one.error), None)
-    raise no_conversion(type(judged.estimator).__name__, failed) from cause
-
-
-def _first_to_differ(judged: Judged, attempt: Attempt) -> tuple[str, str]:
+def first_to_differ(judged: Judged, attempt: Attempt) -> tuple[str, str]:
     """Which step of a pipeline is the first whose columns differ, on the rows that do; a hint."""
     if attempt.comparison.refused:
         return "", TOGETHER_HINT
-    steps = judged.estimator.steps if isinstance(judged.estimator, Pipeline) else []
-    differ = {row for off in attempt.comparison.outputs.values() for row in off.wrong}
-    rows = [judged.evidence.rows[row] for row in sorted(differ)[:LOOKED_AT]]
-    task, columns = Task("transformation", {"prediction": "transform"}), judged.inputs.data(rows)
+    steps = (
+        judged.reference.estimator.steps if isinstance(judged.reference.estimator, Pipeline) else []
+    )
+    rows = [judged.evidence.rows[row] for row in attempt.comparison.wrong[:LOOKED_AT]]
+    task, columns = (
+        Task("transformation", {"prediction": "transform"}),
+        judged.reference.inputs.data(rows),
+    )
     for number, (name, step) in enumerate(steps[:-1], start=1):
         if not hasattr(step, "transform"):
             continue
@@ -239,7 +172,8 @@ def _first_to_differ(judged: Judged, attempt: Attempt) -> tuple[str, str]:
             return "", ""
         evidence = Evidence(rows, {"prediction": dense(columns)}, len(rows))
         part = Pipeline(steps[:number])
-        tried = replace(judged, estimator=part, task=task, evidence=evidence)
+        reference = replace(judged.reference, estimator=part, task=task)
+        tried = replace(judged, reference=reference, evidence=evidence)
         part_attempt = tried.attempt(attempt.recipe)
         if not isinstance(part_attempt, Attempt) or not part_attempt.comparison.passed:
             hint = TIED_HINT if hasattr(step, "n_neighbors") else ""
@@ -247,49 +181,14 @@ def _first_to_differ(judged: Judged, attempt: Attempt) -> tuple[str, str]:
     if len(steps) > 1:
         name, step = steps[-1]
         return f"; the step that differs is '{name}' ({type(step).__name__})", _hint(judged, step)
-    return "", _hint(judged, judged.estimator)
+    return "", _hint(judged, judged.reference.estimator)
 
 
 def _hint(judged: Judged, last: Any) -> str:
     """What to do where the last step differs, though it is given the same."""
     if hasattr(last, "n_neighbors"):
         return TIED_HINT
-    among_others = last is not judged.estimator and rounds_before_a_step(judged.estimator)
-    return ROUNDING_HINT if among_others else ""
-
-
-def _within_limits(
-    judged: Judged, attempt: Attempt, rows: list[Cells], report: Report
-) -> tuple[Attempt, Judged] | None:
-    """The same conversion with bounds on the columns, where it differs far beyond them alone."""
-    for _ in range(NARROWINGS):
-        columns = narrowed(judged.columns, judged.evidence, attempt.comparison)
-        if columns is None or columns == judged.columns:
-            return None
-        report(f"trying {attempt.recipe}, without numbers far beyond those of X_test")
-        evidence = gathered(judged.estimator, judged.task, judged.inputs, columns, rows)
-        judged = replace(judged, columns=columns, evidence=evidence)
-        again = judged.attempt(attempt.recipe)
-        if isinstance(again, Failed):
-            return None
-        if again.comparison.passed:
-            return again, judged
-        attempt = again
-    return None
-
-
-def _certified(
-    attempt: Attempt,
-    evidence: Evidence,
-    failed: Sequence[Failed],
-    limits: Mapping[str, Any] | None = None,
-) -> tuple[Attempt, Evidence, dict[str, Any]]:
-    parity = certificate(
-        attempt.comparison,
-        evidence,
-        str(attempt.recipe),
-        failed,
-        limits or {},
-        attempt.unrefused,
+    among_others = last is not judged.reference.estimator and rounds_before_a_step(
+        judged.reference.estimator
     )
-    return attempt, evidence, parity
+    return ROUNDING_HINT if among_others else ""

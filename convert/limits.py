@@ -34,7 +34,7 @@ def narrowed(
     usual = _usual(columns, evidence)
     limits: dict[int, float] = {}  # times the usual
     near = 0
-    for row in {row for off in comparison.outputs.values() for row in off.wrong}:
+    for row in comparison.wrong:
         far = {
             place: abs(cell) / usual[place]
             for place, cell in enumerate(evidence.rows[row])

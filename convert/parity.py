@@ -50,6 +50,15 @@ class Difference:
         """The largest relative difference of all rows."""
         return float(self.relatives.max(initial=0))
 
+    def joined(self, other: Difference, count: int) -> Difference:
+        """This one and that of other rows, which come after so many."""
+        return Difference(
+            np.concatenate([self.absolutes, other.absolutes]),
+            np.concatenate([self.relatives, other.relatives]),
+            self.wrong + [count + row for row in other.wrong],
+            self.got | {count + row: answer for row, answer in other.got.items()},
+        )
+
     def forgive(self, rows: Collection[int]) -> None:
         """Let these rows not count."""
         self.wrong = [row for row in self.wrong if row not in rows]
@@ -66,12 +75,24 @@ class Comparison:
             either label is right.
         refused: problems of rows that the function refused though scikit-learn answers.
         forgiven: places of the rows on which scikit-learn's own answer hangs on rounding.
+        unstable: more rows than are forgiven are wrong, and rounding is why.
     """
 
     outputs: dict[str, Difference]
     tied: Array
     refused: list[str] = field(default_factory=list)
     forgiven: frozenset[int] = frozenset()
+    unstable: bool = False
+
+    def joined(self, other: Comparison) -> Comparison:
+        """This one and that of other rows, which come after these."""
+        count = len(self.tied)
+        return Comparison(
+            {name: off.joined(other.outputs[name], count) for name, off in self.outputs.items()},
+            np.concatenate([self.tied, other.tied]),
+            self.refused + other.refused,
+            self.forgiven | {count + row for row in other.forgiven},
+        )
 
     @property
     def ties(self) -> int:
@@ -89,6 +110,11 @@ class Comparison:
         doubtful = self.tied.copy()
         doubtful[list(self.forgiven)] = True
         return doubtful
+
+    @property
+    def wrong(self) -> list[int]:
+        """Positions of the rows that are off in some output."""
+        return sorted({row for off in self.outputs.values() for row in off.wrong})
 
     @property
     def passed(self) -> bool:
@@ -120,12 +146,9 @@ def compare(
         expected: scikit-learn's answers to them.
         floors: of each output of numbers; as `floor_of` gives them if not given.
     """
-    comparison = Comparison(
-        {name: Difference(np.zeros(len(rows)), np.zeros(len(rows))) for name in task.methods},
-        tied(task, expected, TOLERANCE),
-    )
+    comparison = _none_compared(task, expected, len(rows))
     if floors is None:
-        floors = {name: floor_of(name, a) for name, a in expected.items() if _is_number(a)}
+        floors = _floors(expected)
     for part in _batches(len(rows)):
         try:
             got = model.run(read_table(rows[part], model.signature))
@@ -137,6 +160,26 @@ def compare(
             _add(difference, part.start, name, got[name], expected[name][part], floor)
     _forgive_ties(comparison, task)
     return comparison
+
+
+def between(task: Task, expected: Answers, got: Answers) -> Comparison:
+    """Compare answers of one and the same estimator to the same rows, in two precisions."""
+    comparison = _none_compared(task, expected, len(expected["prediction"]))
+    floors = _floors(expected)
+    for name, difference in comparison.outputs.items():
+        _add(difference, 0, name, got[name], expected[name], floors.get(name, 0.0))
+    return comparison
+
+
+def _none_compared(task: Task, expected: Answers, count: int) -> Comparison:
+    return Comparison(
+        {name: Difference(np.zeros(count), np.zeros(count)) for name in task.methods},
+        tied(task, expected, TOLERANCE),
+    )
+
+
+def _floors(expected: Answers) -> dict[str, Array]:
+    return {name: floor_of(name, array) for name, array in expected.items() if _is_number(array)}
 
 
 def _batches(count: int) -> Iterator[slice]:

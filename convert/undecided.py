@@ -29,7 +29,8 @@ from function.signature import LARGEST_FLOAT32, Array
 from function.table import read_table
 
 AT_ONCE = 25  # rows that are asked about one by one, before it is seen whether that explains any
-MOST = 400  # rows that differ and are looked at; more are no matter of rounding
+MOST = 400  # rows that differ and are looked at one by one; more are never forgiven
+SAMPLE = 25  # of more, that are looked at to see whether it is rounding that they differ by
 UNIT, UNIT_IN_FLOAT32 = 2.0**-52, 2.0**-23
 STEPS = (1, -1, 4, -4, 16, -16)  # units in the last place that the numbers of a row are moved by
 SCATTERS = 8  # times that each of them is moved by another share, within each reach
@@ -38,6 +39,8 @@ GAPS = (
     100  # times the usual gap between answers next to each other: some times as far as they reach
 )
 LARGEST_INTEGER = 2**63 - 1
+# Of each kind of rows, the share that may be forgiven: where it is more, nothing is proven.
+FORGIVABLE = {"held-out": 0.01, "hard": 0.05, "drawn": 0.01}
 
 Ask = Callable[[Sequence[Cells]], Answers]
 
@@ -63,33 +66,67 @@ def forgive_undecided(
         return
     if ask_in_float64 is not None and rounds(estimator):
         _forgive_what_float64_answers(comparison, model, task, evidence, ask_in_float64)
-    wrong = _wrong(comparison)
-    if not wrong or len(wrong) > MOST:
-        return
-    rows = [evidence.rows[place] for place in wrong]
-    expected = {name: array[wrong] for name, array in evidence.expected.items()}
-    got = _answers_to(wrong, comparison, model, evidence)
+    wrong = comparison.wrong
     unit = UNIT if ask_in_float64 is None else UNIT_IN_FLOAT32
-    explained = hangs_on_rounding(got, expected, rows, ask, estimator, unit)
-    places = zip(wrong, explained.tolist(), strict=True)
-    _forgive(comparison, {place for place, fine in places if fine})
+    if len(wrong) > MOST:
+        some = wrong[:: len(wrong) // SAMPLE]
+        comparison.unstable = _is_scattered(some, comparison, model, evidence, ask, estimator, unit)
+    elif wrong:
+        got, expected, rows = _seen(wrong, comparison, model, evidence)
+        explained = hangs_on_rounding(got, expected, rows, ask, estimator, unit)
+        places = zip(wrong, explained.tolist(), strict=True)
+        _forgive(comparison, {place for place, fine in places if fine})
 
 
-def _answers_to(
+def _is_scattered(
+    wrong: Sequence[int],
+    comparison: Comparison,
+    model: Model,
+    evidence: Evidence,
+    ask: Ask,
+    estimator: Any,
+    unit: float,
+) -> bool:
+    """Whether each of these rows is answered as scikit-learn does where its numbers are moved."""
+    if not rounds_before_a_step(estimator):
+        return False
+    got, expected, rows = _seen(wrong, comparison, model, evidence)
+    return bool(_are_among(got, [expected, *_to_moved_rows(rows, ask, unit)]).all())
+
+
+def too_many_forgiven(comparison: Comparison, evidence: Evidence, least: int = 0) -> str:
+    """How many rows of which kinds would have to be forgiven; empty where the others are enough.
+
+    Args:
+        comparison: after rows were forgiven.
+        evidence: that it was made on.
+        least: so many of a kind never are too many: one of thirty is no measure of a share.
+    """
+    if comparison.unstable:
+        return f"{len(comparison.wrong)} of {len(evidence.rows)} rows"
+    return " and ".join(
+        f"{forgiven} of {len(rows)} {kind} rows"
+        for kind, rows in evidence.kinds.items()
+        if (forgiven := sum(row in rows for row in comparison.forgiven)) > least
+        and forgiven > FORGIVABLE[kind] * len(rows)
+    )
+
+
+def _seen(
     wrong: Sequence[int], comparison: Comparison, model: Model, evidence: Evidence
-) -> Answers:
-    """What the comparison has seen, of the outputs that are off, and the other outputs."""
+) -> tuple[Answers, Answers, list[Cells]]:
+    """What the comparison has seen of some rows: ONNX Runtime's answers, scikit-learn's, the rows.
+
+    Of outputs that are off it is the answer that was off, in a batch or alone.
+    """
     every = model.run(read_table(evidence.rows, model.signature))
     got = {name: array[list(wrong)] for name, array in every.items()}
     for name, off in comparison.outputs.items():
         for place, row in enumerate(wrong):
             if row in off.got:
                 got[name][place] = off.got[row]
-    return got
-
-
-def _wrong(comparison: Comparison) -> list[int]:
-    return sorted({row for off in comparison.outputs.values() for row in off.wrong})
+    expected = {name: array[list(wrong)] for name, array in evidence.expected.items()}
+    return got, expected, [evidence.rows[row] for row in wrong]
 
 
 def _forgive(comparison: Comparison, rows: set[int]) -> None:
@@ -101,13 +138,13 @@ def _forgive(comparison: Comparison, rows: set[int]) -> None:
 def _forgive_what_float64_answers(
     comparison: Comparison, model: Model, task: Task, evidence: Evidence, ask_in_float64: Ask
 ) -> None:
-    wrong = _wrong(comparison)
+    wrong = comparison.wrong
     rows = [evidence.rows[place] for place in wrong]
     if not wrong or not is_answered(ask_in_float64, rows):
         return
     again = compare(model, task, rows, ask_in_float64(rows))
     if not again.refused:
-        left = {wrong[place] for place in _wrong(again)}
+        left = {wrong[place] for place in again.wrong}
         _forgive(comparison, set(wrong) - left)
 
 

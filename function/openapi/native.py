@@ -138,7 +138,7 @@ MODEL: Schema = record(
         ),
         "parity": {
             "type": ["object", "null"],
-            "description": "how it was proven, and what was found",
+            "description": "how it was proven: its reference, the rows, and what was found",
         },
     },
     {

@@ -2,7 +2,7 @@
 
 Every kind of graph is mutated in every way that `mutations` knows. Which mutants change an
 answer at all is found on rows that builds don't know of (`independent_rows`); each of these has
-to be refused by the comparison on held-out and hard rows, as a build makes it.
+to be refused by the comparison on held-out, hard and drawn rows, as a build makes it.
 """
 
 from __future__ import annotations
@@ -10,20 +10,23 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import onnx
 import pytest
 
-from convert.answers import Answers, task_of
+from convert.answers import task_of
 from convert.build import one_threaded
+from convert.choosing import first_equal
 from convert.evidence import Evidence
+from convert.gathering import gathered
 from convert.inputs import Cells, read_inputs
-from convert.judging import Attempt, Judged, first_equal, gathered
+from convert.judging import Attempt, Judged
 from convert.parity import compare
-from convert.probe import is_answered, probe_columns, which_are_answered
+from convert.probe import probe_columns
+from convert.reference import Reference
 from convert.source import Source
 from convert.undecided import forgive_undecided
 from function.model import Model
@@ -55,14 +58,15 @@ class Gate:
 
     def _is_equal(self, mutant: Mutant, evidence: Evidence) -> bool:
         model = Model("mutant", 1, mutant.manifest, mutant.onnx)
-        task, estimator = self.judged.task, self.judged.estimator
+        task, estimator = self.reference.task, self.reference.estimator
         comparison = compare(model, task, evidence.rows, evidence.expected)
-        forgive_undecided(comparison, model, task, evidence, self.ask, estimator)
+        forgive_undecided(comparison, model, task, evidence, self.reference.ask, estimator)
         return comparison.passed
 
-    def ask(self, rows: Sequence[Cells]) -> Answers:
-        """Scikit-learn's answers."""
-        return self.judged.task.answers(self.judged.estimator, self.judged.inputs.data(rows))
+    @property
+    def reference(self) -> Reference:
+        """Scikit-learn."""
+        return self.judged.reference
 
     @property
     def original(self) -> Mutant:
@@ -82,10 +86,9 @@ class Gate:
         proto = onnx.load_from_string(self.attempt.converted.onnx)
         held_out = evidence.rows[: evidence.held_out]
         tried = independent_rows(model.signature.columns, held_out, proto, run)
-        groups = [[row] for row in tried]
-        found = which_are_answered(groups, lambda rows: is_answered(self.ask, rows))
+        found, answers = self.reference.answers(tried)
         rows = [row for row, is_one in zip(tried, found, strict=True) if is_one]
-        return Evidence(rows, self.ask(rows), len(rows))
+        return Evidence(rows, answers, len(rows))
 
 
 def gate_of(source: Source) -> Gate:
@@ -94,11 +97,10 @@ def gate_of(source: Source) -> Gate:
     task, (inputs, X) = task_of(estimator), read_inputs(source.X_test)
     rows = inputs.rows(X)
     columns = probe_columns(inputs, rows, lambda data: task.answers(estimator, data), estimator)
-    judged = Judged(
-        estimator, task, inputs, columns, gathered(estimator, task, inputs, columns, rows)
-    )
-    attempt, evidence, _ = first_equal(judged, rows, quiet)
-    return Gate(replace(judged, evidence=evidence), attempt)
+    reference = Reference(estimator, task, inputs)
+    judged = Judged(reference, columns, *gathered(reference, columns, rows))
+    attempt, judged, _ = first_equal(judged, quiet)
+    return Gate(judged, attempt)
 
 
 def tried(name: str, each: int) -> tuple[Counter[str], list[str]]:

@@ -51,8 +51,11 @@ def test_the_manifest_of_a_classifier_with_training_rows(tmp_path: Path) -> None
     assert parity.keys() == {
         *("held_out_rows", "hard_rows", "differing_rows", "tied_rows", "undecided_rows"),
         *("unanswered_rows", "unrefused_rows", "limited_columns", "tolerance", "outputs"),
-        *("recipe", "recipes_that_failed"),
+        *("recipe", "recipes_that_failed", "reference", "drawn_rows", "judging_rows"),
+        "undecided_held_out_rows",
     }
+    assert parity["reference"] == "float64"
+    assert (parity["drawn_rows"], parity["judging_rows"]) == (1000, 1000)
     assert (parity["held_out_rows"], parity["differing_rows"]) == (100, 0)
     assert (parity["undecided_rows"], parity["unanswered_rows"]) == (0, 0)
     assert (parity["limited_columns"], parity["tolerance"]) == ({}, 1e-5)

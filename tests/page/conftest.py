@@ -17,7 +17,7 @@ from convert.import_onnx import import_onnx
 from tests.conftest import ROOT, quiet, start_server, stop_server
 from tests.convert import onnx_files
 from tests.estimators import every_task
-from tests.page.sites import build_more
+from tests.page.sites import before_references, build_more, in_float32
 
 SCREENSHOTS = ROOT / "build" / "screenshots"
 KEY = "open sesame"
@@ -60,6 +60,8 @@ def tasks_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("tasks")
     for name, source in every_task().items():
         build(source, name, folder / "models", quiet)
+    build(in_float32(), "in-float32", folder / "models", quiet)
+    before_references(folder / "models" / "in-float32" / "1", folder / "models" / "older" / "1")
     import_onnx(onnx_files.save(folder, onnx_files.linear()), "net", folder / "models", quiet)
     with serving(folder / "models", folder / "stderr") as address:
         yield address

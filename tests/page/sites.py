@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import json
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +16,7 @@ import numpy as np
 import pandas as pd
 from sklearn.compose import make_column_transformer
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
@@ -61,6 +64,22 @@ def hostile() -> Source:
     columns = make_column_transformer((OneHotEncoder(), [COLUMN]))
     model = make_pipeline(columns, LogisticRegression()).fit(X[:100], y[:100])
     return Source(model, X[100:], y[100:], X[:100])
+
+
+def in_float32() -> Source:
+    """Sums that cancel, of which float32 has few digits left."""
+    random = np.random.default_rng(0)
+    X = random.normal(size=(100, 2)).astype(np.float32)
+    return Source(KernelRidge(alpha=0.01, kernel="cosine").fit(X, X[:, 0]), X)
+
+
+def before_references(directory: Path, older: Path) -> None:
+    """A copy as it was built before certificates named their reference."""
+    shutil.copytree(directory, older)
+    manifest = json.loads((older / "manifest.json").read_bytes())
+    for member in ("reference", "float32", "drawn_rows", "judging_rows"):
+        del manifest["parity"][member]
+    (older / "manifest.json").write_text(json.dumps(manifest))
 
 
 def build_more(folder: Path) -> None:

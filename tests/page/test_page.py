@@ -101,6 +101,22 @@ def test_every_task(open_page: Open, tasks_site: str, model: str, kind: str) -> 
     assert "undefined" not in page.inner_text("main")
 
 
+def test_the_certificate_says_which_of_scikit_learns_answers_were_met(
+    open_page: Open, tasks_site: str
+) -> None:
+    met = open_page(tasks_site, "in-float32").inner_text("#certificate")
+    assert "2000 rows drawn within the range of the data" in met
+    found = re.search(
+        r"scikit-learn in float64; its answers in float32 depend .* by up to (.*)", met
+    )
+    assert found
+    assert re.match(r"[\d.]+e[\u2212\d]+ of the value", found[1])
+
+    older = open_page(tasks_site, "older").inner_text("#certificate")
+    assert "Proven before it was served" in older
+    assert not re.search("float64;|Compared with|drawn within|undefined|NaN", older)
+
+
 def test_what_nothing_proves_is_called_unproven(open_page: Open, tasks_site: str) -> None:
     page = open_page(tasks_site, "net", refused=True)  # it has no background, either
 
