@@ -15,6 +15,7 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import cache, partial
+from importlib.machinery import PathFinder
 from typing import Any, Final
 
 import numpy as np
@@ -117,9 +118,22 @@ def reached(module: Any, name: Any) -> Any:
     return getattr(sys.modules.get(module), "__dict__", {}).get(name, NOTHING)
 
 
-def is_gone(name: str) -> bool:
-    """A package that is known had it once, under this name."""
-    return package(name) in PACKAGES and reached(*name.rsplit(".", 1)) is NOTHING
+def not_installed() -> frozenset[str]:
+    """Packages that a file may have types of, and that are not there."""
+    return frozenset(name for name in BOOSTING if PathFinder.find_spec(name) is None)
+
+
+def is_gone(module: Any, name: Any) -> bool:
+    """A package that is known has it no more; what is there and not imported may have it."""
+    if package(str(module)) not in PACKAGES or module in sys.modules:
+        return package(str(module)) in PACKAGES and reached(module, name) is NOTHING
+    parts, path = str(module).split("."), None
+    for count in range(1, len(parts) + 1):
+        spec = PathFinder.find_spec(".".join(parts[:count]), path)  # which imports nothing
+        if spec is None:
+            return True
+        path = spec.submodule_search_locations
+    return False
 
 
 def home(found: Any) -> str:

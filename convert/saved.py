@@ -21,7 +21,7 @@ from sklearn.exceptions import InconsistentVersionWarning
 
 from convert.errors import SourceFailed, WrongUse
 from convert.evidence import shortened
-from convert.harmless import PACKAGES, is_gone, package
+from convert.harmless import PACKAGES, not_installed, package
 from convert.skops_file import check_sizes, judged, schema_of, unpacked
 
 UNPACKED: tuple[Callable[[bytes], bytes], ...] = (
@@ -85,18 +85,23 @@ def _skops(path: Path, trusted: Sequence[str]) -> Callable[[], Any]:
     try:
         content = path.read_bytes()
         plain = unpacked(content)
-        found = judged(json.loads(schema_of(plain)), trusted)
+        schema = schema_of(plain)
+        found = judged(json.loads(schema), trusted)
         check_sizes(plain, found, len(content))
         missed = set(io.get_untrusted_types(data=plain)) - found.allowed
     except Exception as error:
         raise _unreadable(path, error) from error
     refused = sorted(found.refused | missed)
-    version = version_that_wrote(path)
-    gone = [name for name in refused if is_gone(name)]
-    if gone and version not in (None, sklearn.__version__):
+    absent = sorted({package(name) for name in refused} & not_installed())
+    if absent:
         raise SourceFailed(
-            f"'{path.name}' has types that are not there: {', '.join(gone)}; it was "
-            f"{_written_by([version])}",
+            f"'{path.name}' needs {' and '.join(absent)}", f"pip install {' '.join(absent)}"
+        )
+    version = _version_in(schema)
+    if found.gone and version not in (None, sklearn.__version__):
+        raise SourceFailed(
+            f"'{path.name}' has types that are not there: {', '.join(sorted(found.gone))}; "
+            f"it was {_written_by([version])}",
             _way_out(version),
         )
     if refused:
@@ -164,6 +169,10 @@ def version_that_wrote(path: Path) -> str | None:
         content = schema_of(unpacked(content)) if path.suffix == ".skops" else _unpacked(content)
     except (OSError, KeyError, ValueError, zipfile.BadZipFile):
         return None
+    return _version_in(content)
+
+
+def _version_in(content: bytes) -> str | None:
     found = WRITTEN_BY.search(content)
     return found[1].decode() if found else None
 

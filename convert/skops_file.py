@@ -15,7 +15,7 @@ from hashlib import sha256
 from io import BytesIO
 from typing import Any
 
-from convert.harmless import MAY_BE_MADE, is_scorer, reached
+from convert.harmless import MAY_BE_MADE, is_gone, is_scorer, reached
 
 SCHEMA = "schema.json"
 SURELY_FINE = 2**30  # bytes, unpacked
@@ -38,11 +38,13 @@ class Judgement:
     Attributes:
         allowed: names for skops, as these nodes bear them.
         refused: likewise.
+        gone: those of the refused that the package had in another version.
         files: that nodes are filled from, each with its node's id and loader.
     """
 
     allowed: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
+    gone: set[str] = field(default_factory=set)
     files: set[tuple[str, str, Any]] = field(default_factory=set)
 
 
@@ -132,6 +134,8 @@ def _judge(node: Mapping[str, Any], trusted: frozenset[str], found: Judgement) -
         found.allowed |= {own, full}
     else:
         found.refused.add(full)
+        if is_gone(module, name):
+            found.gone.add(full)
 
 
 def _is_sound(node: Mapping[str, Any], there: Any) -> bool:

@@ -16,6 +16,7 @@ import scipy.stats
 from skops.io import dump
 
 from convert.errors import SourceFailed
+from convert.harmless import MAY_BE_MADE
 from convert.saved import load_saved
 from tests.convert.hostile_skops import (
     Node,
@@ -227,6 +228,25 @@ def test_a_sample_of_names_in_place_of_each_node(tmp_path: Path, reachable: list
     assert len(accepted) > 20
 
     assert_harmless(chosen.sample(accepted, min(OPENED, len(accepted))), tmp_path)
+
+
+LOOSE = {
+    "numpy.lib._datasource.DataSource": ("object", "shutil.rmtree"),
+    "scipy.stats._continuous_distns.norm_gen": ("object", "exec"),
+    "sklearn.datasets._covtype.TemporaryDirectory": ("reduced to nothing", "os.mkdir"),
+}
+
+
+@pytest.mark.parametrize("name", LOOSE)
+def test_the_child_sees_what_a_looser_judge_would_let_through(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind, event = LOOSE[name]
+    for loader in ("ObjectNode", "ConstructorFromReduceNode"):
+        monkeypatch.setitem(MAY_BE_MADE, loader, lambda found: isinstance(found, type))
+
+    with pytest.raises(AssertionError, match=event):
+        assert_harmless([(name, kind)], tmp_path)
 
 
 @pytest.mark.gate

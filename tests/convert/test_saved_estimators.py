@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import importlib.util
 import pickle
+import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,9 +25,11 @@ from skops import io
 
 from convert.__main__ import main
 from convert.errors import SourceFailed, WrongUse
+from convert.harmless import is_gone
 from convert.saved import load_saved, version_that_wrote
 from convert.source import load_source
 from tests.convert.helpers import invoked
+from tests.convert.hostile_skops import mapped, node, written
 
 X = np.random.default_rng(0).normal(size=(40, 2))
 Y = X @ [1.0, 2.0]
@@ -119,6 +123,32 @@ def test_a_class_that_another_version_had_is_told_as_such(
         f"scikit-learn 1.2.2, and {sklearn.__version__} is installed"
     )
     assert "pip install scikit-learn==1.2.2" in refused.value.hint
+
+
+def test_a_package_that_is_not_installed_is_told_as_such(tmp_path: Path) -> None:
+    if importlib.util.find_spec("lightgbm"):
+        pytest.skip("it is installed")
+    model = node("ObjectNode", "lightgbm.sklearn.LGBMClassifier", content=mapped())
+    with pytest.raises(SourceFailed) as refused:
+        load_saved(written(tmp_path / "model.skops", model), (), print)
+
+    assert (refused.value.message, refused.value.hint) == (
+        "'model.skops' needs lightgbm",
+        "pip install lightgbm",
+    )
+
+
+def test_what_is_there_and_not_imported_is_not_told_to_be_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delitem(sys.modules, "numpy.f2py.rules", raising=False)
+
+    assert not is_gone("numpy.f2py.rules", "Anything")
+    assert is_gone("numpy.f2py.were_there", "Anything")
+    assert is_gone("sklearn.base", "WasThere")
+    assert not is_gone("sklearn.base", "BaseEstimator")
+    assert not is_gone("somebodys.own", "Class")
+    assert "numpy.f2py.rules" not in sys.modules
 
 
 def test_trust_is_for_skops_alone(tmp_path: Path) -> None:
