@@ -34,7 +34,7 @@ from convert.model_directory import (
 from convert.probe import is_answered, parts_of, probe_columns
 from convert.reference import Reference
 from convert.source import Source
-from convert.summaries import column_statistics, score
+from convert.summaries import SCORED, column_statistics, score
 from convert.text_limits import with_text_limits
 from function import json_text
 from function.explanation.background import FILE as BACKGROUND
@@ -94,6 +94,8 @@ def build(
     report(f"{task.name}: {type(source.estimator).__name__}, {len(X)} held-out rows")
     rows, answers = _held_out_rows(source, task, inputs, X)
     metrics = _metrics(source, task, answers)
+    if metrics is None and source.y_test is not None and task.name in SCORED:
+        report("note: y_test is not what the model could answer, or has gaps: it is not scored")
     described = _described_rows(source, inputs, rows)
     statistics = column_statistics(*described)
     columns = probe_columns(

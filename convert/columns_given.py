@@ -22,6 +22,7 @@ from convert.errors import Refusal
 from convert.evidence import shortened
 from convert.inputs import Cells
 from convert.probe import is_answered
+from convert.rows_given import unanswered_rows
 from convert.source import Source
 from convert.users_code import where
 from function.signature import Column
@@ -51,6 +52,10 @@ def unanswered(source: Source, error: Exception) -> Refusal:
         return Refusal(f"{off[0]}; it raises {said}", off[1])
     if text := _no_number(source, error):
         return Refusal(*text)
+    ask = partial(task_of(source.estimator).answers, source.estimator)
+    rows, hint = unanswered_rows(source.X_test, ask, error)
+    if rows:
+        return Refusal(f"{_rows(source)}, {rows}: {said}", hint)
     return Refusal(
         f"the estimator does not answer X_test: {said}",
         "Has X_test the columns that it was fitted on, in the same order and of the same types?",
@@ -64,7 +69,13 @@ def _columns_off(source: Source) -> tuple[str, str] | None:
         return _width_off(source, given)
     lacking = [name for name in fitted if name not in given]
     more = [name for name in given if name not in fitted]
-    if not lacking and not (more and _answers_without(source, more)):
+    if not lacking and not more and fitted != given and _answers_only(source, fitted):
+        return (
+            f"{_rows(source)}: its columns are those that the estimator was fitted on, in another "
+            f"order: expected {_listed(fitted)}",
+            "X_test[list(estimator.feature_names_in_)] puts them in order.",
+        )
+    if not lacking and not (more and _answers_only(source, fitted)):
         return None
     off = [f"{_named(lacking)} missing"] if lacking else []
     off += [f"{_named(more)} too many"] if more else []
@@ -72,10 +83,10 @@ def _columns_off(source: Source) -> tuple[str, str] | None:
     return message + " and ".join(off), _columns_hint(source, lacking, more)
 
 
-def _answers_without(source: Source, more: Sequence[str]) -> bool:
-    """Whether it is these columns that it raises for: many estimators take no notice of others."""
-    given = source.X_test
-    kept = given[[label for label in given.columns if str(label) not in more]]
+def _answers_only(source: Source, names: Sequence[str]) -> bool:
+    """Whether these columns, in this order, are answered: many estimators ignore the others."""
+    by_name = {str(label): label for label in source.X_test.columns}
+    kept = source.X_test[[by_name[name] for name in names]]
     return is_answered(partial(task_of(source.estimator).answers, source.estimator), kept)
 
 

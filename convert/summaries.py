@@ -21,6 +21,9 @@ LONGEST_CATEGORY = 80  # characters
 SHARES = (0.05, 0.25, 0.5, 0.75, 0.95)  # of the rows that lie below each quantile
 
 
+SCORED = ("regression", "classification")
+
+
 def score(task: Task, answers: Answers, y_test: Any) -> dict[str, dict[str, float]] | None:
     """Scores on held-out rows, each beside that of always giving the same best answer.
 
@@ -29,7 +32,7 @@ def score(task: Task, answers: Answers, y_test: Any) -> dict[str, dict[str, floa
     Returns:
         By metric, `model` and `baseline`; None where there is nothing to compare.
     """
-    if y_test is None or task.name not in ("regression", "classification"):
+    if y_test is None or task.name not in SCORED:
         return None
     y = np.asarray(y_test)
     got = answers["prediction"]

@@ -15,6 +15,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from convert.build import build
 from convert.columns_given import notes, unanswered
 from convert.errors import Refusal, WrongUse
 from convert.source import Source
@@ -102,6 +103,60 @@ def test_a_text_where_a_number_is_expected(column: str, hint: str) -> None:
     assert found.hint.startswith(hint)
 
 
+def test_another_order_of_the_columns() -> None:
+    found = refused(Source(NUMBERS, ROWS[["income", "age"]]))
+    assert "in another order: expected 'age', 'income'; it raises ValueError" in found.message
+    assert found.hint == "X_test[list(estimator.feature_names_in_)] puts them in order."
+
+
+def gap(rows: pd.DataFrame) -> None:
+    rows.loc[[4, 9], "income"] = np.nan
+
+
+def infinite(rows: pd.DataFrame) -> None:
+    rows.loc[4, "income"] = np.inf
+
+
+def unseen(rows: pd.DataFrame) -> None:
+    rows.loc[4, "home"] = "castle"
+
+
+@pytest.mark.parametrize(
+    ("change", "message", "hint"),
+    [
+        (
+            gap,
+            ", where 'income' is missing, is not answered, as 1 more of 60: Val",
+            "SimpleImputer",
+        ),
+        (infinite, ", is not answered: ValueError: Input X contains infinity", "np.clip"),
+        (unseen, ", is not answered: ValueError: Found unknown categories", "handle_unknown"),
+    ],
+)
+def test_rows_that_are_not_answered_among_others(
+    change: Callable[[pd.DataFrame], None], message: str, hint: str
+) -> None:
+    rows = ROWS.copy()
+    change(rows)
+    found = refused(Source(PIPELINE, rows))
+    assert found.message.startswith(f"X_test, row 4 (counted from 0){message}")
+    assert hint in found.hint
+    assert found.hint.endswith(", or leave such rows out of X_test.")
+
+
+def test_rows_of_an_array_that_are_not_answered() -> None:
+    rows = ROWS[["age", "income"]].to_numpy()
+    rows[7, 1] = np.nan
+    model = LinearRegression().fit(np.nan_to_num(rows), Y)
+    assert refused(Source(model, rows)).message.startswith("X_test, row 7 (counted from 0), is not")
+
+
+def test_answers_that_can_not_be_scored_are_noted(tmp_path: Path) -> None:
+    told: list[str] = []
+    build(Source(NUMBERS, ROWS[["age", "income"]], ROWS["home"]), "m", tmp_path, told.append)
+    assert "note: y_test is not what the model could answer, or has gaps: it is not scored" in told
+
+
 class Raises(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn ships no types
     """Of the user's: it raises for its own reason, whatever columns there are."""
 
@@ -177,8 +232,6 @@ def test_what_does_not_look_like_an_id_is_not(name: str, cells: Any) -> None:
 
 def test_a_target_that_was_forgotten_is_noted_where_it_is_answered(tmp_path: Path) -> None:
     told: list[str] = []
-    from convert.build import build
-
     build(Source(PIPELINE, ROWS.assign(price=Y), data=FILE), "m", tmp_path, told.append)
 
     assert [line for line in told if line.startswith("note: ")] == [
