@@ -138,7 +138,8 @@ class Connection:
 
     def _feed(self, data: bytes) -> bytes:
         """Parse; what is left is behind a request for another protocol."""
-        if self._first.is_odd(data, begins=not self.partial):
+        began = self.partial
+        if self._first.goes_on and self._first.is_odd(data):
             self._reject("400 Bad Request")
             return b""
         self._data, self._at = data, 0
@@ -156,6 +157,9 @@ class Connection:
         if self.partial:
             if not self._environ:  # its head is not whole, and what there is of it is kept, too
                 self.held += len(data)
+                if not began and self._first.is_odd(data, begins=True):
+                    self._reject("400 Bad Request")
+                    return b""
             self._dry = 0 if self._dry is None else self._dry + len(data)
             if self._dry > LONGEST_HEAD:
                 self._break_off("431 Request Header Fields Too Large")
@@ -254,7 +258,7 @@ class Connection:
         if self._environ or self._lines > MOST_HEADERS:
             return  # a trailer; or refused
         key = NAMES.get(name) or wsgi_name(name)
-        text = value.decode("latin-1").rstrip(" \t")
+        text = value.rstrip().decode("latin-1")
         if key in self._headers:
             text = f"{self._headers[key]}{'; ' if key == 'HTTP_COOKIE' else ','}{text}"
         self._headers[key] = text
@@ -270,9 +274,8 @@ class Connection:
         length = headers.get("CONTENT_LENGTH", "0")
         if length[0] == "0" and length != "0":  # zeros before a number
             headers["CONTENT_LENGTH"] = length = length.lstrip("0") or "0"
-        host = host_of(self._url)
-        if host is not None and "HTTP_HOST" in headers:
-            headers["HTTP_HOST"] = host
+        if not self._url.startswith(b"/") and "HTTP_HOST" in headers:
+            headers["HTTP_HOST"] = host_of(self._url) or headers["HTTP_HOST"]
         environ = self._environ = {**self._base, **headers}
         version, method = parser.get_http_version(), parser.get_method()
         environ["REQUEST_METHOD"] = method.decode()
@@ -281,7 +284,7 @@ class Connection:
         self.held += HEAD_BYTES + HEADER_BYTES * len(headers) + self._length
         name = environ["REQUEST_METHOD"]
         fault = fault_of(headers, name, self._url, version, self._length, self._lines)
-        if self._here and not fault:  # one behind another, which `FirstLine` has not seen
+        if self._here and not fault:
             line = request_line(method, self._url, version)
             self._at = self._data.find(line, self._at) + len(line)
             fault = "" if self._at >= len(line) else "400 Bad Request"
@@ -299,10 +302,10 @@ class Connection:
         if self._handed:
             return
         if self._size:
+            self._body.seek(self._size)
             self._body.write(part)
         else:
             self._body = io.BytesIO(part)  # nothing is copied: most bodies come in one part
-            self._body.seek(len(part))
         self._size += len(part)
         self.held += len(part)
         if self._size > self._limit:
@@ -320,8 +323,9 @@ class Connection:
 
     def _finish_body(self) -> None:
         body = self._body if self._size else io.BytesIO()
-        body.getvalue()  # gives back what it had grown by in advance: reading copies nothing
-        body.seek(0)
+        if body.tell():  # there was more than one part
+            body.getvalue()  # gives back what it had grown by in advance: reading copies nothing
+            body.seek(0)
         self._environ["wsgi.input"] = body
 
     def _hand_on(self, keep: bool) -> None:

@@ -10,6 +10,7 @@ LONGEST_HEAD = 1 << 16  # bytes; also of what stands between two parts of a body
 MOST_HEADERS = 200
 VERSIONS = ("1.1", "1.0")
 NO_HTTP = (b" RTSP/", b" ICE/")
+ENDS = {version: f" HTTP/{version}\r\n".encode() for version in VERSIONS}
 VERSION_BYTES = 12  # of a line's end, with what is before the version
 HOST = re.compile(r"[^\s,/?#@\\]*")  # one comma means two headers
 AUTHORITY = re.compile(r"https?://([^/?#]*)", re.IGNORECASE)
@@ -37,7 +38,7 @@ def fault_of(
     host = headers.get("HTTP_HOST", "," if version == "1.1" else "")
     if not HOST.fullmatch(host):
         return "400 Bad Request"
-    if not _is_target(method, url):
+    if not (url.startswith(b"/") or _is_other_target(method, url)):
         return "400 Bad Request"
     coding = headers.get("HTTP_TRANSFER_ENCODING")
     if coding is None:
@@ -47,11 +48,10 @@ def fault_of(
     return "" if coding.lower() == "chunked" else "501 Not Implemented"
 
 
-def _is_target(method: str, url: bytes) -> bool:
-    """A path or a whole URL; for two methods there are other forms, too (RFC 9112, 3.2)."""
-    if url.startswith(b"/") or method == "CONNECT" or (method == "OPTIONS" and url == b"*"):
-        return True
-    return host_of(url) is not None
+def _is_other_target(method: str, url: bytes) -> bool:
+    """A whole URL; for two methods there are other forms, too (RFC 9112, 3.2)."""
+    other = method == "CONNECT" or (method == "OPTIONS" and url == b"*")
+    return other or host_of(url) is not None
 
 
 def wsgi_name(name: bytes) -> str:
@@ -85,33 +85,42 @@ def host_of(url: bytes) -> str | None:
 
 
 def request_line(method: bytes, url: bytes, version: str) -> bytes:
-    """The first line of a request in the form of RFC 9112, with two single spaces."""
-    return b"%b %b HTTP/%b\r\n" % (method, url, version.encode())
+    """The first line of a request in the form of RFC 9112, with two single spaces.
+
+    Args:
+        method: of the request.
+        url: its target, as it came.
+        version: 1.0 or 1.1.
+    """
+    return method + b" " + url + ENDS[version]
 
 
 class FirstLine:
-    """Looks at first lines for what llhttp passes over: two spaces, and protocols like HTTP.
+    """Looks at first lines that come in pieces for what llhttp passes over.
 
-    Others may take the second space for a part of the URL.
+    That is two spaces, where others may take the second for a part of the URL, and protocols like
+    HTTP. Of what comes in one piece, `request_line` is looked for.
+
+    Attributes:
+        goes_on: a line has begun and is not whole.
     """
 
     def __init__(self) -> None:
-        self._last: bytes | None = None  # bytes of a line that is not whole; empty before it
+        self.goes_on = False
+        self._last = b""  # bytes of it; empty before it
 
-    def is_odd(self, data: bytes, begins: bool) -> bool:
+    def is_odd(self, data: bytes, begins: bool = False) -> bool:
         """Look at what has come.
 
         Args:
             data: of a connection.
             begins: it is the first of a request.
         """
-        if begins:
-            self._last = b""
-        if self._last is None:
-            return False
-        line = self._last + data if self._last else data.lstrip(b"\r\n")
+        before = b"" if begins else self._last
+        line = before + data if before else data.lstrip(b"\r\n")
         end = line.find(b"\n")
-        self._last = line[-VERSION_BYTES:] if end < 0 else None
+        self.goes_on = end < 0
+        self._last = line[-VERSION_BYTES:] if self.goes_on else b""
         end = len(line) if end < 0 else end
         version = line[max(0, end - VERSION_BYTES) : end]
         return line.find(b"  ", 0, end) >= 0 or any(name in version for name in NO_HTTP)

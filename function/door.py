@@ -116,12 +116,10 @@ class Door:
             return cors.preflight
         path = environ["PATH_INFO"]
         try:
-            if sites.is_of_a_browser(environ):
+            if "HTTP_ORIGIN" in environ or "HTTP_SEC_FETCH_SITE" in environ:
                 sites.check_page(environ, self._origins)
-            host = environ.get("HTTP_HOST", "")
-            if self._hosts is not None and host != self._host:
-                sites.check_host(host, self._hosts)
-                self._host = host
+            if self._hosts is not None and environ.get("HTTP_HOST", "") != self._host:
+                self._host = sites.check_host(environ.get("HTTP_HOST", ""), self._hosts)
             if not (within and SHED not in environ) and path not in self._never_shed:
                 raise Overloaded("more requests are in flight than are taken at once")
             if self._keys and path not in self._open_paths:

@@ -74,22 +74,25 @@ def _follows_a_link(environ: Environ) -> bool:
     return follows and environ["REQUEST_METHOD"] in READS
 
 
-def check_host(host: str, names: Set[str]) -> None:
+def check_host(host: str, names: Set[str]) -> str:
     """Let a request pass that asks by one of these names, by an address, or by localhost.
 
     Args:
         host: as the request has it; programs may have none.
         names: further ones, in lower case and without ports.
 
+    Returns:
+        The host, as it came.
+
     Raises:
         Forbidden: it asks by another name.
     """
     found = HOST.fullmatch(host.lower())
     name = found[1].removesuffix(".") if found else host
-    if name in ("", LOCAL) or name in names:
-        return
-    if not (ADDRESS.fullmatch(name) or name.endswith(f".{LOCAL}")):
-        raise Forbidden(
-            f"'Host': expected localhost or an address, got '{host[:100]}'",
-            "ONNXLET_HOSTS names the others that this server is asked by.",
-        )
+    known = name in ("", LOCAL) or name in names or name.endswith(f".{LOCAL}")
+    if known or ADDRESS.fullmatch(name):
+        return host
+    raise Forbidden(
+        f"'Host': expected localhost or an address, got '{host[:100]}'",
+        "ONNXLET_HOSTS names the others that this server is asked by.",
+    )
