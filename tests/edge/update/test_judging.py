@@ -119,6 +119,13 @@ def test_answers_of_another_form_are_faults(
     assert "golden rows are answered otherwise than at build" in fault
 
 
+@pytest.mark.parametrize("content", [b"[1]", b"{}", DEEP, b""])
+def test_golden_rows_that_are_none_are_a_fault(says: Says, places: Places, content: bytes) -> None:
+    golden_of(places).write_bytes(content)
+    [fault] = asked_of(says, places)
+    assert fault.startswith(f"{says['url']} can't be judged: ")
+
+
 def test_it_is_led_nowhere(says: Says, places: Places) -> None:
     """The key that marks golden rows would go along."""
     answers = json.loads(golden_of(places).read_bytes())["answers"]
