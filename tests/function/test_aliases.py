@@ -10,11 +10,15 @@ from typing import Any
 
 import pytest
 
+from edge.app import make_app
+from edge.proof import Asker
+from edge.secret import Secret
 from function.app import SERVICE, create_app
 from function.errors import ModelError, SettingsError, UnknownModel
 from function.reload import Reloader
 from function.repository import Repository
 from function.settings import Settings
+from function.warm import warm_up
 
 ROW = [5.1, 3.5, 1.4, 0.2]
 
@@ -500,13 +504,32 @@ def test_an_update_that_is_stable_and_broken_is_passed_over(
     assert [line["state"] for line in lines(capfd)] == ["refused", "refused"]
 
 
-def test_warming_and_metrics_look_at_what_is_served(own: Path) -> None:
-    from edge.app import make_app
-    from function.warm import warm_up
+class Inside:
+    """A connection to an app in this process, as `edge.proof.Asker` uses it."""
 
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self.paths: list[str] = []
+
+    def request(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> None:
+        self.paths.append(path)
+        self._got = self._client.open(path, method=method, data=body, headers=headers)
+        self.status = self._got.status_code
+
+    def getresponse(self) -> Inside:
+        return self
+
+    def read(self) -> bytes:
+        return bytes(self._got.get_data())
+
+
+def test_the_watchdog_and_metrics_look_at_what_is_served(own: Path) -> None:
     name(own, {"stable": 2})
     app = make_app(own, settings=Settings(own, reload_seconds=0))
+    repository, inside = app.extensions[SERVICE].repository, Inside(app.test_client())
     metrics = app.test_client().get("/metrics").get_data(as_text=True)
 
     assert 'onnxlet_model_version{model="iris"} 2.0' in metrics
     assert warm_up(app.extensions[SERVICE]) == ["iris"]
+    assert Asker(repository, lambda: inside, Secret()).every() == ""  # type: ignore[arg-type, return-value] # as it uses one
+    assert inside.paths == ["/models/iris/versions/2/predict"]
