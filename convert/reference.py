@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Literal
 
 import numpy as np
@@ -41,7 +41,7 @@ class Reference:
     inputs: Inputs
     wide: bool = False
 
-    @property
+    @cached_property
     def precision(self) -> Literal["float32", "float64"]:
         """What it computes in, some step at least."""
         narrow = self.inputs.narrow or begins_in_float32(self.estimator)
