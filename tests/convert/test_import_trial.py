@@ -83,26 +83,24 @@ def branch() -> onnx.ModelProto:
     return model([decide], [value("x")], [value("y")], turns)
 
 
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(import_trial, "PATIENCE", 2.0)
-
-
-@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("make", [by_its_rows, branch])
-def test_a_loop_that_never_ends_is_ended(make: Any, tmp_path: Path) -> None:
+def test_a_loop_that_never_ends_is_ended(
+    make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(import_trial, "PATIENCE", 1.5)
     with pytest.raises(Refusal) as refused:
         import_onnx(save(tmp_path, make()), "net", tmp_path / "models", quiet)
 
     assert refused.value.message == (
-        "the model does not answer one row, and three, within 2 seconds"
+        "the model does not answer one row, and three, within 1.5 seconds"
     )
     assert "Loop" in refused.value.hint
     assert not (tmp_path / "models").exists()
 
 
-@pytest.mark.usefixtures("impatient")
-def test_a_sample_for_which_it_never_ends_does_not_either(tmp_path: Path) -> None:
+def test_a_sample_for_which_it_never_ends_does_not_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path, folder = save(tmp_path, loop(None, ADDS)), tmp_path / "models"
 
     def tried(turns: int) -> int:
@@ -112,7 +110,8 @@ def test_a_sample_for_which_it_never_ends_does_not_either(tmp_path: Path) -> Non
         ).version
 
     assert tried(3) == 1
-    with pytest.raises(Refusal, match="within 2 seconds"):
+    monkeypatch.setattr(import_trial, "PATIENCE", 1.5)
+    with pytest.raises(Refusal, match=r"within 1\.5 seconds"):
         tried(FOR_EVER)
 
 
