@@ -113,7 +113,7 @@ def serve(models: Path, device: DeviceSettings) -> None:
     wrap = _tls(device)
     listener = listen(device.host, device.port)
     address = listener.getsockname()[0]
-    settings = for_address(address, Settings.from_environ(os.environ))
+    settings = for_address(address, device.host, Settings.from_environ(os.environ))
     refuse_to_be_open(address, device, settings)
     gc.disable()  # as long as modules are imported
     from edge.app import make_app
@@ -151,13 +151,18 @@ def is_loopback(address: str) -> bool:
     return address.startswith("127.") or address == "::1"
 
 
-def for_address(address: str, settings: Settings) -> Settings:
+def for_address(address: str, host: str, settings: Settings) -> Settings:
     """On loopback the names that are asked by are looked at.
 
     A page of any site can have its own name point at this machine, and would read what is here.
+
+    Args:
+        address: that is listened on.
+        host: what it was said by: a device's updates ask by that.
+        settings: have further names.
     """
-    if is_loopback(address) and settings.hosts is None:
-        return replace(settings, hosts=frozenset())
+    if is_loopback(address) or settings.hosts is not None:
+        return replace(settings, hosts=(settings.hosts or frozenset()) | {host.lower()})
     return settings
 
 

@@ -239,12 +239,12 @@ def test_names_that_are_not(host: str) -> None:
 
 def test_which_servers_look_at_the_name(tmp_path: Path) -> None:
     any_name, one = Settings(tmp_path), Settings(tmp_path, hosts=frozenset({HERE}))
-    for address in ("127.0.0.1", "127.0.0.53", "::1"):
-        assert for_address(address, any_name).hosts == frozenset()
-        assert for_address(address, one).hosts == frozenset({HERE})
+    for address in ("127.0.0.1", "127.0.1.1", "::1"):
+        assert for_address(address, "Pi", any_name).hosts == frozenset({"pi"})
+        assert for_address(address, address, one).hosts == frozenset({HERE, address})
     for address in ("0.0.0.0", "::", "192.168.1.5"):
-        assert for_address(address, any_name).hosts is None
-        assert for_address(address, one).hosts == frozenset({HERE})
+        assert for_address(address, address, any_name).hosts is None
+        assert for_address(address, "pi.lan", one).hosts == frozenset({HERE, "pi.lan"})
 
 
 def ask(port: int, method: str, path: str, host: str, **headers: str) -> Answer:
