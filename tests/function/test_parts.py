@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from convert.source import Source
 from function import (
     csv_text,
     deadline,
