@@ -93,8 +93,8 @@ class Lines(Parts):
             yield some, {}
 
     def rows(self) -> Lines:
-        """Those below the first one."""
-        return Lines(self._body, len(self) + 1, below=True) if not self._below else self
+        """Those below the first one, which is a header."""
+        return Lines(self._body, len(self), below=True)
 
 
 def lines(body: bytes, check_rows: CheckRows) -> Sequence[list[str]]:

@@ -147,6 +147,8 @@ def _from_json(request: Request) -> Call:
         )
     options, nulls = _wishes({**request.query, **params})
     value = body[kind]
+    if native.is_list(value):
+        request.check_rows(len(value))
     if kind == "inputs":
         call = frames.inputs(value, request.check_rows)
     else:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -151,13 +152,13 @@ def test_no_slice_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(large_json, "LARGE", LARGE)
     monkeypatch.setattr(large_json, "SLICE", 2**18)
     sizes: list[int] = []
-    read = large_json.orjson.loads
+    read = orjson.loads
 
     def loads(text: bytes) -> Any:
         sizes.append(len(text))
         return read(text)
 
-    monkeypatch.setattr(large_json.orjson, "loads", loads)
+    monkeypatch.setattr(orjson, "loads", loads)
     body = b'{"instances": [' + b",".join([b'{"a":1.5,"b":[]}'] * 100_000) + b"]}"
     rows = json_text.loads(body, LISTS)["instances"]
 
