@@ -244,7 +244,11 @@ def test_a_reading_that_comes_again_is_found_without_reading_all(
     tmp_path: Path, time: Time
 ) -> None:
     queue = opened(tmp_path, time)
-    queue.add([made(str(number), time, 1000) for number in range(3000)])
+    records = []
+    for number in range(3000):
+        time.on += 0.001
+        records.append(made(str(number), time, 1000))
+    queue.add(records)
     time.on += 1
     queue.add([made("first", time, again=True)])  # which makes the index
     steps = 0
