@@ -49,7 +49,7 @@ def unanswered(source: Source, error: Exception) -> Refusal:
     if isinstance(error, NotFittedError):
         return Refusal(f"the estimator is not fitted: {said}", "Fit it on training rows first.")
     if off := _columns_off(source):
-        return Refusal(f"{off[0]}; it raises {said}", off[1])
+        return Refusal(f"{off[0]}; the estimator does not answer X_test: {said}", off[1])
     if text := _no_number(source, error):
         return Refusal(*text)
     ask = partial(task_of(source.estimator).answers, source.estimator)

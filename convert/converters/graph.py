@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from sklearn.pipeline import Pipeline
@@ -163,6 +163,8 @@ def _answered(convert: Converter, graph: Graph, fitted: Any, table: Table) -> An
         raise
     if not isinstance(answers, Mapping):
         raise _returned(convert, "a dictionary of answers by method", answers)
+    if type(answers) is not dict:  # one of ours, which answers as it is asked
+        return cast(Answers, answers)
     made = {
         method: Table(tuple(answer)) if isinstance(answer, list) else answer
         for method, answer in answers.items()

@@ -53,7 +53,7 @@ def test_a_column_of_the_fit_as_the_target() -> None:
 
     assert found.message.startswith(
         "--data 'held_out.csv': expected the columns that the estimator was fitted on, "
-        "'income' is missing; it raises ValueError: "
+        "'income' is missing; the estimator does not answer X_test: ValueError: "
     )
     assert found.hint == "--target names the answer, and 'income' is one that it is given."
 
@@ -105,7 +105,7 @@ def test_a_text_where_a_number_is_expected(column: str, hint: str) -> None:
 
 def test_another_order_of_the_columns() -> None:
     found = refused(Source(NUMBERS, ROWS[["income", "age"]]))
-    assert "in another order: expected 'age', 'income'; it raises ValueError" in found.message
+    assert "in another order: expected 'age', 'income'; the estimator does not" in found.message
     assert found.hint == "X_test[list(estimator.feature_names_in_)] puts them in order."
 
 
