@@ -321,13 +321,13 @@ def section(models: Path, fitted: Fitted) -> str:
     with tempfile.TemporaryDirectory(dir=models.parent) as folder:
         built = build(Path(folder))
         every = sorted(search(built, _tell), key=lambda got: -got.worst)
-        over = [again(built, got) for got in every[:SHOWN]]
-    told = sorted(over, key=lambda got: -got.worst)
+        told = [again(built, got) if got.worst > 1 else got for got in every[:SHOWN]]
+    told = sorted(told, key=lambda got: -got.worst)
     refused = sum(got.status != 200 for got in every)
     kept = sum(got.worst <= 1 for got in told)
     summary = (
-        f"{len(every)} bodies, {refused} of them refused. Of the {len(told)} worst, measured three "
-        f"times, {kept} keep both bounds.\n"
+        f"{len(every)} bodies, {refused} of them refused. Of the {len(told)} worst {kept} keep both "
+        "bounds.\n"
     )
     head = ["body", "MB", "status", "s", "silence ms", "of bound", "memory MB", "of bound"]
     return f"{ABOUT}\n{summary}\n{table(head, map(_row, told))}"
