@@ -117,10 +117,11 @@ class Model:
         if only is not None:
             place = [output.name for output in outputs].index(only)
             names, outputs = [names[place], *names[len(outputs) :]], (outputs[place],)
-        cells = sum(array.shape[1] for array in table.arrays)
-        if table.rows * cells > CELLS_AT_ONCE:  # what a graph computes on the way is as large
-            fitting = max(LEAST_ROWS, CELLS_AT_ONCE // cells)
-            step = min(fitting, step or fitting)
+        if table.rows > LEAST_ROWS:  # what a graph computes on the way is as large as its batch
+            cells = sum(array.shape[1] for array in table.arrays)
+            if table.rows * cells > CELLS_AT_ONCE:
+                fitting = max(LEAST_ROWS, CELLS_AT_ONCE // cells)
+                step = min(fitting, step or fitting)
         if step is None or table.rows <= step:
             arrays = self._answers(table.arrays, names, counted or {})
         else:
