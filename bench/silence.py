@@ -116,7 +116,7 @@ class Server:
         self._idle = self._memory("VmRSS")
 
     def _wait(self) -> None:
-        for _ in range(600):
+        for _ in range(2400):  # two minutes, on a machine that has much else to do
             assert self.process.poll() is None, "the server ended"
             try:
                 socket.create_connection(("127.0.0.1", self._port), 1).close()
@@ -126,6 +126,7 @@ class Server:
                 with _connected(self._port) as sock:
                     _ping(sock)
                 return
+        self.process.kill()
         raise AssertionError("the server does not start")
 
     def ask(self, gene: Gene, sent: Sent) -> Got:
@@ -231,7 +232,7 @@ def search(models: Path, note: Any = lambda got: None) -> list[Got]:
     try:
         while len(known) < BY_CHANCE + LIKE_THE_WORST and time.monotonic() < end:
             gene = anything(choose)
-            if len(known) >= BY_CHANCE:
+            if every and (len(known) >= BY_CHANCE or time.monotonic() > end - SECONDS / 2):
                 by_worst = sorted(every, key=lambda got: -got.worst)[:WORST]
                 gene = mutated(choose.choice(by_worst).gene, choose)
             if gene in known:
