@@ -18,7 +18,7 @@ MOST_BRACKETS = 1_000_000
 HINT = "JSON has names and texts in double quotes, null for None, and no comma before a bracket."
 VALUES = 20_000  # of an array that are written together
 FEW = 200  # members of a list that may be large themselves; of a longer one so many together
-ANY = "*"  # in a path: whichever member, whichever entry
+ANY, ENTRY = "*", "[]"  # in a path: whichever member of an object, whichever one of a list
 LARGE = 2**20  # bytes, from which on long lists are read in parts
 TOO_DEEP = f"the body is nested too deeply: at most {DEEPEST} levels are read"
 

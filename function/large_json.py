@@ -18,7 +18,7 @@ import orjson
 
 from function import number_lists
 from function.errors import MalformedRequest, RequestTooLarge
-from function.json_text import ANY, DEEPEST, LARGE, TOO_DEEP
+from function.json_text import ANY, DEEPEST, ENTRY, LARGE, TOO_DEEP
 from function.parts import Faults, Parts
 from function.signature import Array
 
@@ -177,8 +177,8 @@ def _put_back(value: Any, names: Mapping[str, _Open], body: bytes, lists: frozen
     depth = len(around)
     within = frozenset(p[depth:] for p in lists if p[:depth] == around and len(p) > depth)
     if each.is_list:
-        return Rows(body, each.spans(body), frozenset(p for p in within if p[0] == ANY))
-    return Members(body, each.spans(body), within)
+        return Rows(body, each.spans(body), frozenset(p for p in within if p[0] == ENTRY))
+    return Members(body, each.spans(body), frozenset(p for p in within if p[0] != ENTRY))
 
 
 def _parsed(text: bytes, body: bytes, original: Callable[[int], int]) -> Any:
@@ -305,7 +305,7 @@ class _Scan:
         if around.path is None:
             return None
         if around.is_list:
-            return (*around.path, ANY)
+            return (*around.path, ENTRY)
         named = self._body[max(around.start, at - 1000) : at].rstrip(b" \t\n\r")
         name = named.removesuffix(b":").rstrip(b" \t\n\r")
         key = _key(name[name[:-1].rfind(b'"') :])

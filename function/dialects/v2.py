@@ -25,7 +25,7 @@ PREDICT: Sequence[str] = (
 MODEL_HEADER = ""
 ROUTES: Sequence[Route] = v2_about.ROUTES
 OPEN = frozenset({"/v2/health/live", "/v2/health/ready"})
-LISTS = frozenset({("inputs",), ("inputs", json_text.ANY, "data")})
+LISTS = frozenset({("inputs",), ("inputs", json_text.ENTRY, "data")})
 SHOWN_FAULTS = 20
 STATUS = {422: 400}  # clients of this protocol know of one status for a wrong request
 

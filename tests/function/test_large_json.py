@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from function import json_text, large_json
 from function.errors import MalformedRequest, RequestTooLarge
-from function.json_text import ANY, DEEPEST, LARGE
+from function.json_text import ANY, DEEPEST, ENTRY, LARGE
 from function.large_json import MOST_VALUES, Members, Rows
 
-LISTS = frozenset({(), ("instances",), ("inputs",), ("inputs", ANY), ("inputs", ANY, "data")})
+LISTS = frozenset({(), ("instances",), ("inputs",), ("inputs", ANY), ("inputs", ENTRY, "data")})
 MEMBERS = frozenset({("inputs",)})
 NAMES = st.sampled_from(["instances", "inputs", "data", "a", "", 'q"[\\', "{é🦙", "b" * 20])
 INTEGERS = st.integers(-(2**63), 2**63 - 1)  # of larger ones orjson makes floats
@@ -117,6 +117,13 @@ def test_a_name_of_ours_is_no_list() -> None:
     """A client's own text in a list's place is text, whatever it looks like."""
     body = b'{"instances": ["0-0"], "a": [[1],[2],[3],[4],[5],[6],[7],[8],[9]]}'
     assert in_slices(body) == outcome(body)
+
+
+def test_a_long_row_is_a_list_where_columns_may_be_long() -> None:
+    rows = b'{"inputs": [%b]}' % b",".join([b"[" + b"1," * 40 + b"1]"] * 3)
+    found = json_text.loads(rows, LISTS, MEMBERS)["inputs"]
+
+    assert [type(row) for row in found] == [list] * 3
 
 
 def test_where_it_is_wrong_is_told() -> None:

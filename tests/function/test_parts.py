@@ -73,6 +73,8 @@ def requests(rows: list[dict[str, Any]]) -> Iterator[tuple[str, bytes, dict[str,
         ("/invocations", {"dataframe_records": rows}, mlflow),
         ("/invocations?on_error=null", {"instances": lists}, mlflow),
         ("/invocations", {"inputs": columns}, mlflow),
+        ("/invocations", {"inputs": lists}, mlflow),
+        ("/invocations", {"instances": [{"features": row} for row in lists]}, mlflow),
     ]
     for path, form, headers in told:
         yield path, json.dumps(form).encode(), headers

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
+import json
+import random
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from bench import edge_guest, lambda_cost, load, paced, report
+from bench import costly, edge_guest, lambda_cost, load, paced, report, silence
 from tests.edge.test_server import Serving
 
 
@@ -110,3 +114,32 @@ def test_the_cost_of_a_million_requests() -> None:
     assert lambda_cost.cost(measured, 4000).warm_ms == 2  # no faster than one whole core
     text = lambda_cost.section(measured)
     assert all(f"| {size} MB |" in text for size in lambda_cost.SIZES)
+
+
+def test_costly_bodies_are_of_their_form() -> None:
+    """Whatever is drawn can be sent; JSON is JSON, but for what is wrong on purpose."""
+    choose, forms = random.Random(1), set[str]()  # noqa: S311 - the same bodies each time
+    for _ in range(300):
+        gene = costly.mutated(costly.anything(choose), choose)
+        small = replace(gene, bytes=3000, rows=min(gene.rows, 20))
+        sent = costly.request(small)
+        assert sent is not None
+        assert sent.path.startswith("/")
+        packed = sent.headers.get("Content-Encoding") == "gzip"
+        body = gzip.decompress(sent.body) if packed else sent.body
+        assert len(body) == sent.unpacked
+        if sent.headers["Content-Type"] == "application/json" and "wrong" not in (
+            small.cell, small.last
+        ):  # fmt: skip
+            json.loads(body)
+            forms.add(small.form)
+    assert len(forms) > 10
+
+
+def test_a_silence_is_held_against_its_bound() -> None:
+    gene = costly.anything(random.Random(1))  # noqa: S311
+    got = silence.Got(gene, mb=10, status=200, seconds=1, silence=80, grown=55, answer=0)
+
+    assert (got.quiet, got.large, got.worst) == (80 / 160, 0.55, 0.55)
+    assert got._replace(mb=1).quiet == 0.8
+    assert got._replace(mb=1, answer=10).large == 55 / 100
