@@ -110,7 +110,7 @@ def gravity(entry: Mapping[str, Any]) -> int:
     status = entry.get("status", 0)
     if status:
         return 0 if status < 400 else 1 if status < 500 else 2
-    return 2 if "error" in entry else 0
+    return 2 if "error" in entry else int("breaking" in entry or "lost" in entry)
 
 
 def is_wanted(entry: Mapping[str, Any], always: bool = False) -> bool:

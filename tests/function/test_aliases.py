@@ -19,6 +19,7 @@ from function.reload import Reloader
 from function.repository import Repository
 from function.settings import Settings
 from function.warm import warm_up
+from tests.log_lines import without_time
 
 ROW = [5.1, 3.5, 1.4, 0.2]
 
@@ -44,7 +45,7 @@ def look(reloader: Reloader, times: int = 2) -> None:
 
 
 def lines(capfd: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    return without_time(capfd.readouterr().err)
 
 
 def client(own: Path, **settings: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.function.test_predict import SHOP
+from tests.log_lines import without_time
 
 KEYS = {
     "old": hashlib.sha256(b"first key").digest(),
@@ -72,7 +73,7 @@ def test_the_log_names_the_key_and_never_the_data(
     client.post(PATH, {"instances": [SHOP]}, headers)
     client.post(PATH, {"instances": [{**SHOP, "色": "secret"}]}, headers)
 
-    lines = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    lines = without_time(capfd.readouterr().err)
 
     first = lines[0]
     assert first.pop("ms") > 0

@@ -224,6 +224,8 @@ def test_the_time_of_a_line_is_now(models: Path, capfd: pytest.CaptureFixture[st
         ({"status": 500, "error": "ValueError"}, 2),
         ({"status": 503, "error": "Overloaded"}, 2),
         ({"event": "reload", "state": "served"}, 0),
+        ({"event": "reload", "state": "served", "breaking": ["task"]}, 1),
+        ({"event": "log", "lost": 3}, 1),
         ({"event": "watchdog", "error": "no answer"}, 2),
     ],
 )
