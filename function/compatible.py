@@ -2,7 +2,8 @@
 
 A difference counts where a request that was answered is refused, or is answered in another form.
 More that is taken (gaps, infinities, a column that may be left out) counts not, nor do digits: a
-float32 and a float64 are the same number in JSON, and say in v2 which of them they are.
+float32 and a float64 are the same number in JSON, and say in v2 which of them they are. Nor does
+the longest text: it is measured, so that no text stops a server, and a build reports it.
 """
 
 from __future__ import annotations
@@ -76,8 +77,6 @@ def _of_column(old: Column, new: Column, data: Mapping[str, Any]) -> Iterator[st
             yield f"{place}: a missing value is refused now"
         if old.infinite and not new.infinite:
             yield f"{place}: an infinity is refused now"
-        if new.longest < old.longest:
-            yield f"{place}: texts of more than {new.longest:,} characters are refused now"
         if old.categories is not None:
             if lost := [value for value in old.categories if not _takes(new, value)]:
                 yield f"{place}: {_listed(lost)} are refused now"

@@ -2,10 +2,10 @@
 
 A record that can't be answered is reported by its id, so that the queue gives that one alone again
 and at last puts it among its dead letters; its line in the log says why. One that computes for long
-keeps none of the others waiting: each has its part of the time that Lambda leaves, answers are sent
-as they come, and what took too long is tried once more with all that is left. Queues deliver at
-least once: an answer bears the id of its request, the same at each delivery, and a FIFO queue of
-answers takes it once.
+keeps none of the others waiting: each has half of the time that is left, answers are sent as they
+come, and what took too long is tried once more with all that is left. Queues deliver at least once:
+an answer bears the id of its request, the same at each delivery, and a FIFO queue of answers takes
+it once.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class _Batch:
         self._broken_groups: set[str | None] = set()
 
     def answer(self, records: Sequence[Record]) -> list[Record]:
-        """Answer records, each within its part of the time.
+        """Answer records, each within half of the time that is left.
 
         Returns:
             Those that took too long, and what is behind them in a FIFO queue.
@@ -100,7 +100,9 @@ class _Batch:
                 late.append(record)
                 continue
             now = time.perf_counter()
-            part = (self._ends - now) / (len(records) - number)
+            # Half of what is left, the last one all of it: equal parts could be just too short for
+            # every one of them, and nothing would ever be answered.
+            part = (self._ends - now) / min(2, len(records) - number)
             deadline.begin(now, min(part, self._service.settings.max_seconds))
             try:
                 if not self._answer(record) and group is not None:

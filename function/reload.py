@@ -40,6 +40,9 @@ class Reloader:
         listed = repository.catalogue.versions
         # What the files of a version were when it was taken, and when it was refused.
         self._good = {k: s for k, s in self._looks.now.items() if k[1] in listed.get(k[0], ())}
+        # ... and when its golden rows were answered, or the process started with it.
+        served = repository.catalogue.served
+        self._proven = {k: s for k, s in self._good.items() if k[1] == served.get(k[0])}
         self._bad: dict[Key, Stamp] = {}
         self._told: dict[str, str] = {}  # what is wrong with a model's aliases
         self._away = False
@@ -81,9 +84,8 @@ class Reloader:
 
     def _forget(self, there: dict[str, list[int]]) -> None:
         for key in [k for k in (*self._good, *self._bad) if k[1] not in there.get(k[0], ())]:
-            self._good.pop(key, None)
-            self._bad.pop(key, None)
-            self.refused.pop(key, None)
+            for known in (self._good, self._proven, self._bad, self.refused):
+                known.pop(key, None)
 
     def _catalogue(self, there: dict[str, list[int]], old: Catalogue) -> Catalogue:
         versions: dict[str, Sequence[int]] = {}
@@ -138,8 +140,10 @@ class Reloader:
         """The first of these versions that answers as it should."""
         for number in numbers:
             key = (name, number)
-            serving, stamp = old.loaded.get(key), self._looks.now.get(key)
-            if serving is not None and stamp == self._good.get(key):
+            # One that was loaded since somebody asked for it has proven nothing yet.
+            serving = old.loaded.get(key) if key in self._proven else None
+            stamp = self._looks.now.get(key)
+            if serving is not None and stamp == self._proven.get(key):
                 return serving
             untried = self._looks.is_steady(key) and stamp != self._bad.get(key)
             model = self._load(key) if untried else None
@@ -164,7 +168,7 @@ class Reloader:
             entry = {"event": "reload", "model": name, "version": number, "state": "refused"}
             request_log.write({**entry, "error": why})
             return None
-        self._good[key] = stamp
+        self._good[key] = self._proven[key] = stamp
         self._bad.pop(key, None)
         self.refused.pop(key, None)
         return model

@@ -98,29 +98,51 @@ class Record(NamedTuple):
     file: Path
     target: str
 
-    @property
-    def number(self) -> int:
-        """Of the last index that was published here; 0 where none was."""
-        return self._read().get(self.target, 0)
+    def number(self, there: int) -> int:
+        """Of the last index that was published; 0 where none was.
 
-    def note(self, number: int) -> str:
-        """Have it known the next time; why it is not, where the key's folder can't be written."""
-        told = json.dumps({**self._read(), self.target: number}, indent=1, sort_keys=True)
+        One that was begun and is not there counts as never written: its upload failed.
+
+        Args:
+            there: the number of the index that is there now.
+        """
+        published, begun = self._read().get(self.target, (0, 0))
+        return begun if there >= begun else published
+
+    def begin(self, number: int, there: int) -> str:
+        """Have it known that an index is about to be written, before anybody can read it.
+
+        Returns:
+            Why that is not, where the key's folder can't be written; else nothing.
+        """
+        return self._note(self.number(there), number)
+
+    def end(self, number: int) -> None:
+        """Have it known that it is written."""
+        self._note(number, number)
+
+    def _note(self, published: int, begun: int) -> str:
+        told = {**self._read(), self.target: (published, begun)}
+        names = ("published", "begun")
+        form = {target: dict(zip(names, each, strict=True)) for target, each in told.items()}
         part = self.file.with_name(f".{self.file.name}.{os.getpid()}.part")
         try:
-            part.write_text(f"{told}\n")
+            part.write_text(f"{json.dumps(form, indent=1, sort_keys=True)}\n")
             part.replace(self.file)
         except OSError as error:
-            return f"; its number, {number}, is not noted in {self.file}: {error.strerror}"
+            return f"; its number, {begun}, is not noted in {self.file}: {error.strerror}"
         return ""
 
-    def _read(self) -> dict[str, int]:
+    def _read(self) -> dict[str, tuple[int, int]]:
         try:
             told = json.loads(self.file.read_text())
-            return {str(target): int(number) for target, number in told.items()}
+            return {
+                str(target): (int(each["published"]), int(each["begun"]))
+                for target, each in told.items()
+            }
         except FileNotFoundError:
             return {}
-        except (ValueError, AttributeError, TypeError, RecursionError) as error:
+        except (ValueError, AttributeError, TypeError, KeyError, RecursionError) as error:
             raise PackagingFailed(
                 f"{self.file} can't be read: {error}",
                 "It has the numbers of the indices that were published. Put it back, or remove it.",
@@ -197,7 +219,7 @@ def publish(
         )
     told = _told(comment)
     there, releases = _read_index(place, told["channel"], keys)
-    last = record.number if record else 0
+    last = record.number(there) if record else 0
     if there < last and not go_on:
         raise PackagingFailed(
             f"{INDEX} is number {there}, and number {last} was published with this key: somebody "
@@ -210,8 +232,10 @@ def publish(
     entry = {"file": f"{stem}.zip", "percent": percent, "comment": comment}
     place.write(entry["file"], content)  # type: ignore[arg-type] # a text
     place.write(f"{stem}.zip{SUFFIX}", signature.read_bytes())
-    unnoted = record.note(number) if record else ""  # before anybody can read it
+    unnoted = record.begin(number, there) if record else ""
     place.write(INDEX, _index(number, _merged(releases, entry), told, key))
+    if record:
+        record.end(number)
     return (
         f"{told['kind']} release {told['release']}: {percent:g} % of channel {told['channel']}"
         f"{unnoted}"

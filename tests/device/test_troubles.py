@@ -17,8 +17,9 @@ from tests.edge.faults.memory import limit
 __all__ = ["installed"]
 pytestmark = pytest.mark.device
 
-SPARE = 40 << 20  # bytes beyond what it takes
-NUMBERS = gzip.compress(b'{"instances": [[' + b"1.5," * 6_000_000 + b"1]]}")  # 200 MB of objects
+SPARE = 4 << 20  # bytes beyond what it takes
+# 8 MB, as many as a device unpacks, in rows that are too long.
+NUMBERS = gzip.compress(json.dumps({"instances": [[1.5] * 800] * 2000}).encode())
 SEND = """
 import sys, urllib.request
 body = open("/srv/numbers.gz", "rb").read()

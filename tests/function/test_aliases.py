@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -421,6 +422,38 @@ def rename_class(directory: Path) -> None:
     manifest = json.loads((directory / "manifest.json").read_text())
     manifest["task"] = "other"
     (directory / "manifest.json").write_text(json.dumps(manifest))
+
+
+def wrong_golden_rows(directory: Path) -> None:
+    """Answers that the model does not give, in files that are what their manifest says."""
+    golden = json.loads((directory / "golden.json").read_text())
+    golden["answers"]["prediction"] = [1 - each for each in golden["answers"]["prediction"]]
+    content = json.dumps(golden).encode()
+    (directory / "golden.json").write_bytes(content)
+    manifest = json.loads((directory / "manifest.json").read_text())
+    manifest["files"]["golden.json"] = sha256(content).hexdigest()
+    (directory / "manifest.json").write_text(json.dumps(manifest))
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_version_that_somebody_asked_for_has_proven_nothing_by_that(
+    own: Path, started: Start, asked: bool
+) -> None:
+    repository, reloader = started({"stable": 3})
+    shutil.copytree(own / "iris" / "1", own / "iris" / "4")
+    wrong_golden_rows(own / "iris" / "4")
+    look(reloader, 3)
+    if asked:
+        assert repository.choose("iris", 4).version == 4
+        look(reloader, 2)
+    name(own, {"stable": 4})
+    look(reloader, 3)
+
+    assert repository.choose().version == 3
+    assert "golden rows are answered otherwise" in reloader.refused["iris", 4]
+    (own / "iris" / "aliases.json").unlink()
+    look(reloader, 3)
+    assert repository.choose().version == 3
 
 
 def test_a_reload_that_clients_will_notice_says_so(

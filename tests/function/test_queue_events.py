@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -269,6 +270,21 @@ def test_what_is_behind_it_in_a_fifo_queue_waits_for_it(late: Late) -> None:
     assert [request_id[-1] for request_id in late.asked] == ["0", "1", "3", "1", "2", "4"]
     sent = [entry["MessageDeduplicationId"][-1] for call in queue.calls for entry in call]
     assert sent == ["0", "3", "1", "2"]
+
+
+def test_of_records_that_take_as_long_as_each_other_some_are_answered(service: Service) -> None:
+    class Steady(Service):
+        def predict(self, call: Any, model: Any, request_id: str, stages: Any) -> Any:
+            time.sleep(0.33)
+            deadline.check()
+            return super().predict(call, model, request_id, stages)
+
+    steady = Steady(service.settings, service.repository)
+    queue, event = Queue(), make_sqs_event([GOOD] * 5)
+    # Equal parts of what is left would be 0.32 seconds.
+    answer = answer_batch(event["Records"], steady, queue.send, False, request_log.write, 2)
+
+    assert 1 <= len(failed(answer)) <= 3
 
 
 def test_when_the_time_is_over_the_rest_is_reported(service: Service) -> None:

@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -200,7 +200,7 @@ def test_an_earlier_index_that_was_put_back_is_not_gone_on_from(
     for number, percent in ((2, 100), (2, 0), (3, 100)):
         publish(archives(number), channel, maker.key, percent, record=record)
         kept.append((channel.path / INDEX).read_bytes())
-    assert (number_of(channel), record.number) == (3, 3)
+    assert (number_of(channel), record.number(3)) == (3, 3)
 
     for earlier in (kept[0], None):
         (channel.path / INDEX).unlink()
@@ -210,7 +210,7 @@ def test_an_earlier_index_that_was_put_back_is_not_gone_on_from(
             publish(archives(4), channel, maker.key, 100, record=record)
         assert "--earlier-index" in c.value.hint
     publish(archives(4), channel, maker.key, 100, record=record, go_on=True)
-    assert (number_of(channel), record.number) == (4, 4), "it never falls"
+    assert (number_of(channel), record.number(4)) == (4, 4), "it never falls"
     (channel.path / INDEX).write_bytes(kept[-1])
     with pytest.raises(PackagingFailed, match="number 3, and number 4"):
         publish(archives(4), channel, maker.key, 100, record=record)
@@ -220,7 +220,8 @@ def test_an_earlier_index_that_was_put_back_is_not_gone_on_from(
         archives(2), other, maker.key, 1, record=record_of(tmp_path / "one.key", str(other.path))
     )
     assert json.loads((tmp_path / "one.key.published").read_text()) == {
-        str(channel.path.resolve()): 4, str(other.path.resolve()): 1,
+        str(channel.path.resolve()): {"published": 4, "begun": 4},
+        str(other.path.resolve()): {"published": 1, "begun": 1},
     }  # fmt: skip
     nowhere = record_of(tmp_path / "nowhere" / "one.key", str(other.path))
     told = publish(archives(3), other, maker.key, 1, record=nowhere)
@@ -229,6 +230,39 @@ def test_an_earlier_index_that_was_put_back_is_not_gone_on_from(
     )
     (tmp_path / "one.key.published").write_text("[1]")
     with pytest.raises(PackagingFailed, match=r"one\.key\.published can't be read"):
+        publish(archives(4), channel, maker.key, 100, record=record)
+
+
+class Failing(NamedTuple):
+    """A channel whose network goes away before the index is there, or once it is."""
+
+    channel: Folder
+    arrives: bool
+
+    def read(self, name: str) -> bytes | None:
+        return self.channel.read(name)
+
+    def write(self, name: str, content: Path | bytes) -> None:
+        if name != INDEX or self.arrives:
+            self.channel.write(name, content)
+        if name == INDEX:
+            raise OSError("the network is gone")
+
+
+@pytest.mark.parametrize(("arrives", "number"), [(False, 3), (True, 3)])
+def test_an_upload_that_fails_is_tried_again(
+    archives: Archives, maker: Maker, channel: Folder, tmp_path: Path, arrives: bool, number: int
+) -> None:
+    record = record_of(tmp_path / "one.key", str(channel.path))
+    publish(archives(2), channel, maker.key, 100, record=record)
+    first = (channel.path / INDEX).read_bytes()
+    with pytest.raises(OSError, match="the network is gone"):
+        publish(archives(3), Failing(channel, arrives), maker.key, 100, record=record)
+    publish(archives(3), channel, maker.key, 100, record=record)
+
+    assert number_of(channel) == (2 if not arrives else number)
+    (channel.path / INDEX).write_bytes(first)
+    with pytest.raises(PackagingFailed, match="has put an earlier one back"):
         publish(archives(4), channel, maker.key, 100, record=record)
 
 
