@@ -87,7 +87,8 @@ def _add_predictions(app: App, service: Service, dialect: Dialect) -> None:
             name or environ.get(dialect.MODEL_HEADER) or None,
             version,
         )
-        notes |= {**stages.chosen, "rows": stages.rows}
+        notes |= stages.chosen
+        notes["rows"] = stages.rows
         return reply
 
     for rule in dialect.PREDICT:

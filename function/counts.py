@@ -22,16 +22,28 @@ class Count:
         answered: requests.
         refused: requests that got no answer.
         rows: in the requests that were answered.
-        answered_ns: they took in all.
-        refused_ns: the others took.
-        stages_ns: what the answered ones' time went into, by Triton's names.
+        refused_ns: the refused ones took.
+        stages: milliseconds that each stage of the answered ones took.
         last_ms: when the last one was answered, in milliseconds since 1970.
     """
 
     def __init__(self) -> None:
         self.answered = self.refused = self.rows = 0
-        self.answered_ns = self.refused_ns = self.last_ms = 0
-        self.stages_ns = dict.fromkeys(STAGES.values(), 0)
+        self.refused_ns = self.last_ms = 0
+        self.stages = dict.fromkeys(STAGES, 0.0)
+
+    @property
+    def stages_ns(self) -> dict[str, int]:
+        """What the answered ones' time went into, by Triton's names."""
+        parts = dict.fromkeys(STAGES.values(), 0)
+        for stage, milliseconds in self.stages.items():
+            parts[STAGES[stage]] += round(milliseconds * 1e6)
+        return parts
+
+    @property
+    def answered_ns(self) -> int:
+        """The answered ones took in all."""
+        return sum(self.stages_ns.values())
 
 
 class Counts:
@@ -55,18 +67,20 @@ class Counts:
             stages: milliseconds that each stage took.
         """
         with self._lock:
-            count = self._by_model.setdefault((name, version), Count())
+            count = self._by_model.get((name, version)) or self._new(name, version)
             count.answered += 1
             count.rows += rows
             count.last_ms = time.time_ns() // 1_000_000
             for stage, milliseconds in stages.items():
-                nanoseconds = round(milliseconds * 1e6)
-                count.answered_ns += nanoseconds
-                count.stages_ns[STAGES.get(stage, "compute_infer")] += nanoseconds
+                count.stages[stage] += milliseconds
 
     def refused(self, name: str, version: int, nanoseconds: int) -> None:
         """Count a request that got no answer, and how long that took."""
         with self._lock:
-            count = self._by_model.setdefault((name, version), Count())
+            count = self._by_model.get((name, version)) or self._new(name, version)
             count.refused += 1
             count.refused_ns += nanoseconds
+
+    def _new(self, name: str, version: int) -> Count:
+        count = self._by_model[name, version] = Count()
+        return count

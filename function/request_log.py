@@ -69,6 +69,9 @@ class Choice:
     successes: int = 1
     answered: Iterator[int] = field(default_factory=count)
 
+    def __post_init__(self) -> None:
+        self.every = self.which == "all" and self.successes == 1
+
 
 FORM = form_of(os.environ)
 CHOICE = Choice()
@@ -121,7 +124,7 @@ def is_wanted(entry: Mapping[str, Any], always: bool = False) -> bool:
         always: it is not one of many.
     """
     choice = CHOICE
-    if choice.which == "all" and choice.successes == 1:
+    if choice.every:
         return True
     if choice.which == "off" or gravity(entry):
         return choice.which != "off"
@@ -139,9 +142,11 @@ def write(entry: Mapping[str, Any], always: bool = False) -> None:
         entry: what happened, one member at least.
         always: it is not one of many.
     """
-    if is_wanted(entry, always):
+    if CHOICE.every or is_wanted(entry, always):
         form = FORM
-        head = f'{{"{form.time}":"{CLOCK.at(time.time())}","level":"{form.levels[gravity(entry)]}",'
+        # Most lines are of requests that were answered.
+        level = form.levels[0 if entry.get("status", 500) < 400 else gravity(entry)]
+        head = f'{{"{form.time}":"{CLOCK.at(time.time())}","level":"{level}",'
         # Put before the rest as text: a new dictionary would take as long as all else here.
         line = head.encode() + json_text.dumps(entry)[1:] + b"\n"
         with suppress(OSError):

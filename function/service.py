@@ -48,7 +48,7 @@ class Stages(dict[str, float]):
     def mark(self, stage: str) -> None:
         """The stage has ended, and the next begins."""
         now = time.perf_counter()
-        self[stage] = round((now - self._since) * 1e3, 3)
+        self[stage] = int((now - self._since) * 1e6) / 1e3  # to microseconds; round is slow
         self._since = now
 
 
@@ -140,7 +140,7 @@ class Service:
             RequestTooLarge, InvalidRows, TookTooLong: the client's mistakes.
         """
         _check_size(call, model.signature, self.settings.max_rows)
-        return answer(model, call, stages)._replace(request_id=request_id)
+        return answer(model, call, stages, request_id)
 
 
 def _check_size(call: Call, signature: Signature, most: int) -> None:
@@ -151,7 +151,9 @@ def _check_size(call: Call, signature: Signature, most: int) -> None:
         )
 
 
-def answer(model: Model, call: Call, stages: Stages | None = None) -> Prediction:
+def answer(
+    model: Model, call: Call, stages: Stages | None = None, request_id: str = ""
+) -> Prediction:
     """Validate a call's rows and run them; what golden rows are replayed through, too.
 
     Raises:
@@ -159,12 +161,12 @@ def answer(model: Model, call: Call, stages: Stages | None = None) -> Prediction
     """
     stages = Stages() if stages is None else stages
     if call.nulls:
-        return _answer_the_good(model, call, stages)
+        return _answer_the_good(model, call, stages, request_id)
     table = read(model, call)
     stages.mark("validate")
     outputs = model.run(table)
     stages.mark("run")
-    return Prediction("", model, table, outputs, table.rows)
+    return Prediction(request_id, model, table, outputs, table.rows)
 
 
 def read(model: Model, call: Call, left_out: LeftOut | None = None) -> Table:
@@ -225,7 +227,7 @@ def _in_order(
     return found, {**unlike, **faults}
 
 
-def _answer_the_good(model: Model, call: Call, stages: Stages) -> Prediction:
+def _answer_the_good(model: Model, call: Call, stages: Stages, request_id: str) -> Prediction:
     """Leave out the rows that can't be answered, and say why."""
     rows, left_out = len(call.rows), LeftOut()
     table, outputs = read(model, call, left_out), dict[str, Array]()
@@ -243,13 +245,13 @@ def _answer_the_good(model: Model, call: Call, stages: Stages) -> Prediction:
             table = Table(len(good), [array[good] for array in table.arrays])
     stages.mark("run")
     if not problems:
-        return Prediction("", model, table, outputs, rows)
+        return Prediction(request_id, model, table, outputs, rows)
     spread = {
         output.name: _spread(outputs.get(output.name), kept, rows)
         for output in model.signature.outputs
     }
     problems.sort(key=lambda problem: problem.row or 0)
-    return Prediction("", model, table, spread, rows, problems, count)
+    return Prediction(request_id, model, table, spread, rows, problems, count)
 
 
 def _spread(answered: Array | None, kept: Sequence[int], rows: int) -> Array:
