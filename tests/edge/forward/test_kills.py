@@ -110,17 +110,17 @@ def test_killed_at_random_nothing_is_lost_and_nothing_doubled(tmp_path: Path, pa
 
 @pytest.mark.faults
 def test_it_finds_records_that_are_called_kept_too_early(tmp_path: Path, pair: Pair) -> None:
-    assert killed(tmp_path, pair, "says so too early", kills=12, seed=2).lost
+    assert killed(tmp_path, pair, "says so too early", kills=40, seed=2).lost
 
 
 @pytest.mark.faults
 def test_it_finds_records_that_are_forgotten_too_early(tmp_path: Path, pair: Pair) -> None:
-    assert killed(tmp_path, pair, "forgets at once", kills=12, seed=3).lost
+    assert killed(tmp_path, pair, "forgets at once", kills=40, seed=3).lost
 
 
 @pytest.mark.faults
 def test_it_finds_batches_with_other_keys(tmp_path: Path, pair: Pair) -> None:
-    assert killed(tmp_path, pair, "other keys", kills=12, seed=4).doubled
+    assert killed(tmp_path, pair, "other keys", kills=40, seed=4).doubled
 
 
 @pytest.mark.faults
