@@ -232,8 +232,9 @@ def package(
 ) -> None:
     """Build one zip for one Python and one architecture, on any machine.
 
-    It has the highest version of each model, the function, and what that needs: locked, its
-    hashes checked, stripped of what is never loaded. The same input gives the same bytes.
+    It has of each model the version that is served and those that have names, the function, and
+    what that needs: locked, its hashes checked, stripped of what is never loaded. The same input
+    gives the same bytes.
     """
     from convert.bundle.contents import choose_models
     from convert.bundle.package import package as write_bundle
