@@ -39,12 +39,14 @@ class Judgement:
         allowed: names for skops, as these nodes bear them.
         refused: likewise.
         gone: those of the refused that the package had in another version.
+        misused: those of the refused that are harmless, but for what is in them.
         files: that nodes are filled from, each with its node's id and loader.
     """
 
     allowed: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
+    misused: set[str] = field(default_factory=set)
     files: set[tuple[str, str, Any]] = field(default_factory=set)
 
 
@@ -131,13 +133,14 @@ def _judge(node: Mapping[str, Any], trusted: frozenset[str], found: Judgement) -
     if "file" in node:
         found.files.add((str(node["file"]), loader, node.get("__id__") or id(node)))
     full, there = name_of(node), reached(module, name)
-    if full in trusted or (
-        loader in MAY_BE_MADE and MAY_BE_MADE[loader](there) and is_sound(node, there, trusted)
-    ):
+    is_harmless = loader in MAY_BE_MADE and MAY_BE_MADE[loader](there)
+    if full in trusted or (is_harmless and is_sound(node, there, trusted)):
         found.allowed |= {f"{module}.{name}", full}
     else:
         found.refused.add(full)
-        if is_gone(module, name):
+        if is_harmless:
+            found.misused.add(full)
+        elif is_gone(module, name):
             found.gone.add(full)
 
 

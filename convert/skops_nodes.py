@@ -42,8 +42,13 @@ KEYWORDS: Final[Mapping[str, str]] = {
     "kernel_params": "kernel",
     "pairwise_kernels_kwargs": "metric",
 }
-CALLED: Final = frozenset({"func", "inverse_func", "importance_getter"})
-FUNCTIONS: Final = frozenset({"FunctionNode", "PartialNode", "TypeNode"})
+CALLED: Final = frozenset(
+    {
+        *("_score_func", "analyzer", "feature_names_out", "func", "importance_getter"),
+        *("inverse_func", "preprocessor", "score_func", "tokenizer"),
+    }
+)
+FUNCTIONS: Final = frozenset({"FunctionNode", "JsonNode", "PartialNode", "TypeNode"})
 # NumPy's functions answer with any object by 'initial', 'dtype', 'where' or 'out'.
 OF_NUMPY: Final = frozenset(
     {
@@ -52,6 +57,7 @@ OF_NUMPY: Final = frozenset(
     }
 )
 NEVER: Final = frozenset({"initial", "out", "where"})
+SEQUENCES: Final = frozenset({"ListNode", "TupleNode"})
 PLAIN: Final = frozenset(
     {
         *("DTypeNode", "JsonNode", "NdArrayNode", "RandomGeneratorNode", "RandomStateNode"),
@@ -83,6 +89,13 @@ def _is_key(node: Node) -> bool:
     return node["__loader__"] == "TypeNode" and isinstance(_there(node), type)
 
 
+def _has_names(node: Node) -> bool:
+    """It maps texts as they stand: another type of key might make another text of one."""
+    return node["__loader__"] == "DictNode" and all(
+        _there(key) is str for key in node["key_types"]["content"]
+    )
+
+
 def name_of(node: Node) -> str:
     """As the user trusts it."""
     own = f"{node['__module__']}.{node['__class__']}"
@@ -93,8 +106,11 @@ def _is_sound_object(node: Node, there: Any, trusted: frozenset[str]) -> bool:
     state = node.get("content")
     if state is None or _is_null(state):
         return True
-    if state["__loader__"] != "DictNode":  # pairs would become attributes
-        return state["__loader__"] == "TupleNode" and hasattr(there, "__setstate__")
+    if state["__loader__"] == "TupleNode":  # in Python, pairs would become attributes
+        taken_by = inspect.getattr_static(there, "__setstate__", None)
+        return taken_by is not None and not inspect.isfunction(taken_by)
+    if not _has_names(state):
+        return False
     held = state["content"]
     return all(
         not _shadows(there, name) and _fits(name, value, held, trusted)
@@ -121,8 +137,7 @@ def _fits(name: str, value: Node, held: Mapping[str, Node], trusted: frozenset[s
     if OF_ESTIMATORS.fullmatch(name):
         return all(_is_estimator(leaf, trusted) for leaf in _estimators(name, value))
     if name in CALLED:
-        is_function = _is_null(value) or value["__loader__"] in FUNCTIONS
-        return is_function or _is_left_to_the_user(value, trusted)
+        return value["__loader__"] in FUNCTIONS or _is_left_to_the_user(value, trusted)
     if name in KEYWORDS:
         return _are_keywords(value, held.get(KEYWORDS[name]), trusted)
     return True
@@ -132,8 +147,11 @@ def _estimators(name: str, value: Node) -> Iterator[Node]:
     """What stands for an estimator in an attribute of one or of several."""
     if name.startswith("named_") and value["__loader__"] == "DictNode":
         value = {"__loader__": "ListNode", "content": list(value["content"].values())}
-    for each in value["content"] if name in WITH_COLUMNS else [value]:
-        is_triple = name in WITH_COLUMNS and each["__loader__"] == "TupleNode"
+    if name not in WITH_COLUMNS or value["__loader__"] not in SEQUENCES:
+        yield from _leaves(value)
+        return
+    for each in value["content"]:  # a name, an estimator, and columns
+        is_triple = each["__loader__"] == "TupleNode"
         yield from _leaves({**each, "content": each["content"][:2]} if is_triple else each)
 
 
@@ -174,7 +192,7 @@ def _are_keywords(value: Node, func: Node | None, trusted: frozenset[str]) -> bo
     is_by_name = func is None or func["__loader__"] == "JsonNode"
     if _is_null(value) or (func and not is_by_name and _is_left_to_the_user(func, trusted)):
         return True
-    if value["__loader__"] != "DictNode":
+    if not _has_names(value):
         return False
     names, values = value["content"].keys(), value["content"].values()
     is_numpy = func and not is_by_name and not is_of_sklearn(_there(func))
@@ -190,7 +208,7 @@ def _is_plain(node: Node) -> bool:
 def _leaves(node: Node) -> Iterator[Node]:
     """What lists, tuples and arrays of objects hold, at any depth; or the node itself."""
     is_array = node["__loader__"] == "NdArrayNode" and node["type"] == "json"
-    if is_array or node["__loader__"] in ("ListNode", "TupleNode"):
+    if is_array or node["__loader__"] in SEQUENCES:
         for each in node["content"]:
             yield from _leaves(each)
     else:

@@ -199,7 +199,9 @@ PARTIALS = {
 @pytest.mark.parametrize("what", PARTIALS)
 def test_a_partial_binds_no_more_than_numbers(tmp_path: Path, what: str) -> None:
     dump(FunctionTransformer(PARTIALS[what]), tmp_path / "model.skops")
-    with pytest.raises(SourceFailed, match=r"not known to be harmless: functools\.partial\n"):
+    with pytest.raises(
+        SourceFailed, match=r"not known to be harmless: functools\.partial \(by what it holds\)\n"
+    ):
         load_saved(tmp_path / "model.skops", (), print)
 
 
@@ -233,13 +235,20 @@ def test_a_text_does_not_hold_attributes(tmp_path: Path, value: Any) -> None:
         load_saved(written(path, state), (), print)
 
 
-def test_pairs_do_not_become_attributes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["svm._classes.SVC", "gaussian_process.kernels.RBF"])
+def test_pairs_do_not_become_attributes(tmp_path: Path, name: str) -> None:
     pairs = tupled([tupled([plain("predict"), plain(1)])])
-    path = written(
-        tmp_path / "model.skops",
-        node("ObjectNode", "sklearn.utils._metadata_requests.MetadataRequest", content=pairs),
-    )
-    with pytest.raises(SourceFailed, match=r"not known to be harmless: sklearn\.utils"):
+    path = written(tmp_path / "model.skops", node("ObjectNode", f"sklearn.{name}", content=pairs))
+    with pytest.raises(SourceFailed, match=rf"harmless: sklearn\.{name} \(by what it holds\)"):
+        load_saved(path, (), print)
+
+
+def test_a_name_is_the_text_that_it_is_judged_by(tmp_path: Path) -> None:
+    state = mapped(C=plain(1))
+    state["key_types"]["content"] = [node("TypeNode", "numpy.str_")]
+    path = tmp_path / "model.skops"
+    written(path, node("ObjectNode", "sklearn.svm._classes.SVC", content=state))
+    with pytest.raises(SourceFailed, match=r"SVC \(by what it holds\)"):
         load_saved(path, (), print)
 
 
