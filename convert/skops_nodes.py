@@ -22,7 +22,7 @@ Node = Mapping[str, Any]
 
 ANSWERS: Final = frozenset({"predict", "predict_proba", "predict_log_proba", "decision_function"})
 ASKED: Final = ANSWERS | {"transform", "score"}
-FITTED: Final = frozenset({"fit", "fit_predict", "fit_transform", "inverse_transform"})
+METHODS: Final = ASKED | {"fit", "fit_predict", "fit_transform", "inverse_transform"}
 
 # Attributes by name: scikit-learn looks up a method that the first say in what the others hold.
 OF_METHODS: Final = re.compile(r"_?(stack|chain|response|predict|prediction)_methods?_?")
@@ -120,7 +120,7 @@ def _is_sound_object(node: Node, there: Any, trusted: frozenset[str]) -> bool:
 
 def _shadows(there: type, name: str) -> bool:
     """An attribute of this name would be found in place of a method."""
-    if is_estimator(there) and name in ASKED | FITTED:  # where __getattr__ passes it on
+    if name in METHODS and is_estimator(there):  # where __getattr__ passes it on
         return True
     found = inspect.getattr_static(there, name, None)
     is_method = hasattr(type(found), "__get__") and not hasattr(type(found), "__set__")
