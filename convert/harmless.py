@@ -48,14 +48,9 @@ BASES = (
     "sklearn.neural_network._stochastic_optimizers.BaseOptimizer",
 )
 OBJECTS = (
-    "catboost.core.CatBoost",
-    "catboost.core.CatBoostClassifier",
-    "catboost.core.CatBoostRanker",
-    "catboost.core.CatBoostRegressor",
     "lightgbm.basic.Booster",
     "scipy.interpolate._bsplines.BSpline",
     "sklearn._loss.link.Interval",
-    "sklearn.calibration._CalibratedClassifier",
     "sklearn.cluster._bisect_k_means._BisectingTree",
     "sklearn.compose._column_transformer.make_column_selector",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
@@ -73,7 +68,13 @@ OBJECTS = (
     "xgboost.callback.EarlyStopping",
     "xgboost.core.Booster",
 )
-SCORERS = ("sklearn.metrics._scorer._BaseScorer",)
+ESTIMATORS = (  # beside scikit-learn's, and what derives from them
+    "catboost.core.CatBoost",
+    "catboost.core.CatBoostClassifier",
+    "catboost.core.CatBoostRanker",
+    "catboost.core.CatBoostRegressor",
+    "sklearn.calibration._CalibratedClassifier",
+)
 NAMED_TUPLES = ("sklearn.impute._iterative._ImputerTriplet",)
 LOSSES = ("sklearn._loss._loss.CyLossFunction", "sklearn._loss._loss.CyHalfMultinomialLoss")
 # A search made with RepeatedKFold() holds the class that it repeats.
@@ -83,7 +84,7 @@ TYPES = (
 )
 # Of NumPy's, what neither reads nor writes, whatever it is called with.
 OF_NUMPY = (
-    "all", "any", "around", "asarray", "clip", "cumprod", "cumsum", "diff", "max", "mean", "median",
+    "all", "any", "around", "clip", "cumprod", "cumsum", "diff", "max", "mean", "median",
     "min", "nan_to_num", "nanmax", "nanmean", "nanmedian", "nanmin", "prod", "ravel", "real",
     "round", "std", "sum", "transpose", "var",
 )  # fmt: skip
@@ -151,13 +152,18 @@ def _derives(found: Any, bases: Iterable[str]) -> bool:
     return issubclass(found, tuple(base for base in there if base is not NOTHING))
 
 
-def is_scorer(found: Any) -> bool:
-    """It calls the methods of an estimator by a name that it is given."""
-    return _derives(found, SCORERS)
+def is_estimator(found: Any) -> bool:
+    """It is a class of what may be asked for answers."""
+    return _derives(found, BASES[:1]) or home(found) in ESTIMATORS
+
+
+def is_of_sklearn(found: Any) -> bool:
+    """It is a class or function of scikit-learn's own."""
+    return home(found).startswith("sklearn.")
 
 
 def _is_object(found: Any) -> bool:
-    return _derives(found, BASES) or home(found) in OBJECTS
+    return _derives(found, BASES) or home(found) in OBJECTS + ESTIMATORS
 
 
 def _is_loss(found: Any) -> bool:
@@ -165,7 +171,8 @@ def _is_loss(found: Any) -> bool:
 
 
 def _is_type(found: Any) -> bool:
-    return _is(*PLAIN_TYPES)(found) or home(found) in TYPES
+    # np.asarray is written in C: skops takes it for a type.
+    return _is(*PLAIN_TYPES, np.asarray)(found) or home(found) in TYPES
 
 
 def _is_function(found: Any) -> bool:

@@ -33,6 +33,7 @@ UNPACKED: tuple[Callable[[bytes], bytes], ...] = (
 WRITTEN_BY = re.compile(
     rb"_sklearn_version.{0,150}?(\d+\.\d+(?:\.\d+|\.?(?:rc|dev|post)\d+)*)", re.S
 )
+BY_ITS_CONTENT = " (by what it holds)"  # the class itself is harmless
 SKOPS_HINT = "skops.io.dump(estimator, 'FILE.skops') saves it so that reading it runs nothing."
 
 
@@ -105,8 +106,9 @@ def _skops(path: Path, trusted: Sequence[str]) -> Callable[[], Any]:
             _way_out(version),
         )
     if refused:
+        named = [f"{name}{BY_ITS_CONTENT if name in found.misused else ''}" for name in refused]
         raise SourceFailed(
-            f"'{path.name}' has types that are not known to be harmless: {', '.join(refused)}",
+            f"'{path.name}' has types that are not known to be harmless: {', '.join(named)}",
             f"Add --trust {' --trust '.join(refused)} if the file is yours; or give SOURCE as "
             "FILE.py:FUNCTION, which returns the estimator.",
         )

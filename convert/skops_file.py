@@ -7,15 +7,15 @@ node is in https://github.com/skops-dev/skops/tree/main/skops/io (`_general.py`,
 
 from __future__ import annotations
 
-import json
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from io import BytesIO
 from typing import Any
 
-from convert.harmless import MAY_BE_MADE, is_gone, is_scorer, reached
+from convert.harmless import MAY_BE_MADE, is_gone, reached
+from convert.skops_nodes import is_sound, name_of
 
 SCHEMA = "schema.json"
 SURELY_FINE = 2**30  # bytes, unpacked
@@ -24,7 +24,7 @@ DENSEST = 20  # times the file's own size: what is more than that was packed to 
 AT_ONCE = {zipfile.ZIP_STORED: 2**20, zipfile.ZIP_DEFLATED: 2**20}
 LEAST = 2**12
 OF_AN_INSTANCE = frozenset({"__id__", "file"})  # differ where one object was saved twice
-ANSWERS = frozenset({"predict", "predict_proba", "predict_log_proba", "decision_function"})
+ARRAY = b"\x93NUMPY"  # what a file of one begins with; numpy.load opens archives too
 
 
 class Malformed(ValueError):
@@ -39,12 +39,14 @@ class Judgement:
         allowed: names for skops, as these nodes bear them.
         refused: likewise.
         gone: those of the refused that the package had in another version.
+        misused: those of the refused that are harmless, but for what is in them.
         files: that nodes are filled from, each with its node's id and loader.
     """
 
     allowed: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
+    misused: set[str] = field(default_factory=set)
     files: set[tuple[str, str, Any]] = field(default_factory=set)
 
 
@@ -91,7 +93,7 @@ def judged(schema: Mapping[str, Any], trusted: Sequence[str]) -> Judgement:
     """What of a schema may be made: what is known to be harmless, and what the user trusts.
 
     Raises:
-        Malformed: nodes that bear one id are not the same.
+        Malformed: nodes that bear one id are not the same, or something is half a node.
     """
     found = Judgement()
     _look_through(schema, frozenset(trusted), found, {})
@@ -112,7 +114,9 @@ def _look_through(
         digest = _look_through(part[key], trusted, found, by_id)
         if key not in OF_AN_INSTANCE:
             whole.update(repr(key).encode(errors="surrogatepass") + b":" + digest)
-    if isinstance(part.get("__loader__"), str):
+    if "__loader__" in part or "__id__" in part:  # either makes skops take it for a node
+        if not isinstance(part.get("__loader__"), str):
+            raise Malformed("a node does not say by a text what loads it")
         _judge(part, trusted, found)
         shared = part.get("__id__")
         if shared and by_id.setdefault(shared, whole.digest()) != whole.digest():
@@ -122,55 +126,26 @@ def _look_through(
 
 def _judge(node: Mapping[str, Any], trusted: frozenset[str], found: Judgement) -> None:
     loader, module, name = node["__loader__"], node["__module__"], node["__class__"]
-    if loader == "JsonNode":  # numbers and text, whatever class it says
+    if loader == "JsonNode":  # a number or a text, whatever class it says
+        if not is_sound(node, None, trusted):
+            raise Malformed("a node of a text holds a list or an object")
         return
     if "file" in node:
         found.files.add((str(node["file"]), loader, node.get("__id__") or id(node)))
-    own = f"{module}.{name}"
-    full = f"{own}.{node['content']['func']}" if loader == "MethodNode" else own
-    there = reached(module, name)
-    harmless = loader in MAY_BE_MADE and MAY_BE_MADE[loader](there) and _is_sound(node, there)
-    if harmless or full in trusted:
-        found.allowed |= {own, full}
+    full, there = name_of(node), reached(module, name)
+    is_harmless = loader in MAY_BE_MADE and MAY_BE_MADE[loader](there)
+    if full in trusted or (is_harmless and is_sound(node, there, trusted)):
+        found.allowed |= {f"{module}.{name}", full}
     else:
         found.refused.add(full)
-        if is_gone(module, name):
+        if is_harmless:
+            found.misused.add(full)
+        elif is_gone(module, name):
             found.gone.add(full)
 
 
-def _is_sound(node: Mapping[str, Any], there: Any) -> bool:
-    """What a node has below it is what skops writes there."""
-    loader = node["__loader__"]
-    if loader == "DictNode":  # its keys are made by calling what stands there
-        types = node["key_types"]
-        return types["__loader__"] == "ListNode" and all(
-            key["__loader__"] == "TypeNode" for key in types["content"]
-        )
-    if loader == "PartialNode":  # a scorer bound to a model and a text could call any method
-        return bool(node["content"]["func"]["__loader__"] == "FunctionNode")
-    if loader == "ObjectNode" and is_scorer(there):
-        state = node["content"]
-        method = state["content"].get("_response_method") if _is_dict(state) else None
-        return method is not None and ANSWERS.issuperset(_texts(method))
-    return True
-
-
-def _is_dict(node: Mapping[str, Any]) -> bool:
-    return bool(node["__loader__"] == "DictNode")
-
-
-def _texts(node: Mapping[str, Any]) -> Iterator[Any]:
-    """What a node of one text, or of several, holds."""
-    if node["__loader__"] in ("ListNode", "TupleNode"):
-        for each in node["content"]:
-            yield from _texts(each)
-    else:
-        value = json.loads(node["content"])
-        yield from value if isinstance(value, list) else (value,)
-
-
 def check_sizes(plain: bytes, found: Judgement, size: int) -> None:
-    """Refuse nodes that are filled with more than the file can hold.
+    """Refuse nodes that are filled with more than the file can hold, or with no array.
 
     Args:
         plain: the archive with nothing packed in it.
@@ -189,3 +164,7 @@ def check_sizes(plain: bytes, found: Judgement, size: int) -> None:
             with archive.open(member) as file, zipfile.ZipFile(file) as inner:
                 total += sum(each.file_size for each in inner.infolist())
     _check_size(total, size)
+    for name in {name for name, loader, _ in found.files if loader == "NdArrayNode"}:
+        with archive.open(name) as file:
+            if file.read(len(ARRAY)) != ARRAY:
+                raise Malformed(f"'{name}' in it is no array")
