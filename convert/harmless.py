@@ -52,6 +52,7 @@ OBJECTS = (
     "scipy.interpolate._bsplines.BSpline",
     "sklearn._loss.link.Interval",
     "sklearn.cluster._bisect_k_means._BisectingTree",
+    "sklearn.compose._column_transformer._RemainderColsList",  # of scikit-learn 1.6, a list
     "sklearn.compose._column_transformer.make_column_selector",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.metrics._scorer._MultimetricScorer",
