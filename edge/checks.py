@@ -71,7 +71,7 @@ def system(machine: Machine, needs: Needs) -> Finding | None:
     if machine.system != "Linux":
         return Finding(
             "system", WRONG, f"expected Linux, got {machine.system}",
-            "Elsewhere, serve from a checkout: python -m edge serve.",
+            "Elsewhere, serve from a checkout: .venv/bin/python -m edge serve.",
         )  # fmt: skip
     if machine.bits != 64:
         return Finding(
