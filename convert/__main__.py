@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 import sys
@@ -148,8 +149,12 @@ def import_(file: Path, name: str, models: Path, breaking: bool, **rows: Path | 
 
 
 def _say_where(name: str, built: Built) -> None:
+    from convert.model_directory import still_served
+
     state = "written to" if built.new else "is the same, byte for byte, as"
     click.echo(f"{name} version {built.version} {state} {built.directory}")
+    if line := still_served(built.directory, os.environ):
+        click.echo(line)
 
 
 @main.command(cls=Command, example="python -m convert verify models/house-prices/1")

@@ -15,10 +15,11 @@ from typing import Any
 
 from convert.errors import Refusal, WrongUse
 from function import json_text
-from function.aliases import serves_in
+from function.aliases import file_of, read, serves, serves_in
 from function.compatible import differences
 from function.errors import OnnxletError
 from function.repository import NAME, versions_in
+from function.settings import pins_of
 
 MANIFEST = "manifest.json"
 
@@ -75,6 +76,27 @@ def highest_manifest(folder: Path, name: str) -> dict[str, Any]:
             found = json.loads((home / str(version) / "manifest.json").read_bytes())
             return found if isinstance(found, dict) else {}
     return {}
+
+
+def still_served(directory: Path, environ: Mapping[str, str]) -> str:
+    """Why a version that was written is not the one that is served; '' where it is.
+
+    Args:
+        directory: of the version.
+        environ: whose ONNXLET_SERVE may pin the model.
+    """
+    name, version = directory.parent.name, int(directory.name)
+    versions = versions_in(directory.parent)
+    file = file_of([directory.parents[1]], name)
+    pin = pins_of(environ.get("ONNXLET_SERVE", ""), []).get(name)
+    try:
+        served = serves(name, versions, read(file, versions), pin)
+    except OnnxletError as error:
+        return f"version {version} is not served: {error.message}"
+    if served == version:
+        return ""
+    why = f"it is 'stable' in {file}" if pin is None else f"ONNXLET_SERVE={name}={pin} is set"
+    return f"version {served} stays served: {why}"
 
 
 def write_version(

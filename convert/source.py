@@ -17,7 +17,7 @@ import pandas as pd
 
 from convert.errors import SourceFailed, WrongUse
 from convert.saved import load_saved
-from convert.table_files import read_table_file
+from convert.table_files import looked_in, read_table_file
 from convert.users_code import where
 from function.errors import OnnxletError
 
@@ -127,7 +127,7 @@ def _module(place: str) -> ModuleType:
             return importlib.import_module(place)
         path = Path(place)
         if not path.is_file():
-            raise WrongUse(f"SOURCE: there is no file '{place}'")
+            raise WrongUse(f"SOURCE: there is no file '{place}'", looked_in(path))
         sys.path.insert(0, str(path.resolve().parent))
         name = _free_name(path)
         loader = _AsItIs(name, os.fspath(path))
@@ -162,13 +162,17 @@ def _held_out(
     path: Path, data: Path | None, target: str | None, report: Callable[[str], None]
 ) -> tuple[pd.DataFrame, Any]:
     if not path.is_file():
-        raise WrongUse(f"SOURCE: there is no file '{path}'")
+        raise WrongUse(f"SOURCE: there is no file '{path}'", looked_in(path))
     if data is None:
         raise WrongUse(
             f"SOURCE: '{path.name}' holds an estimator and no rows to prove it on",
             "Add --data FILE, held-out rows as CSV or Parquet; --target COL names their answer.",
         )
     frame = read_table_file(data, report)
+    if len(frame) == 0:
+        raise WrongUse(
+            f"--data: '{data}' has no rows", "Parity is proven on held-out rows: give some."
+        )
     y_test = None
     if target is not None:
         if target not in frame:

@@ -51,9 +51,14 @@ def read_table_file(path: Path, report: Callable[[str], None] = lambda line: Non
     )
 
 
+def looked_in(path: Path) -> str:
+    """Where a file that is not there was looked for; empty where its path says so."""
+    return "" if path.is_absolute() else f"Looked for in {Path.cwd()}."
+
+
 def _no_file(path: Path) -> WrongUse:
     if not path.is_dir():
-        return WrongUse(f"--data: there is no file '{path}'", f"Looked for in {Path.cwd()}.")
+        return WrongUse(f"--data: there is no file '{path}'", looked_in(path))
     inside = sorted(e.name for e in path.iterdir() if {".csv", ".parquet"} & set(e.suffixes))
     found = f"There are {', '.join(inside[:SHOWN_FILES])} in it." if inside else ""
     return WrongUse(f"--data: '{path}' is a folder", f"Name one file of rows. {found}".rstrip())

@@ -45,7 +45,8 @@ def main() -> None:
 @click.option("--tls-cert", type=FILE, metavar="FILE", help="Speak TLS, with this certificate.")
 @click.option("--tls-key", type=FILE, metavar="FILE", help="The certificate's key.")
 @click.option("--open", is_flag=True, help="Whoever reaches it may ask, without an API key.")
-def serve(models: Path | None, **options: Any) -> None:
+@click.option("--only-listen", is_flag=True, hidden=True, help="See that it can, and end.")
+def serve(models: Path | None, only_listen: bool, **options: Any) -> None:
     """Serve every model below a folder, until Ctrl-C.
 
     What is not given is taken from the environment: ONNXLET_DEVICE_HOST, _PORT, _TLS_CERT,
@@ -54,11 +55,15 @@ def serve(models: Path | None, **options: Any) -> None:
     import os
     from dataclasses import replace
 
+    from edge.serve import listen
     from edge.serve import serve as serve_models
     from edge.settings import DeviceSettings, models_folder
 
     given = {name: v for name, v in options.items() if v is not None and v is not False}
     device = replace(DeviceSettings.from_environ(os.environ), **given)
+    if only_listen:
+        listen(device.host, device.port).close()
+        return
     serve_models(models_folder(models, os.environ), device)
 
 

@@ -16,6 +16,8 @@ LEAST_GLIBC = (2, 28)
 ROOM = 50 * MB  # on the card, beside bundles
 HOT, TOO_HOT = 75.0, 80.0  # degrees Celsius; a Pi slows down from the second on
 EPOCH = 2025  # a clock before it was never set
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")  # that bundles are made for, as convert/bundle has them
+ARCHES = ("aarch64", "x86_64")  # likewise
 HOMES = ("/home/", "/root/")  # which the service does not see
 GOOD, WARNING, WRONG = "good", "warning", "wrong"
 # Of the firmware's flags: what is so now, and since the start.
@@ -69,7 +71,7 @@ def system(machine: Machine, needs: Needs) -> Finding | None:
     if machine.system != "Linux":
         return Finding(
             "system", WRONG, f"expected Linux, got {machine.system}",
-            "Elsewhere, serve from a checkout: python -m edge serve.",
+            "Elsewhere, serve from a checkout: .venv/bin/python -m edge serve.",
         )  # fmt: skip
     if machine.bits != 64:
         return Finding(
@@ -93,20 +95,30 @@ def processor(machine: Machine, needs: Needs) -> Finding | None:
         return Finding("processor", GOOD, machine.arch)
     return Finding(
         "processor", WRONG, f"this bundle is for {needs.arch}, and this machine is {machine.arch}",
-        f"Make another: python -m convert package --target device --arch {machine.arch}.",
+        _another(machine) if machine.arch in ARCHES
+        else f"Bundles are made for {' and '.join(ARCHES)}: take a 64-bit board and system.",
     )  # fmt: skip
 
 
+def _another(machine: Machine) -> str:
+    """How to make a bundle for this machine, as far as there can be one."""
+    python = f" PYTHON_VERSION={machine.python}" * (machine.python in PYTHONS)
+    arch = f" ARCH={machine.arch}" * (machine.arch in ARCHES)
+    return f"Make another, in the checkout: make package TARGET=device{python}{arch}"
+
+
 def python(machine: Machine, needs: Needs) -> Finding | None:
-    """The one that the bundle was made for, where the service can reach it."""
-    if needs.python not in ("", machine.python):
-        return Finding(
-            "python", WRONG,
-            f"this bundle is for Python {needs.python}, and this is {machine.python}",
-            f"Make another: python -m convert package --target device --python {machine.python}; "
-            f"or run it with python{needs.python}, where that is installed.",
-        )  # fmt: skip
-    return Finding("python", GOOD, f"{machine.python}, {machine.executable}")
+    """The one that the bundle was made for."""
+    if needs.python in ("", machine.python):
+        return Finding("python", GOOD, f"{machine.python}, {machine.executable}")
+    way_out = _another(machine) if machine.python in PYTHONS else (
+        f"Bundles are made for Python {', '.join(PYTHONS)}: install a system with one of them "
+        "(Raspberry Pi OS trixie has 3.13, bookworm 3.11)"
+    )  # fmt: skip
+    return Finding(
+        "python", WRONG, f"this bundle is for Python {needs.python}, and this is {machine.python}",
+        f"{way_out}; or run it with python{needs.python}, where that is installed.",
+    )  # fmt: skip
 
 
 def interpreter(machine: Machine, needs: Needs) -> Finding | None:
@@ -239,6 +251,11 @@ BEFORE_INSTALLING: tuple[Check, ...] = (
     system, processor, python, interpreter, memory, space, rights, services,
 )  # fmt: skip
 IN_AN_IMAGE: tuple[Check, ...] = (system, processor, python, space)
+# All that stops an installation, but for whose command it is: a doctor needs no rights.
+BY_A_DOCTOR: tuple[Check, ...] = (
+    system, processor, python, interpreter, memory, memory_limit, space, temperature, power, speed,
+    clock, services,
+)  # fmt: skip
 
 
 def findings(machine: Machine, needs: Needs, checks: tuple[Check, ...] = ALWAYS) -> list[Finding]:

@@ -247,7 +247,7 @@ def _listed(versions: Mapping[str, Sequence[int]]) -> str:
 
 def _no_models(folder: Path) -> ModelError:
     """Why nothing is served: the folder is away, a model itself, or without one."""
-    build = "Build one: python -m convert build SOURCE --name N; or set ONNXLET_MODELS."
+    build = "Build one: .venv/bin/python -m convert build SOURCE --name N; or set ONNXLET_MODELS."
     if not folder.is_dir():
         return ModelError(f"no models in {folder}: there is no such folder", build)
     if (folder / "manifest.json").exists() or versions_in(folder):

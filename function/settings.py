@@ -95,7 +95,7 @@ class Settings:
         settings = cls(
             models=Path(get("ONNXLET_MODELS") or DEFAULT_MODELS),
             default_model=get("ONNXLET_DEFAULT_MODEL") or None,
-            pins=_pins(get("ONNXLET_SERVE"), faults),
+            pins=pins_of(get("ONNXLET_SERVE"), faults),
             api_keys=_api_keys(get("ONNXLET_API_KEYS"), faults),
             max_body_bytes=whole("ONNXLET_MAX_BODY_BYTES", cls.max_body_bytes),
             max_unpacked_bytes=whole("ONNXLET_MAX_UNPACKED_BYTES", cls.max_unpacked_bytes),
@@ -133,7 +133,8 @@ def _unknown(environ: Mapping[str, str], known: Iterable[str]) -> Iterator[str]:
             yield f"{name}: unknown variable{hint}"
 
 
-def _pins(text: str, faults: list[str]) -> dict[str, str]:
+def pins_of(text: str, faults: list[str]) -> dict[str, str]:
+    """The pins of ONNXLET_SERVE, by model; what is wrong with it joins the faults."""
     pins: dict[str, str] = {}
     for entry in filter(None, (part.strip() for part in text.split(","))):
         name, _, version = (part.strip() for part in entry.partition("="))

@@ -8,12 +8,21 @@ lock=${2:-requirements/dev.txt}
 
 usable() { "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' 2>/dev/null; }
 
-python=""
+# What a candidate that is not usable is; nothing of one that nobody named and that is not there.
+described() {
+    if command -v "$1" >/dev/null; then
+        said=$("$1" --version 2>&1 </dev/null | head -n 1)
+        echo "; $1 is ${said:-no Python that runs}"
+    elif [ -n "${PYTHON:-}" ]; then echo "; $1: there is none"; fi
+}
+
+python="" tried=""
 for candidate in ${PYTHON:-python3 python3.13 python3.12 python3.11 python3.14}; do
     if usable "$candidate"; then python=$candidate && break; fi
+    tried=$tried$(described "$candidate")
 done
 if [ -z "$python" ]; then
-    echo "onnxlet needs Python 3.11, 3.12, 3.13 or 3.14; found: $(python3 --version 2>&1 || true)" >&2
+    echo "onnxlet needs Python 3.11, 3.12, 3.13 or 3.14${tried:-; there is none}" >&2
     echo "On Debian, Ubuntu and Raspberry Pi OS: sudo apt-get install python3 python3-venv" >&2
     echo "On macOS: brew install python@3.13. Or name one: make setup PYTHON=/path/to/python3.12" >&2
     exit 1

@@ -68,7 +68,7 @@ def choose_models(folder: Path, names: Sequence[str], remote: Sequence[str]) -> 
     if not there:
         raise WrongUse(
             f"--models: no models in '{folder}'",
-            "Build one: make model; or python -m convert build SOURCE --name N.",
+            "Build one: make model; or .venv/bin/python -m convert build SOURCE --name N.",
         )
     unknown = sorted({*names, *remote} - there.keys())
     if unknown:

@@ -58,11 +58,13 @@ def union(graph: Graph, fitted: Any, table: Table) -> Answers:
 
 
 def column_transformer(graph: Graph, fitted: Any, table: Table) -> Answers:
-    """Each part is given its columns; what the parts make stands side by side."""
+    """Each part is given its columns; what the parts make stands side by side.
+
+    Columns that are dropped need not be there, as for scikit-learn: the target of a whole frame.
+    """
     tensors: list[Tensor] = []
     for name, part, columns in fitted.transformers_:
-        places = _places(fitted, table, columns)
-        if not _is(part, "drop") and places:
+        if not _is(part, "drop") and (places := _places(fitted, table, columns)):
             given = _given(fitted, graph.select(table, places), columns)
             tensors += _made(graph, fitted, name, part, given)
     return {"transform": Table(tuple(tensors))}

@@ -59,7 +59,7 @@ def choose(models: Path, name: str | None) -> Chosen:
     if not there:
         raise WrongUse(
             f"{models}: expected model directories, got none",
-            "Build one (python -m convert build), or say --models DIR.",
+            "Build one (.venv/bin/python -m convert build), or say --models DIR.",
         )
     chosen = name or min(there)
     if chosen not in there:

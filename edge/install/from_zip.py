@@ -12,7 +12,16 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge.checks import BEFORE_INSTALLING, IN_AN_IMAGE, Needs, findings, wrong
+from edge.checks import (
+    BEFORE_INSTALLING,
+    BY_A_DOCTOR,
+    IN_AN_IMAGE,
+    WRONG,
+    Finding,
+    Needs,
+    findings,
+    wrong,
+)
 from edge.install.keys import read_keys
 from edge.machine import Machine, read_machine
 
@@ -22,6 +31,7 @@ if TYPE_CHECKING:
 SYSTEM = Path("/")
 DATA = "var/lib/onnxlet"
 KEYS = "etc/onnxlet/keys"
+HERE = "Each is a .pub file there."
 PUBLIC = "It stands in the .pub file that minisign -G wrote."
 
 
@@ -38,7 +48,7 @@ def main(archive: Path, arguments: list[str]) -> None:
     if given.command == "doctor":
         from edge.doctor import report
 
-        sys.exit(report(findings(machine, needs), as_json=given.json))
+        sys.exit(report(diagnosis(given.root, machine, needs), as_json=given.json))
     _stop_where_wrong(faults(given.root, given.key, machine, needs))
     _install(archive, given.root, given.key)
 
@@ -100,8 +110,15 @@ def faults(root: Path, keys: list[str], machine: Machine, needs: Needs) -> list[
     found = [(each.told, each.hint) for each in wrong(findings(machine, needs, checks))]
     for fault in read_keys(keys, root / KEYS)[1]:
         of_one = fault.startswith("--key")
-        found.append((fault, PUBLIC if of_one else "Each is a .pub file there."))
+        found.append((fault, PUBLIC if of_one else HERE))
     return found
+
+
+def diagnosis(root: Path, machine: Machine, needs: Needs) -> list[Finding]:
+    """What the doctor finds: all that would stop `install`, and how the machine fares."""
+    found = findings(machine, needs, BY_A_DOCTOR if root == SYSTEM else IN_AN_IMAGE)
+    keys = read_keys([], root / KEYS)[1]
+    return found + [Finding("keys", WRONG, fault, HERE) for fault in keys]
 
 
 def _stop_where_wrong(found: list[tuple[str, str]]) -> None:

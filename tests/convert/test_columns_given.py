@@ -18,7 +18,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from convert.build import build
 from convert.columns_given import notes, unanswered
 from convert.errors import Refusal, WrongUse
-from convert.source import Source
+from convert.source import Source, load_source
 from convert.table_files import read_table_file
 from function.signature import Column
 from tests.convert.helpers import built
@@ -315,23 +315,42 @@ def test_other_csv_is_told_with_the_way_out(
     pd.testing.assert_frame_equal(again, ROWS)
 
 
-def test_files_that_are_none(tmp_path: Path) -> None:
+def test_files_that_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "empty.csv").touch()
     (tmp_path / "ragged.csv").write_text("a,b\n1,2\n1,2,3,4\n")
     (tmp_path / "rows.json").write_text("{}")
     found = {}
     for name in (".", "gone.csv", "empty.csv", "ragged.csv", "rows.json"):
         with pytest.raises(WrongUse) as refused:
-            read_table_file(tmp_path / name)
+            read_table_file(Path(name))
         found[name] = refused.value
 
     assert found["."].message.endswith("is a folder")
     assert "There are empty.csv, ragged.csv in it." in found["."].hint
-    assert f"Looked for in {Path.cwd()}" in found["gone.csv"].hint
+    assert f"Looked for in {tmp_path}" in found["gone.csv"].hint
     assert found["empty.csv"].message.endswith("is empty")
     assert "Expected 2 fields in line 3, saw 4" in found["ragged.csv"].message
     assert "in quotes" in found["ragged.csv"].hint
     assert "to_csv" in found["rows.json"].hint
+    with pytest.raises(WrongUse) as refused:
+        read_table_file(tmp_path / "gone.csv")
+    assert refused.value.hint == ""
+
+
+@pytest.mark.parametrize("source", ["gone.py:build", "gone.skops"])
+def test_a_source_that_is_not_there_says_where_it_was_looked_for(source: str) -> None:
+    for text, hint in ((source, f"Looked for in {Path.cwd()}."), (f"/nowhere/{source}", "")):
+        with pytest.raises(WrongUse, match="SOURCE: there is no file") as refused:
+            load_source(text)
+        assert refused.value.hint == hint
+
+
+def test_a_header_without_rows_is_told_with_its_file(tmp_path: Path) -> None:
+    (tmp_path / "model.skops").touch()
+    (tmp_path / "header.csv").write_text("a,b\n")
+    with pytest.raises(WrongUse, match=r"--data: '.*header.csv' has no rows"):
+        load_source(str(tmp_path / "model.skops"), tmp_path / "header.csv")
 
 
 def test_a_column_without_a_name_is_not_left_out_in_silence(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from sklearn.linear_model import LinearRegression
 
 from convert.build import Built
 from convert.errors import Refusal, WrongUse
-from convert.model_directory import write_version
+from convert.model_directory import still_served, write_version
 from convert.source import Source, load_source
 from tests.convert.helpers import FILES, ROOT, built, contents, invoked
 
@@ -82,6 +82,34 @@ def test_a_build_that_is_the_same_says_so(project: Path, tmp_path: Path) -> None
         end = invoked("build", source, "--name", "m", "--models", tmp_path)
         assert f"m version 1 {state} {tmp_path / 'm' / '1'}" in end.stdout
     assert contents(tmp_path).keys() == {f"1/{file}" for file in FILES}
+
+
+def test_a_build_says_which_version_stays_served(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = linear(tmp_path).directory.parent
+    linear(tmp_path, 2.0)
+    aliases = written / "aliases.json"
+
+    def last_line(serve: str) -> str:
+        return still_served(written / "2", {"ONNXLET_SERVE": serve})
+
+    assert (last_line(""), last_line("other=1, m=2"), last_line("no pin")) == ("", "", "")
+    assert last_line("m=1") == "version 1 stays served: ONNXLET_SERVE=m=1 is set"
+    assert last_line("m=best").startswith("version 2 is not served: ONNXLET_SERVE=m=best: no alias")
+    aliases.write_text('{"stable": 1, "best": 2}')
+    assert last_line("") == f"version 1 stays served: it is 'stable' in {aliases}"
+    assert last_line("m=best") == ""
+
+    monkeypatch.delenv("ONNXLET_SERVE", raising=False)
+    end = invoked(
+        *("build", f"{project / 'source.py'}:linear", "--name", "m", "--models", tmp_path),
+        "--breaking",
+    )
+    assert end.stdout.splitlines()[-2:] == [
+        f"m version 3 written to {written / '3'}",
+        f"version 1 stays served: it is 'stable' in {aliases}",
+    ]
 
 
 def test_a_graph_names_each_domain_once(tmp_path: Path) -> None:
@@ -146,7 +174,7 @@ def test_a_refusal_writes_nothing_beside_what_was_there(at_home: Path, tmp_path:
 WITHOUT_SPACE = """
 import json, sys
 from pathlib import Path
-from convert.model_directory import write_version
+from convert.model_directory import still_served, write_version
 from function.errors import OnnxletError
 folder = Path(sys.argv[1])
 try:
@@ -201,7 +229,7 @@ from sklearn.linear_model import LinearRegression
 from convert.build import build
 from convert.converters import converters
 from convert.golden import verify
-from convert.model_directory import write_version
+from convert.model_directory import still_served, write_version
 from convert.source import Source
 
 models, kills = Path(sys.argv[1]), int(sys.argv[2])

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from convert.bundle.target import ARCHES, PYTHONS
+from edge import checks
 from edge.checks import BEFORE_INSTALLING, IN_AN_IMAGE, Needs, findings, wrong
 from edge.doctor import report
-from edge.install.from_zip import faults
+from edge.install.from_zip import diagnosis, faults
 from edge.machine import Machine, read_machine
 from tests.conftest import ROOT
 
@@ -88,6 +90,40 @@ def test_what_stops_an_installation(case: str) -> None:
     found = findings(PI._replace(**changed), NEEDS, BEFORE_INSTALLING)
     assert [each.told for each in wrong(found)] == [told]
     assert all(each.hint for each in wrong(found))
+
+
+@pytest.mark.parametrize("case", sorted(set(WRONG) - {"user"}))
+def test_the_doctor_finds_before_an_installation_what_stops_it(case: str) -> None:
+    changed, told = WRONG[case]
+    found = diagnosis(Path("/"), PI._replace(root=False, **changed), NEEDS)
+    assert [each.told for each in wrong(found)] == [told]
+
+
+def test_the_doctor_of_an_image_finds_what_stops_it_there(tmp_path: Path) -> None:
+    machine = PI._replace(root=False, systemd=False, executable="/home/me/.venv/bin/python")
+    assert wrong(diagnosis(tmp_path, machine, NEEDS)) == []
+    keys = tmp_path / "etc/onnxlet/keys"
+    keys.mkdir(parents=True)
+    for name in ("one.pub", "two.pub", "three.pub"):
+        (keys / name).touch()
+    [found] = wrong(diagnosis(tmp_path, machine, NEEDS))
+    assert (found.subject, found.hint) == ("keys", "Each is a .pub file there.")
+
+
+def hint_for(**changed: Any) -> str:
+    [found] = wrong(findings(PI._replace(**changed), NEEDS, IN_AN_IMAGE))
+    return found.hint
+
+
+def test_another_bundle_is_advised_only_where_there_can_be_one() -> None:
+    assert (checks.PYTHONS, checks.ARCHES) == (PYTHONS, ARCHES)
+    makes = "make package TARGET=device PYTHON_VERSION=3.11 ARCH=aarch64; or run it with python3.13"
+    assert makes in hint_for(python="3.11")
+    assert hint_for(arch="x86_64").endswith("TARGET=device PYTHON_VERSION=3.13 ARCH=x86_64")
+    for python in ("3.9", "3.15"):
+        assert "made for Python 3.11, 3.12, 3.13, 3.14: install a" in hint_for(python=python)
+        assert "make package" not in hint_for(python=python)
+    assert "made for aarch64 and x86_64: take" in hint_for(arch="riscv64")
 
 
 def test_everything_is_told_at_once(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def make_files(models: Path, folder: Path) -> None:
     shutil.copytree(models / "iris", folder / "models" / "iris")
     key, release = blocks(section(UPDATES, "Sign and publish"), "sh")[0].splitlines()[:2]
     assert key.startswith("minisign -G ")
-    assert release.startswith("python -m convert package --target device --release 7 ")
+    assert release.startswith(".venv/bin/python -m convert package --target device --release 7 ")
     run(key.replace("pumps", "onnxlet").replace("-G", "-G -W").partition("#")[0], folder)
     package, there = readme_commands()
     out = folder / there.split()[2]
@@ -60,7 +60,7 @@ def make_files(models: Path, folder: Path) -> None:
     run(f"{package} -o .venv/ready BUNDLE={shlex.quote(str(out))} {more}", ROOT)
     for number in ("2", "3"):
         words = release.replace("pumps", "onnxlet").replace("7", number).replace("build/", "")
-        run(words.replace("python", shlex.quote(sys.executable), 1), folder)
+        run(words.replace(".venv/bin/python", shlex.quote(sys.executable), 1), folder)
     for name in ("agent.py", "ask.py"):
         shutil.copy(HERE / name, folder)
     shutil.rmtree(folder / "models")

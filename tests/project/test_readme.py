@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -23,6 +24,18 @@ CURLS = [text for kind, text in BLOCKS if kind == "sh" and text.startswith("curl
 ANSWERS = [text for kind, text in BLOCKS if kind == "json"]
 DOCS = sorted((ROOT / "docs").glob("*.md"))
 HAS_TOOLS = shutil.which("make") and shutil.which("curl")
+
+
+@pytest.mark.skipif(not HAS_TOOLS, reason="needs make and curl")
+@pytest.mark.skipif(not (ROOT / ".venv" / "ready").is_file(), reason="run by `make test`")
+def test_make_run_tells_of_a_port_that_is_taken_before_it_trains(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        for port in (taken.getsockname()[1], "abc"):
+            command = ["make", "run", f"PORT={port}", f"MODELS={tmp_path}"]
+            done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+            assert done.returncode != 0
+            assert "port" in done.stderr
+            assert "loading the estimator" not in done.stderr
 
 
 @pytest.mark.skipif(not HAS_TOOLS, reason="needs make and curl")

@@ -75,17 +75,40 @@ def stand_in(path: Path, script: str) -> Path:
     return path
 
 
-def test_too_old_a_python_is_told_what_to_install(copy: Path, tmp_path: Path) -> None:
-    old = stand_in(tmp_path / "python3.9", "exit 1")
-
-    done = subprocess.run(
-        ["make", "setup", f"PYTHON={old}"], cwd=copy, capture_output=True, text=True
+def set_up(copy: Path, python: Path | str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["make", "setup", f"PYTHON={python}"], cwd=copy, capture_output=True, text=True
     )
+
+
+def test_too_old_a_python_is_told_what_to_install(copy: Path, tmp_path: Path) -> None:
+    old = stand_in(
+        tmp_path / "python3.9", 'case $1 in --version) echo "Python 3.9.2";; esac; exit 1'
+    )
+
+    done = set_up(copy, old)
 
     assert done.returncode != 0
     assert "onnxlet needs Python 3.11" in done.stderr
+    assert f"; {old} is Python 3.9.2\n" in done.stderr
     assert "apt-get install python3 python3-venv" in done.stderr
     assert not (copy / ".venv").exists()
+
+
+def test_a_python_that_is_named_and_not_usable_is_told_as_what_it_is(tmp_path: Path) -> None:
+    mute = stand_in(tmp_path / "mute", "exit 1")
+    for python, told in (
+        (mute, f"{mute} is no Python that runs"),
+        ("/nope", "/nope: there is none"),
+    ):
+        done = subprocess.run(
+            ["sh", ROOT / "tools" / "setup.sh", tmp_path / "made"],
+            env=os.environ | {"PYTHON": str(python)},
+            capture_output=True,
+            text=True,
+        )
+        assert f"or 3.14; {told}\n" in done.stderr
+        assert not (tmp_path / "made").exists()
 
 
 def test_a_python_without_venv_is_told_what_to_install(copy: Path, tmp_path: Path) -> None:
@@ -94,9 +117,7 @@ def test_a_python_without_venv_is_told_what_to_install(copy: Path, tmp_path: Pat
         f'case "$2" in *ensurepip*) exit 1;; esac; exec "{sys.executable}" "$@"',
     )
 
-    done = subprocess.run(
-        ["make", "setup", f"PYTHON={lacking}"], cwd=copy, capture_output=True, text=True
-    )
+    done = set_up(copy, lacking)
 
     version = "{}.{}".format(*sys.version_info[:2])
     assert done.returncode != 0
@@ -106,9 +127,7 @@ def test_a_python_without_venv_is_told_what_to_install(copy: Path, tmp_path: Pat
 def test_a_set_up_that_fails_is_not_taken_for_ready(copy: Path, tmp_path: Path) -> None:
     (copy / "requirements" / "dev.txt").write_text("flask==3.1.3 --hash=sha256:" + "0" * 64 + "\n")
 
-    done = subprocess.run(
-        ["make", "setup", f"PYTHON={sys.executable}"], cwd=copy, capture_output=True, text=True
-    )
+    done = set_up(copy, sys.executable)
 
     assert done.returncode != 0
     assert not (copy / ".venv" / "ready").exists()

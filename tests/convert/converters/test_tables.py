@@ -165,6 +165,18 @@ def test_columns_that_do_not_come_are_named() -> None:
         graph.ask(model, table, "transform")
 
 
+@pytest.mark.parametrize(
+    "of_scaler", [["c", "a"], [2, 0], slice(0, 3, 2), [True, False, True, False]]
+)
+@pytest.mark.parametrize("dropped", [[], [("none", "drop", ["target"])]], ids=["left", "said"])
+def test_columns_that_are_dropped_need_not_come(of_scaler: Any, dropped: list[Any]) -> None:
+    frame = NUMBERS.assign(target=1.0)  # fitted on the whole of it
+    parts = [("scaled", StandardScaler(), of_scaler), *dropped]
+    model = ColumnTransformer(parts).fit(frame)
+
+    assert_exact(model, NUMBERS)
+
+
 # Asking estimators
 
 
