@@ -109,12 +109,9 @@ def few_judges(parity: Mapping[str, Any]) -> str:
     count = parity["judging_rows"]
     if count >= FEW:
         return ""
-    if not count:
-        said = "no other rows: X_test is all that there was to draw from"
-    else:
-        said = f"only {count} more drawn {'ones' if count > 1 else 'one'}: there was little else"
-        said += " to draw from X_test"
-    return f"{said}; more held-out rows, or X_train, prove more"
+    many = f"only {count} more drawn {'rows' if count > 1 else 'row'}: few others differ"
+    said = many if count else "no other rows: none are left to draw that differ"
+    return f"{said} from those it was chosen by; more held-out rows or X_train would prove more"
 
 
 def certificate_lines(name: str, version: int, manifest: dict[str, Any]) -> Iterator[str]:

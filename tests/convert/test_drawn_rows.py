@@ -10,18 +10,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.compose import make_column_transformer
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
 
 from convert.answers import task_of
 from convert.build import build
 from convert.certificate import certificate_lines
 from convert.converters import converts
-from convert.drawn_rows import FEW, ROWS, drawing_once, drawn_rows
+from convert.drawn_rows import ROWS, drawing_once, drawn_rows
 from convert.evidence import NoConversion
 from convert.gathering import gathered
 from convert.inputs import Cells, InputColumn, read_inputs
@@ -243,22 +241,15 @@ def test_cells_of_training_rows_become_what_the_test_set_holds(
 
 
 def test_a_gap_in_the_training_rows_does_not_leave_them_out(tmp_path: Path) -> None:
-    trained = pd.DataFrame(
-        {"age": [None, *range(20, 60)], "city": ["a", "b", "c"] * 13 + ["a"] * 2}
-    )
-    prepared = make_column_transformer(
-        (SimpleImputer(), ["age"]), (OneHotEncoder(handle_unknown="ignore"), ["city"])
-    )
-    model = make_pipeline(prepared, LinearRegression()).fit(trained, np.arange(41.0))
-    rows = pd.DataFrame({"age": [33], "city": ["b"]})
-    lines: list[str] = []
+    numbers = pd.DataFrame({"age": [*range(20, 60)], "x": np.linspace(10, 11, 40)})
+    trained = pd.concat([pd.DataFrame({"age": [None], "x": [10.5]}), numbers])
+    model = make_pipeline(SimpleImputer(), Bumped([40.0, 10.5], 1.0), LinearRegression())
+    model.fit(trained, np.arange(41.0))
+    far = pd.DataFrame({"age": [33], "x": [0.2]})
 
-    made = build(Source(model, rows, None, trained), "m", tmp_path, lines.append)
-
-    judging = made.manifest["parity"]["judging_rows"]
-    assert judging >= 20
-    told = [line for line in lines if line.startswith("note: judged by")]
-    assert (judging < FEW) == bool(told)
+    built(Source(model, far), tmp_path)
+    with pytest.raises(NoConversion, match=r"first on drawn row .* 'bumped' \(Bumped\)"):
+        built(Source(model, far, None, trained), tmp_path)
 
 
 def test_a_model_with_few_rows_to_judge_it_says_so(tmp_path: Path) -> None:
@@ -269,8 +260,8 @@ def test_a_model_with_few_rows_to_judge_it_says_so(tmp_path: Path) -> None:
     made = build(Source(model, texts[:1]), "m", tmp_path, lines.append)
 
     assert made.manifest["parity"]["judging_rows"] == 0
-    said = "judged by no other rows: X_test is all that there was to draw from"
+    said = "judged by no other rows: none are left to draw that differ"
     assert [line for line in lines if said in line]
     certificate = "\n".join(certificate_lines("m", 1, made.manifest))
-    assert "judged by   no other rows: X_test is all that there was to draw from" in certificate
+    assert "judged by   no other rows: none are left to draw that differ" in certificate
     assert "X_train" in certificate
