@@ -242,7 +242,7 @@ def test_cells_of_training_rows_become_what_the_test_set_holds(
 
 def test_a_gap_in_the_training_rows_does_not_leave_them_out(tmp_path: Path) -> None:
     numbers = pd.DataFrame({"age": [*range(20, 60)], "x": np.linspace(10, 11, 40)})
-    trained = pd.concat([pd.DataFrame({"age": [None], "x": [10.5]}), numbers])
+    trained = pd.concat([pd.DataFrame({"age": [np.nan], "x": [10.5]}), numbers])
     filled = SimpleImputer(strategy="constant", fill_value=0.0)
     model = make_pipeline(filled, Bumped([40.0, 10.5], 1.0), LinearRegression())
     model.fit(trained, np.arange(41.0))
