@@ -13,8 +13,10 @@ import numpy as np
 
 from convert.answers import Answers, Task, task_of
 from convert.background import background_file
+from convert.certificate import few_judges
 from convert.choosing import Report, first_equal
 from convert.columns_given import notes, unanswered
+from convert.drawn_rows import drawing_once
 from convert.errors import Refusal
 from convert.evidence import Evidence, shortened
 from convert.frames import as_pandas
@@ -36,13 +38,14 @@ from convert.reference import Reference
 from convert.source import Source
 from convert.summaries import SCORED, column_statistics, score
 from convert.text_limits import with_text_limits
+from convert.training_rows import like_held_out
 from function import json_text
 from function.explanation.background import FILE as BACKGROUND
 from function.golden import replay
 from function.model import Model
 
 HELD_OUT_ROWS = 20_000  # at most so many are compared, evenly spaced
-OTHERS = 2000  # training rows at most that rows are drawn from, beside those held out
+TRAINED = "X_train"
 
 
 @dataclass(frozen=True)
@@ -90,9 +93,10 @@ def build(
     task = task_of(source.estimator)
     X_test = deepcopy(source.X_test)  # a function in a step may write to what it is given
     source = replace(source, estimator=one_threaded(source.estimator), X_test=X_test)
-    inputs, X = read_inputs(source.X_test)
+    given = replace(source, X_test=as_pandas(X_test))  # with the names of whatever frame it is
+    inputs, X = read_inputs(given.X_test)
     report(f"{task.name}: {type(source.estimator).__name__}, {len(X)} held-out rows")
-    rows, answers = _held_out_rows(source, task, inputs, X)
+    rows, answers = _held_out_rows(source, given, task, inputs, X)
     metrics = _metrics(source, task, answers)
     if metrics is None and source.y_test is not None and task.name in SCORED:
         report("note: y_test is not what the model could answer, or has gaps: it is not scored")
@@ -101,17 +105,20 @@ def build(
     columns = probe_columns(
         inputs, rows, lambda data: task.answers(source.estimator, data), source.estimator
     )
-    for note in notes(source, columns, rows):
+    for note in notes(given, columns, rows):
         report(note)
     reference = Reference(source.estimator, task, inputs)
-    others = _like_those(inputs, *described)
-    evidence, last = gathered(reference, columns, rows, others=others)
+    others = like_held_out(inputs.columns, rows, *described[:2]) if described[2] == TRAINED else ()
+    draw = drawing_once()
+    evidence, last = gathered(reference, columns, rows, others=others, draw=draw)
     report(
         f"comparing on {evidence.held_out} held-out, {evidence.hard} hard "
         f"and {evidence.drawn + last.drawn} drawn rows"
     )
-    judged = Judged(reference, columns, evidence, last, others=others)
+    judged = Judged(reference, columns, evidence, last, others=others, draw=draw)
     accepted, judged, parity = first_equal(judged, report)
+    if few := few_judges(parity):
+        report(f"note: judged by {few}")
     if judged.reference.wide:
         metrics = _metrics(source, task, judged.reference.ask(inputs.rows(X)))
     earlier = highest_manifest(folder, name)
@@ -147,16 +154,23 @@ def one_threaded(estimator: Any) -> Any:
 
 
 def _held_out_rows(
-    source: Source, task: Task, inputs: Inputs, X: Data
+    source: Source, given: Source, task: Task, inputs: Inputs, X: Data
 ) -> tuple[list[Cells], Answers]:
     """The test set as clients would send it, once scikit-learn agrees that it is the same.
+
+    Args:
+        source: as the estimator was made for.
+        given: the same with X_test in pandas, where it is a frame.
+        task: what scikit-learn is asked for.
+        inputs: the columns of X_test.
+        X: X_test as it is given to scikit-learn in comparisons.
 
     Returns:
         At most HELD_OUT_ROWS rows, and scikit-learn's answers to all of them.
     """
     if len(X) == 0:
         raise Refusal("X_test has no rows", "Parity is proven on held-out rows: give some.")
-    _refuse_what_has_no_form(source, task, inputs)
+    _refuse_what_has_no_form(given, task, inputs)
     answer = partial(task.answers, source.estimator)
     plain = inputs.data(inputs.rows(X))
     expected, got = asked(answer, source.X_test), asked(answer, plain)
@@ -168,7 +182,7 @@ def _held_out_rows(
             "columns side by side, have it do so by position: .to_numpy() has no index.",
         )
     if isinstance(expected, Exception):
-        raise unanswered(source, expected) from expected
+        raise unanswered(given, expected) from expected
     if isinstance(got, Exception):
         raise Refusal(
             f"the estimator answers X_test, and not once that holds plain values: {_told(got)}",
@@ -192,12 +206,12 @@ def _held_out_rows(
     return [rows[place] for place in picks], expected
 
 
-def _refuse_what_has_no_form(source: Source, task: Task, inputs: Inputs) -> None:
+def _refuse_what_has_no_form(given: Source, task: Task, inputs: Inputs) -> None:
     """Columns that no request can carry may stand in X_test where the model drops them."""
     for column in inputs.columns:
         if column.unserved:
-            without = as_pandas(source.X_test).drop(columns=[column.label])
-            if not is_answered(partial(task.answers, source.estimator), without):
+            without = given.X_test.drop(columns=[column.label])
+            if not is_answered(partial(task.answers, given.estimator), without):
                 raise Refusal(
                     column.unserved, "Turn the column into numbers or text before the pipeline."
                 )
@@ -227,21 +241,11 @@ def _described_rows(
             "X_train has other columns than X_test",
             "Return both in the same form, with the same columns in the same order.",
         )
-    return trained.columns, trained.rows(X), "X_train"
+    return trained.columns, trained.rows(X), TRAINED
 
 
 def _told(error: Exception) -> str:
     return f"{type(error).__name__}: {shortened(error)}"
-
-
-def _like_those(
-    inputs: Inputs, columns: Sequence[InputColumn], rows: Sequence[Cells], which: str
-) -> Sequence[Cells]:
-    """Some of the training rows, evenly spaced, where they hold values of the same types."""
-    types = [column.type for column in columns]
-    if which != "X_train" or types != [column.type for column in inputs.columns]:
-        return ()
-    return rows[:: len(rows) // OTHERS + 1]
 
 
 def _files(

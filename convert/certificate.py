@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from convert.drawn_rows import FEW
 from convert.evidence import Evidence, Failed
 from convert.parity import TOLERANCE, Comparison, between
 from convert.reference import Reference
@@ -103,6 +104,16 @@ def _largest(differences: Array) -> float:
     return float(differences[np.isfinite(differences)].max(initial=0))
 
 
+def few_judges(parity: Mapping[str, Any]) -> str:
+    """That few rows have judged a model, or none, and what to do; empty where there were enough."""
+    count = parity["judging_rows"]
+    if count >= FEW:
+        return ""
+    many = f"only {count} more drawn {'rows' if count > 1 else 'row'}: few others differ"
+    said = many if count else "no other rows: none are left to draw that differ"
+    return f"{said} from those it was chosen by; more held-out rows or X_train would prove more"
+
+
 def certificate_lines(name: str, version: int, manifest: dict[str, Any]) -> Iterator[str]:
     """What a build prints, line by line."""
     parity = manifest["parity"]
@@ -111,7 +122,8 @@ def certificate_lines(name: str, version: int, manifest: dict[str, Any]) -> Iter
         f"  rows        {parity['held_out_rows']} held-out, {parity['drawn_rows']} drawn and "
         f"{parity['hard_rows']} hard ones: {parity['differing_rows']} answers differ"
     )
-    yield f"  judged by   {parity['judging_rows']} more drawn ones, which no choice was made by"
+    many = f"{parity['judging_rows']} more drawn ones, which no choice was made by"
+    yield f"  judged by   {few_judges(parity) or many}"
     yield f"  reference   scikit-learn in {parity['reference']}"
     if "float32" in parity:
         yield from _float32_lines(parity["float32"], manifest)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from convert.certificate import certificate, off_in_float32
-from convert.evidence import Failed, NoConversion, OnRounding, no_conversion, why_not
+from convert.evidence import Evidence, Failed, NoConversion, OnRounding, no_conversion, why_not
 from convert.judging import Attempt, Judged, first_to_differ
 from convert.limits import limited, narrowed
 from convert.parity import Comparison
@@ -68,11 +68,11 @@ def first_equal(judged: Judged, report: Report) -> tuple[Attempt, Judged, dict[s
 
 def _confirmed(judged: Judged, report: Report) -> Found:
     """The conversion that the search has found, once rows that it was not chosen by agree."""
-    failed: list[Failed] = []
-    for _ in range(JUDGEMENTS):
+    failed: dict[str, Failed] = {}  # by recipe
+    for judgement in range(JUDGEMENTS):
         found = _searched(judged, report)
         comparison, unrefused = found.judged.compared(found.attempt.model, found.judged.last)
-        against = _against(found.judged, comparison, unrefused)
+        against, shaky = _against(found.judged, comparison, unrefused)
         if not against:
             attempt = replace(
                 found.attempt,
@@ -80,20 +80,28 @@ def _confirmed(judged: Judged, report: Report) -> Found:
                 unrefused=found.attempt.unrefused + unrefused,
             )
             return replace(found, attempt=attempt)
-        failed.append(Failed(str(found.attempt.recipe), f"on rows of another draw, {against}"))
-        report(f"{found.attempt.recipe} passed, but not on rows of another draw: trying again")
-        judged = judged.again(draws=judged.draws + 1)
-    raise no_conversion(_name(judged), failed)
+        recipe = str(found.attempt.recipe)
+        failed[recipe] = Failed(recipe, f"on rows of another draw, {against}")
+        if shaky and (judged.reference.precision == "float32" or judgement == JUDGEMENTS - 1):
+            raise OnRounding(_name(judged), shaky, list(failed.values()))
+        if judgement < JUDGEMENTS - 1:
+            report(f"{recipe} passed, but not on rows of another draw: trying again")
+            judged = judged.again(draws=judged.draws + 1)
+    raise no_conversion(_name(judged), list(failed.values()))
 
 
-def _against(judged: Judged, comparison: Comparison, unrefused: int) -> str:
-    """What speaks against a conversion on the rows of the last draw."""
+def _against(judged: Judged, comparison: Comparison, unrefused: int) -> tuple[str, str]:
+    """What speaks against a conversion on the rows of the last draw.
+
+    Returns:
+        The reason; and how many rows would have to be forgiven, where that are too many.
+    """
+    shaky = _shaky(judged, comparison, judged.last)
     if not comparison.passed:
-        return why_not(comparison, judged.last, judged.columns)
+        return why_not(comparison, judged.last, judged.columns), shaky
     if unrefused and not judged.evidence.raising:  # nobody knew that there was something to watch
-        return f"scikit-learn raises for {unrefused} rows that the function answers"
-    shaky = too_many_forgiven(comparison, judged.last, _least(judged))
-    return f"{shaky} would have to be forgiven" if shaky else ""
+        return f"scikit-learn raises for {unrefused} rows that the function answers", shaky
+    return f"{shaky} would have to be forgiven" if shaky else "", shaky
 
 
 def _searched(judged: Judged, report: Report) -> Found:
@@ -114,9 +122,8 @@ def _searched(judged: Judged, report: Report) -> Found:
             failed.append(attempt)
             continue
         converted = attempt.converted
-        shaky = too_many_forgiven(attempt.comparison, judged.evidence, _least(judged))
-        if in_float32 or attempt.comparison.passed or attempt.comparison.unstable:
-            forgiven = forgiven or shaky
+        shaky = _shaky(judged, attempt.comparison, judged.evidence)
+        forgiven = forgiven or shaky
         if attempt.comparison.passed and shaky:
             failed.append(Failed(str(recipe), f"{shaky} would have to be forgiven"))
         elif attempt.comparison.close:
@@ -144,9 +151,16 @@ def _searched(judged: Judged, report: Report) -> Found:
     raise no_conversion(_name(judged), failed)
 
 
-def _least(judged: Judged) -> int:
-    """One row is no share: for it no model is refused that has no other reference."""
-    return 1 if judged.reference.precision == "float64" else 0
+def _shaky(judged: Judged, comparison: Comparison, evidence: Evidence) -> str:
+    """How many rows would have to be forgiven, where that are too many; empty where others differ.
+
+    One row is no share: for it no model is refused that has no other reference. And where there
+    is one, rows that differ may be right in that.
+    """
+    in_float32 = judged.reference.precision == "float32"
+    if not (in_float32 or comparison.passed or comparison.unstable):
+        return ""
+    return too_many_forgiven(comparison, evidence, 0 if in_float32 else 1)
 
 
 def _name(judged: Judged) -> str:
@@ -167,7 +181,7 @@ def _within_limits(
         if isinstance(again, Failed):
             return None
         if again.comparison.passed:
-            shaky = too_many_forgiven(again.comparison, judged.evidence, _least(judged))
+            shaky = _shaky(judged, again.comparison, judged.evidence)
             return None if shaky else (again, judged)
         attempt = again
     return None

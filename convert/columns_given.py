@@ -44,7 +44,12 @@ UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[0-9a-fA-
 
 
 def unanswered(source: Source, error: Exception) -> Refusal:
-    """Why an estimator raises for its test set, and what to do: the columns, a text, or neither."""
+    """Why an estimator raises for its test set, and what to do: the columns, a text, or neither.
+
+    Args:
+        source: the estimator and its test set, which is pandas' own where it is a frame.
+        error: that it raised.
+    """
     said = f"{type(error).__name__}: {shortened(error)}{where(error)}"
     if isinstance(error, NotFittedError):
         return Refusal(f"the estimator is not fitted: {said}", "Fit it on training rows first.")
@@ -151,7 +156,7 @@ def notes(source: Source, columns: Sequence[Column], rows: Sequence[Cells]) -> I
     """What joins the signature and perhaps should not: a line each.
 
     Args:
-        source: the estimator and its test set.
+        source: the estimator and its test set, which is pandas' own where it is a frame.
         columns: the signature's.
         rows: held-out rows, in that order.
     """

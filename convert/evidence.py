@@ -156,10 +156,10 @@ def _most_telling(evidence: Evidence, columns: Sequence[Column], row: int) -> li
 
 def no_conversion(estimator: str, failed: Sequence[Failed]) -> NoConversion:
     """The refusal of a model that no recipe converts faithfully; each reason once."""
-    recipes: dict[str, list[str]] = {}
+    recipes: dict[str, dict[str, None]] = {}  # by reason, each recipe once
     unsupported = [one for one in failed if one.reason.startswith("step ")]
     for one in unsupported or failed:
-        recipes.setdefault(one.reason, []).append(one.recipe)
+        recipes.setdefault(one.reason, {})[one.recipe] = None
     hints = list(dict.fromkeys(one.hint for one in failed if one.hint))
     with_what = ", ".join(f"{tool} {version}" for tool, version in list(versions().items())[:5])
     if unsupported:

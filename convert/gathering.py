@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from convert.answers import Answers
-from convert.drawn_rows import drawn_rows
+from convert.drawn_rows import Draw, drawn_rows
 from convert.evidence import Evidence
 from convert.hard_rows import fits, hard_rows
 from convert.inputs import Cells
@@ -20,6 +20,7 @@ def gathered(
     rows: Sequence[Cells],
     draws: int = 1,
     others: Sequence[Cells] = (),
+    draw: Draw = drawn_rows,
 ) -> tuple[Evidence, Evidence]:
     """Held-out rows, rows made hard and rows drawn, with the reference's answers.
 
@@ -29,6 +30,7 @@ def gathered(
         rows: held-out ones.
         draws: how many times rows are drawn for the search of a recipe.
         others: rows that are like those held out, such as the training rows.
+        draw: draws rows.
 
     Returns:
         What a recipe is looked for with; and the rows of one more draw, by which none was chosen:
@@ -49,8 +51,8 @@ def gathered(
         return answers.get("probabilities", answers.get("score", answers["prediction"]))
 
     hard = hard_rows(columns, rows, reference.estimator, watched, reference.inputs.data)
-    *some, last = drawn_rows(columns, [*rows, *_allowed(columns, others)], draws + 1)
-    drawn = [row for draw in some for row in draw]
+    *some, last = draw(columns, [*rows, *_allowed(columns, others)], draws + 1)
+    drawn = [row for rows_of_one in some for row in rows_of_one]
     every = [*rows, *hard, *drawn, *last]
     found, expected = reference.answers(every)
     seen = len(every) - len(last)

@@ -11,6 +11,7 @@ from sklearn.pipeline import Pipeline
 
 from convert.answers import Task, dense
 from convert.converters.graph import Unsupported
+from convert.drawn_rows import Draw, drawn_rows
 from convert.evidence import Evidence, Failed, shortened
 from convert.gathering import gathered
 from convert.inputs import Cells
@@ -67,6 +68,7 @@ class Judged:
         last: rows of one more draw, which no recipe is chosen by.
         draws: how many draws of rows are among the evidence.
         others: rows like those held out, that rows are drawn from too.
+        draw: draws rows.
     """
 
     reference: Reference
@@ -75,6 +77,7 @@ class Judged:
     last: Evidence
     draws: int = 1
     others: Sequence[Cells] = ()
+    draw: Draw = drawn_rows
 
     def again(self, **changed: Any) -> Judged:
         """With another reference, other columns or more draws: rows are gathered anew.
@@ -84,7 +87,7 @@ class Judged:
         """
         new = replace(self, **changed)
         rows = self.evidence.rows[: self.evidence.held_out]
-        evidence, last = gathered(new.reference, new.columns, rows, new.draws, new.others)
+        evidence, last = gathered(new.reference, new.columns, rows, new.draws, new.others, new.draw)
         return replace(new, evidence=evidence, last=last)
 
     def attempt(self, recipe: Recipe) -> Attempt | Failed:

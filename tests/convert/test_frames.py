@@ -14,6 +14,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
+from convert.build import build
 from convert.errors import Refusal
 from convert.frames import as_pandas
 from convert.source import Source
@@ -50,6 +51,18 @@ def test_a_frame_of_another_library_keeps_its_names(tmp_path: Path) -> None:
     assert names == ["größe", "weight"]
     got = served(tmp_path).post("/predict", json=[{"größe": 1.0, "weight": 2.0}])
     assert got.get_json()["prediction"] == pytest.approx([5.0])
+
+
+def test_columns_of_another_library_are_compared_with_those_of_the_fit(tmp_path: Path) -> None:
+    model, lines = LinearRegression().fit(X, Y), list[str]()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # scikit-learn sees no names
+        build(Source(model, Foreign(X), Y), "m", tmp_path, lines.append)
+        assert not [line for line in lines if line.startswith("note: the estimator was fitted")]
+
+        more = Foreign(X.assign(target=Y))
+        with pytest.raises(Refusal, match="'target' is too many; the estimator does not"):
+            built(Source(model, more, Y), tmp_path)
 
 
 @pytest.mark.parametrize("ours", [X, X["weight"], X.to_numpy(), [[1, 2]], ["a text"], (1, 2)])

@@ -15,6 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from convert.build import build
 from convert.errors import Refusal
 from convert.inputs import read_inputs
 from convert.source import Source
@@ -99,3 +100,16 @@ def test_what_has_no_rows_or_no_form_is_told() -> None:
         read_inputs(FRAME.lazy())
     dated = FRAME.with_columns(day=polars.lit("2026-01-01").str.to_date())
     assert "have no form in a request" in read_inputs(dated)[0].columns[-1].unserved
+
+
+def test_names_are_compared_with_those_of_the_fit(tmp_path: Path) -> None:
+    numbers, lines = FRAME.select("größe", "age"), list[str]()
+    model = LogisticRegression().fit(numbers, Y)
+
+    build(Source(model, numbers, Y), "m", tmp_path, lines.append)
+    assert not [line for line in lines if line.startswith("note: the estimator was fitted")]
+
+    other = numbers.rename({"age": "Age"})
+    with pytest.raises(Refusal, match="'age' is missing and 'Age' is too many") as caught:
+        built(Source(model, other, Y), tmp_path)
+    assert caught.value.hint == "Is 'Age' the column 'age'? Give it the name of the fit."

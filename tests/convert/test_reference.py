@@ -23,9 +23,10 @@ from sklearn.preprocessing import FunctionTransformer
 from convert.answers import task_of
 from convert.build import Built
 from convert.certificate import certificate_lines
-from convert.evidence import Evidence, OnRounding
+from convert.evidence import Evidence, Failed, OnRounding, no_conversion
 from convert.golden import verify
 from convert.inputs import read_inputs
+from convert.judging import Judged
 from convert.parity import Comparison
 from convert.reference import Reference, in_float64
 from convert.source import Source
@@ -180,6 +181,62 @@ def test_so_many_rows_of_a_kind_may_be_forgiven(forgiven: Any, least: int, said:
     comparison = Comparison({}, np.zeros(900, dtype=bool), forgiven=frozenset(forgiven))
     evidence = Evidence(rows, {}, held_out=200, drawn=300)
     assert too_many_forgiven(comparison, evidence, least) == said
+
+
+# What the rows say that judge
+
+
+def shaky_judges(monkeypatch: pytest.MonkeyPatch, precisions: set[str]) -> list[str]:
+    """As if 11 of the 1,000 rows of each draw that judges, and none of the others, were forgiven.
+
+    Returns:
+        What each judging was made in.
+    """
+    judged_in: list[str] = []
+    compared = Judged.compared
+
+    def judging(judged: Judged, model: Any, evidence: Evidence) -> tuple[Comparison, int]:
+        comparison, unrefused = compared(judged, model, evidence)
+        if not evidence.held_out:
+            judged_in.append(judged.reference.precision)
+            if judged.reference.precision in precisions:
+                comparison.forgiven = frozenset(range(11))
+        return comparison, unrefused
+
+    monkeypatch.setattr(Judged, "compared", judging)
+    return judged_in
+
+
+def test_judging_rows_that_hang_on_rounding_lead_to_float64(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged_in = shaky_judges(monkeypatch, {"float32"})
+    model = LinearRegression().fit(TRAIN, Y)
+
+    parity = built(Source(model, X), tmp_path).manifest["parity"]
+
+    assert judged_in == ["float32", "float64"]
+    assert parity["reference"] == "float64"
+
+
+def test_judging_rows_that_hang_on_rounding_in_both_are_why_it_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shaky_judges(monkeypatch, {"float32", "float64"})
+    with pytest.raises(OnRounding) as caught:
+        built(Source(LinearRegression().fit(TRAIN, Y), X), tmp_path)
+
+    assert caught.value.message.startswith(
+        "LinearRegression: its answers depend on rounding: 11 of 1000 drawn rows"
+    )
+    assert "; and 11 of 1000 drawn rows do in float64" in caught.value.message
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_recipe_is_named_once_however_often_it_failed() -> None:
+    failed = [Failed("float32 matrix", "it differs"), Failed("float64 matrix", "it differs")]
+    message = no_conversion("Ridge", [failed[0], failed[0], failed[1], failed[0]]).message
+    assert "as float32 matrix and float64 matrix: it differs" in message
 
 
 # The reference in float64
