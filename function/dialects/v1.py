@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from function import json_text
 from function.dialects import forms, native
-from function.errors import MalformedRequest, UnsupportedMedia
+from function.errors import MalformedRequest
 from function.exchange import (
     Call,
     Failure,
@@ -66,9 +66,7 @@ def decode(request: Request) -> Call:
         MalformedRequest: no JSON, or not of this form.
         InvalidRows: columns that are none, or differ in length.
     """
-    charset = request.parameters.get("charset", "utf-8").lower()
-    if charset not in ("utf-8", "utf8", "us-ascii"):
-        raise UnsupportedMedia(f"charset '{charset[:40]}' is not read here", "Send UTF-8.")
+    native.check_charset(request)
     query = request.query
     body = forms.read_object(request.body, HINT, LISTS, MEMBERS)
     kind = forms.only_one(body, KINDS, ("signature_name",), HINT)
