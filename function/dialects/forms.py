@@ -157,10 +157,15 @@ def _gathered(members: Any, check_rows: Callable[[int], None]) -> dict[str, Any]
 
 
 def _flat(cells: Any) -> Any:
-    """A column of shape (rows, 1) as one of shape (rows,)."""
+    """A column of shape (rows, 1) as one of shape (rows,); one that is flat stays as it is."""
     if not len(cells) or type(cells[0]) is not list:
         return cells
-    return [cell[0] if type(cell) is list and len(cell) == 1 else cell for cell in cells]
+    return [_only_value(cell) for cell in cells]
+
+
+def _only_value(cell: Any) -> Any:
+    is_one = type(cell) is list and len(cell) == 1 and type(cell[0]) is not list
+    return cell[0] if is_one else cell
 
 
 def with_text(call: Call) -> Call:

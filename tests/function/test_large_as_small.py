@@ -135,6 +135,8 @@ def batches(draw: st.DrawFn) -> tuple[str, list[Any]]:
 @example(("numbers", [[1, 2, 3], [1] * 40, [1, 2, 3]]), 7, None, 0, 48)
 @example(("numbers", [[1] * 40]), 12, None, 0, 48)
 @example(("numbers", [[1, 2, 3]] * 9 + [[1, [2], 3]] + [[1, 2, 3]] * 9), 19, None, 0, 48)
+@example(("mixed", [[[[2]], 0, ""]] + [[0, 0, ""]] * 5), 9, None, 0, 48)
+@example(("one text", [None] * 9), 16, None, 400, 48)
 @example(("numbers", [[1, 2, 3]] * 30), 18, None, 400, 48)
 def test_a_large_body_is_read_as_a_small_one(
     batch: tuple[str, list[Any]], form: int, indent: int | None, blanks: int, size: int
