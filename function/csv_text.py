@@ -6,26 +6,16 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from itertools import islice
 from typing import Any, NamedTuple
 
-import numpy as np
+from function.csv_lines import CheckRows, Lines, first_of, lines
+from function.errors import InvalidRows, Problem
+from function.signature import Column, Signature
 
-from function import deadline
-from function.errors import InvalidRows, MalformedRequest, Problem, RequestTooLarge
-from function.json_text import LARGE
-from function.parts import AT_ONCE, Parts
-from function.signature import Array, Column, Signature
-
-CheckRows = Callable[[int, bool], None]
 NUMBER = re.compile(r"\s*[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?\s*", re.ASCII)  # one way to match
 WHOLE = re.compile(r"\s*[-+]?\d{1,300}\s*", re.ASCII)
-MOST_FIELDS = 2**17  # in one line
-MOST_LINES = 2**20  # beside those of rows: blank ones, and further ones of a field in quotes
-BETWEEN_CHECKS = 2**14  # lines
-SLICE = 2**18  # bytes that are looked at together
 LONGEST_PLAIN = 300  # characters
 SHOWN_NAMES = 3
 SEPARATORS = {";": "';'", "\t": "tabs", "|": "'|'"}  # that other programs write
@@ -71,134 +61,13 @@ def read(body: bytes, check_rows: CheckRows) -> Frame:
     return below_header(lines(body, check_rows))
 
 
-class Lines(Parts):
-    """The fields of every line of a large body, read whenever somebody goes through them.
-
-    Args:
-        body: that was read once, and is CSV.
-        size: lines that are rows, and the header's.
-        below: the first one is a header, and is left out.
-    """
-
-    def __init__(self, body: bytes, size: int, below: bool = False) -> None:
-        super().__init__(size - below)
-        self._body = body
-        self._below = below
-
-    def read(self) -> Iterator[tuple[Sequence[Any], Mapping[int, str]]]:
-        """Some lines after others."""
-        some: list[list[str]] = []
-        fields = 0
-        for line in islice(_lines(self._body), int(self._below), None):
-            some.append(line)
-            fields += len(line)
-            if fields > AT_ONCE:
-                yield some, {}
-                some, fields = [], 0
-        if some:
-            yield some, {}
-
-    def rows(self) -> Lines:
-        """Those below the first one, which is a header."""
-        return Lines(self._body, len(self), below=True)
-
-
-def lines(body: bytes, check_rows: CheckRows) -> Sequence[list[str]]:
-    """The fields of every line that is a row, and of the first one.
-
-    Args:
-        body: in UTF-8.
-        check_rows: refuses a batch by the number of its rows, before the others are looked at.
-
-    Raises:
-        MalformedRequest: not UTF-8, not CSV, or without a first line.
-        RequestTooLarge: too many rows, or too many fields in one.
-    """
-    kept, size = list[list[str]](), 0
-    large = len(body) > LARGE
-    if large and b'"' not in body:
-        kept = list(islice(_lines(body), 1))
-        if kept and len(kept[0]) > 1:
-            size = _count(body) - 1
-            check_rows(size, False)
-            return Lines(body, size + 1)
-        kept = []
-    for size, line in enumerate(_lines(body)):
-        check_rows(size, False)
-        if not large or not size:
-            kept.append(line)
-    if not kept or not kept[0]:
-        raise MalformedRequest("the CSV has no header", "Its first line names the columns.")
-    return Lines(body, size + 1) if large else kept
-
-
-def _count(body: bytes) -> int:
-    """Lines that are not blank, where none goes on in the next one."""
-    count, before = 0, True
-    for start in range(0, len(body), SLICE):
-        array: Array = np.frombuffer(body, np.uint8, min(SLICE, len(body) - start), start)
-        ends = (array == ord("\n")) | (array == ord("\r"))
-        count += int(np.count_nonzero(ends[:-1] & ~ends[1:])) + int(before and not ends[0])
-        before = bool(ends[-1])
-    return count
-
-
-def _lines(body: bytes) -> Iterator[list[str]]:
-    """Lines one after another; a blank one is none, except where a row has one field.
-
-    There it is a missing value.
-    """
-    fields = rows = 0
-
-    def texts() -> Iterator[str]:
-        nonlocal fields
-        text_lines = io.TextIOWrapper(io.BytesIO(body), "utf-8-sig", newline="")
-        for number, text in enumerate(text_lines):
-            if not number % BETWEEN_CHECKS:
-                deadline.check()
-            if number - rows > MOST_LINES:
-                raise RequestTooLarge(f"more than {MOST_LINES} lines of the CSV are no rows")
-            fields += text.count(",")
-            if fields > MOST_FIELDS:
-                raise RequestTooLarge(f"a line of the CSV has more than {MOST_FIELDS} fields")
-            yield text
-
-    width = None
-    try:
-        for line in csv.reader(texts(), strict=True):
-            fields = 0
-            if width is None:
-                width = len(line)
-                yield line
-            elif line or width == 1:
-                rows += 1
-                yield line or [""]
-    except UnicodeDecodeError:
-        byte = _not_utf8(body)
-        number = body.count(b"\n", 0, byte) + 1
-        raise MalformedRequest(
-            f"byte {byte} of the CSV, in line {number}, is not UTF-8",
-            "Send it encoded as UTF-8: df.to_csv(index=False).encode().",
-        ) from None
-    except csv.Error as error:
-        raise MalformedRequest(f"the body is not CSV: {error}") from error
-
-
-def _not_utf8(body: bytes) -> int:
-    try:
-        body.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        return error.start
-    return len(body)  # it ends within a character
-
-
 def below_header(lines: Sequence[list[str]]) -> Frame:
     """As `read`, from the fields of every line.
 
     Raises:
         InvalidRows: the header names a column twice, or has no row below it.
     """
-    header = lines[0]
+    header = first_of(lines)
     twice = [name for name, count in Counter(header).items() if count > 1]
     if twice:
         raise InvalidRows([Problem(None, name, "stands twice in the header") for name in twice])

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from function import csv_text, deadline
+from function import csv_lines, deadline
 from function.csv_text import READ, read, typed
 from function.errors import RequestTooLarge, TookTooLong
 from function.signature import Column, ColumnType
@@ -82,8 +82,8 @@ def test_rows_of_a_large_body_are_those_of_a_small_one(
     body: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = frame(body)
-    monkeypatch.setattr(csv_text, "LARGE", 0)
-    monkeypatch.setattr(csv_text, "SLICE", 5)
+    monkeypatch.setattr(csv_lines, "LARGE", 0)
+    monkeypatch.setattr(csv_lines, "SLICE", 5)
     assert frame(body) == expected
     assert len(read(body, lambda size, more: None).rows) == len(expected[1])
 
@@ -93,13 +93,13 @@ def test_rows_of_a_large_body_are_those_of_a_small_one(
 def test_lines_that_are_no_rows_are_bounded(
     quoted: bool, large: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(csv_text, "MOST_LINES", 50)
-    monkeypatch.setattr(csv_text, "LARGE", large)
+    monkeypatch.setattr(csv_lines, "MOST_LINES", 50)
+    monkeypatch.setattr(csv_lines, "LARGE", large)
     few = b'a,b\n"1\n2",3\n' if quoted else b"a,b\n1,3\n"
     assert len(frame(few + b"\n" * 40 + b"4,5\n" * 200)[1]) == 201
-    with pytest.raises(RequestTooLarge, match="more than 50 lines of the CSV are no rows"):
+    with pytest.raises(RequestTooLarge, match="lines of the CSV are no rows"):
         frame(few + b"\n" * 60)
-    with pytest.raises(RequestTooLarge, match="more than 50 lines of the CSV are no rows"):
+    with pytest.raises(RequestTooLarge, match="lines of the CSV are no rows"):
         frame(b'a,b\n"' + b"x\n" * 60 + b'",1\n')
 
 

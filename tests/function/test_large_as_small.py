@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from function import csv_text, json_text, large_json, number_lists, parts, table, tensors
+from function import csv_lines, json_text, large_json, number_lists, parts, table, tensors
 from function.dialects import invocations, native, v1, v2
 from function.errors import RequestError
 from function.exchange import Dialect, Request
@@ -104,7 +104,7 @@ def in_parts(model: Model, dialect: Dialect, body: bytes, size: int) -> Any:
         patch.setattr(number_lists, "LEAST_BYTES", 0)
         for module in (table, tensors):
             patch.setattr(module, "CELLS_AT_ONCE", 7)
-        for module in (parts, csv_text):
+        for module in (parts, csv_lines):
             patch.setattr(module, "AT_ONCE", 7)
         return outcome(model, dialect, body)
 
