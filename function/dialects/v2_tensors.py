@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from function.errors import quoted
 from function.signature import LARGEST_FLOAT32, Array
 
 
@@ -256,5 +257,5 @@ def _flattened(data: list[Any], shape: Sequence[int]) -> list[Any]:
 def brief(value: Any) -> str:
     """A value of a request, in a message."""
     kinds = {dict: "an object", str: "a string", bool: "a boolean", type(None): "nothing"}
-    text = kinds.get(type(value)) or repr(value)
+    text = kinds.get(type(value)) or quoted(value, 61)
     return text if len(text) <= 60 else text[:60] + "…"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from function.exchange import Dialect, Request
 from function.model import Model
 from function.service import read
 from function.signature import Column, Signature
+from tests.conftest import Client
 
 NAMES = ["a", "b", "c"]
 # Commas in texts are no values, brackets in them no lists.
@@ -147,6 +148,33 @@ def test_a_large_body_is_read_as_a_small_one(
     body = json.dumps(value, indent=indent).encode() + b" " * blanks
 
     assert in_parts(model, dialect, body, size) == outcome(model, dialect, body)
+
+
+@pytest.mark.parametrize("levels", [990, 1020])
+@pytest.mark.parametrize("rows", [1, 9])
+def test_what_is_deep_is_no_failure_of_ours(
+    flask_client: Callable[..., Client], levels: int, rows: int
+) -> None:
+    """Deep members beside the rows are wrong for what they are, in a large body as in a small."""
+    deep = b"[" * levels + b"]" * levels
+    lists = b",".join([b"[5.1,3.5,1.4,0.2]"] * rows)
+    tensor = b'{"name":"input","shape":[%d,4],"datatype":"FP64","data":[%b]}' % (rows, lists)
+    client = flask_client()
+    headers = {"Content-Type": "application/json", "X-Amzn-SageMaker-Target-Model": "iris"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json_text, "LARGE", 3000)
+        patch.setattr(large_json, "SLICE", 60)
+        for path, body in (
+            ("/models/iris/predict", b'{"instances":[%b],"model":%b}' % (lists, deep)),
+            ("/models/iris/explain", b'{"instances":[%b],"seconds":%b}' % (lists, deep)),
+            ("/v1/models/iris:predict", b'{"instances":[%b],"signature_name":%b}' % (lists, deep)),
+            ("/v2/models/iris/infer", b'{"inputs":[%b],"parameters":%b}' % (tensor, deep)),
+            ("/v2/models/iris/infer", b'{"inputs":[{"name":"a","shape":%b}]}' % deep),
+            ("/invocations", b'{"instances":[%b],"params":%b}' % (lists, deep)),
+        ):
+            for blanks in (b"", b" " * 3000):
+                answer = client.post(path, body + blanks, headers)
+                assert (path, answer.status) == (path, 400), answer.body
 
 
 @pytest.mark.parametrize("nested_at", range(60))
