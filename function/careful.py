@@ -225,8 +225,12 @@ def _block_array(block: Block, values: list[list[Any]]) -> Array:
 
 def shown(value: Any) -> str:
     """A value in a message: short, as JSON would have it."""
-    if isinstance(value, dict | list):
-        return "an object" if isinstance(value, dict) else "a list"
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return "a list"  # some are of classes of ours
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     text = repr(value)

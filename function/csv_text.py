@@ -6,20 +6,16 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from itertools import islice
 from typing import Any, NamedTuple
 
-from function.errors import InvalidRows, MalformedRequest, Problem, RequestTooLarge
-from function.json_text import LARGE
-from function.parts import AT_ONCE, Parts
+from function.csv_lines import CheckRows, Lines, first_of, lines
+from function.errors import InvalidRows, Problem
 from function.signature import Column, Signature
 
-CheckRows = Callable[[int, bool], None]
 NUMBER = re.compile(r"\s*[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?\s*", re.ASCII)  # one way to match
 WHOLE = re.compile(r"\s*[-+]?\d{1,300}\s*", re.ASCII)
-MOST_FIELDS = 2**17  # in one line
 LONGEST_PLAIN = 300  # characters
 SHOWN_NAMES = 3
 SEPARATORS = {";": "';'", "\t": "tabs", "|": "'|'"}  # that other programs write
@@ -65,110 +61,13 @@ def read(body: bytes, check_rows: CheckRows) -> Frame:
     return below_header(lines(body, check_rows))
 
 
-class Lines(Parts):
-    """The fields of every line of a large body, read whenever somebody goes through them.
-
-    Args:
-        body: that was read once, and is CSV.
-        size: lines that are rows, and the header's.
-        below: the first one is a header, and is left out.
-    """
-
-    def __init__(self, body: bytes, size: int, below: bool = False) -> None:
-        super().__init__(size - below)
-        self._body = body
-        self._below = below
-
-    def read(self) -> Iterator[tuple[Sequence[Any], Mapping[int, str]]]:
-        """Some lines after others."""
-        some: list[list[str]] = []
-        fields = 0
-        for line in islice(_lines(self._body), int(self._below), None):
-            some.append(line)
-            fields += len(line)
-            if fields > AT_ONCE:
-                yield some, {}
-                some, fields = [], 0
-        if some:
-            yield some, {}
-
-    def rows(self) -> Lines:
-        """Those below the first one, which is a header."""
-        return Lines(self._body, len(self), below=True)
-
-
-def lines(body: bytes, check_rows: CheckRows) -> Sequence[list[str]]:
-    """The fields of every line that is a row, and of the first one.
-
-    Args:
-        body: in UTF-8.
-        check_rows: refuses a batch by the number of its rows, before the others are looked at.
-
-    Raises:
-        MalformedRequest: not UTF-8, not CSV, or without a first line.
-        RequestTooLarge: too many rows, or too many fields in one.
-    """
-    kept, size = list[list[str]](), 0
-    large = len(body) > LARGE
-    for size, line in enumerate(_lines(body)):
-        check_rows(size, False)
-        if not large or not size:
-            kept.append(line)
-    if not kept or not kept[0]:
-        raise MalformedRequest("the CSV has no header", "Its first line names the columns.")
-    return Lines(body, size + 1) if large else kept
-
-
-def _lines(body: bytes) -> Iterator[list[str]]:
-    """Lines one after another; a blank one is none, except where a row has one field.
-
-    There it is a missing value.
-    """
-    fields = 0
-
-    def texts() -> Iterator[str]:
-        nonlocal fields
-        for text in io.TextIOWrapper(io.BytesIO(body), "utf-8-sig", newline=""):
-            fields += text.count(",")
-            if fields > MOST_FIELDS:
-                raise RequestTooLarge(f"a line of the CSV has more than {MOST_FIELDS} fields")
-            yield text
-
-    width = None
-    try:
-        for line in csv.reader(texts(), strict=True):
-            fields = 0
-            if width is None:
-                width = len(line)
-                yield line
-            elif line or width == 1:
-                yield line or [""]
-    except UnicodeDecodeError:
-        byte = _not_utf8(body)
-        number = body.count(b"\n", 0, byte) + 1
-        raise MalformedRequest(
-            f"byte {byte} of the CSV, in line {number}, is not UTF-8",
-            "Send it encoded as UTF-8: df.to_csv(index=False).encode().",
-        ) from None
-    except csv.Error as error:
-        raise MalformedRequest(f"the body is not CSV: {error}") from error
-
-
-def _not_utf8(body: bytes) -> int:
-    try:
-        body.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        return error.start
-    return len(body)  # it ends within a character
-
-
 def below_header(lines: Sequence[list[str]]) -> Frame:
     """As `read`, from the fields of every line.
 
     Raises:
         InvalidRows: the header names a column twice, or has no row below it.
     """
-    header = lines[0]
+    header = first_of(lines)
     twice = [name for name, count in Counter(header).items() if count > 1]
     if twice:
         raise InvalidRows([Problem(None, name, "stands twice in the header") for name in twice])

@@ -21,10 +21,25 @@ OnnxletError                 message, and a hint: what to do about it
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 SHOWN_PROBLEMS = 20
 LISTED_PROBLEMS = 1000  # beside an answer
+
+
+def quoted(value: Any, most: int = 60) -> str:
+    """A client's value in a message, cut off; of lists in many lists only what it is.
+
+    Args:
+        value: as JSON has it, or a list of a class of ours.
+        most: characters.
+    """
+    if isinstance(value, Sequence) and not isinstance(value, str | list):
+        return "a list" if len(value) else "[]"
+    try:
+        return repr(value[:most] if isinstance(value, list) else value)[:most]
+    except RecursionError:  # JSON may be deeper than Python writes
+        return "lists or objects, nested deeply"
 
 
 class OnnxletError(Exception):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from codecs import BOM_UTF8
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -49,31 +50,54 @@ def loads(
         raise RequestTooLarge(
             f"the body has more than {MOST_BRACKETS} lists and objects", "Send fewer rows at once."
         )
+    return parsed(body, body, lambda at: at)
+
+
+def parsed(text: bytes, body: bytes, original: Callable[[int], int]) -> Any:
+    """JSON text that is a body, or some of one.
+
+    Args:
+        text: some of the body.
+        body: the whole.
+        original: where a position in the text is in the body.
+
+    Raises:
+        MalformedRequest: it is not JSON, or nested too deeply.
+    """
     try:
-        return orjson.loads(body)
+        return orjson.loads(text)
     except orjson.JSONDecodeError:
-        return _loads_lenient(body)
+        return _loads_lenient(text, body, original)
 
 
-def _loads_lenient(body: bytes) -> Any:
+def _loads_lenient(text: bytes, body: bytes, original: Callable[[int], int]) -> Any:
     """What orjson refuses and clients send all the same: NaN, Infinity, integers past 64 bits."""
     try:
-        value = json.loads(body.decode("utf-8-sig"))
+        value = json.loads(decoded := text.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise MalformedRequest(
-            f"byte {error.start} of the body is not UTF-8", "Send JSON encoded as UTF-8."
+            f"byte {original(error.start)} of the body is not UTF-8", "Send JSON encoded as UTF-8."
         ) from error
     except json.JSONDecodeError as error:
+        mark = text.startswith(BOM_UTF8) * len(BOM_UTF8)
+        at = original(mark + len(decoded[: error.pos].encode()))
         raise MalformedRequest(
-            f"the body is not JSON: {error.msg} at line {error.lineno} column {error.colno}", HINT
+            f"the body is not JSON: {error.msg} {place(body, at)}", HINT
         ) from error
     except RecursionError as error:
         raise MalformedRequest(TOO_DEEP) from error
     except ValueError as error:
         raise MalformedRequest("the body has a number of too many digits") from error
-    if body.count(b"[") + body.count(b"{") > DEEPEST and _is_deep(value):
+    if text.count(b"[") + text.count(b"{") > DEEPEST and _is_deep(value):
         raise MalformedRequest(TOO_DEEP)
     return value
+
+
+def place(body: bytes, at: int) -> str:
+    """Where a byte is, in words."""
+    line = body.count(b"\n", 0, at) + 1
+    column = len(body[body.rfind(b"\n", 0, at) + 1 : at].decode("utf-8-sig", "replace")) + 1
+    return f"at line {line} column {column}"
 
 
 def _is_deep(value: Any) -> bool:

@@ -12,7 +12,9 @@ import numpy as np
 from function.signature import Array
 
 Faults = Mapping[int, str]
-Change = Callable[[list[Any]], tuple[list[Any], Faults]]
+# Of lists, or of `number_lists`, whose lists cost a second reading: a change leaves them where it
+# has nothing to do.
+Change = Callable[[Sequence[Any]], tuple[Sequence[Any], Faults]]
 AT_ONCE = 50_000  # cells
 
 
@@ -40,7 +42,7 @@ class Parts(Sequence[Any]):
         """As `read`, changed as was asked for."""
         for part, faults in self.read():
             for change in self._changes:
-                part, more = change(list(part))
+                part, more = change(part)
                 faults = {**faults, **more}
             yield part, faults
 

@@ -6,6 +6,7 @@ import os
 import re
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from function.errors import OnnxletError, RequestError
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 TRACE_PARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
 STANDARD_ERROR = 2
+INNERMOST = 20  # frames that say where an error happened
 
 Log = Callable[[dict[str, Any]], None]
 
@@ -167,9 +169,9 @@ def fail(error: BaseException, **more: str) -> None:
         error: as it was raised.
         more: members of the line.
     """
+    innermost = deque(traceback.walk_tb(error.__traceback__), INNERMOST)
     where = [
-        f"{frame.f_code.co_filename}:{line} in {frame.f_code.co_name}"
-        for frame, line in traceback.walk_tb(error.__traceback__)
+        f"{frame.f_code.co_filename}:{line} in {frame.f_code.co_name}" for frame, line in innermost
     ]
     write({"event": "failure", "error": type(error).__name__, **more, "where": where})
 

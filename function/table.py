@@ -127,6 +127,7 @@ class Gathered:
         self._left_out = left_out
         self._problems = Problems() if left_out is None else left_out.problems
         self._arrays: list[Array] = []
+        self._hints = set[str]()  # of every part; none for those that are right
         self._seen = self._filled = 0
 
     def read(self, rows: Sequence[Any], signature: Signature, faults: Faults) -> None:
@@ -137,9 +138,12 @@ class Gathered:
             arrays = _read(rows, signature, faults)
         except InvalidRows as error:
             self._problems.add(error.every, self._seen)
+            self._hints.add(error.hint)
             bad = {problem.row for problem in error.every}
             kept = [row for row in kept if row not in bad]
             arrays = _read([rows[row] for row in kept], signature, {}) if kept else []
+        else:
+            self._hints.add("")
         if arrays and (self._left_out is not None or not self._problems.count):
             self._add(arrays)
         if self._left_out is not None:
@@ -172,7 +176,8 @@ class Gathered:
             InvalidRows: something is wrong, and it is not left out.
         """
         if self._left_out is None and self._problems.count:
-            raise InvalidRows(self._problems.first, self._problems.count)
+            hint = self._hints.pop() if len(self._hints) == 1 else ""
+            raise InvalidRows(self._problems.first, self._problems.count, hint=hint)
         return Table(self._filled, [array[: self._filled] for array in self._arrays])
 
 

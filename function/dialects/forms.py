@@ -87,13 +87,15 @@ def changed(call: Call, change: Change) -> Call:
     return call._replace(rows=rows, faults=told)
 
 
-def _as_rows(values: list[Any]) -> tuple[list[Any], Faults]:
-    if set(map(type, values)) <= {list, dict}:
+def _as_rows(values: Sequence[Any]) -> tuple[Sequence[Any], Faults]:
+    if hasattr(values, "matrix") or set(map(type, values)) <= {list, dict}:
         return values, {}
     return [row if isinstance(row, list | dict) else [row] for row in values], {}
 
 
-def _as_only_column(values: list[Any]) -> tuple[list[Any], Faults]:
+def _as_only_column(values: Sequence[Any]) -> tuple[Sequence[Any], Faults]:
+    if hasattr(values, "matrix"):
+        return values, {}
     return [cell if isinstance(cell, list) else [cell] for cell in values], {}
 
 
@@ -126,6 +128,7 @@ def by_column(value: Any, check_rows: Callable[[int], None] = lambda rows: None)
     check_rows(rows)
     if len(names) == 1:
         [cells] = columns.values()
+        cells = cells.tolist() if isinstance(cells, np.ndarray) else cells
         return changed(Call(cells, names=names), _as_only_column)
     if not isinstance(value, dict):
         from function.parts import Columns, compact, listed
@@ -154,10 +157,15 @@ def _gathered(members: Any, check_rows: Callable[[int], None]) -> dict[str, Any]
 
 
 def _flat(cells: Any) -> Any:
-    """A column of shape (rows, 1) as one of shape (rows,)."""
+    """A column of shape (rows, 1) as one of shape (rows,); one that is flat stays as it is."""
     if not len(cells) or type(cells[0]) is not list:
         return cells
-    return [cell[0] if type(cell) is list and len(cell) == 1 else cell for cell in cells]
+    return [_only_value(cell) for cell in cells]
+
+
+def _only_value(cell: Any) -> Any:
+    is_one = type(cell) is list and len(cell) == 1 and type(cell[0]) is not list
+    return cell[0] if is_one else cell
 
 
 def with_text(call: Call) -> Call:
@@ -165,7 +173,9 @@ def with_text(call: Call) -> Call:
     return changed(call._replace(faults=call.faults or {}), _with_texts)
 
 
-def _with_texts(values: list[Any]) -> tuple[list[Any], Faults]:
+def _with_texts(values: Sequence[Any]) -> tuple[Sequence[Any], Faults]:
+    if hasattr(values, "matrix"):
+        return values, {}
     rows, faults = [], dict[int, str]()
     for number, row in enumerate(values):
         try:

@@ -53,6 +53,8 @@ def _names(columns: list[Any]) -> list[str]:
 
 def _unlike(rows: Sequence[Any], width: int | None) -> Mapping[int, str]:
     """The rows that are no lists, or not of that many values."""
+    if hasattr(rows, "matrix") and width in (None, rows.matrix.shape[1]):
+        return {}
     if set(map(type, rows)) <= {list} and (width is None or set(map(len, rows)) <= {width}):
         return {}
     return {
@@ -75,7 +77,7 @@ def records(value: Any) -> Call:
     return forms.changed(Call(value), _objects)
 
 
-def _objects(rows: list[Any]) -> tuple[list[Any], Mapping[int, str]]:
+def _objects(rows: Sequence[Any]) -> tuple[Sequence[Any], Mapping[int, str]]:
     if not all(isinstance(row, dict) for row in rows):
         raise MalformedRequest(OBJECTS, RECORDS)
     return rows, {}

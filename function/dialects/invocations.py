@@ -162,19 +162,20 @@ def _from_csv(request: Request) -> Call:
     A first line of numbers alone is a row. It might be a header all the same: where it counts
     the columns, as pandas does for a bare array, the request has to say which it is.
     """
-    from function import csv_text  # 5 ms that a cold start need not pay
+    from function import csv_lines, csv_text  # 5 ms that a cold start need not pay
 
     options, nulls = _wishes(request.query)
-    lines = csv_text.lines(request.body, request.check_rows)
+    lines = csv_lines.lines(request.body, request.check_rows)
+    first = csv_lines.first_of(lines)
     header = request.parameters.get("header", "").lower()
     if header not in ("", "present", "absent"):
         raise UnsupportedMedia(f"header={header[:40]}: expected present or absent", WHICH)
-    numbers = [field for field in lines[0] if field]
+    numbers = [field for field in first if field]
     bare = bool(numbers) and all(map(csv_text.is_number, numbers))
     if not header and bare:
-        if lines[0] == list(map(str, range(len(lines[0])))):
+        if first == list(map(str, range(len(first)))):
             raise MalformedRequest("the first line may be a row or a header", WHICH)
-        options = options._replace(first=lines[0])
+        options = options._replace(first=first)
     if header == "absent" or (bare and not header):
         return Call(lines, text=True, nulls=nulls, options=options)
     names, rows, faults = csv_text.below_header(lines)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from function import json_text
 from function.dialects import forms, native
-from function.errors import MalformedRequest, UnsupportedMedia
+from function.errors import MalformedRequest, quoted
 from function.exchange import (
     Call,
     Failure,
@@ -66,15 +66,14 @@ def decode(request: Request) -> Call:
         MalformedRequest: no JSON, or not of this form.
         InvalidRows: columns that are none, or differ in length.
     """
-    charset = request.parameters.get("charset", "utf-8").lower()
-    if charset not in ("utf-8", "utf8", "us-ascii"):
-        raise UnsupportedMedia(f"charset '{charset[:40]}' is not read here", "Send UTF-8.")
+    native.check_charset(request)
     query = request.query
     body = forms.read_object(request.body, HINT, LISTS, MEMBERS)
     kind = forms.only_one(body, KINDS, ("signature_name",), HINT)
-    if body.get("signature_name") not in SIGNATURE_NAMES:
+    signature = body.get("signature_name")
+    if signature not in SIGNATURE_NAMES:
         raise MalformedRequest(
-            f"'signature_name': expected serving_default, got {body['signature_name']!r:.100}",
+            f"'signature_name': expected serving_default, got {quoted(signature, 100)}",
             "A model has one signature here; ask for other outputs by ?outputs=all.",
         )
     value = body[kind]

@@ -64,7 +64,9 @@ def _entry(found: Any, kinds: Any) -> tuple[dict[str, Any], int]:
     if datatype not in FLOATS or not isinstance(shape, list) or set(map(type, shape)) != {int}:
         raise _Odd
     nested = isinstance(data[0], kinds.Array)
-    if nested and (len(shape) != 2 or set(map(len, data)) != {shape[1]}):
+    if nested and (len(shape) != 2 or len(data) != shape[0]):
+        raise _Odd
+    if nested and set(map(len, data)) != {shape[1]}:
         raise _Odd
     array: Array = np.frombuffer(data.as_buffer(of_type="d"), np.float64).reshape(shape)
     if datatype == "FP32":

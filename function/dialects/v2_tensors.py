@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from function.errors import quoted
 from function.signature import LARGEST_FLOAT32, Array
 
 
@@ -93,15 +94,17 @@ def from_json(data: Any, shape: Sequence[int], datatype: str) -> Array:
         return _from_parts(data, shape, datatype)
     if not isinstance(data, list):
         raise Fault(f"'data': expected a list, got {brief(data)}")
+    return _from_list(data, shape, datatype, bool(data) and isinstance(data[0], list))
+
+
+def _from_list(data: list[Any], shape: Sequence[int], datatype: str, nested: bool) -> Array:
     code = DATATYPES[datatype].code
-    nested = bool(data) and isinstance(data[0], list)
     if nested and len(shape) == 2 and code and set(map(type, data)) == {list}:
         array = _packed_rows(data, shape, code)
         if array is not None:
             return array
     flat = _flattened(data, shape) if nested else data
-    if len(flat) != math.prod(shape):
-        raise Fault(f"{len(flat)} values do not fill shape {list(shape)}")
+    _check_size(len(flat), shape, False)
     array = _packed(flat, code) if code else _unpackable(flat, datatype)
     if array is None:
         array = np.fromiter(flat, dtype=object, count=len(flat))
@@ -115,12 +118,17 @@ def _from_parts(data: Any, shape: Sequence[int], datatype: str) -> Array:
         Fault: the data do not have the shape.
     """
     size = math.prod(shape)
+    nested = False
     whole: Array | None = None
     filled = 0
     for part, _ in data.parts():
-        array, per_member = _from_part(part, shape, datatype)
-        if len(data) * per_member != size:
-            raise Fault(f"the lists in 'data' do not have shape {list(shape)}")
+        if whole is None:  # the first value says it of all
+            nested = hasattr(part, "matrix") or isinstance(part[0], list)
+            _check_size(len(data), shape, nested)
+        try:
+            array = _from_part(part, shape, datatype, nested)
+        except Fault as fault:
+            raise Fault(f"the lists in 'data' do not have shape {list(shape)}") from fault
         end = filled + array.size
         if whole is None:
             whole = np.empty(size, array.dtype)
@@ -133,16 +141,26 @@ def _from_parts(data: Any, shape: Sequence[int], datatype: str) -> Array:
     return reshaped(whole, shape)
 
 
-def _from_part(part: Any, shape: Sequence[int], datatype: str) -> tuple[Array, int]:
-    """The values of some members, flat, and how many each of them has."""
-    if hasattr(part, "matrix") and datatype in DOUBLES:
+def _check_size(size: int, shape: Sequence[int], nested: bool) -> None:
+    if nested and size != shape[0]:
+        raise Fault(f"'data' has {size} rows, and shape {list(shape)} has {shape[0]}")
+    if not nested and size != math.prod(shape):
+        raise Fault(f"{size} values do not fill shape {list(shape)}")
+
+
+def _from_part(part: Any, shape: Sequence[int], datatype: str, nested: bool) -> Array:
+    """The values of some members, flat.
+
+    Raises:
+        Fault: the lists among them do not have the shape.
+    """
+    if nested and hasattr(part, "matrix") and datatype in DOUBLES:
         matrix, most = part.matrix, DOUBLES[datatype]
         if list(shape[1:]) == [matrix.shape[1]] and -most <= matrix.min() and matrix.max() <= most:
-            return matrix.astype(DATATYPES[datatype].dtype).ravel(), matrix.shape[1]
+            array: Array = matrix.astype(DATATYPES[datatype].dtype)
+            return array.ravel()
     some = list(part)
-    nested = isinstance(some[0], list)
-    array = from_json(some, [len(some), *(shape[1:] if nested else ())], datatype)
-    return array.ravel(), math.prod(shape[1:]) if nested else 1
+    return _from_list(some, [len(some), *(shape[1:] if nested else ())], datatype, nested).ravel()
 
 
 def columns_from_json(columns: list[Any], shape: Any, datatype: Any) -> Array | None:
@@ -227,8 +245,7 @@ def _flattened(data: list[Any], shape: Sequence[int]) -> list[Any]:
     Raises:
         Fault: one is not.
     """
-    if len(data) != shape[0]:
-        raise Fault(f"'data' has {len(data)} rows, and shape {list(shape)} has {shape[0]}")
+    _check_size(len(data), shape, True)
     level = data
     for size in shape[1:]:
         if not all(type(each) is list and len(each) == size for each in level):
@@ -240,5 +257,5 @@ def _flattened(data: list[Any], shape: Sequence[int]) -> list[Any]:
 def brief(value: Any) -> str:
     """A value of a request, in a message."""
     kinds = {dict: "an object", str: "a string", bool: "a boolean", type(None): "nothing"}
-    text = kinds.get(type(value)) or repr(value)
+    text = kinds.get(type(value)) or quoted(value, 61)
     return text if len(text) <= 60 else text[:60] + "…"

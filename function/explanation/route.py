@@ -10,7 +10,7 @@ import numpy as np
 
 from function import json_text, service
 from function.dialects import native
-from function.errors import MalformedRequest, Overloaded, RequestTooLarge
+from function.errors import MalformedRequest, Overloaded, RequestTooLarge, quoted
 from function.exchange import Call, Reply, Request, json_reply
 from function.explanation.background import Background, background
 from function.explanation.budget import Budget
@@ -96,7 +96,7 @@ def _seconds(key: str, value: Any) -> float:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number or not 0 < value <= MOST_SECONDS:
         raise MalformedRequest(
-            f"'{key}': expected a number above 0, at most {MOST_SECONDS:g}, got {value!r:.60}"
+            f"'{key}': expected a number above 0, at most {MOST_SECONDS:g}, got {quoted(value)}"
         )
     return float(value)
 
@@ -107,7 +107,7 @@ def _whole(least: int, most: int) -> Callable[[str, Any], int]:
             value = int(value)  # 3.0 is a whole number here, too
         if type(value) is not int or not least <= value <= most:
             raise MalformedRequest(
-                f"'{key}': expected a whole number from {least} to {most}, got {value!r:.60}"
+                f"'{key}': expected a whole number from {least} to {most}, got {quoted(value)}"
             )
         return value
 
@@ -116,13 +116,13 @@ def _whole(least: int, most: int) -> Callable[[str, Any], int]:
 
 def _name(key: str, value: Any) -> str:
     if not isinstance(value, str):
-        raise MalformedRequest(f"'{key}': expected a name, got {value!r:.60}")
+        raise MalformedRequest(f"'{key}': expected a name, got {quoted(value)}")
     return value
 
 
 def _list(key: str, value: Any) -> list[Any]:
     if not isinstance(value, list):
-        raise MalformedRequest(f"'{key}': expected a list, got {value!r:.60}")
+        raise MalformedRequest(f"'{key}': expected a list, got {quoted(value)}")
     return value
 
 

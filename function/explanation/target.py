@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from function.errors import MalformedRequest
+from function.errors import MalformedRequest, quoted
 from function.model import Model
 from function.signature import Array
 
@@ -54,8 +54,9 @@ class Target:
             raise MalformedRequest("'classes': a model of several outputs is explained as a whole")
         places = [_place(label, known) for label in wanted]
         if not wanted or None in places or len(set(places)) < len(places):
+            got = quoted(wanted[:20], 200)
             raise MalformedRequest(
-                f"'classes': expected some of {known[:20]!r}, each once, got {wanted[:20]!r:.200}"
+                f"'classes': expected some of {known[:20]!r}, each once, got {got}"
             )
         self._places = [place for place in places if place is not None]
         self.classes = [known[place] for place in self._places]

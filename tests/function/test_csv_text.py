@@ -8,7 +8,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from function.csv_text import READ, typed
+from function import csv_lines, deadline
+from function.csv_text import READ, read, typed
+from function.errors import RequestTooLarge, TookTooLong
 from function.signature import Column, ColumnType
 
 TYPES: tuple[ColumnType, ...] = ("float64", "float32", "int64", "bool", "string")
@@ -59,3 +61,52 @@ def test_rows_of_another_width(rows: list[list[str]]) -> None:
 
     as_they_are = [[2, 3] if row == ["2", "3"] else row for row in rows]
     assert typed(rows, None, columns) == typed(rows, ["b", "a"], columns) == as_they_are
+
+
+def frame(body: bytes) -> tuple[list[str], list[list[str]]]:
+    names, rows, _ = read(body, lambda size, more: None)
+    return names, list(rows)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\xef\xbb\xbfa,b\n1,2\n\n\r\n3,4\r\r5,6",
+        b"a,b\r\n1,2\r\n 	\r\n\n",
+        b'a,b\n1,"2\n\n3"\n\n4,5\n',
+        b"a\n1\n\n\n2\n",
+        b"a,b\n" + b"1,2\n\n" * 20,
+    ],
+)
+def test_rows_of_a_large_body_are_those_of_a_small_one(
+    body: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = frame(body)
+    monkeypatch.setattr(csv_lines, "LARGE", 0)
+    monkeypatch.setattr(csv_lines, "SLICE", 5)
+    assert frame(body) == expected
+    assert len(read(body, lambda size, more: None).rows) == len(expected[1])
+
+
+@pytest.mark.parametrize("quoted", [False, True])
+@pytest.mark.parametrize("large", [0, 2**20])
+def test_lines_that_are_no_rows_are_bounded(
+    quoted: bool, large: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(csv_lines, "MOST_LINES", 50)
+    monkeypatch.setattr(csv_lines, "LARGE", large)
+    few = b'a,b\n"1\n2",3\n' if quoted else b"a,b\n1,3\n"
+    assert len(frame(few + b"\n" * 40 + b"4,5\n" * 200)[1]) == 201
+    with pytest.raises(RequestTooLarge, match="lines of the CSV are no rows"):
+        frame(few + b"\n" * 60)
+    with pytest.raises(RequestTooLarge, match="lines of the CSV are no rows"):
+        frame(b'a,b\n"' + b"x\n" * 60 + b'",1\n')
+
+
+def test_blank_lines_have_a_deadline() -> None:
+    deadline.begin(0, 1e-9)
+    try:
+        with pytest.raises(TookTooLong):
+            frame(b"a,b\n" + b"\n" * 100_000)
+    finally:
+        deadline.end()

@@ -153,11 +153,66 @@ def test_what_is_too_deep_or_too_wide() -> None:
         whole(json_text.loads(b"[[1],%b,[1]]" % row, LISTS))
 
 
-def test_no_slice_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a call reads holds up everybody else: none of them is given much more than a slice."""
+def test_what_is_deep_beside_the_rows_is_read_as_ever() -> None:
+    levels = DEEPEST - 1
+    deep = b"[" * levels + b"]" * levels
+    found = json_text.loads(b'{"instances": [%b1], "model": %b}' % (b"1," * 99, deep), LISTS)
+
+    assert len(found["instances"]) == 100
+    value, depth = found["model"], 1
+    while value:
+        [value], depth = value, depth + 1
+    assert depth == levels
+
+
+@pytest.fixture
+def real_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(json_text, "LARGE", LARGE)
     monkeypatch.setattr(large_json, "LARGE", LARGE)
     monkeypatch.setattr(large_json, "SLICE", 2**18)
+
+
+NULLS = b"[%b]" % b",".join([b"0", b"1"] * 2500 + [b"null"])
+TENSOR = b'{"name":"a","data":[%b]}' % b",".join([b"[%b1]" % (b"1.234," * 149)] * 1000)
+
+
+@pytest.mark.usefixtures("real_slices")
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"instances": [%b]}' % b",".join([b'{"a":"%b"}' % (b"a," * 40_000)] * 20),
+        b'{"instances": [%b]}' % b",".join([b'["%b"]' % (b"a," * 140_000)] * 5),
+        b'{"instances": [%b]}' % b",".join([NULLS] * 300),
+        b'{"instances": [%b]}' % b",".join([b"[1],[1]", b"[%b1]" % (b"1," * 120_000)] * 6),
+        b'{"inputs": [%b,%b]}' % (TENSOR, TENSOR),
+        b'{"instances"%b:%b[%b]}'
+        % (b" " * 3000, b"\n" * 9000, b",".join([b"[1,%b2]" % (b" " * 90)] * 12_000)),
+    ],
+)
+def test_few_values_in_a_row_are_not_many(body: bytes) -> None:
+    assert len(body) > LARGE
+    assert whole(json_text.loads(body, LISTS)) == json.loads(body)
+
+
+@pytest.mark.usefixtures("real_slices")
+@pytest.mark.parametrize("values", [b"[%b],1", b"1,[%b]", b"[1],[%b],1,1", b'"a",[["x",%b]]'])
+def test_many_values_in_a_row_are_refused(values: bytes) -> None:
+    row = values % (b"null," * (MOST_VALUES + 1) + b"1")
+    rows = b"[%b]" % b",".join([b"[1,%b1]" % (b" " * 90)] * 9_000 + [row] + [b"[1]"] * 9)
+    with pytest.raises(RequestTooLarge, match="more than 131072 values in one row"):
+        whole(json_text.loads(rows, LISTS))
+
+
+def test_what_to_do_about_it_is_told_of_large_bodies_too() -> None:
+    for last in (b"None", b"", b"'a'"):
+        with pytest.raises(MalformedRequest) as caught:
+            whole(json_text.loads(b'{"instances": [%b%b]}' % (b"1," * 99, last), LISTS))
+        assert caught.value.hint == json_text.HINT
+
+
+@pytest.mark.usefixtures("real_slices")
+def test_no_slice_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a call reads holds up everybody else: none of them is given much more than a slice."""
     sizes: list[int] = []
     read = orjson.loads
 

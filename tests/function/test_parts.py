@@ -12,7 +12,7 @@ import pytest
 
 from convert.source import Source
 from function import (
-    csv_text,
+    csv_lines,
     deadline,
     exchange,
     json_text,
@@ -42,10 +42,10 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(json_text, "LARGE", 20)
     monkeypatch.setattr(large_json, "LARGE", 60)
     monkeypatch.setattr(large_json, "SLICE", 24)
-    monkeypatch.setattr(csv_text, "LARGE", 0)
+    monkeypatch.setattr(csv_lines, "LARGE", 0)
     for module in (table, tensors):
         monkeypatch.setattr(module, "CELLS_AT_ONCE", 7)
-    for module in (parts, csv_text):
+    for module in (parts, csv_lines):
         monkeypatch.setattr(module, "AT_ONCE", 7)
     monkeypatch.setattr(exchange, "FEW_ROWS", 0)
     monkeypatch.setattr(json_text, "VALUES", 4)

@@ -285,6 +285,22 @@ def test_a_failure_of_ours_is_a_line_with_its_places(
     assert "on purpose" not in json.dumps(failure)
 
 
+def test_no_line_has_more_places_than_one_reads(capfd: pytest.CaptureFixture[str]) -> None:
+    def recurse(levels: int) -> None:
+        if not levels:
+            raise ValueError
+        recurse(levels - 1)
+
+    try:
+        recurse(500)
+    except ValueError as error:
+        request_log.fail(error)
+
+    [line] = read(capfd.readouterr().err)
+    assert len(line["where"]) == request_log.INNERMOST
+    assert all(where.endswith(" in recurse") for where in line["where"])
+
+
 def test_the_names_that_lambda_reads(
     models: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

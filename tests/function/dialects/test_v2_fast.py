@@ -77,6 +77,7 @@ def entry(data: Any, shape: Any, datatype: Any = "FP64") -> dict[str, Any]:
 @example(form=entry([[1], [2, 3], [4]], [4]))
 @example(form=entry([[[1], [2]]], [2]))
 @example(form=entry([[1], [2, 3]], [3, 1]))
+@example(form={"inputs": [*entry([0.5] * 99, [99])["inputs"], *entry([[]], [2, 0])["inputs"]]})
 @example(form=entry([[1], [2, 3, 4]], [2, 2]))
 @example(form=entry([1e39, 1], [2], "FP32"))
 @example(form={**entry([[1, 2]], [1, 2]), "inputs2": "["})
