@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 from sklearn.pipeline import Pipeline
 
 from convert.answers import Task, dense
@@ -127,6 +129,7 @@ class Judged:
         exact, ask = evidence, reference.ask
         if reference.wide and comparison.wrong:
             inputs, rows = reference.inputs.once_rounded(evidence.rows)
+            rows = _within(rows, self.columns)
             exact, ask = replace(evidence, rows=rows), replace(reference, inputs=inputs).ask
         forgive_undecided(
             comparison,
@@ -142,6 +145,25 @@ class Judged:
     @cached_property
     def _in_float64(self) -> Reference:
         return self.reference.in_float64()
+
+
+def _within(rows: Sequence[Cells], columns: Sequence[Column]) -> list[Cells]:
+    """Rows of float32's numbers, those that lie beyond a bound by one such number brought back.
+
+    1e16 is no number of float32: the nearest one lies beyond a bound of 1e16.
+    """
+    bounds = [
+        (place, -math.inf if c.minimum is None else c.minimum, c.maximum)
+        for place, c in enumerate(columns)
+        if c.minimum is not None or c.maximum is not None
+    ]
+    kept = [list(row) for row in rows]
+    for row in kept:
+        for place, low, high in bounds:
+            cell = row[place]
+            if type(cell) is float and not low <= cell <= (math.inf if high is None else high):
+                row[place] = float(np.nextafter(np.float32(cell), np.float32(0)))
+    return kept
 
 
 def _unrefused(model: Model, rows: Sequence[Cells]) -> int:

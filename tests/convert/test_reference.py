@@ -26,11 +26,12 @@ from convert.certificate import certificate_lines
 from convert.evidence import Evidence, Failed, OnRounding, no_conversion
 from convert.golden import verify
 from convert.inputs import read_inputs
-from convert.judging import Judged
+from convert.judging import Judged, _within
 from convert.parity import Comparison
 from convert.reference import Reference, in_float64
 from convert.source import Source
 from convert.undecided import too_many_forgiven
+from function.signature import Column
 from tests.convert.helpers import built, served
 
 random = np.random.default_rng(0)
@@ -298,3 +299,20 @@ def test_what_holds_no_float32_is_left_alone() -> None:
     scalar, (array,) = wide.kw_args["more"]
     assert (scalar.dtype, array.dtype) == (np.float64, np.float64)
     assert wide.kw_args["where"] is True
+
+
+def test_a_bound_that_float32_has_no_number_for_leaves_its_rows_within() -> None:
+    """1e16 becomes 10000000272564224 where rows are rounded once, which the bound would refuse."""
+    columns = [
+        Column("a", "float64", minimum=-1e16, maximum=1e16),
+        Column("b", "string"),
+        Column("c", "float64"),
+    ]
+    beyond = float(np.float32(1e16))
+    assert beyond > 1e16
+
+    [row, other] = _within([[beyond, "x", beyond], [-beyond, None, 1.0]], columns)
+
+    assert row == [float(np.nextafter(np.float32(1e16), np.float32(0))), "x", beyond]
+    assert -1e16 <= other[0] < -9e15
+    assert _within([[1.5, "x", 2.0]], columns) == [[1.5, "x", 2.0]]
