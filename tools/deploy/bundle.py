@@ -9,14 +9,16 @@ import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from function.aliases import PIN_HINT, serves
 from function.errors import ModelError
 from function.model import check_hash
-from tools.deploy.cloud import Cloud
 from tools.deploy.errors import DeployFailed
 from tools.deploy.options import Plan
+
+if TYPE_CHECKING:
+    from tools.deploy.cloud import Cloud  # with boto3, which only deploying needs
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGER = ROOT / ".venv" / "bin" / "python"
