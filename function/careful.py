@@ -132,9 +132,10 @@ def _checked(column: Column, row: int, cell: Any, problems: list[Problem]) -> An
     """The cell as a value of its column, MISSING for a missing one."""
     if cell is ABSENT:
         return MISSING
+    if isinstance(cell, Refused):  # not raised again: its frames would be kept for each cell
+        problems.append(Problem(row, column.name, str(cell)))
+        return MISSING
     try:
-        if isinstance(cell, Refused):
-            raise cell
         value = MISSING if _is_missing(cell) else READ[column.type](cell)
         _check_value(column, value)
     except Refused as refused:

@@ -60,6 +60,7 @@ def read_tensors(tensors: Mapping[str, Tensor], signature: Signature) -> Table:
         if arrays is not None:  # NumPy lets others go on
             return Table(rows, arrays)
     gathered = Gathered(rows)
+    at_once = -(-at_once // 4)  # each cell may be wrong, and is an object and a problem then
     for start in range(0, rows, at_once):
         size = min(at_once, rows - start)
         some = {
@@ -291,7 +292,7 @@ def declared(cell: Any, datatype: str) -> Any:
     try:
         return _declared(cell, datatype)
     except Refused as refused:
-        return refused
+        return refused.with_traceback(None)  # whose frames would be kept for each cell
 
 
 def _declared(cell: Any, datatype: str) -> Any:

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from function.careful import read_carefully
-from function.errors import InvalidRows, MalformedRequest
+from function.careful import Refused, _checked, read_carefully
+from function.errors import InvalidRows, MalformedRequest, Problem
 from function.exchange import Tensor
 from function.signature import (
     LARGEST_FLOAT32,
@@ -24,7 +24,7 @@ from function.signature import (
     Input,
     Signature,
 )
-from function.tensors import RAW, _as_rows, _read_quickly, count_rows, read_tensors
+from function.tensors import RAW, _as_rows, _read_quickly, count_rows, declared, read_tensors
 from tests.function.test_table import COLUMNS, GOOD, SIGNATURE
 
 MATRIX = Signature(
@@ -334,3 +334,14 @@ def test_raw_bytes_that_are_no_rows(content: bytes, signature: Signature, part: 
         read_tensors(raw(content), signature)
 
     assert part in caught.value.message
+
+
+def test_a_refused_cell_keeps_no_frames() -> None:
+    """They would take a kilobyte for each of a million cells, and the collector's time."""
+    refused = declared({}, "FP64")
+    assert isinstance(refused, Refused)
+    problems: list[Problem] = []
+    _checked(Column("a", "float64"), 0, refused, problems)
+
+    assert problems == [Problem(0, "a", "expected a number, got an object")]
+    assert refused.__traceback__ is None
