@@ -18,7 +18,7 @@ START = time.perf_counter()
 
 from typing import Any  # noqa: E402
 
-from function import answers_queue, json_text, lambda_events, queue_events, request_log, warm  # noqa: E402
+from function import json_text, lambda_events, request_log, warm  # noqa: E402
 from function.app import SERVICE, create_app  # noqa: E402
 from function.dialects import native  # noqa: E402
 from function.errors import MalformedRequest, SettingsError  # noqa: E402
@@ -53,8 +53,11 @@ def handler(event: Any, context: Any) -> Any:
     """
     if lambda_events.is_http(event):
         return lambda_events.respond(APP, event, context, LOG.write)
-    if queue_events.is_batch(event):
-        return _answer_batch(event["Records"], context)
+    if isinstance(event, dict) and "Records" in event:
+        from function import queue_events  # 3 ms that a start without a queue need not pay
+
+        if queue_events.is_batch(event):
+            return _answer_batch(event["Records"], context)
     if warm.is_scheduled(event):
         return _warm_up()
     return _invoke(event, context)
@@ -101,6 +104,8 @@ def _answer_batch(records: list[dict[str, Any]], context: Any) -> dict[str, Any]
             "ONNXLET_ANSWERS_QUEUE is not set: answers to queued requests can go nowhere",
             "Set it to the URL of an SQS queue.",
         )
+    from function import answers_queue, queue_events
+
     left = getattr(context, "get_remaining_time_in_millis", None)
     seconds = left() / 1000 if left else queue_events.UNKNOWN_SECONDS
     send, fifo = answers_queue.sender(url), url.endswith(".fifo")
