@@ -170,7 +170,7 @@ def _name(judged: Judged) -> str:
 def _within_limits(
     judged: Judged, attempt: Attempt, report: Report
 ) -> tuple[Attempt, Judged] | None:
-    """The same conversion with bounds on the columns, where it differs far beyond them alone."""
+    """The same conversion with bounds on the columns, where it differs only far beyond them."""
     for _ in range(NARROWINGS):
         columns = narrowed(judged.columns, judged.evidence, attempt.comparison)
         if columns is None or columns == judged.columns:

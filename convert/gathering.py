@@ -37,7 +37,7 @@ def gathered(
         they judge the one that was found.
 
     Raises:
-        Refusal: the reference answers each of them alone, but not all of them together.
+        Refusal: the reference answers each of them by itself, but not all of them together.
     """
 
     def watched(tried: Sequence[Cells]) -> Array:

@@ -76,7 +76,7 @@ class Reference:
         """Which of the rows it answers, and its answers to these.
 
         Raises:
-            Refusal: it answers each of them alone, but not all of them together.
+            Refusal: it answers each of them by itself, but not all of them together.
         """
         try:
             return [True] * len(rows), self.ask(rows)

@@ -131,7 +131,7 @@ def _instances(body: Any, members: Sequence[str]) -> Any:
     if not isinstance(body, dict) or "instances" not in body:
         got = f"an object with {sorted(body)[:8]}" if isinstance(body, dict) else kind(body)
         raise MalformedRequest(f"expected an object with 'instances', got {got}", _hint(body))
-    unknown = [name for name in body if name not in MEMBERS]
+    unknown = [name for name in body if name not in members]
     if unknown:
         raise MalformedRequest(
             f"unknown members {unknown[:8]} beside 'instances'",
