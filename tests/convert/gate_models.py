@@ -26,7 +26,7 @@ from sklearn.preprocessing import (
 )
 from sklearn.tree import DecisionTreeClassifier
 
-from convert.source import Source
+from onnxlet.convert.sources.source import Source
 from tools.coverage import samples
 from tools.coverage.samples import Sample, with_gaps
 

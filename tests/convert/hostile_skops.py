@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from convert.errors import SourceFailed
-from convert.saved import load_saved
-from convert.skops_file import judged
+from onnxlet.convert.errors import SourceFailed
+from onnxlet.convert.sources.saved import load_saved
+from onnxlet.convert.sources.skops_file import judged
 
 Node = dict[str, Any]
 

@@ -14,8 +14,8 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from convert.inputs import Cells
-from function.signature import Array, Column
+from onnxlet.convert.reference.inputs import Cells
+from onnxlet.function.inputs.signature import Array, Column
 
 Random = np.random.Generator
 Run = Callable[[Sequence[Cells]], Array]

@@ -27,10 +27,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
-from convert.answers import Task, task_of, tied
-from convert.errors import Refusal
-from convert.parity import TOLERANCE
-from convert.source import Source
+from onnxlet.convert.errors import Refusal
+from onnxlet.convert.parity.comparison import TOLERANCE
+from onnxlet.convert.reference.answers import Task, task_of, tied
+from onnxlet.convert.sources.source import Source
 from tests.convert.helpers import built, prove, served
 
 random = np.random.default_rng(3)

@@ -19,13 +19,13 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from convert.background import made_up
-from convert.golden import verify
-from convert.source import Source
-from function.errors import InvalidRows, ModelError, Problem
-from function.model import Model, load_model
-from function.signature import Array
-from function.table import Table, read_table
+from onnxlet.convert.directory.background import made_up
+from onnxlet.convert.directory.golden import verify
+from onnxlet.convert.sources.source import Source
+from onnxlet.function.errors import InvalidRows, ModelError, Problem
+from onnxlet.function.inputs.signature import Array
+from onnxlet.function.inputs.validation import Table, read_table
+from onnxlet.function.models.model import Model, load_model
 from tests import estimators
 from tests.convert.helpers import built, contents, invoked
 from tests.convert.onnx_files import linear
@@ -163,8 +163,8 @@ def test_made_up_rows_that_the_model_raises_for_are_drawn_again(models: Path) ->
 def test_where_no_row_is_answered_the_build_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from convert import background as module
-    from convert.build import build
+    from onnxlet.convert.build import build
+    from onnxlet.convert.directory import background as module
 
     lines: list[str] = []
     monkeypatch.setattr(module, "_good", lambda model, rows, answered: [])
@@ -209,7 +209,7 @@ def test_closed_categories_that_nobody_shares_are_all_drawn(tmp_path: Path) -> N
 
 
 def test_wide_models_have_fewer_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from convert import background as module
+    from onnxlet.convert.directory import background as module
 
     monkeypatch.setattr(module, "MOST_CELLS", 100)
     assert len(rows_of(built(estimators.iris(), tmp_path).directory)) == 25
@@ -220,7 +220,7 @@ def test_wide_models_have_fewer_rows(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_training_rows_are_kept_where_that_is_asked_for(tmp_path: Path) -> None:
     source = estimators.shop()
-    from convert.build import build
+    from onnxlet.convert.build import build
 
     result = build(source, "m", tmp_path, lambda line: None, 12)
 
@@ -239,7 +239,7 @@ def test_training_rows_are_kept_where_that_is_asked_for(tmp_path: Path) -> None:
 
 
 def test_texts_are_not_kept(tmp_path: Path) -> None:
-    from convert.build import build
+    from onnxlet.convert.build import build
 
     frame = pd.DataFrame({"a": np.arange(20.0), "t": [f"word{n} and" for n in range(20)]})
     columns = make_column_transformer((CountVectorizer(), "t"), remainder="passthrough")
@@ -280,7 +280,7 @@ def test_verify_replays_the_background(tmp_path: Path) -> None:
 
 
 def test_an_imported_model_has_a_background_made_of_its_sample(tmp_path: Path) -> None:
-    from convert.import_onnx import import_onnx
+    from onnxlet.convert.imported.import_onnx import import_onnx
 
     (tmp_path / "net.onnx").write_bytes(linear().SerializeToString())
     features = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)

@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression
 
-from convert.build import Built, build
-from convert.errors import Refusal
-from convert.source import Source
+from onnxlet.convert.build import Built, build
+from onnxlet.convert.errors import Refusal
+from onnxlet.convert.sources.source import Source
 from tests.convert import onnx_files
 from tests.convert.helpers import contents, invoked, quiet
 

@@ -15,12 +15,12 @@ from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from convert.build import build
-from convert.columns_given import notes, unanswered
-from convert.errors import Refusal, WrongUse
-from convert.source import Source, load_source
-from convert.table_files import read_table_file
-from function.signature import Column
+from onnxlet.convert.build import build
+from onnxlet.convert.errors import Refusal, WrongUse
+from onnxlet.convert.reference.columns_given import notes, unanswered
+from onnxlet.convert.sources.source import Source, load_source
+from onnxlet.convert.sources.table_files import read_table_file
+from onnxlet.function.inputs.signature import Column
 from tests.convert.helpers import built
 
 random = np.random.default_rng(0)

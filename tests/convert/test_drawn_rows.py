@@ -15,18 +15,18 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 
-from convert.answers import task_of
-from convert.build import build
-from convert.certificate import certificate_lines
-from convert.converters import converts
-from convert.drawn_rows import ROWS, drawing_once, drawn_rows
-from convert.evidence import NoConversion
-from convert.gathering import gathered
-from convert.inputs import Cells, InputColumn, read_inputs
-from convert.reference import Reference
-from convert.source import Source
-from convert.training_rows import like_held_out
-from function.signature import Column
+from onnxlet.convert.build import build
+from onnxlet.convert.converters.registry import converts
+from onnxlet.convert.evidence.drawn_rows import ROWS, drawing_once, drawn_rows
+from onnxlet.convert.evidence.evidence import NoConversion
+from onnxlet.convert.evidence.gathering import gathered
+from onnxlet.convert.evidence.training_rows import like_held_out
+from onnxlet.convert.parity.certificate import certificate_lines
+from onnxlet.convert.reference.answers import task_of
+from onnxlet.convert.reference.inputs import Cells, InputColumn, read_inputs
+from onnxlet.convert.reference.reference import Reference
+from onnxlet.convert.sources.source import Source
+from onnxlet.function.inputs.signature import Column
 from tests.convert.helpers import built, probed
 
 random = np.random.default_rng(4)
@@ -135,7 +135,7 @@ def test_the_same_rows_are_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
         asked.append(arguments)
         return drawn_rows(*arguments)
 
-    monkeypatch.setattr("convert.drawn_rows.drawn_rows", counted)
+    monkeypatch.setattr("onnxlet.convert.evidence.drawn_rows.drawn_rows", counted)
     draw = drawing_once()
     three = draw(COLUMNS, TABLE, 3)
     assert draw(list(COLUMNS), list(TABLE), 2) == three[:2]

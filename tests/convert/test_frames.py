@@ -14,10 +14,10 @@ from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from convert.build import build
-from convert.errors import Refusal
-from convert.frames import as_pandas
-from convert.source import Source
+from onnxlet.convert.build import build
+from onnxlet.convert.errors import Refusal
+from onnxlet.convert.reference.frames import as_pandas
+from onnxlet.convert.sources.source import Source
 from tests.convert.helpers import built, served
 
 X = pd.DataFrame(np.random.default_rng(5).normal(size=(40, 2)), columns=["größe", "weight"])

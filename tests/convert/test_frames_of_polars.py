@@ -15,10 +15,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from convert.build import build
-from convert.errors import Refusal
-from convert.inputs import read_inputs
-from convert.source import Source
+from onnxlet.convert.build import build
+from onnxlet.convert.errors import Refusal
+from onnxlet.convert.reference.inputs import read_inputs
+from onnxlet.convert.sources.source import Source
 from tests.convert.helpers import built, served
 
 polars: Any = pytest.importorskip("polars")

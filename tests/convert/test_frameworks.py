@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from convert.__main__ import main
-from convert.errors import Refusal
-from convert.golden import verify
-from convert.import_onnx import import_onnx
-from function.app import create_app
-from function.settings import Settings
-from function.signature import Array
+from onnxlet.convert.command_line import main
+from onnxlet.convert.directory.golden import verify
+from onnxlet.convert.errors import Refusal
+from onnxlet.convert.imported.import_onnx import import_onnx
+from onnxlet.function.app import create_app
+from onnxlet.function.inputs.signature import Array
+from onnxlet.function.settings import Settings
 from tests.conftest import ROOT
 from tests.convert.helpers import quiet
 from tests.convert.onnx_files import save_arrays

@@ -17,21 +17,21 @@ import numpy as np
 import onnx
 import pytest
 
-from convert.answers import task_of
-from convert.build import one_threaded
-from convert.choosing import first_equal
-from convert.evidence import Evidence
-from convert.gathering import gathered
-from convert.inputs import Cells, read_inputs
-from convert.judging import Attempt, Judged
-from convert.parity import compare
-from convert.probe import probe_columns
-from convert.reference import Reference
-from convert.source import Source
-from convert.undecided import forgive_undecided
-from function.model import Model
-from function.signature import Array
-from function.table import read_table
+from onnxlet.convert.build import one_threaded
+from onnxlet.convert.evidence.evidence import Evidence
+from onnxlet.convert.evidence.gathering import gathered
+from onnxlet.convert.parity.attempts import Attempt, Judged
+from onnxlet.convert.parity.comparison import compare
+from onnxlet.convert.parity.rounding import forgive_undecided
+from onnxlet.convert.parity.search import first_equal
+from onnxlet.convert.reference.answers import task_of
+from onnxlet.convert.reference.inputs import Cells, read_inputs
+from onnxlet.convert.reference.probing import probe_columns
+from onnxlet.convert.reference.reference import Reference
+from onnxlet.convert.sources.source import Source
+from onnxlet.function.inputs.signature import Array
+from onnxlet.function.inputs.validation import read_table
+from onnxlet.function.models.model import Model
 from tests.convert.gate_models import MODELS
 from tests.convert.helpers import quiet
 from tests.convert.independent_rows import independent_rows

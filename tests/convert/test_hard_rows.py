@@ -13,13 +13,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import KBinsDiscretizer, OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
-from convert.answers import task_of
-from convert.hard_rows import hard_rows
-from convert.inputs import Cells, read_inputs
-from convert.source import Source
-from function.errors import InvalidRows
-from function.signature import Signature
-from function.table import read_table
+from onnxlet.convert.evidence.edge_cases import hard_rows
+from onnxlet.convert.reference.answers import task_of
+from onnxlet.convert.reference.inputs import Cells, read_inputs
+from onnxlet.convert.sources.source import Source
+from onnxlet.function.errors import InvalidRows
+from onnxlet.function.inputs.signature import Signature
+from onnxlet.function.inputs.validation import read_table
 from tests.convert.helpers import probed
 from tests.convert.versions import LINEAR
 

@@ -15,9 +15,9 @@ import scipy.sparse
 import scipy.stats
 from skops.io import dump
 
-from convert.errors import SourceFailed
-from convert.harmless import MAY_BE_MADE
-from convert.saved import load_saved
+from onnxlet.convert.errors import SourceFailed
+from onnxlet.convert.sources.harmless import MAY_BE_MADE
+from onnxlet.convert.sources.saved import load_saved
 from tests.convert.hostile_skops import (
     Node,
     assert_harmless,

@@ -15,16 +15,16 @@ import pytest
 from click.testing import CliRunner
 from onnx import helper
 
-from convert import onnx_file
-from convert.__main__ import main
-from convert.build import Built
-from convert.errors import Refusal, WrongUse
-from convert.golden import verify
-from convert.import_onnx import import_onnx
-from function.app import create_app
-from function.errors import OnnxletError
-from function.settings import Settings
-from function.signature import LARGEST_FLOAT32
+from onnxlet.convert.build import Built
+from onnxlet.convert.command_line import main
+from onnxlet.convert.directory.golden import verify
+from onnxlet.convert.errors import Refusal, WrongUse
+from onnxlet.convert.imported import onnx_file
+from onnxlet.convert.imported.import_onnx import import_onnx
+from onnxlet.function.app import create_app
+from onnxlet.function.errors import OnnxletError
+from onnxlet.function.inputs.signature import LARGEST_FLOAT32
+from onnxlet.function.settings import Settings
 from tests.convert import onnx_files as made
 from tests.convert.helpers import command, quiet
 from tests.convert.onnx_files import (

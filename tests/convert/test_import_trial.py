@@ -10,9 +10,9 @@ import onnx
 import pytest
 from onnx import helper
 
-from convert import import_trial
-from convert.errors import Refusal
-from convert.import_onnx import import_onnx
+from onnxlet.convert.errors import Refusal
+from onnxlet.convert.imported import trial
+from onnxlet.convert.imported.import_onnx import import_onnx
 from tests.convert.helpers import quiet
 from tests.convert.onnx_files import BOOL, INT64, model, node, save, save_arrays, value
 
@@ -87,7 +87,7 @@ def branch() -> onnx.ModelProto:
 def test_a_loop_that_never_ends_is_ended(
     make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(import_trial, "PATIENCE", 1.5)
+    monkeypatch.setattr(trial, "PATIENCE", 1.5)
     with pytest.raises(Refusal) as refused:
         import_onnx(save(tmp_path, make()), "net", tmp_path / "models", quiet)
 
@@ -110,7 +110,7 @@ def test_a_sample_for_which_it_never_ends_does_not_either(
         ).version
 
     assert tried(3) == 1
-    monkeypatch.setattr(import_trial, "PATIENCE", 1.5)
+    monkeypatch.setattr(trial, "PATIENCE", 1.5)
     with pytest.raises(Refusal, match=r"within 1\.5 seconds"):
         tried(FOR_EVER)
 
@@ -128,7 +128,7 @@ def test_a_loop_that_no_deadline_could_end_is_refused(within: Any, tmp_path: Pat
 def test_more_memory_than_there_may_be_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(import_trial, "MOST_MEMORY", 2 * 2**30)
+    monkeypatch.setattr(trial, "MOST_MEMORY", 2 * 2**30)
     with pytest.raises(Refusal) as refused:
         import_onnx(save(tmp_path, outer()), "net", tmp_path / "models", quiet)
 

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression
 
-from convert.errors import Refusal
-from convert.inputs import read_inputs
-from convert.source import Source
+from onnxlet.convert.errors import Refusal
+from onnxlet.convert.reference.inputs import read_inputs
+from onnxlet.convert.sources.source import Source
 from tests.convert.helpers import built, objects
 
 NAN = float("nan")

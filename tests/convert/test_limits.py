@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from convert.evidence import Evidence
-from convert.inputs import Cells
-from convert.limits import limited, narrowed
-from convert.parity import Comparison, Difference
-from convert.undecided import MOST
-from function.signature import Column
+from onnxlet.convert.evidence.evidence import Evidence
+from onnxlet.convert.parity.comparison import Comparison, Difference
+from onnxlet.convert.parity.limits import limited, narrowed
+from onnxlet.convert.parity.rounding import MOST
+from onnxlet.convert.reference.inputs import Cells
+from onnxlet.function.inputs.signature import Column
 
 COLUMNS = [
     Column("a", "float64"),

@@ -18,10 +18,10 @@ import pytest
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import LinearRegression
 
-from convert.build import Built
-from convert.errors import Refusal, WrongUse
-from convert.model_directory import still_served, write_version
-from convert.source import Source, load_source
+from onnxlet.convert.build import Built
+from onnxlet.convert.directory.model_directory import still_served, write_version
+from onnxlet.convert.errors import Refusal, WrongUse
+from onnxlet.convert.sources.source import Source, load_source
 from tests.convert.helpers import FILES, ROOT, built, contents, invoked
 
 X = np.random.default_rng(2).normal(size=(40, 3))
@@ -47,7 +47,7 @@ def test_names_that_are_no_folder_or_address_are_wrong_use(name: str, tmp_path: 
 
 
 TWO_BUILDS = """
-from convert.__main__ import main
+from onnxlet.convert.command_line import main
 for arguments in (
     ["source.py:mixed", "--name", "mixed"],
     ["model.joblib", "--name", "saved", "--data", "held_out.csv", "--target", "Status"],
@@ -174,8 +174,8 @@ def test_a_refusal_writes_nothing_beside_what_was_there(at_home: Path, tmp_path:
 WITHOUT_SPACE = """
 import json, sys
 from pathlib import Path
-from convert.model_directory import still_served, write_version
-from function.errors import OnnxletError
+from onnxlet.convert.directory.model_directory import still_served, write_version
+from onnxlet.function.errors import OnnxletError
 folder = Path(sys.argv[1])
 try:
     write_version(folder, "m", {"model.onnx": bytes(2**20), "manifest.json": bytes(2**22)})
@@ -226,11 +226,11 @@ import os, random, signal, sys, time
 from pathlib import Path
 import numpy as np
 from sklearn.linear_model import LinearRegression
-from convert.build import build
-from convert.converters import converters
-from convert.golden import verify
-from convert.model_directory import still_served, write_version
-from convert.source import Source
+from onnxlet.convert.build import build
+from onnxlet.convert.converters import converters
+from onnxlet.convert.directory.golden import verify
+from onnxlet.convert.directory.model_directory import still_served, write_version
+from onnxlet.convert.sources.source import Source
 
 models, kills = Path(sys.argv[1]), int(sys.argv[2])
 X = np.random.default_rng(0).normal(size=(30, 3))

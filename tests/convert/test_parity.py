@@ -13,8 +13,8 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from convert.parity import Difference
-from convert.source import Source
+from onnxlet.convert.parity.comparison import Difference
+from onnxlet.convert.sources.source import Source
 from tests.convert.helpers import Proof, prove
 
 NAN, INF = float("nan"), float("inf")

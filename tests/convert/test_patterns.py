@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from convert.patterns import runaway
+from onnxlet.convert.reference.regex_safety import runaway
 
 LINEAR = [
     r"(?u)\b\w\w+\b",

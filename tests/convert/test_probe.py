@@ -25,15 +25,15 @@ from sklearn.preprocessing import (
 )
 from sklearn.tree import DecisionTreeRegressor
 
-from convert.answers import task_of
-from convert.hush import LOUD
-from convert.inputs import read_inputs
-from convert.probe import is_answered
-from convert.source import Source
-from function.errors import InvalidRows
-from function.model import load_model
-from function.signature import LARGEST_FLOAT32, Column
-from function.table import read_table
+from onnxlet.convert.reference.answers import task_of
+from onnxlet.convert.reference.hush import LOUD
+from onnxlet.convert.reference.inputs import read_inputs
+from onnxlet.convert.reference.probing import is_answered
+from onnxlet.convert.sources.source import Source
+from onnxlet.function.errors import InvalidRows
+from onnxlet.function.inputs.signature import LARGEST_FLOAT32, Column
+from onnxlet.function.inputs.validation import read_table
+from onnxlet.function.models.model import load_model
 from tests.convert.helpers import built, probed
 
 NAN = float("nan")
@@ -300,7 +300,7 @@ def test_every_trial_is_made_on_the_rows_with_fewest_gaps() -> None:
         asked.append(np.isnan(data).sum() / len(data))
         return task.answers(estimator, data)
 
-    from convert.probe import probe_columns
+    from onnxlet.convert.reference.probing import probe_columns
 
     probe_columns(inputs, inputs.rows(X), watched, estimator)
     assert max(asked) <= 1 + 1  # a gap that is tried, and one row of three has its own three

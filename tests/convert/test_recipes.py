@@ -11,12 +11,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.tree import DecisionTreeClassifier
 
-from convert.answers import task_of
-from convert.converters import Graph, converters
-from convert.converters.graph import DROPPED
-from convert.recipes import Recipe, convert, recipes, root_table, why_too_narrow
-from convert.source import Source
-from function.signature import LARGEST_FLOAT32, Column
+from onnxlet.convert.converters.registry import Graph, converters
+from onnxlet.convert.graph.graph import DROPPED
+from onnxlet.convert.reference.answers import task_of
+from onnxlet.convert.sources.source import Source
+from onnxlet.convert.to_onnx import Recipe, convert, recipes, root_table, why_too_narrow
+from onnxlet.function.inputs.signature import LARGEST_FLOAT32, Column
 from tests.convert.helpers import prove
 
 FLOAT32, FLOAT64 = Recipe("float32", "matrix"), Recipe("float64", "matrix")

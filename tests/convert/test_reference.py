@@ -20,18 +20,18 @@ from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from convert.answers import task_of
-from convert.build import Built
-from convert.certificate import certificate_lines
-from convert.evidence import Evidence, Failed, OnRounding, no_conversion
-from convert.golden import verify
-from convert.inputs import read_inputs
-from convert.judging import Judged, _within
-from convert.parity import Comparison
-from convert.reference import Reference, in_float64
-from convert.source import Source
-from convert.undecided import too_many_forgiven
-from function.signature import Column
+from onnxlet.convert.build import Built
+from onnxlet.convert.directory.golden import verify
+from onnxlet.convert.evidence.evidence import Evidence, Failed, OnRounding, no_conversion
+from onnxlet.convert.parity.attempts import Judged, _within
+from onnxlet.convert.parity.certificate import certificate_lines
+from onnxlet.convert.parity.comparison import Comparison
+from onnxlet.convert.parity.rounding import too_many_forgiven
+from onnxlet.convert.reference.answers import task_of
+from onnxlet.convert.reference.inputs import read_inputs
+from onnxlet.convert.reference.reference import Reference, in_float64
+from onnxlet.convert.sources.source import Source
+from onnxlet.function.inputs.signature import Column
 from tests.convert.helpers import built, served
 
 random = np.random.default_rng(0)

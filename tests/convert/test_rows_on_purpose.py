@@ -13,11 +13,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import KBinsDiscretizer, StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
-from convert.hidden_trees import rows_at_hidden_nodes
-from convert.jumps import between_answers
-from convert.reference_rows import rows_of_references
-from convert.tree_rows import rows_at_nodes
-from function.signature import Column
+from onnxlet.convert.evidence.discontinuities import between_answers
+from onnxlet.convert.evidence.pipeline_thresholds import rows_at_hidden_nodes
+from onnxlet.convert.evidence.reference_rows import rows_of_references
+from onnxlet.convert.evidence.tree_thresholds import rows_at_nodes
+from onnxlet.function.inputs.signature import Column
 
 random = np.random.default_rng(3)
 X = random.normal(size=(80, 3)).round(2)

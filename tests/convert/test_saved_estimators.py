@@ -23,11 +23,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from skops import io
 
-from convert.__main__ import main
-from convert.errors import SourceFailed, WrongUse
-from convert.harmless import is_gone
-from convert.saved import load_saved, version_that_wrote
-from convert.source import load_source
+from onnxlet.convert.command_line import main
+from onnxlet.convert.errors import SourceFailed, WrongUse
+from onnxlet.convert.sources.harmless import is_gone
+from onnxlet.convert.sources.saved import load_saved, version_that_wrote
+from onnxlet.convert.sources.source import load_source
 from tests.convert.helpers import invoked
 from tests.convert.hostile_skops import mapped, node, written
 

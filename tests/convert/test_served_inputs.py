@@ -17,8 +17,8 @@ from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from convert.errors import Refusal
-from convert.source import Source
+from onnxlet.convert.errors import Refusal
+from onnxlet.convert.sources.source import Source
 from tests.convert.helpers import built, objects, served
 
 NAN = float("nan")

@@ -19,10 +19,10 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
-from convert.source import Source
-from function.errors import InvalidRows
-from function.model import Model, load_model
-from function.table import read_table
+from onnxlet.convert.sources.source import Source
+from onnxlet.function.errors import InvalidRows
+from onnxlet.function.inputs.validation import read_table
+from onnxlet.function.models.model import Model, load_model
 from tests.convert.helpers import built, largest_difference, objects, prove
 
 NAN = float("nan")

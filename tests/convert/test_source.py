@@ -9,11 +9,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from convert.converters import converters
-from convert.errors import Refusal
-from convert.golden import verify
-from convert.source import load_source
-from function.errors import OnnxletError
+from onnxlet.convert.converters.registry import converters
+from onnxlet.convert.directory.golden import verify
+from onnxlet.convert.errors import Refusal
+from onnxlet.convert.sources.source import load_source
+from onnxlet.function.errors import OnnxletError
 from tests.convert.helpers import FILES, built, contents, invoked
 
 # Converters that a source file registers
@@ -45,7 +45,7 @@ def test_a_class_that_inherits_from_a_registered_one_is_not_registered(
 def test_a_converter_of_ones_own_comes_before_ours(at_home: Path, tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text(
         "from sklearn.linear_model import LinearRegression\n"
-        "from convert.converters import converts\n"
+        "from onnxlet.convert.converters import converts\n"
         "class Line(LinearRegression): pass\n"
         "@converts(Line)\n"
         "def first(graph, fitted, table): return {'predict': graph.matrix(table).sum()}\n"

@@ -13,10 +13,10 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from convert.errors import Refusal
-from convert.source import Source
-from convert.text_limits import AT_MOST, LENGTHS, WANTED, _chosen, pauses
-from function.signature import LONGEST_TEXT
+from onnxlet.convert.errors import Refusal
+from onnxlet.convert.reference.text_limits import AT_MOST, LENGTHS, WANTED, _chosen, pauses
+from onnxlet.convert.sources.source import Source
+from onnxlet.function.inputs.signature import LONGEST_TEXT
 from tests.convert.helpers import built, served
 
 WORDS = ["a@ good@ film@", "bad@, very@ bad@", "good@", "the@ film@ is@ bad@"] * 10
@@ -133,7 +133,9 @@ def test_a_rebuild_is_the_same_though_it_measures_otherwise(
     for neighbour in (LENGTHS[LENGTHS.index(limit) + step] for step in (-1, 1)):
         found = dict.fromkeys(LENGTHS, WANTED + 0.01)
         found |= {length: 0.001 for length in LENGTHS if length <= neighbour}
-        monkeypatch.setattr("convert.text_limits.pauses", lambda tokens, found=found: found)
+        monkeypatch.setattr(
+            "onnxlet.convert.reference.text_limits.pauses", lambda tokens, found=found: found
+        )
 
         again = built(source(WORDS), costly)
 

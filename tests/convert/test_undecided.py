@@ -26,16 +26,16 @@ from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from convert.evidence import Evidence
-from convert.golden import choose_golden
-from convert.source import Source
-from convert.undecided import (
+from onnxlet.convert.directory.golden import choose_golden
+from onnxlet.convert.evidence.evidence import Evidence
+from onnxlet.convert.parity.rounding import (
     MOST,
     begins_in_float32,
     forgive_undecided,
     hangs_on_rounding,
     rounds_before_a_step,
 )
+from onnxlet.convert.sources.source import Source
 from tests.convert.helpers import Proof, built, prove
 
 random = np.random.default_rng(5)

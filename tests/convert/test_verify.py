@@ -15,9 +15,9 @@ import pytest
 from onnx import numpy_helper
 from sklearn.tree import DecisionTreeClassifier
 
-from convert.golden import verify
-from convert.source import Source
-from function.errors import ModelError, OnnxletError
+from onnxlet.convert.directory.golden import verify
+from onnxlet.convert.sources.source import Source
+from onnxlet.function.errors import ModelError, OnnxletError
 from tests import estimators
 from tests.convert.helpers import FILES, built, invoked
 

@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from convert.source import Source
+from onnxlet.convert.sources.source import Source
 from tests.convert.helpers import Proof, prove
 
 NAN, INF = float("nan"), float("inf")

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from edge import server
-from edge.alarm import AT_ONCE, Alarm, EventAlarm, TimerAlarm, make_alarm
+from onnxlet.edge.server import server
+from onnxlet.edge.server.alarm import AT_ONCE, Alarm, EventAlarm, TimerAlarm, make_alarm
 from tests.edge import test_server
 from tests.edge.test_server import Serving
 

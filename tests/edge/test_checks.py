@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from convert.bundle.target import ARCHES, PYTHONS
-from edge import checks
-from edge.checks import BEFORE_INSTALLING, IN_AN_IMAGE, Needs, findings, wrong
-from edge.doctor import report
-from edge.install.from_zip import diagnosis, faults
-from edge.machine import Machine, read_machine
+from onnxlet.convert.bundle.target import ARCHES, PYTHONS
+from onnxlet.edge.device import checks
+from onnxlet.edge.device.checks import BEFORE_INSTALLING, IN_AN_IMAGE, Needs, findings, wrong
+from onnxlet.edge.device.doctor import report
+from onnxlet.edge.device.machine import Machine, read_machine
+from onnxlet.edge.install.from_zip import diagnosis, faults
 from tests.conftest import ROOT
 
 MB = 1_000_000

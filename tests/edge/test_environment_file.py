@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from edge.environment_file import parse, read_environment_file
-from edge.settings import DeviceSettings
-from edge.slots import Places
-from edge.update.setup import environ_of
-from function.errors import SettingsError
+from onnxlet.edge.device.slots import Places
+from onnxlet.edge.settings.device import DeviceSettings
+from onnxlet.edge.settings.environment_file import parse, read_environment_file
+from onnxlet.edge.update.setup import environ_of
+from onnxlet.function.errors import SettingsError
 
 # What follows `A=`, and what systemd 257 makes of it.
 VALUES = {

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.connection import Connection
-from edge.sockets import Bytes
+from onnxlet.edge.server.connection import Connection
+from onnxlet.edge.server.sockets import Bytes
 from tests.conftest import ROOT
 from tests.edge.test_server import Serving, answer, request
 
@@ -27,7 +27,7 @@ POST = b"POST /x HTTP/1.1\r\nHost: x\r\n"
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
 SERVE = """
 import socket, sys
-from edge.server import Server
+from onnxlet.edge.server.server import Server
 
 listener = socket.create_server(("127.0.0.1", 0))
 print(listener.getsockname()[1], flush=True)
@@ -149,7 +149,7 @@ def test_bodies_in_tiny_chunks_take_what_they_have(process: tuple[int, int]) -> 
 
 
 def test_heads_that_never_end_make_room_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge.connections.MOST_HELD_BYTES", 400_000)
+    monkeypatch.setattr("onnxlet.edge.server.connections.MOST_HELD_BYTES", 400_000)
     serving = Serving()
     try:
         slow = [serving.connect() for _ in range(8)]

@@ -15,14 +15,14 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_open
 from prometheus_client.parser import text_string_to_metric_families as parse
 
-from edge.app import make_app
-from edge.metrics import BOUNDS, Meter
-from edge.serve import _server
-from function.app import create_app
-from function.door import SHED
-from function.reload import Reloader
-from function.repository import Repository
-from function.settings import Settings
+from onnxlet.edge.service.app import make_app
+from onnxlet.edge.service.metrics import BOUNDS, Meter
+from onnxlet.edge.service.serve import _server
+from onnxlet.function.app import create_app
+from onnxlet.function.http.middleware import SHED
+from onnxlet.function.models.repository import Repository
+from onnxlet.function.serving.reload import Reloader
+from onnxlet.function.settings import Settings
 from tests.conftest import ROOT
 from tests.function.every_dialect import ERRORS, request
 from tests.function.test_predict import SHOP
@@ -166,7 +166,7 @@ def test_without_a_meter_it_says_where_they_are(models: Path) -> None:
 
 
 def test_the_client_library_waits_for_the_first_scrape() -> None:
-    code = "import edge.app, sys; print('prometheus_client' in sys.modules)"
+    code = "import onnxlet.edge.service.app, sys; print('prometheus_client' in sys.modules)"
 
     assert subprocess.check_output([sys.executable, "-c", code], cwd=ROOT) == b"False\n"
 

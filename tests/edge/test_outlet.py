@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from edge import outlet
-from edge.outlet import Outlet
-from function import request_log
+from onnxlet.edge.service import outlet
+from onnxlet.edge.service.outlet import Outlet
+from onnxlet.function import request_log
 from tests.conftest import ROOT, Client, through_socket
 from tests.edge.forward.endpoint import wait_until
 from tests.edge.test_serve import CLEAN

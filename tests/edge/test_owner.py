@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from edge.forward.observing import open_queue
-from edge.forward.options import ForwardOptions
-from edge.forward.records import Clock, record
-from edge.forward.tables import connect
+from onnxlet.edge.forward.observing import open_queue
+from onnxlet.edge.forward.records import Clock, record
+from onnxlet.edge.forward.tables import connect
+from onnxlet.edge.settings.forward import ForwardOptions
 from tests.conftest import ROOT
 from tests.edge.test_serve import CLEAN
 
@@ -56,7 +56,7 @@ def edge_queue(path: Path, *more: str) -> subprocess.CompletedProcess[str]:
 BECOME = """
 import json, os, sys
 from pathlib import Path
-from edge.owner import become_owner
+from onnxlet.edge.device.owner import become_owner
 become_owner(Path(sys.argv[1]))
 told = {"users": os.getresuid(), "groups": os.getresgid(), "others": os.getgroups()}
 try:
@@ -95,8 +95,8 @@ def test_root_becomes_whoever_could_have_put_it_there(state: Path) -> None:
 KEEP = """
 import os, sys
 from pathlib import Path
-from edge.forward.observing import start
-from edge.forward.options import ForwardOptions
+from onnxlet.edge.forward.observing import start
+from onnxlet.edge.settings.forward import ForwardOptions
 start(ForwardOptions("http://127.0.0.1:1/", queue=Path(sys.argv[1]))).stop()
 print(os.geteuid())
 """

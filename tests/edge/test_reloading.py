@@ -14,8 +14,8 @@ import pytest
 from sklearn.datasets import load_iris
 from sklearn.tree import DecisionTreeClassifier
 
-from convert.build import build
-from convert.source import Source
+from onnxlet.convert.build import build
+from onnxlet.convert.sources.source import Source
 from tests.conftest import quiet, start_server, stop_server
 from tests.edge.test_serve import CLEAN
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from edge.answering import date_line
-from edge.connection import MOST_AT_ONCE
-from edge.server import Server
+from onnxlet.edge.server.connection import MOST_AT_ONCE
+from onnxlet.edge.server.http_response import date_line
+from onnxlet.edge.server.server import Server
 
 LIMIT = 1000  # bytes of a body
 
@@ -391,7 +391,7 @@ def test_clients_that_take_no_answer_hold_nobody_up(serving: Serving) -> None:
 def test_answers_that_nobody_takes_do_not_take_all_memory(
     serving: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge.connections.UNTAKEN_SECONDS", 0.0)
+    monkeypatch.setattr("onnxlet.edge.server.connections.UNTAKEN_SECONDS", 0.0)
     slow = []
     for _ in range(8):  # of 20 MB each
         slow.append(serving.connect())

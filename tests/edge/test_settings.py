@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from edge.settings import DeviceSettings, models_folder
-from function.errors import SettingsError
-from function.settings import Settings
+from onnxlet.edge.settings.device import DeviceSettings, models_folder
+from onnxlet.function.errors import SettingsError
+from onnxlet.function.settings import Settings
 from tests.convert.helpers import invoked
 
 P = "ONNXLET_DEVICE_"
@@ -47,7 +47,7 @@ def test_commands_mean_the_folder_that_build_writes(
     assert models_folder(Path("given"), {"ONNXLET_MODELS": "/m"}) == Path("given")
     # A bundle's commands mean the bundle's, wherever they are run.
     (tmp_path / "bundle.json").touch()
-    monkeypatch.setattr("edge.settings.DEFAULT_MODELS", tmp_path / "models")
+    monkeypatch.setattr("onnxlet.edge.settings.device.DEFAULT_MODELS", tmp_path / "models")
     monkeypatch.chdir("/")
     assert models_folder(None, {}) == tmp_path / "models"
 

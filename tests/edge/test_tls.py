@@ -17,10 +17,10 @@ from select import select
 
 import pytest
 
-from edge.serve import ServeError, refuse_to_be_open
-from edge.settings import DeviceSettings
-from edge.tls import MOST_RECORDS, RECORD, TlsError, TlsSocket, make_context
-from function.settings import Settings
+from onnxlet.edge.server.tls import MOST_RECORDS, RECORD, TlsError, TlsSocket, make_context
+from onnxlet.edge.service.serve import ServeError, refuse_to_be_open
+from onnxlet.edge.settings.device import DeviceSettings
+from onnxlet.function.settings import Settings
 from tests.conftest import ROOT
 from tests.edge.certificates import Pair, make_pair
 from tests.edge.test_serve import CLEAN
@@ -88,7 +88,7 @@ def test_large_answers_come_whole_to_clients_that_are_slow(
 def test_a_client_that_takes_its_answer_slowly_has_not_stalled(
     connect: Callable[..., ssl.SSLSocket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge.connections.STALLED_SECONDS", 1.0)
+    monkeypatch.setattr("onnxlet.edge.server.connections.STALLED_SECONDS", 1.0)
     with connect() as slow:
         slow.sendall(request("/large"))
         received, since = 0, time.monotonic()
@@ -136,7 +136,7 @@ def test_a_handshake_that_stalls_is_let_go_and_holds_nobody_up(
     begun: bytes,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("edge.connections.STALLED_SECONDS", 1.0)
+    monkeypatch.setattr("onnxlet.edge.server.connections.STALLED_SECONDS", 1.0)
     stalled = [serving.connect() for _ in range(20)]
     start = time.monotonic()
     for connection in stalled:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.install.units import MQTT, SERVICE, SETTLE, TIMER, UPDATE, files
+from onnxlet.edge.install.units import MQTT, SERVICE, SETTLE, TIMER, UPDATE, files
 from tests.conftest import ROOT
 
 HAS_ANALYZE = shutil.which("systemd-analyze") is not None

@@ -18,13 +18,13 @@ from typing import Any
 
 import pytest
 
-from edge.app import make_app
-from edge.notify import teller, watchdog_seconds
-from edge.proof import Asker, connector, first_row
-from edge.secret import Secret
-from edge.server import Server
-from edge.watchdog import CROWDED_SECONDS, Watchdog, is_alive
-from function.app import SERVICE
+from onnxlet.edge.server.server import Server
+from onnxlet.edge.service.app import make_app
+from onnxlet.edge.service.secret import Secret
+from onnxlet.edge.service.self_check import Asker, connector, first_row
+from onnxlet.edge.service.systemd import teller, watchdog_seconds
+from onnxlet.edge.service.watchdog import CROWDED_SECONDS, Watchdog, is_alive
+from onnxlet.function.app import SERVICE
 from tests.conftest import ROOT
 from tests.edge.certificates import Pair
 from tests.edge.test_serve import CLEAN

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from edge.server import Server
+from onnxlet.edge.server.server import Server
 from tests.edge.test_server import answer
 
 CASES = Path(__file__).parent / "wire"

@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from edge.app import make_app
-from edge.proof import Asker
-from edge.secret import Secret
-from function.app import SERVICE, create_app
-from function.errors import ModelError, SettingsError, UnknownModel
-from function.reload import Reloader
-from function.repository import Repository
-from function.settings import Settings
-from function.warm import warm_up
+from onnxlet.edge.service.app import make_app
+from onnxlet.edge.service.secret import Secret
+from onnxlet.edge.service.self_check import Asker
+from onnxlet.function.app import SERVICE, create_app
+from onnxlet.function.errors import ModelError, SettingsError, UnknownModel
+from onnxlet.function.models.repository import Repository
+from onnxlet.function.serving.reload import Reloader
+from onnxlet.function.serving.warmup import warm_up
+from onnxlet.function.settings import Settings
 from tests.log_lines import without_time
 
 ROW = [5.1, 3.5, 1.4, 0.2]
@@ -539,7 +539,7 @@ def test_an_update_that_is_stable_and_broken_is_passed_over(
 
 
 class Inside:
-    """A connection to an app in this process, as `edge.proof.Asker` uses it."""
+    """A connection to an app in this process, as `self_check.Asker` uses it."""
 
     def __init__(self, client: Any) -> None:
         self._client = client

@@ -10,8 +10,13 @@ from typing import Any
 
 import pytest
 
-from function.body import read_body
-from function.errors import MalformedRequest, RequestError, RequestTooLarge, UnsupportedMedia
+from onnxlet.function.errors import (
+    MalformedRequest,
+    RequestError,
+    RequestTooLarge,
+    UnsupportedMedia,
+)
+from onnxlet.function.http.body import read_body
 
 LIMIT, UNPACKED = 1000, 4000
 BODY = b'{"instances": [[1, 2, 3]]}'

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from function.compatible import differences
-from function.errors import InvalidRows
-from function.signature import Signature
-from function.table import read_table
+from onnxlet.function.errors import InvalidRows
+from onnxlet.function.inputs.signature import Signature
+from onnxlet.function.inputs.validation import read_table
+from onnxlet.function.models.compatible import differences
 
 Manifest = dict[str, Any]
 

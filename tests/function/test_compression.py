@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from function.app import create_app
-from function.compression import coding, compress
-from function.lambda_events import respond
-from function.lean_flask import Response
-from function.settings import Settings
-from function.short_cut import LARGE
+from onnxlet.function.app import create_app
+from onnxlet.function.aws.lambda_events import respond
+from onnxlet.function.http.compression import coding, compress
+from onnxlet.function.http.fast_path import LARGE
+from onnxlet.function.http.slim_flask import Response
+from onnxlet.function.settings import Settings
 from tests.conftest import Client
 from tests.events import CONTEXT, make_alb_event, make_v1_event, make_v2_event
 from tests.function.test_predict import SHOP

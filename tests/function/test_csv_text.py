@@ -8,10 +8,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from function import csv_lines, deadline
-from function.csv_text import READ, read, typed
-from function.errors import RequestTooLarge, TookTooLong
-from function.signature import Column, ColumnType
+from onnxlet.function import deadline
+from onnxlet.function.errors import RequestTooLarge, TookTooLong
+from onnxlet.function.inputs import csv_lines
+from onnxlet.function.inputs.csv_text import READ, read, typed
+from onnxlet.function.inputs.signature import Column, ColumnType
 
 TYPES: tuple[ColumnType, ...] = ("float64", "float32", "int64", "bool", "string")
 NUMBERS = st.from_regex(r"\A[-+]?\d{0,3}\.?\d{0,3}([eE][-+]?\d{0,3})?\Z")

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from function.example import example_instance, typical_values
-from function.model import Model
-from function.openapi.schemas import column_schema
-from function.signature import Column
+from onnxlet.function.inputs.signature import Column
+from onnxlet.function.models.example import example_instance, typical_values
+from onnxlet.function.models.model import Model
+from onnxlet.function.openapi.schemas import column_schema
 
 
 def altered(models: Path, statistics: dict[str, Any], **bounds: Any) -> Model:

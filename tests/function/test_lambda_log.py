@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from function import request_log
-from function.lambda_log import METRICS, LambdaLog
+from onnxlet.function import request_log
+from onnxlet.function.aws.lambda_log import METRICS, LambdaLog
 from tests.log_lines import without_time
 
 ENTRY = {"method": "POST", "status": 200, "ms": 1.5, "rows": 3, "model": "shop", "version": 1}

@@ -10,13 +10,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from function import csv_lines, json_text, large_json, number_lists, parts, table, tensors
-from function.dialects import invocations, native, v1, v2
-from function.errors import RequestError
-from function.exchange import Dialect, Request
-from function.model import Model
-from function.service import read
-from function.signature import Column, Signature
+from onnxlet.function import json_text
+from onnxlet.function.errors import RequestError
+from onnxlet.function.inputs import csv_lines, large_json, number_lists, parts, tensors, validation
+from onnxlet.function.inputs.signature import Column, Signature
+from onnxlet.function.messages import Dialect, Request
+from onnxlet.function.models.model import Model
+from onnxlet.function.protocols import invocations, native, v1, v2
+from onnxlet.function.serving.service import read
 from tests.conftest import Client
 
 NAMES = ["a", "b", "c"]
@@ -103,7 +104,7 @@ def in_parts(model: Model, dialect: Dialect, body: bytes, size: int) -> Any:
         patch.setattr(large_json, "SLICE", size)
         patch.setattr(large_json, "MOST_VALUES", size)
         patch.setattr(number_lists, "LEAST_BYTES", 0)
-        for module in (table, tensors):
+        for module in (validation, tensors):
             patch.setattr(module, "CELLS_AT_ONCE", 7)
         for module in (parts, csv_lines):
             patch.setattr(module, "AT_ONCE", 7)

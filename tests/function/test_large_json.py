@@ -11,10 +11,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from function import json_text, large_json
-from function.errors import MalformedRequest, RequestTooLarge
-from function.json_text import ANY, DEEPEST, ENTRY, LARGE
-from function.large_json import MOST_VALUES, Members, Rows
+from onnxlet.function import json_text
+from onnxlet.function.errors import MalformedRequest, RequestTooLarge
+from onnxlet.function.inputs import large_json
+from onnxlet.function.inputs.large_json import MOST_VALUES, Members, Rows
+from onnxlet.function.json_text import ANY, DEEPEST, ENTRY, LARGE
 
 LISTS = frozenset({(), ("instances",), ("inputs",), ("inputs", ANY), ("inputs", ENTRY, "data")})
 MEMBERS = frozenset({("inputs",)})

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from function import remote
-from function.app import SERVICE, create_app
-from function.errors import ModelError
-from function.model import Model, load_model
-from function.service import Service
-from function.settings import Settings
-from function.warm import warm_up
+from onnxlet.function.app import SERVICE, create_app
+from onnxlet.function.errors import ModelError
+from onnxlet.function.models import s3_graphs
+from onnxlet.function.models.model import Model, load_model
+from onnxlet.function.serving.service import Service
+from onnxlet.function.serving.warmup import warm_up
+from onnxlet.function.settings import Settings
 from tests.function.test_predict import SHOP
 
 BODY = {"instances": [SHOP]}
@@ -133,14 +133,14 @@ def sha256_of(own: Path) -> str:
 def test_a_graph_is_fetched_once_and_checked(own: Path, temporary: Path) -> None:
     bucket, key = Bucket(own), "shop/1/model.onnx"
     for url in ("s3://bucket/some", "s3://bucket/some/"):
-        got = remote.fetch(url, key, sha256_of(own), bucket.download)
+        got = s3_graphs.fetch(url, key, sha256_of(own), bucket.download)
         assert got.read_bytes() == (own / key).read_bytes()
         assert temporary in got.parents
     assert bucket.asked == ["s3://bucket/some/shop/1/model.onnx"]
 
     got.write_bytes(b"torn")  # what a start that was killed might have left
     got.with_name(f".{got.name}.part").write_bytes(b"torn, too")
-    remote.fetch("s3://bucket/some", key, sha256_of(own), bucket.download)
+    s3_graphs.fetch("s3://bucket/some", key, sha256_of(own), bucket.download)
     assert got.read_bytes() == (own / key).read_bytes()
     assert len(bucket.asked) == 2
     assert [path.name for path in got.parent.iterdir()] == [got.name]
@@ -151,7 +151,7 @@ def test_a_folder_that_somebody_else_made_is_not_used(
     own: Path, temporary: Path, tmp_path: Path, made: str
 ) -> None:
     """Whoever may write there changes a graph between its check and its use."""
-    place, bucket = temporary / remote.CACHE, Bucket(own)
+    place, bucket = temporary / s3_graphs.CACHE, Bucket(own)
     if made == "link":
         (tmp_path / "theirs").mkdir(mode=0o700)
         place.symlink_to(tmp_path / "theirs")
@@ -165,7 +165,7 @@ def test_a_folder_that_somebody_else_made_is_not_used(
             pytest.skip("needs root, to make it another user's")
         os.chown(place, 65534, 65534)
     with pytest.raises(ModelError, match="expected a folder of this user's own") as caught:
-        remote.fetch("s3://bucket/some", "shop/1/model.onnx", sha256_of(own), bucket.download)
+        s3_graphs.fetch("s3://bucket/some", "shop/1/model.onnx", sha256_of(own), bucket.download)
     assert "TMPDIR" in caught.value.hint
     assert bucket.asked == []
 
@@ -173,9 +173,9 @@ def test_a_folder_that_somebody_else_made_is_not_used(
 def test_graphs_are_kept_where_nobody_else_writes(own: Path, temporary: Path) -> None:
     for _ in range(2):
         digest, bucket = sha256_of(own), Bucket(own)
-        remote.fetch("s3://bucket/some", "shop/1/model.onnx", digest, bucket.download)
-    assert (temporary / remote.CACHE).stat().st_mode & 0o777 == 0o700
-    assert str(os.geteuid()) in remote.CACHE, "each user has one"
+        s3_graphs.fetch("s3://bucket/some", "shop/1/model.onnx", digest, bucket.download)
+    assert (temporary / s3_graphs.CACHE).stat().st_mode & 0o777 == 0o700
+    assert str(os.geteuid()) in s3_graphs.CACHE, "each user has one"
 
 
 def test_another_graph_is_refused_and_not_kept(own: Path, temporary: Path) -> None:
@@ -183,7 +183,7 @@ def test_another_graph_is_refused_and_not_kept(own: Path, temporary: Path) -> No
     (own / "shop" / "1" / "model.onnx").write_bytes(b"another")
 
     with pytest.raises(ModelError, match="another graph: expected sha256") as caught:
-        remote.fetch("s3://bucket/some", "shop/1/model.onnx", digest, Bucket(own).download)
+        s3_graphs.fetch("s3://bucket/some", "shop/1/model.onnx", digest, Bucket(own).download)
     assert digest in caught.value.message
     assert [path for path in temporary.rglob("*") if path.is_file()] == []
 
@@ -203,7 +203,7 @@ def test_a_graph_in_its_folder_is_not_fetched(own: Path) -> None:
 
 
 def test_a_fetched_graph_answers(own: Path, temporary: Path) -> None:
-    kept = temporary / remote.CACHE / "shop" / "1" / f"{sha256_of(own)}.onnx"
+    kept = temporary / s3_graphs.CACHE / "shop" / "1" / f"{sha256_of(own)}.onnx"
     kept.parent.mkdir(parents=True)
     (own / "shop" / "1" / "model.onnx").rename(kept)
 

@@ -9,13 +9,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from function import json_text, number_lists
-from function.dialects import native
-from function.errors import OnnxletError
-from function.exchange import Request
-from function.number_lists import LEAST_BYTES, NumberLists
-from function.signature import Column, Signature
-from function.table import read_table
+from onnxlet.function import json_text
+from onnxlet.function.errors import OnnxletError
+from onnxlet.function.inputs import number_lists
+from onnxlet.function.inputs.number_lists import LEAST_BYTES, NumberLists
+from onnxlet.function.inputs.signature import Column, Signature
+from onnxlet.function.inputs.validation import read_table
+from onnxlet.function.messages import Request
+from onnxlet.function.protocols import native
 from tests.function.test_table import COLUMNS, SIGNATURE
 
 if number_lists.simdjson is None:

@@ -16,12 +16,12 @@ import pytest
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 
-from convert.build import build
-from convert.import_onnx import import_onnx
-from function.app import SERVICE, create_app
-from function.openapi import PARTS, rules
-from function.repository import Catalogue
-from function.settings import Settings
+from onnxlet.convert.build import build
+from onnxlet.convert.imported.import_onnx import import_onnx
+from onnxlet.function.app import SERVICE, create_app
+from onnxlet.function.models.repository import Catalogue
+from onnxlet.function.openapi.document import PARTS, rules
+from onnxlet.function.settings import Settings
 from tests import estimators
 from tests.conftest import ROOT, Client, quiet
 from tests.convert import onnx_files
@@ -299,7 +299,7 @@ def test_what_another_framework_exported(tmp_path: Path) -> None:
 
 
 def test_it_costs_nothing_at_the_start(models: Path) -> None:
-    code = "import sys, function.handler; print(*sorted(sys.modules))"
+    code = "import sys, onnxlet.function.handler; print(*sorted(sys.modules))"
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,
@@ -310,7 +310,9 @@ def test_it_costs_nothing_at_the_start(models: Path) -> None:
     )
 
     loaded = set(done.stdout.split())
-    assert "function.about" in loaded
+    assert "onnxlet.function.http.about" in loaded
     assert not {
-        name for name in loaded if name.startswith(("function.openapi", "function.example"))
+        name
+        for name in loaded
+        if name.startswith(("onnxlet.function.openapi", "onnxlet.function.models.example"))
     }

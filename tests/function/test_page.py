@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-import function
+import onnxlet.function.http
 from tests.conftest import Client
 
-FILE = Path(function.__file__).parent / "page" / "index.html"
+FILE = Path(onnxlet.function.http.__path__[0]) / "page" / "index.html"
 TEXT = FILE.read_text()
 
 

@@ -10,26 +10,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convert.source import Source
-from function import (
-    csv_lines,
-    deadline,
-    exchange,
-    json_text,
-    large_json,
-    model,
-    parts,
-    table,
-    tensors,
-)
-from function.dialects import invocations, native, v1, v2
-from function.dialects.v2_binary import HEADER
-from function.errors import InvalidRows, RequestTooLarge
-from function.exchange import Call, Dialect, Request
-from function.json_text import LARGE
-from function.model import Model
-from function.service import read
-from function.signature import Column, Signature
+from onnxlet.convert.sources.source import Source
+from onnxlet.function import deadline, json_text, messages
+from onnxlet.function.errors import InvalidRows, RequestTooLarge
+from onnxlet.function.inputs import csv_lines, large_json, parts, tensors, validation
+from onnxlet.function.inputs.signature import Column, Signature
+from onnxlet.function.json_text import LARGE
+from onnxlet.function.messages import Call, Dialect, Request
+from onnxlet.function.models import model
+from onnxlet.function.models.model import Model
+from onnxlet.function.protocols import invocations, native, v1, v2
+from onnxlet.function.protocols.v2_binary import HEADER
+from onnxlet.function.serving.service import read
 from tests.conftest import Client
 from tests.function.dialects.held_out import rows_of
 
@@ -43,11 +35,11 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(large_json, "LARGE", 60)
     monkeypatch.setattr(large_json, "SLICE", 24)
     monkeypatch.setattr(csv_lines, "LARGE", 0)
-    for module in (table, tensors):
+    for module in (validation, tensors):
         monkeypatch.setattr(module, "CELLS_AT_ONCE", 7)
     for module in (parts, csv_lines):
         monkeypatch.setattr(module, "AT_ONCE", 7)
-    monkeypatch.setattr(exchange, "FEW_ROWS", 0)
+    monkeypatch.setattr(messages, "FEW_ROWS", 0)
     monkeypatch.setattr(json_text, "VALUES", 4)
     monkeypatch.setattr(json_text, "FEW", 2)
 
@@ -252,7 +244,7 @@ def test_problems_by_the_million_are_counted_and_not_kept() -> None:
 
 
 def test_rows_left_out_are_named_each() -> None:
-    left_out = table.LeftOut()
+    left_out = validation.LeftOut()
     rows: list[Any] = [{}, *[[1.0] * WIDE] * 2] * 100
 
     read_ = read(OfSignature(WIDE), Call(rows), left_out)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from convert.source import Source
+from onnxlet.convert.sources.source import Source
 from tests.conftest import Client
 
 HOUSE = {

@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
-from function import answers_queue, deadline, request_log
-from function.app import SERVICE, create_app
-from function.errors import TookTooLong
-from function.queue_events import answer_batch, is_batch
-from function.service import Service
-from function.settings import Settings
+from onnxlet.function import deadline, request_log
+from onnxlet.function.app import SERVICE, create_app
+from onnxlet.function.aws import answers_queue
+from onnxlet.function.aws.queue_events import answer_batch, is_batch
+from onnxlet.function.errors import TookTooLong
+from onnxlet.function.serving.service import Service
+from onnxlet.function.settings import Settings
 from tests.events import make_sqs_event
 from tests.function.slow_models import add_slow
 from tests.function.test_predict import SHOP

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from function.errors import UnknownModel
-from function.reload import Reloader
-from function.repository import Repository
+from onnxlet.function.errors import UnknownModel
+from onnxlet.function.models.repository import Repository
+from onnxlet.function.serving.reload import Reloader
 from tests.log_lines import without_time
 
 

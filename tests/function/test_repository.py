@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from function.app import create_app
-from function.errors import ModelError, UnknownModel
-from function.model import load_model
-from function.repository import Repository
+from onnxlet.function.app import create_app
+from onnxlet.function.errors import ModelError, UnknownModel
+from onnxlet.function.models.model import load_model
+from onnxlet.function.models.repository import Repository
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from function import deadline
-from function.app import SERVICE, create_app
-from function.door import CAME, SHED
-from function.settings import Settings
+from onnxlet.function import deadline
+from onnxlet.function.app import SERVICE, create_app
+from onnxlet.function.http.middleware import CAME, SHED
+from onnxlet.function.settings import Settings
 from tests.conftest import Answer, Client
 from tests.function.every_dialect import ERRORS, request
 from tests.function.slow_models import add_slow

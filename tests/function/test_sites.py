@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from edge.serve import for_address
-from function import sites
-from function.app import create_app
-from function.errors import Forbidden
-from function.lambda_events import respond
-from function.settings import Settings
+from onnxlet.edge.service.serve import for_address
+from onnxlet.function.app import create_app
+from onnxlet.function.aws.lambda_events import respond
+from onnxlet.function.errors import Forbidden
+from onnxlet.function.http import sites
+from onnxlet.function.settings import Settings
 from tests.conftest import Answer, Client, start_server, stop_server, through_events
 from tests.events import CONTEXT, make_alb_event, make_v1_event, make_v2_event
 from tests.function.every_dialect import ERRORS, request

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from function import json_text
-from function.careful import read_carefully
-from function.errors import InvalidRows, Problem
-from function.signature import LARGEST_FLOAT32, LONGEST_TEXT, Column, Signature
-from function.table import _read_quickly, read_table
+from onnxlet.function import json_text
+from onnxlet.function.errors import InvalidRows, Problem
+from onnxlet.function.inputs.cell_validation import read_carefully
+from onnxlet.function.inputs.signature import LARGEST_FLOAT32, LONGEST_TEXT, Column, Signature
+from onnxlet.function.inputs.validation import _read_quickly, read_table
 
 COLUMNS = [
     Column("price", "float64", nullable=True),

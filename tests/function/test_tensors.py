@@ -12,10 +12,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from function.careful import Refused, _checked, read_carefully
-from function.errors import InvalidRows, MalformedRequest, Problem
-from function.exchange import Tensor
-from function.signature import (
+from onnxlet.function.errors import InvalidRows, MalformedRequest, Problem
+from onnxlet.function.inputs.cell_validation import Refused, _checked, read_carefully
+from onnxlet.function.inputs.signature import (
     LARGEST_FLOAT32,
     LONGEST_TEXT,
     MISSING_TEXT,
@@ -24,7 +23,15 @@ from function.signature import (
     Input,
     Signature,
 )
-from function.tensors import RAW, _as_rows, _read_quickly, count_rows, declared, read_tensors
+from onnxlet.function.inputs.tensors import (
+    RAW,
+    _as_rows,
+    _read_quickly,
+    count_rows,
+    declared,
+    read_tensors,
+)
+from onnxlet.function.messages import Tensor
 from tests.function.test_table import COLUMNS, GOOD, SIGNATURE
 
 MATRIX = Signature(

@@ -24,15 +24,22 @@ from sklearn.feature_extraction.text import (
 from sklearn.utils import murmurhash3_32
 from werkzeug.test import Client
 
-from convert.converters import converters
-from convert.converters.graph import Graph, Table
-from convert.recipes import root_table
-from function import text
-from function.app import create_app
-from function.model import load_model
-from function.murmur import MANY, murmurhash3
-from function.signature import COUNTS_AT_ONCE, LONGEST_TEXT, MISSING_TEXT, Array, Column, Signature
-from function.table import read_table
+from onnxlet.convert.converters.registry import converters
+from onnxlet.convert.graph.graph import Graph, Table
+from onnxlet.convert.to_onnx import root_table
+from onnxlet.function.app import create_app
+from onnxlet.function.inputs import text
+from onnxlet.function.inputs.murmur import MANY, murmurhash3
+from onnxlet.function.inputs.signature import (
+    COUNTS_AT_ONCE,
+    LONGEST_TEXT,
+    MISSING_TEXT,
+    Array,
+    Column,
+    Signature,
+)
+from onnxlet.function.inputs.validation import read_table
+from onnxlet.function.models.model import load_model
 
 TEXTS = [
     "İstanbul'da IŞIK ve ışık, ǅ",

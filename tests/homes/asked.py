@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from convert.source import Source
+from onnxlet.convert.sources.source import Source
 from tests.function.dialects.held_out import Row, columns_of, rows_of
 from tests.function.dialects.test_v2 import as_columns, in_bytes, tensor, with_bytes
 from tests.function.test_predict import HOUSE, LOAN, SHOP

@@ -14,8 +14,8 @@ import numpy as np
 import onnx
 import pytest
 
-from convert.source import Source
-from function.dialects.v2_binary import HEADER
+from onnxlet.convert.sources.source import Source
+from onnxlet.function.protocols.v2_binary import HEADER
 from tests.conftest import Answer
 from tests.function.dialects.test_v2 import outputs_of
 from tests.homes.asked import Ask

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convert.build import build
-from convert.source import Source
-from function.golden import differences, floor_of
+from onnxlet.convert.build import build
+from onnxlet.convert.sources.source import Source
+from onnxlet.function.serving.golden import differences, floor_of
 from tests.conftest import quiet
 from tests.estimators import every_task
 from tests.events import make_v2_event

@@ -26,7 +26,7 @@ from urllib.request import Request, urlopen
 from wsgiref.simple_server import make_server
 absent = ("sklearn", "skl2onnx", "pandas", "onnx", "scipy", "convert", "edge", "httptools")
 assert not [name for name in absent if util.find_spec(name)], "the environment is not empty"
-from function.handler import APP, handler
+from onnxlet.function.handler import APP, handler
 server = make_server("127.0.0.1", 0, APP)
 threading.Thread(target=server.serve_forever, daemon=True).start()
 body = json.dumps({"instances": json.loads(sys.argv[1]), "model": "shop"})

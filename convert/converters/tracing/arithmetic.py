@@ -12,9 +12,9 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
-from convert.converters.graph import Graph, Tensor
-from convert.converters.tracing.refusal import refuse
-from function.signature import MISSING_TEXT, Array
+from onnxlet.convert.converters.tracing.refusal import refuse
+from onnxlet.convert.graph.graph import Graph, Tensor
+from onnxlet.function.inputs.signature import MISSING_TEXT, Array
 
 
 def tensor_of(graph: Graph, value: Any) -> Tensor:

@@ -10,8 +10,8 @@ import onnx
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from convert.converters import Table
-from convert.converters.loops import repeat
+from onnxlet.convert.converters.registry import Table
+from onnxlet.convert.graph.loops import repeat
 from tests.convert.converters.written import X, given, graph_of, run
 
 # Arithmetic

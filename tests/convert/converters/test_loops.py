@@ -9,9 +9,9 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from convert.converters.graph import Graph, Tensor, Unsupported
-from convert.converters.loops import by_row, either, repeat
-from function.signature import Array
+from onnxlet.convert.graph.graph import Graph, Tensor, Unsupported
+from onnxlet.convert.graph.loops import by_row, either, repeat
+from onnxlet.function.inputs.signature import Array
 
 ROWS = np.array([[1.0, 2.0], [3.0, 5.0], [8.0, 13.0]])
 

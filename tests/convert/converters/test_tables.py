@@ -13,10 +13,10 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 
-from convert.converters import Graph, Table, Unsupported, converters
-from convert.converters.graph import DROPPED
-from convert.recipes import root_table
-from function.signature import Column
+from onnxlet.convert.converters.registry import Graph, Table, Unsupported, converters
+from onnxlet.convert.graph.graph import DROPPED
+from onnxlet.convert.to_onnx import root_table
+from onnxlet.function.inputs.signature import Column
 from tests.convert.converters.written import X, given, graph_of, run
 from tests.convert.exactness import assert_exact
 

@@ -18,13 +18,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, PowerTransformer, StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
-from convert.build import build
-from convert.converters.validation import refused_by
-from convert.source import Source
-from function.app import create_app
-from function.errors import InvalidRows
-from function.model import load_model
-from function.table import read_table
+from onnxlet.convert.build import build
+from onnxlet.convert.graph.validation import refused_by
+from onnxlet.convert.sources.source import Source
+from onnxlet.function.app import create_app
+from onnxlet.function.errors import InvalidRows
+from onnxlet.function.inputs.validation import read_table
+from onnxlet.function.models.model import load_model
 from tests.conftest import quiet
 
 random = np.random.default_rng(0)

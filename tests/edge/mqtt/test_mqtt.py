@@ -20,16 +20,16 @@ from typing import Any
 
 import pytest
 
-from edge.forward import topic
-from edge.forward.observing import Forward, open_queue
-from edge.forward.options import ForwardOptions
-from edge.forward.queue import Batch
-from edge.forward.records import Clock, record
-from edge.forward.sending import Sender
-from edge.forward.verdicts import Verdict
-from edge.mqtt.answering import Answering
-from edge.mqtt.readings import request_id
-from function.settings import Settings
+from onnxlet.edge.forward import topic
+from onnxlet.edge.forward.delivery_outcome import Verdict
+from onnxlet.edge.forward.observing import Forward, open_queue
+from onnxlet.edge.forward.queue import Batch
+from onnxlet.edge.forward.records import Clock, record
+from onnxlet.edge.forward.sending import Sender
+from onnxlet.edge.mqtt.answering import Answering
+from onnxlet.edge.mqtt.readings import request_id
+from onnxlet.edge.settings.forward import ForwardOptions
+from onnxlet.function.settings import Settings
 from tests.conftest import ROOT
 from tests.edge.certificates import Pair
 from tests.edge.forward.endpoint import listening, wait_until

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from convert.source import Source
+from onnxlet.convert.sources.source import Source
 
 Row = dict[str, Any]
 

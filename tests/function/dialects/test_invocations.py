@@ -12,15 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convert.source import Source
-from function import csv_text
-from function.app import create_app
-from function.dialects import invocations
-from function.dialects.invocations import ATTRIBUTES, TARGET, Wishes
-from function.errors import MalformedRequest, NotAcceptable, Problem
-from function.exchange import Call, Failure, Request
-from function.repository import NAMING
-from function.settings import Settings
+from onnxlet.convert.sources.source import Source
+from onnxlet.function.app import create_app
+from onnxlet.function.errors import MalformedRequest, NotAcceptable, Problem
+from onnxlet.function.inputs import csv_text
+from onnxlet.function.messages import Call, Failure, Request
+from onnxlet.function.models.repository import NAMING
+from onnxlet.function.protocols import invocations
+from onnxlet.function.protocols.invocations import ATTRIBUTES, TARGET, Wishes
+from onnxlet.function.settings import Settings
 from tests.conftest import Client, client_of
 from tests.function.dialects.held_out import columns_of, rows_of
 from tests.function.test_predict import HOUSE, SHOP
@@ -512,7 +512,7 @@ def test_refusals(client: Client) -> None:
 def test_a_header_of_numbers_is_never_taken_for_a_row(tmp_path: Any) -> None:
     from sklearn.linear_model import LinearRegression
 
-    from convert.build import build
+    from onnxlet.convert.build import build
     from tests.conftest import quiet
 
     X = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 2)), columns=["2019", "2020"])

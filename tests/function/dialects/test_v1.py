@@ -17,14 +17,14 @@ from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
-from convert.build import build
-from convert.source import Source
-from function.app import create_app
-from function.dialects import v1
-from function.dialects.v1 import Wishes
-from function.errors import Problem
-from function.exchange import Call, Failure, Request
-from function.settings import Settings
+from onnxlet.convert.build import build
+from onnxlet.convert.sources.source import Source
+from onnxlet.function.app import create_app
+from onnxlet.function.errors import Problem
+from onnxlet.function.messages import Call, Failure, Request
+from onnxlet.function.protocols import v1
+from onnxlet.function.protocols.v1 import Wishes
+from onnxlet.function.settings import Settings
 from tests.conftest import Client, client_of, quiet
 from tests.function.dialects.held_out import columns_of, rows_of
 from tests.function.test_predict import HOUSE, SHOP

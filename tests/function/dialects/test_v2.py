@@ -15,14 +15,14 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.multioutput import MultiOutputClassifier
 
-import function
-from convert.build import build
-from convert.source import Source
-from function.app import create_app
-from function.dialects.v2_binary import HEADER
-from function.model import Model
-from function.settings import Settings
-from function.table import read_table
+import onnxlet
+from onnxlet.convert.build import build
+from onnxlet.convert.sources.source import Source
+from onnxlet.function.app import create_app
+from onnxlet.function.inputs.validation import read_table
+from onnxlet.function.models.model import Model
+from onnxlet.function.protocols.v2_binary import HEADER
+from onnxlet.function.settings import Settings
 from tests.conftest import ROOT, Answer, Client, client_of
 from tests.function.dialects.held_out import columns_of, rows_of
 from tests.function.test_predict import SHOP
@@ -638,7 +638,7 @@ def test_an_empty_body(client: Client) -> None:
 ABOUT = {
     "/v2": {
         "name": "onnxlet",
-        "version": function.__version__,
+        "version": onnxlet.__version__,
         "extensions": [
             "binary_tensor_data",
             "classification",
@@ -732,4 +732,4 @@ def test_statistics_count(flask_client: Callable[..., Client]) -> None:
 
 
 def test_the_version_is_the_project_s() -> None:
-    assert f'\nversion = "{function.__version__}"\n' in (ROOT / "pyproject.toml").read_text()
+    assert f'\nversion = "{onnxlet.__version__}"\n' in (ROOT / "pyproject.toml").read_text()

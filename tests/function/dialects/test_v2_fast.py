@@ -11,13 +11,14 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from function import json_text, number_lists
-from function.dialects import v2, v2_fast
-from function.dialects.native import LARGE
-from function.dialects.v2_binary import Tail
-from function.dialects.v2_inputs import read_inputs
-from function.errors import RequestError
-from function.exchange import Request
+from onnxlet.function import json_text
+from onnxlet.function.errors import RequestError
+from onnxlet.function.inputs import number_lists
+from onnxlet.function.messages import Request
+from onnxlet.function.protocols import v2, v2_fast
+from onnxlet.function.protocols.native import LARGE
+from onnxlet.function.protocols.v2_binary import Tail
+from onnxlet.function.protocols.v2_inputs import read_inputs
 
 pytest.importorskip("simdjson")
 

@@ -12,12 +12,12 @@ import numpy as np
 from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 
-from function.dialects import v2
-from function.dialects.v2_binary import HEADER
-from function.dialects.v2_tensors import BY_TYPE, DATATYPES
-from function.errors import RequestError
-from function.exchange import Request
-from function.tensors import read_tensors
+from onnxlet.function.errors import RequestError
+from onnxlet.function.inputs.tensors import read_tensors
+from onnxlet.function.messages import Request
+from onnxlet.function.protocols import v2
+from onnxlet.function.protocols.v2_binary import HEADER
+from onnxlet.function.protocols.v2_tensors import BY_TYPE, DATATYPES
 from tests.function.test_table import COLUMNS, SIGNATURE
 from tests.function.test_tensors import IMAGES, MATRIX
 
