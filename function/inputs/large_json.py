@@ -251,7 +251,7 @@ class _Scan:
             self._within ^= int(within[-1])
             step, commas = step * outside, commas & outside
         self.commas += int(np.count_nonzero(commas))
-        depth = np.cumsum(step, dtype=np.int32)
+        depth: Array = np.cumsum(step, dtype=np.int32)
         depth += self._depth
         if depth.max() > DEEPEST:
             raise MalformedRequest(TOO_DEEP)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from onnxlet.function.models.model import Model
 from onnxlet.function.inputs.signature import Column
+from onnxlet.function.models.model import Model
 
 TEXT = "a few words of text"
 TOLD = ("median", "quantiles")  # of a number; its least and greatest are one person's

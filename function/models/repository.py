@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from onnxlet.function import request_log
+from onnxlet.function.errors import ModelError, UnknownModel
 from onnxlet.function.models.aliases import (
     NONE,
     PIN_HINT,
@@ -18,7 +19,6 @@ from onnxlet.function.models.aliases import (
     of_model,
     serves,
 )
-from onnxlet.function.errors import ModelError, UnknownModel
 from onnxlet.function.models.model import Model, load_model
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")

@@ -89,7 +89,10 @@ def test_nothing_is_there(refused: Refused, tmp_path: Path) -> None:
     copy = tmp_path / "clone"
     for package in ("tools", "onnxlet", "function", "convert", "edge", "requirements"):
         shutil.copytree(
-            ROOT / package, copy / package, symlinks=True, ignore=shutil.ignore_patterns("__pycache__")
+            ROOT / package,
+            copy / package,
+            symlinks=True,
+            ignore=shutil.ignore_patterns("__pycache__"),
         )
 
     code, lines = refused(folder=copy)

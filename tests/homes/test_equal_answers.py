@@ -169,7 +169,7 @@ def a_bit_off(all_models: Path, tmp_path: Path) -> Path:
     weights = next(each.raw_data for each in constants if list(each.dims) == [4, 3])
     altered = bytearray(weights)
     # The largest, whose last bit is worth most: a small one's is lost in some processors' sums.
-    altered[8 * int(np.abs(np.frombuffer(weights, "<f8")).argmax())] ^= 1
+    altered[8 * int(np.argmax(np.abs(np.frombuffer(weights, "<f8"))))] ^= 1
     after = before.replace(weights, bytes(altered))
     assert after != before
     graph.write_bytes(after)

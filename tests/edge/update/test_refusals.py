@@ -202,7 +202,10 @@ def rewritten(good: Path, change: Callable[[dict[str, bytes]], None]) -> None:
     ("change", "why"),
     [
         (lambda files: files.pop("onnxlet/function/app.py"), "onnxlet/function/app.py: missing"),
-        (lambda files: files.update({"onnxlet/function/app.py": b"x"}), "app.py: not the file that is on"),
+        (
+            lambda files: files.update({"onnxlet/function/app.py": b"x"}),
+            "app.py: not the file that is on",
+        ),
         (lambda files: files.pop("device.json"), "device.json can't be read"),
         (lambda files: files.update({"bundle.json": b"["}), "bundle.json can't be read"),
         (lambda files: files.update({"bundle.json": b"[]"}), "bundle.json can't be read"),
