@@ -18,8 +18,8 @@ from bench.in_process import taking_turns, without_simdjson
 from bench.report import Line, comparisons
 from bench.servers import KEY
 from bench.serving import Fitted, environ_for, log_to_file
+from onnxlet.function.arrays import Array
 from onnxlet.function.inputs import number_lists
-from onnxlet.function.inputs.signature import Array
 
 ROWS, BINARY_ROWS = 1000, 10_000
 MODEL, FRAME = "array", "logistic"

@@ -19,7 +19,8 @@ from bench.in_process import taking_turns
 from bench.report import Line, comparisons
 from onnxlet.convert.reference.answers import task_of
 from onnxlet.convert.to_onnx import Recipe, convert
-from onnxlet.function.inputs.signature import Array, Column
+from onnxlet.function.arrays import Array
+from onnxlet.function.inputs.signature import Column
 
 ROWS = (1, 1000)
 ABOUT = """`session.run` of our own converters' graphs, in float64, against those that skl2onnx

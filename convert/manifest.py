@@ -12,7 +12,8 @@ import numpy as np
 from onnxlet.convert.reference.answers import Answers, Task
 from onnxlet.convert.reference.inputs import Inputs
 from onnxlet.convert.to_onnx import Converted
-from onnxlet.function.inputs.signature import Array, Column
+from onnxlet.function.arrays import Array
+from onnxlet.function.inputs.signature import Column
 from onnxlet.function.models.model import MANIFEST_FORMAT
 
 TOOLS = ("scikit-learn", "skl2onnx", "onnx", "onnxruntime", "numpy", "pandas")

@@ -13,7 +13,8 @@ from onnxlet.convert.graph.fallback import fallback
 from onnxlet.convert.graph.graph import DROPPED, Graph, Precision, Table, Tensor
 from onnxlet.convert.graph.validation import either
 from onnxlet.convert.reference.answers import Task
-from onnxlet.function.inputs.signature import LARGEST_FLOAT32, Column
+from onnxlet.function.arrays import LARGEST_FLOAT32
+from onnxlet.function.inputs.signature import Column
 
 TOO_NARROW = "scikit-learn answers numbers beyond"  # begins what speaks against a float32 recipe
 WIDE = 1000  # columns; a tensor that is no wider is no matter, however many rows there are

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from onnxlet.function.arrays import Array
 from onnxlet.function.errors import TookTooLong
-from onnxlet.function.inputs.signature import Array
 
 NEVER = float("inf")
 HINT = "Send fewer rows at once."

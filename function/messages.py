@@ -20,7 +20,7 @@ from onnxlet.function.errors import (
 )
 
 if TYPE_CHECKING:
-    from onnxlet.function.inputs.signature import Array
+    from onnxlet.function.arrays import Array
     from onnxlet.function.inputs.validation import Table
     from onnxlet.function.models.model import Model
 

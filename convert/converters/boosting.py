@@ -24,7 +24,7 @@ from onnxlet.convert.converters.trees import as_trees_see, of_sklearn, seen, tre
 from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
 from onnxlet.convert.graph.responses import RELEASE
 from onnxlet.convert.graph.tree_ensemble import Tree, constant, values
-from onnxlet.function.inputs.signature import Array
+from onnxlet.function.arrays import Array
 
 TREES = (
     tree.DecisionTreeClassifier, tree.DecisionTreeRegressor,

@@ -22,7 +22,7 @@ from onnxlet.convert.converters.linear import two_sided
 from onnxlet.convert.converters.trees import as_trees_see
 from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
 from onnxlet.convert.graph.tree_ensemble import Tree, sums, totals
-from onnxlet.function.inputs.signature import Array
+from onnxlet.function.arrays import Array
 
 BINARY = {"CrossEntropy", "Focal", "Logloss"}
 SEPARATE = {"MultiClassOneVsAll", "MultiCrossEntropy", "MultiLogloss"}

@@ -14,7 +14,7 @@ from sklearn import cluster
 
 from onnxlet.convert.graph.distances import doubles, expanded, point_norms
 from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
-from onnxlet.function.inputs.signature import Array
+from onnxlet.function.arrays import Array
 
 
 def _nearer(x: Tensor, centres: Array) -> Tensor:

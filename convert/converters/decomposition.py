@@ -15,7 +15,7 @@ from sklearn.linear_model import ridge_regression
 from onnxlet.convert.graph.distances import doubles
 from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor
 from onnxlet.convert.graph.kernels import pairwise
-from onnxlet.function.inputs.signature import Array
+from onnxlet.function.arrays import Array
 
 
 def principal(graph: Graph, fitted: Any, table: Table) -> Answers:

@@ -19,7 +19,7 @@ from onnxlet.convert.graph import elementary
 from onnxlet.convert.graph.distances import squared_norms
 from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor
 from onnxlet.convert.graph.piecewise import Pieces, evaluated
-from onnxlet.function.inputs.signature import Array
+from onnxlet.function.arrays import Array
 
 EPSILON = float(np.spacing(1.0))
 LARGEST_EXPONENT = 709.78  # beyond, SciPy divides before it raises

@@ -13,7 +13,7 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 
 from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Unsupported
 from onnxlet.convert.graph.responses import every_row
-from onnxlet.function.inputs.signature import Array
+from onnxlet.function.arrays import Array
 
 
 def classifier(graph: Graph, fitted: Any, table: Table) -> Answers:

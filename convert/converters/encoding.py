@@ -20,7 +20,7 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, TargetEncoder
 from onnxlet.convert.graph.categories import Meaning, comparable, identities, look_up
 from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
 from onnxlet.convert.graph.responses import RELEASE
-from onnxlet.function.inputs.signature import Array
+from onnxlet.function.arrays import Array
 
 WIDE = 128  # categories of a column
 

@@ -15,7 +15,7 @@ from sklearn.gaussian_process import kernels
 from onnxlet.convert.graph.distances import squared_differences, squared_norms
 from onnxlet.convert.graph.graph import Tensor, Unsupported
 from onnxlet.convert.graph.kernels import of_inner, pairwise, raised
-from onnxlet.function.inputs.signature import Array
+from onnxlet.function.arrays import Array
 
 Value = Tensor | float
 MOST_HALVES = 12  # of Matern's nu; beyond, its polynomial loses digits

@@ -21,7 +21,7 @@ from onnxlet.convert.converters.linear import two_sided
 from onnxlet.convert.converters.support_vectors import one_versus_rest
 from onnxlet.convert.graph.distances import doubles, squared_norms
 from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
-from onnxlet.function.inputs.signature import Array
+from onnxlet.function.arrays import Array
 
 ERROR_DEGREE = 30
 

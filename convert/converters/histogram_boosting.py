@@ -18,7 +18,7 @@ from sklearn.base import is_classifier
 from onnxlet.convert.converters.linear import two_sided
 from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
 from onnxlet.convert.graph.tree_ensemble import LEQ, MEMBER, Tree, constant, sums
-from onnxlet.function.inputs.signature import Array
+from onnxlet.function.arrays import Array
 
 MULTINOMIAL, BINOMIAL = "HalfMultinomialLoss", "HalfBinomialLoss"
 NO_CATEGORY = -1.0

@@ -16,7 +16,7 @@ from onnxlet.convert.converters.decomposition import centred
 from onnxlet.convert.graph.distances import doubles
 from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor
 from onnxlet.convert.graph.kernels import pairwise
-from onnxlet.function.inputs.signature import Array
+from onnxlet.function.arrays import Array
 
 
 def ridge(graph: Graph, fitted: Any, table: Table) -> Answers:

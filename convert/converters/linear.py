@@ -17,7 +17,7 @@ from sklearn import linear_model, svm
 
 from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
 from onnxlet.convert.graph.responses import RELEASE, every_row
-from onnxlet.function.inputs.signature import Array
+from onnxlet.function.arrays import Array
 
 
 def decision(graph: Graph, fitted: Any, table: Table, sign: float = 1.0) -> Tensor:

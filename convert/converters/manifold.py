@@ -17,7 +17,7 @@ from onnxlet.convert.graph.distances import doubles, squared_norms
 from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
 from onnxlet.convert.graph.kernels import pairwise
 from onnxlet.convert.graph.loops import by_row
-from onnxlet.function.inputs.signature import Array
+from onnxlet.function.arrays import Array
 
 
 def isomap(graph: Graph, fitted: Any, table: Table) -> Answers:

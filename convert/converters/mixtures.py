@@ -16,7 +16,7 @@ from sklearn.mixture._gaussian_mixture import _compute_log_det_cholesky
 
 from onnxlet.convert.graph.distances import doubles, point_norms, squared_norms
 from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor
-from onnxlet.function.inputs.signature import Array
+from onnxlet.function.arrays import Array
 
 
 def gaussian(graph: Graph, fitted: Any, table: Table) -> Answers:

@@ -17,7 +17,7 @@ from sklearn.impute._iterative import IterativeImputer
 from onnxlet.convert.converters.imputation import flags, is_missing
 from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
 from onnxlet.convert.graph.loops import changed, either
-from onnxlet.function.inputs.signature import Array
+from onnxlet.function.arrays import Array
 
 
 def nearest(graph: Graph, fitted: Any, table: Table) -> Answers:

@@ -14,7 +14,7 @@ import numpy as np
 from sklearn import naive_bayes
 
 from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
-from onnxlet.function.inputs.signature import Array
+from onnxlet.function.arrays import Array
 
 FEW = 128  # numbers that a matrix product adds one after another
 Likelihood = Callable[[Graph, Any, Table], Tensor]

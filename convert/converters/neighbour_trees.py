@@ -16,7 +16,7 @@ from sklearn.neighbors import KDTree
 from onnxlet.convert.graph.distances import Ranking, ranked
 from onnxlet.convert.graph.graph import Tensor
 from onnxlet.convert.graph.loops import repeat
-from onnxlet.function.inputs.signature import Array
+from onnxlet.function.arrays import Array
 
 
 @dataclass(frozen=True)

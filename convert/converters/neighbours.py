@@ -27,7 +27,7 @@ from onnxlet.convert.graph.distances import (
 )
 from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
 from onnxlet.convert.graph.loops import by_row, changed, either
-from onnxlet.function.inputs.signature import Array
+from onnxlet.function.arrays import Array
 
 MANY = 1000  # points; rows are compared with more of them one by one
 NO_NEIGHBOUR = "it raises where a row has no neighbour within its radius"

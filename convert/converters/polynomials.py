@@ -16,7 +16,7 @@ from sklearn.preprocessing import PolynomialFeatures, SplineTransformer
 
 from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
 from onnxlet.convert.graph.piecewise import Pieces, evaluated
-from onnxlet.function.inputs.signature import Array
+from onnxlet.function.arrays import Array
 
 UNBOUNDED = ("continue", "periodic", "error")  # extrapolations that no piece of their own follows
 

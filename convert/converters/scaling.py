@@ -11,7 +11,7 @@ from typing import Any
 from sklearn import preprocessing
 
 from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor
-from onnxlet.function.inputs.signature import Array
+from onnxlet.function.arrays import Array
 
 
 def standard(graph: Graph, fitted: Any, table: Table) -> Answers:

@@ -14,7 +14,7 @@ from sklearn import decomposition
 
 from onnxlet.convert.graph.distances import doubles
 from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
-from onnxlet.function.inputs.signature import Array
+from onnxlet.function.arrays import Array
 
 MOST_ATOMS = 32  # each one's step looks at all before it
 LEAST = float(np.finfo(np.float64).eps)

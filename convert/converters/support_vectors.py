@@ -20,7 +20,7 @@ from onnxlet.convert.graph.distances import doubles
 from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
 from onnxlet.convert.graph.kernels import pairwise
 from onnxlet.convert.graph.loops import repeat
-from onnxlet.function.inputs.signature import Array
+from onnxlet.function.arrays import Array
 
 MIN_PROBABILITY = 1e-7
 TOLERANCE = 0.005  # of the products with Q, divided by the classes

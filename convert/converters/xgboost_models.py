@@ -21,7 +21,7 @@ from onnxlet.convert.converters.linear import two_sided
 from onnxlet.convert.graph.categories import Meaning, look_up
 from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
 from onnxlet.convert.graph.tree_ensemble import LESS, MEMBER, Tree, constant, sums
-from onnxlet.function.inputs.signature import Array
+from onnxlet.function.arrays import Array
 
 IDENTITY = {
     "binary:logitraw", "multi:softmax", "multi:softprob", "rank:map", "rank:ndcg", "rank:pairwise",

@@ -11,10 +11,10 @@ import numpy as np
 from onnxlet.convert.parity.comparison import TOLERANCE
 from onnxlet.convert.reference.answers import Answers
 from onnxlet.convert.reference.inputs import Cells
+from onnxlet.function.arrays import Array
 from onnxlet.function.errors import ModelError
 from onnxlet.function.explanation.background import FILE as BACKGROUND
 from onnxlet.function.explanation.background import background
-from onnxlet.function.inputs.signature import Array
 from onnxlet.function.models.model import Model
 from onnxlet.function.serving.golden import floor_of, load_proven
 

@@ -13,7 +13,7 @@ from sklearn import metrics
 
 from onnxlet.convert.reference.answers import Answers, Task
 from onnxlet.convert.reference.inputs import Cells, InputColumn
-from onnxlet.function.inputs.signature import Array
+from onnxlet.function.arrays import Array
 
 FREQUENT = 20  # categories listed for a text column
 FREQUENT_AT_LEAST = 5  # rows that must hold a text before the manifest repeats it

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from onnxlet.convert.reference.inputs import Cells
-from onnxlet.function.inputs.signature import Array, Column
+from onnxlet.function.arrays import Array
+from onnxlet.function.inputs.signature import Column
 
 PAIRS = 8  # pairs of rows that each column's jumps are looked for between
 MOST_STARTS = 400  # pairs of rows that jumps are looked for between, in all

@@ -17,7 +17,8 @@ import numpy as np
 
 from onnxlet.convert.evidence.edge_cases import fits
 from onnxlet.convert.reference.inputs import Cells
-from onnxlet.function.inputs.signature import LARGEST_SAFE_INTEGER, Array, Column
+from onnxlet.function.arrays import Array
+from onnxlet.function.inputs.signature import LARGEST_SAFE_INTEGER, Column
 
 ROWS = 1000  # of each draw, where so many different ones are found
 FEW = 100  # where fewer are found between the donors, numbers are drawn around these, too

@@ -17,7 +17,8 @@ from onnxlet.convert.evidence.reference_rows import rows_of_references
 from onnxlet.convert.evidence.tree_thresholds import rows_at_nodes
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.probing import fitted_categories, is_number
-from onnxlet.function.inputs.signature import LARGEST_FLOAT32, Column
+from onnxlet.function.arrays import LARGEST_FLOAT32
+from onnxlet.function.inputs.signature import Column
 
 BASES = 4  # held-out rows that each odd value is tried in
 MOST_ODD = 12_000  # rows with one odd value; a frame of hundreds of columns would have more

@@ -11,7 +11,8 @@ from onnxlet.convert.evidence.evidence import Evidence
 from onnxlet.convert.reference.answers import Answers
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference
-from onnxlet.function.inputs.signature import LONGEST_TEXT, Array, Column
+from onnxlet.function.arrays import Array
+from onnxlet.function.inputs.signature import LONGEST_TEXT, Column
 
 
 def gathered(

@@ -18,7 +18,8 @@ from onnxlet.convert.evidence.tree_thresholds import FLOATS, Splits, splits_of, 
 from onnxlet.convert.reference.answers import dense
 from onnxlet.convert.reference.inputs import Cells, Data
 from onnxlet.convert.reference.probing import is_answered, parts_of
-from onnxlet.function.inputs.signature import Array, Column
+from onnxlet.function.arrays import Array
+from onnxlet.function.inputs.signature import Column
 
 ROWS = 500  # held-out ones that are looked at, and others
 STARTS = 400  # nodes and rows that are tried, in all

@@ -13,7 +13,8 @@ import numpy as np
 
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.probing import parts_of
-from onnxlet.function.inputs.signature import Array, Column
+from onnxlet.function.arrays import Array
+from onnxlet.function.inputs.signature import Column
 
 EDGES = 3000  # at most so many rows on and between edges
 POINTS = 100  # of each estimator that are tried

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from onnxlet.convert.reference.inputs import Cells, InputColumn
-from onnxlet.function.inputs.signature import LARGEST_INTEGER, ColumnType
+from onnxlet.function.arrays import LARGEST_INTEGER
+from onnxlet.function.inputs.signature import ColumnType
 
 MOST = 2000  # training rows at most that rows are drawn from, beside those held out
 NUMBERS = (bool, int, float)

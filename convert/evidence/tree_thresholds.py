@@ -15,7 +15,8 @@ import numpy as np
 
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.probing import parts_of
-from onnxlet.function.inputs.signature import LARGEST_INTEGER, Array, Column
+from onnxlet.function.arrays import LARGEST_INTEGER, Array
+from onnxlet.function.inputs.signature import Column
 
 NODES = 800  # at most so many are tried, evenly spaced
 MOST_BASES = 8  # rows that each node is tried in, where there are fewer nodes

@@ -13,7 +13,7 @@ from onnx import helper, numpy_helper
 
 from onnxlet.convert.graph.table import Table
 from onnxlet.convert.graph.tensor import DROPPED, ELEMENTS, Tensor, Unsupported
-from onnxlet.function.inputs.signature import Array
+from onnxlet.function.arrays import Array
 
 Precision = Literal["float32", "float64"]
 

@@ -19,7 +19,7 @@ import numpy as np
 from onnxlet.convert.graph.elementary import arcsin
 from onnxlet.convert.graph.graph import Graph, Table, Tensor, Unsupported
 from onnxlet.convert.graph.loops import by_row
-from onnxlet.function.inputs.signature import Array
+from onnxlet.function.arrays import Array
 
 FEW = 200  # points; more are compared row by row
 CACHED = 2**14  # numbers of all points that are compared at once with a row

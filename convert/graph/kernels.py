@@ -21,7 +21,7 @@ from onnxlet.convert.graph.distances import (
     summed,
 )
 from onnxlet.convert.graph.graph import Tensor, Unsupported
-from onnxlet.function.inputs.signature import Array
+from onnxlet.function.arrays import Array
 
 WIDE = 1e4  # squares of the points' distances from their mean, times gamma
 FAR = 1e100  # from all points, where a kernel is 0 for any gamma that is not next to it

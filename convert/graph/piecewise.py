@@ -15,7 +15,7 @@ from onnx import TensorProto
 from onnx.helper import make_tensor
 
 from onnxlet.convert.graph.graph import Graph, Tensor
-from onnxlet.function.inputs.signature import Array
+from onnxlet.function.arrays import Array
 
 LESS = 1  # BRANCH_LT of TreeEnsemble
 

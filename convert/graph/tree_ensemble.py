@@ -20,7 +20,7 @@ import numpy as np
 from onnx import numpy_helper
 
 from onnxlet.convert.graph.graph import Graph, Tensor
-from onnxlet.function.inputs.signature import Array
+from onnxlet.function.arrays import Array
 
 LEQ, LESS, MEMBER = 0, 1, 6  # BRANCH_LEQ, BRANCH_LT, BRANCH_MEMBER
 CELLS = 2**10  # numbers of one row that are looked up at a time

@@ -18,7 +18,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from onnxlet.convert.graph.table import Table
 from onnxlet.convert.graph.tensor import Tensor
-from onnxlet.function.inputs.signature import LARGEST_FLOAT32, Array
+from onnxlet.function.arrays import LARGEST_FLOAT32, Array
 
 # Their parts are asked one by one; a function takes anything.
 TAKEN_APART = (ColumnTransformer, FeatureUnion, FunctionTransformer, Pipeline)

@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 
 from onnxlet.convert.errors import Refusal
-from onnxlet.function.inputs.signature import LARGEST_FLOAT32
+from onnxlet.function.arrays import LARGEST_FLOAT32
 
 # By ONNX Runtime's name: the tensor's dtype, and the type that clients see.
 TYPES = {

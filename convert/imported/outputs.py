@@ -11,7 +11,7 @@ from onnxlet.convert.errors import Refusal
 from onnxlet.convert.imported.inputs import FREE_HINT, InputTensor
 from onnxlet.convert.imported.onnx_file import one_line
 from onnxlet.convert.imported.sample import Rows
-from onnxlet.function.inputs.signature import Array
+from onnxlet.function.arrays import Array
 from onnxlet.function.models.model import MANIFEST_FORMAT
 
 TASK = "function"

@@ -12,7 +12,7 @@ import numpy as np
 from onnxlet.convert.errors import WrongUse
 from onnxlet.convert.imported.inputs import InputTensor
 from onnxlet.convert.reference.inputs import Cells
-from onnxlet.function.inputs.signature import Array
+from onnxlet.function.arrays import Array
 
 SAMPLE_KINDS = {"f": "fiu", "i": "iu", "u": "iu", "b": "b", "O": "U"}
 MADE_ROWS = 3

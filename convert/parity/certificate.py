@@ -11,7 +11,7 @@ from onnxlet.convert.evidence.drawn_rows import FEW
 from onnxlet.convert.evidence.evidence import Evidence, Failed
 from onnxlet.convert.parity.comparison import TOLERANCE, Comparison, between
 from onnxlet.convert.reference.reference import Reference
-from onnxlet.function.inputs.signature import Array
+from onnxlet.function.arrays import Array
 
 
 def certificate(

@@ -10,8 +10,8 @@ import numpy as np
 
 from onnxlet.convert.reference.answers import Answers, Task, tied
 from onnxlet.convert.reference.inputs import Cells
+from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows
-from onnxlet.function.inputs.signature import Array
 from onnxlet.function.inputs.validation import read_table
 from onnxlet.function.models.model import Model
 from onnxlet.function.serving.golden import differences, floor_of

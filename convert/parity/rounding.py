@@ -24,7 +24,7 @@ from onnxlet.convert.parity.comparison import TOLERANCE, Comparison, compare
 from onnxlet.convert.reference.answers import Answers, Task
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.probing import is_answered, parts_of
-from onnxlet.function.inputs.signature import LARGEST_FLOAT32, Array
+from onnxlet.function.arrays import LARGEST_FLOAT32, Array
 from onnxlet.function.inputs.validation import read_table
 from onnxlet.function.models.model import Model
 

@@ -15,7 +15,7 @@ from sklearn.pipeline import Pipeline
 
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.reference.inputs import Data
-from onnxlet.function.inputs.signature import Array
+from onnxlet.function.arrays import Array
 
 Answers = dict[str, Array]
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from onnxlet.convert.reference.answers import Answers
 from onnxlet.convert.reference.inputs import Data
-from onnxlet.function.inputs.signature import Array
+from onnxlet.function.arrays import Array
 
 FEW = 50  # rows that are asked for with another index
 Asked = Answers | Exception

@@ -11,7 +11,8 @@ import pandas as pd
 
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.reference.frames import as_pandas
-from onnxlet.function.inputs.signature import Array, ColumnType
+from onnxlet.function.arrays import Array
+from onnxlet.function.inputs.signature import ColumnType
 
 Data = Any  # what scikit-learn takes: a DataFrame, an array of shape (rows, columns), or texts
 Form = Literal["frame", "array", "texts", "series"]

@@ -10,7 +10,8 @@ import numpy as np
 
 from onnxlet.convert.reference.hush import hushed
 from onnxlet.convert.reference.inputs import Cells, Inputs
-from onnxlet.function.inputs.signature import LARGEST_FLOAT32, Array, Column
+from onnxlet.function.arrays import LARGEST_FLOAT32, Array
+from onnxlet.function.inputs.signature import Column
 
 Answers = Callable[[Any], Any]
 Trial = tuple[int, Any]  # a place in a row, and the value that is tried there

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from onnxlet.function import json_text
+from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, MalformedRequest, ModelError, NoBackground
-from onnxlet.function.inputs.signature import Array
 from onnxlet.function.inputs.validation import Table, read_table
 from onnxlet.function.models.model import AGAIN, Model, read_checked
 

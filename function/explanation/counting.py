@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from onnxlet.function.arrays import Array
 from onnxlet.function.explanation.texts import Pieces
-from onnxlet.function.inputs.signature import Array
 from onnxlet.function.inputs.text import TokenFeed
 
 MOST_PAIRS = 100_000  # of pieces, times the columns that they count in

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, Problem, RequestTooLarge
 from onnxlet.function.explanation import shapley
 from onnxlet.function.explanation.background import Background, text_columns
 from onnxlet.function.explanation.budget import Budget
 from onnxlet.function.explanation.target import MOST_OUTPUTS, Target, target
 from onnxlet.function.explanation.value_function import Place, TableGame, Tensors
-from onnxlet.function.inputs.signature import Array, Feed
+from onnxlet.function.inputs.signature import Feed
 from onnxlet.function.inputs.validation import Table
 from onnxlet.function.models.model import Model
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from onnxlet.function.inputs.signature import Array
+from onnxlet.function.arrays import Array
 
 if TYPE_CHECKING:
     from onnxlet.function.explanation.counting import Counted

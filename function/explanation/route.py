@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from onnxlet.function import json_text
+from onnxlet.function.arrays import Array
 from onnxlet.function.errors import MalformedRequest, Overloaded, RequestTooLarge, quoted
 from onnxlet.function.explanation.background import Background, background
 from onnxlet.function.explanation.budget import Budget
 from onnxlet.function.explanation.explain import Explained, Wish, explain
 from onnxlet.function.explanation.target import Target
 from onnxlet.function.explanation.value_function import TableGame
-from onnxlet.function.inputs.signature import Array
 from onnxlet.function.messages import Call, Reply, Request, json_reply
 from onnxlet.function.protocols import native
 from onnxlet.function.serving import service

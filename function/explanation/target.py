@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from onnxlet.function.arrays import Array
 from onnxlet.function.errors import MalformedRequest, quoted
-from onnxlet.function.inputs.signature import Array
 from onnxlet.function.models.model import Model
 
 MOST_OUTPUTS = 100  # numbers that are explained for each row

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, Problem
 from onnxlet.function.explanation.masking import Bits, Cells, Mixer, Parts, Tokens, beside
 from onnxlet.function.explanation.shapley import Span
-from onnxlet.function.inputs.signature import Array
 from onnxlet.function.inputs.validation import Table
 
 if TYPE_CHECKING:

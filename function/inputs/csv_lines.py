@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from onnxlet.function import deadline
+from onnxlet.function.arrays import Array
 from onnxlet.function.errors import MalformedRequest, RequestTooLarge
 from onnxlet.function.inputs.parts import AT_ONCE, Parts
-from onnxlet.function.inputs.signature import Array
 from onnxlet.function.json_text import LARGE
 
 CheckRows = Callable[[int, bool], None]

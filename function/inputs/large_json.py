@@ -16,10 +16,10 @@ import numpy as np
 import orjson
 
 from onnxlet.function import json_text
+from onnxlet.function.arrays import Array
 from onnxlet.function.errors import MalformedRequest, RequestTooLarge
 from onnxlet.function.inputs import number_lists
 from onnxlet.function.inputs.parts import Faults, Parts
-from onnxlet.function.inputs.signature import Array
 from onnxlet.function.json_text import ANY, DEEPEST, ENTRY, LARGE, TOO_DEEP
 
 SLICE = 2**18  # bytes that are looked at together

@@ -19,7 +19,7 @@ from typing import Any, overload
 import numpy as np
 
 from onnxlet.function import json_text
-from onnxlet.function.inputs.signature import Array
+from onnxlet.function.arrays import Array
 
 LEAST_BYTES = 10_000  # below, the parser's own overhead is most of the time
 MOST_KEPT_BYTES = 2**20  # a parser keeps memory for the largest text that it has read

@@ -9,7 +9,7 @@ from typing import Any, Self, overload
 
 import numpy as np
 
-from onnxlet.function.inputs.signature import Array
+from onnxlet.function.arrays import Array
 
 Faults = Mapping[int, str]
 # Of lists, or of `number_lists`, whose lists cost a second reading: a change leaves them where it

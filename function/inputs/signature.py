@@ -11,15 +11,14 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from onnxlet.function.arrays import LARGEST_INTEGER, Array
 from onnxlet.function.json_text import as_keys
 
 if TYPE_CHECKING:
     from onnxlet.function.inputs.text import TokenFeed
 
 ColumnType = Literal["float64", "float32", "int64", "bool", "string"]
-Array = npt.NDArray[Any]
 
 # A string column has no NaN in ONNX. Two noncharacters: no text that people write has them,
 # and a request that does is refused.
@@ -32,9 +31,6 @@ LONGEST_TEXT = 100_000
 # Rows of text that are answered together: more have too many different words between them.
 TEXTS_AT_ONCE = 32
 COUNTS_AT_ONCE = 32 * 2**20  # bytes, if a row had every word of the vocabulary
-
-# The largest float64 that rounds to a finite float32: halfway to 2**128, less one.
-LARGEST_FLOAT32 = float(np.nextafter(2.0**128 - 2.0**103, 0))
 
 
 @dataclass(frozen=True)
@@ -90,7 +86,6 @@ class Input(NamedTuple):
     required: bool = True
 
 
-LARGEST_INTEGER = 2**63 - 1
 # Below 2**63 by more than a float64's spacing there.
 LARGEST_SAFE_INTEGER = 2.0**62
 

@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, MalformedRequest, Problem
 from onnxlet.function.inputs.cell_validation import READ, Guesses, Refused, read_carefully, shown
-from onnxlet.function.inputs.signature import Array, Block, Input, Signature
+from onnxlet.function.inputs.signature import Block, Input, Signature
 from onnxlet.function.inputs.validation import CELLS_AT_ONCE, Gathered, Table, is_plain, texts
 from onnxlet.function.messages import Tensor
 

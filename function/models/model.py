@@ -13,8 +13,9 @@ import numpy as np
 import onnxruntime
 
 from onnxlet.function import deadline, json_text
+from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, MalformedRequest, ModelError, Problem
-from onnxlet.function.inputs.signature import Array, Output, Signature
+from onnxlet.function.inputs.signature import Output, Signature
 from onnxlet.function.inputs.validation import Table
 
 MANIFEST_FORMAT = 1

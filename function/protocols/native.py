@@ -7,8 +7,8 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from onnxlet.function import json_text
+from onnxlet.function.arrays import Array
 from onnxlet.function.errors import LISTED_PROBLEMS, MalformedRequest, Problem, UnsupportedMedia
-from onnxlet.function.inputs.signature import Array
 from onnxlet.function.messages import (
     Call,
     Failure,

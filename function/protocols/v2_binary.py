@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from onnxlet.function.arrays import Array
 from onnxlet.function.errors import MalformedRequest, RequestTooLarge
-from onnxlet.function.inputs.signature import Array
 from onnxlet.function.protocols.v2_tensors import DATATYPES, Fault, reshaped
 
 MOST_STRINGS = 2**19  # in one tensor; each takes eighty bytes, and is sent in four

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from onnxlet.function.arrays import LARGEST_FLOAT32, Array
 from onnxlet.function.inputs import number_lists
-from onnxlet.function.inputs.signature import LARGEST_FLOAT32, Array
 
 MOST_MEMBERS = 20  # each is looked for from the first one on
 FLOATS = {"FP32": np.float32, "FP64": np.float64}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from onnxlet.function.arrays import Array
 from onnxlet.function.errors import RequestTooLarge
-from onnxlet.function.inputs.signature import Array
 from onnxlet.function.messages import Tensor
 from onnxlet.function.protocols.native import is_list
 from onnxlet.function.protocols.v2_binary import Tail

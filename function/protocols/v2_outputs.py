@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from onnxlet.function import json_text
+from onnxlet.function.arrays import Array
 from onnxlet.function.errors import MalformedRequest
-from onnxlet.function.inputs.signature import Array
 from onnxlet.function.messages import Prediction, Reply
 from onnxlet.function.protocols.native import unicode
 from onnxlet.function.protocols.v2_binary import HEADER, to_bytes

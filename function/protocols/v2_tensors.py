@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from onnxlet.function.arrays import LARGEST_FLOAT32, Array
 from onnxlet.function.errors import quoted
-from onnxlet.function.inputs.signature import LARGEST_FLOAT32, Array
 
 
 class Datatype(NamedTuple):

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from onnxlet.function import json_text
+from onnxlet.function.arrays import Array
 from onnxlet.function.errors import MalformedRequest, ModelError, OnnxletError
-from onnxlet.function.inputs.signature import Array
 from onnxlet.function.models.model import AGAIN, Model, load_model, read_checked
 from onnxlet.function.protocols import native
 from onnxlet.function.serving.service import answer

@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, MalformedRequest, RequestTooLarge
-from onnxlet.function.inputs.signature import Array, Signature
+from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.inputs.tensors import count_rows, read_tensors
 from onnxlet.function.inputs.validation import LeftOut, Table, read_table
 from onnxlet.function.messages import Call, Prediction, Route

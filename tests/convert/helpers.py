@@ -27,7 +27,8 @@ from onnxlet.convert.reference.probing import is_answered, probe_columns
 from onnxlet.convert.sources.source import Source
 from onnxlet.convert.to_onnx import Converted, Layout, Recipe, convert
 from onnxlet.function.app import create_app
-from onnxlet.function.inputs.signature import Array, Column
+from onnxlet.function.arrays import Array
+from onnxlet.function.inputs.signature import Column
 from onnxlet.function.inputs.validation import read_table
 from onnxlet.function.models.model import Model
 from onnxlet.function.settings import Settings

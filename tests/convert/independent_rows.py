@@ -15,7 +15,8 @@ import onnx
 from onnx import helper, numpy_helper
 
 from onnxlet.convert.reference.inputs import Cells
-from onnxlet.function.inputs.signature import Array, Column
+from onnxlet.function.arrays import Array
+from onnxlet.function.inputs.signature import Column
 
 Random = np.random.Generator
 Run = Callable[[Sequence[Cells]], Array]

@@ -22,8 +22,8 @@ from sklearn.preprocessing import OneHotEncoder
 from onnxlet.convert.directory.background import made_up
 from onnxlet.convert.directory.golden import verify
 from onnxlet.convert.sources.source import Source
+from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, ModelError, Problem
-from onnxlet.function.inputs.signature import Array
 from onnxlet.function.inputs.validation import Table, read_table
 from onnxlet.function.models.model import Model, load_model
 from tests import estimators

@@ -18,7 +18,7 @@ from onnxlet.convert.directory.golden import verify
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.imported.import_onnx import import_onnx
 from onnxlet.function.app import create_app
-from onnxlet.function.inputs.signature import Array
+from onnxlet.function.arrays import Array
 from onnxlet.function.settings import Settings
 from tests.conftest import ROOT
 from tests.convert.helpers import quiet

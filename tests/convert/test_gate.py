@@ -29,7 +29,7 @@ from onnxlet.convert.reference.inputs import Cells, read_inputs
 from onnxlet.convert.reference.probing import probe_columns
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.sources.source import Source
-from onnxlet.function.inputs.signature import Array
+from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.validation import read_table
 from onnxlet.function.models.model import Model
 from tests.convert.gate_models import MODELS

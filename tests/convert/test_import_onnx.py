@@ -22,8 +22,8 @@ from onnxlet.convert.errors import Refusal, WrongUse
 from onnxlet.convert.imported import onnx_file
 from onnxlet.convert.imported.import_onnx import import_onnx
 from onnxlet.function.app import create_app
+from onnxlet.function.arrays import LARGEST_FLOAT32
 from onnxlet.function.errors import OnnxletError
-from onnxlet.function.inputs.signature import LARGEST_FLOAT32
 from onnxlet.function.settings import Settings
 from tests.convert import onnx_files as made
 from tests.convert.helpers import command, quiet

@@ -30,8 +30,9 @@ from onnxlet.convert.reference.hush import LOUD
 from onnxlet.convert.reference.inputs import read_inputs
 from onnxlet.convert.reference.probing import is_answered
 from onnxlet.convert.sources.source import Source
+from onnxlet.function.arrays import LARGEST_FLOAT32
 from onnxlet.function.errors import InvalidRows
-from onnxlet.function.inputs.signature import LARGEST_FLOAT32, Column
+from onnxlet.function.inputs.signature import Column
 from onnxlet.function.inputs.validation import read_table
 from onnxlet.function.models.model import load_model
 from tests.convert.helpers import built, probed

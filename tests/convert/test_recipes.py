@@ -16,7 +16,8 @@ from onnxlet.convert.graph.graph import DROPPED
 from onnxlet.convert.reference.answers import task_of
 from onnxlet.convert.sources.source import Source
 from onnxlet.convert.to_onnx import Recipe, convert, recipes, root_table, why_too_narrow
-from onnxlet.function.inputs.signature import LARGEST_FLOAT32, Column
+from onnxlet.function.arrays import LARGEST_FLOAT32
+from onnxlet.function.inputs.signature import Column
 from tests.convert.helpers import prove
 
 FLOAT32, FLOAT64 = Recipe("float32", "matrix"), Recipe("float64", "matrix")

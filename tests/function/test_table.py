@@ -12,9 +12,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from onnxlet.function import json_text
+from onnxlet.function.arrays import LARGEST_FLOAT32
 from onnxlet.function.errors import InvalidRows, Problem
 from onnxlet.function.inputs.cell_validation import read_carefully
-from onnxlet.function.inputs.signature import LARGEST_FLOAT32, LONGEST_TEXT, Column, Signature
+from onnxlet.function.inputs.signature import LONGEST_TEXT, Column, Signature
 from onnxlet.function.inputs.validation import _read_quickly, read_table
 
 COLUMNS = [

@@ -20,7 +20,7 @@ from onnxlet.convert.reference.answers import Answers, Task, task_of, tied
 from onnxlet.convert.reference.inputs import Cells, Inputs, read_inputs
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.app import create_app
-from onnxlet.function.inputs.signature import Array
+from onnxlet.function.arrays import Array
 from onnxlet.function.serving.golden import differences, floor_of
 from tests.pipelines import rarer  # noqa: F401 - its animals come into the zoo
 from tests.pipelines.zoo import ZOO

@@ -14,7 +14,8 @@ import pandas as pd
 
 from onnxlet.convert.converters.tracing.refusal import refuse
 from onnxlet.convert.graph.graph import Graph, Tensor
-from onnxlet.function.inputs.signature import MISSING_TEXT, Array
+from onnxlet.function.arrays import Array
+from onnxlet.function.inputs.signature import MISSING_TEXT
 
 
 def tensor_of(graph: Graph, value: Any) -> Tensor:

@@ -12,7 +12,7 @@ from pandas import DataFrame, Series
 
 from onnxlet.convert.converters.tracing.refusal import refuse
 from onnxlet.convert.graph.graph import DROPPED, Graph, Table, Tensor
-from onnxlet.function.inputs.signature import Array
+from onnxlet.function.arrays import Array
 
 EVERY_ROW = slice(None)
 Function = Callable[..., Tensor]

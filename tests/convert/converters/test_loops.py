@@ -11,7 +11,7 @@ import pytest
 
 from onnxlet.convert.graph.graph import Graph, Tensor, Unsupported
 from onnxlet.convert.graph.loops import by_row, either, repeat
-from onnxlet.function.inputs.signature import Array
+from onnxlet.function.arrays import Array
 
 ROWS = np.array([[1.0, 2.0], [3.0, 5.0], [8.0, 13.0]])
 

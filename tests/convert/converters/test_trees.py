@@ -27,7 +27,7 @@ from onnxlet.convert.graph import tree_ensemble
 from onnxlet.convert.graph.graph import Graph
 from onnxlet.convert.graph.responses import RELEASE
 from onnxlet.convert.graph.tree_ensemble import Tree, constant, rounded_down, sums, unrounded
-from onnxlet.function.inputs.signature import Array
+from onnxlet.function.arrays import Array
 from tests.convert.converters.steps import around, hard_rows
 from tests.convert.exactness import answers, assert_exact
 

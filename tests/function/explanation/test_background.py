@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 from onnxlet.function.app import create_app
+from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, Problem
 from onnxlet.function.explanation.background import background
 from onnxlet.function.explanation.budget import Budget
 from onnxlet.function.explanation.explain import NOT_FINITE, Wish
 from onnxlet.function.explanation.explain import explain as explain_rows
 from onnxlet.function.explanation.value_function import MIXED
-from onnxlet.function.inputs.signature import Array
 from onnxlet.function.inputs.validation import Table, read_table
 from onnxlet.function.models.model import Model, load_model
 from onnxlet.function.settings import Settings

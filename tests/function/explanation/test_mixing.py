@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, Problem
 from onnxlet.function.explanation.masking import Bits, Cells, Parts
 from onnxlet.function.explanation.texts import Pieces
 from onnxlet.function.explanation.value_function import MIXED, TableGame
-from onnxlet.function.inputs.signature import Array
 from onnxlet.function.inputs.validation import Table
 
 DTYPES = {
