@@ -51,7 +51,15 @@ from skops.io import dump
 
 from onnxlet.convert.errors import SourceFailed
 from onnxlet.convert.sources.saved import load_saved
-from tests.convert.hostile_skops import Node, mapped, node, plain, transformer, tupled, written
+from tests.convert.sources.hostile_skops import (
+    Node,
+    mapped,
+    node,
+    plain,
+    transformer,
+    tupled,
+    written,
+)
 
 RANDOM = np.random.default_rng(0)
 X = np.abs(RANDOM.normal(size=(40, 3)))

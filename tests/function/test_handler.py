@@ -26,7 +26,7 @@ from tests.events import (
     make_v1_event,
     make_v2_event,
 )
-from tests.function.test_predict import SHOP
+from tests.function.serving.test_predict import SHOP
 from tests.log_lines import without_time
 
 PATH = "/models/shop/predict"

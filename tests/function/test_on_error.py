@@ -18,7 +18,7 @@ from onnxlet.convert.sources.source import Source
 from onnxlet.function.app import create_app
 from onnxlet.function.protocols import native
 from tests.conftest import Client, client_of, quiet
-from tests.function.test_predict import HOUSE, LOAN, SHOP
+from tests.function.serving.test_predict import HOUSE, LOAN, SHOP
 
 NULL = "?on_error=null"
 

@@ -10,7 +10,7 @@ import pytest
 
 from onnxlet.function.inputs.csv_text import NO_ROWS
 from tests.conftest import Client
-from tests.function.test_predict import HOUSE, LOAN, SHOP
+from tests.function.serving.test_predict import HOUSE, LOAN, SHOP
 
 PATH = "/models/shop/predict"
 ROW = list(SHOP.values())

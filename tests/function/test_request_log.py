@@ -17,8 +17,8 @@ from onnxlet.function.aws.lambda_events import respond
 from onnxlet.function.request_log import CLOCK, form_of, gravity, trace
 from onnxlet.function.settings import Settings
 from tests.events import CONTEXT, make_v2_event
-from tests.function.every_dialect import ERRORS, request
-from tests.function.test_predict import SHOP
+from tests.function.every_protocol import ERRORS, request
+from tests.function.serving.test_predict import SHOP
 from tests.log_lines import TIME, read, without_time
 
 CANARY = "canary7391"

@@ -17,7 +17,7 @@ import pytest
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.protocols.v2_binary import HEADER
 from tests.conftest import Answer
-from tests.function.dialects.test_v2 import outputs_of
+from tests.function.protocols.test_v2 import outputs_of
 from tests.homes.asked import Ask
 from tests.homes.conftest import LAMBDAS, Bundles, Told
 from tests.homes.device import hidden

@@ -29,8 +29,8 @@ from onnxlet.function.settings import Settings
 from tests.conftest import ROOT, start_server, stop_server
 from tests.edge.forward.endpoint import wait_until
 from tests.edge.mqtt.broker import program
-from tests.edge.test_serve import CLEAN
-from tests.function.test_predict import HOUSE
+from tests.edge.service.test_serve import CLEAN
+from tests.function.serving.test_predict import HOUSE
 from tests.project.commands import free_port
 
 FORWARD = (ROOT / "docs" / "forward.md").read_text()

@@ -16,7 +16,7 @@ from onnxlet.function.models.repository import Repository
 from onnxlet.function.serving.reload import Reloader
 from onnxlet.function.settings import Settings
 from tests.conftest import ROOT
-from tests.function.test_predict import HOUSE
+from tests.function.serving.test_predict import HOUSE
 
 TEXT = (ROOT / "docs" / "operations.md").read_text()
 EXAMPLES = [json.loads(block) for block in re.findall(r"```json\n(.*?)\n```", TEXT, re.DOTALL)]

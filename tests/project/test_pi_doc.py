@@ -20,7 +20,7 @@ from onnxlet.edge.settings.device import DeviceSettings
 from onnxlet.edge.settings.environment_file import parse
 from onnxlet.function.settings import Settings
 from tests.conftest import ROOT, start_server, stop_server
-from tests.edge.test_serve import CLEAN
+from tests.edge.service.test_serve import CLEAN
 from tests.project.test_device_docs import blocks
 
 TEXT = (ROOT / "docs" / "raspberry-pi.md").read_text()

@@ -18,7 +18,7 @@ from onnxlet.edge.bundle_main import unfit
 from onnxlet.function.app import create_app
 from onnxlet.function.settings import Settings
 from tests.convert.bundle.conftest import ARCH, PYTHON, Made
-from tests.function.test_predict import HOUSE, SHOP
+from tests.function.serving.test_predict import HOUSE, SHOP
 
 JSON = {"Content-Type": "application/json"}
 IRIS = [5.1, 3.5, 1.4, 0.2]

@@ -19,7 +19,7 @@ from onnxlet.convert.evidence.evidence import NoConversion
 from onnxlet.convert.sources.saved import load_saved
 from onnxlet.convert.sources.source import Source
 from tests.convert.helpers import built
-from tests.convert.hostile_skops import (
+from tests.convert.sources.hostile_skops import (
     assert_harmless,
     import_everything,
     names,

@@ -11,7 +11,7 @@ import pytest
 from onnxlet.edge.bench import energy
 from onnxlet.edge.bench.board import read_board, read_state
 from onnxlet.edge.bench.energy import Counter, Meter, find_counters, pmic_watts, watts_of
-from tests.edge.test_checks import write
+from tests.edge.device.test_checks import write
 
 FREQUENCY = "sys/devices/system/cpu/cpu{}/cpufreq/{}"
 PI = {

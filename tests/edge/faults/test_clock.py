@@ -23,10 +23,10 @@ from tests.edge.faults.clock import IN_1970, IN_2040, RIGHT, WrongClock
 from tests.edge.forward.endpoint import Endpoint, wait_until
 from tests.edge.mqtt.broker import Broker, Peer
 from tests.edge.mqtt.test_mqtt import ids_by_reading, logged
-from tests.edge.test_serve import CLEAN
-from tests.edge.test_watchdog import Listener
+from tests.edge.service.test_serve import CLEAN
+from tests.edge.service.test_watchdog import Listener
 from tests.edge.update.test_fetching import Serve, certify
-from tests.function.test_predict import SHOP
+from tests.function.serving.test_predict import SHOP
 
 P = "ONNXLET_DEVICE_"
 

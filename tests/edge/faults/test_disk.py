@@ -15,8 +15,8 @@ from onnxlet.edge.update.setup import Setup
 from tests.conftest import Client, start_server, stop_server, through_socket
 from tests.edge.faults.disk import Disk, disk, need_fiu
 from tests.edge.forward.endpoint import listening, wait_until
-from tests.edge.test_serve import CLEAN
-from tests.function.test_predict import SHOP
+from tests.edge.service.test_serve import CLEAN
+from tests.function.serving.test_predict import SHOP
 
 pytestmark = pytest.mark.faults
 P = "ONNXLET_DEVICE_"

@@ -33,9 +33,9 @@ from tests.edge.faults.test_dripping import NEVER, goes_on
 from tests.edge.forward.endpoint import Endpoint, listening, wait_until
 from tests.edge.mqtt.broker import Broker, Peer
 from tests.edge.mqtt.test_mqtt import ids_by_reading, logged
-from tests.edge.test_serve import CLEAN
+from tests.edge.service.test_serve import CLEAN
 from tests.edge.update.test_fetching import CONTENT, Serve
-from tests.function.test_predict import SHOP
+from tests.function.serving.test_predict import SHOP
 
 pytestmark = pytest.mark.faults
 P = "ONNXLET_DEVICE_"

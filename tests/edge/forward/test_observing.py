@@ -28,9 +28,9 @@ from onnxlet.edge.settings.forward import ForwardOptions, Inputs
 from onnxlet.function.settings import Settings
 from tests.conftest import start_server, stop_server
 from tests.edge.forward.endpoint import Endpoint, listening, wait_until
-from tests.edge.test_serve import CLEAN
-from tests.function.test_keys import KEYS
-from tests.function.test_predict import HOUSE, SHOP
+from tests.edge.service.test_serve import CLEAN
+from tests.function.http.test_keys import KEYS
+from tests.function.serving.test_predict import HOUSE, SHOP
 
 PATH = "/models/shop/predict"
 

@@ -35,9 +35,9 @@ from tests.edge.certificates import Pair
 from tests.edge.forward.endpoint import listening, wait_until
 from tests.edge.mqtt.broker import PASSWORD, USER, Broker, Peer
 from tests.edge.mqtt.test_readings import reading
-from tests.edge.test_serve import CLEAN
-from tests.edge.test_watchdog import Listener
-from tests.function.test_predict import SHOP
+from tests.edge.service.test_serve import CLEAN
+from tests.edge.service.test_watchdog import Listener
+from tests.function.serving.test_predict import SHOP
 
 P = "ONNXLET_DEVICE_"
 Start = Callable[..., subprocess.Popen[bytes]]

@@ -29,7 +29,7 @@ from onnxlet.edge.update.setup import Setup, make_setup
 from onnxlet.edge.update.sources import Web
 from tests.conftest import quiet
 from tests.convert.bundle.conftest import ARCH, PYTHON
-from tests.edge.test_serve import CLEAN
+from tests.edge.service.test_serve import CLEAN
 
 Files = dict[str, Path | bytes]
 FOR = {"channel": "stable", "name": "onnxlet"}

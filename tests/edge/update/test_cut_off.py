@@ -23,7 +23,7 @@ from onnxlet.edge.update.setup import Setup
 from onnxlet.edge.update.status import release_of
 from onnxlet.edge.update.update import update
 from tests.conftest import ROOT
-from tests.edge.test_serve import CLEAN
+from tests.edge.service.test_serve import CLEAN
 from tests.edge.update.conftest import live_faults
 
 Archives = Callable[[int], Path]

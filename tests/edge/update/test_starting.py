@@ -7,7 +7,7 @@ import sys
 from urllib.request import urlopen
 
 from onnxlet.edge.device.slots import Places
-from tests.edge.test_serve import CLEAN
+from tests.edge.service.test_serve import CLEAN
 
 
 def start(places: Places, **environ: str) -> subprocess.Popen[str]:

@@ -24,9 +24,9 @@ from onnxlet.edge.update.setup import Setup
 from onnxlet.edge.update.status import lines, release_of, status
 from onnxlet.edge.update.update import alone, update
 from tests.conftest import ROOT, quiet
-from tests.edge.test_reloading import Asking, another_iris
+from tests.edge.service.test_reloading import Asking, another_iris
 from tests.edge.update.conftest import FOR, Maker, amend, as_bytes, live_faults, make_key, tree
-from tests.function.test_reload import rewrite_golden
+from tests.function.serving.test_reload import rewrite_golden
 
 Archives = Callable[[int], Path]
 
