@@ -13,7 +13,6 @@ FILES = (
     "function",
     "convert",
     "edge",
-    "fast",
     "dev",
     "boosting",
     "browser",

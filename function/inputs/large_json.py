@@ -18,9 +18,8 @@ import orjson
 from onnxlet.function import json_text
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import MalformedRequest, RequestTooLarge
-from onnxlet.function.inputs import number_lists
 from onnxlet.function.inputs.parts import Faults, Parts
-from onnxlet.function.json_text import ANY, DEEPEST, ENTRY, LARGE, TOO_DEEP
+from onnxlet.function.json_text import ANY, DEEPEST, ENTRY, TOO_DEEP
 
 SLICE = 2**18  # bytes that are looked at together
 MOST_VALUES = 2**17  # in one member of a long list, and around the long lists
@@ -58,7 +57,7 @@ class Rows(Parts):
         """
         for start, end, count in self._spans:
             text = b"[%b]" % self._body[start:end]
-            found = _numbers(text) or _part(text, self._body, start, count, self._inner)
+            found = _part(text, self._body, start, count, self._inner)
             if len(found) != count:
                 raise _expected("a value", self._body, end)
             yield found, {}
@@ -114,11 +113,6 @@ def _check_values(text: bytes) -> None:
         if scan.commas > MOST_VALUES:
             detail = f"the body has more than {MOST_VALUES} values in one row"
             raise RequestTooLarge(detail, SMALLER)
-
-
-def _numbers(text: bytes) -> Any:
-    """Lists of numbers without an object for each; None where it isn't so simple."""
-    return number_lists.read(text) if len(text) <= LARGE else None
 
 
 class _Open:

@@ -12,8 +12,6 @@ import numpy as np
 from onnxlet.function.arrays import Array
 
 Faults = Mapping[int, str]
-# Of lists, or of `number_lists`, whose lists cost a second reading: a change leaves them where it
-# has nothing to do.
 Change = Callable[[Sequence[Any]], tuple[Sequence[Any], Faults]]
 AT_ONCE = 50_000  # cells
 

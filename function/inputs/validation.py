@@ -107,9 +107,6 @@ def parts_of(
     """Neighbouring rows, so many at once, and the faults by their positions among these."""
     parts = rows.parts() if hasattr(rows, "parts") else [(rows, faults)]
     for whole, told in parts:
-        if hasattr(whole, "matrix"):
-            yield whole, told
-            continue
         for start in range(0, len(whole), at_once):
             part = whole[start : start + at_once]
             yield part, {n: told[n + start] for n in range(len(part)) if n + start in told}
@@ -184,11 +181,6 @@ class Gathered:
 
 def _read_quickly(rows: Sequence[Any], signature: Signature) -> list[Array] | None:
     """The arrays, or None where anything is odd."""
-    if hasattr(rows, "matrix"):
-        matrix = _matrix_as_block(rows.matrix, signature)
-        if matrix is not None:
-            return [matrix]
-        rows = list(rows)
     form = set(map(type, rows))
     if form == {list} and set(map(len, rows)) == {len(signature.columns)}:
         by_name = False
@@ -206,15 +198,6 @@ def _read_quickly(rows: Sequence[Any], signature: Signature) -> list[Array] | No
             return None
         arrays.append(array)
     return arrays
-
-
-def _matrix_as_block(matrix: Array, signature: Signature) -> Array | None:
-    """Numbers that came without their lists, where all columns take just such."""
-    if len(signature.blocks) != 1 or signature.blocks[0].pack is None:
-        return None
-    [block] = signature.blocks
-    fits = len(block.columns) == len(signature.columns) == matrix.shape[1]
-    return matrix if fits and is_plain(block, matrix) else None
 
 
 def _known_names_alone(rows: Sequence[dict[str, Any]], signature: Signature) -> bool:

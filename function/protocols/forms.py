@@ -88,14 +88,12 @@ def changed(call: Call, change: Change) -> Call:
 
 
 def _as_rows(values: Sequence[Any]) -> tuple[Sequence[Any], Faults]:
-    if hasattr(values, "matrix") or set(map(type, values)) <= {list, dict}:
+    if set(map(type, values)) <= {list, dict}:
         return values, {}
     return [row if isinstance(row, list | dict) else [row] for row in values], {}
 
 
 def _as_only_column(values: Sequence[Any]) -> tuple[Sequence[Any], Faults]:
-    if hasattr(values, "matrix"):
-        return values, {}
     return [cell if isinstance(cell, list) else [cell] for cell in values], {}
 
 
@@ -174,8 +172,6 @@ def with_text(call: Call) -> Call:
 
 
 def _with_texts(values: Sequence[Any]) -> tuple[Sequence[Any], Faults]:
-    if hasattr(values, "matrix"):
-        return values, {}
     rows, faults = [], dict[int, str]()
     for number, row in enumerate(values):
         try:

@@ -53,8 +53,6 @@ def _names(columns: list[Any]) -> list[str]:
 
 def _unlike(rows: Sequence[Any], width: int | None) -> Mapping[int, str]:
     """The rows that are no lists, or not of that many values."""
-    if hasattr(rows, "matrix") and width in (None, rows.matrix.shape[1]):
-        return {}
     if set(map(type, rows)) <= {list} and (width is None or set(map(len, rows)) <= {width}):
         return {}
     return {

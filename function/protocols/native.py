@@ -34,7 +34,6 @@ OPEN: frozenset[str] = frozenset()
 MEMBERS = ("instances", "model")
 LISTS = frozenset({(), ("instances",)})  # where rows are
 DESCRIBED = ("task", "signature", "classes", "parity", "metrics")
-LARGE = 10_000  # bytes of JSON that a faster parser is worth asking for
 JSON_HINT = 'Send {"instances": [...]}, each one an object by column name or a list of values.'
 
 
@@ -54,7 +53,7 @@ def decode(request: Request) -> Call:
     check_text(request)
     nulls = wants_nulls(request.query)
     if request.media_type in ("application/json", ""):
-        return from_object(_loads(request.body), nulls)
+        return from_object(json_text.loads(request.body, LISTS), nulls)
     if request.media_type == "text/csv":
         from onnxlet.function.inputs import csv_text  # 5 ms that a cold start need not pay
 
@@ -64,16 +63,6 @@ def decode(request: Request) -> Call:
         f"media type '{request.media_type}' is not read here",
         "Send Content-Type: application/json, or text/csv with a header.",
     )
-
-
-def _loads(body: bytes) -> Any:
-    if LARGE < len(body) <= json_text.LARGE:
-        from onnxlet.function.inputs import number_lists  # small requests never need it
-
-        read = number_lists.read(body)
-        if read is not None:
-            return read
-    return json_text.loads(body, LISTS)
 
 
 def check_text(request: Request) -> None:
@@ -154,8 +143,7 @@ def _hint(body: Any) -> str:
 
 def is_list(value: Any) -> bool:
     """Whether a value is a list, be it one that is still to be read."""
-    # of number_lists, or of large_json
-    return isinstance(value, list) or hasattr(value, "matrix") or hasattr(value, "parts")
+    return isinstance(value, list) or hasattr(value, "parts")
 
 
 def kind(value: Any) -> str:

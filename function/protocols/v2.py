@@ -21,7 +21,7 @@ from onnxlet.function.messages import (
     json_reply,
 )
 from onnxlet.function.protocols import v2_about
-from onnxlet.function.protocols.native import LARGE, unicode
+from onnxlet.function.protocols.native import unicode
 from onnxlet.function.protocols.v2_binary import HEADER, Tail, header_length
 from onnxlet.function.protocols.v2_inputs import read_inputs
 from onnxlet.function.protocols.v2_outputs import Wish, read_wish, reply_of
@@ -62,20 +62,10 @@ def decode(request: Request) -> Call:
         content = np.frombuffer(request.body, np.uint8)
         return Call(tensors={"": Tensor(content, RAW)}, options=Wish(binary=True))
     whole = length == len(request.body)
-    form = _loads(request.body if whole else request.body[:length])
+    form = json_text.loads(request.body if whole else request.body[:length], LISTS)
     if not isinstance(form, dict):
         raise MalformedRequest(f"expected an object with 'inputs', got {brief(form)}")
     return _call(form, Tail(request.body, length), request.check_rows)
-
-
-def _loads(text: bytes) -> Any:
-    if LARGE < len(text) <= json_text.LARGE:
-        from onnxlet.function.protocols import v2_fast  # small requests never need it
-
-        read = v2_fast.read(text)
-        if read is not None:
-            return read
-    return json_text.loads(text, LISTS)
 
 
 def _call(form: Mapping[str, Any], tail: Tail, check_rows: Callable[[int], None]) -> Call:

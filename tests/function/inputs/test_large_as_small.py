@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from onnxlet.function import json_text
 from onnxlet.function.errors import RequestError
-from onnxlet.function.inputs import csv_lines, large_json, number_lists, parts, tensors, validation
+from onnxlet.function.inputs import csv_lines, large_json, parts, tensors, validation
 from onnxlet.function.inputs.signature import Column, Signature
 from onnxlet.function.messages import Dialect, Request
 from onnxlet.function.models.model import Model
@@ -100,10 +100,8 @@ def in_parts(model: Model, dialect: Dialect, body: bytes, size: int) -> Any:
     """The same where large bodies begin at a few bytes, with its limits in proportion."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(json_text, "LARGE", 2 * size)
-        patch.setattr(large_json, "LARGE", 4 * size)
         patch.setattr(large_json, "SLICE", size)
         patch.setattr(large_json, "MOST_VALUES", size)
-        patch.setattr(number_lists, "LEAST_BYTES", 0)
         for module in (validation, tensors):
             patch.setattr(module, "CELLS_AT_ONCE", 7)
         for module in (parts, csv_lines):

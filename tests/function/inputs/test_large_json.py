@@ -34,7 +34,6 @@ def small_slices() -> Iterator[None]:
     """Slices of a few bytes, so that short bodies are long ones."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(json_text, "LARGE", 0)
-        patch.setattr(large_json, "LARGE", 40)
         patch.setattr(large_json, "SLICE", 12)
         yield
 
@@ -169,7 +168,6 @@ def test_what_is_deep_beside_the_rows_is_read_as_ever() -> None:
 @pytest.fixture
 def real_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(json_text, "LARGE", LARGE)
-    monkeypatch.setattr(large_json, "LARGE", LARGE)
     monkeypatch.setattr(large_json, "SLICE", 2**18)
 
 

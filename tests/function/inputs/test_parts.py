@@ -32,7 +32,6 @@ SHOP = "/models/shop/predict"
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """All that is large begins at a few bytes, rows and cells."""
     monkeypatch.setattr(json_text, "LARGE", 20)
-    monkeypatch.setattr(large_json, "LARGE", 60)
     monkeypatch.setattr(large_json, "SLICE", 24)
     monkeypatch.setattr(csv_lines, "LARGE", 0)
     for module in (validation, tensors):
