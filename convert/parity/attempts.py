@@ -24,7 +24,7 @@ from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.to_onnx import Converted, Recipe, convert
 from onnxlet.function.errors import InvalidRows
 from onnxlet.function.inputs.signature import Column
-from onnxlet.function.inputs.validation import read_table
+from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.model import Model
 
 LOOKED_AT = 50  # rows that differ and are sent through the steps one after another
@@ -170,7 +170,7 @@ def _unrefused(model: Model, rows: Sequence[Cells]) -> int:
     """How many of the rows a model answers."""
     if rows:
         try:
-            model.run(read_table(rows, model.signature))
+            model.run(validate_rows(rows, model.signature))
         except InvalidRows as error:
             return len(rows) - error.count
     return len(rows)

@@ -12,7 +12,7 @@ from onnxlet.convert.reference.answers import Answers, Task, tied
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows
-from onnxlet.function.inputs.validation import read_table
+from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.model import Model
 from onnxlet.function.serving.golden import differences, floor_of
 
@@ -151,7 +151,7 @@ def compare(
         floors = _floors(expected)
     for part in _batches(len(rows)):
         try:
-            got = model.run(read_table(rows[part], model.signature))
+            got = model.run(validate_rows(rows[part], model.signature))
         except InvalidRows as error:
             comparison.refused += [str(problem) for problem in error.problems]
             continue

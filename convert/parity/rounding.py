@@ -25,7 +25,7 @@ from onnxlet.convert.reference.answers import Answers, Task
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.probing import is_answered, parts_of
 from onnxlet.function.arrays import LARGEST_FLOAT32, Array
-from onnxlet.function.inputs.validation import read_table
+from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.model import Model
 
 AT_ONCE = 25  # rows that are asked about one by one, before it is seen whether that explains any
@@ -119,7 +119,7 @@ def _seen(
 
     Of outputs that are off it is the answer that was off, in a batch or alone.
     """
-    every = model.run(read_table(evidence.rows, model.signature))
+    every = model.run(validate_rows(evidence.rows, model.signature))
     got = {name: array[list(wrong)] for name, array in every.items()}
     for name, off in comparison.outputs.items():
         for place, row in enumerate(wrong):

@@ -62,7 +62,7 @@ class LeftOut:
         self.problems = Problems()
 
 
-def read_table(
+def validate_rows(
     rows: Sequence[Any],
     signature: Signature,
     faults: Faults | None = None,

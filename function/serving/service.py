@@ -15,7 +15,7 @@ from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, MalformedRequest, RequestTooLarge
 from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.inputs.tensors import count_rows, read_tensors
-from onnxlet.function.inputs.validation import LeftOut, Table, read_table
+from onnxlet.function.inputs.validation import LeftOut, Table, validate_rows
 from onnxlet.function.messages import Call, Prediction, Route
 from onnxlet.function.models.model import Model
 from onnxlet.function.models.repository import Repository
@@ -185,12 +185,14 @@ def read(model: Model, call: Call, left_out: LeftOut | None = None) -> Table:
     if call.tensors is not None:
         return read_tensors(call.tensors, signature)
     if not call.text and call.names is None:
-        return read_table(call.rows, signature, call.faults, left_out=left_out)
+        return validate_rows(call.rows, signature, call.faults, left_out=left_out)
     if call.text and call.names is not None:
         from onnxlet.function.inputs import csv_text
 
         csv_text.check_header(call.names, signature)
-    return read_table(call.rows, signature, call.faults, partial(_prepared, call, model), left_out)
+    return validate_rows(
+        call.rows, signature, call.faults, partial(_prepared, call, model), left_out
+    )
 
 
 def _prepared(

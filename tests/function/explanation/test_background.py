@@ -19,7 +19,7 @@ from onnxlet.function.explanation.budget import Budget
 from onnxlet.function.explanation.explain import NOT_FINITE, Wish
 from onnxlet.function.explanation.explain import explain as explain_rows
 from onnxlet.function.explanation.value_function import MIXED
-from onnxlet.function.inputs.validation import Table, read_table
+from onnxlet.function.inputs.validation import Table, validate_rows
 from onnxlet.function.models.model import Model, load_model
 from onnxlet.function.settings import Settings
 from tests.conftest import Client
@@ -149,7 +149,7 @@ def test_a_row_that_has_no_finite_answer_is_named(
 ) -> None:
     known = load_model(version)
     model = Odd("iris", 1, known.manifest, (version / "model.onnx").read_bytes())
-    table = read_table([[5.0, 3.0, 1.5, 0.2], [7.5, width, 1.5, 0.2]], model.signature)
+    table = validate_rows([[5.0, 3.0, 1.5, 0.2], [7.5, width, 1.5, 0.2]], model.signature)
 
     with pytest.raises(InvalidRows) as refused:
         explain_rows(model, background(known), table, wish, Budget(9))

@@ -26,7 +26,7 @@ from onnxlet.function.explanation.explain import explain as explain_rows
 from onnxlet.function.explanation.shapley import EXACT_PLAYERS
 from onnxlet.function.explanation.target import MOST_OUTPUTS
 from onnxlet.function.explanation.texts import MOST_TOKENS
-from onnxlet.function.inputs.validation import read_table
+from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.model import load_model
 from onnxlet.function.settings import Settings
 from tests.conftest import ROOT, Client, quiet
@@ -242,7 +242,7 @@ def test_counted_texts_are_run_some_rows_at_a_time(
 ) -> None:
     """A vocabulary is wide, where the graph spreads it."""
     model = load_model(folder / "texts" / "1")
-    table = read_table([["not a very good film at all"]], model.signature)
+    table = validate_rows([["not a very good film at all"]], model.signature)
 
     def contributions() -> Any:
         return explain_rows(model, background_of(model), table, Wish(), Budget(9)).values[0]

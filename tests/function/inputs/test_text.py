@@ -38,7 +38,7 @@ from onnxlet.function.inputs.signature import (
     Column,
     Signature,
 )
-from onnxlet.function.inputs.validation import read_table
+from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.model import load_model
 
 TEXTS = [
@@ -267,7 +267,7 @@ def test_a_large_batch_is_answered_in_parts(models: Path) -> None:
     model = load_model(models / "counts" / "1")
     rows = [[f"good {100 + n} {200 + n}" + " movie" * (n % 3), "x"] for n in range(300)]
 
-    answer = model.run(read_table(rows, model.signature))
+    answer = model.run(validate_rows(rows, model.signature))
 
     assert model.signature.rows_at_once is not None
     assert model.signature.rows_at_once < len(rows)

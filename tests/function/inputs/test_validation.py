@@ -16,7 +16,7 @@ from onnxlet.function.arrays import LARGEST_FLOAT32
 from onnxlet.function.errors import InvalidRows, Problem
 from onnxlet.function.inputs.cell_validation import read_carefully
 from onnxlet.function.inputs.signature import LONGEST_TEXT, Column, Signature
-from onnxlet.function.inputs.validation import _read_quickly, read_table
+from onnxlet.function.inputs.validation import _read_quickly, validate_rows
 
 COLUMNS = [
     Column("price", "float64", nullable=True),
@@ -108,12 +108,12 @@ def test_a_column_of_text_has_a_limit_of_its_own(cells: list[Any]) -> None:
     signature = Signature([short, Column("long", "string")], [], tensors)
 
     good = [["x" * 5, "x" * 5], [None, "x" * 99]]
-    assert read_table(good, signature).arrays[0].shape == (2, 2)
+    assert validate_rows(good, signature).arrays[0].shape == (2, 2)
     if cells[0] is None:
-        assert read_table([cells], signature).rows == 1
+        assert validate_rows([cells], signature).rows == 1
         return
     with pytest.raises(InvalidRows) as refused:
-        read_table([*good, cells], signature)
+        validate_rows([*good, cells], signature)
     assert refused.value.problems == [
         Problem(2, "short", "the string has 6 characters, and 5 is the most")
     ]
@@ -135,14 +135,14 @@ def test_one_boolean_among_many_numbers_is_found(count: int, place: int) -> None
         rows[place] = [1.5, value]
 
         with pytest.raises(InvalidRows) as caught:
-            read_table(rows, NUMBERS)
+            validate_rows(rows, NUMBERS)
 
         [problem] = caught.value.problems
         assert (problem.row, problem.column) == (place % count, "x1")
 
 
 def test_columns_reach_their_tensor_in_its_order() -> None:
-    table = read_table([{**GOOD, "rooms": None}], SIGNATURE)
+    table = validate_rows([{**GOOD, "rooms": None}], SIGNATURE)
 
     fed = {feed.name: feed.gather(table.arrays) for feed in SIGNATURE.feeds}
 
