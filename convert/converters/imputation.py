@@ -18,8 +18,7 @@ from sklearn.impute import MissingIndicator, SimpleImputer
 
 from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
 from onnxlet.convert.graph.loops import either
-from onnxlet.function.arrays import Array
-from onnxlet.function.inputs.signature import MISSING_TEXT
+from onnxlet.function.arrays import MISSING_TEXT, Array
 
 
 def simple(graph: Graph, fitted: Any, table: Table) -> Answers:

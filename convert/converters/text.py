@@ -19,7 +19,7 @@ from sklearn.feature_extraction.text import (
 
 from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
 from onnxlet.convert.reference.regex_safety import runaway
-from onnxlet.function.inputs.signature import MISSING_TEXT
+from onnxlet.function.arrays import MISSING_TEXT
 
 NO_SPACE = r"\S+"  # what str.split splits into
 LONGEST_HASHED = 20  # tokens or characters in an n-gram that no vocabulary bounds

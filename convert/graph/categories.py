@@ -14,8 +14,7 @@ import numpy as np
 from onnx import helper
 
 from onnxlet.convert.graph.graph import ELEMENTS, Graph, Table, Tensor, Unsupported
-from onnxlet.function.arrays import Array
-from onnxlet.function.inputs.signature import MISSING_TEXT
+from onnxlet.function.arrays import MISSING_TEXT, Array
 
 NAN = float("nan")  # NaN as a key: no other NaN is the same key
 LARGEST_TABLE = 2**17  # entries; beyond it each column has its own LabelEncoder

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from onnxlet.edge.settings.forward import Inputs
 from onnxlet.function import json_text
-from onnxlet.function.inputs.signature import MISSING_TEXT
+from onnxlet.function.arrays import MISSING_TEXT
 from onnxlet.function.messages import Prediction
 from onnxlet.function.protocols import native
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from onnxlet.function.inputs.signature import MISSING_TEXT
+from onnxlet.function.arrays import MISSING_TEXT
 from onnxlet.function.inputs.text import STRIP
 
 MOST_TOKENS = 50  # of one text; neighbours are taken together beyond

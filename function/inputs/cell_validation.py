@@ -8,9 +8,9 @@ from typing import Any, cast
 
 import numpy as np
 
-from onnxlet.function.arrays import Array
+from onnxlet.function.arrays import MISSING_TEXT, Array
 from onnxlet.function.errors import SHOWN_PROBLEMS, InvalidRows, Problem
-from onnxlet.function.inputs.signature import MISSING_TEXT, Block, Column, Signature
+from onnxlet.function.inputs.signature import Block, Column, Signature
 
 ABSENT = object()  # a cell that the row doesn't have, reported as such already
 MISSING = None

@@ -20,10 +20,6 @@ if TYPE_CHECKING:
 
 ColumnType = Literal["float64", "float32", "int64", "bool", "string"]
 
-# A string column has no NaN in ONNX. Two noncharacters: no text that people write has them,
-# and a request that does is refused.
-MISSING_TEXT = "\uffff\ufffe"
-
 # Characters in a cell, at most: what cuts longer text into tokens is open to anybody. A column
 # whose text is costly to cut has a limit of its own in the manifest.
 LONGEST_TEXT = 100_000

@@ -16,9 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from onnxlet.function.arrays import Array
+from onnxlet.function.arrays import MISSING_TEXT, Array
 from onnxlet.function.inputs.murmur import murmurhash3
-from onnxlet.function.inputs.signature import MISSING_TEXT
 
 Cut = Callable[[str], Iterable[str]]
 Counts = dict[int, int]  # by column; the columns that are not there are zero

@@ -14,8 +14,7 @@ import pandas as pd
 
 from onnxlet.convert.converters.tracing.refusal import refuse
 from onnxlet.convert.graph.graph import Graph, Tensor
-from onnxlet.function.arrays import Array
-from onnxlet.function.inputs.signature import MISSING_TEXT
+from onnxlet.function.arrays import MISSING_TEXT, Array
 
 
 def tensor_of(graph: Graph, value: Any) -> Tensor:

@@ -19,7 +19,7 @@ from onnxlet.convert.converters.tracing.searching import searched
 from onnxlet.convert.converters.tracing.series import TracedSeries
 from onnxlet.convert.converters.tracing.traced import Traced
 from onnxlet.convert.graph.graph import Tensor
-from onnxlet.function.inputs.signature import MISSING_TEXT
+from onnxlet.function.arrays import MISSING_TEXT
 
 TOGETHER = {
     "join": ("outer", "inner"), "ignore_index": (False,), "copy": (True, False), "sort": (False,),

@@ -14,7 +14,7 @@ from onnxlet.convert.converters.tracing.arithmetic import choose, is_missing, mi
 from onnxlet.convert.converters.tracing.refusal import refuse
 from onnxlet.convert.graph.categories import Meaning, look_up
 from onnxlet.convert.graph.graph import DROPPED, Table, Tensor
-from onnxlet.function.inputs.signature import MISSING_TEXT
+from onnxlet.function.arrays import MISSING_TEXT
 
 
 def filled(x: Tensor, value: Any) -> Tensor:

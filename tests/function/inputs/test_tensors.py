@@ -12,10 +12,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from onnxlet.function.arrays import LARGEST_FLOAT32, Array
+from onnxlet.function.arrays import LARGEST_FLOAT32, MISSING_TEXT, Array
 from onnxlet.function.errors import InvalidRows, MalformedRequest, Problem
 from onnxlet.function.inputs.cell_validation import Refused, _checked, read_carefully
-from onnxlet.function.inputs.signature import LONGEST_TEXT, MISSING_TEXT, Column, Input, Signature
+from onnxlet.function.inputs.signature import LONGEST_TEXT, Column, Input, Signature
 from onnxlet.function.inputs.tensors import (
     RAW,
     _as_rows,
