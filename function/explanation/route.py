@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from onnxlet.function import json_text
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import MalformedRequest, Overloaded, RequestTooLarge, quoted
 from onnxlet.function.explanation.background import Background, background
@@ -16,6 +15,7 @@ from onnxlet.function.explanation.budget import Budget
 from onnxlet.function.explanation.explain import Explained, Wish, explain
 from onnxlet.function.explanation.target import Target
 from onnxlet.function.explanation.value_function import TableGame
+from onnxlet.function.inputs import json_body
 from onnxlet.function.messages import Call, Reply, Request, json_reply
 from onnxlet.function.protocols import native
 from onnxlet.function.serving import service
@@ -81,7 +81,7 @@ def decode(request: Request) -> Call:
     if request.media_type not in ("application/json", "") or not request.body:
         return native.decode(request)._replace(options=Wish())
     native.check_text(request)
-    body = json_text.loads(request.body, native.LISTS)
+    body = json_body.read(request.body, native.LISTS)
     if not isinstance(body, dict):
         return native.from_object(body)._replace(options=Wish())
     told = {key: body.pop(key) for key in READ if key in body}

@@ -14,8 +14,8 @@ import numpy as np
 from onnxlet.function import deadline
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import MalformedRequest, RequestTooLarge
+from onnxlet.function.inputs.json_body import LARGE
 from onnxlet.function.inputs.parts import AT_ONCE, Parts
-from onnxlet.function.json_text import LARGE
 
 CheckRows = Callable[[int, bool], None]
 MOST_FIELDS = 2**17  # in one line

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from onnxlet.function import json_text
 from onnxlet.function.errors import InvalidRows, MalformedRequest, Problem, RequestTooLarge
+from onnxlet.function.inputs import json_body
 from onnxlet.function.messages import Call, Failure, Prediction
 from onnxlet.function.protocols import native
 
@@ -40,7 +40,7 @@ def read_object(
     """
     if not body:
         raise MalformedRequest("the body is empty", hint)
-    value = json_text.loads(body, lists, members)
+    value = json_body.read(body, lists, members)
     if not isinstance(value, dict):
         raise MalformedRequest(f"expected an object, got {native.kind(value)}", hint)
     return value

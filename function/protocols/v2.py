@@ -9,6 +9,7 @@ import numpy as np
 
 from onnxlet.function import json_text
 from onnxlet.function.errors import MalformedRequest
+from onnxlet.function.inputs import json_body
 from onnxlet.function.inputs.tensors import RAW
 from onnxlet.function.messages import (
     Call,
@@ -62,7 +63,7 @@ def decode(request: Request) -> Call:
         content = np.frombuffer(request.body, np.uint8)
         return Call(tensors={"": Tensor(content, RAW)}, options=Wish(binary=True))
     whole = length == len(request.body)
-    form = json_text.loads(request.body if whole else request.body[:length], LISTS)
+    form = json_body.read(request.body if whole else request.body[:length], LISTS)
     if not isinstance(form, dict):
         raise MalformedRequest(f"expected an object with 'inputs', got {brief(form)}")
     return _call(form, Tail(request.body, length), request.check_rows)

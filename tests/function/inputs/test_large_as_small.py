@@ -10,9 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from onnxlet.function import json_text
 from onnxlet.function.errors import RequestError
-from onnxlet.function.inputs import csv_lines, large_json, parts, tensors, validation
+from onnxlet.function.inputs import csv_lines, json_body, large_json, parts, tensors, validation
 from onnxlet.function.inputs.signature import Column, Signature
 from onnxlet.function.messages import Dialect, Request
 from onnxlet.function.models.model import Model
@@ -99,7 +98,7 @@ def outcome(model: Model, dialect: Dialect, body: bytes) -> Any:
 def in_parts(model: Model, dialect: Dialect, body: bytes, size: int) -> Any:
     """The same where large bodies begin at a few bytes, with its limits in proportion."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(json_text, "LARGE", 2 * size)
+        patch.setattr(json_body, "LARGE", 2 * size)
         patch.setattr(large_json, "SLICE", size)
         patch.setattr(large_json, "MOST_VALUES", size)
         for module in (validation, tensors):
@@ -161,7 +160,7 @@ def test_what_is_deep_is_no_failure_of_ours(
     client = flask_client()
     headers = {"Content-Type": "application/json", "X-Amzn-SageMaker-Target-Model": "iris"}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(json_text, "LARGE", 3000)
+        patch.setattr(json_body, "LARGE", 3000)
         patch.setattr(large_json, "SLICE", 60)
         for path, body in (
             ("/models/iris/predict", b'{"instances":[%b],"model":%b}' % (lists, deep)),

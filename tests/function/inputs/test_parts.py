@@ -13,9 +13,9 @@ import pytest
 from onnxlet.convert.sources.source import Source
 from onnxlet.function import deadline, json_text, messages
 from onnxlet.function.errors import InvalidRows, RequestTooLarge
-from onnxlet.function.inputs import csv_lines, large_json, parts, tensors, validation
+from onnxlet.function.inputs import csv_lines, json_body, large_json, parts, tensors, validation
+from onnxlet.function.inputs.json_body import LARGE
 from onnxlet.function.inputs.signature import Column, Signature
-from onnxlet.function.json_text import LARGE
 from onnxlet.function.messages import Call, Dialect, Request
 from onnxlet.function.models import model
 from onnxlet.function.models.model import Model
@@ -31,7 +31,7 @@ SHOP = "/models/shop/predict"
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """All that is large begins at a few bytes, rows and cells."""
-    monkeypatch.setattr(json_text, "LARGE", 20)
+    monkeypatch.setattr(json_body, "LARGE", 20)
     monkeypatch.setattr(large_json, "SLICE", 24)
     monkeypatch.setattr(csv_lines, "LARGE", 0)
     for module in (validation, tensors):
