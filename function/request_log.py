@@ -176,10 +176,11 @@ def fail(error: BaseException, **more: str) -> None:
     write({"event": "failure", "error": type(error).__name__, **more, "where": where})
 
 
-def told(error: Exception, request_id: str) -> str:
-    """What a request's line says of its error: a client's mistake may quote the data, its kind not.
+def described(error: Exception, request_id: str) -> str:
+    """What a request's line says of its error.
 
-    Of one that is not ours it has the kind, too; a line of its own says where it happened.
+    Of a client's mistake only the kind, since its message may quote the data. Of an error that is
+    not ours the kind, too; a line of its own says where it happened.
     """
     if isinstance(error, OnnxletError) and not isinstance(error, RequestError):
         return error.message

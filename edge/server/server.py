@@ -20,12 +20,11 @@ from onnxlet.edge.server.alarm import AT_ONCE, make_alarm
 from onnxlet.edge.server.connection import Connection
 from onnxlet.edge.server.connections import Connections, Wrap
 from onnxlet.edge.server.http_response import WSGI, Fail, answer
+from onnxlet.function.errors import CAME, SHED
 
 PATIENCE_SECONDS = 0.005  # an answer that takes longer has another thread take the lead
 LONG_SECONDS = 0.002  # where answers usually take longer, that is done at once
 GRACE_SECONDS = 25.0  # SageMaker kills after 30
-SHED = "onnxlet.shed"  # in the environ, for the door
-CAME = "onnxlet.came"  # in the environ: when the request was whole
 
 
 class Server:

@@ -154,12 +154,12 @@ class Figures:
         from prometheus_client.core import GaugeMetricFamily
 
         yield from self._meter.metrics()
-        flight = self._service.flight
+        in_flight = self._service.in_flight
         yield GaugeMetricFamily(
-            "onnxlet_requests_in_flight", "Requests being answered, this one too.", flight.count
+            "onnxlet_requests_in_flight", "Requests being answered, this one too.", in_flight.count
         )
         yield GaugeMetricFamily(
-            "onnxlet_requests_in_flight_limit", "Further ones are shed.", flight.limit
+            "onnxlet_requests_in_flight_limit", "Further ones are shed.", in_flight.limit
         )
         served = GaugeMetricFamily(
             "onnxlet_model_version", "Version that is served.", labels=["model"]

@@ -213,11 +213,10 @@ def _server(app: Any, listener: socket.socket, wrap: Wrap | None) -> Server:
     from onnxlet.edge.server.server import Server
     from onnxlet.function.app import SERVICE
     from onnxlet.function.monitoring.metrics import PATH
-    from onnxlet.function.protocols.registry import DIALECTS
 
     service = app.extensions[SERVICE]
     settings = service.settings
-    prompt = set().union(*(dialect.OPEN for dialect in DIALECTS))
+    prompt = {route.rule for route in service.routes if route.urgent and route.rule != PATH}
     # The first scrape imports: it waits for its turn, so that nothing waits for the disk with it.
     service.meter.imported = lambda: prompt.add(PATH)
     return Server(

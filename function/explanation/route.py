@@ -16,7 +16,7 @@ from onnxlet.function.explanation.explain import Explained, Wish, explain
 from onnxlet.function.explanation.target import Target
 from onnxlet.function.explanation.value_function import TableGame
 from onnxlet.function.inputs import json_body
-from onnxlet.function.messages import Call, Reply, Request, json_reply
+from onnxlet.function.messages import PredictRequest, Reply, Request, json_reply
 from onnxlet.function.protocols import native
 from onnxlet.function.serving import service
 
@@ -53,7 +53,8 @@ def answer(
 def _answer(
     serving: service.Service, request: Request, name: str | None, version: str | None
 ) -> Reply:
-    call, model = serving.decoded(lambda: decode(request), service.Stages(), name, version)
+    notes: dict[str, Any] = {}
+    call, model = serving.decoded(lambda: decode(request), notes, name, version)
     wish: Wish = call.options
     budget = Budget(min(wish.seconds, serving.settings.max_seconds / 2))
     most = min(MOST_ROWS, serving.settings.max_rows)
@@ -65,11 +66,11 @@ def _answer(
     rows = background(model)
     table = service.read(model, call)
     explained = explain(model, rows, table, wish, budget)
-    notes = {"model": model.name, "version": model.version, "rows": table.rows}
+    notes["rows"] = table.rows
     return json_reply(form(model, rows, explained))._replace(notes=notes)
 
 
-def decode(request: Request) -> Call:
+def decode(request: Request) -> PredictRequest:
     """Read a native request that may say how it wants its answers explained, in its options.
 
     Raises:

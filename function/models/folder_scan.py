@@ -1,4 +1,4 @@
-"""Looks at the models' folder: which versions are there, and which files change still."""
+"""FolderScan at the models' folder: which versions are there, and which files change still."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _stamp(directory: os.DirEntry[str]) -> Stamp:
     return tuple(sorted(files))
 
 
-class Looks:
+class FolderScan:
     """The last two looks at folders.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""Explanations' part of the document; they are of the native dialect."""
+"""Explanations' part of the document; they are of the native protocol."""
 
 from __future__ import annotations
 

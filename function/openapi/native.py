@@ -1,4 +1,4 @@
-"""The native dialect's part of the document."""
+"""The native protocol's part of the document."""
 
 from __future__ import annotations
 

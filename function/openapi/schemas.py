@@ -112,7 +112,7 @@ def answer(model: Model) -> Schema:
 
 
 def output_schema(output: Output, model: Model) -> Schema:
-    """One row's entry of an output, as the native dialect writes it."""
+    """One row's entry of an output, as the native protocol writes it."""
     several = model.classes is not None and isinstance(model.classes[0], list)
     sizes = output.shape[1:]
     if output.name == "prediction" and model.classes is not None:

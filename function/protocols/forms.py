@@ -11,7 +11,7 @@ import numpy as np
 
 from onnxlet.function.errors import InvalidRows, MalformedRequest, Problem, RequestTooLarge
 from onnxlet.function.inputs import json_body
-from onnxlet.function.messages import Call, Failure, Prediction
+from onnxlet.function.messages import Failure, Prediction, PredictRequest
 from onnxlet.function.protocols import native
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def only_one(
     return found[0]
 
 
-def by_row(value: Any, name: str, hint: str) -> Call:
+def by_row(value: Any, name: str, hint: str) -> PredictRequest:
     """Instances one after another; where each is a bare value, it is the only column's.
 
     Raises:
@@ -75,10 +75,10 @@ def by_row(value: Any, name: str, hint: str) -> Call:
     """
     if not native.is_list(value):
         raise MalformedRequest(f"'{name}': expected a list of rows, got {native.kind(value)}", hint)
-    return changed(Call(value), _as_rows)
+    return changed(PredictRequest(value), _as_rows)
 
 
-def changed(call: Call, change: Change) -> Call:
+def changed(call: PredictRequest, change: Change) -> PredictRequest:
     """A call of what is made of its rows; of some at a time, where they are read so."""
     if hasattr(call.rows, "then"):
         return call._replace(rows=call.rows.then(change))
@@ -97,7 +97,7 @@ def _as_only_column(values: Sequence[Any]) -> tuple[Sequence[Any], Faults]:
     return [cell if isinstance(cell, list) else [cell] for cell in values], {}
 
 
-def by_column(value: Any, check_rows: Callable[[int], None] = lambda rows: None) -> Call:
+def by_column(value: Any, check_rows: Callable[[int], None] = lambda rows: None) -> PredictRequest:
     """Columns by name, each a list with a value (or a list of one value) for every row.
 
     A single one may be the matrix of a model fitted on an array, a list for every row.
@@ -127,14 +127,14 @@ def by_column(value: Any, check_rows: Callable[[int], None] = lambda rows: None)
     if len(names) == 1:
         [cells] = columns.values()
         cells = cells.tolist() if isinstance(cells, np.ndarray) else cells
-        return changed(Call(cells, names=names), _as_only_column)
+        return changed(PredictRequest(cells, names=names), _as_only_column)
     if not isinstance(value, dict):
         from onnxlet.function.inputs.parts import Columns, compact, listed
 
         flat = [compact(_flat(listed(cells))) for cells in columns.values()]
-        return Call(Columns(flat), names=names)
+        return PredictRequest(Columns(flat), names=names)
     together = zip(*map(_flat, columns.values()), strict=True)
-    return Call(list(map(list, together)), names=names)
+    return PredictRequest(list(map(list, together)), names=names)
 
 
 def _gathered(members: Any, check_rows: Callable[[int], None]) -> dict[str, Any]:
@@ -166,7 +166,7 @@ def _only_value(cell: Any) -> Any:
     return cell[0] if is_one else cell
 
 
-def with_text(call: Call) -> Call:
+def with_text(call: PredictRequest) -> PredictRequest:
     """Values that are `{"b64": ...}` as the UTF-8 text in them."""
     return changed(call._replace(faults=call.faults or {}), _with_texts)
 

@@ -10,9 +10,9 @@ from onnxlet.function import json_text
 from onnxlet.function.errors import MalformedRequest, NotAcceptable, UnsupportedMedia
 from onnxlet.function.messages import (
     JSON,
-    Call,
     Failure,
     Prediction,
+    PredictRequest,
     Reply,
     Request,
     Route,
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 PATHS = frozenset({"/invocations", "/ping", "/health", "/version", "/execution-parameters"})
 PREDICT: Sequence[str] = ("/invocations",)
-OPEN = frozenset({"/ping", "/health"})
 LISTS = frozenset(
     {
         ("instances",),
@@ -70,7 +69,7 @@ def owns(path: str) -> bool:
     return path in PATHS
 
 
-def decode(request: Request) -> Call:
+def decode(request: Request) -> PredictRequest:
     """Read a request for predictions: JSON in MLflow's four forms, or CSV.
 
     Raises:
@@ -134,7 +133,7 @@ def _wishes(wished: Mapping[str, Any]) -> tuple[Wishes, bool]:
     return Wishes(named), nulls
 
 
-def _from_json(request: Request) -> Call:
+def _from_json(request: Request) -> PredictRequest:
     body = forms.read_object(request.body, HINT, LISTS, MEMBERS)
     hint = WRAP if body.keys() >= {"columns", "data"} else HINT
     kind = forms.only_one(body, tuple(frames.READ), ("params",), hint)
@@ -156,7 +155,7 @@ def _from_json(request: Request) -> Call:
     return call._replace(nulls=nulls, options=options)
 
 
-def _from_csv(request: Request) -> Call:
+def _from_csv(request: Request) -> PredictRequest:
     """Rows below a header, as MLflow sends them, or rows alone, as SageMaker does.
 
     A first line of numbers alone is a row. It might be a header all the same: where it counts
@@ -177,12 +176,12 @@ def _from_csv(request: Request) -> Call:
             raise MalformedRequest("the first line may be a row or a header", WHICH)
         options = options._replace(first=first)
     if header == "absent" or (bare and not header):
-        return Call(lines, text=True, nulls=nulls, options=options)
+        return PredictRequest(lines, text=True, nulls=nulls, options=options)
     names, rows, faults = csv_text.below_header(lines)
-    return Call(rows, names, text=True, faults=faults, nulls=nulls, options=options)
+    return PredictRequest(rows, names, text=True, faults=faults, nulls=nulls, options=options)
 
 
-def encode(prediction: Prediction, call: Call) -> Reply:
+def encode(prediction: Prediction, call: PredictRequest) -> Reply:
     """The answer: predictions alone, unless other outputs are asked for.
 
     Raises:
@@ -249,8 +248,8 @@ def _execution_parameters(service: Service, request: Request) -> Reply:
 
 
 ROUTES: Sequence[Route] = (
-    Route("GET", "/ping", _ping),
-    Route("GET", "/health", _ping),
+    Route("GET", "/ping", _ping, open=True, urgent=True),
+    Route("GET", "/health", _ping, open=True, urgent=True),
     Route("GET", "/version", _version),
     Route("GET", "/execution-parameters", _execution_parameters),
 )

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from onnxlet.function import json_text
 from onnxlet.function.errors import MalformedRequest, quoted
 from onnxlet.function.messages import (
-    Call,
     Failure,
     Prediction,
+    PredictRequest,
     Reply,
     Request,
     Route,
@@ -28,7 +28,6 @@ PREDICT: Sequence[str] = (
     "/v1/models/<name>/versions/<version>:predict",
 )
 MODEL_HEADER = ""
-OPEN: frozenset[str] = frozenset()
 LISTS = frozenset({("instances",), ("inputs",), ("inputs", json_text.ANY)})
 MEMBERS = frozenset({("inputs",)})
 KINDS = ("instances", "inputs")
@@ -56,7 +55,7 @@ def owns(path: str) -> bool:
     return path == "/v1" or path.startswith("/v1/")
 
 
-def decode(request: Request) -> Call:
+def decode(request: Request) -> PredictRequest:
     """Read a request for predictions, in row or column form.
 
     As in TensorFlow Serving the body is JSON whatever its media type: `curl -d` calls it a form.
@@ -89,7 +88,7 @@ def decode(request: Request) -> Call:
     return call._replace(nulls=nulls, options=Wishes(kind == "inputs", outputs, base64))
 
 
-def encode(prediction: Prediction, call: Call) -> Reply:
+def encode(prediction: Prediction, call: PredictRequest) -> Reply:
     """The answer, in the form that the request had.
 
     Raises:

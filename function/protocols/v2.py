@@ -12,9 +12,9 @@ from onnxlet.function.errors import MalformedRequest
 from onnxlet.function.inputs import json_body
 from onnxlet.function.inputs.tensors import RAW
 from onnxlet.function.messages import (
-    Call,
     Failure,
     Prediction,
+    PredictRequest,
     Reply,
     Request,
     Route,
@@ -34,7 +34,6 @@ PREDICT: Sequence[str] = (
 )
 MODEL_HEADER = ""
 ROUTES: Sequence[Route] = v2_about.ROUTES
-OPEN = frozenset({"/v2/health/live", "/v2/health/ready"})
 LISTS = frozenset({("inputs",), ("inputs", json_text.ENTRY, "data")})
 SHOWN_FAULTS = 20
 STATUS = {422: 400}  # clients of this protocol know of one status for a wrong request
@@ -45,7 +44,7 @@ def owns(path: str) -> bool:
     return path == "/v2" or path.startswith("/v2/")
 
 
-def decode(request: Request) -> Call:
+def decode(request: Request) -> PredictRequest:
     """Read an inference request: JSON, JSON with tensors' bytes behind it, or bytes alone.
 
     Raises:
@@ -56,12 +55,12 @@ def decode(request: Request) -> Call:
     if request.query.get("on_error", "refuse") != "refuse":
         raise MalformedRequest(
             "'on_error' is not spoken in version 2: a wrong row loses the request. "
-            "The native dialect has it, at /models/NAME/predict."
+            "The native protocol has it, at /models/NAME/predict."
         )
     length = header_length(request.header(HEADER), request.body)
     if not length:
         content = np.frombuffer(request.body, np.uint8)
-        return Call(tensors={"": Tensor(content, RAW)}, options=Wish(binary=True))
+        return PredictRequest(tensors={"": Tensor(content, RAW)}, options=Wish(binary=True))
     whole = length == len(request.body)
     form = json_body.read(request.body if whole else request.body[:length], LISTS)
     if not isinstance(form, dict):
@@ -69,7 +68,7 @@ def decode(request: Request) -> Call:
     return _call(form, Tail(request.body, length), request.check_rows)
 
 
-def _call(form: Mapping[str, Any], tail: Tail, check_rows: Callable[[int], None]) -> Call:
+def _call(form: Mapping[str, Any], tail: Tail, check_rows: Callable[[int], None]) -> PredictRequest:
     faults: list[str] = []
     tensors = read_inputs(form.get("inputs"), tail, faults, check_rows)
     wish = read_wish(form, faults)
@@ -77,10 +76,10 @@ def _call(form: Mapping[str, Any], tail: Tail, check_rows: Callable[[int], None]
         more = len(faults) - SHOWN_FAULTS
         rest = [f"and {more} more faults"] if more > 0 else []
         raise MalformedRequest("; ".join([*faults[:SHOWN_FAULTS], *rest]))
-    return Call(tensors=tensors, options=wish)
+    return PredictRequest(tensors=tensors, options=wish)
 
 
-def encode(prediction: Prediction, call: Call) -> Reply:
+def encode(prediction: Prediction, call: PredictRequest) -> Reply:
     """Write an inference response.
 
     Raises:

@@ -18,7 +18,7 @@ from onnxlet.function import request_log
 from onnxlet.function.errors import ModelError
 from onnxlet.function.models.aliases import NONE, STABLE, Aliases, of_model, serves
 from onnxlet.function.models.compatible import differences
-from onnxlet.function.models.folder_scan import Key, Looks, Stamp
+from onnxlet.function.models.folder_scan import FolderScan, Key, Stamp
 from onnxlet.function.models.model import Model
 from onnxlet.function.models.repository import Catalogue, Repository
 from onnxlet.function.serving.golden import load_proven
@@ -36,10 +36,10 @@ class Reloader:
     def __init__(self, repository: Repository) -> None:
         self.refused: dict[Key, str] = {}
         self._repository = repository
-        self._looks = Looks(repository.folders)
+        self._scan = FolderScan(repository.folders)
         listed = repository.catalogue.versions
         # What the files of a version were when it was taken, and when it was refused.
-        self._good = {k: s for k, s in self._looks.now.items() if k[1] in listed.get(k[0], ())}
+        self._good = {k: s for k, s in self._scan.now.items() if k[1] in listed.get(k[0], ())}
         # ... and when its golden rows were answered, or the process started with it.
         served = repository.catalogue.served
         self._proven = {k: s for k, s in self._good.items() if k[1] == served.get(k[0])}
@@ -67,14 +67,14 @@ class Reloader:
     def refresh(self) -> None:
         """Look once, and serve what there is to serve."""
         try:
-            self._looks.again()
+            self._scan.again()
         except OSError as error:  # an unplugged disk: what is loaded goes on
             if not self._away:
                 request_log.write({"event": "reload", "error": f"the folder: {error.strerror}"})
             self._away = True
             return
         self._away = False
-        there = self._looks.there()
+        there = self._scan.there()
         self._forget(there)
         old = self._repository.catalogue
         new = self._catalogue(there, old)
@@ -121,7 +121,7 @@ class Reloader:
         """
         pin, before = self._repository.pins.get(name), old.aliases.get(name, NONE)
         listed = [n for n in numbers if self._is_listed((name, n), old)]
-        if listed and self._looks.are_aliases_steady(name):
+        if listed and self._scan.are_aliases_steady(name):
             try:
                 aliases = of_model(self._repository.folders, name, listed)
                 number = serves(name, listed, aliases, pin)
@@ -142,10 +142,10 @@ class Reloader:
             key = (name, number)
             # One that was loaded since somebody asked for it has proven nothing yet.
             serving = old.loaded.get(key) if key in self._proven else None
-            stamp = self._looks.now.get(key)
+            stamp = self._scan.now.get(key)
             if serving is not None and stamp == self._proven.get(key):
                 return serving
-            untried = self._looks.is_steady(key) and stamp != self._bad.get(key)
+            untried = self._scan.is_steady(key) and stamp != self._bad.get(key)
             model = self._load(key) if untried else None
             if model or serving:  # a served version whose files were broken goes on as it was
                 return model or serving
@@ -162,7 +162,7 @@ class Reloader:
             why = error.message
         except Exception as error:  # whatever a broken model does
             why = f"it does not answer: {type(error).__name__}"
-        stamp = self._looks.now[key]
+        stamp = self._scan.now[key]
         if why:
             self._bad[key], self.refused[key] = stamp, why
             entry = {"event": "reload", "model": name, "version": number, "state": "refused"}
@@ -175,9 +175,9 @@ class Reloader:
 
     def _is_listed(self, key: Key, old: Catalogue) -> bool:
         """Another version than the served one: it is there, and loaded when it is asked for."""
-        if key in self._bad and self._looks.now.get(key) == self._bad[key]:
+        if key in self._bad and self._scan.now.get(key) == self._bad[key]:
             return False
-        return self._looks.is_steady(key) or key[1] in old.versions.get(key[0], ())
+        return self._scan.is_steady(key) or key[1] in old.versions.get(key[0], ())
 
     def _asked_for(self, name: str, others: list[int], old: Catalogue) -> dict[Key, Model]:
         """Other versions that were loaded when they were asked for, if their files are the same.
@@ -186,10 +186,10 @@ class Reloader:
         """
         kept: dict[Key, Model] = {}
         for key in [(name, number) for number in others]:
-            model, stamp = old.loaded.get(key), self._looks.now.get(key)
-            steady = self._looks.is_steady(key)
+            model, stamp = old.loaded.get(key), self._scan.now.get(key)
+            steady = self._scan.is_steady(key)
             if steady and stamp != self._good.get(key):
-                self._good[key] = self._looks.now[key]
+                self._good[key] = self._scan.now[key]
             elif model is not None and key[1] != old.served.get(name):
                 kept[key] = model
         return kept

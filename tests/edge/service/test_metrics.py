@@ -19,7 +19,7 @@ from onnxlet.edge.service.app import make_app
 from onnxlet.edge.service.metrics import BOUNDS, Meter
 from onnxlet.edge.service.serve import _server
 from onnxlet.function.app import create_app
-from onnxlet.function.http.middleware import SHED
+from onnxlet.function.errors import SHED
 from onnxlet.function.models.repository import Repository
 from onnxlet.function.serving.reload import Reloader
 from onnxlet.function.settings import Settings

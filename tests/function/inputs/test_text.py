@@ -28,13 +28,12 @@ from onnxlet.convert.converters.registry import converters
 from onnxlet.convert.graph.graph import Graph, Table
 from onnxlet.convert.to_onnx import root_table
 from onnxlet.function.app import create_app
-from onnxlet.function.arrays import Array
+from onnxlet.function.arrays import MISSING_TEXT, Array
 from onnxlet.function.inputs import text
 from onnxlet.function.inputs.murmur import MANY, murmurhash3
 from onnxlet.function.inputs.signature import (
     COUNTS_AT_ONCE,
     LONGEST_TEXT,
-    MISSING_TEXT,
     Column,
     Signature,
 )

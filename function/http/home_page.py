@@ -1,17 +1,14 @@
-"""What tells of the models that are served: a document for programs, and a page for people."""
+"""`GET /`: the page on which people try the models."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from onnxlet.function.messages import Reply, Request, Route, json_reply
+from onnxlet.function.messages import Reply, Request, json_reply
 
 if TYPE_CHECKING:
     from onnxlet.function.serving.service import Service
-
-OPEN = frozenset({"/"})  # a shell without data: it asks for the API key itself
 
 
 class Page(NamedTuple):
@@ -26,13 +23,8 @@ class Page(NamedTuple):
     headers: dict[str, str]
 
 
-def _document(service: Service, request: Request) -> Reply:
-    from onnxlet.function.openapi import document  # few ask for it, and none at a cold start
-
-    return json_reply(document.document(service))
-
-
-def _page(service: Service, request: Request) -> Reply:
+def answer(service: Service, request: Request) -> Reply:
+    """The page; 304 where the client has it already, and one line of JSON for KServe's client."""
     if request.header("Accept") == "*/*":  # KServe's client asks here whether V1 is alive
         return json_reply({"status": "alive"}, headers={"Vary": "Accept"})
     page = read_page()
@@ -69,9 +61,3 @@ def read_page() -> Page:
         "Cache-Control": "no-cache",  # asked for again each time, and mostly answered by 304
     }
     return Page(body, headers)
-
-
-ROUTES: Sequence[Route] = (
-    Route("GET", "/openapi.json", _document),
-    Route("GET", "/", _page),
-)
