@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
 import sys
 import sysconfig
 import tarfile
@@ -30,7 +28,7 @@ from tests.project.commands import free_port
 
 HERE = Path(__file__).parent
 MODELS = HERE / "models"
-OURS = ("convert", "edge", "function", "onnxlet")
+OURS = ("convert", "edge", "function", "onnxlet", "site-packages")
 NAMES = ("frame", "iris", "net", "text")
 
 
@@ -51,7 +49,7 @@ class Rebuilt(NamedTuple):
 @pytest.fixture(scope="session")
 def rebuilt(tmp_path_factory: pytest.TempPathFactory) -> Rebuilt:
     home, reported = tmp_path_factory.mktemp("rebuilt"), list[str]()
-    folder = shutil.copytree(MODELS, home / "models")
+    folder = Path(shutil.copytree(MODELS, home / "models"))
     file, sample, _ = sources.net(home)
     built = {"net": import_onnx(file, "net", folder, reported.append, sample)}
     for name in ("frame", "iris", "text"):
@@ -67,14 +65,18 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Units run `python -I -S`, which hides an environment's packages; a bundle brings its own.
     """
     home = tmp_path_factory.mktemp("python")
-    version = "python{}.{}".format(*sys.version_info)
-    library = home / "base" / "lib" / version
+    library = home / "base" / "lib" / "python{}.{}".format(*sys.version_info)
     for folder in (home / "base" / "bin", library, home / "bin"):
         folder.mkdir(parents=True)
-    for folder in map(sysconfig.get_path, ("stdlib", "platlib", "purelib")):
-        for entry in Path(folder).iterdir():
-            if not (library / entry.name).is_symlink() and entry.stem not in (*OURS, "site-packages"):
-                (library / entry.name).symlink_to(entry)
+    entries = {
+        entry.name: entry
+        for path in ("purelib", "platlib", "stdlib")
+        for entry in Path(sysconfig.get_path(path)).iterdir()
+        if entry.stem not in OURS
+    }
+    for name, entry in entries.items():
+        (library / name).symlink_to(entry)
+    # What is named as its home is where a Python looks for its library.
     (home / "pyvenv.cfg").write_text(f"home = {home / 'base' / 'bin'}\n")
     (home / "bin" / "python").symlink_to(Path(sys.executable).resolve())
     return home / "bin" / "python"
@@ -84,13 +86,14 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The kept bundle as a zip, for this machine: release 1, with version 1 of each model."""
     archive = tmp_path_factory.mktemp("bundle") / "onnxlet.zip"
-    with tarfile.open(HERE / "device.tar.xz") as tar, zipfile.ZipFile(archive, "w") as bundle:
-        for member in tar:
-            content = tar.extractfile(member).read()
-            if member.name == "bundle.json":
-                told = json.loads(content) | {"python": PYTHON, "arch": ARCH}
-                content = json.dumps(told).encode()
-            bundle.writestr(member.name, content)
+    with tarfile.open(HERE / "device.tar.xz") as tar:
+        files = {member.name: tar.extractfile(member) for member in tar}
+        contents = {name: file.read() for name, file in files.items() if file}
+    told = json.loads(contents["bundle.json"]) | {"python": PYTHON, "arch": ARCH}
+    contents["bundle.json"] = json.dumps(told).encode()
+    with zipfile.ZipFile(archive, "w") as opened:
+        for name, content in contents.items():
+            opened.writestr(name, content)
     return archive
 
 
@@ -122,19 +125,9 @@ def installed(
     bundle: Path, python: Path, maker: Maker, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """A root that the kept bundle has installed itself into."""
-    root, stubs = tmp_path_factory.mktemp("root"), tmp_path_factory.mktemp("stubs")
-    for name in ("systemctl", "systemd-sysusers"):  # where there are none: no unit is started
-        (stubs / name).write_text("#!/bin/sh\n")
-        (stubs / name).chmod(0o755)
+    root = tmp_path_factory.mktemp("root")
     key = maker.folder / "keys" / "one.pub"
-    done = subprocess.run(
-        [python, "-I", "-S", bundle, "install", "--root", root, "--key", key],
-        env={"PATH": f"{os.environ['PATH']}:{stubs}"},
-        cwd="/",
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    done = Device(root, python).install(bundle, "--key", str(key))
     assert done.returncode == 0, done.stderr
     return root
 

@@ -32,6 +32,17 @@ class Device:
         """The slot that serves."""
         return live_slot(self.places)
 
+    def install(self, bundle: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Have a bundle install itself."""
+        command = [str(self._python), "-I", "-S", str(bundle), "install"]
+        stubs = self.places.root / "stubs"  # used where there is no systemd
+        stubs.mkdir(exist_ok=True)
+        for name in ("systemctl", "systemd-sysusers"):
+            (stubs / name).write_text("#!/bin/sh\n")
+            (stubs / name).chmod(0o755)
+        path = f"{LIVE['PATH']}:{stubs}"
+        return self.run([*command, "--root", str(self.places.root), *arguments], PATH=path)
+
     def unit(self, name: str) -> list[str]:
         """The command of an installed unit."""
         text = (self.places.root / "etc/systemd/system" / name).read_text()

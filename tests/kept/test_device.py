@@ -23,6 +23,16 @@ CUT_OFF = "sh -c 'kill -9 $PPID'"  # instead of a restart: the update dies once 
 ROW = [5.1, 3.5, 1.4, 0.2]
 
 
+def rows_counted(client: Client) -> str:
+    """Of iris, since the service was started; what an update asks counts as nobody's."""
+    [line] = [
+        line
+        for line in client.get("/metrics").body.decode().splitlines()
+        if line.startswith('onnxlet_rows_total{model="iris"}')
+    ]
+    return line.rpartition(" ")[2]
+
+
 def served(client: Client, name: str) -> int:
     """The version of a model that answers, as its golden rows say."""
     golden = json.loads((MODELS / name / "1" / "golden.json").read_bytes())
@@ -47,11 +57,13 @@ def test_it_is_updated_and_goes_back(
     assert device.change(update, str(today)) == (0, "bundle release 2: taken\n")
     assert (device.live, device.places.back.is_symlink()) == ("b", False)
     assert (served(supervised, "iris"), served(supervised, "frame")) == (2, 2)
+    assert rows_counted(supervised) == "24.0"
     assert device.run(check).returncode == 0
     assert device.status()["highest"] == {"models": 1, "bundle": 2}
 
     assert device.change(device.onnxlet("rollback")) == (0, "slot a serves, release 1\n")
     assert (served(supervised, "iris"), served(supervised, "frame")) == (1, 2)
+    assert rows_counted(supervised) == "24.0"
     assert device.run(check).returncode == 0
     assert device.status()["broken"] == {"bundle": {"2": "rolled back by hand to 1"}}
 
@@ -136,3 +148,13 @@ def test_predictions_that_one_has_kept_are_sent_by_the_other(
     versions = [record["prediction"]["version"] for record in endpoint.records]
     print(endpoint.records)
     assert versions == ([1, 2] if first == "a" else [2, 1])
+
+
+def test_today_s_zip_installs_itself_beside_it(device: Device, today: Path) -> None:
+    """And leaves what was set there; the kept slot stays, to go back to."""
+    before = device.places.environment.read_bytes(), sorted(device.places.keys.iterdir())
+    done = device.install(today)
+    assert (done.returncode, device.live) == (0, "b"), done.stderr
+    assert device.run(device.onnxlet("check")).returncode == 0
+    assert (device.places.environment.read_bytes(), sorted(device.places.keys.iterdir())) == before
+    assert device.places.slot("a").is_dir()

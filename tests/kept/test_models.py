@@ -94,5 +94,5 @@ def test_a_build_of_today_is_its_next_version(rebuilt: Rebuilt, name: str) -> No
 def test_the_next_version_was_compared_with_it(rebuilt: Rebuilt, tmp_path: Path) -> None:
     assert [line for line in rebuilt.reported if "not compared" in line] == []
     folder = shutil.copytree(MODELS, tmp_path / "models")
-    with pytest.raises(Refusal, match="clients of frame version 1, .* could not go on"):
+    with pytest.raises(Refusal, match=r"clients of frame version 1, .* could not go on"):
         build(load_source(f"{HERE / 'sources.py'}:iris"), "frame", folder, quiet)
