@@ -76,10 +76,9 @@ class Device:
 
     def status(self) -> dict[str, Any]:
         """What the live slot's code reads of what is remembered."""
-        root = str(self.places.root)
-        told: dict[str, Any] = json.loads(
-            self.run(self.onnxlet("status", "--json", "--root", root)).stdout
-        )
+        done = self.run(self.onnxlet("status", "--json", "--root", str(self.places.root)))
+        assert done.returncode == 0, done.stderr
+        told: dict[str, Any] = json.loads(done.stdout)
         return told
 
     def service_environ(self) -> Mapping[str, str]:
