@@ -12,6 +12,7 @@ from typing import Any
 from edge.environment_file import read_environment_file
 from edge.slots import Places, live_slot
 
+UNITS = "etc/systemd/system"
 LIVE = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}  # of a unit
 
 
@@ -45,7 +46,7 @@ class Device:
 
     def unit(self, name: str) -> list[str]:
         """The command of an installed unit."""
-        text = (self.places.root / "etc/systemd/system" / name).read_text()
+        text = (self.places.root / UNITS / name).read_text()
         [line] = [line for line in text.splitlines() if line.startswith("ExecStart=")]
         return self._here(line.removeprefix("ExecStart="))
 

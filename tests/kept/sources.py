@@ -1,7 +1,8 @@
-"""The estimators behind `models/`, each as small as shows its kind of inputs.
+"""The models behind `models/`, each as small as shows its kind of inputs.
 
-Version 1 of each was built from this file by commit 9b8937b:
-`python -m convert build tests/kept/sources.py:NAME --name NAME`.
+Commit 9b8937b built version 1 of each from this file: `python -m convert build
+tests/kept/sources.py:NAME --name NAME` (frame with `--keep-background 10`), and `net` by
+`python -m convert import`, from the three files that the function of that name writes.
 """
 
 from __future__ import annotations

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from edge.environment_file import read_environment_file
-from edge.slots import switch
+from edge.slots import point, switch
 from function.golden import compare
 from tests.conftest import Client, started, stop_server, through_socket
 from tests.edge.forward.endpoint import listening, wait_until
 from tests.kept.conftest import MODELS
-from tests.kept.device import Device
+from tests.kept.device import UNITS, Device
 
 UPDATE, SERVICE, SETTLE = "onnxlet-update.service", "onnxlet.service", "onnxlet-settle.service"
 CUT_OFF = "sh -c 'kill -9 $PPID'"  # instead of a restart: the update dies once it has switched
@@ -112,6 +112,23 @@ def test_what_was_cut_off_and_does_not_start_is_gone_back_from(
     assert "sh -c" in device.status()["broken"]["bundle"]["2"]
 
 
+def fill(device: Device, bundle: Path) -> None:
+    """Unpack a bundle into slot b."""
+    with zipfile.ZipFile(bundle) as opened:
+        opened.extractall(device.places.slot("b"))
+
+
+def test_today_s_bundle_has_each_command_that_a_unit_calls(device: Device, today: Path) -> None:
+    fill(device, today)
+    switch(device.places, "b")
+    point(device.places.back, "b")
+    units = [path.name for path in (device.places.root / UNITS).glob("*.service")]
+    assert {UPDATE, SERVICE, SETTLE} < {*units}
+    for unit in units:
+        done = device.run([*device.unit(unit), "--help"])
+        assert (done.returncode, "Usage: " in done.stdout) == (0, True), done.stderr
+
+
 @contextmanager
 def serving(device: Device, slot: str, url: str, log: Path) -> Iterator[Client]:
     """The service from a slot, with predictions sent on."""
@@ -134,8 +151,7 @@ def serving(device: Device, slot: str, url: str, log: Path) -> Iterator[Client]:
 def test_predictions_that_one_has_kept_are_sent_by_the_other(
     device: Device, today: Path, tmp_path: Path, first: str
 ) -> None:
-    with zipfile.ZipFile(today) as bundle:
-        bundle.extractall(device.places.slot("b"))
+    fill(device, today)
     with serving(device, first, "http://127.0.0.1:1/", tmp_path / "log") as client:
         assert client.post("/models/iris/predict", [ROW]).status == 200
     then = "b" if first == "a" else "a"
