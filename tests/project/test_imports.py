@@ -46,7 +46,7 @@ def test_the_arrows_point_one_way(package: str) -> None:
 
 def test_serving_loads_nothing_of_the_laptop_side(models: Path) -> None:
     code = (
-        "import sys; from function.handler import handler; "
+        "import sys; from onnxlet.function.handler import handler; "
         "print(*sorted({name.split('.')[0] for name in sys.modules}))"
     )
     done = subprocess.run(
@@ -63,12 +63,20 @@ def test_serving_loads_nothing_of_the_laptop_side(models: Path) -> None:
     assert loaded & (FORBIDDEN["function"] | LEFT_OUT) == set()
 
 
-@pytest.mark.parametrize("module", ["function.handler", "convert.__main__", "convert.onnx_file"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        "onnxlet.function.handler",
+        "onnxlet.convert.command_line",
+        "onnxlet.convert.imported.onnx_file",
+    ],
+)
 def test_onnx_runtime_tells_nobody_of_this_machine(
     module: str, models: Path, tmp_path: Path
 ) -> None:
     code = (
-        f"import {module}; from pathlib import Path; from function.model import load_model; "
+        f"import {module}; from pathlib import Path; "
+        "from onnxlet.function.models.model import load_model; "
         f"load_model(Path({str(models / 'iris' / '1')!r})).open()"
     )
     environ = {**os.environ, "HOME": str(tmp_path), "ONNXLET_MODELS": str(models)}
@@ -80,10 +88,11 @@ def test_onnx_runtime_tells_nobody_of_this_machine(
 
 def test_what_flask_leaves_out_can_still_be_had(models: Path) -> None:
     code = (
-        "import function.app, flask, jinja2, click, werkzeug.serving as s; "
+        "import onnxlet.function.app, flask, jinja2, click, werkzeug.serving as s; "
         "assert s.run_simple.__module__ == 'werkzeug.serving'; "
         "assert click.command and jinja2.Template('{{ 1 }}').render() == '1'; "
-        "import os; c = function.app.create_app(os.environ['ONNXLET_MODELS']).test_client(); "
+        "import os; from onnxlet.function.app import create_app; "
+        "c = create_app(os.environ['ONNXLET_MODELS']).test_client(); "
         "assert c.get('/v2/health/live').status_code == 200"
     )
     environ = {**os.environ, "ONNXLET_MODELS": str(models)}
@@ -92,7 +101,7 @@ def test_what_flask_leaves_out_can_still_be_had(models: Path) -> None:
 
 def test_a_stand_in_that_is_used_says_so() -> None:
     code = (
-        "import function.app, flask\n"
+        "import onnxlet.function.app, flask\n"
         "try: flask.render_template_string('x')\n"
         "except RuntimeError as e: print(e)\n"
         "with flask.Flask('x').app_context():\n"

@@ -19,17 +19,17 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from convert.bundle.archive import write_archive
-from convert.bundle.contents import choose_models, place_code, place_models
-from convert.bundle.release import sign_release
-from convert.bundle.sign import SigningKey
-from edge.slots import Places, live_slot
-from edge.update.check import check_slot
-from edge.update.setup import Setup, make_setup
-from edge.update.sources import Web
+from onnxlet.convert.bundle.archive import write_archive
+from onnxlet.convert.bundle.contents import TOP, choose_models, place_code, place_models
+from onnxlet.convert.bundle.release import sign_release
+from onnxlet.convert.bundle.sign import SigningKey
+from onnxlet.edge.device.slots import Places, live_slot
+from onnxlet.edge.update.check import check_slot
+from onnxlet.edge.update.setup import Setup, make_setup
+from onnxlet.edge.update.sources import Web
 from tests.conftest import quiet
 from tests.convert.bundle.conftest import ARCH, PYTHON
-from tests.edge.test_serve import CLEAN
+from tests.edge.service.test_serve import CLEAN
 
 Files = dict[str, Path | bytes]
 FOR = {"channel": "stable", "name": "onnxlet"}
@@ -70,7 +70,7 @@ class Maker:
         }
         files["bundle.json"] = json.dumps(listed | {"files": hashes(files)}).encode()
         more: Files = {p: f for p, f in every.items() if p.startswith("edge/")}
-        more["__main__.py"] = root / "edge" / "bundle_main.py"
+        more["__main__.py"] = root / "onnxlet" / "edge" / "bundle_main.py"
         listed = {"format": 1, "release": release, "files": hashes(more)}
         return {**files, **more, "device.json": json.dumps(listed).encode()}
 
@@ -78,7 +78,7 @@ class Maker:
         """The folder with the code and one model, made once."""
         root = self.scratch / hashlib.sha256(str(models).encode()).hexdigest()
         if not root.exists():
-            place_code("function", root)
+            place_code("function", root, TOP)
             place_code("edge", root)
             place_models(choose_models(models, ["iris"], ()), root)
         return root
