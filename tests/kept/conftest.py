@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 import pytest
 
-from convert.build import Built, build
-from convert.bundle.contents import choose_models
-from convert.bundle.release import sign_release, write_models
-from convert.import_onnx import import_onnx
-from convert.source import load_source
+from onnxlet.convert.build import Built, build
+from onnxlet.convert.bundle.contents import choose_models
+from onnxlet.convert.bundle.release import sign_release, write_models
+from onnxlet.convert.imported.import_onnx import import_onnx
+from onnxlet.convert.sources.source import load_source
 from tests.conftest import Client, through_socket
 from tests.convert.bundle.conftest import ARCH, PYTHON
 from tests.edge.update.conftest import FOR, Maker, Supervised, make_key

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edge.environment_file import read_environment_file
-from edge.slots import Places, live_slot
+from onnxlet.edge.device.slots import Places, live_slot
+from onnxlet.edge.settings.environment_file import read_environment_file
 
 UNITS = "etc/systemd/system"
 LIVE = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}  # of a unit

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from edge.environment_file import read_environment_file
-from edge.slots import point, switch
-from function.golden import compare
+from onnxlet.edge.device.slots import point, switch
+from onnxlet.edge.settings.environment_file import read_environment_file
+from onnxlet.function.serving.golden import compare
 from tests.conftest import Client, started, stop_server, through_socket
 from tests.edge.forward.endpoint import listening, wait_until
 from tests.kept.conftest import MODELS

@@ -17,7 +17,7 @@ from tests.events import CONTEXT, make_v2_event
 from tests.kept.conftest import MODELS, NAMES
 from tests.kept.device import LIVE
 
-KEPT, TODAY = "function.handler", "function.handler"
+KEPT, TODAY = "function.handler", "onnxlet.function.handler"
 # As Lambda's runtime does it: the zip's folder on the path, the handler by its dotted name.
 RUNTIME = """
 import importlib, json, sys

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from convert.__main__ import main as convert
-from convert.build import build
-from convert.errors import Refusal
-from convert.source import load_source
-from function.app import create_app
-from function.golden import compare
-from function.settings import Settings
+from onnxlet.convert.build import build
+from onnxlet.convert.command_line import main as convert
+from onnxlet.convert.errors import Refusal
+from onnxlet.convert.sources.source import load_source
+from onnxlet.function.app import create_app
+from onnxlet.function.serving.golden import compare
+from onnxlet.function.settings import Settings
 from tests.conftest import Client, client_of, quiet
 from tests.kept.conftest import HERE, MODELS, NAMES, Rebuilt
 

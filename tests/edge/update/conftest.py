@@ -61,7 +61,7 @@ class Maker:
         """What is in a release."""
         root = self._placed(models or self.models)
         every = {p.relative_to(root).as_posix(): p for p in root.rglob("*") if p.is_file()}
-        files: Files = {p: f for p, f in every.items() if not p.startswith("edge/")}
+        files: Files = {p: f for p, f in every.items() if not p.startswith("onnxlet/edge/")}
         listed = {"format": 1, "python": PYTHON, "arch": ARCH, "release": release, "remote": []}
         listed |= {
             "models": {
@@ -69,7 +69,7 @@ class Maker:
             }
         }
         files["bundle.json"] = json.dumps(listed | {"files": hashes(files)}).encode()
-        more: Files = {p: f for p, f in every.items() if p.startswith("edge/")}
+        more: Files = {p: f for p, f in every.items() if p.startswith("onnxlet/edge/")}
         more["__main__.py"] = root / "onnxlet" / "edge" / "bundle_main.py"
         listed = {"format": 1, "release": release, "files": hashes(more)}
         return {**files, **more, "device.json": json.dumps(listed).encode()}
