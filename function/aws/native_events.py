@@ -42,7 +42,8 @@ def answer_logged(
 
     start = time.perf_counter()
     answer = service.answer(decode, encode, refused, entry)
-    log({**entry, "ms": round((time.perf_counter() - start) * 1e3, 3)})
+    entry["ms"] = round((time.perf_counter() - start) * 1e3, 3)
+    log(entry)
     return answer
 
 
