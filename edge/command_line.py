@@ -60,13 +60,15 @@ def serve(models: Path | None, only_listen: bool, **options: Any) -> None:
     from onnxlet.edge.service.serve import listen
     from onnxlet.edge.service.serve import serve as serve_models
     from onnxlet.edge.settings.device import DeviceSettings, models_folder
+    from onnxlet.function.settings import Settings
 
     given = {name: v for name, v in options.items() if v is not None and v is not False}
     device = replace(DeviceSettings.from_environ(os.environ), **given)
     if only_listen:
         listen(device.host, device.port).close()
         return
-    serve_models(models_folder(models, os.environ), device)
+    settings = Settings.from_environ(os.environ)
+    serve_models(models_folder(models, os.environ, settings), device, settings)
 
 
 for command in (*INSTALLING, *COMMANDS, *MESSAGES, *MEASURING):

@@ -43,7 +43,7 @@ def mqtt(models: Path | None) -> None:
     check(device.mqtt)
     link_of(device.mqtt)  # reads the certificates, before anything is loaded
     keeping = starting.start(device.forward)
-    folder = models_folder(models, environ)
+    folder = models_folder(models, environ, settings)
     answering = Answering(folder, settings, keeping, device.mqtt.model)
     beat = heartbeat(os.environ)
     serving = Serving(device.mqtt, answering.answer, settings.max_body_bytes, beat=beat)

@@ -43,8 +43,8 @@ class ServeError(OnnxletError):
 def main() -> None:
     """`edge serve` without options, as the service's unit starts it: without a command line."""
     try:
-        models = Settings.from_environ(os.environ).models
-        serve(models, DeviceSettings.from_environ(os.environ))
+        settings = Settings.from_environ(os.environ)
+        serve(settings.models, DeviceSettings.from_environ(os.environ), settings)
     except OnnxletError as error:
         from onnxlet.function.command_line import tell  # its imports take 10 ms of a start
 
@@ -102,7 +102,7 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def serve(models: Path, device: DeviceSettings) -> None:
+def serve(models: Path, device: DeviceSettings, settings: Settings) -> None:
     """Serve until a signal; SIGTERM and SIGINT finish what is in flight, a second one does not.
 
     Raises:
@@ -113,7 +113,7 @@ def serve(models: Path, device: DeviceSettings) -> None:
     wrap = _tls(device)
     listener = listen(device.host, device.port)
     address = listener.getsockname()[0]
-    settings = for_address(address, device.host, Settings.from_environ(os.environ))
+    settings = for_address(address, device.host, settings)
     refuse_to_be_open(address, device, settings)
     gc.disable()  # as long as modules are imported
     from onnxlet.edge.service.app import make_app

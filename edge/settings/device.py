@@ -114,12 +114,15 @@ class DeviceSettings:
         return settings
 
 
-def models_folder(given: Path | None, environ: Mapping[str, str]) -> Path:
+def models_folder(
+    given: Path | None, environ: Mapping[str, str], settings: Settings | None = None
+) -> Path:
     """The folder of model directories that a command means.
 
     Args:
         given: by an option; it goes before all else, and ONNXLET_MODELS before what follows.
         environ: the environment variables.
+        settings: what they say, where that was read already.
 
     Returns:
         In a bundle the bundle's own by default, wherever the command is run; elsewhere `models`
@@ -128,7 +131,7 @@ def models_folder(given: Path | None, environ: Mapping[str, str]) -> Path:
     Raises:
         SettingsError: a variable can't be used.
     """
-    set_to = Settings.from_environ(environ).models
+    set_to = (settings or Settings.from_environ(environ)).models
     if given is not None or environ.get("ONNXLET_MODELS"):
         return given or set_to
     bundled = (DEFAULT_MODELS.parent / "bundle.json").is_file()
