@@ -33,7 +33,7 @@ class Request(NamedTuple):
 
     Attributes:
         body: as it came; empty where there is none.
-        media_type: of the body, without parameters, in lower case; empty where none is told.
+        media_type: of the body, without parameters, in lower case; empty where none is given.
         parameters: of the media type, such as `charset`.
         query: the first value of each query parameter.
         header: gives the named header's value, or an empty text.

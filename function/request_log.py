@@ -94,17 +94,20 @@ class Clock:
     """The time in RFC 3339's form, to milliseconds; the second is written once."""
 
     def __init__(self) -> None:
-        self._told = (-1, "")
+        self._written = (-1, "")
 
     def at(self, seconds: float) -> str:
         """Since 1970, in UTC."""
         milliseconds = int(seconds * 1000)
-        told = self._told
-        if told[0] != milliseconds // 1000:
+        written = self._written
+        if written[0] != milliseconds // 1000:
             second = milliseconds // 1000
             # One assignment: of two threads none sees the other's half.
-            told = self._told = (second, time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(second)))
-        return f"{told[1]}{milliseconds % 1000:03}Z"
+            written = self._written = (
+                second,
+                time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(second)),
+            )
+        return f"{written[1]}{milliseconds % 1000:03}Z"
 
 
 CLOCK = Clock()

@@ -1,11 +1,11 @@
 """Batches of requests from an SQS queue: each record is a native request, answered into a queue.
 
-A record that can't be answered is reported by its id, so that the queue gives that one alone again
-and at last puts it among its dead letters; its line in the log says why. One that computes for long
-keeps none of the others waiting: each has half of the time that is left, answers are sent as they
-come, and what took too long is tried once more with all that is left. Queues deliver at least once:
-an answer bears the id of its request, the same at each delivery, and a FIFO queue of answers takes
-it once.
+A record that can't be answered is reported by its id, so that the queue delivers only that one
+again and at last moves it to its dead letters; its line in the log says why. One that takes long
+does not keep the others waiting: each has half of the time that is left, answers are sent as they
+come, and what took too long is tried once more with all the time that is left. Queues deliver at
+least once: an answer has the id of its request, the same at each delivery, and a FIFO queue of
+answers takes it once.
 """
 
 from __future__ import annotations

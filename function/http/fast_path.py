@@ -18,7 +18,7 @@ from onnxlet.function.messages import Reply, Route
 
 # Bytes; smaller answers are not compressed. Ten packets of 1,460 hold so much, and a fresh
 # connection sends ten at once (RFC 6928): less would arrive no sooner.
-LARGE = 14_600
+LARGE_ANSWER = 14_600
 KNOWN_PATHS = 1000  # whose rule is remembered; clients choose the names in them
 
 Answer = Callable[..., Reply]  # makes the reply from the environ and the rule's variables
@@ -75,7 +75,7 @@ class App(Flask):
             return super().wsgi_app(environ, start_response)
         predict, variables = found
         reply = predict(environ, **variables)
-        if reply.status != 200 or reply.headers or len(reply.body) > LARGE:
+        if reply.status != 200 or reply.headers or len(reply.body) > LARGE_ANSWER:
             return response_to(reply, environ)(environ, start_response)
         length = str(len(reply.body))
         start_response("200 OK", [("Content-Type", reply.media_type), ("Content-Length", length)])
@@ -101,7 +101,7 @@ def response_to(reply: Reply, environ: Environ) -> Response:
     response = Response(reply.body, reply.status, content_type=reply.media_type)
     if reply.headers:
         response.headers.update(reply.headers)
-    if len(reply.body) > LARGE:
+    if len(reply.body) > LARGE_ANSWER:
         from onnxlet.function.http import compression  # most answers are small
 
         compression.compress(response, environ.get("HTTP_ACCEPT_ENCODING", ""))

@@ -6,7 +6,7 @@ from typing import Any
 
 from onnxlet.function import json_text
 
-LARGE = 2**20  # bytes, from which on long lists are read in parts
+LARGE_BODY = 2**20  # bytes, from which on long lists are read in parts
 NONE: frozenset[tuple[str, ...]] = frozenset()
 
 
@@ -24,7 +24,7 @@ def read(
         MalformedRequest: it is not JSON, or is nested too deeply.
         RequestTooLarge: it has so many lists and objects that they would take all memory.
     """
-    if len(body) <= LARGE:
+    if len(body) <= LARGE_BODY:
         return json_text.loads(body)
     from onnxlet.function.inputs import large_json  # most bodies are small
 

@@ -165,8 +165,8 @@ def loads(body: bytes, lists: frozenset[Path], members: frozenset[Path] = frozen
     rest = b"".join([*kept, body[at:]])
     _check_values(rest)
 
-    def original(place: int) -> int:
-        return place + sum(left_out for stands, left_out in moved if stands <= place)
+    def original(position: int) -> int:
+        return position + sum(left_out for stands, left_out in moved if stands <= position)
 
     form = json_text.parsed(rest, body, original)
     made = {name: _made(each, body, lists) for name, each in names.items()}
@@ -279,7 +279,7 @@ class _Scan:
             found = np.flatnonzero(commas[at:end] & (depth[at:end] == level))
             if not found.size:
                 return
-            first, last = (start + at + int(found[place]) for place in (0, -1))
+            first, last = (start + at + int(found[position]) for position in (0, -1))
             count, before = int(found.size), each.cuts[-1][0] if each.cuts else each.start
             if first < last and first - before > SLICE // 4:  # a long member, read by itself
                 each.cuts.append((first, 1))
@@ -319,4 +319,4 @@ def _key(text: bytes) -> str:
     try:
         return str(orjson.loads(text))
     except orjson.JSONDecodeError:
-        return ""  # it is told when it is parsed
+        return ""  # it is refused when it is parsed

@@ -70,7 +70,7 @@ def _places(route: Route, service: Service, models: list[Any]) -> Iterator[Place
         return
     for model in models:
         values = {"name": model.name, "version": str(model.version)}
-        path = VARIABLE.sub(lambda found, told=values: told[found[1]], rule)  # type: ignore[misc] # mypy can't infer a default's type
+        path = VARIABLE.sub(lambda found, values=values: values[found[1]], rule)  # type: ignore[misc] # mypy can't infer a default's type
         yield Place(path, service, models, model)
 
 

@@ -31,7 +31,7 @@ ON_ERROR: Schema = {
     "in": "query",
     "description": (
         "null: rows that can't be answered are null, and the others are not lost; "
-        "refuse: they are 422, all their problems told."
+        "refuse: they are 422, with all their problems."
     ),
     "schema": {"enum": ["null", "refuse"], "default": "refuse"},
 }

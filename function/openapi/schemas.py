@@ -104,11 +104,11 @@ def answer(model: Model) -> Schema:
         members[output.name] = listed(or_null(entry))
     if model.classes is not None:
         members["classes"] = {"const": model.classes}
-    told: dict[str, Schema] = {
+    optional: dict[str, Schema] = {
         "errors": {**PROBLEM_PLACES, "description": "why some rows are null, by on_error=null"},
         "error_count": {"type": "integer", "minimum": 1},
     }
-    return closed(members, told) | {"title": f"{model.name}: answers"}
+    return closed(members, optional) | {"title": f"{model.name}: answers"}
 
 
 def output_schema(output: Output, model: Model) -> Schema:

@@ -83,8 +83,8 @@ def changed(call: PredictRequest, change: Change) -> PredictRequest:
     if hasattr(call.rows, "then"):
         return call._replace(rows=call.rows.then(change))
     rows, faults = change(list(call.rows))
-    told = {**(call.faults or {}), **faults} if faults else call.faults
-    return call._replace(rows=rows, faults=told)
+    every = {**(call.faults or {}), **faults} if faults else call.faults
+    return call._replace(rows=rows, faults=every)
 
 
 def _as_rows(values: Sequence[Any]) -> tuple[Sequence[Any], Faults]:
@@ -201,7 +201,7 @@ def _decoded(text: str) -> str:
         raise ValueError(f"'b64': expected base64 of UTF-8 text, got {text[:40]!r}") from error
 
 
-def wished_outputs(value: Any) -> tuple[str, ...]:
+def requested_outputs(value: Any) -> tuple[str, ...]:
     """The outputs that a request asks for, by name: `all`, names with commas, or a list of them.
 
     Raises:
@@ -213,22 +213,22 @@ def wished_outputs(value: Any) -> tuple[str, ...]:
     return tuple(name.strip() for name in names)
 
 
-def chosen(prediction: Prediction, wished: tuple[str, ...]) -> dict[str, Any]:
+def chosen(prediction: Prediction, requested: tuple[str, ...]) -> dict[str, Any]:
     """The outputs asked for, by name, in the native form.
 
     Raises:
         MalformedRequest: the model has no such output.
     """
-    if wished == PREDICTION:
+    if requested == PREDICTION:
         return {"prediction": prediction.outputs["prediction"]}
     names = [output.name for output in prediction.model.signature.outputs]
-    if unknown := [name for name in wished if name not in names and wished != ALL]:
+    if unknown := [name for name in requested if name not in names and requested != ALL]:
         raise MalformedRequest(
             f"'outputs': model '{prediction.model.name}' has no {unknown[0][:100]!r}",
             f"Ask for all, or for some of {', '.join(names)}.",
         )
     whole = native.answer(prediction)
-    return {name: whole[name] for name in (names if wished == ALL else wished)}
+    return {name: whole[name] for name in (names if requested == ALL else requested)}
 
 
 def in_rows(outputs: Mapping[str, Any], prediction: Prediction) -> Any:
@@ -250,12 +250,12 @@ def beside(outputs: Mapping[str, Any], prediction: Prediction) -> dict[str, Any]
     return form | native.unanswered(prediction)
 
 
-def told(failure: Failure) -> str:
+def message(failure: Failure) -> str:
     """An error as one text: every problem that is listed, how many more, and what to do."""
-    return native.unicode(" ".join(_told(failure)))
+    return native.unicode(" ".join(_sentences(failure)))
 
 
-def _told(failure: Failure) -> Iterator[str]:
+def _sentences(failure: Failure) -> Iterator[str]:
     if not failure.problems:
         yield failure.detail
     else:

@@ -13,5 +13,5 @@ PROTOCOLS: tuple[WireProtocol, ...] = (v2, v1, invocations, native)
 
 
 def protocol_of(path: str) -> WireProtocol:
-    """The protocol in which this path's errors are told."""
+    """The protocol in whose form this path's errors are answered."""
     return next(protocol for protocol in PROTOCOLS if protocol.owns(path))

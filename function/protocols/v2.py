@@ -25,7 +25,7 @@ from onnxlet.function.protocols import v2_about
 from onnxlet.function.protocols.native import unicode
 from onnxlet.function.protocols.v2_binary import HEADER, Tail, header_length
 from onnxlet.function.protocols.v2_inputs import read_inputs
-from onnxlet.function.protocols.v2_outputs import Wish, read_wish, reply_of
+from onnxlet.function.protocols.v2_outputs import AnswerOptions, read_answer_options, reply_of
 from onnxlet.function.protocols.v2_tensors import brief
 
 PREDICT: Sequence[str] = (
@@ -45,7 +45,7 @@ def owns(path: str) -> bool:
 
 
 def decode(request: Request) -> PredictRequest:
-    """Read an inference request: JSON, JSON with tensors' bytes behind it, or bytes alone.
+    """Read an inference request: JSON, JSON with tensors' bytes behind it, or only bytes.
 
     Raises:
         MalformedRequest: with everything that is wrong with its form.
@@ -60,7 +60,8 @@ def decode(request: Request) -> PredictRequest:
     length = header_length(request.header(HEADER), request.body)
     if not length:
         content = np.frombuffer(request.body, np.uint8)
-        return PredictRequest(tensors={"": Tensor(content, RAW)}, options=Wish(binary=True))
+        options = AnswerOptions(binary=True)
+        return PredictRequest(tensors={"": Tensor(content, RAW)}, options=options)
     whole = length == len(request.body)
     form = json_body.read(request.body if whole else request.body[:length], LISTS)
     if not isinstance(form, dict):
@@ -71,12 +72,12 @@ def decode(request: Request) -> PredictRequest:
 def _call(form: Mapping[str, Any], tail: Tail, check_rows: Callable[[int], None]) -> PredictRequest:
     faults: list[str] = []
     tensors = read_inputs(form.get("inputs"), tail, faults, check_rows)
-    wish = read_wish(form, faults)
+    options = read_answer_options(form, faults)
     if faults:
         more = len(faults) - SHOWN_FAULTS
         rest = [f"and {more} more faults"] if more > 0 else []
         raise MalformedRequest("; ".join([*faults[:SHOWN_FAULTS], *rest]))
-    return PredictRequest(tensors=tensors, options=wish)
+    return PredictRequest(tensors=tensors, options=options)
 
 
 def encode(prediction: Prediction, call: PredictRequest) -> Reply:

@@ -196,7 +196,7 @@ def _packed_rows(rows: list[Any], shape: Sequence[int], code: str) -> Array | No
 
 
 def _hides_booleans(array: Array, rows: list[Any]) -> bool:
-    """Whether some 0 or 1 was a boolean; where these are few, they alone are looked at."""
+    """Whether some 0 or 1 was a boolean; where these are few, only they are looked at."""
     suspects = np.flatnonzero((array == 0) | (array == 1)).tolist()
     if len(suspects) > array.size // 8:
         return bool in set(map(type, chain.from_iterable(rows)))

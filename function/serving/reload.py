@@ -1,12 +1,12 @@
 """New versions, taken from the models' folder while it is served.
 
-A version counts once its manifest is there and none of its files has changed between two looks,
-so that a copy in progress is left alone. It is loaded, its hashes are checked and its golden rows
-replayed beside the version that answers meanwhile; then it takes that one's place at once. One
-that is broken is told of once and tried again when its files change. Removed versions are
-forgotten when two looks have missed them; but one that is pinned or `stable` answers from memory,
-since another one in its place is what nobody asked for. Aliases are switched in the same way: the
-old ones go on where their file is broken, or `stable` does not answer as it should.
+A version counts once its manifest is there and none of its files has changed between two scans,
+so that a copy in progress is not read. It is loaded, its hashes are checked and its golden rows
+replayed while the version before goes on answering; then it replaces that one at once. A broken one
+is logged once, and tried again when its files change. Removed versions are forgotten when two scans
+have missed them; but one that is pinned or `stable` goes on answering from memory, since nobody
+asked for another one instead. Aliases are switched in the same way: the old ones stay where their
+file is broken, or where `stable` does not answer as it should.
 """
 
 from __future__ import annotations
@@ -44,28 +44,30 @@ class Reloader:
         served = repository.catalogue.served
         self._proven = {k: s for k, s in self._good.items() if k[1] == served.get(k[0])}
         self._bad: dict[Key, Stamp] = {}
-        self._told: dict[str, str] = {}  # what is wrong with a model's aliases
+        self._alias_faults: dict[str, str] = {}  # by model, as logged
         self._away = False
         self._stop = threading.Event()
 
     def start(self, seconds: float) -> None:
-        """Look every so many seconds from now on, in a thread of its own."""
-        looking = threading.Thread(target=self._look, args=(seconds,), name="reload", daemon=True)
-        looking.start()
+        """Scan every so many seconds from now on, in a thread of its own."""
+        scanning = threading.Thread(
+            target=self._scan_on, args=(seconds,), name="reload", daemon=True
+        )
+        scanning.start()
 
     def stop(self) -> None:
-        """Look no more."""
+        """Scan no more."""
         self._stop.set()
 
-    def _look(self, seconds: float) -> None:
+    def _scan_on(self, seconds: float) -> None:
         while not self._stop.wait(seconds):
             try:
                 self.refresh()
-            except Exception as error:  # nothing that stands in a folder may end the looking
+            except Exception as error:  # nothing that is in a folder may end the scans
                 request_log.fail(error)
 
     def refresh(self) -> None:
-        """Look once, and serve what there is to serve."""
+        """Scan once, and serve what there is to serve."""
         try:
             self._scan.again()
         except OSError as error:  # an unplugged disk: what is loaded goes on
@@ -80,7 +82,7 @@ class Reloader:
         new = self._catalogue(there, old)
         if new != old:
             self._repository.catalogue = new
-            _tell(old, new)
+            _log_changes(old, new)
 
     def _forget(self, there: dict[str, list[int]]) -> None:
         for key in [k for k in (*self._good, *self._bad) if k[1] not in there.get(k[0], ())]:
@@ -126,12 +128,12 @@ class Reloader:
                 aliases = of_model(self._repository.folders, name, listed)
                 number = serves(name, listed, aliases, pin)
             except ModelError as error:
-                if self._told.get(name) != error.message:
+                if self._alias_faults.get(name) != error.message:
                     entry = {"event": "reload", "model": name, "state": "refused"}
                     request_log.write({**entry, "error": error.message})
-                self._told[name] = error.message
+                self._alias_faults[name] = error.message
             else:
-                self._told.pop(name, None)
+                self._alias_faults.pop(name, None)
                 return aliases, number if pin or STABLE in aliases else None
         goes_on = pin or STABLE in before or name not in old.served
         return before, old.served.get(name, 0) if goes_on else None
@@ -156,7 +158,7 @@ class Reloader:
         directory = self._repository.directory(name, number)
         try:
             model, _, faults = load_proven(directory, self._repository.threads)
-            # Golden rows may be somebody's data: how many are off is told, not which.
+            # Golden rows may be somebody's data: the line has how many are off, not which.
             why = f"{len(faults)} golden rows are answered otherwise than at build" * bool(faults)
         except ModelError as error:
             why = error.message
@@ -195,7 +197,7 @@ class Reloader:
         return kept
 
 
-def _tell(old: Catalogue, new: Catalogue) -> None:
+def _log_changes(old: Catalogue, new: Catalogue) -> None:
     """One line for each model whose served version is another now, and for other aliases."""
     for name in sorted(old.versions.keys() | new.versions.keys()):
         about = {"event": "reload", "model": name}

@@ -98,13 +98,13 @@ def outcome(model: Model, protocol: WireProtocol, body: bytes) -> Any:
 def in_parts(model: Model, protocol: WireProtocol, body: bytes, size: int) -> Any:
     """The same where large bodies begin at a few bytes, with its limits in proportion."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(json_body, "LARGE", 2 * size)
+        patch.setattr(json_body, "LARGE_BODY", 2 * size)
         patch.setattr(large_json, "SLICE", size)
         patch.setattr(large_json, "MOST_VALUES", size)
         for module in (validation, tensors):
             patch.setattr(module, "CELLS_AT_ONCE", 7)
         for module in (parts, csv_lines):
-            patch.setattr(module, "AT_ONCE", 7)
+            patch.setattr(module, "FIELDS_AT_ONCE", 7)
         return outcome(model, protocol, body)
 
 
@@ -160,7 +160,7 @@ def test_what_is_deep_is_no_failure_of_ours(
     client = flask_client()
     headers = {"Content-Type": "application/json", "X-Amzn-SageMaker-Target-Model": "iris"}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(json_body, "LARGE", 3000)
+        patch.setattr(json_body, "LARGE_BODY", 3000)
         patch.setattr(large_json, "SLICE", 60)
         for path, body in (
             ("/models/iris/predict", b'{"instances":[%b],"model":%b}' % (lists, deep)),

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from onnxlet.function import json_text
 from onnxlet.function.errors import MalformedRequest, RequestTooLarge
 from onnxlet.function.inputs import json_body, large_json
-from onnxlet.function.inputs.json_body import LARGE
+from onnxlet.function.inputs.json_body import LARGE_BODY
 from onnxlet.function.inputs.large_json import MOST_VALUES, Members, Rows
 from onnxlet.function.json_text import ANY, DEEPEST, ENTRY
 
@@ -34,7 +34,7 @@ BODIES = st.dictionaries(st.sampled_from(["instances", "inputs", "a"]), LONG) | 
 def small_slices() -> Iterator[None]:
     """Slices of a few bytes, so that short bodies are long ones."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(json_body, "LARGE", 0)
+        patch.setattr(json_body, "LARGE_BODY", 0)
         patch.setattr(large_json, "SLICE", 12)
         yield
 
@@ -168,7 +168,7 @@ def test_what_is_deep_beside_the_rows_is_read_as_ever() -> None:
 
 @pytest.fixture
 def real_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(json_body, "LARGE", LARGE)
+    monkeypatch.setattr(json_body, "LARGE_BODY", LARGE_BODY)
     monkeypatch.setattr(large_json, "SLICE", 2**18)
 
 
@@ -190,7 +190,7 @@ TENSOR = b'{"name":"a","data":[%b]}' % b",".join([b"[%b1]" % (b"1.234," * 149)] 
     ],
 )
 def test_few_values_in_a_row_are_not_many(body: bytes) -> None:
-    assert len(body) > LARGE
+    assert len(body) > LARGE_BODY
     assert whole(json_body.read(body, LISTS)) == json.loads(body)
 
 

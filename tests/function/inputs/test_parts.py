@@ -14,7 +14,7 @@ from onnxlet.convert.sources.source import Source
 from onnxlet.function import deadline, json_text, messages
 from onnxlet.function.errors import InvalidRows, RequestTooLarge
 from onnxlet.function.inputs import csv_lines, json_body, large_json, parts, tensors, validation
-from onnxlet.function.inputs.json_body import LARGE
+from onnxlet.function.inputs.json_body import LARGE_BODY
 from onnxlet.function.inputs.signature import Column, Signature
 from onnxlet.function.messages import PredictRequest, Request, WireProtocol
 from onnxlet.function.models import model
@@ -31,13 +31,13 @@ SHOP = "/models/shop/predict"
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """All that is large begins at a few bytes, rows and cells."""
-    monkeypatch.setattr(json_body, "LARGE", 20)
+    monkeypatch.setattr(json_body, "LARGE_BODY", 20)
     monkeypatch.setattr(large_json, "SLICE", 24)
-    monkeypatch.setattr(csv_lines, "LARGE", 0)
+    monkeypatch.setattr(csv_lines, "LARGE_BODY", 0)
     for module in (validation, tensors):
         monkeypatch.setattr(module, "CELLS_AT_ONCE", 7)
     for module in (parts, csv_lines):
-        monkeypatch.setattr(module, "AT_ONCE", 7)
+        monkeypatch.setattr(module, "FIELDS_AT_ONCE", 7)
     monkeypatch.setattr(messages, "FEW_ROWS", 0)
     monkeypatch.setattr(json_text, "VALUES", 4)
     monkeypatch.setattr(json_text, "FEW", 2)
@@ -182,8 +182,8 @@ COLUMN = b"[" + b",".join([b"-6"] * 2000) + b"]"
     [
         (native, b'{"instances": [%b]}' % LISTS, {}, True),
         (native, b'{"instances": [%b,NaN]]}' % LISTS[:-1], {}, False),
-        (native, b"[" + b"{}," * 500 + b" " * LARGE + b"{}]", {}, False),
-        (native, b"[" + b'{"a":1,"b":2},' * 500 + b" " * LARGE + b"{}]", {}, False),
+        (native, b"[" + b"{}," * 500 + b" " * LARGE_BODY + b"{}]", {}, False),
+        (native, b"[" + b'{"a":1,"b":2},' * 500 + b" " * LARGE_BODY + b"{}]", {}, False),
         (
             native,
             b"[{%b}]" % b",".join(b'"name %d":1' % number for number in range(60_000)),
@@ -268,7 +268,7 @@ def test_a_large_batch_goes_through_the_model_in_parts(
         runs.append(len(next(iter(feeds.values()))))
         return run(session, outputs, feeds)
 
-    monkeypatch.setattr(model, "CELLS_AT_ONCE", 100)
+    monkeypatch.setattr(model, "CELLS_RUN_AT_ONCE", 100)
     monkeypatch.setattr(deadline, "run", counted)
     in_parts = client.post("/models/iris/predict", {"instances": rows}).json()
 

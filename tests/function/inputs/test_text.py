@@ -184,7 +184,7 @@ def test_hashes_are_forgotten_before_they_fill_the_memory(monkeypatch: pytest.Mo
 
 
 def test_a_long_text_is_hashed_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text, "AT_ONCE", 7)
+    monkeypatch.setattr(text, "TOKENS_AT_ONCE", 7)
     vectoriser = HashingVectorizer(n_features=11, norm=None, analyzer="char", ngram_range=(1, 3))
     texts = [" ".join(TEXTS), ""]
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from onnxlet.function import json_text
 from onnxlet.function.arrays import LARGEST_FLOAT32
 from onnxlet.function.errors import InvalidRows, Problem
-from onnxlet.function.inputs.cell_validation import read_carefully
+from onnxlet.function.inputs.cell_validation import validate_cells
 from onnxlet.function.inputs.signature import LONGEST_TEXT, Column, Signature
 from onnxlet.function.inputs.validation import _read_quickly, validate_rows
 
@@ -82,12 +82,12 @@ def same(a: Any, b: Any) -> bool:
 @settings(max_examples=600, deadline=None)
 @given(rows=rows_of([c.name for c in COLUMNS if c.required]))
 @example(rows=[GOOD, {**GOOD, "id": 2**63}])
-def test_the_quick_reading_accepts_nothing_that_the_careful_one_would_not(rows: list[Any]) -> None:
+def test_whole_blocks_are_accepted_only_where_each_cell_is(rows: list[Any]) -> None:
     if isinstance(rows[0], list):
         rows = [[*row, None] for row in rows]
     quick = _read_quickly(rows, SIGNATURE)
     if quick is not None:
-        careful = read_carefully(rows, SIGNATURE, {})
+        careful = validate_cells(rows, SIGNATURE, {})
         assert same([a.tolist() for a in quick], [a.tolist() for a in careful])
         assert [a.dtype for a in quick] == [a.dtype for a in careful]
 
@@ -97,7 +97,7 @@ def test_the_quick_reading_accepts_nothing_that_the_careful_one_would_not(rows: 
 def test_the_same_where_every_column_is_a_number(rows: list[Any]) -> None:
     quick = _read_quickly(rows, NUMBERS)
     if quick is not None:
-        careful = read_carefully(rows, NUMBERS, {})
+        careful = validate_cells(rows, NUMBERS, {})
         assert same([a.tolist() for a in quick], [a.tolist() for a in careful])
 
 

@@ -19,7 +19,7 @@ from onnxlet.function.inputs import csv_text
 from onnxlet.function.messages import Failure, PredictRequest, Request
 from onnxlet.function.models.repository import NAMING
 from onnxlet.function.protocols import invocations
-from onnxlet.function.protocols.invocations import ATTRIBUTES, TARGET, Wishes
+from onnxlet.function.protocols.invocations import ATTRIBUTES, TARGET, AnswerOptions
 from onnxlet.function.settings import Settings
 from tests.conftest import Client, client_of
 from tests.function.protocols.held_out import columns_of, rows_of
@@ -42,7 +42,7 @@ def decoded_csv(text: str, **parameters: str) -> PredictRequest:
     return invocations.decode(Request(text.encode(), "text/csv", parameters))
 
 
-PLAIN = Wishes()
+PLAIN = AnswerOptions()
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ PLAIN = Wishes()
         ),
         (
             {"inputs": [1], "params": {"outputs": ["score"], "on_error": "null"}},
-            PredictRequest([[1]], nulls=True, options=Wishes(("score",))),
+            PredictRequest([[1]], nulls=True, options=AnswerOptions(("score",))),
         ),
         (
             {"inputs": [1], "params": {"outputs": None, "on_error": None}},
@@ -130,14 +130,14 @@ def test_json(body: Any, call: PredictRequest) -> None:
         (
             "1,2\n3,\n\n",
             {},
-            PredictRequest([["1", "2"], ["3", ""]], options=Wishes(first=["1", "2"])),
+            PredictRequest([["1", "2"], ["3", ""]], options=AnswerOptions(first=["1", "2"])),
         ),
-        ("1,\n", {}, PredictRequest([["1", ""]], options=Wishes(first=["1", ""]))),
+        ("1,\n", {}, PredictRequest([["1", ""]], options=AnswerOptions(first=["1", ""]))),
         ("x,y\n", {"header": "absent"}, PredictRequest([["x", "y"]])),
         ("0,1\n", {"header": "absent"}, PredictRequest([["0", "1"]])),
         ("0,1\n2,3\n", {"header": "Present"}, PredictRequest([["2", "3"]], ["0", "1"], faults={})),
-        ("nan\n", {}, PredictRequest([["nan"]], options=Wishes(first=["nan"]))),
-        ("1\n\n2\n", {}, PredictRequest([["1"], [""], ["2"]], options=Wishes(first=["1"]))),
+        ("nan\n", {}, PredictRequest([["nan"]], options=AnswerOptions(first=["nan"]))),
+        ("1\n\n2\n", {}, PredictRequest([["1"], [""], ["2"]], options=AnswerOptions(first=["1"]))),
     ],
 )
 def test_csv(text: str, parameters: Mapping[str, str], call: PredictRequest) -> None:

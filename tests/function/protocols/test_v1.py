@@ -23,7 +23,7 @@ from onnxlet.function.app import create_app
 from onnxlet.function.errors import Problem
 from onnxlet.function.messages import Failure, PredictRequest, Request
 from onnxlet.function.protocols import v1
-from onnxlet.function.protocols.v1 import Wishes
+from onnxlet.function.protocols.v1 import AnswerOptions
 from onnxlet.function.settings import Settings
 from tests.conftest import Client, client_of, quiet
 from tests.function.protocols.held_out import columns_of, rows_of
@@ -45,35 +45,38 @@ def b64(text: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("body", "call"),
     [
-        ({"instances": [[1, 2], {"a": 3}]}, PredictRequest([[1, 2], {"a": 3}], options=Wishes())),
-        ({"instances": ["x", None]}, PredictRequest([["x"], [None]], options=Wishes())),
-        ({"instances": []}, PredictRequest([], options=Wishes())),
+        (
+            {"instances": [[1, 2], {"a": 3}]},
+            PredictRequest([[1, 2], {"a": 3}], options=AnswerOptions()),
+        ),
+        ({"instances": ["x", None]}, PredictRequest([["x"], [None]], options=AnswerOptions())),
+        ({"instances": []}, PredictRequest([], options=AnswerOptions())),
         (
             {"signature_name": "serving_default", "inputs": [[1, 2]]},
-            PredictRequest([[1, 2]], options=Wishes(columnar=True)),
+            PredictRequest([[1, 2]], options=AnswerOptions(columnar=True)),
         ),
         (
             {"inputs": {"a": [1, 2], "b": ["x", None]}, "signature_name": None},
-            PredictRequest([[1, "x"], [2, None]], ["a", "b"], options=Wishes(columnar=True)),
+            PredictRequest([[1, "x"], [2, None]], ["a", "b"], options=AnswerOptions(columnar=True)),
         ),
         (
             {"inputs": {"a": [[1], [2]], "b": [["x"], None]}},
-            PredictRequest([[1, "x"], [2, None]], ["a", "b"], options=Wishes(columnar=True)),
+            PredictRequest([[1, "x"], [2, None]], ["a", "b"], options=AnswerOptions(columnar=True)),
         ),
         (
             {"inputs": {"input": [[1, 2], [3, 4]]}},
-            PredictRequest([[1, 2], [3, 4]], ["input"], options=Wishes(columnar=True)),
+            PredictRequest([[1, 2], [3, 4]], ["input"], options=AnswerOptions(columnar=True)),
         ),
         (
             {"instances": [{"a": b64("红")}, ["x", b64("y")], b64("z")]},
             PredictRequest(
-                [{"a": "红"}, ["x", "y"], ["z"]], faults={}, options=Wishes(base64=True)
+                [{"a": "红"}, ["x", "y"], ["z"]], faults={}, options=AnswerOptions(base64=True)
             ),
         ),
         (
             {"inputs": {"a": [b64("x"), "y"]}},
             PredictRequest(
-                [["x"], ["y"]], ["a"], faults={}, options=Wishes(columnar=True, base64=True)
+                [["x"], ["y"]], ["a"], faults={}, options=AnswerOptions(columnar=True, base64=True)
             ),
         ),
     ],
@@ -96,7 +99,7 @@ def test_wishes() -> None:
     call = decoded({"instances": [1]}, outputs="score, prediction", on_error="null")
 
     assert call == PredictRequest(
-        [[1]], nulls=True, options=Wishes(outputs=("score", "prediction"))
+        [[1]], nulls=True, options=AnswerOptions(outputs=("score", "prediction"))
     )
 
 

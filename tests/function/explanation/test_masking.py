@@ -1,4 +1,4 @@
-"""Mixed rows against the plain way of choosing cell by cell, and the game that they make."""
+"""Mixed rows against the plain way of choosing cell by cell, and the function that they make."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from hypothesis.extra import numpy as arrays
 
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, Problem
-from onnxlet.function.explanation.masking import Bits, Cells, Parts
+from onnxlet.function.explanation.masking import BitMasker, LookupMasker, TextMasker
 from onnxlet.function.explanation.texts import Pieces
-from onnxlet.function.explanation.value_function import MIXED, TableGame
+from onnxlet.function.explanation.value_function import NOT_ANSWERED, TableValueFunction
 from onnxlet.function.inputs.validation import Table
 
 DTYPES = {
@@ -42,28 +42,28 @@ def test_cells_inside_are_the_instances_and_those_outside_the_backgrounds(
     mixture: tuple[Array, Array, Array],
 ) -> None:
     background, instance, masks = mixture
-    kind: Any = Cells if background.dtype.kind in "bO" else Bits
-    mixer = kind(background, len(masks) + 1)
+    kind: Any = LookupMasker if background.dtype.kind in "bO" else BitMasker
+    masker = kind(background, len(masks) + 1)
     for row in (background[0], instance):  # the second is not told from what the first left
-        mixer.prepare(masks)
-        mixed = mixer.mix(row)
+        masker.prepare(masks)
+        masked = masker.mask(row)
         expected = np.concatenate(
             [np.where(masks, row, background), np.where(masks, background, row)]
         ).reshape(-1, background.shape[1])
-        assert mixed.dtype == background.dtype
-        np.testing.assert_array_equal(mixed, expected)
+        assert masked.dtype == background.dtype
+        np.testing.assert_array_equal(masked, expected)
 
 
 def test_texts_are_made_of_the_pieces_that_are_there() -> None:
-    mixer = Parts(Pieces(["a ", "b ", "c"], [(0, 1), (2, 3), (4, 5)]), 2)
-    mixer.prepare(np.array([[[True, False, True]], [[True, True, True]]]))
-    assert mixer.mix(np.array(["a b c"])).tolist() == [
+    masker = TextMasker(Pieces(["a ", "b ", "c"], [(0, 1), (2, 3), (4, 5)]), 2)
+    masker.prepare(np.array([[[True, False, True]], [[True, True, True]]]))
+    assert masker.mask(np.array(["a b c"])).tolist() == [
         *[["a c"], ["a c"], ["a b c"], ["a b c"]],
         *[["b "], ["b "], [""], [""]],
     ]
 
 
-# The game
+# The function
 
 BLOCKS = [
     np.array([[1.0, np.nan], [3.0, 4.0]]),
@@ -81,9 +81,9 @@ def lengths(table: Table, tensors: Any = None) -> Array:
     return told
 
 
-def game_of(evaluate: Any = lengths, wide: int = 1) -> TableGame:
+def function_of(evaluate: Any = lengths, wide: int = 1) -> TableValueFunction:
     background, instance = Table(2, BLOCKS), Table(1, INSTANCE)
-    return TableGame(
+    return TableValueFunction(
         background,
         lengths(background),
         instance,
@@ -97,20 +97,20 @@ def game_of(evaluate: Any = lengths, wide: int = 1) -> TableGame:
 
 
 def test_players_are_columns_in_the_blocks_order_then_the_pieces_of_texts() -> None:
-    game = game_of()
-    assert game.players == 6
-    assert game.spans == [(4, 6)]
-    assert game.columns == {(0, 0): 0, (0, 1): 1, (1, 1): 2, (2, 0): 3, (1, 0): 6}
+    function = function_of()
+    assert function.players == 6
+    assert function.spans == [(4, 6)]
+    assert function.columns == {(0, 0): 0, (0, 1): 1, (1, 1): 2, (2, 0): 3, (1, 0): 6}
 
 
 @pytest.mark.parametrize("shared", [True, False])
 def test_a_coalition_is_worth_what_its_mixed_rows_are_answered(shared: bool) -> None:
-    game = game_of()
+    function = function_of()
     masks = np.random.default_rng(0).random((5, 1 if shared else 2, 6)) < 0.5
-    inside, outside = game.pairs(masks)
+    inside, outside = function.pairs(masks)
 
     assert inside.shape == outside.shape == (1, 5, 2, 1)
-    assert game.evaluations == 2 * 5 * 2
+    assert function.evaluations == 2 * 5 * 2
     for got, chosen in ((inside, masks), (outside, ~masks)):
         wide = np.broadcast_to(chosen, (5, 2, 6))
         for number in range(5):
@@ -126,25 +126,25 @@ def test_a_coalition_is_worth_what_its_mixed_rows_are_answered(shared: bool) -> 
 
 
 def test_fewer_coalitions_are_asked_for_together_where_their_answers_are_wide() -> None:
-    assert game_of().at_once == 4000
-    assert game_of(wide=50_000).at_once == 10
-    assert game_of(wide=10**7).at_once == 1
+    assert function_of().at_once == 4000
+    assert function_of(wide=50_000).at_once == 10
+    assert function_of(wide=10**7).at_once == 1
 
 
 def test_a_mix_that_is_not_answered_names_the_row() -> None:
     def raising(table: Table, tensors: Any) -> Array:
         raise InvalidRows([Problem(11, None, "raises")])
 
-    game = game_of(raising)
+    function = function_of(raising)
     with pytest.raises(InvalidRows) as refused:
-        game.pairs(np.ones((1, 1, 6), dtype=bool))
-    assert refused.value.problems == [Problem(4, None, MIXED)]
+        function.pairs(np.ones((1, 1, 6), dtype=bool))
+    assert refused.value.problems == [Problem(4, None, NOT_ANSWERED)]
 
 
 @pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
 def test_values_that_are_not_finite_name_the_row(odd: float) -> None:
-    game = game_of()
-    game.check(np.zeros((1, 6, 1)))
+    function = function_of()
+    function.check(np.zeros((1, 6, 1)))
     with pytest.raises(InvalidRows) as refused:
-        game.check(np.array([[[0.0], [odd]]]))
-    assert refused.value.problems == [Problem(4, None, MIXED)]
+        function.check(np.array([[[0.0], [odd]]]))
+    assert refused.value.problems == [Problem(4, None, NOT_ANSWERED)]

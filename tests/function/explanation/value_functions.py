@@ -14,7 +14,7 @@ from onnxlet.function.arrays import Array
 Function = Callable[[Array], Array]  # (rows, columns) to (rows, outputs)
 
 
-class ArrayGame:
+class ArrayValueFunction:
     """Rows of an array against background rows, mixed the plain way."""
 
     def __init__(
