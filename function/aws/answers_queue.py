@@ -25,7 +25,7 @@ class Answered(NamedTuple):
 
     Attributes:
         record: of the event.
-        message: as SQS takes it, but for its place among others.
+        message: as SQS takes it, but for the `Id` that it has among others in a call.
     """
 
     record: Record
@@ -33,7 +33,7 @@ class Answered(NamedTuple):
 
     @property
     def id(self) -> str:
-        """Of the record."""
+        """The record's `messageId`."""
         return str(self.record["messageId"])
 
     @property
@@ -105,7 +105,7 @@ class AnswersQueue:
         part = [each for each in part if group_of(each.record) not in self._broken_groups]
         if not part:
             return
-        entries = [{"Id": str(place), **each.message} for place, each in enumerate(part)]
+        entries = [{"Id": str(index), **each.message} for index, each in enumerate(part)]
         try:
             refused = set(self._send(entries))
             why = "NotTaken"

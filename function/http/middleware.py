@@ -1,6 +1,6 @@
 """What every request passes before and after Flask: limits, its key, its headers, its log line.
 
-Kept below Flask's own hooks, since those cost as much as a small model's whole prediction.
+It is WSGI middleware, since Flask's own hooks cost as much as a small model's whole prediction.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Middleware:
         self._keys = settings.api_keys
         self._origins = settings.cors_origins
         self._hosts = settings.hosts
-        self._host = ""  # that was let in last: most ask by one name
+        self._host = ""  # that was let in last: most requests have the same one
         self._seconds = settings.max_seconds
         self._refuse = refuse
         self._meter = service.meter
@@ -77,6 +77,7 @@ class Middleware:
         def started(line: str, headers: list[tuple[str, str]], *more: Any) -> Any:
             nonlocal status
             status = line
+            # Two are media type and length: the usual answer is not searched.
             if len(headers) <= 2 or all(name != FRESH[0] for name, _ in headers):
                 headers.append(FRESH)
             headers += HEADERS

@@ -37,12 +37,12 @@ HINT = 'Send {"instances": [...]}, a row each, or {"inputs": {...}}, a list for 
 
 
 class AnswerOptions(NamedTuple):
-    """What the answer's form depends on.
+    """What the request says about the form of its answer.
 
     Attributes:
         columnar: the request had columns, and so has the answer.
         outputs: that are asked for.
-        base64: what had the one member `b64` was taken for text.
+        base64: objects with the single member `b64` were read as text.
     """
 
     columnar: bool = False
@@ -51,7 +51,7 @@ class AnswerOptions(NamedTuple):
 
 
 def owns(path: str) -> bool:
-    """Everything below /v1."""
+    """Whether the path is below /v1."""
     return path == "/v1" or path.startswith("/v1/")
 
 
@@ -77,24 +77,24 @@ def decode(request: Request) -> PredictRequest:
         )
     value = body[kind]
     if kind == "inputs" and (isinstance(value, dict) or hasattr(value, "objects")):
-        call = forms.by_column(value, request.check_rows)
+        decoded = forms.by_column(value, request.check_rows)
     else:
-        call = forms.by_row(value, kind, HINT)
+        decoded = forms.by_row(value, kind, HINT)
     base64 = b'"b64"' in request.body
     if base64:
-        call = forms.with_text(call)
+        decoded = forms.with_text(decoded)
     outputs = forms.requested_outputs(query["outputs"]) if "outputs" in query else forms.PREDICTION
     nulls = native.wants_nulls(query)
-    return call._replace(nulls=nulls, options=AnswerOptions(kind == "inputs", outputs, base64))
+    return decoded._replace(nulls=nulls, options=AnswerOptions(kind == "inputs", outputs, base64))
 
 
-def encode(prediction: Prediction, call: PredictRequest) -> Reply:
+def encode(prediction: Prediction, decoded: PredictRequest) -> Reply:
     """The answer, in the form that the request had.
 
     Raises:
         MalformedRequest: an output is asked for that the model has not.
     """
-    options: AnswerOptions = call.options
+    options: AnswerOptions = decoded.options
     if options.base64 and "b64" in prediction.model.signature.names:
         raise MalformedRequest("'b64' is a column of this model, and means base64 here", NATIVE)
     outputs = forms.chosen(prediction, options.outputs)
@@ -173,6 +173,6 @@ MODEL = "/v1/models/<name>"
 VERSION = f"{MODEL}/versions/<version>"
 ROUTES: Sequence[Route] = (
     Route("GET", "/v1/models", _models),
-    *(Route("GET", place, _status) for place in (MODEL, VERSION)),
-    *(Route("GET", f"{place}/metadata", _metadata) for place in (MODEL, VERSION)),
+    *(Route("GET", rule, _status) for rule in (MODEL, VERSION)),
+    *(Route("GET", f"{rule}/metadata", _metadata) for rule in (MODEL, VERSION)),
 )

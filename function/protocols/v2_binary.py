@@ -21,7 +21,7 @@ class Tail:
     """The bytes behind the header, taken from the front.
 
     Attributes:
-        left: how many are not taken yet; None where a wrong size has made that unknowable.
+        left: how many are not taken yet; None once a wrong size has made that unknown.
     """
 
     def __init__(self, body: bytes, start: int) -> None:
@@ -46,7 +46,7 @@ class Tail:
         return start, self._next
 
     def lose(self) -> None:
-        """Nobody knows any more where the next bytes start."""
+        """Give up the rest: it is unknown where the next bytes start."""
         self.left = None
 
     def array(self, size: int, shape: Sequence[int], datatype: str) -> Array:

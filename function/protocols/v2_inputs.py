@@ -54,11 +54,11 @@ def read_inputs(
     if columns is not None and not tail.left:
         return columns
     tensors: dict[str, Tensor] = {}
-    for place, entry in enumerate(entries):
+    for index, entry in enumerate(entries):
         name = entry.get("name") if isinstance(entry, dict) else None
         if not isinstance(name, str) or not name:
             tail.lose()
-            faults.append(f"inputs[{place}]: expected an object with a 'name'")
+            faults.append(f"inputs[{index}]: expected an object with a 'name'")
         elif name in tensors:
             tail.lose()
             faults.append(f"input '{name[:100]}' is there twice")

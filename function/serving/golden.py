@@ -1,4 +1,4 @@
-"""Golden rows: held-out rows with scikit-learn's own answers, replayed wherever a model lands."""
+"""Golden rows: held-out rows with scikit-learn's own answers, replayed where a model arrives."""
 
 from __future__ import annotations
 
@@ -77,20 +77,20 @@ def replay(model: Model, golden: Mapping[str, Any]) -> list[str]:
         golden: as `compare` takes them.
 
     Returns:
-        What is off, in words; empty where every answer is scikit-learn's.
+        The differences, in words; empty where every answer is scikit-learn's.
     """
     if not golden["instances"]:
         return []
     try:
-        call = native.from_object({"instances": golden["instances"]})
-        given = json_text.loads(native.encode(predict(model, call), call).body)
+        decoded = native.from_object({"instances": golden["instances"]})
+        given = json_text.loads(native.encode(predict(model, decoded), decoded).body)
     except OnnxletError as error:
         return [f"the golden rows are refused: {error.message}"]
     return compare(given, golden)
 
 
 def compare(given: Mapping[str, Any], golden: Mapping[str, Any]) -> list[str]:
-    """Hold a native answer to golden rows against scikit-learn's, wherever it came from.
+    """Compare a native answer to golden rows with scikit-learn's, wherever it came from.
 
     Args:
         given: the native answer to all of the rows, read from its JSON.
@@ -98,7 +98,7 @@ def compare(given: Mapping[str, Any], golden: Mapping[str, Any]) -> list[str]:
             `floors` of these, as `floor_of` gives them for all the rows that were held out.
 
     Returns:
-        What is off, in words; empty where every answer is scikit-learn's.
+        The differences, in words; empty where every answer is scikit-learn's.
     """
     faults = []
     if not golden["answers"]:
@@ -119,9 +119,9 @@ def compare(given: Mapping[str, Any], golden: Mapping[str, Any]) -> list[str]:
 
 
 def compare_body(body: bytes, golden: Mapping[str, Any]) -> list[str]:
-    """The same, of the body of an answer: one that is no native answer is a fault like others.
+    """Compare an answer's body with golden rows; a body that is no native answer is a fault, too.
 
-    Whoever sent it may be a release that has not proven itself.
+    It may come from a release that has yet to prove itself.
     """
     try:
         given = json_text.loads(body)
@@ -136,7 +136,7 @@ def load_proven(directory: Path, threads: int = 1) -> tuple[Model, int, list[str
     """Load a model directory, check the hash of each of its files, and replay its golden rows.
 
     Returns:
-        The model, how many golden rows there are, and what is off in its answers to them.
+        The model, how many golden rows there are, and where its answers to them differ.
 
     Raises:
         ModelError: a file is missing, altered or not what it should be.

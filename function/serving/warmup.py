@@ -1,4 +1,4 @@
-"""Running every model once before a request does: on a schedule, and before a snapshot."""
+"""Runs every model once before a request does: on a schedule, and before a snapshot."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from onnxlet.function.serving.service import Service, predict
 
 
 def is_scheduled(event: Any) -> bool:
-    """An event of an EventBridge rule, or of its scheduler."""
+    """Whether an event comes from an EventBridge rule or scheduler."""
     return isinstance(event, dict) and event.get("source") in ("aws.events", "aws.scheduler")
 
 
