@@ -16,7 +16,7 @@ from sklearn import tree
 from sklearn.ensemble import BaggingClassifier, BaggingRegressor
 
 from onnxlet.convert.converters.trees import of_sklearn, tree_ensemble
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
 from onnxlet.convert.graph.responses import all_have, every_row, one_hot, predicted, total
 
 Part = tuple[Any, Table]
@@ -26,7 +26,7 @@ TREES = (
 )  # fmt: skip
 
 
-def classifier(graph: Graph, fitted: Any, table: Table) -> Answers:
+def classifier(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """The mean of the probabilities, or of the votes of those that have none."""
     count = len(fitted.classes_)
     parts: list[Part] = []
@@ -36,15 +36,15 @@ def classifier(graph: Graph, fitted: Any, table: Table) -> Answers:
         parts = _parts(graph, fitted, table)
         summed = total([_shares(graph, *part, count) for part in parts])
     mean = summed / float(fitted.n_estimators)
-    answers = {"predict_proba": mean, "places": mean.argmax()}
+    answers = {"predict_proba": mean, "class_index": mean.argmax()}
     if parts and all_have(graph, parts, "decision_function"):
-        scores = [graph.ask(*part, "decision_function") for part in parts]
+        scores = [graph.call(*part, "decision_function") for part in parts]
         if len({score.width for score in scores}) == 1:
             answers["decision_function"] = total(scores) / float(fitted.n_estimators)
     return answers
 
 
-def regressor(graph: Graph, fitted: Any, table: Table) -> Answers:
+def regressor(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """The mean of the predictions."""
     if _is_forest(fitted):
         summed = _forest(graph, fitted, table)
@@ -63,9 +63,9 @@ def _parts(graph: Graph, fitted: Any, table: Table) -> list[Part]:
 def _shares(graph: Graph, part: Any, given: Table, count: int) -> Tensor:
     """One sub-estimator's probabilities or vote, zero for classes that it has not seen."""
     if not hasattr(part, "predict_proba"):
-        code = graph.ask(part, given, "predict").cast("int64")
+        code = graph.call(part, given, "predict").cast("int64")
         return one_hot(code, count).cast(graph.precision)
-    shares = graph.ask(part, given, "predict_proba")
+    shares = graph.call(part, given, "predict_proba")
     codes = np.asarray(part.classes_).tolist()
     if len(codes) == count:
         return shares

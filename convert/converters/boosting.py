@@ -21,7 +21,7 @@ from sklearn.ensemble._gb import _init_raw_predictions
 
 from onnxlet.convert.converters.linear import two_sided
 from onnxlet.convert.converters.trees import as_trees_see, of_sklearn, seen, tree_ensemble
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.responses import RELEASE
 from onnxlet.convert.graph.tree_ensemble import Tree, constant, values
 from onnxlet.function.arrays import Array
@@ -33,7 +33,7 @@ TREES = (
 EPSILON = np.finfo(np.float64 if RELEASE >= (1, 8) else np.float32).eps
 
 
-def gradient_boosting(graph: Graph, fitted: Any, table: Table) -> Answers:
+def gradient_boosting(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Raw scores, and what the loss makes of them."""
     raw = _raw(graph, fitted, table)
     if not is_classifier(fitted):
@@ -43,7 +43,7 @@ def gradient_boosting(graph: Graph, fitted: Any, table: Table) -> Answers:
     else:
         doubled = 2.0 * raw if fitted.loss == "exponential" else raw
         shares, places = two_sided(doubled.unary("Sigmoid")), (raw >= 0.0).cast("int64")
-    return {"decision_function": raw, "predict_proba": shares, "places": places}
+    return {"decision_function": raw, "predict_proba": shares, "class_index": places}
 
 
 def _raw(graph: Graph, fitted: Any, table: Table) -> Tensor:
@@ -74,8 +74,8 @@ def _of_init(graph: Graph, fitted: Any, x: Tensor) -> Tensor:
     """The raw answer of an estimator that looks at the row, which it is given in float32."""
     given = Table((x,))
     if not is_classifier(fitted):
-        return graph.ask(fitted.init_, given, "predict").cast(graph.precision)
-    shares = graph.ask(fitted.init_, given, "predict_proba").cast(graph.precision)
+        return graph.call(fitted.init_, given, "predict").cast(graph.precision)
+    shares = graph.call(fitted.init_, given, "predict_proba").cast(graph.precision)
     if fitted._loss.is_multiclass:
         logs = shares.clip(EPSILON, 1.0 - EPSILON).unary("Log")
         return logs - logs.sum() / float(logs.width)
@@ -84,7 +84,7 @@ def _of_init(graph: Graph, fitted: Any, x: Tensor) -> Tensor:
     return 0.5 * logit if fitted.loss == "exponential" else logit
 
 
-def votes(graph: Graph, fitted: Any, table: Table) -> Answers:
+def votes(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """AdaBoostClassifier: each estimator's weight for its class, and a part of it off the rest."""
     count = int(fitted.n_classes_)
     if count == 1:
@@ -100,9 +100,9 @@ def votes(graph: Graph, fitted: Any, table: Table) -> Answers:
         score = score + score
         both = graph.concat([-score, score]) / 2.0
         places = (score > 0.0).cast("int64")
-        return {"decision_function": score, "places": places, "predict_proba": both.softmax()}
+        return {"decision_function": score, "class_index": places, "predict_proba": both.softmax()}
     shares = (score / float(count - 1)).softmax()
-    return {"decision_function": score, "places": score.argmax(), "predict_proba": shares}
+    return {"decision_function": score, "class_index": score.argmax(), "predict_proba": shares}
 
 
 def _ballots(fitted: Any, part: Any) -> Array:
@@ -127,14 +127,14 @@ def _votes_of_any(graph: Graph, fitted: Any, table: Table, weights: Array) -> Te
     summed = None
     for part, weight in zip(fitted.estimators_, weights.tolist(), strict=True):
         ballots = graph.constant(_ballots(fitted, part) * weight, "float64")
-        places = graph.ask(part, table, "places").reshape([-1], 1)
+        places = graph.call(part, table, "class_index").reshape([-1], 1)
         vote = graph.op("Gather", ballots, places, dtype="float64", width=ballots.width, axis=0)
         summed = vote if summed is None else summed + vote
     assert summed is not None  # noqa: S101 - an ensemble holds one estimator at least
     return summed
 
 
-def weighted_median(graph: Graph, fitted: Any, table: Table) -> Answers:
+def weighted_median(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """AdaBoostRegressor: the first prediction, in their order, that half the weight lies below."""
     guesses = _guesses(graph, fitted.estimators_, _unnamed(table))
     weights = graph.constant(fitted.estimator_weights_[: len(fitted.estimators_)], "float64")
@@ -155,7 +155,7 @@ def _guesses(graph: Graph, parts: Sequence[Any], table: Table) -> Tensor:
     """The estimators' predictions side by side, float64."""
     if all(type(part) in TREES for part in parts):
         return values(graph, *seen(graph, table, [_tree(part) for part in parts]))
-    return graph.concat([graph.ask(part, table, "predict").cast("float64") for part in parts])
+    return graph.concat([graph.call(part, table, "predict").cast("float64") for part in parts])
 
 
 def _tree(part: Any) -> Tree:

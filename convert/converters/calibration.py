@@ -15,18 +15,18 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.isotonic import IsotonicRegression
 
 from onnxlet.convert.converters.linear import two_sided
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.responses import every_row, response, total
 
 SCIPY = tuple(int(part) for part in scipy.__version__.split(".")[:2])
 EPSILON = 1e-12  # of `_convert_to_logits`
 
 
-def calibrated(graph: Graph, fitted: Any, table: Table) -> Answers:
+def calibrated(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """The mean over the pairs of a classifier and its calibrators."""
     pairs = fitted.calibrated_classifiers_
     mean = total([_calibrated(graph, pair, table) for pair in pairs]) / float(len(pairs))
-    return {"predict_proba": mean, "places": mean.argmax()}
+    return {"predict_proba": mean, "class_index": mean.argmax()}
 
 
 def _calibrated(graph: Graph, pair: Any, table: Table) -> Tensor:
@@ -72,7 +72,7 @@ def _tempered(calibrator: Any, score: Tensor, method: str) -> Tensor:
     return (logits * float(calibrator.beta_)).softmax()
 
 
-def isotonic(graph: Graph, fitted: Any, table: Table) -> Answers:
+def isotonic(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """One column, as `predict` and as `transform`."""
     made = interpolated(graph, fitted, graph.matrix(table))
     return {"predict": made, "transform": made}

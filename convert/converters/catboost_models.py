@@ -20,7 +20,7 @@ import numpy as np
 
 from onnxlet.convert.converters.linear import two_sided
 from onnxlet.convert.converters.trees import as_trees_see
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.tree_ensemble import Tree, sums, totals
 from onnxlet.function.arrays import Array
 
@@ -32,7 +32,7 @@ EXPONENTIAL = {"Poisson", "Tweedie"}
 Model = dict[str, Any]
 
 
-def classifier(graph: Graph, fitted: Any, table: Table) -> Answers:
+def classifier(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """The class whose raw score is highest, or above the bound where there are two."""
     model = _model(fitted)
     loss = _loss(model)
@@ -41,14 +41,14 @@ def classifier(graph: Graph, fitted: Any, table: Table) -> Answers:
     raw = _raw(graph, model, table)
     above = (raw > _bound(model)).cast("int64")
     if loss in BINARY:
-        return {"places": above, "predict_proba": two_sided(raw.unary("Sigmoid"))}
+        return {"class_index": above, "predict_proba": two_sided(raw.unary("Sigmoid"))}
     shares = raw.unary("Sigmoid") if loss in SEPARATE else raw.softmax()
     if loss in SEVERAL_LABELS:
         return {"predict": above, "predict_proba": shares}
-    return {"places": raw.argmax(), "predict_proba": shares}
+    return {"class_index": raw.argmax(), "predict_proba": shares}
 
 
-def regressor(graph: Graph, fitted: Any, table: Table) -> Answers:
+def regressor(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """The raw score, or its exponential."""
     model = _model(fitted)
     loss, raw = _loss(model), _raw(graph, model, table)
@@ -59,7 +59,7 @@ def regressor(graph: Graph, fitted: Any, table: Table) -> Answers:
     return {"predict": raw}
 
 
-def ranker(graph: Graph, fitted: Any, table: Table) -> Answers:
+def ranker(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """The raw score."""
     return {"predict": _raw(graph, _model(fitted), table)}
 

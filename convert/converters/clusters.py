@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from sklearn import cluster
 
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.distances import doubles, expanded, point_norms
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
 from onnxlet.function.arrays import Array
 
 
@@ -22,7 +22,7 @@ def _nearer(x: Tensor, centres: Array) -> Tensor:
     return (x @ centres.T) * -2.0 + point_norms(centres)
 
 
-def k_means(graph: Graph, fitted: Any, table: Table) -> Answers:
+def k_means(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """KMeans and MiniBatchKMeans; their `transform` are the distances."""
     x, centres = doubles(graph, table), _doubled(fitted.cluster_centers_)
     return {
@@ -31,7 +31,7 @@ def k_means(graph: Graph, fitted: Any, table: Table) -> Answers:
     }
 
 
-def bisecting(graph: Graph, fitted: Any, table: Table) -> Answers:
+def bisecting(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """BisectingKMeans: down its tree, each time to the nearer of two centres."""
     x = doubles(graph, table)
     distances = expanded(x, _doubled(fitted.cluster_centers_)).unary("Sqrt")
@@ -51,7 +51,7 @@ def bisecting(graph: Graph, fitted: Any, table: Table) -> Answers:
     }
 
 
-def nearest_centre(graph: Graph, fitted: Any, table: Table) -> Answers:
+def nearest_centre(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """MeanShift and AffinityPropagation."""
     if not hasattr(fitted, "cluster_centers_"):
         raise Unsupported("it predicts nothing from precomputed affinities")
@@ -61,7 +61,7 @@ def nearest_centre(graph: Graph, fitted: Any, table: Table) -> Answers:
     return {"predict": expanded(doubles(graph, table), centres).argmin()}
 
 
-def birch(graph: Graph, fitted: Any, table: Table) -> Answers:
+def birch(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """The cluster of the nearest subcluster; `transform` are the distances to these."""
     ranks = expanded(doubles(graph, table), _doubled(fitted.subcluster_centers_))
     return {
@@ -70,7 +70,7 @@ def birch(graph: Graph, fitted: Any, table: Table) -> Answers:
     }
 
 
-def agglomeration(graph: Graph, fitted: Any, table: Table) -> Answers:
+def agglomeration(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """FeatureAgglomeration: the columns of each cluster pooled."""
     x, labels = doubles(graph, table), np.asarray(fitted.labels_)
     groups = [np.flatnonzero(labels == label).tolist() for label in np.unique(labels)]

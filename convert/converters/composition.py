@@ -14,18 +14,18 @@ import numpy as np
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline
 
-from onnxlet.convert.graph.graph import (
-    MEND_IT,
-    Answers,
+from onnxlet.convert.graph.converter import (
+    FIX_IT,
     Converter,
     Graph,
+    Outputs,
     Table,
     Tensor,
     Unsupported,
 )
 
 
-def pipeline(graph: Graph, fitted: Any, table: Table) -> Answers:
+def pipeline(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Each step transforms for the next; the last one answers."""
     *steps, (_, last) = fitted.steps
     for (_, step), (_, following) in zip(steps, fitted.steps[1:], strict=True):
@@ -34,21 +34,21 @@ def pipeline(graph: Graph, fitted: Any, table: Table) -> Answers:
             _check_width(graph, step, table, following)
     if last is None or last == "passthrough":
         return {"transform": table}
-    return graph.answers(last, table)
+    return graph.convert(last, table)
 
 
 def _check_width(graph: Graph, step: Any, made: Table, following: Any) -> None:
     """A converter of the user's own has to make what the next step was fitted on."""
     expected = getattr(following, "n_features_in_", made.width)
-    if expected != made.width and (place := graph.written_in(step)):
+    if expected != made.width and (lines := graph.lines_of_converter(step)):
         raise Unsupported(
             f"the converter of {type(step).__name__} makes {made.width} columns, and its transform "
-            f"{expected}{place}",
-            MEND_IT,
+            f"{expected}{lines}",
+            FIX_IT,
         )
 
 
-def union(graph: Graph, fitted: Any, table: Table) -> Answers:
+def union(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """The columns of every part side by side, times its weight."""
     tensors: list[Tensor] = []
     for name, part in fitted.transformer_list:
@@ -57,7 +57,7 @@ def union(graph: Graph, fitted: Any, table: Table) -> Answers:
     return {"transform": Table(tuple(tensors))}
 
 
-def column_transformer(graph: Graph, fitted: Any, table: Table) -> Answers:
+def column_transformer(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Each part is given its columns; what the parts make stands side by side.
 
     Columns that are dropped need not be there, as for scikit-learn: the target of a whole frame.

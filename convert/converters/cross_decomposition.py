@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from sklearn import cross_decomposition
 
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table
 from onnxlet.convert.graph.distances import doubles
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table
 
 
-def partial_least_squares(graph: Graph, fitted: Any, table: Table) -> Answers:
+def partial_least_squares(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """PLSRegression, PLSCanonical and CCA: predictions, and the scores of x."""
     x = doubles(graph, table) - np.asarray(fitted._x_mean)
     predicted = x @ np.asarray(fitted.coef_).T + np.asarray(fitted.intercept_)
@@ -25,7 +25,7 @@ def partial_least_squares(graph: Graph, fitted: Any, table: Table) -> Answers:
     }
 
 
-def singular_values(graph: Graph, fitted: Any, table: Table) -> Answers:
+def singular_values(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """PLSSVD: the scores of x."""
     x = (doubles(graph, table) - np.asarray(fitted._x_mean)) / np.asarray(fitted._x_std)
     return {"transform": (x @ fitted.x_weights_).cast(graph.precision)}

@@ -12,13 +12,13 @@ import numpy as np
 from sklearn import decomposition
 from sklearn.linear_model import ridge_regression
 
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
 from onnxlet.convert.graph.distances import doubles
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor
 from onnxlet.convert.graph.kernels import pairwise
 from onnxlet.function.arrays import Array
 
 
-def principal(graph: Graph, fitted: Any, table: Table) -> Answers:
+def principal(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """PCA and IncrementalPCA, whitened or not."""
     components = np.asarray(fitted.components_, dtype=np.float64)
     made = doubles(graph, table) @ components.T - fitted.mean_ @ components.T
@@ -28,26 +28,26 @@ def principal(graph: Graph, fitted: Any, table: Table) -> Answers:
     return _transformed(graph, made)
 
 
-def truncated(graph: Graph, fitted: Any, table: Table) -> Answers:
+def truncated(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """TruncatedSVD."""
     return _transformed(graph, doubles(graph, table) @ np.asarray(fitted.components_).T)
 
 
-def factors(graph: Graph, fitted: Any, table: Table) -> Answers:
+def factors(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """FactorAnalysis: the expected factors (Barber, equation 21.2.33)."""
     weights = fitted.components_ / fitted.noise_variance_
     covariance = np.linalg.inv(np.eye(len(weights)) + weights @ fitted.components_.T)
     return _transformed(graph, (doubles(graph, table) - fitted.mean_) @ weights.T @ covariance)
 
 
-def independent(graph: Graph, fitted: Any, table: Table) -> Answers:
+def independent(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """FastICA."""
     x = doubles(graph, table)
     x = x - fitted.mean_ if fitted.whiten else x
     return _transformed(graph, x @ np.asarray(fitted.components_).T)
 
 
-def sparse_principal(graph: Graph, fitted: Any, table: Table) -> Answers:
+def sparse_principal(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """SparsePCA and its kin: ridge regression on the components, which is linear in the row."""
     x = doubles(graph, table) - fitted.mean_
     components = np.asarray(fitted.components_, dtype=np.float64)
@@ -56,7 +56,7 @@ def sparse_principal(graph: Graph, fitted: Any, table: Table) -> Answers:
     return _transformed(graph, x @ np.asarray(of_columns))
 
 
-def kernel_principal(graph: Graph, fitted: Any, table: Table) -> Answers:
+def kernel_principal(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """KernelPCA: the centred kernel, projected."""
     gamma = getattr(fitted, "gamma_", fitted.gamma)
     options = {"gamma": gamma, "degree": fitted.degree, "coef0": fitted.coef0}
@@ -80,7 +80,7 @@ def centred(similar: Tensor, centerer: Any) -> Tensor:
     return similar - rows - own + float(centerer.K_fit_all_)
 
 
-def _transformed(graph: Graph, made: Tensor) -> Answers:
+def _transformed(graph: Graph, made: Tensor) -> Outputs:
     return {"transform": made.cast(graph.precision)}
 
 

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from sklearn.preprocessing import Binarizer, KBinsDiscretizer
 
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table
 from onnxlet.convert.graph.piecewise import intervals
 
 
-def bins(graph: Graph, fitted: Any, table: Table) -> Answers:
+def bins(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """The number of each value's bin, or a column for each bin."""
     edges = [np.asarray(column, dtype=np.float64)[1:-1] for column in fitted.bin_edges_]
     number = intervals(graph, graph.matrix(table, "float64"), edges)
@@ -28,7 +28,7 @@ def bins(graph: Graph, fitted: Any, table: Table) -> Answers:
     return {"transform": made.cast(graph.precision)}
 
 
-def binarizer(graph: Graph, fitted: Any, table: Table) -> Answers:
+def binarizer(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """1 above the threshold."""
     x = graph.matrix(table, "float64")
     threshold = float(fitted.threshold)

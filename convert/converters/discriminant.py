@@ -12,11 +12,11 @@ import numpy as np
 from sklearn import discriminant_analysis
 
 from onnxlet.convert.converters.linear import of_two
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
 from onnxlet.convert.graph.distances import doubles, squared_norms
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor
 
 
-def linear(graph: Graph, fitted: Any, table: Table) -> Answers:
+def linear(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """LinearDiscriminantAnalysis; it has a `transform` too, unless solved by least squares."""
     x = doubles(graph, table)
     weights, shift = np.asarray(fitted.coef_).T, np.asarray(fitted.intercept_)
@@ -25,7 +25,7 @@ def linear(graph: Graph, fitted: Any, table: Table) -> Answers:
     else:
         score = x @ weights + shift
         answers = {
-            "places": score.argmax(),
+            "class_index": score.argmax(),
             "predict_proba": score.softmax(),
             "decision_function": score,
         }
@@ -40,7 +40,7 @@ def _projected(fitted: Any, x: Tensor) -> Tensor:
     return x @ np.asarray(fitted.scalings_)[:, : fitted._max_components]
 
 
-def quadratic(graph: Graph, fitted: Any, table: Table) -> Answers:
+def quadratic(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """QuadraticDiscriminantAnalysis: the log posterior of a Gaussian for each class."""
     x = doubles(graph, table)
     distances, volumes = [], []
@@ -54,14 +54,14 @@ def quadratic(graph: Graph, fitted: Any, table: Table) -> Answers:
     return _in_precision(
         graph,
         {
-            "places": score.argmax(),
+            "class_index": score.argmax(),
             "predict_proba": score.softmax(),
             "decision_function": decision,
         },
     )
 
 
-def _in_precision(graph: Graph, answers: dict[str, Tensor]) -> Answers:
+def _in_precision(graph: Graph, answers: dict[str, Tensor]) -> Outputs:
     return {
         name: answer if answer.dtype == "int64" else answer.cast(graph.precision)
         for name, answer in answers.items()

@@ -16,8 +16,8 @@ from scipy import stats
 from sklearn.preprocessing import Normalizer, PowerTransformer, QuantileTransformer
 
 from onnxlet.convert.graph import elementary
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
 from onnxlet.convert.graph.distances import squared_norms
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor
 from onnxlet.convert.graph.piecewise import Pieces, evaluated
 from onnxlet.function.arrays import Array
 
@@ -27,14 +27,14 @@ BOUND = 1e-7  # BOUNDS_THRESHOLD
 SMALLEST_SHARE = BOUND - EPSILON
 
 
-def power(graph: Graph, fitted: Any, table: Table) -> Answers:
+def power(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Each column to its own power, then standardised."""
     x = graph.matrix(table)
     lambdas = np.asarray(fitted.lambdas_, dtype=np.float64)
     raised = _yeo_johnson if fitted.method == "yeo-johnson" else _box_cox
     x = raised(x, lambdas)
     if fitted.standardize:
-        x = graph.ask(fitted._scaler, Table((x,)), "transform")
+        x = graph.call(fitted._scaler, Table((x,)), "transform")
     return {"transform": x}
 
 
@@ -101,7 +101,7 @@ def _where(columns: Array, yes: Tensor, no: Tensor) -> Tensor:
     return yes.graph.constant(columns.reshape(1, -1), "bool").where(yes, no)
 
 
-def quantile(graph: Graph, fitted: Any, table: Table) -> Answers:
+def quantile(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """The share of training values below, from both sides of repeated ones; then its quantile."""
     x = graph.matrix(table)
     quantiles, shares = np.asarray(fitted.quantiles_, dtype=np.float64), fitted.references_
@@ -155,7 +155,7 @@ def _interpolation(positions: Array, values: Array) -> Pieces:
     return Pieces(edges, np.concatenate([edges[:1], edges]), coefficients)
 
 
-def normalizer(graph: Graph, fitted: Any, table: Table) -> Answers:
+def normalizer(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Each row by its norm, where that is not next to nothing (`_handle_zeros_in_scale`)."""
     x = graph.matrix(table)
     if x.compact is None:

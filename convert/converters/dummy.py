@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from sklearn.dummy import DummyClassifier, DummyRegressor
 
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Unsupported
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Unsupported
 from onnxlet.convert.graph.responses import every_row
 from onnxlet.function.arrays import Array
 
 
-def classifier(graph: Graph, fitted: Any, table: Table) -> Answers:
+def classifier(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """The most frequent class, or one that was given, of each output."""
     strategy = fitted._strategy
     if strategy in ("stratified", "uniform"):
@@ -36,7 +36,7 @@ def classifier(graph: Graph, fitted: Any, table: Table) -> Answers:
         for prior, place in zip(priors, places, strict=True)
     ]
     return {
-        "places": every_row(graph, table, _answered(fitted, classes, places)).cast("int64"),
+        "class_index": every_row(graph, table, _answered(fitted, classes, places)).cast("int64"),
         "predict_proba": every_row(graph, table, np.concatenate(shares)),
     }
 
@@ -53,7 +53,7 @@ def _answered(fitted: Any, classes: Sequence[Array], places: Sequence[int]) -> S
     return [known.index(place) for known, place in pairs]
 
 
-def regressor(graph: Graph, fitted: Any, table: Table) -> Answers:
+def regressor(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """A mean, quantile or constant of each output."""
     constant = np.asarray(fitted.constant_, dtype=np.float64)
     return {

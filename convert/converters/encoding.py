@@ -18,14 +18,14 @@ import numpy as np
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, TargetEncoder
 
 from onnxlet.convert.graph.categories import Meaning, comparable, identities, look_up
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.responses import RELEASE
 from onnxlet.function.arrays import Array
 
 WIDE = 128  # categories of a column
 
 
-def one_hot(graph: Graph, fitted: Any, table: Table) -> Answers:
+def one_hot(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """A column for each category, or group of infrequent ones, that is not dropped."""
     known = fitted.categories_
     groups = [_groups(fitted, place) for place in range(len(known))]
@@ -58,7 +58,7 @@ def _hot(graph: Graph, made: Tensor, chosen: Sequence[tuple[int, Any]]) -> Tenso
     return spread.equals(graph.constant([code for _, code in chosen], made.dtype))
 
 
-def ordinal(graph: Graph, fitted: Any, table: Table) -> Answers:
+def ordinal(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Each category's place, or what stands for missing and for unknown values."""
     if np.dtype(fitted.dtype).kind not in "biuf":
         raise Unsupported(f"it encodes as {fitted.dtype!r}", "Let it encode as numbers.")
@@ -71,7 +71,7 @@ def ordinal(graph: Graph, fitted: Any, table: Table) -> Answers:
     return {"transform": look_up(graph, table, meanings, graph.precision)}
 
 
-def by_target(graph: Graph, fitted: Any, table: Table) -> Answers:
+def by_target(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Each category's shrunk mean of the target; of several classes their shares side by side."""
     count = len(fitted.encodings_) // len(fitted.categories_)
     meanings = [

@@ -13,11 +13,11 @@ from sklearn.utils._set_output import _get_output_config
 
 from onnxlet.convert.converters.tracing.columns_base import columns_of
 from onnxlet.convert.converters.tracing.trace import Form, followed, name_of
-from onnxlet.convert.graph.graph import (
+from onnxlet.convert.graph.converter import (
     DROPPED,
-    Answers,
     Converter,
     Graph,
+    Outputs,
     Table,
     Tensor,
     Unsupported,
@@ -25,7 +25,7 @@ from onnxlet.convert.graph.graph import (
 )
 
 
-def transformer(graph: Graph, fitted: Any, table: Table) -> Answers:
+def transformer(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """What the function makes of the columns, in the form that scikit-learn gives them."""
     if fitted.func is None and not fitted.validate:
         return {"transform": table}

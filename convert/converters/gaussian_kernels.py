@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from sklearn.gaussian_process import kernels
 
+from onnxlet.convert.graph.converter import Tensor, Unsupported
 from onnxlet.convert.graph.distances import squared_differences, squared_norms
-from onnxlet.convert.graph.graph import Tensor, Unsupported
 from onnxlet.convert.graph.kernels import of_inner, pairwise, raised
 from onnxlet.function.arrays import Array
 

@@ -19,14 +19,14 @@ from sklearn.gaussian_process._gpc import COEFS, LAMBDAS, _BinaryGaussianProcess
 from onnxlet.convert.converters.gaussian_kernels import Value, at_itself, between
 from onnxlet.convert.converters.linear import two_sided
 from onnxlet.convert.converters.support_vectors import one_versus_rest
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.distances import doubles, squared_norms
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
 from onnxlet.function.arrays import Array
 
 ERROR_DEGREE = 30
 
 
-def regressor(graph: Graph, fitted: Any, table: Table) -> Answers:
+def regressor(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """GaussianProcessRegressor, with the standard deviation."""
     x, points = doubles(graph, table), _points(fitted)
     similar = _whole(x, points, between(x, points, fitted.kernel_))
@@ -51,7 +51,7 @@ def _whole(x: Tensor, points: Array, value: Value) -> Tensor:
     return (x.take([0]) * 0.0) + np.full((1, len(points)), value)
 
 
-def binary(graph: Graph, fitted: Any, table: Table) -> Answers:
+def binary(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Laplace's approximation for two classes."""
     x, points = doubles(graph, table), _points(fitted)
     similar = _whole(x, points, between(x, points, fitted.kernel_))
@@ -60,7 +60,7 @@ def binary(graph: Graph, fitted: Any, table: Table) -> Answers:
     variance = at_itself(x, fitted.kernel_) - squared_norms(similar @ inverse.T)
     second = _averaged(mean, variance)
     return {
-        "places": (mean > 0.0).cast("int64"),
+        "class_index": (mean > 0.0).cast("int64"),
         "predict_proba": two_sided(second),
     }
 
@@ -96,11 +96,11 @@ def _error_weights() -> list[float]:
 _ERROR_WEIGHTS = _error_weights()
 
 
-def classifier(graph: Graph, fitted: Any, table: Table) -> Answers:
+def classifier(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """GaussianProcessClassifier: of several classes each against the rest, or pairs of them."""
     base = fitted.base_estimator_
     if len(fitted.classes_) == 2:
-        answers = dict(graph.answers(base, table))
+        answers = dict(graph.convert(base, table))
     elif fitted.multi_class == "one_vs_rest":
         answers = _against_the_rest(graph, base.estimators_, table)
     else:
@@ -112,21 +112,21 @@ def classifier(graph: Graph, fitted: Any, table: Table) -> Answers:
 
 
 def _second(graph: Graph, part: Any, table: Table) -> Tensor:
-    return graph.ask(part, table, "predict_proba").take([1])
+    return graph.call(part, table, "predict_proba").take([1])
 
 
 def _against_the_rest(graph: Graph, parts: Any, table: Table) -> dict[str, Tensor | Table]:
     shares = graph.concat([_second(graph, part, table) for part in parts])
-    return {"places": shares.argmax(), "predict_proba": shares / shares.sum()}
+    return {"class_index": shares.argmax(), "predict_proba": shares / shares.sum()}
 
 
 def _pairs(graph: Graph, parts: Any, table: Table, count: int) -> dict[str, Tensor | Table]:
     """`OneVsOneClassifier.predict`: each pair's vote and confidence."""
     if len(parts) != len(list(combinations(range(count), 2))):
         raise Unsupported("some of its pairs of classes have no model")
-    seconds = graph.concat([graph.ask(p, table, "places").cast("float64") for p in parts])
+    seconds = graph.concat([graph.call(p, table, "class_index").cast("float64") for p in parts])
     confidence = graph.concat([_second(graph, part, table) for part in parts])
-    return {"places": one_versus_rest(seconds, confidence, count).argmax()}
+    return {"class_index": one_versus_rest(seconds, confidence, count).argmax()}
 
 
 CONVERTERS: dict[type, Converter] = {

@@ -16,7 +16,7 @@ from sklearn import ensemble
 from sklearn.base import is_classifier
 
 from onnxlet.convert.converters.linear import two_sided
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.tree_ensemble import LEQ, MEMBER, Tree, constant, sums
 from onnxlet.function.arrays import Array
 
@@ -24,7 +24,7 @@ MULTINOMIAL, BINOMIAL = "HalfMultinomialLoss", "HalfBinomialLoss"
 NO_CATEGORY = -1.0
 
 
-def histogram_boosting(graph: Graph, fitted: Any, table: Table) -> Answers:
+def histogram_boosting(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Raw scores, and what the loss makes of them."""
     raw = _raw(graph, fitted, table)
     if not is_classifier(fitted):
@@ -36,7 +36,7 @@ def histogram_boosting(graph: Graph, fitted: Any, table: Table) -> Answers:
         shares, places = raw.softmax(), raw.argmax()
     else:
         shares, places = two_sided(raw.unary("Sigmoid")), (raw > 0.0).cast("int64")
-    return {"decision_function": raw, "predict_proba": shares, "places": places}
+    return {"decision_function": raw, "predict_proba": shares, "class_index": places}
 
 
 def _unlinked(fitted: Any, raw: Tensor) -> Tensor:
@@ -65,7 +65,7 @@ def _encoded(graph: Graph, fitted: Any, table: Table) -> Tensor:
         places = np.array([table.labels.index(name) for name in names])
     categorical = np.asarray(fitted.is_categorical_)
     encoder = fitted._preprocessor.named_transformers_["encoder"]
-    codes = graph.ask(encoder, graph.select(table, places[categorical].tolist()), "transform")
+    codes = graph.call(encoder, graph.select(table, places[categorical].tolist()), "transform")
     if categorical.all():
         return codes
     numbers = graph.matrix(graph.select(table, places[~categorical].tolist()))

@@ -16,13 +16,13 @@ import numpy as np
 import pandas as pd
 from sklearn.impute import MissingIndicator, SimpleImputer
 
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.loops import either
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.signature import MISSING_TEXT
 
 
-def simple(graph: Graph, fitted: Any, table: Table) -> Answers:
+def simple(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Each column's statistic where its value is missing."""
     statistics = _statistics(fitted)
     dropped = [not fitted.keep_empty_features and _is_nan(value) for value in statistics]
@@ -44,7 +44,7 @@ def simple(graph: Graph, fitted: Any, table: Table) -> Answers:
     return {"transform": Table((*filled, *flags(graph, table, indicated, fitted.missing_values)))}
 
 
-def indicator(graph: Graph, fitted: Any, table: Table) -> Answers:
+def indicator(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """MissingIndicator: which of its features are missing."""
     made = flags(graph, table, fitted.features_.tolist(), fitted.missing_values)
     if not made:

@@ -14,12 +14,12 @@ from sklearn.compose import TransformedTargetRegressor
 from sklearn.pipeline import Pipeline
 
 from onnxlet.convert.converters import distributions, functions
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 
 
-def transformed_target(graph: Graph, fitted: Any, table: Table) -> Answers:
+def transformed_target(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """What the regressor predicts, transformed back."""
-    predicted = graph.ask(fitted.regressor_, table, "predict").cast(graph.precision)
+    predicted = graph.call(fitted.regressor_, table, "predict").cast(graph.precision)
     return {"predict": inverse(graph, fitted.transformer_, predicted)}
 
 

@@ -17,11 +17,11 @@ from sklearn.ensemble import IsolationForest
 from sklearn.ensemble._iforest import _average_path_length
 
 from onnxlet.convert.converters.trees import of_sklearn, tree_ensemble
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table
 from onnxlet.convert.graph.tree_ensemble import Tree
 
 
-def isolation(graph: Graph, fitted: Any, table: Table) -> Answers:
+def isolation(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """The scores, and -1 for outliers."""
     parts = [_tree(fitted, place) for place in range(len(fitted.estimators_))]
     depth = tree_ensemble(graph, table, parts)

@@ -13,13 +13,13 @@ import numpy as np
 from sklearn import kernel_approximation, kernel_ridge, preprocessing, random_projection
 
 from onnxlet.convert.converters.decomposition import centred
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
 from onnxlet.convert.graph.distances import doubles
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor
 from onnxlet.convert.graph.kernels import pairwise
 from onnxlet.function.arrays import Array
 
 
-def ridge(graph: Graph, fitted: Any, table: Table) -> Answers:
+def ridge(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """KernelRidge."""
     options = {"gamma": fitted.gamma, "degree": fitted.degree, "coef0": fitted.coef0}
     similar = pairwise(doubles(graph, table), _dense(fitted.X_fit_), fitted.kernel, options)
@@ -27,7 +27,7 @@ def ridge(graph: Graph, fitted: Any, table: Table) -> Answers:
     return {"predict": (similar @ weights).cast(graph.precision)}
 
 
-def nystroem(graph: Graph, fitted: Any, table: Table) -> Answers:
+def nystroem(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Nystroem: kernels with some rows of the training, made orthonormal."""
     given = {name: getattr(fitted, name) for name in ("gamma", "degree", "coef0")}
     options = {name: value for name, value in given.items() if value is not None}
@@ -36,13 +36,13 @@ def nystroem(graph: Graph, fitted: Any, table: Table) -> Answers:
     return _transformed(graph, similar @ np.asarray(fitted.normalization_).T)
 
 
-def radial_sampler(graph: Graph, fitted: Any, table: Table) -> Answers:
+def radial_sampler(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """RBFSampler: cosines of random projections."""
     waves = _waves(fitted, doubles(graph, table))
     return _transformed(graph, waves * (2.0 / fitted.n_components) ** 0.5)
 
 
-def skewed_sampler(graph: Graph, fitted: Any, table: Table) -> Answers:
+def skewed_sampler(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """SkewedChi2Sampler."""
     logs = (doubles(graph, table) + float(fitted.skewedness)).unary("Log")
     scale = float(np.sqrt(2.0) / np.sqrt(fitted.n_components))
@@ -54,7 +54,7 @@ def _waves(fitted: Any, x: Tensor) -> Tensor:
     return projected.unary("Cos")
 
 
-def additive_sampler(graph: Graph, fitted: Any, table: Table) -> Answers:
+def additive_sampler(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """AdditiveChi2Sampler: waves of the logarithm; a zero stays zero."""
     x = doubles(graph, table)
     default = {1: 0.8, 2: 0.5, 3: 0.4}
@@ -69,7 +69,7 @@ def additive_sampler(graph: Graph, fitted: Any, table: Table) -> Answers:
     return _transformed(graph, graph.concat(made))
 
 
-def count_sketch(graph: Graph, fitted: Any, table: Table) -> Answers:
+def count_sketch(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """PolynomialCountSketch: products of Fourier transforms, which are matrices here."""
     x = doubles(graph, table) * float(np.sqrt(fitted.gamma))
     size = fitted.n_components
@@ -99,17 +99,17 @@ def _affine(x: Tensor, weights: Array, coef0: float) -> Tensor:
     return made
 
 
-def projection(graph: Graph, fitted: Any, table: Table) -> Answers:
+def projection(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """GaussianRandomProjection and SparseRandomProjection."""
     return _transformed(graph, doubles(graph, table) @ _dense(fitted.components_).T)
 
 
-def centerer(graph: Graph, fitted: Any, table: Table) -> Answers:
+def centerer(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """KernelCenterer."""
     return _transformed(graph, centred(doubles(graph, table), fitted))
 
 
-def _transformed(graph: Graph, made: Tensor) -> Answers:
+def _transformed(graph: Graph, made: Tensor) -> Outputs:
     return {"transform": made.cast(graph.precision)}
 
 

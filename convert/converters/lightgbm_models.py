@@ -17,7 +17,7 @@ import numpy as np
 
 from onnxlet.convert.converters.linear import two_sided
 from onnxlet.convert.graph.categories import Meaning, look_up
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.tree_ensemble import LEQ, MEMBER, Tree, sums
 from onnxlet.function.arrays import Array
 
@@ -43,7 +43,7 @@ class Model:
     trees: list[dict[str, list[str]]]
 
 
-def classifier(graph: Graph, fitted: Any, table: Table) -> Answers:
+def classifier(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Probabilities as the objective makes them of the raw scores."""
     if callable(fitted.objective):
         raise Unsupported("its objective is a function", "Fit it with one of the named objectives.")
@@ -53,13 +53,13 @@ def classifier(graph: Graph, fitted: Any, table: Table) -> Answers:
     raw = _raw(graph, fitted, model, table)
     converted = _converted(model, raw)
     shares = converted if raw.width > 1 else two_sided(converted)
-    answers = {"places": shares.argmax(), "predict_proba": shares}
+    answers = {"class_index": shares.argmax(), "predict_proba": shares}
     if hasattr(fitted, "decision_function"):
         answers["decision_function"] = raw
     return answers
 
 
-def regressor(graph: Graph, fitted: Any, table: Table) -> Answers:
+def regressor(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """The raw score of a ranker or of a custom objective, else what the objective makes of it."""
     model = _model(fitted)
     return {"predict": _converted(model, _raw(graph, fitted, model, table))}

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from sklearn import linear_model, svm
 
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.responses import RELEASE, every_row
 from onnxlet.function.arrays import Array
 
@@ -34,12 +34,12 @@ def _weights(fitted: Any) -> Array:
     return np.atleast_2d(coefficients)
 
 
-def regressor(graph: Graph, fitted: Any, table: Table) -> Answers:
+def regressor(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """The decision itself."""
     return {"predict": decision(graph, fitted, table)}
 
 
-def bayesian(graph: Graph, fitted: Any, table: Table) -> Answers:
+def bayesian(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """With the standard deviation of the prediction, since 1.9 around the columns' means."""
     x, kept = graph.matrix(table), list(range(len(fitted.coef_)))
     if isinstance(fitted, linear_model.ARDRegression):
@@ -53,7 +53,7 @@ def bayesian(graph: Graph, fitted: Any, table: Table) -> Answers:
     return {"predict": decision(graph, fitted, table), "std": variance.unary("Sqrt")}
 
 
-def exponential(graph: Graph, fitted: Any, table: Table) -> Answers:
+def exponential(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Generalised linear models: the inverse of their link."""
     link = type(fitted._base_loss.link).__name__
     score = decision(graph, fitted, table)
@@ -71,16 +71,16 @@ def places_of(score: Tensor) -> Tensor:
     return score.argmax()
 
 
-def classifier(graph: Graph, fitted: Any, table: Table) -> Answers:
+def classifier(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """The class of the highest decision."""
     return _with_classes(decision(graph, fitted, table))
 
 
 def _with_classes(score: Tensor) -> dict[str, Tensor]:
-    return {"decision_function": score, "places": places_of(score)}
+    return {"decision_function": score, "class_index": places_of(score)}
 
 
-def ridge_classifier(graph: Graph, fitted: Any, table: Table) -> Answers:
+def ridge_classifier(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """The class of the highest decision, or each label by itself."""
     score = decision(graph, fitted, table)
     if fitted._label_binarizer.y_type_.startswith("multilabel"):
@@ -93,7 +93,7 @@ def two_sided(probability: Tensor) -> Tensor:
     return replace(probability @ [[-1.0, 1.0]] + [[1.0, 0.0]], second=probability)
 
 
-def logistic(graph: Graph, fitted: Any, table: Table) -> Answers:
+def logistic(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Softmax over the decisions, or each its own sigmoid and then normalised.
 
     Before scikit-learn 1.8 `multi_class` said which.
@@ -114,7 +114,7 @@ def of_two(against: Tensor) -> dict[str, Tensor]:
     """All from the negative of the decision, which the sigmoid's exponential takes."""
     return {
         "decision_function": -against,
-        "places": (against < 0.0).cast("int64"),
+        "class_index": (against < 0.0).cast("int64"),
         "predict_proba": two_sided(1.0 / (against.unary("Exp") + 1.0)),
     }
 
@@ -127,7 +127,7 @@ def one_versus_rest(score: Tensor) -> Tensor:
     return probability / probability.sum()
 
 
-def stochastic(graph: Graph, fitted: Any, table: Table) -> Answers:
+def stochastic(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """SGDClassifier: probabilities of its logistic and modified Huber losses."""
     score = decision(graph, fitted, table)
     answers = _with_classes(score)
@@ -150,12 +150,12 @@ def huber_shares(score: Tensor) -> Tensor:
     return none.where(1.0 / score.width, share / none.where(1.0, sums))
 
 
-def robust_to_outliers(graph: Graph, fitted: Any, table: Table) -> Answers:
+def robust_to_outliers(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """RANSACRegressor: the model that it kept."""
-    return {"predict": graph.ask(fitted.estimator_, table, "predict")}
+    return {"predict": graph.call(fitted.estimator_, table, "predict")}
 
 
-def one_class(graph: Graph, fitted: Any, table: Table) -> Answers:
+def one_class(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """SGDOneClassSVM: the side of a plane."""
     score = graph.matrix(table) @ _weights(fitted).T - float(np.ravel(fitted.offset_)[0])
     side = (score >= 0.0).where(graph.constant([[1]], "int64"), -1)

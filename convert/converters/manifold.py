@@ -13,14 +13,14 @@ from sklearn import manifold, semi_supervised
 
 from onnxlet.convert.converters.decomposition import projected
 from onnxlet.convert.converters.neighbours import closest, gathered, neighbours, over_neighbours
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.distances import doubles, squared_norms
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
 from onnxlet.convert.graph.kernels import pairwise
 from onnxlet.convert.graph.loops import by_row
 from onnxlet.function.arrays import Array
 
 
-def isomap(graph: Graph, fitted: Any, table: Table) -> Answers:
+def isomap(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Isomap: the shortest ways by the neighbours to all points, as a kernel."""
     if fitted.n_neighbors is None:
         raise Unsupported("its neighbours are those within a radius", "Use n_neighbors.")
@@ -38,7 +38,7 @@ def isomap(graph: Graph, fitted: Any, table: Table) -> Answers:
     return {"transform": made.cast(graph.precision)}
 
 
-def locally_linear(graph: Graph, fitted: Any, table: Table) -> Answers:
+def locally_linear(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """LocallyLinearEmbedding: the neighbours' places, weighted as they make up the row."""
     count = int(fitted.n_neighbors)
     points: Array = np.asarray(fitted.nbrs_._fit_X, dtype=np.float64)
@@ -73,7 +73,7 @@ def _solved(gram: Tensor) -> Tensor:
     return solution / solution.sum()
 
 
-def propagated(graph: Graph, fitted: Any, table: Table) -> Answers:
+def propagated(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """LabelPropagation and LabelSpreading: the labels of what is near."""
     labels: Array = np.asarray(fitted.label_distributions_, dtype=np.float64)
     if fitted.kernel == "knn":
@@ -85,7 +85,7 @@ def propagated(graph: Graph, fitted: Any, table: Table) -> Answers:
     else:
         raise Unsupported("its kernel is a Python function", "Use rbf or knn.")
     shares = total / total.sum()
-    return {"places": shares.argmax(), "predict_proba": shares.cast(graph.precision)}
+    return {"class_index": shares.argmax(), "predict_proba": shares.cast(graph.precision)}
 
 
 CONVERTERS: dict[type, Converter] = {

@@ -14,12 +14,12 @@ from scipy.special import digamma
 from sklearn import mixture
 from sklearn.mixture._gaussian_mixture import _compute_log_det_cholesky
 
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
 from onnxlet.convert.graph.distances import doubles, point_norms, squared_norms
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor
 from onnxlet.function.arrays import Array
 
 
-def gaussian(graph: Graph, fitted: Any, table: Table) -> Answers:
+def gaussian(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """The component of the highest density times weight, and each one's share of them."""
     x = doubles(graph, table)
     squares = SQUARES[fitted.covariance_type](x, fitted.means_, fitted.precisions_cholesky_)

@@ -13,8 +13,8 @@ from sklearn import multiclass
 from sklearn.base import is_classifier, is_regressor
 
 from onnxlet.convert.converters.linear import two_sided
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.distances import expanded
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
 from onnxlet.convert.graph.responses import RELEASE, all_have, every_row, predicted, total
 
 
@@ -23,9 +23,9 @@ def score_of(graph: Graph, part: Any, table: Table) -> Tensor:
     if is_regressor(part):
         score = predicted(graph, part, table)
     elif hasattr(part, "decision_function"):
-        score = graph.ask(part, table, "decision_function")
+        score = graph.call(part, table, "decision_function")
     else:
-        score = graph.ask(part, table, "predict_proba").take([1])
+        score = graph.call(part, table, "predict_proba").take([1])
     if score.width != 1:
         raise Unsupported(f"{type(part).__name__} scores more than two classes")
     return score
@@ -36,7 +36,7 @@ def _threshold(part: Any) -> float:
     return 0.0 if hasattr(part, "decision_function") and is_classifier(part) else 0.5
 
 
-def one_versus_rest(graph: Graph, fitted: Any, table: Table) -> Answers:
+def one_versus_rest(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """The class that is most for itself, or with several labels each that is for itself."""
     parts = fitted.estimators_
     score = graph.concat([score_of(graph, part, table) for part in parts])
@@ -45,14 +45,14 @@ def one_versus_rest(graph: Graph, fitted: Any, table: Table) -> Answers:
     if fitted.multilabel_:
         answers["predict"] = above
     elif len(fitted.classes_) == 1:
-        answers["places"] = every_row(graph, table, 0.0).cast("int64")
+        answers["class_index"] = every_row(graph, table, 0.0).cast("int64")
     else:
-        answers["places"] = above if len(parts) == 1 else _largest(score)
+        answers["class_index"] = above if len(parts) == 1 else _largest(score)
     both = [(part, table) for part in parts]
     if all_have(graph, both, "predict_proba"):
         answers["predict_proba"] = _shares(graph, fitted, table)
     if all_have(graph, both, "decision_function"):
-        scores = [graph.ask(part, table, "decision_function") for part in parts]
+        scores = [graph.call(part, table, "decision_function") for part in parts]
         answers["decision_function"] = graph.concat(scores)
     return answers
 
@@ -70,7 +70,7 @@ def _shares(graph: Graph, fitted: Any, table: Table) -> Tensor:
     Before scikit-learn 1.7, NaN where no class has any.
     """
     parts = fitted.estimators_
-    share = graph.concat([graph.ask(part, table, "predict_proba").take([1]) for part in parts])
+    share = graph.concat([graph.call(part, table, "predict_proba").take([1]) for part in parts])
     if len(parts) == 1:
         share = two_sided(share)
     if fitted.multilabel_:
@@ -79,7 +79,7 @@ def _shares(graph: Graph, fitted: Any, table: Table) -> Tensor:
     return share / (sums.equals(0.0).where(1.0, sums) if RELEASE >= (1, 7) else sums)
 
 
-def one_versus_one(graph: Graph, fitted: Any, table: Table) -> Answers:
+def one_versus_one(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Votes, and confidences squeezed below half a vote: `_ovr_decision_function`."""
     pairs = fitted.pairwise_indices_ or [None] * len(fitted.estimators_)
     given = [table if places is None else graph.select(table, places) for places in pairs]
@@ -98,19 +98,19 @@ def one_versus_one(graph: Graph, fitted: Any, table: Table) -> Answers:
     summed = graph.concat(confidences)
     decision = graph.concat(votes) + summed / (3.0 * (summed.unary("Abs") + 1.0))
     if count > 2:
-        return {"decision_function": decision, "places": decision.argmax()}
+        return {"decision_function": decision, "class_index": decision.argmax()}
     second = decision.take([1])
     above = (second > _threshold(fitted.estimators_[0])).cast("int64")
-    return {"decision_function": second, "places": above}
+    return {"decision_function": second, "class_index": above}
 
 
-def output_code(graph: Graph, fitted: Any, table: Table) -> Answers:
+def output_code(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """The class whose code is nearest, the first of those at one distance."""
     scores = graph.concat([score_of(graph, part, table) for part in fitted.estimators_])
-    return {"places": expanded(scores, fitted.code_book_).argmin()}
+    return {"class_index": expanded(scores, fitted.code_book_).argmin()}
 
 
-def constant(graph: Graph, fitted: Any, table: Table) -> Answers:
+def constant(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """What stands in for an estimator where the training rows were all of one side."""
     value = float(fitted.y_[0])
     same = every_row(graph, table, value)

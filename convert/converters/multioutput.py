@@ -17,26 +17,28 @@ from sklearn.multioutput import (
     RegressorChain,
 )
 
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.responses import all_have, predicted, response
 
 
-def classifiers(graph: Graph, fitted: Any, table: Table) -> Answers:
+def classifiers(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """The outputs' places and probabilities side by side."""
     parts = fitted.estimators_
-    answers = {"places": graph.concat([graph.ask(part, table, "places") for part in parts])}
+    answers = {
+        "class_index": graph.concat([graph.call(part, table, "class_index") for part in parts])
+    }
     if all_have(graph, [(part, table) for part in parts], "predict_proba"):
-        shares = [graph.ask(part, table, "predict_proba") for part in parts]
+        shares = [graph.call(part, table, "predict_proba") for part in parts]
         answers["predict_proba"] = graph.concat(shares)
     return answers
 
 
-def regressors(graph: Graph, fitted: Any, table: Table) -> Answers:
+def regressors(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """The predictions side by side."""
     return {"predict": graph.concat([predicted(graph, p, table) for p in fitted.estimators_])}
 
 
-def chain(graph: Graph, fitted: Any, table: Table) -> Answers:
+def chain(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Each estimator is given what those before it answered, behind the columns.
 
     Labels come as numbers and in the order of y's columns, whereas `classes_` has the chain's.

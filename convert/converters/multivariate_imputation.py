@@ -15,12 +15,12 @@ from sklearn.impute import KNNImputer
 from sklearn.impute._iterative import IterativeImputer
 
 from onnxlet.convert.converters.imputation import flags, is_missing
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.loops import changed, either
 from onnxlet.function.arrays import Array
 
 
-def nearest(graph: Graph, fitted: Any, table: Table) -> Answers:
+def nearest(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """A missing value is the mean of the nearest training rows that have one.
 
     Of rows equally far NumPy's argpartition takes any; here it is the first.
@@ -128,12 +128,12 @@ def _mean_of_nearest(graph: Graph, fitted: Any, distances: Tensor, values: Array
     return total / weights.sum()
 
 
-def iterative(graph: Graph, fitted: Any, table: Table) -> Answers:
+def iterative(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Column after column is predicted from the others as they are by then, over and over."""
     if fitted.sample_posterior:
         raise Unsupported("it draws from a posterior", "Fit it with sample_posterior=False.")
     x = graph.matrix(table)
-    start = graph.ask(fitted.initial_imputer_, table, "transform")
+    start = graph.call(fitted.initial_imputer_, table, "transform")
     missing = _missing(x, fitted.missing_values)
     empty = np.asarray(fitted._is_empty_feature)
     if not fitted.keep_empty_features:
@@ -153,7 +153,7 @@ def _predicted(graph: Graph, fitted: Any, start: Tensor, missing: Tensor) -> Ten
     for place, others, estimator in fitted.imputation_sequence_:
         given = graph.concat([columns[int(other)] for other in others])
         gap, known = missing.take([int(place)]), len(graph.raising)
-        value = graph.ask(estimator, Table((given,)), "predict").cast(graph.precision)
+        value = graph.call(estimator, Table((given,)), "predict").cast(graph.precision)
         # Rows without a gap here are not shown to the estimator, and it raises for none of them.
         graph.raising[known:] = [flag & gap for flag in graph.raising[known:]]
         low, high = float(fitted._min_value[place]), float(fitted._max_value[place])
@@ -169,7 +169,7 @@ def _missing(x: Tensor, value: Any) -> Tensor:
     return found
 
 
-def _with_flags(graph: Graph, fitted: Any, table: Table, filled: Tensor) -> Answers:
+def _with_flags(graph: Graph, fitted: Any, table: Table, filled: Tensor) -> Outputs:
     indicated = fitted.indicator_.features_.tolist() if fitted.add_indicator else []
     made = flags(graph, table, indicated, fitted.missing_values)
     return {"transform": graph.concat([filled.cast(graph.precision), *made])}

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from sklearn import naive_bayes
 
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.function.arrays import Array
 
 FEW = 128  # numbers that a matrix product adds one after another
@@ -23,10 +23,10 @@ Likelihood = Callable[[Graph, Any, Table], Tensor]
 def _converter(likelihood: Likelihood) -> Converter:
     """Probabilities as `exp(jll - logsumexp(jll))`, whose rounding differs from a softmax's."""
 
-    def convert(graph: Graph, fitted: Any, table: Table) -> Answers:
+    def convert(graph: Graph, fitted: Any, table: Table) -> Outputs:
         joint = likelihood(graph, fitted, table)
         shares = (joint - joint.logsumexp()).unary("Exp")
-        return {"places": joint.argmax(), "predict_proba": shares}
+        return {"class_index": joint.argmax(), "predict_proba": shares}
 
     return convert
 

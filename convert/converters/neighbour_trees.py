@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from sklearn.neighbors import KDTree
 
+from onnxlet.convert.graph.converter import Tensor
 from onnxlet.convert.graph.distances import Ranking, ranked
-from onnxlet.convert.graph.graph import Tensor
 from onnxlet.convert.graph.loops import repeat
 from onnxlet.function.arrays import Array
 

@@ -16,7 +16,8 @@ import numpy as np
 from sklearn import neighbors
 
 from onnxlet.convert.converters.neighbour_trees import kept, order, turns
-from onnxlet.convert.graph.builder import Nodes
+from onnxlet.convert.graph.builder import GraphBuilder
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.distances import (
     Ranking,
     doubles,
@@ -25,7 +26,6 @@ from onnxlet.convert.graph.distances import (
     ranked,
     squared_norms,
 )
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
 from onnxlet.convert.graph.loops import by_row, changed, either
 from onnxlet.function.arrays import Array
 
@@ -110,7 +110,7 @@ def _least(x: Tensor, count: int) -> tuple[Tensor, Tensor]:
     return made[0], made[1]
 
 
-def gathered(graph: Nodes, values: Array, places: Tensor, width: int) -> Tensor:
+def gathered(graph: GraphBuilder, values: Array, places: Tensor, width: int) -> Tensor:
     """Of what is known of each point, that of the points at places."""
     known = graph.constant(values, "int64" if values.dtype.kind in "iu" else "float64")
     return graph.op("Gather", known, places, dtype=known.dtype, width=width, axis=0)
@@ -158,14 +158,14 @@ def _columns(values: Array) -> Array:
     return values.reshape(-1, 1) if values.ndim == 1 else values
 
 
-def regressor(graph: Graph, fitted: Any, table: Table) -> Answers:
+def regressor(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """KNeighborsRegressor: the mean of the neighbours' targets."""
     targets = _columns(np.asarray(fitted._y)).astype(np.float64)
     total, weight = _summed(graph, fitted, table, targets)
     return {"predict": (total / weight).cast(graph.precision)}
 
 
-def classifier(graph: Graph, fitted: Any, table: Table) -> Answers:
+def classifier(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """KNeighborsClassifier: the neighbours vote."""
     targets, widths = _indicators(fitted)
     total, _ = _summed(graph, fitted, table, targets)
@@ -181,13 +181,13 @@ def _indicators(fitted: Any) -> tuple[Array, list[int]]:
     return np.hstack(blocks), widths
 
 
-def _chosen(graph: Graph, total: Tensor, widths: list[int]) -> Answers:
+def _chosen(graph: Graph, total: Tensor, widths: list[int]) -> Outputs:
     """The class of most votes, and all shares, output by output."""
     ends = np.cumsum(widths).tolist()
     votes = [total.take(range(end - n, end)) for end, n in zip(ends, widths, strict=True)]
     shares = [each / each.sum() for each in votes]
     return {
-        "places": graph.concat([each.argmax() for each in votes]),
+        "class_index": graph.concat([each.argmax() for each in votes]),
         "predict_proba": graph.concat(shares).cast(graph.precision),
     }
 
@@ -217,7 +217,7 @@ def _near(ranking: Ranking, radius: float, weighting: bool) -> Tensor:
     return (same.max() > 0.0).where(same, inverse)
 
 
-def radius_regressor(graph: Graph, fitted: Any, table: Table) -> Answers:
+def radius_regressor(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """RadiusNeighborsRegressor: NaN (of the targets' dtype) where there is no neighbour."""
     targets = _columns(np.asarray(fitted._y))
     total, weight = _within(graph, fitted, table, targets)
@@ -228,7 +228,7 @@ def radius_regressor(graph: Graph, fitted: Any, table: Table) -> Answers:
     return {"predict": mean.cast(graph.precision)}
 
 
-def radius_classifier(graph: Graph, fitted: Any, table: Table) -> Answers:
+def radius_classifier(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """RadiusNeighborsClassifier: rows without neighbours get the label of outliers."""
     if fitted.outlier_label_ is None:
         raise Unsupported(NO_NEIGHBOUR, "Give it an outlier_label.")
@@ -253,7 +253,7 @@ def _outliers(fitted: Any) -> list[Array]:
     return made
 
 
-def local_outlier_factor(graph: Graph, fitted: Any, table: Table) -> Answers:
+def local_outlier_factor(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """LocalOutlierFactor: the density among the neighbours against their own."""
     if not fitted.novelty:
         raise Unsupported("it predicts for new rows only with novelty=True", "Fit it with that.")
@@ -268,7 +268,7 @@ def local_outlier_factor(graph: Graph, fitted: Any, table: Table) -> Answers:
     return {"decision_function": score.cast(graph.precision), "predict": side}
 
 
-def nearest_centroid(graph: Graph, fitted: Any, table: Table) -> Answers:
+def nearest_centroid(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """NearestCentroid: of equal priors the closest, else the highest discriminant score."""
     x, centroids = doubles(graph, table), np.asarray(fitted.centroids_, dtype=np.float64)
     priors = np.asarray(fitted.class_prior_)
@@ -281,13 +281,13 @@ def nearest_centroid(graph: Graph, fitted: Any, table: Table) -> Answers:
     even = np.isclose(priors, 1 / len(priors)).all()
     decision = score.take([1]) - score.take([0]) if len(priors) == 2 else score
     return {
-        "places": rank(x, centroids).argmin() if even else score.argmax(),
+        "class_index": rank(x, centroids).argmin() if even else score.argmax(),
         "decision_function": decision.cast(graph.precision),
         "predict_proba": score.softmax().cast(graph.precision),
     }
 
 
-def components_analysis(graph: Graph, fitted: Any, table: Table) -> Answers:
+def components_analysis(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """NeighborhoodComponentsAnalysis: a linear map."""
     made = doubles(graph, table) @ np.asarray(fitted.components_).T
     return {"transform": made.cast(graph.precision)}

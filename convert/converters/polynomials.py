@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 from sklearn.preprocessing import PolynomialFeatures, SplineTransformer
 
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.piecewise import Pieces, evaluated
 from onnxlet.function.arrays import Array
 
 UNBOUNDED = ("continue", "periodic", "error")  # extrapolations that no piece of their own follows
 
 
-def products(graph: Graph, fitted: Any, table: Table) -> Answers:
+def products(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Degree after degree: each product of the one before, times one more column."""
     x = graph.matrix(table)
     least, most = fitted._min_degree, fitted._max_degree
@@ -44,7 +44,7 @@ def products(graph: Graph, fitted: Any, table: Table) -> Answers:
     return {"transform": graph.concat(parts)}
 
 
-def splines(graph: Graph, fitted: Any, table: Table) -> Answers:
+def splines(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Each column's basis functions, polynomials between the knots."""
     x = graph.matrix(table)
     missing = getattr(fitted, "handle_missing", "error") == "zeros"

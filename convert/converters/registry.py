@@ -18,9 +18,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 
 import onnxlet.convert.converters as converters_folder
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 
-__all__ = ["Answers", "Graph", "Table", "Tensor", "Unsupported", "converters", "converts"]
+__all__ = ["Graph", "Outputs", "Table", "Tensor", "Unsupported", "converters", "converts"]
 
 # Families of packages that need not be installed.
 OPTIONAL = {

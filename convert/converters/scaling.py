@@ -10,18 +10,18 @@ from typing import Any
 
 from sklearn import preprocessing
 
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
 from onnxlet.function.arrays import Array
 
 
-def standard(graph: Graph, fitted: Any, table: Table) -> Answers:
+def standard(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Minus the mean, by the standard deviation."""
     x = graph.matrix(table)
     x = x - fitted.mean_ if fitted.with_mean else x
     return {"transform": _divided(x, fitted.scale_) if fitted.with_std else x}
 
 
-def min_max(graph: Graph, fitted: Any, table: Table) -> Answers:
+def min_max(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Times a scale, plus a minimum, clipped if so asked."""
     x = graph.matrix(table) * fitted.scale_ + fitted.min_
     if fitted.clip:
@@ -30,7 +30,7 @@ def min_max(graph: Graph, fitted: Any, table: Table) -> Answers:
     return {"transform": x}
 
 
-def max_absolute(graph: Graph, fitted: Any, table: Table) -> Answers:
+def max_absolute(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """By the largest magnitude, clipped if so asked."""
     x = _divided(graph.matrix(table), fitted.scale_)
     if getattr(fitted, "clip", False):
@@ -38,7 +38,7 @@ def max_absolute(graph: Graph, fitted: Any, table: Table) -> Answers:
     return {"transform": x}
 
 
-def robust(graph: Graph, fitted: Any, table: Table) -> Answers:
+def robust(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Minus the median, by the range between quantiles."""
     x = graph.matrix(table)
     x = x - fitted.center_ if fitted.with_centering else x

@@ -17,10 +17,10 @@ from sklearn.model_selection._search_successive_halving import (
 )
 from sklearn.semi_supervised import SelfTrainingClassifier
 
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Unsupported
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Unsupported
 
 
-def search(graph: Graph, fitted: Any, table: Table) -> Answers:
+def search(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """What was best, fitted on everything."""
     if not hasattr(fitted, "best_estimator_"):
         raise Unsupported(
@@ -29,19 +29,19 @@ def search(graph: Graph, fitted: Any, table: Table) -> Answers:
     return delegated(graph, fitted.best_estimator_, table)
 
 
-def frozen(graph: Graph, fitted: Any, table: Table) -> Answers:
+def frozen(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """What was frozen."""
     return delegated(graph, fitted.estimator, table)
 
 
-def self_training(graph: Graph, fitted: Any, table: Table) -> Answers:
+def self_training(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """What it trained last."""
     return delegated(graph, fitted.estimator_, table)
 
 
-def delegated(graph: Graph, inner: Any, table: Table) -> Answers:
+def delegated(graph: Graph, inner: Any, table: Table) -> Outputs:
     """The answers of another estimator; its columns keep the names that it gives them."""
-    answers = graph.answers(inner, table)
+    answers = graph.convert(inner, table)
     if "transform" not in answers:
         return answers
     return {**answers, "transform": graph.transform(inner, table)}

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from sklearn import feature_selection
 
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 
 
 def selected(graph: Graph, fitted: Any, table: Table) -> Table:
@@ -21,13 +21,13 @@ def selected(graph: Graph, fitted: Any, table: Table) -> Table:
     Raises:
         Unsupported: it selects none.
     """
-    places = np.flatnonzero(fitted.get_support()).tolist()
-    if not places:
+    indices = np.flatnonzero(fitted.get_support()).tolist()
+    if not indices:
         raise Unsupported("it selects no column", "Set a weaker threshold.")
-    return graph.select(table, places)
+    return graph.select(table, indices)
 
 
-def selector(graph: Graph, fitted: Any, table: Table) -> Answers:
+def selector(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """What is selected, as it is."""
     return {"transform": selected(graph, fitted, table)}
 
@@ -50,11 +50,11 @@ class Eliminated(Mapping[str, Tensor | Table]):
     def __len__(self) -> int:
         return len({**self._others(), "transform": self._left})
 
-    def _others(self) -> Answers:
-        return self._graph.answers(self._estimator, self._left)
+    def _others(self) -> Outputs:
+        return self._graph.convert(self._estimator, self._left)
 
 
-def eliminated(graph: Graph, fitted: Any, table: Table) -> Answers:
+def eliminated(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """RFE: the estimator's own answers, from the columns that were left to it."""
     return Eliminated(graph, fitted, selected(graph, fitted, table))
 

@@ -12,26 +12,26 @@ from typing import Any
 import numpy as np
 from sklearn import decomposition
 
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.distances import doubles
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
 from onnxlet.function.arrays import Array
 
 MOST_ATOMS = 32  # each one's step looks at all before it
 LEAST = float(np.finfo(np.float64).eps)
 
 
-def learned(graph: Graph, fitted: Any, table: Table) -> Answers:
+def learned(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """DictionaryLearning and its kin."""
     alpha = fitted.alpha if fitted.transform_alpha is None else fitted.transform_alpha
     return _coded(graph, fitted, table, fitted.components_, alpha)
 
 
-def given(graph: Graph, fitted: Any, table: Table) -> Answers:
+def given(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """SparseCoder."""
     return _coded(graph, fitted, table, fitted.dictionary, fitted.transform_alpha)
 
 
-def _coded(graph: Graph, fitted: Any, table: Table, dictionary: Any, alpha: Any) -> Answers:
+def _coded(graph: Graph, fitted: Any, table: Table, dictionary: Any, alpha: Any) -> Outputs:
     atoms = np.asarray(dictionary, dtype=np.float64)
     likeness = doubles(graph, table) @ atoms.T
     if fitted.transform_algorithm == "threshold":

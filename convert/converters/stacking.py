@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from sklearn.ensemble import StackingClassifier, StackingRegressor
 
-from onnxlet.convert.graph.graph import (
+from onnxlet.convert.graph.converter import (
     DROPPED,
-    Answers,
     Converter,
     Graph,
+    Outputs,
     Table,
     Tensor,
     Unsupported,
@@ -47,7 +47,7 @@ def _columns(graph: Graph, fitted: Any, part: Any, table: Table, method: str) ->
     """What one estimator contributes: `_concatenate_predictions`."""
     if method == "predict":
         return [predicted(graph, part, table)]
-    answer = graph.ask(part, table, method)
+    answer = graph.call(part, table, method)
     widths = _outputs(part, answer) if method == "predict_proba" else []
     if widths:
         starts = np.cumsum([0, *widths[:-1]]).tolist()
@@ -66,33 +66,33 @@ def _outputs(part: Any, answer: Tensor) -> list[int]:
     return widths if answer.width == sum(widths) and sum(widths) != len(widths) else []
 
 
-def regressor(graph: Graph, fitted: Any, table: Table) -> Answers:
+def regressor(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """The final estimator's prediction."""
     columns = stacked(graph, fitted, table)
     return {
         "transform": columns,
-        "predict": graph.ask(fitted.final_estimator_, columns, "predict"),
+        "predict": graph.call(fitted.final_estimator_, columns, "predict"),
     }
 
 
-def classifier(graph: Graph, fitted: Any, table: Table) -> Answers:
+def classifier(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """The final estimator's answers, its classes being places of the true ones."""
     final, columns = fitted.final_estimator_, stacked(graph, fitted, table)
     answers: dict[str, Tensor | Table] = {"transform": columns}
-    predicted_codes = graph.ask(final, columns, "predict")
+    predicted_codes = graph.call(final, columns, "predict")
     if predicted_codes.dtype == "string":
         raise Unsupported("its final estimator was fitted on labels of its own")
-    answers["places"] = predicted_codes.cast("int64")
+    answers["class_index"] = predicted_codes.cast("int64")
     if has(graph, final, columns, "predict_proba"):
         answers["predict_proba"] = _shares(graph, fitted, columns)
     if has(graph, final, columns, "decision_function"):
-        answers["decision_function"] = graph.ask(final, columns, "decision_function")
+        answers["decision_function"] = graph.call(final, columns, "decision_function")
     return answers
 
 
 def _shares(graph: Graph, fitted: Any, columns: Table) -> Tensor:
     """Of several outputs, the first class of each: scikit-learn takes column 0."""
-    shares = graph.ask(fitted.final_estimator_, columns, "predict_proba")
+    shares = graph.call(fitted.final_estimator_, columns, "predict_proba")
     if not isinstance(fitted.classes_, list):
         return shares
     widths = _outputs(fitted.final_estimator_, shares)

@@ -16,8 +16,8 @@ import numpy as np
 from sklearn import svm
 
 from onnxlet.convert.converters.linear import two_sided
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.distances import doubles
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
 from onnxlet.convert.graph.kernels import pairwise
 from onnxlet.convert.graph.loops import repeat
 from onnxlet.function.arrays import Array
@@ -26,7 +26,7 @@ MIN_PROBABILITY = 1e-7
 TOLERANCE = 0.005  # of the products with Q, divided by the classes
 
 
-def classifier(graph: Graph, fitted: Any, table: Table) -> Answers:
+def classifier(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """SVC and NuSVC: pairs of classes vote."""
     against, count = _against(graph, fitted, table), len(fitted.classes_)
     score = against
@@ -35,7 +35,9 @@ def classifier(graph: Graph, fitted: Any, table: Table) -> Answers:
         seconds = (against > 0.0).cast("float64")
         score = -against if of_first else one_versus_rest(seconds, against, count)
     answers = {
-        "places": score.argmax() if fitted.break_ties and count > 2 else _voted(against, count),
+        "class_index": score.argmax()
+        if fitted.break_ties and count > 2
+        else _voted(against, count),
         "decision_function": score.cast(graph.precision),
     }
     if len(fitted._probA):
@@ -51,12 +53,12 @@ def _voted(against: Tensor, count: int) -> Tensor:
     return votes((~(against < 0.0)).cast("float64"), count).argmax()
 
 
-def regressor(graph: Graph, fitted: Any, table: Table) -> Answers:
+def regressor(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """SVR and NuSVR."""
     return {"predict": _single(graph, fitted, table).cast(graph.precision)}
 
 
-def one_class(graph: Graph, fitted: Any, table: Table) -> Answers:
+def one_class(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """OneClassSVM: inside where the decision is positive."""
     score = _single(graph, fitted, table)
     side = (score > 0.0).where(graph.constant([[1]], "int64"), -1)

@@ -17,7 +17,7 @@ from sklearn.feature_extraction.text import (
     TfidfVectorizer,
 )
 
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.reference.regex_safety import runaway
 from onnxlet.function.inputs.signature import MISSING_TEXT
 
@@ -26,20 +26,20 @@ LONGEST_HASHED = 20  # tokens or characters in an n-gram that no vocabulary boun
 BYTES_OF_SURE_COUNTS = 4  # a text has fewer tokens than this many bytes count to
 
 
-def count(graph: Graph, fitted: Any, table: Table) -> Answers:
+def count(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """CountVectorizer: how often each term stands in the text."""
     places, counts, width = _counts(graph, fitted, table)
     return {"transform": graph.spread(places, counts.cast(graph.precision), width)}
 
 
-def tfidf(graph: Graph, fitted: Any, table: Table) -> Answers:
+def tfidf(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """TfidfVectorizer: counts, and TfidfTransformer's weights."""
     places, counts, width = _counts(graph, fitted, table)
     weighted = _weighted(counts, fitted._tfidf, places).cast(graph.precision)
     return {"transform": graph.spread(places, weighted, width)}
 
 
-def weights(graph: Graph, fitted: Any, table: Table) -> Answers:
+def weights(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """TfidfTransformer, of counts that somebody else made."""
     idf = getattr(fitted, "idf_", None)
     dtype = "float32" if idf is not None and idf.dtype == np.float32 else graph.precision
@@ -51,7 +51,7 @@ def weights(graph: Graph, fitted: Any, table: Table) -> Answers:
     return {"transform": graph.spread(places, weighted, counts.width)}
 
 
-def hashing(graph: Graph, fitted: Any, table: Table) -> Answers:
+def hashing(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """HashingVectorizer: the remainder of a token's hash is its column."""
     places, counts, width = _counts(graph, fitted, table)
     normed = _normed(counts, fitted.norm).cast(graph.precision)

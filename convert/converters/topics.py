@@ -14,15 +14,15 @@ from typing import Any
 import numpy as np
 from sklearn import decomposition
 
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.distances import doubles
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
 from onnxlet.convert.graph.loops import repeat
 
 EULER = 0.577215664901532860606512090082402431
 TOGETHER = "its steps end for all rows together, so that an answer depends on the rows beside"
 
 
-def factorised(graph: Graph, fitted: Any, table: Table) -> Answers:
+def factorised(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """NMF by coordinate descent, as many steps as it may make."""
     if fitted.solver != "cd":
         raise Unsupported(
@@ -53,12 +53,12 @@ def factorised(graph: Graph, fitted: Any, table: Table) -> Answers:
     return {"transform": weights.cast(graph.precision)}
 
 
-def together(graph: Graph, fitted: Any, table: Table) -> Answers:
+def together(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """MiniBatchNMF."""
     raise Unsupported(TOGETHER, "Use NMF with tol=0, or TruncatedSVD.")
 
 
-def allocated(graph: Graph, fitted: Any, table: Table) -> Answers:
+def allocated(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """LatentDirichletAllocation: each row's share of the topics."""
     counts = doubles(graph, table)
     words = np.asarray(fitted.exp_dirichlet_component_, dtype=np.float64)

@@ -21,7 +21,7 @@ from sklearn import ensemble, tree
 from sklearn.base import is_classifier
 
 from onnxlet.convert.converters.linear import two_sided
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
 from onnxlet.convert.graph.tree_ensemble import Tree, leaves, sums, totals, unrounded
 
 __all__ = ["CONVERTERS", "Tree", "as_trees_see", "of_sklearn", "seen", "tree_ensemble"]
@@ -77,7 +77,7 @@ def tree_ensemble(graph: Graph, table: Table, trees: Sequence[Tree], targets: in
     return sums(graph, x, lifted, targets)
 
 
-def trees(graph: Graph, fitted: Any, table: Table) -> Answers:
+def trees(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """A tree or the mean of a forest: class shares, or numbers."""
     parts = [of_sklearn(part.tree_) for part in getattr(fitted, "estimators_", [fitted])]
     if not is_classifier(fitted):
@@ -90,7 +90,7 @@ def trees(graph: Graph, fitted: Any, table: Table) -> Answers:
         shares = two_sided(_mean(graph, table, second))
     else:
         shares = _mean(graph, table, parts)
-    return {"places": shares.argmax(), "predict_proba": shares.cast(graph.precision)}
+    return {"class_index": shares.argmax(), "predict_proba": shares.cast(graph.precision)}
 
 
 def _mean(graph: Graph, table: Table, parts: Sequence[Tree]) -> Tensor:
@@ -98,14 +98,14 @@ def _mean(graph: Graph, table: Table, parts: Sequence[Tree]) -> Tensor:
     return total / float(len(parts)) if len(parts) > 1 else total
 
 
-def _of_several_outputs(graph: Graph, counts: Sequence[int], mean: Tensor) -> Answers:
+def _of_several_outputs(graph: Graph, counts: Sequence[int], mean: Tensor) -> Outputs:
     """The outputs' shares stand side by side."""
     ends = np.cumsum(counts).tolist()
     shares = [mean.take(range(end - n, end)) for n, end in zip(counts, ends, strict=True)]
-    return {"places": graph.concat([s.argmax() for s in shares]), "predict_proba": mean}
+    return {"class_index": graph.concat([s.argmax() for s in shares]), "predict_proba": mean}
 
 
-def embedding(graph: Graph, fitted: Any, table: Table) -> Answers:
+def embedding(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """RandomTreesEmbedding: 1 for each leaf that a row ends in."""
     parts = [of_sklearn(part.tree_) for part in fitted.estimators_]
     numbered = [replace(one, value=np.arange(len(one.left))[:, None]) for one in parts]

@@ -15,16 +15,16 @@ from typing import Any
 import numpy as np
 from sklearn.ensemble import VotingClassifier, VotingRegressor
 
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.responses import one_hot, predicted, total
 
 
-def classifier(graph: Graph, fitted: Any, table: Table) -> Answers:
+def classifier(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """By labels, or by probabilities."""
     return hard(graph, fitted, table) if fitted.voting == "hard" else soft(graph, fitted, table)
 
 
-def hard(graph: Graph, fitted: Any, table: Table) -> Answers:
+def hard(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """The class with the most votes, the first of equals: `np.argmax(np.bincount(…))`.
 
     Counted in float64, because weights like 0.1 tie differently in float32.
@@ -36,7 +36,7 @@ def hard(graph: Graph, fitted: Any, table: Table) -> Answers:
     votes = total(
         [one_hot(b, len(fitted.classes_)) * w for b, w in zip(ballots, weights, strict=True)]
     )
-    return {"places": votes.argmax(), "transform": graph.concat(ballots)}
+    return {"class_index": votes.argmax(), "transform": graph.concat(ballots)}
 
 
 def _ballot(graph: Graph, part: Any, table: Table, count: int) -> Tensor:
@@ -47,22 +47,22 @@ def _ballot(graph: Graph, part: Any, table: Table, count: int) -> Tensor:
             f"{type(part).__name__} was fitted on other labels than 0 to {count - 1}",
             "Fit the VotingClassifier with estimators that are not frozen.",
         )
-    return graph.ask(part, table, "predict").cast("int64")
+    return graph.call(part, table, "predict").cast("int64")
 
 
-def soft(graph: Graph, fitted: Any, table: Table) -> Answers:
+def soft(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """The mean of the probabilities; `transform` has them side by side."""
-    shares = [graph.ask(part, table, "predict_proba") for part in fitted.estimators_]
+    shares = [graph.call(part, table, "predict_proba") for part in fitted.estimators_]
     if {share.width for share in shares} != {len(fitted.classes_)}:
         raise Unsupported("its estimators do not know the same number of classes")
     mean = average(shares, fitted._weights_not_none)
-    answers: dict[str, Tensor] = {"predict_proba": mean, "places": mean.argmax()}
+    answers: dict[str, Tensor] = {"predict_proba": mean, "class_index": mean.argmax()}
     if fitted.flatten_transform:  # else it has three dimensions
         answers["transform"] = graph.concat(shares)
     return answers
 
 
-def regressor(graph: Graph, fitted: Any, table: Table) -> Answers:
+def regressor(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """The mean of the predictions; `transform` has them side by side."""
     parts = [predicted(graph, part, table) for part in fitted.estimators_]
     return {"predict": average(parts, fitted._weights_not_none), "transform": graph.concat(parts)}

@@ -19,7 +19,7 @@ import xgboost
 
 from onnxlet.convert.converters.linear import two_sided
 from onnxlet.convert.graph.categories import Meaning, look_up
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.tree_ensemble import LESS, MEMBER, Tree, constant, sums
 from onnxlet.function.arrays import Array
 
@@ -57,7 +57,7 @@ class Model:
     categorical: Array
 
 
-def classifier(graph: Graph, fitted: Any, table: Table) -> Answers:
+def classifier(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Places are probabilities above a half, or the largest of several classes."""
     model = _model(fitted)
     if model.objective in EXPONENTIAL:
@@ -65,15 +65,15 @@ def classifier(graph: Graph, fitted: Any, table: Table) -> Answers:
     raw = _raw(graph, fitted, model, table)
     if model.objective.startswith("multi:"):
         shares = raw.softmax()
-        return {"places": shares.argmax(), "predict_proba": shares.cast(graph.precision)}
+        return {"class_index": shares.argmax(), "predict_proba": shares.cast(graph.precision)}
     share = _converted(model, raw)
     above = (share > 0.5).cast("int64")
     if raw.width > 1:
         return {"predict": above, "predict_proba": share.cast(graph.precision)}
-    return {"places": above, "predict_proba": two_sided(share).cast(graph.precision)}
+    return {"class_index": above, "predict_proba": two_sided(share).cast(graph.precision)}
 
 
-def regressor(graph: Graph, fitted: Any, table: Table) -> Answers:
+def regressor(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """What the objective makes of the raw score."""
     model = _model(fitted)
     raw = _raw(graph, fitted, model, table)
@@ -153,7 +153,7 @@ def _raw(graph: Graph, fitted: Any, model: Model, table: Table) -> Tensor:
 
 
 def _tree(tree: dict[str, Any], target: int, weight: Any) -> Tree:
-    """Nodes of categories are written the other way round: theirs go right."""
+    """GraphBuilder of categories are written the other way round: theirs go right."""
     left, right, feature, default, kind = (
         np.array(tree[name], dtype=np.int64)
         for name in (

@@ -1,4 +1,4 @@
-"""Nodes, constants and inputs of a graph, as converters add them."""
+"""GraphBuilder, constants and inputs of a graph, as converters add them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ENCODE = (
 FLAT = frozenset({"Gemm", "TreeEnsemble"})  # what they answer has two dimensions
 
 
-class Nodes:
+class GraphBuilder:
     """Takes nodes, constants and inputs, and makes a model of those that are needed.
 
     Attributes:
@@ -196,7 +196,7 @@ class Nodes:
     def splice(
         self, nodes: Sequence[onnx.NodeProto], initializers: Sequence[onnx.TensorProto]
     ) -> None:
-        """Nodes and constants that skl2onnx made, under names from `unique`."""
+        """GraphBuilder and constants that skl2onnx made, under names from `unique`."""
         self.of_skl2onnx = True
         self._nodes += nodes
         self._initializers |= {tensor.name: tensor for tensor in initializers}

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from onnx import helper
 
-from onnxlet.convert.graph.graph import ELEMENTS, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import ELEMENTS, Graph, Table, Tensor, Unsupported
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.signature import MISSING_TEXT
 

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from onnxlet.convert.graph.converter import Graph, Table, Tensor, Unsupported
 from onnxlet.convert.graph.elementary import arcsin
-from onnxlet.convert.graph.graph import Graph, Table, Tensor, Unsupported
 from onnxlet.convert.graph.loops import by_row
 from onnxlet.function.arrays import Array
 

@@ -12,15 +12,15 @@ from skl2onnx.common._registration import get_converter
 from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
 from sklearn.base import is_classifier
 
-from onnxlet.convert.graph.elsewhere import instead_of
-from onnxlet.convert.graph.graph import ELEMENTS, Answers, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.alternatives import instead_of
+from onnxlet.convert.graph.converter import ELEMENTS, Graph, Outputs, Table, Tensor, Unsupported
 
 OPSETS = {"": 21, "ai.onnx.ml": 3}
 REPLACED = {"TreeEnsembleClassifier", "TreeEnsembleRegressor"}  # not in the version of ML we write
 NAMES = {element: name for name, element in ELEMENTS.items()}
 
 
-def fallback(graph: Graph, fitted: Any, table: Table) -> Answers:
+def fallback(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """The answers of skl2onnx's graph for one estimator, given one matrix."""
     if not hasattr(fitted, "get_params"):
         raise Unsupported(
@@ -95,7 +95,7 @@ def _tensor(graph: Graph, name: str, output: onnx.ValueInfoProto) -> Tensor:
     return made if len(shape) > 1 else made.reshape([-1, 1], 1)
 
 
-def _by_method(graph: Graph, fitted: Any, outputs: list[Tensor]) -> Answers:
+def _by_method(graph: Graph, fitted: Any, outputs: list[Tensor]) -> Outputs:
     first, *others = [
         tensor.cast(graph.precision) if tensor.dtype in ("float32", "float64") else tensor
         for tensor in outputs
@@ -108,7 +108,7 @@ def _by_method(graph: Graph, fitted: Any, outputs: list[Tensor]) -> Answers:
         score = others[0]
         if method == "decision_function" and len(fitted.classes_) == 2 and score.width != 1:
             score = replace_width(score, 2).take([1])
-        return {"places": places, method: score}
+        return {"class_index": places, method: score}
     if hasattr(fitted, "predict"):
         answers = {"predict": first}
         if others and hasattr(fitted, "decision_function"):

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from sklearn.metrics.pairwise import KERNEL_PARAMS
 
+from onnxlet.convert.graph.converter import Tensor, Unsupported
 from onnxlet.convert.graph.distances import (
     cosine_similarity,
     manhattan,
@@ -20,7 +21,6 @@ from onnxlet.convert.graph.distances import (
     squared_norms,
     summed,
 )
-from onnxlet.convert.graph.graph import Tensor, Unsupported
 from onnxlet.function.arrays import Array
 
 WIDE = 1e4  # squares of the points' distances from their mean, times gamma

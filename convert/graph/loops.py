@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 from onnx import NodeProto, TensorProto, ValueInfoProto, helper
 
-from onnxlet.convert.graph.builder import Nodes
+from onnxlet.convert.graph.builder import GraphBuilder
 from onnxlet.convert.graph.tensor import ELEMENTS, Tensor
 
 
 def repeat(
-    graph: Nodes,
+    graph: GraphBuilder,
     times: int,
     step: Callable[..., tuple[Sequence[Tensor], Tensor]],
     states: Sequence[Tensor],
@@ -59,7 +59,7 @@ def repeat(
     return [replace(t, dimensions=s.dimensions) for t, s in zip(last, states, strict=True)]
 
 
-def _any(graph: Nodes, condition: Tensor) -> Tensor:
+def _any(graph: GraphBuilder, condition: Tensor) -> Tensor:
     return graph.op("ReduceSum", condition.cast("int64"), keepdims=0) > 0
 
 
@@ -114,7 +114,7 @@ def _branch(
     return graph.ops("If", [condition], outputs, **branches)
 
 
-def _answers(graph: Nodes, body: list[NodeProto], tensors: Sequence[Tensor]) -> list[Tensor]:
+def _answers(graph: GraphBuilder, body: list[NodeProto], tensors: Sequence[Tensor]) -> list[Tensor]:
     """What a body answers: it has to be written there, and each tensor once."""
     written = {name for node in body for name in node.output}
     names = [tensor.name for tensor in tensors]

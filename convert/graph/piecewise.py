@@ -14,7 +14,7 @@ import numpy as np
 from onnx import TensorProto
 from onnx.helper import make_tensor
 
-from onnxlet.convert.graph.graph import Graph, Tensor
+from onnxlet.convert.graph.converter import Graph, Tensor
 from onnxlet.function.arrays import Array
 
 LESS = 1  # BRANCH_LT of TreeEnsemble

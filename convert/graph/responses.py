@@ -13,7 +13,7 @@ import numpy as np
 import sklearn
 from sklearn.base import is_classifier
 
-from onnxlet.convert.graph.graph import DROPPED, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import DROPPED, Graph, Table, Tensor, Unsupported
 
 # Of scikit-learn, where its answers have changed since 1.6.
 RELEASE = tuple(int(part) for part in sklearn.__version__.split(".")[:2])
@@ -23,8 +23,8 @@ def has(graph: Graph, fitted: Any, table: Table, method: str) -> bool:
     """Whether scikit-learn has a method, and it has a conversion."""
     if not hasattr(fitted, method):
         return False
-    answers = graph.answers(fitted, table)
-    return method in answers or (method == "predict" and "places" in answers)
+    answers = graph.convert(fitted, table)
+    return method in answers or (method == "predict" and "class_index" in answers)
 
 
 def all_have(graph: Graph, parts: Iterable[tuple[Any, Table]], method: str) -> bool:
@@ -38,7 +38,7 @@ def predicted(graph: Graph, fitted: Any, table: Table) -> Tensor:
     Raises:
         Unsupported: its labels are text.
     """
-    answer = graph.ask(fitted, table, "predict")
+    answer = graph.call(fitted, table, "predict")
     if answer.dtype == "string":
         raise Unsupported(f"the labels of {type(fitted).__name__} are text where numbers are due")
     return answer.cast(graph.precision)
@@ -69,7 +69,7 @@ def response(
         raise Unsupported(f"{type(fitted).__name__} has none of {', '.join(wanted)}")
     if method == "predict":
         return predicted(graph, fitted, table), method
-    score = graph.ask(fitted, table, method)
+    score = graph.call(fitted, table, method)
     if not is_classifier(fitted) or len(fitted.classes_) > 2:
         return score, method
     classes = np.asarray(fitted.classes_)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, overload
 from onnxlet.convert.graph.tensor import DROPPED, Tensor, Unsupported
 
 if TYPE_CHECKING:
-    from onnxlet.convert.graph.builder import Nodes
+    from onnxlet.convert.graph.builder import GraphBuilder
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Table:
         return self[[name for name in self.labels if name not in dropped]]
 
     @property
-    def _graph(self) -> Nodes:
+    def _graph(self) -> GraphBuilder:
         return self.tensors[0].graph
 
     def _named(self) -> Sequence[str]:

@@ -10,7 +10,7 @@ import numpy as np
 from onnx import TensorProto
 
 if TYPE_CHECKING:
-    from onnxlet.convert.graph.builder import Nodes
+    from onnxlet.convert.graph.builder import GraphBuilder
 
 ELEMENTS = {
     "float32": TensorProto.FLOAT,
@@ -59,7 +59,7 @@ class Tensor:
         second: its second column, where that stands by itself already.
     """
 
-    graph: Nodes
+    graph: GraphBuilder
     name: str
     dtype: str
     width: int = 1

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from onnx import numpy_helper
 
-from onnxlet.convert.graph.graph import Graph, Tensor
+from onnxlet.convert.graph.converter import Graph, Tensor
 from onnxlet.function.arrays import Array
 
 LEQ, LESS, MEMBER = 0, 1, 6  # BRANCH_LEQ, BRANCH_LT, BRANCH_MEMBER

@@ -48,7 +48,7 @@ def raising(fitted: Any, table: Table) -> list[Tensor]:
     return [CHECKS[kind](tensor) for kind in kinds for tensor in made]
 
 
-def either(flags: Sequence[Tensor]) -> Tensor:
+def any_of(flags: Sequence[Tensor]) -> Tensor:
     """Where any of them holds in a row, one bool column."""
     each = [flag.cast("int64").max() for flag in flags]
     return flags[0].graph.concat(each).max() > 0

@@ -28,7 +28,7 @@ from onnxlet.convert.evidence.evidence import (
     no_conversion,
     shortened,
 )
-from onnxlet.convert.graph.elsewhere import ANY, EQUALS, instead_of
+from onnxlet.convert.graph.alternatives import ANY, EQUALS, instead_of
 from onnxlet.convert.sources.source import Source, load_source
 from tests.convert.helpers import built, invoked
 

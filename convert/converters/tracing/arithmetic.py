@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from onnxlet.convert.converters.tracing.refusal import refuse
-from onnxlet.convert.graph.graph import Graph, Tensor
+from onnxlet.convert.graph.converter import Graph, Tensor
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.signature import MISSING_TEXT
 

@@ -20,7 +20,7 @@ from onnxlet.convert.converters.tracing.columns_base import (
 from onnxlet.convert.converters.tracing.refusal import refuse
 from onnxlet.convert.converters.tracing.traced import Traced
 from onnxlet.convert.converters.tracing.writing import as_dtype, is_larger, keys_of, written
-from onnxlet.convert.graph.graph import Graph, Table, Tensor, labelled
+from onnxlet.convert.graph.converter import Graph, Table, Tensor, labelled
 
 
 class Memory:

@@ -17,7 +17,7 @@ from onnxlet.convert.converters.tracing.joining import array_of, column_stack
 from onnxlet.convert.converters.tracing.reductions import cumulated, in_order, over_columns
 from onnxlet.convert.converters.tracing.refusal import check_options, refuse
 from onnxlet.convert.converters.tracing.traced import ARRAY_FUNCTIONS, Traced, follows
-from onnxlet.convert.graph.graph import Table, Tensor
+from onnxlet.convert.graph.converter import Table, Tensor
 
 
 @follows("where")

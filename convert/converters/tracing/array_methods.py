@@ -18,7 +18,7 @@ from onnxlet.convert.converters.tracing.reductions import (
 )
 from onnxlet.convert.converters.tracing.refusal import check_options, refuse
 from onnxlet.convert.converters.tracing.traced import Traced
-from onnxlet.convert.graph.graph import Table, Tensor
+from onnxlet.convert.graph.converter import Table, Tensor
 
 AS_IT_IS = {"order": ("C", "K", "A"), "copy": (True, False, None), "subok": (True, False)}
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from onnxlet.convert.converters.tracing.arithmetic import choose, floats, truth
 from onnxlet.convert.converters.tracing.refusal import refuse
-from onnxlet.convert.graph.graph import Tensor
+from onnxlet.convert.graph.converter import Tensor
 from onnxlet.function.inputs.signature import MISSING_TEXT
 
 LEAST = -(2**63)

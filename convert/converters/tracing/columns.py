@@ -15,7 +15,7 @@ from onnxlet.convert.converters.tracing.reductions import REDUCTIONS, over_colum
 from onnxlet.convert.converters.tracing.refusal import check_options, refuse
 from onnxlet.convert.converters.tracing.traced import COMPARISONS, OPERATORS, Traced
 from onnxlet.convert.converters.tracing.ufuncs import UFUNCS
-from onnxlet.convert.graph.graph import Table, Tensor
+from onnxlet.convert.graph.converter import Table, Tensor
 
 HARMLESS = {
     "copy": (True, False, None), "deep": (True, False), "errors": ("raise",), "level": (None,),

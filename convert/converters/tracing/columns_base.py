@@ -11,7 +11,7 @@ import numpy as np
 from pandas import DataFrame, Series
 
 from onnxlet.convert.converters.tracing.refusal import refuse
-from onnxlet.convert.graph.graph import DROPPED, Graph, Table, Tensor
+from onnxlet.convert.graph.converter import DROPPED, Graph, Table, Tensor
 from onnxlet.function.arrays import Array
 
 EVERY_ROW = slice(None)

@@ -20,7 +20,7 @@ from onnxlet.convert.converters.tracing.arithmetic import (
     tensor_of,
 )
 from onnxlet.convert.converters.tracing.refusal import refuse
-from onnxlet.convert.graph.graph import Tensor
+from onnxlet.convert.graph.converter import Tensor
 
 SMALL_POWER = 64  # of whole numbers, by multiplication
 

@@ -17,7 +17,7 @@ from onnxlet.convert.converters.tracing.columns_base import elementwise, select
 from onnxlet.convert.converters.tracing.pandas_methods import spread
 from onnxlet.convert.converters.tracing.refusal import refuse
 from onnxlet.convert.converters.tracing.traced import Traced
-from onnxlet.convert.graph.graph import Graph, Table, Tensor
+from onnxlet.convert.graph.converter import Graph, Table, Tensor
 
 MOST_WAYS = 128  # through a function
 

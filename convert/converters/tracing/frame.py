@@ -25,7 +25,7 @@ from onnxlet.convert.converters.tracing.indexers import Located, Placed
 from onnxlet.convert.converters.tracing.refusal import refuse
 from onnxlet.convert.converters.tracing.series import TracedSeries
 from onnxlet.convert.converters.tracing.traced import ARRAY_FUNCTIONS, Traced
-from onnxlet.convert.graph.graph import DROPPED, Graph, Table, Tensor, labelled
+from onnxlet.convert.graph.converter import DROPPED, Graph, Table, Tensor, labelled
 
 
 class TracedFrame(FrameValues):

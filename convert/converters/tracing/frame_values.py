@@ -13,7 +13,7 @@ from onnxlet.convert.converters.tracing.columns_base import columns_of, elementw
 from onnxlet.convert.converters.tracing.elements import of_elements
 from onnxlet.convert.converters.tracing.refusal import refuse
 from onnxlet.convert.converters.tracing.structure import Structure
-from onnxlet.convert.graph.graph import Table
+from onnxlet.convert.graph.converter import Table
 
 
 class FrameValues(Structure):

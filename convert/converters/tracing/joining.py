@@ -13,7 +13,7 @@ from onnxlet.convert.converters.tracing.columns import Columns
 from onnxlet.convert.converters.tracing.columns_base import Rows, elementwise
 from onnxlet.convert.converters.tracing.refusal import check_options, refuse
 from onnxlet.convert.converters.tracing.traced import Traced, follows
-from onnxlet.convert.graph.graph import Table, Tensor
+from onnxlet.convert.graph.converter import Table, Tensor
 
 ACROSS = (1, -1)
 SAME = {

@@ -18,7 +18,7 @@ from onnxlet.convert.converters.tracing.refusal import check_options, refuse
 from onnxlet.convert.converters.tracing.searching import searched
 from onnxlet.convert.converters.tracing.series import TracedSeries
 from onnxlet.convert.converters.tracing.traced import Traced
-from onnxlet.convert.graph.graph import Tensor
+from onnxlet.convert.graph.converter import Tensor
 from onnxlet.function.inputs.signature import MISSING_TEXT
 
 TOGETHER = {

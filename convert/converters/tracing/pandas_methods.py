@@ -13,7 +13,7 @@ from onnxlet.convert.converters.tracing import arithmetic
 from onnxlet.convert.converters.tracing.arithmetic import choose, is_missing, missing, tensor_of
 from onnxlet.convert.converters.tracing.refusal import refuse
 from onnxlet.convert.graph.categories import Meaning, look_up
-from onnxlet.convert.graph.graph import DROPPED, Table, Tensor
+from onnxlet.convert.graph.converter import DROPPED, Table, Tensor
 from onnxlet.function.inputs.signature import MISSING_TEXT
 
 

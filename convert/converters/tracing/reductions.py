@@ -12,7 +12,7 @@ import numpy as np
 
 from onnxlet.convert.converters.tracing.arithmetic import common, floats, truth
 from onnxlet.convert.converters.tracing.refusal import refuse
-from onnxlet.convert.graph.graph import Tensor
+from onnxlet.convert.graph.converter import Tensor
 
 
 def _filled(x: Tensor, value: float, skip: bool) -> Tensor:

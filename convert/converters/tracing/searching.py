@@ -11,7 +11,7 @@ from onnxlet.convert.converters.tracing.columns_base import elementwise
 from onnxlet.convert.converters.tracing.joining import array_of
 from onnxlet.convert.converters.tracing.refusal import refuse
 from onnxlet.convert.converters.tracing.traced import Traced, follows
-from onnxlet.convert.graph.graph import Tensor
+from onnxlet.convert.graph.converter import Tensor
 from onnxlet.convert.graph.piecewise import intervals
 
 

@@ -14,7 +14,7 @@ from onnxlet.convert.converters.tracing.elements import of_elements
 from onnxlet.convert.converters.tracing.refusal import refuse
 from onnxlet.convert.converters.tracing.str_accessor import Texts
 from onnxlet.convert.converters.tracing.traced import ARRAY_FUNCTIONS, Traced
-from onnxlet.convert.graph.graph import Graph, Table, Tensor, labelled
+from onnxlet.convert.graph.converter import Graph, Table, Tensor, labelled
 
 
 class TracedSeries(Columns):

@@ -8,7 +8,7 @@ from typing import Any
 
 from onnxlet.convert.converters.tracing.arithmetic import choose, missing
 from onnxlet.convert.converters.tracing.refusal import refuse
-from onnxlet.convert.graph.graph import Tensor
+from onnxlet.convert.graph.converter import Tensor
 
 SPECIAL = set(r"\.^$*+?{}[]|()")
 CHANGED = (

@@ -13,7 +13,7 @@ from onnxlet.convert.converters.tracing import pandas_methods
 from onnxlet.convert.converters.tracing.columns import Columns, only
 from onnxlet.convert.converters.tracing.columns_base import columns_of, select
 from onnxlet.convert.converters.tracing.refusal import check_options, refuse
-from onnxlet.convert.graph.graph import labelled
+from onnxlet.convert.graph.converter import labelled
 
 
 class Structure(Columns):

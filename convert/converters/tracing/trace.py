@@ -15,7 +15,7 @@ from onnxlet.convert.converters.tracing.modules import followed_modules, instead
 from onnxlet.convert.converters.tracing.refusal import REFUSALS, NotFollowed
 from onnxlet.convert.converters.tracing.series import TracedSeries
 from onnxlet.convert.converters.tracing.traced import Traced
-from onnxlet.convert.graph.graph import DROPPED, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import DROPPED, Graph, Table, Tensor, Unsupported
 from onnxlet.convert.sources.users_code import where
 
 Form = Literal["frame", "array", "series", "vector"]

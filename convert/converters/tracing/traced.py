@@ -15,7 +15,7 @@ from onnxlet.convert.converters.tracing import arithmetic
 from onnxlet.convert.converters.tracing.columns_base import Held, elementwise
 from onnxlet.convert.converters.tracing.refusal import check_options, refuse
 from onnxlet.convert.converters.tracing.ufuncs import REDUCED, UFUNCS
-from onnxlet.convert.graph.graph import Tensor
+from onnxlet.convert.graph.converter import Tensor
 
 EVERY_ROW = slice(None)
 BY_VALUE = "it decides by a column's values (if, and, or, not, in, while, max, min)"

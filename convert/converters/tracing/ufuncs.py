@@ -16,7 +16,7 @@ from onnxlet.convert.converters.tracing import arithmetic, divisions
 from onnxlet.convert.converters.tracing.arithmetic import choose, common, floats, truth
 from onnxlet.convert.converters.tracing.refusal import refuse
 from onnxlet.convert.graph import elementary
-from onnxlet.convert.graph.graph import Tensor
+from onnxlet.convert.graph.converter import Tensor
 
 Function = Callable[..., Tensor]
 

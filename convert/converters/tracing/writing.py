@@ -7,7 +7,7 @@ from typing import Any
 
 from onnxlet.convert.converters.tracing import arithmetic, casts
 from onnxlet.convert.converters.tracing.refusal import refuse
-from onnxlet.convert.graph.graph import Tensor
+from onnxlet.convert.graph.converter import Tensor
 
 
 def keys_of(key: Any, dims: int) -> list[Any]:

@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from onnxlet.convert.converters.registry import converters
-from onnxlet.convert.graph.graph import Graph, Table, Unsupported
+from onnxlet.convert.graph.converter import Graph, Table, Unsupported
 from onnxlet.convert.to_onnx import root_table
 from tests.convert.exactness import assert_exact, columns_of
 from tests.convert.versions import SHAPE

@@ -237,7 +237,7 @@ def test_few_nodes_for_many_columns() -> None:
     for encoder in (OneHotEncoder(), OrdinalEncoder(), OneHotEncoder(max_categories=2)):
         graph = Graph("float64", converters())
         table = root_table(graph, columns_of(X), "columns")
-        proto = graph.finished([graph.ask(encoder.fit(X), table, "transform")])
+        proto = graph.finished([graph.call(encoder.fit(X), table, "transform")])
         assert len(proto.graph.node) <= 7
 
 

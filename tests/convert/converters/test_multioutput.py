@@ -16,7 +16,7 @@ from sklearn.multioutput import (
 from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from onnxlet.convert.graph.graph import Unsupported
+from onnxlet.convert.graph.converter import Unsupported
 from tests.convert.converters.samples import (
     FRAME,
     LABELS,
@@ -54,7 +54,7 @@ def test_classifiers_side_by_side(base: Any) -> None:
 
 def test_places_are_those_in_each_outputs_classes() -> None:
     model = fit(MultiOutputClassifier(LogisticRegression()), X, SEVERAL)
-    places = answers(model, X, ["places"])["places"]
+    places = answers(model, X, ["class_index"])["class_index"]
     assert places.dtype == np.int64
     assert set(places[:, 1].tolist()) == {0, 1}
 

@@ -11,7 +11,7 @@ import pytest
 
 from onnxlet.convert.converters.registry import Table, Unsupported, converters
 from onnxlet.convert.errors import Refusal, SourceFailed
-from onnxlet.convert.graph.graph import Graph
+from onnxlet.convert.graph.converter import Graph
 from onnxlet.convert.sources.source import Source, load_source
 from onnxlet.convert.to_onnx import root_table
 from onnxlet.function.inputs.signature import Column
@@ -264,7 +264,7 @@ def test_what_is_no_column_is_refused() -> None:
             "buggy_",
             "raised AttributeError: 'Buggy' object has no attribute 'factor_' (IN CONVERTER",
         ),
-        ("nothing_", "returns NoneType, expected a dictionary of answers by method (IT RETURNS NO"),
+        ("nothing_", "returns NoneType, expected a dictionary of outputs by method (IT RETURNS NO"),
         ("array_", "returns ndarray, expected a tensor as its transform (IT RETURNS NO TENSOR"),
     ],
 )
@@ -280,7 +280,7 @@ def test_a_mistake_in_a_converter_is_told_with_its_line(
     assert reason.startswith(f"  step Pipeline > {step}: its converter {told}")
     if mark:
         assert re.search(rf"own_steps\.py, line {line_of(mark)}, (in )?{function[:-1]}\)$", reason)
-        assert "Mend the converter (docs/converters.md)" in refused.value.hint
+        assert "Fix the converter (docs/converters.md)" in refused.value.hint
 
 
 @pytest.mark.parametrize(

@@ -235,7 +235,7 @@ def test_what_a_loop_reads_is_kept() -> None:
 def test_methods_that_nobody_asks_for_are_dropped() -> None:
     model = LogisticRegression().fit(X[:2], ["a", "b"])
     graph = graph_of()
-    labels = graph.ask(model, Table((given(graph),)), "predict")
+    labels = graph.call(model, Table((given(graph),)), "predict")
 
     operators = {node.op_type for node in graph.finished([labels]).graph.node}
     assert operators == {"Gemm", "Less", "Cast", "Gather"}

@@ -9,7 +9,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from onnxlet.convert.graph.graph import Graph, Tensor, Unsupported
+from onnxlet.convert.graph.converter import Graph, Tensor, Unsupported
 from onnxlet.convert.graph.loops import by_row, either, repeat
 from onnxlet.function.arrays import Array
 

@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 
 from onnxlet.convert.converters.registry import Graph, Table, Unsupported, converters
-from onnxlet.convert.graph.graph import DROPPED
+from onnxlet.convert.graph.converter import DROPPED
 from onnxlet.convert.to_onnx import root_table
 from onnxlet.function.inputs.signature import Column
 from tests.convert.converters.written import X, given, graph_of, run
@@ -79,7 +79,7 @@ def test_a_dropped_column_is_no_input_and_its_place_is_kept() -> None:
     table = root_table(graph, COLUMNS, "columns")
     model = make_column_transformer(("passthrough", ["b"]), (StandardScaler(), ["a"])).fit(FRAME)
 
-    (got,) = run(graph, graph.ask(model, table, "transform"), feed=FRAME[["a", "b"]])
+    (got,) = run(graph, graph.call(model, table, "transform"), feed=FRAME[["a", "b"]])
 
     assert table.labels == ("a", "b", "gone")
     assert [entry["columns"] for entry in graph.inputs] == [["a", "b"]]
@@ -93,7 +93,7 @@ def test_a_dropped_column_that_is_used_is_unsupported() -> None:
 
     assert table.tensors[-1].dtype == DROPPED
     with pytest.raises(Unsupported, match="given a column that scikit-learn answers without"):
-        graph.ask(model, table, "transform")
+        graph.call(model, table, "transform")
 
 
 # Names of columns, for steps that select by name
@@ -152,7 +152,7 @@ def test_an_estimator_that_names_its_columns_itself() -> None:
     graph = graph_of({**dict(converters()), Renamed: convert})
     table = root_table(graph, [Column(name, "float64") for name in "abc"], "columns")
 
-    (got,) = run(graph, graph.ask(model, table, "transform"), feed=NUMBERS)
+    (got,) = run(graph, graph.call(model, table, "transform"), feed=NUMBERS)
     np.testing.assert_array_equal(got, model.transform(NUMBERS))
 
 
@@ -162,7 +162,7 @@ def test_columns_that_do_not_come_are_named() -> None:
     table = root_table(graph, [Column("a", "float64"), Column("b", "float64")], "columns")
 
     with pytest.raises(Unsupported, match=r"not given its columns \['c'\]"):
-        graph.ask(model, table, "transform")
+        graph.call(model, table, "transform")
 
 
 @pytest.mark.parametrize(
@@ -191,10 +191,10 @@ def test_the_same_question_is_asked_once() -> None:
     x = given(graph)
     model, other = LinearRegression(), LinearRegression()
 
-    first = graph.ask(model, Table((x,)), "predict")
-    assert graph.ask(model, Table((x,)), "predict") is first
-    assert graph.ask(other, Table((x,)), "predict") is not first
-    assert graph.ask(model, Table((x.take([0]),)), "predict") is not first
+    first = graph.call(model, Table((x,)), "predict")
+    assert graph.call(model, Table((x,)), "predict") is first
+    assert graph.call(other, Table((x,)), "predict") is not first
+    assert graph.call(model, Table((x.take([0]),)), "predict") is not first
     assert asked == [model, other, model]
 
 
@@ -207,7 +207,7 @@ def test_unsupported_names_the_steps_down_to_the_one() -> None:
     graph = graph_of({**dict(converters()), StandardScaler: convert})
 
     with pytest.raises(Unsupported) as raised:
-        graph.ask(model, Table((given(graph),)), "predict")
+        graph.call(model, Table((given(graph),)), "predict")
     assert str(raised.value) == (
         "step Pipeline > ColumnTransformer > StandardScaler: its frills have no conversion"
     )
@@ -217,13 +217,13 @@ def test_unsupported_names_the_steps_down_to_the_one() -> None:
 def test_what_no_converter_knows_is_unsupported_without_a_fallback() -> None:
     graph = graph_of({})
     with pytest.raises(Unsupported, match="step StandardScaler: it has no converter"):
-        graph.ask(StandardScaler().fit(np.eye(3)), Table((given(graph),)), "transform")
+        graph.call(StandardScaler().fit(np.eye(3)), Table((given(graph),)), "transform")
 
 
 def test_a_method_that_is_not_written_is_unsupported() -> None:
     graph = graph_of()
     model = LogisticRegression().fit(np.eye(3), [0, 1, 1])
     with pytest.raises(Unsupported, match="step LogisticRegression: its predict_log_proba has no"):
-        graph.ask(model, Table((given(graph),)), "predict_log_proba")
+        graph.call(model, Table((given(graph),)), "predict_log_proba")
     with pytest.raises(Unsupported, match="step LogisticRegression: its transform has no"):
         graph.transform(model, Table((given(graph),)))
