@@ -1,8 +1,8 @@
 """Means of estimators that were each fitted on some of the rows and columns.
 
 Source: `sklearn/ensemble/_bagging.py`. Sub-estimators know the classes as 0, 1, …, and may have
-seen some of them only. Upstream: skl2onnx's models of trees and of linear
-models without probabilities do not load in float64, and in float32 the sums tie otherwise.
+seen only some of them. Upstream: skl2onnx's models of trees and of linear models without
+probabilities do not load in float64, and in float32 other sums are equal.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ TREES = (
 
 
 def classifier(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """The mean of the probabilities, or of the votes of those that have none."""
+    """The mean of the probabilities, or of the votes of estimators that have none."""
     count = len(fitted.classes_)
     parts: list[Part] = []
     if _is_forest(fitted) and all(len(part.classes_) == count for part in fitted.estimators_):
@@ -36,12 +36,12 @@ def classifier(graph: Graph, fitted: Any, table: Table) -> Outputs:
         parts = _parts(graph, fitted, table)
         summed = total([_shares(graph, *part, count) for part in parts])
     mean = summed / float(fitted.n_estimators)
-    answers = {"predict_proba": mean, "class_index": mean.argmax()}
+    outputs = {"predict_proba": mean, "class_index": mean.argmax()}
     if parts and all_have(graph, parts, "decision_function"):
         scores = [graph.call(*part, "decision_function") for part in parts]
         if len({score.width for score in scores}) == 1:
-            answers["decision_function"] = total(scores) / float(fitted.n_estimators)
-    return answers
+            outputs["decision_function"] = total(scores) / float(fitted.n_estimators)
+    return outputs
 
 
 def regressor(graph: Graph, fitted: Any, table: Table) -> Outputs:
@@ -57,7 +57,7 @@ def _parts(graph: Graph, fitted: Any, table: Table) -> list[Part]:
     """Every sub-estimator with its columns."""
     chosen: Sequence[Any] = fitted.estimators_features_
     pairs = zip(fitted.estimators_, chosen, strict=True)
-    return [(part, graph.select(table, places)) for part, places in pairs]
+    return [(part, graph.select(table, indices)) for part, indices in pairs]
 
 
 def _shares(graph: Graph, part: Any, given: Table, count: int) -> Tensor:
@@ -81,9 +81,9 @@ def _forest(graph: Graph, fitted: Any, table: Table) -> Tensor:
     """The sum of trees, in one node."""
     parts = [
         replace(
-            of_sklearn(part.tree_), feature=np.asarray(places)[np.maximum(part.tree_.feature, 0)]
+            of_sklearn(part.tree_), feature=np.asarray(indices)[np.maximum(part.tree_.feature, 0)]
         )
-        for part, places in zip(fitted.estimators_, fitted.estimators_features_, strict=True)
+        for part, indices in zip(fitted.estimators_, fitted.estimators_features_, strict=True)
     ]
     return tree_ensemble(graph, table, parts).cast(graph.precision)
 

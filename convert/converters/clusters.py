@@ -1,8 +1,8 @@
 """Clusters: the nearest centre, or pooled columns. Source: `sklearn/cluster/`.
 
-Places are compared as scikit-learn compares them, ||c||² - 2 x·c, which leaves ties of its own
-far from the origin. Upstream: skl2onnx takes the square roots first, in float32; and it has
-KMeans alone of these.
+Centres are compared as scikit-learn compares them, by ||c||² - 2 x·c, which makes some different
+distances equal far from the origin. Upstream: skl2onnx takes the square roots first, in float32; of
+these it has only KMeans.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from onnxlet.function.arrays import Array
 
 
 def _nearer(x: Tensor, centres: Array) -> Tensor:
-    """The rank of each centre that KMeans compares: `_k_means_lloyd.pyx`."""
+    """The values that KMeans compares: `_k_means_lloyd.pyx`."""
     return (x @ centres.T) * -2.0 + point_norms(centres)
 
 
 def k_means(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """KMeans and MiniBatchKMeans; their `transform` are the distances."""
+    """KMeans and MiniBatchKMeans; `transform` returns the distances."""
     x, centres = doubles(graph, table), _doubled(fitted.cluster_centers_)
     return {
         "predict": _nearer(x, centres).argmin(),
@@ -37,16 +37,16 @@ def bisecting(graph: Graph, fitted: Any, table: Table) -> Outputs:
     distances = expanded(x, _doubled(fitted.cluster_centers_)).unary("Sqrt")
     mean = getattr(fitted, "_X_mean", 0.0)
 
-    def place(node: Any) -> Tensor:
+    def index(node: Any) -> Tensor:
         if node.left is None:
             return graph.constant([[int(node.label)]], "int64")
         centres = _doubled(np.vstack([node.left.center, node.right.center]) + mean)
         left, right = (_nearer(x, centres).take([side]) for side in (0, 1))
-        return (left <= right).where(place(node.left), place(node.right))
+        return (left <= right).where(index(node.left), index(node.right))
 
     root = fitted._bisecting_tree
     return {
-        "predict": distances.argmin() if root.left is None else place(root),
+        "predict": distances.argmin() if root.left is None else index(root),
         "transform": distances.cast(graph.precision),
     }
 
@@ -62,7 +62,7 @@ def nearest_centre(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 
 def birch(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """The cluster of the nearest subcluster; `transform` are the distances to these."""
+    """Birch: the cluster of the nearest subcluster; `transform` returns the distances to these."""
     ranks = expanded(doubles(graph, table), _doubled(fitted.subcluster_centers_))
     return {
         "predict": ranks.argmin().look_up(fitted.subcluster_labels_),

@@ -1,4 +1,4 @@
-"""Pipelines, column transformers and unions: who is given which columns.
+"""Pipelines, column transformers and unions: which step gets which columns.
 
 Sources: `sklearn/pipeline.py`, `sklearn/compose/_column_transformer.py`. Upstream: skl2onnx
 rewrites the names of inputs, and loses columns by position where others are dropped.
@@ -38,7 +38,7 @@ def pipeline(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 
 def _check_width(graph: Graph, step: Any, made: Table, following: Any) -> None:
-    """A converter of the user's own has to make what the next step was fitted on."""
+    """Refuse a user's own converter that makes another width than the next step was fitted on."""
     expected = getattr(following, "n_features_in_", made.width)
     if expected != made.width and (lines := graph.lines_of_converter(step)):
         raise Unsupported(
@@ -58,27 +58,27 @@ def union(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 
 def column_transformer(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """Each part is given its columns; what the parts make stands side by side.
+    """The outputs of all parts, each of its own columns, side by side.
 
-    Columns that are dropped need not be there, as for scikit-learn: the target of a whole frame.
+    As in scikit-learn, dropped columns may be absent: the target of a whole frame, for example.
     """
     tensors: list[Tensor] = []
     for name, part, columns in fitted.transformers_:
-        if not _is(part, "drop") and (places := _places(fitted, table, columns)):
-            given = _given(fitted, graph.select(table, places), columns)
+        if not _is(part, "drop") and (indices := _indices(fitted, table, columns)):
+            given = _given(fitted, graph.select(table, indices), columns)
             tensors += _made(graph, fitted, name, part, given)
     return {"transform": Table(tuple(tensors))}
 
 
 def _made(graph: Graph, fitted: Any, name: str, part: Any, given: Table) -> tuple[Tensor, ...]:
-    """What a part makes of its columns, times its weight."""
+    """The output of a part, times its weight."""
     made = given if _is(part, "passthrough") else graph.transform(part, given)
     weight = (fitted.transformer_weights or {}).get(name)
     return made.tensors if weight is None else (graph.matrix(made) * weight,)
 
 
 def _given(fitted: Any, table: Table, columns: Any) -> Table:
-    """As the part is given it: a scalar asks for a Series, or an array of one dimension."""
+    """The part's input: a scalar selects a Series, or an array of one dimension."""
     if not isinstance(columns, str | int):
         return table
     named = hasattr(fitted, "feature_names_in_")
@@ -90,31 +90,31 @@ def _is(part: Any, word: str) -> bool:
     return isinstance(part, str) and part == word
 
 
-def _places(fitted: Any, table: Table, columns: Any) -> list[int]:
-    """Positions in the table of the columns that a part was fitted on."""
-    if isinstance(columns, UserList):  # scikit-learn 1.6 warns of the remainder's when asked
+def _indices(fitted: Any, table: Table, columns: Any) -> list[int]:
+    """The indices in the table of the columns that a part was fitted on."""
+    if isinstance(columns, UserList):  # scikit-learn 1.6 warns where the remainder's are read
         columns = columns.data
     names = getattr(fitted, "feature_names_in_", None)
     chosen = _positions(columns, names, fitted.n_features_in_)
     if names is None or not table.labels:
         return chosen
-    at = {label: place for place, label in enumerate(table.labels)}
-    lacking = [names[place] for place in chosen if names[place] not in at]
+    at = {label: index for index, label in enumerate(table.labels)}
+    lacking = [names[index] for index in chosen if names[index] not in at]
     if lacking:
         raise Unsupported(f"it is not given its columns {lacking[:5]}")
-    return [at[names[place]] for place in chosen]
+    return [at[names[index]] for index in chosen]
 
 
 def _positions(columns: Any, names: Any, count: int) -> list[int]:
-    """Any of scikit-learn's ways to say columns, as positions among those of the fit."""
+    """Any of scikit-learn's ways to select columns, as indices among those of the fit."""
     if isinstance(columns, slice):
         if isinstance(columns.start, str) or isinstance(columns.stop, str):
-            at = {name: place for place, name in enumerate(names)}
+            at = {name: index for index, name in enumerate(names)}
             start = None if columns.start is None else at[columns.start]
             stop = None if columns.stop is None else at[columns.stop] + 1
             columns = slice(start, stop, columns.step)
-        places: list[int] = list(range(count))[columns]
-        return places
+        indices: list[int] = list(range(count))[columns]
+        return indices
     if isinstance(columns, str | int | np.integer) and not isinstance(columns, bool):
         columns = [columns]
     said = list(columns)
@@ -123,7 +123,7 @@ def _positions(columns: Any, names: Any, count: int) -> list[int]:
     if all(isinstance(column, bool | np.bool_) for column in said):
         return np.flatnonzero(said).tolist()
     if all(isinstance(column, str) for column in said):
-        at = {name: place for place, name in enumerate(names)}
+        at = {name: index for index, name in enumerate(names)}
         return [at[name] for name in said]
     return [range(count)[int(column)] for column in said]
 

@@ -1,6 +1,6 @@
 """Decompositions whose transform is a linear map, and KernelPCA. Source: `sklearn/decomposition/`.
 
-Upstream: skl2onnx writes PCA in the precision of its input and for one input alone, and has no
+Upstream: skl2onnx writes PCA in the precision of its input and for one input only, and has no
 FactorAnalysis, FastICA, SparsePCA or KernelPCA with every kernel.
 """
 
@@ -48,7 +48,7 @@ def independent(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 
 def sparse_principal(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """SparsePCA and its kin: ridge regression on the components, which is linear in the row."""
+    """SparsePCA, MiniBatchSparsePCA: ridge regression on the components, linear in the row."""
     x = doubles(graph, table) - fitted.mean_
     components = np.asarray(fitted.components_, dtype=np.float64)
     basis = np.eye(components.shape[1])

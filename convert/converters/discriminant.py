@@ -21,17 +21,17 @@ def linear(graph: Graph, fitted: Any, table: Table) -> Outputs:
     x = doubles(graph, table)
     weights, shift = np.asarray(fitted.coef_).T, np.asarray(fitted.intercept_)
     if len(fitted.classes_) == 2:
-        answers = of_two(x @ -weights - shift)
+        outputs = of_two(x @ -weights - shift)
     else:
         score = x @ weights + shift
-        answers = {
+        outputs = {
             "class_index": score.argmax(),
             "predict_proba": score.softmax(),
             "decision_function": score,
         }
     if fitted.solver != "lsqr":
-        answers["transform"] = _projected(fitted, x)
-    return _in_precision(graph, answers)
+        outputs["transform"] = _projected(fitted, x)
+    return _in_precision(graph, outputs)
 
 
 def _projected(fitted: Any, x: Tensor) -> Tensor:
@@ -61,10 +61,10 @@ def quadratic(graph: Graph, fitted: Any, table: Table) -> Outputs:
     )
 
 
-def _in_precision(graph: Graph, answers: dict[str, Tensor]) -> Outputs:
+def _in_precision(graph: Graph, outputs: dict[str, Tensor]) -> Outputs:
     return {
         name: answer if answer.dtype == "int64" else answer.cast(graph.precision)
-        for name, answer in answers.items()
+        for name, answer in outputs.items()
     }
 
 

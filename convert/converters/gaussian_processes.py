@@ -23,7 +23,7 @@ from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Te
 from onnxlet.convert.graph.distances import doubles, squared_norms
 from onnxlet.function.arrays import Array
 
-ERROR_DEGREE = 30
+ERROR_DEGREE = 30  # of the Chebyshev polynomial, for an error of 1e-15
 
 
 def regressor(graph: Graph, fitted: Any, table: Table) -> Outputs:
@@ -45,7 +45,7 @@ def _points(fitted: Any) -> Array:
 
 
 def _whole(x: Tensor, points: Array, value: Value) -> Tensor:
-    """A kernel's values, of shape (rows, points) where they don't depend on the rows either."""
+    """A kernel's values, of shape (rows, points) even if it does not depend on the rows."""
     if isinstance(value, Tensor):
         return value
     return (x.take([0]) * 0.0) + np.full((1, len(points)), value)
@@ -66,7 +66,7 @@ def binary(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 
 def _averaged(mean: Tensor, variance: Tensor) -> Tensor:
-    """The sigmoid's mean where its argument is Gaussian, one column."""
+    """The mean of the sigmoid of a Gaussian, one column."""
     slopes, heights = LAMBDAS.reshape(1, -1), COEFS.reshape(1, -1)
     alpha = 0.5 / variance
     spread = (alpha / (alpha + slopes**2)).unary("Sqrt")
@@ -76,7 +76,7 @@ def _averaged(mean: Tensor, variance: Tensor) -> Tensor:
 
 
 def _error_function(x: Tensor) -> Tensor:
-    """To within 1e-15: erfc(z) = t exp(-z² + P(t)) with t = 2 / (2 + z), P by Chebyshev."""
+    """To within 1e-15: erfc(z) = t exp(-z² + P(t)) with t = 2 / (2 + z), P a Chebyshev series."""
     z = x.unary("Abs")
     t = 2.0 / (z + 2.0)
     u, after, later = t * 2.0 - 1.0, t * 0.0, t * 0.0
@@ -97,18 +97,18 @@ _ERROR_WEIGHTS = _error_weights()
 
 
 def classifier(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """GaussianProcessClassifier: of several classes each against the rest, or pairs of them."""
+    """GaussianProcessClassifier: two classes, or several one against the rest or in pairs."""
     base = fitted.base_estimator_
     if len(fitted.classes_) == 2:
-        answers = dict(graph.convert(base, table))
+        outputs = dict(graph.convert(base, table))
     elif fitted.multi_class == "one_vs_rest":
-        answers = _against_the_rest(graph, base.estimators_, table)
+        outputs = _against_the_rest(graph, base.estimators_, table)
     else:
-        answers = _pairs(graph, base.estimators_, table, len(fitted.classes_))
-    shares = answers.get("predict_proba")
+        outputs = _pairs(graph, base.estimators_, table, len(fitted.classes_))
+    shares = outputs.get("predict_proba")
     if isinstance(shares, Tensor):
-        answers["predict_proba"] = shares.cast(graph.precision)
-    return answers
+        outputs["predict_proba"] = shares.cast(graph.precision)
+    return outputs
 
 
 def _second(graph: Graph, part: Any, table: Table) -> Tensor:

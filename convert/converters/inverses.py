@@ -1,4 +1,4 @@
-"""The way back from a transformed target, and TransformedTargetRegressor, which goes it.
+"""TransformedTargetRegressor, and the inverse transforms that it needs.
 
 Sources: `sklearn/compose/_target.py`, and each transformer's `inverse_transform`. Upstream:
 skl2onnx has no converter (sklearn-onnx #390).
@@ -18,7 +18,7 @@ from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Te
 
 
 def transformed_target(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """What the regressor predicts, transformed back."""
+    """The regressor's prediction, transformed back."""
     predicted = graph.call(fitted.regressor_, table, "predict").cast(graph.precision)
     return {"predict": inverse(graph, fitted.transformer_, predicted)}
 

@@ -1,4 +1,4 @@
-"""Features that stand for kernels, kernel ridge regression, random projections.
+"""Features that approximate kernels, kernel ridge regression, random projections.
 
 Source: `sklearn/kernel_approximation.py`, `sklearn/kernel_ridge.py`, `sklearn/random_projection.py`
 and KernelCenterer of `sklearn/preprocessing/_data.py`. Upstream: skl2onnx has projections and
@@ -73,8 +73,8 @@ def count_sketch(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """PolynomialCountSketch: products of Fourier transforms, which are matrices here."""
     x = doubles(graph, table) * float(np.sqrt(fitted.gamma))
     size = fitted.n_components
-    places = np.arange(size)
-    angles = 2.0 * np.pi * ((places[:, np.newaxis] * places) % size) / size
+    indices = np.arange(size)
+    angles = 2.0 * np.pi * ((indices[:, np.newaxis] * indices) % size) / size
     real: Tensor | None = None
     imaginary: Tensor | None = None
     for signs, at in zip(fitted.bitHash_, fitted.indexHash_, strict=True):
@@ -92,7 +92,7 @@ def count_sketch(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 
 def _affine(x: Tensor, weights: Array, coef0: float) -> Tensor:
-    """With the last row of the weights for the constant, where there is one."""
+    """`x @ weights`, whose last row is for the constant if there is one."""
     if coef0 == 0:
         return x @ weights
     made: Tensor = x @ weights[:-1] + np.sqrt(coef0) * weights[-1]

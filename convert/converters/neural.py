@@ -40,7 +40,7 @@ def activated(x: Tensor, name: str) -> Tensor:
 
 
 def classifier(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """Above half, or the largest; with several labels each for itself."""
+    """The class above one half, or the largest; with several labels, each above one half."""
     share = forward(graph, fitted, table)
     kind = fitted._label_binarizer.y_type_
     above = (share > 0.5).cast("int64")
@@ -54,7 +54,7 @@ def classifier(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 
 def regressor(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """The last layer itself."""
+    """`predict` is the last layer."""
     return {"predict": forward(graph, fitted, table)}
 
 

@@ -1,7 +1,7 @@
-"""Estimators that hold another one and answer with it.
+"""Estimators that delegate to another one.
 
 Sources: `sklearn/model_selection/_search.py`, `sklearn/frozen/_frozen.py`,
-`sklearn/semi_supervised/_self_training.py`. Upstream: skl2onnx has GridSearchCV alone, for one
+`sklearn/semi_supervised/_self_training.py`. Upstream: skl2onnx has only GridSearchCV, for one
 matrix of inputs.
 """
 
@@ -21,7 +21,7 @@ from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Un
 
 
 def search(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """What was best, fitted on everything."""
+    """The best estimator, fitted on all rows."""
     if not hasattr(fitted, "best_estimator_"):
         raise Unsupported(
             "it did not fit its best estimator (refit=False)", "Search with refit=True."
@@ -30,21 +30,21 @@ def search(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 
 def frozen(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """What was frozen."""
+    """The frozen estimator."""
     return delegated(graph, fitted.estimator, table)
 
 
 def self_training(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """What it trained last."""
+    """The estimator that it trained last."""
     return delegated(graph, fitted.estimator_, table)
 
 
 def delegated(graph: Graph, inner: Any, table: Table) -> Outputs:
-    """The answers of another estimator; its columns keep the names that it gives them."""
-    answers = graph.convert(inner, table)
-    if "transform" not in answers:
-        return answers
-    return {**answers, "transform": graph.transform(inner, table)}
+    """The outputs of another estimator, its columns under the names that it gives them."""
+    outputs = graph.convert(inner, table)
+    if "transform" not in outputs:
+        return outputs
+    return {**outputs, "transform": graph.transform(inner, table)}
 
 
 CONVERTERS: dict[type, Converter] = {

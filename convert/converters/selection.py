@@ -28,12 +28,15 @@ def selected(graph: Graph, fitted: Any, table: Table) -> Table:
 
 
 def selector(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """What is selected, as it is."""
+    """The selected columns, unchanged."""
     return {"transform": selected(graph, fitted, table)}
 
 
 class Eliminated(Mapping[str, Tensor | Table]):
-    """RFE's answers: its estimator, which may have no conversion, is asked by who needs it."""
+    """RFE's outputs: its estimator is converted only if a method of it is needed.
+
+    As a transformer RFE works even if its estimator has no conversion.
+    """
 
     def __init__(self, graph: Graph, fitted: Any, left: Table) -> None:
         self._graph, self._estimator, self._left = graph, fitted.estimator_, left
@@ -55,7 +58,7 @@ class Eliminated(Mapping[str, Tensor | Table]):
 
 
 def eliminated(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """RFE: the estimator's own answers, from the columns that were left to it."""
+    """RFE: the outputs of its estimator, from the columns that it kept."""
     return Eliminated(graph, fitted, selected(graph, fitted, table))
 
 

@@ -2,7 +2,7 @@
 
 Source: `sklearn/decomposition/_nmf.py` with `_cdnmf_fast.pyx`, `_lda.py` with
 `_online_lda_fast.pyx`. Both iterate, here in a loop. LatentDirichletAllocation stops for each row
-by itself; NMF for all rows together, so that its answer depends on the rows beside, unless its
+separately; NMF stops for all rows together, so that an answer depends on the other rows, unless
 `tol` is 0. Upstream: skl2onnx has neither.
 """
 
@@ -23,7 +23,7 @@ TOGETHER = "its steps end for all rows together, so that an answer depends on th
 
 
 def factorised(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """NMF by coordinate descent, as many steps as it may make."""
+    """NMF by coordinate descent, up to `max_iter` steps or until nothing changes."""
     if fitted.solver != "cd":
         raise Unsupported(
             "its first guess is the mean of all rows together, so that an answer depends on the "
@@ -79,12 +79,12 @@ def allocated(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 
 def _expected(topic: Tensor) -> Tensor:
-    """What the shares' logarithms are expected to be, exponentiated."""
+    """The exponential of the expected logarithms of the shares."""
     return (digamma(topic) - digamma(topic.sum())).unary("Exp")
 
 
 def digamma(x: Tensor) -> Tensor:
-    """Of positive numbers: algorithm AS 103 (Bernardo, 1976), as scikit-learn computes it."""
+    """For positive numbers: algorithm AS 103 (Bernardo, 1976), as scikit-learn computes it."""
     small = -(1.0 / x) - EULER
     result, shifted = x * 0.0, x
     for _ in range(6):

@@ -1,9 +1,9 @@
 """What a converter is given and what it returns: a graph, tensors with arithmetic, and tables.
 
-A converter is a plain function `convert(graph, fitted, table)`. It takes what it needs out of
-the table (`graph.matrix(table)`), computes with tensors as it would with NumPy arrays, and
-returns the outputs of the estimator's methods, by name. Nodes that no output of the finished
-model needs are dropped, so a converter may write every method that it knows.
+A converter is a plain function `convert(graph, fitted, table)`. It takes what it needs out of the
+table (`graph.matrix(table)`), computes with tensors as it would with NumPy arrays, and returns the
+outputs of the estimator's methods, by name. Nodes that no output of the finished model needs are
+dropped, so a converter may write every method that it knows.
 
 Converters import their names from here; `tensor`, `table` and `builder` define most of them.
 """

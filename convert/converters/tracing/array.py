@@ -13,7 +13,7 @@ from onnxlet.convert.converters.tracing.columns_base import (
     columns_of,
     elementwise,
     is_everything,
-    places_of,
+    positions_of,
     promoted,
     select,
 )
@@ -48,23 +48,23 @@ class TracedArray(ArrayMethods):
     what is written to one is seen in the other.
     """
 
-    __slots__ = ("_memory", "_one_dimension", "_places", "_read")
+    __slots__ = ("_memory", "_one_dimension", "_positions", "_read")
     _rank: ClassVar[int] = 1
 
     def __init__(self, graph: Graph, table: Table, flat: bool = False) -> None:
         self._graph = graph
         self._one_dimension = flat
         self._memory = Memory(promoted(graph, labelled(table, ())))
-        self._places: list[int] | None = None
+        self._positions: list[int] | None = None
         self._read = (0, self._memory.table)
 
     @property
     def _table(self) -> Table:  # type: ignore[override]
         memory = self._memory
-        if self._places is None:
+        if self._positions is None:
             return memory.table
         if self._read[0] != memory.version:
-            self._read = (memory.version, select(self._graph, memory.table, self._places))
+            self._read = (memory.version, select(self._graph, memory.table, self._positions))
         return self._read[1]
 
     @property
@@ -81,11 +81,11 @@ class TracedArray(ArrayMethods):
     def _array(self, table: Table, flat: bool) -> TracedArray:
         return TracedArray(self._graph, table, flat)
 
-    def _view_of(self, places: Sequence[int], flat: bool) -> TracedArray:
-        of = range(self._memory.table.width) if self._places is None else self._places
+    def _view_of(self, positions: Sequence[int], flat: bool) -> TracedArray:
+        of = range(self._memory.table.width) if self._positions is None else self._positions
         made = TracedArray.__new__(TracedArray)
         made._graph, made._memory, made._one_dimension = self._graph, self._memory, flat
-        made._places = [of[place] for place in places]
+        made._positions = [of[position] for position in positions]
         made._read = (-1, self._memory.table)
         return made
 
@@ -102,8 +102,8 @@ class TracedArray(ArrayMethods):
             refuse("it writes values to an array that do not fit its shape or dtype")
         kept = [as_dtype(new, old.dtype) for new, old in zip(after, before, strict=True)]
         columns = columns_of(self._graph, self._memory.table)
-        for place, tensor in zip(self._places or range(len(columns)), kept, strict=True):
-            columns[place] = tensor
+        for position, tensor in zip(self._positions or range(len(columns)), kept, strict=True):
+            columns[position] = tensor
         self._memory.write(columns)
         return self
 
@@ -155,12 +155,12 @@ class TracedArray(ArrayMethods):
 
     def _column(self, key: Any, axes: int) -> TracedArray:
         one = isinstance(key, int | np.integer)
-        places = places_of(key, self._table.width)
+        positions = positions_of(key, self._table.width)
         if axes > (1 if one else 0):
             refuse("it makes an array of three dimensions")
         if one or isinstance(key, slice):
-            return self._view_of(places, one and not axes)
-        return TracedArray(self._graph, select(self._graph, self._table, places))
+            return self._view_of(positions, one and not axes)
+        return TracedArray(self._graph, select(self._graph, self._table, positions))
 
     def __setitem__(self, key: Any, value: Any) -> None:
         if isinstance(key, Traced):
@@ -169,14 +169,16 @@ class TracedArray(ArrayMethods):
         rows, *columns = keys_of(key, self.ndim)
         if not isinstance(rows, Traced) and not is_everything(rows):
             refuse("it writes to some rows and not others", "Use np.where(condition, a, b).")
-        places = places_of(columns[0], self._table.width) if columns else range(self._table.width)
+        positions = (
+            positions_of(columns[0], self._table.width) if columns else range(self._table.width)
+        )
         flat = self._flat or (bool(columns) and isinstance(columns[0], int | np.integer))
-        before = TracedArray(self._graph, select(self._graph, self._table, list(places)), flat)
+        before = TracedArray(self._graph, select(self._graph, self._table, list(positions)), flat)
         mask = True if is_everything(rows) else rows
         after = columns_of(self._graph, elementwise(written, before, mask, value)._table)
         made = columns_of(self._graph, self._table)
-        for place, tensor in zip(places, after, strict=True):
-            made[place] = tensor
+        for position, tensor in zip(positions, after, strict=True):
+            made[position] = tensor
         self._store(Table(tuple(made)))
 
 
@@ -207,7 +209,7 @@ class Transposed:
         return self._array._table.width
 
     def __iter__(self) -> Iterator[TracedArray]:
-        return (self[place] for place in range(len(self)))
+        return (self[position] for position in range(len(self)))
 
     def __getitem__(self, key: Any) -> TracedArray:
         if not isinstance(key, int | np.integer):

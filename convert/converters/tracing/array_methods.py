@@ -13,8 +13,8 @@ from onnxlet.convert.converters.tracing.reductions import (
     REDUCTIONS,
     cumulated,
     over_columns,
-    place_of_largest,
-    place_of_smallest,
+    position_of_largest,
+    position_of_smallest,
 )
 from onnxlet.convert.converters.tracing.refusal import check_options, refuse
 from onnxlet.convert.converters.tracing.traced import Traced
@@ -37,7 +37,7 @@ class ArrayMethods(Traced):
         """Another array, in memory of its own."""
         raise NotImplementedError
 
-    def _view_of(self, places: Sequence[int], flat: bool) -> Any:
+    def _view_of(self, positions: Sequence[int], flat: bool) -> Any:
         """Another array, of some columns, in the memory of this one."""
         raise NotImplementedError
 
@@ -113,12 +113,12 @@ class ArrayMethods(Traced):
     def argmax(self, axis: Any = None) -> Any:
         """Where the largest is."""
         over_columns("argmax", axis, self.ndim)
-        return self._reduced(place_of_largest(whole(self._graph, self._table)), False)
+        return self._reduced(position_of_largest(whole(self._graph, self._table)), False)
 
     def argmin(self, axis: Any = None) -> Any:
         """Where the smallest is."""
         over_columns("argmin", axis, self.ndim)
-        return self._reduced(place_of_smallest(whole(self._graph, self._table)), False)
+        return self._reduced(position_of_smallest(whole(self._graph, self._table)), False)
 
     def _reduce(
         self,

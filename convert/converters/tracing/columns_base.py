@@ -191,18 +191,18 @@ def _sliced(part: Array, start: int, stop: int) -> Any:
 def columns_of(graph: Graph, table: Table) -> list[Tensor]:
     """The columns one by one; also those that the model does without."""
     return [
-        tensor if tensor.width == 1 else tensor.take([place])
+        tensor if tensor.width == 1 else tensor.take([position])
         for tensor in table.tensors
-        for place in range(tensor.width)
+        for position in range(tensor.width)
     ]
 
 
-def select(graph: Graph, table: Table, places: Sequence[int]) -> Table:
+def select(graph: Graph, table: Table, positions: Sequence[int]) -> Table:
     """Some columns, by position; also those that the model does without."""
     if all(tensor.dtype != DROPPED for tensor in table.tensors):
-        return graph.select(table, places)
+        return graph.select(table, positions)
     columns = columns_of(graph, table)
-    return Table(tuple(columns[place] for place in places))
+    return Table(tuple(columns[position] for position in positions))
 
 
 def whole(graph: Graph, table: Table) -> Tensor:
@@ -231,7 +231,7 @@ def is_everything(key: Any) -> bool:
     return isinstance(key, slice) and key == EVERY_ROW
 
 
-def places_of(key: Any, width: int) -> list[int]:
+def positions_of(key: Any, width: int) -> list[int]:
     """Columns by position: what stands behind the comma in brackets."""
     if isinstance(key, Held):
         refuse("it chooses columns by their values")
@@ -243,4 +243,4 @@ def places_of(key: Any, width: int) -> list[int]:
         return np.flatnonzero(said).tolist()
     if said.dtype.kind not in "iu":
         refuse(f"it chooses columns by {key!r:.60}")
-    return [every[place] for place in said.tolist()]
+    return [every[position] for position in said.tolist()]

@@ -122,11 +122,11 @@ class Way:
 
     def goes(self, condition: Tensor) -> bool:
         """Whether it takes the side where the condition holds."""
-        place = len(self.met)
-        if place > MOST_WAYS:
+        position = len(self.met)
+        if position > MOST_WAYS:
             refuse("it decides by values again and again")
         self.met.append(condition)
-        return self._decided[place] if place < len(self._decided) else True
+        return self._decided[position] if position < len(self._decided) else True
 
 
 def of_elements(graph: Graph, function: Callable[[Any], Any], column: Tensor) -> Tensor:
@@ -163,9 +163,9 @@ def _every_way(run: Callable[[Way], Any], count: list[int], decided: Sequence[bo
         refuse(f"there are more than {MOST_WAYS} ways through the function")
     way = Way(decided)
     made = _returned(run(way))
-    for place in reversed(range(len(decided), len(way.met))):
-        sides = [*decided, *[True] * (place - len(decided)), False]
-        made = arithmetic.choose(way.met[place], made, _every_way(run, count, sides))
+    for position in reversed(range(len(decided), len(way.met))):
+        sides = [*decided, *[True] * (position - len(decided)), False]
+        made = arithmetic.choose(way.met[position], made, _every_way(run, count, sides))
     return made
 
 

@@ -16,7 +16,7 @@ from onnxlet.convert.converters.tracing.columns_base import (
     columns_of,
     elementwise,
     is_everything,
-    places_of,
+    positions_of,
     select,
 )
 from onnxlet.convert.converters.tracing.elements import of_rows
@@ -51,7 +51,7 @@ class TracedFrame(FrameValues):
     def _row_wise(self, made: Tensor) -> TracedSeries:
         return TracedSeries(self._graph, made)
 
-    def _place(self, label: Any) -> int:
+    def _position(self, label: Any) -> int:
         if self._labels.count(label) > 1:
             refuse(f"there are several columns '{label}'")
         if label not in self._labels:
@@ -65,19 +65,19 @@ class TracedFrame(FrameValues):
         if isinstance(key, list | np.ndarray | Index):
             said = list(key)
             if said and all(isinstance(one, bool | np.bool_) for one in said):
-                return self._chosen_places(places_of(said, len(self._labels)))
-            return self._chosen_places([self._place(label) for label in said])
+                return self._chosen_positions(positions_of(said, len(self._labels)))
+            return self._chosen_positions([self._position(label) for label in said])
         if isinstance(key, slice):
-            return self._chosen_places(self._between(key))
-        tensor = select(self._graph, self._table, [self._place(key)]).tensors[0]
+            return self._chosen_positions(self._between(key))
+        tensor = select(self._graph, self._table, [self._position(key)]).tensors[0]
         return TracedSeries(self._graph, tensor, key)
 
     def _between(self, key: slice) -> list[int]:
         """From one label to another, that one too."""
         if key.step is not None:
             refuse("it takes every second column by name, or fewer")
-        start = None if key.start is None else self._place(key.start)
-        stop = None if key.stop is None else self._place(key.stop) + 1
+        start = None if key.start is None else self._position(key.start)
+        stop = None if key.stop is None else self._position(key.stop) + 1
         return list(range(len(self._labels)))[start:stop]
 
     # what it is
@@ -189,24 +189,26 @@ class TracedFrame(FrameValues):
     def _set(self, label: Any, tensor: Tensor) -> None:
         tensors, labels = columns_of(self._graph, self._table), list(self._labels)
         if label in labels:
-            tensors[self._place(label)] = tensor
+            tensors[self._position(label)] = tensor
         else:
             tensors.append(tensor)
             labels.append(label)
         self._become(TracedFrame(self._graph, labelled(Table(tuple(tensors)), labels)), True)
 
-    def _set_where(self, mask: Any, places: Sequence[int], value: Any) -> None:
+    def _set_where(self, mask: Any, positions: Sequence[int], value: Any) -> None:
         """For `loc` and `iloc`."""
         if isinstance(value, Traced) and not value._flat:
             given = columns_of(self._graph, value._table)
         else:
-            given = [value._table.tensors[0] if isinstance(value, Traced) else value] * len(places)
-        for place, one in zip(places, given, strict=True):
-            label = self._labels[place]
+            given = [value._table.tensors[0] if isinstance(value, Traced) else value] * len(
+                positions
+            )
+        for position, one in zip(positions, given, strict=True):
+            label = self._labels[position]
             if is_everything(mask):
                 made = self._column(one) if not isinstance(one, Tensor) else one
             else:
-                old = self._chosen_places([place])._table.tensors[0]
+                old = self._chosen_positions([position])._table.tensors[0]
                 made = elementwise(
                     arithmetic.choose, mask, one, TracedSeries(self._graph, old)
                 )._table.tensors[0]

@@ -71,14 +71,14 @@ def mapped(x: Tensor, values: Mapping[Any, Any]) -> Tensor:
         refuse("it maps to text and numbers")
     nothing = MISSING_TEXT if texts else np.nan
     wanted = [nothing if is_missing(entry) else entry for entry in entries]
-    places = _places(x, keys)
+    positions = _positions(x, keys)
     kind = "string" if texts else x.graph.precision
     table = [*wanted, nothing] if texts else [*(float(one) for one in wanted), np.nan]
     constant = x.graph.constant(table, kind)
-    return x.graph.op("Gather", constant, places, dtype=kind, width=x.width, axis=0)
+    return x.graph.op("Gather", constant, positions, dtype=kind, width=x.width, axis=0)
 
 
-def _places(x: Tensor, keys: list[Any]) -> Tensor:
+def _positions(x: Tensor, keys: list[Any]) -> Tensor:
     """Where each value stands among keys; behind them where it doesn't: int64."""
     known = np.empty(len(keys), dtype=object)
     known[:] = [np.nan if is_missing(key) else key for key in keys]
@@ -86,7 +86,7 @@ def _places(x: Tensor, keys: list[Any]) -> Tensor:
         x = x.cast("int64")
     numbers = np.arange(len(keys), dtype=np.float64).reshape(-1, 1)
     meaning = Meaning(known, numbers, np.array([len(keys)], dtype=np.float64))
-    parts = [x.take([place]) for place in range(x.width)]
+    parts = [x.take([position]) for position in range(x.width)]
     found = [
         look_up(arithmetic.graph_of(x), Table((part,)), [_whole(meaning)], "int64")
         for part in parts
@@ -103,7 +103,7 @@ def _whole(meaning: Meaning) -> Meaning:
 def is_in(x: Tensor, values: Iterable[Any]) -> Tensor:
     """`isin`: missing values only where one is among the values."""
     keys = list(dict.fromkeys(np.nan if is_missing(value) else value for value in values))
-    return _places(x, keys) < len(keys)
+    return _positions(x, keys) < len(keys)
 
 
 def between(x: Tensor, low: Any, high: Any, inclusive: str) -> Tensor:

@@ -118,11 +118,11 @@ def median(x: Tensor, skip: bool = False) -> Tensor:
     count = _count(x, skip).cast("int64") if skip else graph.constant([[x.width]], "int64")
     middle = [(count - 1) / 2, count / 2]
     if not skip:
-        low, high = (ordered.take([place]) for place in ((x.width - 1) // 2, x.width // 2))
+        low, high = (ordered.take([position]) for position in ((x.width - 1) // 2, x.width // 2))
     else:
         low, high = (
-            graph.op("GatherElements", ordered, place, width=1, axis=1)
-            for place in (middle[0].maximum(0), middle[1].minimum(x.width - 1))
+            graph.op("GatherElements", ordered, position, width=1, axis=1)
+            for position in (middle[0].maximum(0), middle[1].minimum(x.width - 1))
         )
     made = low.equals(high).where(low, (low + high) / 2.0)
     nothing = number.isnan().cast("int64")
@@ -134,19 +134,19 @@ def count(x: Tensor, skip: bool = True) -> Tensor:
     return _count(x, True).cast("int64")
 
 
-def place_of_largest(x: Tensor) -> Tensor:
+def position_of_largest(x: Tensor) -> Tensor:
     """The first of equals; the first NaN where there is one."""
     (number,) = common(x)
-    return _place(number, number.argmax())
+    return _position(number, number.argmax())
 
 
-def place_of_smallest(x: Tensor) -> Tensor:
+def position_of_smallest(x: Tensor) -> Tensor:
     """The first of equals; the first NaN where there is one."""
     (number,) = common(x)
-    return _place(number, number.argmin())
+    return _position(number, number.argmin())
 
 
-def _place(number: Tensor, found: Tensor) -> Tensor:
+def _position(number: Tensor, found: Tensor) -> Tensor:
     if number.dtype == "int64":
         return found
     nan = number.isnan().cast("int64")

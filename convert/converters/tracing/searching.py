@@ -51,23 +51,23 @@ def _interp(
 ) -> Any:
     if period is not None or any(isinstance(one, Traced) for one in (xp, fp)):
         refuse("np.interp with a period, or points that are columns, is not followed")
-    places, values = np.asarray(xp, dtype=np.float64), np.asarray(fp, dtype=np.float64)
+    positions, values = np.asarray(xp, dtype=np.float64), np.asarray(fp, dtype=np.float64)
     ends = (values[0] if left is None else left, values[-1] if right is None else right)
-    return elementwise(lambda t: _interpolated(t, places, values, ends), array_of(x))
+    return elementwise(lambda t: _interpolated(t, positions, values, ends), array_of(x))
 
 
-def _interpolated(x: Tensor, places: Any, values: Any, ends: tuple[float, float]) -> Tensor:
+def _interpolated(x: Tensor, positions: Any, values: Any, ends: tuple[float, float]) -> Tensor:
     (number,) = arithmetic.floats(x)
-    if len(places) == 1:
+    if len(positions) == 1:
         refuse("np.interp with one point is not followed")
-    slopes = np.diff(values) / np.diff(places)
-    piece = (searched(x, places, "right") - 1).maximum(0).minimum(len(places) - 2)
+    slopes = np.diff(values) / np.diff(positions)
+    piece = (searched(x, positions, "right") - 1).maximum(0).minimum(len(positions) - 2)
 
     def taken(entries: Any) -> Tensor:
         constant = x.graph.constant(entries, number.dtype)
         return x.graph.op("Gather", constant, piece, dtype=number.dtype, width=x.width, axis=0)
 
-    made = taken(slopes) * (number - taken(places[:-1])) + taken(values[:-1])
-    made = number.equals(float(places[-1])).where(float(values[-1]), made)
-    outside = (number > float(places[-1])).where(float(ends[1]), made)
-    return (number < float(places[0])).where(float(ends[0]), outside)
+    made = taken(slopes) * (number - taken(positions[:-1])) + taken(values[:-1])
+    made = number.equals(float(positions[-1])).where(float(values[-1]), made)
+    outside = (number > float(positions[-1])).where(float(ends[1]), made)
+    return (number < float(positions[0])).where(float(ends[0]), outside)

@@ -39,8 +39,8 @@ class Structure(Columns):
         object.__setattr__(self, "_table", made._table)
         return None
 
-    def _chosen_places(self, places: Sequence[int]) -> Any:
-        return self._named(select(self._graph, self._table, places))
+    def _chosen_positions(self, positions: Sequence[int]) -> Any:
+        return self._named(select(self._graph, self._table, positions))
 
     def _named(self, table: Any) -> Any:
         """A DataFrame of a table with names."""
@@ -59,8 +59,8 @@ class Structure(Columns):
         lacking = [label for label in gone if label not in self._labels]
         if lacking and errors == "raise":
             raise KeyError(f"{lacking} not found in axis")
-        kept = [place for place, label in enumerate(self._labels) if label not in gone]
-        return self._become(self._chosen_places(kept), inplace)
+        kept = [position for position, label in enumerate(self._labels) if label not in gone]
+        return self._become(self._chosen_positions(kept), inplace)
 
     def rename(
         self, mapper: Any = None, *, axis: Any = 0, columns: Any = None, inplace: bool = False,
@@ -124,12 +124,12 @@ class Structure(Columns):
                 "select_dtypes by other than numbers is another in each version of pandas",
                 "Use select_dtypes('number'), or the names of the columns.",
             )
-        places = [
-            place
-            for place, tensor in enumerate(columns_of(self._graph, self._table))
+        positions = [
+            position
+            for position, tensor in enumerate(columns_of(self._graph, self._table))
             if pandas_methods.is_number(tensor) is (include is not None)
         ]
-        return self._chosen_places(places)
+        return self._chosen_positions(positions)
 
     def reset_index(self, drop: bool = False, inplace: bool = False) -> Any:
         """The index is lost, or refused as a column."""

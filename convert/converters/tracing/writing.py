@@ -13,10 +13,10 @@ from onnxlet.convert.graph.converter import Tensor
 def keys_of(key: Any, dims: int) -> list[Any]:
     """What stands in brackets, `...` written out; the rows come first."""
     keys = list(key) if isinstance(key, tuple) else [key]
-    places = [place for place, one in enumerate(keys) if one is Ellipsis]
-    if places:
+    positions = [position for position, one in enumerate(keys) if one is Ellipsis]
+    if positions:
         lacking = dims - sum(one is not None and one is not Ellipsis for one in keys)
-        keys[places[0] : places[0] + 1] = [slice(None)] * lacking
+        keys[positions[0] : positions[0] + 1] = [slice(None)] * lacking
     if not keys or keys[0] is None:
         refuse("it makes rows of columns")
     return keys

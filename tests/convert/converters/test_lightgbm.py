@@ -45,7 +45,7 @@ SMALL = {"n_estimators": 6, "min_child_samples": 5, "verbose": -1, "n_jobs": 1}
 def splits(fitted: Any) -> Iterator[tuple[int, float]]:
     frame = fitted.booster_.trees_to_dataframe()
     inner = frame[frame["decision_type"] == "<="]
-    names = {name: place for place, name in enumerate(fitted.booster_.feature_name())}
+    names = {name: index for index, name in enumerate(fitted.booster_.feature_name())}
     for name, threshold in zip(inner["split_feature"], inner["threshold"], strict=True):
         yield names[name], float(threshold)
 

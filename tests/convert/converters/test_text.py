@@ -227,17 +227,17 @@ def test_nothing_as_wide_as_the_vocabulary_is_made_where_a_product_follows() -> 
 
 def test_some_of_the_columns_stay_compact() -> None:
     vectoriser = CountVectorizer().fit(TRAINING)
-    for places in ([3, 1, 2], [0], [5, 5, 1]):
+    for indices in ([3, 1, 2], [0], [5, 5, 1]):
         graph = Graph("float64", converters())
         table = root_table(graph, [Column("text", "string")], "columns")
         [counts] = graph.transform(vectoriser, table).tensors
-        taken = counts.take(places)
-        assert (taken.compact is None) == (len(set(places)) < len(places))
+        taken = counts.take(indices)
+        assert (taken.compact is None) == (len(set(indices)) < len(indices))
 
 
-@pytest.mark.parametrize("places", [[3, 1, 2], [0], list(range(9, 3, -1))])
+@pytest.mark.parametrize("indices", [[3, 1, 2], [0], list(range(9, 3, -1))])
 def test_chosen_columns_are_those_that_were_chosen(
-    places: list[int], monkeypatch: pytest.MonkeyPatch
+    indices: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Chosen(TransformerMixin, BaseEstimator):  # type: ignore[misc] # as above
         def fit(self, X: Any, y: Any = None) -> Chosen:
@@ -245,10 +245,10 @@ def test_chosen_columns_are_those_that_were_chosen(
             return self
 
         def transform(self, X: Any) -> Any:
-            return X[:, places]
+            return X[:, indices]
 
     def choose(graph: Graph, fitted: Any, table: Table) -> Outputs:
-        return {"transform": graph.matrix(table).take(places)}
+        return {"transform": graph.matrix(table).take(indices)}
 
     monkeypatch.setattr("onnxlet.convert.converters.registry._own", {Chosen: choose})
     pipeline = make_pipeline(TfidfVectorizer(), Chosen(), LogisticRegression())

@@ -140,14 +140,14 @@ def test_a_number_beside_one_column_has_two_dimensions() -> None:
     assert sorted(values) == [([], 3.0), ([1, 1], 0.5), ([1, 1], 1.0), ([1, 1], 2.0)]
 
 
-def test_places_are_their_own_labels_where_these_count_from_zero() -> None:
+def test_indices_are_their_own_labels_where_these_count_from_zero() -> None:
     graph = graph_of()
-    places = given(graph).argmax()
+    indices = given(graph).argmax()
 
-    assert places.look_up([0, 1, 2]) is places
-    assert places.look_up([False, True]) is places
-    assert places.look_up([0, 2, 1]) is not places
-    assert places.look_up([0.0, 1.0, 2.0]).dtype == "float64"
+    assert indices.look_up([0, 1, 2]) is indices
+    assert indices.look_up([False, True]) is indices
+    assert indices.look_up([0, 2, 1]) is not indices
+    assert indices.look_up([0.0, 1.0, 2.0]).dtype == "float64"
 
 
 # Constants and names
@@ -188,9 +188,9 @@ def test_constants_that_differ_are_two(a: tuple[Any, Any], b: tuple[Any, Any]) -
 def test_a_constant_of_text_keeps_every_character() -> None:
     texts = ["", "é", "中文", "🦙", "a\nb", "x\x00y"]
     graph = graph_of()
-    places = given(graph).take([1]).clip(0.0, 5.0).cast("int64")
+    indices = given(graph).take([1]).clip(0.0, 5.0).cast("int64")
 
-    (got,) = run(graph, places.look_up(texts), feed=[[0, place, 0] for place in range(6)])
+    (got,) = run(graph, indices.look_up(texts), feed=[[0, index, 0] for index in range(6)])
     assert got.ravel().tolist() == texts
 
 

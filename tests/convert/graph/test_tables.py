@@ -35,12 +35,12 @@ def test_taking_from_what_was_taken_is_one_node() -> None:
     np.testing.assert_array_equal(got, X[:, [0, 2]])
 
 
-@pytest.mark.parametrize("places", [[0, 1, 2, 3], [3, 2, 1, 0], [1, 2], [0, 3, 0], [2]])
-def test_selected_columns_are_those_at_the_places(places: list[int]) -> None:
+@pytest.mark.parametrize("positions", [[0, 1, 2, 3], [3, 2, 1, 0], [1, 2], [0, 3, 0], [2]])
+def test_selected_columns_are_those_at_the_positions(positions: list[int]) -> None:
     graph = graph_of()
     x = given(graph)
     table = Table((x.take([0]), x.take([1]), x.take([2]), x * 10.0, x))
-    chosen = [table.width - 1 - place for place in places]
+    chosen = [table.width - 1 - position for position in positions]
 
     (got,) = run(graph, graph.matrix(graph.select(table, chosen)))
     np.testing.assert_array_equal(got, np.hstack([X, X * 10.0, X])[:, chosen])
@@ -49,7 +49,7 @@ def test_selected_columns_are_those_at_the_places(places: list[int]) -> None:
 def test_neighbours_in_one_tensor_stay_together() -> None:
     graph = graph_of()
     x = given(graph)
-    one_by_one = Table(tuple(x.take([place]) for place in range(3)))
+    one_by_one = Table(tuple(x.take([position]) for position in range(3)))
 
     assert graph.matrix(one_by_one).name == x.name
 
@@ -74,7 +74,7 @@ COLUMNS = [
 FRAME = pd.DataFrame({"a": [1.0, 2.0, 4.0], "gone": ["x", "y", "z"], "b": [3.0, 1.0, 2.0]})
 
 
-def test_a_dropped_column_is_no_input_and_its_place_is_kept() -> None:
+def test_a_dropped_column_is_no_input_and_its_position_is_kept() -> None:
     graph = graph_of()
     table = root_table(graph, COLUMNS, "columns")
     model = make_column_transformer(("passthrough", ["b"]), (StandardScaler(), ["a"])).fit(FRAME)
@@ -135,7 +135,7 @@ def test_names_with_the_steps_in_front() -> None:
     assert_exact(model, NUMBERS)
 
 
-def test_places_are_what_steps_select_by_where_no_names_come() -> None:
+def test_positions_are_what_steps_select_by_where_no_names_come() -> None:
     scaled = make_column_transformer((StandardScaler(), ["c", "a"]))
     model = make_pipeline(scaled, make_column_transformer((MinMaxScaler(), [1]))).fit(NUMBERS)
 

@@ -53,7 +53,7 @@ def of_transposed(X: Any) -> Any:
 
 
 def haversine(X: Any) -> Any:
-    a, b, c, d = (np.radians(X[:, place] % 90) for place in range(4))
+    a, b, c, d = (np.radians(X[:, position] % 90) for position in range(4))
     h = np.sin((c - a) / 2) ** 2 + np.cos(a) * np.cos(c) * np.sin((d - b) / 2) ** 2
     return (2 * 6371 * np.arcsin(np.sqrt(h)))[:, np.newaxis]
 
