@@ -12,25 +12,22 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from sklearn import tree
 from sklearn.ensemble import BaggingClassifier, BaggingRegressor
 
-from onnxlet.convert.converters.trees import of_sklearn, tree_ensemble
+from onnxlet.convert.converters.trees import all_trees, of_sklearn, tree_ensemble
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
 from onnxlet.convert.graph.responses import all_have, every_row, one_hot, predicted, total
 
 Part = tuple[Any, Table]
-TREES = (
-    tree.DecisionTreeClassifier, tree.DecisionTreeRegressor,
-    tree.ExtraTreeClassifier, tree.ExtraTreeRegressor,
-)  # fmt: skip
 
 
 def classifier(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """The mean of the probabilities, or of the votes of estimators that have none."""
     count = len(fitted.classes_)
     parts: list[Part] = []
-    if _is_forest(fitted) and all(len(part.classes_) == count for part in fitted.estimators_):
+    if all_trees(fitted.estimators_) and all(
+        len(part.classes_) == count for part in fitted.estimators_
+    ):
         summed = _forest(graph, fitted, table)
     else:
         parts = _parts(graph, fitted, table)
@@ -46,7 +43,7 @@ def classifier(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 def regressor(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """The mean of the predictions."""
-    if _is_forest(fitted):
+    if all_trees(fitted.estimators_):
         summed = _forest(graph, fitted, table)
     else:
         summed = total([predicted(graph, *part) for part in _parts(graph, fitted, table)])
@@ -71,10 +68,6 @@ def _shares(graph: Graph, part: Any, given: Table, count: int) -> Tensor:
         return shares
     wide = graph.concat([shares, every_row(graph, Table((shares,)), 0.0)])
     return wide.take([codes.index(c) if c in codes else len(codes) for c in range(count)])
-
-
-def _is_forest(fitted: Any) -> bool:
-    return all(type(part) in TREES for part in fitted.estimators_)
 
 
 def _forest(graph: Graph, fitted: Any, table: Table) -> Tensor:

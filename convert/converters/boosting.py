@@ -14,22 +14,24 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from sklearn import ensemble, tree
+from sklearn import ensemble
 from sklearn.base import is_classifier
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble._gb import _init_raw_predictions
 
 from onnxlet.convert.converters.linear import two_sided
-from onnxlet.convert.converters.trees import as_trees_see, in_float64, of_sklearn, tree_ensemble
+from onnxlet.convert.converters.trees import (
+    all_trees,
+    as_trees_see,
+    in_float64,
+    of_sklearn,
+    tree_ensemble,
+)
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.responses import RELEASE
-from onnxlet.convert.graph.tree_ensemble import Tree, constant, values
+from onnxlet.convert.graph.tree_ensemble import constant, values
 from onnxlet.function.arrays import Array
 
-TREES = (
-    tree.DecisionTreeClassifier, tree.DecisionTreeRegressor,
-    tree.ExtraTreeClassifier, tree.ExtraTreeRegressor,
-)  # fmt: skip
 EPSILON = np.finfo(np.float64 if RELEASE >= (1, 8) else np.float32).eps
 
 
@@ -91,7 +93,7 @@ def votes(graph: Graph, fitted: Any, table: Table) -> Outputs:
         raise Unsupported("it has seen one class only", "Fit it on rows of two classes or more.")
     table = _unnamed(table)
     weights = fitted.estimator_weights_[: len(fitted.estimators_)]
-    if all(type(part) in TREES for part in fitted.estimators_):
+    if all_trees(fitted.estimators_):
         summed = _votes_of_trees(graph, fitted, table, weights)
     else:
         summed = _votes_of_any(graph, fitted, table, weights)
@@ -153,13 +155,9 @@ def weighted_median(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 def _guesses(graph: Graph, parts: Sequence[Any], table: Table) -> Tensor:
     """The estimators' predictions side by side, float64."""
-    if all(type(part) in TREES for part in parts):
-        return values(graph, *in_float64(graph, table, [_tree(part) for part in parts]))
+    if all_trees(parts):
+        return values(graph, *in_float64(graph, table, [of_sklearn(part.tree_) for part in parts]))
     return graph.concat([graph.call(part, table, "predict").cast("float64") for part in parts])
-
-
-def _tree(part: Any) -> Tree:
-    return of_sklearn(part.tree_)
 
 
 def _unnamed(table: Table) -> Table:

@@ -13,7 +13,7 @@ import numpy as np
 from sklearn import cluster
 
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
-from onnxlet.convert.graph.distances import doubles, expanded, point_norms
+from onnxlet.convert.graph.distances import expanded, point_norms
 from onnxlet.function.arrays import Array
 
 
@@ -24,7 +24,7 @@ def _nearer(x: Tensor, centres: Array) -> Tensor:
 
 def k_means(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """KMeans and MiniBatchKMeans; `transform` returns the distances."""
-    x, centres = doubles(graph, table), _doubled(fitted.cluster_centers_)
+    x, centres = graph.matrix(table, "float64"), _doubled(fitted.cluster_centers_)
     return {
         "predict": _nearer(x, centres).argmin(),
         "transform": expanded(x, centres).unary("Sqrt").cast(graph.precision),
@@ -33,7 +33,7 @@ def k_means(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 def bisecting(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """BisectingKMeans: down its tree, each time to the nearer of two centres."""
-    x = doubles(graph, table)
+    x = graph.matrix(table, "float64")
     distances = expanded(x, _doubled(fitted.cluster_centers_)).unary("Sqrt")
     mean = getattr(fitted, "_X_mean", 0.0)
 
@@ -58,12 +58,12 @@ def nearest_centre(graph: Graph, fitted: Any, table: Table) -> Outputs:
     centres = _doubled(fitted.cluster_centers_)
     if not len(centres):
         raise Unsupported("it found no cluster", "Fit it with other settings.")
-    return {"predict": expanded(doubles(graph, table), centres).argmin()}
+    return {"predict": expanded(graph.matrix(table, "float64"), centres).argmin()}
 
 
 def birch(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Birch: the cluster of the nearest subcluster; `transform` returns the distances to these."""
-    ranks = expanded(doubles(graph, table), _doubled(fitted.subcluster_centers_))
+    ranks = expanded(graph.matrix(table, "float64"), _doubled(fitted.subcluster_centers_))
     return {
         "predict": ranks.argmin().look_up(fitted.subcluster_labels_),
         "transform": ranks.unary("Sqrt").cast(graph.precision),
@@ -72,7 +72,7 @@ def birch(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 def agglomeration(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """FeatureAgglomeration: the columns of each cluster pooled."""
-    x, labels = doubles(graph, table), np.asarray(fitted.labels_)
+    x, labels = graph.matrix(table, "float64"), np.asarray(fitted.labels_)
     groups = [np.flatnonzero(labels == label).tolist() for label in np.unique(labels)]
     pooled = [_pooled(x.take(group), fitted.pooling_func) for group in groups]
     return {"transform": graph.concat(pooled).cast(graph.precision)}
@@ -95,13 +95,7 @@ def _pooled(x: Tensor, function: Any) -> Tensor:
 def _median(x: Tensor) -> Tensor:
     """The middle column of each row in order, or the mean of the two."""
     width = x.width
-    ordered, _ = x.graph.ops(
-        "TopK",
-        [x, x.graph.constant([width], "int64")],
-        [(x.dtype, width), ("int64", width)],
-        axis=1,
-        largest=0,
-    )
+    ordered, _ = x.smallest(width)
     low, high = ordered.take([(width - 1) // 2]), ordered.take([width // 2])
     return (low + high) / 2.0
 

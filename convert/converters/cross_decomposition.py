@@ -11,12 +11,11 @@ import numpy as np
 from sklearn import cross_decomposition
 
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table
-from onnxlet.convert.graph.distances import doubles
 
 
 def partial_least_squares(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """PLSRegression, PLSCanonical and CCA: predictions, and the scores of x."""
-    x = doubles(graph, table) - np.asarray(fitted._x_mean)
+    x = graph.matrix(table, "float64") - np.asarray(fitted._x_mean)
     predicted = x @ np.asarray(fitted.coef_).T + np.asarray(fitted.intercept_)
     scores = (x / np.asarray(fitted._x_std)) @ fitted.x_rotations_
     return {
@@ -27,7 +26,7 @@ def partial_least_squares(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 def singular_values(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """PLSSVD: the scores of x."""
-    x = (doubles(graph, table) - np.asarray(fitted._x_mean)) / np.asarray(fitted._x_std)
+    x = (graph.matrix(table, "float64") - np.asarray(fitted._x_mean)) / np.asarray(fitted._x_std)
     return {"transform": (x @ fitted.x_weights_).cast(graph.precision)}
 
 

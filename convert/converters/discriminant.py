@@ -13,12 +13,12 @@ from sklearn import discriminant_analysis
 
 from onnxlet.convert.converters.linear import of_two
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
-from onnxlet.convert.graph.distances import doubles, squared_norms
+from onnxlet.convert.graph.distances import squared_norms
 
 
 def linear(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """LinearDiscriminantAnalysis; it has a `transform` too, unless solved by least squares."""
-    x = doubles(graph, table)
+    x = graph.matrix(table, "float64")
     weights, shift = np.asarray(fitted.coef_).T, np.asarray(fitted.intercept_)
     if len(fitted.classes_) == 2:
         outputs = of_two(x @ -weights - shift)
@@ -42,7 +42,7 @@ def _projected(fitted: Any, x: Tensor) -> Tensor:
 
 def quadratic(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """QuadraticDiscriminantAnalysis: the log posterior of a Gaussian for each class."""
-    x = doubles(graph, table)
+    x = graph.matrix(table, "float64")
     distances, volumes = [], []
     for mean, rotation, scaling in zip(
         fitted.means_, fitted.rotations_, fitted.scalings_, strict=True

@@ -20,7 +20,7 @@ from onnxlet.convert.converters.gaussian_kernels import Value, at_itself, betwee
 from onnxlet.convert.converters.linear import two_sided
 from onnxlet.convert.converters.support_vectors import one_versus_rest
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
-from onnxlet.convert.graph.distances import doubles, squared_norms
+from onnxlet.convert.graph.distances import squared_norms
 from onnxlet.function.arrays import Array
 
 ERROR_DEGREE = 30  # of the Chebyshev polynomial, for an error of 1e-15
@@ -28,7 +28,7 @@ ERROR_DEGREE = 30  # of the Chebyshev polynomial, for an error of 1e-15
 
 def regressor(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """GaussianProcessRegressor, with the standard deviation."""
-    x, points = doubles(graph, table), _points(fitted)
+    x, points = graph.matrix(table, "float64"), _points(fitted)
     similar = _whole(x, points, between(x, points, fitted.kernel_))
     alpha = np.asarray(fitted.alpha_).reshape(len(points), -1)
     scale, mean = (np.reshape(v, (1, -1)) for v in (fitted._y_train_std, fitted._y_train_mean))
@@ -53,7 +53,7 @@ def _whole(x: Tensor, points: Array, value: Value) -> Tensor:
 
 def binary(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Laplace's approximation for two classes."""
-    x, points = doubles(graph, table), _points(fitted)
+    x, points = graph.matrix(table, "float64"), _points(fitted)
     similar = _whole(x, points, between(x, points, fitted.kernel_))
     mean = similar @ np.reshape(fitted.y_train_ - fitted.pi_, (-1, 1))
     inverse = np.linalg.solve(np.tril(fitted.L_), np.diag(fitted.W_sr_))

@@ -16,7 +16,7 @@ import lightgbm
 import numpy as np
 
 from onnxlet.convert.converters.linear import two_sided
-from onnxlet.convert.graph.categories import Meaning, look_up
+from onnxlet.convert.graph.categories import encoded_columns
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.tree_ensemble import LEQ, MEMBER, Tree, sums
 from onnxlet.function.arrays import Array
@@ -195,16 +195,7 @@ def _encoded(graph: Graph, fitted: Any, model: Model, table: Table) -> Tensor:
     if not known:
         return graph.matrix(table)
     chosen = _columns_of_categories(model, table, len(known))
-    meanings = [
-        Meaning(np.array(values, dtype=object), np.arange(len(values))[:, None], np.array([np.nan]))
-        for values in known
-    ]
-    codes = look_up(graph, graph.select(table, chosen), meanings, graph.precision)
-    others = [index for index in range(table.width) if index not in chosen]
-    if not others:
-        return codes
-    numbers = graph.matrix(graph.select(table, others))
-    return graph.concat([codes, numbers]).take(np.argsort([*chosen, *others]).tolist())
+    return encoded_columns(graph, table, dict(zip(chosen, known, strict=True)), graph.precision)
 
 
 def _columns_of_categories(model: Model, table: Table, count: int) -> list[int]:

@@ -14,7 +14,7 @@ from sklearn import manifold, semi_supervised
 from onnxlet.convert.converters.decomposition import projected
 from onnxlet.convert.converters.neighbours import closest, gathered, neighbours, over_neighbours
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
-from onnxlet.convert.graph.distances import doubles, squared_norms
+from onnxlet.convert.graph.distances import squared_norms
 from onnxlet.convert.graph.kernels import pairwise
 from onnxlet.convert.graph.loops import by_row
 from onnxlet.function.arrays import Array
@@ -33,7 +33,7 @@ def isomap(graph: Graph, fitted: Any, table: Table) -> Outputs:
         axis = graph.constant([1], "int64")
         return [graph.op("ReduceMin", ways, axis, width=len(between), keepdims=0)]
 
-    [ways] = by_row(make, doubles(graph, table))
+    [ways] = by_row(make, graph.matrix(table, "float64"))
     made = projected(ways * ways * -0.5, fitted.kernel_pca_)
     return {"transform": made.cast(graph.precision)}
 
@@ -57,7 +57,7 @@ def locally_linear(graph: Graph, fitted: Any, table: Table) -> Outputs:
         ridge = (trace > 0.0).where(trace * reg, reg)
         return _solved(gram + ridge * np.eye(count))
 
-    [made] = by_row(make, doubles(graph, table))
+    [made] = by_row(make, graph.matrix(table, "float64"))
     return {"transform": made.cast(graph.precision)}
 
 
@@ -84,7 +84,7 @@ def propagated(graph: Graph, fitted: Any, table: Table) -> Outputs:
         total = over_neighbours(gathered(graph, labels, indices, labels.shape[1]))
     elif fitted.kernel == "rbf":
         options = {"gamma": fitted.gamma}
-        total = pairwise(doubles(graph, table), fitted.X_, "rbf", options) @ labels
+        total = pairwise(graph.matrix(table, "float64"), fitted.X_, "rbf", options) @ labels
     else:
         raise Unsupported("its kernel is a Python function", "Use rbf or knn.")
     shares = total / total.sum()

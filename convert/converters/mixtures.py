@@ -15,13 +15,13 @@ from sklearn import mixture
 from sklearn.mixture._gaussian_mixture import _compute_log_det_cholesky
 
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
-from onnxlet.convert.graph.distances import doubles, point_norms, squared_norms
+from onnxlet.convert.graph.distances import point_norms, squared_norms
 from onnxlet.function.arrays import Array
 
 
 def gaussian(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """The component of the highest weighted density, and each component's share."""
-    x = doubles(graph, table)
+    x = graph.matrix(table, "float64")
     squares = SQUARES[fitted.covariance_type](x, fitted.means_, fitted.precisions_cholesky_)
     score = squares * -0.5 + _constants(fitted)
     shares = (score - score.logsumexp()).unary(

@@ -15,6 +15,7 @@ from sklearn.impute import KNNImputer
 from sklearn.impute._iterative import IterativeImputer
 
 from onnxlet.convert.converters.imputation import flags, is_missing
+from onnxlet.convert.converters.neighbours import gathered, inverse_weights, over_neighbours
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.loops import changed, either
 from onnxlet.function.arrays import Array
@@ -110,21 +111,12 @@ def _filled_rows(
 
 def _mean_of_nearest(graph: Graph, fitted: Any, distances: Tensor, values: Array) -> Tensor:
     """The weighted mean of `values`, of shape (donors, columns); NaN if no distance is known."""
-    count, columns = min(fitted.n_neighbors, len(values)), values.shape[1]
-    kinds = [(distances.dtype, count), ("int64", count)]
-    number = graph.constant([count], "int64")
-    near, indices = graph.ops("TopK", [distances, number], kinds, axis=1, largest=0)
-    weights = (near < np.inf).cast(distances.dtype)
+    near, indices = distances.smallest(min(fitted.n_neighbors, len(values)))
+    weights = (near < np.inf).cast("float64")
     if fitted.weights == "distance":
-        inverse = 1.0 / near
-        infinite = inverse.equals(np.inf)
-        there = infinite.cast(distances.dtype)
-        weights = (there.max() > 0.0).where(there, inverse)
-    constant = graph.constant(values, distances.dtype)
-    given = graph.op("Gather", constant, indices, dtype=distances.dtype, width=columns, axis=0)
-    each = weights.reshape([0, 0, 1], 1)
-    first = graph.constant([1], "int64")
-    total = graph.op("ReduceSum", given * each, first, width=columns, keepdims=0)
+        weights = inverse_weights(near)
+    given = gathered(graph, values, indices, values.shape[1])
+    total = over_neighbours(given * weights.reshape([0, 0, 1], 1))
     return total / weights.sum()
 
 

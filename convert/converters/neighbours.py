@@ -19,14 +19,7 @@ from sklearn import neighbors
 from onnxlet.convert.converters.neighbour_trees import kept, order, turns
 from onnxlet.convert.graph.builder import GraphBuilder
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
-from onnxlet.convert.graph.distances import (
-    Ranking,
-    doubles,
-    expanded,
-    manhattan,
-    ranked,
-    squared_norms,
-)
+from onnxlet.convert.graph.distances import Ranking, expanded, manhattan, ranked, squared_norms
 from onnxlet.convert.graph.loops import by_row, changed, either
 from onnxlet.function.arrays import Array
 
@@ -36,7 +29,7 @@ NO_NEIGHBOUR = "it raises where a row has no neighbour within its radius"
 
 def neighbours(graph: Graph, fitted: Any, table: Table, count: int) -> tuple[Tensor, Tensor]:
     """The closest points: their distances, and their indices in the fit, (rows, count) each."""
-    x = doubles(graph, table)
+    x = graph.matrix(table, "float64")
     if len(_points(fitted)) <= MANY:
         distances, indices = closest(fitted, x, count)
     else:
@@ -51,9 +44,9 @@ def closest(fitted: Any, x: Tensor, count: int) -> list[Tensor]:
     standing = np.arange(len(points)) if tree is None else order(tree)
     ranking = ranked(x, points[standing], metric, options, brute=tree is None)
     if count == len(points):
-        indices = _least(ranking.rank, count)[1]
+        indices = ranking.rank.smallest(count)[1]
     else:
-        least, more = _least(ranking.rank, count + 1)
+        least, more = ranking.rank.smallest(count + 1)
         first = more.take(range(count))
         tied = least.take([count]).equals(least.take([count - 1]))
 
@@ -98,19 +91,6 @@ def _without_direction(fitted: Any, x: Tensor, indices: Tensor, count: int) -> T
     return same * indices + others
 
 
-def _least(x: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """The smallest columns and their indices, the first of equals first."""
-    graph = x.graph
-    made = graph.ops(
-        "TopK",
-        [x, graph.constant([count], "int64")],
-        [(x.dtype, count), ("int64", count)],
-        axis=1,
-        largest=0,
-    )
-    return made[0], made[1]
-
-
 def gathered(graph: GraphBuilder, values: Array, indices: Tensor, width: int) -> Tensor:
     """`values` of the points at the indices: values has an entry, or a row, for each point."""
     known = graph.constant(values, "int64" if values.dtype.kind in "iu" else "float64")
@@ -143,11 +123,16 @@ def _summed(graph: Graph, fitted: Any, table: Table, targets: Array) -> tuple[Te
     found = gathered(graph, targets, indices, width)
     if not _weighting(fitted):
         return over_neighbours(found), graph.constant([[float(count)]], "float64")
-    inverse = 1.0 / distances
-    same = inverse.equals(np.inf).cast("float64")
-    weights = (same.max() > 0.0).where(same, inverse)
+    weights = inverse_weights(distances)
     each = weights.reshape([0, 0, 1], 1)
     return over_neighbours(found * each), weights.sum()
+
+
+def inverse_weights(distances: Tensor) -> Tensor:
+    """`weights="distance"`: 1 / distance; points at distance 0, where there are any, share all."""
+    inverse = 1.0 / distances
+    same = inverse.equals(np.inf).cast("float64")
+    return (same.max() > 0.0).where(same, inverse)
 
 
 def over_neighbours(x: Tensor) -> Tensor:
@@ -204,7 +189,7 @@ def _within(graph: Graph, fitted: Any, table: Table, targets: Array) -> tuple[Te
         weights = _near(ranking, float(fitted.radius), weighting)
         return [weights @ columns]
 
-    [total] = by_row(make, doubles(graph, table))
+    [total] = by_row(make, graph.matrix(table, "float64"))
     return total.take(range(targets.shape[1])), total.take([targets.shape[1]])
 
 
@@ -271,7 +256,7 @@ def local_outlier_factor(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 def nearest_centroid(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """NearestCentroid: the closest for equal priors, else the highest discriminant score."""
-    x, centroids = doubles(graph, table), np.asarray(fitted.centroids_, dtype=np.float64)
+    x, centroids = graph.matrix(table, "float64"), np.asarray(fitted.centroids_, dtype=np.float64)
     priors = np.asarray(fitted.class_prior_)
     rank = expanded if fitted.metric == "euclidean" else manhattan
     scale = np.where(fitted.within_class_std_dev_ == 0, 1.0, fitted.within_class_std_dev_)
@@ -290,7 +275,7 @@ def nearest_centroid(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 def components_analysis(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """NeighborhoodComponentsAnalysis: a linear map."""
-    made = doubles(graph, table) @ np.asarray(fitted.components_).T
+    made = graph.matrix(table, "float64") @ np.asarray(fitted.components_).T
     return {"transform": made.cast(graph.precision)}
 
 

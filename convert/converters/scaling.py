@@ -47,7 +47,7 @@ def robust(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 
 def _divided(x: Tensor, scale: Array) -> Tensor:
-    """Divide by the scale; scikit-learn multiplies sparse (here: compact) columns by reciprocals."""
+    """Divide by the scale; compact columns, sparse in scikit-learn, by a product with 1 / scale."""
     if x.compact is None:
         return x / scale
     indices, values = x.compact

@@ -13,7 +13,6 @@ import numpy as np
 from sklearn import decomposition
 
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
-from onnxlet.convert.graph.distances import doubles
 from onnxlet.function.arrays import Array
 
 MOST_ATOMS = 32  # the nodes grow with the square: each atom's step uses all before it
@@ -33,7 +32,7 @@ def given(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 def _coded(graph: Graph, fitted: Any, table: Table, dictionary: Any, alpha: Any) -> Outputs:
     atoms = np.asarray(dictionary, dtype=np.float64)
-    likeness = doubles(graph, table) @ atoms.T
+    likeness = graph.matrix(table, "float64") @ atoms.T
     if fitted.transform_algorithm == "threshold":
         codes = _thresholded(likeness, 1.0 if alpha is None else float(alpha))
         codes = codes.maximum(0.0) if fitted.positive_code else codes

@@ -17,7 +17,6 @@ from sklearn import svm
 
 from onnxlet.convert.converters.linear import two_sided
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
-from onnxlet.convert.graph.distances import doubles
 from onnxlet.convert.graph.kernels import pairwise
 from onnxlet.convert.graph.loops import repeat
 from onnxlet.function.arrays import Array
@@ -90,7 +89,7 @@ def _kernel(graph: Graph, fitted: Any, table: Table) -> Tensor:
         )
     options = {"gamma": fitted._gamma, "degree": fitted.degree, "coef0": fitted.coef0}
     vectors = _dense(fitted.support_vectors_)
-    return pairwise(doubles(graph, table), vectors, fitted.kernel, options)
+    return pairwise(graph.matrix(table, "float64"), vectors, fitted.kernel, options)
 
 
 def _dense(array: Any) -> Array:

@@ -15,7 +15,6 @@ import numpy as np
 from sklearn import decomposition
 
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
-from onnxlet.convert.graph.distances import doubles
 from onnxlet.convert.graph.loops import repeat
 
 EULER = 0.577215664901532860606512090082402431
@@ -37,7 +36,7 @@ def factorised(graph: Graph, fitted: Any, table: Table) -> Outputs:
     parts = np.asarray(fitted.components_, dtype=np.float64)
     l1, _, l2, _ = fitted._compute_regularization(parts)
     gram = parts @ parts.T + l2 * np.eye(len(parts))
-    likeness = doubles(graph, table) @ parts.T - l1
+    likeness = graph.matrix(table, "float64") @ parts.T - l1
 
     def step(w: Tensor) -> tuple[Sequence[Tensor], Tensor]:
         before = w
@@ -60,7 +59,7 @@ def together(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 def allocated(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """LatentDirichletAllocation: each row's share of the topics."""
-    counts = doubles(graph, table)
+    counts = graph.matrix(table, "float64")
     words = np.asarray(fitted.exp_dirichlet_component_, dtype=np.float64)
     topics, least = len(words), float(np.finfo(np.float64).eps)
     ones = (counts.take([0]) * 0.0) + np.ones((1, topics))

@@ -24,7 +24,15 @@ from onnxlet.convert.converters.linear import two_sided
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
 from onnxlet.convert.graph.tree_ensemble import Tree, leaves, sums, totals, unrounded
 
-__all__ = ["CONVERTERS", "Tree", "as_trees_see", "of_sklearn", "in_float64", "tree_ensemble"]
+DECISION_TREES = (
+    tree.DecisionTreeClassifier, tree.DecisionTreeRegressor,
+    tree.ExtraTreeClassifier, tree.ExtraTreeRegressor,
+)  # fmt: skip
+
+
+def all_trees(estimators: Sequence[Any]) -> bool:
+    """Whether all of them are decision trees, which one node can sum."""
+    return all(type(estimator) in DECISION_TREES for estimator in estimators)
 
 
 def of_sklearn(fitted: Any) -> Tree:
@@ -119,10 +127,7 @@ def embedding(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 
 CONVERTERS: dict[type, Converter] = {
-    tree.DecisionTreeClassifier: trees,
-    tree.DecisionTreeRegressor: trees,
-    tree.ExtraTreeClassifier: trees,
-    tree.ExtraTreeRegressor: trees,
+    **dict.fromkeys(DECISION_TREES, trees),
     ensemble.ExtraTreesClassifier: trees,
     ensemble.ExtraTreesRegressor: trees,
     ensemble.RandomForestClassifier: trees,

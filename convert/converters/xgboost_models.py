@@ -18,7 +18,7 @@ import numpy as np
 import xgboost
 
 from onnxlet.convert.converters.linear import two_sided
-from onnxlet.convert.graph.categories import Meaning, look_up
+from onnxlet.convert.graph.categories import encoded_columns
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.tree_ensemble import LESS, MEMBER, Tree, constant, sums
 from onnxlet.function.arrays import Array
@@ -210,23 +210,13 @@ def _decoded(stored: dict[str, Any]) -> list[Any]:
 
 
 def _encoded(graph: Graph, model: Model, table: Table) -> Tensor:
-    """All columns in float32, categories as their places in training."""
-    columns = _columns(model)
-    chosen = [index for index, (_, known) in enumerate(columns) if known]
-    if not chosen:
+    """All columns in float32, categories as their indices in training."""
+    known = {index: values for index, (_, values) in enumerate(_columns(model)) if values}
+    if not known:
         if any(tensor.dtype == "string" for tensor in table.tensors):
             raise Unsupported("it does not say which categories it was fitted on", HINT_CATEGORIES)
         return graph.matrix(table, "float32")
-    meanings = [
-        Meaning(np.array(known, dtype=object), np.arange(len(known))[:, None], np.array([np.nan]))
-        for _, known in (columns[index] for index in chosen)
-    ]
-    codes = look_up(graph, graph.select(table, chosen), meanings, "float32")
-    others = [index for index in range(table.width) if index not in chosen]
-    if not others:
-        return codes
-    numbers = graph.matrix(graph.select(table, others), "float32")
-    return graph.concat([codes, numbers]).take(np.argsort([*chosen, *others]).tolist())
+    return encoded_columns(graph, table, known, "float32")
 
 
 CONVERTERS: dict[type, Converter] = {

@@ -6,7 +6,7 @@ category to its value in each column. So the number of nodes does not grow with 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -119,6 +119,30 @@ def comparable(
     if any(key is None or is_missing(key) for column in keys for key in column):
         return None
     return tensor, keys
+
+
+def encoded_columns(
+    graph: Graph, table: Table, known: Mapping[int, Sequence[Any]], dtype: str
+) -> Tensor:
+    """All columns as numbers, those of categories as codes; NaN for what is no category.
+
+    Args:
+        graph: to write to.
+        table: the columns.
+        known: by the index of each column of categories, these in the order of their codes.
+        dtype: of the result.
+    """
+    chosen = list(known)
+    meanings = [
+        Meaning(np.array(values, dtype=object), np.arange(len(values))[:, None], np.array([np.nan]))
+        for values in known.values()
+    ]
+    codes = look_up(graph, graph.select(table, chosen), meanings, dtype)
+    others = [index for index in range(table.width) if index not in known]
+    if not others:
+        return codes
+    numbers = graph.matrix(graph.select(table, others), dtype)
+    return graph.concat([codes, numbers]).take(np.argsort([*chosen, *others]).tolist())
 
 
 def _look_up_one(graph: Graph, table: Table, meaning: Meaning, dtype: str) -> Tensor:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from onnxlet.convert.graph.converter import Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import Tensor, Unsupported
 from onnxlet.convert.graph.elementary import arcsin
 from onnxlet.convert.graph.loops import by_row
 from onnxlet.function.arrays import Array
@@ -29,11 +29,6 @@ JOINS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "ReduceSum": Tensor.__add__,
     "ReduceMax": Tensor.maximum,
 }
-
-
-def doubles(graph: Graph, table: Table) -> Tensor:
-    """All columns in one float64 tensor."""
-    return graph.matrix(table, "float64")
 
 
 def summed(x: Tensor, points: Array, term: Term) -> Tensor:

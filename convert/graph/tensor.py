@@ -243,6 +243,13 @@ class Tensor:
         """The index of the smallest column, the first of equals: int64, one column."""
         return self._arg("ArgMin")
 
+    def smallest(self, count: int) -> tuple[Tensor, Tensor]:
+        """The smallest columns in ascending order, and their indices; the first of equals first."""
+        kinds = [(self.dtype, count), ("int64", count)]
+        size = self.graph.constant([count], "int64")
+        made = self.graph.ops("TopK", [self, size], kinds, axis=1, largest=0)
+        return made[0], made[1]
+
     def sigmoid(self) -> Tensor:
         """`1 / (1 + exp(-x))`: ONNX Runtime's Sigmoid loses the digits of small values."""
         return 1.0 / ((-self).unary("Exp") + 1.0)
