@@ -11,8 +11,7 @@ from typing import Any
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils._set_output import _get_output_config
 
-from onnxlet.convert.converters.tracing.columns_base import columns_of
-from onnxlet.convert.converters.tracing.trace import Form, followed, name_of
+from onnxlet.convert.converters.tracing.trace import Form, name_of, trace
 from onnxlet.convert.graph.converter import (
     DROPPED,
     Converter,
@@ -33,7 +32,7 @@ def transformer(graph: Graph, fitted: Any, table: Table) -> Outputs:
     given = _named(graph, fitted, table) if form == "frame" else table
     if fitted.func is None:
         return {"transform": labelled(table, ())}
-    made = followed(graph, fitted.func, fitted.kw_args or {}, given, form)
+    made = trace(graph, fitted.func, fitted.kw_args or {}, given, form)
     return {"transform": _with_names_out(fitted, made)}
 
 
@@ -50,7 +49,7 @@ def _named(graph: Graph, fitted: Any, table: Table) -> Table:
     if not table.labels:
         return labelled(table, names) if len(names) == table.width else table
     if any(t.dtype == DROPPED for t in table.tensors) and set(names) == set(table.labels):
-        by_name = {label: one for one in columns_of(graph, table) for label in one.labels}
+        by_name = {label: one for one in graph.columns(table) for label in one.labels}
         return Table(tuple(by_name[name] for name in names))
     return table
 
@@ -72,7 +71,7 @@ def applied(graph: Graph, function: Any, kw_args: Any, x: Tensor) -> Tensor:
     """
     if function is None:
         return x
-    made = followed(graph, function, kw_args or {}, Table((x,)), "array")
+    made = trace(graph, function, kw_args or {}, Table((x,)), "array")
     if made.width != x.width:
         raise Unsupported(f"the function {name_of(function)} makes other columns than it is given")
     return graph.matrix(made)

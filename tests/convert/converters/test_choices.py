@@ -104,7 +104,7 @@ OTHER: list[tuple[Callable[[Any], Any], str]] = [
     (lambda X: X["title"].map(str.upper), "TypeError"),
     (lambda X: [text.lower() for text in X["title"]], "goes through the rows"),
     (lambda X: X["title"] if len(X) > 1 else X["text"], "number of rows"),
-    (lambda X: X["title"] if X["size"].iloc[0] == 1 else X["text"], "iloc is not followed"),
+    (lambda X: X["title"] if X["size"].iloc[0] == 1 else X["text"], "iloc has no conversion"),
     (lambda X: X["title"].astype(str), "a missing text becomes"),
     (lambda X: X["title"].to_numpy().reshape(2, -1), "reshape"),
     (lambda X: "" if pd.isna(X["title"]) else X["title"], "decides by a column's values"),

@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from onnxlet.convert.converters.registry import Unsupported
-from tests.convert.converters.tracing.samples import ARRAY, FRAME, TEXTS, assert_followed
+from tests.convert.converters.tracing.samples import ARRAY, FRAME, TEXTS, assert_traced
 from tests.convert.exactness import answers, assert_exact
 
 
@@ -50,17 +50,17 @@ ELEMENTS: dict[str, Any] = {
 
 @pytest.mark.parametrize("function", ELEMENTS.values(), ids=ELEMENTS)
 def test_a_function_of_one_element(function: Any) -> None:
-    assert_followed(function, FRAME)
+    assert_traced(function, FRAME)
 
 
 def test_a_function_of_one_text() -> None:
-    assert_followed(
+    assert_traced(
         lambda X: X.apply(
             lambda r: 1 if r["u"] == "x" and r["t"] in ("yes", "no") else r["i"], axis=1
         ).to_frame(),
         TEXTS,
     )
-    assert_followed(
+    assert_traced(
         lambda X: X["t"].apply(lambda v: 2 if isinstance(v, str) and v else 0).to_frame(), TEXTS
     )
     model = make_pipeline(
