@@ -117,15 +117,15 @@ def _positions(columns: Any, names: Any, count: int) -> list[int]:
         return indices
     if isinstance(columns, str | int | np.integer) and not isinstance(columns, bool):
         columns = [columns]
-    said = list(columns)
-    if not said:
+    listed = list(columns)
+    if not listed:
         return []
-    if all(isinstance(column, bool | np.bool_) for column in said):
-        return np.flatnonzero(said).tolist()
-    if all(isinstance(column, str) for column in said):
+    if all(isinstance(column, bool | np.bool_) for column in listed):
+        return np.flatnonzero(listed).tolist()
+    if all(isinstance(column, str) for column in listed):
         at = {name: index for index, name in enumerate(names)}
-        return [at[name] for name in said]
-    return [range(count)[int(column)] for column in said]
+        return [at[name] for name in listed]
+    return [range(count)[int(column)] for column in listed]
 
 
 CONVERTERS: dict[type, Converter] = {

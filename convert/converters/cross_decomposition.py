@@ -1,6 +1,6 @@
 """Partial least squares and canonical correlation: `sklearn/cross_decomposition/_pls.py`.
 
-Upstream: skl2onnx converts PLSRegression's predictions alone.
+Upstream: skl2onnx converts only PLSRegression's predictions.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """FunctionTransformer: functions of NumPy, SciPy and pandas, and of the user's own.
 
-Source: `sklearn/preprocessing/_function_transformer.py`. Upstream: skl2onnx converts the
-identity alone (sklearn-onnx #609). `tracing` follows a function.
+Source: `sklearn/preprocessing/_function_transformer.py`. Upstream: skl2onnx converts
+only the identity (sklearn-onnx #609). `tracing` writes what the function computes.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from onnxlet.convert.graph.converter import (
 
 
 def transformer(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """What the function makes of the columns, in the form that scikit-learn gives them."""
+    """The function of the columns, in the form in which scikit-learn passes them."""
     if fitted.func is None and not fitted.validate:
         return {"transform": table}
     form = _form(fitted, table)
@@ -37,14 +37,17 @@ def transformer(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 
 def _form(fitted: Any, table: Table) -> Form:
-    """Names are seen in fit whatever the function does; of one dimension there is no width."""
+    """The form in which scikit-learn passes the columns to the function.
+
+    Fitted on a frame it has `feature_names_in_`; fitted on one dimension, no `n_features_in_`.
+    """
     if table.flat or not hasattr(fitted, "n_features_in_"):
         return "series" if table.flat and table.labels else "vector"
     return "frame" if hasattr(fitted, "feature_names_in_") and not fitted.validate else "array"
 
 
 def _named(graph: Graph, fitted: Any, table: Table) -> Table:
-    """With the DataFrame's names, and columns that the model does without in their place."""
+    """The table with the DataFrame's names, dropped columns at their original positions."""
     names = fitted.feature_names_in_.tolist()
     if not table.labels:
         return labelled(table, names) if len(names) == table.width else table
@@ -55,7 +58,7 @@ def _named(graph: Graph, fitted: Any, table: Table) -> Table:
 
 
 def _with_names_out(fitted: Any, made: Table) -> Table:
-    """A DataFrame has the names that it is said to have."""
+    """The columns under the names of `feature_names_out`, if the result is a DataFrame."""
     wrapped = _get_output_config("transform", fitted)["dense"] != "default"
     if fitted.feature_names_out is None or not (wrapped or made.labels) or made.flat:
         return made
@@ -64,10 +67,10 @@ def _with_names_out(fitted: Any, made: Table) -> Table:
 
 
 def applied(graph: Graph, function: Any, kw_args: Any, x: Tensor) -> Tensor:
-    """A function's values of an array, numbers in the graph's precision.
+    """The values of a function of an array, in the graph's precision.
 
     Raises:
-        Unsupported: it is none that can be followed.
+        Unsupported: it can't be traced, or changes the number of columns.
     """
     if function is None:
         return x

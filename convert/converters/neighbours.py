@@ -70,7 +70,7 @@ def _chosen_again(
     tied: Tensor,
     choose: Callable[[Tensor, Tensor], Tensor],
 ) -> Tensor:
-    """The first indices; for tied rows, those that `choose` returns for each alone."""
+    """The first indices; for tied rows, those that `choose` returns, row by row."""
     graph = x.graph
     if graph.rowwise:
         return either(tied, lambda: choose(x, rank), lambda: first, first)

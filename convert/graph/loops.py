@@ -131,7 +131,7 @@ def _value(tensor: Tensor, shape: Sequence[int] | None) -> ValueInfoProto:
 
 
 def by_row(make: Callable[[Tensor], Sequence[Tensor]], x: Tensor) -> list[Tensor]:
-    """The outputs of `make` for each row alone: for outputs that are much wider than the row.
+    """The outputs of `make`, row by row: for outputs that are much wider than the row.
 
     A thousand rows against ten thousand points are 80 MB for each node, and slower than the
     overhead of a loop; here every node works on what fits the processor's cache.

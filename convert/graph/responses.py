@@ -91,7 +91,7 @@ def every_row(graph: Graph, table: Table, values: Any) -> Tensor:
     given = [t.compact[1] if t.compact else t for t in table.tensors if t.dtype != DROPPED]
     if not given:
         raise Unsupported(
-            "it answers without looking at any column, and nothing else tells the rows",
+            "it answers without using any column, so that nothing gives the number of rows",
             "Fit it on an array, or on one column.",
         )
     one = graph.constant(np.reshape(values, (1, -1)), graph.precision)

@@ -17,7 +17,7 @@ from onnxlet.function.arrays import Array
 EVERY_ROW = slice(None)
 Function = Callable[..., Tensor]
 ELEMENT, ARRAY, SERIES, FRAME = range(4)  # ranks
-# Stand-ins claim to be of these classes (`__class__`), so that isinstance says what it would say.
+# Stand-ins claim to be of these classes (`__class__`), so that isinstance gives the same result.
 CLAIMED = (float, int, str, bool, list, np.ndarray, DataFrame, Series)
 
 

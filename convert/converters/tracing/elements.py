@@ -166,7 +166,7 @@ def _every_execution(
     """The values of the execution with these decisions, and of all that branch off after them."""
     count[0] += 1
     if count[0] > MOST_EXECUTIONS:
-        refuse(f"there are more than {MOST_EXECUTIONS} ways through the function")
+        refuse(f"there are more than {MOST_EXECUTIONS} paths through the function")
     execution = Execution(decided)
     made = _returned(run(execution))
     for position in reversed(range(len(decided), len(execution.met))):

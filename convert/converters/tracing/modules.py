@@ -99,8 +99,8 @@ class _Vectorized:
 
     def __call__(self, *columns: Any, **options: Any) -> Any:
         if not is_traced(columns):
-            given, said = self._given
-            return REAL_VECTORIZE(self._function, *given, **said)(*columns, **options)
+            given, settings = self._given
+            return REAL_VECTORIZE(self._function, *given, **settings)(*columns, **options)
         return array_functions.vectorized(self._function, columns, options)
 
 

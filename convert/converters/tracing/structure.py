@@ -54,8 +54,9 @@ class Structure(PandasBase):
         check_pandas("drop", options)
         if columns is None and axis not in (1, "columns"):
             refuse("it drops rows")
-        said = columns if columns is not None else labels
-        gone = list(said) if isinstance(said, list | tuple | set | Index | np.ndarray) else [said]
+        given = columns if columns is not None else labels
+        many = isinstance(given, list | tuple | set | Index | np.ndarray)
+        gone = list(given) if many else [given]
         lacking = [label for label in gone if label not in self._labels]
         if lacking and errors == "raise":
             raise KeyError(f"{lacking} not found in axis")
@@ -115,10 +116,8 @@ class Structure(PandasBase):
 
     def select_dtypes(self, include: Any = None, exclude: Any = None) -> Any:
         """`select_dtypes("number")`, or all others."""
-        said = [include, exclude]
-        listed = [
-            one if isinstance(one, list | tuple) else [one] for one in said if one is not None
-        ]
+        given = [one for one in (include, exclude) if one is not None]
+        listed = [one if isinstance(one, list | tuple) else [one] for one in given]
         if len(listed) != 1 or listed[0] not in (["number"], [np.number]):
             refuse(
                 "select_dtypes by other than numbers is another in each version of pandas",

@@ -58,7 +58,7 @@ def trace(
     name = name_of(function)
     for changing in sorted(_names_in(function) & set(CHANGING)):
         raise Unsupported(
-            f"the function {name} asks for {CHANGING[changing]}, and would answer otherwise",
+            f"the function {name} asks for {CHANGING[changing]}, so that its values would change",
             "Let the column come with the request, or hold a constant.",
         )
     refusals: list[NotTraceable] = []

@@ -221,7 +221,7 @@ def table() -> Table:
     return root_table(Graph("float64", converters()), columns, "columns")
 
 
-def test_a_table_is_asked_as_a_data_frame_is() -> None:
+def test_a_table_is_indexed_as_a_data_frame_is() -> None:
     given = table()
 
     assert given.labels == ("a", "n", "t", "gone")
@@ -268,7 +268,7 @@ def test_what_is_no_column_is_refused() -> None:
         ("array_", "returns ndarray, expected a tensor as its transform (IT RETURNS NO TENSOR"),
     ],
 )
-def test_a_mistake_in_a_converter_is_told_with_its_line(
+def test_a_mistake_in_a_converter_is_reported_with_its_line(
     function: str, expected: str, source: Callable[[str], Source], tmp_path: Path
 ) -> None:
     with pytest.raises(Refusal) as refused:
@@ -276,8 +276,8 @@ def test_a_mistake_in_a_converter_is_told_with_its_line(
 
     [reason] = refused.value.message.split("\n")[1:]
     step = function.rstrip("_").capitalize()
-    told, _, mark = expected.partition(" (")
-    assert reason.startswith(f"  step Pipeline > {step}: its converter {told}")
+    reported, _, mark = expected.partition(" (")
+    assert reason.startswith(f"  step Pipeline > {step}: its converter {reported}")
     if mark:
         assert re.search(rf"own_steps\.py, line {line_of(mark)}, (in )?{function[:-1]}\)$", reason)
         assert "Fix the converter (docs/converters.md)" in refused.value.hint
@@ -291,7 +291,7 @@ def test_a_mistake_in_a_converter_is_told_with_its_line(
         ("typed_", "step Pipeline > Typed: its converter raised TypeError: "),
     ],
 )
-def test_a_converter_that_makes_something_else_is_told_with_its_line(
+def test_a_converter_that_makes_something_else_is_reported_with_its_line(
     function: str, expected: str, source: Callable[[str], Source], tmp_path: Path
 ) -> None:
     with pytest.raises(Refusal) as refused:
@@ -303,7 +303,7 @@ def test_a_converter_that_makes_something_else_is_told_with_its_line(
     assert f"own_steps.py, line {line_of(marks[function])}, " in reason
 
 
-def test_the_traceback_of_a_mistake_is_there_for_who_asks(
+def test_debug_shows_the_traceback_of_a_mistake(
     source: Callable[[str], Source], tmp_path: Path
 ) -> None:
     source("named")  # the file is imported
@@ -318,7 +318,7 @@ def test_the_traceback_of_a_mistake_is_there_for_who_asks(
     assert end.stderr.count("error: ") == 1
 
 
-def test_what_the_users_function_raises_is_told_with_its_line(
+def test_what_the_users_function_raises_is_reported_with_its_line(
     source: Callable[[str], Source],
 ) -> None:
     with pytest.raises(SourceFailed, match=r"raising raised KeyError: 'gone' \(") as failed:
@@ -328,7 +328,7 @@ def test_what_the_users_function_raises_is_told_with_its_line(
     assert re.search(rf"own_steps\.py, line {line}, in raising\)$", failed.value.message)
 
 
-def test_what_a_step_of_the_users_raises_is_told_with_its_line(
+def test_what_a_step_of_the_users_raises_is_reported_with_its_line(
     source: Callable[[str], Source], tmp_path: Path
 ) -> None:
     with pytest.raises(Refusal, match="does not answer X_test: KeyError: 'gone'") as refused:

@@ -115,8 +115,8 @@ def test_float32_inputs(estimator: Any) -> None:
 
 def test_one_leaf() -> None:
     """Trees that are one leaf, among others whose roots stand elsewhere than their leaves."""
-    alone = DecisionTreeRegressor(max_depth=1).fit(X, np.full(240, 7.0))
-    assert_exact(alone, X, tolerance=0.0)
+    single = DecisionTreeRegressor(max_depth=1).fit(X, np.full(240, 7.0))
+    assert_exact(single, X, tolerance=0.0)
     for y, kind in (
         (SCORE, RandomForestRegressor),
         (BINARY, RandomForestClassifier),

@@ -157,7 +157,7 @@ def initializers(proto: onnx.ModelProto) -> list[Any]:
     return list(proto.graph.initializer)
 
 
-def test_a_constant_stands_there_once() -> None:
+def test_a_constant_is_stored_once() -> None:
     graph = graph_of()
     x = given(graph)
     made = [x + EVEN, x * EVEN, x - EVEN.copy(), x / EVEN.tolist()]
@@ -208,7 +208,7 @@ def test_the_same_is_written_in_the_same_bytes() -> None:
 # What is not needed
 
 
-def test_what_nobody_asks_for_is_dropped() -> None:
+def test_what_no_output_needs_is_dropped() -> None:
     graph = graph_of()
     x, unused = given(graph), graph.input(["t"], "string")
     unused.equals("gone")
@@ -232,7 +232,7 @@ def test_what_a_loop_reads_is_kept() -> None:
     np.testing.assert_array_equal(got, np.clip(X, -9, 9) + 2 * np.clip(X, -1, 1))
 
 
-def test_methods_that_nobody_asks_for_are_dropped() -> None:
+def test_methods_that_no_output_needs_are_dropped() -> None:
     model = LogisticRegression().fit(X[:2], ["a", "b"])
     graph = graph_of()
     labels = graph.call(model, Table((given(graph),)), "predict")

@@ -1,4 +1,4 @@
-"""Tables of columns that estimators are given, by place and by name, and how they are asked."""
+"""Tables of columns, by position and by name, and the estimators that take them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from onnxlet.function.inputs.signature import Column
 from tests.convert.converters.written import X, given, graph_of, run
 from tests.convert.exactness import assert_exact
 
-# By place
+# By position
 
 
 def test_taking_from_what_was_taken_is_one_node() -> None:
@@ -180,11 +180,11 @@ def test_columns_that_are_dropped_need_not_come(of_scaler: Any, dropped: list[An
 # Asking estimators
 
 
-def test_the_same_question_is_asked_once() -> None:
-    asked: list[Any] = []
+def test_an_estimator_is_converted_once() -> None:
+    converted: list[Any] = []
 
     def convert(graph: Graph, fitted: Any, table: Table) -> Any:
-        asked.append(fitted)
+        converted.append(fitted)
         return {"predict": graph.matrix(table).sum()}
 
     graph = graph_of({LinearRegression: convert})
@@ -195,7 +195,7 @@ def test_the_same_question_is_asked_once() -> None:
     assert graph.call(model, Table((x,)), "predict") is first
     assert graph.call(other, Table((x,)), "predict") is not first
     assert graph.call(model, Table((x.take([0]),)), "predict") is not first
-    assert asked == [model, other, model]
+    assert converted == [model, other, model]
 
 
 def test_unsupported_names_the_steps_down_to_the_one() -> None:

@@ -215,7 +215,7 @@ REFUSED: list[tuple[Callable[[Any], Any], str]] = [
 
 
 @pytest.mark.parametrize(("function", "reason"), REFUSED)
-def test_a_function_that_is_not_followed(function: Callable[[Any], Any], reason: str) -> None:
+def test_a_function_that_cannot_be_traced(function: Callable[[Any], Any], reason: str) -> None:
     fitted = FunctionTransformer().fit(ARRAY).set_params(func=function)
 
     with pytest.raises(Unsupported, match=reason) as caught:

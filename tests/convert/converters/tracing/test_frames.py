@@ -215,7 +215,7 @@ def test_text_that_a_function_makes(function: Callable[[Any], Any]) -> None:
     assert_exact(model.fit(TEXTS), TEXTS)
 
 
-def test_what_follows_finds_the_columns_by_name() -> None:
+def test_later_steps_find_the_columns_by_name() -> None:
     columns = make_column_transformer(
         (StandardScaler(), ["c", "ratio"]), (OneHotEncoder(), ["high"]), (SimpleImputer(), ["b"])
     )
@@ -226,7 +226,7 @@ def test_what_follows_finds_the_columns_by_name() -> None:
     assert_exact(model, X[X.columns[::-1]])
 
 
-def test_names_as_they_are_said_to_be() -> None:
+def test_names_by_feature_names_out() -> None:
     made = FunctionTransformer(
         lambda X: X.rename(columns=str.upper),
         feature_names_out=lambda _, names: [name.upper() for name in names],
@@ -254,7 +254,7 @@ def test_a_frame_that_a_transformer_makes() -> None:
     assert_exact(model.fit(numbers, np.arange(60)), numbers)
 
 
-def test_a_column_alone_is_a_series() -> None:
+def test_a_single_column_is_a_series() -> None:
     columns = make_column_transformer(
         (FunctionTransformer(lambda s: s.to_frame() ** 2), "a"),
         (make_pipeline(FunctionTransformer(lambda s: s.fillna(0)),
@@ -307,7 +307,7 @@ REFUSED: list[tuple[Callable[[Any], Any], str]] = [
 
 
 @pytest.mark.parametrize(("function", "reason"), REFUSED)
-def test_a_function_that_is_not_followed(function: Callable[[Any], Any], reason: str) -> None:
+def test_a_function_that_cannot_be_traced(function: Callable[[Any], Any], reason: str) -> None:
     fitted = FunctionTransformer().fit(FRAME).set_params(func=function)
 
     with pytest.raises(Unsupported, match=reason) as caught:
