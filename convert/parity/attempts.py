@@ -14,7 +14,7 @@ from sklearn.pipeline import Pipeline
 from onnxlet.convert.evidence.drawn_rows import Draw, drawn_rows
 from onnxlet.convert.evidence.evidence import Evidence, Failed, shortened
 from onnxlet.convert.evidence.gathering import gathered
-from onnxlet.convert.graph.graph import Unsupported
+from onnxlet.convert.graph.converter import Unsupported
 from onnxlet.convert.manifest import serving_part
 from onnxlet.convert.parity.comparison import Comparison, compare
 from onnxlet.convert.parity.rounding import forgive_undecided, rounds_before_a_step

@@ -28,7 +28,7 @@ from onnxlet.convert.evidence.evidence import (
     no_conversion,
     shortened,
 )
-from onnxlet.convert.graph.elsewhere import ANY, EQUALS, instead_of
+from onnxlet.convert.graph.alternatives import ANY, EQUALS, instead_of
 from onnxlet.convert.sources.source import Source, load_source
 from tests.convert.helpers import built, invoked
 
@@ -111,7 +111,7 @@ def test_a_step_without_a_conversion_is_named_with_its_place(tmp_path: Path) -> 
     for tool in ("python 3.", "scikit-learn 1.", "skl2onnx 1.", "onnx 1.", "onnxruntime 1."):
         assert tool in first
     assert second == (
-        "  step Pipeline > FunctionTransformer: the function median_rows can't be followed: "
+        "  step Pipeline > FunctionTransformer: the function median_rows can't be traced: "
         "np.partition has no conversion"
     )
 

@@ -12,7 +12,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.tree import DecisionTreeClassifier
 
 from onnxlet.convert.converters.registry import Graph, converters
-from onnxlet.convert.graph.graph import DROPPED
+from onnxlet.convert.graph.converter import DROPPED
 from onnxlet.convert.reference.answers import task_of
 from onnxlet.convert.sources.source import Source
 from onnxlet.convert.to_onnx import Recipe, convert, recipes, root_table, why_too_narrow

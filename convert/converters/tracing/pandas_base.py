@@ -1,4 +1,4 @@
-"""What a Series and a DataFrame have in common: pandas' methods of values."""
+"""The base of the stand-ins for a Series and a DataFrame: pandas' methods of values."""
 
 from __future__ import annotations
 
@@ -13,9 +13,14 @@ from onnxlet.convert.converters.tracing.array_methods import product, rounded
 from onnxlet.convert.converters.tracing.columns_base import elementwise, whole
 from onnxlet.convert.converters.tracing.reductions import REDUCTIONS, over_columns
 from onnxlet.convert.converters.tracing.refusal import check_options, refuse
-from onnxlet.convert.converters.tracing.traced import COMPARISONS, OPERATORS, Traced
+from onnxlet.convert.converters.tracing.traced import (
+    ARRAY_FUNCTIONS,
+    COMPARISONS,
+    OPERATORS,
+    Traced,
+)
 from onnxlet.convert.converters.tracing.ufuncs import UFUNCS
-from onnxlet.convert.graph.graph import Table, Tensor
+from onnxlet.convert.graph.converter import Table, Tensor
 
 HARMLESS = {
     "copy": (True, False, None), "deep": (True, False), "errors": ("raise",), "level": (None,),
@@ -23,7 +28,7 @@ HARMLESS = {
     "downcast": (None,), "limit": (None,), "na_action": (None,), "result_type": (None,),
     "numeric_only": (True, False, None), "bool_only": (None, False), "axis": (None, 0, "index"),
 }  # fmt: skip
-BY_ZERO = {np.floor_divide, np.remainder}
+BY_ZERO = {np.floor_divide, np.remainder}  # which pandas computes otherwise than NumPy
 ROW_METHODS = frozenset(
     {
         "shift", "diff", "pct_change", "rolling", "expanding", "ewm", "rank", "groupby", "ffill",
@@ -42,22 +47,22 @@ OF_ROWS = (
 
 
 class Index:
-    """The rows' index: handed on with columns, and nothing else."""
+    """The index of rows: it may be passed on with columns, and has nothing else."""
 
     def __getattr__(self, name: str) -> NoReturn:
-        refuse(f"the index' .{name} is not followed: requests have none")
+        refuse(f"the index's .{name} has no conversion: requests have no index")
 
 
 INDEX = Index()
 
 
-def only(name: str, options: dict[str, Any]) -> None:
-    """Refuse options that change what a method of pandas does."""
+def check_pandas(name: str, options: dict[str, Any]) -> None:
+    """Refuse options that would change the values of a method of pandas."""
     check_options(name, options, **HARMLESS)
 
 
-class Columns(Traced):
-    """A Series or a DataFrame."""
+class PandasBase(Traced):
+    """A Series or a DataFrame of columns of the graph."""
 
     __slots__ = ()
     index = INDEX
@@ -72,36 +77,36 @@ class Columns(Traced):
         )
 
     def _attribute(self, kind: type, name: str) -> NoReturn:
-        """Say why an attribute is not there, truthfully where pandas hasn't got it either."""
+        """Refuse an attribute of pandas; raise AttributeError where pandas has none either."""
         if name.startswith("__") or not hasattr(kind, name):
             raise AttributeError(f"'{kind.__name__}' object has no attribute '{name}'")
         if name in ROW_METHODS:
             refuse(f".{name} depends on which rows come together in a request", OF_ROWS)
-        refuse(f"a {kind.__name__}'s .{name} is not followed")
+        refuse(f"a {kind.__name__}'s .{name} has no conversion")
 
     def agg(self, func: Any, axis: Any = 0, **options: Any) -> Any:
-        """A method, by its name."""
+        """`agg` of one method, by its name."""
         if not isinstance(func, str):
-            refuse("agg with other than one name is not followed")
+            refuse("agg with other than one name has no conversion")
         return getattr(self, func)(axis=axis, **options)
 
     aggregate = agg
 
     def pipe(self, function: Any, *given: Any, **options: Any) -> Any:
-        """What the function makes of it."""
+        """`pipe`: the function of it."""
         return function(self, *given, **options)
 
     def copy(self, deep: bool = True) -> Any:
-        """Another one with the same columns."""
+        """A copy of the columns."""
         return self._like(self._table)
 
     def infer_objects(self, **options: Any) -> Any:
-        """The values stay what they are."""
+        """A copy: the values stay the same."""
         return self._like(self._table)
 
     def to_numpy(self, dtype: Any = None, **options: Any) -> TracedArray:
-        """As an array, in memory of its own."""
-        only("to_numpy", options)
+        """A copy, as an array."""
+        check_pandas("to_numpy", options)
         made = TracedArray(self._graph, self._table, self._flat)
         return made if dtype is None else made.astype(dtype)
 
@@ -115,9 +120,9 @@ class Columns(Traced):
         return abs(self)
 
     def round(self, decimals: Any = 0) -> Any:
-        """To so many decimals."""
+        """Rounded to some decimals."""
         if not isinstance(decimals, int | np.integer):
-            refuse("round with other than one number of decimals is not followed")
+            refuse("round with other than one number of decimals has no conversion")
         return rounded(self, decimals)
 
     def __round__(self, ndigits: int | None = None) -> Any:
@@ -138,29 +143,29 @@ class Columns(Traced):
         )
 
     def isna(self) -> Any:
-        """Where something is missing."""
+        """Where a value is missing."""
         return self._mapped(arithmetic.missing)
 
     def notna(self) -> Any:
-        """Where nothing is missing."""
+        """Where a value is not missing."""
         return self._mapped(lambda x: ~arithmetic.missing(x))
 
     isnull, notnull = isna, notna
 
     def isin(self, values: Any) -> Any:
-        """Whether it is one of these."""
+        """Whether a value is one of these."""
         if isinstance(values, dict) or not isinstance(values, list | tuple | set | frozenset):
             values = np.ravel(np.asarray(values, dtype=object)).tolist()
         return self._mapped(lambda x: pandas_methods.is_in(x, values))
 
     def where(self, cond: Any, other: Any = np.nan, **options: Any) -> Any:
         """The other where the condition is false."""
-        only("where", options)
+        check_pandas("where", options)
         return self._chosen(cond, self, other)
 
     def mask(self, cond: Any, other: Any = np.nan, **options: Any) -> Any:
         """The other where the condition is true."""
-        only("mask", options)
+        check_pandas("mask", options)
         return self._chosen(cond, other, self)
 
     def _chosen(self, condition: Any, yes: Any, no: Any) -> Any:
@@ -168,7 +173,7 @@ class Columns(Traced):
             one(self) if callable(one) and not isinstance(one, Traced) else one
             for one in (condition, yes, no)
         )
-        if isinstance(condition, Columns) and condition._flat != self._flat:
+        if isinstance(condition, PandasBase) and condition._flat != self._flat:
             condition = condition._table.tensors[0]
         return elementwise(arithmetic.choose, condition, yes, no)
 
@@ -179,7 +184,7 @@ class Columns(Traced):
 
     def _reduce(self, name: str, axis: Any = 0, skipna: bool = True, **options: Any) -> Any:
         numbers = options.pop("numeric_only", None)
-        only(name, {k: v for k, v in options.items() if k not in ("min_count", "ddof")})
+        check_pandas(name, {k: v for k, v in options.items() if k not in ("min_count", "ddof")})
         over_columns(name, axis, 1 if self._flat else 2)
         known = {k: v for k, v in options.items() if k in ("min_count", "ddof")}
         x = whole(self._graph, self._numbers(numbers))
@@ -199,21 +204,21 @@ class Columns(Traced):
     def _with(
         self, function: Any, other: Any, reflected: bool = False, axis: Any = "columns", **more: Any
     ) -> Any:
-        only(str(function.__name__), more)
+        check_pandas(str(function.__name__), more)
         if axis in (0, "index") and not self._flat and isinstance(other, Traced) and other._flat:
             other = other._table.tensors[0]
         return self._operate(function, *((other, self) if reflected else (self, other)))
 
 
 def _method(function: Any, reflected: bool = False) -> Callable[..., Any]:
-    def method(self: Columns, other: Any, axis: Any = "columns", **options: Any) -> Any:
+    def method(self: PandasBase, other: Any, axis: Any = "columns", **options: Any) -> Any:
         return self._with(function, other, reflected, axis, **options)
 
     return method
 
 
 def _reduction(name: str) -> Callable[..., Any]:
-    def method(self: Columns, axis: Any = 0, skipna: bool = True, **options: Any) -> Any:
+    def method(self: PandasBase, axis: Any = 0, skipna: bool = True, **options: Any) -> Any:
         return self._reduce(name, axis, skipna, **options)
 
     return method
@@ -222,15 +227,15 @@ def _reduction(name: str) -> Callable[..., Any]:
 for _stem, _function in {**OPERATORS, "div": np.divide, "multiply": np.multiply,
                          "divide": np.divide, "subtract": np.subtract}.items():  # fmt: skip
     if _stem not in ("and", "or", "xor"):
-        setattr(Columns, _stem, _method(_function))
-        setattr(Columns, f"r{_stem}", _method(_function, reflected=True))
+        setattr(PandasBase, _stem, _method(_function))
+        setattr(PandasBase, f"r{_stem}", _method(_function, reflected=True))
 for _stem, _function in COMPARISONS.items():
-    setattr(Columns, _stem, _method(_function))
+    setattr(PandasBase, _stem, _method(_function))
 for _stem in REDUCTIONS:
     if _stem not in ("std", "var"):
-        setattr(Columns, _stem, _reduction(_stem))
+        setattr(PandasBase, _stem, _reduction(_stem))
 
 
-def is_function(function: Any) -> bool:
-    """A function of NumPy that goes over the elements by itself."""
-    return isinstance(function, np.ufunc)
+def is_elementwise(function: Any) -> bool:
+    """Whether a function takes a whole column: NumPy's, of which there is our version."""
+    return isinstance(function, np.ufunc) or function in ARRAY_FUNCTIONS

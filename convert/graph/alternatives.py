@@ -1,7 +1,7 @@
-"""What to take instead of other packages' estimators that have no converter.
+"""scikit-learn's alternatives to other packages' estimators that have no converter.
 
-Only where scikit-learn has one for the same purpose, and that has a converter: a test holds each
-name here against the converters that there are.
+Only those for the same purpose that have a converter: a test compares each name here with the
+converters.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 ANY = "Replace it by an estimator that has one (docs/coverage.md)"
-# By package, then by class: scikit-learn's class that serves the same purpose.
+# By package, then by class: scikit-learn's class for the same purpose.
 EQUALS: Mapping[str, Mapping[str, str]] = {
     "category_encoders": {
         "OneHotEncoder": "OneHotEncoder",
@@ -38,7 +38,7 @@ PIPELINE = (
 
 
 def instead_of(kind: type) -> str:
-    """What to do where a class has no converter, as the beginning of a sentence."""
+    """What to use instead of a class without a converter, as the beginning of a sentence."""
     package = kind.__module__.partition(".")[0]
     if package == "imblearn" and kind.__name__ == "Pipeline":
         return PIPELINE
