@@ -1,7 +1,7 @@
 """What stops a command on the laptop side.
 
 OnnxletError (onnxlet.function.errors)
-├── WrongUse      exit code 2: the command can't be carried out as it was given
+├── WrongUse (there, too)  exit code 2: the command can't be carried out as it was given
 ├── SourceFailed  exit code 1: what holds the estimator raises, or can't be read
 ├── Refusal       exit code 1: the model can't be served faithfully, and why
 └── PackagingFailed  exit code 1: the bundle can't be made, or is too large
@@ -10,12 +10,6 @@ OnnxletError (onnxlet.function.errors)
 from __future__ import annotations
 
 from onnxlet.function.errors import OnnxletError
-
-
-class WrongUse(OnnxletError):
-    """The command names something that is not there, or not of the form it needs."""
-
-    exit_code = 2
 
 
 class SourceFailed(OnnxletError):

@@ -200,7 +200,7 @@ def publish(
 
 
 def _check_package(kind: str, release: int | None, sign: Path | None, out: Path) -> None:
-    from onnxlet.convert.errors import WrongUse
+    from onnxlet.function.errors import WrongUse
 
     if platform.system() not in ("Linux", "Darwin"):
         raise WrongUse(f"packaging works on Linux and macOS, got {platform.system()}")

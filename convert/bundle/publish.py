@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from onnxlet.convert.bundle.release import ANY, comment_for
 from onnxlet.convert.bundle.sign import SUFFIX, SigningKey, comment_of, signature_of
-from onnxlet.convert.errors import PackagingFailed, WrongUse
+from onnxlet.convert.errors import PackagingFailed
+from onnxlet.function.errors import WrongUse
 
 FORMAT = 1
 INDEX = "channel.json"

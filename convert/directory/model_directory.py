@@ -13,9 +13,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from onnxlet.convert.errors import Refusal, WrongUse
+from onnxlet.convert.errors import Refusal
 from onnxlet.function import json_text
-from onnxlet.function.errors import OnnxletError
+from onnxlet.function.errors import OnnxletError, WrongUse
 from onnxlet.function.models.aliases import file_of, read, serves, serves_in
 from onnxlet.function.models.compatible import differences
 from onnxlet.function.models.repository import NAME, versions_in

@@ -12,8 +12,9 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper
 
-from onnxlet.convert.errors import Refusal, WrongUse
+from onnxlet.convert.errors import Refusal
 from onnxlet.convert.evidence.evidence import shortened
+from onnxlet.function.errors import WrongUse
 
 LARGEST_BYTES = 2**31 - 1  # of a protobuf message
 NO_SUCH_VERSION = 9999  # an opset that every domain the runtime knows refuses

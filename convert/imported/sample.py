@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from onnxlet.convert.errors import WrongUse
 from onnxlet.convert.imported.inputs import InputTensor
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.function.arrays import Array
+from onnxlet.function.errors import WrongUse
 
 SAMPLE_KINDS = {"f": "fiu", "i": "iu", "u": "iu", "b": "b", "O": "U"}
 MADE_ROWS = 3

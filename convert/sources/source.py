@@ -15,11 +15,11 @@ from typing import Any
 
 import pandas as pd
 
-from onnxlet.convert.errors import SourceFailed, WrongUse
+from onnxlet.convert.errors import SourceFailed
 from onnxlet.convert.sources.saved import load_saved
 from onnxlet.convert.sources.table_files import looked_in, read_table_file
 from onnxlet.convert.sources.users_code import where
-from onnxlet.function.errors import OnnxletError
+from onnxlet.function.errors import OnnxletError, WrongUse
 
 FILES = (".joblib", ".pkl", ".pickle", ".skops")
 FORMS = "(estimator, X_test), (estimator, X_test, y_test) or (estimator, X_test, y_test, X_train)"

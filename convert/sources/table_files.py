@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from onnxlet.convert.errors import WrongUse
 from onnxlet.convert.evidence.evidence import shortened
+from onnxlet.function.errors import WrongUse
 
 SEPARATORS = {";": "';'", "\t": "tabs", "|": "'|'"}
 MARKS_OF_UTF16 = (b"\xff\xfe", b"\xfe\xff")

@@ -16,10 +16,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from onnxlet.convert.build import build
-from onnxlet.convert.errors import Refusal, WrongUse
+from onnxlet.convert.errors import Refusal
 from onnxlet.convert.reference.columns_given import notes, unanswered
 from onnxlet.convert.sources.source import Source, load_source
 from onnxlet.convert.sources.table_files import read_table_file
+from onnxlet.function.errors import WrongUse
 from onnxlet.function.inputs.signature import Column
 from tests.convert.helpers import built
 
