@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from onnxlet.function.errors import OnnxletError
 
+REASON_LENGTH = 200  # characters of somebody else's message
+
 
 class SourceFailed(OnnxletError):
     """The SOURCE is there, and running or reading it raised."""
@@ -22,3 +24,9 @@ class Refusal(OnnxletError):
 
 class PackagingFailed(OnnxletError):
     """The bundle can't be made as it was asked for; nothing was written."""
+
+
+def shortened(error: BaseException) -> str:
+    """Somebody else's message on one line, cut where it runs on."""
+    text = " ".join(str(error).split())
+    return text if len(text) <= REASON_LENGTH else text[:REASON_LENGTH] + "…"

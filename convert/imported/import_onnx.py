@@ -20,7 +20,7 @@ from onnxlet.convert.directory.model_directory import (
 )
 from onnxlet.convert.directory.summaries import column_statistics
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.evidence.evidence import Evidence, why_not
+from onnxlet.convert.evidence.evidence import Evidence
 from onnxlet.convert.imported.inputs import (
     InputTensor,
     free_batches,
@@ -40,6 +40,7 @@ from onnxlet.convert.imported.sample import (
 from onnxlet.convert.imported.trial import check_it_ends, check_loops
 from onnxlet.convert.manifest import versions
 from onnxlet.convert.parity.comparison import CHUNK, TOLERANCE, Comparison, compare
+from onnxlet.convert.parity.refusals import differences_in_words
 from onnxlet.convert.reference.answers import Answers, Task
 from onnxlet.convert.reference.inputs import Cells, InputColumn
 from onnxlet.function import json_text
@@ -194,7 +195,9 @@ def _prove(
     comparison = _compared(model, rows, wanted)
     evidence = Evidence(rows, wanted, len(rows))
     if not comparison.passed:
-        raise Refusal(why_not(comparison, evidence, model.signature.columns), DIFFERS_HINT)
+        raise Refusal(
+            differences_in_words(comparison, evidence, model.signature.columns), DIFFERS_HINT
+        )
     golden = choose_golden(rows, wanted, np.zeros(len(rows), dtype=bool))
     golden["floors"] = _floors(wanted)
     if expected is None:

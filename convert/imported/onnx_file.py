@@ -12,8 +12,7 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper
 
-from onnxlet.convert.errors import Refusal
-from onnxlet.convert.evidence.evidence import shortened
+from onnxlet.convert.errors import Refusal, shortened
 from onnxlet.function.errors import WrongUse
 
 LARGEST_BYTES = 2**31 - 1  # of a protobuf message

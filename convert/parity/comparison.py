@@ -10,6 +10,7 @@ import numpy as np
 
 from onnxlet.convert.reference.answers import Answers, Task, tied
 from onnxlet.convert.reference.inputs import Cells
+from onnxlet.convert.spacing import spaced_indices
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows
 from onnxlet.function.inputs.validation import read_table
@@ -19,7 +20,7 @@ from onnxlet.function.serving.golden import differences, floor_of
 TOLERANCE = 1e-5
 ROOM = 0.1  # of the tolerance, that the first recipe to be taken may use
 CHUNK = 1000
-ALONE = 16  # rows that are asked about one by one as well
+SINGLE_ROWS = 16  # that are sent one by one as well
 
 
 @dataclass
@@ -74,7 +75,7 @@ class Comparison:
         tied: for each row, whether its two highest scores lie within the tolerance, so that
             either label is right.
         refused: problems of rows that the function refused though scikit-learn answers.
-        forgiven: places of the rows on which scikit-learn's own answer hangs on rounding.
+        forgiven: positions of the rows whose answer depends on rounding in scikit-learn itself.
         unstable: more rows than are forgiven are wrong, and rounding is why.
     """
 
@@ -183,10 +184,10 @@ def _floors(expected: Answers) -> dict[str, Array]:
 
 
 def _batches(count: int) -> Iterator[slice]:
-    """All rows, and some once more alone: what is beside a row is not to change its answer."""
+    """All rows, and some again by themselves: the rows beside one must not change its answer."""
     yield from (slice(start, min(start + CHUNK, count)) for start in range(0, count, CHUNK))
-    for place in np.unique(np.linspace(0, count - 1, min(ALONE, count)).astype(int)).tolist():
-        yield slice(place, place + 1)
+    for row in spaced_indices(count, SINGLE_ROWS):
+        yield slice(row, row + 1)
 
 
 def _add(

@@ -1,8 +1,8 @@
 """Magnitudes at which a model's arithmetic gives out.
 
 Far beyond all numbers that a model has seen, squares overflow and differences cancel, and what is
-left differs from one order of summation to the next. Where a conversion differs on such numbers
-alone, the columns get bounds that leave them out: the function refuses them with 422, and the
+left differs from one order of summation to the next. Where a conversion differs only on such
+numbers, the columns get bounds that leave them out: the function refuses them with 422, and the
 certificate says so. It does not answer something else.
 """
 
@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from onnxlet.convert.evidence.evidence import Evidence
 from onnxlet.convert.parity.comparison import Comparison
-from onnxlet.convert.parity.rounding import MOST
+from onnxlet.convert.parity.rounding import MOST_FORGIVEN
 from onnxlet.function.inputs.signature import Column
 
 FAR = 1e3  # times the largest magnitude of the held-out rows
@@ -29,7 +29,7 @@ def narrowed(
     which of its columns a row has shown that in is chance.
 
     Returns:
-        None where more rows differ on usual numbers than may hang on rounding.
+        None where more rows differ on usual numbers than may depend on rounding.
     """
     usual = _usual(columns, evidence)
     limits: dict[int, float] = {}  # times the usual
@@ -44,7 +44,7 @@ def narrowed(
             place = max(far, key=far.__getitem__)
             limits[place] = min(limits.get(place, math.inf), far[place])
         near += not far
-    if near > MOST:
+    if near > MOST_FORGIVEN:
         return None
     if 2 * len(limits) > len(usual):
         limits = dict.fromkeys(usual, min(limits.values())) | limits

@@ -19,6 +19,14 @@ Form = Literal["frame", "array", "texts", "series"]
 Cells = list[Any]  # one row, in signature order, as JSON would hold it
 
 
+def changed(row: Cells, positions: Sequence[int], values: Iterable[Any]) -> Cells:
+    """The row with other values at some positions."""
+    made = list(row)
+    for position, value in zip(positions, values, strict=True):
+        made[position] = value
+    return made
+
+
 @dataclass(frozen=True)
 class InputColumn:
     """One column of the test set.

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from onnxlet.convert.reference.answered import which_are_answered
+from onnxlet.convert.reference.estimators import fitted_categories
 from onnxlet.convert.reference.hush import hushed
 from onnxlet.convert.reference.inputs import Cells, Inputs
+from onnxlet.convert.reference.reference import Reference
 from onnxlet.function.arrays import LARGEST_FLOAT32, Array
 from onnxlet.function.inputs.signature import Column
 
-Answers = Callable[[Any], Any]
 Trial = tuple[int, Any]  # a place in a row, and the value that is tried there
 Asked = Callable[[Sequence[Trial]], list[bool]]
 
@@ -30,30 +32,26 @@ WHERE_FLOATS_OVERFLOW = (1e305, 1e300, 1e250, 1e150, 1e100, 1e50, 1e40, 1e37, 1e
 KNOWN_LIMIT = 5000  # categories of one column that are tried one by one
 
 
-def probe_columns(
-    inputs: Inputs, rows: Sequence[Cells], answer: Answers, estimator: Any
-) -> list[Column]:
-    """The signature's columns.
+def probe_columns(reference: Reference, rows: Sequence[Cells]) -> list[Column]:
+    """The signature's columns: for each what it may hold, tried in some held-out rows.
 
     Args:
-        inputs: the test set's columns.
-        rows: held-out rows.
-        answer: asks scikit-learn about data, and raises as it raises.
-        estimator: its fitted encoders are looked into for categories.
+        reference: is asked about each trial; its fitted encoders are searched for categories.
+        rows: held-out rows, in signature order.
     """
-    bases = _bases(rows)
-    known = list(fitted_categories(estimator))
+    inputs, bases = reference.inputs, _bases(rows)
+    known = list(fitted_categories(reference.estimator))
 
-    def answers(trials: Sequence[Trial]) -> list[bool]:
+    def answered(trials: Sequence[Trial]) -> list[bool]:
         groups = [
             [[*row[:p], _varied(value, n), *row[p + 1 :]] for n, row in enumerate(bases)]
             for p, value in trials
         ]
-        return which_are_answered(groups, lambda rows: is_answered(answer, inputs.data(rows)))
+        return which_are_answered(groups, lambda rows: reference.takes(inputs.data(rows)))
 
     places = range(len(inputs.columns))
-    needed = [place for place in places if _is_needed(inputs, place, bases, answer)] or [0]
-    probed = dict(zip(needed, _probe(inputs, needed, rows, bases, answers, known), strict=True))
+    needed = [place for place in places if _is_needed(reference, place, bases)] or [0]
+    probed = dict(zip(needed, _probe(inputs, needed, rows, bases, answered, known), strict=True))
     return [
         probed.get(place) or Column(column.name, column.type, True, required=False)
         for place, column in enumerate(inputs.columns)
@@ -70,49 +68,21 @@ def _bases(rows: Sequence[Cells]) -> list[Cells]:
     return sorted(rows[:1000], key=lambda row: sum(cell is None for cell in row))[:BASES]
 
 
-def is_answered(answer: Answers, data: Any) -> bool:
-    """Whether scikit-learn answers these rows, rather than raising."""
-    try:
-        with hushed():
-            answer(data)
-    except Exception:  # whatever it raises, it does not answer
-        return False
-    return True
-
-
-def which_are_answered(
-    groups: Sequence[list[Cells]], answers: Callable[[list[Cells]], bool]
-) -> list[bool]:
-    """Whether each group of rows is answered; all at once, and in halves where that raises."""
-    if not groups:
-        return []
-    if answers([row for group in groups for row in group]):
-        return [True] * len(groups)
-    if len(groups) == 1:
-        return [False]
-    if len(groups) > 3 and not answers(groups[0]) and not answers(groups[-1]):  # perhaps all raise
-        return [False, *map(answers, groups[1:-1]), False]
-    middle = len(groups) // 2
-    return [
-        *which_are_answered(groups[:middle], answers),
-        *which_are_answered(groups[middle:], answers),
-    ]
-
-
-def _is_needed(inputs: Inputs, place: int, bases: Sequence[Cells], answer: Answers) -> bool:
+def _is_needed(reference: Reference, place: int, bases: Sequence[Cells]) -> bool:
     """A column that the model drops can be left out of the DataFrame, and its answers stay.
 
     A function that sums all columns answers without any of them, but otherwise.
     """
+    inputs = reference.inputs
     if not inputs.frame or len(inputs.columns) == 1:
         return True
     whole = inputs.data(bases)
     try:
         with hushed():
-            without = answer(whole.drop(columns=[inputs.columns[place].label]))
+            without = reference.answers_to(whole.drop(columns=[inputs.columns[place].label]))
     except Exception:  # whatever it raises, it needs the column
         return True
-    return not _same(answer(whole), without)
+    return not _same(reference.answers_to(whole), without)
 
 
 def _same(one: Any, other: Any) -> bool:
@@ -133,14 +103,14 @@ def _probe(
     places: Sequence[int],
     rows: Sequence[Cells],
     bases: Sequence[Cells],
-    answers: Asked,
+    answered: Asked,
     known: Sequence[Any],
 ) -> list[Column]:
     """The columns at these places, each kind of trial made in all of them at once."""
     types = {place: inputs.columns[place].type for place in places}
 
     def where_each(values: Mapping[int, Any]) -> set[int]:
-        found = answers(list(values.items()))
+        found = answered(list(values.items()))
         return {place for place, answered in zip(values, found, strict=True) if answered}
 
     def where(value: Any, among: Iterable[int]) -> set[int]:
@@ -160,7 +130,7 @@ def _probe(
     endless = {p for p in floats if types[p] == "float32" or p not in {*least, *greatest}}
     infinite = where(-np.inf, where(np.inf, endless))
     closed = (set(places) - flags - opened) | {
-        p for p in flags if not all(answers([(p, False), (p, True)]))
+        p for p in flags if not all(answered([(p, False), (p, True)]))
     }
     return [
         Column(
@@ -171,7 +141,7 @@ def _probe(
             minimum=least.get(place),
             maximum=greatest.get(place),
             categories=_allowed(
-                types[place], place, rows, answers, [*known, *_of_pandas(inputs, place)]
+                types[place], place, rows, answered, [*known, *_of_pandas(inputs, place)]
             )
             if place in closed
             else None,
@@ -245,7 +215,7 @@ def _of_pandas(inputs: Inputs, place: int) -> list[Any]:
 
 
 def _allowed(
-    column_type: str, place: int, rows: Sequence[Cells], answers: Asked, known: Sequence[Any]
+    column_type: str, place: int, rows: Sequence[Cells], answered: Asked, known: Sequence[Any]
 ) -> tuple[Any, ...]:
     """The values that scikit-learn doesn't raise for, of all that it or the test set has seen."""
     if column_type == "bool":
@@ -254,7 +224,7 @@ def _allowed(
         kind = str if column_type == "string" else int if column_type == "int64" else float
         seen = {row[place] for row in rows} | {v for v in known if _is_a(v, kind)}
         values = sorted({kind(v) for v in seen if v is not None and _is_a(v, kind)})[:KNOWN_LIMIT]
-    found = answers([(place, value) for value in values])
+    found = answered([(place, value) for value in values])
     return tuple(value for value, answered in zip(values, found, strict=True) if answered)
 
 
@@ -264,34 +234,3 @@ def _is_a(value: Any, kind: type) -> bool:
     if isinstance(value, bool) or not np.isfinite(value):
         return False
     return kind is float or float(value).is_integer()
-
-
-def fitted_categories(fitted: Any, depth: int = 12) -> Iterator[Any]:
-    """Every category that an encoder anywhere inside the estimator has seen."""
-    for part in parts_of(fitted, depth):
-        for categories in getattr(part, "categories_", None) or []:
-            for value in np.asarray(categories, dtype=object).tolist():
-                if isinstance(value, str | int | float | np.number):
-                    yield value
-
-
-def is_number(value: Any) -> bool:
-    """A finite number, as an encoder's category."""
-    return not isinstance(value, str | bool) and bool(np.isfinite(value))
-
-
-def parts_of(fitted: Any, depth: int = 12) -> Iterator[Any]:
-    """A fitted estimator and all the estimators inside it."""
-    if depth == 0 or isinstance(fitted, str | bytes | int | float | np.generic):
-        return
-    if isinstance(fitted, dict):
-        fitted = list(fitted.values())
-    if isinstance(fitted, np.ndarray):
-        fitted = fitted.ravel().tolist() if fitted.dtype == object else []
-    if isinstance(fitted, list | tuple):
-        for part in fitted:
-            yield from parts_of(part, depth - 1)
-    elif hasattr(fitted, "get_params") and not isinstance(fitted, type):
-        yield fitted
-        for value in vars(fitted).values():
-            yield from parts_of(value, depth - 1)

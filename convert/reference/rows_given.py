@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from onnxlet.convert.reference.probing import is_answered, which_are_answered
+from onnxlet.convert.reference.answered import which_are_answered
+from onnxlet.convert.reference.inputs import Data
+from onnxlet.convert.reference.reference import Reference
 
 LOOKED_AT = 1000  # rows
 # What scikit-learn says, and what to do about it.
@@ -21,12 +22,12 @@ HINTS = (
 )
 
 
-def unanswered_rows(X: Any, answer: Callable[[Any], Any], error: Exception) -> tuple[str, str]:
+def unanswered_rows(X: Data, reference: Reference, error: Exception) -> tuple[str, str]:
     """The first such row, how many there are, and what to do.
 
     Args:
         X: the test set, a DataFrame or an array of shape (rows, columns).
-        answer: asks scikit-learn about rows, and raises as it raises.
+        reference: the estimator.
         error: that it raised for all of them.
 
     Returns:
@@ -37,7 +38,7 @@ def unanswered_rows(X: Any, answer: Callable[[Any], Any], error: Exception) -> t
         return "", ""
     groups = [[[place]] for place in range(min(len(X), LOOKED_AT))]
     found = which_are_answered(
-        groups, lambda rows: is_answered(answer, table[[place for [place] in rows]])
+        groups, lambda rows: reference.takes(table[[place for [place] in rows]])
     )
     if all(found) or not any(found):
         return "", ""

@@ -19,8 +19,7 @@ import joblib
 import sklearn
 from sklearn.exceptions import InconsistentVersionWarning
 
-from onnxlet.convert.errors import SourceFailed
-from onnxlet.convert.evidence.evidence import shortened
+from onnxlet.convert.errors import SourceFailed, shortened
 from onnxlet.convert.sources.harmless import PACKAGES, not_installed, package
 from onnxlet.convert.sources.skops_file import check_sizes, judged, schema_of, unpacked
 from onnxlet.function.errors import WrongUse

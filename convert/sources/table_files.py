@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from onnxlet.convert.evidence.evidence import shortened
+from onnxlet.convert.errors import shortened
 from onnxlet.function.errors import WrongUse
 
 SEPARATORS = {";": "';'", "\t": "tabs", "|": "'|'"}

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from onnxlet.convert.reference.inputs import Cells
-from onnxlet.convert.reference.probing import parts_of
+from onnxlet.convert.reference.estimators import parts_of
+from onnxlet.convert.reference.inputs import Cells, changed
+from onnxlet.convert.spacing import evenly_spaced, spaced_indices
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.signature import Column
 
@@ -22,15 +23,21 @@ KNOWN_POINTS = (
     "_fit_X", "support_vectors_", "cluster_centers_", "subcluster_centers_", "centroids_",
     "X_train_", "X_fit_", "means_", "theta_",
 )  # fmt: skip
-PAIRS = 60  # of columns in which rows are far off
-FAR = (1e15, -1e15, 1e30, -1e30)
+FAR_PAIRS = 60  # of columns in which rows are far off
+FAR_OFF = (1e15, -1e15, 1e30, -1e30)
 NUMBERS = ("float64", "float32", "int64")
 
 
-def rows_of_references(
+def at_fitted_values(
     columns: Sequence[Column], rows: Sequence[Cells], estimator: Any
 ) -> list[Cells]:
-    """Made of what the parts have kept that are given the columns by name, or all of them."""
+    """Rows made of what the parts have kept that are given the columns by name, or all of them.
+
+    Args:
+        columns: of the signature.
+        rows: held-out ones, whose other cells stay as they are.
+        estimator: scikit-learn's, fitted.
+    """
     edges: list[tuple[int, Any]] = []
     made: list[Cells] = []
     for part in parts_of(estimator):
@@ -38,10 +45,8 @@ def rows_of_references(
         if places:
             edges += _edges(columns, places, part)
             made += _at_points(columns, places, rows, part)
-    picks = np.unique(np.linspace(0, len(edges) - 1, min(EDGES, len(edges))).astype(int))
-    for number, (place, value) in enumerate(edges[pick] for pick in picks.tolist()):
-        row = rows[number % len(rows)]
-        made.append([*row[:place], value, *row[place + 1 :]])
+    for number, (position, value) in enumerate(evenly_spaced(edges, EDGES)):
+        made.append(changed(rows[number % len(rows)], [position], [value]))
     return made
 
 
@@ -96,7 +101,7 @@ def _at_points(
         if any(columns[place].type not in NUMBERS[:2] for place in places):
             continue
         points = np.asarray(found, dtype=np.float64)
-        points = points[np.unique(np.linspace(0, len(points) - 1, POINTS).astype(int))]
+        points = points[spaced_indices(len(points), POINTS)]
         centre = points.mean(axis=0)
         yield from _far_off(places, rows)
         for number, point in enumerate(points):
@@ -109,16 +114,13 @@ def _at_points(
 
 def _far_off(places: Sequence[int], rows: Sequence[Cells]) -> Iterator[Cells]:
     """Rows so far off in two columns that distances to all points are the same but for rounding."""
-    pairs = [(a, b) for a in places for b in places if a != b][:PAIRS]
+    pairs = [(a, b) for a in places for b in places if a != b][:FAR_PAIRS]
     for number, pair in enumerate(pairs):
-        for first in FAR:
-            for second in FAR:
+        for first in FAR_OFF:
+            for second in FAR_OFF:
                 row = rows[number % len(rows)]
                 yield _put(row, pair, np.array([first, second]))
 
 
-def _put(row: Cells, places: Sequence[int], values: Array) -> Cells:
-    made = list(row)
-    for place, value in zip(places, values.tolist(), strict=True):
-        made[place] = None if np.isnan(value) else value
-    return made
+def _put(row: Cells, positions: Sequence[int], values: Array) -> Cells:
+    return changed(row, positions, [None if v != v else v for v in values.tolist()])
