@@ -78,7 +78,7 @@ def build(
         source: the estimator and its data.
         name: the model's.
         folder: the folder of model directories.
-        report: told what is going on, a line at a time.
+        report: called with a line for each step.
         keep_background: training rows that explanations start from; None is made-up rows.
         breaking: clients of the version that is served need not go on with this one.
 

@@ -42,7 +42,7 @@ def background_file(
     reference: Reference | None = None,
     keep: int | None = None,
 ) -> tuple[dict[str, Any], bytes] | None:
-    """What a manifest tells of the background, and the bytes of its file.
+    """What a manifest says of the background, and the bytes of its file.
 
     Args:
         model: the built model; it answers all of the background.
@@ -81,12 +81,12 @@ def made_up(model: Model, rows: Sequence[Cells], reference: Reference | None) ->
     spread = [
         [EMPTY_TEXT] * count
         if column.name in texts
-        else _spread(column, [row[place] for row in rows], count)
-        for place, column in enumerate(columns)
+        else _spread(column, [row[position] for row in rows], count)
+        for position, column in enumerate(columns)
     ]
     found: list[Cells] = []
     for attempt in range(TRIES):
-        drawn = [_shuffled(cells, f"{place}/{attempt}") for place, cells in enumerate(spread)]
+        drawn = [_shuffled(cells, f"{position}/{attempt}") for position, cells in enumerate(spread)]
         found += _good(model, [list(row) for row in zip(*drawn, strict=True)], reference)
         if len(found) >= count:
             break
@@ -209,5 +209,5 @@ def _good(model: Model, rows: list[Cells], reference: Reference | None) -> list[
                 if array.dtype.kind == "f":
                     finite &= np.isfinite(array).reshape(len(rows), -1).all(axis=1)
             return [row for row, good in zip(rows, finite.tolist(), strict=True) if good]
-        rows = [row for place, row in enumerate(rows) if place not in bad]
+        rows = [row for position, row in enumerate(rows) if position not in bad]
     return rows

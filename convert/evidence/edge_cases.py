@@ -100,8 +100,10 @@ def _several(odd: Sequence[tuple[Cells, int, Any]]) -> list[Cells]:
     random = np.random.default_rng(0)
     made = []
     for number in range(SEVERAL if odd else 0):
-        trials = [odd[place] for place in random.integers(0, len(odd), 2 + number % 3).tolist()]
-        values = {place: value for _, place, value in trials}
+        trials = [
+            odd[position] for position in random.integers(0, len(odd), 2 + number % 3).tolist()
+        ]
+        values = {position: value for _, position, value in trials}
         made.append(changed(trials[0][0], list(values), values.values()))
     return made
 

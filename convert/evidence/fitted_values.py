@@ -41,32 +41,32 @@ def at_fitted_values(
     edges: list[tuple[int, Any]] = []
     made: list[Cells] = []
     for part in parts_of(estimator):
-        places = _places(columns, part)
-        if places:
-            edges += _edges(columns, places, part)
-            made += _at_points(columns, places, rows, part)
+        positions = _positions(columns, part)
+        if positions:
+            edges += _edges(columns, positions, part)
+            made += _at_points(columns, positions, rows, part)
     for number, (position, value) in enumerate(evenly_spaced(edges, EDGES)):
         made.append(changed(rows[number % len(rows)], [position], [value]))
     return made
 
 
-def _places(columns: Sequence[Column], part: Any) -> list[int]:
-    """Of the columns that a part is given, as far as can be told."""
+def _positions(columns: Sequence[Column], part: Any) -> list[int]:
+    """Positions of the columns that a part is given, as far as its names or their number show."""
     names = getattr(part, "feature_names_in_", None)
-    known = {column.name: place for place, column in enumerate(columns)}
+    known = {column.name: position for position, column in enumerate(columns)}
     if names is not None:
         return [known[str(name)] for name in names] if set(map(str, names)) <= set(known) else []
     return list(range(len(columns))) if getattr(part, "n_features_in_", 0) == len(columns) else []
 
 
 def _edges(
-    columns: Sequence[Column], places: Sequence[int], part: Any
+    columns: Sequence[Column], positions: Sequence[int], part: Any
 ) -> Iterator[tuple[int, Any]]:
     """Values on both sides of each edge, and between two edges."""
-    for place, edges in zip(places, _edges_by_column(part, len(places)), strict=False):
-        if columns[place].type in NUMBERS and not columns[place].categories:
+    for position, edges in zip(positions, _edges_by_column(part, len(positions)), strict=False):
+        if columns[position].type in NUMBERS and not columns[position].categories:
             for value in _around(edges):
-                yield place, int(value) if columns[place].type == "int64" else value
+                yield position, int(value) if columns[position].type == "int64" else value
 
 
 def _edges_by_column(part: Any, width: int) -> list[Array]:
@@ -91,30 +91,30 @@ def _around(edges: Array) -> Iterator[float]:
 
 
 def _at_points(
-    columns: Sequence[Column], places: Sequence[int], rows: Sequence[Cells], part: Any
+    columns: Sequence[Column], positions: Sequence[int], rows: Sequence[Cells], part: Any
 ) -> Iterator[Cells]:
     """Rows on known points, halfway from each to the next and to a held-out row, and beyond."""
     for name in KNOWN_POINTS:
         found = vars(part).get(name)
-        if not isinstance(found, np.ndarray) or found.shape[1:] != (len(places),):
+        if not isinstance(found, np.ndarray) or found.shape[1:] != (len(positions),):
             continue
-        if any(columns[place].type not in NUMBERS[:2] for place in places):
+        if any(columns[position].type not in NUMBERS[:2] for position in positions):
             continue
         points = np.asarray(found, dtype=np.float64)
         points = points[spaced_indices(len(points), POINTS)]
         centre = points.mean(axis=0)
-        yield from _far_off(places, rows)
+        yield from _far_off(positions, rows)
         for number, point in enumerate(points):
             row = rows[number % len(rows)]
-            yield _put(row, places, point)
-            yield _put(row, places, point / 2 + points[number - 1] / 2)
-            yield _put(row, places[::2], point[::2])
-            yield _put(row, places, point + (point - centre) / 2)
+            yield _put(row, positions, point)
+            yield _put(row, positions, point / 2 + points[number - 1] / 2)
+            yield _put(row, positions[::2], point[::2])
+            yield _put(row, positions, point + (point - centre) / 2)
 
 
-def _far_off(places: Sequence[int], rows: Sequence[Cells]) -> Iterator[Cells]:
+def _far_off(positions: Sequence[int], rows: Sequence[Cells]) -> Iterator[Cells]:
     """Rows so far off in two columns that distances to all points are the same but for rounding."""
-    pairs = [(a, b) for a in places for b in places if a != b][:FAR_PAIRS]
+    pairs = [(a, b) for a in positions for b in positions if a != b][:FAR_PAIRS]
     for number, pair in enumerate(pairs):
         for first in FAR_OFF:
             for second in FAR_OFF:

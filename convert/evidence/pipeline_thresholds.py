@@ -100,17 +100,18 @@ def _rows_of(
 def _movers(columns: Sequence[Column], rows: Sequence[Cells], seen: Sees) -> dict[int, list[int]]:
     """For each made column, the raw ones that it depends on."""
     movers: dict[int, list[int]] = {}
-    for place, column in enumerate(columns):
+    for position, column in enumerate(columns):
         if column.required and column.type in FLOATS and not column.categories:
-            base = [row for row in rows if row[place] is not None][:20]
+            base = [row for row in rows if row[position] is not None][:20]
             moved = [
-                changed(row, [place], [base[number - 1][place]]) for number, row in enumerate(base)
+                changed(row, [position], [base[number - 1][position]])
+                for number, row in enumerate(base)
             ]
             if base:
                 a, b = seen(base), seen(moved)
                 differs = (a != b) & ~(np.isnan(a) & np.isnan(b))
                 for made in np.flatnonzero(differs.any(axis=0)).tolist():
-                    movers.setdefault(made, []).append(place)
+                    movers.setdefault(made, []).append(position)
     return movers
 
 
@@ -131,11 +132,11 @@ def _starts(
             bases = evenly_spaced(np.flatnonzero(comes_by).tolist(), BASES_OF_NODE)
             for number, base in enumerate(bases):
                 others = np.flatnonzero(goes_left[:, node] != goes_left[base, node])
-                for place in movers.get(int(tree.feature[node]), [])[:MOVED_COLUMNS]:
+                for position in movers.get(int(tree.feature[node]), [])[:MOVED_COLUMNS]:
                     for other in others[number :: max(1, len(others) // 3)].tolist()[:3]:
-                        low, high = rows[base][place], rows[other][place]
+                        low, high = rows[base][position], rows[other][position]
                         if low is not None and high is not None and low != high:
-                            yield Start(rows[base], place, float(low), float(high), tree, node)
+                            yield Start(rows[base], position, float(low), float(high), tree, node)
                             break
 
 

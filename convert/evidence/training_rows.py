@@ -38,11 +38,11 @@ def like_held_out(
     """
     some = every_nth(rows, MOST_TRAINING_ROWS)
     by_column = list(zip(*some, strict=True))
-    for place, (mine, theirs) in enumerate(zip(columns, trained, strict=True)):
+    for position, (mine, theirs) in enumerate(zip(columns, trained, strict=True)):
         if some and (mine.type != theirs.type or theirs.unserved):
-            by_column[place] = tuple(
-                _fitted(mine.type, cell, held_out[row % len(held_out)][place])
-                for row, cell in enumerate(by_column[place])
+            by_column[position] = tuple(
+                _fitted(mine.type, cell, held_out[row % len(held_out)][position])
+                for row, cell in enumerate(by_column[position])
             )
     return [list(row) for row in zip(*by_column, strict=True)]
 

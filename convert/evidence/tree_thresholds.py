@@ -96,19 +96,19 @@ def _arriving(columns: Sequence[Column], row: Cells, tree: Splits, node: int) ->
     for above, goes_left in way_to(tree, node):
         if not tree.numeric[above]:
             return None  # categories part the rows
-        place, threshold = int(tree.feature[above]), float(tree.threshold[above])
-        low, high = bounds.get(place, (-math.inf, math.inf))
-        bounds[place] = (low, min(high, threshold)) if goes_left else (max(low, threshold), high)
+        position, threshold = int(tree.feature[above]), float(tree.threshold[above])
+        low, high = bounds.get(position, (-math.inf, math.inf))
+        bounds[position] = (low, min(high, threshold)) if goes_left else (max(low, threshold), high)
     moved = list(row)
-    for place, (low, high) in bounds.items():
-        cell = row[place]
+    for position, (low, high) in bounds.items():
+        cell = row[position]
         if isinstance(cell, str):
             return None  # they are not these columns
         if cell is None or not low < cell <= high:
-            cell = _between(columns[place], low, high)
+            cell = _between(columns[position], low, high)
             if cell is None:
                 return None
-        moved[place] = cell
+        moved[position] = cell
     return moved
 
 

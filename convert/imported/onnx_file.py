@@ -213,7 +213,7 @@ def open_session(onnx_bytes: bytes) -> Any:
     except Exception as error:
         raise Refusal(
             f"{_runtime()} does not load it: {one_line(error)}",
-            "Export it for this runtime: a lower opset, and standard operators alone.",
+            "Export it for this runtime: a lower opset, and only standard operators.",
         ) from error
 
 

@@ -152,16 +152,16 @@ def _within(rows: Sequence[Cells], columns: Sequence[Column]) -> list[Cells]:
     1e16 is no number of float32: the nearest one lies beyond a bound of 1e16.
     """
     bounds = [
-        (place, -math.inf if c.minimum is None else c.minimum, c.maximum)
-        for place, c in enumerate(columns)
+        (position, -math.inf if c.minimum is None else c.minimum, c.maximum)
+        for position, c in enumerate(columns)
         if c.minimum is not None or c.maximum is not None
     ]
     kept = [list(row) for row in rows]
     for row in kept:
-        for place, low, high in bounds:
-            cell = row[place]
+        for position, low, high in bounds:
+            cell = row[position]
             if type(cell) is float and not low <= cell <= (math.inf if high is None else high):
-                row[place] = float(np.nextafter(np.float32(cell), np.float32(0)))
+                row[position] = float(np.nextafter(np.float32(cell), np.float32(0)))
     return kept
 
 

@@ -32,7 +32,7 @@ class Difference:
             one that counts.
         relatives: each row's largest relative difference, shape (rows,); of values, the one that
             counts.
-        wrong: places of the rows that are further off than the tolerance.
+        wrong: positions of the rows that are further off than the tolerance.
         got: what ONNX Runtime answered to each of these.
     """
 
@@ -194,8 +194,8 @@ def _add(
     difference: Difference, start: int, name: str, got: Array, expected: Array, floor: float | Array
 ) -> None:
     if got.shape != expected.shape:
-        places = range(start, start + len(expected))
-        difference.wrong += sorted(set(places).difference(difference.wrong))
+        positions = range(start, start + len(expected))
+        difference.wrong += sorted(set(positions).difference(difference.wrong))
         difference.absolutes[:] = difference.relatives[:] = float("inf")
         return
     if not _is_number(expected):
@@ -208,10 +208,10 @@ def _add(
             kept[part] = np.maximum(kept[part], largest)
         counted = absolute if name == "probabilities" else relative
         wrong = (~(counted <= TOLERANCE)).reshape(len(counted), -1).any(axis=1)
-    for place in np.flatnonzero(wrong).tolist():
-        if start + place not in difference.got:
-            difference.wrong.append(start + place)
-            difference.got[start + place] = got[place : place + 1].tolist()[0]
+    for position in np.flatnonzero(wrong).tolist():
+        if start + position not in difference.got:
+            difference.wrong.append(start + position)
+            difference.got[start + position] = got[position : position + 1].tolist()[0]
 
 
 def _is_number(array: Array) -> bool:

@@ -122,9 +122,9 @@ def _seen(
     every = model.run(read_table(evidence.rows, model.signature))
     got = {name: array[list(wrong)] for name, array in every.items()}
     for name, off in comparison.outputs.items():
-        for place, row in enumerate(wrong):
+        for position, row in enumerate(wrong):
             if row in off.got:
-                got[name][place] = off.got[row]
+                got[name][position] = off.got[row]
     expected = {name: array[list(wrong)] for name, array in evidence.expected.items()}
     return got, expected, [evidence.rows[row] for row in wrong]
 

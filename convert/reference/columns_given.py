@@ -140,10 +140,10 @@ def _no_number(source: Source, error: Exception) -> tuple[str, str] | None:
     if not holding:
         return None
     numbers, name, row = max(holding)  # where most are numbers, one was expected
-    place = f"{_rows(source)}, row {row} (counted from 0), column '{name}'"
+    cell = f"{_rows(source)}, row {row} (counted from 0), column '{name}'"
     some = f"; {numbers} of its {len(source.X_test)} cells are numbers" if numbers else ""
     return (
-        f"{place}: expected a number, got '{found[2][:80]}'{some}",
+        f"{cell}: expected a number, got '{found[2][:80]}'{some}",
         NUMBERS_HINT if numbers else TEXT_HINT,
     )
 
@@ -159,8 +159,8 @@ def notes(source: Source, columns: Sequence[Column], rows: Sequence[Cells]) -> I
     fitted = _fitted_names(source.estimator)
     named = fitted is not None and _given_names(source.X_test) is not None
     more = [c.name for c in columns if named and c.name not in (fitted or ())]
-    for place, column in enumerate(columns):
-        if why := _looks_like_an_id(column, [row[place] for row in rows[:LOOKED_AT]]):
+    for position, column in enumerate(columns):
+        if why := _looks_like_an_id(column, [row[position] for row in rows[:LOOKED_AT]]):
             more = [name for name in more if name != column.name]
             use = "the model uses it" if column.required else "the model does without it"
             yield f"note: column '{column.name}' {why}; it joins the signature, and {use}"

@@ -36,13 +36,13 @@ def unanswered_rows(X: Data, reference: Reference, error: Exception) -> tuple[st
     table = X.iloc if isinstance(X, pd.DataFrame) else X
     if not isinstance(X, pd.DataFrame | np.ndarray) or len(X) < 2:
         return "", ""
-    groups = [[[place]] for place in range(min(len(X), LOOKED_AT))]
+    groups = [[[position]] for position in range(min(len(X), LOOKED_AT))]
     found = which_are_answered(
-        groups, lambda rows: reference.takes(table[[place for [place] in rows]])
+        groups, lambda rows: reference.takes(table[[position for [position] in rows]])
     )
     if all(found) or not any(found):
         return "", ""
-    wrong = [place for place, answered in enumerate(found) if not answered]
+    wrong = [position for position, answered in enumerate(found) if not answered]
     more = f", as {len(wrong) - 1} more of {len(found)}" if len(wrong) > 1 else ""
     gaps = _gaps(X, wrong[0])
     missing = f", where {gaps} is missing" if gaps else ""

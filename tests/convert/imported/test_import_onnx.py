@@ -562,7 +562,7 @@ REFUSED: dict[str, tuple[Callable[[], onnx.ModelProto], str, str]] = {
     ),
     "rows that are mixed": (
         lambda: one("Softmax", axis=0),
-        r"row 0 is answered otherwise alone than together with 2 others",
+        r"row 0 is answered otherwise by itself than together with 2 others",
         r"model.eval\(\)",
     ),
     "chance": (
