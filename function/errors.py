@@ -3,6 +3,7 @@
 OnnxletError                 message, and a hint: what to do about it
 ├── SettingsError            the environment variables are wrong; stops the process
 ├── ModelError               a model directory is missing, broken or altered; stops the process
+├── WrongUse                 a command can't be carried out as it was given; exit code 2
 └── RequestError             the client's mistake; has an HTTP status
     ├── MalformedRequest     400  not JSON, not CSV, not the form of a native request
     ├── Unauthorized         401  no key, or one that is not known
@@ -52,7 +53,10 @@ class OnnxletError(Exception):
     Attributes:
         message: place, expected and got.
         hint: what to do, or an empty string.
+        exit_code: of a command that it stops.
     """
+
+    exit_code = 1
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -69,6 +73,12 @@ class SettingsError(OnnxletError):
 
 class ModelError(OnnxletError):
     """A model directory is missing, broken or altered."""
+
+
+class WrongUse(OnnxletError):
+    """A command names something that is not there, or not in the form it needs."""
+
+    exit_code = 2
 
 
 class RequestError(OnnxletError):

@@ -29,7 +29,7 @@ def install(target: Target, folder: Path) -> None:
     command += ["--only-binary", ":all:", "--require-hashes", "--link-mode", "copy"]
     command += ["-r", str(REQUIREMENTS / target.lock)]
     done = _run(command)
-    if "UnknownIssuer" in done.stderr:  # a certificate that the system knows, and uv alone does not
+    if "UnknownIssuer" in done.stderr:  # a certificate that the system knows, and uv does not
         done = _run([*command, "--system-certs"])
     if done.returncode:
         said = "\n".join(done.stderr.strip().splitlines()[:SHOWN_LINES])

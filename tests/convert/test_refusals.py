@@ -20,15 +20,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from onnxlet.convert.converters.registry import converters
-from onnxlet.convert.errors import Refusal
-from onnxlet.convert.evidence.evidence import (
-    NO_HINT,
-    REASON_LENGTH,
-    Failed,
-    no_conversion,
-    shortened,
-)
+from onnxlet.convert.errors import REASON_LENGTH, Refusal, shortened
 from onnxlet.convert.graph.alternatives import ANY, EQUALS, instead_of
+from onnxlet.convert.parity.refusals import NO_HINT, FailedRecipe, no_conversion
 from onnxlet.convert.sources.source import Source, load_source
 from tests.convert.helpers import built, invoked
 
@@ -229,7 +223,7 @@ def test_the_command_prints_them_with_their_kind_in_front(at_home: Path, tmp_pat
 
 
 def message(*failed: tuple[str, str, str]) -> tuple[list[str], str]:
-    refused = no_conversion("Model", [Failed(*one) for one in failed])
+    refused = no_conversion("Model", [FailedRecipe(*one) for one in failed])
     return refused.message.split("\n")[1:], refused.hint
 
 

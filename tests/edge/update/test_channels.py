@@ -17,13 +17,14 @@ import pytest
 from onnxlet.convert.bundle.publish import INDEX, KEPT, Folder, Place, place_of, publish, record_of
 from onnxlet.convert.bundle.release import comment_for
 from onnxlet.convert.bundle.sign import read_public_key, signature_of
-from onnxlet.convert.errors import PackagingFailed, WrongUse
+from onnxlet.convert.errors import PackagingFailed
 from onnxlet.edge.device.slots import Places
 from onnxlet.edge.update.errors import Refused, Unreachable
 from onnxlet.edge.update.find import bucket
 from onnxlet.edge.update.setup import Setup
 from onnxlet.edge.update.status import release_of
 from onnxlet.edge.update.update import update
+from onnxlet.function.errors import WrongUse
 from tests.edge.update.conftest import Maker, make_key, tree
 
 Archives = Callable[[int], Path]
