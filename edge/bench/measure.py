@@ -10,14 +10,14 @@ from pathlib import Path
 from statistics import median
 
 from onnxlet import folders
-from onnxlet.edge.bench import children
+from onnxlet.edge.bench import processes
 from onnxlet.edge.bench.board import read_board, read_state
-from onnxlet.edge.bench.children import BenchError, Server
-from onnxlet.edge.bench.chosen import BATCH, Chosen, choose
 from onnxlet.edge.bench.client import Client, request
 from onnxlet.edge.bench.emulation import emulated, read_facts, virtual
 from onnxlet.edge.bench.energy import Meter
-from onnxlet.edge.bench.figures import Energy, Found, Memory, Speed, Times, times_of
+from onnxlet.edge.bench.model import BATCH, Chosen, choose
+from onnxlet.edge.bench.processes import BenchError, Server
+from onnxlet.edge.bench.results import Energy, Found, Memory, Speed, Times, times_of
 from onnxlet.edge.update.status import release_of
 from onnxlet.function.serving.golden import compare_body
 
@@ -48,7 +48,7 @@ def bench(models: Path, name: str | None, seconds: float, report: Report) -> Fou
     why = emulated(facts)
     before, steps = read_state(), [] if why else _starts(chosen, report)
     report(f"starting a server of its own, with all models of {models}")
-    with children.server(models) as server:
+    with processes.server(models) as server:
         served, golden = _answer_golden_rows(server, chosen)
         memory = Memory(server.proportional(), None, server.peak())
         speed = None if why else _speed(server, chosen, steps, seconds, report)
@@ -62,11 +62,11 @@ def bench(models: Path, name: str | None, seconds: float, report: Report) -> Fou
 
 
 def _starts(chosen: Chosen, report: Report) -> list[dict[str, float]]:
-    children.start(chosen)  # brings files into memory
+    processes.start(chosen)  # brings files into memory
     steps = []
     for number in range(STARTS):
         report(f"starting the function, {number + 1} of {STARTS}")
-        steps.append(children.start(chosen).steps)
+        steps.append(processes.start(chosen).steps)
     return steps
 
 
@@ -110,7 +110,7 @@ def _speed(
         report(f"asking {rows} row{'s' * (rows > 1)} a request over {CONNECTIONS} connections")
         rates[rows] = _rate(server, chosen, rows, seconds * RATE) * rows
     report(f"asking the function in its process for {seconds * FUNCTION:.0f} s")
-    function = children.start(chosen, seconds * FUNCTION).times
+    function = processes.start(chosen, seconds * FUNCTION).times
     energy = None
     if meter.joules is not None:
         energy = Energy(meter.joules, took, times.requests, idle, meter.source)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from onnxlet.edge.bench.board import Board, State
-from onnxlet.edge.bench.figures import Energy, Found, Memory, Speed, Times
+from onnxlet.edge.bench.results import Energy, Found, Memory, Speed, Times
 
 FORMAT = 1
 MB = 1_000_000

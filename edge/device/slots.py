@@ -16,7 +16,7 @@ from typing import NamedTuple
 SLOTS = ("a", "b")
 
 
-class Places(NamedTuple):
+class DevicePaths(NamedTuple):
     """A device's folders.
 
     Attributes:
@@ -70,18 +70,18 @@ class Places(NamedTuple):
         return self.data / name
 
 
-def live_slot(places: Places) -> str | None:
+def live_slot(paths: DevicePaths) -> str | None:
     """The name of the slot that serves; None where there is none yet."""
     try:
-        name = str(places.live.readlink())
+        name = str(paths.live.readlink())
     except OSError:
         return None
-    return name if name in SLOTS and places.slot(name).is_dir() else None
+    return name if name in SLOTS and paths.slot(name).is_dir() else None
 
 
-def idle_slot(places: Places) -> str:
+def idle_slot(paths: DevicePaths) -> str:
     """The name of a slot that does not serve."""
-    return next(name for name in SLOTS if name != live_slot(places))
+    return next(name for name in SLOTS if name != live_slot(paths))
 
 
 def with_updates(models: Path) -> tuple[Path, Path | None]:
@@ -96,9 +96,9 @@ def with_updates(models: Path) -> tuple[Path, Path | None]:
     return models, None
 
 
-def switch(places: Places, name: str) -> None:
+def switch(paths: DevicePaths, name: str) -> None:
     """Have another slot serve from the next start on: the old one or the new one, never neither."""
-    point(places.live, name)
+    point(paths.live, name)
 
 
 def point(link: Path, name: str) -> None:

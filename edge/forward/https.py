@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 from onnxlet.edge.forward.delivery_outcome import OVERALL_SECONDS, Transport, Verdict, of_status
 from onnxlet.edge.forward.queue import Batch
+from onnxlet.edge.net.certificates import set_date_checks, make_context, describe_error
 from onnxlet.edge.net.socket_deadline import Deadline, WatchedHttp, WatchedHttps
-from onnxlet.edge.net.trust import heed_the_clock, make_context, words_of
 from onnxlet.edge.settings.forward import ForwardOptions
 
 TIMEOUT_SECONDS = 20.0  # without a byte
@@ -40,7 +40,7 @@ def transport(options: ForwardOptions) -> Transport:
     def send(batch: Batch) -> Verdict:
         body = gzip.compress(batch.body, 6, mtime=0)
         if context:
-            heed_the_clock(context)
+            set_date_checks(context)
         deadline = Deadline(OVERALL_SECONDS)
         connection = connect(deadline, url.hostname or "", url.port, timeout=TIMEOUT_SECONDS)
         try:
@@ -56,7 +56,7 @@ def transport(options: ForwardOptions) -> Transport:
             return of_status(answer.status, *told)
         except (OSError, http.client.HTTPException) as error:
             why = f"no whole answer within {OVERALL_SECONDS:g} s"
-            return Verdict("failed", why if deadline.over else words_of(error))
+            return Verdict("failed", why if deadline.over else describe_error(error))
         finally:
             connection.close()
 

@@ -14,10 +14,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from onnxlet.edge.forward import bounds
-from onnxlet.edge.forward.bounds import OVERHEAD
-from onnxlet.edge.forward.records import Clock, Record
-from onnxlet.edge.forward.tables import (
+from onnxlet.edge.forward import retention
+from onnxlet.edge.forward.database import (
     ASIDE,
     TAKEN,
     WAITING,
@@ -26,6 +24,8 @@ from onnxlet.edge.forward.tables import (
     identity,
     transaction,
 )
+from onnxlet.edge.forward.records import Clock, Record
+from onnxlet.edge.forward.retention import OVERHEAD
 
 BATCH_RECORDS = 500
 BATCH_BYTES = 1_000_000  # of one batch, unless a single record is larger
@@ -194,12 +194,12 @@ class Queue:
         Those that are set aside go first. The batch that is being sent stays: it may have arrived.
         """
         room = self._max_bytes
-        if not (self._old() or bounds.used(self._database) > room):
+        if not (self._old() or retention.used(self._database) > room):
             return
         with transaction(self._database):
             self._count("dropped age", self._forget(self._old()))
-            if bounds.used(self._database) > room:
-                while too_many := bounds.too_many(self._database, int(room * LOW)):
+            if retention.used(self._database) > room:
+                while too_many := retention.too_many(self._database, int(room * LOW)):
                     self._count("dropped size", self._forget(too_many))
 
     def totals(self) -> Totals:
@@ -207,7 +207,7 @@ class Queue:
         return totals_of(self._database, self._clock)
 
     def _old(self) -> list[int]:
-        return bounds.too_old(self._database, self._clock, self._max_ns)
+        return retention.too_old(self._database, self._clock, self._max_ns)
 
     def _about(self, name: str) -> Any:
         return self._database.execute("SELECT value FROM about WHERE name = ?", (name,)).fetchone()[
@@ -284,8 +284,8 @@ def totals_of(database: sqlite3.Connection, clock: Clock) -> Totals:
         return Totals(
             states.get(WAITING, 0) + states.get(TAKEN, 0),
             states.get(ASIDE, 0),
-            bounds.oldest_seconds(database, clock),
+            retention.oldest_seconds(database, clock),
             values.get("sent", 0),
             dropped,
-            bounds.used(database),
+            retention.used(database),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from onnxlet.edge.forward.observing import Forward
+from onnxlet.edge.forward.forwarder import Forward
 from onnxlet.function import json_text
 from onnxlet.function.errors import (
     InvalidRows,

@@ -25,12 +25,12 @@ root_option = click.option(
 @root_option
 def install(keys: tuple[str, ...], lock: int | None, root: Path) -> None:
     """Have this bundle serve from now on, and at each start; can be done again."""
-    from onnxlet.edge.device.slots import Places
+    from onnxlet.edge.device.slots import DevicePaths
     from onnxlet.edge.install.install import Setup
     from onnxlet.edge.install.install import install as install_here
     from onnxlet.edge.install.steps import run
 
-    install_here(Setup(Places(root), ROOT, run, click.echo, lock), keys)
+    install_here(Setup(DevicePaths(root), ROOT, run, click.echo, lock), keys)
 
 
 @click.command(cls=Command, example="sudo onnxlet uninstall")
@@ -38,12 +38,12 @@ def install(keys: tuple[str, ...], lock: int | None, root: Path) -> None:
 @root_option
 def uninstall(purge: bool, root: Path) -> None:
     """Take the service and its program away."""
-    from onnxlet.edge.device.slots import Places
+    from onnxlet.edge.device.slots import DevicePaths
     from onnxlet.edge.install.install import Setup
     from onnxlet.edge.install.steps import run
     from onnxlet.edge.install.uninstall import uninstall as uninstall_here
 
-    uninstall_here(Setup(Places(root), ROOT, run, click.echo), purge)
+    uninstall_here(Setup(DevicePaths(root), ROOT, run, click.echo), purge)
 
 
 @click.command(cls=Command, example="onnxlet doctor")
@@ -53,10 +53,10 @@ def doctor(as_json: bool) -> None:
     from onnxlet.edge.device.checks import findings
     from onnxlet.edge.device.doctor import report
     from onnxlet.edge.device.machine import read_machine
-    from onnxlet.edge.device.slots import Places
+    from onnxlet.edge.device.slots import DevicePaths
     from onnxlet.edge.install.bundle import needs_of
 
-    sys.exit(report(findings(read_machine(Places().data), needs_of(ROOT)), as_json))
+    sys.exit(report(findings(read_machine(DevicePaths().data), needs_of(ROOT)), as_json))
 
 
 COMMANDS = (install, uninstall, doctor)

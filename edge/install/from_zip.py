@@ -26,7 +26,7 @@ from onnxlet.edge.device.machine import Machine, read_machine
 from onnxlet.edge.install.keys import read_keys
 
 if TYPE_CHECKING:
-    from onnxlet.edge.device.slots import Places
+    from onnxlet.edge.device.slots import DevicePaths
 
 SYSTEM = Path("/")
 DATA = "var/lib/onnxlet"
@@ -55,14 +55,14 @@ def main(archive: Path, arguments: list[str]) -> None:
 
 def _install(archive: Path, root: Path, keys: list[str]) -> None:
     """Fill a slot, and go on by its code; nobody else changes one until that has ended."""
-    from onnxlet.edge.device.slots import Places
+    from onnxlet.edge.device.slots import DevicePaths
     from onnxlet.edge.update.lock import locked
     from onnxlet.function.errors import OnnxletError
 
-    places = Places(root)
+    paths = DevicePaths(root)
     try:
-        with locked(places) as lock:
-            slot = _fill(archive, places)
+        with locked(paths) as lock:
+            slot = _fill(archive, paths)
             command = [sys.executable, "-I", "-S", "-B", str(slot), "install"]
             command += ["--root", str(root), "--lock", str(lock)]
             for key in keys:
@@ -128,20 +128,20 @@ def _stop_where_wrong(found: list[tuple[str, str]]) -> None:
         sys.exit("nothing was changed")
 
 
-def _fill(archive: Path, places: Places) -> Path:
+def _fill(archive: Path, paths: DevicePaths) -> Path:
     """Put the bundle into a slot, unless the live one has it; the slot."""
     from onnxlet.edge.device.slots import idle_slot, live_slot
     from onnxlet.edge.install.bundle import BrokenBundle, is_same, unpack
-    from onnxlet.edge.update.memory import give_idle_slot
+    from onnxlet.edge.update.history import give_idle_slot
 
-    live = live_slot(places)
+    live = live_slot(paths)
     try:
         with zipfile.ZipFile(archive) as bundle:
-            if live and is_same(bundle, places.slot(live)):
-                print(f"{places.slot(live)} has this bundle already")
-                return places.slot(live)
-            give_idle_slot(places)
-            slot = places.slot(idle_slot(places))
+            if live and is_same(bundle, paths.slot(live)):
+                print(f"{paths.slot(live)} has this bundle already")
+                return paths.slot(live)
+            give_idle_slot(paths)
+            slot = paths.slot(idle_slot(paths))
             print(f"unpacking into {slot}: {len(bundle.namelist())} files")
             unpack(bundle, slot)
     except (BrokenBundle, zipfile.BadZipFile) as error:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from onnxlet.edge.device.slots import SLOTS, Places, write_durably
+from onnxlet.edge.device.slots import SLOTS, DevicePaths, write_durably
 from onnxlet.edge.install import units
 from onnxlet.edge.install.keys import PublicKey
 from onnxlet.function.errors import OnnxletError
@@ -60,25 +60,25 @@ def prove(slot: Path, report: Report) -> None:
             report(f"{model.name}/{version}: {rows} golden rows are answered as at build")
 
 
-def make_folders(places: Places) -> None:
+def make_folders(paths: DevicePaths) -> None:
     """Make what is not there; root's, since the service may write to its own state alone."""
-    for folder in (places.data, places.models, places.settings, places.keys):
+    for folder in (paths.data, paths.models, paths.settings, paths.keys):
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o755)
 
 
-def write_settings(places: Places, keys: Iterable[PublicKey]) -> None:
+def write_settings(paths: DevicePaths, keys: Iterable[PublicKey]) -> None:
     """Write the environment where there is none, and the keys."""
-    if not places.environment.exists():
-        write_durably(places.environment, units.ENVIRONMENT.encode(), 0o600)
+    if not paths.environment.exists():
+        write_durably(paths.environment, units.ENVIRONMENT.encode(), 0o600)
     for key in keys:
-        write_durably(places.keys / key.name, key.content)
+        write_durably(paths.keys / key.name, key.content)
 
 
-def write_files(places: Places, python: str) -> None:
+def write_files(paths: DevicePaths, python: str) -> None:
     """Write what systemd reads, and the command, where it is not so already."""
     for path, (text, mode) in units.files(python).items():
-        file = places.root / path
+        file = paths.root / path
         with suppress(OSError):
             if file.read_bytes() == text.encode():
                 continue
@@ -86,15 +86,15 @@ def write_files(places: Places, python: str) -> None:
         write_durably(file, text.encode(), mode)
 
 
-def remove_files(places: Places) -> None:
+def remove_files(paths: DevicePaths) -> None:
     """Take away what `write_files` wrote."""
     for path in units.files(""):
-        (places.root / path).unlink(missing_ok=True)
+        (paths.root / path).unlink(missing_ok=True)
 
 
-def remove_program(places: Places) -> None:
+def remove_program(paths: DevicePaths) -> None:
     """Take away the slots, the links to them, and what an update left that was cut off."""
-    for link in (places.live, places.back):
+    for link in (paths.live, paths.back):
         link.unlink(missing_ok=True)
     for name in (*SLOTS, ".incoming", ".outgoing", "download"):
-        shutil.rmtree(places.slot(name), ignore_errors=True)
+        shutil.rmtree(paths.slot(name), ignore_errors=True)

@@ -7,14 +7,14 @@ import shutil
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 
-from onnxlet.edge.device.slots import Places
+from onnxlet.edge.device.slots import DevicePaths
 from onnxlet.edge.install import steps, units
 from onnxlet.edge.install.install import Setup
 from onnxlet.edge.install.steps import InstallError
 from onnxlet.edge.update import model_updates
 from onnxlet.edge.update.errors import Refused
+from onnxlet.edge.update.history import read_history, write_history
 from onnxlet.edge.update.lock import locked
-from onnxlet.edge.update.memory import read_memory, write_memory
 
 
 def uninstall(setup: Setup, purge: bool) -> None:
@@ -28,39 +28,39 @@ def uninstall(setup: Setup, purge: bool) -> None:
         InstallError: systemd refuses.
         Failed: another user than root asks, or somebody else changes what is installed here.
     """
-    with locked(setup.places) if setup.places.data.is_dir() else nullcontext():
+    with locked(setup.paths) if setup.paths.data.is_dir() else nullcontext():
         _uninstall(setup, purge)
 
 
 def _uninstall(setup: Setup, purge: bool) -> None:
-    places, root = setup.places, []
+    paths, root = setup.paths, []
     if setup.is_image:
-        root = [f"--root={places.root}"]
+        root = [f"--root={paths.root}"]
     for unit in (units.TIMER, units.MQTT, units.SETTLE, units.SERVICE):
-        if (places.root / "etc/systemd/system" / unit).exists():
+        if (paths.root / "etc/systemd/system" / unit).exists():
             setup.run(["systemctl", *root, "disable", *(() if root else ("--now",)), unit])
     try:
-        steps.remove_files(places)
+        steps.remove_files(paths)
         if purge:
-            shutil.rmtree(places.settings, ignore_errors=True)
-            shutil.rmtree(places.data, ignore_errors=True)
+            shutil.rmtree(paths.settings, ignore_errors=True)
+            shutil.rmtree(paths.data, ignore_errors=True)
         else:
-            _forget_attempt(places)
-            steps.remove_program(places)
+            _forget_attempt(paths)
+            steps.remove_program(paths)
     except PermissionError as error:
         raise InstallError(f"{error.filename}: {error.strerror}", "Put sudo before it.") from error
     if not setup.is_image:
         setup.run(["systemctl", "daemon-reload"])
         if purge and any(user.pw_name == units.NAME for user in pwd.getpwall()):
             setup.run(["userdel", units.NAME])
-    kept = "" if purge else f"; {places.settings}, {places.models} and {places.state} stay"
+    kept = "" if purge else f"; {paths.settings}, {paths.models} and {paths.state} stay"
     setup.report(f"onnxlet is taken away{kept}")
 
 
-def _forget_attempt(places: Places) -> None:
+def _forget_attempt(paths: DevicePaths) -> None:
     """Take away what has not proven itself: nobody is left to judge it, or to go back."""
     with suppress(Refused):  # what is remembered can't be read, and stays
-        memory = read_memory(places)
+        memory = read_history(paths)
         if memory.attempt is not None:
-            model_updates.take_away(places, memory.attempt.models or {})
-            write_memory(places, replace(memory, attempt=None))
+            model_updates.take_away(paths, memory.attempt.models or {})
+            write_history(paths, replace(memory, attempt=None))

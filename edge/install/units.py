@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from onnxlet.edge.device.slots import Places
+from onnxlet.edge.device.slots import DevicePaths
 
 NAME = "onnxlet"  # of the user, too
 SERVICE, UPDATE, TIMER = "onnxlet.service", "onnxlet-update.service", "onnxlet-update.timer"
@@ -209,10 +209,10 @@ def files(python: str) -> dict[str, tuple[str, int]]:
     Args:
         python: the interpreter of the service.
     """
-    places = Places()
+    paths = DevicePaths()
     names = {
-        "python": python, "live": places.live, "data": places.data, "settings": places.settings,
-        "state": places.state, "confined": CONFINED,
+        "python": python, "live": paths.live, "data": paths.data, "settings": paths.settings,
+        "state": paths.state, "confined": CONFINED,
     }  # fmt: skip
     names |= {"answers": ANSWERS.format(**names), "changes": CHANGES.format(**names)}
     units = {

@@ -25,24 +25,24 @@ def mqtt(models: Path | None) -> None:
     """
     from dataclasses import replace
 
-    from onnxlet.edge.device.slots import Places
-    from onnxlet.edge.forward import starting
-    from onnxlet.edge.mqtt.answering import Answering
-    from onnxlet.edge.mqtt.serving import Serving, check, end_by_signals, link_of
-    from onnxlet.edge.service.outlet import Outlet
+    from onnxlet.edge.device.slots import DevicePaths
+    from onnxlet.edge.forward import start
+    from onnxlet.edge.mqtt.responder import Answering
+    from onnxlet.edge.mqtt.service import Serving, check, end_by_signals, link_of
+    from onnxlet.edge.service.log_writer import LogWriter
     from onnxlet.edge.service.systemd import heartbeat, teller
     from onnxlet.edge.settings.device import DeviceSettings, models_folder
     from onnxlet.edge.update.setup import environ_of
     from onnxlet.function import request_log
     from onnxlet.function.settings import Settings
 
-    request_log.put = Outlet(request_log.STANDARD_ERROR).put
-    environ = environ_of(Places(), os.environ)
+    request_log.put = LogWriter(request_log.STANDARD_ERROR).put
+    environ = environ_of(DevicePaths(), os.environ)
     settings = replace(Settings.from_environ(environ), api_keys={})
     device = DeviceSettings.from_environ(environ)
     check(device.mqtt)
     link_of(device.mqtt)  # reads the certificates, before anything is loaded
-    keeping = starting.start(device.forward)
+    keeping = start.start(device.forward)
     folder = models_folder(models, environ)
     answering = Answering(folder, settings, keeping, device.mqtt.model)
     beat = heartbeat(os.environ)
@@ -57,13 +57,13 @@ def mqtt(models: Path | None) -> None:
 @click.option("--retry", is_flag=True, help="Send again what the other side refused.")
 def queue(retry: bool) -> None:
     """Tell how many predictions wait here to be sent on."""
-    from onnxlet.edge.device.owner import become_owner
-    from onnxlet.edge.device.slots import Places
-    from onnxlet.edge.forward.looking import look
+    from onnxlet.edge.device.privileges import drop_privileges_to_owner
+    from onnxlet.edge.device.slots import DevicePaths
+    from onnxlet.edge.forward.inspection import look
     from onnxlet.edge.update.setup import device_settings
 
-    options = device_settings(Places()).forward
-    become_owner(options.queue)
+    options = device_settings(DevicePaths()).forward
+    drop_privileges_to_owner(options.queue)
     for line in look(options, retry):
         click.echo(line)
 

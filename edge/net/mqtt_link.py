@@ -20,7 +20,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from onnxlet.edge.net.trust import make_context, words_of
+from onnxlet.edge.net.certificates import make_context, describe_error
 
 CONNECT_SECONDS = 10.0
 KEEPALIVE_SECONDS = 30
@@ -128,7 +128,7 @@ class Link:
                 self._host, self._port, KEEPALIVE_SECONDS, clean_start=not resume, properties=wanted
             )
         except (OSError, ValueError) as error:
-            raise LinkLost(words_of(error)) from error
+            raise LinkLost(describe_error(error)) from error
         end = time.monotonic() + CONNECT_SECONDS
         while not self._open:
             self._within(end, "the broker does not answer")

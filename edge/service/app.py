@@ -20,7 +20,7 @@ from onnxlet.function.serving.service import Observe
 from onnxlet.function.settings import Settings
 
 if TYPE_CHECKING:
-    from onnxlet.edge.forward.observing import Forward
+    from onnxlet.edge.forward.forwarder import Forward
 
 M_ARENA_MAX = -8  # of glibc's malloc.h
 

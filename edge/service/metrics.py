@@ -20,7 +20,7 @@ from onnxlet.function.serving.reload import Reloader
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
-    from onnxlet.edge.forward.observing import Forward
+    from onnxlet.edge.forward.forwarder import Forward
     from onnxlet.function.serving.service import Service
 
 # Milliseconds; a bucket holds what took at most so long.

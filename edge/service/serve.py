@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from onnxlet.edge.forward import starting
+from onnxlet.edge.forward import start
 from onnxlet.edge.service.systemd import teller, watchdog_seconds
 from onnxlet.edge.service.watchdog import Watchdog
 from onnxlet.edge.settings.device import DeviceSettings
@@ -117,15 +117,15 @@ def serve(models: Path, device: DeviceSettings) -> None:
     refuse_to_be_open(address, device, settings)
     gc.disable()  # as long as modules are imported
     from onnxlet.edge.service.app import make_app
-    from onnxlet.edge.service.outlet import Outlet
+    from onnxlet.edge.service.log_writer import LogWriter
     from onnxlet.edge.service.secret import Secret
 
-    request_log.put = Outlet(request_log.STANDARD_ERROR).put
+    request_log.put = LogWriter(request_log.STANDARD_ERROR).put
     secret, watchdog = Secret(), _watchdog()
     if "STATE_DIRECTORY" in os.environ:  # systemd's: this is a device's service
         secret.leave(Path(os.environ["STATE_DIRECTORY"]))
     log = watchdog.log if watchdog else request_log.write
-    kept = starting.start(device.forward)
+    kept = start.start(device.forward)
     app = make_app(models, secret=secret, log=log, forward=kept, settings=settings)
     gc.freeze()
     gc.enable()

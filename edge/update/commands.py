@@ -26,16 +26,16 @@ def update(source: str, insecure_http: bool, root: Path) -> None:
     URL|FILE is an archive (….zip, with ….zip.minisig beside it) or a channel that `convert
     publish` laid out; https://, s3:// or a path.  [default: ONNXLET_DEVICE_UPDATE_URL]
     """
-    from onnxlet.edge.device.slots import Places
+    from onnxlet.edge.device.slots import DevicePaths
     from onnxlet.edge.update.errors import WrongUse
     from onnxlet.edge.update.setup import device_settings, make_setup
     from onnxlet.edge.update.update import update as take
 
-    places = Places(root)
-    source = source or device_settings(places).update_url
+    paths = DevicePaths(root)
+    source = source or device_settings(paths).update_url
     if not source:
         raise WrongUse("no URL or FILE was given", "Give one, or set ONNXLET_DEVICE_UPDATE_URL.")
-    for line in take(make_setup(places, report, insecure_http), source):
+    for line in take(make_setup(paths, report, insecure_http), source):
         click.echo(line)
 
 
@@ -43,13 +43,13 @@ def update(source: str, insecure_http: bool, root: Path) -> None:
 @root_option
 def settle(root: Path) -> None:
     """Bring an update to its end that was cut off, by the code of the slot before."""
-    from onnxlet.edge.device.slots import Places
+    from onnxlet.edge.device.slots import DevicePaths
     from onnxlet.edge.update.setup import make_setup
     from onnxlet.edge.update.update import alone
     from onnxlet.edge.update.update import settle as bring_to_an_end
 
-    setup = make_setup(Places(root), report)
-    with alone(setup.places):
+    setup = make_setup(DevicePaths(root), report)
+    with alone(setup.paths):
         bring_to_an_end(setup)
 
 
@@ -58,12 +58,12 @@ def settle(root: Path) -> None:
 @root_option
 def rollback(model: str | None, root: Path) -> None:
     """Go back to the release before; the one that serves now is not taken again."""
-    from onnxlet.edge.device.slots import Places
+    from onnxlet.edge.device.slots import DevicePaths
     from onnxlet.edge.update.rollback import roll_model_back
     from onnxlet.edge.update.rollback import rollback as go_back
     from onnxlet.edge.update.setup import make_setup
 
-    setup = make_setup(Places(root), report)
+    setup = make_setup(DevicePaths(root), report)
     click.echo(roll_model_back(setup, model) if model else go_back(setup))
 
 
@@ -72,11 +72,11 @@ def rollback(model: str | None, root: Path) -> None:
 @root_option
 def status(as_json: bool, root: Path) -> None:
     """Show what is live, idle, accepted and given up."""
-    from onnxlet.edge.device.slots import Places
+    from onnxlet.edge.device.slots import DevicePaths
     from onnxlet.edge.update.status import lines
     from onnxlet.edge.update.status import status as told
 
-    found = told(Places(root))
+    found = told(DevicePaths(root))
     click.echo(json.dumps(found, indent=1) if as_json else "\n".join(lines(found)))
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from onnxlet.edge.update.errors import BROKEN, Refused
 from onnxlet.edge.update.fetch import read_small
-from onnxlet.edge.update.memory import Memory
+from onnxlet.edge.update.history import History
 from onnxlet.edge.update.offer import Device, Offer, objections, read_offer, staleness
 from onnxlet.edge.update.signature import LARGEST, Keys, Signature, check_signed, read_signature
 from onnxlet.edge.update.sources import Web, beside
@@ -40,7 +40,7 @@ def is_archive(source: str) -> bool:
     return source.partition("?")[0].endswith(".zip")
 
 
-def find_archive(url: str, keys: Keys, device: Device, memory: Memory, web: Web) -> Found | None:
+def find_archive(url: str, keys: Keys, device: Device, memory: History, web: Web) -> Found | None:
     """Read an archive's signature; None where this very release was taken already.
 
     Raises:
@@ -64,7 +64,7 @@ def find_archive(url: str, keys: Keys, device: Device, memory: Memory, web: Web)
 
 
 def find_in_channel(
-    source: str, keys: Keys, device: Device, identity: str, memory: Memory, web: Web
+    source: str, keys: Keys, device: Device, identity: str, memory: History, web: Web
 ) -> tuple[list[Found], int]:
     """The newest bundle and the newest models of a channel that are for this device.
 
@@ -95,7 +95,7 @@ def bucket(identity: str, release: int) -> int:
 
 
 def _read_index(
-    url: str, keys: Keys, device: Device, memory: Memory, web: Web
+    url: str, keys: Keys, device: Device, memory: History, web: Web
 ) -> tuple[list[tuple[Offer, str, float]], int]:
     try:
         told = json.loads(read_small(url, LARGEST_INDEX, web))
@@ -127,6 +127,6 @@ def _entries(index: Any, url: str) -> Iterator[tuple[Offer, str, float]]:
         yield read_offer(entry["comment"], url), entry["file"], 0.0 + entry["percent"]
 
 
-def _stale(offer: Offer, memory: Memory) -> str | None:
+def _stale(offer: Offer, memory: History) -> str | None:
     highest = memory.highest.get(offer.kind, 0)
     return staleness(offer, highest, memory.broken.get(offer.kind, {}))

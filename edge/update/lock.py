@@ -10,18 +10,18 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from onnxlet.edge.device.slots import Places
+from onnxlet.edge.device.slots import DevicePaths
 from onnxlet.edge.update.errors import Failed
 
 LOCK = ".lock"
 
 
 @contextmanager
-def locked(places: Places, held: int | None = None) -> Iterator[int]:
+def locked(paths: DevicePaths, held: int | None = None) -> Iterator[int]:
     """Nobody else changes anything meanwhile, and what the card can't do is told as such.
 
     Args:
-        places: of the device.
+        paths: of the device.
         held: a descriptor of the lock, from the program that took it and became this one.
 
     Returns:
@@ -31,8 +31,8 @@ def locked(places: Places, held: int | None = None) -> Iterator[int]:
         Failed: somebody does, or the card is full or fails.
     """
     try:
-        places.data.mkdir(parents=True, exist_ok=True)
-        with (places.data / LOCK).open("w") if held is None else os.fdopen(held, "w") as lock:
+        paths.data.mkdir(parents=True, exist_ok=True)
+        with (paths.data / LOCK).open("w") if held is None else os.fdopen(held, "w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -40,7 +40,7 @@ def locked(places: Places, held: int | None = None) -> Iterator[int]:
                 raise Failed(told, "Wait for its end.") from None
             yield lock.fileno()
     except OSError as error:
-        what = error.filename or places.data
+        what = error.filename or paths.data
         hint = "What serves is as it was; try again then."
         if isinstance(error, PermissionError) and os.geteuid() != 0:
             hint = "Put sudo before it."

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from onnxlet.edge.device.machine import this_arch
-from onnxlet.edge.device.slots import Places
+from onnxlet.edge.device.slots import DevicePaths
 from onnxlet.edge.settings.device import DeviceSettings
 from onnxlet.edge.settings.environment_file import read_environment_file
+from onnxlet.edge.update.health import Service
 from onnxlet.edge.update.offer import Device
-from onnxlet.edge.update.prove import Service
 from onnxlet.edge.update.sources import Web
 from onnxlet.function.errors import SettingsError
 from onnxlet.function.settings import Settings
@@ -28,7 +28,7 @@ class Setup(NamedTuple):
     """This device, as updates see it.
 
     Attributes:
-        places: its folders.
+        paths: its folders.
         device: decides which offers fit.
         identity: of this device, which decides whether it takes releases meant for some.
         web: how patient fetching is.
@@ -37,7 +37,7 @@ class Setup(NamedTuple):
         pins: of models by name the version, or its alias, that the service is to serve.
     """
 
-    places: Places
+    paths: DevicePaths
     device: Device
     identity: str
     web: Web
@@ -46,7 +46,7 @@ class Setup(NamedTuple):
     pins: Mapping[str, str] = {}
 
 
-def environ_of(places: Places, own: Mapping[str, str]) -> dict[str, str]:
+def environ_of(paths: DevicePaths, own: Mapping[str, str]) -> dict[str, str]:
     """The service's variables, from its file; those that are set here count before them.
 
     Raises:
@@ -54,18 +54,18 @@ def environ_of(places: Places, own: Mapping[str, str]) -> dict[str, str]:
     """
     told: dict[str, str] = {}
     with suppress(FileNotFoundError, PermissionError):  # systemd has read it for its services
-        told = read_environment_file(places.environment)
+        told = read_environment_file(paths.environment)
     ours = {name: value for name, value in told.items() if name.startswith("ONNXLET_")}
     return {**ours, **own}
 
 
-def make_setup(places: Places, report: Callable[[str], object], insecure: bool = False) -> Setup:
+def make_setup(paths: DevicePaths, report: Callable[[str], object], insecure: bool = False) -> Setup:
     """Read what this device is.
 
     Raises:
         SettingsError: a variable can't be used.
     """
-    settings = device_settings(places)
+    settings = device_settings(paths)
     most = settings.max_bundle_bytes
     device = Device(
         settings.channel,
@@ -76,27 +76,27 @@ def make_setup(places: Places, report: Callable[[str], object], insecure: bool =
         most * UNPACKED,
     )
     service = Service(
-        _url(settings), settings.api_key, settings.restart, SERVICE_SECONDS, places.state
+        _url(settings), settings.api_key, settings.restart, SERVICE_SECONDS, paths.state
     )
     identity = settings.id or _machine_id()
     web = Web(insecure)
-    return Setup(places, device, identity, web, service, report, pins_of(places))
+    return Setup(paths, device, identity, web, service, report, pins_of(paths))
 
 
-def device_settings(places: Places) -> DeviceSettings:
+def device_settings(paths: DevicePaths) -> DeviceSettings:
     """This device's settings.
 
     Raises:
         SettingsError: a variable can't be used.
     """
-    return DeviceSettings.from_environ(environ_of(places, os.environ))
+    return DeviceSettings.from_environ(environ_of(paths, os.environ))
 
 
-def pins_of(places: Places) -> Mapping[str, str]:
+def pins_of(paths: DevicePaths) -> Mapping[str, str]:
     """Of models by name the version, or its alias, that the service is to serve."""
     variable = "ONNXLET_SERVE"
     with suppress(SettingsError):  # then the service does not start, and updates go on
-        text = environ_of(places, os.environ).get(variable, "")
+        text = environ_of(paths, os.environ).get(variable, "")
         return Settings.from_environ({variable: text}).pins
     return {}
 

@@ -19,8 +19,8 @@ from typing import Any, BinaryIO, NamedTuple, NoReturn
 from urllib.error import HTTPError
 from urllib.parse import quote, urljoin, urlsplit
 
+from onnxlet.edge.net.certificates import NO_DATES
 from onnxlet.edge.net.socket_deadline import Deadline, WatchedHttp, WatchedHttps
-from onnxlet.edge.net.trust import NO_DATES
 from onnxlet.edge.update.errors import Refused, Unreachable, WrongUse
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from onnxlet.edge.device.slots import SLOTS, Places, live_slot
-from onnxlet.edge.update.memory import read_memory
+from onnxlet.edge.device.slots import SLOTS, DevicePaths, live_slot
+from onnxlet.edge.update.history import read_history
 from onnxlet.edge.update.setup import pins_of
 from onnxlet.function.errors import OnnxletError
 from onnxlet.function.models.aliases import of_model, serves
@@ -28,32 +28,32 @@ def _told(path: Path) -> dict[str, Any]:
     return told if isinstance(told, dict) else {}
 
 
-def status(places: Places) -> dict[str, Any]:
+def status(paths: DevicePaths) -> dict[str, Any]:
     """What is there, as it is printed by `edge status --json`.
 
     Raises:
         Refused: what is remembered can't be read.
     """
-    memory, live = read_memory(places), live_slot(places)
+    memory, live = read_history(paths), live_slot(paths)
     slots = {
         name: {
-            "release": release_of(places.slot(name)),
-            "models": _told(places.slot(name) / "bundle.json").get("models", {}),
+            "release": release_of(paths.slot(name)),
+            "models": _told(paths.slot(name) / "bundle.json").get("models", {}),
         }
         for name in SLOTS
-        if places.slot(name).is_dir()
+        if paths.slot(name).is_dir()
     }
     in_slot = slots[live]["models"] if live else {}
     alone = {
         folder.name: versions[-1]
-        for folder in (sorted(places.models.iterdir()) if places.models.is_dir() else ())
+        for folder in (sorted(paths.models.iterdir()) if paths.models.is_dir() else ())
         if (versions := versions_in(folder))
     }
     return {
         "live": live,
         "slots": slots,
         "models": {
-            name: _served(places, name) or max(in_slot.get(name, 0), alone.get(name, 0))
+            name: _served(paths, name) or max(in_slot.get(name, 0), alone.get(name, 0))
             for name in sorted({*in_slot, *alone})
         },
         "models_alone": alone,
@@ -63,12 +63,12 @@ def status(places: Places) -> dict[str, Any]:
     }
 
 
-def _served(places: Places, name: str) -> int | None:
+def _served(paths: DevicePaths, name: str) -> int | None:
     """The version that the service serves; None where that can't be told."""
-    folders = [places.live / "models", places.models]
+    folders = [paths.live / "models", paths.models]
     versions = sorted({v for folder in folders for v in versions_in(folder / name)})
     try:
-        pins = pins_of(places)
+        pins = pins_of(paths)
         return serves(name, versions, of_model(folders, name, versions), pins.get(name))
     except (OnnxletError, OSError, LookupError):
         return None

@@ -27,10 +27,10 @@ def models() -> list[str]:
 
 def memory() -> list[str]:
     """Whether it can be read what is remembered of updates."""
-    from onnxlet.edge.device.slots import Places
+    from onnxlet.edge.device.slots import DevicePaths
     from onnxlet.edge.update.status import status
 
-    return [] if status(Places())["live"] else ["nothing is live"]
+    return [] if status(DevicePaths())["live"] else ["nothing is live"]
 
 
 def faults(look: Callable[[], list[str]]) -> list[str]:

@@ -232,10 +232,10 @@ def test_a_release_is_taken_whatever_the_clock_says(
     told = {**WrongClock(tmp_path, year).environ, "SSL_CERT_FILE": str(certificate[0])}
     command = [sys.executable, "-c", TAKING, how, "update", f"{url}/2.zip"]
     done = subprocess.run(
-        [*command, "--root", str(setup.places.root)], cwd=ROOT, env={**CLEAN, **told},
+        [*command, "--root", str(setup.paths.root)], cwd=ROOT, env={**CLEAN, **told},
         capture_output=True, text=True, timeout=120,
     )  # fmt: skip
-    assert (done.returncode, release_of(setup.places.live)) == (
+    assert (done.returncode, release_of(setup.paths.live)) == (
         (0, 2) if how == "no dates" else (1, 1)
     )
     assert "Traceback" not in done.stderr

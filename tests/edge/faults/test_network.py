@@ -19,7 +19,7 @@ from socket import SO_RCVBUF, SOL_SOCKET, create_connection
 
 import pytest
 
-from onnxlet.edge.device.slots import Places, live_slot
+from onnxlet.edge.device.slots import DevicePaths, live_slot
 from onnxlet.edge.forward import https
 from onnxlet.edge.forward.queue import Batch
 from onnxlet.edge.settings.forward import ForwardOptions
@@ -128,19 +128,19 @@ def test_without_names_records_wait(
 
 
 def test_without_names_an_update_says_so_and_nothing_changes(
-    net: Network, places: Places, tmp_path: Path
+    net: Network, paths: DevicePaths, tmp_path: Path
 ) -> None:
     command = [sys.executable, "-m", "edge", "update", f"https://{NAME}/2.zip"]
     with net.at("device"):
         done = subprocess.run(
-            net.with_names([*command, "--root", str(places.root)]), cwd=ROOT, env=CLEAN,
+            net.with_names([*command, "--root", str(paths.root)]), cwd=ROOT, env=CLEAN,
             capture_output=True, text=True, timeout=120,
         )  # fmt: skip
     assert done.returncode == 1
     assert f"2.zip.minisig can't be fetched: {NO_NAME}" in done.stderr
     assert "hint: Is it there, and is there a network?" in done.stderr
     assert "Traceback" not in done.stderr
-    assert live_slot(places) == "a"
+    assert live_slot(paths) == "a"
 
 
 def test_without_names_a_broker_is_asked_again(

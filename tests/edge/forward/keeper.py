@@ -12,7 +12,7 @@ import sys
 import uuid
 from pathlib import Path
 
-from onnxlet.edge.forward import delivery_outcome, https, observing, records
+from onnxlet.edge.forward import delivery_outcome, forwarder, https, records
 from onnxlet.edge.forward.delivery_outcome import Transport, Verdict
 from onnxlet.edge.forward.queue import Batch
 from onnxlet.edge.settings.forward import ForwardOptions
@@ -36,7 +36,7 @@ def transport(send: Transport, fault: str) -> Transport:
 def keep(options: ForwardOptions, fault: str, first: int) -> None:
     send = transport(https.transport(options), fault)
     clock = records.Clock(records.this_boot())
-    forward = observing.Forward(options, send, clock, log=lambda entry: None)
+    forward = forwarder.Forward(options, send, clock, log=lambda entry: None)
     forward.start()
     early = fault == "says so too early"
     for number in range(first, first + 10_000):
@@ -50,7 +50,7 @@ def main() -> None:
     path, url, ca, fault = sys.argv[1:]
     https.TIMEOUT_SECONDS = 0.2
     delivery_outcome.FIRST_SECONDS = delivery_outcome.LONGEST_SECONDS = FAST_SECONDS
-    observing.GATHER_SECONDS = 0.05
+    forwarder.GATHER_SECONDS = 0.05
     options = ForwardOptions(
         url, ca=Path(ca), queue=Path(path), seconds=FAST_SECONDS,
         durable=fault != "says so too early",

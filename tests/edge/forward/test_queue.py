@@ -181,7 +181,7 @@ def test_what_is_set_aside_goes_first_and_what_is_being_sent_stays(
 
 
 def opened_again(path: Path, time: Time) -> Any:
-    from onnxlet.edge.forward.tables import connect
+    from onnxlet.edge.forward.database import connect
 
     return connect(path / "queue.db")
 

@@ -15,7 +15,7 @@ from typing import Any
 from paho.mqtt.client import MQTTMessage
 
 from onnxlet.edge.forward import delivery_outcome
-from onnxlet.edge.mqtt import serving
+from onnxlet.edge.mqtt import service
 from onnxlet.edge.mqtt.readings import request_id
 from onnxlet.edge.net import mqtt_link
 from onnxlet.edge.settings.mqtt import MqttOptions
@@ -45,11 +45,11 @@ def main() -> None:
         mqtt_link.KEEPALIVE_SECONDS = int(how)
     delivery_outcome.FIRST_SECONDS = delivery_outcome.LONGEST_SECONDS = 0.1
     options = MqttOptions(url, USER, PASSWORD, Path(ca), "answerer", "readings/#", "answers")
-    serving.check(options)
+    service.check(options)
     if how == "early":
-        vars(serving)["Link"] = Early  # the fault
-    answering = serving.Serving(options, respond, 1_000_000)
-    serving.end_by_signals(answering.stopping)
+        vars(service)["Link"] = Early  # the fault
+    answering = service.Serving(options, respond, 1_000_000)
+    service.end_by_signals(answering.stopping)
     answering.run()
 
 

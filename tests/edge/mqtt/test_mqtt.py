@@ -20,14 +20,14 @@ from typing import Any
 
 import pytest
 
-from onnxlet.edge.forward import topic
+from onnxlet.edge.forward import mqtt
 from onnxlet.edge.forward.delivery_outcome import Verdict
-from onnxlet.edge.forward.observing import Forward, open_queue
+from onnxlet.edge.forward.forwarder import Forward, open_queue
 from onnxlet.edge.forward.queue import Batch
 from onnxlet.edge.forward.records import Clock, record
-from onnxlet.edge.forward.sending import Sender
-from onnxlet.edge.mqtt.answering import Answering
+from onnxlet.edge.forward.sender import Sender
 from onnxlet.edge.mqtt.readings import request_id
+from onnxlet.edge.mqtt.responder import Answering
 from onnxlet.edge.settings.forward import ForwardOptions
 from onnxlet.function.settings import Settings
 from tests.conftest import ROOT
@@ -343,16 +343,16 @@ BATCH = Batch("the key", b'{"records": [1]}', 1)
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_batches_go_by_a_topic(broker: Broker, peer: Peer) -> None:
     options = ForwardOptions(f"{broker.url}/mine/records", PASSWORD, USER, broker.ca)
-    send = topic.transport(options)
+    send = mqtt.transport(options)
 
     assert send(BATCH).state == "arrived"
     [message] = peer.wait_for(1, "mine/records")
     assert message.user == {"Idempotency-Key": "the key", "Content-Encoding": "gzip"}
     assert message.content_type == "application/json"
-    nobody = topic.transport(options._replace(url=f"{broker.url}/nobody"))
+    nobody = mqtt.transport(options._replace(url=f"{broker.url}/nobody"))
     assert nobody(BATCH) == Verdict("failed", "nobody subscribes to the topic")
-    assert topic.transport(options._replace(key="wrong"))(BATCH).state == "failed"
-    assert topic.transport(options._replace(ca=None))(BATCH).state == "failed"
+    assert mqtt.transport(options._replace(key="wrong"))(BATCH).state == "failed"
+    assert mqtt.transport(options._replace(ca=None))(BATCH).state == "failed"
     broker.end()
     assert send(BATCH).state == "failed"
 
@@ -363,7 +363,7 @@ def test_batches_that_the_broker_does_not_take_are_refused(tmp_path: Path, pair:
     options = ForwardOptions(f"{broker.url}/mine", PASSWORD, USER, broker.ca)
     large = BATCH._replace(body=os.urandom(5000))
     try:
-        assert topic.transport(options)(large) == Verdict(
+        assert mqtt.transport(options)(large) == Verdict(
             "refused", "the broker takes 2000 bytes at most"
         )
     finally:
@@ -388,7 +388,7 @@ def test_a_broker_that_leaves_since_a_packet_is_too_large_is_understood(
         leaving = threading.Thread(target=leave, args=(listener,))
         leaving.start()
         port = listener.getsockname()[1]
-        verdict = topic.transport(ForwardOptions(f"mqtt://127.0.0.1:{port}/mine"))(BATCH)
+        verdict = mqtt.transport(ForwardOptions(f"mqtt://127.0.0.1:{port}/mine"))(BATCH)
         leaving.join()
     assert verdict.state == state
 
@@ -408,7 +408,7 @@ def test_batches_are_halved_until_the_broker_takes_them(
     queue = open_queue(options, clock)
     queue.add([record("prediction", name, [name], clock) for name in random_names])
     sender = Sender(
-        partial(open_queue, options, clock), topic.transport(options), tmp_path / "lock", 0.02
+        partial(open_queue, options, clock), mqtt.transport(options), tmp_path / "lock", 0.02
     )
     try:
         sender.start()

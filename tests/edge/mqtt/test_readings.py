@@ -13,7 +13,7 @@ from paho.mqtt.properties import Properties
 
 from onnxlet.edge.mqtt.backlog import Backlog
 from onnxlet.edge.mqtt.readings import answer_to, environ_of, may_answer_to, request_id
-from onnxlet.edge.mqtt.serving import Serving, check, link_of
+from onnxlet.edge.mqtt.service import Serving, check, link_of
 from onnxlet.edge.mqtt.session import Counts, Session
 from onnxlet.edge.net.mqtt_link import Link
 from onnxlet.edge.settings.device import DeviceSettings

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from onnxlet.edge.device.slots import Places
+from onnxlet.edge.device.slots import DevicePaths
 from onnxlet.edge.settings.device import DeviceSettings
 from onnxlet.edge.settings.environment_file import parse, read_environment_file
 from onnxlet.edge.update.setup import environ_of
@@ -106,14 +106,14 @@ def test_systemd_itself_reads_the_same() -> None:
 
 
 def test_a_device_s_settings_are_what_its_service_gets(tmp_path: Path) -> None:
-    places = Places(tmp_path)
-    places.settings.mkdir(parents=True)
+    paths = DevicePaths(tmp_path)
+    paths.settings.mkdir(parents=True)
     lines = "ONNXLET_DEVICE_MQTT_PASSWORD=it's\nONNXLET_API_KEYS=a  b\\c\nHOME=/x\n"
-    places.environment.write_text(lines)
-    assert environ_of(places, {"PATH": "/bin"}) == {
+    paths.environment.write_text(lines)
+    assert environ_of(paths, {"PATH": "/bin"}) == {
         "ONNXLET_DEVICE_MQTT_PASSWORD": "it's", "ONNXLET_API_KEYS": "a  bc", "PATH": "/bin",
     }  # fmt: skip
-    assert environ_of(Places(tmp_path / "nowhere"), {}) == {}
+    assert environ_of(DevicePaths(tmp_path / "nowhere"), {}) == {}
 
 
 def test_a_command_that_does_not_end_is_told() -> None:

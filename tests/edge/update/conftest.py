@@ -23,7 +23,7 @@ from onnxlet.convert.bundle.archive import write_archive
 from onnxlet.convert.bundle.contents import TOP, choose_models, place_code, place_models
 from onnxlet.convert.bundle.release import sign_release
 from onnxlet.convert.bundle.sign import SigningKey
-from onnxlet.edge.device.slots import Places, live_slot
+from onnxlet.edge.device.slots import DevicePaths, live_slot
 from onnxlet.edge.update.check import check_slot
 from onnxlet.edge.update.setup import Setup, make_setup
 from onnxlet.edge.update.sources import Web
@@ -139,9 +139,9 @@ def archives(maker: Maker) -> Callable[[int], Path]:
 
 
 @pytest.fixture
-def places(tmp_path: Path, maker: Maker, archives: Callable[[int], Path]) -> Places:
+def paths(tmp_path: Path, maker: Maker, archives: Callable[[int], Path]) -> DevicePaths:
     """A device that serves release 1 from slot a."""
-    there = Places(tmp_path / "root")
+    there = DevicePaths(tmp_path / "root")
     with zipfile.ZipFile(archives(1)) as bundle:
         bundle.extractall(there.slot("a"))
     there.live.symlink_to("a")
@@ -154,16 +154,16 @@ def places(tmp_path: Path, maker: Maker, archives: Callable[[int], Path]) -> Pla
 
 
 @pytest.fixture
-def setup(places: Places, socket_port: int) -> Setup:
+def setup(paths: DevicePaths, socket_port: int) -> Setup:
     """The device, beside a server that has its model and is not started again."""
-    return setup_of(places, socket_port, "true")
+    return setup_of(paths, socket_port, "true")
 
 
-def setup_of(places: Places, port: int, restart: str) -> Setup:
-    places.environment.write_text(
+def setup_of(paths: DevicePaths, port: int, restart: str) -> Setup:
+    paths.environment.write_text(
         f'ONNXLET_DEVICE_PORT={port}\nONNXLET_DEVICE_ID=one\nONNXLET_DEVICE_RESTART="{restart}"\n'
     )
-    made = make_setup(places, quiet)
+    made = make_setup(paths, quiet)
     web = Web(timeout=2, attempts=4, pause=0.01)
     return made._replace(web=web, service=made.service._replace(seconds=8))
 
@@ -190,10 +190,10 @@ def tree(folder: Path, *passed_over: str) -> dict[str, str]:
     return found
 
 
-def live_faults(places: Places) -> list[str]:
+def live_faults(paths: DevicePaths) -> list[str]:
     """What is wrong with the slot that is live; empty where it is whole and answers."""
-    slot = live_slot(places)
-    return check_slot(places.slot(slot), None) if slot else ["nothing is live"]
+    slot = live_slot(paths)
+    return check_slot(paths.slot(slot), None) if slot else ["nothing is live"]
 
 
 RESTART = """
@@ -211,8 +211,8 @@ while file.read_text() in ("", before) and time.monotonic() < over:
 class Supervised:
     """Starts a device's service again whenever it ends, as systemd does."""
 
-    def __init__(self, places: Places, port: int, folder: Path, more: Mapping[str, str]) -> None:
-        self._command = [sys.executable, "-B", str(places.live), "serve", "--port", str(port)]
+    def __init__(self, paths: DevicePaths, port: int, folder: Path, more: Mapping[str, str]) -> None:
+        self._command = [sys.executable, "-B", str(paths.live), "serve", "--port", str(port)]
         self._environ = {**CLEAN, "ONNXLET_RELOAD_SECONDS": "1", **more}
         self._pid = folder / "pid"
         self._log = folder / "log"
@@ -242,13 +242,13 @@ class Supervised:
 
 
 @pytest.fixture
-def supervise(places: Places, tmp_path: Path, free_tcp_port: int) -> Iterator[Callable[..., Setup]]:
+def supervise(paths: DevicePaths, tmp_path: Path, free_tcp_port: int) -> Iterator[Callable[..., Setup]]:
     """Starts the device's own service, and gives the device."""
     started: list[Supervised] = []
 
     def start(**environ: str) -> Setup:
-        started.append(Supervised(places, free_tcp_port, tmp_path, environ))
-        return setup_of(places, free_tcp_port, started[0].restart)
+        started.append(Supervised(paths, free_tcp_port, tmp_path, environ))
+        return setup_of(paths, free_tcp_port, started[0].restart)
 
     yield start
     for each in started:

@@ -18,7 +18,7 @@ from onnxlet.convert.bundle.publish import INDEX, KEPT, Folder, Place, place_of,
 from onnxlet.convert.bundle.release import comment_for
 from onnxlet.convert.bundle.sign import read_public_key, signature_of
 from onnxlet.convert.errors import PackagingFailed, WrongUse
-from onnxlet.edge.device.slots import Places
+from onnxlet.edge.device.slots import DevicePaths
 from onnxlet.edge.update.errors import Refused, Unreachable
 from onnxlet.edge.update.find import bucket
 from onnxlet.edge.update.setup import Setup
@@ -41,14 +41,14 @@ def identity(release: int, least: int, most: int) -> str:
 
 
 def test_the_newest_release_is_taken_once(
-    setup: Setup, places: Places, archives: Archives, maker: Maker, channel: Folder
+    setup: Setup, paths: DevicePaths, archives: Archives, maker: Maker, channel: Folder
 ) -> None:
     for number in (3, 2):
         publish(archives(number), channel, maker.key, 100)
     source = str(channel.path)
 
     assert update(setup, source) == ["bundle release 3: taken"]
-    assert release_of(places.live) == 3
+    assert release_of(paths.live) == 3
     assert update(setup, source) == ["nothing newer for this device"]
     assert sorted(path.name for path in channel.path.iterdir()) == sorted(
         [INDEX]
@@ -119,13 +119,13 @@ def test_an_index_that_is_altered_older_or_of_another_channel(
     publish(archives(3), channel, maker.key, 0)
     assert update(setup, source) == ["nothing newer for this device"]
     new = json.loads((channel.path / INDEX).read_bytes())
-    before = tree(setup.places.root)
+    before = tree(setup.paths.root)
 
     def refused(content: bytes, why: str) -> None:
         (channel.path / INDEX).write_bytes(content)
         with pytest.raises(Refused, match=why):
             update(setup, source)
-        assert tree(setup.places.root) == before
+        assert tree(setup.paths.root) == before
 
     altered = {**new, "index": new["index"].replace('"percent": 0', '"percent": 100')}
     assert altered != new

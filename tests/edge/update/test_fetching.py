@@ -334,10 +334,10 @@ def test_a_release_comes_by_https(
     url, source = serve(certificate)
     for name in ("2.zip", "2.zip.minisig"):
         shutil.copy(archives(2).with_name(name), source.folder / name)
-    before = tree(setup.places.root)
+    before = tree(setup.paths.root)
     with pytest.raises(Unreachable, match="certificate verify failed"):
         update(setup, f"{url}/2.zip")
-    assert tree(setup.places.root) == before
+    assert tree(setup.paths.root) == before
 
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
     source.breaks += [10**6, 50_000, 100_000]  # the signature comes whole, the archive does not
@@ -377,7 +377,7 @@ def test_a_killed_download_goes_on(
     for name in ("2.zip", "2.zip.minisig"):
         shutil.copy(archives(2).with_name(name), source.folder / name)
     content = archives(2).read_bytes()
-    folder = setup.places.data / "download"
+    folder = setup.paths.data / "download"
     folder.mkdir()
     (folder / "of another release.zip").write_bytes(b"x")
     half = folder / f"{hashlib.sha256(content).hexdigest()}.zip"

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from onnxlet.edge.device.slots import Places
+from onnxlet.edge.device.slots import DevicePaths
 from onnxlet.edge.service.secret import FILE, Secret, left_in
-from onnxlet.edge.update.prove import service_faults
+from onnxlet.edge.update.confirm import models_in
+from onnxlet.edge.update.health import service_faults
 from onnxlet.edge.update.setup import Setup
 from onnxlet.edge.update.update import update
-from onnxlet.edge.update.verdict import models_in
 from tests.conftest import Client, through_socket
 from tests.edge.forward.endpoint import listening, wait_until
 from tests.function.serving.test_reload import rewrite_golden
@@ -31,7 +31,7 @@ def nonsense(answers: Any) -> Any:
 @pytest.mark.parametrize("left", [True, pytest.param(False, marks=pytest.mark.faults)])
 def test_they_are_neither_kept_nor_counted(
     supervise: Callable[..., Setup],
-    places: Places,
+    paths: DevicePaths,
     archives: Callable[[int], Path],
     tmp_path: Path,
     left: bool,
@@ -39,8 +39,8 @@ def test_they_are_neither_kept_nor_counted(
     """Where the service leaves no secret, they are kept: that is what it is for."""
     environ = {"ONNXLET_DEVICE_QUEUE": str(tmp_path / "queue.db")}
     if left:
-        places.state.mkdir()
-        environ["STATE_DIRECTORY"] = str(places.state)
+        paths.state.mkdir()
+        environ["STATE_DIRECTORY"] = str(paths.state)
     with listening(None) as endpoint:
         forward = {f"{FORWARD}URL": endpoint.url, f"{FORWARD}SECONDS": "1"}
         setup = supervise(**environ, **forward)
@@ -54,17 +54,17 @@ def test_they_are_neither_kept_nor_counted(
 
 
 def test_they_are_asked_where_keys_are_set_without_one_of_its_own(
-    supervise: Callable[..., Setup], places: Places
+    supervise: Callable[..., Setup], paths: DevicePaths
 ) -> None:
-    places.state.mkdir()
+    paths.state.mkdir()
     digest = hashlib.sha256(b"ours").hexdigest()
-    setup = supervise(STATE_DIRECTORY=str(places.state), ONNXLET_API_KEYS=f"ci:{digest}")
+    setup = supervise(STATE_DIRECTORY=str(paths.state), ONNXLET_API_KEYS=f"ci:{digest}")
     service = setup.service._replace(seconds=20)
-    assert service_faults(service, models_in(places.live.resolve())) == []
-    [directory] = models_in(places.live.resolve())
+    assert service_faults(service, models_in(paths.live.resolve())) == []
+    [directory] = models_in(paths.live.resolve())
     rewrite_golden(directory, lambda golden: golden.update(answers=nonsense(golden["answers"])))
     assert "answered otherwise" in service_faults(service, {directory: ("iris", 1)})[0]
-    (places.state / FILE).unlink()
+    (paths.state / FILE).unlink()
     assert service_faults(service, {directory: ("iris", 1)}) == [], "they could not be asked"
 
 

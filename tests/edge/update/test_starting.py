@@ -6,19 +6,19 @@ import subprocess
 import sys
 from urllib.request import urlopen
 
-from onnxlet.edge.device.slots import Places
+from onnxlet.edge.device.slots import DevicePaths
 from tests.edge.service.test_serve import CLEAN
 
 
-def start(places: Places, **environ: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-X", "importtime", "-B", str(places.live), "serve"]
+def start(paths: DevicePaths, **environ: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-X", "importtime", "-B", str(paths.live), "serve"]
     return subprocess.Popen(
         command, env={**CLEAN, **environ}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
 
 
-def test_it_serves_and_loads_no_more_than_that_needs(places: Places, free_tcp_port: int) -> None:
-    process = start(places, ONNXLET_DEVICE_PORT=str(free_tcp_port))
+def test_it_serves_and_loads_no_more_than_that_needs(paths: DevicePaths, free_tcp_port: int) -> None:
+    process = start(paths, ONNXLET_DEVICE_PORT=str(free_tcp_port))
     assert process.stdout is not None
     url = f"http://127.0.0.1:{free_tcp_port}"
     assert process.stdout.readline() == f"serving iris on {url}  (Ctrl-C ends it)\n"
@@ -33,8 +33,8 @@ def test_it_serves_and_loads_no_more_than_that_needs(places: Places, free_tcp_po
     assert loaded & {"click", "itsdangerous", "zipfile", "onnxlet.edge.command_line"} == set()
 
 
-def test_what_is_wrong_is_told_as_elsewhere(places: Places) -> None:
-    process = start(places, ONNXLET_DEVICE_PORT="http", ONNXLET_MODEL="iris")
+def test_what_is_wrong_is_told_as_elsewhere(paths: DevicePaths) -> None:
+    process = start(paths, ONNXLET_DEVICE_PORT="http", ONNXLET_MODEL="iris")
     out, told = process.communicate(timeout=20)
 
     assert (process.returncode, out) == (1, "")

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from onnxlet.edge.forward.observing import open_queue
+from onnxlet.edge.forward.database import connect
+from onnxlet.edge.forward.forwarder import open_queue
 from onnxlet.edge.forward.records import Clock, record
-from onnxlet.edge.forward.tables import connect
 from onnxlet.edge.settings.forward import ForwardOptions
 from tests.conftest import ROOT
 from tests.edge.service.test_serve import CLEAN
@@ -56,8 +56,8 @@ def edge_queue(path: Path, *more: str) -> subprocess.CompletedProcess[str]:
 BECOME = """
 import json, os, sys
 from pathlib import Path
-from onnxlet.edge.device.owner import become_owner
-become_owner(Path(sys.argv[1]))
+from onnxlet.edge.device.privileges import drop_privileges_to_owner
+drop_privileges_to_owner(Path(sys.argv[1]))
 told = {"users": os.getresuid(), "groups": os.getresgid(), "others": os.getgroups()}
 try:
     os.setuid(0)
@@ -95,7 +95,7 @@ def test_root_becomes_whoever_could_have_put_it_there(state: Path) -> None:
 KEEP = """
 import os, sys
 from pathlib import Path
-from onnxlet.edge.forward.observing import start
+from onnxlet.edge.forward.forwarder import start
 from onnxlet.edge.settings.forward import ForwardOptions
 start(ForwardOptions("http://127.0.0.1:1/", queue=Path(sys.argv[1]))).stop()
 print(os.geteuid())

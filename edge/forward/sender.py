@@ -16,7 +16,7 @@ from pathlib import Path
 
 from onnxlet.edge.forward.delivery_outcome import Transport, Verdict, pause
 from onnxlet.edge.forward.queue import BATCH_RECORDS, Batch, Queue
-from onnxlet.edge.forward.writing import Open
+from onnxlet.edge.forward.writer import Open
 from onnxlet.function import request_log
 
 STEADY = 16  # batches of a size that was taken, before a larger one is tried again

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from onnxlet.edge.settings.forward import ForwardOptions
 
 if TYPE_CHECKING:
-    from onnxlet.edge.forward.observing import Forward
+    from onnxlet.edge.forward.forwarder import Forward
 
 
 def start(options: ForwardOptions) -> Forward | None:
@@ -18,6 +18,6 @@ def start(options: ForwardOptions) -> Forward | None:
     """
     if not options.url:
         return None
-    from onnxlet.edge.forward import observing  # a server that keeps nothing starts without it
+    from onnxlet.edge.forward import forwarder  # a server that keeps nothing starts without it
 
-    return observing.start(options)
+    return forwarder.start(options)

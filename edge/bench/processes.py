@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from onnxlet.edge.bench.chosen import Chosen
+from onnxlet.edge.bench.model import Chosen
 from onnxlet.edge.device.machine import read_bytes_of
 from onnxlet.folders import ROOT
 from onnxlet.function.errors import OnnxletError

@@ -18,9 +18,9 @@ from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 from prometheus_client.parser import text_string_to_metric_families
 
-from onnxlet.edge.forward import gauging, observing, writing
+from onnxlet.edge.forward import forwarder, monitor, writer
 from onnxlet.edge.forward.delivery_outcome import Verdict
-from onnxlet.edge.forward.observing import Forward, open_queue
+from onnxlet.edge.forward.forwarder import Forward, open_queue
 from onnxlet.edge.forward.queue import Batch
 from onnxlet.edge.forward.records import Clock, this_boot
 from onnxlet.edge.service.app import make_app
@@ -253,8 +253,8 @@ def test_where_the_queue_is_locked_whoever_asks_how_it_is_waits_for_nothing(
 def test_where_the_queue_is_locked_hashes_are_waited_for_once(
     device: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(observing, "PATIENCE_SECONDS", 0.1)
-    monkeypatch.setattr(writing, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(forwarder, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(writer, "PATIENCE_SECONDS", 0.1)
     open_queue(ForwardOptions(queue=tmp_path / "queue.db")).close()
     with closing(sqlite3.connect(tmp_path / "queue.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -278,7 +278,7 @@ def test_figures_that_nobody_could_read_for_some_time_are_told_no_more(
     kept = device()
     kept.client.post(PATH, json={"instances": [SHOP]})
     wait_until(lambda: kept.forward.figures().totals is not None)
-    monkeypatch.setattr(gauging, "STALE_SECONDS", 0.0)
+    monkeypatch.setattr(monitor, "STALE_SECONDS", 0.0)
 
     assert kept.forward.figures().totals is None
     assert "onnxlet_forward_sent" not in kept.client.get("/metrics").text
@@ -301,7 +301,7 @@ def test_a_failure_of_ours_is_counted_and_answers_all_the_same(
     def fail(*arguments: Any) -> Any:
         raise ValueError(f"with {len(arguments)} data")
 
-    monkeypatch.setattr("onnxlet.edge.forward.observing.form_of", fail)
+    monkeypatch.setattr("onnxlet.edge.forward.forwarder.form_of", fail)
     assert kept.client.post(PATH, json={"instances": [SHOP]}).status_code == 200
     assert kept.forward.figures().lost == {"failed": 1}
     assert "with 3 data" not in capfd.readouterr().err

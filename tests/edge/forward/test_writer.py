@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from onnxlet.edge.forward import writing
+from onnxlet.edge.forward import writer
+from onnxlet.edge.forward.database import identity, set_aside
 from onnxlet.edge.forward.queue import Queue
 from onnxlet.edge.forward.records import Record
-from onnxlet.edge.forward.tables import identity, set_aside
 from tests.conftest import ROOT
 from tests.edge.faults.disk import need_fiu
 from tests.edge.forward.endpoint import wait_until
@@ -106,7 +106,7 @@ def test_that_the_disk_works_again_is_found_without_a_record(tmp_path: Path) -> 
 def test_memory_is_bounded_while_the_disk_is_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writing, "MEMORY_BYTES", 50_000)
+    monkeypatch.setattr(writer, "MEMORY_BYTES", 50_000)
     away = tmp_path / "queue"
     away.write_text("")
     keeping = Keeping(away / "queue.db")
@@ -126,7 +126,7 @@ def test_memory_is_bounded_while_the_disk_is_away(
 def test_a_disk_that_hangs_holds_up_for_so_long(
     keeping: Keeping, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writing, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(writer, "PATIENCE_SECONDS", 0.1)
     works = threading.Event()
     add = Queue.add
 
@@ -139,7 +139,7 @@ def test_a_disk_that_hangs_holds_up_for_so_long(
     assert not keeping.keep("a")
     assert 0.1 <= time.monotonic() - start < 1
     assert keeping.writer.late == 1
-    monkeypatch.setattr(writing, "PATIENCE_SECONDS", 10)
+    monkeypatch.setattr(writer, "PATIENCE_SECONDS", 10)
     works.set()
     wait_until(lambda: not keeping.writer.hanging)
     assert keeping.keep("b")
@@ -151,11 +151,11 @@ def test_where_a_disk_hangs_one_waits_and_the_others_do_not(
 ) -> None:
     """Another process holds the database, as one does whose commit does not come back."""
     assert keeping.keep("a")
-    monkeypatch.setattr(writing, "PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(writer, "PATIENCE_SECONDS", 0.2)
     with closing(sqlite3.connect(keeping.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         assert not keeping.keep("b")
-        monkeypatch.setattr(writing, "PATIENCE_SECONDS", 10)
+        monkeypatch.setattr(writer, "PATIENCE_SECONDS", 10)
         start = time.monotonic()
         assert not keeping.keep("c")
         assert not keeping.keep("truth", strict=True)
@@ -186,7 +186,7 @@ def test_of_two_processes_that_find_it_broken_one_sets_it_aside(
     keeping: Keeping, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else the second moves the good one away that the first has written to meanwhile."""
-    monkeypatch.setattr(writing, "RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(writer, "RETRY_SECONDS", 0.05)
     other = Keeping(keeping.path)
     for number in range(20):
         assert keeping.keep(f"{number}", size=3000)
@@ -211,7 +211,7 @@ def test_of_two_processes_that_find_it_broken_one_sets_it_aside(
 def test_what_was_written_to_a_file_that_another_process_set_aside_is_written_again(
     keeping: Keeping, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writing, "RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(writer, "RETRY_SECONDS", 0.05)
     assert keeping.keep("a")
     assert set_aside(keeping.path, identity(keeping.path))
     assert not keeping.keep("b"), "it is in the file that nobody sends from"
@@ -321,8 +321,8 @@ def test_a_disk_without_space_and_one_that_is_read_only(tmp_path: Path) -> None:
 NO_SYNC = """
 import json, os, subprocess, sys, time
 from pathlib import Path
-from onnxlet.edge.forward import tables
-tables.PRAGMAS = tuple(each.replace("FULL", "MODE") for each in tables.PRAGMAS)
+from onnxlet.edge.forward import database
+database.PRAGMAS = tuple(each.replace("FULL", "MODE") for each in database.PRAGMAS)
 from tests.edge.forward.keeping import Keeping
 keeping = Keeping(Path(sys.argv[1]))
 told = {"before": [keeping.keep(str(n)) for n in range(3)]}

@@ -26,11 +26,11 @@ def make_context(ca: Path | None) -> ssl.SSLContext:
         OSError: they can't be read.
     """
     context = ssl.create_default_context(cafile=ca)
-    heed_the_clock(context)
+    set_date_checks(context)
     return context
 
 
-def heed_the_clock(context: ssl.SSLContext) -> None:
+def set_date_checks(context: ssl.SSLContext) -> None:
     """Check dates from now on, or don't: the clock may have been set meanwhile."""
     if time.gmtime().tm_year < EPOCH:
         context.verify_flags |= NO_DATES
@@ -38,7 +38,7 @@ def heed_the_clock(context: ssl.SSLContext) -> None:
         context.verify_flags &= ~NO_DATES
 
 
-def words_of(error: Exception) -> str:
+def describe_error(error: Exception) -> str:
     """What is wrong; where it is a date, with today's as this machine has it."""
     told = f"{type(error).__name__}: {error}"[:200]
     if isinstance(error, ssl.SSLCertVerificationError) and error.verify_code in OF_DATES:

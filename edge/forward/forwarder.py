@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from onnxlet.edge.device.owner import become_owner
+from onnxlet.edge.device.privileges import drop_privileges_to_owner
 from onnxlet.edge.forward.delivery_outcome import Transport
-from onnxlet.edge.forward.gauging import Gauge
+from onnxlet.edge.forward.monitor import Gauge
 from onnxlet.edge.forward.queue import Queue, Totals
 from onnxlet.edge.forward.records import Clock, form_of, record, this_boot
-from onnxlet.edge.forward.sending import Sender
-from onnxlet.edge.forward.writing import PATIENCE_SECONDS, Writer
+from onnxlet.edge.forward.sender import Sender
+from onnxlet.edge.forward.writer import PATIENCE_SECONDS, Writer
 from onnxlet.edge.settings.forward import ForwardOptions, Inputs
 from onnxlet.function import request_log
 from onnxlet.function.errors import SettingsError
@@ -146,7 +146,7 @@ def start(options: ForwardOptions) -> Forward:
         ) from error
     except ValueError as error:
         raise SettingsError(f"ONNXLET_DEVICE_FORWARD_URL: {options.url}: {error}") from error
-    become_owner(options.queue)
+    drop_privileges_to_owner(options.queue)
     forward = Forward(options, transport, Clock(this_boot()))
     forward.start()
     atexit.register(forward.stop)
@@ -155,9 +155,9 @@ def start(options: ForwardOptions) -> Forward:
 
 def _transport(options: ForwardOptions) -> Transport:
     if options.url.startswith("mqtt"):
-        from onnxlet.edge.forward import topic  # paho takes 40 ms of the start
+        from onnxlet.edge.forward import mqtt  # paho takes 40 ms of the start
 
-        return topic.transport(options)
+        return mqtt.transport(options)
     from onnxlet.edge.forward import https
 
     return https.transport(options)

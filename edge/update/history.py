@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NamedTuple
 
-from onnxlet.edge.device.slots import Places, live_slot, write_durably
+from onnxlet.edge.device.slots import DevicePaths, live_slot, write_durably
 from onnxlet.edge.update.errors import Refused
 
 FORMAT = 1
@@ -37,7 +37,7 @@ class Attempt(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Memory:
+class History:
     """What is remembered.
 
     Attributes:
@@ -57,19 +57,19 @@ class Memory:
             raise LookupError("no update is under way")
         return self.attempt
 
-    def begin(self, kind: str, release: int) -> Memory:
+    def begin(self, kind: str, release: int) -> History:
         """An update begins, or begins again."""
         last = self.attempt
         again = last is not None and (last.kind, last.release) == (kind, release)
         tries = last.tries + 1 if again and last else 1
         return replace(self, attempt=Attempt(kind, release, tries))
 
-    def accept(self, kind: str, release: int) -> Memory:
+    def accept(self, kind: str, release: int) -> History:
         """An update is good."""
         highest = {**self.highest, kind: max(release, self.highest.get(kind, 0))}
         return replace(self, highest=highest, attempt=self._without(kind))
 
-    def give_up(self, kind: str, release: int, why: str) -> Memory:
+    def give_up(self, kind: str, release: int, why: str) -> History:
         """A release is never tried again."""
         numbers = {**self.broken.get(kind, {}), release: why[:500]}
         kept = dict(sorted(numbers.items())[-KEPT_BROKEN:])
@@ -79,13 +79,13 @@ class Memory:
         return None if self.attempt and self.attempt.kind == kind else self.attempt
 
 
-def read_memory(places: Places) -> Memory:
+def read_history(paths: DevicePaths) -> History:
     """Read what is remembered; nothing on a new device.
 
     Raises:
         Refused: it is there and can't be read.
     """
-    path = places.data / "updates.json"
+    path = paths.data / "updates.json"
     try:
         told: dict[str, Any] = json.loads(path.read_bytes())
         if told["format"] != FORMAT:
@@ -95,9 +95,9 @@ def read_memory(places: Places) -> Memory:
             for kind, numbers in told["broken"].items()
         }
         highest = {str(kind): int(number) for kind, number in told["highest"].items()}
-        return Memory(highest, broken, told["attempt"] and Attempt(**told["attempt"]))
+        return History(highest, broken, told["attempt"] and Attempt(**told["attempt"]))
     except FileNotFoundError:
-        return Memory()
+        return History()
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Refused(
             f"{path} can't be read: {error}",
@@ -105,33 +105,33 @@ def read_memory(places: Places) -> Memory:
         ) from error
 
 
-def write_memory(places: Places, memory: Memory) -> Memory:
+def write_history(paths: DevicePaths, memory: History) -> History:
     """Have it on the card."""
     told = {"format": FORMAT, **asdict(memory)}
     told["attempt"] = memory.attempt and memory.attempt._asdict()
-    write_durably(places.data / "updates.json", json.dumps(told, indent=1).encode() + b"\n")
+    write_durably(paths.data / "updates.json", json.dumps(told, indent=1).encode() + b"\n")
     return memory
 
 
-def is_switched(places: Places, attempt: Attempt) -> bool:
+def is_switched(paths: DevicePaths, attempt: Attempt) -> bool:
     """Whether what an attempt brought is live; it has not proven itself."""
-    return bool(attempt.back) and live_slot(places) not in (None, attempt.back)
+    return bool(attempt.back) and live_slot(paths) not in (None, attempt.back)
 
 
-def give_idle_slot(places: Places) -> None:
+def give_idle_slot(paths: DevicePaths) -> None:
     """Have no attempt rely on the idle slot, before that is filled by hand.
 
     Raises:
         Refused: one has to be able to go back to it.
     """
-    memory = read_memory(places)
+    memory = read_history(paths)
     attempt = memory.attempt
     if attempt is None or not attempt.back:
         return
-    if is_switched(places, attempt):
+    if is_switched(paths, attempt):
         raise Refused(
             f"release {attempt.release} is live and has not proven itself yet: it may have to go "
             f"back to slot {attempt.back}, which this would take the place of",
             "Have it judged: sudo systemctl start onnxlet-settle. Then do this again.",
         )
-    write_memory(places, replace(memory, attempt=attempt._replace(back="")))
+    write_history(paths, replace(memory, attempt=attempt._replace(back="")))

@@ -9,12 +9,12 @@ from pathlib import Path
 from onnxlet.edge.device.slots import switch
 from onnxlet.edge.update import model_updates
 from onnxlet.edge.update.errors import Failed, Refused
-from onnxlet.edge.update.memory import Memory, write_memory
-from onnxlet.edge.update.prove import restart_faults, service_faults
+from onnxlet.edge.update.health import restart_faults, service_faults
+from onnxlet.edge.update.history import History, write_history
 from onnxlet.edge.update.setup import Setup
 
 
-def judge_bundle(setup: Setup, memory: Memory, faults: list[str]) -> Memory:
+def confirm_bundle(setup: Setup, memory: History, faults: list[str]) -> History:
     """Keep the slot that is live now if the service answers from it, else go back.
 
     Raises:
@@ -24,14 +24,14 @@ def judge_bundle(setup: Setup, memory: Memory, faults: list[str]) -> Memory:
     attempt = memory.under_way
     faults = faults or live_faults(setup)
     if not faults:
-        memory = write_memory(setup.places, memory.accept(attempt.kind, attempt.release))
-        setup.places.back.unlink(missing_ok=True)
+        memory = write_history(setup.paths, memory.accept(attempt.kind, attempt.release))
+        setup.paths.back.unlink(missing_ok=True)
         return memory
     setup.report(f"going back to slot {attempt.back}")
-    switch(setup.places, attempt.back)
+    switch(setup.paths, attempt.back)
     why = "; ".join(faults)
-    remember_end(setup, memory, why)
-    setup.places.back.unlink(missing_ok=True)
+    give_up_release(setup, memory, why)
+    setup.paths.back.unlink(missing_ok=True)
     if faults := live_faults(setup):
         raise _nobody_s_fault(setup, memory, f"{why}; the one before: {'; '.join(faults)}")
     raise Refused(
@@ -40,29 +40,29 @@ def judge_bundle(setup: Setup, memory: Memory, faults: list[str]) -> Memory:
     )
 
 
-def judge_models(setup: Setup, memory: Memory, faults: list[str]) -> Memory:
+def confirm_models(setup: Setup, memory: History, faults: list[str]) -> History:
     """Keep the versions that were put among the models if the service answers with them.
 
     Raises:
         Refused: the service does not, and is ready without them.
         Failed: it is not ready either way.
     """
-    places, attempt = setup.places, memory.under_way
+    paths, attempt = setup.paths, memory.under_way
     new = dict(attempt.models or {})
-    folders = {places.models / n / str(v): (n, v) for n, v in new.items()}
+    folders = {paths.models / n / str(v): (n, v) for n, v in new.items()}
     there = {folder: each for folder, each in folders.items() if folder.is_dir()}
     if len(there) < len(folders) and not faults:  # cut off while they were put: again, from start
-        model_updates.take_away(places, new)
+        model_updates.take_away(paths, new)
         again = replace(memory, attempt=attempt._replace(models=None))
-        return write_memory(places, again)
+        return write_history(paths, again)
     faults = faults or service_faults(setup.service, there)
     if not faults:
-        memory = write_memory(places, memory.accept(attempt.kind, attempt.release))
-        model_updates.prune(places, setup.pins)
+        memory = write_history(paths, memory.accept(attempt.kind, attempt.release))
+        model_updates.prune(paths, setup.pins)
         return memory
-    model_updates.take_away(places, new)
+    model_updates.take_away(paths, new)
     why = "; ".join(faults)
-    remember_end(setup, memory, why)
+    give_up_release(setup, memory, why)
     if faults := service_faults(setup.service, {}):
         raise _nobody_s_fault(setup, memory, f"{why}; without it: {'; '.join(faults)}")
     raise Refused(
@@ -71,10 +71,10 @@ def judge_models(setup: Setup, memory: Memory, faults: list[str]) -> Memory:
     )
 
 
-def _nobody_s_fault(setup: Setup, memory: Memory, why: str) -> Failed:
+def _nobody_s_fault(setup: Setup, memory: History, why: str) -> Failed:
     """The service does not answer either way: the release may be tried again."""
     attempt = memory.under_way
-    write_memory(setup.places, replace(memory, attempt=None))
+    write_history(setup.paths, replace(memory, attempt=None))
     return Failed(
         f"{attempt.kind} release {attempt.release} is not kept, since the service answers neither "
         f"with it nor without: {why}",
@@ -82,10 +82,10 @@ def _nobody_s_fault(setup: Setup, memory: Memory, why: str) -> Failed:
     )
 
 
-def remember_end(setup: Setup, memory: Memory, why: str) -> Memory:
+def give_up_release(setup: Setup, memory: History, why: str) -> History:
     """Give the release up that is under way, and have that on the card."""
     attempt = memory.under_way
-    return write_memory(setup.places, memory.give_up(attempt.kind, attempt.release, why))
+    return write_history(setup.paths, memory.give_up(attempt.kind, attempt.release, why))
 
 
 def live_faults(setup: Setup) -> list[str]:
@@ -93,9 +93,9 @@ def live_faults(setup: Setup) -> list[str]:
     if faults := restart_faults(setup.service):
         return faults
     try:
-        models = models_in(setup.places.live.resolve())
+        models = models_in(setup.paths.live.resolve())
     except Exception as error:  # of any class: the slot has no list that can be read
-        return [f"{setup.places.live}/bundle.json: {type(error).__name__} {error}"]
+        return [f"{setup.paths.live}/bundle.json: {type(error).__name__} {error}"]
     return service_faults(setup.service, models)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from paho.mqtt.client import MQTTMessage
 
-from onnxlet.edge.forward.observing import Forward
+from onnxlet.edge.forward.forwarder import Forward
 from onnxlet.edge.mqtt.readings import environ_of
 from onnxlet.edge.service.app import make_app
 from onnxlet.function.messages import Prediction

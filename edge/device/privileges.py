@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = 0
 
 
-def become_owner(path: Path) -> None:
+def drop_privileges_to_owner(path: Path) -> None:
     """Where this is root, be from now on whoever could have put another file there.
 
     That is the first one beside root that something on the way to it belongs to; where all of it

@@ -21,7 +21,7 @@ LATE_BYTES = 1_000_000  # of lines that wait in memory
 Write = Callable[[bytes], int]
 
 
-class Outlet:
+class LogWriter:
     """Writes lines to a file descriptor, from any thread.
 
     Args:
@@ -34,7 +34,7 @@ class Outlet:
     def __init__(self, file: int) -> None:
         self.lost = 0
         self._file = file
-        self._write = never_waiting(file)
+        self._write = nonblocking_writer(file)
         self._late: deque[bytes] = deque()
         self._bytes = 0
         self._lock = threading.Lock()
@@ -87,7 +87,7 @@ class Outlet:
             request_log.write({"event": "log", "lost": lost})
 
 
-def never_waiting(file: int) -> Write:
+def nonblocking_writer(file: int) -> Write:
     """What writes as much as can be written at once, and raises BlockingIOError where that is none.
 
     Files on a disk are written to as ever: nothing tells whether they would wait.

@@ -17,11 +17,11 @@ import pytest
 
 from onnxlet.edge.forward import delivery_outcome, https
 from onnxlet.edge.forward.delivery_outcome import Transport, Verdict, of_status, pause
-from onnxlet.edge.forward.looking import look
-from onnxlet.edge.forward.observing import open_queue, start
+from onnxlet.edge.forward.forwarder import open_queue, start
+from onnxlet.edge.forward.inspection import look
 from onnxlet.edge.forward.queue import Batch
 from onnxlet.edge.forward.records import Clock, record
-from onnxlet.edge.forward.sending import Sender
+from onnxlet.edge.forward.sender import Sender
 from onnxlet.edge.settings.forward import ForwardOptions
 from onnxlet.function.errors import SettingsError
 from tests.edge.certificates import Pair
