@@ -36,7 +36,9 @@ class Swap(NamedTuple):
     requests: int
 
 
-def updates(paths: DevicePaths, machine: Machine, archives: list[Path], whole: bytes) -> Iterator[Swap]:
+def updates(
+    paths: DevicePaths, machine: Machine, archives: list[Path], whole: bytes
+) -> Iterator[Swap]:
     """Have a device take each of these, one after the other, by the command that users have."""
     port = free_port()
     edge_device.write_environment(paths, port)

@@ -16,7 +16,7 @@ from onnxlet.function.models.repository import NAME, versions_in
 BATCH = 100  # rows of a large request
 
 
-class Chosen(NamedTuple):
+class BenchModel(NamedTuple):
     """A model that can be asked.
 
     Attributes:
@@ -39,15 +39,15 @@ class Chosen(NamedTuple):
     def body(self, rows: int, first: int = 0) -> bytes:
         """A request of so many golden rows, taken from this one on, again and again."""
         instances = self.golden["instances"]
-        chosen = islice(cycle(instances), first, first + rows)
-        return json.dumps({"instances": list(chosen)}).encode()
+        model = islice(cycle(instances), first, first + rows)
+        return json.dumps({"instances": list(model)}).encode()
 
     def bodies(self) -> list[bytes]:
         """A request of one row for each golden row."""
         return [self.body(1, first) for first in range(len(self.golden["instances"]))]
 
 
-def choose(models: Path, name: str | None) -> Chosen:
+def choose_model(models: Path, name: str | None) -> BenchModel:
     """The model of this name, else the first one, in the version that is served.
 
     Raises:
@@ -61,12 +61,10 @@ def choose(models: Path, name: str | None) -> Chosen:
             f"{models}: expected model directories, got none",
             "Build one (.venv/bin/python -m convert build), or say --models DIR.",
         )
-    chosen = name or min(there)
-    if chosen not in there:
-        raise WrongUse(
-            f"--model {chosen}: there is no such model", f"There are {', '.join(there)}."
-        )
-    version, directory = there[chosen]
+    model = name or min(there)
+    if model not in there:
+        raise WrongUse(f"--model {model}: there is no such model", f"There are {', '.join(there)}.")
+    version, directory = there[model]
     try:
         golden = json.loads((directory / "golden.json").read_bytes())
         rows = len(golden["instances"])
@@ -76,10 +74,10 @@ def choose(models: Path, name: str | None) -> Chosen:
         raise WrongUse(f"{directory / 'golden.json'}: {what}", hint) from error
     if not rows:
         raise WrongUse(
-            f"model {chosen}/{version} has no golden rows, and so nothing to be asked",
+            f"model {model}/{version} has no golden rows, and so nothing to be asked",
             "Import it with --sample and --expected, or say --model of another.",
         )
-    return Chosen(models, chosen, version, golden)
+    return BenchModel(models, model, version, golden)
 
 
 def _served(folders: list[Path]) -> dict[str, tuple[int, Path]]:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from onnxlet.edge.bench.model import Chosen
+from onnxlet.edge.bench.model import BenchModel
 from onnxlet.edge.device.machine import read_bytes_of
 from onnxlet.folders import ROOT
 from onnxlet.function.errors import OnnxletError
@@ -57,21 +57,21 @@ def python(*arguments: object) -> list[str]:
     return [sys.executable, *flags, *map(str, arguments)]
 
 
-def start(chosen: Chosen, seconds: float = 0.0) -> Started:
+def start(model: BenchModel, seconds: float = 0.0) -> Started:
     """Start the function in a fresh process, and have it answer for some seconds more.
 
     Raises:
         BenchError: it does not answer; with its own words.
     """
     told = {
-        "path": chosen.path,
-        "bodies": [body.decode() for body in chosen.bodies()],
+        "path": model.path,
+        "bodies": [body.decode() for body in model.bodies()],
         "seconds": seconds,
         "since": time.monotonic(),
     }
     with tempfile.TemporaryFile("w+") as log:
         done = subprocess.run(  # noqa: S603 - our own arguments
-            python(START, ROOT, chosen.models), input=json.dumps(told), stdout=subprocess.PIPE,
+            python(START, ROOT, model.models), input=json.dumps(told), stdout=subprocess.PIPE,
             stderr=log, text=True, env=environ(), timeout=START_SECONDS + seconds, check=False,
         )  # fmt: skip
         if done.returncode:

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from onnxlet.edge.bench.board import Board, State
-from onnxlet.edge.bench.results import Energy, Found, Memory, Speed, Times
+from onnxlet.edge.bench.results import Energy, Memory, Results, Speed, Times
 
 FORMAT = 1
 MB = 1_000_000
 NOT_TOLD = "not told by this board"
 
 
-def as_json(found: Found) -> str:
+def as_json(found: Results) -> str:
     """For programs: figures have their unit in their name, and lack where they were left out."""
     form: dict[str, Any] = {
         "format": FORMAT, "release": found.release, "model": found.model,
@@ -33,13 +33,13 @@ def as_json(found: Found) -> str:
     return json.dumps(form, indent=1, ensure_ascii=False)
 
 
-def as_markdown(found: Found) -> str:
+def as_markdown(found: Results) -> str:
     """A table."""
     rows = [f"| {what} | {told} |" for what, told in _rows(found) if told]
     return "\n".join(["| onnxlet bench | |", "| --- | --- |", *rows])
 
 
-def _rows(found: Found) -> Iterator[tuple[str, str]]:
+def _rows(found: Results) -> Iterator[tuple[str, str]]:
     board = found.board
     yield "board", _listed(board.model, f"{board.cores} cores", _megabytes(board.memory))
     if found.virtual and not found.emulated:  # else it is of what emulates

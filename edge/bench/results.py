@@ -78,7 +78,7 @@ class Speed(NamedTuple):
     energy: Energy | None
 
 
-class Found(NamedTuple):
+class Results(NamedTuple):
     """A whole bench.
 
     Attributes:

@@ -23,7 +23,7 @@ BARRED = {
 }
 
 
-class Verdict(NamedTuple):
+class Outcome(NamedTuple):
     """What became of a batch.
 
     Attributes:
@@ -38,10 +38,10 @@ class Verdict(NamedTuple):
     wait: float = 0.0
 
 
-Transport = Callable[[Batch], Verdict]
+Transport = Callable[[Batch], Outcome]
 
 
-def of_status(status: int, retry_after: str = "", date: str = "") -> Verdict:
+def of_status(status: int, retry_after: str = "", date: str = "") -> Outcome:
     """What a status of HTTP means.
 
     Args:
@@ -51,13 +51,13 @@ def of_status(status: int, retry_after: str = "", date: str = "") -> Verdict:
     """
     why = f"status {status}"
     if 200 <= status < 300:
-        return Verdict("arrived", why)
+        return Outcome("arrived", why)
     wait = min(_seconds(retry_after, date), LONGEST_WISH_SECONDS)
     if hint := BARRED.get(status):
-        return Verdict("barred", f"{why}: {hint}", wait)
+        return Outcome("barred", f"{why}: {hint}", wait)
     if 400 <= status < 500 and status not in PASSING:
-        return Verdict("refused", why)
-    return Verdict("failed", why, wait)
+        return Outcome("refused", why)
+    return Outcome("failed", why, wait)
 
 
 def _seconds(retry_after: str, date: str) -> float:

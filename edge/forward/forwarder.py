@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 from onnxlet.edge.device.privileges import drop_privileges_to_owner
 from onnxlet.edge.forward.delivery_outcome import Transport
-from onnxlet.edge.forward.monitor import Gauge
+from onnxlet.edge.forward.monitor import QueueMonitor
 from onnxlet.edge.forward.queue import Queue, Totals
 from onnxlet.edge.forward.records import Clock, form_of, record, this_boot
 from onnxlet.edge.forward.sender import Sender
-from onnxlet.edge.forward.writer import PATIENCE_SECONDS, Writer
+from onnxlet.edge.forward.writer import DISK_TIMEOUT_SECONDS, Writer
 from onnxlet.edge.settings.forward import ForwardOptions, Inputs
 from onnxlet.function import request_log
 from onnxlet.function.errors import SettingsError
@@ -41,7 +41,7 @@ class Figures(NamedTuple):
     keeping: bool
 
 
-class Forward:
+class Forwarder:
     """Keeps predictions, and sends them.
 
     Args:
@@ -61,7 +61,7 @@ class Forward:
         self._options = options
         self._clock = clock
         self._open = partial(open_queue, options, clock)
-        self._gauge = Gauge(options.queue, clock, hashes=options.inputs == "hash")
+        self._gauge = QueueMonitor(options.queue, clock, hashes=options.inputs == "hash")
         largest = options.max_mb * MEGABYTE // SHARE
         gather = 0.0 if options.durable else GATHER_SECONDS
         self._writer = Writer(
@@ -99,7 +99,7 @@ class Forward:
         """Figures of this moment; nothing here waits for the disk."""
         writer = self._writer
         totals = self._gauge.totals()
-        return Figures(totals, dict(writer.lost), writer.late, not writer.is_away)
+        return Figures(totals, dict(writer.lost), writer.late, not writer.is_unavailable)
 
     def _observe(self, prediction: Prediction, again: bool) -> None:
         try:
@@ -114,9 +114,9 @@ class Forward:
         """What is kept of the rows, and the hashes' key; nothing as long as the disk has no key."""
         if self._options.inputs != "hash":
             return self._options.inputs, b""
-        if not (self._gauge.secret or self._writer.is_away):
-            self._gauge.looked.wait(PATIENCE_SECONDS)
-            self._gauge.looked.set()  # where it hangs, once is enough
+        if not (self._gauge.secret or self._writer.is_unavailable):
+            self._gauge.has_looked.wait(DISK_TIMEOUT_SECONDS)
+            self._gauge.has_looked.set()  # where it hangs, once is enough
         secret = self._gauge.secret
         return ("hash" if secret else "none"), secret
 
@@ -131,7 +131,7 @@ def open_queue(options: ForwardOptions, clock: Clock | None = None) -> Queue:
     return Queue(options.queue, clock, options.max_mb * MEGABYTE, options.max_days * DAY_SECONDS)
 
 
-def start(options: ForwardOptions) -> Forward:
+def start(options: ForwardOptions) -> Forwarder:
     """Keep and send from now on, until the process ends; where that is root's, as the owner.
 
     Raises:
@@ -147,7 +147,7 @@ def start(options: ForwardOptions) -> Forward:
     except ValueError as error:
         raise SettingsError(f"ONNXLET_DEVICE_FORWARD_URL: {options.url}: {error}") from error
     drop_privileges_to_owner(options.queue)
-    forward = Forward(options, transport, Clock(this_boot()))
+    forward = Forwarder(options, transport, Clock(this_boot()))
     forward.start()
     atexit.register(forward.stop)
     return forward

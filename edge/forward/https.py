@@ -8,9 +8,9 @@ from contextlib import suppress
 from functools import partial
 from urllib.parse import urlsplit
 
-from onnxlet.edge.forward.delivery_outcome import OVERALL_SECONDS, Transport, Verdict, of_status
+from onnxlet.edge.forward.delivery_outcome import OVERALL_SECONDS, Outcome, Transport, of_status
 from onnxlet.edge.forward.queue import Batch
-from onnxlet.edge.net.certificates import set_date_checks, make_context, describe_error
+from onnxlet.edge.net.certificates import describe_error, make_context, set_date_checks
 from onnxlet.edge.net.socket_deadline import Deadline, WatchedHttp, WatchedHttps
 from onnxlet.edge.settings.forward import ForwardOptions
 
@@ -37,7 +37,7 @@ def transport(options: ForwardOptions) -> Transport:
         headers["Authorization"] = f"Bearer {options.key}".encode()
     path = (url.path or "/") + (f"?{url.query}" if url.query else "")
 
-    def send(batch: Batch) -> Verdict:
+    def send(batch: Batch) -> Outcome:
         body = gzip.compress(batch.body, 6, mtime=0)
         if context:
             set_date_checks(context)
@@ -56,7 +56,7 @@ def transport(options: ForwardOptions) -> Transport:
             return of_status(answer.status, *told)
         except (OSError, http.client.HTTPException) as error:
             why = f"no whole answer within {OVERALL_SECONDS:g} s"
-            return Verdict("failed", why if deadline.over else describe_error(error))
+            return Outcome("failed", why if deadline.over else describe_error(error))
         finally:
             connection.close()
 

@@ -17,7 +17,7 @@ AGAIN_SECONDS = 0.5  # as long as there is nothing to tell
 STALE_SECONDS = 20.0  # figures that are older are told no more: the disk hangs, or is away
 
 
-class Gauge:
+class QueueMonitor:
     """Looks at a database every few seconds, making it where there is none, and has what it saw.
 
     Args:
@@ -27,12 +27,12 @@ class Gauge:
 
     Attributes:
         secret: that key; empty as long as the disk has not given it.
-        looked: set once the first look has ended, well or not.
+        has_looked: set once the first look has ended, well or not.
     """
 
     def __init__(self, path: Path, clock: Clock, *, hashes: bool) -> None:
         self.secret = b""
-        self.looked = threading.Event()
+        self.has_looked = threading.Event()
         self._path = path
         self._clock = clock
         self._hashes = hashes
@@ -61,7 +61,7 @@ class Gauge:
                 self._look()
             except (sqlite3.Error, OSError):
                 self._seen = None
-            self.looked.set()
+            self.has_looked.set()
             self._stopping.wait(LOOK_SECONDS if self._is_done() else AGAIN_SECONDS)
 
     def _look(self) -> None:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from paho.mqtt.reasoncodes import ReasonCode
 
-from onnxlet.edge.forward.delivery_outcome import OVERALL_SECONDS, Transport, Verdict
+from onnxlet.edge.forward.delivery_outcome import OVERALL_SECONDS, Outcome, Transport
 from onnxlet.edge.forward.queue import Batch
 from onnxlet.edge.net.mqtt_link import TOO_LARGE, Address, Link, LinkLost
 from onnxlet.edge.settings.forward import ForwardOptions
@@ -30,7 +30,7 @@ def transport(options: ForwardOptions) -> Transport:
     address = Address(f"{url.scheme}://{url.netloc}", options.user, options.key, options.ca)
     Link(address, "")  # which reads the certificates
 
-    def send(batch: Batch) -> Verdict:
+    def send(batch: Batch) -> Outcome:
         try:
             link = Link(address, "")
             try:
@@ -40,17 +40,17 @@ def transport(options: ForwardOptions) -> Transport:
                 link.close()
         except LinkLost as error:
             why = str(error)[:200]
-            return Verdict("refused" if error.code == TOO_LARGE else "failed", why)
+            return Outcome("refused" if error.code == TOO_LARGE else "failed", why)
         except OSError as error:
-            return Verdict("failed", str(error)[:200])
+            return Outcome("failed", str(error)[:200])
 
     return send
 
 
-def _send(link: Link, topic: str, batch: Batch) -> Verdict:
+def _send(link: Link, topic: str, batch: Batch) -> Outcome:
     body = gzip.compress(batch.body, 6, mtime=0)
     if len(body) + len(topic.encode()) + HEAD_BYTES > link.largest:
-        return Verdict("refused", f"the broker takes {link.largest} bytes at most")
+        return Outcome("refused", f"the broker takes {link.largest} bytes at most")
     told = {
         "ContentType": "application/json",
         "UserProperty": [("Idempotency-Key", batch.key), ("Content-Encoding", "gzip")],
@@ -58,23 +58,23 @@ def _send(link: Link, topic: str, batch: Batch) -> Verdict:
     return _answer(link, link.publish(topic, body, told))
 
 
-def _answer(link: Link, mine: int) -> Verdict:
+def _answer(link: Link, mine: int) -> Outcome:
     end = time.monotonic() + OVERALL_SECONDS
     while time.monotonic() < end:
         link.loop(0.2)
         for number, code in link.published:
             if number == mine:
                 return of_reason(code)
-    return Verdict("failed", f"no acknowledgement within {OVERALL_SECONDS:g} s")
+    return Outcome("failed", f"no acknowledgement within {OVERALL_SECONDS:g} s")
 
 
-def of_reason(code: ReasonCode) -> Verdict:
+def of_reason(code: ReasonCode) -> Outcome:
     """What the broker's reason code means."""
     if code.value == NO_SUBSCRIBERS:
-        return Verdict("failed", "nobody subscribes to the topic")
+        return Outcome("failed", "nobody subscribes to the topic")
     if not code.is_failure:
-        return Verdict("arrived", str(code))
+        return Outcome("arrived", str(code))
     why = f"the broker says: {code}"
     if code.value in BARRED:
-        return Verdict("barred", why)
-    return Verdict("refused" if code.value in REFUSED else "failed", why)
+        return Outcome("barred", why)
+    return Outcome("refused" if code.value in REFUSED else "failed", why)

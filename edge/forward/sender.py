@@ -14,7 +14,7 @@ import threading
 from contextlib import closing
 from pathlib import Path
 
-from onnxlet.edge.forward.delivery_outcome import Transport, Verdict, pause
+from onnxlet.edge.forward.delivery_outcome import Outcome, Transport, pause
 from onnxlet.edge.forward.queue import BATCH_RECORDS, Batch, Queue
 from onnxlet.edge.forward.writer import Open
 from onnxlet.function import request_log
@@ -87,16 +87,16 @@ class Sender:
             batch = queue.take(self._most)
             if batch is None:
                 break
-            verdict = self._transport(batch)
-            if verdict.state == "arrived":
+            outcome = self._transport(batch)
+            if outcome.state == "arrived":
                 self._arrived(queue)
-            elif verdict.state == "refused":
+            elif outcome.state == "refused":
                 self._most, self._steady = queue.refused(), STEADY
                 if not self._most:
-                    return self._set_aside(verdict, batch)
+                    return self._set_aside(outcome, batch)
             else:
-                self._tell(verdict.state, verdict.why)
-                return self._pause(verdict.wait)
+                self._tell(outcome.state, outcome.why)
+                return self._pause(outcome.wait)
         return self._seconds
 
     def _arrived(self, queue: Queue) -> None:
@@ -110,9 +110,9 @@ class Sender:
             self._told.clear()
             self._log({"event": "forward", "state": "sending"})
 
-    def _set_aside(self, verdict: Verdict, batch: Batch) -> float:
+    def _set_aside(self, outcome: Outcome, batch: Batch) -> float:
         self._most, self._steady = 1, 0
-        told = {"state": verdict.state, "error": verdict.why, "records": batch.records}
+        told = {"state": outcome.state, "error": outcome.why, "records": batch.records}
         self._log({"event": "forward", **told})
         return self._pause(0.0)
 

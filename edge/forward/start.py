@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from onnxlet.edge.settings.forward import ForwardOptions
 
 if TYPE_CHECKING:
-    from onnxlet.edge.forward.forwarder import Forward
+    from onnxlet.edge.forward.forwarder import Forwarder
 
 
-def start(options: ForwardOptions) -> Forward | None:
+def start(options: ForwardOptions) -> Forwarder | None:
     """Keep and send from now on, until the process ends; None where it is not switched on.
 
     Raises:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from onnxlet.edge.forward.forwarder import Forward
+from onnxlet.edge.forward.forwarder import Forwarder
 from onnxlet.function import json_text
 from onnxlet.function.errors import (
     InvalidRows,
@@ -26,7 +26,7 @@ HINT = 'Send {"truth": [{"id": "REQUEST ID", "row": 0, "value": ...}]}.'
 MEMBERS = {"id", "row", "value"}
 
 
-def route(forward: Forward) -> Route:
+def route(forward: Forwarder) -> Route:
     """The route, for an app whose predictions are kept."""
 
     def answer(service: Service, request: Request) -> Reply:

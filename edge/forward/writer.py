@@ -18,10 +18,10 @@ from onnxlet.edge.forward.queue import Queue
 from onnxlet.edge.forward.records import Record
 from onnxlet.function import request_log
 
-PATIENCE_SECONDS = 2.0  # that an answer waits for a disk that hangs
+DISK_TIMEOUT_SECONDS = 2.0  # that an answer waits for a disk that hangs
 RETRY_SECONDS = 1.0
 MEMORY_BYTES = 4_000_000  # of records that are not on the disk yet
-AT_ONCE = 1000  # records in one commit
+COMMIT_RECORDS = 1000  # records in one commit
 
 Open = Callable[[], Queue]
 
@@ -98,7 +98,7 @@ class Writer:
         self._thread.join(seconds)
 
     @property
-    def is_away(self) -> bool:
+    def is_unavailable(self) -> bool:
         """Nobody is to wait for the disk just now."""
         return self.failing or self.hanging
 
@@ -116,7 +116,7 @@ class Writer:
         if len(record.body) > self._largest:
             self.lost["large"] += 1
             return False
-        if self.is_away and strict:
+        if self.is_unavailable and strict:
             return False
         ticket = Ticket(strict) if wait else None
         with self._lock:
@@ -124,7 +124,11 @@ class Writer:
             self._bytes += len(record.body)
             self._make_room()
         self._some.set()
-        if ticket is not None and not self.is_away and not ticket.done.wait(PATIENCE_SECONDS):
+        if (
+            ticket is not None
+            and not self.is_unavailable
+            and not ticket.done.wait(DISK_TIMEOUT_SECONDS)
+        ):
             self._hang(ticket)
         kept = ticket is not None and ticket.kept
         if ticket is not None and not (kept or strict):
@@ -142,10 +146,10 @@ class Writer:
     def _hang(self, ticket: Ticket) -> None:
         """One has waited for long enough: the others don't, until the disk has spoken."""
         with self._lock:
-            if ticket.done.is_set() or self.is_away:
+            if ticket.done.is_set() or self.is_unavailable:
                 return
             self.hanging = True
-        error = f"the disk has not answered for {PATIENCE_SECONDS:g} s"
+        error = f"the disk has not answered for {DISK_TIMEOUT_SECONDS:g} s"
         self._log({"event": "forward", "state": "not keeping", "error": error})
 
     def _run(self) -> None:
@@ -164,10 +168,12 @@ class Writer:
         """All that has come; where nobody waits for it, what comes in the next moments, too."""
         with self._lock:
             awaited = any(ticket for _, ticket in self._entries)
-        if not awaited and len(self._entries) < AT_ONCE:
+        if not awaited and len(self._entries) < COMMIT_RECORDS:
             self._stopping.wait(self._gather)
         with self._lock:
-            entries = [self._entries.popleft() for _ in range(min(AT_ONCE, len(self._entries)))]
+            entries = [
+                self._entries.popleft() for _ in range(min(COMMIT_RECORDS, len(self._entries)))
+            ]
             self._bytes -= sum(len(record.body) for record, _ in entries)
             if not self._entries and not self._stopping.is_set():
                 self._some.clear()
@@ -186,17 +192,17 @@ class Writer:
         with self._lock:
             for _, ticket in entries:
                 _tell(ticket, kept=True)
-            was_away = self.is_away
+            was_unavailable = self.is_unavailable
             self.failing = self.hanging = False
-        if was_away:
+        if was_unavailable:
             self._log({"event": "forward", "state": "keeping"})
         return True
 
     def _fail(self, error: Exception) -> None:
         with self._lock:
-            was_away = self.is_away
+            was_unavailable = self.is_unavailable
             self.failing, self.hanging = True, False
-        if not was_away:
+        if not was_unavailable:
             self._log({"event": "forward", "state": "not keeping", "error": str(error)[:200]})
         if self._queue is not None:
             with suppress(sqlite3.Error):

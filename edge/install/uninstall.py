@@ -60,7 +60,7 @@ def _uninstall(setup: Setup, purge: bool) -> None:
 def _forget_attempt(paths: DevicePaths) -> None:
     """Take away what has not proven itself: nobody is left to judge it, or to go back."""
     with suppress(Refused):  # what is remembered can't be read, and stays
-        memory = read_history(paths)
-        if memory.attempt is not None:
-            model_updates.take_away(paths, memory.attempt.models or {})
-            write_history(paths, replace(memory, attempt=None))
+        history = read_history(paths)
+        if history.attempt is not None:
+            model_updates.take_away(paths, history.attempt.models or {})
+            write_history(paths, replace(history, attempt=None))

@@ -27,10 +27,10 @@ def mqtt(models: Path | None) -> None:
 
     from onnxlet.edge.device.slots import DevicePaths
     from onnxlet.edge.forward import start
-    from onnxlet.edge.mqtt.responder import Answering
-    from onnxlet.edge.mqtt.service import Serving, check, end_by_signals, link_of
+    from onnxlet.edge.mqtt.responder import Responder
+    from onnxlet.edge.mqtt.service import MqttService, check, end_by_signals, link_of
     from onnxlet.edge.service.log_writer import LogWriter
-    from onnxlet.edge.service.systemd import heartbeat, teller
+    from onnxlet.edge.service.systemd import heartbeat, notifier
     from onnxlet.edge.settings.device import DeviceSettings, models_folder
     from onnxlet.edge.update.setup import environ_of
     from onnxlet.function import request_log
@@ -44,11 +44,11 @@ def mqtt(models: Path | None) -> None:
     link_of(device.mqtt)  # reads the certificates, before anything is loaded
     keeping = start.start(device.forward)
     folder = models_folder(models, environ)
-    answering = Answering(folder, settings, keeping, device.mqtt.model)
+    answering = Responder(folder, settings, keeping, device.mqtt.model)
     beat = heartbeat(os.environ)
-    serving = Serving(device.mqtt, answering.answer, settings.max_body_bytes, beat=beat)
+    serving = MqttService(device.mqtt, answering.answer, settings.max_body_bytes, beat=beat)
     end_by_signals(serving.stopping)
-    if tell := teller(os.environ):
+    if tell := notifier(os.environ):
         tell("READY=1")
     serving.run()
 
@@ -56,7 +56,7 @@ def mqtt(models: Path | None) -> None:
 @click.command(cls=Command, example="python -m edge queue --retry")
 @click.option("--retry", is_flag=True, help="Send again what the other side refused.")
 def queue(retry: bool) -> None:
-    """Tell how many predictions wait here to be sent on."""
+    """Notify how many predictions wait here to be sent on."""
     from onnxlet.edge.device.privileges import drop_privileges_to_owner
     from onnxlet.edge.device.slots import DevicePaths
     from onnxlet.edge.forward.inspection import look

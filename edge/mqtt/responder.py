@@ -8,7 +8,7 @@ from typing import Any
 
 from paho.mqtt.client import MQTTMessage
 
-from onnxlet.edge.forward.forwarder import Forward
+from onnxlet.edge.forward.forwarder import Forwarder
 from onnxlet.edge.mqtt.readings import environ_of
 from onnxlet.edge.service.app import make_app
 from onnxlet.function.messages import Prediction
@@ -17,7 +17,7 @@ from onnxlet.function.settings import Settings
 WSGI = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
-class Answering:
+class Responder:
     """An app, and which reading it answers just now.
 
     Args:
@@ -28,7 +28,7 @@ class Answering:
     """
 
     def __init__(
-        self, models: Path, settings: Settings, forward: Forward | None, model: str
+        self, models: Path, settings: Settings, forward: Forwarder | None, model: str
     ) -> None:
         self._forward = forward
         self._model = model

@@ -68,7 +68,7 @@ def link_of(options: MqttOptions) -> Link:
         raise SettingsError(f"ONNXLET_DEVICE_MQTT_URL: {options.url}: {error}") from error
 
 
-class Serving:
+class MqttService:
     """Connects, answers, and connects again.
 
     Args:

@@ -20,7 +20,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from onnxlet.edge.net.certificates import make_context, describe_error
+from onnxlet.edge.net.certificates import describe_error, make_context
 
 CONNECT_SECONDS = 10.0
 KEEPALIVE_SECONDS = 30

@@ -10,7 +10,7 @@ from typing import Protocol
 
 CLOCK_MONOTONIC = 1  # of Linux's time.h
 CLOSE_ON_EXEC = 0o2000000  # TFD_CLOEXEC of sys/timerfd.h
-AT_ONCE = 1e-9  # seconds; none at all would clear it
+SHORTEST_SECONDS = 1e-9  # seconds; none at all would clear it
 
 
 class Alarm(Protocol):
@@ -84,7 +84,7 @@ class EventAlarm:
     def set(self, seconds: float) -> None:
         """Ring after so long."""
         self._due = time.monotonic() + seconds
-        if self._asleep or seconds == AT_ONCE:
+        if self._asleep or seconds == SHORTEST_SECONDS:
             self._event.set()
 
     def clear(self) -> None:

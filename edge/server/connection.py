@@ -30,7 +30,7 @@ from onnxlet.edge.server.sockets import Bytes, PlainHttp, Socket, rest_of
 Environ = dict[str, Any]
 
 READ_BYTES = 1 << 18
-MOST_AT_ONCE = 100  # requests that wait on one connection; the last of them ends it
+MOST_PIPELINED = 100  # requests that wait on one connection; the last of them ends it
 HEADER_BYTES, HEAD_BYTES = 200, 1000  # that an environ takes, about, beside what its texts have
 NO_TLS = "400 This Port Speaks TLS: Ask For https"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -38,7 +38,7 @@ NOTHING: Environ = {"handed": "on"}
 EMPTY = io.BytesIO()
 
 
-def plain(status: str) -> bytes:
+def plain_response(status: str) -> bytes:
     """An answer to what is no request; the connection ends with it."""
     text = f"{status}\n"
     head = f"HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {len(text)}\r\n"
@@ -57,7 +57,7 @@ class Request(NamedTuple):
     keep: bool
 
 
-class Broken(io.RawIOBase):
+class BrokenBody(io.RawIOBase):
     """Stands for a body that broke off; who reads it is told so."""
 
     def read(self, size: int = -1) -> bytes:
@@ -185,14 +185,14 @@ class Connection:
     def _break_off(self, status: str) -> None:
         """Nothing more can be read: the app refuses a request that has begun to come."""
         if self.partial and self._environ and not self._handed:
-            self._environ["wsgi.input"] = Broken()
+            self._environ["wsgi.input"] = BrokenBody()
             self._hand_on(keep=False)
         else:
             self._reject(status)
 
     def _reject(self, status: str) -> None:
         if not self.closing:
-            self.due = plain(status)
+            self.due = plain_response(status)
         self.partial, self.closing = False, True
 
     def _ended(self) -> bool:
@@ -207,7 +207,7 @@ class Connection:
         if self._environ and not self._handed:
             self._finish_body()
             if "CONTENT_LENGTH" not in self._environ:  # nothing else tells that some lacks
-                self._environ["wsgi.input"] = Broken()
+                self._environ["wsgi.input"] = BrokenBody()
             self._hand_on(keep=False)
 
     def send(self, data: bytes) -> bool:
@@ -330,7 +330,7 @@ class Connection:
 
     def _hand_on(self, keep: bool) -> None:
         if not self.closing:
-            keep = keep and len(self.requests) < MOST_AT_ONCE - 1
+            keep = keep and len(self.requests) < MOST_PIPELINED - 1
             keep = keep and self._environ["REQUEST_METHOD"] != "CONNECT"
             self.requests.append(Request(self._environ, keep))
             self._handed = True

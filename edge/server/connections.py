@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from onnxlet.edge.server.connection import Connection, plain
+from onnxlet.edge.server.connection import Connection
 from onnxlet.edge.server.sockets import Socket
 
 Wrap = Callable[[socket.socket], Socket]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
-from onnxlet.edge.server.connection import Request, plain
+from onnxlet.edge.server.connection import Request
 
 WSGI = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 Fail = Callable[[BaseException], None]

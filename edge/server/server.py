@@ -16,13 +16,13 @@ from collections import deque
 from collections.abc import Set
 from socket import socket
 
-from onnxlet.edge.server.alarm import AT_ONCE, make_alarm
+from onnxlet.edge.server.alarm import SHORTEST_SECONDS, make_alarm
 from onnxlet.edge.server.connection import Connection
 from onnxlet.edge.server.connections import Connections, Wrap
 from onnxlet.edge.server.http_response import WSGI, Fail, answer
 
-PATIENCE_SECONDS = 0.005  # an answer that takes longer has another thread take the lead
-LONG_SECONDS = 0.002  # where answers usually take longer, that is done at once
+HANDOVER_SECONDS = 0.005  # an answer that takes longer has another thread take the lead
+SLOW_SECONDS = 0.002  # where answers usually take longer, that is done at once
 GRACE_SECONDS = 25.0  # SageMaker kills after 30
 SHED = "onnxlet.shed"  # in the environ, for the door
 CAME = "onnxlet.came"  # in the environ: when the request was whole
@@ -111,16 +111,16 @@ class Server:
                 return True
             while not self._ended:
                 self._alarm.wait()
-                late = time.perf_counter() - self._since > PATIENCE_SECONDS
+                late = time.perf_counter() - self._since > HANDOVER_SECONDS
                 if (late or self._expects_long()) and self._take_the_lead():
                     return True
                 if self._set and not self._ended:  # the leader goes on answering
-                    self._alarm.set(PATIENCE_SECONDS)
+                    self._alarm.set(HANDOVER_SECONDS)
         return False
 
     def _expects_long(self) -> bool:
         """An answer will take long enough for others to come meanwhile, if there are others."""
-        return self._usual > LONG_SECONDS and len(self._connections) > 1
+        return self._usual > SLOW_SECONDS and len(self._connections) > 1
 
     def _take_the_lead(self) -> bool:
         with self._lock:
@@ -145,7 +145,7 @@ class Server:
                     self._alarm.clear()
                 self._poll(wait=True)
                 polled = time.perf_counter()
-            elif now - polled > PATIENCE_SECONDS:
+            elif now - polled > HANDOVER_SECONDS:
                 self._poll(wait=False)
                 polled = now
             if has_hands and self._waiting:
@@ -166,10 +166,10 @@ class Server:
         start = self._since = time.perf_counter()
         offer.append(connection)
         if self._expects_long():
-            self._alarm.set(AT_ONCE)
+            self._alarm.set(SHORTEST_SECONDS)
         elif not self._set:
             self._set = True
-            self._alarm.set(PATIENCE_SECONDS)
+            self._alarm.set(HANDOVER_SECONDS)
         data = self._respond(connection)
         self._usual += (time.perf_counter() - start - self._usual) / 16
         try:
@@ -234,4 +234,4 @@ class Server:
         if late or not len(self._connections):
             self._ended = True
             self._connections.close()
-            self._alarm.set(AT_ONCE)
+            self._alarm.set(SHORTEST_SECONDS)

@@ -20,7 +20,7 @@ from onnxlet.function.serving.service import Observe
 from onnxlet.function.settings import Settings
 
 if TYPE_CHECKING:
-    from onnxlet.edge.forward.forwarder import Forward
+    from onnxlet.edge.forward.forwarder import Forwarder
 
 M_ARENA_MAX = -8  # of glibc's malloc.h
 
@@ -30,7 +30,7 @@ def make_app(
     observe: Observe | None = None,
     secret: Secret | None = None,
     log: request_log.Log = request_log.write,
-    forward: Forward | None = None,
+    forward: Forwarder | None = None,
     settings: Settings | None = None,
 ) -> Flask:
     """Make the app, and start the two threads that it has beside those that answer.
@@ -62,7 +62,7 @@ def make_app(
     return app
 
 
-def _routes(forward: Forward | None) -> list[Route]:
+def _routes(forward: Forwarder | None) -> list[Route]:
     if forward is None:
         return []
     from onnxlet.edge.forward import truth  # a server that keeps nothing starts without it

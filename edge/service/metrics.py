@@ -20,7 +20,7 @@ from onnxlet.function.serving.reload import Reloader
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
-    from onnxlet.edge.forward.forwarder import Forward
+    from onnxlet.edge.forward.forwarder import Forwarder
     from onnxlet.function.serving.service import Service
 
 # Milliseconds; a bucket holds what took at most so long.
@@ -61,7 +61,7 @@ class Meter:
         imported: called when a scrape has brought its modules from the disk: later ones need none.
     """
 
-    def __init__(self, unseen: str = "", forward: Forward | None = None) -> None:
+    def __init__(self, unseen: str = "", forward: Forwarder | None = None) -> None:
         self.reloader: Reloader | None = None
         self.forward = forward
         self.imported: Callable[[], object] = lambda: None

@@ -41,8 +41,8 @@ def first_row(directory: Path) -> Row | None:
     return Row(body, golden) if golden["instances"] else None
 
 
-class Asker:
-    """Asks one model after the other.
+class SelfCheck:
+    """Checks one model after the other.
 
     Args:
         repository: of the models that answer.

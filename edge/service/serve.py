@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from onnxlet.edge.forward import start
-from onnxlet.edge.service.systemd import teller, watchdog_seconds
+from onnxlet.edge.service.systemd import notifier, watchdog_seconds
 from onnxlet.edge.service.watchdog import Watchdog
 from onnxlet.edge.settings.device import DeviceSettings
 from onnxlet.function import request_log
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from onnxlet.edge.server.connections import Wrap
     from onnxlet.edge.server.server import Server
     from onnxlet.edge.service.secret import Secret
-    from onnxlet.edge.service.self_check import Asker
+    from onnxlet.edge.service.self_check import SelfCheck
     from onnxlet.function.models.model import Model
 
 ENDING = (signal.SIGTERM, signal.SIGINT)
@@ -198,15 +198,15 @@ def _tls(device: DeviceSettings) -> Wrap | None:
 
 
 def _watchdog() -> Watchdog | None:
-    tell = teller(os.environ)
+    tell = notifier(os.environ)
     return Watchdog(tell, watchdog_seconds(os.environ), request_log.write) if tell else None
 
 
-def _asker(app: Any, address: Any, tls: bool, secret: Secret) -> Asker:
-    from onnxlet.edge.service.self_check import Asker, connector
+def _asker(app: Any, address: Any, tls: bool, secret: Secret) -> SelfCheck:
+    from onnxlet.edge.service.self_check import SelfCheck, connector
     from onnxlet.function.app import SERVICE
 
-    return Asker(app.extensions[SERVICE].repository, connector(address, tls), secret)
+    return SelfCheck(app.extensions[SERVICE].repository, connector(address, tls), secret)
 
 
 def _server(app: Any, listener: socket.socket, wrap: Wrap | None) -> Server:

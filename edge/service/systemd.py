@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
-Tell = Callable[[str], None]
+Notify = Callable[[str], None]
 
 
-def teller(environ: Mapping[str, str]) -> Tell | None:
+def notifier(environ: Mapping[str, str]) -> Notify | None:
     """What tells systemd a line such as `READY=1`; None where there is none that listens."""
     address = environ.get("NOTIFY_SOCKET", "")
     if address[:1] not in ("/", "@"):
@@ -40,7 +40,7 @@ def watchdog_seconds(environ: Mapping[str, str]) -> float | None:
 
 def heartbeat(environ: Mapping[str, str]) -> Callable[[], None]:
     """What a loop calls as often as it comes round; systemd is told a few times in its time."""
-    tell, seconds = teller(environ), watchdog_seconds(environ)
+    tell, seconds = notifier(environ), watchdog_seconds(environ)
     last = float("-inf")
 
     def beat() -> None:

@@ -9,7 +9,7 @@ import threading
 import time
 from typing import Any, Protocol
 
-from onnxlet.edge.service.systemd import Tell
+from onnxlet.edge.service.systemd import Notify
 from onnxlet.function import request_log
 
 UNWATCHED_SECONDS = 8.0  # where systemd does not say after how long it acts
@@ -30,8 +30,8 @@ def is_alive(silent: float, others: float, patience: float) -> bool:
     return silent < patience or (others < patience and silent < CROWDED_SECONDS)
 
 
-class Asks(Protocol):
-    """Asks golden rows; says what is wrong, or an empty text."""
+class Checks(Protocol):
+    """Checks golden rows; says what is wrong, or an empty text."""
 
     def every(self) -> str:
         """Of every model."""
@@ -52,7 +52,7 @@ class Watchdog:
         log: writes each request's line, and what is wrong with golden rows.
     """
 
-    def __init__(self, tell: Tell, seconds: float | None, log: request_log.Log) -> None:
+    def __init__(self, tell: Notify, seconds: float | None, log: request_log.Log) -> None:
         self._tell, self._log = tell, log
         self._pause = (seconds or UNWATCHED_SECONDS) * ASKED
         self._patience = (seconds or UNWATCHED_SECONDS) * PATIENCE
@@ -68,17 +68,17 @@ class Watchdog:
             self._others = time.monotonic()
         self._log(entry)
 
-    def start(self, asks: Asks) -> None:
+    def start(self, asks: Checks) -> None:
         """Ask and tell from now on, in two threads."""
         threading.Thread(target=self._keep_asking, args=(asks,), daemon=True).start()
         threading.Thread(target=self._keep_telling, daemon=True).start()
 
     def stop(self) -> None:
-        """Tell that it stops; what is in flight is still answered."""
+        """Notify that it stops; what is in flight is still answered."""
         self._stopping.set()
         self._tell("STOPPING=1")
 
-    def _keep_asking(self, asks: Asks) -> None:
+    def _keep_asking(self, asks: Checks) -> None:
         while not self._stopping.is_set():
             fault = asks.next() if self._ready.is_set() else asks.every()
             if not fault:

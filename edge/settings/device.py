@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from onnxlet.edge.settings.forward import NOT_FORWARDED, ForwardOptions, forwarding
-from onnxlet.edge.settings.mqtt import NO_MQTT, MqttOptions, messaging
+from onnxlet.edge.settings.forward import NO_FORWARDING, ForwardOptions, read_forward_options
+from onnxlet.edge.settings.mqtt import NO_MQTT, MqttOptions, read_mqtt_options
 from onnxlet.function.errors import SettingsError
 from onnxlet.function.settings import DEFAULT_MODELS, Settings
 from onnxlet.function.settings import DEVICE_PREFIX as PREFIX
@@ -50,7 +50,7 @@ class DeviceSettings:
     restart: str = "systemctl restart onnxlet"
     api_key: str = ""
     max_bundle_bytes: int = 200_000_000
-    forward: ForwardOptions = NOT_FORWARDED
+    forward: ForwardOptions = NO_FORWARDING
     mqtt: MqttOptions = NO_MQTT
 
     @classmethod
@@ -99,8 +99,8 @@ class DeviceSettings:
                 get("MAX_BUNDLE_BYTES", "[1-9][0-9]{0,14}", "a number of bytes")
                 or cls.max_bundle_bytes
             ),
-            forward=forwarding(get),
-            mqtt=messaging(get),
+            forward=read_forward_options(get),
+            mqtt=read_mqtt_options(get),
         )
         for name in sorted(name for name in environ if name.startswith(PREFIX)):
             if name.removeprefix(PREFIX) not in known:

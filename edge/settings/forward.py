@@ -47,12 +47,12 @@ class ForwardOptions(NamedTuple):
     queue: Path = QUEUE
 
 
-NOT_FORWARDED = ForwardOptions()
+NO_FORWARDING = ForwardOptions()
 
 
-def forwarding(get: Get) -> ForwardOptions:
+def read_forward_options(get: Get) -> ForwardOptions:
     """Read the variables, by a reader that notes what is wrong with them."""
-    no = NOT_FORWARDED
+    no = NO_FORWARDING
     whole = "[1-9][0-9]{0,5}"
     ca = get("FORWARD_CA", "/.+", "an absolute path")
     return ForwardOptions(

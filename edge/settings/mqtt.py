@@ -51,7 +51,7 @@ NO_MQTT = MqttOptions()
 MACHINE_ID = Path("/etc/machine-id")
 
 
-def messaging(get: Get) -> MqttOptions:
+def read_mqtt_options(get: Get) -> MqttOptions:
     """Read the variables, by a reader that notes what is wrong with them."""
     ca = get("MQTT_CA", "/.+", "an absolute path")
     topic = "a topic without + and #"

@@ -45,11 +45,11 @@ def settle(root: Path) -> None:
     """Bring an update to its end that was cut off, by the code of the slot before."""
     from onnxlet.edge.device.slots import DevicePaths
     from onnxlet.edge.update.setup import make_setup
-    from onnxlet.edge.update.update import alone
+    from onnxlet.edge.update.update import exclusively
     from onnxlet.edge.update.update import settle as bring_to_an_end
 
     setup = make_setup(DevicePaths(root), report)
-    with alone(setup.paths):
+    with exclusively(setup.paths):
         bring_to_an_end(setup)
 
 

@@ -14,67 +14,67 @@ from onnxlet.edge.update.history import History, write_history
 from onnxlet.edge.update.setup import Setup
 
 
-def confirm_bundle(setup: Setup, memory: History, faults: list[str]) -> History:
+def confirm_bundle(setup: Setup, history: History, faults: list[str]) -> History:
     """Keep the slot that is live now if the service answers from it, else go back.
 
     Raises:
         Refused: the service does not, and does from the slot before.
         Failed: it does from neither.
     """
-    attempt = memory.under_way
+    attempt = history.under_way
     faults = faults or live_faults(setup)
     if not faults:
-        memory = write_history(setup.paths, memory.accept(attempt.kind, attempt.release))
+        history = write_history(setup.paths, history.accept(attempt.kind, attempt.release))
         setup.paths.back.unlink(missing_ok=True)
-        return memory
+        return history
     setup.report(f"going back to slot {attempt.back}")
     switch(setup.paths, attempt.back)
     why = "; ".join(faults)
-    give_up_release(setup, memory, why)
+    give_up_release(setup, history, why)
     setup.paths.back.unlink(missing_ok=True)
     if faults := live_faults(setup):
-        raise _nobody_s_fault(setup, memory, f"{why}; the one before: {'; '.join(faults)}")
+        raise _nobody_s_fault(setup, history, f"{why}; the one before: {'; '.join(faults)}")
     raise Refused(
         f"bundle release {attempt.release} fails here: {why}",
         f"The release before it is live again. {attempt.release} is not tried again.",
     )
 
 
-def confirm_models(setup: Setup, memory: History, faults: list[str]) -> History:
+def confirm_models(setup: Setup, history: History, faults: list[str]) -> History:
     """Keep the versions that were put among the models if the service answers with them.
 
     Raises:
         Refused: the service does not, and is ready without them.
         Failed: it is not ready either way.
     """
-    paths, attempt = setup.paths, memory.under_way
+    paths, attempt = setup.paths, history.under_way
     new = dict(attempt.models or {})
     folders = {paths.models / n / str(v): (n, v) for n, v in new.items()}
     there = {folder: each for folder, each in folders.items() if folder.is_dir()}
     if len(there) < len(folders) and not faults:  # cut off while they were put: again, from start
         model_updates.take_away(paths, new)
-        again = replace(memory, attempt=attempt._replace(models=None))
+        again = replace(history, attempt=attempt._replace(models=None))
         return write_history(paths, again)
     faults = faults or service_faults(setup.service, there)
     if not faults:
-        memory = write_history(paths, memory.accept(attempt.kind, attempt.release))
+        history = write_history(paths, history.accept(attempt.kind, attempt.release))
         model_updates.prune(paths, setup.pins)
-        return memory
+        return history
     model_updates.take_away(paths, new)
     why = "; ".join(faults)
-    give_up_release(setup, memory, why)
+    give_up_release(setup, history, why)
     if faults := service_faults(setup.service, {}):
-        raise _nobody_s_fault(setup, memory, f"{why}; without it: {'; '.join(faults)}")
+        raise _nobody_s_fault(setup, history, f"{why}; without it: {'; '.join(faults)}")
     raise Refused(
         f"models release {attempt.release} fails here: {why}",
         f"The versions before it serve again. {attempt.release} is not tried again.",
     )
 
 
-def _nobody_s_fault(setup: Setup, memory: History, why: str) -> Failed:
+def _nobody_s_fault(setup: Setup, history: History, why: str) -> Failed:
     """The service does not answer either way: the release may be tried again."""
-    attempt = memory.under_way
-    write_history(setup.paths, replace(memory, attempt=None))
+    attempt = history.under_way
+    write_history(setup.paths, replace(history, attempt=None))
     return Failed(
         f"{attempt.kind} release {attempt.release} is not kept, since the service answers neither "
         f"with it nor without: {why}",
@@ -82,10 +82,10 @@ def _nobody_s_fault(setup: Setup, memory: History, why: str) -> Failed:
     )
 
 
-def give_up_release(setup: Setup, memory: History, why: str) -> History:
+def give_up_release(setup: Setup, history: History, why: str) -> History:
     """Give the release up that is under way, and have that on the card."""
-    attempt = memory.under_way
-    return write_history(setup.paths, memory.give_up(attempt.kind, attempt.release, why))
+    attempt = history.under_way
+    return write_history(setup.paths, history.give_up(attempt.kind, attempt.release, why))
 
 
 def live_faults(setup: Setup) -> list[str]:

@@ -12,7 +12,7 @@ from typing import BinaryIO, TypeVar
 from urllib.error import URLError
 
 from onnxlet.edge.update.errors import Failed, Refused, Unreachable
-from onnxlet.edge.update.sources import Passing, Web, is_file, opened_at
+from onnxlet.edge.update.sources import TransientError, Web, is_file, opened_at
 
 CHUNK = 1 << 18  # bytes
 ROOM = "Make room there; what serves is as it was."
@@ -36,10 +36,10 @@ def read_small(url: str, most: int, web: Web) -> bytes:
                     break
             else:
                 if left := getattr(stream, "length", 0):
-                    raise Passing(f"it ended {left} bytes before its end")
+                    raise TransientError(f"it ended {left} bytes before its end")
         return content
 
-    content = _patiently(url, web, once)
+    content = _with_retries(url, web, once)
     if len(content) > most:
         raise Refused(f"{url}: expected at most {most} bytes, got more")
     return content
@@ -76,10 +76,10 @@ def download(url: str, part: Path, size: int, web: Web) -> None:
                     raise Refused(f"{url}: expected {size} bytes, as signed, got more")
                 _write(file, chunk)
         if part.stat().st_size < size:
-            raise Passing(f"it ended after {part.stat().st_size} of {size} bytes")
+            raise TransientError(f"it ended after {part.stat().st_size} of {size} bytes")
 
     part.touch()
-    _patiently(url, web, once)
+    _with_retries(url, web, once)
 
 
 def _chunks(stream: BinaryIO, over: float, web: Web) -> Iterator[bytes]:
@@ -90,10 +90,12 @@ def _chunks(stream: BinaryIO, over: float, web: Web) -> Iterator[bytes]:
         now = time.monotonic()
         came += len(chunk)
         if now > over:
-            raise Passing("it takes too long")
+            raise TransientError("it takes too long")
         if now - since > web.window:
             if came < web.least:
-                raise Passing(f"{came} bytes came in {now - since:.0f} s, fewer than {web.least}")
+                raise TransientError(
+                    f"{came} bytes came in {now - since:.0f} s, fewer than {web.least}"
+                )
             since, came = now, 0
         yield chunk
 
@@ -112,13 +114,13 @@ def _write(file: RawIOBase, chunk: bytes) -> None:
         raise Failed(f"the download can't be written: {error.strerror}", ROOM) from error
 
 
-def _patiently(url: str, web: Web, once: Callable[[float], T]) -> T:
+def _with_retries(url: str, web: Web, once: Callable[[float], T]) -> T:
     """Try, and try again while that may help."""
     over = time.monotonic() + web.most_seconds
     for attempt in range(web.attempts):
         try:
             return once(over)
-        except (Passing, OSError, http.client.HTTPException) as error:
+        except (TransientError, OSError, http.client.HTTPException) as error:
             pause = web.pause * 2**attempt
             last = attempt + 1 == web.attempts or time.monotonic() + pause > over
             if last or is_file(url):
@@ -135,4 +137,4 @@ def _words(error: Exception) -> str:
     cause = error.reason if isinstance(error, URLError) else error
     if isinstance(cause, OSError) and cause.strerror:
         return cause.strerror
-    return str(cause) if isinstance(cause, Passing) else f"{type(cause).__name__} {cause}"
+    return str(cause) if isinstance(cause, TransientError) else f"{type(cause).__name__} {cause}"

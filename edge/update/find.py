@@ -40,7 +40,7 @@ def is_archive(source: str) -> bool:
     return source.partition("?")[0].endswith(".zip")
 
 
-def find_archive(url: str, keys: Keys, device: Device, memory: History, web: Web) -> Found | None:
+def find_archive(url: str, keys: Keys, device: Device, history: History, web: Web) -> Found | None:
     """Read an archive's signature; None where this very release was taken already.
 
     Raises:
@@ -53,10 +53,10 @@ def find_archive(url: str, keys: Keys, device: Device, memory: History, web: Web
     if offer.kind not in KINDS:
         raise Refused(f"{place}: expected a bundle or models, got {offer.kind}")
     faults = objections(offer, device)
-    taken = offer.release == memory.highest.get(offer.kind)
-    if taken and not faults and offer.release not in memory.broken.get(offer.kind, {}):
+    taken = offer.release == history.highest.get(offer.kind)
+    if taken and not faults and offer.release not in history.broken.get(offer.kind, {}):
         return None
-    if stale := _stale(offer, memory):
+    if stale := _stale(offer, history):
         faults.append(stale)
     if faults:
         raise Refused(f"{offer}: {'; '.join(faults)}", "Nothing was fetched or changed.")
@@ -64,7 +64,7 @@ def find_archive(url: str, keys: Keys, device: Device, memory: History, web: Web
 
 
 def find_in_channel(
-    source: str, keys: Keys, device: Device, identity: str, memory: History, web: Web
+    source: str, keys: Keys, device: Device, identity: str, history: History, web: Web
 ) -> tuple[list[Found], int]:
     """The newest bundle and the newest models of a channel that are for this device.
 
@@ -76,16 +76,16 @@ def find_in_channel(
         Unreachable: it can't be had.
     """
     root = source.rstrip("/")
-    entries, number = _read_index(f"{root}/{INDEX}", keys, device, memory, web)
+    entries, number = _read_index(f"{root}/{INDEX}", keys, device, history, web)
     best: dict[str, tuple[Offer, str]] = {}
     for offer, file, percent in entries:
-        fits = not objections(offer, device) and not _stale(offer, memory)
+        fits = not objections(offer, device) and not _stale(offer, history)
         chosen = percent > bucket(identity, offer.release)
         known = best.get(offer.kind)
         if fits and chosen and (known is None or offer.release > known[0].release):
             best[offer.kind] = (offer, file)
     urls = [f"{root}/{best[kind][1]}" for kind in KINDS if kind in best]
-    found = [find_archive(url, keys, device, memory, web) for url in urls]
+    found = [find_archive(url, keys, device, history, web) for url in urls]
     return [each for each in found if each], number
 
 
@@ -95,7 +95,7 @@ def bucket(identity: str, release: int) -> int:
 
 
 def _read_index(
-    url: str, keys: Keys, device: Device, memory: History, web: Web
+    url: str, keys: Keys, device: Device, history: History, web: Web
 ) -> tuple[list[tuple[Offer, str, float]], int]:
     try:
         told = json.loads(read_small(url, LARGEST_INDEX, web))
@@ -105,7 +105,7 @@ def _read_index(
     signature = read_signature(signed, keys, url)
     check_signed(signature, hashlib.blake2b(text).digest(), url)
     offer = read_offer(signature.comment, url)
-    last = memory.highest.get(f"index {device.channel}", 0)
+    last = history.highest.get(f"index {device.channel}", 0)
     if (offer.kind, offer.channel) != ("index", device.channel):
         raise Refused(f"{url}: expected channel {device.channel}, got {offer.kind} {offer.channel}")
     if offer.release < last:
@@ -127,6 +127,6 @@ def _entries(index: Any, url: str) -> Iterator[tuple[Offer, str, float]]:
         yield read_offer(entry["comment"], url), entry["file"], 0.0 + entry["percent"]
 
 
-def _stale(offer: Offer, memory: History) -> str | None:
-    highest = memory.highest.get(offer.kind, 0)
-    return staleness(offer, highest, memory.broken.get(offer.kind, {}))
+def _stale(offer: Offer, history: History) -> str | None:
+    highest = history.highest.get(offer.kind, 0)
+    return staleness(offer, highest, history.broken.get(offer.kind, {}))

@@ -105,12 +105,12 @@ def read_history(paths: DevicePaths) -> History:
         ) from error
 
 
-def write_history(paths: DevicePaths, memory: History) -> History:
+def write_history(paths: DevicePaths, history: History) -> History:
     """Have it on the card."""
-    told = {"format": FORMAT, **asdict(memory)}
-    told["attempt"] = memory.attempt and memory.attempt._asdict()
+    told = {"format": FORMAT, **asdict(history)}
+    told["attempt"] = history.attempt and history.attempt._asdict()
     write_durably(paths.data / "updates.json", json.dumps(told, indent=1).encode() + b"\n")
-    return memory
+    return history
 
 
 def is_switched(paths: DevicePaths, attempt: Attempt) -> bool:
@@ -124,8 +124,8 @@ def give_idle_slot(paths: DevicePaths) -> None:
     Raises:
         Refused: one has to be able to go back to it.
     """
-    memory = read_history(paths)
-    attempt = memory.attempt
+    history = read_history(paths)
+    attempt = history.attempt
     if attempt is None or not attempt.back:
         return
     if is_switched(paths, attempt):
@@ -134,4 +134,4 @@ def give_idle_slot(paths: DevicePaths) -> None:
             f"back to slot {attempt.back}, which this would take the place of",
             "Have it judged: sudo systemctl start onnxlet-settle. Then do this again.",
         )
-    write_history(paths, replace(memory, attempt=attempt._replace(back="")))
+    write_history(paths, replace(history, attempt=attempt._replace(back="")))

@@ -10,7 +10,7 @@ from onnxlet.edge.update.health import restart_faults, slot_faults
 from onnxlet.edge.update.history import write_history
 from onnxlet.edge.update.setup import Setup
 from onnxlet.edge.update.status import release_of
-from onnxlet.edge.update.update import alone, settle
+from onnxlet.edge.update.update import exclusively, settle
 from onnxlet.function.models.repository import versions_in
 
 
@@ -22,7 +22,7 @@ def rollback(setup: Setup) -> str:
         Failed: the card fails, or an update runs.
     """
     paths = setup.paths
-    with alone(paths):
+    with exclusively(paths):
         before = settle(setup)
         slot, current = idle_slot(paths), live_slot(paths)
         release, given_up = release_of(paths.slot(slot)), release_of(paths.live)
@@ -55,7 +55,7 @@ def roll_model_back(setup: Setup, name: str) -> str:
         Failed: the card fails, or an update runs.
     """
     paths = setup.paths
-    with alone(paths):
+    with exclusively(paths):
         settle(setup)
         versions = versions_in(paths.models / name)
         if not versions:

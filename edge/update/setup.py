@@ -59,7 +59,9 @@ def environ_of(paths: DevicePaths, own: Mapping[str, str]) -> dict[str, str]:
     return {**ours, **own}
 
 
-def make_setup(paths: DevicePaths, report: Callable[[str], object], insecure: bool = False) -> Setup:
+def make_setup(
+    paths: DevicePaths, report: Callable[[str], object], insecure: bool = False
+) -> Setup:
     """Read what this device is.
 
     Raises:

@@ -24,7 +24,7 @@ from onnxlet.edge.net.socket_deadline import Deadline, WatchedHttp, WatchedHttps
 from onnxlet.edge.update.errors import Refused, Unreachable, WrongUse
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
-PASSING = (408, 425, 429, 500, 502, 503, 504)  # statuses that may be others soon
+TRANSIENT = (408, 425, 429, 500, 502, 503, 504)  # statuses that may be others soon
 RANGE_IS_BEYOND = 416
 REDIRECTS = (301, 302, 303, 307, 308)
 MOST_REDIRECTS = 5
@@ -54,7 +54,7 @@ class Web(NamedTuple):
     sleep: Callable[[float], object] = time.sleep
 
 
-class Passing(Exception):
+class TransientError(Exception):
     """It may work the next time."""
 
 
@@ -162,7 +162,7 @@ def _open_http(url: str, start: int, web: Web) -> Iterator[tuple[BinaryIO, int]]
             _tell(url, error, start)
     except (OSError, http.client.HTTPException) as error:
         if deadline.over:
-            raise Passing(f"no answer began within {web.window:g} s") from error
+            raise TransientError(f"no answer began within {web.window:g} s") from error
         raise
     with answer:
         sent = answer.headers.get("Content-Range", "")
@@ -189,8 +189,8 @@ def _follow(opener: urllib.request.OpenerDirector, url: str, start: int, web: We
 
 
 def _tell(url: str, error: HTTPError, start: int) -> NoReturn:
-    if error.code in PASSING:
-        raise Passing(f"the server says {error.code} {error.reason}")
+    if error.code in TRANSIENT:
+        raise TransientError(f"the server says {error.code} {error.reason}")
     if error.code == RANGE_IS_BEYOND:
         raise Refused(f"{url}: expected more than {start} bytes, as signed, got no more")
     raise Unreachable(f"{url}: the server says {error.code} {error.reason}", "Is it there?")
@@ -213,6 +213,6 @@ def _open_s3(url: str, start: int, web: Web) -> Iterator[tuple[BinaryIO, int]]:
     try:
         body = client.get_object(Bucket=parts.netloc, Key=parts.path.lstrip("/"), **more)["Body"]
     except Exception as error:  # botocore's, of many classes; their words name the cause
-        raise Passing(str(error)) from error
+        raise TransientError(str(error)) from error
     with body:
         yield body, start

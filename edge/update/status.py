@@ -34,7 +34,7 @@ def status(paths: DevicePaths) -> dict[str, Any]:
     Raises:
         Refused: what is remembered can't be read.
     """
-    memory, live = read_history(paths), live_slot(paths)
+    history, live = read_history(paths), live_slot(paths)
     slots = {
         name: {
             "release": release_of(paths.slot(name)),
@@ -57,9 +57,9 @@ def status(paths: DevicePaths) -> dict[str, Any]:
             for name in sorted({*in_slot, *alone})
         },
         "models_alone": alone,
-        "highest": dict(memory.highest),
-        "broken": {kind: dict(numbers) for kind, numbers in memory.broken.items()},
-        "attempt": memory.attempt and memory.attempt._asdict(),
+        "highest": dict(history.highest),
+        "broken": {kind: dict(numbers) for kind, numbers in history.broken.items()},
+        "attempt": history.attempt and history.attempt._asdict(),
     }
 
 

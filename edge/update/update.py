@@ -36,7 +36,7 @@ INCOMING, OUTGOING = ".incoming", ".outgoing"
 
 
 @contextmanager
-def alone(paths: DevicePaths) -> Iterator[None]:
+def exclusively(paths: DevicePaths) -> Iterator[None]:
     """Nobody else changes what is installed here meanwhile.
 
     Raises:
@@ -60,22 +60,22 @@ def update(setup: Setup, source: str) -> list[str]:
         Refused: it is not for this device, or fails here; what served before serves.
         Failed: the card is full or fails, or another update runs.
     """
-    with alone(setup.paths):
+    with exclusively(setup.paths):
         keys = read_keys(setup.paths.keys)
-        memory = settle(setup)
+        history = settle(setup)
         if is_archive(source):
-            one = find_archive(source, keys, setup.device, memory, setup.web)
+            one = find_archive(source, keys, setup.device, history, setup.web)
             found = [one] if one else []
         else:
             found, number = find_in_channel(
-                source, keys, setup.device, setup.identity, memory, setup.web
+                source, keys, setup.device, setup.identity, history, setup.web
             )
             index = f"index {setup.device.channel}"
-            if memory.highest.get(index) != number:
-                memory = write_history(setup.paths, memory.accept(index, number))
+            if history.highest.get(index) != number:
+                history = write_history(setup.paths, history.accept(index, number))
         done = []
         for each in found:
-            memory = _take(setup, memory, each)
+            history = _take(setup, history, each)
             done.append(f"{each.offer}: taken")
         return done or ["nothing newer for this device"]
 
@@ -89,37 +89,37 @@ def settle(setup: Setup) -> History:
     paths = setup.paths
     for name in (INCOMING, OUTGOING):
         shutil.rmtree(paths.data / name, ignore_errors=True)
-    memory = _judge_what_was_cut_off(setup, read_history(paths))
+    history = _judge_what_was_cut_off(setup, read_history(paths))
     paths.back.unlink(missing_ok=True)
-    highest = max(_release(paths), memory.highest.get("bundle", 0))
-    return replace(memory, highest={**memory.highest, "bundle": highest})
+    highest = max(_release(paths), history.highest.get("bundle", 0))
+    return replace(history, highest={**history.highest, "bundle": highest})
 
 
-def _judge_what_was_cut_off(setup: Setup, memory: History) -> History:
-    paths, attempt = setup.paths, memory.attempt
+def _judge_what_was_cut_off(setup: Setup, history: History) -> History:
+    paths, attempt = setup.paths, history.attempt
     if attempt is None:
-        return memory
+        return history
     cut_off = f"it was cut off {attempt.tries} times before it had proven itself"
     over = attempt.tries >= MOST_ATTEMPTS
     switched = is_switched(paths, attempt)
     if not switched and not attempt.models:
-        return confirm.give_up_release(setup, memory, cut_off) if over else memory
+        return confirm.give_up_release(setup, history, cut_off) if over else history
     setup.report(f"{attempt.kind} release {attempt.release} was cut off: proving it now")
-    memory = replace(memory, attempt=attempt._replace(tries=attempt.tries + 1))
-    write_history(paths, memory)
+    history = replace(history, attempt=attempt._replace(tries=attempt.tries + 1))
+    write_history(paths, history)
     try:
         judge = confirm.confirm_bundle if switched else confirm.confirm_models
-        return judge(setup, memory, [cut_off] if over else [])
+        return judge(setup, history, [cut_off] if over else [])
     except Refused as error:
         setup.report(error.message)
         return read_history(paths)
 
 
-def _take(setup: Setup, memory: History, found: Found) -> History:
+def _take(setup: Setup, history: History, found: Found) -> History:
     """Fetch one archive, prove it, and have it serve."""
     paths, offer = setup.paths, found.offer
     archive = _fetch(setup, found)
-    memory = write_history(paths, memory.begin(offer.kind, offer.release))
+    history = write_history(paths, history.begin(offer.kind, offer.release))
     incoming = paths.data / INCOMING
     try:
         if (free := shutil.disk_usage(paths.data).free) < offer.unpacked:
@@ -137,7 +137,7 @@ def _take(setup: Setup, memory: History, found: Found) -> History:
     except Refused as error:
         shutil.rmtree(incoming, ignore_errors=True)
         shutil.rmtree(archive.parent, ignore_errors=True)
-        confirm.give_up_release(setup, memory, error.message)
+        confirm.give_up_release(setup, history, error.message)
         raise
     except Killed:  # nobody knows whose fault: after some tries it is given up
         shutil.rmtree(incoming, ignore_errors=True)
@@ -145,11 +145,11 @@ def _take(setup: Setup, memory: History, found: Found) -> History:
     except (Failed, OSError):  # not the release's fault: it may be tried as often as it likes
         shutil.rmtree(incoming, ignore_errors=True)
         with suppress(OSError):
-            write_history(paths, replace(memory, attempt=None))
+            write_history(paths, replace(history, attempt=None))
         raise
     put = _put_bundle if offer.kind == "bundle" else _put_models
     try:
-        return put(setup, memory, models)
+        return put(setup, history, models)
     finally:
         shutil.rmtree(archive.parent, ignore_errors=True)
 
@@ -181,17 +181,17 @@ def _fetch(setup: Setup, found: Found) -> Path:
     return part
 
 
-def _put_bundle(setup: Setup, memory: History, models: dict[str, int]) -> History:
+def _put_bundle(setup: Setup, history: History, models: dict[str, int]) -> History:
     paths = setup.paths
-    slot, attempt = idle_slot(paths), memory.under_way
+    slot, attempt = idle_slot(paths), history.under_way
     move_into_slot(paths, slot)
     back = live_slot(paths) or ""
-    memory = replace(memory, attempt=attempt._replace(back=back))
-    write_history(paths, memory)
+    history = replace(history, attempt=attempt._replace(back=back))
+    write_history(paths, history)
     point(paths.back, back)  # whose code judges after a power cut: the new one may be no good
     setup.report(f"switching to slot {slot}")
     switch(paths, slot)
-    return confirm.confirm_bundle(setup, memory, [])
+    return confirm.confirm_bundle(setup, history, [])
 
 
 def move_into_slot(paths: DevicePaths, slot: str) -> None:
@@ -204,14 +204,14 @@ def move_into_slot(paths: DevicePaths, slot: str) -> None:
     shutil.rmtree(outgoing, ignore_errors=True)
 
 
-def _put_models(setup: Setup, memory: History, models: dict[str, int]) -> History:
-    paths, attempt = setup.paths, memory.under_way
+def _put_models(setup: Setup, history: History, models: dict[str, int]) -> History:
+    paths, attempt = setup.paths, history.under_way
     new = {n: v for n, v in models.items() if not (paths.models / n / str(v)).exists()}
-    memory = replace(memory, attempt=attempt._replace(models=new))
-    write_history(paths, memory)
+    history = replace(history, attempt=attempt._replace(models=new))
+    write_history(paths, history)
     model_updates.put(paths, paths.data / INCOMING, new)
     shutil.rmtree(paths.data / INCOMING, ignore_errors=True)
-    return confirm.confirm_models(setup, memory, [])
+    return confirm.confirm_models(setup, history, [])
 
 
 def _release(paths: DevicePaths) -> int:

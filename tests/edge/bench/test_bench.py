@@ -16,14 +16,14 @@ import pytest
 from onnxlet.edge.bench.board import Board, State
 from onnxlet.edge.bench.emulation import emulated, read_facts
 from onnxlet.edge.bench.report import as_json, as_markdown
-from onnxlet.edge.bench.results import Energy, Found, Memory, Speed, Times, times_of
+from onnxlet.edge.bench.results import Energy, Memory, Results, Speed, Times, times_of
 from tests.conftest import ROOT
 from tests.edge.service.test_serve import CLEAN
 from tests.function.serving.test_reload import rewrite_golden
 
 TIME_OR_RATE = re.compile(r"\d\s*(?:[mµn]?s|rows/s|/s|m?J|W)\b|_ms\b|per_second|cold start")
 DOCUMENT = (ROOT / "docs" / "device.md").read_text()
-PI = Found(
+PI = Results(
     release=7, model="pump-wear/3", models=2, golden=25, emulated="", virtual="",
     board=Board(
         "Raspberry Pi 5 Model B Rev 1.0", "Cortex-A76", 4, 8_443_000_000, "ondemand", (1500, 2400),

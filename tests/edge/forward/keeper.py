@@ -13,7 +13,7 @@ import uuid
 from pathlib import Path
 
 from onnxlet.edge.forward import delivery_outcome, forwarder, https, records
-from onnxlet.edge.forward.delivery_outcome import Transport, Verdict
+from onnxlet.edge.forward.delivery_outcome import Outcome, Transport
 from onnxlet.edge.forward.queue import Batch
 from onnxlet.edge.settings.forward import ForwardOptions
 
@@ -23,11 +23,11 @@ FAST_SECONDS = 0.01
 def transport(send: Transport, fault: str) -> Transport:
     """The real one, or one with a fault that the test has to find."""
 
-    def forgets_at_once(batch: Batch) -> Verdict:
+    def forgets_at_once(batch: Batch) -> Outcome:
         send(batch)
-        return Verdict("arrived")
+        return Outcome("arrived")
 
-    def has_other_keys(batch: Batch) -> Verdict:
+    def has_other_keys(batch: Batch) -> Outcome:
         return send(batch._replace(key=uuid.uuid4().hex))
 
     return {"forgets at once": forgets_at_once, "other keys": has_other_keys}.get(fault, send)
@@ -36,7 +36,7 @@ def transport(send: Transport, fault: str) -> Transport:
 def keep(options: ForwardOptions, fault: str, first: int) -> None:
     send = transport(https.transport(options), fault)
     clock = records.Clock(records.this_boot())
-    forward = forwarder.Forward(options, send, clock, log=lambda entry: None)
+    forward = forwarder.Forwarder(options, send, clock, log=lambda entry: None)
     forward.start()
     early = fault == "says so too early"
     for number in range(first, first + 10_000):

@@ -19,8 +19,8 @@ from openapi_spec_validator import validate
 from prometheus_client.parser import text_string_to_metric_families
 
 from onnxlet.edge.forward import forwarder, monitor, writer
-from onnxlet.edge.forward.delivery_outcome import Verdict
-from onnxlet.edge.forward.forwarder import Forward, open_queue
+from onnxlet.edge.forward.delivery_outcome import Outcome
+from onnxlet.edge.forward.forwarder import Forwarder, open_queue
 from onnxlet.edge.forward.queue import Batch
 from onnxlet.edge.forward.records import Clock, this_boot
 from onnxlet.edge.service.app import make_app
@@ -41,15 +41,15 @@ class Device:
     def __init__(self, models: Path, options: ForwardOptions, settings: Settings) -> None:
         self.sent: list[dict[str, Any]] = []
         self.lines: list[dict[str, Any]] = []
-        self.forward = Forward(options, self._take, Clock(this_boot()), self.lines.append)
+        self.forward = Forwarder(options, self._take, Clock(this_boot()), self.lines.append)
         self.forward.start()
         settings = replace(settings, reload_seconds=0)
         app = make_app(models, forward=self.forward, settings=settings, log=lambda entry: None)
         self.client = app.test_client()
 
-    def _take(self, batch: Batch) -> Verdict:
+    def _take(self, batch: Batch) -> Outcome:
         self.sent += json.loads(batch.body)["records"]
-        return Verdict("arrived")
+        return Outcome("arrived")
 
     def first(self, kind: str = "prediction") -> Any:
         wait_until(lambda: any(kind in record for record in self.sent))
@@ -253,8 +253,8 @@ def test_where_the_queue_is_locked_whoever_asks_how_it_is_waits_for_nothing(
 def test_where_the_queue_is_locked_hashes_are_waited_for_once(
     device: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(forwarder, "PATIENCE_SECONDS", 0.1)
-    monkeypatch.setattr(writer, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(forwarder, "DISK_TIMEOUT_SECONDS", 0.1)
+    monkeypatch.setattr(writer, "DISK_TIMEOUT_SECONDS", 0.1)
     open_queue(ForwardOptions(queue=tmp_path / "queue.db")).close()
     with closing(sqlite3.connect(tmp_path / "queue.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")

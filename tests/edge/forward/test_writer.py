@@ -126,7 +126,7 @@ def test_memory_is_bounded_while_the_disk_is_away(
 def test_a_disk_that_hangs_holds_up_for_so_long(
     keeping: Keeping, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(writer, "DISK_TIMEOUT_SECONDS", 0.1)
     works = threading.Event()
     add = Queue.add
 
@@ -139,7 +139,7 @@ def test_a_disk_that_hangs_holds_up_for_so_long(
     assert not keeping.keep("a")
     assert 0.1 <= time.monotonic() - start < 1
     assert keeping.writer.late == 1
-    monkeypatch.setattr(writer, "PATIENCE_SECONDS", 10)
+    monkeypatch.setattr(writer, "DISK_TIMEOUT_SECONDS", 10)
     works.set()
     wait_until(lambda: not keeping.writer.hanging)
     assert keeping.keep("b")
@@ -151,17 +151,17 @@ def test_where_a_disk_hangs_one_waits_and_the_others_do_not(
 ) -> None:
     """Another process holds the database, as one does whose commit does not come back."""
     assert keeping.keep("a")
-    monkeypatch.setattr(writer, "PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(writer, "DISK_TIMEOUT_SECONDS", 0.2)
     with closing(sqlite3.connect(keeping.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         assert not keeping.keep("b")
-        monkeypatch.setattr(writer, "PATIENCE_SECONDS", 10)
+        monkeypatch.setattr(writer, "DISK_TIMEOUT_SECONDS", 10)
         start = time.monotonic()
         assert not keeping.keep("c")
         assert not keeping.keep("truth", strict=True)
         assert time.monotonic() - start < 3
-        assert keeping.writer.is_away
-    wait_until(lambda: not keeping.writer.is_away)
+        assert keeping.writer.is_unavailable
+    wait_until(lambda: not keeping.writer.is_unavailable)
     assert keeping.keep("d", strict=True)
 
     assert keeping.kept() == ["a", "b", "c", "d"], "what was given up is not written later"
@@ -215,7 +215,7 @@ def test_what_was_written_to_a_file_that_another_process_set_aside_is_written_ag
     assert keeping.keep("a")
     assert set_aside(keeping.path, identity(keeping.path))
     assert not keeping.keep("b"), "it is in the file that nobody sends from"
-    wait_until(lambda: not keeping.writer.is_away)
+    wait_until(lambda: not keeping.writer.is_unavailable)
     assert keeping.keep("c")
 
     assert keeping.kept() == ["b", "c"]

@@ -48,7 +48,7 @@ def main() -> None:
     service.check(options)
     if how == "early":
         vars(service)["Link"] = Early  # the fault
-    answering = service.Serving(options, respond, 1_000_000)
+    answering = service.MqttService(options, respond, 1_000_000)
     service.end_by_signals(answering.stopping)
     answering.run()
 

@@ -21,13 +21,13 @@ from typing import Any
 import pytest
 
 from onnxlet.edge.forward import mqtt
-from onnxlet.edge.forward.delivery_outcome import Verdict
-from onnxlet.edge.forward.forwarder import Forward, open_queue
+from onnxlet.edge.forward.delivery_outcome import Outcome
+from onnxlet.edge.forward.forwarder import Forwarder, open_queue
 from onnxlet.edge.forward.queue import Batch
 from onnxlet.edge.forward.records import Clock, record
 from onnxlet.edge.forward.sender import Sender
 from onnxlet.edge.mqtt.readings import request_id
-from onnxlet.edge.mqtt.responder import Answering
+from onnxlet.edge.mqtt.responder import Responder
 from onnxlet.edge.settings.forward import ForwardOptions
 from onnxlet.function.settings import Settings
 from tests.conftest import ROOT
@@ -144,15 +144,15 @@ def test_a_reading_that_comes_again_is_answered_again_and_kept_once(
     sent: list[Any] = []
     answered = threading.Event()  # until then the first record is still in the queue
 
-    def take(batch: Batch) -> Verdict:
+    def take(batch: Batch) -> Outcome:
         answered.wait(20)
         sent.extend(json.loads(batch.body)["records"])
-        return Verdict("arrived")
+        return Outcome("arrived")
 
     options = ForwardOptions("https://x", seconds=0.5, queue=tmp_path / "queue.db")
-    forward = Forward(options, take, Clock("boot"))
+    forward = Forwarder(options, take, Clock("boot"))
     forward.start()
-    answering = Answering(models, Settings(models, reload_seconds=0), forward, "shop")
+    answering = Responder(models, Settings(models, reload_seconds=0), forward, "shop")
     message = reading(json.dumps({"instances": [SHOP]}).encode())
     first = answering.answer(message)
     message.dup = True
@@ -350,7 +350,7 @@ def test_batches_go_by_a_topic(broker: Broker, peer: Peer) -> None:
     assert message.user == {"Idempotency-Key": "the key", "Content-Encoding": "gzip"}
     assert message.content_type == "application/json"
     nobody = mqtt.transport(options._replace(url=f"{broker.url}/nobody"))
-    assert nobody(BATCH) == Verdict("failed", "nobody subscribes to the topic")
+    assert nobody(BATCH) == Outcome("failed", "nobody subscribes to the topic")
     assert mqtt.transport(options._replace(key="wrong"))(BATCH).state == "failed"
     assert mqtt.transport(options._replace(ca=None))(BATCH).state == "failed"
     broker.end()
@@ -363,7 +363,7 @@ def test_batches_that_the_broker_does_not_take_are_refused(tmp_path: Path, pair:
     options = ForwardOptions(f"{broker.url}/mine", PASSWORD, USER, broker.ca)
     large = BATCH._replace(body=os.urandom(5000))
     try:
-        assert mqtt.transport(options)(large) == Verdict(
+        assert mqtt.transport(options)(large) == Outcome(
             "refused", "the broker takes 2000 bytes at most"
         )
     finally:
@@ -388,9 +388,9 @@ def test_a_broker_that_leaves_since_a_packet_is_too_large_is_understood(
         leaving = threading.Thread(target=leave, args=(listener,))
         leaving.start()
         port = listener.getsockname()[1]
-        verdict = mqtt.transport(ForwardOptions(f"mqtt://127.0.0.1:{port}/mine"))(BATCH)
+        outcome = mqtt.transport(ForwardOptions(f"mqtt://127.0.0.1:{port}/mine"))(BATCH)
         leaving.join()
-    assert verdict.state == state
+    assert outcome.state == state
 
 
 @pytest.mark.parametrize("limit", ["max_packet_size 2000", "message_size_limit 1500"])

@@ -13,7 +13,7 @@ from paho.mqtt.properties import Properties
 
 from onnxlet.edge.mqtt.backlog import Backlog
 from onnxlet.edge.mqtt.readings import answer_to, environ_of, may_answer_to, request_id
-from onnxlet.edge.mqtt.service import Serving, check, link_of
+from onnxlet.edge.mqtt.service import MqttService, check, link_of
 from onnxlet.edge.mqtt.session import Counts, Session
 from onnxlet.edge.net.mqtt_link import Link
 from onnxlet.edge.settings.device import DeviceSettings
@@ -228,7 +228,7 @@ def test_with_the_connection_goes_what_the_broker_sends_again() -> None:
     """Answered from here it would be answered twice, and acknowledge whatever has its number."""
     lines: list[dict[str, Any]] = []
     nobody = WHOLE._replace(url=f"mqtt://127.0.0.1:{free_port()}")
-    serving = Serving(nobody, lambda message: (200, "", b""), 1000, lines.append)
+    serving = MqttService(nobody, lambda message: (200, "", b""), 1000, lines.append)
     for qos in (0, 1, 0):
         serving._backlog.add(reading(qos=qos))
     running = threading.Thread(target=serving.run)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from onnxlet.edge.server.connection import MOST_AT_ONCE
+from onnxlet.edge.server.connection import MOST_PIPELINED
 from onnxlet.edge.server.http_response import date_line
 from onnxlet.edge.server.server import Server
 
@@ -242,8 +242,8 @@ def test_of_very_many_requests_that_come_at_once_some_have_to_be_sent_again(
 ) -> None:
     """They take forty times the memory of what was sent."""
     with serving.connect() as connection:
-        connection.sendall(request() * MOST_AT_ONCE * 2)
-        for _ in range(MOST_AT_ONCE - 1):
+        connection.sendall(request() * MOST_PIPELINED * 2)
+        for _ in range(MOST_PIPELINED - 1):
             assert "connection" not in answer(connection)[1]
         assert answer(connection)[1]["connection"] == "close"
         assert is_closed(connection)

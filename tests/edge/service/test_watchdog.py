@@ -21,8 +21,8 @@ import pytest
 from onnxlet.edge.server.server import Server
 from onnxlet.edge.service.app import make_app
 from onnxlet.edge.service.secret import Secret
-from onnxlet.edge.service.self_check import Asker, connector, first_row
-from onnxlet.edge.service.systemd import teller, watchdog_seconds
+from onnxlet.edge.service.self_check import SelfCheck, connector, first_row
+from onnxlet.edge.service.systemd import notifier, watchdog_seconds
 from onnxlet.edge.service.watchdog import CROWDED_SECONDS, Watchdog, is_alive
 from onnxlet.function.app import SERVICE
 from tests.conftest import ROOT
@@ -139,7 +139,7 @@ class Serving:
         self.thread = threading.Thread(target=self.server.run)
         self.thread.start()
         repository = self.app.extensions[SERVICE].repository
-        self.asker = Asker(repository, connector(self.address, False), secret)
+        self.asker = SelfCheck(repository, connector(self.address, False), secret)
 
     def _ask(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
         while self.held.is_set():
@@ -294,13 +294,13 @@ def test_who_is_alive(silent: float, others: float, alive: bool) -> None:
 
 @pytest.mark.parametrize("environ", [{}, {"NOTIFY_SOCKET": ""}, {"NOTIFY_SOCKET": "vsock:1:2"}])
 def test_nothing_where_nobody_listens(environ: Mapping[str, str]) -> None:
-    assert teller(environ) is None
+    assert notifier(environ) is None
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="abstract sockets are Linux'")
 def test_an_abstract_address() -> None:
     listener = Listener(f"@onnxlet-test-{os.getpid()}")
-    tell = teller({"NOTIFY_SOCKET": listener.address})
+    tell = notifier({"NOTIFY_SOCKET": listener.address})
     assert tell is not None
     tell("READY=1")
     assert listener.next() == "READY=1"

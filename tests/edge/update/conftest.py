@@ -211,7 +211,9 @@ while file.read_text() in ("", before) and time.monotonic() < over:
 class Supervised:
     """Starts a device's service again whenever it ends, as systemd does."""
 
-    def __init__(self, paths: DevicePaths, port: int, folder: Path, more: Mapping[str, str]) -> None:
+    def __init__(
+        self, paths: DevicePaths, port: int, folder: Path, more: Mapping[str, str]
+    ) -> None:
         self._command = [sys.executable, "-B", str(paths.live), "serve", "--port", str(port)]
         self._environ = {**CLEAN, "ONNXLET_RELOAD_SECONDS": "1", **more}
         self._pid = folder / "pid"
@@ -242,7 +244,9 @@ class Supervised:
 
 
 @pytest.fixture
-def supervise(paths: DevicePaths, tmp_path: Path, free_tcp_port: int) -> Iterator[Callable[..., Setup]]:
+def supervise(
+    paths: DevicePaths, tmp_path: Path, free_tcp_port: int
+) -> Iterator[Callable[..., Setup]]:
     """Starts the device's own service, and gives the device."""
     started: list[Supervised] = []
 

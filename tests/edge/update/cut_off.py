@@ -61,14 +61,14 @@ def die_while_unpacking() -> None:
 def switch_first() -> None:
     """The mistake that the order of an update is there against."""
 
-    def take(setup: Setup, memory: History, found: Found) -> History:
+    def take(setup: Setup, history: History, found: Found) -> History:
         archive, slot = update._fetch(setup, found), idle_slot(setup.paths)
         shutil.rmtree(setup.paths.slot(slot), ignore_errors=True)
         setup.paths.slot(slot).mkdir()
         switch(setup.paths, slot)
         setup.paths.slot(slot).rmdir()
         unpack.check_and_unpack(archive, setup.paths.slot(slot), found.offer)
-        return memory
+        return history
 
     update._take = take
 

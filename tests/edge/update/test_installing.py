@@ -164,9 +164,7 @@ def test_who_may_not_write_there_is_told_so(paths: DevicePaths) -> None:
     """As another user than root."""
     paths.root.chmod(0o755)
     (paths.data / LOCK).touch(0o600)
-    program = (
-        "import os, sys; from pathlib import Path; from onnxlet.edge.device.slots import DevicePaths; "
-    )
+    program = "import os, sys; from pathlib import Path; from onnxlet.edge.device.slots import DevicePaths; "
     program += "from onnxlet.edge.update.lock import locked\nos.setuid(65534)\n"
     program += "try:\n with locked(DevicePaths(Path(sys.argv[1]))): pass\n"
     program += "except Exception as error: print(error)"

@@ -120,7 +120,9 @@ def test_answers_of_another_form_are_faults(
 
 
 @pytest.mark.parametrize("content", [b"[1]", b"{}", DEEP, b""])
-def test_golden_rows_that_are_none_are_a_fault(says: Says, paths: DevicePaths, content: bytes) -> None:
+def test_golden_rows_that_are_none_are_a_fault(
+    says: Says, paths: DevicePaths, content: bytes
+) -> None:
     golden_of(paths).write_bytes(content)
     [fault] = asked_of(says, paths)
     assert fault.startswith(f"{says['url']} can't be judged: ")
@@ -155,18 +157,16 @@ def test_a_release_that_answers_nonsense_is_gone_back_from(
     setup = setup._replace(service=setup.service._replace(url=says["url"], seconds=0.3))
     with pytest.raises(Refused, match=r"bundle release 2 fails here.*not JSON"):
         update(setup, str(archives(2)))
-    memory = read_history(paths)
-    assert (live_slot(paths), memory.attempt) == ("a", None)
-    assert 2 in memory.broken["bundle"]
+    history = read_history(paths)
+    assert (live_slot(paths), history.attempt) == ("a", None)
+    assert 2 in history.broken["bundle"]
 
 
 def test_a_slot_whose_own_list_is_no_list_is_gone_back_from(
     says: Says, setup: Setup, paths: DevicePaths, archives: Archives
 ) -> None:
     """The card may lose it between the proof and the verdict, as well as a release may lack it."""
-    spoil = (
-        f"sh -c 'if [ -d {paths.slot('b')} ]; then echo [1] >{paths.slot('b')}/bundle.json; fi'"
-    )
+    spoil = f"sh -c 'if [ -d {paths.slot('b')} ]; then echo [1] >{paths.slot('b')}/bundle.json; fi'"
     service = setup.service._replace(url=says["url"], seconds=0.3, restart=spoil)
     setup = setup._replace(service=service)
     with pytest.raises(Refused, match=r"bundle release 2 fails here.*bundle\.json"):
@@ -181,12 +181,12 @@ def test_a_rollback_to_nonsense_is_undone(
     rollback(setup)
     says["body"] = b"[1]"
     setup = setup._replace(service=setup.service._replace(url=says["url"], seconds=0.3))
-    memory = read_history(paths)
+    history = read_history(paths)
     paths.data.joinpath("updates.json").unlink()  # whether 2 was given up does not matter here
     with pytest.raises(Refused, match="release 2 does not serve"):
         rollback(setup)
     assert live_slot(paths) == "a"
-    assert memory.broken["bundle"]
+    assert history.broken["bundle"]
 
 
 def test_what_a_slot_s_check_prints_may_be_any_bytes(paths: DevicePaths) -> None:

@@ -17,7 +17,9 @@ def start(paths: DevicePaths, **environ: str) -> subprocess.Popen[str]:
     )
 
 
-def test_it_serves_and_loads_no_more_than_that_needs(paths: DevicePaths, free_tcp_port: int) -> None:
+def test_it_serves_and_loads_no_more_than_that_needs(
+    paths: DevicePaths, free_tcp_port: int
+) -> None:
     process = start(paths, ONNXLET_DEVICE_PORT=str(free_tcp_port))
     assert process.stdout is not None
     url = f"http://127.0.0.1:{free_tcp_port}"

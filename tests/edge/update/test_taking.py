@@ -22,7 +22,7 @@ from onnxlet.edge.update.history import Attempt, History, read_history, write_hi
 from onnxlet.edge.update.rollback import roll_model_back, rollback
 from onnxlet.edge.update.setup import Setup
 from onnxlet.edge.update.status import lines, release_of, status
-from onnxlet.edge.update.update import alone, update
+from onnxlet.edge.update.update import exclusively, update
 from tests.conftest import ROOT, quiet
 from tests.edge.service.test_reloading import Asking, another_iris
 from tests.edge.update.conftest import FOR, Maker, amend, as_bytes, live_faults, make_key, tree
@@ -37,7 +37,11 @@ def served(setup: Setup) -> Any:
 
 
 def test_a_release_is_taken_and_gone_back_from(
-    supervise: Callable[[], Setup], paths: DevicePaths, archives: Archives, maker: Maker, tmp_path: Path
+    supervise: Callable[[], Setup],
+    paths: DevicePaths,
+    archives: Archives,
+    maker: Maker,
+    tmp_path: Path,
 ) -> None:
     shutil.copytree(maker.models / "iris" / "1", tmp_path / "models" / "iris" / "1")
     build(another_iris(), "iris", tmp_path / "models", quiet)
@@ -118,7 +122,11 @@ def second(maker: Maker, tmp_path: Path) -> Path:
 
 
 def test_models_alone_are_taken_without_a_restart_or_a_lost_request(
-    supervise: Callable[[], Setup], paths: DevicePaths, maker: Maker, second: Path, archives: Archives
+    supervise: Callable[[], Setup],
+    paths: DevicePaths,
+    maker: Maker,
+    second: Path,
+    archives: Archives,
 ) -> None:
     setup = supervise()
     assert update(setup, str(archives(2))) == ["bundle release 2: taken"]
@@ -194,7 +202,7 @@ def test_a_version_that_is_there_already_is_not_replaced(
 
 
 def test_one_update_at_a_time(setup: Setup, archives: Archives) -> None:
-    with alone(setup.paths), pytest.raises(Failed, match="another update is running"):
+    with exclusively(setup.paths), pytest.raises(Failed, match="another update is running"):
         update(setup, str(archives(2)))
 
 
