@@ -1,4 +1,4 @@
-"""Root does what concerns another user's files as that user, who may have put anything there."""
+"""Drop root's privileges before another user's files are touched: they may be traps."""
 
 from __future__ import annotations
 
@@ -12,27 +12,26 @@ ROOT = 0
 
 
 def drop_privileges_to_owner(path: Path) -> None:
-    """Where this is root, be from now on whoever could have put another file there.
+    """If this is root, become the user who could replace the file at a path. There is no way back.
 
-    That is the first one beside root that something on the way to it belongs to; where all of it
-    is root's, nothing changes. There is no way back.
+    That is the first owner other than root along the path; if root owns all of it, nothing changes.
 
     Args:
-        path: absolute; it need not be there.
+        path: absolute; it need not exist.
     """
     if os.geteuid() != ROOT:
         return
-    for each in _on_the_way(path):
+    for each in _components(path):
         with suppress(FileNotFoundError, NotADirectoryError):
-            about = each.lstat()
-            if about.st_uid != ROOT:
-                return _become(about.st_uid, about.st_gid)
+            stat = each.lstat()
+            if stat.st_uid != ROOT:
+                return _become(stat.st_uid, stat.st_gid)
 
 
-def _on_the_way(path: Path) -> Iterator[Path]:
-    """From the top, as it is written and where that leads."""
-    for way in (path, path.parent.resolve() / path.name):
-        yield from (*reversed(way.parents), way)
+def _components(path: Path) -> Iterator[Path]:
+    """Every part of the path from the root down: as written, then with links resolved."""
+    for each in (path, path.parent.resolve() / path.name):
+        yield from (*reversed(each.parents), each)
 
 
 def _become(user: int, group: int) -> None:

@@ -1,4 +1,4 @@
-"""The queue's figures, for `/metrics`."""
+"""The queue's metrics, for `/metrics`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def metrics(figures: Figures) -> Iterator[Metric]:
-    """In Prometheus' types; those of a database that can't be read are left out."""
+    """prometheus-client's types; without totals where the database can't be read."""
     from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
     dropped = CounterMetricFamily(

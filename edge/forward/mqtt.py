@@ -1,4 +1,4 @@
-"""Sends batches to a topic of an MQTT broker."""
+"""Send batches to a topic of an MQTT broker."""
 
 from __future__ import annotations
 
@@ -14,21 +14,22 @@ from onnxlet.edge.net.mqtt_link import TOO_LARGE, Address, Link, LinkLost
 from onnxlet.edge.settings.forward import ForwardOptions
 
 HEAD_BYTES = 1000  # of a packet beside its topic and payload
-NO_SUBSCRIBERS = 0x10  # the broker took it and gave it to nobody: it would be lost
-REFUSED = {TOO_LARGE, 0x99}  # or the payload's form is not taken
-BARRED = {0x87, 0x90}  # this user may not publish there; there is no such topic
+# MQTT 5's reason codes.
+NO_SUBSCRIBERS = 0x10  # the broker accepted it and delivered it to nobody: it would be lost
+REFUSED = {TOO_LARGE, 0x99}  # too large; payload format invalid
+BARRED = {0x87, 0x90}  # not authorized; topic name invalid
 
 
 def transport(options: ForwardOptions) -> Transport:
-    """What publishes to the topic that is set, over a new connection for each batch.
+    """A function that publishes a batch to the configured topic, over a new connection.
 
     Raises:
-        OSError: the certificates can't be read.
+        OSError: the CA certificates can't be read.
     """
     url = urlsplit(options.url)
     topic = url.path[1:] + (f"?{url.query}" if url.query else "")
     address = Address(f"{url.scheme}://{url.netloc}", options.user, options.key, options.ca)
-    Link(address, "")  # which reads the certificates
+    Link(address, "")  # reads the CA certificates
 
     def send(batch: Batch) -> Outcome:
         try:
@@ -51,14 +52,14 @@ def _send(link: Link, topic: str, batch: Batch) -> Outcome:
     body = gzip.compress(batch.body, 6, mtime=0)
     if len(body) + len(topic.encode()) + HEAD_BYTES > link.largest:
         return Outcome("refused", f"the broker takes {link.largest} bytes at most")
-    told = {
+    properties = {
         "ContentType": "application/json",
         "UserProperty": [("Idempotency-Key", batch.key), ("Content-Encoding", "gzip")],
     }
-    return _answer(link, link.publish(topic, body, told))
+    return _acknowledgement(link, link.publish(topic, body, properties))
 
 
-def _answer(link: Link, mine: int) -> Outcome:
+def _acknowledgement(link: Link, mine: int) -> Outcome:
     end = time.monotonic() + OVERALL_SECONDS
     while time.monotonic() < end:
         link.loop(0.2)
@@ -69,7 +70,7 @@ def _answer(link: Link, mine: int) -> Outcome:
 
 
 def of_reason(code: ReasonCode) -> Outcome:
-    """What the broker's reason code means."""
+    """The outcome by the broker's reason code."""
     if code.value == NO_SUBSCRIBERS:
         return Outcome("failed", "nobody subscribes to the topic")
     if not code.is_failure:

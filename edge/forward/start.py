@@ -1,4 +1,4 @@
-"""Store and forward: every prediction is kept on the device until somebody else has it."""
+"""Start store and forward where it is set; a server without it does not import the rest."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     from onnxlet.edge.forward.forwarder import Forwarder
 
 
-def start(options: ForwardOptions) -> Forwarder | None:
-    """Keep and send from now on, until the process ends; None where it is not switched on.
+def start_forwarding(options: ForwardOptions) -> Forwarder | None:
+    """Keep and send predictions until the process ends; None if no URL is set.
 
     Raises:
-        SettingsError: the certificates of the other side can't be read.
+        SettingsError: the CA certificates can't be read, or the URL has no address.
     """
     if not options.url:
         return None
-    from onnxlet.edge.forward import forwarder  # a server that keeps nothing starts without it
+    from onnxlet.edge.forward import forwarder  # slow to import
 
     return forwarder.start(options)

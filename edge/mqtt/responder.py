@@ -1,4 +1,4 @@
-"""Answers readings by the app that answers over HTTP: the same limits, log, metrics and errors."""
+"""Answer readings by the same app as over HTTP: the same limits, log, metrics and errors."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ WSGI = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 class Responder:
-    """An app, and which reading it answers just now.
+    """Answers readings by an app, one at a time.
 
     Args:
         models: folder of model directories.
-        settings: limits. Who may send readings is for the broker to say: no key is asked for.
+        settings: limits. They have no API keys: the broker decides who may send readings.
         forward: keeps predictions, or None.
-        model: that answers where a reading names none.
+        model: that answers readings that name none.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Responder:
         self._app: WSGI = make_app(models, observe, forward=forward, settings=settings)
 
     def answer(self, message: MQTTMessage) -> tuple[int, str, bytes]:
-        """Status, media type and body of the answer, or of the problem, in the native form."""
+        """Status, media type and body of the answer, or of the problem, in the native protocol."""
         self._again = message.dup
         begun: list[Any] = []
 

@@ -1,7 +1,7 @@
-"""Whose certificates are believed, by clients whose machine may not know what day it is.
+"""Checking servers' certificates on a machine that may not know the date.
 
-A certificate's dates are held against the clock, unless the clock was never set: such a device
-could reach nobody, for ever.
+A certificate's dates are compared with the clock unless the clock was never set: such a device
+could never connect to anything.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from pathlib import Path
 from onnxlet.edge.device.checks import EPOCH
 
 NO_DATES = ssl.VerifyFlags(0x200000)  # X509_V_FLAG_NO_CHECK_TIME
-OF_DATES = (9, 10)  # X509_V_ERR_CERT_NOT_YET_VALID, _HAS_EXPIRED
+DATE_ERRORS = (9, 10)  # X509_V_ERR_CERT_NOT_YET_VALID, _HAS_EXPIRED
 
 
 def make_context(ca: Path | None) -> ssl.SSLContext:
-    """What checks a server's certificate and its name.
+    """A client's TLS context, which checks a server's certificate and name.
 
     Args:
-        ca: certificates that it is signed by; None means the system's.
+        ca: file of the CA certificates that sign it; None means the system's.
 
     Raises:
         OSError: they can't be read.
@@ -31,7 +31,7 @@ def make_context(ca: Path | None) -> ssl.SSLContext:
 
 
 def set_date_checks(context: ssl.SSLContext) -> None:
-    """Check dates from now on, or don't: the clock may have been set meanwhile."""
+    """Switch the check of dates on or off; before each connection, since the clock may be set."""
     if time.gmtime().tm_year < EPOCH:
         context.verify_flags |= NO_DATES
     else:
@@ -39,8 +39,8 @@ def set_date_checks(context: ssl.SSLContext) -> None:
 
 
 def describe_error(error: Exception) -> str:
-    """What is wrong; where it is a date, with today's as this machine has it."""
-    told = f"{type(error).__name__}: {error}"[:200]
-    if isinstance(error, ssl.SSLCertVerificationError) and error.verify_code in OF_DATES:
-        told += f"; this machine's clock says {time.strftime('%Y-%m-%d', time.gmtime())}"
-    return told
+    """What went wrong; if it is a certificate's date, with this machine's own date."""
+    text = f"{type(error).__name__}: {error}"[:200]
+    if isinstance(error, ssl.SSLCertVerificationError) and error.verify_code in DATE_ERRORS:
+        text += f"; this machine's clock says {time.strftime('%Y-%m-%d', time.gmtime())}"
+    return text

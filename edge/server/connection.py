@@ -140,7 +140,7 @@ class Connection:
         """Read the body of a request as if it had not asked to upgrade to another protocol.
 
         The parser takes what follows the head for that other protocol, so a fresh parser is fed a
-        head with the same framing. Clients that prefer HTTP/2 send such requests, Java's among them.
+        head with the same framing. Clients that prefer HTTP/2 send such requests: Java's do.
         """
         headers = self._headers
         framing = {

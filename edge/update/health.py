@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from onnxlet.edge.net.socket_deadline import Deadline, WatchedHttp, WatchedHttps
-from onnxlet.edge.service.secret import left_in
+from onnxlet.edge.service.secret import read_secret
 from onnxlet.edge.update.errors import Killed
 from onnxlet.function.serving.golden import compare_body
 
@@ -161,7 +161,7 @@ def _ask(service: Service, path: str, body: bytes | None) -> tuple[int, bytes]:
     """
     headers: dict[str, str | bytes] = {"Content-Type": "application/json"}
     headers["X-API-Key"] = service.key.encode()
-    if secret := left_in(service.state):  # each process has its own
+    if secret := read_secret(service.state):  # each process has its own
         headers |= {"X-API-Key": secret.key, "X-Request-Id": secret.request_id}
     url, deadline = urlsplit(service.url), Deadline(ANSWER_SECONDS)
     connect = partial(WatchedHttps, context=_anybody_s()) if url.scheme == "https" else WatchedHttp

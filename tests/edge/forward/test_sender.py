@@ -18,7 +18,7 @@ import pytest
 from onnxlet.edge.forward import delivery_outcome, https
 from onnxlet.edge.forward.delivery_outcome import Outcome, Transport, of_status, pause
 from onnxlet.edge.forward.forwarder import open_queue, start
-from onnxlet.edge.forward.inspection import look
+from onnxlet.edge.forward.inspection import inspect
 from onnxlet.edge.forward.queue import Batch
 from onnxlet.edge.forward.records import Clock, record
 from onnxlet.edge.forward.sender import Sender
@@ -367,7 +367,7 @@ def test_what_waits_is_told_and_what_was_refused_is_asked_for(
     sending.sender.start()
     wait_until(lambda: sending.queue.totals().aside == 2)
 
-    assert look(options, retry=False)[1] == "set aside 2"
-    assert look(options, retry=True)[0] == "2 records are sent again"
+    assert inspect(options, retry=False)[1] == "set aside 2"
+    assert inspect(options, retry=True)[0] == "2 records are sent again"
     wait_until(lambda: names(endpoint) == ["a", "b"])
-    wait_until(lambda: look(options, retry=False)[2] == "sent 2")
+    wait_until(lambda: inspect(options, retry=False)[2] == "sent 2")

@@ -31,8 +31,8 @@ def respond(message: MQTTMessage) -> tuple[int, str, bytes]:
 class Early(mqtt_link.Link):
     """Acknowledges what it has only just got."""
 
-    def _came(self, client: Any, data: Any, message: MQTTMessage) -> None:
-        super()._came(client, data, message)
+    def _received(self, client: Any, data: Any, message: MQTTMessage) -> None:
+        super()._received(client, data, message)
         super().acknowledge(message)
 
     def acknowledge(self, message: MQTTMessage) -> None:

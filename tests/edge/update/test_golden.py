@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from onnxlet.edge.device.slots import DevicePaths
-from onnxlet.edge.service.secret import FILE, Secret, left_in
+from onnxlet.edge.service.secret import FILE, Secret, read_secret
 from onnxlet.edge.update.confirm import models_in
 from onnxlet.edge.update.health import service_faults
 from onnxlet.edge.update.setup import Setup
@@ -70,9 +70,9 @@ def test_they_are_asked_where_keys_are_set_without_one_of_its_own(
 
 def test_what_is_left_is_for_root_alone_and_nothing_else_is_taken(tmp_path: Path) -> None:
     secret = Secret()
-    secret.leave(tmp_path)
-    secret.leave(tmp_path)
-    found = left_in(tmp_path)
+    secret.save(tmp_path)
+    secret.save(tmp_path)
+    found = read_secret(tmp_path)
     assert found
     assert (found.request_id, found.key) == (secret.request_id, secret.key)
     assert (tmp_path / FILE).stat().st_mode & 0o777 == 0o600
@@ -80,13 +80,13 @@ def test_what_is_left_is_for_root_alone_and_nothing_else_is_taken(tmp_path: Path
 
     for content in ("", "root:x:0:0\n", f"{secret.request_id} {secret.key}\nmore"):
         (tmp_path / FILE).write_text(content)
-        assert left_in(tmp_path) is None
-    secret.leave(tmp_path)
+        assert read_secret(tmp_path) is None
+    secret.save(tmp_path)
     (tmp_path / FILE).rename(tmp_path / "elsewhere")
     (tmp_path / FILE).symlink_to("elsewhere")
-    assert left_in(tmp_path) is None
+    assert read_secret(tmp_path) is None
     (tmp_path / FILE).unlink()
     os.mkfifo(tmp_path / FILE)
-    assert left_in(tmp_path) is None
-    assert left_in(tmp_path / "nowhere") is None
-    secret.leave(tmp_path / "nowhere")
+    assert read_secret(tmp_path) is None
+    assert read_secret(tmp_path / "nowhere") is None
+    secret.save(tmp_path / "nowhere")
