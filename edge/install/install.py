@@ -1,4 +1,4 @@
-"""`edge install`: from a slot that is unpacked to a service that answers, and again to one."""
+"""`edge install`: from an unpacked slot to a running service; may be repeated."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ SYSTEM = Path("/")
 PYTHON = "/usr/bin/python3"
 
 
-class Setup(NamedTuple):
-    """What is installed where.
+class Installation(NamedTuple):
+    """What is installed, and where.
 
     Attributes:
         paths: the device's folders.
         slot: of the bundle that is installed.
         run: runs one of the system's programs.
-        report: told what is being done.
-        lock: a descriptor of the device's lock, where the zip holds it already.
+        report: called with each step, in words.
+        lock: a descriptor of the device's lock, if the zip's process took it.
     """
 
     paths: DevicePaths
@@ -44,17 +44,17 @@ class Setup(NamedTuple):
 
     @property
     def is_image(self) -> bool:
-        """No systemd runs in it yet."""
+        """It is in a system image, where no systemd runs."""
         return self.paths.root != SYSTEM
 
 
-def install(setup: Setup, keys: Sequence[str]) -> None:
-    """Check, prove, write, switch and start.
+def install(setup: Installation, keys: Sequence[str]) -> None:
+    """Check the machine, replay golden rows, write files, switch the slot, and start.
 
     Raises:
-        InstallError: something is wrong; all of it is told, and nothing was switched.
-        Failed: somebody else changes what is installed here.
-        Refused: the slot that is live has not proven itself, and may go back to this one.
+        InstallError: naming all that is wrong; nothing was switched.
+        Failed: another process holds the device's lock.
+        Refused: the live slot is not confirmed yet, and may roll back to this one.
         ModelError: a model is broken.
     """
     paths = setup.paths
@@ -63,21 +63,21 @@ def install(setup: Setup, keys: Sequence[str]) -> None:
     with locked(paths, setup.lock):
         if live_slot(paths) != setup.slot.name:
             give_idle_slot(paths)
-        steps.prove(setup.slot, setup.report)
+        steps.replay_golden_rows(setup.slot, setup.report)
         steps.make_folders(paths)
         steps.write_settings(paths, trusted)
         steps.write_files(paths, PYTHON if setup.is_image else sys.executable)
         before = live_slot(paths)
         if before != setup.slot.name:
             switch(paths, setup.slot.name)
-        _have_systemd_know(setup)
+        _enable_units(setup)
         if not setup.is_image:
             _start(setup, before)
     for line in _afterwards(setup):
         setup.report(line)
 
 
-def _check(setup: Setup, faults: list[str]) -> None:
+def _check(setup: Installation, faults: list[str]) -> None:
     paths = setup.paths
     checks = IN_AN_IMAGE if setup.is_image else BEFORE_INSTALLING
     found = findings(read_machine(paths.data), needs_of(setup.slot), checks)
@@ -104,7 +104,7 @@ def _settings_faults(paths: DevicePaths) -> list[str]:
         except SettingsError as error:
             faults.append(f"{paths.environment}: {error.message}")
     if not faults and (mqtt := device_settings(paths).mqtt).url:
-        from onnxlet.edge.mqtt.service import check  # paho takes 40 ms
+        from onnxlet.edge.mqtt.service import check  # importing paho takes 40 ms
 
         try:
             check(mqtt)
@@ -113,7 +113,7 @@ def _settings_faults(paths: DevicePaths) -> list[str]:
     return faults
 
 
-def _have_systemd_know(setup: Setup) -> None:
+def _enable_units(setup: Installation) -> None:
     root = [f"--root={setup.paths.root}"] if setup.is_image else []
     setup.run(["systemd-sysusers", *root, "onnxlet.conf"])
     if not setup.is_image:
@@ -125,13 +125,13 @@ def _have_systemd_know(setup: Setup) -> None:
 
 
 def optional(paths: DevicePaths) -> dict[str, bool]:
-    """Units that there is something to do for only where it is set: a channel, a broker."""
+    """Units that are enabled only if a channel or a broker is set."""
     device = device_settings(paths)
     return {units.TIMER: bool(device.update_url), units.MQTT: bool(device.mqtt.url)}
 
 
-def _start(setup: Setup, before: str | None) -> None:
-    """Start what is live now, with the settings of now; if it does not answer, what was before."""
+def _start(setup: Installation, before: str | None) -> None:
+    """Restart the service with the current settings; if it fails, from the previous slot."""
     setup.report("starting")
     try:
         setup.run(["systemctl", "restart", units.SERVICE])
@@ -139,15 +139,13 @@ def _start(setup: Setup, before: str | None) -> None:
         if before not in (None, setup.slot.name):
             switch(setup.paths, str(before))
             setup.run(["systemctl", "restart", units.SERVICE])
-        said = setup.run(steps.LOG).strip()
-        raise InstallError(
-            f"{error.message}\n{said}", f"More: {' '.join(steps.LOG[:4])}"
-        ) from error
+        log = setup.run(steps.LOG).strip()
+        raise InstallError(f"{error.message}\n{log}", f"More: {' '.join(steps.LOG[:4])}") from error
     for unit in (unit for unit, wanted in optional(setup.paths).items() if wanted):
         setup.run(["systemctl", "start" if unit == units.TIMER else "restart", unit])
 
 
-def _afterwards(setup: Setup) -> list[str]:
+def _afterwards(setup: Installation) -> list[str]:
     paths = setup.paths
     lines = [f"installed: {paths.live} is {setup.slot}"]
     if not any(paths.keys.glob("*.pub")):

@@ -1,4 +1,4 @@
-"""What installing does, step by step; each can be done again."""
+"""The steps of installing and uninstalling; each may be repeated."""
 
 from __future__ import annotations
 
@@ -18,35 +18,35 @@ from onnxlet.function.serving.golden import load_proven
 Run = Callable[[Sequence[str]], str]
 Report = Callable[[str], object]
 LOG = ("journalctl", "--namespace=onnxlet", "-u", "onnxlet", "-n", "4", "-o", "cat", "--no-pager")
-SHOWN = 600  # characters of what a program said
+SHOWN = 600  # characters of a program's output
 
 
 class InstallError(OnnxletError):
-    """It can't be installed, or taken away, as it was asked for."""
+    """Installing or uninstalling fails."""
 
 
 def run(command: Sequence[str]) -> str:
-    """Run one of the system's programs; what it prints.
+    """Run one of the system's programs; return its output.
 
     Raises:
-        InstallError: it fails; with its own words.
+        InstallError: it fails; with its own message.
     """
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own arguments
     except OSError as error:
         raise InstallError(f"{command[0]}: {error.strerror}") from error
     if done.returncode:
-        said = (done.stderr or done.stdout).strip()[-SHOWN:]
-        raise InstallError(f"{' '.join(command)}: exit code {done.returncode}: {said}")
+        output = (done.stderr or done.stdout).strip()[-SHOWN:]
+        raise InstallError(f"{' '.join(command)}: exit code {done.returncode}: {output}")
     return done.stdout
 
 
-def prove(slot: Path, report: Report) -> None:
+def replay_golden_rows(slot: Path, report: Report) -> None:
     """Check every model of a slot on this very processor.
 
     Raises:
         ModelError: one is broken.
-        InstallError: one answers otherwise than at its build.
+        InstallError: one answers differently than at build.
     """
     for folder in sorted((slot / "models").iterdir()):
         for version in versions_in(folder) if NAME.fullmatch(folder.name) else ():
@@ -61,14 +61,14 @@ def prove(slot: Path, report: Report) -> None:
 
 
 def make_folders(paths: DevicePaths) -> None:
-    """Make what is not there; root's, since the service may write to its own state alone."""
+    """Create missing folders, owned by root: the service may write only to its state folder."""
     for folder in (paths.data, paths.models, paths.settings, paths.keys):
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o755)
 
 
 def write_settings(paths: DevicePaths, keys: Iterable[PublicKey]) -> None:
-    """Write the environment where there is none, and the keys."""
+    """Write the environment file if there is none, and the keys."""
     if not paths.environment.exists():
         write_durably(paths.environment, units.ENVIRONMENT.encode(), 0o600)
     for key in keys:
@@ -76,7 +76,7 @@ def write_settings(paths: DevicePaths, keys: Iterable[PublicKey]) -> None:
 
 
 def write_files(paths: DevicePaths, python: str) -> None:
-    """Write what systemd reads, and the command, where it is not so already."""
+    """Write systemd's files and the command, where they differ."""
     for path, (text, mode) in units.files(python).items():
         file = paths.root / path
         with suppress(OSError):
@@ -87,13 +87,13 @@ def write_files(paths: DevicePaths, python: str) -> None:
 
 
 def remove_files(paths: DevicePaths) -> None:
-    """Take away what `write_files` wrote."""
+    """Remove what `write_files` wrote."""
     for path in units.files(""):
         (paths.root / path).unlink(missing_ok=True)
 
 
 def remove_program(paths: DevicePaths) -> None:
-    """Take away the slots, the links to them, and what an update left that was cut off."""
+    """Remove the slots, the links to them, and what an interrupted update left."""
     for link in (paths.live, paths.back):
         link.unlink(missing_ok=True)
     for name in (*SLOTS, ".incoming", ".outgoing", "download"):

@@ -1,4 +1,4 @@
-"""`edge uninstall`: the service and its program go; what the device has gathered stays."""
+"""`edge uninstall`: remove the service and its program; settings, models and state stay."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from onnxlet.edge.device.slots import DevicePaths
 from onnxlet.edge.install import steps, units
-from onnxlet.edge.install.install import Setup
+from onnxlet.edge.install.install import Installation
 from onnxlet.edge.install.steps import InstallError
 from onnxlet.edge.update import model_updates
 from onnxlet.edge.update.errors import Refused
@@ -17,22 +17,22 @@ from onnxlet.edge.update.history import read_history, write_history
 from onnxlet.edge.update.lock import locked
 
 
-def uninstall(setup: Setup, purge: bool) -> None:
-    """Stop it, and take away what `install` brought; can be done again.
+def uninstall(setup: Installation, purge: bool) -> None:
+    """Stop the service, and remove what `install` wrote; may be repeated.
 
     Args:
-        setup: of what is installed.
-        purge: take away settings, keys, models and state, too.
+        setup: what is installed.
+        purge: remove settings, keys, models and state, too.
 
     Raises:
         InstallError: systemd refuses.
-        Failed: another user than root asks, or somebody else changes what is installed here.
+        Failed: this is not root, or another process holds the device's lock.
     """
     with locked(setup.paths) if setup.paths.data.is_dir() else nullcontext():
         _uninstall(setup, purge)
 
 
-def _uninstall(setup: Setup, purge: bool) -> None:
+def _uninstall(setup: Installation, purge: bool) -> None:
     paths, root = setup.paths, []
     if setup.is_image:
         root = [f"--root={paths.root}"]
@@ -58,8 +58,8 @@ def _uninstall(setup: Setup, purge: bool) -> None:
 
 
 def _forget_attempt(paths: DevicePaths) -> None:
-    """Take away what has not proven itself: nobody is left to judge it, or to go back."""
-    with suppress(Refused):  # what is remembered can't be read, and stays
+    """Remove an unconfirmed update: nothing is left to confirm it or roll it back."""
+    with suppress(Refused):  # the history can't be read; it stays
         history = read_history(paths)
         if history.attempt is not None:
             model_updates.take_away(paths, history.attempt.models or {})

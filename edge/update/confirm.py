@@ -1,4 +1,4 @@
-"""Keep what was switched to if the service answers with it; else go back, and remember why."""
+"""Confirm an update if the service answers with it; else roll back, and record why."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from onnxlet.edge.update.setup import Setup
 
 
 def confirm_bundle(setup: Setup, history: History, faults: list[str]) -> History:
-    """Keep the slot that is live now if the service answers from it, else go back.
+    """Confirm the live slot if the service answers from it, else switch back.
 
     Raises:
-        Refused: the service does not, and does from the slot before.
-        Failed: it does from neither.
+        Refused: the service does not, but does from the previous slot.
+        Failed: it answers from neither.
     """
     attempt = history.under_way
     faults = faults or live_faults(setup)
@@ -33,7 +33,7 @@ def confirm_bundle(setup: Setup, history: History, faults: list[str]) -> History
     give_up_release(setup, history, why)
     setup.paths.back.unlink(missing_ok=True)
     if faults := live_faults(setup):
-        raise _nobody_s_fault(setup, history, f"{why}; the one before: {'; '.join(faults)}")
+        raise _not_its_fault(setup, history, f"{why}; the one before: {'; '.join(faults)}")
     raise Refused(
         f"bundle release {attempt.release} fails here: {why}",
         f"The release before it is live again. {attempt.release} is not tried again.",
@@ -41,17 +41,17 @@ def confirm_bundle(setup: Setup, history: History, faults: list[str]) -> History
 
 
 def confirm_models(setup: Setup, history: History, faults: list[str]) -> History:
-    """Keep the versions that were put among the models if the service answers with them.
+    """Confirm the versions added among the models if the service answers with them.
 
     Raises:
-        Refused: the service does not, and is ready without them.
+        Refused: the service does not, but is ready without them.
         Failed: it is not ready either way.
     """
     paths, attempt = setup.paths, history.under_way
     new = dict(attempt.models or {})
     folders = {paths.models / n / str(v): (n, v) for n, v in new.items()}
     there = {folder: each for folder, each in folders.items() if folder.is_dir()}
-    if len(there) < len(folders) and not faults:  # cut off while they were put: again, from start
+    if len(there) < len(folders) and not faults:  # interrupted while they were added: start anew
         model_updates.take_away(paths, new)
         again = replace(history, attempt=attempt._replace(models=None))
         return write_history(paths, again)
@@ -64,15 +64,15 @@ def confirm_models(setup: Setup, history: History, faults: list[str]) -> History
     why = "; ".join(faults)
     give_up_release(setup, history, why)
     if faults := service_faults(setup.service, {}):
-        raise _nobody_s_fault(setup, history, f"{why}; without it: {'; '.join(faults)}")
+        raise _not_its_fault(setup, history, f"{why}; without it: {'; '.join(faults)}")
     raise Refused(
         f"models release {attempt.release} fails here: {why}",
         f"The versions before it serve again. {attempt.release} is not tried again.",
     )
 
 
-def _nobody_s_fault(setup: Setup, history: History, why: str) -> Failed:
-    """The service does not answer either way: the release may be tried again."""
+def _not_its_fault(setup: Setup, history: History, why: str) -> Failed:
+    """The service answers neither with the release nor without: it may be tried again."""
     attempt = history.under_way
     write_history(setup.paths, replace(history, attempt=None))
     return Failed(
@@ -83,23 +83,23 @@ def _nobody_s_fault(setup: Setup, history: History, why: str) -> Failed:
 
 
 def give_up_release(setup: Setup, history: History, why: str) -> History:
-    """Give the release up that is under way, and have that on the card."""
+    """Record on the disk that the current release is given up."""
     attempt = history.under_way
     return write_history(setup.paths, history.give_up(attempt.kind, attempt.release, why))
 
 
 def live_faults(setup: Setup) -> list[str]:
-    """Have the service start again from the slot that is live, and ask it; what is wrong."""
+    """Restart the service from the live slot, and check it; return the faults."""
     if faults := restart_faults(setup.service):
         return faults
     try:
         models = models_in(setup.paths.live.resolve())
-    except Exception as error:  # of any class: the slot has no list that can be read
+    except Exception as error:  # of any class: the slot's list can't be read
         return [f"{setup.paths.live}/bundle.json: {type(error).__name__} {error}"]
     return service_faults(setup.service, models)
 
 
 def models_in(slot: Path) -> dict[Path, tuple[str, int]]:
     """A slot's models: name and version by directory."""
-    told = json.loads((slot / "bundle.json").read_bytes())["models"]
-    return {slot / "models" / name / str(v): (name, v) for name, v in told.items()}
+    models = json.loads((slot / "bundle.json").read_bytes())["models"]
+    return {slot / "models" / name / str(v): (name, v) for name, v in models.items()}

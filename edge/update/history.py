@@ -1,6 +1,6 @@
-"""What a device remembers of updates: `updates.json`, on the card before anything relies on it.
+"""A device's history of updates, `updates.json`, on the disk before anything relies on it.
 
-Standard library alone: the installer runs this out of the zip.
+Standard library only: the installer runs this from the zip.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from onnxlet.edge.device.slots import DevicePaths, live_slot, write_durably
 from onnxlet.edge.update.errors import Refused
 
 FORMAT = 1
-MOST_ATTEMPTS = 5  # that ended without a verdict: the power failed, or the release brought it down
-KEPT_BROKEN = 20
+MOST_ATTEMPTS = 5  # that were interrupted: by a power cut, or by the release itself
+KEPT_BROKEN = 20  # failed releases that are remembered, of each kind
 
 
 class Attempt(NamedTuple):
-    """An update that has begun.
+    """An update that has begun; its fields are those of `updates.json`.
 
     Attributes:
         kind: `bundle` or `models`.
         release: its number.
         tries: how often it has begun.
-        back: the slot that served before, once the link is about to be switched.
-        models: versions by name, once they are about to be put among the models.
+        back: the previous slot, once the link is about to be switched.
+        models: versions by name, once they are about to be moved among the models.
     """
 
     kind: str
@@ -38,12 +38,12 @@ class Attempt(NamedTuple):
 
 @dataclass(frozen=True)
 class History:
-    """What is remembered.
+    """A device's history of updates; its fields are those of `updates.json`.
 
     Attributes:
-        highest: release that was ever accepted, by kind.
-        broken: of each kind the releases that failed here, and why.
-        attempt: one that has no verdict yet.
+        highest: the highest release ever accepted, by kind.
+        broken: releases that failed here, by kind and number, and why.
+        attempt: the update that is neither accepted nor given up yet.
     """
 
     highest: Mapping[str, int] = field(default_factory=dict)
@@ -52,25 +52,25 @@ class History:
 
     @property
     def under_way(self) -> Attempt:
-        """The attempt, where it is known that there is one."""
+        """The attempt, which must exist."""
         if self.attempt is None:
             raise LookupError("no update is under way")
         return self.attempt
 
     def begin(self, kind: str, release: int) -> History:
-        """An update begins, or begins again."""
+        """The history after an update has begun, or begun again."""
         last = self.attempt
         again = last is not None and (last.kind, last.release) == (kind, release)
         tries = last.tries + 1 if again and last else 1
         return replace(self, attempt=Attempt(kind, release, tries))
 
     def accept(self, kind: str, release: int) -> History:
-        """An update is good."""
+        """The history after an update was accepted."""
         highest = {**self.highest, kind: max(release, self.highest.get(kind, 0))}
         return replace(self, highest=highest, attempt=self._without(kind))
 
     def give_up(self, kind: str, release: int, why: str) -> History:
-        """A release is never tried again."""
+        """The history after a release was given up: it is never tried again."""
         numbers = {**self.broken.get(kind, {}), release: why[:500]}
         kept = dict(sorted(numbers.items())[-KEPT_BROKEN:])
         return replace(self, broken={**self.broken, kind: kept}, attempt=self._without(kind))
@@ -80,22 +80,22 @@ class History:
 
 
 def read_history(paths: DevicePaths) -> History:
-    """Read what is remembered; nothing on a new device.
+    """Read the history; it is empty on a new device.
 
     Raises:
-        Refused: it is there and can't be read.
+        Refused: the file exists and can't be read.
     """
     path = paths.data / "updates.json"
     try:
-        told: dict[str, Any] = json.loads(path.read_bytes())
-        if told["format"] != FORMAT:
-            raise ValueError(f"expected format {FORMAT}, got {told['format']}")
+        content: dict[str, Any] = json.loads(path.read_bytes())
+        if content["format"] != FORMAT:
+            raise ValueError(f"expected format {FORMAT}, got {content['format']}")
         broken = {
             kind: {int(number): str(why) for number, why in numbers.items()}
-            for kind, numbers in told["broken"].items()
+            for kind, numbers in content["broken"].items()
         }
-        highest = {str(kind): int(number) for kind, number in told["highest"].items()}
-        return History(highest, broken, told["attempt"] and Attempt(**told["attempt"]))
+        highest = {str(kind): int(number) for kind, number in content["highest"].items()}
+        return History(highest, broken, content["attempt"] and Attempt(**content["attempt"]))
     except FileNotFoundError:
         return History()
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -106,23 +106,23 @@ def read_history(paths: DevicePaths) -> History:
 
 
 def write_history(paths: DevicePaths, history: History) -> History:
-    """Have it on the card."""
-    told = {"format": FORMAT, **asdict(history)}
-    told["attempt"] = history.attempt and history.attempt._asdict()
-    write_durably(paths.data / "updates.json", json.dumps(told, indent=1).encode() + b"\n")
+    """Write the history to the disk, and return it."""
+    content = {"format": FORMAT, **asdict(history)}
+    content["attempt"] = history.attempt and history.attempt._asdict()
+    write_durably(paths.data / "updates.json", json.dumps(content, indent=1).encode() + b"\n")
     return history
 
 
 def is_switched(paths: DevicePaths, attempt: Attempt) -> bool:
-    """Whether what an attempt brought is live; it has not proven itself."""
+    """Whether the slot that an attempt filled is live, and not confirmed yet."""
     return bool(attempt.back) and live_slot(paths) not in (None, attempt.back)
 
 
 def give_idle_slot(paths: DevicePaths) -> None:
-    """Have no attempt rely on the idle slot, before that is filled by hand.
+    """Make sure that no attempt relies on the idle slot, before an installation fills it.
 
     Raises:
-        Refused: one has to be able to go back to it.
+        Refused: an attempt may have to roll back to it.
     """
     history = read_history(paths)
     attempt = history.attempt

@@ -1,6 +1,6 @@
-"""One change at a time: who changes slots, models or what is remembered holds the device's lock.
+"""The device's lock, held by whatever changes slots, models or the update history.
 
-Standard library alone: the installer runs this out of the zip.
+Standard library only: the installer runs this from the zip.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ LOCK = ".lock"
 
 @contextmanager
 def locked(paths: DevicePaths, held: int | None = None) -> Iterator[int]:
-    """Nobody else changes anything meanwhile, and what the card can't do is told as such.
+    """Hold the lock within the block; report disk errors in it as `Failed`.
 
     Args:
         paths: of the device.
-        held: a descriptor of the lock, from the program that took it and became this one.
+        held: a descriptor of the lock, inherited from the program that called exec.
 
     Returns:
-        A descriptor of the lock, for a program that this one becomes.
+        A descriptor of the lock, which a program run by exec can inherit.
 
     Raises:
-        Failed: somebody does, or the card is full or fails.
+        Failed: another process holds it, or the disk is full or fails.
     """
     try:
         paths.data.mkdir(parents=True, exist_ok=True)
@@ -36,8 +36,8 @@ def locked(paths: DevicePaths, held: int | None = None) -> Iterator[int]:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                told = "another update is running, or an installation"
-                raise Failed(told, "Wait for its end.") from None
+                busy = "another update is running, or an installation"
+                raise Failed(busy, "Wait for its end.") from None
             yield lock.fileno()
     except OSError as error:
         what = error.filename or paths.data

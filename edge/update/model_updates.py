@@ -1,4 +1,4 @@
-"""Models that came alone, in `models/` beside the slots: put there, taken away, cleared out."""
+"""Model-only updates, in `models/` beside the slots: add, remove, and prune versions."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from onnxlet.edge.device.slots import DevicePaths, sync_folder
 from onnxlet.function.models.aliases import FILE
 from onnxlet.function.models.repository import versions_in
 
-KEPT = 2  # versions of each model: the one that serves and the one before it
+KEPT = 2  # versions of each model: the served one and the previous one
 
 
 def clashes(paths: DevicePaths, incoming: Path, models: Mapping[str, int]) -> list[str]:
-    """Versions that are there already, and others."""
+    """The versions that exist already with other content."""
     return [
         f"models/{name}/{version} is there already, and another: give it a higher version"
         for name, version in models.items()
@@ -26,14 +26,14 @@ def clashes(paths: DevicePaths, incoming: Path, models: Mapping[str, int]) -> li
 
 
 def _same(one: Path, other: Path) -> bool:
-    """The manifest has the hash of every other file."""
+    """Compare manifests: they have the hashes of all other files."""
     with suppress(OSError):
         return (one / "manifest.json").read_bytes() == (other / "manifest.json").read_bytes()
     return False
 
 
 def put(paths: DevicePaths, incoming: Path, models: Mapping[str, int]) -> None:
-    """Move versions that are on the card among the models, each in one step."""
+    """Move unpacked versions among the models, each atomically."""
     for name, version in models.items():
         folder = paths.models / name
         folder.mkdir(parents=True, exist_ok=True)
@@ -44,7 +44,7 @@ def put(paths: DevicePaths, incoming: Path, models: Mapping[str, int]) -> None:
 
 
 def take_away(paths: DevicePaths, models: Mapping[str, int]) -> None:
-    """Have versions serve no more: each is gone in one step, and then removed."""
+    """Remove versions: each is first moved away, atomically, and then deleted."""
     for name, version in models.items():
         folder = paths.models / name / str(version)
         outgoing = paths.data / ".outgoing"
@@ -56,11 +56,11 @@ def take_away(paths: DevicePaths, models: Mapping[str, int]) -> None:
 
 
 def prune(paths: DevicePaths, pins: Mapping[str, str]) -> None:
-    """Leave the highest versions of each model, and those that are named.
+    """Remove all but the highest versions of each model, and those that are named.
 
     Args:
         paths: this device's folders.
-        pins: of models by name the version, or its alias, that the service is to serve.
+        pins: by model, the version or alias that the service must serve.
     """
     for folder in paths.models.iterdir() if paths.models.is_dir() else ():
         older = versions_in(folder)[:-KEPT]
@@ -70,12 +70,12 @@ def prune(paths: DevicePaths, pins: Mapping[str, str]) -> None:
 
 
 def names_of(paths: DevicePaths, name: str, version: int, pins: Mapping[str, str]) -> list[str]:
-    """What names a version, so that the service would not start without it."""
+    """The pin and aliases that name a version: without it the service would not start."""
     named = [f"ONNXLET_SERVE={name}={version}"] if pins.get(name) == str(version) else []
     try:
-        told = json.loads((paths.models / name / FILE).read_bytes())
-        return [*named, *(f"{FILE}: {alias}" for alias, to in told.items() if to == version)]
+        aliases = json.loads((paths.models / name / FILE).read_bytes())
+        return [*named, *(f"{FILE}: {alias}" for alias, to in aliases.items() if to == version)]
     except FileNotFoundError:
         return named
-    except (OSError, ValueError, AttributeError):  # nobody knows which it means
+    except (OSError, ValueError, AttributeError):  # it may name this version
         return [*named, f"{FILE} can't be read"]

@@ -1,4 +1,4 @@
-"""Back to the release before, or to a model's version before, by hand."""
+"""Roll back by hand: to the previous release, or to a model's previous version."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from onnxlet.function.models.repository import versions_in
 
 
 def rollback(setup: Setup) -> str:
-    """Have the idle slot serve, once it has proven itself; the other release is not taken again.
+    """Serve from the idle slot, after checks; the current release is not taken again.
 
     Raises:
         Refused: there is none, it was given up before, or does not answer; nothing has changed.
-        Failed: the card fails, or an update runs.
+        Failed: the disk fails, or an update runs.
     """
     paths = setup.paths
     with exclusively(paths):
@@ -36,8 +36,8 @@ def rollback(setup: Setup) -> str:
         if faults := slot_faults(paths.slot(slot)):
             raise Refused(f"slot {slot} does not answer as it should: {'; '.join(faults)}")
         if given_up is not None:
-            told = f"rolled back by hand to {release}"
-            write_history(paths, before.give_up("bundle", given_up, told))
+            why = f"rolled back by hand to {release}"
+            write_history(paths, before.give_up("bundle", given_up, why))
         switch(paths, slot)
         if faults := live_faults(setup):
             switch(paths, current)
@@ -48,11 +48,11 @@ def rollback(setup: Setup) -> str:
 
 
 def roll_model_back(setup: Setup, name: str) -> str:
-    """Take the highest version of a model away that came alone; the one before it serves.
+    """Remove the highest model-only version of a model; the previous one is served.
 
     Raises:
-        Refused: there is none.
-        Failed: the card fails, or an update runs.
+        Refused: there is none, or it is named by a pin or an alias.
+        Failed: the disk fails, or an update runs.
     """
     paths = setup.paths
     with exclusively(paths):
@@ -63,9 +63,9 @@ def roll_model_back(setup: Setup, name: str) -> str:
                 f"no version of '{name}' came alone",
                 "edge rollback, without --model, goes back to the whole release before.",
             )
-        if told := model_updates.names_of(paths, name, versions[-1], setup.pins):
+        if names := model_updates.names_of(paths, name, versions[-1], setup.pins):
             raise Refused(
-                f"{name}/{versions[-1]} is named by {', '.join(told)}",
+                f"{name}/{versions[-1]} is named by {', '.join(names)}",
                 "Name another version first: else the service would not start without this one.",
             )
         model_updates.take_away(paths, {name: versions[-1]})

@@ -1,4 +1,4 @@
-"""This device, as updates see it: from its settings, its file of them, and the machine."""
+"""What an update needs to know of this device: its settings and the machine."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from onnxlet.edge.update.sources import Web
 from onnxlet.function.errors import SettingsError
 from onnxlet.function.settings import Settings
 
-UNPACKED = 4  # times the bytes of the largest archive
-SERVICE_SECONDS = 30.0
+UNPACKED = 4  # limit of unpacked bytes, as a multiple of the largest archive's
+SERVICE_SECONDS = 30.0  # until a restarted service must answer
 
 
 class Setup(NamedTuple):
-    """This device, as updates see it.
+    """What an update needs to know of this device.
 
     Attributes:
         paths: its folders.
         device: decides which offers fit.
-        identity: of this device, which decides whether it takes releases meant for some.
-        web: how patient fetching is.
-        service: that runs here.
-        report: told what is being done.
-        pins: of models by name the version, or its alias, that the service is to serve.
+        identity: of this device; decides whether it takes releases in staged rollouts.
+        web: limits and retries of fetching.
+        service: the server that runs here.
+        report: called with each step, in words.
+        pins: by model, the version or alias that the service must serve.
     """
 
     paths: DevicePaths
@@ -47,25 +47,25 @@ class Setup(NamedTuple):
 
 
 def environ_of(paths: DevicePaths, own: Mapping[str, str]) -> dict[str, str]:
-    """The service's variables, from its file; those that are set here count before them.
+    """The service's variables, from its file; this process's own ones override them.
 
     Raises:
         SettingsError: the file can't be used.
     """
-    told: dict[str, str] = {}
+    values: dict[str, str] = {}
     with suppress(FileNotFoundError, PermissionError):  # systemd has read it for its services
-        told = read_environment_file(paths.environment)
-    ours = {name: value for name, value in told.items() if name.startswith("ONNXLET_")}
+        values = read_environment_file(paths.environment)
+    ours = {name: value for name, value in values.items() if name.startswith("ONNXLET_")}
     return {**ours, **own}
 
 
 def make_setup(
     paths: DevicePaths, report: Callable[[str], object], insecure: bool = False
 ) -> Setup:
-    """Read what this device is.
+    """Read this device's settings and facts.
 
     Raises:
-        SettingsError: a variable can't be used.
+        SettingsError: a variable is invalid.
     """
     settings = device_settings(paths)
     most = settings.max_bundle_bytes
@@ -89,22 +89,22 @@ def device_settings(paths: DevicePaths) -> DeviceSettings:
     """This device's settings.
 
     Raises:
-        SettingsError: a variable can't be used.
+        SettingsError: a variable is invalid.
     """
     return DeviceSettings.from_environ(environ_of(paths, os.environ))
 
 
 def pins_of(paths: DevicePaths) -> Mapping[str, str]:
-    """Of models by name the version, or its alias, that the service is to serve."""
+    """By model, the version or alias that the service must serve."""
     variable = "ONNXLET_SERVE"
-    with suppress(SettingsError):  # then the service does not start, and updates go on
+    with suppress(SettingsError):  # the service does not start then, but updates go on
         text = environ_of(paths, os.environ).get(variable, "")
         return Settings.from_environ({variable: text}).pins
     return {}
 
 
 def _url(settings: DeviceSettings) -> str:
-    anywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - told, not bound
+    anywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
     host = anywhere.get(settings.host, settings.host)
     host = f"[{host}]" if ":" in host else host
     return f"http{'s' * bool(settings.tls_cert)}://{host}:{settings.port}"

@@ -1,4 +1,4 @@
-"""What is on a device: slots, models, and what is remembered of updates."""
+"""The status of a device: slots, models, and the history of updates."""
 
 from __future__ import annotations
 
@@ -15,36 +15,36 @@ from onnxlet.function.models.repository import versions_in
 
 
 def release_of(slot: Path) -> int | None:
-    """The number of the release in a slot; None where there is none."""
-    release = _told(slot / "device.json").get("release")
+    """The number of the release in a slot; None if there is none."""
+    release = _read(slot / "device.json").get("release")
     return release if isinstance(release, int) else None
 
 
-def _told(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> dict[str, Any]:
     try:
-        told = json.loads(path.read_bytes())
+        content = json.loads(path.read_bytes())
     except (OSError, ValueError):
         return {}
-    return told if isinstance(told, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
 def status(paths: DevicePaths) -> dict[str, Any]:
-    """What is there, as it is printed by `edge status --json`.
+    """The status, as `edge status --json` prints it.
 
     Raises:
-        Refused: what is remembered can't be read.
+        Refused: the history can't be read.
     """
     history, live = read_history(paths), live_slot(paths)
     slots = {
         name: {
             "release": release_of(paths.slot(name)),
-            "models": _told(paths.slot(name) / "bundle.json").get("models", {}),
+            "models": _read(paths.slot(name) / "bundle.json").get("models", {}),
         }
         for name in SLOTS
         if paths.slot(name).is_dir()
     }
     in_slot = slots[live]["models"] if live else {}
-    alone = {
+    updated = {
         folder.name: versions[-1]
         for folder in (sorted(paths.models.iterdir()) if paths.models.is_dir() else ())
         if (versions := versions_in(folder))
@@ -53,10 +53,10 @@ def status(paths: DevicePaths) -> dict[str, Any]:
         "live": live,
         "slots": slots,
         "models": {
-            name: _served(paths, name) or max(in_slot.get(name, 0), alone.get(name, 0))
-            for name in sorted({*in_slot, *alone})
+            name: _served(paths, name) or max(in_slot.get(name, 0), updated.get(name, 0))
+            for name in sorted({*in_slot, *updated})
         },
-        "models_alone": alone,
+        "models_alone": updated,
         "highest": dict(history.highest),
         "broken": {kind: dict(numbers) for kind, numbers in history.broken.items()},
         "attempt": history.attempt and history.attempt._asdict(),
@@ -64,7 +64,7 @@ def status(paths: DevicePaths) -> dict[str, Any]:
 
 
 def _served(paths: DevicePaths, name: str) -> int | None:
-    """The version that the service serves; None where that can't be told."""
+    """The version that the service serves; None if that can't be determined."""
     folders = [paths.live / "models", paths.models]
     versions = sorted({v for folder in folders for v in versions_in(folder / name)})
     try:
@@ -74,21 +74,21 @@ def _served(paths: DevicePaths, name: str) -> int | None:
         return None
 
 
-def lines(told: dict[str, Any]) -> list[str]:
-    """The same, to read."""
+def lines(found: dict[str, Any]) -> list[str]:
+    """The status as lines to read."""
     said = []
-    for name, slot in told["slots"].items():
-        state = "live" if name == told["live"] else "idle"
+    for name, slot in found["slots"].items():
+        state = "live" if name == found["live"] else "idle"
         models = ", ".join(f"{n}/{v}" for n, v in slot["models"].items())
         said.append(f"slot {name} ({state}): release {slot['release']}, {models}")
-    if told["live"] is None:
+    if found["live"] is None:
         said.append("no slot is live")
-    for name, version in told["models"].items():
-        how = " (came alone)" if told["models_alone"].get(name) == version else ""
+    for name, version in found["models"].items():
+        how = " (came alone)" if found["models_alone"].get(name) == version else ""
         said.append(f"model {name}: version {version}{how}")
-    said += [f"highest accepted, {kind}: {number}" for kind, number in told["highest"].items()]
-    for kind, numbers in told["broken"].items():
+    said += [f"highest accepted, {kind}: {number}" for kind, number in found["highest"].items()]
+    for kind, numbers in found["broken"].items():
         said += [f"given up, {kind} release {number}: {why}" for number, why in numbers.items()]
-    if attempt := told["attempt"]:
+    if attempt := found["attempt"]:
         said.append(f"cut off, {attempt['kind']} release {attempt['release']}: {attempt['tries']}")
     return said

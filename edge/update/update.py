@@ -1,7 +1,7 @@
-"""The whole of an update, in order; each step can be cut off and is taken up by the next run.
+"""An update as a whole; it can be interrupted at any step, and the next run resumes it.
 
-find → fetch → check → unpack beside the slots → golden rows, by its own code → into the idle slot
-→ switch → restart → golden rows, over the socket → keep, or back.
+find → fetch → check → unpack beside the slots → replay golden rows, by its own code → move into the
+idle slot → switch → restart → request golden rows, over the socket → keep, or roll back.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ INCOMING, OUTGOING = ".incoming", ".outgoing"
 
 @contextmanager
 def exclusively(paths: DevicePaths) -> Iterator[None]:
-    """Nobody else changes what is installed here meanwhile.
+    """Hold the device's lock within the block.
 
     Raises:
-        WrongUse: there is no release yet that another could take the place of.
-        Failed: somebody does, or the card is full or fails.
+        WrongUse: no release is installed that could be updated.
+        Failed: another process holds it, or the disk is full or fails.
     """
     if live_slot(paths) is None:
         raise WrongUse(f"no release is installed in {paths.data}", "edge install does that.")
@@ -50,15 +50,15 @@ def exclusively(paths: DevicePaths) -> Iterator[None]:
 
 
 def update(setup: Setup, source: str) -> list[str]:
-    """Take what a source has for this device, and keep it if it answers as it should.
+    """Install what a source has for this device, and keep it if it answers as at build.
 
     Returns:
         What was done, in words.
 
     Raises:
-        Unreachable: it can't be had.
+        Unreachable: it can't be fetched.
         Refused: it is not for this device, or fails here; what served before serves.
-        Failed: the card is full or fails, or another update runs.
+        Failed: the disk is full or fails, or another update runs.
     """
     with exclusively(setup.paths):
         keys = read_keys(setup.paths.keys)
@@ -81,21 +81,22 @@ def update(setup: Setup, source: str) -> list[str]:
 
 
 def settle(setup: Setup) -> History:
-    """Bring an update to its end that was cut off, and clear away what it left.
+    """Finish an interrupted update, and remove what it left.
 
     Returns:
-        What is remembered then; what is live, has proven itself and counts as accepted.
+        The history then; the live release is confirmed and counts as accepted.
     """
     paths = setup.paths
     for name in (INCOMING, OUTGOING):
         shutil.rmtree(paths.data / name, ignore_errors=True)
-    history = _judge_what_was_cut_off(setup, read_history(paths))
+    history = _finish_attempt(setup, read_history(paths))
     paths.back.unlink(missing_ok=True)
     highest = max(_release(paths), history.highest.get("bundle", 0))
     return replace(history, highest={**history.highest, "bundle": highest})
 
 
-def _judge_what_was_cut_off(setup: Setup, history: History) -> History:
+def _finish_attempt(setup: Setup, history: History) -> History:
+    """Confirm or undo the update that was interrupted, if there is one."""
     paths, attempt = setup.paths, history.attempt
     if attempt is None:
         return history
@@ -108,15 +109,15 @@ def _judge_what_was_cut_off(setup: Setup, history: History) -> History:
     history = replace(history, attempt=attempt._replace(tries=attempt.tries + 1))
     write_history(paths, history)
     try:
-        judge = confirm.confirm_bundle if switched else confirm.confirm_models
-        return judge(setup, history, [cut_off] if over else [])
+        conclude = confirm.confirm_bundle if switched else confirm.confirm_models
+        return conclude(setup, history, [cut_off] if over else [])
     except Refused as error:
         setup.report(error.message)
         return read_history(paths)
 
 
 def _take(setup: Setup, history: History, found: Found) -> History:
-    """Fetch one archive, prove it, and have it serve."""
+    """Fetch one archive, check it, and have it served."""
     paths, offer = setup.paths, found.offer
     archive = _fetch(setup, found)
     history = write_history(paths, history.begin(offer.kind, offer.release))
@@ -139,10 +140,10 @@ def _take(setup: Setup, history: History, found: Found) -> History:
         shutil.rmtree(archive.parent, ignore_errors=True)
         confirm.give_up_release(setup, history, error.message)
         raise
-    except Killed:  # nobody knows whose fault: after some tries it is given up
+    except Killed:  # perhaps the release's fault: after some attempts it is given up
         shutil.rmtree(incoming, ignore_errors=True)
         raise
-    except (Failed, OSError):  # not the release's fault: it may be tried as often as it likes
+    except (Failed, OSError):  # not the release's fault: this attempt does not count
         shutil.rmtree(incoming, ignore_errors=True)
         with suppress(OSError):
             write_history(paths, replace(history, attempt=None))
@@ -155,7 +156,7 @@ def _take(setup: Setup, history: History, found: Found) -> History:
 
 
 def _fetch(setup: Setup, found: Found) -> Path:
-    """The archive, whole and as it was signed."""
+    """Download the archive, and verify its signature."""
     folder = setup.paths.data / "download"
     part = folder / f"{found.offer.sha256}.zip"
     for other in folder.glob("*"):
@@ -188,14 +189,14 @@ def _put_bundle(setup: Setup, history: History, models: dict[str, int]) -> Histo
     back = live_slot(paths) or ""
     history = replace(history, attempt=attempt._replace(back=back))
     write_history(paths, history)
-    point(paths.back, back)  # whose code judges after a power cut: the new one may be no good
+    point(paths.back, back)  # after a power cut the previous code decides: the new may be broken
     setup.report(f"switching to slot {slot}")
     switch(paths, slot)
     return confirm.confirm_bundle(setup, history, [])
 
 
 def move_into_slot(paths: DevicePaths, slot: str) -> None:
-    """Have what was unpacked take an idle slot's place: a slot is whole, or it is not there."""
+    """Replace an idle slot by what was unpacked; a slot is whole, or does not exist."""
     outgoing = paths.data / OUTGOING
     if paths.slot(slot).exists():
         paths.slot(slot).rename(outgoing)
@@ -215,7 +216,7 @@ def _put_models(setup: Setup, history: History, models: dict[str, int]) -> Histo
 
 
 def _release(paths: DevicePaths) -> int:
-    """The number of the live slot; 0 where it has none."""
+    """The release number of the live slot; 0 if it has none."""
     try:
         return int(json.loads((paths.live / "device.json").read_bytes())["release"] or 0)
     except (OSError, ValueError, KeyError, TypeError):
