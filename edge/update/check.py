@@ -68,8 +68,6 @@ def damage(slot: Path) -> list[str]:
     return [
         f"{slot / path}: altered or missing" for path in named if not _matches(slot, path, named)
     ]
-        f"{slot / path}: altered or missing" for path in named if not _matches(slot, path, named)
-    ]
 
 
 def _matches(slot: Path, path: str, named: dict[str, str]) -> bool:

@@ -54,7 +54,6 @@ def _write(archive: zipfile.ZipFile, entry: Entry, target: Path, offer: Offer) -
             digest.update(chunk)
             file.write(chunk)
     if left or entry.sha256 not in (None, digest.hexdigest()):
-        problem = "not the file that is on its list"
-        raise Refused(f"{offer}: {entry.info.filename}: {problem}", REFUSED_HINT)
+        raise Refused(
             f"{offer}: {entry.info.filename}: not the file that is on its list", REFUSED_HINT
         )

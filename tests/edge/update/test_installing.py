@@ -13,7 +13,7 @@ import pytest
 
 from onnxlet.edge.device.slots import DevicePaths, live_slot, switch
 from onnxlet.edge.install import from_zip
-from onnxlet.edge.install.install import Setup, install
+from onnxlet.edge.install.install import Installation, install
 from onnxlet.edge.install.uninstall import uninstall
 from onnxlet.edge.update.errors import Failed, Refused
 from onnxlet.edge.update.history import Attempt, History, is_switched, read_history, write_history
@@ -66,9 +66,9 @@ def held(paths: DevicePaths) -> Iterator[None]:
         other.communicate()
 
 
-def made_of(paths: DevicePaths, slot: str = "a") -> Setup:
+def made_of(paths: DevicePaths, slot: str = "a") -> Installation:
     """What is installed there; systemd is not asked."""
-    return Setup(paths, paths.slot(slot), lambda command: "", quiet)
+    return Installation(paths, paths.slot(slot), lambda command: "", quiet)
 
 
 @pytest.mark.usefixtures("held")
@@ -164,7 +164,8 @@ def test_who_may_not_write_there_is_told_so(paths: DevicePaths) -> None:
     """As another user than root."""
     paths.root.chmod(0o755)
     (paths.data / LOCK).touch(0o600)
-    program = "import os, sys; from pathlib import Path; from onnxlet.edge.device.slots import DevicePaths; "
+    program = "import os, sys; from pathlib import Path\n"
+    program += "from onnxlet.edge.device.slots import DevicePaths\n"
     program += "from onnxlet.edge.update.lock import locked\nos.setuid(65534)\n"
     program += "try:\n with locked(DevicePaths(Path(sys.argv[1]))): pass\n"
     program += "except Exception as error: print(error)"
