@@ -1,4 +1,4 @@
-"""The whole of a bench, in order. No time and no rate is taken where the processor is emulated."""
+"""A bench as a whole, step by step. Times and rates are left out on an emulated processor."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from onnxlet.function.serving.golden import compare_body
 
 STARTS = 5
 CONNECTIONS = 8
-IDLE_SECONDS = 2.0
-# Shares of the seconds that are given.
+IDLE_SECONDS = 2.0  # of measuring the idle power
+# Shares of the total seconds.
 FUNCTION, SOCKET, RATE = 0.25, 0.45, 0.15
 ROOT = Path("/")
 
@@ -32,16 +32,16 @@ Report = Callable[[str], object]
 
 
 def bench(models: Path, name: str | None, seconds: float, report: Report) -> Results:
-    """Measure one model on this machine, beside whatever else serves here.
+    """Measure one model on this machine, beside the live service.
 
     Args:
         models: folder of model directories.
-        name: of the model; None is the first one.
-        seconds: that answers are asked for.
-        report: told what is being done.
+        name: of the model; None means the first one.
+        seconds: of sending requests.
+        report: called with each step, in words.
 
     Raises:
-        WrongUse: there is no such model, or nothing to ask it.
+        WrongUse: there is no such model, or it has no golden rows.
         BenchError: it does not answer as at build.
     """
     model, facts = choose_model(models, name), read_facts()
@@ -62,7 +62,7 @@ def bench(models: Path, name: str | None, seconds: float, report: Report) -> Res
 
 
 def _starts(model: BenchModel, report: Report) -> list[dict[str, float]]:
-    processes.start(model)  # brings files into memory
+    processes.start(model)  # warms the page cache
     steps = []
     for number in range(STARTS):
         report(f"starting the function, {number + 1} of {STARTS}")
@@ -71,7 +71,7 @@ def _starts(model: BenchModel, report: Report) -> list[dict[str, float]]:
 
 
 def _answer_golden_rows(server: Server, model: BenchModel) -> tuple[int, int]:
-    """How many models are served, and how many golden rows were answered as at build."""
+    """The number of served models, and of golden rows, all answered as at build."""
     golden = model.golden
     body = json.dumps({"instances": golden["instances"]}).encode()
     client = Client(server.port)
@@ -83,7 +83,7 @@ def _answer_golden_rows(server: Server, model: BenchModel) -> tuple[int, int]:
     finally:
         client.close()
     if faults:
-        # Golden rows may be somebody's data: how many are off is told, not which.
+        # Golden rows may be somebody's data: report how many differ, not which.
         raise BenchError(
             f"{model.path}: {len(faults)} golden rows are answered otherwise than at build",
             "What answers wrongly is not measured. Please report it, with: edge doctor --json.",
@@ -119,7 +119,7 @@ def _speed(
 
 
 def _idle_watts(report: Report) -> float:
-    report("looking at what the board takes at idle")
+    report("measuring the board's power at idle")
     with Meter() as meter:
         time.sleep(IDLE_SECONDS)
     return (meter.joules or 0.0) / IDLE_SECONDS
@@ -140,7 +140,7 @@ def _one_after_the_other(server: Server, model: BenchModel, seconds: float) -> T
 
 
 def _rate(server: Server, model: BenchModel, rows: int, seconds: float) -> float:
-    """Requests a second; while one answer is read, the server has others to answer."""
+    """Requests per second; while one answer is read, the server has others to compute."""
     whole = request(model.path, model.body(rows))
     clients = [Client(server.port) for _ in range(CONNECTIONS)]
     for client in clients:

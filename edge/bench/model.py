@@ -1,4 +1,4 @@
-"""The model that is asked, and its golden rows as requests, which never leave this machine."""
+"""The model that is measured, and its golden rows as requests, which stay on this machine."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ BATCH = 100  # rows of a large request
 
 
 class BenchModel(NamedTuple):
-    """A model that can be asked.
+    """A model that can be measured.
 
     Attributes:
-        models: folder of it and the others that are served beside it.
+        models: folder of this model and others that are served beside it.
         name: its name.
-        version: that is served where a request names none.
+        version: that is served by default.
         golden: its golden rows, as `onnxlet.function.serving.golden.compare` takes them.
     """
 
@@ -33,26 +33,26 @@ class BenchModel(NamedTuple):
 
     @property
     def path(self) -> str:
-        """That predictions are asked at."""
+        """The route of predictions."""
         return f"/models/{self.name}/versions/{self.version}/predict"
 
     def body(self, rows: int, first: int = 0) -> bytes:
-        """A request of so many golden rows, taken from this one on, again and again."""
+        """A request body of so many golden rows from an index on, cyclically."""
         instances = self.golden["instances"]
-        model = islice(cycle(instances), first, first + rows)
-        return json.dumps({"instances": list(model)}).encode()
+        taken = islice(cycle(instances), first, first + rows)
+        return json.dumps({"instances": list(taken)}).encode()
 
     def bodies(self) -> list[bytes]:
-        """A request of one row for each golden row."""
+        """A one-row request body for each golden row."""
         return [self.body(1, first) for first in range(len(self.golden["instances"]))]
 
 
 def choose_model(models: Path, name: str | None) -> BenchModel:
-    """The model of this name, else the first one, in the version that is served.
+    """The model of this name, or the first one, in the version that is served.
 
     Raises:
         WrongUse: there is none, or it has no golden rows.
-        ModelError: a model's aliases can't be used.
+        ModelError: a model's aliases are invalid.
     """
     folders = [folder for folder in with_updates(models) if folder is not None]
     there = _served(folders)
@@ -81,7 +81,7 @@ def choose_model(models: Path, name: str | None) -> BenchModel:
 
 
 def _served(folders: list[Path]) -> dict[str, tuple[int, Path]]:
-    """Version and directory by name, the names sorted; where both have one, the first counts."""
+    """Version and directory by name, in order of names; earlier folders have precedence."""
     entries = [entry for folder in folders if folder.is_dir() for entry in folder.iterdir()]
     found = {}
     for name in sorted({entry.name for entry in entries if NAME.fullmatch(entry.name)}):
@@ -89,6 +89,6 @@ def _served(folders: list[Path]) -> dict[str, tuple[int, Path]]:
         versions = sorted({version for home in homes for version in versions_in(home)})
         if versions:
             number = serves(name, versions, of_model(folders, name, versions))
-            places = [home / str(number) for home in homes]
-            found[name] = number, next(place for place in places if place.is_dir())
+            directories = [home / str(number) for home in homes]
+            found[name] = number, next(each for each in directories if each.is_dir())
     return found

@@ -15,7 +15,7 @@ NOT_TOLD = "not told by this board"
 
 
 def as_json(found: Results) -> str:
-    """For programs: figures have their unit in their name, and lack where they were left out."""
+    """The results for programs: names have units, and what was left out is missing."""
     form: dict[str, Any] = {
         "format": FORMAT, "release": found.release, "model": found.model,
         "golden_rows": found.golden, "emulated": found.emulated, "virtual": found.virtual,
@@ -34,15 +34,15 @@ def as_json(found: Results) -> str:
 
 
 def as_markdown(found: Results) -> str:
-    """A table."""
-    rows = [f"| {what} | {told} |" for what, told in _rows(found) if told]
+    """The results as a table."""
+    rows = [f"| {what} | {value} |" for what, value in _rows(found) if value]
     return "\n".join(["| onnxlet bench | |", "| --- | --- |", *rows])
 
 
 def _rows(found: Results) -> Iterator[tuple[str, str]]:
     board = found.board
     yield "board", _listed(board.model, f"{board.cores} cores", _megabytes(board.memory))
-    if found.virtual and not found.emulated:  # else it is of what emulates
+    if found.virtual and not found.emulated:  # else it is the emulator's
         yield "virtual machine", found.virtual
     yield "processor", _listed(board.processor, _governed(board))
     yield "system", _listed(board.system, board.kernel, f"Python {board.python}")
@@ -85,16 +85,16 @@ def _energy(energy: Energy) -> str:
 
 
 def _memory(memory: Memory, emulated: str) -> str:
-    told = [
+    sizes = [
         f"{each / MB:.0f} MB {what}"
         for each, what in zip(
             memory, ("proportional at idle", "after all requests", "at its peak"), strict=True
         )
         if each
     ]
-    if emulated and told:
-        told.append("with what the emulator itself takes in this process")
-    return ", ".join(told) or "not told by this system"
+    if emulated and sizes:
+        sizes.append("with what the emulator itself takes in this process")
+    return ", ".join(sizes) or "not told by this system"
 
 
 def _megabytes(size: int | None) -> str:

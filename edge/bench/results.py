@@ -1,4 +1,4 @@
-"""What a bench found, in plain numbers; what was not measured is None."""
+"""The results of a bench as plain numbers; None where something was not measured."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from onnxlet.edge.bench.board import Board, State
 
 
 class Times(NamedTuple):
-    """Of many answers to one-row requests, in milliseconds.
+    """Latencies of one-row requests, in milliseconds.
 
     Attributes:
-        p50: half of them took at most so long.
-        p99: 99 of 100 did.
-        max: all of them did.
-        requests: how many there were.
+        p50: the median.
+        p99: the 99th percentile.
+        max: the longest.
+        requests: their number.
     """
 
     p50: float
@@ -25,14 +25,14 @@ class Times(NamedTuple):
 
 
 class Energy(NamedTuple):
-    """What the board took while it answered one-row requests.
+    """The board's energy while it answered one-row requests.
 
     Attributes:
-        joules: in all.
-        seconds: for so long.
-        requests: that were answered in it.
-        idle_watts: before it was asked anything.
-        source: what told.
+        joules: in total.
+        seconds: the duration.
+        requests: answered in that time.
+        idle_watts: before the first request.
+        source: of the measurement.
     """
 
     joules: float
@@ -43,12 +43,12 @@ class Energy(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """Of the server, in bytes.
+    """The server's memory, in bytes.
 
     Attributes:
-        idle: proportional, after its golden rows.
-        loaded: proportional, after all requests; None where there were no others.
-        peak: the most that it ever had.
+        idle: proportional set size, after the golden rows.
+        loaded: the same, after all requests; None if there were no others.
+        peak: the highest resident set size.
     """
 
     idle: int | None
@@ -57,16 +57,16 @@ class Memory(NamedTuple):
 
 
 class Speed(NamedTuple):
-    """All that is a time or a rate.
+    """Times, rates and energy.
 
     Attributes:
         start: medians of the steps of a cold start, in milliseconds.
-        starts: how many there were.
-        function: of the function alone, in its process.
-        socket: of the server, over one connection.
-        rates: rows a second by the rows of a request.
-        connections: that these were asked over.
-        energy: None where the board does not tell.
+        starts: their number.
+        function: latencies of the function in its own process, without a server.
+        socket: latencies of the server, over one connection.
+        rates: rows per second, by rows per request.
+        connections: used to measure the rates.
+        energy: None if the board does not measure it.
     """
 
     start: dict[str, float]
@@ -79,20 +79,20 @@ class Speed(NamedTuple):
 
 
 class Results(NamedTuple):
-    """A whole bench.
+    """The results of a whole bench.
 
     Attributes:
-        release: of the slot; None of a checkout.
+        release: of the slot; None for a checkout.
         model: name/version.
-        models: that the server has.
-        golden: rows, all of which were answered as at build.
-        emulated: why times and rates were left out; empty where they were not.
-        virtual: what virtual machine this is; empty where it is none.
-        board: what it is.
-        before: how it fared then.
-        after: how it fares now.
+        models: number of models that the server has.
+        golden: number of golden rows, all answered as at build.
+        emulated: why times and rates were left out; empty if they were not.
+        virtual: the kind of virtual machine; empty if it is none.
+        board: the machine.
+        before: its state at the beginning.
+        after: its state at the end.
         memory: of the server.
-        speed: None where it was left out.
+        speed: None if it was left out.
     """
 
     release: int | None
@@ -109,10 +109,10 @@ class Results(NamedTuple):
 
 
 def times_of(seconds: Sequence[float]) -> Times:
-    """The figures of many answers.
+    """Summarise latencies.
 
     Args:
-        seconds: of each, at least one.
+        seconds: of each answer, at least one.
     """
     ordered = sorted(seconds)
     p50, p99 = (ordered[min(len(ordered) - 1, int(len(ordered) * q))] * 1e3 for q in (0.5, 0.99))

@@ -14,7 +14,7 @@ def queue(retry: bool) -> None:
     from onnxlet.edge.device.privileges import drop_privileges_to_owner
     from onnxlet.edge.device.slots import DevicePaths
     from onnxlet.edge.forward.inspection import inspect
-    from onnxlet.edge.update.setup import device_settings
+    from onnxlet.edge.settings.installed import device_settings
 
     options = device_settings(DevicePaths()).forward
     drop_privileges_to_owner(options.queue)

@@ -15,9 +15,9 @@ from onnxlet.edge.install.bundle import needs_of
 from onnxlet.edge.install.keys import read_keys
 from onnxlet.edge.install.steps import InstallError, Report, Run
 from onnxlet.edge.settings.device import DeviceSettings
+from onnxlet.edge.settings.installed import device_settings, service_environ
 from onnxlet.edge.update.history import give_idle_slot
 from onnxlet.edge.update.lock import locked
-from onnxlet.edge.update.setup import device_settings, environ_of
 from onnxlet.function.errors import SettingsError
 from onnxlet.function.settings import Settings
 
@@ -95,7 +95,7 @@ def _check(setup: Installation, faults: list[str]) -> None:
 def _settings_faults(paths: DevicePaths) -> list[str]:
     faults = []
     try:
-        environ = environ_of(paths, {})
+        environ = service_environ(paths, {})
     except SettingsError as error:
         return [f"{error.message}. {error.hint}"]
     for read in (Settings.from_environ, DeviceSettings.from_environ):

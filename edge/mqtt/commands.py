@@ -32,12 +32,12 @@ def mqtt(models: Path | None) -> None:
     from onnxlet.edge.service.log_writer import LogWriter
     from onnxlet.edge.service.systemd import heartbeat, notifier
     from onnxlet.edge.settings.device import DeviceSettings, models_folder
-    from onnxlet.edge.update.setup import environ_of
+    from onnxlet.edge.settings.installed import service_environ
     from onnxlet.function import request_log
     from onnxlet.function.settings import Settings
 
     request_log.put = LogWriter(request_log.STANDARD_ERROR).put
-    environ = environ_of(DevicePaths(), os.environ)
+    environ = service_environ(DevicePaths(), os.environ)
     settings = replace(Settings.from_environ(environ), api_keys={})
     device = DeviceSettings.from_environ(environ)
     check(device.mqtt)

@@ -60,7 +60,7 @@ def request_id(message: MQTTMessage) -> str:
     return hashlib.sha256(digests).hexdigest()[:32]
 
 
-def environ_of(message: MQTTMessage, model: str) -> dict[str, Any]:
+def wsgi_environ(message: MQTTMessage, model: str) -> dict[str, Any]:
     """The reading as a native request in WSGI's form.
 
     Args:

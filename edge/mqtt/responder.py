@@ -9,7 +9,7 @@ from typing import Any
 from paho.mqtt.client import MQTTMessage
 
 from onnxlet.edge.forward.forwarder import Forwarder
-from onnxlet.edge.mqtt.readings import environ_of
+from onnxlet.edge.mqtt.readings import wsgi_environ
 from onnxlet.edge.service.app import make_app
 from onnxlet.function.messages import Prediction
 from onnxlet.function.settings import Settings
@@ -44,7 +44,7 @@ class Responder:
         def start_response(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
             begun[:] = int(status[:3]), dict(headers)["Content-Type"]
 
-        body = b"".join(self._app(environ_of(message, self._model), start_response))
+        body = b"".join(self._app(wsgi_environ(message, self._model), start_response))
         status, media_type = begun
         return status, media_type, body
 

@@ -27,8 +27,9 @@ def update(source: str, insecure_http: bool, root: Path) -> None:
     publish` laid out; https://, s3:// or a path.  [default: ONNXLET_DEVICE_UPDATE_URL]
     """
     from onnxlet.edge.device.slots import DevicePaths
+    from onnxlet.edge.settings.installed import device_settings
     from onnxlet.edge.update.errors import WrongUse
-    from onnxlet.edge.update.setup import device_settings, make_setup
+    from onnxlet.edge.update.setup import make_setup
     from onnxlet.edge.update.update import update as take
 
     paths = DevicePaths(root)

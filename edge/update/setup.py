@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import sys
 from collections.abc import Callable, Mapping
@@ -13,12 +12,10 @@ from typing import NamedTuple
 from onnxlet.edge.device.machine import this_arch
 from onnxlet.edge.device.slots import DevicePaths
 from onnxlet.edge.settings.device import DeviceSettings
-from onnxlet.edge.settings.environment_file import read_environment_file
+from onnxlet.edge.settings.installed import device_settings, pins_of
 from onnxlet.edge.update.health import Service
 from onnxlet.edge.update.offer import Device
 from onnxlet.edge.update.sources import Web
-from onnxlet.function.errors import SettingsError
-from onnxlet.function.settings import Settings
 
 UNPACKED = 4  # limit of unpacked bytes, as a multiple of the largest archive's
 SERVICE_SECONDS = 30.0  # until a restarted service must answer
@@ -46,19 +43,6 @@ class Setup(NamedTuple):
     pins: Mapping[str, str] = {}
 
 
-def environ_of(paths: DevicePaths, own: Mapping[str, str]) -> dict[str, str]:
-    """The service's variables, from its file; this process's own ones override them.
-
-    Raises:
-        SettingsError: the file can't be used.
-    """
-    values: dict[str, str] = {}
-    with suppress(FileNotFoundError, PermissionError):  # systemd has read it for its services
-        values = read_environment_file(paths.environment)
-    ours = {name: value for name, value in values.items() if name.startswith("ONNXLET_")}
-    return {**ours, **own}
-
-
 def make_setup(
     paths: DevicePaths, report: Callable[[str], object], insecure: bool = False
 ) -> Setup:
@@ -83,24 +67,6 @@ def make_setup(
     identity = settings.id or _machine_id()
     web = Web(insecure)
     return Setup(paths, device, identity, web, service, report, pins_of(paths))
-
-
-def device_settings(paths: DevicePaths) -> DeviceSettings:
-    """This device's settings.
-
-    Raises:
-        SettingsError: a variable is invalid.
-    """
-    return DeviceSettings.from_environ(environ_of(paths, os.environ))
-
-
-def pins_of(paths: DevicePaths) -> Mapping[str, str]:
-    """By model, the version or alias that the service must serve."""
-    variable = "ONNXLET_SERVE"
-    with suppress(SettingsError):  # the service does not start then, but updates go on
-        text = environ_of(paths, os.environ).get(variable, "")
-        return Settings.from_environ({variable: text}).pins
-    return {}
 
 
 def _url(settings: DeviceSettings) -> str:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from onnxlet.edge.device.slots import SLOTS, DevicePaths, live_slot
+from onnxlet.edge.settings.installed import pins_of
 from onnxlet.edge.update.history import read_history
-from onnxlet.edge.update.setup import pins_of
 from onnxlet.function.errors import OnnxletError
 from onnxlet.function.models.aliases import of_model, serves
 from onnxlet.function.models.repository import versions_in

@@ -12,7 +12,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from onnxlet.edge.mqtt.backlog import Backlog
-from onnxlet.edge.mqtt.readings import answer_to, environ_of, may_answer_to, request_id
+from onnxlet.edge.mqtt.readings import answer_to, may_answer_to, request_id, wsgi_environ
 from onnxlet.edge.mqtt.service import MqttService, check, link_of
 from onnxlet.edge.mqtt.session import Counts, Session
 from onnxlet.edge.net.mqtt_link import Link
@@ -128,8 +128,8 @@ def test_the_answer_bears_what_the_reading_did() -> None:
 
 
 def test_the_path_names_the_model() -> None:
-    assert environ_of(reading(), "")["PATH_INFO"] == "/predict"
-    assert environ_of(reading(), "shop")["PATH_INFO"] == "/models/shop/predict"
+    assert wsgi_environ(reading(), "")["PATH_INFO"] == "/predict"
+    assert wsgi_environ(reading(), "shop")["PATH_INFO"] == "/models/shop/predict"
 
 
 def test_of_too_many_the_oldest_that_nobody_keeps_is_dropped() -> None:

@@ -13,7 +13,7 @@ import pytest
 from onnxlet.edge.device.slots import DevicePaths
 from onnxlet.edge.settings.device import DeviceSettings
 from onnxlet.edge.settings.environment_file import parse, read_environment_file
-from onnxlet.edge.update.setup import environ_of
+from onnxlet.edge.settings.installed import service_environ
 from onnxlet.function.errors import SettingsError
 
 # What follows `A=`, and what systemd 257 makes of it.
@@ -110,10 +110,10 @@ def test_a_device_s_settings_are_what_its_service_gets(tmp_path: Path) -> None:
     paths.settings.mkdir(parents=True)
     lines = "ONNXLET_DEVICE_MQTT_PASSWORD=it's\nONNXLET_API_KEYS=a  b\\c\nHOME=/x\n"
     paths.environment.write_text(lines)
-    assert environ_of(paths, {"PATH": "/bin"}) == {
+    assert service_environ(paths, {"PATH": "/bin"}) == {
         "ONNXLET_DEVICE_MQTT_PASSWORD": "it's", "ONNXLET_API_KEYS": "a  bc", "PATH": "/bin",
     }  # fmt: skip
-    assert environ_of(DevicePaths(tmp_path / "nowhere"), {}) == {}
+    assert service_environ(DevicePaths(tmp_path / "nowhere"), {}) == {}
 
 
 def test_a_command_that_does_not_end_is_told() -> None:
