@@ -13,7 +13,7 @@ from onnxlet.function.errors import SettingsError
 from onnxlet.function.settings import Settings
 
 
-def environ_of(paths: DevicePaths, own: Mapping[str, str]) -> dict[str, str]:
+def service_environ(paths: DevicePaths, own: Mapping[str, str]) -> dict[str, str]:
     """The service's variables, from its file; this process's own ones override them.
 
     Raises:
@@ -32,13 +32,13 @@ def device_settings(paths: DevicePaths) -> DeviceSettings:
     Raises:
         SettingsError: a variable is invalid.
     """
-    return DeviceSettings.from_environ(environ_of(paths, os.environ))
+    return DeviceSettings.from_environ(service_environ(paths, os.environ))
 
 
 def pins_of(paths: DevicePaths) -> Mapping[str, str]:
     """By model, the version or alias that the service must serve."""
     variable = "ONNXLET_SERVE"
     with suppress(SettingsError):  # the service does not start then, but updates go on
-        text = environ_of(paths, os.environ).get(variable, "")
+        text = service_environ(paths, os.environ).get(variable, "")
         return Settings.from_environ({variable: text}).pins
     return {}
