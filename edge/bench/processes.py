@@ -138,9 +138,7 @@ def _port(process: subprocess.Popen[str], log: IO[str]) -> int:
         process.wait(END_SECONDS)
         raise BenchError(f"the server does not start: {_end_of(log)}")
     # Else a full pipe would block it.
-    threading.Thread(
-        target=list[Any], args=(lines,), daemon=True
-    ).start()  # else a full pipe would block it
+    threading.Thread(target=list[Any], args=(lines,), daemon=True).start()
     return int(found[1])
 
 
