@@ -24,7 +24,7 @@ EMULATORS = re.compile(
 )
 SAME_PROCESSOR = {("armv7l", "aarch64"), ("armv8l", "aarch64"), ("i686", "x86_64")}
 VSIZE = 20  # index of the field in /proc/PID/stat, counted after the program's name
-ANSWERS_ITSELF = "/proc/self/stat tells of no memory: an emulator answers it"
+ANSWERS_ITSELF = "/proc/self/stat reports no memory: an emulator answers it"
 
 
 class Facts(NamedTuple):
@@ -127,7 +127,7 @@ def _own_answers(facts: Facts) -> str:
 
 def _processor_of_an_emulator(facts: Facts) -> str:
     found = re.search(r"QEMU TCG[^\n]*|VirtualApple[^\n]*", facts.cpuinfo)
-    return f"/proc/cpuinfo tells of a {found[0]}" if found else ""
+    return f"/proc/cpuinfo names a {found[0]}" if found else ""
 
 
 def _machine_of_qemu(facts: Facts) -> str:
@@ -136,7 +136,7 @@ def _machine_of_qemu(facts: Facts) -> str:
         return ""
     if not (facts.detected == "qemu" or facts.maker.startswith("QEMU") or facts.firmware):
         return ""
-    return "a machine of QEMU's, and nothing tells that its processor is not emulated"
+    return "a machine of QEMU's, and nothing shows that its processor is not emulated"
 
 
 def _board_without_serial(facts: Facts) -> str:
@@ -163,4 +163,4 @@ def virtual(facts: Facts) -> str:
         return facts.detected
     flags = re.search(r"^flags\s*:.*\bhypervisor\b", facts.cpuinfo, re.MULTILINE)
     virtual = flags or facts.hypervisor or "linux,dummy-virt" in facts.tree
-    return facts.maker or "of a maker that is not told" if virtual else ""
+    return facts.maker or "of an unknown maker" if virtual else ""

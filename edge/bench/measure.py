@@ -85,7 +85,7 @@ def _answer_golden_rows(server: Server, model: BenchModel) -> tuple[int, int]:
     if faults:
         # Golden rows may be somebody's data: report how many differ, not which.
         raise BenchError(
-            f"{model.path}: {len(faults)} golden rows are answered otherwise than at build",
+            f"{model.path}: {len(faults)} golden rows are answered differently than at build",
             "What answers wrongly is not measured. Please report it, with: edge doctor --json.",
         )
     return len(json.loads(served)["models"]), len(golden["instances"])

@@ -74,7 +74,7 @@ def choose_model(models: Path, name: str | None) -> BenchModel:
         raise WrongUse(f"{directory / 'golden.json'}: {what}", hint) from error
     if not rows:
         raise WrongUse(
-            f"model {model}/{version} has no golden rows, and so nothing to be asked",
+            f"model {model}/{version} has no golden rows, and so nothing to measure",
             "Import it with --sample and --expected, or say --model of another.",
         )
     return BenchModel(models, model, version, golden)

@@ -11,7 +11,7 @@ from onnxlet.edge.bench.results import Energy, Memory, Results, Speed, Times
 
 FORMAT = 1
 MB = 1_000_000
-NOT_TOLD = "not told by this board"
+UNKNOWN = "not reported by this board"
 
 
 def as_json(found: Results) -> str:
@@ -67,7 +67,7 @@ def _speed_rows(speed: Speed) -> Iterator[tuple[str, str]]:
     for rows, rate in speed.rates.items():
         what = f"throughput, {rows} row{'s' * (rows > 1)} a request"
         yield what, f"{rate:,.0f} rows/s over {speed.connections} connections"
-    yield "energy", _energy(speed.energy) if speed.energy else NOT_TOLD
+    yield "energy", _energy(speed.energy) if speed.energy else UNKNOWN
 
 
 def _times(times: Times) -> str:
@@ -94,7 +94,7 @@ def _memory(memory: Memory, emulated: str) -> str:
     ]
     if emulated and sizes:
         sizes.append("with what the emulator itself takes in this process")
-    return ", ".join(sizes) or "not told by this system"
+    return ", ".join(sizes) or "not reported by this system"
 
 
 def _megabytes(size: int | None) -> str:
@@ -104,15 +104,15 @@ def _megabytes(size: int | None) -> str:
 def _governed(board: Board) -> str:
     mhz = f"{board.mhz[0]} to {board.mhz[1]} MHz" if board.mhz else ""
     governor = f"governor {board.governor}" if board.governor else ""
-    return " ".join(filter(None, (governor, mhz))) or "governor not told"
+    return " ".join(filter(None, (governor, mhz))) or "governor unknown"
 
 
 def _state(state: State) -> str:
-    celsius = "temperature not told" if state.celsius is None else f"{state.celsius:.1f} °C"
+    celsius = "temperature unknown" if state.celsius is None else f"{state.celsius:.1f} °C"
     mhz = f"{state.mhz} MHz" if state.mhz else ""
-    flags = "throttling not told" if state.throttled is None else f"flags {state.throttled:#x}"
+    flags = "throttling unknown" if state.throttled is None else f"flags {state.throttled:#x}"
     return _listed(celsius, mhz, flags, state.told)
 
 
 def _listed(*parts: str) -> str:
-    return ", ".join(filter(None, parts)) or NOT_TOLD
+    return ", ".join(filter(None, parts)) or UNKNOWN

@@ -137,10 +137,10 @@ def memory(machine: Machine, needs: Needs) -> Finding | None:
         return None
     needed = PROCESS + 2 * needs.graphs
     free = machine.free_memory if machine.free_memory is not None else machine.memory
-    told = f"{_mb(machine.memory)} in all, {_mb(free)} free"
+    told = f"{_mb(machine.memory)} in total, {_mb(free)} free"
     if machine.memory < 2 * needed:
         return Finding(
-            "memory", WRONG, f"expected at least {_mb(2 * needed)} in all, got {told}",
+            "memory", WRONG, f"expected at least {_mb(2 * needed)} in total, got {told}",
             "Package fewer or smaller models, or take a board with more.",
         )  # fmt: skip
     if free < LEAST_FREE:

@@ -54,7 +54,7 @@ def replay_golden_rows(slot: Path, report: Report) -> None:
             if faults:
                 raise InstallError(
                     f"model {model.name}/{version}: {len(faults)} of {rows} golden rows are "
-                    f"answered otherwise than at build; {faults[0]}",
+                    f"answered differently than at build; {faults[0]}",
                     "Nothing was switched. Please report it, with: onnxlet doctor --json.",
                 )
             report(f"{model.name}/{version}: {rows} golden rows are answered as at build")

@@ -54,7 +54,7 @@ def _uninstall(setup: Installation, purge: bool) -> None:
         if purge and any(user.pw_name == units.NAME for user in pwd.getpwall()):
             setup.run(["userdel", units.NAME])
     kept = "" if purge else f"; {paths.settings}, {paths.models} and {paths.state} stay"
-    setup.report(f"onnxlet is taken away{kept}")
+    setup.report(f"onnxlet is removed{kept}")
 
 
 def _forget_attempt(paths: DevicePaths) -> None:

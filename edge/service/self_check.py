@@ -101,7 +101,7 @@ class SelfCheck:
         if answer.status != 200:
             return f"expected status 200, got {answer.status}"
         off = [] if row is None else compare_body(content, row.golden)
-        return "a golden row is answered otherwise than at build" if off else ""
+        return "a golden row is answered differently than at build" if off else ""
 
     def _row(self, key: tuple[str, int]) -> GoldenRow | None:
         if key not in self._rows:

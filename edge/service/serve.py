@@ -61,7 +61,7 @@ def introduction(app: Any, url: str) -> list[str]:
     key = " -H 'X-API-Key: KEY'" if service.settings.api_keys else ""
     model = max(service.repository.models, key=_built)
     if len(service.repository.names) > 1:
-        lines.append(f"{url}/ in a browser, or GET {url}/models, says how each of them is asked")
+        lines.append(f"{url}/ in a browser, or GET {url}/models, shows how to call each of them")
     body = json.dumps({"instances": [example_instance(model)]}, ensure_ascii=False)
     path = f"{url}/models/{model.name}/predict"
     call = f"curl -s {path}{key} -H 'Content-Type: application/json' -d {shlex.quote(body)}"
@@ -181,7 +181,7 @@ def refuse_to_be_open(address: str, device: DeviceSettings, settings: Settings) 
         raise ServeError(
             f"listening on {address}, others than this machine could ask, and no API key is set",
             "Set one: choose a KEY, and ONNXLET_API_KEYS=NAME:$(printf %s KEY | sha256sum | "
-            "cut -c 1-64); or say --open where whoever reaches it may ask.",
+            "cut -c 1-64); or say --open if everybody who can connect may ask.",
         )
 
 

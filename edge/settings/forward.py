@@ -60,7 +60,7 @@ def read_forward_options(get: Get) -> ForwardOptions:
         url=get(
             "FORWARD_URL",
             URL,
-            "https://HOST/PATH or mqtts://HOST/TOPIC (without TLS to this machine alone)",
+            "https://HOST/PATH or mqtts://HOST/TOPIC (without TLS only to this machine)",
         ),
         key=get("FORWARD_KEY", ".+", "one line"),
         user=get("FORWARD_USER", r"[^\s:]+", "a name"),

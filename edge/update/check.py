@@ -52,7 +52,7 @@ def _wrong(directory: Path) -> list[str]:
         return [error.message]
     name = f"model {model.name}/{model.version}"
     # Golden rows may be somebody's data: report how many differ, not which.
-    return [f"{name}: {len(off)} golden rows are answered otherwise than at build"] if off else []
+    return [f"{name}: {len(off)} golden rows are answered differently than at build"] if off else []
 
 
 def damage(slot: Path) -> list[str]:

@@ -90,7 +90,7 @@ def _run(command: list[str], seconds: float, environ: dict[str, str]) -> list[st
     if done.returncode == -signal.SIGKILL:
         raise Killed(
             f"{line}: something killed it, the system where memory is short",
-            "dmesg tells. What serves is as it was; try again then.",
+            "See dmesg. What serves is as it was; try again then.",
         )
     output = (done.stderr or done.stdout).strip()[-SHOWN:]
     return [f"{line}: exit code {done.returncode}: {output}"] if done.returncode else []
@@ -110,7 +110,7 @@ def service_faults(service: Service, models: Mapping[Path, tuple[str, int]]) -> 
         try:
             faults, may_pass = _ask_all(service, models)
         except Exception as error:  # of any class: caused by the release's files or answers
-            return [f"{service.url} can't be judged: {type(error).__name__} {str(error)[:SHOWN]}"]
+            return [f"{service.url} can't be checked: {type(error).__name__} {str(error)[:SHOWN]}"]
         if not faults or not may_pass or time.monotonic() > over:
             return faults
         time.sleep(PAUSE_SECONDS)
@@ -149,7 +149,7 @@ def _difference(content: bytes, golden: Mapping[str, Any]) -> str:
         return f"it answers with more than {LARGEST_ANSWER} bytes"
     off = compare_body(content, golden)
     if off and off[0].startswith("golden row"):
-        return f"{len(off)} golden rows are answered otherwise than at build"
+        return f"{len(off)} golden rows are answered differently than at build"
     return "; ".join(off)
 
 

@@ -130,8 +130,8 @@ def give_idle_slot(paths: DevicePaths) -> None:
         return
     if is_switched(paths, attempt):
         raise Refused(
-            f"release {attempt.release} is live and has not proven itself yet: it may have to go "
+            f"release {attempt.release} is live and not confirmed yet: it may have to go "
             f"back to slot {attempt.back}, which this would take the place of",
-            "Have it judged: sudo systemctl start onnxlet-settle. Then do this again.",
+            "Have it confirmed: sudo systemctl start onnxlet-settle. Then do this again.",
         )
     write_history(paths, replace(history, attempt=attempt._replace(back="")))

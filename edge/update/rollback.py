@@ -60,7 +60,7 @@ def roll_model_back(setup: Setup, name: str) -> str:
         versions = versions_in(paths.models / name)
         if not versions:
             raise Refused(
-                f"no version of '{name}' came alone",
+                f"no model-only update of '{name}' is installed",
                 "edge rollback, without --model, goes back to the whole release before.",
             )
         if names := model_updates.names_of(paths, name, versions[-1], setup.pins):
@@ -69,4 +69,4 @@ def roll_model_back(setup: Setup, name: str) -> str:
                 "Name another version first: else the service would not start without this one.",
             )
         model_updates.take_away(paths, {name: versions[-1]})
-        return f"{name}/{versions[-1]} is taken away"
+        return f"{name}/{versions[-1]} is removed"

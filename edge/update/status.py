@@ -84,7 +84,7 @@ def lines(found: dict[str, Any]) -> list[str]:
     if found["live"] is None:
         said.append("no slot is live")
     for name, version in found["models"].items():
-        how = " (came alone)" if found["models_alone"].get(name) == version else ""
+        how = " (model-only update)" if found["models_alone"].get(name) == version else ""
         said.append(f"model {name}: version {version}{how}")
     said += [f"highest accepted, {kind}: {number}" for kind, number in found["highest"].items()]
     for kind, numbers in found["broken"].items():

@@ -122,14 +122,14 @@ def test_what_can_not_be_measured(models: Path, tmp_path: Path) -> None:
     folder = altered(models, tmp_path / "empty", lambda golden: golden.update(empty))
     done = bench("--models", str(folder))
     assert done.returncode == 2
-    assert "error: model iris/1 has no golden rows, and so nothing to be asked" in done.stderr
+    assert "error: model iris/1 has no golden rows, and so nothing to measure" in done.stderr
 
     def spoil(golden: Any) -> None:
         golden["answers"]["prediction"][0] = 9
 
     done = bench("--models", str(altered(models, tmp_path / "off", spoil)))
     assert done.returncode == 1
-    assert "1 golden rows are answered otherwise than at build" in done.stderr
+    assert "1 golden rows are answered differently than at build" in done.stderr
     assert done.stdout == ""
 
     (folder / "iris" / "1" / "model.onnx").write_bytes(b"")

@@ -30,15 +30,15 @@ EMULATED: dict[str, tuple[Facts, dict[str, Any], str]] = {
     "static qemu": (PI, {"maps": "0-1 /usr/bin/qemu-aarch64-static"}, "qemu-aarch64-static runs"),
     "rosetta": (PC, {"maps": "0-1 r-xp /run/rosetta/rosetta"}, "rosetta runs this Python"),
     "stat is made up": (PI, {"vsize": "0"}, "an emulator answers it"),
-    "apple": (PC, {"cpuinfo": "vendor_id : VirtualApple"}, "tells of a VirtualApple"),
+    "apple": (PC, {"cpuinfo": "vendor_id : VirtualApple"}, "names a VirtualApple"),
     "TCG": (PC, {"cpuinfo": "model name : QEMU TCG CPU version 2.5+"}, "a QEMU TCG CPU version"),
-    "TCG, by systemd": (PC, {"detected": "qemu"}, "nothing tells that its processor is not"),
-    "TCG, by its maker": (PC, {"maker": "QEMU Standard PC"}, "nothing tells that its processor"),
-    "arm64 machine": (PI, {**VIRT, "firmware": True}, "nothing tells that its processor is not"),
+    "TCG, by systemd": (PC, {"detected": "qemu"}, "nothing shows that its processor is not"),
+    "TCG, by its maker": (PC, {"maker": "QEMU Standard PC"}, "nothing shows that its processor"),
+    "arm64 machine": (PI, {**VIRT, "firmware": True}, "nothing shows that its processor is not"),
     "arm64 machine, UEFI": (
         PI,
         {**VIRT, "maker": "QEMU QEMU Virtual Machine"},
-        "nothing tells that its processor",
+        "nothing shows that its processor",
     ),
     "QEMU's Raspberry Pi": (PI, {"serial": "0000000000000000"}, "without a serial number"),
 }
@@ -55,8 +55,8 @@ REAL: dict[str, tuple[Facts, dict[str, Any], str]] = {
         {**VIRT, "maker": "QEMU KVM Virtual Machine", "firmware": True},
         "QEMU KVM Virtual Machine",
     ),
-    "Firecracker on Arm": (PI, VIRT, "of a maker that is not told"),
-    "Xen on Arm": (PI, {"hypervisor": True}, "of a maker that is not told"),
+    "Firecracker on Arm": (PI, VIRT, "of an unknown maker"),
+    "Xen on Arm": (PI, {"hypervisor": True}, "of an unknown maker"),
 }
 
 

@@ -42,11 +42,11 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "memory": (
         {"memory": 150 * MB},
-        "expected at least 208 MB in all, got 150 MB in all, 3,000 MB free",
+        "expected at least 208 MB in total, got 150 MB in total, 3,000 MB free",
     ),
     "no memory": (
         {"free_memory": 20 * MB},
-        "expected at least 50 MB free, got 3,792 MB in all, 20 MB free",
+        "expected at least 50 MB free, got 3,792 MB in total, 20 MB free",
     ),
     "space": ({"space": 99 * MB}, "expected at least 150 MB free, got 99 MB"),
     "read-only": ({"read_only": True}, "the file system is read-only"),

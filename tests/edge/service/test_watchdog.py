@@ -192,7 +192,7 @@ def test_a_server_that_answers_something_else_is_not_ready_and_not_fed(serving: 
     assert "WATCHDOG=1" not in serving.told
     assert not any(line.startswith("READY=1") for line in serving.told)
     [status] = serving.told
-    assert status.endswith("a golden row is answered otherwise than at build")
+    assert status.endswith("a golden row is answered differently than at build")
     serving.answer = lambda body: body
     wait_for(lambda: serving.feeds(0.1))
     assert [line["event"] for line in serving.lines] == ["watchdog", "watchdog"]

@@ -95,13 +95,13 @@ def test_a_zip_leaves_the_slot_that_may_have_to_be_gone_back_to(
     before = tree(unproven.root)
     done = zip_command(archives(3), unproven.root)
     assert (done.returncode, done.stdout) == (1, "")
-    assert "release 2 is live and has not proven itself yet" in done.stderr
-    assert "hint: Have it judged: sudo systemctl start onnxlet-settle." in done.stderr
+    assert "release 2 is live and not confirmed yet" in done.stderr
+    assert "hint: Have it confirmed: sudo systemctl start onnxlet-settle." in done.stderr
     assert tree(unproven.root) == before
 
 
 def test_so_does_a_slot_that_installs_itself(unproven: DevicePaths) -> None:
-    with pytest.raises(Refused, match="release 2 is live and has not proven itself yet"):
+    with pytest.raises(Refused, match="release 2 is live and not confirmed yet"):
         install(made_of(unproven, "a"), [])
     assert live_slot(unproven) == "b"
     install(made_of(unproven, "b"), [])  # the same again, as after a change to its settings

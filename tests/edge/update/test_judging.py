@@ -116,7 +116,7 @@ def test_answers_of_another_form_are_faults(
     answers["probabilities"] = change(answers["probabilities"])
     says["body"] = json.dumps(answers).encode()
     [fault] = asked_of(says, paths)
-    assert "golden rows are answered otherwise than at build" in fault
+    assert "golden rows are answered differently than at build" in fault
 
 
 @pytest.mark.parametrize("content", [b"[1]", b"{}", DEEP, b""])
@@ -125,7 +125,7 @@ def test_golden_rows_that_are_none_are_a_fault(
 ) -> None:
     golden_of(paths).write_bytes(content)
     [fault] = asked_of(says, paths)
-    assert fault.startswith(f"{says['url']} can't be judged: ")
+    assert fault.startswith(f"{says['url']} can't be checked: ")
 
 
 def test_it_is_led_nowhere(says: Says, paths: DevicePaths) -> None:

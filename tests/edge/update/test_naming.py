@@ -51,7 +51,7 @@ def test_what_is_named_is_not_taken_away(setup: Setup, paths: DevicePaths) -> No
     with pytest.raises(Refused, match="iris/2 is named by ONNXLET_SERVE=iris=2"):
         roll_model_back(setup._replace(pins={"iris": "2"}), "iris")
 
-    assert roll_model_back(setup, "iris") == "iris/2 is taken away"
+    assert roll_model_back(setup, "iris") == "iris/2 is removed"
 
 
 def test_the_status_is_of_what_is_served(setup: Setup, paths: DevicePaths) -> None:

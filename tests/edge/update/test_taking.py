@@ -99,7 +99,7 @@ def test_golden_rows_that_are_off_never_serve(setup: Setup, maker: Maker, tmp_pa
     archive = maker.sign(maker.write(files, "7.zip"), 7)
     before = tree(setup.paths.data, "updates.json")
 
-    with pytest.raises(Refused, match="1 golden rows are answered otherwise than at build"):
+    with pytest.raises(Refused, match="1 golden rows are answered differently than at build"):
         update(setup, str(archive))
     assert tree(setup.paths.data, "updates.json") == before
     with pytest.raises(Refused, match="failed here before"):
@@ -139,7 +139,7 @@ def test_models_alone_are_taken_without_a_restart_or_a_lost_request(
             "nothing newer for this device"
         ]
         assert status(paths)["models"] == {"iris": 2}
-        assert roll_model_back(setup, "iris") == "iris/2 is taken away"
+        assert roll_model_back(setup, "iris") == "iris/2 is removed"
         for _ in range(100):
             if served(setup) == 1:
                 break
