@@ -17,7 +17,7 @@ from tests.lambda_runtime.machines import Unavailable
 pytestmark = pytest.mark.device
 
 
-def test_nothing_emulated_is_told_as_a_time(models: Path, tmp_path: Path) -> None:
+def test_no_time_of_an_emulated_processor_is_reported(models: Path, tmp_path: Path) -> None:
     try:
         machine = guest.system()
     except Unavailable as error:

@@ -123,7 +123,7 @@ def assert_golden(answers: Sequence[Answer], names: Collection[str], models: Pat
             assert_same(output, given[output], expected, golden["tolerance"], floor)
 
 
-def test_another_architecture_differs_in_last_digits_alone(
+def test_another_architecture_differs_only_in_last_digits(
     get_machine: GetMachine, asks: list[Ask], natively: list[Answer], ask_device: Get
 ) -> None:
     emulated = ask_device(get_machine(LAMBDAS)).answers

@@ -161,7 +161,7 @@ def whole(path: str, body: bytes) -> bytes:
     ).encode() + body
 
 
-def test_what_is_too_much_is_told_before_anything_else_is_answered(server: Server) -> None:
+def test_overload_is_refused_before_anything_else_is_answered(server: Server) -> None:
     """Requests that run until their time is out fill the server; all further ones come back."""
     endless = whole(ENDLESS, json.dumps([FLOWER]).encode())
     with ExitStack() as stack, selectors.DefaultSelector() as selector:
@@ -312,7 +312,7 @@ GARBAGE = [
 ]
 
 
-def test_what_is_no_http_ends_its_connection_alone(server: Server) -> None:
+def test_what_is_no_http_ends_only_its_connection(server: Server) -> None:
     for _ in range(20):
         for garbage in GARBAGE:
             with raw(server, b"") as connection:

@@ -140,7 +140,7 @@ def test_what_can_not_be_measured(models: Path, tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_all_that_a_board_tells() -> None:
+def test_everything_that_a_board_reports() -> None:
     rows = rows_of(as_markdown(PI))
     assert rows == {
         "board": "Raspberry Pi 5 Model B Rev 1.0, 4 cores, 8,443 MB",

@@ -57,7 +57,7 @@ def test_a_raspberry_pi(tmp_path: Path) -> None:
     assert state.told == "the voltage is too low now; the processor is slowed down now"
 
 
-def test_a_machine_that_tells_little(tmp_path: Path) -> None:
+def test_a_machine_that_reports_little(tmp_path: Path) -> None:
     board, state = read_board(tmp_path), read_state(tmp_path)
     assert (board.model, board.governor, board.mhz, board.system) == ("", "", None, "")
     assert board.processor

@@ -96,7 +96,7 @@ def test_what_is_read_of_a_raspberry_pi(tmp_path: Path) -> None:
     assert (facts.firmware, facts.hypervisor, facts.maker) == (True, True, "QEMU")
 
 
-def test_a_machine_that_tells_nothing(tmp_path: Path) -> None:
+def test_a_machine_that_reports_nothing(tmp_path: Path) -> None:
     facts = read_facts(tmp_path)
     assert facts == Facts(machine=platform.machine())
     assert (emulated(facts), virtual(facts)) == ("", "")

@@ -80,7 +80,7 @@ def became(path: Path) -> int:
     return user
 
 
-def test_root_becomes_whoever_could_have_put_it_there(state: Path) -> None:
+def test_root_becomes_the_user_who_could_replace_the_file(state: Path) -> None:
     assert became(state / "queue.db") == SERVICE, "it need not be there"
     assert became(state.parent / "queue.db") == 0
     (state.parent / "link").symlink_to(state)
@@ -128,7 +128,7 @@ def test_what_waits_is_read_and_sent_again_as_the_owner(state: Path) -> None:
 
 
 @pytest.mark.parametrize("how", ["symlink_to", "hardlink_to"])
-def test_a_queue_that_is_a_link_to_a_file_of_root_s_is_left_alone(state: Path, how: str) -> None:
+def test_a_queue_that_is_a_link_to_a_file_of_root_s_stays_untouched(state: Path, how: str) -> None:
     """It would become a database, and the service's user's to fill."""
     secret = state.parent / "secret"
     secret.touch(0o600)

@@ -21,7 +21,7 @@ MB = 1 << 20
 
 @pytest.mark.faults
 @pytest.mark.parametrize("most", [250 * MB, 0])
-def test_a_proof_that_takes_too_much_memory_is_ended_and_told(
+def test_a_check_that_takes_too_much_memory_is_killed_and_reported(
     setup: Setup, maker: Maker, most: int
 ) -> None:
     """Without a limit it is taken. With it what serves serves, and it is not tried for ever."""

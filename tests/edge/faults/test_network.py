@@ -143,7 +143,7 @@ def test_without_names_an_update_says_so_and_nothing_changes(
     assert live_slot(paths) == "a"
 
 
-def test_without_names_a_broker_is_asked_again(
+def test_without_name_resolution_a_broker_is_retried(
     net: Network, broker: Broker, peer: Peer, tmp_path: Path
 ) -> None:
     process = answerer_there(net, broker, "well", tmp_path)

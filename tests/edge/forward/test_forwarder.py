@@ -107,7 +107,7 @@ def test_rows_where_they_are_wanted(device: Make) -> None:
     assert again.get_json()["prediction"] == kept.first()["prediction"]
 
 
-def test_hashes_know_a_row_again_and_tell_nothing_elsewhere(device: Make, tmp_path: Path) -> None:
+def test_hashes_identify_a_row_only_on_the_same_device(device: Make, tmp_path: Path) -> None:
     kept, other = device("hash"), device("hash", path=tmp_path / "other.db")
     changed = {**HOUSE, "Lot_Area": 1}
     for each in (kept, other):
@@ -120,7 +120,7 @@ def test_hashes_know_a_row_again_and_tell_nothing_elsewhere(device: Make, tmp_pa
     assert "instances" not in kept.first()
 
 
-def test_rows_that_were_not_answered_keep_their_places(device: Make) -> None:
+def test_refused_rows_keep_their_indices(device: Make) -> None:
     kept = device("all")
     bad = {**HOUSE, "Lot_Area": "secret text"}
     kept.client.post("/models/house-prices/predict?on_error=null", json=[bad, HOUSE, bad])
@@ -229,7 +229,7 @@ def test_without_a_disk_predictions_are_answered_and_truth_is_not(
     assert "hashes" not in kept.first()
 
 
-def test_where_the_queue_is_locked_whoever_asks_how_it_is_waits_for_nothing(
+def test_metrics_do_not_wait_for_a_locked_queue(
     models: Path, tmp_path: Path, endpoint: Endpoint
 ) -> None:
     """As where another process's commit hangs with the card: it holds the lock meanwhile."""
@@ -272,9 +272,7 @@ def get(port: int, path: str) -> str:
         return connection.getresponse().read().decode()
 
 
-def test_figures_that_nobody_could_read_for_some_time_are_told_no_more(
-    device: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_stale_totals_are_not_reported(device: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = device()
     kept.client.post(PATH, json={"instances": [SHOP]})
     wait_until(lambda: kept.forward.figures().totals is not None)

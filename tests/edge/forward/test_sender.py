@@ -61,7 +61,7 @@ def test_what_a_status_means(status: int, retry_after: str, outcome: Outcome) ->
     assert of_status(status, retry_after) == outcome
 
 
-def test_a_date_to_wait_for_is_taken_by_the_clock_of_whoever_says_it() -> None:
+def test_a_retry_date_is_compared_with_the_receiver_s_clock() -> None:
     then, now = "Fri, 31 Dec 1999 23:59:59 GMT", "Fri, 31 Dec 1999 23:59:29 GMT"
     assert of_status(503, then, now).wait == 30.0
     assert of_status(503, now, then).wait == 0.0
@@ -90,7 +90,7 @@ def test_what_is_posted(endpoint: Endpoint, options: ForwardOptions) -> None:
     assert [gzip.decompress(body) for body in endpoint.bodies["key"]] == [BATCH.body]
 
 
-def test_what_goes_wrong_is_told_and_tried_again(
+def test_failures_are_logged_and_retried(
     endpoint: Endpoint, options: ForwardOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(https, "TIMEOUT_SECONDS", 0.2)
@@ -176,7 +176,7 @@ def test_a_batch_is_sent_until_it_has_arrived_always_the_same(
     assert sending.sender.failures == 0
 
 
-def test_what_is_refused_is_told_once_and_the_rest_goes_on(
+def test_a_refused_record_is_logged_once_and_the_rest_goes_on(
     sending: Sending, endpoint: Endpoint
 ) -> None:
     endpoint.says("422")
@@ -289,7 +289,7 @@ def test_who_closes_before_the_end_of_a_body_is_heard(options: ForwardOptions) -
     assert outcome == Outcome("refused", "status 413")
 
 
-def test_an_endpoint_that_wants_to_be_left_alone_is(sending: Sending, endpoint: Endpoint) -> None:
+def test_retry_after_is_respected(sending: Sending, endpoint: Endpoint) -> None:
     endpoint.says("429")
     endpoint.retry_after = "2"
     sending.keep("a")
@@ -330,7 +330,7 @@ def test_of_two_processes_one_sends(options: ForwardOptions) -> None:
     second.end()
 
 
-def test_a_database_that_fails_while_sending_is_told_once(
+def test_a_database_that_fails_while_sending_is_logged_once(
     sending: Sending, options: ForwardOptions, tmp_path: Path
 ) -> None:
     sending.keep("a")
@@ -359,7 +359,7 @@ def test_random_ids_and_bytes_come_through(sending: Sending, endpoint: Endpoint)
     assert json.dumps(names(endpoint)[50]) == json.dumps('ä \U0001f600 " \\ \n')
 
 
-def test_what_waits_is_told_and_what_was_refused_is_asked_for(
+def test_the_command_shows_the_queue_and_retries_refused_records(
     sending: Sending, endpoint: Endpoint, options: ForwardOptions
 ) -> None:
     endpoint.says("400", "400", "400")

@@ -279,7 +279,7 @@ def test_a_flood_is_dropped_oldest_first_and_what_is_promised_is_answered(
     assert max(fleeting) > 2900, "the newest is answered"
 
 
-def test_the_broker_tells_that_a_killed_process_is_gone(
+def test_the_broker_publishes_that_a_killed_process_is_gone(
     broker: Broker, peer: Peer, start: Start
 ) -> None:
     process = answerer(start, broker)
@@ -291,7 +291,7 @@ def test_the_broker_tells_that_a_killed_process_is_gone(
     late.end()
 
 
-def test_a_broker_that_refuses_is_told_once_and_asked_again(
+def test_a_broker_that_refuses_is_logged_once_and_retried(
     models: Path, broker: Broker, start: Start, tmp_path: Path
 ) -> None:
     wrong = {"MQTT_PASSWORD": "no"}
@@ -306,7 +306,7 @@ def test_a_broker_that_refuses_is_told_once_and_asked_again(
     assert "Not authorized" in line["error"]
 
 
-def test_systemd_is_told_that_it_lives_while_no_broker_does(
+def test_systemd_is_notified_while_there_is_no_broker(
     models: Path, start: Start, tmp_path: Path
 ) -> None:
     listener = Listener(str(tmp_path / "notify"))

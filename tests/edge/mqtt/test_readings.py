@@ -115,7 +115,7 @@ class Published:
         return 1
 
 
-def test_the_answer_bears_what_the_reading_did() -> None:
+def test_the_answer_has_the_reading_s_id_and_correlation() -> None:
     answer = answer_to(
         reading(CorrelationData=b"\0\xff"), 422, "application/problem+json", b"{}", "usual", "r"
     )
@@ -202,7 +202,7 @@ def test_addresses_that_can(url: str) -> None:
     assert DeviceSettings.from_environ({f"{P}FORWARD_URL": url}).forward.url == url
 
 
-def test_what_lacks_is_told_at_once() -> None:
+def test_all_missing_settings_are_reported_together() -> None:
     with pytest.raises(SettingsError) as caught:
         check(MqttOptions())
     assert [part.split(":")[0] for part in caught.value.message.split("; ")] == [

@@ -121,7 +121,7 @@ def test_nobody_wakes_for_short_answers(serving: Serving) -> None:
     assert len(rang) < 25  # each of them, where the machine has time for nobody
 
 
-def test_whoever_answers_long_after_short_answers_is_relieved(serving: Serving) -> None:
+def test_a_leader_with_a_long_answer_after_short_ones_is_replaced(serving: Serving) -> None:
     """Its alarm was set for an answer before it: requests came one upon the other since."""
     with serving.connect() as connection, serving.connect() as other:
         connection.sendall(test_server.request() * 3 + test_server.request("/wait"))

@@ -229,7 +229,7 @@ def test_requests_that_come_at_once_are_answered_in_turn(serving: Serving) -> No
         assert [told(connection)["path"] for _ in range(51)] == [*paths, "/live"]
 
 
-def test_what_is_no_request_is_told_after_the_answers_before_it(serving: Serving) -> None:
+def test_what_is_no_request_is_refused_after_the_answers_before_it(serving: Serving) -> None:
     with serving.connect() as connection:
         connection.sendall(request("/1") + request("/2") + b"no request\r\n\r\n" + request("/3"))
         assert [told(connection)["path"] for _ in range(2)] == ["/1", "/2"]
@@ -291,7 +291,7 @@ def test_trailers_come_to_an_end(serving: Serving, piece: bytes) -> None:
         assert told(connection)["broken"]
 
 
-def test_names_that_differ_by_an_underscore_alone_are_not_mixed_up(serving: Serving) -> None:
+def test_names_that_differ_only_by_an_underscore_are_not_mixed_up(serving: Serving) -> None:
     with serving.connect() as connection:
         connection.sendall(request("/x", "X_Api_Key: forged", "X-Two: 1", "X-Two: 2"))
         form = told(connection)
@@ -299,7 +299,7 @@ def test_names_that_differ_by_an_underscore_alone_are_not_mixed_up(serving: Serv
     assert (form.get("HTTP_X_API_KEY"), form["HTTP_X_TWO"]) == (None, "1,2")
 
 
-def test_a_body_is_asked_for_where_the_client_waits_for_that(serving: Serving) -> None:
+def test_a_body_is_requested_if_the_client_waits_for_that(serving: Serving) -> None:
     with serving.connect() as connection:
         whole = request("/x", "Expect: 100-continue", method="POST", body=b"abc")
         connection.sendall(whole[:-3])
@@ -308,7 +308,7 @@ def test_a_body_is_asked_for_where_the_client_waits_for_that(serving: Serving) -
         assert told(connection)["body"] == "abc"
 
 
-def test_a_body_is_asked_for_after_the_answers_before_it(serving: Serving) -> None:
+def test_a_body_is_requested_after_the_answers_before_it(serving: Serving) -> None:
     with serving.connect() as connection:
         whole = request("/2", "Expect: 100-continue", method="POST", body=b"abc")
         connection.sendall(request("/1") + whole[:-3])
@@ -327,7 +327,7 @@ def test_clients_that_know_of_no_interim_answers_get_none(serving: Serving) -> N
         assert told(connection)["body"] == "abc"
 
 
-def test_a_head_alone_has_no_body(serving: Serving) -> None:
+def test_the_answer_to_head_has_no_body(serving: Serving) -> None:
     with serving.connect() as connection:
         connection.sendall(request(method="HEAD") + request("/y"))
         received = b""
@@ -339,7 +339,7 @@ def test_a_head_alone_has_no_body(serving: Serving) -> None:
 
 
 @pytest.mark.parametrize("told_length", [True, False])
-def test_a_body_beyond_the_limit_is_not_read_and_its_sender_is_told(
+def test_a_body_beyond_the_limit_is_refused_and_not_read(
     serving: Serving, told_length: bool
 ) -> None:
     size = 3_000_000
@@ -352,7 +352,7 @@ def test_a_body_beyond_the_limit_is_not_read_and_its_sender_is_told(
         assert is_closed(connection)
 
 
-def test_broken_chunks_are_told_to_the_app(serving: Serving) -> None:
+def test_broken_chunks_raise_in_the_app(serving: Serving) -> None:
     with serving.connect() as connection:
         connection.sendall(CHUNKED + b"zz\r\n")
         assert told(connection)["broken"]
@@ -368,7 +368,7 @@ def test_a_client_that_sends_no_more_gets_its_answers(serving: Serving) -> None:
         assert is_closed(connection)
 
 
-def test_chunks_that_break_off_are_told_to_the_app(serving: Serving) -> None:
+def test_chunks_that_break_off_raise_in_the_app(serving: Serving) -> None:
     with serving.connect() as connection:
         connection.sendall(CHUNKED + b"2\r\nab\r\n")
         connection.shutdown(socket.SHUT_WR)

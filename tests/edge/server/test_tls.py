@@ -102,7 +102,7 @@ def test_a_client_that_takes_its_answer_slowly_has_not_stalled(
 
 
 @pytest.mark.parametrize("pause", [0, 0.3])
-def test_a_body_beyond_the_limit_is_told(
+def test_a_body_beyond_the_limit_is_refused(
     connect: Callable[..., ssl.SSLSocket], pause: float
 ) -> None:
     size = 3_000_000
@@ -115,7 +115,7 @@ def test_a_body_beyond_the_limit_is_told(
         assert connection.recv(1) == b""
 
 
-def test_http_without_tls_is_told_so_in_words(
+def test_http_without_tls_gets_an_explanation(
     serving: Serving, connect: Callable[..., ssl.SSLSocket]
 ) -> None:
     with serving.connect() as plain:
@@ -154,7 +154,7 @@ def test_a_handshake_that_stalls_is_let_go_and_holds_nobody_up(
 
 
 @pytest.mark.parametrize("sent", [b"\x16\x03\x01\x00\x05hello", b"\x00" * 600, b"\x80junk" * 9])
-def test_what_is_no_handshake_costs_that_connection_alone(
+def test_what_is_no_handshake_costs_only_that_connection(
     serving: Serving, connect: Callable[..., ssl.SSLSocket], sent: bytes
 ) -> None:
     with serving.connect() as broken, connect() as connection:
@@ -309,7 +309,7 @@ def ends(pair: Pair) -> Iterator[tuple[TlsSocket, ssl.SSLSocket]]:
 
 
 @pytest.mark.parametrize(("size", "number"), [(7_000, 15), (1, 270)])
-def test_of_records_nothing_is_left_that_no_selector_tells_of(
+def test_whole_records_are_read_since_no_selector_sees_the_rest(
     ends: tuple[TlsSocket, ssl.SSLSocket], size: int, number: int
 ) -> None:
     server, client = ends

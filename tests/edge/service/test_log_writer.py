@@ -56,7 +56,7 @@ def test_lines_that_nobody_takes_wait_and_come_whole_and_in_order(make: Callable
     os.close(write)
 
 
-def test_of_too_many_the_oldest_are_given_up_and_that_is_told(
+def test_of_too_many_lines_the_oldest_are_dropped_and_counted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(log_writer, "LATE_BYTES", 10_000)
@@ -88,7 +88,7 @@ def test_who_reads_no_more_is_written_to_no_more() -> None:
     os.close(write)
 
 
-def test_a_server_whose_log_stalls_answers_and_tells_that_it_lives(models: Path) -> None:
+def test_a_server_whose_log_stalls_answers_and_notifies_systemd(models: Path) -> None:
     """As where the journal's disk hangs: its lines go on when it takes some again."""
     read, write = pipe()
     command = [sys.executable, "-m", "edge", "serve", "--models", str(models), "--port", "0"]

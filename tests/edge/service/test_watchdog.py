@@ -215,7 +215,7 @@ def test_what_it_asks_itself_counts_nowhere(serving: Serving) -> None:
     assert "onnxlet_rows_total{" not in figures
 
 
-def test_every_model_is_asked_in_its_turn(serving: Serving, models: Path) -> None:
+def test_every_model_is_checked_in_turn(serving: Serving, models: Path) -> None:
     answered: list[bytes] = []
 
     def keep(body: bytes) -> bytes:
@@ -236,7 +236,7 @@ def test_a_connection_that_was_let_go_is_made_again(serving: Serving) -> None:
     assert serving.asker.every() == ""
 
 
-def test_a_model_without_golden_rows_is_asked_whether_it_is_ready(
+def test_a_model_without_golden_rows_is_checked_for_readiness(
     serving: Serving, tmp_path: Path
 ) -> None:
     assert first_row(tmp_path) is None

@@ -116,6 +116,6 @@ def test_a_device_s_settings_are_what_its_service_gets(tmp_path: Path) -> None:
     assert service_environ(DevicePaths(tmp_path / "nowhere"), {}) == {}
 
 
-def test_a_command_that_does_not_end_is_told() -> None:
+def test_an_unterminated_command_is_reported() -> None:
     with pytest.raises(SettingsError, match=r"DEVICE_RESTART: expected a command.*No closing quot"):
         DeviceSettings.from_environ({"ONNXLET_DEVICE_RESTART": "it's"})

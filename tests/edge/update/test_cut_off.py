@@ -139,7 +139,9 @@ def cut_off_after_the_switch(setup: Setup, archive: Path) -> None:
             update(setup, str(archive))
 
 
-def test_what_was_cut_off_before_its_verdict_gets_it(setup: Setup, archives: Archives) -> None:
+def test_an_update_cut_off_before_its_confirmation_gets_it(
+    setup: Setup, archives: Archives
+) -> None:
     """Switched, and killed before the service was asked: the next run asks it."""
     cut_off_after_the_switch(setup, archives(2))
     assert release_of(setup.paths.live) == 2
@@ -157,7 +159,7 @@ def test_what_was_cut_off_before_its_verdict_gets_it(setup: Setup, archives: Arc
 
 
 @pytest.mark.parametrize("of", ["before", pytest.param("after", marks=pytest.mark.faults)])
-def test_what_was_cut_off_is_judged_by_the_slot_before(
+def test_an_update_cut_off_is_settled_by_the_previous_slot(
     setup: Setup, archives: Archives, of: str
 ) -> None:
     """The new one's commands don't start: by its own code it would stay for ever."""
@@ -220,7 +222,7 @@ class Card:
         monkeypatch.setattr(os, "rename", watched_rename)
 
 
-def test_all_is_on_the_card_before_it_is_put_in_its_place(
+def test_everything_is_on_the_disk_before_it_is_moved_into_the_slot(
     setup: Setup, archives: Archives, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     card = Card(monkeypatch)

@@ -210,13 +210,13 @@ def test_a_server_that_sends_drops_is_left(serve: Serve, part: Path) -> None:
         read_small(f"{url}/file", 200, WEB._replace(most_seconds=0.4))
 
 
-def test_a_small_file_that_broke_off_is_asked_for_again(serve: Serve) -> None:
+def test_a_small_file_that_broke_off_is_fetched_again(serve: Serve) -> None:
     url, source = serve(breaks=[10, 100, 10**7])
     assert read_small(f"{url}/file", 10**7, WEB) == CONTENT
     assert len(source.asked) == 3
 
 
-def test_a_card_that_takes_no_more_is_told_as_such(serve: Serve, part: Path) -> None:
+def test_a_full_disk_is_reported_as_such(serve: Serve, part: Path) -> None:
     url, source = serve()
     program = (
         "import resource, sys; from pathlib import Path; from onnxlet.edge.update.fetch import *; "
@@ -228,7 +228,7 @@ def test_a_card_that_takes_no_more_is_told_as_such(serve: Serve, part: Path) -> 
     assert (part.stat().st_size, len(source.asked)) == (1000, 1)
 
 
-def test_what_is_not_there_is_asked_for_once(serve: Serve) -> None:
+def test_what_does_not_exist_is_requested_once(serve: Serve) -> None:
     url, source = serve(statuses=[404] * 3)
     with pytest.raises(Unreachable, match="the server says 404"):
         read_small(f"{url}/file", 10, WEB)

@@ -53,7 +53,7 @@ def test_they_are_neither_kept_nor_counted(
         assert (counted in client.get("/metrics").body.decode()) == left
 
 
-def test_they_are_asked_where_keys_are_set_without_one_of_its_own(
+def test_golden_rows_need_no_configured_key(
     supervise: Callable[..., Setup], paths: DevicePaths
 ) -> None:
     paths.state.mkdir()
@@ -68,7 +68,7 @@ def test_they_are_asked_where_keys_are_set_without_one_of_its_own(
     assert service_faults(service, {directory: ("iris", 1)}) == [], "they could not be asked"
 
 
-def test_what_is_left_is_for_root_alone_and_nothing_else_is_taken(tmp_path: Path) -> None:
+def test_only_root_reads_the_secret_and_nothing_else_is_accepted(tmp_path: Path) -> None:
     secret = Secret()
     secret.save(tmp_path)
     secret.save(tmp_path)

@@ -81,7 +81,7 @@ def test_while_an_update_runs_a_zip_fills_no_slot(paths: DevicePaths, archives: 
 
 
 @pytest.mark.usefixtures("held")
-def test_while_an_update_runs_nothing_is_taken_away(paths: DevicePaths) -> None:
+def test_while_an_update_runs_nothing_is_removed(paths: DevicePaths) -> None:
     before = tree(paths.root)
     for purge in (False, True):
         with pytest.raises(Failed, match=RUNS):
@@ -136,7 +136,7 @@ def test_a_zip_holds_the_lock_until_its_slot_goes_on(
         pass
 
 
-def test_what_had_not_proven_itself_goes_when_it_is_taken_away(paths: DevicePaths) -> None:
+def test_uninstalling_removes_an_unconfirmed_update(paths: DevicePaths) -> None:
     """Else it would be judged, and gone back from, once another bundle is installed."""
     for version in ("1", "2"):
         (paths.models / "iris" / version).mkdir(parents=True)
@@ -160,7 +160,7 @@ def test_without_a_slot_that_is_live_nothing_has_to_be_gone_back_to(paths: Devic
     assert not is_switched(paths, UNPROVEN.under_way)
 
 
-def test_who_may_not_write_there_is_told_so(paths: DevicePaths) -> None:
+def test_missing_rights_are_reported(paths: DevicePaths) -> None:
     """As another user than root."""
     paths.root.chmod(0o755)
     (paths.data / LOCK).touch(0o600)

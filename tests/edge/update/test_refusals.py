@@ -116,7 +116,7 @@ def test_releases_that_are_for_others(
     refused(setup, maker.sign(good, 2, **parts), why)
 
 
-def test_all_that_is_wrong_is_told(setup: Setup, maker: Maker, good: Path) -> None:
+def test_all_faults_are_reported(setup: Setup, maker: Maker, good: Path) -> None:
     error = refused(setup, maker.sign(good, 1, channel="beta", name="pumps"), "channel beta")
     assert "name pumps" in error.message
     assert "expected a number above 1, the highest" in error.message
@@ -252,7 +252,7 @@ def test_a_bomb(setup: Setup, maker: Maker, good: Path) -> None:
     spoilt(setup, maker.sign(good, 2), "archive is broken|not the file that is on its list")
 
 
-def test_no_more_is_written_than_is_told(maker: Maker, good: Path, tmp_path: Path) -> None:
+def test_no_more_is_written_than_is_declared(maker: Maker, good: Path, tmp_path: Path) -> None:
 
     rewritten(good, lambda files: files.update({"big": bytes(5_000_000)}))
     offer = Offer("bundle", "stable", "onnxlet", ARCH, PYTHON, 2, "0" * 64, 1, 1)
@@ -279,7 +279,7 @@ def test_files_of_another_size_than_was_signed(setup: Setup, maker: Maker, good:
 
 
 @pytest.mark.parametrize("name", ["edge/x.py", "models/other/1/x", "models/iris/2/x"])
-def test_models_alone_bring_nothing_else(
+def test_a_model_only_archive_has_nothing_else(
     setup: Setup, maker: Maker, tmp_path: Path, name: str
 ) -> None:
     """Listed, with its hash, and signed: it is still of no model of the archive."""
@@ -325,6 +325,6 @@ def test_a_full_card_is_no_fault_of_the_release(
     assert live_slot(setup.paths) == "b"
 
 
-def test_a_memory_that_is_broken_is_told(setup: Setup, good: Path) -> None:
+def test_a_broken_history_is_reported(setup: Setup, good: Path) -> None:
     (setup.paths.data / "updates.json").write_text("{")
     refused(setup, good, "updates.json can't be read")

@@ -50,7 +50,7 @@ def test_settings_that_cannot_be_used(paths: DevicePaths) -> None:
         assert name in caught.value.message
 
 
-def test_the_document_tells_the_largest_bundle() -> None:
+def test_the_document_states_the_largest_bundle() -> None:
     text = (ROOT / "docs" / "device.md").read_text()
     assert f"| {DeviceSettings().max_bundle_bytes} |" in text
 

@@ -82,7 +82,7 @@ def test_secret_keys_that_are_none(tmp_path: Path) -> None:
 
 @pytest.mark.faults
 @needs_minisign
-def test_a_wrong_password_is_told(tmp_path: Path) -> None:
+def test_a_wrong_password_is_reported(tmp_path: Path) -> None:
     secret, public = tmp_path / "key", tmp_path / "key.pub"
     minisign("-G", "-s", str(secret), "-p", str(public), given=f"{PASSWORD}\n{PASSWORD}\n")
     with pytest.raises(WrongUse, match="wrong password"):

@@ -35,7 +35,7 @@ def test_it_serves_and_loads_no_more_than_that_needs(
     assert loaded & {"click", "itsdangerous", "zipfile", "onnxlet.edge.command_line"} == set()
 
 
-def test_what_is_wrong_is_told_as_elsewhere(paths: DevicePaths) -> None:
+def test_errors_are_printed_as_elsewhere(paths: DevicePaths) -> None:
     process = start(paths, ONNXLET_DEVICE_PORT="http", ONNXLET_MODEL="iris")
     out, told = process.communicate(timeout=20)
 

@@ -121,7 +121,7 @@ def second(maker: Maker, tmp_path: Path) -> Path:
     return tmp_path / "second"
 
 
-def test_models_alone_are_taken_without_a_restart_or_a_lost_request(
+def test_a_model_only_update_needs_no_restart_and_loses_no_request(
     supervise: Callable[[], Setup],
     paths: DevicePaths,
     maker: Maker,
@@ -151,7 +151,7 @@ def test_models_alone_are_taken_without_a_restart_or_a_lost_request(
     assert [answer[:2] for answer in asking.answers] == [(200, 1), (200, 2), (200, 1)]
 
 
-def test_models_that_the_service_never_takes_are_taken_away(
+def test_models_that_the_service_never_loads_are_removed(
     setup: Setup, paths: DevicePaths, maker: Maker, second: Path
 ) -> None:
     setup = setup._replace(service=setup.service._replace(seconds=0.5))

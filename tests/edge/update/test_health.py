@@ -88,7 +88,7 @@ NOT_ANSWERS = {
 
 
 @pytest.mark.parametrize("body", NOT_ANSWERS.values(), ids=NOT_ANSWERS)
-def test_what_is_no_answer_is_a_fault(says: Says, paths: DevicePaths, body: bytes) -> None:
+def test_no_answer_is_a_fault(says: Says, paths: DevicePaths, body: bytes) -> None:
     says["body"] = body
     [fault] = asked_of(says, paths)
     assert "/models/iris/versions/1/predict" in fault
@@ -128,7 +128,7 @@ def test_golden_rows_that_are_none_are_a_fault(
     assert fault.startswith(f"{says['url']} can't be checked: ")
 
 
-def test_it_is_led_nowhere(says: Says, paths: DevicePaths) -> None:
+def test_redirects_are_not_followed(says: Says, paths: DevicePaths) -> None:
     """The key that marks golden rows would go along."""
     answers = json.loads(golden_of(paths).read_bytes())["answers"]
     says |= {
@@ -141,7 +141,7 @@ def test_it_is_led_nowhere(says: Says, paths: DevicePaths) -> None:
     assert {path for path, _ in says["asked"]} == {"/models/iris/versions/1/predict"}
 
 
-def test_an_answer_without_an_end_is_not_read_to_it(
+def test_an_endless_answer_is_read_up_to_a_limit(
     says: Says, paths: DevicePaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(health, "LARGEST_ANSWER", 1000)
@@ -150,7 +150,7 @@ def test_an_answer_without_an_end_is_not_read_to_it(
     assert "more than 1000 bytes" in fault
 
 
-def test_a_release_that_answers_nonsense_is_gone_back_from(
+def test_a_release_that_answers_nonsense_is_rolled_back(
     says: Says, setup: Setup, paths: DevicePaths, archives: Archives
 ) -> None:
     says["body"] = HTML
@@ -162,7 +162,7 @@ def test_a_release_that_answers_nonsense_is_gone_back_from(
     assert 2 in history.broken["bundle"]
 
 
-def test_a_slot_whose_own_list_is_no_list_is_gone_back_from(
+def test_a_slot_with_a_broken_list_is_rolled_back(
     says: Says, setup: Setup, paths: DevicePaths, archives: Archives
 ) -> None:
     """The card may lose it between the proof and the verdict, as well as a release may lack it."""

@@ -42,7 +42,7 @@ def test_clearing_out_leaves_what_is_named(paths: DevicePaths) -> None:
     assert versions_in(home) == [5, 6]
 
 
-def test_what_is_named_is_not_taken_away(setup: Setup, paths: DevicePaths) -> None:
+def test_a_named_version_is_not_removed(setup: Setup, paths: DevicePaths) -> None:
     home = put(paths, 2)
     (home / "aliases.json").write_text(json.dumps({"stable": 2}))
     with pytest.raises(Refused, match=r"iris/2 is named by aliases\.json: stable"):
