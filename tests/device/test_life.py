@@ -83,7 +83,7 @@ def test_it_is_installed_and_answers(installed: Machine) -> None:
     log = installed.run("journalctl", "--namespace=onnxlet", "-u", "onnxlet", "-o", "cat")
     assert "serving iris" in log
     assert "rror" not in log, log
-    assert "elemetry" not in log, "ONNX Runtime tells nobody that it runs"
+    assert "elemetry" not in log, "ONNX Runtime sends no telemetry"
 
 
 def test_the_service_can_write_only_to_its_state(installed: Machine) -> None:

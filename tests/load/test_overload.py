@@ -250,7 +250,7 @@ def test_large_bodies_that_stall_hold_little_memory(server: Server) -> None:
             for _ in range(40):
                 connection = stack.enter_context(raw(server, head))
                 connection.settimeout(0.05)
-                with suppress(OSError):  # it was told to go, or is not read any more
+                with suppress(OSError):  # it was refused, or is not read any more
                     for _ in range(5):
                         connection.sendall(b" " * MEBI)
             all_are_answered(server)

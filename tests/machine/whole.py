@@ -19,7 +19,7 @@ def slot() -> list[str]:
 
 
 def models() -> list[str]:
-    """What it says of the models that came alone."""
+    """What it says of model-only updates."""
     from onnxlet.edge.update.check import check_slot
 
     return check_slot(SLOT, DATA / "models") if any(DATA.glob("models/*/*")) else []

@@ -62,8 +62,8 @@ REAL: dict[str, tuple[Facts, dict[str, Any], str]] = {
 
 @pytest.mark.parametrize("case", EMULATED)
 def test_what_is_emulated(case: str) -> None:
-    facts, changed, told = EMULATED[case]
-    assert told in emulated(facts._replace(**changed))
+    facts, changed, reported = EMULATED[case]
+    assert reported in emulated(facts._replace(**changed))
 
 
 @pytest.mark.parametrize("case", REAL)

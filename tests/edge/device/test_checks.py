@@ -86,17 +86,17 @@ def test_a_good_machine() -> None:
 
 @pytest.mark.parametrize("case", WRONG)
 def test_what_stops_an_installation(case: str) -> None:
-    changed, told = WRONG[case]
+    changed, reported = WRONG[case]
     found = findings(PI._replace(**changed), NEEDS, BEFORE_INSTALLING)
-    assert [each.told for each in wrong(found)] == [told]
+    assert [each.told for each in wrong(found)] == [reported]
     assert all(each.hint for each in wrong(found))
 
 
 @pytest.mark.parametrize("case", sorted(set(WRONG) - {"user"}))
 def test_the_doctor_finds_before_an_installation_what_stops_it(case: str) -> None:
-    changed, told = WRONG[case]
+    changed, reported = WRONG[case]
     found = diagnosis(Path("/"), PI._replace(root=False, **changed), NEEDS)
-    assert [each.told for each in wrong(found)] == [told]
+    assert [each.told for each in wrong(found)] == [reported]
 
 
 def test_the_doctor_of_an_image_finds_what_stops_it_there(tmp_path: Path) -> None:
@@ -128,13 +128,13 @@ def test_another_bundle_is_advised_only_where_there_can_be_one() -> None:
 
 def test_all_faults_are_reported_together(tmp_path: Path) -> None:
     machine = PI._replace(bits=32, python="3.9", memory=90 * MB, space=0, root=False)
-    told = [fault for fault, _ in faults(Path("/"), ["no key"], machine, NEEDS)]
-    assert len(told) == 6
-    assert told[-1].startswith("--key no key: expected minisign's public key")
+    reported = [fault for fault, _ in faults(Path("/"), ["no key"], machine, NEEDS)]
+    assert len(reported) == 6
+    assert reported[-1].startswith("--key no key: expected minisign's public key")
     machine = PI._replace(bits=32, memory=90 * MB)
-    told = [fault for fault, _ in faults(Path("/"), ["no key"], machine, NEEDS)]
-    assert len(told) == 3
-    assert told[-1].startswith("--key no key: expected minisign's public key")
+    reported = [fault for fault, _ in faults(Path("/"), ["no key"], machine, NEEDS)]
+    assert len(reported) == 3
+    assert reported[-1].startswith("--key no key: expected minisign's public key")
 
 
 def test_an_image_is_checked_by_its_content() -> None:
@@ -144,11 +144,11 @@ def test_an_image_is_checked_by_its_content() -> None:
 
 @pytest.mark.parametrize("case", FARES)
 def test_how_it_fares(case: str, capsys: pytest.CaptureFixture[str]) -> None:
-    changed, level, told = FARES[case]
+    changed, level, reported = FARES[case]
     found = findings(PI._replace(**changed), NEEDS)
-    assert (level, told) in [(each.level, each.told) for each in found]
+    assert (level, reported) in [(each.level, each.told) for each in found]
     assert report(found) == (level == "wrong")
-    assert told in capsys.readouterr().out
+    assert reported in capsys.readouterr().out
 
 
 def test_the_report_for_programs(capsys: pytest.CaptureFixture[str]) -> None:

@@ -58,12 +58,12 @@ import json, os, sys
 from pathlib import Path
 from onnxlet.edge.device.privileges import drop_privileges_to_owner
 drop_privileges_to_owner(Path(sys.argv[1]))
-told = {"users": os.getresuid(), "groups": os.getresgid(), "others": os.getgroups()}
+reported = {"users": os.getresuid(), "groups": os.getresgid(), "others": os.getgroups()}
 try:
     os.setuid(0)
 except PermissionError:
-    told["for good"] = True
-print(json.dumps(told))
+    reported["for good"] = True
+print(json.dumps(reported))
 """
 
 
@@ -72,11 +72,11 @@ def became(path: Path) -> int:
         [sys.executable, "-c", BECOME, str(path)], cwd=ROOT, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    user = int(told["users"][0])
+    reported = json.loads(done.stdout)
+    user = int(reported["users"][0])
     if user:
         lost = {"users": [user] * 3, "groups": [user] * 3, "others": [], "for good": True}
-        assert told == lost
+        assert reported == lost
     return user
 
 
@@ -116,9 +116,9 @@ def test_what_root_keeps_in_the_service_s_folder_is_kept_as_the_service(state: P
 def test_what_waits_is_read_and_sent_again_as_the_owner(state: Path) -> None:
     fill(state / "queue.db")
     before = {file.name: file.read_bytes() for file in state.glob("queue.db")}
-    told = edge_queue(state / "queue.db")
-    assert (told.returncode, told.stderr) == (0, "")
-    assert "set aside 1" in told.stdout
+    reported = edge_queue(state / "queue.db")
+    assert (reported.returncode, reported.stderr) == (0, "")
+    assert "set aside 1" in reported.stdout
     assert {file.name: file.read_bytes() for file in state.glob("queue.db")} == before
 
     again = edge_queue(state / "queue.db", "--retry")

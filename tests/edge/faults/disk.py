@@ -1,6 +1,6 @@
 """A disk of its own that turns read-only while files on it are open, as a card does at its end.
 
-It is ext4 in a file, seen in one mount namespace alone; the kernel itself is told of an error.
+It is ext4 in a file, mounted in a namespace of its own; errors are made in the kernel itself.
 """
 
 from __future__ import annotations

@@ -76,9 +76,9 @@ def test_predictions_go_on_and_their_records_wait_in_memory(
     log = tmp_path / "log"
     card.run(f"cp -a {models} {tmp_path}/disk/models && sync")
     with listening(None) as endpoint:
-        told = {"FORWARD_URL": endpoint.url, "FORWARD_SECONDS": "1"}
-        told |= {"QUEUE": str(tmp_path / "disk" / "queue.db")}
-        environ = {**CLEAN, **{f"{P}{name}": value for name, value in told.items()}}
+        variables = {"FORWARD_URL": endpoint.url, "FORWARD_SECONDS": "1"}
+        variables |= {"QUEUE": str(tmp_path / "disk" / "queue.db")}
+        environ = {**CLEAN, **{f"{P}{name}": value for name, value in variables.items()}}
         server = start_server(
             tmp_path / "disk" / "models", environ, log, card.inside, ("-c", SERVE, how)
         )

@@ -80,10 +80,10 @@ def peer(broker: Broker) -> Iterator[Peer]:
 def serve_there(net: Network, models: Path, endpoint: Endpoint, pair: Pair, folder: Path) -> Server:
     """A device that forwards to the endpoint."""
     forward = {"URL": endpoint.url, "CA": str(pair.certificate), "SECONDS": "1"}
-    told = {f"{P}FORWARD_{name}": value for name, value in forward.items()}
-    told |= {f"{P}QUEUE": str(folder / "queue.db")}
+    variables = {f"{P}FORWARD_{name}": value for name, value in forward.items()}
+    variables |= {f"{P}QUEUE": str(folder / "queue.db")}
     with net.at("device"):
-        return start_server(models, {**CLEAN, **told}, folder / "log", net.with_names([]))
+        return start_server(models, {**CLEAN, **variables}, folder / "log", net.with_names([]))
 
 
 def ask(net: Network, server: Server) -> int:

@@ -1,4 +1,4 @@
-"""Keeps records and sends them, and tells of each that it is kept: a process made to be killed.
+"""Keeps records and sends them, and reports each that is kept: a process made to be killed.
 
 It forks for each round, so that being killed two hundred times takes seconds: a round goes on in
 whatever the round before has left.

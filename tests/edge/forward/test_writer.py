@@ -227,28 +227,28 @@ from pathlib import Path
 from tests.edge.forward.keeping import Keeping
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 keeping = Keeping(Path(sys.argv[1]))
-told = {"before": [keeping.keep(str(n), size=3000) for n in range(3)]}
+reported = {"before": [keeping.keep(str(n), size=3000) for n in range(3)]}
 most, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
 start = time.monotonic()
-told["full"] = [keeping.keep(str(n), size=3000) for n in range(3, 30)]
-told["seconds"] = time.monotonic() - start
+reported["full"] = [keeping.keep(str(n), size=3000) for n in range(3, 30)]
+reported["seconds"] = time.monotonic() - start
 resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
 while keeping.writer.failing:
     time.sleep(0.01)
-told["after"] = keeping.keep("30")
+reported["after"] = keeping.keep("30")
 keeping.writer.stop()
-told["kept"] = keeping.kept()
-told["states"] = [line["state"] for line in keeping.lines]
-print(json.dumps(told))
+reported["kept"] = keeping.kept()
+reported["states"] = [line["state"] for line in keeping.lines]
+print(json.dumps(reported))
 """
 
 
 def test_files_that_may_not_grow(tmp_path: Path) -> None:
-    told = run(FULL, tmp_path / "queue.db")
+    reported = run(FULL, tmp_path / "queue.db")
 
-    assert told.pop("seconds") < 1
-    assert told == {
+    assert reported.pop("seconds") < 1
+    assert reported == {
         "before": [True] * 3,
         "full": [False] * 27,
         "after": True,
@@ -263,7 +263,7 @@ from pathlib import Path
 from tests.edge.forward.keeping import Keeping
 folder = Path(sys.argv[1])
 keeping = Keeping(folder / "queue.db")
-told = {"before": [keeping.keep(str(n)) for n in range(3)]}
+reported = {"before": [keeping.keep(str(n)) for n in range(3)]}
 
 def both(change, back, numbers):
     change()
@@ -286,28 +286,28 @@ def fill():
 def remount(how):
     subprocess.run(["mount", "-o", f"remount,{how}", folder], check=True)
 
-told["full"] = both(fill, (folder / "fill").unlink, range(3, 20))
+reported["full"] = both(fill, (folder / "fill").unlink, range(3, 20))
 keeping.writer.stop()
 keeping.open().close()
 states = [line["state"] for line in keeping.lines]
 keeping = Keeping(folder / "queue.db")  # a start, with the disk read-only
-told["read-only"] = both(lambda: remount("ro"), lambda: remount("rw"), range(20, 30))
+reported["read-only"] = both(lambda: remount("ro"), lambda: remount("rw"), range(20, 30))
 keeping.writer.stop()
-told["kept"] = keeping.kept()
-told["states"] = states + [line["state"] for line in keeping.lines]
-print(json.dumps(told))
+reported["kept"] = keeping.kept()
+reported["states"] = states + [line["state"] for line in keeping.lines]
+print(json.dumps(reported))
 """
 
 
 def test_a_disk_without_space_and_one_that_is_read_only(tmp_path: Path) -> None:
     """A real one, of four megabytes, in a mount namespace of its own."""
     inside = f'mount -t tmpfs -o size=4m none {tmp_path} && exec "$@"'
-    alone = ["unshare", "--mount", "sh", "-c", inside, "sh"]
+    unshared = ["unshare", "--mount", "sh", "-c", inside, "sh"]
     with suppress(FileNotFoundError):
-        tried = subprocess.run([*alone, "true"], capture_output=True)
+        tried = subprocess.run([*unshared, "true"], capture_output=True)
         if tried.returncode == 0:
-            told = run(NO_SPACE, tmp_path, *alone)
-            assert told == {
+            reported = run(NO_SPACE, tmp_path, *unshared)
+            assert reported == {
                 "before": [True] * 3,
                 "full": [False, True],
                 "read-only": [False, True],
@@ -325,7 +325,7 @@ from onnxlet.edge.forward import database
 database.PRAGMAS = tuple(each.replace("FULL", "MODE") for each in database.PRAGMAS)
 from tests.edge.forward.keeping import Keeping
 keeping = Keeping(Path(sys.argv[1]))
-told = {"before": [keeping.keep(str(n)) for n in range(3)]}
+reported = {"before": [keeping.keep(str(n)) for n in range(3)]}
 
 # The program that gives orders must not be under them itself: it crashes now and then.
 CALM = {k: v for k, v in os.environ.items() if k != "LD_PRELOAD" and not k.startswith("FIU_")}
@@ -336,16 +336,16 @@ def sync(how):
         subprocess.run(["fiu-ctrl", "-c", command, str(os.getpid())], check=True, env=CALM)
 
 sync("enable name")
-told["failing"] = [keeping.keep(str(n)) for n in range(3, 9)]
+reported["failing"] = [keeping.keep(str(n)) for n in range(3, 9)]
 time.sleep(1.5)  # it is tried again, and fails again
-told["states"] = [line["state"] for line in keeping.lines]
+reported["states"] = [line["state"] for line in keeping.lines]
 sync("disable name")
 while keeping.writer.failing:
     time.sleep(0.01)
-told["after"] = keeping.keep("9")
+reported["after"] = keeping.keep("9")
 keeping.writer.stop()
-told["kept"] = keeping.kept()
-print(json.dumps(told))
+reported["kept"] = keeping.kept()
+print(json.dumps(reported))
 """
 
 
@@ -356,10 +356,10 @@ def test_a_disk_that_fails_to_sync(tmp_path: Path, mode: str) -> None:
     Where SQLite does not sync each commit, as in the second one, records are called kept unseen.
     """
     need_fiu()
-    told = run(NO_SYNC.replace("MODE", mode), tmp_path / "queue.db", "fiu-run", "-x")
+    reported = run(NO_SYNC.replace("MODE", mode), tmp_path / "queue.db", "fiu-run", "-x")
 
     full = mode == "FULL"
-    assert told == {
+    assert reported == {
         "before": [True] * 3,
         "failing": [not full] * 6,
         "states": ["not keeping"] * full,

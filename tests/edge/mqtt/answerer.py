@@ -24,8 +24,8 @@ from tests.edge.mqtt.broker import PASSWORD, USER
 
 def respond(message: MQTTMessage) -> tuple[int, str, bytes]:
     time.sleep(0.003)
-    told = {"id": request_id(message), "of": json.loads(message.payload)}
-    return 200, "application/json", json.dumps(told).encode()
+    reported = {"id": request_id(message), "of": json.loads(message.payload)}
+    return 200, "application/json", json.dumps(reported).encode()
 
 
 class Early(mqtt_link.Link):

@@ -175,8 +175,8 @@ def ids_by_reading(peer: Peer) -> dict[int, set[str]]:
     found: dict[int, set[str]] = {}
     for message in list(peer.messages):
         if message.topic == "answers":
-            told = message.json()
-            found.setdefault(told["of"], set()).add(told["id"])
+            reported = message.json()
+            found.setdefault(reported["of"], set()).add(reported["id"])
     return found
 
 
@@ -271,11 +271,11 @@ def test_a_flood_is_dropped_oldest_first_and_what_is_promised_is_answered(
     wait_until(lambda: promised <= set(ids_by_reading(peer)), 30)
     process.terminate()
     assert process.wait(20) == 0
-    told = peer.wait_for_state("offline")
+    reported = peer.wait_for_state("offline")
     fleeting = [number for number in ids_by_reading(peer) if number < 10_000]
 
-    assert told["dropped"] > 1000
-    assert told["answered"] >= len(fleeting) + len(promised)
+    assert reported["dropped"] > 1000
+    assert reported["answered"] >= len(fleeting) + len(promised)
     assert max(fleeting) > 2900, "the newest is answered"
 
 
@@ -310,9 +310,9 @@ def test_systemd_is_notified_while_there_is_no_broker(
     models: Path, start: Start, tmp_path: Path
 ) -> None:
     listener = Listener(str(tmp_path / "notify"))
-    told = {"MQTT_URL": "mqtt://localhost:1", "MQTT_READINGS": "r", "MQTT_ANSWERS": "a"}
+    variables = {"MQTT_URL": "mqtt://localhost:1", "MQTT_READINGS": "r", "MQTT_ANSWERS": "a"}
     process = start(
-        "edge", "mqtt", "--models", str(models), **told,
+        "edge", "mqtt", "--models", str(models), **variables,
         NOTIFY_SOCKET=listener.address, WATCHDOG_USEC="4000000",
     )  # fmt: skip
     assert listener.next(30) == "READY=1"
@@ -374,7 +374,7 @@ def test_batches_that_the_broker_does_not_take_are_refused(tmp_path: Path, pair:
 def test_a_broker_that_leaves_since_a_packet_is_too_large_is_understood(
     code: int, state: str
 ) -> None:
-    """As some do that tell their limit nowhere."""
+    """As some brokers that do not announce their limit."""
 
     def leave(listener: socket.socket) -> None:
         with listener.accept()[0] as connection:

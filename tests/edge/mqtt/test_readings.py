@@ -26,11 +26,11 @@ P = "ONNXLET_DEVICE_"
 WHOLE = MqttOptions("mqtts://b", readings="readings/#", answers="answers")
 
 
-def reading(payload: bytes = b"{}", qos: int = 1, number: int = 1, **told: Any) -> MQTTMessage:
+def reading(payload: bytes = b"{}", qos: int = 1, number: int = 1, **reported: Any) -> MQTTMessage:
     message = MQTTMessage(number, b"readings/a")
     message.payload, message.qos = payload, qos
     message.properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call] # paho's own
-    for name, value in told.items():
+    for name, value in reported.items():
         setattr(message.properties, name, value)
     return message
 

@@ -71,8 +71,8 @@ def test_of_too_many_lines_the_oldest_are_dropped_and_counted(
     with os.fdopen(read, "rb", 0) as file:
         while b"lost" not in came:
             came += file.read(65536)
-    *lines, told = came.splitlines()
-    assert without_time(told.decode()) == [{"event": "log", "lost": lost}]
+    *lines, reported = came.splitlines()
+    assert without_time(reported.decode()) == [{"event": "log", "lost": lost}]
     assert lines[-1].split() == [b"999"]
     assert len(lines) == 1000 - lost
     os.close(write)

@@ -1,4 +1,4 @@
-"""What systemd is told, over a real datagram socket, and what it is not told any more."""
+"""What systemd is notified of, over a real datagram socket, and when that ends."""
 
 from __future__ import annotations
 
@@ -84,16 +84,16 @@ def test_from_the_start_to_the_end(
     more = ["--tls-cert", str(pair.certificate), "--tls-key", str(pair.key)] if way == "tls" else []
     environ = KEYS if way == "keys" else {}
     process = start(models, listener, tmp_path / "log", *more, **environ)
-    told = [listener.next(30) for _ in range(6)]
+    reported = [listener.next(30) for _ in range(6)]
     process.terminate()
     end = time.monotonic() + 10
-    while told[-1] != "STOPPING=1" and time.monotonic() < end:
-        told.append(listener.next())
+    while reported[-1] != "STOPPING=1" and time.monotonic() < end:
+        reported.append(listener.next())
     process.communicate(timeout=20)
 
-    assert told[0] == "READY=1\nSTATUS=golden rows are answered"
-    assert set(told[1:-1]) == {"WATCHDOG=1"}
-    assert told[-1] == "STOPPING=1"
+    assert reported[0] == "READY=1\nSTATUS=golden rows are answered"
+    assert set(reported[1:-1]) == {"WATCHDOG=1"}
+    assert reported[-1] == "STOPPING=1"
     assert process.returncode == 0
     assert (tmp_path / "log").read_text() == "", "what it asks itself is in no log"
 
@@ -154,7 +154,7 @@ class Serving:
         self.thread.join(20)
 
     def feeds(self, seconds: float) -> int:
-        """How often systemd is told in the next seconds."""
+        """How often systemd is notified in the next seconds."""
         before = self.told.count("WATCHDOG=1")
         time.sleep(seconds)
         return self.told.count("WATCHDOG=1") - before
@@ -262,17 +262,20 @@ class Silent:
 
 
 def test_others_that_are_answered_count_as_life_for_some_time() -> None:
-    told: list[str] = []
-    watchdog = Watchdog(told.append, 0.4, lambda entry: None)
+    reported: list[str] = []
+    watchdog = Watchdog(reported.append, 0.4, lambda entry: None)
     watchdog.start(Silent())
     for entry in ({"status": 200, "rows": 1}, {"status": 503}):
         for _ in range(10):
             watchdog.log(entry)
             time.sleep(0.05)
-        told.append(f"after {entry['status']}")
+        reported.append(f"after {entry['status']}")
     watchdog.stop()
 
-    crowded, silent = told[: told.index("after 200")], told[told.index("after 200") :]
+    crowded, silent = (
+        reported[: reported.index("after 200")],
+        reported[reported.index("after 200") :],
+    )
     assert crowded[-1] == "WATCHDOG=1"
     assert crowded.count("WATCHDOG=1") > 5
     assert silent.count("WATCHDOG=1") < 5

@@ -47,31 +47,33 @@ every = []
 for content in json.load(sys.stdin):
     file = os.memfd_create("environment")
     os.write(file, content.encode("latin-1"))
-    found, told = texts(), []
+    found, reported = texts(), []
     code = load(None, f"/proc/self/fd/{file}".encode(), ctypes.byref(found))
     os.close(file)
-    while code >= 0 and found and found[len(told)] is not None:
-        told.append(found[len(told)].decode())
-    every.append(code if code < 0 else told)
+    while code >= 0 and found and found[len(reported)] is not None:
+        reported.append(found[len(reported)].decode())
+    every.append(code if code < 0 else reported)
 print(json.dumps(every))
 """
 
 
-def told(folder: Path, content: bytes) -> dict[str, str]:
+def reported(folder: Path, content: bytes) -> dict[str, str]:
     (folder / "environment").write_bytes(content)
     return read_environment_file(folder / "environment")
 
 
 @pytest.mark.parametrize(("text", "value"), VALUES.items(), ids=[repr(text) for text in VALUES])
 def test_a_value(tmp_path: Path, text: str, value: str) -> None:
-    assert told(tmp_path, f"A={text}\n".encode())["A"] == value
+    assert reported(tmp_path, f"A={text}\n".encode())["A"] == value
 
 
 def test_names_and_comments(tmp_path: Path) -> None:
     content = b"# A=1 \\\n;B=2\n\n C =3\nD\nexport E=4\n2F=5\nG=6\nG=7\r\n# \xfc\nH\t= 8"
-    assert told(tmp_path, content) == {"C": "3", "G": "7", "H": "8"}
-    assert told(tmp_path, b"A='\x01'\nB='a\rb'\nC='a\tb'\n") == {"C": "a\tb"}, "systemd drops them"
-    assert told(tmp_path, b"") == {}
+    assert reported(tmp_path, content) == {"C": "3", "G": "7", "H": "8"}
+    assert reported(tmp_path, b"A='\x01'\nB='a\rb'\nC='a\tb'\n") == {"C": "a\tb"}, (
+        "systemd drops them"
+    )
+    assert reported(tmp_path, b"") == {}
 
 
 @pytest.mark.parametrize(
@@ -79,7 +81,7 @@ def test_names_and_comments(tmp_path: Path) -> None:
 )
 def test_what_systemd_starts_no_service_with(tmp_path: Path, content: bytes, where: str) -> None:
     with pytest.raises(SettingsError, match=f"environment: {where}expected UTF-8"):
-        told(tmp_path, content)
+        reported(tmp_path, content)
 
 
 @pytest.mark.skipif(not LIBRARY, reason="needs systemd's library")

@@ -108,10 +108,10 @@ def amend(files: Files, path: str, content: bytes) -> None:
     """Have a release bring another file, and list it as if it were right."""
     files[path] = content
     for name in ("bundle.json", "device.json"):
-        told = json.loads(as_bytes(files[name]))
-        if path in told["files"]:
-            told["files"][path] = hashlib.sha256(content).hexdigest()
-            files[name] = json.dumps(told).encode()
+        reported = json.loads(as_bytes(files[name]))
+        if path in reported["files"]:
+            reported["files"][path] = hashlib.sha256(content).hexdigest()
+            files[name] = json.dumps(reported).encode()
 
 
 def as_bytes(content: Path | bytes) -> bytes:

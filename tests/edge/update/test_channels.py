@@ -187,8 +187,8 @@ def test_what_is_not_signed_is_not_published(
 
 
 def number_of(channel: Folder) -> int:
-    told = json.loads((channel.path / INDEX).read_bytes())["signature"]
-    return int(told.partition("release=")[2].split()[0])
+    reported = json.loads((channel.path / INDEX).read_bytes())["signature"]
+    return int(reported.partition("release=")[2].split()[0])
 
 
 def test_an_earlier_index_that_was_put_back_is_not_gone_on_from(
@@ -224,8 +224,8 @@ def test_an_earlier_index_that_was_put_back_is_not_gone_on_from(
         str(other.path.resolve()): {"published": 1, "begun": 1},
     }  # fmt: skip
     nowhere = record_of(tmp_path / "nowhere" / "one.key", str(other.path))
-    told = publish(archives(3), other, maker.key, 1, record=nowhere)
-    assert told.endswith(
+    reported = publish(archives(3), other, maker.key, 1, record=nowhere)
+    assert reported.endswith(
         f"its number, 2, is not noted in {nowhere.file}: No such file or directory"
     )
     (tmp_path / "one.key.published").write_text("[1]")
@@ -300,8 +300,8 @@ def test_old_releases_leave_the_index(maker: Maker, channel: Folder, tmp_path: P
         with zipfile.ZipFile(file, "w") as archive:
             archive.writestr("x", str(number))
         publish(maker.sign(file, number), channel, maker.key, 100)
-    told = json.loads(json.loads((channel.path / INDEX).read_bytes())["index"])
-    numbers = [entry["comment"].split("release=")[1].split()[0] for entry in told["releases"]]
+    reported = json.loads(json.loads((channel.path / INDEX).read_bytes())["index"])
+    numbers = [entry["comment"].split("release=")[1].split()[0] for entry in reported["releases"]]
     assert numbers == [str(number) for number in range(KEPT + 3, 3, -1)]
 
 

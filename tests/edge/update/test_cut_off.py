@@ -145,12 +145,12 @@ def test_an_update_cut_off_before_its_confirmation_gets_it(
     """Switched, and killed before the service was asked: the next run asks it."""
     cut_off_after_the_switch(setup, archives(2))
     assert release_of(setup.paths.live) == 2
-    told: list[str] = []
+    reported: list[str] = []
     only_a = f"sh -c 'test $(readlink {setup.paths.live}) = a'"
     fails = setup._replace(service=setup.service._replace(restart=only_a))
     with pytest.raises(Refused, match="it failed here before: sh -c"):
-        update(fails._replace(report=told.append), str(archives(2)))
-    assert "bundle release 2 was cut off: proving it now" in told
+        update(fails._replace(report=reported.append), str(archives(2)))
+    assert "bundle release 2 was cut off: proving it now" in reported
     assert release_of(setup.paths.live) == 1
 
     cut_off_after_the_switch(setup, archives(3))
@@ -186,8 +186,8 @@ def test_a_process_goes_on_by_its_own_code_when_the_link_is_switched(
     supervise: Callable[..., Setup], paths: DevicePaths, tmp_path: Path
 ) -> None:
     """What it imports only then is in the slot that it was started from, and in no other."""
-    told = {"URL": "http://127.0.0.1:1/", "SECONDS": "900"}
-    environ = {f"ONNXLET_DEVICE_FORWARD_{name}": value for name, value in told.items()}
+    variables = {"URL": "http://127.0.0.1:1/", "SECONDS": "900"}
+    environ = {f"ONNXLET_DEVICE_FORWARD_{name}": value for name, value in variables.items()}
     setup = supervise(ONNXLET_DEVICE_QUEUE=str(tmp_path / "queue.db"), **environ)
     assert service_faults(setup.service._replace(seconds=20), {}) == []
     paths.slot("b").mkdir()

@@ -372,7 +372,7 @@ def test_another_host_s_certificate_is_refused(
 def test_a_killed_download_goes_on(
     serve: Serve, setup: Setup, archives: Callable[[int], Path]
 ) -> None:
-    """Half of the archive lies there from a run that was cut off; a false half is told."""
+    """An interrupted run left half of the archive; a wrong half is reported."""
     url, source = serve()
     for name in ("2.zip", "2.zip.minisig"):
         shutil.copy(archives(2).with_name(name), source.folder / name)

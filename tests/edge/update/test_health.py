@@ -28,20 +28,20 @@ Says = dict[str, Any]
 @pytest.fixture
 def says(paths: DevicePaths) -> Iterator[Says]:
     """A service that answers as at build from slot a, and `body` from slot b; asked for `key`s."""
-    told: Says = {"body": b"", "status": 200, "headers": {}, "asked": []}
+    reported: Says = {"body": b"", "status": 200, "headers": {}, "asked": []}
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self._send(200, b"{}", {})
 
         def do_POST(self) -> None:
-            told["asked"].append((self.path, dict(self.headers)))
+            reported["asked"].append((self.path, dict(self.headers)))
             self.rfile.read(int(self.headers["Content-Length"]))
-            if live_slot(paths) == "a" and not told.get("always"):
+            if live_slot(paths) == "a" and not reported.get("always"):
                 golden = json.loads(golden_of(paths).read_bytes())
                 self._send(200, json.dumps(golden["answers"]).encode(), {})
             else:
-                self._send(told["status"], told["body"], told["headers"])
+                self._send(reported["status"], reported["body"], reported["headers"])
 
         def _send(self, status: int, body: bytes, headers: dict[str, str]) -> None:
             self.send_response(status)
@@ -55,8 +55,8 @@ def says(paths: DevicePaths) -> Iterator[Says]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, args=(0.02,)).start()
-        told["url"] = f"http://127.0.0.1:{server.server_port}"
-        yield told
+        reported["url"] = f"http://127.0.0.1:{server.server_port}"
+        yield reported
         server.shutdown()
 
 

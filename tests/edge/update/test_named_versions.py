@@ -21,7 +21,7 @@ def quiet(line: str) -> None:
 
 
 def put(paths: DevicePaths, *versions: int) -> Path:
-    """Versions that came alone; what is in them matters to nobody here."""
+    """Model-only updates; their content does not matter here."""
     home = paths.models / "iris"
     for version in versions:
         (home / str(version)).mkdir(parents=True)

@@ -231,13 +231,13 @@ def test_lists_that_are_not_kept(
 
 
 def test_a_bomb(setup: Setup, maker: Maker, good: Path) -> None:
-    """Its directory tells of ten bytes, the lists and the signature, too; far more would come."""
+    """Its directory, lists and signature declare ten bytes; far more would be unpacked."""
     bomb = bytes(50_000_000)
 
     def add(files: dict[str, bytes]) -> None:
-        told = json.loads(files["device.json"])
-        told["files"]["bomb"] = hashlib.sha256(bomb).hexdigest()
-        files |= {"bomb": bomb, "device.json": json.dumps(told).encode()}
+        reported = json.loads(files["device.json"])
+        reported["files"]["bomb"] = hashlib.sha256(bomb).hexdigest()
+        files |= {"bomb": bomb, "device.json": json.dumps(reported).encode()}
 
     rewritten(good, add)
     small = bytearray(good.read_bytes())
@@ -284,9 +284,9 @@ def test_a_model_only_archive_has_nothing_else(
 ) -> None:
     """Listed, with its hash, and signed: it is still of no model of the archive."""
     files = {name: hashlib.sha256(b"x").hexdigest()}
-    told = {"format": 1, "release": 2, "models": {"iris": 1}, "files": files}
+    reported = {"format": 1, "release": 2, "models": {"iris": 1}, "files": files}
     with zipfile.ZipFile(tmp_path / "m.zip", "w") as archive:
-        archive.writestr("models.json", json.dumps(told))
+        archive.writestr("models.json", json.dumps(reported))
         archive.writestr(name, b"x")
     spoilt(setup, maker.sign(tmp_path / "m.zip", 2, kind="models"), f"{name}: not of a model")
 

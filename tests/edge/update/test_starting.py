@@ -1,4 +1,4 @@
-"""A slot's `serve` as the service's unit has it: by its settings alone, without a command line."""
+"""A slot's `serve` as the service's unit has it: only by its settings, without a command line."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def test_it_serves_and_loads_no_more_than_that_needs(
     with urlopen(f"{url}/v2/health/ready", timeout=10) as answer:  # noqa: S310 - http
         assert answer.status == 200
     process.terminate()
-    _, told = process.communicate(timeout=20)
+    _, reported = process.communicate(timeout=20)
 
-    loaded = {line.rpartition("|")[2].strip() for line in told.splitlines()}
+    loaded = {line.rpartition("|")[2].strip() for line in reported.splitlines()}
     assert process.returncode == 0
     assert {"onnxlet.edge.server.server", "onnxlet.function.app", "onnxruntime"} < loaded
     assert loaded & {"click", "itsdangerous", "zipfile", "onnxlet.edge.command_line"} == set()
@@ -37,9 +37,9 @@ def test_it_serves_and_loads_no_more_than_that_needs(
 
 def test_errors_are_printed_as_elsewhere(paths: DevicePaths) -> None:
     process = start(paths, ONNXLET_DEVICE_PORT="http", ONNXLET_MODEL="iris")
-    out, told = process.communicate(timeout=20)
+    out, reported = process.communicate(timeout=20)
 
     assert (process.returncode, out) == (1, "")
-    assert "error: ONNXLET_MODEL: unknown variable" in told
-    assert "hint: " in told
-    assert "Traceback" not in told
+    assert "error: ONNXLET_MODEL: unknown variable" in reported
+    assert "hint: " in reported
+    assert "Traceback" not in reported

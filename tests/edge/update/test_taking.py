@@ -58,15 +58,19 @@ def test_a_release_is_taken_and_gone_back_from(
         rollback(setup)
     with pytest.raises(Refused, match="failed here before: rolled back by hand"):
         update(setup, str(maker.folder / "5.zip"))
-    told = status(paths)
-    assert (told["live"], told["slots"]["b"]["release"], told["models"]) == ("a", 5, {"iris": 1})
-    assert "slot a (live): release 1, iris/1" in lines(told)
+    reported = status(paths)
+    assert (reported["live"], reported["slots"]["b"]["release"], reported["models"]) == (
+        "a",
+        5,
+        {"iris": 1},
+    )
+    assert "slot a (live): release 1, iris/1" in lines(reported)
 
 
 def test_a_service_that_does_not_come_up_is_gone_back_from(
     supervise: Callable[[], Setup], paths: DevicePaths, maker: Maker
 ) -> None:
-    """Its own check finds nothing: the service alone fails, as it would on a port that is taken."""
+    """Its own check finds nothing: only the service fails, as it would on a taken port."""
     files = maker.files(6)
     main = as_bytes(files["__main__.py"]).decode()
     broken = main.replace("    main()\n", "    sys.argv[1] == 'serve' and 1 / 0\n    main()\n")
