@@ -1,4 +1,4 @@
-"""Store and forward in one piece: what listens to predictions, keeps them, and has them sent."""
+"""Store and forward as a whole: it observes predictions, keeps them, and has them sent."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from onnxlet.edge.device.owner import become_owner
+from onnxlet.edge.device.privileges import drop_privileges_to_owner
 from onnxlet.edge.forward.delivery_outcome import Transport
-from onnxlet.edge.forward.gauging import Gauge
+from onnxlet.edge.forward.monitor import QueueMonitor
 from onnxlet.edge.forward.queue import Queue, Totals
 from onnxlet.edge.forward.records import Clock, form_of, record, this_boot
-from onnxlet.edge.forward.sending import Sender
-from onnxlet.edge.forward.writing import PATIENCE_SECONDS, Writer
+from onnxlet.edge.forward.sender import Sender
+from onnxlet.edge.forward.writer import DISK_TIMEOUT_SECONDS, Writer
 from onnxlet.edge.settings.forward import ForwardOptions, Inputs
 from onnxlet.function import request_log
 from onnxlet.function.errors import SettingsError
@@ -21,18 +21,18 @@ from onnxlet.function.messages import Prediction
 
 MEGABYTE = 1_000_000
 DAY_SECONDS = 86_400
-GATHER_SECONDS = 1.0  # where answers don't wait for their records
-SHARE = 8  # a record has at most this part of the room
+GATHER_SECONDS = 1.0  # between commits, where answers don't wait for their records
+SHARE = 8  # a record has at most this fraction of the queue's size
 
 
 class Figures(NamedTuple):
-    """How the queue is, for `/metrics`.
+    """The queue's state, for `/metrics`.
 
     Attributes:
-        totals: of the database, some seconds ago; None where it can't be read just now.
+        totals: of the database, some seconds old; None if it can't be read at present.
         lost: records that this process could not keep, by reason.
-        late: answers that went out before their record was on the disk.
-        keeping: the disk takes records.
+        late: answers that were sent before their record was on the disk.
+        keeping: the disk accepts records.
     """
 
     totals: Totals | None
@@ -41,14 +41,14 @@ class Figures(NamedTuple):
     keeping: bool
 
 
-class Forward:
+class Forwarder:
     """Keeps predictions, and sends them.
 
     Args:
-        options: as they are set.
+        options: the settings.
         transport: sends a batch.
-        clock: of this start of the machine.
-        log: told what goes wrong.
+        clock: of this boot of the machine.
+        log: gets a line when keeping or sending fails, and when it works again.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Forward:
         self._options = options
         self._clock = clock
         self._open = partial(open_queue, options, clock)
-        self._gauge = Gauge(options.queue, clock, hashes=options.inputs == "hash")
+        self._monitor = QueueMonitor(options.queue, clock, hashes=options.inputs == "hash")
         largest = options.max_mb * MEGABYTE // SHARE
         gather = 0.0 if options.durable else GATHER_SECONDS
         self._writer = Writer(
@@ -71,35 +71,35 @@ class Forward:
         self._sender = Sender(self._open, transport, lock, options.seconds, log)
 
     def start(self) -> None:
-        """Begin, with three threads."""
+        """Start three threads: to write, to send, and to read totals."""
         self._writer.start()
         self._sender.start()
-        self._gauge.start()
+        self._monitor.start()
 
     def stop(self) -> None:
-        """Write what there is, and end."""
-        self._gauge.stop()
+        """Write what is in memory, and end."""
+        self._monitor.stop()
         self._writer.stop()
         self._sender.stop()
 
     def observe(self, prediction: Prediction) -> None:
-        """Keep a prediction; whatever happens here, it is answered."""
+        """Keep a prediction. Never raises: a failure here must not fail the answer."""
         self._observe(prediction, again=False)
 
     def observe_again(self, prediction: Prediction) -> None:
-        """Keep a prediction whose request may have been answered before, once."""
+        """Keep a prediction, unless one of the same request is kept: MQTT may repeat requests."""
         self._observe(prediction, again=True)
 
     def keep_truth(self, truths: Sequence[Mapping[str, Any]]) -> bool:
-        """Keep what came of predictions; False where the disk does not take it."""
+        """Keep the ground truth of predictions; False if the disk does not accept it."""
         kept = record("truth", str(truths[0]["id"]), truths, self._clock)
         return self._writer.keep(kept, wait=True, strict=True)
 
     def figures(self) -> Figures:
-        """Figures of this moment; nothing here waits for the disk."""
+        """The state at this moment; does not wait for the disk."""
         writer = self._writer
-        totals = self._gauge.totals()
-        return Figures(totals, dict(writer.lost), writer.late, not writer.is_away)
+        totals = self._monitor.totals()
+        return Figures(totals, dict(writer.lost), writer.late, not writer.is_unavailable)
 
     def _observe(self, prediction: Prediction, again: bool) -> None:
         try:
@@ -111,18 +111,18 @@ class Forward:
             request_log.fail(error, request_id=prediction.request_id)
 
     def _wanted(self) -> tuple[Inputs, bytes]:
-        """What is kept of the rows, and the hashes' key; nothing as long as the disk has no key."""
+        """What is kept of the rows, and the hashes' key; none of the rows until there is a key."""
         if self._options.inputs != "hash":
             return self._options.inputs, b""
-        if not (self._gauge.secret or self._writer.is_away):
-            self._gauge.looked.wait(PATIENCE_SECONDS)
-            self._gauge.looked.set()  # where it hangs, once is enough
-        secret = self._gauge.secret
+        if not (self._monitor.secret or self._writer.is_unavailable):
+            self._monitor.tried.wait(DISK_TIMEOUT_SECONDS)
+            self._monitor.tried.set()  # if the disk hangs, one answer's wait is enough
+        secret = self._monitor.secret
         return ("hash" if secret else "none"), secret
 
 
 def open_queue(options: ForwardOptions, clock: Clock | None = None) -> Queue:
-    """Open the database that is set.
+    """Open the configured database.
 
     Raises:
         sqlite3.Error, OSError: it can't be opened or written to.
@@ -131,11 +131,11 @@ def open_queue(options: ForwardOptions, clock: Clock | None = None) -> Queue:
     return Queue(options.queue, clock, options.max_mb * MEGABYTE, options.max_days * DAY_SECONDS)
 
 
-def start(options: ForwardOptions) -> Forward:
-    """Keep and send from now on, until the process ends; where that is root's, as the owner.
+def start(options: ForwardOptions) -> Forwarder:
+    """Keep and send predictions until the process ends; root becomes the queue's owner first.
 
     Raises:
-        SettingsError: the certificates of the other side can't be read, or it has no address.
+        SettingsError: the CA certificates can't be read, or the URL has no address.
     """
     try:
         transport = _transport(options)
@@ -146,8 +146,8 @@ def start(options: ForwardOptions) -> Forward:
         ) from error
     except ValueError as error:
         raise SettingsError(f"ONNXLET_DEVICE_FORWARD_URL: {options.url}: {error}") from error
-    become_owner(options.queue)
-    forward = Forward(options, transport, Clock(this_boot()))
+    drop_privileges_to_owner(options.queue)
+    forward = Forwarder(options, transport, Clock(this_boot()))
     forward.start()
     atexit.register(forward.stop)
     return forward
@@ -155,9 +155,9 @@ def start(options: ForwardOptions) -> Forward:
 
 def _transport(options: ForwardOptions) -> Transport:
     if options.url.startswith("mqtt"):
-        from onnxlet.edge.forward import topic  # paho takes 40 ms of the start
+        from onnxlet.edge.forward import mqtt  # paho takes 40 ms of the start
 
-        return topic.transport(options)
+        return mqtt.transport(options)
     from onnxlet.edge.forward import https
 
     return https.transport(options)

@@ -1,4 +1,4 @@
-"""`edge queue`: how much waits on this device, and another try for what was refused."""
+"""What `edge queue` prints, and its `--retry`: send refused records again."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ import stat
 from contextlib import closing
 from pathlib import Path
 
+from onnxlet.edge.forward.database import connect_as_it_is
 from onnxlet.edge.forward.queue import retry as send_again
 from onnxlet.edge.forward.queue import totals_of
 from onnxlet.edge.forward.records import Clock, this_boot
-from onnxlet.edge.forward.tables import connect_as_it_is
 from onnxlet.edge.settings.forward import ForwardOptions
 from onnxlet.function.errors import OnnxletError
 
 
-def look(options: ForwardOptions, retry: bool) -> list[str]:
-    """What the queue holds, in words; it is written to only where something is to be sent again.
+def inspect(options: ForwardOptions, retry: bool) -> list[str]:
+    """The queue's totals, in words. The database is opened for writing only with `retry`.
 
     Args:
-        options: as they are set.
-        retry: have what was refused sent again.
+        options: the settings.
+        retry: have refused records sent again.
 
     Raises:
         OnnxletError: there is no queue, or it can't be read.
@@ -44,20 +44,20 @@ def look(options: ForwardOptions, retry: bool) -> list[str]:
 
 
 def _check(path: Path) -> None:
-    """The folder is the service's user's: what stands there may be no queue at all.
+    """Refuse what is no regular file: the service's user could put anything into the folder.
 
     Raises:
-        OnnxletError: it is not there, or is a link or no file.
-        OSError: nobody may know.
+        OnnxletError: it does not exist, or is a link or no file.
+        OSError: its status can't be read.
     """
     try:
-        about = path.lstat()
+        stats = path.lstat()
     except FileNotFoundError:
         raise OnnxletError(
             f"there is no queue at {path}",
             "ONNXLET_DEVICE_FORWARD_URL switches it on, ONNXLET_DEVICE_QUEUE says where it is.",
         ) from None
-    if not stat.S_ISREG(about.st_mode) or about.st_nlink > 1:
+    if not stat.S_ISREG(stats.st_mode) or stats.st_nlink > 1:
         raise OnnxletError(
             f"{path}: expected a file of its own, got a link, or no file",
             "Nothing was read or written. Where it leads elsewhere on purpose, name that place by "

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from onnxlet.edge.service import outlet
-from onnxlet.edge.service.outlet import Outlet
+from onnxlet.edge.service import log_writer
+from onnxlet.edge.service.log_writer import LogWriter
 from onnxlet.function import request_log
 from tests.conftest import ROOT, Client, through_socket
 from tests.edge.forward.endpoint import wait_until
@@ -42,7 +42,7 @@ def sockets() -> Ends:
 @pytest.mark.parametrize("make", [pipe, sockets, os.openpty])
 def test_lines_that_nobody_takes_wait_and_come_whole_and_in_order(make: Callable[[], Ends]) -> None:
     read, write = make()
-    put = Outlet(write).put
+    put = LogWriter(write).put
     lines = [json.dumps({"number": number, "fill": "x" * 200}).encode() for number in range(2000)]
     begun = time.monotonic()
     for line in lines:
@@ -56,12 +56,12 @@ def test_lines_that_nobody_takes_wait_and_come_whole_and_in_order(make: Callable
     os.close(write)
 
 
-def test_of_too_many_the_oldest_are_given_up_and_that_is_told(
+def test_of_too_many_lines_the_oldest_are_dropped_and_counted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(outlet, "LATE_BYTES", 10_000)
+    monkeypatch.setattr(log_writer, "LATE_BYTES", 10_000)
     read, write = pipe()
-    out = Outlet(write)
+    out = LogWriter(write)
     monkeypatch.setattr(request_log, "put", out.put)
     for number in range(1000):
         out.put(b"%99d\n" % number)
@@ -71,8 +71,8 @@ def test_of_too_many_the_oldest_are_given_up_and_that_is_told(
     with os.fdopen(read, "rb", 0) as file:
         while b"lost" not in came:
             came += file.read(65536)
-    *lines, told = came.splitlines()
-    assert without_time(told.decode()) == [{"event": "log", "lost": lost}]
+    *lines, reported = came.splitlines()
+    assert without_time(reported.decode()) == [{"event": "log", "lost": lost}]
     assert lines[-1].split() == [b"999"]
     assert len(lines) == 1000 - lost
     os.close(write)
@@ -80,7 +80,7 @@ def test_of_too_many_the_oldest_are_given_up_and_that_is_told(
 
 def test_who_reads_no_more_is_written_to_no_more() -> None:
     read, write = pipe()
-    out = Outlet(write)
+    out = LogWriter(write)
     os.close(read)
     for _ in range(3):
         with suppress(BrokenPipeError):
@@ -88,7 +88,7 @@ def test_who_reads_no_more_is_written_to_no_more() -> None:
     os.close(write)
 
 
-def test_a_server_whose_log_stalls_answers_and_tells_that_it_lives(models: Path) -> None:
+def test_a_server_whose_log_stalls_answers_and_notifies_systemd(models: Path) -> None:
     """As where the journal's disk hangs: its lines go on when it takes some again."""
     read, write = pipe()
     command = [sys.executable, "-m", "edge", "serve", "--models", str(models), "--port", "0"]

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from onnxlet.edge.forward import writing
+from onnxlet.edge.forward import writer
+from onnxlet.edge.forward.database import identity, set_aside
 from onnxlet.edge.forward.queue import Queue
 from onnxlet.edge.forward.records import Record
-from onnxlet.edge.forward.tables import identity, set_aside
 from tests.conftest import ROOT
 from tests.edge.faults.disk import need_fiu
 from tests.edge.forward.endpoint import wait_until
@@ -106,7 +106,7 @@ def test_that_the_disk_works_again_is_found_without_a_record(tmp_path: Path) -> 
 def test_memory_is_bounded_while_the_disk_is_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writing, "MEMORY_BYTES", 50_000)
+    monkeypatch.setattr(writer, "MEMORY_BYTES", 50_000)
     away = tmp_path / "queue"
     away.write_text("")
     keeping = Keeping(away / "queue.db")
@@ -126,7 +126,7 @@ def test_memory_is_bounded_while_the_disk_is_away(
 def test_a_disk_that_hangs_holds_up_for_so_long(
     keeping: Keeping, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writing, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(writer, "DISK_TIMEOUT_SECONDS", 0.1)
     works = threading.Event()
     add = Queue.add
 
@@ -139,7 +139,7 @@ def test_a_disk_that_hangs_holds_up_for_so_long(
     assert not keeping.keep("a")
     assert 0.1 <= time.monotonic() - start < 1
     assert keeping.writer.late == 1
-    monkeypatch.setattr(writing, "PATIENCE_SECONDS", 10)
+    monkeypatch.setattr(writer, "DISK_TIMEOUT_SECONDS", 10)
     works.set()
     wait_until(lambda: not keeping.writer.hanging)
     assert keeping.keep("b")
@@ -151,17 +151,17 @@ def test_where_a_disk_hangs_one_waits_and_the_others_do_not(
 ) -> None:
     """Another process holds the database, as one does whose commit does not come back."""
     assert keeping.keep("a")
-    monkeypatch.setattr(writing, "PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(writer, "DISK_TIMEOUT_SECONDS", 0.2)
     with closing(sqlite3.connect(keeping.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         assert not keeping.keep("b")
-        monkeypatch.setattr(writing, "PATIENCE_SECONDS", 10)
+        monkeypatch.setattr(writer, "DISK_TIMEOUT_SECONDS", 10)
         start = time.monotonic()
         assert not keeping.keep("c")
         assert not keeping.keep("truth", strict=True)
         assert time.monotonic() - start < 3
-        assert keeping.writer.is_away
-    wait_until(lambda: not keeping.writer.is_away)
+        assert keeping.writer.is_unavailable
+    wait_until(lambda: not keeping.writer.is_unavailable)
     assert keeping.keep("d", strict=True)
 
     assert keeping.kept() == ["a", "b", "c", "d"], "what was given up is not written later"
@@ -186,7 +186,7 @@ def test_of_two_processes_that_find_it_broken_one_sets_it_aside(
     keeping: Keeping, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else the second moves the good one away that the first has written to meanwhile."""
-    monkeypatch.setattr(writing, "RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(writer, "RETRY_SECONDS", 0.05)
     other = Keeping(keeping.path)
     for number in range(20):
         assert keeping.keep(f"{number}", size=3000)
@@ -211,11 +211,11 @@ def test_of_two_processes_that_find_it_broken_one_sets_it_aside(
 def test_what_was_written_to_a_file_that_another_process_set_aside_is_written_again(
     keeping: Keeping, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writing, "RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(writer, "RETRY_SECONDS", 0.05)
     assert keeping.keep("a")
     assert set_aside(keeping.path, identity(keeping.path))
     assert not keeping.keep("b"), "it is in the file that nobody sends from"
-    wait_until(lambda: not keeping.writer.is_away)
+    wait_until(lambda: not keeping.writer.is_unavailable)
     assert keeping.keep("c")
 
     assert keeping.kept() == ["b", "c"]
@@ -227,28 +227,28 @@ from pathlib import Path
 from tests.edge.forward.keeping import Keeping
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 keeping = Keeping(Path(sys.argv[1]))
-told = {"before": [keeping.keep(str(n), size=3000) for n in range(3)]}
+reported = {"before": [keeping.keep(str(n), size=3000) for n in range(3)]}
 most, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
 start = time.monotonic()
-told["full"] = [keeping.keep(str(n), size=3000) for n in range(3, 30)]
-told["seconds"] = time.monotonic() - start
+reported["full"] = [keeping.keep(str(n), size=3000) for n in range(3, 30)]
+reported["seconds"] = time.monotonic() - start
 resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
 while keeping.writer.failing:
     time.sleep(0.01)
-told["after"] = keeping.keep("30")
+reported["after"] = keeping.keep("30")
 keeping.writer.stop()
-told["kept"] = keeping.kept()
-told["states"] = [line["state"] for line in keeping.lines]
-print(json.dumps(told))
+reported["kept"] = keeping.kept()
+reported["states"] = [line["state"] for line in keeping.lines]
+print(json.dumps(reported))
 """
 
 
 def test_files_that_may_not_grow(tmp_path: Path) -> None:
-    told = run(FULL, tmp_path / "queue.db")
+    reported = run(FULL, tmp_path / "queue.db")
 
-    assert told.pop("seconds") < 1
-    assert told == {
+    assert reported.pop("seconds") < 1
+    assert reported == {
         "before": [True] * 3,
         "full": [False] * 27,
         "after": True,
@@ -263,7 +263,7 @@ from pathlib import Path
 from tests.edge.forward.keeping import Keeping
 folder = Path(sys.argv[1])
 keeping = Keeping(folder / "queue.db")
-told = {"before": [keeping.keep(str(n)) for n in range(3)]}
+reported = {"before": [keeping.keep(str(n)) for n in range(3)]}
 
 def both(change, back, numbers):
     change()
@@ -286,28 +286,28 @@ def fill():
 def remount(how):
     subprocess.run(["mount", "-o", f"remount,{how}", folder], check=True)
 
-told["full"] = both(fill, (folder / "fill").unlink, range(3, 20))
+reported["full"] = both(fill, (folder / "fill").unlink, range(3, 20))
 keeping.writer.stop()
 keeping.open().close()
 states = [line["state"] for line in keeping.lines]
 keeping = Keeping(folder / "queue.db")  # a start, with the disk read-only
-told["read-only"] = both(lambda: remount("ro"), lambda: remount("rw"), range(20, 30))
+reported["read-only"] = both(lambda: remount("ro"), lambda: remount("rw"), range(20, 30))
 keeping.writer.stop()
-told["kept"] = keeping.kept()
-told["states"] = states + [line["state"] for line in keeping.lines]
-print(json.dumps(told))
+reported["kept"] = keeping.kept()
+reported["states"] = states + [line["state"] for line in keeping.lines]
+print(json.dumps(reported))
 """
 
 
 def test_a_disk_without_space_and_one_that_is_read_only(tmp_path: Path) -> None:
     """A real one, of four megabytes, in a mount namespace of its own."""
     inside = f'mount -t tmpfs -o size=4m none {tmp_path} && exec "$@"'
-    alone = ["unshare", "--mount", "sh", "-c", inside, "sh"]
+    unshared = ["unshare", "--mount", "sh", "-c", inside, "sh"]
     with suppress(FileNotFoundError):
-        tried = subprocess.run([*alone, "true"], capture_output=True)
+        tried = subprocess.run([*unshared, "true"], capture_output=True)
         if tried.returncode == 0:
-            told = run(NO_SPACE, tmp_path, *alone)
-            assert told == {
+            reported = run(NO_SPACE, tmp_path, *unshared)
+            assert reported == {
                 "before": [True] * 3,
                 "full": [False, True],
                 "read-only": [False, True],
@@ -321,11 +321,11 @@ def test_a_disk_without_space_and_one_that_is_read_only(tmp_path: Path) -> None:
 NO_SYNC = """
 import json, os, subprocess, sys, time
 from pathlib import Path
-from onnxlet.edge.forward import tables
-tables.PRAGMAS = tuple(each.replace("FULL", "MODE") for each in tables.PRAGMAS)
+from onnxlet.edge.forward import database
+database.PRAGMAS = tuple(each.replace("FULL", "MODE") for each in database.PRAGMAS)
 from tests.edge.forward.keeping import Keeping
 keeping = Keeping(Path(sys.argv[1]))
-told = {"before": [keeping.keep(str(n)) for n in range(3)]}
+reported = {"before": [keeping.keep(str(n)) for n in range(3)]}
 
 # The program that gives orders must not be under them itself: it crashes now and then.
 CALM = {k: v for k, v in os.environ.items() if k != "LD_PRELOAD" and not k.startswith("FIU_")}
@@ -336,16 +336,16 @@ def sync(how):
         subprocess.run(["fiu-ctrl", "-c", command, str(os.getpid())], check=True, env=CALM)
 
 sync("enable name")
-told["failing"] = [keeping.keep(str(n)) for n in range(3, 9)]
+reported["failing"] = [keeping.keep(str(n)) for n in range(3, 9)]
 time.sleep(1.5)  # it is tried again, and fails again
-told["states"] = [line["state"] for line in keeping.lines]
+reported["states"] = [line["state"] for line in keeping.lines]
 sync("disable name")
 while keeping.writer.failing:
     time.sleep(0.01)
-told["after"] = keeping.keep("9")
+reported["after"] = keeping.keep("9")
 keeping.writer.stop()
-told["kept"] = keeping.kept()
-print(json.dumps(told))
+reported["kept"] = keeping.kept()
+print(json.dumps(reported))
 """
 
 
@@ -356,10 +356,10 @@ def test_a_disk_that_fails_to_sync(tmp_path: Path, mode: str) -> None:
     Where SQLite does not sync each commit, as in the second one, records are called kept unseen.
     """
     need_fiu()
-    told = run(NO_SYNC.replace("MODE", mode), tmp_path / "queue.db", "fiu-run", "-x")
+    reported = run(NO_SYNC.replace("MODE", mode), tmp_path / "queue.db", "fiu-run", "-x")
 
     full = mode == "FULL"
-    assert told == {
+    assert reported == {
         "before": [True] * 3,
         "failing": [not full] * 6,
         "states": ["not keeping"] * full,

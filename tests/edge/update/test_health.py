@@ -11,37 +11,37 @@ from typing import Any
 
 import pytest
 
-from onnxlet.edge.device.slots import Places, live_slot
-from onnxlet.edge.update import prove
+from onnxlet.edge.device.slots import DevicePaths, live_slot
+from onnxlet.edge.update import health
+from onnxlet.edge.update.confirm import models_in
 from onnxlet.edge.update.errors import Refused
-from onnxlet.edge.update.memory import read_memory
-from onnxlet.edge.update.prove import Service, service_faults
+from onnxlet.edge.update.health import Service, service_faults
+from onnxlet.edge.update.history import read_history
 from onnxlet.edge.update.rollback import rollback
 from onnxlet.edge.update.setup import Setup
 from onnxlet.edge.update.update import update
-from onnxlet.edge.update.verdict import models_in
 
 Archives = Callable[[int], Path]
 Says = dict[str, Any]
 
 
 @pytest.fixture
-def says(places: Places) -> Iterator[Says]:
+def says(paths: DevicePaths) -> Iterator[Says]:
     """A service that answers as at build from slot a, and `body` from slot b; asked for `key`s."""
-    told: Says = {"body": b"", "status": 200, "headers": {}, "asked": []}
+    reported: Says = {"body": b"", "status": 200, "headers": {}, "asked": []}
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self._send(200, b"{}", {})
 
         def do_POST(self) -> None:
-            told["asked"].append((self.path, dict(self.headers)))
+            reported["asked"].append((self.path, dict(self.headers)))
             self.rfile.read(int(self.headers["Content-Length"]))
-            if live_slot(places) == "a" and not told.get("always"):
-                golden = json.loads(golden_of(places).read_bytes())
+            if live_slot(paths) == "a" and not reported.get("always"):
+                golden = json.loads(golden_of(paths).read_bytes())
                 self._send(200, json.dumps(golden["answers"]).encode(), {})
             else:
-                self._send(told["status"], told["body"], told["headers"])
+                self._send(reported["status"], reported["body"], reported["headers"])
 
         def _send(self, status: int, body: bytes, headers: dict[str, str]) -> None:
             self.send_response(status)
@@ -55,20 +55,20 @@ def says(places: Places) -> Iterator[Says]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, args=(0.02,)).start()
-        told["url"] = f"http://127.0.0.1:{server.server_port}"
-        yield told
+        reported["url"] = f"http://127.0.0.1:{server.server_port}"
+        yield reported
         server.shutdown()
 
 
-def golden_of(places: Places) -> Path:
-    return places.slot("a") / "models" / "iris" / "1" / "golden.json"
+def golden_of(paths: DevicePaths) -> Path:
+    return paths.slot("a") / "models" / "iris" / "1" / "golden.json"
 
 
-def asked_of(says: Says, places: Places) -> list[str]:
+def asked_of(says: Says, paths: DevicePaths) -> list[str]:
     """What is wrong with a service that says this to golden rows, whatever is live."""
     says["always"] = True
-    service = Service(says["url"], "", "true", 0.3, places.state)
-    return service_faults(service, models_in(places.live.resolve()))
+    service = Service(says["url"], "", "true", 0.3, paths.state)
+    return service_faults(service, models_in(paths.live.resolve()))
 
 
 HTML = b"<!DOCTYPE html><title>Welcome to nginx!</title>"
@@ -88,9 +88,9 @@ NOT_ANSWERS = {
 
 
 @pytest.mark.parametrize("body", NOT_ANSWERS.values(), ids=NOT_ANSWERS)
-def test_what_is_no_answer_is_a_fault(says: Says, places: Places, body: bytes) -> None:
+def test_no_answer_is_a_fault(says: Says, paths: DevicePaths, body: bytes) -> None:
     says["body"] = body
-    [fault] = asked_of(says, places)
+    [fault] = asked_of(says, paths)
     assert "/models/iris/versions/1/predict" in fault
     assert len(fault) < 300
 
@@ -108,89 +108,89 @@ PROBABILITIES: dict[str, Callable[[list[list[float]]], Any]] = {
 
 @pytest.mark.parametrize("change", PROBABILITIES.values(), ids=PROBABILITIES)
 def test_answers_of_another_form_are_faults(
-    says: Says, places: Places, change: Callable[[Any], Any]
+    says: Says, paths: DevicePaths, change: Callable[[Any], Any]
 ) -> None:
-    answers = json.loads(golden_of(places).read_bytes())["answers"]
+    answers = json.loads(golden_of(paths).read_bytes())["answers"]
     says["body"] = json.dumps(answers).encode()
-    assert asked_of(says, places) == []
+    assert asked_of(says, paths) == []
     answers["probabilities"] = change(answers["probabilities"])
     says["body"] = json.dumps(answers).encode()
-    [fault] = asked_of(says, places)
-    assert "golden rows are answered otherwise than at build" in fault
+    [fault] = asked_of(says, paths)
+    assert "golden rows are answered differently than at build" in fault
 
 
 @pytest.mark.parametrize("content", [b"[1]", b"{}", DEEP, b""])
-def test_golden_rows_that_are_none_are_a_fault(says: Says, places: Places, content: bytes) -> None:
-    golden_of(places).write_bytes(content)
-    [fault] = asked_of(says, places)
-    assert fault.startswith(f"{says['url']} can't be judged: ")
+def test_golden_rows_that_are_none_are_a_fault(
+    says: Says, paths: DevicePaths, content: bytes
+) -> None:
+    golden_of(paths).write_bytes(content)
+    [fault] = asked_of(says, paths)
+    assert fault.startswith(f"{says['url']} can't be checked: ")
 
 
-def test_it_is_led_nowhere(says: Says, places: Places) -> None:
+def test_redirects_are_not_followed(says: Says, paths: DevicePaths) -> None:
     """The key that marks golden rows would go along."""
-    answers = json.loads(golden_of(places).read_bytes())["answers"]
+    answers = json.loads(golden_of(paths).read_bytes())["answers"]
     says |= {
         "status": 302,
         "headers": {"Location": "/elsewhere"},
         "body": json.dumps(answers).encode(),
     }
-    [fault] = asked_of(says, places)
+    [fault] = asked_of(says, paths)
     assert "expected status 200, got 302" in fault
     assert {path for path, _ in says["asked"]} == {"/models/iris/versions/1/predict"}
 
 
-def test_an_answer_without_an_end_is_not_read_to_it(
-    says: Says, places: Places, monkeypatch: pytest.MonkeyPatch
+def test_an_endless_answer_is_read_up_to_a_limit(
+    says: Says, paths: DevicePaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prove, "LARGEST_ANSWER", 1000)
+    monkeypatch.setattr(health, "LARGEST_ANSWER", 1000)
     says["body"] = b" " * 100_000
-    [fault] = asked_of(says, places)
+    [fault] = asked_of(says, paths)
     assert "more than 1000 bytes" in fault
 
 
-def test_a_release_that_answers_nonsense_is_gone_back_from(
-    says: Says, setup: Setup, places: Places, archives: Archives
+def test_a_release_that_answers_nonsense_is_rolled_back(
+    says: Says, setup: Setup, paths: DevicePaths, archives: Archives
 ) -> None:
     says["body"] = HTML
     setup = setup._replace(service=setup.service._replace(url=says["url"], seconds=0.3))
     with pytest.raises(Refused, match=r"bundle release 2 fails here.*not JSON"):
         update(setup, str(archives(2)))
-    memory = read_memory(places)
-    assert (live_slot(places), memory.attempt) == ("a", None)
-    assert 2 in memory.broken["bundle"]
+    history = read_history(paths)
+    assert (live_slot(paths), history.attempt) == ("a", None)
+    assert 2 in history.broken["bundle"]
 
 
-def test_a_slot_whose_own_list_is_no_list_is_gone_back_from(
-    says: Says, setup: Setup, places: Places, archives: Archives
+def test_a_slot_with_a_broken_list_is_rolled_back(
+    says: Says, setup: Setup, paths: DevicePaths, archives: Archives
 ) -> None:
     """The card may lose it between the proof and the verdict, as well as a release may lack it."""
-    spoil = (
-        f"sh -c 'if [ -d {places.slot('b')} ]; then echo [1] >{places.slot('b')}/bundle.json; fi'"
-    )
+    spoil = f"sh -c 'if [ -d {paths.slot('b')} ]; then echo [1] >{paths.slot('b')}/bundle.json; fi'"
     service = setup.service._replace(url=says["url"], seconds=0.3, restart=spoil)
     setup = setup._replace(service=service)
     with pytest.raises(Refused, match=r"bundle release 2 fails here.*bundle\.json"):
         update(setup, str(archives(2)))
-    assert (live_slot(places), read_memory(places).attempt) == ("a", None)
+    assert (live_slot(paths), read_history(paths).attempt) == ("a", None)
 
 
 def test_a_rollback_to_nonsense_is_undone(
-    says: Says, setup: Setup, places: Places, archives: Archives
+    says: Says, setup: Setup, paths: DevicePaths, archives: Archives
 ) -> None:
     update(setup, str(archives(2)))
     rollback(setup)
     says["body"] = b"[1]"
     setup = setup._replace(service=setup.service._replace(url=says["url"], seconds=0.3))
-    memory = read_memory(places)
-    places.data.joinpath("updates.json").unlink()  # whether 2 was given up does not matter here
+    history = read_history(paths)
+    paths.data.joinpath("updates.json").unlink()  # whether 2 was given up does not matter here
     with pytest.raises(Refused, match="release 2 does not serve"):
         rollback(setup)
-    assert live_slot(places) == "a"
-    assert memory.broken["bundle"]
+    assert live_slot(paths) == "a"
+    assert history.broken["bundle"]
 
 
-def test_what_a_slot_s_check_prints_may_be_any_bytes(places: Places) -> None:
-    main = places.slot("a") / "__main__.py"
+def test_what_a_slot_s_check_prints_may_be_any_bytes(paths: DevicePaths) -> None:
+    main = paths.slot("a") / "__main__.py"
     main.write_text("import sys; sys.stderr.buffer.write(b'\\xff\\xfe'); sys.exit(1)\n")
-    [fault] = prove.slot_faults(places.slot("a"))
+    [fault] = health.slot_faults(paths.slot("a"))
     assert "exit code 1" in fault

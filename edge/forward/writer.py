@@ -1,7 +1,7 @@
-"""One thread writes what the others hand over, all that has come meanwhile in one commit.
+"""A thread that writes records, all that have arrived meanwhile in one commit (group commit).
 
-While the disk is full, read-only, broken or hangs, nobody waits for it: records stay in memory, as
-many as there is room for, and are written once it works again.
+While the disk is full, read-only, broken or hangs, no request waits for it: records stay in memory,
+up to a limit, and are written once it works again.
 """
 
 from __future__ import annotations
@@ -13,25 +13,26 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from onnxlet.edge.forward.database import Identity, identity, is_broken, set_aside
 from onnxlet.edge.forward.queue import Queue
 from onnxlet.edge.forward.records import Record
-from onnxlet.edge.forward.tables import Identity, identity, is_broken, set_aside
 from onnxlet.function import request_log
 
-PATIENCE_SECONDS = 2.0  # that an answer waits for a disk that hangs
+DISK_TIMEOUT_SECONDS = 2.0  # for which an answer waits for its record
 RETRY_SECONDS = 1.0
 MEMORY_BYTES = 4_000_000  # of records that are not on the disk yet
-AT_ONCE = 1000  # records in one commit
+COMMIT_RECORDS = 1000  # in one commit, at most
 
 Open = Callable[[], Queue]
 
 
 class Ticket:
-    """What whoever waits for a record's commit looks at.
+    """A waiting caller's view of its record's commit.
 
     Attributes:
         kept: the record is on the disk.
-        strict: it is written at once or given up: whoever handed it over comes again.
+        strict: the record is written at the first attempt or dropped, since its client retries.
+        done: set once the first attempt has ended.
     """
 
     def __init__(self, strict: bool) -> None:
@@ -44,20 +45,20 @@ Entry = tuple[Record, Ticket | None]
 
 
 class Writer:
-    """Takes records from any thread.
+    """Accepts records from any thread.
 
     Args:
         path: of the database.
         open_queue: opens it; called again after each failure.
         largest: bytes of a record; larger ones are not kept.
-        gather_seconds: that records for which nobody waits are gathered.
-        log: told when writing fails for the first time, and when it works again.
+        gather_seconds: for which records that nobody waits for are gathered before a commit.
+        log: gets a line when writing fails, and when it works again.
 
     Attributes:
         lost: records that were not kept, by reason.
-        late: answers that did not wait until their record was on the disk.
-        failing: the disk does not take anything just now.
-        hanging: it has not said for too long whether it does.
+        late: answers that were sent before their record was on the disk.
+        failing: the last write failed.
+        hanging: a write has not ended in time.
     """
 
     def __init__(
@@ -74,7 +75,7 @@ class Writer:
         self.failing = False
         self.hanging = False
         self._path = path
-        self._file: Identity | None = None  # that is open, or was to be opened
+        self._file: Identity | None = None  # the database's file when it was opened last
         self._open = open_queue
         self._largest = min(largest, MEMORY_BYTES)
         self._gather = gather_seconds
@@ -88,27 +89,27 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="keep", daemon=True)
 
     def start(self) -> None:
-        """Write from now on."""
+        """Start writing."""
         self._thread.start()
 
     def stop(self, seconds: float = 5.0) -> None:
-        """Write what there is, and end."""
+        """Write what is in memory, and end."""
         self._stopping.set()
         self._some.set()
         self._thread.join(seconds)
 
     @property
-    def is_away(self) -> bool:
-        """Nobody is to wait for the disk just now."""
+    def is_unavailable(self) -> bool:
+        """The disk does not work at present: nobody is to wait for it."""
         return self.failing or self.hanging
 
     def keep(self, record: Record, *, wait: bool, strict: bool = False) -> bool:
         """Hand a record over.
 
         Args:
-            record: to be kept.
-            wait: until it is on the disk, but not for long.
-            strict: it is given up where it can't be written at once.
+            record: to keep.
+            wait: until it is on the disk, for at most DISK_TIMEOUT_SECONDS.
+            strict: drop it if the first attempt to write it fails.
 
         Returns:
             Whether it is known to be on the disk.
@@ -116,7 +117,7 @@ class Writer:
         if len(record.body) > self._largest:
             self.lost["large"] += 1
             return False
-        if self.is_away and strict:
+        if self.is_unavailable and strict:
             return False
         ticket = Ticket(strict) if wait else None
         with self._lock:
@@ -124,7 +125,11 @@ class Writer:
             self._bytes += len(record.body)
             self._make_room()
         self._some.set()
-        if ticket is not None and not self.is_away and not ticket.done.wait(PATIENCE_SECONDS):
+        if (
+            ticket is not None
+            and not self.is_unavailable
+            and not ticket.done.wait(DISK_TIMEOUT_SECONDS)
+        ):
             self._hang(ticket)
         kept = ticket is not None and ticket.kept
         if ticket is not None and not (kept or strict):
@@ -137,22 +142,22 @@ class Writer:
             oldest, ticket = self._entries.popleft()
             self._bytes -= len(oldest.body)
             self.lost["memory"] += 1
-            _tell(ticket, kept=False)
+            _resolve(ticket, kept=False)
 
     def _hang(self, ticket: Ticket) -> None:
-        """One has waited for long enough: the others don't, until the disk has spoken."""
+        """One caller waited in vain: others don't wait until a write has ended."""
         with self._lock:
-            if ticket.done.is_set() or self.is_away:
+            if ticket.done.is_set() or self.is_unavailable:
                 return
             self.hanging = True
-        error = f"the disk has not answered for {PATIENCE_SECONDS:g} s"
+        error = f"the disk has not answered for {DISK_TIMEOUT_SECONDS:g} s"
         self._log({"event": "forward", "state": "not keeping", "error": error})
 
     def _run(self) -> None:
         while self._entries or not self._stopping.is_set():
             self._some.wait()
             entries = self._take()
-            # Once it has failed it is tried with nothing, too: else nobody finds that it works.
+            # After a failure, write even without entries: else nothing shows that the disk works.
             if (entries or self.failing) and not self._write(entries):
                 self._put_back(entries)
                 if self._stopping.wait(RETRY_SECONDS):
@@ -161,13 +166,15 @@ class Writer:
             self._queue.close()
 
     def _take(self) -> list[Entry]:
-        """All that has come; where nobody waits for it, what comes in the next moments, too."""
+        """The entries so far; if nobody waits for them, gather more first."""
         with self._lock:
             awaited = any(ticket for _, ticket in self._entries)
-        if not awaited and len(self._entries) < AT_ONCE:
+        if not awaited and len(self._entries) < COMMIT_RECORDS:
             self._stopping.wait(self._gather)
         with self._lock:
-            entries = [self._entries.popleft() for _ in range(min(AT_ONCE, len(self._entries)))]
+            entries = [
+                self._entries.popleft() for _ in range(min(COMMIT_RECORDS, len(self._entries)))
+            ]
             self._bytes -= sum(len(record.body) for record, _ in entries)
             if not self._entries and not self._stopping.is_set():
                 self._some.clear()
@@ -180,23 +187,23 @@ class Writer:
                 self._queue = self._open()
                 self._file = self._queue.file
             self._queue.add([record for record, _ in entries])
-        except Exception as error:  # nothing that a disk does may end the keeping
+        except Exception as error:  # nothing that a disk does may end this thread
             self._fail(error)
             return False
         with self._lock:
             for _, ticket in entries:
-                _tell(ticket, kept=True)
-            was_away = self.is_away
+                _resolve(ticket, kept=True)
+            was_unavailable = self.is_unavailable
             self.failing = self.hanging = False
-        if was_away:
+        if was_unavailable:
             self._log({"event": "forward", "state": "keeping"})
         return True
 
     def _fail(self, error: Exception) -> None:
         with self._lock:
-            was_away = self.is_away
+            was_unavailable = self.is_unavailable
             self.failing, self.hanging = True, False
-        if not was_away:
+        if not was_unavailable:
             self._log({"event": "forward", "state": "not keeping", "error": str(error)[:200]})
         if self._queue is not None:
             with suppress(sqlite3.Error):
@@ -209,7 +216,7 @@ class Writer:
 
     def _put_back(self, entries: list[Entry]) -> None:
         for _, ticket in entries:
-            _tell(ticket, kept=False)
+            _resolve(ticket, kept=False)
         again: list[Entry] = [(record, None) for record, t in entries if not (t and t.strict)]
         with self._lock:
             self._entries.extendleft(reversed(again))
@@ -218,7 +225,7 @@ class Writer:
             self._some.set()
 
 
-def _tell(ticket: Ticket | None, *, kept: bool) -> None:
+def _resolve(ticket: Ticket | None, *, kept: bool) -> None:
     if ticket is not None:
         ticket.kept = kept
         ticket.done.set()

@@ -1,4 +1,4 @@
-"""The database that records wait in, and how it is opened."""
+"""The SQLite database of records: its tables, and how it is opened and replaced."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-WAITING, TAKEN, ASIDE = range(3)  # states: to be sent, in the batch that is being sent, refused
+WAITING, TAKEN, ASIDE = range(3)  # states: to send, in the batch being sent, refused
 
 SCHEMA = """
 BEGIN IMMEDIATE;
--- Starts of the machine in their order; how long each was on, as far as is known.
+-- Boots of the machine in their order; how long each lasted, as far as is known.
 CREATE TABLE IF NOT EXISTS boot (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
@@ -38,14 +38,14 @@ INSERT OR IGNORE INTO about VALUES ('queue', lower(hex(randomblob(16))));
 INSERT OR IGNORE INTO about VALUES ('secret', randomblob(32));
 COMMIT;
 """
-# Full: a commit is on the card when it returns. The WAL gives back what a burst took.
+# FULL: a commit is on the disk when it returns. The WAL shrinks again after a burst.
 PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA journal_size_limit = 1048576",
     "PRAGMA cache_size = -1024",
 )
-# What stands in the file is data: it decides nothing beyond what these tables hold.
+# The file may have been tampered with: its schema, views and triggers must not run anything.
 WARY = ("PRAGMA trusted_schema = OFF", "PRAGMA cell_size_check = ON")
 SWITCHES = {"DEFENSIVE": True, "TRUSTED_SCHEMA": False, "ENABLE_TRIGGER": False}
 SWITCHES |= {"ENABLE_VIEW": False}
@@ -56,11 +56,11 @@ Identity = tuple[int, int]  # of a file: its device and inode
 
 
 class QueueMoved(OSError):
-    """Another process has put another database in this one's place."""
+    """Another process has replaced this database."""
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open the database, and make it where there is none.
+    """Open the database; create it if there is none.
 
     Raises:
         sqlite3.Error, OSError: it can't be opened or written to.
@@ -80,10 +80,10 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def connect_as_it_is(path: Path, *, write: bool = False) -> sqlite3.Connection:
-    """Open a database that is there, by default only to read it.
+    """Open an existing database, by default read-only.
 
     Raises:
-        sqlite3.Error: there is none, or it can't be opened.
+        sqlite3.Error: it does not exist, or can't be opened.
     """
     return _opened(f"file:{quote(str(path))}?mode={'rw' if write else 'ro'}", uri=True)
 
@@ -106,7 +106,7 @@ def _opened(name: str, **how: Any) -> sqlite3.Connection:
 
 @contextmanager
 def transaction(database: sqlite3.Connection, how: str = "IMMEDIATE") -> Iterator[None]:
-    """All of what is done within, or none of it."""
+    """Commit what the block does, or roll all of it back."""
     database.execute(f"BEGIN {how}")
     try:
         yield
@@ -118,28 +118,28 @@ def transaction(database: sqlite3.Connection, how: str = "IMMEDIATE") -> Iterato
 
 
 def is_broken(error: BaseException) -> bool:
-    """Whether the file is no database any more, so that trying again can't help."""
+    """Whether the file is corrupt, so that retrying can't help."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in BROKEN
 
 
 def identity(path: Path) -> Identity | None:
-    """Which file stands at a path; None where there is none."""
+    """Which file is at a path; None if there is none."""
     try:
-        about = os.stat(path)  # noqa: PTH116 - a commit's time counts
+        stats = os.stat(path)  # noqa: PTH116 - faster, and part of each commit
     except FileNotFoundError:
         return None
-    return about.st_dev, about.st_ino
+    return stats.st_dev, stats.st_ino
 
 
 def set_aside(path: Path, found: Identity | None) -> Path | None:
-    """Move a broken database out of the way, in the place of one that was before.
+    """Move a broken database away, replacing one that was moved before.
 
     Args:
         path: of the database.
-        found: the file that is broken: another process may have put a good one in its place.
+        found: the broken file: another process may have replaced it by a good one.
 
     Returns:
-        Where it is now; None where it was moved already.
+        Its new path; None if it was moved already.
 
     Raises:
         OSError: it can't be moved.
@@ -147,7 +147,7 @@ def set_aside(path: Path, found: Identity | None) -> Path | None:
     broken = path.with_name(path.name + ".broken")
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        fcntl.flock(folder, fcntl.LOCK_EX)  # of several processes that find it, one moves it
+        fcntl.flock(folder, fcntl.LOCK_EX)  # of several processes that find it broken, one moves it
         if found is None or identity(path) != found:
             return None
         path.replace(broken)
@@ -160,7 +160,7 @@ def set_aside(path: Path, found: Identity | None) -> Path | None:
 
 
 def secret_of(path: Path) -> bytes:
-    """The key of this queue's hashes, which never leaves the device.
+    """The key of the hashes of rows; it never leaves the device.
 
     Raises:
         sqlite3.Error, OSError: the database can't be read.

@@ -16,12 +16,12 @@ from typing import Any
 import pytest
 
 from onnxlet.edge.forward import delivery_outcome, https
-from onnxlet.edge.forward.delivery_outcome import Transport, Verdict, of_status, pause
-from onnxlet.edge.forward.looking import look
-from onnxlet.edge.forward.observing import open_queue, start
+from onnxlet.edge.forward.delivery_outcome import Outcome, Transport, of_status, pause
+from onnxlet.edge.forward.forwarder import open_queue, start
+from onnxlet.edge.forward.inspection import inspect
 from onnxlet.edge.forward.queue import Batch
 from onnxlet.edge.forward.records import Clock, record
-from onnxlet.edge.forward.sending import Sender
+from onnxlet.edge.forward.sender import Sender
 from onnxlet.edge.settings.forward import ForwardOptions
 from onnxlet.function.errors import SettingsError
 from tests.edge.certificates import Pair
@@ -38,30 +38,30 @@ def options(endpoint: Endpoint, pair: Pair, tmp_path: Path) -> ForwardOptions:
 
 
 @pytest.mark.parametrize(
-    ("status", "retry_after", "verdict"),
+    ("status", "retry_after", "outcome"),
     [
-        (200, "", Verdict("arrived", "status 200")),
-        (202, "9", Verdict("arrived", "status 202")),
-        (301, "", Verdict("failed", "status 301")),
-        (400, "", Verdict("refused", "status 400")),
-        (401, "", Verdict("barred", f"status 401: {delivery_outcome.BARRED[401]}")),
-        (403, "5", Verdict("barred", f"status 403: {delivery_outcome.BARRED[403]}", 5.0)),
-        (404, "", Verdict("barred", f"status 404: {delivery_outcome.BARRED[404]}")),
-        (407, "", Verdict("barred", f"status 407: {delivery_outcome.BARRED[407]}")),
-        (422, "", Verdict("refused", "status 422")),
-        (413, "9", Verdict("refused", "status 413")),
-        (408, "", Verdict("failed", "status 408")),
-        (429, "120", Verdict("failed", "status 429", 120.0)),
-        (503, "999999", Verdict("failed", "status 503", 3600.0)),
-        (503, "Fri, 31 Dec 1999 23:59:59 GMT", Verdict("failed", "status 503")),
-        (500, "-1", Verdict("failed", "status 500")),
+        (200, "", Outcome("arrived", "status 200")),
+        (202, "9", Outcome("arrived", "status 202")),
+        (301, "", Outcome("failed", "status 301")),
+        (400, "", Outcome("refused", "status 400")),
+        (401, "", Outcome("barred", f"status 401: {delivery_outcome.BARRED[401]}")),
+        (403, "5", Outcome("barred", f"status 403: {delivery_outcome.BARRED[403]}", 5.0)),
+        (404, "", Outcome("barred", f"status 404: {delivery_outcome.BARRED[404]}")),
+        (407, "", Outcome("barred", f"status 407: {delivery_outcome.BARRED[407]}")),
+        (422, "", Outcome("refused", "status 422")),
+        (413, "9", Outcome("refused", "status 413")),
+        (408, "", Outcome("failed", "status 408")),
+        (429, "120", Outcome("failed", "status 429", 120.0)),
+        (503, "999999", Outcome("failed", "status 503", 3600.0)),
+        (503, "Fri, 31 Dec 1999 23:59:59 GMT", Outcome("failed", "status 503")),
+        (500, "-1", Outcome("failed", "status 500")),
     ],
 )
-def test_what_a_status_means(status: int, retry_after: str, verdict: Verdict) -> None:
-    assert of_status(status, retry_after) == verdict
+def test_what_a_status_means(status: int, retry_after: str, outcome: Outcome) -> None:
+    assert of_status(status, retry_after) == outcome
 
 
-def test_a_date_to_wait_for_is_taken_by_the_clock_of_whoever_says_it() -> None:
+def test_a_retry_date_is_compared_with_the_receiver_s_clock() -> None:
     then, now = "Fri, 31 Dec 1999 23:59:59 GMT", "Fri, 31 Dec 1999 23:59:29 GMT"
     assert of_status(503, then, now).wait == 30.0
     assert of_status(503, now, then).wait == 0.0
@@ -76,9 +76,9 @@ def test_pauses_grow_up_to_minutes_and_differ() -> None:
 
 
 def test_what_is_posted(endpoint: Endpoint, options: ForwardOptions) -> None:
-    verdict = https.transport(options)(BATCH)
+    outcome = https.transport(options)(BATCH)
 
-    assert verdict == Verdict("arrived", "status 200")
+    assert outcome == Outcome("arrived", "status 200")
     sent = {"content-type", "content-encoding", "authorization", "idempotency-key", "user-agent"}
     assert {name: value for name, value in endpoint.headers.items() if name in sent} == {
         "content-type": "application/json",
@@ -90,7 +90,7 @@ def test_what_is_posted(endpoint: Endpoint, options: ForwardOptions) -> None:
     assert [gzip.decompress(body) for body in endpoint.bodies["key"]] == [BATCH.body]
 
 
-def test_what_goes_wrong_is_told_and_tried_again(
+def test_failures_are_logged_and_retried(
     endpoint: Endpoint, options: ForwardOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(https, "TIMEOUT_SECONDS", 0.2)
@@ -99,7 +99,7 @@ def test_what_goes_wrong_is_told_and_tried_again(
 
     assert send(BATCH).why.startswith("RemoteDisconnected")
     assert send(BATCH).why.startswith("TimeoutError")
-    assert send(BATCH) == Verdict("failed", "status 500")
+    assert send(BATCH) == Outcome("failed", "status 500")
     nobody = https.transport(options._replace(url="https://localhost:1/"))(BATCH)
     assert (nobody.state, "refused" in nobody.why) == ("failed", True)
     unknown = https.transport(options._replace(url="https://nowhere.invalid/"))(BATCH)
@@ -109,10 +109,10 @@ def test_what_goes_wrong_is_told_and_tried_again(
 def test_an_endpoint_that_nobody_vouches_for_gets_nothing(
     endpoint: Endpoint, options: ForwardOptions
 ) -> None:
-    verdict = https.transport(options._replace(ca=None))(BATCH)
+    outcome = https.transport(options._replace(ca=None))(BATCH)
 
-    assert verdict.state == "failed"
-    assert "CERTIFICATE_VERIFY_FAILED" in verdict.why
+    assert outcome.state == "failed"
+    assert "CERTIFICATE_VERIFY_FAILED" in outcome.why
     other_name = options.url.replace("localhost", "127.0.0.1")
     assert https.transport(options._replace(url=other_name))(BATCH).state == "failed"
     assert endpoint.tries == []
@@ -176,7 +176,7 @@ def test_a_batch_is_sent_until_it_has_arrived_always_the_same(
     assert sending.sender.failures == 0
 
 
-def test_what_is_refused_is_told_once_and_the_rest_goes_on(
+def test_a_refused_record_is_logged_once_and_the_rest_goes_on(
     sending: Sending, endpoint: Endpoint
 ) -> None:
     endpoint.says("422")
@@ -284,12 +284,12 @@ def test_who_closes_before_the_end_of_a_body_is_heard(options: ForwardOptions) -
         refusing = threading.Thread(target=refuse, args=(listener,))
         refusing.start()
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
-        verdict = https.transport(options._replace(url=url))(large)
+        outcome = https.transport(options._replace(url=url))(large)
         refusing.join()
-    assert verdict == Verdict("refused", "status 413")
+    assert outcome == Outcome("refused", "status 413")
 
 
-def test_an_endpoint_that_wants_to_be_left_alone_is(sending: Sending, endpoint: Endpoint) -> None:
+def test_retry_after_is_respected(sending: Sending, endpoint: Endpoint) -> None:
     endpoint.says("429")
     endpoint.retry_after = "2"
     sending.keep("a")
@@ -305,17 +305,17 @@ def test_of_two_processes_one_sends(options: ForwardOptions) -> None:
     begun, over = threading.Event(), threading.Event()
     sent: list[str] = []
 
-    def slowly(batch: Batch) -> Verdict:
+    def slowly(batch: Batch) -> Outcome:
         sent.append("first")
         begun.set()
         over.wait(10)
-        return Verdict("arrived")
+        return Outcome("arrived")
 
     first = Sending(options, slowly)
 
-    def at_once(batch: Batch) -> Verdict:
+    def at_once(batch: Batch) -> Outcome:
         sent.append("second")
-        return Verdict("arrived")
+        return Outcome("arrived")
 
     second = Sending(options, at_once)
     first.keep("a")
@@ -330,7 +330,7 @@ def test_of_two_processes_one_sends(options: ForwardOptions) -> None:
     second.end()
 
 
-def test_a_database_that_fails_while_sending_is_told_once(
+def test_a_database_that_fails_while_sending_is_logged_once(
     sending: Sending, options: ForwardOptions, tmp_path: Path
 ) -> None:
     sending.keep("a")
@@ -359,7 +359,7 @@ def test_random_ids_and_bytes_come_through(sending: Sending, endpoint: Endpoint)
     assert json.dumps(names(endpoint)[50]) == json.dumps('ä \U0001f600 " \\ \n')
 
 
-def test_what_waits_is_told_and_what_was_refused_is_asked_for(
+def test_the_command_shows_the_queue_and_retries_refused_records(
     sending: Sending, endpoint: Endpoint, options: ForwardOptions
 ) -> None:
     endpoint.says("400", "400", "400")
@@ -367,7 +367,7 @@ def test_what_waits_is_told_and_what_was_refused_is_asked_for(
     sending.sender.start()
     wait_until(lambda: sending.queue.totals().aside == 2)
 
-    assert look(options, retry=False)[1] == "set aside 2"
-    assert look(options, retry=True)[0] == "2 records are sent again"
+    assert inspect(options, retry=False)[1] == "set aside 2"
+    assert inspect(options, retry=True)[0] == "2 records are sent again"
     wait_until(lambda: names(endpoint) == ["a", "b"])
-    wait_until(lambda: look(options, retry=False)[2] == "sent 2")
+    wait_until(lambda: inspect(options, retry=False)[2] == "sent 2")

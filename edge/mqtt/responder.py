@@ -1,4 +1,4 @@
-"""Answers readings by the app that answers over HTTP: the same limits, log, metrics and errors."""
+"""Answer readings by the same app as over HTTP: the same limits, log, metrics and errors."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 from paho.mqtt.client import MQTTMessage
 
-from onnxlet.edge.forward.observing import Forward
-from onnxlet.edge.mqtt.readings import environ_of
+from onnxlet.edge.forward.forwarder import Forwarder
+from onnxlet.edge.mqtt.readings import wsgi_environ
 from onnxlet.edge.service.app import make_app
 from onnxlet.function.messages import Prediction
 from onnxlet.function.settings import Settings
@@ -17,18 +17,18 @@ from onnxlet.function.settings import Settings
 WSGI = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
-class Answering:
-    """An app, and which reading it answers just now.
+class Responder:
+    """Answers readings by an app, one at a time.
 
     Args:
         models: folder of model directories.
-        settings: limits. Who may send readings is for the broker to say: no key is asked for.
+        settings: limits. They have no API keys: the broker decides who may send readings.
         forward: keeps predictions, or None.
-        model: that answers where a reading names none.
+        model: that answers readings that name none.
     """
 
     def __init__(
-        self, models: Path, settings: Settings, forward: Forward | None, model: str
+        self, models: Path, settings: Settings, forward: Forwarder | None, model: str
     ) -> None:
         self._forward = forward
         self._model = model
@@ -37,14 +37,14 @@ class Answering:
         self._app: WSGI = make_app(models, observe, forward=forward, settings=settings)
 
     def answer(self, message: MQTTMessage) -> tuple[int, str, bytes]:
-        """Status, media type and body of the answer, or of the problem, in the native form."""
+        """Status, media type and body of the answer, or of the problem, in the native protocol."""
         self._again = message.dup
         begun: list[Any] = []
 
         def start_response(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
             begun[:] = int(status[:3]), dict(headers)["Content-Type"]
 
-        body = b"".join(self._app(environ_of(message, self._model), start_response))
+        body = b"".join(self._app(wsgi_environ(message, self._model), start_response))
         status, media_type = begun
         return status, media_type, body
 

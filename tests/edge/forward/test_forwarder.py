@@ -18,9 +18,9 @@ from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 from prometheus_client.parser import text_string_to_metric_families
 
-from onnxlet.edge.forward import gauging, observing, writing
-from onnxlet.edge.forward.delivery_outcome import Verdict
-from onnxlet.edge.forward.observing import Forward, open_queue
+from onnxlet.edge.forward import forwarder, monitor, writer
+from onnxlet.edge.forward.delivery_outcome import Outcome
+from onnxlet.edge.forward.forwarder import Forwarder, open_queue
 from onnxlet.edge.forward.queue import Batch
 from onnxlet.edge.forward.records import Clock, this_boot
 from onnxlet.edge.service.app import make_app
@@ -41,15 +41,15 @@ class Device:
     def __init__(self, models: Path, options: ForwardOptions, settings: Settings) -> None:
         self.sent: list[dict[str, Any]] = []
         self.lines: list[dict[str, Any]] = []
-        self.forward = Forward(options, self._take, Clock(this_boot()), self.lines.append)
+        self.forward = Forwarder(options, self._take, Clock(this_boot()), self.lines.append)
         self.forward.start()
         settings = replace(settings, reload_seconds=0)
         app = make_app(models, forward=self.forward, settings=settings, log=lambda entry: None)
         self.client = app.test_client()
 
-    def _take(self, batch: Batch) -> Verdict:
+    def _take(self, batch: Batch) -> Outcome:
         self.sent += json.loads(batch.body)["records"]
-        return Verdict("arrived")
+        return Outcome("arrived")
 
     def first(self, kind: str = "prediction") -> Any:
         wait_until(lambda: any(kind in record for record in self.sent))
@@ -107,7 +107,7 @@ def test_rows_where_they_are_wanted(device: Make) -> None:
     assert again.get_json()["prediction"] == kept.first()["prediction"]
 
 
-def test_hashes_know_a_row_again_and_tell_nothing_elsewhere(device: Make, tmp_path: Path) -> None:
+def test_hashes_identify_a_row_only_on_the_same_device(device: Make, tmp_path: Path) -> None:
     kept, other = device("hash"), device("hash", path=tmp_path / "other.db")
     changed = {**HOUSE, "Lot_Area": 1}
     for each in (kept, other):
@@ -120,7 +120,7 @@ def test_hashes_know_a_row_again_and_tell_nothing_elsewhere(device: Make, tmp_pa
     assert "instances" not in kept.first()
 
 
-def test_rows_that_were_not_answered_keep_their_places(device: Make) -> None:
+def test_refused_rows_keep_their_indices(device: Make) -> None:
     kept = device("all")
     bad = {**HOUSE, "Lot_Area": "secret text"}
     kept.client.post("/models/house-prices/predict?on_error=null", json=[bad, HOUSE, bad])
@@ -229,7 +229,7 @@ def test_without_a_disk_predictions_are_answered_and_truth_is_not(
     assert "hashes" not in kept.first()
 
 
-def test_where_the_queue_is_locked_whoever_asks_how_it_is_waits_for_nothing(
+def test_metrics_do_not_wait_for_a_locked_queue(
     models: Path, tmp_path: Path, endpoint: Endpoint
 ) -> None:
     """As where another process's commit hangs with the card: it holds the lock meanwhile."""
@@ -253,8 +253,8 @@ def test_where_the_queue_is_locked_whoever_asks_how_it_is_waits_for_nothing(
 def test_where_the_queue_is_locked_hashes_are_waited_for_once(
     device: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(observing, "PATIENCE_SECONDS", 0.1)
-    monkeypatch.setattr(writing, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(forwarder, "DISK_TIMEOUT_SECONDS", 0.1)
+    monkeypatch.setattr(writer, "DISK_TIMEOUT_SECONDS", 0.1)
     open_queue(ForwardOptions(queue=tmp_path / "queue.db")).close()
     with closing(sqlite3.connect(tmp_path / "queue.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -272,13 +272,11 @@ def get(port: int, path: str) -> str:
         return connection.getresponse().read().decode()
 
 
-def test_figures_that_nobody_could_read_for_some_time_are_told_no_more(
-    device: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_stale_totals_are_not_reported(device: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = device()
     kept.client.post(PATH, json={"instances": [SHOP]})
     wait_until(lambda: kept.forward.figures().totals is not None)
-    monkeypatch.setattr(gauging, "STALE_SECONDS", 0.0)
+    monkeypatch.setattr(monitor, "STALE_SECONDS", 0.0)
 
     assert kept.forward.figures().totals is None
     assert "onnxlet_forward_sent" not in kept.client.get("/metrics").text
@@ -301,7 +299,7 @@ def test_a_failure_of_ours_is_counted_and_answers_all_the_same(
     def fail(*arguments: Any) -> Any:
         raise ValueError(f"with {len(arguments)} data")
 
-    monkeypatch.setattr("onnxlet.edge.forward.observing.form_of", fail)
+    monkeypatch.setattr("onnxlet.edge.forward.forwarder.form_of", fail)
     assert kept.client.post(PATH, json={"instances": [SHOP]}).status_code == 200
     assert kept.forward.figures().lost == {"failed": 1}
     assert "with 3 data" not in capfd.readouterr().err

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from onnxlet.edge.forward.observing import open_queue
+from onnxlet.edge.forward.database import connect
+from onnxlet.edge.forward.forwarder import open_queue
 from onnxlet.edge.forward.records import Clock, record
-from onnxlet.edge.forward.tables import connect
 from onnxlet.edge.settings.forward import ForwardOptions
 from tests.conftest import ROOT
 from tests.edge.service.test_serve import CLEAN
@@ -56,14 +56,14 @@ def edge_queue(path: Path, *more: str) -> subprocess.CompletedProcess[str]:
 BECOME = """
 import json, os, sys
 from pathlib import Path
-from onnxlet.edge.device.owner import become_owner
-become_owner(Path(sys.argv[1]))
-told = {"users": os.getresuid(), "groups": os.getresgid(), "others": os.getgroups()}
+from onnxlet.edge.device.privileges import drop_privileges_to_owner
+drop_privileges_to_owner(Path(sys.argv[1]))
+reported = {"users": os.getresuid(), "groups": os.getresgid(), "others": os.getgroups()}
 try:
     os.setuid(0)
 except PermissionError:
-    told["for good"] = True
-print(json.dumps(told))
+    reported["for good"] = True
+print(json.dumps(reported))
 """
 
 
@@ -72,15 +72,15 @@ def became(path: Path) -> int:
         [sys.executable, "-c", BECOME, str(path)], cwd=ROOT, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    user = int(told["users"][0])
+    reported = json.loads(done.stdout)
+    user = int(reported["users"][0])
     if user:
         lost = {"users": [user] * 3, "groups": [user] * 3, "others": [], "for good": True}
-        assert told == lost
+        assert reported == lost
     return user
 
 
-def test_root_becomes_whoever_could_have_put_it_there(state: Path) -> None:
+def test_root_becomes_the_user_who_could_replace_the_file(state: Path) -> None:
     assert became(state / "queue.db") == SERVICE, "it need not be there"
     assert became(state.parent / "queue.db") == 0
     (state.parent / "link").symlink_to(state)
@@ -95,7 +95,7 @@ def test_root_becomes_whoever_could_have_put_it_there(state: Path) -> None:
 KEEP = """
 import os, sys
 from pathlib import Path
-from onnxlet.edge.forward.observing import start
+from onnxlet.edge.forward.forwarder import start
 from onnxlet.edge.settings.forward import ForwardOptions
 start(ForwardOptions("http://127.0.0.1:1/", queue=Path(sys.argv[1]))).stop()
 print(os.geteuid())
@@ -116,9 +116,9 @@ def test_what_root_keeps_in_the_service_s_folder_is_kept_as_the_service(state: P
 def test_what_waits_is_read_and_sent_again_as_the_owner(state: Path) -> None:
     fill(state / "queue.db")
     before = {file.name: file.read_bytes() for file in state.glob("queue.db")}
-    told = edge_queue(state / "queue.db")
-    assert (told.returncode, told.stderr) == (0, "")
-    assert "set aside 1" in told.stdout
+    reported = edge_queue(state / "queue.db")
+    assert (reported.returncode, reported.stderr) == (0, "")
+    assert "set aside 1" in reported.stdout
     assert {file.name: file.read_bytes() for file in state.glob("queue.db")} == before
 
     again = edge_queue(state / "queue.db", "--retry")
@@ -128,7 +128,7 @@ def test_what_waits_is_read_and_sent_again_as_the_owner(state: Path) -> None:
 
 
 @pytest.mark.parametrize("how", ["symlink_to", "hardlink_to"])
-def test_a_queue_that_is_a_link_to_a_file_of_root_s_is_left_alone(state: Path, how: str) -> None:
+def test_a_queue_that_is_a_link_to_a_file_of_root_s_stays_untouched(state: Path, how: str) -> None:
     """It would become a database, and the service's user's to fill."""
     secret = state.parent / "secret"
     secret.touch(0o600)

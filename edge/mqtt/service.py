@@ -1,4 +1,4 @@
-"""`edge mqtt`: answers readings until it is told to stop, whatever becomes of the broker."""
+"""The MQTT service: answer readings until stopped, reconnecting whenever the broker is lost."""
 
 from __future__ import annotations
 
@@ -19,12 +19,14 @@ from onnxlet.function import request_log
 from onnxlet.function.errors import SettingsError
 
 DAY_SECONDS = 86_400
-STEADY_SECONDS = 10.0  # a connection that lasted so long was a good one
-SURPLUS_BYTES = 65_536  # of a packet beyond the largest body: that much too large is told, not kept
+STEADY_SECONDS = 10.0  # a connection that lasted longer resets the backoff
+# Of a packet beyond the largest body: up to that, a reading that is too large gets a 413. A larger
+# packet is never sent by the broker.
+SURPLUS_BYTES = 65_536
 
 
 def check(options: MqttOptions) -> None:
-    """Refuse settings that lack something, or would have answers answered.
+    """Refuse incomplete settings, and topics with which answers would be taken for readings.
 
     Raises:
         SettingsError: naming all of them.
@@ -53,7 +55,7 @@ def link_of(options: MqttOptions) -> Link:
     """A link that is not open yet.
 
     Raises:
-        SettingsError: the certificates can't be read, or the URL has no address.
+        SettingsError: the CA certificates can't be read, or the URL has no address.
     """
     will = Will(status_topic(options), json.dumps({"state": "offline"}).encode())
     try:
@@ -68,15 +70,15 @@ def link_of(options: MqttOptions) -> Link:
         raise SettingsError(f"ONNXLET_DEVICE_MQTT_URL: {options.url}: {error}") from error
 
 
-class Serving:
+class MqttService:
     """Connects, answers, and connects again.
 
     Args:
-        options: as they are set, and checked.
+        options: the settings, checked.
         respond: answers a reading.
         largest: bytes of a reading that is answered.
-        log: told when the broker is lost and found.
-        beat: called every few moments as long as this goes on.
+        log: gets a line when the broker is lost, and when it is back.
+        beat: called at least once a second while this works.
     """
 
     def __init__(
@@ -105,7 +107,7 @@ class Serving:
             try:
                 self._connection()
             except LinkLost as error:
-                self._tell({"state": "lost", "error": str(error)})
+                self._log_state({"state": "lost", "error": str(error)})
                 self._backlog.forget_what_comes_again()
                 failures = 1 if time.monotonic() - start > STEADY_SECONDS else failures + 1
                 self._wait(pause(failures, 0.0))
@@ -129,7 +131,7 @@ class Serving:
                 MaximumPacketSize=self._largest + SURPLUS_BYTES,
             )
             link.subscribe(self._options.readings)
-            self._tell({"state": "answering", "readings": self._options.readings})
+            self._log_state({"state": "answering", "readings": self._options.readings})
             self._answer(link)
         finally:
             link.close()
@@ -143,8 +145,8 @@ class Serving:
         finally:
             self._counts = session.counts
 
-    def _tell(self, entry: dict[str, Any]) -> None:
-        """Of a broker that stays away it is told once."""
+    def _log_state(self, entry: dict[str, Any]) -> None:
+        """Log a state; of a broker that stays away only once."""
         lost = entry["state"] == "lost"
         if not (lost and self._lost):
             self._log({"event": "mqtt", **entry})
@@ -152,6 +154,6 @@ class Serving:
 
 
 def end_by_signals(stopping: threading.Event) -> None:
-    """SIGTERM and SIGINT have what is under way finished."""
+    """Have SIGTERM and SIGINT end the service, after the reading that is being answered."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda received, frame: stopping.set())

@@ -1,8 +1,8 @@
-"""Log lines on their way out: whoever answers requests never waits for whoever reads the log.
+"""Write log lines without blocking: no request waits for whoever reads the log.
 
-A journal whose disk hangs takes no lines after some hundreds. Each is written at once as long as
-that can be done without waiting; else a thread writes it, once there is room, and the oldest are
-given up where too many wait.
+A journal whose disk hangs accepts a few hundred lines and then blocks. A line is written directly
+if that does not block; else a thread writes it later, and the oldest lines are dropped where too
+many wait.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from contextlib import suppress
 
 from onnxlet.function import request_log
 
-LATE_BYTES = 1_000_000  # of lines that wait in memory
+LATE_BYTES = 1_000_000  # of lines waiting in memory
 Write = Callable[[bytes], int]
 
 
-class Outlet:
+class LogWriter:
     """Writes lines to a file descriptor, from any thread.
 
     Args:
         file: the descriptor.
 
     Attributes:
-        lost: lines that were given up; it is told when there is room again.
+        lost: dropped lines; logged once there is room again.
     """
 
     def __init__(self, file: int) -> None:
         self.lost = 0
         self._file = file
-        self._write = never_waiting(file)
+        self._write = nonblocking_writer(file)
         self._late: deque[bytes] = deque()
         self._bytes = 0
         self._lock = threading.Lock()
@@ -45,7 +45,7 @@ class Outlet:
         """Write a line, now or later.
 
         Raises:
-            OSError: nobody reads the log any more.
+            OSError: the log is closed.
         """
         with self._lock:
             if not self._bytes:
@@ -58,7 +58,7 @@ class Outlet:
         self._late.append(line)
         self._bytes += len(line)
         while self._bytes > LATE_BYTES and len(self._late) > 1:
-            # The first may have begun: what is next goes.
+            # The first may be half written: drop the second.
             self._bytes -= len(self._late[1])
             del self._late[1]
             self.lost += 1
@@ -70,7 +70,7 @@ class Outlet:
     def _run(self) -> None:
         while True:
             self._some.wait()
-            line = self._late[0]  # only this thread takes the first away
+            line = self._late[0]  # only this thread removes the first
             with suppress(OSError):
                 while line:
                     line = line[os.write(self._file, line) :]
@@ -87,17 +87,17 @@ class Outlet:
             request_log.write({"event": "log", "lost": lost})
 
 
-def never_waiting(file: int) -> Write:
-    """What writes as much as can be written at once, and raises BlockingIOError where that is none.
+def nonblocking_writer(file: int) -> Write:
+    """A function that writes what it can without blocking, and raises BlockingIOError if nothing.
 
-    Files on a disk are written to as ever: nothing tells whether they would wait.
+    Writes to regular files may block: the system has no way to know before.
     """
     mode = os.fstat(file).st_mode
     if stat.S_ISSOCK(mode):  # systemd's journal
         opened = socket.socket(fileno=os.dup(file))
         return lambda line: opened.send(line, socket.MSG_DONTWAIT)
     if stat.S_ISFIFO(mode) or os.isatty(file):
-        with suppress(OSError):  # opened anew: who shares this one is to wait as ever
-            anew = os.open(f"/dev/fd/{file}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
-            return lambda line: os.write(anew, line)
+        with suppress(OSError):  # a second open file: others who share this one keep blocking
+            own = os.open(f"/dev/fd/{file}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
+            return lambda line: os.write(own, line)
     return lambda line: os.write(file, line)

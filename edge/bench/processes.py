@@ -1,4 +1,4 @@
-"""Processes of our own: fresh starts of the function, and a server beside the live one."""
+"""Child processes: fresh starts of the function, and a server beside the live one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from onnxlet.edge.bench.chosen import Chosen
+from onnxlet.edge.bench.model import BenchModel
 from onnxlet.edge.device.machine import read_bytes_of
 from onnxlet.folders import ROOT
 from onnxlet.function.errors import OnnxletError
@@ -23,8 +23,8 @@ from onnxlet.function.errors import OnnxletError
 START = Path(__file__).with_name("start.py")
 START_SECONDS = 300  # an emulated processor takes its time
 END_SECONDS = 40
-SHOWN = 600  # characters of what a program said
-# As the service's unit has them.
+SHOWN = 600  # characters of a program's output
+# As in the service's unit.
 ENVIRON = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "ORT_DISABLE_TELEMETRY": "1"}
 ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)")
 
@@ -46,32 +46,32 @@ class Started(NamedTuple):
 
 
 def environ() -> dict[str, str]:
-    """Of a process that has this device's settings in nothing: not its keys, not its queue."""
+    """Variables of a process without this device's settings: not its keys, not its queue."""
     own = {k: v for k, v in os.environ.items() if not k.startswith(("ONNXLET_", "NOTIFY_"))}
     return {**own, **ENVIRON}
 
 
 def python(*arguments: object) -> list[str]:
-    """A command of this very Python, as the service runs it."""
+    """A command line of this very Python, with the service's flags."""
     flags = ["-I", *["-S"] * sys.flags.no_site, *["-B"] * sys.flags.dont_write_bytecode]
     return [sys.executable, *flags, *map(str, arguments)]
 
 
-def start(chosen: Chosen, seconds: float = 0.0) -> Started:
-    """Start the function in a fresh process, and have it answer for some seconds more.
+def start(model: BenchModel, seconds: float = 0.0) -> Started:
+    """Start the function in a fresh process, and have it answer for so many seconds more.
 
     Raises:
-        BenchError: it does not answer; with its own words.
+        BenchError: it does not answer; with its own message.
     """
-    told = {
-        "path": chosen.path,
-        "bodies": [body.decode() for body in chosen.bodies()],
+    task = {
+        "path": model.path,
+        "bodies": [body.decode() for body in model.bodies()],
         "seconds": seconds,
         "since": time.monotonic(),
     }
     with tempfile.TemporaryFile("w+") as log:
         done = subprocess.run(  # noqa: S603 - our own arguments
-            python(START, ROOT, chosen.models), input=json.dumps(told), stdout=subprocess.PIPE,
+            python(START, ROOT, model.models), input=json.dumps(task), stdout=subprocess.PIPE,
             stderr=log, text=True, env=environ(), timeout=START_SECONDS + seconds, check=False,
         )  # fmt: skip
         if done.returncode:
@@ -80,31 +80,31 @@ def start(chosen: Chosen, seconds: float = 0.0) -> Started:
 
 
 class Server(NamedTuple):
-    """A server of our own.
+    """A running server.
 
     Attributes:
         pid: of its process.
-        port: of 127.0.0.1, a free one.
+        port: on 127.0.0.1.
     """
 
     pid: int
     port: int
 
     def proportional(self) -> int | None:
-        """Bytes of memory, what is shared with other processes divided among them."""
+        """Proportional set size in bytes: shared memory is divided among its processes."""
         return read_bytes_of(Path(f"/proc/{self.pid}/smaps_rollup"), "Pss")
 
     def peak(self) -> int | None:
-        """The most bytes that it ever had in memory."""
+        """The highest resident set size so far, in bytes."""
         return read_bytes_of(Path(f"/proc/{self.pid}/status"), "VmHWM")
 
 
 @contextmanager
 def server(models: Path) -> Iterator[Server]:
-    """Serve these models on a free port of this machine alone, beside whatever else serves here.
+    """Serve these models on a free loopback port, beside the live service.
 
     Raises:
-        BenchError: it does not start; with its own words.
+        BenchError: it does not start; with its own message.
     """
     main = [ROOT] if (ROOT / "__main__.py").is_file() else ["-c", _AS_MODULE, ROOT]
     command = python(*main, "serve", "--models", models, "--host", "127.0.0.1", "--port", "0")
@@ -123,7 +123,7 @@ def server(models: Path) -> Iterator[Server]:
                 process.wait()
 
 
-# A checkout, which has no main program of its own at its top.
+# For a checkout, which has no `__main__.py` at its top.
 _AS_MODULE = (
     "import sys; sys.path.insert(0, sys.argv.pop(1)); "
     "from onnxlet.edge.command_line import main; "
@@ -137,7 +137,8 @@ def _port(process: subprocess.Popen[str], log: IO[str]) -> int:
     if found is None:
         process.wait(END_SECONDS)
         raise BenchError(f"the server does not start: {_end_of(log)}")
-    threading.Thread(target=list[Any], args=(lines,), daemon=True).start()  # or it would wait
+    # Else a full pipe would block it.
+    threading.Thread(target=list[Any], args=(lines,), daemon=True).start()
     return int(found[1])
 
 

@@ -1,14 +1,14 @@
-"""Which records are too old or too many, oldest first."""
+"""Which records to drop, oldest first: too old ones, and those beyond the size limit."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
 
+from onnxlet.edge.forward.database import ASIDE, TAKEN, WAITING
 from onnxlet.edge.forward.records import Clock
-from onnxlet.edge.forward.tables import ASIDE, TAKEN, WAITING
 
-OVERHEAD = 150  # bytes of a record beside its body, roughly
+OVERHEAD = 150  # rough bytes of a record beside its body
 
 SIZES = """
 SELECT sequence, length(body) FROM record WHERE state = ? ORDER BY boot, monotonic_ns, sequence
@@ -21,7 +21,7 @@ ORDER BY boot, monotonic_ns, sequence LIMIT 1
 
 
 def used(database: sqlite3.Connection) -> int:
-    """Bytes that the database's pages take, those aside that are free."""
+    """Bytes of the database's pages in use."""
     pages, free, size = (
         database.execute(f"PRAGMA {name}").fetchone()[0]
         for name in ("page_count", "freelist_count", "page_size")
@@ -30,9 +30,9 @@ def used(database: sqlite3.Connection) -> int:
 
 
 def too_many(database: sqlite3.Connection, most: int) -> list[int]:
-    """The oldest records that have to go for the others to take so many bytes at most.
+    """The oldest records to drop so that the others take at most so many bytes.
 
-    Those that are set aside go before those that wait.
+    Refused records, which are set aside, go before those that wait.
     """
     excess = used(database) - most
     sequences: list[int] = []
@@ -46,7 +46,7 @@ def too_many(database: sqlite3.Connection, most: int) -> list[int]:
 
 
 def too_old(database: sqlite3.Connection, clock: Clock, most_ns: int) -> list[int]:
-    """The records that have been here for longer, while the device was on."""
+    """The records older than so many nanoseconds, counting only time with the device on."""
     found: list[int] = []
     for boot, on_ns in ages(database, clock):
         for state in (ASIDE, WAITING):
@@ -56,16 +56,16 @@ def too_old(database: sqlite3.Connection, clock: Clock, most_ns: int) -> list[in
 
 
 def oldest_seconds(database: sqlite3.Connection, clock: Clock) -> float:
-    """For how long the oldest record that is not sent has been here, while the device was on."""
+    """The age of the oldest unsent record, counting only time with the device on."""
     on = dict(ages(database, clock))
     oldest = [database.execute(OLDEST, (state,)).fetchone() for state in (TAKEN, WAITING)]
     return max([(on[row[0]] - row[1]) / 1e9 for row in oldest if row], default=0.0)
 
 
 def ages(database: sqlite3.Connection, clock: Clock) -> Iterator[tuple[int, int]]:
-    """Of each start of the machine, for how many nanoseconds it has been on since then.
+    """For each boot of the machine, the nanoseconds that it has been on since.
 
-    Nothing tells how long it was off: that does not count.
+    Time with the machine off does not count, since nothing records it.
     """
     later = 0
     starts = database.execute("SELECT number, id, last_ns FROM boot ORDER BY number DESC")

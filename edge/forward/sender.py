@@ -1,9 +1,9 @@
-"""One thread sends batches, the oldest first, each as often as it takes.
+"""A thread that sends batches, the oldest first, each until it has arrived.
 
-A batch that is refused is halved, at once, until the record that will not be taken is on its own:
-that one is set aside. Where the other side takes nothing at all, that is one after each pause.
+A refused batch is halved without a pause, until the record that the receiver refuses is on its own:
+that one is set aside. If the receiver refuses everything, one record is set aside per pause.
 
-Of several processes that keep records in one queue, one sends: whoever holds the lock.
+Of several processes that share a queue, only the one that holds the lock sends.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import threading
 from contextlib import closing
 from pathlib import Path
 
-from onnxlet.edge.forward.delivery_outcome import Transport, Verdict, pause
+from onnxlet.edge.forward.delivery_outcome import Outcome, Transport, pause
 from onnxlet.edge.forward.queue import BATCH_RECORDS, Batch, Queue
-from onnxlet.edge.forward.writing import Open
+from onnxlet.edge.forward.writer import Open
 from onnxlet.function import request_log
 
-STEADY = 16  # batches of a size that was taken, before a larger one is tried again
+STEADY = 16  # accepted batches of a reduced size, before a larger one is tried
 
 
 class Sender:
@@ -27,13 +27,13 @@ class Sender:
 
     Args:
         open_queue: opens the database; called again after each failure.
-        transport: sends one batch, and never raises.
+        transport: sends one batch; never raises.
         lock: a file beside the database.
         seconds: between two rounds.
-        log: told when sending fails, works again, or something is refused.
+        log: gets a line when sending fails, works again, or a record is refused.
 
     Attributes:
-        failures: of sending, one after another.
+        failures: of sending, in a row.
     """
 
     def __init__(
@@ -50,18 +50,18 @@ class Sender:
         self._lock = lock
         self._seconds = seconds
         self._log = log
-        self._told: set[str] = set()  # states, since something has arrived
+        self._logged: set[str] = set()  # states, since a batch has arrived
         self._most = BATCH_RECORDS
-        self._steady = 0  # batches before there may be more records in one
+        self._steady = 0  # batches until one may have more records
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="forward", daemon=True)
 
     def start(self) -> None:
-        """Send from now on."""
+        """Start sending."""
         self._thread.start()
 
     def stop(self, seconds: float = 1.0) -> None:
-        """Send no more; a batch that is under way is sent again by the next process."""
+        """Stop sending; the next process sends an unfinished batch again."""
         self._stopping.set()
         self._thread.join(seconds)
 
@@ -73,13 +73,13 @@ class Sender:
             wait = self._seconds if held is None else self._round()
 
     def _round(self) -> float:
-        """Send all there is; the seconds until there is something to do again."""
+        """Send everything; return the seconds until the next round."""
         try:
             with closing(self._open()) as queue:
                 queue.trim()
                 return self._empty(queue)
-        except Exception as error:  # nothing that a disk or the other side does may end the sending
-            self._tell("failed", f"{type(error).__name__}: {error}"[:200])
+        except Exception as error:  # nothing that a disk or the receiver does may end this thread
+            self._log_once("failed", f"{type(error).__name__}: {error}"[:200])
             return self._pause(0.0)
 
     def _empty(self, queue: Queue) -> float:
@@ -87,16 +87,16 @@ class Sender:
             batch = queue.take(self._most)
             if batch is None:
                 break
-            verdict = self._transport(batch)
-            if verdict.state == "arrived":
+            outcome = self._transport(batch)
+            if outcome.state == "arrived":
                 self._arrived(queue)
-            elif verdict.state == "refused":
+            elif outcome.state == "refused":
                 self._most, self._steady = queue.refused(), STEADY
                 if not self._most:
-                    return self._set_aside(verdict, batch)
+                    return self._set_aside(outcome, batch)
             else:
-                self._tell(verdict.state, verdict.why)
-                return self._pause(verdict.wait)
+                self._log_once(outcome.state, outcome.why)
+                return self._pause(outcome.wait)
         return self._seconds
 
     def _arrived(self, queue: Queue) -> None:
@@ -106,29 +106,29 @@ class Sender:
             self._steady -= 1
         else:
             self._most = min(BATCH_RECORDS, self._most * 2)
-        if self._told:
-            self._told.clear()
+        if self._logged:
+            self._logged.clear()
             self._log({"event": "forward", "state": "sending"})
 
-    def _set_aside(self, verdict: Verdict, batch: Batch) -> float:
+    def _set_aside(self, outcome: Outcome, batch: Batch) -> float:
         self._most, self._steady = 1, 0
-        told = {"state": verdict.state, "error": verdict.why, "records": batch.records}
-        self._log({"event": "forward", **told})
+        entry = {"state": outcome.state, "error": outcome.why, "records": batch.records}
+        self._log({"event": "forward", **entry})
         return self._pause(0.0)
 
     def _pause(self, wish: float) -> float:
         self.failures += 1
         return pause(self.failures, wish)
 
-    def _tell(self, state: str, why: str) -> None:
-        """What goes on so is told once."""
-        if state not in self._told:
-            self._told.add(state)
+    def _log_once(self, state: str, why: str) -> None:
+        """Log a state, unless it goes on."""
+        if state not in self._logged:
+            self._logged.add(state)
             self._log({"event": "forward", "state": state, "error": why})
 
 
 def _hold(path: Path) -> int | None:
-    """Take the lock until this process ends; None where another one has it, or none can be had."""
+    """Take the lock until this process ends; None if another one has it, or it can't be opened."""
     try:
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     except OSError:
