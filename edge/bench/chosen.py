@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from onnxlet.edge.device.slots import with_updates
 from onnxlet.edge.update.errors import WrongUse
+from onnxlet.folders import typed
 from onnxlet.function.models.aliases import of_model, serves
 from onnxlet.function.models.model import AGAIN, way_out
 from onnxlet.function.models.repository import NAME, versions_in
@@ -59,7 +60,7 @@ def choose(models: Path, name: str | None) -> Chosen:
     if not there:
         raise WrongUse(
             f"{models}: expected model directories, got none",
-            "Build one (.venv/bin/python -m convert build), or say --models DIR.",
+            f"Build one ({typed('convert', 'build')}), or say --models DIR.",
         )
     chosen = name or min(there)
     if chosen not in there:
