@@ -11,6 +11,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -129,8 +130,8 @@ def test_from_a_notebook(project: Path, tmp_path: Path) -> None:
     page = "".join(shown[0]["data"]["text/html"])
     assert page.startswith("<table><caption>parity certificate of prices version 1</caption>")
     assert all(abs(value) < 1e-3 for value in json.loads("".join(difference[0]["data"]["text/plain"])))
-    assert [each["output_type"] for each in refusal] == ["error"]
-    assert refusal[0]["traceback"] == [
+    assert [each["output_type"] for each in refusal] == ["stream", "error"]
+    assert refusal[1]["traceback"] == [
         "Refusal: X_test has no rows\nParity is proven on held-out rows: give some."
     ]
 
@@ -144,34 +145,22 @@ def test_types_are_seen(project: Path) -> None:
     ]
     assert 'note: Revealed type is "def (*kinds: type)' in told.replace("builtins.type", "type")
     assert re.findall("error: (.*)", told) == [
-        'Missing named argument "name" for "build"  [call-arg]', "1 error in 1 file"
-    ]  # fmt: skip
+        'Missing named argument "name" for "build"  [call-arg]'
+    ]
 
 
 def test_the_bundle_is_the_checkout_s_to_the_byte(models: Path, project: Path) -> None:
-    ours, own = project / "build" / "ours.zip", project / "build" / "own.zip"
     checkout = (sys.executable, "-m", "convert", "package", "--models", models)
-    run(*checkout, *SERVED, "--out", ours, cwd=ROOT)
+    with ThreadPoolExecutor(2) as pool:  # each takes a minute
+        ours = project / "build" / "ours.zip"
+        whole = pool.submit(run, *checkout, *SERVED, "--out", ours, cwd=ROOT)
+        done = run(COMMAND, "package", *SERVED, "--out", "build/own.zip", cwd=project)
+    whole.result()
 
-    done = run(COMMAND, "package", *SERVED, "--out", "build/own.zip", cwd=project)
-
+    own = project / "build" / "own.zip"
     assert own.read_bytes() == ours.read_bytes()
-    line = done.stdout.splitlines()[-1]
-    assert line == (
-        f"to deploy it, in a clone of onnxlet: make deploy BUNDLE={shlex.quote(str(own.resolve()))}"
-    )
-
-
-def test_a_device_s_bundle_is_the_checkout_s_too(models: Path, project: Path) -> None:
-    ours, own = project / "build" / "device.zip", project / "build" / "own device.zip"
-    target = ("--target", "device", "--release", "1", *SERVED)
-    checkout = (sys.executable, "-m", "convert", "package", "--models", models)
-    run(*checkout, *target, "--out", ours, cwd=ROOT)
-
-    done = run(COMMAND, "package", *target, "--out", own, cwd=project)
-
-    assert own.read_bytes() == ours.read_bytes()
-    assert "make deploy" not in done.stdout
+    deploy = f"make deploy BUNDLE={shlex.quote(str(own.resolve()))}"
+    assert done.stdout.splitlines()[-1] == f"to deploy it, in a clone of onnxlet: {deploy}"
 
 
 @pytest.fixture
