@@ -70,7 +70,8 @@ def project(before: set[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def models(project: Path) -> Path:
     """Its models, built from the shell."""
-    run(COMMAND, "build", "shop/prices.py:build", "--name", "prices", cwd=project)
+    [line] = re.findall("^onnxlet build .*:build --name prices", theirs.DOCUMENT.read_text(), re.M)
+    run(COMMAND, *line.split()[1:], cwd=project)
     return project / "models"
 
 
@@ -91,7 +92,7 @@ def test_from_the_shell(models: Path, project: Path) -> None:
     manifest = json.loads((models / "prices" / "1" / "manifest.json").read_text())
     assert manifest["versions"]["scikit-learn"].startswith("1.7.")
 
-    again = run(COMMAND, "build", "shop.prices:build", "--name", "prices", cwd=project)
+    again = run(COMMAND, "build", "shop/prices.py:build", "--name", "prices", cwd=project)
     assert "is the same, byte for byte" in again.stdout
     checked = run(COMMAND, "verify", "models/prices/1", cwd=project)
     assert "24 golden rows answered as at build" in checked.stdout
@@ -113,7 +114,7 @@ def test_saved_models_find_the_project_s_own_classes(project: Path) -> None:
 
 def test_from_a_script(project: Path) -> None:
     done = run(PYTHON, "script.py", cwd=project)
-    assert "parity certificate of prices version 1" in done.stdout
+    assert "parity certificate of prices version" in done.stdout
     assert done.stderr == ""
 
 
