@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from onnxlet.convert.build import build as build_directory
 from onnxlet.convert.directory.golden import verify as verify_directory
@@ -126,7 +127,9 @@ def build(
     """
     source = Source(model, X_test, y_test, X_train)
     try:
-        built = build_directory(source, name, Path(models), report, keep_background, breaking)
+        # As `onnxlet build` sets before NumPy is imported: more threads change last digits.
+        with threadpool_limits(1, user_api="blas"):
+            built = build_directory(source, name, Path(models), report, keep_background, breaking)
     except OnnxletError as error:  # in a notebook what led there is in nobody's way
         raise error.with_traceback(None) from None
     return ProvenModel(built.directory, name, built.version, built.manifest)

@@ -112,9 +112,12 @@ def test_saved_models_find_the_project_s_own_classes(project: Path) -> None:
     run(COMMAND, "build", "m.skops", *given, "--trust", "shop.steps.Ratio", cwd=project)
 
 
-def test_from_a_script(project: Path) -> None:
+def test_from_a_script_it_is_the_same_version_as_from_the_shell(
+    models: Path, project: Path
+) -> None:
     done = run(PYTHON, "script.py", cwd=project)
-    assert "parity certificate of prices version" in done.stdout
+    assert "parity certificate of prices version 1" in done.stdout
+    assert [version.name for version in (models / "prices").iterdir()] == ["1"]
     assert done.stderr == ""
 
 
