@@ -45,7 +45,7 @@ def handler(event: Any, context: Any) -> Any:
     Args:
         event: an HTTP request (REST or HTTP API, function URL, load balancer); a native request
             as it is: a list of rows, or an object with `instances`; a batch of these from an SQS
-            queue; or an EventBridge schedule's, which keeps this instance warmup.
+            queue; or an EventBridge schedule's, which keeps this instance warm.
         context: Lambda's.
 
     Returns:
