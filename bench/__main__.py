@@ -1,4 +1,4 @@
-"""`make bench`: every part side by side in one run, or one of them; writes docs/benchmarks.md."""
+"""`make bench`: every part side by side in one run, or one; docs/reference/benchmarks.md."""
 
 from __future__ import annotations
 

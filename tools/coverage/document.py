@@ -1,4 +1,4 @@
-"""docs/coverage.md: what came out for every estimator."""
+"""docs/reference/coverage.md: what came out for every estimator."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tools.coverage.rows import ON_THRESHOLDS, ROWS
 from tools.coverage.samples import GAPS
 from tools.coverage.verdicts import Result, Verdict
 
-FILE = Path(__file__).resolve().parent.parent.parent / "docs" / "coverage.md"
+FILE = Path(__file__).resolve().parent.parent.parent / "docs" / "reference" / "coverage.md"
 TOOLS = ("scikit-learn", "skl2onnx", "onnx", "onnxruntime")  # the same on every Python
 RESULTS: tuple[Result, ...] = ("exact", "refused", "transductive", "differs")
 
