@@ -40,7 +40,7 @@ def _header(verdicts: Sequence[Verdict]) -> Iterator[str]:
     yield f"{ON_THRESHOLDS} more that lie exactly halfway between training values, where trees part"
     yield "rows, and the drawn rows and edge cases of every build. Numbers are given in float64 and"
     yield "in float32; where rounding to float32 decides, answers to the same numbers in"
-    yield f"float64 are met. Where the estimator takes gaps, {GAPS:.0%} of the values are missing, too."
+    yield f"float64 are met. Where the estimator takes gaps, {GAPS:.0%} of the values are missing."
     yield "Settings are scikit-learn's own, except those that an estimator can't do without and a"
     yield "few smaller sizes (`tools/coverage/estimators.py`). Other settings, and pipelines, are"
     yield "proven when they are built.\n"
