@@ -120,7 +120,7 @@ $(OLDEST)/ready: requirements/oldest.txt tools/setup.sh
 	PYTHON="$${PYTHON:-python3.11 python3.12 python3.13 python3}" sh tools/setup.sh $(OLDEST) requirements/oldest.txt
 
 test-boosting: $(BOOSTING)/ready ## LightGBM, XGBoost and CatBoost; frames of polars
-	$(BOOSTING)/bin/python -m pytest -k "lightgbm or xgboost or catboost or polars" tests/convert/converters tests/convert/test_frames_of_polars.py $(ARGS)
+	$(BOOSTING)/bin/python -m pytest -k "lightgbm or xgboost or catboost or polars" tests/convert/converters tests/convert/reference/test_frames_of_polars.py $(ARGS)
 
 $(BOOSTING)/ready: requirements/boosting.txt tools/setup.sh
 	sh tools/setup.sh $(BOOSTING) requirements/boosting.txt

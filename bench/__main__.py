@@ -53,8 +53,8 @@ def main(wanted: list[str]) -> None:
 
 
 def _build(models: Path) -> Fitted:
-    from convert.build import build
-    from convert.source import Source
+    from onnxlet.convert.build import build
+    from onnxlet.convert.sources.source import Source
 
     fitted = {name: make() for name, make in MODELS.items()}
     for name, source in fitted.items():

@@ -31,7 +31,7 @@ from sklearn.datasets import load_wine, make_classification
 from sklearn.pipeline import make_pipeline
 
 from bench.models import breast_cancer_train
-from function.signature import Array
+from onnxlet.function.arrays import Array
 
 TWO_MODELS = [("a", linear_model.LogisticRegression()), ("b", naive_bayes.GaussianNB())]
 TWO_REGRESSORS = [("a", linear_model.Ridge()), ("b", tree.DecisionTreeRegressor(random_state=0))]

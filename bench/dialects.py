@@ -18,8 +18,8 @@ from bench.in_process import taking_turns, without_simdjson
 from bench.report import Line, comparisons
 from bench.servers import KEY
 from bench.serving import Fitted, environ_for, log_to_file
-from function import number_lists
-from function.signature import Array
+from onnxlet.function.arrays import Array
+from onnxlet.function.inputs import number_lists
 
 ROWS, BINARY_ROWS = 1000, 10_000
 MODEL, FRAME = "array", "logistic"
@@ -47,7 +47,7 @@ class Call(NamedTuple):
 
 def section(models: Path, fitted: Fitted) -> str:
     """Measure, and tell."""
-    from function.app import create_app
+    from onnxlet.function.app import create_app
 
     apps = {}
     for model in (FRAME, MODEL):

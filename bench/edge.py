@@ -17,7 +17,7 @@ from bench.lambda_bundles import MODEL
 from bench.report import Line, comparisons
 from bench.servers import KEY, ROOT, free_port
 from bench.serving import Fitted
-from edge.slots import Places
+from onnxlet.edge.device.slots import Places
 from tests.lambda_runtime import machines
 from tests.lambda_runtime.machines import Machine, Unavailable
 

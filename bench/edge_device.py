@@ -17,7 +17,7 @@ from bench import load
 from bench.lambda_bundles import MODEL
 from bench.servers import KEY, free_port
 from bench.serving import ROOT, environ_for
-from edge.slots import Places
+from onnxlet.edge.device.slots import Places
 from tests.edge.update.conftest import make_key
 from tests.lambda_runtime.harness import unpack
 from tests.lambda_runtime.machines import Machine

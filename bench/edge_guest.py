@@ -21,8 +21,8 @@ def main() -> None:
     threading.Thread(target=_tell, args=(told,), daemon=True).start()
     sys.path.insert(0, slot)
     sys.argv[1:] = ["serve"]
-    from edge.__main__ import main as commands
-    from function.command_line import run
+    from onnxlet.edge.command_line import main as commands
+    from onnxlet.function.command_line import run
 
     run(commands, "onnxlet")
 

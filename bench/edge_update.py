@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from bench import edge_device, paced
 from bench.servers import free_port
-from edge.slots import Places
+from onnxlet.edge.device.slots import Places
 from tests.lambda_runtime.machines import Machine
 
 RATE = 100.0  # requests a second

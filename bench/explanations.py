@@ -51,8 +51,8 @@ def _cases(models: Path, fitted: Fitted) -> Iterator[Case]:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    from convert.build import build
-    from convert.source import Source, load_source
+    from onnxlet.convert.build import build
+    from onnxlet.convert.sources.source import Source, load_source
 
     cancer = fitted["array"][1]
     X, y = breast_cancer_train()
@@ -99,9 +99,9 @@ def _taking_turns(calls: Mapping[str, Callable[[], Any]]) -> dict[str, float]:
 
 
 def _lines(models: Path, case: Case, rows: int) -> Iterator[Line]:
-    from function.app import SERVICE, create_app
-    from function.exchange import Request
-    from function.explanation import route
+    from onnxlet.function.app import SERVICE, create_app
+    from onnxlet.function.explanation import route
+    from onnxlet.function.messages import Request
 
     os.environ.update(environ_for(models, case.model))
     service = create_app(models).extensions[SERVICE]

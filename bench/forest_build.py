@@ -12,8 +12,8 @@ from pathlib import Path
 from sklearn.ensemble import RandomForestClassifier
 
 from bench.models import breast_cancer_split
-from convert.build import build
-from convert.source import Source
+from onnxlet.convert.build import build
+from onnxlet.convert.sources.source import Source
 
 
 def main() -> None:

@@ -17,9 +17,10 @@ from sklearn.base import is_classifier
 from bench.converted import Case, cases
 from bench.in_process import taking_turns
 from bench.report import Line, comparisons
-from convert.answers import task_of
-from convert.recipes import Recipe, convert
-from function.signature import Array, Column
+from onnxlet.convert.reference.answers import task_of
+from onnxlet.convert.to_onnx import Recipe, convert
+from onnxlet.function.arrays import Array
+from onnxlet.function.inputs.signature import Column
 
 ROWS = (1, 1000)
 ABOUT = """`session.run` of our own converters' graphs, in float64, against those that skl2onnx

@@ -18,7 +18,7 @@ import serverless_wsgi
 from flask import Flask, Response, request
 
 from bench.events import http_event
-from function import number_lists
+from onnxlet.function.inputs import number_lists
 
 ROUNDS = 40
 
@@ -60,7 +60,7 @@ def plain_route(answer: bytes) -> Flask:
 
 def measure(models: Path, key: str, rows: list[list[float]], names: list[str]) -> dict[str, float]:
     """Medians in milliseconds, by name."""
-    from function.handler import handler
+    from onnxlet.function.handler import handler
 
     # Models were trained and converted in this process: a server's collector has no such heap.
     gc.collect()

@@ -13,8 +13,8 @@ from bench.costly import MODELS
 
 def build(folder: Path) -> Path:
     """A model for each front end, of columns `x0`, `x1`, … or of one array."""
-    from convert.build import build as built
-    from convert.source import Source
+    from onnxlet.convert.build import build as built
+    from onnxlet.convert.sources.source import Source
 
     for name, source in sources().items():
         built(Source(*source), name, folder, lambda line: None)

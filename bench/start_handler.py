@@ -3,6 +3,6 @@
 import json
 import sys
 
-from function.handler import handler
+from onnxlet.function.handler import handler
 
 assert handler(json.load(sys.stdin), None)["statusCode"] == 200

@@ -13,10 +13,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from bench.in_process import taking_turns
-from function import json_text
-from function.dialects import native
-from function.model import load_model
-from function.service import answer
+from onnxlet.function import json_text
+from onnxlet.function.models.model import load_model
+from onnxlet.function.protocols import native
+from onnxlet.function.serving.service import answer
 
 DATA = Path(__file__).parent.parent / "tests" / "pipelines" / "data" / "movie_snippets.csv.gz"
 

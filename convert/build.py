@@ -11,38 +11,38 @@ from typing import Any
 
 import numpy as np
 
-from convert.answers import Answers, Task, task_of
-from convert.background import background_file
-from convert.certificate import few_judges
-from convert.choosing import Report, first_equal
-from convert.columns_given import notes, unanswered
-from convert.drawn_rows import drawing_once
-from convert.errors import Refusal
-from convert.evidence import Evidence, shortened
-from convert.frames import as_pandas
-from convert.gathering import gathered
-from convert.golden import choose_golden
-from convert.index import asked, reads_index, same
-from convert.inputs import Cells, Data, InputColumn, Inputs, read_inputs
-from convert.judging import Attempt, Judged
-from convert.manifest import versions
-from convert.model_directory import (
+from onnxlet.convert.directory.background import background_file
+from onnxlet.convert.directory.golden import choose_golden
+from onnxlet.convert.directory.model_directory import (
     check_folder,
     check_name,
     highest_manifest,
     sha256,
     write_version,
 )
-from convert.probe import is_answered, parts_of, probe_columns
-from convert.reference import Reference
-from convert.source import Source
-from convert.summaries import SCORED, column_statistics, score
-from convert.text_limits import with_text_limits
-from convert.training_rows import like_held_out
-from function import json_text
-from function.explanation.background import FILE as BACKGROUND
-from function.golden import replay
-from function.model import Model
+from onnxlet.convert.directory.summaries import SCORED, column_statistics, score
+from onnxlet.convert.errors import Refusal
+from onnxlet.convert.evidence.drawn_rows import drawing_once
+from onnxlet.convert.evidence.evidence import Evidence, shortened
+from onnxlet.convert.evidence.gathering import gathered
+from onnxlet.convert.evidence.training_rows import like_held_out
+from onnxlet.convert.manifest import versions
+from onnxlet.convert.parity.attempts import Attempt, Judged
+from onnxlet.convert.parity.certificate import few_judges
+from onnxlet.convert.parity.search import Report, first_equal
+from onnxlet.convert.reference.answers import Answers, Task, task_of
+from onnxlet.convert.reference.columns_given import notes, unanswered
+from onnxlet.convert.reference.frames import as_pandas
+from onnxlet.convert.reference.index import asked, reads_index, same
+from onnxlet.convert.reference.inputs import Cells, Data, InputColumn, Inputs, read_inputs
+from onnxlet.convert.reference.probing import is_answered, parts_of, probe_columns
+from onnxlet.convert.reference.reference import Reference
+from onnxlet.convert.reference.text_limits import with_text_limits
+from onnxlet.convert.sources.source import Source
+from onnxlet.function import json_text
+from onnxlet.function.explanation.background import FILE as BACKGROUND
+from onnxlet.function.models.model import Model
+from onnxlet.function.serving.golden import replay
 
 HELD_OUT_ROWS = 20_000  # at most so many are compared, evenly spaced
 TRAINED = "X_train"

@@ -1,6 +1,6 @@
 """What stops a command on the laptop side.
 
-OnnxletError (function.errors)
+OnnxletError (onnxlet.function.errors)
 ├── WrongUse      exit code 2: the command can't be carried out as it was given
 ├── SourceFailed  exit code 1: what holds the estimator raises, or can't be read
 ├── Refusal       exit code 1: the model can't be served faithfully, and why
@@ -9,7 +9,7 @@ OnnxletError (function.errors)
 
 from __future__ import annotations
 
-from function.errors import OnnxletError
+from onnxlet.function.errors import OnnxletError
 
 
 class WrongUse(OnnxletError):

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from convert.answers import Answers, Task
-from convert.inputs import Inputs
-from convert.recipes import Converted
-from function.model import MANIFEST_FORMAT
-from function.signature import Array, Column
+from onnxlet.convert.reference.answers import Answers, Task
+from onnxlet.convert.reference.inputs import Inputs
+from onnxlet.convert.to_onnx import Converted
+from onnxlet.function.arrays import Array
+from onnxlet.function.inputs.signature import Column
+from onnxlet.function.models.model import MANIFEST_FORMAT
 
 TOOLS = ("scikit-learn", "skl2onnx", "onnx", "onnxruntime", "numpy", "pandas")
 LABEL_TYPES = {"b": "bool", "i": "int64", "u": "int64", "f": "float64"}
@@ -27,7 +28,7 @@ def versions() -> dict[str, str]:
 def serving_part(
     task: Task, inputs: Inputs, columns: Sequence[Column], graph: Converted, expected: Answers
 ) -> dict[str, Any]:
-    """The members that `function.model.Model` reads."""
+    """The members that `onnxlet.function.models.model.Model` reads."""
     outputs = [
         {
             "name": name,

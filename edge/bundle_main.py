@@ -20,7 +20,7 @@ def main() -> None:
         import zipfile  # a service that starts does without it
 
         if sys.argv[1:2] and sys.argv[1] in OF_THE_ZIP and sys.version_info >= OLDEST:
-            from edge.install.from_zip import main as of_the_zip
+            from onnxlet.edge.install.from_zip import main as of_the_zip
 
             return of_the_zip(here, sys.argv[1:])
         with zipfile.ZipFile(here) as bundle:
@@ -36,13 +36,15 @@ def main() -> None:
         sys.exit("\n".join(f"error: {fault}" for fault in faults))
     # By a link's target: what is imported later is of this bundle, wherever the link leads then.
     sys.path[0] = str(here.resolve())
+    import onnxlet.environment  # noqa: F401 - before NumPy
+
     if sys.argv[1:] == ["serve"]:
         gc.disable()  # until the server runs
-        from edge.serve import main as serve
+        from onnxlet.edge.service.serve import main as serve
 
         return serve()
-    from edge.__main__ import main as commands
-    from function.command_line import run
+    from onnxlet.edge.command_line import main as commands
+    from onnxlet.function.command_line import run
 
     run(commands, f"python3 {here.name}")
 

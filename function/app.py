@@ -6,19 +6,21 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from function import about, metrics, request_log, sites
-from function.body import read_body
-from function.dialects import DIALECTS, dialect_of
-from function.door import NOTES, Door, Environ
-from function.errors import Overloaded, Unauthorized, UnsupportedMedia
-from function.exchange import Dialect, Failure, Reply, Request, Route, failure_of
-from function.flight import Flight
-from function.lean_flask import Flask, HTTPException, Response, request
-from function.metrics import Meter
-from function.repository import Repository
-from function.service import Observe, Service, Stages
-from function.settings import Settings
-from function.short_cut import App, response_to
+from onnxlet.function import request_log
+from onnxlet.function.errors import Overloaded, Unauthorized, UnsupportedMedia
+from onnxlet.function.http import about, sites
+from onnxlet.function.http.body import read_body
+from onnxlet.function.http.fast_path import App, response_to
+from onnxlet.function.http.middleware import NOTES, Door, Environ
+from onnxlet.function.http.slim_flask import Flask, HTTPException, Response, request
+from onnxlet.function.messages import Dialect, Failure, Reply, Request, Route, failure_of
+from onnxlet.function.models.repository import Repository
+from onnxlet.function.monitoring import metrics
+from onnxlet.function.monitoring.metrics import Meter
+from onnxlet.function.protocols.registry import DIALECTS, dialect_of
+from onnxlet.function.serving.in_flight import Flight
+from onnxlet.function.serving.service import Observe, Service, Stages
+from onnxlet.function.settings import Settings
 
 SERVICE = "onnxlet"  # in app.extensions
 NO_PARAMETERS: dict[str, str] = {}

@@ -9,8 +9,8 @@ from typing import Any, NoReturn
 
 import click
 
-from function.errors import OnnxletError
-from function.not_set_up import stop
+from onnxlet.function.errors import OnnxletError
+from onnxlet.function.not_set_up import stop
 
 NO_SPACE = "The disk is full: free some of it, or write elsewhere."
 DENIED = "Write elsewhere, or as a user that may write there."

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from function.errors import TookTooLong
-from function.signature import Array
+from onnxlet.function.arrays import Array
+from onnxlet.function.errors import TookTooLong
 
 NEVER = float("inf")
 HINT = "Send fewer rows at once."

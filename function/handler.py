@@ -1,4 +1,4 @@
-"""AWS Lambda's entry: `function.handler.handler`.
+"""AWS Lambda's entry: `onnxlet.function.handler.handler`.
 
 Importing this module loads the settings and the models; where that fails the process fails,
 loudly, before it has taken a request.
@@ -18,14 +18,17 @@ START = time.perf_counter()
 
 from typing import Any  # noqa: E402
 
-from function import json_text, lambda_events, request_log, warm  # noqa: E402
-from function.app import SERVICE, create_app  # noqa: E402
-from function.dialects import native  # noqa: E402
-from function.errors import MalformedRequest, SettingsError  # noqa: E402
-from function.exchange import Call, Prediction, failure_of  # noqa: E402
-from function.lambda_log import LambdaLog  # noqa: E402
-from function.service import Service, Stages  # noqa: E402
-from function.settings import Settings  # noqa: E402
+import onnxlet.environment  # noqa: E402, F401
+from onnxlet.function import json_text, request_log  # noqa: E402
+from onnxlet.function.app import SERVICE, create_app  # noqa: E402
+from onnxlet.function.aws import lambda_events  # noqa: E402
+from onnxlet.function.aws.lambda_log import LambdaLog  # noqa: E402
+from onnxlet.function.errors import MalformedRequest, SettingsError  # noqa: E402
+from onnxlet.function.messages import Call, Prediction, failure_of  # noqa: E402
+from onnxlet.function.protocols import native  # noqa: E402
+from onnxlet.function.serving import warmup  # noqa: E402
+from onnxlet.function.serving.service import Service, Stages  # noqa: E402
+from onnxlet.function.settings import Settings  # noqa: E402
 
 SETTINGS = Settings.from_environ(os.environ)
 LOG = LambdaLog(SETTINGS.metrics_namespace)
@@ -42,7 +45,7 @@ def handler(event: Any, context: Any) -> Any:
     Args:
         event: an HTTP request (REST or HTTP API, function URL, load balancer); a native request
             as it is: a list of rows, or an object with `instances`; a batch of these from an SQS
-            queue; or an EventBridge schedule's, which keeps this instance warm.
+            queue; or an EventBridge schedule's, which keeps this instance warmup.
         context: Lambda's.
 
     Returns:
@@ -54,11 +57,13 @@ def handler(event: Any, context: Any) -> Any:
     if lambda_events.is_http(event):
         return lambda_events.respond(APP, event, context, LOG.write)
     if isinstance(event, dict) and "Records" in event:
-        from function import queue_events  # 3 ms that a start without a queue need not pay
+        from onnxlet.function.aws import (
+            queue_events,  # 3 ms that a start without a queue need not pay
+        )
 
         if queue_events.is_batch(event):
             return _answer_batch(event["Records"], context)
-    if warm.is_scheduled(event):
+    if warmup.is_scheduled(event):
         return _warm_up()
     return _invoke(event, context)
 
@@ -104,7 +109,7 @@ def _answer_batch(records: list[dict[str, Any]], context: Any) -> dict[str, Any]
             "ONNXLET_ANSWERS_QUEUE is not set: answers to queued requests can go nowhere",
             "Set it to the URL of an SQS queue.",
         )
-    from function import answers_queue, queue_events
+    from onnxlet.function.aws import answers_queue, queue_events
 
     left = getattr(context, "get_remaining_time_in_millis", None)
     seconds = left() / 1000 if left else queue_events.UNKNOWN_SECONDS
@@ -114,7 +119,7 @@ def _answer_batch(records: list[dict[str, Any]], context: Any) -> dict[str, Any]
 
 def _warm_up() -> dict[str, Any]:
     start = time.perf_counter()
-    names = warm.warm_up(SERVED)
+    names = warmup.warm_up(SERVED)
     ms = round((time.perf_counter() - start) * 1e3, 3)
     LOG.write({"method": "warm", "status": 200, "ms": ms})
     return {"warm": names}
@@ -122,7 +127,7 @@ def _warm_up() -> dict[str, Any]:
 
 def _before_snapshot() -> None:
     """What a snapshot holds needs not be done after each restore."""
-    warm.warm_up(SERVED)
+    warmup.warm_up(SERVED)
     gc.collect()
     gc.freeze()
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from function.errors import MalformedRequest, RequestTooLarge
+from onnxlet.function.errors import MalformedRequest, RequestTooLarge
 
 DEEPEST = 1024  # levels of lists and objects: orjson's own limit, kept by every reading
 # Lists and objects in one body: each takes seventy bytes, and is sent in three.
@@ -43,7 +43,7 @@ def loads(
         RequestTooLarge: it has so many lists and objects that they would take all memory.
     """
     if lists and len(body) > LARGE:
-        from function import large_json  # most bodies are small
+        from onnxlet.function.inputs import large_json  # most bodies are small
 
         return large_json.loads(body, lists, members)
     if len(body) > MOST_BRACKETS and body.count(b"[") + body.count(b"{") > MOST_BRACKETS:

@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-ROOT = Path(__file__).resolve().parent.parent
-OURS = ("convert", "edge", "function", "tests", "tools")
+from onnxlet.folders import ROOT
+
+OURS = ("onnxlet", "tests", "tools")
 
 
 def stop(error: ModuleNotFoundError, program: str) -> NoReturn:

@@ -7,13 +7,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from function.errors import SettingsError
+from onnxlet.folders import ROOT
+from onnxlet.function.errors import SettingsError
 
 PREFIX = "ONNXLET_"
-DEVICE_PREFIX = f"{PREFIX}DEVICE_"  # of what a device alone reads (edge/settings.py)
+DEVICE_PREFIX = f"{PREFIX}DEVICE_"  # of what a device alone reads (edge/settings/device.py)
 WORD = "[A-Za-z0-9][A-Za-z0-9._-]{0,99}"  # a model's name
 ALIAS = rf"(?![0-9]+\Z){WORD}"  # a version's; few have any, so that it is not compiled at the start
-DEFAULT_MODELS = Path(__file__).resolve().parent.parent / "models"
+# A bundle has its own; commands take those of the current folder.
+DEFAULT_MODELS = (ROOT if (ROOT / "bundle.json").exists() else Path()) / "models"
 
 
 @dataclass(frozen=True)

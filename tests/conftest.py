@@ -16,11 +16,12 @@ from typing import Any, NoReturn
 
 import pytest
 
-from convert.build import build
-from convert.source import Source, load_source
-from function.app import create_app
-from function.lambda_events import respond
-from function.settings import Settings
+import onnxlet.environment  # noqa: F401 - before NumPy
+from onnxlet.convert.build import build
+from onnxlet.convert.sources.source import Source, load_source
+from onnxlet.function.app import create_app
+from onnxlet.function.aws.lambda_events import respond
+from onnxlet.function.settings import Settings
 from tests import estimators
 from tests.events import CONTEXT, make_alb_event, make_v1_event, make_v2_event
 

@@ -18,7 +18,7 @@ from sklearn.linear_model import (
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from convert.source import Source
+from onnxlet.convert.sources.source import Source
 
 
 def iris() -> Source:

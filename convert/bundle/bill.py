@@ -16,9 +16,9 @@ from cyclonedx.model.license import LicenseAcknowledgement
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
-from convert.bundle.archive import TIME
-from convert.bundle.target import Target
-from function import __version__
+from onnxlet import __version__
+from onnxlet.convert.bundle.archive import TIME
+from onnxlet.convert.bundle.target import Target
 
 
 def bill_of_materials(

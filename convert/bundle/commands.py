@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from convert.bundle.target import ARCHES, BUDGETS, KINDS, MEGABYTE, PYTHONS, Budget, Target
-from convert.options import models_option, report
-from function.command_line import Command
+from onnxlet.convert.bundle.target import ARCHES, BUDGETS, KINDS, MEGABYTE, PYTHONS, Budget, Target
+from onnxlet.convert.options import models_option, report
+from onnxlet.function.command_line import Command
 
 if TYPE_CHECKING:
-    from convert.bundle.sign import SigningKey
+    from onnxlet.convert.bundle.sign import SigningKey
 
 MODELS_ALONE = "models"
 
@@ -112,14 +112,14 @@ def package(
     what that needs: locked, its hashes checked, stripped of what is never loaded. The same input
     gives the same bytes.
     """
-    from convert.bundle.contents import choose_models
-    from convert.bundle.package import package as write_bundle
+    from onnxlet.convert.bundle.contents import choose_models
+    from onnxlet.convert.bundle.package import package as write_bundle
 
     target = Target(kind, python, arch)
     _check_package(kind, release, sign, out)
     signing = _signing_key(sign) if sign else None
     if kind == MODELS_ALONE:
-        from convert.bundle.release import write_models
+        from onnxlet.convert.bundle.release import write_models
 
         report("checking the models")
         write_models(choose_models(models, names, ()), out, release or 0)
@@ -144,7 +144,7 @@ def package(
 
 
 def _signing_key(file: Path) -> SigningKey:
-    from convert.bundle.sign import read_secret_key
+    from onnxlet.convert.bundle.sign import read_secret_key
 
     return read_secret_key(
         file, lambda: str(click.prompt(f"password of {file}", hide_input=True, err=True))
@@ -152,7 +152,7 @@ def _signing_key(file: Path) -> SigningKey:
 
 
 def _sign(out: Path, key: SigningKey | None, **parts: Any) -> None:
-    from convert.bundle.release import sign_release
+    from onnxlet.convert.bundle.release import sign_release
 
     if key is None:
         click.echo(f"{out}: not signed")
@@ -189,9 +189,9 @@ def publish(
     A canary is a release with a --percent below 100: which devices take it follows from their ids
     and its number, so that more percent add devices and take none away.
     """
-    from convert.bundle.publish import place_of, record_of
-    from convert.bundle.publish import publish as put
-    from convert.bundle.sign import read_public_key
+    from onnxlet.convert.bundle.publish import place_of, record_of
+    from onnxlet.convert.bundle.publish import publish as put
+    from onnxlet.convert.bundle.sign import read_public_key
 
     trusted = [read_public_key(file) for file in trust]
     place, record = place_of(target), record_of(sign, target)
@@ -200,7 +200,7 @@ def publish(
 
 
 def _check_package(kind: str, release: int | None, sign: Path | None, out: Path) -> None:
-    from convert.errors import WrongUse
+    from onnxlet.convert.errors import WrongUse
 
     if platform.system() not in ("Linux", "Darwin"):
         raise WrongUse(f"packaging works on Linux and macOS, got {platform.system()}")

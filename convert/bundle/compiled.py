@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from convert.errors import PackagingFailed
+from onnxlet.convert.errors import PackagingFailed
 
 SCRIPT = Path(__file__).with_name("compile_tree.py")
 ROOT_ON_LAMBDA = "/var/task"  # what tracebacks say

@@ -7,16 +7,17 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from convert.bundle import stripping, wheels
-from convert.bundle.target import Target
-from convert.errors import PackagingFailed, WrongUse
-from convert.golden import verify
-from function.aliases import file_of, read, serves
-from function.repository import NAME, versions_in
+from onnxlet.convert.bundle import stripping, wheels
+from onnxlet.convert.bundle.target import Target
+from onnxlet.convert.directory.golden import verify
+from onnxlet.convert.errors import PackagingFailed, WrongUse
+from onnxlet.folders import PACKAGE
+from onnxlet.function.models.aliases import file_of, read, serves
+from onnxlet.function.models.repository import NAME, versions_in
 
-ROOT = Path(__file__).resolve().parents[2]
 CODE = (".py", ".html")
 GRAPH = "model.onnx"
+TOP = ("__init__.py", "environment.py", "folders.py")  # beside the folder `function`
 
 
 class Chosen(NamedTuple):
@@ -121,12 +122,16 @@ def place_models(models: Iterable[Chosen], root: Path) -> list[str]:
     return paths
 
 
-def place_code(package: str, root: Path) -> list[str]:
-    """Copy one of this project's packages below a bundle's root; the paths that are new there."""
+def place_code(folder: str, root: Path, files: Sequence[str] = ()) -> list[str]:
+    """Copy a folder of this project's code below a bundle's root, and files that stand beside it.
+
+    Returns:
+        The paths that are new there.
+    """
     paths = []
-    for source in sorted((ROOT / package).rglob("*")):
+    for source in sorted([*map(PACKAGE.joinpath, files), *(PACKAGE / folder).rglob("*")]):
         if source.is_file() and source.suffix in CODE and "__pycache__" not in source.parts:
-            path = source.relative_to(ROOT).as_posix()
+            path = f"onnxlet/{source.relative_to(PACKAGE).as_posix()}"
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, root / path)
             paths.append(path)
@@ -141,7 +146,7 @@ def place_packages(target: Target, root: Path) -> list[str]:
     """
     wheels.install(target, root)
     paths = [path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()]
-    ours = ("function/", "models/", "edge/", "bundle.json", "bom.json", "__main__.py")
+    ours = ("onnxlet/", "models/", "bundle.json", "bom.json", "__main__.py")
     clash = sorted(path for path in paths if path.startswith(ours))
     if clash:
         raise PackagingFailed(f"a package brings {clash[0]}, which is this project's own name")

@@ -11,12 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from convert.bundle import compiled, contents, sizes
-from convert.bundle.archive import write_archive
-from convert.bundle.bill import bill_of_materials
-from convert.bundle.contents import Chosen
-from convert.bundle.target import Budget, Target
-from convert.errors import PackagingFailed
+from onnxlet.convert.bundle import compiled, contents, sizes
+from onnxlet.convert.bundle.archive import write_archive
+from onnxlet.convert.bundle.bill import bill_of_materials
+from onnxlet.convert.bundle.contents import Chosen
+from onnxlet.convert.bundle.target import Budget, Target
+from onnxlet.convert.errors import PackagingFailed
 
 FORMAT = 1
 Files = dict[str, Path | bytes]
@@ -101,7 +101,7 @@ def _function_part(
     """What every bundle has, the same on Lambda and on a device."""
     packages = contents.place_packages(target, root)
     paths = [*packages, *_compiled(root, packages, interpreter)]
-    code = contents.place_code("function", root)
+    code = contents.place_code("function", root, contents.TOP)
     paths += [*code, *_compiled(root, code, interpreter), *contents.place_models(models, root)]
     files: Files = {path: root / path for path in paths}
     graphs = [(each.name, each.version, each.sha256) for m in models for each in m.every]
@@ -143,7 +143,7 @@ def _device_part(
     code = contents.place_code("edge", root)
     paths += [*code, *_compiled(root, code, interpreter)]
     files: Files = {path: root / path for path in paths}
-    files["__main__.py"] = root / "edge" / "bundle_main.py"
+    files["__main__.py"] = root / "onnxlet" / "edge" / "bundle_main.py"
     files["device-bom.json"] = bill_of_materials(target, root, _names(packages), [])
     files["device.json"] = _json({"format": FORMAT, "release": release, "files": _hashes(files)})
     return files

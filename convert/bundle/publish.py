@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from convert.bundle.release import ANY, comment_for
-from convert.bundle.sign import SUFFIX, SigningKey, comment_of, signature_of
-from convert.errors import PackagingFailed, WrongUse
+from onnxlet.convert.bundle.release import ANY, comment_for
+from onnxlet.convert.bundle.sign import SUFFIX, SigningKey, comment_of, signature_of
+from onnxlet.convert.errors import PackagingFailed, WrongUse
 
 FORMAT = 1
 INDEX = "channel.json"

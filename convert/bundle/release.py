@@ -8,10 +8,10 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from convert.bundle.archive import write_archive
-from convert.bundle.contents import Chosen
-from convert.bundle.package import FORMAT
-from convert.bundle.sign import SigningKey, sign_file
+from onnxlet.convert.bundle.archive import write_archive
+from onnxlet.convert.bundle.contents import Chosen
+from onnxlet.convert.bundle.package import FORMAT
+from onnxlet.convert.bundle.sign import SigningKey, sign_file
 
 ANY = "any"
 

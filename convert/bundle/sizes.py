@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from convert.bundle.target import MEGABYTE, Budget
-from convert.errors import PackagingFailed
+from onnxlet.convert.bundle.target import MEGABYTE, Budget
+from onnxlet.convert.errors import PackagingFailed
 
 LARGEST = 3
 OTHERS = "the rest"

@@ -58,11 +58,11 @@ RULES = (
     ),
     Rule(
         _package("jinja2"),
-        "Flask's templates: the page is one file (function/lean_flask.py)",
+        "Flask's templates: the page is one file (function/http/slim_flask.py)",
     ),
     Rule(
         _package("click"),
-        "Flask's command line (function/lean_flask.py); on a device, the commands' own",
+        "Flask's command line (function/http/slim_flask.py); on a device, the commands' own",
         ("lambda",),
     ),
     Rule(
@@ -75,7 +75,7 @@ RULES = (
     ),
     Rule(
         ("flask/cli.py", "werkzeug/serving.py", "werkzeug/debug/*", "werkzeug/_reloader.py"),
-        "a development server and its commands (function/lean_flask.py)",
+        "a development server and its commands (function/http/slim_flask.py)",
     ),
     Rule(("werkzeug/middleware/*",), "WSGI apps around others, which Werkzeug itself never uses"),
     Rule(("numpy/f2py/*",), "a compiler of Fortran"),

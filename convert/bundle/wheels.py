@@ -6,10 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from convert.bundle.target import Target
-from convert.errors import PackagingFailed
+from onnxlet.convert.bundle.target import Target
+from onnxlet.convert.errors import PackagingFailed
+from onnxlet.folders import PACKAGE
 
-REQUIREMENTS = Path(__file__).resolve().parents[2] / "requirements"
+REQUIREMENTS = PACKAGE / "requirements"
 SHOWN_LINES = 12
 
 

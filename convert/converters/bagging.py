@@ -15,9 +15,9 @@ import numpy as np
 from sklearn import tree
 from sklearn.ensemble import BaggingClassifier, BaggingRegressor
 
-from convert.converters.graph import Answers, Converter, Graph, Table, Tensor
-from convert.converters.responses import all_have, every_row, one_hot, predicted, total
-from convert.converters.trees import of_sklearn, tree_ensemble
+from onnxlet.convert.converters.trees import of_sklearn, tree_ensemble
+from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor
+from onnxlet.convert.graph.responses import all_have, every_row, one_hot, predicted, total
 
 Part = tuple[Any, Table]
 TREES = (

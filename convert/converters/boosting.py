@@ -19,12 +19,12 @@ from sklearn.base import is_classifier
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble._gb import _init_raw_predictions
 
-from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
-from convert.converters.linear import two_sided
-from convert.converters.responses import RELEASE
-from convert.converters.tree_ensemble import Tree, constant, values
-from convert.converters.trees import as_trees_see, of_sklearn, seen, tree_ensemble
-from function.signature import Array
+from onnxlet.convert.converters.linear import two_sided
+from onnxlet.convert.converters.trees import as_trees_see, of_sklearn, seen, tree_ensemble
+from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.responses import RELEASE
+from onnxlet.convert.graph.tree_ensemble import Tree, constant, values
+from onnxlet.function.arrays import Array
 
 TREES = (
     tree.DecisionTreeClassifier, tree.DecisionTreeRegressor,

@@ -14,9 +14,9 @@ import scipy
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.isotonic import IsotonicRegression
 
-from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
-from convert.converters.linear import two_sided
-from convert.converters.responses import every_row, response, total
+from onnxlet.convert.converters.linear import two_sided
+from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.responses import every_row, response, total
 
 SCIPY = tuple(int(part) for part in scipy.__version__.split(".")[:2])
 EPSILON = 1e-12  # of `_convert_to_logits`

@@ -18,11 +18,11 @@ from typing import Any
 import catboost
 import numpy as np
 
-from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
-from convert.converters.linear import two_sided
-from convert.converters.tree_ensemble import Tree, sums, totals
-from convert.converters.trees import as_trees_see
-from function.signature import Array
+from onnxlet.convert.converters.linear import two_sided
+from onnxlet.convert.converters.trees import as_trees_see
+from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.tree_ensemble import Tree, sums, totals
+from onnxlet.function.arrays import Array
 
 BINARY = {"CrossEntropy", "Focal", "Logloss"}
 SEPARATE = {"MultiClassOneVsAll", "MultiCrossEntropy", "MultiLogloss"}

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from sklearn import cluster
 
-from convert.converters.distances import doubles, expanded, point_norms
-from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
-from function.signature import Array
+from onnxlet.convert.graph.distances import doubles, expanded, point_norms
+from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.function.arrays import Array
 
 
 def _nearer(x: Tensor, centres: Array) -> Tensor:

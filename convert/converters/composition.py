@@ -14,7 +14,7 @@ import numpy as np
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline
 
-from convert.converters.graph import (
+from onnxlet.convert.graph.graph import (
     MEND_IT,
     Answers,
     Converter,

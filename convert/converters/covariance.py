@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from sklearn import covariance
 
-from convert.converters.distances import doubles
-from convert.converters.graph import Answers, Converter, Graph, Table
+from onnxlet.convert.graph.distances import doubles
+from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table
 
 
 def elliptic(graph: Graph, fitted: Any, table: Table) -> Answers:

@@ -12,10 +12,10 @@ import numpy as np
 from sklearn import decomposition
 from sklearn.linear_model import ridge_regression
 
-from convert.converters.distances import doubles
-from convert.converters.graph import Answers, Converter, Graph, Table, Tensor
-from convert.converters.kernels import pairwise
-from function.signature import Array
+from onnxlet.convert.graph.distances import doubles
+from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor
+from onnxlet.convert.graph.kernels import pairwise
+from onnxlet.function.arrays import Array
 
 
 def principal(graph: Graph, fitted: Any, table: Table) -> Answers:

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from sklearn.preprocessing import Binarizer, KBinsDiscretizer
 
-from convert.converters.graph import Answers, Converter, Graph, Table
-from convert.converters.piecewise import intervals
+from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table
+from onnxlet.convert.graph.piecewise import intervals
 
 
 def bins(graph: Graph, fitted: Any, table: Table) -> Answers:

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from sklearn import discriminant_analysis
 
-from convert.converters.distances import doubles, squared_norms
-from convert.converters.graph import Answers, Converter, Graph, Table, Tensor
-from convert.converters.linear import of_two
+from onnxlet.convert.converters.linear import of_two
+from onnxlet.convert.graph.distances import doubles, squared_norms
+from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor
 
 
 def linear(graph: Graph, fitted: Any, table: Table) -> Answers:

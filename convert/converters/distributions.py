@@ -15,11 +15,11 @@ import numpy as np
 from scipy import stats
 from sklearn.preprocessing import Normalizer, PowerTransformer, QuantileTransformer
 
-from convert.converters import elementary
-from convert.converters.distances import squared_norms
-from convert.converters.graph import Answers, Converter, Graph, Table, Tensor
-from convert.converters.piecewise import Pieces, evaluated
-from function.signature import Array
+from onnxlet.convert.graph import elementary
+from onnxlet.convert.graph.distances import squared_norms
+from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor
+from onnxlet.convert.graph.piecewise import Pieces, evaluated
+from onnxlet.function.arrays import Array
 
 EPSILON = float(np.spacing(1.0))
 LARGEST_EXPONENT = 709.78  # beyond, SciPy divides before it raises

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from sklearn.dummy import DummyClassifier, DummyRegressor
 
-from convert.converters.graph import Answers, Converter, Graph, Table, Unsupported
-from convert.converters.responses import every_row
-from function.signature import Array
+from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Unsupported
+from onnxlet.convert.graph.responses import every_row
+from onnxlet.function.arrays import Array
 
 
 def classifier(graph: Graph, fitted: Any, table: Table) -> Answers:

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, TargetEncoder
 
-from convert.converters.categories import Meaning, comparable, identities, look_up
-from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
-from convert.converters.responses import RELEASE
-from function.signature import Array
+from onnxlet.convert.graph.categories import Meaning, comparable, identities, look_up
+from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.responses import RELEASE
+from onnxlet.function.arrays import Array
 
 WIDE = 128  # categories of a column
 

@@ -11,7 +11,9 @@ from typing import Any
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils._set_output import _get_output_config
 
-from convert.converters.graph import (
+from onnxlet.convert.converters.tracing.columns_base import columns_of
+from onnxlet.convert.converters.tracing.trace import Form, followed, name_of
+from onnxlet.convert.graph.graph import (
     DROPPED,
     Answers,
     Converter,
@@ -21,8 +23,6 @@ from convert.converters.graph import (
     Unsupported,
     labelled,
 )
-from convert.converters.tracing import Form, followed, name_of
-from convert.converters.tracing.held import columns_of
 
 
 def transformer(graph: Graph, fitted: Any, table: Table) -> Answers:

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from sklearn.gaussian_process import kernels
 
-from convert.converters.distances import squared_differences, squared_norms
-from convert.converters.graph import Tensor, Unsupported
-from convert.converters.kernels import of_inner, pairwise, raised
-from function.signature import Array
+from onnxlet.convert.graph.distances import squared_differences, squared_norms
+from onnxlet.convert.graph.graph import Tensor, Unsupported
+from onnxlet.convert.graph.kernels import of_inner, pairwise, raised
+from onnxlet.function.arrays import Array
 
 Value = Tensor | float
 MOST_HALVES = 12  # of Matern's nu; beyond, its polynomial loses digits

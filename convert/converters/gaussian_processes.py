@@ -16,12 +16,12 @@ from scipy.special import erfcx
 from sklearn import gaussian_process
 from sklearn.gaussian_process._gpc import COEFS, LAMBDAS, _BinaryGaussianProcessClassifierLaplace
 
-from convert.converters.distances import doubles, squared_norms
-from convert.converters.gaussian_kernels import Value, at_itself, between
-from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
-from convert.converters.linear import two_sided
-from convert.converters.support_vectors import one_versus_rest
-from function.signature import Array
+from onnxlet.convert.converters.gaussian_kernels import Value, at_itself, between
+from onnxlet.convert.converters.linear import two_sided
+from onnxlet.convert.converters.support_vectors import one_versus_rest
+from onnxlet.convert.graph.distances import doubles, squared_norms
+from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.function.arrays import Array
 
 ERROR_DEGREE = 30
 

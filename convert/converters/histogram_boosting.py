@@ -15,10 +15,10 @@ import numpy as np
 from sklearn import ensemble
 from sklearn.base import is_classifier
 
-from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
-from convert.converters.linear import two_sided
-from convert.converters.tree_ensemble import LEQ, MEMBER, Tree, constant, sums
-from function.signature import Array
+from onnxlet.convert.converters.linear import two_sided
+from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.tree_ensemble import LEQ, MEMBER, Tree, constant, sums
+from onnxlet.function.arrays import Array
 
 MULTINOMIAL, BINOMIAL = "HalfMultinomialLoss", "HalfBinomialLoss"
 NO_CATEGORY = -1.0

@@ -16,9 +16,10 @@ import numpy as np
 import pandas as pd
 from sklearn.impute import MissingIndicator, SimpleImputer
 
-from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
-from convert.converters.loops import either
-from function.signature import MISSING_TEXT, Array
+from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.loops import either
+from onnxlet.function.arrays import Array
+from onnxlet.function.inputs.signature import MISSING_TEXT
 
 
 def simple(graph: Graph, fitted: Any, table: Table) -> Answers:

@@ -13,8 +13,8 @@ from sklearn import preprocessing
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.pipeline import Pipeline
 
-from convert.converters import distributions, functions
-from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.converters import distributions, functions
+from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
 
 
 def transformed_target(graph: Graph, fitted: Any, table: Table) -> Answers:

@@ -16,9 +16,9 @@ import numpy as np
 from sklearn.ensemble import IsolationForest
 from sklearn.ensemble._iforest import _average_path_length
 
-from convert.converters.graph import Answers, Converter, Graph, Table
-from convert.converters.tree_ensemble import Tree
-from convert.converters.trees import of_sklearn, tree_ensemble
+from onnxlet.convert.converters.trees import of_sklearn, tree_ensemble
+from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table
+from onnxlet.convert.graph.tree_ensemble import Tree
 
 
 def isolation(graph: Graph, fitted: Any, table: Table) -> Answers:

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from sklearn import kernel_approximation, kernel_ridge, preprocessing, random_projection
 
-from convert.converters.decomposition import centred
-from convert.converters.distances import doubles
-from convert.converters.graph import Answers, Converter, Graph, Table, Tensor
-from convert.converters.kernels import pairwise
-from function.signature import Array
+from onnxlet.convert.converters.decomposition import centred
+from onnxlet.convert.graph.distances import doubles
+from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor
+from onnxlet.convert.graph.kernels import pairwise
+from onnxlet.function.arrays import Array
 
 
 def ridge(graph: Graph, fitted: Any, table: Table) -> Answers:

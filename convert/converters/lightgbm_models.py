@@ -15,11 +15,11 @@ from typing import Any
 import lightgbm
 import numpy as np
 
-from convert.converters.categories import Meaning, look_up
-from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
-from convert.converters.linear import two_sided
-from convert.converters.tree_ensemble import LEQ, MEMBER, Tree, sums
-from function.signature import Array
+from onnxlet.convert.converters.linear import two_sided
+from onnxlet.convert.graph.categories import Meaning, look_up
+from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.tree_ensemble import LEQ, MEMBER, Tree, sums
+from onnxlet.function.arrays import Array
 
 ZERO = float(np.float32(1e-35))  # kZeroThreshold: no more than this is zero
 IDENTITY = {

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from sklearn import linear_model, svm
 
-from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
-from convert.converters.responses import RELEASE, every_row
-from function.signature import Array
+from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.responses import RELEASE, every_row
+from onnxlet.function.arrays import Array
 
 
 def decision(graph: Graph, fitted: Any, table: Table, sign: float = 1.0) -> Tensor:

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from sklearn import manifold, semi_supervised
 
-from convert.converters.decomposition import projected
-from convert.converters.distances import doubles, squared_norms
-from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
-from convert.converters.kernels import pairwise
-from convert.converters.loops import by_row
-from convert.converters.neighbours import closest, gathered, neighbours, over_neighbours
-from function.signature import Array
+from onnxlet.convert.converters.decomposition import projected
+from onnxlet.convert.converters.neighbours import closest, gathered, neighbours, over_neighbours
+from onnxlet.convert.graph.distances import doubles, squared_norms
+from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.kernels import pairwise
+from onnxlet.convert.graph.loops import by_row
+from onnxlet.function.arrays import Array
 
 
 def isomap(graph: Graph, fitted: Any, table: Table) -> Answers:

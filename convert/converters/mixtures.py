@@ -14,9 +14,9 @@ from scipy.special import digamma
 from sklearn import mixture
 from sklearn.mixture._gaussian_mixture import _compute_log_det_cholesky
 
-from convert.converters.distances import doubles, point_norms, squared_norms
-from convert.converters.graph import Answers, Converter, Graph, Table, Tensor
-from function.signature import Array
+from onnxlet.convert.graph.distances import doubles, point_norms, squared_norms
+from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor
+from onnxlet.function.arrays import Array
 
 
 def gaussian(graph: Graph, fitted: Any, table: Table) -> Answers:

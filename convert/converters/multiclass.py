@@ -12,10 +12,10 @@ from typing import Any
 from sklearn import multiclass
 from sklearn.base import is_classifier, is_regressor
 
-from convert.converters.distances import expanded
-from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
-from convert.converters.linear import two_sided
-from convert.converters.responses import RELEASE, all_have, every_row, predicted, total
+from onnxlet.convert.converters.linear import two_sided
+from onnxlet.convert.graph.distances import expanded
+from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.responses import RELEASE, all_have, every_row, predicted, total
 
 
 def score_of(graph: Graph, part: Any, table: Table) -> Tensor:

@@ -17,8 +17,8 @@ from sklearn.multioutput import (
     RegressorChain,
 )
 
-from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
-from convert.converters.responses import all_have, predicted, response
+from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.responses import all_have, predicted, response
 
 
 def classifiers(graph: Graph, fitted: Any, table: Table) -> Answers:

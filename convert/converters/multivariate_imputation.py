@@ -14,10 +14,10 @@ import numpy as np
 from sklearn.impute import KNNImputer
 from sklearn.impute._iterative import IterativeImputer
 
-from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
-from convert.converters.imputation import flags, is_missing
-from convert.converters.loops import changed, either
-from function.signature import Array
+from onnxlet.convert.converters.imputation import flags, is_missing
+from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.loops import changed, either
+from onnxlet.function.arrays import Array
 
 
 def nearest(graph: Graph, fitted: Any, table: Table) -> Answers:

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from sklearn import naive_bayes
 
-from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
-from function.signature import Array
+from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.function.arrays import Array
 
 FEW = 128  # numbers that a matrix product adds one after another
 Likelihood = Callable[[Graph, Any, Table], Tensor]

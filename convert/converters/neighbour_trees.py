@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from sklearn.neighbors import KDTree
 
-from convert.converters.distances import Ranking, ranked
-from convert.converters.graph import Tensor
-from convert.converters.loops import repeat
-from function.signature import Array
+from onnxlet.convert.graph.distances import Ranking, ranked
+from onnxlet.convert.graph.graph import Tensor
+from onnxlet.convert.graph.loops import repeat
+from onnxlet.function.arrays import Array
 
 
 @dataclass(frozen=True)

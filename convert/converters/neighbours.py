@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 from sklearn import neighbors
 
-from convert.converters.distances import (
+from onnxlet.convert.converters.neighbour_trees import kept, order, turns
+from onnxlet.convert.graph.builder import Nodes
+from onnxlet.convert.graph.distances import (
     Ranking,
     doubles,
     expanded,
@@ -23,11 +25,9 @@ from convert.converters.distances import (
     ranked,
     squared_norms,
 )
-from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
-from convert.converters.loops import by_row, changed, either
-from convert.converters.neighbour_trees import kept, order, turns
-from convert.converters.nodes import Nodes
-from function.signature import Array
+from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.loops import by_row, changed, either
+from onnxlet.function.arrays import Array
 
 MANY = 1000  # points; rows are compared with more of them one by one
 NO_NEIGHBOUR = "it raises where a row has no neighbour within its radius"

@@ -10,8 +10,8 @@ from typing import Any
 
 from sklearn.neural_network import BernoulliRBM, MLPClassifier, MLPRegressor
 
-from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
-from convert.converters.linear import two_sided
+from onnxlet.convert.converters.linear import two_sided
+from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
 
 OPERATORS = {"tanh": "Tanh", "relu": "Relu", "exp": "Exp"}
 

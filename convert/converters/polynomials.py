@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from sklearn.preprocessing import PolynomialFeatures, SplineTransformer
 
-from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
-from convert.converters.piecewise import Pieces, evaluated
-from function.signature import Array
+from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.piecewise import Pieces, evaluated
+from onnxlet.function.arrays import Array
 
 UNBOUNDED = ("continue", "periodic", "error")  # extrapolations that no piece of their own follows
 

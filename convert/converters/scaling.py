@@ -10,8 +10,8 @@ from typing import Any
 
 from sklearn import preprocessing
 
-from convert.converters.graph import Answers, Converter, Graph, Table, Tensor
-from function.signature import Array
+from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor
+from onnxlet.function.arrays import Array
 
 
 def standard(graph: Graph, fitted: Any, table: Table) -> Answers:

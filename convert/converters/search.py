@@ -17,7 +17,7 @@ from sklearn.model_selection._search_successive_halving import (
 )
 from sklearn.semi_supervised import SelfTrainingClassifier
 
-from convert.converters.graph import Answers, Converter, Graph, Table, Unsupported
+from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Unsupported
 
 
 def search(graph: Graph, fitted: Any, table: Table) -> Answers:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from sklearn import feature_selection
 
-from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
 
 
 def selected(graph: Graph, fitted: Any, table: Table) -> Table:

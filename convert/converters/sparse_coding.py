@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from sklearn import decomposition
 
-from convert.converters.distances import doubles
-from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
-from function.signature import Array
+from onnxlet.convert.graph.distances import doubles
+from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.function.arrays import Array
 
 MOST_ATOMS = 32  # each one's step looks at all before it
 LEAST = float(np.finfo(np.float64).eps)

@@ -14,8 +14,16 @@ from typing import Any
 import numpy as np
 from sklearn.ensemble import StackingClassifier, StackingRegressor
 
-from convert.converters.graph import DROPPED, Answers, Converter, Graph, Table, Tensor, Unsupported
-from convert.converters.responses import has, predicted
+from onnxlet.convert.graph.graph import (
+    DROPPED,
+    Answers,
+    Converter,
+    Graph,
+    Table,
+    Tensor,
+    Unsupported,
+)
+from onnxlet.convert.graph.responses import has, predicted
 
 
 def stacked(graph: Graph, fitted: Any, table: Table) -> Table:

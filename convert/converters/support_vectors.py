@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 from sklearn import svm
 
-from convert.converters.distances import doubles
-from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
-from convert.converters.kernels import pairwise
-from convert.converters.linear import two_sided
-from convert.converters.loops import repeat
-from function.signature import Array
+from onnxlet.convert.converters.linear import two_sided
+from onnxlet.convert.graph.distances import doubles
+from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.kernels import pairwise
+from onnxlet.convert.graph.loops import repeat
+from onnxlet.function.arrays import Array
 
 MIN_PROBABILITY = 1e-7
 TOLERANCE = 0.005  # of the products with Q, divided by the classes

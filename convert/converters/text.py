@@ -17,9 +17,9 @@ from sklearn.feature_extraction.text import (
     TfidfVectorizer,
 )
 
-from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
-from convert.patterns import runaway
-from function.signature import MISSING_TEXT
+from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.reference.regex_safety import runaway
+from onnxlet.function.inputs.signature import MISSING_TEXT
 
 NO_SPACE = r"\S+"  # what str.split splits into
 LONGEST_HASHED = 20  # tokens or characters in an n-gram that no vocabulary bounds
@@ -114,7 +114,7 @@ def _text(graph: Graph, table: Table) -> Tensor:
 
 
 def _analysis(fitted: Any) -> dict[str, Any]:
-    """How text is cut into tokens, for `function.text`.
+    """How text is cut into tokens, for `onnxlet.function.inputs.text`.
 
     Raises:
         Unsupported: by code of the user's own, or by a pattern that runs away.

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 
-from convert.converters.graph import Answers, Converter, Graph, Table
-from convert.converters.responses import has, response
+from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table
+from onnxlet.convert.graph.responses import has, response
 
 
 def fixed(graph: Graph, fitted: Any, table: Table) -> Answers:

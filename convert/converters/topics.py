@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from sklearn import decomposition
 
-from convert.converters.distances import doubles
-from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
-from convert.converters.loops import repeat
+from onnxlet.convert.graph.distances import doubles
+from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.loops import repeat
 
 EULER = 0.577215664901532860606512090082402431
 TOGETHER = "its steps end for all rows together, so that an answer depends on the rows beside"

@@ -20,9 +20,9 @@ import numpy as np
 from sklearn import ensemble, tree
 from sklearn.base import is_classifier
 
-from convert.converters.graph import Answers, Converter, Graph, Table, Tensor
-from convert.converters.linear import two_sided
-from convert.converters.tree_ensemble import Tree, leaves, sums, totals, unrounded
+from onnxlet.convert.converters.linear import two_sided
+from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor
+from onnxlet.convert.graph.tree_ensemble import Tree, leaves, sums, totals, unrounded
 
 __all__ = ["CONVERTERS", "Tree", "as_trees_see", "of_sklearn", "seen", "tree_ensemble"]
 

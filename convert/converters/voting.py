@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from sklearn.ensemble import VotingClassifier, VotingRegressor
 
-from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
-from convert.converters.responses import one_hot, predicted, total
+from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.responses import one_hot, predicted, total
 
 
 def classifier(graph: Graph, fitted: Any, table: Table) -> Answers:

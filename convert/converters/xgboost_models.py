@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 import xgboost
 
-from convert.converters.categories import Meaning, look_up
-from convert.converters.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
-from convert.converters.linear import two_sided
-from convert.converters.tree_ensemble import LESS, MEMBER, Tree, constant, sums
-from function.signature import Array
+from onnxlet.convert.converters.linear import two_sided
+from onnxlet.convert.graph.categories import Meaning, look_up
+from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.tree_ensemble import LESS, MEMBER, Tree, constant, sums
+from onnxlet.function.arrays import Array
 
 IDENTITY = {
     "binary:logitraw", "multi:softmax", "multi:softprob", "rank:map", "rank:ndcg", "rank:pairwise",

@@ -1,1 +1,1 @@
-"""`edge bench`: how fast this machine answers, told with what the machine is."""
+"""`edge bench`: how fast this machine answers, reported with what the machine is."""

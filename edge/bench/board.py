@@ -8,9 +8,9 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from edge.bench.emulation import read_maker
-from edge.checks import Needs, power, speed
-from edge.machine import read_machine, read_text
+from onnxlet.edge.bench.emulation import read_maker
+from onnxlet.edge.device.checks import Needs, power, speed
+from onnxlet.edge.device.machine import read_machine, read_text
 
 CPUS = "sys/devices/system/cpu"
 # Arm's own numbers, https://developer.arm.com: of what Raspberry Pis and clouds have.

@@ -15,11 +15,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from edge.bench.chosen import Chosen
-from edge.machine import read_bytes_of
-from function.errors import OnnxletError
+from onnxlet.edge.bench.chosen import Chosen
+from onnxlet.edge.device.machine import read_bytes_of
+from onnxlet.folders import ROOT
+from onnxlet.function.errors import OnnxletError
 
-HERE = Path(__file__).resolve().parents[2]  # a slot, or a checkout
 START = Path(__file__).with_name("start.py")
 START_SECONDS = 300  # an emulated processor takes its time
 END_SECONDS = 40
@@ -71,7 +71,7 @@ def start(chosen: Chosen, seconds: float = 0.0) -> Started:
     }
     with tempfile.TemporaryFile("w+") as log:
         done = subprocess.run(  # noqa: S603 - our own arguments
-            python(START, HERE, chosen.models), input=json.dumps(told), stdout=subprocess.PIPE,
+            python(START, ROOT, chosen.models), input=json.dumps(told), stdout=subprocess.PIPE,
             stderr=log, text=True, env=environ(), timeout=START_SECONDS + seconds, check=False,
         )  # fmt: skip
         if done.returncode:
@@ -106,7 +106,7 @@ def server(models: Path) -> Iterator[Server]:
     Raises:
         BenchError: it does not start; with its own words.
     """
-    main = [HERE] if (HERE / "__main__.py").is_file() else ["-c", _AS_MODULE, HERE]
+    main = [ROOT] if (ROOT / "__main__.py").is_file() else ["-c", _AS_MODULE, ROOT]
     command = python(*main, "serve", "--models", models, "--host", "127.0.0.1", "--port", "0")
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(  # noqa: S603 - our own arguments
@@ -126,7 +126,8 @@ def server(models: Path) -> Iterator[Server]:
 # A checkout, which has no main program of its own at its top.
 _AS_MODULE = (
     "import sys; sys.path.insert(0, sys.argv.pop(1)); "
-    "from edge.__main__ import main; from function.command_line import run; run(main, 'edge')"
+    "from onnxlet.edge.command_line import main; "
+    "from onnxlet.function.command_line import run; run(main, 'edge')"
 )
 
 

@@ -7,11 +7,11 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from edge.slots import with_updates
-from edge.update.errors import WrongUse
-from function.aliases import of_model, serves
-from function.model import AGAIN, way_out
-from function.repository import NAME, versions_in
+from onnxlet.edge.device.slots import with_updates
+from onnxlet.edge.update.errors import WrongUse
+from onnxlet.function.models.aliases import of_model, serves
+from onnxlet.function.models.model import AGAIN, way_out
+from onnxlet.function.models.repository import NAME, versions_in
 
 BATCH = 100  # rows of a large request
 
@@ -23,7 +23,7 @@ class Chosen(NamedTuple):
         models: folder of it and the others that are served beside it.
         name: its name.
         version: that is served where a request names none.
-        golden: its golden rows, as `function.golden.compare` takes them.
+        golden: its golden rows, as `onnxlet.function.serving.golden.compare` takes them.
     """
 
     models: Path

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from function.command_line import Command
+from onnxlet.function.command_line import Command
 
 
 @click.command(cls=Command, example="onnxlet bench --model house-prices")
@@ -30,9 +30,9 @@ def bench(models: Path | None, model: str | None, seconds: float, as_json: bool)
     should have little to do meanwhile. What is printed can be pasted into an issue: it has no
     rows, names or addresses. Where the processor is emulated, no time is told.
     """
-    from edge.bench import report
-    from edge.bench.measure import bench as measure
-    from edge.settings import models_folder
+    from onnxlet.edge.bench import report
+    from onnxlet.edge.bench.measure import bench as measure
+    from onnxlet.edge.settings.device import models_folder
 
     folder = models_folder(models, os.environ)
     found = measure(folder, model, seconds, lambda line: click.echo(f"  {line}", err=True))

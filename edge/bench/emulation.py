@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from edge.machine import read_text, this_arch
+from onnxlet.edge.device.machine import read_text, this_arch
 
 SECONDS = 5
 # Emulators of programs map themselves beside the program; /proc/self/maps hides that, since they

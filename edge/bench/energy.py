@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from edge.machine import read_text
+from onnxlet.edge.device.machine import read_text
 
 PAUSE_SECONDS = 0.5  # between two looks
 VCGENCMD_SECONDS = 5

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from edge.bench.board import Board, State
+from onnxlet.edge.bench.board import Board, State
 
 
 class Times(NamedTuple):

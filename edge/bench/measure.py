@@ -9,16 +9,17 @@ from itertools import count
 from pathlib import Path
 from statistics import median
 
-from edge.bench import children
-from edge.bench.board import read_board, read_state
-from edge.bench.children import HERE, BenchError, Server
-from edge.bench.chosen import BATCH, Chosen, choose
-from edge.bench.client import Client, request
-from edge.bench.emulation import emulated, read_facts, virtual
-from edge.bench.energy import Meter
-from edge.bench.figures import Energy, Found, Memory, Speed, Times, times_of
-from edge.update.status import release_of
-from function.golden import compare_body
+from onnxlet import folders
+from onnxlet.edge.bench import children
+from onnxlet.edge.bench.board import read_board, read_state
+from onnxlet.edge.bench.children import BenchError, Server
+from onnxlet.edge.bench.chosen import BATCH, Chosen, choose
+from onnxlet.edge.bench.client import Client, request
+from onnxlet.edge.bench.emulation import emulated, read_facts, virtual
+from onnxlet.edge.bench.energy import Meter
+from onnxlet.edge.bench.figures import Energy, Found, Memory, Speed, Times, times_of
+from onnxlet.edge.update.status import release_of
+from onnxlet.function.serving.golden import compare_body
 
 STARTS = 5
 CONNECTIONS = 8
@@ -54,7 +55,7 @@ def bench(models: Path, name: str | None, seconds: float, report: Report) -> Fou
         if speed:
             memory = Memory(memory.idle, server.proportional(), server.peak())
     return Found(
-        release=release_of(HERE), model=f"{chosen.name}/{chosen.version}", models=served,
+        release=release_of(folders.ROOT), model=f"{chosen.name}/{chosen.version}", models=served,
         golden=golden, emulated=why, virtual=virtual(facts), board=read_board(), before=before,
         after=read_state(), memory=memory, speed=speed,
     )  # fmt: skip

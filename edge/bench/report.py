@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from edge.bench.board import Board, State
-from edge.bench.figures import Energy, Found, Memory, Speed, Times
+from onnxlet.edge.bench.board import Board, State
+from onnxlet.edge.bench.figures import Energy, Found, Memory, Speed, Times
 
 FORMAT = 1
 MB = 1_000_000

@@ -26,9 +26,11 @@ def main() -> None:
     import json
     from pathlib import Path
 
-    from edge import serve, server
-    from edge.app import make_app
-    from function.errors import OnnxletError
+    import onnxlet.environment  # noqa: F401 - before NumPy
+    from onnxlet.edge.server import server
+    from onnxlet.edge.service import serve
+    from onnxlet.edge.service.app import make_app
+    from onnxlet.function.errors import OnnxletError
 
     del serve, server  # imported as the service does
     imported = time.monotonic()

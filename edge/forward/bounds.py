@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 
-from edge.forward.records import Clock
-from edge.forward.tables import ASIDE, TAKEN, WAITING
+from onnxlet.edge.forward.records import Clock
+from onnxlet.edge.forward.tables import ASIDE, TAKEN, WAITING
 
 OVERHEAD = 150  # bytes of a record beside its body, roughly
 

@@ -8,9 +8,9 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from edge.forward.queue import Totals, totals_of
-from edge.forward.records import Clock
-from edge.forward.tables import connect, connect_as_it_is, secret_of
+from onnxlet.edge.forward.queue import Totals, totals_of
+from onnxlet.edge.forward.records import Clock
+from onnxlet.edge.forward.tables import connect, connect_as_it_is, secret_of
 
 LOOK_SECONDS = 5.0  # between two looks
 AGAIN_SECONDS = 0.5  # as long as there is nothing to tell

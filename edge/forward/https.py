@@ -8,11 +8,11 @@ from contextlib import suppress
 from functools import partial
 from urllib.parse import urlsplit
 
-from edge.forward.options import ForwardOptions
-from edge.forward.queue import Batch
-from edge.forward.verdicts import OVERALL_SECONDS, Transport, Verdict, of_status
-from edge.patience import Deadline, WatchedHttp, WatchedHttps
-from edge.trust import heed_the_clock, make_context, words_of
+from onnxlet.edge.forward.delivery_outcome import OVERALL_SECONDS, Transport, Verdict, of_status
+from onnxlet.edge.forward.queue import Batch
+from onnxlet.edge.net.socket_deadline import Deadline, WatchedHttp, WatchedHttps
+from onnxlet.edge.net.trust import heed_the_clock, make_context, words_of
+from onnxlet.edge.settings.forward import ForwardOptions
 
 TIMEOUT_SECONDS = 20.0  # without a byte
 SHOWN = 200  # bytes of an answer; the rest is not read

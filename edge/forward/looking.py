@@ -7,12 +7,12 @@ import stat
 from contextlib import closing
 from pathlib import Path
 
-from edge.forward.options import ForwardOptions
-from edge.forward.queue import retry as send_again
-from edge.forward.queue import totals_of
-from edge.forward.records import Clock, this_boot
-from edge.forward.tables import connect_as_it_is
-from function.errors import OnnxletError
+from onnxlet.edge.forward.queue import retry as send_again
+from onnxlet.edge.forward.queue import totals_of
+from onnxlet.edge.forward.records import Clock, this_boot
+from onnxlet.edge.forward.tables import connect_as_it_is
+from onnxlet.edge.settings.forward import ForwardOptions
+from onnxlet.function.errors import OnnxletError
 
 
 def look(options: ForwardOptions, retry: bool) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from edge.forward.observing import Figures
+from onnxlet.edge.forward.observing import Figures
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric

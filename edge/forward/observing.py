@@ -7,17 +7,17 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from edge.forward.gauging import Gauge
-from edge.forward.options import ForwardOptions, Inputs
-from edge.forward.queue import Queue, Totals
-from edge.forward.records import Clock, form_of, record, this_boot
-from edge.forward.sending import Sender
-from edge.forward.verdicts import Transport
-from edge.forward.writing import PATIENCE_SECONDS, Writer
-from edge.owner import become_owner
-from function import request_log
-from function.errors import SettingsError
-from function.exchange import Prediction
+from onnxlet.edge.device.owner import become_owner
+from onnxlet.edge.forward.delivery_outcome import Transport
+from onnxlet.edge.forward.gauging import Gauge
+from onnxlet.edge.forward.queue import Queue, Totals
+from onnxlet.edge.forward.records import Clock, form_of, record, this_boot
+from onnxlet.edge.forward.sending import Sender
+from onnxlet.edge.forward.writing import PATIENCE_SECONDS, Writer
+from onnxlet.edge.settings.forward import ForwardOptions, Inputs
+from onnxlet.function import request_log
+from onnxlet.function.errors import SettingsError
+from onnxlet.function.messages import Prediction
 
 MEGABYTE = 1_000_000
 DAY_SECONDS = 86_400
@@ -155,9 +155,9 @@ def start(options: ForwardOptions) -> Forward:
 
 def _transport(options: ForwardOptions) -> Transport:
     if options.url.startswith("mqtt"):
-        from edge.forward import topic  # paho takes 40 ms of the start
+        from onnxlet.edge.forward import topic  # paho takes 40 ms of the start
 
         return topic.transport(options)
-    from edge.forward import https
+    from onnxlet.edge.forward import https
 
     return https.transport(options)

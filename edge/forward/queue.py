@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from edge.forward import bounds
-from edge.forward.bounds import OVERHEAD
-from edge.forward.records import Clock, Record
-from edge.forward.tables import (
+from onnxlet.edge.forward import bounds
+from onnxlet.edge.forward.bounds import OVERHEAD
+from onnxlet.edge.forward.records import Clock, Record
+from onnxlet.edge.forward.tables import (
     ASIDE,
     TAKEN,
     WAITING,

@@ -9,11 +9,11 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from edge.forward.options import Inputs
-from function import json_text
-from function.dialects import native
-from function.exchange import Prediction
-from function.signature import MISSING_TEXT
+from onnxlet.edge.settings.forward import Inputs
+from onnxlet.function import json_text
+from onnxlet.function.inputs.signature import MISSING_TEXT
+from onnxlet.function.messages import Prediction
+from onnxlet.function.protocols import native
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 

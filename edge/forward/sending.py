@@ -14,10 +14,10 @@ import threading
 from contextlib import closing
 from pathlib import Path
 
-from edge.forward.queue import BATCH_RECORDS, Batch, Queue
-from edge.forward.verdicts import Transport, Verdict, pause
-from edge.forward.writing import Open
-from function import request_log
+from onnxlet.edge.forward.delivery_outcome import Transport, Verdict, pause
+from onnxlet.edge.forward.queue import BATCH_RECORDS, Batch, Queue
+from onnxlet.edge.forward.writing import Open
+from onnxlet.function import request_log
 
 STEADY = 16  # batches of a size that was taken, before a larger one is tried again
 

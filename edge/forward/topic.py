@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge.forward.options import ForwardOptions
-from edge.forward.queue import Batch
-from edge.forward.verdicts import OVERALL_SECONDS, Transport, Verdict
-from edge.mqtt.link import TOO_LARGE, Address, Link, LinkLost
+from onnxlet.edge.forward.delivery_outcome import OVERALL_SECONDS, Transport, Verdict
+from onnxlet.edge.forward.queue import Batch
+from onnxlet.edge.net.mqtt_link import TOO_LARGE, Address, Link, LinkLost
+from onnxlet.edge.settings.forward import ForwardOptions
 
 HEAD_BYTES = 1000  # of a packet beside its topic and payload
 NO_SUBSCRIBERS = 0x10  # the broker took it and gave it to nobody: it would be lost

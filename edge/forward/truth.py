@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from edge.forward.observing import Forward
-from function import json_text
-from function.dialects.native import check_text, kind
-from function.errors import InvalidRows, MalformedRequest, Overloaded, Problem, RequestTooLarge
-from function.exchange import Reply, Request, Route, json_reply
-from function.request_log import REQUEST_ID
-from function.service import Service
+from onnxlet.edge.forward.observing import Forward
+from onnxlet.function import json_text
+from onnxlet.function.errors import (
+    InvalidRows,
+    MalformedRequest,
+    Overloaded,
+    Problem,
+    RequestTooLarge,
+)
+from onnxlet.function.messages import Reply, Request, Route, json_reply
+from onnxlet.function.protocols.native import check_text, kind
+from onnxlet.function.request_log import REQUEST_ID
+from onnxlet.function.serving.service import Service
 
 if TYPE_CHECKING:
-    from function.openapi.forms import Operation, Place
+    from onnxlet.function.openapi.forms import Operation, Place
 
 PATH = "/truth"
 HINT = 'Send {"truth": [{"id": "REQUEST ID", "row": 0, "value": ...}]}.'
@@ -35,7 +41,7 @@ def route(forward: Forward) -> Route:
 
 def describe(place: Place) -> Operation:
     """What `/openapi.json` says of it."""
-    from function.openapi import forms  # few ask for it
+    from onnxlet.function.openapi import forms  # few ask for it
 
     text = {"type": "string", "pattern": f"^{REQUEST_ID.pattern}$"}
     row = {"type": "integer", "minimum": 0, "maximum": 2**31 - 1, "default": 0}

@@ -13,10 +13,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from edge.forward.queue import Queue
-from edge.forward.records import Record
-from edge.forward.tables import Identity, identity, is_broken, set_aside
-from function import request_log
+from onnxlet.edge.forward.queue import Queue
+from onnxlet.edge.forward.records import Record
+from onnxlet.edge.forward.tables import Identity, identity, is_broken, set_aside
+from onnxlet.function import request_log
 
 PATIENCE_SECONDS = 2.0  # that an answer waits for a disk that hangs
 RETRY_SECONDS = 1.0

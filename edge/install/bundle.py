@@ -11,8 +11,8 @@ import os
 from pathlib import Path, PurePosixPath
 from zipfile import ZipFile
 
-from edge.checks import Needs
-from edge.slots import empty, sync_tree
+from onnxlet.edge.device.checks import Needs
+from onnxlet.edge.device.slots import empty, sync_tree
 
 LISTS = ("bundle.json", "device.json")
 CHUNK = 1 << 18  # bytes

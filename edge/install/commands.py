@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from function.command_line import Command
+from onnxlet.folders import ROOT
+from onnxlet.function.command_line import Command
 
 root_option = click.option(
     "--root", type=click.Path(path_type=Path, file_okay=False), default="/", metavar="DIR",
@@ -24,12 +25,12 @@ root_option = click.option(
 @root_option
 def install(keys: tuple[str, ...], lock: int | None, root: Path) -> None:
     """Have this bundle serve from now on, and at each start; can be done again."""
-    from edge.install.install import HERE, Setup
-    from edge.install.install import install as install_here
-    from edge.install.steps import run
-    from edge.slots import Places
+    from onnxlet.edge.device.slots import Places
+    from onnxlet.edge.install.install import Setup
+    from onnxlet.edge.install.install import install as install_here
+    from onnxlet.edge.install.steps import run
 
-    install_here(Setup(Places(root), HERE, run, click.echo, lock), keys)
+    install_here(Setup(Places(root), ROOT, run, click.echo, lock), keys)
 
 
 @click.command(cls=Command, example="sudo onnxlet uninstall")
@@ -37,26 +38,25 @@ def install(keys: tuple[str, ...], lock: int | None, root: Path) -> None:
 @root_option
 def uninstall(purge: bool, root: Path) -> None:
     """Take the service and its program away."""
-    from edge.install.install import HERE, Setup
-    from edge.install.steps import run
-    from edge.install.uninstall import uninstall as uninstall_here
-    from edge.slots import Places
+    from onnxlet.edge.device.slots import Places
+    from onnxlet.edge.install.install import Setup
+    from onnxlet.edge.install.steps import run
+    from onnxlet.edge.install.uninstall import uninstall as uninstall_here
 
-    uninstall_here(Setup(Places(root), HERE, run, click.echo), purge)
+    uninstall_here(Setup(Places(root), ROOT, run, click.echo), purge)
 
 
 @click.command(cls=Command, example="onnxlet doctor")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def doctor(as_json: bool) -> None:
     """Say how this machine fares, and end with 1 where something is wrong."""
-    from edge.checks import findings
-    from edge.doctor import report
-    from edge.install.bundle import needs_of
-    from edge.install.install import HERE
-    from edge.machine import read_machine
-    from edge.slots import Places
+    from onnxlet.edge.device.checks import findings
+    from onnxlet.edge.device.doctor import report
+    from onnxlet.edge.device.machine import read_machine
+    from onnxlet.edge.device.slots import Places
+    from onnxlet.edge.install.bundle import needs_of
 
-    sys.exit(report(findings(read_machine(Places().data), needs_of(HERE)), as_json))
+    sys.exit(report(findings(read_machine(Places().data), needs_of(ROOT)), as_json))
 
 
 COMMANDS = (install, uninstall, doctor)

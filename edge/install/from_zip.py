@@ -12,7 +12,7 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge.checks import (
+from onnxlet.edge.device.checks import (
     BEFORE_INSTALLING,
     BY_A_DOCTOR,
     IN_AN_IMAGE,
@@ -22,11 +22,11 @@ from edge.checks import (
     findings,
     wrong,
 )
-from edge.install.keys import read_keys
-from edge.machine import Machine, read_machine
+from onnxlet.edge.device.machine import Machine, read_machine
+from onnxlet.edge.install.keys import read_keys
 
 if TYPE_CHECKING:
-    from edge.slots import Places
+    from onnxlet.edge.device.slots import Places
 
 SYSTEM = Path("/")
 DATA = "var/lib/onnxlet"
@@ -46,7 +46,7 @@ def main(archive: Path, arguments: list[str]) -> None:
         needs = read_needs(bundle)
     machine = read_machine(given.root / DATA)
     if given.command == "doctor":
-        from edge.doctor import report
+        from onnxlet.edge.device.doctor import report
 
         sys.exit(report(diagnosis(given.root, machine, needs), as_json=given.json))
     _stop_where_wrong(faults(given.root, given.key, machine, needs))
@@ -55,9 +55,9 @@ def main(archive: Path, arguments: list[str]) -> None:
 
 def _install(archive: Path, root: Path, keys: list[str]) -> None:
     """Fill a slot, and go on by its code; nobody else changes one until that has ended."""
-    from edge.slots import Places
-    from edge.update.lock import locked
-    from function.errors import OnnxletError
+    from onnxlet.edge.device.slots import Places
+    from onnxlet.edge.update.lock import locked
+    from onnxlet.function.errors import OnnxletError
 
     places = Places(root)
     try:
@@ -130,9 +130,9 @@ def _stop_where_wrong(found: list[tuple[str, str]]) -> None:
 
 def _fill(archive: Path, places: Places) -> Path:
     """Put the bundle into a slot, unless the live one has it; the slot."""
-    from edge.install.bundle import BrokenBundle, is_same, unpack
-    from edge.slots import idle_slot, live_slot
-    from edge.update.memory import give_idle_slot
+    from onnxlet.edge.device.slots import idle_slot, live_slot
+    from onnxlet.edge.install.bundle import BrokenBundle, is_same, unpack
+    from onnxlet.edge.update.memory import give_idle_slot
 
     live = live_slot(places)
     try:

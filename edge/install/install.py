@@ -7,21 +7,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from edge.checks import BEFORE_INSTALLING, IN_AN_IMAGE, findings, wrong
-from edge.install import steps, units
-from edge.install.bundle import needs_of
-from edge.install.keys import read_keys
-from edge.install.steps import InstallError, Report, Run
-from edge.machine import read_machine
-from edge.settings import DeviceSettings
-from edge.slots import SLOTS, Places, live_slot, switch
-from edge.update.lock import locked
-from edge.update.memory import give_idle_slot
-from edge.update.setup import device_settings, environ_of
-from function.errors import SettingsError
-from function.settings import Settings
+from onnxlet.edge.device.checks import BEFORE_INSTALLING, IN_AN_IMAGE, findings, wrong
+from onnxlet.edge.device.machine import read_machine
+from onnxlet.edge.device.slots import SLOTS, Places, live_slot, switch
+from onnxlet.edge.install import steps, units
+from onnxlet.edge.install.bundle import needs_of
+from onnxlet.edge.install.keys import read_keys
+from onnxlet.edge.install.steps import InstallError, Report, Run
+from onnxlet.edge.settings.device import DeviceSettings
+from onnxlet.edge.update.lock import locked
+from onnxlet.edge.update.memory import give_idle_slot
+from onnxlet.edge.update.setup import device_settings, environ_of
+from onnxlet.function.errors import SettingsError
+from onnxlet.function.settings import Settings
 
-HERE = Path(__file__).resolve().parents[2]
 SYSTEM = Path("/")
 PYTHON = "/usr/bin/python3"
 
@@ -105,7 +104,7 @@ def _settings_faults(places: Places) -> list[str]:
         except SettingsError as error:
             faults.append(f"{places.environment}: {error.message}")
     if not faults and (mqtt := device_settings(places).mqtt).url:
-        from edge.mqtt.serving import check  # paho takes 40 ms
+        from onnxlet.edge.mqtt.serving import check  # paho takes 40 ms
 
         try:
             check(mqtt)

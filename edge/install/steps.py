@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from edge.install import units
-from edge.install.keys import PublicKey
-from edge.slots import SLOTS, Places, write_durably
-from function.errors import OnnxletError
-from function.golden import load_proven
-from function.repository import NAME, versions_in
+from onnxlet.edge.device.slots import SLOTS, Places, write_durably
+from onnxlet.edge.install import units
+from onnxlet.edge.install.keys import PublicKey
+from onnxlet.function.errors import OnnxletError
+from onnxlet.function.models.repository import NAME, versions_in
+from onnxlet.function.serving.golden import load_proven
 
 Run = Callable[[Sequence[str]], str]
 Report = Callable[[str], object]

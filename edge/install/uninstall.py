@@ -7,14 +7,14 @@ import shutil
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 
-from edge.install import steps, units
-from edge.install.install import Setup
-from edge.install.steps import InstallError
-from edge.slots import Places
-from edge.update import model_updates
-from edge.update.errors import Refused
-from edge.update.lock import locked
-from edge.update.memory import read_memory, write_memory
+from onnxlet.edge.device.slots import Places
+from onnxlet.edge.install import steps, units
+from onnxlet.edge.install.install import Setup
+from onnxlet.edge.install.steps import InstallError
+from onnxlet.edge.update import model_updates
+from onnxlet.edge.update.errors import Refused
+from onnxlet.edge.update.lock import locked
+from onnxlet.edge.update.memory import read_memory, write_memory
 
 
 def uninstall(setup: Setup, purge: bool) -> None:

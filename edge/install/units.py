@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge.slots import Places
+from onnxlet.edge.device.slots import Places
 
 NAME = "onnxlet"  # of the user, too
 SERVICE, UPDATE, TIMER = "onnxlet.service", "onnxlet-update.service", "onnxlet-update.timer"

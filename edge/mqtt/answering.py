@@ -8,11 +8,11 @@ from typing import Any
 
 from paho.mqtt.client import MQTTMessage
 
-from edge.app import make_app
-from edge.forward.observing import Forward
-from edge.mqtt.readings import environ_of
-from function.exchange import Prediction
-from function.settings import Settings
+from onnxlet.edge.forward.observing import Forward
+from onnxlet.edge.mqtt.readings import environ_of
+from onnxlet.edge.service.app import make_app
+from onnxlet.function.messages import Prediction
+from onnxlet.function.settings import Settings
 
 WSGI = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from function.command_line import Command
+from onnxlet.function.command_line import Command
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 
@@ -25,16 +25,16 @@ def mqtt(models: Path | None) -> None:
     """
     from dataclasses import replace
 
-    from edge import forward
-    from edge.mqtt.answering import Answering
-    from edge.mqtt.serving import Serving, check, end_by_signals, link_of
-    from edge.notify import heartbeat, teller
-    from edge.outlet import Outlet
-    from edge.settings import DeviceSettings, models_folder
-    from edge.slots import Places
-    from edge.update.setup import environ_of
-    from function import request_log
-    from function.settings import Settings
+    from onnxlet.edge.device.slots import Places
+    from onnxlet.edge.forward import starting
+    from onnxlet.edge.mqtt.answering import Answering
+    from onnxlet.edge.mqtt.serving import Serving, check, end_by_signals, link_of
+    from onnxlet.edge.service.outlet import Outlet
+    from onnxlet.edge.service.systemd import heartbeat, teller
+    from onnxlet.edge.settings.device import DeviceSettings, models_folder
+    from onnxlet.edge.update.setup import environ_of
+    from onnxlet.function import request_log
+    from onnxlet.function.settings import Settings
 
     request_log.put = Outlet(request_log.STANDARD_ERROR).put
     environ = environ_of(Places(), os.environ)
@@ -42,7 +42,7 @@ def mqtt(models: Path | None) -> None:
     device = DeviceSettings.from_environ(environ)
     check(device.mqtt)
     link_of(device.mqtt)  # reads the certificates, before anything is loaded
-    keeping = forward.start(device.forward)
+    keeping = starting.start(device.forward)
     folder = models_folder(models, environ)
     answering = Answering(folder, settings, keeping, device.mqtt.model)
     beat = heartbeat(os.environ)
@@ -57,10 +57,10 @@ def mqtt(models: Path | None) -> None:
 @click.option("--retry", is_flag=True, help="Send again what the other side refused.")
 def queue(retry: bool) -> None:
     """Tell how many predictions wait here to be sent on."""
-    from edge.forward.looking import look
-    from edge.owner import become_owner
-    from edge.slots import Places
-    from edge.update.setup import device_settings
+    from onnxlet.edge.device.owner import become_owner
+    from onnxlet.edge.device.slots import Places
+    from onnxlet.edge.forward.looking import look
+    from onnxlet.edge.update.setup import device_settings
 
     options = device_settings(Places()).forward
     become_owner(options.queue)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from paho.mqtt.client import MQTTMessage, topic_matches_sub
 
-from function.request_log import REQUEST_ID
+from onnxlet.function.request_log import REQUEST_ID
 
 JSON = "application/json"
 LONGEST_TOPIC = 65535

@@ -9,14 +9,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from edge.forward.verdicts import pause
-from edge.mqtt.backlog import Backlog
-from edge.mqtt.link import Address, Link, LinkLost, Will
-from edge.mqtt.options import MqttOptions, client_id
-from edge.mqtt.readings import may_answer_to
-from edge.mqtt.session import Counts, Respond, Session, status_topic
-from function import request_log
-from function.errors import SettingsError
+from onnxlet.edge.forward.delivery_outcome import pause
+from onnxlet.edge.mqtt.backlog import Backlog
+from onnxlet.edge.mqtt.readings import may_answer_to
+from onnxlet.edge.mqtt.session import Counts, Respond, Session, status_topic
+from onnxlet.edge.net.mqtt_link import Address, Link, LinkLost, Will
+from onnxlet.edge.settings.mqtt import MqttOptions, client_id
+from onnxlet.function import request_log
+from onnxlet.function.errors import SettingsError
 
 DAY_SECONDS = 86_400
 STEADY_SECONDS = 10.0  # a connection that lasted so long was a good one

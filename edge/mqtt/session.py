@@ -10,13 +10,13 @@ from typing import NamedTuple
 from paho.mqtt.client import MQTTMessage
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge.mqtt.backlog import Backlog
-from edge.mqtt.link import Link
-from edge.mqtt.options import MqttOptions
-from edge.mqtt.readings import STATUS, Answer, answer_to
-from function import request_log
-from function.dialects import native
-from function.exchange import Failure
+from onnxlet.edge.mqtt.backlog import Backlog
+from onnxlet.edge.mqtt.readings import STATUS, Answer, answer_to
+from onnxlet.edge.net.mqtt_link import Link
+from onnxlet.edge.settings.mqtt import MqttOptions
+from onnxlet.function import request_log
+from onnxlet.function.messages import Failure
+from onnxlet.function.protocols import native
 
 IDLE_SECONDS = 0.5
 STATUS_SECONDS = 60.0

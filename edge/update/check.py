@@ -7,12 +7,18 @@ import importlib
 import json
 from pathlib import Path
 
-from function.errors import OnnxletError
-from function.golden import load_proven
-from function.repository import versions_in
+from onnxlet.function.errors import OnnxletError
+from onnxlet.function.models.repository import versions_in
+from onnxlet.function.serving.golden import load_proven
 
 # To serve, and to update.
-NEEDED = ("edge.app", "edge.serve", "edge.server", "edge.update.rollback", "edge.update.update")
+NEEDED = (
+    "onnxlet.edge.service.app",
+    "onnxlet.edge.service.serve",
+    "onnxlet.edge.server.server",
+    "onnxlet.edge.update.rollback",
+    "onnxlet.edge.update.update",
+)
 
 
 def check_slot(slot: Path, models: Path | None) -> list[str]:

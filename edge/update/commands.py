@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from function.command_line import Command
+from onnxlet.folders import ROOT
+from onnxlet.function.command_line import Command
 
 root_option = click.option(
     "--root", type=click.Path(path_type=Path, file_okay=False), default="/", hidden=True
@@ -25,10 +26,10 @@ def update(source: str, insecure_http: bool, root: Path) -> None:
     URL|FILE is an archive (….zip, with ….zip.minisig beside it) or a channel that `convert
     publish` laid out; https://, s3:// or a path.  [default: ONNXLET_DEVICE_UPDATE_URL]
     """
-    from edge.slots import Places
-    from edge.update.errors import WrongUse
-    from edge.update.setup import device_settings, make_setup
-    from edge.update.update import update as take
+    from onnxlet.edge.device.slots import Places
+    from onnxlet.edge.update.errors import WrongUse
+    from onnxlet.edge.update.setup import device_settings, make_setup
+    from onnxlet.edge.update.update import update as take
 
     places = Places(root)
     source = source or device_settings(places).update_url
@@ -42,10 +43,10 @@ def update(source: str, insecure_http: bool, root: Path) -> None:
 @root_option
 def settle(root: Path) -> None:
     """Bring an update to its end that was cut off, by the code of the slot before."""
-    from edge.slots import Places
-    from edge.update.setup import make_setup
-    from edge.update.update import alone
-    from edge.update.update import settle as bring_to_an_end
+    from onnxlet.edge.device.slots import Places
+    from onnxlet.edge.update.setup import make_setup
+    from onnxlet.edge.update.update import alone
+    from onnxlet.edge.update.update import settle as bring_to_an_end
 
     setup = make_setup(Places(root), report)
     with alone(setup.places):
@@ -57,10 +58,10 @@ def settle(root: Path) -> None:
 @root_option
 def rollback(model: str | None, root: Path) -> None:
     """Go back to the release before; the one that serves now is not taken again."""
-    from edge.slots import Places
-    from edge.update.rollback import roll_model_back
-    from edge.update.rollback import rollback as go_back
-    from edge.update.setup import make_setup
+    from onnxlet.edge.device.slots import Places
+    from onnxlet.edge.update.rollback import roll_model_back
+    from onnxlet.edge.update.rollback import rollback as go_back
+    from onnxlet.edge.update.setup import make_setup
 
     setup = make_setup(Places(root), report)
     click.echo(roll_model_back(setup, model) if model else go_back(setup))
@@ -71,9 +72,9 @@ def rollback(model: str | None, root: Path) -> None:
 @root_option
 def status(as_json: bool, root: Path) -> None:
     """Show what is live, idle, accepted and given up."""
-    from edge.slots import Places
-    from edge.update.status import lines
-    from edge.update.status import status as told
+    from onnxlet.edge.device.slots import Places
+    from onnxlet.edge.update.status import lines
+    from onnxlet.edge.update.status import status as told
 
     found = told(Places(root))
     click.echo(json.dumps(found, indent=1) if as_json else "\n".join(lines(found)))
@@ -88,9 +89,9 @@ def status(as_json: bool, root: Path) -> None:
 )
 def check(models: Path | None) -> None:
     """Hold this slot against its lists, and replay every golden row."""
-    from edge.update.check import check_slot
+    from onnxlet.edge.update.check import check_slot
 
-    faults = check_slot(Path(__file__).resolve().parents[2], models)
+    faults = check_slot(ROOT, models)
     for fault in faults:
         click.echo(f"error: {fault}", err=True)
     if faults:

@@ -1,6 +1,6 @@
 """What stops an update. Nothing that serves has changed then, or it has been put back.
 
-OnnxletError (function.errors)
+OnnxletError (onnxlet.function.errors)
 ├── WrongUse      exit code 2: the command can't be carried out as it was given
 ├── Unreachable   exit code 1: what was asked for can't be fetched, now
 ├── Failed        exit code 1: this device can't do it, now: its card is full, or fails
@@ -10,7 +10,7 @@ OnnxletError (function.errors)
 
 from __future__ import annotations
 
-from function.errors import OnnxletError
+from onnxlet.function.errors import OnnxletError
 
 # What reading JSON of another form raises, be it nested as deeply as a stranger likes.
 BROKEN = (ValueError, KeyError, TypeError, AttributeError, RecursionError)

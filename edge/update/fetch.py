@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar
 from urllib.error import URLError
 
-from edge.update.errors import Failed, Refused, Unreachable
-from edge.update.sources import Passing, Web, is_file, opened_at
+from onnxlet.edge.update.errors import Failed, Refused, Unreachable
+from onnxlet.edge.update.sources import Passing, Web, is_file, opened_at
 
 CHUNK = 1 << 18  # bytes
 ROOM = "Make room there; what serves is as it was."

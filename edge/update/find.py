@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from edge.update.errors import BROKEN, Refused
-from edge.update.fetch import read_small
-from edge.update.memory import Memory
-from edge.update.offer import Device, Offer, objections, read_offer, staleness
-from edge.update.signature import LARGEST, Keys, Signature, check_signed, read_signature
-from edge.update.sources import Web, beside
+from onnxlet.edge.update.errors import BROKEN, Refused
+from onnxlet.edge.update.fetch import read_small
+from onnxlet.edge.update.memory import Memory
+from onnxlet.edge.update.offer import Device, Offer, objections, read_offer, staleness
+from onnxlet.edge.update.signature import LARGEST, Keys, Signature, check_signed, read_signature
+from onnxlet.edge.update.sources import Web, beside
 
 FORMAT = 1
 INDEX = "channel.json"

@@ -10,8 +10,8 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from edge.slots import Places
-from edge.update.errors import Failed
+from onnxlet.edge.device.slots import Places
+from onnxlet.edge.update.errors import Failed
 
 LOCK = ".lock"
 

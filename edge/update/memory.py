@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NamedTuple
 
-from edge.slots import Places, live_slot, write_durably
-from edge.update.errors import Refused
+from onnxlet.edge.device.slots import Places, live_slot, write_durably
+from onnxlet.edge.update.errors import Refused
 
 FORMAT = 1
 MOST_ATTEMPTS = 5  # that ended without a verdict: the power failed, or the release brought it down

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from edge.slots import Places, sync_folder
-from function.aliases import FILE
-from function.repository import versions_in
+from onnxlet.edge.device.slots import Places, sync_folder
+from onnxlet.function.models.aliases import FILE
+from onnxlet.function.models.repository import versions_in
 
 KEPT = 2  # versions of each model: the one that serves and the one before it
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from edge.update.errors import Refused
+from onnxlet.edge.update.errors import Refused
 
 PRODUCT = "onnxlet"
 WORD = "[A-Za-z0-9][A-Za-z0-9._-]{0,99}"

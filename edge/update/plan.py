@@ -8,8 +8,8 @@ import zipfile
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from edge.update.errors import BROKEN, Refused
-from edge.update.offer import Offer
+from onnxlet.edge.update.errors import BROKEN, Refused
+from onnxlet.edge.update.offer import Offer
 
 FORMAT = 1
 LISTS = {"bundle": ("bundle.json", "device.json"), "models": ("models.json",)}

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from edge.patience import Deadline, WatchedHttp, WatchedHttps
-from edge.secret import left_in
-from edge.update.errors import Killed
-from function.golden import compare_body
+from onnxlet.edge.net.socket_deadline import Deadline, WatchedHttp, WatchedHttps
+from onnxlet.edge.service.secret import left_in
+from onnxlet.edge.update.errors import Killed
+from onnxlet.function.serving.golden import compare_body
 
 CHECK_SECONDS = 300
 RESTART_SECONDS = 120
@@ -129,7 +129,7 @@ def _ask_all(service: Service, models: Mapping[Path, tuple[str, int]]) -> tuple[
         path = f"/models/{name}/versions/{version}/predict"
         status, content = _ask(service, path, body)
         if status == http.client.UNAUTHORIZED and not service.key:
-            continue  # the server asks them of itself (edge/proof.py): ready means answered
+            continue  # the server asks them of itself (service/self_check.py): ready means answered
         if status != http.client.OK:
             faults.append(f"{service.url}{path}: {_told(status)}")
             may_pass &= status == 0 or status in NOT_YET

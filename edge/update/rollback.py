@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from edge.slots import idle_slot, live_slot, switch
-from edge.update import model_updates
-from edge.update.errors import Refused
-from edge.update.memory import write_memory
-from edge.update.prove import restart_faults, slot_faults
-from edge.update.setup import Setup
-from edge.update.status import release_of
-from edge.update.update import alone, settle
-from edge.update.verdict import live_faults
-from function.repository import versions_in
+from onnxlet.edge.device.slots import idle_slot, live_slot, switch
+from onnxlet.edge.update import model_updates
+from onnxlet.edge.update.errors import Refused
+from onnxlet.edge.update.memory import write_memory
+from onnxlet.edge.update.prove import restart_faults, slot_faults
+from onnxlet.edge.update.setup import Setup
+from onnxlet.edge.update.status import release_of
+from onnxlet.edge.update.update import alone, settle
+from onnxlet.edge.update.verdict import live_faults
+from onnxlet.function.models.repository import versions_in
 
 
 def rollback(setup: Setup) -> str:

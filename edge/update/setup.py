@@ -10,15 +10,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from edge.environment_file import read_environment_file
-from edge.machine import this_arch
-from edge.settings import DeviceSettings
-from edge.slots import Places
-from edge.update.offer import Device
-from edge.update.prove import Service
-from edge.update.sources import Web
-from function.errors import SettingsError
-from function.settings import Settings
+from onnxlet.edge.device.machine import this_arch
+from onnxlet.edge.device.slots import Places
+from onnxlet.edge.settings.device import DeviceSettings
+from onnxlet.edge.settings.environment_file import read_environment_file
+from onnxlet.edge.update.offer import Device
+from onnxlet.edge.update.prove import Service
+from onnxlet.edge.update.sources import Web
+from onnxlet.function.errors import SettingsError
+from onnxlet.function.settings import Settings
 
 UNPACKED = 4  # times the bytes of the largest archive
 SERVICE_SECONDS = 30.0

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from edge.update.errors import Refused
+from onnxlet.edge.update.errors import Refused
 
 LARGEST = 4096  # bytes of a signature's or a key's file
 MOST_KEYS = 2  # one, and the next one while keys are changed

@@ -19,9 +19,9 @@ from typing import Any, BinaryIO, NamedTuple, NoReturn
 from urllib.error import HTTPError
 from urllib.parse import quote, urljoin, urlsplit
 
-from edge.patience import Deadline, WatchedHttp, WatchedHttps
-from edge.trust import NO_DATES
-from edge.update.errors import Refused, Unreachable, WrongUse
+from onnxlet.edge.net.socket_deadline import Deadline, WatchedHttp, WatchedHttps
+from onnxlet.edge.net.trust import NO_DATES
+from onnxlet.edge.update.errors import Refused, Unreachable, WrongUse
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 PASSING = (408, 425, 429, 500, 502, 503, 504)  # statuses that may be others soon

@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from edge.slots import SLOTS, Places, live_slot
-from edge.update.memory import read_memory
-from edge.update.setup import pins_of
-from function.aliases import of_model, serves
-from function.errors import OnnxletError
-from function.repository import versions_in
+from onnxlet.edge.device.slots import SLOTS, Places, live_slot
+from onnxlet.edge.update.memory import read_memory
+from onnxlet.edge.update.setup import pins_of
+from onnxlet.function.errors import OnnxletError
+from onnxlet.function.models.aliases import of_model, serves
+from onnxlet.function.models.repository import versions_in
 
 
 def release_of(slot: Path) -> int | None:

@@ -8,10 +8,10 @@ import zipfile
 import zlib
 from pathlib import Path
 
-from edge.slots import sync_tree
-from edge.update.errors import Refused
-from edge.update.offer import Offer
-from edge.update.plan import REFUSED, Entry, Plan, plan
+from onnxlet.edge.device.slots import sync_tree
+from onnxlet.edge.update.errors import Refused
+from onnxlet.edge.update.offer import Offer
+from onnxlet.edge.update.plan import REFUSED, Entry, Plan, plan
 
 CHUNK = 1 << 18  # bytes
 

@@ -14,23 +14,17 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from edge.slots import Places, idle_slot, live_slot, point, switch, sync_folder
-from edge.update import model_updates, verdict
-from edge.update.errors import Failed, Killed, Refused, WrongUse
-from edge.update.fetch import download
-from edge.update.find import Found, find_archive, find_in_channel, is_archive
-from edge.update.lock import locked
-from edge.update.memory import (
-    MOST_ATTEMPTS,
-    Memory,
-    is_switched,
-    read_memory,
-    write_memory,
-)
-from edge.update.prove import slot_faults
-from edge.update.setup import Setup
-from edge.update.signature import check_signed, read_keys
-from edge.update.unpack import check_and_unpack
+from onnxlet.edge.device.slots import Places, idle_slot, live_slot, point, switch, sync_folder
+from onnxlet.edge.update import model_updates, verdict
+from onnxlet.edge.update.errors import Failed, Killed, Refused, WrongUse
+from onnxlet.edge.update.fetch import download
+from onnxlet.edge.update.find import Found, find_archive, find_in_channel, is_archive
+from onnxlet.edge.update.lock import locked
+from onnxlet.edge.update.memory import MOST_ATTEMPTS, Memory, is_switched, read_memory, write_memory
+from onnxlet.edge.update.prove import slot_faults
+from onnxlet.edge.update.setup import Setup
+from onnxlet.edge.update.signature import check_signed, read_keys
+from onnxlet.edge.update.unpack import check_and_unpack
 
 INCOMING, OUTGOING = ".incoming", ".outgoing"
 

@@ -6,12 +6,12 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from edge.slots import switch
-from edge.update import model_updates
-from edge.update.errors import Failed, Refused
-from edge.update.memory import Memory, write_memory
-from edge.update.prove import restart_faults, service_faults
-from edge.update.setup import Setup
+from onnxlet.edge.device.slots import switch
+from onnxlet.edge.update import model_updates
+from onnxlet.edge.update.errors import Failed, Refused
+from onnxlet.edge.update.memory import Memory, write_memory
+from onnxlet.edge.update.prove import restart_faults, service_faults
+from onnxlet.edge.update.setup import Setup
 
 
 def judge_bundle(setup: Setup, memory: Memory, faults: list[str]) -> Memory:

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
-from function import json_text
-from function.errors import InvalidRows, MalformedRequest, ModelError, NoBackground
-from function.model import AGAIN, Model, read_checked
-from function.signature import Array
-from function.table import Table, read_table
+from onnxlet.function import json_text
+from onnxlet.function.arrays import Array
+from onnxlet.function.errors import InvalidRows, MalformedRequest, ModelError, NoBackground
+from onnxlet.function.inputs.validation import Table, read_table
+from onnxlet.function.models.model import AGAIN, Model, read_checked
 
 FILE = "background.json"
 

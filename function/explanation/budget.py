@@ -1,6 +1,6 @@
 """The seconds that a request gives to its explanations.
 
-What they take at the least may be longer; then `function.deadline` ends it.
+What they take at the least may be longer; then `onnxlet.function.deadline` ends it.
 """
 
 from __future__ import annotations

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from function.explanation.texts import Pieces
-from function.signature import Array
-from function.text import TokenFeed
+from onnxlet.function.arrays import Array
+from onnxlet.function.explanation.texts import Pieces
+from onnxlet.function.inputs.text import TokenFeed
 
 MOST_PAIRS = 100_000  # of pieces, times the columns that they count in
 LONGEST = 2  # words in an n-gram: which of more are neighbours takes longer to find than to cut

@@ -7,19 +7,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from function.errors import InvalidRows, Problem, RequestTooLarge
-from function.explanation import shapley
-from function.explanation.background import Background, text_columns
-from function.explanation.budget import Budget
-from function.explanation.game import Place, TableGame, Tensors
-from function.explanation.target import MOST_OUTPUTS, Target, target
-from function.model import Model
-from function.signature import Array, Feed
-from function.table import Table
+from onnxlet.function.arrays import Array
+from onnxlet.function.errors import InvalidRows, Problem, RequestTooLarge
+from onnxlet.function.explanation import shapley
+from onnxlet.function.explanation.background import Background, text_columns
+from onnxlet.function.explanation.budget import Budget
+from onnxlet.function.explanation.target import MOST_OUTPUTS, Target, target
+from onnxlet.function.explanation.value_function import Place, TableGame, Tensors
+from onnxlet.function.inputs.signature import Feed
+from onnxlet.function.inputs.validation import Table
+from onnxlet.function.models.model import Model
 
 if TYPE_CHECKING:
-    from function.explanation.counting import Counted
-    from function.explanation.texts import Pieces
+    from onnxlet.function.explanation.counting import Counted
+    from onnxlet.function.explanation.texts import Pieces
 
 FEWEST_SLOTS = 50  # background rows, each taken again where there are fewer
 MOST_CONTRIBUTIONS = 100_000  # numbers in one answer
@@ -159,8 +160,8 @@ def _cut(
     model: Model, row: Table, texts: Mapping[Place, Sequence[Mapping[str, Any]]]
 ) -> tuple[dict[Place, Pieces], dict[Place, list[Counted]]]:
     """The texts of one row in pieces, and what these count."""
-    from function.explanation.counting import counted  # models without text do without
-    from function.explanation.texts import cut
+    from onnxlet.function.explanation.counting import counted  # models without text do without
+    from onnxlet.function.explanation.texts import cut
 
     read = {place for feed in model.signature.feeds for place in _places(feed)}
     pieces, counts = {}, {}

@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from function import json_text, service
-from function.dialects import native
-from function.errors import MalformedRequest, Overloaded, RequestTooLarge, quoted
-from function.exchange import Call, Reply, Request, json_reply
-from function.explanation.background import Background, background
-from function.explanation.budget import Budget
-from function.explanation.explain import Explained, Wish, explain
-from function.explanation.game import TableGame
-from function.explanation.target import Target
-from function.signature import Array
+from onnxlet.function import json_text
+from onnxlet.function.arrays import Array
+from onnxlet.function.errors import MalformedRequest, Overloaded, RequestTooLarge, quoted
+from onnxlet.function.explanation.background import Background, background
+from onnxlet.function.explanation.budget import Budget
+from onnxlet.function.explanation.explain import Explained, Wish, explain
+from onnxlet.function.explanation.target import Target
+from onnxlet.function.explanation.value_function import TableGame
+from onnxlet.function.messages import Call, Reply, Request, json_reply
+from onnxlet.function.protocols import native
+from onnxlet.function.serving import service
 
 if TYPE_CHECKING:
-    from function.model import Model
+    from onnxlet.function.models.model import Model
 
 MOST_ROWS = 100
 MOST_SECONDS = 20.0

@@ -16,8 +16,8 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from function.explanation.budget import Budget
-from function.signature import Array
+from onnxlet.function.arrays import Array
+from onnxlet.function.explanation.budget import Budget
 
 EXACT_PLAYERS = 8
 ROUNDS_AT_ONCE = 4  # whose numbers are worked on together, in arrays of

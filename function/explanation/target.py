@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from function.errors import MalformedRequest, quoted
-from function.model import Model
-from function.signature import Array
+from onnxlet.function.arrays import Array
+from onnxlet.function.errors import MalformedRequest, quoted
+from onnxlet.function.models.model import Model
 
 MOST_OUTPUTS = 100  # numbers that are explained for each row
 Outputs = Mapping[str, Array]

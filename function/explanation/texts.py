@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from function.signature import MISSING_TEXT
-from function.text import STRIP
+from onnxlet.function.inputs.signature import MISSING_TEXT
+from onnxlet.function.inputs.text import STRIP
 
 MOST_TOKENS = 50  # of one text; neighbours are taken together beyond
 WORD = re.compile(r"\S+")

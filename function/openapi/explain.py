@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from function.example import example_instance
-from function.explanation.route import MOST_PERMUTATIONS, MOST_ROWS, MOST_SECONDS, MOST_SEED
-from function.explanation.target import target
-from function.openapi.forms import (
+from onnxlet.function.explanation.route import MOST_PERMUTATIONS, MOST_ROWS, MOST_SECONDS, MOST_SEED
+from onnxlet.function.explanation.target import target
+from onnxlet.function.models.example import example_instance
+from onnxlet.function.openapi.forms import (
     Operation,
     Place,
     Schema,
@@ -22,7 +22,7 @@ from function.openapi.forms import (
 )
 
 if TYPE_CHECKING:
-    from function.model import Model
+    from onnxlet.function.models.model import Model
 
 NUMBERS: Schema = {
     "description": "a number, or one for each class or output",

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from function.exchange import JSON
+from onnxlet.function.messages import JSON
 
 if TYPE_CHECKING:
-    from function.model import Model
-    from function.service import Service
+    from onnxlet.function.models.model import Model
+    from onnxlet.function.serving.service import Service
 
 Schema = dict[str, Any]
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from function.dialects.invocations import ATTRIBUTES, TARGET
-from function.example import example_instance
-from function.openapi import v1
-from function.openapi.forms import (
+from onnxlet.function.models.example import example_instance
+from onnxlet.function.openapi import v1
+from onnxlet.function.openapi.forms import (
     Operation,
     Part,
     Place,
@@ -22,10 +21,11 @@ from function.openapi.forms import (
     record,
     ref,
 )
-from function.openapi.native import ON_ERROR, csv
+from onnxlet.function.openapi.native import ON_ERROR, csv
+from onnxlet.function.protocols.invocations import ATTRIBUTES, TARGET
 
 if TYPE_CHECKING:
-    from function.model import Model
+    from onnxlet.function.models.model import Model
 
 
 def _request(model: Model) -> Schema:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from function.example import example_instance
-from function.openapi import explain
-from function.openapi.forms import (
+from onnxlet.function.models.example import example_instance
+from onnxlet.function.openapi import explain
+from onnxlet.function.openapi.forms import (
     Operation,
     Part,
     Place,
@@ -21,10 +21,10 @@ from function.openapi.forms import (
     record,
     ref,
 )
-from function.openapi.schemas import PROBLEM_PLACES
+from onnxlet.function.openapi.schemas import PROBLEM_PLACES
 
 if TYPE_CHECKING:
-    from function.model import Model
+    from onnxlet.function.models.model import Model
 
 ON_ERROR: Schema = {
     "name": "on_error",

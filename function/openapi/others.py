@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from function.openapi.forms import Operation, Part, Place, answered, content, record
+from onnxlet.function.openapi.forms import Operation, Part, Place, answered, content, record
 
 
 def _document(place: Place) -> Operation:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from function.example import example_instance, typical_values
-from function.openapi.forms import Schema, closed, listed, one_of, or_null, record, ref
-from function.signature import LARGEST_INTEGER, Column, Output
+from onnxlet.function.arrays import LARGEST_INTEGER
+from onnxlet.function.inputs.signature import Column, Output
+from onnxlet.function.models.example import example_instance, typical_values
+from onnxlet.function.openapi.forms import Schema, closed, listed, one_of, or_null, record, ref
 
 if TYPE_CHECKING:
-    from function.model import Model
+    from onnxlet.function.models.model import Model
 
 TYPES: Mapping[str, Schema] = {
     "float64": {"type": "number", "format": "double"},

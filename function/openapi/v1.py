@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from function.example import example_instance
-from function.openapi.forms import (
+from onnxlet.function.models.example import example_instance
+from onnxlet.function.openapi.forms import (
     Operation,
     Part,
     Place,
@@ -21,11 +21,11 @@ from function.openapi.forms import (
     record,
     ref,
 )
-from function.openapi.native import ON_ERROR
-from function.openapi.schemas import PROBLEM_PLACES, column_schema, output_schema
+from onnxlet.function.openapi.native import ON_ERROR
+from onnxlet.function.openapi.schemas import PROBLEM_PLACES, column_schema, output_schema
 
 if TYPE_CHECKING:
-    from function.model import Model
+    from onnxlet.function.models.model import Model
 
 BESIDE: Mapping[str, Schema] = {
     "classes": {"type": "array", "description": "in the order of the probabilities"},

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from function.dialects.v2_binary import HEADER
-from function.dialects.v2_tensors import BY_TYPE, DATATYPES
-from function.example import example_instance
-from function.openapi.forms import (
+from onnxlet.function.models.example import example_instance
+from onnxlet.function.openapi.forms import (
     Operation,
     Part,
     Place,
@@ -20,9 +18,11 @@ from function.openapi.forms import (
     record,
     ref,
 )
+from onnxlet.function.protocols.v2_binary import HEADER
+from onnxlet.function.protocols.v2_tensors import BY_TYPE, DATATYPES
 
 if TYPE_CHECKING:
-    from function.model import Model
+    from onnxlet.function.models.model import Model
 
 OCTETS = "application/octet-stream"
 SIZE: Schema = {"type": "integer", "minimum": 0}

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from convert.source import Source
-from function.app import create_app
-from function.lambda_events import respond
-from function.settings import Settings
+from onnxlet.convert.sources.source import Source
+from onnxlet.function.app import create_app
+from onnxlet.function.aws.lambda_events import respond
+from onnxlet.function.settings import Settings
 from tests.clients.tape import Exchange, recording
 from tests.conftest import ROOT, start_server, stop_server
 from tests.events import CONTEXT, make_alb_event, make_v1_event, make_v2_event

@@ -11,13 +11,14 @@ import onnxruntime
 import pandas as pd
 from sklearn.base import is_classifier
 
-from convert.converters import converters
-from convert.converters.fallback import fallback
-from convert.converters.graph import Graph, Precision, Table
-from convert.recipes import root_table
-from function import json_text
-from function.signature import MISSING_TEXT, Array, Column
-from function.text import TokenFeed
+from onnxlet.convert.converters.registry import converters
+from onnxlet.convert.graph.fallback import fallback
+from onnxlet.convert.graph.graph import Graph, Precision, Table
+from onnxlet.convert.to_onnx import root_table
+from onnxlet.function import json_text
+from onnxlet.function.arrays import Array
+from onnxlet.function.inputs.signature import MISSING_TEXT, Column
+from onnxlet.function.inputs.text import TokenFeed
 
 METHODS = ("predict", "predict_proba", "decision_function", "transform")
 

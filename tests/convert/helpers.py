@@ -14,23 +14,24 @@ import numpy as np
 import pandas as pd
 from click.testing import CliRunner, Result
 
-from convert.__main__ import main
-from convert.answers import Answers, Task, task_of
-from convert.build import Built, build
-from convert.evidence import Evidence
-from convert.hard_rows import hard_rows
-from convert.inputs import Cells, Inputs, read_inputs
-from convert.manifest import serving_part
-from convert.parity import Comparison, compare
-from convert.probe import is_answered, probe_columns
-from convert.recipes import Converted, Layout, Recipe, convert
-from convert.source import Source
-from convert.undecided import forgive_undecided
-from function.app import create_app
-from function.model import Model
-from function.settings import Settings
-from function.signature import Array, Column
-from function.table import read_table
+from onnxlet.convert.build import Built, build
+from onnxlet.convert.command_line import main
+from onnxlet.convert.evidence.edge_cases import hard_rows
+from onnxlet.convert.evidence.evidence import Evidence
+from onnxlet.convert.manifest import serving_part
+from onnxlet.convert.parity.comparison import Comparison, compare
+from onnxlet.convert.parity.rounding import forgive_undecided
+from onnxlet.convert.reference.answers import Answers, Task, task_of
+from onnxlet.convert.reference.inputs import Cells, Inputs, read_inputs
+from onnxlet.convert.reference.probing import is_answered, probe_columns
+from onnxlet.convert.sources.source import Source
+from onnxlet.convert.to_onnx import Converted, Layout, Recipe, convert
+from onnxlet.function.app import create_app
+from onnxlet.function.arrays import Array
+from onnxlet.function.inputs.signature import Column
+from onnxlet.function.inputs.validation import read_table
+from onnxlet.function.models.model import Model
+from onnxlet.function.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FILES = {"background.json", "golden.json", "manifest.json", "model.onnx"}

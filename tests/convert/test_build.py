@@ -14,13 +14,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
-from convert.build import build, one_threaded
-from convert.errors import Refusal
-from convert.parity import TOLERANCE
-from convert.source import Source
-from function.errors import OnnxletError
-from function.model import load_model
-from function.table import read_table
+from onnxlet.convert.build import build, one_threaded
+from onnxlet.convert.errors import Refusal
+from onnxlet.convert.parity.comparison import TOLERANCE
+from onnxlet.convert.sources.source import Source
+from onnxlet.function.errors import OnnxletError
+from onnxlet.function.inputs.validation import read_table
+from onnxlet.function.models.model import load_model
 from tests.conftest import quiet
 from tests.convert.helpers import built
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from convert.__main__ import main
+from onnxlet.convert.command_line import main
 from tests.convert.helpers import FILES, command, invoked
 
 WRONG_USE: dict[str, tuple[list[str], str]] = {

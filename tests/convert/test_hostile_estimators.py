@@ -49,9 +49,17 @@ from sklearn.svm import SVC
 from sklearn.utils import Bunch
 from skops.io import dump
 
-from convert.errors import SourceFailed
-from convert.saved import load_saved
-from tests.convert.hostile_skops import Node, mapped, node, plain, transformer, tupled, written
+from onnxlet.convert.errors import SourceFailed
+from onnxlet.convert.sources.saved import load_saved
+from tests.convert.sources.hostile_skops import (
+    Node,
+    mapped,
+    node,
+    plain,
+    transformer,
+    tupled,
+    written,
+)
 
 RANDOM = np.random.default_rng(0)
 X = np.abs(RANDOM.normal(size=(40, 3)))

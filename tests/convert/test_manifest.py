@@ -13,9 +13,9 @@ import pytest
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import LinearRegression
 
-from convert.source import Source
-from function.model import load_model
-from function.table import read_table
+from onnxlet.convert.sources.source import Source
+from onnxlet.function.inputs.validation import read_table
+from onnxlet.function.models.model import load_model
 from tests import estimators
 from tests.convert.helpers import built
 

@@ -19,11 +19,17 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
-from convert.converters import converters
-from convert.converters.elsewhere import ANY, EQUALS, instead_of
-from convert.errors import Refusal
-from convert.evidence import NO_HINT, REASON_LENGTH, Failed, no_conversion, shortened
-from convert.source import Source, load_source
+from onnxlet.convert.converters.registry import converters
+from onnxlet.convert.errors import Refusal
+from onnxlet.convert.evidence.evidence import (
+    NO_HINT,
+    REASON_LENGTH,
+    Failed,
+    no_conversion,
+    shortened,
+)
+from onnxlet.convert.graph.elsewhere import ANY, EQUALS, instead_of
+from onnxlet.convert.sources.source import Source, load_source
 from tests.convert.helpers import built, invoked
 
 random = np.random.default_rng(0)

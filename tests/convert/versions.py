@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.lib import NumpyVersion
 
-from convert.converters.responses import RELEASE
+from onnxlet.convert.graph.responses import RELEASE
 
 OLD_NUMPY = NumpyVersion(np.__version__) < "2.1.0"
 AVERAGED = {"quantile_method": "averaged_inverted_cdf"} if RELEASE >= (1, 7) else {}

@@ -14,8 +14,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from convert.build import build
-from convert.source import Source
+from onnxlet.convert.build import build
+from onnxlet.convert.sources.source import Source
 from tests.conftest import ROOT, quiet
 from tests.deploy.emulator import EMULATOR, SET_UP, Emulator, started
 

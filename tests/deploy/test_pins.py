@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from function.errors import ModelError
+from onnxlet.function.errors import ModelError
 
 pytestmark = pytest.mark.deploy
 

@@ -87,9 +87,12 @@ def test_values_that_don_t_go_together(
 
 def test_nothing_is_there(refused: Refused, tmp_path: Path) -> None:
     copy = tmp_path / "clone"
-    for package in ("tools", "function", "convert"):
+    for package in ("tools", "onnxlet", "function", "convert", "edge", "requirements"):
         shutil.copytree(
-            ROOT / package, copy / package, ignore=shutil.ignore_patterns("__pycache__")
+            ROOT / package,
+            copy / package,
+            symlinks=True,
+            ignore=shutil.ignore_patterns("__pycache__"),
         )
 
     code, lines = refused(folder=copy)

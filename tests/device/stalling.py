@@ -10,8 +10,8 @@ from typing import Any
 
 sys.path.insert(0, "/var/lib/onnxlet/live")
 
-from edge.__main__ import main
-from edge.server import Server
+from onnxlet.edge.command_line import main
+from onnxlet.edge.server.server import Server
 
 STALL = Path("/run/stall")
 respond = Server._respond

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from edge.environment_file import parse
+from onnxlet.edge.settings.environment_file import parse
 from tests.device.machine import Machine
-from tests.edge.test_environment_file import VALUES
+from tests.edge.settings.test_environment_file import VALUES
 
 pytestmark = pytest.mark.device
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from function.command_line import Command
+from onnxlet.function.command_line import Command
 
 
 def ended(error: BaseException, *arguments: str) -> Result:

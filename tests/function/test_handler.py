@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from flask import Flask, Response, request
 
-from function import lambda_events
-from function.errors import SettingsError
-from function.lambda_events import respond
+from onnxlet.function.aws import lambda_events
+from onnxlet.function.aws.lambda_events import respond
+from onnxlet.function.errors import SettingsError
 from tests.conftest import ROOT
 from tests.events import (
     CONTEXT,
@@ -26,7 +26,7 @@ from tests.events import (
     make_v1_event,
     make_v2_event,
 )
-from tests.function.test_predict import SHOP
+from tests.function.serving.test_predict import SHOP
 from tests.log_lines import without_time
 
 PATH = "/models/shop/predict"
@@ -37,12 +37,12 @@ ANSWER = {"model": "shop", "version": 1, "prediction": [True]}
 
 @pytest.fixture(scope="module")
 def handler(models: Path) -> Callable[[Any, Any], Any]:
-    """`function.handler.handler`, imported as Lambda imports it."""
+    """`onnxlet.function.handler.handler`, imported as Lambda imports it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ONNXLET_MODELS", str(models))
         patch.setenv("ONNXLET_MAX_ROWS", "50")
-        sys.modules.pop("function.handler", None)
-        from function.handler import handler
+        sys.modules.pop("onnxlet.function.handler", None)
+        from onnxlet.function.handler import handler
 
     return handler
 
@@ -239,7 +239,7 @@ def test_the_log_line_of_a_direct_invocation(
 
 
 def test_a_direct_invocation_is_counted_as_a_request_is(in_this_process: Any) -> None:
-    from function.handler import SERVED
+    from onnxlet.function.handler import SERVED
 
     before = SERVED.counts.of("shop", 1)
     answered, rows, refused = before.answered, before.rows, before.refused
@@ -257,7 +257,7 @@ def test_a_direct_invocation_never_raises(
     def broken(*args: Any) -> Any:
         raise RuntimeError("".join(["can", "ary"]))
 
-    monkeypatch.setattr("function.model.Model.run", broken)
+    monkeypatch.setattr("onnxlet.function.models.model.Model.run", broken)
     answer = in_this_process({"instances": [SHOP], "model": "shop"}, CONTEXT)
 
     assert (answer["status"], answer["title"]) == (500, "Internal Server Error")
@@ -369,7 +369,7 @@ def test_code_in_an_event_is_never_run(handler: Any, tmp_path: Path) -> None:
 
 def run_import(environ: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", "import function.handler"],
+        [sys.executable, "-c", "import onnxlet.function.handler"],
         cwd=ROOT,
         env={**os.environ, **environ},
         capture_output=True,

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from function.errors import MalformedRequest, RequestTooLarge
-from function.json_text import DEEPEST, MOST_BRACKETS, _is_deep, loads
+from onnxlet.function.errors import MalformedRequest, RequestTooLarge
+from onnxlet.function.json_text import DEEPEST, MOST_BRACKETS, _is_deep, loads
 
 
 def nested(levels: int, kind: str, innermost: Any = 1) -> Any:

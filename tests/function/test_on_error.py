@@ -13,12 +13,12 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures
 
-from convert.build import build
-from convert.source import Source
-from function.app import create_app
-from function.dialects import native
+from onnxlet.convert.build import build
+from onnxlet.convert.sources.source import Source
+from onnxlet.function.app import create_app
+from onnxlet.function.protocols import native
 from tests.conftest import Client, client_of, quiet
-from tests.function.test_predict import HOUSE, LOAN, SHOP
+from tests.function.serving.test_predict import HOUSE, LOAN, SHOP
 
 NULL = "?on_error=null"
 

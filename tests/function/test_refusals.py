@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from function.csv_text import NO_ROWS
+from onnxlet.function.inputs.csv_text import NO_ROWS
 from tests.conftest import Client
-from tests.function.test_predict import HOUSE, LOAN, SHOP
+from tests.function.serving.test_predict import HOUSE, LOAN, SHOP
 
 PATH = "/models/shop/predict"
 ROW = list(SHOP.values())

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from function import request_log
-from function.app import create_app
-from function.lambda_events import respond
-from function.request_log import CLOCK, form_of, gravity, trace
-from function.settings import Settings
+from onnxlet.function import request_log
+from onnxlet.function.app import create_app
+from onnxlet.function.aws.lambda_events import respond
+from onnxlet.function.request_log import CLOCK, form_of, gravity, trace
+from onnxlet.function.settings import Settings
 from tests.events import CONTEXT, make_v2_event
-from tests.function.every_dialect import ERRORS, request
-from tests.function.test_predict import SHOP
+from tests.function.every_protocol import ERRORS, request
+from tests.function.serving.test_predict import SHOP
 from tests.log_lines import TIME, read, without_time
 
 CANARY = "canary7391"

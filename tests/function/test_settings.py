@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from function.errors import ModelError, SettingsError
-from function.repository import Repository
-from function.settings import DEFAULT_MODELS, Settings
+from onnxlet.function.errors import ModelError, SettingsError
+from onnxlet.function.models.repository import Repository
+from onnxlet.function.settings import DEFAULT_MODELS, Settings
 from tests.conftest import ROOT
 
 DIGEST = hashlib.sha256(b"key").hexdigest()

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from convert.source import Source
-from tests.function.dialects.held_out import Row, columns_of, rows_of
-from tests.function.dialects.test_v2 import as_columns, in_bytes, tensor, with_bytes
-from tests.function.test_predict import HOUSE, LOAN, SHOP
+from onnxlet.convert.sources.source import Source
+from tests.function.protocols.held_out import Row, columns_of, rows_of
+from tests.function.protocols.test_v2 import as_columns, in_bytes, tensor, with_bytes
+from tests.function.serving.test_predict import HOUSE, LOAN, SHOP
 
 DEFAULT = "house-prices"  # the model of requests that name none
 ROWS = 4

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import pytest
 
-import convert.bundle.archive
-from convert.build import build
-from convert.bundle.target import Budget
-from convert.source import Source
+import onnxlet.convert.bundle.archive
+from onnxlet.convert.build import build
+from onnxlet.convert.bundle.target import Budget
+from onnxlet.convert.sources.source import Source
 from tests.conftest import (
     Answer,
     lacking,
@@ -121,7 +121,9 @@ def get_bundles(
 def _unpacked(home: str, models: Path, machine: Machine, folder: Path) -> Path:
     archive, unpacked = folder / f"{home}.zip", folder / f"{home}-{machine.python}"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(convert.bundle.archive, "LEVEL", 0)  # zipping takes longer than all the rest
+        patch.setattr(
+            onnxlet.convert.bundle.archive, "LEVEL", 0
+        )  # zipping takes longer than all the rest
         kind = home.removeprefix("on_")
         make(kind, models, archive, budget=ROOM, python=machine.python, arch=machine.arch)
     harness.unpack(archive, unpacked)

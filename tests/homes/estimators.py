@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from convert.source import Source
+from onnxlet.convert.sources.source import Source
 from tests.estimators import every_task
 
 PRAISE = ["good", "LOVELY", "crème brûlée!", "真的 很好", "ΣΊΣΥΦΟΣ", "don't stop"]

@@ -14,10 +14,10 @@ import numpy as np
 import onnx
 import pytest
 
-from convert.source import Source
-from function.dialects.v2_binary import HEADER
+from onnxlet.convert.sources.source import Source
+from onnxlet.function.protocols.v2_binary import HEADER
 from tests.conftest import Answer
-from tests.function.dialects.test_v2 import outputs_of
+from tests.function.protocols.test_v2 import outputs_of
 from tests.homes.asked import Ask
 from tests.homes.conftest import LAMBDAS, Bundles, Told
 from tests.homes.device import hidden
@@ -169,7 +169,7 @@ def a_bit_off(all_models: Path, tmp_path: Path) -> Path:
     weights = next(each.raw_data for each in constants if list(each.dims) == [4, 3])
     altered = bytearray(weights)
     # The largest, whose last bit is worth most: a small one's is lost in some processors' sums.
-    altered[8 * int(np.abs(np.frombuffer(weights, "<f8")).argmax())] ^= 1
+    altered[8 * int(np.argmax(np.abs(np.frombuffer(weights, "<f8"))))] ^= 1
     after = before.replace(weights, bytes(altered))
     assert after != before
     graph.write_bytes(after)

@@ -21,7 +21,7 @@ from tests.conftest import ROOT
 from tests.lambda_runtime import machines
 from tests.lambda_runtime.machines import Machine, Unavailable
 
-HANDLER = "function.handler.handler"
+HANDLER = "onnxlet.function.handler.handler"
 RIE = {"x86_64": "aws-lambda-rie-x86_64", "aarch64": "aws-lambda-rie-arm64"}
 OF_THE_PLATFORM = re.compile(r"(START|END|REPORT) RequestId: ")
 LOG_SECONDS = 5.0

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.events import make_alb_event, make_v1_event, make_v2_event
-from tests.function.test_predict import SHOP
+from tests.function.serving.test_predict import SHOP
 from tests.lambda_runtime.conftest import KINDS
 from tests.lambda_runtime.harness import Runtime
 

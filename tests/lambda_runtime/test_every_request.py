@@ -9,16 +9,11 @@ from typing import Any
 import pytest
 
 from tests.conftest import Client
-from tests.function import (
-    test_handler,
-    test_on_error,
-    test_openapi,
-    test_page,
-    test_predict,
-    test_refusals,
-    test_shelter,
-)
-from tests.function.dialects import test_invocations, test_protocols, test_v1, test_v2
+from tests.function import test_handler, test_on_error, test_refusals
+from tests.function.http import test_page, test_shelter
+from tests.function.openapi import test_openapi
+from tests.function.protocols import test_invocations, test_protocols, test_v1, test_v2
+from tests.function.serving import test_predict
 
 pytestmark = pytest.mark.lambda_runtime
 

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convert.build import build
-from convert.source import Source
-from function.golden import differences, floor_of
+from onnxlet.convert.build import build
+from onnxlet.convert.sources.source import Source
+from onnxlet.function.serving.golden import differences, floor_of
 from tests.conftest import quiet
 from tests.estimators import every_task
 from tests.events import make_v2_event
-from tests.function.dialects.held_out import rows_of
+from tests.function.protocols.held_out import rows_of
 from tests.lambda_runtime.harness import Runtime
 from tests.lambda_runtime.machines import Machine
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.function.test_predict import SHOP
+from tests.function.serving.test_predict import SHOP
 from tests.lambda_runtime.harness import Runtime
 from tests.lambda_runtime.machines import Machine
 

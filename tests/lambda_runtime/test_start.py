@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.events import make_schedule_event, make_sqs_event, make_v2_event
-from tests.function.test_predict import SHOP
+from tests.function.serving.test_predict import SHOP
 from tests.lambda_runtime.harness import Runtime
 from tests.lambda_runtime.machines import Machine
 

@@ -20,10 +20,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.conftest import Server, start_server, stop_server
-from tests.edge.test_serve import CLEAN
-from tests.function.every_dialect import ERRORS, request
+from tests.edge.service.test_serve import CLEAN
+from tests.function.every_protocol import ERRORS, request
+from tests.function.serving.test_predict import SHOP
 from tests.function.slow_models import add_slow
-from tests.function.test_predict import SHOP
 
 pytestmark = pytest.mark.load
 

@@ -15,7 +15,7 @@ from tests.edge.update.test_taking import models_archive
 from tests.machine.system import ARCH, PYTHON, make_disk
 
 HERE = Path(__file__).parent
-OURS = ("function/", "edge/", "models/", "__main__.py")  # of a bundle; the rest are packages
+OURS = ("onnxlet/", "models/", "__main__.py")  # of a bundle; the rest are packages
 LISTS = ("bundle.json", "device.json")
 SETTINGS = b"""\
 ONNXLET_DEVICE_FORWARD_URL=http://127.0.0.1:9/

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.edge.test_serve import CLEAN
+from tests.edge.service.test_serve import CLEAN
 from tests.machine.machine import Device, Disk, copy_disk
 from tests.machine.system import System, make_disk
 from tests.project.test_device_docs import blocks

@@ -13,22 +13,22 @@ SLOT = (DATA / "live").resolve()
 
 def slot() -> list[str]:
     """What `check` says of the slot."""
-    from edge.update.check import check_slot
+    from onnxlet.edge.update.check import check_slot
 
     return check_slot(SLOT, None)
 
 
 def models() -> list[str]:
     """What it says of the models that came alone."""
-    from edge.update.check import check_slot
+    from onnxlet.edge.update.check import check_slot
 
     return check_slot(SLOT, DATA / "models") if any(DATA.glob("models/*/*")) else []
 
 
 def memory() -> list[str]:
     """Whether it can be read what is remembered of updates."""
-    from edge.slots import Places
-    from edge.update.status import status
+    from onnxlet.edge.device.slots import Places
+    from onnxlet.edge.update.status import status
 
     return [] if status(Places())["live"] else ["nothing is live"]
 

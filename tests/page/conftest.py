@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from convert.build import build
-from convert.import_onnx import import_onnx
+from onnxlet.convert.build import build
+from onnxlet.convert.imported.import_onnx import import_onnx
 from tests.conftest import ROOT, quiet, start_server, stop_server
-from tests.convert import onnx_files
+from tests.convert.imported import onnx_files
 from tests.estimators import every_task
 from tests.page.sites import before_references, build_more, in_float32
 

@@ -21,11 +21,11 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from convert.build import build
-from convert.source import Source
-from function.app import create_app
-from function.lambda_events import respond
-from function.settings import Settings
+from onnxlet.convert.build import build
+from onnxlet.convert.sources.source import Source
+from onnxlet.function.app import create_app
+from onnxlet.function.aws.lambda_events import respond
+from onnxlet.function.settings import Settings
 from tests.conftest import quiet
 from tests.events import CONTEXT, make_v2_event
 

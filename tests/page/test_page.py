@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from function.app import create_app
-from function.settings import Settings
+from onnxlet.function.app import create_app
+from onnxlet.function.settings import Settings
 from tests.page.conftest import KEY, Open, keep_screenshot, predict
 from tests.page.sites import BAD, COLUMN, MARKUP, stage
 

@@ -13,15 +13,15 @@ import numpy as np
 import pytest
 from flask.testing import FlaskClient
 
-from convert.answers import Answers, Task, task_of, tied
-from convert.build import build
-from convert.converters.responses import RELEASE
-from convert.inputs import Cells, Inputs, read_inputs
-from convert.source import Source
-from convert.undecided import hangs_on_rounding
-from function.app import create_app
-from function.golden import differences, floor_of
-from function.signature import Array
+from onnxlet.convert.build import build
+from onnxlet.convert.graph.responses import RELEASE
+from onnxlet.convert.parity.rounding import hangs_on_rounding
+from onnxlet.convert.reference.answers import Answers, Task, task_of, tied
+from onnxlet.convert.reference.inputs import Cells, Inputs, read_inputs
+from onnxlet.convert.sources.source import Source
+from onnxlet.function.app import create_app
+from onnxlet.function.arrays import Array
+from onnxlet.function.serving.golden import differences, floor_of
 from tests.pipelines import rarer  # noqa: F401 - its animals come into the zoo
 from tests.pipelines.zoo import ZOO
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from bench import costly, edge_guest, lambda_cost, load, paced, report, silence
-from tests.edge.test_server import Serving
+from tests.edge.server.test_server import Serving
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from convert.bundle.target import ARCHES, PYTHONS
-from function.errors import OnnxletError
-from function.settings import Settings
+from onnxlet.convert.bundle.target import ARCHES, PYTHONS
+from onnxlet.function.errors import OnnxletError
+from onnxlet.function.settings import Settings
 from tests.conftest import ROOT
 from tools.deploy.differences import differences
 from tools.deploy.options import OPTIONS, read_plan

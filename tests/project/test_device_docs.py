@@ -19,18 +19,18 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from edge.app import make_app
-from edge.forward import observing
-from edge.forward.options import ForwardOptions
-from edge.forward.queue import BATCH_RECORDS
-from edge.forward.writing import MEMORY_BYTES
-from edge.settings import DeviceSettings
-from function.settings import Settings
+from onnxlet.edge.forward import observing
+from onnxlet.edge.forward.queue import BATCH_RECORDS
+from onnxlet.edge.forward.writing import MEMORY_BYTES
+from onnxlet.edge.service.app import make_app
+from onnxlet.edge.settings.device import DeviceSettings
+from onnxlet.edge.settings.forward import ForwardOptions
+from onnxlet.function.settings import Settings
 from tests.conftest import ROOT, start_server, stop_server
 from tests.edge.forward.endpoint import wait_until
 from tests.edge.mqtt.broker import program
-from tests.edge.test_serve import CLEAN
-from tests.function.test_predict import HOUSE
+from tests.edge.service.test_serve import CLEAN
+from tests.function.serving.test_predict import HOUSE
 from tests.project.commands import free_port
 
 FORWARD = (ROOT / "docs" / "how-to" / "forward.md").read_text()

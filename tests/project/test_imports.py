@@ -2,53 +2,121 @@
 
 from __future__ import annotations
 
-import ast
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import ROOT
+from tests.project.module_graph import (
+    FOLDERS,
+    between_files,
+    between_rooms,
+    circle,
+    imported,
+    modules,
+)
 
+LAPTOP = {"sklearn", "skl2onnx", "pandas", "onnx", "scipy", "joblib"}
 FORBIDDEN = {
-    "function": {"sklearn", "skl2onnx", "pandas", "onnx", "scipy", "joblib", "convert", "edge"},
-    "edge": {"sklearn", "skl2onnx", "pandas", "onnx", "scipy", "joblib", "convert"},
-    "convert": {"edge"},
+    "function": LAPTOP | {"onnxlet.convert", "onnxlet.edge"},
+    "edge": LAPTOP | {"onnxlet.convert"},
+    "convert": {"onnxlet.edge"},
+    "edge/server": LAPTOP | {"onnxlet.function", "onnxlet.convert"},
 }
-
-
+ALLOWED = {"edge/server": {"onnxlet.function", "onnxlet.function.errors"}}
 # Of what Flask and our own command line load.
 LEFT_OUT = {"click", "jinja2", "httptools", "itsdangerous", "pprint", "tempfile"}
 
 
-def imported(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            yield from (alias.name.split(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            yield node.module.split(".")[0]
+def forbidden(name: str, folder: str) -> bool:
+    allowed = ALLOWED.get(folder, set())
+    if name in allowed or any(name.startswith(f"{a}.") for a in allowed - {"onnxlet.function"}):
+        return False
+    return any(name == one or name.startswith(f"{one}.") for one in FORBIDDEN[folder])
 
 
-@pytest.mark.parametrize("package", FORBIDDEN)
-def test_the_arrows_point_one_way(package: str) -> None:
-    files = list((ROOT / package).rglob("*.py"))
+def wrong_imports(root: Path, folder: str) -> list[tuple[str, str]]:
+    files = sorted((root / folder).rglob("*.py"))
     assert files
-    wrong = {
-        str(file.relative_to(ROOT)): sorted(found)
+    return [
+        (str(file.relative_to(root)), name)
         for file in files
-        if (found := FORBIDDEN[package] & set(imported(file)))
-    }
-    assert wrong == {}
+        for name in imported(file)
+        if forbidden(name, folder)
+    ]
+
+
+@pytest.mark.parametrize("folder", FORBIDDEN)
+def test_the_arrows_point_one_way(folder: str) -> None:
+    assert wrong_imports(ROOT, folder) == []
+
+
+def test_there_is_no_circle_between_files() -> None:
+    assert circle(between_files(ROOT)) == []
+
+
+def test_there_is_no_circle_between_folders() -> None:
+    assert circle(between_rooms(ROOT)) == []
+
+
+def test_every_module_is_imported_by_one_name() -> None:
+    known = modules(ROOT)
+    for path in known.values():
+        tops = {name.partition(".")[0] for name in imported(path)}
+        assert tops.isdisjoint(FOLDERS), path
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    for folder in FOLDERS:
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    return tmp_path
+
+
+def add(file: Path, lines: str) -> None:
+    file.write_text(f"{file.read_text()}\n{lines}\n")
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "folder"),
+    [
+        ("function/errors.py", "from onnxlet.convert import errors", "function"),
+        ("function/http/keys.py", "import onnxlet.edge.device.slots", "function"),
+        ("function/models/model.py", "def f():\n    import pandas", "function"),
+        ("convert/build.py", "from onnxlet.edge.device.slots import sync", "convert"),
+        ("edge/update/fetch.py", "import onnxlet.convert", "edge"),
+        ("edge/server/sockets.py", "from onnxlet.function import app", "edge/server"),
+        ("edge/server/tls.py", "from onnxlet.function.settings import Settings", "edge/server"),
+    ],
+)
+def test_a_wrong_import_is_noticed(copy: Path, file: str, line: str, folder: str) -> None:
+    assert wrong_imports(copy, folder) == []
+    add(copy / file, line)
+
+    assert {found for found, _ in wrong_imports(copy, folder)} == {file}
+
+
+def test_a_circle_is_noticed(copy: Path) -> None:
+    add(copy / "function" / "errors.py", "def f():\n    from onnxlet.function import settings")
+    assert set(circle(between_files(copy))) == {
+        "onnxlet.function.errors", "onnxlet.function.settings",
+    }  # fmt: skip
+    assert circle(between_rooms(copy)) != []
+
+
+def test_what_only_types_need_makes_no_circle(copy: Path) -> None:
+    before = between_files(copy)
+    types = "if TYPE_CHECKING:\n    from onnxlet.function import settings"
+    add(copy / "function" / "errors.py", types)
+    assert between_files(copy) == before
 
 
 def test_serving_loads_nothing_of_the_laptop_side(models: Path) -> None:
-    code = (
-        "import sys; from function.handler import handler; "
-        "print(*sorted({name.split('.')[0] for name in sys.modules}))"
-    )
+    code = "import sys; from onnxlet.function.handler import handler; print(*sorted(sys.modules))"
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,
@@ -59,16 +127,24 @@ def test_serving_loads_nothing_of_the_laptop_side(models: Path) -> None:
     )
 
     loaded = set(done.stdout.split())
-    assert "onnxruntime" in loaded
+    assert {"onnxruntime", "onnxlet.function.app"} <= loaded
     assert loaded & (FORBIDDEN["function"] | LEFT_OUT) == set()
 
 
-@pytest.mark.parametrize("module", ["function.handler", "convert.__main__", "convert.onnx_file"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        "onnxlet.function.handler",
+        "onnxlet.convert.command_line",
+        "onnxlet.convert.imported.onnx_file",
+    ],
+)
 def test_onnx_runtime_tells_nobody_of_this_machine(
     module: str, models: Path, tmp_path: Path
 ) -> None:
     code = (
-        f"import {module}; from pathlib import Path; from function.model import load_model; "
+        f"import {module}; from pathlib import Path; "
+        "from onnxlet.function.models.model import load_model; "
         f"load_model(Path({str(models / 'iris' / '1')!r})).open()"
     )
     environ = {**os.environ, "HOME": str(tmp_path), "ONNXLET_MODELS": str(models)}
@@ -80,10 +156,11 @@ def test_onnx_runtime_tells_nobody_of_this_machine(
 
 def test_what_flask_leaves_out_can_still_be_had(models: Path) -> None:
     code = (
-        "import function.app, flask, jinja2, click, werkzeug.serving as s; "
+        "import onnxlet.function.app, flask, jinja2, click, werkzeug.serving as s; "
         "assert s.run_simple.__module__ == 'werkzeug.serving'; "
         "assert click.command and jinja2.Template('{{ 1 }}').render() == '1'; "
-        "import os; c = function.app.create_app(os.environ['ONNXLET_MODELS']).test_client(); "
+        "import os; from onnxlet.function.app import create_app; "
+        "c = create_app(os.environ['ONNXLET_MODELS']).test_client(); "
         "assert c.get('/v2/health/live').status_code == 200"
     )
     environ = {**os.environ, "ONNXLET_MODELS": str(models)}
@@ -92,7 +169,7 @@ def test_what_flask_leaves_out_can_still_be_had(models: Path) -> None:
 
 def test_a_stand_in_that_is_used_says_so() -> None:
     code = (
-        "import function.app, flask\n"
+        "import onnxlet.function.app, flask\n"
         "try: flask.render_template_string('x')\n"
         "except RuntimeError as e: print(e)\n"
         "with flask.Flask('x').app_context():\n"

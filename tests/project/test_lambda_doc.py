@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from function import request_log
-from function.lambda_log import METRICS, LambdaLog
+from onnxlet.function import request_log
+from onnxlet.function.aws.lambda_log import METRICS, LambdaLog
 from tests.conftest import ROOT
 
 TEXT = (ROOT / "docs" / "reference" / "lambda.md").read_text()

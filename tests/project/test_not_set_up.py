@@ -11,7 +11,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from function.command_line import Command
+from onnxlet.function.command_line import Command
 from tests.conftest import ROOT
 
 
@@ -31,10 +31,10 @@ def started(checkout: Path, *arguments: str, **environ: str) -> subprocess.Compl
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The code as it is cloned: nothing was set up."""
     home = tmp_path_factory.mktemp("checkout")
-    for folder in ("convert", "edge", "function"):
-        (home / folder).symlink_to(ROOT / folder)
-    (home / "function").unlink()
-    shutil.copytree(ROOT / "function", home / "function", ignore=shutil.ignore_patterns("__pyc*"))
+    for folder in ("convert", "edge", "function", "onnxlet"):
+        shutil.copytree(
+            ROOT / folder, home / folder, symlinks=True, ignore=shutil.ignore_patterns("__pyc*")
+        )
     (home / "Makefile").touch()
     return home
 

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from edge.metrics import Meter
-from function.app import create_app
-from function.reload import Reloader
-from function.repository import Repository
-from function.settings import Settings
-from function.short_cut import LARGE
+from onnxlet.edge.service.metrics import Meter
+from onnxlet.function.app import create_app
+from onnxlet.function.http.fast_path import LARGE
+from onnxlet.function.models.repository import Repository
+from onnxlet.function.serving.reload import Reloader
+from onnxlet.function.settings import Settings
 from tests.conftest import ROOT
-from tests.function.test_predict import HOUSE
+from tests.function.serving.test_predict import HOUSE
 
 TEXT = (ROOT / "docs" / "reference" / "operations.md").read_text()
 EXAMPLES = [json.loads(block) for block in re.findall(r"```json\n(.*?)\n```", TEXT, re.DOTALL)]

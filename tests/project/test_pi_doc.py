@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from convert.__main__ import main as convert
-from convert.bundle.target import PYTHONS
-from edge.__main__ import main as edge
-from edge.environment_file import parse
-from edge.install.from_zip import _parser
-from edge.install.keys import read_keys
-from edge.settings import DeviceSettings
-from function.settings import Settings
+from onnxlet.convert.bundle.target import PYTHONS
+from onnxlet.convert.command_line import main as convert
+from onnxlet.edge.command_line import main as edge
+from onnxlet.edge.install.from_zip import _parser
+from onnxlet.edge.install.keys import read_keys
+from onnxlet.edge.settings.device import DeviceSettings
+from onnxlet.edge.settings.environment_file import parse
+from onnxlet.function.settings import Settings
 from tests.conftest import ROOT, start_server, stop_server
-from tests.edge.test_serve import CLEAN
+from tests.edge.service.test_serve import CLEAN
 from tests.project.test_device_docs import blocks
 
 TEXT = (ROOT / "docs" / "tutorials" / "raspberry-pi.md").read_text()

@@ -13,20 +13,28 @@ from pathlib import Path
 
 import pytest
 
+from onnxlet.convert.bundle.contents import TOP, place_code
 from tests.conftest import ROOT
 from tests.project.commands import free_port, run_make, wait_for_line
 
-BUILT = shutil.ignore_patterns(
-    *(".venv*", "node_modules", ".git", "models", "build", "__pycache__", ".*_cache", ".hypothesis")
-)
+BUILT = (".venv*", "node_modules", ".git", "__pycache__", ".*_cache", ".hypothesis")
+
+
+def not_built(folder: str, names: list[str]) -> set[str]:
+    """What a copy of the repository leaves out, for `shutil.copytree`."""
+    made = {"models", "build"} if Path(folder) == ROOT else set()
+    return made | shutil.ignore_patterns(*BUILT)(folder, names)
+
+
 SERVES_ALONE = """
 import json, sys, threading
 import importlib.util as util
 from urllib.request import Request, urlopen
 from wsgiref.simple_server import make_server
-absent = ("sklearn", "skl2onnx", "pandas", "onnx", "scipy", "convert", "edge", "httptools")
+absent = ("sklearn", "skl2onnx", "pandas", "onnx", "scipy", "httptools")
+absent += ("onnxlet.convert", "onnxlet.edge")
 assert not [name for name in absent if util.find_spec(name)], "the environment is not empty"
-from function.handler import APP, handler
+from onnxlet.function.handler import APP, handler
 server = make_server("127.0.0.1", 0, APP)
 threading.Thread(target=server.serve_forever, daemon=True).start()
 body = json.dumps({"instances": json.loads(sys.argv[1]), "model": "shop"})
@@ -45,7 +53,7 @@ def test_the_function_serves_with_its_own_requirements_alone(tmp_path: Path, mod
     requirements = ROOT / "requirements" / "function.txt"
     install = ["-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(requirements)]
     subprocess.run([python, *install], check=True, timeout=200)
-    shutil.copytree(ROOT / "function", tmp_path / "alone" / "function", ignore=BUILT)
+    place_code("function", tmp_path / "alone", TOP)
     rows = json.dumps([{"Preis (€)": 12.5, "count": 4, "new": True, "色": "红"}])
 
     done = subprocess.run(
@@ -65,7 +73,7 @@ def test_the_function_serves_with_its_own_requirements_alone(tmp_path: Path, mod
 def copy(tmp_path: Path) -> Path:
     """What is in the repository, as an unpacked archive, in a path with a space."""
     folder = tmp_path / "an unpacked archive"
-    shutil.copytree(ROOT, folder, ignore=BUILT)
+    shutil.copytree(ROOT, folder, symlinks=True, ignore=not_built)
     return folder
 
 
@@ -171,6 +179,9 @@ def test_the_suite_passes_in_an_unpacked_archive(copy: Path, tmp_path: Path) -> 
         (copy / "models" / name / "1").mkdir(parents=True)
         (copy / "models" / name / "1" / "manifest.json").write_text("{}")
     theirs = contents(copy / "models")
+    for link in ("edge", "requirements"):  # as a system without links unpacks them
+        (copy / "onnxlet" / link).unlink()
+    (copy / "onnxlet" / "edge").write_text("../edge")
     environ = {k: v for k, v in os.environ.items() if k.startswith(("PIP_", "PATH", "LANG"))}
     environ |= {"HOME": str(tmp_path), "PYTHON": PYTHONS[-1]}
     done = subprocess.run(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from function.signature import Array
+from onnxlet.function.arrays import Array
 from tools.coverage.samples import Sample
 
 ROWS = 2000

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 from sklearn import datasets
 
-from convert.examples.loan_default import DATA
-from function.signature import Array
+from onnxlet.convert.examples.loan_default import DATA
+from onnxlet.function.arrays import Array
 
 CENTRE = (18, 19, 20, 26, 27, 28, 34, 35, 36, 42, 43, 44)  # of a digit's 8 by 8 pixels
 WORDS = 5  # a sentence has more

@@ -14,10 +14,10 @@ import pandas as pd
 from sklearn.base import clone
 from sklearn.utils import get_tags
 
-from convert.build import build
-from convert.errors import Refusal
-from convert.evidence import NoConversion
-from convert.source import Source
+from onnxlet.convert.build import build
+from onnxlet.convert.errors import Refusal
+from onnxlet.convert.evidence.evidence import NoConversion
+from onnxlet.convert.sources.source import Source
 from tools.coverage.estimators import TARGETS_ONLY, Case
 from tools.coverage.rows import rows_of
 from tools.coverage.samples import Sample, with_gaps

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import click
 
-from function.command_line import Command, run
+from onnxlet.function.command_line import Command, run
 from tools.deploy import after, readiness
 from tools.deploy.cloud import REFUSED, Cloud, cloud_of
 from tools.deploy.errors import DeployFailed

@@ -6,8 +6,8 @@ import json
 import shlex
 from typing import Any
 
-from function.example import example_instance
-from function.model import Model
+from onnxlet.function.models.example import example_instance
+from onnxlet.function.models.model import Model
 from tools.deploy.bundle import Bundle
 from tools.deploy.cloud import Cloud
 from tools.deploy.errors import DeployFailed

@@ -9,8 +9,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from function.aliases import serves_in
-from function.repository import versions_in
+from onnxlet.function.models.aliases import serves_in
+from onnxlet.function.models.repository import versions_in
 from tools.deploy.cloud import Cloud
 from tools.deploy.errors import DeployFailed, WrongOptions
 from tools.deploy.options import Plan

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from function.aliases import PIN_HINT, serves
-from function.errors import ModelError
-from function.model import check_hash
+from onnxlet.function.errors import ModelError
+from onnxlet.function.models.aliases import PIN_HINT, serves
+from onnxlet.function.models.model import check_hash
 from tools.deploy.errors import DeployFailed
 from tools.deploy.options import Plan
 

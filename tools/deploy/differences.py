@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from function.golden import compare
+from onnxlet.function.serving.golden import compare
 
 ROW = re.compile(r"golden row (\d+), ")
 

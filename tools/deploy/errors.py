@@ -1,6 +1,6 @@
 """What stops a deployment.
 
-OnnxletError (function.errors)
+OnnxletError (onnxlet.function.errors)
 ├── NotReady      exit code 1: something is missing, all of it told at once; nothing was done
 ├── WrongOptions  exit code 2: an option has a value that it can't have; nothing was done
 └── DeployFailed  exit code 1: AWS, osls or the proof says no; `live` is where it was
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from function.errors import OnnxletError
+from onnxlet.function.errors import OnnxletError
 
 
 class NotReady(OnnxletError):

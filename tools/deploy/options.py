@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from convert.bundle.target import ARCHES, PYTHONS
-from function.errors import SettingsError
-from function.settings import Settings
+from onnxlet.convert.bundle.target import ARCHES, PYTHONS
+from onnxlet.function.errors import SettingsError
+from onnxlet.function.settings import Settings
 from tools.deploy.errors import WrongOptions
 
 # As CloudWatch takes them: https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference

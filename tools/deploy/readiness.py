@@ -10,9 +10,9 @@ from pathlib import Path
 
 from botocore.exceptions import ConnectionError as NoConnection
 
-from function.errors import ModelError, SettingsError
-from function.repository import versions_in
-from function.settings import Settings
+from onnxlet.function.errors import ModelError, SettingsError
+from onnxlet.function.models.repository import versions_in
+from onnxlet.function.settings import Settings
 from tools.deploy.bundle import PACKAGER, read_bundle
 from tools.deploy.cloud import REFUSED, Cloud
 from tools.deploy.errors import DeployFailed, NotReady

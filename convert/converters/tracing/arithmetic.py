@@ -12,9 +12,10 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
-from convert.converters.graph import Graph, Tensor
-from convert.converters.tracing.refusal import refuse
-from function.signature import MISSING_TEXT, Array
+from onnxlet.convert.converters.tracing.refusal import refuse
+from onnxlet.convert.graph.graph import Graph, Tensor
+from onnxlet.function.arrays import Array
+from onnxlet.function.inputs.signature import MISSING_TEXT
 
 
 def tensor_of(graph: Graph, value: Any) -> Tensor:

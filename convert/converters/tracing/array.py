@@ -7,9 +7,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from convert.converters.graph import Graph, Table, Tensor, labelled
-from convert.converters.tracing.array_methods import ArrayMethods
-from convert.converters.tracing.held import (
+from onnxlet.convert.converters.tracing.array_methods import ArrayMethods
+from onnxlet.convert.converters.tracing.columns_base import (
     Rows,
     columns_of,
     elementwise,
@@ -18,9 +17,10 @@ from convert.converters.tracing.held import (
     promoted,
     select,
 )
-from convert.converters.tracing.refusal import refuse
-from convert.converters.tracing.traced import Traced
-from convert.converters.tracing.writing import as_dtype, is_larger, keys_of, written
+from onnxlet.convert.converters.tracing.refusal import refuse
+from onnxlet.convert.converters.tracing.traced import Traced
+from onnxlet.convert.converters.tracing.writing import as_dtype, is_larger, keys_of, written
+from onnxlet.convert.graph.graph import Graph, Table, Tensor, labelled
 
 
 class Memory:

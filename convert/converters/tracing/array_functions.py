@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from convert.converters.graph import Table, Tensor
-from convert.converters.tracing import arithmetic, pandas_methods
-from convert.converters.tracing.array import TracedArray
-from convert.converters.tracing.array_methods import clipped, product, rounded
-from convert.converters.tracing.elements import of_each
-from convert.converters.tracing.held import elementwise, whole
-from convert.converters.tracing.joining import array_of, column_stack
-from convert.converters.tracing.reductions import cumulated, in_order, over_columns
-from convert.converters.tracing.refusal import check_options, refuse
-from convert.converters.tracing.traced import ARRAY_FUNCTIONS, Traced, follows
+from onnxlet.convert.converters.tracing import arithmetic, pandas_methods
+from onnxlet.convert.converters.tracing.array import TracedArray
+from onnxlet.convert.converters.tracing.array_methods import clipped, product, rounded
+from onnxlet.convert.converters.tracing.columns_base import elementwise, whole
+from onnxlet.convert.converters.tracing.elements import of_each
+from onnxlet.convert.converters.tracing.joining import array_of, column_stack
+from onnxlet.convert.converters.tracing.reductions import cumulated, in_order, over_columns
+from onnxlet.convert.converters.tracing.refusal import check_options, refuse
+from onnxlet.convert.converters.tracing.traced import ARRAY_FUNCTIONS, Traced, follows
+from onnxlet.convert.graph.graph import Table, Tensor
 
 
 @follows("where")

@@ -7,18 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from convert.converters.graph import Table, Tensor
-from convert.converters.tracing import arithmetic, casts
-from convert.converters.tracing.held import Rows, elementwise, whole
-from convert.converters.tracing.reductions import (
+from onnxlet.convert.converters.tracing import arithmetic, casts
+from onnxlet.convert.converters.tracing.columns_base import Rows, elementwise, whole
+from onnxlet.convert.converters.tracing.reductions import (
     REDUCTIONS,
     cumulated,
     over_columns,
     place_of_largest,
     place_of_smallest,
 )
-from convert.converters.tracing.refusal import check_options, refuse
-from convert.converters.tracing.traced import Traced
+from onnxlet.convert.converters.tracing.refusal import check_options, refuse
+from onnxlet.convert.converters.tracing.traced import Traced
+from onnxlet.convert.graph.graph import Table, Tensor
 
 AS_IT_IS = {"order": ("C", "K", "A"), "copy": (True, False, None), "subok": (True, False)}
 

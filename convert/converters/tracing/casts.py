@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from convert.converters.graph import Tensor
-from convert.converters.tracing.arithmetic import choose, floats, truth
-from convert.converters.tracing.refusal import refuse
-from function.signature import MISSING_TEXT
+from onnxlet.convert.converters.tracing.arithmetic import choose, floats, truth
+from onnxlet.convert.converters.tracing.refusal import refuse
+from onnxlet.convert.graph.graph import Tensor
+from onnxlet.function.inputs.signature import MISSING_TEXT
 
 LEAST = -(2**63)
 

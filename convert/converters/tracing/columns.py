@@ -7,15 +7,15 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from convert.converters.graph import Table, Tensor
-from convert.converters.tracing import arithmetic, divisions, pandas_methods
-from convert.converters.tracing.array import TracedArray
-from convert.converters.tracing.array_methods import product, rounded
-from convert.converters.tracing.held import elementwise, whole
-from convert.converters.tracing.reductions import REDUCTIONS, over_columns
-from convert.converters.tracing.refusal import check_options, refuse
-from convert.converters.tracing.traced import COMPARISONS, OPERATORS, Traced
-from convert.converters.tracing.ufuncs import UFUNCS
+from onnxlet.convert.converters.tracing import arithmetic, divisions, pandas_methods
+from onnxlet.convert.converters.tracing.array import TracedArray
+from onnxlet.convert.converters.tracing.array_methods import product, rounded
+from onnxlet.convert.converters.tracing.columns_base import elementwise, whole
+from onnxlet.convert.converters.tracing.reductions import REDUCTIONS, over_columns
+from onnxlet.convert.converters.tracing.refusal import check_options, refuse
+from onnxlet.convert.converters.tracing.traced import COMPARISONS, OPERATORS, Traced
+from onnxlet.convert.converters.tracing.ufuncs import UFUNCS
+from onnxlet.convert.graph.graph import Table, Tensor
 
 HARMLESS = {
     "copy": (True, False, None), "deep": (True, False), "errors": ("raise",), "level": (None,),

@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from convert.converters.graph import Tensor
-from convert.converters.tracing.arithmetic import (
+from onnxlet.convert.converters.tracing.arithmetic import (
     choose,
     common,
     everywhere,
@@ -20,7 +19,8 @@ from convert.converters.tracing.arithmetic import (
     graph_of,
     tensor_of,
 )
-from convert.converters.tracing.refusal import refuse
+from onnxlet.convert.converters.tracing.refusal import refuse
+from onnxlet.convert.graph.graph import Tensor
 
 SMALL_POWER = 64  # of whole numbers, by multiplication
 

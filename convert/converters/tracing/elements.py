@@ -12,12 +12,12 @@ from typing import Any, ClassVar
 import numpy as np
 from pandas import Series
 
-from convert.converters.graph import Graph, Table, Tensor
-from convert.converters.tracing import arithmetic, casts
-from convert.converters.tracing.held import elementwise, select
-from convert.converters.tracing.pandas_methods import spread
-from convert.converters.tracing.refusal import refuse
-from convert.converters.tracing.traced import Traced
+from onnxlet.convert.converters.tracing import arithmetic, casts
+from onnxlet.convert.converters.tracing.columns_base import elementwise, select
+from onnxlet.convert.converters.tracing.pandas_methods import spread
+from onnxlet.convert.converters.tracing.refusal import refuse
+from onnxlet.convert.converters.tracing.traced import Traced
+from onnxlet.convert.graph.graph import Graph, Table, Tensor
 
 MOST_WAYS = 128  # through a function
 

@@ -9,12 +9,9 @@ import numpy as np
 import pandas as pd
 from pandas import DataFrame, Index
 
-from convert.converters.graph import DROPPED, Graph, Table, Tensor, labelled
-from convert.converters.tracing import arithmetic, pandas_methods
-from convert.converters.tracing.columns import INSTEAD, NO_ROWS, Columns, is_function, only
-from convert.converters.tracing.elements import of_rows
-from convert.converters.tracing.frame_values import FrameValues
-from convert.converters.tracing.held import (
+from onnxlet.convert.converters.tracing import arithmetic, pandas_methods
+from onnxlet.convert.converters.tracing.columns import INSTEAD, NO_ROWS, Columns, is_function, only
+from onnxlet.convert.converters.tracing.columns_base import (
     Rows,
     columns_of,
     elementwise,
@@ -22,10 +19,13 @@ from convert.converters.tracing.held import (
     places_of,
     select,
 )
-from convert.converters.tracing.locating import Located, Placed
-from convert.converters.tracing.refusal import refuse
-from convert.converters.tracing.series import TracedSeries
-from convert.converters.tracing.traced import ARRAY_FUNCTIONS, Traced
+from onnxlet.convert.converters.tracing.elements import of_rows
+from onnxlet.convert.converters.tracing.frame_values import FrameValues
+from onnxlet.convert.converters.tracing.indexers import Located, Placed
+from onnxlet.convert.converters.tracing.refusal import refuse
+from onnxlet.convert.converters.tracing.series import TracedSeries
+from onnxlet.convert.converters.tracing.traced import ARRAY_FUNCTIONS, Traced
+from onnxlet.convert.graph.graph import DROPPED, Graph, Table, Tensor, labelled
 
 
 class TracedFrame(FrameValues):

@@ -7,13 +7,13 @@ from typing import Any
 
 from pandas import Series
 
-from convert.converters.graph import Table
-from convert.converters.tracing import casts, pandas_methods
-from convert.converters.tracing.columns import only
-from convert.converters.tracing.elements import of_elements
-from convert.converters.tracing.held import columns_of, elementwise
-from convert.converters.tracing.refusal import refuse
-from convert.converters.tracing.structure import Structure
+from onnxlet.convert.converters.tracing import casts, pandas_methods
+from onnxlet.convert.converters.tracing.columns import only
+from onnxlet.convert.converters.tracing.columns_base import columns_of, elementwise
+from onnxlet.convert.converters.tracing.elements import of_elements
+from onnxlet.convert.converters.tracing.refusal import refuse
+from onnxlet.convert.converters.tracing.structure import Structure
+from onnxlet.convert.graph.graph import Table
 
 
 class FrameValues(Structure):

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from convert.converters.graph import Table, Tensor
-from convert.converters.tracing import arithmetic, pandas_methods
-from convert.converters.tracing.array import TracedArray, Transposed, side_by_side
-from convert.converters.tracing.columns import Columns
-from convert.converters.tracing.held import Rows, elementwise
-from convert.converters.tracing.refusal import check_options, refuse
-from convert.converters.tracing.traced import Traced, follows
+from onnxlet.convert.converters.tracing import arithmetic, pandas_methods
+from onnxlet.convert.converters.tracing.array import TracedArray, Transposed, side_by_side
+from onnxlet.convert.converters.tracing.columns import Columns
+from onnxlet.convert.converters.tracing.columns_base import Rows, elementwise
+from onnxlet.convert.converters.tracing.refusal import check_options, refuse
+from onnxlet.convert.converters.tracing.traced import Traced, follows
+from onnxlet.convert.graph.graph import Table, Tensor
 
 ACROSS = (1, -1)
 SAME = {

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from convert.converters.tracing import array_functions, joining, pandas_functions, searching
-from convert.converters.tracing.array import Transposed
-from convert.converters.tracing.held import Rows
-from convert.converters.tracing.refusal import refuse
-from convert.converters.tracing.traced import Traced
+from onnxlet.convert.converters.tracing import array_functions, joining, pandas_functions, searching
+from onnxlet.convert.converters.tracing.array import Transposed
+from onnxlet.convert.converters.tracing.columns_base import Rows
+from onnxlet.convert.converters.tracing.refusal import refuse
+from onnxlet.convert.converters.tracing.traced import Traced
 
 DEPTH = 3  # of lists in lists
 OF_MATH = {

@@ -9,17 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from convert.converters.graph import Tensor
-from convert.converters.tracing import arithmetic
-from convert.converters.tracing.columns import Columns
-from convert.converters.tracing.frame import beside, frame_of
-from convert.converters.tracing.held import elementwise
-from convert.converters.tracing.joining import as_array
-from convert.converters.tracing.refusal import check_options, refuse
-from convert.converters.tracing.searching import searched
-from convert.converters.tracing.series import TracedSeries
-from convert.converters.tracing.traced import Traced
-from function.signature import MISSING_TEXT
+from onnxlet.convert.converters.tracing import arithmetic
+from onnxlet.convert.converters.tracing.columns import Columns
+from onnxlet.convert.converters.tracing.columns_base import elementwise
+from onnxlet.convert.converters.tracing.frame import beside, frame_of
+from onnxlet.convert.converters.tracing.joining import as_array
+from onnxlet.convert.converters.tracing.refusal import check_options, refuse
+from onnxlet.convert.converters.tracing.searching import searched
+from onnxlet.convert.converters.tracing.series import TracedSeries
+from onnxlet.convert.converters.tracing.traced import Traced
+from onnxlet.convert.graph.graph import Tensor
+from onnxlet.function.inputs.signature import MISSING_TEXT
 
 TOGETHER = {
     "join": ("outer", "inner"), "ignore_index": (False,), "copy": (True, False), "sort": (False,),

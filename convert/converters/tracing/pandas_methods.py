@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from pandas import Series
 
-from convert.converters.categories import Meaning, look_up
-from convert.converters.graph import DROPPED, Table, Tensor
-from convert.converters.tracing import arithmetic
-from convert.converters.tracing.arithmetic import choose, is_missing, missing, tensor_of
-from convert.converters.tracing.refusal import refuse
-from function.signature import MISSING_TEXT
+from onnxlet.convert.converters.tracing import arithmetic
+from onnxlet.convert.converters.tracing.arithmetic import choose, is_missing, missing, tensor_of
+from onnxlet.convert.converters.tracing.refusal import refuse
+from onnxlet.convert.graph.categories import Meaning, look_up
+from onnxlet.convert.graph.graph import DROPPED, Table, Tensor
+from onnxlet.function.inputs.signature import MISSING_TEXT
 
 
 def filled(x: Tensor, value: Any) -> Tensor:

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from convert.converters.graph import Tensor
-from convert.converters.tracing.arithmetic import common, floats, truth
-from convert.converters.tracing.refusal import refuse
+from onnxlet.convert.converters.tracing.arithmetic import common, floats, truth
+from onnxlet.convert.converters.tracing.refusal import refuse
+from onnxlet.convert.graph.graph import Tensor
 
 
 def _filled(x: Tensor, value: float, skip: bool) -> Tensor:

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from convert.converters.graph import Tensor
-from convert.converters.piecewise import intervals
-from convert.converters.tracing import arithmetic
-from convert.converters.tracing.held import elementwise
-from convert.converters.tracing.joining import array_of
-from convert.converters.tracing.refusal import refuse
-from convert.converters.tracing.traced import Traced, follows
+from onnxlet.convert.converters.tracing import arithmetic
+from onnxlet.convert.converters.tracing.columns_base import elementwise
+from onnxlet.convert.converters.tracing.joining import array_of
+from onnxlet.convert.converters.tracing.refusal import refuse
+from onnxlet.convert.converters.tracing.traced import Traced, follows
+from onnxlet.convert.graph.graph import Tensor
+from onnxlet.convert.graph.piecewise import intervals
 
 
 @follows("digitize")

@@ -7,14 +7,14 @@ from typing import Any, ClassVar
 import numpy as np
 from pandas import Series
 
-from convert.converters.graph import Graph, Table, Tensor, labelled
-from convert.converters.tracing import arithmetic, casts, pandas_methods
-from convert.converters.tracing.columns import Columns, is_function, only
-from convert.converters.tracing.elements import of_elements
-from convert.converters.tracing.held import elementwise, is_everything
-from convert.converters.tracing.refusal import refuse
-from convert.converters.tracing.texts import Texts
-from convert.converters.tracing.traced import ARRAY_FUNCTIONS, Traced
+from onnxlet.convert.converters.tracing import arithmetic, casts, pandas_methods
+from onnxlet.convert.converters.tracing.columns import Columns, is_function, only
+from onnxlet.convert.converters.tracing.columns_base import elementwise, is_everything
+from onnxlet.convert.converters.tracing.elements import of_elements
+from onnxlet.convert.converters.tracing.refusal import refuse
+from onnxlet.convert.converters.tracing.str_accessor import Texts
+from onnxlet.convert.converters.tracing.traced import ARRAY_FUNCTIONS, Traced
+from onnxlet.convert.graph.graph import Graph, Table, Tensor, labelled
 
 
 class TracedSeries(Columns):
@@ -143,7 +143,7 @@ class TracedSeries(Columns):
 
     def to_frame(self, name: Any = None) -> Any:
         """As a DataFrame of one column."""
-        from convert.converters.tracing.frame import TracedFrame  # it makes Series
+        from onnxlet.convert.converters.tracing.frame import TracedFrame  # it makes Series
 
         given = self._name if name is None else name
         return TracedFrame(self._graph, labelled(self._table, (0 if given is None else given,)))

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from pandas import Index
 
-from convert.converters.graph import labelled
-from convert.converters.tracing import pandas_methods
-from convert.converters.tracing.columns import Columns, only
-from convert.converters.tracing.held import columns_of, select
-from convert.converters.tracing.refusal import check_options, refuse
+from onnxlet.convert.converters.tracing import pandas_methods
+from onnxlet.convert.converters.tracing.columns import Columns, only
+from onnxlet.convert.converters.tracing.columns_base import columns_of, select
+from onnxlet.convert.converters.tracing.refusal import check_options, refuse
+from onnxlet.convert.graph.graph import labelled
 
 
 class Structure(Columns):

@@ -11,11 +11,11 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from convert.converters.graph import Tensor
-from convert.converters.tracing import arithmetic
-from convert.converters.tracing.held import Held, elementwise
-from convert.converters.tracing.refusal import check_options, refuse
-from convert.converters.tracing.ufuncs import REDUCED, UFUNCS
+from onnxlet.convert.converters.tracing import arithmetic
+from onnxlet.convert.converters.tracing.columns_base import Held, elementwise
+from onnxlet.convert.converters.tracing.refusal import check_options, refuse
+from onnxlet.convert.converters.tracing.ufuncs import REDUCED, UFUNCS
+from onnxlet.convert.graph.graph import Tensor
 
 EVERY_ROW = slice(None)
 BY_VALUE = "it decides by a column's values (if, and, or, not, in, while, max, min)"

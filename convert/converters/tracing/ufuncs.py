@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from convert.converters import elementary
-from convert.converters.graph import Tensor
-from convert.converters.tracing import arithmetic, divisions
-from convert.converters.tracing.arithmetic import choose, common, floats, truth
-from convert.converters.tracing.refusal import refuse
+from onnxlet.convert.converters.tracing import arithmetic, divisions
+from onnxlet.convert.converters.tracing.arithmetic import choose, common, floats, truth
+from onnxlet.convert.converters.tracing.refusal import refuse
+from onnxlet.convert.graph import elementary
+from onnxlet.convert.graph.graph import Tensor
 
 Function = Callable[..., Tensor]
 

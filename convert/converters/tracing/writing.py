@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from convert.converters.graph import Tensor
-from convert.converters.tracing import arithmetic, casts
-from convert.converters.tracing.refusal import refuse
+from onnxlet.convert.converters.tracing import arithmetic, casts
+from onnxlet.convert.converters.tracing.refusal import refuse
+from onnxlet.convert.graph.graph import Tensor
 
 
 def keys_of(key: Any, dims: int) -> list[Any]:

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from convert.bundle import archive
-from convert.bundle.contents import choose_models
-from convert.bundle.package import Packaged, package
-from convert.bundle.target import BUDGETS, Target
+from onnxlet.convert.bundle import archive
+from onnxlet.convert.bundle.contents import choose_models
+from onnxlet.convert.bundle.package import Packaged, package
+from onnxlet.convert.bundle.target import BUDGETS, Target
 
 PYTHON = "{}.{}".format(*sys.version_info[:2])
 ARCH = {"arm64": "aarch64", "AMD64": "x86_64"}.get(platform.machine(), platform.machine())

@@ -15,13 +15,13 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-from convert.bundle import stripping, wheels
-from convert.bundle.contents import choose_models, place_models
-from convert.bundle.package import described
-from convert.bundle.release import write_models
-from convert.bundle.target import Target
-from function.errors import ModelError
-from function.repository import Repository
+from onnxlet.convert.bundle import stripping, wheels
+from onnxlet.convert.bundle.contents import choose_models, place_models
+from onnxlet.convert.bundle.package import described
+from onnxlet.convert.bundle.release import write_models
+from onnxlet.convert.bundle.target import Target
+from onnxlet.function.errors import ModelError
+from onnxlet.function.models.repository import Repository
 from tests.conftest import ROOT
 from tests.convert.bundle.conftest import ARCH, PYTHON, Made, make
 
@@ -38,7 +38,7 @@ def test_the_top_of_a_bundle(for_lambda: Made) -> None:
     packages = {name for name in top if not name.endswith(".dist-info")}
 
     assert packages - {"numpy.libs"} == {
-        "bom.json", "bundle.json", "function", "models", "__pycache__", "blinker", "flask",
+        "bom.json", "bundle.json", "onnxlet", "models", "__pycache__", "blinker", "flask",
         "itsdangerous", "markupsafe", "numpy", "onnxruntime", "orjson", "serverless_wsgi.py",
         "werkzeug",
     }  # fmt: skip
@@ -59,8 +59,9 @@ def test_every_file_of_the_function_and_of_the_models_is_there(
     for_lambda: Made, models: Path
 ) -> None:
     there = names(for_lambda)
-    code = [*(ROOT / "function").rglob("*.py"), ROOT / "function" / "page" / "index.html"]
-    assert {path.relative_to(ROOT).as_posix() for path in code} <= there
+    code = [*(ROOT / "function").rglob("*.py"), ROOT / "function" / "http" / "page" / "index.html"]
+    assert {f"onnxlet/{path.relative_to(ROOT).as_posix()}" for path in code} <= there
+    assert {f"onnxlet/{name}.py" for name in ("__init__", "environment", "folders")} <= there
     for name in MODELS:
         for path in (models / name / "1").iterdir():
             inside = for_lambda.folder / "models" / name / "1" / path.name
@@ -132,8 +133,8 @@ def test_a_device_has_every_file_of_lambda_unchanged(for_lambda: Made, for_devic
         assert inside == (for_lambda.folder / name).read_bytes(), name
     tops = {name.split("/")[0].split(".cpython")[0] for name in more}
     assert {top for top in tops if ".dist-info" not in top} == {
-        "__main__.py", "device.json", "device-bom.json", "edge", "_cffi_backend", "click",
-        "cryptography", "httptools", "paho", "prometheus_client",
+        "__main__.py", "device.json", "device-bom.json", "_cffi_backend", "click",
+        "cryptography", "httptools", "onnxlet", "paho", "prometheus_client",
     }  # fmt: skip
     told = json.loads((for_device.folder / "device.json").read_text())
     assert (told["format"], told["release"]) == (1, 7)
@@ -149,8 +150,8 @@ def test_compiled_code_is_not_looked_up_again(for_lambda: Made) -> None:
         assert head[:4] == importlib.util.MAGIC_NUMBER
         assert struct.unpack("<I", head[4:8]) == (0b01,), "a hash that is not checked"
         assert head[8:] == importlib.util.source_hash((for_lambda.folder / source).read_bytes())
-    compiled = (for_lambda.folder / "function" / "__pycache__").glob("app.*.pyc")
-    assert b"/var/task/function/app.py" in next(iter(compiled)).read_bytes()
+    compiled = (for_lambda.folder / "onnxlet" / "function" / "__pycache__").glob("app.*.pyc")
+    assert b"/var/task/onnxlet/function/app.py" in next(iter(compiled)).read_bytes()
 
 
 def test_licences_stay(for_lambda: Made) -> None:

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from edge.install.bundle import BrokenBundle, is_same, unpack
-from edge.install.install import Setup, install
-from edge.install.keys import read_keys
-from edge.install.steps import InstallError
-from edge.install.uninstall import uninstall
-from edge.slots import Places, live_slot, switch
+from onnxlet.edge.device.slots import Places, live_slot, switch
+from onnxlet.edge.install.bundle import BrokenBundle, is_same, unpack
+from onnxlet.edge.install.install import Setup, install
+from onnxlet.edge.install.keys import read_keys
+from onnxlet.edge.install.steps import InstallError
+from onnxlet.edge.install.uninstall import uninstall
 from tests.convert.bundle.conftest import Made
 
 KEY = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3"  # of minisign's own page
@@ -177,7 +177,7 @@ def test_a_service_that_does_not_start_gives_its_place_back(
                 raise InstallError("systemctl restart: exit code 1")
         return "its last words\n" if command[0] == "journalctl" else ""
 
-    from edge.install.install import _start
+    from onnxlet.edge.install.install import _start
 
     switch(other.places, "b")
     with pytest.raises(InstallError, match="its last words"):
@@ -236,9 +236,9 @@ def test_an_altered_slot_is_not_taken_for_the_same(for_device: Made, tmp_path: P
     with zipfile.ZipFile(for_device.zip) as bundle:
         unpack(bundle, slot)
         assert is_same(bundle, slot)
-        (slot / "edge" / "app.py").write_text("")
+        (slot / "onnxlet" / "edge" / "service" / "app.py").write_text("")
         assert not is_same(bundle, slot)
-        (slot / "edge" / "app.py").unlink()
+        (slot / "onnxlet" / "edge" / "service" / "app.py").unlink()
         assert not is_same(bundle, slot)
 
 

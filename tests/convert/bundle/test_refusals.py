@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from convert.bundle import compiled, wheels
-from convert.bundle.archive import write_archive
-from convert.bundle.sizes import Part, parts_of, table
-from convert.bundle.target import Budget, Target
-from convert.errors import PackagingFailed
-from function.errors import ModelError
+from onnxlet.convert.bundle import compiled, wheels
+from onnxlet.convert.bundle.archive import write_archive
+from onnxlet.convert.bundle.sizes import Part, parts_of, table
+from onnxlet.convert.bundle.target import Budget, Target
+from onnxlet.convert.errors import PackagingFailed
+from onnxlet.function.errors import ModelError
 from tests.convert.bundle.conftest import PYTHON, Made, make
 from tests.convert.helpers import command, invoked
 
@@ -49,7 +49,7 @@ def test_the_table_adds_up(for_lambda: Made) -> None:
     unpacked = sum(p.stat().st_size for p in for_lambda.folder.rglob("*") if p.is_file())
     rows = {line.split("  ")[0].strip(): line for line in for_lambda.packaged.lines}
 
-    assert {"numpy", "onnxruntime", "function", "flask", "werkzeug"} <= set(rows)
+    assert {"numpy", "onnxruntime", "onnxlet", "flask", "werkzeug"} <= set(rows)
     assert f"{unpacked / 1e6:.1f} MB" in rows["in all"]
     assert f"{for_lambda.zip.stat().st_size / 1e6:.1f} MB" in rows["in all"]
     assert rows["Lambda's limit"].split()[2:] == ["262.1", "MB", "262.1", "MB"]

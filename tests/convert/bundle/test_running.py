@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from edge.bundle_main import unfit
-from function.app import create_app
-from function.settings import Settings
+from onnxlet.edge.bundle_main import unfit
+from onnxlet.function.app import create_app
+from onnxlet.function.settings import Settings
 from tests.convert.bundle.conftest import ARCH, PYTHON, Made
-from tests.function.test_predict import HOUSE, SHOP
+from tests.function.serving.test_predict import HOUSE, SHOP
 
 JSON = {"Content-Type": "application/json"}
 IRIS = [5.1, 3.5, 1.4, 0.2]
@@ -43,7 +43,7 @@ REQUESTS: list[tuple[str, str, Any]] = [
 RUN = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
-from function.handler import handler
+from onnxlet.function.handler import handler
 requests = json.load(sys.stdin)
 answers = []
 for method, path, body in requests:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from function.signature import LARGEST_FLOAT32, Array
+from onnxlet.function.arrays import LARGEST_FLOAT32, Array
 
 ODD = (0.0, -0.0, 1e-36, -1e-36, 1e6, -1e6, 1e12, -1e25, 3e38, -3e38)
 BEYOND_FLOAT32 = (1e39, -1e300, np.inf, -np.inf)

@@ -18,8 +18,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from convert.converters.graph import Unsupported
-from convert.converters.responses import RELEASE
+from onnxlet.convert.graph.graph import Unsupported
+from onnxlet.convert.graph.responses import RELEASE
 from tests.convert.converters.samples import (
     CLASSES,
     FRAME,

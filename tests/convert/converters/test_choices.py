@@ -16,9 +16,9 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from convert.converters import converters
-from convert.converters.graph import Graph, Table, Unsupported
-from convert.recipes import root_table
+from onnxlet.convert.converters.registry import converters
+from onnxlet.convert.graph.graph import Graph, Table, Unsupported
+from onnxlet.convert.to_onnx import root_table
 from tests.convert.exactness import assert_exact, columns_of
 from tests.convert.versions import SHAPE
 

@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Binarizer, KBinsDiscretizer
 
-from convert.converters.responses import RELEASE
+from onnxlet.convert.graph.responses import RELEASE
 from tests.convert.exactness import answers, assert_exact
 
 RANDOM = np.random.default_rng(4)

@@ -11,8 +11,8 @@ from scipy import sparse
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.pipeline import make_pipeline
 
-from convert.converters import converters
-from convert.converters.graph import DROPPED, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.converters.registry import converters
+from onnxlet.convert.graph.graph import DROPPED, Graph, Table, Tensor, Unsupported
 from tests.convert.converters.samples import (
     CLASSES,
     FRAME,

@@ -11,7 +11,8 @@ from sklearn.compose import make_column_transformer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler, TargetEncoder
 
-from convert.converters import Unsupported, categories
+from onnxlet.convert.converters.registry import Unsupported
+from onnxlet.convert.graph import categories
 from tests.convert.exactness import answers, assert_exact
 
 NAN = np.nan
@@ -228,8 +229,8 @@ def test_many_categories_of_numbers_and_text() -> None:
 
 
 def test_few_nodes_for_many_columns() -> None:
-    from convert.converters import Graph, converters
-    from convert.recipes import root_table
+    from onnxlet.convert.converters.registry import Graph, converters
+    from onnxlet.convert.to_onnx import root_table
     from tests.convert.exactness import columns_of
 
     X = pd.DataFrame({f"c{place}": RANDOM.choice(["x", "y", "z"], 60) for place in range(20)})

@@ -23,8 +23,8 @@ from sklearn.preprocessing import (
 )
 from sklearn.tree import DecisionTreeRegressor
 
-from convert.converters import Unsupported
-from convert.converters.tracing.ufuncs import UFUNCS
+from onnxlet.convert.converters.registry import Unsupported
+from onnxlet.convert.converters.tracing.ufuncs import UFUNCS
 from tests.convert.exactness import answers, assert_exact, expected
 from tests.convert.versions import OLD_NUMPY, SHAPE
 

@@ -15,7 +15,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from convert.converters import Unsupported
+from onnxlet.convert.converters.registry import Unsupported
 from tests.convert.exactness import answers, assert_exact
 
 NAN = np.nan

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from convert.converters.graph import Unsupported
-from convert.source import Source
+from onnxlet.convert.graph.graph import Unsupported
+from onnxlet.convert.sources.source import Source
 from tests.convert.converters.steps import BEYOND_FLOAT32, ODD, hard_rows
 from tests.convert.exactness import answers, assert_exact
 from tests.convert.helpers import built

@@ -15,11 +15,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from skops import io
 
-from convert.evidence import NoConversion
-from convert.saved import load_saved
-from convert.source import Source
+from onnxlet.convert.evidence.evidence import NoConversion
+from onnxlet.convert.sources.saved import load_saved
+from onnxlet.convert.sources.source import Source
 from tests.convert.helpers import built
-from tests.convert.hostile_skops import (
+from tests.convert.sources.hostile_skops import (
     assert_harmless,
     import_everything,
     names,

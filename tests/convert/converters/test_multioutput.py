@@ -16,7 +16,7 @@ from sklearn.multioutput import (
 from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from convert.converters.graph import Unsupported
+from onnxlet.convert.graph.graph import Unsupported
 from tests.convert.converters.samples import (
     FRAME,
     LABELS,

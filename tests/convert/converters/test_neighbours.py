@@ -20,7 +20,7 @@ from sklearn.neighbors import (
 )
 from threadpoolctl import threadpool_limits
 
-from convert.converters.graph import Unsupported
+from onnxlet.convert.graph.graph import Unsupported
 from tests.convert.exactness import answers, assert_exact
 
 random = np.random.default_rng(0)

@@ -11,7 +11,7 @@ from sklearn.neural_network import BernoulliRBM, MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from convert.converters.graph import Unsupported
+from onnxlet.convert.graph.graph import Unsupported
 from tests.convert.converters.samples import (
     CLASSES,
     LABELS,

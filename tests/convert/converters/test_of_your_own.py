@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convert.converters import Table, Unsupported, converters
-from convert.converters.graph import Graph
-from convert.errors import Refusal, SourceFailed
-from convert.recipes import root_table
-from convert.source import Source, load_source
-from function.signature import Column
+from onnxlet.convert.converters.registry import Table, Unsupported, converters
+from onnxlet.convert.errors import Refusal, SourceFailed
+from onnxlet.convert.graph.graph import Graph
+from onnxlet.convert.sources.source import Source, load_source
+from onnxlet.convert.to_onnx import root_table
+from onnxlet.function.inputs.signature import Column
 from tests.convert.helpers import built, invoked
 
 SOURCE = """
@@ -26,7 +26,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from convert.converters import converts
+from onnxlet.convert.converters import converts
 
 random = np.random.default_rng(0)
 X = pd.DataFrame(

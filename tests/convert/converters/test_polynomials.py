@@ -11,9 +11,9 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, SplineTransformer
 
-from convert.converters import Unsupported
-from convert.converters.polynomials import UNBOUNDED
-from convert.converters.responses import RELEASE
+from onnxlet.convert.converters.polynomials import UNBOUNDED
+from onnxlet.convert.converters.registry import Unsupported
+from onnxlet.convert.graph.responses import RELEASE
 from tests.convert.exactness import answers, assert_exact
 
 NAN = np.nan

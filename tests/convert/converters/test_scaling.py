@@ -20,7 +20,7 @@ from sklearn.preprocessing import (
 )
 from sklearn.tree import DecisionTreeClassifier
 
-from convert.converters.responses import RELEASE
+from onnxlet.convert.graph.responses import RELEASE
 from tests.convert.exactness import assert_exact
 
 NAN = np.nan

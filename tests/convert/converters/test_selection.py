@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from convert.converters import Unsupported
+from onnxlet.convert.converters.registry import Unsupported
 from tests.convert.exactness import answers, assert_exact
 
 NAN = np.nan

@@ -21,10 +21,10 @@ from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import FeatureUnion, make_pipeline, make_union
 from sklearn.tree import DecisionTreeClassifier
 
-from convert.converters import converters
-from convert.converters.graph import Answers, Graph, Table, Unsupported
-from convert.recipes import root_table
-from function.signature import Column
+from onnxlet.convert.converters.registry import converters
+from onnxlet.convert.graph.graph import Answers, Graph, Table, Unsupported
+from onnxlet.convert.to_onnx import root_table
+from onnxlet.function.inputs.signature import Column
 from tests.convert.exactness import answers, assert_exact, expected
 
 TRAINING = [
@@ -162,7 +162,7 @@ def unchanged(graph: Graph, fitted: Any, table: Table) -> Answers:
 
 @pytest.fixture
 def flat(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("convert.converters._own", {Flat: unchanged})
+    monkeypatch.setattr("onnxlet.convert.converters.registry._own", {Flat: unchanged})
 
 
 GAPS = [
@@ -250,7 +250,7 @@ def test_chosen_columns_are_those_that_were_chosen(
     def choose(graph: Graph, fitted: Any, table: Table) -> Answers:
         return {"transform": graph.matrix(table).take(places)}
 
-    monkeypatch.setattr("convert.converters._own", {Chosen: choose})
+    monkeypatch.setattr("onnxlet.convert.converters.registry._own", {Chosen: choose})
     pipeline = make_pipeline(TfidfVectorizer(), Chosen(), LogisticRegression())
 
     assert_exact(pipeline.fit(TRAINING, LABELS), ROWS)
@@ -302,7 +302,7 @@ def test_text_that_another_step_has_changed_is_refused(monkeypatch: pytest.Monke
     def changed(graph: Graph, fitted: Any, table: Table) -> Answers:
         return {"transform": graph.op("StringNormalizer", table.tensors[0])}
 
-    monkeypatch.setattr("convert.converters._own", {Flat: changed})
+    monkeypatch.setattr("onnxlet.convert.converters.registry._own", {Flat: changed})
     pipeline = make_pipeline(Flat(), CountVectorizer()).fit(TRAINING)
 
     with pytest.raises(Unsupported, match="a step before it has changed") as caught:

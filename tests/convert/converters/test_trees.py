@@ -23,11 +23,11 @@ from sklearn.tree import (
     ExtraTreeRegressor,
 )
 
-from convert.converters import tree_ensemble
-from convert.converters.graph import Graph
-from convert.converters.responses import RELEASE
-from convert.converters.tree_ensemble import Tree, constant, rounded_down, sums, unrounded
-from function.signature import Array
+from onnxlet.convert.graph import tree_ensemble
+from onnxlet.convert.graph.graph import Graph
+from onnxlet.convert.graph.responses import RELEASE
+from onnxlet.convert.graph.tree_ensemble import Tree, constant, rounded_down, sums, unrounded
+from onnxlet.function.arrays import Array
 from tests.convert.converters.steps import around, hard_rows
 from tests.convert.exactness import answers, assert_exact
 

@@ -9,9 +9,9 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from convert.converters import Graph, Tensor, converters
-from convert.converters.graph import Converter
-from function.signature import Array
+from onnxlet.convert.converters.registry import Graph, Tensor, converters
+from onnxlet.convert.graph.graph import Converter
+from onnxlet.function.arrays import Array
 
 X = np.array([[1.5, -2.0, 0.25], [0.0, 4.0, -1.0], [np.nan, 1e300, 3.0]])
 

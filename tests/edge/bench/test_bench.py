@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from edge.bench.board import Board, State
-from edge.bench.emulation import emulated, read_facts
-from edge.bench.figures import Energy, Found, Memory, Speed, Times, times_of
-from edge.bench.report import as_json, as_markdown
+from onnxlet.edge.bench.board import Board, State
+from onnxlet.edge.bench.emulation import emulated, read_facts
+from onnxlet.edge.bench.figures import Energy, Found, Memory, Speed, Times, times_of
+from onnxlet.edge.bench.report import as_json, as_markdown
 from tests.conftest import ROOT
-from tests.edge.test_serve import CLEAN
-from tests.function.test_reload import rewrite_golden
+from tests.edge.service.test_serve import CLEAN
+from tests.function.serving.test_reload import rewrite_golden
 
 TIME_OR_RATE = re.compile(r"\d\s*(?:[mµn]?s|rows/s|/s|m?J|W)\b|_ms\b|per_second|cold start")
 DOCUMENT = (ROOT / "docs" / "how-to" / "device.md").read_text()

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from edge.bench import energy
-from edge.bench.board import read_board, read_state
-from edge.bench.energy import Counter, Meter, find_counters, pmic_watts, watts_of
-from tests.edge.test_checks import write
+from onnxlet.edge.bench import energy
+from onnxlet.edge.bench.board import read_board, read_state
+from onnxlet.edge.bench.energy import Counter, Meter, find_counters, pmic_watts, watts_of
+from tests.edge.device.test_checks import write
 
 FREQUENCY = "sys/devices/system/cpu/cpu{}/cpufreq/{}"
 PI = {

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from edge.bench.emulation import Facts, emulated, read_facts, virtual
-from tests.edge.test_checks import write
+from onnxlet.edge.bench.emulation import Facts, emulated, read_facts, virtual
+from tests.edge.device.test_checks import write
 
 PI_CPU = "processor\t: 0\nCPU implementer\t: 0x41\nCPU part\t: 0xd08\n"
 X86_CPU = "model name\t: AMD EPYC\nflags\t\t: fpu vme hypervisor lahf_lm\n"

@@ -15,18 +15,18 @@ from typing import Any
 
 import pytest
 
-from edge.update.setup import Setup
-from edge.update.status import release_of
+from onnxlet.edge.update.setup import Setup
+from onnxlet.edge.update.status import release_of
 from tests.conftest import ROOT, Client, start_server, stop_server, through_socket
 from tests.edge.certificates import Pair
 from tests.edge.faults.clock import IN_1970, IN_2040, RIGHT, WrongClock
 from tests.edge.forward.endpoint import Endpoint, wait_until
 from tests.edge.mqtt.broker import Broker, Peer
 from tests.edge.mqtt.test_mqtt import ids_by_reading, logged
-from tests.edge.test_serve import CLEAN
-from tests.edge.test_watchdog import Listener
+from tests.edge.service.test_serve import CLEAN
+from tests.edge.service.test_watchdog import Listener
 from tests.edge.update.test_fetching import Serve, certify
-from tests.function.test_predict import SHOP
+from tests.function.serving.test_predict import SHOP
 
 P = "ONNXLET_DEVICE_"
 
@@ -35,7 +35,7 @@ WHERE_TIME_IS_THE_CLOCK_S = """
 import sys, time
 if sys.argv.pop(1) == "wall":
     time.monotonic = time.time
-from edge.__main__ import main
+from onnxlet.edge.command_line import main
 main(prog_name="edge")
 """
 
@@ -81,8 +81,8 @@ def test_a_clock_that_jumps_holds_up_nobody(
 QUEUE = """
 import json, sys, time
 from pathlib import Path
-from edge.forward.queue import Queue
-from edge.forward.records import Clock, record
+from onnxlet.edge.forward.queue import Queue
+from onnxlet.edge.forward.records import Clock, record
 folder, kind, *offsets = sys.argv[1:]
 clock = Clock("boot", time.time_ns if kind == "wall" else time.monotonic_ns)
 queue = Queue(Path(folder, "queue.db"), clock, 10**7, 86_400)
@@ -121,9 +121,9 @@ TRUSTING = """
 import sys
 from pathlib import Path
 from edge import trust
-from edge.forward import https
-from edge.forward.options import ForwardOptions
-from edge.forward.queue import Batch
+from onnxlet.edge.forward import https
+from onnxlet.edge.settings.forward import ForwardOptions
+from onnxlet.edge.forward.queue import Batch
 url, ca, trust.EPOCH = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
 print(*https.transport(ForwardOptions(url, ca=ca))(Batch("key", b'{"records": [1]}', 1))[:2])
 """
@@ -209,11 +209,11 @@ def test_readings_are_answered_once_the_clock_is_set(tmp_path: Path, pair: Pair)
 
 TAKING = """
 import ssl, sys
-from edge.update import sources
+from onnxlet.edge.update import sources
 if sys.argv.pop(1) == "dates":
     sources.NO_DATES = ssl.VerifyFlags(0)
-from edge.__main__ import main
-from function.command_line import run
+from onnxlet.edge.command_line import main
+from onnxlet.function.command_line import run
 run(main, "python -m edge")
 """
 

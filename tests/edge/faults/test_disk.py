@@ -10,28 +10,28 @@ from pathlib import Path
 
 import pytest
 
-from edge.slots import Places
-from edge.update.setup import Setup
+from onnxlet.edge.device.slots import Places
+from onnxlet.edge.update.setup import Setup
 from tests.conftest import Client, start_server, stop_server, through_socket
 from tests.edge.faults.disk import Disk, disk, need_fiu
 from tests.edge.forward.endpoint import listening, wait_until
-from tests.edge.test_serve import CLEAN
-from tests.function.test_predict import SHOP
+from tests.edge.service.test_serve import CLEAN
+from tests.function.serving.test_predict import SHOP
 
 pytestmark = pytest.mark.faults
 P = "ONNXLET_DEVICE_"
 SERVE = """
 import sys
-from edge.forward.writing import Writer
+from onnxlet.edge.forward.writing import Writer
 if sys.argv.pop(1) == "forgets":
     Writer._put_back = lambda self, entries: self._some.set()
-from edge.__main__ import main
+from onnxlet.edge.command_line import main
 main(prog_name="edge")
 """
 UPDATE = """
 import sys
 from pathlib import Path
-from edge.update import unpack
+from onnxlet.edge.update import unpack
 from tests.edge.update.cut_off import switch_first
 how, trigger = sys.argv.pop(1), Path(sys.argv.pop(1))
 write, left = unpack._write, [30]
@@ -56,8 +56,8 @@ if how in ("meanwhile", "switch first", "full"):
     unpack._write = failing
 if how == "switch first":
     switch_first()
-from edge.__main__ import main
-from function.command_line import run
+from onnxlet.edge.command_line import main
+from onnxlet.function.command_line import run
 run(main, "python -m edge")
 """
 

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from edge.forward import https
-from edge.forward.options import ForwardOptions
-from edge.forward.queue import Batch
-from edge.forward.verdicts import Verdict
-from edge.update.errors import Unreachable
-from edge.update.fetch import download, read_small
-from edge.update.sources import Web
+from onnxlet.edge.forward import https
+from onnxlet.edge.forward.delivery_outcome import Verdict
+from onnxlet.edge.forward.queue import Batch
+from onnxlet.edge.settings.forward import ForwardOptions
+from onnxlet.edge.update.errors import Unreachable
+from onnxlet.edge.update.fetch import download, read_small
+from onnxlet.edge.update.sources import Web
 from tests.edge.certificates import Pair
 from tests.edge.faults.dripping import OK, dripping
 

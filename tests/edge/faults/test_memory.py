@@ -8,12 +8,12 @@ from contextlib import nullcontext
 
 import pytest
 
-from edge.slots import live_slot
-from edge.update.memory import MOST_ATTEMPTS, read_memory
-from edge.update.setup import Setup
+from onnxlet.edge.device.slots import live_slot
+from onnxlet.edge.update.memory import MOST_ATTEMPTS, read_memory
+from onnxlet.edge.update.setup import Setup
 from tests.conftest import ROOT
 from tests.edge.faults.memory import limit
-from tests.edge.test_serve import CLEAN
+from tests.edge.service.test_serve import CLEAN
 from tests.edge.update.conftest import Maker, amend, as_bytes, live_faults
 
 MB = 1 << 20

@@ -19,13 +19,13 @@ from socket import SO_RCVBUF, SOL_SOCKET, create_connection
 
 import pytest
 
-from edge.forward import https
-from edge.forward.options import ForwardOptions
-from edge.forward.queue import Batch
-from edge.slots import Places, live_slot
-from edge.update.errors import Unreachable
-from edge.update.fetch import download
-from edge.update.sources import Web
+from onnxlet.edge.device.slots import Places, live_slot
+from onnxlet.edge.forward import https
+from onnxlet.edge.forward.queue import Batch
+from onnxlet.edge.settings.forward import ForwardOptions
+from onnxlet.edge.update.errors import Unreachable
+from onnxlet.edge.update.fetch import download
+from onnxlet.edge.update.sources import Web
 from tests.conftest import ROOT, Client, Server, start_server, stop_server, through_socket
 from tests.edge.certificates import Pair, make_pair
 from tests.edge.faults.network import NAME, WORLD, Names, Network, network
@@ -33,9 +33,9 @@ from tests.edge.faults.test_dripping import NEVER, goes_on
 from tests.edge.forward.endpoint import Endpoint, listening, wait_until
 from tests.edge.mqtt.broker import Broker, Peer
 from tests.edge.mqtt.test_mqtt import ids_by_reading, logged
-from tests.edge.test_serve import CLEAN
+from tests.edge.service.test_serve import CLEAN
 from tests.edge.update.test_fetching import CONTENT, Serve
-from tests.function.test_predict import SHOP
+from tests.function.serving.test_predict import SHOP
 
 pytestmark = pytest.mark.faults
 P = "ONNXLET_DEVICE_"
@@ -293,7 +293,7 @@ def test_a_broker_that_is_gone_without_a_word_is_noticed(
 SHEDDING = """
 import sys
 from edge import connections
-from edge.__main__ import main
+from onnxlet.edge.command_line import main
 connections.STALLED_SECONDS = float(sys.argv.pop(1))
 connections.KEPT_SECONDS = float(sys.argv.pop(1))
 main(prog_name="edge")

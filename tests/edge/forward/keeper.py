@@ -12,10 +12,10 @@ import sys
 import uuid
 from pathlib import Path
 
-from edge.forward import https, observing, records, verdicts
-from edge.forward.options import ForwardOptions
-from edge.forward.queue import Batch
-from edge.forward.verdicts import Transport, Verdict
+from onnxlet.edge.forward import delivery_outcome, https, observing, records
+from onnxlet.edge.forward.delivery_outcome import Transport, Verdict
+from onnxlet.edge.forward.queue import Batch
+from onnxlet.edge.settings.forward import ForwardOptions
 
 FAST_SECONDS = 0.01
 
@@ -49,7 +49,7 @@ def keep(options: ForwardOptions, fault: str, first: int) -> None:
 def main() -> None:
     path, url, ca, fault = sys.argv[1:]
     https.TIMEOUT_SECONDS = 0.2
-    verdicts.FIRST_SECONDS = verdicts.LONGEST_SECONDS = FAST_SECONDS
+    delivery_outcome.FIRST_SECONDS = delivery_outcome.LONGEST_SECONDS = FAST_SECONDS
     observing.GATHER_SECONDS = 0.05
     options = ForwardOptions(
         url, ca=Path(ca), queue=Path(path), seconds=FAST_SECONDS,

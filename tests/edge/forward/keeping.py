@@ -7,9 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from edge.forward.queue import Batch, Queue
-from edge.forward.records import Clock, Record
-from edge.forward.writing import Writer
+from onnxlet.edge.forward.queue import Batch, Queue
+from onnxlet.edge.forward.records import Clock, Record
+from onnxlet.edge.forward.writing import Writer
 
 MB = 1_000_000
 CLOCK = Clock("boot")

@@ -18,9 +18,9 @@ from typing import NamedTuple
 
 import pytest
 
-from edge.forward.https import transport
-from edge.forward.observing import open_queue
-from edge.forward.options import ForwardOptions
+from onnxlet.edge.forward.https import transport
+from onnxlet.edge.forward.observing import open_queue
+from onnxlet.edge.settings.forward import ForwardOptions
 from tests.conftest import ROOT
 from tests.edge.certificates import Pair
 from tests.edge.forward.endpoint import Endpoint, listening

@@ -18,19 +18,19 @@ from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 from prometheus_client.parser import text_string_to_metric_families
 
-from edge.app import make_app
-from edge.forward import gauging, observing, writing
-from edge.forward.observing import Forward, open_queue
-from edge.forward.options import ForwardOptions, Inputs
-from edge.forward.queue import Batch
-from edge.forward.records import Clock, this_boot
-from edge.forward.verdicts import Verdict
-from function.settings import Settings
+from onnxlet.edge.forward import gauging, observing, writing
+from onnxlet.edge.forward.delivery_outcome import Verdict
+from onnxlet.edge.forward.observing import Forward, open_queue
+from onnxlet.edge.forward.queue import Batch
+from onnxlet.edge.forward.records import Clock, this_boot
+from onnxlet.edge.service.app import make_app
+from onnxlet.edge.settings.forward import ForwardOptions, Inputs
+from onnxlet.function.settings import Settings
 from tests.conftest import start_server, stop_server
 from tests.edge.forward.endpoint import Endpoint, listening, wait_until
-from tests.edge.test_serve import CLEAN
-from tests.function.test_keys import KEYS
-from tests.function.test_predict import HOUSE, SHOP
+from tests.edge.service.test_serve import CLEAN
+from tests.function.http.test_keys import KEYS
+from tests.function.serving.test_predict import HOUSE, SHOP
 
 PATH = "/models/shop/predict"
 
@@ -301,7 +301,7 @@ def test_a_failure_of_ours_is_counted_and_answers_all_the_same(
     def fail(*arguments: Any) -> Any:
         raise ValueError(f"with {len(arguments)} data")
 
-    monkeypatch.setattr("edge.forward.observing.form_of", fail)
+    monkeypatch.setattr("onnxlet.edge.forward.observing.form_of", fail)
     assert kept.client.post(PATH, json={"instances": [SHOP]}).status_code == 200
     assert kept.forward.figures().lost == {"failed": 1}
     assert "with 3 data" not in capfd.readouterr().err

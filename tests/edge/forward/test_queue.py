@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from edge.forward import queue as module
-from edge.forward.queue import Queue
-from edge.forward.records import Clock, Record, this_boot
+from onnxlet.edge.forward import queue as module
+from onnxlet.edge.forward.queue import Queue
+from onnxlet.edge.forward.records import Clock, Record, this_boot
 from tests.edge.forward.keeping import MB, emptied, ids
 
 OPENED: list[Queue] = []
@@ -181,7 +181,7 @@ def test_what_is_set_aside_goes_first_and_what_is_being_sent_stays(
 
 
 def opened_again(path: Path, time: Time) -> Any:
-    from edge.forward.tables import connect
+    from onnxlet.edge.forward.tables import connect
 
     return connect(path / "queue.db")
 

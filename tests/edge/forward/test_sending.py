@@ -15,15 +15,15 @@ from typing import Any
 
 import pytest
 
-from edge.forward import https, verdicts
-from edge.forward.looking import look
-from edge.forward.observing import open_queue, start
-from edge.forward.options import ForwardOptions
-from edge.forward.queue import Batch
-from edge.forward.records import Clock, record
-from edge.forward.sending import Sender
-from edge.forward.verdicts import Transport, Verdict, of_status, pause
-from function.errors import SettingsError
+from onnxlet.edge.forward import delivery_outcome, https
+from onnxlet.edge.forward.delivery_outcome import Transport, Verdict, of_status, pause
+from onnxlet.edge.forward.looking import look
+from onnxlet.edge.forward.observing import open_queue, start
+from onnxlet.edge.forward.queue import Batch
+from onnxlet.edge.forward.records import Clock, record
+from onnxlet.edge.forward.sending import Sender
+from onnxlet.edge.settings.forward import ForwardOptions
+from onnxlet.function.errors import SettingsError
 from tests.edge.certificates import Pair
 from tests.edge.forward.endpoint import Endpoint, wait_until
 
@@ -44,10 +44,10 @@ def options(endpoint: Endpoint, pair: Pair, tmp_path: Path) -> ForwardOptions:
         (202, "9", Verdict("arrived", "status 202")),
         (301, "", Verdict("failed", "status 301")),
         (400, "", Verdict("refused", "status 400")),
-        (401, "", Verdict("barred", f"status 401: {verdicts.BARRED[401]}")),
-        (403, "5", Verdict("barred", f"status 403: {verdicts.BARRED[403]}", 5.0)),
-        (404, "", Verdict("barred", f"status 404: {verdicts.BARRED[404]}")),
-        (407, "", Verdict("barred", f"status 407: {verdicts.BARRED[407]}")),
+        (401, "", Verdict("barred", f"status 401: {delivery_outcome.BARRED[401]}")),
+        (403, "5", Verdict("barred", f"status 403: {delivery_outcome.BARRED[403]}", 5.0)),
+        (404, "", Verdict("barred", f"status 404: {delivery_outcome.BARRED[404]}")),
+        (407, "", Verdict("barred", f"status 407: {delivery_outcome.BARRED[407]}")),
         (422, "", Verdict("refused", "status 422")),
         (413, "9", Verdict("refused", "status 413")),
         (408, "", Verdict("failed", "status 408")),
@@ -147,7 +147,7 @@ class Sending:
 
 @pytest.fixture
 def sending(options: ForwardOptions, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sending]:
-    monkeypatch.setattr(verdicts, "FIRST_SECONDS", 0.02)
+    monkeypatch.setattr(delivery_outcome, "FIRST_SECONDS", 0.02)
     sending = Sending(options, https.transport(options))
     yield sending
     sending.end()
@@ -209,7 +209,11 @@ def test_a_key_that_is_not_known_any_more_costs_no_record(
     assert len(set(endpoint.tries)) == 4, "the same batch, until it was taken"
     assert sending.lines == [
         {"event": "forward", "state": "failed", "error": "status 500"},
-        {"event": "forward", "state": "barred", "error": f"status 401: {verdicts.BARRED[401]}"},
+        {
+            "event": "forward",
+            "state": "barred",
+            "error": f"status 401: {delivery_outcome.BARRED[401]}",
+        },
         {"event": "forward", "state": "sending"},
     ]
 
@@ -255,7 +259,7 @@ def test_where_everything_is_refused_records_go_one_at_a_time(
     sending: Sending, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After pauses that grow: it is not the records' fault, and somebody may put it right."""
-    monkeypatch.setattr(verdicts, "FIRST_SECONDS", 0.1)
+    monkeypatch.setattr(delivery_outcome, "FIRST_SECONDS", 0.1)
     endpoint.mood = lambda: "400"
     sending.keep(*map(str, range(100)))
     sending.sender.start()

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from edge.forward import writing
-from edge.forward.queue import Queue
-from edge.forward.records import Record
-from edge.forward.tables import identity, set_aside
+from onnxlet.edge.forward import writing
+from onnxlet.edge.forward.queue import Queue
+from onnxlet.edge.forward.records import Record
+from onnxlet.edge.forward.tables import identity, set_aside
 from tests.conftest import ROOT
 from tests.edge.faults.disk import need_fiu
 from tests.edge.forward.endpoint import wait_until
@@ -321,7 +321,7 @@ def test_a_disk_without_space_and_one_that_is_read_only(tmp_path: Path) -> None:
 NO_SYNC = """
 import json, os, subprocess, sys, time
 from pathlib import Path
-from edge.forward import tables
+from onnxlet.edge.forward import tables
 tables.PRAGMAS = tuple(each.replace("FULL", "MODE") for each in tables.PRAGMAS)
 from tests.edge.forward.keeping import Keeping
 keeping = Keeping(Path(sys.argv[1]))

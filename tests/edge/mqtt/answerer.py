@@ -14,10 +14,11 @@ from typing import Any
 
 from paho.mqtt.client import MQTTMessage
 
-from edge.forward import verdicts
-from edge.mqtt import link, serving
-from edge.mqtt.options import MqttOptions
-from edge.mqtt.readings import request_id
+from onnxlet.edge.forward import delivery_outcome
+from onnxlet.edge.mqtt import serving
+from onnxlet.edge.mqtt.readings import request_id
+from onnxlet.edge.net import mqtt_link
+from onnxlet.edge.settings.mqtt import MqttOptions
 from tests.edge.mqtt.broker import PASSWORD, USER
 
 
@@ -27,7 +28,7 @@ def respond(message: MQTTMessage) -> tuple[int, str, bytes]:
     return 200, "application/json", json.dumps(told).encode()
 
 
-class Early(link.Link):
+class Early(mqtt_link.Link):
     """Acknowledges what it has only just got."""
 
     def _came(self, client: Any, data: Any, message: MQTTMessage) -> None:
@@ -41,8 +42,8 @@ class Early(link.Link):
 def main() -> None:
     url, ca, how = sys.argv[1:]
     if how.isdecimal():
-        link.KEEPALIVE_SECONDS = int(how)
-    verdicts.FIRST_SECONDS = verdicts.LONGEST_SECONDS = 0.1
+        mqtt_link.KEEPALIVE_SECONDS = int(how)
+    delivery_outcome.FIRST_SECONDS = delivery_outcome.LONGEST_SECONDS = 0.1
     options = MqttOptions(url, USER, PASSWORD, Path(ca), "answerer", "readings/#", "answers")
     serving.check(options)
     if how == "early":

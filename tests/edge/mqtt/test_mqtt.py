@@ -20,24 +20,24 @@ from typing import Any
 
 import pytest
 
-from edge.forward import topic
-from edge.forward.observing import Forward, open_queue
-from edge.forward.options import ForwardOptions
-from edge.forward.queue import Batch
-from edge.forward.records import Clock, record
-from edge.forward.sending import Sender
-from edge.forward.verdicts import Verdict
-from edge.mqtt.answering import Answering
-from edge.mqtt.readings import request_id
-from function.settings import Settings
+from onnxlet.edge.forward import topic
+from onnxlet.edge.forward.delivery_outcome import Verdict
+from onnxlet.edge.forward.observing import Forward, open_queue
+from onnxlet.edge.forward.queue import Batch
+from onnxlet.edge.forward.records import Clock, record
+from onnxlet.edge.forward.sending import Sender
+from onnxlet.edge.mqtt.answering import Answering
+from onnxlet.edge.mqtt.readings import request_id
+from onnxlet.edge.settings.forward import ForwardOptions
+from onnxlet.function.settings import Settings
 from tests.conftest import ROOT
 from tests.edge.certificates import Pair
 from tests.edge.forward.endpoint import listening, wait_until
 from tests.edge.mqtt.broker import PASSWORD, USER, Broker, Peer
 from tests.edge.mqtt.test_readings import reading
-from tests.edge.test_serve import CLEAN
-from tests.edge.test_watchdog import Listener
-from tests.function.test_predict import SHOP
+from tests.edge.service.test_serve import CLEAN
+from tests.edge.service.test_watchdog import Listener
+from tests.function.serving.test_predict import SHOP
 
 P = "ONNXLET_DEVICE_"
 Start = Callable[..., subprocess.Popen[bytes]]

@@ -11,14 +11,14 @@ from paho.mqtt.client import MQTTMessage
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from edge.mqtt.backlog import Backlog
-from edge.mqtt.link import Link
-from edge.mqtt.options import MqttOptions, client_id
-from edge.mqtt.readings import answer_to, environ_of, may_answer_to, request_id
-from edge.mqtt.serving import Serving, check, link_of
-from edge.mqtt.session import Counts, Session
-from edge.settings import DeviceSettings
-from function.errors import SettingsError
+from onnxlet.edge.mqtt.backlog import Backlog
+from onnxlet.edge.mqtt.readings import answer_to, environ_of, may_answer_to, request_id
+from onnxlet.edge.mqtt.serving import Serving, check, link_of
+from onnxlet.edge.mqtt.session import Counts, Session
+from onnxlet.edge.net.mqtt_link import Link
+from onnxlet.edge.settings.device import DeviceSettings
+from onnxlet.edge.settings.mqtt import MqttOptions, client_id
+from onnxlet.function.errors import SettingsError
 from tests.edge.forward.endpoint import wait_until
 from tests.project.commands import free_port
 

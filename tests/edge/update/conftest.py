@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,17 +19,17 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from convert.bundle.archive import write_archive
-from convert.bundle.contents import choose_models, place_code, place_models
-from convert.bundle.release import sign_release
-from convert.bundle.sign import SigningKey
-from edge.slots import Places, live_slot
-from edge.update.check import check_slot
-from edge.update.setup import Setup, make_setup
-from edge.update.sources import Web
+from onnxlet.convert.bundle.archive import write_archive
+from onnxlet.convert.bundle.contents import TOP, choose_models, place_code, place_models
+from onnxlet.convert.bundle.release import sign_release
+from onnxlet.convert.bundle.sign import SigningKey
+from onnxlet.edge.device.slots import Places, live_slot
+from onnxlet.edge.update.check import check_slot
+from onnxlet.edge.update.setup import Setup, make_setup
+from onnxlet.edge.update.sources import Web
 from tests.conftest import quiet
 from tests.convert.bundle.conftest import ARCH, PYTHON
-from tests.edge.test_serve import CLEAN
+from tests.edge.service.test_serve import CLEAN
 
 Files = dict[str, Path | bytes]
 FOR = {"channel": "stable", "name": "onnxlet"}
@@ -61,7 +61,7 @@ class Maker:
         """What is in a release."""
         root = self._placed(models or self.models)
         every = {p.relative_to(root).as_posix(): p for p in root.rglob("*") if p.is_file()}
-        files: Files = {p: f for p, f in every.items() if not p.startswith("edge/")}
+        files: Files = {p: f for p, f in every.items() if not p.startswith("onnxlet/edge/")}
         listed = {"format": 1, "python": PYTHON, "arch": ARCH, "release": release, "remote": []}
         listed |= {
             "models": {
@@ -69,8 +69,8 @@ class Maker:
             }
         }
         files["bundle.json"] = json.dumps(listed | {"files": hashes(files)}).encode()
-        more: Files = {p: f for p, f in every.items() if p.startswith("edge/")}
-        more["__main__.py"] = root / "edge" / "bundle_main.py"
+        more: Files = {p: f for p, f in every.items() if p.startswith("onnxlet/edge/")}
+        more["__main__.py"] = root / "onnxlet" / "edge" / "bundle_main.py"
         listed = {"format": 1, "release": release, "files": hashes(more)}
         return {**files, **more, "device.json": json.dumps(listed).encode()}
 
@@ -78,7 +78,7 @@ class Maker:
         """The folder with the code and one model, made once."""
         root = self.scratch / hashlib.sha256(str(models).encode()).hexdigest()
         if not root.exists():
-            place_code("function", root)
+            place_code("function", root, TOP)
             place_code("edge", root)
             place_models(choose_models(models, ["iris"], ()), root)
         return root
@@ -211,8 +211,8 @@ while file.read_text() in ("", before) and time.monotonic() < over:
 class Supervised:
     """Starts a device's service again whenever it ends, as systemd does."""
 
-    def __init__(self, places: Places, port: int, folder: Path, more: Mapping[str, str]) -> None:
-        self._command = [sys.executable, "-B", str(places.live), "serve", "--port", str(port)]
+    def __init__(self, command: Sequence[str], folder: Path, more: Mapping[str, str]) -> None:
+        self._command = command
         self._environ = {**CLEAN, "ONNXLET_RELOAD_SECONDS": "1", **more}
         self._pid = folder / "pid"
         self._log = folder / "log"
@@ -247,7 +247,9 @@ def supervise(places: Places, tmp_path: Path, free_tcp_port: int) -> Iterator[Ca
     started: list[Supervised] = []
 
     def start(**environ: str) -> Setup:
-        started.append(Supervised(places, free_tcp_port, tmp_path, environ))
+        port = str(free_tcp_port)
+        command = [sys.executable, "-B", str(places.live), "serve", "--port", port]
+        started.append(Supervised(command, tmp_path, environ))
         return setup_of(places, free_tcp_port, started[0].restart)
 
     yield start

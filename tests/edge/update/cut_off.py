@@ -13,12 +13,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from edge.__main__ import main
-from edge.slots import idle_slot, switch
-from edge.update import unpack, update
-from edge.update.find import Found
-from edge.update.memory import Memory
-from edge.update.setup import Setup
+from onnxlet.edge.command_line import main
+from onnxlet.edge.device.slots import idle_slot, switch
+from onnxlet.edge.update import unpack, update
+from onnxlet.edge.update.find import Found
+from onnxlet.edge.update.memory import Memory
+from onnxlet.edge.update.setup import Setup
 
 CHANGES = ("rename", "replace", "symlink", "unlink", "rmdir", "mkdir", "fsync", "sync")
 

@@ -14,16 +14,16 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from convert.bundle.publish import INDEX, KEPT, Folder, Place, place_of, publish, record_of
-from convert.bundle.release import comment_for
-from convert.bundle.sign import read_public_key, signature_of
-from convert.errors import PackagingFailed, WrongUse
-from edge.slots import Places
-from edge.update.errors import Refused, Unreachable
-from edge.update.find import bucket
-from edge.update.setup import Setup
-from edge.update.status import release_of
-from edge.update.update import update
+from onnxlet.convert.bundle.publish import INDEX, KEPT, Folder, Place, place_of, publish, record_of
+from onnxlet.convert.bundle.release import comment_for
+from onnxlet.convert.bundle.sign import read_public_key, signature_of
+from onnxlet.convert.errors import PackagingFailed, WrongUse
+from onnxlet.edge.device.slots import Places
+from onnxlet.edge.update.errors import Refused, Unreachable
+from onnxlet.edge.update.find import bucket
+from onnxlet.edge.update.setup import Setup
+from onnxlet.edge.update.status import release_of
+from onnxlet.edge.update.update import update
 from tests.edge.update.conftest import Maker, make_key, tree
 
 Archives = Callable[[int], Path]

@@ -14,16 +14,16 @@ from urllib.request import urlopen
 
 import pytest
 
-from edge.slots import Places, live_slot, switch
-from edge.update import unpack, verdict
-from edge.update.errors import Refused
-from edge.update.prove import service_faults
-from edge.update.rollback import rollback
-from edge.update.setup import Setup
-from edge.update.status import release_of
-from edge.update.update import update
+from onnxlet.edge.device.slots import Places, live_slot, switch
+from onnxlet.edge.update import unpack, verdict
+from onnxlet.edge.update.errors import Refused
+from onnxlet.edge.update.prove import service_faults
+from onnxlet.edge.update.rollback import rollback
+from onnxlet.edge.update.setup import Setup
+from onnxlet.edge.update.status import release_of
+from onnxlet.edge.update.update import update
 from tests.conftest import ROOT
-from tests.edge.test_serve import CLEAN
+from tests.edge.service.test_serve import CLEAN
 from tests.edge.update.conftest import live_faults
 
 Archives = Callable[[int], Path]
@@ -109,9 +109,9 @@ def test_the_order_of_an_update_is_what_keeps_the_slot_whole(
 def test_damage_is_found(places: Places, hurt: str) -> None:
     slot = places.slot("a")
     if hurt == "altered":
-        (slot / "function" / "app.py").write_bytes(b"pass\n")
+        (slot / "onnxlet" / "function" / "app.py").write_bytes(b"pass\n")
     elif hurt == "away":
-        (slot / "edge" / "serve.py").unlink()
+        (slot / "onnxlet" / "edge" / "service" / "serve.py").unlink()
     elif hurt == "golden":
         (slot / "models" / "iris" / "1" / "golden.json").write_bytes(b"{}")
     else:
@@ -121,7 +121,7 @@ def test_damage_is_found(places: Places, hurt: str) -> None:
 
 def test_a_slot_that_is_damaged_is_not_gone_back_to(setup: Setup, archives: Archives) -> None:
     update(setup, str(archives(2)))
-    (setup.places.slot("a") / "edge" / "serve.py").write_text("1 / 0\n")
+    (setup.places.slot("a") / "onnxlet" / "edge" / "service" / "serve.py").write_text("1 / 0\n")
     with pytest.raises(Refused, match=r"slot a does not answer.*serve\.py: altered or missing"):
         rollback(setup)
     assert (live_slot(setup.places), live_faults(setup.places)) == ("b", [])

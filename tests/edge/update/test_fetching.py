@@ -24,13 +24,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from edge.tls import make_context
-from edge.update import fetch
-from edge.update.errors import Failed, Refused, Unreachable, WrongUse
-from edge.update.fetch import download, read_small
-from edge.update.setup import Setup
-from edge.update.sources import Web, beside, check
-from edge.update.update import update
+from onnxlet.edge.server.tls import make_context
+from onnxlet.edge.update import fetch
+from onnxlet.edge.update.errors import Failed, Refused, Unreachable, WrongUse
+from onnxlet.edge.update.fetch import download, read_small
+from onnxlet.edge.update.setup import Setup
+from onnxlet.edge.update.sources import Web, beside, check
+from onnxlet.edge.update.update import update
 from tests.conftest import ROOT
 from tests.edge.update.conftest import tree
 
@@ -219,7 +219,7 @@ def test_a_small_file_that_broke_off_is_asked_for_again(serve: Serve) -> None:
 def test_a_card_that_takes_no_more_is_told_as_such(serve: Serve, part: Path) -> None:
     url, source = serve()
     program = (
-        "import resource, sys; from pathlib import Path; from edge.update.fetch import *; "
+        "import resource, sys; from pathlib import Path; from onnxlet.edge.update.fetch import *; "
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)); "
         f"download({url + '/file'!r}, Path({str(part)!r}), {len(CONTENT)}, Web(pause=0.01))"
     )
@@ -392,7 +392,7 @@ def test_a_killed_download_goes_on(
 
 
 def test_s3_needs_boto3_and_says_so() -> None:
-    program = "from edge.update.fetch import *; read_small('s3://bucket/x', 9, Web())"
+    program = "from onnxlet.edge.update.fetch import *; read_small('s3://bucket/x', 9, Web())"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT)
     assert "there is no boto3 here" in done.stderr
 

@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from edge.secret import FILE, Secret, left_in
-from edge.slots import Places
-from edge.update.prove import service_faults
-from edge.update.setup import Setup
-from edge.update.update import update
-from edge.update.verdict import models_in
+from onnxlet.edge.device.slots import Places
+from onnxlet.edge.service.secret import FILE, Secret, left_in
+from onnxlet.edge.update.prove import service_faults
+from onnxlet.edge.update.setup import Setup
+from onnxlet.edge.update.update import update
+from onnxlet.edge.update.verdict import models_in
 from tests.conftest import Client, through_socket
 from tests.edge.forward.endpoint import listening, wait_until
-from tests.function.test_reload import rewrite_golden
+from tests.function.serving.test_reload import rewrite_golden
 
 FORWARD = "ONNXLET_DEVICE_FORWARD_"
 

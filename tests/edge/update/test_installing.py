@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from edge.install import from_zip
-from edge.install.install import Setup, install
-from edge.install.uninstall import uninstall
-from edge.slots import Places, live_slot, switch
-from edge.update.errors import Failed, Refused
-from edge.update.lock import LOCK, locked
-from edge.update.memory import Attempt, Memory, is_switched, read_memory, write_memory
-from edge.update.status import release_of
+from onnxlet.edge.device.slots import Places, live_slot, switch
+from onnxlet.edge.install import from_zip
+from onnxlet.edge.install.install import Setup, install
+from onnxlet.edge.install.uninstall import uninstall
+from onnxlet.edge.update.errors import Failed, Refused
+from onnxlet.edge.update.lock import LOCK, locked
+from onnxlet.edge.update.memory import Attempt, Memory, is_switched, read_memory, write_memory
+from onnxlet.edge.update.status import release_of
 from tests.conftest import ROOT, quiet
 from tests.edge.update.conftest import tree
 
@@ -164,8 +164,10 @@ def test_who_may_not_write_there_is_told_so(places: Places) -> None:
     """As another user than root."""
     places.root.chmod(0o755)
     (places.data / LOCK).touch(0o600)
-    program = "import os, sys; from pathlib import Path; from edge.slots import Places; "
-    program += "from edge.update.lock import locked\nos.setuid(65534)\n"
+    program = (
+        "import os, sys; from pathlib import Path; from onnxlet.edge.device.slots import Places; "
+    )
+    program += "from onnxlet.edge.update.lock import locked\nos.setuid(65534)\n"
     program += "try:\n with locked(Places(Path(sys.argv[1]))): pass\n"
     program += "except Exception as error: print(error)"
     if os.geteuid() != 0:

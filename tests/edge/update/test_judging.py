@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from edge.slots import Places, live_slot
-from edge.update import prove
-from edge.update.errors import Refused
-from edge.update.memory import read_memory
-from edge.update.prove import Service, service_faults
-from edge.update.rollback import rollback
-from edge.update.setup import Setup
-from edge.update.update import update
-from edge.update.verdict import models_in
+from onnxlet.edge.device.slots import Places, live_slot
+from onnxlet.edge.update import prove
+from onnxlet.edge.update.errors import Refused
+from onnxlet.edge.update.memory import read_memory
+from onnxlet.edge.update.prove import Service, service_faults
+from onnxlet.edge.update.rollback import rollback
+from onnxlet.edge.update.setup import Setup
+from onnxlet.edge.update.update import update
+from onnxlet.edge.update.verdict import models_in
 
 Archives = Callable[[int], Path]
 Says = dict[str, Any]

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from edge.slots import Places
-from edge.update import model_updates
-from edge.update.errors import Refused
-from edge.update.rollback import roll_model_back
-from edge.update.setup import Setup, make_setup
-from edge.update.status import status
-from function.repository import versions_in
+from onnxlet.edge.device.slots import Places
+from onnxlet.edge.update import model_updates
+from onnxlet.edge.update.errors import Refused
+from onnxlet.edge.update.rollback import roll_model_back
+from onnxlet.edge.update.setup import Setup, make_setup
+from onnxlet.edge.update.status import status
+from onnxlet.function.models.repository import versions_in
 
 
 def quiet(line: str) -> None:

@@ -14,16 +14,16 @@ from typing import Any
 
 import pytest
 
-from convert.bundle.sign import signature_of
-from edge.slots import live_slot
-from edge.update import update as module
-from edge.update.errors import Failed, Refused, Unreachable
-from edge.update.memory import MOST_ATTEMPTS, Attempt, Memory, read_memory, write_memory
-from edge.update.offer import Offer
-from edge.update.plan import Entry
-from edge.update.setup import Setup
-from edge.update.unpack import _write, check_and_unpack
-from edge.update.update import update
+from onnxlet.convert.bundle.sign import signature_of
+from onnxlet.edge.device.slots import live_slot
+from onnxlet.edge.update import update as module
+from onnxlet.edge.update.errors import Failed, Refused, Unreachable
+from onnxlet.edge.update.memory import MOST_ATTEMPTS, Attempt, Memory, read_memory, write_memory
+from onnxlet.edge.update.offer import Offer
+from onnxlet.edge.update.plan import Entry
+from onnxlet.edge.update.setup import Setup
+from onnxlet.edge.update.unpack import _write, check_and_unpack
+from onnxlet.edge.update.update import update
 from tests.convert.bundle.conftest import ARCH, PYTHON
 from tests.edge.update.conftest import Maker, make_key, tree
 
@@ -155,15 +155,15 @@ def entry(name: str, content: bytes, attributes: int = 0o100644 << 16) -> tuple[
     [
         (entry("../../escaped", b"x"), "not a path inside"),
         (entry("/etc/escaped", b"x"), "not a path inside"),
-        (entry("function/../../escaped", b"x"), "not a path inside"),
+        (entry("onnxlet/../../escaped", b"x"), "not a path inside"),
         (entry("a\\b", b"x"), "not a path inside"),
         (entry("a/./b", b"x"), "not a path inside"),
         (entry("folder/", b""), "not a path inside"),
         (entry("a\nb", b"x"), "not a path inside"),
         (entry("link", b"/etc/passwd", LINK), "a link or device, not a file"),
         (entry("device", b"", DEVICE), "a link or device, not a file"),
-        (entry("function/app.py", b"x"), "twice"),
-        (entry("function/app.py/x", b"x"), "a file and a folder"),
+        (entry("onnxlet/function/app.py", b"x"), "twice"),
+        (entry("onnxlet/function/app.py/x", b"x"), "a file and a folder"),
         (entry("sitecustomize.py", b"x"), "sitecustomize.py: not on its list"),
     ],
 )
@@ -201,8 +201,11 @@ def rewritten(good: Path, change: Callable[[dict[str, bytes]], None]) -> None:
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        (lambda files: files.pop("function/app.py"), "function/app.py: missing"),
-        (lambda files: files.update({"function/app.py": b"x"}), "app.py: not the file that is on"),
+        (lambda files: files.pop("onnxlet/function/app.py"), "onnxlet/function/app.py: missing"),
+        (
+            lambda files: files.update({"onnxlet/function/app.py": b"x"}),
+            "app.py: not the file that is on",
+        ),
         (lambda files: files.pop("device.json"), "device.json can't be read"),
         (lambda files: files.update({"bundle.json": b"["}), "bundle.json can't be read"),
         (lambda files: files.update({"bundle.json": b"[]"}), "bundle.json can't be read"),

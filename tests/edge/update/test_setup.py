@@ -7,12 +7,12 @@ import re
 
 import pytest
 
-from convert.__main__ import main as convert
-from edge.__main__ import main as edge
-from edge.settings import DeviceSettings
-from edge.slots import Places, with_updates
-from edge.update.setup import make_setup
-from function.errors import SettingsError
+from onnxlet.convert.command_line import main as convert
+from onnxlet.edge.command_line import main as edge
+from onnxlet.edge.device.slots import Places, with_updates
+from onnxlet.edge.settings.device import DeviceSettings
+from onnxlet.edge.update.setup import make_setup
+from onnxlet.function.errors import SettingsError
 from tests.conftest import ROOT, quiet
 from tests.convert.bundle.conftest import ARCH, PYTHON
 

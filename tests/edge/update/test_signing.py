@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from convert.__main__ import main
-from convert.bundle.sign import read_public_key, read_secret_key, sign_file
-from convert.errors import WrongUse
-from edge.update.errors import Refused
-from edge.update.offer import read_offer
-from edge.update.setup import Setup
-from edge.update.signature import check_signed, read_keys, read_signature
-from edge.update.update import update
+from onnxlet.convert.bundle.sign import read_public_key, read_secret_key, sign_file
+from onnxlet.convert.command_line import main
+from onnxlet.convert.errors import WrongUse
+from onnxlet.edge.update.errors import Refused
+from onnxlet.edge.update.offer import read_offer
+from onnxlet.edge.update.setup import Setup
+from onnxlet.edge.update.signature import check_signed, read_keys, read_signature
+from onnxlet.edge.update.update import update
 from tests.edge.update.conftest import make_key
 
 PASSWORD = "a word"  # noqa: S105 - of keys that are made here

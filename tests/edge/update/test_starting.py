@@ -6,8 +6,8 @@ import subprocess
 import sys
 from urllib.request import urlopen
 
-from edge.slots import Places
-from tests.edge.test_serve import CLEAN
+from onnxlet.edge.device.slots import Places
+from tests.edge.service.test_serve import CLEAN
 
 
 def start(places: Places, **environ: str) -> subprocess.Popen[str]:
@@ -29,8 +29,8 @@ def test_it_serves_and_loads_no_more_than_that_needs(places: Places, free_tcp_po
 
     loaded = {line.rpartition("|")[2].strip() for line in told.splitlines()}
     assert process.returncode == 0
-    assert {"edge.server", "function.app", "onnxruntime"} < loaded
-    assert loaded & {"click", "itsdangerous", "zipfile", "edge.__main__"} == set()
+    assert {"onnxlet.edge.server.server", "onnxlet.function.app", "onnxruntime"} < loaded
+    assert loaded & {"click", "itsdangerous", "zipfile", "onnxlet.edge.command_line"} == set()
 
 
 def test_what_is_wrong_is_told_as_elsewhere(places: Places) -> None:

@@ -13,20 +13,20 @@ from urllib.request import urlopen
 
 import pytest
 
-from convert.build import build
-from convert.bundle.contents import choose_models
-from convert.bundle.release import sign_release, write_models
-from edge.slots import Places, live_slot
-from edge.update.errors import Failed, Refused, WrongUse
-from edge.update.memory import Attempt, Memory, read_memory, write_memory
-from edge.update.rollback import roll_model_back, rollback
-from edge.update.setup import Setup
-from edge.update.status import lines, release_of, status
-from edge.update.update import alone, update
+from onnxlet.convert.build import build
+from onnxlet.convert.bundle.contents import choose_models
+from onnxlet.convert.bundle.release import sign_release, write_models
+from onnxlet.edge.device.slots import Places, live_slot
+from onnxlet.edge.update.errors import Failed, Refused, WrongUse
+from onnxlet.edge.update.memory import Attempt, Memory, read_memory, write_memory
+from onnxlet.edge.update.rollback import roll_model_back, rollback
+from onnxlet.edge.update.setup import Setup
+from onnxlet.edge.update.status import lines, release_of, status
+from onnxlet.edge.update.update import alone, update
 from tests.conftest import ROOT, quiet
-from tests.edge.test_reloading import Asking, another_iris
+from tests.edge.service.test_reloading import Asking, another_iris
 from tests.edge.update.conftest import FOR, Maker, amend, as_bytes, live_faults, make_key, tree
-from tests.function.test_reload import rewrite_golden
+from tests.function.serving.test_reload import rewrite_golden
 
 Archives = Callable[[int], Path]
 

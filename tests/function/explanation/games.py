@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from function.signature import Array
+from onnxlet.function.arrays import Array
 
 Function = Callable[[Array], Array]  # (rows, columns) to (rows, outputs)
 

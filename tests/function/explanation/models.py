@@ -20,7 +20,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from convert.source import Source
+from onnxlet.convert.sources.source import Source
 
 X = np.random.default_rng(11).normal(size=(80, 3))
 Y = X[:, 0] * X[:, 1] + np.sin(X[:, 2])

@@ -11,17 +11,17 @@ from typing import Any
 
 import pytest
 
-from function.app import create_app
-from function.errors import InvalidRows, Problem
-from function.explanation.background import background
-from function.explanation.budget import Budget
-from function.explanation.explain import NOT_FINITE, Wish
-from function.explanation.explain import explain as explain_rows
-from function.explanation.game import MIXED
-from function.model import Model, load_model
-from function.settings import Settings
-from function.signature import Array
-from function.table import Table, read_table
+from onnxlet.function.app import create_app
+from onnxlet.function.arrays import Array
+from onnxlet.function.errors import InvalidRows, Problem
+from onnxlet.function.explanation.background import background
+from onnxlet.function.explanation.budget import Budget
+from onnxlet.function.explanation.explain import NOT_FINITE, Wish
+from onnxlet.function.explanation.explain import explain as explain_rows
+from onnxlet.function.explanation.value_function import MIXED
+from onnxlet.function.inputs.validation import Table, read_table
+from onnxlet.function.models.model import Model, load_model
+from onnxlet.function.settings import Settings
 from tests.conftest import Client
 
 BODY = {"instances": [[5.1, 3.5, 1.4, 0.2]]}
@@ -179,7 +179,7 @@ def test_servers_start_without_what_explains(models: Path) -> None:
     import sys
 
     code = (
-        "import sys; from function.handler import handler; "
+        "import sys; from onnxlet.function.handler import handler; "
         "print([name for name in sys.modules if 'explanation' in name])"
     )
     done = subprocess.run(

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from function.explanation.counting import counted
-from function.explanation.texts import cut
-from function.signature import Array
-from function.text import TokenFeed
+from onnxlet.function.arrays import Array
+from onnxlet.function.explanation.counting import counted
+from onnxlet.function.explanation.texts import cut
+from onnxlet.function.inputs.text import TokenFeed
 from tests.function.explanation.test_texts import WORDS
 
 VOCABULARY = ["bad", "bad film", "film", "film good", "good", "good film", "good good", "not good"]

@@ -14,21 +14,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from convert.build import build
-from convert.source import Source
-from function import deadline
-from function.app import create_app
-from function.explanation import route
-from function.explanation.background import background as background_of
-from function.explanation.budget import Budget
-from function.explanation.explain import DEFAULT_PERMUTATIONS, Wish
-from function.explanation.explain import explain as explain_rows
-from function.explanation.shapley import EXACT_PLAYERS
-from function.explanation.target import MOST_OUTPUTS
-from function.explanation.texts import MOST_TOKENS
-from function.model import load_model
-from function.settings import Settings
-from function.table import read_table
+from onnxlet.convert.build import build
+from onnxlet.convert.sources.source import Source
+from onnxlet.function import deadline
+from onnxlet.function.app import create_app
+from onnxlet.function.explanation import route
+from onnxlet.function.explanation.background import background as background_of
+from onnxlet.function.explanation.budget import Budget
+from onnxlet.function.explanation.explain import DEFAULT_PERMUTATIONS, Wish
+from onnxlet.function.explanation.explain import explain as explain_rows
+from onnxlet.function.explanation.shapley import EXACT_PLAYERS
+from onnxlet.function.explanation.target import MOST_OUTPUTS
+from onnxlet.function.explanation.texts import MOST_TOKENS
+from onnxlet.function.inputs.validation import read_table
+from onnxlet.function.models.model import load_model
+from onnxlet.function.settings import Settings
 from tests.conftest import ROOT, Client, quiet
 from tests.function.explanation import models as made
 from tests.function.explanation.games import by_definition

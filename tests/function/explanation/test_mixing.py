@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from function.errors import InvalidRows, Problem
-from function.explanation.game import MIXED, TableGame
-from function.explanation.mixing import Bits, Cells, Parts
-from function.explanation.texts import Pieces
-from function.signature import Array
-from function.table import Table
+from onnxlet.function.arrays import Array
+from onnxlet.function.errors import InvalidRows, Problem
+from onnxlet.function.explanation.masking import Bits, Cells, Parts
+from onnxlet.function.explanation.texts import Pieces
+from onnxlet.function.explanation.value_function import MIXED, TableGame
+from onnxlet.function.inputs.validation import Table
 
 DTYPES = {
     "float64": st.floats(allow_nan=True, allow_infinity=True, width=64),

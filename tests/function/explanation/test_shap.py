@@ -19,10 +19,10 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from convert.build import build
-from convert.source import Source
-from function.app import create_app
-from function.settings import Settings
+from onnxlet.convert.build import build
+from onnxlet.convert.sources.source import Source
+from onnxlet.function.app import create_app
+from onnxlet.function.settings import Settings
 from tests.conftest import quiet
 
 shap: Any = pytest.importorskip("shap")

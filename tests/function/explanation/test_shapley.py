@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from function.explanation.budget import Budget
-from function.explanation.shapley import EXACT_PLAYERS, exact, sampled
-from function.signature import Array
+from onnxlet.function.arrays import Array
+from onnxlet.function.explanation.budget import Budget
+from onnxlet.function.explanation.shapley import EXACT_PLAYERS, exact, sampled
 from tests.function.explanation.games import ArrayGame, Clock, by_definition
 
 ENDLESS = Budget(1e9)

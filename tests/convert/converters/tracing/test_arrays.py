@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn.preprocessing import FunctionTransformer
 
-from convert.converters import Unsupported
+from onnxlet.convert.converters.registry import Unsupported
 from tests.convert.converters.tracing.samples import ARRAY, NAN, assert_followed
 from tests.convert.exactness import answers, assert_exact
 

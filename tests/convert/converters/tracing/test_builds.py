@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
-from convert.source import Source
+from onnxlet.convert.sources.source import Source
 from tests.convert.helpers import built, served
 
 RANDOM = np.random.default_rng(0)

@@ -14,7 +14,7 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
-from convert.converters import Unsupported
+from onnxlet.convert.converters.registry import Unsupported
 from tests.convert.converters.tracing.samples import FRAME, NAN, TEXTS, assert_followed
 from tests.convert.exactness import answers, assert_exact
 

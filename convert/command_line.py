@@ -1,0 +1,145 @@
+"""`python -m convert`: build and verify model directories, and package them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import onnxlet.environment  # noqa: F401 - before NumPy
+
+try:
+    import click
+
+    from onnxlet.convert.bundle.commands import COMMANDS
+    from onnxlet.convert.options import models_option, report
+    from onnxlet.convert.parity.certificate import certificate_lines
+    from onnxlet.function.command_line import Command
+except ModuleNotFoundError as error:
+    from onnxlet.function.not_set_up import stop
+
+    stop(error, "convert")
+
+if TYPE_CHECKING:
+    from onnxlet.convert.build import Built
+
+breaking_option = click.option(
+    "--breaking", is_flag=True, help="Clients of the served version need not go on with this one."
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Turn fitted scikit-learn models into model directories, proven equal to them."""
+
+
+@main.command(
+    cls=Command,
+    example="python -m convert build convert/examples/house_prices.py:build --name house-prices",
+)
+@click.argument("source")
+@click.option("--name", required=True, metavar="N", help="The model's name.")
+@models_option
+@click.option("--data", type=click.Path(path_type=Path), metavar="FILE", help="Held-out rows.")
+@click.option("--target", metavar="COL", help="The column of --data that is the answer.")
+@click.option(
+    "--trust",
+    multiple=True,
+    metavar="TYPE",
+    help="A type of your own in a .skops file, MODULE.CLASS; can be given again.",
+)
+@click.option(
+    "--keep-background", type=click.IntRange(1, 1000), metavar="N",
+    help="Explain from N of your training rows, which go with the model; not from made-up ones.",
+)  # fmt: skip
+@breaking_option
+def build(
+    source: str,
+    name: str,
+    models: Path,
+    data: Path | None,
+    target: str | None,
+    trust: tuple[str, ...],
+    keep_background: int | None,
+    breaking: bool,
+) -> None:
+    """Convert a fitted estimator and prove that its answers stay the same.
+
+    SOURCE is FILE.py:FUNCTION or MODULE:FUNCTION, which returns (estimator, X_test), with y_test
+    and X_train behind them if you have them; or a .skops, .joblib or .pkl file, with --data.
+    Prefer .skops: the other two run code when they are read, so open only your own.
+    """
+    from onnxlet.convert.build import build as build_model
+    from onnxlet.convert.directory.model_directory import check_name
+    from onnxlet.convert.sources.source import load_source
+
+    check_name(name)
+    report("loading the estimator and its test set")
+    loaded = load_source(source, data, target, trust, report)
+    built = build_model(loaded, name, models, report, keep_background, breaking)
+    for line in certificate_lines(name, built.version, built.manifest):
+        click.echo(line)
+    _say_where(name, built)
+
+
+@main.command(
+    "import",
+    cls=Command,
+    example="python -m convert import net.onnx --name net --sample in.npz --expected out.npz",
+)
+@click.argument("file", type=click.Path(path_type=Path), metavar="FILE.onnx")
+@click.option("--name", required=True, metavar="N", help="The model's name.")
+@models_option
+@click.option(
+    "--sample",
+    type=click.Path(path_type=Path),
+    metavar="IN.npz",
+    help="Rows to try it with: an array for each input, by name.",
+)
+@click.option(
+    "--expected",
+    type=click.Path(path_type=Path),
+    metavar="OUT.npz",
+    help="The framework's own answers to them: an array for each output, by name.",
+)
+@breaking_option
+def import_(file: Path, name: str, models: Path, breaking: bool, **rows: Path | None) -> None:
+    """Take a model that another framework exported as ONNX.
+
+    Without --expected nothing says that it answers as the framework did: the manifest then calls
+    it unverified.
+    """
+    from onnxlet.convert.errors import WrongUse
+    from onnxlet.convert.imported.import_onnx import import_lines, import_onnx
+
+    if rows["expected"] is not None and rows["sample"] is None:
+        raise WrongUse("--expected: answers without their rows", "Add --sample IN.npz.")
+    built = import_onnx(file, name, models, report, **rows, breaking=breaking)
+    for line in import_lines(name, built.version, built.manifest):
+        click.echo(line)
+    _say_where(name, built)
+
+
+def _say_where(name: str, built: Built) -> None:
+    from onnxlet.convert.directory.model_directory import still_served
+
+    state = "written to" if built.new else "is the same, byte for byte, as"
+    click.echo(f"{name} version {built.version} {state} {built.directory}")
+    if line := still_served(built.directory, os.environ):
+        click.echo(line)
+
+
+@main.command(cls=Command, example="python -m convert verify models/house-prices/1")
+@click.argument("directory", type=click.Path(path_type=Path), metavar="DIR/N/V")
+def verify(directory: Path) -> None:
+    """Check a model directory's hashes and replay its golden rows."""
+    from onnxlet.convert.directory.golden import verify as verify_directory
+    from onnxlet.convert.directory.model_directory import check_version
+
+    check_version(directory)
+    model, rows = verify_directory(directory.resolve())
+    click.echo(f"{model.name} version {model.version}: {rows} golden rows answered as at build")
+
+
+for command in COMMANDS:
+    main.add_command(command)

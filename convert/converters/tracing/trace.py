@@ -1,0 +1,163 @@
+"""A function of the user's own, called once with a stand-in for what scikit-learn gives it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from types import CodeType, FunctionType
+from typing import Any, Literal
+
+from onnxlet.convert.converters.tracing.array import TracedArray
+from onnxlet.convert.converters.tracing.columns_base import columns_of
+from onnxlet.convert.converters.tracing.frame import TracedFrame
+from onnxlet.convert.converters.tracing.modules import followed_modules, instead_of
+from onnxlet.convert.converters.tracing.refusal import REFUSALS, NotFollowed
+from onnxlet.convert.converters.tracing.series import TracedSeries
+from onnxlet.convert.converters.tracing.traced import Traced
+from onnxlet.convert.graph.graph import DROPPED, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.sources.users_code import where
+
+Form = Literal["frame", "array", "series", "vector"]
+
+HINT = (
+    "A function is followed where it makes every row of that row alone, by NumPy's and pandas' "
+    "arithmetic; for the rest register a converter (docs/converters.md, Functions of your own)."
+)
+# Names in a function's code by which its answer is another tomorrow.
+CHANGING = {
+    "now": "the time", "today": "the date", "utcnow": "the time", "random": "random numbers",
+    "default_rng": "random numbers", "urandom": "random numbers",
+}  # fmt: skip
+
+
+def followed(
+    graph: Graph, function: Any, options: Mapping[str, Any], table: Table, form: Form
+) -> Table:
+    """The columns that a function makes of a table.
+
+    Args:
+        graph: to write to.
+        function: is called once.
+        options: that it is given by name.
+        table: the columns that it is given.
+        form: that they have in scikit-learn's hands.
+
+    Returns:
+        A table with the names of a DataFrame, or of a Series, or without names; `flat` if the
+        function returns a Series or an array of one dimension.
+
+    Raises:
+        Unsupported: it does something that is not followed, or it raises.
+    """
+    name = name_of(function)
+    for changing in sorted(_names_in(function) & set(CHANGING)):
+        raise Unsupported(
+            f"the function {name} asks for {CHANGING[changing]}, and would answer otherwise",
+            "Let the column come with the request, or hold a constant.",
+        )
+    refusals: list[NotFollowed] = []
+    token = REFUSALS.set(refusals)
+    leading = instead_of(function)
+    try:
+        with followed_modules():
+            made = leading(_stand_in(graph, table, form), **options)
+    except NotFollowed:
+        pass
+    except Exception as error:
+        said = " ".join(str(error).split())[:120]
+        refusals.append(NotFollowed(f"{type(error).__name__}: {said}{where(error)}", HINT))
+    finally:
+        REFUSALS.reset(token)
+    if refusals:
+        first = refusals[0]
+        raise Unsupported(
+            f"the function {name} can't be followed: {first.reason}", first.hint or HINT
+        )
+    return _returned(graph, name, made)
+
+
+def name_of(function: Any) -> str:
+    """Of a function, without functools.partial around it."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    name = getattr(function, "__qualname__", None) or getattr(function, "__name__", None)
+    return str(name or repr(function))[:60]
+
+
+def _names_in(function: Any, seen: set[Any] | None = None) -> set[str]:
+    """All names that a function asks for, and functions beside it that it calls."""
+    known: set[Any] = set() if seen is None else seen
+    while isinstance(function, functools.partial):
+        function = function.func
+    if not hasattr(function, "__code__"):
+        function = vars(type(function)).get("__call__")
+    code = getattr(function, "__code__", None)
+    if not isinstance(code, CodeType) or code in known:
+        return set()
+    known.add(code)
+    names = set(_names(code))
+    around = getattr(function, "__globals__", {})
+    beside = [around[name] for name in names if isinstance(around.get(name), FunctionType)]
+    return names.union(*(_names_in(one, known) for one in beside))
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names(constant)
+
+
+def _stand_in(graph: Graph, table: Table, form: Form) -> Traced:
+    typed = _typed(graph, table)
+    if form == "frame":
+        return TracedFrame(graph, typed)
+    if form == "series":
+        return TracedSeries(graph, typed.tensors[0], typed.labels[0] if typed.labels else None)
+    return TracedArray(graph, typed, form == "vector")
+
+
+def _typed(graph: Graph, table: Table) -> Table:
+    """Booleans and whole numbers as such, where the graph's inputs are numbers."""
+    tensors: list[Tensor] = []
+    for tensor in table.tensors:
+        kinds = {kind for kind in tensor.types if kind in ("bool", "int64")}
+        if not kinds or tensor.dtype in ("bool", "int64", "string", DROPPED):
+            tensors.append(tensor)
+        elif len(set(tensor.types)) == 1:
+            tensors.append(_cast(tensor, kinds.pop()))
+        else:
+            parts = columns_of(graph, Table((tensor,)))
+            tensors += [
+                _cast(part, kind) if kind in kinds else part
+                for part, kind in zip(parts, tensor.types, strict=True)
+            ]
+    return Table(tuple(tensors))
+
+
+def _cast(tensor: Tensor, kind: str) -> Tensor:
+    return replace(tensor.cast(kind), labels=tensor.labels)
+
+
+def _returned(graph: Graph, name: str, made: Any) -> Table:
+    if not isinstance(made, TracedFrame | TracedSeries | TracedArray):
+        raise Unsupported(
+            f"the function {name} returns {_described(made)}, which none of its columns went into",
+            HINT,
+        )
+    tensors = tuple(_as_number(graph, tensor) for tensor in made._table.tensors)
+    return Table(tensors, flat=made._flat)
+
+
+def _described(made: Any) -> str:
+    kind = type(made).__name__
+    return {"NoneType": "None", "Transposed": "a transposed array"}.get(kind, f"a {kind}")
+
+
+def _as_number(graph: Graph, tensor: Tensor) -> Tensor:
+    """Booleans go on as the inputs' do."""
+    if tensor.dtype != "bool":
+        return tensor
+    made = replace(tensor.cast(graph.precision), labels=tensor.labels)
+    return replace(made, types=("bool",) * tensor.width)

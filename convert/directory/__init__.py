@@ -1,0 +1,1 @@
+"""What is written into a model directory, and how: whole, or not at all."""

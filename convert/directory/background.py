@@ -1,0 +1,212 @@
+"""The rows that explanations start from: made of statistics, or training rows where asked for.
+
+Made-up cells are drawn for each column on its own, so that no row is anybody's. Numbers are means
+of neighbours in order, FREQUENT_AT_LEAST of them or more (microaggregation: J. Domingo-Ferrer, J.
+Mateo-Sanz, "Practical data-oriented microaggregation for statistical disclosure control", 2002);
+values that so many rows share may stand for themselves.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import Any
+
+import numpy as np
+
+from onnxlet.convert.directory.summaries import FREQUENT, FREQUENT_AT_LEAST, LONGEST_CATEGORY
+from onnxlet.convert.reference.inputs import Cells
+from onnxlet.convert.reference.probing import which_are_answered
+from onnxlet.function import json_text
+from onnxlet.function.errors import InvalidRows
+from onnxlet.function.explanation.background import text_columns
+from onnxlet.function.explanation.masking import EMPTY_TEXT
+from onnxlet.function.inputs.signature import Column
+from onnxlet.function.inputs.validation import read_table
+from onnxlet.function.models.model import Model
+
+ROWS = 50
+FEWEST_ROWS = 5
+MOST_CELLS = 50_000
+TRIES = 4  # of drawing a row that is answered, for each row
+FEW_VALUES = 50  # numbers that are drawn as they are, where most rows share them
+MOSTLY = 0.9
+
+Answered = Callable[[list[Cells]], bool]
+
+
+def background_file(
+    model: Model,
+    rows: Sequence[Cells],
+    of: str,
+    answered: Answered = lambda rows: True,
+    keep: int | None = None,
+) -> tuple[dict[str, Any], bytes] | None:
+    """What a manifest tells of the background, and the bytes of its file.
+
+    Args:
+        model: the built model; it answers all of the background.
+        rows: the training rows, or held-out ones, in signature order.
+        of: which of the two.
+        answered: whether scikit-learn answers some rows.
+        keep: rows of these that stand in the file; None is made-up ones.
+
+    Returns:
+        None where no row is answered.
+    """
+    if keep is None:
+        source, found = "statistics", made_up(model, rows, answered)
+    else:
+        source, found = "training rows", kept(model, rows, answered, keep)
+    if not found:
+        return None
+    about = {"source": source, "of": of, "rows": len(found)}
+    return about, json_text.dumps({**about, "instances": found})
+
+
+def made_up(model: Model, rows: Sequence[Cells], answered: Answered) -> list[Cells]:
+    """Rows that nobody has, each column's cells spread as in the data.
+
+    Args:
+        model: the built model; it answers all of them.
+        rows: the training rows, or held-out ones, in signature order.
+        answered: whether scikit-learn answers some rows.
+
+    Returns:
+        None of them, where the model raises for each that was drawn.
+    """
+    columns = model.signature.columns
+    count = max(FEWEST_ROWS, min(ROWS, MOST_CELLS // len(columns)))
+    texts = text_columns(model)
+    spread = [
+        [EMPTY_TEXT] * count
+        if column.name in texts
+        else _spread(column, [row[place] for row in rows], count)
+        for place, column in enumerate(columns)
+    ]
+    found: list[Cells] = []
+    for attempt in range(TRIES):
+        drawn = [_shuffled(cells, f"{place}/{attempt}") for place, cells in enumerate(spread)]
+        found += _good(model, [list(row) for row in zip(*drawn, strict=True)], answered)
+        if len(found) >= count:
+            break
+    return _without_repeats(found[:count])
+
+
+def kept(model: Model, rows: Sequence[Cells], answered: Answered, count: int) -> list[Cells]:
+    """Rows as they are, evenly spaced, without what stands in texts and in columns not needed."""
+    columns, texts = model.signature.columns, text_columns(model)
+    picks = np.unique(np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int))
+    blanked = [
+        [
+            None if not column.required else EMPTY_TEXT if column.name in texts else cell
+            for column, cell in zip(columns, rows[place], strict=True)
+        ]
+        for place in picks
+    ]
+    return _without_repeats(_good(model, blanked, answered))
+
+
+def _without_repeats(rows: list[Cells]) -> list[Cells]:
+    """One row where all are the same, as where there is nothing but text."""
+    return rows[:1] if all(row == rows[0] for row in rows) else rows
+
+
+def _shuffled(cells: Sequence[Any], seed: str) -> list[Any]:
+    mixed = list(cells)
+    Random(seed).shuffle(mixed)  # noqa: S311 - the same rows at every build, and no secret
+    return mixed
+
+
+def _spread(column: Column, cells: Sequence[Any], count: int) -> list[Any]:
+    """As many cells as wanted, spread as those of the data."""
+    if not column.required:
+        return [None] * count
+    present = [cell for cell in cells if cell is not None and _fits(column, cell)]
+    missing = 0
+    if column.nullable and cells:
+        absent = sum(cell is None for cell in cells)
+        missing = round(count * absent / max(absent + len(present), 1))
+    return [None] * missing + _present(column, present, count - missing)
+
+
+def _fits(column: Column, cell: Any) -> bool:
+    """Whether a training cell is one that the model takes, and finite."""
+    if column.type in ("string", "bool"):
+        right = isinstance(cell, str if column.type == "string" else bool)
+        return right and (column.categories is None or cell in column.categories)
+    if isinstance(cell, bool | str) or not np.isfinite(cell):
+        return False
+    if column.type == "int64" and cell != int(cell):
+        return False
+    low = -np.inf if column.minimum is None else column.minimum
+    high = np.inf if column.maximum is None else column.maximum
+    return bool(low <= cell <= high) and (column.categories is None or cell in column.categories)
+
+
+def _present(column: Column, cells: Sequence[Any], count: int) -> list[Any]:
+    common = _common(cells)
+    shared = sum(common.values()) >= MOSTLY * len(cells) and len(common) <= FEW_VALUES
+    if column.categories is not None or column.type in ("string", "bool") or shared:
+        most = FREQUENT if column.type == "string" else FEW_VALUES
+        return _by_frequency(dict(list(common.items())[:most]) or _unknown(column), count)
+    return _neighbours(column, cells, count)
+
+
+def _common(cells: Sequence[Any]) -> dict[Any, int]:
+    """Values that several rows share, the most frequent first."""
+    counts = sorted(Counter(cells).items(), key=lambda pair: (-pair[1], pair[0]))
+    return {
+        value: count
+        for value, count in counts
+        if count >= FREQUENT_AT_LEAST
+        and not (isinstance(value, str) and len(value) > LONGEST_CATEGORY)
+    }
+
+
+def _unknown(column: Column) -> dict[Any, int]:
+    """What a column may hold, where nothing in it is frequent."""
+    if column.categories is not None:
+        return dict.fromkeys(column.categories or (None,), 1)
+    values: dict[str, list[Any]] = {"string": [EMPTY_TEXT], "bool": [False, True]}
+    return dict.fromkeys(values.get(column.type, [0]), 1)
+
+
+def _by_frequency(counts: dict[Any, int], count: int) -> list[Any]:
+    """Each value as often as its share, to the nearest whole number."""
+    ends = np.cumsum(list(counts.values()))
+    picks = np.searchsorted(ends, (np.arange(count) + 0.5) / max(count, 1) * ends[-1])
+    values = list(counts)
+    return [values[pick] for pick in picks.tolist()]
+
+
+def _neighbours(column: Column, cells: Sequence[Any], count: int) -> list[Any]:
+    """Means of equally many neighbours in order; so the mean of all stays what it is."""
+    groups = max(1, min(count, len(cells) // FREQUENT_AT_LEAST))
+    ordered = np.sort(np.array(cells, dtype=np.float64))
+    means = [float(group.mean()) for group in np.array_split(ordered, groups)]
+    if column.type == "int64":
+        means = [round(mean) for mean in means]
+    elif column.type == "float32":
+        means = [float(np.float32(mean)) for mean in means]
+    return [means[number * groups // count] for number in range(count)]
+
+
+def _good(model: Model, rows: list[Cells], answered: Answered) -> list[Cells]:
+    """The rows that scikit-learn and the function answer, with finite numbers."""
+    found = which_are_answered([[row] for row in rows], answered)
+    rows = [row for row, good in zip(rows, found, strict=True) if good]
+    while rows:
+        try:
+            outputs = model.run(read_table(rows, model.signature))
+        except InvalidRows as error:
+            bad = {problem.row for problem in error.every}
+        else:
+            finite = np.ones(len(rows), dtype=bool)
+            for array in outputs.values():
+                if array.dtype.kind == "f":
+                    finite &= np.isfinite(array).reshape(len(rows), -1).all(axis=1)
+            return [row for row, good in zip(rows, finite.tolist(), strict=True) if good]
+        rows = [row for place, row in enumerate(rows) if place not in bad]
+    return rows

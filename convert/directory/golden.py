@@ -1,0 +1,70 @@
+"""Choosing golden rows at build time, and verifying a model directory by them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from onnxlet.convert.parity.comparison import TOLERANCE
+from onnxlet.convert.reference.answers import Answers
+from onnxlet.convert.reference.inputs import Cells
+from onnxlet.function.arrays import Array
+from onnxlet.function.errors import ModelError
+from onnxlet.function.explanation.background import FILE as BACKGROUND
+from onnxlet.function.explanation.background import background
+from onnxlet.function.models.model import Model
+from onnxlet.function.serving.golden import floor_of, load_proven
+
+ROWS = 24
+
+
+def choose_golden(rows: Sequence[Cells], expected: Answers, doubtful: Array) -> dict[str, Any]:
+    """Evenly spaced rows whose label is beyond doubt, with scikit-learn's answers.
+
+    Args:
+        rows: held-out rows.
+        expected: scikit-learn's answers to them.
+        doubtful: rows whose answer could be another, a bool array of shape (rows,).
+    """
+    sure = ~doubtful
+    for array in expected.values():
+        if array.dtype.kind == "f":
+            sure &= np.isfinite(array).reshape(len(array), -1).all(axis=1)
+    certain = np.flatnonzero(sure)
+    picks = np.unique(np.linspace(0, len(certain) - 1, min(ROWS, len(certain))).astype(int))
+    chosen = certain[picks].tolist() if len(certain) else []
+    return {
+        "tolerance": TOLERANCE,
+        "instances": [rows[place] for place in chosen],
+        "answers": {name: array[chosen].tolist() for name, array in expected.items()},
+        "floors": {
+            name: floor_of(name, array).tolist()
+            for name, array in expected.items()
+            if array.dtype.kind == "f"
+        },
+    }
+
+
+def verify(directory: Path) -> tuple[Model, int]:
+    """Check the hashes of a model directory, replay its golden rows, answer its background.
+
+    Returns:
+        The model, and how many golden rows it answered.
+
+    Raises:
+        ModelError: a file is altered or missing, or an answer is not scikit-learn's.
+    """
+    model, rows, faults = load_proven(directory)
+    if faults:
+        whose = "as they were" if model.manifest["task"] == "function" else "scikit-learn's"
+        raise ModelError(
+            f"model {model.name}/{model.version}: {len(faults)} answers are not {whose}: "
+            f"{'; '.join(faults[:3])}",
+            "This machine or its ONNX Runtime computes otherwise than the one that built it.",
+        )
+    if BACKGROUND in model.manifest["files"]:
+        background(model)
+    return model, rows

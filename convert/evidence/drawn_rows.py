@@ -1,0 +1,206 @@
+"""Rows as they might have been held out: drawn within the data's range, and mixed between rows.
+
+Edge cases lie at the ends of what the signature allows, and held-out rows may be few. These lie
+where requests will: each column from another row, numbers from between those that were seen, and
+rows on the way from one to another, where an estimator of distances has something to say. Where
+the data are too few for that, they lie around them, within what the signature allows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from onnxlet.convert.evidence.edge_cases import fits
+from onnxlet.convert.reference.inputs import Cells
+from onnxlet.function.arrays import Array
+from onnxlet.function.inputs.signature import LARGEST_SAFE_INTEGER, Column
+
+ROWS = 1000  # of each draw, where so many different ones are found
+FEW = 100  # where fewer are found between the donors, numbers are drawn around these, too
+TRIED = 1100  # at a time
+TIMES = 4
+FLOATS = ("float64", "float32")
+
+Draw = Callable[[Sequence[Column], Sequence[Cells], int], list[list[Cells]]]
+
+
+@dataclass(frozen=True)
+class Donated:
+    """One column's cells in the donors; what is known of them is worked out once.
+
+    Attributes:
+        column: what they may hold.
+        cells: one of each donor.
+    """
+
+    column: Column
+    cells: Sequence[Any]
+
+    @cached_property
+    def numbers(self) -> Array:
+        """The cells of a column of numbers, NaN for a gap; shape (donors,)."""
+        cells = [np.nan if cell is None else cell for cell in self.cells]
+        return np.array(cells, dtype=np.float64)
+
+    @cached_property
+    def finite(self) -> Array:
+        """Those of the numbers that are, in order."""
+        return np.sort(self.numbers[np.isfinite(self.numbers)])
+
+    @cached_property
+    def ends(self) -> tuple[int, int]:
+        """The least and the greatest whole number; some double may hold neither."""
+        known = [cell for cell in self.cells if cell is not None]
+        return min(known), max(known)
+
+
+def drawing_once() -> Draw:
+    """`drawn_rows` for one build, which asks several times: the same draws are made once."""
+    kept: list[Any] = []
+
+    def draw(columns: Sequence[Column], donors: Sequence[Cells], draws: int) -> list[list[Cells]]:
+        of = [*columns], [*donors]
+        if not kept or kept[0] != of or len(kept[1]) < draws:
+            kept[:] = of, drawn_rows(columns, donors, draws)
+        return list(kept[1][:draws])
+
+    return draw
+
+
+def drawn_rows(columns: Sequence[Column], donors: Sequence[Cells], draws: int) -> list[list[Cells]]:
+    """Rows of several draws, each from a seed of its own, no row twice and none that is a donor.
+
+    Where there are few different ones, each draw leaves half of what it finds to those after it.
+
+    Args:
+        columns: what each position of a row may hold.
+        donors: rows that these allow.
+        draws: how many; the first of them are the same ones however many there are.
+    """
+    by_column = zip(*donors, strict=True)
+    donated = [Donated(c, cells) for c, cells in zip(columns, by_column, strict=True)]
+    seen = set(map(tuple, donors))
+    made = []
+    for seed in range(draws):
+        rows = _found(donated, seen, np.random.default_rng((seed, ROWS)))
+        seen.update(rows)
+        made.append(list(map(list, rows)))
+    return made
+
+
+def _found(
+    donated: Sequence[Donated], seen: set[tuple[Any, ...]], random: np.random.Generator
+) -> list[tuple[Any, ...]]:
+    """The rows of one draw: none that was seen, and no more than half of a small pool."""
+    rows = dict[tuple[Any, ...], None]()
+    for tried, draw in enumerate([_within] * TIMES + [_around] * TIMES):
+        if tried == TIMES and len(rows) >= FEW:
+            break
+        rows |= dict.fromkeys(row for row in draw(donated, random) if row not in seen)
+        if len(rows) >= (2 * ROWS if tried else ROWS):  # there are many more
+            return list(rows)[:ROWS]
+    return list(rows)[: min(ROWS, (len(rows) + 1) // 2)]
+
+
+def _within(donated: Sequence[Donated], random: np.random.Generator) -> Iterator[tuple[Any, ...]]:
+    """Rows between the donors, the three ways of making one in turn."""
+    count = len(donated[0].cells)
+    ends, shares = random.integers(0, count, (2, TRIED)), random.random(TRIED)
+    made = [
+        _floats(one, ends, shares, random)
+        if one.column.type in FLOATS and one.column.categories is None
+        else _others(one, ends, shares, random)
+        for one in donated
+    ]
+    return zip(*made, strict=True)
+
+
+def _around(donated: Sequence[Donated], random: np.random.Generator) -> Iterator[tuple[Any, ...]]:
+    """Rows with numbers around those of the donors, as far as the signature allows these."""
+    return zip(*(_allowed(one, random) for one in donated), strict=True)
+
+
+def _allowed(one: Donated, random: np.random.Generator) -> list[Any]:
+    column, picks = one.column, random.integers(0, len(one.cells), TRIED)
+    cells = [one.cells[row] for row in picks.tolist()]
+    closed = (False, True) if column.type == "bool" else column.categories
+    if closed:
+        chosen = random.integers(0, len(closed), TRIED).tolist()
+        return [c if c is None else closed[at] for c, at in zip(cells, chosen, strict=True)]
+    if column.type == "string":
+        return cells
+    numbers = one.numbers[picks]
+    with np.errstate(all="ignore"):  # of numbers as far apart as floats can be
+        spread = one.finite[-1] - one.finite[0] if one.finite.size else 0.0
+        reach = np.maximum(np.abs(numbers) / 2, spread)
+        moved = numbers + random.uniform(-1, 1, TRIED) * np.where(reach > 0, reach, 1.0)
+    return [_allowed_number(column, n, c) for n, c in zip(moved.tolist(), cells, strict=True)]
+
+
+def _allowed_number(column: Column, number: float, cell: Any) -> Any:
+    """The number where the column takes it, else the donor's cell."""
+    whole = column.type == "int64"
+    if cell is None or not abs(number) <= (LARGEST_SAFE_INTEGER if whole else np.inf):
+        return cell
+    moved = round(number) if whole else number
+    return moved if fits(column, moved) else cell
+
+
+def _floats(one: Donated, ends: Array, shares: Array, random: np.random.Generator) -> list[Any]:
+    """One column, the three ways of making a row in turn; gaps stay gaps."""
+    known = one.numbers
+    mixed, along = known[random.integers(0, len(known), TRIED)], known[ends[0]]
+    between = _instead(mixed, _between(one.finite, random))
+    with np.errstate(all="ignore"):  # of numbers as far apart as floats can be
+        along = _instead(along, along + shares * (known[ends[1]] - along))
+    rows = np.choose(np.arange(TRIED) % 3, (mixed, between, along))
+    return [None if number != number else number for number in rows.tolist()]
+
+
+def _others(one: Donated, ends: Array, shares: Array, random: np.random.Generator) -> list[Any]:
+    """One column of whole numbers, of text or of values that no others may stand beside."""
+    cells = one.cells
+    picks = random.integers(0, len(cells), (2, TRIED)).tolist()
+    mixed, others = ([cells[row] for row in rows] for rows in picks)
+    between, along = mixed, [cells[row] for row in ends[0].tolist()]
+    if one.column.categories is None and one.column.type == "string":
+        between = list(map(_spliced, mixed, others))
+    elif one.column.categories is None and one.column.type == "int64":
+        numbers = _floats(one, ends, shares, random)
+        between = along = [_whole(n, cell, one) for n, cell in zip(numbers, mixed, strict=True)]
+    return [(mixed, between, along)[row % 3][row] for row in range(TRIED)]
+
+
+def _between(known: Array, random: np.random.Generator) -> Array:
+    """Numbers between those that are known, as dense as these."""
+    if not known.size:
+        return np.full(TRIED, np.nan)
+    at = random.random(TRIED) * (known.size - 1)
+    return np.asarray(np.interp(at, np.arange(known.size), known))
+
+
+def _instead(cells: Array, numbers: Array) -> Array:
+    """These numbers in place of the cells that are numbers themselves."""
+    return np.where(np.isfinite(cells) & np.isfinite(numbers), numbers, cells)
+
+
+def _whole(number: float | None, cell: Any, one: Donated) -> Any:
+    """The whole number that is nearest, of those that a column reaches from end to end."""
+    if number is None or cell is None:
+        return cell
+    least, greatest = one.ends
+    return max(least, min(greatest, round(number)))
+
+
+def _spliced(one: Any, other: Any) -> Any:
+    """The first words of a text and the last ones of another, no longer than the longer of them."""
+    if not isinstance(one, str) or not isinstance(other, str):
+        return one
+    first, last = one.split(" "), other.split(" ")
+    made = " ".join([*first[: (len(first) + 1) // 2], *last[(len(last) + 1) // 2 :]])
+    return made if len(made) <= max(len(one), len(other)) else one

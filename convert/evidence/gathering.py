@@ -1,0 +1,101 @@
+"""The rows that a conversion is judged by, with the reference's answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from onnxlet.convert.evidence.discontinuities import Unanswered
+from onnxlet.convert.evidence.drawn_rows import Draw, drawn_rows
+from onnxlet.convert.evidence.edge_cases import fits, hard_rows
+from onnxlet.convert.evidence.evidence import Evidence
+from onnxlet.convert.reference.answers import Answers
+from onnxlet.convert.reference.inputs import Cells
+from onnxlet.convert.reference.reference import Reference
+from onnxlet.function.arrays import Array
+from onnxlet.function.inputs.signature import LONGEST_TEXT, Column
+
+
+def gathered(
+    reference: Reference,
+    columns: Sequence[Column],
+    rows: Sequence[Cells],
+    draws: int = 1,
+    others: Sequence[Cells] = (),
+    draw: Draw = drawn_rows,
+) -> tuple[Evidence, Evidence]:
+    """Held-out rows, rows made hard and rows drawn, with the reference's answers.
+
+    Args:
+        reference: is asked about all of them at once.
+        columns: of the signature.
+        rows: held-out ones.
+        draws: how many times rows are drawn for the search of a recipe.
+        others: rows that are like those held out, such as the training rows.
+        draw: draws rows.
+
+    Returns:
+        What a recipe is looked for with; and the rows of one more draw, by which none was chosen:
+        they judge the one that was found.
+
+    Raises:
+        Refusal: the reference answers each of them by itself, but not all of them together.
+    """
+
+    def watched(tried: Sequence[Cells]) -> Array:
+        try:
+            answers = reference.ask(tried)
+        except Exception as error:  # whatever it raises, it does not answer them
+            answered = reference.which(tried)
+            if all(answered):
+                raise
+            raise Unanswered(answered) from error
+        return answers.get("probabilities", answers.get("score", answers["prediction"]))
+
+    hard = hard_rows(columns, rows, reference.estimator, watched, reference.inputs.data)
+    *some, last = draw(columns, [*rows, *_allowed(columns, others)], draws + 1)
+    drawn = [row for rows_of_one in some for row in rows_of_one]
+    every = [*rows, *hard, *drawn, *last]
+    found, expected = reference.answers(every)
+    seen = len(every) - len(last)
+    return (
+        _evidence(every, found, expected, slice(seen), len(rows), len(drawn)),
+        _evidence(every, found, expected, slice(seen, None), 0, len(last)),
+    )
+
+
+def _evidence(
+    every: Sequence[Cells],
+    found: Sequence[bool],
+    expected: Answers,
+    part: slice,
+    held_out: int,
+    drawn: int,
+) -> Evidence:
+    """Of some of the rows, the last of which were drawn."""
+    rows, answered = every[part], found[part]
+    before = sum(found[: part.start or 0])
+    some = slice(before, before + sum(answered))
+    return Evidence(
+        [row for row, is_one in zip(rows, answered, strict=True) if is_one],
+        {name: array[some] for name, array in expected.items()},
+        held_out,
+        [row for row, is_one in zip(rows, answered, strict=True) if not is_one],
+        sum(answered[len(rows) - drawn :]),
+    )
+
+
+def _allowed(columns: Sequence[Column], rows: Sequence[Cells]) -> Iterator[Cells]:
+    """Those that the signature allows: others may hold what the held-out rows have not."""
+    known = [None if c.categories is None else frozenset(c.categories) for c in columns]
+    for row in rows:
+        cells = zip(columns, known, row, strict=True)
+        if all(not c.required or _may_hold(c, categories, cell) for c, categories, cell in cells):
+            yield row
+
+
+def _may_hold(column: Column, categories: frozenset[object] | None, cell: object) -> bool:
+    if cell is None or categories is not None:
+        return column.nullable if cell is None else cell in (categories or ())
+    if isinstance(cell, str):
+        return len(cell) <= LONGEST_TEXT
+    return column.type == "bool" or not isinstance(cell, int | float) or fits(column, cell)

@@ -1,0 +1,169 @@
+"""Rows that end up on the thresholds of trees, at every node that there is.
+
+A node is only asked about rows that come by it: each is given one of its own, which turns at the
+nodes above as it must.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from onnxlet.convert.reference.inputs import Cells
+from onnxlet.convert.reference.probing import parts_of
+from onnxlet.function.arrays import LARGEST_INTEGER, Array
+from onnxlet.function.inputs.signature import Column
+
+NODES = 800  # at most so many are tried, evenly spaced
+MOST_BASES = 8  # rows that each node is tried in, where there are fewer nodes
+FLOATS = ("float64", "float32")
+
+
+@dataclass(frozen=True)
+class Splits:
+    """A tree: an entry for each node; the root is node 0.
+
+    Attributes:
+        feature: that is looked at.
+        threshold: up to which a row goes left.
+        left: the node taken then, negative or 0 at a leaf.
+        right: the other.
+        numeric: whether the node compares with its threshold; False at leaves, too.
+        dtype: that is compared in.
+    """
+
+    feature: Array
+    threshold: Array
+    left: Array
+    right: Array
+    numeric: Array
+    dtype: type[np.floating[Any]]
+
+
+def splits_of(estimator: Any, width: int) -> Iterator[Splits]:
+    """All trees that are given as many columns as there are, perhaps these very ones."""
+    for part in parts_of(estimator):
+        if getattr(part, "n_features_in_", None) != width:
+            continue
+        for predictor in np.ravel(getattr(part, "_predictors", [])):  # histogram boosting
+            nodes = predictor.nodes
+            numeric = (nodes["is_leaf"] == 0) & (nodes["is_categorical"] == 0)
+            yield Splits(
+                nodes["feature_idx"].astype(int), nodes["num_threshold"],
+                nodes["left"].astype(int), nodes["right"].astype(int), numeric, np.float64,
+            )  # fmt: skip
+        tree = getattr(part, "tree_", None)
+        if tree is not None:
+            yield Splits(
+                tree.feature, tree.threshold, tree.children_left, tree.children_right,
+                tree.feature >= 0, np.float32,
+            )  # fmt: skip
+
+
+def rows_at_nodes(columns: Sequence[Column], rows: Sequence[Cells], estimator: Any) -> list[Cells]:
+    """On every side of the thresholds of trees that see the columns as they are."""
+    trees = list(splits_of(estimator, len(columns)))
+    nodes = [(tree, node) for tree in trees for node in np.flatnonzero(tree.numeric).tolist()]
+    picks = np.unique(np.linspace(0, len(nodes) - 1, min(NODES, len(nodes))).astype(int))
+    times = min(MOST_BASES, NODES // max(1, len(picks)))
+    made: list[Cells] = []
+    for number, pick in enumerate(np.repeat(picks, times).tolist()):
+        tree, node = nodes[pick]
+        if row := _arriving(columns, rows[number % len(rows)], tree, node):
+            place = int(tree.feature[node])
+            with np.errstate(over="ignore"):
+                values = list(_around(columns[place], tree, float(tree.threshold[node])))
+            made += [[*row[:place], value, *row[place + 1 :]] for value in values]
+    return made
+
+
+def _arriving(columns: Sequence[Column], row: Cells, tree: Splits, node: int) -> Cells | None:
+    """The row with as few cells changed as it takes to come by a node; None where none would."""
+    bounds: dict[int, tuple[float, float]] = {}
+    for above, goes_left in way_to(tree, node):
+        if not tree.numeric[above]:
+            return None  # categories part the rows
+        place, threshold = int(tree.feature[above]), float(tree.threshold[above])
+        low, high = bounds.get(place, (-math.inf, math.inf))
+        bounds[place] = (low, min(high, threshold)) if goes_left else (max(low, threshold), high)
+    changed = list(row)
+    for place, (low, high) in bounds.items():
+        cell = row[place]
+        if isinstance(cell, str):
+            return None  # they are not these columns
+        if cell is None or not low < cell <= high:
+            cell = _between(columns[place], low, high)
+            if cell is None:
+                return None
+        changed[place] = cell
+    return changed
+
+
+def way_to(tree: Splits, node: int) -> Iterator[tuple[int, bool]]:
+    """The nodes above, each with whether the way goes left there."""
+    while node != 0:
+        lefts = np.flatnonzero(tree.left == node)
+        is_left = bool(len(lefts))
+        node = int(lefts[0] if is_left else np.flatnonzero(tree.right == node)[0])
+        yield node, is_left
+
+
+def _between(column: Column, low: float, high: float) -> Any:
+    """A value of the column above one bound and up to another; None where there is none."""
+    if math.isinf(low):
+        value = 0.0 if math.isinf(high) else high - max(1.0, abs(high)) / 2
+    elif math.isinf(high):
+        value = low + max(1.0, abs(low)) / 2
+    else:
+        value = low + (high - low) / 2
+    if column.type in FLOATS:
+        return value
+    whole = _whole(value, low, high)
+    inside = low < whole <= high and abs(whole) <= LARGEST_INTEGER
+    if not inside or column.type not in ("int64", "bool"):
+        return None
+    return whole if column.type == "int64" else bool(whole) if whole in (0, 1) else None
+
+
+def _whole(value: float, low: float, high: float) -> int:
+    """A whole number between two bounds, which may be infinite, if there is one."""
+    if math.isinf(high):
+        return 0 if math.isinf(low) else math.floor(low) + 1
+    return math.floor(high) if math.isinf(low) or math.floor(value) <= low else math.floor(value)
+
+
+def _around(column: Column, tree: Splits, threshold: float) -> Iterator[Any]:
+    """Values on each side of a threshold, and a missing one."""
+    if column.nullable:
+        yield None
+    if column.type in FLOATS:
+        yield from _neighbours(threshold)
+        if tree.dtype is np.float32:
+            yield from _where_rounding_turns(threshold)
+    elif column.type == "int64" and abs(threshold) < LARGEST_INTEGER:
+        yield from (math.floor(threshold), math.floor(threshold) + 1)
+
+
+def _neighbours(number: float) -> Iterator[float]:
+    """A number, and those next to it in float64 and in float32."""
+    yield number
+    yield float(np.nextafter(number, np.inf))
+    yield float(np.nextafter(number, -np.inf))
+    single = np.float32(number)
+    yield float(single)
+    yield float(np.nextafter(single, np.float32(np.inf)))
+    yield float(np.nextafter(single, np.float32(-np.inf)))
+
+
+def _where_rounding_turns(number: float) -> Iterator[float]:
+    """Halfway between the nearest float32 and those next to it, and beside."""
+    single = np.float32(number)
+    for end in (np.float32(np.inf), np.float32(-np.inf)):
+        middle = float(single) / 2 + float(np.nextafter(single, end)) / 2
+        yield middle
+        yield float(np.nextafter(middle, np.inf))
+        yield float(np.nextafter(middle, -np.inf))

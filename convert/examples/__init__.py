@@ -1,0 +1,1 @@
+"""Examples to build: each returns an estimator and its test set."""

@@ -1,0 +1,1 @@
+"""Writing ONNX: tensors, tables of columns, and the arithmetic that families share."""

@@ -1,0 +1,196 @@
+"""Categories, of text and of numbers, and what they stand for.
+
+Columns of one dtype share a LabelEncoder over all their categories, and what a category stands
+for in each of them is looked up in one table: nodes don't grow with the columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from onnx import helper
+
+from onnxlet.convert.graph.graph import ELEMENTS, Graph, Table, Tensor, Unsupported
+from onnxlet.function.arrays import Array
+from onnxlet.function.inputs.signature import MISSING_TEXT
+
+NAN = float("nan")  # NaN as a key: no other NaN is the same key
+LARGEST_TABLE = 2**17  # entries; beyond it each column has its own LabelEncoder
+NOTHING = -1  # the identity of a category that no value of the column's dtype can be
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What the categories of one column stand for.
+
+    Attributes:
+        categories: as the encoder has them.
+        values: that each stands for, of shape (categories, width).
+        unseen: what any other value stands for, of shape (width,).
+    """
+
+    categories: Array
+    values: Array
+    unseen: Array
+
+
+def look_up(graph: Graph, table: Table, meanings: Sequence[Meaning], dtype: str) -> Tensor:
+    """What the values stand for, column by column, of shape (rows, columns * width)."""
+    columns, width = len(meanings), len(meanings[0].unseen)
+    known = [meaning.categories for meaning in meanings]
+    if columns == 1 and width == 1:
+        return _look_up_one(graph, table, meanings[0], dtype)
+    if columns > 1 and columns * sum(map(len, known)) * width > LARGEST_TABLE:
+        parts = [graph.select(table, [place]) for place in range(columns)]
+        return graph.concat(
+            [look_up(graph, p, [m], dtype) for p, m in zip(parts, meanings, strict=True)]
+        )
+    made, codes, count = identities(graph, table, known)
+    entries = np.empty((columns, count + 1, width))
+    for place, meaning in enumerate(meanings):
+        entries[place] = meaning.unseen
+        for code, value in zip(codes[place], meaning.values, strict=True):
+            if code != NOTHING:
+                entries[place, code] = value
+    alike = all(np.array_equal(entries[0], other, equal_nan=True) for other in entries)
+    kinds = _by_kind(graph, table, known)
+    if width == 1 and alike and len(kinds) == 1:
+        ((kind, (tensor, _)),) = kinds.items()
+        values = {
+            _key(category, kind): entries[0, code, 0]
+            for place, numbers in enumerate(codes)
+            for category, code in zip(known[place].tolist(), numbers, strict=True)
+            if code != NOTHING
+        }
+        return _encoded(graph, tensor, values, entries[0, count, 0], dtype)
+    if width == 1:
+        rows = graph.constant(entries[:, :, 0].T, dtype)
+        return graph.op("GatherElements", rows, made, width=columns, dimensions=2, axis=0)
+    if not alike:
+        made = made + np.arange(columns) * (count + 1)
+    flat = entries[: 1 if alike else None].reshape(-1, width)
+    found = graph.op("Gather", graph.constant(flat, dtype), made, width=columns, axis=0)
+    return found.reshape([0, columns * width], columns * width)
+
+
+def identities(
+    graph: Graph, table: Table, categories: Sequence[Array]
+) -> tuple[Tensor, list[list[int]], int]:
+    """A number for each value, the same in all columns: int64, of shape (rows, columns).
+
+    Returns:
+        The numbers; those of each column's categories; how many there are, which is the
+        number of all other values.
+    """
+    kinds = _by_kind(graph, table, categories)
+    keys: dict[str, dict[Any, int]] = {kind: {} for kind in kinds}
+    codes: list[list[int]] = [[]] * len(categories)
+    for kind, (_, places) in kinds.items():
+        numbers = keys[kind]
+        for place in places:
+            _check_missing(place, categories[place])
+            found = [_key(value, kind) for value in categories[place].tolist()]
+            codes[place] = [
+                NOTHING if key is None else numbers.setdefault(key, len(numbers)) for key in found
+            ]
+    count = max(len(numbers) for numbers in keys.values())
+    encoded = [
+        _encoded(graph, tensor, keys[kind], count, "int64") for kind, (tensor, _) in kinds.items()
+    ]
+    order = [place for _, places in kinds.values() for place in places]
+    return graph.concat(encoded).take(np.argsort(order).tolist()), codes, count
+
+
+def comparable(
+    graph: Graph, table: Table, categories: Sequence[Array]
+) -> tuple[Tensor, list[list[Any]]] | None:
+    """Columns of numbers, none of them missing, and what their categories are equal to there."""
+    kinds = _by_kind(graph, table, categories)
+    kind, (tensor, _) = next(iter(kinds.items()))
+    keys = [[_key(value, kind) for value in known.tolist()] for known in categories]
+    if len(kinds) > 1 or kind == "string":
+        return None
+    if any(key is None or is_missing(key) for column in keys for key in column):
+        return None
+    return tensor, keys
+
+
+def _look_up_one(graph: Graph, table: Table, meaning: Meaning, dtype: str) -> Tensor:
+    ((kind, (tensor, _)),) = _by_kind(graph, table, [meaning.categories]).items()
+    _check_missing(0, meaning.categories)
+    found = zip(meaning.categories.tolist(), meaning.values.ravel().tolist(), strict=True)
+    pairs = [(_key(category, kind), value) for category, value in found]
+    values = {key: value for key, value in reversed(pairs) if key is not None}
+    return _encoded(graph, tensor, values, meaning.unseen.tolist()[0], dtype)
+
+
+def _encoded(
+    graph: Graph, tensor: Tensor, values: dict[Any, Any], unseen: Any, dtype: str
+) -> Tensor:
+    kind = tensor.dtype
+    if not values:
+        values = {"" if kind == "string" else 0: unseen}
+    keys = [key.encode() if kind == "string" else key for key in values]
+    return graph.op(
+        "LabelEncoder",
+        tensor,
+        dtype=dtype,
+        keys_tensor=helper.make_tensor("keys", ELEMENTS[kind], [len(keys)], keys),
+        values_tensor=helper.make_tensor(
+            "values", ELEMENTS[dtype], [len(keys)], list(values.values())
+        ),
+        default_tensor=helper.make_tensor("unseen", ELEMENTS[dtype], [1], [unseen]),
+    )
+
+
+def _by_kind(
+    graph: Graph, table: Table, categories: Sequence[Array]
+) -> dict[str, tuple[Tensor, list[int]]]:
+    """The columns side by side, and their places, by the dtype that they are read as."""
+    kinds: dict[str, list[int]] = {}
+    dtypes = [tensor.dtype for tensor in table.tensors for _ in range(tensor.width)]
+    for place, (kind, known) in enumerate(zip(dtypes, categories, strict=True)):
+        if kind != "string" and not (kind == "int64" and all(map(_whole, known.tolist()))):
+            kind = graph.precision
+        kinds.setdefault(kind, []).append(place)
+    tensors = {kind: graph.select(table, places).tensors for kind, places in kinds.items()}
+    return {
+        kind: (graph.concat([tensor.cast(kind) for tensor in tensors[kind]]), places)
+        for kind, places in kinds.items()
+    }
+
+
+def _key(value: Any, kind: str) -> Any:
+    """A category as a key of LabelEncoder; None where no value can equal it."""
+    if kind == "string":
+        if is_missing(value):
+            return MISSING_TEXT
+        return str(value) if isinstance(value, str) else None
+    if isinstance(value, str):
+        return None
+    if is_missing(value):
+        return None if kind == "int64" else NAN
+    if kind == "int64":
+        return int(value)
+    return float(value)
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, str) or is_missing(value) or float(value).is_integer()
+
+
+def _check_missing(place: int, categories: Array) -> None:
+    """None and NaN come as one value."""
+    if sum(is_missing(value) for value in categories.tolist()) > 1:
+        raise Unsupported(
+            f"column {place} has both None and NaN as categories",
+            "Fill the column's gaps with one of the two before it is fitted.",
+        )
+
+
+def is_missing(value: Any) -> bool:
+    """A category that stands for missing values."""
+    return value is None or (isinstance(value, float) and bool(np.isnan(value)))

@@ -1,0 +1,223 @@
+"""Distances between rows and the points that an estimator has kept, in float64.
+
+Trees of neighbours and libsvm sum the squares of differences, `sklearn/metrics/_dist_metrics.pyx`;
+brute force expands them, ||x||² - 2 x·y + ||y||², which loses the digits of close points far from
+the origin: `sklearn/metrics/_pairwise_distances_reduction/_argkmin.pyx.tp`. Each estimator is given
+the form that scikit-learn uses for it, so that ties and steps fall alike.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+import numpy as np
+
+from onnxlet.convert.graph.elementary import arcsin
+from onnxlet.convert.graph.graph import Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.loops import by_row
+from onnxlet.function.arrays import Array
+
+FEW = 200  # points; more are compared row by row
+CACHED = 2**14  # numbers of all points that are compared at once with a row
+
+Term = Callable[[Tensor, Array], Tensor]
+JOINS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "ReduceSum": Tensor.__add__,
+    "ReduceMax": Tensor.maximum,
+}
+
+
+def doubles(graph: Graph, table: Table) -> Tensor:
+    """All columns in one float64 tensor."""
+    return graph.matrix(table, "float64")
+
+
+def summed(x: Tensor, points: Array, term: Term) -> Tensor:
+    """The sum of a term over the columns, shape (rows, points), never a cube of all of them."""
+    return _joined(x, points, term, "ReduceSum")
+
+
+def _joined(x: Tensor, points: Array, term: Term, operator: str) -> Tensor:
+    """One column after another, as scikit-learn adds them."""
+    if len(points) >= FEW and not x.graph.rowwise:
+        return by_row(lambda row: [_joined(row, points, term, operator)], x)[0]
+    if x.graph.rowwise and points.size <= CACHED:
+        one = term(x.reshape([-1, 1], 1), points.T)
+        axes = x.graph.constant([0], "int64")
+        return x.graph.op(operator, one, axes, width=len(points), dimensions=2, keepdims=1)
+    terms = (_terms(x, points, term, place) for place in range(points.shape[1]))
+    return reduce(JOINS[operator], terms)
+
+
+def _terms(x: Tensor, points: Array, term: Term, place: int) -> Tensor:
+    return term(x.take([place]), points[:, place].reshape(1, -1))
+
+
+def _square(a: Tensor, b: Array) -> Tensor:
+    step = a - b
+    return step * step
+
+
+def _step(a: Tensor, b: Array) -> Tensor:
+    return (a - b).unary("Abs")
+
+
+def squared_differences(x: Tensor, points: Array) -> Tensor:
+    """The squared Euclidean distance, column by column."""
+    return summed(x, points, _square)
+
+
+def squared_norms(x: Tensor) -> Tensor:
+    """The sum of each row's squares, one column."""
+    return x.sum_of_squares()
+
+
+def point_norms(points: Array) -> Array:
+    """The sum of each point's squares, shape (points,)."""
+    return np.asarray(np.square(points).sum(axis=1))
+
+
+def expanded(x: Tensor, points: Array) -> Tensor:
+    """The squared Euclidean distance by a matrix product, as scikit-learn's brute force does."""
+    product = (x @ points.T) * -2.0
+    return (squared_norms(x) + product + point_norms(points)).maximum(0.0)
+
+
+def manhattan(x: Tensor, points: Array) -> Tensor:
+    """The sum of the differences' magnitudes."""
+    return summed(x, points, _step)
+
+
+def chebyshev(x: Tensor, points: Array) -> Tensor:
+    """The largest magnitude of a difference."""
+    return _joined(x, points, _step, "ReduceMax")
+
+
+def normalised(x: Tensor) -> Tensor:
+    """Each row by its Euclidean norm; rows of zeros stay: `sklearn.preprocessing.normalize`."""
+    norms = squared_norms(x).unary("Sqrt")
+    return x / norms.equals(0.0).where(1.0, norms)
+
+
+def cosine_similarity(x: Tensor, points: Array) -> Tensor:
+    """The cosine of the angle between each row and point."""
+    norms = np.sqrt(np.square(points).sum(axis=1, keepdims=True))
+    return normalised(x) @ (points / np.where(norms == 0.0, 1.0, norms)).T
+
+
+def _minkowski(x: Tensor, points: Array, metric: Mapping[str, Any]) -> Tensor:
+    power, weights = float(metric["p"]), metric.get("w")
+    if weights is not None:
+        scale = np.asarray(weights, dtype=np.float64) ** (1.0 / power)
+        x, points = x * scale, points * scale
+    return summed(x, points, lambda a, b: _step(a, b) ** power)
+
+
+def _ignoring_gaps(x: Tensor, points: Array) -> Tensor:
+    """nan_euclidean: over the columns that both have, scaled up to all of them."""
+    there = summed(x, points, lambda a, b: (~(a - b).isnan()).cast("float64"))
+    square = summed(x, points, _square_or_zero)
+    none = there.equals(0.0)
+    scaled = square / none.where(1.0, there) * float(points.shape[1])
+    return none.where(np.inf, scaled)
+
+
+def _square_or_zero(a: Tensor, b: Array) -> Tensor:
+    step = a - b
+    return step.isnan().where(0.0, step * step)
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """What scikit-learn orders neighbours by, of shape (rows, points): a power of the distance."""
+
+    rank: Tensor
+    power: float = 1.0
+
+    def distance(self, rank: Tensor) -> Tensor:
+        """The distance that some ranks stand for."""
+        if self.power == 2.0:
+            return rank.unary("Sqrt")
+        return rank if self.power == 1.0 else rank ** (1.0 / self.power)
+
+    def of(self, distance: float) -> float:
+        """The rank of a distance."""
+        return float(distance**self.power)
+
+
+@dataclass(frozen=True)
+class OnSphere(Ranking):
+    """The squared sine of half the angle between two places on a sphere."""
+
+    def distance(self, rank: Tensor) -> Tensor:
+        """The angle."""
+        return arcsin(rank.unary("Sqrt")) * 2.0
+
+    def of(self, distance: float) -> float:
+        """The rank of an angle."""
+        return math.sin(0.5 * distance) ** 2
+
+
+def ranked(
+    x: Tensor, points: Array, metric: Any, options: Mapping[str, Any], brute: bool
+) -> Ranking:
+    """Every point's rank.
+
+    Args:
+        x: float64.
+        points: shape (points, columns).
+        metric: `effective_metric_`.
+        options: `effective_metric_params_`.
+        brute: whether scikit-learn compares with every point, not by a tree.
+
+    Raises:
+        Unsupported: the metric has no conversion.
+    """
+    points = np.asarray(points, dtype=np.float64)
+    if metric in ("euclidean", "l2"):
+        form = expanded if brute else squared_differences
+        return Ranking(form(x, points), 2.0)
+    if metric == "nan_euclidean":
+        return Ranking(_ignoring_gaps(x, points), 2.0)
+    if metric in ("minkowski", "p"):
+        return Ranking(_minkowski(x, points, options), float(options["p"]))
+    if metric == "seuclidean" and "V" in options:
+        scale = np.sqrt(np.asarray(options["V"], dtype=np.float64))
+        return Ranking(squared_differences(x / scale, points / scale), 2.0)
+    if metric == "haversine":
+        return OnSphere(_haversine(x, points))
+    if not isinstance(metric, str) or metric not in SIMPLE:
+        raise Unsupported(
+            f"the metric {metric!s:.40} has no conversion",
+            "Use euclidean, manhattan, chebyshev, minkowski, seuclidean, haversine, cosine or "
+            "nan_euclidean.",
+        )
+    return Ranking(SIMPLE[metric](x, points))
+
+
+def _haversine(x: Tensor, points: Array) -> Tensor:
+    """Of latitudes and longitudes in radians."""
+    across, along = (
+        _terms(x, points, lambda a, b: ((a - b) * 0.5).unary("Sin"), place) for place in (0, 1)
+    )
+    latitude = x.take([0]).unary("Cos") * np.cos(points[:, 0]).reshape(1, -1)
+    return across * across + latitude * along * along
+
+
+def _cosine(x: Tensor, points: Array) -> Tensor:
+    return (1.0 - cosine_similarity(x, points)).clip(0.0, 2.0)
+
+
+SIMPLE: dict[str, Callable[[Tensor, Array], Tensor]] = {
+    "chebyshev": chebyshev,
+    "cityblock": manhattan,
+    "cosine": _cosine,
+    "infinity": chebyshev,
+    "l1": manhattan,
+    "manhattan": manhattan,
+    "sqeuclidean": expanded,
+}

@@ -1,0 +1,126 @@
+"""skl2onnx's own converters, for one estimator at a time where no family of ours knows it."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import onnx
+from skl2onnx import convert_sklearn
+from skl2onnx._supported_operators import sklearn_operator_name_map
+from skl2onnx.common._registration import get_converter
+from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
+from sklearn.base import is_classifier
+
+from onnxlet.convert.graph.elsewhere import instead_of
+from onnxlet.convert.graph.graph import ELEMENTS, Answers, Graph, Table, Tensor, Unsupported
+
+OPSETS = {"": 21, "ai.onnx.ml": 3}
+REPLACED = {"TreeEnsembleClassifier", "TreeEnsembleRegressor"}  # not in the version of ML we write
+NAMES = {element: name for name, element in ELEMENTS.items()}
+
+
+def fallback(graph: Graph, fitted: Any, table: Table) -> Answers:
+    """The answers of skl2onnx's graph for one estimator, given one matrix."""
+    if not hasattr(fitted, "get_params"):
+        raise Unsupported(
+            f"{type(fitted).__name__} is no estimator: it has no get_params",
+            "Derive it from sklearn.base.BaseEstimator, and write its converter in the SOURCE file "
+            "(docs/converters.md).",
+        )
+    if type(fitted) not in sklearn_operator_name_map:  # before it is asked whether numbers go in
+        raise Unsupported(
+            f"{type(fitted).__name__} has no converter",
+            f"{instead_of(type(fitted))}, or write its converter in the SOURCE file "
+            "(docs/converters.md).",
+        )
+    precision = "float32" if graph.last_in_float32 else graph.precision
+    matrix = graph.matrix(table, precision)
+    kind = FloatTensorType if precision == "float32" else DoubleTensorType
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            proto = convert_sklearn(
+                fitted,
+                name="part",
+                initial_types=[("X", kind([None, table.width]))],
+                options=_options(fitted),
+                target_opset=OPSETS,
+            )
+    except Exception as error:
+        raise Unsupported(f"skl2onnx can't convert it: {_first_line(error)}") from error
+    if any(node.op_type in REPLACED for node in proto.graph.node):
+        raise Unsupported("skl2onnx would write its trees in 32-bit floats")
+    outputs = _spliced(graph, proto.graph, matrix)
+    return _by_method(graph, fitted, outputs)
+
+
+def _first_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:160]
+
+
+def _options(fitted: Any) -> dict[int, dict[str, Any]] | None:
+    """No dictionaries for probabilities, and raw scores where there are none."""
+    if not is_classifier(fitted):
+        return None
+    known = get_converter(sklearn_operator_name_map[type(fitted)]).get_allowed_options() or ()
+    wanted = {"zipmap": False, "raw_scores": not hasattr(fitted, "predict_proba")}
+    return {id(fitted): {name: value for name, value in wanted.items() if name in known}}
+
+
+def _spliced(graph: Graph, part: onnx.GraphProto, matrix: Tensor) -> list[Tensor]:
+    """The part's nodes under new names, fed with the matrix; its outputs."""
+    names = {"": "", part.input[0].name: matrix.name}
+    for name in [
+        *(tensor.name for tensor in part.initializer),
+        *(name for node in part.node for name in node.output if name),
+    ]:
+        names[name] = graph.unique("part")
+    for tensor in part.initializer:
+        tensor.name = names[tensor.name]
+    for number, node in enumerate(part.node):
+        if any(attribute.type in (5, 10) for attribute in node.attribute):
+            raise Unsupported("skl2onnx writes it with a loop")
+        node.name = f"{names[node.output[0]]}_{number}"
+        node.input[:] = [names[name] for name in node.input]
+        node.output[:] = [names[name] for name in node.output]
+    graph.splice(list(part.node), list(part.initializer))
+    return [_tensor(graph, names[output.name], output) for output in part.output]
+
+
+def _tensor(graph: Graph, name: str, output: onnx.ValueInfoProto) -> Tensor:
+    shape = output.type.tensor_type.shape.dim
+    width = shape[1].dim_value if len(shape) > 1 else 1
+    made = Tensor(graph, name, NAMES[output.type.tensor_type.elem_type], width)
+    return made if len(shape) > 1 else made.reshape([-1, 1], 1)
+
+
+def _by_method(graph: Graph, fitted: Any, outputs: list[Tensor]) -> Answers:
+    first, *others = [
+        tensor.cast(graph.precision) if tensor.dtype in ("float32", "float64") else tensor
+        for tensor in outputs
+    ]
+    if is_classifier(fitted):
+        classes = graph.constant(fitted.classes_, "string" if first.dtype == "string" else "int64")
+        same = graph.op("Equal", first, classes.reshape([1, -1], classes.width), dtype="bool")
+        places = replace_width(same, len(fitted.classes_)).cast("int64").argmax()
+        method = "predict_proba" if hasattr(fitted, "predict_proba") else "decision_function"
+        score = others[0]
+        if method == "decision_function" and len(fitted.classes_) == 2 and score.width != 1:
+            score = replace_width(score, 2).take([1])
+        return {"places": places, method: score}
+    if hasattr(fitted, "predict"):
+        answers = {"predict": first}
+        if others and hasattr(fitted, "decision_function"):
+            answers["decision_function"] = others[0]
+        return answers
+    return {"transform": replace_width(first, first.width or _made(fitted))}
+
+
+def replace_width(tensor: Tensor, width: int) -> Tensor:
+    """The same tensor where skl2onnx did not say how wide it is."""
+    return Tensor(tensor.graph, tensor.name, tensor.dtype, width)
+
+
+def _made(fitted: Any) -> int:
+    return len(fitted.get_feature_names_out())

@@ -1,0 +1,119 @@
+"""The columns that an estimator is given, by position and by name: tensors side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, overload
+
+from onnxlet.convert.graph.tensor import DROPPED, Tensor, Unsupported
+
+if TYPE_CHECKING:
+    from onnxlet.convert.graph.builder import Nodes
+
+
+@dataclass(frozen=True)
+class Table:
+    """The columns that an estimator is given: tensors side by side.
+
+    `table["a"]`, `table[["a", "b"]]`, `table.assign(c=…)` and `table.drop("a")` are what they are
+    for a DataFrame, where the columns have names.
+
+    Attributes:
+        tensors: in the order of the columns.
+        flat: the one column is given as a Series, or an array of one dimension.
+        frame: a transformer that makes it returns a DataFrame, whatever `set_output` says.
+    """
+
+    tensors: tuple[Tensor, ...]
+    flat: bool = False
+    frame: bool = False
+
+    @property
+    def width(self) -> int:
+        """How many columns there are."""
+        return sum(tensor.width for tensor in self.tensors)
+
+    @property
+    def labels(self) -> tuple[Any, ...]:
+        """The columns' names, or () where they have none."""
+        labels = tuple(label for tensor in self.tensors for label in tensor.labels)
+        return labels if len(labels) == self.width else ()
+
+    @overload
+    def __getitem__(self, names: str) -> Tensor: ...
+
+    @overload
+    def __getitem__(self, names: list[str]) -> Table: ...
+
+    def __getitem__(self, names: str | list[str]) -> Tensor | Table:
+        """One column to compute with, numbers in the graph's precision; or several, untouched.
+
+        Raises:
+            Unsupported: the columns have no names, or other ones.
+        """
+        if isinstance(names, str):
+            [tensor] = self[[names]].tensors
+            return tensor if tensor.dtype in ("string", DROPPED) else _number(tensor)
+        at = {label: place for place, label in enumerate(self._named())}
+        lacking = [name for name in names if name not in at]
+        if lacking:
+            raise Unsupported(
+                f"its converter asks for columns that it is not given: {lacking[:5]}",
+                f"It is given {', '.join(map(str, self.labels[:20]))}.",
+            )
+        return replace(self._graph.select(self, [at[name] for name in names]), frame=True)
+
+    def assign(self, **made: Tensor) -> Table:
+        """With these columns: in the place of one of that name, or behind the last.
+
+        Raises:
+            Unsupported: the columns have no names.
+            TypeError, ValueError: what is to be a column is no tensor, or more than one column.
+        """
+        new = {name: _as_column(name, tensor) for name, tensor in made.items()}
+        tensors: list[Tensor] = []
+        for is_new, group in groupby(self._named(), new.__contains__):
+            names = list(group)
+            tensors += [new[name] for name in names] if is_new else self[names].tensors
+        behind = [tensor for name, tensor in new.items() if name not in self.labels]
+        return Table((*tensors, *behind), frame=True)
+
+    def drop(self, *names: str) -> Table:
+        """Without these columns.
+
+        Raises:
+            Unsupported: the columns have no names, or other ones.
+        """
+        dropped = set(self[list(names)].labels)
+        return self[[name for name in self.labels if name not in dropped]]
+
+    @property
+    def _graph(self) -> Nodes:
+        return self.tensors[0].graph
+
+    def _named(self) -> Sequence[str]:
+        if not self.labels:
+            raise Unsupported(
+                "its converter asks for columns by name, and they have none",
+                "Take them by position, graph.matrix(table).take([0]); or have the step before "
+                "return a DataFrame: set_output(transform='pandas').",
+            )
+        return self.labels
+
+
+def _number(tensor: Tensor) -> Tensor:
+    """In the graph's precision, as a converter computes."""
+    return replace(tensor.cast(tensor.graph.precision), labels=tensor.labels)
+
+
+def _as_column(name: str, tensor: object) -> Tensor:
+    """A column of that name; booleans go on as the inputs' do."""
+    if not isinstance(tensor, Tensor):
+        raise TypeError(f"column '{name}': expected a tensor, got {type(tensor).__name__}")
+    if tensor.width != 1:
+        raise ValueError(f"column '{name}': expected one column, got {tensor.width}")
+    if tensor.dtype == "bool":
+        return replace(_number(tensor), labels=(name,), types=("bool",))
+    return replace(tensor, labels=(name,))

@@ -1,0 +1,320 @@
+"""Tensors of a graph, with arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from onnx import TensorProto
+
+if TYPE_CHECKING:
+    from onnxlet.convert.graph.builder import Nodes
+
+ELEMENTS = {
+    "float32": TensorProto.FLOAT,
+    "float64": TensorProto.DOUBLE,
+    "int32": TensorProto.INT32,
+    "int64": TensorProto.INT64,
+    "uint8": TensorProto.UINT8,
+    "bool": TensorProto.BOOL,
+    "string": TensorProto.STRING,
+}
+DROPPED = "dropped"  # instead of a dtype: a column that the estimator does without
+
+
+class Unsupported(Exception):
+    """An estimator, or a setting of it, that has no conversion; the message says which and why.
+
+    `hint` says what to do instead.
+    """
+
+    def __init__(self, reason: str, hint: str = "") -> None:
+        super().__init__(reason)
+        self.hint = hint
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A tensor of the graph, of shape (rows, width) unless its maker says otherwise.
+
+    Arithmetic with arrays and numbers makes constants of them, in the tensor's own dtype.
+
+    Attributes:
+        graph: that it belongs to.
+        name: in the graph.
+        dtype: a key of ELEMENTS.
+        width: its columns.
+        column: the input column that it is, untouched; text is cut into tokens from that alone.
+        labels: what a DataFrame calls its columns; empty where nobody selects by name.
+        origin: the tensor that it was taken out of, and its places there.
+        replaced: texts of `column`, each with the one that stands for it; so imputers fill it.
+        types: of the columns of an input, as the signature has them, with a ? where they may be
+            missing: the graph has numbers alone.
+        compact: places of columns, int64 of shape (k,), and these columns, of shape (rows, k), if
+            all others are zero: a text has few words of a vocabulary.
+        dimensions: how many it has; None where nobody says.
+        product: the matrices that it is the product of; what is added becomes one node with them.
+        second: its second column, where that stands by itself already.
+    """
+
+    graph: Nodes
+    name: str
+    dtype: str
+    width: int = 1
+    column: str | None = None
+    labels: tuple[Any, ...] = ()
+    origin: tuple[Tensor, tuple[int, ...]] | None = None
+    replaced: tuple[tuple[str, str], ...] = ()
+    types: tuple[str, ...] = ()
+    compact: tuple[Tensor, Tensor] | None = None
+    dimensions: int | None = None
+    product: tuple[Tensor, Tensor] | None = None
+    second: Tensor | None = None
+
+    __array_ufunc__ = None  # an array on the left leaves the operation to the tensor
+
+    def __add__(self, other: Any) -> Tensor:
+        return self._shifted(other) or self._with("Add", other)
+
+    def __radd__(self, other: Any) -> Tensor:
+        return self.__add__(other)
+
+    def __sub__(self, other: Any) -> Tensor:
+        if self.product is None or isinstance(other, Tensor):
+            return self._with("Sub", other)
+        return self._shifted(-np.asarray(other, dtype=self.dtype)) or self._with("Sub", other)
+
+    def __rsub__(self, other: Any) -> Tensor:
+        return self._like(other)._with("Sub", self)
+
+    def __mul__(self, other: Any) -> Tensor:
+        return self._with("Mul", other)
+
+    def __rmul__(self, other: Any) -> Tensor:
+        return self._with("Mul", other)
+
+    def __truediv__(self, other: Any) -> Tensor:
+        return self._with("Div", other)
+
+    def __rtruediv__(self, other: Any) -> Tensor:
+        return self._like(other)._with("Div", self)
+
+    def __pow__(self, other: Any) -> Tensor:
+        return self._with("Pow", other)
+
+    def __rpow__(self, other: Any) -> Tensor:
+        return self._like(other)._with("Pow", self)
+
+    def __matmul__(self, other: Any) -> Tensor:
+        right = self._like(other)
+        left = self
+        if self.compact is not None:
+            places, left = self.compact
+            right = self.graph.op("Gather", right, places, axis=0, dimensions=right.dimensions)
+        made = self.graph.op("MatMul", left, right, width=right.width)
+        if left.dimensions == right.dimensions == 2:
+            return replace(made, dimensions=2, product=(left, right))
+        return made
+
+    def __neg__(self) -> Tensor:
+        return self.unary("Neg")
+
+    def __lt__(self, other: Any) -> Tensor:
+        return self._with("Less", other, "bool")
+
+    def __le__(self, other: Any) -> Tensor:
+        return self._with("LessOrEqual", other, "bool")
+
+    def __gt__(self, other: Any) -> Tensor:
+        return self._with("Greater", other, "bool")
+
+    def __ge__(self, other: Any) -> Tensor:
+        return self._with("GreaterOrEqual", other, "bool")
+
+    def __and__(self, other: Any) -> Tensor:
+        return self._with("And", other)
+
+    def __or__(self, other: Any) -> Tensor:
+        return self._with("Or", other)
+
+    def __invert__(self) -> Tensor:
+        return self.unary("Not")
+
+    def equals(self, other: Any) -> Tensor:
+        """Element by element; `==` stays Python's."""
+        return self._with("Equal", other, "bool")
+
+    def maximum(self, other: Any) -> Tensor:
+        """The larger of the two, element by element."""
+        return self._with("Max", other)
+
+    def minimum(self, other: Any) -> Tensor:
+        """The smaller of the two, element by element."""
+        return self._with("Min", other)
+
+    def unary(self, operator: str, **attributes: Any) -> Tensor:
+        """An operator of one input that changes neither shape nor dtype: Exp, Log, Sqrt, …."""
+        return self.graph.op(operator, self, dimensions=self.dimensions, **attributes)
+
+    def isnan(self) -> Tensor:
+        """Where it is NaN."""
+        return self.graph.op("IsNaN", self, dtype="bool", dimensions=self.dimensions)
+
+    def where(self, yes: Any, no: Any) -> Tensor:
+        """With self as the bool condition; one of the two at least is a tensor."""
+        model = yes if isinstance(yes, Tensor) else no
+        first, second = (model._like(value) for value in (yes, no))
+        width = max(self.width, first.width, second.width)
+        most = _most_dimensions(self, first, second)
+        return self.graph.op(
+            "Where", self, first, second, dtype=first.dtype, width=width, dimensions=most
+        )
+
+    def cast(self, dtype: str) -> Tensor:
+        """The same in another dtype."""
+        if dtype == self.dtype:
+            return self
+        made = self.graph.op(
+            "Cast", self, dtype=dtype, dimensions=self.dimensions, to=ELEMENTS[dtype]
+        )
+        if self.compact is None:
+            return made
+        places, values = self.compact
+        return replace(made, compact=(places, values.cast(dtype)))
+
+    def take(self, places: Sequence[int]) -> Tensor:
+        """Some of the columns, by position."""
+        chosen = [int(place) for place in places]
+        if chosen == list(range(self.width)):
+            return self
+        if chosen == [1] and self.second is not None and not self.labels:
+            return self.second
+        labels = tuple(self.labels[p] for p in chosen) if self.labels else ()
+        types = tuple(self.types[p] for p in chosen) if self.types else ()
+        base, places = self.origin or (self, tuple(range(self.width)))
+        wanted = tuple(places[place] for place in chosen)
+        if wanted == tuple(range(base.width)):
+            return replace(base, labels=labels, types=types)
+        index = self.graph.constant(wanted, "int64")
+        if base.dtype == "bool":
+            made = self.graph.op("Gather", base, index, width=len(chosen), axis=1)
+        else:  # the same, several times faster
+            made = self.graph.op("ArrayFeatureExtractor", base, index, width=len(chosen))
+        return replace(
+            made,
+            dimensions=base.dimensions,
+            labels=labels,
+            types=types,
+            origin=(base, wanted),
+            column=self.graph.column_of(base, wanted),
+            compact=base._among(wanted),
+        )
+
+    def sum(self) -> Tensor:
+        """Over the columns; one is left."""
+        return self._reduce("ReduceSum")
+
+    def sum_of_squares(self) -> Tensor:
+        """Over the columns; one is left."""
+        return self._reduce("ReduceSumSquare")
+
+    def max(self) -> Tensor:
+        """Over the columns; one is left."""
+        return self._reduce("ReduceMax")
+
+    def min(self) -> Tensor:
+        """Over the columns; one is left."""
+        return self._reduce("ReduceMin")
+
+    def logsumexp(self) -> Tensor:
+        """Over the columns; one is left. ReduceLogSumExp does not bear infinities."""
+        peak = self.max()
+        return (self - peak).unary("Exp").sum().unary("Log") + peak
+
+    def argmax(self) -> Tensor:
+        """The place of the largest column, the first of equals: int64, one column."""
+        return self._place("ArgMax")
+
+    def argmin(self) -> Tensor:
+        """The place of the smallest column, the first of equals: int64, one column."""
+        return self._place("ArgMin")
+
+    def sigmoid(self) -> Tensor:
+        """`1 / (1 + exp(-x))`: ONNX Runtime's Sigmoid loses the digits of small values."""
+        return 1.0 / ((-self).unary("Exp") + 1.0)
+
+    def softmax(self) -> Tensor:
+        """Over the columns."""
+        return self.unary("Softmax", axis=1)
+
+    def clip(self, low: Any, high: Any) -> Tensor:
+        """Between two numbers, or None for no bound."""
+        bounded = self if low is None else self.maximum(low)
+        return bounded if high is None else bounded.minimum(high)
+
+    def look_up(self, values: Any, dtype: str | None = None) -> Tensor:
+        """Values at places: self holds int64 places, one column; values is of one dimension."""
+        array = np.asarray(np.asarray(values).tolist())  # objects become what they are
+        constant = self.graph.constant(array, dtype or self.graph.dtype_of(array))
+        if constant.dtype == self.dtype and array.tolist() == list(range(len(array))):
+            return self
+        return self.graph.op("Gather", constant, self, width=1, axis=0, dimensions=self.dimensions)
+
+    def reshape(self, shape: Sequence[int], width: int) -> Tensor:
+        """ONNX's Reshape: 0 keeps a dimension, -1 is what remains."""
+        constant = self.graph.constant(shape, "int64")
+        return self.graph.op("Reshape", self, constant, width=width, dimensions=len(shape))
+
+    def _among(self, wanted: Sequence[int]) -> tuple[Tensor, Tensor] | None:
+        """What is compact of these columns."""
+        if self.compact is None or len(set(wanted)) < len(wanted):
+            return None
+        graph, (places, values) = self.graph, self.compact
+        new_places = np.full(self.width, -1)
+        new_places[list(wanted)] = range(len(wanted))
+        found = graph.op("Gather", graph.constant(new_places, "int64"), places, axis=0)
+        kept = found >= 0
+        return graph.op("Compress", found, kept, axis=0), graph.op("Compress", values, kept, axis=1)
+
+    def _reduce(self, operator: str) -> Tensor:
+        axes = self.graph.constant([1], "int64")
+        return self.graph.op(operator, self, axes, width=1, dimensions=self.dimensions, keepdims=1)
+
+    def _place(self, operator: str) -> Tensor:
+        return self.graph.op(
+            operator, self, dtype="int64", width=1, dimensions=self.dimensions, axis=1, keepdims=1
+        )
+
+    def _shifted(self, shift: Any) -> Tensor | None:
+        """Numbers added to each row of a matrix product by one node; None where it can't."""
+        if self.product is None or isinstance(shift, Tensor) or not self.dtype.startswith("float"):
+            return None
+        if np.shape(shift)[-1:] not in ((), (1,), (self.width,)) or np.ndim(shift) > 2:
+            return None
+        row = self.graph.constant(np.reshape(shift, (1, -1)), self.dtype)
+        return self.graph.op("Gemm", *self.product, row, width=self.width, dimensions=2)
+
+    def _with(self, operator: str, other: Any, dtype: str | None = None) -> Tensor:
+        right = self._like(other)
+        width, most = max(self.width, right.width), _most_dimensions(self, right)
+        return self.graph.op(operator, self, right, dtype=dtype, width=width, dimensions=most)
+
+    def _like(self, other: Any) -> Tensor:
+        """A number beside one column has two dimensions: ONNX Runtime is then five times faster."""
+        if not isinstance(other, Tensor):
+            alone = self.width == 1 and self.dimensions == 2 and np.size(other) == 1
+            return self.graph.constant(
+                np.reshape(other, (1, 1)) if alone and np.ndim(other) < 2 else other, self.dtype
+            )
+        if other.dtype != self.dtype:
+            types = f"{self.name} is of {self.dtype}, {other.name} of {other.dtype}"
+            raise TypeError(f"{types}: .cast(…) one of them")
+        return other
+
+
+def _most_dimensions(*tensors: Tensor) -> int | None:
+    """Of what these are broadcast to."""
+    known = [tensor.dimensions for tensor in tensors if tensor.dimensions is not None]
+    return max(known) if len(known) == len(tensors) else None

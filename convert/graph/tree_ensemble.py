@@ -1,0 +1,244 @@
+"""The TreeEnsemble operator of ai.onnx.ml 5: sums of leaves, and which leaf each tree ends in.
+
+A node goes left where its condition holds, or where the value is missing and `missing_left` says
+so. Leaves of several numbers are looked up in a table by their number: the operator has one
+number for each leaf, and repeating a tree for every target costs as many times its time.
+
+Upstream: ONNX Runtime 1.28 (no longer 1.32) reads the weight of a tree that is one leaf from the
+place of its root among the nodes (`tree_ensemble_attribute.h`), so that such a tree is given two
+leaves here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+import numpy as np
+from onnx import numpy_helper
+
+from onnxlet.convert.graph.graph import Graph, Tensor
+from onnxlet.function.arrays import Array
+
+LEQ, LESS, MEMBER = 0, 1, 6  # BRANCH_LEQ, BRANCH_LT, BRANCH_MEMBER
+CELLS = 2**10  # numbers of one row that are looked up at a time
+FEW = 8  # targets
+MOST_IN_FLOAT32 = 2**24  # whole numbers
+
+
+@dataclass(frozen=True)
+class Tree:
+    """One tree, an entry for each node; node 0 is the root.
+
+    Attributes:
+        left: the node taken where the condition holds, -1 at a leaf; shape (nodes,).
+        right: the other.
+        feature: that is looked at; anything at a leaf.
+        threshold: a float64, or a float32 where the condition compares float32.
+        missing_left: whether a missing value goes left.
+        value: of a leaf, float64, shape (nodes, targets); anything elsewhere.
+        mode: the condition, LEQ if not given; an integer for each node or one for all.
+        target: that a single value is added to.
+        members: the sets of MEMBER nodes one after another, in the order of these nodes, each
+            ended by a NaN. None is empty.
+    """
+
+    left: Array
+    right: Array
+    feature: Array
+    threshold: Array
+    missing_left: Array
+    value: Array
+    mode: Any = LEQ
+    target: int = 0
+    members: Sequence[float] = ()
+
+
+def constant(value: float, target: int = 0) -> Tree:
+    """A tree of one leaf: what a sum begins with."""
+    none, zero = np.array([-1]), np.zeros(1, dtype=int)
+    return Tree(none, none, zero, np.zeros(1), zero, np.array([[value]]), target=target)
+
+
+def sums(graph: Graph, x: Tensor, trees: Sequence[Tree], targets: int = 1) -> Tensor:
+    """The sum of leaves of one number, tree by tree, of shape (rows, targets).
+
+    Args:
+        graph: to write to.
+        x: float64 or float32; it says what is compared and summed in.
+        trees: at least one.
+        targets: each tree adds to one of them.
+    """
+    flat = _flat(trees)
+    owners = np.array([one.target for one in trees])[flat.tree_of_leaf]
+    return _node(graph, x, trees, flat, flat.value[:, 0], owners, targets)
+
+
+def totals(graph: Graph, x: Tensor, trees: Sequence[Tree]) -> Tensor:
+    """The sum of leaves of several numbers, float64, of shape (rows, targets).
+
+    Fully grown trees have leaves of one class, which need no table.
+    """
+    targets = trees[0].value.shape[1]
+    if all((np.count_nonzero(one.value[one.left < 0], axis=1) <= 1).all() for one in trees):
+        flat = _flat(trees)
+        owners = np.abs(flat.value).argmax(axis=1)
+        weights = flat.value[np.arange(len(owners)), owners]
+        return _node(graph, x.cast("float64"), trees, flat, weights, owners, targets)
+    step = max(1, CELLS // targets)
+    starts = range(0, len(trees), step)
+    parts = [_summed(_looked_up(graph, x, trees[s : s + step]), targets) for s in starts]
+    return reduce(Tensor.__add__, parts)
+
+
+def _summed(made: Tensor, targets: int) -> Tensor:
+    """Over the trees, from shape (rows, trees, targets); a product is quicker for few targets."""
+    count = made.width
+    if count == 1:
+        return made.reshape([0, -1], targets)
+    if targets <= FEW:
+        return made.reshape([0, -1], count * targets) @ np.tile(np.eye(targets), (count, 1))
+    axes = made.graph.constant([1], "int64")
+    return made.graph.op("ReduceSum", made, axes, width=targets, dimensions=2, keepdims=0)
+
+
+def values(graph: Graph, x: Tensor, trees: Sequence[Tree]) -> Tensor:
+    """The leaf of each tree by itself, of one number, float64, of shape (rows, trees)."""
+    return _looked_up(graph, x, [_one_dimensional(one) for one in trees])
+
+
+def leaves(graph: Graph, x: Tensor, trees: Sequence[Tree]) -> tuple[Tensor, Array]:
+    """The number of the leaf that each tree ends in, int32, of shape (rows, trees).
+
+    Returns:
+        the numbers, which count through all trees; and the value of each leaf, of shape
+        (leaves, …).
+    """
+    flat = _flat(trees)
+    wide = len(flat.value) > MOST_IN_FLOAT32
+    numbers = np.arange(len(flat.value), dtype=np.float64)
+    given = x.cast("float64") if wide else x
+    made = _node(graph, given, trees, flat, numbers, flat.tree_of_leaf, len(trees))
+    return made.cast("int32"), flat.value
+
+
+def rounded_down(threshold: Array) -> Array:
+    """The largest float32 that is not above a float64: to a float32 both are the same bound."""
+    with np.errstate(over="ignore"):
+        near = np.asarray(threshold, dtype=np.float64).astype(np.float32)
+    above = near > threshold
+    near[above] = np.nextafter(near[above], np.float32(-np.inf))
+    return near
+
+
+def unrounded(threshold: Array) -> Array:
+    """The largest float64 that float32 rounds to no more than this: both are the same bound."""
+    below = rounded_down(threshold)
+    with np.errstate(over="ignore", under="ignore"):
+        above = np.nextafter(below, np.float32(np.inf))
+    ends = np.clip(np.array([below, above], dtype=np.float64), -(2.0**128), 2.0**128)
+    middle = ends.sum(axis=0) / 2.0
+    to_even = below.view(np.uint32) % 2 == 0
+    bound = np.where(to_even, middle, np.nextafter(middle, -np.inf))
+    return np.where(np.isposinf(below), np.inf, bound)
+
+
+def _looked_up(graph: Graph, x: Tensor, trees: Sequence[Tree]) -> Tensor:
+    numbers, table = leaves(graph, x, trees)
+    known = graph.constant(table, "float64")
+    return graph.op("Gather", known, numbers, dtype="float64", width=len(trees), axis=0)
+
+
+def _one_dimensional(one: Tree) -> Tree:
+    fields = {**vars(one), "value": one.value.reshape(-1)}
+    return Tree(**fields)
+
+
+@dataclass(frozen=True)
+class _Flat:
+    """All trees one after another: the nodes that aren't leaves, and the leaves.
+
+    Attributes:
+        nodes: attributes of the operator.
+        roots: of each tree, among the nodes.
+        value: of each leaf.
+        tree_of_leaf: the place of its tree.
+    """
+
+    nodes: dict[str, Array]
+    roots: Array
+    value: Array
+    tree_of_leaf: Array
+
+
+def _flat(trees: Sequence[Tree]) -> _Flat:
+    parts, roots, nodes, ends = [], [], 0, 0
+    counts = []
+    for one in trees:
+        part = _part(one, nodes, ends)
+        roots.append(nodes)
+        counts.append(len(part["value"]))
+        nodes, ends = nodes + len(part["nodes_featureids"]), ends + counts[-1]
+        parts.append(part)
+    merged = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    value = merged.pop("value")
+    return _Flat(merged, np.array(roots), value, np.repeat(np.arange(len(trees)), counts))
+
+
+def _part(one: Tree, first_node: int, first_leaf: int) -> dict[str, Array]:
+    """A tree's part of each attribute."""
+    if one.left[0] < 0:
+        first, second, zero = np.array([[1, -1, -1], [2, -1, -1], [0, 0, 0]])
+        one = Tree(first, second, zero, zero * 0.0, zero, one.value[[0, 0, 0]])
+    leaf = one.left < 0
+    inner, tips = np.flatnonzero(~leaf), np.flatnonzero(leaf)
+    place = np.where(leaf, first_leaf + np.cumsum(leaf), first_node + np.cumsum(~leaf)) - 1
+    left, right = one.left[inner], one.right[inner]
+    return {
+        "nodes_featureids": one.feature[inner].astype(np.int64),
+        "nodes_splits": one.threshold[inner],
+        "nodes_modes": np.broadcast_to(np.asarray(one.mode, dtype=np.uint8), leaf.shape)[inner],
+        "nodes_truenodeids": place[left],
+        "nodes_falsenodeids": place[right],
+        "nodes_trueleafs": leaf[left].astype(np.int64),
+        "nodes_falseleafs": leaf[right].astype(np.int64),
+        "nodes_missing_value_tracks_true": one.missing_left[inner].astype(np.int64),
+        "value": one.value[tips],
+    }
+
+
+def _node(
+    graph: Graph,
+    x: Tensor,
+    trees: Sequence[Tree],
+    flat: _Flat,
+    weights: Array,
+    owners: Array,
+    targets: int,
+) -> Tensor:
+    """The operator; `weights` and `owners` (the target of each) are of shape (leaves,)."""
+    attributes: dict[str, Any] = dict(flat.nodes)
+    splits, modes = attributes.pop("nodes_splits"), attributes.pop("nodes_modes")
+    if x.dtype == "float32" and splits.dtype != np.float32:
+        splits = rounded_down(splits)
+    members = np.concatenate([np.asarray(one.members, dtype=x.dtype) for one in trees])
+    tensors = {
+        "nodes_modes": modes,
+        "nodes_splits": splits.astype(x.dtype),
+        "leaf_weights": weights.astype(x.dtype),
+        **({"membership_values": members} if len(members) else {}),
+    }
+    return graph.op(
+        "TreeEnsemble",
+        x,
+        width=targets,
+        tree_roots=flat.roots,
+        leaf_targetids=owners,
+        n_targets=targets,
+        aggregate_function=1,
+        post_transform=0,
+        **attributes,
+        **{name: numpy_helper.from_array(array, name) for name, array in tensors.items()},
+    )

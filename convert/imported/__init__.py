@@ -1,0 +1,1 @@
+"""Models that other frameworks exported as ONNX."""

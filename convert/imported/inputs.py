@@ -1,0 +1,156 @@
+"""What goes into an imported model: its tensors, and their columns."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+import onnx
+
+from onnxlet.convert.errors import Refusal
+from onnxlet.function.arrays import LARGEST_FLOAT32
+
+# By ONNX Runtime's name: the tensor's dtype, and the type that clients see.
+TYPES = {
+    "tensor(float)": ("float32", "float32"),
+    "tensor(double)": ("float64", "float64"),
+    "tensor(float16)": ("float16", "float32"),
+    "tensor(bool)": ("bool", "bool"),
+    "tensor(string)": ("string", "string"),
+    **{
+        f"tensor({kind})": (kind, "int64")
+        for kind in ("int64", "int32", "int16", "int8", "uint32", "uint16", "uint8")
+    },
+}
+# The largest float64 that rounds to a finite number of the dtype.
+LARGEST = {"float32": LARGEST_FLOAT32, "float16": float(np.nextafter(65520.0, 0))}
+FREE_HINT = (
+    "Export it with a free first dimension: dynamic_shapes=({0: 'batch'},) in torch.onnx.export "
+    "(dynamic_axes={'%s': {0: 'batch'}} before PyTorch 2.5), no batch_size in Keras' Input."
+)
+
+
+@dataclass(frozen=True)
+class InputTensor:
+    """One input of the graph.
+
+    Attributes:
+        name: as the framework called it.
+        dtype: of the tensor.
+        type: that clients see.
+        dims: of one row; () for a tensor of shape (rows,).
+        columns: one for each number of a row.
+    """
+
+    name: str
+    dtype: str
+    type: str
+    dims: tuple[int, ...]
+    columns: tuple[str, ...]
+
+    @property
+    def shape(self) -> list[int]:
+        """With -1 for the rows."""
+        return [-1, *self.dims]
+
+
+def free_batches(proto: onnx.ModelProto) -> list[str]:
+    """Make a fixed first dimension of inputs a free one; whether that works has to be tried.
+
+    Returns:
+        The inputs that had one.
+    """
+    constants = {tensor.name for tensor in proto.graph.initializer}
+    freed = []
+    for info in proto.graph.input:
+        dims = info.type.tensor_type.shape.dim
+        if info.name not in constants and dims and dims[0].HasField("dim_value"):
+            dims[0].dim_param = "batch"
+            freed.append(info.name)
+    if freed:
+        del proto.graph.value_info[:]  # they hold the number, too
+        for info in proto.graph.output:
+            dims = info.type.tensor_type.shape.dim
+            if dims and dims[0].HasField("dim_value"):
+                dims[0].ClearField("dim_value")
+    return freed
+
+
+def input_tensors(session: Any) -> list[InputTensor]:
+    """The inputs of a session that a client has to give.
+
+    Raises:
+        Refusal: one is of a type or shape that has no columns.
+    """
+    inputs = session.get_inputs()
+    if not inputs:
+        raise Refusal("the model has no inputs", "There is nothing to be asked.")
+    tensors = [_tensor(entry, alone=len(inputs) == 1) for entry in inputs]
+    counts = Counter(name for tensor in tensors for name in tensor.columns)
+    twice = [name for name, count in counts.items() if count > 1]
+    if twice:
+        raise Refusal(
+            f"several inputs have a column '{twice[0]}'", "Export it with other input names."
+        )
+    return tensors
+
+
+def _tensor(entry: Any, alone: bool) -> InputTensor:
+    if entry.type not in TYPES:
+        raise Refusal(
+            f"input '{entry.name}' is a {entry.type}, which has no form in a request",
+            "Export the model with plain tensors as inputs.",
+        )
+    shape = entry.shape
+    if not shape:
+        raise Refusal(
+            f"input '{entry.name}' has no first dimension for the rows, or its shape is not given",
+            "Export it with inputs of shape (rows, …), each row an instance.",
+        )
+    loose = [place for place, dim in enumerate(shape[1:], 1) if not isinstance(dim, int)]
+    if loose or 0 in shape[1:]:
+        shown = ", ".join("?" if dim is None else str(dim) for dim in shape)
+        raise Refusal(
+            f"input '{entry.name}' has the shape ({shown}): only the rows may vary in number",
+            "Export it with every dimension fixed but the first: an instance has so many values.",
+        )
+    dtype, kind = TYPES[entry.type]
+    dims = tuple(shape[1:])
+    return InputTensor(entry.name, dtype, kind, dims, _columns(entry.name, prod(dims), alone))
+
+
+def _columns(name: str, width: int, alone: bool) -> tuple[str, ...]:
+    if width == 1:
+        return (name,)
+    return tuple(f"x{place}" if alone else f"{name}[{place}]" for place in range(width))
+
+
+def signature_inputs(
+    tensors: Sequence[InputTensor], nullable: frozenset[str]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """A manifest's `signature.inputs` and `graph.inputs`."""
+    public, private = [], []
+    for tensor in tensors:
+        entry: dict[str, Any] = {"name": tensor.name, "type": tensor.type}
+        columns = [_column(tensor, name, nullable) for name in tensor.columns]
+        if len(columns) == 1:
+            public.append({**entry, **columns[0], "shape": [-1, 1]})
+        else:
+            public.append({**entry, "shape": tensor.shape, "columns": columns})
+        feed = {"name": tensor.name, "dtype": tensor.dtype, "columns": list(tensor.columns)}
+        private.append(feed if len(tensor.dims) == 1 else {**feed, "shape": tensor.shape})
+    return public, private
+
+
+def _column(tensor: InputTensor, name: str, nullable: frozenset[str]) -> dict[str, Any]:
+    column: dict[str, Any] = {"name": name, "nullable": name in nullable}
+    if tensor.dtype in LARGEST:
+        column |= {"minimum": -LARGEST[tensor.dtype], "maximum": LARGEST[tensor.dtype]}
+    elif tensor.type == "int64" and tensor.dtype != "int64":
+        limits = np.iinfo(tensor.dtype)
+        column |= {"minimum": int(limits.min), "maximum": int(limits.max)}
+    return column

@@ -1,0 +1,126 @@
+"""Rows that an imported model is tried with: a sample from .npz files, or made-up ones."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from onnxlet.convert.errors import WrongUse
+from onnxlet.convert.imported.inputs import InputTensor
+from onnxlet.convert.reference.inputs import Cells
+from onnxlet.function.arrays import Array
+
+SAMPLE_KINDS = {"f": "fiu", "i": "iu", "u": "iu", "b": "b", "O": "U"}
+MADE_ROWS = 3
+
+
+class Rows(NamedTuple):
+    """Rows to try a model with.
+
+    Attributes:
+        arrays: by input name, rows first.
+        made: they are made-up ones.
+    """
+
+    arrays: dict[str, Array]
+    made: bool
+
+
+def made_rows(tensors: Sequence[InputTensor]) -> Rows:
+    """A few rows of no meaning, to try a model with."""
+    random = np.random.default_rng(0)
+    made: dict[str, Array] = {}
+    for tensor in tensors:
+        shape = (MADE_ROWS, *tensor.dims)
+        if tensor.dtype.startswith("float"):
+            made[tensor.name] = random.normal(size=shape).astype(tensor.dtype)
+        elif tensor.dtype == "string":
+            made[tensor.name] = np.full(shape, "a", dtype=object)
+        else:
+            made[tensor.name] = random.integers(0, 2, shape).astype(tensor.dtype)
+    return Rows(made, made=True)
+
+
+def read_arrays(path: Path, option: str) -> dict[str, Array]:
+    """The arrays of an .npz file, by name.
+
+    Raises:
+        WrongUse: there is no such file, or it holds something else.
+    """
+    if not path.is_file():
+        raise WrongUse(f"{option}: there is no file '{path}'")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: np.asarray(file[name]) for name in file.files}
+    except (ValueError, OSError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+        raise WrongUse(
+            f"{option}: '{path}' is not an .npz file of plain arrays: {error}",
+            "Save it with np.savez('FILE.npz', NAME=array); text as np.array([...], dtype=str).",
+        ) from error
+
+
+def read_sample(path: Path, tensors: Sequence[InputTensor]) -> Rows:
+    """Read a sample, and hold it against the inputs.
+
+    Raises:
+        WrongUse: it lacks an input, has another, or one is of another shape or type.
+    """
+    arrays = read_arrays(path, "--sample")
+    check_names(arrays, [tensor.name for tensor in tensors], f"--sample: '{path}'")
+    count = len(arrays[tensors[0].name]) if arrays[tensors[0].name].ndim else 0
+    for tensor in tensors:
+        array = arrays[tensor.name]
+        wanted = f"({', '.join(['rows', *map(str, tensor.dims)])})"
+        if array.ndim == 0 or array.shape[1:] != tensor.dims:
+            raise WrongUse(
+                f"--sample: '{tensor.name}': expected the shape {wanted}, got {array.shape}"
+            )
+        if not count or len(array) != count:
+            raise WrongUse(
+                f"--sample: '{tensor.name}' has {len(array)} rows, expected {count or 1}"
+            )
+        wide = np.dtype("O" if tensor.dtype == "string" else tensor.dtype)
+        if array.dtype.kind not in SAMPLE_KINDS[wide.kind]:
+            raise WrongUse(
+                f"--sample: '{tensor.name}': expected {tensor.dtype}, got {array.dtype}",
+                "Give it as the model takes it.",
+            )
+    return Rows(arrays, made=False)
+
+
+def check_names(arrays: Mapping[str, Array], names: Sequence[str], place: str) -> None:
+    """Refuse other names than these.
+
+    Raises:
+        WrongUse: one is missing, or one too many.
+    """
+    if set(arrays) != set(names):
+        raise WrongUse(
+            f"{place}: expected the arrays {', '.join(names)}, got {', '.join(arrays) or 'none'}",
+            "Save them by name: np.savez('FILE.npz', **{'NAME': array}).",
+        )
+
+
+def instances(arrays: Mapping[str, Array], tensors: Sequence[InputTensor]) -> list[Cells]:
+    """Rows as clients send them: lists in signature order, None for what is missing."""
+    parts = [arrays[tensor.name].reshape(len(arrays[tensor.name]), -1) for tensor in tensors]
+    lists = [part.tolist() for part in parts]
+    return [
+        [None if cell != cell else cell for part in lists for cell in part[row]]
+        for row in range(len(parts[0]))
+    ]
+
+
+def with_missing(arrays: Mapping[str, Array], tensors: Sequence[InputTensor]) -> frozenset[str]:
+    """Columns in which a sample has missing values: numbers alone can."""
+    found: list[str] = []
+    for tensor in tensors:
+        array = arrays[tensor.name]
+        if array.dtype.kind == "f":
+            places = np.flatnonzero(np.isnan(array.reshape(len(array), -1)).any(axis=0))
+            found += [tensor.columns[place] for place in places.tolist()]
+    return frozenset(found)

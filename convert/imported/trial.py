@@ -1,0 +1,128 @@
+"""Trying a graph where it can do no harm: in a process of its own, with an end to time and memory.
+
+A graph is a program: a Loop may never end, and a few bytes can ask for terabytes (a Tile, an
+Expand, a Resize, a constant's shape, two dimensions that are broadcast). ONNX Runtime ends a run
+between two nodes only, and folds constants as soon as it loads a graph.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from functools import lru_cache
+from pathlib import Path
+
+import onnx
+
+from onnxlet.convert.errors import Refusal
+from onnxlet.convert.imported.onnx_file import all_nodes
+
+PATIENCE = 120.0  # seconds to load a graph, and to answer one row and three
+MACHINE = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")  # bytes of memory
+MOST_MEMORY = max(4 * 2**30, MACHINE // 4 * 3)  # bytes
+OUT_OF_MEMORY = 3  # an exit code, as TRIAL has it
+
+# Made-up rows are those of `import_sample.made_rows`. What can't be tried here is refused later.
+TRIAL = r"""
+import re, sys
+import numpy as np
+try:
+    import resource
+    resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[2]),) * 2)
+except (ImportError, ValueError, OSError):
+    pass
+import onnxruntime
+
+
+def run():
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = 1, 4
+    session = onnxruntime.InferenceSession(
+        sys.stdin.buffer.read(), options, providers=["CPUExecutionProvider"]
+    )
+    given = dict(np.load(sys.argv[1], allow_pickle=False)) if sys.argv[1] else {}
+    random, rows = np.random.default_rng(0), {}
+    for entry in session.get_inputs():
+        dtype = re.sub(r"tensor\((.*)\)", r"\1", entry.type)
+        dtype = {"float": "float32", "double": "float64", "string": "O"}.get(dtype, dtype)
+        shape = (3, *entry.shape[1:])
+        if given:
+            made = np.take(given[entry.name], range(3), axis=0, mode="wrap")
+        elif dtype.startswith("float"):
+            made = random.normal(size=shape)
+        else:
+            made = np.full(shape, "a") if dtype == "O" else random.integers(0, 2, shape)
+        rows[entry.name] = made.astype(dtype)
+    for some in ([0], [0, 1, 2], [1], [2]):
+        session.run(None, {name: array[some] for name, array in rows.items()})
+
+try:
+    run()
+except MemoryError:
+    sys.exit(3)
+except Exception as error:
+    sys.exit(3 if re.search("allocate memory|bad_alloc", str(error)) else 0)
+"""
+
+
+def check_it_ends(content: bytes, sample: Path | None) -> None:
+    """Load a graph and run it, in a process that can be ended.
+
+    Args:
+        content: of the ONNX file.
+        sample: an .npz file of rows; None has some made up.
+
+    Raises:
+        Refusal: it does not end, needs more memory than there is, or crashes ONNX Runtime.
+    """
+    there = sample is not None and sample.is_file()
+    written = sample.stat().st_mtime_ns if sample is not None and there else 0
+    if why := _outcome(content, os.fspath(sample or "") if there else "", written):
+        raise Refusal(*why)
+
+
+@lru_cache(maxsize=64)
+def _outcome(content: bytes, sample: str, written: int) -> tuple[str, str] | None:
+    """What went wrong, and what to do; `written` tells one state of the sample from another."""
+    command = [sys.executable, "-c", TRIAL, sample, str(MOST_MEMORY)]
+    try:
+        done = subprocess.run(  # noqa: S603 # this interpreter, and a script of our own
+            command, input=content, capture_output=True, timeout=PATIENCE
+        )
+    except subprocess.TimeoutExpired:
+        return (
+            f"the model does not answer one row, and three, within {PATIENCE:g} seconds",
+            "Has it a Loop that ends only by what it computes? Export it with a fixed number of "
+            "turns, or give rows for which it ends: --sample IN.npz.",
+        )
+    if done.returncode in (OUT_OF_MEMORY, -signal.SIGKILL):  # the kernel's way to say the same
+        return (
+            f"the model needs more than {MOST_MEMORY / 2**30:.1f} GiB for three rows",
+            "Has it a Tile, Expand, Resize or ConstantOfShape to a size that it computes? Give "
+            "rows as it takes them: --sample IN.npz.",
+        )
+    if done.returncode < 0:
+        return (
+            f"ONNX Runtime crashes on the model: signal {-done.returncode}",
+            "Export it again, for a lower opset.",
+        )
+    return None
+
+
+def check_loops(proto: onnx.ModelProto) -> None:
+    """Refuse a Loop that does nothing: ONNX Runtime looks at its deadline between nodes.
+
+    Raises:
+        Refusal: there is one, which no deadline would end once it is asked for many turns.
+    """
+    for node in all_nodes(proto):
+        if node.op_type == "Loop" and node.domain in ("", "ai.onnx"):
+            [body] = [attribute.g for attribute in node.attribute if attribute.name == "body"]
+            made = {name for each in body.node for name in each.output}
+            if not any(output.name in made for output in body.output):
+                raise Refusal(
+                    f"the body of Loop '{node.name}' computes nothing: it could not be ended",
+                    "Export the model without it.",
+                )

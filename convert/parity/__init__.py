@@ -1,0 +1,1 @@
+"""Equal to scikit-learn, or why not: comparison, search, rounding, certificate."""

@@ -1,0 +1,174 @@
+"""The parity certificate of a build, and its text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from onnxlet.convert.evidence.drawn_rows import FEW
+from onnxlet.convert.evidence.evidence import Evidence, Failed
+from onnxlet.convert.parity.comparison import TOLERANCE, Comparison, between
+from onnxlet.convert.reference.reference import Reference
+from onnxlet.function.arrays import Array
+
+
+def certificate(
+    comparison: Comparison,
+    evidence: Sequence[Evidence],
+    reference: str,
+    recipe: str,
+    failed: Sequence[Failed],
+    limits: Mapping[str, Any],
+    unrefused: int,
+) -> dict[str, Any]:
+    """The parity certificate of a manifest.
+
+    Args:
+        comparison: what was measured.
+        evidence: on these rows: those that the recipe was found with, and those that judged it.
+        reference: what scikit-learn computed in, float32 or float64.
+        recipe: the way of typing that passed.
+        failed: the ways that did not.
+        limits: by column, bounds beyond which scikit-learn answers and the function does not.
+        unrefused: rows that scikit-learn raises for, and that the function answers.
+    """
+    searched, last = evidence
+    labels = comparison.outputs["prediction"]
+    measured = {
+        name: {"largest_absolute": d.absolute, "largest_relative": d.relative}
+        for name, d in comparison.outputs.items()
+    }
+    return {
+        "reference": reference,
+        "held_out_rows": searched.held_out,
+        "hard_rows": searched.hard,
+        "drawn_rows": searched.drawn,
+        "judging_rows": last.drawn,
+        "differing_rows": len(labels.wrong),
+        "tied_rows": comparison.ties,
+        "undecided_rows": comparison.undecided,
+        "undecided_held_out_rows": sum(row < searched.held_out for row in comparison.forgiven),
+        "unanswered_rows": len(searched.raising) + len(last.raising),
+        "unrefused_rows": unrefused,
+        "limited_columns": dict(limits),
+        "tolerance": TOLERANCE,
+        "outputs": measured,
+        "recipe": recipe,
+        "recipes_that_failed": [{"recipe": one.recipe, "reason": one.reason} for one in failed],
+    }
+
+
+def off_in_float32(narrow: Reference, evidence: Sequence[Evidence]) -> dict[str, Any]:
+    """How far scikit-learn's answers in float32 are from those in float64 that were met.
+
+    The largest differences are those on held-out and drawn rows, of answers that are numbers in
+    both; all rows are counted that are further off than the tolerance, or not answered.
+
+    Args:
+        narrow: the reference in float32.
+        evidence: with the answers in float64.
+    """
+    rows = [row for part in evidence for row in part.rows]
+    found, got = narrow.answers(rows)
+    answered = np.array(found, dtype=bool)
+    expected = {
+        name: np.concatenate([part.expected[name] for part in evidence])[answered] for name in got
+    }
+    off = between(narrow.task, expected, got)
+    differing = ~answered
+    differing[np.flatnonzero(answered)[off.wrong]] = True
+    usual = np.concatenate([~_is_hard(part) for part in evidence])
+    shown = usual[answered]
+    return {
+        "differing_rows": int(differing.sum()),
+        "differing_hard_rows": int(differing[~usual].sum()),
+        "outputs": {
+            name: {
+                "largest_absolute": _largest(one.absolutes[shown]),
+                "largest_relative": _largest(one.relatives[shown]),
+            }
+            for name, one in off.outputs.items()
+        },
+    }
+
+
+def _is_hard(evidence: Evidence) -> Array:
+    hard = np.zeros(len(evidence.rows), dtype=bool)
+    hard[evidence.kinds["hard"]] = True
+    return hard
+
+
+def _largest(differences: Array) -> float:
+    return float(differences[np.isfinite(differences)].max(initial=0))
+
+
+def few_judges(parity: Mapping[str, Any]) -> str:
+    """That few rows have judged a model, or none, and what to do; empty where there were enough."""
+    count = parity["judging_rows"]
+    if count >= FEW:
+        return ""
+    many = f"only {count} more drawn {'rows' if count > 1 else 'row'}: few others differ"
+    said = many if count else "no other rows: none are left to draw that differ"
+    return f"{said} from those it was chosen by; more held-out rows or X_train would prove more"
+
+
+def certificate_lines(name: str, version: int, manifest: dict[str, Any]) -> Iterator[str]:
+    """What a build prints, line by line."""
+    parity = manifest["parity"]
+    yield f"parity certificate of {name} version {version}"
+    yield (
+        f"  rows        {parity['held_out_rows']} held-out, {parity['drawn_rows']} drawn and "
+        f"{parity['hard_rows']} hard ones: {parity['differing_rows']} answers differ"
+    )
+    many = f"{parity['judging_rows']} more drawn ones, which no choice was made by"
+    yield f"  judged by   {few_judges(parity) or many}"
+    yield f"  reference   scikit-learn in {parity['reference']}"
+    if "float32" in parity:
+        yield from _float32_lines(parity["float32"], manifest)
+    if parity["tied_rows"]:
+        yield f"  ties        {parity['tied_rows']} rows where either label is right"
+    if parity["undecided_rows"]:
+        yield (
+            f"  undecided   {parity['undecided_rows']} rows where rounding decides, "
+            f"{parity['undecided_held_out_rows']} of them held-out"
+        )
+    if parity["unrefused_rows"]:
+        yield f"  unrefused   {parity['unrefused_rows']} rows that scikit-learn raises for"
+    for name, (low, high) in parity["limited_columns"].items():
+        yield f"  limited     '{name}' to {low:g} … {high:g}: rounding takes over beyond"
+    for output, off in _measured(parity["outputs"], manifest):
+        yield f"  {output:<13} off by at most {off}"
+    yield f"  tolerance   {parity['tolerance']:.0e}"
+    yield f"  typed as    {parity['recipe']}"
+    for failed in parity["recipes_that_failed"]:
+        yield f"    not as {failed['recipe']}: {failed['reason']}"
+    for metric, pair in (manifest["metrics"] or {}).items():
+        yield (
+            f"  {metric.replace('_', ' ')}: {_number(pair['model'])} "
+            f"(always the same answer: {_number(pair['baseline'])})"
+        )
+
+
+def _float32_lines(off: Mapping[str, Any], manifest: Mapping[str, Any]) -> Iterator[str]:
+    usual = off["differing_rows"] - off["differing_hard_rows"]
+    yield (
+        f"              its answers in float32 differ from these on {usual} held-out and drawn "
+        f"rows and {off['differing_hard_rows']} hard ones"
+    )
+    for output, largest in _measured(off["outputs"], manifest):
+        yield f"              {output} by at most {largest} on held-out and drawn rows"
+
+
+def _measured(outputs: Mapping[str, Any], manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The largest difference of each output of numbers, by the measure that counts."""
+    for output, off in outputs.items():
+        if output == "prediction" and "classes" in manifest:
+            continue  # labels are equal or not
+        measure = "absolute" if output == "probabilities" else "relative"
+        yield output, f"{off[f'largest_{measure}']:.1e} ({measure})"
+
+
+def _number(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:,.4g}"

@@ -1,0 +1,223 @@
+"""The comparison of ONNX Runtime's answers with scikit-learn's."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from onnxlet.convert.reference.answers import Answers, Task, tied
+from onnxlet.convert.reference.inputs import Cells
+from onnxlet.function.arrays import Array
+from onnxlet.function.errors import InvalidRows
+from onnxlet.function.inputs.validation import read_table
+from onnxlet.function.models.model import Model
+from onnxlet.function.serving.golden import differences, floor_of
+
+TOLERANCE = 1e-5
+ROOM = 0.1  # of the tolerance, that the first recipe to be taken may use
+CHUNK = 1000
+ALONE = 16  # rows that are asked about one by one as well
+
+
+@dataclass
+class Difference:
+    """How far one output is off.
+
+    Attributes:
+        absolutes: each row's largest absolute difference, shape (rows,); of probabilities, the
+            one that counts.
+        relatives: each row's largest relative difference, shape (rows,); of values, the one that
+            counts.
+        wrong: places of the rows that are further off than the tolerance.
+        got: what ONNX Runtime answered to each of these.
+    """
+
+    absolutes: Array
+    relatives: Array
+    wrong: list[int] = field(default_factory=list)
+    got: dict[int, Any] = field(default_factory=dict)
+
+    @property
+    def absolute(self) -> float:
+        """The largest absolute difference of all rows."""
+        return float(self.absolutes.max(initial=0))
+
+    @property
+    def relative(self) -> float:
+        """The largest relative difference of all rows."""
+        return float(self.relatives.max(initial=0))
+
+    def joined(self, other: Difference, count: int) -> Difference:
+        """This one and that of other rows, which come after so many."""
+        return Difference(
+            np.concatenate([self.absolutes, other.absolutes]),
+            np.concatenate([self.relatives, other.relatives]),
+            self.wrong + [count + row for row in other.wrong],
+            self.got | {count + row: answer for row, answer in other.got.items()},
+        )
+
+    def forgive(self, rows: Collection[int]) -> None:
+        """Let these rows not count."""
+        self.wrong = [row for row in self.wrong if row not in rows]
+        self.absolutes[list(rows)] = self.relatives[list(rows)] = 0.0
+
+
+@dataclass
+class Comparison:
+    """What was measured between scikit-learn and ONNX Runtime.
+
+    Attributes:
+        outputs: by output name.
+        tied: for each row, whether its two highest scores lie within the tolerance, so that
+            either label is right.
+        refused: problems of rows that the function refused though scikit-learn answers.
+        forgiven: places of the rows on which scikit-learn's own answer hangs on rounding.
+        unstable: more rows than are forgiven are wrong, and rounding is why.
+    """
+
+    outputs: dict[str, Difference]
+    tied: Array
+    refused: list[str] = field(default_factory=list)
+    forgiven: frozenset[int] = frozenset()
+    unstable: bool = False
+
+    def joined(self, other: Comparison) -> Comparison:
+        """This one and that of other rows, which come after these."""
+        count = len(self.tied)
+        return Comparison(
+            {name: off.joined(other.outputs[name], count) for name, off in self.outputs.items()},
+            np.concatenate([self.tied, other.tied]),
+            self.refused + other.refused,
+            self.forgiven | {count + row for row in other.forgiven},
+        )
+
+    @property
+    def ties(self) -> int:
+        """How many rows are tied."""
+        return int(self.tied.sum())
+
+    @property
+    def undecided(self) -> int:
+        """How many rows are forgiven."""
+        return len(self.forgiven)
+
+    @property
+    def doubtful(self) -> Array:
+        """For each row, whether another answer would be as right."""
+        doubtful = self.tied.copy()
+        doubtful[list(self.forgiven)] = True
+        return doubtful
+
+    @property
+    def wrong(self) -> list[int]:
+        """Positions of the rows that are off in some output."""
+        return sorted({row for off in self.outputs.values() for row in off.wrong})
+
+    @property
+    def passed(self) -> bool:
+        """Every answer is equal within the tolerance."""
+        return not self.refused and not any(d.wrong for d in self.outputs.values())
+
+    @property
+    def close(self) -> bool:
+        """So equal that rows nobody compared will hardly be further off than the tolerance."""
+        return self.passed and all(
+            (d.absolute if name == "probabilities" else d.relative) <= ROOM * TOLERANCE
+            for name, d in self.outputs.items()
+        )
+
+
+def compare(
+    model: Model,
+    task: Task,
+    rows: Sequence[Cells],
+    expected: Answers,
+    floors: Mapping[str, float | Array] | None = None,
+) -> Comparison:
+    """Compare the function's answers, validation included, with scikit-learn's.
+
+    Args:
+        model: the converted one.
+        task: says how each output is compared.
+        rows: in signature order.
+        expected: scikit-learn's answers to them.
+        floors: of each output of numbers; as `floor_of` gives them if not given.
+    """
+    comparison = _none_compared(task, expected, len(rows))
+    if floors is None:
+        floors = _floors(expected)
+    for part in _batches(len(rows)):
+        try:
+            got = model.run(read_table(rows[part], model.signature))
+        except InvalidRows as error:
+            comparison.refused += [str(problem) for problem in error.problems]
+            continue
+        for name, difference in comparison.outputs.items():
+            floor = floors.get(name, 0.0)
+            _add(difference, part.start, name, got[name], expected[name][part], floor)
+    _forgive_ties(comparison, task)
+    return comparison
+
+
+def between(task: Task, expected: Answers, got: Answers) -> Comparison:
+    """Compare answers of one and the same estimator to the same rows, in two precisions."""
+    comparison = _none_compared(task, expected, len(expected["prediction"]))
+    floors = _floors(expected)
+    for name, difference in comparison.outputs.items():
+        _add(difference, 0, name, got[name], expected[name], floors.get(name, 0.0))
+    return comparison
+
+
+def _none_compared(task: Task, expected: Answers, count: int) -> Comparison:
+    return Comparison(
+        {name: Difference(np.zeros(count), np.zeros(count)) for name in task.methods},
+        tied(task, expected, TOLERANCE),
+    )
+
+
+def _floors(expected: Answers) -> dict[str, Array]:
+    return {name: floor_of(name, array) for name, array in expected.items() if _is_number(array)}
+
+
+def _batches(count: int) -> Iterator[slice]:
+    """All rows, and some once more alone: what is beside a row is not to change its answer."""
+    yield from (slice(start, min(start + CHUNK, count)) for start in range(0, count, CHUNK))
+    for place in np.unique(np.linspace(0, count - 1, min(ALONE, count)).astype(int)).tolist():
+        yield slice(place, place + 1)
+
+
+def _add(
+    difference: Difference, start: int, name: str, got: Array, expected: Array, floor: float | Array
+) -> None:
+    if got.shape != expected.shape:
+        places = range(start, start + len(expected))
+        difference.wrong += sorted(set(places).difference(difference.wrong))
+        difference.absolutes[:] = difference.relatives[:] = float("inf")
+        return
+    if not _is_number(expected):
+        wrong = (got.astype(object) != expected.astype(object)).reshape(len(got), -1).any(axis=1)
+    else:
+        absolute, relative = differences(got, expected, floor)
+        part = slice(start, start + len(expected))
+        for kept, found in ((difference.absolutes, absolute), (difference.relatives, relative)):
+            largest = found.reshape(len(found), -1).max(axis=1, initial=0)
+            kept[part] = np.maximum(kept[part], largest)
+        counted = absolute if name == "probabilities" else relative
+        wrong = (~(counted <= TOLERANCE)).reshape(len(counted), -1).any(axis=1)
+    for place in np.flatnonzero(wrong).tolist():
+        if start + place not in difference.got:
+            difference.wrong.append(start + place)
+            difference.got[start + place] = got[place : place + 1].tolist()[0]
+
+
+def _is_number(array: Array) -> bool:
+    return array.dtype.kind == "f"
+
+
+def _forgive_ties(comparison: Comparison, task: Task) -> None:
+    if task.name in ("classification", "outlier"):
+        labels = comparison.outputs["prediction"]
+        labels.wrong = [row for row in labels.wrong if not comparison.tied[row]]

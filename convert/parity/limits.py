@@ -1,0 +1,91 @@
+"""Magnitudes at which a model's arithmetic gives out.
+
+Far beyond all numbers that a model has seen, squares overflow and differences cancel, and what is
+left differs from one order of summation to the next. Where a conversion differs on such numbers
+alone, the columns get bounds that leave them out: the function refuses them with 422, and the
+certificate says so. It does not answer something else.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from onnxlet.convert.evidence.evidence import Evidence
+from onnxlet.convert.parity.comparison import Comparison
+from onnxlet.convert.parity.rounding import MOST
+from onnxlet.function.inputs.signature import Column
+
+FAR = 1e3  # times the largest magnitude of the held-out rows
+
+
+def narrowed(
+    columns: Sequence[Column], evidence: Evidence, comparison: Comparison
+) -> list[Column] | None:
+    """The columns with bounds that leave out the rows that differ by a number far beyond.
+
+    Where most columns of numbers get bounds, all of them do: what gives out is the arithmetic, and
+    which of its columns a row has shown that in is chance.
+
+    Returns:
+        None where more rows differ on usual numbers than may hang on rounding.
+    """
+    usual = _usual(columns, evidence)
+    limits: dict[int, float] = {}  # times the usual
+    near = 0
+    for row in comparison.wrong:
+        far = {
+            place: abs(cell) / usual[place]
+            for place, cell in enumerate(evidence.rows[row])
+            if place in usual and type(cell) in (int, float) and abs(cell) > FAR * usual[place]
+        }
+        if far:
+            place = max(far, key=far.__getitem__)
+            limits[place] = min(limits.get(place, math.inf), far[place])
+        near += not far
+    if near > MOST:
+        return None
+    if 2 * len(limits) > len(usual):
+        limits = dict.fromkeys(usual, min(limits.values())) | limits
+    return [
+        _bounded(column, _below(limits[place] * usual[place], FAR * usual[place]))
+        if place in limits
+        else column
+        for place, column in enumerate(columns)
+    ]  # fmt: skip
+
+
+def limited(
+    columns: Sequence[Column], narrower: Sequence[Column]
+) -> dict[str, tuple[float | None, float | None]]:
+    """By name, the bounds of the columns that got tighter ones."""
+    return {
+        after.name: (after.minimum, after.maximum)
+        for before, after in zip(columns, narrower, strict=True)
+        if before != after
+    }
+
+
+def _usual(columns: Sequence[Column], evidence: Evidence) -> dict[int, float]:
+    """The largest finite magnitude of each column of numbers among the held-out rows."""
+    usual = {}
+    for place, column in enumerate(columns):
+        if column.required and column.type not in ("string", "bool") and not column.categories:
+            cells = (row[place] for row in evidence.rows[: evidence.held_out])
+            sizes = [abs(cell) for cell in cells if cell is not None and math.isfinite(cell)]
+            usual[place] = max([1.0, *sizes])
+    return usual
+
+
+def _below(limit: float, far: float) -> float:
+    """The power of ten halfway from the limit to what counts as far, and not below that."""
+    exponent = (math.log10(min(limit, 1e308)) + math.log10(far)) / 2
+    return max(10.0 ** math.floor(exponent), far)
+
+
+def _bounded(column: Column, bound: float) -> Column:
+    number: float = int(bound) if column.type == "int64" else bound
+    low = -number if column.minimum is None else max(column.minimum, -number)
+    high = number if column.maximum is None else min(column.maximum, number)
+    return replace(column, minimum=low, maximum=high, infinite=False)

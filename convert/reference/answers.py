@@ -1,0 +1,160 @@
+"""Scikit-learn's own answers: which task an estimator has, and what it says."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from inspect import signature
+from typing import Any
+
+import numpy as np
+from sklearn.base import is_classifier, is_clusterer, is_outlier_detector, is_regressor
+from sklearn.pipeline import Pipeline
+
+from onnxlet.convert.errors import Refusal
+from onnxlet.convert.reference.inputs import Data
+from onnxlet.function.arrays import Array
+
+Answers = dict[str, Array]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What an estimator is asked for.
+
+    Attributes:
+        name: classification, regression, clustering, outlier or transformation.
+        methods: by output name, the estimator's method that answers it; `std` stands for
+            `predict` with `return_std`.
+        classes: of a classifier, a list of them for each output where it has several; else None.
+    """
+
+    name: str
+    methods: dict[str, str]
+    classes: list[Any] | None = None
+
+    @property
+    def several(self) -> bool:
+        """A classifier with several outputs, each with classes of its own."""
+        return self.classes is not None and any(isinstance(c, list) for c in self.classes)
+
+    def answers(self, estimator: Any, X: Data) -> Answers:
+        """Ask the estimator; arrays with one entry per row.
+
+        Raises:
+            Exception: whatever scikit-learn raises for these rows.
+        """
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            return {name: _asked(estimator, m, X) for name, m in self.methods.items()}
+
+
+PREDICTING: tuple[tuple[str, Callable[[Any], bool], tuple[tuple[str, str], ...]], ...] = (
+    ("regression", is_regressor, (("prediction", "predict"),)),
+    ("clustering", is_clusterer, (("prediction", "predict"),)),
+    ("outlier", is_outlier_detector, (("prediction", "predict"), ("score", "decision_function"))),
+    ("clustering", lambda _: True, (("prediction", "predict"),)),  # mixtures
+)
+
+
+def task_of(estimator: Any) -> Task:
+    """The task of a fitted estimator.
+
+    Raises:
+        Refusal: it has no predict and no transform, or is of a kind that is not served.
+    """
+    if isinstance(estimator, type) or not hasattr(estimator, "get_params"):
+        raise Refusal(
+            f"expected a fitted estimator, got {_shown(estimator)}",
+            "Return, or save, the estimator itself, after fit.",
+        )
+    if is_classifier(estimator):
+        return _classification(estimator)
+    for name, fits, methods in PREDICTING:
+        if fits(estimator) and hasattr(estimator, "predict"):
+            return Task(name, {**dict(methods), **_more(estimator, name)})
+    if hasattr(estimator, "transform"):
+        return Task("transformation", {"prediction": "transform"})
+    raise Refusal(
+        f"{type(estimator).__name__} has neither predict nor transform for new rows",
+        "Give a fitted classifier, regressor, clusterer, outlier detector or transformer.",
+    )
+
+
+def _shown(value: Any) -> str:
+    """How a value begins, on one line, and its type."""
+    shown = re.sub(r" at 0x[0-9a-f]+", "", " ".join(repr(value).split()))
+    return f"{shown[:100]} (of type {type(value).__name__})"
+
+
+def _more(estimator: Any, task: str) -> dict[str, str]:
+    """A standard deviation, or the probabilities of a mixture's parts."""
+    last = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
+    if task == "regression" and "return_std" in signature(last.predict).parameters:
+        return {"std": "std"}
+    if task == "clustering" and hasattr(estimator, "predict_proba"):
+        return {"probabilities": "predict_proba"}
+    return {}
+
+
+def _classification(estimator: Any) -> Task:
+    classes = getattr(estimator, "classes_", None)
+    if classes is None:
+        raise Refusal(f"{type(estimator).__name__} is not fitted: it has no classes_", "Fit it.")
+    methods = {"prediction": "predict"}
+    if hasattr(estimator, "predict_proba"):
+        methods["probabilities"] = "predict_proba"
+    elif hasattr(estimator, "decision_function"):
+        methods["score"] = "decision_function"
+    if isinstance(classes, list):
+        return Task("classification", methods, [np.asarray(known).tolist() for known in classes])
+    return Task("classification", methods, np.asarray(classes).tolist())
+
+
+def _asked(estimator: Any, method: str, X: Data) -> Array:
+    if method == "std":
+        return np.asarray(estimator.predict(X, return_std=True)[1])
+    answer = getattr(estimator, method)(X)
+    array = np.hstack(answer) if isinstance(answer, list) else dense(answer)
+    if method == "transform" and array.ndim == 1 and X.shape[0] == 1:
+        return array.reshape(1, -1)  # SparsePCA forgets the row where there is but one
+    return array
+
+
+def dense(answer: Any) -> Array:
+    """An array, whatever form scikit-learn answers in."""
+    return np.asarray(answer.toarray() if hasattr(answer, "toarray") else answer)
+
+
+def tied(task: Task, answers: Answers, tolerance: float) -> Array:
+    """Rows whose label could be either: the two highest scores lie within the tolerance.
+
+    Returns:
+        A bool array of shape (rows,).
+    """
+    rows = len(answers["prediction"])
+    scores = answers.get("probabilities", answers.get("score"))
+    if scores is None or task.name == "transformation":
+        return np.zeros(rows, dtype=bool)
+    if task.several:
+        ends = np.cumsum([len(known) for known in task.classes or []])[:-1]
+        parts = np.split(scores, ends, axis=1)
+        undecided = np.array([_undecided(part, tolerance) for part in parts])
+        return np.asarray(undecided.any(axis=0))
+    if answers["prediction"].ndim == 2 and scores.ndim == 2:  # several labels, each yes or no
+        middle = 0.5 if "probabilities" in answers else 0.0
+        return np.asarray((np.abs(scores - middle) <= tolerance).any(axis=1))
+    return _undecided(scores, tolerance)
+
+
+def _undecided(scores: Array, tolerance: float) -> Array:
+    """Where one output's highest scores lie within the tolerance of each other."""
+    if scores.ndim == 1:
+        return np.asarray(np.abs(scores) <= tolerance)
+    if scores.shape[1] < 2:
+        return np.zeros(len(scores), dtype=bool)
+    highest = np.sort(scores, axis=1)[:, -2:]
+    scale = np.maximum(1.0, np.abs(highest[:, 1]))
+    return np.asarray(highest[:, 1] - highest[:, 0] <= tolerance * scale)

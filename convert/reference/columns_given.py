@@ -1,0 +1,224 @@
+"""The columns of a test set beside those that the estimator was fitted on.
+
+What is off between the two is behind most of what an estimator raises for its test set; what it
+answers nevertheless, such as a target or an id among the columns, is worth a note.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.exceptions import NotFittedError
+
+from onnxlet.convert.errors import Refusal
+from onnxlet.convert.evidence.evidence import shortened
+from onnxlet.convert.reference.answers import task_of
+from onnxlet.convert.reference.inputs import Cells
+from onnxlet.convert.reference.probing import is_answered
+from onnxlet.convert.reference.rows_given import unanswered_rows
+from onnxlet.convert.sources.source import Source
+from onnxlet.convert.sources.users_code import where
+from onnxlet.function.inputs.signature import Column
+
+SHOWN = 8  # names
+LEAST_ROWS = 20  # that speak for an id
+LOOKED_AT = 1000  # rows
+NUMBERS_HINT = (
+    "Write numbers with a dot and without other signs (1234.5), and leave the field empty where "
+    "one is missing."
+)
+TEXT_HINT = "Was the estimator fitted on it? Encode text in the pipeline, or leave the column out."
+NO_NUMBER = re.compile(r"could not convert string to float: (['\"])(.*)\1", re.S)
+UNNAMED = re.compile(r"Unnamed: \d+")
+ID_NAME = re.compile(
+    r"(?i:(^|[\W_])(id|ids|uuid|guid|rowid|row_?(no|num|number)|index)$)|[a-z](Id|ID|UUID|GUID)$"
+)
+UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[0-9a-fA-F]{24,}")
+
+
+def unanswered(source: Source, error: Exception) -> Refusal:
+    """Why an estimator raises for its test set, and what to do: the columns, a text, or neither.
+
+    Args:
+        source: the estimator and its test set, which is pandas' own where it is a frame.
+        error: that it raised.
+    """
+    said = f"{type(error).__name__}: {shortened(error)}{where(error)}"
+    if isinstance(error, NotFittedError):
+        return Refusal(f"the estimator is not fitted: {said}", "Fit it on training rows first.")
+    if off := _columns_off(source):
+        return Refusal(f"{off[0]}; the estimator does not answer X_test: {said}", off[1])
+    if text := _no_number(source, error):
+        return Refusal(*text)
+    ask = partial(task_of(source.estimator).answers, source.estimator)
+    rows, hint = unanswered_rows(source.X_test, ask, error)
+    if rows:
+        return Refusal(f"{_rows(source)}, {rows}: {said}", hint)
+    return Refusal(
+        f"the estimator does not answer X_test: {said}",
+        "Has X_test the columns that it was fitted on, in the same order and of the same types?",
+    )
+
+
+def _columns_off(source: Source) -> tuple[str, str] | None:
+    """Names, or a number of columns, that are not those of the fit."""
+    fitted, given = _fitted_names(source.estimator), _given_names(source.X_test)
+    if fitted is None or given is None:
+        return _width_off(source, given)
+    lacking = [name for name in fitted if name not in given]
+    more = [name for name in given if name not in fitted]
+    if not lacking and not more and fitted != given and _answers_only(source, fitted):
+        return (
+            f"{_rows(source)}: its columns are those that the estimator was fitted on, in another "
+            f"order: expected {_listed(fitted)}",
+            "X_test[list(estimator.feature_names_in_)] puts them in order.",
+        )
+    if not lacking and not (more and _answers_only(source, fitted)):
+        return None
+    off = [f"{_named(lacking)} missing"] if lacking else []
+    off += [f"{_named(more)} too many"] if more else []
+    message = f"{_rows(source)}: expected the columns that the estimator was fitted on, "
+    return message + " and ".join(off), _columns_hint(source, lacking, more)
+
+
+def _answers_only(source: Source, names: Sequence[str]) -> bool:
+    """Whether these columns, in this order, are answered: many estimators ignore the others."""
+    by_name = {str(label): label for label in source.X_test.columns}
+    kept = source.X_test[[by_name[name] for name in names]]
+    return is_answered(partial(task_of(source.estimator).answers, source.estimator), kept)
+
+
+def _columns_hint(source: Source, lacking: Sequence[str], more: Sequence[str]) -> str:
+    if source.target in lacking:
+        others = f" Is it {_listed(more)}?" if more else ""
+        return f"--target names the answer, and '{source.target}' is one that it is given.{others}"
+    for name in lacking:
+        folded = {other.casefold().strip(): other for other in more}
+        if close := get_close_matches(name.casefold().strip(), folded, 1, 0.8):
+            return f"Is '{folded[close[0]]}' the column '{name}'? Give it the name of the fit."
+    if lacking:
+        return "Give X_test every column that the estimator was fitted on."
+    return _too_many_hint(source, more)
+
+
+def _too_many_hint(source: Source, more: Sequence[str]) -> str:
+    if source.data is not None and source.target is None:
+        name = more[0] if len(more) == 1 else "COL"
+        return f"Was --target forgotten? --target {name}, if it is the answer."
+    return "Leave out what is not asked of the model, such as the answer or an index."
+
+
+def _width_off(source: Source, given: Sequence[str] | None) -> tuple[str, str] | None:
+    """Without names there is their number."""
+    fitted = _attribute(source.estimator, "n_features_in_")
+    width = np.shape(source.X_test)[1] if np.ndim(source.X_test) == 2 else None
+    if not isinstance(fitted, int | np.integer) or width is None or fitted == width:
+        return None
+    names = f": {_listed(given)}" if given else ""
+    hint = "Give it the columns of the fit, in their order."
+    return (
+        f"{_rows(source)}: expected {fitted} columns, as the estimator was fitted on, got "
+        f"{width}{names}",
+        _too_many_hint(source, given) if given and width > fitted else hint,
+    )
+
+
+def _no_number(source: Source, error: Exception) -> tuple[str, str] | None:
+    """Where the text stands that is no number."""
+    found = NO_NUMBER.search(str(error))
+    if found is None or not isinstance(source.X_test, pd.DataFrame):
+        return None
+    holding = []
+    for label, column in source.X_test.items():
+        hits = np.flatnonzero((column.astype(object) == found[2]).to_numpy())
+        if len(hits):
+            numbers = int(pd.to_numeric(column, errors="coerce").notna().sum())
+            holding.append((numbers, str(label), int(hits[0])))
+    if not holding:
+        return None
+    numbers, name, row = max(holding)  # where most are numbers, one was expected
+    place = f"{_rows(source)}, row {row} (counted from 0), column '{name}'"
+    some = f"; {numbers} of its {len(source.X_test)} cells are numbers" if numbers else ""
+    return (
+        f"{place}: expected a number, got '{found[2][:80]}'{some}",
+        NUMBERS_HINT if numbers else TEXT_HINT,
+    )
+
+
+def notes(source: Source, columns: Sequence[Column], rows: Sequence[Cells]) -> Iterator[str]:
+    """What joins the signature and perhaps should not: a line each.
+
+    Args:
+        source: the estimator and its test set, which is pandas' own where it is a frame.
+        columns: the signature's.
+        rows: held-out rows, in that order.
+    """
+    fitted = _fitted_names(source.estimator)
+    named = fitted is not None and _given_names(source.X_test) is not None
+    more = [c.name for c in columns if named and c.name not in (fitted or ())]
+    for place, column in enumerate(columns):
+        if why := _looks_like_an_id(column, [row[place] for row in rows[:LOOKED_AT]]):
+            more = [name for name in more if name != column.name]
+            use = "the model uses it" if column.required else "the model does without it"
+            yield f"note: column '{column.name}' {why}; it joins the signature, and {use}"
+    if fitted is not None and not named:
+        yield (
+            f"note: the estimator was fitted on columns with names ({_listed(fitted)}), and X_test "
+            "has none: clients will have to call them x0, x1, … unless X_test is a DataFrame, too"
+        )
+    if more:
+        yield (
+            f"note: the estimator was not fitted on {_listed(more)}, which the signature has as "
+            f"optional. {_too_many_hint(source, more)}"
+        )
+
+
+def _looks_like_an_id(column: Column, cells: Sequence[Any]) -> str:
+    """Why a column looks like one; '' where it does not."""
+    if UNNAMED.fullmatch(column.name):
+        return "is an index that pandas wrote (to_csv(index=False) leaves it out)"
+    if len(cells) < LEAST_ROWS or None in cells or len(set(cells)) < len(cells):
+        return ""
+    if column.type == "int64" and all(after - before == 1 for before, after in pairwise(cells)):
+        return "counts the rows, as an index or an id does"
+    if column.type in ("int64", "string") and ID_NAME.search(column.name):
+        return "looks like an id: another value in each row"
+    if column.type == "string" and all(map(UUID.fullmatch, cells)):
+        return "looks like an id: another UUID or digest in each row"
+    return ""
+
+
+def _fitted_names(estimator: Any) -> list[str] | None:
+    names = _attribute(estimator, "feature_names_in_")
+    return None if names is None else [str(name) for name in names]
+
+
+def _attribute(estimator: Any, name: str) -> Any:
+    try:
+        return getattr(estimator, name, None)
+    except Exception:  # a property that asks a step of the user's
+        return None
+
+
+def _given_names(X: Any) -> list[str] | None:
+    return [str(label) for label in X.columns] if isinstance(X, pd.DataFrame) else None
+
+
+def _rows(source: Source) -> str:
+    return "X_test" if source.data is None else f"--data '{source.data}'"
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(f"'{name}'" for name in names[:SHOWN])
+    return shown if len(names) <= SHOWN else f"{shown} and {len(names) - SHOWN} more"
+
+
+def _named(names: Sequence[str]) -> str:
+    return f"{_listed(names)} {'is' if len(names) == 1 else 'are'}"

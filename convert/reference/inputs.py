@@ -1,0 +1,330 @@
+"""What an estimator takes: the columns of a test set, and its rows as clients would send them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from onnxlet.convert.errors import Refusal
+from onnxlet.convert.reference.frames import as_pandas
+from onnxlet.function.arrays import Array
+from onnxlet.function.inputs.signature import ColumnType
+
+Data = Any  # what scikit-learn takes: a DataFrame, an array of shape (rows, columns), or texts
+Form = Literal["frame", "array", "texts", "series"]
+Cells = list[Any]  # one row, in signature order, as JSON would hold it
+
+
+@dataclass(frozen=True)
+class InputColumn:
+    """One column of the test set.
+
+    Attributes:
+        name: as clients say it.
+        label: as the DataFrame has it, or the position in an array.
+        type: what values it holds.
+        missing: what stands for a missing value in it: NaN, or None where the test set has that.
+        category: pandas' dtype where it is a categorical, which some estimators look at.
+        unserved: why its values have no form in a request; the model may do without them.
+        wide: numbers of float32 are given in float64, where no operation rounds them again.
+    """
+
+    name: str
+    label: Any
+    type: ColumnType
+    missing: Any = np.nan
+    category: pd.CategoricalDtype | None = None
+    unserved: str = ""
+    wide: bool = False
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The columns of a test set, and its form.
+
+    Attributes:
+        columns: in signature order.
+        form: a DataFrame, a bare array, or texts alone, as vectorisers take them, in an array of
+            one dimension or a Series.
+    """
+
+    columns: tuple[InputColumn, ...]
+    form: Form
+
+    @property
+    def frame(self) -> bool:
+        """The estimator is given a DataFrame."""
+        return self.form == "frame"
+
+    @property
+    def labelled(self) -> bool:
+        """The estimator is given something of pandas, which has an index."""
+        return self.form in ("frame", "series")
+
+    @property
+    def uniform(self) -> bool:
+        """A bare array of one type of values."""
+        return not self.frame and len({column.type for column in self.columns}) == 1
+
+    @property
+    def narrow(self) -> bool:
+        """Some column is given in float32, which many estimators then compute in."""
+        return any(column.type == "float32" and not column.wide for column in self.columns)
+
+    def data(self, rows: Sequence[Cells]) -> Data:
+        """What scikit-learn is given for these rows."""
+        if rows and self._plain:  # the quicker way for hundreds of columns
+            matrix = np.array(rows, dtype=np.float64)
+            labels = [column.label for column in self.columns]
+            return pd.DataFrame(matrix, columns=labels) if self.frame else matrix
+        by_column = list(zip(*rows, strict=True)) if rows else [()] * len(self.columns)
+        if self.frame:
+            return _frame(self.columns, by_column)
+        arrays = [_array(c, cells) for c, cells in zip(self.columns, by_column, strict=True)]
+        if self.form == "series":
+            return pd.Series(arrays[0], name=self.columns[0].label, dtype=object)
+        if self.form == "texts":
+            return arrays[0]
+        if self.uniform:
+            return np.column_stack(arrays)
+        mixed = np.empty((len(rows), len(arrays)), dtype=object)
+        for place, array in enumerate(arrays):
+            mixed[:, place] = array.tolist()
+        return mixed
+
+    @property
+    def _plain(self) -> bool:
+        return all(c.type == "float64" and c.category is None for c in self.columns)
+
+    def in_float64(self) -> Inputs:
+        """The same columns, with what is in float32 given in float64: the very same numbers."""
+        narrow = [column.type == "float32" for column in self.columns]
+        columns = zip(self.columns, narrow, strict=True)
+        return replace(self, columns=tuple(replace(c, wide=c.wide or n) for c, n in columns))
+
+    def once_rounded(self, rows: Sequence[Cells]) -> tuple[Inputs, list[Cells]]:
+        """The numbers that estimators are given for these rows, and columns that leave them so.
+
+        Where columns are wide, rows may then be moved by less than float32 can tell apart.
+        """
+        exact = replace(
+            self,
+            columns=tuple(
+                replace(c, type="float64", wide=False) if c.wide else c for c in self.columns
+            ),
+        )
+        by_column = zip(*rows, strict=True)
+        given = [
+            _cells(pd.Series(_array(column, cells)), "float64") if column.wide else cells
+            for column, cells in zip(self.columns, by_column, strict=True)
+        ]
+        return exact, [list(row) for row in zip(*given, strict=True)]
+
+    def rows(self, data: Data) -> list[Cells]:
+        """The rows of a test set as JSON would hold them, None for a missing value."""
+        by_column = [
+            _cells(_values(data, place, self.form), column.type)
+            for place, column in enumerate(self.columns)
+        ]
+        return [list(row) for row in zip(*by_column, strict=True)]
+
+
+def read_inputs(X: Any) -> tuple[Inputs, Data]:
+    """The columns of a test set, and the same set as scikit-learn is given it in comparisons.
+
+    Pandas' nullable types become what JSON can say: numbers, booleans, text.
+
+    Raises:
+        Refusal: a column holds something that has no column type, or X has no columns.
+    """
+    X = as_pandas(X)
+    if isinstance(X, pd.DataFrame):
+        return _read_frame(X)
+    if hasattr(X, "toarray"):
+        X = X.toarray()
+    if _is_texts(X):
+        return _read_texts(X)
+    try:
+        array = np.asarray(X)
+    except ValueError:  # rows of several lengths
+        array = np.empty(0)
+    if array.ndim != 2 or array.shape[1] == 0:
+        got, hint = _described(X, array)
+        raise Refusal(
+            "X_test: expected a DataFrame, an array of shape (rows, columns), or a list of texts, "
+            f"got {got}",
+            hint,
+        )
+    whole = None if array.dtype == object else _column_type(pd.Series(array[:, 0]), "X_test")
+    columns = tuple(
+        InputColumn(
+            f"x{place}",
+            place,
+            whole or _type_of_values(pd.Series(values, dtype=object), f"X_test, column {place}"),
+            _missing(values),
+        )
+        for place, values in enumerate(array.T)
+    )
+    if {column.type for column in columns} == {"int64", "float64"}:
+        columns = tuple(replace(column, type="float64") for column in columns)
+    return Inputs(columns, "array"), array
+
+
+def _described(X: Any, array: Array) -> tuple[str, str]:
+    """What a test set is that is no table, and how it becomes one."""
+    if isinstance(X, pd.Series):
+        return f"a Series of shape {X.shape}", "One column is X[['NAME']], one row X.iloc[[0]]."
+    if isinstance(X, list | tuple) and X and isinstance(X[0], dict):
+        return f"a list of {len(X)} dictionaries", "pandas.DataFrame(X_test) makes a table of it."
+    return f"shape {array.shape}", "Give the test set the form that the estimator was fitted on."
+
+
+def _is_texts(X: Any) -> bool:
+    """A list, a Series or an array of one dimension that holds text."""
+    if isinstance(X, pd.Series) or (isinstance(X, np.ndarray) and X.ndim == 1):
+        return any(isinstance(value, str) for value in X)
+    return isinstance(X, list | tuple) and any(isinstance(value, str) for value in X)
+
+
+def _read_texts(X: Any) -> tuple[Inputs, Data]:
+    series = pd.Series(list(X), dtype=object)
+    kind = _type_of_values(series, "X_test")
+    named = getattr(X, "name", None)
+    name = str(named) if named is not None else "x0"
+    if isinstance(X, pd.Series):
+        return Inputs((InputColumn(name, named, kind, _missing(series)),), "series"), series
+    return Inputs((InputColumn(name, 0, kind, _missing(series)),), "texts"), series.to_numpy()
+
+
+def _read_frame(X: pd.DataFrame) -> tuple[Inputs, Data]:
+    names = [str(label) for label in X.columns]
+    if not names:
+        raise Refusal("X_test has no columns", "Give the columns that the estimator was fitted on.")
+    if len(set(names)) < len(names):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise Refusal(f"X_test: columns {twice} stand there twice", "Give each its own name.")
+    columns = tuple(
+        _column(X.iloc[:, place], label, name)
+        for place, (label, name) in enumerate(zip(X.columns, names, strict=True))
+    )
+    by_column = [_cells(X.iloc[:, place], c.type) for place, c in enumerate(columns)]
+    return Inputs(columns, "frame"), _frame(columns, by_column)
+
+
+def _column(series: pd.Series[Any], label: Any, name: str) -> InputColumn:
+    dtype = series.dtype
+    try:
+        kind = _column_type(series, f"X_test, column '{name}'")
+    except Refusal as refusal:
+        return InputColumn(name, label, "string", unserved=refusal.message)
+    category = dtype if isinstance(dtype, pd.CategoricalDtype) else None
+    return InputColumn(name, label, kind, _missing(series.astype(object)), category)
+
+
+def _frame(columns: Sequence[InputColumn], by_column: Sequence[Sequence[Any]]) -> pd.DataFrame:
+    """A DataFrame whose columns keep their arrays' dtypes: pandas would make text of objects."""
+    series: dict[int, Any] = {}
+    for place, (column, cells) in enumerate(zip(columns, by_column, strict=True)):
+        if column.category is not None:
+            series[place] = pd.Series(_categorical(column.category, cells))
+        else:
+            array = _array(column, cells)
+            objects = array.dtype == object
+            series[place] = pd.Series(array, dtype=object) if objects else array
+    return pd.DataFrame(series).set_axis([column.label for column in columns], axis=1)
+
+
+def _categorical(dtype: pd.CategoricalDtype, cells: Sequence[Any]) -> pd.Categorical:
+    """A value that is no category stays what it is, rather than turning into a missing one."""
+    known = dtype.categories
+    of_text = known.dtype.kind not in "biuf"
+    unseen = {c for c in cells if c is not None and c not in known}
+    more = [value for value in sorted(unseen, key=str) if of_text == isinstance(value, str)]
+    if not more:
+        return pd.Categorical(list(cells), dtype=dtype)
+    every = known.append(pd.Index(more, dtype=known.dtype if of_text else None))
+    return pd.Categorical(list(cells), categories=every, ordered=dtype.ordered)
+
+
+def _missing(values: Iterable[Any]) -> Any:
+    return None if any(value is None for value in values) else np.nan
+
+
+def _column_type(series: pd.Series[Any], place: str) -> ColumnType:
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        series = series.astype(series.cat.categories.dtype if series.notna().all() else object)
+    dtype = series.dtype
+    if pd.api.types.is_bool_dtype(dtype):
+        return "bool"
+    if pd.api.types.is_integer_dtype(dtype):
+        return "int64"
+    if pd.api.types.is_float_dtype(dtype):
+        return "float32" if dtype in (np.float32, np.float16) else "float64"
+    if dtype.kind == "O" or isinstance(dtype, pd.StringDtype):
+        return _type_of_values(series, place)
+    raise Refusal(
+        f"{place}: values of type {dtype} have no form in a request",
+        "Turn the column into numbers or text before the pipeline.",
+    )
+
+
+def _type_of_values(series: pd.Series[Any], place: str) -> ColumnType:
+    """The one type of a column of Python objects."""
+    kinds = {_kind(value): value for value in series[series.notna()]}
+    if set(kinds) <= {"string"}:
+        return "string"
+    if set(kinds) == {"bool"}:
+        return "bool"
+    if set(kinds) == {"int64"} and series.notna().all():
+        return "int64"
+    if set(kinds) <= {"int64", "float64"}:
+        return "float64"
+    shown = " and ".join(repr(value)[:40] for value in list(kinds.values())[:2])
+    raise Refusal(
+        f"{place}: expected values of one type, got {shown}",
+        "Give the column one type: numbers, booleans or text.",
+    )
+
+
+def _kind(value: Any) -> str:
+    for name, types in (
+        ("bool", bool | np.bool_),
+        ("int64", int | np.integer),
+        ("float64", float | np.floating),
+        ("string", str),
+    ):
+        if isinstance(value, types):
+            return name
+    return type(value).__name__
+
+
+def _values(data: Data, place: int, form: Form) -> Any:
+    if form == "frame":
+        return data.iloc[:, place]
+    array = np.asarray(data)[:, place] if form == "array" else np.asarray(data)
+    return pd.Series(array, dtype=array.dtype)
+
+
+def _cells(series: pd.Series[Any], kind: ColumnType) -> Cells:
+    missing = series.isna().to_numpy()
+    make = {"string": str, "bool": bool, "int64": int}.get(kind, float)
+    return [None if m else make(v) for v, m in zip(series.tolist(), missing, strict=True)]
+
+
+def _array(column: InputColumn, cells: Sequence[Any]) -> Array:
+    """The cells of one column as scikit-learn is given them."""
+    some_missing = any(cell is None for cell in cells)
+    if column.type in ("float64", "float32") or (column.type == "int64" and some_missing):
+        dtype = "float64" if column.type == "int64" else column.type
+        wide = np.array([np.nan if c is None else c for c in cells], dtype=np.float64)
+        narrow = wide.astype(dtype, copy=False)
+        return narrow.astype(np.float64) if column.wide else narrow
+    if column.type == "string" or some_missing:
+        array = np.empty(len(cells), dtype=object)
+        array[:] = [column.missing if cell is None else cell for cell in cells]
+        return array
+    return np.array(cells, dtype=column.type)

@@ -1,0 +1,67 @@
+"""Token patterns that run away: found by timing them on hostile text, before anybody sends it.
+
+A backtracking matcher can need time that grows with the square of a text's length, or doubles
+with each character: https://owasp.org/www-community/attacks/Regular_expression_Denial_of_Service.
+A match can't be interrupted, so a process of its own is timed.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from functools import cache
+
+from onnxlet.convert.reference.hostile_texts import hostile
+from onnxlet.function.inputs.signature import LONGEST_TEXT
+
+SURE = frozenset(
+    {r"(?u)\b\w\w+\b", r"(?u)\b\w+\b", r"\b\w\w+\b", r"\b\w+\b", r"\w+", r"\S+", r"[^\s]+"}
+)
+LENGTHS = (30, 1_000, 10_000, LONGEST_TEXT)
+SLOWEST = 1.0  # seconds of work on a text as long as any; what is linear takes hundredths
+PATIENCE = 60.0  # seconds for all, where no timer ends the process
+KEPT = 12  # texts that were the slowest at one length are tried at the next
+
+TIMER = """
+import json, re, signal, sys, time
+pattern, texts, lengths, slowest, kept = json.load(sys.stdin)
+find = re.compile(pattern).findall
+for length in lengths:
+    taken = []
+    for before, unit, end in texts:
+        text = before + unit * max(1, (length - len(before) - len(end)) // len(unit)) + end
+        print(json.dumps([before, unit, length]), flush=True)
+        if hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_VIRTUAL, slowest)
+        start = time.process_time()
+        find(text)
+        taken.append((time.process_time() - start, before, unit, end))
+    if length >= 1000:
+        texts = [text for _, *text in sorted(taken, reverse=True)[:kept]]
+"""
+
+
+@cache
+def runaway(pattern: str) -> str:
+    """Why a pattern can't be let loose on text that anybody sends; empty where it can."""
+    if pattern in SURE:
+        return ""
+    command = [sys.executable, "-c", TIMER]
+    asked = json.dumps([pattern, hostile(pattern), LENGTHS, SLOWEST, KEPT])
+    try:
+        done = subprocess.run(  # noqa: S603 # this interpreter, and a script of our own
+            command, input=asked, capture_output=True, text=True, timeout=PATIENCE
+        )
+    except subprocess.TimeoutExpired as error:
+        printed = error.stdout or b""
+        return _reason(pattern, printed.decode() if isinstance(printed, bytes) else printed)
+    return _reason(pattern, done.stdout) if done.returncode else ""
+
+
+def _reason(pattern: str, printed: str) -> str:
+    before, unit, length = json.loads(printed.splitlines()[-1])
+    return (
+        f"its token_pattern {pattern!r} takes more than {SLOWEST:g} s for {length} characters of "
+        f"{unit!r} over and over{f' after {before!r}' if before else ''}"
+    )

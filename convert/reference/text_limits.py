@@ -1,0 +1,242 @@
+"""How long a text in each column may be: it is cut and counted by calls that nobody interrupts.
+
+While one call of C code works on a text, such as a search for every token, the interpreter
+answers nobody else. So the front end is run in a process of its own on texts that are costly for
+it, longer and longer ones, and a column takes what leaves no pause that anybody would notice.
+The lengths are few and far between, and a limit that was set by an earlier build is kept where
+it would do: so a build is the same again, though no two measurements are.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache, partial
+from typing import Any
+
+from onnxlet.convert.errors import Refusal
+from onnxlet.convert.reference.hostile_texts import Hostile, hostile
+from onnxlet.convert.reference.inputs import Cells
+from onnxlet.convert.reference.regex_safety import SURE
+from onnxlet.folders import ROOT
+from onnxlet.function.inputs.signature import LONGEST_TEXT
+from onnxlet.function.inputs.text import Count, Cut, TokenFeed, analyser
+
+LENGTHS = (100, 300, 1_000, 3_000, 10_000, 30_000, LONGEST_TEXT)
+AT_MOST = 0.1  # seconds for which the interpreter may be held
+WANTED = 0.05  # seconds here: a limit is meant for slower processors too
+TICK = 0.0005  # seconds between two looks at the clock
+KEPT = 5  # texts that held it longest at one length are tried at the next
+FEWEST = 1_000  # characters from which the longest differ by more than chance
+PATIENCE = 60.0  # seconds for all lengths
+FEW_WORDS = 3  # in an n-gram: with a pattern that is sure, a text of any length is quick
+
+# What grows when it is taken apart, or is many different tokens.
+SPECIAL = (
+    Hostile("", "\u0301\u0316", ""),  # put in order, which they are not
+    Hostile("", "a\u0301", ""),
+    Hostile("", "\ufdfa", ""),
+    Hostile("", "İ", ""),
+    Hostile("", "가", ""),
+    Hostile("", "aa ", ""),
+)
+CHILD = (
+    "import sys; sys.path[:0] = [sys.argv[1]]; "
+    "from onnxlet.convert.reference.text_limits import main; main()"
+)
+
+
+def with_text_limits(
+    manifest: dict[str, Any],
+    rows: Sequence[Cells],
+    earlier: Mapping[str, Any],
+    report: Callable[[str], None],
+) -> dict[str, Any]:
+    """A manifest whose columns of text say how long one may be, where that is less than any.
+
+    Args:
+        manifest: of a conversion.
+        rows: held out, in signature order.
+        earlier: the manifest of the highest version that is there; empty where there is none.
+        report: told of each limit.
+
+    Raises:
+        Refusal: a held-out text is longer.
+    """
+    before = {entry["name"]: entry.get("longest", LONGEST_TEXT) for entry in _columns(earlier)}
+    limits: dict[str, int] = {}
+    for feed in manifest["graph"]["inputs"]:
+        if "tokens" in feed:
+            [name] = feed["columns"]
+            limit = _chosen(pauses(json.dumps(feed["tokens"])), before.get(name))
+            limits[name] = min(limit, limits.get(name, LONGEST_TEXT))
+    columns = []
+    for place, entry in enumerate(_columns(manifest)):
+        limit = limits.get(entry["name"], LONGEST_TEXT)
+        if limit < LONGEST_TEXT:
+            _check(entry["name"], [row[place] for row in rows], limit)
+            report(
+                f"column '{entry['name']}' takes texts of up to {limit:,} characters: a longer one "
+                f"could keep all other requests waiting for {AT_MOST:g} s"
+            )
+        columns.append(entry | {"longest": limit} if limit < LONGEST_TEXT else entry)
+    signature = {**manifest["signature"], "inputs": _regrouped(manifest, iter(columns))}
+    return {**manifest, "signature": signature}
+
+
+def _columns(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
+    inputs = manifest.get("signature", {}).get("inputs", [])
+    return [column for tensor in inputs for column in tensor.get("columns", [tensor])]
+
+
+def _regrouped(manifest: Mapping[str, Any], columns: Iterator[Any]) -> list[dict[str, Any]]:
+    return [
+        {**tensor, "columns": [next(columns) for _ in tensor["columns"]]}
+        if "columns" in tensor
+        else next(columns)
+        for tensor in manifest["signature"]["inputs"]
+    ]
+
+
+def _check(name: str, cells: Sequence[Any], limit: int) -> None:
+    lengths = [len(cell) if isinstance(cell, str) else 0 for cell in cells]
+    if max(lengths, default=0) > limit:
+        row = lengths.index(max(lengths))
+        raise Refusal(
+            f"X_test, row {row}, column '{name}': a text of {lengths[row]:,} characters; cutting "
+            f"more than {limit:,} into tokens could keep all other requests waiting for "
+            f"{AT_MOST:g} s",
+            f"Cut texts to {limit:,} characters before fit and in requests, or have less done to "
+            "them: no strip_accents, shorter n-grams, a token_pattern whose repeats share nothing.",
+        )
+
+
+def _chosen(found: Mapping[int, float], earlier: int | None) -> int:
+    """The greatest length up to which all pauses are short, or an earlier limit that still does.
+
+    Args:
+        found: the longest pause in seconds at each length, as far as was measured.
+        earlier: the limit of an earlier build.
+
+    Returns:
+        Characters; 0 where even the fewest take too long.
+    """
+    short = [length for length in LENGTHS if found.get(length, AT_MOST) <= WANTED]
+    place = next((n for n, length in enumerate(LENGTHS) if length not in short), len(LENGTHS))
+    limit = LENGTHS[place - 1] if place else 0
+    near = LENGTHS[max(place - 2, 0) : place + 1]
+    if earlier is not None and earlier in near and found.get(earlier, 2 * AT_MOST) <= AT_MOST:
+        return earlier
+    return limit
+
+
+@cache
+def pauses(tokens: str) -> Mapping[int, float]:
+    """For how long a front end holds the interpreter, at most.
+
+    Args:
+        tokens: the settings of a graph input, as JSON.
+
+    Returns:
+        Seconds by length of text, up to the last one where they are at most AT_MOST.
+    """
+    if _is_sure(json.loads(tokens)):
+        return dict.fromkeys(LENGTHS, 0.0)
+    command = [sys.executable, "-c", CHILD, os.fspath(ROOT)]
+    try:
+        done = subprocess.run(  # noqa: S603 # this interpreter, and a function of our own
+            command, input=tokens, capture_output=True, text=True, timeout=PATIENCE
+        )
+        printed, ended = done.stdout, done.returncode == 0
+    except subprocess.TimeoutExpired as error:  # in the middle of a length: the others are known
+        out = error.stdout or b""
+        printed, ended = out.decode() if isinstance(out, bytes) else out, True
+    if not ended:
+        raise RuntimeError(f"a text's front end can't be timed: {done.stderr[-500:]}")
+    return dict(json.loads(line) for line in printed.splitlines())
+
+
+def _is_sure(tokens: Mapping[str, Any]) -> bool:
+    """Linear, with a pattern that is known: there is nothing to be found."""
+    return (
+        tokens["analyzer"] == "word"
+        and tokens["token_pattern"] in SURE
+        and not tokens["strip_accents"]
+        and tokens["ngram_range"][1] <= FEW_WORDS
+    )
+
+
+# in a process of its own
+
+
+def main() -> None:
+    """Print the longest pause at each length of text, up to the first where it is too long."""
+    tokens = json.load(sys.stdin)
+    cut = analyser(tokens)
+    entry = {"name": "counts", "places": "places", "dtype": "float32", "tokens": tokens}
+    count = TokenFeed(entry, (0, 0)).count
+    texts: list[Callable[[int], str]] = [various, words]
+    texts += [text.of for text in (*SPECIAL, *hostile(tokens["token_pattern"] or r"\S+"))]
+    for length in LENGTHS:
+        held = []
+        for text in texts:
+            work = partial(_cut_and_counted, cut, count, text(length))
+            pause = longest_pause(work)
+            if WANTED / 2 < pause < 3 * AT_MOST:  # chance makes it longer, and never shorter
+                pause = min(pause, longest_pause(work))
+            if pause > AT_MOST:
+                return
+            held.append(pause)
+        print(json.dumps([length, max(held)]), flush=True)
+        if length >= FEWEST:
+            order = sorted(range(len(texts)), key=held.__getitem__, reverse=True)
+            texts = [texts[place] for place in order[:KEPT]]
+
+
+def _cut_and_counted(cut: Cut, count: Count, text: str) -> None:
+    count(cut(text))
+
+
+def various(length: int) -> str:
+    """Characters of which no four neighbours come twice."""
+    return "".join(chr(0x4E00 + place * place * 7919 % 20_011) for place in range(length))
+
+
+def words(length: int) -> str:
+    """Words that all differ."""
+    return " ".join(f"w{place:06}" for place in range(length // 8 + 1))[:length]
+
+
+def longest_pause(work: Callable[[], Any]) -> float:
+    """Seconds of work between two moments when another thread was let in."""
+    clock = _clock(threading.get_ident())
+    longest, done, ready = 0.0, threading.Event(), threading.Event()
+
+    def watch() -> None:
+        nonlocal longest
+        last = clock()
+        ready.set()
+        while not done.is_set():
+            time.sleep(TICK)
+            longest, last = max(longest, (now := clock()) - last), now
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    ready.wait()
+    work()
+    done.set()
+    watcher.join()
+    return longest
+
+
+def _clock(thread: int) -> Callable[[], float]:
+    """The time that a thread has worked, where the system tells: other processes don't count."""
+    if not hasattr(time, "pthread_getcpuclockid"):
+        return time.perf_counter
+    clock = time.pthread_getcpuclockid(thread)
+    return lambda: time.clock_gettime(clock)

@@ -1,0 +1,189 @@
+"""Reading estimators that were saved: .skops by trusted types alone, .joblib and .pkl on trust."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import json
+import lzma
+import pickle
+import re
+import warnings
+import zipfile
+import zlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import joblib
+import sklearn
+from sklearn.exceptions import InconsistentVersionWarning
+
+from onnxlet.convert.errors import SourceFailed, WrongUse
+from onnxlet.convert.evidence.evidence import shortened
+from onnxlet.convert.sources.harmless import PACKAGES, not_installed, package
+from onnxlet.convert.sources.skops_file import check_sizes, judged, schema_of, unpacked
+
+UNPACKED: tuple[Callable[[bytes], bytes], ...] = (
+    zlib.decompress,
+    gzip.decompress,
+    bz2.decompress,
+    lzma.decompress,
+)
+WRITTEN_BY = re.compile(
+    rb"_sklearn_version.{0,150}?(\d+\.\d+(?:\.\d+|\.?(?:rc|dev|post)\d+)*)", re.S
+)
+BY_ITS_CONTENT = " (by what it holds)"  # the class itself is harmless
+SKOPS_HINT = "skops.io.dump(estimator, 'FILE.skops') saves it so that reading it runs nothing."
+
+
+def load_saved(path: Path, trusted: Sequence[str], report: Callable[[str], None]) -> Any:
+    """The estimator in a .skops, .joblib or .pkl file.
+
+    Args:
+        path: of a file that is there.
+        trusted: types of a .skops file that may be made, beside what is known to be harmless.
+        report: told what the reader should know of the file.
+
+    Raises:
+        WrongUse: types are trusted for a pickle, which asks for none.
+        SourceFailed: the file can't be read, or has types that nobody trusts.
+    """
+    if path.suffix == ".skops":
+        read = _skops(path, trusted)
+    elif trusted:
+        raise WrongUse(f"--trust goes with a .skops file: '{path.name}' is a pickle, all of it run")
+    else:
+        report(f"'{path.name}' is a pickle: reading it runs the code in it. {SKOPS_HINT}")
+        read = _pickled(path)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        try:
+            estimator = read()
+        except Exception as error:
+            raise _unreadable(path, error) from error
+    writers = {
+        str(warning.message.original_sklearn_version)
+        for warning in told
+        if isinstance(warning.message, InconsistentVersionWarning)
+    }
+    if writers:
+        report(
+            f"warning: '{path.name}' was {_written_by(sorted(writers))}. {_way_out(min(writers))}"
+        )
+    return estimator
+
+
+def _pickled(path: Path) -> Callable[[], Any]:
+    if path.suffix == ".joblib":
+        return lambda: joblib.load(path)
+    return lambda: pickle.loads(path.read_bytes())  # noqa: S301 - the user's own, and told so
+
+
+def _skops(path: Path, trusted: Sequence[str]) -> Callable[[], Any]:
+    from skops import io  # brings all of scikit-learn's modules, which names are looked up in
+
+    try:
+        content = path.read_bytes()
+        plain = unpacked(content)
+        schema = schema_of(plain)
+        found = judged(json.loads(schema), trusted)
+        check_sizes(plain, found, len(content))
+        missed = set(io.get_untrusted_types(data=plain)) - found.allowed
+    except Exception as error:
+        raise _unreadable(path, error) from error
+    refused = sorted(found.refused | missed)
+    absent = sorted({package(name) for name in refused} & not_installed())
+    if absent:
+        raise SourceFailed(
+            f"'{path.name}' needs {' and '.join(absent)}", f"pip install {' '.join(absent)}"
+        )
+    version = _version_in(schema)
+    if found.gone and version not in (None, sklearn.__version__):
+        raise SourceFailed(
+            f"'{path.name}' has types that are not there: {', '.join(sorted(found.gone))}; "
+            f"it was {_written_by([version])}",
+            _way_out(version),
+        )
+    if refused:
+        named = [f"{name}{BY_ITS_CONTENT if name in found.misused else ''}" for name in refused]
+        raise SourceFailed(
+            f"'{path.name}' has types that are not known to be harmless: {', '.join(named)}",
+            f"Add --trust {' --trust '.join(refused)} if the file is yours; or give SOURCE as "
+            "FILE.py:FUNCTION, which returns the estimator.",
+        )
+    return lambda: io.loads(plain, trusted=sorted(found.allowed))
+
+
+def _unreadable(path: Path, error: Exception) -> SourceFailed:
+    """What is wrong with the file, and which scikit-learn wrote it where that is the cause."""
+    message = f"'{path.name}' can't be read: {type(error).__name__}: {shortened(error)}"
+    if isinstance(error, PermissionError):
+        return SourceFailed(message, "Let the user that builds read it.")
+    if hint := _of_ones_own(error):
+        return SourceFailed(message, hint)
+    version = version_that_wrote(path)
+    if version not in (None, sklearn.__version__):
+        return SourceFailed(f"{message}; it was {_written_by([version])}", _way_out(version))
+    return SourceFailed(
+        message, "Is it a fitted estimator, saved by the versions that are installed here?"
+    )
+
+
+def _of_ones_own(error: Exception) -> str:
+    """What to do where a module is absent, or lacks what the file names.
+
+    Returns:
+        '' where it is one that another version of a known package has.
+    """
+    name = getattr(error, "name", None) or ""
+    if isinstance(error, ModuleNotFoundError) and package(name) in PACKAGES:
+        return f"pip install {name}" if "." not in name and name != "_loss" else ""
+    if isinstance(error, ModuleNotFoundError):
+        return (
+            f"If '{package(name)}' is your own, put its folder into PYTHONPATH, or give SOURCE as "
+            "FILE.py:FUNCTION beside it; if it is a package, install it."
+        )
+    if isinstance(error, ImportError | AttributeError) and "sklearn" not in str(error):
+        return (
+            "Give SOURCE as FILE.py:FUNCTION, where the modules that it needs can be imported; "
+            "what a notebook or a script defined can't be, until it is in a file."
+        )
+    return ""
+
+
+def _written_by(versions: Sequence[str | None]) -> str:
+    named = " and ".join(str(version) for version in versions)
+    return f"written by scikit-learn {named}, and {sklearn.__version__} is installed"
+
+
+def _way_out(version: str | None) -> str:
+    return (
+        "Build where it was trained, or here after 'pip install scikit-learn=="
+        f"{version}': another version may answer otherwise, or not read it."
+    )
+
+
+def version_that_wrote(path: Path) -> str | None:
+    """The version of scikit-learn that an estimator in the file says it was pickled by."""
+    try:
+        content = path.read_bytes()
+        content = schema_of(unpacked(content)) if path.suffix == ".skops" else _unpacked(content)
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile):
+        return None
+    return _version_in(content)
+
+
+def _version_in(content: bytes) -> str | None:
+    found = WRITTEN_BY.search(content)
+    return found[1].decode() if found else None
+
+
+def _unpacked(content: bytes) -> bytes:
+    """Joblib compresses where it is told to."""
+    for unpack in UNPACKED:
+        try:
+            return unpack(content)
+        except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError):
+            continue
+    return content

@@ -1,0 +1,184 @@
+"""Where a fitted estimator and its test set come from."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from pathlib import Path
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+import pandas as pd
+
+from onnxlet.convert.errors import SourceFailed, WrongUse
+from onnxlet.convert.sources.saved import load_saved
+from onnxlet.convert.sources.table_files import looked_in, read_table_file
+from onnxlet.convert.sources.users_code import where
+from onnxlet.function.errors import OnnxletError
+
+FILES = (".joblib", ".pkl", ".pickle", ".skops")
+FORMS = "(estimator, X_test), (estimator, X_test, y_test) or (estimator, X_test, y_test, X_train)"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A fitted estimator and its data.
+
+    Attributes:
+        estimator: fitted.
+        X_test: held-out rows.
+        y_test: what they should have been answered with, or None.
+        X_train: the training rows, or None.
+        data: the file that X_test was read from, or None.
+        target: the column of it that y_test is, or None.
+    """
+
+    estimator: Any
+    X_test: Any
+    y_test: Any = None
+    X_train: Any = None
+    data: Path | None = None
+    target: str | None = None
+
+
+def load_source(
+    text: str,
+    data: Path | None = None,
+    target: str | None = None,
+    trusted: Sequence[str] = (),
+    report: Callable[[str], None] = lambda line: None,
+) -> Source:
+    """Run `file.py:function` or `package.module:function`, or read a file with `--data`.
+
+    Args:
+        text: the SOURCE.
+        data: held-out rows for a file.
+        target: the column of these that holds the answers.
+        trusted: types in a .skops file, beside those of known packages.
+        report: told what the reader should know of a file.
+
+    Raises:
+        WrongUse: there is no such file, function or column, or it returns something else.
+        SourceFailed: the user's own code raised, or the file can't be read.
+    """
+    if Path(text).suffix in FILES:
+        rows, y_test = _held_out(Path(text), data, target, report)
+        estimator = load_saved(Path(text), trusted, report)
+        return Source(estimator, rows, y_test, data=data, target=target)
+    place, _, function = text.rpartition(":")
+    if not place or not function.isidentifier():
+        raise WrongUse(
+            f"SOURCE: expected FILE.py:FUNCTION, MODULE:FUNCTION or a {', '.join(FILES)} file, "
+            f"got '{text}'",
+            _form_hint(text),
+        )
+    if data is not None or target is not None:
+        raise WrongUse("--data and --target go with a file; a function returns its own test set")
+    if trusted:
+        raise WrongUse("--trust goes with a .skops file; a function imports what it needs")
+    module = _module(place)
+    make = getattr(module, function, None)
+    if not callable(make):
+        raise WrongUse(f"SOURCE: '{place}' has no function '{function}'", _functions(module))
+    try:
+        made = make()
+    except (Exception, SystemExit) as error:
+        arguments = isinstance(error, TypeError) and not where(error)
+        hint = "It is called without arguments." if arguments else ""
+        raise SourceFailed(_raised(text, error), hint) from error
+    if not isinstance(made, tuple) or not 2 <= len(made) <= 4:
+        got = f"a tuple of {len(made)}" if isinstance(made, tuple) else type(made).__name__
+        raise WrongUse(f"SOURCE: expected {text} to return {FORMS}, got {got}")
+    if hasattr(made[1], "get_params") and not hasattr(made[0], "get_params"):
+        raise WrongUse(f"SOURCE: expected {text} to return the estimator first: {FORMS}")
+    return Source(*made)
+
+
+def _form_hint(text: str) -> str:
+    if text.endswith(".onnx"):
+        return f"python -m convert import {text} --name N takes what is ONNX already."
+    if text.endswith(".py"):
+        return f"Name the function in it, such as {text}:build"
+    return "For example convert/examples/house_prices.py:build"
+
+
+def _functions(module: ModuleType) -> str:
+    """Those that a file defines, as a hint."""
+    own = [n for n, f in vars(module).items() if getattr(f, "__module__", 0) == module.__name__]
+    names = [name for name in own if isinstance(vars(module)[name], FunctionType)]
+    return f"It has {', '.join(names[:8])}." if names else ""
+
+
+class _AsItIs(SourceFileLoader):
+    """Reads the file itself: compiled code beside it may be of what it was a second ago."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self.source_to_code(self.get_data(self.path), self.path)
+
+
+def _module(place: str) -> ModuleType:
+    try:
+        if not place.endswith(".py"):
+            return importlib.import_module(place)
+        path = Path(place)
+        if not path.is_file():
+            raise WrongUse(f"SOURCE: there is no file '{place}'", looked_in(path))
+        sys.path.insert(0, str(path.resolve().parent))
+        name = _free_name(path)
+        loader = _AsItIs(name, os.fspath(path))
+        spec = ModuleSpec(name, loader, origin=loader.path)
+        spec.has_location = True
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        loader.exec_module(module)
+    except OnnxletError:
+        raise
+    except ModuleNotFoundError as error:
+        if error.name and (place == error.name or place.startswith(f"{error.name}.")):
+            raise WrongUse(f"SOURCE: there is no module '{place}'") from error
+        raise SourceFailed(f"{place} needs module '{error.name}'", "Install it.") from error
+    except (Exception, SystemExit) as error:
+        raise SourceFailed(_raised(place, error)) from error
+    return module
+
+
+def _raised(what: str, error: BaseException) -> str:
+    return f"{what} raised {type(error).__name__}: {error}{where(error)}"
+
+
+def _free_name(path: Path) -> str:
+    """A module's name for a file, beside a module that has its stem for a name already."""
+    there = getattr(sys.modules.get(path.stem), "__file__", None)
+    free = path.stem not in sys.modules or there == str(path.resolve())
+    return path.stem if free else f"{path.stem}_source"
+
+
+def _held_out(
+    path: Path, data: Path | None, target: str | None, report: Callable[[str], None]
+) -> tuple[pd.DataFrame, Any]:
+    if not path.is_file():
+        raise WrongUse(f"SOURCE: there is no file '{path}'", looked_in(path))
+    if data is None:
+        raise WrongUse(
+            f"SOURCE: '{path.name}' holds an estimator and no rows to prove it on",
+            "Add --data FILE, held-out rows as CSV or Parquet; --target COL names their answer.",
+        )
+    frame = read_table_file(data, report)
+    if len(frame) == 0:
+        raise WrongUse(
+            f"--data: '{data}' has no rows", "Parity is proven on held-out rows: give some."
+        )
+    y_test = None
+    if target is not None:
+        if target not in frame:
+            raise WrongUse(
+                f"--target: no column '{target}' in '{data}'",
+                f"There are {', '.join(map(str, frame.columns[:20]))}.",
+            )
+        y_test = frame.pop(target)
+    return frame, y_test

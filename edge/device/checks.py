@@ -1,0 +1,269 @@
+"""What is wrong with a machine for a bundle, in plain words. Decisions alone: facts come in.
+
+Standard library alone, and in words that Python 3.7 reads, too (edge/device/machine.py tells why).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from onnxlet.edge.device.machine import Machine
+
+MB = 1_000_000
+PROCESS = 100 * MB  # memory of the server with small models
+LEAST_FREE = 50 * MB  # memory
+LEAST_GLIBC = (2, 28)
+ROOM = 50 * MB  # on the card, beside bundles
+HOT, TOO_HOT = 75.0, 80.0  # degrees Celsius; a Pi slows down from the second on
+EPOCH = 2025  # a clock before it was never set
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")  # that bundles are made for, as convert/bundle has them
+ARCHES = ("aarch64", "x86_64")  # likewise
+HOMES = ("/home/", "/root/")  # which the service does not see
+GOOD, WARNING, WRONG = "good", "warning", "wrong"
+# Of the firmware's flags: what is so now, and since the start.
+UNDER_VOLTAGE, SLOWED, WAS_UNDER_VOLTAGE, WAS_SLOWED = 0x1, 0xE, 0x10000, 0xE0000
+
+
+class Needs(NamedTuple):
+    """What a bundle asks for.
+
+    Attributes:
+        python: major and minor version; empty for a checkout, which runs on what it runs on.
+        arch: of the processor; the same.
+        unpacked: bytes of its files.
+        graphs: bytes of its models among these.
+    """
+
+    python: str = ""
+    arch: str = ""
+    unpacked: int = 0
+    graphs: int = 0
+
+
+class Finding(NamedTuple):
+    """What one check says.
+
+    Attributes:
+        subject: what was looked at.
+        level: good, warning or wrong.
+        told: place, expected and got.
+        hint: what to do; empty where nothing is.
+    """
+
+    subject: str
+    level: str
+    told: str
+    hint: str = ""
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Check = Callable[[Machine, Needs], Finding | None]
+
+
+def _mb(size: int) -> str:
+    return f"{size / MB:,.0f} MB"
+
+
+def system(machine: Machine, needs: Needs) -> Finding | None:
+    """Linux with GNU's C library, of 64 bits."""
+    if machine.system != "Linux":
+        return Finding(
+            "system", WRONG, f"expected Linux, got {machine.system}",
+            "Elsewhere, serve from a checkout: .venv/bin/python -m edge serve.",
+        )  # fmt: skip
+    if machine.bits != 64:
+        return Finding(
+            "system", WRONG,
+            f"expected a 64-bit system, got a 32-bit one (on an {machine.arch} processor)",
+            "Install the 64-bit Raspberry Pi OS: no 32-bit build of ONNX Runtime exists.",
+        )  # fmt: skip
+    if not machine.glibc or tuple(map(int, machine.glibc.split(".")[:2])) < LEAST_GLIBC:
+        return Finding(
+            "system", WRONG,
+            f"expected GNU's C library from 2.28 on, got {machine.glibc or 'another one'}",
+            "Use Debian 10, Raspberry Pi OS or newer; Alpine's musl does not do.",
+        )  # fmt: skip
+    board = f"{machine.board}, " if machine.board else ""
+    return Finding("system", GOOD, f"{board}64 bits, glibc {machine.glibc}")
+
+
+def processor(machine: Machine, needs: Needs) -> Finding | None:
+    """The one that the bundle was made for."""
+    if needs.arch in ("", machine.arch):
+        return Finding("processor", GOOD, machine.arch)
+    return Finding(
+        "processor", WRONG, f"this bundle is for {needs.arch}, and this machine is {machine.arch}",
+        _another(machine) if machine.arch in ARCHES
+        else f"Bundles are made for {' and '.join(ARCHES)}: take a 64-bit board and system.",
+    )  # fmt: skip
+
+
+def _another(machine: Machine) -> str:
+    """How to make a bundle for this machine, as far as there can be one."""
+    python = f" PYTHON_VERSION={machine.python}" * (machine.python in PYTHONS)
+    arch = f" ARCH={machine.arch}" * (machine.arch in ARCHES)
+    return f"Make another, in the checkout: make package TARGET=device{python}{arch}"
+
+
+def python(machine: Machine, needs: Needs) -> Finding | None:
+    """The one that the bundle was made for."""
+    if needs.python in ("", machine.python):
+        return Finding("python", GOOD, f"{machine.python}, {machine.executable}")
+    way_out = _another(machine) if machine.python in PYTHONS else (
+        f"Bundles are made for Python {', '.join(PYTHONS)}: install a system with one of them "
+        "(Raspberry Pi OS trixie has 3.13, bookworm 3.11)"
+    )  # fmt: skip
+    return Finding(
+        "python", WRONG, f"this bundle is for Python {needs.python}, and this is {machine.python}",
+        f"{way_out}; or run it with python{needs.python}, where that is installed.",
+    )  # fmt: skip
+
+
+def interpreter(machine: Machine, needs: Needs) -> Finding | None:
+    """One that the service can reach."""
+    if not machine.executable.startswith(HOMES):
+        return None
+    return Finding(
+        "python", WRONG, f"{machine.executable} is in a home, which the service does not see",
+        "Run it with the system's: /usr/bin/python3.",
+    )  # fmt: skip
+
+
+def memory(machine: Machine, needs: Needs) -> Finding | None:
+    """Enough of it for the server and its models."""
+    if machine.memory is None:
+        return None
+    needed = PROCESS + 2 * needs.graphs
+    free = machine.free_memory if machine.free_memory is not None else machine.memory
+    told = f"{_mb(machine.memory)} in all, {_mb(free)} free"
+    if machine.memory < 2 * needed:
+        return Finding(
+            "memory", WRONG, f"expected at least {_mb(2 * needed)} in all, got {told}",
+            "Package fewer or smaller models, or take a board with more.",
+        )  # fmt: skip
+    if free < LEAST_FREE:
+        return Finding(
+            "memory", WRONG, f"expected at least {_mb(LEAST_FREE)} free, got {told}",
+            "End what else runs here; ps aux --sort=-rss lists it.",
+        )  # fmt: skip
+    return Finding("memory", GOOD, told)
+
+
+def memory_limit(machine: Machine, needs: Needs) -> Finding | None:
+    """The kernel can hold the service to its limit."""
+    if machine.limits_memory is None:
+        return None
+    if machine.limits_memory:
+        return Finding("memory limit", GOOD, "the kernel holds the service to it")
+    return Finding(
+        "memory limit", WARNING, "this kernel does not hold the service to it",
+        "Add cgroup_enable=memory to the line in /boot/firmware/cmdline.txt, and start again.",
+    )  # fmt: skip
+
+
+def space(machine: Machine, needs: Needs) -> Finding | None:
+    """Room for one more bundle, beside what is there."""
+    if machine.read_only:
+        return Finding(
+            "space", WRONG, "the file system is read-only",
+            "docs/readonly.md tells what has to be writable; after errors of the card, dmesg.",
+        )  # fmt: skip
+    if machine.space is None:
+        return None
+    needed = needs.unpacked + ROOM
+    if machine.space < needed:
+        return Finding(
+            "space", WRONG, f"expected at least {_mb(needed)} free, got {_mb(machine.space)}",
+            "Remove what is not needed: apt-get clean, journalctl --vacuum-size=50M.",
+        )  # fmt: skip
+    return Finding("space", GOOD, f"{_mb(machine.space)} free")
+
+
+def temperature(machine: Machine, needs: Needs) -> Finding | None:
+    """Of the processor, in degrees Celsius."""
+    if machine.celsius is None:
+        return None
+    told = f"{machine.celsius:.0f} °C"
+    if machine.celsius < HOT:
+        return Finding("temperature", GOOD, told)
+    level = WRONG if machine.celsius >= TOO_HOT else WARNING
+    hint = "Give it a heat sink or a fan, and air."
+    return Finding("temperature", level, f"expected less than {HOT:.0f} °C, got {told}", hint)
+
+
+def power(machine: Machine, needs: Needs) -> Finding | None:
+    """Enough voltage."""
+    hint = "Use the board's own power supply, and a short cable."
+    if machine.throttled is None:
+        return None
+    if machine.throttled & UNDER_VOLTAGE:
+        return Finding("power", WRONG, "the voltage is too low now", hint)
+    if machine.throttled & WAS_UNDER_VOLTAGE:
+        return Finding("power", WARNING, "the voltage was too low since the start", hint)
+    return Finding("power", GOOD, "the voltage has been well since the start")
+
+
+def speed(machine: Machine, needs: Needs) -> Finding | None:
+    """The processor is not slowed down."""
+    hint = "It is too hot, or has too little power."
+    if machine.throttled is None:
+        return None
+    if machine.throttled & SLOWED:
+        return Finding("speed", WRONG, "the processor is slowed down now", hint)
+    if machine.throttled & WAS_SLOWED:
+        return Finding("speed", WARNING, "the processor was slowed down since the start", hint)
+    return Finding("speed", GOOD, "the processor has not been slowed down since the start")
+
+
+def clock(machine: Machine, needs: Needs) -> Finding | None:
+    """Nothing here needs it right, except who is forwarded to over TLS and who reads the log."""
+    hint = "Serving and updates go on; forwarding by TLS may not: timedatectl set-ntp true."
+    if machine.year < EPOCH:
+        return Finding("clock", WARNING, f"it says {machine.year}: it was never set", hint)
+    if machine.synchronised is False:
+        return Finding("clock", WARNING, f"it says {machine.year}, and nothing sets it", hint)
+    return Finding("clock", GOOD, f"it says {machine.year}")
+
+
+def rights(machine: Machine, needs: Needs) -> Finding | None:
+    """Installing is root's."""
+    if machine.root:
+        return None
+    return Finding("rights", WRONG, "expected root, got another user", "Put sudo before it.")
+
+
+def services(machine: Machine, needs: Needs) -> Finding | None:
+    """A systemd that starts and watches the service."""
+    if machine.systemd:
+        return None
+    return Finding(
+        "services", WRONG, "expected systemd, and it does not run here",
+        "Elsewhere, unpack the bundle and have your own supervisor run: python3 FOLDER serve.",
+    )  # fmt: skip
+
+
+ALWAYS: tuple[Check, ...] = (
+    system, processor, python, memory, memory_limit, space, temperature, power, speed, clock,
+)  # fmt: skip
+BEFORE_INSTALLING: tuple[Check, ...] = (
+    system, processor, python, interpreter, memory, space, rights, services,
+)  # fmt: skip
+IN_AN_IMAGE: tuple[Check, ...] = (system, processor, python, space)
+# All that stops an installation, but for whose command it is: a doctor needs no rights.
+BY_A_DOCTOR: tuple[Check, ...] = (
+    system, processor, python, interpreter, memory, memory_limit, space, temperature, power, speed,
+    clock, services,
+)  # fmt: skip
+
+
+def findings(machine: Machine, needs: Needs, checks: tuple[Check, ...] = ALWAYS) -> list[Finding]:
+    """What each check says; those that this machine tells nothing about say nothing."""
+    found = (check(machine, needs) for check in checks)
+    return [each for each in found if each is not None]
+
+
+def wrong(found: list[Finding]) -> list[Finding]:
+    """Those that stop it."""
+    return [each for each in found if each.level == WRONG]

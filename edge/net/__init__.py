@@ -1,0 +1,1 @@
+"""Connections to others: whose certificates are believed, deadlines, and MQTT brokers."""

@@ -1,0 +1,218 @@
+"""One connection to a broker, from connecting to its loss, driven by one thread.
+
+A new one is made for each connection: what was under way when the last one was lost comes again
+from the broker, or is sent again by whoever still has it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from paho.mqtt.client import Client, ConnectFlags, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from onnxlet.edge.net.trust import make_context, words_of
+
+CONNECT_SECONDS = 10.0
+KEEPALIVE_SECONDS = 30
+SUBSCRIBED = 2  # the highest reason code of a subscription that was granted
+QOS = 1
+
+
+TOO_LARGE = 0x95  # of MQTT 5's reason codes: a packet is larger than the other side takes
+# mosquitto says so of a publication, where its message_size_limit is set; the standard, and paho
+# after it, know the code of whole connections only, and would take it for a broken packet.
+ReasonCode.names[TOO_LARGE]["Packet too large"].append(PacketTypes.PUBACK)
+
+
+class LinkLost(Exception):
+    """The broker can't be reached, refuses, or is gone; the message says which.
+
+    Args:
+        why: in words.
+        code: that the broker gave for it; 0 where it gave none.
+    """
+
+    def __init__(self, why: str, code: int = 0) -> None:
+        super().__init__(why)
+        self.code = code
+
+
+class Address(NamedTuple):
+    """Where a broker is, and who asks.
+
+    Attributes:
+        url: `mqtts://HOST[:PORT]`, or `mqtt://` without TLS.
+        user: a name, or empty.
+        password: that goes with it.
+        ca: certificates that the broker's is signed by; None means the system's.
+    """
+
+    url: str
+    user: str
+    password: str
+    ca: Path | None
+
+
+class Will(NamedTuple):
+    """What the broker publishes, retained, when this client is gone without a word."""
+
+    topic: str
+    payload: bytes
+
+
+class Link:
+    """A connection.
+
+    Args:
+        address: of the broker.
+        client: id of this client; empty for one of the broker's choice.
+        will: or None.
+
+    Attributes:
+        messages: that have come, and are taken from here.
+        published: what the broker said to each publication: its number, and the reason code.
+        largest: bytes of a packet that the broker takes.
+    """
+
+    def __init__(self, address: Address, client: str, will: Will | None = None) -> None:
+        self.messages: deque[MQTTMessage] = deque()
+        self.published: deque[tuple[int, ReasonCode]] = deque()
+        self.largest = 2**28
+        self._open = False
+        self._granted: list[ReasonCode] | None = None
+        self._gone = ""
+        self._gone_by = 0
+        url = urlsplit(address.url)
+        self._host = url.hostname or ""
+        self._port = url.port or (8883 if url.scheme == "mqtts" else 1883)
+        self._client = Client(
+            CallbackAPIVersion.VERSION2, client, protocol=MQTTProtocolVersion.MQTTv5,
+            manual_ack=True,
+        )  # fmt: skip
+        self._client.connect_timeout = CONNECT_SECONDS
+        if address.user:
+            self._client.username_pw_set(address.user, address.password)
+        if url.scheme == "mqtts":
+            self._client.tls_set_context(make_context(address.ca))
+        if will:
+            self._client.will_set(will.topic, will.payload, QOS, retain=True)
+        self._client.on_connect = self._connected
+        self._client.on_disconnect = self._disconnected
+        self._client.on_subscribe = self._subscribed
+        self._client.on_publish = self._was_published
+        self._client.on_message = self._came
+
+    def open(self, *, resume: bool, **properties: int) -> None:
+        """Connect.
+
+        Args:
+            resume: go on with the session that the broker has for this client.
+            properties: of MQTT 5's CONNECT.
+
+        Raises:
+            LinkLost: it can't be had.
+        """
+        wanted = _properties(PacketTypes.CONNECT, properties)
+        try:
+            self._client.connect(
+                self._host, self._port, KEEPALIVE_SECONDS, clean_start=not resume, properties=wanted
+            )
+        except (OSError, ValueError) as error:
+            raise LinkLost(words_of(error)) from error
+        end = time.monotonic() + CONNECT_SECONDS
+        while not self._open:
+            self._within(end, "the broker does not answer")
+
+    def subscribe(self, topics: str) -> None:
+        """Subscribe, and wait until it is granted; retained messages come to new ones alone.
+
+        Raises:
+            LinkLost: it is not granted.
+        """
+        wish = SubscribeOptions(
+            QOS, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB, noLocal=False
+        )
+        self._client.subscribe(topics, options=wish)
+        end = time.monotonic() + CONNECT_SECONDS
+        while self._granted is None:
+            self._within(end, "the broker does not answer to a subscription")
+        if any(code.value > SUBSCRIBED for code in self._granted):
+            raise LinkLost(f"the broker refuses the subscription to {topics}: {self._granted[0]}")
+
+    def loop(self, seconds: float) -> None:
+        """Send and receive what there is, waiting so long for something.
+
+        Raises:
+            LinkLost: the connection is gone.
+        """
+        code = self._client.loop(seconds)
+        if code != MQTTErrorCode.MQTT_ERR_SUCCESS or self._gone:
+            raise LinkLost(self._gone or f"the connection is gone: {code.name}", self._gone_by)
+
+    def publish(
+        self, topic: str, payload: bytes, properties: Mapping[str, Any], retain: bool = False
+    ) -> int:
+        """Publish with QoS 1; the number by which `published` tells of it.
+
+        Raises:
+            ValueError: that is no topic to publish to.
+            LinkLost: the connection is gone.
+        """
+        told = _properties(PacketTypes.PUBLISH, properties)
+        info = self._client.publish(topic, payload, QOS, retain, told)
+        if info.rc not in (MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_QUEUE_SIZE):
+            raise LinkLost(f"the connection is gone: {MQTTErrorCode(info.rc).name}")
+        return info.mid
+
+    def acknowledge(self, message: MQTTMessage) -> None:
+        """Tell the broker that a message need not come again."""
+        self._client.ack(message.mid, message.qos)
+
+    def close(self) -> None:
+        """Say farewell, where anybody still listens."""
+        self._client.disconnect()
+        self._client.loop(0)
+
+    def _within(self, end: float, why: str) -> None:
+        self.loop(0.2)
+        if time.monotonic() > end:
+            raise LinkLost(why)
+
+    def _connected(
+        self, client: Client, data: Any, flags: ConnectFlags, code: ReasonCode, told: Any
+    ) -> None:
+        self._open = not code.is_failure
+        self._gone = "" if self._open else f"the broker refuses: {code}"
+        self.largest = min(self.largest, getattr(told, "MaximumPacketSize", self.largest))
+
+    def _disconnected(self, client: Client, data: Any, flags: Any, code: Any, told: Any) -> None:
+        self._gone = self._gone or f"the connection is gone: {code}"
+        self._gone_by = code.value
+
+    def _subscribed(self, client: Client, data: Any, mid: int, codes: Any, told: Any) -> None:
+        self._granted = list(codes)
+
+    def _was_published(
+        self, client: Client, data: Any, mid: int, code: ReasonCode, told: Any
+    ) -> None:
+        self.published.append((mid, code))
+
+    def _came(self, client: Client, data: Any, message: MQTTMessage) -> None:
+        self.messages.append(message)
+
+
+def _properties(packet: int, values: Mapping[str, Any]) -> Properties:
+    properties = Properties(packet)  # type: ignore[no-untyped-call] # paho's own
+    for name, value in values.items():
+        setattr(properties, name, value)
+    return properties

@@ -1,0 +1,96 @@
+"""What a WSGI app answers to one request, as the bytes of an HTTP/1.1 response."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Any
+
+from onnxlet.edge.server.connection import Request, plain
+
+WSGI = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+Fail = Callable[[BaseException], None]
+
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def date_line(second: int) -> str:
+    """The Date header of a second since 1970; email.utils would take 3 ms of the start."""
+    t = time.gmtime(second)
+    day = f"{DAYS[t.tm_wday]}, {t.tm_mday:02} {MONTHS[t.tm_mon - 1]} {t.tm_year}"
+    return f"Date: {day} {t.tm_hour:02}:{t.tm_min:02}:{t.tm_sec:02} GMT\r\n"
+
+
+class _Date:
+    """The Date header of this second."""
+
+    second = 0
+    line = ""
+
+    def now(self) -> str:
+        second = int(time.time())
+        if second != self.second:
+            self.line, self.second = date_line(second), second
+        return self.line
+
+
+DATE = _Date()
+
+
+def answer(
+    app: WSGI, request: Request, stays: Callable[[], bool], fail: Fail = traceback.print_exception
+) -> tuple[bytes, bool]:
+    """Call the app, and write down what it says.
+
+    Args:
+        app: answers in one piece: nothing is streamed here.
+        request: whole.
+        stays: whether the server does; asked when the app has answered.
+        fail: told what the app raised.
+
+    Returns:
+        The response, and whether the connection goes on; the client is told if it does not.
+    """
+    try:
+        return _answer(app, request, stays)
+    except Exception as error:  # the app answers its own errors: this one is of what is around it
+        with suppress(OSError, ValueError):  # nobody reads the log any more
+            fail(error)
+        return plain("500 Internal Server Error"), False
+
+
+def _answer(app: WSGI, request: Request, stays: Callable[[], bool]) -> tuple[bytes, bool]:
+    begun: list[Any] = []
+
+    def start_response(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+        begun[:] = (status, headers)
+        return _no_writing
+
+    parts = app(request.environ, start_response)
+    try:
+        body = b"".join(parts)
+    finally:
+        if hasattr(parts, "close"):
+            parts.close()
+    status, headers = begun
+    lines = [f"{name}: {value}\r\n" for name, value in headers]
+    if not any(name.lower() == "content-length" for name, _ in headers) and _has_body(status):
+        lines.append(f"Content-Length: {len(body)}\r\n")
+    keep = request.keep and stays()
+    if not keep:
+        lines.append("Connection: close\r\n")
+    elif request.environ["SERVER_PROTOCOL"] == "HTTP/1.0":
+        lines.append("Connection: keep-alive\r\n")
+    head = f"HTTP/1.1 {status}\r\n{DATE.now()}{''.join(lines)}\r\n".encode("latin-1")
+    return (head if request.environ["REQUEST_METHOD"] == "HEAD" else head + body), keep
+
+
+def _has_body(status: str) -> bool:
+    return not status.startswith(("1", "204", "304"))
+
+
+def _no_writing(data: bytes) -> None:
+    raise NotImplementedError("apps return their body here, and don't write it")

@@ -1,0 +1,1 @@
+"""The function as a service: started, watched, checked by its golden rows, and metered."""

@@ -1,0 +1,128 @@
+"""Golden rows, asked of this very server over its own socket, as a client asks."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from onnxlet.edge.service.secret import Secret
+from onnxlet.function.models.repository import Repository
+from onnxlet.function.serving.golden import compare_body
+
+NOTHING = "no model is served"
+SECONDS = 40.0  # more than a request may take: the server itself ends it before
+
+
+class Row(NamedTuple):
+    """One golden row, to be asked again and again.
+
+    Attributes:
+        body: the request's.
+        golden: as `onnxlet.function.serving.golden.compare` takes it.
+    """
+
+    body: bytes
+    golden: dict[str, Any]
+
+
+def first_row(directory: Path) -> Row | None:
+    """The first golden row of a version; None where it has none."""
+    try:
+        golden = json.loads((directory / "golden.json").read_bytes())
+        one = {name: values[:1] for name, values in golden["answers"].items()}
+        golden |= {"instances": golden["instances"][:1], "answers": one}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # it was checked when the model was loaded, and is away now
+    body = json.dumps({"instances": golden["instances"]}).encode()
+    return Row(body, golden) if golden["instances"] else None
+
+
+class Asker:
+    """Asks one model after the other.
+
+    Args:
+        repository: of the models that answer.
+        connect: makes a connection to this server.
+        secret: marks what is asked.
+    """
+
+    def __init__(
+        self,
+        repository: Repository,
+        connect: Callable[[], http.client.HTTPConnection],
+        secret: Secret,
+    ) -> None:
+        self._repository = repository
+        self._connection = connect()
+        self._headers = {
+            "Content-Type": "application/json",
+            "X-Request-Id": secret.request_id,
+            "X-API-Key": secret.key,
+        }
+        self._rows: dict[tuple[str, int], Row | None] = {}
+        self._turn = 0
+
+    def every(self) -> str:
+        """Ask every model once; what is wrong, or an empty text."""
+        faults = [self.next() for _ in self._repository.models] or [NOTHING]
+        return next(filter(None, faults), "")
+
+    def next(self) -> str:
+        """Ask the model whose turn it is; what is wrong, or an empty text."""
+        models = self._repository.models
+        if not models:
+            return NOTHING
+        model = models[self._turn % len(models)]
+        self._turn += 1
+        try:
+            fault = self._ask(model.name, model.version)
+        except Exception as error:  # whatever it is: who asks goes on, and the model is not proven
+            self._connection.close()
+            fault = f"{type(error).__name__} {error}"
+        return fault and f"{model.name}/{model.version}: {fault}"
+
+    def close(self) -> None:
+        """Ask no more."""
+        self._connection.close()
+
+    def _ask(self, name: str, version: int) -> str:
+        row = self._row((name, version))
+        path = f"/models/{name}/versions/{version}/predict"
+        if row is None:
+            self._connection.request("GET", f"/v2/models/{name}/ready", None, self._headers)
+        else:
+            self._connection.request("POST", path, row.body, self._headers)
+        answer = self._connection.getresponse()
+        content = answer.read()
+        if answer.status != 200:
+            return f"expected status 200, got {answer.status}"
+        off = [] if row is None else compare_body(content, row.golden)
+        return "a golden row is answered otherwise than at build" if off else ""
+
+    def _row(self, key: tuple[str, int]) -> Row | None:
+        if key not in self._rows:
+            name, version = key
+            others = {k: v for k, v in self._rows.items() if k[0] != name}
+            row = first_row(self._repository.directory(name, version))
+            self._rows = {**others, key: row}
+        return self._rows[key]
+
+
+def connector(address: Sequence[Any], tls: bool) -> Callable[[], http.client.HTTPConnection]:
+    """What connects to the address that this process listens on.
+
+    Args:
+        address: of the listening socket.
+        tls: it speaks TLS; whose certificate it is does not matter here.
+    """
+    anywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - told, not bound
+    host, port = anywhere.get(address[0], address[0]), address[1]
+    if not tls:
+        return lambda: http.client.HTTPConnection(host, port, timeout=SECONDS)
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return lambda: http.client.HTTPSConnection(host, port, timeout=SECONDS, context=context)

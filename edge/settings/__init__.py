@@ -1,0 +1,1 @@
+"""The environment variables of devices, a module for each subject."""

@@ -1,0 +1,138 @@
+"""The environment variables of devices, `ONNXLET_DEVICE_*`. docs/device.md has the same table."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from onnxlet.edge.settings.forward import NOT_FORWARDED, ForwardOptions, forwarding
+from onnxlet.edge.settings.mqtt import NO_MQTT, MqttOptions, messaging
+from onnxlet.function.errors import SettingsError
+from onnxlet.function.settings import DEFAULT_MODELS, Settings
+from onnxlet.function.settings import DEVICE_PREFIX as PREFIX
+
+WORD = "[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
+
+
+@dataclass(frozen=True)
+class DeviceSettings:
+    """What the environment says of this device, checked.
+
+    Attributes:
+        host: to listen on.
+        port: to listen on.
+        tls_cert: the server's certificate, with those that it is signed by; None means no TLS.
+        tls_key: its key.
+        open: whoever reaches it may ask, without a key, beyond this machine too.
+        id: of this device, where it is not its machine id.
+        name: that releases for this device are made for.
+        channel: whose releases are taken.
+        update_url: where they are, an address or a folder.
+        restart: the command that has the service start again, and returns when it has.
+        api_key: a key of the service, to ask it golden rows after an update.
+        max_bundle_bytes: largest archive that is taken; its files may have four times as many.
+        forward: whether predictions are kept and sent on, and where to.
+        mqtt: the broker that readings come from.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    open: bool = False
+    id: str = ""
+    name: str = "onnxlet"
+    channel: str = "stable"
+    update_url: str = ""
+    restart: str = "systemctl restart onnxlet"
+    api_key: str = ""
+    max_bundle_bytes: int = 200_000_000
+    forward: ForwardOptions = NOT_FORWARDED
+    mqtt: MqttOptions = NO_MQTT
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> DeviceSettings:
+        """Read the variables.
+
+        Raises:
+            SettingsError: naming every variable that can't be used, not the first alone.
+        """
+        faults: list[str] = []
+        known: list[str] = []
+
+        def get(name: str, pattern: str, expected: str) -> str:
+            known.append(name)
+            text = environ.get(PREFIX + name, "").strip()
+            if text and not re.fullmatch(pattern, text):
+                faults.append(f"{PREFIX}{name}: expected {expected}, got '{text[:80]}'")
+                return ""
+            return text
+
+        def path(name: str) -> Path | None:
+            text = get(name, "/.+", "an absolute path")
+            return Path(text) if text else None
+
+        def command(name: str) -> str:
+            text = get(name, ".+", "a command")
+            try:
+                shlex.split(text)
+            except ValueError as error:
+                faults.append(f"{PREFIX}{name}: expected a command, got '{text[:80]}': {error}")
+            return text
+
+        settings = cls(
+            host=get("HOST", r"[^\s/]+", "an address or a name") or cls.host,
+            port=int(get("PORT", PORT, "a port from 0 to 65535") or cls.port),
+            tls_cert=path("TLS_CERT"),
+            tls_key=path("TLS_KEY"),
+            open=get("OPEN", "yes|no", "yes or no") == "yes",
+            id=get("ID", r"\S{1,200}", "a word"),
+            name=get("NAME", WORD, "letters, digits, '.', '_' and '-'") or cls.name,
+            channel=get("CHANNEL", WORD, "letters, digits, '.', '_' and '-'") or cls.channel,
+            update_url=get("UPDATE_URL", r"https?://\S+|s3://\S+|/.+", "https://, s3:// or a path"),
+            restart=command("RESTART") or cls.restart,
+            api_key=get("API_KEY", r"\S+", "a word"),
+            max_bundle_bytes=int(
+                get("MAX_BUNDLE_BYTES", "[1-9][0-9]{0,14}", "a number of bytes")
+                or cls.max_bundle_bytes
+            ),
+            forward=forwarding(get),
+            mqtt=messaging(get),
+        )
+        for name in sorted(name for name in environ if name.startswith(PREFIX)):
+            if name.removeprefix(PREFIX) not in known:
+                from difflib import get_close_matches  # slow to import, and seldom needed
+
+                close = get_close_matches(name.removeprefix(PREFIX), known, 1)
+                hint = f" (did you mean {PREFIX}{close[0]}?)" if close else ""
+                faults.append(f"{name}: unknown variable{hint}")
+        if faults:
+            raise SettingsError("; ".join(faults), "docs/device.md lists the variables.")
+        return settings
+
+
+def models_folder(given: Path | None, environ: Mapping[str, str]) -> Path:
+    """The folder of model directories that a command means.
+
+    Args:
+        given: by an option; it goes before all else, and ONNXLET_MODELS before what follows.
+        environ: the environment variables.
+
+    Returns:
+        In a bundle the bundle's own by default, wherever the command is run; elsewhere `models`
+        in the current folder, where `build` writes.
+
+    Raises:
+        SettingsError: a variable can't be used.
+    """
+    set_to = Settings.from_environ(environ).models
+    if given is not None or environ.get("ONNXLET_MODELS"):
+        return given or set_to
+    bundled = (DEFAULT_MODELS.parent / "bundle.json").is_file()
+    return DEFAULT_MODELS if bundled else Path("models").absolute()
+
+
+PORT = "6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[0-9]{1,4}"

@@ -1,0 +1,81 @@
+"""An environment file, read by systemd's rules: services get their settings from it.
+
+The rules are those of `EnvironmentFile=` (man systemd.exec; src/basic/env-file.c), not a shell's:
+quotes count at a value's beginning only, nothing is expanded, and spaces inside stay as they are.
+A comment ends with its line, as it does since systemd 254; before, a backslash carried it on.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from onnxlet.function.errors import SettingsError
+
+KEY = re.compile(r"[ \t\n\r]*(?:[#;][^\n\r]*|([^ \t\n\r][^=\n\r]*))")  # or a comment
+QUOTED = re.compile(r"""[ \t]*(?:'([^']*)(?:'|\Z)|"((?:\\[\s\S]|[^"\\])*)(?:"|\\?\Z))""")
+BARE = re.compile(r"[ \t]*((?:\\[\s\S]|[^\\\n\r])*?)(?:[ \t]*(?=[\n\r]|\Z)|\\\Z)")
+NAME = re.compile("[A-Za-z_][A-Za-z0-9_]*")
+OTHER_BYTES = re.compile("[\udc80-\udcff]")
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+
+
+def read_environment_file(path: Path) -> dict[str, str]:
+    """The variables that a service has of it; the last one of a name counts.
+
+    Raises:
+        OSError: it can't be read.
+        SettingsError: systemd would start no service with it.
+    """
+    return parse(path.read_bytes(), path)
+
+
+def parse(content: bytes, path: Path) -> dict[str, str]:
+    """The same, of what is in it."""
+    found = _assignments(content.decode("utf-8", "surrogateescape"))  # comments may be anything
+    odd = [line for line, name, value in found if OTHER_BYTES.search(name + value)]
+    if odd or b"\0" in content:
+        where = f"line {', '.join(map(str, odd))}: " if odd else ""
+        raise SettingsError(
+            f"{path}: {where}expected UTF-8, got other bytes",
+            "systemd starts no service with it. Save it as UTF-8.",
+        )
+    told = {name: value for _, name, value in found}
+    # systemd passes over others, and says so in its log.
+    return {
+        n: value for n, value in told.items() if NAME.fullmatch(n) and not CONTROL.search(value)
+    }
+
+
+def _assignments(text: str) -> list[tuple[int, str, str]]:
+    """Line, name and value of each."""
+    found, at = list[tuple[int, str, str]](), 0
+    while key := KEY.match(text, at):
+        at = key.end()
+        if key[1] is not None and text[at : at + 1] == "=":
+            value, at = _value(text, at + 1)
+            found.append((text.count("\n", 0, key.start(1)) + 1, key[1].rstrip(" \t"), value))
+    return found
+
+
+def _value(text: str, at: int) -> tuple[str, int]:
+    """A value that begins there, and where it ends: quoted parts, and then what has no quotes."""
+    parts = []
+    while quoted := QUOTED.match(text, at):
+        single, double = quoted.groups()
+        parts.append(re.sub(r"\\([\s\S])", _in_quotes, double) if single is None else single)
+        at = quoted.end()
+    if bare := BARE.match(text, at):
+        parts.append(re.sub(r"\\([\s\S])", _without_quotes, bare[1]))
+        at = bare.end()
+    return "".join(parts), at
+
+
+def _in_quotes(escaped: re.Match[str]) -> str:
+    if escaped[1] in '"\\`$':
+        return escaped[1]
+    return "" if escaped[1] == "\n" else escaped[0]
+
+
+def _without_quotes(escaped: re.Match[str]) -> str:
+    return "" if escaped[1] in "\n\r" else escaped[1]

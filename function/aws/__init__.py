@@ -1,0 +1,1 @@
+"""Lambda's events, its log, and SQS queues."""

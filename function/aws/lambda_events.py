@@ -1,0 +1,211 @@
+"""Lambda events, mended before serverless-wsgi sees them, and its answers after.
+
+What is met here, in serverless-wsgi 3.1.0: events without headers or with null members raise;
+a null body with isBase64Encoded raises; an HTTP API's stage stays in the path; of two cookies
+in an answer to an HTTP API one is lost; an answer without a body does not say that it is no
+base64; problem+json is taken for binary; what it takes for a warm-up or for its own management
+commands never reaches it, since `is_http` lets neither pass.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import sys
+from typing import Any
+
+from onnxlet.function import json_text, request_log
+from onnxlet.function.errors import MalformedRequest, RequestTooLarge
+from onnxlet.function.http.slim_flask import serverless_wsgi
+from onnxlet.function.messages import failure_of
+from onnxlet.function.protocols import native
+from onnxlet.function.protocols.registry import dialect_of
+
+serverless_wsgi.TEXT_MIME_TYPES.append("application/problem+json")
+
+Event = dict[str, Any]
+
+# Bytes of an answer as the runtime writes it. A larger one is no answer: the caller gets 502, and
+# the runtime's process ends. https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+MOST_BYTES = 6 * 1024 * 1024 + 100
+MOST_FOR_BALANCER = 1024 * 1024
+ESCAPED = 12  # bytes at most that one character becomes
+OF_THE_BODY = ("content-type", "content-length", "content-encoding", "vary")
+
+
+def is_http(event: Any) -> bool:
+    """A request from API Gateway (REST or HTTP), a function URL or a load balancer."""
+    return isinstance(event, dict) and (_is_version_2(event) or _is_version_1(event))
+
+
+def _is_version_2(event: Event) -> bool:
+    context = event.get("requestContext")
+    method = isinstance(context, dict) and isinstance(context.get("http"), dict)
+    return event.get("version") == "2.0" and isinstance(event.get("rawPath"), str) and method
+
+
+def _is_version_1(event: Event) -> bool:
+    return isinstance(event.get("httpMethod"), str) and isinstance(event.get("path"), str)
+
+
+def mended(event: Event) -> Event:
+    """The event as serverless-wsgi reads it without raising, its stage taken off the path.
+
+    Raises:
+        MalformedRequest: the body says that it is base64 and is not.
+    """
+    if event.get("isBase64Encoded"):
+        _check_base64(event.get("body") or "")
+    if not _is_whole(event):
+        event = _filled(event)
+    if _takes_text_alone(event):
+        event = _without_accept_encoding(event)
+    return _without_stage(event)
+
+
+def _check_base64(body: str) -> None:
+    try:
+        base64.b64decode(body, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise MalformedRequest(f"the event's body is not base64: {error}") from error
+
+
+def _is_whole(event: Event) -> bool:
+    """Nothing is null or lacking that serverless-wsgi takes for granted."""
+    context, headers = event.get("requestContext"), event.get("headers")
+    return (
+        bool(headers)
+        and bool(context)
+        and isinstance(event.get("isBase64Encoded"), bool)
+        and "source" not in event
+        and None not in event.values()
+        and None not in context.values()  # type: ignore[union-attr] # bool(context) above
+        and None not in headers.values()  # type: ignore[union-attr] # bool(headers) above
+    )
+
+
+def _filled(event: Event) -> Event:
+    """A copy without nulls, with what may be lacking."""
+    context = {k: v for k, v in (event.get("requestContext") or {}).items() if v is not None}
+    filled = {k: v for k, v in event.items() if v is not None} | {"requestContext": context}
+    headers = event.get("headers") or {}
+    filled["headers"] = {k: str(v) for k, v in headers.items() if v is not None}
+    many = event.get("multiValueHeaders") or {}
+    filled["multiValueHeaders"] = {k: [str(v) for v in vs] for k, vs in many.items() if vs}
+    filled["body"] = event.get("body") or ""
+    filled["isBase64Encoded"] = bool(event.get("isBase64Encoded"))
+    filled.pop("source", None)
+    return filled
+
+
+def _takes_text_alone(event: Event) -> bool:
+    """A REST API hands base64 on as it is, unless it was set up for binary media types.
+
+    It then hands bodies in as base64, too.
+    """
+    rest = "version" not in event and "elb" not in event["requestContext"]
+    return rest and not event["isBase64Encoded"]
+
+
+def _without_accept_encoding(event: Event) -> Event:
+    kept = {**event}
+    for member in ("headers", "multiValueHeaders"):
+        if event.get(member):
+            known = event[member].items()
+            kept[member] = {k: v for k, v in known if k.lower() != "accept-encoding"}
+    return kept
+
+
+def _without_stage(event: Event) -> Event:
+    """HTTP APIs put the stage's name before the path, REST APIs don't."""
+    context = event["requestContext"]
+    stage = context.get("stage", "$default")
+    if stage == "$default":
+        return event
+    key = "rawPath" if _is_version_2(event) else "path"
+    path, prefix = event[key], f"/{stage}"
+    # A REST API's own requestContext.path has the stage, and its path has not.
+    staged = key == "rawPath" or context.get("path") == path
+    if staged and (path == prefix or path.startswith(prefix + "/")):
+        return {**event, key: path[len(prefix) :] or "/"}
+    return event
+
+
+def respond(
+    app: Any, event: Event, context: Any, log: request_log.Log = request_log.write
+) -> dict[str, Any]:
+    """Answer one HTTP event through a WSGI app, in the form its sender expects."""
+    try:
+        event = mended(event)
+        answer: dict[str, Any] = serverless_wsgi.handle_request(app, event, context)
+    except MalformedRequest as error:
+        return _refusal(error, log)
+    except Exception as error:  # what the app raises it answers itself: this is the event's
+        return _refusal(MalformedRequest(f"the event can't be read: {type(error).__name__}"), log)
+    if "body" not in answer:  # HEAD, OPTIONS and 204; a load balancer insists on the other member
+        answer |= {"body": "", "isBase64Encoded": False}
+    most = MOST_FOR_BALANCER if "elb" in event["requestContext"] else MOST_BYTES
+    try:
+        check_size(answer, len(answer["body"]), most)
+    except RequestTooLarge as error:
+        _refuse_in_place(answer, error, event, log)
+    if _is_version_2(event):
+        headers = answer.get("headers", {})  # others, where the event had lists of values
+        cookies = [name for name in headers if name.lower() == "set-cookie"]
+        if cookies:
+            answer["cookies"] = [headers.pop(name) for name in cookies]
+    return answer
+
+
+def check_size(answer: Any, characters: int, most: int = MOST_BYTES) -> None:
+    """Refuse an answer that Lambda does not hand on.
+
+    Args:
+        answer: as it is returned.
+        characters: of its text: most are too few for a closer look.
+        most: bytes that it may have.
+
+    Raises:
+        RequestTooLarge: it has more.
+    """
+    if characters * ESCAPED > most and (size := _written_bytes(answer)) > most:
+        raise RequestTooLarge(
+            f"expected an answer of at most {most} bytes here, got {size}",
+            "Send the rows in several requests.",
+        )
+
+
+def _written_bytes(answer: Any) -> int:
+    """As the runtime's client writes an answer: since Python 3.12 without escaping scripts."""
+    escaped = sys.version_info < (3, 12)
+    return len(json.dumps(answer, ensure_ascii=escaped).encode("utf-8", "surrogatepass"))
+
+
+def _refuse_in_place(
+    answer: dict[str, Any], error: RequestTooLarge, event: Event, log: request_log.Log
+) -> None:
+    """Put an error, in its dialect's form, in the place of an answer's body; other headers stay."""
+    path = event["rawPath" if _is_version_2(event) else "path"]
+    reply = dialect_of(path).refuse(failure_of(error))
+    length = str(len(reply.body))
+    new = {"Content-Type": reply.media_type, "Content-Length": length, **reply.headers}
+    for member, listed in (("headers", False), ("multiValueHeaders", True)):
+        if member in answer:
+            kept = {k: v for k, v in answer[member].items() if k.lower() not in OF_THE_BODY}
+            answer[member] = kept | {k: [v] if listed else v for k, v in new.items()}
+    answer |= {"statusCode": reply.status, "body": reply.body.decode(), "isBase64Encoded": False}
+    if "statusDescription" in answer:
+        answer["statusDescription"] = f"{reply.status} Content Too Large"
+    log({"method": "event", "path": path[:200], "status": error.status, "error": "RequestTooLarge"})
+
+
+def _refusal(error: MalformedRequest, log: request_log.Log) -> dict[str, Any]:
+    """An event that is no request: answered here, since no app can be given it."""
+    log({"method": "event", "status": error.status, "error": error.message})
+    return {
+        "statusCode": error.status,
+        "headers": {"Content-Type": "application/problem+json"},
+        "body": json_text.dumps(native.problem(failure_of(error))).decode(),
+        "isBase64Encoded": False,
+    }

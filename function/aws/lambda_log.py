@@ -1,0 +1,62 @@
+"""The log on Lambda: the same lines, with the first of each instance marked, and metrics in them.
+
+CloudWatch reads metrics out of log lines that name them (its Embedded Metric Format):
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from onnxlet.function import request_log
+
+METRICS = (
+    ("ms", "Milliseconds"),
+    ("rows", "Count"),
+    ("errors", "Count"),
+    ("cold_starts", "Count"),
+    ("init_ms", "Milliseconds"),
+)
+
+
+class LambdaLog:
+    """Writes the lines of one instance.
+
+    Args:
+        namespace: of the metrics; None leaves them out.
+    """
+
+    def __init__(self, namespace: str | None) -> None:
+        self._namespace = namespace
+        self._first: dict[str, Any] = {}
+
+    def ready(self, init_ms: float) -> None:
+        """This instance can answer now: its next line is its first.
+
+        Args:
+            init_ms: milliseconds that importing and loading the models took.
+        """
+        self._first = {"cold": True, "init_ms": round(init_ms, 3)}
+
+    def restored(self) -> None:
+        """This instance came out of a snapshot: its next line is a first one again."""
+        self._first = {"cold": True, "restored": True}
+
+    def write(self, entry: dict[str, Any]) -> None:
+        """Write one line."""
+        cold, self._first = self._first, {}
+        always = bool(cold)
+        line = {**entry, **cold}
+        if self._namespace:
+            line |= {"errors": int("error" in line), "cold_starts": int(bool(cold))}
+            line["_aws"] = _directive(line, self._namespace)
+        request_log.write(line, always)
+
+
+def _directive(line: dict[str, Any], namespace: str) -> dict[str, Any]:
+    """What tells CloudWatch which members of a line are metrics, and by what to sum them up."""
+    metrics = [{"Name": name, "Unit": unit} for name, unit in METRICS if name in line]
+    by_model = [["model"]] if "model" in line else []
+    told = {"Namespace": namespace, "Dimensions": [[], *by_model], "Metrics": metrics}
+    return {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [told]}

@@ -1,0 +1,177 @@
+"""Batches of requests from an SQS queue: each record is a native request, answered into a queue.
+
+A record that can't be answered is reported by its id, so that the queue gives that one alone again
+and at last puts it among its dead letters; its line in the log says why. One that computes for long
+keeps none of the others waiting: each has half of the time that is left, answers are sent as they
+come, and what took too long is tried once more with all that is left. Queues deliver at least once:
+an answer bears the id of its request, the same at each delivery, and a FIFO queue of answers takes
+it once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from onnxlet.function import deadline, json_text, request_log
+from onnxlet.function.aws import answers_queue
+from onnxlet.function.aws.answers_queue import Answered, AnswersQueue, Record, Send, group_of
+from onnxlet.function.errors import MalformedRequest, TookTooLong
+from onnxlet.function.messages import Call, Prediction, failure_of
+from onnxlet.function.protocols import native
+from onnxlet.function.serving.service import Service, Stages
+
+SOURCE = "aws:sqs"
+ATTRIBUTES = 9  # of a request that its answer bears, too: SQS has ten, and one is its id
+UNKNOWN_SECONDS = 24 * 3600.0  # where nobody says how long a batch may take
+RESERVE_SECONDS = 2.0  # kept to send the last answers and to report
+RESERVE_SHARE = 0.2  # ... of a short time at most
+
+
+def is_batch(event: Any) -> bool:
+    """Records from SQS, and from nowhere else."""
+    records = event.get("Records") if isinstance(event, dict) else None
+    if not (isinstance(records, list) and records):
+        return False
+    return all(
+        isinstance(record, dict)
+        and record.get("eventSource") == SOURCE
+        and isinstance(record.get("messageId"), str)
+        for record in records
+    )
+
+
+def answer_batch(
+    records: Sequence[Record],
+    service: Service,
+    send: Send,
+    fifo: bool,
+    log: request_log.Log,
+    seconds: float = UNKNOWN_SECONDS,
+) -> dict[str, Any]:
+    """Answer each record, send the answers as they come, and report which records failed.
+
+    Args:
+        records: of the event.
+        service: answers.
+        send: sends messages in one call, and returns the `Id` of each that was not taken.
+        fifo: answers go to a FIFO queue.
+        log: writes a line for each record.
+        seconds: until Lambda ends this invocation.
+
+    Returns:
+        `{"batchItemFailures": [{"itemIdentifier": messageId}, ...]}`, in the records' order.
+    """
+    ends = time.perf_counter() + seconds
+    reserve = min(RESERVE_SECONDS, seconds * RESERVE_SHARE)
+    answers = AnswersQueue(send, log)
+    batch = _Batch(service, answers, fifo, log, ends - reserve)
+    with deadline.watched(seconds):
+        batch.answer_again(batch.answer(records))
+    answers.end(ends - reserve / 4 - time.perf_counter())
+    ids = (record["messageId"] for record in records)
+    return {"batchItemFailures": [{"itemIdentifier": i} for i in ids if i not in answers.taken]}
+
+
+class _Batch:
+    """What is known while a batch is answered."""
+
+    def __init__(
+        self, service: Service, answers: AnswersQueue, fifo: bool, log: request_log.Log, ends: float
+    ) -> None:
+        self._service, self._answers = service, answers
+        self._fifo, self._log = fifo, log
+        self._ends = ends  # on the clock of time.perf_counter
+        self._broken_groups: set[str | None] = set()
+
+    def answer(self, records: Sequence[Record]) -> list[Record]:
+        """Answer records, each within half of the time that is left.
+
+        Returns:
+            Those that took too long, and what is behind them in a FIFO queue.
+        """
+        late: list[Record] = []
+        for number, record in enumerate(records):
+            group = group_of(record)
+            # What is behind a failure of its group in a FIFO queue has to stay behind it.
+            if group is not None and group in self._broken_groups:
+                continue
+            if group is not None and group in map(group_of, late):
+                late.append(record)
+                continue
+            now = time.perf_counter()
+            # Half of what is left, the last one all of it: equal parts could be just too short for
+            # every one of them, and nothing would ever be answered.
+            part = (self._ends - now) / min(2, len(records) - number)
+            deadline.begin(now, min(part, self._service.settings.max_seconds))
+            try:
+                if not self._answer(record) and group is not None:
+                    self._broken_groups.add(group)
+            except TookTooLong:
+                late.append(record)
+            finally:
+                deadline.end()
+        return late
+
+    def answer_again(self, late: Sequence[Record]) -> None:
+        """Try once more what took too long, with the time that the others left."""
+        if late and time.perf_counter() < self._ends:
+            self.answer(late)
+
+    def _answer(self, record: Record) -> bool:
+        """Whether there is an answer; else the log has the reason.
+
+        Raises:
+            TookTooLong: there is none yet.
+        """
+        request_id = record["messageId"]
+        stages, start = Stages(), time.perf_counter()
+        entry: dict[str, Any] = {"method": "queue", "request_id": request_id}
+
+        def encode(prediction: Prediction, call: Call) -> Answered:
+            answer = json_text.dumps(native.answer(prediction)).decode()
+            return _sendable(Answered(record, _message(record, answer, self._fifo)))
+
+        try:
+            answered = self._service.answer(lambda: _call(record), encode, request_id, stages)
+            self._answers.put(answered)
+            entry |= {"status": 200, "rows": stages.rows}
+        except Exception as error:  # one record's failure is not the others'
+            entry |= {
+                "status": failure_of(error).status,
+                "error": request_log.told(error, request_id),
+            }
+            if isinstance(error, TookTooLong):
+                raise
+        finally:
+            ms = round((time.perf_counter() - start) * 1e3, 3)
+            self._log({**entry, **stages.chosen, "ms": ms, "stages": stages})
+        return "error" not in entry
+
+
+def _call(record: Record) -> Call:
+    deadline.check()
+    # What is no text in JSON (half a pair of surrogates) is refused as such.
+    body = str(record.get("body") or "").encode("utf-8", "surrogatepass")
+    return native.from_object(json_text.loads(body))
+
+
+def _sendable(answered: Answered) -> Answered:
+    if answered.size > answers_queue.BYTES:
+        raise MalformedRequest(
+            f"the answer has {answered.size} bytes, a message at most {answers_queue.BYTES}"
+        )
+    return answered
+
+
+def _message(record: Record, body: str, fifo: bool) -> dict[str, Any]:
+    attributes = {"request_id": {"DataType": "String", "StringValue": record["messageId"]}}
+    for name, value in list((record.get("messageAttributes") or {}).items())[:ATTRIBUTES]:
+        if name != "request_id" and value.get("dataType") == "String" and value.get("stringValue"):
+            attributes[name] = {"DataType": "String", "StringValue": value["stringValue"]}
+    message: dict[str, Any] = {"MessageBody": body, "MessageAttributes": attributes}
+    if fifo:
+        message["MessageGroupId"] = group_of(record) or record["messageId"]
+        message["MessageDeduplicationId"] = record["messageId"]
+    return message

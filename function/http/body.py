@@ -1,0 +1,82 @@
+"""A request's body, read and unpacked within limits."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+from onnxlet.function.errors import MalformedRequest, RequestTooLarge, UnsupportedMedia
+
+Environ = dict[str, Any]
+SMALLER = "Send fewer rows at once."
+MOST_ENCODINGS = 3  # one on another; each could unpack to as much as is taken
+GZIP, ZLIB, BARE = 31, 15, -15  # zlib's window bits for each form
+
+
+def read_body(environ: Environ, limit: int, unpacked_limit: int) -> bytes:
+    """The request's body, not compressed any more; empty where there is none.
+
+    Args:
+        environ: of WSGI.
+        limit: bytes that are read at most.
+        unpacked_limit: bytes that it may have once it is unpacked.
+
+    Raises:
+        RequestTooLarge: it has more.
+        MalformedRequest: it can't be read, or is not what its Content-Encoding says.
+        UnsupportedMedia: a Content-Encoding other than gzip and deflate, or many on each other.
+    """
+    encoding = environ.get("HTTP_CONTENT_ENCODING")
+    body = _read(environ, limit)
+    if not encoding or not body:
+        return body
+    names = [name for part in encoding.split(",") if (name := part.strip().lower()) != "identity"]
+    if len(names) > MOST_ENCODINGS:
+        raise UnsupportedMedia(
+            f"expected at most {MOST_ENCODINGS} content encodings, got {len(names)}"
+        )
+    for name in reversed(names):
+        body = _unpacked(body, name, unpacked_limit)
+    return body
+
+
+def _read(environ: Environ, limit: int) -> bytes:
+    declared = environ.get("CONTENT_LENGTH") or ""
+    length = int(declared.lstrip("0")[:20] or 0) if declared.isdecimal() else None
+    if length is None and not environ.get("wsgi.input_terminated"):
+        return b""  # reading on would wait for ever
+    wanted = limit + 1 if length is None else length
+    if wanted <= limit or length is None:
+        try:
+            body: bytes = environ["wsgi.input"].read(wanted)
+        except Exception as error:  # each server raises its own: broken chunks, a stalled client
+            raise MalformedRequest(f"the body can't be read: {type(error).__name__}") from error
+        if length is not None and len(body) < length:
+            raise MalformedRequest(f"the body ended after {len(body)} of {length} bytes")
+        if len(body) <= limit:
+            return body
+    raise RequestTooLarge(f"the body has more than {limit} bytes", SMALLER)
+
+
+def _unpacked(body: bytes, encoding: str, limit: int) -> bytes:
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        raise UnsupportedMedia(
+            f"content encoding '{encoding[:40]}' is not read here",
+            "Send gzip, deflate, or the body as it is.",
+        )
+    form = GZIP if encoding != "deflate" else ZLIB if _has_zlib_header(body) else BARE
+    unpacking = zlib.decompressobj(form)
+    try:
+        whole = unpacking.decompress(body, limit + 1)
+    except zlib.error as error:
+        raise MalformedRequest(f"the body is not {encoding}: {error}") from error
+    if len(whole) > limit:
+        raise RequestTooLarge(f"the body unpacks to more than {limit} bytes", SMALLER)
+    if not unpacking.eof or unpacking.unused_data:
+        raise MalformedRequest(f"the body is not one whole {encoding} stream")
+    return whole
+
+
+def _has_zlib_header(body: bytes) -> bool:
+    """RFC 9110 means zlib's form by deflate; some clients send it without its header."""
+    return body[0] & 0x0F == 8 and int.from_bytes(body[:2], "big") % 31 == 0

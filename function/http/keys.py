@@ -1,0 +1,46 @@
+"""API keys: compared by digest, in constant time, several at once so that they can be rotated."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+
+from onnxlet.function.errors import Unauthorized
+
+HINT = "Send the key as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'."
+
+
+def key_name(authorization: str, api_key: str, known_keys: Mapping[str, bytes]) -> str:
+    """The name of the key that a request bears.
+
+    Args:
+        authorization: the request's Authorization header, or an empty text.
+        api_key: its X-API-Key header, or an empty text.
+        known_keys: SHA-256 digest of each accepted key, by name.
+
+    Raises:
+        Unauthorized: there is no key, or it is not one of these.
+    """
+    scheme, _, bearer = authorization.partition(" ")
+    key = bearer.strip() if scheme.lower() == "bearer" else api_key
+    if not key:
+        raise Unauthorized("this endpoint needs an API key", HINT)
+    digests = [hashlib.sha256(sent).digest() for sent in _as_sent(key)]
+    # Every key is compared, whichever fits: the time tells nothing.
+    fitting = [
+        name
+        for name, known in known_keys.items()
+        for digest in digests
+        if hmac.compare_digest(digest, known)
+    ]
+    if not fitting:
+        raise Unauthorized("the API key is not known here", HINT)
+    return fitting[0]
+
+
+def _as_sent(key: str) -> list[bytes]:
+    """The bytes of a key: WSGI has a header's bytes as Latin-1, a Lambda event has its text."""
+    if key.isascii():
+        return [key.encode()]
+    return [key.encode("utf-8", "surrogateescape"), key.encode("latin-1", "backslashreplace")]

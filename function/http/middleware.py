@@ -1,0 +1,135 @@
+"""What every request passes before and after Flask: limits, its key, its headers, its log line.
+
+Kept below Flask's own hooks, since those cost as much as a small model's whole prediction.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from onnxlet.function import deadline, request_log
+from onnxlet.function.errors import Overloaded, RequestError
+from onnxlet.function.http import cors, sites
+from onnxlet.function.http.keys import key_name
+from onnxlet.function.monitoring import metrics
+from onnxlet.function.serving.in_flight import Flight
+from onnxlet.function.settings import Settings
+
+NOTES = "onnxlet.notes"  # in the environ: what the log line tells of this request
+SHED = "onnxlet.shed"  # in the environ: the server before this has too many waiting already
+CAME = "onnxlet.came"  # in the environ: when the request was whole, by time.perf_counter
+
+HEADERS = [
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+]
+LOGGED = 200  # characters of the path
+FRESH = ("Cache-Control", "no-store")
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+WSGI = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+
+class Door:
+    """A WSGI app around another.
+
+    Args:
+        app: what is behind the door.
+        settings: limits, the keys that open it, whose pages may call, and by which names.
+        flight: counts the requests that are inside.
+        open_paths: need no key, and are answered however many are in flight.
+        refuse: makes the WSGI response to a request that is not let in.
+        meter: counts what happened, or None.
+        log: writes each request's line.
+    """
+
+    def __init__(
+        self,
+        app: WSGI,
+        settings: Settings,
+        flight: Flight,
+        open_paths: frozenset[str],
+        refuse: Callable[[RequestError, Environ], WSGI],
+        meter: metrics.Meter | None = None,
+        log: request_log.Log = request_log.write,
+    ) -> None:
+        self._app = app
+        self._flight = flight
+        self._open_paths = open_paths
+        self._never_shed = open_paths | {metrics.PATH}
+        self._keys = settings.api_keys
+        self._origins = settings.cors_origins
+        self._hosts = settings.hosts
+        self._host = ""  # that was let in last: most ask by one name
+        self._seconds = settings.max_seconds
+        self._refuse = refuse
+        self._meter = meter
+        self._log = log
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
+        start = time.perf_counter()
+        came = environ.get(CAME, start)
+        invocation = getattr(environ.get("serverless.context"), "aws_request_id", "")
+        request_id = request_log.request_id(environ.get("HTTP_X_REQUEST_ID") or invocation)
+        notes: dict[str, Any] = {"request_id": request_id}
+        environ[NOTES] = notes
+        status = ""
+
+        def started(line: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+            nonlocal status
+            status = line
+            if len(headers) <= 2 or all(name != FRESH[0] for name, _ in headers):
+                headers.append(FRESH)
+            headers += HEADERS
+            headers.append(("X-Request-Id", request_id))
+            if self._origins:
+                cors.let_in(headers, environ.get("HTTP_ORIGIN", ""), self._origins)
+            return start_response(line, headers, *more)
+
+        deadline.begin(came, self._seconds)
+        within = self._flight.enter() and start - came <= self._seconds
+        try:
+            body = self._let_in(environ, notes, within)(environ, started)
+        finally:
+            self._flight.leave()
+            deadline.end()
+        entry = {
+            "method": environ["REQUEST_METHOD"],
+            "path": environ["PATH_INFO"][:LOGGED],
+            "status": int(status[:3] or 500),
+            "ms": round((time.perf_counter() - came) * 1e3, 3),
+            **notes,
+        }
+        self._log(entry)
+        if self._meter is not None:
+            self._meter.count(entry)
+        return body
+
+    def _let_in(self, environ: Environ, notes: dict[str, Any], within: bool) -> WSGI:
+        """The app, or what answers in its place."""
+        if "HTTP_TRACEPARENT" in environ:
+            notes |= request_log.trace(environ["HTTP_TRACEPARENT"])
+        if self._origins and cors.is_preflight(environ):
+            return cors.preflight
+        path = environ["PATH_INFO"]
+        try:
+            if "HTTP_ORIGIN" in environ or "HTTP_SEC_FETCH_SITE" in environ:
+                sites.check_page(environ, self._origins)
+            if self._hosts is not None and environ.get("HTTP_HOST", "") != self._host:
+                self._host = sites.check_host(environ.get("HTTP_HOST", ""), self._hosts)
+            if not (within and SHED not in environ) and path not in self._never_shed:
+                raise Overloaded("more requests are in flight than are taken at once")
+            if self._keys and path not in self._open_paths:
+                notes["key"] = key_name(
+                    environ.get("HTTP_AUTHORIZATION", ""),
+                    environ.get("HTTP_X_API_KEY", ""),
+                    self._keys,
+                )
+        except RequestError as error:
+            return self._refuse(error, environ)
+        return self._app

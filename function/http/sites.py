@@ -1,0 +1,98 @@
+"""Whose page a browser asks for, and by which name: pages of other sites may not ask here.
+
+Programs send neither `Origin` nor `Sec-Fetch-Site`; browsers do, and no page can change what they
+say: https://fetch.spec.whatwg.org/#origin-header, https://www.w3.org/TR/fetch-metadata/. A page
+whose name was pointed at this machine after it had come (DNS rebinding) is of this very origin for
+its browser, and its name in `Host` is all that shows it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Set
+from typing import Any
+
+from onnxlet.function.errors import Forbidden
+
+Environ = dict[str, Any]
+
+HOST = re.compile(r"(\[[^\]]*\]|[^:]*)(:[0-9]*)?")
+# No name of a domain ends in a number (https://url.spec.whatwg.org/#ends-in-a-number-checker), so
+# that what a browser takes for an address is one, and the page came from there.
+ADDRESS = re.compile(r"\[[^\]]*:[^\]]*\]|[0-9.]+")
+LOCAL = "localhost"  # with all below it: RFC 6761
+READS = ("GET", "HEAD")
+
+
+def is_of_a_browser(environ: Environ) -> bool:
+    """It says which page a request comes from."""
+    return "HTTP_ORIGIN" in environ or "HTTP_SEC_FETCH_SITE" in environ
+
+
+def check_page(environ: Environ, allowed: Set[str]) -> None:
+    """Let a browser's request pass where it is of this server's own page, or of an origin let in.
+
+    A link on another site opens a page: its own site can't read it, nor send anything by it.
+
+    Raises:
+        Forbidden: it is another site's.
+    """
+    origin, site = environ.get("HTTP_ORIGIN", ""), environ.get("HTTP_SEC_FETCH_SITE", "")
+    if site in ("same-origin", "none") or origin in allowed:
+        return
+    if origin:
+        if _is_own(origin, environ):
+            return
+    elif site != "cross-site" or _follows_a_link(environ):
+        return
+    whose = f"origin '{origin[:100]}'" if origin else "another site"
+    raise Forbidden(
+        f"a page of {whose} asks, which is not let in here",
+        "ONNXLET_CORS_ORIGINS names the origins whose pages may ask. A proxy before this server "
+        "has to hand on Host as it came.",
+    )
+
+
+def _is_own(origin: str, environ: Environ) -> bool:
+    """The page is this server's, which the proxy that ends TLS may have asked without.
+
+    What comes by TLS as far as here is of no page that came without.
+    """
+    scheme, _, host = origin.partition("://")
+    expected = ("https",) if environ.get("wsgi.url_scheme") == "https" else ("https", "http")
+    own = _without_port(environ.get("HTTP_HOST", ""))
+    return scheme in expected and own not in ("", "null") and _without_port(host) == own
+
+
+def _without_port(host: str) -> str:
+    """A host without the port that its scheme has anyway; others are a part of an origin."""
+    return host.lower().removesuffix(":443").removesuffix(":80")
+
+
+def _follows_a_link(environ: Environ) -> bool:
+    follows = environ.get("HTTP_SEC_FETCH_MODE") == "navigate"
+    return follows and environ["REQUEST_METHOD"] in READS
+
+
+def check_host(host: str, names: Set[str]) -> str:
+    """Let a request pass that asks by one of these names, by an address, or by localhost.
+
+    Args:
+        host: as the request has it; programs may have none.
+        names: further ones, in lower case and without ports.
+
+    Returns:
+        The host, as it came.
+
+    Raises:
+        Forbidden: it asks by another name.
+    """
+    found = HOST.fullmatch(host.lower())
+    name = found[1].removesuffix(".") if found else host
+    known = name in ("", LOCAL) or name in names or name.endswith(f".{LOCAL}")
+    if known or ADDRESS.fullmatch(name):
+        return host
+    raise Forbidden(
+        f"'Host': expected localhost or an address, got '{host[:100]}'",
+        "ONNXLET_HOSTS names the others that this server is asked by.",
+    )

@@ -1,0 +1,1 @@
+"""Rows and tensors become checked arrays: signature, validation, JSON, CSV, and front ends."""

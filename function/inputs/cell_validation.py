@@ -1,0 +1,239 @@
+"""The careful reading of a batch: cell by cell, with a reason for everything it refuses."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, cast
+
+import numpy as np
+
+from onnxlet.function.arrays import Array
+from onnxlet.function.errors import SHOWN_PROBLEMS, InvalidRows, Problem
+from onnxlet.function.inputs.signature import MISSING_TEXT, Block, Column, Signature
+
+ABSENT = object()  # a cell that the row doesn't have, reported as such already
+MISSING = None
+SHOWN_CHARACTERS = 60
+ONE_ROW = 'One row is a list of one: {"instances": [[...]]}.'
+SHOWN_CATEGORIES = 8
+
+
+class Refused(Exception):
+    """A cell that is not a value of its column; the message says why.
+
+    It may stand in a row itself, where that was known before the column was.
+    """
+
+
+def read_carefully(
+    rows: Sequence[Any], signature: Signature, faults: Mapping[int, str]
+) -> list[Array]:
+    """Arrays for each block, of shape (rows, the block's columns).
+
+    Raises:
+        InvalidRows: with every problem of every row.
+    """
+    problems: list[Problem] = []
+    by_column = _align(rows, signature, faults, problems)
+    arrays = []
+    for block in signature.blocks:
+        values = [
+            [
+                _checked(column, row, cell, problems)
+                for row, cell in enumerate(by_column[column.name])
+            ]
+            for column in block.columns
+        ]
+        if not problems:
+            arrays.append(_block_array(block, values))
+    if problems:
+        place = {column.name: number for number, column in enumerate(signature.columns)}
+        problems.sort(key=lambda p: (cast(int, p.row), place.get(p.column or "", -1)))
+        flat = not any(isinstance(row, dict | list) for row in rows)
+        raise InvalidRows(problems, hint=ONE_ROW if flat else "")
+    return arrays
+
+
+def _align(
+    rows: Sequence[Any],
+    signature: Signature,
+    faults: Mapping[int, str],
+    problems: list[Problem],
+) -> dict[str, list[Any]]:
+    """Each required column's cells, with ABSENT where a row has none."""
+    by_column: dict[str, list[Any]] = {c.name: [] for c in signature.columns if c.required}
+    guesses = Guesses(signature.names)
+    for number, row in enumerate(rows):
+        if number in faults:
+            problems.append(Problem(number, None, faults[number]))
+            found: Mapping[str, Any] | None = None
+        else:
+            found = _named(row, number, signature, problems, guesses)
+        for name, cells in by_column.items():
+            cells.append(ABSENT if found is None else found.get(name, ABSENT))
+    return by_column
+
+
+def _named(
+    row: Any,
+    number: int,
+    signature: Signature,
+    problems: list[Problem],
+    guesses: Mapping[str, str],
+) -> Mapping[str, Any] | None:
+    if isinstance(row, dict):
+        problems += [
+            Problem(number, column.name, "missing column")
+            for column in signature.columns
+            if column.required and column.name not in row
+        ]
+        problems += [
+            Problem(number, str(name)[:100], f"unknown column{guesses[str(name)]}")
+            for name in row
+            if name not in signature.names
+        ]
+        return row
+    width = len(signature.columns)
+    if not isinstance(row, list):
+        detail = f"expected an object by column name or a list of {width} values, got {shown(row)}"
+    elif len(row) != width:
+        detail = f"expected {width} values in signature order, got {len(row)}"
+    else:
+        return {column.name: cell for column, cell in zip(signature.columns, row, strict=True)}
+    problems.append(Problem(number, None, detail))
+    return None
+
+
+class Guesses(dict[str, str]):
+    """By unknown name, which known one may be meant, as the end of a message.
+
+    Guessing costs a thousand times more than sending a name: it ends with the first ones, as
+    what is told of a request does.
+    """
+
+    def __init__(self, known: Collection[str]) -> None:
+        super().__init__()
+        self._known = sorted(known)
+
+    def __missing__(self, name: str) -> str:
+        import difflib  # only ever needed here, and slow to import
+
+        if not name:  # so pandas writes its index
+            self[name] = "; pandas leaves its row numbers out with index=False"
+            return self[name]
+        if len(self) >= SHOWN_PROBLEMS:
+            return ""  # a body may have millions of names
+        close = difflib.get_close_matches(name[:200], self._known, 1)
+        self[name] = f"; did you mean '{close[0]}'?" if close else ""
+        return self[name]
+
+
+def _checked(column: Column, row: int, cell: Any, problems: list[Problem]) -> Any:
+    """The cell as a value of its column, MISSING for a missing one."""
+    if cell is ABSENT:
+        return MISSING
+    if isinstance(cell, Refused):  # not raised again: its frames would be kept for each cell
+        problems.append(Problem(row, column.name, str(cell)))
+        return MISSING
+    try:
+        value = MISSING if _is_missing(cell) else READ[column.type](cell)
+        _check_value(column, value)
+    except Refused as refused:
+        problems.append(Problem(row, column.name, str(refused)))
+        return MISSING
+    return value
+
+
+def _is_missing(cell: Any) -> bool:
+    return cell is None or (isinstance(cell, float) and math.isnan(cell))
+
+
+def _number(cell: Any) -> float:
+    if isinstance(cell, bool) or not isinstance(cell, int | float):
+        raise Refused(f"expected a number, got {shown(cell)}")
+    try:
+        return float(cell)
+    except OverflowError:
+        raise Refused(f"{shown(cell)} does not fit a 64-bit float") from None
+
+
+def _integer(cell: Any) -> int:
+    if isinstance(cell, bool) or not isinstance(cell, int | float) or not _is_whole(cell):
+        raise Refused(f"expected a whole number, got {shown(cell)}")
+    # JSON's readers make a float of an integer below these, and that may round to the least one.
+    if not -(2**63) <= cell < 2**63 or (isinstance(cell, float) and cell == -(2**63)):
+        raise Refused(f"{shown(cell)} does not fit a 64-bit integer")
+    return int(cell)
+
+
+def _is_whole(cell: float) -> bool:
+    return math.isfinite(cell) and cell == math.floor(cell) if isinstance(cell, float) else True
+
+
+def _boolean(cell: Any) -> bool:
+    if not isinstance(cell, bool):
+        raise Refused(f"expected true or false, got {shown(cell)}")
+    return cell
+
+
+def _text(cell: Any) -> str:
+    if not isinstance(cell, str):
+        raise Refused(f"expected a string, got {shown(cell)}")
+    try:
+        cell.encode()
+    except UnicodeEncodeError:
+        raise Refused("the string has a lone surrogate, which is not Unicode text") from None
+    if cell == MISSING_TEXT:
+        raise Refused("the string is the one that stands for a missing value here; send null")
+    return cell
+
+
+READ: Mapping[str, Callable[[Any], Any]] = {
+    "float64": _number,
+    "float32": _number,
+    "int64": _integer,
+    "bool": _boolean,
+    "string": _text,
+}
+
+
+def _check_value(column: Column, value: Any) -> None:
+    if value is MISSING:
+        if not column.nullable:
+            raise Refused("missing value, and the model does not take one here")
+        return
+    if isinstance(value, str) and len(value) > column.longest:
+        raise Refused(f"the string has {len(value)} characters, and {column.longest} is the most")
+    if column.categories is not None and value not in column.categories:
+        some = ", ".join(shown(c) for c in column.categories[:SHOWN_CATEGORIES])
+        more = len(column.categories) - SHOWN_CATEGORIES
+        rest = f" and {more} more" if more > 0 else ""
+        raise Refused(f"{shown(value)} is not one of the known categories: {some}{rest}")
+    if isinstance(value, float) and math.isinf(value):
+        if not column.infinite:
+            raise Refused("infinity, and the model does not take one here")
+    elif column.minimum is not None and value < column.minimum:
+        raise Refused(f"{shown(value)} does not fit: the minimum is {column.minimum!r}")
+    elif column.maximum is not None and value > column.maximum:
+        raise Refused(f"{shown(value)} does not fit: the maximum is {column.maximum!r}")
+
+
+def _block_array(block: Block, values: list[list[Any]]) -> Array:
+    if block.dtype == "string":
+        values = [[MISSING_TEXT if v is MISSING else v for v in column] for column in values]
+    return np.array(values, dtype=object if block.dtype == "string" else block.dtype).T
+
+
+def shown(value: Any) -> str:
+    """A value in a message: short, as JSON would have it."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return "a list"  # some are of classes of ours
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    text = repr(value)
+    return text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "…"

@@ -1,0 +1,108 @@
+"""Rows that are read some at a time, each time that somebody goes through them."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
+from typing import Any, Self, overload
+
+import numpy as np
+
+from onnxlet.function.arrays import Array
+
+Faults = Mapping[int, str]
+# Of lists, or of `number_lists`, whose lists cost a second reading: a change leaves them where it
+# has nothing to do.
+Change = Callable[[Sequence[Any]], tuple[Sequence[Any], Faults]]
+AT_ONCE = 50_000  # cells
+
+
+class Parts(Sequence[Any]):
+    """A long list whose members are not kept.
+
+    Args:
+        size: how many members there are.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._changes: tuple[Change, ...] = ()
+
+    @abstractmethod
+    def read(self) -> Iterator[tuple[Sequence[Any], Faults]]:
+        """Neighbouring members, and the faults of some by their positions among these."""
+
+    def then(self, change: Change) -> Self:
+        """The same list, of what is made of some members; others may turn out to be faulty."""
+        self._changes += (change,)
+        return self
+
+    def parts(self) -> Iterator[tuple[Sequence[Any], Faults]]:
+        """As `read`, changed as was asked for."""
+        for part, faults in self.read():
+            for change in self._changes:
+                part, more = change(part)
+                faults = {**faults, **more}
+            yield part, faults
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __iter__(self) -> Iterator[Any]:
+        return chain.from_iterable(part for part, _ in self.parts())
+
+    @overload
+    def __getitem__(self, place: int) -> Any: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[Any]: ...
+
+    def __getitem__(self, place: int | slice) -> Any:
+        if isinstance(place, slice):
+            return list(self)[place]
+        for part, _ in self.parts():
+            if place < len(part):
+                return part[place]
+            place -= len(part)
+        raise IndexError(place)
+
+
+class Columns(Parts):
+    """Rows of columns that are held apart.
+
+    Args:
+        columns: of one length, each compact.
+    """
+
+    def __init__(self, columns: Sequence[Sequence[Any] | Array]) -> None:
+        super().__init__(len(columns[0]))
+        self._columns = columns
+
+    def read(self) -> Iterator[tuple[Sequence[Any], Faults]]:
+        """Lists of the columns' values."""
+        step = max(1, AT_ONCE // len(self._columns))
+        for start in range(0, len(self), step):
+            some = (each[start : start + step] for each in self._columns)
+            cells = (c.tolist() if isinstance(c, np.ndarray) else c for c in some)
+            yield list(map(list, zip(*cells, strict=True))), {}
+
+
+def compact(cells: list[Any] | Array) -> Sequence[Any] | Array:
+    """A column's values in as few bytes as hold them exactly: numbers of one kind in an array."""
+    if isinstance(cells, np.ndarray):
+        return cells
+    kinds = set(map(type, cells))
+    if kinds == {float}:
+        return np.array(cells, np.float64)
+    if kinds == {int}:
+        try:
+            return np.array(cells, np.int64)
+        except OverflowError:
+            return cells
+    return cells
+
+
+def listed(cells: Sequence[Any] | Array) -> Sequence[Any] | Array:
+    """A column's values, read if they have not been."""
+    return list(cells) if isinstance(cells, Parts) else cells

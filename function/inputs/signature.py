@@ -1,0 +1,333 @@
+"""A model's columns as clients see them, and the tensors that ONNX Runtime is fed."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+
+from onnxlet.function.arrays import LARGEST_INTEGER, Array
+from onnxlet.function.json_text import as_keys
+
+if TYPE_CHECKING:
+    from onnxlet.function.inputs.text import TokenFeed
+
+ColumnType = Literal["float64", "float32", "int64", "bool", "string"]
+
+# A string column has no NaN in ONNX. Two noncharacters: no text that people write has them,
+# and a request that does is refused.
+MISSING_TEXT = "\uffff\ufffe"
+
+# Characters in a cell, at most: what cuts longer text into tokens is open to anybody. A column
+# whose text is costly to cut has a limit of its own in the manifest.
+LONGEST_TEXT = 100_000
+
+# Rows of text that are answered together: more have too many different words between them.
+TEXTS_AT_ONCE = 32
+COUNTS_AT_ONCE = 32 * 2**20  # bytes, if a row had every word of the vocabulary
+
+
+@dataclass(frozen=True)
+class Column:
+    """One input column, by the name that clients use.
+
+    Attributes:
+        name: as in the DataFrame; `x0`, `x1`, … for a model fitted on a bare array.
+        type: what values it takes.
+        nullable: scikit-learn answers with the value missing.
+        required: False where the model drops the column.
+        infinite: scikit-learn answers with an infinity.
+        minimum: the least number that is answered; None where any finite one is.
+        maximum: the greatest number that is answered; None where any finite one is.
+        categories: the only values that scikit-learn doesn't raise for; None where it takes any.
+        longest: characters in a text, at most.
+    """
+
+    name: str
+    type: ColumnType
+    nullable: bool = False
+    required: bool = True
+    infinite: bool = False
+    minimum: float | None = None
+    maximum: float | None = None
+    categories: tuple[Any, ...] | None = None
+    longest: int = LONGEST_TEXT
+
+
+class Output(NamedTuple):
+    """One output: `prediction`, `probabilities`, `score`; `shape` starts with -1, the rows."""
+
+    name: str
+    type: ColumnType
+    shape: tuple[int, ...]
+
+
+class Input(NamedTuple):
+    """One tensor that clients may send: a column, or all columns of a bare array.
+
+    Attributes:
+        name: the column's own, or the array's.
+        type: of its values.
+        shape: starts with -1, the rows.
+        columns: their names, in the tensor's order.
+        required: False where the model drops the column.
+    """
+
+    name: str
+    type: ColumnType
+    shape: tuple[int, ...]
+    columns: tuple[str, ...]
+    required: bool = True
+
+
+# Below 2**63 by more than a float64's spacing there.
+LARGEST_SAFE_INTEGER = 2.0**62
+
+
+class CellsOf:
+    """Takes a block's cells out of rows.
+
+    Attributes:
+        keys: of the cells in a row: names, or positions.
+        of: gives an iterable of each row's cells, in the block's order.
+    """
+
+    def __init__(self, keys: Sequence[Any], every: bool = False) -> None:
+        self.keys = tuple(keys)
+        self.of: Callable[[Sequence[Any]], Iterable[Sequence[Any]]]
+        if every:
+            self.of = iter
+        elif len(keys) == 1:
+            self.of = partial(map, lambda row, only=keys[0]: (row[only],))
+        else:
+            self.of = partial(map, itemgetter(*keys))
+
+
+class Block:
+    """Columns of one type that are held in one array of shape (rows, columns).
+
+    Attributes:
+        columns: in signature order.
+        type: the values' type, as clients see it.
+        dtype: the array's; a nullable int64 column is held as float64.
+        pack: makes the bytes of one row's numbers; None where the values are not floats.
+        lows: for each column, the least number that needs no closer look; `low` as an array.
+        highs: for each column, the greatest number that needs no closer look; `high` likewise.
+        bounded: some column has bounds of its own.
+        longest: characters in a text that no column finds too long.
+    """
+
+    def __init__(
+        self, columns: Sequence[Column], dtype: str, positions: Sequence[int], width: int
+    ) -> None:
+        numbers = columns[0].type in ("float64", "float32")
+        self.pack = struct.Struct(f"{len(columns)}d").pack if numbers else None
+        self.columns = tuple(columns)
+        self.type = columns[0].type
+        self.dtype = dtype
+        self.by_name = CellsOf(as_keys([column.name for column in columns]))
+        self.by_position = CellsOf(positions, every=len(columns) == width)
+        self.nullable = np.array([column.nullable for column in columns])
+        self.lows, self.highs = zip(*[_bounds(column, dtype) for column in columns], strict=True)
+        self.low, self.high = np.array(self.lows), np.array(self.highs)
+        self.bounded = any(c.minimum is not None or c.maximum is not None for c in columns)
+        self.longest = min(column.longest for column in columns)
+        self.closed = [
+            (place, frozenset(column.categories))
+            for place, column in enumerate(columns)
+            if column.categories is not None
+        ]
+
+
+class Feed(NamedTuple):
+    """One input tensor of the graph, gathered from the blocks.
+
+    Attributes:
+        name: in the graph.
+        dtype: of the tensor.
+        places: for each block that has some of the columns, which.
+        order: of the columns so gathered; None where it is the tensor's already.
+        shape: of the tensor, -1 for the rows; None for (rows, columns).
+    """
+
+    name: str
+    dtype: str
+    places: tuple[tuple[int, slice | list[int]], ...]
+    order: list[int] | None
+    shape: tuple[int, ...] | None = None
+
+    def gather(self, blocks: Sequence[Array]) -> Array:
+        """Take this tensor's columns out of the table's arrays."""
+        parts = [blocks[block][:, columns] for block, columns in self.places]
+        array = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+        if self.order is not None:
+            array = array[:, self.order]
+        if self.shape is not None:
+            array = array.reshape(self.shape)
+        return np.ascontiguousarray(array, dtype=self.dtype if self.dtype != "string" else object)
+
+
+class Signature:
+    """What goes into a model and what comes out.
+
+    Attributes:
+        columns: all of them, in the order that instances given as lists have.
+        outputs: what the graph answers, in its own order.
+        blocks: the required columns by type, as `table` reads them.
+        feeds: the tensors for `InferenceSession.run` that hold columns.
+        token_feeds: those that hold counts of what stands in text.
+        rows_at_once: of a batch; None where it needs no parting.
+        counted_at_once: of a batch whose tokens are counted already; likewise.
+        whole: the name of the one tensor that has all columns; None where each is its own.
+        inputs: the tensors that clients may send instead of rows.
+        sources: for each block, the inputs that its columns are in, in its order, and where there.
+    """
+
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        outputs: Sequence[Output],
+        graph_inputs: Sequence[Mapping[str, Any]],
+        rows_at_once: int | None = None,
+        whole: str | None = None,
+        inputs: Sequence[Input] = (),
+    ) -> None:
+        self.columns = tuple(columns)
+        self.outputs = tuple(outputs)
+        self.whole = whole
+        self.names = frozenset(column.name for column in columns)
+        self.all_required = all(column.required for column in columns)
+        position = {column.name: place for place, column in enumerate(columns)}
+        holds = {name: _held_as(tensor) for tensor in graph_inputs for name in tensor["columns"]}
+        kinds: dict[tuple[str, str], list[Column]] = {}
+        for column in columns:
+            if column.required:
+                kinds.setdefault((column.type, holds[column.name]), []).append(column)
+        self.blocks = [
+            Block(members, dtype, [position[c.name] for c in members], len(columns))
+            for (_, dtype), members in kinds.items()
+        ]
+        self.inputs = tuple(inputs) or tuple(
+            Input(c.name, c.type, (-1, 1), (c.name,), c.required) for c in columns
+        )
+        self.sources = [_sources(block, self.inputs) for block in self.blocks]
+        at = {
+            column.name: (number, place)
+            for number, block in enumerate(self.blocks)
+            for place, column in enumerate(block.columns)
+        }
+        self.feeds = [
+            _feed(tensor, [at[name] for name in tensor["columns"]])
+            for tensor in graph_inputs
+            if "tokens" not in tensor
+        ]
+        self.token_feeds = [
+            _token_feed(tensor, at[tensor["columns"][0]])
+            for tensor in graph_inputs
+            if "tokens" in tensor
+        ]
+        wide = sum(8 * feed.width for feed in self.token_feeds)
+        self.rows_at_once = self.counted_at_once = rows_at_once
+        if wide:
+            fitting = max(1, COUNTS_AT_ONCE // wide)
+            self.counted_at_once = min(fitting, rows_at_once or fitting)
+            self.rows_at_once = min(TEXTS_AT_ONCE, self.counted_at_once)
+
+    @classmethod
+    def from_manifest(cls, manifest: Mapping[str, Any]) -> Signature:
+        """Read `signature` and `graph` of a manifest."""
+        columns: list[Column] = []
+        inputs = []
+        for tensor in manifest["signature"]["inputs"]:
+            members = tensor.get("columns", [tensor])
+            own = [_column({"type": tensor["type"], **member}) for member in members]
+            columns += own
+            inputs.append(_input(tensor, own))
+        outputs = [
+            Output(entry["name"], entry["type"], tuple(entry["shape"]))
+            for entry in manifest["signature"]["outputs"]
+        ]
+        graph = manifest["graph"]
+        tensors = manifest["signature"]["inputs"]
+        whole = tensors[0]["name"] if len(tensors) == 1 and "columns" in tensors[0] else None
+        return cls(columns, outputs, graph["inputs"], graph.get("rows_at_once"), whole, inputs)
+
+
+def _column(entry: Mapping[str, Any]) -> Column:
+    known = {key: entry[key] for key in Column.__dataclass_fields__ if key in entry}
+    if known.get("categories") is not None:
+        known["categories"] = tuple(known["categories"])
+    return Column(**known)
+
+
+def _input(tensor: Mapping[str, Any], columns: Sequence[Column]) -> Input:
+    names = tuple(column.name for column in columns)
+    required = any(column.required for column in columns)
+    shape = tuple(tensor.get("shape", (-1, len(names))))
+    return Input(tensor["name"], tensor["type"], shape, names, required)
+
+
+def _sources(block: Block, inputs: Sequence[Input]) -> tuple[tuple[str, slice | list[int]], ...]:
+    """Which columns of which inputs make the block, one input after another."""
+    at = {name: (each.name, place) for each in inputs for place, name in enumerate(each.columns)}
+    found = [at[column.name] for column in block.columns]
+    return tuple(
+        (name, _run([place for _, place in members]))
+        for name, members in groupby(found, key=lambda where: where[0])
+    )
+
+
+def _run(places: list[int]) -> slice | list[int]:
+    """Neighbours in order are a slice, which copies nothing."""
+    run = list(range(places[0], places[0] + len(places)))
+    return slice(run[0], run[-1] + 1) if places == run else places
+
+
+def _bounds(column: Column, dtype: str) -> tuple[float, float]:
+    """Between these a value of a block's dtype is surely one that is answered."""
+    if column.type == "int64":
+        any_number: float = LARGEST_SAFE_INTEGER if dtype == "float64" else LARGEST_INTEGER
+    else:
+        any_number = float("inf") if column.infinite else float(np.finfo(np.float64).max)
+    low = -any_number if column.minimum is None else max(column.minimum, -any_number)
+    high = any_number if column.maximum is None else min(column.maximum, any_number)
+    return low, high
+
+
+def _held_as(tensor: Mapping[str, Any]) -> str:
+    """Numbers wait in 64 bits until the graph's own type is known to hold them."""
+    if "tokens" in tensor:
+        return "string"
+    dtype = str(tensor["dtype"])
+    if dtype.startswith("float"):
+        return "float64"
+    return "int64" if "int" in dtype else dtype
+
+
+def _token_feed(tensor: Mapping[str, Any], at: tuple[int, int]) -> TokenFeed:
+    from onnxlet.function.inputs.text import TokenFeed  # models without text start without it
+
+    return TokenFeed(tensor, at)
+
+
+def _feed(tensor: Mapping[str, Any], at: Sequence[tuple[int, int]]) -> Feed:
+    """`at` says of each of the tensor's columns in which block it is, and where there."""
+    by_block = sorted(range(len(at)), key=lambda index: at[index])
+    places = []
+    for block, members in groupby(by_block, key=lambda index: at[index][0]):
+        places.append((block, _run([at[index][1] for index in members])))
+    order = [by_block.index(index) for index in range(len(at))]
+    shape = tuple(tensor["shape"]) if "shape" in tensor else None
+    return Feed(
+        str(tensor["name"]),
+        str(tensor["dtype"]),
+        tuple(places),
+        None if order == sorted(order) else order,
+        shape,
+    )

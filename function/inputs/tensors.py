@@ -1,0 +1,320 @@
+"""Tensors as clients send them, checked against a signature and turned into arrays.
+
+Arrays of numbers never become Python objects where all is well: each block of columns is taken
+out of the tensors as it is. Where anything is odd, the tensors are read as rows, by the careful
+reading that rows have, so that what is accepted and what is said are the same. A property test
+holds the two together.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from onnxlet.function.arrays import Array
+from onnxlet.function.errors import InvalidRows, MalformedRequest, Problem
+from onnxlet.function.inputs.cell_validation import READ, Guesses, Refused, read_carefully, shown
+from onnxlet.function.inputs.signature import Block, Input, Signature
+from onnxlet.function.inputs.validation import CELLS_AT_ONCE, Gathered, Table, is_plain, texts
+from onnxlet.function.messages import Tensor
+
+RAW = "RAW"  # declared of bytes that are a model's only input, whatever its type is
+INTEGERS = {
+    f"{kind}{bits}": np.iinfo(f"{kind.lower()}{bits}")
+    for kind in ("INT", "UINT")
+    for bits in (8, 16, 32, 64)
+}
+FLOATS: Mapping[str, type[np.floating[Any]]] = {"FP16": np.float16, "FP32": np.float32}
+
+
+def read_tensors(tensors: Mapping[str, Tensor], signature: Signature) -> Table:
+    """Check a batch that came as tensors.
+
+    Args:
+        tensors: by name: one for each column, of shape [n] or [n, 1], or the one tensor of a
+            model fitted on an array. What the model drops is ignored.
+        signature: the model's.
+
+    Returns:
+        The blocks' arrays; a block of floats is float32 where its tensors are.
+
+    Raises:
+        InvalidRows: with every problem, located.
+        MalformedRequest: raw bytes are not an array of the model's input.
+    """
+    tensors = unpacked(tensors, signature)
+    problems = _misfits(tensors, signature)
+    if problems:
+        raise InvalidRows(problems)
+    rows = count_rows(tensors, signature)
+    if not rows:
+        raise InvalidRows([Problem(None, None, "no instances: expected at least one row")])
+    at_once = max(1, CELLS_AT_ONCE // len(signature.columns))
+    if rows <= at_once:
+        return Table(rows, _read(tensors, signature, rows))
+    if all(tensor.array.dtype != object for tensor in tensors.values()):
+        arrays = _read_quickly(tensors, signature, rows)
+        if arrays is not None:  # NumPy lets others go on
+            return Table(rows, arrays)
+    gathered = Gathered(rows)
+    at_once = -(-at_once // 4)  # each cell may be wrong, and is an object and a problem then
+    for start in range(0, rows, at_once):
+        size = min(at_once, rows - start)
+        some = {
+            each.name: tensors[each.name]._replace(
+                array=tensors[each.name].array[start : start + size]
+            )
+            for each in signature.inputs
+            if each.required
+        }
+        gathered.take(size, partial(_read, some, signature, size))
+    return gathered.table()
+
+
+def _read(tensors: Mapping[str, Tensor], signature: Signature, rows: int) -> list[Array]:
+    arrays = _read_quickly(tensors, signature, rows)
+    if arrays is None:
+        arrays = read_carefully(_as_rows(tensors, signature, rows), signature, {})
+    return arrays
+
+
+def count_rows(tensors: Mapping[str, Tensor], signature: Signature) -> int:
+    """How many instances tensors hold at most, before they are checked."""
+    tensors = unpacked(tensors, signature)
+    shapes = [
+        tensors[each.name].array.shape
+        for each in signature.inputs
+        if each.required and each.name in tensors
+    ]
+    return max((shape[0] for shape in shapes if shape), default=0)
+
+
+# their form
+
+
+def unpacked(tensors: Mapping[str, Tensor], signature: Signature) -> Mapping[str, Tensor]:
+    """Raw bytes as an array of the model's only input; other tensors as they are.
+
+    Raises:
+        MalformedRequest: the model has several inputs, or the bytes are not whole rows.
+    """
+    raw = tensors.get("")
+    if raw is None or raw.datatype != RAW:
+        return tensors
+    if len(signature.inputs) != 1:
+        raise MalformedRequest(
+            f"bytes without a header are one input, and the model has {len(signature.inputs)}",
+            "Send a JSON header, and its length as Inference-Header-Content-Length.",
+        )
+    [only] = signature.inputs
+    return {only.name: Tensor(_typed(raw.array, only), RAW)}
+
+
+def _typed(content: Array, only: Input) -> Array:
+    if only.type == "string":
+        return np.array([bytes(content).decode("utf-8", "surrogateescape")], dtype=object)
+    dtype, width = np.dtype(only.type), len(only.columns)
+    row = dtype.itemsize * width
+    if content.size % row:
+        raise MalformedRequest(
+            f"'{only.name}': expected rows of {row} bytes ({width} of {only.type}), "
+            f"got {content.size} bytes in all"
+        )
+    if only.type == "bool" and content.size and content.max() > 1:
+        raise MalformedRequest(f"'{only.name}': expected bytes 0 and 1, got {content.max()}")
+    return content.view(dtype).reshape(-1, width)
+
+
+def _misfits(tensors: Mapping[str, Tensor], signature: Signature) -> list[Problem]:
+    """Which inputs are missing, unknown, of another shape or of another number of rows."""
+    known = {each.name: each for each in signature.inputs}
+    guesses = Guesses(known)
+    problems = [
+        Problem(None, each.name, "missing input")
+        for each in signature.inputs
+        if each.required and each.name not in tensors
+    ]
+    problems += [
+        Problem(None, name[:100], f"unknown input{guesses[name]}")
+        for name in tensors
+        if name not in known
+    ]
+    first = None
+    for name, each in known.items():
+        if not each.required or name not in tensors:
+            continue
+        shape = tensors[name].array.shape
+        if not _fits(shape, each):
+            problems.append(Problem(None, name, f"{_expected(each)}, got {list(shape)}"))
+        elif first is None:
+            first = name, shape[0]
+        elif shape[0] != first[1]:
+            detail = f"expected as many rows as '{first[0]}' has, {first[1]}, got {shape[0]}"
+            problems.append(Problem(None, name, detail))
+    return problems
+
+
+def _fits(shape: Sequence[int], each: Input) -> bool:
+    width = len(each.columns)
+    rest = tuple(shape[1:])
+    return len(shape) > 0 and (
+        rest in (each.shape[1:], (width,)) or (width == 1 and rest in ((), (1,)))
+    )
+
+
+def _expected(each: Input) -> str:
+    inner = ", ".join(map(str, each.shape[1:]))
+    if len(each.columns) == 1:
+        return "expected shape [n] or [n, 1]"
+    flat = f" or [n, {len(each.columns)}]" if len(each.shape) != 2 else ""
+    return f"expected shape [n, {inner}]{flat}"
+
+
+# the quick reading
+
+
+def _read_quickly(
+    tensors: Mapping[str, Tensor], signature: Signature, rows: int
+) -> list[Array] | None:
+    """The blocks' arrays, or None where anything is odd."""
+    arrays = []
+    for block, sources in zip(signature.blocks, signature.sources, strict=True):
+        parts = []
+        for name, places in sources:
+            tensor = tensors[name]
+            cells = tensor.array.reshape(rows, -1)[:, places]
+            part = QUICK[block.type](cells, block, tensor.datatype)
+            if part is None:
+                return None
+            parts.append(part)
+        array = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+        if not (_within(block, array) or is_plain(block, array)):
+            return None
+        arrays.append(array)
+    return arrays
+
+
+def _within(block: Block, array: Array) -> bool:
+    """All numbers lie within what every column takes; a NaN is never within."""
+    if array.dtype.kind != "f" or block.closed:
+        return False
+    return bool(array.min() >= np.max(block.low) and array.max() <= np.min(block.high))
+
+
+def _numbers(cells: Array, block: Block, datatype: str) -> Array | None:
+    if cells.dtype.kind in "iu":
+        return cells.astype(np.float32 if cells.dtype.itemsize <= 2 else np.float64)
+    if cells.dtype.kind != "f":
+        return None
+    return cells.astype(np.float32) if cells.dtype.itemsize == 2 else cells
+
+
+def _integers(cells: Array, block: Block, datatype: str) -> Array | None:
+    kind = cells.dtype.kind
+    if kind == "O":
+        return _some_missing(cells, datatype) if block.dtype == "float64" else None
+    if kind == "f":
+        cells = cells.astype(np.float64) + 0.0  # no whole number is -0.0
+        with np.errstate(invalid="ignore"):
+            whole = (np.floor(cells) == cells) & (np.abs(cells) < 2.0**63)
+        if not (whole if block.dtype == "int64" else whole | np.isnan(cells)).all():
+            return None
+    elif kind not in "iu" or (cells.dtype == np.uint64 and cells.max() >= 2**63):
+        return None
+    return cells.astype(block.dtype)
+
+
+def _some_missing(cells: Array, datatype: str) -> Array | None:
+    """Whole numbers and None, as floats and NaN."""
+    limits = INTEGERS.get(datatype)
+    flat = cells.ravel().tolist()
+    if limits is None or not set(map(type, flat)) <= {int, type(None)}:
+        return None
+    there = [cell for cell in flat if cell is not None]
+    most = min(limits.max, 2**63 - 1)
+    if there and not (limits.min <= min(there) and max(there) <= most):
+        return None
+    return np.array(flat, dtype=np.float64).reshape(cells.shape)
+
+
+def _booleans(cells: Array, block: Block, datatype: str) -> Array | None:
+    return cells if cells.dtype.kind == "b" else None
+
+
+def _strings(cells: Array, block: Block, datatype: str) -> Array | None:
+    if cells.dtype.kind != "O" or datatype not in ("BYTES", RAW):
+        return None
+    flat = cells.ravel().tolist()
+    types = set(map(type, flat))
+    if not types <= {str, type(None)}:
+        return None
+    array = texts(flat, type(None) in types, block.longest)
+    return None if array is None else array.reshape(cells.shape)
+
+
+QUICK = {
+    "float64": _numbers,
+    "float32": _numbers,
+    "int64": _integers,
+    "bool": _booleans,
+    "string": _strings,
+}
+
+
+# the careful reading
+
+
+def _as_rows(
+    tensors: Mapping[str, Tensor], signature: Signature, rows: int
+) -> list[dict[str, Any]]:
+    """Objects by column name, of Python's values; Refused where one is not as it is declared."""
+    columns: dict[str, list[Any]] = {}
+    for each in signature.inputs:
+        if not each.required:
+            continue
+        array, datatype = tensors[each.name]
+        cells = array.reshape(rows, -1)
+        if array.dtype == object:
+            for name, column in zip(each.columns, cells.T, strict=True):
+                columns[name] = [declared(cell, datatype) for cell in column]
+        else:
+            columns |= zip(each.columns, cells.T.tolist(), strict=True)
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def declared(cell: Any, datatype: str) -> Any:
+    """A value as the declared datatype holds it, None for a missing one, Refused for others."""
+    if cell is None or (isinstance(cell, float) and math.isnan(cell)):
+        return None
+    try:
+        return _declared(cell, datatype)
+    except Refused as refused:
+        return refused.with_traceback(None)  # whose frames would be kept for each cell
+
+
+def _declared(cell: Any, datatype: str) -> Any:
+    if datatype in FLOATS:
+        value = READ["float64"](cell)
+        with np.errstate(over="ignore"):
+            rounded = float(FLOATS[datatype](value))
+        if math.isinf(rounded) and not math.isinf(value):
+            raise Refused(f"{shown(cell)} does not fit {datatype}")
+        return rounded
+    if datatype in INTEGERS:
+        return _declared_integer(cell, datatype)
+    if datatype == "FP64":
+        return READ["float64"](cell)
+    return READ["bool" if datatype == "BOOL" else "string"](cell)
+
+
+def _declared_integer(cell: Any, datatype: str) -> int:
+    limits = INTEGERS[datatype]
+    if type(cell) is not int:
+        READ["int64"](cell)  # a float is told as the column's own reading tells it
+    if not limits.min <= cell <= limits.max:
+        raise Refused(f"{shown(cell)} does not fit {datatype}")
+    return int(cell)

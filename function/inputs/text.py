@@ -1,0 +1,256 @@
+"""Text at the door: cut into tokens as scikit-learn does, and counted into the graph's tensors.
+
+Steps and their order: `sklearn/feature_extraction/text.py`, `_VectorizerMixin`. ONNX's own
+tokenisers cut otherwise: sklearn-onnx #1019, onnxruntime #4201.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from itertools import chain, filterfalse, islice, repeat
+from typing import Any
+
+import numpy as np
+
+from onnxlet.function.arrays import Array
+from onnxlet.function.inputs.murmur import murmurhash3
+from onnxlet.function.inputs.signature import MISSING_TEXT
+
+Cut = Callable[[str], Iterable[str]]
+Counts = dict[int, int]  # by column; the columns that are not there are zero
+Count = Callable[[Iterable[str]], Counts]
+
+DOUBLE_SPACE = re.compile(r"\s\s+")
+NOWHERE = -1  # the place of a token that is no term
+AT_ONCE = 10_000  # tokens that are counted by one call, during which nobody else is answered
+TOGETHER = 64  # characters that are taken apart together
+KEPT = 4_000_000  # characters of hashed tokens that are remembered, each token as TOKEN_COST more
+TOKEN_COST = 50
+
+
+class TokenFeed:
+    """Counts of the tokens in a column of text: two input tensors of the graph.
+
+    Attributes:
+        name: of the tensor that has the counts, of shape (rows, k).
+        places: name of the tensor that says which columns these are, of shape (k,).
+        width: of the whole: a column for each term, or for each remainder of a hash.
+        at: the block that has the text, and the column there.
+        count: of tokens, in the columns that they count in.
+    """
+
+    def __init__(self, entry: Mapping[str, Any], at: tuple[int, int]) -> None:
+        """Read a manifest's graph input.
+
+        Args:
+            entry: `name`, `places`, `dtype`, and `tokens`: scikit-learn's settings by their
+                names; `vocabulary`, in order of the columns, None for a term that no text has,
+                or `n_features` and `alternate_sign`; `replaced`, pairs of a text, None for a
+                missing one, and what stands for it.
+            at: the block that has the text, and the column there.
+        """
+        tokens = entry["tokens"]
+        self.name, self.places = str(entry["name"]), str(entry["places"])
+        self._dtype = np.dtype(str(entry["dtype"]))
+        self.at = at
+        self._cut = analyser(tokens)
+        self._binary = bool(tokens["binary"])
+        self._replaced = [
+            (MISSING_TEXT if text is None else text, instead)
+            for text, instead in tokens["replaced"]
+        ]
+        self.count: Count
+        if "vocabulary" in tokens:
+            self.width = len(tokens["vocabulary"])
+            terms = {term: place for place, term in enumerate(tokens["vocabulary"])}
+            self.count = partial(_count_known, terms.get)
+        else:
+            self.width = int(tokens["n_features"])
+            self.count = HashedTokens(self.width, bool(tokens["alternate_sign"]))
+
+    def gather(self, blocks: Sequence[Array]) -> dict[str, Array]:
+        """Both tensors, by name; the places are in order."""
+        block, place = self.at
+        texts = blocks[block][:, place].tolist()
+        for text, instead in self._replaced:
+            texts = [instead if cell == text else cell for cell in texts]
+        rows = [self.count(self._cut(text)) for text in texts]
+        places = sorted(set().union(*rows))
+        if len(rows) == 1:
+            counts = np.array([[rows[0][place] for place in places]], self._dtype)
+        else:
+            counts = _side_by_side(rows, places, self._dtype)
+        return self.tensors(counts, places)
+
+    def tensors(self, counts: Array, places: Sequence[int]) -> dict[str, Array]:
+        """Both tensors, of counts in these columns, which are in order."""
+        if self._binary:
+            counts = counts != 0
+        counts = counts.astype(self._dtype, copy=False)
+        return {self.name: counts, self.places: np.array(places, np.int64)}
+
+
+def _side_by_side(rows: Sequence[Counts], places: Sequence[int], dtype: np.dtype[Any]) -> Array:
+    at = {place: column for column, place in enumerate(places)}
+    counts = np.zeros((len(rows), len(places)), dtype)
+    _fill(counts, rows, at)
+    return counts
+
+
+def _fill(counts: Array, rows: Sequence[Counts], at: Mapping[int, int]) -> None:
+    sizes = np.fromiter(map(len, rows), np.int64, len(rows))
+    total = int(sizes.sum())
+    if total > AT_ONCE and len(rows) > 1:
+        half = len(rows) // 2
+        _fill(counts[:half], rows[:half], at)
+        _fill(counts[half:], rows[half:], at)
+        return
+    columns = np.fromiter(map(at.__getitem__, chain.from_iterable(rows)), np.int64, total)
+    values = chain.from_iterable(row.values() for row in rows)
+    counts[np.repeat(np.arange(len(rows)), sizes), columns] = np.fromiter(
+        values, counts.dtype, total
+    )
+
+
+def _count_known(place_of: Callable[[str, int], int], tokens: Iterable[str]) -> Counts:
+    places = map(place_of, tokens, repeat(NOWHERE))
+    found = Counter(islice(places, AT_ONCE))
+    for place in places:
+        found[place] += 1
+        found.update(islice(places, AT_ONCE))
+    found.pop(NOWHERE, None)
+    return found
+
+
+class HashedTokens:
+    """Counts tokens by their hash: `sklearn/feature_extraction/_hashing_fast.pyx`."""
+
+    def __init__(self, width: int, alternate_sign: bool) -> None:
+        self._width = width
+        self._alternate_sign = alternate_sign
+        self._hashes: dict[str, int] = {}
+        self._cost = 0
+
+    def __call__(self, tokens: Iterable[str]) -> Counts:
+        """By place; a token of a negative hash counts down."""
+        left, counts = iter(tokens), Counts()
+        while part := Counter(islice(left, AT_ONCE)):
+            hashes = self._hashes_of(part)
+            for token, times in part.items():
+                h = hashes[token]
+                place = abs(h) % self._width
+                down = h < 0 and self._alternate_sign
+                counts[place] = counts.get(place, 0) + (-times if down else times)
+        return counts
+
+    def _hashes_of(self, tokens: Counter[str]) -> Mapping[str, int]:
+        if self._cost > KEPT:
+            self._hashes, self._cost = {}, 0
+        known = self._hashes  # another thread may begin anew: this one stays with what it has
+        new = [token for token in tokens if token not in known]
+        if new:
+            known.update(zip(new, murmurhash3(new), strict=True))
+            self._cost += sum(map(len, new)) + TOKEN_COST * len(new)
+        return known
+
+
+def analyser(tokens: Mapping[str, Any]) -> Cut:
+    """What cuts a text into tokens, in an order of its own: they are only counted."""
+    cut = CUT[tokens["analyzer"]](tokens)
+    steps: list[Callable[[str], str]] = []
+    if tokens["lowercase"]:
+        steps.append(str.lower)
+    if tokens["strip_accents"]:
+        steps.append(STRIP[tokens["strip_accents"]])
+    if not steps:
+        return cut
+    if len(steps) == 1:
+        return lambda text: cut(steps[0](text))
+    return lambda text: cut(steps[1](steps[0](text)))
+
+
+def _strip_to_unicode(text: str) -> str:
+    if text.isascii():
+        return text
+    return "".join(filterfalse(unicodedata.combining, _decomposed(text)))
+
+
+def _strip_to_ascii(text: str) -> str:
+    return _decomposed(text).encode("ascii", "ignore").decode("ascii")
+
+
+def _decomposed(text: str) -> str:
+    """NFKD, but for the order of combining marks, which are dropped by whoever calls.
+
+    Each character is taken apart by itself, and only marks are put in order after that. Python
+    does so in quadratic time: 40,000 marks on each other took 2.8 s in one call, and nobody else
+    was answered.
+    """
+    if len(text) <= TOGETHER:
+        return unicodedata.normalize("NFKD", text)
+    pieces = (text[at : at + TOGETHER] for at in range(0, len(text), TOGETHER))
+    return "".join([unicodedata.normalize("NFKD", piece) for piece in pieces])
+
+
+STRIP = {"unicode": _strip_to_unicode, "ascii": _strip_to_ascii}
+
+
+def _words(tokens: Mapping[str, Any]) -> Cut:
+    find = re.compile(tokens["token_pattern"]).findall
+    low, high = tokens["ngram_range"]
+    stopped = frozenset(tokens["stop_words"] or ())
+
+    def cut(text: str) -> Iterable[str]:
+        words = find(text)
+        if stopped:
+            words = [word for word in words if word not in stopped]
+        return words if high == 1 else _word_ngrams(words, low, min(high, len(words)))
+
+    return cut
+
+
+def _word_ngrams(words: list[str], low: int, high: int) -> Iterable[str]:
+    return chain.from_iterable(
+        words if n == 1 else map(" ".join, zip(*(words[i:] for i in range(n)), strict=False))
+        for n in range(low, high + 1)
+    )
+
+
+def _characters(tokens: Mapping[str, Any]) -> Cut:
+    low, high = tokens["ngram_range"]
+
+    def cut(text: str) -> Iterable[str]:
+        text = DOUBLE_SPACE.sub(" ", text)
+        return chain.from_iterable(
+            [text[i : i + n] for i in range(len(text) - n + 1)]
+            for n in range(low, min(high, len(text)) + 1)
+        )
+
+    return cut
+
+
+def _characters_in_words(tokens: Mapping[str, Any]) -> Cut:
+    low, high = tokens["ngram_range"]
+
+    def cut(text: str) -> Iterable[str]:
+        return chain.from_iterable(_inside(f" {word} ", low, high) for word in text.split())
+
+    return cut
+
+
+def _inside(word: str, low: int, high: int) -> list[str]:
+    """The n-grams of a word; a word no longer than n is one, and the last."""
+    size = len(word)
+    found = [word[i : i + n] for n in range(low, min(high, size) + 1) for i in range(size - n + 1)]
+    return found if size >= low else [word]
+
+
+CUT: Mapping[str, Callable[[Mapping[str, Any]], Cut]] = {
+    "word": _words,
+    "char": _characters,
+    "char_wb": _characters_in_words,
+}

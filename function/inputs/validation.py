@@ -1,0 +1,295 @@
+"""Rows as clients send them, checked against a signature and turned into arrays.
+
+Most batches are right, so whole blocks are checked first, at C speed. Where anything is odd, a
+careful reading goes cell by cell: it accepts what the rules allow (3.0 for an integer, null for
+a missing value) and says what is wrong with the rest. The quick reading accepts nothing that
+the careful one would not, with the same arrays; a property test holds them together.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain, starmap
+from operator import le
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from onnxlet.function.arrays import Array
+from onnxlet.function.errors import InvalidRows, Problem, Problems
+from onnxlet.function.inputs.cell_validation import read_carefully
+from onnxlet.function.inputs.signature import MISSING_TEXT, Block, CellsOf, Signature
+
+EXACT_TYPES: Mapping[str, frozenset[type]] = {
+    "float64": frozenset({int, float, type(None)}),
+    "float32": frozenset({int, float, type(None)}),
+    "int64": frozenset({int, type(None)}),
+    "bool": frozenset({bool}),
+    "string": frozenset({str, type(None)}),
+}
+FEW_CELLS = 500  # so many are looked at as fast as they are chosen
+# Cells that are read together: others are answered between two parts of a batch, and what is
+# made on the way to arrays is never there for more than one.
+CELLS_AT_ONCE = 50_000
+
+Faults = Mapping[int, str]
+Prepare = Callable[[Sequence[Any], Faults], tuple[Sequence[Any], Faults]]
+
+
+class Table(NamedTuple):
+    """A checked batch.
+
+    Attributes:
+        rows: how many instances there are.
+        arrays: for each block of the signature, an array of shape (rows, the block's columns).
+    """
+
+    rows: int
+    arrays: list[Array]
+
+
+class LeftOut:
+    """Rows that are left out of a table, since they can't be answered.
+
+    Attributes:
+        kept: the positions of all others.
+        problems: why these are not.
+    """
+
+    def __init__(self) -> None:
+        self.kept: list[int] = []
+        self.problems = Problems()
+
+
+def read_table(
+    rows: Sequence[Any],
+    signature: Signature,
+    faults: Faults | None = None,
+    prepare: Prepare | None = None,
+    left_out: LeftOut | None = None,
+) -> Table:
+    """Check every instance against the signature.
+
+    Args:
+        rows: objects by column name or lists in signature order; all at once, or `parts` of them.
+        signature: the model's.
+        faults: rows already known to be wrong, and why; they are reported with the others.
+        prepare: makes such rows of what stands in `rows`, and may find faults.
+        left_out: takes the rows that are wrong, and why; None has them refused.
+
+    Raises:
+        InvalidRows: with every problem, located by row and column.
+    """
+    if not len(rows):
+        raise InvalidRows([Problem(None, None, "no instances: expected at least one row")])
+    width = len(signature.columns)
+    if left_out is None and len(rows) * width <= CELLS_AT_ONCE and not hasattr(rows, "parts"):
+        if prepare is not None:
+            rows, faults = prepare(rows, faults or {})
+        return Table(len(rows), _read(rows, signature, faults or {}))
+    gathered = Gathered(len(rows), left_out)
+    for part, told in parts_of(rows, faults or {}, max(1, CELLS_AT_ONCE // width)):
+        if prepare is not None:
+            part, told = prepare(part, told)
+        gathered.read(part, signature, told)
+    return gathered.table()
+
+
+def _read(rows: Sequence[Any], signature: Signature, faults: Faults) -> list[Array]:
+    arrays = None if faults else _read_quickly(rows, signature)
+    return read_carefully(rows, signature, faults) if arrays is None else arrays
+
+
+def parts_of(
+    rows: Sequence[Any], faults: Faults, at_once: int
+) -> Iterator[tuple[Sequence[Any], Faults]]:
+    """Neighbouring rows, so many at once, and the faults by their positions among these."""
+    parts = rows.parts() if hasattr(rows, "parts") else [(rows, faults)]
+    for whole, told in parts:
+        if hasattr(whole, "matrix"):
+            yield whole, told
+            continue
+        for start in range(0, len(whole), at_once):
+            part = whole[start : start + at_once]
+            yield part, {n: told[n + start] for n in range(len(part)) if n + start in told}
+
+
+class Gathered:
+    """A table that is put together from parts of a batch.
+
+    Args:
+        rows: of the whole batch.
+        left_out: takes the rows that are wrong; None has them refused.
+    """
+
+    def __init__(self, rows: int, left_out: LeftOut | None = None) -> None:
+        self._rows = rows
+        self._left_out = left_out
+        self._problems = Problems() if left_out is None else left_out.problems
+        self._arrays: list[Array] = []
+        self._hints = set[str]()  # of every part; none for those that are right
+        self._seen = self._filled = 0
+
+    def read(self, rows: Sequence[Any], signature: Signature, faults: Faults) -> None:
+        """Check the next rows."""
+        size = len(rows)
+        kept = list(range(size)) if self._left_out is not None else []
+        try:
+            arrays = _read(rows, signature, faults)
+        except InvalidRows as error:
+            self._problems.add(error.every, self._seen)
+            self._hints.add(error.hint)
+            bad = {problem.row for problem in error.every}
+            kept = [row for row in kept if row not in bad]
+            arrays = _read([rows[row] for row in kept], signature, {}) if kept else []
+        else:
+            self._hints.add("")
+        if arrays and (self._left_out is not None or not self._problems.count):
+            self._add(arrays)
+        if self._left_out is not None:
+            self._left_out.kept += [self._seen + row for row in kept]
+        self._seen += size
+
+    def take(self, size: int, read: Callable[[], list[Array]]) -> None:
+        """Check the next rows, so many, by a reading of their own; none are left out."""
+        try:
+            arrays = read()
+        except InvalidRows as error:
+            self._problems.add(error.every, self._seen)
+        else:
+            if not self._problems.count:
+                self._add(arrays)
+        self._seen += size
+
+    def _add(self, arrays: Sequence[Array]) -> None:
+        if not self._arrays:
+            self._arrays = [np.empty((self._rows, *each.shape[1:]), each.dtype) for each in arrays]
+        end = self._filled + len(arrays[0])
+        for whole, part in zip(self._arrays, arrays, strict=True):
+            whole[self._filled : end] = part
+        self._filled = end
+
+    def table(self) -> Table:
+        """All of it.
+
+        Raises:
+            InvalidRows: something is wrong, and it is not left out.
+        """
+        if self._left_out is None and self._problems.count:
+            hint = self._hints.pop() if len(self._hints) == 1 else ""
+            raise InvalidRows(self._problems.first, self._problems.count, hint=hint)
+        return Table(self._filled, [array[: self._filled] for array in self._arrays])
+
+
+def _read_quickly(rows: Sequence[Any], signature: Signature) -> list[Array] | None:
+    """The arrays, or None where anything is odd."""
+    if hasattr(rows, "matrix"):
+        matrix = _matrix_as_block(rows.matrix, signature)
+        if matrix is not None:
+            return [matrix]
+        rows = list(rows)
+    form = set(map(type, rows))
+    if form == {list} and set(map(len, rows)) == {len(signature.columns)}:
+        by_name = False
+    elif form == {dict} and _known_names_alone(rows, signature):
+        by_name = True
+    else:
+        return None
+    arrays = []
+    for block in signature.blocks:
+        try:
+            array = _array(block, rows, block.by_name if by_name else block.by_position)
+        except (KeyError, OverflowError, TypeError):
+            return None
+        if array is None or not is_plain(block, array := array.reshape(len(rows), -1)):
+            return None
+        arrays.append(array)
+    return arrays
+
+
+def _matrix_as_block(matrix: Array, signature: Signature) -> Array | None:
+    """Numbers that came without their lists, where all columns take just such."""
+    if len(signature.blocks) != 1 or signature.blocks[0].pack is None:
+        return None
+    [block] = signature.blocks
+    fits = len(block.columns) == len(signature.columns) == matrix.shape[1]
+    return matrix if fits and is_plain(block, matrix) else None
+
+
+def _known_names_alone(rows: Sequence[dict[str, Any]], signature: Signature) -> bool:
+    """No row has an unknown column, if it turns out that none lacks a known one."""
+    if signature.all_required:
+        return sum(map(len, rows)) == len(rows) * len(signature.columns)
+    return signature.names.issuperset(chain.from_iterable(rows))
+
+
+def _array(block: Block, rows: Sequence[Any], cells: CellsOf) -> Array | None:
+    """The block's cells, flat; None where one is not exactly of its type.
+
+    Raises:
+        KeyError, OverflowError, TypeError: where that shows only on the way.
+    """
+    if block.pack is not None:
+        try:
+            packed = np.frombuffer(b"".join(starmap(block.pack, cells.of(rows))))
+        except struct.error:
+            pass  # something is no number
+        else:
+            return None if _hides_boolean(packed, rows, cells) else packed
+    flat = list(chain.from_iterable(cells.of(rows)))
+    types = set(map(type, flat))
+    if not types <= EXACT_TYPES[block.type]:
+        return None
+    if block.dtype == "string":
+        return texts(flat, type(None) in types, block.longest)
+    return np.array(flat, dtype=block.dtype)
+
+
+def _hides_boolean(packed: Array, rows: Sequence[Any], cells: CellsOf) -> bool:
+    """What packs as a number is one, or a boolean; and that packs as 0 or 1."""
+    if len(packed) > FEW_CELLS:
+        suspects = np.flatnonzero((packed == 0) | (packed == 1)).tolist()
+        if len(suspects) < len(packed) // 8:
+            keys = cells.keys
+            return any(type(rows[s // len(keys)][keys[s % len(keys)]]) is bool for s in suspects)
+    return bool in set(map(type, chain.from_iterable(cells.of(rows))))
+
+
+def texts(cells: list[Any], some_missing: bool, longest: int) -> Array | None:
+    """Strings and None as a flat object array; None where one is no text that is surely taken."""
+    if MISSING_TEXT in cells:
+        return None
+    if some_missing:
+        cells = [MISSING_TEXT if cell is None else cell for cell in cells]
+    together = "".join(cells)
+    if len(together) > longest and max(map(len, cells)) > longest:
+        return None
+    return np.array(cells, dtype=object) if _encodes(together) else None
+
+
+def _encodes(text: str) -> bool:
+    """Lone surrogates pass the standard library's JSON, and have no UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def is_plain(block: Block, array: Array) -> bool:
+    """Nothing is missing, infinite, too large or out of its categories where it may not be."""
+    if not all(categories.issuperset(array[:, place]) for place, categories in block.closed):
+        return False
+    if block.dtype == "string":
+        return bool(block.nullable.all()) or not (array == MISSING_TEXT)[:, ~block.nullable].any()
+    if block.dtype == "int64" and block.bounded:
+        return bool(((array >= block.low) & (array <= block.high)).all())
+    if block.dtype != "float64":
+        return True
+    if len(array) == 1:
+        row = array[0].tolist()
+        if all(map(le, block.lows, row)) and all(map(le, row, block.highs)):
+            return True
+    odd = ~((array >= block.low) & (array <= block.high))
+    return not odd.any() or not (odd & ~(np.isnan(array) & block.nullable)).any()

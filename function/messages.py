@@ -1,0 +1,238 @@
+"""What a dialect takes and gives: a request's parts, a call, a prediction, a reply.
+
+A dialect turns a Request into a Call, and a Prediction into a Reply; nothing here or there knows
+of Flask or of ONNX Runtime.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from onnxlet.function import json_text
+from onnxlet.function.errors import (
+    InvalidRows,
+    OnnxletError,
+    Problem,
+    RequestError,
+    RequestTooLarge,
+)
+
+if TYPE_CHECKING:
+    from onnxlet.function.arrays import Array
+    from onnxlet.function.inputs.validation import Table
+    from onnxlet.function.models.model import Model
+
+JSON = "application/json"
+FEW_ROWS = 100  # whose answer is written by one call
+
+
+class Request(NamedTuple):
+    """One HTTP request, its body read and not compressed any more.
+
+    Attributes:
+        body: as it came; empty where there is none.
+        media_type: of the body, without parameters, in lower case; empty where none is told.
+        parameters: of the media type, such as `charset`.
+        query: the first value of each query parameter.
+        header: gives the named header's value, or an empty text.
+        most_rows: a batch of more is refused before it is read.
+    """
+
+    body: bytes = b""
+    media_type: str = ""
+    parameters: Mapping[str, str] = {}
+    query: Mapping[str, str] = {}
+    header: Callable[[str], str] = lambda name: ""
+    most_rows: int = sys.maxsize
+
+    def check_rows(self, rows: int, counted: bool = True) -> None:
+        """Refuse a batch by the number of its rows.
+
+        Args:
+            rows: how many there are.
+            counted: all of them; otherwise there may be more.
+
+        Raises:
+            RequestTooLarge: there are too many.
+        """
+        if rows > self.most_rows:
+            got = f", got {rows}" if counted else ""
+            raise RequestTooLarge(
+                f"expected at most {self.most_rows} rows{got}", "Send them in several requests."
+            )
+
+
+class Reply(NamedTuple):
+    """One HTTP response.
+
+    Attributes:
+        body: to send.
+        media_type: of the body.
+        status: of HTTP.
+        headers: further ones, by name.
+        notes: for the request's line in the log.
+    """
+
+    body: bytes
+    media_type: str = JSON
+    status: int = 200
+    headers: Mapping[str, str] = {}
+    notes: Mapping[str, Any] = {}
+
+
+def json_reply(
+    answer: Any, status: int = 200, media_type: str = JSON, headers: Mapping[str, str] | None = None
+) -> Reply:
+    """A reply in JSON; NumPy arrays as lists, NaN and infinities as null."""
+    return Reply(json_text.dumps(answer), media_type, status, headers or {})
+
+
+def answer_reply(
+    prediction: Prediction, answer: Any, headers: Mapping[str, str] | None = None
+) -> Reply:
+    """A prediction's reply in JSON, written in pieces where it has many rows."""
+    if prediction.rows <= FEW_ROWS:
+        return json_reply(answer, headers=headers)
+    return Reply(json_text.dumps_large(answer), JSON, 200, headers or {})
+
+
+class Tensor(NamedTuple):
+    """One named array of a request, its type declared by the client.
+
+    Attributes:
+        array: of the declared dtype and shape; text and mixed data in an object array. Rows first.
+        datatype: as the client declared it.
+    """
+
+    array: Array
+    datatype: str
+
+
+class Call(NamedTuple):
+    """A request for predictions, decoded but not yet checked against a model.
+
+    It has rows, or tensors.
+
+    Attributes:
+        rows: the instances as they came: objects by column name, or lists of values.
+        names: the columns that the values of lists belong to; None is signature order.
+        tensors: by name; None where there are rows.
+        model: the name that the body gives, or None.
+        text: rows are lists of text (from CSV), to be read by their columns' types.
+        faults: rows that are broken already, and why; None is none.
+        nulls: a row that can't be answered is answered by null, and does not lose the others.
+        options: what the dialect itself has to remember until it encodes the answer.
+    """
+
+    rows: Sequence[Any] = ()
+    names: Sequence[str] | None = None
+    tensors: Mapping[str, Tensor] | None = None
+    model: str | None = None
+    text: bool = False
+    faults: Mapping[int, str] | None = None
+    nulls: bool = False
+    options: Any = None
+
+
+class Prediction(NamedTuple):
+    """What was answered; also what `observe` is called with.
+
+    Attributes:
+        request_id: the id that the answer bears.
+        model: which one answered.
+        table: the checked batch, the rows that were answered.
+        outputs: by output name, rows first: numbers as ONNX Runtime gave them, labels in their own
+            type. Where rows were not answered, all rows are here, these as NaN or None.
+        rows: how many instances there were, those not answered included.
+        problems: why some were not: the first reasons, and one for each row.
+        problem_count: how many reasons there are in all.
+    """
+
+    request_id: str
+    model: Model
+    table: Table
+    outputs: Mapping[str, Array]
+    rows: int
+    problems: Sequence[Problem] = ()
+    problem_count: int = 0
+
+
+class Failure(NamedTuple):
+    """Why a request gets no answer, for a dialect to put in its own form.
+
+    Attributes:
+        status: of HTTP, as in the native dialect.
+        kind: the error's class.
+        detail: place, expected and got.
+        hint: what to do, or an empty text.
+        problems: located ones, the first of them; empty where the rows are not the reason.
+        error_count: how many there are in all.
+    """
+
+    status: int
+    kind: str
+    detail: str
+    hint: str = ""
+    problems: Sequence[Problem] = ()
+    error_count: int = 0
+
+
+def failure_of(error: Exception) -> Failure:
+    """What a client reads of an error; of one that is not ours nothing, since it may quote data."""
+    kind = type(error).__name__
+    if not isinstance(error, OnnxletError):
+        return Failure(500, kind, "the server failed; its log has the request id")
+    status = error.status if isinstance(error, RequestError) else 500
+    if isinstance(error, InvalidRows):
+        return Failure(status, kind, error.message, error.hint, error.problems, error.count)
+    return Failure(status, kind, error.message, error.hint)
+
+
+class Route(NamedTuple):
+    """A route that is no prediction.
+
+    Attributes:
+        method: of HTTP.
+        rule: in Flask's form; its variables are arguments of `answer`.
+        answer: makes the reply from the service, the request and the rule's variables.
+        describe: of a route that no dialect has, what `/openapi.json` says of it.
+    """
+
+    method: str
+    rule: str
+    answer: Callable[..., Reply]
+    describe: Callable[[Any], Any] | None = None
+
+
+class Dialect(Protocol):
+    """One protocol that clients speak; a module of `onnxlet.function.protocols`.
+
+    Attributes:
+        PREDICT: rules of the POST routes that predict, with the variables `name` and `version`.
+        MODEL_HEADER: names a model where the path does not, as WSGI spells it; or empty.
+        ROUTES: its other routes.
+        OPEN: paths that need no API key.
+    """
+
+    PREDICT: Sequence[str]
+    MODEL_HEADER: str
+    ROUTES: Sequence[Route]
+    OPEN: frozenset[str]
+
+    def owns(self, path: str) -> bool:
+        """Whether what goes wrong on this path is told in this dialect."""
+
+    def decode(self, request: Request) -> Call:
+        """Read a request for predictions.
+
+        Raises:
+            RequestError: it is not one.
+        """
+
+    def encode(self, prediction: Prediction, call: Call) -> Reply:
+        """Write the answer."""
+
+    def refuse(self, failure: Failure) -> Reply:
+        """Write an error."""

@@ -1,0 +1,1 @@
+"""Model directories become sessions: versions, aliases, graphs from S3."""

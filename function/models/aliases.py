@@ -1,0 +1,153 @@
+"""Names of versions: `models/NAME/aliases.json`, such as `{"stable": 2}`.
+
+An alias stands wherever a version does, and `stable` is what is served where none is named. A
+device has two folders: its slot's, and versions that came alone. A file in the second one is the
+word of whoever looks after the device, and all that counts. Where there is none the slot's counts,
+and its `stable` gives way to a higher version that came alone, as a slot's version always does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+
+from onnxlet.function import json_text
+from onnxlet.function.errors import ModelError, RequestError
+from onnxlet.function.settings import ALIAS
+
+FILE = "aliases.json"
+STABLE = "stable"
+HINT = (
+    'Write it as {"stable": 2}: names, of letters, digits, ".", "-" and "_" and not of digits '
+    "alone, of versions that are there; or remove it."
+)
+PIN_HINT = "Pin a version that is there, or an alias of one; or take the pin away."
+LARGEST = 100_000  # bytes
+
+Aliases = Mapping[str, int]
+NONE: Aliases = {}
+
+
+def file_of(folders: Sequence[Path], name: str) -> Path | None:
+    """The file of a model's aliases that counts; None where there is none.
+
+    Args:
+        folders: of model directories: one, or a device's two.
+        name: the model's.
+    """
+    files = [folder / name / FILE for folder in reversed(folders)]
+    return next((file for file in files if file.exists() or file.is_symlink()), None)
+
+
+def read(file: Path | None, versions: Collection[int]) -> Aliases:
+    """The versions of a model by the names that they have.
+
+    Args:
+        file: of them; None where there is none.
+        versions: of the model, that are there.
+
+    Raises:
+        ModelError: it can't be read or is not of this form; everything that is wrong with it.
+    """
+    if file is None:
+        return NONE
+    place = f"model {file.parent.name}: {FILE}"
+    try:
+        with file.open("rb") as opened:
+            content = opened.read(LARGEST + 1)
+        if len(content) > LARGEST:
+            raise ModelError(f"{place}: expected at most {LARGEST} bytes, got more", HINT)
+        found = json_text.loads(content)
+    except OSError as error:  # its words have the whole path
+        raise ModelError(f"{place}: it can't be read: {error.strerror}", HINT) from error
+    except RequestError as error:
+        said = str(error.message).replace("the body", "it")
+        raise ModelError(f"{place}: expected JSON: {said}", HINT) from error
+    if not isinstance(found, dict):
+        raise ModelError(f"{place}: expected an object, got {_kind(found)}", HINT)
+    faults = [fault for alias, to in found.items() if (fault := _fault(alias, to, versions))]
+    if faults:
+        raise ModelError(f"{place}: {'; '.join(faults)}", HINT)
+    return dict(sorted(found.items()))
+
+
+def _fault(alias: str, to: object, versions: Collection[int]) -> str:
+    shown = alias[:100].encode("utf-8", "backslashreplace").decode()
+    if not re.fullmatch(ALIAS, alias):
+        return f"'{shown}': expected a word that is no number, and stands in a path"
+    if type(to) is not int:
+        return f"'{shown}': expected the number of a version, got {_kind(to)}"
+    if to not in versions:
+        there = ", ".join(map(str, sorted(versions))) or "none"
+        return f"'{shown}': expected a version that is there ({there}), got {to}"
+    return ""
+
+
+def _kind(value: object) -> str:
+    kinds = {dict: "an object", list: "a list", str: "a string", bool: "a boolean"}
+    return "null" if value is None else kinds.get(type(value)) or repr(value)[:40]
+
+
+def of_model(folders: Sequence[Path], name: str, versions: Collection[int]) -> Aliases:
+    """A model's aliases in one folder, or a device's two.
+
+    Raises:
+        ModelError: they can't be used.
+    """
+    file = file_of(folders, name)
+    found = read(file, versions)
+    if file is None or STABLE not in found or file.parents[1] in folders[1:]:
+        return found
+    slot, *others = (folder / name for folder in folders)
+    alone = [
+        number
+        for number in versions
+        if not (slot / str(number)).is_dir() and any((o / str(number)).is_dir() for o in others)
+    ]
+    return {**found, STABLE: max([found[STABLE], *alone])}
+
+
+def serves(
+    name: str, versions: Sequence[int], aliases: Aliases = NONE, pin: str | None = None
+) -> int:
+    """The version that is served where a request names none.
+
+    Args:
+        name: the model's.
+        versions: of the model, lowest first.
+        aliases: of these.
+        pin: a version or an alias that goes before `stable`, or None.
+
+    Raises:
+        ModelError: there is no such version or alias as the pin names.
+    """
+    if pin is None:
+        return aliases.get(STABLE, versions[-1])
+    number = aliases.get(pin, int(pin) if pin.isdecimal() else 0)
+    if number not in versions:
+        what = "version" if pin.isdecimal() else "alias"
+        raise ModelError(
+            f"ONNXLET_SERVE={name}={pin}: no {what} {pin}; {listed(versions, aliases)}", PIN_HINT
+        )
+    return number
+
+
+def serves_in(home: Path, versions: Sequence[int]) -> int:
+    """The version of a model in one folder that is served where a request names none.
+
+    Args:
+        home: the model's folder.
+        versions: that are there, lowest first.
+
+    Raises:
+        ModelError: its aliases can't be used.
+    """
+    return serves(home.name, versions, read(file_of([home.parent], home.name), versions))
+
+
+def listed(versions: Sequence[int], aliases: Aliases) -> str:
+    """The versions and aliases that there are, in words."""
+    some = "are versions" if len(versions) > 1 else "is version"
+    said = f"there {some} {', '.join(map(str, versions))}"
+    return f"{said} and {', '.join(aliases)}" if aliases else said

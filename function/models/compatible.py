@@ -1,0 +1,155 @@
+"""What a version's clients would notice of the one that takes its place.
+
+A difference counts where a request that was answered is refused, or is answered in another form.
+More that is taken (gaps, infinities, a column that may be left out) counts not, nor do digits: a
+float32 and a float64 are the same number in JSON, and say in v2 which of them they are. Nor does
+the longest text: it is measured, so that no text stops a server, and a build reports it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from onnxlet.function.inputs.signature import Column, Output, Signature
+
+NUMBERS = ("int64", "float32", "float64")
+# A type, and those whose values the column takes all the same. Bounds say where a number ends.
+WIDER: Mapping[str, Sequence[str]] = {
+    "int64": NUMBERS,
+    "float32": ("float32", "float64"),
+    "float64": ("float32", "float64"),
+}
+# Times the largest magnitude among a column's own data: bounds beyond are where arithmetic
+# overflows, and lie elsewhere after each fit.
+FAR = 100.0
+SHOWN = 8  # of a list of categories, classes or columns
+
+
+def differences(served: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Why clients of one version can't go on with another; empty where they can.
+
+    Args:
+        served: the manifest of the version that answers now.
+        new: the manifest of the one that would.
+
+    Raises:
+        KeyError, TypeError, ValueError: one is no manifest.
+    """
+    before, after = Signature.from_manifest(served), Signature.from_manifest(new)
+    data = (served.get("statistics") or {}).get("columns", {})
+    return [
+        *_of_columns(before.columns, after.columns, data),
+        *_of_tensors(before, after),
+        *_of_outputs(before.outputs, after.outputs),
+        *_of_member("task", served.get("task"), new.get("task")),
+        *_of_member("classes", served.get("classes"), new.get("classes")),
+    ]
+
+
+def _of_columns(
+    before: Sequence[Column], after: Sequence[Column], data: Mapping[str, Mapping[str, Any]]
+) -> Iterator[str]:
+    old, new = ({column.name: column for column in columns} for columns in (before, after))
+    yield from (f"column '{name}' is removed" for name in old if name not in new)
+    for name, column in new.items():
+        if name in old:
+            yield from _of_column(old[name], column, data.get(name, {}))
+        elif column.required:
+            yield f"column '{name}' is new and required ({column.type})"
+    both = [name for name in old if name in new], [name for name in new if name in old]
+    if both[0] != both[1]:
+        lists = " becomes ".join(map(_listed, both))
+        yield f"rows as lists: the order of columns {lists}"
+
+
+def _of_column(old: Column, new: Column, data: Mapping[str, Any]) -> Iterator[str]:
+    place = f"column '{new.name}'"
+    if not new.required:
+        return  # its values are ignored
+    if not old.required:
+        yield f"{place} is required now ({new.type})"
+    elif new.type not in WIDER.get(old.type, (old.type,)):
+        yield f"{place}: {old.type} becomes {new.type}"
+    else:
+        if old.nullable and not new.nullable:
+            yield f"{place}: a missing value is refused now"
+        if old.infinite and not new.infinite:
+            yield f"{place}: an infinity is refused now"
+        if old.categories is not None:
+            if lost := [value for value in old.categories if not _takes(new, value)]:
+                yield f"{place}: {_listed(lost)} are refused now"
+        elif new.categories is not None:
+            yield f"{place}: other values than {_listed(new.categories)} are refused now"
+        else:
+            yield from _of_bounds(place, old, new, data)
+
+
+def _takes(column: Column, value: Any) -> bool:
+    if column.categories is not None:
+        return value in column.categories
+    low, high = column.minimum, column.maximum
+    return (low is None or value >= low) and (high is None or value <= high)
+
+
+def _of_bounds(place: str, old: Column, new: Column, data: Mapping[str, Any]) -> Iterator[str]:
+    sizes = [abs(data[key]) for key in ("minimum", "maximum") if data.get(key) is not None]
+    near = FAR * max([1.0, *sizes])
+    for word, sign, was, now in (
+        ("below", -1, old.minimum, new.minimum),
+        ("above", 1, old.maximum, new.maximum),
+    ):
+        tighter = now is not None and sign * now < sign * (sign * math.inf if was is None else was)
+        if now is not None and tighter and abs(now) < near:
+            yield f"{place}: numbers {word} {now:g} are refused now"
+
+
+def _of_tensors(before: Signature, after: Signature) -> Iterator[str]:
+    """What v2 takes; of tensors that are columns, all but their shape is said already."""
+    old, new = ({each.name: each for each in s.inputs} for s in (before, after))
+    yield from (f"v2 tensor '{n}' is removed" for n in old if n not in {*new, *before.names})
+    for name, each in new.items():
+        if name not in old:
+            if name in before.names or name not in after.names:
+                yield f"v2 tensor '{name}' is new"
+        elif each.shape != old[name].shape and each.required:
+            shapes = f"{list(old[name].shape)} becomes {list(each.shape)}"
+            yield f"v2 tensor '{name}': shape {shapes}"
+    kinds = [s.inputs[0].type for s in (before, after) if len(s.inputs) == 1]
+    if len({*kinds}) == 2 and {*kinds} <= {*NUMBERS}:
+        yield f"v2: bytes without a header were read as {kinds[0]}, and are as {kinds[1]}"
+
+
+def _of_outputs(before: Sequence[Output], after: Sequence[Output]) -> Iterator[str]:
+    old, new = ({each.name: each for each in outputs} for outputs in (before, after))
+    yield from (f"output '{name}' is removed" for name in old if name not in new)
+    yield from (f"output '{name}' is new" for name in new if name not in old)
+    if old.keys() == new.keys() and list(old) != list(new):
+        yield f"v2: the order of outputs {_listed(list(old))} becomes {_listed(list(new))}"
+    for name, each in ((name, each) for name, each in new.items() if name in old):
+        types = {old[name].type, each.type}
+        if len(types) > 1 and not types <= {"float32", "float64"}:
+            yield f"output '{name}': {old[name].type} becomes {each.type}"
+        if old[name].shape != each.shape:
+            shapes = f"{list(old[name].shape)} becomes {list(each.shape)}"
+            yield f"output '{name}': shape {shapes}"
+
+
+def _of_member(name: str, old: Any, new: Any) -> Iterator[str]:
+    if old != new or _types(old) != _types(new):
+        yield f"{name}: {_told(old)} becomes {_told(new)}"
+
+
+def _types(value: Any) -> Any:
+    """1, 1.0 and true are equal, and not the same label."""
+    return list(map(_types, value)) if isinstance(value, list) else type(value)
+
+
+def _told(value: Any) -> str:
+    return _listed(value) if isinstance(value, list) else "none" if value is None else str(value)
+
+
+def _listed(values: Sequence[Any]) -> str:
+    shown = ", ".join(f"{value!r:.60}" for value in values[:SHOWN])
+    return f"[{shown}]" if len(values) <= SHOWN else f"[{shown}, … {len(values)} in all]"

@@ -1,0 +1,69 @@
+"""Requests made up from a manifest: medians and frequent categories, never anybody's row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from onnxlet.function.inputs.signature import Column
+from onnxlet.function.models.model import Model
+
+TEXT = "a few words of text"
+TOLD = ("median", "quantiles")  # of a number; its least and greatest are one person's
+
+
+def example_instance(model: Model) -> dict[str, Any]:
+    """One instance by column name that the model answers."""
+    known = statistics_of(model)
+    return {
+        column.name: _value(column, known.get(column.name, {}))
+        for column in model.signature.columns
+        if column.required
+    }
+
+
+def typical_values(model: Model) -> dict[str, dict[str, Any]]:
+    """By column, what a form may suggest: `median` and `quantiles`, or `frequent` values."""
+    known = statistics_of(model)
+    return {
+        column.name: _typical(known.get(column.name, {}))
+        for column in model.signature.columns
+        if column.required
+    }
+
+
+def statistics_of(model: Model) -> Mapping[str, Mapping[str, Any]]:
+    """By column, what the manifest tells of the rows that it was built with."""
+    columns: Mapping[str, Mapping[str, Any]] = model.manifest.get("statistics", {}).get(
+        "columns", {}
+    )
+    return columns
+
+
+def _typical(about: Mapping[str, Any]) -> dict[str, Any]:
+    told = {key: about[key] for key in TOLD if key in about}
+    if about.get("frequent"):
+        told["frequent"] = [value for value, _ in about["frequent"]]
+    return told
+
+
+def _value(column: Column, about: Mapping[str, Any]) -> Any:
+    candidates = [value for value, _ in about.get("frequent", ())]
+    candidates += [about["median"]] if "median" in about else []
+    if column.categories is not None:
+        known = [value for value in candidates if value in column.categories]
+        return next(iter(known or column.categories), None)
+    if candidates:
+        return _within(column, candidates[0])
+    if column.type in ("string", "bool"):
+        return TEXT if column.type == "string" else False
+    return _within(column, 0)
+
+
+def _within(column: Column, value: Any) -> Any:
+    """The nearest value that the column takes."""
+    if column.minimum is not None and value < column.minimum:
+        return column.minimum
+    if column.maximum is not None and value > column.maximum:
+        return column.maximum
+    return value

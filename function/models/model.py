@@ -1,0 +1,288 @@
+"""One version of one model: read from its directory, checked, and run."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from onnxlet.function import deadline, json_text
+from onnxlet.function.arrays import Array
+from onnxlet.function.errors import InvalidRows, MalformedRequest, ModelError, Problem
+from onnxlet.function.inputs.signature import Output, Signature
+from onnxlet.function.inputs.validation import Table
+
+MANIFEST_FORMAT = 1
+GRAPH = "model.onnx"
+CELLS_AT_ONCE = 2**19  # of a batch that go through the graph together, and
+LEAST_ROWS = 64  # at least
+AGAIN = "Copy the version again, or build it again."
+NO_VERSION = "Name the folder of one version, such as models/NAME/1."
+RAISING = (
+    "scikit-learn raises for these values together: inside the model a number becomes infinite, "
+    "missing or larger than its type holds"
+)
+
+
+class Model:
+    """A model that answers.
+
+    Attributes:
+        name: the model's name.
+        version: a whole number.
+        manifest: as `convert` wrote it.
+        signature: read from the manifest.
+        classes: of a classifier, in the order of its probabilities; otherwise None.
+        directory: that it was read from, or None.
+
+    Args:
+        onnx: the graph; or what opens a session when the first request needs one.
+        threads: inside the session of a graph.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        version: int,
+        manifest: Mapping[str, Any],
+        onnx: bytes | Callable[[], Any],
+        threads: int = 1,
+    ) -> None:
+        self.name = name
+        self.version = version
+        self.manifest = manifest
+        self.signature = Signature.from_manifest(manifest)
+        self.classes: list[Any] | None = manifest.get("classes")
+        self.directory: Path | None = None
+        self._open = partial(_session, onnx, threads) if isinstance(onnx, bytes) else onnx
+        self._opening = threading.Lock()
+        self._names = [str(entry) for entry in manifest["graph"]["outputs"]]
+        self._watched = "raising" in manifest["graph"]
+        if self._watched:
+            self._names.append(str(manifest["graph"]["raising"]))
+        if isinstance(onnx, bytes):
+            self.open()
+
+    def open(self) -> None:
+        """Have the session there before a request needs it."""
+        _ = self.output_types
+
+    @cached_property
+    def _session(self) -> Any:
+        with self._opening:  # two threads may be first: one session is enough
+            if "_session" not in self.__dict__:
+                self.__dict__["_session"] = self._open()
+            return self.__dict__["_session"]
+
+    @cached_property
+    def output_types(self) -> dict[str, str]:
+        """Of what `run` answers: float32 where the graph computes no more digits."""
+        names = self._names[:-1] if self._watched else self._names
+        graph_types = {each.name: each.type for each in self._session.get_outputs()}
+        return {
+            output.name: "float32"
+            if (output.type, graph_types[name]) == ("float64", "tensor(float)")
+            else output.type
+            for output, name in zip(self.signature.outputs, names, strict=True)
+        }
+
+    def run(
+        self,
+        table: Table,
+        only: str | None = None,
+        counted: Mapping[str, Mapping[str, Array]] | None = None,
+    ) -> dict[str, Array]:
+        """Predict a checked batch; safe from several threads at once.
+
+        Args:
+            table: the batch.
+            only: the output that is wanted; None is all of them.
+            counted: both tensors of token feeds, by the feed's name, where they are known.
+
+        Returns:
+            By output name, an array with one entry per row: numbers as ONNX Runtime gave them,
+            labels in their own type (strings in an object array).
+
+        Raises:
+            InvalidRows: rows that scikit-learn raises for, although it takes each of their values.
+        """
+        step, names, outputs = self.signature.rows_at_once, self._names, self.signature.outputs
+        if counted and len(counted) == len(self.signature.token_feeds):
+            step = self.signature.counted_at_once
+        if only is not None:
+            place = [output.name for output in outputs].index(only)
+            names, outputs = [names[place], *names[len(outputs) :]], (outputs[place],)
+        if table.rows > LEAST_ROWS:  # what a graph computes on the way is as large as its batch
+            cells = sum(array.shape[1] for array in table.arrays)
+            if table.rows * cells > CELLS_AT_ONCE:
+                fitting = max(LEAST_ROWS, CELLS_AT_ONCE // cells)
+                step = min(fitting, step or fitting)
+        if step is None or table.rows <= step:
+            arrays = self._answers(table.arrays, names, counted or {})
+        else:
+            parts = [
+                self._answers(
+                    *_part(table.arrays, names, counted or {}, slice(start, start + step))
+                )
+                for start in range(0, table.rows, step)
+            ]
+            arrays = [np.concatenate(members) for members in zip(*parts, strict=True)]
+        if self._watched and (found := np.flatnonzero(arrays.pop()).tolist()):
+            raise InvalidRows([Problem(row, None, RAISING) for row in found])
+        return {
+            output.name: _as_declared(array, output)
+            for array, output in zip(arrays, outputs, strict=True)
+        }
+
+    def _answers(
+        self,
+        blocks: Sequence[Array],
+        names: Sequence[str],
+        counted: Mapping[str, Mapping[str, Array]],
+    ) -> list[Array]:
+        feeds = {feed.name: feed.gather(blocks) for feed in self.signature.feeds}
+        for tokens in self.signature.token_feeds:
+            feeds |= counted.get(tokens.name) or tokens.gather(blocks)
+        return deadline.run(self._session, names, feeds)
+
+
+def _part(
+    blocks: Sequence[Array],
+    names: Sequence[str],
+    counted: Mapping[str, Mapping[str, Array]],
+    rows: slice,
+) -> tuple[list[Array], Sequence[str], dict[str, dict[str, Array]]]:
+    """Some rows of a batch; a feed's other tensor says which columns all rows have."""
+    some = {name: {**tensors, name: tensors[name][rows]} for name, tensors in counted.items()}
+    return [array[rows] for array in blocks], names, some
+
+
+def check_hash(content: bytes, expected: str | None, place: str) -> None:
+    """Refuse a file that is not the one that the manifest has the SHA-256 of.
+
+    Raises:
+        ModelError: it was altered.
+    """
+    got = hashlib.sha256(content).hexdigest()
+    if got != expected:
+        raise ModelError(f"{place} was altered: expected sha256 {expected}, got {got}", AGAIN)
+
+
+def way_out(error: OSError) -> str:
+    """What to do where a file of a version can't be read."""
+    denied = isinstance(error, PermissionError)
+    return "Let the user that this runs as read it." if denied else AGAIN
+
+
+def read_checked(directory: Path, file: str, expected: str, place: str) -> bytes:
+    """A file of a model directory, by the SHA-256 that the manifest has of it.
+
+    Raises:
+        ModelError: it is missing, or was altered.
+    """
+    try:
+        content = (directory / file).read_bytes()
+    except OSError as error:  # its own words have the whole path
+        told = f"{place}: {file} can't be read: {error.strerror}"
+        raise ModelError(told, way_out(error)) from error
+    check_hash(content, expected, f"{place}: {file}")
+    return content
+
+
+def load_model(
+    directory: Path, threads: int = 1, models_url: str | None = None, lazy: bool = False
+) -> Model:
+    """Read `models/<name>/<version>/` and make it ready to answer.
+
+    Args:
+        directory: of the version.
+        threads: inside its session.
+        models_url: where graphs are that are not in their directories; None is nowhere.
+        lazy: read and check the graph when the first request needs it.
+
+    Raises:
+        ModelError: a file is missing, altered since the build, or not what ONNX Runtime takes.
+            A lazy one raises for its graph when it is needed.
+    """
+    place = f"{directory.parent.name}/{directory.name}"
+    try:
+        manifest = json_text.loads((directory / "manifest.json").read_bytes())
+    except MalformedRequest as error:
+        raise ModelError(f"model {place}: manifest.json: {error}", AGAIN) from error
+    except OSError as error:  # its words have the whole path, and clients see this
+        told = f"model {place}: {Path(str(error.filename)).name}: {error.strerror}"
+        hint = way_out(error) if directory.is_dir() else NO_VERSION
+        raise ModelError(told, hint) from error
+    if not isinstance(manifest, dict) or manifest.get("format") != MANIFEST_FORMAT:
+        raise ModelError(
+            f"model {place}: expected a manifest of format {MANIFEST_FORMAT}",
+            "It was built by another version of convert; build it again.",
+        )
+    if not directory.name.isdecimal():
+        raise ModelError(f"model {place}: expected a whole number as the version", NO_VERSION)
+    files = manifest.get("files")
+    expected = files.get(GRAPH) if isinstance(files, dict) else None
+
+    def open_graph() -> Any:
+        graph = _graph(directory, expected, place, models_url)
+        try:
+            return _session(graph, threads)
+        except Exception as error:  # ONNX Runtime's own, of several classes
+            raise ModelError(f"model {place}: it does not load: {error}") from error
+
+    try:
+        model = Model(directory.parent.name, int(directory.name), manifest, open_graph)
+        model.directory = directory
+        if not lazy:
+            model.open()
+    except ModelError:
+        raise
+    except Exception as error:
+        raise ModelError(f"model {place}: it does not load: {error}") from error
+    return model
+
+
+def _graph(
+    directory: Path, expected: str | None, place: str, models_url: str | None
+) -> bytes | str:
+    """A graph whose hash was checked: its bytes, or the path of the one that was fetched."""
+    if models_url and not (directory / GRAPH).exists():
+        from onnxlet.function.models.s3_graphs import fetch  # most models are in their directories
+
+        # Its digest in its name: another build of this version lies beside it, not in its place.
+        return str(fetch(models_url, f"{place}/{expected}.onnx", expected))
+    try:
+        graph = (directory / GRAPH).read_bytes()
+    except OSError as error:
+        away = " ONNXLET_MODELS_URL says where graphs are that a bundle was made without."
+        gone = isinstance(error, FileNotFoundError) and not models_url
+        hint = way_out(error) + away * gone
+        raise ModelError(f"model {place}: {GRAPH}: {error.strerror}", hint) from error
+    check_hash(graph, expected, f"model {place}: {GRAPH}")
+    return graph
+
+
+def _session(onnx: bytes | str, threads: int) -> Any:
+    options = onnxruntime.SessionOptions()
+    # One thread gives the same digits on every machine; idle ones would spin.
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # what goes wrong is raised, and told once
+    return onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
+
+
+NUMPY_TYPES = {"string": "O"}
+
+
+def _as_declared(array: Array, output: Output) -> Array:
+    """Whole-number tensors hold bool and float labels; a column of one value per row is flat."""
+    shaped = array.reshape(output.shape)
+    if output.type == "float64" and shaped.dtype == np.float32:
+        return shaped  # widening would only add digits that nobody computed
+    return shaped.astype(NUMPY_TYPES.get(output.type, output.type), copy=False)

@@ -1,0 +1,265 @@
+"""The models that are served: which there are, and which one a request means."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from onnxlet.function import request_log
+from onnxlet.function.errors import ModelError, UnknownModel
+from onnxlet.function.models.aliases import (
+    NONE,
+    PIN_HINT,
+    Aliases,
+    file_of,
+    listed,
+    of_model,
+    serves,
+)
+from onnxlet.function.models.model import Model, load_model
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+VERSION = re.compile(r"[1-9][0-9]{0,17}")
+NAMING = (
+    "Name one: in the path /models/NAME/predict, or at /invocations by the header "
+    "X-Amzn-SageMaker-Target-Model; or have the server set ONNXLET_DEFAULT_MODEL."
+)
+
+
+def versions_in(directory: Path) -> list[int]:
+    """The versions in a model's directory, lowest first."""
+    if not directory.is_dir():
+        return []
+    found = (entry.name for entry in directory.iterdir() if entry.is_dir())
+    return sorted(int(name) for name in found if VERSION.fullmatch(name))
+
+
+class Catalogue(NamedTuple):
+    """What is served at one moment.
+
+    Attributes:
+        versions: of each model, lowest first; names are sorted.
+        loaded: the served version of each model, and others that were asked for.
+        served: of each model, the version that answers where a request names none.
+        aliases: of each model, the versions that have names.
+    """
+
+    versions: Mapping[str, Sequence[int]]
+    loaded: dict[tuple[str, int], Model]
+    served: Mapping[str, int] = {}
+    aliases: Mapping[str, Aliases] = {}
+
+
+class Repository:
+    """Model directories below one folder, or two.
+
+    One version of each is served where a request names none: the one that the model is pinned to,
+    else the one whose alias is `stable`, else the highest. It is loaded at once, so that a broken
+    one stops the process; another one when it is first asked for. Where they are lazy, a graph is
+    read and checked when the first request needs it, and what is broken in it stops that request.
+
+    Args:
+        default: served where a request names none.
+        models_url: where graphs are that are not in their directories.
+        lazy: leave graphs to the first requests.
+        updates: another folder of them, which may be absent. What is broken in there, a version or
+            a file of aliases, is passed over when the process starts, unless it is pinned.
+        pins: by name, a version or an alias.
+
+    Attributes:
+        folders: theirs; where both have a version, the first one's counts.
+        threads: inside each session.
+        pins: by name, a version or an alias.
+        catalogue: what is served now. Whoever changes what is served puts another in its place.
+
+    Raises:
+        ModelError: there is no model, or one can't be loaded; or what is pinned is not there.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        threads: int = 1,
+        default: str | None = None,
+        models_url: str | None = None,
+        lazy: bool = False,
+        updates: Path | None = None,
+        pins: Mapping[str, str] | None = None,
+    ) -> None:
+        self.folders = (folder,) if updates is None else (folder, updates)
+        self.threads = threads
+        self.pins = pins or {}
+        self._default = default
+        self._models_url = models_url
+        self._lazy = lazy
+        self._lock = threading.Lock()
+        versions = self._versions()
+        if not versions:
+            raise _no_models(folder)
+        if default is not None and default not in versions:
+            raise ModelError(
+                f"ONNXLET_DEFAULT_MODEL: no model '{default}' in {folder}",
+                f"There are {', '.join(versions)}.",
+            )
+        aliases = {name: self._aliases(name, numbers) for name, numbers in versions.items()}
+        self._check_pins(versions, aliases)
+        loaded: dict[tuple[str, int], Model] = {}
+        served: dict[str, int] = {}
+        for name, numbers in versions.items():
+            model, aliases[name] = self._first(name, numbers, aliases[name])
+            loaded[name, model.version], served[name] = model, model.version
+        self.catalogue = Catalogue(versions, loaded, served, aliases)
+
+    def _versions(self) -> dict[str, list[int]]:
+        there: dict[str, set[int]] = {}
+        for entry in (e for folder in self.folders if folder.is_dir() for e in folder.iterdir()):
+            if NAME.fullmatch(entry.name) and (versions := versions_in(entry)):
+                there.setdefault(entry.name, set()).update(versions)
+        return {name: sorted(there[name]) for name in sorted(there)}
+
+    def _aliases(self, name: str, versions: Sequence[int]) -> Aliases:
+        """A model's aliases; what an update has broken of them is passed over."""
+        try:
+            return of_model(self.folders, name, versions)
+        except ModelError as error:
+            file = file_of(self.folders, name)
+            if file is None or file.parents[1] not in self.folders[1:]:
+                raise
+            _log_refused(name, error)
+            return of_model(self.folders[:1], name, versions)
+
+    def _check_pins(
+        self, versions: Mapping[str, Sequence[int]], aliases: Mapping[str, Aliases]
+    ) -> None:
+        faults = []
+        for name, pin in self.pins.items():
+            try:
+                if name in versions:
+                    serves(name, versions[name], aliases[name], pin)
+                else:
+                    there = _listed(versions)[1:-1]
+                    faults.append(f"ONNXLET_SERVE={name}={pin}: no such model; t{there}")
+            except ModelError as error:
+                faults.append(error.message)
+        if faults:
+            raise ModelError("; ".join(faults), PIN_HINT)
+
+    def _first(self, name: str, numbers: list[int], aliases: Aliases) -> tuple[Model, Aliases]:
+        """Load the version that is served; a broken update is taken off the numbers instead."""
+        while True:
+            number = serves(name, numbers, aliases, self.pins.get(name))
+            try:
+                return self._load(name, number), aliases
+            except ModelError as error:
+                came_alone = self.directory(name, number).parents[1] in self.folders[1:]
+                if len(numbers) < 2 or not came_alone or name in self.pins:
+                    raise
+                numbers.remove(number)
+                _log_refused(name, error, version=number)
+                aliases = self._aliases(name, numbers)
+
+    def directory(self, name: str, version: int) -> Path:
+        """Where a version is, or would be."""
+        places = [folder / name / str(version) for folder in self.folders]
+        return next((place for place in places if place.is_dir()), places[0])
+
+    @property
+    def names(self) -> list[str]:
+        """All models, sorted."""
+        return list(self.catalogue.versions)
+
+    @property
+    def models(self) -> list[Model]:
+        """The version of each model that is served where none is named, by name."""
+        catalogue = self.catalogue
+        return [catalogue.loaded[each] for each in catalogue.served.items()]
+
+    def versions(self, name: str) -> list[int]:
+        """All versions of a model, lowest first; empty where it is not there any more."""
+        return list(self.catalogue.versions.get(name, ()))
+
+    def aliases(self, name: str) -> Aliases:
+        """The versions of a model that have names."""
+        return self.catalogue.aliases.get(name, NONE)
+
+    def choose(self, name: str | None = None, version: str | int | None = None) -> Model:
+        """The model that a request means; without a name the default, or the only one.
+
+        Args:
+            name: or None.
+            version: a whole number, or its digits; or an alias; None is the one that is served.
+
+        Raises:
+            UnknownModel: none of that name or version, or several to choose from.
+            ModelError: another version is there and can't be loaded.
+        """
+        catalogue = self.catalogue
+        name = name or self._default or _only(catalogue.versions)
+        versions = catalogue.versions.get(name)
+        if versions is None:
+            raise UnknownModel(f"no model '{name[:100]}'", _listed(catalogue.versions))
+        chosen = catalogue.served[name] if version is None else _number(catalogue, name, version)
+        model = catalogue.loaded.get((name, chosen))
+        return model or self._load_another(catalogue, name, chosen)
+
+    def _load_another(self, catalogue: Catalogue, name: str, version: int) -> Model:
+        loaded = catalogue.loaded
+        with self._lock:
+            if (name, version) not in loaded:
+                loaded[name, version] = self._load(name, version)
+            return loaded[name, version]
+
+    def _load(self, name: str, version: int) -> Model:
+        directory = self.directory(name, version)
+        try:
+            return load_model(directory, self.threads, self._models_url, self._lazy)
+        except ModelError:
+            if directory.is_dir():
+                raise
+            raise UnknownModel(f"no version {version} of model '{name}' any more") from None
+
+
+def _number(catalogue: Catalogue, name: str, version: str | int) -> int:
+    """The number of a version that is there, by it or by an alias."""
+    versions, aliases = catalogue.versions[name], catalogue.aliases.get(name, NONE)
+    if version in aliases:
+        return aliases[str(version)]
+    known = VERSION.fullmatch(str(version)) is not None
+    if known and int(version) in versions:
+        return int(version)
+    shown = str(version) if known else f"'{version!s:.40}'"
+    hint = f"T{listed(versions, aliases)[1:]}."
+    raise UnknownModel(f"no version {shown} of model '{name}'", hint)
+
+
+def _log_refused(name: str, error: ModelError, **what: object) -> None:
+    entry = {"event": "start", "model": name, **what, "state": "refused", "error": error.message}
+    request_log.write(entry)
+
+
+def _only(versions: Mapping[str, Sequence[int]]) -> str:
+    if len(versions) != 1:
+        raise UnknownModel(
+            "the request names no model, and there are several", f"{_listed(versions)} {NAMING}"
+        )
+    return next(iter(versions))
+
+
+def _listed(versions: Mapping[str, Sequence[int]]) -> str:
+    verb = "are" if len(versions) > 1 else "is"
+    return f"There {verb} {', '.join(versions) or 'none'}."
+
+
+def _no_models(folder: Path) -> ModelError:
+    """Why nothing is served: the folder is away, a model itself, or without one."""
+    build = "Build one: .venv/bin/python -m convert build SOURCE --name N; or set ONNXLET_MODELS."
+    if not folder.is_dir():
+        return ModelError(f"no models in {folder}: there is no such folder", build)
+    if (folder / "manifest.json").exists() or versions_in(folder):
+        levels = 1 if (folder / "manifest.json").exists() else 0
+        up = folder.resolve().parents[levels]  # of "." too
+        return ModelError(f"no models in {folder}: it is a model itself", f"Serve {up}.")
+    return ModelError(f"no models in {folder}: expected NAME/VERSION/manifest.json below it", build)

@@ -1,0 +1,1 @@
+"""What is counted of answers: statistics of each model, and Prometheus figures."""

@@ -1,0 +1,40 @@
+"""`GET /metrics`: answered where a meter was given to `create_app`, as device servers do.
+
+Lambda has none: instances come and go, and nobody could scrape them. There the log line of each
+request bears the same figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from onnxlet.function.errors import NotServed
+from onnxlet.function.messages import Reply, Request, Route
+
+if TYPE_CHECKING:
+    from onnxlet.function.serving.service import Service
+
+PATH = "/metrics"
+
+
+class Meter(Protocol):
+    """Counts what happened."""
+
+    def count(self, entry: Mapping[str, Any]) -> None:
+        """Count one request by its line in the log."""
+
+    def expose(self, service: Service, accept: str) -> Reply:
+        """All figures, in a form that the client's Accept header names."""
+
+
+def _metrics(service: Service, request: Request) -> Reply:
+    if service.meter is None:
+        raise NotServed(
+            "no metrics are kept here",
+            "They are where `python -m edge serve` runs; on Lambda the log lines have the figures.",
+        )
+    return service.meter.expose(service, request.header("Accept"))
+
+
+ROUTES: Sequence[Route] = (Route("GET", PATH, _metrics),)

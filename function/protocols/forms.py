@@ -1,0 +1,269 @@
+"""Forms of requests and answers that V1, MLflow and SageMaker have in common."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from onnxlet.function import json_text
+from onnxlet.function.errors import InvalidRows, MalformedRequest, Problem, RequestTooLarge
+from onnxlet.function.messages import Call, Failure, Prediction
+from onnxlet.function.protocols import native
+
+if TYPE_CHECKING:
+    from onnxlet.function.inputs.parts import Change, Faults
+
+PREDICTION = ("prediction",)
+ALL = ("all",)
+
+
+def read_object(
+    body: bytes,
+    hint: str,
+    lists: frozenset[tuple[str, ...]] = frozenset(),
+    members: frozenset[tuple[str, ...]] = frozenset(),
+) -> dict[str, Any]:
+    """A JSON body that is an object.
+
+    Args:
+        body: JSON text.
+        hint: what to send.
+        lists: the paths at which long lists are read later.
+        members: the same for long objects.
+
+    Raises:
+        MalformedRequest: it is empty, no JSON, or no object.
+    """
+    if not body:
+        raise MalformedRequest("the body is empty", hint)
+    value = json_text.loads(body, lists, members)
+    if not isinstance(value, dict):
+        raise MalformedRequest(f"expected an object, got {native.kind(value)}", hint)
+    return value
+
+
+def only_one(
+    body: Mapping[str, Any], kinds: Sequence[str], others: Sequence[str], hint: str
+) -> str:
+    """The one of these members that a body has, beside none but others that are known.
+
+    Raises:
+        MalformedRequest: it has none of them, several, or one that is not known.
+    """
+    found = [name for name in kinds if name in body]
+    unknown = sorted(name for name in body if name not in kinds and name not in others)
+    if len(found) != 1:
+        got = ", ".join(found) or f"an object with {sorted(body)[:8]}"
+        raise MalformedRequest(f"expected exactly one of {', '.join(kinds)}, got {got}", hint)
+    if unknown:
+        raise MalformedRequest(
+            f"unknown members {unknown[:8]} beside '{found[0]}'",
+            f"The members of a request are {', '.join([*kinds, *others])}.",
+        )
+    return found[0]
+
+
+def by_row(value: Any, name: str, hint: str) -> Call:
+    """Instances one after another; where each is a bare value, it is the only column's.
+
+    Raises:
+        MalformedRequest: they are no list.
+    """
+    if not native.is_list(value):
+        raise MalformedRequest(f"'{name}': expected a list of rows, got {native.kind(value)}", hint)
+    return changed(Call(value), _as_rows)
+
+
+def changed(call: Call, change: Change) -> Call:
+    """A call of what is made of its rows; of some at a time, where they are read so."""
+    if hasattr(call.rows, "then"):
+        return call._replace(rows=call.rows.then(change))
+    rows, faults = change(list(call.rows))
+    told = {**(call.faults or {}), **faults} if faults else call.faults
+    return call._replace(rows=rows, faults=told)
+
+
+def _as_rows(values: Sequence[Any]) -> tuple[Sequence[Any], Faults]:
+    if hasattr(values, "matrix") or set(map(type, values)) <= {list, dict}:
+        return values, {}
+    return [row if isinstance(row, list | dict) else [row] for row in values], {}
+
+
+def _as_only_column(values: Sequence[Any]) -> tuple[Sequence[Any], Faults]:
+    if hasattr(values, "matrix"):
+        return values, {}
+    return [cell if isinstance(cell, list) else [cell] for cell in values], {}
+
+
+def by_column(value: Any, check_rows: Callable[[int], None] = lambda rows: None) -> Call:
+    """Columns by name, each a list with a value (or a list of one value) for every row.
+
+    A single one may be the matrix of a model fitted on an array, a list for every row.
+
+    Args:
+        value: the columns; long ones are still to be read.
+        check_rows: refuses a batch by the number of its rows.
+
+    Raises:
+        InvalidRows: a column is no list, or they differ in length.
+        RequestTooLarge: there are too many rows, or columns.
+    """
+    columns = value if isinstance(value, dict) else _gathered(value, check_rows)
+    names = list(columns)
+    problems = [
+        Problem(None, name, f"expected a list with a value for each row, got {native.kind(cells)}")
+        for name, cells in columns.items()
+        if not (native.is_list(cells) or isinstance(cells, np.ndarray))
+    ]
+    if problems or not columns:
+        raise InvalidRows(problems or [Problem(None, None, "no columns: expected at least one")])
+    rows = len(columns[names[0]])
+    if wrong := [name for name in names if len(columns[name]) != rows]:
+        expected = f"expected {rows} values as in column '{names[0]}', got"
+        raise InvalidRows([Problem(None, n, f"{expected} {len(columns[n])}") for n in wrong])
+    check_rows(rows)
+    if len(names) == 1:
+        [cells] = columns.values()
+        cells = cells.tolist() if isinstance(cells, np.ndarray) else cells
+        return changed(Call(cells, names=names), _as_only_column)
+    if not isinstance(value, dict):
+        from onnxlet.function.inputs.parts import Columns, compact, listed
+
+        flat = [compact(_flat(listed(cells))) for cells in columns.values()]
+        return Call(Columns(flat), names=names)
+    together = zip(*map(_flat, columns.values()), strict=True)
+    return Call(list(map(list, together)), names=names)
+
+
+def _gathered(members: Any, check_rows: Callable[[int], None]) -> dict[str, Any]:
+    """The columns of a long object, each in as few bytes as hold it."""
+    from onnxlet.function.inputs.large_json import MOST_VALUES
+    from onnxlet.function.inputs.parts import compact
+
+    columns: dict[str, Any] = {}
+    for some in members.objects():
+        for name, cells in some.items():
+            if native.is_list(cells):
+                check_rows(len(cells))
+            # One that is longer still may be the only one: it is read when this is known.
+            columns[name] = compact(_flat(cells)) if isinstance(cells, list) else cells
+        if len(columns) > MOST_VALUES:
+            raise RequestTooLarge(f"the body has more than {MOST_VALUES} columns")
+    return columns
+
+
+def _flat(cells: Any) -> Any:
+    """A column of shape (rows, 1) as one of shape (rows,); one that is flat stays as it is."""
+    if not len(cells) or type(cells[0]) is not list:
+        return cells
+    return [_only_value(cell) for cell in cells]
+
+
+def _only_value(cell: Any) -> Any:
+    is_one = type(cell) is list and len(cell) == 1 and type(cell[0]) is not list
+    return cell[0] if is_one else cell
+
+
+def with_text(call: Call) -> Call:
+    """Values that are `{"b64": ...}` as the UTF-8 text in them."""
+    return changed(call._replace(faults=call.faults or {}), _with_texts)
+
+
+def _with_texts(values: Sequence[Any]) -> tuple[Sequence[Any], Faults]:
+    if hasattr(values, "matrix"):
+        return values, {}
+    rows, faults = [], dict[int, str]()
+    for number, row in enumerate(values):
+        try:
+            rows.append(_with_text(row))
+        except ValueError as error:
+            rows.append(row)
+            faults[number] = str(error)
+    return rows, faults
+
+
+def _with_text(row: Any) -> Any:
+    if _is_base64(row):
+        return [_decoded(row["b64"])]
+    if isinstance(row, dict):
+        return {k: _decoded(v["b64"]) if _is_base64(v) else v for k, v in row.items()}
+    return [_decoded(v["b64"]) if _is_base64(v) else v for v in row]
+
+
+def _is_base64(value: Any) -> bool:
+    return isinstance(value, dict) and len(value) == 1 and isinstance(value.get("b64"), str)
+
+
+def _decoded(text: str) -> str:
+    try:
+        return base64.b64decode(text, validate=True).decode()
+    except (binascii.Error, ValueError) as error:
+        raise ValueError(f"'b64': expected base64 of UTF-8 text, got {text[:40]!r}") from error
+
+
+def wished_outputs(value: Any) -> tuple[str, ...]:
+    """The outputs that a request asks for, by name: `all`, names with commas, or a list of them.
+
+    Raises:
+        MalformedRequest: it is none of these.
+    """
+    names = value.split(",") if isinstance(value, str) else value
+    if not isinstance(names, list) or not names or not all(isinstance(n, str) for n in names):
+        raise MalformedRequest("'outputs': expected all, or names of outputs")
+    return tuple(name.strip() for name in names)
+
+
+def chosen(prediction: Prediction, wished: tuple[str, ...]) -> dict[str, Any]:
+    """The outputs asked for, by name, in the native form.
+
+    Raises:
+        MalformedRequest: the model has no such output.
+    """
+    if wished == PREDICTION:
+        return {"prediction": prediction.outputs["prediction"]}
+    names = [output.name for output in prediction.model.signature.outputs]
+    if unknown := [name for name in wished if name not in names and wished != ALL]:
+        raise MalformedRequest(
+            f"'outputs': model '{prediction.model.name}' has no {unknown[0][:100]!r}",
+            f"Ask for all, or for some of {', '.join(names)}.",
+        )
+    whole = native.answer(prediction)
+    return {name: whole[name] for name in (names if wished == ALL else wished)}
+
+
+def in_rows(outputs: Mapping[str, Any], prediction: Prediction) -> Any:
+    """A list with an entry for each row; an object of several outputs, null where it has none."""
+    if len(outputs) == 1:
+        return next(iter(outputs.values()))
+    unanswered = {problem.row for problem in prediction.problems}
+    return [
+        None if number in unanswered else dict(zip(outputs, row, strict=True))
+        for number, row in enumerate(zip(*outputs.values(), strict=True))
+    ]
+
+
+def beside(outputs: Mapping[str, Any], prediction: Prediction) -> dict[str, Any]:
+    """What else an answer has: the classes of its probabilities, the rows not answered."""
+    form: dict[str, Any] = {}
+    if "probabilities" in outputs and prediction.model.classes is not None:
+        form["classes"] = prediction.model.classes
+    return form | native.unanswered(prediction)
+
+
+def told(failure: Failure) -> str:
+    """An error as one text: every problem that is listed, how many more, and what to do."""
+    return native.unicode(" ".join(_told(failure)))
+
+
+def _told(failure: Failure) -> Iterator[str]:
+    if not failure.problems:
+        yield failure.detail
+    else:
+        more = failure.error_count - len(failure.problems)
+        yield "; ".join(map(str, failure.problems)) + (f"; and {more} more" if more else "")
+    if failure.hint:
+        yield f"({failure.hint})"

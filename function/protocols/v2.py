@@ -1,0 +1,110 @@
+"""The Open Inference Protocol, version 2 (KServe, Triton, MLServer)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from onnxlet.function import json_text
+from onnxlet.function.errors import MalformedRequest
+from onnxlet.function.inputs.tensors import RAW
+from onnxlet.function.messages import (
+    Call,
+    Failure,
+    Prediction,
+    Reply,
+    Request,
+    Route,
+    Tensor,
+    json_reply,
+)
+from onnxlet.function.protocols import v2_about
+from onnxlet.function.protocols.native import LARGE, unicode
+from onnxlet.function.protocols.v2_binary import HEADER, Tail, header_length
+from onnxlet.function.protocols.v2_inputs import read_inputs
+from onnxlet.function.protocols.v2_outputs import Wish, read_wish, reply_of
+from onnxlet.function.protocols.v2_tensors import brief
+
+PREDICT: Sequence[str] = (
+    "/v2/models/<name>/infer",
+    "/v2/models/<name>/versions/<version>/infer",
+)
+MODEL_HEADER = ""
+ROUTES: Sequence[Route] = v2_about.ROUTES
+OPEN = frozenset({"/v2/health/live", "/v2/health/ready"})
+LISTS = frozenset({("inputs",), ("inputs", json_text.ENTRY, "data")})
+SHOWN_FAULTS = 20
+STATUS = {422: 400}  # clients of this protocol know of one status for a wrong request
+
+
+def owns(path: str) -> bool:
+    """Everything below /v2."""
+    return path == "/v2" or path.startswith("/v2/")
+
+
+def decode(request: Request) -> Call:
+    """Read an inference request: JSON, JSON with tensors' bytes behind it, or bytes alone.
+
+    Raises:
+        MalformedRequest: with everything that is wrong with its form.
+    """
+    if not request.body:
+        raise MalformedRequest("the body is empty: expected an object with 'inputs'")
+    if request.query.get("on_error", "refuse") != "refuse":
+        raise MalformedRequest(
+            "'on_error' is not spoken in version 2: a wrong row loses the request. "
+            "The native dialect has it, at /models/NAME/predict."
+        )
+    length = header_length(request.header(HEADER), request.body)
+    if not length:
+        content = np.frombuffer(request.body, np.uint8)
+        return Call(tensors={"": Tensor(content, RAW)}, options=Wish(binary=True))
+    whole = length == len(request.body)
+    form = _loads(request.body if whole else request.body[:length])
+    if not isinstance(form, dict):
+        raise MalformedRequest(f"expected an object with 'inputs', got {brief(form)}")
+    return _call(form, Tail(request.body, length), request.check_rows)
+
+
+def _loads(text: bytes) -> Any:
+    if LARGE < len(text) <= json_text.LARGE:
+        from onnxlet.function.protocols import v2_fast  # small requests never need it
+
+        read = v2_fast.read(text)
+        if read is not None:
+            return read
+    return json_text.loads(text, LISTS)
+
+
+def _call(form: Mapping[str, Any], tail: Tail, check_rows: Callable[[int], None]) -> Call:
+    faults: list[str] = []
+    tensors = read_inputs(form.get("inputs"), tail, faults, check_rows)
+    wish = read_wish(form, faults)
+    if faults:
+        more = len(faults) - SHOWN_FAULTS
+        rest = [f"and {more} more faults"] if more > 0 else []
+        raise MalformedRequest("; ".join([*faults[:SHOWN_FAULTS], *rest]))
+    return Call(tensors=tensors, options=wish)
+
+
+def encode(prediction: Prediction, call: Call) -> Reply:
+    """Write an inference response.
+
+    Raises:
+        MalformedRequest: it asks for an output that the model has not.
+    """
+    return reply_of(prediction, call.options)
+
+
+def refuse(failure: Failure) -> Reply:
+    """Write an error; clients show its text, so all that is known is in there."""
+    text = failure.detail
+    if failure.problems:
+        text = "; ".join(map(str, failure.problems))
+        if failure.error_count > len(failure.problems):
+            text += f"; and {failure.error_count - len(failure.problems)} more problems"
+    if failure.hint:
+        text = f"{text}. {failure.hint}"
+    return json_reply({"error": unicode(text)}, STATUS.get(failure.status, failure.status))

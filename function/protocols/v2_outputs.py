@@ -1,0 +1,172 @@
+"""Version 2's answers: which outputs are asked for, in JSON or as bytes behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from onnxlet.function import json_text
+from onnxlet.function.arrays import Array
+from onnxlet.function.errors import MalformedRequest
+from onnxlet.function.messages import Prediction, Reply
+from onnxlet.function.protocols.native import unicode
+from onnxlet.function.protocols.v2_binary import HEADER, to_bytes
+from onnxlet.function.protocols.v2_inputs import check_content_type, parameters_of
+from onnxlet.function.protocols.v2_tensors import DATATYPES, Fault, brief
+
+DATATYPE_OF = {np.dtype(known.dtype): name for name, known in DATATYPES.items() if name != "BF16"}
+
+
+class Wanted(NamedTuple):
+    """How one output is wanted.
+
+    Attributes:
+        binary: as bytes.
+        classes: so many of the likeliest, as text, instead of the output itself; 0 for itself.
+    """
+
+    binary: bool
+    classes: int = 0
+
+
+class Wish(NamedTuple):
+    """What a request says about its answer.
+
+    Attributes:
+        id: to be echoed; None where there is none.
+        binary: outputs that are not asked for by name come as bytes.
+        outputs: by name, those that are asked for; None asks for all.
+    """
+
+    id: str | None = None
+    binary: bool = False
+    outputs: Mapping[str, Wanted] | None = None
+
+
+def read_wish(form: Mapping[str, Any], faults: list[str]) -> Wish:
+    """A request's `id`, `parameters` and `outputs`; `faults` takes what is wrong."""
+    try:
+        parameters = parameters_of(form)
+        check_content_type(parameters)
+        binary = _flag(parameters, "binary_data_output", otherwise=False)
+    except Fault as fault:
+        faults.append(str(fault))
+        binary = False
+    name, entries = form.get("id"), form.get("outputs")
+    if name is not None and not isinstance(name, str):
+        faults.append(f"'id': expected a string, got {brief(name)}")
+    elif name is not None and unicode(name) != name:
+        faults.append("'id': it has a lone surrogate, and could not be echoed")
+    if entries is not None and not isinstance(entries, list):
+        faults.append(f"'outputs': expected a list, got {brief(entries)}")
+    if not isinstance(entries, list) or not entries:
+        return Wish(name, binary)
+    outputs: dict[str, Wanted] = {}
+    for place, entry in enumerate(entries):
+        output = entry.get("name") if isinstance(entry, dict) else None
+        if not isinstance(output, str):
+            faults.append(f"outputs[{place}]: expected an object with a 'name'")
+        elif output in outputs:
+            faults.append(f"output '{output[:100]}' is there twice")
+        else:
+            try:
+                outputs[output] = _wanted(entry, binary)
+            except Fault as fault:
+                faults.append(f"output '{output[:100]}': {fault}")
+    return Wish(name, binary, outputs)
+
+
+def _wanted(entry: Mapping[str, Any], binary: bool) -> Wanted:
+    parameters = parameters_of(entry)
+    if "shared_memory_region" in parameters:
+        raise Fault("shared memory is not written here: take the data from the answer")
+    check_content_type(parameters)
+    classes = parameters.get("classification", 0)
+    if type(classes) is not int or classes < 0:
+        raise Fault(f"'classification': expected a whole number from 0, got {brief(classes)}")
+    return Wanted(_flag(parameters, "binary_data", binary), classes)
+
+
+def _flag(parameters: Mapping[str, Any], name: str, otherwise: bool) -> bool:
+    flag = parameters.get(name, otherwise)
+    if not isinstance(flag, bool):
+        raise Fault(f"'{name}': expected true or false, got {brief(flag)}")
+    return flag
+
+
+def reply_of(prediction: Prediction, wish: Wish) -> Reply:
+    """The answer, its bytes behind its JSON where any output is wanted so.
+
+    Raises:
+        MalformedRequest: an output is asked for that the model has not.
+    """
+    tail: list[bytes] = []
+    labels = prediction.model.classes
+    form: dict[str, Any] = {
+        "model_name": prediction.model.name,
+        "model_version": str(prediction.model.version),
+    }
+    if wish.id is not None:
+        form["id"] = wish.id
+    form["outputs"] = [
+        _entry(name, _ranked(name, array, labels, classes), labels, tail if binary else None)
+        for name, array, (binary, classes) in _chosen(prediction.outputs, wish)
+    ]
+    header = json_text.dumps(form)
+    if not tail:
+        return Reply(header)
+    headers = {HEADER: str(len(header))}
+    return Reply(b"".join([header, *tail]), "application/octet-stream", headers=headers)
+
+
+def _chosen(outputs: Mapping[str, Array], wish: Wish) -> Iterator[tuple[str, Array, Wanted]]:
+    if wish.outputs is None:
+        yield from ((name, array, Wanted(wish.binary)) for name, array in outputs.items())
+        return
+    unknown = [name[:100] for name in wish.outputs if name not in outputs]
+    if unknown:
+        raise MalformedRequest(f"unknown outputs {unknown[:8]}: there are {', '.join(outputs)}")
+    yield from ((name, outputs[name], wanted) for name, wanted in wish.outputs.items())
+
+
+def _ranked(name: str, array: Array, labels: Sequence[Any] | None, count: int) -> Array:
+    """Triton's classification: `value:index:label` of each row's largest values, largest first.
+
+    Raises:
+        MalformedRequest: the output has not a value for each class.
+    """
+    if not count:
+        return array
+    single = array.ndim == 2 and labels is not None and not isinstance(labels[0], list)
+    if not single or labels is None or len(labels) != array.shape[1] or array.dtype.kind != "f":
+        raise MalformedRequest(f"'{name}' has no value for each class: ask without classification")
+    order = np.argsort(-array, axis=1, kind="stable")[:, :count]
+    texts = [
+        [f"{row[place]:f}:{place}:{labels[place]}" for place in places]
+        for row, places in zip(array.tolist(), order.tolist(), strict=True)
+    ]
+    return np.array(texts, dtype=object)
+
+
+def _entry(
+    name: str, array: Array, classes: Sequence[Any] | None, tail: list[bytes] | None
+) -> dict[str, Any]:
+    """One output; its bytes are put behind `tail` where there is one."""
+    entry: dict[str, Any] = {
+        "name": name,
+        "datatype": DATATYPE_OF[array.dtype],
+        "shape": list(array.shape),
+    }
+    parameters: dict[str, Any] = {}
+    if name == "probabilities" and classes and isinstance(classes[0], list):
+        parameters["classes_per_output"] = ",".join(str(len(each)) for each in classes)
+    if tail is None:
+        entry["data"] = array.ravel()
+    else:
+        tail.append(to_bytes(array))
+        parameters["binary_data_size"] = len(tail[-1])
+    if parameters:
+        entry["parameters"] = parameters
+    return entry

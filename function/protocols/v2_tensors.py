@@ -1,0 +1,261 @@
+"""Version 2's datatypes, and tensors whose data stand in JSON."""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Mapping, Sequence
+from itertools import chain, starmap
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from onnxlet.function.arrays import LARGEST_FLOAT32, Array
+from onnxlet.function.errors import quoted
+
+
+class Datatype(NamedTuple):
+    """A datatype of the protocol.
+
+    Attributes:
+        dtype: of the array, little-endian.
+        code: of one value, for `struct`; empty where it can't pack one.
+    """
+
+    dtype: str
+    code: str = ""
+
+
+# struct refuses what is no number and what does not fit, and takes booleans for 0 and 1.
+DATATYPES: Mapping[str, Datatype] = {
+    "BOOL": Datatype("?"),
+    "UINT8": Datatype("u1", "B"),
+    "UINT16": Datatype("<u2", "H"),
+    "UINT32": Datatype("<u4", "I"),
+    "UINT64": Datatype("<u8", "Q"),
+    "INT8": Datatype("i1", "b"),
+    "INT16": Datatype("<i2", "h"),
+    "INT32": Datatype("<i4", "i"),
+    "INT64": Datatype("<i8", "q"),
+    "FP16": Datatype("<f2", "e"),
+    "FP32": Datatype("<f4", "f"),
+    "FP64": Datatype("<f8", "d"),
+    "BYTES": Datatype("O"),
+    "BF16": Datatype("<f4"),  # as it is held: NumPy has no 16 bits of it
+}
+BY_TYPE = {
+    "float64": "FP64",
+    "float32": "FP32",
+    "int64": "INT64",
+    "bool": "BOOL",
+    "string": "BYTES",
+}
+MOST_DIMENSIONS = 32
+DOUBLES = {"FP32": LARGEST_FLOAT32, "FP64": float(np.finfo(np.float64).max)}
+
+
+class Fault(Exception):
+    """What is wrong with one input; the message says expected and got."""
+
+
+def shape_of(entry: Mapping[str, Any]) -> Sequence[int]:
+    """The declared shape, which may still be a lie.
+
+    Raises:
+        Fault: it is not a list of whole numbers from 0.
+    """
+    shape: Any = entry.get("shape")
+    sizes: list[int] = shape if type(shape) is list else []
+    if set(map(type, sizes)) != {int} or min(sizes) < 0 or len(sizes) > MOST_DIMENSIONS:
+        raise Fault(f"'shape': expected a list of whole numbers from 0, got {brief(shape)}")
+    return sizes
+
+
+def from_json(data: Any, shape: Sequence[int], datatype: str) -> Array:
+    """An array from nested or flat lists.
+
+    Args:
+        data: as it stands in the request; an array has been read already.
+        shape: as declared; it is compared with the data before anything is made of it.
+        datatype: a known one.
+
+    Returns:
+        Of the datatype's dtype, null as NaN in floats; where any value is not of the datatype,
+        or null elsewhere, an object array of what was sent.
+
+    Raises:
+        Fault: the data do not have the shape.
+    """
+    if isinstance(data, np.ndarray):
+        return data
+    if datatype == "BF16":
+        raise Fault("BF16 has no form in JSON: send it as binary data")
+    if hasattr(data, "parts"):
+        return _from_parts(data, shape, datatype)
+    if not isinstance(data, list):
+        raise Fault(f"'data': expected a list, got {brief(data)}")
+    return _from_list(data, shape, datatype, bool(data) and isinstance(data[0], list))
+
+
+def _from_list(data: list[Any], shape: Sequence[int], datatype: str, nested: bool) -> Array:
+    code = DATATYPES[datatype].code
+    if nested and len(shape) == 2 and code and set(map(type, data)) == {list}:
+        array = _packed_rows(data, shape, code)
+        if array is not None:
+            return array
+    flat = _flattened(data, shape) if nested else data
+    _check_size(len(flat), shape, False)
+    array = _packed(flat, code) if code else _unpackable(flat, datatype)
+    if array is None:
+        array = np.fromiter(flat, dtype=object, count=len(flat))
+    return reshaped(array, shape)
+
+
+def _from_parts(data: Any, shape: Sequence[int], datatype: str) -> Array:
+    """The same from long lists, of which some are read at a time.
+
+    Raises:
+        Fault: the data do not have the shape.
+    """
+    size = math.prod(shape)
+    nested = False
+    whole: Array | None = None
+    filled = 0
+    for part, _ in data.parts():
+        if whole is None:  # the first value says it of all
+            nested = hasattr(part, "matrix") or isinstance(part[0], list)
+            _check_size(len(data), shape, nested)
+        try:
+            array = _from_part(part, shape, datatype, nested)
+        except Fault as fault:
+            raise Fault(f"the lists in 'data' do not have shape {list(shape)}") from fault
+        end = filled + array.size
+        if whole is None:
+            whole = np.empty(size, array.dtype)
+        if whole.dtype != array.dtype:  # some values are odd: the others are seen as such, too
+            whole = whole.astype(object)
+        whole[filled:end] = array
+        filled = end
+    if whole is None or filled != size:
+        raise Fault(f"{filled} values do not fill shape {list(shape)}")
+    return reshaped(whole, shape)
+
+
+def _check_size(size: int, shape: Sequence[int], nested: bool) -> None:
+    if nested and size != shape[0]:
+        raise Fault(f"'data' has {size} rows, and shape {list(shape)} has {shape[0]}")
+    if not nested and size != math.prod(shape):
+        raise Fault(f"{size} values do not fill shape {list(shape)}")
+
+
+def _from_part(part: Any, shape: Sequence[int], datatype: str, nested: bool) -> Array:
+    """The values of some members, flat.
+
+    Raises:
+        Fault: the lists among them do not have the shape.
+    """
+    if nested and hasattr(part, "matrix") and datatype in DOUBLES:
+        matrix, most = part.matrix, DOUBLES[datatype]
+        if list(shape[1:]) == [matrix.shape[1]] and -most <= matrix.min() and matrix.max() <= most:
+            array: Array = matrix.astype(DATATYPES[datatype].dtype)
+            return array.ravel()
+    some = list(part)
+    return _from_list(some, [len(some), *(shape[1:] if nested else ())], datatype, nested).ravel()
+
+
+def columns_from_json(columns: list[Any], shape: Any, datatype: Any) -> Array | None:
+    """Flat lists of numbers for tensors of one value per row, all of one shape and datatype.
+
+    Returns:
+        One column after another, each of the shape; None where anything is odd.
+    """
+    known = DATATYPES.get(datatype) if isinstance(datatype, str) else None
+    if known is None or not known.code or set(map(type, columns)) != {list}:
+        return None
+    if type(shape) is not list or set(map(type, shape)) != {int} or shape[1:] not in ([], [1]):
+        return None
+    array = _packed_rows(columns, [len(columns), shape[0]], known.code)
+    return None if array is None else array.reshape(len(columns), *shape)
+
+
+def reshaped(array: Array, shape: Sequence[int]) -> Array:
+    """The array in its declared shape.
+
+    Raises:
+        Fault: the sizes are too large to be any array's, though one of them is 0.
+    """
+    try:
+        return array.reshape(shape)
+    except ValueError as error:
+        raise Fault(f"shape {brief(list(shape))} is no array's: {error}") from error
+
+
+def _packed_rows(rows: list[Any], shape: Sequence[int], code: str) -> Array | None:
+    """Lists of numbers, one for each row; None where anything is odd."""
+    size, width = shape
+    if len(rows) != size or set(map(len, rows)) != {width}:
+        return None
+    try:
+        content = b"".join(starmap(struct.Struct(f"<{width}{code}").pack, rows))
+    except (struct.error, OverflowError):
+        return None
+    array = np.frombuffer(content, f"<{code}").reshape(shape)
+    return None if _hides_booleans(array, rows) else array
+
+
+def _hides_booleans(array: Array, rows: list[Any]) -> bool:
+    """Whether some 0 or 1 was a boolean; where these are few, they alone are looked at."""
+    suspects = np.flatnonzero((array == 0) | (array == 1)).tolist()
+    if len(suspects) > array.size // 8:
+        return bool in set(map(type, chain.from_iterable(rows)))
+    width = array.shape[1]
+    return any(type(rows[place // width][place % width]) is bool for place in suspects)
+
+
+def _packed(flat: list[Any], code: str) -> Array | None:
+    """Numbers as an array; None where one is no number, or does not fit."""
+    try:
+        content = struct.pack(f"<{len(flat)}{code}", *flat)
+    except (struct.error, OverflowError):
+        if code not in "efd" or not set(map(type, flat)) <= {int, float, type(None)}:
+            return None
+        if None not in flat:
+            return None
+        return _packed([math.nan if value is None else value for value in flat], code)
+    array = np.frombuffer(content, f"<{code}")
+    if _may_hide_booleans(array) and bool in set(map(type, flat)):
+        return None
+    return array
+
+
+def _may_hide_booleans(array: Array) -> bool:
+    """A boolean packs as 0 or 1."""
+    return bool((array == array.astype(bool)).any())
+
+
+def _unpackable(flat: list[Any], datatype: str) -> Array | None:
+    if datatype == "BOOL" and set(map(type, flat)) <= {bool}:
+        return np.array(flat, dtype=bool)
+    return None
+
+
+def _flattened(data: list[Any], shape: Sequence[int]) -> list[Any]:
+    """Lists within lists, each as long as the shape says, as one.
+
+    Raises:
+        Fault: one is not.
+    """
+    _check_size(len(data), shape, True)
+    level = data
+    for size in shape[1:]:
+        if not all(type(each) is list and len(each) == size for each in level):
+            raise Fault(f"the lists in 'data' do not have shape {list(shape)}")
+        level = list(chain.from_iterable(level))
+    return level
+
+
+def brief(value: Any) -> str:
+    """A value of a request, in a message."""
+    kinds = {dict: "an object", str: "a string", bool: "a boolean", type(None): "nothing"}
+    text = kinds.get(type(value)) or quoted(value, 61)
+    return text if len(text) <= 60 else text[:60] + "…"

@@ -1,0 +1,181 @@
+"""Golden rows: held-out rows with scikit-learn's own answers, replayed wherever a model lands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from onnxlet.function import json_text
+from onnxlet.function.arrays import Array
+from onnxlet.function.errors import MalformedRequest, ModelError, OnnxletError
+from onnxlet.function.models.model import AGAIN, Model, load_model, read_checked
+from onnxlet.function.protocols import native
+from onnxlet.function.serving.service import answer
+
+NOISE = 1e-6  # of a column's usual size
+FAINT = 1e-9  # of the usual size of all columns
+SHOWN = 200  # characters of an answer
+
+
+def usual_size(expected: Array) -> float:
+    """The median magnitude of an output's finite numbers, zeros aside."""
+    finite = np.abs(expected[np.isfinite(expected) & (expected != 0)])
+    return float(np.median(finite)) if finite.size else 0.0
+
+
+def floor_of(name: str, expected: Array) -> Array:
+    """The magnitude below which an output's differences count against it, not against themselves.
+
+    Numbers far below the usual size of their column, or of all columns, are sums of larger ones
+    that cancel, down to zero. A score does so wherever a model is undecided, and a standard
+    deviation on rows that a model knows: they count against their usual size.
+
+    Args:
+        name: of the output.
+        expected: its numbers, rows first.
+
+    Returns:
+        A floor for each column, or one for all, to be broadcast over rows.
+    """
+    every = usual_size(expected)
+    if name in ("score", "std") or expected.ndim == 1:
+        return np.array(every * (1.0 if name in ("score", "std") else NOISE))
+    columns = [usual_size(column) * NOISE for column in expected.T]
+    return np.maximum(columns, every * FAINT)
+
+
+def differences(got: Array, expected: Array, floor: float | Array) -> tuple[Array, Array]:
+    """Absolute and relative differences of two arrays of numbers of one shape.
+
+    Two numbers that JSON has no form for (NaN, infinities) are equal; such a one and a finite
+    one are infinitely far apart.
+
+    Args:
+        got: ONNX Runtime's.
+        expected: scikit-learn's, float64.
+        floor: as `floor_of` gives it.
+    """
+    wide = got.astype(np.float64)
+    with np.errstate(all="ignore"):
+        absolute = np.abs(wide - expected)
+        relative = absolute / np.maximum(np.abs(expected), floor)
+    same = (wide == expected) | (~np.isfinite(wide) & ~np.isfinite(expected))
+    apart = ~same & ~np.isfinite(absolute)
+    absolute[same], relative[same] = 0.0, 0.0
+    absolute[apart], relative[apart] = np.inf, np.inf
+    return absolute, relative
+
+
+def replay(model: Model, golden: Mapping[str, Any]) -> list[str]:
+    """Send golden rows through the function, JSON and validation included.
+
+    Args:
+        model: a loaded model.
+        golden: as `compare` takes them.
+
+    Returns:
+        What is off, in words; empty where every answer is scikit-learn's.
+    """
+    if not golden["instances"]:
+        return []
+    try:
+        call = native.from_object({"instances": golden["instances"]})
+        given = json_text.loads(native.encode(answer(model, call), call).body)
+    except OnnxletError as error:
+        return [f"the golden rows are refused: {error.message}"]
+    return compare(given, golden)
+
+
+def compare(given: Mapping[str, Any], golden: Mapping[str, Any]) -> list[str]:
+    """Hold a native answer to golden rows against scikit-learn's, wherever it came from.
+
+    Args:
+        given: the native answer to all of the rows, read from its JSON.
+        golden: `instances`, `answers` by output name, the `tolerance` between them, and the
+            `floors` of these, as `floor_of` gives them for all the rows that were held out.
+
+    Returns:
+        What is off, in words; empty where every answer is scikit-learn's.
+    """
+    faults = []
+    if not golden["answers"]:
+        return ["there are golden rows without answers"]
+    for name, expected in golden["answers"].items():
+        got = given.get(name)
+        got = got if isinstance(got, list) else []
+        if not len(expected) == len(golden["instances"]) == len(got):
+            faults.append(f"golden row {len(expected)}, {name}: as many answers as rows expected")
+            continue
+        floor = golden.get("floors", {}).get(name)
+        wrong = _wrong_rows(name, got, expected, golden["tolerance"], floor)
+        faults += [
+            f"golden row {row}, {name}: expected {expected[row]}, got {str(got[row])[:SHOWN]}"
+            for row in wrong
+        ]
+    return faults
+
+
+def compare_body(body: bytes, golden: Mapping[str, Any]) -> list[str]:
+    """The same, of the body of an answer: one that is no native answer is a fault like others.
+
+    Whoever sent it may be a release that has not proven itself.
+    """
+    try:
+        given = json_text.loads(body)
+    except OnnxletError as error:
+        return [f"no native answer: {error.message}"]
+    if not isinstance(given, dict):
+        return [f"no native answer: expected an object, got a {type(given).__name__}"]
+    return compare(given, golden)
+
+
+def load_proven(directory: Path, threads: int = 1) -> tuple[Model, int, list[str]]:
+    """Load a model directory, check the hash of each of its files, and replay its golden rows.
+
+    Returns:
+        The model, how many golden rows there are, and what is off in its answers to them.
+
+    Raises:
+        ModelError: a file is missing, altered or not what it should be.
+    """
+    model = load_model(directory, threads)
+    place = f"model {model.name}/{model.version}"
+    contents = {
+        file: read_checked(directory, file, expected, place)
+        for file, expected in model.manifest["files"].items()
+        if file != "model.onnx"  # checked as it was loaded
+    }
+    if "golden.json" not in contents:
+        raise ModelError(f"{place}: the manifest has no hash of golden.json", "Build it again.")
+    try:
+        golden = json_text.loads(contents["golden.json"])
+        return model, len(golden["instances"]), replay(model, golden)
+    except (KeyError, TypeError, ValueError, IndexError, MalformedRequest) as error:
+        raise ModelError(
+            f"{place}: golden.json has no golden rows in it: {type(error).__name__} {error}",
+            AGAIN,
+        ) from error
+
+
+def _wrong_rows(
+    name: str, got: Any, expected: list[Any], tolerance: float, floor: Any
+) -> list[int]:
+    wanted = np.array(expected)
+    if wanted.dtype.kind != "f":
+        pairs = enumerate(zip(got, expected, strict=True))
+        return [row for row, (a, b) in pairs if a != b or type(a) is not type(b)]
+    try:
+        if wanted.ndim == 2 and isinstance(got[0], list) and isinstance(got[0][0], list):
+            got = [[share for output in row for share in output] for row in got]
+        answered = np.array(got, dtype=np.float64)
+    except (TypeError, ValueError, IndexError, OverflowError):  # other things than numbers
+        return list(range(len(expected)))
+    if answered.shape != wanted.shape:
+        return list(range(len(expected)))
+    least = floor_of(name, wanted) if floor is None else np.asarray(floor)
+    absolute, relative = differences(answered, wanted, least)
+    off = ~((absolute if name == "probabilities" else relative) <= tolerance)
+    return np.flatnonzero(off.reshape(len(off), -1).any(axis=1)).tolist()

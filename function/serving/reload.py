@@ -1,0 +1,217 @@
+"""New versions, taken from the models' folder while it is served.
+
+A version counts once its manifest is there and none of its files has changed between two looks,
+so that a copy in progress is left alone. It is loaded, its hashes are checked and its golden rows
+replayed beside the version that answers meanwhile; then it takes that one's place at once. One
+that is broken is told of once and tried again when its files change. Removed versions are
+forgotten when two looks have missed them; but one that is pinned or `stable` answers from memory,
+since another one in its place is what nobody asked for. Aliases are switched in the same way: the
+old ones go on where their file is broken, or `stable` does not answer as it should.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+from onnxlet.function import request_log
+from onnxlet.function.errors import ModelError
+from onnxlet.function.models.aliases import NONE, STABLE, Aliases, of_model, serves
+from onnxlet.function.models.compatible import differences
+from onnxlet.function.models.folder_scan import Key, Looks, Stamp
+from onnxlet.function.models.model import Model
+from onnxlet.function.models.repository import Catalogue, Repository
+from onnxlet.function.serving.golden import load_proven
+
+SHOWN = 20  # differences between two signatures, in a line of the log
+
+
+class Reloader:
+    """Keeps what a repository serves in step with its folders.
+
+    Attributes:
+        refused: why a version is not served, by model and version.
+    """
+
+    def __init__(self, repository: Repository) -> None:
+        self.refused: dict[Key, str] = {}
+        self._repository = repository
+        self._looks = Looks(repository.folders)
+        listed = repository.catalogue.versions
+        # What the files of a version were when it was taken, and when it was refused.
+        self._good = {k: s for k, s in self._looks.now.items() if k[1] in listed.get(k[0], ())}
+        # ... and when its golden rows were answered, or the process started with it.
+        served = repository.catalogue.served
+        self._proven = {k: s for k, s in self._good.items() if k[1] == served.get(k[0])}
+        self._bad: dict[Key, Stamp] = {}
+        self._told: dict[str, str] = {}  # what is wrong with a model's aliases
+        self._away = False
+        self._stop = threading.Event()
+
+    def start(self, seconds: float) -> None:
+        """Look every so many seconds from now on, in a thread of its own."""
+        looking = threading.Thread(target=self._look, args=(seconds,), name="reload", daemon=True)
+        looking.start()
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._stop.set()
+
+    def _look(self, seconds: float) -> None:
+        while not self._stop.wait(seconds):
+            try:
+                self.refresh()
+            except Exception as error:  # nothing that stands in a folder may end the looking
+                request_log.fail(error)
+
+    def refresh(self) -> None:
+        """Look once, and serve what there is to serve."""
+        try:
+            self._looks.again()
+        except OSError as error:  # an unplugged disk: what is loaded goes on
+            if not self._away:
+                request_log.write({"event": "reload", "error": f"the folder: {error.strerror}"})
+            self._away = True
+            return
+        self._away = False
+        there = self._looks.there()
+        self._forget(there)
+        old = self._repository.catalogue
+        new = self._catalogue(there, old)
+        if new != old:
+            self._repository.catalogue = new
+            _tell(old, new)
+
+    def _forget(self, there: dict[str, list[int]]) -> None:
+        for key in [k for k in (*self._good, *self._bad) if k[1] not in there.get(k[0], ())]:
+            for known in (self._good, self._proven, self._bad, self.refused):
+                known.pop(key, None)
+
+    def _catalogue(self, there: dict[str, list[int]], old: Catalogue) -> Catalogue:
+        versions: dict[str, Sequence[int]] = {}
+        loaded: dict[Key, Model] = {}
+        served: dict[str, int] = {}
+        named: dict[str, Aliases] = {}
+        for name, numbers in there.items():
+            aliases, chosen = self._chosen(name, numbers, old)
+            model = self._first(name, numbers[::-1] if chosen is None else [chosen], old)
+            if model is None and chosen is not None and name in old.served:
+                model, aliases = old.loaded[name, old.served[name]], old.aliases[name]
+            if model is None:
+                continue
+            others = [
+                number
+                for number in numbers
+                if (number < model.version or (chosen is not None and number != model.version))
+                and self._is_listed((name, number), old)
+            ]
+            versions[name] = sorted([*others, model.version])
+            named[name] = {alias: to for alias, to in aliases.items() if to in versions[name]}
+            loaded |= {(name, model.version): model, **self._asked_for(name, others, old)}
+            served[name] = model.version
+        return Catalogue(versions, loaded, served, named)
+
+    def _chosen(
+        self, name: str, numbers: Sequence[int], old: Catalogue
+    ) -> tuple[Aliases, int | None]:
+        """A model's aliases, and the version that is pinned or `stable`.
+
+        Returns:
+            For the version None where it is the highest, 0 where it is not known yet.
+        """
+        pin, before = self._repository.pins.get(name), old.aliases.get(name, NONE)
+        listed = [n for n in numbers if self._is_listed((name, n), old)]
+        if listed and self._looks.are_aliases_steady(name):
+            try:
+                aliases = of_model(self._repository.folders, name, listed)
+                number = serves(name, listed, aliases, pin)
+            except ModelError as error:
+                if self._told.get(name) != error.message:
+                    entry = {"event": "reload", "model": name, "state": "refused"}
+                    request_log.write({**entry, "error": error.message})
+                self._told[name] = error.message
+            else:
+                self._told.pop(name, None)
+                return aliases, number if pin or STABLE in aliases else None
+        goes_on = pin or STABLE in before or name not in old.served
+        return before, old.served.get(name, 0) if goes_on else None
+
+    def _first(self, name: str, numbers: Sequence[int], old: Catalogue) -> Model | None:
+        """The first of these versions that answers as it should."""
+        for number in numbers:
+            key = (name, number)
+            # One that was loaded since somebody asked for it has proven nothing yet.
+            serving = old.loaded.get(key) if key in self._proven else None
+            stamp = self._looks.now.get(key)
+            if serving is not None and stamp == self._proven.get(key):
+                return serving
+            untried = self._looks.is_steady(key) and stamp != self._bad.get(key)
+            model = self._load(key) if untried else None
+            if model or serving:  # a served version whose files were broken goes on as it was
+                return model or serving
+        return None
+
+    def _load(self, key: Key) -> Model | None:
+        name, number = key
+        directory = self._repository.directory(name, number)
+        try:
+            model, _, faults = load_proven(directory, self._repository.threads)
+            # Golden rows may be somebody's data: how many are off is told, not which.
+            why = f"{len(faults)} golden rows are answered otherwise than at build" * bool(faults)
+        except ModelError as error:
+            why = error.message
+        except Exception as error:  # whatever a broken model does
+            why = f"it does not answer: {type(error).__name__}"
+        stamp = self._looks.now[key]
+        if why:
+            self._bad[key], self.refused[key] = stamp, why
+            entry = {"event": "reload", "model": name, "version": number, "state": "refused"}
+            request_log.write({**entry, "error": why})
+            return None
+        self._good[key] = self._proven[key] = stamp
+        self._bad.pop(key, None)
+        self.refused.pop(key, None)
+        return model
+
+    def _is_listed(self, key: Key, old: Catalogue) -> bool:
+        """Another version than the served one: it is there, and loaded when it is asked for."""
+        if key in self._bad and self._looks.now.get(key) == self._bad[key]:
+            return False
+        return self._looks.is_steady(key) or key[1] in old.versions.get(key[0], ())
+
+    def _asked_for(self, name: str, others: list[int], old: Catalogue) -> dict[Key, Model]:
+        """Other versions that were loaded when they were asked for, if their files are the same.
+
+        The one that was served until now is not among them: its memory is given back.
+        """
+        kept: dict[Key, Model] = {}
+        for key in [(name, number) for number in others]:
+            model, stamp = old.loaded.get(key), self._looks.now.get(key)
+            steady = self._looks.is_steady(key)
+            if steady and stamp != self._good.get(key):
+                self._good[key] = self._looks.now[key]
+            elif model is not None and key[1] != old.served.get(name):
+                kept[key] = model
+        return kept
+
+
+def _tell(old: Catalogue, new: Catalogue) -> None:
+    """One line for each model whose served version is another now, and for other aliases."""
+    for name in sorted(old.versions.keys() | new.versions.keys()):
+        about = {"event": "reload", "model": name}
+        if name not in new.served:
+            request_log.write({**about, "state": "removed"})
+            continue
+        before, now = (c.loaded.get((name, c.served.get(name, 0))) for c in (old, new))
+        if now is not None and now is not before:
+            entry = {**about, "version": now.version, "state": "served"}
+            request_log.write(entry | (_breaking(before, now) if before else {}))
+        if old.aliases.get(name, NONE) != new.aliases[name]:
+            request_log.write({**about, "aliases": new.aliases[name], "state": "served"})
+
+
+def _breaking(before: Model, now: Model) -> dict[str, list[str]]:
+    """What clients of the version before will notice, as a member of the line."""
+    found = differences(before.manifest, now.manifest)
+    more = [f"and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
+    return {"breaking": [*found[:SHOWN], *more]} if found else {}

@@ -1,0 +1,40 @@
+"""Running every model once before a request does: on a schedule, and before a snapshot."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from onnxlet.function import json_text
+from onnxlet.function.models.model import Model
+from onnxlet.function.protocols import native
+from onnxlet.function.serving.service import Service, answer
+
+
+def is_scheduled(event: Any) -> bool:
+    """An event of an EventBridge rule, or of its scheduler."""
+    return isinstance(event, dict) and event.get("source") in ("aws.events", "aws.scheduler")
+
+
+def warm_up(service: Service) -> list[str]:
+    """Answer a golden row by the served version of each model.
+
+    Returns:
+        The models' names.
+
+    Raises:
+        OnnxletError: one does not answer.
+    """
+    for model in service.repository.models:
+        row = _golden_row(model)
+        if row is None:
+            model.open()
+        else:
+            native.answer(answer(model, native.from_object({"instances": [row]})))
+    return service.repository.names
+
+
+def _golden_row(model: Model) -> Any:
+    if model.directory is None:
+        return None
+    golden = json_text.loads((model.directory / "golden.json").read_bytes())
+    return next(iter(golden["instances"]), None)

@@ -1,0 +1,11 @@
+"""What has to be set before NumPy is imported: each program of ours imports it first."""
+
+import os
+import sys
+
+# NumPy only moves data here. One thread less to start at import for every core there is.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# Its products, which explanations add up by, would differ in last digits from one Arm processor to
+# another: each has sums in an order of its own.
+if sys.platform == "linux" and os.uname().machine == "aarch64":
+    os.environ.setdefault("OPENBLAS_CORETYPE", "ARMV8")

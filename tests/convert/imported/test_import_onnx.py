@@ -1,0 +1,812 @@
+"""`python -m convert import`: what is taken, how it is served, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from click.testing import CliRunner
+from onnx import helper
+
+from onnxlet.convert.build import Built
+from onnxlet.convert.command_line import main
+from onnxlet.convert.directory.golden import verify
+from onnxlet.convert.errors import Refusal, WrongUse
+from onnxlet.convert.imported import onnx_file
+from onnxlet.convert.imported.import_onnx import import_onnx
+from onnxlet.function.app import create_app
+from onnxlet.function.arrays import LARGEST_FLOAT32
+from onnxlet.function.errors import OnnxletError
+from onnxlet.function.settings import Settings
+from tests.convert.helpers import command, quiet
+from tests.convert.imported import onnx_files as made
+from tests.convert.imported.onnx_files import (
+    BOOL,
+    DOUBLE,
+    HALF,
+    INT32,
+    INT64,
+    STRING,
+    UINT8,
+    UINT64,
+    node,
+    one,
+    save,
+    save_arrays,
+    save_outside,
+    value,
+)
+
+FEATURES = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
+SCORES = made.linear_answers(FEATURES)
+
+
+def imported(folder: Path, proto: onnx.ModelProto | Path, **arrays: Any) -> Built:
+    """Import with `sample` and `expected` as arrays by name."""
+    path = proto if isinstance(proto, Path) else save(folder, proto)
+    files: dict[str, Any] = {
+        name: save_arrays(folder / f"{name}.npz", **given) for name, given in arrays.items()
+    }
+    return import_onnx(path, "net", folder / "models", quiet, **files)
+
+
+def ask(folder: Path, instances: Any) -> Any:
+    """The answer of the function to a request, and whether it is one."""
+    models = folder / "models"
+    client = create_app(models, settings=Settings(models=models)).test_client()
+    got = client.post("/predict", json={"instances": instances})
+    return got.get_json() if got.status_code == 200 else (got.status_code, got.get_json()["errors"])
+
+
+# What is taken, and how it is served
+
+
+def test_with_sample_and_expected_answers_it_is_verified_and_served(tmp_path: Path) -> None:
+    built = imported(
+        tmp_path, made.linear(), sample={"features": FEATURES}, expected={"scores": SCORES}
+    )
+
+    assert (built.version, built.new) == (1, True)
+    assert built.manifest["task"] == "function"
+    limits = {"minimum": -LARGEST_FLOAT32, "maximum": LARGEST_FLOAT32}
+    assert built.manifest["signature"] == {
+        "inputs": [
+            {
+                "name": "features",
+                "type": "float32",
+                "shape": [-1, 3],
+                "columns": [{"name": f"x{n}", "nullable": False} | limits for n in range(3)],
+            }
+        ],
+        "outputs": [{"name": "prediction", "type": "float32", "shape": [-1, 2]}],
+    }
+    parity = built.manifest["parity"]
+    assert (parity["state"], parity["held_out_rows"], parity["differing_rows"]) == (
+        "verified",
+        40,
+        0,
+    )
+    assert built.manifest["origin"] == {"producer": "frame 2.1", "opsets": {"ai.onnx": 17}}
+    assert built.manifest["statistics"]["columns"]["x1"]["missing"] == 0
+    assert verify(built.directory)[1] == 24
+
+    rows = FEATURES[:3].tolist()
+    answer = ask(tmp_path, rows)
+    assert np.allclose(answer["prediction"], SCORES[:3], rtol=1e-5)
+    assert answer == ask(
+        tmp_path, [dict(zip(("x0", "x1", "x2"), row, strict=True)) for row in rows]
+    )
+    status, errors = ask(tmp_path, [[1, "a", None]])
+    assert (status, [error["column"] for error in errors]) == (422, ["x1", "x2"])
+
+
+def test_what_is_served_is_described(tmp_path: Path) -> None:
+    imported(tmp_path, made.linear())
+    models = tmp_path / "models"
+    client = create_app(models, settings=Settings(models=models)).test_client()
+
+    described = client.get("/models/net").get_json()
+    assert (described["task"], described["parity"]["state"]) == ("function", "unverified")
+
+
+@pytest.mark.parametrize("rows", [0, 40])
+def test_without_expected_answers_it_is_unverified(tmp_path: Path, rows: int) -> None:
+    sample = {"sample": {"features": FEATURES[:rows]}} if rows else {}
+    built = imported(tmp_path, made.linear(), **sample)
+
+    parity = built.manifest["parity"]
+    assert parity["state"] == "unverified"
+    assert parity["reason"] == (
+        "the sample's answers are ONNX Runtime's own" if rows else "no sample was given"
+    )
+    golden = json.loads((built.directory / "golden.json").read_bytes())
+    assert len(golden["instances"]) == verify(built.directory)[1] == (24 if rows else 0)
+
+
+def test_the_same_file_is_the_same_version(tmp_path: Path) -> None:
+    arrays: Any = {"sample": {"features": FEATURES}, "expected": {"scores": SCORES}}
+    first = imported(tmp_path, made.linear(), **arrays)
+    again = imported(tmp_path, made.linear(), **arrays)
+    other = imported(tmp_path, made.linear(opsets={"": 18}), **arrays)
+
+    assert [(b.version, b.new) for b in (first, again, other)] == [(1, True), (1, False), (2, True)]
+
+
+def of_every_type() -> onnx.ModelProto:
+    """An input of width 1 of each kind; adds the numbers, and gives the others back."""
+    cast = [
+        node("Cast", name, f"f_{name}", to=made.FLOAT) for name in ("half", "double", "int", "byte")
+    ]
+    return made.model(
+        [
+            *cast,
+            node("Sum", "f_half f_double f_int f_byte", "total"),
+            node("Identity", "flag", "flag out".replace(" ", "_")),
+            node("Identity", "text", "text_out"),
+            node("Identity", "byte", "byte_out"),
+        ],
+        [
+            value("half", HALF, ("n", 1)),
+            value("double", DOUBLE, ("n", 1)),
+            value("int", INT32, ("n", 1)),
+            value("byte", UINT8, ("n", 1)),
+            value("flag", BOOL, ("n",)),
+            value("text", STRING, ("n", 1)),
+        ],
+        [
+            value("total", dims=("n", 1)),
+            value("flag_out", BOOL, ("n",)),
+            value("text_out", STRING, ("n", 1)),
+            value("byte_out", UINT8, ("n", 1)),
+        ],
+    )
+
+
+ROW = {"half": 0.5, "double": 2.25, "int": -7, "byte": 255, "flag": True, "text": "é"}
+
+
+def test_inputs_of_width_one_are_columns_by_name(tmp_path: Path) -> None:
+    built = imported(tmp_path, of_every_type())
+
+    inputs = built.manifest["signature"]["inputs"]
+    assert [(entry["name"], entry["type"], entry["shape"]) for entry in inputs] == [
+        ("half", "float32", [-1, 1]),
+        ("double", "float64", [-1, 1]),
+        ("int", "int64", [-1, 1]),
+        ("byte", "int64", [-1, 1]),
+        ("flag", "bool", [-1, 1]),
+        ("text", "string", [-1, 1]),
+    ]
+    assert [o["type"] for o in built.manifest["signature"]["outputs"]] == [
+        "float32",
+        "bool",
+        "string",
+        "int64",
+    ]
+    assert ask(tmp_path, [ROW, {**ROW, "byte": 0, "flag": False}]) == {
+        "model": "net",
+        "version": 1,
+        "prediction": [250.75, -4.25],
+        "flag_out": [True, False],
+        "text_out": ["é", "é"],
+        "byte_out": [255, 0],
+    }
+
+
+@pytest.mark.parametrize(
+    ("column", "cell"),
+    [
+        ("half", 65520),
+        ("byte", 256),
+        ("byte", -1),
+        ("int", 2**31),
+        ("int", -(2**31) - 1),
+        ("flag", 1),
+        ("text", 1),
+        ("double", None),
+        ("text", None),
+        ("int", 0.5),
+    ],
+)
+@pytest.mark.parametrize("others", [0, 700])  # read quickly, row by row or whole
+def test_what_a_tensor_does_not_hold_is_refused(
+    tmp_path: Path, column: str, cell: Any, others: int
+) -> None:
+    imported(tmp_path, of_every_type())
+
+    status, errors = ask(tmp_path, [ROW] * others + [{**ROW, column: cell}])
+    assert (status, [(e["row"], e["column"]) for e in errors]) == (422, [(others, column)])
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "total"),
+    [("half", 65519, 65519), ("byte", 0, 0), ("int", -(2**31), -(2.0**31))],
+)
+def test_the_last_value_that_a_tensor_holds_is_answered(
+    tmp_path: Path, column: str, cell: Any, total: float
+) -> None:
+    imported(tmp_path, of_every_type())
+    row = {**ROW, "half": 0, "double": 0, "int": 0, "byte": 0, column: cell}
+
+    assert ask(tmp_path, [row])["prediction"] == [pytest.approx(total, rel=1e-3)]
+
+
+def test_several_wide_inputs_have_columns_by_input_and_place(tmp_path: Path) -> None:
+    proto = made.model(
+        [node("Concat", "left right", "both", axis=1)],
+        [value("left", dims=("n", 2)), value("right", dims=("n", 1))],
+        [value("both")],
+    )
+    imported(tmp_path, proto)
+
+    answer = ask(tmp_path, [{"right": 3, "left[0]": 1, "left[1]": 2}, [4, 5, 6]])
+    assert answer["prediction"] == [[1, 2, 3], [4, 5, 6]]
+
+
+def image(batch: int | str) -> onnx.ModelProto:
+    kernel = np.arange(9, dtype=np.float32).reshape(1, 1, 3, 3)
+    return made.model(
+        [node("Conv", "image kernel", "map"), node("Flatten", "map", "flat")],
+        [value("image", dims=(batch, 1, 4, 4))],
+        [value("flat", dims=(batch, 4)), value("map", dims=(batch, 1, 2, 2))],
+        {"kernel": kernel},
+    )
+
+
+@pytest.mark.parametrize("batch", ["batch", 1])
+def test_an_image_is_sent_flat_and_reaches_its_tensor_in_shape(
+    tmp_path: Path, batch: int | str
+) -> None:
+    pixels = np.random.default_rng(1).normal(size=(5, 1, 4, 4)).astype(np.float32)
+    session = onnxruntime.InferenceSession(image("batch").SerializeToString())
+    flat, maps = session.run(None, {"image": pixels})
+
+    built = imported(
+        tmp_path, image(batch), sample={"image": pixels}, expected={"flat": flat, "map": maps}
+    )
+    [entry] = built.manifest["signature"]["inputs"]
+    assert (entry["shape"], len(entry["columns"])) == ([-1, 1, 4, 4], 16)
+    answer = ask(tmp_path, pixels.reshape(5, 16).tolist())
+    assert np.allclose(answer["prediction"], flat, rtol=1e-5)
+    assert np.shape(answer["map"]) == (5, 1, 2, 2)
+
+
+@pytest.mark.parametrize("batch", [1, 32])
+def test_a_fixed_batch_is_freed_where_the_model_runs_so(tmp_path: Path, batch: int) -> None:
+    imported(tmp_path, made.linear(batch), sample={"features": FEATURES})
+
+    assert np.allclose(ask(tmp_path, FEATURES.tolist())["prediction"], SCORES, rtol=1e-5)
+
+
+def test_external_data_are_put_inside(tmp_path: Path) -> None:
+    inside = imported(tmp_path, made.linear(), sample={"features": FEATURES})
+    told: list[str] = []
+    path = save_outside(tmp_path, made.linear())
+    outside = import_onnx(path, "net", tmp_path / "models", told.append, tmp_path / "sample.npz")
+
+    assert (outside.version, outside.new) == (inside.version, False)
+    assert "put into model.onnx: 1" in told[1]
+
+
+def test_external_data_of_a_branch_are_put_inside(tmp_path: Path) -> None:
+    inner = made.linear().graph
+    del inner.input[:]
+    held = made.save_outside(tmp_path, made.linear())
+    branch = onnx.load(held, load_external_data=False).graph
+    del branch.input[:]
+    proto = made.model(
+        [node("If", "yes", "scores", then_branch=branch, else_branch=inner)],
+        [value("features")],
+        [value("scores", dims=("batch", 2))],
+        {"yes": np.array(True)},
+    )
+    imported(tmp_path, proto, sample={"features": FEATURES}, expected={"scores": SCORES})
+
+    assert np.allclose(ask(tmp_path, FEATURES[:2].tolist())["prediction"], SCORES[:2], rtol=1e-5)
+
+
+def test_a_label_comes_first_and_probabilities_beside_it(tmp_path: Path) -> None:
+    proto = made.model(
+        [
+            node("Softmax", "x", "probabilities", axis=1),
+            node("ArgMax", "x", "place", axis=1, keepdims=0),
+            node("Gather", "names place", "prediction"),
+        ],
+        [value("x")],
+        [value("probabilities"), value("prediction", STRING, ("batch",))],
+        {"names": np.array(["a", "b", "c"], dtype=object)},
+    )
+    imported(tmp_path, proto)
+
+    answer = ask(tmp_path, [[0, 0, 100], [100, 0, 0]])
+    assert answer["prediction"] == ["c", "a"]
+    assert np.allclose(answer["probabilities"], [[0, 0, 1], [1, 0, 0]])
+
+
+def test_an_output_without_rows_is_left_out(tmp_path: Path) -> None:
+    proto = made.model(
+        [node("Identity", "x", "y"), node("ReduceMean", "x", "loss", keepdims=0)],
+        [value("x")],
+        [value("y"), value("loss", dims=())],
+    )
+    told: list[str] = []
+    built = import_onnx(save(tmp_path, proto), "net", tmp_path / "models", told.append)
+
+    assert "output 'loss' is left out: it has no entry for each row" in told
+    assert [o["name"] for o in built.manifest["signature"]["outputs"]] == ["prediction"]
+
+
+def test_a_column_is_nullable_where_the_sample_has_it_missing(tmp_path: Path) -> None:
+    sample = FEATURES.copy()
+    sample[3, 1] = np.nan
+    proto = made.model(
+        [
+            node("IsNaN", "x", "gone"),
+            node("Where", "gone zero x", "y"),
+        ],
+        [value("x")],
+        [value("y")],
+        {"zero": np.array(0, dtype=np.float32)},
+    )
+    imported(tmp_path, proto, sample={"x": sample}, expected={"y": np.nan_to_num(sample, nan=0.0)})
+
+    assert ask(tmp_path, [[1, None, 2]])["prediction"] == [[1, 0, 2]]
+    assert ask(tmp_path, [[None, 1, 2]])[0] == 422
+
+
+def test_constants_that_are_inputs_too_need_not_be_sent(tmp_path: Path) -> None:
+    proto = made.linear()
+    proto.graph.input.append(value("bias", dims=(2,)))
+    imported(tmp_path, proto, sample={"features": FEATURES}, expected={"scores": SCORES})
+
+    assert len(ask(tmp_path, [[1, 2, 3]])["prediction"]) == 1
+
+
+def test_functions_that_the_file_defines_are_its_own_operators(tmp_path: Path) -> None:
+    double = helper.make_function(
+        "my.ops", "Double", ["a"], ["b"], [node("Add", "a a", "b")], [helper.make_opsetid("", 17)]
+    )
+    proto = made.model(
+        [node("Double", "x", "y", domain="my.ops")],
+        [value("x")],
+        [value("y")],
+        opsets={"": 17, "my.ops": 1, "unused.domain": 3},
+        functions=[double],
+    )
+    imported(tmp_path, proto)
+
+    assert ask(tmp_path, [[1, 2, 3]])["prediction"] == [[2, 4, 6]]
+
+
+def test_numbers_that_cancel_count_against_their_usual_size(tmp_path: Path) -> None:
+    features, expected = FEATURES[:20].copy(), SCORES[:20].copy()
+    features[7] = [-10, 0, 0]  # which cancels the bias
+    expected[7] = [1e-7, 10.0]
+    built = imported(
+        tmp_path, made.linear(), sample={"features": features}, expected={"scores": expected}
+    )
+
+    assert verify(built.directory)[1] == 20
+
+
+# What is refused
+
+
+def scalar() -> onnx.ModelProto:
+    return made.model(
+        [node("Mul", "x factor", "y")], [value("x"), value("factor", dims=())], [value("y")]
+    )
+
+
+def sequence_input() -> onnx.ModelProto:
+    listed = helper.make_tensor_sequence_value_info("x", made.FLOAT, ["batch", 3])
+    return made.model(
+        [node("ConcatFromSequence", "x", "y", axis=0)], [listed], [value("y")], opsets={"": 17}
+    )
+
+
+def zipmap() -> onnx.ModelProto:
+    maps = helper.make_sequence_type_proto(
+        helper.make_map_type_proto(INT64, helper.make_tensor_type_proto(made.FLOAT, None))
+    )
+    return made.model(
+        [
+            node("ArgMax", "x", "label", axis=1, keepdims=0),
+            node("ZipMap", "x", "shares", domain="ai.onnx.ml", classlabels_int64s=[0, 1, 2]),
+        ],
+        [value("x")],
+        [value("label", INT64, ("batch",)), helper.make_value_info("shares", maps)],
+        opsets={"": 17, "ai.onnx.ml": 3},
+    )
+
+
+def only_one_row() -> onnx.ModelProto:
+    return made.model(
+        [node("Reshape", "x shape", "y")],
+        [value("x", dims=(1, 3))],
+        [value("y", dims=(1, 3))],
+        {"shape": np.array([1, 3])},
+    )
+
+
+def named_as(output: str) -> onnx.ModelProto:
+    return made.model(
+        [node("Identity", "x", "y"), node("Neg", "x", output)],
+        [value("x")],
+        [value("y"), value(output)],
+    )
+
+
+def two_columns_of_one_name() -> onnx.ModelProto:
+    return made.model(
+        [node("Add", "a a[0]", "y")],
+        [value("a", dims=("n", 2)), value("a[0]", dims=("n", 1))],
+        [value("y", dims=("n", 2))],
+    )
+
+
+def foreign() -> onnx.ModelProto:
+    return made.model(
+        [node("Split", "x", "y", domain="ai.onnx.contrib"), node("Twist", "y", "z", domain="q")],
+        [value("x")],
+        [value("z")],
+        opsets={"": 17, "ai.onnx.contrib": 1, "q": 1},
+    )
+
+
+def whole_numbers_of_64_unsigned_bits() -> onnx.ModelProto:
+    return made.model(
+        [node("Cast", "x", "y", to=UINT64)], [value("x")], [value("y", UINT64)], opsets={"": 17}
+    )
+
+
+def without_shape() -> onnx.ModelProto:
+    proto = one("Identity")
+    proto.graph.input[0].type.tensor_type.ClearField("shape")
+    return proto
+
+
+def without_inputs() -> onnx.ModelProto:
+    return made.model(
+        [node("Identity", "c", "y")], [], [value("y", dims=(3,))], {"c": np.zeros(3, np.float32)}
+    )
+
+
+REFUSED: dict[str, tuple[Callable[[], onnx.ModelProto], str, str]] = {
+    "opset": (
+        lambda: made.linear(opsets={"": 99}),
+        r"^the file needs opset 99 of ai.onnx: ONNX Runtime \S+ takes up to \d\d\n",
+        r"Export it with a lower one: opset_version=\d\d in torch.onnx.export",
+    ),
+    "opset of ai.onnx.ml": (
+        lambda: made.linear(opsets={"": 17, "ai.onnx.ml": 40}),
+        r"^the file needs opset 40 of ai.onnx.ml: ONNX Runtime \S+ takes up to \d\n",
+        r"opset",
+    ),
+    "opset that no integer holds": (
+        lambda: made.linear(opsets={"": 2**40}),
+        r"needs opset 1099511627776 of ai.onnx",
+        r"opset",
+    ),
+    "IR version": (
+        lambda: made.linear(ir_version=40),
+        r"^the file is of IR version 40: ONNX Runtime \S+ takes up to \d\d\n",
+        r"'model.ir_version = \d\d'",
+    ),
+    "custom operators": (
+        foreign,
+        r"that ONNX Runtime \S+ does not have: Split of 'ai.onnx.contrib'; Twist of 'q'\n",
+        r"Export without custom operators",
+    ),
+    "an operator that is none": (
+        lambda: one("Twist"),
+        r"^ONNX Runtime \S+ does not load it: .*No Op registered for Twist with domain_version",
+        r"standard operators",
+    ),
+    "an operator without a kernel": (
+        lambda: one("Erf", element=DOUBLE),
+        r"^ONNX Runtime \S+ does not load it: Could not find an implementation for Erf",
+        r"standard operators",
+    ),
+    "a graph that is broken": (
+        lambda: made.model([node("Neg", "z", "y")], [value("x")], [value("y")]),
+        r"^ONNX Runtime \S+ does not load it: ",
+        r"Export it",
+    ),
+    "maps": (zipmap, r"output 'shares' is a seq\(map\(", r"\{'zipmap': False\} in skl2onnx"),
+    "a sequence": (sequence_input, r"input 'x' is a seq\(tensor\(float\)\)", r"plain tensors"),
+    "64 unsigned bits": (
+        whole_numbers_of_64_unsigned_bits,
+        r"output 'y' is of uint64, which has no form",
+        r"^$",
+    ),
+    "a number of a type that JSON has not": (
+        lambda: one("Identity", element=onnx.TensorProto.BFLOAT16),
+        r"input 'x' is a tensor\(bfloat16\), which has no form in a request",
+        r"plain tensors",
+    ),
+    "a scalar": (scalar, r"input 'factor' has no first dimension", r"shape \(rows, …\)"),
+    "no shape": (without_shape, r"input 'x' has no first dimension .* or its shape", r"rows"),
+    "no inputs": (without_inputs, r"the model has no inputs", r"nothing"),
+    "a length that varies": (
+        lambda: one("Neg", dims=("batch", "length", None, 2)),
+        r"input 'x' has the shape \(batch, length, \?, 2\): only the rows may vary",
+        r"every dimension fixed but the first",
+    ),
+    "a width of none": (
+        lambda: one("Neg", dims=("batch", 0)),
+        r"input 'x' has the shape \(batch, 0\)",
+        r"fixed",
+    ),
+    "one row alone": (
+        only_one_row,
+        r"^input 'x' has a fixed first dimension, and the model does not run with 3 rows: ",
+        r"dynamic_axes=\{'x': \{0: 'batch'\}\}",
+    ),
+    "one row alone, silently": (
+        lambda: one("ReduceSum", dims=(1, 3), keepdims=1),
+        r"output 'y' has the shape \(1, 1\) for 3 rows, and \(1, 1\) for one",
+        r"free first dimension",
+    ),
+    "one answer for all": (
+        lambda: one("ReduceSum", keepdims=0),
+        r"output 'y' has the shape \(\) for 3 rows, and \(\) for one",
+        r"row by row",
+    ),
+    "rows that are mixed": (
+        lambda: one("Softmax", axis=0),
+        r"row 0 is answered otherwise alone than together with 2 others",
+        r"model.eval\(\)",
+    ),
+    "chance": (
+        lambda: one("RandomNormalLike"),
+        r"row 0 is answered otherwise",
+        r"no random numbers",
+    ),
+    "an output called version": (
+        lambda: named_as("version"),
+        r"output 'version' bears the name of another member",
+        r"Export it with another name",
+    ),
+    "two columns of one name": (
+        two_columns_of_one_name,
+        r"several inputs have a column 'a\[0\]'",
+        r"other input names",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_refusal_says_what_is_wrong_and_the_way_out(tmp_path: Path, case: str) -> None:
+    make, message, hint = REFUSED[case]
+    with pytest.raises(Refusal, match=message) as caught:
+        imported(tmp_path, make())
+
+    assert "\n" not in caught.value.message
+    assert len(caught.value.message) < 400
+    assert (caught.value.hint != "") is (hint != "^$")
+    assert re.search(hint, caught.value.hint)
+    assert not (tmp_path / "models").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"not a model", b"\x08\x09", b"\xff" * 100])
+def test_what_is_no_onnx_file_is_told(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "net.onnx"
+    path.write_bytes(content)
+    with pytest.raises(Refusal, match="is not an ONNX model"):
+        imported(tmp_path, path)
+
+
+def test_a_cut_off_file_is_told(tmp_path: Path) -> None:
+    path = save(tmp_path, made.linear())
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(OnnxletError):
+        imported(tmp_path, path)
+
+
+@pytest.mark.parametrize(
+    ("location", "message"),
+    [
+        ("../net.data", "its data are outside, in '../net.data'"),
+        ("inner/../net.data", "its data are outside"),
+        ("..\\net.data", "its data are outside"),
+        ("/etc/hostname", "its data are outside, in '/etc/hostname'"),
+        ("C:/net.data", "its data are outside"),
+        ("", "its data are outside"),
+        ("gone.data", "there is no file 'gone.data'"),
+        ("folder", "there is no file 'folder'"),
+        ("link.data", "'link.data' leads out of"),
+        ("linked/net.data", "'linked/net.data' leads out of"),
+        ("short.data", "'short.data' ends before its data: expected 24 bytes, got 3"),
+        ("a\0b", "can't be found"),
+    ],
+)
+def test_external_data_lie_beside_the_file_or_are_refused(
+    tmp_path: Path, location: str, message: str
+) -> None:
+    home = tmp_path / "home"
+    (home / "folder").mkdir(parents=True)
+    path = save_outside(home, made.linear(), location)
+    (tmp_path / "net.data").write_bytes((home / "net.data").read_bytes())
+    (home / "link.data").symlink_to(tmp_path / "net.data")
+    (home / "linked").symlink_to(tmp_path)
+    (home / "short.data").write_bytes(b"abc")
+
+    with pytest.raises(Refusal) as caught:
+        imported(home, path)
+    assert message in caught.value.message
+    assert "tensor 'weights'" in caught.value.message
+
+
+def test_links_within_the_folder_and_to_the_file_are_followed(tmp_path: Path) -> None:
+    path = save_outside(tmp_path, made.linear(), "inner/link.data")
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "link.data").symlink_to("../net.data")
+    imported(tmp_path, path, sample={"features": FEATURES}, expected={"scores": SCORES})
+
+
+@pytest.mark.parametrize("largest", [100, 250])
+def test_more_than_a_file_holds_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, largest: int
+) -> None:
+    path = save_outside(tmp_path, made.linear())
+    assert 100 < path.stat().st_size < 250
+    (tmp_path / "net.data").write_bytes(bytes(300))
+    proto = onnx.load(path, load_external_data=False)
+    proto.graph.initializer[0].external_data[2].value = "300"
+    monkeypatch.setattr(onnx_file, "LARGEST_BYTES", largest)
+
+    with pytest.raises(Refusal, match="GiB with its data: at most 2 fit one ONNX file"):
+        imported(tmp_path, save(tmp_path, proto))
+
+
+Arrays = dict[str, Any]
+SAMPLES: dict[str, tuple[Arrays, Arrays | None, str]] = {
+    "another input": (
+        {"x": FEATURES},
+        None,
+        "expected the arrays features, got x",
+    ),
+    "one input too many": (
+        {"features": FEATURES, "x": FEATURES},
+        None,
+        "expected the arrays features, got features, x",
+    ),
+    "another width": (
+        {"features": FEATURES[:, :2]},
+        None,
+        r"'features': expected the shape \(rows, 3\), got \(40, 2\)",
+    ),
+    "one row, not in rows": ({"features": FEATURES[0]}, None, r"expected the shape \(rows, 3\)"),
+    "no shape": ({"features": np.float32(1)}, None, r"expected the shape \(rows, 3\), got \(\)"),
+    "no rows": ({"features": FEATURES[:0]}, None, "'features' has 0 rows, expected 1"),
+    "text": ({"features": FEATURES.astype(str)}, None, "'features': expected float32, got <U"),
+    "booleans": ({"features": FEATURES > 0}, None, "'features': expected float32, got bool"),
+    "objects": (
+        {"features": FEATURES.astype(object)},
+        None,
+        "is not an .npz file of plain arrays: Object arrays cannot be loaded",
+    ),
+    "another output": (
+        {"features": FEATURES},
+        {"prediction": SCORES},
+        "--expected: .* expected the arrays scores, got prediction",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SAMPLES)
+def test_a_sample_that_does_not_fit_is_wrong_use(tmp_path: Path, case: str) -> None:
+    sample, expected, message = SAMPLES[case]
+    given: Any = {"sample": sample} | ({"expected": expected} if expected else {})
+    with pytest.raises(WrongUse, match=message):
+        imported(tmp_path, made.linear(), **given)
+    assert not (tmp_path / "models").exists()
+
+
+@pytest.mark.parametrize(
+    ("expected", "message"),
+    [
+        (SCORES + np.array([0, 1e-3]), "prediction differs on 40 of 40 rows by up to 0.001"),
+        (SCORES[:-1], r"'scores': expected the shape \(40, 2\), got \(39, 2\)"),
+        (SCORES[:, :1], r"'scores': expected the shape \(40, 2\), got \(40, 1\)"),
+        (SCORES.astype(int), "'scores': expected float32, got int64"),
+        (np.full_like(SCORES, np.nan), "prediction differs on 40 of 40 rows by up to inf"),
+    ],
+)
+def test_other_answers_than_expected_are_refused(
+    tmp_path: Path, expected: Any, message: str
+) -> None:
+    with pytest.raises(Refusal, match=message) as caught:
+        imported(
+            tmp_path, made.linear(), sample={"features": FEATURES}, expected={"scores": expected}
+        )
+    assert caught.value.hint
+    assert not (tmp_path / "models").exists()
+
+
+def test_a_sample_that_the_function_refuses_is_told(tmp_path: Path) -> None:
+    sample = FEATURES.copy()
+    sample[5, 2] = np.inf
+    with pytest.raises(Refusal, match="the sample is refused: row 5, column 'x2': infinity"):
+        imported(tmp_path, made.linear(), sample={"features": sample})
+
+
+def gather() -> onnx.ModelProto:
+    """Looks a place up among two: made-up places of 0 and 1 would do, so it asks for 7 and more."""
+    return made.model(
+        [node("Sub", "place seven", "from_7"), node("Gather", "values from_7", "y")],
+        [value("place", INT64, ("batch", 1))],
+        [value("y", dims=("batch", 1))],
+        {"seven": np.array(7), "values": np.array([0.5, 1.5], dtype=np.float32)},
+    )
+
+
+def test_a_model_that_takes_no_made_up_rows_asks_for_a_sample(tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match="does not run with made-up 1 rows") as caught:
+        imported(tmp_path, gather())
+    assert "--sample IN.npz" in caught.value.hint
+
+    imported(tmp_path, gather(), sample={"place": np.array([[7], [8]])})
+    assert ask(tmp_path, [[8], [7]])["prediction"] == [1.5, 0.5]
+
+
+# The command
+
+
+def test_the_command_prints_what_it_took(tmp_path: Path) -> None:
+    save(tmp_path, made.linear())
+    save_arrays(tmp_path / "in.npz", features=FEATURES)
+    save_arrays(tmp_path / "out.npz", scores=SCORES)
+    end = command(
+        *("import", "net.onnx", "--name", "net", "--sample", "in.npz", "--expected", "out.npz"),
+        cwd=tmp_path,
+    )
+
+    assert end.returncode == 0, end.stderr
+    assert end.stderr.splitlines()[0] == "  frame 2.1; ai.onnx 17"
+    lines = end.stdout.splitlines()
+    assert lines[0] == "imported net version 1 from frame 2.1"
+    assert "  rows        40 with expected answers: none differs" in lines
+    assert lines[-1] == "net version 1 written to models/net/1"
+
+    replayed = command("verify", "models/net/1", cwd=tmp_path)
+    assert replayed.stdout == "net version 1: 24 golden rows answered as at build\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["gone.onnx"], 2, "error: FILE: there is no file 'gone.onnx'"),
+        (["net.onnx", "--sample", "gone.npz"], 2, "error: --sample: there is no file 'gone.npz'"),
+        (["net.onnx", "--expected", "net.onnx"], 2, "hint: Add --sample IN.npz."),
+        (
+            ["net.onnx", "--sample", "net.onnx"],
+            2,
+            "error: --sample: 'net.onnx' is not an .npz file",
+        ),
+        (["new.onnx"], 1, "error: the file needs opset 99 of ai.onnx"),
+    ],
+)
+def test_errors_of_the_command(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    code: int,
+    message: str,
+) -> None:
+    save(tmp_path, made.linear(opsets={"": 99})).rename(tmp_path / "new.onnx")
+    save(tmp_path, made.linear())
+    monkeypatch.chdir(tmp_path)
+    end = CliRunner().invoke(main, ["import", *arguments, "--name", "net"])
+
+    assert (end.exit_code, end.stdout) == (code, "")
+    assert message in end.stderr
+    assert "Traceback" not in end.stderr

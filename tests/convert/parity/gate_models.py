@@ -1,0 +1,129 @@
+"""Small models of every family, for the gate to be tried with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from sklearn import ensemble, linear_model, svm
+from sklearn.cluster import KMeans
+from sklearn.compose import make_column_transformer
+from sklearn.decomposition import PCA
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.impute import SimpleImputer
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline, make_union
+from sklearn.preprocessing import (
+    KBinsDiscretizer,
+    OneHotEncoder,
+    OrdinalEncoder,
+    QuantileTransformer,
+    StandardScaler,
+    TargetEncoder,
+)
+from sklearn.tree import DecisionTreeClassifier
+
+from onnxlet.convert.sources.source import Source
+from tools.coverage import samples
+from tools.coverage.samples import Sample, with_gaps
+
+
+def _fitted(estimator: Any, sample: Sample) -> Source:
+    return Source(estimator.fit(sample.X, sample.y), sample.others)
+
+
+def _texts() -> Sample:
+    X, _, others = samples.sentences()
+    return Sample(X, np.array(["with" if any(map(str.isdigit, t)) else "no" for t in X]), others)
+
+
+def _loans_with_gaps() -> Sample:
+    X, y, others = samples.loans()
+    return Sample(with_gaps(X, 1), y, with_gaps(others, 2))
+
+
+def _loan_columns() -> Any:
+    return make_column_transformer(
+        (make_pipeline(SimpleImputer(add_indicator=True), StandardScaler()), ["Age", "Income"]),
+        (
+            make_pipeline(
+                SimpleImputer(strategy="most_frequent"),
+                OneHotEncoder(handle_unknown="ignore", min_frequency=5),
+            ),
+            ["Home", "Job"],
+        ),
+    )
+
+
+def _encoded_trees() -> Any:
+    columns = make_column_transformer(
+        (
+            OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1),
+            ["Home", "Job"],
+        ),
+        (TargetEncoder(random_state=0), ["Home"]),
+        ("passthrough", ["Age", "Income"]),
+    )
+    return make_pipeline(columns, DecisionTreeClassifier(max_depth=6, random_state=0))
+
+
+def _steps() -> Any:
+    made = make_union(QuantileTransformer(n_quantiles=20), KBinsDiscretizer(encode="onehot-dense"))
+    return make_pipeline(made, linear_model.Ridge())
+
+
+MODELS: dict[str, Callable[[], Source]] = {
+    "logistic": lambda: _fitted(
+        make_pipeline(StandardScaler(), linear_model.LogisticRegression()), samples.three_classes()
+    ),
+    "tree": lambda: _fitted(DecisionTreeClassifier(random_state=0), samples.unscaled()),
+    "categories": lambda: _fitted(
+        make_pipeline(_loan_columns(), linear_model.LogisticRegression()), _loans_with_gaps()
+    ),
+    "scaled tree": lambda: _fitted(
+        make_pipeline(StandardScaler(), DecisionTreeClassifier(max_depth=5, random_state=0)),
+        samples.three_classes(),
+    ),
+    "forest with gaps": lambda: _fitted(
+        ensemble.RandomForestRegressor(10, max_depth=5, random_state=0),
+        samples.with_gaps_in_it(),
+    ),
+    "histogram boosting with gaps": lambda: _fitted(
+        ensemble.HistGradientBoostingClassifier(max_iter=10, random_state=0),
+        samples.with_gaps_in_it(),
+    ),
+    "gradient boosting": lambda: _fitted(
+        ensemble.GradientBoostingRegressor(n_estimators=10, random_state=0), samples.one_target()
+    ),
+    "isolation forest": lambda: _fitted(
+        ensemble.IsolationForest(n_estimators=5, max_samples=64, random_state=0),
+        samples.two_classes(),
+    ),
+    "support vectors": lambda: _fitted(svm.SVC(), samples.three_classes()),
+    "neighbours": lambda: _fitted(
+        KNeighborsClassifier(weights="distance"), samples.three_classes()
+    ),
+    "perceptron": lambda: _fitted(
+        MLPClassifier((8,), max_iter=50, random_state=0), samples.two_classes()
+    ),
+    "naive Bayes": lambda: _fitted(GaussianNB(), samples.three_classes()),
+    "clusters": lambda: _fitted(KMeans(4, random_state=0), samples.two_classes()),
+    "components": lambda: _fitted(
+        make_pipeline(PCA(3), linear_model.Ridge()), samples.one_target()
+    ),
+    "steps": lambda: _fitted(_steps(), samples.one_target()),
+    "encoded trees": lambda: _fitted(_encoded_trees(), samples.loans()),
+    "words": lambda: _fitted(
+        make_pipeline(TfidfVectorizer(), linear_model.LogisticRegression()), _texts()
+    ),
+    "pairs of letters": lambda: _fitted(
+        make_pipeline(
+            CountVectorizer(analyzer="char_wb", ngram_range=(1, 2), max_features=60),
+            svm.LinearSVC(),
+        ),
+        _texts(),
+    ),
+}

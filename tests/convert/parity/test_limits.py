@@ -1,0 +1,51 @@
+"""Bounds for columns where a model's arithmetic gives out far beyond all numbers that it knows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from onnxlet.convert.evidence.evidence import Evidence
+from onnxlet.convert.parity.comparison import Comparison, Difference
+from onnxlet.convert.parity.limits import limited, narrowed
+from onnxlet.convert.parity.rounding import MOST
+from onnxlet.convert.reference.inputs import Cells
+from onnxlet.function.inputs.signature import Column
+
+COLUMNS = [
+    Column("a", "float64"),
+    Column("b", "float64", minimum=-5.0),
+    Column("n", "int64"),
+    Column("word", "string"),
+]
+USUAL: Cells = [2.0, 50.0, 7, "x"]
+
+
+def narrower(wrong: Sequence[Cells], others: int = 0) -> Any:
+    """By name, the bounds of columns after these rows differ, and so many usual ones."""
+    rows = [USUAL, *wrong, *[USUAL] * others]
+    answers = {"prediction": np.zeros(len(rows))}
+    off = Difference(np.zeros(len(rows)), np.zeros(len(rows)), list(range(1, len(rows))))
+    comparison = Comparison({"prediction": off}, np.zeros(len(rows), dtype=bool))
+    columns = narrowed(COLUMNS, Evidence(rows, answers, 1), comparison)
+    return None if columns is None else limited(COLUMNS, columns)
+
+
+def test_the_column_of_the_largest_number_gets_bounds() -> None:
+    """Halfway, in powers of ten, between the number and a thousand times the usual."""
+    assert narrower([[1e12, 50.0, 7, "x"]]) == {"a": (-1e7, 1e7)}
+    assert narrower([[3e3, -1e20, 7, "x"]]) == {"b": (-5.0, 1e12)}
+    assert narrower([[2.0, 50.0, 10**14, "x"]]) == {"n": (-(10**8), 10**8)}
+
+
+def test_where_most_columns_give_out_all_of_them_get_bounds() -> None:
+    found = narrower([[1e12, 50.0, 7, "x"], [2.0, 50.0, 7 * 10**10, "x"]])
+    assert found == {"a": (-1e7, 1e7), "b": (-5.0, 1e8), "n": (-(10**7), 10**7)}
+
+
+def test_rows_of_usual_numbers_get_none() -> None:
+    assert narrower([USUAL]) == {}
+    assert narrower([[1e12, 50.0, 7, "x"]], others=MOST) == {"a": (-1e7, 1e7)}
+    assert narrower([[1e12, 50.0, 7, "x"]], others=MOST + 1) is None

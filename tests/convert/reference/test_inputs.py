@@ -1,0 +1,302 @@
+"""Reading the columns of a test set, and its rows as clients would send them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LinearRegression
+
+from onnxlet.convert.errors import Refusal
+from onnxlet.convert.reference.inputs import read_inputs
+from onnxlet.convert.sources.source import Source
+from tests.convert.helpers import built, objects
+
+NAN = float("nan")
+
+
+COLUMNS: dict[str, tuple[pd.Series[Any], str, list[Any]]] = {
+    "float64": (pd.Series([1.5, NAN]), "float64", [1.5, None]),
+    "float32": (pd.Series([1.5, NAN], dtype="float32"), "float32", [1.5, None]),
+    "float16": (pd.Series([1.5, 2.0], dtype="float16"), "float32", [1.5, 2.0]),
+    "int64": (pd.Series([1, -(2**63)]), "int64", [1, -(2**63)]),
+    "int8": (pd.Series([1, 2], dtype="int8"), "int64", [1, 2]),
+    "uint8": (pd.Series([1, 255], dtype="uint8"), "int64", [1, 255]),
+    "bool": (pd.Series([True, False]), "bool", [True, False]),
+    "str": (pd.Series(["a", NAN], dtype="str"), "string", ["a", None]),
+    "string": (pd.Series(["a", pd.NA], dtype="string"), "string", ["a", None]),
+    "object of text": (objects(["a", "b"]), "string", ["a", "b"]),
+    "object of text and None": (objects(["a", None]), "string", ["a", None]),
+    "object of text and NaN": (objects(["a", NAN]), "string", ["a", None]),
+    "object of bools": (objects([True, False]), "bool", [True, False]),
+    "object of bools and None": (objects([True, None]), "bool", [True, None]),
+    "object of ints": (objects([1, 2]), "int64", [1, 2]),
+    "object of ints and None": (objects([1, None]), "float64", [1.0, None]),
+    "object of ints and floats": (objects([1, 2.5]), "float64", [1.0, 2.5]),
+    "NumPy's own numbers": (objects([np.int32(1), np.int64(2)]), "int64", [1, 2]),
+    "category of text": (pd.Series(["a", "b"], dtype="category"), "string", ["a", "b"]),
+    "category of text, gaps": (pd.Series(["a", None], dtype="category"), "string", ["a", None]),
+    "category of ints": (pd.Series([3, 4]).astype("category"), "int64", [3, 4]),
+    "category of ints, gaps": (pd.Series([3, NAN]).astype("category"), "float64", [3.0, None]),
+    "category of bools": (pd.Series([True, False]).astype("category"), "bool", [True, False]),
+    "Int64": (pd.Series([1, pd.NA], dtype="Int64"), "int64", [1, None]),
+    "Float32": (pd.Series([1.5, pd.NA], dtype="Float32"), "float64", [1.5, None]),
+    "Float64": (pd.Series([1.5, pd.NA], dtype="Float64"), "float64", [1.5, None]),
+    "boolean": (pd.Series([True, pd.NA], dtype="boolean"), "bool", [True, None]),
+}
+
+
+@pytest.mark.parametrize(("series", "kind", "cells"), COLUMNS.values(), ids=COLUMNS)
+def test_type_and_cells_of_a_column(series: pd.Series[Any], kind: str, cells: list[Any]) -> None:
+    inputs, X = read_inputs(pd.DataFrame({"c": series}))
+
+    rows = inputs.rows(X)
+    assert [(column.name, column.type) for column in inputs.columns] == [("c", kind)]
+    assert [row[0] for row in rows] == cells
+    assert [type(row[0]) for row in rows] == [type(cell) for cell in cells]
+
+
+@pytest.mark.parametrize(("series", "kind", "cells"), COLUMNS.values(), ids=COLUMNS)
+def test_rows_come_back_from_data(series: pd.Series[Any], kind: str, cells: list[Any]) -> None:
+    inputs, X = read_inputs(pd.DataFrame({"c": series}))
+
+    again = inputs.data(inputs.rows(X))
+
+    assert list(again.columns) == ["c"]
+    assert inputs.rows(again) == inputs.rows(X)
+
+
+def test_missing_text_stays_none_where_the_test_set_has_none() -> None:
+    inputs, X = read_inputs(pd.DataFrame({"c": objects(["a", None])}))
+
+    assert X["c"].tolist()[1] is None
+    assert inputs.data([[None], ["b"]])["c"].tolist() == [None, "b"]
+
+
+def test_missing_text_stays_nan_where_the_test_set_has_nan() -> None:
+    inputs, X = read_inputs(pd.DataFrame({"c": objects(["a", NAN])}))
+
+    for column in (X["c"], inputs.data([["b"], [None]])["c"]):
+        assert isinstance(column.tolist()[1], float)
+
+
+def test_missing_bools_stay_none_where_the_test_set_has_none() -> None:
+    inputs, _ = read_inputs(pd.DataFrame({"c": objects([True, None])}))
+
+    assert inputs.data([[None], [False]])["c"].tolist() == [None, False]
+
+
+def test_whole_numbers_with_gaps_become_floats_for_scikit_learn() -> None:
+    inputs, _ = read_inputs(pd.DataFrame({"c": [1, 2]}))
+
+    assert inputs.data([[1], [2]])["c"].dtype == np.int64
+    gaps = inputs.data([[1], [None]])["c"]
+    assert gaps.dtype == np.float64
+    assert gaps.isna().tolist() == [False, True]
+
+
+def test_float32_stays_float32_for_scikit_learn() -> None:
+    inputs, X = read_inputs(pd.DataFrame({"c": np.array([0.1], dtype=np.float32)}))
+
+    assert X["c"].dtype == np.float32
+    assert inputs.data([[0.1]])["c"].tolist() == [np.float32(0.1)]
+
+
+def test_names_in_any_script_and_order_are_kept() -> None:
+    names = ["Preis (€)", "色", "", " ", "дом", "x'\"", "a\nb", "🦙"]
+    inputs, X = read_inputs(pd.DataFrame([range(len(names))], columns=names))
+
+    assert [column.name for column in inputs.columns] == names
+    assert list(inputs.data(inputs.rows(X)).columns) == names
+
+
+def test_labels_that_are_numbers_are_said_as_text_and_kept_for_scikit_learn() -> None:
+    inputs, X = read_inputs(pd.DataFrame([[1.0, 2.0]], columns=[7, 3]))
+
+    assert [column.name for column in inputs.columns] == ["7", "3"]
+    assert list(inputs.data(inputs.rows(X)).columns) == [7, 3]
+
+
+@pytest.mark.parametrize("labels", [["a", "b", "a"], [1, "b", "1"]])
+def test_duplicated_names_are_refused(labels: list[Any]) -> None:
+    with pytest.raises(Refusal) as refused:
+        read_inputs(pd.DataFrame([[1, 2, 3]], columns=labels))
+
+    assert refused.value.message == f"X_test: columns ['{labels[2]}'] stand there twice"
+    assert refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [
+        (["a", 1], "'a' and 1"),
+        (["a", True], "'a' and True"),
+        ([1, True], "1 and True"),
+        ([1.5, "b", None], "1.5 and 'b'"),
+        ([[1], [2]], "[2]"),
+        ([{"a": 1}, {"b": 1}], "{'b': 1}"),
+        ([b"x", b"y"], "b'y'"),
+    ],
+)
+def test_a_column_of_mixed_values_is_unserved_and_says_why(values: list[Any], shown: str) -> None:
+    X = pd.DataFrame({"good": [1] * len(values), "bad": objects(values)})
+
+    inputs, _ = read_inputs(X)
+
+    good, bad = inputs.columns
+    assert good.unserved == ""
+    assert bad.unserved == f"X_test, column 'bad': expected values of one type, got {shown}"
+
+
+DATES = pd.Series(pd.to_datetime(["2024-01-01", "2024-01-02"]))
+
+
+@pytest.mark.parametrize(
+    "series",
+    [
+        DATES,
+        DATES.dt.tz_localize("UTC"),
+        DATES - DATES[0],
+        DATES.dt.to_period("D"),
+        DATES.astype(object),
+        DATES.astype("category"),
+        pd.Series([1j, 2j]),
+    ],
+    ids=["datetime", "with time zone", "timedelta", "period", "objects", "category", "complex"],
+)
+def test_a_column_that_has_no_form_in_a_request_is_unserved(series: pd.Series[Any]) -> None:
+    inputs, _ = read_inputs(pd.DataFrame({"a": [1.0, 2.0], "when": series}))
+
+    assert [bool(column.unserved) for column in inputs.columns] == [False, True]
+    assert inputs.columns[1].unserved.startswith("X_test, column 'when': ")
+
+
+@pytest.mark.parametrize(
+    ("array", "kind"),
+    [
+        (np.zeros((2, 3)), "float64"),
+        (np.zeros((2, 3), dtype=np.float32), "float32"),
+        (np.zeros((2, 3), dtype=np.uint16), "int64"),
+        (np.zeros((2, 3), dtype=bool), "bool"),
+        (np.full((2, 3), "a"), "string"),
+        (np.full((2, 3), "a", dtype=object), "string"),
+    ],
+    ids=["float64", "float32", "uint16", "bool", "text", "object"],
+)
+def test_bare_arrays_have_columns_x0_x1_of_one_type(array: Any, kind: str) -> None:
+    inputs, X = read_inputs(array)
+
+    assert not inputs.frame
+    assert [column.name for column in inputs.columns] == ["x0", "x1", "x2"]
+    assert {column.type for column in inputs.columns} == {kind}
+    again = inputs.data(inputs.rows(X))
+    assert again.shape == (2, 3)
+    assert (again == array).all()
+    if kind != "string":
+        assert again.dtype == (np.int64 if kind == "int64" else array.dtype)
+
+
+def test_lists_and_sparse_matrices_are_bare_arrays() -> None:
+    from sklearn.preprocessing import OneHotEncoder
+
+    sparse = OneHotEncoder().fit_transform([[1.0], [2.0]])[:1]
+    assert not isinstance(sparse, np.ndarray)
+    for X in ([[1.0, 0.0]], sparse):
+        inputs, array = read_inputs(X)
+        assert inputs.rows(array) == [[1.0, 0.0]]
+
+
+@pytest.mark.parametrize("X", [np.zeros(3), np.zeros((2, 2, 2)), [1, 2], pd.Series([1]), None])
+def test_other_than_two_dimensions_are_refused(X: Any) -> None:
+    with pytest.raises(Refusal, match="of shape"):
+        read_inputs(X)
+
+
+def test_a_ragged_list_is_refused() -> None:
+    with pytest.raises(Refusal):
+        read_inputs([[1.0, 2.0], [3.0]])
+
+
+def test_an_array_of_objects_has_a_type_for_each_position() -> None:
+    X = np.array([[1, "a", 2.5, True], [2, None, np.nan, False]], dtype=object)
+
+    inputs, array = read_inputs(X)
+
+    assert [column.type for column in inputs.columns] == ["int64", "string", "float64", "bool"]
+    assert inputs.rows(array) == [[1, "a", 2.5, True], [2, None, None, False]]
+    again = inputs.data(inputs.rows(array))
+    assert again.dtype == object
+    assert again[0].tolist() == [1, "a", 2.5, True]
+    assert again[1, 1] is None
+    assert np.isnan(again[1, 2])
+
+
+@pytest.mark.parametrize("values", [["a", 1], ["a", True], [b"x", b"y"]])
+def test_a_position_of_mixed_objects_is_refused_with_its_place(values: list[Any]) -> None:
+    X = np.empty((2, 2), dtype=object)
+    X[:, 0], X[:, 1] = [1, 2], values
+    with pytest.raises(Refusal, match=r"X_test, column 1: expected values of one type, got ") as no:
+        read_inputs(X)
+    assert no.value.hint
+
+
+@pytest.mark.parametrize("missing", [None, NAN])
+@pytest.mark.parametrize(
+    "make", [list, tuple, np.array, pd.Series, objects], ids=lambda m: m.__name__
+)
+def test_texts_are_one_column(make: Any, missing: Any) -> None:
+    values = ["good film", missing, "bad"]
+    if make is np.array:
+        array = np.empty(3, dtype=object)
+        array[:] = values
+        X: Any = array
+    else:
+        X = make(values)
+
+    inputs, data = read_inputs(X)
+
+    assert inputs.form == ("series" if isinstance(X, pd.Series) else "texts")
+    assert not inputs.frame
+    assert [(column.name, column.type) for column in inputs.columns] == [("x0", "string")]
+    assert inputs.rows(data) == [["good film"], [None], ["bad"]]
+    again = inputs.data([["new"], [None]])
+    assert again.shape == (2,)
+    assert again[0] == "new"
+    assert again[1] is inputs.columns[0].missing
+
+
+def test_a_series_of_texts_keeps_its_name() -> None:
+    inputs, _ = read_inputs(pd.Series(["a", "b"], name="Überschrift"))
+    assert [column.name for column in inputs.columns] == ["Überschrift"]
+    assert inputs.data([["c"]]).name == "Überschrift"
+
+
+def test_an_array_of_dates_is_refused() -> None:
+    with pytest.raises(Refusal, match="X_test: values of type datetime64"):
+        read_inputs(np.array([["2024-01-01"]], dtype="datetime64[s]"))
+
+
+def test_a_frame_without_columns_is_refused() -> None:
+    with pytest.raises(Refusal):
+        read_inputs(pd.DataFrame(index=[0, 1]))
+
+
+def test_a_bare_array_is_one_tensor_named_input_in_the_signature(tmp_path: Path) -> None:
+    X = np.arange(30.0).reshape(10, 3) ** 1.5
+    manifest = built(Source(LinearRegression().fit(X, X[:, 0]), X), tmp_path).manifest
+
+    tensor, *others = manifest["signature"]["inputs"]
+    assert others == []
+    assert (tensor["name"], tensor["type"], tensor["shape"]) == ("input", "float64", [-1, 3])
+    assert [member["name"] for member in tensor["columns"]] == ["x0", "x1", "x2"]
+
+
+def test_every_column_of_a_frame_is_a_tensor_of_its_own_in_the_signature(tmp_path: Path) -> None:
+    X = pd.DataFrame({"b": [1.5, 2, 4, 8], "a": [3, 1, 4, 1]}, index=[9, 9, 2, 1])
+    manifest = built(Source(LinearRegression().fit(X, X["b"]), X), tmp_path).manifest
+
+    found = [(t["name"], t["type"], t["shape"]) for t in manifest["signature"]["inputs"]]
+    assert found == [("b", "float64", [-1, 1]), ("a", "int64", [-1, 1])]

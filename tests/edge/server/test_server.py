@@ -1,0 +1,466 @@
+"""The server by itself: what HTTP/1.1 asks of it, and what it does while answers take long."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from email.utils import formatdate
+from select import select
+from typing import Any
+
+import pytest
+
+from onnxlet.edge.server.connection import MOST_AT_ONCE
+from onnxlet.edge.server.http_response import date_line
+from onnxlet.edge.server.server import Server
+
+LIMIT = 1000  # bytes of a body
+
+
+class Echo:
+    """An app that answers what it was asked; `/wait` until it is let go.
+
+    Attributes:
+        go: lets go of those that wait.
+        waiting: counts them.
+    """
+
+    def __init__(self) -> None:
+        self.go = threading.Event()
+        self.waiting = threading.Semaphore(0)
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        path = environ["PATH_INFO"]
+        if path == "/fails":
+            raise ValueError("on purpose")
+        if path == "/wait" and "onnxlet.shed" not in environ:
+            self.waiting.release()
+            assert self.go.wait(20)
+        try:
+            body, broken = environ["wsgi.input"].read(LIMIT + 1), False
+        except OSError:
+            body, broken = b"", True
+        told = {
+            key: value
+            for key, value in environ.items()
+            if key.startswith(("HTTP_X", "QUERY", "REQUEST_M", "CONTENT", "onnxlet.shed"))
+        }
+        form = {**told, "path": path, "body": body.decode(), "broken": broken}
+        start_response("200 OK", [("Content-Type", "application/json")])
+        if path == "/large":
+            return [b"x" * 20_000_000]
+        return [json.dumps(form).encode()]
+
+
+class Serving:
+    """A server of an echo, in this process."""
+
+    def __init__(self, **options: Any) -> None:
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = listener.getsockname()[1]
+        self.echo = Echo()
+        self.server = Server(
+            self.echo, listener, body_limit=LIMIT, prompt=frozenset({"/live"}), **options
+        )
+        self.thread = threading.Thread(target=self.server.run)
+        self.thread.start()
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=10)
+
+    def end(self) -> None:
+        self.echo.go.set()
+        self.server.stop()
+        self.thread.join(20)
+        assert not self.thread.is_alive()
+
+
+@pytest.fixture
+def serving() -> Iterator[Serving]:
+    serving = Serving(threads=2, in_flight=3)
+    yield serving
+    serving.end()
+
+
+def request(path: str = "/x", *headers: str, method: str = "GET", body: bytes = b"") -> bytes:
+    lines = [f"{method} {path} HTTP/1.1", "Host: x", *headers]
+    if body:
+        lines.append(f"Content-Length: {len(body)}")
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def answer(connection: socket.socket) -> tuple[int, dict[str, str], bytes]:
+    """The next response: status, headers by their names in lower case, and body."""
+    received = b""
+    while b"\r\n\r\n" not in received:
+        part = connection.recv(1)
+        assert part, f"the connection ended after {received!r}"
+        received += part
+    first, *lines = received.decode().strip().split("\r\n")
+    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+    body, length = b"", int(headers.get("content-length", 0))
+    while len(body) < length:
+        body += connection.recv(length - len(body))
+    return int(first.split()[1]), headers, body
+
+
+def told(connection: socket.socket) -> dict[str, Any]:
+    status, _, body = answer(connection)
+    assert status == 200
+    form: dict[str, Any] = json.loads(body)
+    return form
+
+
+def is_closed(connection: socket.socket) -> bool:
+    """Whether the server ends the connection, rather than waiting for the next request."""
+    connection.settimeout(0.2)
+    try:
+        return connection.recv(1) == b""
+    except TimeoutError:
+        return False
+
+
+def test_a_whole_response(serving: Serving) -> None:
+    with serving.connect() as connection:
+        connection.sendall(request("/a%C3%A4?b=%20", "X-One: 1", method="POST", body=b"ab"))
+        status, headers, body = answer(connection)
+
+    date = headers.pop("date")
+    assert date.endswith(" GMT")
+    assert (status, headers) == (
+        200,
+        {"content-type": "application/json", "content-length": str(len(body))},
+    )
+    assert json.loads(body) == {
+        "REQUEST_METHOD": "POST",
+        "QUERY_STRING": "b=%20",
+        "CONTENT_LENGTH": "2",
+        "HTTP_X_ONE": "1",
+        "path": "/aÃ¤",  # UTF-8 read as Latin-1, as WSGI wants it
+        "body": "ab",
+        "broken": False,
+    }
+
+
+def test_dates_are_those_of_email() -> None:
+    for second in range(0, 2**31, 9_999_999):
+        assert date_line(second) == f"Date: {formatdate(second, usegmt=True)}\r\n"
+
+
+CHUNKED = request("/x", "Transfer-Encoding: chunked", method="POST")
+KEPT = {
+    "HTTP/1.1": request(),
+    "HTTP/1.0 that asks for it": b"GET /x HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
+    "chunks": CHUNKED + b"2\r\nab\r\n1;extension=1\r\nc\r\n0\r\nTrailer: 1\r\n\r\n",
+    "an upgrade that is not wanted": request("/x", "Connection: Upgrade", "Upgrade: h2c"),
+    "the whole URL": request("http://x/x"),
+    "a whole URL that is none": request("http://[/x"),
+    "a fragment": request("/x#y"),
+    "no name of a host": b"GET /x HTTP/1.1\r\nHost:\r\n\r\n",
+    "empty lines before": b"\r\n\r\n" + request(),
+}
+ENDED = {
+    "HTTP/1.0": (b"GET /x HTTP/1.0\r\n\r\n", 200),
+    "Connection: close": (request("/x", "Connection: close"), 200),
+    "no host": (b"GET /x HTTP/1.1\r\n\r\n", 400),
+    "no HTTP": (b"\x16\x03\x01\x00\xa5\x01\x00\x00", 400),
+    "another version": (b"GET /x HTTP/3.7\r\nHost: x\r\n\r\n", 400),
+    "version 2": (b"GET /x HTTP/2.0\r\nHost: x\r\n\r\n", 505),
+    "version 0.9": (b"GET /x\r\n\r\n", 505),
+    "two hosts": (request("/x", "Host: y"), 400),
+    "a host that is none": (b"GET /x HTTP/1.1\r\nHost: x/y\r\n\r\n", 400),
+    "a coding that is not undone": (
+        request("/x", "Transfer-Encoding: gzip, chunked", method="POST") + b"0\r\n\r\n",
+        501,
+    ),
+    "a tunnel": (request("x:80", method="CONNECT") + request(), 200),
+    "too many headers": (request("/x", *[f"X-{n}: 1" for n in range(500)]), 431),
+    "an endless header": (request("/x", "X-A: " + "x" * 400_000)[:-4], 431),
+    "a length and chunks": (
+        request("/x", "Transfer-Encoding: chunked", "Content-Length: 3") + b"0\r\n\r\n",
+        400,
+    ),
+    "two lengths": (request("/x", "Content-Length: 1", "Content-Length: 2") + b"ab", 400),
+    "a length that is none": (request("/x", "Content-Length: +1") + b"a", 400),
+    "a negative length": (request("/x", "Content-Length: -1"), 400),
+    "a header of two lines": (request("/x", "X-A: 1\r\n 2"), 400),
+    "a space before the colon": (request("/x", "X-A : 1"), 400),
+    "a bare line feed": (b"GET /x HTTP/1.1\nHost: x\n\n", 400),
+    "an endless head": (request("/x", *[f"X-{n}: {'x' * 1000}" for n in range(80)]), 431),
+    "an endless URL": (request("/" + "x" * 80_000), 431),
+}
+
+
+@pytest.mark.parametrize("kind", KEPT)
+def test_a_connection_that_stays(serving: Serving, kind: str) -> None:
+    with serving.connect() as connection:
+        for _ in range(2):
+            connection.sendall(KEPT[kind])
+            assert told(connection)["path"] == "/x"
+        assert not is_closed(connection)
+
+
+@pytest.mark.parametrize("kind", ENDED)
+def test_a_connection_that_ends(serving: Serving, kind: str) -> None:
+    sent, expected = ENDED[kind]
+    with serving.connect() as connection:
+        connection.sendall(sent)
+        status, headers, _ = answer(connection)
+        assert (status, headers["connection"]) == (expected, "close")
+        assert is_closed(connection)
+
+
+@pytest.mark.parametrize("kind", [*KEPT])
+def test_a_request_that_comes_byte_by_byte(serving: Serving, kind: str) -> None:
+    with serving.connect() as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for byte in KEPT[kind]:
+            connection.sendall(bytes([byte]))
+        assert told(connection)["path"] == "/x"
+
+
+def test_requests_that_come_at_once_are_answered_in_turn(serving: Serving) -> None:
+    paths = [f"/{number}" for number in range(50)]
+    with serving.connect() as connection:
+        connection.sendall(b"".join(map(request, [*paths, "/live"])))
+        assert [told(connection)["path"] for _ in range(51)] == [*paths, "/live"]
+
+
+def test_what_is_no_request_is_told_after_the_answers_before_it(serving: Serving) -> None:
+    with serving.connect() as connection:
+        connection.sendall(request("/1") + request("/2") + b"no request\r\n\r\n" + request("/3"))
+        assert [told(connection)["path"] for _ in range(2)] == ["/1", "/2"]
+        assert answer(connection)[0] == 400
+        assert is_closed(connection)
+
+
+def test_of_very_many_requests_that_come_at_once_some_have_to_be_sent_again(
+    serving: Serving,
+) -> None:
+    """They take forty times the memory of what was sent."""
+    with serving.connect() as connection:
+        connection.sendall(request() * MOST_AT_ONCE * 2)
+        for _ in range(MOST_AT_ONCE - 1):
+            assert "connection" not in answer(connection)[1]
+        assert answer(connection)[1]["connection"] == "close"
+        assert is_closed(connection)
+
+
+def test_the_head_of_a_request_behind_a_large_body_is_no_large_head(serving: Serving) -> None:
+    bodies = b"".join(request(f"/{n}", method="POST", body=b"x" * LIMIT) for n in range(70))
+    with serving.connect() as connection:
+        connection.sendall(bodies + request("/last")[:-1])
+        assert [told(connection)["path"] for _ in range(70)] == [f"/{n}" for n in range(70)]
+        connection.sendall(b"\n")
+        assert told(connection)["path"] == "/last"
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_the_body_of_a_request_for_another_protocol_is_read(
+    serving: Serving, chunked: bool
+) -> None:
+    """Java's client asks for HTTP/2 so, with the first request of every connection."""
+    wish = ["Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAEAAEAAAA"]
+    if chunked:
+        sent = request("/x", *wish, "Transfer-Encoding: chunked", method="POST")
+        sent += b"3\r\nabc\r\n0\r\n\r\n"
+    else:
+        sent = request("/x", *wish, method="POST", body=b"abc")
+    with serving.connect() as connection:
+        connection.sendall(sent + request("/y"))
+        form = told(connection)
+        assert (form["path"], form["body"], form["REQUEST_METHOD"]) == ("/x", "abc", "POST")
+        assert told(connection)["path"] == "/y"
+        for byte in sent:
+            connection.sendall(bytes([byte]))
+        assert told(connection)["body"] == "abc"
+
+
+@pytest.mark.parametrize("piece", [b"X: " + b"x" * 5000 + b"\r\n", b"x" * 5000])
+def test_trailers_come_to_an_end(serving: Serving, piece: bytes) -> None:
+    with serving.connect() as connection:
+        connection.sendall(CHUNKED + b"2\r\nab\r\n0\r\nX: ")
+        with suppress(OSError):  # it is let go meanwhile
+            for _ in range(2000):
+                connection.sendall(piece)
+                if select([connection], [], [], 0)[0]:
+                    break
+        assert told(connection)["broken"]
+
+
+def test_names_that_differ_by_an_underscore_alone_are_not_mixed_up(serving: Serving) -> None:
+    with serving.connect() as connection:
+        connection.sendall(request("/x", "X_Api_Key: forged", "X-Two: 1", "X-Two: 2"))
+        form = told(connection)
+
+    assert (form.get("HTTP_X_API_KEY"), form["HTTP_X_TWO"]) == (None, "1,2")
+
+
+def test_a_body_is_asked_for_where_the_client_waits_for_that(serving: Serving) -> None:
+    with serving.connect() as connection:
+        whole = request("/x", "Expect: 100-continue", method="POST", body=b"abc")
+        connection.sendall(whole[:-3])
+        assert answer(connection)[0] == 100
+        connection.sendall(whole[-3:])
+        assert told(connection)["body"] == "abc"
+
+
+def test_a_body_is_asked_for_after_the_answers_before_it(serving: Serving) -> None:
+    with serving.connect() as connection:
+        whole = request("/2", "Expect: 100-continue", method="POST", body=b"abc")
+        connection.sendall(request("/1") + whole[:-3])
+        assert told(connection)["path"] == "/1"
+        assert answer(connection)[0] == 100
+        connection.sendall(whole[-3:])
+        assert told(connection)["body"] == "abc"
+
+
+def test_clients_that_know_of_no_interim_answers_get_none(serving: Serving) -> None:
+    with serving.connect() as connection:
+        sent = b"POST /x HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n"
+        connection.sendall(sent)
+        assert not select([connection], [], [], 0.2)[0]
+        connection.sendall(b"abc")
+        assert told(connection)["body"] == "abc"
+
+
+def test_a_head_alone_has_no_body(serving: Serving) -> None:
+    with serving.connect() as connection:
+        connection.sendall(request(method="HEAD") + request("/y"))
+        received = b""
+        while b"/y" not in received:
+            received += connection.recv(65536)
+
+    assert received.count(b"HTTP/1.1 200 OK") == 2
+    assert b"/x" not in received
+
+
+@pytest.mark.parametrize("told_length", [True, False])
+def test_a_body_beyond_the_limit_is_not_read_and_its_sender_is_told(
+    serving: Serving, told_length: bool
+) -> None:
+    size = 3_000_000
+    length = f"Content-Length: {size}" if told_length else "Transfer-Encoding: chunked"
+    chunk = b"" if told_length else f"{size:x}\r\n".encode()
+    with serving.connect() as connection:
+        connection.sendall(request("/x", length, method="POST") + chunk + b"x" * size)
+        form = told(connection)
+        assert len(form["body"]) == (0 if told_length else LIMIT + 1)
+        assert is_closed(connection)
+
+
+def test_broken_chunks_are_told_to_the_app(serving: Serving) -> None:
+    with serving.connect() as connection:
+        connection.sendall(CHUNKED + b"zz\r\n")
+        assert told(connection)["broken"]
+        assert is_closed(connection)
+
+
+def test_a_client_that_sends_no_more_gets_its_answers(serving: Serving) -> None:
+    with serving.connect() as connection:
+        connection.sendall(request("/1") + request("/2", method="POST", body=b"abc")[:-1])
+        connection.shutdown(socket.SHUT_WR)
+        assert told(connection)["path"] == "/1"
+        assert told(connection)["body"] == "ab"  # the app is told the length, and sees what lacks
+        assert is_closed(connection)
+
+
+def test_chunks_that_break_off_are_told_to_the_app(serving: Serving) -> None:
+    with serving.connect() as connection:
+        connection.sendall(CHUNKED + b"2\r\nab\r\n")
+        connection.shutdown(socket.SHUT_WR)
+        assert told(connection)["broken"]
+        assert is_closed(connection)
+
+
+def test_clients_that_take_no_answer_hold_nobody_up(serving: Serving) -> None:
+    slow = [serving.connect() for _ in range(6)]
+    for connection in slow:
+        connection.sendall(request("/large"))
+    with serving.connect() as connection:
+        connection.sendall(request())
+        assert told(connection)["path"] == "/x"
+    assert len(answer(slow[0])[2]) == 20_000_000
+    for connection in slow:
+        connection.close()
+
+
+def test_answers_that_nobody_takes_do_not_take_all_memory(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("onnxlet.edge.server.connections.UNTAKEN_SECONDS", 0.0)
+    slow = []
+    for _ in range(8):  # of 20 MB each
+        slow.append(serving.connect())
+        slow[-1].sendall(request("/large"))
+        assert slow[-1].recv(1)
+
+    received = 1
+    with suppress(ConnectionResetError):
+        while part := slow[0].recv(1 << 20):
+            received += len(part)
+    assert received < 20_000_000
+    assert slow[-1].recv(1)
+    for connection in slow:
+        connection.close()
+
+
+def test_an_app_that_fails_costs_one_answer(
+    serving: Serving, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with serving.connect() as connection:
+        connection.sendall(request("/fails"))
+        assert answer(connection)[0] == 500
+    with serving.connect() as connection:
+        connection.sendall(request())
+        assert told(connection)["path"] == "/x"
+    assert "on purpose" in capfd.readouterr().err
+
+
+def test_several_are_answered_at_once_and_the_rest_wait_or_are_shed(serving: Serving) -> None:
+    """Two threads and room for one that waits."""
+    waiting = [serving.connect() for _ in range(3)]
+    for connection in waiting[:2]:
+        connection.sendall(request("/wait"))
+        assert serving.echo.waiting.acquire(timeout=10)
+    waiting[2].sendall(request("/wait"))
+    with serving.connect() as connection:
+        connection.sendall(request("/live"))
+        assert told(connection)["path"] == "/live"
+    with serving.connect() as connection:
+        connection.sendall(request())
+        assert told(connection)["onnxlet.shed"] is True
+    serving.echo.go.set()
+    assert [told(connection)["path"] for connection in waiting] == ["/wait"] * 3
+    for connection in waiting:
+        connection.sendall(request())
+        assert "onnxlet.shed" not in told(connection)
+        connection.close()
+
+
+def test_it_ends_when_what_has_begun_is_answered(serving: Serving) -> None:
+    begun, half, idle = (serving.connect() for _ in range(3))
+    whole = request("/x", method="POST", body=b"abc")
+    half.sendall(whole[:-1])
+    idle.sendall(request())
+    assert told(idle)["path"] == "/x"
+    begun.sendall(request("/wait"))
+    assert serving.echo.waiting.acquire(timeout=10)
+
+    serving.server.stop()
+    assert is_closed(idle)
+    assert serving.thread.is_alive()
+    serving.echo.go.set()
+    half.sendall(whole[-1:])
+    for connection in (begun, half):
+        status, headers, _ = answer(connection)
+        assert (status, headers["connection"]) == (200, "close")
+        connection.close()
+    idle.close()
+    serving.thread.join(10)
+    assert not serving.thread.is_alive()
+    with pytest.raises(OSError, match="refused"):
+        serving.connect()

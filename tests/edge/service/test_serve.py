@@ -1,0 +1,284 @@
+"""The device server as a process: start, signals, errors."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT, Server, start_server, stop_server
+from tests.function.serving.test_predict import SHOP
+from tests.project.commands import free_port
+
+CLEAN = {k: v for k, v in os.environ.items() if not k.startswith("ONNXLET_")}
+
+
+@pytest.fixture
+def server(models: Path, tmp_path: Path) -> Server:
+    return start_server(models, CLEAN, tmp_path / "log")
+
+
+@pytest.mark.parametrize("name", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_cleanly(server: Server, tmp_path: Path, name: signal.Signals) -> None:
+    server.process.send_signal(name)
+    out, _ = server.process.communicate(timeout=20)
+
+    assert server.process.returncode == 0
+    assert "Traceback" not in out + (tmp_path / "log").read_text()
+
+
+def test_what_is_in_flight_is_finished(server: Server) -> None:
+    """The head and half of the body are there when SIGTERM comes; the other half follows."""
+    body = json.dumps({"instances": [SHOP]}).encode()
+    head = (
+        f"POST /models/shop/predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+        connection.sendall(head.encode() + b"Content-Type: application/json\r\n\r\n" + body[:20])
+        time.sleep(0.3)
+        server.process.terminate()
+        time.sleep(0.3)
+        connection.sendall(body[20:])
+        received = b""
+        while part := connection.recv(65536):
+            received += part
+    server.process.communicate(timeout=20)
+
+    assert received.startswith(b"HTTP/1.1 200 ")
+    assert b'"prediction":[true]' in received
+    assert server.process.returncode == 0
+
+
+def is_listened_on(port: int) -> bool:
+    with socket.socket() as tried:
+        return tried.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
+def test_an_output_whose_disk_is_full_holds_up_nobody(models: Path) -> None:
+    port = free_port()
+    command = [sys.executable, "-m", "edge", "serve", "--models", str(models)]
+    with Path("/dev/full").open("w") as full:
+        process = subprocess.Popen(
+            [*command, "--port", str(port)], cwd=ROOT, env=CLEAN, stdout=full, stderr=full
+        )
+    try:
+        end = time.monotonic() + 30
+        while not is_listened_on(port):
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=10) as answer:
+            assert answer.status == 200
+        process.terminate()
+        assert process.wait(20) is not None
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_log_that_nobody_reads_holds_up_nobody(models: Path) -> None:
+    read, write = os.pipe()
+    command = [sys.executable, "-m", "edge", "serve", "--models", str(models), "--port", "0"]
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=CLEAN, stdout=subprocess.PIPE, stderr=write, text=True
+    )
+    os.close(write)
+    try:
+        assert process.stdout is not None
+        found = re.search(r":(\d+)  ", process.stdout.readline())
+        assert found
+        os.close(read)
+        for _ in range(3):
+            with urllib.request.urlopen(f"http://127.0.0.1:{found[1]}/ping", timeout=10) as answer:
+                assert answer.status == 200
+        process.terminate()
+        process.communicate(timeout=20)
+        assert process.returncode == 0
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_what_it_prints_can_be_pasted(models: Path, tmp_path: Path) -> None:
+    """Once, of the model that was built last, however many there are."""
+    shutil.copytree(models, tmp_path / "models")
+    for newest in ("iris", "shop"):
+        manifest = tmp_path / "models" / newest / "1" / "manifest.json"
+        os.utime(manifest, (time.time() + 9,) * 2 if newest == "shop" else None)
+    server = start_server(tmp_path / "models", CLEAN, tmp_path / "log")
+    assert server.process.stdout is not None
+    try:
+        others, _, call = [server.process.stdout.readline() for _ in range(3)]
+        listed = re.search(r"(http://\S+)/ in a browser, or GET (\S+), says how", others)
+        assert listed is not None
+        assert answered("GET", listed[2])["models"]
+        words = shlex.split(call)
+        assert words[0] == "curl"
+        [url] = [word for word in words if word.startswith("http://")]
+        answer = answered("POST", url, words[words.index("-d") + 1])
+        server.process.terminate()
+        rest, _ = server.process.communicate(timeout=20)
+    finally:
+        stop_server(server)
+
+    assert answer["model"] == "shop"
+    assert "curl" not in rest
+
+
+def answered(method: str, url: str, body: str | None = None) -> Any:
+    request = urllib.request.Request(  # noqa: S310 - our own server
+        url, body.encode() if body else None, {"Content-Type": "application/json"}, method=method
+    )
+    with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 - our own server
+        return json.loads(answer.read())
+
+
+def test_chunks_are_read_and_counted(models: Path, tmp_path: Path) -> None:
+    server = start_server(models, {**CLEAN, "ONNXLET_MAX_BODY_BYTES": "300"}, tmp_path / "log")
+    body = json.dumps({"instances": [SHOP]}).encode()
+    statuses = []
+    try:
+        for content in ([body[:9], body[9:]], [body, b" " * 300], [b""]):
+            connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+            headers = {"Content-Type": "application/json", "Transfer-Encoding": "chunked"}
+            connection.request(
+                "POST", "/models/shop/predict", iter(content), headers, encode_chunked=True
+            )
+            statuses.append(connection.getresponse().status)
+            connection.close()
+    finally:
+        stop_server(server)
+
+    assert statuses == [200, 413, 400]
+
+
+def test_eight_clients_on_four_threads_all_get_their_answers(server: Server) -> None:
+    wrong: list[object] = []
+
+    def ask() -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+        for _ in range(40):
+            body = json.dumps({"instances": [SHOP]})
+            headers = {"Content-Type": "application/json"}
+            connection.request("POST", "/models/shop/predict", body, headers)
+            answer = connection.getresponse()
+            if answer.status != 200 or json.loads(answer.read())["prediction"] != [True]:
+                wrong.append(answer.status)
+        connection.close()
+
+    clients = [threading.Thread(target=ask) for _ in range(8)]
+    for client in clients:
+        client.start()
+    for client in clients:
+        client.join(60)
+    stop_server(server)
+
+    assert wrong == []
+    assert not any(client.is_alive() for client in clients)
+
+
+def serve(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "edge", "serve", *arguments],
+        cwd=ROOT,
+        env=CLEAN,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_without_models_it_says_how_to_build_one(tmp_path: Path) -> None:
+    failed = serve("--models", str(tmp_path), "--port", "0")
+
+    assert failed.returncode == 1
+    assert f"error: no models in {tmp_path}" in failed.stderr
+    assert "python -m convert build" in failed.stderr
+    assert "Traceback" not in failed.stderr
+
+
+def test_a_port_that_is_taken_is_told_at_once(models: Path) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = str(listener.getsockname()[1])
+        failed = serve("--models", str(models), "--port", port)
+
+    assert failed.returncode == 1
+    assert f"can't listen on 127.0.0.1 port {port}" in failed.stderr
+    assert "--port" in failed.stderr
+    assert "Traceback" not in failed.stderr
+
+
+@pytest.mark.parametrize("host", ["nowhere.invalid", "192.0.2.1"])
+def test_a_host_that_is_not_here_is_told(host: str, models: Path) -> None:
+    failed = serve("--models", str(models), "--host", host, "--port", "0")
+
+    assert failed.returncode == 1
+    assert f"can't listen on {host} port 0" in failed.stderr
+    assert "hint: Choose another with --host." in failed.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--port", "x"], ["--port", "99999"], ["--nope"]])
+def test_wrong_use_ends_with_2(arguments: list[str]) -> None:
+    assert serve(*arguments).returncode == 2
+
+
+def test_a_wrong_setting_is_told(models: Path) -> None:
+    failed = subprocess.run(
+        [sys.executable, "-m", "edge", "serve", "--models", str(models), "--port", "0"],
+        cwd=ROOT,
+        env={**CLEAN, "ONNXLET_THREADS": "many"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert failed.returncode == 1
+    assert "ONNXLET_THREADS: expected a whole number" in failed.stderr
+    assert "Traceback" not in failed.stderr
+
+
+def test_broken_chunks_are_the_clients_mistake(server: Server) -> None:
+    head = (
+        b"POST /models/shop/predict HTTP/1.1\r\nHost: [::1]\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+        connection.sendall(head + b"zz\r\n{}\r\n0\r\n\r\n")
+        received = connection.recv(65536)
+    stop_server(server)
+
+    assert received.startswith(b"HTTP/1.1 400 ")
+
+
+def test_clients_that_stall_in_their_body_give_their_threads_back(
+    models: Path, tmp_path: Path
+) -> None:
+    server = start_server(models, CLEAN, tmp_path / "log")
+    head = b"POST /models/shop/predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\n{"
+    stalled = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(6)]
+    try:
+        for connection in stalled:
+            connection.sendall(head)
+        client = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+        client.request("GET", "/v2/health/live")
+        assert client.getresponse().status == 200
+        client.close()
+    finally:
+        for connection in stalled:
+            connection.close()
+        stop_server(server)

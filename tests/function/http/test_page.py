@@ -1,0 +1,88 @@
+"""The page as it is served; tests/page tries it in a browser."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import onnxlet.function.http
+from tests.conftest import Client
+
+FILE = Path(onnxlet.function.http.__path__[0]) / "page" / "index.html"
+TEXT = FILE.read_text()
+
+
+def _hash(tag: str) -> str:
+    found = re.findall(f"<{tag}>(.*?)</{tag}>", TEXT, re.DOTALL)
+    assert len(found) == 1
+    return "'sha256-" + base64.b64encode(hashlib.sha256(found[0].encode()).digest()).decode() + "'"
+
+
+def test_it_is_the_file_under_a_policy_that_lets_it_alone_run(client: Client) -> None:
+    answer = client.get("/")
+
+    assert (answer.status, answer.body) == (200, FILE.read_bytes())
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert answer.headers["content-security-policy"].split("; ") == [
+        "default-src 'none'",
+        f"script-src {_hash('script')}",
+        f"style-src {_hash('style')}",
+        "connect-src 'self'",
+        "img-src data:",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+    ]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["cache-control"] == "no-cache"
+
+
+@pytest.mark.parametrize("form", ["{}", "W/{}", '"other", {}'])
+def test_a_browser_that_has_it_is_told_so(client: Client, form: str) -> None:
+    tag = client.get("/").headers["etag"]
+
+    again = client.get("/", {"If-None-Match": form.format(tag)})
+
+    assert (again.status, again.body, again.headers["etag"]) == (304, b"", tag)
+    assert "content-security-policy" in again.headers
+
+
+def test_it_is_sent_anew_where_it_has_changed(client: Client) -> None:
+    assert client.get("/", {"If-None-Match": '"other"'}).status == 200
+
+
+def test_a_program_that_takes_anything_is_told_that_the_server_is_alive(client: Client) -> None:
+    answer = client.get("/", {"Accept": "*/*"})
+    browser = client.get("/", {"Accept": "text/html,application/xml;q=0.9,*/*;q=0.8"})
+
+    assert (answer.status, answer.json()) == (200, {"status": "alive"})
+    assert "Accept" in answer.headers["vary"]
+    assert browser.body == FILE.read_bytes()
+    assert "Accept" in browser.headers["vary"]
+
+
+def test_it_opens_without_a_key_and_the_rest_does_not(
+    flask_client: Callable[..., Client],
+) -> None:
+    client = flask_client(api_keys={"tester": bytes(32)})
+
+    assert client.get("/").status == 200
+    assert client.get("/models").status == 401
+    assert client.get("/openapi.json").status == 401
+
+
+def test_it_names_no_other_place() -> None:
+    addresses = re.findall(r"(?:https?:)?//[a-z][a-z.0-9]*", TEXT)
+    assert set(addresses) <= {"http://www.w3.org"}  # the name of SVG, in the icon
+    assert not re.findall(r"\b(?:src|href)=\"(?!#|data:|openapi\.json)", TEXT)
+    assert "innerHTML" not in TEXT
+    assert not re.findall(r"<[^>]* (?:on\w+|style)=", TEXT.partition("<script>")[0])
+
+
+def test_it_stays_small() -> None:
+    assert len(FILE.read_bytes()) < 64 * 1024

@@ -1,0 +1,318 @@
+"""The OpenAPI document: valid, of these very models, of all routes, and its examples work."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from openapi_schema_validator import OAS31Validator
+from openapi_spec_validator import validate
+
+from onnxlet.convert.build import build
+from onnxlet.convert.imported.import_onnx import import_onnx
+from onnxlet.function.app import SERVICE, create_app
+from onnxlet.function.models.repository import Catalogue
+from onnxlet.function.openapi.document import PARTS, rules
+from onnxlet.function.settings import Settings
+from tests import estimators
+from tests.conftest import ROOT, Client, quiet
+from tests.convert.imported import onnx_files
+
+METHODS = ("get", "post")
+KEY = {"tester": bytes.fromhex("2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b")}
+
+
+@pytest.fixture(scope="module")
+def document(models: Path) -> dict[str, Any]:
+    app = create_app(models, settings=Settings(models))
+    form: dict[str, Any] = app.test_client().get("/openapi.json").get_json()
+    return form
+
+
+def operations(document: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield path, method, operation
+
+
+def test_it_is_valid_openapi(document: dict[str, Any]) -> None:
+    validate(document)
+    assert document["openapi"].startswith("3.1")
+
+
+def test_over_every_transport(client: Client) -> None:
+    answer = client.get("/openapi.json")
+
+    assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
+    assert answer.json()["openapi"] == "3.1.0"
+
+
+def test_models_whose_names_differ_by_a_sign_alone(tmp_path: Path) -> None:
+    for name in ("a-b", "a.b", "a_b"):
+        build(estimators.iris(), name, tmp_path, quiet)
+    app = create_app(tmp_path, settings=Settings(tmp_path))
+
+    validate(app.test_client().get("/openapi.json").get_json())
+
+
+def test_it_is_valid_when_every_model_was_removed(models: Path) -> None:
+    app = create_app(models, settings=Settings(models))
+    app.extensions[SERVICE].repository.catalogue = Catalogue({}, {})
+
+    answer = app.test_client().get("/openapi.json")
+
+    assert answer.status_code == 200
+    validate(answer.get_json())
+
+
+def test_every_route_of_the_app_is_documented_and_the_other_way_round(
+    models: Path, document: dict[str, Any]
+) -> None:
+    app = create_app(models, settings=Settings(models))
+    matcher = app.url_map.bind("localhost")
+    served = {
+        f"{method} {rule.rule}"
+        for rule in app.url_map.iter_rules()
+        for method in rule.methods or ()
+        if method not in ("HEAD", "OPTIONS")
+    }
+    documented = {
+        f"{method.upper()} {matcher.match(path, method.upper(), return_rule=True)[0].rule}"
+        for path, method, _ in operations(document)
+    }
+
+    assert documented == served
+    assert sorted(served) == sorted(rules())
+    assert {key for part in PARTS for key in part.operations} == served
+
+
+def test_every_model_has_its_own_paths(document: dict[str, Any]) -> None:
+    paths = [path for path in document["paths"] if path.endswith("/predict")]
+
+    names = ("house-prices", "iris", "loan-default", "shop")
+    assert paths == [
+        *(f"/models/{name}/predict" for name in names),
+        *(f"/models/{name}/versions/1/predict" for name in names),
+        "/predict",
+    ]
+
+
+def test_columns_of_every_kind(document: dict[str, Any]) -> None:
+    row = copy.deepcopy(document["components"]["schemas"]["shop.row"])
+
+    price, count = row["properties"].pop("Preis (€)"), row["properties"].pop("count")
+    example = row.pop("examples")[0]
+    assert row == {
+        "type": "object",
+        "title": "shop: a row by column name",
+        "properties": {
+            "new": {"type": "boolean", "examples": [True, False]},
+            "色": {"enum": ["红", "绿", "蓝"]},
+            "note": {"description": "the model drops this column: any value, or none, will do"},
+        },
+        "required": ["Preis (€)", "count", "new", "色"],
+        "additionalProperties": False,
+    }
+    assert price == {"type": "number", "format": "double", "examples": [example["Preis (€)"]]}
+    assert (count["type"], count["maximum"]) == ("integer", 2**63 - 1)
+    assert list(example) == row["required"]
+
+
+def test_a_nullable_column_may_be_null(document: dict[str, Any]) -> None:
+    columns = document["components"]["schemas"]["house-prices.row"]["properties"]
+
+    assert columns["Lot_Frontage"]["type"] == ["number", "null"]
+    assert columns["Neighborhood"]["type"] == ["string", "null"]
+
+
+def test_a_matrix_is_a_list_of_numbers(document: dict[str, Any]) -> None:
+    values = document["components"]["schemas"]["iris.values"]
+
+    assert (values["minItems"], values["maxItems"], values["items"]) == (4, 4, False)
+    assert [cell["type"] for cell in values["prefixItems"]] == ["number"] * 4
+
+
+def test_answers_are_typed_by_task(document: dict[str, Any]) -> None:
+    share = {"type": ["number", "null"], "minimum": 0}
+    shares = {"type": ["array", "null"], "items": share, "minItems": 2, "maxItems": 2}
+    classifier = document["components"]["schemas"]["loan-default.answer"]
+    regressor = document["components"]["schemas"]["house-prices.answer"]
+
+    assert classifier["properties"]["prediction"]["items"] == {"enum": ["bad", "good", None]}
+    assert classifier["properties"]["probabilities"] == {"type": "array", "items": shares}
+    assert classifier["properties"]["classes"] == {"const": ["bad", "good"]}
+    assert classifier["required"] == ["model", "version", "prediction", "probabilities", "classes"]
+    assert regressor["properties"]["prediction"]["items"] == {"type": ["number", "null"]}
+
+
+def test_limits_are_the_settings(flask_client: Callable[..., Client]) -> None:
+    document = flask_client(max_rows=7).get("/openapi.json").json()
+
+    rows = document["components"]["schemas"]["iris.rows"]
+    assert (rows["minItems"], rows["maxItems"]) == (1, 7)
+
+
+def test_keys_are_asked_for_exactly_where_they_are_set(
+    flask_client: Callable[..., Client], document: dict[str, Any]
+) -> None:
+    client = flask_client(api_keys=KEY)
+    locked = client.get("/openapi.json", {"X-API-Key": "secret"}).json()
+
+    assert "securitySchemes" not in document["components"]
+    assert not any("security" in operation for _, _, operation in operations(document))
+    assert sorted(locked["components"]["securitySchemes"]) == ["bearer", "key"]
+    for path, method, operation in operations(locked):
+        status = client.request(method.upper(), path).status
+        assert ("security" in operation) is (status == 401), path
+        assert ("401" in operation["responses"]) is ("security" in operation), path
+
+
+def test_every_example_of_the_document_is_answered(
+    client: Client, document: dict[str, Any]
+) -> None:
+    asked = 0
+    for path, method, operation in operations(document):
+        if method == "get":
+            answer = client.get(path)
+            if path == "/metrics" and answer.status == 404:
+                continue  # kept by a device's server alone
+            assert answer.status == 200, (path, answer.body)
+            _check_answer(document, operation, answer)
+            continue
+        if "requestBody" not in operation:
+            answer = client.post(path, b"")
+            assert str(answer.status) == next(iter(operation["responses"])), (path, answer.body)
+            continue
+        for kind, content in operation["requestBody"]["content"].items():
+            if kind == "application/octet-stream":
+                continue  # tests/function/protocols have binary requests
+            example = content["example"]
+            sent = example.encode() if isinstance(example, str) else example
+            answer = client.post(path, sent, _headers(operation), kind=kind)
+            assert answer.status == 200, (path, answer.body)
+            _check_answer(document, operation, answer)
+            if kind == "application/json":
+                _check(document, content["schema"], example)
+            asked += 1
+    assert asked > 15
+
+
+def _headers(operation: dict[str, Any]) -> dict[str, str]:
+    parameters = operation.get("parameters", ())
+    return {p["name"]: p["example"] for p in parameters if p.get("required")}
+
+
+def _check_answer(document: dict[str, Any], operation: dict[str, Any], answer: Any) -> None:
+    kind = answer.headers["content-type"].split(";")[0]
+    schema = operation["responses"]["200"]["content"][kind]["schema"]
+    if kind == "application/json":
+        _check(document, schema, json.loads(answer.body))
+
+
+def _check(document: dict[str, Any], schema: dict[str, Any], value: Any) -> None:
+    OAS31Validator({**schema, "components": document["components"]}).validate(value)
+
+
+def test_a_default_model_needs_no_name(flask_client: Callable[..., Client]) -> None:
+    document = flask_client(default_model="iris").get("/openapi.json").json()
+
+    content = document["paths"]["/predict"]["post"]["requestBody"]["content"]
+    assert sorted(content) == ["application/json", "text/csv"]
+    assert list(content["application/json"]["example"]) == ["instances"]
+
+
+def test_without_one_the_body_names_it(document: dict[str, Any]) -> None:
+    content = document["paths"]["/predict"]["post"]["requestBody"]["content"]
+
+    assert list(content) == ["application/json"]
+    assert content["application/json"]["example"]["model"] == "house-prices"
+
+
+def test_examples_are_medians_and_frequent_categories(
+    document: dict[str, Any], models: Path
+) -> None:
+    manifest = json.loads((models / "loan-default" / "1" / "manifest.json").read_bytes())
+    known = manifest["statistics"]["columns"]
+    example = document["components"]["schemas"]["loan-default.row"]["examples"][0]
+
+    assert example == {
+        name: about["median"] if "median" in about else about["frequent"][0][0]
+        for name, about in known.items()
+    }
+
+
+def test_every_task(tmp_path: Path) -> None:
+    for name, source in estimators.every_task().items():
+        build(source, name, tmp_path, quiet)
+    client = create_app(tmp_path, settings=Settings(tmp_path)).test_client()
+    document = client.get("/openapi.json").get_json()
+
+    validate(document)
+    asked = set()
+    for path, method, operation in operations(document):
+        content = operation.get("requestBody", {}).get("content", {}).get("application/json")
+        if method == "get" or content is None:
+            continue
+        answer = client.post(path, json=content["example"], headers=_headers(operation))
+        assert answer.status_code == 200, (path, answer.text)
+        _check(document, content["schema"], content["example"])
+        schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
+        _check(document, schema, answer.get_json())
+        asked.add(path)
+    assert len(asked) > 8 * len(estimators.every_task())
+
+
+def test_what_another_framework_exported(tmp_path: Path) -> None:
+    kernel = np.arange(9, dtype=np.float32).reshape(1, 1, 3, 3)
+    proto = onnx_files.model(
+        [onnx_files.node("Conv", "image kernel", "map"), onnx_files.node("Flatten", "map", "flat")],
+        [onnx_files.value("image", dims=("batch", 1, 4, 4))],
+        [
+            onnx_files.value("flat", dims=("batch", 4)),
+            onnx_files.value("map", dims=("batch", 1, 2, 2)),
+        ],
+        {"kernel": kernel},
+    )
+    import_onnx(onnx_files.save(tmp_path, proto), "net", tmp_path / "models", quiet)
+    client = create_app(tmp_path / "models", settings=Settings(tmp_path)).test_client()
+    document = client.get("/openapi.json").get_json()
+
+    validate(document)
+    for path in ("/predict", "/v2/models/net/infer", "/v1/models/net:predict", "/invocations"):
+        operation = document["paths"][path]["post"]
+        content = operation["requestBody"]["content"]["application/json"]
+        answer = client.post(path, json=content["example"])
+        assert answer.status_code == 200, (path, answer.text)
+        _check(document, content["schema"], content["example"])
+        schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
+        _check(document, schema, answer.get_json())
+    schema = document["paths"]["/models/net"]["get"]["responses"]["200"]["content"]
+    _check(document, schema["application/json"]["schema"], client.get("/models/net").get_json())
+
+
+def test_it_costs_nothing_at_the_start(models: Path) -> None:
+    code = "import sys, onnxlet.function.handler; print(*sorted(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={**os.environ, "ONNXLET_MODELS": str(models)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    loaded = set(done.stdout.split())
+    assert "onnxlet.function.http.about" in loaded
+    assert not {
+        name
+        for name in loaded
+        if name.startswith(("onnxlet.function.openapi", "onnxlet.function.models.example"))
+    }

@@ -1,0 +1,90 @@
+"""Lambda's part of the kept bundle answers as today's function does, from the same models."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import subprocess
+import sys
+import zipfile
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.events import CONTEXT, make_v2_event
+from tests.kept.conftest import MODELS, NAMES
+from tests.kept.device import LIVE
+
+KEPT, TODAY = "function.handler", "onnxlet.function.handler"
+# As Lambda's runtime does it: the zip's folder on the path, the handler by its dotted name.
+RUNTIME = """
+import importlib, json, sys
+from types import SimpleNamespace
+sys.path.insert(0, sys.argv[1])
+handler = importlib.import_module(sys.argv[2]).handler
+events, context = json.load(sys.stdin)
+json.dump([handler(event, SimpleNamespace(**context)) for event in events], sys.stdout)
+"""
+
+
+def events_of(name: str) -> list[Any]:
+    """Golden rows over an HTTP API and as direct invocations, and what is refused."""
+    rows = json.loads((MODELS / name / "1" / "golden.json").read_bytes())["instances"]
+    body = {"instances": rows}
+    over_http = partial(
+        make_v2_event,
+        method="POST",
+        path=f"/models/{name}/predict",
+        headers={"content-type": "application/json"},
+    )
+    return [
+        over_http(body=json.dumps(body).encode()),
+        over_http(body=b'{"instances": [[null, "odd"]]}'),
+        {"model": name, **body},
+        {"model": name, "instances": [{}]},
+    ]
+
+
+@pytest.fixture(scope="module")
+def answers(
+    bundle: Path, python: Path, tmp_path_factory: pytest.TempPathFactory
+) -> list[dict[str, Any]]:
+    """What the kept handler answers to every event of every model."""
+    folder = tmp_path_factory.mktemp("lambda")
+    with zipfile.ZipFile(bundle) as opened:
+        opened.extractall(folder, json.loads(opened.read("bundle.json"))["files"])
+    events = [event for name in NAMES for event in events_of(name)]
+    done = subprocess.run(
+        [python, "-I", "-S", "-B", "-c", RUNTIME, folder, KEPT],
+        input=json.dumps([events, vars(CONTEXT)]),
+        env=LIVE,
+        cwd="/",
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    found: list[dict[str, Any]] = json.loads(done.stdout)
+    return found
+
+
+def told(answer: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    """The status of an answer, and what was predicted; how a refusal is worded may change."""
+    status = answer.get("statusCode", answer.get("status", 200))
+    body = json.loads(answer["body"]) if "body" in answer else answer
+    return status, body if status == 200 else {}
+
+
+def test_every_answer_is_today_s(
+    answers: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ONNXLET_MODELS", str(MODELS))
+    monkeypatch.delitem(sys.modules, TODAY, raising=False)
+    handler = importlib.import_module(TODAY).handler
+    events = [event for name in NAMES for event in events_of(name)]
+    kept = [told(answer) for answer in answers]
+    assert kept == [told(json.loads(json.dumps(handler(event, CONTEXT)))) for event in events]
+    assert [status for status, _ in kept] == [200, 422, 200, 422] * len(NAMES)
+    assert all(len(body["prediction"]) >= 8 for status, body in kept if status == 200)

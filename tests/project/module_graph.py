@@ -1,0 +1,76 @@
+"""Which of this project's modules import which, read from their source; and the circles in that."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+FOLDERS = ("function", "convert", "edge")
+Graph = Mapping[str, set[str]]  # by importer, what it imports
+
+
+def modules(root: Path) -> dict[str, Path]:
+    """The files of the three folders, by the name that they are imported by."""
+    found = {}
+    for path in sorted(file for folder in FOLDERS for file in (root / folder).rglob("*.py")):
+        parts = path.relative_to(root).with_suffix("").parts
+        found[".".join(("onnxlet", *parts)).removesuffix(".__init__")] = path
+    return found
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Dotted names that a file imports, lazily too; those that only types need are left out.
+
+    Of `from a import b` both `a` and `a.b`: b may be a module.
+    """
+    nodes = [ast.parse(path.read_text()).body]
+    while nodes:
+        for node in nodes.pop():
+            if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+                nodes.append(node.orelse)
+                continue
+            if isinstance(node, ast.Import):
+                yield from (alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+                yield node.module
+                yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            nodes.append(list(ast.iter_child_nodes(node)))  # type: ignore[arg-type] # any may hold one
+
+
+def between_files(root: Path) -> dict[str, set[str]]:
+    """The imports of this project's own modules; a package counts where it is all that is meant."""
+    known = modules(root)
+    graph = {}
+    for name, path in known.items():
+        found = {each for each in imported(path) if each in known}
+        meant = {each for each in found if not any(o.startswith(f"{each}.") for o in found)}
+        graph[name] = meant - {name}
+    return graph
+
+
+def room(name: str, path: Path, root: Path) -> str:
+    """The folder that a module is in; modules right below one of the three are themselves."""
+    folders = path.relative_to(root).parent.parts
+    return ".".join(("onnxlet", *folders)) if len(folders) > 1 else name
+
+
+def between_rooms(root: Path) -> dict[str, set[str]]:
+    """The same imports between folders."""
+    known = modules(root)
+    graph: dict[str, set[str]] = {}
+    for name, found in between_files(root).items():
+        here = room(name, known[name], root)
+        there = {room(each, known[each], root) for each in found}
+        graph.setdefault(here, set()).update(there - {here})
+    return graph
+
+
+def circle(graph: Graph) -> list[str]:
+    """One circle of a graph, its first member again at its end; empty where there is none."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])[::-1]
+    return []
