@@ -183,6 +183,23 @@ def test_the_figures_beside_others_are_measured_ones(row: str, rows_each: int, c
     assert shown == [cells[column] for cells in measured]
 
 
+EXAMPLES = {
+    "FAMILY": "linear", "PROTOCOL": "v1", "EVENT": "queue_events", "SECTION": "reference",
+    "PAGE": "protocols",
+}  # fmt: skip
+
+
+def test_the_files_that_a_change_touches_are_there() -> None:
+    guide = (ROOT / "CONTRIBUTING.md").read_text()
+    recipes = guide.split("## How to add …")[1].split("\n## ")[0]
+    paths = re.findall(r"`([\w./-]+/[\w./-]*|[\w-]+\.yml)`", recipes)
+    for name, example in EXAMPLES.items():
+        paths = [path.replace(name, example) for path in paths]
+
+    assert len(paths) > 40
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
 def test_make_lists_every_command() -> None:
     listed = subprocess.check_output(["make"], cwd=ROOT, text=True)
     makefile = (ROOT / "Makefile").read_text()
