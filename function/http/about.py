@@ -72,6 +72,6 @@ def read_page() -> Page:
 
 
 ROUTES: Sequence[Route] = (
-    Route("GET", "/document.json", _document),
+    Route("GET", "/openapi.json", _document),
     Route("GET", "/", _page),
 )

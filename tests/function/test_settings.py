@@ -18,7 +18,7 @@ DIGEST = hashlib.sha256(b"key").hexdigest()
 
 def test_defaults() -> None:
     assert Settings.from_environ({}) == Settings(
-        models=ROOT / "models",
+        models=Path("models"),
         default_model=None,
         api_keys={},
         max_body_bytes=6 * 1024 * 1024,
@@ -30,7 +30,7 @@ def test_defaults() -> None:
         cors_origins=frozenset(),
         reload_seconds=2,
     )
-    assert DEFAULT_MODELS == ROOT / "models"
+    assert DEFAULT_MODELS == Path("models")
 
 
 def test_everything_set() -> None:

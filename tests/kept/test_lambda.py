@@ -16,6 +16,7 @@ import pytest
 from tests.events import CONTEXT, make_v2_event
 from tests.kept.conftest import MODELS, NAMES
 from tests.kept.device import LIVE
+from tools.deploy.bundle import read_bundle
 
 KEPT, TODAY = "function.handler", "onnxlet.function.handler"
 # As Lambda's runtime does it: the zip's folder on the path, the handler by its dotted name.
@@ -88,3 +89,13 @@ def test_every_answer_is_today_s(
     assert kept == [told(json.loads(json.dumps(handler(event, CONTEXT)))) for event in events]
     assert [status for status, _ in kept] == [200, 422, 200, 422] * len(NAMES)
     assert all(len(body["prediction"]) >= 8 for status, body in kept if status == 200)
+
+
+def test_a_deployment_names_the_handler_that_the_bundle_has(bundle: Path, tmp_path: Path) -> None:
+    assert read_bundle(bundle).params()["handler"] == f"{KEPT}.handler"
+
+    about = {"format": 1, "python": "3.13", "arch": "aarch64", "models": {"iris": 1}}
+    about["files"] = {"onnxlet/function/handler.py": ""}
+    with zipfile.ZipFile(tmp_path / "today.zip", "w") as archive:
+        archive.writestr("bundle.json", json.dumps(about))
+    assert read_bundle(tmp_path / "today.zip").params()["handler"] == f"{TODAY}.handler"

@@ -82,7 +82,7 @@ def test_a_package_that_a_command_asks_for_late() -> None:
         raise ModuleNotFoundError("no", name="skl2onnx.common")
 
     def broken() -> None:
-        raise ModuleNotFoundError("no", name="convert.gone")
+        raise ModuleNotFoundError("no", name="onnxlet.convert.gone")
 
     end = CliRunner().invoke(Command("build", callback=lacking, example="x"), [])
     assert end.exit_code == 1

@@ -58,6 +58,12 @@ class Bundle:
         return serves(model, self.versions(model), aliases, pin)
 
     @property
+    def handler(self) -> str:
+        """Where Lambda finds the handler; older bundles have no folder `onnxlet`."""
+        of_old = "function/handler.py" in self.about.get("files", {})
+        return "function.handler.handler" if of_old else "onnxlet.function.handler.handler"
+
+    @property
     def remote(self) -> list[str]:
         """Names of the models whose graph is not in it."""
         return list(self.about["remote"])
@@ -77,6 +83,7 @@ class Bundle:
         return {
             "bundle": str(self.path),
             "python": self.about["python"],
+            "handler": self.handler,
             "architecture": ARCHITECTURES[self.about["arch"]],
             "description": models if len(models) <= room else f"{models[:room]}...",
         }

@@ -26,7 +26,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from onnxlet.convert.converters import converts
+from onnxlet.convert.converters.registry import converts
 
 random = np.random.default_rng(0)
 X = pd.DataFrame(

@@ -227,7 +227,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.linear_model import LinearRegression
 from onnxlet.convert.build import build
-from onnxlet.convert.converters import converters
+from onnxlet.convert.converters.registry import converters
 from onnxlet.convert.directory.golden import verify
 from onnxlet.convert.directory.model_directory import still_served, write_version
 from onnxlet.convert.sources.source import Source

@@ -45,7 +45,7 @@ def test_a_class_that_inherits_from_a_registered_one_is_not_registered(
 def test_a_converter_of_ones_own_comes_before_ours(at_home: Path, tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text(
         "from sklearn.linear_model import LinearRegression\n"
-        "from onnxlet.convert.converters import converts\n"
+        "from onnxlet.convert.converters.registry import converts\n"
         "class Line(LinearRegression): pass\n"
         "@converts(Line)\n"
         "def first(graph, fitted, table): return {'predict': graph.matrix(table).sum()}\n"

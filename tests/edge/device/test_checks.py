@@ -208,12 +208,13 @@ def test_the_firmwares_command_is_asked_where_there_is_no_file(
 @pytest.mark.parametrize(
     "path",
     [
-        *("bundle_main.py", "checks.py", "machine.py", "doctor.py"),
-        *("install/from_zip.py", "install/keys.py"),
+        *("edge/bundle_main.py", "edge/install/from_zip.py", "edge/install/keys.py"),
+        *("edge/device/checks.py", "edge/device/machine.py", "edge/device/doctor.py"),
+        *("onnxlet/__init__.py", "onnxlet/environment.py", "onnxlet/folders.py"),
     ],
 )
 def test_an_older_python_reads_what_tells_that_it_is_one(path: str) -> None:
-    tree = ast.parse((ROOT / "edge" / path).read_text(), feature_version=(3, 7))
+    tree = ast.parse((ROOT / path).read_text(), feature_version=(3, 7))
     made = [node.func.value for node in ast.walk(tree) if isinstance(node, ast.Call)
             and isinstance(node.func, ast.Subscript)]  # fmt: skip
     assert made == [], "list[str]() is read, and fails"

@@ -120,7 +120,7 @@ def test_order_and_age_of_records_do_not_hang_on_the_clock(
 TRUSTING = """
 import sys
 from pathlib import Path
-from edge import trust
+from onnxlet.edge.net import trust
 from onnxlet.edge.forward import https
 from onnxlet.edge.settings.forward import ForwardOptions
 from onnxlet.edge.forward.queue import Batch

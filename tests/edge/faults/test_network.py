@@ -292,7 +292,7 @@ def test_a_broker_that_is_gone_without_a_word_is_noticed(
 
 SHEDDING = """
 import sys
-from edge import connections
+from onnxlet.edge.server import connections
 from onnxlet.edge.command_line import main
 connections.STALLED_SECONDS = float(sys.argv.pop(1))
 connections.KEPT_SECONDS = float(sys.argv.pop(1))
