@@ -3,6 +3,7 @@
 OnnxletError                 message, and a hint: what to do about it
 ├── SettingsError            the environment variables are wrong; stops the process
 ├── ModelError               a model directory is missing, broken or altered; stops the process
+├── WrongUse                 a command can't be carried out as it was given; exit code 2
 └── RequestError             the client's mistake; has an HTTP status
     ├── MalformedRequest     400  not JSON, not CSV, not the form of a native request
     ├── Unauthorized         401  no key, or one that is not known
@@ -52,7 +53,10 @@ class OnnxletError(Exception):
     Attributes:
         message: place, expected and got.
         hint: what to do, or an empty string.
+        exit_code: of a command that it stops.
     """
+
+    exit_code = 1
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -62,6 +66,10 @@ class OnnxletError(Exception):
     def __str__(self) -> str:
         return f"{self.message}\n{self.hint}" if self.hint else self.message
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows in place of a traceback: nothing in one would help its reader."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class SettingsError(OnnxletError):
     """One or more environment variables can't be used."""
@@ -69,6 +77,12 @@ class SettingsError(OnnxletError):
 
 class ModelError(OnnxletError):
     """A model directory is missing, broken or altered."""
+
+
+class WrongUse(OnnxletError):
+    """A command names something that is not there, or not in the form it needs."""
+
+    exit_code = 2
 
 
 class RequestError(OnnxletError):

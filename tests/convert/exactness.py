@@ -12,8 +12,8 @@ import pandas as pd
 from sklearn.base import is_classifier
 
 from onnxlet.convert.converters.registry import converters
+from onnxlet.convert.graph.converter import Graph, Precision, Table
 from onnxlet.convert.graph.fallback import fallback
-from onnxlet.convert.graph.graph import Graph, Precision, Table
 from onnxlet.convert.to_onnx import root_table
 from onnxlet.function import json_text
 from onnxlet.function.arrays import MISSING_TEXT, Array
@@ -59,7 +59,7 @@ def answers(
     frame = isinstance(X, pd.DataFrame) or _is_texts(X)
     table: Table = root_table(graph, columns, "columns" if frame else "matrix")
     asked = list(methods or methods_of(estimator))
-    outputs = [graph.ask(estimator, table, method) for method in asked]
+    outputs = [graph.call(estimator, table, method) for method in asked]
     outputs = [graph.op("Identity", tensor) for tensor in outputs]
     proto = graph.finished(outputs)
     options = onnxruntime.SessionOptions()

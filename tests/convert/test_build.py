@@ -14,9 +14,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
-from onnxlet.convert.build import build, one_threaded
+from onnxlet.convert.build import build
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.parity.comparison import TOLERANCE
+from onnxlet.convert.reference.estimators import one_threaded
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.errors import OnnxletError
 from onnxlet.function.inputs.validation import validate_rows
@@ -129,7 +130,7 @@ def test_what_float32_loses_leads_to_float64_and_the_reason_is_recorded(tmp_path
     ]
     for failed in parity["recipes_that_failed"]:
         assert failed["reason"].startswith("prediction differs on ")
-        assert "first on hard row " in failed["reason"]
+        assert "first on edge-case row " in failed["reason"]
         assert ": expected " in failed["reason"]
 
 

@@ -44,7 +44,7 @@ y = X["a"] > X["b"] - 2
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_an_estimator_is_asked_what_it_refuses(estimator: Any, kinds: list[str]) -> None:
+def test_what_an_estimator_refuses_is_found_by_trying(estimator: Any, kinds: list[str]) -> None:
     numbers = X.to_numpy()
     estimator.fit(numbers - numbers.min() + 0.5, y)
     assert refused_by(estimator, 2) == kinds
@@ -104,8 +104,8 @@ def test_numbers_that_a_step_makes_too_large_for_trees_are_refused(tmp_path: Pat
     assert [problem.row for problem in refused.value.problems] == [1]
 
 
-def test_what_an_imputer_asks_about_is_what_has_a_gap(tmp_path: Path) -> None:
-    """A tree takes no 1e200, and is not asked where nothing is missing."""
+def test_an_imputers_estimator_refuses_only_rows_with_a_gap(tmp_path: Path) -> None:
+    """A tree takes no 1e200, and is not tried where nothing is missing."""
     gaps = X.assign(c=X["a"] * X["b"]).mask(random.random((200, 3)) < 0.1)
     imputer = IterativeImputer(DecisionTreeRegressor(max_depth=3), tol=1e3, random_state=0)
     estimator = make_pipeline(imputer, Ridge()).fit(gaps, y)

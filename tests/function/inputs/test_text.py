@@ -25,7 +25,7 @@ from sklearn.utils import murmurhash3_32
 from werkzeug.test import Client
 
 from onnxlet.convert.converters.registry import converters
-from onnxlet.convert.graph.graph import Graph, Table
+from onnxlet.convert.graph.converter import Graph, Table
 from onnxlet.convert.to_onnx import root_table
 from onnxlet.function.app import create_app
 from onnxlet.function.arrays import MISSING_TEXT, Array
@@ -74,7 +74,7 @@ MINUS_2_31 = "akqlrggi"  # the hash that has no absolute value in 32 bits
 def tokens_of(vectoriser: Any) -> dict[str, Any]:
     """A manifest's `tokens`, as the converter writes them, after their way through JSON."""
     graph = Graph("float64", converters())
-    graph.ask(vectoriser, root_table(graph, [Column("text", "string")], "columns"), "transform")
+    graph.call(vectoriser, root_table(graph, [Column("text", "string")], "columns"), "transform")
     [entry] = [entry for entry in graph.inputs if "tokens" in entry]
     read: dict[str, Any] = json.loads(json.dumps(entry))
     return read
@@ -219,8 +219,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     columns = [Column("text", "string"), Column("kind", "string", nullable=True)]
     words, kind = root_table(graph, columns, "columns").tensors
     vectoriser = CountVectorizer(vocabulary=["good", "movie", *map(str, range(70_000))])
-    counts = graph.ask(vectoriser, Table((words,)), "transform")
-    again = graph.ask(vectoriser, Table((words,)), "transform")
+    counts = graph.call(vectoriser, Table((words,)), "transform")
+    again = graph.call(vectoriser, Table((words,)), "transform")
     made = graph.concat([counts.take([0, 1]), kind.equals(MISSING_TEXT).cast("float32")])
     outputs = [graph.op("Identity", made), graph.op("Identity", again.sum())]
     onnx = graph.finished(outputs).SerializeToString()
