@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from onnxlet.function import request_log
 
-ENTRIES = 10  # in one call to SQS
-BYTES = 1024 * 1024  # in one call, and in one message
+ENTRIES = 10  # in one call: SQS's limit
+BYTES = 1024 * 1024  # in one call, and in one message: SQS's limits
 GATHER_SECONDS = 0.05  # that an answer waits for others, which the same call takes
 TRY_SECONDS = 5  # for SQS to take a connection, or to answer
 

@@ -23,8 +23,8 @@ from onnxlet.function.serving import service
 if TYPE_CHECKING:
     from onnxlet.function.models.model import Model
 
-MOST_ROWS = 100
-MOST_SECONDS = 20.0
+MOST_ROWS = 100  # each is run against every background row, many times
+MOST_SECONDS = 20.0  # below the 29 and 30 seconds of API Gateway and of the default deadline
 MOST_PERMUTATIONS = 100_000
 MOST_SEED = 2**63 - 1
 EXPLANATIONS_AT_ONCE = (
@@ -59,6 +59,7 @@ def _answer(
     notes: dict[str, Any] = {}
     decoded, model = serving.decoded(lambda: decode(request), notes, name, version)
     options: ExplainOptions = decoded.options
+    # Half of the deadline: the least that an explanation takes comes on top of its budget.
     budget = Budget(min(options.seconds, serving.settings.max_seconds / 2))
     most = min(MOST_ROWS, serving.settings.max_rows)
     if len(decoded.rows) > most:

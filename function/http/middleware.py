@@ -24,8 +24,8 @@ HEADERS = [
     ("Referrer-Policy", "no-referrer"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
 ]
-LOGGED = 200  # characters of the path
-FRESH = ("Cache-Control", "no-store")
+LOGGED = 200  # characters of the path: clients choose it, and the log is on somebody's disk
+FRESH = ("Cache-Control", "no-store")  # unless an answer says otherwise: rows are private
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -68,6 +68,7 @@ class Middleware:
         """Answer one request."""
         start = time.perf_counter()
         came = environ.get(CAME, start)
+        # Lambda's own id, so that its log and ours name a request alike.
         invocation = getattr(environ.get("serverless.context"), "aws_request_id", "")
         request_id = request_log.request_id(environ.get("HTTP_X_REQUEST_ID") or invocation)
         notes: dict[str, Any] = {"request_id": request_id}

@@ -23,7 +23,7 @@ from onnxlet.function.json_text import ANY, DEEPEST, ENTRY, TOO_DEEP
 
 SLICE = 2**18  # bytes that are looked at together
 MOST_VALUES = 2**17  # in one member of a long list, and around the long lists
-LONGEST_NAME = 1000  # bytes, of a member that is looked for
+LONGEST_NAME = 1000  # bytes, of a member that is looked for: ours are far shorter
 QUOTE, COMMA, LIST = b'"', ord(","), ord("[")
 # What a byte does to the depth, as a signed one.
 STEPS = bytes({91: 1, 123: 1, 93: 255, 125: 255}.get(byte, 0) for byte in range(256))
@@ -151,6 +151,7 @@ def loads(body: bytes, lists: frozenset[Path], members: frozenset[Path] = frozen
         for each in _Scan(body, lists, members).containers()
         if each.path in (lists if each.is_list else members)
     ]
+    # Stand-ins that no body can contain: what they name is put back after the parsing.
     token, names, kept, at = uuid4().hex, dict[str, _Open](), list[bytes](), 0
     moved: list[tuple[int, int]] = []  # position in the rest, bytes that are left out there
     for each in sorted(found, key=lambda each: each.start):

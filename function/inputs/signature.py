@@ -228,7 +228,7 @@ class Signature:
             for tensor in graph_inputs
             if "tokens" in tensor
         ]
-        wide = sum(8 * feed.width for feed in self.token_feeds)
+        wide = sum(8 * feed.width for feed in self.token_feeds)  # bytes of a row, as float64
         self.rows_at_once = self.counted_at_once = rows_at_once
         if wide:
             fitting = max(1, COUNTS_AT_ONCE // wide)

@@ -24,7 +24,7 @@ HINT = (
     "alone, of versions that are there; or remove it."
 )
 PIN_HINT = "Pin a version that is there, or an alias of one; or take the pin away."
-LARGEST = 100_000  # bytes
+LARGEST = 100_000  # bytes; reload reads the file again and again
 
 Aliases = Mapping[str, int]
 NONE: Aliases = {}

@@ -22,7 +22,7 @@ def scan_all(folders: Sequence[Path]) -> dict[Key, Stamp]:
         OSError: a folder can't be read.
     """
     found: dict[Key, Stamp] = {}
-    for folder in reversed(folders[1:]):
+    for folder in reversed(folders[1:]):  # so that the first folder's version is the one kept
         with suppress(FileNotFoundError):
             found |= scan(folder)
     return found | scan(folders[0])

@@ -210,7 +210,7 @@ class Repository:
 
     def _load_another(self, catalogue: Catalogue, name: str, version: int) -> Model:
         loaded = catalogue.loaded
-        with self._lock:
+        with self._lock:  # of two first requests one loads, and the other waits
             if (name, version) not in loaded:
                 loaded[name, version] = self._load(name, version)
             return loaded[name, version]
@@ -220,7 +220,7 @@ class Repository:
         try:
             return load_model(directory, self.threads, self._models_url, self._lazy)
         except ModelError:
-            if directory.is_dir():
+            if directory.is_dir():  # broken: that is for the log and its operator
                 raise
             raise UnknownModel(f"no version {version} of model '{name}' any more") from None
 

@@ -42,7 +42,7 @@ WRAP = 'Send it as {"dataframe_split": {"columns": [names], "data": [rows]}}.'
 CSV = "text/csv"
 WRITTEN = {JSON: JSON, "application/*": JSON, "*/*": JSON, CSV: CSV, "text/*": CSV}
 ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
-ECHOED = re.compile(r"[\x20-\x7e]{1,1024}")
+ECHOED = re.compile(r"[\x20-\x7e]{1,1024}")  # SageMaker's limit; no line breaks in a header
 TARGET = "X-Amzn-SageMaker-Target-Model"
 MODEL_HEADER = "HTTP_" + TARGET.upper().replace("-", "_")
 WHICH = "Say by Content-Type: text/csv; header=present, or header=absent."
@@ -231,7 +231,7 @@ def _version(service: Service, request: Request) -> Reply:
     return Reply(MLFLOW, "text/plain")
 
 
-CONCURRENT = 4
+CONCURRENT = 4  # as many as a server of ours answers at once
 MEGABYTES_IN_FLIGHT = 100  # SageMaker takes no more: concurrent transforms times their payload
 
 

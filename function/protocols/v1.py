@@ -80,6 +80,7 @@ def decode(request: Request) -> PredictRequest:
         decoded = forms.by_column(value, request.check_rows)
     else:
         decoded = forms.by_row(value, kind, HINT)
+    # Looking for the bytes is far faster than looking at each value.
     base64 = b'"b64"' in request.body
     if base64:
         decoded = forms.with_text(decoded)

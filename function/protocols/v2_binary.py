@@ -82,6 +82,7 @@ def _numbers(body: bytes, start: int, count: int, datatype: str) -> Array:
             raise Fault(f"BOOL takes bytes of 0 and 1, got {bits.max()}")
         return bits.view(bool)
     array = np.frombuffer(body, DATATYPES[datatype].dtype, count, start)
+    # The header's length decides where the bytes start: ONNX Runtime wants them aligned.
     return array if array.flags.aligned else array.copy()
 
 

@@ -50,7 +50,7 @@ BY_TYPE = {
     "bool": "BOOL",
     "string": "BYTES",
 }
-MOST_DIMENSIONS = 32
+MOST_DIMENSIONS = 32  # NumPy's own limit before 2.0
 
 
 class Fault(Exception):
@@ -209,6 +209,7 @@ def _packed(flat: list[Any], code: str) -> Array | None:
     try:
         content = struct.pack(f"<{len(flat)}{code}", *flat)
     except (struct.error, OverflowError):
+        # null is NaN in floats; whole numbers have no such value, and are checked cell by cell.
         if code not in "efd" or not set(map(type, flat)) <= {int, float, type(None)}:
             return None
         if None not in flat:

@@ -15,7 +15,7 @@ from onnxlet.function.models.model import AGAIN, Model, load_model, read_checked
 from onnxlet.function.protocols import native
 from onnxlet.function.serving.service import predict
 
-NOISE = 1e-6  # of a column's usual size
+NOISE = 1e-6  # of a column's usual size: a difference below it is rounding
 FAINT = 1e-9  # of the usual size of all columns
 SHOWN = 200  # characters of an answer
 
@@ -146,7 +146,7 @@ def load_proven(directory: Path, threads: int = 1) -> tuple[Model, int, list[str
     contents = {
         file: read_checked(directory, file, expected, place)
         for file, expected in model.manifest["files"].items()
-        if file != "model.onnx"  # checked as it was loaded
+        if file != "model.onnx"  # checked as it was loaded, and too large to read twice
     }
     if "golden.json" not in contents:
         raise ModelError(f"{place}: the manifest has no hash of golden.json", "Build it again.")

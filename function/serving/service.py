@@ -203,7 +203,7 @@ def read(model: Model, request: PredictRequest, left_out: LeftOut | None = None)
     if not request.text and request.names is None:
         return validate_rows(request.rows, signature, request.faults, left_out=left_out)
     if request.text and request.names is not None:
-        from onnxlet.function.inputs import csv_text
+        from onnxlet.function.inputs import csv_text  # imported by whoever read the CSV
 
         csv_text.check_header(request.names, signature)
     return validate_rows(
@@ -236,6 +236,7 @@ def _in_order(
     unlike = {
         n: expected for n, row in enumerate(rows) if type(row) is not list or len(row) != width
     }
+    # Lists are checked faster than objects; of a single key, itemgetter makes no tuple.
     if not unlike and width > 1 and sorted(names) == sorted(order):
         index = {name: number for number, name in enumerate(names)}
         arrange = itemgetter(*map(index.__getitem__, order))
@@ -280,7 +281,7 @@ def _spread(answered: Array | None, kept: Sequence[int], rows: int) -> Array:
 
     They stay NumPy's own, so that a float32 is written with as few digits as it is otherwise.
     """
-    whole = np.full(rows, None, dtype=object)
+    whole = np.full(rows, None, dtype=object)  # JSON's null, which floats have no value for
     if answered is not None:
         for row, entry in zip(kept, answered, strict=True):
             whole[row] = entry

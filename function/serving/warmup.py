@@ -26,7 +26,7 @@ def warm_up(service: Service) -> list[str]:
     """
     for model in service.repository.models:
         row = _golden_row(model)
-        if row is None:
+        if row is None:  # a model without golden rows: at least its session is there
             model.open()
         else:
             native.answer(predict(model, native.from_object({"instances": [row]})))
