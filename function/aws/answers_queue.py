@@ -71,7 +71,7 @@ class AnswersQueue:
         self._thread.start()
 
     def put(self, answered: Answered) -> None:
-        """Send an answer soon."""
+        """Have an answer sent by the thread, within `GATHER_SECONDS` if that is free."""
         self._given.put(answered)
 
     def end(self, seconds: float) -> None:

@@ -86,7 +86,7 @@ def decode(request: Request) -> PredictRequest:
     if request.media_type not in ("application/json", "") or not request.body:
         return native.decode(request)._replace(options=ExplainOptions())
     native.check_text(request)
-    body = json_body.read(request.body, native.LISTS)
+    body = json_body.read(request.body, native.LONG_LISTS)
     if not isinstance(body, dict):
         return native.from_object(body)._replace(options=ExplainOptions())
     given = {key: body.pop(key) for key in READ if key in body}

@@ -66,7 +66,7 @@ class App(Flask):
         self._predictions[route.key] = predict
 
     def wsgi_app(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer one request."""
+        """Answer one request: a prediction on the fast path, all else in Flask's own way."""
         found = None
         plain = isinstance(environ.get("QUERY_STRING", ""), str)  # a Lambda event may have anything
         if plain and environ["REQUEST_METHOD"] == "POST":

@@ -65,7 +65,7 @@ class Middleware:
         self._log = log
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer one request."""
+        """Answer one request, let in or not, and write its line."""
         start = time.perf_counter()
         came = environ.get(CAME, start)
         # Lambda's own id, so that its log and ours name a request alike.

@@ -124,7 +124,7 @@ class _Open:
         self.cuts: list[tuple[int, int]] = []  # a comma between members, how many since the last
 
     def spans(self, body: bytes) -> list[Span]:
-        """Its members, in parts."""
+        """The spans of its members that are parsed together."""
         found, start = list[Span](), self.start + 1
         for at, count in self.cuts:
             found.append((start, at, count))

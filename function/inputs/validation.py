@@ -129,7 +129,7 @@ class Gathered:
         self._seen = self._filled = 0
 
     def read(self, rows: Sequence[Any], signature: Signature, faults: Faults) -> None:
-        """Check the next rows."""
+        """Check the next rows, and add them or their problems."""
         size = len(rows)
         kept = list(range(size)) if self._left_out is not None else []
         try:

@@ -24,7 +24,7 @@ WIDER: Mapping[str, Sequence[str]] = {
 # Times the largest magnitude among a column's own data: bounds beyond are where arithmetic
 # overflows, and lie elsewhere after each fit.
 FAR = 100.0
-SHOWN = 8  # of a list of categories, classes or columns
+SHOWN_VALUES = 8  # of a list of categories, classes or columns
 
 
 def differences(served: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
@@ -151,5 +151,5 @@ def _words(value: Any) -> str:
 
 
 def _listed(values: Sequence[Any]) -> str:
-    shown = ", ".join(f"{value!r:.60}" for value in values[:SHOWN])
-    return f"[{shown}]" if len(values) <= SHOWN else f"[{shown}, … {len(values)} in all]"
+    shown = ", ".join(f"{value!r:.60}" for value in values[:SHOWN_VALUES])
+    return f"[{shown}]" if len(values) <= SHOWN_VALUES else f"[{shown}, … {len(values)} in all]"

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 PATHS = frozenset({"/invocations", "/ping", "/health", "/version", "/execution-parameters"})
 PREDICT: Sequence[str] = ("/invocations",)
-LISTS = frozenset(
+LONG_LISTS = frozenset(
     {
         ("instances",),
         ("inputs",),
@@ -35,7 +35,7 @@ LISTS = frozenset(
         ("dataframe_split", "data"),
     }
 )  # where rows are, or columns
-MEMBERS = frozenset({("inputs",)})
+LONG_OBJECTS = frozenset({("inputs",)})
 PARAMS = ("outputs", "on_error")
 HINT = f"Send an object with one of {', '.join(frames.READ)}."
 WRAP = 'Send it as {"dataframe_split": {"columns": [names], "data": [rows]}}.'
@@ -134,7 +134,7 @@ def _options(requested: Mapping[str, Any]) -> tuple[AnswerOptions, bool]:
 
 
 def _from_json(request: Request) -> PredictRequest:
-    body = forms.read_object(request.body, HINT, LISTS, MEMBERS)
+    body = forms.read_object(request.body, HINT, LONG_LISTS, LONG_OBJECTS)
     hint = WRAP if body.keys() >= {"columns", "data"} else HINT
     kind = forms.only_one(body, tuple(frames.READ), ("params",), hint)
     params = {} if body.get("params") is None else body["params"]

@@ -31,7 +31,7 @@ PREDICT: Sequence[str] = (
 )
 MODEL_HEADER = ""
 MEMBERS = ("instances", "model")
-LISTS = frozenset({(), ("instances",)})  # where rows are
+LONG_LISTS = frozenset({(), ("instances",)})  # where rows are
 # Of the manifest; the rest may be somebody's data, or private names inside the graph.
 DESCRIBED = ("task", "signature", "classes", "parity", "metrics")
 JSON_HINT = 'Send {"instances": [...]}, each one an object by column name or a list of values.'
@@ -53,7 +53,7 @@ def decode(request: Request) -> PredictRequest:
     check_text(request)
     nulls = wants_nulls(request.query)
     if request.media_type in ("application/json", ""):
-        return from_object(json_body.read(request.body, LISTS), nulls)
+        return from_object(json_body.read(request.body, LONG_LISTS), nulls)
     if request.media_type == "text/csv":
         from onnxlet.function.inputs import csv_text  # 5 ms that a cold start need not pay
 

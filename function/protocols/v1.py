@@ -28,8 +28,9 @@ PREDICT: Sequence[str] = (
     "/v1/models/<name>/versions/<version>:predict",
 )
 MODEL_HEADER = ""
-LISTS = frozenset({("instances",), ("inputs",), ("inputs", json_text.ANY)})
-MEMBERS = frozenset({("inputs",)})
+# Where a large body may have lists of rows or cells, and an object of columns.
+LONG_LISTS = frozenset({("instances",), ("inputs",), ("inputs", json_text.ANY)})
+LONG_OBJECTS = frozenset({("inputs",)})
 KINDS = ("instances", "inputs")
 SIGNATURE_NAMES = ("serving_default", "", None)
 NATIVE = "Send the rows to /models/N/predict."
@@ -67,7 +68,7 @@ def decode(request: Request) -> PredictRequest:
     """
     native.check_charset(request)
     query = request.query
-    body = forms.read_object(request.body, HINT, LISTS, MEMBERS)
+    body = forms.read_object(request.body, HINT, LONG_LISTS, LONG_OBJECTS)
     kind = forms.only_one(body, KINDS, ("signature_name",), HINT)
     signature = body.get("signature_name")
     if signature not in SIGNATURE_NAMES:

@@ -34,7 +34,7 @@ PREDICT: Sequence[str] = (
 )
 MODEL_HEADER = ""
 ROUTES: Sequence[Route] = v2_about.ROUTES
-LISTS = frozenset({("inputs",), ("inputs", json_text.ENTRY, "data")})
+LONG_LISTS = frozenset({("inputs",), ("inputs", json_text.ENTRY, "data")})
 SHOWN_FAULTS = 20
 STATUS = {422: 400}  # clients of this protocol know only one status for a wrong request
 
@@ -63,7 +63,7 @@ def decode(request: Request) -> PredictRequest:
         options = AnswerOptions(binary=True)
         return PredictRequest(tensors={"": Tensor(content, RAW)}, options=options)
     whole = length == len(request.body)
-    form = json_body.read(request.body if whole else request.body[:length], LISTS)
+    form = json_body.read(request.body if whole else request.body[:length], LONG_LISTS)
     if not isinstance(form, dict):
         raise MalformedRequest(f"expected an object with 'inputs', got {brief(form)}")
     return _decoded(form, Tail(request.body, length), request.check_rows)

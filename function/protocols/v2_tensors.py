@@ -222,7 +222,7 @@ def _packed(flat: list[Any], code: str) -> Array | None:
 
 
 def _may_hide_booleans(array: Array) -> bool:
-    """A boolean packs as 0 or 1."""
+    """Whether there is a 0 or 1 at all: `struct` packs booleans as these."""
     return bool((array == array.astype(bool)).any())
 
 

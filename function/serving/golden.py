@@ -17,7 +17,7 @@ from onnxlet.function.serving.service import predict
 
 NOISE = 1e-6  # of a column's usual size: a difference below it is rounding
 FAINT = 1e-9  # of the usual size of all columns
-SHOWN = 200  # characters of an answer
+MOST_SHOWN = 200  # characters of an answer
 
 
 def usual_size(expected: Array) -> float:
@@ -112,7 +112,7 @@ def compare(given: Mapping[str, Any], golden: Mapping[str, Any]) -> list[str]:
         floor = golden.get("floors", {}).get(name)
         wrong = _wrong_rows(name, got, expected, golden["tolerance"], floor)
         faults += [
-            f"golden row {row}, {name}: expected {expected[row]}, got {str(got[row])[:SHOWN]}"
+            f"golden row {row}, {name}: expected {expected[row]}, got {str(got[row])[:MOST_SHOWN]}"
             for row in wrong
         ]
     return faults

@@ -25,6 +25,6 @@ class InFlight:
             return self.count <= self.limit
 
     def leave(self) -> None:
-        """Count one less."""
+        """Count one less: the request is answered or refused."""
         with self._lock:
             self.count -= 1

@@ -23,7 +23,7 @@ from onnxlet.function.models.model import Model
 from onnxlet.function.models.repository import Catalogue, Repository
 from onnxlet.function.serving.golden import load_proven
 
-SHOWN = 20  # differences between two signatures, in a line of the log
+SHOWN_DIFFERENCES = 20  # differences between two signatures, in a line of the log
 
 
 class Reloader:
@@ -215,5 +215,5 @@ def _log_changes(old: Catalogue, new: Catalogue) -> None:
 def _breaking(before: Model, now: Model) -> dict[str, list[str]]:
     """What clients of the version before will notice, as a member of the line."""
     found = differences(before.manifest, now.manifest)
-    more = [f"and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
-    return {"breaking": [*found[:SHOWN], *more]} if found else {}
+    more = [f"and {len(found) - SHOWN_DIFFERENCES} more"] if len(found) > SHOWN_DIFFERENCES else []
+    return {"breaking": [*found[:SHOWN_DIFFERENCES], *more]} if found else {}
