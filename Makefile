@@ -1,6 +1,6 @@
 # onnxlet. `make` lists what can be done.
 .DEFAULT_GOAL := help
-.PHONY: help setup run package deploy invoke logs rollback remove emulator test test-fresh test-pipelines test-gate test-lambda test-load test-device test-machine test-faults test-oldest test-boosting test-frameworks test-clients test-page test-schema test-shap test-deploy check model coverage bench lock clean
+.PHONY: help setup run package deploy invoke logs rollback remove emulator test test-fresh test-pipelines test-gate test-lambda test-load test-device test-machine test-faults test-oldest test-boosting test-frameworks test-clients test-page test-schema test-shap test-deploy test-dist check model coverage bench dist lock clean
 .SILENT:
 
 PORT ?= 8080
@@ -21,6 +21,7 @@ SCHEMATHESIS := .venv-schemathesis
 SHAP := .venv-shap
 DEPLOY := .venv-deploy
 EMULATOR := .venv-emulator
+DIST := .venv-dist
 EMULATOR_PORT ?= 4566
 NODE := node_modules/.package-lock.json
 CLIENTS := $(patsubst requirements/clients/%.txt,%,$(wildcard requirements/clients/*.txt))
@@ -160,6 +161,12 @@ $(SHAP)/ready: requirements/shap.txt tools/setup.sh
 test-deploy: $(READY) $(DEPLOY)/ready $(EMULATOR)/ready $(NODE) ## deployments against an emulator of AWS, and what lints them
 	$(PY) -m pytest -m deploy tests/deploy $(ARGS)
 
+test-dist: $(READY) $(DIST)/ready ## the wheel in an environment of a user's: shell, script, notebook
+	$(PY) -m pytest -m dist tests/dist $(ARGS)
+
+$(DIST)/ready: requirements/dist.txt tools/setup.sh
+	sh tools/setup.sh $(DIST) requirements/dist.txt
+
 check: $(READY) ## format, lint and types
 	$(PY) -m ruff format .
 	$(PY) -m ruff check .
@@ -171,9 +178,14 @@ coverage: $(READY) ## convert every estimator of scikit-learn, and write docs/co
 bench: $(READY) ## measure side by side, or one PART, and write docs/benchmarks.md
 	$(PY) -m bench $(PART)
 
+# The same bytes whenever it is built.
+dist: $(READY) ## the wheel, and the source archive that makes it, into dist/
+	rm -rf dist
+	SOURCE_DATE_EPOCH=315532800 $(PY) -m hatchling build
+
 lock: $(READY) ## lock requirements/*.in again, with hashes
 	$(PY) -m tools.lock
 
 clean: ## remove everything that was built
-	rm -rf .venv .venv-clients-* $(OLDEST) $(BOOSTING) $(FRAMEWORKS) $(BROWSER) $(SCHEMATHESIS) $(SHAP) $(DEPLOY) $(EMULATOR) node_modules .serverless models build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-clients-* $(OLDEST) $(BOOSTING) $(FRAMEWORKS) $(BROWSER) $(SCHEMATHESIS) $(SHAP) $(DEPLOY) $(EMULATOR) $(DIST) node_modules .serverless models build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

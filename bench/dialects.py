@@ -14,12 +14,11 @@ import onnxruntime
 import orjson
 from flask import Flask, Response, request
 
-from bench.in_process import taking_turns, without_simdjson
+from bench.in_process import taking_turns
 from bench.report import Line, comparisons
 from bench.servers import KEY
 from bench.serving import Fitted, environ_for, log_to_file
 from onnxlet.function.arrays import Array
-from onnxlet.function.inputs import number_lists
 
 ROWS, BINARY_ROWS = 1000, 10_000
 MODEL, FRAME = "array", "logistic"
@@ -69,22 +68,15 @@ def section(models: Path, fitted: Fitted) -> str:
         "v2 binary": _calling(apps[MODEL], _binary_call(tensor)),
         "bare Flask": _calling(_flask(session), Call("/", tensor)),
     }
-    fast = {
-        f"{name}, with pysimdjson": call
-        for name, call in calls.items()
-        if name.startswith(("native", "v2")) and number_lists.simdjson is not None
-    }
     with log_to_file(models.parent / "log"):
-        with without_simdjson():
-            t = taking_turns(calls, repeats=4)
-        t |= taking_turns(fast, repeats=4) | taking_turns(binary, repeats=4)
+        t = taking_turns(calls, repeats=4) | taking_turns(binary, repeats=4)
     lines = []
-    for name in [*calls, *fast]:
+    for name in calls:
         if name.startswith("bare"):
             continue
         least = "bare, labels alone" if name.startswith(("V1", "MLflow")) else "bare"
-        ratio, target = t[name] / t[least], 0.7 if "simdjson" in name else 1.15
-        lines.append(Line(name, f"{t[name]:.2f} ms", f"{t[least]:.2f} ms", ratio, target))
+        ratio = t[name] / t[least]
+        lines.append(Line(name, f"{t[name]:.2f} ms", f"{t[least]:.2f} ms", ratio, 1.15))
     ours, flask = t["v2 binary"], t["bare Flask"]
     lines.append(Line("v2, binary tensor", f"{ours:.2f} ms", f"{flask:.2f} ms", ours / flask, 1.5))
     return f"{ABOUT}\n{comparisons('bare', lines)}"

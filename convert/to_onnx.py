@@ -9,9 +9,9 @@ from operator import itemgetter
 from typing import Any
 
 from onnxlet.convert.converters.registry import converters
+from onnxlet.convert.graph.converter import DROPPED, Graph, Table, Tensor
 from onnxlet.convert.graph.fallback import fallback
-from onnxlet.convert.graph.graph import DROPPED, Graph, Table, Tensor
-from onnxlet.convert.graph.validation import either
+from onnxlet.convert.graph.validation import any_of
 from onnxlet.convert.recipes import Layout, Recipe
 from onnxlet.convert.reference.answers import Task
 from onnxlet.function.inputs.signature import Column
@@ -47,7 +47,7 @@ def convert(
         _output(graph, estimator, table, task, name, method)
         for name, method in task.methods.items()
     ]
-    flags = [either(graph.raising)] if graph.raising else []
+    flags = [any_of(graph.raising)] if graph.raising else []
     proto = graph.finished([*outputs, *flags])
     return Converted(
         proto.SerializeToString(deterministic=True),
@@ -148,10 +148,10 @@ def _output(
 ) -> Tensor:
     """One method's answer; a classifier's labels keep the type that its classes have."""
     if name == "prediction" and task.name == "classification":
-        answers = graph.answers(estimator, table)
-        if "places" in answers:
-            return graph.labels(graph.ask(estimator, table, "places"), task.classes)
-    made = graph.ask(estimator, table, method)
+        answers = graph.convert(estimator, table)
+        if "class_index" in answers:
+            return graph.labels(graph.call(estimator, table, "class_index"), task.classes)
+    made = graph.call(estimator, table, method)
     return made if _is_made(made) else graph.op("Identity", made)
 
 

@@ -21,8 +21,12 @@ OnnxletError                 message, and a hint: what to do about it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple
+
+# What a server puts into a request's WSGI environ, for Overloaded and TookTooLong.
+SHED = "onnxlet.shed"  # there: too many requests wait for the server already
+CAME = "onnxlet.came"  # when the request had come as a whole, on the clock of time.perf_counter
 
 SHOWN_PROBLEMS = 20
 LISTED_PROBLEMS = 1000  # beside an answer
@@ -62,6 +66,10 @@ class OnnxletError(Exception):
     def __str__(self) -> str:
         return f"{self.message}\n{self.hint}" if self.hint else self.message
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows in place of a traceback: nothing in one would help its reader."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class SettingsError(OnnxletError):
     """One or more environment variables can't be used."""
@@ -81,10 +89,12 @@ class RequestError(OnnxletError):
     """A client's mistake.
 
     Attributes:
-        status: the HTTP status that tells of it.
+        status: of the HTTP response.
+        headers: of the HTTP response, by name.
     """
 
     status = 400
+    headers: ClassVar[Mapping[str, str]] = {}
 
 
 class MalformedRequest(RequestError):
@@ -101,6 +111,7 @@ class Unauthorized(RequestError):
     """The request bears no key, or one that is not known here."""
 
     status = 401
+    headers: ClassVar = {"WWW-Authenticate": "Bearer"}
 
 
 class Forbidden(RequestError):
@@ -152,14 +163,10 @@ class TookTooLong(RequestError):
 
 
 class Overloaded(RequestError):
-    """More requests are in flight than this server takes; try again later.
-
-    Attributes:
-        seconds: after which trying again makes sense.
-    """
+    """More requests are in flight than this server takes."""
 
     status = 503
-    seconds = 1
+    headers: ClassVar = {"Retry-After": "1"}  # seconds: most answers take far less
 
 
 class Problem(NamedTuple):

@@ -23,7 +23,7 @@ def install(target: Target, folder: Path) -> None:
     Raises:
         PackagingFailed: uv can't; with its own words.
     """
-    command = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-progress"]
+    command = [sys.executable, "-P", "-m", "uv", "pip", "install", "--quiet", "--no-progress"]
     command += ["--python", sys.executable, "--target", str(folder), "--no-deps"]
     command += ["--python-version", target.python, "--python-platform", target.platform]
     command += ["--only-binary", ":all:", "--require-hashes", "--link-mode", "copy"]

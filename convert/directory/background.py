@@ -24,7 +24,7 @@ from onnxlet.function.errors import InvalidRows
 from onnxlet.function.explanation.background import text_columns
 from onnxlet.function.explanation.masking import EMPTY_TEXT
 from onnxlet.function.inputs.signature import Column
-from onnxlet.function.inputs.validation import read_table
+from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.model import Model
 
 ROWS = 50
@@ -200,7 +200,7 @@ def _good(model: Model, rows: list[Cells], reference: Reference | None) -> list[
         rows = [row for row, good in zip(rows, found, strict=True) if good]
     while rows:
         try:
-            outputs = model.run(read_table(rows, model.signature))
+            outputs = model.run(validate_rows(rows, model.signature))
         except InvalidRows as error:
             bad = {problem.row for problem in error.every}
         else:

@@ -46,7 +46,7 @@ from onnxlet.convert.reference.inputs import Cells, InputColumn
 from onnxlet.function import json_text
 from onnxlet.function.errors import InvalidRows
 from onnxlet.function.explanation.background import FILE as BACKGROUND
-from onnxlet.function.inputs.validation import read_table
+from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.model import Model
 from onnxlet.function.serving.golden import replay, usual_size
 
@@ -148,7 +148,7 @@ def _answers(model: Model, rows: Sequence[Cells]) -> Answers:
     parts = []
     for start in range(0, len(rows), CHUNK):
         try:
-            table = read_table(rows[start : start + CHUNK], model.signature)
+            table = validate_rows(rows[start : start + CHUNK], model.signature)
         except InvalidRows as error:
             raise Refusal(
                 f"the sample is refused: {error.problems[0]}",

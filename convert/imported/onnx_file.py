@@ -14,6 +14,7 @@ from onnx import TensorProto, helper
 
 from onnxlet.convert.errors import Refusal, shortened
 from onnxlet.function.errors import WrongUse
+from onnxlet.function.models.model import new_session
 
 LARGEST_BYTES = 2**31 - 1  # of a protobuf message
 NO_SUCH_VERSION = 9999  # an opset that every domain the runtime knows refuses
@@ -189,17 +190,10 @@ def _loads(domain: str = STANDARD, version: int = 13, ir_version: int = 7) -> bo
     imports = [helper.make_opsetid("" if d == STANDARD else d, v) for d, v in domains.items()]
     tried = helper.make_model(graph, opset_imports=imports, ir_version=ir_version)
     try:
-        _session(tried.SerializeToString())
+        new_session(tried.SerializeToString())
     except Exception:  # ONNX Runtime has a class for each of its codes
         return False
     return True
-
-
-def _session(onnx_bytes: bytes) -> Any:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 4
-    return onnxruntime.InferenceSession(onnx_bytes, options, providers=["CPUExecutionProvider"])
 
 
 def open_session(onnx_bytes: bytes) -> Any:
@@ -209,7 +203,7 @@ def open_session(onnx_bytes: bytes) -> Any:
         Refusal: ONNX Runtime does not load the model, and why in a line.
     """
     try:
-        return _session(onnx_bytes)
+        return new_session(onnx_bytes)
     except Exception as error:
         raise Refusal(
             f"{_runtime()} does not load it: {one_line(error)}",

@@ -24,7 +24,7 @@ MACHINE = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")  # bytes of m
 MOST_MEMORY = max(4 * 2**30, MACHINE // 4 * 3)  # bytes
 OUT_OF_MEMORY = 3  # an exit code, as TRIAL has it
 
-# Made-up rows are those of `import_sample.made_rows`. What can't be tried here is refused later.
+# Made-up rows are those of `sample.made_rows`. What can't be tried here is refused later.
 TRIAL = r"""
 import re, sys
 import numpy as np
@@ -86,7 +86,7 @@ def check_it_ends(content: bytes, sample: Path | None) -> None:
 @lru_cache(maxsize=64)
 def _outcome(content: bytes, sample: str, written: int) -> tuple[str, str] | None:
     """What went wrong, and what to do; kept until the sample is `written` again."""
-    command = [sys.executable, "-c", TRIAL, sample, str(MOST_MEMORY)]
+    command = [sys.executable, "-P", "-c", TRIAL, sample, str(MOST_MEMORY)]
     try:
         done = subprocess.run(  # noqa: S603 # this interpreter, and a script of our own
             command, input=content, capture_output=True, timeout=PATIENCE

@@ -15,7 +15,7 @@ from onnxlet.convert.errors import shortened
 from onnxlet.convert.evidence.drawn_rows import Draw, drawn_rows
 from onnxlet.convert.evidence.evidence import Evidence
 from onnxlet.convert.evidence.gathering import gather_evidence
-from onnxlet.convert.graph.graph import Unsupported
+from onnxlet.convert.graph.converter import Unsupported
 from onnxlet.convert.manifest import serving_part
 from onnxlet.convert.parity.comparison import Comparison, compare
 from onnxlet.convert.parity.refusals import FailedRecipe
@@ -28,7 +28,7 @@ from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.to_onnx import Converted, convert
 from onnxlet.function.errors import InvalidRows
 from onnxlet.function.inputs.signature import Column
-from onnxlet.function.inputs.validation import read_table
+from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.model import Model
 
 STEPPED = 50  # rows that differ and are sent through the steps one after another
@@ -169,7 +169,7 @@ def _answered_nevertheless(model: Model, rows: Sequence[Cells]) -> int:
     """How many of the rows a model answers."""
     if rows:
         try:
-            model.run(read_table(rows, model.signature))
+            model.run(validate_rows(rows, model.signature))
         except InvalidRows as error:
             return len(rows) - error.count
     return len(rows)

@@ -49,7 +49,7 @@ def certificate(
         "judging_rows": last.drawn,
         "differing_rows": len(labels.wrong),
         "tied_rows": comparison.ties,
-        "undecided_rows": comparison.undecided,
+        "undecided_rows": len(comparison.forgiven),
         "undecided_held_out_rows": sum(row < searched.held_out for row in comparison.forgiven),
         "unanswered_rows": len(searched.raising) + len(last.raising),
         "unrefused_rows": unrefused,

@@ -13,7 +13,7 @@ from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.spacing import spaced_indices
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows
-from onnxlet.function.inputs.validation import read_table
+from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.model import Model
 from onnxlet.function.serving.golden import differences, floor_of
 
@@ -101,11 +101,6 @@ class Comparison:
         return int(self.tied.sum())
 
     @property
-    def undecided(self) -> int:
-        """How many rows are forgiven."""
-        return len(self.forgiven)
-
-    @property
     def doubtful(self) -> Array:
         """For each row, whether another answer would be as right."""
         doubtful = self.tied.copy()
@@ -152,7 +147,7 @@ def compare(
         floors = _floors(expected)
     for part in _batches(len(rows)):
         try:
-            got = model.run(read_table(rows[part], model.signature))
+            got = model.run(validate_rows(rows[part], model.signature))
         except InvalidRows as error:
             comparison.refused += [str(problem) for problem in error.problems]
             continue

@@ -24,7 +24,7 @@ from onnxlet.convert.reference.arithmetic import rounds, rounds_before_a_step
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.function.arrays import LARGEST_FLOAT32, Array
-from onnxlet.function.inputs.validation import read_table
+from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.model import Model
 
 ONE_BY_ONE = 25  # rows that are asked about singly, before it is seen whether that explains any
@@ -119,7 +119,7 @@ def _seen(
 
     Of outputs that are off it is the answer that was off, in a batch or by itself.
     """
-    every = model.run(read_table(evidence.rows, model.signature))
+    every = model.run(validate_rows(evidence.rows, model.signature))
     got = {name: array[list(wrong)] for name, array in every.items()}
     for name, off in comparison.outputs.items():
         for position, row in enumerate(wrong):

@@ -31,7 +31,7 @@ from onnxlet.convert.to_onnx import Converted, convert
 from onnxlet.function.app import create_app
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.signature import Column
-from onnxlet.function.inputs.validation import read_table
+from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.model import Model
 from onnxlet.function.settings import Settings
 
@@ -106,7 +106,7 @@ class Proof:
     def run(self) -> dict[str, Array]:
         """The function's answers to the rows."""
         model = self.model
-        return model.run(read_table(self.rows, model.signature))
+        return model.run(validate_rows(self.rows, model.signature))
 
     def compare(self, expected: Answers | None = None) -> Comparison:
         return compare(self.model, self.task, self.rows, expected or self.expected)

@@ -21,7 +21,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 
 from onnxlet.convert.converters.registry import converters
 from onnxlet.convert.errors import REASON_LENGTH, Refusal, shortened
-from onnxlet.convert.graph.elsewhere import ANY, EQUALS, instead_of
+from onnxlet.convert.graph.alternatives import ANY, EQUALS, instead_of
 from onnxlet.convert.parity.refusals import NO_HINT, FailedRecipe, no_conversion
 from onnxlet.convert.sources.source import Source, load_source
 from tests.convert.helpers import built, invoked
@@ -105,7 +105,7 @@ def test_a_step_without_a_conversion_is_named_with_its_place(tmp_path: Path) -> 
     for tool in ("python 3.", "scikit-learn 1.", "skl2onnx 1.", "onnx 1.", "onnxruntime 1."):
         assert tool in first
     assert second == (
-        "  step Pipeline > FunctionTransformer: the function median_rows can't be followed: "
+        "  step Pipeline > FunctionTransformer: the function median_rows can't be traced: "
         "np.partition has no conversion"
     )
 

@@ -12,7 +12,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.tree import DecisionTreeClassifier
 
 from onnxlet.convert.converters.registry import Graph, converters
-from onnxlet.convert.graph.graph import DROPPED
+from onnxlet.convert.graph.converter import DROPPED
 from onnxlet.convert.recipes import Recipe, float32_refusal, recipes
 from onnxlet.convert.reference.answers import task_of
 from onnxlet.convert.sources.source import Source

@@ -30,7 +30,7 @@ def test_defaults() -> None:
         cors_origins=frozenset(),
         reload_seconds=2,
     )
-    assert DEFAULT_MODELS == Path("models")
+    assert Path("models") == DEFAULT_MODELS
 
 
 def test_everything_set() -> None:

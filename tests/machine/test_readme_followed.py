@@ -112,8 +112,8 @@ def check_answers(device: Device) -> None:
 
 def release(device: Device) -> tuple[str, int | None]:
     """The live slot, and its number."""
-    told = json.loads(do(device, "onnxlet status --json"))
-    return told["live"], told["slots"][told["live"]]["release"]
+    reported = json.loads(do(device, "onnxlet status --json"))
+    return reported["live"], reported["slots"][reported["live"]]["release"]
 
 
 def cut_off_while(device: Device, command: str, step: str) -> None:

@@ -19,9 +19,9 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from onnxlet.edge.forward import observing
+from onnxlet.edge.forward import forwarder
 from onnxlet.edge.forward.queue import BATCH_RECORDS
-from onnxlet.edge.forward.writing import MEMORY_BYTES
+from onnxlet.edge.forward.writer import MEMORY_BYTES
 from onnxlet.edge.service.app import make_app
 from onnxlet.edge.settings.device import DeviceSettings
 from onnxlet.edge.settings.forward import ForwardOptions
@@ -83,7 +83,7 @@ def test_the_defaults_that_are_listed() -> None:
 
 def test_the_metrics_that_are_listed(models: Path, tmp_path: Path) -> None:
     options = ForwardOptions("https://localhost:9/", queue=tmp_path / "queue.db")
-    forward = observing.start(options)
+    forward = forwarder.start(options)
     settings = Settings(models, reload_seconds=0)
     client = make_app(models, forward=forward, settings=settings).test_client()
     wait_until(lambda: forward.figures().totals is not None)

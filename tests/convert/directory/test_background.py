@@ -28,7 +28,7 @@ from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, ModelError, Problem
-from onnxlet.function.inputs.validation import Table, read_table
+from onnxlet.function.inputs.validation import Table, validate_rows
 from onnxlet.function.models.model import Model, load_model
 from tests import estimators
 from tests.convert.helpers import built, contents, invoked
@@ -116,7 +116,7 @@ def test_columns_are_drawn_apart(made: Path) -> None:
 
 def test_the_model_answers_all_of_it(made: Path) -> None:
     model = load_model(made)
-    answers = model.run(read_table(rows_of(made), model.signature))["prediction"]
+    answers = model.run(validate_rows(rows_of(made), model.signature))["prediction"]
     expected = boosted().estimator.predict(
         pd.DataFrame(rows_of(made), columns=customers().columns).astype({"score": float})
     )

@@ -18,7 +18,7 @@ from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.errors import InvalidRows
 from onnxlet.function.inputs.signature import Signature
-from onnxlet.function.inputs.validation import read_table
+from onnxlet.function.inputs.validation import validate_rows
 from tests.convert.helpers import probed, reference_of
 from tests.convert.versions import LINEAR
 
@@ -67,7 +67,7 @@ def test_the_signature_allows_every_one_for_a_tree(train: Any) -> None:
     refused = []
     for row in rows:
         try:
-            read_table([row], signature)
+            validate_rows([row], signature)
         except InvalidRows as error:
             refused.append((row, str(error)))
     assert refused == []
@@ -75,7 +75,7 @@ def test_the_signature_allows_every_one_for_a_tree(train: Any) -> None:
 
 def test_the_signature_allows_every_one_for_a_pipeline(shop: tuple[Signature, list[Cells]]) -> None:
     signature, rows = shop
-    read_table(rows, signature)
+    validate_rows(rows, signature)
 
 
 def test_they_hold_gaps_unseen_text_and_extremes_where_those_are_allowed(

@@ -30,7 +30,7 @@ from onnxlet.convert.reference.probing import probe_columns
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.arrays import Array
-from onnxlet.function.inputs.validation import read_table
+from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.model import Model
 from tests.convert.evidence.independent_rows import independent_rows
 from tests.convert.helpers import quiet
@@ -79,7 +79,7 @@ class Gate:
         model = Model("converted", 1, self.attempt.manifest, self.attempt.converted.onnx)
 
         def run(rows: Sequence[Cells]) -> Array:
-            answers = model.run(read_table(rows, model.signature))
+            answers = model.run(validate_rows(rows, model.signature))
             return answers.get("probabilities", answers["prediction"])
 
         proto = onnx.load_from_string(self.attempt.converted.onnx)

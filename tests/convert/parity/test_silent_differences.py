@@ -21,7 +21,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.errors import InvalidRows
-from onnxlet.function.inputs.validation import read_table
+from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.model import Model, load_model
 from tests.convert.helpers import built, largest_difference, objects, prove
 
@@ -35,7 +35,8 @@ def served(source: Source, folder: Path) -> Model:
 
 def ask(model: Model, rows: list[Any]) -> Any:
     return {
-        name: array.tolist() for name, array in model.run(read_table(rows, model.signature)).items()
+        name: array.tolist()
+        for name, array in model.run(validate_rows(rows, model.signature)).items()
     }
 
 

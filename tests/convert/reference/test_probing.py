@@ -35,7 +35,7 @@ from onnxlet.convert.sources.source import Source
 from onnxlet.function.arrays import LARGEST_FLOAT32
 from onnxlet.function.errors import InvalidRows
 from onnxlet.function.inputs.signature import Column
-from onnxlet.function.inputs.validation import read_table
+from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.model import load_model
 from tests.convert.helpers import built, probed
 
@@ -286,10 +286,10 @@ def test_the_built_function_refuses_what_scikit_learn_raises_for(tmp_path: Path)
     estimator = make_pipeline(columns, LogisticRegression()).fit(X, Y > 0)
     model = load_model(built(Source(estimator, X), tmp_path).directory)
 
-    read_table([{"a": None, "c": "red"}], model.signature)  # `note` is dropped
+    validate_rows([{"a": None, "c": "red"}], model.signature)  # `note` is dropped
     for cell in ("pink", None):
         with pytest.raises(InvalidRows) as refused:
-            read_table([{"a": 1.0, "c": cell}], model.signature)
+            validate_rows([{"a": 1.0, "c": cell}], model.signature)
         assert [(p.row, p.column) for p in refused.value.problems] == [(0, "c")]
 
 

@@ -82,7 +82,7 @@ def test_secret_keys_that_are_none(tmp_path: Path) -> None:
 
 @pytest.mark.faults
 @needs_minisign
-def test_a_wrong_password_is_told(tmp_path: Path) -> None:
+def test_a_wrong_password_is_reported(tmp_path: Path) -> None:
     secret, public = tmp_path / "key", tmp_path / "key.pub"
     minisign("-G", "-s", str(secret), "-p", str(public), given=f"{PASSWORD}\n{PASSWORD}\n")
     with pytest.raises(WrongUse, match="wrong password"):
@@ -99,7 +99,7 @@ def test_public_keys_that_are_none(tmp_path: Path) -> None:
 
 def test_the_commands(models: Path, setup: Setup, tmp_path: Path) -> None:
     make_key(tmp_path, "new")
-    shutil.copy(tmp_path / "new.pub", setup.places.keys)
+    shutil.copy(tmp_path / "new.pub", setup.paths.keys)
     shutil.copytree(models / "iris" / "1", tmp_path / "models" / "shop" / "4")
     key, out = str(tmp_path / "new.key"), str(tmp_path / "models.zip")
 
