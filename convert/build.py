@@ -107,12 +107,12 @@ def build(
         report(note)
     others = like_held_out(inputs.columns, rows, *described[:2]) if described[2] == TRAINED else ()
     draw = drawing_once()
-    evidence, last = gather_evidence(reference, columns, rows, others=others, draw=draw)
+    evidence, judging = gather_evidence(reference, columns, rows, others=others, draw=draw)
     report(
         f"comparing on {evidence.held_out} held-out rows, {evidence.edge_cases} edge cases "
-        f"and {evidence.drawn + last.drawn} drawn rows"
+        f"and {evidence.drawn + judging.drawn} drawn rows"
     )
-    state = SearchState(reference, columns, evidence, last, others=others, draw=draw)
+    state = SearchState(reference, columns, evidence, judging, others=others, draw=draw)
     found = find_equal_conversion(state, report)
     if few := few_judges(found.certificate):
         report(f"note: judged by {few}")

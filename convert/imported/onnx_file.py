@@ -1,4 +1,4 @@
-"""An ONNX file as another framework wrote it: read whole, and held against the runtime."""
+"""An ONNX file as another framework wrote it: read whole, and checked for the runtime."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def _embed(tensor: Any, file: Path, offset: int, length: int) -> None:
 
 
 def check_versions(proto: onnx.ModelProto) -> None:
-    """Hold a model's versions and operators against the installed ONNX Runtime.
+    """Compare a model's versions and operators with what the installed ONNX Runtime takes.
 
     Raises:
         Refusal: an opset or the IR is newer than the runtime knows, or an operator is not its own.
@@ -152,7 +152,7 @@ def opsets(proto: onnx.ModelProto) -> dict[str, int]:
 
 
 def _check_domains(proto: onnx.ModelProto) -> None:
-    """Operators are the runtime's, or functions that the file itself defines."""
+    """Refuse operators that neither the runtime has nor the file itself defines."""
     own = {(function.domain, function.name) for function in proto.functions}
     foreign: dict[str, set[str]] = {}
     for node in all_nodes(proto):
@@ -167,7 +167,7 @@ def _check_domains(proto: onnx.ModelProto) -> None:
 
 
 def all_nodes(proto: onnx.ModelProto) -> Iterator[Any]:
-    """Those of its functions and of graphs within nodes, too."""
+    """All nodes of a model, with those of its functions and of graphs within nodes."""
     todo = [*proto.graph.node, *(node for function in proto.functions for node in function.node)]
     while todo:
         node = todo.pop()

@@ -1,4 +1,4 @@
-"""Scikit-learn's own answers: which task an estimator has, and what it says."""
+"""scikit-learn's own answers: which task an estimator has, and which methods it is asked for."""
 
 from __future__ import annotations
 

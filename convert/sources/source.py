@@ -119,7 +119,7 @@ def _form_hint(text: str) -> str:
 
 
 def _functions(module: ModuleType) -> str:
-    """Those that a file defines, as a hint."""
+    """The functions that a file defines, as a hint."""
     own = [n for n, f in vars(module).items() if getattr(f, "__module__", 0) == module.__name__]
     names = [name for name in own if isinstance(vars(module)[name], FunctionType)]
     return f"It has {', '.join(names[:8])}." if names else ""

@@ -76,14 +76,14 @@ def _csv(path: Path, report: Callable[[str], None]) -> pd.DataFrame:
 
 
 def _check_separator(path: Path) -> None:
-    """Refuse a header that is one name, and parted by something else than commas."""
+    """Refuse a header that something other than commas separates."""
     header, first = _lines(path)
     for separator, name in SEPARATORS.items():
         count = header.count(separator)
         if count and "," not in header and (not first or first.count(separator) >= count):
             comma = ", decimal=','" if separator != "\t" and "," in first else ""
             raise WrongUse(
-                f"--data: '{path}' is parted by {name}, expected commas: its header is "
+                f"--data: '{path}' is separated by {name}, expected commas: its header is "
                 f"{header[:200]!r}",
                 f"pandas.read_csv({str(path)!r}, sep={separator!r}{comma})"
                 ".to_csv('held_out.csv', index=False) writes it with commas.",
