@@ -24,9 +24,9 @@ from onnxlet.function.arrays import Array
 from onnxlet.function.errors import OnnxletError
 from onnxlet.function.models.model import Model, load_model
 from onnxlet.function.protocols import native
-from onnxlet.function.serving.service import answer
+from onnxlet.function.serving.service import predict
 
-Report = Callable[[str], object]
+Report = Callable[[str], None]
 
 
 @dataclass(frozen=True, repr=False)
@@ -70,8 +70,8 @@ class ProvenModel:
             InvalidRows: naming each row and column that is against the signature.
         """
         try:
-            call = native.from_object({"instances": _instances(rows)})
-            reply = native.encode(answer(self._loaded, call), call)
+            request = native.from_object({"instances": _instances(rows)})
+            reply = native.encode(predict(self._loaded, request), request)
         except OnnxletError as error:
             raise error.with_traceback(None) from None
         answered: dict[str, Any] = json_text.loads(reply.body)
@@ -150,7 +150,7 @@ def verify(directory: str | Path) -> ProvenModel:
         model, _ = verify_directory(Path(directory).resolve())
     except OnnxletError as error:
         raise error.with_traceback(None) from None
-    return ProvenModel(Path(directory), model.name, model.version, model.manifest)
+    return ProvenModel(Path(directory), model.name, model.version, dict(model.manifest))
 
 
 def _instances(rows: Any) -> list[Any]:

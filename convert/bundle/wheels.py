@@ -37,7 +37,7 @@ def install(target: Target, folder: Path) -> None:
             f"requirements/{target.lock}: the wheels for Python {target.python} on {target.arch} "
             f"can't be installed:\n{said}",
             "Every locked package needs a wheel there; is the package index reachable? "
-            "docs/packaging.md lists the Pythons that work.",
+            "docs/how-to/packaging.md lists the Pythons that work.",
         )
 
 

@@ -21,7 +21,7 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 def mqtt(models: Path | None) -> None:
     """Answer readings that arrive by MQTT, until Ctrl-C.
 
-    ONNXLET_DEVICE_MQTT_URL, _READINGS and _ANSWERS say where; docs/mqtt.md has the others.
+    ONNXLET_DEVICE_MQTT_URL, _READINGS and _ANSWERS say where; docs/how-to/mqtt.md has the others.
     """
     from dataclasses import replace
 

@@ -39,7 +39,7 @@ def test_a_class_that_inherits_from_a_registered_one_is_not_registered(
 ) -> None:
     with pytest.raises(Refusal, match="Forgotten has no converter") as refused:
         built(load_source("source.py:forgotten"), tmp_path)
-    assert "docs/converters.md" in refused.value.hint
+    assert "docs/how-to/converters.md" in refused.value.hint
 
 
 def test_a_converter_of_ones_own_comes_before_ours(at_home: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Every dialect against the least that could be done instead, in one process, taking turns."""
+"""Every protocol against the least that could be done instead, in one process, taking turns."""
 
 from __future__ import annotations
 
