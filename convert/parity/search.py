@@ -30,7 +30,7 @@ from onnxlet.convert.to_onnx import Converted
 NARROWINGS = 6  # times that columns get tighter bounds
 JUDGEMENTS = 3  # draws at most that judge what was found
 
-Report = Callable[[str], None]
+Report = Callable[[str], object]
 
 
 @dataclass(frozen=True)
