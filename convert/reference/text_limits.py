@@ -55,7 +55,7 @@ def with_text_limits(
     manifest: dict[str, Any],
     rows: Sequence[Cells],
     earlier: Mapping[str, Any],
-    report: Callable[[str], None],
+    report: Callable[[str], object],
 ) -> dict[str, Any]:
     """A manifest whose columns of text say how long one may be, where that is less than any.
 

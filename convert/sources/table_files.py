@@ -16,7 +16,7 @@ MARKS_OF_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 SHOWN_FILES = 5
 
 
-def read_table_file(path: Path, report: Callable[[str], None] = lambda line: None) -> pd.DataFrame:
+def read_table_file(path: Path, report: Callable[[str], object] = lambda line: None) -> pd.DataFrame:
     """Read CSV (also .gz) or Parquet.
 
     Args:
@@ -64,7 +64,7 @@ def _no_file(path: Path) -> WrongUse:
     return WrongUse(f"--data: '{path}' is a folder", f"Name one file of rows. {found}".rstrip())
 
 
-def _csv(path: Path, report: Callable[[str], None]) -> pd.DataFrame:
+def _csv(path: Path, report: Callable[[str], object]) -> pd.DataFrame:
     _check_separator(path)
     frame = pd.read_csv(path)
     if not frame.index.equals(pd.RangeIndex(len(frame))):
