@@ -16,7 +16,9 @@ MARKS_OF_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 SHOWN_FILES = 5
 
 
-def read_table_file(path: Path, report: Callable[[str], object] = lambda line: None) -> pd.DataFrame:
+def read_table_file(
+    path: Path, report: Callable[[str], object] = lambda line: None
+) -> pd.DataFrame:
     """Read CSV (also .gz) or Parquet.
 
     Args:
