@@ -9,14 +9,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bench import (
-    beside,
-    dialects,
     edge,
     explanations,
     graphs,
     lambda_runtime,
+    protocols,
     report,
     serving,
+    side_by_side,
     silence,
 )
 from bench.models import MODELS
@@ -25,8 +25,8 @@ from bench.serving import Fitted
 # By the word that `make bench PART=...` takes: the section's title, and what measures it.
 PARTS: Mapping[str, tuple[str, Callable[[Path, Fitted], str]]] = {
     "serving": ("Serving", serving.section),
-    "servers": ("Beside other servers", beside.section),
-    "dialects": ("Dialects", dialects.section),
+    "servers": ("Beside other servers", side_by_side.section),
+    "protocols": ("Protocols", protocols.section),
     "explanations": ("Explanations", explanations.section),
     "graphs": ("Graphs", graphs.section),
     "lambda": ("Lambda", lambda_runtime.section),

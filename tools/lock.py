@@ -19,9 +19,9 @@ FILES = (
     "schemathesis",
     "shap",
 )  # each takes the versions of those before it
-CLOUD = ("deploy", "emulator")  # take the function's alone: botocore and pandas don't agree
-ALONE = ("lambda_runtime/emulator",)  # locked without its dependencies: only files are taken out
-OLDEST = "oldest"  # takes none of theirs: its numpy is older, the rest comes out the same
+CLOUD = ("deploy", "emulator")  # constrained by the function's only: botocore and pandas conflict
+NO_DEPENDENCIES = ("lambda_runtime/emulator",)  # only files are taken out of it
+OLDEST = "oldest"  # not constrained by the others: its NumPy is older, the rest is the same anyway
 
 
 def lock(name: str, before: tuple[str, ...]) -> None:
@@ -30,7 +30,7 @@ def lock(name: str, before: tuple[str, ...]) -> None:
     command += ["--universal", "--python-version", "3.11", "--generate-hashes"]
     command += ["--no-emit-index-url", "--no-emit-find-links"]
     command += ["--custom-compile-command", "make lock", "--output-file", f"{name}.txt"]
-    if name in ALONE:
+    if name in NO_DEPENDENCIES:
         command += ["--no-deps"]
     for earlier in before:
         command += ["--constraint", f"{earlier}.txt"]
@@ -38,8 +38,8 @@ def lock(name: str, before: tuple[str, ...]) -> None:
 
 
 if __name__ == "__main__":
-    for place, file in enumerate(FILES):
-        lock(file, FILES[:place])
+    for index, file in enumerate(FILES):
+        lock(file, FILES[:index])
     for file in CLOUD:
         lock(file, ("function",))
     lock(OLDEST, ())
