@@ -1,4 +1,4 @@
-"""`make bench`: every part side by side in one run, or one of them; writes docs/benchmarks.md."""
+"""`make bench`: every part side by side in one run, or one; docs/reference/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bench import (
+<<<<<<< HEAD
+=======
+    beside,
+>>>>>>> main
     edge,
     explanations,
     graphs,
@@ -25,7 +29,11 @@ from bench.serving import Fitted
 # By the word that `make bench PART=...` takes: the section's title, and what measures it.
 PARTS: Mapping[str, tuple[str, Callable[[Path, Fitted], str]]] = {
     "serving": ("Serving", serving.section),
+<<<<<<< HEAD
     "servers": ("Beside other servers", side_by_side.section),
+=======
+    "servers": ("Beside other servers", beside.section),
+>>>>>>> main
     "protocols": ("Protocols", protocols.section),
     "explanations": ("Explanations", explanations.section),
     "graphs": ("Graphs", graphs.section),

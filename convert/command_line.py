@@ -1,4 +1,4 @@
-"""`python -m convert`: build and verify model directories, and package them."""
+"""The commands of the laptop: build and verify model directories, and package them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def main() -> None:
 
 @main.command(
     cls=Command,
-    example="python -m convert build convert/examples/house_prices.py:build --name house-prices",
+    example="{command} my_model.py:build --name prices",
 )
 @click.argument("source")
 @click.option("--name", required=True, metavar="N", help="The model's name.")
@@ -85,7 +85,7 @@ def build(
 @main.command(
     "import",
     cls=Command,
-    example="python -m convert import net.onnx --name net --sample in.npz --expected out.npz",
+    example="{command} net.onnx --name net --sample in.npz --expected out.npz",
 )
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE.onnx")
 @click.option("--name", required=True, metavar="N", help="The model's name.")
@@ -129,7 +129,7 @@ def _say_where(name: str, built: Built) -> None:
         click.echo(line)
 
 
-@main.command(cls=Command, example="python -m convert verify models/house-prices/1")
+@main.command(cls=Command, example="{command} models/house-prices/1")
 @click.argument("directory", type=click.Path(path_type=Path), metavar="DIR/N/V")
 def verify(directory: Path) -> None:
     """Check a model directory's hashes and replay its golden rows."""

@@ -1,4 +1,4 @@
-"""`python -m edge`: life on a device, or on a laptop."""
+"""The commands that serve: on a laptop, a server or a device."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def main() -> None:
     """Serve model directories on this machine."""
 
 
-@main.command(cls=Command, example="python -m edge serve --models models --port 8080")
+@main.command(cls=Command, example="{command} --models models --port 8080")
 @click.option(
     "--models",
     type=click.Path(path_type=Path, file_okay=False),

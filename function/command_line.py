@@ -24,13 +24,22 @@ WAYS_OUT = {
 
 
 class Command(click.Command):
-    """A command whose help ends with an example; `--debug` shows tracebacks."""
+    """A command whose help ends with an example; `--debug` shows tracebacks.
+
+    In the example `{command}` stands for the command as it was called: `onnxlet build` where this
+    project is installed, `python -m convert build` in a checkout.
+    """
 
     def __init__(self, *args: Any, example: str, **kwargs: Any) -> None:
-        kwargs["epilog"] = f"Example: {example}"
         super().__init__(*args, **kwargs)
+        self.example = example
         debug = click.Option(["--debug"], is_flag=True, help="Show the traceback of an error.")
         self.params.append(debug)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the example below the options."""
+        self.epilog = f"Example: {self.example.replace('{command}', ctx.command_path)}"
+        super().format_epilog(ctx, formatter)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run, and print an error of ours without its traceback."""
@@ -50,7 +59,12 @@ class Command(click.Command):
         except ModuleNotFoundError as error:
             if debug:
                 traceback.print_exception(error)
-            stop(error, "edge" if "edge" in ctx.command_path else "convert")
+            stop(error, _side_of(self))
+
+
+def _side_of(command: click.Command) -> str:
+    """Whose packages a command needs."""
+    return "edge" if ".edge." in getattr(command.callback, "__module__", "") else "convert"
 
 
 def tell(error: OnnxletError) -> NoReturn:

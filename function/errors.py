@@ -66,6 +66,10 @@ class OnnxletError(Exception):
     def __str__(self) -> str:
         return f"{self.message}\n{self.hint}" if self.hint else self.message
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows in place of a traceback: nothing in one would help its reader."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class SettingsError(OnnxletError):
     """One or more environment variables can't be used."""

@@ -6,34 +6,54 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from onnxlet.folders import ROOT
+from onnxlet import __version__
+from onnxlet.folders import CHECKOUT, ROOT
 
 OURS = ("onnxlet", "tests", "tools")
 
 
 def stop(error: ModuleNotFoundError, program: str) -> NoReturn:
-    """Name the package that this Python has not, and the Python that has it; exit code 1.
+    """Name the package that this Python has not, and the way to it; exit code 1.
 
     Args:
         error: of an import that failed.
-        program: that was started, such as `convert`.
+        program: whose packages these are, `convert` or `edge`.
 
     Raises:
         ModuleNotFoundError: a module of this project is absent, and no package.
     """
-    package = (error.name or "").partition(".")[0]
-    if package in OURS or not package:
+    told = explained(error, program)
+    if told is error:
         raise error
-    version = ".".join(map(str, sys.version_info[:3]))
-    print(f"error: {sys.executable} (Python {version}) has no '{package}'", file=sys.stderr)
-    print(f"hint: {_way_out(program, package)}", file=sys.stderr)
+    print(f"error: {told}", file=sys.stderr)
     sys.exit(1)
 
 
+def explained(error: ModuleNotFoundError, program: str) -> ModuleNotFoundError:
+    """The same error with what to do about it; of a module of this project as it is.
+
+    Args:
+        error: of an import that failed.
+        program: whose packages these are, `convert` or `edge`.
+    """
+    package = (error.name or "").partition(".")[0]
+    if package in OURS or not package:
+        return error
+    version = ".".join(map(str, sys.version_info[:3]))
+    told = f"{sys.executable} (Python {version}) has no '{package}'"
+    return ModuleNotFoundError(f"{told}\nhint: {_way_out(program, package)}", name=error.name)
+
+
 def _way_out(program: str, package: str) -> str:
-    python = ROOT / ".venv" / "bin" / "python"
-    if not (ROOT / "Makefile").exists():
+    if (ROOT / f"onnxlet-{__version__}.dist-info").is_dir():
+        wheel = f"onnxlet-{__version__}-py3-none-any.whl"
+        return (
+            f"Install onnxlet[{program}], from the wheel's file: "
+            f"{sys.executable} -m pip install '{wheel}[{program}]'"
+        )
+    if not CHECKOUT:
         return f"Install {package}."
+    python = ROOT / ".venv" / "bin" / "python"
     if Path(sys.executable) == python:
         return "make setup brings every package that is missing."
     shown = python.relative_to(ROOT) if Path.cwd() == ROOT else python

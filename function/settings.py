@@ -1,4 +1,4 @@
-"""The environment variables, read in one place. README.md has the same table."""
+"""The environment variables, read in one place. docs/reference/settings.md has the same table."""
 
 from __future__ import annotations
 
@@ -119,7 +119,9 @@ class Settings:
         )
         faults += _unknown(environ, known)
         if faults:
-            raise SettingsError("; ".join(faults), "README.md lists the variables and their form.")
+            raise SettingsError(
+                "; ".join(faults), "docs/reference/settings.md lists the variables and their form."
+            )
         return settings
 
 

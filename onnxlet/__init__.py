@@ -1,8 +1,42 @@
-"""A scikit-learn model becomes a small ONNX function behind one Flask handler."""
+"""A scikit-learn model becomes a small ONNX function behind one Flask handler.
+
+In scripts and notebooks `build` does what `onnxlet build` does, `verify` what `onnxlet verify`,
+and `converts` registers the converter of an estimator of your own. Importing this loads none of
+what they need.
+"""
 
 import os
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
+__all__ = ["build", "converts", "verify"]
 
 # ONNX Runtime would keep an id of this machine in the home, and report to Microsoft what it does.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+if TYPE_CHECKING:
+    from onnxlet.convert.converters.registry import converts
+    from onnxlet.convert.interface import build, verify
+else:
+    _MODULES = {
+        "build": "onnxlet.convert.interface",
+        "converts": "onnxlet.convert.converters.registry",
+        "verify": "onnxlet.convert.interface",
+    }
+
+    def __getattr__(name: str) -> object:
+        """Import what a public name stands for, once somebody asks for it."""
+        if name not in _MODULES:
+            raise AttributeError(f"module 'onnxlet' has no attribute '{name}'")
+        from importlib import import_module
+
+        from onnxlet.function.not_set_up import explained
+
+        try:
+            return getattr(import_module(_MODULES[name]), name)
+        except ModuleNotFoundError as error:
+            raise explained(error, "convert") from None
+
+    def __dir__() -> "list[str]":
+        """With the public names, which notebooks complete."""
+        return sorted([*globals(), *__all__])

@@ -4,3 +4,14 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
 ROOT = PACKAGE.parent  # a checkout, a bundle's slot, or the environment's packages
+CHECKOUT = (ROOT / "Makefile").exists()
+
+
+def typed(side: str, command: str) -> str:
+    """A command as its reader types it, for messages.
+
+    Args:
+        side: whose command it is in a checkout, `convert` or `edge`.
+        command: with its arguments.
+    """
+    return f".venv/bin/python -m {side} {command}" if CHECKOUT else f"onnxlet {command}"

@@ -21,7 +21,8 @@ FILES = (
 )  # each takes the versions of those before it
 CLOUD = ("deploy", "emulator")  # constrained by the function's only: botocore and pandas conflict
 NO_DEPENDENCIES = ("lambda_runtime/emulator",)  # only files are taken out of it
-OLDEST = "oldest"  # not constrained by the others: its NumPy is older, the rest is the same anyway
+# Not constrained by the others: their scikit-learn or NumPy is older, or they lock only documents.
+UNCONSTRAINED = ("oldest", "dist", "docs")
 
 
 def lock(name: str, before: tuple[str, ...]) -> None:
@@ -42,7 +43,8 @@ if __name__ == "__main__":
         lock(file, FILES[:index])
     for file in CLOUD:
         lock(file, ("function",))
-    lock(OLDEST, ())
+    for file in UNCONSTRAINED:
+        lock(file, ())
     for folder in ("clients", "bench", "lambda_runtime"):  # nothing of ours is beside them
         for other in sorted((FOLDER / folder).glob("*.in")):
             lock(f"{folder}/{other.stem}", ())

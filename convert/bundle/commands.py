@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import re
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ import click
 
 from onnxlet.convert.bundle.target import ARCHES, BUDGETS, KINDS, MEGABYTE, PYTHONS, Budget, Target
 from onnxlet.convert.options import models_option, report
+from onnxlet.folders import CHECKOUT
 from onnxlet.function.command_line import Command
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ def sign_option(required: bool) -> Callable[[Callable[..., None]], Callable[...,
 
 @click.command(
     cls=Command,
-    example="python -m convert package --arch aarch64 --out build/onnxlet.zip",
+    example="{command} --arch aarch64 --out build/onnxlet.zip",
 )
 @models_option
 @click.option(
@@ -138,9 +140,16 @@ def package(
     for line in done.lines:
         click.echo(line)
     click.echo(f"{out}: {target}, sha256 {done.sha256}")
+    if kind == "lambda" and not CHECKOUT:  # which has the make that deploys
+        click.echo(f"to deploy it, in a clone of onnxlet: {deploy_line(out)}")
     if kind == "device":  # nobody asks for a signature on Lambda
         whom = {"channel": channel, "name": name, "arch": arch, "python": python}
         _sign(out, signing, kind="bundle", release=release, **whom)
+
+
+def deploy_line(bundle: Path) -> str:
+    """The command of a clone that deploys a bundle, as a shell takes it."""
+    return f"make deploy BUNDLE={shlex.quote(str(bundle.resolve()).replace('$', '$$'))}"
 
 
 def _signing_key(file: Path) -> SigningKey:
@@ -162,7 +171,7 @@ def _sign(out: Path, key: SigningKey | None, **parts: Any) -> None:
 
 @click.command(
     cls=Command,
-    example="python -m convert publish build/onnxlet.zip s3://releases/pumps --sign pumps.key",
+    example="{command} build/onnxlet.zip s3://releases/pumps --sign pumps.key",
 )
 @click.argument("archive", type=click.Path(path_type=Path), metavar="FILE.zip")
 @click.argument("target", metavar="DIR|s3://...")

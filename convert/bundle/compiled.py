@@ -38,11 +38,11 @@ def _candidates(python: str) -> Iterator[str]:
             if found:
                 yield found
     for action in (["find", "--managed-python", "--no-python-downloads"], ["install"]):
-        uv = [sys.executable, "-m", "uv", "python", *action, python]
+        uv = [sys.executable, "-P", "-m", "uv", "python", *action, python]
         environ = {**os.environ, "UV_HTTP_TIMEOUT": "20", "UV_HTTP_RETRIES": "0"}
         if _said(uv, environ, seconds=300) is None:
             continue
-        found = _said([*uv[:4], "find", "--managed-python", python], environ, seconds=60)
+        found = _said([*uv[:5], "find", "--managed-python", python], environ, seconds=60)
         if found:
             yield found
 

@@ -11,7 +11,7 @@ from onnxlet.convert.bundle import stripping, wheels
 from onnxlet.convert.bundle.target import Target
 from onnxlet.convert.directory.golden import verify
 from onnxlet.convert.errors import PackagingFailed
-from onnxlet.folders import PACKAGE
+from onnxlet.folders import PACKAGE, typed
 from onnxlet.function.errors import WrongUse
 from onnxlet.function.models.aliases import file_of, read, serves
 from onnxlet.function.models.repository import NAME, versions_in
@@ -70,7 +70,7 @@ def choose_models(folder: Path, names: Sequence[str], remote: Sequence[str]) -> 
     if not there:
         raise WrongUse(
             f"--models: no models in '{folder}'",
-            "Build one: make model; or .venv/bin/python -m convert build SOURCE --name N.",
+            f"Build one: {typed('convert', 'build SOURCE --name N')}.",
         )
     unknown = sorted({*names, *remote} - there.keys())
     if unknown:

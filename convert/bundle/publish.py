@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from onnxlet.convert.bundle.release import ANY, comment_for
 from onnxlet.convert.bundle.sign import SUFFIX, SigningKey, comment_of, signature_of
 from onnxlet.convert.errors import PackagingFailed
+from onnxlet.folders import typed
 from onnxlet.function.errors import WrongUse
 
 FORMAT = 1
@@ -209,7 +210,7 @@ def publish(
     if not archive.is_file() or not signature.is_file():
         raise WrongUse(
             f"'{archive}': expected an archive with {signature.name} beside it",
-            "python -m convert package --sign KEY makes both.",
+            f"{typed('convert', 'package --sign KEY')} makes both.",
         )
     content = archive.read_bytes()
     comment = comment_of(signature.read_bytes(), hashlib.blake2b(content).digest(), keys)

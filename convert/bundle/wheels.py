@@ -23,7 +23,7 @@ def install(target: Target, folder: Path) -> None:
     Raises:
         PackagingFailed: uv can't; with its own words.
     """
-    command = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-progress"]
+    command = [sys.executable, "-P", "-m", "uv", "pip", "install", "--quiet", "--no-progress"]
     command += ["--python", sys.executable, "--target", str(folder), "--no-deps"]
     command += ["--python-version", target.python, "--python-platform", target.platform]
     command += ["--only-binary", ":all:", "--require-hashes", "--link-mode", "copy"]
@@ -37,7 +37,7 @@ def install(target: Target, folder: Path) -> None:
             f"requirements/{target.lock}: the wheels for Python {target.python} on {target.arch} "
             f"can't be installed:\n{said}",
             "Every locked package needs a wheel there; is the package index reachable? "
-            "docs/packaging.md lists the Pythons that work.",
+            "docs/how-to/packaging.md lists the Pythons that work.",
         )
 
 

@@ -34,7 +34,7 @@ __all__ = [
 # predicted class in `classes_`, one column for each output.
 Outputs = Mapping[str, Tensor | Table]
 Converter = Callable[["Graph", Any, Table], Mapping[str, Tensor | Table | list[Tensor]]]
-FIX_IT = "Fix the converter (docs/converters.md); --debug shows the whole traceback."
+FIX_IT = "Fix the converter (docs/how-to/converters.md); --debug shows the whole traceback."
 
 
 class Graph(GraphBuilder):

@@ -34,7 +34,7 @@ def fallback(graph: Graph, fitted: Any, table: Table) -> Outputs:
         raise Unsupported(
             f"{type(fitted).__name__} is no estimator: it has no get_params",
             "Derive it from sklearn.base.BaseEstimator, and write its converter in the SOURCE file "
-            "(docs/converters.md).",
+            "(docs/how-to/converters.md).",
         )
     if (
         type(fitted) not in sklearn_operator_name_map
@@ -42,7 +42,7 @@ def fallback(graph: Graph, fitted: Any, table: Table) -> Outputs:
         raise Unsupported(
             f"{type(fitted).__name__} has no converter",
             f"{instead_of(type(fitted))}, or write its converter in the SOURCE file "
-            "(docs/converters.md).",
+            "(docs/how-to/converters.md).",
         )
     precision = "float32" if graph.last_in_float32 else graph.precision
     matrix = graph.matrix(table, precision)

@@ -17,7 +17,7 @@ from onnxlet.function.inputs.signature import Column
 
 NO_HINT = (
     "Replace the step that differs or can't be converted by one that can: "
-    "docs/coverage.md lists them."
+    "docs/reference/coverage.md lists them."
 )
 SHOWN_CELLS = 6
 MOST_COMPARED = 200  # wrong rows that are searched for what they have in common

@@ -47,7 +47,7 @@ def runaway(pattern: str) -> str:
     """Why a pattern can't be let loose on text that anybody sends; empty where it can."""
     if pattern in SURE:
         return ""
-    command = [sys.executable, "-c", TIMER]
+    command = [sys.executable, "-P", "-c", TIMER]
     asked = json.dumps([pattern, hostile(pattern), LENGTHS, SLOWEST, KEPT])
     try:
         done = subprocess.run(  # noqa: S603 # this interpreter, and a script of our own

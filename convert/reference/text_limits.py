@@ -147,7 +147,7 @@ def pauses(tokens: str) -> Mapping[int, float]:
     """
     if _is_sure(json.loads(tokens)):
         return dict.fromkeys(LENGTHS, 0.0)
-    command = [sys.executable, "-c", CHILD, os.fspath(ROOT)]
+    command = [sys.executable, "-P", "-c", CHILD, os.fspath(ROOT)]
     try:
         done = subprocess.run(  # noqa: S603 # this interpreter, and a function of our own
             command, input=tokens, capture_output=True, text=True, timeout=PATIENCE

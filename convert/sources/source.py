@@ -19,6 +19,7 @@ from onnxlet.convert.errors import SourceFailed
 from onnxlet.convert.sources.saved import load_saved
 from onnxlet.convert.sources.table_files import looked_in, read_table_file
 from onnxlet.convert.sources.users_code import where
+from onnxlet.folders import typed
 from onnxlet.function.errors import OnnxletError, WrongUse
 
 FILES = (".joblib", ".pkl", ".pickle", ".skops")
@@ -66,6 +67,7 @@ def load_source(
         WrongUse: there is no such file, function or column, or it returns something else.
         SourceFailed: the user's own code raised, or the file can't be read.
     """
+    _find_in(Path.cwd())
     if Path(text).suffix in FILES:
         rows, y_test = _held_out(Path(text), data, target, report)
         estimator = load_saved(Path(text), trusted, report)
@@ -99,12 +101,21 @@ def load_source(
     return Source(*made)
 
 
+def _find_in(folder: Path) -> None:
+    """Have modules of the user's own found below a folder, after what is installed.
+
+    Python started as a program of an environment, as `onnxlet` is, looks nowhere else.
+    """
+    if os.fspath(folder) not in sys.path:
+        sys.path.append(os.fspath(folder))
+
+
 def _form_hint(text: str) -> str:
     if text.endswith(".onnx"):
-        return f"python -m convert import {text} --name N takes what is ONNX already."
+        return f"{typed('convert', f'import {text} --name N')} takes what is ONNX already."
     if text.endswith(".py"):
         return f"Name the function in it, such as {text}:build"
-    return "For example convert/examples/house_prices.py:build"
+    return "For example my_model.py:build"
 
 
 def _functions(module: ModuleType) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from onnxlet.edge.device.slots import with_updates
+from onnxlet.folders import typed
 from onnxlet.function.errors import WrongUse
 from onnxlet.function.models.aliases import of_model, serves
 from onnxlet.function.models.model import AGAIN, way_out
@@ -59,7 +60,7 @@ def choose_model(models: Path, name: str | None) -> BenchModel:
     if not there:
         raise WrongUse(
             f"{models}: expected model directories, got none",
-            "Build one (.venv/bin/python -m convert build), or say --models DIR.",
+            f"Build one ({typed('convert', 'build')}), or say --models DIR.",
         )
     model = name or min(there)
     if model not in there:

@@ -168,7 +168,7 @@ def space(machine: Machine, needs: Needs) -> Finding | None:
     if machine.read_only:
         return Finding(
             "space", WRONG, "the file system is read-only",
-            "docs/readonly.md lists what has to be writable; after disk errors, see dmesg.",
+            "docs/how-to/readonly.md lists what has to be writable; after disk errors, see dmesg.",
         )  # fmt: skip
     if machine.space is None:
         return None

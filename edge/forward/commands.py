@@ -7,7 +7,7 @@ import click
 from onnxlet.function.command_line import Command
 
 
-@click.command(cls=Command, example="python -m edge queue --retry")
+@click.command(cls=Command, example="{command} --retry")
 @click.option("--retry", is_flag=True, help="Send again what the other side refused.")
 def queue(retry: bool) -> None:
     """Show how many predictions wait here to be sent on."""

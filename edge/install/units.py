@@ -1,4 +1,4 @@
-"""The files that systemd reads. docs/device.md gives the reasons for their settings."""
+"""The files that systemd reads. docs/how-to/device.md gives the reasons for their settings."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ exec {python} -I -S -B {live} "$@"
 ENVIRONMENT = """\
 # Settings of onnxlet on this device: NAME=VALUE. After a change:
 #   sudo onnxlet install
-# docs/device.md and README.md list all of them.
+# docs/how-to/device.md and docs/reference/settings.md list all of them.
 #
 # Others than this device may ask as soon as there is a key, here as NAME:SHA256 of it
 # (printf %s KEY | sha256sum):

@@ -13,7 +13,7 @@ from onnxlet.function.command_line import Command
 FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
-@click.command(cls=Command, example="python -m edge mqtt --models models")
+@click.command(cls=Command, example="{command} --models models")
 @click.option(
     "--models", type=FOLDER, metavar="DIR",
     help="Folder of model directories.  [default: ONNXLET_MODELS, else ./models, or a bundle's]",
@@ -21,7 +21,7 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 def mqtt(models: Path | None) -> None:
     """Answer readings that arrive by MQTT, until Ctrl-C.
 
-    ONNXLET_DEVICE_MQTT_URL, _READINGS and _ANSWERS say where; docs/mqtt.md has the others.
+    ONNXLET_DEVICE_MQTT_URL, _READINGS and _ANSWERS say where; docs/how-to/mqtt.md has the others.
     """
     from dataclasses import replace
 

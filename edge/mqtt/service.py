@@ -48,7 +48,7 @@ def check(options: MqttOptions) -> None:
             if not may_answer_to(topic, options.readings)
         ]
     if faults:
-        raise SettingsError("; ".join(faults), "docs/mqtt.md lists the variables.")
+        raise SettingsError("; ".join(faults), "docs/how-to/mqtt.md lists the variables.")
 
 
 def link_of(options: MqttOptions) -> Link:

@@ -1,4 +1,4 @@
-"""The environment variables of devices, `ONNXLET_DEVICE_*`. docs/device.md has the same table."""
+"""The environment variables of devices, `ONNXLET_DEVICE_*`; docs/how-to/device.md lists them."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class DeviceSettings:
                 hint = f" (did you mean {PREFIX}{close[0]}?)" if close else ""
                 faults.append(f"{name}: unknown variable{hint}")
         if faults:
-            raise SettingsError("; ".join(faults), "docs/device.md lists the variables.")
+            raise SettingsError("; ".join(faults), "docs/how-to/device.md lists the variables.")
         return settings
 
 

@@ -1,4 +1,4 @@
-"""The settings of store and forward. docs/forward.md has the same table."""
+"""The settings of store and forward. docs/how-to/forward.md has the same table."""
 
 from __future__ import annotations
 

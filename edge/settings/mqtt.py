@@ -1,4 +1,4 @@
-"""The settings of MQTT. docs/mqtt.md has the same table."""
+"""The settings of MQTT. docs/how-to/mqtt.md has the same table."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from onnxlet.folders import typed
 from onnxlet.function import request_log
 from onnxlet.function.errors import ModelError, UnknownModel
 from onnxlet.function.models.aliases import (
@@ -255,7 +256,7 @@ def _listed(versions: Mapping[str, Sequence[int]]) -> str:
 
 def _no_models(folder: Path) -> ModelError:
     """Why nothing is served: the folder is away, a model itself, or without one."""
-    build = "Build one: .venv/bin/python -m convert build SOURCE --name N; or set ONNXLET_MODELS."
+    build = f"Build one: {typed('convert', 'build SOURCE --name N')}; or set ONNXLET_MODELS."
     if not folder.is_dir():
         return ModelError(f"no models in {folder}: there is no such folder", build)
     if (folder / "manifest.json").exists() or versions_in(folder):

@@ -30,7 +30,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from onnxlet.convert.converters.registry import converts
+from onnxlet import converts
 
 random = np.random.default_rng(0)
 NUMBERS = random.normal(size=(120, 3))

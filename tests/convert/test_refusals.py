@@ -144,7 +144,7 @@ def test_a_step_without_a_converter_is_named_among_mixed_columns(
     reason = f"  step Pipeline > {kind.__name__}: {kind.__name__} has no converter"
     assert refused.message.split("\n")[1:] == [reason]
     assert hint in refused.hint
-    assert "(docs/converters.md)" in refused.hint
+    assert "(docs/how-to/converters.md)" in refused.hint
 
 
 def test_what_is_named_instead_is_there_and_has_a_converter() -> None:
@@ -213,8 +213,9 @@ def test_the_command_prints_them_with_their_kind_in_front(at_home: Path, tmp_pat
     assert error.startswith("error: Pipeline: no conversion answers as scikit-learn does (python")
     assert reason == "  step Pipeline > Forgotten: Forgotten has no converter"
     assert hint == (
-        "hint: Nothing was written. Replace it by an estimator that has one (docs/coverage.md), "
-        "or write its converter in the SOURCE file (docs/converters.md)."
+        "hint: Nothing was written. "
+        "Replace it by an estimator that has one (docs/reference/coverage.md), "
+        "or write its converter in the SOURCE file (docs/how-to/converters.md)."
     )
     assert not (tmp_path / "m").exists()
 

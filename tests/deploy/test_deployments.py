@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from onnxlet.convert.bundle.commands import deploy_line
 from tests.deploy.conftest import ROW
 from tests.deploy.emulator import Emulator, post, wait_until
 
@@ -339,3 +341,18 @@ def role_of(emulator: Emulator, stage: str) -> str:
     )
     name: str = about["Role"].rpartition("/")[2]
     return name
+
+
+def test_what_was_packaged_elsewhere_deploys_by_the_line_it_printed(
+    emulator: Emulator, first: Path, tmp_path: Path
+) -> None:
+    bundle = tmp_path / "my project" / "it's.zip"
+    bundle.parent.mkdir()
+    shutil.copyfile(first, bundle)
+
+    done = emulator.shell(f"{deploy_line(bundle)} STAGE=elsewhere OPEN=1")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert post(endpoint(done.stdout), BODY).json()["prediction"] == [2]
+    removed = emulator.make("remove", "STAGE=elsewhere")
+    assert removed.returncode == 0, removed.stderr

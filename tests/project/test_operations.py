@@ -1,4 +1,4 @@
-"""docs/operations.md tells of the log and the metrics as they are."""
+"""docs/reference/operations.md tells of the log and the metrics as they are."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from onnxlet.function.settings import Settings
 from tests.conftest import ROOT
 from tests.function.serving.test_predict import HOUSE
 
-TEXT = (ROOT / "docs" / "operations.md").read_text()
+TEXT = (ROOT / "docs" / "reference" / "operations.md").read_text()
 EXAMPLES = [json.loads(block) for block in re.findall(r"```json\n(.*?)\n```", TEXT, re.DOTALL)]
 
 

@@ -27,7 +27,7 @@ Form = Literal["frame", "array", "series", "vector"]
 
 HINT = (
     "A function can be traced if it makes every row from that row only, by NumPy's and pandas' "
-    "arithmetic; otherwise register a converter (docs/converters.md, Functions of your own)."
+    "arithmetic; otherwise register a converter (docs/how-to/converters.md, Functions of your own)."
 )
 # Names in a function's code that make its values depend on when it is called.
 CHANGING = {

@@ -26,7 +26,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from onnxlet.convert.converters.registry import converts
+from onnxlet import converts
 
 random = np.random.default_rng(0)
 X = pd.DataFrame(
@@ -280,7 +280,7 @@ def test_a_mistake_in_a_converter_is_reported_with_its_line(
     assert reason.startswith(f"  step Pipeline > {step}: its converter {reported}")
     if mark:
         assert re.search(rf"own_steps\.py, line {line_of(mark)}, (in )?{function[:-1]}\)$", reason)
-        assert "Fix the converter (docs/converters.md)" in refused.value.hint
+        assert "Fix the converter (docs/how-to/converters.md)" in refused.value.hint
 
 
 @pytest.mark.parametrize(

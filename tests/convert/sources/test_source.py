@@ -39,13 +39,13 @@ def test_a_class_that_inherits_from_a_registered_one_is_not_registered(
 ) -> None:
     with pytest.raises(Refusal, match="Forgotten has no converter") as refused:
         built(load_source("source.py:forgotten"), tmp_path)
-    assert "docs/converters.md" in refused.value.hint
+    assert "docs/how-to/converters.md" in refused.value.hint
 
 
 def test_a_converter_of_ones_own_comes_before_ours(at_home: Path, tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text(
         "from sklearn.linear_model import LinearRegression\n"
-        "from onnxlet.convert.converters.registry import converts\n"
+        "from onnxlet import converts\n"
         "class Line(LinearRegression): pass\n"
         "@converts(Line)\n"
         "def first(graph, fitted, table): return {'predict': graph.matrix(table).sum()}\n"
@@ -75,7 +75,7 @@ def test_a_module_by_its_name(
 
 
 def test_a_source_file_beside_a_module_of_its_name(at_home: Path, tmp_path: Path) -> None:
-    for name in ("json", "onnxlet"):
+    for name in ("json", "function"):
         before = sys.modules[name]
         (tmp_path / f"{name}.py").write_text((at_home / "source.py").read_text())
 

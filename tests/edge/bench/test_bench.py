@@ -22,7 +22,7 @@ from tests.edge.service.test_serve import CLEAN
 from tests.function.serving.test_reload import rewrite_golden
 
 TIME_OR_RATE = re.compile(r"\d\s*(?:[mµn]?s|rows/s|/s|m?J|W)\b|_ms\b|per_second|cold start")
-DOCUMENT = (ROOT / "docs" / "device.md").read_text()
+DOCUMENT = (ROOT / "docs" / "how-to" / "device.md").read_text()
 PI = Results(
     release=7, model="pump-wear/3", models=2, golden=25, emulated="", virtual="",
     board=Board(

@@ -332,7 +332,7 @@ def test_what_lacks_ends_with_1_and_no_traceback() -> None:
     )
     assert failed.returncode == 1
     assert "ONNXLET_DEVICE_MQTT_URL: expected mqtts://HOST, got nothing" in failed.stderr
-    assert "hint: docs/mqtt.md" in failed.stderr
+    assert "hint: docs/how-to/mqtt.md" in failed.stderr
     assert "Traceback" not in failed.stderr
 
 

@@ -51,12 +51,12 @@ def test_settings_that_cannot_be_used(paths: DevicePaths) -> None:
 
 
 def test_the_document_states_the_largest_bundle() -> None:
-    text = (ROOT / "docs" / "device.md").read_text()
+    text = (ROOT / "docs" / "how-to" / "device.md").read_text()
     assert f"| {DeviceSettings().max_bundle_bytes} |" in text
 
 
 def test_the_document_s_commands_are_there() -> None:
-    text = (ROOT / "docs" / "updates.md").read_text()
+    text = (ROOT / "docs" / "how-to" / "updates.md").read_text()
     blocks = "".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL))
     lines = [line.partition("#")[0].split() for line in blocks.splitlines()]
     lines += [found.split() for found in re.findall(r"`((?:sudo )?onnxlet [^`]+)`", text)]

@@ -501,7 +501,7 @@ def test_media_types_and_charsets_are_those_of_predictions(post: Callable[..., A
 
 
 def test_the_documented_request_and_answer(models: Path) -> None:
-    document = (ROOT / "docs" / "explanations.md").read_text()
+    document = (ROOT / "docs" / "how-to" / "explanations.md").read_text()
     [(command, told)] = re.findall(r"```sh\n(.*?)```\n\n```json\n(.*?)```", document, re.DOTALL)
     path, body = re.findall(r":8080(\S+) .*-d '\n(.*)'\n", command, re.DOTALL)[0]
     client = create_app(models, settings=Settings(models=models)).test_client()
@@ -518,7 +518,7 @@ def test_the_documented_request_and_answer(models: Path) -> None:
 
 
 def test_the_documented_limits() -> None:
-    document = (ROOT / "docs" / "explanations.md").read_text()
+    document = (ROOT / "docs" / "how-to" / "explanations.md").read_text()
     for phrase in (
         f"at most {route.MOST_ROWS} rows",
         f"all, at most {MOST_OUTPUTS}",

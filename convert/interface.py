@@ -1,0 +1,182 @@
+"""What scripts and notebooks import: `from onnxlet import build, verify`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from onnxlet.convert.build import build as build_directory
+from onnxlet.convert.directory.golden import verify as verify_directory
+from onnxlet.convert.directory.model_directory import check_version
+from onnxlet.convert.parity.certificate import certificate_lines
+from onnxlet.convert.reference.inputs import read_inputs
+from onnxlet.convert.sources.source import Source
+from onnxlet.function import json_text
+from onnxlet.function.arrays import Array
+from onnxlet.function.errors import OnnxletError
+from onnxlet.function.models.model import Model, load_model
+from onnxlet.function.protocols import native
+from onnxlet.function.serving.service import predict
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True, repr=False)
+class ProvenModel:
+    """A model directory that answers as scikit-learn does. Notebooks show its certificate.
+
+    Attributes:
+        directory: of the version, `models/NAME/VERSION`.
+        name: the model's.
+        version: its number.
+        manifest: what the directory says of itself.
+    """
+
+    directory: Path
+    name: str
+    version: int
+    manifest: dict[str, Any]
+
+    def predict(self, rows: Any) -> Array:
+        """The predictions that an endpoint would send for these rows.
+
+        Args:
+            rows: a DataFrame with the model's columns, in any order; or an array, or lists, of
+                their values in order; or a list of objects by column name.
+
+        Returns:
+            One entry per row, as scikit-learn's `predict` or `transform` has them.
+
+        Raises:
+            InvalidRows: naming each row and column that is against the signature.
+        """
+        return np.asarray(self.answer(rows)["prediction"])
+
+    def answer(self, rows: Any) -> dict[str, Any]:
+        """The whole answer that an endpoint would send: probabilities, too, where there are any.
+
+        Args:
+            rows: as `predict` takes them.
+
+        Raises:
+            InvalidRows: naming each row and column that is against the signature.
+        """
+        try:
+            request = native.from_object({"instances": _instances(rows)})
+            reply = native.encode(predict(self._loaded, request), request)
+        except OnnxletError as error:
+            raise error.with_traceback(None) from None
+        answered: dict[str, Any] = json_text.loads(reply.body)
+        return answered
+
+    @cached_property
+    def _loaded(self) -> Model:
+        return load_model(self.directory)
+
+    def __repr__(self) -> str:
+        lines = certificate_lines(self.name, self.version, self.manifest)
+        return "\n".join([*lines, f"  directory   {self.directory}"])
+
+    def _repr_html_(self) -> str:
+        title, *lines = repr(self).splitlines()
+        rows = "".join(
+            f"<tr><th style='text-align: left'>{escape(label)}</th>"
+            f"<td style='text-align: left'>{escape(text)}</td></tr>"
+            for label, text in _cells(lines)
+        )
+        return f"<table><caption>{escape(title)}</caption><tbody>{rows}</tbody></table>"
+
+
+def build(
+    model: Any,
+    X_test: Any,
+    y_test: Any = None,
+    X_train: Any = None,
+    *,
+    name: str,
+    models: str | Path = "models",
+    keep_background: int | None = None,
+    breaking: bool = False,
+    report: Report = print,
+) -> ProvenModel:
+    """Convert a fitted estimator, prove that its answers stay the same, and write a version.
+
+    Args:
+        model: the estimator or pipeline, fitted.
+        X_test: held-out rows, in the form that it was fitted on.
+        y_test: what they should be answered with; it is scored then.
+        X_train: the training rows: statistics and further evidence come from them.
+        name: the model's, as clients will call it.
+        models: the folder of model directories.
+        keep_background: explain from so many training rows, which go with the model; without it
+            from made-up ones.
+        breaking: clients of the version that is served need not go on with this one.
+        report: called with a line of progress at a time.
+
+    Raises:
+        Refusal: no conversion answers as scikit-learn does; the message says why and what to do.
+        WrongUse: the name can't be one, or the folder is none.
+    """
+    source = Source(model, X_test, y_test, X_train)
+    try:
+        # As `onnxlet build` sets before NumPy is imported: more threads change last digits.
+        with threadpool_limits(1, user_api="blas"):
+            built = build_directory(source, name, Path(models), report, keep_background, breaking)
+    except OnnxletError as error:  # in a notebook what led there is in nobody's way
+        raise error.with_traceback(None) from None
+    return ProvenModel(built.directory, name, built.version, built.manifest)
+
+
+def verify(directory: str | Path) -> ProvenModel:
+    """Check a model directory's hashes and replay its golden rows.
+
+    Args:
+        directory: of one version, `models/NAME/VERSION`.
+
+    Raises:
+        ModelError: a file is altered or missing, or an answer is not scikit-learn's.
+        WrongUse: there is no such version.
+    """
+    try:
+        check_version(Path(directory))
+        model, _ = verify_directory(Path(directory).resolve())
+    except OnnxletError as error:
+        raise error.with_traceback(None) from None
+    return ProvenModel(Path(directory), model.name, model.version, dict(model.manifest))
+
+
+def _instances(rows: Any) -> list[Any]:
+    """Rows as JSON holds them: objects by name of a DataFrame's, lists of an array's."""
+    if isinstance(rows, list | tuple) and not any(isinstance(row, str) for row in rows):
+        return [_plain(row) for row in rows]
+    inputs, data = read_inputs(rows)
+    cells = inputs.rows(data)
+    if not inputs.frame:
+        return cells
+    names = [column.name for column in inputs.columns]
+    return [dict(zip(names, row, strict=True)) for row in cells]
+
+
+def _plain(value: Any) -> Any:
+    """A row or a cell of it without NumPy's types."""
+    if isinstance(value, dict):
+        return {name: _plain(cell) for name, cell in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(cell) for cell in value]
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+
+
+def _cells(lines: list[str]) -> Iterator[tuple[str, str]]:
+    """The lines of a certificate as what stands on their left and right."""
+    for line in lines:
+        parts = re.split(r" {2,}|: | (?=off by )", line.strip(), maxsplit=1)
+        further = line.startswith(" " * 6)  # the line before goes on
+        yield ("", line.strip()) if further or len(parts) == 1 else (parts[0], parts[1])

@@ -1,0 +1,81 @@
+"""`onnxlet COMMAND`: what `python -m convert` and `python -m edge` do in a checkout.
+
+A side is imported when one of its commands is called: `onnxlet serve` needs no scikit-learn, and
+help needs neither side.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+from onnxlet.function.command_line import run
+
+# By the module that has them, under the heading of help: the commands' names and first lines.
+SIDES = {
+    "onnxlet.convert.command_line": (
+        "From a model to a bundle",
+        {
+            "build": "Convert a fitted estimator and prove that its answers stay the same.",
+            "import": "Take a model that another framework exported as ONNX.",
+            "verify": "Check a model directory's hashes and replay its golden rows.",
+            "package": "Build one zip for one Python and one architecture, on any machine.",
+            "publish": "Put a signed archive into the channel that devices update from.",
+        },
+    ),
+    "onnxlet.edge.command_line": (
+        "Serving, and life on a device",
+        {
+            "serve": "Serve every model below a folder, until Ctrl-C.",
+            "bench": "Measure how fast this machine answers, and tell it with what the machine is.",
+            "mqtt": "Answer readings that come by MQTT, until Ctrl-C.",
+            "queue": "Tell how many predictions wait here to be sent on.",
+            "install": "Have this bundle serve from now on, and at each start; can be done again.",
+            "uninstall": "Take the service and its program away.",
+            "doctor": "Say how this machine fares, and end with 1 where something is wrong.",
+            "status": "Show what is live, idle, accepted and given up.",
+            "check": "Hold this slot against its lists, and replay every golden row.",
+            "update": "Take a signed release, prove it here, and go back where it fails.",
+            "rollback": (
+                "Go back to the release before; the one that serves now is not taken again."
+            ),
+        },
+    ),
+}
+HIDDEN = {"settle": "onnxlet.edge.command_line"}  # only services call it
+
+
+class Sides(click.Group):
+    """The commands of several modules, each imported when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Those that help shows, in its order."""
+        return [name for _, commands in SIDES.values() for name in commands]
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Import the module that has a command; None where there is no such command."""
+        modules = {n: module for module, (_, commands) in SIDES.items() for n in commands}
+        module = (modules | HIDDEN).get(name)
+        if module is None:
+            return None
+        commands: click.Group = import_module(module).main
+        return commands.get_command(ctx, name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List them by side."""
+        for heading, commands in SIDES.values():
+            with formatter.section(heading):
+                formatter.write_dl(list(commands.items()))
+
+
+group = Sides(
+    help="Turn scikit-learn models into small ONNX functions, and serve them.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="onnxlet COMMAND --help shows what a command takes, and an example.",
+)
+
+
+def main() -> None:
+    """Run the command line that is installed as `onnxlet`."""
+    run(group, "onnxlet")

@@ -1,0 +1,137 @@
+"""`from onnxlet import build, verify`: what notebooks and scripts do with it."""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.compose import make_column_transformer
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+import onnxlet
+from onnxlet.convert.errors import Refusal
+from onnxlet.convert.interface import ProvenModel
+from onnxlet.function.errors import InvalidRows, ModelError
+from tests.conftest import quiet
+
+RANDOM = np.random.default_rng(0)
+ROWS = pd.DataFrame(
+    {"size": RANDOM.normal(size=90), "town": RANDOM.choice(["Ames", "Iowa & co"], 90)}
+)
+SOLD = np.where(ROWS["size"] > 0, "yes", "no")
+MODEL = make_pipeline(
+    make_column_transformer((OneHotEncoder(), ["town"]), remainder="passthrough"),
+    LogisticRegression(),
+).fit(ROWS, SOLD)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> ProvenModel:
+    models = tmp_path_factory.mktemp("models")
+    return onnxlet.build(
+        MODEL, ROWS[:40], SOLD[:40], ROWS[40:], name="sold", models=models, report=quiet
+    )
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ROWS,
+        ROWS[["town", "size"]].set_axis(range(100, 190)),
+        ROWS.to_dict("records"),
+        ROWS.to_numpy(),
+        ROWS.to_numpy().tolist(),
+        list(ROWS.to_numpy()),
+        [{"size": np.float64(s), "town": t} for s, t in ROWS.to_numpy()],
+    ],
+    ids=["frame", "other order", "objects", "array", "lists", "list of arrays", "NumPy's numbers"],
+)
+def test_predictions_are_scikit_learn_s(built: ProvenModel, rows: object) -> None:
+    predicted = built.predict(rows)
+
+    assert isinstance(predicted, np.ndarray)
+    assert predicted.tolist() == MODEL.predict(ROWS).tolist()
+
+
+def test_the_answer_is_what_an_endpoint_sends(built: ProvenModel) -> None:
+    answer = built.answer(ROWS[:3])
+
+    assert answer["model"] == "sold"
+    assert answer["classes"] == ["no", "yes"]
+    np.testing.assert_allclose(
+        answer["probabilities"], MODEL.predict_proba(ROWS[:3]), rtol=0, atol=1e-5
+    )
+
+
+def test_rows_against_the_signature_are_refused_as_over_http(built: ProvenModel) -> None:
+    with pytest.raises(InvalidRows, match=r"row 1, column 'size': expected a number, got 'big'"):
+        built.predict([[1.0, "Ames"], ["big", "Ames"]])
+
+
+def test_texts_by_themselves(tmp_path: Path) -> None:
+    texts = ["good day", "bad day", "good night", "bad night"] * 10
+    model = make_pipeline(CountVectorizer(), LogisticRegression()).fit(texts, [1, 0] * 20)
+
+    built = onnxlet.build(model, texts, name="mood", models=tmp_path, report=quiet)
+
+    assert built.predict(texts[:3]).tolist() == [1, 0, 1]
+
+
+def test_it_shows_its_certificate(built: ProvenModel) -> None:
+    page, text = built._repr_html_(), repr(built)
+
+    assert page.startswith("<table><caption>parity certificate of sold version 1</caption>")
+    assert page.count("<tr>") == len(text.splitlines()) - 1
+    assert "<th style='text-align: left'>tolerance</th><td style='text-align: left'>1e-05" in page
+    assert ">probabilities</th>" in page
+    assert f"  directory   {built.directory}" in text
+    assert built.directory.joinpath("model.onnx").is_file()
+
+
+def test_progress_is_told_and_the_same_again_is_no_new_version(
+    built: ProvenModel, capsys: pytest.CaptureFixture[str]
+) -> None:
+    again = onnxlet.build(
+        MODEL, ROWS[:40], SOLD[:40], ROWS[40:], name="sold", models=built.directory.parents[1]
+    )
+
+    assert "comparing on 40 held-out" in capsys.readouterr().out
+    assert again == built
+
+
+def test_a_version_that_is_there_is_verified(built: ProvenModel) -> None:
+    assert onnxlet.verify(str(built.directory)) == built
+
+
+def test_an_altered_version_is_no_more(built: ProvenModel, tmp_path: Path) -> None:
+    copy = tmp_path / "sold" / "1"
+    copy.mkdir(parents=True)
+    for file in built.directory.iterdir():
+        (copy / file.name).write_bytes(file.read_bytes())
+    (copy / "golden.json").write_text("{}")
+
+    with pytest.raises(ModelError, match=r"golden\.json"):
+        onnxlet.verify(copy)
+
+
+def test_a_refusal_reads_well() -> None:
+    class Odd(LogisticRegression):  # type: ignore[misc] # scikit-learn has no types
+        def predict_proba(self, X: object) -> object:
+            raise ZeroDivisionError("far inside")
+
+    model = Odd().fit(ROWS[["size"]], SOLD)
+    with pytest.raises(Refusal) as caught:
+        onnxlet.build(model, ROWS[["size"]], name="odd", report=quiet)
+
+    shown = "".join(traceback.format_exception(caught.value))
+    assert "far inside" in shown  # of the message
+    assert "Traceback" in shown
+    assert shown.count("Traceback") == 1  # none of what led there
+    assert [frame.name for frame in traceback.extract_tb(caught.tb)][1:] == ["build"]
+    assert caught.value._render_traceback_() == [f"Refusal: {caught.value}"]

@@ -1,0 +1,1 @@
+"""What is installed elsewhere: the wheel, its command and its Python interface."""

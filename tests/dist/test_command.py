@@ -1,0 +1,95 @@
+"""`onnxlet COMMAND` has the commands of both sides, and imports a side when it is asked for."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from onnxlet.command_line import HIDDEN, SIDES, group
+from onnxlet.convert.bundle.commands import deploy_line
+from tests.conftest import ROOT
+
+
+def loaded(code: str, **environ: str) -> set[str]:
+    """The modules that are imported once some code has run."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys\n{code}\nprint('LOADED', *sys.modules)"],
+        cwd=ROOT, env={**os.environ, **environ}, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.rpartition("LOADED")[2].split())
+
+
+@pytest.mark.parametrize("module", SIDES)
+def test_the_list_is_what_each_side_has(module: str) -> None:
+    commands: dict[str, click.Command] = import_module(module).main.commands
+    shown = {n: c.get_short_help_str(200) for n, c in commands.items() if not c.hidden}
+
+    assert SIDES[module][1] == shown
+    assert {n for n, c in commands.items() if c.hidden} == {
+        name for name, hidden in HIDDEN.items() if hidden == module
+    }
+
+
+def test_no_two_commands_have_one_name() -> None:
+    names = [name for _, commands in SIDES.values() for name in commands]
+    assert len({*names, *HIDDEN}) == len(names) + len(HIDDEN)
+
+
+def test_importing_onnxlet_loads_none_of_what_it_offers() -> None:
+    modules = loaded("import onnxlet")
+    assert {name for name in modules if name.startswith("onnxlet")} == {"onnxlet"}
+    assert not modules & {"numpy", "click", "flask", "sklearn", "onnxruntime"}
+
+
+def test_help_loads_neither_side() -> None:
+    modules = loaded("from onnxlet.command_line import group; group(['-h'], standalone_mode=False)")
+    assert "onnxlet.command_line" in modules
+    assert not modules & {"numpy", "sklearn", *SIDES}
+
+
+def test_serving_loads_nothing_of_the_laptop_side() -> None:
+    call = "group(['serve', '--only-listen', '--port', '0'], standalone_mode=False)"
+    modules = loaded(f"from onnxlet.command_line import group; {call}")
+    assert "onnxlet.edge.service.serve" in modules
+    assert not modules & {"onnxlet.convert", "sklearn", "pandas", "onnx", "scipy"}
+
+
+@pytest.mark.parametrize("name", ["build", "import", "verify", "package", "publish", "serve"])
+def test_help_shows_the_command_as_it_was_called(name: str) -> None:
+    end = CliRunner().invoke(group, [name, "--help"], prog_name="onnxlet")
+    assert end.exit_code == 0
+    assert f"Usage: onnxlet {name} " in end.stdout
+    assert f"Example: onnxlet {name} " in end.stdout
+
+
+def test_a_command_that_is_none_is_wrong_use() -> None:
+    end = CliRunner().invoke(group, ["bake"], prog_name="onnxlet")
+    assert end.exit_code == 2
+    assert "No such command 'bake'" in end.stderr
+
+
+def test_nothing_else_is_there_to_import() -> None:
+    import onnxlet
+
+    assert {"build", "converts", "verify"} <= set(dir(onnxlet))
+    with pytest.raises(AttributeError, match="has no attribute 'train_all'"):
+        _ = onnxlet.train_all  # type: ignore[attr-defined]
+
+
+def test_the_line_that_deploys_survives_a_shell(tmp_path: Path) -> None:
+    bundle = tmp_path / "my $project" / "it's.zip"
+    (tmp_path / "Makefile").write_text("deploy: ; @printenv BUNDLE\n")
+
+    done = subprocess.run(
+        ["sh", "-c", deploy_line(bundle)], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.strip() == str(bundle)

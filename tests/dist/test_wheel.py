@@ -1,0 +1,100 @@
+"""The wheel holds this project's code below one name, and the same bytes whichever way it is built."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tarfile
+import zipfile
+from email.parser import Parser
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+from onnxlet import __version__
+from onnxlet.convert.bundle.target import KINDS, Target
+from tests.conftest import ROOT
+from tests.dist.conftest import packed
+
+REQUIREMENTS = ROOT / "requirements"
+INFO = f"onnxlet-{__version__}.dist-info"
+# A pin that lets one lock fit all. Those who import it ask for what they need of it.
+NOT_OURS = {"protobuf"}
+
+
+def below(folder: Path) -> dict[str, Path]:
+    """The files of a folder of code, by their path in the wheel."""
+    files = (f for f in folder.rglob("*") if f.is_file() and "__pycache__" not in f.parts)
+    return {f"onnxlet/{file.relative_to(ROOT).as_posix()}": file for file in files}
+
+
+def test_it_holds_the_three_folders_the_locks_and_nothing_else(wheel: Path) -> None:
+    face = (file for file in (ROOT / "onnxlet").iterdir() if file.is_file())
+    expected = {f"onnxlet/{file.name}": file for file in face}
+    for folder in ("function", "convert", "edge"):
+        expected |= below(ROOT / folder)
+    for lock in {Target(kind, "3.13", "aarch64").lock for kind in KINDS}:
+        expected[f"onnxlet/requirements/{lock}"] = REQUIREMENTS / lock
+
+    with zipfile.ZipFile(wheel) as archive:
+        content = {name: archive.read(name) for name in archive.namelist()}
+
+    about = {name for name in content if name.startswith(f"{INFO}/")}
+    assert content.keys() - about == expected.keys()
+    assert [n for n, file in expected.items() if content[n] != file.read_bytes()] == []
+    assert "onnxlet/py.typed" in content
+    assert content[f"{INFO}/entry_points.txt"].decode().split() == [
+        "[console_scripts]", "onnxlet", "=", "onnxlet.command_line:main",
+    ]  # fmt: skip
+
+
+def test_by_way_of_the_source_archive_it_is_the_same(
+    dist: Path, wheel: Path, tmp_path: Path
+) -> None:
+    with tarfile.open(next(dist.glob("*.tar.gz"))) as archive:
+        assert not [member.name for member in archive if member.issym() or member.islnk()]
+        archive.extractall(tmp_path, filter="data")
+
+    packed(tmp_path / f"onnxlet-{__version__}", tmp_path, "wheel")
+
+    assert (tmp_path / wheel.name).read_bytes() == wheel.read_bytes()
+
+
+def test_it_asks_for_what_is_locked_here(wheel: Path) -> None:
+    """Names as in requirements/*.in; no newest version, so that an environment keeps its own."""
+    with zipfile.ZipFile(wheel) as archive:
+        metadata = Parser().parsestr(archive.read(f"{INFO}/METADATA").decode())
+    asked: dict[str, set[str]] = {"function": set(), "convert": set(), "edge": set()}
+    for text in metadata.get_all("Requires-Dist", []):
+        requirement = Requirement(text)
+        assert {each.operator for each in requirement.specifier} <= {">="}, text
+        extra = re.search("extra == '(.*)'", str(requirement.marker).replace('"', "'"))
+        asked[extra.group(1) if extra else "function"].add(requirement.name)
+
+    for file, names in asked.items():
+        lines = (REQUIREMENTS / f"{file}.in").read_text().splitlines()
+        listed = {re.split(r"[ <>=]", line)[0] for line in lines if line[:1].isalpha()}
+        assert names == listed - NOT_OURS, file
+    assert metadata["Version"] == __version__
+
+
+@pytest.mark.parametrize("file", ["__init__.py", "folders.py", "environment.py"])
+def test_what_a_zip_s_doctor_imports_is_read_by_old_pythons(file: str) -> None:
+    ast.parse((ROOT / "onnxlet" / file).read_text(), feature_version=(3, 7))
+
+
+@pytest.mark.parametrize("name", ["function", "convert", "edge"])
+def test_ours_are_not_imported_by_names_that_may_be_somebody_s(name: str) -> None:
+    def faults(line: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "ruff", "check", "--stdin-filename", "function/x.py", "-"],
+            input=f'"""Doc."""\n\n{line}\n', cwd=ROOT, capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+        return done.stdout
+
+    assert f"Import onnxlet.{name}" in faults(f"import {name}.errors")
+    assert f"Import onnxlet.{name}" in faults(f"from {name} import errors")
+    assert "TID251" not in faults(f"from onnxlet.{name} import errors")
