@@ -9,10 +9,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bench import (
-<<<<<<< HEAD
-=======
-    beside,
->>>>>>> main
     edge,
     explanations,
     graphs,
@@ -29,11 +25,7 @@ from bench.serving import Fitted
 # By the word that `make bench PART=...` takes: the section's title, and what measures it.
 PARTS: Mapping[str, tuple[str, Callable[[Path, Fitted], str]]] = {
     "serving": ("Serving", serving.section),
-<<<<<<< HEAD
     "servers": ("Beside other servers", side_by_side.section),
-=======
-    "servers": ("Beside other servers", beside.section),
->>>>>>> main
     "protocols": ("Protocols", protocols.section),
     "explanations": ("Explanations", explanations.section),
     "graphs": ("Graphs", graphs.section),

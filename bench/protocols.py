@@ -1,8 +1,4 @@
-<<<<<<< HEAD
 """Every protocol against the minimal code for the same, in one process, taking turns."""
-=======
-"""Every protocol against the least that could be done instead, in one process, taking turns."""
->>>>>>> main
 
 from __future__ import annotations
 
