@@ -2,5 +2,5 @@
 
 `up` is the whole, as one function. `options` reads the environment, `readiness` reports all that
 is missing, `bundle` packages, `osls` deploys, `verification` replays golden rows against the
-published version, `stack` moves the alias `live` to it. `docs/deploy.md` is for its user.
+published version, `stack` moves the alias `live` to it. `docs/how-to/deploy.md` is for its user.
 """
