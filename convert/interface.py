@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
@@ -26,7 +26,7 @@ from onnxlet.function.models.model import Model, load_model
 from onnxlet.function.protocols import native
 from onnxlet.function.serving.service import answer
 
-Report = Callable[[str], object]
+Report = Callable[[str], None]
 
 
 @dataclass(frozen=True, repr=False)
@@ -43,7 +43,7 @@ class ProvenModel:
     directory: Path
     name: str
     version: int
-    manifest: dict[str, Any]
+    manifest: Mapping[str, Any]
 
     def predict(self, rows: Any) -> Array:
         """The predictions that an endpoint would send for these rows.

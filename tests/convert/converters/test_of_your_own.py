@@ -11,7 +11,7 @@ import pytest
 
 from onnxlet.convert.converters.registry import Table, Unsupported, converters
 from onnxlet.convert.errors import Refusal, SourceFailed
-from onnxlet.convert.graph.graph import Graph
+from onnxlet.convert.graph.converter import Graph
 from onnxlet.convert.sources.source import Source, load_source
 from onnxlet.convert.to_onnx import root_table
 from onnxlet.function.inputs.signature import Column
@@ -221,7 +221,7 @@ def table() -> Table:
     return root_table(Graph("float64", converters()), columns, "columns")
 
 
-def test_a_table_is_asked_as_a_data_frame_is() -> None:
+def test_a_table_is_indexed_as_a_data_frame_is() -> None:
     given = table()
 
     assert given.labels == ("a", "n", "t", "gone")
@@ -264,11 +264,11 @@ def test_what_is_no_column_is_refused() -> None:
             "buggy_",
             "raised AttributeError: 'Buggy' object has no attribute 'factor_' (IN CONVERTER",
         ),
-        ("nothing_", "returns NoneType, expected a dictionary of answers by method (IT RETURNS NO"),
+        ("nothing_", "returns NoneType, expected a dictionary of outputs by method (IT RETURNS NO"),
         ("array_", "returns ndarray, expected a tensor as its transform (IT RETURNS NO TENSOR"),
     ],
 )
-def test_a_mistake_in_a_converter_is_told_with_its_line(
+def test_a_mistake_in_a_converter_is_reported_with_its_line(
     function: str, expected: str, source: Callable[[str], Source], tmp_path: Path
 ) -> None:
     with pytest.raises(Refusal) as refused:
@@ -276,11 +276,11 @@ def test_a_mistake_in_a_converter_is_told_with_its_line(
 
     [reason] = refused.value.message.split("\n")[1:]
     step = function.rstrip("_").capitalize()
-    told, _, mark = expected.partition(" (")
-    assert reason.startswith(f"  step Pipeline > {step}: its converter {told}")
+    reported, _, mark = expected.partition(" (")
+    assert reason.startswith(f"  step Pipeline > {step}: its converter {reported}")
     if mark:
         assert re.search(rf"own_steps\.py, line {line_of(mark)}, (in )?{function[:-1]}\)$", reason)
-        assert "Mend the converter (docs/converters.md)" in refused.value.hint
+        assert "Fix the converter (docs/how-to/converters.md)" in refused.value.hint
 
 
 @pytest.mark.parametrize(
@@ -291,7 +291,7 @@ def test_a_mistake_in_a_converter_is_told_with_its_line(
         ("typed_", "step Pipeline > Typed: its converter raised TypeError: "),
     ],
 )
-def test_a_converter_that_makes_something_else_is_told_with_its_line(
+def test_a_converter_that_makes_something_else_is_reported_with_its_line(
     function: str, expected: str, source: Callable[[str], Source], tmp_path: Path
 ) -> None:
     with pytest.raises(Refusal) as refused:
@@ -303,7 +303,7 @@ def test_a_converter_that_makes_something_else_is_told_with_its_line(
     assert f"own_steps.py, line {line_of(marks[function])}, " in reason
 
 
-def test_the_traceback_of_a_mistake_is_there_for_who_asks(
+def test_debug_shows_the_traceback_of_a_mistake(
     source: Callable[[str], Source], tmp_path: Path
 ) -> None:
     source("named")  # the file is imported
@@ -318,7 +318,7 @@ def test_the_traceback_of_a_mistake_is_there_for_who_asks(
     assert end.stderr.count("error: ") == 1
 
 
-def test_what_the_users_function_raises_is_told_with_its_line(
+def test_what_the_users_function_raises_is_reported_with_its_line(
     source: Callable[[str], Source],
 ) -> None:
     with pytest.raises(SourceFailed, match=r"raising raised KeyError: 'gone' \(") as failed:
@@ -328,7 +328,7 @@ def test_what_the_users_function_raises_is_told_with_its_line(
     assert re.search(rf"own_steps\.py, line {line}, in raising\)$", failed.value.message)
 
 
-def test_what_a_step_of_the_users_raises_is_told_with_its_line(
+def test_what_a_step_of_the_users_raises_is_reported_with_its_line(
     source: Callable[[str], Source], tmp_path: Path
 ) -> None:
     with pytest.raises(Refusal, match="does not answer X_test: KeyError: 'gone'") as refused:

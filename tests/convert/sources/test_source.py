@@ -39,7 +39,7 @@ def test_a_class_that_inherits_from_a_registered_one_is_not_registered(
 ) -> None:
     with pytest.raises(Refusal, match="Forgotten has no converter") as refused:
         built(load_source("source.py:forgotten"), tmp_path)
-    assert "docs/converters.md" in refused.value.hint
+    assert "docs/how-to/converters.md" in refused.value.hint
 
 
 def test_a_converter_of_ones_own_comes_before_ours(at_home: Path, tmp_path: Path) -> None:
@@ -100,7 +100,11 @@ def test_a_source_file_is_read_again_each_time(at_home: Path, tmp_path: Path) ->
         ("own.py:build", "missing 1 required positional argument", "It is called without argum"),
         ("own.py:swapped", "expected own.py:swapped to return the estimator first", ""),
         ("own.py", "expected FILE.py:FUNCTION", "Name the function in it, such as own.py:build"),
-        ("net.onnx", "expected FILE.py:FUNCTION", "python -m convert import net.onnx --name N"),
+        (
+            "net.onnx",
+            "expected FILE.py:FUNCTION",
+            ".venv/bin/python -m convert import net.onnx --name N",
+        ),
     ],
 )
 def test_a_source_that_is_said_wrongly(
