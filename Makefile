@@ -1,6 +1,6 @@
 # onnxlet. `make` lists what can be done.
 .DEFAULT_GOAL := help
-.PHONY: help setup run package deploy invoke logs rollback remove emulator test test-fresh test-pipelines test-gate test-lambda test-load test-device test-machine test-faults test-oldest test-boosting test-frameworks test-clients test-page test-schema test-shap test-deploy test-dist check model coverage bench dist lock clean
+.PHONY: help setup run package deploy invoke logs rollback remove emulator test test-fresh test-pipelines test-gate test-lambda test-load test-device test-machine test-faults test-oldest test-boosting test-frameworks test-clients test-page test-schema test-shap test-deploy test-dist test-docs check model coverage bench dist docs lock clean
 .SILENT:
 
 PORT ?= 8080
@@ -22,6 +22,7 @@ SHAP := .venv-shap
 DEPLOY := .venv-deploy
 EMULATOR := .venv-emulator
 DIST := .venv-dist
+DOCS := .venv-docs
 EMULATOR_PORT ?= 4566
 NODE := node_modules/.package-lock.json
 CLIENTS := $(patsubst requirements/clients/%.txt,%,$(wildcard requirements/clients/*.txt))
@@ -51,7 +52,7 @@ package: $(READY) ## one zip of MODELS (models) for TARGET (lambda), PYTHON_VERS
 
 # With a BUNDLE that was packaged before there is nothing to package. Without npm it says so, with
 # all else that is missing.
-deploy: $(if $(filter file,$(origin BUNDLE)),$(READY)) $(DEPLOY)/ready ## to AWS, as STAGE (dev): prove the version there, then serve it (docs/deploy.md)
+deploy: $(if $(filter file,$(origin BUNDLE)),$(READY)) $(DEPLOY)/ready ## to AWS, as STAGE (dev): prove the version there, then serve it (docs/how-to/deploy.md)
 	if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(NODE); fi
 	$(DEPLOY)/bin/python -m tools.deploy up
 
@@ -167,15 +168,18 @@ test-dist: $(READY) $(DIST)/ready ## the wheel in an environment of a user's: sh
 $(DIST)/ready: requirements/dist.txt tools/setup.sh
 	sh tools/setup.sh $(DIST) requirements/dist.txt
 
+test-docs: $(READY) docs ## the site of the documents: every page, every link, nothing from elsewhere
+	$(PY) -m pytest -m docs tests/project $(ARGS)
+
 check: $(READY) ## format, lint and types
 	$(PY) -m ruff format .
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 
-coverage: $(READY) ## convert every estimator of scikit-learn, and write docs/coverage.md (slow)
+coverage: $(READY) ## convert every estimator of scikit-learn, and write docs/reference/coverage.md (slow)
 	OMP_NUM_THREADS=1 $(PY) -W ignore -m tools.coverage
 
-bench: $(READY) ## measure side by side, or one PART, and write docs/benchmarks.md
+bench: $(READY) ## measure side by side, or one PART, and write docs/reference/benchmarks.md
 	$(PY) -m bench $(PART)
 
 # The same bytes whenever it is built.
@@ -183,9 +187,18 @@ dist: $(READY) ## the wheel, and the source archive that makes it, into dist/
 	rm -rf dist
 	SOURCE_DATE_EPOCH=315532800 $(PY) -m hatchling build
 
+# Mermaid draws the site's pictures; without npm they stay text.
+docs: $(DOCS)/ready ## build the documents as a site, into build/docs
+	if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(NODE); fi
+	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/python -m mkdocs build
+	echo "build/docs/index.html"
+
+$(DOCS)/ready: requirements/docs.txt tools/setup.sh
+	sh tools/setup.sh $(DOCS) requirements/docs.txt
+
 lock: $(READY) ## lock requirements/*.in again, with hashes
 	$(PY) -m tools.lock
 
 clean: ## remove everything that was built
-	rm -rf .venv .venv-clients-* $(OLDEST) $(BOOSTING) $(FRAMEWORKS) $(BROWSER) $(SCHEMATHESIS) $(SHAP) $(DEPLOY) $(EMULATOR) $(DIST) node_modules .serverless models build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-clients-* $(OLDEST) $(BOOSTING) $(FRAMEWORKS) $(BROWSER) $(SCHEMATHESIS) $(SHAP) $(DEPLOY) $(EMULATOR) $(DIST) $(DOCS) node_modules .serverless models build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,4 +1,4 @@
-"""`make bench`: every part side by side in one run, or one of them; writes docs/benchmarks.md."""
+"""`make bench`: every part side by side in one run, or one; docs/reference/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 
 from bench import (
     beside,
-    dialects,
     edge,
     explanations,
     graphs,
     lambda_runtime,
+    protocols,
     report,
     serving,
     silence,
@@ -26,7 +26,7 @@ from bench.serving import Fitted
 PARTS: Mapping[str, tuple[str, Callable[[Path, Fitted], str]]] = {
     "serving": ("Serving", serving.section),
     "servers": ("Beside other servers", beside.section),
-    "dialects": ("Dialects", dialects.section),
+    "protocols": ("Protocols", protocols.section),
     "explanations": ("Explanations", explanations.section),
     "graphs": ("Graphs", graphs.section),
     "lambda": ("Lambda", lambda_runtime.section),

@@ -17,7 +17,7 @@ from bench.lambda_bundles import MODEL
 from bench.report import Line, comparisons
 from bench.servers import KEY, ROOT, free_port
 from bench.serving import Fitted
-from onnxlet.edge.device.slots import Places
+from onnxlet.edge.device.slots import DevicePaths
 from tests.lambda_runtime import machines
 from tests.lambda_runtime.machines import Machine, Unavailable
 
@@ -65,11 +65,11 @@ def section(models: Path, fitted: Fitted) -> str:
         emulated = machines.arm64()
         foreign = edge_device.package(models, emulated.arch, emulated.python, folder)
         own = edge_device.package(models, machine.arch, machine.python, folder)
-        places = edge_device.install(own, folder)
+        paths = edge_device.install(own, folder)
         lines = [*_sizes(foreign, folder), *_sizes(own, folder)]
         lines += [_emulated_memory(emulated, foreign, folder, whole)]
-        lines += [*_service(places, machine, whole), _starts(places, machine, whole)]
-        swaps, updating = _updates(models, places, machine, folder, whole)
+        lines += [*_service(paths, machine, whole), _starts(paths, machine, whole)]
+        swaps, updating = _updates(models, paths, machine, folder, whole)
     except Unavailable as error:
         return f"Not measured: {error}\n"
     about = ABOUT.format(
@@ -116,8 +116,8 @@ def _maps(service: Service, told: Path) -> str:
     return told.read_text()
 
 
-def _service(places: Places, machine: Machine, whole: bytes) -> Iterator[Line]:
-    serve = edge_device.command(machine, places.live, "serve")
+def _service(paths: DevicePaths, machine: Machine, whole: bytes) -> Iterator[Line]:
+    serve = edge_device.command(machine, paths.live, "serve")
     with edge_device.running(serve, whole) as service:
         time.sleep(SETTLED_SECONDS)
         idle = servers.memory(service.process) * 2**20 / 1e6
@@ -150,13 +150,13 @@ def _idle_percent(service: Service) -> float:
     return (service.cpu_seconds() - before) / IDLE_SECONDS * 100
 
 
-def _starts(places: Places, machine: Machine, whole: bytes) -> Line:
-    serve = edge_device.command(machine, places.live, "serve")
+def _starts(paths: DevicePaths, machine: Machine, whole: bytes) -> Line:
+    serve = edge_device.command(machine, paths.live, "serve")
     pairs = []
     for _ in range(STARTS + 1):
         with edge_device.running(serve, whole) as service:
             ours = service.started
-        pairs.append((ours, _bare(places, machine)))
+        pairs.append((ours, _bare(paths, machine)))
     del pairs[0]  # filled the disk cache
     ours, bare = (median(times) for times in zip(*pairs, strict=True))
     return Line(
@@ -165,9 +165,9 @@ def _starts(places: Places, machine: Machine, whole: bytes) -> Line:
     )  # fmt: skip
 
 
-def _bare(places: Places, machine: Machine) -> float:
+def _bare(paths: DevicePaths, machine: Machine) -> float:
     """Milliseconds of the bare program."""
-    slot = places.live.resolve()
+    slot = paths.live.resolve()
     program = [str(ROOT / "bench" / "start_bare.py"), str(slot / "models" / MODEL / "1/model.onnx")]
     environ = {**edge_device.environ(free_port()), "PYTHONPATH": str(slot)}
     start = time.perf_counter()
@@ -176,13 +176,13 @@ def _bare(places: Places, machine: Machine) -> float:
 
 
 def _updates(
-    models: Path, places: Places, machine: Machine, folder: Path, whole: bytes
+    models: Path, paths: DevicePaths, machine: Machine, folder: Path, whole: bytes
 ) -> tuple[float, list[Line]]:
     archives = [
         edge_device.models_archive(models, folder, version) for version in range(2, UPDATES + 2)
     ]
     os.sync()  # what was packaged is no part of what an update waits for
-    swaps = list(edge_update.updates(places, machine, archives, whole))
+    swaps = list(edge_update.updates(paths, machine, archives, whole))
     errors, requests = (
         sum(getattr(each, what) for each in swaps) for what in ("errors", "requests")
     )

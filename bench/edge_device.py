@@ -17,7 +17,7 @@ from bench import load
 from bench.lambda_bundles import MODEL
 from bench.servers import KEY, free_port
 from bench.serving import ROOT, environ_for
-from onnxlet.edge.device.slots import Places
+from onnxlet.edge.device.slots import DevicePaths
 from tests.edge.update.conftest import make_key
 from tests.lambda_runtime.harness import unpack
 from tests.lambda_runtime.machines import Machine
@@ -64,23 +64,23 @@ def package(models: Path, arch: str, python: str, folder: Path) -> Path:
     return archive
 
 
-def install(archive: Path, folder: Path) -> Places:
+def install(archive: Path, folder: Path) -> DevicePaths:
     """A device that serves a bundle, and takes updates that are signed by the folder's key."""
     make_key(folder, "key")
-    places = Places(folder / "root")
-    unpack(archive, places.slot("a"))
-    places.live.symlink_to("a")
-    places.models.mkdir()
-    places.keys.mkdir(parents=True)
-    shutil.copy(folder / "key.pub", places.keys)
-    return places
+    paths = DevicePaths(folder / "root")
+    unpack(archive, paths.slot("a"))
+    paths.live.symlink_to("a")
+    paths.models.mkdir()
+    paths.keys.mkdir(parents=True)
+    shutil.copy(folder / "key.pub", paths.keys)
+    return paths
 
 
-def write_environment(places: Places, port: int) -> None:
+def write_environment(paths: DevicePaths, port: int) -> None:
     """The settings of a device whose service is started by hand."""
     lines = {"PORT": port, "ID": "bench", "RESTART": "true", "API_KEY": KEY}
     text = "".join(f"ONNXLET_DEVICE_{name}={value}\n" for name, value in lines.items())
-    places.environment.write_text(text)
+    paths.environment.write_text(text)
 
 
 def models_archive(models: Path, folder: Path, version: int) -> Path:

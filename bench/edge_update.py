@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from bench import edge_device, paced
 from bench.servers import free_port
-from onnxlet.edge.device.slots import Places
+from onnxlet.edge.device.slots import DevicePaths
 from tests.lambda_runtime.machines import Machine
 
 RATE = 100.0  # requests a second
@@ -36,18 +36,20 @@ class Swap(NamedTuple):
     requests: int
 
 
-def updates(places: Places, machine: Machine, archives: list[Path], whole: bytes) -> Iterator[Swap]:
+def updates(
+    paths: DevicePaths, machine: Machine, archives: list[Path], whole: bytes
+) -> Iterator[Swap]:
     """Have a device take each of these, one after the other, by the command that users have."""
     port = free_port()
-    edge_device.write_environment(places, port)
-    serve = edge_device.command(machine, places.live, "serve")
+    edge_device.write_environment(paths, port)
+    serve = edge_device.command(machine, paths.live, "serve")
     with edge_device.running(serve, whole, port):
         for archive in archives:
-            yield _update(places, machine, archive, port, whole)
+            yield _update(paths, machine, archive, port, whole)
 
 
-def _update(places: Places, machine: Machine, archive: Path, port: int, whole: bytes) -> Swap:
-    take = edge_device.command(machine, places.live, "update", archive, "--root", places.root)
+def _update(paths: DevicePaths, machine: Machine, archive: Path, port: int, whole: bytes) -> Swap:
+    take = edge_device.command(machine, paths.live, "update", archive, "--root", paths.root)
     with paced.asking(whole, port, RATE) as load:
         time.sleep(BEFORE_SECONDS)
         start = time.monotonic()

@@ -17,8 +17,9 @@ from sklearn.base import is_classifier
 from bench.converted import Case, cases
 from bench.in_process import taking_turns
 from bench.report import Line, comparisons
+from onnxlet.convert.recipes import Recipe
 from onnxlet.convert.reference.answers import task_of
-from onnxlet.convert.to_onnx import Recipe, convert
+from onnxlet.convert.to_onnx import convert
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.signature import Column
 

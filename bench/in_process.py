@@ -5,8 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -18,7 +17,6 @@ import serverless_wsgi
 from flask import Flask, Response, request
 
 from bench.events import http_event
-from onnxlet.function.inputs import number_lists
 
 ROUNDS = 40
 
@@ -34,16 +32,6 @@ def taking_turns(calls: Mapping[str, Callable[[], Any]], repeats: int) -> dict[s
                 if number >= 2:  # the first rounds warm up
                     times[name].append((time.perf_counter() - start) * 1e3)
     return {name: median(values) for name, values in times.items()}
-
-
-@contextmanager
-def without_simdjson() -> Iterator[None]:
-    """Have numbers read as they are where it is not installed."""
-    kept, number_lists.simdjson = number_lists.simdjson, None
-    try:
-        yield
-    finally:
-        number_lists.simdjson = kept
 
 
 def plain_route(answer: bytes) -> Flask:

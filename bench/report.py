@@ -1,4 +1,4 @@
-"""docs/benchmarks.md: one section for each part of the bench, each written when it is measured."""
+"""docs/reference/benchmarks.md: a section for each part of the bench, written when measured."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-TARGET = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
+TARGET = Path(__file__).resolve().parent.parent / "docs" / "reference" / "benchmarks.md"
 HEAD = """# Benchmarks
 
 Measured by `make bench`, medians, each section side by side in one run; `make bench PART=servers`
-measures one of them again (serving, servers, dialects, explanations, graphs, lambda, silence,
+measures one of them again (serving, servers, protocols, explanations, graphs, lambda, silence,
 edge).
 """
 TOOLS = ("onnxruntime", "numpy", "flask", "orjson", "httptools", "scikit-learn")

@@ -45,9 +45,8 @@ def section(models: Path, fitted: Fitted) -> str:
 
 
 def environ_for(models: Path, model: str) -> dict[str, str]:
-    """The variables of a server of these models, one of them the default; without pysimdjson."""
+    """The variables of a server of these models, one of them the default."""
     return {
-        "PYTHONPATH": os.fspath(ROOT / "bench" / "without"),
         "ONNXLET_MODELS": os.fspath(models),
         "ONNXLET_DEFAULT_MODEL": model,
         "ONNXLET_API_KEYS": f"bench:{hashlib.sha256(KEY.encode()).hexdigest()}",
@@ -56,11 +55,11 @@ def environ_for(models: Path, model: str) -> dict[str, str]:
 
 def _in_process(models: Path, fitted: dict[str, tuple[Any, Any, Any]]) -> Iterator[Line]:
     os.environ.update(environ_for(models, "logistic"))
-    from bench.in_process import measure, without_simdjson
+    from bench.in_process import measure
 
     X = fitted["logistic"][1]
     rows = (X.to_numpy().tolist() * (ROWS // len(X) + 1))[:ROWS]
-    with log_to_file(Path(models).parent / "log"), without_simdjson():
+    with log_to_file(Path(models).parent / "log"):
         t = measure(models, KEY, rows, list(X.columns))
     for ours, theirs, what, target in (
         ("one row, handler", "one row, plain route", "one row as an object, p50", 1.6),

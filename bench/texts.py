@@ -16,7 +16,7 @@ from bench.in_process import taking_turns
 from onnxlet.function import json_text
 from onnxlet.function.models.model import load_model
 from onnxlet.function.protocols import native
-from onnxlet.function.serving.service import answer
+from onnxlet.function.serving.service import predict
 
 DATA = Path(__file__).parent.parent / "tests" / "pipelines" / "data" / "movie_snippets.csv.gz"
 
@@ -37,7 +37,7 @@ def measure(directory: Path, estimator: Any, X_test: Any) -> dict[str, float]:
 
     def ours() -> bytes:
         call = native.from_object(json_text.loads(body))
-        return native.encode(answer(model, call), call).body
+        return native.encode(predict(model, call), call).body
 
     assert orjson.loads(ours())["prediction"] == estimator.predict([text]).tolist()
     return taking_turns({"ours": ours, "scikit-learn": lambda: estimator.predict([text])}, 20)

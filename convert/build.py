@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,19 +22,20 @@ from onnxlet.convert.directory.model_directory import (
 from onnxlet.convert.directory.summaries import SCORED, column_statistics, score
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.evidence.drawn_rows import drawing_once
-from onnxlet.convert.evidence.evidence import Evidence, shortened
-from onnxlet.convert.evidence.gathering import gathered
+from onnxlet.convert.evidence.evidence import Evidence
+from onnxlet.convert.evidence.gathering import gather_evidence
 from onnxlet.convert.evidence.training_rows import like_held_out
 from onnxlet.convert.manifest import versions
-from onnxlet.convert.parity.attempts import Attempt, Judged
+from onnxlet.convert.parity.attempts import Attempt, SearchState
 from onnxlet.convert.parity.certificate import few_judges
-from onnxlet.convert.parity.search import Report, first_equal
+from onnxlet.convert.parity.search import Report, find_equal_conversion
 from onnxlet.convert.reference.answers import Answers, Task, task_of
-from onnxlet.convert.reference.columns_given import notes, unanswered
+from onnxlet.convert.reference.columns_given import notes
+from onnxlet.convert.reference.estimators import one_threaded
 from onnxlet.convert.reference.frames import as_pandas
-from onnxlet.convert.reference.index import asked, reads_index, same
-from onnxlet.convert.reference.inputs import Cells, Data, InputColumn, Inputs, read_inputs
-from onnxlet.convert.reference.probing import is_answered, parts_of, probe_columns
+from onnxlet.convert.reference.held_out import held_out_rows
+from onnxlet.convert.reference.inputs import Cells, InputColumn, Inputs, read_inputs
+from onnxlet.convert.reference.probing import probe_columns
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.reference.text_limits import with_text_limits
 from onnxlet.convert.sources.source import Source
@@ -44,7 +44,6 @@ from onnxlet.function.explanation.background import FILE as BACKGROUND
 from onnxlet.function.models.model import Model
 from onnxlet.function.serving.golden import replay
 
-HELD_OUT_ROWS = 20_000  # at most so many are compared, evenly spaced
 TRAINED = "X_train"
 
 
@@ -79,7 +78,7 @@ def build(
         source: the estimator and its data.
         name: the model's.
         folder: the folder of model directories.
-        report: told what is going on, a line at a time.
+        report: called with a line for each step.
         keep_background: training rows that explanations start from; None is made-up rows.
         breaking: clients of the version that is served need not go on with this one.
 
@@ -96,43 +95,38 @@ def build(
     given = replace(source, X_test=as_pandas(X_test))  # with the names of whatever frame it is
     inputs, X = read_inputs(given.X_test)
     report(f"{task.name}: {type(source.estimator).__name__}, {len(X)} held-out rows")
-    rows, answers = _held_out_rows(source, given, task, inputs, X)
+    reference = Reference(source.estimator, task, inputs)
+    rows, answers = held_out_rows(source, given, reference, X)
     metrics = _metrics(source, task, answers)
     if metrics is None and source.y_test is not None and task.name in SCORED:
         report("note: y_test is not what the model could answer, or has gaps: it is not scored")
     described = _described_rows(source, inputs, rows)
     statistics = column_statistics(*described)
-    columns = probe_columns(
-        inputs, rows, lambda data: task.answers(source.estimator, data), source.estimator
-    )
+    columns = probe_columns(reference, rows)
     for note in notes(given, columns, rows):
         report(note)
-    reference = Reference(source.estimator, task, inputs)
     others = like_held_out(inputs.columns, rows, *described[:2]) if described[2] == TRAINED else ()
     draw = drawing_once()
-    evidence, last = gathered(reference, columns, rows, others=others, draw=draw)
+    evidence, last = gather_evidence(reference, columns, rows, others=others, draw=draw)
     report(
-        f"comparing on {evidence.held_out} held-out, {evidence.hard} hard "
+        f"comparing on {evidence.held_out} held-out rows, {evidence.edge_cases} edge cases "
         f"and {evidence.drawn + last.drawn} drawn rows"
     )
-    judged = Judged(reference, columns, evidence, last, others=others, draw=draw)
-    accepted, judged, parity = first_equal(judged, report)
-    if few := few_judges(parity):
+    state = SearchState(reference, columns, evidence, last, others=others, draw=draw)
+    found = find_equal_conversion(state, report)
+    if few := few_judges(found.certificate):
         report(f"note: judged by {few}")
-    if judged.reference.wide:
-        metrics = _metrics(source, task, judged.reference.ask(inputs.rows(X)))
+    if found.state.reference.wide:
+        metrics = _metrics(source, task, found.state.reference.answers(inputs.rows(X)))
     earlier = highest_manifest(folder, name)
-    manifest = with_text_limits(accepted.manifest, rows, earlier, report)
-    accepted = replace(accepted, manifest=manifest)
-    about = {"parity": parity, "metrics": metrics, "statistics": statistics}
-
-    def answered(tried: list[Cells]) -> bool:
-        return is_answered(partial(task.answers, source.estimator), inputs.data(tried))
+    manifest = with_text_limits(found.attempt.manifest, rows, earlier, report)
+    accepted = replace(found.attempt, manifest=manifest)
+    about = {"parity": found.certificate, "metrics": metrics, "statistics": statistics}
 
     def background(model: Model) -> tuple[dict[str, Any], bytes] | None:
-        return background_file(model, *described[1:], answered, keep_background)
+        return background_file(model, *described[1:], reference, keep_background)
 
-    files = _files(accepted, judged.evidence, about, background)
+    files = _files(accepted, found.state.evidence, about, background)
     if BACKGROUND not in files:
         report(
             "no made-up row is answered: explanations need some of yours, --keep-background 50"
@@ -142,79 +136,6 @@ def build(
     version, new = write_version(folder, name, files, breaking, report)
     written = json_text.loads(files["manifest.json"])
     return Built(folder / name / str(version), version, new, written)
-
-
-def one_threaded(estimator: Any) -> Any:
-    """A copy that sums in one order: threads would change the last digits from run to run."""
-    copy = deepcopy(estimator)
-    for part in parts_of(copy):
-        if getattr(part, "n_jobs", None) is not None:
-            part.n_jobs = 1
-    return copy
-
-
-def _held_out_rows(
-    source: Source, given: Source, task: Task, inputs: Inputs, X: Data
-) -> tuple[list[Cells], Answers]:
-    """The test set as clients would send it, once scikit-learn agrees that it is the same.
-
-    Args:
-        source: as the estimator was made for.
-        given: the same with X_test in pandas, where it is a frame.
-        task: what scikit-learn is asked for.
-        inputs: the columns of X_test.
-        X: X_test as it is given to scikit-learn in comparisons.
-
-    Returns:
-        At most HELD_OUT_ROWS rows, and scikit-learn's answers to all of them.
-    """
-    if len(X) == 0:
-        raise Refusal("X_test has no rows", "Parity is proven on held-out rows: give some.")
-    _refuse_what_has_no_form(given, task, inputs)
-    answer = partial(task.answers, source.estimator)
-    plain = inputs.data(inputs.rows(X))
-    expected, got = asked(answer, source.X_test), asked(answer, plain)
-    if inputs.labelled and reads_index(answer, source.X_test, plain, expected, got):
-        raise Refusal(
-            "a step reads the DataFrame's index: the same values are answered otherwise, or not "
-            "at all, once their index is another, and a request has none",
-            "Make it a column, X.reset_index(), that the step reads; or, where a step puts "
-            "columns side by side, have it do so by position: .to_numpy() has no index.",
-        )
-    if isinstance(expected, Exception):
-        raise unanswered(given, expected) from expected
-    if isinstance(got, Exception):
-        raise Refusal(
-            f"the estimator answers X_test, and not once that holds plain values: {_told(got)}",
-            "A request carries numbers, booleans and text, which reach the estimator in NumPy's "
-            f"arrays{' or DataFrames of pandas' * inputs.labelled}: let each step take these.",
-        ) from got
-    for output, array in expected.items():
-        if not same(array, got[output]):
-            if not same(array, task.answers(source.estimator, source.X_test)[output]):
-                raise Refusal(
-                    f"{output}: scikit-learn answers X_test otherwise each time that it is asked",
-                    "Some step draws random numbers: let it draw none after fit.",
-                )
-            raise Refusal(
-                f"{output}: scikit-learn answers otherwise once X_test holds plain values",
-                "A request carries numbers, booleans and text alone: turn other types into these "
-                "before the pipeline, or fit it on plain columns.",
-            )
-    rows = inputs.rows(X)
-    picks = np.unique(np.linspace(0, len(rows) - 1, min(HELD_OUT_ROWS, len(rows))).astype(int))
-    return [rows[place] for place in picks], expected
-
-
-def _refuse_what_has_no_form(given: Source, task: Task, inputs: Inputs) -> None:
-    """Columns that no request can carry may stand in X_test where the model drops them."""
-    for column in inputs.columns:
-        if column.unserved:
-            without = given.X_test.drop(columns=[column.label])
-            if not is_answered(partial(task.answers, given.estimator), without):
-                raise Refusal(
-                    column.unserved, "Turn the column into numbers or text before the pipeline."
-                )
 
 
 def _metrics(source: Source, task: Task, answers: Answers) -> dict[str, Any] | None:
@@ -242,10 +163,6 @@ def _described_rows(
             "Return both in the same form, with the same columns in the same order.",
         )
     return trained.columns, trained.rows(X), TRAINED
-
-
-def _told(error: Exception) -> str:
-    return f"{type(error).__name__}: {shortened(error)}"
 
 
 def _files(

@@ -109,8 +109,8 @@ def import_(file: Path, name: str, models: Path, breaking: bool, **rows: Path | 
     Without --expected nothing says that it answers as the framework did: the manifest then calls
     it unverified.
     """
-    from onnxlet.convert.errors import WrongUse
     from onnxlet.convert.imported.import_onnx import import_lines, import_onnx
+    from onnxlet.function.errors import WrongUse
 
     if rows["expected"] is not None and rows["sample"] is None:
         raise WrongUse("--expected: answers without their rows", "Add --sample IN.npz.")

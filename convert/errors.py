@@ -1,7 +1,7 @@
 """What stops a command on the laptop side.
 
 OnnxletError (onnxlet.function.errors)
-├── WrongUse      exit code 2: the command can't be carried out as it was given
+├── WrongUse (there, too)  exit code 2: the command can't be carried out as it was given
 ├── SourceFailed  exit code 1: what holds the estimator raises, or can't be read
 ├── Refusal       exit code 1: the model can't be served faithfully, and why
 └── PackagingFailed  exit code 1: the bundle can't be made, or is too large
@@ -11,11 +11,7 @@ from __future__ import annotations
 
 from onnxlet.function.errors import OnnxletError
 
-
-class WrongUse(OnnxletError):
-    """The command names something that is not there, or not of the form it needs."""
-
-    exit_code = 2
+REASON_LENGTH = 200  # characters of somebody else's message
 
 
 class SourceFailed(OnnxletError):
@@ -28,3 +24,9 @@ class Refusal(OnnxletError):
 
 class PackagingFailed(OnnxletError):
     """The bundle can't be made as it was asked for; nothing was written."""
+
+
+def shortened(error: BaseException) -> str:
+    """Somebody else's message on one line, cut where it runs on."""
+    text = " ".join(str(error).split())
+    return text if len(text) <= REASON_LENGTH else text[:REASON_LENGTH] + "…"

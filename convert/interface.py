@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
@@ -24,7 +24,7 @@ from onnxlet.function.arrays import Array
 from onnxlet.function.errors import OnnxletError
 from onnxlet.function.models.model import Model, load_model
 from onnxlet.function.protocols import native
-from onnxlet.function.serving.service import answer
+from onnxlet.function.serving.service import predict
 
 Report = Callable[[str], None]
 
@@ -43,7 +43,7 @@ class ProvenModel:
     directory: Path
     name: str
     version: int
-    manifest: dict[str, Any]
+    manifest: Mapping[str, Any]
 
     def predict(self, rows: Any) -> Array:
         """The predictions that an endpoint would send for these rows.
@@ -70,8 +70,8 @@ class ProvenModel:
             InvalidRows: naming each row and column that is against the signature.
         """
         try:
-            call = native.from_object({"instances": _instances(rows)})
-            reply = native.encode(answer(self._loaded, call), call)
+            request = native.from_object({"instances": _instances(rows)})
+            reply = native.encode(predict(self._loaded, request), request)
         except OnnxletError as error:
             raise error.with_traceback(None) from None
         answered: dict[str, Any] = json_text.loads(reply.body)

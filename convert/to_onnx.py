@@ -1,103 +1,23 @@
-"""The ways of typing a model's inputs that are tried, in a fixed order, and each one's graph."""
+"""From a fitted estimator to an ONNX graph: the step that all others prepare or check."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, Literal
+from typing import Any
 
 from onnxlet.convert.converters.registry import converters
+from onnxlet.convert.graph.converter import DROPPED, Graph, Table, Tensor
 from onnxlet.convert.graph.fallback import fallback
-from onnxlet.convert.graph.graph import DROPPED, Graph, Precision, Table, Tensor
-from onnxlet.convert.graph.validation import either
+from onnxlet.convert.graph.validation import any_of
+from onnxlet.convert.recipes import Layout, Recipe
 from onnxlet.convert.reference.answers import Task
-from onnxlet.function.arrays import LARGEST_FLOAT32
 from onnxlet.function.inputs.signature import Column
 
-TOO_NARROW = "scikit-learn answers numbers beyond"  # begins what speaks against a float32 recipe
-WIDE = 1000  # columns; a tensor that is no wider is no matter, however many rows there are
-AT_ONCE = 64 * 2**20  # bytes of a tensor
-Layout = Literal["matrix", "columns"]
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """One way of typing the inputs.
-
-    Attributes:
-        precision: of all numbers that go in.
-        layout: one matrix, or one for each type of column.
-        cast: what skl2onnx converts is given float32, all else is computed in float64.
-    """
-
-    precision: Precision
-    layout: Layout
-    cast: bool = False
-
-    def __str__(self) -> str:
-        last = ", skl2onnx's steps in float32" if self.cast else ""
-        return f"{self.precision} {self.layout}{last}"
-
-
-@dataclass(frozen=True)
-class Converted:
-    """A converted model.
-
-    Attributes:
-        onnx: the serialised ModelProto.
-        inputs: for the manifest: each tensor's name, dtype, columns, and what else it needs.
-        outputs: names in the graph, in the order of the task's methods.
-        types: the element type of each of these.
-        of_skl2onnx: skl2onnx wrote some part of it.
-        rows_at_once: so many at most are run together, so that no tensor is larger than
-            AT_ONCE; None where a batch of any size may be.
-        raising: an output that tells of rows that scikit-learn raises for, if there is one.
-    """
-
-    onnx: bytes
-    inputs: list[dict[str, Any]]
-    outputs: list[str]
-    types: list[str]
-    of_skl2onnx: bool = False
-    rows_at_once: int | None = None
-    raising: str | None = None
-
-
-def recipes(columns: Sequence[Column]) -> Iterator[Recipe]:
-    """All recipes in the order of trying: the smaller first, and few tensors before many."""
-    numbers = [column for column in columns if column.required and column.type != "string"]
-    texts = len(numbers) < sum(column.required for column in columns)
-    ways: tuple[tuple[Precision, bool], ...] = (
-        ("float32", False), ("float64", False), ("float64", True)
-    )  # fmt: skip
-    for precision, cast in ways:
-        if numbers and not texts:
-            yield Recipe(precision, "matrix", cast)
-        yield Recipe(precision, "columns", cast)
-
-
-def why_too_narrow(columns: Sequence[Column], recipe: Recipe) -> str | None:
-    """Why a float32 model could not answer all that scikit-learn answers; None where it could."""
-    wide = [
-        column.name
-        for column in columns
-        if column.required
-        and column.type == "float64"
-        and column.categories is None
-        and not _is_single(column)
-    ]
-    if recipe.precision == "float64" or not wide:
-        return None
-    some = ", ".join(f"'{name}'" for name in wide[:3]) + (", …" if len(wide) > 3 else "")
-    return f"{TOO_NARROW} {3.4e38:g}, the largest of float32, in {some}"
-
-
-def _is_single(column: Column) -> bool:
-    """scikit-learn itself answers no number that float32 can't hold."""
-    bounds = (column.minimum, column.maximum)
-    return all(bound is not None and abs(bound) <= LARGEST_FLOAT32 for bound in bounds)
+WIDE = 1000  # columns; a tensor that is no wider may have any number of rows
+LARGEST_TENSOR = 64 * 2**20  # bytes
 
 
 def convert(
@@ -108,14 +28,14 @@ def convert(
     watches: bool = False,
     series: bool = False,
 ) -> Converted:
-    """Convert by one recipe.
+    """Write a fitted estimator as one ONNX graph: inputs, every step, an output for each method.
 
     Args:
-        estimator: scikit-learn's.
+        estimator: scikit-learn's, fitted.
         task: what it is asked for.
         columns: of the signature.
-        recipe: the way of typing.
-        watches: whether the graph tells of rows that scikit-learn raises for.
+        recipe: the way of typing the inputs.
+        watches: whether an output of the graph marks rows that scikit-learn raises for.
         series: whether the one column comes as a Series.
 
     Raises:
@@ -127,7 +47,7 @@ def convert(
         _output(graph, estimator, table, task, name, method)
         for name, method in task.methods.items()
     ]
-    flags = [either(graph.raising)] if graph.raising else []
+    flags = [any_of(graph.raising)] if graph.raising else []
     proto = graph.finished([*outputs, *flags])
     return Converted(
         proto.SerializeToString(deterministic=True),
@@ -135,13 +55,50 @@ def convert(
         [tensor.name for tensor in outputs],
         [tensor.dtype for tensor in outputs],
         graph.of_skl2onnx,
-        max(1, AT_ONCE // (8 * graph.widest)) if graph.widest > WIDE else None,
+        _rows_at_once(graph.widest),
         flags[0].name if flags else None,
     )
 
 
+@dataclass(frozen=True)
+class Converted:
+    """An estimator as an ONNX graph.
+
+    Attributes:
+        onnx: the serialised ModelProto.
+        inputs: for the manifest: each tensor's name, dtype, columns, and what else it needs.
+        outputs: names in the graph, in the order of the task's methods.
+        types: the element type of each of these.
+        of_skl2onnx: skl2onnx wrote some part of it.
+        rows_at_once: so many at most are run together, so that no tensor is larger than
+            LARGEST_TENSOR; None where a batch of any size may be.
+        raising: an output that marks rows that scikit-learn raises for, if there is one.
+    """
+
+    onnx: bytes
+    inputs: list[dict[str, Any]]
+    outputs: list[str]
+    types: list[str]
+    of_skl2onnx: bool = False
+    rows_at_once: int | None = None
+    raising: str | None = None
+
+
+def _rows_at_once(widest: int) -> int | None:
+    """Of a graph whose widest tensor has so many columns, of eight bytes each."""
+    return max(1, LARGEST_TENSOR // (8 * widest)) if widest > WIDE else None
+
+
 def root_table(graph: Graph, columns: Sequence[Column], layout: Layout) -> Table:
-    """The inputs of the graph; columns that the model does without come last, and empty."""
+    """The graph's inputs as the estimator's columns.
+
+    An input for each type of values; columns that the model does without come last, and empty.
+
+    Args:
+        graph: gets the inputs.
+        columns: of the signature.
+        layout: one matrix of all numbers, or types as the columns have them.
+    """
     used = [column for column in columns if column.required]
     dtypes = [_dtype(graph, column, layout) for column in used]
     inputs = {
@@ -176,7 +133,7 @@ def _run(matrix: Tensor, start: int, columns: Sequence[Column]) -> Tensor:
 
 
 def _dtype(graph: Graph, column: Column, layout: Layout) -> str:
-    """Of the tensor that has it; where scikit-learn is given float32, numbers are rounded first."""
+    """The type of a column's input; what scikit-learn is given in float32 is rounded first."""
     if column.type == "float32" or (layout == "matrix" and graph.precision == "float32"):
         return "float32"
     if layout == "matrix":
@@ -189,11 +146,12 @@ def _dtype(graph: Graph, column: Column, layout: Layout) -> str:
 def _output(
     graph: Graph, estimator: Any, table: Table, task: Task, name: str, method: str
 ) -> Tensor:
+    """One method's answer; a classifier's labels keep the type that its classes have."""
     if name == "prediction" and task.name == "classification":
-        answers = graph.answers(estimator, table)
-        if "places" in answers:
-            return graph.labels(graph.ask(estimator, table, "places"), task.classes)
-    made = graph.ask(estimator, table, method)
+        answers = graph.convert(estimator, table)
+        if "class_index" in answers:
+            return graph.labels(graph.call(estimator, table, "class_index"), task.classes)
+    made = graph.call(estimator, table, method)
     return made if _is_made(made) else graph.op("Identity", made)
 
 

@@ -1,6 +1,6 @@
 """`__main__.py` of a device's bundle: as a zip it installs itself, unpacked it has every command.
 
-Standard library alone until it is clear that this machine can run what is beside it.
+Standard library only, until it is clear that this machine can run the bundle.
 """
 
 import gc
@@ -9,20 +9,20 @@ import platform
 import sys
 from pathlib import Path
 
-OLDEST = (3, 7)  # that reads the words of what says what is wrong
-OF_THE_ZIP = ("install", "doctor", "-h", "--help")
+OLDEST = (3, 7)  # Python that can run the installer's checks
+ZIP_COMMANDS = ("install", "doctor", "-h", "--help")
 
 
 def main() -> None:
     """Check the machine, and hand over to `edge`."""
     here = Path(__file__).parent
     if here.is_file():
-        import zipfile  # a service that starts does without it
+        import zipfile  # slow to import, and not needed to serve
 
-        if sys.argv[1:2] and sys.argv[1] in OF_THE_ZIP and sys.version_info >= OLDEST:
-            from onnxlet.edge.install.from_zip import main as of_the_zip
+        if sys.argv[1:2] and sys.argv[1] in ZIP_COMMANDS and sys.version_info >= OLDEST:
+            from onnxlet.edge.install.from_zip import main as run_zip_command
 
-            return of_the_zip(here, sys.argv[1:])
+            return run_zip_command(here, sys.argv[1:])
         with zipfile.ZipFile(here) as bundle:
             faults = unfit(json.loads(bundle.read("bundle.json").decode()))
         faults.append(
@@ -34,12 +34,12 @@ def main() -> None:
         faults = unfit(json.loads((here / "bundle.json").read_text()))
     if faults:
         sys.exit("\n".join(f"error: {fault}" for fault in faults))
-    # By a link's target: what is imported later is of this bundle, wherever the link leads then.
+    # Resolve the `live` link: later imports are of this bundle even after the link is switched.
     sys.path[0] = str(here.resolve())
     import onnxlet.environment  # noqa: F401 - before NumPy
 
     if sys.argv[1:] == ["serve"]:
-        gc.disable()  # until the server runs
+        gc.disable()  # until the server runs: a collection during imports would find nothing
         from onnxlet.edge.service.serve import main as serve
 
         return serve()
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def unfit(bundle: "dict[str, str]") -> "list[str]":
-    """Why this machine can't run a bundle, in plain words; empty where it can."""
+    """Why this machine can't run a bundle, in plain words; empty if it can."""
     faults = []
     python = "{}.{}".format(*sys.version_info[:2])
     if python != bundle["python"]:

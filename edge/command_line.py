@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 
-gc.disable()  # until the server runs: a collection while modules are imported finds nothing
+gc.disable()  # until the server runs: a collection during imports would find nothing
 
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
@@ -14,10 +14,11 @@ import onnxlet.environment  # noqa: E402, F401 - before NumPy
 try:
     import click
 
-    from onnxlet.edge.bench.commands import COMMANDS as MEASURING
-    from onnxlet.edge.install.commands import COMMANDS as INSTALLING
-    from onnxlet.edge.mqtt.commands import COMMANDS as MESSAGES
-    from onnxlet.edge.update.commands import COMMANDS
+    from onnxlet.edge.bench.commands import COMMANDS as BENCH
+    from onnxlet.edge.forward.commands import COMMANDS as FORWARD
+    from onnxlet.edge.install.commands import COMMANDS as INSTALL
+    from onnxlet.edge.mqtt.commands import COMMANDS as MQTT
+    from onnxlet.edge.update.commands import COMMANDS as UPDATE
     from onnxlet.function.command_line import Command
 except ModuleNotFoundError as error:
     from onnxlet.function.not_set_up import stop
@@ -46,12 +47,12 @@ def main() -> None:
 )  # fmt: skip
 @click.option("--tls-cert", type=FILE, metavar="FILE", help="Speak TLS, with this certificate.")
 @click.option("--tls-key", type=FILE, metavar="FILE", help="The certificate's key.")
-@click.option("--open", is_flag=True, help="Whoever reaches it may ask, without an API key.")
-@click.option("--only-listen", is_flag=True, hidden=True, help="See that it can, and end.")
+@click.option("--open", is_flag=True, help="Serve everybody who can connect, without an API key.")
+@click.option("--only-listen", is_flag=True, hidden=True, help="Check that it can, and end.")
 def serve(models: Path | None, only_listen: bool, **options: Any) -> None:
     """Serve every model below a folder, until Ctrl-C.
 
-    What is not given is taken from the environment: ONNXLET_DEVICE_HOST, _PORT, _TLS_CERT,
+    Defaults come from the environment: ONNXLET_DEVICE_HOST, _PORT, _TLS_CERT,
     _TLS_KEY, _OPEN.
     """
     import os
@@ -60,14 +61,16 @@ def serve(models: Path | None, only_listen: bool, **options: Any) -> None:
     from onnxlet.edge.service.serve import listen
     from onnxlet.edge.service.serve import serve as serve_models
     from onnxlet.edge.settings.device import DeviceSettings, models_folder
+    from onnxlet.function.settings import Settings
 
     given = {name: v for name, v in options.items() if v is not None and v is not False}
     device = replace(DeviceSettings.from_environ(os.environ), **given)
     if only_listen:
         listen(device.host, device.port).close()
         return
-    serve_models(models_folder(models, os.environ), device)
+    settings = Settings.from_environ(os.environ)
+    serve_models(models_folder(models, os.environ, settings), device, settings)
 
 
-for command in (*INSTALLING, *COMMANDS, *MESSAGES, *MEASURING):
+for command in (*INSTALL, *UPDATE, *MQTT, *FORWARD, *BENCH):
     main.add_command(command)

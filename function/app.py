@@ -1,25 +1,25 @@
-"""The Flask app: the dialects' routes, and what is done with every request and error."""
+"""The Flask app: how a request comes to its route, and an error to its answer."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from onnxlet.function import request_log
-from onnxlet.function.errors import Overloaded, Unauthorized, UnsupportedMedia
-from onnxlet.function.http import about, sites
+from onnxlet.function.errors import UnsupportedMedia
+from onnxlet.function.http import sites
 from onnxlet.function.http.body import read_body
-from onnxlet.function.http.fast_path import App, response_to
-from onnxlet.function.http.middleware import NOTES, Door, Environ
+from onnxlet.function.http.fast_path import Answer, App, response_to
+from onnxlet.function.http.middleware import NOTES, Environ, Middleware
+from onnxlet.function.http.routes import table
 from onnxlet.function.http.slim_flask import Flask, HTTPException, Response, request
-from onnxlet.function.messages import Dialect, Failure, Reply, Request, Route, failure_of
+from onnxlet.function.messages import Failure, Reply, Request, Route, WireProtocol, failure_of
 from onnxlet.function.models.repository import Repository
-from onnxlet.function.monitoring import metrics
 from onnxlet.function.monitoring.metrics import Meter
-from onnxlet.function.protocols.registry import DIALECTS, dialect_of
-from onnxlet.function.serving.in_flight import Flight
-from onnxlet.function.serving.service import Observe, Service, Stages
+from onnxlet.function.protocols.registry import protocol_of
+from onnxlet.function.serving.in_flight import InFlight
+from onnxlet.function.serving.service import Observe, Service
 from onnxlet.function.settings import Settings
 
 SERVICE = "onnxlet"  # in app.extensions
@@ -61,57 +61,53 @@ def create_app(
         updates,
         settings.pins,
     )
-    flight = Flight(settings.max_in_flight)
-    service = Service(settings, repository, observe, flight, meter, routes=routes)
-    app = App(_refusal)
+    in_flight = InFlight(settings.max_in_flight)
+    service = Service(settings, repository, observe, in_flight, meter, routes=table(routes))
+    app = App()
     app.extensions[SERVICE] = service
     app.register_error_handler(Exception, _refuse)
-    for dialect in DIALECTS:
-        _add_predictions(app, service, dialect)
-        for route in dialect.ROUTES:
-            _add(app, service, route)
-    for route in (*about.ROUTES, *metrics.ROUTES, *routes):
+    for route in service.routes:
         _add(app, service, route)
-    open_paths = about.OPEN.union(*(dialect.OPEN for dialect in DIALECTS))
-    app.wsgi_app = Door(app.wsgi_app, settings, flight, open_paths, _refusal, meter, log)  # type: ignore[method-assign] # Flask's own way
+    app.wsgi_app = Middleware(app.wsgi_app, service, _refusal, log)  # type: ignore[method-assign] # Flask's own way
     return app
 
 
-def _add_predictions(app: App, service: Service, dialect: Dialect) -> None:
+def _add(app: App, service: Service, route: Route) -> None:
+    if route.protocol is not None:
+        app.add_prediction(route, _predicting(service, route.protocol))
+    elif route.answer is not None:
+        app.add_route(route, _answering(service, route.answer))
+
+
+def _predicting(service: Service, protocol: WireProtocol) -> Answer:
     def predict(environ: Environ, name: str | None = None, version: str | None = None) -> Reply:
-        notes = environ[NOTES]
-        stages = notes["stages"] = Stages()
-        reply = service.answer(
-            lambda: dialect.decode(_request(environ, service.settings)),
-            dialect.encode,
-            notes["request_id"],
-            stages,
-            name or environ.get(dialect.MODEL_HEADER) or None,
+        return service.answer(
+            lambda: protocol.decode(_request(environ, service.settings)),
+            protocol.encode,
+            lambda failure: _refused(failure, protocol),
+            environ[NOTES],
+            name or environ.get(protocol.MODEL_HEADER) or None,
             version,
         )
-        notes |= stages.chosen
-        notes["rows"] = stages.rows
-        return reply
 
-    for rule in dialect.PREDICT:
-        app.add_prediction(rule, predict)
+    return predict
 
 
-def _add(app: App, service: Service, route: Route) -> None:
-    def view(**variables: str) -> Response:
-        environ = request.environ
+def _answering(service: Service, answer: Callable[..., Reply]) -> Answer:
+    def view(environ: Environ, **variables: str) -> Reply:
         if "name" in variables:  # a model that is not there is the answer, whatever the body holds
             service.repository.choose(variables["name"], variables.get("version"))
-        reply = route.answer(service, _request(environ, service.settings), **variables)
+        reply = answer(service, _request(environ, service.settings), **variables)
         environ[NOTES].update(reply.notes)
-        return response_to(reply, environ)
+        return reply
 
-    app.add_url_rule(route.rule, f"{route.method} {route.rule}", view, methods=[route.method])
+    return view
 
 
 def _request(environ: Environ, settings: Settings) -> Request:
     media_type, parameters = environ.get("CONTENT_TYPE", ""), NO_PARAMETERS
     query = NO_PARAMETERS
+    # Werkzeug's parsing takes longer than most models: what needs none of it does without.
     if media_type not in ("application/json", "") or environ.get("QUERY_STRING"):
         parsed = Flask.request_class(environ)
         media_type, parameters = parsed.mimetype, parsed.mimetype_params
@@ -130,31 +126,29 @@ def _request(environ: Environ, settings: Settings) -> Request:
 
 
 def _refuse(error: Exception) -> Response:
-    """Every error in the form of its path's dialect."""
+    """Flask's handler of every error that a view raises, Flask's own 404 and 405 among them."""
     return _refusal(error, request.environ)
 
 
 def _refusal(error: Exception, environ: Environ) -> Response:
-    notes, headers = environ[NOTES], dict[str, str]()
+    notes = environ[NOTES]
     if isinstance(error, HTTPException):
-        failure = Failure(error.code or 500, error.name, _told(error, environ))
         headers = {k: v for k, v in error.get_headers(environ) if k == "Allow"}
+        detail = _described(error, environ)
+        failure = Failure(error.code or 500, error.name, detail, headers=headers)
         notes["error"] = type(error).__name__
     else:
         failure = failure_of(error)
-        notes["error"] = request_log.told(error, notes["request_id"])
-    if "stages" in notes:
-        notes |= notes["stages"].chosen
-    if isinstance(error, Unauthorized):
-        headers["WWW-Authenticate"] = "Bearer"
-    if isinstance(error, Overloaded):
-        headers["Retry-After"] = str(error.seconds)
-    response = response_to(dialect_of(environ["PATH_INFO"]).refuse(failure), environ)
-    response.headers.update(headers)
-    return response
+        notes["error"] = request_log.described(error, notes["request_id"])
+    return response_to(_refused(failure, protocol_of(environ["PATH_INFO"])), environ)
 
 
-def _told(error: HTTPException, environ: Environ) -> str:
+def _refused(failure: Failure, protocol: WireProtocol) -> Reply:
+    reply = protocol.refuse(failure)
+    return reply._replace(headers={**reply.headers, **failure.headers})
+
+
+def _described(error: HTTPException, environ: Environ) -> str:
     """What Flask says of a path or a method, with place, expected and got."""
     if error.code == 404:
         path = environ["PATH_INFO"].encode("latin-1", "replace").decode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""The type of arrays, and the numbers that they hold at most."""
+"""The type of arrays, and what they hold: the largest numbers, and the text that is missing."""
 
 from __future__ import annotations
 
@@ -12,3 +12,7 @@ Array = npt.NDArray[Any]
 LARGEST_INTEGER = 2**63 - 1  # of int64
 # The largest float64 that rounds to a finite float32: halfway to 2**128, less one.
 LARGEST_FLOAT32 = float(np.nextafter(2.0**128 - 2.0**103, 0))
+
+# Stands for a missing text, since a string tensor of ONNX has no NaN. Two noncharacters: no text
+# that people write has them, and a request that does is refused.
+MISSING_TEXT = "\uffff\ufffe"

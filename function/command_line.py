@@ -72,7 +72,7 @@ def tell(error: OnnxletError) -> NoReturn:
     click.echo(f"error: {error.message}", err=True)
     if error.hint:
         click.echo(f"hint: {error.hint}", err=True)
-    sys.exit(getattr(error, "exit_code", 1))
+    sys.exit(error.exit_code)
 
 
 def run(group: click.Group, name: str) -> None:

@@ -1,4 +1,4 @@
-"""How long a request may take: looked at between runs, and enforced within one on servers."""
+"""How long a request may take: checked between runs, and enforced within a run on servers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _now = _OfThisThread()
 
 
 def begin(start: float, seconds: float) -> None:
-    """What this thread does from now on ends some seconds after `start`.
+    """Give this thread until some seconds after `start`.
 
     Args:
         start: on the clock of `time.perf_counter`.
@@ -35,7 +35,7 @@ def begin(start: float, seconds: float) -> None:
 
 
 def end() -> None:
-    """What this thread does next has no deadline any more."""
+    """Take this thread's deadline away."""
     _now.ends = NEVER
 
 
@@ -73,7 +73,7 @@ class Watchdog:
     """One thread that ends runs that take too long: ONNX Runtime stops before its next node.
 
     Args:
-        tick: seconds between two looks.
+        tick: seconds between two checks.
     """
 
     def __init__(self, tick: float) -> None:
@@ -85,7 +85,7 @@ class Watchdog:
         threading.Thread(target=self._watch, name="deadline", daemon=True).start()
 
     def stop(self) -> None:
-        """Look no more."""
+        """End the thread, some time soon."""
         self._stopped.set()
 
     def _watch(self) -> None:

@@ -3,6 +3,7 @@
 OnnxletError                 message, and a hint: what to do about it
 ├── SettingsError            the environment variables are wrong; stops the process
 ├── ModelError               a model directory is missing, broken or altered; stops the process
+├── WrongUse                 a command can't be carried out as it was given; exit code 2
 └── RequestError             the client's mistake; has an HTTP status
     ├── MalformedRequest     400  not JSON, not CSV, not the form of a native request
     ├── Unauthorized         401  no key, or one that is not known
@@ -20,8 +21,12 @@ OnnxletError                 message, and a hint: what to do about it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple
+
+# What a server puts into a request's WSGI environ, for Overloaded and TookTooLong.
+SHED = "onnxlet.shed"  # there: too many requests wait for the server already
+CAME = "onnxlet.came"  # when the request had come as a whole, on the clock of time.perf_counter
 
 SHOWN_PROBLEMS = 20
 LISTED_PROBLEMS = 1000  # beside an answer
@@ -48,7 +53,10 @@ class OnnxletError(Exception):
     Attributes:
         message: place, expected and got.
         hint: what to do, or an empty string.
+        exit_code: of a command that it stops.
     """
+
+    exit_code = 1
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -71,14 +79,22 @@ class ModelError(OnnxletError):
     """A model directory is missing, broken or altered."""
 
 
+class WrongUse(OnnxletError):
+    """A command names something that is not there, or not in the form it needs."""
+
+    exit_code = 2
+
+
 class RequestError(OnnxletError):
     """A client's mistake.
 
     Attributes:
-        status: the HTTP status that tells of it.
+        status: of the HTTP response.
+        headers: of the HTTP response, by name.
     """
 
     status = 400
+    headers: ClassVar[Mapping[str, str]] = {}
 
 
 class MalformedRequest(RequestError):
@@ -95,6 +111,7 @@ class Unauthorized(RequestError):
     """The request bears no key, or one that is not known here."""
 
     status = 401
+    headers: ClassVar = {"WWW-Authenticate": "Bearer"}
 
 
 class Forbidden(RequestError):
@@ -146,14 +163,10 @@ class TookTooLong(RequestError):
 
 
 class Overloaded(RequestError):
-    """More requests are in flight than this server takes; try again later.
-
-    Attributes:
-        seconds: after which trying again makes sense.
-    """
+    """More requests are in flight than this server takes."""
 
     status = 503
-    seconds = 1
+    headers: ClassVar = {"Retry-After": "1"}  # seconds: most answers take far less
 
 
 class Problem(NamedTuple):

@@ -19,15 +19,12 @@ START = time.perf_counter()
 from typing import Any  # noqa: E402
 
 import onnxlet.environment  # noqa: E402, F401
-from onnxlet.function import json_text, request_log  # noqa: E402
 from onnxlet.function.app import SERVICE, create_app  # noqa: E402
-from onnxlet.function.aws import lambda_events  # noqa: E402
+from onnxlet.function.aws import lambda_events, native_events  # noqa: E402
 from onnxlet.function.aws.lambda_log import LambdaLog  # noqa: E402
-from onnxlet.function.errors import MalformedRequest, SettingsError  # noqa: E402
-from onnxlet.function.messages import Call, Prediction, failure_of  # noqa: E402
-from onnxlet.function.protocols import native  # noqa: E402
+from onnxlet.function.errors import SettingsError  # noqa: E402
 from onnxlet.function.serving import warmup  # noqa: E402
-from onnxlet.function.serving.service import Service, Stages  # noqa: E402
+from onnxlet.function.serving.service import Service  # noqa: E402
 from onnxlet.function.settings import Settings  # noqa: E402
 
 SETTINGS = Settings.from_environ(os.environ)
@@ -51,8 +48,9 @@ def handler(event: Any, context: Any) -> Any:
     Returns:
         For an HTTP request the response in its sender's form; for a native one the native
         answer as an object, or the error in its native form; for a batch the records that
-        failed. Errors of requests are never raised. A batch whose answers can go nowhere, and a
-        schedule that finds a model not answering, are: Lambda counts them, and an alarm rings.
+        failed. Errors of requests are never raised, of whatever class. Two others are, so that
+        Lambda counts them and an alarm rings: a batch whose answers can go nowhere, and a
+        schedule that finds a model not answering.
     """
     if lambda_events.is_http(event):
         return lambda_events.respond(APP, event, context, LOG.write)
@@ -65,41 +63,7 @@ def handler(event: Any, context: Any) -> Any:
             return _answer_batch(event["Records"], context)
     if warmup.is_scheduled(event):
         return _warm_up()
-    return _invoke(event, context)
-
-
-def _invoke(event: Any, context: Any) -> Any:
-    """A direct invocation: IAM has let the caller in, so no key is asked for."""
-    request_id = request_log.request_id(getattr(context, "aws_request_id", ""))
-    stages, start = Stages(), time.perf_counter()
-    entry: dict[str, Any] = {"method": "invoke", "request_id": request_id}
-    try:
-        form = SERVED.answer(lambda: _native_call(event), _native_form, request_id, stages)
-        entry |= {"status": 200, "rows": stages.rows}
-    except Exception as error:
-        failure = failure_of(error)
-        form = json_text.loads(json_text.dumps(native.problem(failure)))
-        entry |= {"status": failure.status, "error": request_log.told(error, request_id)}
-    ms = round((time.perf_counter() - start) * 1e3, 3)
-    LOG.write({**entry, **stages.chosen, "ms": ms, "stages": stages})
-    return form
-
-
-def _native_form(prediction: Prediction, call: Call) -> Any:
-    written = json_text.dumps(native.answer(prediction))
-    form = json_text.loads(written)
-    lambda_events.check_size(form, len(written))
-    return form
-
-
-def _native_call(event: Any) -> Call:
-    if isinstance(event, list) or (isinstance(event, dict) and "instances" in event):
-        return native.from_object(event)
-    members = sorted(map(str, event))[:8] if isinstance(event, dict) else type(event).__name__
-    raise MalformedRequest(
-        f"the event is neither an HTTP request nor a native one: got {members}",
-        'Invoke with a list of rows, or with {"instances": [...]}.',
-    )
+    return native_events.invoke(SERVED, event, context, LOG.write)
 
 
 def _answer_batch(records: list[dict[str, Any]], context: Any) -> dict[str, Any]:
@@ -133,7 +97,7 @@ def _before_snapshot() -> None:
 
 
 if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
-    # A part of Lambda's runtime, there for this alone.
+    # A part of Lambda's runtime, which is there only where snapshots are taken.
     from snapshot_restore_py import register_after_restore, register_before_snapshot
 
     register_before_snapshot(_before_snapshot)

@@ -20,32 +20,17 @@ HINT = "JSON has names and texts in double quotes, null for None, and no comma b
 VALUES = 20_000  # of an array that are written together
 FEW = 200  # members of a list that may be large themselves; of a longer one so many together
 ANY, ENTRY = "*", "[]"  # in a path: whichever member of an object, whichever one of a list
-LARGE = 2**20  # bytes, from which on long lists are read in parts
 TOO_DEEP = f"the body is nested too deeply: at most {DEEPEST} levels are read"
 
 
-def loads(
-    body: bytes,
-    lists: frozenset[tuple[str, ...]] = frozenset(),
-    members: frozenset[tuple[str, ...]] = frozenset(),
-) -> Any:
+def loads(body: bytes) -> Any:
     """Read JSON text in UTF-8; bare NaN and Infinity are accepted.
-
-    Args:
-        body: JSON text.
-        lists: the paths at which long lists are read later, some members at a time
-            (`large_json`); where there are none, all of a body is parsed at once.
-        members: the same for long objects.
 
     Raises:
         MalformedRequest: it is not JSON, or nested more than `DEEPEST` levels deep (with a bare
             NaN in it somewhat less, where Python itself goes no deeper).
         RequestTooLarge: it has so many lists and objects that they would take all memory.
     """
-    if lists and len(body) > LARGE:
-        from onnxlet.function.inputs import large_json  # most bodies are small
-
-        return large_json.loads(body, lists, members)
     if len(body) > MOST_BRACKETS and body.count(b"[") + body.count(b"{") > MOST_BRACKETS:
         raise RequestTooLarge(
             f"the body has more than {MOST_BRACKETS} lists and objects", "Send fewer rows at once."

@@ -1,7 +1,7 @@
-"""What a dialect takes and gives: a request's parts, a call, a prediction, a reply.
+"""What a protocol takes and gives: a request, what it asks for, a prediction, a reply.
 
-A dialect turns a Request into a Call, and a Prediction into a Reply; nothing here or there knows
-of Flask or of ONNX Runtime.
+A protocol turns a Request into a PredictRequest, and a Prediction into a Reply; nothing here or
+there knows of Flask or of ONNX Runtime.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Request(NamedTuple):
 
     Attributes:
         body: as it came; empty where there is none.
-        media_type: of the body, without parameters, in lower case; empty where none is told.
+        media_type: of the body, without parameters, in lower case; empty where none is given.
         parameters: of the media type, such as `charset`.
         query: the first value of each query parameter.
         header: gives the named header's value, or an empty text.
@@ -110,7 +110,7 @@ class Tensor(NamedTuple):
     datatype: str
 
 
-class Call(NamedTuple):
+class PredictRequest(NamedTuple):
     """A request for predictions, decoded but not yet checked against a model.
 
     It has rows, or tensors.
@@ -123,7 +123,7 @@ class Call(NamedTuple):
         text: rows are lists of text (from CSV), to be read by their columns' types.
         faults: rows that are broken already, and why; None is none.
         nulls: a row that can't be answered is answered by null, and does not lose the others.
-        options: what the dialect itself has to remember until it encodes the answer.
+        options: what the protocol itself has to remember until it encodes the answer.
     """
 
     rows: Sequence[Any] = ()
@@ -160,15 +160,16 @@ class Prediction(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """Why a request gets no answer, for a dialect to put in its own form.
+    """Why a request gets no answer, for a protocol to put in its own form.
 
     Attributes:
-        status: of HTTP, as in the native dialect.
+        status: of HTTP, as in the native protocol.
         kind: the error's class.
         detail: place, expected and got.
         hint: what to do, or an empty text.
         problems: located ones, the first of them; empty where the rows are not the reason.
         error_count: how many there are in all.
+        headers: of HTTP, that its response has whatever the protocol.
     """
 
     status: int
@@ -177,6 +178,7 @@ class Failure(NamedTuple):
     hint: str = ""
     problems: Sequence[Problem] = ()
     error_count: int = 0
+    headers: Mapping[str, str] = {}
 
 
 def failure_of(error: Exception) -> Failure:
@@ -184,54 +186,66 @@ def failure_of(error: Exception) -> Failure:
     kind = type(error).__name__
     if not isinstance(error, OnnxletError):
         return Failure(500, kind, "the server failed; its log has the request id")
-    status = error.status if isinstance(error, RequestError) else 500
+    if not isinstance(error, RequestError):
+        return Failure(500, kind, error.message, error.hint)
+    failure = Failure(error.status, kind, error.message, error.hint, headers=error.headers)
     if isinstance(error, InvalidRows):
-        return Failure(status, kind, error.message, error.hint, error.problems, error.count)
-    return Failure(status, kind, error.message, error.hint)
+        return failure._replace(problems=error.problems, error_count=error.count)
+    return failure
 
 
 class Route(NamedTuple):
-    """A route that is no prediction.
+    """What answers one method at one rule, and who may ask when.
 
     Attributes:
         method: of HTTP.
         rule: in Flask's form; its variables are arguments of `answer`.
-        answer: makes the reply from the service, the request and the rule's variables.
-        describe: of a route that no dialect has, what `/openapi.json` says of it.
+        answer: makes the reply from the service, the request and the rule's variables; None where
+            `protocol` predicts.
+        describe: what `/openapi.json` says of it; None where `function/openapi` has the words.
+        protocol: whose predictions are made here, or None.
+        open: it needs no API key, and is never shed.
+        urgent: it is never shed, and a server answers it before the requests that wait.
     """
 
     method: str
     rule: str
-    answer: Callable[..., Reply]
+    answer: Callable[..., Reply] | None = None
     describe: Callable[[Any], Any] | None = None
+    protocol: WireProtocol | None = None
+    open: bool = False
+    urgent: bool = False
+
+    @property
+    def key(self) -> str:
+        """Method and rule, such as `GET /models/<name>`."""
+        return f"{self.method} {self.rule}"
 
 
-class Dialect(Protocol):
+class WireProtocol(Protocol):
     """One protocol that clients speak; a module of `onnxlet.function.protocols`.
 
     Attributes:
         PREDICT: rules of the POST routes that predict, with the variables `name` and `version`.
         MODEL_HEADER: names a model where the path does not, as WSGI spells it; or empty.
         ROUTES: its other routes.
-        OPEN: paths that need no API key.
     """
 
     PREDICT: Sequence[str]
     MODEL_HEADER: str
     ROUTES: Sequence[Route]
-    OPEN: frozenset[str]
 
     def owns(self, path: str) -> bool:
-        """Whether what goes wrong on this path is told in this dialect."""
+        """Whether errors on this path are answered in this protocol's form."""
 
-    def decode(self, request: Request) -> Call:
+    def decode(self, request: Request) -> PredictRequest:
         """Read a request for predictions.
 
         Raises:
             RequestError: it is not one.
         """
 
-    def encode(self, prediction: Prediction, call: Call) -> Reply:
+    def encode(self, prediction: Prediction, call: PredictRequest) -> Reply:
         """Write the answer."""
 
     def refuse(self, failure: Failure) -> Reply:

@@ -94,17 +94,20 @@ class Clock:
     """The time in RFC 3339's form, to milliseconds; the second is written once."""
 
     def __init__(self) -> None:
-        self._told = (-1, "")
+        self._written = (-1, "")
 
     def at(self, seconds: float) -> str:
         """Since 1970, in UTC."""
         milliseconds = int(seconds * 1000)
-        told = self._told
-        if told[0] != milliseconds // 1000:
+        written = self._written
+        if written[0] != milliseconds // 1000:
             second = milliseconds // 1000
             # One assignment: of two threads none sees the other's half.
-            told = self._told = (second, time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(second)))
-        return f"{told[1]}{milliseconds % 1000:03}Z"
+            written = self._written = (
+                second,
+                time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(second)),
+            )
+        return f"{written[1]}{milliseconds % 1000:03}Z"
 
 
 CLOCK = Clock()
@@ -176,10 +179,11 @@ def fail(error: BaseException, **more: str) -> None:
     write({"event": "failure", "error": type(error).__name__, **more, "where": where})
 
 
-def told(error: Exception, request_id: str) -> str:
-    """What a request's line says of its error: a client's mistake may quote the data, its kind not.
+def described(error: Exception, request_id: str) -> str:
+    """What a request's line says of its error.
 
-    Of one that is not ours it has the kind, too; a line of its own says where it happened.
+    Of a client's mistake only the kind, since its message may quote the data. Of an error that is
+    not ours the kind, too; a line of its own says where it happened.
     """
     if isinstance(error, OnnxletError) and not isinstance(error, RequestError):
         return error.message

@@ -1,4 +1,4 @@
-"""The environment variables, read in one place. README.md has the same table."""
+"""The environment variables, read in one place. docs/reference/settings.md has the same table."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from onnxlet.folders import ROOT
 from onnxlet.function.errors import SettingsError
 
 PREFIX = "ONNXLET_"
-DEVICE_PREFIX = f"{PREFIX}DEVICE_"  # of what a device alone reads (edge/settings/device.py)
+DEVICE_PREFIX = f"{PREFIX}DEVICE_"  # of what only a device reads (edge/settings/device.py)
 WORD = "[A-Za-z0-9][A-Za-z0-9._-]{0,99}"  # a model's name
 ALIAS = rf"(?![0-9]+\Z){WORD}"  # a version's; few have any, so that it is not compiled at the start
 # A bundle has its own; commands take those of the current folder.
@@ -32,13 +32,13 @@ class Settings:
         max_rows: largest batch.
         threads: threads inside one ONNX Runtime session; more than one changes last digits.
         max_seconds: longest time from a request's coming to its answer.
-        max_in_flight: requests that are taken at once; further ones are told to come again.
+        max_in_flight: requests that are taken at once; further ones are refused.
         cors_origins: origins whose pages may call; none by default.
         hosts: names that requests may ask for, beside localhost and addresses; None is any. A
             server that listens on loopback takes it for none.
         log: which lines are written: off, errors (refusals, too) or all.
         log_successes: of so many requests that were answered, one is in the log.
-        reload_seconds: between two looks at the models' folder, on servers; 0 means never.
+        reload_seconds: between two scans of the models' folder, on servers; 0 means never.
         lazy: load a model when its first request comes, not at the start.
         models_url: `s3://bucket/prefix` of graphs that are not in their directories, or None.
         answers_queue: URL of the SQS queue that answers to queued requests go to, or None.
@@ -70,7 +70,7 @@ class Settings:
         """Read the `ONNXLET_*` variables.
 
         Raises:
-            SettingsError: naming every variable that can't be used, not the first alone.
+            SettingsError: naming every variable that can't be used.
         """
         faults: list[str] = []
         known: set[str] = set()
@@ -119,7 +119,9 @@ class Settings:
         )
         faults += _unknown(environ, known)
         if faults:
-            raise SettingsError("; ".join(faults), "README.md lists the variables and their form.")
+            raise SettingsError(
+                "; ".join(faults), "docs/reference/settings.md lists the variables and their form."
+            )
         return settings
 
 

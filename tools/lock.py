@@ -13,7 +13,6 @@ FILES = (
     "function",
     "convert",
     "edge",
-    "fast",
     "dev",
     "boosting",
     "browser",
@@ -22,8 +21,8 @@ FILES = (
 )  # each takes the versions of those before it
 CLOUD = ("deploy", "emulator")  # take the function's alone: botocore and pandas don't agree
 ALONE = ("lambda_runtime/emulator",)  # locked without its dependencies: only files are taken out
-# Take none of theirs: their scikit-learn is older, the rest comes out the same.
-OLDER = ("oldest", "dist")
+# Take none of theirs: their scikit-learn or NumPy is older, or, of the documents, nothing is ours.
+APART = ("oldest", "dist", "docs")
 
 
 def lock(name: str, before: tuple[str, ...]) -> None:
@@ -44,7 +43,7 @@ if __name__ == "__main__":
         lock(file, FILES[:place])
     for file in CLOUD:
         lock(file, ("function",))
-    for file in OLDER:
+    for file in APART:
         lock(file, ())
     for folder in ("clients", "bench", "lambda_runtime"):  # nothing of ours is beside them
         for other in sorted((FOLDER / folder).glob("*.in")):

@@ -47,8 +47,8 @@ def bill_of_materials(
     bom.metadata.component = whole
     bom.metadata.timestamp = datetime(*TIME, tzinfo=UTC)
     bom.register_dependency(whole, components)
-    told = "\n".join(f"{c.type} {c.name} {c.version} {list(c.hashes)}" for c in components)
-    bom.serial_number = uuid.uuid5(uuid.NAMESPACE_URL, f"{target}\n{told}")
+    listed = "\n".join(f"{c.type} {c.name} {c.version} {list(c.hashes)}" for c in components)
+    bom.serial_number = uuid.uuid5(uuid.NAMESPACE_URL, f"{target}\n{listed}")
     return JsonV1Dot6(bom).output_as_string(indent=1).encode()
 
 
@@ -56,12 +56,16 @@ def _package(distribution: PathDistribution) -> Component:
     name, version = distribution.name, distribution.version
     purl = PackageURL("pypi", name=name.lower().replace("_", "-"), version=version)
     metadata = distribution.metadata
-    told = next((metadata[key] for key in ("License-Expression", "License") if key in metadata), "")
+    licence = next(
+        (metadata[key] for key in ("License-Expression", "License") if key in metadata), ""
+    )
     licences = []
-    if told and len(told) < 100:  # some packages put the whole text there
+    if licence and len(licence) < 100:  # some packages put the whole text there
         factory = LicenseFactory()
         licences = [
-            factory.make_from_string(told, license_acknowledgement=LicenseAcknowledgement.DECLARED)
+            factory.make_from_string(
+                licence, license_acknowledgement=LicenseAcknowledgement.DECLARED
+            )
         ]
     return Component(
         name=name,

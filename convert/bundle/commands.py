@@ -62,7 +62,7 @@ def sign_option(required: bool) -> Callable[[Callable[..., None]], Callable[...,
 )
 @click.option(
     "--target", "kind", type=click.Choice([*KINDS, MODELS_ALONE]), default="lambda",
-    show_default=True, help="Where it will run; or models alone, for devices that run.",
+    show_default=True, help="Where it will run; or only models, for devices that run.",
 )  # fmt: skip
 @click.option(
     "--python", type=click.Choice(PYTHONS), default="3.13", show_default=True,
@@ -74,7 +74,7 @@ def sign_option(required: bool) -> Callable[[Callable[..., None]], Callable[...,
 )  # fmt: skip
 @click.option(
     "--release", type=click.IntRange(1), metavar="R",
-    help="Number for devices, which take higher ones alone.",
+    help="Number for devices, which only take higher ones.",
 )  # fmt: skip
 @sign_option(required=False)
 @click.option("--channel", callback=_word, default="stable", show_default=True, metavar="C",
@@ -209,7 +209,7 @@ def publish(
 
 
 def _check_package(kind: str, release: int | None, sign: Path | None, out: Path) -> None:
-    from onnxlet.convert.errors import WrongUse
+    from onnxlet.function.errors import WrongUse
 
     if platform.system() not in ("Linux", "Darwin"):
         raise WrongUse(f"packaging works on Linux and macOS, got {platform.system()}")
@@ -220,7 +220,7 @@ def _check_package(kind: str, release: int | None, sign: Path | None, out: Path)
     if kind == "lambda" and sign:
         raise WrongUse("--sign: only what devices take is signed", "Add --target device.")
     if release is None and (sign or kind == MODELS_ALONE):
-        raise WrongUse("--release: a number is missing", "Devices take higher ones alone.")
+        raise WrongUse("--release: a number is missing", "Devices only take higher ones.")
     parent = next(place for place in out.absolute().parents if place.exists())
     if not parent.is_dir():
         raise WrongUse(f"--out: '{parent}' is not a folder")

@@ -1,7 +1,7 @@
 """Run by an interpreter of the target's version: compiles the sources named on standard input.
 
 Arguments are the folder that they are below, and the folder that they will be below. Prints the
-path of each file that was made. Standard library alone, and nothing newer than Python 3.11.
+path of each file that was made. Only the standard library, and nothing newer than Python 3.11.
 """
 
 import importlib.util

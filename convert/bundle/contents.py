@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 from onnxlet.convert.bundle import stripping, wheels
 from onnxlet.convert.bundle.target import Target
 from onnxlet.convert.directory.golden import verify
-from onnxlet.convert.errors import PackagingFailed, WrongUse
+from onnxlet.convert.errors import PackagingFailed
 from onnxlet.folders import PACKAGE, typed
+from onnxlet.function.errors import WrongUse
 from onnxlet.function.models.aliases import file_of, read, serves
 from onnxlet.function.models.repository import NAME, versions_in
 

@@ -54,8 +54,8 @@ def package(
         models: that are in it.
         out: the zip to write, whole or not at all.
         budget: most bytes.
-        report: told what is being done.
-        progress: given the bytes to write, a context of what is told of each file's.
+        report: called with a line for each step.
+        progress: given the bytes to write, a context that reports each file's.
         release: number of a device's bundle.
         require_pyc: stop where there is no interpreter to compile with.
 

@@ -18,8 +18,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from onnxlet.convert.bundle.release import ANY, comment_for
 from onnxlet.convert.bundle.sign import SUFFIX, SigningKey, comment_of, signature_of
-from onnxlet.convert.errors import PackagingFailed, WrongUse
+from onnxlet.convert.errors import PackagingFailed
 from onnxlet.folders import typed
+from onnxlet.function.errors import WrongUse
 
 FORMAT = 1
 INDEX = "channel.json"
@@ -123,9 +124,9 @@ class Record(NamedTuple):
         self._note(number, number)
 
     def _note(self, published: int, begun: int) -> str:
-        told = {**self._read(), self.target: (published, begun)}
+        facts = {**self._read(), self.target: (published, begun)}
         names = ("published", "begun")
-        form = {target: dict(zip(names, each, strict=True)) for target, each in told.items()}
+        form = {target: dict(zip(names, each, strict=True)) for target, each in facts.items()}
         part = self.file.with_name(f".{self.file.name}.{os.getpid()}.part")
         try:
             part.write_text(f"{json.dumps(form, indent=1, sort_keys=True)}\n")
@@ -136,10 +137,10 @@ class Record(NamedTuple):
 
     def _read(self) -> dict[str, tuple[int, int]]:
         try:
-            told = json.loads(self.file.read_text())
+            facts = json.loads(self.file.read_text())
             return {
                 str(target): (int(each["published"]), int(each["begun"]))
-                for target, each in told.items()
+                for target, each in facts.items()
             }
         except FileNotFoundError:
             return {}
@@ -198,7 +199,7 @@ def publish(
         go_on: from an index that is earlier than the last one of the record, too.
 
     Returns:
-        What devices are told, in words.
+        What devices learn, in words.
 
     Raises:
         WrongUse: the archive is not signed, or not by these keys, or for another channel.
@@ -218,8 +219,8 @@ def publish(
             f"'{archive}' is not what was signed, or was signed by another key",
             "Sign it again, or name the key that it is signed by: --trust OTHER.pub.",
         )
-    told = _told(comment)
-    there, releases = _read_index(place, told["channel"], keys)
+    facts = _facts(comment)
+    there, releases = _read_index(place, facts["channel"], keys)
     last = record.number(there) if record else 0
     if there < last and not go_on:
         raise PackagingFailed(
@@ -229,21 +230,21 @@ def publish(
             "and publish again what it lacks: --earlier-index.",
         )
     number = max(there, last) + 1
-    stem = "-".join(told[part] for part in ("name", "kind", "release", "arch", "python"))
+    stem = "-".join(facts[part] for part in ("name", "kind", "release", "arch", "python"))
     entry = {"file": f"{stem}.zip", "percent": percent, "comment": comment}
     place.write(entry["file"], content)  # type: ignore[arg-type] # a text
     place.write(f"{stem}.zip{SUFFIX}", signature.read_bytes())
     unnoted = record.begin(number, there) if record else ""
-    place.write(INDEX, _index(number, _merged(releases, entry), told, key))
+    place.write(INDEX, _index(number, _merged(releases, entry), facts, key))
     if record:
         record.end(number)
     return (
-        f"{told['kind']} release {told['release']}: {percent:g} % of channel {told['channel']}"
+        f"{facts['kind']} release {facts['release']}: {percent:g} % of channel {facts['channel']}"
         f"{unnoted}"
     )
 
 
-def _told(comment: str) -> dict[str, str]:
+def _facts(comment: str) -> dict[str, str]:
     return dict(part.split("=", 1) for part in comment.split(" ")[1:])
 
 
@@ -255,9 +256,9 @@ def _read_index(
     if content is None:
         return 0, []
     try:
-        told = json.loads(content)
-        text = told["index"].encode()
-        comment = comment_of(told["signature"].encode(), hashlib.blake2b(text).digest(), keys)
+        facts = json.loads(content)
+        text = facts["index"].encode()
+        comment = comment_of(facts["signature"].encode(), hashlib.blake2b(text).digest(), keys)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         comment = None
     if comment is None:
@@ -265,7 +266,7 @@ def _read_index(
             f"{INDEX} is there, and not signed by this key",
             "Name the key that it is signed by (--trust OTHER.pub), or remove it.",
         )
-    parts = _told(comment)
+    parts = _facts(comment)
     if parts["channel"] != channel:
         raise WrongUse(f"{INDEX} is of channel {parts['channel']}, and the archive of {channel}")
     releases: list[dict[str, Any]] = json.loads(text)["releases"]
@@ -275,24 +276,24 @@ def _read_index(
 def _merged(releases: list[dict[str, Any]], entry: dict[str, Any]) -> list[dict[str, Any]]:
     """The entries with this one in its place, the newest first, the oldest left out."""
     every = [each for each in releases if each["file"] != entry["file"]] + [entry]
-    every.sort(key=lambda each: -int(_told(each["comment"])["release"]))
+    every.sort(key=lambda each: -int(_facts(each["comment"])["release"]))
     groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for each in every:
-        told = _told(each["comment"])
-        groups.setdefault(tuple(told[k] for k in ("name", "kind", "arch", "python")), []).append(
+        facts = _facts(each["comment"])
+        groups.setdefault(tuple(facts[k] for k in ("name", "kind", "arch", "python")), []).append(
             each
         )
     return [each for group in groups.values() for each in group[:KEPT]]
 
 
 def _index(
-    number: int, releases: list[dict[str, Any]], told: dict[str, str], key: SigningKey
+    number: int, releases: list[dict[str, Any]], facts: dict[str, str], key: SigningKey
 ) -> bytes:
     text = json.dumps({"format": FORMAT, "releases": releases})
     comment = comment_for(
         kind="index",
-        channel=told["channel"],
-        name=told["name"],
+        channel=facts["channel"],
+        name=facts["name"],
         arch=ANY,
         python=ANY,
         release=number,

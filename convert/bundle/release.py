@@ -1,4 +1,4 @@
-"""What a release is signed as, and archives of models alone."""
+"""What a release is signed as, and archives of only models."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ ANY = "any"
 
 
 def write_models(models: Sequence[Chosen], out: Path, release: int) -> None:
-    """Write an archive of models alone; the same input gives the same bytes."""
+    """Write an archive of only models; the same input gives the same bytes."""
     files: dict[str, Path | bytes] = {
         f"models/{model.name}/{model.version}/{file}": model.directory / file
         for model in models
         for file in model.files
     }
     hashes = {path: _sha256(Path(str(files[path]))) for path in sorted(files)}
-    told = {
+    listing = {
         "format": FORMAT,
         "release": release,
         "models": {model.name: model.version for model in models},
         "files": hashes,
     }
-    files["models.json"] = json.dumps(told, indent=1).encode() + b"\n"
+    files["models.json"] = json.dumps(listing, indent=1).encode() + b"\n"
     write_archive(out, files, lambda size: None, lambda sizes, whole: None)
 
 

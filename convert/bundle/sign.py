@@ -17,7 +17,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
-from onnxlet.convert.errors import WrongUse
+from onnxlet.function.errors import WrongUse
 
 SECRET_BYTES = 2 + 2 + 2 + 32 + 8 + 8 + 104
 ENCRYPTED, OPEN = b"Sc", b"\0\0"

@@ -1,4 +1,4 @@
-"""What is left out of a bundle, since nothing there ever loads it. docs/packaging.md has the list.
+"""What is left out of a bundle, since nothing loads it there; docs/how-to/packaging.md lists it.
 
 Licences stay with everything that stays. What is left out here is found out by measurement: the
 tests run every dialect, explanations and the page on a stripped bundle.

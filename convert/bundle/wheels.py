@@ -29,7 +29,7 @@ def install(target: Target, folder: Path) -> None:
     command += ["--only-binary", ":all:", "--require-hashes", "--link-mode", "copy"]
     command += ["-r", str(REQUIREMENTS / target.lock)]
     done = _run(command)
-    if "UnknownIssuer" in done.stderr:  # a certificate that the system knows, and uv alone does not
+    if "UnknownIssuer" in done.stderr:  # a certificate that the system knows, and uv does not
         done = _run([*command, "--system-certs"])
     if done.returncode:
         said = "\n".join(done.stderr.strip().splitlines()[:SHOWN_LINES])
@@ -37,7 +37,7 @@ def install(target: Target, folder: Path) -> None:
             f"requirements/{target.lock}: the wheels for Python {target.python} on {target.arch} "
             f"can't be installed:\n{said}",
             "Every locked package needs a wheel there; is the package index reachable? "
-            "docs/packaging.md lists the Pythons that work.",
+            "docs/how-to/packaging.md lists the Pythons that work.",
         )
 
 

@@ -1,8 +1,8 @@
 """Means of estimators that were each fitted on some of the rows and columns.
 
 Source: `sklearn/ensemble/_bagging.py`. Sub-estimators know the classes as 0, 1, …, and may have
-seen some of them only. Upstream: skl2onnx's models of trees and of linear
-models without probabilities do not load in float64, and in float32 the sums tie otherwise.
+seen only some of them. Upstream: skl2onnx's models of trees and of linear models without
+probabilities do not load in float64, and in float32 other sums are equal.
 """
 
 from __future__ import annotations
@@ -12,41 +12,38 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from sklearn import tree
 from sklearn.ensemble import BaggingClassifier, BaggingRegressor
 
-from onnxlet.convert.converters.trees import of_sklearn, tree_ensemble
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor
+from onnxlet.convert.converters.trees import all_trees, of_sklearn, tree_ensemble
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
 from onnxlet.convert.graph.responses import all_have, every_row, one_hot, predicted, total
 
 Part = tuple[Any, Table]
-TREES = (
-    tree.DecisionTreeClassifier, tree.DecisionTreeRegressor,
-    tree.ExtraTreeClassifier, tree.ExtraTreeRegressor,
-)  # fmt: skip
 
 
-def classifier(graph: Graph, fitted: Any, table: Table) -> Answers:
-    """The mean of the probabilities, or of the votes of those that have none."""
+def classifier(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """The mean of the probabilities, or of the votes of estimators that have none."""
     count = len(fitted.classes_)
     parts: list[Part] = []
-    if _is_forest(fitted) and all(len(part.classes_) == count for part in fitted.estimators_):
+    if all_trees(fitted.estimators_) and all(
+        len(part.classes_) == count for part in fitted.estimators_
+    ):
         summed = _forest(graph, fitted, table)
     else:
         parts = _parts(graph, fitted, table)
         summed = total([_shares(graph, *part, count) for part in parts])
     mean = summed / float(fitted.n_estimators)
-    answers = {"predict_proba": mean, "places": mean.argmax()}
+    outputs = {"predict_proba": mean, "class_index": mean.argmax()}
     if parts and all_have(graph, parts, "decision_function"):
-        scores = [graph.ask(*part, "decision_function") for part in parts]
+        scores = [graph.call(*part, "decision_function") for part in parts]
         if len({score.width for score in scores}) == 1:
-            answers["decision_function"] = total(scores) / float(fitted.n_estimators)
-    return answers
+            outputs["decision_function"] = total(scores) / float(fitted.n_estimators)
+    return outputs
 
 
-def regressor(graph: Graph, fitted: Any, table: Table) -> Answers:
+def regressor(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """The mean of the predictions."""
-    if _is_forest(fitted):
+    if all_trees(fitted.estimators_):
         summed = _forest(graph, fitted, table)
     else:
         summed = total([predicted(graph, *part) for part in _parts(graph, fitted, table)])
@@ -57,15 +54,15 @@ def _parts(graph: Graph, fitted: Any, table: Table) -> list[Part]:
     """Every sub-estimator with its columns."""
     chosen: Sequence[Any] = fitted.estimators_features_
     pairs = zip(fitted.estimators_, chosen, strict=True)
-    return [(part, graph.select(table, places)) for part, places in pairs]
+    return [(part, graph.select(table, indices)) for part, indices in pairs]
 
 
 def _shares(graph: Graph, part: Any, given: Table, count: int) -> Tensor:
     """One sub-estimator's probabilities or vote, zero for classes that it has not seen."""
     if not hasattr(part, "predict_proba"):
-        code = graph.ask(part, given, "predict").cast("int64")
+        code = graph.call(part, given, "predict").cast("int64")
         return one_hot(code, count).cast(graph.precision)
-    shares = graph.ask(part, given, "predict_proba")
+    shares = graph.call(part, given, "predict_proba")
     codes = np.asarray(part.classes_).tolist()
     if len(codes) == count:
         return shares
@@ -73,17 +70,13 @@ def _shares(graph: Graph, part: Any, given: Table, count: int) -> Tensor:
     return wide.take([codes.index(c) if c in codes else len(codes) for c in range(count)])
 
 
-def _is_forest(fitted: Any) -> bool:
-    return all(type(part) in TREES for part in fitted.estimators_)
-
-
 def _forest(graph: Graph, fitted: Any, table: Table) -> Tensor:
     """The sum of trees, in one node."""
     parts = [
         replace(
-            of_sklearn(part.tree_), feature=np.asarray(places)[np.maximum(part.tree_.feature, 0)]
+            of_sklearn(part.tree_), feature=np.asarray(indices)[np.maximum(part.tree_.feature, 0)]
         )
-        for part, places in zip(fitted.estimators_, fitted.estimators_features_, strict=True)
+        for part, indices in zip(fitted.estimators_, fitted.estimators_features_, strict=True)
     ]
     return tree_ensemble(graph, table, parts).cast(graph.precision)
 

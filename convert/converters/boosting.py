@@ -1,10 +1,10 @@
 """Gradient boosting over regression trees, and AdaBoost over any estimators.
 
-Gradient boosting adds up trees, times the learning rate, upon the raw answer of an estimator that
-knows little: `sklearn/ensemble/_gb.py` (`_raw_predict`, `_init_raw_predictions`). AdaBoost lets
+Gradient boosting adds trees, times the learning rate, to the raw score of a simple initial
+estimator: `sklearn/ensemble/_gb.py` (`_raw_predict`, `_init_raw_predictions`). AdaBoost lets
 classifiers vote, each with its weight, and takes the weighted median of regressors:
-`sklearn/ensemble/_weight_boosting.py`. Upstream: skl2onnx sums in float32, asks a fitted `init`
-for nothing, and has no AdaBoost in float64.
+`sklearn/ensemble/_weight_boosting.py`. Upstream: skl2onnx sums in float32, ignores a fitted `init`,
+and has no AdaBoost in float64.
 """
 
 from __future__ import annotations
@@ -14,52 +14,54 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from sklearn import ensemble, tree
+from sklearn import ensemble
 from sklearn.base import is_classifier
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble._gb import _init_raw_predictions
 
 from onnxlet.convert.converters.linear import two_sided
-from onnxlet.convert.converters.trees import as_trees_see, of_sklearn, seen, tree_ensemble
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.converters.trees import (
+    all_trees,
+    as_trees_see,
+    in_float64,
+    of_sklearn,
+    tree_ensemble,
+)
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.responses import RELEASE
-from onnxlet.convert.graph.tree_ensemble import Tree, constant, values
+from onnxlet.convert.graph.tree_ensemble import constant, values
 from onnxlet.function.arrays import Array
 
-TREES = (
-    tree.DecisionTreeClassifier, tree.DecisionTreeRegressor,
-    tree.ExtraTreeClassifier, tree.ExtraTreeRegressor,
-)  # fmt: skip
 EPSILON = np.finfo(np.float64 if RELEASE >= (1, 8) else np.float32).eps
 
 
-def gradient_boosting(graph: Graph, fitted: Any, table: Table) -> Answers:
+def gradient_boosting(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Raw scores, and what the loss makes of them."""
     raw = _raw(graph, fitted, table)
     if not is_classifier(fitted):
         return {"predict": raw}
     if raw.width > 1:
-        shares, places = raw.softmax(), raw.argmax()
+        shares, indices = raw.softmax(), raw.argmax()
     else:
         doubled = 2.0 * raw if fitted.loss == "exponential" else raw
-        shares, places = two_sided(doubled.unary("Sigmoid")), (raw >= 0.0).cast("int64")
-    return {"decision_function": raw, "predict_proba": shares, "places": places}
+        shares, indices = two_sided(doubled.unary("Sigmoid")), (raw >= 0.0).cast("int64")
+    return {"decision_function": raw, "predict_proba": shares, "class_index": indices}
 
 
 def _raw(graph: Graph, fitted: Any, table: Table) -> Tensor:
-    """The sum of the trees; what they begin with is a tree of one leaf where it is constant."""
-    begun = _begun(fitted)
-    parts = [constant(value, target) for target, value in enumerate(begun)]
+    """The raw score: the initial one, as a tree of one leaf if it is constant, and the trees."""
+    initial = _initial(fitted)
+    parts = [constant(value, target) for target, value in enumerate(initial)]
     for row in fitted.estimators_:
         for target, part in enumerate(row):
             one = of_sklearn(part.tree_)
             parts.append(replace(one, value=one.value * fitted.learning_rate, target=target))
     total = tree_ensemble(graph, table, parts, fitted.estimators_.shape[1]).cast(graph.precision)
-    return total if len(begun) else _of_init(graph, fitted, as_trees_see(graph, table)) + total
+    return total if len(initial) else _of_init(graph, fitted, as_trees_see(graph, table)) + total
 
 
-def _begun(fitted: Any) -> Array:
-    """What the sum begins with for each target, where that is the same for all rows; else empty."""
+def _initial(fitted: Any) -> Array:
+    """The initial raw score of each target if it is the same for all rows, else empty."""
     init = fitted.init_
     if isinstance(init, str):  # 'zero'
         return np.zeros(fitted.estimators_.shape[1])
@@ -71,11 +73,11 @@ def _begun(fitted: Any) -> Array:
 
 
 def _of_init(graph: Graph, fitted: Any, x: Tensor) -> Tensor:
-    """The raw answer of an estimator that looks at the row, which it is given in float32."""
+    """The raw score of an initial estimator that depends on the row, which it gets in float32."""
     given = Table((x,))
     if not is_classifier(fitted):
-        return graph.ask(fitted.init_, given, "predict").cast(graph.precision)
-    shares = graph.ask(fitted.init_, given, "predict_proba").cast(graph.precision)
+        return graph.call(fitted.init_, given, "predict").cast(graph.precision)
+    shares = graph.call(fitted.init_, given, "predict_proba").cast(graph.precision)
     if fitted._loss.is_multiclass:
         logs = shares.clip(EPSILON, 1.0 - EPSILON).unary("Log")
         return logs - logs.sum() / float(logs.width)
@@ -84,14 +86,14 @@ def _of_init(graph: Graph, fitted: Any, x: Tensor) -> Tensor:
     return 0.5 * logit if fitted.loss == "exponential" else logit
 
 
-def votes(graph: Graph, fitted: Any, table: Table) -> Answers:
-    """AdaBoostClassifier: each estimator's weight for its class, and a part of it off the rest."""
+def votes(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """AdaBoostClassifier: an estimator's weight is for its class, and partly against others."""
     count = int(fitted.n_classes_)
     if count == 1:
         raise Unsupported("it has seen one class only", "Fit it on rows of two classes or more.")
     table = _unnamed(table)
     weights = fitted.estimator_weights_[: len(fitted.estimators_)]
-    if all(type(part) in TREES for part in fitted.estimators_):
+    if all_trees(fitted.estimators_):
         summed = _votes_of_trees(graph, fitted, table, weights)
     else:
         summed = _votes_of_any(graph, fitted, table, weights)
@@ -99,14 +101,14 @@ def votes(graph: Graph, fitted: Any, table: Table) -> Answers:
     if count == 2:
         score = score + score
         both = graph.concat([-score, score]) / 2.0
-        places = (score > 0.0).cast("int64")
-        return {"decision_function": score, "places": places, "predict_proba": both.softmax()}
+        indices = (score > 0.0).cast("int64")
+        return {"decision_function": score, "class_index": indices, "predict_proba": both.softmax()}
     shares = (score / float(count - 1)).softmax()
-    return {"decision_function": score, "places": score.argmax(), "predict_proba": shares}
+    return {"decision_function": score, "class_index": score.argmax(), "predict_proba": shares}
 
 
 def _ballots(fitted: Any, part: Any) -> Array:
-    """The votes for each class of one estimator, by its place; of two classes the second's."""
+    """For each class that one estimator may predict, its votes; with two classes, the second's."""
     count = int(fitted.n_classes_)
     at = np.searchsorted(fitted.classes_, part.classes_)
     ballots = np.where(np.arange(count) == at[:, None], 1.0, -1.0 / (count - 1))
@@ -127,15 +129,15 @@ def _votes_of_any(graph: Graph, fitted: Any, table: Table, weights: Array) -> Te
     summed = None
     for part, weight in zip(fitted.estimators_, weights.tolist(), strict=True):
         ballots = graph.constant(_ballots(fitted, part) * weight, "float64")
-        places = graph.ask(part, table, "places").reshape([-1], 1)
-        vote = graph.op("Gather", ballots, places, dtype="float64", width=ballots.width, axis=0)
+        indices = graph.call(part, table, "class_index").reshape([-1], 1)
+        vote = graph.op("Gather", ballots, indices, dtype="float64", width=ballots.width, axis=0)
         summed = vote if summed is None else summed + vote
-    assert summed is not None  # noqa: S101 - an ensemble holds one estimator at least
+    assert summed is not None  # noqa: S101 - an ensemble has at least one estimator
     return summed
 
 
-def weighted_median(graph: Graph, fitted: Any, table: Table) -> Answers:
-    """AdaBoostRegressor: the first prediction, in their order, that half the weight lies below."""
+def weighted_median(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """AdaBoostRegressor: the first prediction in ascending order that half the weight reaches."""
     guesses = _guesses(graph, fitted.estimators_, _unnamed(table))
     weights = graph.constant(fitted.estimator_weights_[: len(fitted.estimators_)], "float64")
     if guesses.width == 1:
@@ -146,24 +148,20 @@ def weighted_median(graph: Graph, fitted: Any, table: Table) -> Answers:
     weight = graph.op("Gather", weights, order, dtype="float64", width=guesses.width, axis=0)
     below = graph.op("CumSum", weight, graph.constant(np.array(1), "int64"))
     reached = below >= 0.5 * below.take([guesses.width - 1])
-    place = reached.cast("int64").argmax()
-    median = graph.op("GatherElements", ordered, place, width=1, axis=1)
+    index = reached.cast("int64").argmax()
+    median = graph.op("GatherElements", ordered, index, width=1, axis=1)
     return {"predict": median.cast(graph.precision)}
 
 
 def _guesses(graph: Graph, parts: Sequence[Any], table: Table) -> Tensor:
     """The estimators' predictions side by side, float64."""
-    if all(type(part) in TREES for part in parts):
-        return values(graph, *seen(graph, table, [_tree(part) for part in parts]))
-    return graph.concat([graph.ask(part, table, "predict").cast("float64") for part in parts])
-
-
-def _tree(part: Any) -> Tree:
-    return of_sklearn(part.tree_)
+    if all_trees(parts):
+        return values(graph, *in_float64(graph, table, [of_sklearn(part.tree_) for part in parts]))
+    return graph.concat([graph.call(part, table, "predict").cast("float64") for part in parts])
 
 
 def _unnamed(table: Table) -> Table:
-    """As an array: AdaBoost makes one of a frame before it asks its estimators."""
+    """The table without names: AdaBoost turns a frame into an array for its estimators."""
     return Table(tuple(replace(tensor, labels=()) for tensor in table.tensors))
 
 

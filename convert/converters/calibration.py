@@ -15,18 +15,18 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.isotonic import IsotonicRegression
 
 from onnxlet.convert.converters.linear import two_sided
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.responses import every_row, response, total
 
 SCIPY = tuple(int(part) for part in scipy.__version__.split(".")[:2])
 EPSILON = 1e-12  # of `_convert_to_logits`
 
 
-def calibrated(graph: Graph, fitted: Any, table: Table) -> Answers:
+def calibrated(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """The mean over the pairs of a classifier and its calibrators."""
     pairs = fitted.calibrated_classifiers_
     mean = total([_calibrated(graph, pair, table) for pair in pairs]) / float(len(pairs))
-    return {"predict_proba": mean, "places": mean.argmax()}
+    return {"predict_proba": mean, "class_index": mean.argmax()}
 
 
 def _calibrated(graph: Graph, pair: Any, table: Table) -> Tensor:
@@ -36,15 +36,15 @@ def _calibrated(graph: Graph, pair: Any, table: Table) -> Tensor:
         return _tempered(pair.calibrators[0], score, method)
     classes = np.asarray(pair.classes).tolist()
     known = [classes.index(label) for label in np.asarray(pair.estimator.classes_).tolist()]
-    columns = [score.take([place]) for place in range(score.width)]
+    columns = [score.take([index]) for index in range(score.width)]
     made = {
-        place: _one(graph, calibrator, column)
-        for place, calibrator, column in zip(known, pair.calibrators, columns, strict=False)
+        index: _one(graph, calibrator, column)
+        for index, calibrator, column in zip(known, pair.calibrators, columns, strict=False)
     }
     if len(classes) == 2:
         return two_sided(made[0]).minimum(1.0)
     nothing = every_row(graph, Table((score,)), 0.0)
-    share = graph.concat([made.get(place, nothing) for place in range(len(classes))])
+    share = graph.concat([made.get(index, nothing) for index in range(len(classes))])
     sums = share.sum()
     none = sums.equals(0.0)
     even = 1.0 / len(classes)
@@ -52,7 +52,7 @@ def _calibrated(graph: Graph, pair: Any, table: Table) -> Tensor:
 
 
 def _one(graph: Graph, calibrator: Any, column: Tensor) -> Tensor:
-    """One class's probability before all are made to add up."""
+    """One class's probability, before all are scaled to add up to 1."""
     if isinstance(calibrator, IsotonicRegression):
         return interpolated(graph, calibrator, column)
     return (-(column * float(calibrator.a_) + float(calibrator.b_))).sigmoid()
@@ -72,8 +72,8 @@ def _tempered(calibrator: Any, score: Tensor, method: str) -> Tensor:
     return (logits * float(calibrator.beta_)).softmax()
 
 
-def isotonic(graph: Graph, fitted: Any, table: Table) -> Answers:
-    """One column, as `predict` and as `transform`."""
+def isotonic(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """IsotonicRegression: `predict` and `transform` are the same."""
     made = interpolated(graph, fitted, graph.matrix(table))
     return {"predict": made, "transform": made}
 
@@ -81,8 +81,8 @@ def isotonic(graph: Graph, fitted: Any, table: Table) -> Answers:
 def interpolated(graph: Graph, fitted: Any, column: Tensor) -> Tensor:
     """Between knots, as `np.interp` computes it: `slope * (x - x_left) + y_left`.
 
-    In float64, unless the knots were fitted in float32: scipy's `interp1d` keeps that, and then
-    does without `np.interp`; since scipy 1.18 it weighs both ends, as de Boor has it.
+    In float64, unless the knots were fitted in float32: then scipy's `interp1d` computes in
+    float32 by its own code, which since scipy 1.18 weighs both ends (de Boor).
     """
     if column.width != 1:
         raise Unsupported("IsotonicRegression takes one column")
@@ -95,7 +95,7 @@ def interpolated(graph: Graph, fitted: Any, column: Tensor) -> Tensor:
         x = x.clip(fitted.X_min_, fitted.X_max_)
     slopes = np.diff(heights) / np.diff(knots)
     edges = knots.reshape(1, -1)
-    if dtype == "float32":  # which searches from the left
+    if dtype == "float32":  # interp1d's own code searches from the left
         left = ((x > edges).cast("int64").sum() - 1).clip(0, len(slopes) - 1)
     else:
         left = ((x >= edges).cast("int64").sum() - 1).clip(0, len(slopes))

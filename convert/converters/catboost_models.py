@@ -1,11 +1,11 @@
 """CatBoost's classifiers, regressors and rankers over columns of numbers.
 
-A split sends x right where x > border, both float32, and a missing value right where the column
-says so; all splits of one depth of a symmetric tree are the same, and give a bit each of the
+A split sends x right where x > border, both float32, and a missing value right where its column is
+treated so; all splits at one depth of a symmetric tree are the same, and each gives one bit of the
 leaf's number. Sources: `catboost/libs/model/model_export/json_model_helpers.cpp`,
-`cpu/evaluator_impl.cpp`, `catboost/libs/helpers/eval_helpers` (prediction types). Categories are
-kept as hashes alone. Upstream: CatBoost's own export to ONNX answers in float32, and ties its
-labels to ZipMap.
+`cpu/evaluator_impl.cpp`, `catboost/libs/helpers/eval_helpers` (prediction types). CatBoost stores
+only hashes of categories. Upstream: CatBoost's own export to ONNX answers in float32, with labels
+by ZipMap.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 
 from onnxlet.convert.converters.linear import two_sided
 from onnxlet.convert.converters.trees import as_trees_see
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.tree_ensemble import Tree, sums, totals
 from onnxlet.function.arrays import Array
 
@@ -32,8 +32,8 @@ EXPONENTIAL = {"Poisson", "Tweedie"}
 Model = dict[str, Any]
 
 
-def classifier(graph: Graph, fitted: Any, table: Table) -> Answers:
-    """The class whose raw score is highest, or above the bound where there are two."""
+def classifier(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """The class with the highest raw score; with two classes, the second above the bound."""
     model = _model(fitted)
     loss = _loss(model)
     if loss not in BINARY | SEPARATE | {"MultiClass"}:
@@ -41,14 +41,14 @@ def classifier(graph: Graph, fitted: Any, table: Table) -> Answers:
     raw = _raw(graph, model, table)
     above = (raw > _bound(model)).cast("int64")
     if loss in BINARY:
-        return {"places": above, "predict_proba": two_sided(raw.unary("Sigmoid"))}
+        return {"class_index": above, "predict_proba": two_sided(raw.unary("Sigmoid"))}
     shares = raw.unary("Sigmoid") if loss in SEPARATE else raw.softmax()
     if loss in SEVERAL_LABELS:
         return {"predict": above, "predict_proba": shares}
-    return {"places": raw.argmax(), "predict_proba": shares}
+    return {"class_index": raw.argmax(), "predict_proba": shares}
 
 
-def regressor(graph: Graph, fitted: Any, table: Table) -> Answers:
+def regressor(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """The raw score, or its exponential."""
     model = _model(fitted)
     loss, raw = _loss(model), _raw(graph, model, table)
@@ -59,7 +59,7 @@ def regressor(graph: Graph, fitted: Any, table: Table) -> Answers:
     return {"predict": raw}
 
 
-def ranker(graph: Graph, fitted: Any, table: Table) -> Answers:
+def ranker(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """The raw score."""
     return {"predict": _raw(graph, _model(fitted), table)}
 
@@ -84,7 +84,7 @@ def _loss(model: Model) -> str:
 
 
 def _bound(model: Model) -> float:
-    """The raw score beyond which a row is of the second class."""
+    """The raw score above which the second class is predicted."""
     share = float(model["model_info"].get("binclass_probability_threshold", 0.5))
     return float(np.log(share / (1.0 - share)))
 
@@ -107,7 +107,7 @@ def _raw(graph: Graph, model: Model, table: Table) -> Tensor:
 def _column(split: dict[str, Any]) -> int:
     if split["split_type"] != "FloatFeature":
         raise Unsupported(
-            "it splits by categories, of which CatBoost keeps hashes alone",
+            "it splits by categories, of which CatBoost keeps hashes only",
             "Encode the categories in the pipeline, with a OneHotEncoder or a TargetEncoder.",
         )
     return int(split["float_feature_index"])
@@ -134,7 +134,7 @@ def _symmetric(tree: dict[str, Any], right: Array) -> Tree:
 
 
 def _nested(tree: dict[str, Any], right: Array, targets: int) -> Tree:
-    """A tree of any form, its nodes in the order in which they are met."""
+    """A tree of any form, its nodes in breadth-first order."""
     nodes, ways = [tree], []
     for node in nodes:
         if "split" in node:

@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 from sklearn import covariance
 
-from onnxlet.convert.graph.distances import doubles
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table
 
 
-def elliptic(graph: Graph, fitted: Any, table: Table) -> Answers:
+def elliptic(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """EllipticEnvelope: the squared Mahalanobis distance against its limit."""
-    step = doubles(graph, table) - np.asarray(fitted.location_)
+    step = graph.matrix(table, "float64") - np.asarray(fitted.location_)
     squares = ((step @ fitted.get_precision()) * step).sum()
     score = -squares - float(fitted.offset_)
     side = (score >= 0.0).where(graph.constant([[1]], "int64"), -1)

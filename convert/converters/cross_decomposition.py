@@ -1,6 +1,6 @@
 """Partial least squares and canonical correlation: `sklearn/cross_decomposition/_pls.py`.
 
-Upstream: skl2onnx converts PLSRegression's predictions alone.
+Upstream: skl2onnx converts only PLSRegression's predictions.
 """
 
 from __future__ import annotations
@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 from sklearn import cross_decomposition
 
-from onnxlet.convert.graph.distances import doubles
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table
 
 
-def partial_least_squares(graph: Graph, fitted: Any, table: Table) -> Answers:
+def partial_least_squares(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """PLSRegression, PLSCanonical and CCA: predictions, and the scores of x."""
-    x = doubles(graph, table) - np.asarray(fitted._x_mean)
+    x = graph.matrix(table, "float64") - np.asarray(fitted._x_mean)
     predicted = x @ np.asarray(fitted.coef_).T + np.asarray(fitted.intercept_)
     scores = (x / np.asarray(fitted._x_std)) @ fitted.x_rotations_
     return {
@@ -25,9 +24,9 @@ def partial_least_squares(graph: Graph, fitted: Any, table: Table) -> Answers:
     }
 
 
-def singular_values(graph: Graph, fitted: Any, table: Table) -> Answers:
+def singular_values(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """PLSSVD: the scores of x."""
-    x = (doubles(graph, table) - np.asarray(fitted._x_mean)) / np.asarray(fitted._x_std)
+    x = (graph.matrix(table, "float64") - np.asarray(fitted._x_mean)) / np.asarray(fitted._x_std)
     return {"transform": (x @ fitted.x_weights_).cast(graph.precision)}
 
 

@@ -1,6 +1,6 @@
 """Decompositions whose transform is a linear map, and KernelPCA. Source: `sklearn/decomposition/`.
 
-Upstream: skl2onnx writes PCA in the precision of its input and for one input alone, and has no
+Upstream: skl2onnx writes PCA in the precision of its input and for one input only, and has no
 FactorAnalysis, FastICA, SparsePCA or KernelPCA with every kernel.
 """
 
@@ -12,56 +12,57 @@ import numpy as np
 from sklearn import decomposition
 from sklearn.linear_model import ridge_regression
 
-from onnxlet.convert.graph.distances import doubles
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
 from onnxlet.convert.graph.kernels import pairwise
 from onnxlet.function.arrays import Array
 
 
-def principal(graph: Graph, fitted: Any, table: Table) -> Answers:
+def principal(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """PCA and IncrementalPCA, whitened or not."""
     components = np.asarray(fitted.components_, dtype=np.float64)
-    made = doubles(graph, table) @ components.T - fitted.mean_ @ components.T
+    made = graph.matrix(table, "float64") @ components.T - fitted.mean_ @ components.T
     if fitted.whiten:
         scale = np.sqrt(fitted.explained_variance_)
         made = made / np.maximum(scale, np.finfo(scale.dtype).eps)
-    return _transformed(graph, made)
+    return transformed(graph, made)
 
 
-def truncated(graph: Graph, fitted: Any, table: Table) -> Answers:
+def truncated(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """TruncatedSVD."""
-    return _transformed(graph, doubles(graph, table) @ np.asarray(fitted.components_).T)
+    return transformed(graph, graph.matrix(table, "float64") @ np.asarray(fitted.components_).T)
 
 
-def factors(graph: Graph, fitted: Any, table: Table) -> Answers:
+def factors(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """FactorAnalysis: the expected factors (Barber, equation 21.2.33)."""
     weights = fitted.components_ / fitted.noise_variance_
     covariance = np.linalg.inv(np.eye(len(weights)) + weights @ fitted.components_.T)
-    return _transformed(graph, (doubles(graph, table) - fitted.mean_) @ weights.T @ covariance)
+    return transformed(
+        graph, (graph.matrix(table, "float64") - fitted.mean_) @ weights.T @ covariance
+    )
 
 
-def independent(graph: Graph, fitted: Any, table: Table) -> Answers:
+def independent(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """FastICA."""
-    x = doubles(graph, table)
+    x = graph.matrix(table, "float64")
     x = x - fitted.mean_ if fitted.whiten else x
-    return _transformed(graph, x @ np.asarray(fitted.components_).T)
+    return transformed(graph, x @ np.asarray(fitted.components_).T)
 
 
-def sparse_principal(graph: Graph, fitted: Any, table: Table) -> Answers:
-    """SparsePCA and its kin: ridge regression on the components, which is linear in the row."""
-    x = doubles(graph, table) - fitted.mean_
+def sparse_principal(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """SparsePCA, MiniBatchSparsePCA: ridge regression on the components, linear in the row."""
+    x = graph.matrix(table, "float64") - fitted.mean_
     components = np.asarray(fitted.components_, dtype=np.float64)
     basis = np.eye(components.shape[1])
     of_columns = ridge_regression(components.T, basis, fitted.ridge_alpha, solver="cholesky")
-    return _transformed(graph, x @ np.asarray(of_columns))
+    return transformed(graph, x @ np.asarray(of_columns))
 
 
-def kernel_principal(graph: Graph, fitted: Any, table: Table) -> Answers:
+def kernel_principal(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """KernelPCA: the centred kernel, projected."""
     gamma = getattr(fitted, "gamma_", fitted.gamma)
     options = {"gamma": gamma, "degree": fitted.degree, "coef0": fitted.coef0}
-    similar = pairwise(doubles(graph, table), fitted.X_fit_, fitted.kernel, options)
-    return _transformed(graph, projected(similar, fitted))
+    similar = pairwise(graph.matrix(table, "float64"), fitted.X_fit_, fitted.kernel, options)
+    return transformed(graph, projected(similar, fitted))
 
 
 def projected(similar: Tensor, fitted: Any) -> Tensor:
@@ -80,7 +81,8 @@ def centred(similar: Tensor, centerer: Any) -> Tensor:
     return similar - rows - own + float(centerer.K_fit_all_)
 
 
-def _transformed(graph: Graph, made: Tensor) -> Answers:
+def transformed(graph: Graph, made: Tensor) -> Outputs:
+    """A transformer's outputs, in the graph's precision."""
     return {"transform": made.cast(graph.precision)}
 
 

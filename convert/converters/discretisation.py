@@ -12,30 +12,30 @@ from typing import Any
 import numpy as np
 from sklearn.preprocessing import Binarizer, KBinsDiscretizer
 
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table
 from onnxlet.convert.graph.piecewise import intervals
 
 
-def bins(graph: Graph, fitted: Any, table: Table) -> Answers:
+def bins(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """The number of each value's bin, or a column for each bin."""
     edges = [np.asarray(column, dtype=np.float64)[1:-1] for column in fitted.bin_edges_]
     number = intervals(graph, graph.matrix(table, "float64"), edges)
     if fitted.encode == "ordinal":
         return {"transform": number.cast(graph.precision)}
-    chosen = [(place, one) for place, count in enumerate(fitted.n_bins_) for one in range(count)]
-    spread = number.take([place for place, _ in chosen])
+    chosen = [(index, one) for index, count in enumerate(fitted.n_bins_) for one in range(count)]
+    spread = number.take([index for index, _ in chosen])
     made = spread.equals(np.array([float(one) for _, one in chosen]))
     return {"transform": made.cast(graph.precision)}
 
 
-def binarizer(graph: Graph, fitted: Any, table: Table) -> Answers:
+def binarizer(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """1 above the threshold."""
     x = graph.matrix(table, "float64")
     threshold = float(fitted.threshold)
     if x.compact is not None and threshold >= 0.0:
-        places, values = x.compact
+        indices, values = x.compact
         above = (values > threshold).cast(graph.precision)
-        return {"transform": graph.spread(places, above, x.width)}
+        return {"transform": graph.spread(indices, above, x.width)}
     return {"transform": (x > threshold).cast(graph.precision)}
 
 

@@ -12,26 +12,26 @@ import numpy as np
 from sklearn import discriminant_analysis
 
 from onnxlet.convert.converters.linear import of_two
-from onnxlet.convert.graph.distances import doubles, squared_norms
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
+from onnxlet.convert.graph.distances import squared_norms
 
 
-def linear(graph: Graph, fitted: Any, table: Table) -> Answers:
+def linear(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """LinearDiscriminantAnalysis; it has a `transform` too, unless solved by least squares."""
-    x = doubles(graph, table)
+    x = graph.matrix(table, "float64")
     weights, shift = np.asarray(fitted.coef_).T, np.asarray(fitted.intercept_)
     if len(fitted.classes_) == 2:
-        answers = of_two(x @ -weights - shift)
+        outputs = of_two(x @ -weights - shift)
     else:
         score = x @ weights + shift
-        answers = {
-            "places": score.argmax(),
+        outputs = {
+            "class_index": score.argmax(),
             "predict_proba": score.softmax(),
             "decision_function": score,
         }
     if fitted.solver != "lsqr":
-        answers["transform"] = _projected(fitted, x)
-    return _in_precision(graph, answers)
+        outputs["transform"] = _projected(fitted, x)
+    return _in_precision(graph, outputs)
 
 
 def _projected(fitted: Any, x: Tensor) -> Tensor:
@@ -40,9 +40,9 @@ def _projected(fitted: Any, x: Tensor) -> Tensor:
     return x @ np.asarray(fitted.scalings_)[:, : fitted._max_components]
 
 
-def quadratic(graph: Graph, fitted: Any, table: Table) -> Answers:
+def quadratic(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """QuadraticDiscriminantAnalysis: the log posterior of a Gaussian for each class."""
-    x = doubles(graph, table)
+    x = graph.matrix(table, "float64")
     distances, volumes = [], []
     for mean, rotation, scaling in zip(
         fitted.means_, fitted.rotations_, fitted.scalings_, strict=True
@@ -54,17 +54,17 @@ def quadratic(graph: Graph, fitted: Any, table: Table) -> Answers:
     return _in_precision(
         graph,
         {
-            "places": score.argmax(),
+            "class_index": score.argmax(),
             "predict_proba": score.softmax(),
             "decision_function": decision,
         },
     )
 
 
-def _in_precision(graph: Graph, answers: dict[str, Tensor]) -> Answers:
+def _in_precision(graph: Graph, outputs: dict[str, Tensor]) -> Outputs:
     return {
         name: answer if answer.dtype == "int64" else answer.cast(graph.precision)
-        for name, answer in answers.items()
+        for name, answer in outputs.items()
     }
 
 

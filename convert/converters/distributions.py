@@ -1,10 +1,10 @@
-"""Transformers that give a column another distribution, forth and back; and Normalizer.
+"""Transformers that change a column's distribution, their inverses, and Normalizer.
 
 Sources: `sklearn/preprocessing/_data.py` (PowerTransformer, QuantileTransformer, normalize),
 `scipy/stats/_morestats.py` (`_yeojohnson_transform`), `scipy/special/_boxcox.pxd`. Upstream:
-skl2onnx's PowerTransformer over named columns got 1,898 of 2,532 labels wrong without an error,
-and raises powers without log1p and expm1; its QuantileTransformer knows the uniform distribution
-alone (sklearn-onnx #608).
+skl2onnx's PowerTransformer over named columns got 1,898 of 2,532 labels wrong without an error, and
+raises powers without log1p and expm1; its QuantileTransformer knows only the uniform distribution
+(sklearn-onnx #608).
 """
 
 from __future__ import annotations
@@ -16,30 +16,30 @@ from scipy import stats
 from sklearn.preprocessing import Normalizer, PowerTransformer, QuantileTransformer
 
 from onnxlet.convert.graph import elementary
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
 from onnxlet.convert.graph.distances import squared_norms
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor
 from onnxlet.convert.graph.piecewise import Pieces, evaluated
 from onnxlet.function.arrays import Array
 
 EPSILON = float(np.spacing(1.0))
-LARGEST_EXPONENT = 709.78  # beyond, SciPy divides before it raises
+LARGEST_EXPONENT = 709.78  # of exp in float64; beyond, SciPy divides before it exponentiates
 BOUND = 1e-7  # BOUNDS_THRESHOLD
 SMALLEST_SHARE = BOUND - EPSILON
 
 
-def power(graph: Graph, fitted: Any, table: Table) -> Answers:
-    """Each column to its own power, then standardised."""
+def power(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """PowerTransformer: each column to its own power, then standardised."""
     x = graph.matrix(table)
     lambdas = np.asarray(fitted.lambdas_, dtype=np.float64)
     raised = _yeo_johnson if fitted.method == "yeo-johnson" else _box_cox
     x = raised(x, lambdas)
     if fitted.standardize:
-        x = graph.ask(fitted._scaler, Table((x,)), "transform")
+        x = graph.call(fitted._scaler, Table((x,)), "transform")
     return {"transform": x}
 
 
 def power_inverse(fitted: Any, x: Tensor) -> Tensor:
-    """Back, from what was standardised already."""
+    """The inverse of PowerTransformer's power, after standardisation was undone."""
     lambdas = np.asarray(fitted.lambdas_, dtype=np.float64)
     if fitted.method == "yeo-johnson":
         return _yeo_johnson_inverse(x, lambdas)
@@ -70,7 +70,7 @@ def _yeo_johnson_inverse(x: Tensor, lambdas: Array) -> Tensor:
 
 
 def _exponents(positive: Tensor, lambdas: Array, zero: Array) -> tuple[Tensor, Tensor | None]:
-    """Every value's exponent, 1 in the place of a zero; and where it is zero, None for nowhere."""
+    """The exponent of each value, with 1 for 0; and where it is 0, None for nowhere."""
     two = abs(lambdas - 2.0) <= EPSILON
     constant = positive.graph.constant
     kind = positive.graph.precision
@@ -95,21 +95,24 @@ def _box_cox(x: Tensor, lambdas: Array) -> Tensor:
 
 
 def _where(columns: Array, yes: Tensor, no: Tensor) -> Tensor:
-    """One or the other by column."""
+    """`yes` in the columns that are true, else `no`."""
     if not columns.any():
         return no
     return yes.graph.constant(columns.reshape(1, -1), "bool").where(yes, no)
 
 
-def quantile(graph: Graph, fitted: Any, table: Table) -> Answers:
-    """The share of training values below, from both sides of repeated ones; then its quantile."""
+def quantile(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """QuantileTransformer: the share of smaller training values, or its normal quantile.
+
+    Interpolated from both sides: repeated training values give the mean of the two.
+    """
     x = graph.matrix(table)
     quantiles, shares = np.asarray(fitted.quantiles_, dtype=np.float64), fitted.references_
     forth = [_interpolation(column, shares) for column in quantiles.T]
     back = [_interpolation(-column[::-1], -shares[::-1]) for column in quantiles.T]
     both = evaluated(graph, graph.concat([x, -x]), forth + back)
     columns = range(x.width)
-    share = 0.5 * (both.take(columns) - both.take([x.width + place for place in columns]))
+    share = 0.5 * (both.take(columns) - both.take([x.width + index for index in columns]))
     if fitted.output_distribution == "uniform":
         return {"transform": _bounded(x, x, quantiles[0], quantiles[-1], 0.0, 1.0, share)}
     share = _bounded(x - BOUND, x + BOUND, quantiles[0], quantiles[-1], 0.0, 1.0, share)
@@ -120,7 +123,7 @@ def quantile(graph: Graph, fitted: Any, table: Table) -> Answers:
 
 
 def quantile_inverse(graph: Graph, fitted: Any, x: Tensor) -> Tensor:
-    """The training value that such a share was below."""
+    """The inverse of QuantileTransformer: the training value at a share."""
     quantiles, shares = np.asarray(fitted.quantiles_, dtype=np.float64), fitted.references_
     normal = fitted.output_distribution == "normal"
     share = elementary.normal_distribution(x) if normal else x
@@ -133,7 +136,7 @@ def quantile_inverse(graph: Graph, fitted: Any, x: Tensor) -> Tensor:
 def _bounded(
     low: Tensor, high: Tensor, least: Array, most: Array, first: Any, last: Any, inside: Tensor
 ) -> Tensor:
-    """`last` at the upper bound and `first` at the lower, which wins where they are one."""
+    """`last` at the upper bound, `first` at the lower; the lower wins if both are equal."""
     if low is high:
         at_least, at_most = low.equals(least), high.equals(most)
     else:
@@ -155,14 +158,14 @@ def _interpolation(positions: Array, values: Array) -> Pieces:
     return Pieces(edges, np.concatenate([edges[:1], edges]), coefficients)
 
 
-def normalizer(graph: Graph, fitted: Any, table: Table) -> Answers:
-    """Each row by its norm, where that is not next to nothing (`_handle_zeros_in_scale`)."""
+def normalizer(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """Normalizer: each row over its norm, unless that is about 0 (`_handle_zeros_in_scale`)."""
     x = graph.matrix(table)
     if x.compact is None:
         return {"transform": _over_its_norm(x, fitted.norm, 10 * EPSILON)}
-    places, values = x.compact
+    indices, values = x.compact
     normed = _over_its_norm(values, fitted.norm, 0.0)
-    return {"transform": graph.spread(places, normed, x.width)}
+    return {"transform": graph.spread(indices, normed, x.width)}
 
 
 def _over_its_norm(x: Tensor, norm: str, nothing: float) -> Tensor:

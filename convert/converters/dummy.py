@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from sklearn.dummy import DummyClassifier, DummyRegressor
 
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Unsupported
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Unsupported
 from onnxlet.convert.graph.responses import every_row
 from onnxlet.function.arrays import Array
 
 
-def classifier(graph: Graph, fitted: Any, table: Table) -> Answers:
+def classifier(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """The most frequent class, or one that was given, of each output."""
     strategy = fitted._strategy
     if strategy in ("stratified", "uniform"):
@@ -28,32 +28,32 @@ def classifier(graph: Graph, fitted: Any, table: Table) -> Answers:
     priors = fitted.class_prior_ if several else [fitted.class_prior_]
     if strategy == "constant":
         given = np.ravel(fitted.constant).tolist()
-        places = [np.asarray(c).tolist().index(v) for c, v in zip(classes, given, strict=True)]
+        indices = [np.asarray(c).tolist().index(v) for c, v in zip(classes, given, strict=True)]
     else:
-        places = [int(np.argmax(prior)) for prior in priors]
+        indices = [int(np.argmax(prior)) for prior in priors]
     shares = [
-        np.asarray(prior) if strategy == "prior" else np.eye(len(prior))[place]
-        for prior, place in zip(priors, places, strict=True)
+        np.asarray(prior) if strategy == "prior" else np.eye(len(prior))[index]
+        for prior, index in zip(priors, indices, strict=True)
     ]
     return {
-        "places": every_row(graph, table, _answered(fitted, classes, places)).cast("int64"),
+        "class_index": every_row(graph, table, _answered(fitted, classes, indices)).cast("int64"),
         "predict_proba": every_row(graph, table, np.concatenate(shares)),
     }
 
 
-def _answered(fitted: Any, classes: Sequence[Array], places: Sequence[int]) -> Sequence[int]:
-    """Of sparse targets, scikit-learn predicts the place of the frequent class, not the class."""
+def _answered(fitted: Any, classes: Sequence[Array], indices: Sequence[int]) -> Sequence[int]:
+    """For sparse targets, scikit-learn predicts the index of the frequent class, not the class."""
     if not fitted.sparse_output_ or fitted.strategy == "constant":
-        return places
+        return indices
     pairs = [
-        (np.asarray(known).tolist(), place) for known, place in zip(classes, places, strict=True)
+        (np.asarray(known).tolist(), index) for known, index in zip(classes, indices, strict=True)
     ]
-    if any(place not in known for known, place in pairs):
+    if any(index not in known for known, index in pairs):
         raise Unsupported("fitted on sparse targets, it predicts classes that it has not seen")
-    return [known.index(place) for known, place in pairs]
+    return [known.index(index) for known, index in pairs]
 
 
-def regressor(graph: Graph, fitted: Any, table: Table) -> Answers:
+def regressor(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """A mean, quantile or constant of each output."""
     constant = np.asarray(fitted.constant_, dtype=np.float64)
     return {

@@ -1,6 +1,6 @@
 """The kernels of Gaussian processes: `sklearn/gaussian_process/kernels.py`.
 
-A kernel that does not look at the rows is a number here, and a tensor otherwise.
+A kernel that does not depend on the rows is a number here, any other is a tensor.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 from sklearn.gaussian_process import kernels
 
+from onnxlet.convert.graph.converter import Tensor, Unsupported
 from onnxlet.convert.graph.distances import squared_differences, squared_norms
-from onnxlet.convert.graph.graph import Tensor, Unsupported
 from onnxlet.convert.graph.kernels import of_inner, pairwise, raised
 from onnxlet.function.arrays import Array
 
 Value = Tensor | float
 MOST_HALVES = 12  # of Matern's nu; beyond, its polynomial loses digits
+# The value of each pairwise kernel of a row with itself, where it does not depend on the row.
 PROFILES = {"rbf": 1.0, "laplacian": 1.0, "chi2": 1.0, "additive_chi2": 0.0}
 
 
@@ -76,7 +77,7 @@ def _scaled(x: Tensor, points: Array, kernel: Any) -> Tensor:
 
 
 def _matern(x: Tensor, points: Array, kernel: Any) -> Tensor:
-    """Of half-integer nu a polynomial: Rasmussen and Williams (2006), equation 4.16."""
+    """A polynomial for half-integer nu: Rasmussen and Williams (2006), equation 4.16."""
     if kernel.nu == np.inf:
         return _radial(x, points, kernel)
     degree = kernel.nu - 0.5
@@ -133,7 +134,9 @@ COMBINED: dict[type, Callable[[Any, Callable[[Any], Value]], Value]] = {
 }
 NUMBERS: dict[type, Callable[[Any], float]] = {
     kernels.ConstantKernel: lambda kernel: kernel.constant_value,
-    kernels.WhiteKernel: lambda _: 0.0,  # between rows and other rows
+    kernels.WhiteKernel: lambda _: (
+        0.0
+    ),  # noise is on the diagonal only, and rows are never the training's
 }
 BETWEEN: dict[type, Callable[[Tensor, Array, Any], Tensor]] = {
     kernels.DotProduct: _dot,

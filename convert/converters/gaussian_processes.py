@@ -19,16 +19,16 @@ from sklearn.gaussian_process._gpc import COEFS, LAMBDAS, _BinaryGaussianProcess
 from onnxlet.convert.converters.gaussian_kernels import Value, at_itself, between
 from onnxlet.convert.converters.linear import two_sided
 from onnxlet.convert.converters.support_vectors import one_versus_rest
-from onnxlet.convert.graph.distances import doubles, squared_norms
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
+from onnxlet.convert.graph.distances import squared_norms
 from onnxlet.function.arrays import Array
 
-ERROR_DEGREE = 30
+ERROR_DEGREE = 30  # of the Chebyshev polynomial, for an error of 1e-15
 
 
-def regressor(graph: Graph, fitted: Any, table: Table) -> Answers:
+def regressor(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """GaussianProcessRegressor, with the standard deviation."""
-    x, points = doubles(graph, table), _points(fitted)
+    x, points = graph.matrix(table, "float64"), _points(fitted)
     similar = _whole(x, points, between(x, points, fitted.kernel_))
     alpha = np.asarray(fitted.alpha_).reshape(len(points), -1)
     scale, mean = (np.reshape(v, (1, -1)) for v in (fitted._y_train_std, fitted._y_train_mean))
@@ -45,28 +45,28 @@ def _points(fitted: Any) -> Array:
 
 
 def _whole(x: Tensor, points: Array, value: Value) -> Tensor:
-    """A kernel's values, of shape (rows, points) where they don't depend on the rows either."""
+    """A kernel's values, of shape (rows, points) even if it does not depend on the rows."""
     if isinstance(value, Tensor):
         return value
     return (x.take([0]) * 0.0) + np.full((1, len(points)), value)
 
 
-def binary(graph: Graph, fitted: Any, table: Table) -> Answers:
+def binary(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Laplace's approximation for two classes."""
-    x, points = doubles(graph, table), _points(fitted)
+    x, points = graph.matrix(table, "float64"), _points(fitted)
     similar = _whole(x, points, between(x, points, fitted.kernel_))
     mean = similar @ np.reshape(fitted.y_train_ - fitted.pi_, (-1, 1))
     inverse = np.linalg.solve(np.tril(fitted.L_), np.diag(fitted.W_sr_))
     variance = at_itself(x, fitted.kernel_) - squared_norms(similar @ inverse.T)
     second = _averaged(mean, variance)
     return {
-        "places": (mean > 0.0).cast("int64"),
+        "class_index": (mean > 0.0).cast("int64"),
         "predict_proba": two_sided(second),
     }
 
 
 def _averaged(mean: Tensor, variance: Tensor) -> Tensor:
-    """The sigmoid's mean where its argument is Gaussian, one column."""
+    """The mean of the sigmoid of a Gaussian, one column."""
     slopes, heights = LAMBDAS.reshape(1, -1), COEFS.reshape(1, -1)
     alpha = 0.5 / variance
     spread = (alpha / (alpha + slopes**2)).unary("Sqrt")
@@ -76,7 +76,7 @@ def _averaged(mean: Tensor, variance: Tensor) -> Tensor:
 
 
 def _error_function(x: Tensor) -> Tensor:
-    """To within 1e-15: erfc(z) = t exp(-z² + P(t)) with t = 2 / (2 + z), P by Chebyshev."""
+    """To within 1e-15: erfc(z) = t exp(-z² + P(t)) with t = 2 / (2 + z), P a Chebyshev series."""
     z = x.unary("Abs")
     t = 2.0 / (z + 2.0)
     u, after, later = t * 2.0 - 1.0, t * 0.0, t * 0.0
@@ -96,37 +96,37 @@ def _error_weights() -> list[float]:
 _ERROR_WEIGHTS = _error_weights()
 
 
-def classifier(graph: Graph, fitted: Any, table: Table) -> Answers:
-    """GaussianProcessClassifier: of several classes each against the rest, or pairs of them."""
+def classifier(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """GaussianProcessClassifier: two classes, or several one against the rest or in pairs."""
     base = fitted.base_estimator_
     if len(fitted.classes_) == 2:
-        answers = dict(graph.answers(base, table))
+        outputs = dict(graph.convert(base, table))
     elif fitted.multi_class == "one_vs_rest":
-        answers = _against_the_rest(graph, base.estimators_, table)
+        outputs = _against_the_rest(graph, base.estimators_, table)
     else:
-        answers = _pairs(graph, base.estimators_, table, len(fitted.classes_))
-    shares = answers.get("predict_proba")
+        outputs = _pairs(graph, base.estimators_, table, len(fitted.classes_))
+    shares = outputs.get("predict_proba")
     if isinstance(shares, Tensor):
-        answers["predict_proba"] = shares.cast(graph.precision)
-    return answers
+        outputs["predict_proba"] = shares.cast(graph.precision)
+    return outputs
 
 
 def _second(graph: Graph, part: Any, table: Table) -> Tensor:
-    return graph.ask(part, table, "predict_proba").take([1])
+    return graph.call(part, table, "predict_proba").take([1])
 
 
 def _against_the_rest(graph: Graph, parts: Any, table: Table) -> dict[str, Tensor | Table]:
     shares = graph.concat([_second(graph, part, table) for part in parts])
-    return {"places": shares.argmax(), "predict_proba": shares / shares.sum()}
+    return {"class_index": shares.argmax(), "predict_proba": shares / shares.sum()}
 
 
 def _pairs(graph: Graph, parts: Any, table: Table, count: int) -> dict[str, Tensor | Table]:
     """`OneVsOneClassifier.predict`: each pair's vote and confidence."""
     if len(parts) != len(list(combinations(range(count), 2))):
         raise Unsupported("some of its pairs of classes have no model")
-    seconds = graph.concat([graph.ask(p, table, "places").cast("float64") for p in parts])
+    seconds = graph.concat([graph.call(p, table, "class_index").cast("float64") for p in parts])
     confidence = graph.concat([_second(graph, part, table) for part in parts])
-    return {"places": one_versus_rest(seconds, confidence, count).argmax()}
+    return {"class_index": one_versus_rest(seconds, confidence, count).argmax()}
 
 
 CONVERTERS: dict[type, Converter] = {

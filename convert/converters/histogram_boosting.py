@@ -1,8 +1,8 @@
 """Histogram gradient boosting, with missing values and categories.
 
 A node sends x left where x <= threshold, both float64, or where x is one of its categories; a
-missing value goes where training sent it. Categories are encoded as 0, 1, …; a value that is none
-is missing: `sklearn/ensemble/_hist_gradient_boosting/gradient_boosting.py` (`_preprocess_X`,
+missing value goes where training sent it. Categories are encoded as 0, 1, …; any other value counts
+as missing: `sklearn/ensemble/_hist_gradient_boosting/gradient_boosting.py` (`_preprocess_X`,
 `_raw_predict`), `_predictor.pyx`. Upstream: skl2onnx rounds the thresholds to float32 (sklearn-onnx
 #1192), and answers without an error where there are categories (#1051).
 """
@@ -16,15 +16,15 @@ from sklearn import ensemble
 from sklearn.base import is_classifier
 
 from onnxlet.convert.converters.linear import two_sided
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.tree_ensemble import LEQ, MEMBER, Tree, constant, sums
 from onnxlet.function.arrays import Array
 
 MULTINOMIAL, BINOMIAL = "HalfMultinomialLoss", "HalfBinomialLoss"
-NO_CATEGORY = -1.0
+NO_CATEGORY = -1.0  # equals no code: stands in an empty set
 
 
-def histogram_boosting(graph: Graph, fitted: Any, table: Table) -> Answers:
+def histogram_boosting(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Raw scores, and what the loss makes of them."""
     raw = _raw(graph, fitted, table)
     if not is_classifier(fitted):
@@ -33,10 +33,10 @@ def histogram_boosting(graph: Graph, fitted: Any, table: Table) -> Answers:
     if loss not in (MULTINOMIAL, BINOMIAL):
         raise Unsupported(f"its loss is {loss}", "Fit it with loss='log_loss'.")
     if loss == MULTINOMIAL:
-        shares, places = raw.softmax(), raw.argmax()
+        shares, indices = raw.softmax(), raw.argmax()
     else:
-        shares, places = two_sided(raw.unary("Sigmoid")), (raw > 0.0).cast("int64")
-    return {"decision_function": raw, "predict_proba": shares, "places": places}
+        shares, indices = two_sided(raw.unary("Sigmoid")), (raw > 0.0).cast("int64")
+    return {"decision_function": raw, "predict_proba": shares, "class_index": indices}
 
 
 def _unlinked(fitted: Any, raw: Tensor) -> Tensor:
@@ -56,19 +56,19 @@ def _raw(graph: Graph, fitted: Any, table: Table) -> Tensor:
 
 
 def _encoded(graph: Graph, fitted: Any, table: Table) -> Tensor:
-    """The columns as the trees see them: categories first, as their codes."""
+    """The columns in the trees' order: categories first, as codes."""
     if getattr(fitted, "_preprocessor", None) is None:
         return graph.matrix(table)
-    places = np.arange(table.width)
+    indices = np.arange(table.width)
     names = getattr(fitted, "feature_names_in_", None)
     if names is not None and table.labels:
-        places = np.array([table.labels.index(name) for name in names])
+        indices = np.array([table.labels.index(name) for name in names])
     categorical = np.asarray(fitted.is_categorical_)
     encoder = fitted._preprocessor.named_transformers_["encoder"]
-    codes = graph.ask(encoder, graph.select(table, places[categorical].tolist()), "transform")
+    codes = graph.call(encoder, graph.select(table, indices[categorical].tolist()), "transform")
     if categorical.all():
         return codes
-    numbers = graph.matrix(graph.select(table, places[~categorical].tolist()))
+    numbers = graph.matrix(graph.select(table, indices[~categorical].tolist()))
     return graph.concat([codes, numbers])
 
 
@@ -92,7 +92,7 @@ def _tree(predictor: Any, target: int) -> Tree:
 def _members(bitsets: Array) -> list[float]:
     """The categories in each bitset of 8 times 32 bits, each set ended by a NaN.
 
-    Where missing values alone go left, the set is empty, and ONNX Runtime wants one that isn't.
+    A set is empty where only missing values go left; ONNX Runtime needs one that is not.
     """
     bits = (bitsets[:, :, None] >> np.arange(32, dtype=np.uint32)) & 1
     members: list[float] = []

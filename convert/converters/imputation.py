@@ -16,23 +16,22 @@ import numpy as np
 import pandas as pd
 from sklearn.impute import MissingIndicator, SimpleImputer
 
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.loops import either
-from onnxlet.function.arrays import Array
-from onnxlet.function.inputs.signature import MISSING_TEXT
+from onnxlet.function.arrays import MISSING_TEXT, Array
 
 
-def simple(graph: Graph, fitted: Any, table: Table) -> Answers:
+def simple(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Each column's statistic where its value is missing."""
     statistics = _statistics(fitted)
     dropped = [not fitted.keep_empty_features and _is_nan(value) for value in statistics]
     if all(dropped):
         raise Unsupported("it drops every column", "Set keep_empty_features=True.")
     filled: list[Tensor] = []
-    for places, given in _runs(graph, table):
-        kept = [place for place in places if not dropped[place]]
-        run = given.take([place - places[0] for place in kept])
-        values = [statistics[place] for place in kept]
+    for indices, given in _runs(graph, table):
+        kept = [index for index in indices if not dropped[index]]
+        run = given.take([index - indices[0] for index in kept])
+        values = [statistics[index] for index in kept]
         if not kept:
             continue
         if given.dtype == "string":
@@ -44,7 +43,7 @@ def simple(graph: Graph, fitted: Any, table: Table) -> Answers:
     return {"transform": Table((*filled, *flags(graph, table, indicated, fitted.missing_values)))}
 
 
-def indicator(graph: Graph, fitted: Any, table: Table) -> Answers:
+def indicator(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """MissingIndicator: which of its features are missing."""
     made = flags(graph, table, fitted.features_.tolist(), fitted.missing_values)
     if not made:
@@ -52,19 +51,19 @@ def indicator(graph: Graph, fitted: Any, table: Table) -> Answers:
     return {"transform": made[0]}
 
 
-def flags(graph: Graph, table: Table, places: Sequence[int], missing: Any) -> list[Tensor]:
-    """1 where these columns are missing, in one tensor; none for no places."""
-    if not places:
+def flags(graph: Graph, table: Table, indices: Sequence[int], missing: Any) -> list[Tensor]:
+    """Indicators, 1 where these columns are missing, in one tensor; no tensor for no columns."""
+    if not indices:
         return []
     found = []
-    for _, run in _runs(graph, graph.select(table, places)):
+    for _, run in _runs(graph, graph.select(table, indices)):
         absent = is_missing(run, missing)
         found.append(~run.equals(run) if absent is None else absent)
     return [graph.concat(found).cast(graph.precision)]
 
 
 def is_missing(run: Tensor, value: Any) -> Tensor | None:
-    """Where columns hold what an imputer takes for missing, as bool; None where they can't."""
+    """Where columns have the imputer's missing value, as bool; None if they can't have it."""
     if run.dtype == "string":
         if is_absent(value):
             return run.equals(MISSING_TEXT)
@@ -75,23 +74,25 @@ def is_missing(run: Tensor, value: Any) -> Tensor | None:
 
 
 def is_absent(value: Any) -> bool:
-    """NaN, None or pandas.NA, rather than a value that stands for a missing one."""
+    """Whether an imputer's missing value is NaN, None or pandas.NA, not a placeholder."""
     return value is None or value is pd.NA or _is_nan(value)
 
 
 def _runs(graph: Graph, table: Table) -> Iterator[tuple[list[int], Tensor]]:
-    """Neighbours of one kind, text or numbers, in one tensor, with their places."""
+    """Adjacent columns of one kind, text or numbers: their indices, and one tensor of them."""
     texts = [tensor.dtype == "string" for tensor in table.tensors for _ in range(tensor.width)]
     for is_text, members in groupby(range(table.width), key=texts.__getitem__):
-        places = list(members)
-        run = graph.select(table, places)
-        yield places, graph.matrix(run, "string" if is_text else None)
+        indices = list(members)
+        run = graph.select(table, indices)
+        yield indices, graph.matrix(run, "string" if is_text else None)
 
 
 def _statistics(fitted: Any) -> list[Any]:
-    """What each column is filled with, NaN for those that are dropped."""
+    """The value that fills each column, NaN for those that are dropped."""
     values = fitted.statistics_.tolist()
-    dtype = np.dtype(getattr(fitted, "_fill_dtype", fitted.statistics_.dtype))  # 1.6 has none
+    dtype = np.dtype(
+        getattr(fitted, "_fill_dtype", fitted.statistics_.dtype)
+    )  # scikit-learn 1.6 has no _fill_dtype
     if dtype.kind == "O":
         return list(values)
     return [float(v) if _is_nan(v) else float(dtype.type(v)) for v in values]
@@ -110,7 +111,10 @@ def _filled_numbers(run: Tensor, values: Sequence[Any], missing: Any) -> Tensor:
 
 
 def _without_gaps(run: Tensor, values: Array) -> Tensor:
-    """ONNX Runtime's Where is slow, and the sum of all tells quickly whether something is NaN."""
+    """Filled with values where NaN.
+
+    ONNX Runtime's Where is slow; the sum of all values shows quickly whether any is NaN.
+    """
     total = run.graph.op("ReduceSum", run, keepdims=0)
     return either(total.isnan(), lambda: run.isnan().where(values, run), lambda: run, run)
 
@@ -118,7 +122,7 @@ def _without_gaps(run: Tensor, values: Array) -> Tensor:
 def _filled_text(
     run: Tensor, origins: Sequence[Tensor], values: Sequence[Any], missing: Any
 ) -> list[Tensor]:
-    """Text stays the columns that it was, with what stands for what: vectorisers need that."""
+    """Filled text, which stays the signature's column: the function fills it before counting."""
     absent = is_missing(run, missing)
     if absent is None:
         return list(origins)
@@ -131,9 +135,9 @@ def _filled_text(
     text = MISSING_TEXT if is_absent(missing) else str(missing)
     return [
         replace(
-            filled.take([place]), column=origin.column, replaced=(*origin.replaced, (text, value))
+            filled.take([index]), column=origin.column, replaced=(*origin.replaced, (text, value))
         )
-        for place, (origin, value) in enumerate(zip(origins, values, strict=True))
+        for index, (origin, value) in enumerate(zip(origins, values, strict=True))
     ]
 
 

@@ -1,4 +1,4 @@
-"""The way back from a transformed target, and TransformedTargetRegressor, which goes it.
+"""TransformedTargetRegressor, and the inverse transforms that it needs.
 
 Sources: `sklearn/compose/_target.py`, and each transformer's `inverse_transform`. Upstream:
 skl2onnx has no converter (sklearn-onnx #390).
@@ -14,12 +14,12 @@ from sklearn.compose import TransformedTargetRegressor
 from sklearn.pipeline import Pipeline
 
 from onnxlet.convert.converters import distributions, functions
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 
 
-def transformed_target(graph: Graph, fitted: Any, table: Table) -> Answers:
-    """What the regressor predicts, transformed back."""
-    predicted = graph.ask(fitted.regressor_, table, "predict").cast(graph.precision)
+def transformed_target(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """The regressor's prediction, transformed back."""
+    predicted = graph.call(fitted.regressor_, table, "predict").cast(graph.precision)
     return {"predict": inverse(graph, fitted.transformer_, predicted)}
 
 

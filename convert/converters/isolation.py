@@ -1,10 +1,10 @@
-"""Isolation forests: how soon random splits leave a row alone.
+"""Isolation forests: how soon random splits isolate a row.
 
-The score is -2 ** (-depth / (trees * c)), depth being the sum over the trees of that of the leaf
-and of what a tree of its rows would add: `sklearn/ensemble/_iforest.py`
-(`_compute_score_samples`). An outlier is told by its depth, since powers of two differ in the
-last digit from one library to another, and `contamination` puts the bound onto training rows.
-Upstream: skl2onnx crashes with it in float64, and needs its own mix of opsets.
+The score is -2 ** (-depth / (trees * c)). The depth is the sum over the trees of the leaf's depth
+and of the average depth of a tree of the leaf's rows: `sklearn/ensemble/_iforest.py`
+(`_compute_score_samples`). An outlier is recognised by its depth, not by its score: powers of two
+differ in the last digit between libraries, and `contamination` puts the bound exactly on a training
+row. Upstream: skl2onnx crashes with it in float64, and needs its own mix of opsets.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from sklearn.ensemble import IsolationForest
 from sklearn.ensemble._iforest import _average_path_length
 
 from onnxlet.convert.converters.trees import of_sklearn, tree_ensemble
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table
 from onnxlet.convert.graph.tree_ensemble import Tree
 
 
-def isolation(graph: Graph, fitted: Any, table: Table) -> Answers:
+def isolation(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """The scores, and -1 for outliers."""
-    parts = [_tree(fitted, place) for place in range(len(fitted.estimators_))]
+    parts = [_tree(fitted, index) for index in range(len(fitted.estimators_))]
     depth = tree_ensemble(graph, table, parts)
     whole = _whole_depth(fitted)
     exponent = -depth / whole if whole else 0.0 * depth - 1.0
@@ -37,12 +37,15 @@ def isolation(graph: Graph, fitted: Any, table: Table) -> Answers:
 
 
 def _whole_depth(fitted: Any) -> float:
-    """What the sum of depths is measured by."""
+    """The divisor of the sum of depths."""
     return float(len(fitted.estimators_) * _average_path_length([fitted._max_samples])[0])
 
 
 def _deepest_outlier(fitted: Any) -> float:
-    """The largest sum of depths that scikit-learn calls an outlier, by halving; -1 if none is."""
+    """The largest sum of depths that is an outlier, by bisection; -1 if none is.
+
+    Down to neighbouring floats, since a training row may lie exactly on the bound.
+    """
     whole = _whole_depth(fitted)
 
     def is_outlier(depth: float) -> bool:
@@ -57,11 +60,11 @@ def _deepest_outlier(fitted: Any) -> float:
     return low
 
 
-def _tree(fitted: Any, place: int) -> Tree:
-    one = of_sklearn(fitted.estimators_[place].tree_)
-    lengths = fitted._decision_path_lengths[place] + fitted._average_path_length_per_tree[place]
+def _tree(fitted: Any, index: int) -> Tree:
+    one = of_sklearn(fitted.estimators_[index].tree_)
+    lengths = fitted._decision_path_lengths[index] + fitted._average_path_length_per_tree[index]
     if fitted._max_features != fitted.n_features_in_:
-        chosen = np.asarray(fitted.estimators_features_[place])
+        chosen = np.asarray(fitted.estimators_features_[index])
         one = replace(one, feature=chosen[np.maximum(one.feature, 0)])
     return replace(one, value=(lengths - 1.0).reshape(-1, 1))
 

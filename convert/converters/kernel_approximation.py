@@ -1,4 +1,4 @@
-"""Features that stand for kernels, kernel ridge regression, random projections.
+"""Features that approximate kernels, kernel ridge regression, random projections.
 
 Source: `sklearn/kernel_approximation.py`, `sklearn/kernel_ridge.py`, `sklearn/random_projection.py`
 and KernelCenterer of `sklearn/preprocessing/_data.py`. Upstream: skl2onnx has projections and
@@ -12,41 +12,44 @@ from typing import Any
 import numpy as np
 from sklearn import kernel_approximation, kernel_ridge, preprocessing, random_projection
 
-from onnxlet.convert.converters.decomposition import centred
-from onnxlet.convert.graph.distances import doubles
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor
+from onnxlet.convert.converters.decomposition import centred, transformed
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
 from onnxlet.convert.graph.kernels import pairwise
 from onnxlet.function.arrays import Array
 
 
-def ridge(graph: Graph, fitted: Any, table: Table) -> Answers:
+def ridge(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """KernelRidge."""
     options = {"gamma": fitted.gamma, "degree": fitted.degree, "coef0": fitted.coef0}
-    similar = pairwise(doubles(graph, table), _dense(fitted.X_fit_), fitted.kernel, options)
+    similar = pairwise(
+        graph.matrix(table, "float64"), _dense(fitted.X_fit_), fitted.kernel, options
+    )
     weights = np.asarray(fitted.dual_coef_).reshape(fitted.X_fit_.shape[0], -1)
     return {"predict": (similar @ weights).cast(graph.precision)}
 
 
-def nystroem(graph: Graph, fitted: Any, table: Table) -> Answers:
+def nystroem(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Nystroem: kernels with some rows of the training, made orthonormal."""
     given = {name: getattr(fitted, name) for name in ("gamma", "degree", "coef0")}
     options = {name: value for name, value in given.items() if value is not None}
     options = {**(fitted.kernel_params or {}), **options}
-    similar = pairwise(doubles(graph, table), _dense(fitted.components_), fitted.kernel, options)
-    return _transformed(graph, similar @ np.asarray(fitted.normalization_).T)
+    similar = pairwise(
+        graph.matrix(table, "float64"), _dense(fitted.components_), fitted.kernel, options
+    )
+    return transformed(graph, similar @ np.asarray(fitted.normalization_).T)
 
 
-def radial_sampler(graph: Graph, fitted: Any, table: Table) -> Answers:
+def radial_sampler(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """RBFSampler: cosines of random projections."""
-    waves = _waves(fitted, doubles(graph, table))
-    return _transformed(graph, waves * (2.0 / fitted.n_components) ** 0.5)
+    waves = _waves(fitted, graph.matrix(table, "float64"))
+    return transformed(graph, waves * (2.0 / fitted.n_components) ** 0.5)
 
 
-def skewed_sampler(graph: Graph, fitted: Any, table: Table) -> Answers:
+def skewed_sampler(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """SkewedChi2Sampler."""
-    logs = (doubles(graph, table) + float(fitted.skewedness)).unary("Log")
+    logs = (graph.matrix(table, "float64") + float(fitted.skewedness)).unary("Log")
     scale = float(np.sqrt(2.0) / np.sqrt(fitted.n_components))
-    return _transformed(graph, _waves(fitted, logs) * scale)
+    return transformed(graph, _waves(fitted, logs) * scale)
 
 
 def _waves(fitted: Any, x: Tensor) -> Tensor:
@@ -54,9 +57,9 @@ def _waves(fitted: Any, x: Tensor) -> Tensor:
     return projected.unary("Cos")
 
 
-def additive_sampler(graph: Graph, fitted: Any, table: Table) -> Answers:
+def additive_sampler(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """AdditiveChi2Sampler: waves of the logarithm; a zero stays zero."""
-    x = doubles(graph, table)
+    x = graph.matrix(table, "float64")
     default = {1: 0.8, 2: 0.5, 3: 0.4}
     interval = fitted.sample_interval
     interval = float(default[fitted.sample_steps] if interval is None else interval)
@@ -66,15 +69,15 @@ def additive_sampler(graph: Graph, fitted: Any, table: Table) -> Answers:
     for j in range(1, fitted.sample_steps):
         height = (x * 2.0 * interval / float(np.cosh(np.pi * j * interval))).unary("Sqrt")
         made += [height * (logs * float(j)).unary(wave) for wave in ("Cos", "Sin")]
-    return _transformed(graph, graph.concat(made))
+    return transformed(graph, graph.concat(made))
 
 
-def count_sketch(graph: Graph, fitted: Any, table: Table) -> Answers:
+def count_sketch(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """PolynomialCountSketch: products of Fourier transforms, which are matrices here."""
-    x = doubles(graph, table) * float(np.sqrt(fitted.gamma))
+    x = graph.matrix(table, "float64") * float(np.sqrt(fitted.gamma))
     size = fitted.n_components
-    places = np.arange(size)
-    angles = 2.0 * np.pi * ((places[:, np.newaxis] * places) % size) / size
+    indices = np.arange(size)
+    angles = 2.0 * np.pi * ((indices[:, np.newaxis] * indices) % size) / size
     real: Tensor | None = None
     imaginary: Tensor | None = None
     for signs, at in zip(fitted.bitHash_, fitted.indexHash_, strict=True):
@@ -88,29 +91,25 @@ def count_sketch(graph: Graph, fitted: Any, table: Table) -> Answers:
         else:
             real, imaginary = real * a - imaginary * b, real * b + imaginary * a
     assert real is not None and imaginary is not None  # noqa: S101, PT018 - degree is at least 1
-    return _transformed(graph, (real @ np.cos(angles) - imaginary @ np.sin(angles)) / float(size))
+    return transformed(graph, (real @ np.cos(angles) - imaginary @ np.sin(angles)) / float(size))
 
 
 def _affine(x: Tensor, weights: Array, coef0: float) -> Tensor:
-    """With the last row of the weights for the constant, where there is one."""
+    """`x @ weights`, whose last row is for the constant if there is one."""
     if coef0 == 0:
         return x @ weights
     made: Tensor = x @ weights[:-1] + np.sqrt(coef0) * weights[-1]
     return made
 
 
-def projection(graph: Graph, fitted: Any, table: Table) -> Answers:
+def projection(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """GaussianRandomProjection and SparseRandomProjection."""
-    return _transformed(graph, doubles(graph, table) @ _dense(fitted.components_).T)
+    return transformed(graph, graph.matrix(table, "float64") @ _dense(fitted.components_).T)
 
 
-def centerer(graph: Graph, fitted: Any, table: Table) -> Answers:
+def centerer(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """KernelCenterer."""
-    return _transformed(graph, centred(doubles(graph, table), fitted))
-
-
-def _transformed(graph: Graph, made: Tensor) -> Answers:
-    return {"transform": made.cast(graph.precision)}
+    return transformed(graph, centred(graph.matrix(table, "float64"), fitted))
 
 
 def _dense(array: Any) -> Array:

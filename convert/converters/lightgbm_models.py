@@ -1,7 +1,7 @@
 """LightGBM's classifiers, regressors and rankers.
 
 A node sends x left where x <= threshold, both float64, or where the whole part of x is one of its
-categories; what is missing is said by each node. Sources: `include/LightGBM/tree.h`
+categories; each node says what counts as missing. Sources: `include/LightGBM/tree.h`
 (NumericalDecision, CategoricalDecision), `src/objective/*.hpp` (ConvertOutput),
 `python-package/lightgbm/basic.py` (`_data_from_pandas`). Upstream: onnxmltools writes thresholds
 and sums in float32, and knows no categories of pandas.
@@ -16,12 +16,12 @@ import lightgbm
 import numpy as np
 
 from onnxlet.convert.converters.linear import two_sided
-from onnxlet.convert.graph.categories import Meaning, look_up
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.categories import encoded_columns
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.tree_ensemble import LEQ, MEMBER, Tree, sums
 from onnxlet.function.arrays import Array
 
-ZERO = float(np.float32(1e-35))  # kZeroThreshold: no more than this is zero
+ZERO = float(np.float32(1e-35))  # kZeroThreshold: magnitudes up to this are zero
 IDENTITY = {
     "fair", "huber", "lambdarank", "mape", "none", "custom", "quantile", "rank_xendcg",
     "regression", "regression_l1",
@@ -32,19 +32,19 @@ NOT_MISSING, ZERO_IS_MISSING, NAN_IS_MISSING = 0, 1, 2
 
 @dataclass(frozen=True)
 class Model:
-    """What `Booster.model_to_string` says.
+    """What `Booster.model_to_string` contains.
 
     Attributes:
-        header: of the file; lines without a value are keys of ''.
-        trees: the lines of each, split.
+        header: by name; a line without a value has ''.
+        trees: of each tree by name the values of its lines.
     """
 
     header: dict[str, str]
     trees: list[dict[str, list[str]]]
 
 
-def classifier(graph: Graph, fitted: Any, table: Table) -> Answers:
-    """Probabilities as the objective makes them of the raw scores."""
+def classifier(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """Probabilities, which the objective makes of the raw scores."""
     if callable(fitted.objective):
         raise Unsupported("its objective is a function", "Fit it with one of the named objectives.")
     if len(fitted.classes_) < 2:
@@ -53,20 +53,20 @@ def classifier(graph: Graph, fitted: Any, table: Table) -> Answers:
     raw = _raw(graph, fitted, model, table)
     converted = _converted(model, raw)
     shares = converted if raw.width > 1 else two_sided(converted)
-    answers = {"places": shares.argmax(), "predict_proba": shares}
+    outputs = {"class_index": shares.argmax(), "predict_proba": shares}
     if hasattr(fitted, "decision_function"):
-        answers["decision_function"] = raw
-    return answers
+        outputs["decision_function"] = raw
+    return outputs
 
 
-def regressor(graph: Graph, fitted: Any, table: Table) -> Answers:
+def regressor(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """The raw score of a ranker or of a custom objective, else what the objective makes of it."""
     model = _model(fitted)
     return {"predict": _converted(model, _raw(graph, fitted, model, table))}
 
 
 def _model(fitted: Any) -> Model:
-    """Up to the best iteration, where there is one."""
+    """The model up to the best iteration, where there is one."""
     if fitted.get_params().get("pred_early_stop"):
         raise Unsupported("it stops adding trees early", "Set pred_early_stop to False.")
     head, *blocks = fitted.booster_.model_to_string().split("\nTree=")
@@ -83,13 +83,13 @@ def _model(fitted: Any) -> Model:
 def _raw(graph: Graph, fitted: Any, model: Model, table: Table) -> Tensor:
     """The sum of the trees for each class."""
     targets = int(model.header["num_tree_per_iteration"])
-    parts = [_tree(tree, place % targets) for place, tree in enumerate(model.trees)]
+    parts = [_tree(tree, index % targets) for index, tree in enumerate(model.trees)]
     x = _as_trees_see(graph, fitted, model, table, parts)
     return sums(graph, x, parts, targets).cast(graph.precision)
 
 
 def _converted(model: Model, raw: Tensor) -> Tensor:
-    """The answer as the objective has it."""
+    """The raw score after the objective's function (ConvertOutput)."""
     name, *settings = model.header.get("objective", "none").split()
     known = dict(setting.partition(":")[::2] for setting in settings)
     if "average_output" in model.header:
@@ -108,7 +108,7 @@ def _converted(model: Model, raw: Tensor) -> Tensor:
 
 
 def _tree(lines: dict[str, list[str]], target: int) -> Tree:
-    """Leaves are numbered -1, -2, …; here they follow the other nodes."""
+    """A tree; LightGBM numbers leaves -1, -2, …, here they follow the inner nodes."""
     values = np.array(lines["leaf_value"], dtype=np.float64)
     inner = len(values) - 1
     kinds = _whole(lines.get("decision_type", []))
@@ -131,7 +131,7 @@ def _tree(lines: dict[str, list[str]], target: int) -> Tree:
 
 
 def _around_zero(threshold: Array) -> Array:
-    """Thresholds that tell apart as LightGBM does, for which numbers up to ZERO are 0."""
+    """Thresholds that split as LightGBM does, which takes numbers up to ZERO for 0."""
     below = np.where((threshold >= -ZERO) & (threshold < 0.0), np.nextafter(-ZERO, -1.0), threshold)
     return np.where((below >= 0.0) & (below < ZERO), ZERO, below)
 
@@ -141,13 +141,13 @@ def _whole(words: list[str]) -> Array:
 
 
 def _members(lines: dict[str, list[str]], sets: Array) -> list[float]:
-    """The categories of each set, of as many times 32 bits as it needs, ended by a NaN."""
+    """The categories of each set, stored as bits of 32-bit words, each set ended by a NaN."""
     if not len(sets):
         return []
     bounds, words = _whole(lines["cat_boundaries"]), _whole(lines["cat_threshold"])
     members: list[float] = []
-    for place in sets.tolist():
-        some = words[bounds[place] : bounds[place + 1]]
+    for index in sets.tolist():
+        some = words[bounds[index] : bounds[index + 1]]
         members += [*np.flatnonzero((some[:, None] >> np.arange(32)) & 1).tolist(), np.nan]
     return members
 
@@ -155,7 +155,10 @@ def _members(lines: dict[str, list[str]], sets: Array) -> list[float]:
 def _as_trees_see(
     graph: Graph, fitted: Any, model: Model, table: Table, parts: list[Tree]
 ) -> Tensor:
-    """Codes for categories, whole parts where categories are numbers, NaN for missing zeros."""
+    """Columns as the nodes compare them, float64.
+
+    Categories become codes or, as numbers, whole parts; zeros that count as missing become NaN.
+    """
     x = _encoded(graph, fitted, model, table).cast("float64")
     features = np.concatenate([part.feature[part.left >= 0] for part in parts])
     modes = np.concatenate([part.mode[part.left >= 0] for part in parts])
@@ -173,43 +176,34 @@ def _as_trees_see(
 
 
 def _where_zero_is_missing(model: Model) -> list[int]:
-    """Columns whose zeros go where missing values do."""
+    """The columns in which a zero counts as missing."""
     kinds: dict[int, set[int]] = {}
     for tree in model.trees:
         types, features = (_whole(tree.get(n, [])) for n in ("decision_type", "split_feature"))
         for feature, kind in zip(features.tolist(), types.tolist(), strict=True):
             if not kind & 1:
                 kinds.setdefault(feature, set()).add(kind >> 2)
-    mixed = [place for place, found in kinds.items() if len(found) > 1]
-    if any(ZERO_IS_MISSING in kinds[place] for place in mixed):
+    mixed = [index for index, found in kinds.items() if len(found) > 1]
+    if any(ZERO_IS_MISSING in kinds[index] for index in mixed):
         raise Unsupported(f"zero is missing in some nodes of column {mixed[0]}, not in others")
-    return [place for place, found in kinds.items() if found == {ZERO_IS_MISSING}]
+    return [index for index, found in kinds.items() if found == {ZERO_IS_MISSING}]
 
 
 def _encoded(graph: Graph, fitted: Any, model: Model, table: Table) -> Tensor:
-    """Columns of pandas' categories as places among the categories of training."""
+    """All columns; those of pandas' categories as indices among the categories of training."""
     known = fitted.booster_.pandas_categorical or []
     if not known:
         return graph.matrix(table)
     chosen = _columns_of_categories(model, table, len(known))
-    meanings = [
-        Meaning(np.array(values, dtype=object), np.arange(len(values))[:, None], np.array([np.nan]))
-        for values in known
-    ]
-    codes = look_up(graph, graph.select(table, chosen), meanings, graph.precision)
-    others = [place for place in range(table.width) if place not in chosen]
-    if not others:
-        return codes
-    numbers = graph.matrix(graph.select(table, others))
-    return graph.concat([codes, numbers]).take(np.argsort([*chosen, *others]).tolist())
+    return encoded_columns(graph, table, dict(zip(chosen, known, strict=True)), graph.precision)
 
 
 def _columns_of_categories(model: Model, table: Table, count: int) -> list[int]:
-    """Places of the columns that were of a category dtype: LightGBM keeps only how many."""
+    """Indices of the columns that had a category dtype, of which LightGBM stores only how many."""
     kinds = [tensor.dtype for tensor in table.tensors for _ in range(tensor.width)]
-    texts = {place for place, kind in enumerate(kinds) if kind == "string"}
+    texts = {index for index, kind in enumerate(kinds) if kind == "string"}
     spans = model.header["feature_infos"].split()
-    split = {place for place, span in enumerate(spans) if ":" in span and span[0] != "["}
+    split = {index for index, span in enumerate(spans) if ":" in span and span[0] != "["}
     for chosen in (texts, texts | split):
         if len(chosen) == count:
             return sorted(chosen)

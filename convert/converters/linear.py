@@ -1,7 +1,7 @@
-"""Linear models: coefficients times the columns, and what is made of it.
+"""Linear models: coefficients times the columns, and the functions of that.
 
 Sources: `sklearn/linear_model/_base.py` (LinearModel, LinearClassifierMixin), `_logistic.py`
-(softmax), `_ridge.py` (labels that are independent), `_stochastic_gradient.py`, `_bayes.py`
+(softmax), `_ridge.py` (multilabel), `_stochastic_gradient.py`, `_bayes.py`
 (standard deviations), `_glm/glm.py` (links). Upstream: skl2onnx has no RidgeClassifier in
 float64, no standard deviations, and takes for SGDClassifier's label the largest probability where
 modified Huber's decisions differ (16 of 150 labels).
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from sklearn import linear_model, svm
 
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.responses import RELEASE, every_row
 from onnxlet.function.arrays import Array
 
@@ -34,13 +34,13 @@ def _weights(fitted: Any) -> Array:
     return np.atleast_2d(coefficients)
 
 
-def regressor(graph: Graph, fitted: Any, table: Table) -> Answers:
-    """The decision itself."""
+def regressor(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """`predict` is the decision."""
     return {"predict": decision(graph, fitted, table)}
 
 
-def bayesian(graph: Graph, fitted: Any, table: Table) -> Answers:
-    """With the standard deviation of the prediction, since 1.9 around the columns' means."""
+def bayesian(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """Prediction and standard deviation; since scikit-learn 1.9 around the columns' means."""
     x, kept = graph.matrix(table), list(range(len(fitted.coef_)))
     if isinstance(fitted, linear_model.ARDRegression):
         kept = np.flatnonzero(fitted.lambda_ < fitted.threshold_lambda).tolist()
@@ -53,7 +53,7 @@ def bayesian(graph: Graph, fitted: Any, table: Table) -> Answers:
     return {"predict": decision(graph, fitted, table), "std": variance.unary("Sqrt")}
 
 
-def exponential(graph: Graph, fitted: Any, table: Table) -> Answers:
+def exponential(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Generalised linear models: the inverse of their link."""
     link = type(fitted._base_loss.link).__name__
     score = decision(graph, fitted, table)
@@ -64,24 +64,24 @@ def exponential(graph: Graph, fitted: Any, table: Table) -> Answers:
     raise Unsupported(f"the link {link} has no conversion")
 
 
-def places_of(score: Tensor) -> Tensor:
-    """The class of a decision: its sign where there are two, else the largest."""
+def class_index_of(score: Tensor) -> Tensor:
+    """The class of a decision: by its sign if there are two classes, else the largest."""
     if score.width == 1:
         return (score > 0).cast("int64")
     return score.argmax()
 
 
-def classifier(graph: Graph, fitted: Any, table: Table) -> Answers:
+def classifier(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """The class of the highest decision."""
     return _with_classes(decision(graph, fitted, table))
 
 
 def _with_classes(score: Tensor) -> dict[str, Tensor]:
-    return {"decision_function": score, "places": places_of(score)}
+    return {"decision_function": score, "class_index": class_index_of(score)}
 
 
-def ridge_classifier(graph: Graph, fitted: Any, table: Table) -> Answers:
-    """The class of the highest decision, or each label by itself."""
+def ridge_classifier(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """The class of the highest decision; with several labels, each by its sign."""
     score = decision(graph, fitted, table)
     if fitted._label_binarizer.y_type_.startswith("multilabel"):
         return {"decision_function": score, "predict": (score > 0.0).cast("int64")}
@@ -89,19 +89,19 @@ def ridge_classifier(graph: Graph, fitted: Any, table: Table) -> Answers:
 
 
 def two_sided(probability: Tensor) -> Tensor:
-    """Of both classes, from that of the second: `[1 - p, p]` in one node."""
+    """Both classes' probabilities from the second's: `[1 - p, p]` in one node."""
     return replace(probability @ [[-1.0, 1.0]] + [[1.0, 0.0]], second=probability)
 
 
-def logistic(graph: Graph, fitted: Any, table: Table) -> Answers:
-    """Softmax over the decisions, or each its own sigmoid and then normalised.
+def logistic(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """Probabilities by softmax, or by a sigmoid for each class, then normalised.
 
-    Before scikit-learn 1.8 `multi_class` said which.
+    Before scikit-learn 1.8 `multi_class` chose between them.
     """
     score = decision(graph, fitted, table)
-    said = getattr(fitted, "multi_class", "auto")
-    alone = len(fitted.classes_) <= 2 or getattr(fitted, "solver", "") == "liblinear"
-    if said in ("ovr", "warn") or (said in ("auto", "deprecated") and alone):
+    setting = getattr(fitted, "multi_class", "auto")
+    binary = len(fitted.classes_) <= 2 or getattr(fitted, "solver", "") == "liblinear"
+    if setting in ("ovr", "warn") or (setting in ("auto", "deprecated") and binary):
         if score.width == 1:
             return of_two(decision(graph, fitted, table, sign=-1.0))
         share = one_versus_rest(score)
@@ -111,10 +111,10 @@ def logistic(graph: Graph, fitted: Any, table: Table) -> Answers:
 
 
 def of_two(against: Tensor) -> dict[str, Tensor]:
-    """All from the negative of the decision, which the sigmoid's exponential takes."""
+    """The outputs of two classes, from the negative decision: 1 / (1 + exp(-d)) needs that."""
     return {
         "decision_function": -against,
-        "places": (against < 0.0).cast("int64"),
+        "class_index": (against < 0.0).cast("int64"),
         "predict_proba": two_sided(1.0 / (against.unary("Exp") + 1.0)),
     }
 
@@ -127,21 +127,21 @@ def one_versus_rest(score: Tensor) -> Tensor:
     return probability / probability.sum()
 
 
-def stochastic(graph: Graph, fitted: Any, table: Table) -> Answers:
-    """SGDClassifier: probabilities of its logistic and modified Huber losses."""
+def stochastic(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """SGDClassifier; only the logistic and the modified Huber loss have probabilities."""
     score = decision(graph, fitted, table)
-    answers = _with_classes(score)
+    outputs = _with_classes(score)
     if fitted.loss == "log_loss" and score.width == 1:
         return of_two(decision(graph, fitted, table, sign=-1.0))
     if fitted.loss == "log_loss":
-        answers["predict_proba"] = one_versus_rest(score)
+        outputs["predict_proba"] = one_versus_rest(score)
     elif fitted.loss == "modified_huber":
-        answers["predict_proba"] = huber_shares(score)
-    return answers
+        outputs["predict_proba"] = huber_shares(score)
+    return outputs
 
 
 def huber_shares(score: Tensor) -> Tensor:
-    """Decisions cut to -1 and 1 as probabilities, even where no class has any."""
+    """Decisions clipped to -1 and 1 as probabilities; equal ones where no class has any."""
     share = (score.clip(-1.0, 1.0) + 1.0) / 2.0
     if score.width == 1:
         return two_sided(share)
@@ -150,12 +150,12 @@ def huber_shares(score: Tensor) -> Tensor:
     return none.where(1.0 / score.width, share / none.where(1.0, sums))
 
 
-def robust_to_outliers(graph: Graph, fitted: Any, table: Table) -> Answers:
+def robust_to_outliers(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """RANSACRegressor: the model that it kept."""
-    return {"predict": graph.ask(fitted.estimator_, table, "predict")}
+    return {"predict": graph.call(fitted.estimator_, table, "predict")}
 
 
-def one_class(graph: Graph, fitted: Any, table: Table) -> Answers:
+def one_class(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """SGDOneClassSVM: the side of a plane."""
     score = graph.matrix(table) @ _weights(fitted).T - float(np.ravel(fitted.offset_)[0])
     side = (score >= 0.0).where(graph.constant([[1]], "int64"), -1)

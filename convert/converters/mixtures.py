@@ -1,7 +1,7 @@
 """Gaussian mixtures: `sklearn/mixture/_gaussian_mixture.py`, `_bayesian_mixture.py`, `_base.py`.
 
-Upstream: skl2onnx's GaussianMixture crashes in float64 with the operators that others need, and
-it has no BayesianGaussianMixture.
+Upstream: skl2onnx's GaussianMixture crashes in float64 with the operators that others need, and it
+has no BayesianGaussianMixture.
 """
 
 from __future__ import annotations
@@ -14,22 +14,24 @@ from scipy.special import digamma
 from sklearn import mixture
 from sklearn.mixture._gaussian_mixture import _compute_log_det_cholesky
 
-from onnxlet.convert.graph.distances import doubles, point_norms, squared_norms
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
+from onnxlet.convert.graph.distances import point_norms, squared_norms
 from onnxlet.function.arrays import Array
 
 
-def gaussian(graph: Graph, fitted: Any, table: Table) -> Answers:
-    """The component of the highest density times weight, and each one's share of them."""
-    x = doubles(graph, table)
+def gaussian(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """The component of the highest weighted density, and each component's share."""
+    x = graph.matrix(table, "float64")
     squares = SQUARES[fitted.covariance_type](x, fitted.means_, fitted.precisions_cholesky_)
     score = squares * -0.5 + _constants(fitted)
-    shares = (score - score.logsumexp()).unary("Exp")  # 1 for all of them where the sum drowns
+    shares = (score - score.logsumexp()).unary(
+        "Exp"
+    )  # all 1 where the logarithm of the sum vanishes beside the largest
     return {"predict": score.argmax(), "predict_proba": shares.cast(graph.precision)}
 
 
 def _constants(fitted: Any) -> Array:
-    """What does not depend on the row, of each component; without what all have in common."""
+    """Each component's constant, without the terms that all of them have."""
     columns = fitted.means_.shape[1]
     volume = _compute_log_det_cholesky(fitted.precisions_cholesky_, fitted.covariance_type, columns)
     made = volume + fitted._estimate_log_weights()
@@ -68,7 +70,7 @@ def _spherical(x: Tensor, means: Array, roots: Array) -> Tensor:
     return made
 
 
-# The squares of Mahalanobis distances; precisions are kept by the roots of them.
+# The squares of Mahalanobis distances; scikit-learn stores Cholesky factors of precisions.
 SQUARES = {"full": _full, "tied": _tied, "diag": _diagonal, "spherical": _spherical}
 
 CONVERTERS: dict[type, Converter] = {

@@ -1,7 +1,7 @@
 """An estimator for each output, independent of each other or in a chain.
 
-Source: `sklearn/multioutput.py`. Upstream: skl2onnx has no chains, and takes one matrix of
-inputs alone.
+Source: `sklearn/multioutput.py`. Upstream: skl2onnx has no chains, and takes only one matrix of
+inputs.
 """
 
 from __future__ import annotations
@@ -17,36 +17,38 @@ from sklearn.multioutput import (
     RegressorChain,
 )
 
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.responses import all_have, predicted, response
 
 
-def classifiers(graph: Graph, fitted: Any, table: Table) -> Answers:
-    """The outputs' places and probabilities side by side."""
+def classifiers(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """Class indices and probabilities of all outputs side by side."""
     parts = fitted.estimators_
-    answers = {"places": graph.concat([graph.ask(part, table, "places") for part in parts])}
+    outputs = {
+        "class_index": graph.concat([graph.call(part, table, "class_index") for part in parts])
+    }
     if all_have(graph, [(part, table) for part in parts], "predict_proba"):
-        shares = [graph.ask(part, table, "predict_proba") for part in parts]
-        answers["predict_proba"] = graph.concat(shares)
-    return answers
+        shares = [graph.call(part, table, "predict_proba") for part in parts]
+        outputs["predict_proba"] = graph.concat(shares)
+    return outputs
 
 
-def regressors(graph: Graph, fitted: Any, table: Table) -> Answers:
+def regressors(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """The predictions side by side."""
     return {"predict": graph.concat([predicted(graph, p, table) for p in fitted.estimators_])}
 
 
-def chain(graph: Graph, fitted: Any, table: Table) -> Answers:
-    """Each estimator is given what those before it answered, behind the columns.
+def chain(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """Each estimator gets the columns, followed by the outputs of those before it.
 
-    Labels come as numbers and in the order of y's columns, whereas `classes_` has the chain's.
+    Labels are numbers in the order of y's columns, whereas `classes_` has the chain's order.
     """
     given = _given(graph, fitted, table)
-    answers = {"predict": _outputs(graph, fitted, given, "predict")}
+    outputs = {"predict": _outputs(graph, fitted, given, "predict")}
     for method in ("predict_proba", "decision_function"):
         if all_have(graph, given, method) and all(len(p.classes_) == 2 for p, _ in given):
-            answers[method] = _outputs(graph, fitted, given, method)
-    return answers
+            outputs[method] = _outputs(graph, fitted, given, method)
+    return outputs
 
 
 def _given(graph: Graph, fitted: Any, table: Table) -> list[tuple[Any, Table]]:
@@ -70,7 +72,7 @@ def _one_column(graph: Graph, link: tuple[Any, Table], method: str) -> Tensor:
 def _outputs(graph: Graph, fitted: Any, links: Sequence[tuple[Any, Table]], method: str) -> Tensor:
     """In the order of y's columns."""
     made = [_one_column(graph, link, method) for link in links]
-    return graph.concat([made[place] for place in np.argsort(fitted.order_).tolist()])
+    return graph.concat([made[index] for index in np.argsort(fitted.order_).tolist()])
 
 
 CONVERTERS: dict[type, Converter] = {

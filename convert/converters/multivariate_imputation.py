@@ -1,7 +1,7 @@
 """Imputers that fill a column from the others: of the nearest rows, or by a chain of regressors.
 
 Sources: `sklearn/impute/_knn.py`, with `nan_euclidean_distances` of `sklearn/metrics/pairwise.py`;
-`sklearn/impute/_iterative.py`. Upstream: skl2onnx's KNNImputer knows uniform weights alone
+`sklearn/impute/_iterative.py`. Upstream: skl2onnx's KNNImputer knows only uniform weights
 (sklearn-onnx #1081); it has no IterativeImputer (#1105).
 """
 
@@ -15,15 +15,16 @@ from sklearn.impute import KNNImputer
 from sklearn.impute._iterative import IterativeImputer
 
 from onnxlet.convert.converters.imputation import flags, is_missing
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.converters.neighbours import gathered, inverse_weights, over_neighbours
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.loops import changed, either
 from onnxlet.function.arrays import Array
 
 
-def nearest(graph: Graph, fitted: Any, table: Table) -> Answers:
+def nearest(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """A missing value is the mean of the nearest training rows that have one.
 
-    Of rows equally far NumPy's argpartition takes any; here it is the first.
+    Of equally near rows NumPy's argpartition takes any; here it is the first.
     """
     if callable(fitted.weights):
         raise Unsupported("its weights are a function", "Use 'uniform' or 'distance'.")
@@ -56,8 +57,8 @@ def _any(missing: Tensor) -> Tensor:
 def _distances(fitted: Any, x: Tensor, missing: Tensor) -> Tensor:
     """`nan_euclidean_distances` to the training rows; infinite where no column is shared.
 
-    Written as scikit-learn writes it, for the same rounding: x·x - 2 x·y + y·y, less the squares
-    of what the other side lacks.
+    In scikit-learn's order, for the same rounding: x·x - 2 x·y + y·y, minus the squares of the
+    columns that the other side lacks.
     """
     gaps = fitted._mask_fit_X.astype(float)
     points = np.where(fitted._mask_fit_X, 0.0, fitted._fit_X).astype(np.float64)
@@ -76,20 +77,20 @@ def _distances(fitted: Any, x: Tensor, missing: Tensor) -> Tensor:
 def _filled_by_nearest(
     graph: Graph, fitted: Any, x: Tensor, missing: Tensor, valid: list[int]
 ) -> Tensor:
-    """The valid columns; those that the same training rows have share their neighbours."""
+    """The valid columns, filled; columns that the same training rows have share neighbours."""
     distances = _distances(fitted, x, missing)
     sharing: dict[bytes, list[int]] = {}
-    for place in valid:
-        sharing.setdefault(fitted._mask_fit_X[:, place].tobytes(), []).append(place)
+    for index in valid:
+        sharing.setdefault(fitted._mask_fit_X[:, index].tobytes(), []).append(index)
     columns, order = [], []
-    for places in sharing.values():
-        own, lacking = x.take(places), missing.take(places)
-        donors = np.flatnonzero(~fitted._mask_fit_X[:, places[0]]).tolist()
-        values = np.ma.array(fitted._fit_X, mask=fitted._mask_fit_X)[:, places]
+    for indices in sharing.values():
+        own, lacking = x.take(indices), missing.take(indices)
+        donors = np.flatnonzero(~fitted._mask_fit_X[:, indices[0]]).tolist()
+        values = np.ma.array(fitted._fit_X, mask=fitted._mask_fit_X)[:, indices]
         fill = partial(_filled_rows, graph, fitted, donors, values)
         some = lacking.cast("int64").max() > 0
         columns.append(changed(own, some, [distances, own, lacking], fill))
-        order += places
+        order += indices
     return graph.concat(columns).take(np.argsort(order).tolist())
 
 
@@ -102,38 +103,29 @@ def _filled_rows(
     own: Tensor,
     lacking: Tensor,
 ) -> Tensor:
-    """Some columns of the rows that lack one of them; `values` are masked ones, of training."""
+    """Some columns of the rows that lack one of them; `values` are the masked training rows."""
     plain = np.ma.getdata(values.mean(axis=0)).reshape(1, -1)
     near = _mean_of_nearest(graph, fitted, distances.take(donors), values.data[donors])
     return lacking.where(near.isnan().where(plain, near), own)
 
 
 def _mean_of_nearest(graph: Graph, fitted: Any, distances: Tensor, values: Array) -> Tensor:
-    """Values are of shape (donors, columns); NaN where no distance is known."""
-    count, columns = min(fitted.n_neighbors, len(values)), values.shape[1]
-    kinds = [(distances.dtype, count), ("int64", count)]
-    number = graph.constant([count], "int64")
-    near, places = graph.ops("TopK", [distances, number], kinds, axis=1, largest=0)
-    weights = (near < np.inf).cast(distances.dtype)
+    """The weighted mean of `values`, of shape (donors, columns); NaN if no distance is known."""
+    near, indices = distances.smallest(min(fitted.n_neighbors, len(values)))
+    weights = (near < np.inf).cast("float64")
     if fitted.weights == "distance":
-        inverse = 1.0 / near
-        infinite = inverse.equals(np.inf)
-        there = infinite.cast(distances.dtype)
-        weights = (there.max() > 0.0).where(there, inverse)
-    constant = graph.constant(values, distances.dtype)
-    given = graph.op("Gather", constant, places, dtype=distances.dtype, width=columns, axis=0)
-    each = weights.reshape([0, 0, 1], 1)
-    first = graph.constant([1], "int64")
-    total = graph.op("ReduceSum", given * each, first, width=columns, keepdims=0)
+        weights = inverse_weights(near)
+    given = gathered(graph, values, indices, values.shape[1])
+    total = over_neighbours(given * weights.reshape([0, 0, 1], 1))
     return total / weights.sum()
 
 
-def iterative(graph: Graph, fitted: Any, table: Table) -> Answers:
-    """Column after column is predicted from the others as they are by then, over and over."""
+def iterative(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """IterativeImputer: column after column is predicted from the others, in several rounds."""
     if fitted.sample_posterior:
         raise Unsupported("it draws from a posterior", "Fit it with sample_posterior=False.")
     x = graph.matrix(table)
-    start = graph.ask(fitted.initial_imputer_, table, "transform")
+    start = graph.call(fitted.initial_imputer_, table, "transform")
     missing = _missing(x, fitted.missing_values)
     empty = np.asarray(fitted._is_empty_feature)
     if not fitted.keep_empty_features:
@@ -142,23 +134,23 @@ def iterative(graph: Graph, fitted: Any, table: Table) -> Answers:
     if fitted.n_iter_:
         filled = _predicted(graph, fitted, start, missing)
     if fitted.n_iter_ and not empty.any():
-        # Of rows with nothing at all, given alone, scikit-learn returns what it began with.
+        # scikit-learn returns the initial filling of a single row without any value.
         nothing = graph.op("ReduceMin", missing.cast("int64"), dtype="int64", width=1, keepdims=1)
         filled = (nothing > 0).where(start, filled)
     return _with_flags(graph, fitted, table, filled)
 
 
 def _predicted(graph: Graph, fitted: Any, start: Tensor, missing: Tensor) -> Tensor:
-    columns = [start.take([place]) for place in range(start.width)]
-    for place, others, estimator in fitted.imputation_sequence_:
+    columns = [start.take([index]) for index in range(start.width)]
+    for index, others, estimator in fitted.imputation_sequence_:
         given = graph.concat([columns[int(other)] for other in others])
-        gap, known = missing.take([int(place)]), len(graph.raising)
-        value = graph.ask(estimator, Table((given,)), "predict").cast(graph.precision)
-        # Rows without a gap here are not shown to the estimator, and it raises for none of them.
+        gap, known = missing.take([int(index)]), len(graph.raising)
+        value = graph.call(estimator, Table((given,)), "predict").cast(graph.precision)
+        # The estimator gets only rows with a gap here, so it raises for no other row.
         graph.raising[known:] = [flag & gap for flag in graph.raising[known:]]
-        low, high = float(fitted._min_value[place]), float(fitted._max_value[place])
+        low, high = float(fitted._min_value[index]), float(fitted._max_value[index])
         value = value.clip(low if np.isfinite(low) else None, high if np.isfinite(high) else None)
-        columns[place] = gap.where(value, columns[place])
+        columns[index] = gap.where(value, columns[index])
     return graph.concat(columns)
 
 
@@ -169,7 +161,7 @@ def _missing(x: Tensor, value: Any) -> Tensor:
     return found
 
 
-def _with_flags(graph: Graph, fitted: Any, table: Table, filled: Tensor) -> Answers:
+def _with_flags(graph: Graph, fitted: Any, table: Table, filled: Tensor) -> Outputs:
     indicated = fitted.indicator_.features_.tolist() if fitted.add_indicator else []
     made = flags(graph, table, indicated, fitted.missing_values)
     return {"transform": graph.concat([filled.cast(graph.precision), *made])}

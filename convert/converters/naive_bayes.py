@@ -13,20 +13,20 @@ from typing import Any
 import numpy as np
 from sklearn import naive_bayes
 
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.function.arrays import Array
 
-FEW = 128  # numbers that a matrix product adds one after another
+FEW = 128  # up to so many numbers, a matrix product adds in order, as scikit-learn does
 Likelihood = Callable[[Graph, Any, Table], Tensor]
 
 
 def _converter(likelihood: Likelihood) -> Converter:
-    """Probabilities as `exp(jll - logsumexp(jll))`, whose rounding differs from a softmax's."""
+    """Probabilities as `exp(jll - logsumexp(jll))`: a softmax rounds differently."""
 
-    def convert(graph: Graph, fitted: Any, table: Table) -> Answers:
+    def convert(graph: Graph, fitted: Any, table: Table) -> Outputs:
         joint = likelihood(graph, fitted, table)
         shares = (joint - joint.logsumexp()).unary("Exp")
-        return {"places": joint.argmax(), "predict_proba": shares}
+        return {"class_index": joint.argmax(), "predict_proba": shares}
 
     return convert
 
@@ -37,8 +37,8 @@ def gaussian(graph: Graph, fitted: Any, table: Table) -> Tensor:
     columns = []
     with np.errstate(divide="ignore"):
         priors = np.log(fitted.class_prior_)
-    for place, prior in enumerate(priors.tolist()):
-        mean, variance = fitted.theta_[place], fitted.var_[place]
+    for index, prior in enumerate(priors.tolist()):
+        mean, variance = fitted.theta_[index], fitted.var_[index]
         spread = float(-0.5 * np.sum(np.log(2.0 * np.pi * variance)))
         step = x - _row(mean)
         with np.errstate(divide="ignore"):
@@ -59,14 +59,14 @@ def complement(graph: Graph, fitted: Any, table: Table) -> Tensor:
 
 
 def _finite(weights: Array) -> Array:
-    """Scikit-learn answers NaN where infinities meet zeros, but not where the zeros are sparse."""
+    """Refuse infinities: times 0 they are NaN for scikit-learn, but not if the 0 is sparse."""
     if np.isfinite(weights).all():
         return weights
     raise Unsupported("some of its log probabilities are infinite", "Fit it with alpha above 0.")
 
 
 def bernoulli(graph: Graph, fitted: Any, table: Table) -> Tensor:
-    """Log probabilities of what is there and of what is not."""
+    """Log probabilities of the columns that are on, and of those that are off."""
     x = graph.matrix(table)
     if fitted.binarize is not None:
         x = _above(x, float(fitted.binarize))
@@ -77,13 +77,16 @@ def bernoulli(graph: Graph, fitted: Any, table: Table) -> Tensor:
 
 
 def _in_one_table(graph: Graph, table: Table, known: Sequence[Array]) -> Tensor:
-    """The sum of the rows that each column's category has in its part of a table."""
+    """The sum over the columns of the rows of `known` that their categories select.
+
+    All columns share one table and one Gather.
+    """
     ends, count = np.cumsum([len(part) for part in known]), known[0].shape[1]
-    places = graph.matrix(table, "int64") + np.array([0, *ends[:-1]])
+    indices = graph.matrix(table, "int64") + np.array([0, *ends[:-1]])
     bounds = [graph.constant(np.array(bound), "int64") for bound in (0, ends[-1] - 1)]
-    places = graph.op("Clip", places, *bounds, dimensions=2)
+    indices = graph.op("Clip", indices, *bounds, dimensions=2)
     rows = graph.constant(np.concatenate(known), graph.precision)
-    found = graph.op("Gather", rows, places, width=len(known), axis=0)
+    found = graph.op("Gather", rows, indices, width=len(known), axis=0)
     flat = found.reshape([0, -1], len(known) * count)
     return flat @ np.tile(np.eye(count), (len(known), 1))
 
@@ -93,27 +96,27 @@ def _row(values: Any) -> Array:
 
 
 def _above(x: Tensor, threshold: float) -> Tensor:
-    """Ones and zeros; few of a text's words are there before and after."""
+    """1 above the threshold, else 0; compact columns stay compact."""
     made = (x > threshold).cast(x.dtype)
     if x.compact is None:
         return made
-    places, values = x.compact
-    return replace(made, compact=(places, (values > threshold).cast(x.dtype)))
+    indices, values = x.compact
+    return replace(made, compact=(indices, (values > threshold).cast(x.dtype)))
 
 
 def categorical(graph: Graph, fitted: Any, table: Table) -> Tensor:
     """Each column's log probabilities of its category, one column after another.
 
-    Numbers are cut to whole ones. For a category beyond the known scikit-learn raises.
+    Numbers are truncated. scikit-learn raises for a category beyond those of training.
     """
     count, known = len(fitted.classes_), [part.T for part in fitted.feature_log_prob_]
     if len(known) * count <= FEW and all(np.isfinite(part).all() for part in known):
         return _in_one_table(graph, table, known) + _row(fitted.class_log_prior_)
     total: Tensor | None = None
     for column, known in zip(graph.columns(table), fitted.feature_log_prob_, strict=True):
-        place = column.cast("int64").clip(0, known.shape[1] - 1)
+        index = column.cast("int64").clip(0, known.shape[1] - 1)
         rows = graph.constant(known.T, graph.precision)
-        found = graph.op("Gather", rows, place, width=count, axis=0).reshape([-1, count], count)
+        found = graph.op("Gather", rows, index, width=count, axis=0).reshape([-1, count], count)
         total = found if total is None else total + found
     assert total is not None  # noqa: S101 - scikit-learn fits on at least one column
     return total + _row(fitted.class_log_prior_)

@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 from sklearn.neighbors import KDTree
 
+from onnxlet.convert.graph.converter import Tensor
 from onnxlet.convert.graph.distances import Ranking, ranked
-from onnxlet.convert.graph.graph import Tensor
 from onnxlet.convert.graph.loops import repeat
 from onnxlet.function.arrays import Array
 
 
 @dataclass(frozen=True)
 class Leaves:
-    """A tree's leaves, and the turns on the way to each.
+    """A tree's leaves, and the order in which a search visits them.
 
     Attributes:
         inner: the numbers of the inner nodes; the children of i are 2 i + 1 and 2 i + 2.
@@ -38,12 +38,12 @@ class Leaves:
 
 
 def order(tree: Any) -> Array:
-    """Which point stands where in the order of the leaves."""
+    """The indices of the points, in the order of the leaves."""
     return np.asarray(tree.get_arrays()[1])
 
 
 def turns(x: Tensor, tree: Any, metric: Any, options: Any, ranking: Ranking) -> Tensor:
-    """When each point is looked at, shape (rows or 1, points), points in `order`."""
+    """When the search visits each point, shape (rows or 1, points), points in `order`."""
     leaves = _leaves(tree)
     within = np.arange(len(leaves.points)).reshape(1, -1)
     if not leaves.inner:
@@ -56,16 +56,16 @@ def turns(x: Tensor, tree: Any, metric: Any, options: Any, ranking: Ranking) -> 
 
 
 def kept(rank: Tensor, turn: Tensor, count: int) -> Tensor:
-    """The places of the points that are kept of one row, int64, in no order.
+    """The indices of the points that the heap keeps for one row, int64, in no order.
 
     Args:
         rank: of each point, shape (1, points).
-        turn: when it is looked at, of the same shape.
-        count: how many are kept.
+        turn: when the search visits it, of the same shape.
+        count: the size of the heap.
     """
     graph = rank.graph
     levels = int(np.log2(count))
-    heap = np.full((1, 2 ** (levels + 1) - 1), -np.inf)  # no child is larger than that
+    heap = np.full((1, 2 ** (levels + 1) - 1), -np.inf)  # padding: never the larger child
     heap[:, :count] = np.inf
     states = [
         graph.constant(heap, "float64"),
@@ -73,37 +73,37 @@ def kept(rank: Tensor, turn: Tensor, count: int) -> Tensor:
         graph.constant([[-1.0]], "float64"),
     ]
 
-    def step(values: Tensor, places: Tensor, last: Tensor) -> tuple[list[Tensor], Tensor]:
+    def step(values: Tensor, indices: Tensor, last: Tensor) -> tuple[list[Tensor], Tensor]:
         comes = ((rank < values.take([0])) & (turn > last)).where(turn, np.inf)
-        place, now = comes.argmin(), comes.min()
+        index, now = comes.argmin(), comes.min()
         some = now < np.inf
-        pushed = _pushed(values, places, _at(rank, place), place, levels)
-        return [some.where(pushed[0], values), some.where(pushed[1], places), now], some
+        pushed = _pushed(values, indices, _at(rank, index), index, levels)
+        return [some.where(pushed[0], values), some.where(pushed[1], indices), now], some
 
     return repeat(graph, rank.width, step, states)[1].take(range(count))
 
 
 def _pushed(
-    values: Tensor, places: Tensor, value: Tensor, place: Tensor, levels: int
+    values: Tensor, indices: Tensor, value: Tensor, index: Tensor, levels: int
 ) -> tuple[Tensor, Tensor]:
     """The heap with its root replaced, sunk below its larger children."""
-    here = place * 0
+    here = index * 0
     for _ in range(levels):
         left, right = here * 2 + 1, here * 2 + 2
         larger = (_at(values, left) >= _at(values, right)).where(left, right)
         sinks = value < _at(values, larger)
         values = _put(values, here, sinks.where(_at(values, larger), value))
-        places = _put(places, here, sinks.where(_at(places, larger), place))
+        indices = _put(indices, here, sinks.where(_at(indices, larger), index))
         here = sinks.where(larger, here)
-    return _put(values, here, value), _put(places, here, place)
+    return _put(values, here, value), _put(indices, here, index)
 
 
-def _at(x: Tensor, place: Tensor) -> Tensor:
-    return x.graph.op("GatherElements", x, place, width=1, axis=1)
+def _at(x: Tensor, index: Tensor) -> Tensor:
+    return x.graph.op("GatherElements", x, index, width=1, axis=1)
 
 
-def _put(x: Tensor, place: Tensor, value: Tensor) -> Tensor:
-    return x.graph.op("ScatterElements", x, place, value, axis=1)
+def _put(x: Tensor, index: Tensor, value: Tensor) -> Tensor:
+    return x.graph.op("ScatterElements", x, index, value, axis=1)
 
 
 def _leaves(tree: Any) -> Leaves:
@@ -123,12 +123,12 @@ def _leaves(tree: Any) -> Leaves:
     sizes = [int(nodes[leaf]["idx_end"] - nodes[leaf]["idx_start"]) for leaf, _ in found]
     height = max(len(way) for _, way in found)
     base, change = np.zeros(len(found)), np.zeros((len(inner), len(found)))
-    at = {node: place for place, node in enumerate(inner)}
-    for place, (_, way) in enumerate(found):
+    at = {node: index for index, node in enumerate(inner)}
+    for index, (_, way) in enumerate(found):
         for depth, (node, is_left) in enumerate(way):
             step = 2.0 ** (height - depth)
-            base[place] += step if is_left else 0.0
-            change[at[node], place] = -step if is_left else step
+            base[index] += step if is_left else 0.0
+            change[at[node], index] = -step if is_left else step
     return Leaves(inner, np.repeat(np.arange(len(found)), sizes), base, change)
 
 
@@ -143,10 +143,10 @@ def _bounds(x: Tensor, tree: Any, metric: Any, options: Any, power: float) -> Te
 
 def _box(x: Tensor, low: Array, high: Array, power: float) -> Tensor:
     total: Tensor | None = None
-    for place in range(low.shape[1]):
-        column = x.take([place])
-        under = (-(column - low[:, place].reshape(1, -1))).maximum(0.0)
-        outside = under + (column - high[:, place].reshape(1, -1)).maximum(0.0)
+    for index in range(low.shape[1]):
+        column = x.take([index])
+        under = (-(column - low[:, index].reshape(1, -1))).maximum(0.0)
+        outside = under + (column - high[:, index].reshape(1, -1)).maximum(0.0)
         if power == 2.0:
             outside = outside * outside
         elif power not in (1.0, np.inf):

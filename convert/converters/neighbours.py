@@ -2,8 +2,9 @@
 
 Source: `sklearn/neighbors/_base.py` (_get_weights), `_classification.py`, `_regression.py`,
 `_lof.py`, `_nearest_centroid.py`, `_nca.py`. Upstream: skl2onnx exports `weights="distance"` as
-uniform without an error (sklearn-onnx #611), and breaks ties otherwise. Between equally near
-points this does as scikit-learn with one thread; with several its brute force leaves it open.
+uniform without an error (sklearn-onnx #611), and breaks ties in another way. Equally near points
+are chosen as scikit-learn chooses them with one thread; with several threads, its brute force
+leaves the choice open.
 """
 
 from __future__ import annotations
@@ -16,43 +17,36 @@ import numpy as np
 from sklearn import neighbors
 
 from onnxlet.convert.converters.neighbour_trees import kept, order, turns
-from onnxlet.convert.graph.builder import Nodes
-from onnxlet.convert.graph.distances import (
-    Ranking,
-    doubles,
-    expanded,
-    manhattan,
-    ranked,
-    squared_norms,
-)
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.builder import GraphBuilder
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
+from onnxlet.convert.graph.distances import Ranking, expanded, manhattan, ranked, squared_norms
 from onnxlet.convert.graph.loops import by_row, changed, either
 from onnxlet.function.arrays import Array
 
-MANY = 1000  # points; rows are compared with more of them one by one
+MANY = 1000  # points; with more of them, rows are compared one by one
 NO_NEIGHBOUR = "it raises where a row has no neighbour within its radius"
 
 
 def neighbours(graph: Graph, fitted: Any, table: Table, count: int) -> tuple[Tensor, Tensor]:
-    """The closest points' distances and places in the fit, each of shape (rows, count)."""
-    x = doubles(graph, table)
+    """The closest points: their distances, and their indices in the fit, (rows, count) each."""
+    x = graph.matrix(table, "float64")
     if len(_points(fitted)) <= MANY:
-        distances, places = closest(fitted, x, count)
+        distances, indices = closest(fitted, x, count)
     else:
-        distances, places = by_row(lambda row: closest(fitted, row, count), x)
-    return distances, places
+        distances, indices = by_row(lambda row: closest(fitted, row, count), x)
+    return distances, indices
 
 
 def closest(fitted: Any, x: Tensor, count: int) -> list[Tensor]:
-    """Of points as far as the last, those that scikit-learn's heap is left with."""
+    """The same for a few rows; of points as far as the last, those in scikit-learn's heap."""
     graph, tree, points = x.graph, fitted._tree, _points(fitted)
     metric, options = fitted.effective_metric_, fitted.effective_metric_params_
     standing = np.arange(len(points)) if tree is None else order(tree)
     ranking = ranked(x, points[standing], metric, options, brute=tree is None)
     if count == len(points):
-        places = _least(ranking.rank, count)[1]
+        indices = ranking.rank.smallest(count)[1]
     else:
-        least, more = _least(ranking.rank, count + 1)
+        least, more = ranking.rank.smallest(count + 1)
         first = more.take(range(count))
         tied = least.take([count]).equals(least.take([count - 1]))
 
@@ -62,11 +56,11 @@ def closest(fitted: Any, x: Tensor, count: int) -> list[Tensor]:
                 turn = turns(x, tree, metric, options, replace(ranking, rank=rank))
             return kept(rank, turn, count)
 
-        places = _chosen_again(x, ranking.rank, first, tied, choose)
+        indices = _chosen_again(x, ranking.rank, first, tied, choose)
     if metric == "cosine":
-        places = _without_direction(fitted, x, places, count)
-    distances = graph.op("GatherElements", ranking.rank, places, width=count, axis=1)
-    return [ranking.distance(distances), gathered(graph, standing, places, count)]
+        indices = _without_direction(fitted, x, indices, count)
+    distances = graph.op("GatherElements", ranking.rank, indices, width=count, axis=1)
+    return [ranking.distance(distances), gathered(graph, standing, indices, count)]
 
 
 def _chosen_again(
@@ -76,7 +70,7 @@ def _chosen_again(
     tied: Tensor,
     choose: Callable[[Tensor, Tensor], Tensor],
 ) -> Tensor:
-    """The first places, and where a row is tied those that are chosen for it by itself."""
+    """The first indices; for tied rows, those that `choose` returns, row by row."""
     graph = x.graph
     if graph.rowwise:
         return either(tied, lambda: choose(x, rank), lambda: first, first)
@@ -89,31 +83,18 @@ def _chosen_again(
     return changed(first, tied, [x, rank], one_by_one)
 
 
-def _without_direction(fitted: Any, x: Tensor, places: Tensor, count: int) -> Tensor:
-    """A row of zeros is as far from every point: NumPy's partition chooses, always the same."""
+def _without_direction(fitted: Any, x: Tensor, indices: Tensor, count: int) -> Tensor:
+    """For a row of zeros all points are equally far: NumPy's partition always takes the same."""
     chosen = fitted.kneighbors(np.zeros((1, x.width)), count, return_distance=False)
     same = (squared_norms(x) > 0.0).cast("int64")
     others: Tensor = (1 - same) * chosen
-    return same * places + others
+    return same * indices + others
 
 
-def _least(x: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """The smallest columns and their places, the first of equals first."""
-    graph = x.graph
-    made = graph.ops(
-        "TopK",
-        [x, graph.constant([count], "int64")],
-        [(x.dtype, count), ("int64", count)],
-        axis=1,
-        largest=0,
-    )
-    return made[0], made[1]
-
-
-def gathered(graph: Nodes, values: Array, places: Tensor, width: int) -> Tensor:
-    """Of what is known of each point, that of the points at places."""
+def gathered(graph: GraphBuilder, values: Array, indices: Tensor, width: int) -> Tensor:
+    """`values` of the points at the indices: values has an entry, or a row, for each point."""
     known = graph.constant(values, "int64" if values.dtype.kind in "iu" else "float64")
-    return graph.op("Gather", known, places, dtype=known.dtype, width=width, axis=0)
+    return graph.op("Gather", known, indices, dtype=known.dtype, width=width, axis=0)
 
 
 def _points(fitted: Any) -> Array:
@@ -122,31 +103,36 @@ def _points(fitted: Any) -> Array:
 
 
 def _weighting(fitted: Any) -> bool:
-    """Whether distances weigh."""
+    """Whether neighbours are weighted by their distance."""
     if fitted.weights not in ("uniform", "distance", None):
         raise Unsupported("its weights are a Python function", "Use uniform or distance.")
     return bool(fitted.weights == "distance")
 
 
 def _summed(graph: Graph, fitted: Any, table: Table, targets: Array) -> tuple[Tensor, Tensor]:
-    """Sums of the targets over a row's neighbours, weighted; and of the weights alone.
+    """The weighted sums of the targets over a row's neighbours, and the sum of the weights.
 
     Args:
         graph: to write to.
-        fitted: that has `n_neighbors`.
+        fitted: has `n_neighbors`.
         table: the rows.
         targets: of the points, shape (points, targets).
     """
     count, width = fitted.n_neighbors, targets.shape[1]
-    distances, places = neighbours(graph, fitted, table, count)
-    found = gathered(graph, targets, places, width)
+    distances, indices = neighbours(graph, fitted, table, count)
+    found = gathered(graph, targets, indices, width)
     if not _weighting(fitted):
         return over_neighbours(found), graph.constant([[float(count)]], "float64")
-    inverse = 1.0 / distances
-    same = inverse.equals(np.inf).cast("float64")
-    weights = (same.max() > 0.0).where(same, inverse)
+    weights = inverse_weights(distances)
     each = weights.reshape([0, 0, 1], 1)
     return over_neighbours(found * each), weights.sum()
+
+
+def inverse_weights(distances: Tensor) -> Tensor:
+    """`weights="distance"`: 1 / distance; points at distance 0, where there are any, share all."""
+    inverse = 1.0 / distances
+    same = inverse.equals(np.inf).cast("float64")
+    return (same.max() > 0.0).where(same, inverse)
 
 
 def over_neighbours(x: Tensor) -> Tensor:
@@ -158,14 +144,14 @@ def _columns(values: Array) -> Array:
     return values.reshape(-1, 1) if values.ndim == 1 else values
 
 
-def regressor(graph: Graph, fitted: Any, table: Table) -> Answers:
+def regressor(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """KNeighborsRegressor: the mean of the neighbours' targets."""
     targets = _columns(np.asarray(fitted._y)).astype(np.float64)
     total, weight = _summed(graph, fitted, table, targets)
     return {"predict": (total / weight).cast(graph.precision)}
 
 
-def classifier(graph: Graph, fitted: Any, table: Table) -> Answers:
+def classifier(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """KNeighborsClassifier: the neighbours vote."""
     targets, widths = _indicators(fitted)
     total, _ = _summed(graph, fitted, table, targets)
@@ -181,19 +167,19 @@ def _indicators(fitted: Any) -> tuple[Array, list[int]]:
     return np.hstack(blocks), widths
 
 
-def _chosen(graph: Graph, total: Tensor, widths: list[int]) -> Answers:
-    """The class of most votes, and all shares, output by output."""
+def _chosen(graph: Graph, total: Tensor, widths: list[int]) -> Outputs:
+    """The class with the most votes, and all shares, output by output."""
     ends = np.cumsum(widths).tolist()
     votes = [total.take(range(end - n, end)) for end, n in zip(ends, widths, strict=True)]
     shares = [each / each.sum() for each in votes]
     return {
-        "places": graph.concat([each.argmax() for each in votes]),
+        "class_index": graph.concat([each.argmax() for each in votes]),
         "predict_proba": graph.concat(shares).cast(graph.precision),
     }
 
 
 def _within(graph: Graph, fitted: Any, table: Table, targets: Array) -> tuple[Tensor, Tensor]:
-    """Sums of the targets over the points within the radius, weighted; and of the weights."""
+    """The weighted sums of the targets within the radius, and the sum of the weights."""
     columns = np.column_stack([targets.astype(np.float64), np.ones(len(targets))])
     weighting = _weighting(fitted)
 
@@ -203,7 +189,7 @@ def _within(graph: Graph, fitted: Any, table: Table, targets: Array) -> tuple[Te
         weights = _near(ranking, float(fitted.radius), weighting)
         return [weights @ columns]
 
-    [total] = by_row(make, doubles(graph, table))
+    [total] = by_row(make, graph.matrix(table, "float64"))
     return total.take(range(targets.shape[1])), total.take([targets.shape[1]])
 
 
@@ -217,7 +203,7 @@ def _near(ranking: Ranking, radius: float, weighting: bool) -> Tensor:
     return (same.max() > 0.0).where(same, inverse)
 
 
-def radius_regressor(graph: Graph, fitted: Any, table: Table) -> Answers:
+def radius_regressor(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """RadiusNeighborsRegressor: NaN (of the targets' dtype) where there is no neighbour."""
     targets = _columns(np.asarray(fitted._y))
     total, weight = _within(graph, fitted, table, targets)
@@ -228,7 +214,7 @@ def radius_regressor(graph: Graph, fitted: Any, table: Table) -> Answers:
     return {"predict": mean.cast(graph.precision)}
 
 
-def radius_classifier(graph: Graph, fitted: Any, table: Table) -> Answers:
+def radius_classifier(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """RadiusNeighborsClassifier: rows without neighbours get the label of outliers."""
     if fitted.outlier_label_ is None:
         raise Unsupported(NO_NEIGHBOUR, "Give it an outlier_label.")
@@ -239,7 +225,7 @@ def radius_classifier(graph: Graph, fitted: Any, table: Table) -> Answers:
 
 
 def _outliers(fitted: Any) -> list[Array]:
-    """For each output, the outliers' label as an indicator of its class."""
+    """For each output, the indicator of the outliers' class."""
     classes = fitted.classes_ if fitted.outputs_2d_ else [fitted.classes_]
     made = []
     for known, label in zip(classes, fitted.outlier_label_, strict=True):
@@ -253,24 +239,24 @@ def _outliers(fitted: Any) -> list[Array]:
     return made
 
 
-def local_outlier_factor(graph: Graph, fitted: Any, table: Table) -> Answers:
-    """LocalOutlierFactor: the density among the neighbours against their own."""
+def local_outlier_factor(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """LocalOutlierFactor: the row's density compared with its neighbours' densities."""
     if not fitted.novelty:
         raise Unsupported("it predicts for new rows only with novelty=True", "Fit it with that.")
     count = fitted.n_neighbors_
-    distances, places = neighbours(graph, fitted, table, count)
+    distances, indices = neighbours(graph, fitted, table, count)
     reach = np.ascontiguousarray(fitted._distances_fit_X_[:, count - 1])
-    reached = distances.maximum(gathered(graph, reach, places, count))
+    reached = distances.maximum(gathered(graph, reach, indices, count))
     density = 1.0 / (reached.sum() / float(count) + 1e-10)
-    ratios = gathered(graph, fitted._lrd, places, count) / density
+    ratios = gathered(graph, fitted._lrd, indices, count) / density
     score = -(ratios.sum() / float(count)) - float(fitted.offset_)
     side = (score < 0.0).where(graph.constant([[-1]], "int64"), 1)
     return {"decision_function": score.cast(graph.precision), "predict": side}
 
 
-def nearest_centroid(graph: Graph, fitted: Any, table: Table) -> Answers:
-    """NearestCentroid: of equal priors the closest, else the highest discriminant score."""
-    x, centroids = doubles(graph, table), np.asarray(fitted.centroids_, dtype=np.float64)
+def nearest_centroid(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """NearestCentroid: the closest for equal priors, else the highest discriminant score."""
+    x, centroids = graph.matrix(table, "float64"), np.asarray(fitted.centroids_, dtype=np.float64)
     priors = np.asarray(fitted.class_prior_)
     rank = expanded if fitted.metric == "euclidean" else manhattan
     scale = np.where(fitted.within_class_std_dev_ == 0, 1.0, fitted.within_class_std_dev_)
@@ -281,15 +267,15 @@ def nearest_centroid(graph: Graph, fitted: Any, table: Table) -> Answers:
     even = np.isclose(priors, 1 / len(priors)).all()
     decision = score.take([1]) - score.take([0]) if len(priors) == 2 else score
     return {
-        "places": rank(x, centroids).argmin() if even else score.argmax(),
+        "class_index": rank(x, centroids).argmin() if even else score.argmax(),
         "decision_function": decision.cast(graph.precision),
         "predict_proba": score.softmax().cast(graph.precision),
     }
 
 
-def components_analysis(graph: Graph, fitted: Any, table: Table) -> Answers:
+def components_analysis(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """NeighborhoodComponentsAnalysis: a linear map."""
-    made = doubles(graph, table) @ np.asarray(fitted.components_).T
+    made = graph.matrix(table, "float64") @ np.asarray(fitted.components_).T
     return {"transform": made.cast(graph.precision)}
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from sklearn.neural_network import BernoulliRBM, MLPClassifier, MLPRegressor
 
 from onnxlet.convert.converters.linear import two_sided
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 
 OPERATORS = {"tanh": "Tanh", "relu": "Relu", "exp": "Exp"}
 
@@ -39,26 +39,26 @@ def activated(x: Tensor, name: str) -> Tensor:
     return x.unary(OPERATORS[name])
 
 
-def classifier(graph: Graph, fitted: Any, table: Table) -> Answers:
-    """Above half, or the largest; with several labels each for itself."""
+def classifier(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """The class above one half, or the largest; with several labels, each above one half."""
     share = forward(graph, fitted, table)
     kind = fitted._label_binarizer.y_type_
     above = (share > 0.5).cast("int64")
     if kind.startswith("multilabel"):
         return {"predict": above, "predict_proba": share}
     if kind == "multiclass":
-        return {"places": share.argmax(), "predict_proba": share}
+        return {"class_index": share.argmax(), "predict_proba": share}
     if len(fitted.classes_) == 1:
         above = above * 0
-    return {"places": above, "predict_proba": two_sided(share)}
+    return {"class_index": above, "predict_proba": two_sided(share)}
 
 
-def regressor(graph: Graph, fitted: Any, table: Table) -> Answers:
-    """The last layer itself."""
+def regressor(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """`predict` is the last layer."""
     return {"predict": forward(graph, fitted, table)}
 
 
-def hidden_units(graph: Graph, fitted: Any, table: Table) -> Answers:
+def hidden_units(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """BernoulliRBM: the probability that each hidden unit is on."""
     score = graph.matrix(table) @ fitted.components_.T + fitted.intercept_hidden_.reshape(1, -1)
     return {"transform": score.sigmoid()}

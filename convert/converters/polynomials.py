@@ -1,8 +1,7 @@
 """Products of columns, and B-splines.
 
-Source: `sklearn/preprocessing/_polynomial.py`. Upstream: skl2onnx takes every product of its own,
-in another order than scikit-learn and whole numbers in float32; it has no SplineTransformer
-(sklearn-onnx #1152).
+Source: `sklearn/preprocessing/_polynomial.py`. Upstream: skl2onnx multiplies in another order than
+scikit-learn, and whole numbers in float32; it has no SplineTransformer (sklearn-onnx #1152).
 """
 
 from __future__ import annotations
@@ -14,21 +13,21 @@ from typing import Any
 import numpy as np
 from sklearn.preprocessing import PolynomialFeatures, SplineTransformer
 
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.piecewise import Pieces, evaluated
 from onnxlet.function.arrays import Array
 
-UNBOUNDED = ("continue", "periodic", "error")  # extrapolations that no piece of their own follows
+UNBOUNDED = ("continue", "periodic", "error")  # extrapolations by the outermost pieces themselves
 
 
-def products(graph: Graph, fitted: Any, table: Table) -> Answers:
-    """Degree after degree: each product of the one before, times one more column."""
+def products(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """Degree after degree: products of the degree before, times one more column."""
     x = graph.matrix(table)
     least, most = fitted._min_degree, fitted._max_degree
     choose = combinations if fitted.interaction_only else combinations_with_replacement
     parts = [x.take([0]) * 0.0 + 1.0] if fitted.include_bias else []
     product = x
-    before: dict[tuple[int, ...], int] = {(place,): place for place in range(x.width)}
+    before: dict[tuple[int, ...], int] = {(index,): index for index in range(x.width)}
     for degree in range(1, most + 1):
         chosen: list[tuple[int, ...]] = list(choose(range(x.width), degree))
         if not chosen:
@@ -36,7 +35,7 @@ def products(graph: Graph, fitted: Any, table: Table) -> Answers:
         if degree > 1:
             rest = product.take([before[columns[1:]] for columns in chosen])
             product = rest * x.take([columns[0] for columns in chosen])
-            before = {columns: place for place, columns in enumerate(chosen)}
+            before = {columns: index for index, columns in enumerate(chosen)}
         if degree >= least:
             parts.append(product)
     if not parts:
@@ -44,7 +43,7 @@ def products(graph: Graph, fitted: Any, table: Table) -> Answers:
     return {"transform": graph.concat(parts)}
 
 
-def splines(graph: Graph, fitted: Any, table: Table) -> Answers:
+def splines(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Each column's basis functions, polynomials between the knots."""
     x = graph.matrix(table)
     missing = getattr(fitted, "handle_missing", "error") == "zeros"
@@ -70,7 +69,7 @@ def splines(graph: Graph, fitted: Any, table: Table) -> Answers:
 
 
 def _within_a_period(x: Tensor, bsplines: Any) -> Tensor:
-    """Python's remainder, which has the sign of the period."""
+    """Move x into the first period, by Python's remainder, which has the divisor's sign."""
     start = np.array([spline.t[spline.k] for spline in bsplines])
     end = np.array([spline.t[spline.t.size - spline.k - 1] for spline in bsplines])
     period = np.where(end > start, end - start, 1.0)
@@ -84,9 +83,9 @@ def _within_a_period(x: Tensor, bsplines: Any) -> Tensor:
 
 
 def _pieces(fitted: Any, spline: Any, degree: int) -> Pieces:
-    """A piece for each interval between base knots, and one on either side for what is beyond.
+    """A piece for each interval between base knots, and one beyond either end.
 
-    Of equal knots SciPy takes the last that is not above x, but the first where x is below all.
+    Of equal knots SciPy takes the last that is not above x, but the first if x is below all.
     """
     knots = spline.t[spline.k : len(spline.t) - spline.k]
     inner = np.unique(knots[1:-1])
@@ -95,7 +94,7 @@ def _pieces(fitted: Any, spline: Any, degree: int) -> Pieces:
         below, above = _beyond(fitted, spline, degree, (first, last))
         origins = np.array([first, *inner[(inner > first) & (inner <= last)]])
         between = _coefficients(spline, origins)
-        if first == last:  # nothing lies between, and SciPy's slopes there may be any memory's
+        if first == last:  # an empty interval, where SciPy's slopes are uninitialised memory
             between[1:] = 0.0
         coefficients = np.concatenate([below, between, above], axis=1)
         edges = np.array([first, *origins[1:], np.nextafter(last, np.inf)])
@@ -112,16 +111,20 @@ def _pieces(fitted: Any, spline: Any, degree: int) -> Pieces:
 
 
 def _degrees(fitted: Any) -> list[int]:
-    """That scikit-learn extrapolates each column with: linear, it adds to one below 2 by column."""
+    """The degree by which each column is extrapolated.
+
+    scikit-learn's linear extrapolation adds 1 to a degree below 2 in its loop over the columns,
+    so that later columns get a higher one.
+    """
     linear = fitted.extrapolation == "linear"
     return [
-        min(fitted.degree + place, 2) if linear and fitted.degree < 2 else fitted.degree
-        for place in range(len(fitted.bsplines_))
+        min(fitted.degree + index, 2) if linear and fitted.degree < 2 else fitted.degree
+        for index in range(len(fitted.bsplines_))
     ]
 
 
 def _coefficients(spline: Any, origins: Array) -> Array:
-    """Of the Taylor polynomials at these places, of shape (degree + 1, pieces, functions)."""
+    """Taylor coefficients at these origins, of shape (degree + 1, pieces, functions)."""
     powers = range(spline.k + 1)
     return np.stack([spline(origins, nu=power) / factorial(power) for power in powers])
 
@@ -129,9 +132,9 @@ def _coefficients(spline: Any, origins: Array) -> Array:
 def _beyond(
     fitted: Any, spline: Any, degree: int, ends: tuple[float, float]
 ) -> tuple[Array, Array]:
-    """What the functions are below and above the ends, each of shape (powers, 1, functions).
+    """The coefficients below and above the ends, each of shape (powers, 1, functions).
 
-    As many functions as the degree says are carried on at either end; all others are 0 there.
+    At either end, `degree` functions continue; all others are 0 there.
     """
     linear = fitted.extrapolation == "linear"
     count = spline.c.shape[1]

@@ -1,13 +1,13 @@
-"""Converters of our own: one file for each family of estimators.
+"""The converters: one module for each family of estimators, and the user's own.
 
-A converter is `convert(graph, fitted, table)`, see `graph` and `tensor`. It returns the answers of
-the methods that it can convert, by name: `transform`; `predict` of what is no class; `places` of
-classifiers (int64, where in `classes_` the answer stands), `predict_proba`, `decision_function`;
-`std` where `predict` can return one. It raises Unsupported, with a hint where there is a way out,
-for what it can't write exactly.
+A converter is `convert(graph, fitted, table)`, see `graph.converter`. It returns the outputs of the
+methods that it can convert, by name: `transform`; `predict` of regressors, of clusters and of
+several labels; `class_index` of classifiers (int64, the index in `classes_`), `predict_proba`,
+`decision_function`; `std` where `predict` can return one. It raises Unsupported, with a hint if
+there is a way out, for what it can't write exactly.
 
-What no family knows goes to skl2onnx, one estimator at a time (`fallback`); what passes is for
-the parity gate to say.
+Each module of this folder lists its converters by class in CONVERTERS: a new family is a new file.
+An estimator of no family goes to skl2onnx (`graph.fallback`). Parity judges the outcome of all.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 
 import onnxlet.convert.converters as converters_folder
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 
-__all__ = ["Answers", "Graph", "Table", "Tensor", "Unsupported", "converters", "converts"]
+__all__ = ["Graph", "Outputs", "Table", "Tensor", "Unsupported", "converters", "converts"]
 
-# Families of packages that need not be installed.
+# Families of packages that need not be installed: read when one of their classes comes.
 OPTIONAL = {
     "lightgbm": "onnxlet.convert.converters.lightgbm_models",
     "xgboost": "onnxlet.convert.converters.xgboost_models",
     "catboost": "onnxlet.convert.converters.catboost_models",
 }
-# What a subclass may replace, and answers as its parent still.
+# A subclass that replaces only these still answers as its parent does.
 OF_THE_FIT = frozenset(
     {
         "_abc_impl", "_parameter_constraints", "_sklearn_auto_wrap_output_keys", "fit",
         "fit_predict", "fit_transform", "partial_fit", "score",
     }
 )  # fmt: skip
-# Python and scikit-learn give such names to every class, copying one adds some.
+# Python and scikit-learn add such names to every class.
 EVERYWHERE = re.compile("__(?!getattr)[a-z_]+__|set_[a-z_]+_request").fullmatch
 _own: dict[type, Converter] = {}
 
@@ -43,7 +43,7 @@ _own: dict[type, Converter] = {}
 def converts(*kinds: type) -> Callable[[Converter], Converter]:
     """Register the converter of an estimator class of your own, in the SOURCE file.
 
-    What it writes is judged by parity like everything else.
+    Its graph has to pass the parity gate, as all do.
     """
 
     def register(convert: Converter) -> Converter:
@@ -54,17 +54,17 @@ def converts(*kinds: type) -> Callable[[Converter], Converter]:
 
 
 def _parents_that_answer(kind: type) -> Iterator[type]:
-    """The classes that a subclass leaves the answering to: it replaces nothing but the fit."""
-    for place, one in enumerate(kind.__mro__[:-1]):
-        others = kind.__mro__[place + 1 : -1]
-        said = {name for name in vars(one) if name not in OF_THE_FIT and not EVERYWHERE(name)}
-        if any(name in vars(other) for name in said for other in others):
+    """The parents whose converter fits a subclass, because it replaces nothing but the fit."""
+    for index, one in enumerate(kind.__mro__[:-1]):
+        others = kind.__mro__[index + 1 : -1]
+        own = {name for name in vars(one) if name not in OF_THE_FIT and not EVERYWHERE(name)}
+        if any(name in vars(other) for name in own for other in others):
             return
         yield from others[:1]
 
 
 class _Converters(Mapping[type, Converter]):
-    """By estimator class; families of optional packages are read when one is asked for."""
+    """Converters by estimator class; the user's own come first."""
 
     def __init__(self) -> None:
         self._known: dict[type, Converter] = {}
@@ -99,5 +99,5 @@ class _Converters(Mapping[type, Converter]):
 
 
 def converters() -> Mapping[type, Converter]:
-    """All of them, by estimator class."""
+    """All converters, by estimator class."""
     return _Converters()

@@ -1,7 +1,8 @@
-"""Scalers: every column moved and stretched. Source: `sklearn/preprocessing/_data.py`.
+"""Scalers: each column shifted and scaled. Source: `sklearn/preprocessing/_data.py`.
 
-Upstream: skl2onnx's Scaler computes in float32, which lands on other sides of the thresholds of
-trees behind it (onnxruntime #4130), and multiplies by a reciprocal where scikit-learn divides.
+Upstream: skl2onnx's Scaler computes in float32, which puts values on the wrong side of the
+thresholds of trees after it (onnxruntime #4130), and multiplies by a reciprocal where scikit-learn
+divides.
 """
 
 from __future__ import annotations
@@ -10,19 +11,19 @@ from typing import Any
 
 from sklearn import preprocessing
 
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
 from onnxlet.function.arrays import Array
 
 
-def standard(graph: Graph, fitted: Any, table: Table) -> Answers:
-    """Minus the mean, by the standard deviation."""
+def standard(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """StandardScaler: minus the mean, divided by the standard deviation."""
     x = graph.matrix(table)
     x = x - fitted.mean_ if fitted.with_mean else x
     return {"transform": _divided(x, fitted.scale_) if fitted.with_std else x}
 
 
-def min_max(graph: Graph, fitted: Any, table: Table) -> Answers:
-    """Times a scale, plus a minimum, clipped if so asked."""
+def min_max(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """MinMaxScaler: times a scale, plus a minimum, perhaps clipped."""
     x = graph.matrix(table) * fitted.scale_ + fitted.min_
     if fitted.clip:
         low, high = fitted.feature_range
@@ -30,28 +31,28 @@ def min_max(graph: Graph, fitted: Any, table: Table) -> Answers:
     return {"transform": x}
 
 
-def max_absolute(graph: Graph, fitted: Any, table: Table) -> Answers:
-    """By the largest magnitude, clipped if so asked."""
+def max_absolute(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """MaxAbsScaler: divided by the largest magnitude, perhaps clipped."""
     x = _divided(graph.matrix(table), fitted.scale_)
     if getattr(fitted, "clip", False):
         x = x.clip(-1.0, 1.0)
     return {"transform": x}
 
 
-def robust(graph: Graph, fitted: Any, table: Table) -> Answers:
-    """Minus the median, by the range between quantiles."""
+def robust(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """RobustScaler: minus the median, divided by the range between quantiles."""
     x = graph.matrix(table)
     x = x - fitted.center_ if fitted.with_centering else x
     return {"transform": _divided(x, fitted.scale_) if fitted.with_scaling else x}
 
 
 def _divided(x: Tensor, scale: Array) -> Tensor:
-    """What is sparse for scikit-learn stays compact, and is multiplied by the reciprocal."""
+    """Divide by the scale; compact columns, sparse in scikit-learn, by a product with 1 / scale."""
     if x.compact is None:
         return x / scale
-    places, values = x.compact
+    indices, values = x.compact
     factors = x.graph.constant(1.0 / scale, x.dtype)
-    return x.graph.spread(places, values * x.graph.op("Gather", factors, places, axis=0), x.width)
+    return x.graph.spread(indices, values * x.graph.op("Gather", factors, indices, axis=0), x.width)
 
 
 CONVERTERS: dict[type, Converter] = {

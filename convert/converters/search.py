@@ -1,7 +1,7 @@
-"""Estimators that hold another one and answer with it.
+"""Estimators that delegate to another one.
 
 Sources: `sklearn/model_selection/_search.py`, `sklearn/frozen/_frozen.py`,
-`sklearn/semi_supervised/_self_training.py`. Upstream: skl2onnx has GridSearchCV alone, for one
+`sklearn/semi_supervised/_self_training.py`. Upstream: skl2onnx has only GridSearchCV, for one
 matrix of inputs.
 """
 
@@ -17,11 +17,11 @@ from sklearn.model_selection._search_successive_halving import (
 )
 from sklearn.semi_supervised import SelfTrainingClassifier
 
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Unsupported
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Unsupported
 
 
-def search(graph: Graph, fitted: Any, table: Table) -> Answers:
-    """What was best, fitted on everything."""
+def search(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """The best estimator, fitted on all rows."""
     if not hasattr(fitted, "best_estimator_"):
         raise Unsupported(
             "it did not fit its best estimator (refit=False)", "Search with refit=True."
@@ -29,22 +29,22 @@ def search(graph: Graph, fitted: Any, table: Table) -> Answers:
     return delegated(graph, fitted.best_estimator_, table)
 
 
-def frozen(graph: Graph, fitted: Any, table: Table) -> Answers:
-    """What was frozen."""
+def frozen(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """The frozen estimator."""
     return delegated(graph, fitted.estimator, table)
 
 
-def self_training(graph: Graph, fitted: Any, table: Table) -> Answers:
-    """What it trained last."""
+def self_training(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """The estimator that it trained last."""
     return delegated(graph, fitted.estimator_, table)
 
 
-def delegated(graph: Graph, inner: Any, table: Table) -> Answers:
-    """The answers of another estimator; its columns keep the names that it gives them."""
-    answers = graph.answers(inner, table)
-    if "transform" not in answers:
-        return answers
-    return {**answers, "transform": graph.transform(inner, table)}
+def delegated(graph: Graph, inner: Any, table: Table) -> Outputs:
+    """The outputs of another estimator, its columns under the names that it gives them."""
+    outputs = graph.convert(inner, table)
+    if "transform" not in outputs:
+        return outputs
+    return {**outputs, "transform": graph.transform(inner, table)}
 
 
 CONVERTERS: dict[type, Converter] = {

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from sklearn import feature_selection
 
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 
 
 def selected(graph: Graph, fitted: Any, table: Table) -> Table:
@@ -21,19 +21,22 @@ def selected(graph: Graph, fitted: Any, table: Table) -> Table:
     Raises:
         Unsupported: it selects none.
     """
-    places = np.flatnonzero(fitted.get_support()).tolist()
-    if not places:
+    indices = np.flatnonzero(fitted.get_support()).tolist()
+    if not indices:
         raise Unsupported("it selects no column", "Set a weaker threshold.")
-    return graph.select(table, places)
+    return graph.select(table, indices)
 
 
-def selector(graph: Graph, fitted: Any, table: Table) -> Answers:
-    """What is selected, as it is."""
+def selector(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """The selected columns, unchanged."""
     return {"transform": selected(graph, fitted, table)}
 
 
 class Eliminated(Mapping[str, Tensor | Table]):
-    """RFE's answers: its estimator, which may have no conversion, is asked by who needs it."""
+    """RFE's outputs: its estimator is converted only if a method of it is needed.
+
+    As a transformer RFE works even if its estimator has no conversion.
+    """
 
     def __init__(self, graph: Graph, fitted: Any, left: Table) -> None:
         self._graph, self._estimator, self._left = graph, fitted.estimator_, left
@@ -50,12 +53,12 @@ class Eliminated(Mapping[str, Tensor | Table]):
     def __len__(self) -> int:
         return len({**self._others(), "transform": self._left})
 
-    def _others(self) -> Answers:
-        return self._graph.answers(self._estimator, self._left)
+    def _others(self) -> Outputs:
+        return self._graph.convert(self._estimator, self._left)
 
 
-def eliminated(graph: Graph, fitted: Any, table: Table) -> Answers:
-    """RFE: the estimator's own answers, from the columns that were left to it."""
+def eliminated(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """RFE: the outputs of its estimator, from the columns that it kept."""
     return Eliminated(graph, fitted, selected(graph, fitted, table))
 
 

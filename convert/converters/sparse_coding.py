@@ -1,7 +1,7 @@
-"""Rows as sums of few atoms of a dictionary: `sklearn/decomposition/_dict_learning.py`.
+"""Rows as sums of a few atoms of a dictionary: `sklearn/decomposition/_dict_learning.py`.
 
-Thresholds, and orthogonal matching pursuit as in `sklearn/linear_model/_omp.py` (_gram_omp), with
-its triangular solutions written as directions that are orthogonal to the atoms before. Upstream:
+By thresholds, or by orthogonal matching pursuit as in `sklearn/linear_model/_omp.py` (_gram_omp),
+with its triangular solves written as directions orthogonal to the atoms before. Upstream:
 skl2onnx has no converter.
 """
 
@@ -12,28 +12,27 @@ from typing import Any
 import numpy as np
 from sklearn import decomposition
 
-from onnxlet.convert.graph.distances import doubles
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.function.arrays import Array
 
-MOST_ATOMS = 32  # each one's step looks at all before it
+MOST_ATOMS = 32  # the nodes grow with the square: each atom's step uses all before it
 LEAST = float(np.finfo(np.float64).eps)
 
 
-def learned(graph: Graph, fitted: Any, table: Table) -> Answers:
-    """DictionaryLearning and its kin."""
+def learned(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """DictionaryLearning and MiniBatchDictionaryLearning."""
     alpha = fitted.alpha if fitted.transform_alpha is None else fitted.transform_alpha
     return _coded(graph, fitted, table, fitted.components_, alpha)
 
 
-def given(graph: Graph, fitted: Any, table: Table) -> Answers:
+def given(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """SparseCoder."""
     return _coded(graph, fitted, table, fitted.dictionary, fitted.transform_alpha)
 
 
-def _coded(graph: Graph, fitted: Any, table: Table, dictionary: Any, alpha: Any) -> Answers:
+def _coded(graph: Graph, fitted: Any, table: Table, dictionary: Any, alpha: Any) -> Outputs:
     atoms = np.asarray(dictionary, dtype=np.float64)
-    likeness = doubles(graph, table) @ atoms.T
+    likeness = graph.matrix(table, "float64") @ atoms.T
     if fitted.transform_algorithm == "threshold":
         codes = _thresholded(likeness, 1.0 if alpha is None else float(alpha))
         codes = codes.maximum(0.0) if fitted.positive_code else codes
@@ -66,14 +65,14 @@ def _count(fitted: Any, atoms: Array) -> int:
 
 
 def _pursued(likeness: Tensor, gram: Array, count: int) -> Tensor:
-    """Each step takes the atom that is most like what is left; a row may stop early."""
+    """Each step takes the atom most similar to the residual; a row may stop early."""
     left, going = likeness, likeness.take([0]).isnan().cast("float64") + 1.0
     codes = likeness * 0.0
     images: list[Tensor] = []
     directions: list[Tensor] = []
     for _ in range(count):
-        place = left.unary("Abs").argmax()
-        chosen = place.equals(np.arange(len(gram))).cast("float64")
+        index = left.unary("Abs").argmax()
+        chosen = index.equals(np.arange(len(gram))).cast("float64")
         image, direction = chosen @ gram, chosen
         for other, axis in zip(images, directions, strict=True):
             along = (other * chosen).sum()

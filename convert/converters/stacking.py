@@ -1,9 +1,9 @@
-"""Estimators whose answers are the columns of a final one.
+"""Stacking: the outputs of estimators are the columns of a final one.
 
-Source: `sklearn/ensemble/_stacking.py`. The final estimator knows the classes as 0, 1, …, and is
-given a second class alone where there are two. Upstream: skl2onnx takes one matrix of
-inputs alone (sklearn-onnx #1199), and its models of two classes don't load where probabilities
-are stacked beside decisions.
+Source: `sklearn/ensemble/_stacking.py`. The final estimator knows the classes as 0, 1, …, and gets
+only the second class's probability if there are two. Upstream: skl2onnx takes only one matrix of
+inputs (sklearn-onnx #1199), and its models of two classes don't load where probabilities are
+stacked beside decisions.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from sklearn.ensemble import StackingClassifier, StackingRegressor
 
-from onnxlet.convert.graph.graph import (
+from onnxlet.convert.graph.converter import (
     DROPPED,
-    Answers,
     Converter,
     Graph,
+    Outputs,
     Table,
     Tensor,
     Unsupported,
@@ -27,7 +27,7 @@ from onnxlet.convert.graph.responses import has, predicted
 
 
 def stacked(graph: Graph, fitted: Any, table: Table) -> Table:
-    """Every estimator's answers side by side, and the columns themselves if asked for."""
+    """The outputs of all estimators side by side, then the columns themselves if passed through."""
     made = [
         column
         for part, method in zip(fitted.estimators_, fitted.stack_method_, strict=True)
@@ -38,17 +38,17 @@ def stacked(graph: Graph, fitted: Any, table: Table) -> Table:
 
 
 def _number_or_text(graph: Graph, tensor: Tensor) -> Tensor:
-    """As `np.hstack` makes of it: all numbers of one type, beside text as they are."""
+    """The column as `np.hstack` converts it: numbers become one dtype, text stays text."""
     plain = replace(tensor, labels=())
     return plain if plain.dtype in ("string", DROPPED) else plain.cast(graph.precision)
 
 
 def _columns(graph: Graph, fitted: Any, part: Any, table: Table, method: str) -> list[Tensor]:
-    """What one estimator contributes: `_concatenate_predictions`."""
+    """The columns of one estimator: `_concatenate_predictions`."""
     if method == "predict":
         return [predicted(graph, part, table)]
-    answer = graph.ask(part, table, method)
-    widths = _outputs(part, answer) if method == "predict_proba" else []
+    answer = graph.call(part, table, method)
+    widths = _widths(part, answer) if method == "predict_proba" else []
     if widths:
         starts = np.cumsum([0, *widths[:-1]]).tolist()
         kept = [p for s, w in zip(starts, widths, strict=True) for p in range(s + 1, s + w)]
@@ -58,44 +58,44 @@ def _columns(graph: Graph, fitted: Any, part: Any, table: Table, method: str) ->
     return [answer]
 
 
-def _outputs(part: Any, answer: Tensor) -> list[int]:
-    """The classes of each output where scikit-learn answers a list of arrays, else nothing."""
+def _widths(part: Any, answer: Tensor) -> list[int]:
+    """How many classes each output has if scikit-learn returns a list of arrays, else nothing."""
     if not isinstance(part.classes_, list):
         return []
     widths = [len(classes) for classes in part.classes_]
     return widths if answer.width == sum(widths) and sum(widths) != len(widths) else []
 
 
-def regressor(graph: Graph, fitted: Any, table: Table) -> Answers:
+def regressor(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """The final estimator's prediction."""
     columns = stacked(graph, fitted, table)
     return {
         "transform": columns,
-        "predict": graph.ask(fitted.final_estimator_, columns, "predict"),
+        "predict": graph.call(fitted.final_estimator_, columns, "predict"),
     }
 
 
-def classifier(graph: Graph, fitted: Any, table: Table) -> Answers:
-    """The final estimator's answers, its classes being places of the true ones."""
+def classifier(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """The final estimator's outputs; its classes are indices of the true ones."""
     final, columns = fitted.final_estimator_, stacked(graph, fitted, table)
-    answers: dict[str, Tensor | Table] = {"transform": columns}
-    predicted_codes = graph.ask(final, columns, "predict")
+    outputs: dict[str, Tensor | Table] = {"transform": columns}
+    predicted_codes = graph.call(final, columns, "predict")
     if predicted_codes.dtype == "string":
         raise Unsupported("its final estimator was fitted on labels of its own")
-    answers["places"] = predicted_codes.cast("int64")
+    outputs["class_index"] = predicted_codes.cast("int64")
     if has(graph, final, columns, "predict_proba"):
-        answers["predict_proba"] = _shares(graph, fitted, columns)
+        outputs["predict_proba"] = _shares(graph, fitted, columns)
     if has(graph, final, columns, "decision_function"):
-        answers["decision_function"] = graph.ask(final, columns, "decision_function")
-    return answers
+        outputs["decision_function"] = graph.call(final, columns, "decision_function")
+    return outputs
 
 
 def _shares(graph: Graph, fitted: Any, columns: Table) -> Tensor:
-    """Of several outputs, the first class of each: scikit-learn takes column 0."""
-    shares = graph.ask(fitted.final_estimator_, columns, "predict_proba")
+    """Probabilities; with several outputs only each one's first class, as scikit-learn returns."""
+    shares = graph.call(fitted.final_estimator_, columns, "predict_proba")
     if not isinstance(fitted.classes_, list):
         return shares
-    widths = _outputs(fitted.final_estimator_, shares)
+    widths = _widths(fitted.final_estimator_, shares)
     return shares.take(np.cumsum([0, *widths[:-1]]).tolist()) if widths else shares
 
 

@@ -16,8 +16,7 @@ import numpy as np
 from sklearn import svm
 
 from onnxlet.convert.converters.linear import two_sided
-from onnxlet.convert.graph.distances import doubles
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.kernels import pairwise
 from onnxlet.convert.graph.loops import repeat
 from onnxlet.function.arrays import Array
@@ -26,7 +25,7 @@ MIN_PROBABILITY = 1e-7
 TOLERANCE = 0.005  # of the products with Q, divided by the classes
 
 
-def classifier(graph: Graph, fitted: Any, table: Table) -> Answers:
+def classifier(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """SVC and NuSVC: pairs of classes vote."""
     against, count = _against(graph, fitted, table), len(fitted.classes_)
     score = against
@@ -34,30 +33,32 @@ def classifier(graph: Graph, fitted: Any, table: Table) -> Answers:
         of_first = fitted.decision_function_shape != "ovr"
         seconds = (against > 0.0).cast("float64")
         score = -against if of_first else one_versus_rest(seconds, against, count)
-    answers = {
-        "places": score.argmax() if fitted.break_ties and count > 2 else _voted(against, count),
+    outputs = {
+        "class_index": score.argmax()
+        if fitted.break_ties and count > 2
+        else _voted(against, count),
         "decision_function": score.cast(graph.precision),
     }
     if len(fitted._probA):
         shares = coupled(-against, fitted._probA, fitted._probB, count)
-        answers["predict_proba"] = shares.cast(graph.precision)
-    return answers
+        outputs["predict_proba"] = shares.cast(graph.precision)
+    return outputs
 
 
 def _voted(against: Tensor, count: int) -> Tensor:
-    """The class with the most pairs; one that is undecided, or NaN, is for its second class."""
+    """The class that wins most pairs; at 0 or NaN, a pair's second class wins."""
     if count == 2:
         return (~(against < 0.0)).cast("int64")
     return votes((~(against < 0.0)).cast("float64"), count).argmax()
 
 
-def regressor(graph: Graph, fitted: Any, table: Table) -> Answers:
+def regressor(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """SVR and NuSVR."""
     return {"predict": _single(graph, fitted, table).cast(graph.precision)}
 
 
-def one_class(graph: Graph, fitted: Any, table: Table) -> Answers:
-    """OneClassSVM: inside where the decision is positive."""
+def one_class(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """OneClassSVM: 1 where the decision is positive, else -1."""
     score = _single(graph, fitted, table)
     side = (score > 0.0).where(graph.constant([[1]], "int64"), -1)
     return {"predict": side, "decision_function": score.cast(graph.precision)}
@@ -74,9 +75,9 @@ def _against(graph: Graph, fitted: Any, table: Table) -> Tensor:
     of = [slice(end - n, end) for end, n in zip(ends, fitted._n_support, strict=True)]
     pairs = list(combinations(range(len(fitted.classes_)), 2))
     made = np.zeros((weights.shape[1], len(pairs)))
-    for place, (first, second) in enumerate(pairs):
-        made[of[first], place] = weights[second - 1, of[first]]
-        made[of[second], place] = weights[first, of[second]]
+    for index, (first, second) in enumerate(pairs):
+        made[of[first], index] = weights[second - 1, of[first]]
+        made[of[second], index] = weights[first, of[second]]
     return _kernel(graph, fitted, table) @ -made - _dense(fitted._intercept_)
 
 
@@ -88,7 +89,7 @@ def _kernel(graph: Graph, fitted: Any, table: Table) -> Tensor:
         )
     options = {"gamma": fitted._gamma, "degree": fitted.degree, "coef0": fitted.coef0}
     vectors = _dense(fitted.support_vectors_)
-    return pairwise(doubles(graph, table), vectors, fitted.kernel, options)
+    return pairwise(graph.matrix(table, "float64"), vectors, fitted.kernel, options)
 
 
 def _dense(array: Any) -> Array:
@@ -96,7 +97,7 @@ def _dense(array: Any) -> Array:
 
 
 def votes(second: Tensor, count: int) -> Tensor:
-    """For each class, how many pairs are for it, if `second` is 1 where its second class wins."""
+    """The number of pairs that each class wins; `second` is 1 where the second class wins."""
     return second @ _sides(count) + np.arange(count - 1.0, -1.0, -1.0)
 
 
@@ -104,28 +105,28 @@ def _sides(count: int) -> Array:
     """For each pair of classes and each class, -1 where it is the first of them, 1 the second."""
     pairs = list(combinations(range(count), 2))
     sides = np.zeros((len(pairs), count))
-    for place, (i, j) in enumerate(pairs):
-        sides[place, i], sides[place, j] = -1.0, 1.0
+    for index, (i, j) in enumerate(pairs):
+        sides[index, i], sides[index, j] = -1.0, 1.0
     return sides
 
 
 def one_versus_rest(second: Tensor, confidence: Tensor, count: int) -> Tensor:
-    """`_ovr_decision_function`: votes, and confidences within a third of one.
+    """`_ovr_decision_function`: votes, and confidences scaled to less than a third of a vote.
 
     Args:
-        second: of each pair of classes, 1 where it is for the second, float64.
-        confidence: of that.
-        count: of classes.
+        second: for each pair of classes, 1 where the second wins, float64.
+        confidence: for each pair, positive for the second.
+        count: how many classes there are.
     """
     total = confidence @ _sides(count)
     return votes(second, count) + total / ((total.unary("Abs") + 1.0) * 3.0)
 
 
 def coupled(pairs: Tensor, slopes: Array, offsets: Array, count: int) -> Tensor:
-    """Platt's probability of each pair, made into one of each class.
+    """The probabilities of the classes, from Platt's probabilities of the pairs.
 
     Wu, Lin and Weng (2004), "Probability estimates for multi-class classification by pairwise
-    coupling", their second method; a row rests once it is within libsvm's tolerance.
+    coupling", their second method; a row stops once it is within libsvm's tolerance.
     """
     first = 1.0 / ((pairs * slopes + offsets).unary("Exp") + 1.0)
     first = first.clip(MIN_PROBABILITY, 1.0 - MIN_PROBABILITY)
@@ -148,7 +149,7 @@ def coupled(pairs: Tensor, slopes: Array, offsets: Array, count: int) -> Tensor:
 
 
 def _alike(x: Tensor, row: Array) -> Tensor:
-    """The same numbers for each row."""
+    """The same row of numbers for each row of x."""
     return x.take([0]) * 0.0 + row
 
 
@@ -158,9 +159,10 @@ def _last_summed(x: Tensor) -> Tensor:
 
 
 def _second_of_two(first: Tensor) -> Tensor:
-    """What the sweeps come to for two classes, of which libsvm's tolerance allows two at most.
+    """The probability of the second of two classes, after at most two sweeps.
 
-    Written for what the first class's probability lacks of its Platt probability.
+    libsvm's tolerance is reached by then. Computed is the difference between the first class's
+    Platt probability and its coupled one.
     """
     second, lack = 1.0 - first, first - 0.5
 
@@ -179,8 +181,8 @@ def _second_of_two(first: Tensor) -> Tensor:
 def _couplings(first: Tensor, count: int) -> list[Tensor]:
     """The rows of Q, each of shape (rows, classes)."""
     against = {}
-    for place, (i, j) in enumerate(combinations(range(count), 2)):
-        against[i, j] = first.take([place])
+    for index, (i, j) in enumerate(combinations(range(count), 2)):
+        against[i, j] = first.take([index])
         against[j, i] = 1.0 - against[i, j]
     rows = []
     for t in range(count):
@@ -195,7 +197,7 @@ def _couplings(first: Tensor, count: int) -> list[Tensor]:
 def _swept(
     p: Tensor, towards: Tensor, total: Tensor, own: list[Tensor], moves: list[Tensor]
 ) -> Tensor:
-    """One pass over the classes: of p and Qp side by side, and of p'Qp."""
+    """One sweep over the classes, which updates p and Qp (side by side) and p'Qp."""
     count = len(own)
     both = p.graph.concat([p, towards])
     for t, (diagonal, move) in enumerate(zip(own, moves, strict=True)):

@@ -1,8 +1,8 @@
-"""Vectorisers of text: counted at the function's door, weighed in the graph.
+"""Vectorisers of text: the function counts tokens, the graph weights the counts.
 
 Sources: `sklearn/feature_extraction/text.py`, `sklearn/utils/sparsefuncs_fast.pyx` (norms).
-Upstream: skl2onnx leaves the cutting to ONNX's Tokenizer, which has another idea of words
-(sklearn-onnx #1019, onnxruntime #4201), and has no HashingVectorizer.
+Upstream: skl2onnx leaves that to ONNX's Tokenizer, which splits words differently (sklearn-onnx
+#1019, onnxruntime #4201), and has no HashingVectorizer.
 """
 
 from __future__ import annotations
@@ -17,60 +17,60 @@ from sklearn.feature_extraction.text import (
     TfidfVectorizer,
 )
 
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.reference.regex_safety import runaway
-from onnxlet.function.inputs.signature import MISSING_TEXT
+from onnxlet.function.arrays import MISSING_TEXT
 
 NO_SPACE = r"\S+"  # what str.split splits into
-LONGEST_HASHED = 20  # tokens or characters in an n-gram that no vocabulary bounds
-BYTES_OF_SURE_COUNTS = 4  # a text has fewer tokens than this many bytes count to
+LONGEST_HASHED = 20  # tokens or characters of an n-gram: no vocabulary bounds their number
+BYTES_OF_SURE_COUNTS = 4  # integers of so many bytes count all tokens of the longest text
 
 
-def count(graph: Graph, fitted: Any, table: Table) -> Answers:
-    """CountVectorizer: how often each term stands in the text."""
-    places, counts, width = _counts(graph, fitted, table)
-    return {"transform": graph.spread(places, counts.cast(graph.precision), width)}
+def count(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """CountVectorizer: how often each term occurs in the text."""
+    indices, counts, width = _counts(graph, fitted, table)
+    return {"transform": graph.spread(indices, counts.cast(graph.precision), width)}
 
 
-def tfidf(graph: Graph, fitted: Any, table: Table) -> Answers:
+def tfidf(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """TfidfVectorizer: counts, and TfidfTransformer's weights."""
-    places, counts, width = _counts(graph, fitted, table)
-    weighted = _weighted(counts, fitted._tfidf, places).cast(graph.precision)
-    return {"transform": graph.spread(places, weighted, width)}
+    indices, counts, width = _counts(graph, fitted, table)
+    weighted = _weighted(counts, fitted._tfidf, indices).cast(graph.precision)
+    return {"transform": graph.spread(indices, weighted, width)}
 
 
-def weights(graph: Graph, fitted: Any, table: Table) -> Answers:
-    """TfidfTransformer, of counts that somebody else made."""
+def weights(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """TfidfTransformer, of counts from another step."""
     idf = getattr(fitted, "idf_", None)
     dtype = "float32" if idf is not None and idf.dtype == np.float32 else graph.precision
     counts = graph.matrix(table)
     if counts.compact is None:
         return {"transform": _weighted(counts.cast(dtype), fitted).cast(graph.precision)}
-    places, values = counts.compact
-    weighted = _weighted(values.cast(dtype), fitted, places).cast(graph.precision)
-    return {"transform": graph.spread(places, weighted, counts.width)}
+    indices, values = counts.compact
+    weighted = _weighted(values.cast(dtype), fitted, indices).cast(graph.precision)
+    return {"transform": graph.spread(indices, weighted, counts.width)}
 
 
-def hashing(graph: Graph, fitted: Any, table: Table) -> Answers:
+def hashing(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """HashingVectorizer: the remainder of a token's hash is its column."""
-    places, counts, width = _counts(graph, fitted, table)
+    indices, counts, width = _counts(graph, fitted, table)
     normed = _normed(counts, fitted.norm).cast(graph.precision)
-    return {"transform": graph.spread(places, normed, width)}
+    return {"transform": graph.spread(indices, normed, width)}
 
 
-def _weighted(counts: Tensor, fitted: Any, places: Tensor | None = None) -> Tensor:
-    """TfidfTransformer's weights; `places` are those of the columns that there are, or all."""
+def _weighted(counts: Tensor, fitted: Any, indices: Tensor | None = None) -> Tensor:
+    """TfidfTransformer's weights; `indices` are those of compact columns, None if not compact."""
     graph = counts.graph
     if fitted.sublinear_tf:
         counts = counts.equals(0).where(counts, counts.unary("Log") + 1)
     if hasattr(fitted, "idf_"):
         idf = graph.constant(np.asarray(fitted.idf_), counts.dtype)
-        counts = counts * (idf if places is None else graph.op("Gather", idf, places, axis=0))
+        counts = counts * (idf if indices is None else graph.op("Gather", idf, indices, axis=0))
     return _normed(counts, fitted.norm)
 
 
 def _normed(counts: Tensor, norm: str | None) -> Tensor:
-    """Over the norm of their row, added up in double; a row of zeros stays one."""
+    """Counts over the norm of their row, which is summed in double; a row of zeros stays."""
     if norm is None:
         return counts
     sizes = counts.unary("Abs") if norm == "l1" else counts * counts
@@ -81,7 +81,7 @@ def _normed(counts: Tensor, norm: str | None) -> Tensor:
 
 
 def _counts(graph: Graph, fitted: Any, table: Table) -> tuple[Tensor, Tensor, int]:
-    """What the function counts, as `Tensor.compact` has it, and the number of columns."""
+    """The function's counts, as in `Tensor.compact`, and the number of columns."""
     text = _text(graph, table)
     tokens = _analysis(fitted) | _columns(fitted)
     tokens["replaced"] = [
@@ -93,10 +93,10 @@ def _counts(graph: Graph, fitted: Any, table: Table) -> tuple[Tensor, Tensor, in
 
 
 def _text(graph: Graph, table: Table) -> Tensor:
-    """The one column of text, which has to be the input's own, or that with its gaps filled.
+    """The one column of text.
 
     Raises:
-        Unsupported: it is not.
+        Unsupported: there are others, or it is neither an input nor an imputed input.
     """
     columns = graph.columns(table)
     if len(columns) != 1 or columns[0].dtype != "string":
@@ -114,10 +114,10 @@ def _text(graph: Graph, table: Table) -> Tensor:
 
 
 def _analysis(fitted: Any) -> dict[str, Any]:
-    """How text is cut into tokens, for `onnxlet.function.inputs.text`.
+    """How text is split into tokens, for `onnxlet.function.inputs.text`.
 
     Raises:
-        Unsupported: by code of the user's own, or by a pattern that runs away.
+        Unsupported: by Python code, or by a pattern that takes too long on hostile text.
     """
     if fitted.input != "content":
         raise Unsupported(f"it reads text from input='{fitted.input}'", "Give it the text itself.")
@@ -174,7 +174,7 @@ def _stop_words(fitted: Any) -> list[str] | None:
 
 
 def _columns(fitted: Any) -> dict[str, Any]:
-    """Which column each token counts in."""
+    """The column in which each token counts."""
     dtype = np.dtype(fitted.dtype)
     hashed = isinstance(fitted, HashingVectorizer)
     binary = bool(fitted.binary) or dtype.kind == "b"
@@ -191,7 +191,7 @@ def _columns(fitted: Any) -> dict[str, Any]:
 
 
 def _is_in_texts(term: Any) -> bool:
-    """Lone surrogates have no UTF-8, and no place in a manifest or a request."""
+    """Whether requests can contain a term: lone surrogates have no UTF-8."""
     try:
         return isinstance(term, str) and bool(term.encode() or True)
     except UnicodeEncodeError:

@@ -2,7 +2,7 @@
 
 Source: `sklearn/decomposition/_nmf.py` with `_cdnmf_fast.pyx`, `_lda.py` with
 `_online_lda_fast.pyx`. Both iterate, here in a loop. LatentDirichletAllocation stops for each row
-by itself; NMF for all rows together, so that its answer depends on the rows beside, unless its
+separately; NMF stops for all rows together, so that an answer depends on the other rows, unless
 `tol` is 0. Upstream: skl2onnx has neither.
 """
 
@@ -14,16 +14,15 @@ from typing import Any
 import numpy as np
 from sklearn import decomposition
 
-from onnxlet.convert.graph.distances import doubles
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.loops import repeat
 
 EULER = 0.577215664901532860606512090082402431
 TOGETHER = "its steps end for all rows together, so that an answer depends on the rows beside"
 
 
-def factorised(graph: Graph, fitted: Any, table: Table) -> Answers:
-    """NMF by coordinate descent, as many steps as it may make."""
+def factorised(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """NMF by coordinate descent, up to `max_iter` steps or until nothing changes."""
     if fitted.solver != "cd":
         raise Unsupported(
             "its first guess is the mean of all rows together, so that an answer depends on the "
@@ -37,7 +36,7 @@ def factorised(graph: Graph, fitted: Any, table: Table) -> Answers:
     parts = np.asarray(fitted.components_, dtype=np.float64)
     l1, _, l2, _ = fitted._compute_regularization(parts)
     gram = parts @ parts.T + l2 * np.eye(len(parts))
-    likeness = doubles(graph, table) @ parts.T - l1
+    likeness = graph.matrix(table, "float64") @ parts.T - l1
 
     def step(w: Tensor) -> tuple[Sequence[Tensor], Tensor]:
         before = w
@@ -53,14 +52,14 @@ def factorised(graph: Graph, fitted: Any, table: Table) -> Answers:
     return {"transform": weights.cast(graph.precision)}
 
 
-def together(graph: Graph, fitted: Any, table: Table) -> Answers:
+def together(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """MiniBatchNMF."""
     raise Unsupported(TOGETHER, "Use NMF with tol=0, or TruncatedSVD.")
 
 
-def allocated(graph: Graph, fitted: Any, table: Table) -> Answers:
+def allocated(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """LatentDirichletAllocation: each row's share of the topics."""
-    counts = doubles(graph, table)
+    counts = graph.matrix(table, "float64")
     words = np.asarray(fitted.exp_dirichlet_component_, dtype=np.float64)
     topics, least = len(words), float(np.finfo(np.float64).eps)
     ones = (counts.take([0]) * 0.0) + np.ones((1, topics))
@@ -79,12 +78,12 @@ def allocated(graph: Graph, fitted: Any, table: Table) -> Answers:
 
 
 def _expected(topic: Tensor) -> Tensor:
-    """What the shares' logarithms are expected to be, exponentiated."""
+    """The exponential of the expected logarithms of the shares."""
     return (digamma(topic) - digamma(topic.sum())).unary("Exp")
 
 
 def digamma(x: Tensor) -> Tensor:
-    """Of positive numbers: algorithm AS 103 (Bernardo, 1976), as scikit-learn computes it."""
+    """For positive numbers: algorithm AS 103 (Bernardo, 1976), as scikit-learn computes it."""
     small = -(1.0 / x) - EULER
     result, shifted = x * 0.0, x
     for _ in range(6):

@@ -1,13 +1,13 @@
 """Decision trees and forests of them, with missing values, for classes and for numbers.
 
 A node sends x left where float32(x) <= threshold, the threshold being a float64, and a missing
-value where training sent most rows: `sklearn/tree/_tree.pyx`, `Tree._apply_dense`. A forest
-answers with the mean of its trees: `sklearn/ensemble/_forest.py`. RandomTreesEmbedding tells
-which leaves a row ends in.
+value where training sent most rows: `sklearn/tree/_tree.pyx`, `Tree._apply_dense`. A forest answers
+with the mean of its trees: `sklearn/ensemble/_forest.py`. RandomTreesEmbedding returns the leaves
+that a row reaches.
 
-One number a leaf is summed in float64 by the operator; class shares are looked up in a float64
-table. Upstream: skl2onnx's trees lose the branch of missing values (sklearn-onnx #1253), and
-sum in float32, which flips labels where an even number of trees is split evenly.
+The operator sums leaves of one number in float64; class shares are looked up in a float64 table.
+Upstream: skl2onnx's trees lose the branch of missing values (sklearn-onnx #1253), and sum in
+float32, which flips labels where an even number of trees is split evenly.
 """
 
 from __future__ import annotations
@@ -21,17 +21,25 @@ from sklearn import ensemble, tree
 from sklearn.base import is_classifier
 
 from onnxlet.convert.converters.linear import two_sided
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
 from onnxlet.convert.graph.tree_ensemble import Tree, leaves, sums, totals, unrounded
 
-__all__ = ["CONVERTERS", "Tree", "as_trees_see", "of_sklearn", "seen", "tree_ensemble"]
+DECISION_TREES = (
+    tree.DecisionTreeClassifier, tree.DecisionTreeRegressor,
+    tree.ExtraTreeClassifier, tree.ExtraTreeRegressor,
+)  # fmt: skip
+
+
+def all_trees(estimators: Sequence[Any]) -> bool:
+    """Whether all of them are decision trees, which one node can sum."""
+    return all(type(estimator) in DECISION_TREES for estimator in estimators)
 
 
 def of_sklearn(fitted: Any) -> Tree:
-    """A `sklearn.tree._tree.Tree`.
+    """The tree of a `sklearn.tree._tree.Tree`.
 
-    Leaves hold class shares of one output, or one number for each output, or the class shares
-    of all outputs one after another.
+    A leaf has the class shares of one output, or one number for each output, or the class shares
+    of all outputs, concatenated.
     """
     values = fitted.value.reshape(fitted.node_count, -1)
     if fitted.n_outputs > 1:  # padded to the output with the most classes
@@ -48,14 +56,14 @@ def of_sklearn(fitted: Any) -> Tree:
 
 
 def as_trees_see(graph: Graph, table: Table) -> Tensor:
-    """All columns in one float32 tensor; whole numbers alone are rounded once, as NumPy does."""
+    """All columns in one float32 tensor; if all are integers, rounded once, as NumPy does."""
     if all(tensor.dtype == "int64" for tensor in table.tensors):
         return graph.matrix(table, "float32")
     return graph.matrix(table).cast("float32")
 
 
-def seen(graph: Graph, table: Table, trees: Sequence[Tree]) -> tuple[Tensor, Sequence[Tree]]:
-    """All columns in float64, and trees that part them as they would part float32."""
+def in_float64(graph: Graph, table: Table, trees: Sequence[Tree]) -> tuple[Tensor, Sequence[Tree]]:
+    """All columns in float64, and trees that split them as the given ones split float32."""
     if graph.precision == "float32" or all(tensor.dtype == "int64" for tensor in table.tensors):
         return as_trees_see(graph, table).cast("float64"), trees
     lifted = [replace(one, threshold=unrounded(one.threshold)) for one in trees]
@@ -67,17 +75,17 @@ def tree_ensemble(graph: Graph, table: Table, trees: Sequence[Tree], targets: in
 
     Args:
         graph: to write to.
-        table: that scikit-learn casts to float32.
-        trees: at least one; their leaves have one number, or each has one for each target.
-        targets: where leaves have one number.
+        table: the columns; scikit-learn casts them to float32.
+        trees: at least one; a leaf has one number, or one for each target.
+        targets: how many sums there are, if a leaf has one number.
     """
-    x, lifted = seen(graph, table, trees)
+    x, lifted = in_float64(graph, table, trees)
     if trees[0].value.shape[1] > 1:
         return totals(graph, x, lifted)
     return sums(graph, x, lifted, targets)
 
 
-def trees(graph: Graph, fitted: Any, table: Table) -> Answers:
+def trees(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """A tree or the mean of a forest: class shares, or numbers."""
     parts = [of_sklearn(part.tree_) for part in getattr(fitted, "estimators_", [fitted])]
     if not is_classifier(fitted):
@@ -85,12 +93,12 @@ def trees(graph: Graph, fitted: Any, table: Table) -> Answers:
     if fitted.n_outputs_ > 1:
         mean = _mean(graph, table, parts).cast(graph.precision)
         return _of_several_outputs(graph, fitted.n_classes_, mean)
-    if fitted.n_classes_ == 2:  # a third of the time that a table takes
+    if fitted.n_classes_ == 2:  # leaves of one number: a third of the time of a table
         second = [replace(one, value=one.value[:, 1:]) for one in parts]
         shares = two_sided(_mean(graph, table, second))
     else:
         shares = _mean(graph, table, parts)
-    return {"places": shares.argmax(), "predict_proba": shares.cast(graph.precision)}
+    return {"class_index": shares.argmax(), "predict_proba": shares.cast(graph.precision)}
 
 
 def _mean(graph: Graph, table: Table, parts: Sequence[Tree]) -> Tensor:
@@ -98,31 +106,28 @@ def _mean(graph: Graph, table: Table, parts: Sequence[Tree]) -> Tensor:
     return total / float(len(parts)) if len(parts) > 1 else total
 
 
-def _of_several_outputs(graph: Graph, counts: Sequence[int], mean: Tensor) -> Answers:
-    """The outputs' shares stand side by side."""
+def _of_several_outputs(graph: Graph, counts: Sequence[int], mean: Tensor) -> Outputs:
+    """Class indices and shares of all outputs side by side."""
     ends = np.cumsum(counts).tolist()
     shares = [mean.take(range(end - n, end)) for n, end in zip(counts, ends, strict=True)]
-    return {"places": graph.concat([s.argmax() for s in shares]), "predict_proba": mean}
+    return {"class_index": graph.concat([s.argmax() for s in shares]), "predict_proba": mean}
 
 
-def embedding(graph: Graph, fitted: Any, table: Table) -> Answers:
-    """RandomTreesEmbedding: 1 for each leaf that a row ends in."""
+def embedding(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """RandomTreesEmbedding: 1 for each leaf that a row reaches."""
     parts = [of_sklearn(part.tree_) for part in fitted.estimators_]
     numbered = [replace(one, value=np.arange(len(one.left))[:, None]) for one in parts]
-    numbers, nodes = leaves(graph, *seen(graph, table, numbered))
+    numbers, nodes = leaves(graph, *in_float64(graph, table, numbered))
     node_of = graph.constant(nodes[:, 0], "int64")
     reached = graph.op("Gather", node_of, numbers, dtype="int64", width=len(parts), axis=0)
     known = [column.astype(np.int64).tolist() for column in fitted.one_hot_encoder_.categories_]
-    owners = [place for place, nodes in enumerate(known) for _ in nodes]
+    owners = [index for index, nodes in enumerate(known) for _ in nodes]
     wanted = graph.constant([node for nodes in known for node in nodes], "int64")
     return {"transform": reached.take(owners).equals(wanted).cast(graph.precision)}
 
 
 CONVERTERS: dict[type, Converter] = {
-    tree.DecisionTreeClassifier: trees,
-    tree.DecisionTreeRegressor: trees,
-    tree.ExtraTreeClassifier: trees,
-    tree.ExtraTreeRegressor: trees,
+    **dict.fromkeys(DECISION_TREES, trees),
     ensemble.ExtraTreesClassifier: trees,
     ensemble.ExtraTreesRegressor: trees,
     ensemble.RandomForestClassifier: trees,

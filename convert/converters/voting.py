@@ -3,8 +3,8 @@
 Source: `sklearn/ensemble/_voting.py`. Sub-estimators know the classes as 0, 1, …: `le_` encodes
 them.
 
-Upstream: skl2onnx refuses the default `flatten_transform` (sklearn-onnx #867, #961, #1071)
-and takes one matrix of inputs alone (#1016).
+Upstream: skl2onnx refuses the default `flatten_transform` (sklearn-onnx #867, #961, #1071) and
+takes only one matrix of inputs (#1016).
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from typing import Any
 import numpy as np
 from sklearn.ensemble import VotingClassifier, VotingRegressor
 
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.responses import one_hot, predicted, total
 
 
-def classifier(graph: Graph, fitted: Any, table: Table) -> Answers:
+def classifier(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """By labels, or by probabilities."""
     return hard(graph, fitted, table) if fitted.voting == "hard" else soft(graph, fitted, table)
 
 
-def hard(graph: Graph, fitted: Any, table: Table) -> Answers:
+def hard(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """The class with the most votes, the first of equals: `np.argmax(np.bincount(…))`.
 
     Counted in float64, because weights like 0.1 tie differently in float32.
@@ -36,7 +36,7 @@ def hard(graph: Graph, fitted: Any, table: Table) -> Answers:
     votes = total(
         [one_hot(b, len(fitted.classes_)) * w for b, w in zip(ballots, weights, strict=True)]
     )
-    return {"places": votes.argmax(), "transform": graph.concat(ballots)}
+    return {"class_index": votes.argmax(), "transform": graph.concat(ballots)}
 
 
 def _ballot(graph: Graph, part: Any, table: Table, count: int) -> Tensor:
@@ -47,29 +47,29 @@ def _ballot(graph: Graph, part: Any, table: Table, count: int) -> Tensor:
             f"{type(part).__name__} was fitted on other labels than 0 to {count - 1}",
             "Fit the VotingClassifier with estimators that are not frozen.",
         )
-    return graph.ask(part, table, "predict").cast("int64")
+    return graph.call(part, table, "predict").cast("int64")
 
 
-def soft(graph: Graph, fitted: Any, table: Table) -> Answers:
-    """The mean of the probabilities; `transform` has them side by side."""
-    shares = [graph.ask(part, table, "predict_proba") for part in fitted.estimators_]
+def soft(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """The mean of the probabilities; `transform` returns them side by side."""
+    shares = [graph.call(part, table, "predict_proba") for part in fitted.estimators_]
     if {share.width for share in shares} != {len(fitted.classes_)}:
         raise Unsupported("its estimators do not know the same number of classes")
     mean = average(shares, fitted._weights_not_none)
-    answers: dict[str, Tensor] = {"predict_proba": mean, "places": mean.argmax()}
+    outputs: dict[str, Tensor] = {"predict_proba": mean, "class_index": mean.argmax()}
     if fitted.flatten_transform:  # else it has three dimensions
-        answers["transform"] = graph.concat(shares)
-    return answers
+        outputs["transform"] = graph.concat(shares)
+    return outputs
 
 
-def regressor(graph: Graph, fitted: Any, table: Table) -> Answers:
-    """The mean of the predictions; `transform` has them side by side."""
+def regressor(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """The mean of the predictions; `transform` returns them side by side."""
     parts = [predicted(graph, part, table) for part in fitted.estimators_]
     return {"predict": average(parts, fitted._weights_not_none), "transform": graph.concat(parts)}
 
 
 def average(parts: Sequence[Tensor], weights: Sequence[float] | None) -> Tensor:
-    """`np.average` over a list of arrays, in its order."""
+    """`np.average` over a list of arrays, with its order of operations."""
     if weights is None:
         return total(parts) / float(len(parts))
     weighted = [part * weight for part, weight in zip(parts, weights, strict=True)]

@@ -18,8 +18,8 @@ import numpy as np
 import xgboost
 
 from onnxlet.convert.converters.linear import two_sided
-from onnxlet.convert.graph.categories import Meaning, look_up
-from onnxlet.convert.graph.graph import Answers, Converter, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.categories import encoded_columns
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.tree_ensemble import LESS, MEMBER, Tree, constant, sums
 from onnxlet.function.arrays import Array
 
@@ -36,44 +36,44 @@ HINT_CATEGORIES = "Encode the categories in the pipeline, with an OrdinalEncoder
 
 @dataclass(frozen=True)
 class Model:
-    """What `Booster.save_raw` says.
+    """What `Booster.save_raw` contains.
 
     Attributes:
-        objective: by XGBoost's name.
+        objective: XGBoost's name for it.
         trees: up to the best iteration, the node attributes of each.
-        targets: that each tree adds to.
-        weights: that DART multiplies each tree by, else ones.
-        begun: the raw score of each target before any tree, float32.
-        categories: of each column as it is stored: text cut into offsets, or numbers.
-        categorical: whether a column is one of categories.
+        targets: the index of the target that each tree adds to.
+        weights: DART's factor of each tree, else ones.
+        base: the raw score of each target before any tree, float32.
+        categories: of each column as stored: text with the offsets of each, or numbers.
+        categorical: whether each column is one of categories.
     """
 
     objective: str
     trees: list[dict[str, Any]]
     targets: Array
     weights: Array
-    begun: Array
+    base: Array
     categories: list[dict[str, Any]]
     categorical: Array
 
 
-def classifier(graph: Graph, fitted: Any, table: Table) -> Answers:
-    """Places are probabilities above a half, or the largest of several classes."""
+def classifier(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """The class with a probability above a half, or of several classes the largest."""
     model = _model(fitted)
     if model.objective in EXPONENTIAL:
         raise Unsupported(f"its objective is {model.objective}", "Fit it with a class objective.")
     raw = _raw(graph, fitted, model, table)
     if model.objective.startswith("multi:"):
         shares = raw.softmax()
-        return {"places": shares.argmax(), "predict_proba": shares.cast(graph.precision)}
+        return {"class_index": shares.argmax(), "predict_proba": shares.cast(graph.precision)}
     share = _converted(model, raw)
     above = (share > 0.5).cast("int64")
     if raw.width > 1:
         return {"predict": above, "predict_proba": share.cast(graph.precision)}
-    return {"places": above, "predict_proba": two_sided(share).cast(graph.precision)}
+    return {"class_index": above, "predict_proba": two_sided(share).cast(graph.precision)}
 
 
-def regressor(graph: Graph, fitted: Any, table: Table) -> Answers:
+def regressor(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """What the objective makes of the raw score."""
     model = _model(fitted)
     raw = _raw(graph, fitted, model, table)
@@ -81,7 +81,7 @@ def regressor(graph: Graph, fitted: Any, table: Table) -> Answers:
 
 
 def _converted(model: Model, raw: Tensor) -> Tensor:
-    """In float32, as XGBoost."""
+    """The raw score after the objective's function, in float32 as XGBoost computes it."""
     if model.objective in LOGISTIC:
         return raw.cast("float64").unary("Sigmoid").cast("float32")
     if model.objective in EXPONENTIAL:
@@ -111,22 +111,22 @@ def _model(fitted: Any) -> Model:
         trees,
         np.array(model["tree_info"][:count], dtype=np.int64),
         np.array(weights or np.ones(count), dtype=np.float32)[:count],
-        _begun(objective, learner["learner_model_param"]),
+        _base(objective, learner["learner_model_param"]),
         model.get("cats", {}).get("enc", []) or [{}] * columns,
         np.array([kind == "c" for kind in kinds]),
     )
 
 
 def _iterations(fitted: Any, count: int) -> int:
-    """How many are used: up to the best one where training stopped early."""
+    """The number of iterations used: up to the best one where training stopped early."""
     try:
         return int(fitted.best_iteration) + 1
     except AttributeError:
         return count
 
 
-def _begun(objective: str, settings: dict[str, str]) -> Array:
-    """The raw score before any tree; it is stored as it is after the objective."""
+def _base(objective: str, settings: dict[str, str]) -> Array:
+    """The raw score before any tree; XGBoost stores what the objective makes of it."""
     score = np.array(json.loads(settings["base_score"]), dtype=np.float32).reshape(-1)
     one = np.float32(1.0)
     if objective in LOGISTIC:
@@ -139,7 +139,7 @@ def _begun(objective: str, settings: dict[str, str]) -> Array:
 
 def _raw(graph: Graph, fitted: Any, model: Model, table: Table) -> Tensor:
     """The sum of the trees for each target, in float32."""
-    parts = [constant(value, target) for target, value in enumerate(model.begun.tolist())]
+    parts = [constant(value, target) for target, value in enumerate(model.base.tolist())]
     for tree, target, weight in zip(model.trees, model.targets, model.weights, strict=True):
         parts.append(_tree(tree, int(target), weight))
     x = _encoded(graph, model, table)
@@ -149,11 +149,11 @@ def _raw(graph: Graph, fitted: Any, model: Model, table: Table) -> Tensor:
     if any(numbers):
         whole = x.unary("Sign") * x.unary("Abs").unary("Floor")
         x = graph.constant([numbers], "bool").where(whole, x)
-    return sums(graph, x, parts, len(model.begun))
+    return sums(graph, x, parts, len(model.base))
 
 
 def _tree(tree: dict[str, Any], target: int, weight: Any) -> Tree:
-    """Nodes of categories are written the other way round: theirs go right."""
+    """Nodes of categories are mirrored: in XGBoost, rows of these categories go right."""
     left, right, feature, default, kind = (
         np.array(tree[name], dtype=np.int64)
         for name in (
@@ -164,7 +164,7 @@ def _tree(tree: dict[str, Any], target: int, weight: Any) -> Tree:
             "split_type",
         )
     )
-    # The leaves' values stand among the thresholds.
+    # In the leaves, the thresholds are the values.
     threshold = np.array(tree["split_conditions"], dtype=np.float32)
     member = (kind == 1) & (left >= 0)
     return Tree(
@@ -184,15 +184,15 @@ def _members(tree: dict[str, Any]) -> list[float]:
     """The categories of each node that has some, ended by a NaN."""
     order = np.argsort(tree["categories_nodes"]).tolist()
     members: list[float] = []
-    for place in order:
-        start = tree["categories_segments"][place]
-        members += tree["categories"][start : start + tree["categories_sizes"][place]]
+    for index in order:
+        start = tree["categories_segments"][index]
+        members += tree["categories"][start : start + tree["categories_sizes"][index]]
         members.append(np.nan)
     return members
 
 
 def _columns(model: Model) -> list[tuple[bool, list[Any]]]:
-    """Of each column whether it is one of categories, and these where they are stored."""
+    """For each column, whether it is one of categories, and these where they are stored."""
     return [
         (bool(categorical), _decoded(stored))
         for categorical, stored in zip(model.categorical, model.categories, strict=True)
@@ -210,23 +210,13 @@ def _decoded(stored: dict[str, Any]) -> list[Any]:
 
 
 def _encoded(graph: Graph, model: Model, table: Table) -> Tensor:
-    """All columns in float32, categories as their places in training."""
-    columns = _columns(model)
-    chosen = [place for place, (_, known) in enumerate(columns) if known]
-    if not chosen:
+    """All columns in float32, categories as their indices in training."""
+    known = {index: values for index, (_, values) in enumerate(_columns(model)) if values}
+    if not known:
         if any(tensor.dtype == "string" for tensor in table.tensors):
             raise Unsupported("it does not say which categories it was fitted on", HINT_CATEGORIES)
         return graph.matrix(table, "float32")
-    meanings = [
-        Meaning(np.array(known, dtype=object), np.arange(len(known))[:, None], np.array([np.nan]))
-        for _, known in (columns[place] for place in chosen)
-    ]
-    codes = look_up(graph, graph.select(table, chosen), meanings, "float32")
-    others = [place for place in range(table.width) if place not in chosen]
-    if not others:
-        return codes
-    numbers = graph.matrix(graph.select(table, others), "float32")
-    return graph.concat([codes, numbers]).take(np.argsort([*chosen, *others]).tolist())
+    return encoded_columns(graph, table, known, "float32")
 
 
 CONVERTERS: dict[type, Converter] = {

@@ -9,7 +9,7 @@ values that so many rows share may stand for themselves.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from random import Random
 from typing import Any
 
@@ -17,13 +17,14 @@ import numpy as np
 
 from onnxlet.convert.directory.summaries import FREQUENT, FREQUENT_AT_LEAST, LONGEST_CATEGORY
 from onnxlet.convert.reference.inputs import Cells
-from onnxlet.convert.reference.probing import which_are_answered
+from onnxlet.convert.reference.reference import Reference
+from onnxlet.convert.spacing import evenly_spaced
 from onnxlet.function import json_text
 from onnxlet.function.errors import InvalidRows
 from onnxlet.function.explanation.background import text_columns
 from onnxlet.function.explanation.masking import EMPTY_TEXT
 from onnxlet.function.inputs.signature import Column
-from onnxlet.function.inputs.validation import read_table
+from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.model import Model
 
 ROWS = 50
@@ -33,48 +34,46 @@ TRIES = 4  # of drawing a row that is answered, for each row
 FEW_VALUES = 50  # numbers that are drawn as they are, where most rows share them
 MOSTLY = 0.9
 
-Answered = Callable[[list[Cells]], bool]
-
 
 def background_file(
     model: Model,
     rows: Sequence[Cells],
     of: str,
-    answered: Answered = lambda rows: True,
+    reference: Reference | None = None,
     keep: int | None = None,
 ) -> tuple[dict[str, Any], bytes] | None:
-    """What a manifest tells of the background, and the bytes of its file.
+    """What a manifest says of the background, and the bytes of its file.
 
     Args:
         model: the built model; it answers all of the background.
         rows: the training rows, or held-out ones, in signature order.
         of: which of the two.
-        answered: whether scikit-learn answers some rows.
+        reference: answers all of the background, where there is one.
         keep: rows of these that stand in the file; None is made-up ones.
 
     Returns:
         None where no row is answered.
     """
     if keep is None:
-        source, found = "statistics", made_up(model, rows, answered)
+        source, found = "statistics", made_up(model, rows, reference)
     else:
-        source, found = "training rows", kept(model, rows, answered, keep)
+        source, found = "training rows", kept(model, rows, reference, keep)
     if not found:
         return None
     about = {"source": source, "of": of, "rows": len(found)}
     return about, json_text.dumps({**about, "instances": found})
 
 
-def made_up(model: Model, rows: Sequence[Cells], answered: Answered) -> list[Cells]:
+def made_up(model: Model, rows: Sequence[Cells], reference: Reference | None) -> list[Cells]:
     """Rows that nobody has, each column's cells spread as in the data.
 
     Args:
         model: the built model; it answers all of them.
         rows: the training rows, or held-out ones, in signature order.
-        answered: whether scikit-learn answers some rows.
+        reference: answers all of the background, where there is one.
 
     Returns:
-        None of them, where the model raises for each that was drawn.
+        Such rows; an empty list where the model raises for each that was drawn.
     """
     columns = model.signature.columns
     count = max(FEWEST_ROWS, min(ROWS, MOST_CELLS // len(columns)))
@@ -82,30 +81,31 @@ def made_up(model: Model, rows: Sequence[Cells], answered: Answered) -> list[Cel
     spread = [
         [EMPTY_TEXT] * count
         if column.name in texts
-        else _spread(column, [row[place] for row in rows], count)
-        for place, column in enumerate(columns)
+        else _spread(column, [row[position] for row in rows], count)
+        for position, column in enumerate(columns)
     ]
     found: list[Cells] = []
     for attempt in range(TRIES):
-        drawn = [_shuffled(cells, f"{place}/{attempt}") for place, cells in enumerate(spread)]
-        found += _good(model, [list(row) for row in zip(*drawn, strict=True)], answered)
+        drawn = [_shuffled(cells, f"{position}/{attempt}") for position, cells in enumerate(spread)]
+        found += _good(model, [list(row) for row in zip(*drawn, strict=True)], reference)
         if len(found) >= count:
             break
     return _without_repeats(found[:count])
 
 
-def kept(model: Model, rows: Sequence[Cells], answered: Answered, count: int) -> list[Cells]:
+def kept(
+    model: Model, rows: Sequence[Cells], reference: Reference | None, count: int
+) -> list[Cells]:
     """Rows as they are, evenly spaced, without what stands in texts and in columns not needed."""
     columns, texts = model.signature.columns, text_columns(model)
-    picks = np.unique(np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int))
     blanked = [
         [
             None if not column.required else EMPTY_TEXT if column.name in texts else cell
-            for column, cell in zip(columns, rows[place], strict=True)
+            for column, cell in zip(columns, row, strict=True)
         ]
-        for place in picks
+        for row in evenly_spaced(rows, count)
     ]
-    return _without_repeats(_good(model, blanked, answered))
+    return _without_repeats(_good(model, blanked, reference))
 
 
 def _without_repeats(rows: list[Cells]) -> list[Cells]:
@@ -193,13 +193,14 @@ def _neighbours(column: Column, cells: Sequence[Any], count: int) -> list[Any]:
     return [means[number * groups // count] for number in range(count)]
 
 
-def _good(model: Model, rows: list[Cells], answered: Answered) -> list[Cells]:
+def _good(model: Model, rows: list[Cells], reference: Reference | None) -> list[Cells]:
     """The rows that scikit-learn and the function answer, with finite numbers."""
-    found = which_are_answered([[row] for row in rows], answered)
-    rows = [row for row, good in zip(rows, found, strict=True) if good]
+    if reference is not None:
+        found = reference.answered(rows)
+        rows = [row for row, good in zip(rows, found, strict=True) if good]
     while rows:
         try:
-            outputs = model.run(read_table(rows, model.signature))
+            outputs = model.run(validate_rows(rows, model.signature))
         except InvalidRows as error:
             bad = {problem.row for problem in error.every}
         else:
@@ -208,5 +209,5 @@ def _good(model: Model, rows: list[Cells], answered: Answered) -> list[Cells]:
                 if array.dtype.kind == "f":
                     finite &= np.isfinite(array).reshape(len(rows), -1).all(axis=1)
             return [row for row, good in zip(rows, finite.tolist(), strict=True) if good]
-        rows = [row for place, row in enumerate(rows) if place not in bad]
+        rows = [row for position, row in enumerate(rows) if position not in bad]
     return rows

@@ -11,6 +11,7 @@ import numpy as np
 from onnxlet.convert.parity.comparison import TOLERANCE
 from onnxlet.convert.reference.answers import Answers
 from onnxlet.convert.reference.inputs import Cells
+from onnxlet.convert.spacing import evenly_spaced
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import ModelError
 from onnxlet.function.explanation.background import FILE as BACKGROUND
@@ -18,7 +19,7 @@ from onnxlet.function.explanation.background import background
 from onnxlet.function.models.model import Model
 from onnxlet.function.serving.golden import floor_of, load_proven
 
-ROWS = 24
+GOLDEN_ROWS = 24
 
 
 def choose_golden(rows: Sequence[Cells], expected: Answers, doubtful: Array) -> dict[str, Any]:
@@ -33,12 +34,10 @@ def choose_golden(rows: Sequence[Cells], expected: Answers, doubtful: Array) -> 
     for array in expected.values():
         if array.dtype.kind == "f":
             sure &= np.isfinite(array).reshape(len(array), -1).all(axis=1)
-    certain = np.flatnonzero(sure)
-    picks = np.unique(np.linspace(0, len(certain) - 1, min(ROWS, len(certain))).astype(int))
-    chosen = certain[picks].tolist() if len(certain) else []
+    chosen = evenly_spaced(np.flatnonzero(sure).tolist(), GOLDEN_ROWS)
     return {
         "tolerance": TOLERANCE,
-        "instances": [rows[place] for place in chosen],
+        "instances": [rows[row] for row in chosen],
         "answers": {name: array[chosen].tolist() for name, array in expected.items()},
         "floors": {
             name: floor_of(name, array).tolist()

@@ -13,9 +13,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from onnxlet.convert.errors import Refusal, WrongUse
+from onnxlet.convert.errors import Refusal
 from onnxlet.function import json_text
-from onnxlet.function.errors import OnnxletError
+from onnxlet.function.errors import OnnxletError, WrongUse
 from onnxlet.function.models.aliases import file_of, read, serves, serves_in
 from onnxlet.function.models.compatible import differences
 from onnxlet.function.models.repository import NAME, versions_in
@@ -43,7 +43,7 @@ def check_folder(folder: Path) -> None:
     Raises:
         WrongUse: it is a file, or it or what it would be made in can't be written to.
     """
-    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
     if not there.is_dir() or not os.access(there, os.W_OK):
         what = "can't be written to" if there.is_dir() else "is not a folder"
         raise WrongUse(f"--models: '{there}' {what}", "Choose another folder with --models.")

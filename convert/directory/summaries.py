@@ -1,4 +1,4 @@
-"""What a manifest tells of the data: scores against a trivial baseline, and column statistics."""
+"""What a manifest says of the data: scores against a trivial baseline, and column statistics."""
 
 from __future__ import annotations
 
@@ -78,8 +78,8 @@ def column_statistics(
         source: which of the two.
     """
     described = {
-        column.name: _describe(column, [row[place] for row in rows])
-        for place, column in enumerate(columns)
+        column.name: _describe(column, [row[position] for row in rows])
+        for position, column in enumerate(columns)
     }
     return {"source": source, "rows": len(rows), "columns": described}
 

@@ -1,60 +1,85 @@
-"""Rows on both sides of places where an estimator's answer jumps, found by halving."""
+"""Rows on both sides of an estimator's discontinuities, found by bisection."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from onnxlet.convert.reference.inputs import Cells
+from onnxlet.convert.evidence.bisection import bisected
+from onnxlet.convert.reference.answered import Unanswered
+from onnxlet.convert.reference.inputs import Cells, changed
+from onnxlet.convert.reference.reference import Reference
+from onnxlet.convert.spacing import evenly_spaced
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.signature import Column
 
-PAIRS = 8  # pairs of rows that each column's jumps are looked for between
-MOST_STARTS = 400  # pairs of rows that jumps are looked for between, in all
-HALVINGS = 64
-BESIDE = 1e-8  # of the way between two rows: further from a jump than rounding in float64 reaches
-LOOKED_AT = 400  # held-out rows whose answers are told apart
-OF_EACH_TWO = 2  # pairs of rows for each two answers
+PAIRS_OF_COLUMN = 8  # of rows, between which one column is moved
+MOST_STARTS = 400  # of these pairs, over all columns
+BESIDE = 1e-8  # of the way between two rows: rounding in float64 moves no discontinuity so far
+LABELLED = 400  # held-out rows whose labels are compared
+PAIRS_OF_LABELS = 2  # of rows, for each two labels
 MOST_PAIRS = 200
 
-Predict = Callable[[Sequence[Cells]], Array]
 
-
-class Unanswered(Exception):
-    """Raised by a Predict for rows that scikit-learn raises for.
+class Start(NamedTuple):
+    """A row, and two numbers that one of its cells is moved between.
 
     Attributes:
-        answered: for each row whether it is answered.
+        row: a held-out one.
+        position: of the cell.
+        low: its own number.
+        high: another row's; it may be less.
     """
 
-    def __init__(self, answered: Sequence[bool]) -> None:
-        super().__init__(f"{answered.count(False)} of {len(answered)} rows")
-        self.answered = answered
+    row: Cells
+    position: int
+    low: float
+    high: float
+
+    def moved(self, value: float) -> Cells:
+        """The row with another number in the cell."""
+        return changed(self.row, [self.position], [value])
 
 
-def at_jumps(columns: Sequence[Column], rows: Sequence[Cells], predict: Predict) -> list[Cells]:
-    """Both sides of places where the answer jumps, found by halving between two held-out rows.
+def at_discontinuities(
+    columns: Sequence[Column], rows: Sequence[Cells], reference: Reference
+) -> list[Cells]:
+    """Both sides of discontinuities in one column, found by bisection between two held-out rows.
 
-    Right at the place, and so far from it that only a conversion in float32 is on the other side.
-    It sees through any preprocessing: what is halved is the raw column, what is watched is the
-    answer. Where the answer doesn't jump the halving ends somewhere, and does no harm.
+    Right beside each, and so far from it that only a conversion in float32 is on the other side.
+    It sees through any preprocessing: the raw column is bisected, and the answer is watched. Where
+    the answer is continuous the bisection ends somewhere, and does no harm.
+
+    Args:
+        columns: of the signature.
+        rows: held-out ones.
+        reference: is asked about the rows between.
     """
     random = np.random.default_rng(0)
-    starts: list[tuple[Cells, int, float, float]] = []
-    for place, column in enumerate(columns):
-        if column.required and column.type in ("float64", "float32") and not column.categories:
-            for _ in range(PAIRS):
-                a, b = random.integers(0, len(rows), 2).tolist()
-                low, high = rows[a][place], rows[b][place]
-                if low is not None and high is not None and low != high:
-                    starts.append((rows[a], place, float(low), float(high)))
-    return _of_answered(_thinned(starts), lambda some: _halved(some, predict)) if starts else []
+    starts: list[Start] = []
+    for position in _floats(columns):
+        for _ in range(PAIRS_OF_COLUMN):
+            a, b = random.integers(0, len(rows), 2).tolist()
+            low, high = rows[a][position], rows[b][position]
+            if low is not None and high is not None and low != high:
+                starts.append(Start(rows[a], position, float(low), float(high)))
+    some = evenly_spaced(starts, MOST_STARTS)
+    return _of_answered(some, lambda kept: _bisected(kept, reference))
+
+
+def _floats(columns: Sequence[Column]) -> list[int]:
+    """Positions of the columns that the model uses and that take any float."""
+    return [
+        position
+        for position, column in enumerate(columns)
+        if column.required and column.type in ("float64", "float32") and not column.categories
+    ]
 
 
 def _of_answered(found: list[Any], make: Callable[[list[Any]], list[Cells]]) -> list[Cells]:
-    """What is made of all that never comes to a row which scikit-learn raises for."""
+    """What is made of all that never lead to a row which scikit-learn raises for."""
     while found:
         try:
             return make(found)
@@ -63,29 +88,30 @@ def _of_answered(found: list[Any], make: Callable[[list[Any]], list[Cells]]) -> 
     return []
 
 
-def _halved(starts: Sequence[tuple[Cells, int, float, float]], predict: Predict) -> list[Cells]:
-    low = np.array([start[2] for start in starts])
-    high = np.array([start[3] for start in starts])
+def _bisected(starts: Sequence[Start], reference: Reference) -> list[Cells]:
+    low = np.array([start.low for start in starts])
+    high = np.array([start.high for start in starts])
 
     def at(values: Array) -> Array:
-        rows = [_put(s[0], [s[1]], [v]) for s, v in zip(starts, values.tolist(), strict=True)]
-        return predict(rows).reshape(len(rows), -1)
+        rows = [start.moved(v) for start, v in zip(starts, values.tolist(), strict=True)]
+        return reference.finest_answers(rows).reshape(len(rows), -1)
 
     at_low, at_high = at(low), at(high)
-    for _ in range(HALVINGS):
-        middle = low + (high - low) / 2
-        if np.all((middle == low) | (middle == high)):
-            break
+
+    def changes_more_above(middle: Array) -> Array:
+        nonlocal at_low, at_high
         at_middle = at(middle)
-        left = _distance(at_low, at_middle) >= _distance(at_middle, at_high)
-        low, at_low = np.where(left, low, middle), np.where(left[:, None], at_low, at_middle)
-        high, at_high = np.where(left, middle, high), np.where(left[:, None], at_middle, at_high)
-    beside = BESIDE * np.array([high - low for _, _, low, high in starts])
+        # "Not below", so that a distance of NaN goes up.
+        above = ~(_distance(at_low, at_middle) >= _distance(at_middle, at_high))
+        at_low = np.where(above[:, None], at_middle, at_low)
+        at_high = np.where(above[:, None], at_high, at_middle)
+        return above
+
+    beside = BESIDE * (high - low)
+    low, high = bisected(low, high, changes_more_above)
     found = np.stack([low, high, low - beside, high + beside], axis=1).tolist()
     return [
-        _put(row, [place], [value])
-        for (row, place, _, _), values in zip(starts, found, strict=True)
-        for value in values
+        start.moved(value) for start, values in zip(starts, found, strict=True) for value in values
     ]
 
 
@@ -95,47 +121,41 @@ def _distance(a: Array, b: Array) -> Array:
     return np.asarray((a != b).any(axis=1), dtype=np.float64)
 
 
-def _thinned(
-    starts: Sequence[tuple[Cells, int, float, float]],
-) -> list[tuple[Cells, int, float, float]]:
-    picks = np.unique(np.linspace(0, len(starts) - 1, min(MOST_STARTS, len(starts))).astype(int))
-    return [starts[place] for place in picks.tolist()]
-
-
-def between_answers(
-    columns: Sequence[Column], rows: Sequence[Cells], predict: Predict
+def between_labels(
+    columns: Sequence[Column], rows: Sequence[Cells], reference: Reference
 ) -> list[Cells]:
     """On the borders between labels: on the straight line from a row of one to one of another.
 
-    Where the answer is numbers they tell of the borders themselves, and none are looked for.
+    Where the answer is numbers these show the borders themselves, and none are looked for.
+
+    Args:
+        columns: of the signature.
+        rows: held-out ones.
+        reference: is asked about the rows between.
     """
-    places = [
-        place
-        for place, column in enumerate(columns)
-        if column.required and column.type in ("float64", "float32") and not column.categories
-    ]
-    some = [row for row in rows[:LOOKED_AT] if all(row[place] is not None for place in places)]
-    if not places or not some:
+    positions = _floats(columns)
+    some = [row for row in rows[:LABELLED] if all(row[p] is not None for p in positions)]
+    if not positions or not some:
         return []
-    return _of_answered(some, lambda rows: _between(rows, places, predict))
+    return _of_answered(some, lambda rows: _between(rows, positions, reference))
 
 
-def _between(rows: Sequence[Cells], places: Sequence[int], predict: Predict) -> list[Cells]:
-    labels = predict(rows)
+def _between(rows: Sequence[Cells], positions: Sequence[int], reference: Reference) -> list[Cells]:
+    labels = reference.finest_answers(rows)
     if labels.dtype.kind == "f" or labels.ndim > 1:
         return []
     pairs = _unlike([str(label) for label in labels.tolist()])
     ends = [(rows[a], rows[b]) for a, b in pairs]
-    return _of_answered(ends, lambda some: _along(some, places, predict)) if ends else []
+    return _of_answered(ends, lambda some: _along(some, positions, reference))
 
 
 def _unlike(labels: Sequence[str]) -> list[tuple[int, int]]:
-    """Places of two labels that differ, some for each two labels that there are."""
+    """Positions of rows with two different labels, some for each two labels that there are."""
     random = np.random.default_rng(0)
     known = {label: np.flatnonzero(np.array(labels) == label) for label in sorted(set(labels))}
     pairs = [
         (int(random.choice(known[a])), int(random.choice(known[b])))
-        for _ in range(OF_EACH_TWO)
+        for _ in range(PAIRS_OF_LABELS)
         for a in known
         for b in known
         if a < b
@@ -144,27 +164,17 @@ def _unlike(labels: Sequence[str]) -> list[tuple[int, int]]:
 
 
 def _along(
-    ends: Sequence[tuple[Cells, Cells]], places: Sequence[int], predict: Predict
+    ends: Sequence[tuple[Cells, Cells]], positions: Sequence[int], reference: Reference
 ) -> list[Cells]:
-    first = np.array([[row[place] for place in places] for row, _ in ends], dtype=np.float64)
-    step = np.array([[row[place] for place in places] for _, row in ends]) - first
+    first = np.array([[row[p] for p in positions] for row, _ in ends], dtype=np.float64)
+    step = np.array([[row[p] for p in positions] for _, row in ends]) - first
 
     def at(share: Array) -> list[Cells]:
         cells = (first + share[:, None] * step).tolist()
-        return [_put(row, places, values) for (row, _), values in zip(ends, cells, strict=True)]
+        return [changed(row, positions, c) for (row, _), c in zip(ends, cells, strict=True)]
 
     low, high = np.zeros(len(ends)), np.ones(len(ends))
-    answer = predict(at(low))
-    for _ in range(HALVINGS):
-        middle = low + (high - low) / 2
-        same = predict(at(middle)) == answer
-        low, high = np.where(same, middle, low), np.where(same, high, middle)
+    label = reference.finest_answers(at(low))
+    low, high = bisected(low, high, lambda share: reference.finest_answers(at(share)) == label)
     shares = (low, high, low - BESIDE, high + BESIDE)
     return [row for share in shares for row in at(share)]
-
-
-def _put(row: Cells, places: Sequence[int], values: Sequence[float]) -> Cells:
-    made = list(row)
-    for place, value in zip(places, values, strict=True):
-        made[place] = value
-    return made

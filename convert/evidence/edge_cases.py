@@ -1,4 +1,4 @@
-"""Rows made hard on purpose, for the comparison with scikit-learn.
+"""Edge cases: rows made to break conversions, for the comparison with scikit-learn.
 
 Held-out rows are mild: they seldom hold a gap, an unseen category, a huge number, or a value
 that lies exactly where a model changes its mind. These do.
@@ -11,27 +11,29 @@ from typing import Any
 
 import numpy as np
 
-from onnxlet.convert.evidence.discontinuities import Predict, at_jumps, between_answers
-from onnxlet.convert.evidence.pipeline_thresholds import Makes, rows_at_hidden_nodes
-from onnxlet.convert.evidence.reference_rows import rows_of_references
-from onnxlet.convert.evidence.tree_thresholds import rows_at_nodes
-from onnxlet.convert.reference.inputs import Cells
-from onnxlet.convert.reference.probing import fitted_categories, is_number
+from onnxlet.convert.evidence.discontinuities import at_discontinuities, between_labels
+from onnxlet.convert.evidence.fitted_values import at_fitted_values
+from onnxlet.convert.evidence.pipeline_thresholds import at_pipeline_thresholds
+from onnxlet.convert.evidence.tree_thresholds import at_tree_thresholds
+from onnxlet.convert.reference.estimators import fitted_categories, is_finite_number
+from onnxlet.convert.reference.inputs import Cells, changed
+from onnxlet.convert.reference.reference import Reference
+from onnxlet.convert.spacing import evenly_spaced
 from onnxlet.function.arrays import LARGEST_FLOAT32
 from onnxlet.function.inputs.signature import Column
 
 BASES = 4  # held-out rows that each odd value is tried in
 MOST_ODD = 12_000  # rows with one odd value; a frame of hundreds of columns would have more
 SEVERAL = 600  # rows with several odd values
-OTHERS = 500  # hard rows that other ones are made of
+OTHERS = 500  # edge cases that other ones are made of
 
-FLOATS = (
+ODD_FLOATS = (
     0.0, 1.0, -1.0, 1e-30, 1e6, -1e6, 1e12, 1e15, -1e15, 1e25, -1e25, 1e30, 3e38,
     LARGEST_FLOAT32, 1e100, -1e300,
 )  # fmt: skip
 KNOWN = 12  # values of a column, and categories of an encoder, whose neighbours are tried
-INTEGERS = (0, 1, -1, 2**24 + 1, 2**31, -(2**31), 10**9 + 7, 2**53 + 1, 2**63 - 1, -(2**63))
-TEXTS = (
+ODD_INTEGERS = (0, 1, -1, 2**24 + 1, 2**31, -(2**31), 10**9 + 7, 2**53 + 1, 2**63 - 1, -(2**63))
+ODD_TEXTS = (
     "", " ", "nan", "None", "a value that no training row had", "Ünïcödé 类别 🦙", "0",
     "İSTANBUL'da IŞIK ıslak", "ΣΊΣΥΦΟΣ ΟΔΥΣΣΕΎΣ", "ﬁne ß ẞ Straße", "e\u0301tude\u00a0a\u2003b",
     "中文文本，没有空格。", "a_b 12 3.5 x-ray don't", "  two  spaces\tand\nlines ",
@@ -46,52 +48,46 @@ TREES = frozenset(
 )  # fmt: skip
 
 
-def hard_rows(
-    columns: Sequence[Column],
-    rows: Sequence[Cells],
-    estimator: Any,
-    predict: Predict,
-    makes: Makes | None = None,
+def edge_cases(
+    columns: Sequence[Column], rows: Sequence[Cells], reference: Reference
 ) -> list[Cells]:
     """Rows that the signature allows and that conversions get wrong.
 
     Args:
-        columns: what each place of a row may hold.
+        columns: what each position of a row may hold.
         rows: held-out rows.
-        estimator: its trees' thresholds are used where they are there.
-        predict: scikit-learn's answer to rows, one number or label each, or several, shape
-            (rows,) or (rows, outputs).
-        makes: what scikit-learn is given for rows; trees behind other steps are looked at with it.
+        reference: is asked where its answers jump; the thresholds of its trees are used.
     """
-    bases = [rows[place] for place in _spread(len(rows), BASES)]
-    categories = sorted({v for v in fitted_categories(estimator) if is_number(v)})
+    estimator = reference.estimator
+    bases = evenly_spaced(rows, BASES)
+    categories = sorted({v for v in fitted_categories(estimator) if is_finite_number(v)})
     odd = [
-        (row, place, value)
-        for place, column in enumerate(columns)
+        (row, position, value)
+        for position, column in enumerate(columns)
         if column.required
-        for value in _odd_values(column, [row[place] for row in rows], categories)
+        for value in _odd_values(column, [row[position] for row in rows], categories)
         if type(value) not in (int, float) or fits(column, value)
         for row in bases
     ]
-    allowed = [_changed(*trial) for trial in _thinned(odd, MOST_ODD)]
+    allowed = [
+        changed(row, [position], [value]) for row, position, value in evenly_spaced(odd, MOST_ODD)
+    ]
     allowed += _several(odd)
     allowed += [
         [None if c.nullable else cell for c, cell in zip(columns, row, strict=True)]
         for row in bases
     ]
     made = [[_zero(c, cell) for c, cell in zip(columns, row, strict=True)] for row in bases]
-    at_nodes = rows_at_nodes(columns, rows, estimator)
-    made += at_nodes
-    if not (at_nodes and type(estimator).__name__ in TREES):  # these are all the jumps it has
-        made += at_jumps(columns, rows, predict)
-    made += between_answers(columns, rows, predict)
-    made += rows_of_references(columns, rows, estimator)
+    at_thresholds = at_tree_thresholds(columns, rows, estimator)
+    made += at_thresholds
+    if not (at_thresholds and type(estimator).__name__ in TREES):  # it has no other discontinuities
+        made += at_discontinuities(columns, rows, reference)
+    made += between_labels(columns, rows, reference)
+    made += at_fitted_values(columns, rows, estimator)
     made = allowed + [row for row in made if _is_allowed(columns, row)]
-    if makes is not None:
-        others = _thinned(made, OTHERS)
-        at_nodes = rows_at_hidden_nodes(columns, rows, others, estimator, makes)
-        made += [row for row in at_nodes if _is_allowed(columns, row)]
-    return made
+    others = evenly_spaced(made, OTHERS)
+    at_thresholds = at_pipeline_thresholds(columns, rows, others, reference)
+    return made + [row for row in at_thresholds if _is_allowed(columns, row)]
 
 
 def _zero(column: Column, cell: Any) -> Any:
@@ -104,11 +100,11 @@ def _several(odd: Sequence[tuple[Cells, int, Any]]) -> list[Cells]:
     random = np.random.default_rng(0)
     made = []
     for number in range(SEVERAL if odd else 0):
-        trials = [odd[place] for place in random.integers(0, len(odd), 2 + number % 3).tolist()]
-        row = trials[0][0]
-        for _, place, value in trials:
-            row = _changed(row, place, value)
-        made.append(row)
+        trials = [
+            odd[position] for position in random.integers(0, len(odd), 2 + number % 3).tolist()
+        ]
+        values = {position: value for _, position, value in trials}
+        made.append(changed(trials[0][0], list(values), values.values()))
     return made
 
 
@@ -129,27 +125,19 @@ def fits(column: Column, number: float) -> bool:
     )
 
 
-def _spread(count: int, wanted: int) -> list[int]:
-    """Evenly spaced places among `count`, each once."""
-    places = np.linspace(0, count - 1, min(wanted, count)).astype(int)
-    return sorted(set(places.tolist()))
+def odd_column(columns: Sequence[Column], rows: Sequence[Cells], edge_case: Cells) -> str | None:
+    """The one column in which an edge case is odd; None where there are several, or none.
 
-
-def _thinned(things: Sequence[Any], most: int) -> Sequence[Any]:
-    """So many of them at most, evenly spaced."""
-    return [things[place] for place in _spread(len(things), most)] if things else []
-
-
-def _changed(row: Cells, place: int, value: Any) -> Cells:
-    return [*row[:place], value, *row[place + 1 :]]
-
-
-def hardened_column(columns: Sequence[Column], rows: Sequence[Cells], row: Cells) -> str | None:
-    """The one column that a hard row was made hard in; None where it were several, or none."""
-    for base in (rows[place] for place in _spread(len(rows), BASES)):
-        changed = [c.name for c, a, b in zip(columns, base, row, strict=True) if a is not b != a]
-        if len(changed) == 1:
-            return changed[0]
+    Args:
+        columns: of the signature.
+        rows: the held-out ones that it was made of.
+        edge_case: the row.
+    """
+    for base in evenly_spaced(rows, BASES):
+        cells = zip(columns, base, edge_case, strict=True)
+        odd = [c.name for c, a, b in cells if a is not b != a]
+        if len(odd) == 1:
+            return odd[0]
     return None
 
 
@@ -165,15 +153,15 @@ def _odd_values(column: Column, seen: Sequence[Any], categories: Sequence[float]
     elif column.type == "string":
         known = sorted({text for text in seen if text is not None}, key=str)[:20]
         yield from known
-        yield from TEXTS
+        yield from ODD_TEXTS
         yield from (known[0].swapcase(), f" {known[0]} ", known[0] + "\x00") if known else ()
         yield from _recut(known)
     elif column.type == "int64":
-        yield from INTEGERS
+        yield from ODD_INTEGERS
         for value in _known(seen, categories):
             yield from (v for v in range(int(value) - 2, int(value) + 3) if abs(v) < 2**63)
     else:
-        yield from FLOATS
+        yield from ODD_FLOATS
         yield from _outside(seen)
         for value in _known(seen, categories):
             yield value
@@ -208,9 +196,4 @@ def _recut(texts: Sequence[str]) -> Iterator[str]:
 def _known(seen: Sequence[Any], categories: Sequence[float]) -> list[float]:
     """Some of a column's own numbers, and some that an encoder somewhere knows."""
     own = sorted({float(cell) for cell in seen if cell is not None and np.isfinite(cell)})
-    return [
-        float(values[place])
-        for values in (own, categories)
-        if values
-        for place in _spread(len(values), KNOWN)
-    ]
+    return [float(v) for values in (own, categories) for v in evenly_spaced(values, KNOWN)]

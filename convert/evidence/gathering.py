@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from onnxlet.convert.evidence.discontinuities import Unanswered
 from onnxlet.convert.evidence.drawn_rows import Draw, drawn_rows
-from onnxlet.convert.evidence.edge_cases import fits, hard_rows
+from onnxlet.convert.evidence.edge_cases import edge_cases, fits
 from onnxlet.convert.evidence.evidence import Evidence
 from onnxlet.convert.reference.answers import Answers
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference
-from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.signature import LONGEST_TEXT, Column
 
 
-def gathered(
+def gather_evidence(
     reference: Reference,
     columns: Sequence[Column],
     rows: Sequence[Cells],
@@ -23,7 +21,7 @@ def gathered(
     others: Sequence[Cells] = (),
     draw: Draw = drawn_rows,
 ) -> tuple[Evidence, Evidence]:
-    """Held-out rows, rows made hard and rows drawn, with the reference's answers.
+    """Held-out rows, edge cases and drawn rows, with the reference's answers.
 
     Args:
         reference: is asked about all of them at once.
@@ -40,22 +38,11 @@ def gathered(
     Raises:
         Refusal: the reference answers each of them by itself, but not all of them together.
     """
-
-    def watched(tried: Sequence[Cells]) -> Array:
-        try:
-            answers = reference.ask(tried)
-        except Exception as error:  # whatever it raises, it does not answer them
-            answered = reference.which(tried)
-            if all(answered):
-                raise
-            raise Unanswered(answered) from error
-        return answers.get("probabilities", answers.get("score", answers["prediction"]))
-
-    hard = hard_rows(columns, rows, reference.estimator, watched, reference.inputs.data)
+    odd = edge_cases(columns, rows, reference)
     *some, last = draw(columns, [*rows, *_allowed(columns, others)], draws + 1)
     drawn = [row for rows_of_one in some for row in rows_of_one]
-    every = [*rows, *hard, *drawn, *last]
-    found, expected = reference.answers(every)
+    every = [*rows, *odd, *drawn, *last]
+    found, expected = reference.answers_where_answered(every)
     seen = len(every) - len(last)
     return (
         _evidence(every, found, expected, slice(seen), len(rows), len(drawn)),

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from onnxlet.convert.reference.inputs import Cells, InputColumn
+from onnxlet.convert.spacing import every_nth
 from onnxlet.function.arrays import LARGEST_INTEGER
 from onnxlet.function.inputs.signature import ColumnType
 
-MOST = 2000  # training rows at most that rows are drawn from, beside those held out
+MOST_TRAINING_ROWS = 2000  # that rows are drawn from, beside those held out
 NUMBERS = (bool, int, float)
 
 
@@ -35,13 +36,13 @@ def like_held_out(
         trained: the columns of the training rows, by the same names.
         rows: the training rows.
     """
-    some = rows[:: len(rows) // MOST + 1]
+    some = every_nth(rows, MOST_TRAINING_ROWS)
     by_column = list(zip(*some, strict=True))
-    for place, (mine, theirs) in enumerate(zip(columns, trained, strict=True)):
+    for position, (mine, theirs) in enumerate(zip(columns, trained, strict=True)):
         if some and (mine.type != theirs.type or theirs.unserved):
-            by_column[place] = tuple(
-                _fitted(mine.type, cell, held_out[row % len(held_out)][place])
-                for row, cell in enumerate(by_column[place])
+            by_column[position] = tuple(
+                _fitted(mine.type, cell, held_out[row % len(held_out)][position])
+                for row, cell in enumerate(by_column[position])
             )
     return [list(row) for row in zip(*by_column, strict=True)]
 

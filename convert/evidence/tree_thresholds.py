@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from onnxlet.convert.reference.inputs import Cells
-from onnxlet.convert.reference.probing import parts_of
+from onnxlet.convert.reference.estimators import parts_of
+from onnxlet.convert.reference.inputs import Cells, changed
+from onnxlet.convert.spacing import spaced_indices
 from onnxlet.function.arrays import LARGEST_INTEGER, Array
 from onnxlet.function.inputs.signature import Column
 
@@ -64,20 +65,28 @@ def splits_of(estimator: Any, width: int) -> Iterator[Splits]:
             )  # fmt: skip
 
 
-def rows_at_nodes(columns: Sequence[Column], rows: Sequence[Cells], estimator: Any) -> list[Cells]:
-    """On every side of the thresholds of trees that see the columns as they are."""
+def at_tree_thresholds(
+    columns: Sequence[Column], rows: Sequence[Cells], estimator: Any
+) -> list[Cells]:
+    """Rows on every side of the thresholds of trees that see the columns as they are.
+
+    Args:
+        columns: of the signature.
+        rows: held-out ones, whose other cells stay as far as a node's path lets them.
+        estimator: scikit-learn's, fitted.
+    """
     trees = list(splits_of(estimator, len(columns)))
     nodes = [(tree, node) for tree in trees for node in np.flatnonzero(tree.numeric).tolist()]
-    picks = np.unique(np.linspace(0, len(nodes) - 1, min(NODES, len(nodes))).astype(int))
+    picks = spaced_indices(len(nodes), NODES)
     times = min(MOST_BASES, NODES // max(1, len(picks)))
     made: list[Cells] = []
     for number, pick in enumerate(np.repeat(picks, times).tolist()):
         tree, node = nodes[pick]
         if row := _arriving(columns, rows[number % len(rows)], tree, node):
-            place = int(tree.feature[node])
+            feature = int(tree.feature[node])
             with np.errstate(over="ignore"):
-                values = list(_around(columns[place], tree, float(tree.threshold[node])))
-            made += [[*row[:place], value, *row[place + 1 :]] for value in values]
+                values = list(_around(columns[feature], tree, float(tree.threshold[node])))
+            made += [changed(row, [feature], [value]) for value in values]
     return made
 
 
@@ -87,20 +96,20 @@ def _arriving(columns: Sequence[Column], row: Cells, tree: Splits, node: int) ->
     for above, goes_left in way_to(tree, node):
         if not tree.numeric[above]:
             return None  # categories part the rows
-        place, threshold = int(tree.feature[above]), float(tree.threshold[above])
-        low, high = bounds.get(place, (-math.inf, math.inf))
-        bounds[place] = (low, min(high, threshold)) if goes_left else (max(low, threshold), high)
-    changed = list(row)
-    for place, (low, high) in bounds.items():
-        cell = row[place]
+        position, threshold = int(tree.feature[above]), float(tree.threshold[above])
+        low, high = bounds.get(position, (-math.inf, math.inf))
+        bounds[position] = (low, min(high, threshold)) if goes_left else (max(low, threshold), high)
+    moved = list(row)
+    for position, (low, high) in bounds.items():
+        cell = row[position]
         if isinstance(cell, str):
             return None  # they are not these columns
         if cell is None or not low < cell <= high:
-            cell = _between(columns[place], low, high)
+            cell = _between(columns[position], low, high)
             if cell is None:
                 return None
-        changed[place] = cell
-    return changed
+        moved[position] = cell
+    return moved
 
 
 def way_to(tree: Splits, node: int) -> Iterator[tuple[int, bool]]:

@@ -1,4 +1,4 @@
-"""Nodes, constants and inputs of a graph, as converters add them."""
+"""Builds an ONNX graph: nodes, constants and inputs, and a model of those that are needed."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ ENCODE = (
     "Encode the text in a step before, such as OneHotEncoder; where it is numbers written as text, "
     "fit on numbers and give X_test so (astype(float))."
 )
-FLAT = frozenset({"Gemm", "TreeEnsemble"})  # what they answer has two dimensions
+TWO_DIMENSIONAL = frozenset({"Gemm", "TreeEnsemble"})  # whatever their inputs
 
 
-class Nodes:
-    """Takes nodes, constants and inputs, and makes a model of those that are needed.
+class GraphBuilder:
+    """Collects nodes, constants and inputs; `finished` makes a model of those that are needed.
 
     Attributes:
-        precision: that numbers are computed in.
-        inputs: for the manifest: each tensor's name, dtype, columns, and what else it needs.
-        of_skl2onnx: skl2onnx wrote some part of it.
+        precision: the dtype of numbers.
+        inputs: the manifest's entries: each tensor's name, dtype, columns, and what else it needs.
+        of_skl2onnx: whether skl2onnx wrote some part of it.
         widest: columns of the widest tensor in the finished graph.
-        rowwise: what is written now is the body of a loop over rows.
-        inside: what is written now is the body of something.
+        rowwise: whether the nodes written now are the body of a loop over rows.
+        inside: whether the nodes written now are the body of a loop or branch.
     """
 
     def __init__(self, precision: Precision) -> None:
@@ -59,13 +59,13 @@ class Nodes:
     def input(
         self, columns: Sequence[str], dtype: str, width: int | None = None, **described: Any
     ) -> Tensor:
-        """A tensor that the function feeds.
+        """An input of the graph, which the function feeds.
 
         Args:
-            columns: of the signature, that it is made of.
+            columns: of the signature, that the function puts side by side.
             dtype: of the tensor.
-            width: its columns; as many as there are in the signature if not given.
-            described: what else the manifest says of it.
+            width: columns of the tensor; one for each in the signature if not given.
+            described: further items of its entry in the manifest.
         """
         name = self.unique("input")
         self.inputs.append({"name": name, "dtype": dtype, "columns": list(columns), **described})
@@ -73,44 +73,48 @@ class Nodes:
         self._value_infos.append(helper.make_tensor_value_info(name, ELEMENTS[dtype], [None, wide]))
         return Tensor(self, name, dtype, wide, dimensions=2)
 
-    def column_of(self, tensor: Tensor, places: Sequence[int]) -> str | None:
-        """The signature's column that stands at these places of an input of text, if it is one."""
+    def column_of(self, tensor: Tensor, indices: Sequence[int]) -> str | None:
+        """The signature's column at these indices of an input of text; None if they are no such."""
         for entry in self.inputs:
-            if entry["name"] == tensor.name and tensor.dtype == "string" and len(places) == 1:
-                return str(entry["columns"][places[0]])
+            if entry["name"] == tensor.name and tensor.dtype == "string" and len(indices) == 1:
+                return str(entry["columns"][indices[0]])
         return None
 
     def count(self, column: str, dtype: str, tokens: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
-        """What the function counts in a column of text.
+        """Tokens of a column of text, which the function counts.
 
         Args:
             column: of the signature.
             dtype: of the counts.
-            tokens: for the manifest: what is counted.
+            tokens: which ones and how, for the manifest.
 
         Returns:
-            As `Tensor.compact` has them: places of the columns, and the counts.
+            The indices of the columns that are not zero, and the counts, as in `Tensor.compact`.
         """
         for entry in self.inputs:
-            asked = (entry["columns"], entry["dtype"], entry.get("tokens"))
-            if asked == ([column], dtype, tokens):
+            known = (entry["columns"], entry["dtype"], entry.get("tokens"))
+            if known == ([column], dtype, tokens):
                 return self._counted(entry["places"], entry["name"], dtype)
-        counts, places = self.unique("input"), self.unique("input")
-        entry = {"name": counts, "dtype": dtype, "columns": [column], "places": places}
+        counts, indices = self.unique("input"), self.unique("input")
+        entry = {"name": counts, "dtype": dtype, "columns": [column], "places": indices}
         self.inputs.append({**entry, "tokens": tokens})
         self._value_infos += [
             helper.make_tensor_value_info(counts, ELEMENTS[dtype], [None, None]),
-            helper.make_tensor_value_info(places, ELEMENTS["int64"], [None]),
+            helper.make_tensor_value_info(indices, ELEMENTS["int64"], [None]),
         ]
-        return self._counted(places, counts, dtype)
+        return self._counted(indices, counts, dtype)
 
-    def _counted(self, places: str, counts: str, dtype: str) -> tuple[Tensor, Tensor]:
-        return Tensor(self, places, "int64", dimensions=1), Tensor(
-            self, counts, dtype, dimensions=2
-        )
+    def _counted(self, indices: str, counts: str, dtype: str) -> tuple[Tensor, Tensor]:
+        values = Tensor(self, counts, dtype, dimensions=2)
+        return Tensor(self, indices, "int64", dimensions=1), values
 
     def constant(self, values: Any, dtype: str | None = None) -> Tensor:
-        """An initializer; `values` is an array or nested list, text as str."""
+        """An initializer; equal ones are stored once.
+
+        Args:
+            values: an array or nested list, text as str.
+            dtype: `dtype_of` the values if not given.
+        """
         array = np.asarray(values, dtype=object if dtype == "string" else None)
         kind = dtype or self.dtype_of(array)
         if kind == "string":
@@ -131,7 +135,7 @@ class Nodes:
         return Tensor(self, name, kind, width, dimensions=dimensions)
 
     def dtype_of(self, array: Array) -> str:
-        """How an array is held: text, whole numbers and booleans as int64, numbers in precision."""
+        """The dtype of an array in the graph: int64 for booleans, too; floats in its precision."""
         if array.dtype.kind in "biu":
             return "int64"
         return self.precision if array.dtype.kind == "f" else "string"
@@ -145,7 +149,11 @@ class Nodes:
         dimensions: int | None = None,
         **attributes: Any,
     ) -> Tensor:
-        """A node with one output; its dtype and width are those of the first input if not given."""
+        """Add a node with one output, which has the first input's dtype and width if not given.
+
+        Raises:
+            Unsupported: an input is a column that the model does without.
+        """
         first = next(tensor for tensor in inputs if tensor is not None)
         if any(tensor is not None and tensor.dtype == DROPPED for tensor in inputs):
             raise Unsupported("it is given a column that scikit-learn answers without")
@@ -153,7 +161,7 @@ class Nodes:
             operator, inputs, [(dtype or first.dtype, first.width if width is None else width)],
             **attributes,
         )[0]  # fmt: skip
-        return replace(made, dimensions=2 if operator in FLAT else dimensions)
+        return replace(made, dimensions=2 if operator in TWO_DIMENSIONAL else dimensions)
 
     def ops(
         self,
@@ -162,7 +170,7 @@ class Nodes:
         outputs: Sequence[tuple[str, int]],
         **attributes: Any,
     ) -> list[Tensor]:
-        """A node with several outputs, each of a dtype and width."""
+        """Add a node with several outputs, each of a dtype and width."""
         made = [
             Tensor(self, self.unique(operator.lower()), dtype, width) for dtype, width in outputs
         ]
@@ -180,7 +188,7 @@ class Nodes:
 
     @contextmanager
     def body(self, rowwise: bool = False) -> Iterator[list[onnx.NodeProto]]:
-        """The nodes that are written meanwhile, for a loop."""
+        """Collect the nodes that are added meanwhile: the body of a loop or branch."""
         outer = self._nodes, self.rowwise, self.inside
         self._nodes, self.rowwise, self.inside = [], rowwise or self.rowwise, True
         try:
@@ -196,7 +204,7 @@ class Nodes:
     def splice(
         self, nodes: Sequence[onnx.NodeProto], initializers: Sequence[onnx.TensorProto]
     ) -> None:
-        """Nodes and constants that skl2onnx made, under names from `unique`."""
+        """Add nodes and constants that skl2onnx made, under names from `unique`."""
         self.of_skl2onnx = True
         self._nodes += nodes
         self._initializers |= {tensor.name: tensor for tensor in initializers}
@@ -204,10 +212,10 @@ class Nodes:
     # tables
 
     def matrix(self, table: Table | Tensor, dtype: str | None = None) -> Tensor:
-        """All columns in one tensor of numbers, in the graph's precision unless told otherwise.
+        """All columns in one tensor, of the graph's precision if no dtype is given.
 
         Raises:
-            Unsupported: a column holds text.
+            Unsupported: text among numbers.
         """
         kind = dtype or self.precision
         if isinstance(table, Table):
@@ -243,48 +251,48 @@ class Nodes:
             else (tensor.compact[0] + start, tensor.compact[1])
             for start, tensor in zip(starts, tensors, strict=False)
         ]
-        places = self.op("Concat", *(place for place, _ in parts), axis=0)
+        indices = self.op("Concat", *(index for index, _ in parts), axis=0)
         return replace(
-            made, compact=(places, self.op("Concat", *(values for _, values in parts), axis=1))
+            made, compact=(indices, self.op("Concat", *(values for _, values in parts), axis=1))
         )
 
-    def spread(self, places: Tensor, values: Tensor, width: int) -> Tensor:
-        """Columns at their places among zeros: `compact` made whole."""
+    def spread(self, indices: Tensor, values: Tensor, width: int) -> Tensor:
+        """Columns at their indices among zeros, from `compact` to all columns."""
         rows = self.op("Shape", values, dtype="int64", width=1, start=0, end=1)
         shape = self.op("Concat", rows, self.constant([width], "int64"), axis=0)
         zero = numpy_helper.from_array(np.zeros(1, values.dtype))
         zeros = self.op("ConstantOfShape", shape, dtype=values.dtype, width=width, value=zero)
-        index = self.op("Expand", places, self.op("Shape", values, dtype="int64"))
+        index = self.op("Expand", indices, self.op("Shape", values, dtype="int64"))
         made = self.op("ScatterElements", zeros, index, values, width=width, dimensions=2, axis=1)
-        return replace(made, compact=(places, values))
+        return replace(made, compact=(indices, values))
 
     def columns(self, table: Table) -> list[Tensor]:
-        """The columns one by one, each of shape (rows, 1), in the dtype that they have."""
+        """The columns one by one, each of shape (rows, 1) and its own dtype."""
         return [
-            tensor if tensor.width == 1 else tensor.take([place])
+            tensor if tensor.width == 1 else tensor.take([index])
             for tensor in table.tensors
-            for place in range(tensor.width)
+            for index in range(tensor.width)
         ]
 
-    def select(self, table: Table, places: Sequence[int]) -> Table:
-        """Some columns of a table, by position; neighbours in one tensor stay together."""
+    def select(self, table: Table, indices: Sequence[int]) -> Table:
+        """Some columns of a table, by index; neighbours of one tensor stay in one tensor."""
         owner = [(t, p) for t, tensor in enumerate(table.tensors) for p in range(tensor.width)]
         runs: list[tuple[str, list[tuple[int, int]]]] = []
-        for number, place in (owner[int(place)] for place in places):
+        for number, index in (owner[int(index)] for index in indices):
             tensor = table.tensors[number]
             base = tensor.origin[0].name if tensor.origin else tensor.name
             if runs and runs[-1][0] == base:
-                runs[-1][1].append((number, place))
+                runs[-1][1].append((number, index))
             else:
-                runs.append((base, [(number, place)]))
+                runs.append((base, [(number, index)]))
         return Table(tuple(_together(table, members) for _, members in runs))
 
-    # the end
+    # the model
 
     def finished(self, outputs: Sequence[Tensor]) -> onnx.ModelProto:
         """The model with these outputs, and without what they don't need.
 
-        Tensors that nothing uses are dropped, inputs too: see `inputs` for what is left.
+        Unused inputs are dropped, too: `inputs` has only those that are left.
         """
         needed, kept = {tensor.name for tensor in outputs}, []
         for node in reversed(self._nodes):
@@ -311,22 +319,22 @@ class Nodes:
 
 
 def _together(table: Table, members: Sequence[tuple[int, int]]) -> Tensor:
-    """Columns of one tensor, or of several that were taken out of one, as one tensor."""
+    """Columns of one tensor, or of several that were taken from one, in one tensor."""
     numbers = {number for number, _ in members}
     if len(numbers) == 1:
-        return table.tensors[numbers.pop()].take([place for _, place in members])
+        return table.tensors[numbers.pop()].take([index for _, index in members])
     base, _ = table.tensors[members[0][0]].origin or (table.tensors[members[0][0]], ())
-    places, labels, types = [], [], []
-    for number, place in members:
+    indices, labels, types = [], [], []
+    for number, index in members:
         tensor = table.tensors[number]
-        places.append(tensor.origin[1][place] if tensor.origin else place)
-        labels.append(tensor.labels[place] if tensor.labels else None)
-        types.append(tensor.types[place] if tensor.types else "")
+        indices.append(tensor.origin[1][index] if tensor.origin else index)
+        labels.append(tensor.labels[index] if tensor.labels else None)
+        types.append(tensor.types[index] if tensor.types else "")
     named = () if None in labels else tuple(labels)
-    return replace(base.take(places), labels=named, types=tuple(types))
+    return replace(base.take(indices), labels=named, types=tuple(types))
 
 
 def _taken(node: onnx.NodeProto) -> set[str]:
-    """What a node reads, in its loop's body too."""
+    """The names that a node reads, also in its bodies."""
     within = [inner for attribute in node.attribute for inner in attribute.g.node]
     return set(node.input).union(*(_taken(inner) for inner in within))

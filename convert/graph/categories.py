@@ -1,35 +1,34 @@
-"""Categories, of text and of numbers, and what they stand for.
+"""Categories, of text and of numbers, and the values that encoders map them to.
 
-Columns of one dtype share a LabelEncoder over all their categories, and what a category stands
-for in each of them is looked up in one table: nodes don't grow with the columns.
+Columns of one dtype share one LabelEncoder over all their categories; one table then maps a
+category to its value in each column. So the number of nodes does not grow with the columns.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from onnx import helper
 
-from onnxlet.convert.graph.graph import ELEMENTS, Graph, Table, Tensor, Unsupported
-from onnxlet.function.arrays import Array
-from onnxlet.function.inputs.signature import MISSING_TEXT
+from onnxlet.convert.graph.converter import ELEMENTS, Graph, Table, Tensor, Unsupported
+from onnxlet.function.arrays import MISSING_TEXT, Array
 
-NAN = float("nan")  # NaN as a key: no other NaN is the same key
+NAN = float("nan")  # as a key of a dict, this one object: NaN does not equal another NaN
 LARGEST_TABLE = 2**17  # entries; beyond it each column has its own LabelEncoder
-NOTHING = -1  # the identity of a category that no value of the column's dtype can be
+NOTHING = -1  # the code of a category that no value of the column's dtype equals
 
 
 @dataclass(frozen=True)
 class Meaning:
-    """What the categories of one column stand for.
+    """The values that the categories of one column are mapped to.
 
     Attributes:
-        categories: as the encoder has them.
-        values: that each stands for, of shape (categories, width).
-        unseen: what any other value stands for, of shape (width,).
+        categories: in the encoder's order, of shape (categories,).
+        values: of shape (categories, width).
+        unseen: the values of anything that is no category, of shape (width,).
     """
 
     categories: Array
@@ -38,31 +37,31 @@ class Meaning:
 
 
 def look_up(graph: Graph, table: Table, meanings: Sequence[Meaning], dtype: str) -> Tensor:
-    """What the values stand for, column by column, of shape (rows, columns * width)."""
+    """The values of all columns side by side, of shape (rows, columns * width)."""
     columns, width = len(meanings), len(meanings[0].unseen)
     known = [meaning.categories for meaning in meanings]
     if columns == 1 and width == 1:
         return _look_up_one(graph, table, meanings[0], dtype)
     if columns > 1 and columns * sum(map(len, known)) * width > LARGEST_TABLE:
-        parts = [graph.select(table, [place]) for place in range(columns)]
+        parts = [graph.select(table, [index]) for index in range(columns)]
         return graph.concat(
             [look_up(graph, p, [m], dtype) for p, m in zip(parts, meanings, strict=True)]
         )
     made, codes, count = identities(graph, table, known)
     entries = np.empty((columns, count + 1, width))
-    for place, meaning in enumerate(meanings):
-        entries[place] = meaning.unseen
-        for code, value in zip(codes[place], meaning.values, strict=True):
+    for index, meaning in enumerate(meanings):
+        entries[index] = meaning.unseen
+        for code, value in zip(codes[index], meaning.values, strict=True):
             if code != NOTHING:
-                entries[place, code] = value
+                entries[index, code] = value
     alike = all(np.array_equal(entries[0], other, equal_nan=True) for other in entries)
     kinds = _by_kind(graph, table, known)
     if width == 1 and alike and len(kinds) == 1:
         ((kind, (tensor, _)),) = kinds.items()
         values = {
             _key(category, kind): entries[0, code, 0]
-            for place, numbers in enumerate(codes)
-            for category, code in zip(known[place].tolist(), numbers, strict=True)
+            for index, numbers in enumerate(codes)
+            for category, code in zip(known[index].tolist(), numbers, strict=True)
             if code != NOTHING
         }
         return _encoded(graph, tensor, values, entries[0, count, 0], dtype)
@@ -79,35 +78,38 @@ def look_up(graph: Graph, table: Table, meanings: Sequence[Meaning], dtype: str)
 def identities(
     graph: Graph, table: Table, categories: Sequence[Array]
 ) -> tuple[Tensor, list[list[int]], int]:
-    """A number for each value, the same in all columns: int64, of shape (rows, columns).
+    """A code for each value, the same in all columns.
 
     Returns:
-        The numbers; those of each column's categories; how many there are, which is the
-        number of all other values.
+        The codes, int64, of shape (rows, columns); the codes of each column's categories; how
+        many codes there are, which is also the code of any value that is no category.
     """
     kinds = _by_kind(graph, table, categories)
     keys: dict[str, dict[Any, int]] = {kind: {} for kind in kinds}
     codes: list[list[int]] = [[]] * len(categories)
-    for kind, (_, places) in kinds.items():
+    for kind, (_, indices) in kinds.items():
         numbers = keys[kind]
-        for place in places:
-            _check_missing(place, categories[place])
-            found = [_key(value, kind) for value in categories[place].tolist()]
-            codes[place] = [
+        for index in indices:
+            _check_missing(index, categories[index])
+            found = [_key(value, kind) for value in categories[index].tolist()]
+            codes[index] = [
                 NOTHING if key is None else numbers.setdefault(key, len(numbers)) for key in found
             ]
     count = max(len(numbers) for numbers in keys.values())
     encoded = [
         _encoded(graph, tensor, keys[kind], count, "int64") for kind, (tensor, _) in kinds.items()
     ]
-    order = [place for _, places in kinds.values() for place in places]
+    order = [index for _, indices in kinds.values() for index in indices]
     return graph.concat(encoded).take(np.argsort(order).tolist()), codes, count
 
 
 def comparable(
     graph: Graph, table: Table, categories: Sequence[Array]
 ) -> tuple[Tensor, list[list[Any]]] | None:
-    """Columns of numbers, none of them missing, and what their categories are equal to there."""
+    """The columns in one tensor of numbers, and their categories in its dtype.
+
+    None where that is impossible: text, several dtypes, or a category that stands for missing.
+    """
     kinds = _by_kind(graph, table, categories)
     kind, (tensor, _) = next(iter(kinds.items()))
     keys = [[_key(value, kind) for value in known.tolist()] for known in categories]
@@ -116,6 +118,30 @@ def comparable(
     if any(key is None or is_missing(key) for column in keys for key in column):
         return None
     return tensor, keys
+
+
+def encoded_columns(
+    graph: Graph, table: Table, known: Mapping[int, Sequence[Any]], dtype: str
+) -> Tensor:
+    """All columns as numbers, those of categories as codes; NaN for what is no category.
+
+    Args:
+        graph: to write to.
+        table: the columns.
+        known: by the index of each column of categories, these in the order of their codes.
+        dtype: of the result.
+    """
+    chosen = list(known)
+    meanings = [
+        Meaning(np.array(values, dtype=object), np.arange(len(values))[:, None], np.array([np.nan]))
+        for values in known.values()
+    ]
+    codes = look_up(graph, graph.select(table, chosen), meanings, dtype)
+    others = [index for index in range(table.width) if index not in known]
+    if not others:
+        return codes
+    numbers = graph.matrix(graph.select(table, others), dtype)
+    return graph.concat([codes, numbers]).take(np.argsort([*chosen, *others]).tolist())
 
 
 def _look_up_one(graph: Graph, table: Table, meaning: Meaning, dtype: str) -> Tensor:
@@ -149,22 +175,22 @@ def _encoded(
 def _by_kind(
     graph: Graph, table: Table, categories: Sequence[Array]
 ) -> dict[str, tuple[Tensor, list[int]]]:
-    """The columns side by side, and their places, by the dtype that they are read as."""
+    """By the dtype that they are compared in: columns side by side, and their positions."""
     kinds: dict[str, list[int]] = {}
     dtypes = [tensor.dtype for tensor in table.tensors for _ in range(tensor.width)]
-    for place, (kind, known) in enumerate(zip(dtypes, categories, strict=True)):
+    for index, (kind, known) in enumerate(zip(dtypes, categories, strict=True)):
         if kind != "string" and not (kind == "int64" and all(map(_whole, known.tolist()))):
             kind = graph.precision
-        kinds.setdefault(kind, []).append(place)
-    tensors = {kind: graph.select(table, places).tensors for kind, places in kinds.items()}
+        kinds.setdefault(kind, []).append(index)
+    tensors = {kind: graph.select(table, indices).tensors for kind, indices in kinds.items()}
     return {
-        kind: (graph.concat([tensor.cast(kind) for tensor in tensors[kind]]), places)
-        for kind, places in kinds.items()
+        kind: (graph.concat([tensor.cast(kind) for tensor in tensors[kind]]), indices)
+        for kind, indices in kinds.items()
     }
 
 
 def _key(value: Any, kind: str) -> Any:
-    """A category as a key of LabelEncoder; None where no value can equal it."""
+    """A category as a key of LabelEncoder; None if no value of this dtype equals it."""
     if kind == "string":
         if is_missing(value):
             return MISSING_TEXT
@@ -182,15 +208,15 @@ def _whole(value: Any) -> bool:
     return isinstance(value, str) or is_missing(value) or float(value).is_integer()
 
 
-def _check_missing(place: int, categories: Array) -> None:
-    """None and NaN come as one value."""
+def _check_missing(index: int, categories: Array) -> None:
+    """Refuse a column with both None and NaN: requests have one missing value only."""
     if sum(is_missing(value) for value in categories.tolist()) > 1:
         raise Unsupported(
-            f"column {place} has both None and NaN as categories",
+            f"column {index} has both None and NaN as categories",
             "Fill the column's gaps with one of the two before it is fitted.",
         )
 
 
 def is_missing(value: Any) -> bool:
-    """A category that stands for missing values."""
+    """Whether a category stands for missing values."""
     return value is None or (isinstance(value, float) and bool(np.isnan(value)))

@@ -1,9 +1,9 @@
-"""Distances between rows and the points that an estimator has kept, in float64.
+"""Distances between rows and the points that an estimator has stored, in float64.
 
 Trees of neighbours and libsvm sum the squares of differences, `sklearn/metrics/_dist_metrics.pyx`;
 brute force expands them, ||x||² - 2 x·y + ||y||², which loses the digits of close points far from
-the origin: `sklearn/metrics/_pairwise_distances_reduction/_argkmin.pyx.tp`. Each estimator is given
-the form that scikit-learn uses for it, so that ties and steps fall alike.
+the origin: `sklearn/metrics/_pairwise_distances_reduction/_argkmin.pyx.tp`. Each estimator uses the
+form that scikit-learn uses for it: only then are ties, and which neighbours are kept, equal.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from typing import Any
 
 import numpy as np
 
+from onnxlet.convert.graph.converter import Tensor, Unsupported
 from onnxlet.convert.graph.elementary import arcsin
-from onnxlet.convert.graph.graph import Graph, Table, Tensor, Unsupported
 from onnxlet.convert.graph.loops import by_row
 from onnxlet.function.arrays import Array
 
-FEW = 200  # points; more are compared row by row
-CACHED = 2**14  # numbers of all points that are compared at once with a row
+FEW = 200  # points; from here on they are compared row by row
+CACHED = 2**14  # numbers that fit the processor's cache: so many are compared at once with a row
 
 Term = Callable[[Tensor, Array], Tensor]
 JOINS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
@@ -31,30 +31,25 @@ JOINS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 }
 
 
-def doubles(graph: Graph, table: Table) -> Tensor:
-    """All columns in one float64 tensor."""
-    return graph.matrix(table, "float64")
-
-
 def summed(x: Tensor, points: Array, term: Term) -> Tensor:
     """The sum of a term over the columns, shape (rows, points), never a cube of all of them."""
     return _joined(x, points, term, "ReduceSum")
 
 
 def _joined(x: Tensor, points: Array, term: Term, operator: str) -> Tensor:
-    """One column after another, as scikit-learn adds them."""
+    """Terms joined column after column, in the order in which scikit-learn adds them."""
     if len(points) >= FEW and not x.graph.rowwise:
         return by_row(lambda row: [_joined(row, points, term, operator)], x)[0]
     if x.graph.rowwise and points.size <= CACHED:
         one = term(x.reshape([-1, 1], 1), points.T)
         axes = x.graph.constant([0], "int64")
         return x.graph.op(operator, one, axes, width=len(points), dimensions=2, keepdims=1)
-    terms = (_terms(x, points, term, place) for place in range(points.shape[1]))
+    terms = (_terms(x, points, term, index) for index in range(points.shape[1]))
     return reduce(JOINS[operator], terms)
 
 
-def _terms(x: Tensor, points: Array, term: Term, place: int) -> Tensor:
-    return term(x.take([place]), points[:, place].reshape(1, -1))
+def _terms(x: Tensor, points: Array, term: Term, index: int) -> Tensor:
+    return term(x.take([index]), points[:, index].reshape(1, -1))
 
 
 def _square(a: Tensor, b: Array) -> Tensor:
@@ -98,7 +93,7 @@ def chebyshev(x: Tensor, points: Array) -> Tensor:
 
 
 def normalised(x: Tensor) -> Tensor:
-    """Each row by its Euclidean norm; rows of zeros stay: `sklearn.preprocessing.normalize`."""
+    """Each row over its Euclidean norm; a row of zeros stays: `sklearn.preprocessing.normalize`."""
     norms = squared_norms(x).unary("Sqrt")
     return x / norms.equals(0.0).where(1.0, norms)
 
@@ -118,7 +113,7 @@ def _minkowski(x: Tensor, points: Array, metric: Mapping[str, Any]) -> Tensor:
 
 
 def _ignoring_gaps(x: Tensor, points: Array) -> Tensor:
-    """nan_euclidean: over the columns that both have, scaled up to all of them."""
+    """nan_euclidean: squares over the columns that both have, scaled up to all columns."""
     there = summed(x, points, lambda a, b: (~(a - b).isnan()).cast("float64"))
     square = summed(x, points, _square_or_zero)
     none = there.equals(0.0)
@@ -133,13 +128,16 @@ def _square_or_zero(a: Tensor, b: Array) -> Tensor:
 
 @dataclass(frozen=True)
 class Ranking:
-    """What scikit-learn orders neighbours by, of shape (rows, points): a power of the distance."""
+    """The values that scikit-learn orders neighbours by, of shape (rows, points).
+
+    They are powers of the distance: the same order without a root.
+    """
 
     rank: Tensor
     power: float = 1.0
 
     def distance(self, rank: Tensor) -> Tensor:
-        """The distance that some ranks stand for."""
+        """The distances of some ranks."""
         if self.power == 2.0:
             return rank.unary("Sqrt")
         return rank if self.power == 1.0 else rank ** (1.0 / self.power)
@@ -151,7 +149,7 @@ class Ranking:
 
 @dataclass(frozen=True)
 class OnSphere(Ranking):
-    """The squared sine of half the angle between two places on a sphere."""
+    """Ranks by the squared sine of half the angle between two points on a sphere."""
 
     def distance(self, rank: Tensor) -> Tensor:
         """The angle."""
@@ -165,14 +163,14 @@ class OnSphere(Ranking):
 def ranked(
     x: Tensor, points: Array, metric: Any, options: Mapping[str, Any], brute: bool
 ) -> Ranking:
-    """Every point's rank.
+    """The rank of each point, for each row.
 
     Args:
         x: float64.
         points: shape (points, columns).
         metric: `effective_metric_`.
         options: `effective_metric_params_`.
-        brute: whether scikit-learn compares with every point, not by a tree.
+        brute: whether scikit-learn searches by brute force, not by a tree.
 
     Raises:
         Unsupported: the metric has no conversion.
@@ -200,9 +198,9 @@ def ranked(
 
 
 def _haversine(x: Tensor, points: Array) -> Tensor:
-    """Of latitudes and longitudes in radians."""
+    """The squared sine of half the angle; columns are latitude and longitude in radians."""
     across, along = (
-        _terms(x, points, lambda a, b: ((a - b) * 0.5).unary("Sin"), place) for place in (0, 1)
+        _terms(x, points, lambda a, b: ((a - b) * 0.5).unary("Sin"), index) for index in (0, 1)
     )
     latitude = x.take([0]).unary("Cos") * np.cos(points[:, 0]).reshape(1, -1)
     return across * across + latitude * along * along

@@ -1,7 +1,7 @@
-"""Elementary functions that ONNX Runtime has no double kernel for, or none at all, in arithmetic.
+"""Elementary functions without a float64 kernel in ONNX Runtime, or without any, in arithmetic.
 
-Compensated: log1p and expm1 keep all digits next to 0 (W. Kahan's form, in N. Higham, "Accuracy
-and Stability of Numerical Algorithms", 1.14.1); arctangent, and the normal distribution with its
+Compensated: log1p and expm1 keep all digits next to 0 (W. Kahan's form, in N. Higham, "Accuracy and
+Stability of Numerical Algorithms", 1.14.1); arctangent, and the normal distribution with its
 inverse, are the rational approximations of S. Moshier's Cephes (`atan.c`, `ndtr.c`, `ndtri.c`),
 which are SciPy's own for the latter.
 """
@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from onnxlet.convert.graph.graph import Tensor
+from onnxlet.convert.graph.converter import Tensor
 
 LN2 = math.log(2.0)
 
@@ -35,12 +35,12 @@ def expm1(x: Tensor) -> Tensor:
 
 
 def log2(x: Tensor) -> Tensor:
-    """Exact at powers of two."""
+    """Exact at powers of two, where a quotient of logarithms may be off by the last digit."""
     return _snapped(x, x.unary("Log") / LN2, lambda whole: 2.0**whole)
 
 
 def log10(x: Tensor) -> Tensor:
-    """Exact at powers of ten."""
+    """Exact at powers of ten, as `log2` is at powers of two."""
     return _snapped(x, x.unary("Log") / math.log(10.0), lambda whole: 10.0**whole)
 
 
@@ -56,18 +56,18 @@ def _snapped(x: Tensor, y: Tensor, back: Callable[[Tensor], Tensor]) -> Tensor:
 
 
 def truncated(x: Tensor) -> Tensor:
-    """Towards 0."""
+    """Rounded towards 0."""
     return (x < 0.0).where(x.unary("Ceil"), x.unary("Floor"))
 
 
 def sinh(x: Tensor) -> Tensor:
-    """Of the magnitude, with the sign of x."""
+    """By expm1 of the magnitude, with the sign of x: no digits are lost next to 0."""
     t = expm1(x.unary("Abs"))
     return x.unary("Sign") * (t > 1e16).where(t, t + t / (t + 1.0)) / 2.0
 
 
 def cosh(x: Tensor) -> Tensor:
-    """The even part of exp."""
+    """(exp(x) + exp(-x)) / 2."""
     return (x.unary("Exp") + (-x).unary("Exp")) / 2.0
 
 
@@ -100,7 +100,7 @@ ARCTAN = (
 
 
 def arctan(x: Tensor) -> Tensor:
-    """Cephes: around 0, around 1, and of the reciprocal."""
+    """By Cephes' three ranges: around 0, around 1, and beyond by the reciprocal."""
     a = x.unary("Abs")
     large, middle = a > 2.414213562373095, a > 0.66
     reduced = large.where(-1.0 / a, middle.where((a - 1.0) / (a + 1.0), a))
@@ -163,7 +163,7 @@ def normal_quantile(p: Tensor, smallest: float = 0.0) -> Tensor:
 
     Args:
         p: probabilities.
-        smallest: that p and 1 - p are known to have, for a shorter graph.
+        smallest: a bound that p and 1 - p are known to reach: above 0 the graph is shorter.
     """
     upper = p > 1.0 - EXP_MINUS_2
     y = upper.where(1.0 - p, p)
@@ -216,8 +216,8 @@ def _rational(x: Tensor, above: Sequence[float], below: Sequence[float]) -> Tens
     for power, pair in enumerate(pairs):
         made = wide * pair if power == 0 else made + pair if power == 1 else made * wide + pair
     numerator, denominator = (
-        x.graph.op("Gather", made, x.graph.constant(np.array(place)), width=x.width, axis=2)
-        for place in range(2)
+        x.graph.op("Gather", made, x.graph.constant(np.array(index)), width=x.width, axis=2)
+        for index in range(2)
     )
     return numerator / denominator
 

@@ -1,4 +1,4 @@
-"""skl2onnx's own converters, for one estimator at a time where no family of ours knows it."""
+"""skl2onnx's converters, for one estimator at a time, where no family of ours has one."""
 
 from __future__ import annotations
 
@@ -12,27 +12,37 @@ from skl2onnx.common._registration import get_converter
 from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
 from sklearn.base import is_classifier
 
-from onnxlet.convert.graph.elsewhere import instead_of
-from onnxlet.convert.graph.graph import ELEMENTS, Answers, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.alternatives import instead_of
+from onnxlet.convert.graph.converter import ELEMENTS, Graph, Outputs, Table, Tensor, Unsupported
 
 OPSETS = {"": 21, "ai.onnx.ml": 3}
-REPLACED = {"TreeEnsembleClassifier", "TreeEnsembleRegressor"}  # not in the version of ML we write
+GRAPHS = (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS)  # names in them would clash
+REPLACED = {
+    "TreeEnsembleClassifier",
+    "TreeEnsembleRegressor",
+}  # these are not in our version of ai.onnx.ml
 NAMES = {element: name for name, element in ELEMENTS.items()}
 
 
-def fallback(graph: Graph, fitted: Any, table: Table) -> Answers:
-    """The answers of skl2onnx's graph for one estimator, given one matrix."""
+def fallback(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """The outputs of one estimator by skl2onnx's graph, which takes one matrix.
+
+    Raises:
+        Unsupported: skl2onnx has no converter either, or its graph is not exact enough.
+    """
     if not hasattr(fitted, "get_params"):
         raise Unsupported(
             f"{type(fitted).__name__} is no estimator: it has no get_params",
             "Derive it from sklearn.base.BaseEstimator, and write its converter in the SOURCE file "
-            "(docs/converters.md).",
+            "(docs/how-to/converters.md).",
         )
-    if type(fitted) not in sklearn_operator_name_map:  # before it is asked whether numbers go in
+    if (
+        type(fitted) not in sklearn_operator_name_map
+    ):  # first: no converter is a better reason than text columns
         raise Unsupported(
             f"{type(fitted).__name__} has no converter",
             f"{instead_of(type(fitted))}, or write its converter in the SOURCE file "
-            "(docs/converters.md).",
+            "(docs/how-to/converters.md).",
         )
     precision = "float32" if graph.last_in_float32 else graph.precision
     matrix = graph.matrix(table, precision)
@@ -60,7 +70,7 @@ def _first_line(error: BaseException) -> str:
 
 
 def _options(fitted: Any) -> dict[int, dict[str, Any]] | None:
-    """No dictionaries for probabilities, and raw scores where there are none."""
+    """Options for skl2onnx: probabilities without ZipMap, and raw scores where there are none."""
     if not is_classifier(fitted):
         return None
     known = get_converter(sklearn_operator_name_map[type(fitted)]).get_allowed_options() or ()
@@ -69,7 +79,7 @@ def _options(fitted: Any) -> dict[int, dict[str, Any]] | None:
 
 
 def _spliced(graph: Graph, part: onnx.GraphProto, matrix: Tensor) -> list[Tensor]:
-    """The part's nodes under new names, fed with the matrix; its outputs."""
+    """Splice the part's nodes into the graph under new names; returns its outputs."""
     names = {"": "", part.input[0].name: matrix.name}
     for name in [
         *(tensor.name for tensor in part.initializer),
@@ -79,7 +89,7 @@ def _spliced(graph: Graph, part: onnx.GraphProto, matrix: Tensor) -> list[Tensor
     for tensor in part.initializer:
         tensor.name = names[tensor.name]
     for number, node in enumerate(part.node):
-        if any(attribute.type in (5, 10) for attribute in node.attribute):
+        if any(attribute.type in GRAPHS for attribute in node.attribute):
             raise Unsupported("skl2onnx writes it with a loop")
         node.name = f"{names[node.output[0]]}_{number}"
         node.input[:] = [names[name] for name in node.input]
@@ -95,7 +105,7 @@ def _tensor(graph: Graph, name: str, output: onnx.ValueInfoProto) -> Tensor:
     return made if len(shape) > 1 else made.reshape([-1, 1], 1)
 
 
-def _by_method(graph: Graph, fitted: Any, outputs: list[Tensor]) -> Answers:
+def _by_method(graph: Graph, fitted: Any, outputs: list[Tensor]) -> Outputs:
     first, *others = [
         tensor.cast(graph.precision) if tensor.dtype in ("float32", "float64") else tensor
         for tensor in outputs
@@ -103,24 +113,20 @@ def _by_method(graph: Graph, fitted: Any, outputs: list[Tensor]) -> Answers:
     if is_classifier(fitted):
         classes = graph.constant(fitted.classes_, "string" if first.dtype == "string" else "int64")
         same = graph.op("Equal", first, classes.reshape([1, -1], classes.width), dtype="bool")
-        places = replace_width(same, len(fitted.classes_)).cast("int64").argmax()
+        indices = replace_width(same, len(fitted.classes_)).cast("int64").argmax()
         method = "predict_proba" if hasattr(fitted, "predict_proba") else "decision_function"
         score = others[0]
         if method == "decision_function" and len(fitted.classes_) == 2 and score.width != 1:
             score = replace_width(score, 2).take([1])
-        return {"places": places, method: score}
+        return {"class_index": indices, method: score}
     if hasattr(fitted, "predict"):
-        answers = {"predict": first}
+        made = {"predict": first}
         if others and hasattr(fitted, "decision_function"):
-            answers["decision_function"] = others[0]
-        return answers
-    return {"transform": replace_width(first, first.width or _made(fitted))}
+            made["decision_function"] = others[0]
+        return made
+    return {"transform": replace_width(first, first.width or len(fitted.get_feature_names_out()))}
 
 
 def replace_width(tensor: Tensor, width: int) -> Tensor:
-    """The same tensor where skl2onnx did not say how wide it is."""
+    """The same tensor, of a width that skl2onnx left open."""
     return Tensor(tensor.graph, tensor.name, tensor.dtype, width)
-
-
-def _made(fitted: Any) -> int:
-    return len(fitted.get_feature_names_out())

@@ -1,7 +1,7 @@
-"""Kernels between rows and the points that an estimator has kept, in float64.
+"""Kernels between rows and the points that an estimator has stored, in float64.
 
-Source: `sklearn/metrics/pairwise.py`. Upstream: skl2onnx writes the kernels of few estimators,
-in the precision of the input.
+Source: `sklearn/metrics/pairwise.py`. Upstream: skl2onnx writes the kernels of few estimators, in
+the precision of the input.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from sklearn.metrics.pairwise import KERNEL_PARAMS
 
+from onnxlet.convert.graph.converter import Tensor, Unsupported
 from onnxlet.convert.graph.distances import (
     cosine_similarity,
     manhattan,
@@ -20,18 +21,17 @@ from onnxlet.convert.graph.distances import (
     squared_norms,
     summed,
 )
-from onnxlet.convert.graph.graph import Tensor, Unsupported
 from onnxlet.function.arrays import Array
 
-WIDE = 1e4  # squares of the points' distances from their mean, times gamma
-FAR = 1e100  # from all points, where a kernel is 0 for any gamma that is not next to it
+WIDE = 1e4  # gamma times the largest squared distance from the mean, at which digits are lost
+FAR = 1e100  # from all points: a kernel is 0 there, unless gamma is next to 0; inf would give NaN
 
 
 def pairwise(x: Tensor, points: Array, kernel: Any, options: Mapping[str, Any]) -> Tensor:
     """`pairwise_kernels(x, points, metric=kernel, filter_params=True, **options)`.
 
     Raises:
-        Unsupported: the kernel is computed by Python code, or given by the client.
+        Unsupported: the kernel is a Python function, or precomputed.
     """
     points = np.asarray(points, dtype=np.float64)
     if kernel in INNER:
@@ -46,7 +46,7 @@ def pairwise(x: Tensor, points: Array, kernel: Any, options: Mapping[str, Any]) 
 
 
 def of_inner(inner: Tensor, columns: int, kernel: str, options: Mapping[str, Any]) -> Tensor:
-    """A kernel that looks at inner products alone: one of INNER."""
+    """A kernel that depends only on inner products: one of INNER."""
     scale = _scale(kernel, columns, options)
     return INNER[kernel](inner if scale == 1.0 else inner * scale, options)
 
@@ -56,7 +56,7 @@ def _accepted(kernel: str, options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _scale(kernel: str, columns: int, options: Mapping[str, Any]) -> float:
-    """What inner products are multiplied by."""
+    """The factor of inner products."""
     return 1.0 if kernel == "linear" else _gamma(options.get("gamma"), columns)
 
 
@@ -113,7 +113,7 @@ def _gamma(gamma: Any, columns: int) -> float:
 
 
 def raised(x: Tensor, power: float) -> Tensor:
-    """A power; whole ones by multiplication, as libsvm does, for zeros and signs alike."""
+    """A power; whole ones by repeated squaring, as libsvm does, right for zeros and signs, too."""
     if power != int(power) or not 0 < power <= 16:
         return x**power
     made: Tensor | None = None

@@ -1,4 +1,4 @@
-"""Loops: steps that are repeated while some row needs it, and rows that are taken one by one."""
+"""Control flow: repeated steps (Loop), row by row (Scan), and either of two branches (If)."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from dataclasses import replace
 import numpy as np
 from onnx import NodeProto, TensorProto, ValueInfoProto, helper
 
-from onnxlet.convert.graph.builder import Nodes
+from onnxlet.convert.graph.builder import GraphBuilder
 from onnxlet.convert.graph.tensor import ELEMENTS, Tensor
 
 
 def repeat(
-    graph: Nodes,
+    graph: GraphBuilder,
     times: int,
     step: Callable[..., tuple[Sequence[Tensor], Tensor]],
     states: Sequence[Tensor],
     begin: Tensor | None = None,
 ) -> list[Tensor]:
-    """The states after so many steps, each made of the ones before.
+    """The states after some steps, each made of the states before.
 
     Args:
         graph: to write to.
-        times: at most.
-        step: is given the states; returns the next, of the same dtypes and widths, and a bool
-            tensor: where it holds for no row, no more steps are made.
-        states: to begin with.
-        begin: a bool tensor; where it holds for no row, not even the first step is made.
+        times: the most steps.
+        step: takes the states; returns the next, of the same dtypes and widths, and a bool
+            tensor: the loop ends when it is true for no row.
+        states: the first ones.
+        begin: a bool tensor; if it is true for no row, there is no step at all.
     """
     given = [
         Tensor(graph, graph.unique("state"), s.dtype, s.width, dimensions=s.dimensions)
@@ -59,19 +59,19 @@ def repeat(
     return [replace(t, dimensions=s.dimensions) for t, s in zip(last, states, strict=True)]
 
 
-def _any(graph: Nodes, condition: Tensor) -> Tensor:
+def _any(graph: GraphBuilder, condition: Tensor) -> Tensor:
     return graph.op("ReduceSum", condition.cast("int64"), keepdims=0) > 0
 
 
 def either(
     condition: Tensor, yes: Callable[[], Tensor], no: Callable[[], Tensor], like: Tensor
 ) -> Tensor:
-    """One of two tensors, and only that is computed.
+    """One of two tensors; the other is not computed.
 
     Args:
-        condition: a bool, the only one in its tensor.
-        yes: writes what is computed where it holds.
-        no: where it does not.
+        condition: a tensor of one bool.
+        yes: writes the tensor for true.
+        no: writes the tensor for false.
         like: a tensor of their dtype and shape.
     """
     (made,) = _branch(condition, lambda: [yes()], lambda: [no()])
@@ -81,13 +81,13 @@ def either(
 def changed(
     like: Tensor, where: Tensor, given: Sequence[Tensor], make: Callable[..., Tensor]
 ) -> Tensor:
-    """A tensor with other rows in some places, and only these rows are computed.
+    """A tensor with some rows replaced; only these rows are computed.
 
     Args:
-        like: the rows elsewhere.
-        where: a bool for each row, one column.
-        given: tensors, of which `make` is given those rows.
-        make: returns the other rows, of like's dtype and width.
+        like: the tensor.
+        where: a bool for each row, one column: which rows are replaced.
+        given: tensors, of which `make` takes the rows to replace.
+        make: returns the new rows, of like's dtype and width.
     """
     graph = like.graph
 
@@ -107,15 +107,17 @@ def _branch(
     graph, branches = condition.graph, {}
     for name, write in (("then_branch", yes), ("else_branch", no)):
         with graph.body() as body:
-            made = _answers(graph, body, write())
+            made = _body_outputs(graph, body, write())
         values = [_value(tensor, None) for tensor in made]
         branches[name] = helper.make_graph(body, graph.unique("branch"), [], values)
     outputs = [(tensor.dtype, tensor.width) for tensor in made]
     return graph.ops("If", [condition], outputs, **branches)
 
 
-def _answers(graph: Nodes, body: list[NodeProto], tensors: Sequence[Tensor]) -> list[Tensor]:
-    """What a body answers: it has to be written there, and each tensor once."""
+def _body_outputs(
+    graph: GraphBuilder, body: list[NodeProto], tensors: Sequence[Tensor]
+) -> list[Tensor]:
+    """The outputs of a body: ONNX wants them to be made in it, and each of them once."""
     written = {name for node in body for name in node.output}
     names = [tensor.name for tensor in tensors]
     return [
@@ -129,13 +131,13 @@ def _value(tensor: Tensor, shape: Sequence[int] | None) -> ValueInfoProto:
 
 
 def by_row(make: Callable[[Tensor], Sequence[Tensor]], x: Tensor) -> list[Tensor]:
-    """What `make` makes of the rows, one at a time: for what is much wider than the row.
+    """The outputs of `make`, row by row: for outputs that are much wider than the row.
 
     A thousand rows against ten thousand points are 80 MB for each node, and slower than the
     overhead of a loop; here every node works on what fits the processor's cache.
 
     Args:
-        make: is given one row, of shape (1, width); returns tensors of shape (1, width).
+        make: takes one row, of shape (1, width); returns tensors of shape (1, width).
         x: the rows.
     """
     graph = x.graph
@@ -147,7 +149,7 @@ def by_row(make: Callable[[Tensor], Sequence[Tensor]], x: Tensor) -> list[Tensor
     def scan() -> list[Tensor]:
         row = Tensor(graph, graph.unique("row"), x.dtype, x.width, dimensions=2)
         with graph.body(rowwise=True) as body:
-            made = _answers(graph, body, make(row))
+            made = _body_outputs(graph, body, make(row))
         widths.extend((tensor.dtype, tensor.width) for tensor in made)
         values = [_value(tensor, [1, tensor.width]) for tensor in made]
         step = helper.make_graph(body, graph.unique("rows"), [_value(row, [1, row.width])], values)
@@ -156,7 +158,7 @@ def by_row(make: Callable[[Tensor], Sequence[Tensor]], x: Tensor) -> list[Tensor
         return [tensor.reshape([-1, tensor.width], tensor.width) for tensor in stacked]
 
     def empty() -> list[Tensor]:
-        """Scan refuses to run where there is no row."""
+        """Scan refuses to run without a row."""
         return [graph.constant(np.zeros((0, width)), dtype) for dtype, width in widths]
 
     return [replace(tensor, dimensions=2) for tensor in _branch(some, scan, empty)]

@@ -1,7 +1,8 @@
-"""Functions of one column that are a polynomial between edges, for all columns at once.
+"""Piecewise polynomials of one column, for all columns at once.
 
-Between which edges a value lies is found by one TreeEnsemble, a balanced tree for each column,
-with float64 comparisons: `np.searchsorted(edges, x, side="right")`.
+One TreeEnsemble finds the piece of each value, by a balanced tree for each column with float64
+comparisons: `np.searchsorted(edges, x, side="right")`. It is far faster than comparing with every
+edge.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 from onnx import TensorProto
 from onnx.helper import make_tensor
 
-from onnxlet.convert.graph.graph import Graph, Tensor
+from onnxlet.convert.graph.converter import Graph, Tensor
 from onnxlet.function.arrays import Array
 
 LESS = 1  # BRANCH_LT of TreeEnsemble
@@ -24,12 +25,12 @@ LESS = 1  # BRANCH_LT of TreeEnsemble
 class Pieces:
     """A function of one column, or several functions with the same edges.
 
-    Piece i holds where edges[i - 1] <= x < edges[i]; the first and last are without end.
+    Piece i holds where edges[i - 1] <= x < edges[i]; the first and last are unbounded.
 
     Attributes:
         edges: ascending and distinct, float64, of shape (pieces - 1,).
-        origins: what is taken from x first, of shape (pieces,).
-        coefficients: from the constant up, of shape (powers, pieces, functions).
+        origins: subtracted from x first, of shape (pieces,).
+        coefficients: of the powers in ascending order, of shape (powers, pieces, functions).
     """
 
     edges: Array
@@ -41,30 +42,30 @@ def evaluated(graph: Graph, x: Tensor, pieces: Sequence[Pieces]) -> Tensor:
     """The functions of each column side by side, of shape (rows, columns * functions)."""
     columns, functions = len(pieces), pieces[0].coefficients.shape[2]
     starts = np.cumsum([0] + [len(piece.origins) for piece in pieces])[:-1]
-    place = (intervals(graph, x, [piece.edges for piece in pieces]) + starts).cast("int64")
+    index = (intervals(graph, x, [piece.edges for piece in pieces]) + starts).cast("int64")
     origins = np.concatenate([piece.origins for piece in pieces])
     powers = np.concatenate([piece.coefficients for piece in pieces], axis=1)
-    step = x - _gathered(graph, origins, place, x.dtype)
+    step = x - _gathered(graph, origins, index, x.dtype)
     if functions > 1:
         step = step.reshape([0, columns, 1], 1)
     else:
         powers = powers[:, :, 0]
-    made = _gathered(graph, powers[-1], place, x.dtype)
+    made = _gathered(graph, powers[-1], index, x.dtype)
     for power in powers[-2::-1]:
-        made = made * step + _gathered(graph, power, place, x.dtype)
+        made = made * step + _gathered(graph, power, index, x.dtype)
     if functions > 1:
         made = made.reshape([0, columns * functions], columns * functions)
     return made
 
 
-def _gathered(graph: Graph, values: Array, place: Tensor, dtype: str) -> Tensor:
-    width = place.width if values.ndim == 1 else values.shape[1]
+def _gathered(graph: Graph, values: Array, index: Tensor, dtype: str) -> Tensor:
+    width = index.width if values.ndim == 1 else values.shape[1]
     constant = graph.constant(values, dtype)
-    return graph.op("Gather", constant, place, dtype=dtype, width=width, axis=0)
+    return graph.op("Gather", constant, index, dtype=dtype, width=width, axis=0)
 
 
 def intervals(graph: Graph, x: Tensor, edges: Sequence[Array]) -> Tensor:
-    """How many of each column's edges are not above its value: float64, of x's shape."""
+    """How many of each column's edges are at or below its value: float64, of x's shape."""
     nodes: list[tuple[int, float, int, int, int, int]] = []
     leaves: list[tuple[int, float]] = []
     roots = []
@@ -104,17 +105,17 @@ def _grow(
     nodes: list[tuple[int, float, int, int, int, int]],
     leaves: list[tuple[int, float]],
 ) -> tuple[int, int]:
-    """A subtree over edges that have so many below them: its place, and 1 where it is a leaf."""
+    """A subtree over edges, `below` others being smaller: its index, and 1 if it is a leaf."""
     if not len(edges):
         leaves.append((column, float(below)))
         return len(leaves) - 1, 1
     middle = len(edges) // 2
-    place = len(nodes)
+    index = len(nodes)
     nodes.append((column, float(edges[middle]), 0, 0, 0, 0))
     left = _grow(edges[:middle], column, below, nodes, leaves)
     right = _grow(edges[middle + 1 :], column, below + middle + 1, nodes, leaves)
-    nodes[place] = (column, float(edges[middle]), *left, *right)
-    return place, 0
+    nodes[index] = (column, float(edges[middle]), *left, *right)
+    return index, 0
 
 
 def _tensor(name: str, kind: int, values: Sequence[Any]) -> Any:

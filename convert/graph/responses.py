@@ -1,7 +1,7 @@
-"""What estimators inside other estimators are asked for, as numbers.
+"""The responses of estimators inside other estimators, as numbers.
 
-Source: `sklearn/utils/_response.py`, `_get_response_values`: of two classes one column, that of
-the positive one.
+Source: `sklearn/utils/_response.py`, `_get_response_values`: with two classes, only the positive
+class's column.
 """
 
 from __future__ import annotations
@@ -13,32 +13,32 @@ import numpy as np
 import sklearn
 from sklearn.base import is_classifier
 
-from onnxlet.convert.graph.graph import DROPPED, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import DROPPED, Graph, Table, Tensor, Unsupported
 
-# Of scikit-learn, where its answers have changed since 1.6.
+# scikit-learn's version: some of its answers have changed since 1.6.
 RELEASE = tuple(int(part) for part in sklearn.__version__.split(".")[:2])
 
 
 def has(graph: Graph, fitted: Any, table: Table, method: str) -> bool:
-    """Whether scikit-learn has a method, and it has a conversion."""
+    """Whether an estimator has a method, and the method has a conversion."""
     if not hasattr(fitted, method):
         return False
-    answers = graph.answers(fitted, table)
-    return method in answers or (method == "predict" and "places" in answers)
+    outputs = graph.convert(fitted, table)
+    return method in outputs or (method == "predict" and "class_index" in outputs)
 
 
 def all_have(graph: Graph, parts: Iterable[tuple[Any, Table]], method: str) -> bool:
-    """Whether every one of several estimators has it, each with its table."""
+    """Whether each of several estimators, with its table, has a method that can be converted."""
     return all(has(graph, fitted, table, method) for fitted, table in parts)
 
 
 def predicted(graph: Graph, fitted: Any, table: Table) -> Tensor:
-    """Of `predict`, in the graph's precision.
+    """The output of `predict`, in the graph's precision.
 
     Raises:
         Unsupported: its labels are text.
     """
-    answer = graph.ask(fitted, table, "predict")
+    answer = graph.call(fitted, table, "predict")
     if answer.dtype == "string":
         raise Unsupported(f"the labels of {type(fitted).__name__} are text where numbers are due")
     return answer.cast(graph.precision)
@@ -56,9 +56,9 @@ def response(
     Args:
         graph: to write to.
         fitted: a classifier, or anything else that has `predict`.
-        table: that it is given.
+        table: its input.
         methods: in the order of preference.
-        positive: of two classes the one that is scored; None for the second.
+        positive: with two classes, the one to score; None for the second.
 
     Raises:
         Unsupported: it has none of them, or scikit-learn would raise.
@@ -69,17 +69,17 @@ def response(
         raise Unsupported(f"{type(fitted).__name__} has none of {', '.join(wanted)}")
     if method == "predict":
         return predicted(graph, fitted, table), method
-    score = graph.ask(fitted, table, method)
+    score = graph.call(fitted, table, method)
     if not is_classifier(fitted) or len(fitted.classes_) > 2:
         return score, method
     classes = np.asarray(fitted.classes_)
     chosen = classes[-1] if positive is None else positive
-    place = int(np.flatnonzero(classes == chosen)[0])
+    index = int(np.flatnonzero(classes == chosen)[0])
     if method == "decision_function":
         return (-score if chosen == classes[0] else score), method
     if score.width < 2:
         raise Unsupported(f"{type(fitted).__name__} has seen one class only")
-    return score.take([place]), method
+    return score.take([index]), method
 
 
 def every_row(graph: Graph, table: Table, values: Any) -> Tensor:
@@ -91,7 +91,7 @@ def every_row(graph: Graph, table: Table, values: Any) -> Tensor:
     given = [t.compact[1] if t.compact else t for t in table.tensors if t.dtype != DROPPED]
     if not given:
         raise Unsupported(
-            "it answers without looking at any column, and nothing else tells the rows",
+            "it answers without using any column, so that nothing gives the number of rows",
             "Fit it on an array, or on one column.",
         )
     one = graph.constant(np.reshape(values, (1, -1)), graph.precision)
@@ -101,7 +101,10 @@ def every_row(graph: Graph, table: Table, values: Any) -> Tensor:
 
 
 def total(parts: Sequence[Tensor]) -> Tensor:
-    """One after another, as Python's and NumPy's sums over a list of arrays are made."""
+    """The sum, from the first to the last as Python and NumPy sum a list of arrays.
+
+    Floating-point addition is not associative: any other order changes the last bits.
+    """
     result = parts[0]
     for part in parts[1:]:
         result = result + part
@@ -109,6 +112,6 @@ def total(parts: Sequence[Tensor]) -> Tensor:
 
 
 def one_hot(values: Tensor, count: int) -> Tensor:
-    """Of whole numbers 0, 1, …, in one column, as float64."""
+    """Indicator columns, float64, for one column of the whole numbers 0, 1, …, count - 1."""
     classes = values.graph.constant(np.arange(count), "int64")
     return values.equals(classes).cast("float64")

@@ -1,4 +1,4 @@
-"""The columns that an estimator is given, by position and by name: tensors side by side."""
+"""The columns that an estimator is given, selected by position and by name."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ from typing import TYPE_CHECKING, Any, overload
 from onnxlet.convert.graph.tensor import DROPPED, Tensor, Unsupported
 
 if TYPE_CHECKING:
-    from onnxlet.convert.graph.builder import Nodes
+    from onnxlet.convert.graph.builder import GraphBuilder
 
 
 @dataclass(frozen=True)
 class Table:
     """The columns that an estimator is given: tensors side by side.
 
-    `table["a"]`, `table[["a", "b"]]`, `table.assign(c=…)` and `table.drop("a")` are what they are
-    for a DataFrame, where the columns have names.
+    Where the columns have names, `table["a"]`, `table[["a", "b"]]`, `table.assign(c=…)` and
+    `table.drop("a")` do the same as for a DataFrame.
 
     Attributes:
         tensors: in the order of the columns.
-        flat: the one column is given as a Series, or an array of one dimension.
-        frame: a transformer that makes it returns a DataFrame, whatever `set_output` says.
+        flat: whether the one column is a Series, or an array of one dimension.
+        frame: whether the transformer that makes it returns a DataFrame, whatever `set_output`
+            says.
     """
 
     tensors: tuple[Tensor, ...]
@@ -48,7 +49,7 @@ class Table:
     def __getitem__(self, names: list[str]) -> Table: ...
 
     def __getitem__(self, names: str | list[str]) -> Tensor | Table:
-        """One column to compute with, numbers in the graph's precision; or several, untouched.
+        """One column, numbers in the graph's precision; or several, unchanged.
 
         Raises:
             Unsupported: the columns have no names, or other ones.
@@ -56,7 +57,7 @@ class Table:
         if isinstance(names, str):
             [tensor] = self[[names]].tensors
             return tensor if tensor.dtype in ("string", DROPPED) else _number(tensor)
-        at = {label: place for place, label in enumerate(self._named())}
+        at = {label: position for position, label in enumerate(self._names())}
         lacking = [name for name in names if name not in at]
         if lacking:
             raise Unsupported(
@@ -66,15 +67,16 @@ class Table:
         return replace(self._graph.select(self, [at[name] for name in names]), frame=True)
 
     def assign(self, **made: Tensor) -> Table:
-        """With these columns: in the place of one of that name, or behind the last.
+        """With these columns: each replaces the one of its name, or comes last.
 
         Raises:
             Unsupported: the columns have no names.
-            TypeError, ValueError: what is to be a column is no tensor, or more than one column.
+            TypeError: a column is no tensor.
+            ValueError: a tensor has several columns.
         """
         new = {name: _as_column(name, tensor) for name, tensor in made.items()}
         tensors: list[Tensor] = []
-        for is_new, group in groupby(self._named(), new.__contains__):
+        for is_new, group in groupby(self._names(), new.__contains__):
             names = list(group)
             tensors += [new[name] for name in names] if is_new else self[names].tensors
         behind = [tensor for name, tensor in new.items() if name not in self.labels]
@@ -90,10 +92,10 @@ class Table:
         return self[[name for name in self.labels if name not in dropped]]
 
     @property
-    def _graph(self) -> Nodes:
+    def _graph(self) -> GraphBuilder:
         return self.tensors[0].graph
 
-    def _named(self) -> Sequence[str]:
+    def _names(self) -> Sequence[str]:
         if not self.labels:
             raise Unsupported(
                 "its converter asks for columns by name, and they have none",
@@ -104,12 +106,12 @@ class Table:
 
 
 def _number(tensor: Tensor) -> Tensor:
-    """In the graph's precision, as a converter computes."""
+    """The column in the graph's precision, in which converters compute."""
     return replace(tensor.cast(tensor.graph.precision), labels=tensor.labels)
 
 
 def _as_column(name: str, tensor: object) -> Tensor:
-    """A column of that name; booleans go on as the inputs' do."""
+    """A column of that name; a bool becomes a number of type bool, as booleans of inputs are."""
     if not isinstance(tensor, Tensor):
         raise TypeError(f"column '{name}': expected a tensor, got {type(tensor).__name__}")
     if tensor.width != 1:

@@ -10,7 +10,7 @@ import numpy as np
 from onnx import TensorProto
 
 if TYPE_CHECKING:
-    from onnxlet.convert.graph.builder import Nodes
+    from onnxlet.convert.graph.builder import GraphBuilder
 
 ELEMENTS = {
     "float32": TensorProto.FLOAT,
@@ -21,13 +21,14 @@ ELEMENTS = {
     "bool": TensorProto.BOOL,
     "string": TensorProto.STRING,
 }
-DROPPED = "dropped"  # instead of a dtype: a column that the estimator does without
+DROPPED = "dropped"  # the dtype of a column that the estimator does without, in no input
 
 
 class Unsupported(Exception):
-    """An estimator, or a setting of it, that has no conversion; the message says which and why.
+    """An estimator, or a setting of it, has no conversion; the message says which and why.
 
-    `hint` says what to do instead.
+    Attributes:
+        hint: what to do instead.
     """
 
     def __init__(self, reason: str, hint: str = "") -> None:
@@ -37,29 +38,30 @@ class Unsupported(Exception):
 
 @dataclass(frozen=True)
 class Tensor:
-    """A tensor of the graph, of shape (rows, width) unless its maker says otherwise.
+    """A tensor of the graph, of shape (rows, width) unless a converter makes another one.
 
-    Arithmetic with arrays and numbers makes constants of them, in the tensor's own dtype.
+    Arithmetic with arrays and numbers turns them into constants of the tensor's dtype.
 
     Attributes:
-        graph: that it belongs to.
+        graph: the graph that it belongs to.
         name: in the graph.
-        dtype: a key of ELEMENTS.
-        width: its columns.
-        column: the input column that it is, untouched; text is cut into tokens from that alone.
-        labels: what a DataFrame calls its columns; empty where nobody selects by name.
-        origin: the tensor that it was taken out of, and its places there.
-        replaced: texts of `column`, each with the one that stands for it; so imputers fill it.
-        types: of the columns of an input, as the signature has them, with a ? where they may be
-            missing: the graph has numbers alone.
-        compact: places of columns, int64 of shape (k,), and these columns, of shape (rows, k), if
-            all others are zero: a text has few words of a vocabulary.
-        dimensions: how many it has; None where nobody says.
-        product: the matrices that it is the product of; what is added becomes one node with them.
-        second: its second column, where that stands by itself already.
+        dtype: a key of ELEMENTS, or DROPPED.
+        width: the number of columns.
+        column: the signature's column that it is, unchanged: the function cuts only such text
+            into tokens.
+        labels: the columns' names in a DataFrame; empty where they have none.
+        origin: the tensor that it was taken from, and its columns' indices there.
+        replaced: pairs of a text of `column` and the text that an imputer puts in its place.
+        types: the signature's types of an input's columns, followed by ? where they may be
+            missing: the graph itself has only numbers.
+        compact: indices of columns, int64 of shape (k,), and these columns, of shape (rows, k), if
+            all other columns are zero: a text has few words of a vocabulary.
+        dimensions: how many it has; None if unknown.
+        product: the matrices that it is the product of; adding to it then gives one Gemm.
+        second: its second column, if that exists already as a tensor of its own.
     """
 
-    graph: Nodes
+    graph: GraphBuilder
     name: str
     dtype: str
     width: int = 1
@@ -73,7 +75,7 @@ class Tensor:
     product: tuple[Tensor, Tensor] | None = None
     second: Tensor | None = None
 
-    __array_ufunc__ = None  # an array on the left leaves the operation to the tensor
+    __array_ufunc__ = None  # then an array on the left leaves the operation to the tensor
 
     def __add__(self, other: Any) -> Tensor:
         return self._shifted(other) or self._with("Add", other)
@@ -111,8 +113,8 @@ class Tensor:
         right = self._like(other)
         left = self
         if self.compact is not None:
-            places, left = self.compact
-            right = self.graph.op("Gather", right, places, axis=0, dimensions=right.dimensions)
+            indices, left = self.compact
+            right = self.graph.op("Gather", right, indices, axis=0, dimensions=right.dimensions)
         made = self.graph.op("MatMul", left, right, width=right.width)
         if left.dimensions == right.dimensions == 2:
             return replace(made, dimensions=2, product=(left, right))
@@ -163,9 +165,9 @@ class Tensor:
         return self.graph.op("IsNaN", self, dtype="bool", dimensions=self.dimensions)
 
     def where(self, yes: Any, no: Any) -> Tensor:
-        """With self as the bool condition; one of the two at least is a tensor."""
-        model = yes if isinstance(yes, Tensor) else no
-        first, second = (model._like(value) for value in (yes, no))
+        """`np.where(self, yes, no)`; self is bool, and yes or no is a tensor."""
+        like = yes if isinstance(yes, Tensor) else no
+        first, second = (like._like(value) for value in (yes, no))
         width = max(self.width, first.width, second.width)
         most = _most_dimensions(self, first, second)
         return self.graph.op(
@@ -181,27 +183,27 @@ class Tensor:
         )
         if self.compact is None:
             return made
-        places, values = self.compact
-        return replace(made, compact=(places, values.cast(dtype)))
+        indices, values = self.compact
+        return replace(made, compact=(indices, values.cast(dtype)))
 
-    def take(self, places: Sequence[int]) -> Tensor:
-        """Some of the columns, by position."""
-        chosen = [int(place) for place in places]
+    def take(self, indices: Sequence[int]) -> Tensor:
+        """Some of the columns, by index."""
+        chosen = [int(index) for index in indices]
         if chosen == list(range(self.width)):
             return self
         if chosen == [1] and self.second is not None and not self.labels:
             return self.second
         labels = tuple(self.labels[p] for p in chosen) if self.labels else ()
         types = tuple(self.types[p] for p in chosen) if self.types else ()
-        base, places = self.origin or (self, tuple(range(self.width)))
-        wanted = tuple(places[place] for place in chosen)
+        base, indices = self.origin or (self, tuple(range(self.width)))
+        wanted = tuple(indices[index] for index in chosen)
         if wanted == tuple(range(base.width)):
             return replace(base, labels=labels, types=types)
-        index = self.graph.constant(wanted, "int64")
+        columns = self.graph.constant(wanted, "int64")
         if base.dtype == "bool":
-            made = self.graph.op("Gather", base, index, width=len(chosen), axis=1)
+            made = self.graph.op("Gather", base, columns, width=len(chosen), axis=1)
         else:  # the same, several times faster
-            made = self.graph.op("ArrayFeatureExtractor", base, index, width=len(chosen))
+            made = self.graph.op("ArrayFeatureExtractor", base, columns, width=len(chosen))
         return replace(
             made,
             dimensions=base.dimensions,
@@ -229,17 +231,24 @@ class Tensor:
         return self._reduce("ReduceMin")
 
     def logsumexp(self) -> Tensor:
-        """Over the columns; one is left. ReduceLogSumExp does not bear infinities."""
+        """Over the columns; one is left. ReduceLogSumExp turns infinities into NaN."""
         peak = self.max()
         return (self - peak).unary("Exp").sum().unary("Log") + peak
 
     def argmax(self) -> Tensor:
-        """The place of the largest column, the first of equals: int64, one column."""
-        return self._place("ArgMax")
+        """The index of the largest column, the first of equals: int64, one column."""
+        return self._arg("ArgMax")
 
     def argmin(self) -> Tensor:
-        """The place of the smallest column, the first of equals: int64, one column."""
-        return self._place("ArgMin")
+        """The index of the smallest column, the first of equals: int64, one column."""
+        return self._arg("ArgMin")
+
+    def smallest(self, count: int) -> tuple[Tensor, Tensor]:
+        """The smallest columns in ascending order, and their indices; the first of equals first."""
+        kinds = [(self.dtype, count), ("int64", count)]
+        size = self.graph.constant([count], "int64")
+        made = self.graph.ops("TopK", [self, size], kinds, axis=1, largest=0)
+        return made[0], made[1]
 
     def sigmoid(self) -> Tensor:
         """`1 / (1 + exp(-x))`: ONNX Runtime's Sigmoid loses the digits of small values."""
@@ -255,26 +264,26 @@ class Tensor:
         return bounded if high is None else bounded.minimum(high)
 
     def look_up(self, values: Any, dtype: str | None = None) -> Tensor:
-        """Values at places: self holds int64 places, one column; values is of one dimension."""
-        array = np.asarray(np.asarray(values).tolist())  # objects become what they are
+        """`values[self]`: self is int64, one column of indices; values has one dimension."""
+        array = np.asarray(np.asarray(values).tolist())  # arrays of objects get the dtype of these
         constant = self.graph.constant(array, dtype or self.graph.dtype_of(array))
         if constant.dtype == self.dtype and array.tolist() == list(range(len(array))):
             return self
         return self.graph.op("Gather", constant, self, width=1, axis=0, dimensions=self.dimensions)
 
     def reshape(self, shape: Sequence[int], width: int) -> Tensor:
-        """ONNX's Reshape: 0 keeps a dimension, -1 is what remains."""
+        """ONNX's Reshape: 0 keeps a dimension, -1 is inferred."""
         constant = self.graph.constant(shape, "int64")
         return self.graph.op("Reshape", self, constant, width=width, dimensions=len(shape))
 
     def _among(self, wanted: Sequence[int]) -> tuple[Tensor, Tensor] | None:
-        """What is compact of these columns."""
+        """`compact` of these columns; None where a column is taken twice."""
         if self.compact is None or len(set(wanted)) < len(wanted):
             return None
-        graph, (places, values) = self.graph, self.compact
-        new_places = np.full(self.width, -1)
-        new_places[list(wanted)] = range(len(wanted))
-        found = graph.op("Gather", graph.constant(new_places, "int64"), places, axis=0)
+        graph, (indices, values) = self.graph, self.compact
+        new_indices = np.full(self.width, -1)
+        new_indices[list(wanted)] = range(len(wanted))
+        found = graph.op("Gather", graph.constant(new_indices, "int64"), indices, axis=0)
         kept = found >= 0
         return graph.op("Compress", found, kept, axis=0), graph.op("Compress", values, kept, axis=1)
 
@@ -282,13 +291,13 @@ class Tensor:
         axes = self.graph.constant([1], "int64")
         return self.graph.op(operator, self, axes, width=1, dimensions=self.dimensions, keepdims=1)
 
-    def _place(self, operator: str) -> Tensor:
+    def _arg(self, operator: str) -> Tensor:
         return self.graph.op(
             operator, self, dtype="int64", width=1, dimensions=self.dimensions, axis=1, keepdims=1
         )
 
     def _shifted(self, shift: Any) -> Tensor | None:
-        """Numbers added to each row of a matrix product by one node; None where it can't."""
+        """A matrix product plus a row of numbers, as one Gemm; None where that is impossible."""
         if self.product is None or isinstance(shift, Tensor) or not self.dtype.startswith("float"):
             return None
         if np.shape(shift)[-1:] not in ((), (1,), (self.width,)) or np.ndim(shift) > 2:
@@ -302,12 +311,17 @@ class Tensor:
         return self.graph.op(operator, self, right, dtype=dtype, width=width, dimensions=most)
 
     def _like(self, other: Any) -> Tensor:
-        """A number beside one column has two dimensions: ONNX Runtime is then five times faster."""
+        """The operand as a tensor of the same dtype.
+
+        A number beside one column gets two dimensions: ONNX Runtime is then five times faster.
+
+        Raises:
+            TypeError: a tensor of another dtype.
+        """
         if not isinstance(other, Tensor):
-            alone = self.width == 1 and self.dimensions == 2 and np.size(other) == 1
-            return self.graph.constant(
-                np.reshape(other, (1, 1)) if alone and np.ndim(other) < 2 else other, self.dtype
-            )
+            single = self.width == 1 and self.dimensions == 2 and np.size(other) == 1
+            widen = single and np.ndim(other) < 2
+            return self.graph.constant(np.reshape(other, (1, 1)) if widen else other, self.dtype)
         if other.dtype != self.dtype:
             types = f"{self.name} is of {self.dtype}, {other.name} of {other.dtype}"
             raise TypeError(f"{types}: .cast(…) one of them")
@@ -315,6 +329,6 @@ class Tensor:
 
 
 def _most_dimensions(*tensors: Tensor) -> int | None:
-    """Of what these are broadcast to."""
+    """The number of dimensions that these are broadcast to; None if unknown."""
     known = [tensor.dimensions for tensor in tensors if tensor.dimensions is not None]
     return max(known) if len(known) == len(tensors) else None

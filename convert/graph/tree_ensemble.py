@@ -1,12 +1,12 @@
 """The TreeEnsemble operator of ai.onnx.ml 5: sums of leaves, and which leaf each tree ends in.
 
-A node goes left where its condition holds, or where the value is missing and `missing_left` says
-so. Leaves of several numbers are looked up in a table by their number: the operator has one
-number for each leaf, and repeating a tree for every target costs as many times its time.
+A row goes left where the node's condition holds, or where the value is missing and `missing_left`
+is true. The operator has one weight for each leaf. Leaves of several numbers are therefore looked
+up in a table by the leaf's number: repeating each tree for every target takes that many times as
+long.
 
-Upstream: ONNX Runtime 1.28 (no longer 1.32) reads the weight of a tree that is one leaf from the
-place of its root among the nodes (`tree_ensemble_attribute.h`), so that such a tree is given two
-leaves here.
+Upstream: ONNX Runtime 1.28 (fixed by 1.32) reads the weight of a tree that is one leaf at the index
+of its root among the nodes (`tree_ensemble_attribute.h`); such a tree gets two leaves here.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ from typing import Any
 import numpy as np
 from onnx import numpy_helper
 
-from onnxlet.convert.graph.graph import Graph, Tensor
+from onnxlet.convert.graph.converter import Graph, Tensor
 from onnxlet.function.arrays import Array
 
 LEQ, LESS, MEMBER = 0, 1, 6  # BRANCH_LEQ, BRANCH_LT, BRANCH_MEMBER
-CELLS = 2**10  # numbers of one row that are looked up at a time
-FEW = 8  # targets
-MOST_IN_FLOAT32 = 2**24  # whole numbers
+CELLS = 2**10  # numbers of one row that one Gather looks up: more trees are split into groups
+FEW = 8  # targets; up to here a matrix product sums faster than ReduceSum
+MOST_IN_FLOAT32 = 2**24  # whole numbers from 0 that float32 holds exactly
 
 
 @dataclass(frozen=True)
 class Tree:
-    """One tree, an entry for each node; node 0 is the root.
+    """One tree, as arrays with an entry for each node; node 0 is the root.
 
     Attributes:
-        left: the node taken where the condition holds, -1 at a leaf; shape (nodes,).
-        right: the other.
-        feature: that is looked at; anything at a leaf.
+        left: the child where the condition holds, -1 at a leaf; shape (nodes,).
+        right: the other child.
+        feature: the index of the column that is compared; ignored at a leaf.
         threshold: a float64, or a float32 where the condition compares float32.
         missing_left: whether a missing value goes left.
-        value: of a leaf, float64, shape (nodes, targets); anything elsewhere.
-        mode: the condition, LEQ if not given; an integer for each node or one for all.
-        target: that a single value is added to.
-        members: the sets of MEMBER nodes one after another, in the order of these nodes, each
-            ended by a NaN. None is empty.
+        value: of a leaf, float64, shape (nodes, targets); ignored elsewhere.
+        mode: LEQ, LESS or MEMBER, for each node or for all.
+        target: the index of the sum that a single value is added to.
+        members: the sets of MEMBER nodes, in the order of these nodes, each ended by a NaN; no
+            set is empty.
     """
 
     left: Array
@@ -57,19 +57,19 @@ class Tree:
 
 
 def constant(value: float, target: int = 0) -> Tree:
-    """A tree of one leaf: what a sum begins with."""
+    """A tree of one leaf, which adds the same to every row."""
     none, zero = np.array([-1]), np.zeros(1, dtype=int)
     return Tree(none, none, zero, np.zeros(1), zero, np.array([[value]]), target=target)
 
 
 def sums(graph: Graph, x: Tensor, trees: Sequence[Tree], targets: int = 1) -> Tensor:
-    """The sum of leaves of one number, tree by tree, of shape (rows, targets).
+    """The sum of the trees, whose leaves have one number, of shape (rows, targets).
 
     Args:
         graph: to write to.
-        x: float64 or float32; it says what is compared and summed in.
+        x: float64 or float32, which is also the dtype of comparisons and sums.
         trees: at least one.
-        targets: each tree adds to one of them.
+        targets: how many sums there are; each tree adds to one.
     """
     flat = _flat(trees)
     owners = np.array([one.target for one in trees])[flat.tree_of_leaf]
@@ -77,9 +77,9 @@ def sums(graph: Graph, x: Tensor, trees: Sequence[Tree], targets: int = 1) -> Te
 
 
 def totals(graph: Graph, x: Tensor, trees: Sequence[Tree]) -> Tensor:
-    """The sum of leaves of several numbers, float64, of shape (rows, targets).
+    """The sum of the trees, whose leaves have several numbers: float64, (rows, targets).
 
-    Fully grown trees have leaves of one class, which need no table.
+    The leaves of fully grown trees have one number that is not 0 each, and need no table.
     """
     targets = trees[0].value.shape[1]
     if all((np.count_nonzero(one.value[one.left < 0], axis=1) <= 1).all() for one in trees):
@@ -94,7 +94,7 @@ def totals(graph: Graph, x: Tensor, trees: Sequence[Tree]) -> Tensor:
 
 
 def _summed(made: Tensor, targets: int) -> Tensor:
-    """Over the trees, from shape (rows, trees, targets); a product is quicker for few targets."""
+    """The sum over the trees, from shape (rows, trees, targets) to (rows, targets)."""
     count = made.width
     if count == 1:
         return made.reshape([0, -1], targets)
@@ -105,16 +105,15 @@ def _summed(made: Tensor, targets: int) -> Tensor:
 
 
 def values(graph: Graph, x: Tensor, trees: Sequence[Tree]) -> Tensor:
-    """The leaf of each tree by itself, of one number, float64, of shape (rows, trees)."""
+    """The value of each tree separately, one number a leaf: float64, of shape (rows, trees)."""
     return _looked_up(graph, x, [_one_dimensional(one) for one in trees])
 
 
 def leaves(graph: Graph, x: Tensor, trees: Sequence[Tree]) -> tuple[Tensor, Array]:
-    """The number of the leaf that each tree ends in, int32, of shape (rows, trees).
+    """The number of the leaf that a row reaches in each tree: int32, of shape (rows, trees).
 
     Returns:
-        the numbers, which count through all trees; and the value of each leaf, of shape
-        (leaves, …).
+        The numbers, counted through all trees; and the value of each leaf, of shape (leaves, …).
     """
     flat = _flat(trees)
     wide = len(flat.value) > MOST_IN_FLOAT32
@@ -125,7 +124,7 @@ def leaves(graph: Graph, x: Tensor, trees: Sequence[Tree]) -> tuple[Tensor, Arra
 
 
 def rounded_down(threshold: Array) -> Array:
-    """The largest float32 that is not above a float64: to a float32 both are the same bound."""
+    """The largest float32 at or below a float64: as bounds of a float32, both are equal."""
     with np.errstate(over="ignore"):
         near = np.asarray(threshold, dtype=np.float64).astype(np.float32)
     above = near > threshold
@@ -134,7 +133,12 @@ def rounded_down(threshold: Array) -> Array:
 
 
 def unrounded(threshold: Array) -> Array:
-    """The largest float64 that float32 rounds to no more than this: both are the same bound."""
+    """The largest float64 that rounds to a float32 at or below this.
+
+    Comparing a float64 with it is the same as rounding to float32, then comparing with the
+    threshold. Ties round to even: where the float32 below the bound is odd, the midpoint itself
+    rounds up, and the bound lies just below it.
+    """
     below = rounded_down(threshold)
     with np.errstate(over="ignore", under="ignore"):
         above = np.nextafter(below, np.float32(np.inf))
@@ -158,13 +162,13 @@ def _one_dimensional(one: Tree) -> Tree:
 
 @dataclass(frozen=True)
 class _Flat:
-    """All trees one after another: the nodes that aren't leaves, and the leaves.
+    """All trees concatenated: inner nodes and leaves are separate, as the operator has them.
 
     Attributes:
         nodes: attributes of the operator.
         roots: of each tree, among the nodes.
         value: of each leaf.
-        tree_of_leaf: the place of its tree.
+        tree_of_leaf: the index of its tree.
     """
 
     nodes: dict[str, Array]
@@ -194,14 +198,14 @@ def _part(one: Tree, first_node: int, first_leaf: int) -> dict[str, Array]:
         one = Tree(first, second, zero, zero * 0.0, zero, one.value[[0, 0, 0]])
     leaf = one.left < 0
     inner, tips = np.flatnonzero(~leaf), np.flatnonzero(leaf)
-    place = np.where(leaf, first_leaf + np.cumsum(leaf), first_node + np.cumsum(~leaf)) - 1
+    index = np.where(leaf, first_leaf + np.cumsum(leaf), first_node + np.cumsum(~leaf)) - 1
     left, right = one.left[inner], one.right[inner]
     return {
         "nodes_featureids": one.feature[inner].astype(np.int64),
         "nodes_splits": one.threshold[inner],
         "nodes_modes": np.broadcast_to(np.asarray(one.mode, dtype=np.uint8), leaf.shape)[inner],
-        "nodes_truenodeids": place[left],
-        "nodes_falsenodeids": place[right],
+        "nodes_truenodeids": index[left],
+        "nodes_falsenodeids": index[right],
         "nodes_trueleafs": leaf[left].astype(np.int64),
         "nodes_falseleafs": leaf[right].astype(np.int64),
         "nodes_missing_value_tracks_true": one.missing_left[inner].astype(np.int64),

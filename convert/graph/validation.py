@@ -1,8 +1,9 @@
-"""What scikit-learn raises for inside a model: a number that one step makes and the next refuses.
+"""Numbers that one step makes and the next one refuses, so that scikit-learn raises.
 
-Source: `sklearn/utils/validation.py` (check_array). ONNX Runtime computes on with an infinity or
-a missing value, so that the row would be answered. Which numbers an estimator refuses is found by
-asking it; columns as they came are looked at by the function already.
+Source: `sklearn/utils/validation.py` (check_array). ONNX Runtime goes on with an infinity or a
+missing value, so that such a row would be answered. Which numbers an estimator refuses is found by
+trying them on it. The function checks the columns of the request itself, so that they are not
+checked here.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from onnxlet.convert.graph.table import Table
 from onnxlet.convert.graph.tensor import Tensor
 from onnxlet.function.arrays import LARGEST_FLOAT32, Array
 
-# Their parts are asked one by one; a function takes anything.
+# Their parts are checked one by one; a function takes anything.
 TAKEN_APART = (ColumnTransformer, FeatureUnion, FunctionTransformer, Pipeline)
-BASES = (1.0, 0.5, 0.0, -1.0)  # a row of some of these is answered
+BASES = (1.0, 0.5, 0.0, -1.0)  # an estimator accepts a row of at least one of these
 REFUSED: Mapping[str, float] = {
     "missing": np.nan,
     "infinite": np.inf,
@@ -40,7 +41,7 @@ CHECKS: Mapping[str, Callable[[Tensor], Tensor]] = {
 
 
 def raising(fitted: Any, table: Table) -> list[Tensor]:
-    """Where a row holds what the estimator raises for, bool tensors; none where it can't."""
+    """Bool tensors that mark the rows that the estimator raises for; none where it can't."""
     made = [tensor for tensor in table.tensors if _is_made(tensor)]
     if not made or isinstance(fitted, TAKEN_APART):
         return []
@@ -48,23 +49,26 @@ def raising(fitted: Any, table: Table) -> list[Tensor]:
     return [CHECKS[kind](tensor) for kind in kinds for tensor in made]
 
 
-def either(flags: Sequence[Tensor]) -> Tensor:
-    """Where any of them holds in a row, one bool column."""
+def any_of(flags: Sequence[Tensor]) -> Tensor:
+    """Whether any of them is true in a row, one bool column."""
     each = [flag.cast("int64").max() for flag in flags]
     return flags[0].graph.concat(each).max() > 0
 
 
 def refused_by(fitted: Any, width: int) -> list[str]:
-    """The kinds of numbers that an estimator raises for in each of its columns."""
+    """The kinds of numbers that an estimator raises for, whichever column has one.
+
+    Tried in the first, the middle and the last column.
+    """
     bases = (np.full((1, width), value) for value in BASES)
     base = next((row for row in bases if _answers(fitted, row)), None)
     if base is None:
         return []
-    places = sorted({0, width // 2, width - 1})
+    indices = sorted({0, width // 2, width - 1})
     return [
         kind
         for kind, value in REFUSED.items()
-        if not any(_answers(fitted, _changed(base, place, value)) for place in places)
+        if not any(_answers(fitted, _changed(base, index, value)) for index in indices)
     ]
 
 
@@ -73,18 +77,18 @@ def _is_made(tensor: Tensor) -> bool:
     return tensor.dtype in ("float32", "float64") and not base.name.startswith("input_")
 
 
-def _changed(row: Array, place: int, value: float) -> Array:
+def _changed(row: Array, index: int, value: float) -> Array:
     changed = row.copy()
-    changed[0, place] = value
+    changed[0, index] = value
     return changed
 
 
 def _answers(fitted: Any, row: Array) -> bool:
-    ask = fitted.predict if hasattr(fitted, "predict") else fitted.transform
+    method = fitted.predict if hasattr(fitted, "predict") else fitted.transform
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:
-            ask(row)
-        except Exception:  # whatever it raises, it does not answer
+            method(row)
+        except Exception:  # of any kind: it does not answer
             return False
     return True

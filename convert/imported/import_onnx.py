@@ -20,7 +20,7 @@ from onnxlet.convert.directory.model_directory import (
 )
 from onnxlet.convert.directory.summaries import column_statistics
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.evidence.evidence import Evidence, why_not
+from onnxlet.convert.evidence.evidence import Evidence
 from onnxlet.convert.imported.inputs import (
     InputTensor,
     free_batches,
@@ -40,12 +40,13 @@ from onnxlet.convert.imported.sample import (
 from onnxlet.convert.imported.trial import check_it_ends, check_loops
 from onnxlet.convert.manifest import versions
 from onnxlet.convert.parity.comparison import CHUNK, TOLERANCE, Comparison, compare
+from onnxlet.convert.parity.refusals import differences_in_words
 from onnxlet.convert.reference.answers import Answers, Task
 from onnxlet.convert.reference.inputs import Cells, InputColumn
 from onnxlet.function import json_text
 from onnxlet.function.errors import InvalidRows
 from onnxlet.function.explanation.background import FILE as BACKGROUND
-from onnxlet.function.inputs.validation import read_table
+from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.model import Model
 from onnxlet.function.serving.golden import replay, usual_size
 
@@ -74,7 +75,7 @@ def import_onnx(
         path: of the file; its external data may lie beside it.
         name: the model's.
         folder: the folder of model directories.
-        report: told what is going on, a line at a time.
+        report: called with a line for each step.
         sample: an .npz file of inputs by name, rows first.
         expected: an .npz file of the framework's own answers to them, by output name.
         breaking: clients of the version that is served need not go on with this one.
@@ -103,7 +104,7 @@ def import_onnx(
     manifest = serving_part(served, public, private)
     model = Model("imported", 1, manifest, content)
     cells = instances(rows.arrays, tensors)
-    _check_rows_stand_alone(model, cells)
+    _check_rows_are_independent(model, cells)
     given = [] if rows.made else cells
     proof = _prove(model, given, served, expected)
     parts = {"model.onnx": content, "golden.json": json_text.dumps(proof.golden)}
@@ -147,7 +148,7 @@ def _answers(model: Model, rows: Sequence[Cells]) -> Answers:
     parts = []
     for start in range(0, len(rows), CHUNK):
         try:
-            table = read_table(rows[start : start + CHUNK], model.signature)
+            table = validate_rows(rows[start : start + CHUNK], model.signature)
         except InvalidRows as error:
             raise Refusal(
                 f"the sample is refused: {error.problems[0]}",
@@ -157,18 +158,19 @@ def _answers(model: Model, rows: Sequence[Cells]) -> Answers:
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def _check_rows_stand_alone(model: Model, rows: Sequence[Cells]) -> None:
-    """A row's answer may not hang on the rows that it is sent with."""
+def _check_rows_are_independent(model: Model, rows: Sequence[Cells]) -> None:
+    """A row's answer may not depend on the rows that it is sent with."""
     few = list(rows[:3])
     together = _answers(model, few)
-    for place, row in enumerate(few):
-        alone = _answers(model, [row])
-        one_row = {name: array[place : place + 1] for name, array in together.items()}
+    for position, row in enumerate(few):
+        single = _answers(model, [row])
+        one_row = {name: array[position : position + 1] for name, array in together.items()}
         if not _compared(model, [row], one_row).passed or any(
-            alone[name].shape != array.shape for name, array in one_row.items()
+            single[name].shape != array.shape for name, array in one_row.items()
         ):
             raise Refusal(
-                f"row {place} is answered otherwise alone than together with {len(few) - 1} others",
+                f"row {position} is answered otherwise by itself than together with "
+                f"{len(few) - 1} others",
                 MIXED_HINT,
             )
 
@@ -194,7 +196,9 @@ def _prove(
     comparison = _compared(model, rows, wanted)
     evidence = Evidence(rows, wanted, len(rows))
     if not comparison.passed:
-        raise Refusal(why_not(comparison, evidence, model.signature.columns), DIFFERS_HINT)
+        raise Refusal(
+            differences_in_words(comparison, evidence, model.signature.columns), DIFFERS_HINT
+        )
     golden = choose_golden(rows, wanted, np.zeros(len(rows), dtype=bool))
     golden["floors"] = _floors(wanted)
     if expected is None:

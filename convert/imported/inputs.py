@@ -89,7 +89,7 @@ def input_tensors(session: Any) -> list[InputTensor]:
     inputs = session.get_inputs()
     if not inputs:
         raise Refusal("the model has no inputs", "There is nothing to be asked.")
-    tensors = [_tensor(entry, alone=len(inputs) == 1) for entry in inputs]
+    tensors = [_tensor(entry, only_one=len(inputs) == 1) for entry in inputs]
     counts = Counter(name for tensor in tensors for name in tensor.columns)
     twice = [name for name, count in counts.items() if count > 1]
     if twice:
@@ -99,7 +99,7 @@ def input_tensors(session: Any) -> list[InputTensor]:
     return tensors
 
 
-def _tensor(entry: Any, alone: bool) -> InputTensor:
+def _tensor(entry: Any, only_one: bool) -> InputTensor:
     if entry.type not in TYPES:
         raise Refusal(
             f"input '{entry.name}' is a {entry.type}, which has no form in a request",
@@ -111,7 +111,7 @@ def _tensor(entry: Any, alone: bool) -> InputTensor:
             f"input '{entry.name}' has no first dimension for the rows, or its shape is not given",
             "Export it with inputs of shape (rows, …), each row an instance.",
         )
-    loose = [place for place, dim in enumerate(shape[1:], 1) if not isinstance(dim, int)]
+    loose = [position for position, dim in enumerate(shape[1:], 1) if not isinstance(dim, int)]
     if loose or 0 in shape[1:]:
         shown = ", ".join("?" if dim is None else str(dim) for dim in shape)
         raise Refusal(
@@ -120,13 +120,13 @@ def _tensor(entry: Any, alone: bool) -> InputTensor:
         )
     dtype, kind = TYPES[entry.type]
     dims = tuple(shape[1:])
-    return InputTensor(entry.name, dtype, kind, dims, _columns(entry.name, prod(dims), alone))
+    return InputTensor(entry.name, dtype, kind, dims, _columns(entry.name, prod(dims), only_one))
 
 
-def _columns(name: str, width: int, alone: bool) -> tuple[str, ...]:
+def _columns(name: str, width: int, only_one: bool) -> tuple[str, ...]:
     if width == 1:
         return (name,)
-    return tuple(f"x{place}" if alone else f"{name}[{place}]" for place in range(width))
+    return tuple(f"x{position}" if only_one else f"{name}[{position}]" for position in range(width))
 
 
 def signature_inputs(

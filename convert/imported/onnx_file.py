@@ -12,8 +12,8 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper
 
-from onnxlet.convert.errors import Refusal, WrongUse
-from onnxlet.convert.evidence.evidence import shortened
+from onnxlet.convert.errors import Refusal, shortened
+from onnxlet.function.errors import WrongUse
 
 LARGEST_BYTES = 2**31 - 1  # of a protobuf message
 NO_SUCH_VERSION = 9999  # an opset that every domain the runtime knows refuses
@@ -213,7 +213,7 @@ def open_session(onnx_bytes: bytes) -> Any:
     except Exception as error:
         raise Refusal(
             f"{_runtime()} does not load it: {one_line(error)}",
-            "Export it for this runtime: a lower opset, and standard operators alone.",
+            "Export it for this runtime: a lower opset, and only standard operators.",
         ) from error
 
 

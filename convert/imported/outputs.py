@@ -55,17 +55,17 @@ def served_outputs(
     one, three = (_tried(session, names, tensors, rows, count, freed) for count in (1, 3))
     first = "prediction" if "prediction" in names else names[0]
     served = []
-    for name, alone, together in zip(names, one, three, strict=True):
+    for name, single, together in zip(names, one, three, strict=True):
         if (
-            _is_by_row(alone, 1)
+            _is_by_row(single, 1)
             and _is_by_row(together, 3)
-            and alone.shape[1:] == together.shape[1:]
+            and single.shape[1:] == together.shape[1:]
         ):
             served.append(_output(name, together, name == first))
         elif name == first:
             raise Refusal(
-                f"output '{name}' has the shape {together.shape} for 3 rows, and {alone.shape} for "
-                "one: expected an entry for each row",
+                f"output '{name}' has the shape {together.shape} for 3 rows, and {single.shape} "
+                "for one: expected an entry for each row",
                 FREE_HINT % freed[0] if freed else "Export a model that answers row by row.",
             )
         else:

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from onnxlet.convert.errors import WrongUse
 from onnxlet.convert.imported.inputs import InputTensor
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.function.arrays import Array
+from onnxlet.function.errors import WrongUse
 
 SAMPLE_KINDS = {"f": "fiu", "i": "iu", "u": "iu", "b": "b", "O": "U"}
 MADE_ROWS = 3
@@ -92,7 +92,7 @@ def read_sample(path: Path, tensors: Sequence[InputTensor]) -> Rows:
     return Rows(arrays, made=False)
 
 
-def check_names(arrays: Mapping[str, Array], names: Sequence[str], place: str) -> None:
+def check_names(arrays: Mapping[str, Array], names: Sequence[str], option: str) -> None:
     """Refuse other names than these.
 
     Raises:
@@ -100,7 +100,7 @@ def check_names(arrays: Mapping[str, Array], names: Sequence[str], place: str) -
     """
     if set(arrays) != set(names):
         raise WrongUse(
-            f"{place}: expected the arrays {', '.join(names)}, got {', '.join(arrays) or 'none'}",
+            f"{option}: expected the arrays {', '.join(names)}, got {', '.join(arrays) or 'none'}",
             "Save them by name: np.savez('FILE.npz', **{'NAME': array}).",
         )
 
@@ -116,11 +116,11 @@ def instances(arrays: Mapping[str, Array], tensors: Sequence[InputTensor]) -> li
 
 
 def with_missing(arrays: Mapping[str, Array], tensors: Sequence[InputTensor]) -> frozenset[str]:
-    """Columns in which a sample has missing values: numbers alone can."""
+    """Columns in which a sample has missing values: only numbers can."""
     found: list[str] = []
     for tensor in tensors:
         array = arrays[tensor.name]
         if array.dtype.kind == "f":
-            places = np.flatnonzero(np.isnan(array.reshape(len(array), -1)).any(axis=0))
-            found += [tensor.columns[place] for place in places.tolist()]
+            positions = np.flatnonzero(np.isnan(array.reshape(len(array), -1)).any(axis=0))
+            found += [tensor.columns[position] for position in positions.tolist()]
     return frozenset(found)

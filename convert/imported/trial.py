@@ -85,7 +85,7 @@ def check_it_ends(content: bytes, sample: Path | None) -> None:
 
 @lru_cache(maxsize=64)
 def _outcome(content: bytes, sample: str, written: int) -> tuple[str, str] | None:
-    """What went wrong, and what to do; `written` tells one state of the sample from another."""
+    """What went wrong, and what to do; kept until the sample is `written` again."""
     command = [sys.executable, "-P", "-c", TRIAL, sample, str(MOST_MEMORY)]
     try:
         done = subprocess.run(  # noqa: S603 # this interpreter, and a script of our own

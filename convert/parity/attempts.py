@@ -11,23 +11,27 @@ from typing import Any
 import numpy as np
 from sklearn.pipeline import Pipeline
 
+from onnxlet.convert.errors import shortened
 from onnxlet.convert.evidence.drawn_rows import Draw, drawn_rows
-from onnxlet.convert.evidence.evidence import Evidence, Failed, shortened
-from onnxlet.convert.evidence.gathering import gathered
-from onnxlet.convert.graph.graph import Unsupported
+from onnxlet.convert.evidence.evidence import Evidence
+from onnxlet.convert.evidence.gathering import gather_evidence
+from onnxlet.convert.graph.converter import Unsupported
 from onnxlet.convert.manifest import serving_part
 from onnxlet.convert.parity.comparison import Comparison, compare
-from onnxlet.convert.parity.rounding import forgive_undecided, rounds_before_a_step
+from onnxlet.convert.parity.refusals import FailedRecipe
+from onnxlet.convert.parity.rounding import forgive_rounding
+from onnxlet.convert.recipes import Recipe
 from onnxlet.convert.reference.answers import Task, dense
+from onnxlet.convert.reference.arithmetic import rounds_before_a_step
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference
-from onnxlet.convert.to_onnx import Converted, Recipe, convert
+from onnxlet.convert.to_onnx import Converted, convert
 from onnxlet.function.errors import InvalidRows
 from onnxlet.function.inputs.signature import Column
-from onnxlet.function.inputs.validation import read_table
+from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.model import Model
 
-LOOKED_AT = 50  # rows that differ and are sent through the steps one after another
+STEPPED = 50  # rows that differ and are sent through the steps one after another
 ROUNDING_HINT = (
     "The steps before it agree up to their last digits, and it may be these that decide: round "
     "what it is given, by FunctionTransformer(np.round, kw_args={'decimals': 9}), and fit again."
@@ -37,7 +41,7 @@ TIED_HINT = (
     "known word, chance chooses: drop them before fit, scale the columns, or use another model."
 )
 TOGETHER_HINT = (
-    "What one column may hold hangs on the others, and bounds of single columns can't tell that: "
+    "What one column may hold depends on the others, which no bound of a single column can say: "
     "keep the model from raising, for example by np.clip of what it takes the logarithm of."
 )
 
@@ -60,14 +64,14 @@ class Attempt:
 
 
 @dataclass(frozen=True)
-class Judged:
-    """What conversions are judged on.
+class SearchState:
+    """What a search for a conversion goes by; where it has to begin again, another one.
 
     Attributes:
         reference: scikit-learn.
         columns: the signature's.
-        evidence: rows, and the reference's answers to them, that a recipe is looked for with.
-        last: rows of one more draw, which no recipe is chosen by.
+        evidence: the rows by which a recipe is chosen, and the reference's answers to them.
+        last: rows of one more draw, which judge the recipe that was chosen.
         draws: how many draws of rows are among the evidence.
         others: rows like those held out, that rows are drawn from too.
         draw: draws rows.
@@ -81,29 +85,31 @@ class Judged:
     others: Sequence[Cells] = ()
     draw: Draw = drawn_rows
 
-    def again(self, **changed: Any) -> Judged:
+    def again(self, **changed: Any) -> SearchState:
         """With another reference, other columns or more draws: rows are gathered anew.
 
         Raises:
-            Refusal: as `gathered` raises it.
+            Refusal: as `gather_evidence` raises it.
         """
         new = replace(self, **changed)
         rows = self.evidence.rows[: self.evidence.held_out]
-        evidence, last = gathered(new.reference, new.columns, rows, new.draws, new.others, new.draw)
+        evidence, last = gather_evidence(
+            new.reference, new.columns, rows, new.draws, new.others, new.draw
+        )
         return replace(new, evidence=evidence, last=last)
 
-    def attempt(self, recipe: Recipe) -> Attempt | Failed:
+    def attempt(self, recipe: Recipe) -> Attempt | FailedRecipe:
         """Convert by one recipe, and compare."""
         watches = bool(self.evidence.raising)
         try:
             attempt = self._tried(recipe, watches)
-            if watches and attempt.comparison.refused:  # not for what scikit-learn raises for alone
+            if watches and attempt.comparison.refused:  # more than what scikit-learn raises for
                 attempt = self._tried(recipe, watches=False)
         except Unsupported as error:
-            return Failed(str(recipe), str(error), error.hint, error)
+            return FailedRecipe(str(recipe), str(error), error.hint, error)
         except Exception as error:
             reason = f"{type(error).__name__}: {shortened(error)}"
-            return Failed(str(recipe), reason, error=error)
+            return FailedRecipe(str(recipe), reason, error=error)
         return attempt
 
     def _tried(self, recipe: Recipe, watches: bool) -> Attempt:
@@ -126,21 +132,14 @@ class Judged:
         """How a model's answers compare, and how many rows it answers that scikit-learn doesn't."""
         reference = self.reference
         comparison = compare(model, reference.task, evidence.rows, evidence.expected)
-        exact, ask = evidence, reference.ask
         if reference.wide and comparison.wrong:
+            # Rows are moved by less than float32 can hold, so they must not be rounded to it again.
             inputs, rows = reference.inputs.once_rounded(evidence.rows)
-            rows = _within(rows, self.columns)
-            exact, ask = replace(evidence, rows=rows), replace(reference, inputs=inputs).ask
-        forgive_undecided(
-            comparison,
-            model,
-            reference.task,
-            exact,
-            ask,
-            reference.estimator,
-            self._in_float64.ask if reference.precision == "float32" else None,
-        )
-        return comparison, _unrefused(model, evidence.raising)
+            evidence = replace(evidence, rows=_within(rows, self.columns))
+            reference = replace(reference, inputs=inputs)
+        in_float64 = self._in_float64 if reference.precision == "float32" else None
+        forgive_rounding(comparison, model, evidence, reference, in_float64)
+        return comparison, _answered_nevertheless(model, evidence.raising)
 
     @cached_property
     def _in_float64(self) -> Reference:
@@ -153,41 +152,38 @@ def _within(rows: Sequence[Cells], columns: Sequence[Column]) -> list[Cells]:
     1e16 is no number of float32: the nearest one lies beyond a bound of 1e16.
     """
     bounds = [
-        (place, -math.inf if c.minimum is None else c.minimum, c.maximum)
-        for place, c in enumerate(columns)
+        (position, -math.inf if c.minimum is None else c.minimum, c.maximum)
+        for position, c in enumerate(columns)
         if c.minimum is not None or c.maximum is not None
     ]
     kept = [list(row) for row in rows]
     for row in kept:
-        for place, low, high in bounds:
-            cell = row[place]
+        for position, low, high in bounds:
+            cell = row[position]
             if type(cell) is float and not low <= cell <= (math.inf if high is None else high):
-                row[place] = float(np.nextafter(np.float32(cell), np.float32(0)))
+                row[position] = float(np.nextafter(np.float32(cell), np.float32(0)))
     return kept
 
 
-def _unrefused(model: Model, rows: Sequence[Cells]) -> int:
+def _answered_nevertheless(model: Model, rows: Sequence[Cells]) -> int:
     """How many of the rows a model answers."""
     if rows:
         try:
-            model.run(read_table(rows, model.signature))
+            model.run(validate_rows(rows, model.signature))
         except InvalidRows as error:
             return len(rows) - error.count
     return len(rows)
 
 
-def first_to_differ(judged: Judged, attempt: Attempt) -> tuple[str, str]:
+def first_differing_step(state: SearchState, attempt: Attempt) -> tuple[str, str]:
     """Which step of a pipeline is the first whose columns differ, on the rows that do; a hint."""
     if attempt.comparison.refused:
         return "", TOGETHER_HINT
-    steps = (
-        judged.reference.estimator.steps if isinstance(judged.reference.estimator, Pipeline) else []
-    )
-    rows = [judged.evidence.rows[row] for row in attempt.comparison.wrong[:LOOKED_AT]]
-    task, columns = (
-        Task("transformation", {"prediction": "transform"}),
-        judged.reference.inputs.data(rows),
-    )
+    estimator = state.reference.estimator
+    steps = estimator.steps if isinstance(estimator, Pipeline) else []
+    rows = [state.evidence.rows[row] for row in attempt.comparison.wrong[:STEPPED]]
+    task = Task("transformation", {"prediction": "transform"})
+    columns = state.reference.inputs.data(rows)
     for number, (name, step) in enumerate(steps[:-1], start=1):
         if not hasattr(step, "transform"):
             continue
@@ -197,23 +193,23 @@ def first_to_differ(judged: Judged, attempt: Attempt) -> tuple[str, str]:
             return "", ""
         evidence = Evidence(rows, {"prediction": dense(columns)}, len(rows))
         part = Pipeline(steps[:number])
-        reference = replace(judged.reference, estimator=part, task=task)
-        tried = replace(judged, reference=reference, evidence=evidence)
+        reference = replace(state.reference, estimator=part, task=task)
+        tried = replace(state, reference=reference, evidence=evidence)
         part_attempt = tried.attempt(attempt.recipe)
         if not isinstance(part_attempt, Attempt) or not part_attempt.comparison.passed:
             hint = TIED_HINT if hasattr(step, "n_neighbors") else ""
             return f"; the first step to differ is '{name}' ({type(step).__name__})", hint
     if len(steps) > 1:
         name, step = steps[-1]
-        return f"; the step that differs is '{name}' ({type(step).__name__})", _hint(judged, step)
-    return "", _hint(judged, judged.reference.estimator)
+        return f"; the step that differs is '{name}' ({type(step).__name__})", _hint(
+            estimator, step
+        )
+    return "", _hint(estimator, estimator)
 
 
-def _hint(judged: Judged, last: Any) -> str:
+def _hint(estimator: Any, last: Any) -> str:
     """What to do where the last step differs, though it is given the same."""
     if hasattr(last, "n_neighbors"):
         return TIED_HINT
-    among_others = last is not judged.reference.estimator and rounds_before_a_step(
-        judged.reference.estimator
-    )
+    among_others = last is not estimator and rounds_before_a_step(estimator)
     return ROUNDING_HINT if among_others else ""

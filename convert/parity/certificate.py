@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from onnxlet.convert.evidence.drawn_rows import FEW
-from onnxlet.convert.evidence.evidence import Evidence, Failed
+from onnxlet.convert.evidence.evidence import Evidence
 from onnxlet.convert.parity.comparison import TOLERANCE, Comparison, between
+from onnxlet.convert.parity.refusals import FailedRecipe
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.function.arrays import Array
 
@@ -19,7 +20,7 @@ def certificate(
     evidence: Sequence[Evidence],
     reference: str,
     recipe: str,
-    failed: Sequence[Failed],
+    failed: Sequence[FailedRecipe],
     limits: Mapping[str, Any],
     unrefused: int,
 ) -> dict[str, Any]:
@@ -43,7 +44,7 @@ def certificate(
     return {
         "reference": reference,
         "held_out_rows": searched.held_out,
-        "hard_rows": searched.hard,
+        "hard_rows": searched.edge_cases,
         "drawn_rows": searched.drawn,
         "judging_rows": last.drawn,
         "differing_rows": len(labels.wrong),
@@ -71,7 +72,7 @@ def off_in_float32(narrow: Reference, evidence: Sequence[Evidence]) -> dict[str,
         evidence: with the answers in float64.
     """
     rows = [row for part in evidence for row in part.rows]
-    found, got = narrow.answers(rows)
+    found, got = narrow.answers_where_answered(rows)
     answered = np.array(found, dtype=bool)
     expected = {
         name: np.concatenate([part.expected[name] for part in evidence])[answered] for name in got
@@ -79,7 +80,7 @@ def off_in_float32(narrow: Reference, evidence: Sequence[Evidence]) -> dict[str,
     off = between(narrow.task, expected, got)
     differing = ~answered
     differing[np.flatnonzero(answered)[off.wrong]] = True
-    usual = np.concatenate([~_is_hard(part) for part in evidence])
+    usual = np.concatenate([~_is_edge_case(part) for part in evidence])
     shown = usual[answered]
     return {
         "differing_rows": int(differing.sum()),
@@ -94,10 +95,10 @@ def off_in_float32(narrow: Reference, evidence: Sequence[Evidence]) -> dict[str,
     }
 
 
-def _is_hard(evidence: Evidence) -> Array:
-    hard = np.zeros(len(evidence.rows), dtype=bool)
-    hard[evidence.kinds["hard"]] = True
-    return hard
+def _is_edge_case(evidence: Evidence) -> Array:
+    among = np.zeros(len(evidence.rows), dtype=bool)
+    among[evidence.kinds["edge-case"]] = True
+    return among
 
 
 def _largest(differences: Array) -> float:
@@ -119,8 +120,8 @@ def certificate_lines(name: str, version: int, manifest: dict[str, Any]) -> Iter
     parity = manifest["parity"]
     yield f"parity certificate of {name} version {version}"
     yield (
-        f"  rows        {parity['held_out_rows']} held-out, {parity['drawn_rows']} drawn and "
-        f"{parity['hard_rows']} hard ones: {parity['differing_rows']} answers differ"
+        f"  rows        {parity['held_out_rows']} held-out, {parity['drawn_rows']} drawn, "
+        f"{parity['hard_rows']} edge cases: {parity['differing_rows']} answers differ"
     )
     many = f"{parity['judging_rows']} more drawn ones, which no choice was made by"
     yield f"  judged by   {few_judges(parity) or many}"
@@ -155,7 +156,7 @@ def _float32_lines(off: Mapping[str, Any], manifest: Mapping[str, Any]) -> Itera
     usual = off["differing_rows"] - off["differing_hard_rows"]
     yield (
         f"              its answers in float32 differ from these on {usual} held-out and drawn "
-        f"rows and {off['differing_hard_rows']} hard ones"
+        f"rows and {off['differing_hard_rows']} edge cases"
     )
     for output, largest in _measured(off["outputs"], manifest):
         yield f"              {output} by at most {largest} on held-out and drawn rows"

@@ -10,16 +10,17 @@ import numpy as np
 
 from onnxlet.convert.reference.answers import Answers, Task, tied
 from onnxlet.convert.reference.inputs import Cells
+from onnxlet.convert.spacing import spaced_indices
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows
-from onnxlet.function.inputs.validation import read_table
+from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.model import Model
 from onnxlet.function.serving.golden import differences, floor_of
 
 TOLERANCE = 1e-5
 ROOM = 0.1  # of the tolerance, that the first recipe to be taken may use
 CHUNK = 1000
-ALONE = 16  # rows that are asked about one by one as well
+SINGLE_ROWS = 16  # that are sent one by one as well
 
 
 @dataclass
@@ -31,7 +32,7 @@ class Difference:
             one that counts.
         relatives: each row's largest relative difference, shape (rows,); of values, the one that
             counts.
-        wrong: places of the rows that are further off than the tolerance.
+        wrong: positions of the rows that are further off than the tolerance.
         got: what ONNX Runtime answered to each of these.
     """
 
@@ -74,7 +75,7 @@ class Comparison:
         tied: for each row, whether its two highest scores lie within the tolerance, so that
             either label is right.
         refused: problems of rows that the function refused though scikit-learn answers.
-        forgiven: places of the rows on which scikit-learn's own answer hangs on rounding.
+        forgiven: positions of the rows whose answer depends on rounding in scikit-learn itself.
         unstable: more rows than are forgiven are wrong, and rounding is why.
     """
 
@@ -151,7 +152,7 @@ def compare(
         floors = _floors(expected)
     for part in _batches(len(rows)):
         try:
-            got = model.run(read_table(rows[part], model.signature))
+            got = model.run(validate_rows(rows[part], model.signature))
         except InvalidRows as error:
             comparison.refused += [str(problem) for problem in error.problems]
             continue
@@ -183,18 +184,18 @@ def _floors(expected: Answers) -> dict[str, Array]:
 
 
 def _batches(count: int) -> Iterator[slice]:
-    """All rows, and some once more alone: what is beside a row is not to change its answer."""
+    """All rows, and some again by themselves: the rows beside one must not change its answer."""
     yield from (slice(start, min(start + CHUNK, count)) for start in range(0, count, CHUNK))
-    for place in np.unique(np.linspace(0, count - 1, min(ALONE, count)).astype(int)).tolist():
-        yield slice(place, place + 1)
+    for row in spaced_indices(count, SINGLE_ROWS):
+        yield slice(row, row + 1)
 
 
 def _add(
     difference: Difference, start: int, name: str, got: Array, expected: Array, floor: float | Array
 ) -> None:
     if got.shape != expected.shape:
-        places = range(start, start + len(expected))
-        difference.wrong += sorted(set(places).difference(difference.wrong))
+        positions = range(start, start + len(expected))
+        difference.wrong += sorted(set(positions).difference(difference.wrong))
         difference.absolutes[:] = difference.relatives[:] = float("inf")
         return
     if not _is_number(expected):
@@ -207,10 +208,10 @@ def _add(
             kept[part] = np.maximum(kept[part], largest)
         counted = absolute if name == "probabilities" else relative
         wrong = (~(counted <= TOLERANCE)).reshape(len(counted), -1).any(axis=1)
-    for place in np.flatnonzero(wrong).tolist():
-        if start + place not in difference.got:
-            difference.wrong.append(start + place)
-            difference.got[start + place] = got[place : place + 1].tolist()[0]
+    for position in np.flatnonzero(wrong).tolist():
+        if start + position not in difference.got:
+            difference.wrong.append(start + position)
+            difference.got[start + position] = got[position : position + 1].tolist()[0]
 
 
 def _is_number(array: Array) -> bool:

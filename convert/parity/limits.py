@@ -1,8 +1,8 @@
 """Magnitudes at which a model's arithmetic gives out.
 
 Far beyond all numbers that a model has seen, squares overflow and differences cancel, and what is
-left differs from one order of summation to the next. Where a conversion differs on such numbers
-alone, the columns get bounds that leave them out: the function refuses them with 422, and the
+left differs from one order of summation to the next. Where a conversion differs only on such
+numbers, the columns get bounds that leave them out: the function refuses them with 422, and the
 certificate says so. It does not answer something else.
 """
 
@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from onnxlet.convert.evidence.evidence import Evidence
 from onnxlet.convert.parity.comparison import Comparison
-from onnxlet.convert.parity.rounding import MOST
+from onnxlet.convert.parity.rounding import MOST_FORGIVEN
 from onnxlet.function.inputs.signature import Column
 
 FAR = 1e3  # times the largest magnitude of the held-out rows
@@ -29,30 +29,32 @@ def narrowed(
     which of its columns a row has shown that in is chance.
 
     Returns:
-        None where more rows differ on usual numbers than may hang on rounding.
+        None where more rows differ on usual numbers than may depend on rounding.
     """
     usual = _usual(columns, evidence)
     limits: dict[int, float] = {}  # times the usual
     near = 0
     for row in comparison.wrong:
         far = {
-            place: abs(cell) / usual[place]
-            for place, cell in enumerate(evidence.rows[row])
-            if place in usual and type(cell) in (int, float) and abs(cell) > FAR * usual[place]
+            position: abs(cell) / usual[position]
+            for position, cell in enumerate(evidence.rows[row])
+            if position in usual
+            and type(cell) in (int, float)
+            and abs(cell) > FAR * usual[position]
         }
         if far:
-            place = max(far, key=far.__getitem__)
-            limits[place] = min(limits.get(place, math.inf), far[place])
+            position = max(far, key=far.__getitem__)
+            limits[position] = min(limits.get(position, math.inf), far[position])
         near += not far
-    if near > MOST:
+    if near > MOST_FORGIVEN:
         return None
     if 2 * len(limits) > len(usual):
         limits = dict.fromkeys(usual, min(limits.values())) | limits
     return [
-        _bounded(column, _below(limits[place] * usual[place], FAR * usual[place]))
-        if place in limits
+        _bounded(column, _below(limits[position] * usual[position], FAR * usual[position]))
+        if position in limits
         else column
-        for place, column in enumerate(columns)
+        for position, column in enumerate(columns)
     ]  # fmt: skip
 
 
@@ -70,11 +72,11 @@ def limited(
 def _usual(columns: Sequence[Column], evidence: Evidence) -> dict[int, float]:
     """The largest finite magnitude of each column of numbers among the held-out rows."""
     usual = {}
-    for place, column in enumerate(columns):
+    for position, column in enumerate(columns):
         if column.required and column.type not in ("string", "bool") and not column.categories:
-            cells = (row[place] for row in evidence.rows[: evidence.held_out])
+            cells = (row[position] for row in evidence.rows[: evidence.held_out])
             sizes = [abs(cell) for cell in cells if cell is not None and math.isfinite(cell)]
-            usual[place] = max([1.0, *sizes])
+            usual[position] = max([1.0, *sizes])
     return usual
 
 

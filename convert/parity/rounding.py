@@ -10,72 +10,73 @@ on raw, imputed, encoded or scaled columns are held to the last bit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
 import numpy as np
-from sklearn.dummy import DummyClassifier, DummyRegressor
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import FunctionTransformer
 
 from onnxlet.convert.evidence.evidence import Evidence
 from onnxlet.convert.parity.comparison import TOLERANCE, Comparison, compare
-from onnxlet.convert.reference.answers import Answers, Task
+from onnxlet.convert.reference.answered import is_answered
+from onnxlet.convert.reference.answers import Answers
+from onnxlet.convert.reference.arithmetic import rounds, rounds_before_a_step
 from onnxlet.convert.reference.inputs import Cells
-from onnxlet.convert.reference.probing import is_answered, parts_of
+from onnxlet.convert.reference.reference import Reference
 from onnxlet.function.arrays import LARGEST_FLOAT32, Array
-from onnxlet.function.inputs.validation import read_table
+from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.model import Model
 
-AT_ONCE = 25  # rows that are asked about one by one, before it is seen whether that explains any
-MOST = 400  # rows that differ and are looked at one by one; more are never forgiven
+ONE_BY_ONE = 25  # rows that are asked about singly, before it is seen whether that explains any
+MOST_FORGIVEN = 400  # rows that differ and are looked at one by one; more are never forgiven
 SAMPLE = 25  # of more, that are looked at to see whether it is rounding that they differ by
 UNIT, UNIT_IN_FLOAT32 = 2.0**-52, 2.0**-23
 STEPS = (1, -1, 4, -4, 16, -16)  # units in the last place that the numbers of a row are moved by
 SCATTERS = 8  # times that each of them is moved by another share, within each reach
 REACHES = (16, 256)  # units in the last place; sums of many terms round by more than a few
-GAPS = (
-    100  # times the usual gap between answers next to each other: some times as far as they reach
-)
+GAPS = 100  # times the usual gap between neighbouring answers: some times as far as they reach
 LARGEST_INTEGER = 2**63 - 1
 # Of each kind of rows, the share that may be forgiven: where it is more, nothing is proven.
-FORGIVABLE = {"held-out": 0.01, "hard": 0.05, "drawn": 0.01}
-
-Ask = Callable[[Sequence[Cells]], Answers]
+FORGIVABLE = {"held-out": 0.01, "edge-case": 0.05, "drawn": 0.01}
 
 
-def forgive_undecided(
+def forgive_rounding(
     comparison: Comparison,
     model: Model,
-    task: Task,
     evidence: Evidence,
-    ask: Ask,
-    estimator: Any,
-    ask_in_float64: Ask | None = None,
+    reference: Reference,
+    in_float64: Reference | None = None,
 ) -> None:
-    """Take rows off the list of wrong ones where scikit-learn's answer hangs on rounding.
+    """Take rows off the list of wrong ones where scikit-learn's own answer depends on rounding.
 
-    A row is forgiven where the answer is scikit-learn's to that row alone, or, provided that
+    A row is forgiven where the answer is scikit-learn's to that row by itself, or, provided that
     the estimator rounds before a step, where it lies among scikit-learn's answers to the row
     with its numbers moved by a few units in the last place, or no further from them than they
-    lie apart. Where it is given float32 and computes in that, rounding is what its answer to the
-    same numbers in float64 is without.
+    lie apart. Where scikit-learn computes in float32, its answer to the same numbers in float64
+    is the one without rounding.
+
+    Args:
+        comparison: loses its forgiven rows.
+        model: that was compared.
+        evidence: that it was compared on.
+        reference: is asked again.
+        in_float64: the same in float64, where the reference computes in float32.
     """
     if comparison.refused:
         return
-    if ask_in_float64 is not None and rounds(estimator):
-        _forgive_what_float64_answers(comparison, model, task, evidence, ask_in_float64)
+    if in_float64 is not None and rounds(reference.estimator):
+        _forgive_what_float64_answers(comparison, model, evidence, in_float64)
     wrong = comparison.wrong
-    unit = UNIT if ask_in_float64 is None else UNIT_IN_FLOAT32
-    if len(wrong) > MOST:
+    unit = UNIT if in_float64 is None else UNIT_IN_FLOAT32
+    if len(wrong) > MOST_FORGIVEN:
+        # Not every_nth: which rows the verdict falls on is part of the results.
         some = wrong[:: len(wrong) // SAMPLE]
-        comparison.unstable = _is_scattered(some, comparison, model, evidence, ask, estimator, unit)
+        comparison.unstable = _is_scattered(some, comparison, model, evidence, reference, unit)
     elif wrong:
         got, expected, rows = _seen(wrong, comparison, model, evidence)
-        explained = hangs_on_rounding(got, expected, rows, ask, estimator, unit)
-        places = zip(wrong, explained.tolist(), strict=True)
-        _forgive(comparison, {place for place, fine in places if fine})
+        explained = explained_by_rounding(got, expected, rows, reference, unit)
+        pairs = zip(wrong, explained.tolist(), strict=True)
+        _forgive(comparison, {row for row, fine in pairs if fine})
 
 
 def _is_scattered(
@@ -83,15 +84,14 @@ def _is_scattered(
     comparison: Comparison,
     model: Model,
     evidence: Evidence,
-    ask: Ask,
-    estimator: Any,
+    reference: Reference,
     unit: float,
 ) -> bool:
     """Whether each of these rows is answered as scikit-learn does where its numbers are moved."""
-    if not rounds_before_a_step(estimator):
+    if not rounds_before_a_step(reference.estimator):
         return False
     got, expected, rows = _seen(wrong, comparison, model, evidence)
-    return bool(_are_among(got, [expected, *_to_moved_rows(rows, ask, unit)]).all())
+    return bool(_are_among(got, [expected, *_to_moved_rows(rows, reference, unit)]).all())
 
 
 def too_many_forgiven(comparison: Comparison, evidence: Evidence, least: int = 0) -> str:
@@ -117,14 +117,14 @@ def _seen(
 ) -> tuple[Answers, Answers, list[Cells]]:
     """What the comparison has seen of some rows: ONNX Runtime's answers, scikit-learn's, the rows.
 
-    Of outputs that are off it is the answer that was off, in a batch or alone.
+    Of outputs that are off it is the answer that was off, in a batch or by itself.
     """
-    every = model.run(read_table(evidence.rows, model.signature))
+    every = model.run(validate_rows(evidence.rows, model.signature))
     got = {name: array[list(wrong)] for name, array in every.items()}
     for name, off in comparison.outputs.items():
-        for place, row in enumerate(wrong):
+        for position, row in enumerate(wrong):
             if row in off.got:
-                got[name][place] = off.got[row]
+                got[name][position] = off.got[row]
     expected = {name: array[list(wrong)] for name, array in evidence.expected.items()}
     return got, expected, [evidence.rows[row] for row in wrong]
 
@@ -136,24 +136,23 @@ def _forgive(comparison: Comparison, rows: set[int]) -> None:
 
 
 def _forgive_what_float64_answers(
-    comparison: Comparison, model: Model, task: Task, evidence: Evidence, ask_in_float64: Ask
+    comparison: Comparison, model: Model, evidence: Evidence, in_float64: Reference
 ) -> None:
     wrong = comparison.wrong
-    rows = [evidence.rows[place] for place in wrong]
-    if not wrong or not is_answered(ask_in_float64, rows):
+    rows = [evidence.rows[row] for row in wrong]
+    if not wrong or not is_answered(in_float64.answers, rows):
         return
-    again = compare(model, task, rows, ask_in_float64(rows))
+    again = compare(model, in_float64.task, rows, in_float64.answers(rows))
     if not again.refused:
-        left = {wrong[place] for place in again.wrong}
+        left = {wrong[row] for row in again.wrong}
         _forgive(comparison, set(wrong) - left)
 
 
-def hangs_on_rounding(
+def explained_by_rounding(
     got: Answers,
     expected: Answers,
     rows: Sequence[Cells],
-    ask: Ask,
-    estimator: Any,
+    reference: Reference,
     unit: float = UNIT,
 ) -> Array:
     """Which answers are ones that scikit-learn might have given as well.
@@ -162,30 +161,29 @@ def hangs_on_rounding(
         got: by output name, ONNX Runtime's.
         expected: scikit-learn's to these rows in a batch.
         rows: in signature order.
-        ask: asks scikit-learn.
-        estimator: scikit-learn's.
+        reference: scikit-learn.
         unit: in the last place of the rows' numbers, relative to these.
 
     Returns:
         A bool array of shape (rows,).
     """
     answers = [expected]
-    if rounds_before_a_step(estimator):
-        answers += _to_moved_rows(rows, ask, unit)
+    if rounds_before_a_step(reference.estimator):
+        answers += _to_moved_rows(rows, reference, unit)
     fine = _are_among(got, answers)
     left = np.random.default_rng(0).permutation(np.flatnonzero(~fine))
-    for start in range(0, len(left), AT_ONCE):
-        places = left[start : start + AT_ONCE]
-        alone = _one_by_one([rows[place] for place in places.tolist()], ask)
-        known = [{name: array[places] for name, array in answer.items()} for answer in answers]
-        found = {name: array[places] for name, array in got.items()}
-        fine[places] = _are_among(found, [*known, alone])
-        if not fine[places].any():
+    for start in range(0, len(left), ONE_BY_ONE):
+        some = left[start : start + ONE_BY_ONE]
+        single = _one_by_one([rows[row] for row in some.tolist()], reference)
+        known = [{name: array[some] for name, array in answer.items()} for answer in answers]
+        found = {name: array[some] for name, array in got.items()}
+        fine[some] = _are_among(found, [*known, single])
+        if not fine[some].any():
             break  # it is no matter of rounding, and to ask one by one takes long
     return fine
 
 
-def _to_moved_rows(rows: Sequence[Cells], ask: Ask, unit: float) -> Iterator[Answers]:
+def _to_moved_rows(rows: Sequence[Cells], reference: Reference, unit: float) -> Iterator[Answers]:
     random = np.random.default_rng(0)
     reaches = REACHES if unit == UNIT else REACHES[:1]
     moves = [[_moved(row, step * unit) for row in rows] for step in STEPS]
@@ -196,7 +194,7 @@ def _to_moved_rows(rows: Sequence[Cells], ask: Ask, unit: float) -> Iterator[Ans
     ]
     for moved in moves:
         with suppress(ValueError):  # a number may go over an edge, beyond which it raises
-            yield ask(moved)
+            yield reference.answers(moved)
 
 
 def _are_among(got: Answers, answers: Sequence[Answers]) -> Array:
@@ -228,64 +226,9 @@ def _is_among(name: str, got: Array, answers: Sequence[Answers]) -> Array:
     return np.asarray(near.reshape(len(got), -1).all(axis=1))
 
 
-def _one_by_one(rows: Sequence[Cells], ask: Ask) -> Answers:
-    answers = [ask([row]) for row in rows]
+def _one_by_one(rows: Sequence[Cells], reference: Reference) -> Answers:
+    answers = [reference.answers([row]) for row in rows]
     return {name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]}
-
-
-# Their answers are values as they came, or arithmetic that the converters mirror operation by
-# operation.
-EXACT = frozenset(
-    {
-        "BaggingClassifier", "BaggingRegressor", "Binarizer", "ColumnTransformer",
-        "CountVectorizer", "DecisionTreeClassifier", "DecisionTreeRegressor", "DummyClassifier",
-        "DummyRegressor", "ExtraTreeClassifier",
-        "ExtraTreeRegressor", "ExtraTreesClassifier", "ExtraTreesRegressor", "FeatureUnion",
-        "FrozenEstimator", "GradientBoostingClassifier", "GradientBoostingRegressor",
-        "GridSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV",
-        "HistGradientBoostingClassifier", "HistGradientBoostingRegressor", "IsolationForest",
-        "KBinsDiscretizer", "LabelBinarizer", "LabelEncoder", "MaxAbsScaler", "MinMaxScaler",
-        "MissingIndicator",
-        "MultiOutputClassifier", "MultiOutputRegressor", "OneHotEncoder", "OneVsRestClassifier",
-        "OrdinalEncoder", "Pipeline", "RandomForestClassifier", "RandomForestRegressor",
-        "RandomTreesEmbedding", "RandomizedSearchCV", "RobustScaler", "SimpleImputer",
-        "StandardScaler", "TargetEncoder", "VotingClassifier", "VotingRegressor", "_BinMapper",
-    }
-)  # fmt: skip
-
-
-def rounds(estimator: Any) -> bool:
-    """Whether some part rounds in a way of its own."""
-    return any(_rounds(part) for part in parts_of(estimator))
-
-
-def rounds_before_a_step(estimator: Any) -> bool:
-    """Whether some part rounds in a way of its own, and is not a linear model at the end."""
-    last = estimator
-    while isinstance(last, Pipeline):
-        last = last.steps[-1][1]
-    return any(
-        _rounds(part)
-        for part in parts_of(estimator)
-        if part is not last or not hasattr(part, "coef_")
-    )
-
-
-def begins_in_float32(estimator: Any) -> bool:
-    """Gradient boosting rounds rows to float32, and the model that it begins with computes so."""
-    begun = [getattr(part, "init_", None) for part in parts_of(estimator)]
-    return any(hasattr(init, "predict") and not _is_dummy(init) for init in begun)
-
-
-def _is_dummy(estimator: Any) -> bool:
-    """It answers without a look at the row."""
-    return isinstance(estimator, DummyClassifier | DummyRegressor)
-
-
-def _rounds(part: Any) -> bool:
-    if isinstance(part, FunctionTransformer) and part.func is None:
-        return False  # columns that are passed through
-    return type(part).__name__ not in EXACT and not hasattr(part, "get_support")
 
 
 def _moved(row: Cells, share: float) -> Cells:

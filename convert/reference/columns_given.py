@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
-from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -17,11 +16,9 @@ import numpy as np
 import pandas as pd
 from sklearn.exceptions import NotFittedError
 
-from onnxlet.convert.errors import Refusal
-from onnxlet.convert.evidence.evidence import shortened
-from onnxlet.convert.reference.answers import task_of
+from onnxlet.convert.errors import Refusal, shortened
 from onnxlet.convert.reference.inputs import Cells
-from onnxlet.convert.reference.probing import is_answered
+from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.reference.rows_given import unanswered_rows
 from onnxlet.convert.sources.source import Source
 from onnxlet.convert.sources.users_code import where
@@ -43,22 +40,22 @@ ID_NAME = re.compile(
 UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[0-9a-fA-F]{24,}")
 
 
-def unanswered(source: Source, error: Exception) -> Refusal:
+def unanswered(source: Source, reference: Reference, error: Exception) -> Refusal:
     """Why an estimator raises for its test set, and what to do: the columns, a text, or neither.
 
     Args:
         source: the estimator and its test set, which is pandas' own where it is a frame.
+        reference: the estimator as it is asked.
         error: that it raised.
     """
     said = f"{type(error).__name__}: {shortened(error)}{where(error)}"
     if isinstance(error, NotFittedError):
         return Refusal(f"the estimator is not fitted: {said}", "Fit it on training rows first.")
-    if off := _columns_off(source):
+    if off := _columns_off(source, reference):
         return Refusal(f"{off[0]}; the estimator does not answer X_test: {said}", off[1])
     if text := _no_number(source, error):
         return Refusal(*text)
-    ask = partial(task_of(source.estimator).answers, source.estimator)
-    rows, hint = unanswered_rows(source.X_test, ask, error)
+    rows, hint = unanswered_rows(source.X_test, reference, error)
     if rows:
         return Refusal(f"{_rows(source)}, {rows}: {said}", hint)
     return Refusal(
@@ -67,20 +64,20 @@ def unanswered(source: Source, error: Exception) -> Refusal:
     )
 
 
-def _columns_off(source: Source) -> tuple[str, str] | None:
+def _columns_off(source: Source, reference: Reference) -> tuple[str, str] | None:
     """Names, or a number of columns, that are not those of the fit."""
     fitted, given = _fitted_names(source.estimator), _given_names(source.X_test)
     if fitted is None or given is None:
         return _width_off(source, given)
     lacking = [name for name in fitted if name not in given]
     more = [name for name in given if name not in fitted]
-    if not lacking and not more and fitted != given and _answers_only(source, fitted):
+    if not lacking and not more and fitted != given and _answers_only(source, reference, fitted):
         return (
             f"{_rows(source)}: its columns are those that the estimator was fitted on, in another "
             f"order: expected {_listed(fitted)}",
             "X_test[list(estimator.feature_names_in_)] puts them in order.",
         )
-    if not lacking and not (more and _answers_only(source, fitted)):
+    if not lacking and not (more and _answers_only(source, reference, fitted)):
         return None
     off = [f"{_named(lacking)} missing"] if lacking else []
     off += [f"{_named(more)} too many"] if more else []
@@ -88,11 +85,10 @@ def _columns_off(source: Source) -> tuple[str, str] | None:
     return message + " and ".join(off), _columns_hint(source, lacking, more)
 
 
-def _answers_only(source: Source, names: Sequence[str]) -> bool:
+def _answers_only(source: Source, reference: Reference, names: Sequence[str]) -> bool:
     """Whether these columns, in this order, are answered: many estimators ignore the others."""
     by_name = {str(label): label for label in source.X_test.columns}
-    kept = source.X_test[[by_name[name] for name in names]]
-    return is_answered(partial(task_of(source.estimator).answers, source.estimator), kept)
+    return reference.takes(source.X_test[[by_name[name] for name in names]])
 
 
 def _columns_hint(source: Source, lacking: Sequence[str], more: Sequence[str]) -> str:
@@ -144,10 +140,10 @@ def _no_number(source: Source, error: Exception) -> tuple[str, str] | None:
     if not holding:
         return None
     numbers, name, row = max(holding)  # where most are numbers, one was expected
-    place = f"{_rows(source)}, row {row} (counted from 0), column '{name}'"
+    cell = f"{_rows(source)}, row {row} (counted from 0), column '{name}'"
     some = f"; {numbers} of its {len(source.X_test)} cells are numbers" if numbers else ""
     return (
-        f"{place}: expected a number, got '{found[2][:80]}'{some}",
+        f"{cell}: expected a number, got '{found[2][:80]}'{some}",
         NUMBERS_HINT if numbers else TEXT_HINT,
     )
 
@@ -163,8 +159,8 @@ def notes(source: Source, columns: Sequence[Column], rows: Sequence[Cells]) -> I
     fitted = _fitted_names(source.estimator)
     named = fitted is not None and _given_names(source.X_test) is not None
     more = [c.name for c in columns if named and c.name not in (fitted or ())]
-    for place, column in enumerate(columns):
-        if why := _looks_like_an_id(column, [row[place] for row in rows[:LOOKED_AT]]):
+    for position, column in enumerate(columns):
+        if why := _looks_like_an_id(column, [row[position] for row in rows[:LOOKED_AT]]):
             more = [name for name in more if name != column.name]
             use = "the model uses it" if column.required else "the model does without it"
             yield f"note: column '{column.name}' {why}; it joins the signature, and {use}"

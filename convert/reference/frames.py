@@ -42,7 +42,7 @@ def as_pandas(X: Any) -> Any:
     if isinstance(native, narwhals.Series):
         return _series(native).rename(native.name or None)
     if isinstance(native, narwhals.DataFrame):
-        columns = {place: _series(native[name]) for place, name in enumerate(native.columns)}
+        columns = {position: _series(native[name]) for position, name in enumerate(native.columns)}
         return pd.DataFrame(columns).set_axis(list(native.columns), axis=1)
     if hasattr(X, "__dataframe__"):  # the interchange protocol, which fewer speak with each year
         with warnings.catch_warnings():

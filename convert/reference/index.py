@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pandas as pd
 
 from onnxlet.convert.reference.answers import Answers
 from onnxlet.convert.reference.inputs import Data
+from onnxlet.convert.reference.reference import Reference
 from onnxlet.function.arrays import Array
 
-FEW = 50  # rows that are asked for with another index
-Asked = Answers | Exception
+FEW = 50  # rows that are answered with another index
+Outcome = Answers | Exception
 
 
-def asked(answer: Callable[[Data], Answers], data: Data) -> Asked:
-    """The answers to some rows, or what the estimator raises."""
+def outcome(reference: Reference, data: Data) -> Outcome:
+    """The answers to some data, or what the estimator raises for them."""
     try:
-        return answer(data)
+        return reference.answers_to(data)
     except Exception as error:  # whatever it raises, it does not answer
         return error
 
 
 def reads_index(
-    answer: Callable[[Data], Answers], X_test: Data, plain: Data, expected: Asked, got: Asked
+    reference: Reference, X_test: Data, plain: Data, expected: Outcome, got: Outcome
 ) -> bool:
     """Whether the answers to the same values depend on their index.
 
     Args:
-        answer: gives the estimator's answers.
+        reference: the estimator.
         X_test: with the index that it came with.
         plain: the same values, counted from 0.
         expected: the answers to X_test.
@@ -39,19 +38,19 @@ def reads_index(
         return False
     if not _alike(expected, got):
         if isinstance(expected, Exception):
-            return not isinstance(asked(answer, X_test.reset_index(drop=True)), Exception)
-        return _alike(expected, asked(answer, plain.set_axis(X_test.index)))
+            return not isinstance(outcome(reference, X_test.reset_index(drop=True)), Exception)
+        return _alike(expected, outcome(reference, plain.set_axis(X_test.index)))
     few = plain.iloc[:FEW]
     # Odd and far from each other, of both signs: other than 0, 1, 2, … by whatever is read of them.
     other = few.set_axis(pd.Index([(-1) ** n * (1000 * n + 7) for n in range(len(few))]))
-    first, moved = asked(answer, few), asked(answer, other)
+    first, moved = outcome(reference, few), outcome(reference, other)
     # One that raises may join by index what is counted from 0: that works wherever it is served.
     if isinstance(moved, Exception) or _alike(first, moved):
         return False
-    return _alike(first, asked(answer, few))
+    return _alike(first, outcome(reference, few))
 
 
-def _alike(one: Asked, other: Asked) -> bool:
+def _alike(one: Outcome, other: Outcome) -> bool:
     if isinstance(one, Exception) or isinstance(other, Exception):
         return isinstance(one, Exception) and isinstance(other, Exception)
     return all(same(array, other[name]) for name, array in one.items())

@@ -19,6 +19,14 @@ Form = Literal["frame", "array", "texts", "series"]
 Cells = list[Any]  # one row, in signature order, as JSON would hold it
 
 
+def changed(row: Cells, positions: Sequence[int], values: Iterable[Any]) -> Cells:
+    """The row with other values at some positions."""
+    made = list(row)
+    for position, value in zip(positions, values, strict=True):
+        made[position] = value
+    return made
+
+
 @dataclass(frozen=True)
 class InputColumn:
     """One column of the test set.
@@ -48,7 +56,7 @@ class Inputs:
 
     Attributes:
         columns: in signature order.
-        form: a DataFrame, a bare array, or texts alone, as vectorisers take them, in an array of
+        form: a DataFrame, a bare array, or only texts, as vectorisers take them, in an array of
             one dimension or a Series.
     """
 
@@ -92,8 +100,8 @@ class Inputs:
         if self.uniform:
             return np.column_stack(arrays)
         mixed = np.empty((len(rows), len(arrays)), dtype=object)
-        for place, array in enumerate(arrays):
-            mixed[:, place] = array.tolist()
+        for position, array in enumerate(arrays):
+            mixed[:, position] = array.tolist()
         return mixed
 
     @property
@@ -109,7 +117,7 @@ class Inputs:
     def once_rounded(self, rows: Sequence[Cells]) -> tuple[Inputs, list[Cells]]:
         """The numbers that estimators are given for these rows, and columns that leave them so.
 
-        Where columns are wide, rows may then be moved by less than float32 can tell apart.
+        Where columns are wide, rows may then be moved by less than float32 can hold.
         """
         exact = replace(
             self,
@@ -127,8 +135,8 @@ class Inputs:
     def rows(self, data: Data) -> list[Cells]:
         """The rows of a test set as JSON would hold them, None for a missing value."""
         by_column = [
-            _cells(_values(data, place, self.form), column.type)
-            for place, column in enumerate(self.columns)
+            _cells(_values(data, position, self.form), column.type)
+            for position, column in enumerate(self.columns)
         ]
         return [list(row) for row in zip(*by_column, strict=True)]
 
@@ -162,12 +170,12 @@ def read_inputs(X: Any) -> tuple[Inputs, Data]:
     whole = None if array.dtype == object else _column_type(pd.Series(array[:, 0]), "X_test")
     columns = tuple(
         InputColumn(
-            f"x{place}",
-            place,
-            whole or _type_of_values(pd.Series(values, dtype=object), f"X_test, column {place}"),
+            f"x{position}",
+            position,
+            whole or _type_of_values(pd.Series(values, dtype=object), f"X_test, column {position}"),
             _missing(values),
         )
-        for place, values in enumerate(array.T)
+        for position, values in enumerate(array.T)
     )
     if {column.type for column in columns} == {"int64", "float64"}:
         columns = tuple(replace(column, type="float64") for column in columns)
@@ -208,10 +216,10 @@ def _read_frame(X: pd.DataFrame) -> tuple[Inputs, Data]:
         twice = sorted({name for name in names if names.count(name) > 1})
         raise Refusal(f"X_test: columns {twice} stand there twice", "Give each its own name.")
     columns = tuple(
-        _column(X.iloc[:, place], label, name)
-        for place, (label, name) in enumerate(zip(X.columns, names, strict=True))
+        _column(X.iloc[:, position], label, name)
+        for position, (label, name) in enumerate(zip(X.columns, names, strict=True))
     )
-    by_column = [_cells(X.iloc[:, place], c.type) for place, c in enumerate(columns)]
+    by_column = [_cells(X.iloc[:, position], c.type) for position, c in enumerate(columns)]
     return Inputs(columns, "frame"), _frame(columns, by_column)
 
 
@@ -228,13 +236,13 @@ def _column(series: pd.Series[Any], label: Any, name: str) -> InputColumn:
 def _frame(columns: Sequence[InputColumn], by_column: Sequence[Sequence[Any]]) -> pd.DataFrame:
     """A DataFrame whose columns keep their arrays' dtypes: pandas would make text of objects."""
     series: dict[int, Any] = {}
-    for place, (column, cells) in enumerate(zip(columns, by_column, strict=True)):
+    for position, (column, cells) in enumerate(zip(columns, by_column, strict=True)):
         if column.category is not None:
-            series[place] = pd.Series(_categorical(column.category, cells))
+            series[position] = pd.Series(_categorical(column.category, cells))
         else:
             array = _array(column, cells)
             objects = array.dtype == object
-            series[place] = pd.Series(array, dtype=object) if objects else array
+            series[position] = pd.Series(array, dtype=object) if objects else array
     return pd.DataFrame(series).set_axis([column.label for column in columns], axis=1)
 
 
@@ -254,7 +262,7 @@ def _missing(values: Iterable[Any]) -> Any:
     return None if any(value is None for value in values) else np.nan
 
 
-def _column_type(series: pd.Series[Any], place: str) -> ColumnType:
+def _column_type(series: pd.Series[Any], what: str) -> ColumnType:
     if isinstance(series.dtype, pd.CategoricalDtype):
         series = series.astype(series.cat.categories.dtype if series.notna().all() else object)
     dtype = series.dtype
@@ -265,14 +273,14 @@ def _column_type(series: pd.Series[Any], place: str) -> ColumnType:
     if pd.api.types.is_float_dtype(dtype):
         return "float32" if dtype in (np.float32, np.float16) else "float64"
     if dtype.kind == "O" or isinstance(dtype, pd.StringDtype):
-        return _type_of_values(series, place)
+        return _type_of_values(series, what)
     raise Refusal(
-        f"{place}: values of type {dtype} have no form in a request",
+        f"{what}: values of type {dtype} have no form in a request",
         "Turn the column into numbers or text before the pipeline.",
     )
 
 
-def _type_of_values(series: pd.Series[Any], place: str) -> ColumnType:
+def _type_of_values(series: pd.Series[Any], what: str) -> ColumnType:
     """The one type of a column of Python objects."""
     kinds = {_kind(value): value for value in series[series.notna()]}
     if set(kinds) <= {"string"}:
@@ -285,7 +293,7 @@ def _type_of_values(series: pd.Series[Any], place: str) -> ColumnType:
         return "float64"
     shown = " and ".join(repr(value)[:40] for value in list(kinds.values())[:2])
     raise Refusal(
-        f"{place}: expected values of one type, got {shown}",
+        f"{what}: expected values of one type, got {shown}",
         "Give the column one type: numbers, booleans or text.",
     )
 
@@ -302,10 +310,10 @@ def _kind(value: Any) -> str:
     return type(value).__name__
 
 
-def _values(data: Data, place: int, form: Form) -> Any:
+def _values(data: Data, position: int, form: Form) -> Any:
     if form == "frame":
-        return data.iloc[:, place]
-    array = np.asarray(data)[:, place] if form == "array" else np.asarray(data)
+        return data.iloc[:, position]
+    array = np.asarray(data)[:, position] if form == "array" else np.asarray(data)
     return pd.Series(array, dtype=array.dtype)
 
 

@@ -1,33 +1,29 @@
-"""Scikit-learn as the one that is right: an estimator that answers rows, in one precision."""
+"""scikit-learn as the reference: an estimator that answers rows, in one precision."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import deepcopy
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, Literal
 
-import numpy as np
-from scipy import sparse
-
-from onnxlet.convert.errors import Refusal
-from onnxlet.convert.evidence.evidence import shortened
-from onnxlet.convert.parity.rounding import begins_in_float32
+from onnxlet.convert.errors import Refusal, shortened
+from onnxlet.convert.reference.answered import Unanswered, is_answered, which_are_answered
 from onnxlet.convert.reference.answers import Answers, Task
-from onnxlet.convert.reference.inputs import Cells, Inputs
-from onnxlet.convert.reference.probing import is_answered, parts_of, which_are_answered
+from onnxlet.convert.reference.arithmetic import begins_in_float32
+from onnxlet.convert.reference.estimators import in_float64
+from onnxlet.convert.reference.inputs import Cells, Data, Inputs
+from onnxlet.function.arrays import Array
 
 TOGETHER_HINT = (
     "A row's answer depends on the rows beside it, perhaps by the dtype that a column has "
     "only without gaps: turn columns into floats first."
 )
-NARROW = (np.float16, np.float32)
 
 
 @dataclass(frozen=True)
 class Reference:
-    """What conversions are held against.
+    """What conversions are compared with.
 
     Attributes:
         estimator: scikit-learn's.
@@ -56,34 +52,45 @@ class Reference:
         widened = in_float64(self.estimator)
         return replace(self, estimator=widened, inputs=self.inputs.in_float64(), wide=True)
 
-    def ask(self, rows: Sequence[Cells]) -> Answers:
-        """Its answers.
+    def answers(self, rows: Sequence[Cells]) -> Answers:
+        """Its answers to rows in signature order; arrays with one entry per row.
 
         Raises:
             Exception: whatever scikit-learn raises for these rows.
         """
-        return self.task.answers(self.estimator, self.inputs.data(rows))
+        return self.answers_to(self.inputs.data(rows))
 
-    def which(self, rows: Sequence[Cells]) -> list[bool]:
-        """Which of the rows it answers, each for itself."""
-        ask = partial(self.task.answers, self.estimator)
+    def answers_to(self, data: Data) -> Answers:
+        """Its answers to what no rows can say, such as an index, or columns that are left out.
+
+        Raises:
+            Exception: whatever scikit-learn raises for it.
+        """
+        return self.task.answers(self.estimator, data)
+
+    def takes(self, data: Data) -> bool:
+        """Whether it answers all of the data, rather than raising."""
+        return is_answered(self.answers_to, data)
+
+    def answered(self, rows: Sequence[Cells]) -> list[bool]:
+        """Which of the rows it answers, each by itself."""
         groups = [[row] for row in rows]
-        return list(
-            which_are_answered(groups, lambda some: is_answered(ask, self.inputs.data(some)))
-        )
+        return which_are_answered(groups, lambda some: self.takes(self.inputs.data(some)))
 
-    def answers(self, rows: Sequence[Cells]) -> tuple[list[bool], Answers]:
+    def answers_where_answered(self, rows: Sequence[Cells]) -> tuple[list[bool], Answers]:
         """Which of the rows it answers, and its answers to these.
 
         Raises:
             Refusal: it answers each of them by itself, but not all of them together.
         """
         try:
-            return [True] * len(rows), self.ask(rows)
+            return [True] * len(rows), self.answers(rows)
         except Exception:  # some row is one that scikit-learn raises for: find which
-            found = self.which(rows)
+            found = self.answered(rows)
         try:
-            return found, self.ask([row for row, is_one in zip(rows, found, strict=True) if is_one])
+            return found, self.answers(
+                [row for row, is_one in zip(rows, found, strict=True) if is_one]
+            )
         except Exception as error:
             raise Refusal(
                 "the estimator answers rows one by one that it does not answer together: "
@@ -91,21 +98,18 @@ class Reference:
                 TOGETHER_HINT,
             ) from error
 
+    def finest_answers(self, rows: Sequence[Cells]) -> Array:
+        """Of its answers the one that shows a change first: probabilities, scores, or predictions.
 
-def in_float64(estimator: Any) -> Any:
-    """A copy in which every float32 number that a part has kept is held in float64."""
-    copy = deepcopy(estimator)
-    for part in list(parts_of(copy)):
-        for name, value in vars(part).items():
-            vars(part)[name] = _widened(value)
-    return copy
-
-
-def _widened(value: Any) -> Any:
-    if isinstance(value, np.ndarray | np.generic) or sparse.issparse(value):
-        return value.astype(np.float64) if value.dtype in NARROW else value
-    if type(value) in (list, tuple):
-        return type(value)(map(_widened, value))
-    if type(value) is dict:
-        return {key: _widened(held) for key, held in value.items()}
-    return value
+        Raises:
+            Unanswered: scikit-learn raises for some of the rows.
+            Exception: scikit-learn raises for all of them together, and for none by itself.
+        """
+        try:
+            answers = self.answers(rows)
+        except Exception as error:  # whatever it raises, it does not answer them
+            answered = self.answered(rows)
+            if all(answered):
+                raise
+            raise Unanswered(answered) from error
+        return answers.get("probabilities", answers.get("score", answers["prediction"]))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from onnxlet.convert.reference.probing import is_answered, which_are_answered
+from onnxlet.convert.reference.answered import which_are_answered
+from onnxlet.convert.reference.inputs import Data
+from onnxlet.convert.reference.reference import Reference
 
 LOOKED_AT = 1000  # rows
 # What scikit-learn says, and what to do about it.
@@ -21,12 +22,12 @@ HINTS = (
 )
 
 
-def unanswered_rows(X: Any, answer: Callable[[Any], Any], error: Exception) -> tuple[str, str]:
+def unanswered_rows(X: Data, reference: Reference, error: Exception) -> tuple[str, str]:
     """The first such row, how many there are, and what to do.
 
     Args:
         X: the test set, a DataFrame or an array of shape (rows, columns).
-        answer: asks scikit-learn about rows, and raises as it raises.
+        reference: the estimator.
         error: that it raised for all of them.
 
     Returns:
@@ -35,13 +36,13 @@ def unanswered_rows(X: Any, answer: Callable[[Any], Any], error: Exception) -> t
     table = X.iloc if isinstance(X, pd.DataFrame) else X
     if not isinstance(X, pd.DataFrame | np.ndarray) or len(X) < 2:
         return "", ""
-    groups = [[[place]] for place in range(min(len(X), LOOKED_AT))]
+    groups = [[[position]] for position in range(min(len(X), LOOKED_AT))]
     found = which_are_answered(
-        groups, lambda rows: is_answered(answer, table[[place for [place] in rows]])
+        groups, lambda rows: reference.takes(table[[position for [position] in rows]])
     )
     if all(found) or not any(found):
         return "", ""
-    wrong = [place for place, answered in enumerate(found) if not answered]
+    wrong = [position for position, answered in enumerate(found) if not answered]
     more = f", as {len(wrong) - 1} more of {len(found)}" if len(wrong) > 1 else ""
     gaps = _gaps(X, wrong[0])
     missing = f", where {gaps} is missing" if gaps else ""

@@ -63,7 +63,7 @@ def with_text_limits(
         manifest: of a conversion.
         rows: held out, in signature order.
         earlier: the manifest of the highest version that is there; empty where there is none.
-        report: told of each limit.
+        report: called with a line for each limit.
 
     Raises:
         Refusal: a held-out text is longer.
@@ -76,10 +76,10 @@ def with_text_limits(
             limit = _chosen(pauses(json.dumps(feed["tokens"])), before.get(name))
             limits[name] = min(limit, limits.get(name, LONGEST_TEXT))
     columns = []
-    for place, entry in enumerate(_columns(manifest)):
+    for position, entry in enumerate(_columns(manifest)):
         limit = limits.get(entry["name"], LONGEST_TEXT)
         if limit < LONGEST_TEXT:
-            _check(entry["name"], [row[place] for row in rows], limit)
+            _check(entry["name"], [row[position] for row in rows], limit)
             report(
                 f"column '{entry['name']}' takes texts of up to {limit:,} characters: a longer one "
                 f"could keep all other requests waiting for {AT_MOST:g} s"
@@ -127,9 +127,9 @@ def _chosen(found: Mapping[int, float], earlier: int | None) -> int:
         Characters; 0 where even the fewest take too long.
     """
     short = [length for length in LENGTHS if found.get(length, AT_MOST) <= WANTED]
-    place = next((n for n, length in enumerate(LENGTHS) if length not in short), len(LENGTHS))
-    limit = LENGTHS[place - 1] if place else 0
-    near = LENGTHS[max(place - 2, 0) : place + 1]
+    position = next((n for n, length in enumerate(LENGTHS) if length not in short), len(LENGTHS))
+    limit = LENGTHS[position - 1] if position else 0
+    near = LENGTHS[max(position - 2, 0) : position + 1]
     if earlier is not None and earlier in near and found.get(earlier, 2 * AT_MOST) <= AT_MOST:
         return earlier
     return limit
@@ -195,7 +195,7 @@ def main() -> None:
         print(json.dumps([length, max(held)]), flush=True)
         if length >= FEWEST:
             order = sorted(range(len(texts)), key=held.__getitem__, reverse=True)
-            texts = [texts[place] for place in order[:KEPT]]
+            texts = [texts[position] for position in order[:KEPT]]
 
 
 def _cut_and_counted(cut: Cut, count: Count, text: str) -> None:
@@ -204,12 +204,12 @@ def _cut_and_counted(cut: Cut, count: Count, text: str) -> None:
 
 def various(length: int) -> str:
     """Characters of which no four neighbours come twice."""
-    return "".join(chr(0x4E00 + place * place * 7919 % 20_011) for place in range(length))
+    return "".join(chr(0x4E00 + position * position * 7919 % 20_011) for position in range(length))
 
 
 def words(length: int) -> str:
     """Words that all differ."""
-    return " ".join(f"w{place:06}" for place in range(length // 8 + 1))[:length]
+    return " ".join(f"w{position:06}" for position in range(length // 8 + 1))[:length]
 
 
 def longest_pause(work: Callable[[], Any]) -> float:
@@ -235,7 +235,7 @@ def longest_pause(work: Callable[[], Any]) -> float:
 
 
 def _clock(thread: int) -> Callable[[], float]:
-    """The time that a thread has worked, where the system tells: other processes don't count."""
+    """The time that a thread has worked, where the system knows: other processes don't count."""
     if not hasattr(time, "pthread_getcpuclockid"):
         return time.perf_counter
     clock = time.pthread_getcpuclockid(thread)

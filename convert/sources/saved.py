@@ -1,4 +1,4 @@
-"""Reading estimators that were saved: .skops by trusted types alone, .joblib and .pkl on trust."""
+"""Reading estimators that were saved: .skops by its trusted types, .joblib and .pkl on trust."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ import joblib
 import sklearn
 from sklearn.exceptions import InconsistentVersionWarning
 
-from onnxlet.convert.errors import SourceFailed, WrongUse
-from onnxlet.convert.evidence.evidence import shortened
+from onnxlet.convert.errors import SourceFailed, shortened
 from onnxlet.convert.sources.harmless import PACKAGES, not_installed, package
 from onnxlet.convert.sources.skops_file import check_sizes, judged, schema_of, unpacked
+from onnxlet.function.errors import WrongUse
 
 UNPACKED: tuple[Callable[[bytes], bytes], ...] = (
     zlib.decompress,
@@ -43,7 +43,7 @@ def load_saved(path: Path, trusted: Sequence[str], report: Callable[[str], None]
     Args:
         path: of a file that is there.
         trusted: types of a .skops file that may be made, beside what is known to be harmless.
-        report: told what the reader should know of the file.
+        report: called with what the reader should know of the file.
 
     Raises:
         WrongUse: types are trusted for a pickle, which asks for none.
@@ -56,7 +56,7 @@ def load_saved(path: Path, trusted: Sequence[str], report: Callable[[str], None]
     else:
         report(f"'{path.name}' is a pickle: reading it runs the code in it. {SKOPS_HINT}")
         read = _pickled(path)
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             estimator = read()
@@ -64,7 +64,7 @@ def load_saved(path: Path, trusted: Sequence[str], report: Callable[[str], None]
             raise _unreadable(path, error) from error
     writers = {
         str(warning.message.original_sklearn_version)
-        for warning in told
+        for warning in caught
         if isinstance(warning.message, InconsistentVersionWarning)
     }
     if writers:
@@ -77,7 +77,7 @@ def load_saved(path: Path, trusted: Sequence[str], report: Callable[[str], None]
 def _pickled(path: Path) -> Callable[[], Any]:
     if path.suffix == ".joblib":
         return lambda: joblib.load(path)
-    return lambda: pickle.loads(path.read_bytes())  # noqa: S301 - the user's own, and told so
+    return lambda: pickle.loads(path.read_bytes())  # noqa: S301 - the user's own, who is warned
 
 
 def _skops(path: Path, trusted: Sequence[str]) -> Callable[[], Any]:
@@ -180,7 +180,7 @@ def _version_in(content: bytes) -> str | None:
 
 
 def _unpacked(content: bytes) -> bytes:
-    """Joblib compresses where it is told to."""
+    """The content without compression, which joblib applies where it is asked to."""
     for unpack in UNPACKED:
         try:
             return unpack(content)

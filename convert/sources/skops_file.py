@@ -20,9 +20,9 @@ from onnxlet.convert.sources.skops_nodes import is_sound, name_of
 SCHEMA = "schema.json"
 SURELY_FINE = 2**30  # bytes, unpacked
 DENSEST = 20  # times the file's own size: what is more than that was packed to harm
-# Bytes. A step of zlib ends where it is told to; one of the others unpacks all that it has read.
-AT_ONCE = {zipfile.ZIP_STORED: 2**20, zipfile.ZIP_DEFLATED: 2**20}
-LEAST = 2**12
+# Bytes. A step of zlib ends where it is asked to; one of the others unpacks all that it has read.
+STEPS = {zipfile.ZIP_STORED: 2**20, zipfile.ZIP_DEFLATED: 2**20}
+LEAST_STEP = 2**12
 OF_AN_INSTANCE = frozenset({"__id__", "file"})  # differ where one object was saved twice
 ARRAY = b"\x93NUMPY"  # what a file of one begins with; numpy.load opens archives too
 
@@ -67,7 +67,7 @@ def unpacked(content: bytes) -> bytes:
         for member in {member.filename: member for member in members}.values():
             # In steps: zipfile looks at the size that is declared only after it has unpacked.
             with archive.open(member) as source, target.open(member.filename, "w") as out:
-                while part := source.read(AT_ONCE.get(member.compress_type, LEAST)):
+                while part := source.read(STEPS.get(member.compress_type, LEAST_STEP)):
                     out.write(part)
     return plain.getvalue()
 

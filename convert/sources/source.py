@@ -15,12 +15,12 @@ from typing import Any
 
 import pandas as pd
 
-from onnxlet.convert.errors import SourceFailed, WrongUse
+from onnxlet.convert.errors import SourceFailed
 from onnxlet.convert.sources.saved import load_saved
 from onnxlet.convert.sources.table_files import looked_in, read_table_file
 from onnxlet.convert.sources.users_code import where
 from onnxlet.folders import typed
-from onnxlet.function.errors import OnnxletError
+from onnxlet.function.errors import OnnxletError, WrongUse
 
 FILES = (".joblib", ".pkl", ".pickle", ".skops")
 FORMS = "(estimator, X_test), (estimator, X_test, y_test) or (estimator, X_test, y_test, X_train)"
@@ -61,7 +61,7 @@ def load_source(
         data: held-out rows for a file.
         target: the column of these that holds the answers.
         trusted: types in a .skops file, beside those of known packages.
-        report: told what the reader should know of a file.
+        report: called with what the reader should know of a file.
 
     Raises:
         WrongUse: there is no such file, function or column, or it returns something else.
@@ -72,8 +72,8 @@ def load_source(
         rows, y_test = _held_out(Path(text), data, target, report)
         estimator = load_saved(Path(text), trusted, report)
         return Source(estimator, rows, y_test, data=data, target=target)
-    place, _, function = text.rpartition(":")
-    if not place or not function.isidentifier():
+    origin, _, function = text.rpartition(":")
+    if not origin or not function.isidentifier():
         raise WrongUse(
             f"SOURCE: expected FILE.py:FUNCTION, MODULE:FUNCTION or a {', '.join(FILES)} file, "
             f"got '{text}'",
@@ -83,10 +83,10 @@ def load_source(
         raise WrongUse("--data and --target go with a file; a function returns its own test set")
     if trusted:
         raise WrongUse("--trust goes with a .skops file; a function imports what it needs")
-    module = _module(place)
+    module = _module(origin)
     make = getattr(module, function, None)
     if not callable(make):
-        raise WrongUse(f"SOURCE: '{place}' has no function '{function}'", _functions(module))
+        raise WrongUse(f"SOURCE: '{origin}' has no function '{function}'", _functions(module))
     try:
         made = make()
     except (Exception, SystemExit) as error:
@@ -132,13 +132,13 @@ class _AsItIs(SourceFileLoader):
         return self.source_to_code(self.get_data(self.path), self.path)
 
 
-def _module(place: str) -> ModuleType:
+def _module(origin: str) -> ModuleType:
     try:
-        if not place.endswith(".py"):
-            return importlib.import_module(place)
-        path = Path(place)
+        if not origin.endswith(".py"):
+            return importlib.import_module(origin)
+        path = Path(origin)
         if not path.is_file():
-            raise WrongUse(f"SOURCE: there is no file '{place}'", looked_in(path))
+            raise WrongUse(f"SOURCE: there is no file '{origin}'", looked_in(path))
         sys.path.insert(0, str(path.resolve().parent))
         name = _free_name(path)
         loader = _AsItIs(name, os.fspath(path))
@@ -150,11 +150,11 @@ def _module(place: str) -> ModuleType:
     except OnnxletError:
         raise
     except ModuleNotFoundError as error:
-        if error.name and (place == error.name or place.startswith(f"{error.name}.")):
-            raise WrongUse(f"SOURCE: there is no module '{place}'") from error
-        raise SourceFailed(f"{place} needs module '{error.name}'", "Install it.") from error
+        if error.name and (origin == error.name or origin.startswith(f"{error.name}.")):
+            raise WrongUse(f"SOURCE: there is no module '{origin}'") from error
+        raise SourceFailed(f"{origin} needs module '{error.name}'", "Install it.") from error
     except (Exception, SystemExit) as error:
-        raise SourceFailed(_raised(place, error)) from error
+        raise SourceFailed(_raised(origin, error)) from error
     return module
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from onnxlet.convert.errors import WrongUse
-from onnxlet.convert.evidence.evidence import shortened
+from onnxlet.convert.errors import shortened
+from onnxlet.function.errors import WrongUse
 
 SEPARATORS = {";": "';'", "\t": "tabs", "|": "'|'"}
 MARKS_OF_UTF16 = (b"\xff\xfe", b"\xfe\xff")
@@ -21,7 +21,7 @@ def read_table_file(path: Path, report: Callable[[str], None] = lambda line: Non
 
     Args:
         path: of the file.
-        report: told what the reader should know of it.
+        report: called with what the reader should know of it.
 
     Raises:
         WrongUse: there is no such file, or it is neither.
@@ -110,16 +110,16 @@ def _not_utf8(path: Path) -> WrongUse:
     """Which line is in another encoding, and how it is read."""
     content = _opened(path)
     if content.startswith(MARKS_OF_UTF16):
-        encoding, place = "utf-16", "it is UTF-16"
+        encoding, fault = "utf-16", "it is UTF-16"
     else:
-        encoding, place = "latin-1", "it is not"
+        encoding, fault = "latin-1", "it is not"
         for number, line in enumerate(content.split(b"\n"), start=1):
             shown = line.decode("utf-8", "replace").strip()
             if "\ufffd" in shown:
-                place = f"line {number} is not: {shown[:80]!r}"
+                fault = f"line {number} is not: {shown[:80]!r}"
                 break
     return WrongUse(
-        f"--data: expected '{path}' in UTF-8, {place}",
+        f"--data: expected '{path}' in UTF-8, {fault}",
         f"If it is {encoding}, pandas.read_csv({str(path)!r}, encoding={encoding!r})"
         ".to_csv('held_out.csv', index=False) writes it in UTF-8.",
     )

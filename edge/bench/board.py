@@ -1,4 +1,4 @@
-"""What a board is and how it fares, as a measurement has to be told with."""
+"""The board and its state, which a measurement is reported with."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from onnxlet.edge.device.checks import Needs, power, speed
 from onnxlet.edge.device.machine import read_machine, read_text
 
 CPUS = "sys/devices/system/cpu"
-# Arm's own numbers, https://developer.arm.com: of what Raspberry Pis and clouds have.
+# Arm's part numbers (https://developer.arm.com) of the processors of Raspberry Pis and clouds.
 PARTS = {
     "0xd03": "Cortex-A53", "0xd04": "Cortex-A35", "0xd05": "Cortex-A55", "0xd07": "Cortex-A57",
     "0xd08": "Cortex-A72", "0xd0b": "Cortex-A76", "0xd0c": "Neoverse-N1", "0xd40": "Neoverse-V1",
@@ -22,16 +22,16 @@ PARTS = {
 
 
 class Board(NamedTuple):
-    """What stays as it is; empty is what this machine does not tell.
+    """Facts that do not change; empty where this machine does not report one.
 
     Attributes:
         model: of the board.
         processor: its name.
         cores: that programs may use.
-        memory: bytes in all.
-        governor: of the processor's speed.
-        mhz: lowest and highest that it may choose.
-        kernel: release of it.
+        memory: bytes in total.
+        governor: of the processor's frequency.
+        mhz: lowest and highest frequency.
+        kernel: its name and release.
         system: the distribution.
         python: its version.
     """
@@ -48,13 +48,13 @@ class Board(NamedTuple):
 
 
 class State(NamedTuple):
-    """What changes while it works; None is what this machine does not tell.
+    """Facts that change; None where this machine does not report one. Fields as in `--json`.
 
     Attributes:
         celsius: of the processor.
         throttled: flags as the Raspberry Pi's firmware has them.
         told: these flags in words.
-        mhz: at which its first processor runs.
+        mhz: of the first processor.
     """
 
     celsius: float | None
@@ -64,10 +64,10 @@ class State(NamedTuple):
 
 
 def read_board(root: Path = Path("/")) -> Board:
-    """Look at this machine.
+    """Read the facts about this machine.
 
     Args:
-        root: of the files that tell of it.
+        root: of /proc, /sys and /etc; another folder for tests.
     """
     machine = read_machine(root, root)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -85,7 +85,7 @@ def read_board(root: Path = Path("/")) -> Board:
 
 
 def read_state(root: Path = Path("/")) -> State:
-    """Look at how it fares now."""
+    """Read the machine's present state."""
     machine = read_machine(root, root)
     found = [check(machine, Needs()) for check in (power, speed)]
     told = "; ".join(each.told for each in found if each is not None)
@@ -94,9 +94,10 @@ def read_state(root: Path = Path("/")) -> State:
 
 
 def _processor(cpuinfo: str) -> str:
-    told = dict(re.findall(r"^([\w ]+?)\s*: (.*)$", cpuinfo, re.MULTILINE))
-    part = PARTS.get(told.get("CPU part", "")) if told.get("CPU implementer") == "0x41" else None
-    return str(part or told.get("model name") or platform.processor() or platform.machine())
+    fields = dict(re.findall(r"^([\w ]+?)\s*: (.*)$", cpuinfo, re.MULTILINE))
+    arm = fields.get("CPU implementer") == "0x41"
+    part = PARTS.get(fields.get("CPU part", "")) if arm else None
+    return str(part or fields.get("model name") or platform.processor() or platform.machine())
 
 
 def _governors(root: Path) -> list[str]:

@@ -17,18 +17,18 @@ from onnxlet.function.command_line import Command
     metavar="DIR",
     help="Folder of model directories.  [default: ONNXLET_MODELS, else ./models, or a bundle's]",
 )
-@click.option("--model", metavar="N", help="Ask this one.  [default: the first by name]")
+@click.option("--model", metavar="N", help="Measure this one.  [default: the first by name]")
 @click.option(
     "--seconds", type=click.FloatRange(2, 600), default=20.0, metavar="S",
-    help="Ask for so long, starts aside.  [default: 20]",
+    help="Measure for so long, without starts.  [default: 20]",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def bench(models: Path | None, model: str | None, seconds: float, as_json: bool) -> None:
-    """Measure how fast this machine answers, and tell it with what the machine is.
+    """Measure how fast this machine answers, and report it with what the machine is.
 
-    Golden rows are asked of a server of its own on a free port; the live service goes on, and
-    should have little to do meanwhile. What is printed can be pasted into an issue: it has no
-    rows, names or addresses. Where the processor is emulated, no time is told.
+    Golden rows are sent to a separate server on a free port; the live service goes on, and should
+    have little to do meanwhile. The output can be pasted into an issue: it has no rows, names or
+    addresses. Where the processor is emulated, times are left out.
     """
     from onnxlet.edge.bench import report
     from onnxlet.edge.bench.measure import bench as measure

@@ -1,6 +1,6 @@
-"""Is this processor emulated, or a virtual machine's? Decided from facts that can be read anywhere.
+"""Whether this processor is emulated, or a virtual machine's, from facts that any user can read.
 
-Where nothing tells for sure, it counts as emulated: a time that is left out misleads nobody.
+In doubt it counts as emulated: a time that is left out misleads nobody.
 """
 
 from __future__ import annotations
@@ -17,33 +17,33 @@ from typing import NamedTuple
 from onnxlet.edge.device.machine import read_text, this_arch
 
 SECONDS = 5
-# Emulators of programs map themselves beside the program; /proc/self/maps hides that, since they
-# answer it themselves, and a thread's own maps do not.
+# User-mode emulators map themselves into the process. They fake /proc/self/maps to hide that, but
+# not /proc/thread-self/maps.
 EMULATORS = re.compile(
     r"/(qemu-[a-z0-9_]+(?:-static)?|rosetta|box64|FEXInterpreter)$", re.MULTILINE
 )
 SAME_PROCESSOR = {("armv7l", "aarch64"), ("armv8l", "aarch64"), ("i686", "x86_64")}
-VSIZE = 20  # place in /proc/PID/stat, counted from behind the program's name
-ANSWERS_ITSELF = "/proc/self/stat tells of no memory: an emulator answers it"
+VSIZE = 20  # index of the field in /proc/PID/stat, counted after the program's name
+ANSWERS_ITSELF = "/proc/self/stat reports no memory: an emulator answers it"
 
 
 class Facts(NamedTuple):
-    """What this machine tells of itself; empty is what it does not tell.
+    """What this machine reports of itself; empty where it does not report it.
 
     Attributes:
-        machine: that this program is for, as `uname` has it.
-        kernel: that the kernel is for.
-        maps: what lies in this process, as the kernel has it.
-        vsize: bytes that /proc/self/stat says are mapped.
-        cpuinfo: of /proc.
-        clocks: that the kernel could take.
-        maker: of the machine, by its DMI, and its product.
+        machine: architecture of this program, as `uname` prints it.
+        kernel: architecture of the kernel.
+        maps: the memory map of this process, as the kernel reports it.
+        vsize: mapped bytes, as /proc/self/stat reports them.
+        cpuinfo: content of /proc/cpuinfo.
+        clocks: the kernel's available clock sources.
+        maker: of the machine and its product, from DMI.
         tree: the device tree's `compatible`.
         firmware: the device tree has QEMU's own node.
-        hypervisor: the device tree has one.
-        board: what the device tree calls it.
-        serial: of the board.
-        detected: what systemd-detect-virt says.
+        hypervisor: the device tree has a hypervisor's node.
+        board: its model in the device tree.
+        serial: number of the board.
+        detected: the output of systemd-detect-virt.
     """
 
     machine: str = "aarch64"
@@ -62,10 +62,10 @@ class Facts(NamedTuple):
 
 
 def read_facts(root: Path = Path("/")) -> Facts:
-    """Look at this machine.
+    """Read the facts about this machine.
 
     Args:
-        root: of the files that tell of it.
+        root: of /proc and /sys; another folder for tests.
     """
     tree = root / "proc/device-tree"
     stat = read_text(root / "proc/self/stat").rpartition(")")[2].split()
@@ -88,7 +88,7 @@ def read_facts(root: Path = Path("/")) -> Facts:
 
 
 def read_maker(root: Path) -> str:
-    """The maker of this machine and its product, as its DMI has them."""
+    """The maker of this machine and its product, from DMI."""
     dmi = root / "sys/class/dmi/id"
     return " ".join(read_text(dmi / name) for name in ("sys_vendor", "product_name")).strip()
 
@@ -127,20 +127,20 @@ def _own_answers(facts: Facts) -> str:
 
 def _processor_of_an_emulator(facts: Facts) -> str:
     found = re.search(r"QEMU TCG[^\n]*|VirtualApple[^\n]*", facts.cpuinfo)
-    return f"/proc/cpuinfo tells of a {found[0]}" if found else ""
+    return f"/proc/cpuinfo names a {found[0]}" if found else ""
 
 
 def _machine_of_qemu(facts: Facts) -> str:
-    """QEMU's, and nothing says that KVM is below it."""
+    """A machine of QEMU's without a sign of KVM."""
     if "kvm-clock" in facts.clocks or "KVM" in facts.maker:
         return ""
     if not (facts.detected == "qemu" or facts.maker.startswith("QEMU") or facts.firmware):
         return ""
-    return "a machine of QEMU's, and nothing tells that its processor is not emulated"
+    return "a machine of QEMU's, and nothing shows that its processor is not emulated"
 
 
 def _board_without_serial(facts: Facts) -> str:
-    """QEMU has Raspberry Pis, too; the firmware of real ones writes their number down."""
+    """QEMU emulates Raspberry Pis, too; the firmware of real ones adds a serial number."""
     if not facts.board.startswith("Raspberry Pi") or facts.serial.strip("0"):
         return ""
     return f"a {facts.board} without a serial number: real ones have one"
@@ -153,14 +153,14 @@ SIGNS: tuple[Callable[[Facts], str], ...] = (
 
 
 def emulated(facts: Facts) -> str:
-    """Why this processor counts as emulated; empty where it is real."""
+    """Why this processor counts as emulated; empty if it is real."""
     return next(filter(None, (sign(facts) for sign in SIGNS)), "")
 
 
 def virtual(facts: Facts) -> str:
-    """What virtual machine this is; empty where it is none."""
+    """The kind of virtual machine; empty if it is none."""
     if facts.detected:
         return facts.detected
     flags = re.search(r"^flags\s*:.*\bhypervisor\b", facts.cpuinfo, re.MULTILINE)
-    told = flags or facts.hypervisor or "linux,dummy-virt" in facts.tree
-    return facts.maker or "of a maker that is not told" if told else ""
+    virtual = flags or facts.hypervisor or "linux,dummy-virt" in facts.tree
+    return facts.maker or "of an unknown maker" if virtual else ""

@@ -1,4 +1,4 @@
-"""Joules, where a board counts them: by a counter of its own, or by what its power supply tells."""
+"""Energy in joules, where a board measures it: by a counter, or by its power supply chip."""
 
 from __future__ import annotations
 
@@ -12,42 +12,42 @@ from pathlib import Path
 
 from onnxlet.edge.device.machine import read_text
 
-PAUSE_SECONDS = 0.5  # between two looks
+PAUSE_SECONDS = 0.5  # between two samples
 VCGENCMD_SECONDS = 5
-PACKAGE = re.compile(r"[a-z-]+:\d+")  # a whole package; its parts have another number behind
-NOT_PACKAGES = ("psys",)  # the whole board, which has the packages in it
+PACKAGE = re.compile(r"[a-z-]+:\d+")  # a whole package; its parts have a second number
+NOT_PACKAGES = ("psys",)  # the whole platform, which includes the packages
 
 Read = Callable[[], float | None]
 
 
 class Counter:
-    """Joules since some moment, of counters that begin again at their highest number.
+    """The sum of energy counters that wrap around.
 
     Args:
-        counters: files with microjoules, and the number that each begins again at; 0 is never.
+        counters: files with microjoules, and the number at which each wraps; 0 means never.
     """
 
     def __init__(self, counters: list[tuple[Path, int]]) -> None:
         self._counters = counters
-        self._before = [self._look(path) for path, _ in counters]
+        self._before = [self._read(path) for path, _ in counters]
         self._sum = 0
 
     @staticmethod
-    def _look(path: Path) -> int:
+    def _read(path: Path) -> int:
         text = read_text(path)
         return int(text) if text.isdigit() else 0
 
     def joules(self) -> float:
-        """Has to be asked more often than they begin again."""
-        for place, (path, most) in enumerate(self._counters):
-            now, before = self._look(path), self._before[place]
+        """Joules since the start; must be called more often than a counter wraps."""
+        for index, (path, most) in enumerate(self._counters):
+            now, before = self._read(path), self._before[index]
             self._sum += now - before if now >= before else max(0, now + most - before)
-            self._before[place] = now
+            self._before[index] = now
         return self._sum / 1e6
 
 
 def find_counters(root: Path = Path("/")) -> list[tuple[Path, int]]:
-    """Files that count microjoules and can be read here: powercap's packages, else hwmon's."""
+    """Readable files that count microjoules: powercap's packages, else hwmon's."""
     found = []
     for zone in sorted((root / "sys/class/powercap").glob("*")):
         of_package = PACKAGE.fullmatch(zone.name) and read_text(zone / "name") not in NOT_PACKAGES
@@ -63,12 +63,12 @@ def _of_hwmon(root: Path) -> list[tuple[Path, int]]:
     named = {
         file: read_text(file.with_name(file.name.replace("_input", "_label"))) for file in files
     }
-    sockets = [file for file in files if "socket" in named[file].lower()]  # have the cores in them
+    sockets = [file for file in files if "socket" in named[file].lower()]  # include the cores
     return [(file, 0) for file in sockets or files]
 
 
 def pmic_watts() -> float | None:
-    """What a Raspberry Pi 5's power supply gives out now; None on other boards."""
+    """The power that a Raspberry Pi 5's supply chip delivers now; None on other boards."""
     command = shutil.which("vcgencmd")
     if command is None:
         return None
@@ -82,21 +82,21 @@ def pmic_watts() -> float | None:
     return watts_of(done.stdout) if done.returncode == 0 else None
 
 
-def watts_of(told: str) -> float | None:
-    """The sum of volts times amperes of each rail that both are told of."""
+def watts_of(output: str) -> float | None:
+    """The sum of volts times amperes over all rails that report both."""
     rails: dict[str, dict[str, float]] = {}
-    for rail, kind, value in re.findall(r"(\w+)_([AV]) \w+\(\d+\)=([\d.]+)[AV]", told):
+    for rail, kind, value in re.findall(r"(\w+)_([AV]) \w+\(\d+\)=([\d.]+)[AV]", output):
         rails.setdefault(rail, {})[kind] = float(value)
     both = [each["A"] * each["V"] for each in rails.values() if len(each) == 2]
     return sum(both) if both else None
 
 
 class Meter:
-    """Joules that the board takes within a `with`.
+    """Measures the board's energy within a `with` block.
 
     Attributes:
-        joules: None where this board does not tell.
-        source: what tells; empty where nothing does.
+        joules: of the block; None if this board does not measure it.
+        source: of the measurement; empty if there is none.
     """
 
     def __init__(self, root: Path = Path("/")) -> None:
@@ -107,16 +107,16 @@ class Meter:
         self.joules: float | None = None
         self._watts: list[float] = []
         self._over = threading.Event()
-        self._looking = threading.Thread(target=self._look, daemon=True)
+        self._sampler = threading.Thread(target=self._sample, daemon=True)
 
     def __enter__(self) -> Meter:
         self._from = self._counter.joules() if self._counter else 0.0
         self._since = time.monotonic()
         if self.source:
-            self._looking.start()
+            self._sampler.start()
         return self
 
-    def _look(self) -> None:
+    def _sample(self) -> None:
         while not self._over.wait(PAUSE_SECONDS):
             if self._counter:
                 self._counter.joules()
@@ -126,7 +126,7 @@ class Meter:
     def __exit__(self, *error: object) -> None:
         self._over.set()
         if self.source:
-            self._looking.join()
+            self._sampler.join()
         if self._counter:
             self.joules = self._counter.joules() - self._from
         elif self._watts:

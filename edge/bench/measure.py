@@ -1,4 +1,4 @@
-"""The whole of a bench, in order. No time and no rate is taken where the processor is emulated."""
+"""A bench as a whole, step by step. Times and rates are left out on an emulated processor."""
 
 from __future__ import annotations
 
@@ -10,82 +10,82 @@ from pathlib import Path
 from statistics import median
 
 from onnxlet import folders
-from onnxlet.edge.bench import children
+from onnxlet.edge.bench import processes
 from onnxlet.edge.bench.board import read_board, read_state
-from onnxlet.edge.bench.children import BenchError, Server
-from onnxlet.edge.bench.chosen import BATCH, Chosen, choose
 from onnxlet.edge.bench.client import Client, request
 from onnxlet.edge.bench.emulation import emulated, read_facts, virtual
 from onnxlet.edge.bench.energy import Meter
-from onnxlet.edge.bench.figures import Energy, Found, Memory, Speed, Times, times_of
+from onnxlet.edge.bench.model import BATCH, BenchModel, choose_model
+from onnxlet.edge.bench.processes import BenchError, Server
+from onnxlet.edge.bench.results import Energy, Memory, Results, Speed, Times, times_of
 from onnxlet.edge.update.status import release_of
 from onnxlet.function.serving.golden import compare_body
 
 STARTS = 5
 CONNECTIONS = 8
-IDLE_SECONDS = 2.0
-# Shares of the seconds that are given.
+IDLE_SECONDS = 2.0  # of measuring the idle power
+# Shares of the total seconds.
 FUNCTION, SOCKET, RATE = 0.25, 0.45, 0.15
 ROOT = Path("/")
 
 Report = Callable[[str], object]
 
 
-def bench(models: Path, name: str | None, seconds: float, report: Report) -> Found:
-    """Measure one model on this machine, beside whatever else serves here.
+def bench(models: Path, name: str | None, seconds: float, report: Report) -> Results:
+    """Measure one model on this machine, beside the live service.
 
     Args:
         models: folder of model directories.
-        name: of the model; None is the first one.
-        seconds: that answers are asked for.
-        report: told what is being done.
+        name: of the model; None means the first one.
+        seconds: of sending requests.
+        report: called with each step, in words.
 
     Raises:
-        WrongUse: there is no such model, or nothing to ask it.
+        WrongUse: there is no such model, or it has no golden rows.
         BenchError: it does not answer as at build.
     """
-    chosen, facts = choose(models, name), read_facts()
+    model, facts = choose_model(models, name), read_facts()
     why = emulated(facts)
-    before, steps = read_state(), [] if why else _starts(chosen, report)
+    before, steps = read_state(), [] if why else _starts(model, report)
     report(f"starting a server of its own, with all models of {models}")
-    with children.server(models) as server:
-        served, golden = _answer_golden_rows(server, chosen)
+    with processes.server(models) as server:
+        served, golden = _answer_golden_rows(server, model)
         memory = Memory(server.proportional(), None, server.peak())
-        speed = None if why else _speed(server, chosen, steps, seconds, report)
+        speed = None if why else _speed(server, model, steps, seconds, report)
         if speed:
             memory = Memory(memory.idle, server.proportional(), server.peak())
-    return Found(
-        release=release_of(folders.ROOT), model=f"{chosen.name}/{chosen.version}", models=served,
+    return Results(
+        release=release_of(folders.ROOT), model=f"{model.name}/{model.version}", models=served,
         golden=golden, emulated=why, virtual=virtual(facts), board=read_board(), before=before,
         after=read_state(), memory=memory, speed=speed,
     )  # fmt: skip
 
 
-def _starts(chosen: Chosen, report: Report) -> list[dict[str, float]]:
-    children.start(chosen)  # brings files into memory
+def _starts(model: BenchModel, report: Report) -> list[dict[str, float]]:
+    processes.start(model)  # warms the page cache
     steps = []
     for number in range(STARTS):
         report(f"starting the function, {number + 1} of {STARTS}")
-        steps.append(children.start(chosen).steps)
+        steps.append(processes.start(model).steps)
     return steps
 
 
-def _answer_golden_rows(server: Server, chosen: Chosen) -> tuple[int, int]:
-    """How many models are served, and how many golden rows were answered as at build."""
-    golden = chosen.golden
+def _answer_golden_rows(server: Server, model: BenchModel) -> tuple[int, int]:
+    """The number of served models, and of golden rows, all answered as at build."""
+    golden = model.golden
     body = json.dumps({"instances": golden["instances"]}).encode()
     client = Client(server.port)
     try:
-        faults = compare_body(client.ask(request(chosen.path, body)), golden)
+        faults = compare_body(client.ask(request(model.path, body)), golden)
         served = client.ask(b"GET /models HTTP/1.1\r\nHost: localhost\r\n\r\n")
     except OSError as error:
-        raise BenchError(f"{chosen.path}: {error}", "See the log of: edge serve.") from error
+        raise BenchError(f"{model.path}: {error}", "See the log of: edge serve.") from error
     finally:
         client.close()
     if faults:
-        # Golden rows may be somebody's data: how many are off is told, not which.
+        # Golden rows may be somebody's data: report how many differ, not which.
         raise BenchError(
-            f"{chosen.path}: {len(faults)} golden rows are answered otherwise than at build",
+            f"{model.path}: {len(faults)} golden rows are answered differently than at build",
             "What answers wrongly is not measured. Please report it, with: edge doctor --json.",
         )
     return len(json.loads(served)["models"]), len(golden["instances"])
@@ -93,7 +93,7 @@ def _answer_golden_rows(server: Server, chosen: Chosen) -> tuple[int, int]:
 
 def _speed(
     server: Server,
-    chosen: Chosen,
+    model: BenchModel,
     steps: Sequence[dict[str, float]],
     seconds: float,
     report: Report,
@@ -103,14 +103,14 @@ def _speed(
     report(f"asking one row at a time for {seconds * SOCKET:.0f} s")
     with meter:
         began = time.monotonic()
-        times = _one_after_the_other(server, chosen, seconds * SOCKET)
+        times = _one_after_the_other(server, model, seconds * SOCKET)
         took = time.monotonic() - began
     rates = {}
     for rows in (1, BATCH):
         report(f"asking {rows} row{'s' * (rows > 1)} a request over {CONNECTIONS} connections")
-        rates[rows] = _rate(server, chosen, rows, seconds * RATE) * rows
+        rates[rows] = _rate(server, model, rows, seconds * RATE) * rows
     report(f"asking the function in its process for {seconds * FUNCTION:.0f} s")
-    function = children.start(chosen, seconds * FUNCTION).times
+    function = processes.start(model, seconds * FUNCTION).times
     energy = None
     if meter.joules is not None:
         energy = Energy(meter.joules, took, times.requests, idle, meter.source)
@@ -119,14 +119,14 @@ def _speed(
 
 
 def _idle_watts(report: Report) -> float:
-    report("looking at what the board takes at idle")
+    report("measuring the board's power at idle")
     with Meter() as meter:
         time.sleep(IDLE_SECONDS)
     return (meter.joules or 0.0) / IDLE_SECONDS
 
 
-def _one_after_the_other(server: Server, chosen: Chosen, seconds: float) -> Times:
-    requests = [request(chosen.path, body) for body in chosen.bodies()]
+def _one_after_the_other(server: Server, model: BenchModel, seconds: float) -> Times:
+    requests = [request(model.path, body) for body in model.bodies()]
     client, times = Client(server.port), []
     over = time.monotonic() + seconds
     for number in count():
@@ -139,9 +139,9 @@ def _one_after_the_other(server: Server, chosen: Chosen, seconds: float) -> Time
     return times_of(times)
 
 
-def _rate(server: Server, chosen: Chosen, rows: int, seconds: float) -> float:
-    """Requests a second; while one answer is read, the server has others to answer."""
-    whole = request(chosen.path, chosen.body(rows))
+def _rate(server: Server, model: BenchModel, rows: int, seconds: float) -> float:
+    """Requests per second; while one answer is read, the server has others to compute."""
+    whole = request(model.path, model.body(rows))
     clients = [Client(server.port) for _ in range(CONNECTIONS)]
     for client in clients:
         client.send(whole)

@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from onnxlet.edge.bench.board import Board, State
-from onnxlet.edge.bench.figures import Energy, Found, Memory, Speed, Times
+from onnxlet.edge.bench.results import Energy, Memory, Results, Speed, Times
 
 FORMAT = 1
 MB = 1_000_000
-NOT_TOLD = "not told by this board"
+UNKNOWN = "not reported by this board"
 
 
-def as_json(found: Found) -> str:
-    """For programs: figures have their unit in their name, and lack where they were left out."""
+def as_json(found: Results) -> str:
+    """The results for programs: names have units, and what was left out is missing."""
     form: dict[str, Any] = {
         "format": FORMAT, "release": found.release, "model": found.model,
         "golden_rows": found.golden, "emulated": found.emulated, "virtual": found.virtual,
@@ -33,16 +33,16 @@ def as_json(found: Found) -> str:
     return json.dumps(form, indent=1, ensure_ascii=False)
 
 
-def as_markdown(found: Found) -> str:
-    """A table."""
-    rows = [f"| {what} | {told} |" for what, told in _rows(found) if told]
+def as_markdown(found: Results) -> str:
+    """The results as a table."""
+    rows = [f"| {what} | {value} |" for what, value in _rows(found) if value]
     return "\n".join(["| onnxlet bench | |", "| --- | --- |", *rows])
 
 
-def _rows(found: Found) -> Iterator[tuple[str, str]]:
+def _rows(found: Results) -> Iterator[tuple[str, str]]:
     board = found.board
     yield "board", _listed(board.model, f"{board.cores} cores", _megabytes(board.memory))
-    if found.virtual and not found.emulated:  # else it is of what emulates
+    if found.virtual and not found.emulated:  # else it is the emulator's
         yield "virtual machine", found.virtual
     yield "processor", _listed(board.processor, _governed(board))
     yield "system", _listed(board.system, board.kernel, f"Python {board.python}")
@@ -67,7 +67,7 @@ def _speed_rows(speed: Speed) -> Iterator[tuple[str, str]]:
     for rows, rate in speed.rates.items():
         what = f"throughput, {rows} row{'s' * (rows > 1)} a request"
         yield what, f"{rate:,.0f} rows/s over {speed.connections} connections"
-    yield "energy", _energy(speed.energy) if speed.energy else NOT_TOLD
+    yield "energy", _energy(speed.energy) if speed.energy else UNKNOWN
 
 
 def _times(times: Times) -> str:
@@ -85,16 +85,16 @@ def _energy(energy: Energy) -> str:
 
 
 def _memory(memory: Memory, emulated: str) -> str:
-    told = [
+    sizes = [
         f"{each / MB:.0f} MB {what}"
         for each, what in zip(
             memory, ("proportional at idle", "after all requests", "at its peak"), strict=True
         )
         if each
     ]
-    if emulated and told:
-        told.append("with what the emulator itself takes in this process")
-    return ", ".join(told) or "not told by this system"
+    if emulated and sizes:
+        sizes.append("with what the emulator itself takes in this process")
+    return ", ".join(sizes) or "not reported by this system"
 
 
 def _megabytes(size: int | None) -> str:
@@ -104,15 +104,15 @@ def _megabytes(size: int | None) -> str:
 def _governed(board: Board) -> str:
     mhz = f"{board.mhz[0]} to {board.mhz[1]} MHz" if board.mhz else ""
     governor = f"governor {board.governor}" if board.governor else ""
-    return " ".join(filter(None, (governor, mhz))) or "governor not told"
+    return " ".join(filter(None, (governor, mhz))) or "governor unknown"
 
 
 def _state(state: State) -> str:
-    celsius = "temperature not told" if state.celsius is None else f"{state.celsius:.1f} °C"
+    celsius = "temperature unknown" if state.celsius is None else f"{state.celsius:.1f} °C"
     mhz = f"{state.mhz} MHz" if state.mhz else ""
-    flags = "throttling not told" if state.throttled is None else f"flags {state.throttled:#x}"
+    flags = "throttling unknown" if state.throttled is None else f"flags {state.throttled:#x}"
     return _listed(celsius, mhz, flags, state.told)
 
 
 def _listed(*parts: str) -> str:
-    return ", ".join(filter(None, parts)) or NOT_TOLD
+    return ", ".join(filter(None, parts)) or UNKNOWN

@@ -1,7 +1,7 @@
 """One start of the function in a process of its own, timed step by step; then more answers.
 
-Run as a program, by its path: what it imports is timed. On standard input comes JSON, since what is
-asked may be somebody's data, and what others see of a process is its arguments.
+Run as a program, by its path, since its imports are timed. The task comes as JSON on standard
+input: requests may be somebody's data, and every user can read a process's arguments.
 """
 
 import time
@@ -20,7 +20,7 @@ gc.disable()
 
 
 def main() -> None:
-    """Import, load, answer once; then answer for as long as it is told."""
+    """Import, load, answer once; then answer for as long as the task says."""
     sys.path.insert(0, sys.argv[1])
     began = time.monotonic()
     import json
@@ -41,24 +41,24 @@ def main() -> None:
     loaded = time.monotonic()
     gc.freeze()
     gc.enable()
-    told = json.load(sys.stdin)
-    bodies = [body.encode() for body in told["bodies"]]
-    first = _seconds(app.wsgi_app, told["path"], bodies[0])
+    task = json.load(sys.stdin)
+    bodies = [body.encode() for body in task["bodies"]]
+    first = _seconds(app.wsgi_app, task["path"], bodies[0])
     steps = {
-        "python": AWAKE - told["since"],
+        "python": AWAKE - task["since"],
         "import": imported - began,
         "load": loaded - imported,
         "first run": first,
     }
-    over, times, number = time.monotonic() + told["seconds"], [], 0
+    over, times, number = time.monotonic() + task["seconds"], [], 0
     while time.monotonic() < over:
-        times.append(_seconds(app.wsgi_app, told["path"], bodies[number % len(bodies)]))
+        times.append(_seconds(app.wsgi_app, task["path"], bodies[number % len(bodies)]))
         number += 1
     json.dump({"steps": steps, "times": times}, sys.stdout)
 
 
 def _seconds(app: "Callable[..., Any]", path: str, body: bytes) -> float:
-    """How long an answer takes, from a whole request to its last byte."""
+    """The seconds that an answer takes, from the complete request to the last byte."""
     import io
 
     environ = {

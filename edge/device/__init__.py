@@ -1,1 +1,1 @@
-"""The machine: what it is, what is wrong with it, and what lies where on it."""
+"""The machine: facts and checks, its folders, and the privileges to use them with."""

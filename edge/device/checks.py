@@ -1,6 +1,6 @@
-"""What is wrong with a machine for a bundle, in plain words. Decisions alone: facts come in.
+"""What is wrong with a machine for a bundle, in plain words. It only decides: facts are given.
 
-Standard library alone, and in words that Python 3.7 reads, too (edge/device/machine.py tells why).
+Standard library only, and in syntax that Python 3.7 accepts (edge/device/machine.py says why).
 """
 
 from __future__ import annotations
@@ -12,26 +12,26 @@ from onnxlet.edge.device.machine import Machine
 MB = 1_000_000
 PROCESS = 100 * MB  # memory of the server with small models
 LEAST_FREE = 50 * MB  # memory
-LEAST_GLIBC = (2, 28)
-ROOM = 50 * MB  # on the card, beside bundles
+LEAST_GLIBC = (2, 28)  # what ONNX Runtime's wheels are built for
+ROOM = 50 * MB  # on the disk, beside bundles
 HOT, TOO_HOT = 75.0, 80.0  # degrees Celsius; a Pi slows down from the second on
-EPOCH = 2025  # a clock before it was never set
-PYTHONS = ("3.11", "3.12", "3.13", "3.14")  # that bundles are made for, as convert/bundle has them
+EPOCH = 2025  # a clock that shows an earlier year was never set
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")  # that bundles are made for, as in convert/bundle
 ARCHES = ("aarch64", "x86_64")  # likewise
-HOMES = ("/home/", "/root/")  # which the service does not see
+HOMES = ("/home/", "/root/")  # hidden from the service by ProtectHome
 GOOD, WARNING, WRONG = "good", "warning", "wrong"
-# Of the firmware's flags: what is so now, and since the start.
+# The firmware's flags: the state now, and whether it ever occurred since the start.
 UNDER_VOLTAGE, SLOWED, WAS_UNDER_VOLTAGE, WAS_SLOWED = 0x1, 0xE, 0x10000, 0xE0000
 
 
 class Needs(NamedTuple):
-    """What a bundle asks for.
+    """What a bundle requires of a machine.
 
     Attributes:
-        python: major and minor version; empty for a checkout, which runs on what it runs on.
-        arch: of the processor; the same.
+        python: major and minor version; empty for a checkout, which requires none.
+        arch: of the processor; empty for a checkout, too.
         unpacked: bytes of its files.
-        graphs: bytes of its models among these.
+        graphs: bytes of the model files among these.
     """
 
     python: str = ""
@@ -41,13 +41,13 @@ class Needs(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """What one check says.
+    """The result of one check; its fields are those of `doctor --json`.
 
     Attributes:
-        subject: what was looked at.
+        subject: what was checked.
         level: good, warning or wrong.
-        told: place, expected and got.
-        hint: what to do; empty where nothing is.
+        told: where, expected and got.
+        hint: what to do; empty if nothing.
     """
 
     subject: str
@@ -67,7 +67,7 @@ def _mb(size: int) -> str:
 
 
 def system(machine: Machine, needs: Needs) -> Finding | None:
-    """Linux with GNU's C library, of 64 bits."""
+    """64-bit Linux with GNU's C library."""
     if machine.system != "Linux":
         return Finding(
             "system", WRONG, f"expected Linux, got {machine.system}",
@@ -90,7 +90,7 @@ def system(machine: Machine, needs: Needs) -> Finding | None:
 
 
 def processor(machine: Machine, needs: Needs) -> Finding | None:
-    """The one that the bundle was made for."""
+    """The architecture that the bundle was made for."""
     if needs.arch in ("", machine.arch):
         return Finding("processor", GOOD, machine.arch)
     return Finding(
@@ -101,14 +101,14 @@ def processor(machine: Machine, needs: Needs) -> Finding | None:
 
 
 def _another(machine: Machine) -> str:
-    """How to make a bundle for this machine, as far as there can be one."""
+    """How to make a bundle for this machine, as far as one can be made."""
     python = f" PYTHON_VERSION={machine.python}" * (machine.python in PYTHONS)
     arch = f" ARCH={machine.arch}" * (machine.arch in ARCHES)
     return f"Make another, in the checkout: make package TARGET=device{python}{arch}"
 
 
 def python(machine: Machine, needs: Needs) -> Finding | None:
-    """The one that the bundle was made for."""
+    """The version that the bundle was made for."""
     if needs.python in ("", machine.python):
         return Finding("python", GOOD, f"{machine.python}, {machine.executable}")
     way_out = _another(machine) if machine.python in PYTHONS else (
@@ -122,7 +122,7 @@ def python(machine: Machine, needs: Needs) -> Finding | None:
 
 
 def interpreter(machine: Machine, needs: Needs) -> Finding | None:
-    """One that the service can reach."""
+    """An interpreter that the service can read."""
     if not machine.executable.startswith(HOMES):
         return None
     return Finding(
@@ -132,15 +132,15 @@ def interpreter(machine: Machine, needs: Needs) -> Finding | None:
 
 
 def memory(machine: Machine, needs: Needs) -> Finding | None:
-    """Enough of it for the server and its models."""
+    """Enough memory for the server and its models."""
     if machine.memory is None:
         return None
     needed = PROCESS + 2 * needs.graphs
     free = machine.free_memory if machine.free_memory is not None else machine.memory
-    told = f"{_mb(machine.memory)} in all, {_mb(free)} free"
+    told = f"{_mb(machine.memory)} in total, {_mb(free)} free"
     if machine.memory < 2 * needed:
         return Finding(
-            "memory", WRONG, f"expected at least {_mb(2 * needed)} in all, got {told}",
+            "memory", WRONG, f"expected at least {_mb(2 * needed)} in total, got {told}",
             "Package fewer or smaller models, or take a board with more.",
         )  # fmt: skip
     if free < LEAST_FREE:
@@ -152,7 +152,7 @@ def memory(machine: Machine, needs: Needs) -> Finding | None:
 
 
 def memory_limit(machine: Machine, needs: Needs) -> Finding | None:
-    """The kernel can hold the service to its limit."""
+    """The kernel can enforce the service's memory limit."""
     if machine.limits_memory is None:
         return None
     if machine.limits_memory:
@@ -164,11 +164,11 @@ def memory_limit(machine: Machine, needs: Needs) -> Finding | None:
 
 
 def space(machine: Machine, needs: Needs) -> Finding | None:
-    """Room for one more bundle, beside what is there."""
+    """Room for one more bundle."""
     if machine.read_only:
         return Finding(
             "space", WRONG, "the file system is read-only",
-            "docs/readonly.md tells what has to be writable; after errors of the card, dmesg.",
+            "docs/how-to/readonly.md lists what has to be writable; after disk errors, see dmesg.",
         )  # fmt: skip
     if machine.space is None:
         return None
@@ -182,7 +182,7 @@ def space(machine: Machine, needs: Needs) -> Finding | None:
 
 
 def temperature(machine: Machine, needs: Needs) -> Finding | None:
-    """Of the processor, in degrees Celsius."""
+    """The processor is not too hot."""
     if machine.celsius is None:
         return None
     told = f"{machine.celsius:.0f} °C"
@@ -194,7 +194,7 @@ def temperature(machine: Machine, needs: Needs) -> Finding | None:
 
 
 def power(machine: Machine, needs: Needs) -> Finding | None:
-    """Enough voltage."""
+    """The supply voltage is and was high enough."""
     hint = "Use the board's own power supply, and a short cable."
     if machine.throttled is None:
         return None
@@ -206,7 +206,7 @@ def power(machine: Machine, needs: Needs) -> Finding | None:
 
 
 def speed(machine: Machine, needs: Needs) -> Finding | None:
-    """The processor is not slowed down."""
+    """The processor is not throttled."""
     hint = "It is too hot, or has too little power."
     if machine.throttled is None:
         return None
@@ -218,7 +218,7 @@ def speed(machine: Machine, needs: Needs) -> Finding | None:
 
 
 def clock(machine: Machine, needs: Needs) -> Finding | None:
-    """Nothing here needs it right, except who is forwarded to over TLS and who reads the log."""
+    """The clock is set: only forwarding over TLS and the log's readers need it."""
     hint = "Serving and updates go on; forwarding by TLS may not: timedatectl set-ntp true."
     if machine.year < EPOCH:
         return Finding("clock", WARNING, f"it says {machine.year}: it was never set", hint)
@@ -228,14 +228,14 @@ def clock(machine: Machine, needs: Needs) -> Finding | None:
 
 
 def rights(machine: Machine, needs: Needs) -> Finding | None:
-    """Installing is root's."""
+    """Only root can install."""
     if machine.root:
         return None
     return Finding("rights", WRONG, "expected root, got another user", "Put sudo before it.")
 
 
 def services(machine: Machine, needs: Needs) -> Finding | None:
-    """A systemd that starts and watches the service."""
+    """Systemd runs, to start and watch the service."""
     if machine.systemd:
         return None
     return Finding(
@@ -251,7 +251,7 @@ BEFORE_INSTALLING: tuple[Check, ...] = (
     system, processor, python, interpreter, memory, space, rights, services,
 )  # fmt: skip
 IN_AN_IMAGE: tuple[Check, ...] = (system, processor, python, space)
-# All that stops an installation, but for whose command it is: a doctor needs no rights.
+# All that stops an installation except missing rights: the doctor needs none.
 BY_A_DOCTOR: tuple[Check, ...] = (
     system, processor, python, interpreter, memory, memory_limit, space, temperature, power, speed,
     clock, services,
@@ -259,11 +259,11 @@ BY_A_DOCTOR: tuple[Check, ...] = (
 
 
 def findings(machine: Machine, needs: Needs, checks: tuple[Check, ...] = ALWAYS) -> list[Finding]:
-    """What each check says; those that this machine tells nothing about say nothing."""
+    """The result of each check, except those that this machine gives no facts for."""
     found = (check(machine, needs) for check in checks)
     return [each for each in found if each is not None]
 
 
 def wrong(found: list[Finding]) -> list[Finding]:
-    """Those that stop it."""
+    """The findings that stop an installation."""
     return [each for each in found if each.level == WRONG]

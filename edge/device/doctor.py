@@ -1,4 +1,4 @@
-"""`edge doctor`: what each check says, as text or as JSON. Standard library alone."""
+"""`edge doctor`: the result of each check, as text or as JSON. Standard library only."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import json
 
 from onnxlet.edge.device.checks import Finding, wrong
 
-WIDTH = 13
+WIDTH = 13  # of the column of subjects
 
 
 def report(found: list[Finding], as_json: bool = False) -> int:
-    """Print findings; the exit code, 1 where something is wrong."""
+    """Print findings; return the exit code, 1 if something is wrong."""
     print(_json(found) if as_json else _text(found))
     return 1 if wrong(found) else 0
 

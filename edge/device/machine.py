@@ -1,7 +1,7 @@
-"""What this machine is and how it fares, read and not judged; edge/device/checks.py judges.
+"""Facts about this machine and its state; edge/device/checks.py judges them.
 
-Standard library alone, in words that Python 3.7 reads, too: the installer asks before anything is
-unpacked, and whoever has the wrong Python is told so rather than shown a traceback.
+Standard library only, in syntax that Python 3.7 accepts: the installer checks before it unpacks
+anything, and a wrong Python gets a message rather than a traceback.
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ from pathlib import Path
 from typing import NamedTuple
 
 NAMES = {"arm64": "aarch64", "amd64": "x86_64"}  # of processors elsewhere, as Linux has them
-TIME_ERROR = 5  # what adjtimex answers of a clock that nothing sets
+TIME_ERROR = 5  # adjtimex's state of a clock that is not synchronised
 VCGENCMD_SECONDS = 5
 
 
 class Machine(NamedTuple):
-    """Facts; None is what this machine does not tell.
+    """Facts; None where this machine does not report one.
 
     Attributes:
         system: as `uname` has it.
         arch: of the processor, as `uname -m` has it on Linux.
-        bits: of this Python, and so of the system's programs.
+        bits: 32 or 64, of this Python and so of the system's programs.
         python: its major and minor version.
-        executable: where it is.
-        glibc: version of the C library, empty where it is another one.
-        root: this is run by root.
+        executable: its path.
+        glibc: version of the C library, empty if it is another one.
+        root: root runs this.
         systemd: it runs here.
-        memory: bytes in all.
-        free_memory: bytes that a program can have.
-        limits_memory: the kernel can hold programs to a limit.
-        space: bytes that are free where onnxlet's files are.
-        read_only: that place can't be written to.
+        memory: bytes in total.
+        free_memory: bytes available to programs.
+        limits_memory: the kernel can enforce memory limits.
+        space: bytes that are free on the file system of onnxlet's files.
+        read_only: that file system is read-only.
         celsius: of the processor.
         throttled: flags as the Raspberry Pi's firmware has them.
-        year: that the clock says.
+        year: that the clock shows.
         synchronised: something sets the clock.
         board: what the device tree calls it.
     """
@@ -67,14 +67,13 @@ class Machine(NamedTuple):
 
 
 def read_machine(folder: Path, root: Path = Path("/")) -> Machine:
-    """Look at this machine.
+    """Read the facts about this machine.
 
     Args:
         folder: where onnxlet's files are or will be.
-        root: of the files that tell of it.
+        root: of /proc, /sys and /run; another folder for tests.
     """
-    place = _there(folder)
-    found = os.statvfs(str(place))
+    found = os.statvfs(str(_existing(folder)))
     return Machine(
         system=platform.system(),
         arch=this_arch(),
@@ -97,21 +96,21 @@ def read_machine(folder: Path, root: Path = Path("/")) -> Machine:
     )
 
 
-def _there(folder: Path) -> Path:
-    """The folder, or the nearest one above it that is there."""
+def _existing(folder: Path) -> Path:
+    """The folder, or its nearest parent that exists."""
     while not folder.is_dir():
         folder = folder.parent
     return folder
 
 
 def this_arch() -> str:
-    """The processor that this program is for, as Linux calls it."""
+    """The architecture of this program, as Linux names it."""
     arch = platform.machine()
     return NAMES.get(arch.lower(), arch)
 
 
 def read_text(path: Path) -> str:
-    """A file's text without NULs and spaces around it; empty where it can't be read."""
+    """A file's text, stripped, NULs as spaces; empty if it can't be read."""
     try:
         return path.read_bytes().decode(errors="replace").replace("\0", " ").strip()
     except OSError:
@@ -119,7 +118,7 @@ def read_text(path: Path) -> str:
 
 
 def read_bytes_of(path: Path, name: str) -> int | None:
-    """What one of /proc's files says in kB by this name, in bytes."""
+    """The bytes that a file of /proc gives by this name, in kB."""
     found = re.search(rf"^{name}:\s*(\d+) kB", read_text(path), re.MULTILINE)
     return int(found[1]) * 1024 if found else None
 
@@ -139,7 +138,7 @@ def _throttled(root: Path) -> int | None:
     if not text and shutil.which("vcgencmd"):
         try:
             text = subprocess.run(
-                ["vcgencmd", "get_throttled"],  # noqa: S607 - Raspberry Pi OS has it in the PATH
+                ["vcgencmd", "get_throttled"],  # noqa: S607 - on Raspberry Pi OS's PATH
                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=VCGENCMD_SECONDS,
                 check=False,
             ).stdout.decode()  # fmt: skip
@@ -150,7 +149,7 @@ def _throttled(root: Path) -> int | None:
 
 
 def _synchronised() -> bool | None:
-    """Asked of the kernel, since any program may set the clock."""
+    """Ask the kernel, since any program may set the clock."""
     try:
         state = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(512))
     except (AttributeError, OSError):

@@ -1,8 +1,8 @@
-"""Where things lie on a device, and changes to them that a power cut can't tear.
+"""The folders of a device, and changes to them that survive a power cut at any moment.
 
 A device has two slots, `a` and `b`, each with a whole unpacked bundle; `live` is a link to one of
-them. What is written comes to the card before what points to it does. Standard library alone:
-the installer runs this out of the zip.
+them. Content reaches the disk before whatever points to it. Standard library only: the installer
+runs this from the zip.
 """
 
 from __future__ import annotations
@@ -16,53 +16,53 @@ from typing import NamedTuple
 SLOTS = ("a", "b")
 
 
-class Places(NamedTuple):
+class DevicePaths(NamedTuple):
     """A device's folders.
 
     Attributes:
-        root: `/`; another folder for an image that is being made, and for tests.
+        root: `/`; another folder for a system image that is being built, and for tests.
     """
 
     root: Path = Path("/")
 
     @property
     def data(self) -> Path:
-        """Slots, link, models and state."""
+        """The folder of slots, link, models and state."""
         return self.root / "var/lib/onnxlet"
 
     @property
     def live(self) -> Path:
-        """The link to the slot that serves."""
+        """The link to the slot that is served."""
         return self.data / "live"
 
     @property
     def back(self) -> Path:
-        """A link to the slot that judges the live one, as long as that has not proven itself."""
+        """A link to the previous slot, whose code judges the live one until that is confirmed."""
         return self.data / "back"
 
     @property
     def models(self) -> Path:
-        """Updates of models alone."""
+        """Model-only updates."""
         return self.data / "models"
 
     @property
     def state(self) -> Path:
-        """What the service itself writes; the one folder that it may write to."""
+        """The only folder that the service may write to."""
         return self.data / "state"
 
     @property
     def settings(self) -> Path:
-        """The folder of what is set on this device."""
+        """The folder of this device's settings."""
         return self.root / "etc/onnxlet"
 
     @property
     def environment(self) -> Path:
-        """The service's environment variables."""
+        """The file of the service's environment variables."""
         return self.settings / "environment"
 
     @property
     def keys(self) -> Path:
-        """Public keys that updates are signed by, each NAME.pub in minisign's form."""
+        """The folder of trusted public keys, each NAME.pub in minisign's form."""
         return self.settings / "keys"
 
     def slot(self, name: str) -> Path:
@@ -70,24 +70,25 @@ class Places(NamedTuple):
         return self.data / name
 
 
-def live_slot(places: Places) -> str | None:
-    """The name of the slot that serves; None where there is none yet."""
+def live_slot(paths: DevicePaths) -> str | None:
+    """The name of the slot that is served; None if there is none yet."""
     try:
-        name = str(places.live.readlink())
+        name = str(paths.live.readlink())
     except OSError:
         return None
-    return name if name in SLOTS and places.slot(name).is_dir() else None
+    return name if name in SLOTS and paths.slot(name).is_dir() else None
 
 
-def idle_slot(places: Places) -> str:
-    """The name of a slot that does not serve."""
-    return next(name for name in SLOTS if name != live_slot(places))
+def idle_slot(paths: DevicePaths) -> str:
+    """The name of a slot that is not served."""
+    return next(name for name in SLOTS if name != live_slot(paths))
 
 
 def with_updates(models: Path) -> tuple[Path, Path | None]:
-    """A slot's models, and the folder of updates of models alone; other folders have none.
+    """A slot's models, and the folder of model-only updates, which only a slot's models have.
 
-    The slot is taken by its own name, so that a server stays with it when the link is switched.
+    The slot's path is returned without the link, so that a server stays with its slot when the
+    link is switched.
     """
     real = models.resolve()
     data = real.parent.parent
@@ -96,13 +97,13 @@ def with_updates(models: Path) -> tuple[Path, Path | None]:
     return models, None
 
 
-def switch(places: Places, name: str) -> None:
-    """Have another slot serve from the next start on: the old one or the new one, never neither."""
-    point(places.live, name)
+def switch(paths: DevicePaths, name: str) -> None:
+    """Have another slot served from the next start on, atomically."""
+    point(paths.live, name)
 
 
 def point(link: Path, name: str) -> None:
-    """Have a link lead to a slot: the old one or the new one, never neither."""
+    """Point a link to a slot, atomically: it never is missing."""
     beside = link.with_name(f"{link.name}.new")
     with suppress(FileNotFoundError):
         beside.unlink()
@@ -112,7 +113,7 @@ def point(link: Path, name: str) -> None:
 
 
 def empty(folder: Path) -> None:
-    """Leave an empty folder there, whatever it was."""
+    """Make an empty folder in place of whatever is there."""
     if folder.is_symlink() or folder.is_file():
         folder.unlink()
     elif folder.exists():
@@ -122,7 +123,7 @@ def empty(folder: Path) -> None:
 
 
 def write_durably(path: Path, content: bytes, mode: int = 0o644) -> None:
-    """Write a file, whole or not at all, and have it on the card before this returns."""
+    """Write a file, all of it or nothing; it is on the disk when this returns."""
     beside = path.with_name(f".{path.name}.new")
     with suppress(FileNotFoundError):
         beside.unlink()
@@ -136,7 +137,7 @@ def write_durably(path: Path, content: bytes, mode: int = 0o644) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Have a folder's entries on the card."""
+    """Flush a folder's entries to the disk."""
     opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(opened)
@@ -145,12 +146,12 @@ def sync_folder(folder: Path) -> None:
 
 
 def sync_tree(folder: Path) -> None:
-    """Have everything below a folder on the card, the folder itself last."""
-    for place, _, files in os.walk(folder, topdown=False):
+    """Flush everything below a folder to the disk, the folder itself last."""
+    for parent, _, files in os.walk(folder, topdown=False):
         for name in files:
-            opened = os.open(Path(place, name), os.O_RDONLY)
+            opened = os.open(Path(parent, name), os.O_RDONLY)
             try:
                 os.fsync(opened)
             finally:
                 os.close(opened)
-        sync_folder(Path(place))
+        sync_folder(Path(parent))

@@ -1,1 +1,1 @@
-"""Store and forward: every prediction is kept on the device until somebody else has it."""
+"""Store and forward: every prediction is kept on the device until a receiver has it."""

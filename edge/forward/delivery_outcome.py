@@ -1,4 +1,4 @@
-"""What becomes of a batch by what the other side said, and when to try again: only decisions."""
+"""The outcome of sending a batch, by the receiver's answer, and when to retry. No I/O."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Literal, NamedTuple
 
 from onnxlet.edge.forward.queue import Batch
 
-OVERALL_SECONDS = 300.0  # for a batch and its answer, however slow the link is
-FIRST_SECONDS = 1.0
-LONGEST_SECONDS = 300.0
-LONGEST_WISH_SECONDS = 3600.0  # of what a server may ask for by Retry-After
-PASSING = {408, 429}  # of 4xx: the same batch may fare better by itself
-# Of 4xx: no fault of the records. Somebody has to put it right, and then they are sent.
+OVERALL_SECONDS = 300.0  # for a batch and its answer, however slow the network is
+FIRST_SECONDS = 1.0  # pause after the first failure
+LONGEST_SECONDS = 300.0  # pause after many
+LONGEST_RETRY_AFTER_SECONDS = 3600.0  # a server can't ask for a longer pause
+TRANSIENT = {408, 429}  # statuses 4xx after which the same batch may be accepted later
+# Statuses 4xx that are no fault of the records: they are sent once somebody has fixed the cause.
 BARRED = {
     401: "the key is not known there: ONNXLET_DEVICE_FORWARD_KEY",
     403: "not allowed there: ONNXLET_DEVICE_FORWARD_KEY, or whoever guards it",
@@ -23,14 +23,14 @@ BARRED = {
 }
 
 
-class Verdict(NamedTuple):
-    """What became of a batch.
+class Outcome(NamedTuple):
+    """The outcome of sending a batch.
 
     Attributes:
-        state: `arrived`; `failed`, and is sent again; `barred`, the same, once somebody has put
-            right what is wrong; `refused`: something in it will never be taken, or it is too large.
-        why: what the other side said.
-        wait: seconds for which it wants to be left alone.
+        state: `arrived`; `failed`, and is sent again; `barred`, and is sent again, but somebody
+            has to fix the cause; `refused`: a record will never be accepted, or it is too large.
+        why: the receiver's answer, in words.
+        wait: seconds until the receiver wants the next request.
     """
 
     state: Literal["arrived", "failed", "barred", "refused"]
@@ -38,32 +38,32 @@ class Verdict(NamedTuple):
     wait: float = 0.0
 
 
-Transport = Callable[[Batch], Verdict]
+Transport = Callable[[Batch], Outcome]
 
 
-def of_status(status: int, retry_after: str = "", date: str = "") -> Verdict:
-    """What a status of HTTP means.
+def of_status(status: int, retry_after: str = "", date: str = "") -> Outcome:
+    """The outcome by an HTTP response.
 
     Args:
-        status: of the answer.
+        status: of the response.
         retry_after: its header, a number of seconds or a date.
-        date: its header, which tells what time the other side takes it for.
+        date: its header, the receiver's clock.
     """
     why = f"status {status}"
     if 200 <= status < 300:
-        return Verdict("arrived", why)
-    wait = min(_seconds(retry_after, date), LONGEST_WISH_SECONDS)
+        return Outcome("arrived", why)
+    wait = min(_seconds(retry_after, date), LONGEST_RETRY_AFTER_SECONDS)
     if hint := BARRED.get(status):
-        return Verdict("barred", f"{why}: {hint}", wait)
-    if 400 <= status < 500 and status not in PASSING:
-        return Verdict("refused", why)
-    return Verdict("failed", why, wait)
+        return Outcome("barred", f"{why}: {hint}", wait)
+    if 400 <= status < 500 and status not in TRANSIENT:
+        return Outcome("refused", why)
+    return Outcome("failed", why, wait)
 
 
 def _seconds(retry_after: str, date: str) -> float:
     if retry_after.isdecimal() and len(retry_after) < 9:
         return float(retry_after)
-    try:  # this machine's own clock may be wrong, and the other one's tells how long it is
+    try:  # by the receiver's clock, since this machine's may be wrong
         then, now = parsedate_to_datetime(retry_after), parsedate_to_datetime(date)
         return max(0.0, (then - now).total_seconds())
     except (ValueError, TypeError, OverflowError):
@@ -71,12 +71,12 @@ def _seconds(retry_after: str, date: str) -> float:
 
 
 def pause(failures: int, wish: float, chance: Callable[[], float] = random.random) -> float:
-    """Seconds until the next try: twice as long each time, and never all devices at once.
+    """Seconds until the next attempt: exponential backoff, with jitter to spread devices.
 
     Args:
-        failures: one after another, at least one.
-        wish: the seconds that the other side asked for.
-        chance: of at least 0 and less than 1.
+        failures: in a row, at least one.
+        wish: the seconds that the receiver asked for.
+        chance: returns a random number in [0, 1).
     """
     longest = min(LONGEST_SECONDS, FIRST_SECONDS * 2.0 ** min(failures - 1, 20))
     return max(wish, longest * (0.5 + chance() / 2))

@@ -1,4 +1,4 @@
-"""Sends batches to an HTTPS endpoint."""
+"""Send batches to an HTTPS endpoint."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from contextlib import suppress
 from functools import partial
 from urllib.parse import urlsplit
 
-from onnxlet.edge.forward.delivery_outcome import OVERALL_SECONDS, Transport, Verdict, of_status
+from onnxlet.edge.forward.delivery_outcome import OVERALL_SECONDS, Outcome, Transport, of_status
 from onnxlet.edge.forward.queue import Batch
+from onnxlet.edge.net.certificates import describe_error, make_context, set_date_checks
 from onnxlet.edge.net.socket_deadline import Deadline, WatchedHttp, WatchedHttps
-from onnxlet.edge.net.trust import heed_the_clock, make_context, words_of
 from onnxlet.edge.settings.forward import ForwardOptions
 
 TIMEOUT_SECONDS = 20.0  # without a byte
-SHOWN = 200  # bytes of an answer; the rest is not read
+SHOWN = 200  # bytes of a response that are read; the rest does not matter
 
 
 def transport(options: ForwardOptions) -> Transport:
-    """What sends to the endpoint that is set.
+    """A function that sends a batch to the configured endpoint.
 
     Raises:
-        OSError: the certificates can't be read.
+        OSError: the CA certificates can't be read.
     """
     url = urlsplit(options.url)
     context = make_context(options.ca) if url.scheme == "https" else None
@@ -37,26 +37,26 @@ def transport(options: ForwardOptions) -> Transport:
         headers["Authorization"] = f"Bearer {options.key}".encode()
     path = (url.path or "/") + (f"?{url.query}" if url.query else "")
 
-    def send(batch: Batch) -> Verdict:
+    def send(batch: Batch) -> Outcome:
         body = gzip.compress(batch.body, 6, mtime=0)
         if context:
-            heed_the_clock(context)
+            set_date_checks(context)
         deadline = Deadline(OVERALL_SECONDS)
         connection = connect(deadline, url.hostname or "", url.port, timeout=TIMEOUT_SECONDS)
         try:
             with deadline:
                 connection.connect()
-                # Who finds a body too large may say so and close before the end of it has come.
+                # A server may refuse a large body, and close before it has read all of it.
                 with suppress(BrokenPipeError, ConnectionResetError):
                     key = {"Idempotency-Key": batch.key}
                     connection.request("POST", path, body, {**headers, **key})
                 answer = connection.getresponse()
                 answer.read(SHOWN)
-            told = [answer.headers.get(name, "").strip() for name in ("Retry-After", "Date")]
-            return of_status(answer.status, *told)
+            headed = [answer.headers.get(name, "").strip() for name in ("Retry-After", "Date")]
+            return of_status(answer.status, *headed)
         except (OSError, http.client.HTTPException) as error:
             why = f"no whole answer within {OVERALL_SECONDS:g} s"
-            return Verdict("failed", why if deadline.over else words_of(error))
+            return Outcome("failed", why if deadline.over else describe_error(error))
         finally:
             connection.close()
 

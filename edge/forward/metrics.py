@@ -1,18 +1,18 @@
-"""The queue's figures, for `/metrics`."""
+"""The queue's metrics, for `/metrics`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from onnxlet.edge.forward.observing import Figures
+from onnxlet.edge.forward.forwarder import Figures
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
 
 def metrics(figures: Figures) -> Iterator[Metric]:
-    """In Prometheus' types; those of a database that can't be read are left out."""
+    """prometheus-client's types; without totals where the database can't be read."""
     from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
     dropped = CounterMetricFamily(

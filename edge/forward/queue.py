@@ -1,7 +1,7 @@
-"""Records in SQLite: added, taken in batches, forgotten once they have arrived, bounded.
+"""A queue of records in SQLite, of bounded size: add, take a batch, delete what has arrived.
 
-Their order is that of the machine's starts, then its monotonic clock, then their numbers; the wall
-clock, which a device may not have, decides nothing. Each method is one transaction.
+Records are ordered by the machine's boots, then its monotonic clock, then their numbers; the wall
+clock is not used, since a device may not have one. Each method is one transaction.
 """
 
 from __future__ import annotations
@@ -14,10 +14,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from onnxlet.edge.forward import bounds
-from onnxlet.edge.forward.bounds import OVERHEAD
-from onnxlet.edge.forward.records import Clock, Record
-from onnxlet.edge.forward.tables import (
+from onnxlet.edge.forward import retention
+from onnxlet.edge.forward.database import (
     ASIDE,
     TAKEN,
     WAITING,
@@ -26,10 +24,12 @@ from onnxlet.edge.forward.tables import (
     identity,
     transaction,
 )
+from onnxlet.edge.forward.records import Clock, Record
+from onnxlet.edge.forward.retention import OVERHEAD
 
 BATCH_RECORDS = 500
 BATCH_BYTES = 1_000_000  # of one batch, unless a single record is larger
-LOW = 0.95  # of the bytes that may be taken: down to this is made room, not for each record
+LOW = 0.95  # of the size limit: a trim goes down to it, so that not every record needs one
 
 OF_STATE = """
 SELECT sequence, (SELECT boot.id FROM boot WHERE boot.number = record.boot), monotonic_ns, time_ns,
@@ -42,8 +42,8 @@ SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE NOT EXISTS (
     SELECT 1 FROM record
     WHERE state IN (0, 1, 2) AND boot = ?1 AND monotonic_ns = ?2 AND kind = ?4 AND id = ?5)
 """
-# A request that may have been answered before is looked for among all records, by the end of its
-# id. The index is made when the first one comes: a queue that none comes to does without it.
+# A request that may have been answered before is searched among all records, by the end of its id.
+# The index is created with the first such request: most queues never need it.
 INDEX = "CREATE INDEX IF NOT EXISTS by_id ON record (substr(id, -8))"
 ADD_ONCE = """
 INSERT INTO record (boot, monotonic_ns, time_ns, kind, id, body)
@@ -53,12 +53,12 @@ SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE NOT EXISTS (
 
 
 class Batch(NamedTuple):
-    """Records that are sent together, again and again the same until they have arrived.
+    """Records that are sent together, unchanged at each attempt until they have arrived.
 
     Attributes:
-        key: of idempotency: the hash of what they are, so that a batch that comes twice is known.
+        key: for idempotency: a hash of the records' ids, by which a receiver knows a repetition.
         body: JSON.
-        records: how many.
+        records: their number.
     """
 
     key: str
@@ -67,14 +67,14 @@ class Batch(NamedTuple):
 
 
 class Totals(NamedTuple):
-    """How much there is, and what became of the rest.
+    """What the queue holds, and what became of the other records.
 
     Attributes:
         waiting: records that are still to be sent.
-        aside: records that the other side refused.
-        oldest_seconds: for which the oldest waiting one has been here and the device was on.
-        sent: records that have arrived, ever.
-        dropped: records that were given up, ever, by reason.
+        aside: records that the receiver refused.
+        oldest_seconds: age of the oldest waiting one, counting time with the device on.
+        sent: records that have ever arrived.
+        dropped: records that were ever given up, by reason.
         bytes: that the records take.
     """
 
@@ -91,16 +91,16 @@ class Queue:
 
     Args:
         path: of the database.
-        clock: of this start of the machine.
+        clock: of this boot of the machine.
         max_bytes: that the records may take.
-        max_seconds: that a record is kept, while the device is on.
+        max_seconds: that a record is kept, counting time with the device on.
 
     Attributes:
-        name: that the database was given when it was made.
-        file: that it is in, whatever stands at its path later.
+        name: random, given to the database when it was created.
+        file: that it is in, whatever is at its path later.
 
     Raises:
-        sqlite3.Error, OSError: as in each method, where the disk is full, read-only or broken.
+        sqlite3.Error, OSError: as each method does, if the disk is full, read-only or broken.
     """
 
     def __init__(self, path: Path, clock: Clock, max_bytes: int, max_seconds: float) -> None:
@@ -113,9 +113,9 @@ class Queue:
         self.file = identity(path)
         try:
             if before not in (None, self.file):
-                raise QueueMoved(f"{path} was put in another's place just now")
+                raise QueueMoved(f"{path} was replaced just now")
             self.name = str(self._about("queue"))
-            with transaction(self._database):  # starts before the oldest record tell nothing more
+            with transaction(self._database):  # boots before the oldest record are not needed
                 self._database.execute(
                     "DELETE FROM boot WHERE number < coalesce("
                     "(SELECT min(boot) FROM record), (SELECT max(number) FROM boot))"
@@ -129,10 +129,10 @@ class Queue:
         self._database.close()
 
     def add(self, records: Sequence[Record]) -> None:
-        """Keep records; they are on the disk when this returns. The oldest make room for them.
+        """Add records; they are on the disk when this returns. The oldest ones make room.
 
         Raises:
-            QueueMoved: they are in a database that another process has put aside.
+            QueueMoved: they are in a database that another process has replaced.
         """
         with transaction(self._database):
             boot = self._this_boot()
@@ -145,13 +145,13 @@ class Queue:
                 )
         self.trim()
         if identity(self._path) != self.file:
-            raise QueueMoved(f"{self._path} was put aside meanwhile")
+            raise QueueMoved(f"{self._path} was replaced meanwhile")
 
     def take(self, most: int | None = None) -> Batch | None:
-        """The batch to be sent: the one that was begun, else the oldest records; or None.
+        """The batch to send: the one taken before, else the oldest records; None if none wait.
 
         Args:
-            most: records in a batch that is begun now; None for as many as there may be.
+            most: records in a new batch; None means `BATCH_RECORDS`.
         """
         rows = self._rows(TAKEN, None)
         if not rows:
@@ -164,19 +164,19 @@ class Queue:
         return Batch(hashlib.sha256(ids.encode()).hexdigest(), self._body(rows), len(rows))
 
     def arrived(self) -> None:
-        """The batch that was taken has arrived: forget it."""
+        """Delete the batch that was taken: it has arrived."""
         with transaction(self._database):
             gone = self._database.execute("DELETE FROM record WHERE state = ?", (TAKEN,)).rowcount
             self._count("sent", gone)
 
     def refused(self) -> int:
-        """The batch that was taken is not wanted as it is: from now on it is its first half.
+        """Halve the batch that was taken, since the receiver refused it.
 
-        The second half waits again. A record on its own is put aside, where nothing sends it.
-        Who refuses a batch has none of it, so that its halves may have keys of their own.
+        The second half waits again. A single record is set aside, and not sent any more. A receiver
+        that refuses a batch has stored none of it, so the halves may have keys of their own.
 
         Returns:
-            How many records are left in the batch; none where one was put aside.
+            The number of records left in the batch; 0 if one was set aside.
         """
         with transaction(self._database):
             taken = [row[0] for row in self._rows(TAKEN, None)]
@@ -185,29 +185,29 @@ class Queue:
         return kept
 
     def retry(self) -> int:
-        """Have what was put aside sent again; how many records that is."""
+        """Have the records that are set aside sent again; return their number."""
         return retry(self._database)
 
     def trim(self) -> None:
-        """Give up the oldest records where there are too many or they are too old, and count them.
+        """Drop and count the oldest records where they are too many or too old.
 
         Those that are set aside go first. The batch that is being sent stays: it may have arrived.
         """
         room = self._max_bytes
-        if not (self._old() or bounds.used(self._database) > room):
+        if not (self._old() or retention.used(self._database) > room):
             return
         with transaction(self._database):
             self._count("dropped age", self._forget(self._old()))
-            if bounds.used(self._database) > room:
-                while too_many := bounds.too_many(self._database, int(room * LOW)):
+            if retention.used(self._database) > room:
+                while too_many := retention.too_many(self._database, int(room * LOW)):
                     self._count("dropped size", self._forget(too_many))
 
     def totals(self) -> Totals:
-        """Figures of this moment."""
+        """The totals at this moment."""
         return totals_of(self._database, self._clock)
 
     def _old(self) -> list[int]:
-        return bounds.too_old(self._database, self._clock, self._max_ns)
+        return retention.too_old(self._database, self._clock, self._max_ns)
 
     def _about(self, name: str) -> Any:
         return self._database.execute("SELECT value FROM about WHERE name = ?", (name,)).fetchone()[
@@ -215,7 +215,7 @@ class Queue:
         ]
 
     def _this_boot(self) -> int:
-        """The number of this start, and note how long it has lasted."""
+        """The number of this boot, whose duration is noted."""
         found = self._database.execute(
             "INSERT INTO boot (id, last_ns) VALUES (?, ?) "
             "ON CONFLICT (id) DO UPDATE SET last_ns = excluded.last_ns RETURNING number",
@@ -224,7 +224,7 @@ class Queue:
         return int(found[0])
 
     def _rows(self, state: int, most: int | None) -> list[Any]:
-        """The oldest records of a state, as many as fit in a batch; all of them without `most`."""
+        """The oldest records of a state that fit into a batch; all of them if `most` is None."""
         rows: list[Any] = []
         size = 0
         for row in self._database.execute(OF_STATE, (state,)):
@@ -268,7 +268,7 @@ class Queue:
 
 
 def retry(database: sqlite3.Connection) -> int:
-    """Have what was put aside sent again; how many records that is."""
+    """Have the records that are set aside sent again; return their number."""
     with transaction(database):
         return database.execute(
             "UPDATE record SET state = ? WHERE state = ?", (WAITING, ASIDE)
@@ -276,7 +276,7 @@ def retry(database: sqlite3.Connection) -> int:
 
 
 def totals_of(database: sqlite3.Connection, clock: Clock) -> Totals:
-    """Figures of this moment; the database is only read."""
+    """The totals at this moment; the database is only read."""
     with transaction(database, "DEFERRED"):
         values = dict(database.execute("SELECT name, value FROM total"))
         states = dict(database.execute("SELECT state, count(*) FROM record GROUP BY state"))
@@ -284,8 +284,8 @@ def totals_of(database: sqlite3.Connection, clock: Clock) -> Totals:
         return Totals(
             states.get(WAITING, 0) + states.get(TAKEN, 0),
             states.get(ASIDE, 0),
-            bounds.oldest_seconds(database, clock),
+            retention.oldest_seconds(database, clock),
             values.get("sent", 0),
             dropped,
-            bounds.used(database),
+            retention.used(database),
         )

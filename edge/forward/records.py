@@ -1,4 +1,4 @@
-"""What is kept of a prediction: the answer, and of its inputs as much as is wanted."""
+"""What is kept of a prediction: the answer, and as much of its inputs as is set."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from onnxlet.edge.settings.forward import Inputs
 from onnxlet.function import json_text
-from onnxlet.function.inputs.signature import MISSING_TEXT
+from onnxlet.function.arrays import MISSING_TEXT
 from onnxlet.function.messages import Prediction
 from onnxlet.function.protocols import native
 
@@ -19,12 +19,12 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class Clock(NamedTuple):
-    """What time it is, on a machine that may not know.
+    """The time, on a machine whose wall clock may be wrong.
 
     Attributes:
-        boot: changes with each start of the machine.
-        monotonic_ns: nanoseconds since then, or since whenever; never backwards.
-        time_ns: nanoseconds since 1970, as far as the machine knows.
+        boot: an id that changes with each boot of the machine.
+        monotonic_ns: nanoseconds since some moment of this boot; never goes backwards.
+        time_ns: nanoseconds since 1970, by the wall clock.
     """
 
     boot: str
@@ -33,10 +33,7 @@ class Clock(NamedTuple):
 
 
 def this_boot() -> str:
-    """The id that the kernel has made for this start of the machine.
-
-    Where it makes none (macOS) a new one is made for this process.
-    """
+    """The kernel's id of this boot; where it has none (macOS), a new one for this process."""
     try:
         return BOOT_ID.read_text().strip()
     except OSError:
@@ -46,7 +43,7 @@ def this_boot() -> str:
 
 
 class Record(NamedTuple):
-    """What is to be kept.
+    """A prediction or its ground truth, to be kept.
 
     Attributes:
         kind: `prediction` or `truth`.
@@ -54,7 +51,7 @@ class Record(NamedTuple):
         body: an object in JSON.
         monotonic_ns: when it happened, in this boot.
         time_ns: the same, by the wall clock.
-        again: the request may have been answered before, and is kept once.
+        again: the request may have been answered before; it is kept once.
     """
 
     kind: str
@@ -66,15 +63,15 @@ class Record(NamedTuple):
 
 
 def record(kind: str, request_id: str, form: Any, clock: Clock, again: bool = False) -> Record:
-    """A record of now."""
+    """Make a record with the current time."""
     body = json_text.dumps(form)
     return Record(kind, request_id, body, clock.monotonic_ns(), clock.time_ns(), again)
 
 
 def form_of(prediction: Prediction, inputs: Inputs, secret: bytes) -> dict[str, Any]:
-    """The native answer with the request's id, and what is wanted of the rows.
+    """The native answer with the request's id, and what is to be kept of the rows.
 
-    Why a row was not answered is left out: its words quote the row.
+    The problems of refused rows are left out, since they quote the rows.
 
     Args:
         prediction: as it was answered.

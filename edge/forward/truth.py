@@ -1,10 +1,10 @@
-"""`POST /truth`: what really came of a prediction, told later, by the prediction's id and row."""
+"""`POST /truth`: ground truth, sent after the fact, by a prediction's id and row."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from onnxlet.edge.forward.observing import Forward
+from onnxlet.edge.forward.forwarder import Forwarder
 from onnxlet.function import json_text
 from onnxlet.function.errors import (
     InvalidRows,
@@ -26,8 +26,8 @@ HINT = 'Send {"truth": [{"id": "REQUEST ID", "row": 0, "value": ...}]}.'
 MEMBERS = {"id", "row", "value"}
 
 
-def route(forward: Forward) -> Route:
-    """The route, for an app whose predictions are kept."""
+def route(forward: Forwarder) -> Route:
+    """The route of an app that keeps its predictions."""
 
     def answer(service: Service, request: Request) -> Reply:
         check_text(request)
@@ -40,8 +40,8 @@ def route(forward: Forward) -> Route:
 
 
 def describe(place: Place) -> Operation:
-    """What `/openapi.json` says of it."""
-    from onnxlet.function.openapi import forms  # few ask for it
+    """The description in `/openapi.json`."""
+    from onnxlet.function.openapi import forms  # rarely needed
 
     text = {"type": "string", "pattern": f"^{REQUEST_ID.pattern}$"}
     row = {"type": "integer", "minimum": 0, "maximum": 2**31 - 1, "default": 0}
@@ -63,13 +63,13 @@ def read(body: Any, most: int) -> list[dict[str, Any]]:
     """Check a decoded body.
 
     Args:
-        body: as it came.
-        most: entries that are taken at once.
+        body: decoded JSON.
+        most: entries in one request.
 
     Raises:
         MalformedRequest: it has another form.
         RequestTooLarge: there are too many entries.
-        InvalidRows: with every entry that is wrong.
+        InvalidRows: with every invalid entry.
     """
     truths = body.get("truth") if isinstance(body, dict) and set(body) == {"truth"} else None
     if not isinstance(truths, list) or not truths:
@@ -87,7 +87,7 @@ def read(body: Any, most: int) -> list[dict[str, Any]]:
 
 
 def _fault(entry: Any) -> str:
-    """What is wrong with one entry; empty where nothing is."""
+    """What is wrong with one entry; empty if nothing."""
     if not isinstance(entry, dict):
         return f"expected an object, got {kind(entry)}"
     if not {"id", "value"} <= set(entry) <= MEMBERS:

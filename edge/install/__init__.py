@@ -1,1 +1,1 @@
-"""Installing on a device: what lies where, who runs it, and how it is taken away again."""
+"""Installing on a device: slots, systemd's files, keys, and removing all of it."""

@@ -1,6 +1,6 @@
-"""A device's bundle as the installer meets it: what it asks for, and its files put into a slot.
+"""A device's bundle as the installer reads it: what it requires, and unpacking it into a slot.
 
-Standard library alone: it runs out of the zip.
+Standard library only: it runs from the zip.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ class BrokenBundle(Exception):
 
 
 def needs_of(slot: Path) -> Needs:
-    """What an unpacked bundle asks of a machine; of a checkout, what its own models take."""
+    """What an unpacked bundle requires of a machine; of a checkout, only its models' size."""
     graphs = sum(path.stat().st_size for path in (slot / "models").glob(f"*/*/{GRAPH}"))
     try:
-        told = json.loads((slot / "bundle.json").read_bytes())
+        content = json.loads((slot / "bundle.json").read_bytes())
     except FileNotFoundError:
         return Needs(graphs=graphs)
     unpacked = sum(path.stat().st_size for path in slot.rglob("*") if path.is_file())
-    return Needs(told["python"], told["arch"], unpacked, graphs)
+    return Needs(content["python"], content["arch"], unpacked, graphs)
 
 
 def is_same(bundle: ZipFile, slot: Path) -> bool:
-    """Whether a slot has this very bundle, each file as it was."""
+    """Whether a slot has this very bundle, with every file unchanged."""
     try:
         if any((slot / name).read_bytes() != bundle.read(name) for name in LISTS):
             return False
@@ -45,15 +45,15 @@ def is_same(bundle: ZipFile, slot: Path) -> bool:
 
 
 def unpack(bundle: ZipFile, slot: Path) -> None:
-    """Put every file of a bundle into a slot, in place of what was there, and onto the card.
+    """Unpack a bundle into a slot, replacing its content, and flush it to the disk.
 
     Args:
         bundle: the zip.
         slot: a folder that nothing runs from.
 
     Raises:
-        BrokenBundle: a file is not listed, lacks, lies elsewhere, or has another hash.
-        OSError: the card is full, or fails.
+        BrokenBundle: a file is not listed, missing, outside the slot, or has another hash.
+        OSError: the disk is full, or fails.
     """
     digests = _digests(bundle)
     listed, there = {*digests, *LISTS}, set(bundle.namelist())
@@ -70,8 +70,8 @@ def unpack(bundle: ZipFile, slot: Path) -> None:
         if path in digests and hashlib.sha256(content).hexdigest() != digests[path]:
             raise BrokenBundle(f"{path}: not the file that is on its list")
         target.write_bytes(content)
-    os.sync()  # all at once: thousands of single ones take a card minutes
-    sync_tree(slot)  # tells of a card that failed
+    os.sync()  # one sync: thousands of fsyncs take an SD card minutes
+    sync_tree(slot)  # raises if the card has failed
 
 
 def _digests(bundle: ZipFile) -> dict[str, str]:

@@ -1,6 +1,6 @@
-"""What a device's bundle does while it is a zip: check the machine, and put itself into a slot.
+"""The commands of a device's bundle while it is a zip: check the machine, unpack into a slot.
 
-Standard library alone, and in words that Python 3.7 reads, until the machine has passed.
+Standard library only, and in syntax that Python 3.7 accepts, until the machine has passed.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from onnxlet.edge.device.machine import Machine, read_machine
 from onnxlet.edge.install.keys import read_keys
 
 if TYPE_CHECKING:
-    from onnxlet.edge.device.slots import Places
+    from onnxlet.edge.device.slots import DevicePaths
 
 SYSTEM = Path("/")
 DATA = "var/lib/onnxlet"
 KEYS = "etc/onnxlet/keys"
-HERE = "Each is a .pub file there."
-PUBLIC = "It stands in the .pub file that minisign -G wrote."
+KEYS_HINT = "Each is a .pub file there."
+KEY_HINT = "It stands in the .pub file that minisign -G wrote."
 
 
 def main(archive: Path, arguments: list[str]) -> None:
     """Carry out a command of the zip: `install` or `doctor`.
 
     Raises:
-        SystemExit: with 1 where something is wrong, with 2 where it is used wrongly.
+        SystemExit: with 1 if something is wrong, with 2 for wrong use.
     """
     given = _parser(archive.name).parse_args(arguments)
     with zipfile.ZipFile(archive) as bundle:
@@ -54,22 +54,22 @@ def main(archive: Path, arguments: list[str]) -> None:
 
 
 def _install(archive: Path, root: Path, keys: list[str]) -> None:
-    """Fill a slot, and go on by its code; nobody else changes one until that has ended."""
-    from onnxlet.edge.device.slots import Places
+    """Fill a slot, and exec its own code, which inherits the device's lock."""
+    from onnxlet.edge.device.slots import DevicePaths
     from onnxlet.edge.update.lock import locked
     from onnxlet.function.errors import OnnxletError
 
-    places = Places(root)
+    paths = DevicePaths(root)
     try:
-        with locked(places) as lock:
-            slot = _fill(archive, places)
+        with locked(paths) as lock:
+            slot = _fill(archive, paths)
             command = [sys.executable, "-I", "-S", "-B", str(slot), "install"]
             command += ["--root", str(root), "--lock", str(lock)]
             for key in keys:
                 command += ["--key", key]
             sys.stdout.flush()
             os.set_inheritable(lock, True)
-            os.execv(command[0], command)  # noqa: S606 - the same program, out of the slot
+            os.execv(command[0], command)  # noqa: S606 - the same program, from the slot
     except OnnxletError as error:
         sys.exit(f"error: {error.message}\nhint: {error.hint}")
 
@@ -95,53 +95,53 @@ def _parser(name: str) -> argparse.ArgumentParser:
 
 
 def read_needs(bundle: zipfile.ZipFile) -> Needs:
-    """What a bundle asks of a machine."""
+    """What a bundle requires of a machine."""
     import json
 
-    told = json.loads(bundle.read("bundle.json").decode())
+    content = json.loads(bundle.read("bundle.json").decode())
     sizes = {entry.filename: entry.file_size for entry in bundle.infolist()}
     graphs = sum(size for path, size in sizes.items() if path.endswith("/model.onnx"))
-    return Needs(told["python"], told["arch"], sum(sizes.values()), graphs)
+    return Needs(content["python"], content["arch"], sum(sizes.values()), graphs)
 
 
 def faults(root: Path, keys: list[str], machine: Machine, needs: Needs) -> list[tuple[str, str]]:
-    """Everything that stops an installation: what is wrong, and what to do."""
+    """Everything that stops an installation: each fault, and what to do."""
     checks = BEFORE_INSTALLING if root == SYSTEM else IN_AN_IMAGE
     found = [(each.told, each.hint) for each in wrong(findings(machine, needs, checks))]
     for fault in read_keys(keys, root / KEYS)[1]:
-        of_one = fault.startswith("--key")
-        found.append((fault, PUBLIC if of_one else HERE))
+        is_given = fault.startswith("--key")
+        found.append((fault, KEY_HINT if is_given else KEYS_HINT))
     return found
 
 
 def diagnosis(root: Path, machine: Machine, needs: Needs) -> list[Finding]:
-    """What the doctor finds: all that would stop `install`, and how the machine fares."""
+    """The doctor's findings: all that would stop `install`, and the machine's state."""
     found = findings(machine, needs, BY_A_DOCTOR if root == SYSTEM else IN_AN_IMAGE)
     keys = read_keys([], root / KEYS)[1]
-    return found + [Finding("keys", WRONG, fault, HERE) for fault in keys]
+    return found + [Finding("keys", WRONG, fault, KEYS_HINT) for fault in keys]
 
 
 def _stop_where_wrong(found: list[tuple[str, str]]) -> None:
-    for told, hint in found:
-        print(f"error: {told}\nhint: {hint}", file=sys.stderr)
+    for fault, hint in found:
+        print(f"error: {fault}\nhint: {hint}", file=sys.stderr)
     if found:
         sys.exit("nothing was changed")
 
 
-def _fill(archive: Path, places: Places) -> Path:
-    """Put the bundle into a slot, unless the live one has it; the slot."""
+def _fill(archive: Path, paths: DevicePaths) -> Path:
+    """Unpack the bundle into a slot, unless the live one has it; return the slot."""
     from onnxlet.edge.device.slots import idle_slot, live_slot
     from onnxlet.edge.install.bundle import BrokenBundle, is_same, unpack
-    from onnxlet.edge.update.memory import give_idle_slot
+    from onnxlet.edge.update.history import give_idle_slot
 
-    live = live_slot(places)
+    live = live_slot(paths)
     try:
         with zipfile.ZipFile(archive) as bundle:
-            if live and is_same(bundle, places.slot(live)):
-                print(f"{places.slot(live)} has this bundle already")
-                return places.slot(live)
-            give_idle_slot(places)
-            slot = places.slot(idle_slot(places))
+            if live and is_same(bundle, paths.slot(live)):
+                print(f"{paths.slot(live)} has this bundle already")
+                return paths.slot(live)
+            give_idle_slot(paths)
+            slot = paths.slot(idle_slot(paths))
             print(f"unpacking into {slot}: {len(bundle.namelist())} files")
             unpack(bundle, slot)
     except (BrokenBundle, zipfile.BadZipFile) as error:

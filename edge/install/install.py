@@ -1,4 +1,4 @@
-"""`edge install`: from a slot that is unpacked to a service that answers, and again to one."""
+"""`edge install`: from an unpacked slot to a running service; may be repeated."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import NamedTuple
 
 from onnxlet.edge.device.checks import BEFORE_INSTALLING, IN_AN_IMAGE, findings, wrong
 from onnxlet.edge.device.machine import read_machine
-from onnxlet.edge.device.slots import SLOTS, Places, live_slot, switch
+from onnxlet.edge.device.slots import SLOTS, DevicePaths, live_slot, switch
 from onnxlet.edge.install import steps, units
 from onnxlet.edge.install.bundle import needs_of
 from onnxlet.edge.install.keys import read_keys
 from onnxlet.edge.install.steps import InstallError, Report, Run
 from onnxlet.edge.settings.device import DeviceSettings
+from onnxlet.edge.settings.installed import device_settings, service_environ
+from onnxlet.edge.update.history import give_idle_slot
 from onnxlet.edge.update.lock import locked
-from onnxlet.edge.update.memory import give_idle_slot
-from onnxlet.edge.update.setup import device_settings, environ_of
 from onnxlet.function.errors import SettingsError
 from onnxlet.function.settings import Settings
 
@@ -25,18 +25,18 @@ SYSTEM = Path("/")
 PYTHON = "/usr/bin/python3"
 
 
-class Setup(NamedTuple):
-    """What is installed where.
+class Installation(NamedTuple):
+    """What is installed, and where.
 
     Attributes:
-        places: the device's folders.
+        paths: the device's folders.
         slot: of the bundle that is installed.
         run: runs one of the system's programs.
-        report: told what is being done.
-        lock: a descriptor of the device's lock, where the zip holds it already.
+        report: called with each step, in words.
+        lock: a descriptor of the device's lock, if the zip's process took it.
     """
 
-    places: Places
+    paths: DevicePaths
     slot: Path
     run: Run
     report: Report
@@ -44,114 +44,112 @@ class Setup(NamedTuple):
 
     @property
     def is_image(self) -> bool:
-        """No systemd runs in it yet."""
-        return self.places.root != SYSTEM
+        """It is in a system image, where no systemd runs."""
+        return self.paths.root != SYSTEM
 
 
-def install(setup: Setup, keys: Sequence[str]) -> None:
-    """Check, prove, write, switch and start.
+def install(setup: Installation, keys: Sequence[str]) -> None:
+    """Check the machine, replay golden rows, write files, switch the slot, and start.
 
     Raises:
-        InstallError: something is wrong; all of it is told, and nothing was switched.
-        Failed: somebody else changes what is installed here.
-        Refused: the slot that is live has not proven itself, and may go back to this one.
+        InstallError: naming all that is wrong; nothing was switched.
+        Failed: another process holds the device's lock.
+        Refused: the live slot is not confirmed yet, and may roll back to this one.
         ModelError: a model is broken.
     """
-    places = setup.places
-    trusted, faults = read_keys(keys, places.keys)
+    paths = setup.paths
+    trusted, faults = read_keys(keys, paths.keys)
     _check(setup, faults)
-    with locked(places, setup.lock):
-        if live_slot(places) != setup.slot.name:
-            give_idle_slot(places)
-        steps.prove(setup.slot, setup.report)
-        steps.make_folders(places)
-        steps.write_settings(places, trusted)
-        steps.write_files(places, PYTHON if setup.is_image else sys.executable)
-        before = live_slot(places)
+    with locked(paths, setup.lock):
+        if live_slot(paths) != setup.slot.name:
+            give_idle_slot(paths)
+        steps.replay_golden_rows(setup.slot, setup.report)
+        steps.make_folders(paths)
+        steps.write_settings(paths, trusted)
+        steps.write_files(paths, PYTHON if setup.is_image else sys.executable)
+        before = live_slot(paths)
         if before != setup.slot.name:
-            switch(places, setup.slot.name)
-        _have_systemd_know(setup)
+            switch(paths, setup.slot.name)
+        _enable_units(setup)
         if not setup.is_image:
             _start(setup, before)
     for line in _afterwards(setup):
         setup.report(line)
 
 
-def _check(setup: Setup, faults: list[str]) -> None:
-    places = setup.places
+def _check(setup: Installation, faults: list[str]) -> None:
+    paths = setup.paths
     checks = IN_AN_IMAGE if setup.is_image else BEFORE_INSTALLING
-    found = findings(read_machine(places.data), needs_of(setup.slot), checks)
+    found = findings(read_machine(paths.data), needs_of(setup.slot), checks)
     faults += [f"{each.told}. {each.hint}" for each in wrong(found)]
-    if setup.slot.parent != places.data.resolve() or setup.slot.name not in SLOTS:
+    if setup.slot.parent != paths.data.resolve() or setup.slot.name not in SLOTS:
         faults.append(
-            f"{setup.slot} is no slot in {places.data}. Install from the zip: "
+            f"{setup.slot} is no slot in {paths.data}. Install from the zip: "
             "sudo python3 onnxlet-….zip install"
         )
-    faults += _settings_faults(places)
+    faults += _settings_faults(paths)
     if faults:
         raise InstallError("; ".join(faults), "Nothing was changed.")
 
 
-def _settings_faults(places: Places) -> list[str]:
+def _settings_faults(paths: DevicePaths) -> list[str]:
     faults = []
     try:
-        environ = environ_of(places, {})
+        environ = service_environ(paths, {})
     except SettingsError as error:
         return [f"{error.message}. {error.hint}"]
     for read in (Settings.from_environ, DeviceSettings.from_environ):
         try:
             read(environ)
         except SettingsError as error:
-            faults.append(f"{places.environment}: {error.message}")
-    if not faults and (mqtt := device_settings(places).mqtt).url:
-        from onnxlet.edge.mqtt.serving import check  # paho takes 40 ms
+            faults.append(f"{paths.environment}: {error.message}")
+    if not faults and (mqtt := device_settings(paths).mqtt).url:
+        from onnxlet.edge.mqtt.service import check  # importing paho takes 40 ms
 
         try:
             check(mqtt)
         except SettingsError as error:
-            faults.append(f"{places.environment}: {error.message}")
+            faults.append(f"{paths.environment}: {error.message}")
     return faults
 
 
-def _have_systemd_know(setup: Setup) -> None:
-    root = [f"--root={setup.places.root}"] if setup.is_image else []
+def _enable_units(setup: Installation) -> None:
+    root = [f"--root={setup.paths.root}"] if setup.is_image else []
     setup.run(["systemd-sysusers", *root, "onnxlet.conf"])
     if not setup.is_image:
         setup.run(["systemctl", "daemon-reload"])
     setup.run(["systemctl", *root, "enable", units.SERVICE, units.SETTLE])
-    for unit, wanted in optional(setup.places).items():
+    for unit, wanted in optional(setup.paths).items():
         now = [] if setup.is_image or wanted else ["--now"]
         setup.run(["systemctl", *root, "enable" if wanted else "disable", *now, unit])
 
 
-def optional(places: Places) -> dict[str, bool]:
-    """Units that there is something to do for only where it is set: a channel, a broker."""
-    device = device_settings(places)
+def optional(paths: DevicePaths) -> dict[str, bool]:
+    """Units that are enabled only if a channel or a broker is set."""
+    device = device_settings(paths)
     return {units.TIMER: bool(device.update_url), units.MQTT: bool(device.mqtt.url)}
 
 
-def _start(setup: Setup, before: str | None) -> None:
-    """Start what is live now, with the settings of now; if it does not answer, what was before."""
+def _start(setup: Installation, before: str | None) -> None:
+    """Restart the service with the current settings; if it fails, from the previous slot."""
     setup.report("starting")
     try:
         setup.run(["systemctl", "restart", units.SERVICE])
     except InstallError as error:
         if before not in (None, setup.slot.name):
-            switch(setup.places, str(before))
+            switch(setup.paths, str(before))
             setup.run(["systemctl", "restart", units.SERVICE])
-        said = setup.run(steps.LOG).strip()
-        raise InstallError(
-            f"{error.message}\n{said}", f"More: {' '.join(steps.LOG[:4])}"
-        ) from error
-    for unit in (unit for unit, wanted in optional(setup.places).items() if wanted):
+        log = setup.run(steps.LOG).strip()
+        raise InstallError(f"{error.message}\n{log}", f"More: {' '.join(steps.LOG[:4])}") from error
+    for unit in (unit for unit, wanted in optional(setup.paths).items() if wanted):
         setup.run(["systemctl", "start" if unit == units.TIMER else "restart", unit])
 
 
-def _afterwards(setup: Setup) -> list[str]:
-    places = setup.places
-    lines = [f"installed: {places.live} is {setup.slot}"]
-    if not any(places.keys.glob("*.pub")):
+def _afterwards(setup: Installation) -> list[str]:
+    paths = setup.paths
+    lines = [f"installed: {paths.live} is {setup.slot}"]
+    if not any(paths.keys.glob("*.pub")):
         lines.append("no key is trusted, so that no update is taken: install --key KEY")
-    if not optional(places)[units.TIMER]:
-        lines.append(f"no channel is set, so that none is looked for: {places.environment}")
+    if not optional(paths)[units.TIMER]:
+        lines.append(f"no channel is set, so that none is looked for: {paths.environment}")
     return lines

@@ -1,7 +1,7 @@
-"""Public keys that updates are signed by, as they are given to `install`; minisign's form.
+"""The public keys given to `install`, in minisign's form.
 
-Standard library alone, and in words that Python 3.7 reads: a key that is none is told with all
-else, before anything is unpacked.
+Standard library only, and in syntax that Python 3.7 accepts: an invalid key is reported with all
+other faults, before anything is unpacked.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-MOST = 2  # one, and the next one while keys are changed
+MOST = 2  # the current one, and its successor during a key change
 COMMENT = "untrusted comment: "
-LENGTH, ALGORITHM = 42, b"Ed"  # bytes: the algorithm, eight of an id, and the key
+LENGTH, ALGORITHM = 42, b"Ed"  # bytes: the algorithm, eight of a key id, and the key
 
 
 class PublicKey(NamedTuple):
@@ -22,7 +22,7 @@ class PublicKey(NamedTuple):
 
     Attributes:
         name: of its file.
-        content: of its file.
+        content: of its file, in bytes.
     """
 
     name: str
@@ -30,14 +30,14 @@ class PublicKey(NamedTuple):
 
 
 def read_keys(given: Iterable[str], folder: Path) -> tuple[list[PublicKey], list[str]]:
-    """Read what follows `--key`: each a file, or the key itself.
+    """Read the arguments of `--key`: each a file, or the key itself.
 
     Args:
-        given: texts of the command line.
+        given: the arguments.
         folder: of the keys that are trusted already.
 
     Returns:
-        The keys, and what is wrong.
+        The keys, and the faults.
     """
     keys: dict[str, PublicKey] = {}
     faults: list[str] = []

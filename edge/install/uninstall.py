@@ -1,4 +1,4 @@
-"""`edge uninstall`: the service and its program go; what the device has gathered stays."""
+"""`edge uninstall`: remove the service and its program; settings, models and state stay."""
 
 from __future__ import annotations
 
@@ -7,60 +7,60 @@ import shutil
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 
-from onnxlet.edge.device.slots import Places
+from onnxlet.edge.device.slots import DevicePaths
 from onnxlet.edge.install import steps, units
-from onnxlet.edge.install.install import Setup
+from onnxlet.edge.install.install import Installation
 from onnxlet.edge.install.steps import InstallError
 from onnxlet.edge.update import model_updates
 from onnxlet.edge.update.errors import Refused
+from onnxlet.edge.update.history import read_history, write_history
 from onnxlet.edge.update.lock import locked
-from onnxlet.edge.update.memory import read_memory, write_memory
 
 
-def uninstall(setup: Setup, purge: bool) -> None:
-    """Stop it, and take away what `install` brought; can be done again.
+def uninstall(setup: Installation, purge: bool) -> None:
+    """Stop the service, and remove what `install` wrote; may be repeated.
 
     Args:
-        setup: of what is installed.
-        purge: take away settings, keys, models and state, too.
+        setup: what is installed.
+        purge: remove settings, keys, models and state, too.
 
     Raises:
         InstallError: systemd refuses.
-        Failed: another user than root asks, or somebody else changes what is installed here.
+        Failed: this is not root, or another process holds the device's lock.
     """
-    with locked(setup.places) if setup.places.data.is_dir() else nullcontext():
+    with locked(setup.paths) if setup.paths.data.is_dir() else nullcontext():
         _uninstall(setup, purge)
 
 
-def _uninstall(setup: Setup, purge: bool) -> None:
-    places, root = setup.places, []
+def _uninstall(setup: Installation, purge: bool) -> None:
+    paths, root = setup.paths, []
     if setup.is_image:
-        root = [f"--root={places.root}"]
+        root = [f"--root={paths.root}"]
     for unit in (units.TIMER, units.MQTT, units.SETTLE, units.SERVICE):
-        if (places.root / "etc/systemd/system" / unit).exists():
+        if (paths.root / "etc/systemd/system" / unit).exists():
             setup.run(["systemctl", *root, "disable", *(() if root else ("--now",)), unit])
     try:
-        steps.remove_files(places)
+        steps.remove_files(paths)
         if purge:
-            shutil.rmtree(places.settings, ignore_errors=True)
-            shutil.rmtree(places.data, ignore_errors=True)
+            shutil.rmtree(paths.settings, ignore_errors=True)
+            shutil.rmtree(paths.data, ignore_errors=True)
         else:
-            _forget_attempt(places)
-            steps.remove_program(places)
+            _forget_attempt(paths)
+            steps.remove_program(paths)
     except PermissionError as error:
         raise InstallError(f"{error.filename}: {error.strerror}", "Put sudo before it.") from error
     if not setup.is_image:
         setup.run(["systemctl", "daemon-reload"])
         if purge and any(user.pw_name == units.NAME for user in pwd.getpwall()):
             setup.run(["userdel", units.NAME])
-    kept = "" if purge else f"; {places.settings}, {places.models} and {places.state} stay"
-    setup.report(f"onnxlet is taken away{kept}")
+    kept = "" if purge else f"; {paths.settings}, {paths.models} and {paths.state} stay"
+    setup.report(f"onnxlet is removed{kept}")
 
 
-def _forget_attempt(places: Places) -> None:
-    """Take away what has not proven itself: nobody is left to judge it, or to go back."""
-    with suppress(Refused):  # what is remembered can't be read, and stays
-        memory = read_memory(places)
-        if memory.attempt is not None:
-            model_updates.take_away(places, memory.attempt.models or {})
-            write_memory(places, replace(memory, attempt=None))
+def _forget_attempt(paths: DevicePaths) -> None:
+    """Remove an unconfirmed update: nothing is left to confirm it or roll it back."""
+    with suppress(Refused):  # the history can't be read; it stays
+        history = read_history(paths)
+        if history.attempt is not None:
+            model_updates.take_away(paths, history.attempt.models or {})
+            write_history(paths, replace(history, attempt=None))

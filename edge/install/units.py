@@ -1,14 +1,14 @@
-"""The files that systemd reads. docs/device.md tells why they are as they are."""
+"""The files that systemd reads. docs/how-to/device.md gives the reasons for their settings."""
 
 from __future__ import annotations
 
-from onnxlet.edge.device.slots import Places
+from onnxlet.edge.device.slots import DevicePaths
 
-NAME = "onnxlet"  # of the user, too
+NAME = "onnxlet"  # of the service and its user
 SERVICE, UPDATE, TIMER = "onnxlet.service", "onnxlet-update.service", "onnxlet-update.timer"
 MQTT, SETTLE = "onnxlet-mqtt.service", "onnxlet-settle.service"
 
-# What none of the services may do: nothing here needs any of it.
+# Hardening of all services: none needs any of what this forbids.
 CONFINED = """\
 NoNewPrivileges=yes
 ProtectSystem=strict
@@ -38,7 +38,7 @@ AmbientCapabilities=
 LimitCORE=0
 """
 
-# What what answers may not do, either; and what it is given.
+# What the services that answer have in common.
 ANSWERS = """\
 Type=notify
 NotifyAccess=main
@@ -93,7 +93,7 @@ ExecStart={python} -I -S -B {live} serve
 WatchdogSec=8
 {answers}"""
 
-# With the other one: its code and models change by the same updates.
+# Restarted with onnxlet.service: updates change the code and models of both.
 DO_MQTT = """\
 [Unit]
 Description=onnxlet: predictions by MQTT
@@ -123,7 +123,7 @@ Nice=10
 IOSchedulingClass=idle
 {changes}"""
 
-# By the code of the slot before: that of the live one may be no good, and has not proven itself.
+# By the previous slot's code: the live one's is not confirmed, and may be broken.
 DO_SETTLE = """\
 [Unit]
 Description=onnxlet: bring an update to its end that was cut off
@@ -188,7 +188,7 @@ exec {python} -I -S -B {live} "$@"
 ENVIRONMENT = """\
 # Settings of onnxlet on this device: NAME=VALUE. After a change:
 #   sudo onnxlet install
-# docs/device.md and README.md list all of them.
+# docs/how-to/device.md and docs/reference/settings.md list all of them.
 #
 # Others than this device may ask as soon as there is a key, here as NAME:SHA256 of it
 # (printf %s KEY | sha256sum):
@@ -204,15 +204,15 @@ ENVIRONMENT = """\
 
 
 def files(python: str) -> dict[str, tuple[str, int]]:
-    """Every file that is written beside the slots: content and mode by path below the root.
+    """All files outside the data folder: content and mode by path below the root.
 
     Args:
         python: the interpreter of the service.
     """
-    places = Places()
+    paths = DevicePaths()
     names = {
-        "python": python, "live": places.live, "data": places.data, "settings": places.settings,
-        "state": places.state, "confined": CONFINED,
+        "python": python, "live": paths.live, "data": paths.data, "settings": paths.settings,
+        "state": paths.state, "confined": CONFINED,
     }  # fmt: skip
     names |= {"answers": ANSWERS.format(**names), "changes": CHANGES.format(**names)}
     units = {

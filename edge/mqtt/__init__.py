@@ -1,1 +1,1 @@
-"""Readings come by MQTT, and their answers go by it."""
+"""Readings that arrive by MQTT, answered by MQTT."""

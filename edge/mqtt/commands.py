@@ -1,4 +1,4 @@
-"""`edge mqtt` and `edge queue`."""
+"""`edge mqtt`."""
 
 from __future__ import annotations
 
@@ -19,53 +19,38 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
     help="Folder of model directories.  [default: ONNXLET_MODELS, else ./models, or a bundle's]",
 )  # fmt: skip
 def mqtt(models: Path | None) -> None:
-    """Answer readings that come by MQTT, until Ctrl-C.
+    """Answer readings that arrive by MQTT, until Ctrl-C.
 
-    ONNXLET_DEVICE_MQTT_URL, _READINGS and _ANSWERS say where; docs/mqtt.md has the others.
+    ONNXLET_DEVICE_MQTT_URL, _READINGS and _ANSWERS say where; docs/how-to/mqtt.md has the others.
     """
     from dataclasses import replace
 
-    from onnxlet.edge.device.slots import Places
-    from onnxlet.edge.forward import starting
-    from onnxlet.edge.mqtt.answering import Answering
-    from onnxlet.edge.mqtt.serving import Serving, check, end_by_signals, link_of
-    from onnxlet.edge.service.outlet import Outlet
-    from onnxlet.edge.service.systemd import heartbeat, teller
+    from onnxlet.edge.device.slots import DevicePaths
+    from onnxlet.edge.forward.start import start_forwarding
+    from onnxlet.edge.mqtt.responder import Responder
+    from onnxlet.edge.mqtt.service import MqttService, check, end_by_signals, link_of
+    from onnxlet.edge.service.log_writer import LogWriter
+    from onnxlet.edge.service.systemd import heartbeat, notifier
     from onnxlet.edge.settings.device import DeviceSettings, models_folder
-    from onnxlet.edge.update.setup import environ_of
+    from onnxlet.edge.settings.installed import service_environ
     from onnxlet.function import request_log
     from onnxlet.function.settings import Settings
 
-    request_log.put = Outlet(request_log.STANDARD_ERROR).put
-    environ = environ_of(Places(), os.environ)
+    request_log.put = LogWriter(request_log.STANDARD_ERROR).put
+    environ = service_environ(DevicePaths(), os.environ)
     settings = replace(Settings.from_environ(environ), api_keys={})
     device = DeviceSettings.from_environ(environ)
     check(device.mqtt)
-    link_of(device.mqtt)  # reads the certificates, before anything is loaded
-    keeping = starting.start(device.forward)
-    folder = models_folder(models, environ)
-    answering = Answering(folder, settings, keeping, device.mqtt.model)
+    link_of(device.mqtt)  # reads the CA certificates: a fault is reported before models are loaded
+    forward = start_forwarding(device.forward)
+    folder = models_folder(models, environ, settings)
+    responder = Responder(folder, settings, forward, device.mqtt.model)
     beat = heartbeat(os.environ)
-    serving = Serving(device.mqtt, answering.answer, settings.max_body_bytes, beat=beat)
-    end_by_signals(serving.stopping)
-    if tell := teller(os.environ):
-        tell("READY=1")
-    serving.run()
+    service = MqttService(device.mqtt, responder.answer, settings.max_body_bytes, beat=beat)
+    end_by_signals(service.stopping)
+    if notify := notifier(os.environ):
+        notify("READY=1")
+    service.run()
 
 
-@click.command(cls=Command, example="{command} --retry")
-@click.option("--retry", is_flag=True, help="Send again what the other side refused.")
-def queue(retry: bool) -> None:
-    """Tell how many predictions wait here to be sent on."""
-    from onnxlet.edge.device.owner import become_owner
-    from onnxlet.edge.device.slots import Places
-    from onnxlet.edge.forward.looking import look
-    from onnxlet.edge.update.setup import device_settings
-
-    options = device_settings(Places()).forward
-    become_owner(options.queue)
-    for line in look(options, retry):
-        click.echo(line)
-
-
-COMMANDS: Sequence[click.Command] = (mqtt, queue)
+COMMANDS: Sequence[click.Command] = (mqtt,)

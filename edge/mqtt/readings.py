@@ -1,4 +1,4 @@
-"""A reading as a request, and its answer as a message: only decisions."""
+"""A reading as a WSGI request, and its answer as a message. No I/O."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from onnxlet.function.request_log import REQUEST_ID
 JSON = "application/json"
 LONGEST_TOPIC = 65535
 ANY = ("#",)
-STATUS = "status"  # below the topic of answers: how it goes, which no answer may speak for
+STATUS = "status"  # below the topic of answers: this service's state, which no answer may fake
 
 
 class Answer(NamedTuple):
-    """What is sent back.
+    """A message to publish.
 
     Attributes:
-        topic: where to.
+        topic: to publish to.
         payload: JSON.
         properties: of MQTT 5.
     """
@@ -33,39 +33,39 @@ class Answer(NamedTuple):
 
 
 def user_properties(message: MQTTMessage) -> dict[str, str]:
-    """The message's user properties; of one that stands there twice, the last."""
+    """The message's user properties; the last one of a repeated name."""
     return dict(getattr(message.properties, "UserProperty", ()))
 
 
 def request_id(message: MQTTMessage) -> str:
     """The reading's id: its own, or one that is the same when the broker sends it again.
 
-    Without an id of its own a reading with QoS 1 is known by what it is and by its packet's
-    number, which the broker keeps until the reading is acknowledged. With QoS 0 none comes again.
+    A reading with QoS 1 that has no id gets a hash of its content and its packet id, which the
+    broker keeps until the reading is acknowledged. One with QoS 0 is never sent again.
     """
     own = user_properties(message).get("request-id", "")
     if REQUEST_ID.fullmatch(own):
         return own
     if message.qos == 0:
         return os.urandom(16).hex()
-    told = message.properties
+    properties = message.properties
     parts = [
         str(message.mid).encode(),
         message.topic.encode(),
-        str(getattr(told, "ResponseTopic", "")).encode(),
-        bytes(getattr(told, "CorrelationData", b"")),
+        str(getattr(properties, "ResponseTopic", "")).encode(),
+        bytes(getattr(properties, "CorrelationData", b"")),
         bytes(message.payload),
     ]
     digests = b"".join(hashlib.sha256(part).digest() for part in parts)
     return hashlib.sha256(digests).hexdigest()[:32]
 
 
-def environ_of(message: MQTTMessage, model: str) -> dict[str, Any]:
-    """The reading as a native request over WSGI.
+def wsgi_environ(message: MQTTMessage, model: str) -> dict[str, Any]:
+    """The reading as a native request in WSGI's form.
 
     Args:
-        message: as it came.
-        model: that answers where the reading names none; empty for the only one.
+        message: the reading.
+        model: that answers if the reading names none; empty for the only one.
     """
     return {
         "REQUEST_METHOD": "POST",
@@ -97,7 +97,7 @@ def answer_to(
     readings: str,
     allowed: Sequence[str] = ANY,
 ) -> Answer:
-    """The answer, to the topic that the reading names, with the correlation data that it bears.
+    """The answer, to the topic that the reading names, with its correlation data.
 
     Args:
         message: the reading.
@@ -105,29 +105,29 @@ def answer_to(
         media_type: of the body.
         body: JSON.
         usual: the topic of answers to readings that name none.
-        readings: the filter that readings come by, which no answer may go to.
+        readings: the filter of readings, which no answer may match.
         allowed: filters of the topics that a reading may name.
     """
     wish = str(getattr(message.properties, "ResponseTopic", ""))
-    told: dict[str, Any] = {
+    properties: dict[str, Any] = {
         "ContentType": media_type,
         "UserProperty": [("request-id", request_id(message)), ("status", str(status))],
     }
     correlation = getattr(message.properties, "CorrelationData", None)
     if correlation is not None:
-        told["CorrelationData"] = correlation
+        properties["CorrelationData"] = correlation
     named = may_answer_to(wish, readings) and wish != f"{usual}/{STATUS}"
     topic = wish if named and any(topic_matches_sub(each, wish) for each in allowed) else usual
-    return Answer(topic, body, told)
+    return Answer(topic, body, properties)
 
 
 def may_answer_to(topic: str, readings: str) -> bool:
-    """Whether a topic can be published to without being read as a reading again."""
+    """Whether a message to this topic would not be taken for a reading."""
     if not topic or len(topic.encode()) > LONGEST_TOPIC or set("#+\0") & set(topic):
         return False
     return topic[0] != "$" and not topic_matches_sub(plain_filter(readings), topic)
 
 
 def plain_filter(readings: str) -> str:
-    """The topics of a shared subscription: what is behind `$share/GROUP/`."""
+    """The filter itself, without the `$share/GROUP/` of a shared subscription."""
     return readings.split("/", 2)[2] if readings.startswith("$share/") else readings

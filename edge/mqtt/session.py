@@ -1,4 +1,4 @@
-"""One connection's readings, answered one after another, as long as it lasts."""
+"""The readings of one connection, answered one after another until it is lost."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from onnxlet.function.protocols import native
 
 IDLE_SECONDS = 0.5
 STATUS_SECONDS = 60.0
-RECEIVED_AT_ONCE = 500  # packets, between two answers
-ENDING_SECONDS = 5.0
+MOST_RECEIVED = 500  # packets between two answers
+ENDING_SECONDS = 5.0  # to wait for acknowledgements at the end
 HEAD_BYTES = 1000  # of a packet beside its topic, payload and correlation data
 
 Respond = Callable[[MQTTMessage], tuple[int, str, bytes]]
 
 
 class Counts(NamedTuple):
-    """What became of readings in this process.
+    """Numbers of readings in this process, by what became of them.
 
     Attributes:
         answered: with a prediction.
         refused: with a problem.
-        unwanted: whose answer the broker did not take.
+        unwanted: answered, but the broker refused the answer.
     """
 
     answered: int = 0
@@ -42,15 +42,15 @@ class Counts(NamedTuple):
 
 
 class Session:
-    """Answers what comes by one connection.
+    """Answers the readings of one connection.
 
     Args:
         link: open and subscribed.
-        options: as they are set.
+        options: the settings.
         respond: answers a reading.
-        backlog: readings that wait, of the connection before, too.
-        counts: of the connection before.
-        log: told what the broker does not take.
+        backlog: readings that wait, including those of earlier connections.
+        counts: of earlier connections.
+        log: gets a line when the broker refuses an answer.
     """
 
     def __init__(
@@ -68,17 +68,18 @@ class Session:
         self._respond = respond
         self._backlog = backlog
         self._log = log
-        self._under_way: dict[int, MQTTMessage | None] = {}  # publications not yet acknowledged
+        # By packet id, unacknowledged publications, each with the reading that it answers.
+        self._under_way: dict[int, MQTTMessage | None] = {}
         self._status: tuple[float, bytes] = (0.0, b"")
 
     def run(self, goes_on: Callable[[], bool]) -> None:
-        """Answer as long as it goes on.
+        """Answer readings until `goes_on` returns False.
 
         Raises:
             LinkLost: the connection is gone.
         """
         while goes_on():
-            self._tell()
+            self._publish_status()
             busy = len(self._backlog) and len(self._under_way) < self._options.backlog
             self._receive(0 if busy else IDLE_SECONDS)
             if busy:
@@ -86,15 +87,15 @@ class Session:
         self._end()
 
     def _receive(self, seconds: float) -> None:
-        """Take in all that has come, so that of a flood the newest is kept, not the oldest."""
+        """Receive what has arrived before the next answer: a flood drops the oldest readings."""
         self._link.loop(seconds)
-        for _ in range(RECEIVED_AT_ONCE):
+        for _ in range(MOST_RECEIVED):
             if not self._settle():
                 break
             self._link.loop(0)
 
     def _settle(self) -> bool:
-        """Take in readings, and the broker's word on answers; whether there was any."""
+        """Handle received readings and acknowledgements; return whether there were any."""
         some = bool(self._link.messages or self._link.published)
         while self._link.messages:
             self._backlog.add(self._link.messages.popleft())
@@ -127,37 +128,37 @@ class Session:
 
     def _answer_to(self, message: MQTTMessage, status: int, media_type: str, body: bytes) -> Answer:
         usual, readings = self._options.answers, self._options.readings
-        allowed = (f"{usual}/#", *self._options.responses)  # itself is among them
+        allowed = (f"{usual}/#", *self._options.responses)  # this filter matches `usual`, too
         return answer_to(message, status, media_type, body, usual, readings, allowed)
 
     def _publish(self, answer: Answer) -> int:
         return self._link.publish(answer.topic, answer.payload, answer.properties)
 
     def _unwanted(self, code: ReasonCode) -> None:
-        """The broker gives an answer to nobody: the reading would fare no better again."""
+        """Count an answer that the broker refused; answering again would not help."""
         if not self.counts.unwanted:
             self._log({"event": "mqtt", "state": "unwanted", "error": f"the broker says: {code}"})
         self.counts = self.counts._replace(unwanted=self.counts.unwanted + 1)
 
-    def _tell(self) -> None:
-        """Publish how it goes, as often as that is news, and not too often."""
-        told, before = self._status
+    def _publish_status(self) -> None:
+        """Publish the status when it has changed, but not too often."""
+        published, before = self._status
         now = time.monotonic()
-        if before and now - told < STATUS_SECONDS:
+        if before and now - published < STATUS_SECONDS:
             return
         news = status_message("online", self.counts, self._backlog.dropped)
         if news != before:
-            self._tell_state(news)
+            self._publish_state(news)
         self._status = (now, news)
 
-    def _tell_state(self, payload: bytes) -> None:
+    def _publish_state(self, payload: bytes) -> None:
         topic = status_topic(self._options)
         number = self._link.publish(topic, payload, {"ContentType": "application/json"}, True)
         self._under_way[number] = None
 
     def _end(self) -> None:
-        """Wait for what is under way; what is not answered comes again."""
-        self._tell_state(status_message("offline", self.counts, self._backlog.dropped))
+        """Wait for acknowledgements; the broker sends unanswered readings again."""
+        self._publish_state(status_message("offline", self.counts, self._backlog.dropped))
         end = time.monotonic() + ENDING_SECONDS
         while self._under_way and time.monotonic() < end:
             self._link.loop(0.1)
@@ -165,10 +166,10 @@ class Session:
 
 
 def status_topic(options: MqttOptions) -> str:
-    """Where it is told, retained, whether readings are answered."""
+    """The topic of the retained status message."""
     return f"{options.answers}/{STATUS}"
 
 
 def status_message(state: str, counts: Counts, dropped: int) -> bytes:
-    """What is told."""
+    """The payload of a status message."""
     return json.dumps({"state": state, **counts._asdict(), "dropped": dropped}).encode()

@@ -1,1 +1,1 @@
-"""Connections to others: whose certificates are believed, deadlines, and MQTT brokers."""
+"""Outgoing connections: certificates, deadlines, and MQTT brokers."""

@@ -1,7 +1,7 @@
 """One connection to a broker, from connecting to its loss, driven by one thread.
 
-A new one is made for each connection: what was under way when the last one was lost comes again
-from the broker, or is sent again by whoever still has it.
+A lost connection is not reused. Messages in transit when it was lost are sent again: by the broker,
+or by the caller, who still has them.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from onnxlet.edge.net.trust import make_context, words_of
+from onnxlet.edge.net.certificates import describe_error, make_context
 
 CONNECT_SECONDS = 10.0
 KEEPALIVE_SECONDS = 30
-SUBSCRIBED = 2  # the highest reason code of a subscription that was granted
+SUBSCRIBED = 2  # the highest reason code that grants a subscription
 QOS = 1
 
 
-TOO_LARGE = 0x95  # of MQTT 5's reason codes: a packet is larger than the other side takes
-# mosquitto says so of a publication, where its message_size_limit is set; the standard, and paho
-# after it, know the code of whole connections only, and would take it for a broken packet.
+TOO_LARGE = 0x95  # MQTT 5's reason code of a packet larger than the receiver accepts
+# mosquitto sends it for a publication beyond its message_size_limit. The standard, and so paho,
+# allow the code for DISCONNECT only: paho would report a malformed packet.
 ReasonCode.names[TOO_LARGE]["Packet too large"].append(PacketTypes.PUBACK)
 
 
@@ -39,7 +39,7 @@ class LinkLost(Exception):
 
     Args:
         why: in words.
-        code: that the broker gave for it; 0 where it gave none.
+        code: the broker's reason code; 0 if it gave none.
     """
 
     def __init__(self, why: str, code: int = 0) -> None:
@@ -48,13 +48,13 @@ class LinkLost(Exception):
 
 
 class Address(NamedTuple):
-    """Where a broker is, and who asks.
+    """A broker's address, and the credentials to connect with.
 
     Attributes:
         url: `mqtts://HOST[:PORT]`, or `mqtt://` without TLS.
         user: a name, or empty.
-        password: that goes with it.
-        ca: certificates that the broker's is signed by; None means the system's.
+        password: the user's.
+        ca: file of the CA certificates that sign the broker's; None means the system's.
     """
 
     url: str
@@ -64,7 +64,7 @@ class Address(NamedTuple):
 
 
 class Will(NamedTuple):
-    """What the broker publishes, retained, when this client is gone without a word."""
+    """What the broker publishes, retained, when this client is gone without DISCONNECT."""
 
     topic: str
     payload: bytes
@@ -75,13 +75,14 @@ class Link:
 
     Args:
         address: of the broker.
-        client: id of this client; empty for one of the broker's choice.
+        client: id of this client; empty to have the broker assign one.
         will: or None.
 
     Attributes:
-        messages: that have come, and are taken from here.
-        published: what the broker said to each publication: its number, and the reason code.
-        largest: bytes of a packet that the broker takes.
+        messages: received; the caller takes them from here.
+        published: acknowledged publications, each with its packet id and reason code; the caller
+            takes them from here.
+        largest: bytes of a packet that the broker accepts.
     """
 
     def __init__(self, address: Address, client: str, will: Will | None = None) -> None:
@@ -110,17 +111,17 @@ class Link:
         self._client.on_disconnect = self._disconnected
         self._client.on_subscribe = self._subscribed
         self._client.on_publish = self._was_published
-        self._client.on_message = self._came
+        self._client.on_message = self._received
 
     def open(self, *, resume: bool, **properties: int) -> None:
         """Connect.
 
         Args:
-            resume: go on with the session that the broker has for this client.
+            resume: continue the session that the broker keeps for this client.
             properties: of MQTT 5's CONNECT.
 
         Raises:
-            LinkLost: it can't be had.
+            LinkLost: there is no connection.
         """
         wanted = _properties(PacketTypes.CONNECT, properties)
         try:
@@ -128,13 +129,13 @@ class Link:
                 self._host, self._port, KEEPALIVE_SECONDS, clean_start=not resume, properties=wanted
             )
         except (OSError, ValueError) as error:
-            raise LinkLost(words_of(error)) from error
+            raise LinkLost(describe_error(error)) from error
         end = time.monotonic() + CONNECT_SECONDS
         while not self._open:
-            self._within(end, "the broker does not answer")
+            self._loop_until(end, "the broker does not answer")
 
     def subscribe(self, topics: str) -> None:
-        """Subscribe, and wait until it is granted; retained messages come to new ones alone.
+        """Subscribe, and wait until it is granted; only a new one gets retained messages.
 
         Raises:
             LinkLost: it is not granted.
@@ -145,12 +146,12 @@ class Link:
         self._client.subscribe(topics, options=wish)
         end = time.monotonic() + CONNECT_SECONDS
         while self._granted is None:
-            self._within(end, "the broker does not answer to a subscription")
+            self._loop_until(end, "the broker does not answer to a subscription")
         if any(code.value > SUBSCRIBED for code in self._granted):
             raise LinkLost(f"the broker refuses the subscription to {topics}: {self._granted[0]}")
 
     def loop(self, seconds: float) -> None:
-        """Send and receive what there is, waiting so long for something.
+        """Send and receive, waiting so many seconds for something to arrive.
 
         Raises:
             LinkLost: the connection is gone.
@@ -162,52 +163,52 @@ class Link:
     def publish(
         self, topic: str, payload: bytes, properties: Mapping[str, Any], retain: bool = False
     ) -> int:
-        """Publish with QoS 1; the number by which `published` tells of it.
+        """Publish with QoS 1; return its packet id, which `published` reports it by.
 
         Raises:
-            ValueError: that is no topic to publish to.
+            ValueError: the topic is invalid.
             LinkLost: the connection is gone.
         """
-        told = _properties(PacketTypes.PUBLISH, properties)
-        info = self._client.publish(topic, payload, QOS, retain, told)
+        packed = _properties(PacketTypes.PUBLISH, properties)
+        info = self._client.publish(topic, payload, QOS, retain, packed)
         if info.rc not in (MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_QUEUE_SIZE):
             raise LinkLost(f"the connection is gone: {MQTTErrorCode(info.rc).name}")
         return info.mid
 
     def acknowledge(self, message: MQTTMessage) -> None:
-        """Tell the broker that a message need not come again."""
+        """Acknowledge a message: the broker need not send it again."""
         self._client.ack(message.mid, message.qos)
 
     def close(self) -> None:
-        """Say farewell, where anybody still listens."""
+        """Disconnect, if the connection is still there."""
         self._client.disconnect()
         self._client.loop(0)
 
-    def _within(self, end: float, why: str) -> None:
+    def _loop_until(self, end: float, why: str) -> None:
         self.loop(0.2)
         if time.monotonic() > end:
             raise LinkLost(why)
 
     def _connected(
-        self, client: Client, data: Any, flags: ConnectFlags, code: ReasonCode, told: Any
+        self, client: Client, data: Any, flags: ConnectFlags, code: ReasonCode, properties: Any
     ) -> None:
         self._open = not code.is_failure
         self._gone = "" if self._open else f"the broker refuses: {code}"
-        self.largest = min(self.largest, getattr(told, "MaximumPacketSize", self.largest))
+        self.largest = min(self.largest, getattr(properties, "MaximumPacketSize", self.largest))
 
-    def _disconnected(self, client: Client, data: Any, flags: Any, code: Any, told: Any) -> None:
+    def _disconnected(self, client: Client, data: Any, flags: Any, code: Any, more: Any) -> None:
         self._gone = self._gone or f"the connection is gone: {code}"
         self._gone_by = code.value
 
-    def _subscribed(self, client: Client, data: Any, mid: int, codes: Any, told: Any) -> None:
+    def _subscribed(self, client: Client, data: Any, mid: int, codes: Any, more: Any) -> None:
         self._granted = list(codes)
 
     def _was_published(
-        self, client: Client, data: Any, mid: int, code: ReasonCode, told: Any
+        self, client: Client, data: Any, mid: int, code: ReasonCode, properties: Any
     ) -> None:
         self.published.append((mid, code))
 
-    def _came(self, client: Client, data: Any, message: MQTTMessage) -> None:
+    def _received(self, client: Client, data: Any, message: MQTTMessage) -> None:
         self.messages.append(message)
 
 

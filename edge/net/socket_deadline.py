@@ -1,4 +1,4 @@
-"""An end to connections that drip: a byte now and then keeps every timeout of a socket away."""
+"""A deadline for whole exchanges: a peer that drips bytes never runs into a socket's timeout."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 
 
 class Deadline:
-    """Shuts what was opened meanwhile, once time is over; who waits for a byte then gets none.
+    """Shuts down the sockets opened within its `with` block once time is up; reads then end.
 
     Args:
-        seconds: from the beginning of the `with` block.
+        seconds: from the beginning of the block.
 
     Attributes:
-        over: they have passed, within the block.
+        over: the time was up before the block ended.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -43,7 +43,7 @@ class Deadline:
             self._sockets.clear()
 
     def watch(self, opened: socket.socket) -> None:
-        """Shut this one, too."""
+        """Shut this socket down, too."""
         with self._lock:
             self._sockets.append(opened)
         if self.over:
@@ -53,23 +53,23 @@ class Deadline:
         self.over = True
         with self._lock:
             for each in self._sockets:
-                with suppress(OSError):  # it has ended already
-                    # Not by its own method: TLS's takes the session from under who reads.
+                with suppress(OSError):  # it is closed already
+                    # Not SSLSocket.shutdown: it drops the TLS session that a thread reads from.
                     socket.socket.shutdown(each, socket.SHUT_RDWR)
 
 
 class WatchedHttp(HTTPConnection):
-    """A connection that a deadline watches over."""
+    """A connection that a deadline watches."""
 
     def __init__(self, deadline: Deadline, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
         self._deadline = deadline
 
     def connect(self) -> None:
-        """Connect."""
+        """Connect, and have the deadline watch the socket."""
         super().connect()
         self._deadline.watch(self.sock)
 
 
 class WatchedHttps(WatchedHttp, HTTPSConnection):
-    """The same, with TLS, whose handshake has an end of its own: the socket's timeout."""
+    """The same with TLS; only the socket's timeout bounds the handshake."""

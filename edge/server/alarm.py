@@ -1,4 +1,4 @@
-"""Wakes a thread after a while, unless it is cleared before: nothing wakes for short answers."""
+"""A timer that wakes one thread, unless cleared before: short answers wake nobody."""
 
 from __future__ import annotations
 
@@ -10,39 +10,39 @@ from typing import Protocol
 
 CLOCK_MONOTONIC = 1  # of Linux's time.h
 CLOSE_ON_EXEC = 0o2000000  # TFD_CLOEXEC of sys/timerfd.h
-AT_ONCE = 1e-9  # seconds; none at all would clear it
+SHORTEST_SECONDS = 1e-9  # to ring now: zero would clear the kernel's timer
 
 
 class Alarm(Protocol):
-    """One thread waits; any may set and clear it."""
+    """One thread waits; any thread may set and clear it."""
 
     def set(self, seconds: float) -> None:
-        """Ring after so long, and not when it was set to before."""
+        """Ring after so many seconds, instead of when it was set to before."""
 
     def clear(self) -> None:
         """Don't ring."""
 
     def wait(self) -> None:
-        """Return when it rings."""
+        """Block until it rings."""
 
     def close(self) -> None:
-        """Nobody waits any more."""
+        """Release the timer, once nobody waits."""
 
 
 class TimerAlarm:
-    """The kernel keeps the time: setting and clearing take a microsecond, and wake nobody.
+    """A timerfd of Linux: setting and clearing take a microsecond, and wake nobody.
 
     Raises:
         OSError: this kernel has no such timers.
     """
 
     def __init__(self) -> None:
-        # PyDLL keeps the interpreter's lock: letting it go would take longer than the call.
+        # PyDLL keeps the GIL: releasing it would take longer than the call.
         library = ctypes.PyDLL(None, use_errno=True)
         try:
             create, self._settime = library.timerfd_create, library.timerfd_settime
         except AttributeError as error:
-            raise OSError("no timers that can be waited for") from error
+            raise OSError("this C library has no timerfd") from error
         self._file = create(CLOCK_MONOTONIC, CLOSE_ON_EXEC)
         if self._file < 0:
             raise OSError(ctypes.get_errno(), "timerfd_create")
@@ -50,31 +50,31 @@ class TimerAlarm:
         self._timers: dict[float, ctypes.Array[ctypes.c_long]] = {}
 
     def set(self, seconds: float) -> None:
-        """Ring after so long, of few different ones."""
+        """Ring after so many seconds; the structs of the few values in use are cached."""
         timer = self._timers.get(seconds) or self._timers.setdefault(seconds, _timer(seconds))
         self._settime(self._file, 0, timer, None)
 
     def clear(self) -> None:
-        """Don't ring, even if nobody has heard it yet."""
+        """Don't ring, even if it rang and nobody has waited for it yet."""
         self._settime(self._file, 0, self._cleared, None)
 
     def wait(self) -> None:
-        """Return when it rings."""
+        """Block until it rings."""
         os.read(self._file, 8)
 
     def close(self) -> None:
-        """Give the timer back."""
+        """Close the timer's file descriptor."""
         os.close(self._file)
 
 
 def _timer(seconds: float) -> ctypes.Array[ctypes.c_long]:
-    """A struct itimerspec that rings once."""
+    """A struct itimerspec of a timer that expires once."""
     whole = int(seconds)
     return (ctypes.c_long * 4)(0, 0, whole, round((seconds - whole) * 1e9))
 
 
 class EventAlarm:
-    """Where the kernel has no timers: who waits is woken when it is set, to wait for so long."""
+    """Without timerfd: the waiting thread is woken when it is set, and waits for so long."""
 
     def __init__(self) -> None:
         self._event = threading.Event()
@@ -82,9 +82,9 @@ class EventAlarm:
         self._due: float | None = None
 
     def set(self, seconds: float) -> None:
-        """Ring after so long."""
+        """Ring after so many seconds."""
         self._due = time.monotonic() + seconds
-        if self._asleep or seconds == AT_ONCE:
+        if self._asleep or seconds == SHORTEST_SECONDS:
             self._event.set()
 
     def clear(self) -> None:
@@ -92,7 +92,7 @@ class EventAlarm:
         self._due = None
 
     def wait(self) -> None:
-        """Return when it rings."""
+        """Block until it rings."""
         while True:
             self._asleep = True
             due = self._due
@@ -105,11 +105,11 @@ class EventAlarm:
             self._event.clear()
 
     def close(self) -> None:
-        """There is nothing to give back."""
+        """Nothing to release."""
 
 
 def make_alarm() -> Alarm:
-    """The best that there is here."""
+    """The best alarm that this system offers."""
     try:
         return TimerAlarm()
     except OSError:

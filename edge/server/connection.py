@@ -1,7 +1,7 @@
-"""One client's connection: bytes become requests in WSGI's form, and answers become bytes.
+"""One client's connection: bytes become requests in WSGI's form, and responses become bytes.
 
-Nothing here waits: a request is handed on when it is there whole, so that a client that stalls
-holds a socket and no thread. llhttp reads the requests, as it does for Node.js and uvicorn.
+Nothing here blocks: a request is handed on once it is complete, so a client that stalls occupies a
+socket and no thread. llhttp parses the requests, as it does for Node.js and uvicorn.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import io
 import time
 from collections import deque
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
@@ -25,70 +25,40 @@ from onnxlet.edge.server.http_head import (
     target_of,
     wsgi_name,
 )
+from onnxlet.edge.server.http_response import plain_response
+from onnxlet.edge.server.request import BrokenBody, Environ, Request
 from onnxlet.edge.server.sockets import Bytes, PlainHttp, Socket, rest_of
 
-Environ = dict[str, Any]
-
 READ_BYTES = 1 << 18
-MOST_AT_ONCE = 100  # requests that wait on one connection; the last of them ends it
-HEADER_BYTES, HEAD_BYTES = 200, 1000  # that an environ takes, about, beside what its texts have
+MOST_PIPELINED = 100  # requests waiting on one connection; the last of them closes it
+# Rough cost in memory of an environ beside its texts: of each header, and of all the rest.
+HEADER_BYTES, HEAD_BYTES = 200, 1000
 NO_TLS = "400 This Port Speaks TLS: Ask For https"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-NOTHING: Environ = {"handed": "on"}
+NOTHING: Environ = {"handed": "on"}  # not empty: an empty environ means an incomplete head
 EMPTY = io.BytesIO()
 
 
-def plain(status: str) -> bytes:
-    """An answer to what is no request; the connection ends with it."""
-    text = f"{status}\n"
-    head = f"HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {len(text)}\r\n"
-    return f"{head}Connection: close\r\n\r\n{text}".encode()
-
-
-class Request(NamedTuple):
-    """One request.
-
-    Attributes:
-        environ: of WSGI, its body whole.
-        keep: the client goes on with this connection.
-    """
-
-    environ: Environ
-    keep: bool
-
-
-class Broken(io.RawIOBase):
-    """Stands for a body that broke off; who reads it is told so."""
-
-    def read(self, size: int = -1) -> bytes:
-        """Raise.
-
-        Raises:
-            ConnectionError: always.
-        """
-        raise ConnectionError("the body is not in the form that its head tells")
-
-
 class Connection:
-    """One client's connection; one thread has it at a time.
+    """One client's connection; only one thread uses it at a time.
 
     Args:
-        sock: connected; it will not block.
-        base: what every request's environ has.
-        limit: bytes of a body that are read; who sends more is answered and let go.
+        sock: connected, non-blocking.
+        base: entries of every request's environ.
+        limit: bytes of a body that are read; a longer one is answered, and the connection closed.
 
     Attributes:
-        requests: those that are whole, in the order that they came in.
-        outgoing: what the client has not taken yet.
-        busy: a request waits for its answer, and nothing is read.
-        partial: some of a request is there.
-        closing: no request follows; the connection ends when everything is sent.
-        leaving: everything is sent, and the client has still to end it.
-        held: bytes of requests that are held.
-        due: what is sent when the requests before it are answered.
-        since: when a byte came or went last, on the clock of `time.monotonic`.
-        began: when the request that is being read did.
-        mask: the events that are waited for.
+        requests: complete ones, in order of arrival.
+        outgoing: bytes that the client has not taken yet.
+        busy: a request waits for its response, and nothing is read.
+        partial: part of a request has arrived.
+        closing: no request follows; the connection ends once everything is sent.
+        leaving: everything is sent, and the client has yet to close.
+        held: bytes of memory that its requests take.
+        due: bytes to send once the requests before it are answered.
+        since: when a byte was last received or sent, by `time.monotonic`.
+        began: when the request that is being read began, by the same clock.
+        mask: the selector's events that are waited for.
     """
 
     def __init__(self, sock: Socket, base: Mapping[str, Any], limit: int) -> None:
@@ -103,23 +73,24 @@ class Connection:
         self._base = base
         self._limit = limit
         self._parser = HttpRequestParser(self)
-        self._environ: Environ = {}  # empty until the head is whole
+        self._environ: Environ = {}  # empty until the head is complete
         self._body = EMPTY
-        self._dry: int | None = None  # bytes since it began, or since the last part of its body
-        self._read_again = False  # the head is one that is known already
-        self._handed = False  # the request that is being read needs no more of its body
+        # Bytes since the request began, or since the last part of its body: headers and trailers.
+        self._dry: int | None = None
+        self._read_again = False  # the parser reads a head again that was handled already
+        self._handed = False  # the request that is being read was handed on already
         self._first = FirstLine()
-        self._data = b""  # that is being read
-        self._at = 0  # in there, behind the first line that was read last
-        self._here = False  # the request that is being read began in there
+        self._data = b""  # being parsed
+        self._at = 0  # index in it, behind the latest request line
+        self._here = False  # the request that is being read began in it
 
     @property
     def stalls(self) -> bool:
-        """A byte is due: a request has begun, or a handshake."""
+        """The client owes bytes: of a request that has begun, or of a TLS handshake."""
         return self.partial or getattr(self.socket, "shaking", False)
 
     def receive(self) -> bool:
-        """Read what has come; whether the client is still there."""
+        """Read what has arrived; False if the client is gone."""
         try:
             data = self.socket.recv(READ_BYTES)
         except BlockingIOError:
@@ -132,12 +103,12 @@ class Connection:
         self.since = time.monotonic()
         if not data:
             return self._ended()
-        while data and not self.closing:  # else the rest of a body that nobody wants
+        while data and not self.closing:  # once closing, it is a body that nobody reads
             data = self._feed(data)
         return True
 
     def _feed(self, data: bytes) -> bytes:
-        """Parse; what is left is behind a request for another protocol."""
+        """Parse; return what follows a request to upgrade to another protocol."""
         began = self.partial
         if self._first.goes_on and self._first.is_odd(data):
             self._reject("400 Bad Request")
@@ -155,7 +126,7 @@ class Connection:
         finally:
             self._data, self._here = b"", False
         if self.partial:
-            if not self._environ:  # its head is not whole, and what there is of it is kept, too
+            if not self._environ:  # the parser keeps what there is of a head
                 self.held += len(data)
                 if not began and self._first.is_odd(data, begins=True):
                     self._reject("400 Bad Request")
@@ -166,16 +137,16 @@ class Connection:
         return b""
 
     def _decline(self) -> None:
-        """Read the body of a request as if it had not asked for another protocol.
+        """Read the body of a request as if it had not asked to upgrade to another protocol.
 
-        The parser believes that what follows the head is of that other one. Clients that would
-        like HTTP/2 send such requests, too, Java's among them.
+        The parser takes what follows the head for that other protocol, so a fresh parser is fed a
+        head with the same framing. Clients that prefer HTTP/2 send such requests: Java's do.
         """
-        told = self._headers
+        headers = self._headers
         framing = {
-            "Content-Length": told.get("CONTENT_LENGTH"),
-            "Transfer-Encoding": told.get("HTTP_TRANSFER_ENCODING"),
-            "Connection": told.get("HTTP_CONNECTION"),
+            "Content-Length": headers.get("CONTENT_LENGTH"),
+            "Transfer-Encoding": headers.get("HTTP_TRANSFER_ENCODING"),
+            "Connection": headers.get("HTTP_CONNECTION"),
         }
         lines = [f"{name}: {value}\r\n" for name, value in framing.items() if value is not None]
         head = f"POST / {self._environ['SERVER_PROTOCOL']}\r\n{''.join(lines)}\r\n"
@@ -183,35 +154,35 @@ class Connection:
         self._parser.feed_data(head.encode("latin-1"))
 
     def _break_off(self, status: str) -> None:
-        """Nothing more can be read: the app refuses a request that has begun to come."""
+        """Stop reading: the app refuses a request whose head is complete, else this refuses it."""
         if self.partial and self._environ and not self._handed:
-            self._environ["wsgi.input"] = Broken()
+            self._environ["wsgi.input"] = BrokenBody()
             self._hand_on(keep=False)
         else:
             self._reject(status)
 
     def _reject(self, status: str) -> None:
         if not self.closing:
-            self.due = plain(status)
+            self.due = plain_response(status)
         self.partial, self.closing = False, True
 
     def _ended(self) -> bool:
-        """The client sends no more: a body that lacks something is told to it as such."""
+        """The client sends no more; hand on an incomplete request, so that it is refused."""
         if self.partial:
             self.cut_short()
         self.closing, self.partial = True, False
         return bool(self.requests or self.outgoing or self.due)
 
     def cut_short(self) -> None:
-        """Hand on what there is of a request, and read no more of it."""
+        """Hand on the part of a request that is there, and read no more of it."""
         if self._environ and not self._handed:
             self._finish_body()
-            if "CONTENT_LENGTH" not in self._environ:  # nothing else tells that some lacks
-                self._environ["wsgi.input"] = Broken()
+            if "CONTENT_LENGTH" not in self._environ:  # else nothing shows that it is incomplete
+                self._environ["wsgi.input"] = BrokenBody()
             self._hand_on(keep=False)
 
     def send(self, data: bytes) -> bool:
-        """Send what the client takes now and keep the rest; whether it is still there."""
+        """Send what the client takes now and keep the rest; False if it is gone."""
         whole: Bytes = data
         if self.outgoing:
             whole = b"".join((self.outgoing, data)) if data else self.outgoing
@@ -226,7 +197,7 @@ class Connection:
             self.since = time.monotonic()
         return True
 
-    # What the parser calls.
+    # Callbacks of the parser.
 
     def on_message_begin(self) -> None:
         """A request begins."""
@@ -243,14 +214,14 @@ class Connection:
         self._size = 0  # of the body, in bytes
 
     def on_url(self, url: bytes) -> None:
-        """Some of its target."""
+        """Part of the request target."""
         if self._read_again:
             return
         self._url += url
         self._length += len(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One header; lines of one name are one header, as RFC 9110 has it."""
+        """One header; repeated ones are joined (RFC 9110, 5.3)."""
         if self._read_again:
             return
         self._length += len(name) + len(value)
@@ -264,13 +235,13 @@ class Connection:
         self._headers[key] = text
 
     def on_headers_complete(self) -> None:
-        """The head is whole."""
+        """The head is complete."""
         if self._read_again:
             self._read_again = False
             return
         headers, parser = self._headers, self._parser
-        headers.pop("", None)  # names with an underscore, which WSGI can't tell from others
-        headers.pop("HTTP_UPGRADE", None)  # which is not done
+        headers.pop("", None)  # names with an underscore, which WSGI can't tell from a hyphen
+        headers.pop("HTTP_UPGRADE", None)  # never done
         length = headers.get("CONTENT_LENGTH", "0")
         if length[0] == "0" and length != "0":  # zeros before a number
             headers["CONTENT_LENGTH"] = length = length.lstrip("0") or "0"
@@ -291,13 +262,13 @@ class Connection:
         if fault:
             self._reject(fault)
         elif int(length) > self._limit:
-            environ["wsgi.input"] = io.BytesIO()  # what is told of it is enough to refuse it
+            environ["wsgi.input"] = io.BytesIO()  # its length is enough to refuse it
             self._hand_on(keep=False)
         elif headers.get("HTTP_EXPECT", "").lower() == "100-continue" and version == "1.1":
             self.due = CONTINUE
 
     def on_body(self, part: bytes) -> None:
-        """Some of its body."""
+        """Part of the body."""
         self._dry = None
         if self._handed:
             return
@@ -305,7 +276,7 @@ class Connection:
             self._body.seek(self._size)
             self._body.write(part)
         else:
-            self._body = io.BytesIO(part)  # nothing is copied: most bodies come in one part
+            self._body = io.BytesIO(part)  # without a copy: most bodies come in one part
         self._size += len(part)
         self.held += len(part)
         if self._size > self._limit:
@@ -313,7 +284,7 @@ class Connection:
             self._hand_on(keep=False)
 
     def on_message_complete(self) -> None:
-        """The request is whole."""
+        """The request is complete."""
         if self._parser.should_upgrade() and self._environ.get("REQUEST_METHOD") != "CONNECT":
             return  # its body is still to come
         if not self._handed:
@@ -324,22 +295,22 @@ class Connection:
     def _finish_body(self) -> None:
         body = self._body if self._size else io.BytesIO()
         if body.tell():  # there was more than one part
-            body.getvalue()  # gives back what it had grown by in advance: reading copies nothing
+            body.getvalue()  # drops the buffer's spare capacity, so that reading copies nothing
             body.seek(0)
         self._environ["wsgi.input"] = body
 
     def _hand_on(self, keep: bool) -> None:
         if not self.closing:
-            keep = keep and len(self.requests) < MOST_AT_ONCE - 1
+            keep = keep and len(self.requests) < MOST_PIPELINED - 1
             keep = keep and self._environ["REQUEST_METHOD"] != "CONNECT"
             self.requests.append(Request(self._environ, keep))
             self._handed = True
             self.closing = not keep
             self.due = b""
-            self._environ, self._body = NOTHING, EMPTY  # a body must not outlive its request here
+            self._environ, self._body = NOTHING, EMPTY  # the connection must not keep a body alive
 
     def close(self) -> None:
-        """Close it, and give back what it holds at once: its parser and it hold each other."""
+        """Close the socket and free memory now: parser and connection refer to each other."""
         self.socket.close()
         self.requests.clear()
         self.outgoing = self.due = b""

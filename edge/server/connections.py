@@ -1,4 +1,4 @@
-"""All connections of a server: accepting, reading, and letting go of those that stall."""
+"""All connections of a server: accept, read, and close those that stall."""
 
 from __future__ import annotations
 
@@ -11,35 +11,36 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from onnxlet.edge.server.connection import Connection, plain
+from onnxlet.edge.server.connection import Connection
+from onnxlet.edge.server.http_response import plain_response
 from onnxlet.edge.server.sockets import Socket
 
 Wrap = Callable[[socket.socket], Socket]
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 SWEEP_SECONDS = 1.0
-STALLED_SECONDS = 10.0  # without a byte, in the middle of a request or an answer
-REQUEST_SECONDS = 120.0  # for a request to come whole
-KEPT_SECONDS = 75.0  # between two requests
-LEAVING_SECONDS = 2.0  # for a client that is still sending to take the answer that ends it
-MOST_CONNECTIONS = 512  # the one that has been silent longest makes room for a new one
-MOST_HELD_BYTES = 64 * 2**20  # in bodies of all connections; in answers that are not taken, too
-UNTAKEN_SECONDS = 1.0  # without a byte, beyond those bytes
-ACCEPTED_AT_ONCE = 64
-UNSENT_BYTES = 1 << 17  # that the kernel holds of an answer beyond those under way
-STALLED = plain("408 Request Timeout")
-FULL = plain("503 Service Unavailable")
+STALLED_SECONDS = 10.0  # without a byte, in the middle of a request or a response
+REQUEST_SECONDS = 120.0  # until a request is complete
+KEPT_SECONDS = 75.0  # idle, between two requests
+LEAVING_SECONDS = 2.0  # for a client that still sends to take the last response
+MOST_CONNECTIONS = 512  # the longest idle one makes room for a new one
+MOST_HELD_BYTES = 64 * 2**20  # in requests of all connections; as many in unsent responses
+UNTAKEN_SECONDS = 1.0  # without a byte taken, once unsent responses exceed that
+MOST_ACCEPTED = 64  # new connections before the others are served again
+UNSENT_BYTES = 1 << 17  # of a response that the kernel buffers, beyond those in transit
+STALLED = plain_response("408 Request Timeout")
+FULL = plain_response("503 Service Unavailable")
 
 
 class Connections:
-    """Every connection of one listener; one thread has them at a time.
+    """Every connection of one listener; only one thread uses them at a time.
 
     Args:
         listener: bound and listening.
         limit: bytes of a body that are read.
-        ready: called with a connection whose first request is whole.
-        wrap: puts TLS around a socket that was accepted, or None.
-        fail: told of a fault of ours.
+        ready: called with a connection whose first request is complete.
+        wrap: puts TLS around an accepted socket, or None.
+        fail: called with a fault of ours.
     """
 
     def __init__(
@@ -62,8 +63,8 @@ class Connections:
         self._wake_up, self._woken = socket.socketpair()
         for each in (listener, self._wake_up, self._woken):
             each.setblocking(False)
-        # Else it holds megabytes, and tells of a slow client's progress when a third is gone.
-        # Connections have it from their listener.
+        # By default the kernel buffers megabytes, and a socket becomes writable again only when a
+        # third is gone: a slow client would look stalled. Connections inherit it.
         with suppress(OSError):
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
         self._selector.register(listener, READ, self._accept)
@@ -74,12 +75,12 @@ class Connections:
 
     @property
     def crowded(self) -> bool:
-        """Their bodies take more memory than they should."""
+        """Their requests take more memory than allowed."""
         return self._held > MOST_HELD_BYTES
 
     def interrupt(self) -> None:
-        """Have `poll` return at once; the one thing here that any thread may do."""
-        with suppress(OSError):  # full: it wakes anyway; or closed
+        """Make `poll` return now; the only method that any thread may call."""
+        with suppress(OSError):  # full, so it wakes anyway; or closed
             self._wake_up.send(b"x")
 
     def _wake(self) -> None:
@@ -87,10 +88,10 @@ class Connections:
             self._woken.recv(4096)
 
     def poll(self, wait: bool) -> None:
-        """Read and write whatever can be.
+        """Read and write whatever is ready.
 
         Args:
-            wait: for something to do, or for the next sweep.
+            wait: block until something is, or until the next sweep.
         """
         timeout = (SWEEP_SECONDS if self._every else None) if wait else 0
         for key, events in self._selector.select(timeout):
@@ -98,19 +99,19 @@ class Connections:
             if not isinstance(connection, Connection):
                 connection()
             elif connection.busy:
-                self._watch(connection, 0)  # until its answer is out
-            elif connection in self._every:  # else it made room for one before it
+                self._watch(connection, 0)  # until its response is sent
+            elif connection in self._every:  # else it was closed in this round, to make room
                 self._go_on(connection, events)
         if time.monotonic() - self._swept > SWEEP_SECONDS:
             self._sweep()
 
     def _accept(self) -> None:
-        for _ in range(ACCEPTED_AT_ONCE):
+        for _ in range(MOST_ACCEPTED):
             try:
                 sock, address = self._listener.accept()
             except BlockingIOError:
                 return
-            except OSError:  # it has gone already, or there is no file descriptor left
+            except OSError:  # the client is gone already, or no file descriptor is left
                 self._make_room()
                 return
             if len(self._every) >= MOST_CONNECTIONS:
@@ -120,7 +121,7 @@ class Connections:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             try:
                 wrapped = self._wrap(sock) if self._wrap else sock
-            except OSError:  # it has gone already
+            except OSError:  # the client is gone already
                 sock.close()
                 continue
             connection = Connection(wrapped, self._base(address), self._limit)
@@ -156,8 +157,8 @@ class Connections:
                 self.settle(connection, connection.send(b""))
             else:
                 self._read(connection)
-        except Exception as error:  # a fault of ours: it costs one connection, and not all of them
-            with suppress(OSError, ValueError):  # nobody reads the log any more
+        except Exception as error:  # a fault of ours: it costs this connection, not all of them
+            with suppress(OSError, ValueError):  # the log is closed
                 self._fail(error)
             self._close(connection)
 
@@ -174,15 +175,15 @@ class Connections:
             self.settle(connection, there and connection.send(b""))
 
     def _relieve(self) -> None:
-        """Refuse the bodies that have been silent longest, until there is room for others."""
+        """Refuse the longest idle incomplete requests until memory is below the limit."""
         coming = [each for each in self._every if each.partial and each.held and not each.busy]
         for connection in sorted(coming, key=lambda each: each.since):
             if not self.crowded:
                 return
-            if connection not in self._every:  # an answer to one before it let go of it
+            if connection not in self._every:  # closed while an earlier one was answered
                 continue
             connection.cut_short()
-            if not connection.requests:  # its head is not whole
+            if not connection.requests:  # its head is incomplete
                 connection.send(FULL)
                 self._close(connection)
             else:
@@ -190,11 +191,11 @@ class Connections:
                 self._ready(connection)
 
     def settle(self, connection: Connection, there: bool) -> None:
-        """Go on with a connection that a request of was answered.
+        """Go on with a connection after a request of it was answered.
 
         Args:
-            connection: that no other thread has any more.
-            there: its client is.
+            connection: one that no other thread uses.
+            there: its client still is.
         """
         if not connection.requests and (connection.closing or not connection.partial):
             self._held -= connection.held
@@ -216,7 +217,7 @@ class Connections:
             self._watch(connection, READ)
 
     def _let_go_of_untaken(self) -> None:
-        """Answers that nobody takes must not take all memory."""
+        """Close the slowest reader where unsent responses take too much memory."""
         slow = [each for each in self._every if each.outgoing and not each.busy]
         if sum(len(each.outgoing) for each in slow) > MOST_HELD_BYTES:
             slowest = min(slow, key=lambda each: each.since)
@@ -224,7 +225,10 @@ class Connections:
                 self._close(slowest)
 
     def _part_with(self, connection: Connection) -> None:
-        """Closed at once, what the client still sends would cost it the answer."""
+        """Stop sending, and wait for the client to close.
+
+        Closing now, while the client still sends, would reset the connection and lose the response.
+        """
         connection.leaving = True
         connection.began = time.monotonic()
         try:
@@ -267,21 +271,21 @@ class Connections:
                 self._close(connection)
 
     def close_listener(self) -> None:
-        """Take those that have come already, and nobody else."""
+        """Accept the clients that wait in the backlog, and no more."""
         self._accept()
         self._selector.unregister(self._listener)
         self._listener.close()
         self.poll(wait=False)
 
     def close_idle(self) -> None:
-        """Let go of connections that no request has begun on."""
+        """Close connections on which no request has begun."""
         for connection in list(self._every):
             begun = connection.busy or connection.partial or connection.outgoing
             if not begun and not connection.leaving:
                 self._close(connection)
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Close everything."""
         for connection in [each for each in self._every if not each.busy]:
             self._close(connection)
         self._selector.close()

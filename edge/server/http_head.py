@@ -1,4 +1,4 @@
-"""What a request's head means: names, target, and what RFC 9112 does not let pass."""
+"""A request's head: names, target, and what RFC 9112 forbids."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import re
 from collections.abc import Mapping
 from urllib.parse import unquote_to_bytes
 
-LONGEST_HEAD = 1 << 16  # bytes; also of what stands between two parts of a body, or behind it
+LONGEST_HEAD = 1 << 16  # bytes; also of what is between two parts of a body, or behind it
 MOST_HEADERS = 200
 VERSIONS = ("1.1", "1.0")
 NO_HTTP = (b" RTSP/", b" ICE/")
 ENDS = {version: f" HTTP/{version}\r\n".encode() for version in VERSIONS}
-VERSION_BYTES = 12  # of a line's end, with what is before the version
+VERSION_BYTES = 12  # a line's last bytes, which hold the protocol and its version
 HOST = re.compile(r"[^\s,/?#@\\]*")  # one comma means two headers
 AUTHORITY = re.compile(r"https?://([^/?#]*)", re.IGNORECASE)
 KNOWN_NAMES = 500  # header names whose form in WSGI is remembered
@@ -21,15 +21,15 @@ NAMES: dict[bytes, str] = {b"Content-Type": "CONTENT_TYPE", b"Content-Length": "
 def fault_of(
     headers: Mapping[str, str], method: str, url: bytes, version: str, length: int, lines: int
 ) -> str:
-    """The status of a head that RFC 9112 does not let pass; empty for others.
+    """The status line of the error that a head deserves by RFC 9112; empty if it is valid.
 
     Args:
-        headers: by their names in an environ.
+        headers: by their names in a WSGI environ.
         method: of the request.
-        url: its target, as it came.
+        url: the request target, unparsed.
         version: of HTTP.
         length: of the head, in bytes.
-        lines: headers that came.
+        lines: the number of headers.
     """
     if length > LONGEST_HEAD or lines > MOST_HEADERS:
         return "431 Request Header Fields Too Large"
@@ -43,19 +43,19 @@ def fault_of(
     coding = headers.get("HTTP_TRANSFER_ENCODING")
     if coding is None:
         return ""
-    if version == "1.0":  # which has none: whoever stands between may have read it otherwise
+    if version == "1.0":  # which has none: a proxy in between may have framed it differently
         return "400 Bad Request"
     return "" if coding.lower() == "chunked" else "501 Not Implemented"
 
 
 def _is_other_target(method: str, url: bytes) -> bool:
-    """A whole URL; for two methods there are other forms, too (RFC 9112, 3.2)."""
+    """An absolute URL, or the special forms of CONNECT and OPTIONS (RFC 9112, 3.2)."""
     other = method == "CONNECT" or (method == "OPTIONS" and url == b"*")
     return other or host_of(url) is not None
 
 
 def wsgi_name(name: bytes) -> str:
-    """A header's name in an environ; empty for one that it has no place for."""
+    """A header's name in a WSGI environ; empty for one that has none there."""
     if b"_" in name:
         return ""
     upper = name.decode("latin-1").upper().replace("-", "_")
@@ -66,7 +66,7 @@ def wsgi_name(name: bytes) -> str:
 
 
 def target_of(url: bytes) -> tuple[str, str]:
-    """Path and query as WSGI has them: bytes as Latin-1, the path without its % signs."""
+    """Path and query as WSGI has them: bytes as Latin-1, the path percent-decoded."""
     text = url.decode("latin-1").partition("#")[0]
     if not text.startswith("/"):  # http://host/path, or *, or host:port
         whole = AUTHORITY.match(text)
@@ -79,42 +79,42 @@ def target_of(url: bytes) -> tuple[str, str]:
 
 
 def host_of(url: bytes) -> str | None:
-    """The host in a whole URL, which goes before the header; None where there is only a path."""
+    """The host in an absolute URL, which overrides the header; None for a path."""
     found = None if url.startswith(b"/") else AUTHORITY.match(url.decode("latin-1"))
     return found[1] if found else None
 
 
 def request_line(method: bytes, url: bytes, version: str) -> bytes:
-    """The first line of a request in the form of RFC 9112, with two single spaces.
+    """The request line as RFC 9112 writes it, with two single spaces.
 
     Args:
         method: of the request.
-        url: its target, as it came.
+        url: the request target, unparsed.
         version: 1.0 or 1.1.
     """
     return method + b" " + url + ENDS[version]
 
 
 class FirstLine:
-    """Looks at first lines that come in pieces for what llhttp passes over.
+    """Checks request lines that arrive in pieces for what llhttp tolerates.
 
-    That is two spaces, where others may take the second for a part of the URL, and protocols like
-    HTTP. Of what comes in one piece, `request_line` is looked for.
+    That is two spaces, where a proxy may take the second for a part of the URL, and protocols like
+    HTTP. A line that arrives in one piece is compared with `request_line` instead.
 
     Attributes:
-        goes_on: a line has begun and is not whole.
+        goes_on: a line has begun and is incomplete.
     """
 
     def __init__(self) -> None:
         self.goes_on = False
-        self._last = b""  # bytes of it; empty before it
+        self._last = b""  # its latest bytes
 
     def is_odd(self, data: bytes, begins: bool = False) -> bool:
-        """Look at what has come.
+        """Whether the request line has a fault so far.
 
         Args:
-            data: of a connection.
-            begins: it is the first of a request.
+            data: bytes that have just arrived.
+            begins: they are the first of a request.
         """
         before = b"" if begins else self._last
         line = before + data if before else data.lstrip(b"\r\n")

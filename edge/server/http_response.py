@@ -1,4 +1,4 @@
-"""What a WSGI app answers to one request, as the bytes of an HTTP/1.1 response."""
+"""Call a WSGI app, and write its answer as the bytes of an HTTP/1.1 response."""
 
 from __future__ import annotations
 
@@ -8,13 +8,20 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
-from onnxlet.edge.server.connection import Request, plain
+from onnxlet.edge.server.request import Request
 
 WSGI = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 Fail = Callable[[BaseException], None]
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def plain_response(status: str) -> bytes:
+    """A response to bytes that are no request; it closes the connection."""
+    text = f"{status}\n"
+    head = f"HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {len(text)}\r\n"
+    return f"{head}Connection: close\r\n\r\n{text}".encode()
 
 
 def date_line(second: int) -> str:
@@ -25,7 +32,7 @@ def date_line(second: int) -> str:
 
 
 class _Date:
-    """The Date header of this second."""
+    """Caches the Date header for a second."""
 
     second = 0
     line = ""
@@ -43,23 +50,23 @@ DATE = _Date()
 def answer(
     app: WSGI, request: Request, stays: Callable[[], bool], fail: Fail = traceback.print_exception
 ) -> tuple[bytes, bool]:
-    """Call the app, and write down what it says.
+    """Call the app for one request.
 
     Args:
-        app: answers in one piece: nothing is streamed here.
-        request: whole.
-        stays: whether the server does; asked when the app has answered.
-        fail: told what the app raised.
+        app: answers in one piece: nothing is streamed.
+        request: complete.
+        stays: whether the server goes on; called after the app has answered.
+        fail: called with what the app raised.
 
     Returns:
-        The response, and whether the connection goes on; the client is told if it does not.
+        The response, and whether the connection stays open; the response's header says so, too.
     """
     try:
         return _answer(app, request, stays)
-    except Exception as error:  # the app answers its own errors: this one is of what is around it
-        with suppress(OSError, ValueError):  # nobody reads the log any more
+    except Exception as error:  # the app turns its own errors into answers: this is a fault of ours
+        with suppress(OSError, ValueError):  # the log is closed
             fail(error)
-        return plain("500 Internal Server Error"), False
+        return plain_response("500 Internal Server Error"), False
 
 
 def _answer(app: WSGI, request: Request, stays: Callable[[], bool]) -> tuple[bytes, bool]:
@@ -93,4 +100,4 @@ def _has_body(status: str) -> bool:
 
 
 def _no_writing(data: bytes) -> None:
-    raise NotImplementedError("apps return their body here, and don't write it")
+    raise NotImplementedError("WSGI's write() is not supported: return the body")

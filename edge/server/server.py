@@ -1,9 +1,10 @@
 """A WSGI server of one process and a few threads, for an app whose answers take microseconds.
 
-One thread leads: it reads all connections and answers the requests itself, without the handing
-over that costs as much as a small model's prediction. When an answer takes long, another thread
-takes the lead meanwhile, so that several are computed at once and nobody waits unseen. Whoever
-comes while the app has its hands full is told so at once.
+It follows the Leader/Followers pattern (Schmidt et al., PLoP 2000). One thread leads: it reads all
+connections and answers the requests itself, without a handover to another thread, which would cost
+as much as a small model's prediction. When an answer takes long, another thread takes the lead, so
+that several answers are computed at once and new requests are seen. A request that arrives while
+too many wait is refused immediately.
 """
 
 from __future__ import annotations
@@ -16,30 +17,29 @@ from collections import deque
 from collections.abc import Set
 from socket import socket
 
-from onnxlet.edge.server.alarm import AT_ONCE, make_alarm
+from onnxlet.edge.server.alarm import SHORTEST_SECONDS, make_alarm
 from onnxlet.edge.server.connection import Connection
 from onnxlet.edge.server.connections import Connections, Wrap
 from onnxlet.edge.server.http_response import WSGI, Fail, answer
+from onnxlet.function.errors import CAME, SHED
 
-PATIENCE_SECONDS = 0.005  # an answer that takes longer has another thread take the lead
-LONG_SECONDS = 0.002  # where answers usually take longer, that is done at once
-GRACE_SECONDS = 25.0  # SageMaker kills after 30
-SHED = "onnxlet.shed"  # in the environ, for the door
-CAME = "onnxlet.came"  # in the environ: when the request was whole
+HANDOVER_SECONDS = 0.005  # after which another thread takes the lead from one that answers
+SLOW_SECONDS = 0.002  # where answers usually take longer, the handover is immediate
+GRACE_SECONDS = 25.0  # to finish requests after a signal; SageMaker kills after 30
 
 
 class Server:
     """Serves one app on one listening socket.
 
     Args:
-        app: WSGI; safe from several threads at once.
+        app: WSGI; thread-safe.
         listener: bound and listening.
-        threads: answers that are computed at once.
-        in_flight: requests that wait or are answered at once; further ones are shed.
+        threads: answers that are computed at the same time.
+        in_flight: requests that wait or are being answered; further ones are shed.
         body_limit: bytes of a body that are read.
-        prompt: paths that are answered by whoever leads, however much waits.
-        wrap: puts TLS around a socket that was accepted, or None.
-        fail: told what the app raises, and of faults of ours.
+        prompt: paths that the leader answers immediately, however many requests wait.
+        wrap: puts TLS around an accepted socket, or None.
+        fail: called with what the app raises, and with faults of ours.
     """
 
     def __init__(
@@ -61,23 +61,23 @@ class Server:
         self._fail = fail
         self._connections = Connections(listener, body_limit, self._ready, wrap, fail)
         self._waiting: deque[Connection] = deque()
-        self._returned: deque[tuple[Connection, bool]] = deque()  # by threads that don't lead
-        self._answering = 0  # threads that did lead and have been relieved
-        self._lock = threading.Lock()  # of that number
+        self._returned: deque[tuple[Connection, bool]] = deque()  # from threads that don't lead
+        self._answering = 0  # threads that lost the lead while they answered
+        self._lock = threading.Lock()  # guards that number
         self._vacant = True  # nobody leads
-        self._deputy = threading.Lock()  # whose holder watches the leader
-        self._alarm = make_alarm()  # for the deputy
-        self._set = False  # it rings some time
-        self._offer: list[Connection] = []  # whoever empties it leads
-        self._since = 0.0  # when the leader began to answer, on the clock of time.perf_counter
-        self._usual = 0.0  # seconds that an answer took lately
+        self._deputy = threading.Lock()  # its holder watches the leader
+        self._alarm = make_alarm()  # wakes the deputy
+        self._set = False  # the alarm will ring
+        self._offer: list[Connection] = []  # the thread that empties it leads
+        self._since = 0.0  # when the leader began to answer, by time.perf_counter
+        self._usual = 0.0  # seconds that an answer takes, a moving average
         self._listening = True
         self._stopping: float | None = None
         self._ended = False
 
     def run(self) -> None:
-        """Serve until `stop` is called and what had begun by then is answered."""
-        # One more than answer: when all of these do, it reads, sheds, and tells that it lives.
+        """Serve until `stop` is called and the requests that had begun by then are answered."""
+        # One more than answer: while all of those do, it reads, sheds and answers health checks.
         threads = [
             threading.Thread(target=self._serve, name=f"serve-{number}", daemon=True)
             for number in range(self._threads + 1)
@@ -89,7 +89,7 @@ class Server:
         self._alarm.close()
 
     def stop(self) -> None:
-        """Take no more connections, and end when all requests that have begun are answered."""
+        """Accept no more connections, and end once all requests that have begun are answered."""
         self._stopping = time.monotonic()
         self._connections.interrupt()
 
@@ -101,54 +101,54 @@ class Server:
             try:
                 self._fail(error)
             finally:
-                os._exit(1)  # without this thread nobody might lead, and nothing would tell
+                os._exit(1)  # else nobody might lead, and the process would hang without a sign
 
     def _wait_for_the_lead(self) -> bool:
-        """False when the server has ended."""
+        """Block until this thread leads; False once the server has ended."""
         with self._deputy:
             if self._vacant:
                 self._vacant = False
                 return True
             while not self._ended:
                 self._alarm.wait()
-                late = time.perf_counter() - self._since > PATIENCE_SECONDS
+                late = time.perf_counter() - self._since > HANDOVER_SECONDS
                 if (late or self._expects_long()) and self._take_the_lead():
                     return True
                 if self._set and not self._ended:  # the leader goes on answering
-                    self._alarm.set(PATIENCE_SECONDS)
+                    self._alarm.set(HANDOVER_SECONDS)
         return False
 
     def _expects_long(self) -> bool:
-        """An answer will take long enough for others to come meanwhile, if there are others."""
-        return self._usual > LONG_SECONDS and len(self._connections) > 1
+        """The next answer will probably be slow, and other clients are connected."""
+        return self._usual > SLOW_SECONDS and len(self._connections) > 1
 
     def _take_the_lead(self) -> bool:
         with self._lock:
             try:
                 self._offer.pop()
             except IndexError:
-                return False  # just answered
+                return False  # it has just answered
             self._answering += 1
             self._set = False
         return True
 
     def _lead(self) -> None:
-        """Read and answer until relieved."""
+        """Read and answer until another thread takes the lead."""
         mine = self._offer = []
         polled = 0.0
         while not self._has_ended():
-            has_hands = self._answering < self._threads
+            has_free = self._answering < self._threads
             now = time.perf_counter()
-            if not (has_hands and self._waiting):
+            if not (has_free and self._waiting):
                 if self._set:
                     self._set = False
                     self._alarm.clear()
                 self._poll(wait=True)
                 polled = time.perf_counter()
-            elif now - polled > PATIENCE_SECONDS:
+            elif now - polled > HANDOVER_SECONDS:
                 self._poll(wait=False)
                 polled = now
-            if has_hands and self._waiting:
+            if has_free and self._waiting:
                 try:
                     connection = self._waiting.popleft()
                 except IndexError:
@@ -162,14 +162,14 @@ class Server:
             self._connections.settle(*self._returned.popleft())
 
     def _answer(self, connection: Connection, offer: list[Connection]) -> bool:
-        """Answer as the leader; False if relieved meanwhile."""
+        """Answer as the leader; False if another thread has taken the lead meanwhile."""
         start = self._since = time.perf_counter()
         offer.append(connection)
         if self._expects_long():
-            self._alarm.set(AT_ONCE)
+            self._alarm.set(SHORTEST_SECONDS)
         elif not self._set:
             self._set = True
-            self._alarm.set(PATIENCE_SECONDS)
+            self._alarm.set(HANDOVER_SECONDS)
         data = self._respond(connection)
         self._usual += (time.perf_counter() - start - self._usual) / 16
         try:
@@ -181,7 +181,7 @@ class Server:
         return True
 
     def _follow(self, connection: Connection, data: bytes) -> None:
-        """Answer as one that does not lead any more, as long as anything waits."""
+        """Answer without leading, as long as requests wait."""
         while True:
             self._returned.append((connection, connection.send(data)))
             try:
@@ -207,7 +207,7 @@ class Server:
         return self._stopping is None
 
     def _ready(self, connection: Connection) -> None:
-        """A request is whole: it waits for its turn, or is answered at once."""
+        """Queue a complete request, or answer it immediately: health checks, and to shed it."""
         there = True
         while connection.requests and there and not connection.outgoing:
             environ = connection.requests[0].environ
@@ -234,4 +234,4 @@ class Server:
         if late or not len(self._connections):
             self._ended = True
             self._connections.close()
-            self._alarm.set(AT_ONCE)
+            self._alarm.set(SHORTEST_SECONDS)

@@ -1,4 +1,4 @@
-"""What a connection needs of a socket, with TLS or without."""
+"""The interface that a connection needs of a socket, with TLS or without."""
 
 from __future__ import annotations
 
@@ -8,33 +8,33 @@ Bytes = bytes | memoryview
 
 
 class PlainHttp(OSError):
-    """HTTP came without TLS, where TLS is spoken."""
+    """A client spoke HTTP without TLS to a port that expects TLS."""
 
 
 class Socket(Protocol):
-    """What a connection needs of one, with TLS or without; nothing of it blocks."""
+    """A non-blocking stream socket, or TLS over one."""
 
     def fileno(self) -> int:
-        """For selectors."""
+        """The file descriptor, for selectors."""
 
     def recv(self, size: int, /) -> bytes:
-        """What has come."""
+        """Bytes that have arrived; empty at the end."""
 
     def send(self, data: Bytes, /) -> int:
-        """How many bytes were taken."""
+        """Send; return how many bytes were taken."""
 
     def shutdown(self, how: int, /) -> None:
-        """Send no more."""
+        """Announce that nothing more is sent."""
 
     def close(self) -> None:
-        """End it."""
+        """Close the connection."""
 
 
 def rest_of(data: Bytes, sent: int) -> Bytes:
-    """What is still to be sent.
+    """The bytes that are still to be sent.
 
-    It is copied when half of it is gone, and not before: for a client that takes a few bytes at a
-    time a long answer would else be copied thousands of times.
+    They are copied only once half of them are gone: else a long response would be copied thousands
+    of times for a client that takes a few bytes at a time.
     """
     rest = memoryview(data)[sent:]
     return bytes(rest) if len(rest) * 2 < len(data) else rest

@@ -1,6 +1,6 @@
-"""TLS under a connection: a socket that reads, writes and ends as a plain one does.
+"""TLS under a connection: a socket that reads, writes and closes as a plain one does.
 
-The handshake is a part of reading: whoever stalls in it holds a socket and no thread.
+The handshake is a part of reading: a client that stalls in it occupies a socket and no thread.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from pathlib import Path
 from onnxlet.edge.server.sockets import Bytes, PlainHttp
 from onnxlet.function.errors import OnnxletError
 
-RECORD = 1 << 14  # bytes of one at most
-MOST_RECORDS = 256  # that are read in one go
-LATER = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
+RECORD = 1 << 14  # bytes of a TLS record, at most
+MOST_RECORDS = 256  # read in one call
+WOULD_BLOCK = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 class TlsError(OnnxletError):
@@ -23,7 +23,7 @@ class TlsError(OnnxletError):
 
 
 def make_context(certificate: Path, key: Path) -> ssl.SSLContext:
-    """Read a server's certificate, with those that it is signed by, and its key.
+    """Load a server's certificate chain and its key.
 
     Raises:
         TlsError: they can't be read, or don't belong together.
@@ -32,7 +32,7 @@ def make_context(certificate: Path, key: Path) -> ssl.SSLContext:
     context.set_alpn_protocols(["http/1.1"])
     try:
         for path in (certificate, key):
-            path.open("rb").close()  # OpenSSL would not say which
+            path.open("rb").close()  # OpenSSL's error would not name the file
         context.load_cert_chain(certificate, key, password=lambda: b"")
     except (OSError, ValueError) as error:
         what = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
@@ -48,11 +48,11 @@ class TlsSocket:
     """The server's side of one connection.
 
     Args:
-        sock: connected; it will not block. It is taken over.
+        sock: connected, non-blocking; this object owns it from now on.
         context: with the certificate.
 
     Raises:
-        OSError: the client has gone already.
+        OSError: the client is gone already.
     """
 
     def __init__(self, sock: socket.socket, context: ssl.SSLContext) -> None:
@@ -61,32 +61,32 @@ class TlsSocket:
 
     @property
     def shaking(self) -> bool:
-        """Client and server have not agreed yet."""
+        """The handshake is not finished."""
         return not self._raw and self._tls.version() is None
 
     def fileno(self) -> int:
-        """For selectors."""
+        """The file descriptor, for selectors."""
         return self._tls.fileno()
 
     def recv(self, size: int) -> bytes:
-        """Go on with the handshake, and read what has come: `size` bytes and a record at most.
+        """Continue the handshake, and read what has arrived: at most `size` bytes and a record.
 
         Raises:
             BlockingIOError: nothing has.
-            PlainHttp: what has come is HTTP without TLS; from now on this is a plain socket.
+            PlainHttp: the client speaks HTTP without TLS; from now on this is a plain socket.
             OSError: the connection is broken.
         """
         if self._raw:
             return socket.socket.recv(self._tls, size)
         data = bytearray()
-        # OpenSSL gives one record at a time, and is asked for the whole of it: what it kept of one
-        # no selector would tell of. Records may have a single byte, and others wait meanwhile.
+        # OpenSSL returns one record at a time. It is asked for the whole record, since a selector
+        # does not see what OpenSSL buffers. Records may have a single byte, hence the limit.
         for _ in range(MOST_RECORDS):
             if len(data) >= size:
                 break
             try:
                 part = self._tls.recv(RECORD)
-            except LATER:
+            except WOULD_BLOCK:
                 break
             except ssl.SSLError as error:
                 if error.reason == "HTTP_REQUEST":
@@ -101,7 +101,7 @@ class TlsSocket:
         return bytes(data)
 
     def send(self, data: Bytes) -> int:
-        """Send what the client takes now; how many bytes it took.
+        """Send; return how many bytes the client took.
 
         Raises:
             BlockingIOError: none.
@@ -112,29 +112,29 @@ class TlsSocket:
         rest, sent = memoryview(data), 0
         while sent < len(data):
             try:
-                sent += self._tls.send(rest[sent : sent + RECORD])  # it takes all of this, or none
-            except LATER:
+                sent += self._tls.send(rest[sent : sent + RECORD])  # all of it, or none
+            except WOULD_BLOCK:
                 break
         if not sent:
             raise BlockingIOError
         return sent
 
     def shutdown(self, how: int) -> None:
-        """Tell the client that nothing more is sent; what it still sends is not deciphered.
+        """Announce that nothing more is sent; what the client still sends is not deciphered.
 
         Raises:
             OSError: the connection is broken.
         """
-        self._say_goodbye()
-        self._raw = True  # OpenSSL takes data behind a goodbye for an attack, and reads no more
-        socket.socket.shutdown(self._tls, how)  # SSLSocket's own would read no more TLS
+        self._send_close_notify()
+        self._raw = True  # after close_notify OpenSSL would treat further data as an attack
+        socket.socket.shutdown(self._tls, how)  # SSLSocket's own ends TLS without close_notify
 
     def close(self) -> None:
-        """Close it; a client that is still there is told that this is the end, and no attack."""
-        self._say_goodbye()
+        """Close, with close_notify: a client can tell the end from a truncation attack."""
+        self._send_close_notify()
         self._tls.close()
 
-    def _say_goodbye(self) -> None:
-        with suppress(OSError, ValueError):  # it does not wait for the client's
+    def _send_close_notify(self) -> None:
+        with suppress(OSError, ValueError):  # the client's own close_notify is not awaited
             if not self._raw:
                 self._tls.unwrap()

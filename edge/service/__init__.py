@@ -1,1 +1,1 @@
-"""The function as a service: started, watched, checked by its golden rows, and metered."""
+"""The function as a service: started, watched, checked by its golden rows, and measured."""

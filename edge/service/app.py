@@ -1,4 +1,4 @@
-"""The app as a server runs it: metered, its runs watched, in step with its models' folder."""
+"""The app as a server runs it: with metrics, a time limit for runs, and models that reload."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from onnxlet.function.serving.service import Observe
 from onnxlet.function.settings import Settings
 
 if TYPE_CHECKING:
-    from onnxlet.edge.forward.observing import Forward
+    from onnxlet.edge.forward.forwarder import Forwarder
 
-M_ARENA_MAX = -8  # of glibc's malloc.h
+M_ARENA_MAX = -8  # from glibc's malloc.h
 
 
 def make_app(
@@ -30,31 +30,31 @@ def make_app(
     observe: Observe | None = None,
     secret: Secret | None = None,
     log: request_log.Log = request_log.write,
-    forward: Forward | None = None,
+    forward: Forwarder | None = None,
     settings: Settings | None = None,
 ) -> Flask:
-    """Make the app, and start the two threads that it has beside those that answer.
+    """Make the app, and start its two background threads: the time limit's and the reloader's.
 
     Args:
-        models: folder of model directories; a slot's has updates beside it, on a device.
-        observe: called with each prediction that was answered; else what keeps them is.
-        secret: marks the requests that this process sends to itself, which count nowhere.
+        models: folder of model directories; on a device, a slot's has model-only updates beside it.
+        observe: called with each prediction that was answered; by default `forward` is.
+        secret: marks the requests that this process sends to itself, which are counted nowhere.
         log: writes each request's line.
-        forward: keeps predictions, and takes what came of them.
-        settings: limits and keys; the environment's where it is None.
+        forward: keeps predictions, and takes their ground truth.
+        settings: limits and keys; None means the environment's.
 
     Raises:
         SettingsError: an environment variable can't be used.
         ModelError: there is no model, or one can't be loaded.
     """
-    _have_one_heap()
+    _use_one_arena()
     secret = secret or Secret()
-    settings = secret.let_in(settings or Settings.from_environ(os.environ))
+    settings = secret.added_to(settings or Settings.from_environ(os.environ))
     meter = Meter(secret.request_id, forward)
     models, updates = with_updates(models)
     observe = observe or (forward.observe if forward else None)
-    seen, told = secret.unobserved(observe), secret.unlogged(log)
-    app = create_app(models, seen, settings, meter, told, updates, _routes(forward))
+    seen, logged = secret.unobserved(observe), secret.unlogged(log)
+    app = create_app(models, seen, settings, meter, logged, updates, _routes(forward))
     deadline.watch(settings.max_seconds)
     if settings.reload_seconds:
         meter.reloader = Reloader(app.extensions[SERVICE].repository)
@@ -62,15 +62,15 @@ def make_app(
     return app
 
 
-def _routes(forward: Forward | None) -> list[Route]:
+def _routes(forward: Forwarder | None) -> list[Route]:
     if forward is None:
         return []
-    from onnxlet.edge.forward import truth  # a server that keeps nothing starts without it
+    from onnxlet.edge.forward import truth  # slow to import, and not needed where nothing is kept
 
     return [truth.route(forward)]
 
 
-def _have_one_heap() -> None:
-    """What one thread frees another one takes: else each keeps what the largest requests took."""
-    with suppress(AttributeError, OSError):  # a C library other than glibc has one anyway
+def _use_one_arena() -> None:
+    """Share one malloc arena: else each thread's keeps the memory of its largest request."""
+    with suppress(AttributeError, OSError):  # another C library, which has one anyway
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)

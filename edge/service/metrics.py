@@ -1,6 +1,6 @@
-"""What a server has done so far, counted in plain arrays and told in Prometheus' form.
+"""Prometheus metrics of a server, counted in plain arrays.
 
-prometheus-client is imported by the first scrape: a server that nobody scrapes does without it.
+The first scrape imports prometheus-client: a server that nobody scrapes does without it.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from onnxlet.function.serving.reload import Reloader
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
-    from onnxlet.edge.forward.observing import Forward
+    from onnxlet.edge.forward.forwarder import Forwarder
     from onnxlet.function.serving.service import Service
 
-# Milliseconds; a bucket holds what took at most so long.
+# Upper bounds of the histogram's buckets, in milliseconds.
 BOUNDS = (0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 10_000)
-WHOLE = "total"  # the stage that is all of them
+WHOLE = "total"  # stands for all stages together
 VERSION = re.compile(r";\s*version=([^;]*)")
-VERSIONS = ("0.0.1", "0.0.4", "1.0.0")  # of Prometheus' own form, and of OpenMetrics
-OTHER = "ServerError"  # what is no client's mistake has its message in the log, not in a label
+VERSIONS = ("0.0.1", "0.0.4", "1.0.0")  # of the formats of Prometheus and OpenMetrics
+OTHER = "ServerError"  # label of errors that are no client's mistake; the log has their message
 
 
 class Times:
     """A histogram.
 
     Attributes:
-        counts: by bucket; the last one is beyond all bounds.
-        total: milliseconds in all.
+        counts: by bucket; the last one is above all bounds.
+        total: the sum, in milliseconds.
     """
 
     def __init__(self) -> None:
@@ -53,15 +53,15 @@ class Meter:
     """Counts requests by their lines in the log.
 
     Args:
-        unseen: the request id of what this process asks itself, which does not count.
+        unseen: the id of requests that this process sends to itself, which are not counted.
 
     Attributes:
-        reloader: knows which versions were refused; None where nothing is reloaded.
-        forward: keeps predictions; None where nothing is kept.
-        imported: called when a scrape has brought its modules from the disk: later ones need none.
+        reloader: knows which versions were refused; None if nothing is reloaded.
+        forward: keeps predictions; None if nothing is kept.
+        imported: called once a scrape has imported its modules, so that later ones are fast.
     """
 
-    def __init__(self, unseen: str = "", forward: Forward | None = None) -> None:
+    def __init__(self, unseen: str = "", forward: Forwarder | None = None) -> None:
         self.reloader: Reloader | None = None
         self.forward = forward
         self.imported: Callable[[], object] = lambda: None
@@ -73,7 +73,7 @@ class Meter:
         self._times: dict[str, dict[str, Times]] = defaultdict(lambda: defaultdict(Times))
 
     def count(self, entry: Mapping[str, Any]) -> None:
-        """Count one request; takes 2 µs."""
+        """Count one request; this takes 2 µs."""
         if self._unseen and entry.get("request_id") == self._unseen:
             return
         model = entry.get("model", "")
@@ -91,7 +91,7 @@ class Meter:
                     _add(times[stage], milliseconds)
 
     def expose(self, service: Service, accept: str) -> Reply:
-        """All figures, as text or in OpenMetrics' form, whichever is asked for."""
+        """All metrics, in the format that the client accepts: Prometheus' or OpenMetrics'."""
         from prometheus_client import CollectorRegistry, ProcessCollector
         from prometheus_client.exposition import choose_encoder
 
@@ -104,7 +104,7 @@ class Meter:
         return Reply(text, media_type)
 
     def metrics(self) -> Iterator[Metric]:
-        """The counters, in Prometheus' types."""
+        """The counters as prometheus-client's types."""
         from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 
         requests = CounterMetricFamily(
@@ -131,19 +131,19 @@ class Meter:
 
 
 def _readable(accept: str) -> str:
-    """What is accepted of forms that are written here: the client library fails at others."""
-    forms = [(form, VERSION.search(form)) for form in accept.split(",")]
-    return ",".join(form for form, found in forms if found is None or found[1] in VERSIONS)
+    """The formats in an Accept header that this server writes: the library fails at others."""
+    formats = [(each, VERSION.search(each)) for each in accept.split(",")]
+    return ",".join(each for each, found in formats if found is None or found[1] in VERSIONS)
 
 
 def _buckets(times: Times) -> list[tuple[str, float]]:
-    """Prometheus counts in each bucket what is in the lower ones, too."""
+    """Cumulative counts: in Prometheus, a bucket includes the lower ones."""
     bounds = [*(str(bound / 1e3) for bound in BOUNDS), "+Inf"]
     return list(zip(bounds, map(float, accumulate(times.counts)), strict=True))
 
 
 class Figures:
-    """A collector of prometheus-client: the meter's counters, and what is so at this moment."""
+    """A collector of prometheus-client: the meter's counters, and gauges of this moment."""
 
     def __init__(self, meter: Meter, service: Service) -> None:
         self._meter = meter
@@ -154,12 +154,12 @@ class Figures:
         from prometheus_client.core import GaugeMetricFamily
 
         yield from self._meter.metrics()
-        flight = self._service.flight
+        in_flight = self._service.in_flight
         yield GaugeMetricFamily(
-            "onnxlet_requests_in_flight", "Requests being answered, this one too.", flight.count
+            "onnxlet_requests_in_flight", "Requests being answered, this one too.", in_flight.count
         )
         yield GaugeMetricFamily(
-            "onnxlet_requests_in_flight_limit", "Further ones are shed.", flight.limit
+            "onnxlet_requests_in_flight_limit", "Further ones are shed.", in_flight.limit
         )
         served = GaugeMetricFamily(
             "onnxlet_model_version", "Version that is served.", labels=["model"]

@@ -1,8 +1,8 @@
-"""What marks the requests that a server sends to itself, and those of its device's updates.
+"""The secret that marks the requests that a server sends to itself, and its device's updates.
 
-They bear an id, and where keys are set a key, that nobody else knows: they are in no log, in no
-metric and in no queue of predictions. Updates read them from a file that the service's user and
-root alone can read: whoever has neither can hide nothing.
+Those requests have an id, and an API key where keys are set, that nobody else knows. They are left
+out of the log, the metrics and the queue of predictions. Updates read the secret from a file that
+only the service's user and root can read, so that nobody else can hide requests.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ class Secret:
     """Marks the requests that this process sends to itself.
 
     Args:
-        request_id: of another process's, and its key; empty for new ones.
-        key: that goes with it.
+        request_id: of another process's secret; empty for a new one.
+        key: the API key that belongs to it; empty for a new one.
     """
 
     def __init__(self, request_id: str = "", key: str = "") -> None:
         self.request_id = request_id or os.urandom(16).hex()
         self.key = key or os.urandom(32).hex()
 
-    def leave(self, folder: Path) -> None:
-        """Have this device's updates find it, where the disk takes it."""
+    def save(self, folder: Path) -> None:
+        """Save it for this device's updates; a disk that fails is ignored."""
         beside = folder / f".{FILE}.new"
         with suppress(OSError):
             beside.unlink(missing_ok=True)
@@ -47,23 +47,23 @@ class Secret:
                 file.write(f"{self.request_id} {self.key}\n")
             beside.replace(folder / FILE)
 
-    def let_in(self, settings: Settings) -> Settings:
-        """Settings whose keys, where there are any, let these requests in."""
+    def added_to(self, settings: Settings) -> Settings:
+        """Settings that accept this key, too, where keys are set."""
         if not settings.api_keys:
             return settings
         digest = hashlib.sha256(self.key.encode()).digest()
         return replace(settings, api_keys={**settings.api_keys, KEY_NAME: digest})
 
     def is_in(self, entry: dict[str, Any]) -> bool:
-        """Whether a line of the log is of such a request."""
+        """Whether a log line is of a request with this secret."""
         return entry.get("request_id") == self.request_id
 
     def unlogged(self, log: request_log.Log) -> request_log.Log:
-        """A log that passes over these requests."""
+        """A log that omits these requests."""
         return lambda entry: None if self.is_in(entry) else log(entry)
 
     def unobserved(self, observe: Observe | None) -> Observe | None:
-        """An observer that passes over them."""
+        """An observer that does not see them."""
         if observe is None:
             return None
 
@@ -74,11 +74,11 @@ class Secret:
         return others
 
 
-def left_in(folder: Path) -> Secret | None:
-    """What the service left there; None where it left none, or something else.
+def read_secret(folder: Path) -> Secret | None:
+    """Read the secret that the service saved; None if there is none, or something else.
 
-    The folder is the service's, and whoever asks is root: a link is not followed, and nothing of
-    another form is ever sent.
+    The service's user can write to the folder, and root reads it: a link is not followed, and
+    content of another form is never sent anywhere.
     """
     with suppress(OSError, ValueError):
         opened = os.open(folder / FILE, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)

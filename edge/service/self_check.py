@@ -1,4 +1,4 @@
-"""Golden rows, asked of this very server over its own socket, as a client asks."""
+"""Golden rows, requested from this very server over its own socket, as a client would."""
 
 from __future__ import annotations
 
@@ -14,40 +14,40 @@ from onnxlet.function.models.repository import Repository
 from onnxlet.function.serving.golden import compare_body
 
 NOTHING = "no model is served"
-SECONDS = 40.0  # more than a request may take: the server itself ends it before
+TIMEOUT_SECONDS = 40.0  # longer than the server's own limit for a request
 
 
-class Row(NamedTuple):
-    """One golden row, to be asked again and again.
+class GoldenRow(NamedTuple):
+    """One golden row, requested again and again.
 
     Attributes:
-        body: the request's.
-        golden: as `onnxlet.function.serving.golden.compare` takes it.
+        body: of the request.
+        golden: the row and its answer, as `onnxlet.function.serving.golden.compare` takes it.
     """
 
     body: bytes
     golden: dict[str, Any]
 
 
-def first_row(directory: Path) -> Row | None:
-    """The first golden row of a version; None where it has none."""
+def first_row(directory: Path) -> GoldenRow | None:
+    """The first golden row of a version; None if it has none."""
     try:
         golden = json.loads((directory / "golden.json").read_bytes())
         one = {name: values[:1] for name, values in golden["answers"].items()}
         golden |= {"instances": golden["instances"][:1], "answers": one}
     except (OSError, ValueError, KeyError, TypeError):
-        return None  # it was checked when the model was loaded, and is away now
+        return None  # it was valid when the model was loaded, and has been removed since
     body = json.dumps({"instances": golden["instances"]}).encode()
-    return Row(body, golden) if golden["instances"] else None
+    return GoldenRow(body, golden) if golden["instances"] else None
 
 
-class Asker:
-    """Asks one model after the other.
+class SelfCheck:
+    """Checks one model after the other.
 
     Args:
-        repository: of the models that answer.
+        repository: of the served models.
         connect: makes a connection to this server.
-        secret: marks what is asked.
+        secret: marks the requests.
     """
 
     def __init__(
@@ -63,16 +63,16 @@ class Asker:
             "X-Request-Id": secret.request_id,
             "X-API-Key": secret.key,
         }
-        self._rows: dict[tuple[str, int], Row | None] = {}
+        self._rows: dict[tuple[str, int], GoldenRow | None] = {}
         self._turn = 0
 
     def every(self) -> str:
-        """Ask every model once; what is wrong, or an empty text."""
+        """Check every model once; return a fault, or an empty text."""
         faults = [self.next() for _ in self._repository.models] or [NOTHING]
         return next(filter(None, faults), "")
 
     def next(self) -> str:
-        """Ask the model whose turn it is; what is wrong, or an empty text."""
+        """Check the next model in turn; return a fault, or an empty text."""
         models = self._repository.models
         if not models:
             return NOTHING
@@ -80,13 +80,13 @@ class Asker:
         self._turn += 1
         try:
             fault = self._ask(model.name, model.version)
-        except Exception as error:  # whatever it is: who asks goes on, and the model is not proven
+        except Exception as error:  # of any class: the checks go on, and this one has failed
             self._connection.close()
             fault = f"{type(error).__name__} {error}"
         return fault and f"{model.name}/{model.version}: {fault}"
 
     def close(self) -> None:
-        """Ask no more."""
+        """Close the connection."""
         self._connection.close()
 
     def _ask(self, name: str, version: int) -> str:
@@ -101,9 +101,9 @@ class Asker:
         if answer.status != 200:
             return f"expected status 200, got {answer.status}"
         off = [] if row is None else compare_body(content, row.golden)
-        return "a golden row is answered otherwise than at build" if off else ""
+        return "a golden row is answered differently than at build" if off else ""
 
-    def _row(self, key: tuple[str, int]) -> Row | None:
+    def _row(self, key: tuple[str, int]) -> GoldenRow | None:
         if key not in self._rows:
             name, version = key
             others = {k: v for k, v in self._rows.items() if k[0] != name}
@@ -113,16 +113,16 @@ class Asker:
 
 
 def connector(address: Sequence[Any], tls: bool) -> Callable[[], http.client.HTTPConnection]:
-    """What connects to the address that this process listens on.
+    """A function that connects to the address that this process listens on.
 
     Args:
         address: of the listening socket.
-        tls: it speaks TLS; whose certificate it is does not matter here.
+        tls: it speaks TLS; the certificate is not checked, since the server is this process.
     """
-    anywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - told, not bound
+    anywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
     host, port = anywhere.get(address[0], address[0]), address[1]
     if not tls:
-        return lambda: http.client.HTTPConnection(host, port, timeout=SECONDS)
+        return lambda: http.client.HTTPConnection(host, port, timeout=TIMEOUT_SECONDS)
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return lambda: http.client.HTTPSConnection(host, port, timeout=SECONDS, context=context)
+    return lambda: http.client.HTTPSConnection(host, port, timeout=TIMEOUT_SECONDS, context=context)

@@ -1,4 +1,4 @@
-"""The function as a server: one process, which ends when it is told to and nothing is in flight."""
+"""The function as a server: one process, which finishes requests before it ends."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from onnxlet.edge.forward import starting
-from onnxlet.edge.service.systemd import teller, watchdog_seconds
+from onnxlet.edge.forward.start import start_forwarding
+from onnxlet.edge.service.systemd import notifier, watchdog_seconds
 from onnxlet.edge.service.watchdog import Watchdog
 from onnxlet.edge.settings.device import DeviceSettings
 from onnxlet.function import request_log
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from onnxlet.edge.server.connections import Wrap
     from onnxlet.edge.server.server import Server
     from onnxlet.edge.service.secret import Secret
-    from onnxlet.edge.service.self_check import Asker
+    from onnxlet.edge.service.self_check import SelfCheck
     from onnxlet.function.models.model import Model
 
 ENDING = (signal.SIGTERM, signal.SIGINT)
-NOT_HERE = errno.EADDRNOTAVAIL  # no address of this machine
-THREADS = 4  # answers that are computed at once
+NOT_HERE = errno.EADDRNOTAVAIL  # not an address of this machine
+THREADS = 4  # answers that are computed at the same time
 
 
 class ServeError(OnnxletError):
@@ -41,10 +41,10 @@ class ServeError(OnnxletError):
 
 
 def main() -> None:
-    """`edge serve` without options, as the service's unit starts it: without a command line."""
+    """`edge serve` without options, as the service's unit runs it; starts faster without click."""
     try:
-        models = Settings.from_environ(os.environ).models
-        serve(models, DeviceSettings.from_environ(os.environ))
+        settings = Settings.from_environ(os.environ)
+        serve(settings.models, DeviceSettings.from_environ(os.environ), settings)
     except OnnxletError as error:
         from onnxlet.function.command_line import tell  # its imports take 10 ms of a start
 
@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def introduction(app: Any, url: str) -> list[str]:
-    """What a started server prints: what it serves, and a call to paste, of the newest model."""
+    """What a server prints when it starts: its models, and a curl call of the newest one."""
     from onnxlet.function.app import SERVICE
     from onnxlet.function.models.example import example_instance
 
@@ -61,7 +61,7 @@ def introduction(app: Any, url: str) -> list[str]:
     key = " -H 'X-API-Key: KEY'" if service.settings.api_keys else ""
     model = max(service.repository.models, key=_built)
     if len(service.repository.names) > 1:
-        lines.append(f"{url}/ in a browser, or GET {url}/models, says how each of them is asked")
+        lines.append(f"{url}/ in a browser, or GET {url}/models, shows how to call each of them")
     body = json.dumps({"instances": [example_instance(model)]}, ensure_ascii=False)
     path = f"{url}/models/{model.name}/predict"
     call = f"curl -s {path}{key} -H 'Content-Type: application/json' -d {shlex.quote(body)}"
@@ -69,20 +69,20 @@ def introduction(app: Any, url: str) -> list[str]:
 
 
 def _built(model: Model) -> float:
-    """When its version was written; the same for all that a bundle brought."""
+    """When its version was written; the same time for all models of a bundle."""
     try:
         return (model.directory / "manifest.json").stat().st_mtime if model.directory else 0.0
-    except OSError:  # gone since
+    except OSError:  # removed since
         return 0.0
 
 
 def _in_url(host: str) -> str:
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - told, not bound
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
     return f"[{host}]" if ":" in host else host
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Bind before anything is loaded, so that a port that is taken is told at once.
+    """Bind before anything is loaded, so that a taken port is reported immediately.
 
     Raises:
         ServeError: the address can't be listened on.
@@ -93,8 +93,8 @@ def listen(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
     except (OSError, OverflowError) as error:
-        of_host = isinstance(error, socket.gaierror) or getattr(error, "errno", 0) == NOT_HERE
-        option = "--host" if of_host else "--port"
+        wrong_host = isinstance(error, socket.gaierror) or getattr(error, "errno", 0) == NOT_HERE
+        option = "--host" if wrong_host else "--port"
         raise ServeError(
             f"can't listen on {host} port {port}: {error}", f"Choose another with {option}."
         ) from error
@@ -102,41 +102,41 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def serve(models: Path, device: DeviceSettings) -> None:
-    """Serve until a signal; SIGTERM and SIGINT finish what is in flight, a second one does not.
+def serve(models: Path, device: DeviceSettings, settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT; requests in flight are finished unless a second one comes.
 
     Raises:
-        ServeError: the address is taken, or whoever reaches it could ask.
+        ServeError: the address is taken, or others could ask without a key.
         TlsError: the certificate or its key can't be used.
         OnnxletError: the settings or the models can't be used.
     """
     wrap = _tls(device)
     listener = listen(device.host, device.port)
     address = listener.getsockname()[0]
-    settings = for_address(address, device.host, Settings.from_environ(os.environ))
+    settings = for_address(address, device.host, settings)
     refuse_to_be_open(address, device, settings)
-    gc.disable()  # as long as modules are imported
+    gc.disable()  # while modules are imported: a collection would find nothing
     from onnxlet.edge.service.app import make_app
-    from onnxlet.edge.service.outlet import Outlet
+    from onnxlet.edge.service.log_writer import LogWriter
     from onnxlet.edge.service.secret import Secret
 
-    request_log.put = Outlet(request_log.STANDARD_ERROR).put
+    request_log.put = LogWriter(request_log.STANDARD_ERROR).put
     secret, watchdog = Secret(), _watchdog()
-    if "STATE_DIRECTORY" in os.environ:  # systemd's: this is a device's service
-        secret.leave(Path(os.environ["STATE_DIRECTORY"]))
+    if "STATE_DIRECTORY" in os.environ:  # set by systemd: this is a device's service
+        secret.save(Path(os.environ["STATE_DIRECTORY"]))
     log = watchdog.log if watchdog else request_log.write
-    kept = starting.start(device.forward)
-    app = make_app(models, secret=secret, log=log, forward=kept, settings=settings)
+    forward = start_forwarding(device.forward)
+    app = make_app(models, secret=secret, log=log, forward=forward, settings=settings)
     gc.freeze()
     gc.enable()
     server = _server(app, listener, wrap)
     ending = _signals()
-    running = threading.Thread(target=server.run, daemon=True)  # what fails below ends all of it
+    running = threading.Thread(target=server.run, daemon=True)  # an error below ends the process
     running.start()
     if watchdog:
-        watchdog.start(_asker(app, listener.getsockname(), wrap is not None, secret))
-    with suppress(OSError):  # its output's disk is full, or nobody reads it
-        _say_how_to_call(app, listener, wrap is not None)
+        watchdog.start(_self_check(app, listener.getsockname(), wrap is not None, secret))
+    with suppress(OSError):  # standard output is closed, or on a full disk
+        _print_introduction(app, listener, wrap is not None)
     ending.recv(1)
     if watchdog:
         watchdog.stop()
@@ -147,19 +147,19 @@ def serve(models: Path, device: DeviceSettings) -> None:
 
 
 def is_loopback(address: str) -> bool:
-    """Only this machine reaches it."""
+    """Whether only this machine can reach an address."""
     return address.startswith("127.") or address == "::1"
 
 
 def for_address(address: str, host: str, settings: Settings) -> Settings:
-    """On loopback the names that are asked by are looked at.
+    """Check the Host header on loopback, against DNS rebinding.
 
-    A page of any site can have its own name point at this machine, and would read what is here.
+    A page of any site can make its own name resolve to this machine, and would read the answers.
 
     Args:
         address: that is listened on.
-        host: what it was said by: a device's updates ask by that.
-        settings: have further names.
+        host: as it was configured; a device's updates use it in their requests.
+        settings: have further accepted names.
     """
     if is_loopback(address) or settings.hosts is not None:
         return replace(settings, hosts=(settings.hosts or frozenset()) | {host.lower()})
@@ -167,21 +167,21 @@ def for_address(address: str, host: str, settings: Settings) -> Settings:
 
 
 def refuse_to_be_open(address: str, device: DeviceSettings, settings: Settings) -> None:
-    """Beyond this machine a key is needed, or the word that none is.
+    """Require an API key, or `--open`, where others than this machine can connect.
 
     Args:
         address: that is listened on.
-        device: says whether it is meant to be open.
+        device: says whether `--open` is set.
         settings: have the keys.
 
     Raises:
-        ServeError: neither is there.
+        ServeError: neither is set.
     """
     if not (is_loopback(address) or device.open or settings.api_keys):
         raise ServeError(
             f"listening on {address}, others than this machine could ask, and no API key is set",
             "Set one: choose a KEY, and ONNXLET_API_KEYS=NAME:$(printf %s KEY | sha256sum | "
-            "cut -c 1-64); or say --open where whoever reaches it may ask.",
+            "cut -c 1-64); or say --open if everybody who can connect may ask.",
         )
 
 
@@ -198,27 +198,26 @@ def _tls(device: DeviceSettings) -> Wrap | None:
 
 
 def _watchdog() -> Watchdog | None:
-    tell = teller(os.environ)
-    return Watchdog(tell, watchdog_seconds(os.environ), request_log.write) if tell else None
+    notify = notifier(os.environ)
+    return Watchdog(notify, watchdog_seconds(os.environ), request_log.write) if notify else None
 
 
-def _asker(app: Any, address: Any, tls: bool, secret: Secret) -> Asker:
-    from onnxlet.edge.service.self_check import Asker, connector
+def _self_check(app: Any, address: Any, tls: bool, secret: Secret) -> SelfCheck:
+    from onnxlet.edge.service.self_check import SelfCheck, connector
     from onnxlet.function.app import SERVICE
 
-    return Asker(app.extensions[SERVICE].repository, connector(address, tls), secret)
+    return SelfCheck(app.extensions[SERVICE].repository, connector(address, tls), secret)
 
 
 def _server(app: Any, listener: socket.socket, wrap: Wrap | None) -> Server:
     from onnxlet.edge.server.server import Server
     from onnxlet.function.app import SERVICE
     from onnxlet.function.monitoring.metrics import PATH
-    from onnxlet.function.protocols.registry import DIALECTS
 
     service = app.extensions[SERVICE]
     settings = service.settings
-    prompt = set().union(*(dialect.OPEN for dialect in DIALECTS))
-    # The first scrape imports: it waits for its turn, so that nothing waits for the disk with it.
+    prompt = {route.rule for route in service.routes if route.urgent and route.rule != PATH}
+    # The first scrape reads modules from the disk: it queues, so that no request waits for it.
     service.meter.imported = lambda: prompt.add(PATH)
     return Server(
         app,
@@ -233,16 +232,16 @@ def _server(app: Any, listener: socket.socket, wrap: Wrap | None) -> Server:
 
 
 def _signals() -> socket.socket:
-    """Becomes readable with the first signal that ends the server, whichever thread it comes to."""
-    told, telling = socket.socketpair()
-    telling.setblocking(False)
+    """A socket that becomes readable with SIGTERM or SIGINT, whichever thread receives it."""
+    readable, written = socket.socketpair()
+    written.setblocking(False)
     for number in ENDING:
         signal.signal(number, lambda received, frame: None)
-    signal.set_wakeup_fd(os.dup(telling.fileno()))
-    return told
+    signal.set_wakeup_fd(os.dup(written.fileno()))
+    return readable
 
 
-def _say_how_to_call(app: Any, listener: socket.socket, tls: bool) -> None:
+def _print_introduction(app: Any, listener: socket.socket, tls: bool) -> None:
     host, port = listener.getsockname()[:2]
     for line in introduction(app, f"http{'s' * tls}://{_in_url(host)}:{port}"):
         print(line)

@@ -1,6 +1,7 @@
 """systemd's watchdog, fed as long as golden rows are answered.
 
-One thread asks; another one tells, so that an answer that waits behind many others is no death.
+One thread checks and another notifies systemd, so that a check that waits behind many requests is
+not taken for a hang.
 """
 
 from __future__ import annotations
@@ -9,53 +10,53 @@ import threading
 import time
 from typing import Any, Protocol
 
-from onnxlet.edge.service.systemd import Tell
+from onnxlet.edge.service.systemd import Notify
 from onnxlet.function import request_log
 
-UNWATCHED_SECONDS = 8.0  # where systemd does not say after how long it acts
-ASKED = 1 / 8  # of those seconds, between two questions
-PATIENCE = 3 / 8  # of those seconds, since the last right answer
+DEFAULT_SECONDS = 8.0  # the watchdog's timeout where systemd sets none
+CHECK_INTERVAL = 1 / 8  # of that timeout
+ALLOWED_SILENCE = 3 / 8  # of that timeout, since the last right answer
 WELL = "STATUS=golden rows are answered"
-CROWDED_SECONDS = 90.0  # since then, where others are answered meanwhile
+CROWDED_SECONDS = 90.0  # allowed silence while others' requests are answered
 
 
-def is_alive(silent: float, others: float, patience: float) -> bool:
-    """Whether systemd is told that this server lives.
+def is_alive(silent: float, others: float, allowed: float) -> bool:
+    """Whether to notify systemd that this server is alive.
 
     Args:
-        silent: seconds since a golden row was answered as it should be.
-        others: seconds since anybody else's prediction was answered.
-        patience: seconds that are usual between two.
+        silent: seconds since a golden row was answered correctly.
+        others: seconds since another client's prediction was answered.
+        allowed: seconds of silence of either.
     """
-    return silent < patience or (others < patience and silent < CROWDED_SECONDS)
+    return silent < allowed or (others < allowed and silent < CROWDED_SECONDS)
 
 
-class Asks(Protocol):
-    """Asks golden rows; says what is wrong, or an empty text."""
+class Checks(Protocol):
+    """Checks golden rows; returns a fault, or an empty text."""
 
     def every(self) -> str:
-        """Of every model."""
+        """Check every model."""
 
     def next(self) -> str:
-        """Of the next model."""
+        """Check the next model."""
 
     def close(self) -> None:
-        """Ask no more."""
+        """End the checks."""
 
 
 class Watchdog:
-    """Tells systemd that this server is ready, alive, and stopping.
+    """Notifies systemd that this server is ready, alive, and stopping.
 
     Args:
-        tell: systemd.
-        seconds: after which systemd acts where it hears nothing; None where it does not.
-        log: writes each request's line, and what is wrong with golden rows.
+        notify: sends systemd a line.
+        seconds: systemd's timeout; None if it has none.
+        log: writes each request's line, and faults of golden rows.
     """
 
-    def __init__(self, tell: Tell, seconds: float | None, log: request_log.Log) -> None:
-        self._tell, self._log = tell, log
-        self._pause = (seconds or UNWATCHED_SECONDS) * ASKED
-        self._patience = (seconds or UNWATCHED_SECONDS) * PATIENCE
+    def __init__(self, notify: Notify, seconds: float | None, log: request_log.Log) -> None:
+        self._notify, self._log = notify, log
+        self._pause = (seconds or DEFAULT_SECONDS) * CHECK_INTERVAL
+        self._allowed = (seconds or DEFAULT_SECONDS) * ALLOWED_SILENCE
         self._feeds = seconds is not None
         self._others = self._proven = -CROWDED_SECONDS
         self._fault = ""
@@ -63,48 +64,50 @@ class Watchdog:
         self._stopping = threading.Event()
 
     def log(self, entry: dict[str, Any]) -> None:
-        """A request was answered: its line."""
+        """Write the line of a request that was answered."""
         if "rows" in entry and entry["status"] == 200:
             self._others = time.monotonic()
         self._log(entry)
 
-    def start(self, asks: Asks) -> None:
-        """Ask and tell from now on, in two threads."""
-        threading.Thread(target=self._keep_asking, args=(asks,), daemon=True).start()
-        threading.Thread(target=self._keep_telling, daemon=True).start()
+    def start(self, checks: Checks) -> None:
+        """Check and notify from now on, in two threads."""
+        threading.Thread(target=self._keep_checking, args=(checks,), daemon=True).start()
+        threading.Thread(target=self._keep_notifying, daemon=True).start()
 
     def stop(self) -> None:
-        """Tell that it stops; what is in flight is still answered."""
+        """Notify systemd that the server stops; requests in flight are still answered."""
         self._stopping.set()
-        self._tell("STOPPING=1")
+        self._notify("STOPPING=1")
 
-    def _keep_asking(self, asks: Asks) -> None:
+    def _keep_checking(self, checks: Checks) -> None:
         while not self._stopping.is_set():
-            fault = asks.next() if self._ready.is_set() else asks.every()
+            fault = checks.next() if self._ready.is_set() else checks.every()
             if not fault:
                 self._proven = time.monotonic()
             self._note(fault)
             if not fault and not self._ready.is_set():
-                self._tell(f"READY=1\n{WELL}")
+                self._notify(f"READY=1\n{WELL}")
                 self._ready.set()
             self._stopping.wait(self._pause)
-        asks.close()
+        checks.close()
 
     def _note(self, fault: str) -> None:
-        """Log and tell what is wrong, once."""
+        """Log a fault, and notify systemd of it, once."""
         if fault and fault != self._fault and not self._stopping.is_set():
             self._log({"event": "watchdog", "error": fault})
-            self._tell(f"STATUS=golden rows are not answered: {fault}")
+            self._notify(f"STATUS=golden rows are not answered: {fault}")
         elif self._fault and not fault:
             self._log({"event": "watchdog", "state": "answered"})
-            self._tell(WELL)
+            self._notify(WELL)
         self._fault = fault
 
-    def _keep_telling(self) -> None:
+    def _keep_notifying(self) -> None:
         self._ready.wait()
         while self._feeds:
             now = time.monotonic()
-            alive = is_alive(now - self._proven, now - self._others, self._patience)
-            if alive or self._stopping.is_set():  # the server itself ends what takes too long then
-                self._tell("WATCHDOG=1")
+            alive = is_alive(now - self._proven, now - self._others, self._allowed)
+            if (
+                alive or self._stopping.is_set()
+            ):  # while stopping, the server has its own time limit
+                self._notify("WATCHDOG=1")
             time.sleep(self._pause)

@@ -1,4 +1,4 @@
-"""The environment variables of devices, `ONNXLET_DEVICE_*`. docs/device.md has the same table."""
+"""The environment variables of devices, `ONNXLET_DEVICE_*`; docs/how-to/device.md lists them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from onnxlet.edge.settings.forward import NOT_FORWARDED, ForwardOptions, forwarding
-from onnxlet.edge.settings.mqtt import NO_MQTT, MqttOptions, messaging
+from onnxlet.edge.settings.forward import NO_FORWARDING, ForwardOptions, read_forward_options
+from onnxlet.edge.settings.mqtt import NO_MQTT, MqttOptions, read_mqtt_options
 from onnxlet.function.errors import SettingsError
 from onnxlet.function.settings import DEFAULT_MODELS, Settings
 from onnxlet.function.settings import DEVICE_PREFIX as PREFIX
@@ -19,21 +19,21 @@ WORD = "[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 
 @dataclass(frozen=True)
 class DeviceSettings:
-    """What the environment says of this device, checked.
+    """A device's settings, validated.
 
     Attributes:
         host: to listen on.
         port: to listen on.
-        tls_cert: the server's certificate, with those that it is signed by; None means no TLS.
+        tls_cert: the server's certificate chain; None means no TLS.
         tls_key: its key.
-        open: whoever reaches it may ask, without a key, beyond this machine too.
-        id: of this device, where it is not its machine id.
+        open: everybody may send requests without a key, from other machines, too.
+        id: of this device, instead of its machine id.
         name: that releases for this device are made for.
         channel: whose releases are taken.
-        update_url: where they are, an address or a folder.
-        restart: the command that has the service start again, and returns when it has.
-        api_key: a key of the service, to ask it golden rows after an update.
-        max_bundle_bytes: largest archive that is taken; its files may have four times as many.
+        update_url: of the releases, or their folder.
+        restart: the command that restarts the service, and returns once it has.
+        api_key: a key of the service, to request golden rows with after an update.
+        max_bundle_bytes: of an archive; its files may have four times as many.
         forward: whether predictions are kept and sent on, and where to.
         mqtt: the broker that readings come from.
     """
@@ -50,7 +50,7 @@ class DeviceSettings:
     restart: str = "systemctl restart onnxlet"
     api_key: str = ""
     max_bundle_bytes: int = 200_000_000
-    forward: ForwardOptions = NOT_FORWARDED
+    forward: ForwardOptions = NO_FORWARDING
     mqtt: MqttOptions = NO_MQTT
 
     @classmethod
@@ -58,7 +58,7 @@ class DeviceSettings:
         """Read the variables.
 
         Raises:
-            SettingsError: naming every variable that can't be used, not the first alone.
+            SettingsError: naming every invalid variable, not only the first.
         """
         faults: list[str] = []
         known: list[str] = []
@@ -99,36 +99,39 @@ class DeviceSettings:
                 get("MAX_BUNDLE_BYTES", "[1-9][0-9]{0,14}", "a number of bytes")
                 or cls.max_bundle_bytes
             ),
-            forward=forwarding(get),
-            mqtt=messaging(get),
+            forward=read_forward_options(get),
+            mqtt=read_mqtt_options(get),
         )
         for name in sorted(name for name in environ if name.startswith(PREFIX)):
             if name.removeprefix(PREFIX) not in known:
-                from difflib import get_close_matches  # slow to import, and seldom needed
+                from difflib import get_close_matches  # slow to import, and rarely needed
 
                 close = get_close_matches(name.removeprefix(PREFIX), known, 1)
                 hint = f" (did you mean {PREFIX}{close[0]}?)" if close else ""
                 faults.append(f"{name}: unknown variable{hint}")
         if faults:
-            raise SettingsError("; ".join(faults), "docs/device.md lists the variables.")
+            raise SettingsError("; ".join(faults), "docs/how-to/device.md lists the variables.")
         return settings
 
 
-def models_folder(given: Path | None, environ: Mapping[str, str]) -> Path:
-    """The folder of model directories that a command means.
+def models_folder(
+    given: Path | None, environ: Mapping[str, str], settings: Settings | None = None
+) -> Path:
+    """The folder of model directories that a command uses.
 
     Args:
-        given: by an option; it goes before all else, and ONNXLET_MODELS before what follows.
+        given: by an option, which overrides ONNXLET_MODELS, which overrides the default.
         environ: the environment variables.
+        settings: what they say, where that was read already.
 
     Returns:
-        In a bundle the bundle's own by default, wherever the command is run; elsewhere `models`
-        in the current folder, where `build` writes.
+        By default a bundle's own models, wherever the command is run; in a checkout, `models` in
+        the current folder, where `build` writes.
 
     Raises:
-        SettingsError: a variable can't be used.
+        SettingsError: a variable is invalid.
     """
-    set_to = Settings.from_environ(environ).models
+    set_to = (settings or Settings.from_environ(environ)).models
     if given is not None or environ.get("ONNXLET_MODELS"):
         return given or set_to
     bundled = (DEFAULT_MODELS.parent / "bundle.json").is_file()

@@ -1,8 +1,8 @@
-"""An environment file, read by systemd's rules: services get their settings from it.
+"""An environment file, parsed as systemd does, whose services get their settings from it.
 
 The rules are those of `EnvironmentFile=` (man systemd.exec; src/basic/env-file.c), not a shell's:
-quotes count at a value's beginning only, nothing is expanded, and spaces inside stay as they are.
-A comment ends with its line, as it does since systemd 254; before, a backslash carried it on.
+quotes count only at a value's beginning, nothing is expanded, and inner spaces are kept.
+A comment ends with its line, as since systemd 254; before, a backslash continued it.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
 def read_environment_file(path: Path) -> dict[str, str]:
-    """The variables that a service has of it; the last one of a name counts.
+    """The variables that a service gets from it; the last one of a name counts.
 
     Raises:
         OSError: it can't be read.
-        SettingsError: systemd would start no service with it.
+        SettingsError: systemd would not start a service with it.
     """
     return parse(path.read_bytes(), path)
 
 
 def parse(content: bytes, path: Path) -> dict[str, str]:
-    """The same, of what is in it."""
+    """Parse a file's content; the path is for messages."""
     found = _assignments(content.decode("utf-8", "surrogateescape"))  # comments may be anything
     odd = [line for line, name, value in found if OTHER_BYTES.search(name + value)]
     if odd or b"\0" in content:
@@ -40,15 +40,15 @@ def parse(content: bytes, path: Path) -> dict[str, str]:
             f"{path}: {where}expected UTF-8, got other bytes",
             "systemd starts no service with it. Save it as UTF-8.",
         )
-    told = {name: value for _, name, value in found}
-    # systemd passes over others, and says so in its log.
+    values = {name: value for _, name, value in found}
+    # systemd ignores others, and logs that.
     return {
-        n: value for n, value in told.items() if NAME.fullmatch(n) and not CONTROL.search(value)
+        n: value for n, value in values.items() if NAME.fullmatch(n) and not CONTROL.search(value)
     }
 
 
 def _assignments(text: str) -> list[tuple[int, str, str]]:
-    """Line, name and value of each."""
+    """The line number, name and value of each assignment."""
     found, at = list[tuple[int, str, str]](), 0
     while key := KEY.match(text, at):
         at = key.end()
@@ -59,7 +59,7 @@ def _assignments(text: str) -> list[tuple[int, str, str]]:
 
 
 def _value(text: str, at: int) -> tuple[str, int]:
-    """A value that begins there, and where it ends: quoted parts, and then what has no quotes."""
+    """The value that begins at an index, and its end's: quoted parts, then a bare one."""
     parts = []
     while quoted := QUOTED.match(text, at):
         single, double = quoted.groups()

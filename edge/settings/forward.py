@@ -1,4 +1,4 @@
-"""What can be set of store and forward. docs/forward.md has the same table."""
+"""The settings of store and forward. docs/how-to/forward.md has the same table."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, NamedTuple, cast
 
-Get = Callable[[str, str, str], str]  # a variable's end, its pattern, what is expected
+# Reads a variable: its name behind the prefix, a pattern, and what to expect in words.
+Get = Callable[[str, str, str], str]
 Inputs = Literal["none", "hash", "all"]
 
 QUEUE = Path("/var/lib/onnxlet/state/queue.db")
@@ -20,19 +21,19 @@ URL = (
 
 
 class ForwardOptions(NamedTuple):
-    """Store and forward, as it is set.
+    """The settings of store and forward.
 
     Attributes:
-        url: where to; empty means that nothing is kept and nothing sent.
+        url: of the receiver; empty means that nothing is kept and nothing sent.
         key: sent as a bearer token, or as MQTT's password.
         user: MQTT's user name.
-        ca: certificates that the other side's is signed by; None means the system's.
-        inputs: what of the rows is kept beside the answers.
+        ca: file of the CA certificates that sign the receiver's; None means the system's.
+        inputs: what is kept of the rows beside the answers.
         max_mb: megabytes (of 1,000,000 bytes) that the queue may take on the disk.
-        max_days: that a record is kept, in days for which the device was on.
-        durable: an answer is sent once its record is on the disk.
+        max_days: that a record is kept, counting days on which the device was on.
+        durable: an answer is sent only once its record is on the disk.
         seconds: between two rounds of sending.
-        queue: the database.
+        queue: the database's path.
     """
 
     url: str = ""
@@ -47,19 +48,19 @@ class ForwardOptions(NamedTuple):
     queue: Path = QUEUE
 
 
-NOT_FORWARDED = ForwardOptions()
+NO_FORWARDING = ForwardOptions()
 
 
-def forwarding(get: Get) -> ForwardOptions:
-    """Read the variables, by a reader that notes what is wrong with them."""
-    no = NOT_FORWARDED
+def read_forward_options(get: Get) -> ForwardOptions:
+    """Read the variables, by a function that notes their faults."""
+    no = NO_FORWARDING
     whole = "[1-9][0-9]{0,5}"
     ca = get("FORWARD_CA", "/.+", "an absolute path")
     return ForwardOptions(
         url=get(
             "FORWARD_URL",
             URL,
-            "https://HOST/PATH or mqtts://HOST/TOPIC (without TLS to this machine alone)",
+            "https://HOST/PATH or mqtts://HOST/TOPIC (without TLS only to this machine)",
         ),
         key=get("FORWARD_KEY", ".+", "one line"),
         user=get("FORWARD_USER", r"[^\s:]+", "a name"),

@@ -1,16 +1,13 @@
-"""What can be set of MQTT. docs/mqtt.md has the same table."""
+"""The settings of MQTT. docs/how-to/mqtt.md has the same table."""
 
 from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from onnxlet.edge.settings.forward import HOST, LOOPBACK
-
-Get = Callable[[str, str, str], str]  # a variable's end, its pattern, what is expected
+from onnxlet.edge.settings.forward import HOST, LOOPBACK, Get
 
 URL = rf"mqtts://{HOST}|mqtt://{LOOPBACK}"
 TOPIC = r"[^#+\s$][^#+]*"
@@ -18,19 +15,19 @@ FILTER = r"(#|(?!\$)([^#+,/]*|\+)(/([^#+,/]*|\+))*(/#)?)"
 
 
 class MqttOptions(NamedTuple):
-    """MQTT, as it is set.
+    """The settings of MQTT.
 
     Attributes:
         url: of the broker.
         user: a name, or empty.
-        password: that goes with it.
-        ca: certificates that the broker's is signed by; None means the system's.
-        client: the client's id, by which the broker knows what was not acknowledged; empty for one
-            that is made of the machine's id.
-        readings: topic, or filter of topics, that readings come by.
-        answers: topic that answers go by where a reading names no other.
-        model: that answers where a reading names none.
-        backlog: readings that wait in this process.
+        password: the user's.
+        ca: file of the CA certificates that sign the broker's; None means the system's.
+        client: the client's id, under which the broker keeps unacknowledged messages; empty for
+            one derived from the machine's id.
+        readings: topic, or filter of topics, that readings are published to.
+        answers: topic of answers to readings that name no other.
+        model: that answers readings that name none.
+        backlog: readings that may wait in this process.
         responses: filters of the topics that a reading may name for its answer, beside `answers`
             and those below it: it is published with this device's rights, not its sender's.
     """
@@ -51,8 +48,8 @@ NO_MQTT = MqttOptions()
 MACHINE_ID = Path("/etc/machine-id")
 
 
-def messaging(get: Get) -> MqttOptions:
-    """Read the variables, by a reader that notes what is wrong with them."""
+def read_mqtt_options(get: Get) -> MqttOptions:
+    """Read the variables, by a function that notes their faults."""
     ca = get("MQTT_CA", "/.+", "an absolute path")
     topic = "a topic without + and #"
     responses = get(
@@ -73,7 +70,7 @@ def messaging(get: Get) -> MqttOptions:
 
 
 def client_id(options: MqttOptions, machine_id: Path = MACHINE_ID) -> str:
-    """The client's id: the same at each start, and another one on each machine."""
+    """The client's id: the same at each start, and different on each machine."""
     if options.client:
         return options.client
     try:

@@ -1,1 +1,1 @@
-"""Updates that a device takes: signed, proven on its own processor, and undone where they fail."""
+"""Updates: signed, checked on the device itself, and rolled back where they fail."""

@@ -1,4 +1,4 @@
-"""A slot's own judgement: are its files those of its bundle, and do its models answer here."""
+"""A slot's check of itself: its files match its bundle, and its models answer as at build."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from onnxlet.function.errors import OnnxletError
 from onnxlet.function.models.repository import versions_in
 from onnxlet.function.serving.golden import load_proven
 
-# To serve, and to update.
+# Modules that serving and updating import: one that fails would do so later.
 NEEDED = (
     "onnxlet.edge.service.app",
     "onnxlet.edge.service.serve",
@@ -22,11 +22,11 @@ NEEDED = (
 
 
 def check_slot(slot: Path, models: Path | None) -> list[str]:
-    """What is wrong, in words.
+    """The faults found, in words.
 
     Args:
         slot: the folder that this code is in.
-        models: a folder of models to check; None means the slot, with its own.
+        models: a folder of models to check instead; None means the slot and its own models.
     """
     faults = [] if models else damage(slot)
     if faults:
@@ -50,13 +50,13 @@ def _wrong(directory: Path) -> list[str]:
         model, _, off = load_proven(directory)
     except OnnxletError as error:
         return [error.message]
-    place = f"model {model.name}/{model.version}"
-    # Golden rows may be somebody's data: how many are off is told, not which.
-    return [f"{place}: {len(off)} golden rows are answered otherwise than at build"] if off else []
+    name = f"model {model.name}/{model.version}"
+    # Golden rows may be somebody's data: report how many differ, not which.
+    return [f"{name}: {len(off)} golden rows are answered differently than at build"] if off else []
 
 
 def damage(slot: Path) -> list[str]:
-    """What is not as its bundle listed it; empty where a slot is whole."""
+    """The files that differ from the bundle's lists; empty if the slot is whole."""
     try:
         named = {
             path: digest
@@ -65,10 +65,12 @@ def damage(slot: Path) -> list[str]:
         }
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         return [f"{slot}: its lists can't be read: {type(error).__name__} {error}"]
-    return [f"{slot / path}: altered or missing" for path in named if not _is(slot, path, named)]
+    return [
+        f"{slot / path}: altered or missing" for path in named if not _matches(slot, path, named)
+    ]
 
 
-def _is(slot: Path, path: str, named: dict[str, str]) -> bool:
+def _matches(slot: Path, path: str, named: dict[str, str]) -> bool:
     try:
         with (slot / path).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest() == named[path]

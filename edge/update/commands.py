@@ -21,49 +21,50 @@ root_option = click.option(
 @click.option("--insecure-http", is_flag=True, help="Fetch without TLS, beyond this machine too.")
 @root_option
 def update(source: str, insecure_http: bool, root: Path) -> None:
-    """Take a signed release, prove it here, and go back where it fails.
+    """Take a signed release, check it here, and roll back if it fails.
 
     URL|FILE is an archive (….zip, with ….zip.minisig beside it) or a channel that `convert
     publish` laid out; https://, s3:// or a path.  [default: ONNXLET_DEVICE_UPDATE_URL]
     """
-    from onnxlet.edge.device.slots import Places
-    from onnxlet.edge.update.errors import WrongUse
-    from onnxlet.edge.update.setup import device_settings, make_setup
+    from onnxlet.edge.device.slots import DevicePaths
+    from onnxlet.edge.settings.installed import device_settings
+    from onnxlet.edge.update.setup import make_setup
     from onnxlet.edge.update.update import update as take
+    from onnxlet.function.errors import WrongUse
 
-    places = Places(root)
-    source = source or device_settings(places).update_url
+    paths = DevicePaths(root)
+    source = source or device_settings(paths).update_url
     if not source:
         raise WrongUse("no URL or FILE was given", "Give one, or set ONNXLET_DEVICE_UPDATE_URL.")
-    for line in take(make_setup(places, report, insecure_http), source):
+    for line in take(make_setup(paths, report, insecure_http), source):
         click.echo(line)
 
 
 @click.command(cls=Command, example="python3 /var/lib/onnxlet/back settle", hidden=True)
 @root_option
 def settle(root: Path) -> None:
-    """Bring an update to its end that was cut off, by the code of the slot before."""
-    from onnxlet.edge.device.slots import Places
+    """Finish an update that was interrupted, by the previous slot's code."""
+    from onnxlet.edge.device.slots import DevicePaths
     from onnxlet.edge.update.setup import make_setup
-    from onnxlet.edge.update.update import alone
-    from onnxlet.edge.update.update import settle as bring_to_an_end
+    from onnxlet.edge.update.update import exclusively
+    from onnxlet.edge.update.update import settle as settle_update
 
-    setup = make_setup(Places(root), report)
-    with alone(setup.places):
-        bring_to_an_end(setup)
+    setup = make_setup(DevicePaths(root), report)
+    with exclusively(setup.paths):
+        settle_update(setup)
 
 
 @click.command(cls=Command, example="sudo onnxlet rollback")
-@click.option("--model", metavar="N", help="Take back a model that came alone, and nothing else.")
+@click.option("--model", metavar="N", help="Roll back only this model's latest model-only update.")
 @root_option
 def rollback(model: str | None, root: Path) -> None:
-    """Go back to the release before; the one that serves now is not taken again."""
-    from onnxlet.edge.device.slots import Places
+    """Roll back to the previous release; the current one is not taken again."""
+    from onnxlet.edge.device.slots import DevicePaths
     from onnxlet.edge.update.rollback import roll_model_back
     from onnxlet.edge.update.rollback import rollback as go_back
     from onnxlet.edge.update.setup import make_setup
 
-    setup = make_setup(Places(root), report)
+    setup = make_setup(DevicePaths(root), report)
     click.echo(roll_model_back(setup, model) if model else go_back(setup))
 
 
@@ -71,12 +72,12 @@ def rollback(model: str | None, root: Path) -> None:
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @root_option
 def status(as_json: bool, root: Path) -> None:
-    """Show what is live, idle, accepted and given up."""
-    from onnxlet.edge.device.slots import Places
+    """Show what is live, idle, accepted and refused."""
+    from onnxlet.edge.device.slots import DevicePaths
     from onnxlet.edge.update.status import lines
-    from onnxlet.edge.update.status import status as told
+    from onnxlet.edge.update.status import status as read_status
 
-    found = told(Places(root))
+    found = read_status(DevicePaths(root))
     click.echo(json.dumps(found, indent=1) if as_json else "\n".join(lines(found)))
 
 
@@ -88,7 +89,7 @@ def status(as_json: bool, root: Path) -> None:
     help="Check these models, by this slot's code.",
 )
 def check(models: Path | None) -> None:
-    """Hold this slot against its lists, and replay every golden row."""
+    """Compare this slot with its lists, and replay every golden row."""
     from onnxlet.edge.update.check import check_slot
 
     faults = check_slot(ROOT, models)
@@ -103,5 +104,5 @@ COMMANDS = (update, settle, rollback, status, check)
 
 
 def report(line: str) -> None:
-    """Progress, on standard error."""
+    """Print progress on standard error."""
     click.echo(f"  {line}", err=True)

@@ -1,4 +1,4 @@
-"""Fetch: resumed, capped, with a limit to waiting and to trying again."""
+"""Fetch files: resumed, limited in size and time, with retries."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import BinaryIO, TypeVar
 from urllib.error import URLError
 
 from onnxlet.edge.update.errors import Failed, Refused, Unreachable
-from onnxlet.edge.update.sources import Passing, Web, is_file, opened_at
+from onnxlet.edge.update.sources import TransientError, Web, is_file, opened_at
 
 CHUNK = 1 << 18  # bytes
-ROOM = "Make room there; what serves is as it was."
+NO_ROOM_HINT = "Make room there; what serves is as it was."
 T = TypeVar("T")
 
 
@@ -23,11 +23,11 @@ def read_small(url: str, most: int, web: Web) -> bytes:
     """Fetch a file of a few kilobytes.
 
     Raises:
-        Unreachable: it can't be had.
-        Refused: it is larger than that.
+        Unreachable: it can't be fetched.
+        Refused: it has more than `most` bytes.
     """
 
-    def once(over: float) -> bytes:
+    def fetch(over: float) -> bytes:
         content = b""
         with opened_at(url, 0, web) as (stream, _):
             for chunk in _chunks(stream, over, web):
@@ -36,36 +36,36 @@ def read_small(url: str, most: int, web: Web) -> bytes:
                     break
             else:
                 if left := getattr(stream, "length", 0):
-                    raise Passing(f"it ended {left} bytes before its end")
+                    raise TransientError(f"it ended {left} bytes before its end")
         return content
 
-    content = _patiently(url, web, once)
+    content = _with_retries(url, web, fetch)
     if len(content) > most:
         raise Refused(f"{url}: expected at most {most} bytes, got more")
     return content
 
 
 def download(url: str, part: Path, size: int, web: Web) -> None:
-    """Fetch a file into a folder, going on where an earlier attempt ended.
+    """Fetch a file, resuming where an earlier attempt ended.
 
     Args:
         url: of the file.
-        part: the file to write; what is there is the beginning of it.
-        size: bytes that it has.
-        web: how patient to be.
+        part: the file to write; if it exists, it is the beginning.
+        size: of the whole file, in bytes.
+        web: limits and retries.
 
     Raises:
-        Unreachable: it can't be had; what came of it stays.
-        Refused: it has more bytes, or less.
-        Failed: there is no room for it.
+        Unreachable: it can't be fetched; the part that was received stays.
+        Refused: it has another size.
+        Failed: the disk has no room for it.
     """
     if part.is_file() and part.stat().st_size > size:
         part.unlink()
     need = size - (part.stat().st_size if part.is_file() else 0)
     if need > (free := shutil.disk_usage(part.parent).free):
-        raise Failed(f"{part.parent}: expected {need} bytes free, got {free}", ROOM)
+        raise Failed(f"{part.parent}: expected {need} bytes free, got {free}", NO_ROOM_HINT)
 
-    def once(over: float) -> None:
+    def fetch(over: float) -> None:
         if (fetched := part.stat().st_size) == size:
             return
         with opened_at(url, fetched, web) as (stream, start), part.open("r+b", 0) as file:
@@ -76,49 +76,51 @@ def download(url: str, part: Path, size: int, web: Web) -> None:
                     raise Refused(f"{url}: expected {size} bytes, as signed, got more")
                 _write(file, chunk)
         if part.stat().st_size < size:
-            raise Passing(f"it ended after {part.stat().st_size} of {size} bytes")
+            raise TransientError(f"it ended after {part.stat().st_size} of {size} bytes")
 
     part.touch()
-    _patiently(url, web, once)
+    _with_retries(url, web, fetch)
 
 
 def _chunks(stream: BinaryIO, over: float, web: Web) -> Iterator[bytes]:
-    """What comes, as it comes: a server that sends drops does not go on for ever."""
+    """Yield chunks as they arrive; a server that sends too slowly is given up."""
     read = getattr(stream, "read1", stream.read)
     since, came = time.monotonic(), 0
     while chunk := read(CHUNK):
         now = time.monotonic()
         came += len(chunk)
         if now > over:
-            raise Passing("it takes too long")
+            raise TransientError("it takes too long")
         if now - since > web.window:
             if came < web.least:
-                raise Passing(f"{came} bytes came in {now - since:.0f} s, fewer than {web.least}")
+                raise TransientError(
+                    f"{came} bytes came in {now - since:.0f} s, fewer than {web.least}"
+                )
             since, came = now, 0
         yield chunk
 
 
 def _write(file: RawIOBase, chunk: bytes) -> None:
-    """Write all of it.
+    """Write a whole chunk.
 
     Raises:
-        Failed: the card is full, or fails; that is no fault of the network.
+        Failed: the disk is full, or fails; a plain OSError would count as the network's.
     """
     left = memoryview(chunk)
     try:
         while left:
             left = left[file.write(left) :]
     except OSError as error:
-        raise Failed(f"the download can't be written: {error.strerror}", ROOM) from error
+        raise Failed(f"the download can't be written: {error.strerror}", NO_ROOM_HINT) from error
 
 
-def _patiently(url: str, web: Web, once: Callable[[float], T]) -> T:
-    """Try, and try again while that may help."""
+def _with_retries(url: str, web: Web, fetch: Callable[[float], T]) -> T:
+    """Call `fetch` with the time of the deadline, again after transient errors."""
     over = time.monotonic() + web.most_seconds
     for attempt in range(web.attempts):
         try:
-            return once(over)
-        except (Passing, OSError, http.client.HTTPException) as error:
+            return fetch(over)
+        except (TransientError, OSError, http.client.HTTPException) as error:
             pause = web.pause * 2**attempt
             last = attempt + 1 == web.attempts or time.monotonic() + pause > over
             if last or is_file(url):
@@ -131,8 +133,8 @@ def _patiently(url: str, web: Web, once: Callable[[float], T]) -> T:
 
 
 def _words(error: Exception) -> str:
-    """What went wrong, in the system's words where it has some."""
+    """What went wrong, in the system's words if it has any."""
     cause = error.reason if isinstance(error, URLError) else error
     if isinstance(cause, OSError) and cause.strerror:
         return cause.strerror
-    return str(cause) if isinstance(cause, Passing) else f"{type(cause).__name__} {cause}"
+    return str(cause) if isinstance(cause, TransientError) else f"{type(cause).__name__} {cause}"

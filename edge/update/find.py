@@ -1,4 +1,4 @@
-"""What a source has for this device: one signed archive, or the newest of a channel."""
+"""Find what a source has for this device: one signed archive, or a channel's newest ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from onnxlet.edge.update.errors import BROKEN, Refused
 from onnxlet.edge.update.fetch import read_small
-from onnxlet.edge.update.memory import Memory
+from onnxlet.edge.update.history import History
 from onnxlet.edge.update.offer import Device, Offer, objections, read_offer, staleness
 from onnxlet.edge.update.signature import LARGEST, Keys, Signature, check_signed, read_signature
 from onnxlet.edge.update.sources import Web, beside
@@ -18,7 +18,7 @@ from onnxlet.edge.update.sources import Web, beside
 FORMAT = 1
 INDEX = "channel.json"
 LARGEST_INDEX = 1 << 20  # bytes
-KINDS = ("bundle", "models")  # in the order that they are taken
+KINDS = ("bundle", "models")  # in the order of installation
 
 
 class Found(NamedTuple):
@@ -27,7 +27,7 @@ class Found(NamedTuple):
     Attributes:
         url: of the archive.
         offer: what its signature says.
-        signature: not yet held against the archive.
+        signature: not yet verified against the archive.
     """
 
     url: str
@@ -40,23 +40,23 @@ def is_archive(source: str) -> bool:
     return source.partition("?")[0].endswith(".zip")
 
 
-def find_archive(url: str, keys: Keys, device: Device, memory: Memory, web: Web) -> Found | None:
-    """Read an archive's signature; None where this very release was taken already.
+def find_archive(url: str, keys: Keys, device: Device, history: History, web: Web) -> Found | None:
+    """Read an archive's signature; None if this very release is installed already.
 
     Raises:
         Refused: it is not signed, not for this device, older, or failed before.
-        Unreachable: it can't be had.
+        Unreachable: it can't be fetched.
     """
-    place = beside(url, ".minisig")
-    signature = read_signature(read_small(place, LARGEST, web), keys, place)
-    offer = read_offer(signature.comment, place)
+    source = beside(url, ".minisig")
+    signature = read_signature(read_small(source, LARGEST, web), keys, source)
+    offer = read_offer(signature.comment, source)
     if offer.kind not in KINDS:
-        raise Refused(f"{place}: expected a bundle or models, got {offer.kind}")
+        raise Refused(f"{source}: expected a bundle or models, got {offer.kind}")
     faults = objections(offer, device)
-    taken = offer.release == memory.highest.get(offer.kind)
-    if taken and not faults and offer.release not in memory.broken.get(offer.kind, {}):
+    taken = offer.release == history.highest.get(offer.kind)
+    if taken and not faults and offer.release not in history.broken.get(offer.kind, {}):
         return None
-    if stale := _stale(offer, memory):
+    if stale := _stale(offer, history):
         faults.append(stale)
     if faults:
         raise Refused(f"{offer}: {'; '.join(faults)}", "Nothing was fetched or changed.")
@@ -64,48 +64,48 @@ def find_archive(url: str, keys: Keys, device: Device, memory: Memory, web: Web)
 
 
 def find_in_channel(
-    source: str, keys: Keys, device: Device, identity: str, memory: Memory, web: Web
+    source: str, keys: Keys, device: Device, identity: str, history: History, web: Web
 ) -> tuple[list[Found], int]:
-    """The newest bundle and the newest models of a channel that are for this device.
+    """Find the newest bundle and the newest models for this device in a channel.
 
     Returns:
-        Those, and the number of the channel's index.
+        What was found, and the number of the channel's index.
 
     Raises:
         Refused: the index is not signed, or older than one that was read before.
-        Unreachable: it can't be had.
+        Unreachable: it can't be fetched.
     """
     root = source.rstrip("/")
-    entries, number = _read_index(f"{root}/{INDEX}", keys, device, memory, web)
+    entries, number = _read_index(f"{root}/{INDEX}", keys, device, history, web)
     best: dict[str, tuple[Offer, str]] = {}
     for offer, file, percent in entries:
-        fits = not objections(offer, device) and not _stale(offer, memory)
-        chosen = percent > bucket(identity, offer.release)
+        fits = not objections(offer, device) and not _stale(offer, history)
+        included = percent > bucket(identity, offer.release)
         known = best.get(offer.kind)
-        if fits and chosen and (known is None or offer.release > known[0].release):
+        if fits and included and (known is None or offer.release > known[0].release):
             best[offer.kind] = (offer, file)
     urls = [f"{root}/{best[kind][1]}" for kind in KINDS if kind in best]
-    found = [find_archive(url, keys, device, memory, web) for url in urls]
+    found = [find_archive(url, keys, device, history, web) for url in urls]
     return [each for each in found if each], number
 
 
 def bucket(identity: str, release: int) -> int:
-    """Which hundredth of all devices this one is in, for this release: 0 to 99."""
+    """The percentile of this device in a release's staged rollout, 0 to 99."""
     return int(hashlib.sha256(f"{identity} {release}".encode()).hexdigest(), 16) % 100
 
 
 def _read_index(
-    url: str, keys: Keys, device: Device, memory: Memory, web: Web
+    url: str, keys: Keys, device: Device, history: History, web: Web
 ) -> tuple[list[tuple[Offer, str, float]], int]:
     try:
-        told = json.loads(read_small(url, LARGEST_INDEX, web))
-        text, signed = told["index"].encode(), told["signature"].encode()
+        content = json.loads(read_small(url, LARGEST_INDEX, web))
+        text, signed = content["index"].encode(), content["signature"].encode()
     except BROKEN as error:
         raise Refused(f"{url}: expected a channel's index: {error!r}") from error
     signature = read_signature(signed, keys, url)
     check_signed(signature, hashlib.blake2b(text).digest(), url)
     offer = read_offer(signature.comment, url)
-    last = memory.highest.get(f"index {device.channel}", 0)
+    last = history.highest.get(f"index {device.channel}", 0)
     if (offer.kind, offer.channel) != ("index", device.channel):
         raise Refused(f"{url}: expected channel {device.channel}, got {offer.kind} {offer.channel}")
     if offer.release < last:
@@ -127,6 +127,6 @@ def _entries(index: Any, url: str) -> Iterator[tuple[Offer, str, float]]:
         yield read_offer(entry["comment"], url), entry["file"], 0.0 + entry["percent"]
 
 
-def _stale(offer: Offer, memory: Memory) -> str | None:
-    highest = memory.highest.get(offer.kind, 0)
-    return staleness(offer, highest, memory.broken.get(offer.kind, {}))
+def _stale(offer: Offer, history: History) -> str | None:
+    highest = history.highest.get(offer.kind, 0)
+    return staleness(offer, highest, history.broken.get(offer.kind, {}))

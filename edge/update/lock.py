@@ -1,6 +1,6 @@
-"""One change at a time: who changes slots, models or what is remembered holds the device's lock.
+"""The device's lock, held by whatever changes slots, models or the update history.
 
-Standard library alone: the installer runs this out of the zip.
+Standard library only: the installer runs this from the zip.
 """
 
 from __future__ import annotations
@@ -10,37 +10,37 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from onnxlet.edge.device.slots import Places
+from onnxlet.edge.device.slots import DevicePaths
 from onnxlet.edge.update.errors import Failed
 
 LOCK = ".lock"
 
 
 @contextmanager
-def locked(places: Places, held: int | None = None) -> Iterator[int]:
-    """Nobody else changes anything meanwhile, and what the card can't do is told as such.
+def locked(paths: DevicePaths, held: int | None = None) -> Iterator[int]:
+    """Hold the lock within the block; report disk errors in it as `Failed`.
 
     Args:
-        places: of the device.
-        held: a descriptor of the lock, from the program that took it and became this one.
+        paths: of the device.
+        held: a descriptor of the lock, inherited from the program that called exec.
 
     Returns:
-        A descriptor of the lock, for a program that this one becomes.
+        A descriptor of the lock, which a program run by exec can inherit.
 
     Raises:
-        Failed: somebody does, or the card is full or fails.
+        Failed: another process holds it, or the disk is full or fails.
     """
     try:
-        places.data.mkdir(parents=True, exist_ok=True)
-        with (places.data / LOCK).open("w") if held is None else os.fdopen(held, "w") as lock:
+        paths.data.mkdir(parents=True, exist_ok=True)
+        with (paths.data / LOCK).open("w") if held is None else os.fdopen(held, "w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                told = "another update is running, or an installation"
-                raise Failed(told, "Wait for its end.") from None
+                busy = "another update is running, or an installation"
+                raise Failed(busy, "Wait for its end.") from None
             yield lock.fileno()
     except OSError as error:
-        what = error.filename or places.data
+        what = error.filename or paths.data
         hint = "What serves is as it was; try again then."
         if isinstance(error, PermissionError) and os.geteuid() != 0:
             hint = "Put sudo before it."

@@ -1,4 +1,4 @@
-"""Models that came alone, in `models/` beside the slots: put there, taken away, cleared out."""
+"""Model-only updates, in `models/` beside the slots: add, remove, and prune versions."""
 
 from __future__ import annotations
 
@@ -8,46 +8,46 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from onnxlet.edge.device.slots import Places, sync_folder
+from onnxlet.edge.device.slots import DevicePaths, sync_folder
 from onnxlet.function.models.aliases import FILE
 from onnxlet.function.models.repository import versions_in
 
-KEPT = 2  # versions of each model: the one that serves and the one before it
+KEPT = 2  # versions of each model: the served one and the previous one
 
 
-def clashes(places: Places, incoming: Path, models: Mapping[str, int]) -> list[str]:
-    """Versions that are there already, and others."""
+def clashes(paths: DevicePaths, incoming: Path, models: Mapping[str, int]) -> list[str]:
+    """The versions that exist already with other content."""
     return [
         f"models/{name}/{version} is there already, and another: give it a higher version"
         for name, version in models.items()
-        if (there := places.models / name / str(version)).exists()
+        if (there := paths.models / name / str(version)).exists()
         and not _same(there, incoming / "models" / name / str(version))
     ]
 
 
 def _same(one: Path, other: Path) -> bool:
-    """The manifest has the hash of every other file."""
+    """Compare manifests: they have the hashes of all other files."""
     with suppress(OSError):
         return (one / "manifest.json").read_bytes() == (other / "manifest.json").read_bytes()
     return False
 
 
-def put(places: Places, incoming: Path, models: Mapping[str, int]) -> None:
-    """Move versions that are on the card among the models, each in one step."""
+def put(paths: DevicePaths, incoming: Path, models: Mapping[str, int]) -> None:
+    """Move unpacked versions among the models, each atomically."""
     for name, version in models.items():
-        folder = places.models / name
+        folder = paths.models / name
         folder.mkdir(parents=True, exist_ok=True)
         (incoming / "models" / name / str(version)).rename(folder / str(version))
         sync_folder(folder)
-    sync_folder(places.models)
-    sync_folder(places.data)
+    sync_folder(paths.models)
+    sync_folder(paths.data)
 
 
-def take_away(places: Places, models: Mapping[str, int]) -> None:
-    """Have versions serve no more: each is gone in one step, and then removed."""
+def take_away(paths: DevicePaths, models: Mapping[str, int]) -> None:
+    """Remove versions: each is first moved away, atomically, and then deleted."""
     for name, version in models.items():
-        folder = places.models / name / str(version)
-        outgoing = places.data / ".outgoing"
+        folder = paths.models / name / str(version)
+        outgoing = paths.data / ".outgoing"
         shutil.rmtree(outgoing, ignore_errors=True)
         if folder.exists():
             folder.rename(outgoing)
@@ -55,27 +55,27 @@ def take_away(places: Places, models: Mapping[str, int]) -> None:
             shutil.rmtree(outgoing, ignore_errors=True)
 
 
-def prune(places: Places, pins: Mapping[str, str]) -> None:
-    """Leave the highest versions of each model, and those that are named.
+def prune(paths: DevicePaths, pins: Mapping[str, str]) -> None:
+    """Remove all but the highest versions of each model, and those that are named.
 
     Args:
-        places: this device's folders.
-        pins: of models by name the version, or its alias, that the service is to serve.
+        paths: this device's folders.
+        pins: by model, the version or alias that the service must serve.
     """
-    for folder in places.models.iterdir() if places.models.is_dir() else ():
+    for folder in paths.models.iterdir() if paths.models.is_dir() else ():
         older = versions_in(folder)[:-KEPT]
         for version in older:
-            if not names_of(places, folder.name, version, pins):
-                take_away(places, {folder.name: version})
+            if not names_of(paths, folder.name, version, pins):
+                take_away(paths, {folder.name: version})
 
 
-def names_of(places: Places, name: str, version: int, pins: Mapping[str, str]) -> list[str]:
-    """What names a version, so that the service would not start without it."""
+def names_of(paths: DevicePaths, name: str, version: int, pins: Mapping[str, str]) -> list[str]:
+    """The pin and aliases that name a version: without it the service would not start."""
     named = [f"ONNXLET_SERVE={name}={version}"] if pins.get(name) == str(version) else []
     try:
-        told = json.loads((places.models / name / FILE).read_bytes())
-        return [*named, *(f"{FILE}: {alias}" for alias, to in told.items() if to == version)]
+        aliases = json.loads((paths.models / name / FILE).read_bytes())
+        return [*named, *(f"{FILE}: {alias}" for alias, to in aliases.items() if to == version)]
     except FileNotFoundError:
         return named
-    except (OSError, ValueError, AttributeError):  # nobody knows which it means
+    except (OSError, ValueError, AttributeError):  # it may name this version
         return [*named, f"{FILE} can't be read"]

@@ -1,4 +1,4 @@
-"""What a signature offers, and whether this device may take it. Nothing here reads a clock."""
+"""What a signature offers, and whether this device may take it. The clock is not used."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ ANY = "any"  # models run on every architecture and Python
 
 
 class Offer(NamedTuple):
-    """What a trusted comment binds.
+    """The content of a trusted comment, which the signature covers.
 
     Attributes:
         kind: `bundle`, `models`, or the `index` of a channel.
         channel: that it is meant for.
         name: of the devices that it is meant for.
-        arch: as `uname -m` says it, or `any`.
+        arch: as `uname -m` prints it, or `any`.
         python: major and minor version, or `any`.
         release: number; only higher ones are taken.
         sha256: of the archive, in hexadecimal.
@@ -55,11 +55,11 @@ class Offer(NamedTuple):
 
 
 class Device(NamedTuple):
-    """What decides which offers fit.
+    """The facts that decide which offers fit a device.
 
     Attributes:
         channel: whose releases are taken.
-        name: that releases are meant for.
+        name: that its releases are meant for.
         arch: of this machine.
         python: of this machine.
         max_bytes: of an archive.
@@ -74,32 +74,36 @@ class Device(NamedTuple):
     max_unpacked: int
 
 
-def read_offer(comment: str, place: str) -> Offer:
-    """Read a trusted comment: `onnxlet kind=bundle channel=stable …`.
+def read_offer(comment: str, source: str) -> Offer:
+    """Parse a trusted comment: `onnxlet kind=bundle channel=stable …`.
+
+    Args:
+        comment: of the signature.
+        source: where it comes from, for messages.
 
     Raises:
         Refused: it is of another product, or a part is missing, unknown or malformed.
     """
     product, *parts = comment.split(" ")
     found = [part.partition("=")[::2] for part in parts]
-    told = dict(found)
+    values = dict(found)
     faults = [
-        f"{key}: expected {form}, got '{told.get(key, '')[:80]}'"
+        f"{key}: expected {form}, got '{values.get(key, '')[:80]}'"
         for key, form in FORM.items()
-        if not re.fullmatch(form, told.get(key, ""))
+        if not re.fullmatch(form, values.get(key, ""))
     ]
     if product != PRODUCT or len(found) != len(FORM) or faults:
         said = "; ".join(faults) or f"expected {PRODUCT} and {len(FORM)} parts"
         raise Refused(
-            f"{place}: the trusted comment is not of an update: {said}",
+            f"{source}: the trusted comment is not of an update: {said}",
             "python -m convert package --sign KEY writes it.",
         )
-    numbers: dict[str, Any] = {key: int(told[key]) for key in ("release", "size", "unpacked")}
-    return Offer(**{**told, **numbers})
+    numbers: dict[str, Any] = {key: int(values[key]) for key in ("release", "size", "unpacked")}
+    return Offer(**{**values, **numbers})
 
 
 def objections(offer: Offer, device: Device) -> list[str]:
-    """Why an offer is not for this device, all of it; empty where it is."""
+    """All reasons why an offer is not for this device; empty if it is."""
     pairs = [
         ("channel", offer.channel, device.channel, False),
         ("name", offer.name, device.name, False),
@@ -123,11 +127,11 @@ def objections(offer: Offer, device: Device) -> list[str]:
 
 
 def staleness(offer: Offer, highest: int, broken: Mapping[int, str]) -> str | None:
-    """Why this number is not taken; None where it is.
+    """Why a release of this number is not taken; None if it is.
 
     Args:
         offer: that fits this device.
-        highest: the highest release of its kind that was ever accepted here, or 0.
+        highest: the highest release of its kind ever accepted here, or 0.
         broken: releases of its kind that failed here, and why.
     """
     if offer.release in broken:

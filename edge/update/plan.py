@@ -1,4 +1,4 @@
-"""Is an archive what was signed: its names, sizes and lists, before anything of it is written."""
+"""Check an archive's names, sizes and lists against what was signed, before unpacking."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LARGEST_LIST = 8 << 20  # bytes
 MOST_ENTRIES = 50_000
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 SHOWN = 5
-REFUSED = "Don't use it: python -m convert package makes no such archive."
+REFUSED_HINT = "Don't use it: python -m convert package makes no such archive."
 
 
 class Entry(NamedTuple):
@@ -25,7 +25,7 @@ class Entry(NamedTuple):
 
     Attributes:
         info: of the zip.
-        sha256: that it has to have; None of the lists themselves, which the archive's covers.
+        sha256: that it must have; None for the lists, which the archive's own hash covers.
     """
 
     info: zipfile.ZipInfo
@@ -33,10 +33,10 @@ class Entry(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What is in an archive.
+    """A checked archive's content.
 
     Attributes:
-        entries: each file.
+        entries: its files.
         models: versions by name.
     """
 
@@ -45,10 +45,10 @@ class Plan(NamedTuple):
 
 
 def plan(archive: zipfile.ZipFile, offer: Offer) -> Plan:
-    """Hold an archive's directory against its own lists and what was signed.
+    """Compare an archive's directory with its own lists and with what was signed.
 
     Raises:
-        Refused: naming what is wrong, as much of it as fits.
+        Refused: naming the first faults.
     """
     infos = archive.infolist()
     faults = _odd(infos)
@@ -69,7 +69,7 @@ def plan(archive: zipfile.ZipFile, offer: Offer) -> Plan:
 
 
 def _odd(infos: list[zipfile.ZipInfo]) -> list[str]:
-    """What no entry may be, whatever is listed."""
+    """Faults of names and entries, whatever the lists say."""
     if len(infos) > MOST_ENTRIES:
         return [f"expected at most {MOST_ENTRIES} files, got {len(infos)}"]
     names = [info.filename for info in infos]
@@ -92,7 +92,7 @@ def _parts(name: str) -> list[str]:
 
 
 def _is_plain(name: str) -> bool:
-    """A path of names, below the folder that it is unpacked in."""
+    """Whether a path stays below the folder that it is unpacked into."""
     return "\\" not in name and all(
         part not in ("", ".", "..") and part.isprintable() and len(part.encode()) < 256
         for part in _parts(name)
@@ -103,29 +103,29 @@ def _read_list(archive: zipfile.ZipFile, name: str, offer: Offer) -> dict[str, A
     try:
         if archive.getinfo(name).file_size > LARGEST_LIST:
             raise ValueError(f"it has more than {LARGEST_LIST} bytes")
-        told: dict[str, Any] = json.loads(archive.read(name))
-        if told["format"] != FORMAT:
-            raise ValueError(f"expected format {FORMAT}, got {told['format']}")
-        if not all(isinstance(digest, str) for digest in told["files"].values()):
+        content: dict[str, Any] = json.loads(archive.read(name))
+        if content["format"] != FORMAT:
+            raise ValueError(f"expected format {FORMAT}, got {content['format']}")
+        if not all(isinstance(digest, str) for digest in content["files"].values()):
             raise TypeError("expected a SHA-256 for each file")
-        told["models"] = {str(n): int(v) for n, v in told.get("models", {}).items()}
+        content["models"] = {str(n): int(v) for n, v in content.get("models", {}).items()}
     except (*BROKEN, zipfile.BadZipFile) as error:
-        raise Refused(f"{offer}: {name} can't be read: {error}", REFUSED) from error
-    return told
+        raise Refused(f"{offer}: {name} can't be read: {error}", REFUSED_HINT) from error
+    return content
 
 
 def _disagreements(lists: Mapping[str, dict[str, Any]], offer: Offer) -> Iterable[str]:
-    told = {key: value for each in lists.values() for key, value in each.items()}
+    listed = {key: value for each in lists.values() for key, value in each.items()}
     signed = {"release": offer.release}
     if offer.kind == "bundle":
         signed |= {"python": offer.python, "arch": offer.arch}  # type: ignore[dict-item] # of texts
     for key, value in signed.items():
-        if told.get(key) != value:
-            yield f"{key}: expected {value}, as signed, got {told.get(key)}"
+        if listed.get(key) != value:
+            yield f"{key}: expected {value}, as signed, got {listed.get(key)}"
 
 
 def _strays(names: Iterable[str], models: Mapping[str, int], kind: str) -> Iterable[str]:
-    """What an archive of models alone may not bring."""
+    """Files that a model-only archive may not have."""
     starts = tuple(f"models/{name}/{version}/" for name, version in models.items())
     if kind == "models":
         yield from (
@@ -137,4 +137,4 @@ def _strays(names: Iterable[str], models: Mapping[str, int], kind: str) -> Itera
 def _stop(faults: list[str], offer: Offer) -> None:
     if faults:
         more = f" and {len(faults) - SHOWN} more" * (len(faults) > SHOWN)
-        raise Refused(f"{offer}: {'; '.join(faults[:SHOWN])}{more}", REFUSED)
+        raise Refused(f"{offer}: {'; '.join(faults[:SHOWN])}{more}", REFUSED_HINT)

@@ -2,7 +2,7 @@
 
 Format: https://jedisct1.github.io/minisign/ (Ed25519 of a file's BLAKE2b-512, and a second,
 global signature of that signature together with the trusted comment). The global signature is
-checked before anything is fetched, so that what the comment says can be relied on by then.
+checked before anything is fetched, so that the comment can be relied on by then.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from onnxlet.edge.update.errors import Refused
 
 LARGEST = 4096  # bytes of a signature's or a key's file
-MOST_KEYS = 2  # one, and the next one while keys are changed
+MOST_KEYS = 2  # the current one, and its successor during a key change
 KEY_ALGORITHM, PREHASHED, PLAIN = b"Ed", b"ED", b"Ed"
 TRUSTED = "trusted comment: "
 SIGN = "Sign it: python -m convert package --sign KEY."
 
-Keys = Mapping[bytes, Ed25519PublicKey]  # by their eight bytes of id
+Keys = Mapping[bytes, Ed25519PublicKey]  # by key id, of eight bytes
 
 
 class Signature(NamedTuple):
-    """A signature whose trusted comment has been verified; the signed bytes have not.
+    """A signature whose trusted comment is verified; the signed bytes are not yet.
 
     Attributes:
-        comment: the trusted one.
+        comment: the trusted comment.
         key: that made it.
         signature: of the BLAKE2b-512 of the signed bytes.
     """
@@ -67,39 +67,39 @@ def _read_key(file: Path) -> tuple[bytes, Ed25519PublicKey]:
     return raw[2:10], Ed25519PublicKey.from_public_bytes(raw[10:])
 
 
-def read_signature(content: bytes, keys: Keys, place: str) -> Signature:
+def read_signature(content: bytes, keys: Keys, source: str) -> Signature:
     """Read a `.minisig` file and verify its trusted comment.
 
     Args:
         content: of the file.
         keys: that are trusted.
-        place: what it is told as.
+        source: where it comes from, for messages.
 
     Raises:
-        Refused: it is none, it is by another key, or its comment was altered.
+        Refused: it is no signature, by another key, or its comment was altered.
     """
     lines = content.decode("utf-8", "replace").splitlines()
     raw, overall = (_decoded(lines[n] if len(lines) > n else "") for n in (1, 3))
     if len(raw) != 74 or len(overall) != 64 or not lines[2].startswith(TRUSTED):
-        raise Refused(f"{place}: expected a signature of minisign", SIGN)
+        raise Refused(f"{source}: expected a signature of minisign", SIGN)
     if raw[:2] != PREHASHED:
-        raise Refused(f"{place}: expected a prehashed signature (ED), got {raw[:2]!r}", SIGN)
+        raise Refused(f"{source}: expected a prehashed signature (ED), got {raw[:2]!r}", SIGN)
     if (key := keys.get(raw[2:10])) is None:
-        trusted = ", ".join(_told(each) for each in keys)
+        trusted = ", ".join(_hexadecimal(each) for each in keys)
         raise Refused(
-            f"{place}: signed by key {_told(raw[2:10])}, and trusted are {trusted}",
+            f"{source}: signed by key {_hexadecimal(raw[2:10])}, and trusted are {trusted}",
             "Put that key's .pub file beside the others, if it is yours.",
         )
     comment = lines[2].removeprefix(TRUSTED)
     try:
         key.verify(overall, raw[10:] + comment.encode())
     except InvalidSignature:
-        raise Refused(f"{place}: its trusted comment was altered", SIGN) from None
+        raise Refused(f"{source}: its trusted comment was altered", SIGN) from None
     return Signature(comment, key, raw[10:])
 
 
-def check_signed(signature: Signature, blake2b: bytes, place: str) -> None:
-    """Verify the signature of bytes by their BLAKE2b-512.
+def check_signed(signature: Signature, blake2b: bytes, source: str) -> None:
+    """Verify the signature of bytes, given their BLAKE2b-512.
 
     Raises:
         Refused: other bytes were signed.
@@ -107,7 +107,7 @@ def check_signed(signature: Signature, blake2b: bytes, place: str) -> None:
     try:
         signature.key.verify(signature.signature, blake2b)
     except InvalidSignature:
-        raise Refused(f"{place}: not the bytes that were signed", "Fetch it again.") from None
+        raise Refused(f"{source}: not the bytes that were signed", "Fetch it again.") from None
 
 
 def _decoded(line: str) -> bytes:
@@ -117,5 +117,5 @@ def _decoded(line: str) -> bytes:
         return b""
 
 
-def _told(key_id: bytes) -> str:
+def _hexadecimal(key_id: bytes) -> str:
     return f"{int.from_bytes(key_id, 'little'):016X}"  # as minisign prints it

@@ -1,7 +1,7 @@
-"""Where updates come from: HTTPS, S3 or a file, opened at a place; and where they may not.
+"""Sources of updates: HTTPS, S3 or a file, opened at an offset; and which ones are refused.
 
-What comes is not trusted yet, whoever sends it. So the certificate of an HTTPS server is checked,
-but not its dates: a device without a clock would believe them over for ever, or not begun.
+What a source sends is verified by its signature. So an HTTPS server's certificate is checked, but
+not its dates, which would lock out a device whose clock was never set.
 """
 
 from __future__ import annotations
@@ -19,29 +19,30 @@ from typing import Any, BinaryIO, NamedTuple, NoReturn
 from urllib.error import HTTPError
 from urllib.parse import quote, urljoin, urlsplit
 
+from onnxlet.edge.net.certificates import NO_DATES
 from onnxlet.edge.net.socket_deadline import Deadline, WatchedHttp, WatchedHttps
-from onnxlet.edge.net.trust import NO_DATES
-from onnxlet.edge.update.errors import Refused, Unreachable, WrongUse
+from onnxlet.edge.update.errors import Refused, Unreachable
+from onnxlet.function.errors import WrongUse
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
-PASSING = (408, 425, 429, 500, 502, 503, 504)  # statuses that may be others soon
+TRANSIENT = (408, 425, 429, 500, 502, 503, 504)  # statuses after which a retry may succeed
 RANGE_IS_BEYOND = 416
 REDIRECTS = (301, 302, 303, 307, 308)
 MOST_REDIRECTS = 5
 
 
 class Web(NamedTuple):
-    """How patient fetching is.
+    """Limits and retries of fetching.
 
     Attributes:
-        insecure: HTTP without TLS is allowed, beyond this machine too.
-        timeout: seconds without a byte until it is tried again.
-        window: seconds within which an answer has to begin, and `least` of it to come.
-        least: bytes in each window until its end.
-        attempts: in all.
-        pause: seconds before the second attempt; each further one waits twice as long.
+        insecure: allow HTTP without TLS to other machines, too.
+        timeout: seconds without a byte until a retry.
+        window: seconds within which an answer must begin, and then send `least` bytes each time.
+        least: bytes in each window.
+        attempts: in total.
+        pause: seconds before the second attempt; doubled before each further one.
         most_seconds: of all attempts together.
-        sleep: waits so many seconds.
+        sleep: waits for so many seconds.
     """
 
     insecure: bool = False
@@ -54,26 +55,26 @@ class Web(NamedTuple):
     sleep: Callable[[float], object] = time.sleep
 
 
-class Passing(Exception):
-    """It may work the next time."""
+class TransientError(Exception):
+    """A retry may succeed."""
 
 
 def beside(url: str, suffix: str) -> str:
-    """The address of the file whose name has this at its end, too."""
+    """The URL with a suffix on its path."""
     parts = urlsplit(url)
     return url + suffix if is_file(url) else parts._replace(path=parts.path + suffix).geturl()
 
 
 def is_file(url: str) -> bool:
-    """Whether it is a path, not an address."""
+    """Whether it is a path, not a URL."""
     return "://" not in url
 
 
 def check(url: str, insecure: bool) -> None:
-    """Refuse addresses that are not fetched from.
+    """Refuse URLs that are not fetched from.
 
     Raises:
-        WrongUse: another scheme, or HTTP without TLS beyond this machine.
+        WrongUse: another scheme, or HTTP without TLS to another machine.
     """
     parts = urlsplit(url)
     if is_file(url) or parts.scheme in ("https", "s3"):
@@ -89,7 +90,7 @@ def check(url: str, insecure: bool) -> None:
 
 @contextmanager
 def opened_at(url: str, start: int, web: Web) -> Iterator[tuple[BinaryIO, int]]:
-    """The bytes from a place on, and which place that is: 0 where a server sends all."""
+    """Open a stream at an offset; also return its real offset, 0 if a server ignores ranges."""
     check(url, web.insecure)
     scheme = urlsplit(url).scheme if not is_file(url) else ""
     with {"": _open_file, "s3": _open_s3}.get(scheme, _open_http)(url, start, web) as opened:
@@ -103,18 +104,18 @@ def _open_file(url: str, start: int, web: Web) -> Iterator[tuple[BinaryIO, int]]
         yield file, start
 
 
-class _Stays(urllib.request.HTTPRedirectHandler):
-    """Follows nowhere by itself: it would read all that comes with a redirect, whatever size."""
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """Disables urllib's redirects, which read a redirect's whole body, whatever its size."""
 
-    def http_error_302(self, *told: Any, **more: Any) -> None:
-        """Have it raised, as errors are."""
+    def http_error_302(self, *arguments: Any, **more: Any) -> None:
+        """Leave the redirect to be raised as an HTTPError."""
 
     http_error_301 = http_error_303 = http_error_302
     http_error_307 = http_error_308 = http_error_302
 
 
-def _led(url: str, to: str, insecure: bool) -> str:
-    """Where a server leads to.
+def _redirected(url: str, to: str, insecure: bool) -> str:
+    """The URL that a redirect leads to.
 
     Raises:
         WrongUse: to a file, or from HTTPS to HTTP.
@@ -130,7 +131,7 @@ def _led(url: str, to: str, insecure: bool) -> str:
 
 
 class _Watched(urllib.request.HTTPHandler, urllib.request.HTTPSHandler):
-    """Opens connections that a deadline watches over."""
+    """Opens connections that a deadline watches."""
 
     def __init__(self, deadline: Deadline, context: ssl.SSLContext) -> None:
         super().__init__()
@@ -138,11 +139,11 @@ class _Watched(urllib.request.HTTPHandler, urllib.request.HTTPSHandler):
         self._tls = context
 
     def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        """Without TLS."""
+        """Open without TLS."""
         return self.do_open(partial(WatchedHttp, self._deadline), req)
 
     def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        """With TLS."""
+        """Open with TLS."""
         return self.do_open(partial(WatchedHttps, self._deadline), req, context=self._tls)
 
 
@@ -151,18 +152,18 @@ def _open_http(url: str, start: int, web: Web) -> Iterator[tuple[BinaryIO, int]]
     context = ssl.create_default_context()
     context.verify_flags |= NO_DATES
     deadline = Deadline(web.window)
-    opener = urllib.request.build_opener(_Watched(deadline, context), _Stays)
+    opener = urllib.request.build_opener(_Watched(deadline, context), _NoRedirects)
     try:
         with deadline:
             answer = _follow(opener, url, start, web)
-    except ValueError as error:  # of urllib and of the names' encoding
+    except ValueError as error:  # from urllib, and from encoding host names
         raise Unreachable(f"{url}: it is no address, or leads to none: {error}") from error
     except HTTPError as error:
         with error:
-            _tell(url, error, start)
+            _raise(url, error, start)
     except (OSError, http.client.HTTPException) as error:
         if deadline.over:
-            raise Passing(f"no answer began within {web.window:g} s") from error
+            raise TransientError(f"no answer began within {web.window:g} s") from error
         raise
     with answer:
         sent = answer.headers.get("Content-Range", "")
@@ -173,10 +174,10 @@ def _open_http(url: str, start: int, web: Web) -> Iterator[tuple[BinaryIO, int]]
 
 
 def _follow(opener: urllib.request.OpenerDirector, url: str, start: int, web: Web) -> Any:
-    """The answer of who is asked, or of whom that leads to."""
+    """The response to a request, after redirects."""
     headers, where = {"Range": f"bytes={start}-"} if start else {}, url
     for _ in range(MOST_REDIRECTS + 1):
-        request = urllib.request.Request(where, headers=headers)  # noqa: S310 - it was checked
+        request = urllib.request.Request(where, headers=headers)  # noqa: S310 - checked before
         try:
             return opener.open(request, timeout=web.timeout)
         except HTTPError as error:
@@ -184,13 +185,13 @@ def _follow(opener: urllib.request.OpenerDirector, url: str, start: int, web: We
             if error.code not in REDIRECTS or not to:
                 raise
             error.close()
-            where = _led(where, to, web.insecure)
+            where = _redirected(where, to, web.insecure)
     raise Unreachable(f"{url} leads on and on", f"At last to {where}.")
 
 
-def _tell(url: str, error: HTTPError, start: int) -> NoReturn:
-    if error.code in PASSING:
-        raise Passing(f"the server says {error.code} {error.reason}")
+def _raise(url: str, error: HTTPError, start: int) -> NoReturn:
+    if error.code in TRANSIENT:
+        raise TransientError(f"the server says {error.code} {error.reason}")
     if error.code == RANGE_IS_BEYOND:
         raise Refused(f"{url}: expected more than {start} bytes, as signed, got no more")
     raise Unreachable(f"{url}: the server says {error.code} {error.reason}", "Is it there?")
@@ -212,7 +213,7 @@ def _open_s3(url: str, start: int, web: Web) -> Iterator[tuple[BinaryIO, int]]:
     more = {"Range": f"bytes={start}-"} if start else {}
     try:
         body = client.get_object(Bucket=parts.netloc, Key=parts.path.lstrip("/"), **more)["Body"]
-    except Exception as error:  # botocore's, of many classes; their words name the cause
-        raise Passing(str(error)) from error
+    except Exception as error:  # botocore's, of many classes; their messages name the cause
+        raise TransientError(str(error)) from error
     with body:
         yield body, start

@@ -1,4 +1,4 @@
-"""Unpack an archive that was signed, each file held against its hash, all of it on the card."""
+"""Unpack a signed archive, each file checked against its hash, and flush it to the disk."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from pathlib import Path
 from onnxlet.edge.device.slots import sync_tree
 from onnxlet.edge.update.errors import Refused
 from onnxlet.edge.update.offer import Offer
-from onnxlet.edge.update.plan import REFUSED, Entry, Plan, plan
+from onnxlet.edge.update.plan import REFUSED_HINT, Entry, Plan, plan
 
 CHUNK = 1 << 18  # bytes
 
 
 def check_and_unpack(archive: Path, folder: Path, offer: Offer) -> Plan:
-    """Unpack into a folder that is not there yet.
+    """Unpack into a new folder.
 
     Returns:
-        What was unpacked; it is on the card.
+        What was unpacked; it is on the disk.
 
     Raises:
-        Refused: the archive is not what was signed; the folder may hold some of it.
-        OSError: the card is full, or fails.
+        Refused: the archive is not what was signed; the folder may hold a part of it.
+        OSError: the disk is full, or fails.
     """
-    mask = os.umask(0o022)  # the service's user reads what root unpacks
+    mask = os.umask(0o022)  # the service's user must read what root unpacks
     try:
         with zipfile.ZipFile(archive) as opened:
             planned = plan(opened, offer)
@@ -34,12 +34,12 @@ def check_and_unpack(archive: Path, folder: Path, offer: Offer) -> Plan:
             for entry in planned.entries:
                 _write(opened, entry, folder / entry.info.filename, offer)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        raise Refused(f"{offer}: the archive is broken: {error}", REFUSED) from error
+        raise Refused(f"{offer}: the archive is broken: {error}", REFUSED_HINT) from error
     finally:
         os.umask(mask)
     if offer.kind == "bundle":
-        os.sync()  # all at once: thousands of single ones take a card minutes
-    sync_tree(folder)  # tells of a card that failed
+        os.sync()  # one sync: thousands of fsyncs take an SD card minutes
+    sync_tree(folder)  # raises if the card has failed
     return planned
 
 
@@ -54,4 +54,6 @@ def _write(archive: zipfile.ZipFile, entry: Entry, target: Path, offer: Offer) -
             digest.update(chunk)
             file.write(chunk)
     if left or entry.sha256 not in (None, digest.hexdigest()):
-        raise Refused(f"{offer}: {entry.info.filename}: not the file that is on its list", REFUSED)
+        raise Refused(
+            f"{offer}: {entry.info.filename}: not the file that is on its list", REFUSED_HINT
+        )

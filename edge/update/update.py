@@ -1,7 +1,7 @@
-"""The whole of an update, in order; each step can be cut off and is taken up by the next run.
+"""An update as a whole; it can be interrupted at any step, and the next run resumes it.
 
-find → fetch → check → unpack beside the slots → golden rows, by its own code → into the idle slot
-→ switch → restart → golden rows, over the socket → keep, or back.
+find → fetch → check → unpack beside the slots → replay golden rows, by its own code → move into the
+idle slot → switch → restart → request golden rows, over the socket → keep, or roll back.
 """
 
 from __future__ import annotations
@@ -14,143 +14,151 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from onnxlet.edge.device.slots import Places, idle_slot, live_slot, point, switch, sync_folder
-from onnxlet.edge.update import model_updates, verdict
-from onnxlet.edge.update.errors import Failed, Killed, Refused, WrongUse
+from onnxlet.edge.device.slots import DevicePaths, idle_slot, live_slot, point, switch, sync_folder
+from onnxlet.edge.update import confirm, model_updates
+from onnxlet.edge.update.errors import Failed, Killed, Refused
 from onnxlet.edge.update.fetch import download
 from onnxlet.edge.update.find import Found, find_archive, find_in_channel, is_archive
+from onnxlet.edge.update.health import slot_faults
+from onnxlet.edge.update.history import (
+    MOST_ATTEMPTS,
+    History,
+    is_switched,
+    read_history,
+    write_history,
+)
 from onnxlet.edge.update.lock import locked
-from onnxlet.edge.update.memory import MOST_ATTEMPTS, Memory, is_switched, read_memory, write_memory
-from onnxlet.edge.update.prove import slot_faults
 from onnxlet.edge.update.setup import Setup
 from onnxlet.edge.update.signature import check_signed, read_keys
 from onnxlet.edge.update.unpack import check_and_unpack
+from onnxlet.function.errors import WrongUse
 
 INCOMING, OUTGOING = ".incoming", ".outgoing"
 
 
 @contextmanager
-def alone(places: Places) -> Iterator[None]:
-    """Nobody else changes what is installed here meanwhile.
+def exclusively(paths: DevicePaths) -> Iterator[None]:
+    """Hold the device's lock within the block.
 
     Raises:
-        WrongUse: there is no release yet that another could take the place of.
-        Failed: somebody does, or the card is full or fails.
+        WrongUse: no release is installed that could be updated.
+        Failed: another process holds it, or the disk is full or fails.
     """
-    if live_slot(places) is None:
-        raise WrongUse(f"no release is installed in {places.data}", "edge install does that.")
-    with locked(places):
+    if live_slot(paths) is None:
+        raise WrongUse(f"no release is installed in {paths.data}", "edge install does that.")
+    with locked(paths):
         yield
 
 
 def update(setup: Setup, source: str) -> list[str]:
-    """Take what a source has for this device, and keep it if it answers as it should.
+    """Install what a source has for this device, and keep it if it answers as at build.
 
     Returns:
         What was done, in words.
 
     Raises:
-        Unreachable: it can't be had.
+        Unreachable: it can't be fetched.
         Refused: it is not for this device, or fails here; what served before serves.
-        Failed: the card is full or fails, or another update runs.
+        Failed: the disk is full or fails, or another update runs.
     """
-    with alone(setup.places):
-        keys = read_keys(setup.places.keys)
-        memory = settle(setup)
+    with exclusively(setup.paths):
+        keys = read_keys(setup.paths.keys)
+        history = settle(setup)
         if is_archive(source):
-            one = find_archive(source, keys, setup.device, memory, setup.web)
+            one = find_archive(source, keys, setup.device, history, setup.web)
             found = [one] if one else []
         else:
             found, number = find_in_channel(
-                source, keys, setup.device, setup.identity, memory, setup.web
+                source, keys, setup.device, setup.identity, history, setup.web
             )
             index = f"index {setup.device.channel}"
-            if memory.highest.get(index) != number:
-                memory = write_memory(setup.places, memory.accept(index, number))
+            if history.highest.get(index) != number:
+                history = write_history(setup.paths, history.accept(index, number))
         done = []
         for each in found:
-            memory = _take(setup, memory, each)
+            history = _take(setup, history, each)
             done.append(f"{each.offer}: taken")
         return done or ["nothing newer for this device"]
 
 
-def settle(setup: Setup) -> Memory:
-    """Bring an update to its end that was cut off, and clear away what it left.
+def settle(setup: Setup) -> History:
+    """Finish an interrupted update, and remove what it left.
 
     Returns:
-        What is remembered then; what is live, has proven itself and counts as accepted.
+        The history then; the live release is confirmed and counts as accepted.
     """
-    places = setup.places
+    paths = setup.paths
     for name in (INCOMING, OUTGOING):
-        shutil.rmtree(places.data / name, ignore_errors=True)
-    memory = _judge_what_was_cut_off(setup, read_memory(places))
-    places.back.unlink(missing_ok=True)
-    highest = max(_release(places), memory.highest.get("bundle", 0))
-    return replace(memory, highest={**memory.highest, "bundle": highest})
+        shutil.rmtree(paths.data / name, ignore_errors=True)
+    history = _finish_attempt(setup, read_history(paths))
+    paths.back.unlink(missing_ok=True)
+    highest = max(_release(paths), history.highest.get("bundle", 0))
+    return replace(history, highest={**history.highest, "bundle": highest})
 
 
-def _judge_what_was_cut_off(setup: Setup, memory: Memory) -> Memory:
-    places, attempt = setup.places, memory.attempt
+def _finish_attempt(setup: Setup, history: History) -> History:
+    """Confirm or undo the update that was interrupted, if there is one."""
+    paths, attempt = setup.paths, history.attempt
     if attempt is None:
-        return memory
+        return history
     cut_off = f"it was cut off {attempt.tries} times before it had proven itself"
     over = attempt.tries >= MOST_ATTEMPTS
-    switched = is_switched(places, attempt)
+    switched = is_switched(paths, attempt)
     if not switched and not attempt.models:
-        return verdict.remember_end(setup, memory, cut_off) if over else memory
+        return confirm.give_up_release(setup, history, cut_off) if over else history
     setup.report(f"{attempt.kind} release {attempt.release} was cut off: proving it now")
-    memory = replace(memory, attempt=attempt._replace(tries=attempt.tries + 1))
-    write_memory(places, memory)
+    history = replace(history, attempt=attempt._replace(tries=attempt.tries + 1))
+    write_history(paths, history)
     try:
-        judge = verdict.judge_bundle if switched else verdict.judge_models
-        return judge(setup, memory, [cut_off] if over else [])
+        conclude = confirm.confirm_bundle if switched else confirm.confirm_models
+        return conclude(setup, history, [cut_off] if over else [])
     except Refused as error:
         setup.report(error.message)
-        return read_memory(places)
+        return read_history(paths)
 
 
-def _take(setup: Setup, memory: Memory, found: Found) -> Memory:
-    """Fetch one archive, prove it, and have it serve."""
-    places, offer = setup.places, found.offer
+def _take(setup: Setup, history: History, found: Found) -> History:
+    """Fetch one archive, check it, and have it served."""
+    paths, offer = setup.paths, found.offer
     archive = _fetch(setup, found)
-    memory = write_memory(places, memory.begin(offer.kind, offer.release))
-    incoming = places.data / INCOMING
+    history = write_history(paths, history.begin(offer.kind, offer.release))
+    incoming = paths.data / INCOMING
     try:
-        if (free := shutil.disk_usage(places.data).free) < offer.unpacked:
-            raise Failed(f"{places.data}: expected {offer.unpacked} bytes free, got {free}")
+        if (free := shutil.disk_usage(paths.data).free) < offer.unpacked:
+            raise Failed(f"{paths.data}: expected {offer.unpacked} bytes free, got {free}")
         setup.report(f"unpacking {offer}")
         models = check_and_unpack(archive, incoming, offer).models
         setup.report("replaying its golden rows")
         if offer.kind == "bundle":
             faults = slot_faults(incoming)
         else:
-            faults = slot_faults(places.live.resolve(), "--models", str(incoming / "models"))
-            faults += model_updates.clashes(places, incoming, models)
+            faults = slot_faults(paths.live.resolve(), "--models", str(incoming / "models"))
+            faults += model_updates.clashes(paths, incoming, models)
         if faults:
             raise Refused(f"{offer} fails here: {'; '.join(faults)}")
     except Refused as error:
         shutil.rmtree(incoming, ignore_errors=True)
         shutil.rmtree(archive.parent, ignore_errors=True)
-        verdict.remember_end(setup, memory, error.message)
+        confirm.give_up_release(setup, history, error.message)
         raise
-    except Killed:  # nobody knows whose fault: after some tries it is given up
+    except Killed:  # perhaps the release's fault: after some attempts it is given up
         shutil.rmtree(incoming, ignore_errors=True)
         raise
-    except (Failed, OSError):  # not the release's fault: it may be tried as often as it likes
+    except (Failed, OSError):  # not the release's fault: this attempt does not count
         shutil.rmtree(incoming, ignore_errors=True)
         with suppress(OSError):
-            write_memory(places, replace(memory, attempt=None))
+            write_history(paths, replace(history, attempt=None))
         raise
     put = _put_bundle if offer.kind == "bundle" else _put_models
     try:
-        return put(setup, memory, models)
+        return put(setup, history, models)
     finally:
         shutil.rmtree(archive.parent, ignore_errors=True)
 
 
 def _fetch(setup: Setup, found: Found) -> Path:
-    """The archive, whole and as it was signed."""
-    folder = setup.places.data / "download"
+    """Download the archive, and verify its signature."""
+    folder = setup.paths.data / "download"
     part = folder / f"{found.offer.sha256}.zip"
     for other in folder.glob("*"):
         if other != part:
@@ -175,42 +183,42 @@ def _fetch(setup: Setup, found: Found) -> Path:
     return part
 
 
-def _put_bundle(setup: Setup, memory: Memory, models: dict[str, int]) -> Memory:
-    places = setup.places
-    slot, attempt = idle_slot(places), memory.under_way
-    move_into_slot(places, slot)
-    back = live_slot(places) or ""
-    memory = replace(memory, attempt=attempt._replace(back=back))
-    write_memory(places, memory)
-    point(places.back, back)  # whose code judges after a power cut: the new one may be no good
+def _put_bundle(setup: Setup, history: History, models: dict[str, int]) -> History:
+    paths = setup.paths
+    slot, attempt = idle_slot(paths), history.under_way
+    move_into_slot(paths, slot)
+    back = live_slot(paths) or ""
+    history = replace(history, attempt=attempt._replace(back=back))
+    write_history(paths, history)
+    point(paths.back, back)  # after a power cut the previous code decides: the new may be broken
     setup.report(f"switching to slot {slot}")
-    switch(places, slot)
-    return verdict.judge_bundle(setup, memory, [])
+    switch(paths, slot)
+    return confirm.confirm_bundle(setup, history, [])
 
 
-def move_into_slot(places: Places, slot: str) -> None:
-    """Have what was unpacked take an idle slot's place: a slot is whole, or it is not there."""
-    outgoing = places.data / OUTGOING
-    if places.slot(slot).exists():
-        places.slot(slot).rename(outgoing)
-    (places.data / INCOMING).rename(places.slot(slot))
-    sync_folder(places.data)
+def move_into_slot(paths: DevicePaths, slot: str) -> None:
+    """Replace an idle slot by what was unpacked; a slot is whole, or does not exist."""
+    outgoing = paths.data / OUTGOING
+    if paths.slot(slot).exists():
+        paths.slot(slot).rename(outgoing)
+    (paths.data / INCOMING).rename(paths.slot(slot))
+    sync_folder(paths.data)
     shutil.rmtree(outgoing, ignore_errors=True)
 
 
-def _put_models(setup: Setup, memory: Memory, models: dict[str, int]) -> Memory:
-    places, attempt = setup.places, memory.under_way
-    new = {n: v for n, v in models.items() if not (places.models / n / str(v)).exists()}
-    memory = replace(memory, attempt=attempt._replace(models=new))
-    write_memory(places, memory)
-    model_updates.put(places, places.data / INCOMING, new)
-    shutil.rmtree(places.data / INCOMING, ignore_errors=True)
-    return verdict.judge_models(setup, memory, [])
+def _put_models(setup: Setup, history: History, models: dict[str, int]) -> History:
+    paths, attempt = setup.paths, history.under_way
+    new = {n: v for n, v in models.items() if not (paths.models / n / str(v)).exists()}
+    history = replace(history, attempt=attempt._replace(models=new))
+    write_history(paths, history)
+    model_updates.put(paths, paths.data / INCOMING, new)
+    shutil.rmtree(paths.data / INCOMING, ignore_errors=True)
+    return confirm.confirm_models(setup, history, [])
 
 
-def _release(places: Places) -> int:
-    """The number of the live slot; 0 where it has none."""
+def _release(paths: DevicePaths) -> int:
+    """The release number of the live slot; 0 if it has none."""
     try:
-        return int(json.loads((places.live / "device.json").read_bytes())["release"] or 0)
+        return int(json.loads((paths.live / "device.json").read_bytes())["release"] or 0)
     except (OSError, ValueError, KeyError, TypeError):
         return 0

@@ -20,7 +20,7 @@ from onnxlet.function.errors import MalformedRequest, RequestTooLarge
 from onnxlet.function.http.slim_flask import serverless_wsgi
 from onnxlet.function.messages import failure_of
 from onnxlet.function.protocols import native
-from onnxlet.function.protocols.registry import dialect_of
+from onnxlet.function.protocols.registry import protocol_of
 
 serverless_wsgi.TEXT_MIME_TYPES.append("application/problem+json")
 
@@ -185,9 +185,9 @@ def _written_bytes(answer: Any) -> int:
 def _refuse_in_place(
     answer: dict[str, Any], error: RequestTooLarge, event: Event, log: request_log.Log
 ) -> None:
-    """Put an error, in its dialect's form, in the place of an answer's body; other headers stay."""
+    """Replace an answer's body with an error in its protocol's form; other headers stay."""
     path = event["rawPath" if _is_version_2(event) else "path"]
-    reply = dialect_of(path).refuse(failure_of(error))
+    reply = protocol_of(path).refuse(failure_of(error))
     length = str(len(reply.body))
     new = {"Content-Type": reply.media_type, "Content-Length": length, **reply.headers}
     for member, listed in (("headers", False), ("multiValueHeaders", True)):

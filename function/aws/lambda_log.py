@@ -55,8 +55,8 @@ class LambdaLog:
 
 
 def _directive(line: dict[str, Any], namespace: str) -> dict[str, Any]:
-    """What tells CloudWatch which members of a line are metrics, and by what to sum them up."""
+    """Says to CloudWatch which members of a line are metrics, and by what to sum them up."""
     metrics = [{"Name": name, "Unit": unit} for name, unit in METRICS if name in line]
     by_model = [["model"]] if "model" in line else []
-    told = {"Namespace": namespace, "Dimensions": [[], *by_model], "Metrics": metrics}
-    return {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [told]}
+    directive = {"Namespace": namespace, "Dimensions": [[], *by_model], "Metrics": metrics}
+    return {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [directive]}

@@ -1,11 +1,11 @@
 """Batches of requests from an SQS queue: each record is a native request, answered into a queue.
 
-A record that can't be answered is reported by its id, so that the queue gives that one alone again
-and at last puts it among its dead letters; its line in the log says why. One that computes for long
-keeps none of the others waiting: each has half of the time that is left, answers are sent as they
-come, and what took too long is tried once more with all that is left. Queues deliver at least once:
-an answer bears the id of its request, the same at each delivery, and a FIFO queue of answers takes
-it once.
+A record that can't be answered is reported by its id, so that the queue delivers only that one
+again and at last moves it to its dead letters; its line in the log says why. One that takes long
+does not keep the others waiting: each has half of the time that is left, answers are sent as they
+come, and what took too long is tried once more with all the time that is left. Queues deliver at
+least once: an answer has the id of its request, the same at each delivery, and a FIFO queue of
+answers takes it once.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from typing import Any
 from onnxlet.function import deadline, json_text, request_log
 from onnxlet.function.aws import answers_queue
 from onnxlet.function.aws.answers_queue import Answered, AnswersQueue, Record, Send, group_of
+from onnxlet.function.aws.native_events import answer_logged
 from onnxlet.function.errors import MalformedRequest, TookTooLong
-from onnxlet.function.messages import Call, Prediction, failure_of
+from onnxlet.function.messages import Failure, Prediction, PredictRequest
 from onnxlet.function.protocols import native
-from onnxlet.function.serving.service import Service, Stages
+from onnxlet.function.serving.service import Service
 
 SOURCE = "aws:sqs"
 ATTRIBUTES = 9  # of a request that its answer bears, too: SQS has ten, and one is its id
@@ -105,13 +106,12 @@ class _Batch:
             # every one of them, and nothing would ever be answered.
             part = (self._ends - now) / min(2, len(records) - number)
             deadline.begin(now, min(part, self._service.settings.max_seconds))
-            try:
-                if not self._answer(record) and group is not None:
-                    self._broken_groups.add(group)
-            except TookTooLong:
+            answer = self._answer(record)
+            deadline.end()
+            if isinstance(answer, Failure) and answer.kind == TookTooLong.__name__:
                 late.append(record)
-            finally:
-                deadline.end()
+            elif isinstance(answer, Failure) and group is not None:
+                self._broken_groups.add(group)
         return late
 
     def answer_again(self, late: Sequence[Record]) -> None:
@@ -119,38 +119,26 @@ class _Batch:
         if late and time.perf_counter() < self._ends:
             self.answer(late)
 
-    def _answer(self, record: Record) -> bool:
-        """Whether there is an answer; else the log has the reason.
+    def _answer(self, record: Record) -> Answered | Failure:
+        """The answer, which is on its way; or why there is none, which is in the log, too."""
+        entry = {"method": "queue", "request_id": record["messageId"]}
 
-        Raises:
-            TookTooLong: there is none yet.
-        """
-        request_id = record["messageId"]
-        stages, start = Stages(), time.perf_counter()
-        entry: dict[str, Any] = {"method": "queue", "request_id": request_id}
-
-        def encode(prediction: Prediction, call: Call) -> Answered:
+        def encode(prediction: Prediction, request: PredictRequest) -> Answered | Failure:
             answer = json_text.dumps(native.answer(prediction)).decode()
             return _sendable(Answered(record, _message(record, answer, self._fifo)))
 
-        try:
-            answered = self._service.answer(lambda: _call(record), encode, request_id, stages)
-            self._answers.put(answered)
-            entry |= {"status": 200, "rows": stages.rows}
-        except Exception as error:  # one record's failure is not the others'
-            entry |= {
-                "status": failure_of(error).status,
-                "error": request_log.told(error, request_id),
-            }
-            if isinstance(error, TookTooLong):
-                raise
-        finally:
-            ms = round((time.perf_counter() - start) * 1e3, 3)
-            self._log({**entry, **stages.chosen, "ms": ms, "stages": stages})
-        return "error" not in entry
+        def refuse(failure: Failure) -> Answered | Failure:
+            return failure
+
+        answer = answer_logged(
+            self._service, self._log, entry, lambda: _decode(record), encode, refuse
+        )
+        if isinstance(answer, Answered):
+            self._answers.put(answer)
+        return answer
 
 
-def _call(record: Record) -> Call:
+def _decode(record: Record) -> PredictRequest:
     deadline.check()
     # What is no text in JSON (half a pair of surrogates) is refused as such.
     body = str(record.get("body") or "").encode("utf-8", "surrogatepass")

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 from onnxlet.function import json_text
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, MalformedRequest, ModelError, NoBackground
-from onnxlet.function.inputs.validation import Table, read_table
+from onnxlet.function.inputs.validation import Table, validate_rows
 from onnxlet.function.models.model import AGAIN, Model, read_checked
 
 FILE = "background.json"
@@ -59,7 +59,7 @@ def _read(model: Model) -> Background:
     content = read_checked(model.directory, FILE, expected, place)
     try:
         about = json_text.loads(content)
-        table = read_table(about["instances"], model.signature)
+        table = validate_rows(about["instances"], model.signature)
         return Background(str(about["source"]), table, model.run(table))
     except (InvalidRows, MalformedRequest, KeyError, TypeError) as error:
         raise ModelError(f"{place}: {FILE} is not answered: {error}", AGAIN) from error

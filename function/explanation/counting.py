@@ -43,16 +43,16 @@ class Counted:
         terms = list(_terms(pieces.words or [], low, high))
         counts = [feed.count([term.text]) for term in terms]
         known = [(term.pieces, count) for term, count in zip(terms, counts, strict=True) if count]
-        self._places = sorted({place for _, count in known for place in count})
-        at = {place: number for number, place in enumerate(self._places)}
+        self._positions = sorted({position for _, count in known for position in count})
+        at = {position: number for number, position in enumerate(self._positions)}
         self._alone = np.zeros((len(pieces.parts), len(at)), np.float32)
         pairs: dict[tuple[int, ...], list[tuple[int, int]]] = {}
         for members, count in known:
-            for place, value in count.items():
+            for position, value in count.items():
                 if len(members) == 1:
-                    self._alone[members[0], at[place]] += value
+                    self._alone[members[0], at[position]] += value
                 else:
-                    pairs.setdefault(members, []).append((at[place], value))
+                    pairs.setdefault(members, []).append((at[position], value))
         self._ends = np.zeros((len(pieces.parts), len(pairs)), np.float32)
         for number, (first, last) in enumerate(pairs):
             self._ends[first:last, number] = -1
@@ -71,7 +71,7 @@ class Counted:
         if len(self._together):
             neighbours = there @ self._ends == 2  # both are there, and none between them
             counts += neighbours.astype(np.float32) @ self._together
-        return self._feed.tensors(counts, self._places)
+        return self._feed.tensors(counts, self._positions)
 
 
 def _terms(words: Sequence[Sequence[str]], low: int, high: int) -> Iterator[_Term]:
@@ -109,12 +109,12 @@ def counted(
 
 def _same(feed: TokenFeed, tensors: Mapping[str, Array], text: str) -> bool:
     """Whether the whole text is counted as the vectoriser counts it."""
-    block, place = feed.at
-    cells = np.full((1, place + 1), text, dtype=object)
+    block, position = feed.at
+    cells = np.full((1, position + 1), text, dtype=object)
     expected = feed.gather([cells] * (block + 1))
     return _nonzero(feed, tensors) == _nonzero(feed, expected)
 
 
 def _nonzero(feed: TokenFeed, tensors: Mapping[str, Array]) -> dict[int, float]:
-    counts = zip(tensors[feed.places].tolist(), tensors[feed.name][0].tolist(), strict=True)
-    return {place: count for place, count in counts if count}
+    counts = zip(tensors[feed.positions].tolist(), tensors[feed.name][0].tolist(), strict=True)
+    return {position: count for position, count in counts if count}

@@ -13,7 +13,7 @@ from onnxlet.function.explanation import shapley
 from onnxlet.function.explanation.background import Background, text_columns
 from onnxlet.function.explanation.budget import Budget
 from onnxlet.function.explanation.target import MOST_OUTPUTS, Target, target
-from onnxlet.function.explanation.value_function import Place, TableGame, Tensors
+from onnxlet.function.explanation.value_function import Position, TableValueFunction, Tensors
 from onnxlet.function.inputs.signature import Feed
 from onnxlet.function.inputs.validation import Table
 from onnxlet.function.models.model import Model
@@ -27,14 +27,14 @@ MOST_CONTRIBUTIONS = 100_000  # numbers in one answer
 NOT_FINITE = "the answer to this row is not finite: nothing adds up to it"
 
 
-class Wish(NamedTuple):
+class ExplainOptions(NamedTuple):
     """How a request wants its answers explained.
 
     Attributes:
         seconds: to begin further work in.
         permutations: to walk for each instance; None is exactly where there are few players.
         seed: of the permutations.
-        output: to explain; None is the one that tells most.
+        output: to explain; None is the most informative one.
         classes: of it; None is all.
     """
 
@@ -49,15 +49,15 @@ DEFAULT_PERMUTATIONS = 1000
 
 
 class Explained(NamedTuple):
-    """What is told of a batch.
+    """The explanations of a batch.
 
     Attributes:
         target: what was explained.
         outputs: the model's answers.
         base: the background's mean, of shape (numbers,).
         end: what the batch is answered, of shape (rows, numbers).
-        games: the rows that were explained together.
-        values: for each game, its players' and columns' contributions, of shape (rows, players,
+        functions: the rows that were explained together.
+        values: for each function, its players' and columns' contributions, of shape (rows, players,
             numbers).
         errors: likewise; empty where the values are exact.
         permutations: that were walked for each row; 0 where the values are exact.
@@ -67,13 +67,15 @@ class Explained(NamedTuple):
     outputs: Mapping[str, Array]
     base: Array
     end: Array
-    games: Sequence[TableGame]
+    functions: Sequence[TableValueFunction]
     values: Sequence[Array]
     errors: Sequence[Array]
     permutations: int
 
 
-def explain(model: Model, rows: Background, table: Table, wish: Wish, budget: Budget) -> Explained:
+def explain(
+    model: Model, rows: Background, table: Table, options: ExplainOptions, budget: Budget
+) -> Explained:
     """Shapley values of every column of every row.
 
     Raises:
@@ -83,31 +85,34 @@ def explain(model: Model, rows: Background, table: Table, wish: Wish, budget: Bu
         TookTooLong: the request's deadline came first.
     """
     outputs = model.run(table)
-    about = target(model, wish.output, (rows.outputs, outputs))
-    if wish.classes is not None:
-        about.restrict(wish.classes, about.matrix(rows.outputs).shape[1])
+    about = target(model, options.output, (rows.outputs, outputs))
+    if options.classes is not None:
+        about.restrict(options.classes, about.matrix(rows.outputs).shape[1])
     start, end = about.matrix(rows.outputs), about.matrix(outputs)
     _check_size(model, end)
     odd = np.flatnonzero(~np.isfinite(end).all(axis=1)).tolist()
     if odd:
         raise InvalidRows([Problem(row, None, NOT_FINITE) for row in odd])
-    games = list(_games(model, rows.table, start, table, end, about))
+    functions = list(_functions(model, rows.table, start, table, end, about))
     base = start.mean(axis=0)
-    values, errors, permutations = _values(games, wish, budget)
-    return Explained(about, outputs, base, end, games, values, errors, permutations)
+    values, errors, permutations = _values(functions, options, budget)
+    return Explained(about, outputs, base, end, functions, values, errors, permutations)
 
 
 def _values(
-    games: Sequence[TableGame], wish: Wish, budget: Budget
+    functions: Sequence[TableValueFunction], options: ExplainOptions, budget: Budget
 ) -> tuple[Sequence[Array], Sequence[Array], int]:
-    """The contributions in each game, their errors, and the permutations of each row."""
+    """The contributions of each value function, their errors, and the permutations of each row."""
     with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is refused
-        if wish.permutations is None and max(g.players for g in games) <= shapley.EXACT_PLAYERS:
-            values = shapley.exact(games, budget)
+        if (
+            options.permutations is None
+            and max(g.players for g in functions) <= shapley.EXACT_PLAYERS
+        ):
+            values = shapley.exact(functions, budget)
             if values is not None:
                 return values, [], 0
-        permutations = wish.permutations or DEFAULT_PERMUTATIONS
-        shares = shapley.sampled(games, permutations, wish.seed, budget)
+        permutations = options.permutations or DEFAULT_PERMUTATIONS
+        shares = shapley.sampled(functions, permutations, options.seed, budget)
     done = shares[0].permutations
     return [each.values for each in shares], [each.errors for each in shares], done
 
@@ -128,22 +133,22 @@ def _check_size(model: Model, end: Array) -> None:
         )
 
 
-def _games(
+def _functions(
     model: Model,
     background: Table,
     start: Array,
     table: Table,
     end: Array,
     about: Target,
-) -> Iterator[TableGame]:
-    """One game of all rows; one of each row where there is text, whose tokens are its own."""
+) -> Iterator[TableValueFunction]:
+    """One value function of all rows; one of each row where texts have tokens of their own."""
 
-    def evaluate(mixed: Table, counted: Tensors) -> Array:
-        return about.matrix(model.run(mixed, about.output, counted))
+    def evaluate(masked: Table, counted: Tensors) -> Array:
+        return about.matrix(model.run(masked, about.output, counted))
 
     answered = next(o for o in model.signature.outputs if o.name == about.output)
     wide = int(np.prod(answered.shape[1:]))
-    texts = text_places(model)
+    texts = text_positions(model)
     times = -(-FEWEST_SLOTS // background.rows)
     arrays = [np.concatenate([array] * times) for array in background.arrays]
     slots = Table(times * background.rows, arrays)
@@ -153,42 +158,46 @@ def _games(
         part = Table(len(numbers), [array[numbers] for array in table.arrays])
         pieces, counts = _cut(model, part, texts) if texts else ({}, {})
         whole = end[numbers]
-        yield TableGame(slots, starts, part, whole, numbers, pieces, counts, evaluate, wide)
+        yield TableValueFunction(
+            slots, starts, part, whole, numbers, pieces, counts, evaluate, wide
+        )
 
 
 def _cut(
-    model: Model, row: Table, texts: Mapping[Place, Sequence[Mapping[str, Any]]]
-) -> tuple[dict[Place, Pieces], dict[Place, list[Counted]]]:
+    model: Model, row: Table, texts: Mapping[Position, Sequence[Mapping[str, Any]]]
+) -> tuple[dict[Position, Pieces], dict[Position, list[Counted]]]:
     """The texts of one row in pieces, and what these count."""
     from onnxlet.function.explanation.counting import counted  # models without text do without
     from onnxlet.function.explanation.texts import cut
 
-    read = {place for feed in model.signature.feeds for place in _places(feed)}
+    read = {position for feed in model.signature.feeds for position in _positions(feed)}
     pieces, counts = {}, {}
-    for (block, place), settings in texts.items():
-        found = cut(str(row.arrays[block][0, place]), settings)
-        feeds = [feed for feed in model.signature.token_feeds if feed.at == (block, place)]
-        pieces[block, place] = found
-        if (block, place) not in read and (known := counted(feeds, settings, found)):
-            counts[block, place] = known
+    for (block, position), settings in texts.items():
+        found = cut(str(row.arrays[block][0, position]), settings)
+        feeds = [feed for feed in model.signature.token_feeds if feed.at == (block, position)]
+        pieces[block, position] = found
+        if (block, position) not in read and (known := counted(feeds, settings, found)):
+            counts[block, position] = known
     return pieces, counts
 
 
-def _places(feed: Feed) -> list[Place]:
+def _positions(feed: Feed) -> list[Position]:
     """Those of the cells that a feed gathers."""
     return [
-        (block, place)
-        for block, columns in feed.places
-        for place in (range(columns.start, columns.stop) if isinstance(columns, slice) else columns)
+        (block, position)
+        for block, columns in feed.positions
+        for position in (
+            range(columns.start, columns.stop) if isinstance(columns, slice) else columns
+        )
     ]
 
 
-def text_places(model: Model) -> dict[Place, list[Mapping[str, Any]]]:
+def text_positions(model: Model) -> dict[Position, list[Mapping[str, Any]]]:
     """Where the columns of text are held, and the vectorisers that they go into."""
     settings = text_columns(model)
     return {
-        (number, place): settings[column.name]
+        (number, position): settings[column.name]
         for number, block in enumerate(model.signature.blocks)
-        for place, column in enumerate(block.columns)
+        for position, column in enumerate(block.columns)
         if column.name in settings
     }

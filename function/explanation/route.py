@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from onnxlet.function import json_text
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import MalformedRequest, Overloaded, RequestTooLarge, quoted
 from onnxlet.function.explanation.background import Background, background
 from onnxlet.function.explanation.budget import Budget
-from onnxlet.function.explanation.explain import Explained, Wish, explain
+from onnxlet.function.explanation.explain import Explained, ExplainOptions, explain
 from onnxlet.function.explanation.target import Target
-from onnxlet.function.explanation.value_function import TableGame
-from onnxlet.function.messages import Call, Reply, Request, json_reply
+from onnxlet.function.explanation.value_function import TableValueFunction
+from onnxlet.function.inputs import json_body
+from onnxlet.function.messages import PredictRequest, Reply, Request, json_reply
 from onnxlet.function.protocols import native
 from onnxlet.function.serving import service
 
@@ -27,8 +27,10 @@ MOST_ROWS = 100
 MOST_SECONDS = 20.0
 MOST_PERMUTATIONS = 100_000
 MOST_SEED = 2**63 - 1
-AT_ONCE = 3  # each may take seconds, and of a server's four threads one is for predictions
-ROOM = threading.BoundedSemaphore(AT_ONCE)
+EXPLANATIONS_AT_ONCE = (
+    3  # each may take seconds, and of a server's four threads one is for predictions
+)
+ROOM = threading.BoundedSemaphore(EXPLANATIONS_AT_ONCE)
 
 
 def answer(
@@ -42,7 +44,8 @@ def answer(
     """
     if not ROOM.acquire(blocking=False):
         raise Overloaded(
-            f"{AT_ONCE} explanations are being computed, as many as are at once", "Try again."
+            f"{EXPLANATIONS_AT_ONCE} explanations are being computed, as many as are at once",
+            "Try again.",
         )
     try:
         return _answer(serving, request, name, version)
@@ -53,9 +56,10 @@ def answer(
 def _answer(
     serving: service.Service, request: Request, name: str | None, version: str | None
 ) -> Reply:
-    call, model = serving.decoded(lambda: decode(request), service.Stages(), name, version)
-    wish: Wish = call.options
-    budget = Budget(min(wish.seconds, serving.settings.max_seconds / 2))
+    notes: dict[str, Any] = {}
+    call, model = serving.decoded(lambda: decode(request), notes, name, version)
+    options: ExplainOptions = call.options
+    budget = Budget(min(options.seconds, serving.settings.max_seconds / 2))
     most = min(MOST_ROWS, serving.settings.max_rows)
     if len(call.rows) > most:
         raise RequestTooLarge(
@@ -64,12 +68,12 @@ def _answer(
         )
     rows = background(model)
     table = service.read(model, call)
-    explained = explain(model, rows, table, wish, budget)
-    notes = {"model": model.name, "version": model.version, "rows": table.rows}
+    explained = explain(model, rows, table, options, budget)
+    notes["rows"] = table.rows
     return json_reply(form(model, rows, explained))._replace(notes=notes)
 
 
-def decode(request: Request) -> Call:
+def decode(request: Request) -> PredictRequest:
     """Read a native request that may say how it wants its answers explained, in its options.
 
     Raises:
@@ -79,15 +83,17 @@ def decode(request: Request) -> Call:
     if native.wants_nulls(request.query):
         raise MalformedRequest("'on_error': rows are explained together, or refused")
     if request.media_type not in ("application/json", "") or not request.body:
-        return native.decode(request)._replace(options=Wish())
+        return native.decode(request)._replace(options=ExplainOptions())
     native.check_text(request)
-    body = json_text.loads(request.body, native.LISTS)
+    body = json_body.read(request.body, native.LISTS)
     if not isinstance(body, dict):
-        return native.from_object(body)._replace(options=Wish())
-    told = {key: body.pop(key) for key in READ if key in body}
+        return native.from_object(body)._replace(options=ExplainOptions())
+    given = {key: body.pop(key) for key in READ if key in body}
     call = native.from_object(body, members=(*native.MEMBERS, *READ))
     try:
-        return call._replace(options=Wish(**{key: READ[key](key, told[key]) for key in told}))
+        return call._replace(
+            options=ExplainOptions(**{key: READ[key](key, given[key]) for key in given})
+        )
     except MalformedRequest as error:
         error.model = call.model
         raise
@@ -139,45 +145,49 @@ READ: Mapping[str, Callable[[str, Any], Any]] = {
 def form(model: Model, rows: Background, explained: Explained) -> dict[str, Any]:
     """The answer."""
     about = explained.target
-    told: dict[str, Any] = {"model": model.name, "version": model.version}
-    told["method"] = "permutation" if explained.permutations else "exact"
-    told["background"] = {"source": rows.source, "rows": rows.table.rows}
-    told["output"] = about.output
+    answer: dict[str, Any] = {"model": model.name, "version": model.version}
+    answer["method"] = "permutation" if explained.permutations else "exact"
+    answer["background"] = {"source": rows.source, "rows": rows.table.rows}
+    answer["output"] = about.output
     if about.classes is not None:
-        told["classes"] = about.classes
-    told["base_value"] = about.form(explained.base.tolist())
-    told["evaluations"] = len(explained.end) + sum(game.evaluations for game in explained.games)
+        answer["classes"] = about.classes
+    answer["base_value"] = about.form(explained.base.tolist())
+    answer["evaluations"] = len(explained.end) + sum(
+        function.evaluations for function in explained.functions
+    )
     if explained.permutations:
-        told["permutations"] = explained.permutations
-    told["explanations"] = list(_explanations(model, explained))
-    return told
+        answer["permutations"] = explained.permutations
+    answer["explanations"] = list(_explanations(model, explained))
+    return answer
 
 
 def _explanations(model: Model, explained: Explained) -> Iterator[dict[str, Any]]:
     about = explained.target
     predictions = explained.outputs["prediction"].tolist()
-    errors: Sequence[Array | None] = explained.errors or [None] * len(explained.games)
-    for game, values, spread in zip(explained.games, explained.values, errors, strict=True):
-        for place, row in enumerate(game.numbers):
-            told = {
+    errors: Sequence[Array | None] = explained.errors or [None] * len(explained.functions)
+    for function, values, spread in zip(explained.functions, explained.values, errors, strict=True):
+        for position, row in enumerate(function.numbers):
+            entry = {
                 "prediction": predictions[row],
                 "answer": about.form(explained.end[row].tolist()),
-                "contributions": _by_column(model, game, about, values[place]),
+                "contributions": _by_column(model, function, about, values[position]),
             }
             if spread is not None:
-                told["errors"] = _by_column(model, game, about, spread[place])
-            if game.texts:
-                told["tokens"] = _by_token(model, game, about, values[place])
-            yield told
+                entry["errors"] = _by_column(model, function, about, spread[position])
+            if function.texts:
+                entry["tokens"] = _by_token(model, function, about, values[position])
+            yield entry
 
 
-def _by_column(model: Model, game: TableGame, about: Target, values: Array) -> dict[str, Any]:
+def _by_column(
+    model: Model, function: TableValueFunction, about: Target, values: Array
+) -> dict[str, Any]:
     """The players' and spans' numbers under their columns' names; a dropped column has none."""
     nothing = np.zeros(values.shape[1])
     players = {
-        column.name: game.columns[block, place]
+        column.name: function.columns[block, position]
         for block, each in enumerate(model.signature.blocks)
-        for place, column in enumerate(each.columns)
+        for position, column in enumerate(each.columns)
     }
     return {
         column.name: about.form(
@@ -187,11 +197,15 @@ def _by_column(model: Model, game: TableGame, about: Target, values: Array) -> d
     }
 
 
-def _by_token(model: Model, game: TableGame, about: Target, values: Array) -> dict[str, Any]:
-    told = {}
-    for ((block, place), pieces), (first, _) in zip(game.texts.items(), game.spans, strict=True):
+def _by_token(
+    model: Model, function: TableValueFunction, about: Target, values: Array
+) -> dict[str, Any]:
+    tokens = {}
+    for ((block, position), pieces), (first, _) in zip(
+        function.texts.items(), function.spans, strict=True
+    ):
         text = "".join(pieces.parts)
-        told[model.signature.blocks[block].columns[place].name] = [
+        tokens[model.signature.blocks[block].columns[position].name] = [
             {
                 "token": text[start:end],
                 "start": start,
@@ -200,4 +214,4 @@ def _by_token(model: Model, game: TableGame, about: Target, values: Array) -> di
             }
             for number, (start, end) in enumerate(pieces.spans)
         ]
-    return told
+    return tokens

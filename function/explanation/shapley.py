@@ -1,4 +1,4 @@
-"""Shapley values of a game: exactly for a few players, by sampled permutations for many.
+"""Shapley values of a value function: exact for a few players, sampled for many.
 
 What a coalition is worth is the model's mean answer where the coalition's columns hold the
 instance's cells, and all others those of a background row: S. Lundberg, S.-I. Lee, "A unified
@@ -25,7 +25,7 @@ MOST_NUMBERS = 2_000_000
 Span = tuple[int, int]
 
 
-class Game(Protocol):
+class ValueFunction(Protocol):
     """Instances against the same background rows.
 
     Attributes:
@@ -71,37 +71,40 @@ class Shares(NamedTuple):
     permutations: int
 
 
-def exact(games: Sequence[Game], budget: Budget) -> list[Array] | None:
-    """The values by their definition, for each game of shape (instances, players, outputs).
+def exact(functions: Sequence[ValueFunction], budget: Budget) -> list[Array] | None:
+    """The values by their definition, for each function of shape (instances, players, outputs).
 
     Args:
-        games: of at most EXACT_PLAYERS each.
+        functions: of at most EXACT_PLAYERS each.
         budget: of time.
 
     Returns:
         None where they would take longer than that.
     """
     values = []
-    work = [len(game.end) * len(game.start) * (2 ** (game.players - 1) - 1) for game in games]
+    work = [
+        len(function.end) * len(function.start) * (2 ** (function.players - 1) - 1)
+        for function in functions
+    ]
     done = 0
     budget.begin()
-    for game in games:
-        worth = np.zeros((len(game.end), 2**game.players, game.end.shape[1]))
-        worth[:, 0] = game.start.mean(axis=0)
-        worth[:, -1] = game.end
-        half = 2 ** (game.players - 1)  # the other coalitions are complements of these
-        for first in range(1, half, game.at_once):
-            some = np.arange(first, min(first + game.at_once, half))
-            masks = (some[:, None, None] >> np.arange(game.players) & 1).astype(bool)
-            inside, outside = game.pairs(masks)
+    for function in functions:
+        worth = np.zeros((len(function.end), 2**function.players, function.end.shape[1]))
+        worth[:, 0] = function.start.mean(axis=0)
+        worth[:, -1] = function.end
+        half = 2 ** (function.players - 1)  # the other coalitions are complements of these
+        for first in range(1, half, function.at_once):
+            some = np.arange(first, min(first + function.at_once, half))
+            masks = (some[:, None, None] >> np.arange(function.players) & 1).astype(bool)
+            inside, outside = function.pairs(masks)
             worth[:, some] = mean(inside)
             worth[:, -1 - some] = mean(outside)
-            done += len(game.end) * len(game.start) * len(some)
+            done += len(function.end) * len(function.start) * len(some)
             if not budget.allows(sum(work) / done):
                 return None
-        gained = np.matmul(_weights(game.players), worth)
-        game.check(gained)
-        values.append(with_sums(gained, game.spans))
+        gained = np.matmul(_weights(function.players), worth)
+        function.check(gained)
+        values.append(with_sums(gained, function.spans))
     return values
 
 
@@ -117,7 +120,9 @@ def _weights(n: int) -> Array:
     return weights
 
 
-def sampled(games: Sequence[Game], permutations: int, seed: int, budget: Budget) -> list[Shares]:
+def sampled(
+    functions: Sequence[ValueFunction], permutations: int, seed: int, budget: Budget
+) -> list[Shares]:
     """Estimates: players join in a random order, and the same reversed, on each background row.
 
     J. Castro et al., "Polynomial calculation of the Shapley value based on sampling", 2009; the
@@ -126,27 +131,27 @@ def sampled(games: Sequence[Game], permutations: int, seed: int, budget: Budget)
     values is exact, and the background adds nothing to their errors.
 
     Args:
-        games: with as many background rows each.
+        functions: with as many background rows each.
         permutations: for each instance, rounded up to one pair on each background row.
         seed: of the orders.
         budget: of time, for more than that pair.
     """
-    tallies = [Tally(game.spans) for game in games]
-    randoms = [np.random.default_rng(seed) for _ in games]  # whatever else is asked for with it
-    slots = len(games[0].start)
+    tallies = [Tally(function.spans) for function in functions]
+    randoms = [np.random.default_rng(seed) for _ in functions]  # whatever else is asked for with it
+    slots = len(functions[0].start)
     rounds, done = -(-permutations // (2 * slots)), 0
     budget.begin()
     while done < rounds:
         some = min(rounds, _next_end(done), done + budget.room(done)) - done if done else 1
         if some < 1:
             break
-        for game, random, tally in zip(games, randoms, tallies, strict=True):
-            most = max(1, MOST_NUMBERS // (len(game.end) * slots * game.players))
+        for function, random, tally in zip(functions, randoms, tallies, strict=True):
+            most = max(1, MOST_NUMBERS // (len(function.end) * slots * function.players))
             for first in range(0, some, most):
-                tally.add(_rounds(game, random, min(most, some - first)))
+                tally.add(_rounds(function, random, min(most, some - first)))
         done += some
-    for game, tally in zip(games, tallies, strict=True):
-        game.check(tally.means())
+    for function, tally in zip(functions, tallies, strict=True):
+        function.check(tally.means())
     return [Shares(tally.means(), tally.errors(), 2 * slots * done) for tally in tallies]
 
 
@@ -155,30 +160,30 @@ def _next_end(done: int) -> int:
     return (done // ROUNDS_AT_ONCE + 1) * ROUNDS_AT_ONCE
 
 
-def _rounds(game: Game, random: np.random.Generator, rounds: int) -> Array:
+def _rounds(function: ValueFunction, random: np.random.Generator, rounds: int) -> Array:
     """Each player's mean over a pair of orders.
 
     Returns:
         Of shape (instances, rounds, players and spans, slots, outputs).
     """
-    n, slots = game.players, len(game.start)
+    n, slots = function.players, len(function.start)
     ranks = random.random((rounds, slots, n)).argsort(axis=2)
     small = ranks.astype(np.uint8 if n < 256 else np.int32)
     sizes = np.arange(1, n, dtype=small.dtype)[:, None, None]
-    apart = np.empty((len(game.end), rounds, n + 1, slots, game.end.shape[1]))
-    apart[:, :, 0] = (game.start[None] - game.end[:, None])[:, None]
+    apart = np.empty((len(function.end), rounds, n + 1, slots, function.end.shape[1]))
+    apart[:, :, 0] = (function.start[None] - function.end[:, None])[:, None]
     apart[:, :, n] = -apart[:, :, 0]
     for number in range(rounds):
-        for first in range(0, n - 1, game.at_once):
-            some = sizes[first : first + game.at_once]
-            inside, outside = game.pairs(small[number] < some)
+        for first in range(0, n - 1, function.at_once):
+            some = sizes[first : first + function.at_once]
+            inside, outside = function.pairs(small[number] < some)
             span = slice(1 + first, 1 + first + len(some))
             np.subtract(inside, outside, out=apart[:, number, span])
     steps = np.subtract(apart[:, :, 1:], apart[:, :, :-1])
     steps *= 0.5
-    places = ranks.transpose(0, 2, 1) * slots + np.arange(slots)
-    places += np.arange(0, rounds * n * slots, n * slots)[:, None, None]
-    gains: Array = steps.reshape(len(game.end), rounds * n * slots, -1).take(places, axis=1)
+    positions = ranks.transpose(0, 2, 1) * slots + np.arange(slots)
+    positions += np.arange(0, rounds * n * slots, n * slots)[:, None, None]
+    gains: Array = steps.reshape(len(function.end), rounds * n * slots, -1).take(positions, axis=1)
     return gains
 
 

@@ -32,7 +32,7 @@ class Target:
         self.classes = classes
         self.single = single
         self._labels = labels
-        self._places: list[int] | None = None
+        self._positions: list[int] | None = None
 
     @property
     def nested(self) -> bool:
@@ -40,10 +40,10 @@ class Target:
         return _is_nested(self.classes)
 
     def restrict(self, wanted: Sequence[Any], width: int) -> None:
-        """Explain these classes alone.
+        """Explain only these classes.
 
         Args:
-            wanted: classes, or places where the numbers bear no names.
+            wanted: classes, or positions where the numbers bear no names.
             width: how many numbers there are.
 
         Raises:
@@ -52,14 +52,14 @@ class Target:
         known = list(range(width)) if self.classes is None else self.classes
         if self.nested:
             raise MalformedRequest("'classes': a model of several outputs is explained as a whole")
-        places = [_place(label, known) for label in wanted]
-        if not wanted or None in places or len(set(places)) < len(places):
+        positions = [_position(label, known) for label in wanted]
+        if not wanted or None in positions or len(set(positions)) < len(positions):
             got = quoted(wanted[:20], 200)
             raise MalformedRequest(
                 f"'classes': expected some of {known[:20]!r}, each once, got {got}"
             )
-        self._places = [place for place in places if place is not None]
-        self.classes = [known[place] for place in self._places]
+        self._positions = [position for position in positions if position is not None]
+        self.classes = [known[position] for position in self._positions]
         self.single = False
 
     def matrix(self, outputs: Outputs) -> Array:
@@ -69,7 +69,7 @@ class Target:
             numbers = array.reshape(len(array), -1).astype(np.float64, copy=False)
         else:
             numbers = np.concatenate(list(_indicators(array, self._labels)), axis=1)
-        return numbers if self._places is None else numbers[:, self._places]
+        return numbers if self._positions is None else numbers[:, self._positions]
 
     def form(self, numbers: Sequence[float]) -> Any:
         """One row's numbers as they stand in an answer."""
@@ -86,7 +86,7 @@ def target(model: Model, output: str | None, seen: Sequence[Outputs]) -> Target:
 
     Args:
         model: that is.
-        output: as the request names it; None is the one that tells most.
+        output: as the request names it; None is the most informative one.
         seen: answers, for labels that the manifest does not list.
 
     Raises:
@@ -97,7 +97,7 @@ def target(model: Model, output: str | None, seen: Sequence[Outputs]) -> Target:
         raise MalformedRequest(
             f"'output': expected one of {', '.join(known)}, got '{output[:100]}'"
         )
-    chosen = known[output or _telling(known)]
+    chosen = known[output or _most_informative(known)]
     classes, task = model.classes, model.manifest["task"]
     width = int(np.prod(chosen.shape[1:]))
     several = len(chosen.shape) > 1
@@ -112,7 +112,7 @@ def target(model: Model, output: str | None, seen: Sequence[Outputs]) -> Target:
     return Target(chosen.name, None, classes, single=not several)
 
 
-def _telling(known: Mapping[str, Any]) -> str:
+def _most_informative(known: Mapping[str, Any]) -> str:
     return next(name for name in ("probabilities", "score", "prediction") if name in known)
 
 
@@ -153,8 +153,8 @@ def _indicators(array: Array, labels: list[Any]) -> Iterator[Array]:
         yield np.stack([column == label for label in known], axis=1).astype(np.float64)
 
 
-def _place(label: Any, known: Sequence[Any]) -> int | None:
-    for place, each in enumerate(known):
+def _position(label: Any, known: Sequence[Any]) -> int | None:
+    for position, each in enumerate(known):
         if each == label and isinstance(each, bool) == isinstance(label, bool):
-            return place
+            return position
     return None

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from onnxlet.function.inputs.signature import MISSING_TEXT
+from onnxlet.function.arrays import MISSING_TEXT
 from onnxlet.function.inputs.text import STRIP
 
 MOST_TOKENS = 50  # of one text; neighbours are taken together beyond
@@ -74,8 +74,8 @@ def _tokens(
 def _counts(vectorisers: Sequence[Settings]) -> Callable[[str], bool]:
     """Whether a word counts for anything."""
     stopped = frozenset(vectorisers[0]["stop_words"] or ())
-    alone = vectorisers[0]["ngram_range"][1] == 1
-    if alone and all("vocabulary" in v for v in vectorisers):
+    single_words = vectorisers[0]["ngram_range"][1] == 1
+    if single_words and all("vocabulary" in v for v in vectorisers):
         known = frozenset().union(*(v["vocabulary"] for v in vectorisers)) - stopped
         return known.__contains__
     return lambda word: word not in stopped
@@ -96,5 +96,5 @@ def _prepared(text: str, settings: Settings) -> tuple[str, Sequence[int]]:
     if len(whole) == len(text):
         return whole, range(len(text))
     parts = [prepare(character) for character in text]
-    owners = [place for place, part in enumerate(parts) for _ in part]
+    owners = [position for position, part in enumerate(parts) for _ in part]
     return "".join(parts), owners

@@ -1,10 +1,10 @@
-"""Flask, with a short cut for predictions.
+"""Flask, with a fast path for predictions.
 
 For every request Flask makes what a web site's pages need: two contexts, a session, a builder of
-URLs; it asks for hooks before and after, and sends six signals. Nothing here uses any of that,
-and together it took 58 of the 110 microseconds of a small model's answer. So a prediction asks
-Flask's own map which rule its path has, once for each path, and is answered without the rest.
-Whatever is out of the ordinary takes Flask's own way: other methods, paths that no rule has.
+URLs; it looks for hooks before and after, and sends six signals. Nothing here uses any of that,
+and together it took 58 of the 110 microseconds of a small model's answer. So a prediction's rule
+is looked up in Flask's own map, once for each path, and the rest is left out. Everything else
+takes Flask's own way: other methods, paths that no rule has.
 """
 
 from __future__ import annotations
@@ -14,15 +14,14 @@ from typing import Any
 
 from onnxlet.function.http.middleware import Environ, StartResponse
 from onnxlet.function.http.slim_flask import Flask, HTTPException, Response, Rule, request
-from onnxlet.function.messages import Reply
+from onnxlet.function.messages import Reply, Route
 
 # Bytes; smaller answers are not compressed. Ten packets of 1,460 hold so much, and a fresh
 # connection sends ten at once (RFC 6928): less would arrive no sooner.
-LARGE = 14_600
+LARGE_ANSWER = 14_600
 KNOWN_PATHS = 1000  # whose rule is remembered; clients choose the names in them
 
-Predict = Callable[..., Reply]
-Refuse = Callable[[Exception, Environ], Response]
+Answer = Callable[..., Reply]  # makes the reply from the environ and the rule's variables
 
 
 class _Rule(Rule):
@@ -37,36 +36,34 @@ def _not_built(self: Any, **values: Any) -> tuple[str, str]:
 
 
 class App(Flask):
-    """A Flask app that answers predictions by a short cut.
-
-    Args:
-        refuse: makes the response to an error.
-    """
+    """A Flask app that answers predictions on the fast path."""
 
     url_rule_class = _Rule
 
-    def __init__(self, refuse: Refuse) -> None:
+    def __init__(self) -> None:
         super().__init__("function", static_folder=None)
         # Else Flask redirects, in HTML and to wherever the Host header says.
         self.url_map.merge_slashes = False
-        self._refuse = refuse
-        self._predictions: dict[str, Predict] = {}
-        self._known: dict[str, tuple[Predict, dict[str, Any]]] = {}
+        self._predictions: dict[str, Answer] = {}
+        self._known: dict[str, tuple[Answer, dict[str, Any]]] = {}
 
-    def add_prediction(self, rule: str, predict: Predict) -> None:
-        """Add a POST route.
-
-        Args:
-            rule: in Flask's form.
-            predict: makes the reply from the environ and the rule's variables.
-        """
+    def add_route(self, route: Route, answer: Answer) -> None:
+        """Add a route that Flask answers in its own way."""
 
         def view(**variables: str) -> Response:
-            return response_to(predict(request.environ, **variables), request.environ)
+            return response_to(answer(request.environ, **variables), request.environ)
 
-        endpoint = f"POST {rule}"
-        self.add_url_rule(rule, endpoint, view, methods=["POST"])
-        self._predictions[endpoint] = predict
+        self.add_url_rule(route.rule, route.key, view, methods=[route.method])
+
+    def add_prediction(self, route: Route, predict: Answer) -> None:
+        """Add a POST route that is answered on the fast path.
+
+        Args:
+            route: of a protocol.
+            predict: never raises: its errors are replies, too.
+        """
+        self.add_route(route, predict)
+        self._predictions[route.key] = predict
 
     def wsgi_app(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
@@ -77,17 +74,14 @@ class App(Flask):
         if found is None:
             return super().wsgi_app(environ, start_response)
         predict, variables = found
-        try:
-            reply = predict(environ, **variables)
-        except Exception as error:
-            return self._refuse(error, environ)(environ, start_response)
-        if reply.status != 200 or reply.headers or len(reply.body) > LARGE:
+        reply = predict(environ, **variables)
+        if reply.status != 200 or reply.headers or len(reply.body) > LARGE_ANSWER:
             return response_to(reply, environ)(environ, start_response)
         length = str(len(reply.body))
         start_response("200 OK", [("Content-Type", reply.media_type), ("Content-Length", length)])
         return (reply.body,)
 
-    def _find(self, path: str) -> tuple[Predict, dict[str, Any]] | None:
+    def _find(self, path: str) -> tuple[Answer, dict[str, Any]] | None:
         try:
             decoded = path.encode("latin-1").decode()  # WSGI has it the other way round
             rule, variables = self.url_map.bind("").match(decoded, "POST", return_rule=True)
@@ -107,7 +101,7 @@ def response_to(reply: Reply, environ: Environ) -> Response:
     response = Response(reply.body, reply.status, content_type=reply.media_type)
     if reply.headers:
         response.headers.update(reply.headers)
-    if len(reply.body) > LARGE:
+    if len(reply.body) > LARGE_ANSWER:
         from onnxlet.function.http import compression  # most answers are small
 
         compression.compress(response, environ.get("HTTP_ACCEPT_ENCODING", ""))

@@ -27,7 +27,7 @@ def key_name(authorization: str, api_key: str, known_keys: Mapping[str, bytes]) 
     if not key:
         raise Unauthorized("this endpoint needs an API key", HINT)
     digests = [hashlib.sha256(sent).digest() for sent in _as_sent(key)]
-    # Every key is compared, whichever fits: the time tells nothing.
+    # Every key is compared, whichever fits: the time taken gives nothing away.
     fitting = [
         name
         for name, known in known_keys.items()

@@ -7,19 +7,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from onnxlet.function import deadline, request_log
-from onnxlet.function.errors import Overloaded, RequestError
+from onnxlet.function.errors import CAME, SHED, Overloaded, RequestError
 from onnxlet.function.http import cors, sites
 from onnxlet.function.http.keys import key_name
-from onnxlet.function.monitoring import metrics
-from onnxlet.function.serving.in_flight import Flight
-from onnxlet.function.settings import Settings
 
-NOTES = "onnxlet.notes"  # in the environ: what the log line tells of this request
-SHED = "onnxlet.shed"  # in the environ: the server before this has too many waiting already
-CAME = "onnxlet.came"  # in the environ: when the request was whole, by time.perf_counter
+if TYPE_CHECKING:
+    from onnxlet.function.serving.service import Service
+
+NOTES = "onnxlet.notes"  # in the environ: further members of this request's line in the log
 
 HEADERS = [
     ("X-Content-Type-Options", "nosniff"),
@@ -34,40 +32,36 @@ StartResponse = Callable[..., Any]
 WSGI = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 
-class Door:
+class Middleware:
     """A WSGI app around another.
 
     Args:
-        app: what is behind the door.
-        settings: limits, the keys that open it, whose pages may call, and by which names.
-        flight: counts the requests that are inside.
-        open_paths: need no key, and are answered however many are in flight.
+        app: answers the requests that are let in.
+        service: has the limits, the keys, whose pages may call and by which names; its routes say
+            which paths need no key and are never shed.
         refuse: makes the WSGI response to a request that is not let in.
-        meter: counts what happened, or None.
         log: writes each request's line.
     """
 
     def __init__(
         self,
         app: WSGI,
-        settings: Settings,
-        flight: Flight,
-        open_paths: frozenset[str],
+        service: Service,
         refuse: Callable[[RequestError, Environ], WSGI],
-        meter: metrics.Meter | None = None,
         log: request_log.Log = request_log.write,
     ) -> None:
+        settings = service.settings
         self._app = app
-        self._flight = flight
-        self._open_paths = open_paths
-        self._never_shed = open_paths | {metrics.PATH}
+        self._in_flight = service.in_flight
+        self._open_paths = frozenset(route.rule for route in service.routes if route.open)
+        self._never_shed = frozenset(r.rule for r in service.routes if r.open or r.urgent)
         self._keys = settings.api_keys
         self._origins = settings.cors_origins
         self._hosts = settings.hosts
         self._host = ""  # that was let in last: most ask by one name
         self._seconds = settings.max_seconds
         self._refuse = refuse
-        self._meter = meter
+        self._meter = service.meter
         self._log = log
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -92,11 +86,11 @@ class Door:
             return start_response(line, headers, *more)
 
         deadline.begin(came, self._seconds)
-        within = self._flight.enter() and start - came <= self._seconds
+        within = self._in_flight.enter() and start - came <= self._seconds
         try:
             body = self._let_in(environ, notes, within)(environ, started)
         finally:
-            self._flight.leave()
+            self._in_flight.leave()
             deadline.end()
         entry = {
             "method": environ["REQUEST_METHOD"],
@@ -111,7 +105,7 @@ class Door:
         return body
 
     def _let_in(self, environ: Environ, notes: dict[str, Any], within: bool) -> WSGI:
-        """The app, or what answers in its place."""
+        """The app, or a WSGI app that answers instead of it."""
         if "HTTP_TRACEPARENT" in environ:
             notes |= request_log.trace(environ["HTTP_TRACEPARENT"])
         if self._origins and cors.is_preflight(environ):

@@ -4,7 +4,7 @@
 (click), a template engine (jinja2), a test client, and sessions in signed cookies (itsdangerous):
 together more than a third of the time from process start to first answer. Stand-ins take their
 places while Flask is imported and are then removed, so that whoever imports the real ones later
-gets them. What this process has loaded already is left alone, and a stand-in that is used after
+gets them. What this process has loaded already stays, and a stand-in that is used after
 all says so instead of misbehaving.
 
 The rest of this package takes Flask, Werkzeug and serverless-wsgi from here.

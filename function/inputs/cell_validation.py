@@ -1,4 +1,4 @@
-"""The careful reading of a batch: cell by cell, with a reason for everything it refuses."""
+"""Validates a batch cell by cell, with a reason for everything that it refuses."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any, cast
 
 import numpy as np
 
-from onnxlet.function.arrays import Array
+from onnxlet.function.arrays import MISSING_TEXT, Array
 from onnxlet.function.errors import SHOWN_PROBLEMS, InvalidRows, Problem
-from onnxlet.function.inputs.signature import MISSING_TEXT, Block, Column, Signature
+from onnxlet.function.inputs.signature import Block, Column, Signature
 
 ABSENT = object()  # a cell that the row doesn't have, reported as such already
 MISSING = None
@@ -26,7 +26,7 @@ class Refused(Exception):
     """
 
 
-def read_carefully(
+def validate_cells(
     rows: Sequence[Any], signature: Signature, faults: Mapping[int, str]
 ) -> list[Array]:
     """Arrays for each block, of shape (rows, the block's columns).
@@ -48,8 +48,8 @@ def read_carefully(
         if not problems:
             arrays.append(_block_array(block, values))
     if problems:
-        place = {column.name: number for number, column in enumerate(signature.columns)}
-        problems.sort(key=lambda p: (cast(int, p.row), place.get(p.column or "", -1)))
+        position = {column.name: number for number, column in enumerate(signature.columns)}
+        problems.sort(key=lambda p: (cast(int, p.row), position.get(p.column or "", -1)))
         flat = not any(isinstance(row, dict | list) for row in rows)
         raise InvalidRows(problems, hint=ONE_ROW if flat else "")
     return arrays
@@ -109,7 +109,7 @@ class Guesses(dict[str, str]):
     """By unknown name, which known one may be meant, as the end of a message.
 
     Guessing costs a thousand times more than sending a name: it ends with the first ones, as
-    what is told of a request does.
+    the list of a request's problems does.
     """
 
     def __init__(self, known: Collection[str]) -> None:

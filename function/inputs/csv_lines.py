@@ -14,8 +14,8 @@ import numpy as np
 from onnxlet.function import deadline
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import MalformedRequest, RequestTooLarge
-from onnxlet.function.inputs.parts import AT_ONCE, Parts
-from onnxlet.function.json_text import LARGE
+from onnxlet.function.inputs.json_body import LARGE_BODY
+from onnxlet.function.inputs.parts import FIELDS_AT_ONCE, Parts
 
 CheckRows = Callable[[int, bool], None]
 MOST_FIELDS = 2**17  # in one line
@@ -56,7 +56,7 @@ class Lines(Parts):
         for line in islice(_lines(self._body), int(self._below), None):
             some.append(line)
             fields += len(line)
-            if fields > AT_ONCE:
+            if fields > FIELDS_AT_ONCE:
                 yield some, {}
                 some, fields = [], 0
         if some:
@@ -86,7 +86,7 @@ def lines(body: bytes, check_rows: CheckRows) -> Sequence[list[str]]:
         RequestTooLarge: too many rows, or too many fields in one.
     """
     kept, size = list[list[str]](), 0
-    large = len(body) > LARGE
+    large = len(body) > LARGE_BODY
     if large and b'"' not in body:
         kept = list(islice(_lines(body), 1))
         if kept and len(kept[0]) > 1:
@@ -140,7 +140,7 @@ def _lines(body: bytes) -> Iterator[list[str]]:
             yield text
 
     width = None
-    with _told(body):
+    with _refusing(body):
         for line in csv.reader(texts(), strict=True):
             fields = 0
             if width is None:
@@ -155,7 +155,7 @@ def _plain_lines(body: bytes) -> Iterator[list[list[str]]]:
     """The same of a body without quotes, many at once, in half the time; blank lines are none."""
     text = io.TextIOWrapper(io.BytesIO(body), "utf-8-sig", newline="")
     spare = 0
-    with _told(body):
+    with _refusing(body):
         while some := text.readlines(SLICE):
             deadline.check()
             if max(some, key=len).count(",") > MOST_FIELDS:
@@ -168,8 +168,8 @@ def _plain_lines(body: bytes) -> Iterator[list[list[str]]]:
 
 
 @contextmanager
-def _told(body: bytes) -> Iterator[None]:
-    """What Python says of a body that is no CSV, in words of ours."""
+def _refusing(body: bytes) -> Iterator[None]:
+    """Raise Python's complaints about a body that is no CSV as MalformedRequest."""
     try:
         yield
     except UnicodeDecodeError:

@@ -98,8 +98,8 @@ def check_header(names: Sequence[str], signature: Signature) -> None:
         expected = ", ".join(repr(column.name) for column in signature.columns[:SHOWN_NAMES])
         got = ", ".join(map(repr, names[:SHOWN_NAMES]))
         detail = f"the header names no column of the model: expected such as {expected:.200}, "
-        told = [Problem(None, None, f"{detail}with commas between, got {got:.200}")]
-        raise InvalidRows(told, hint=_separator_hint(names))
+        problems = [Problem(None, None, f"{detail}with commas between, got {got:.200}")]
+        raise InvalidRows(problems, hint=_separator_hint(names))
 
 
 def _separator_hint(names: Sequence[str]) -> str:

@@ -18,9 +18,8 @@ import orjson
 from onnxlet.function import json_text
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import MalformedRequest, RequestTooLarge
-from onnxlet.function.inputs import number_lists
 from onnxlet.function.inputs.parts import Faults, Parts
-from onnxlet.function.json_text import ANY, DEEPEST, ENTRY, LARGE, TOO_DEEP
+from onnxlet.function.json_text import ANY, DEEPEST, ENTRY, TOO_DEEP
 
 SLICE = 2**18  # bytes that are looked at together
 MOST_VALUES = 2**17  # in one member of a long list, and around the long lists
@@ -58,7 +57,7 @@ class Rows(Parts):
         """
         for start, end, count in self._spans:
             text = b"[%b]" % self._body[start:end]
-            found = _numbers(text) or _part(text, self._body, start, count, self._inner)
+            found = _part(text, self._body, start, count, self._inner)
             if len(found) != count:
                 raise _expected("a value", self._body, end)
             yield found, {}
@@ -116,11 +115,6 @@ def _check_values(text: bytes) -> None:
             raise RequestTooLarge(detail, SMALLER)
 
 
-def _numbers(text: bytes) -> Any:
-    """Lists of numbers without an object for each; None where it isn't so simple."""
-    return number_lists.read(text) if len(text) <= LARGE else None
-
-
 class _Open:
     """A list or an object that is open where a slice ends, and so may be long."""
 
@@ -171,8 +165,8 @@ def loads(body: bytes, lists: frozenset[Path], members: frozenset[Path] = frozen
     rest = b"".join([*kept, body[at:]])
     _check_values(rest)
 
-    def original(place: int) -> int:
-        return place + sum(left_out for stands, left_out in moved if stands <= place)
+    def original(position: int) -> int:
+        return position + sum(left_out for stands, left_out in moved if stands <= position)
 
     form = json_text.parsed(rest, body, original)
     made = {name: _made(each, body, lists) for name, each in names.items()}
@@ -285,7 +279,7 @@ class _Scan:
             found = np.flatnonzero(commas[at:end] & (depth[at:end] == level))
             if not found.size:
                 return
-            first, last = (start + at + int(found[place]) for place in (0, -1))
+            first, last = (start + at + int(found[position]) for position in (0, -1))
             count, before = int(found.size), each.cuts[-1][0] if each.cuts else each.start
             if first < last and first - before > SLICE // 4:  # a long member, read by itself
                 each.cuts.append((first, 1))
@@ -325,4 +319,4 @@ def _key(text: bytes) -> str:
     try:
         return str(orjson.loads(text))
     except orjson.JSONDecodeError:
-        return ""  # it is told when it is parsed
+        return ""  # it is refused when it is parsed

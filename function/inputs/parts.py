@@ -12,10 +12,8 @@ import numpy as np
 from onnxlet.function.arrays import Array
 
 Faults = Mapping[int, str]
-# Of lists, or of `number_lists`, whose lists cost a second reading: a change leaves them where it
-# has nothing to do.
 Change = Callable[[Sequence[Any]], tuple[Sequence[Any], Faults]]
-AT_ONCE = 50_000  # cells
+FIELDS_AT_ONCE = 50_000  # cells
 
 
 class Parts(Sequence[Any]):
@@ -53,19 +51,19 @@ class Parts(Sequence[Any]):
         return chain.from_iterable(part for part, _ in self.parts())
 
     @overload
-    def __getitem__(self, place: int) -> Any: ...
+    def __getitem__(self, position: int) -> Any: ...
 
     @overload
-    def __getitem__(self, place: slice) -> list[Any]: ...
+    def __getitem__(self, position: slice) -> list[Any]: ...
 
-    def __getitem__(self, place: int | slice) -> Any:
-        if isinstance(place, slice):
-            return list(self)[place]
+    def __getitem__(self, position: int | slice) -> Any:
+        if isinstance(position, slice):
+            return list(self)[position]
         for part, _ in self.parts():
-            if place < len(part):
-                return part[place]
-            place -= len(part)
-        raise IndexError(place)
+            if position < len(part):
+                return part[position]
+            position -= len(part)
+        raise IndexError(position)
 
 
 class Columns(Parts):
@@ -81,7 +79,7 @@ class Columns(Parts):
 
     def read(self) -> Iterator[tuple[Sequence[Any], Faults]]:
         """Lists of the columns' values."""
-        step = max(1, AT_ONCE // len(self._columns))
+        step = max(1, FIELDS_AT_ONCE // len(self._columns))
         for start in range(0, len(self), step):
             some = (each[start : start + step] for each in self._columns)
             cells = (c.tolist() if isinstance(c, np.ndarray) else c for c in some)

@@ -20,10 +20,6 @@ if TYPE_CHECKING:
 
 ColumnType = Literal["float64", "float32", "int64", "bool", "string"]
 
-# A string column has no NaN in ONNX. Two noncharacters: no text that people write has them,
-# and a request that does is refused.
-MISSING_TEXT = "\uffff\ufffe"
-
 # Characters in a cell, at most: what cuts longer text into tokens is open to anybody. A column
 # whose text is costly to cut has a limit of its own in the manifest.
 LONGEST_TEXT = 100_000
@@ -117,8 +113,8 @@ class Block:
         type: the values' type, as clients see it.
         dtype: the array's; a nullable int64 column is held as float64.
         pack: makes the bytes of one row's numbers; None where the values are not floats.
-        lows: for each column, the least number that needs no closer look; `low` as an array.
-        highs: for each column, the greatest number that needs no closer look; `high` likewise.
+        lows: for each column, the least number that is surely answered; `low` as an array.
+        highs: for each column, the greatest number that is surely answered; `high` likewise.
         bounded: some column has bounds of its own.
         longest: characters in a text that no column finds too long.
     """
@@ -139,8 +135,8 @@ class Block:
         self.bounded = any(c.minimum is not None or c.maximum is not None for c in columns)
         self.longest = min(column.longest for column in columns)
         self.closed = [
-            (place, frozenset(column.categories))
-            for place, column in enumerate(columns)
+            (position, frozenset(column.categories))
+            for position, column in enumerate(columns)
             if column.categories is not None
         ]
 
@@ -151,20 +147,20 @@ class Feed(NamedTuple):
     Attributes:
         name: in the graph.
         dtype: of the tensor.
-        places: for each block that has some of the columns, which.
+        positions: for each block that has some of the columns, which.
         order: of the columns so gathered; None where it is the tensor's already.
         shape: of the tensor, -1 for the rows; None for (rows, columns).
     """
 
     name: str
     dtype: str
-    places: tuple[tuple[int, slice | list[int]], ...]
+    positions: tuple[tuple[int, slice | list[int]], ...]
     order: list[int] | None
     shape: tuple[int, ...] | None = None
 
     def gather(self, blocks: Sequence[Array]) -> Array:
         """Take this tensor's columns out of the table's arrays."""
-        parts = [blocks[block][:, columns] for block, columns in self.places]
+        parts = [blocks[block][:, columns] for block, columns in self.positions]
         array = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
         if self.order is not None:
             array = array[:, self.order]
@@ -203,7 +199,7 @@ class Signature:
         self.whole = whole
         self.names = frozenset(column.name for column in columns)
         self.all_required = all(column.required for column in columns)
-        position = {column.name: place for place, column in enumerate(columns)}
+        position = {column.name: index for index, column in enumerate(columns)}
         holds = {name: _held_as(tensor) for tensor in graph_inputs for name in tensor["columns"]}
         kinds: dict[tuple[str, str], list[Column]] = {}
         for column in columns:
@@ -218,9 +214,9 @@ class Signature:
         )
         self.sources = [_sources(block, self.inputs) for block in self.blocks]
         at = {
-            column.name: (number, place)
+            column.name: (number, position)
             for number, block in enumerate(self.blocks)
-            for place, column in enumerate(block.columns)
+            for position, column in enumerate(block.columns)
         }
         self.feeds = [
             _feed(tensor, [at[name] for name in tensor["columns"]])
@@ -275,18 +271,20 @@ def _input(tensor: Mapping[str, Any], columns: Sequence[Column]) -> Input:
 
 def _sources(block: Block, inputs: Sequence[Input]) -> tuple[tuple[str, slice | list[int]], ...]:
     """Which columns of which inputs make the block, one input after another."""
-    at = {name: (each.name, place) for each in inputs for place, name in enumerate(each.columns)}
+    at = {
+        name: (each.name, position) for each in inputs for position, name in enumerate(each.columns)
+    }
     found = [at[column.name] for column in block.columns]
     return tuple(
-        (name, _run([place for _, place in members]))
+        (name, _run([position for _, position in members]))
         for name, members in groupby(found, key=lambda where: where[0])
     )
 
 
-def _run(places: list[int]) -> slice | list[int]:
+def _run(positions: list[int]) -> slice | list[int]:
     """Neighbours in order are a slice, which copies nothing."""
-    run = list(range(places[0], places[0] + len(places)))
-    return slice(run[0], run[-1] + 1) if places == run else places
+    run = list(range(positions[0], positions[0] + len(positions)))
+    return slice(run[0], run[-1] + 1) if positions == run else positions
 
 
 def _bounds(column: Column, dtype: str) -> tuple[float, float]:
@@ -319,15 +317,15 @@ def _token_feed(tensor: Mapping[str, Any], at: tuple[int, int]) -> TokenFeed:
 def _feed(tensor: Mapping[str, Any], at: Sequence[tuple[int, int]]) -> Feed:
     """`at` says of each of the tensor's columns in which block it is, and where there."""
     by_block = sorted(range(len(at)), key=lambda index: at[index])
-    places = []
+    positions = []
     for block, members in groupby(by_block, key=lambda index: at[index][0]):
-        places.append((block, _run([at[index][1] for index in members])))
+        positions.append((block, _run([at[index][1] for index in members])))
     order = [by_block.index(index) for index in range(len(at))]
     shape = tuple(tensor["shape"]) if "shape" in tensor else None
     return Feed(
         str(tensor["name"]),
         str(tensor["dtype"]),
-        tuple(places),
+        tuple(positions),
         None if order == sorted(order) else order,
         shape,
     )

@@ -1,9 +1,8 @@
 """Tensors as clients send them, checked against a signature and turned into arrays.
 
 Arrays of numbers never become Python objects where all is well: each block of columns is taken
-out of the tensors as it is. Where anything is odd, the tensors are read as rows, by the careful
-reading that rows have, so that what is accepted and what is said are the same. A property test
-holds the two together.
+out of the tensors as it is. Where anything is odd, the tensors become rows for `cell_validation`,
+so that both accept the same and say the same. A property test compares the two.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ import numpy as np
 
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, MalformedRequest, Problem
-from onnxlet.function.inputs.cell_validation import READ, Guesses, Refused, read_carefully, shown
+from onnxlet.function.inputs.cell_validation import READ, Guesses, Refused, shown, validate_cells
 from onnxlet.function.inputs.signature import Block, Input, Signature
 from onnxlet.function.inputs.validation import CELLS_AT_ONCE, Gathered, Table, is_plain, texts
 from onnxlet.function.messages import Tensor
@@ -78,7 +77,7 @@ def read_tensors(tensors: Mapping[str, Tensor], signature: Signature) -> Table:
 def _read(tensors: Mapping[str, Tensor], signature: Signature, rows: int) -> list[Array]:
     arrays = _read_quickly(tensors, signature, rows)
     if arrays is None:
-        arrays = read_carefully(_as_rows(tensors, signature, rows), signature, {})
+        arrays = validate_cells(_as_rows(tensors, signature, rows), signature, {})
     return arrays
 
 
@@ -184,9 +183,9 @@ def _read_quickly(
     arrays = []
     for block, sources in zip(signature.blocks, signature.sources, strict=True):
         parts = []
-        for name, places in sources:
+        for name, positions in sources:
             tensor = tensors[name]
-            cells = tensor.array.reshape(rows, -1)[:, places]
+            cells = tensor.array.reshape(rows, -1)[:, positions]
             part = QUICK[block.type](cells, block, tensor.datatype)
             if part is None:
                 return None
@@ -265,7 +264,7 @@ QUICK = {
 }
 
 
-# the careful reading
+# for cell validation
 
 
 def _as_rows(
@@ -314,7 +313,7 @@ def _declared(cell: Any, datatype: str) -> Any:
 def _declared_integer(cell: Any, datatype: str) -> int:
     limits = INTEGERS[datatype]
     if type(cell) is not int:
-        READ["int64"](cell)  # a float is told as the column's own reading tells it
+        READ["int64"](cell)  # refuses a float in the column's own words
     if not limits.min <= cell <= limits.max:
         raise Refused(f"{shown(cell)} does not fit {datatype}")
     return int(cell)

@@ -1,4 +1,4 @@
-"""Text at the door: cut into tokens as scikit-learn does, and counted into the graph's tensors.
+"""The front end for text: cut into tokens as scikit-learn does, counted into the graph's tensors.
 
 Steps and their order: `sklearn/feature_extraction/text.py`, `_VectorizerMixin`. ONNX's own
 tokenisers cut otherwise: sklearn-onnx #1019, onnxruntime #4201.
@@ -16,17 +16,16 @@ from typing import Any
 
 import numpy as np
 
-from onnxlet.function.arrays import Array
+from onnxlet.function.arrays import MISSING_TEXT, Array
 from onnxlet.function.inputs.murmur import murmurhash3
-from onnxlet.function.inputs.signature import MISSING_TEXT
 
 Cut = Callable[[str], Iterable[str]]
 Counts = dict[int, int]  # by column; the columns that are not there are zero
 Count = Callable[[Iterable[str]], Counts]
 
 DOUBLE_SPACE = re.compile(r"\s\s+")
-NOWHERE = -1  # the place of a token that is no term
-AT_ONCE = 10_000  # tokens that are counted by one call, during which nobody else is answered
+NOWHERE = -1  # the position of a token that is no term
+TOKENS_AT_ONCE = 10_000  # tokens that are counted by one call, during which nobody else is answered
 TOGETHER = 64  # characters that are taken apart together
 KEPT = 4_000_000  # characters of hashed tokens that are remembered, each token as TOKEN_COST more
 TOKEN_COST = 50
@@ -37,7 +36,7 @@ class TokenFeed:
 
     Attributes:
         name: of the tensor that has the counts, of shape (rows, k).
-        places: name of the tensor that says which columns these are, of shape (k,).
+        positions: name of the tensor that says which columns these are, of shape (k,).
         width: of the whole: a column for each term, or for each remainder of a hash.
         at: the block that has the text, and the column there.
         count: of tokens, in the columns that they count in.
@@ -54,7 +53,7 @@ class TokenFeed:
             at: the block that has the text, and the column there.
         """
         tokens = entry["tokens"]
-        self.name, self.places = str(entry["name"]), str(entry["places"])
+        self.name, self.positions = str(entry["name"]), str(entry["places"])
         self._dtype = np.dtype(str(entry["dtype"]))
         self.at = at
         self._cut = analyser(tokens)
@@ -66,37 +65,37 @@ class TokenFeed:
         self.count: Count
         if "vocabulary" in tokens:
             self.width = len(tokens["vocabulary"])
-            terms = {term: place for place, term in enumerate(tokens["vocabulary"])}
+            terms = {term: position for position, term in enumerate(tokens["vocabulary"])}
             self.count = partial(_count_known, terms.get)
         else:
             self.width = int(tokens["n_features"])
             self.count = HashedTokens(self.width, bool(tokens["alternate_sign"]))
 
     def gather(self, blocks: Sequence[Array]) -> dict[str, Array]:
-        """Both tensors, by name; the places are in order."""
-        block, place = self.at
-        texts = blocks[block][:, place].tolist()
+        """Both tensors, by name; the positions are in order."""
+        block, position = self.at
+        texts = blocks[block][:, position].tolist()
         for text, instead in self._replaced:
             texts = [instead if cell == text else cell for cell in texts]
         rows = [self.count(self._cut(text)) for text in texts]
-        places = sorted(set().union(*rows))
+        positions = sorted(set().union(*rows))
         if len(rows) == 1:
-            counts = np.array([[rows[0][place] for place in places]], self._dtype)
+            counts = np.array([[rows[0][position] for position in positions]], self._dtype)
         else:
-            counts = _side_by_side(rows, places, self._dtype)
-        return self.tensors(counts, places)
+            counts = _side_by_side(rows, positions, self._dtype)
+        return self.tensors(counts, positions)
 
-    def tensors(self, counts: Array, places: Sequence[int]) -> dict[str, Array]:
+    def tensors(self, counts: Array, positions: Sequence[int]) -> dict[str, Array]:
         """Both tensors, of counts in these columns, which are in order."""
         if self._binary:
             counts = counts != 0
         counts = counts.astype(self._dtype, copy=False)
-        return {self.name: counts, self.places: np.array(places, np.int64)}
+        return {self.name: counts, self.positions: np.array(positions, np.int64)}
 
 
-def _side_by_side(rows: Sequence[Counts], places: Sequence[int], dtype: np.dtype[Any]) -> Array:
-    at = {place: column for column, place in enumerate(places)}
-    counts = np.zeros((len(rows), len(places)), dtype)
+def _side_by_side(rows: Sequence[Counts], positions: Sequence[int], dtype: np.dtype[Any]) -> Array:
+    at = {position: column for column, position in enumerate(positions)}
+    counts = np.zeros((len(rows), len(positions)), dtype)
     _fill(counts, rows, at)
     return counts
 
@@ -104,7 +103,7 @@ def _side_by_side(rows: Sequence[Counts], places: Sequence[int], dtype: np.dtype
 def _fill(counts: Array, rows: Sequence[Counts], at: Mapping[int, int]) -> None:
     sizes = np.fromiter(map(len, rows), np.int64, len(rows))
     total = int(sizes.sum())
-    if total > AT_ONCE and len(rows) > 1:
+    if total > TOKENS_AT_ONCE and len(rows) > 1:
         half = len(rows) // 2
         _fill(counts[:half], rows[:half], at)
         _fill(counts[half:], rows[half:], at)
@@ -117,11 +116,11 @@ def _fill(counts: Array, rows: Sequence[Counts], at: Mapping[int, int]) -> None:
 
 
 def _count_known(place_of: Callable[[str, int], int], tokens: Iterable[str]) -> Counts:
-    places = map(place_of, tokens, repeat(NOWHERE))
-    found = Counter(islice(places, AT_ONCE))
-    for place in places:
-        found[place] += 1
-        found.update(islice(places, AT_ONCE))
+    positions = map(place_of, tokens, repeat(NOWHERE))
+    found = Counter(islice(positions, TOKENS_AT_ONCE))
+    for position in positions:
+        found[position] += 1
+        found.update(islice(positions, TOKENS_AT_ONCE))
     found.pop(NOWHERE, None)
     return found
 
@@ -136,15 +135,15 @@ class HashedTokens:
         self._cost = 0
 
     def __call__(self, tokens: Iterable[str]) -> Counts:
-        """By place; a token of a negative hash counts down."""
+        """By position; a token of a negative hash counts down."""
         left, counts = iter(tokens), Counts()
-        while part := Counter(islice(left, AT_ONCE)):
+        while part := Counter(islice(left, TOKENS_AT_ONCE)):
             hashes = self._hashes_of(part)
             for token, times in part.items():
                 h = hashes[token]
-                place = abs(h) % self._width
+                position = abs(h) % self._width
                 down = h < 0 and self._alternate_sign
-                counts[place] = counts.get(place, 0) + (-times if down else times)
+                counts[position] = counts.get(position, 0) + (-times if down else times)
         return counts
 
     def _hashes_of(self, tokens: Counter[str]) -> Mapping[str, int]:

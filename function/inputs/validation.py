@@ -1,9 +1,9 @@
 """Rows as clients send them, checked against a signature and turned into arrays.
 
-Most batches are right, so whole blocks are checked first, at C speed. Where anything is odd, a
-careful reading goes cell by cell: it accepts what the rules allow (3.0 for an integer, null for
-a missing value) and says what is wrong with the rest. The quick reading accepts nothing that
-the careful one would not, with the same arrays; a property test holds them together.
+Most batches are right, so whole blocks are checked first, at C speed. Where anything is odd,
+`cell_validation` goes cell by cell: it accepts what the rules allow (3.0 for an integer, null for
+a missing value) and says what is wrong with the rest. The quick reading accepts nothing that cell
+validation would not, with the same arrays; a property test compares the two.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from onnxlet.function.arrays import Array
+from onnxlet.function.arrays import MISSING_TEXT, Array
 from onnxlet.function.errors import InvalidRows, Problem, Problems
-from onnxlet.function.inputs.cell_validation import read_carefully
-from onnxlet.function.inputs.signature import MISSING_TEXT, Block, CellsOf, Signature
+from onnxlet.function.inputs.cell_validation import validate_cells
+from onnxlet.function.inputs.signature import Block, CellsOf, Signature
 
 EXACT_TYPES: Mapping[str, frozenset[type]] = {
     "float64": frozenset({int, float, type(None)}),
@@ -62,7 +62,7 @@ class LeftOut:
         self.problems = Problems()
 
 
-def read_table(
+def validate_rows(
     rows: Sequence[Any],
     signature: Signature,
     faults: Faults | None = None,
@@ -89,16 +89,16 @@ def read_table(
             rows, faults = prepare(rows, faults or {})
         return Table(len(rows), _read(rows, signature, faults or {}))
     gathered = Gathered(len(rows), left_out)
-    for part, told in parts_of(rows, faults or {}, max(1, CELLS_AT_ONCE // width)):
+    for part, part_faults in parts_of(rows, faults or {}, max(1, CELLS_AT_ONCE // width)):
         if prepare is not None:
-            part, told = prepare(part, told)
-        gathered.read(part, signature, told)
+            part, part_faults = prepare(part, part_faults)
+        gathered.read(part, signature, part_faults)
     return gathered.table()
 
 
 def _read(rows: Sequence[Any], signature: Signature, faults: Faults) -> list[Array]:
     arrays = None if faults else _read_quickly(rows, signature)
-    return read_carefully(rows, signature, faults) if arrays is None else arrays
+    return validate_cells(rows, signature, faults) if arrays is None else arrays
 
 
 def parts_of(
@@ -106,13 +106,10 @@ def parts_of(
 ) -> Iterator[tuple[Sequence[Any], Faults]]:
     """Neighbouring rows, so many at once, and the faults by their positions among these."""
     parts = rows.parts() if hasattr(rows, "parts") else [(rows, faults)]
-    for whole, told in parts:
-        if hasattr(whole, "matrix"):
-            yield whole, told
-            continue
+    for whole, known in parts:
         for start in range(0, len(whole), at_once):
             part = whole[start : start + at_once]
-            yield part, {n: told[n + start] for n in range(len(part)) if n + start in told}
+            yield part, {n: known[n + start] for n in range(len(part)) if n + start in known}
 
 
 class Gathered:
@@ -184,11 +181,6 @@ class Gathered:
 
 def _read_quickly(rows: Sequence[Any], signature: Signature) -> list[Array] | None:
     """The arrays, or None where anything is odd."""
-    if hasattr(rows, "matrix"):
-        matrix = _matrix_as_block(rows.matrix, signature)
-        if matrix is not None:
-            return [matrix]
-        rows = list(rows)
     form = set(map(type, rows))
     if form == {list} and set(map(len, rows)) == {len(signature.columns)}:
         by_name = False
@@ -206,15 +198,6 @@ def _read_quickly(rows: Sequence[Any], signature: Signature) -> list[Array] | No
             return None
         arrays.append(array)
     return arrays
-
-
-def _matrix_as_block(matrix: Array, signature: Signature) -> Array | None:
-    """Numbers that came without their lists, where all columns take just such."""
-    if len(signature.blocks) != 1 or signature.blocks[0].pack is None:
-        return None
-    [block] = signature.blocks
-    fits = len(block.columns) == len(signature.columns) == matrix.shape[1]
-    return matrix if fits and is_plain(block, matrix) else None
 
 
 def _known_names_alone(rows: Sequence[dict[str, Any]], signature: Signature) -> bool:
@@ -279,7 +262,7 @@ def _encodes(text: str) -> bool:
 
 def is_plain(block: Block, array: Array) -> bool:
     """Nothing is missing, infinite, too large or out of its categories where it may not be."""
-    if not all(categories.issuperset(array[:, place]) for place, categories in block.closed):
+    if not all(categories.issuperset(array[:, position]) for position, categories in block.closed):
         return False
     if block.dtype == "string":
         return bool(block.nullable.all()) or not (array == MISSING_TEXT)[:, ~block.nullable].any()

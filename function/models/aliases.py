@@ -1,9 +1,10 @@
 """Names of versions: `models/NAME/aliases.json`, such as `{"stable": 2}`.
 
 An alias stands wherever a version does, and `stable` is what is served where none is named. A
-device has two folders: its slot's, and versions that came alone. A file in the second one is the
-word of whoever looks after the device, and all that counts. Where there is none the slot's counts,
-and its `stable` gives way to a higher version that came alone, as a slot's version always does.
+device has two folders: its slot's, and that of model-only updates. A file in the second one was put
+there by whoever operates the device, and is the only one that counts. Where there is none the
+slot's counts, and its `stable` gives way to a higher version among the updates, as a slot's version
+always does.
 """
 
 from __future__ import annotations
@@ -100,12 +101,12 @@ def of_model(folders: Sequence[Path], name: str, versions: Collection[int]) -> A
     if file is None or STABLE not in found or file.parents[1] in folders[1:]:
         return found
     slot, *others = (folder / name for folder in folders)
-    alone = [
+    updates = [
         number
         for number in versions
         if not (slot / str(number)).is_dir() and any((o / str(number)).is_dir() for o in others)
     ]
-    return {**found, STABLE: max([found[STABLE], *alone])}
+    return {**found, STABLE: max([found[STABLE], *updates])}
 
 
 def serves(

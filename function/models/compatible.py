@@ -138,7 +138,7 @@ def _of_outputs(before: Sequence[Output], after: Sequence[Output]) -> Iterator[s
 
 def _of_member(name: str, old: Any, new: Any) -> Iterator[str]:
     if old != new or _types(old) != _types(new):
-        yield f"{name}: {_told(old)} becomes {_told(new)}"
+        yield f"{name}: {_words(old)} becomes {_words(new)}"
 
 
 def _types(value: Any) -> Any:
@@ -146,7 +146,7 @@ def _types(value: Any) -> Any:
     return list(map(_types, value)) if isinstance(value, list) else type(value)
 
 
-def _told(value: Any) -> str:
+def _words(value: Any) -> str:
     return _listed(value) if isinstance(value, list) else "none" if value is None else str(value)
 
 

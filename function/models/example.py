@@ -9,7 +9,7 @@ from onnxlet.function.inputs.signature import Column
 from onnxlet.function.models.model import Model
 
 TEXT = "a few words of text"
-TOLD = ("median", "quantiles")  # of a number; its least and greatest are one person's
+PUBLISHED = ("median", "quantiles")  # of a number; its least and greatest are one person's
 
 
 def example_instance(model: Model) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def typical_values(model: Model) -> dict[str, dict[str, Any]]:
 
 
 def statistics_of(model: Model) -> Mapping[str, Mapping[str, Any]]:
-    """By column, what the manifest tells of the rows that it was built with."""
+    """By column, what the manifest says of the rows that it was built with."""
     columns: Mapping[str, Mapping[str, Any]] = model.manifest.get("statistics", {}).get(
         "columns", {}
     )
@@ -41,10 +41,10 @@ def statistics_of(model: Model) -> Mapping[str, Mapping[str, Any]]:
 
 
 def _typical(about: Mapping[str, Any]) -> dict[str, Any]:
-    told = {key: about[key] for key in TOLD if key in about}
+    typical = {key: about[key] for key in PUBLISHED if key in about}
     if about.get("frequent"):
-        told["frequent"] = [value for value, _ in about["frequent"]]
-    return told
+        typical["frequent"] = [value for value, _ in about["frequent"]]
+    return typical
 
 
 def _value(column: Column, about: Mapping[str, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""Looks at the models' folder: which versions are there, and which files change still."""
+"""Scans the models' folder: which versions are there, and which files are still changing."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def scan_all(folders: Sequence[Path]) -> dict[Key, Stamp]:
 
 
 def scan(folder: Path) -> dict[Key, Stamp]:
-    """The versions that are there, and what tells whether their files have changed.
+    """The versions that are there, and stamps that differ once their files have changed.
 
     Raises:
         OSError: the folder can't be read.
@@ -46,7 +46,7 @@ def scan(folder: Path) -> dict[Key, Stamp]:
 
 
 def scan_aliases(folders: Sequence[Path], names: Iterable[str]) -> dict[str, Stamp]:
-    """What tells whether the files of these models' aliases have changed."""
+    """Stamps that differ once the files of these models' aliases have changed."""
     found: dict[str, Stamp] = {}
     for name in names:
         with suppress(OSError):
@@ -72,8 +72,8 @@ def _stamp(directory: os.DirEntry[str]) -> Stamp:
     return tuple(sorted(files))
 
 
-class Looks:
-    """The last two looks at folders.
+class FolderScan:
+    """The last two scans of folders.
 
     Attributes:
         now: the last one.
@@ -88,7 +88,7 @@ class Looks:
         self._aliases = self._aliases_before = scan_aliases(folders, self.there())
 
     def again(self) -> None:
-        """Look once more.
+        """Scan once more.
 
         Raises:
             OSError: the folder can't be read.
@@ -98,7 +98,7 @@ class Looks:
         self._aliases = scan_aliases(self._folders, self.there())
 
     def there(self) -> dict[str, list[int]]:
-        """Of each model the versions, lowest first; gone is what both looks have missed."""
+        """Of each model the versions, lowest first; gone is what both scans have missed."""
         versions: dict[str, list[int]] = {}
         for name, number in sorted(self.now.keys() | self._before.keys()):
             versions.setdefault(name, []).append(number)

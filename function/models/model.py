@@ -20,7 +20,7 @@ from onnxlet.function.inputs.validation import Table
 
 MANIFEST_FORMAT = 1
 GRAPH = "model.onnx"
-CELLS_AT_ONCE = 2**19  # of a batch that go through the graph together, and
+CELLS_RUN_AT_ONCE = 2**19  # of a batch that go through the graph together, and
 LEAST_ROWS = 64  # at least
 AGAIN = "Copy the version again, or build it again."
 NO_VERSION = "Name the folder of one version, such as models/NAME/1."
@@ -120,8 +120,8 @@ class Model:
             names, outputs = [names[place], *names[len(outputs) :]], (outputs[place],)
         if table.rows > LEAST_ROWS:  # what a graph computes on the way is as large as its batch
             cells = sum(array.shape[1] for array in table.arrays)
-            if table.rows * cells > CELLS_AT_ONCE:
-                fitting = max(LEAST_ROWS, CELLS_AT_ONCE // cells)
+            if table.rows * cells > CELLS_RUN_AT_ONCE:
+                fitting = max(LEAST_ROWS, CELLS_RUN_AT_ONCE // cells)
                 step = min(fitting, step or fitting)
         if step is None or table.rows <= step:
             arrays = self._answers(table.arrays, names, counted or {})
@@ -189,8 +189,8 @@ def read_checked(directory: Path, file: str, expected: str, place: str) -> bytes
     try:
         content = (directory / file).read_bytes()
     except OSError as error:  # its own words have the whole path
-        told = f"{place}: {file} can't be read: {error.strerror}"
-        raise ModelError(told, way_out(error)) from error
+        message = f"{place}: {file} can't be read: {error.strerror}"
+        raise ModelError(message, way_out(error)) from error
     check_hash(content, expected, f"{place}: {file}")
     return content
 
@@ -216,9 +216,9 @@ def load_model(
     except MalformedRequest as error:
         raise ModelError(f"model {place}: manifest.json: {error}", AGAIN) from error
     except OSError as error:  # its words have the whole path, and clients see this
-        told = f"model {place}: {Path(str(error.filename)).name}: {error.strerror}"
+        message = f"model {place}: {Path(str(error.filename)).name}: {error.strerror}"
         hint = way_out(error) if directory.is_dir() else NO_VERSION
-        raise ModelError(told, hint) from error
+        raise ModelError(message, hint) from error
     if not isinstance(manifest, dict) or manifest.get("format") != MANIFEST_FORMAT:
         raise ModelError(
             f"model {place}: expected a manifest of format {MANIFEST_FORMAT}",
@@ -273,7 +273,7 @@ def _session(onnx: bytes | str, threads: int) -> Any:
     # One thread gives the same digits on every machine; idle ones would spin.
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # what goes wrong is raised, and told once
+    options.log_severity_level = 4  # what goes wrong is raised, and logged once
     return onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
 
 

@@ -21,7 +21,7 @@ from onnxlet.function.errors import ModelError
 CACHE = f"onnxlet-{os.geteuid()}"
 HINT = (
     "Is it there, may this function read it (s3:GetObject), and is /tmp large enough? "
-    "docs/deploy.md tells how graphs get there."
+    "docs/how-to/deploy.md says how graphs get there."
 )
 
 

@@ -6,11 +6,11 @@ request bears the same figures.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from onnxlet.function.errors import NotServed
-from onnxlet.function.messages import Reply, Request, Route
+from onnxlet.function.messages import Reply, Request
 
 if TYPE_CHECKING:
     from onnxlet.function.serving.service import Service
@@ -28,13 +28,15 @@ class Meter(Protocol):
         """All figures, in a form that the client's Accept header names."""
 
 
-def _metrics(service: Service, request: Request) -> Reply:
+def answer(service: Service, request: Request) -> Reply:
+    """All figures.
+
+    Raises:
+        NotServed: nothing is counted here.
+    """
     if service.meter is None:
         raise NotServed(
             "no metrics are kept here",
             "They are where `python -m edge serve` runs; on Lambda the log lines have the figures.",
         )
     return service.meter.expose(service, request.header("Accept"))
-
-
-ROUTES: Sequence[Route] = (Route("GET", PATH, _metrics),)

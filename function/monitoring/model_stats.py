@@ -46,7 +46,7 @@ class Count:
         return sum(self.stages_ns.values())
 
 
-class Counts:
+class ModelStats:
     """Counts for each version of each model that was asked."""
 
     def __init__(self) -> None:

@@ -1,25 +1,24 @@
 """OpenAPI 3.1 for the very models that are loaded, and for every route that the app has.
 
-Paths come from the dialects' own rules, so that none can be forgotten or made up: each dialect
-has a module here with a table that says what stands behind each of its rules.
+Paths come from the app's own table of routes, so that none can be forgotten or made up: each
+protocol has a module here with the words for each of its rules.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from onnxlet.function.http import about
-from onnxlet.function.monitoring import metrics
 from onnxlet.function.openapi import forms, invocations, native, others, schemas, v1, v2
 from onnxlet.function.openapi.forms import Operation, Part, Place
-from onnxlet.function.protocols.registry import DIALECTS
 
 if TYPE_CHECKING:
+    from onnxlet.function.messages import Route
     from onnxlet.function.serving.service import Service
 
 PARTS: tuple[Part, ...] = (native.PART, v2.PART, v1.PART, invocations.PART, others.PART)
+Describe = Callable[[Place], Operation]
 VARIABLE = re.compile(r"<(?:\w+:)?(\w+)>")  # in one of Flask's rules
 
 
@@ -34,19 +33,13 @@ def document(service: Service) -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
     names: set[str] = set()
     schemas_used = schemas.of_models(models, service.settings.max_rows)
-    for key in rules():
-        for part in PARTS:
-            for place in _places(key, service, models) if key in part.operations else ():
-                method = key.split(" ")[0].lower()
-                described = _described(part.operations[key](place), part, place, method)
-                paths.setdefault(place.path, {})[method] = described
-                described["operationId"] = _of_its_own(described["operationId"], names)
-                schemas_used |= part.schemas
-    for route in service.routes:
-        if route.describe:
-            place, method = Place(route.rule, service, models, None), route.method.lower()
-            described = _described(route.describe(place), others.PART, place, method)
-            paths.setdefault(place.path, {})[method] = described
+    for route in sorted(service.routes, key=_order):
+        part, describe = _words(route)
+        for place in _places(route, service, models):
+            described = _described(describe(place), part, place, route)
+            described["operationId"] = _of_its_own(described["operationId"], names)
+            paths.setdefault(place.path, {})[route.method.lower()] = described
+            schemas_used |= part.schemas
     form: dict[str, Any] = {"openapi": "3.1.0", "info": _info(service), "servers": [{"url": "."}]}
     form |= {"paths": paths, "components": {"schemas": schemas_used}}
     form["tags"] = [{"name": part.tag, "description": part.about} for part in PARTS]
@@ -55,35 +48,38 @@ def document(service: Service) -> dict[str, Any]:
     return form
 
 
-def rules() -> list[str]:
-    """Every method and rule of the app, such as `GET /models/<name>`."""
-    keys = [f"POST {rule}" for dialect in DIALECTS for rule in dialect.PREDICT]
-    routes = [route for dialect in DIALECTS for route in dialect.ROUTES]
-    routes += [*about.ROUTES, *metrics.ROUTES]
-    return sorted([*keys, *(f"{route.method} {route.rule}" for route in routes)], key=_order)
+def _order(route: Route) -> tuple[bool, str, str]:
+    """The native protocol's routes first."""
+    return route.rule.startswith("/v"), route.rule, route.method
 
 
-def _order(key: str) -> tuple[bool, str, str]:
-    method, rule = key.split(" ")
-    return rule.startswith("/v"), rule, method
+def _words(route: Route) -> tuple[Part, Describe]:
+    """What describes a route, and the part of the document that it stands in."""
+    if route.describe is not None:
+        return others.PART, route.describe
+    part = next(part for part in PARTS if route.key in part.operations)
+    return part, part.operations[route.key]
 
 
-def _places(key: str, service: Service, models: list[Any]) -> Iterator[Place]:
+def _places(route: Route, service: Service, models: list[Any]) -> Iterator[Place]:
     """The rule's paths: one for each model where it has a variable."""
-    rule = key.split(" ")[1]
+    rule = route.rule
     if not VARIABLE.search(rule):
-        if models or not key.startswith("POST "):  # else all models were removed: nothing answers
+        if models or route.method != "POST":  # else all models were removed: nothing answers
             yield Place(rule, service, models, None)
         return
     for model in models:
         values = {"name": model.name, "version": str(model.version)}
-        path = VARIABLE.sub(lambda found, told=values: told[found[1]], rule)  # type: ignore[misc] # mypy can't infer a default's type
+        path = VARIABLE.sub(lambda found, values=values: values[found[1]], rule)  # type: ignore[misc] # mypy can't infer a default's type
         yield Place(path, service, models, model)
 
 
-def _described(operation: Operation, part: Part, place: Place, method: str) -> dict[str, Any]:
+def _described(operation: Operation, part: Part, place: Place, route: Route) -> dict[str, Any]:
     words = re.findall(r"[A-Za-z0-9_]+", place.path)
-    form: dict[str, Any] = {"operationId": "_".join([method, *words]), "tags": [part.tag]}
+    form: dict[str, Any] = {
+        "operationId": "_".join([route.method.lower(), *words]),
+        "tags": [part.tag],
+    }
     form["summary"] = operation.summary
     if operation.description:
         form["description"] = operation.description
@@ -92,8 +88,8 @@ def _described(operation: Operation, part: Part, place: Place, method: str) -> d
     if operation.request is not None:
         form["requestBody"] = operation.request
     refusals = [*operation.refusals, 403]
-    if place.path not in _open_paths():
-        refusals += [] if place.path == metrics.PATH else [503]
+    if not route.open:
+        refusals += [] if route.urgent else [503]
         if place.service.settings.api_keys:
             form["security"] = forms.SECURITY
             refusals += [401]
@@ -111,10 +107,6 @@ def _of_its_own(name: str, names: set[str]) -> str:
         given = f"{name}_{number}"
     names.add(given)
     return given
-
-
-def _open_paths() -> frozenset[str]:
-    return about.OPEN.union(*(dialect.OPEN for dialect in DIALECTS))
 
 
 def _info(service: Service) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Explanations' part of the document; they are of the native dialect."""
+"""Explanations' part of the document; they are of the native protocol."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def _classes(model: Model, output: str | None) -> dict[str, Schema]:
     if model.manifest["task"] == "clustering" and about.output == "prediction":
         items = {"type": "integer"}  # which there are shows only in answers
     wish = {"type": "array", "items": items, "minItems": 1, "uniqueItems": True}
-    return {"classes": {**wish, "description": "explain these alone"}}
+    return {"classes": {**wish, "description": "explain only these"}}
 
 
 def _answer(model: Model) -> Schema:

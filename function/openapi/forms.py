@@ -20,7 +20,7 @@ SECURITY_SCHEMES: Schema = {
 SECURITY: list[Schema] = [{"bearer": []}, {"key": []}]  # either is enough
 
 REASONS = {
-    400: "Malformed: not JSON or CSV, or not in this dialect's form.",
+    400: "Malformed: not JSON or CSV, or not in this protocol's form.",
     401: "No API key, or one that is not known.",
     403: "A page of another site, or a host that is not this server's.",
     404: "No such model or version.",
@@ -65,7 +65,7 @@ class Operation(NamedTuple):
         responses: by status, those that are no refusals.
         request: the body; None where there is none.
         parameters: of the query and the headers.
-        refusals: statuses that are answered in the dialect's form of an error.
+        refusals: statuses that are answered in the protocol's form of an error.
         description: what else there is to know.
     """
 
@@ -78,7 +78,7 @@ class Operation(NamedTuple):
 
 
 class Part(NamedTuple):
-    """A dialect's part of the document.
+    """A protocol's part of the document.
 
     Attributes:
         tag: its name.

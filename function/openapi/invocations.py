@@ -90,14 +90,14 @@ def _version(place: Place) -> Operation:
 
 def _execution_parameters(place: Place) -> Operation:
     number = {"type": "integer", "minimum": 1}
-    told = record(
+    schema = record(
         {
             "MaxConcurrentTransforms": number,
             "BatchStrategy": {"const": "MULTI_RECORD"},
             "MaxPayloadInMB": number,
         }
     )
-    return Operation("What SageMaker's batch transform may send", answered("Its limits.", told))
+    return Operation("What SageMaker's batch transform may send", answered("Its limits.", schema))
 
 
 PART = Part(

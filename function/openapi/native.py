@@ -1,4 +1,4 @@
-"""The native dialect's part of the document."""
+"""The native protocol's part of the document."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ON_ERROR: Schema = {
     "in": "query",
     "description": (
         "null: rows that can't be answered are null, and the others are not lost; "
-        "refuse: they are 422, all their problems told."
+        "refuse: they are 422, with all their problems."
     ),
     "schema": {"enum": ["null", "refuse"], "default": "refuse"},
 }

@@ -1,4 +1,4 @@
-"""Health, and what tells of the server itself."""
+"""The words for what the server itself answers: the document, the page, the metrics."""
 
 from __future__ import annotations
 

@@ -104,15 +104,15 @@ def answer(model: Model) -> Schema:
         members[output.name] = listed(or_null(entry))
     if model.classes is not None:
         members["classes"] = {"const": model.classes}
-    told: dict[str, Schema] = {
+    optional: dict[str, Schema] = {
         "errors": {**PROBLEM_PLACES, "description": "why some rows are null, by on_error=null"},
         "error_count": {"type": "integer", "minimum": 1},
     }
-    return closed(members, told) | {"title": f"{model.name}: answers"}
+    return closed(members, optional) | {"title": f"{model.name}: answers"}
 
 
 def output_schema(output: Output, model: Model) -> Schema:
-    """One row's entry of an output, as the native dialect writes it."""
+    """One row's entry of an output, as the native protocol writes it."""
     several = model.classes is not None and isinstance(model.classes[0], list)
     sizes = output.shape[1:]
     if output.name == "prediction" and model.classes is not None:

@@ -41,7 +41,7 @@ def outputs_parameter(models: Sequence[Model]) -> Schema:
     return {
         "name": "outputs",
         "in": "query",
-        "description": "all, or names of outputs with commas between; the prediction alone if not.",
+        "description": "all, or names of outputs with commas between; only the prediction if not.",
         "schema": {"enum": ["all", *names]},
     }
 
@@ -49,8 +49,8 @@ def outputs_parameter(models: Sequence[Model]) -> Schema:
 def by_row(model: Model) -> Schema:
     """Instances: objects, lists, or bare values where there is one column."""
     columns = model.signature.columns
-    alone = [column_schema(columns[0])] if len(columns) == 1 else []
-    return listed(one_of(ref(f"{model.name}.row"), ref(f"{model.name}.values"), *alone), 1)
+    bare = [column_schema(columns[0])] if len(columns) == 1 else []
+    return listed(one_of(ref(f"{model.name}.row"), ref(f"{model.name}.values"), *bare), 1)
 
 
 def by_column(model: Model) -> Schema:
@@ -108,20 +108,20 @@ def _status(place: Place) -> Operation:
     version = record(
         {"version": {"type": "string"}, "state": {"const": "AVAILABLE"}, "status": status}
     )
-    told = record(
+    schema = record(
         {
             "model_version_status": listed(version, 1),
             "name": {"type": "string"},
             "ready": {"const": True},
         }
     )
-    return Operation("Is a model ready?", answered("TensorFlow Serving's and KServe's.", told))
+    return Operation("Is a model ready?", answered("TensorFlow Serving's and KServe's.", schema))
 
 
 def _metadata(place: Place) -> Operation:
     about: dict[str, Any] = {"type": "object"}
-    told = record({"model_spec": about, "metadata": record({"signature_def": about})})
-    return Operation("Describe a model", answered("TensorFlow Serving's form.", told))
+    schema = record({"model_spec": about, "metadata": record({"signature_def": about})})
+    return Operation("Describe a model", answered("TensorFlow Serving's form.", schema))
 
 
 MODEL = "/v1/models/<name>"

@@ -37,7 +37,7 @@ LENGTH: Schema = {
     "schema": SIZE,
 }
 PARAMETERS: Schema = {"type": ["object", "null"]}
-# For reading alone: an input that is sent is checked more closely than this can say.
+# Only for reading: an input that is sent is checked more closely than this can say.
 OUTPUT: Schema = record(
     {"name": TEXT, "datatype": {"enum": list(DATATYPES)}, "shape": listed(SIZE)},
     {"data": {"type": "array"}, "parameters": {"type": "object"}},
@@ -136,8 +136,8 @@ def _infer(place: Place) -> Operation:
     )
 
 
-def _told(summary: str, text: str, schema: Schema) -> Callable[[Place], Operation]:
-    """A route that takes nothing and tells something."""
+def _information(summary: str, text: str, schema: Schema) -> Callable[[Place], Operation]:
+    """A route that takes nothing and returns some information."""
     return lambda place: Operation(summary, answered(text, schema))
 
 
@@ -154,22 +154,28 @@ INDEX = record({"name": TEXT, "version": TEXT, "state": {"const": "READY"}, "rea
 SERVER = record({"name": TEXT, "version": TEXT, "extensions": listed(TEXT)})
 READY = record({"name": TEXT, "ready": {"const": True}})
 OPERATIONS: dict[str, Callable[[Place], Operation]] = {
-    "GET /v2": _told("Describe the server", "Its name and what it can do.", SERVER),
-    "GET /v2/health/live": _told("Is it alive?", "It is.", record({"live": {"const": True}})),
-    "GET /v2/health/ready": _told(
+    "GET /v2": _information("Describe the server", "Its name and what it can do.", SERVER),
+    "GET /v2/health/live": _information(
+        "Is it alive?", "It is.", record({"live": {"const": True}})
+    ),
+    "GET /v2/health/ready": _information(
         "Is it ready?", "Models are loaded.", record({"ready": {"const": True}})
     ),
-    "GET /v2/models": _told("Name the models", "All.", record({"models": listed(TEXT)})),
-    "GET /v2/models/stats": _told("Count", "Of all models.", ref("v2.statistics")),
-    "POST /v2/repository/index": _told("List models and versions", "All.", listed(INDEX)),
+    "GET /v2/models": _information("Name the models", "All.", record({"models": listed(TEXT)})),
+    "GET /v2/models/stats": _information("Count", "Of all models.", ref("v2.statistics")),
+    "POST /v2/repository/index": _information("List models and versions", "All.", listed(INDEX)),
     "POST /v2/repository/models/<name>/load": _change,
     "POST /v2/repository/models/<name>/unload": _change,
 }
 for _rule in ("/v2/models/<name>", "/v2/models/<name>/versions/<version>"):
     OPERATIONS |= {
-        f"GET {_rule}": _told("Describe a model", "What goes in and comes out.", ref("v2.model")),
-        f"GET {_rule}/ready": _told("Is a model ready?", "It is.", READY),
-        f"GET {_rule}/stats": _told("Count", "Requests, rows and time.", ref("v2.statistics")),
+        f"GET {_rule}": _information(
+            "Describe a model", "What goes in and comes out.", ref("v2.model")
+        ),
+        f"GET {_rule}/ready": _information("Is a model ready?", "It is.", READY),
+        f"GET {_rule}/stats": _information(
+            "Count", "Requests, rows and time.", ref("v2.statistics")
+        ),
         f"POST {_rule}/infer": _infer,
     }
 PART = Part(

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from onnxlet.function import json_text
 from onnxlet.function.errors import InvalidRows, MalformedRequest, Problem, RequestTooLarge
-from onnxlet.function.messages import Call, Failure, Prediction
+from onnxlet.function.inputs import json_body
+from onnxlet.function.messages import Failure, Prediction, PredictRequest
 from onnxlet.function.protocols import native
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def read_object(
     """
     if not body:
         raise MalformedRequest("the body is empty", hint)
-    value = json_text.loads(body, lists, members)
+    value = json_body.read(body, lists, members)
     if not isinstance(value, dict):
         raise MalformedRequest(f"expected an object, got {native.kind(value)}", hint)
     return value
@@ -67,7 +67,7 @@ def only_one(
     return found[0]
 
 
-def by_row(value: Any, name: str, hint: str) -> Call:
+def by_row(value: Any, name: str, hint: str) -> PredictRequest:
     """Instances one after another; where each is a bare value, it is the only column's.
 
     Raises:
@@ -75,31 +75,29 @@ def by_row(value: Any, name: str, hint: str) -> Call:
     """
     if not native.is_list(value):
         raise MalformedRequest(f"'{name}': expected a list of rows, got {native.kind(value)}", hint)
-    return changed(Call(value), _as_rows)
+    return changed(PredictRequest(value), _as_rows)
 
 
-def changed(call: Call, change: Change) -> Call:
+def changed(call: PredictRequest, change: Change) -> PredictRequest:
     """A call of what is made of its rows; of some at a time, where they are read so."""
     if hasattr(call.rows, "then"):
         return call._replace(rows=call.rows.then(change))
     rows, faults = change(list(call.rows))
-    told = {**(call.faults or {}), **faults} if faults else call.faults
-    return call._replace(rows=rows, faults=told)
+    every = {**(call.faults or {}), **faults} if faults else call.faults
+    return call._replace(rows=rows, faults=every)
 
 
 def _as_rows(values: Sequence[Any]) -> tuple[Sequence[Any], Faults]:
-    if hasattr(values, "matrix") or set(map(type, values)) <= {list, dict}:
+    if set(map(type, values)) <= {list, dict}:
         return values, {}
     return [row if isinstance(row, list | dict) else [row] for row in values], {}
 
 
 def _as_only_column(values: Sequence[Any]) -> tuple[Sequence[Any], Faults]:
-    if hasattr(values, "matrix"):
-        return values, {}
     return [cell if isinstance(cell, list) else [cell] for cell in values], {}
 
 
-def by_column(value: Any, check_rows: Callable[[int], None] = lambda rows: None) -> Call:
+def by_column(value: Any, check_rows: Callable[[int], None] = lambda rows: None) -> PredictRequest:
     """Columns by name, each a list with a value (or a list of one value) for every row.
 
     A single one may be the matrix of a model fitted on an array, a list for every row.
@@ -129,14 +127,14 @@ def by_column(value: Any, check_rows: Callable[[int], None] = lambda rows: None)
     if len(names) == 1:
         [cells] = columns.values()
         cells = cells.tolist() if isinstance(cells, np.ndarray) else cells
-        return changed(Call(cells, names=names), _as_only_column)
+        return changed(PredictRequest(cells, names=names), _as_only_column)
     if not isinstance(value, dict):
         from onnxlet.function.inputs.parts import Columns, compact, listed
 
         flat = [compact(_flat(listed(cells))) for cells in columns.values()]
-        return Call(Columns(flat), names=names)
+        return PredictRequest(Columns(flat), names=names)
     together = zip(*map(_flat, columns.values()), strict=True)
-    return Call(list(map(list, together)), names=names)
+    return PredictRequest(list(map(list, together)), names=names)
 
 
 def _gathered(members: Any, check_rows: Callable[[int], None]) -> dict[str, Any]:
@@ -168,14 +166,12 @@ def _only_value(cell: Any) -> Any:
     return cell[0] if is_one else cell
 
 
-def with_text(call: Call) -> Call:
+def with_text(call: PredictRequest) -> PredictRequest:
     """Values that are `{"b64": ...}` as the UTF-8 text in them."""
     return changed(call._replace(faults=call.faults or {}), _with_texts)
 
 
 def _with_texts(values: Sequence[Any]) -> tuple[Sequence[Any], Faults]:
-    if hasattr(values, "matrix"):
-        return values, {}
     rows, faults = [], dict[int, str]()
     for number, row in enumerate(values):
         try:
@@ -205,7 +201,7 @@ def _decoded(text: str) -> str:
         raise ValueError(f"'b64': expected base64 of UTF-8 text, got {text[:40]!r}") from error
 
 
-def wished_outputs(value: Any) -> tuple[str, ...]:
+def requested_outputs(value: Any) -> tuple[str, ...]:
     """The outputs that a request asks for, by name: `all`, names with commas, or a list of them.
 
     Raises:
@@ -217,22 +213,22 @@ def wished_outputs(value: Any) -> tuple[str, ...]:
     return tuple(name.strip() for name in names)
 
 
-def chosen(prediction: Prediction, wished: tuple[str, ...]) -> dict[str, Any]:
+def chosen(prediction: Prediction, requested: tuple[str, ...]) -> dict[str, Any]:
     """The outputs asked for, by name, in the native form.
 
     Raises:
         MalformedRequest: the model has no such output.
     """
-    if wished == PREDICTION:
+    if requested == PREDICTION:
         return {"prediction": prediction.outputs["prediction"]}
     names = [output.name for output in prediction.model.signature.outputs]
-    if unknown := [name for name in wished if name not in names and wished != ALL]:
+    if unknown := [name for name in requested if name not in names and requested != ALL]:
         raise MalformedRequest(
             f"'outputs': model '{prediction.model.name}' has no {unknown[0][:100]!r}",
             f"Ask for all, or for some of {', '.join(names)}.",
         )
     whole = native.answer(prediction)
-    return {name: whole[name] for name in (names if wished == ALL else wished)}
+    return {name: whole[name] for name in (names if requested == ALL else requested)}
 
 
 def in_rows(outputs: Mapping[str, Any], prediction: Prediction) -> Any:
@@ -254,12 +250,12 @@ def beside(outputs: Mapping[str, Any], prediction: Prediction) -> dict[str, Any]
     return form | native.unanswered(prediction)
 
 
-def told(failure: Failure) -> str:
+def message(failure: Failure) -> str:
     """An error as one text: every problem that is listed, how many more, and what to do."""
-    return native.unicode(" ".join(_told(failure)))
+    return native.unicode(" ".join(_sentences(failure)))
 
 
-def _told(failure: Failure) -> Iterator[str]:
+def _sentences(failure: Failure) -> Iterator[str]:
     if not failure.problems:
         yield failure.detail
     else:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from onnxlet.function.errors import InvalidRows, MalformedRequest, Problem
-from onnxlet.function.messages import Call
+from onnxlet.function.messages import PredictRequest
 from onnxlet.function.protocols import forms, native
 
 SPLIT = 'Send {"columns": [names], "data": [rows]}.'
@@ -16,7 +16,7 @@ RECORDS = "Send a list of objects by column name."
 ROWS = "Send a list of rows, each an object by column name or a list of values."
 
 
-def split(value: Any) -> Call:
+def split(value: Any) -> PredictRequest:
     """What pandas writes by `to_dict(orient="split")`; its index is no column.
 
     Raises:
@@ -29,12 +29,16 @@ def split(value: Any) -> Call:
         raise MalformedRequest(f"'dataframe_split': unknown members {unknown[:8]}", SPLIT)
     rows, columns = value["data"], value.get("columns")
     if columns is None:
-        return forms.changed(Call(rows, faults={}), lambda some: (some, _unlike(some, None)))
+        return forms.changed(
+            PredictRequest(rows, faults={}), lambda some: (some, _unlike(some, None))
+        )
     if not isinstance(columns, list):
         raise MalformedRequest("'dataframe_split': expected 'columns' to be a list", SPLIT)
     names = None if _is_numbered(columns) else _names(columns)
     width = len(columns)
-    return forms.changed(Call(rows, names, faults={}), lambda some: (some, _unlike(some, width)))
+    return forms.changed(
+        PredictRequest(rows, names, faults={}), lambda some: (some, _unlike(some, width))
+    )
 
 
 def _is_numbered(columns: list[Any]) -> bool:
@@ -53,8 +57,6 @@ def _names(columns: list[Any]) -> list[str]:
 
 def _unlike(rows: Sequence[Any], width: int | None) -> Mapping[int, str]:
     """The rows that are no lists, or not of that many values."""
-    if hasattr(rows, "matrix") and width in (None, rows.matrix.shape[1]):
-        return {}
     if set(map(type, rows)) <= {list} and (width is None or set(map(len, rows)) <= {width}):
         return {}
     return {
@@ -66,7 +68,7 @@ def _unlike(rows: Sequence[Any], width: int | None) -> Mapping[int, str]:
     }
 
 
-def records(value: Any) -> Call:
+def records(value: Any) -> PredictRequest:
     """What pandas writes by `to_dict(orient="records")`.
 
     Raises:
@@ -74,7 +76,7 @@ def records(value: Any) -> Call:
     """
     if not native.is_list(value):
         raise MalformedRequest(OBJECTS, RECORDS)
-    return forms.changed(Call(value), _objects)
+    return forms.changed(PredictRequest(value), _objects)
 
 
 def _objects(rows: Sequence[Any]) -> tuple[Sequence[Any], Mapping[int, str]]:
@@ -83,7 +85,7 @@ def _objects(rows: Sequence[Any]) -> tuple[Sequence[Any], Mapping[int, str]]:
     return rows, {}
 
 
-def instances(value: Any) -> Call:
+def instances(value: Any) -> PredictRequest:
     """Rows; also as SageMaker's built-in algorithms take them.
 
     Raises:
@@ -111,7 +113,7 @@ def _features(row: Any) -> Any:
     return row
 
 
-def inputs(value: Any, check_rows: Callable[[int], None] = lambda rows: None) -> Call:
+def inputs(value: Any, check_rows: Callable[[int], None] = lambda rows: None) -> PredictRequest:
     """Columns by name, or rows.
 
     Raises:
@@ -123,7 +125,7 @@ def inputs(value: Any, check_rows: Callable[[int], None] = lambda rows: None) ->
     return forms.by_row(value, "inputs", ROWS)
 
 
-READ: Mapping[str, Callable[[Any], Call]] = {
+READ: Mapping[str, Callable[[Any], PredictRequest]] = {
     "dataframe_split": split,
     "dataframe_records": records,
     "instances": instances,

@@ -10,9 +10,9 @@ from onnxlet.function import json_text
 from onnxlet.function.errors import MalformedRequest, NotAcceptable, UnsupportedMedia
 from onnxlet.function.messages import (
     JSON,
-    Call,
     Failure,
     Prediction,
+    PredictRequest,
     Reply,
     Request,
     Route,
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 PATHS = frozenset({"/invocations", "/ping", "/health", "/version", "/execution-parameters"})
 PREDICT: Sequence[str] = ("/invocations",)
-OPEN = frozenset({"/ping", "/health"})
 LISTS = frozenset(
     {
         ("instances",),
@@ -49,7 +48,7 @@ MODEL_HEADER = "HTTP_" + TARGET.upper().replace("-", "_")
 WHICH = "Say by Content-Type: text/csv; header=present, or header=absent."
 
 
-class Wishes(NamedTuple):
+class AnswerOptions(NamedTuple):
     """What the answer's form depends on.
 
     Attributes:
@@ -70,7 +69,7 @@ def owns(path: str) -> bool:
     return path in PATHS
 
 
-def decode(request: Request) -> Call:
+def decode(request: Request) -> PredictRequest:
     """Read a request for predictions: JSON in MLflow's four forms, or CSV.
 
     Raises:
@@ -126,15 +125,15 @@ def _accepted(accept: str) -> str:
     return max(choices, key=lambda choice: choice[0])[1]
 
 
-def _wishes(wished: Mapping[str, Any]) -> tuple[Wishes, bool]:
-    outputs, on_error = wished.get("outputs"), wished.get("on_error", "refuse")
-    named = forms.PREDICTION if outputs is None else forms.wished_outputs(outputs)
+def _options(requested: Mapping[str, Any]) -> tuple[AnswerOptions, bool]:
+    outputs, on_error = requested.get("outputs"), requested.get("on_error", "refuse")
+    named = forms.PREDICTION if outputs is None else forms.requested_outputs(outputs)
     # JSON's own null says the same as the word does.
     nulls = native.wants_nulls({"on_error": "null" if on_error is None else on_error})
-    return Wishes(named), nulls
+    return AnswerOptions(named), nulls
 
 
-def _from_json(request: Request) -> Call:
+def _from_json(request: Request) -> PredictRequest:
     body = forms.read_object(request.body, HINT, LISTS, MEMBERS)
     hint = WRAP if body.keys() >= {"columns", "data"} else HINT
     kind = forms.only_one(body, tuple(frames.READ), ("params",), hint)
@@ -145,7 +144,7 @@ def _from_json(request: Request) -> Call:
             f"'params': expected none but {', '.join(PARAMS)}, got {got}",
             "A model takes no parameters here.",
         )
-    options, nulls = _wishes({**request.query, **params})
+    options, nulls = _options({**request.query, **params})
     value = body[kind]
     if native.is_list(value):
         request.check_rows(len(value))
@@ -156,15 +155,15 @@ def _from_json(request: Request) -> Call:
     return call._replace(nulls=nulls, options=options)
 
 
-def _from_csv(request: Request) -> Call:
-    """Rows below a header, as MLflow sends them, or rows alone, as SageMaker does.
+def _from_csv(request: Request) -> PredictRequest:
+    """Rows below a header, as MLflow sends them, or only rows, as SageMaker does.
 
-    A first line of numbers alone is a row. It might be a header all the same: where it counts
+    A first line of only numbers is a row. It might be a header all the same: where it counts
     the columns, as pandas does for a bare array, the request has to say which it is.
     """
     from onnxlet.function.inputs import csv_lines, csv_text  # 5 ms that a cold start need not pay
 
-    options, nulls = _wishes(request.query)
+    options, nulls = _options(request.query)
     lines = csv_lines.lines(request.body, request.check_rows)
     first = csv_lines.first_of(lines)
     header = request.parameters.get("header", "").lower()
@@ -177,30 +176,30 @@ def _from_csv(request: Request) -> Call:
             raise MalformedRequest("the first line may be a row or a header", WHICH)
         options = options._replace(first=first)
     if header == "absent" or (bare and not header):
-        return Call(lines, text=True, nulls=nulls, options=options)
+        return PredictRequest(lines, text=True, nulls=nulls, options=options)
     names, rows, faults = csv_text.below_header(lines)
-    return Call(rows, names, text=True, faults=faults, nulls=nulls, options=options)
+    return PredictRequest(rows, names, text=True, faults=faults, nulls=nulls, options=options)
 
 
-def encode(prediction: Prediction, call: Call) -> Reply:
-    """The answer: predictions alone, unless other outputs are asked for.
+def encode(prediction: Prediction, call: PredictRequest) -> Reply:
+    """The answer: only predictions, unless other outputs are asked for.
 
     Raises:
         MalformedRequest: an output is asked for that the model has not, or the first line of
             the CSV names one of its columns and is all numbers.
     """
-    wishes: Wishes = call.options
-    if wishes.first and not prediction.model.signature.names.isdisjoint(wishes.first):
+    options: AnswerOptions = call.options
+    if options.first and not prediction.model.signature.names.isdisjoint(options.first):
         raise MalformedRequest("the first line may be a row or a header", WHICH)
-    outputs = forms.chosen(prediction, wishes.outputs)
-    if wishes.media_type == CSV:
+    outputs = forms.chosen(prediction, options.outputs)
+    if options.media_type == CSV:
         from onnxlet.function.inputs import csv_text  # nobody else writes it
 
         return Reply(
-            csv_text.written(outputs.values()), f"{CSV}; charset=utf-8", headers=wishes.headers
+            csv_text.written(outputs.values()), f"{CSV}; charset=utf-8", headers=options.headers
         )
     form = {"predictions": forms.in_rows(outputs, prediction)}
-    return answer_reply(prediction, form | forms.beside(outputs, prediction), wishes.headers)
+    return answer_reply(prediction, form | forms.beside(outputs, prediction), options.headers)
 
 
 ERROR_CODES = {
@@ -218,7 +217,7 @@ def refuse(failure: Failure) -> Reply:
     """An error in MLflow's form; what contradicts the signature is 400 here."""
     status = 400 if failure.status == 422 else failure.status
     code = ERROR_CODES.get(status, "BAD_REQUEST")
-    return json_reply({"error_code": code, "message": forms.told(failure)}, status)
+    return json_reply({"error_code": code, "message": forms.message(failure)}, status)
 
 
 def _ping(service: Service, request: Request) -> Reply:
@@ -249,8 +248,8 @@ def _execution_parameters(service: Service, request: Request) -> Reply:
 
 
 ROUTES: Sequence[Route] = (
-    Route("GET", "/ping", _ping),
-    Route("GET", "/health", _ping),
+    Route("GET", "/ping", _ping, open=True, urgent=True),
+    Route("GET", "/health", _ping, open=True, urgent=True),
     Route("GET", "/version", _version),
     Route("GET", "/execution-parameters", _execution_parameters),
 )

@@ -1,4 +1,4 @@
-"""The native dialect: a request body becomes a call, a prediction becomes an answer."""
+"""The native protocol: a request body becomes a call, a prediction becomes an answer."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-from onnxlet.function import json_text
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import LISTED_PROBLEMS, MalformedRequest, Problem, UnsupportedMedia
+from onnxlet.function.inputs import json_body
 from onnxlet.function.messages import (
-    Call,
     Failure,
     Prediction,
+    PredictRequest,
     Reply,
     Request,
     Route,
@@ -30,20 +30,18 @@ PREDICT: Sequence[str] = (
     "/models/<name>/versions/<version>/predict",
 )
 MODEL_HEADER = ""
-OPEN: frozenset[str] = frozenset()
 MEMBERS = ("instances", "model")
 LISTS = frozenset({(), ("instances",)})  # where rows are
 DESCRIBED = ("task", "signature", "classes", "parity", "metrics")
-LARGE = 10_000  # bytes of JSON that a faster parser is worth asking for
 JSON_HINT = 'Send {"instances": [...]}, each one an object by column name or a list of values.'
 
 
 def owns(path: str) -> bool:
-    """Every path that no other dialect has."""
+    """Every path that no other protocol has."""
     return True
 
 
-def decode(request: Request) -> Call:
+def decode(request: Request) -> PredictRequest:
     """Read a request for predictions: JSON, or CSV with a header.
 
     Raises:
@@ -54,26 +52,16 @@ def decode(request: Request) -> Call:
     check_text(request)
     nulls = wants_nulls(request.query)
     if request.media_type in ("application/json", ""):
-        return from_object(_loads(request.body), nulls)
+        return from_object(json_body.read(request.body, LISTS), nulls)
     if request.media_type == "text/csv":
         from onnxlet.function.inputs import csv_text  # 5 ms that a cold start need not pay
 
         names, rows, faults = csv_text.read(request.body, request.check_rows)
-        return Call(rows, names, text=True, faults=faults, nulls=nulls)
+        return PredictRequest(rows, names, text=True, faults=faults, nulls=nulls)
     raise UnsupportedMedia(
         f"media type '{request.media_type}' is not read here",
         "Send Content-Type: application/json, or text/csv with a header.",
     )
-
-
-def _loads(body: bytes) -> Any:
-    if LARGE < len(body) <= json_text.LARGE:
-        from onnxlet.function.inputs import number_lists  # small requests never need it
-
-        read = number_lists.read(body)
-        if read is not None:
-            return read
-    return json_text.loads(body, LISTS)
 
 
 def check_text(request: Request) -> None:
@@ -106,7 +94,7 @@ def wants_nulls(query: Mapping[str, str]) -> bool:
     return wish == "null"
 
 
-def from_object(body: Any, nulls: bool = False, members: Sequence[str] = MEMBERS) -> Call:
+def from_object(body: Any, nulls: bool = False, members: Sequence[str] = MEMBERS) -> PredictRequest:
     """Read a decoded JSON body: `{"instances": [...]}` or the bare list of rows.
 
     Args:
@@ -118,10 +106,10 @@ def from_object(body: Any, nulls: bool = False, members: Sequence[str] = MEMBERS
         MalformedRequest: any other form.
     """
     if is_list(body):
-        return Call(body, nulls=nulls)
+        return PredictRequest(body, nulls=nulls)
     model = body.get("model") if isinstance(body, dict) else None
     try:
-        return Call(_instances(body, members), model=model, nulls=nulls)
+        return PredictRequest(_instances(body, members), model=model, nulls=nulls)
     except MalformedRequest as error:
         error.model = model if isinstance(model, str) else None
         raise
@@ -154,8 +142,7 @@ def _hint(body: Any) -> str:
 
 def is_list(value: Any) -> bool:
     """Whether a value is a list, be it one that is still to be read."""
-    # of number_lists, or of large_json
-    return isinstance(value, list) or hasattr(value, "matrix") or hasattr(value, "parts")
+    return isinstance(value, list) or hasattr(value, "parts")
 
 
 def kind(value: Any) -> str:
@@ -166,7 +153,7 @@ def kind(value: Any) -> str:
     return "null" if value is None else names.get(type(value), "a number")
 
 
-def encode(prediction: Prediction, call: Call) -> Reply:
+def encode(prediction: Prediction, call: PredictRequest) -> Reply:
     """The native answer, in JSON."""
     return answer_reply(prediction, answer(prediction))
 
@@ -228,19 +215,9 @@ def _described(service: Service, model: Model) -> dict[str, Any]:
     return about | {key: model.manifest[key] for key in DESCRIBED if key in model.manifest}
 
 
-def _explain(
-    service: Service, request: Request, name: str | None = None, version: str | None = None
-) -> Reply:
-    from onnxlet.function.explanation import route  # a server starts without it
-
-    return route.answer(service, request, name, version)
-
-
-EXPLAIN = [rule.replace("predict", "explain") for rule in PREDICT]
 ROUTES: Sequence[Route] = (
     Route("GET", "/models", _models),
     Route("GET", "/models/<name>", _model),
-    *(Route("POST", rule, _explain) for rule in EXPLAIN),
 )
 
 TITLES = {

@@ -1,17 +1,17 @@
-"""The protocols that clients speak: a module each, of the form `onnxlet.function.messages.Dialect`.
+"""The protocols that clients speak, a module each: an `onnxlet.function.messages.WireProtocol`.
 
 To add one, write its module and name it here.
 """
 
 from __future__ import annotations
 
-from onnxlet.function.messages import Dialect
+from onnxlet.function.messages import WireProtocol
 from onnxlet.function.protocols import invocations, native, v1, v2
 
-# The first that owns a path has it; the native dialect owns what nobody else does.
-DIALECTS: tuple[Dialect, ...] = (v2, v1, invocations, native)
+# The first that owns a path has it; the native protocol owns what nobody else does.
+PROTOCOLS: tuple[WireProtocol, ...] = (v2, v1, invocations, native)
 
 
-def dialect_of(path: str) -> Dialect:
-    """The dialect in which this path's errors are told."""
-    return next(dialect for dialect in DIALECTS if dialect.owns(path))
+def protocol_of(path: str) -> WireProtocol:
+    """The protocol in whose form this path's errors are answered."""
+    return next(protocol for protocol in PROTOCOLS if protocol.owns(path))

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from onnxlet.function import json_text
 from onnxlet.function.errors import MalformedRequest, quoted
 from onnxlet.function.messages import (
-    Call,
     Failure,
     Prediction,
+    PredictRequest,
     Reply,
     Request,
     Route,
@@ -28,7 +28,6 @@ PREDICT: Sequence[str] = (
     "/v1/models/<name>/versions/<version>:predict",
 )
 MODEL_HEADER = ""
-OPEN: frozenset[str] = frozenset()
 LISTS = frozenset({("instances",), ("inputs",), ("inputs", json_text.ANY)})
 MEMBERS = frozenset({("inputs",)})
 KINDS = ("instances", "inputs")
@@ -37,7 +36,7 @@ NATIVE = "Send the rows to /models/N/predict."
 HINT = 'Send {"instances": [...]}, a row each, or {"inputs": {...}}, a list for each column.'
 
 
-class Wishes(NamedTuple):
+class AnswerOptions(NamedTuple):
     """What the answer's form depends on.
 
     Attributes:
@@ -56,7 +55,7 @@ def owns(path: str) -> bool:
     return path == "/v1" or path.startswith("/v1/")
 
 
-def decode(request: Request) -> Call:
+def decode(request: Request) -> PredictRequest:
     """Read a request for predictions, in row or column form.
 
     As in TensorFlow Serving the body is JSON whatever its media type: `curl -d` calls it a form.
@@ -84,26 +83,26 @@ def decode(request: Request) -> Call:
     base64 = b'"b64"' in request.body
     if base64:
         call = forms.with_text(call)
-    outputs = forms.wished_outputs(query["outputs"]) if "outputs" in query else forms.PREDICTION
+    outputs = forms.requested_outputs(query["outputs"]) if "outputs" in query else forms.PREDICTION
     nulls = native.wants_nulls(query)
-    return call._replace(nulls=nulls, options=Wishes(kind == "inputs", outputs, base64))
+    return call._replace(nulls=nulls, options=AnswerOptions(kind == "inputs", outputs, base64))
 
 
-def encode(prediction: Prediction, call: Call) -> Reply:
+def encode(prediction: Prediction, call: PredictRequest) -> Reply:
     """The answer, in the form that the request had.
 
     Raises:
         MalformedRequest: an output is asked for that the model has not.
     """
-    wishes: Wishes = call.options
-    if wishes.base64 and "b64" in prediction.model.signature.names:
+    options: AnswerOptions = call.options
+    if options.base64 and "b64" in prediction.model.signature.names:
         raise MalformedRequest("'b64' is a column of this model, and means base64 here", NATIVE)
-    outputs = forms.chosen(prediction, wishes.outputs)
+    outputs = forms.chosen(prediction, options.outputs)
     beside = forms.beside(outputs, prediction)
-    if wishes.columnar:
-        alone = len(outputs) == 1
-        told = next(iter(outputs.values())) if alone else outputs
-        return answer_reply(prediction, {"outputs": told} | beside)
+    if options.columnar:
+        single = len(outputs) == 1
+        columns = next(iter(outputs.values())) if single else outputs
+        return answer_reply(prediction, {"outputs": columns} | beside)
     return answer_reply(prediction, {"predictions": forms.in_rows(outputs, prediction)} | beside)
 
 
@@ -112,7 +111,7 @@ def refuse(failure: Failure) -> Reply:
     status = 400 if failure.status == 422 else failure.status
     if status in (404, 405) and not failure.hint:  # no such route, as :classify and :explain
         failure = failure._replace(hint="Predict by POST to /v1/models/N:predict.")
-    return json_reply({"error": forms.told(failure)}, status)
+    return json_reply({"error": forms.message(failure)}, status)
 
 
 def _models(service: Service, request: Request) -> Reply:
@@ -123,7 +122,7 @@ def _status(service: Service, request: Request, name: str, version: str | None =
     """TensorFlow Serving's status of each version, and KServe's word on readiness."""
     model = service.repository.choose(name, version)
     versions = [model.version] if version else reversed(service.repository.versions(name))
-    told = [
+    statuses = [
         {
             "version": str(number),
             "state": "AVAILABLE",
@@ -131,7 +130,7 @@ def _status(service: Service, request: Request, name: str, version: str | None =
         }
         for number in versions
     ]
-    return json_reply({"model_version_status": told, "name": name, "ready": True})
+    return json_reply({"model_version_status": statuses, "name": name, "ready": True})
 
 
 DTYPES = {

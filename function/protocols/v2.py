@@ -9,11 +9,12 @@ import numpy as np
 
 from onnxlet.function import json_text
 from onnxlet.function.errors import MalformedRequest
+from onnxlet.function.inputs import json_body
 from onnxlet.function.inputs.tensors import RAW
 from onnxlet.function.messages import (
-    Call,
     Failure,
     Prediction,
+    PredictRequest,
     Reply,
     Request,
     Route,
@@ -21,10 +22,10 @@ from onnxlet.function.messages import (
     json_reply,
 )
 from onnxlet.function.protocols import v2_about
-from onnxlet.function.protocols.native import LARGE, unicode
+from onnxlet.function.protocols.native import unicode
 from onnxlet.function.protocols.v2_binary import HEADER, Tail, header_length
 from onnxlet.function.protocols.v2_inputs import read_inputs
-from onnxlet.function.protocols.v2_outputs import Wish, read_wish, reply_of
+from onnxlet.function.protocols.v2_outputs import AnswerOptions, read_answer_options, reply_of
 from onnxlet.function.protocols.v2_tensors import brief
 
 PREDICT: Sequence[str] = (
@@ -33,7 +34,6 @@ PREDICT: Sequence[str] = (
 )
 MODEL_HEADER = ""
 ROUTES: Sequence[Route] = v2_about.ROUTES
-OPEN = frozenset({"/v2/health/live", "/v2/health/ready"})
 LISTS = frozenset({("inputs",), ("inputs", json_text.ENTRY, "data")})
 SHOWN_FAULTS = 20
 STATUS = {422: 400}  # clients of this protocol know of one status for a wrong request
@@ -44,8 +44,8 @@ def owns(path: str) -> bool:
     return path == "/v2" or path.startswith("/v2/")
 
 
-def decode(request: Request) -> Call:
-    """Read an inference request: JSON, JSON with tensors' bytes behind it, or bytes alone.
+def decode(request: Request) -> PredictRequest:
+    """Read an inference request: JSON, JSON with tensors' bytes behind it, or only bytes.
 
     Raises:
         MalformedRequest: with everything that is wrong with its form.
@@ -55,41 +55,32 @@ def decode(request: Request) -> Call:
     if request.query.get("on_error", "refuse") != "refuse":
         raise MalformedRequest(
             "'on_error' is not spoken in version 2: a wrong row loses the request. "
-            "The native dialect has it, at /models/NAME/predict."
+            "The native protocol has it, at /models/NAME/predict."
         )
     length = header_length(request.header(HEADER), request.body)
     if not length:
         content = np.frombuffer(request.body, np.uint8)
-        return Call(tensors={"": Tensor(content, RAW)}, options=Wish(binary=True))
+        options = AnswerOptions(binary=True)
+        return PredictRequest(tensors={"": Tensor(content, RAW)}, options=options)
     whole = length == len(request.body)
-    form = _loads(request.body if whole else request.body[:length])
+    form = json_body.read(request.body if whole else request.body[:length], LISTS)
     if not isinstance(form, dict):
         raise MalformedRequest(f"expected an object with 'inputs', got {brief(form)}")
     return _call(form, Tail(request.body, length), request.check_rows)
 
 
-def _loads(text: bytes) -> Any:
-    if LARGE < len(text) <= json_text.LARGE:
-        from onnxlet.function.protocols import v2_fast  # small requests never need it
-
-        read = v2_fast.read(text)
-        if read is not None:
-            return read
-    return json_text.loads(text, LISTS)
-
-
-def _call(form: Mapping[str, Any], tail: Tail, check_rows: Callable[[int], None]) -> Call:
+def _call(form: Mapping[str, Any], tail: Tail, check_rows: Callable[[int], None]) -> PredictRequest:
     faults: list[str] = []
     tensors = read_inputs(form.get("inputs"), tail, faults, check_rows)
-    wish = read_wish(form, faults)
+    options = read_answer_options(form, faults)
     if faults:
         more = len(faults) - SHOWN_FAULTS
         rest = [f"and {more} more faults"] if more > 0 else []
         raise MalformedRequest("; ".join([*faults[:SHOWN_FAULTS], *rest]))
-    return Call(tensors=tensors, options=wish)
+    return PredictRequest(tensors=tensors, options=options)
 
 
-def encode(prediction: Prediction, call: Call) -> Reply:
+def encode(prediction: Prediction, call: PredictRequest) -> Reply:
     """Write an inference response.
 
     Raises:

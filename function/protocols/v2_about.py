@@ -113,7 +113,7 @@ def _all_statistics(service: Service, request: Request) -> Reply:
 
 def _statistics(service: Service, name: str, version: int) -> dict[str, Any]:
     """Triton's form; nothing waits in a queue here, and nothing is batched with others."""
-    count = service.counts.of(name, version)
+    count = service.stats.of(name, version)
     parts = {"queue": 0, **count.stages_ns}
     return {
         "name": name,
@@ -140,8 +140,8 @@ def _both(rule: str, answer: Any) -> list[Route]:
 
 ROUTES: Sequence[Route] = (
     Route("GET", "/v2", _server),
-    Route("GET", "/v2/health/live", _live),
-    Route("GET", "/v2/health/ready", _ready),
+    Route("GET", "/v2/health/live", _live, open=True, urgent=True),
+    Route("GET", "/v2/health/ready", _ready, open=True, urgent=True),
     Route("GET", "/v2/models", _models),
     Route("GET", "/v2/models/stats", _all_statistics),
     *_both("", _model),

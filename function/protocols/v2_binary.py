@@ -86,7 +86,7 @@ def _numbers(body: bytes, start: int, count: int, datatype: str) -> Array:
 
 
 def _strings(body: bytes, start: int, end: int, count: int) -> Array:
-    """Each string has its length before it; what is not UTF-8 stays bytes, to be told as such."""
+    """Each string has its length before it; one that is not UTF-8 stays bytes, to be refused."""
     found: list[str | bytes] = []
     while start < end and len(found) < count:
         if end - start < 4:

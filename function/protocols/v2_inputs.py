@@ -1,4 +1,4 @@
-"""Version 2's `inputs`: the form of each entry is checked, and all that is wrong told at once."""
+"""Version 2's `inputs`: each entry's form is checked, and all faults are reported at once."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from onnxlet.function.protocols.v2_tensors import (
     shape_of,
 )
 
-# MLServer's hints that change nothing: arrays, data frames and text are told apart by the model.
 PLAIN = {"name", "shape", "datatype", "data"}
 FORM = "an object with name, shape, datatype and data"
 MOST_INPUTS = 2**16
 FEW = 3  # so many columns are read as fast one by one
+# MLServer's hints that change nothing here: the signature says what is an array, a frame, a text.
 PLAIN_CONTENT = ("np", "pd", "str", "raw")
 
 
@@ -38,7 +38,7 @@ def read_inputs(
     Args:
         entries: `inputs` of the request.
         tail: the bytes behind the JSON header.
-        faults: told of every entry that is wrong.
+        faults: gets what is wrong with each entry.
         check_rows: refuses a batch by the number of its rows, before these are read.
 
     Raises:
@@ -113,7 +113,7 @@ def _read_input(entry: Mapping[str, Any], tail: Tail, check_rows: Callable[[int]
 
 
 def _check_rows(data: Any, shape: Sequence[int], check_rows: Callable[[int], None]) -> None:
-    """Look at the number of rows, unless the shape is a lie, which is told as such."""
+    """Check the number of rows, unless the shape is wrong, which is reported as such."""
     if is_list(data) and shape[0] <= len(data):
         check_rows(shape[0])
 

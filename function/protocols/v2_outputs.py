@@ -19,8 +19,8 @@ from onnxlet.function.protocols.v2_tensors import DATATYPES, Fault, brief
 DATATYPE_OF = {np.dtype(known.dtype): name for name, known in DATATYPES.items() if name != "BF16"}
 
 
-class Wanted(NamedTuple):
-    """How one output is wanted.
+class OutputOptions(NamedTuple):
+    """How one output is to be written.
 
     Attributes:
         binary: as bytes.
@@ -31,7 +31,7 @@ class Wanted(NamedTuple):
     classes: int = 0
 
 
-class Wish(NamedTuple):
+class AnswerOptions(NamedTuple):
     """What a request says about its answer.
 
     Attributes:
@@ -42,10 +42,10 @@ class Wish(NamedTuple):
 
     id: str | None = None
     binary: bool = False
-    outputs: Mapping[str, Wanted] | None = None
+    outputs: Mapping[str, OutputOptions] | None = None
 
 
-def read_wish(form: Mapping[str, Any], faults: list[str]) -> Wish:
+def read_answer_options(form: Mapping[str, Any], faults: list[str]) -> AnswerOptions:
     """A request's `id`, `parameters` and `outputs`; `faults` takes what is wrong."""
     try:
         parameters = parameters_of(form)
@@ -62,8 +62,8 @@ def read_wish(form: Mapping[str, Any], faults: list[str]) -> Wish:
     if entries is not None and not isinstance(entries, list):
         faults.append(f"'outputs': expected a list, got {brief(entries)}")
     if not isinstance(entries, list) or not entries:
-        return Wish(name, binary)
-    outputs: dict[str, Wanted] = {}
+        return AnswerOptions(name, binary)
+    outputs: dict[str, OutputOptions] = {}
     for place, entry in enumerate(entries):
         output = entry.get("name") if isinstance(entry, dict) else None
         if not isinstance(output, str):
@@ -72,13 +72,13 @@ def read_wish(form: Mapping[str, Any], faults: list[str]) -> Wish:
             faults.append(f"output '{output[:100]}' is there twice")
         else:
             try:
-                outputs[output] = _wanted(entry, binary)
+                outputs[output] = _output_options(entry, binary)
             except Fault as fault:
                 faults.append(f"output '{output[:100]}': {fault}")
-    return Wish(name, binary, outputs)
+    return AnswerOptions(name, binary, outputs)
 
 
-def _wanted(entry: Mapping[str, Any], binary: bool) -> Wanted:
+def _output_options(entry: Mapping[str, Any], binary: bool) -> OutputOptions:
     parameters = parameters_of(entry)
     if "shared_memory_region" in parameters:
         raise Fault("shared memory is not written here: take the data from the answer")
@@ -86,7 +86,7 @@ def _wanted(entry: Mapping[str, Any], binary: bool) -> Wanted:
     classes = parameters.get("classification", 0)
     if type(classes) is not int or classes < 0:
         raise Fault(f"'classification': expected a whole number from 0, got {brief(classes)}")
-    return Wanted(_flag(parameters, "binary_data", binary), classes)
+    return OutputOptions(_flag(parameters, "binary_data", binary), classes)
 
 
 def _flag(parameters: Mapping[str, Any], name: str, otherwise: bool) -> bool:
@@ -96,8 +96,8 @@ def _flag(parameters: Mapping[str, Any], name: str, otherwise: bool) -> bool:
     return flag
 
 
-def reply_of(prediction: Prediction, wish: Wish) -> Reply:
-    """The answer, its bytes behind its JSON where any output is wanted so.
+def reply_of(prediction: Prediction, options: AnswerOptions) -> Reply:
+    """The answer, its bytes behind its JSON where any output asks for that.
 
     Raises:
         MalformedRequest: an output is asked for that the model has not.
@@ -108,11 +108,11 @@ def reply_of(prediction: Prediction, wish: Wish) -> Reply:
         "model_name": prediction.model.name,
         "model_version": str(prediction.model.version),
     }
-    if wish.id is not None:
-        form["id"] = wish.id
+    if options.id is not None:
+        form["id"] = options.id
     form["outputs"] = [
         _entry(name, _ranked(name, array, labels, classes), labels, tail if binary else None)
-        for name, array, (binary, classes) in _chosen(prediction.outputs, wish)
+        for name, array, (binary, classes) in _chosen(prediction.outputs, options)
     ]
     header = json_text.dumps(form)
     if not tail:
@@ -121,14 +121,16 @@ def reply_of(prediction: Prediction, wish: Wish) -> Reply:
     return Reply(b"".join([header, *tail]), "application/octet-stream", headers=headers)
 
 
-def _chosen(outputs: Mapping[str, Array], wish: Wish) -> Iterator[tuple[str, Array, Wanted]]:
-    if wish.outputs is None:
-        yield from ((name, array, Wanted(wish.binary)) for name, array in outputs.items())
+def _chosen(
+    outputs: Mapping[str, Array], options: AnswerOptions
+) -> Iterator[tuple[str, Array, OutputOptions]]:
+    if options.outputs is None:
+        yield from ((name, array, OutputOptions(options.binary)) for name, array in outputs.items())
         return
-    unknown = [name[:100] for name in wish.outputs if name not in outputs]
+    unknown = [name[:100] for name in options.outputs if name not in outputs]
     if unknown:
         raise MalformedRequest(f"unknown outputs {unknown[:8]}: there are {', '.join(outputs)}")
-    yield from ((name, outputs[name], wanted) for name, wanted in wish.outputs.items())
+    yield from ((name, outputs[name], own) for name, own in options.outputs.items())
 
 
 def _ranked(name: str, array: Array, labels: Sequence[Any] | None, count: int) -> Array:

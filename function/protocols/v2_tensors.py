@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from onnxlet.function.arrays import LARGEST_FLOAT32, Array
+from onnxlet.function.arrays import Array
 from onnxlet.function.errors import quoted
 
 
@@ -51,7 +51,6 @@ BY_TYPE = {
     "string": "BYTES",
 }
 MOST_DIMENSIONS = 32
-DOUBLES = {"FP32": LARGEST_FLOAT32, "FP64": float(np.finfo(np.float64).max)}
 
 
 class Fault(Exception):
@@ -75,7 +74,7 @@ def from_json(data: Any, shape: Sequence[int], datatype: str) -> Array:
     """An array from nested or flat lists.
 
     Args:
-        data: as it stands in the request; an array has been read already.
+        data: as it stands in the request.
         shape: as declared; it is compared with the data before anything is made of it.
         datatype: a known one.
 
@@ -86,8 +85,6 @@ def from_json(data: Any, shape: Sequence[int], datatype: str) -> Array:
     Raises:
         Fault: the data do not have the shape.
     """
-    if isinstance(data, np.ndarray):
-        return data
     if datatype == "BF16":
         raise Fault("BF16 has no form in JSON: send it as binary data")
     if hasattr(data, "parts"):
@@ -123,7 +120,7 @@ def _from_parts(data: Any, shape: Sequence[int], datatype: str) -> Array:
     filled = 0
     for part, _ in data.parts():
         if whole is None:  # the first value says it of all
-            nested = hasattr(part, "matrix") or isinstance(part[0], list)
+            nested = isinstance(part[0], list)
             _check_size(len(data), shape, nested)
         try:
             array = _from_part(part, shape, datatype, nested)
@@ -154,11 +151,6 @@ def _from_part(part: Any, shape: Sequence[int], datatype: str, nested: bool) -> 
     Raises:
         Fault: the lists among them do not have the shape.
     """
-    if nested and hasattr(part, "matrix") and datatype in DOUBLES:
-        matrix, most = part.matrix, DOUBLES[datatype]
-        if list(shape[1:]) == [matrix.shape[1]] and -most <= matrix.min() and matrix.max() <= most:
-            array: Array = matrix.astype(DATATYPES[datatype].dtype)
-            return array.ravel()
     some = list(part)
     return _from_list(some, [len(some), *(shape[1:] if nested else ())], datatype, nested).ravel()
 
@@ -204,7 +196,7 @@ def _packed_rows(rows: list[Any], shape: Sequence[int], code: str) -> Array | No
 
 
 def _hides_booleans(array: Array, rows: list[Any]) -> bool:
-    """Whether some 0 or 1 was a boolean; where these are few, they alone are looked at."""
+    """Whether some 0 or 1 was a boolean; where these are few, only they are looked at."""
     suspects = np.flatnonzero((array == 0) | (array == 1)).tolist()
     if len(suspects) > array.size // 8:
         return bool in set(map(type, chain.from_iterable(rows)))

@@ -13,7 +13,7 @@ from onnxlet.function.arrays import Array
 from onnxlet.function.errors import MalformedRequest, ModelError, OnnxletError
 from onnxlet.function.models.model import AGAIN, Model, load_model, read_checked
 from onnxlet.function.protocols import native
-from onnxlet.function.serving.service import answer
+from onnxlet.function.serving.service import predict
 
 NOISE = 1e-6  # of a column's usual size
 FAINT = 1e-9  # of the usual size of all columns
@@ -83,7 +83,7 @@ def replay(model: Model, golden: Mapping[str, Any]) -> list[str]:
         return []
     try:
         call = native.from_object({"instances": golden["instances"]})
-        given = json_text.loads(native.encode(answer(model, call), call).body)
+        given = json_text.loads(native.encode(predict(model, call), call).body)
     except OnnxletError as error:
         return [f"the golden rows are refused: {error.message}"]
     return compare(given, golden)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 
-class Flight:
+class InFlight:
     """Counts requests in flight.
 
     Attributes:

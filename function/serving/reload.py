@@ -1,12 +1,12 @@
 """New versions, taken from the models' folder while it is served.
 
-A version counts once its manifest is there and none of its files has changed between two looks,
-so that a copy in progress is left alone. It is loaded, its hashes are checked and its golden rows
-replayed beside the version that answers meanwhile; then it takes that one's place at once. One
-that is broken is told of once and tried again when its files change. Removed versions are
-forgotten when two looks have missed them; but one that is pinned or `stable` answers from memory,
-since another one in its place is what nobody asked for. Aliases are switched in the same way: the
-old ones go on where their file is broken, or `stable` does not answer as it should.
+A version counts once its manifest is there and none of its files has changed between two scans,
+so that a copy in progress is not read. It is loaded, its hashes are checked and its golden rows
+replayed while the version before goes on answering; then it replaces that one at once. A broken one
+is logged once, and tried again when its files change. Removed versions are forgotten when two scans
+have missed them; but one that is pinned or `stable` goes on answering from memory, since nobody
+asked for another one instead. Aliases are switched in the same way: the old ones stay where their
+file is broken, or where `stable` does not answer as it should.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from onnxlet.function import request_log
 from onnxlet.function.errors import ModelError
 from onnxlet.function.models.aliases import NONE, STABLE, Aliases, of_model, serves
 from onnxlet.function.models.compatible import differences
-from onnxlet.function.models.folder_scan import Key, Looks, Stamp
+from onnxlet.function.models.folder_scan import FolderScan, Key, Stamp
 from onnxlet.function.models.model import Model
 from onnxlet.function.models.repository import Catalogue, Repository
 from onnxlet.function.serving.golden import load_proven
@@ -36,51 +36,53 @@ class Reloader:
     def __init__(self, repository: Repository) -> None:
         self.refused: dict[Key, str] = {}
         self._repository = repository
-        self._looks = Looks(repository.folders)
+        self._scan = FolderScan(repository.folders)
         listed = repository.catalogue.versions
         # What the files of a version were when it was taken, and when it was refused.
-        self._good = {k: s for k, s in self._looks.now.items() if k[1] in listed.get(k[0], ())}
+        self._good = {k: s for k, s in self._scan.now.items() if k[1] in listed.get(k[0], ())}
         # ... and when its golden rows were answered, or the process started with it.
         served = repository.catalogue.served
         self._proven = {k: s for k, s in self._good.items() if k[1] == served.get(k[0])}
         self._bad: dict[Key, Stamp] = {}
-        self._told: dict[str, str] = {}  # what is wrong with a model's aliases
+        self._alias_faults: dict[str, str] = {}  # by model, as logged
         self._away = False
         self._stop = threading.Event()
 
     def start(self, seconds: float) -> None:
-        """Look every so many seconds from now on, in a thread of its own."""
-        looking = threading.Thread(target=self._look, args=(seconds,), name="reload", daemon=True)
-        looking.start()
+        """Scan every so many seconds from now on, in a thread of its own."""
+        scanning = threading.Thread(
+            target=self._scan_on, args=(seconds,), name="reload", daemon=True
+        )
+        scanning.start()
 
     def stop(self) -> None:
-        """Look no more."""
+        """Scan no more."""
         self._stop.set()
 
-    def _look(self, seconds: float) -> None:
+    def _scan_on(self, seconds: float) -> None:
         while not self._stop.wait(seconds):
             try:
                 self.refresh()
-            except Exception as error:  # nothing that stands in a folder may end the looking
+            except Exception as error:  # nothing that is in a folder may end the scans
                 request_log.fail(error)
 
     def refresh(self) -> None:
-        """Look once, and serve what there is to serve."""
+        """Scan once, and serve what there is to serve."""
         try:
-            self._looks.again()
+            self._scan.again()
         except OSError as error:  # an unplugged disk: what is loaded goes on
             if not self._away:
                 request_log.write({"event": "reload", "error": f"the folder: {error.strerror}"})
             self._away = True
             return
         self._away = False
-        there = self._looks.there()
+        there = self._scan.there()
         self._forget(there)
         old = self._repository.catalogue
         new = self._catalogue(there, old)
         if new != old:
             self._repository.catalogue = new
-            _tell(old, new)
+            _log_changes(old, new)
 
     def _forget(self, there: dict[str, list[int]]) -> None:
         for key in [k for k in (*self._good, *self._bad) if k[1] not in there.get(k[0], ())]:
@@ -121,17 +123,17 @@ class Reloader:
         """
         pin, before = self._repository.pins.get(name), old.aliases.get(name, NONE)
         listed = [n for n in numbers if self._is_listed((name, n), old)]
-        if listed and self._looks.are_aliases_steady(name):
+        if listed and self._scan.are_aliases_steady(name):
             try:
                 aliases = of_model(self._repository.folders, name, listed)
                 number = serves(name, listed, aliases, pin)
             except ModelError as error:
-                if self._told.get(name) != error.message:
+                if self._alias_faults.get(name) != error.message:
                     entry = {"event": "reload", "model": name, "state": "refused"}
                     request_log.write({**entry, "error": error.message})
-                self._told[name] = error.message
+                self._alias_faults[name] = error.message
             else:
-                self._told.pop(name, None)
+                self._alias_faults.pop(name, None)
                 return aliases, number if pin or STABLE in aliases else None
         goes_on = pin or STABLE in before or name not in old.served
         return before, old.served.get(name, 0) if goes_on else None
@@ -142,10 +144,10 @@ class Reloader:
             key = (name, number)
             # One that was loaded since somebody asked for it has proven nothing yet.
             serving = old.loaded.get(key) if key in self._proven else None
-            stamp = self._looks.now.get(key)
+            stamp = self._scan.now.get(key)
             if serving is not None and stamp == self._proven.get(key):
                 return serving
-            untried = self._looks.is_steady(key) and stamp != self._bad.get(key)
+            untried = self._scan.is_steady(key) and stamp != self._bad.get(key)
             model = self._load(key) if untried else None
             if model or serving:  # a served version whose files were broken goes on as it was
                 return model or serving
@@ -156,13 +158,13 @@ class Reloader:
         directory = self._repository.directory(name, number)
         try:
             model, _, faults = load_proven(directory, self._repository.threads)
-            # Golden rows may be somebody's data: how many are off is told, not which.
+            # Golden rows may be somebody's data: the line has how many are off, not which.
             why = f"{len(faults)} golden rows are answered otherwise than at build" * bool(faults)
         except ModelError as error:
             why = error.message
         except Exception as error:  # whatever a broken model does
             why = f"it does not answer: {type(error).__name__}"
-        stamp = self._looks.now[key]
+        stamp = self._scan.now[key]
         if why:
             self._bad[key], self.refused[key] = stamp, why
             entry = {"event": "reload", "model": name, "version": number, "state": "refused"}
@@ -175,9 +177,9 @@ class Reloader:
 
     def _is_listed(self, key: Key, old: Catalogue) -> bool:
         """Another version than the served one: it is there, and loaded when it is asked for."""
-        if key in self._bad and self._looks.now.get(key) == self._bad[key]:
+        if key in self._bad and self._scan.now.get(key) == self._bad[key]:
             return False
-        return self._looks.is_steady(key) or key[1] in old.versions.get(key[0], ())
+        return self._scan.is_steady(key) or key[1] in old.versions.get(key[0], ())
 
     def _asked_for(self, name: str, others: list[int], old: Catalogue) -> dict[Key, Model]:
         """Other versions that were loaded when they were asked for, if their files are the same.
@@ -186,16 +188,16 @@ class Reloader:
         """
         kept: dict[Key, Model] = {}
         for key in [(name, number) for number in others]:
-            model, stamp = old.loaded.get(key), self._looks.now.get(key)
-            steady = self._looks.is_steady(key)
+            model, stamp = old.loaded.get(key), self._scan.now.get(key)
+            steady = self._scan.is_steady(key)
             if steady and stamp != self._good.get(key):
-                self._good[key] = self._looks.now[key]
+                self._good[key] = self._scan.now[key]
             elif model is not None and key[1] != old.served.get(name):
                 kept[key] = model
         return kept
 
 
-def _tell(old: Catalogue, new: Catalogue) -> None:
+def _log_changes(old: Catalogue, new: Catalogue) -> None:
     """One line for each model whose served version is another now, and for other aliases."""
     for name in sorted(old.versions.keys() | new.versions.keys()):
         about = {"event": "reload", "model": name}

@@ -1,4 +1,4 @@
-"""One prediction, whichever way and in whatever dialect it came: choose, decode, validate, run."""
+"""The one way to answer: choose a model, decode, validate, run, encode; count; refuse."""
 
 from __future__ import annotations
 
@@ -11,199 +11,217 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from onnxlet.function import request_log
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, MalformedRequest, RequestTooLarge
 from onnxlet.function.inputs.signature import Signature
 from onnxlet.function.inputs.tensors import count_rows, read_tensors
-from onnxlet.function.inputs.validation import LeftOut, Table, read_table
-from onnxlet.function.messages import Call, Prediction, Route
+from onnxlet.function.inputs.validation import LeftOut, Table, validate_rows
+from onnxlet.function.messages import Failure, Prediction, PredictRequest, Route, failure_of
 from onnxlet.function.models.model import Model
 from onnxlet.function.models.repository import Repository
 from onnxlet.function.monitoring.metrics import Meter
-from onnxlet.function.monitoring.model_stats import Counts
-from onnxlet.function.serving.in_flight import Flight
+from onnxlet.function.monitoring.model_stats import ModelStats
+from onnxlet.function.serving.in_flight import InFlight
 from onnxlet.function.settings import Settings
 
 Observe = Callable[[Prediction], None]
-Written = TypeVar("Written")
+Answer = TypeVar("Answer")
 
 
-class Stages(dict[str, float]):
-    """Milliseconds of each stage of a request, for its line in the log.
+class StageTimer:
+    """Times the stages of a request, one after another.
 
     Attributes:
-        model: which one was chosen, or None as long as none is.
-        rows: how many were answered, with those that were answered by null.
+        stages: milliseconds of each stage that has ended.
     """
 
     def __init__(self) -> None:
-        self.model: Model | None = None
-        self.rows = 0
+        self.stages: dict[str, float] = {}
         self._since = time.perf_counter()
 
-    @property
-    def chosen(self) -> dict[str, Any]:
-        """The model's members of the log line; none as long as none is chosen."""
-        return {"model": self.model.name, "version": self.model.version} if self.model else {}
-
-    def mark(self, stage: str) -> None:
-        """The stage has ended, and the next begins."""
+    def end(self, stage: str) -> None:
+        """The stage has ended, and the next one begins."""
         now = time.perf_counter()
-        self[stage] = int((now - self._since) * 1e6) / 1e3  # to microseconds; round is slow
+        self.stages[stage] = int((now - self._since) * 1e6) / 1e3  # to microseconds; round is slow
         self._since = now
 
 
 @dataclass(frozen=True)
 class Service:
-    """What answering needs."""
+    """What answers requests.
+
+    Attributes:
+        settings: the limits.
+        repository: the models.
+        observe: called with each prediction that was answered.
+        in_flight: counts the requests that are being answered.
+        meter: counts all requests, or None.
+        stats: counts each model's requests.
+        routes: all that the app has.
+    """
 
     settings: Settings
     repository: Repository
     observe: Observe | None = None
-    flight: Flight = field(default_factory=lambda: Flight(Settings.max_in_flight))
+    in_flight: InFlight = field(default_factory=lambda: InFlight(Settings.max_in_flight))
     meter: Meter | None = None
-    counts: Counts = field(default_factory=Counts)
-    routes: Sequence[Route] = ()  # further ones, of whoever serves this
+    stats: ModelStats = field(default_factory=ModelStats)
+    routes: Sequence[Route] = ()
 
     def answer(
         self,
-        decode: Callable[[], Call],
-        encode: Callable[[Prediction, Call], Written],
-        request_id: str,
-        stages: Stages,
+        decode: Callable[[], PredictRequest],
+        encode: Callable[[Prediction, PredictRequest], Answer],
+        refuse: Callable[[Failure], Answer],
+        entry: dict[str, Any],
         name: str | None = None,
         version: str | None = None,
-    ) -> Written:
-        """Answer a request, and count it; HTTP, direct invocations and queues all come here.
+    ) -> Answer:
+        """Answer a request for predictions, whichever way it came, and count it; never raises.
+
+        HTTP, direct invocations and queues all come here.
 
         Args:
-            decode: reads the request; not asked where the path's model is not there.
+            decode: reads the request; not called where the path's model is not there.
             encode: writes the answer.
-            request_id: the id that the answer bears.
-            stages: gets the model, the rows, and how long each stage took.
+            refuse: writes an error.
+            entry: the request's line in the log, with its `request_id`; gets `stages`, `model`,
+                `version`, `rows` and `error` as far as it comes.
             name: of the model, from the path; it goes before the body's.
             version: the same.
-
-        Raises:
-            RequestError: the client's mistakes.
         """
         start = time.perf_counter_ns()
+        timer = StageTimer()
+        entry["stages"] = timer.stages
         try:
-            call, model = self.decoded(decode, stages, name, version)
-            prediction = self.predict(call, model, request_id, stages)
-            written = encode(prediction, call)
-        except Exception:
-            if stages.model is not None:
+            request, model = self.decoded(decode, entry, name, version)
+            timer.end("decode")
+            prediction = self.predict(request, model, entry["request_id"], timer)
+            answer = encode(prediction, request)
+            timer.end("encode")
+            entry["rows"] = prediction.rows
+            if self.observe is not None:
+                self.observe(prediction)
+        except Exception as error:  # of every class: a request's failure is only its own
+            if "model" in entry:
                 took = time.perf_counter_ns() - start
-                self.counts.refused(stages.model.name, stages.model.version, took)
-            raise
-        stages.mark("encode")
-        stages.rows = prediction.rows
-        if self.observe is not None:
-            self.observe(prediction)
-        self.counts.answered(model.name, model.version, prediction.rows, stages)
-        return written
+                self.stats.refused(entry["model"], entry["version"], took)
+            entry["error"] = request_log.described(error, entry["request_id"])
+            return refuse(failure_of(error))
+        self.stats.answered(model.name, model.version, prediction.rows, timer.stages)
+        return answer
 
     def decoded(
         self,
-        decode: Callable[[], Call],
-        stages: Stages,
+        decode: Callable[[], PredictRequest],
+        entry: dict[str, Any],
         name: str | None = None,
         version: str | None = None,
-    ) -> tuple[Call, Model]:
-        """A request's call and the model that it means: the path's goes before the body's.
+    ) -> tuple[PredictRequest, Model]:
+        """A decoded request and the model that it means: the path's goes before the body's.
 
         A model that is not there is the answer whatever else is wrong: the path's is looked for
         before the body is read, and the body's although its rows can't be.
+
+        Args:
+            decode: reads the request.
+            entry: the request's line in the log; gets `model` and `version` once they are chosen.
+            name: of the model, from the path.
+            version: the same.
 
         Raises:
             UnknownModel: it is not there.
             RequestError: as `decode` raises.
         """
-        model = None
-        if name is not None:
-            model = stages.model = self.repository.choose(name, version)
+        model = None if name is None else self._choose(entry, name, version)
         try:
-            call = decode()
+            request = decode()
         except MalformedRequest as error:
             if model is None and error.model is not None:
-                stages.model = self.repository.choose(error.model)
+                self._choose(entry, error.model)
             raise
-        if model is None:
-            model = stages.model = self.repository.choose(call.model)
-        stages.mark("decode")
-        return call, model
+        return request, model or self._choose(entry, request.model)
 
-    def predict(self, call: Call, model: Model, request_id: str, stages: Stages) -> Prediction:
-        """Validate a call's rows and run them, within the limits.
+    def _choose(self, entry: dict[str, Any], name: str | None, version: str | None = None) -> Model:
+        model = self.repository.choose(name, version)
+        entry["model"], entry["version"] = model.name, model.version
+        return model
+
+    def predict(
+        self, request: PredictRequest, model: Model, request_id: str, timer: StageTimer
+    ) -> Prediction:
+        """Validate a request's rows and run them, within the limits.
 
         Raises:
             RequestTooLarge, InvalidRows, TookTooLong: the client's mistakes.
         """
-        _check_size(call, model.signature, self.settings.max_rows)
-        return answer(model, call, stages, request_id)
+        _check_size(request, model.signature, self.settings.max_rows)
+        return predict(model, request, timer, request_id)
 
 
-def _check_size(call: Call, signature: Signature, most: int) -> None:
-    rows = len(call.rows) if call.tensors is None else count_rows(call.tensors, signature)
+def _check_size(request: PredictRequest, signature: Signature, most: int) -> None:
+    rows = len(request.rows) if request.tensors is None else count_rows(request.tensors, signature)
     if rows > most:
         raise RequestTooLarge(
             f"expected at most {most} rows, got {rows}", "Send them in several requests."
         )
 
 
-def answer(
-    model: Model, call: Call, stages: Stages | None = None, request_id: str = ""
+def predict(
+    model: Model, request: PredictRequest, timer: StageTimer | None = None, request_id: str = ""
 ) -> Prediction:
-    """Validate a call's rows and run them; what golden rows are replayed through, too.
+    """Validate a request's rows and run them; what golden rows are replayed through, too.
 
     Raises:
         InvalidRows: with every problem, located.
     """
-    stages = Stages() if stages is None else stages
-    if call.nulls:
-        return _answer_the_good(model, call, stages, request_id)
-    table = read(model, call)
-    stages.mark("validate")
+    timer = StageTimer() if timer is None else timer
+    if request.nulls:
+        return _answer_the_good(model, request, timer, request_id)
+    table = read(model, request)
+    timer.end("validate")
     outputs = model.run(table)
-    stages.mark("run")
+    timer.end("run")
     return Prediction(request_id, model, table, outputs, table.rows)
 
 
-def read(model: Model, call: Call, left_out: LeftOut | None = None) -> Table:
-    """A call's rows as the arrays of a model's signature.
+def read(model: Model, request: PredictRequest, left_out: LeftOut | None = None) -> Table:
+    """A request's rows as the arrays of a model's signature.
 
     Args:
         model: which has it.
-        call: rows or tensors.
+        request: rows or tensors.
         left_out: takes the rows that are wrong, and why; None has them refused.
 
     Raises:
         InvalidRows: with every problem, located.
     """
     signature = model.signature
-    if call.tensors is not None:
-        return read_tensors(call.tensors, signature)
-    if not call.text and call.names is None:
-        return read_table(call.rows, signature, call.faults, left_out=left_out)
-    if call.text and call.names is not None:
+    if request.tensors is not None:
+        return read_tensors(request.tensors, signature)
+    if not request.text and request.names is None:
+        return validate_rows(request.rows, signature, request.faults, left_out=left_out)
+    if request.text and request.names is not None:
         from onnxlet.function.inputs import csv_text
 
-        csv_text.check_header(call.names, signature)
-    return read_table(call.rows, signature, call.faults, partial(_prepared, call, model), left_out)
+        csv_text.check_header(request.names, signature)
+    return validate_rows(
+        request.rows, signature, request.faults, partial(_prepared, request, model), left_out
+    )
 
 
 def _prepared(
-    call: Call, model: Model, rows: Sequence[Any], faults: Mapping[int, str]
+    request: PredictRequest, model: Model, rows: Sequence[Any], faults: Mapping[int, str]
 ) -> tuple[Sequence[Any], Mapping[int, str]]:
     """Some rows with their values typed and named as the signature has it."""
-    if call.text:
+    if request.text:
         from onnxlet.function.inputs import csv_text
 
-        rows = csv_text.typed(rows, call.names, model.signature.columns)
-    if call.names is None:
+        rows = csv_text.typed(rows, request.names, model.signature.columns)
+    if request.names is None:
         return rows, faults
-    return _in_order(rows, list(call.names), model.signature, faults)
+    return _in_order(rows, list(request.names), model.signature, faults)
 
 
 def _in_order(
@@ -228,10 +246,12 @@ def _in_order(
     return found, {**unlike, **faults}
 
 
-def _answer_the_good(model: Model, call: Call, stages: Stages, request_id: str) -> Prediction:
+def _answer_the_good(
+    model: Model, request: PredictRequest, timer: StageTimer, request_id: str
+) -> Prediction:
     """Leave out the rows that can't be answered, and say why."""
-    rows, left_out = len(call.rows), LeftOut()
-    table, outputs = read(model, call, left_out), dict[str, Array]()
+    rows, left_out = len(request.rows), LeftOut()
+    table, outputs = read(model, request, left_out), dict[str, Array]()
     kept, problems, count = left_out.kept, left_out.problems.first, left_out.problems.count
     while table.rows:
         try:
@@ -244,7 +264,7 @@ def _answer_the_good(model: Model, call: Call, stages: Stages, request_id: str) 
             good = [place for place in range(table.rows) if place not in bad]
             kept = [kept[place] for place in good]
             table = Table(len(good), [array[good] for array in table.arrays])
-    stages.mark("run")
+    timer.end("run")
     if not problems:
         return Prediction(request_id, model, table, outputs, rows)
     spread = {

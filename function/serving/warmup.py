@@ -7,7 +7,7 @@ from typing import Any
 from onnxlet.function import json_text
 from onnxlet.function.models.model import Model
 from onnxlet.function.protocols import native
-from onnxlet.function.serving.service import Service, answer
+from onnxlet.function.serving.service import Service, predict
 
 
 def is_scheduled(event: Any) -> bool:
@@ -29,7 +29,7 @@ def warm_up(service: Service) -> list[str]:
         if row is None:
             model.open()
         else:
-            native.answer(answer(model, native.from_object({"instances": [row]})))
+            native.answer(predict(model, native.from_object({"instances": [row]})))
     return service.repository.names
 
 

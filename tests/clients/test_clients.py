@@ -101,7 +101,7 @@ def test_a_client(
     app = create_app(models, settings=Settings(models, default_model=default or None))
     for exchange in exchanges:
         for make in EVENTS:
-            assert as_event(app, make, exchange) == told(exchange), exchange.request
+            assert as_event(app, make, exchange) == parsed(exchange), exchange.request
 
 
 def as_event(app: Any, make: Callable[..., dict[str, Any]], exchange: Exchange) -> Any:
@@ -121,7 +121,7 @@ def as_event(app: Any, make: Callable[..., dict[str, Any]], exchange: Exchange) 
     return comparable(path, got["statusCode"], headers, body)
 
 
-def told(exchange: Exchange) -> Any:
+def parsed(exchange: Exchange) -> Any:
     """What the server answered."""
     response = exchange.response
     path = exchange.request.line.split()[1]

@@ -204,8 +204,8 @@ def test_classification(client: Any, binary: bool) -> None:
 
     result = client.infer("iris", given("iris"), outputs=[wanted])
 
-    told = result.as_numpy("probabilities").ravel().tolist()
-    labels = [(cell.decode() if binary else cell).split(":")[2] for cell in told]
+    reported = result.as_numpy("probabilities").ravel().tolist()
+    labels = [(cell.decode() if binary else cell).split(":")[2] for cell in reported]
     assert [int(label) for label in labels] == outputs("iris")["prediction"]
 
 

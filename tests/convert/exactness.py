@@ -12,12 +12,12 @@ import pandas as pd
 from sklearn.base import is_classifier
 
 from onnxlet.convert.converters.registry import converters
+from onnxlet.convert.graph.converter import Graph, Precision, Table
 from onnxlet.convert.graph.fallback import fallback
-from onnxlet.convert.graph.graph import Graph, Precision, Table
 from onnxlet.convert.to_onnx import root_table
 from onnxlet.function import json_text
-from onnxlet.function.arrays import Array
-from onnxlet.function.inputs.signature import MISSING_TEXT, Column
+from onnxlet.function.arrays import MISSING_TEXT, Array
+from onnxlet.function.inputs.signature import Column
 from onnxlet.function.inputs.text import TokenFeed
 
 METHODS = ("predict", "predict_proba", "decision_function", "transform")
@@ -59,7 +59,7 @@ def answers(
     frame = isinstance(X, pd.DataFrame) or _is_texts(X)
     table: Table = root_table(graph, columns, "columns" if frame else "matrix")
     asked = list(methods or methods_of(estimator))
-    outputs = [graph.ask(estimator, table, method) for method in asked]
+    outputs = [graph.call(estimator, table, method) for method in asked]
     outputs = [graph.op("Identity", tensor) for tensor in outputs]
     proto = graph.finished(outputs)
     options = onnxruntime.SessionOptions()

@@ -16,20 +16,22 @@ from click.testing import CliRunner, Result
 
 from onnxlet.convert.build import Built, build
 from onnxlet.convert.command_line import main
-from onnxlet.convert.evidence.edge_cases import hard_rows
+from onnxlet.convert.evidence.edge_cases import edge_cases
 from onnxlet.convert.evidence.evidence import Evidence
 from onnxlet.convert.manifest import serving_part
 from onnxlet.convert.parity.comparison import Comparison, compare
-from onnxlet.convert.parity.rounding import forgive_undecided
+from onnxlet.convert.parity.rounding import forgive_rounding
+from onnxlet.convert.recipes import Layout, Recipe
 from onnxlet.convert.reference.answers import Answers, Task, task_of
 from onnxlet.convert.reference.inputs import Cells, Inputs, read_inputs
-from onnxlet.convert.reference.probing import is_answered, probe_columns
+from onnxlet.convert.reference.probing import probe_columns
+from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.sources.source import Source
-from onnxlet.convert.to_onnx import Converted, Layout, Recipe, convert
+from onnxlet.convert.to_onnx import Converted, convert
 from onnxlet.function.app import create_app
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.signature import Column
-from onnxlet.function.inputs.validation import read_table
+from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.model import Model
 from onnxlet.function.settings import Settings
 
@@ -62,28 +64,40 @@ def served(folder: Path) -> Any:
     return create_app(folder, settings=Settings(models=folder)).test_client()
 
 
+def reference_of(source: Source) -> tuple[Reference, list[Cells]]:
+    """scikit-learn as a build asks it, and X_test as clients would send it."""
+    inputs, X = read_inputs(source.X_test)
+    return Reference(source.estimator, task_of(source.estimator), inputs), inputs.rows(X)
+
+
 def probed(source: Source) -> dict[str, Column]:
     """The signature's columns by name."""
-    inputs, X = read_inputs(source.X_test)
-    task = task_of(source.estimator)
-    columns = probe_columns(
-        inputs, inputs.rows(X), lambda data: task.answers(source.estimator, data), source.estimator
-    )
-    return {column.name: column for column in columns}
+    reference, rows = reference_of(source)
+    return {column.name: column for column in probe_columns(reference, rows)}
 
 
 @dataclass(frozen=True)
 class Proof:
     """One conversion, the rows it is judged on, and scikit-learn's answers to them."""
 
-    estimator: Any
-    inputs: Inputs
+    reference: Reference
     manifest: dict[str, Any]
     onnx: bytes
-    task: Task
     columns: list[Column]
     rows: list[Cells]
     expected: Answers
+
+    @property
+    def estimator(self) -> Any:
+        return self.reference.estimator
+
+    @property
+    def inputs(self) -> Inputs:
+        return self.reference.inputs
+
+    @property
+    def task(self) -> Task:
+        return self.reference.task
 
     @property
     def model(self) -> Model:
@@ -92,19 +106,15 @@ class Proof:
     def run(self) -> dict[str, Array]:
         """The function's answers to the rows."""
         model = self.model
-        return model.run(read_table(self.rows, model.signature))
+        return model.run(validate_rows(self.rows, model.signature))
 
     def compare(self, expected: Answers | None = None) -> Comparison:
         return compare(self.model, self.task, self.rows, expected or self.expected)
 
-    def ask(self, rows: Sequence[Cells]) -> Answers:
-        """Scikit-learn's answers."""
-        return self.task.answers(self.estimator, self.inputs.data(rows))
-
     def forgiven(self) -> Comparison:
         """The comparison, without the rows on which rounding decides."""
         comparison, evidence = self.compare(), Evidence(self.rows, self.expected, len(self.rows))
-        forgive_undecided(comparison, self.model, self.task, evidence, self.ask, self.estimator)
+        forgive_rounding(comparison, self.model, evidence, self.reference)
         return comparison
 
     def mutated(self, proto: Any) -> Proof:
@@ -112,29 +122,19 @@ class Proof:
 
 
 def prove(
-    source: Source, precision: Any = "float64", layout: Layout = "matrix", hard: bool = False
+    source: Source, precision: Any = "float64", layout: Layout = "matrix", edges: bool = False
 ) -> Proof:
-    """Convert by one recipe, and ask scikit-learn about X_test (and rows made hard)."""
-    estimator = source.estimator
-    task = task_of(estimator)
-    inputs, X = read_inputs(source.X_test)
-    columns = list(probed(source).values())
-    rows = inputs.rows(X)
-
-    def answers(tried: Sequence[Cells]) -> Answers:
-        return task.answers(estimator, inputs.data(tried))
-
-    def watched(tried: Sequence[Cells]) -> Array:
-        found = answers(tried)
-        return found.get("probabilities", found["prediction"])
-
-    if hard:
-        tried = [*rows, *hard_rows(columns, rows, estimator, watched)]
-        every = is_answered(answers, tried)
-        rows = [row for row in tried if every or is_answered(answers, [row])]
-    graph: Converted = convert(estimator, task, columns, Recipe(precision, layout))
-    manifest = serving_part(task, inputs, columns, graph, answers(rows))
-    return Proof(estimator, inputs, manifest, graph.onnx, task, columns, rows, answers(rows))
+    """Convert by one recipe, and ask scikit-learn about X_test (and about edge cases)."""
+    reference, rows = reference_of(source)
+    columns = probe_columns(reference, rows)
+    if edges:
+        tried = [*rows, *edge_cases(columns, rows, reference)]
+        found = reference.answered(tried)
+        rows = [row for row, is_one in zip(tried, found, strict=True) if is_one]
+    task, expected = reference.task, reference.answers(rows)
+    graph: Converted = convert(source.estimator, task, columns, Recipe(precision, layout))
+    manifest = serving_part(task, reference.inputs, columns, graph, expected)
+    return Proof(reference, manifest, graph.onnx, columns, rows, expected)
 
 
 def largest_difference(comparison: Comparison) -> float:

@@ -14,12 +14,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
-from onnxlet.convert.build import build, one_threaded
+from onnxlet.convert.build import build
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.parity.comparison import TOLERANCE
+from onnxlet.convert.reference.estimators import one_threaded
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.errors import OnnxletError
-from onnxlet.function.inputs.validation import read_table
+from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.model import load_model
 from tests.conftest import quiet
 from tests.convert.helpers import built
@@ -129,7 +130,7 @@ def test_what_float32_loses_leads_to_float64_and_the_reason_is_recorded(tmp_path
     ]
     for failed in parity["recipes_that_failed"]:
         assert failed["reason"].startswith("prediction differs on ")
-        assert "first on hard row " in failed["reason"]
+        assert "first on edge-case row " in failed["reason"]
         assert ": expected " in failed["reason"]
 
 
@@ -147,7 +148,7 @@ def test_histogram_boosting_is_right_on_its_own_thresholds(seed: int, tmp_path: 
             for row in normal[::6].tolist():
                 row[node["feature_idx"]] = float(np.nextafter(node["num_threshold"], INF))
                 rows.append(row)
-    got = served.run(read_table(rows, served.signature))
+    got = served.run(validate_rows(rows, served.signature))
     assert np.abs(got["probabilities"] - model.predict_proba(np.array(rows))).max() <= TOLERANCE
 
 
@@ -209,5 +210,5 @@ def test_a_series_of_texts_is_one_for_the_first_step_too(tmp_path: Path) -> None
 
     loaded = load_model(build(Source(model, texts), "m", tmp_path, quiet).directory)
 
-    got = loaded.run(read_table([["good"], [None], ["bad"]], loaded.signature))
+    got = loaded.run(validate_rows([["good"], [None], ["bad"]], loaded.signature))
     assert got["prediction"].tolist() == model.predict(pd.Series(["good", None, "bad"])).tolist()

@@ -14,7 +14,7 @@ from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import LinearRegression
 
 from onnxlet.convert.sources.source import Source
-from onnxlet.function.inputs.validation import read_table
+from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.model import load_model
 from tests import estimators
 from tests.convert.helpers import built
@@ -159,5 +159,5 @@ def test_wide_tensors_are_made_for_some_rows_at_a_time(tmp_path: Path) -> None:
 
     assert result.manifest["graph"]["rows_at_once"] == 64 * 2**20 // (8 * 3000)
     many = np.resize(rows, (6000, 3))
-    answer = model.run(read_table(many.tolist(), model.signature))
+    answer = model.run(validate_rows(many.tolist(), model.signature))
     np.testing.assert_allclose(answer["prediction"], ridge.predict(many), rtol=1e-9)

@@ -20,15 +20,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from onnxlet.convert.converters.registry import converters
-from onnxlet.convert.errors import Refusal
-from onnxlet.convert.evidence.evidence import (
-    NO_HINT,
-    REASON_LENGTH,
-    Failed,
-    no_conversion,
-    shortened,
-)
-from onnxlet.convert.graph.elsewhere import ANY, EQUALS, instead_of
+from onnxlet.convert.errors import REASON_LENGTH, Refusal, shortened
+from onnxlet.convert.graph.alternatives import ANY, EQUALS, instead_of
+from onnxlet.convert.parity.refusals import NO_HINT, FailedRecipe, no_conversion
 from onnxlet.convert.sources.source import Source, load_source
 from tests.convert.helpers import built, invoked
 
@@ -111,7 +105,7 @@ def test_a_step_without_a_conversion_is_named_with_its_place(tmp_path: Path) -> 
     for tool in ("python 3.", "scikit-learn 1.", "skl2onnx 1.", "onnx 1.", "onnxruntime 1."):
         assert tool in first
     assert second == (
-        "  step Pipeline > FunctionTransformer: the function median_rows can't be followed: "
+        "  step Pipeline > FunctionTransformer: the function median_rows can't be traced: "
         "np.partition has no conversion"
     )
 
@@ -150,7 +144,7 @@ def test_a_step_without_a_converter_is_named_among_mixed_columns(
     reason = f"  step Pipeline > {kind.__name__}: {kind.__name__} has no converter"
     assert refused.message.split("\n")[1:] == [reason]
     assert hint in refused.hint
-    assert "(docs/converters.md)" in refused.hint
+    assert "(docs/how-to/converters.md)" in refused.hint
 
 
 def test_what_is_named_instead_is_there_and_has_a_converter() -> None:
@@ -219,8 +213,9 @@ def test_the_command_prints_them_with_their_kind_in_front(at_home: Path, tmp_pat
     assert error.startswith("error: Pipeline: no conversion answers as scikit-learn does (python")
     assert reason == "  step Pipeline > Forgotten: Forgotten has no converter"
     assert hint == (
-        "hint: Nothing was written. Replace it by an estimator that has one (docs/coverage.md), "
-        "or write its converter in the SOURCE file (docs/converters.md)."
+        "hint: Nothing was written. "
+        "Replace it by an estimator that has one (docs/reference/coverage.md), "
+        "or write its converter in the SOURCE file (docs/how-to/converters.md)."
     )
     assert not (tmp_path / "m").exists()
 
@@ -229,7 +224,7 @@ def test_the_command_prints_them_with_their_kind_in_front(at_home: Path, tmp_pat
 
 
 def message(*failed: tuple[str, str, str]) -> tuple[list[str], str]:
-    refused = no_conversion("Model", [Failed(*one) for one in failed])
+    refused = no_conversion("Model", [FailedRecipe(*one) for one in failed])
     return refused.message.split("\n")[1:], refused.hint
 
 

@@ -12,10 +12,11 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.tree import DecisionTreeClassifier
 
 from onnxlet.convert.converters.registry import Graph, converters
-from onnxlet.convert.graph.graph import DROPPED
+from onnxlet.convert.graph.converter import DROPPED
+from onnxlet.convert.recipes import Recipe, float32_refusal, recipes
 from onnxlet.convert.reference.answers import task_of
 from onnxlet.convert.sources.source import Source
-from onnxlet.convert.to_onnx import Recipe, convert, recipes, root_table, why_too_narrow
+from onnxlet.convert.to_onnx import convert, root_table
 from onnxlet.function.arrays import LARGEST_FLOAT32
 from onnxlet.function.inputs.signature import Column
 from tests.convert.helpers import prove
@@ -78,13 +79,13 @@ LARGEST = float(np.nextafter(LARGEST_FLOAT32, np.inf))
     ],
 )
 def test_float32_is_refused_where_scikit_learn_answers_more(column: Column, narrow: bool) -> None:
-    assert (why_too_narrow([column], FLOAT32) is not None) == narrow
-    assert why_too_narrow([column], FLOAT64) is None
+    assert (float32_refusal([column], FLOAT32) is not None) == narrow
+    assert float32_refusal([column], FLOAT64) is None
 
 
 def test_the_reason_names_some_of_the_columns() -> None:
     columns = [number(name) for name in "abcdef"]
-    assert why_too_narrow(columns, FLOAT32) == (
+    assert float32_refusal(columns, FLOAT32) == (
         "scikit-learn answers numbers beyond 3.4e+38, the largest of float32, in 'a', 'b', 'c', …"
     )
 

@@ -1,4 +1,4 @@
-"""docs/deploy.md's way without an account, as a newcomer pastes it."""
+"""docs/how-to/deploy.md's way without an account, as a newcomer pastes it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.deploy.emulator import Emulator
 
 pytestmark = pytest.mark.deploy
 
-DOCUMENT = (ROOT / "docs" / "deploy.md").read_text()
+DOCUMENT = (ROOT / "docs" / "how-to" / "deploy.md").read_text()
 SECTION = DOCUMENT.split("## On AWS\n")[0]
 BLOCKS = [text.split("\n") for text in re.findall(r"^```sh\n(.*?)\n```", SECTION, re.M | re.S)]
 

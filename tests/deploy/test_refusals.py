@@ -59,7 +59,7 @@ def test_values_that_can_t_be(refused: Refused) -> None:
     assert "  MODELS_URL: expected s3://BUCKET/PREFIX, got 'https://bucket'" in lines
     assert any("did you mean ONNXLET_MODELS?" in line for line in lines)
     assert not any("short" in line for line in lines)  # it may be the key itself
-    assert lines[-1] == "hint: docs/deploy.md lists the options."
+    assert lines[-1] == "hint: docs/how-to/deploy.md lists the options."
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ COMBINATIONS = {
 # What cfn-lint warns of and stays, and why.
 ACCEPTED = {
     "I1022",  # osls writes its own bucket's policy with Fn::Join
-    "I3011",  # removing a stage is meant to remove its queues and logs, and docs/deploy.md says so
+    "I3011",  # removing a stage is meant to remove its queues and logs, see docs/how-to/deploy.md
     "W3005",  # osls itself says that the function depends on the role that it names
 }
 

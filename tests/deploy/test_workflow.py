@@ -1,4 +1,4 @@
-"""The GitHub Actions workflow, as far as linters can tell; none of them asks GitHub."""
+"""The GitHub Actions workflows, as far as linters can tell; none of them asks GitHub."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def test_actionlint_finds_nothing() -> None:
 
 
 def test_actionlint_finds_what_is_wrong(tmp_path: Path) -> None:
-    wrong = tmp_path / "wrong.yml"
-    wrong.write_text(TEXT.replace("needs: test", "needs: tests"))
+    wrong, deploy = tmp_path / "wrong.yml", ROOT / ".github" / "workflows" / "deploy.yml"
+    wrong.write_text(deploy.read_text().replace("needs: test", "needs: tests"))
     assert actionlint(wrong) == [
         'job "package" needs job "tests" which does not exist in this workflow'
     ]

@@ -1,4 +1,4 @@
-"""`edge bench` on an emulated processor: it says so, and tells no time."""
+"""`edge bench` on an emulated processor: it says so, and reports no time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.lambda_runtime.machines import Unavailable
 pytestmark = pytest.mark.device
 
 
-def test_nothing_emulated_is_told_as_a_time(models: Path, tmp_path: Path) -> None:
+def test_no_time_of_an_emulated_processor_is_reported(models: Path, tmp_path: Path) -> None:
     try:
         machine = guest.system()
     except Unavailable as error:
@@ -25,13 +25,13 @@ def test_nothing_emulated_is_told_as_a_time(models: Path, tmp_path: Path) -> Non
     archive, more = tmp_path / "bundle.zip", ["--target", "device", "--model", "iris"]
     package(models, machine, archive, *more)
     slot = unpack(archive, tmp_path / "slot")
-    told = [told_by("cortex-a53", slot), told_by("neoverse-n1", slot, "--json")]
+    reported = [told_by("cortex-a53", slot), told_by("neoverse-n1", slot, "--json")]
 
-    assert all("the kernel is for" in each or "runs this Python" in each for each in told)
-    assert [TIME_OR_RATE.findall(each.replace(str(slot), "")) for each in told] == [[], []]
-    assert rows_of(told[0])["memory of the server"].endswith("itself takes in this process")
-    assert "golden rows are answered as at build" in rows_of(told[0])["model"]
-    assert json.loads(told[1])["memory_bytes"]["idle"] > 10_000_000
+    assert all("the kernel is for" in each or "runs this Python" in each for each in reported)
+    assert [TIME_OR_RATE.findall(each.replace(str(slot), "")) for each in reported] == [[], []]
+    assert rows_of(reported[0])["memory of the server"].endswith("itself takes in this process")
+    assert "golden rows are answered as at build" in rows_of(reported[0])["model"]
+    assert json.loads(reported[1])["memory_bytes"]["idle"] > 10_000_000
 
 
 def told_by(processor: str, slot: Path, *arguments: str) -> str:

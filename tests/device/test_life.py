@@ -83,10 +83,10 @@ def test_it_is_installed_and_answers(installed: Machine) -> None:
     log = installed.run("journalctl", "--namespace=onnxlet", "-u", "onnxlet", "-o", "cat")
     assert "serving iris" in log
     assert "rror" not in log, log
-    assert "elemetry" not in log, "ONNX Runtime tells nobody that it runs"
+    assert "elemetry" not in log, "ONNX Runtime sends no telemetry"
 
 
-def test_the_service_can_write_to_its_own_state_alone(installed: Machine) -> None:
+def test_the_service_can_write_only_to_its_state(installed: Machine) -> None:
     tried = "for p in / /tmp /etc/onnxlet /var/lib/onnxlet /var/lib/onnxlet/live/x "
     tried += "/var/lib/onnxlet/models /var/lib/onnxlet/state; do "
     tried += "[ -w $p ] && echo $p; done; cat /etc/onnxlet/environment; exit 0"
@@ -233,7 +233,7 @@ def test_it_starts_with_the_machine(installed: Machine) -> None:
     assert seconds_until_back(installed) < BACK_SECONDS
 
 
-def test_it_is_taken_away(installed: Machine) -> None:
+def test_it_is_uninstalled(installed: Machine) -> None:
     done = installed.call("onnxlet", "uninstall")
     assert done.returncode == 0, done.stderr
     assert installed.run("ls", "/var/lib/onnxlet").split() == ["models", "state"]

@@ -90,6 +90,6 @@ def test_a_release_that_was_cut_off_and_is_no_good_is_gone_back_from_by_the_one_
     assert installed.run("readlink", f"{data}/live") == ("a\n" if judged else "b\n"), log
     assert (back < BACK_SECONDS) if judged else (back == 8)
     if judged:
-        told = json.loads(installed.run("onnxlet", "status", "--json"))
-        assert (list(told["broken"]["bundle"]), told["attempt"]) == (["2"], None)
+        reported = json.loads(installed.run("onnxlet", "status", "--json"))
+        assert (list(reported["broken"]["bundle"]), reported["attempt"]) == (["2"], None)
         assert installed.call("readlink", f"{data}/back").returncode

@@ -1,4 +1,4 @@
-"""The same request in every dialect, and the member in which each tells an error."""
+"""The same request in every protocol, and the member in which each tells an error."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ ERRORS = {"native": "detail", "csv": "detail", "v1": "error", "v2": "error", "ml
 JSON = "application/json"
 
 
-def request(dialect: str, model: str, row: Mapping[str, Any]) -> tuple[str, Any, str]:
+def request(protocol: str, model: str, row: Mapping[str, Any]) -> tuple[str, Any, str]:
     """One row as a path, a body and its media type."""
-    if dialect == "v1":
+    if protocol == "v1":
         return f"/v1/models/{model}:predict", {"instances": [row]}, JSON
-    if dialect == "v2":
+    if protocol == "v2":
         inputs = [
             {"name": name, "shape": [1], "datatype": TYPES[type(cell)], "data": [cell]}
             for name, cell in row.items()
         ]
         return f"/v2/models/{model}/infer", {"inputs": inputs}, JSON
-    if dialect == "mlflow":
+    if protocol == "mlflow":
         return "/invocations", {"dataframe_records": [row]}, JSON
-    if dialect == "csv":
+    if protocol == "csv":
         lines = [",".join(row), ",".join(str(cell) for cell in row.values())]
         return f"/models/{model}/predict", "\n".join(lines).encode(), "text/csv"
     return f"/models/{model}/predict", {"instances": [row]}, JSON

@@ -241,13 +241,13 @@ def test_the_log_line_of_a_direct_invocation(
 def test_a_direct_invocation_is_counted_as_a_request_is(in_this_process: Any) -> None:
     from onnxlet.function.handler import SERVED
 
-    before = SERVED.counts.of("shop", 1)
+    before = SERVED.stats.of("shop", 1)
     answered, rows, refused = before.answered, before.rows, before.refused
     in_this_process({"instances": [SHOP, SHOP], "model": "shop"}, CONTEXT)
     in_this_process({"instances": [{}], "model": "shop"}, CONTEXT)
     in_this_process({"instances": 3, "model": "shop"}, CONTEXT)
 
-    count = SERVED.counts.of("shop", 1)
+    count = SERVED.stats.of("shop", 1)
     assert (count.answered, count.rows, count.refused) == (answered + 1, rows + 2, refused + 2)
 
 

@@ -1,4 +1,4 @@
-"""The log: one line per request, with what happened and never the data; in every dialect."""
+"""The log: one line per request, with what happened and never the data; in every protocol."""
 
 from __future__ import annotations
 
@@ -112,12 +112,12 @@ def test_a_long_path_is_cut(models: Path, capfd: pytest.CaptureFixture[str]) -> 
     assert len(lines(capfd)[0]["path"]) == 200
 
 
-def _canaries(dialect: str) -> dict[str, Any]:
+def _canaries(protocol: str) -> dict[str, Any]:
     """Requests that hold canaries, valid ones and each kind of broken one, by what they are."""
-    path, valid, kind = request(dialect, "shop", {**SHOP, "Preis (€)": NUMBER})
-    _, label, _ = request(dialect, "shop", {**SHOP, "色": CANARY, "count": int(NUMBER)})
-    _, name, _ = request(dialect, "shop", {**SHOP, CANARY: NUMBER})
-    _, wrong, _ = request(dialect, "shop", {**SHOP, "Preis (€)": CANARY, "new": CANARY})
+    path, valid, kind = request(protocol, "shop", {**SHOP, "Preis (€)": NUMBER})
+    _, label, _ = request(protocol, "shop", {**SHOP, "色": CANARY, "count": int(NUMBER)})
+    _, name, _ = request(protocol, "shop", {**SHOP, CANARY: NUMBER})
+    _, wrong, _ = request(protocol, "shop", {**SHOP, "Preis (€)": CANARY, "new": CANARY})
     whole = label if isinstance(label, bytes) else json.dumps(label).encode()
     return {
         "valid": (path, valid, kind, {}),
@@ -141,14 +141,14 @@ def _canaries(dialect: str) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("dialect", ERRORS)
+@pytest.mark.parametrize("protocol", ERRORS)
 @pytest.mark.parametrize("keys", [{}, KEYS])
 def test_no_line_holds_any_data(
-    models: Path, capfd: pytest.CaptureFixture[str], dialect: str, keys: dict[str, bytes]
+    models: Path, capfd: pytest.CaptureFixture[str], protocol: str, keys: dict[str, bytes]
 ) -> None:
     settings = Settings(models, default_model="shop", api_keys=keys)
     client = create_app(models, settings=settings).test_client()
-    cases = _canaries(dialect)
+    cases = _canaries(protocol)
     for case, (path, body, kind, headers) in cases.items():
         key = {"X-API-Key": "secret"} if case not in ("a wrong key", "a bearer") else {}
         answer = post(client, path, body, kind, headers={**key, **headers})

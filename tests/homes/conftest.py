@@ -132,14 +132,14 @@ def _unpacked(home: str, models: Path, machine: Machine, folder: Path) -> Path:
 
 
 def once(ask: Callable[[Machine], Told]) -> Callable[[Machine], Told]:
-    """Ask each machine once, and keep what it told."""
-    told: dict[tuple[str, str], Told] = {}
+    """Ask each machine once, and keep its answer."""
+    reported: dict[tuple[str, str], Told] = {}
 
     def get(machine: Machine) -> Told:
         name = machine.processor, machine.python
-        if name not in told:
-            told[name] = ask(machine)
-        return told[name]
+        if name not in reported:
+            reported[name] = ask(machine)
+        return reported[name]
 
     return get
 

@@ -65,9 +65,9 @@ def test_a_machine_is_what_it_is_called(machine: Machine) -> None:
         hidden(machine.hide, [*python, "-I", "-S", "-c", SEEN]), capture_output=True, text=True
     )
 
-    parts, told = done.stdout.splitlines()
+    parts, reported = done.stdout.splitlines()
     assert set(parts.split()) == {PARTS[machine.processor]}
-    assert told == f"{LISTED and machine.processor != LAMBDAS} aarch64"
+    assert reported == f"{LISTED and machine.processor != LAMBDAS} aarch64"
 
 
 @pytest.mark.parametrize("name", [LAMBDAS, "cortex-a53, bookworm"])
@@ -94,8 +94,8 @@ def test_both_homes_answer_by_the_same_bytes_as_everywhere(
 def test_lambdas_processors_are_in_no_list(
     machine: Machine, ask_lambda: Get, ask_device: Get
 ) -> None:
-    for told in (ask_lambda(machine), ask_device(machine)):
-        assert (NO_LIST in told.log) is (machine.processor == LAMBDAS or not LISTED)
+    for reported in (ask_lambda(machine), ask_device(machine)):
+        assert (NO_LIST in reported.log) is (machine.processor == LAMBDAS or not LISTED)
 
 
 def test_golden_rows_are_answered_within_the_certificates_tolerance(
@@ -105,8 +105,8 @@ def test_golden_rows_are_answered_within_the_certificates_tolerance(
     all_sources: Mapping[str, Source],
     all_models: Path,
 ) -> None:
-    for told in (ask_lambda(machine), ask_device(machine)):
-        assert_golden(told.answers, all_sources, all_models)
+    for reported in (ask_lambda(machine), ask_device(machine)):
+        assert_golden(reported.answers, all_sources, all_models)
 
 
 def assert_golden(answers: Sequence[Answer], names: Collection[str], models: Path) -> None:
@@ -123,7 +123,7 @@ def assert_golden(answers: Sequence[Answer], names: Collection[str], models: Pat
             assert_same(output, given[output], expected, golden["tolerance"], floor)
 
 
-def test_another_architecture_differs_in_last_digits_alone(
+def test_another_architecture_differs_only_in_last_digits(
     get_machine: GetMachine, asks: list[Ask], natively: list[Answer], ask_device: Get
 ) -> None:
     emulated = ask_device(get_machine(LAMBDAS)).answers
@@ -173,8 +173,8 @@ def a_bit_off(all_models: Path, tmp_path: Path) -> Path:
     after = before.replace(weights, bytes(altered))
     assert after != before
     graph.write_bytes(after)
-    told = manifest.read_text().replace(sha256(before).hexdigest(), sha256(after).hexdigest())
-    manifest.write_text(told)
+    reported = manifest.read_text().replace(sha256(before).hexdigest(), sha256(after).hexdigest())
+    manifest.write_text(reported)
     return folder
 
 
@@ -189,5 +189,5 @@ def test_the_last_bit_of_a_weight_would_be_seen(
 
     seen = differing(asks, natively, answers)
     assert len(seen) >= 5
-    assert all("iris" in told for told in seen)
+    assert all("iris" in reported for reported in seen)
     assert_golden(answers, all_sources, a_bit_off)  # it is that small

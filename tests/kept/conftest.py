@@ -136,7 +136,7 @@ def installed(
 def device(installed: Path, python: Path, tmp_path: Path) -> Device:
     """A device that serves release 1 from slot a, by the code of 9b8937b."""
     device = Device(shutil.copytree(installed, tmp_path / "root", symlinks=True), python)
-    device.places.state.mkdir()
+    device.paths.state.mkdir()
     return device
 
 
@@ -145,10 +145,10 @@ def supervised(device: Device, tmp_path: Path) -> Iterator[Client]:
     """A client of the device's service, which is started again by the command in its settings."""
     port = free_port()
     settings = f"ONNXLET_DEVICE_PORT={port}\nONNXLET_DEVICE_ID='one'\nONNXLET_RELOAD_SECONDS=1\n"
-    with device.places.environment.open("a") as file:
+    with device.paths.environment.open("a") as file:
         file.write(settings)
     service = Supervised(device.unit("onnxlet.service"), tmp_path, device.service_environ())
-    with device.places.environment.open("a") as file:
+    with device.paths.environment.open("a") as file:
         file.write(f'ONNXLET_DEVICE_RESTART="{service.restart}"\n')
     yield Client(through_socket(port))
     service.stop()

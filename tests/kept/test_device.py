@@ -55,7 +55,7 @@ def test_it_is_updated_and_goes_back(
     assert (served(supervised, "iris"), served(supervised, "frame")) == (1, 2)
 
     assert device.change(update, str(today)) == (0, "bundle release 2: taken\n")
-    assert (device.live, device.places.back.is_symlink()) == ("b", False)
+    assert (device.live, device.paths.back.is_symlink()) == ("b", False)
     assert (served(supervised, "iris"), served(supervised, "frame")) == (2, 2)
     assert rows_counted(supervised) == "24.0"
     assert device.run(check).returncode == 0
@@ -78,7 +78,7 @@ def is_ready(client: Client) -> bool:
 def cut_off(device: Device, today: Path) -> None:
     """Take a release, and be killed after the switch, before the service is asked."""
     code, _ = device.change(device.unit(UPDATE), str(today), ONNXLET_DEVICE_RESTART=CUT_OFF)
-    assert (code, device.live, str(device.places.back.readlink())) == (-9, "b", "a")
+    assert (code, device.live, str(device.paths.back.readlink())) == (-9, "b", "a")
     attempt = device.status()["attempt"]
     assert (attempt["release"], attempt["back"]) == (2, "a")
 
@@ -93,7 +93,7 @@ def test_what_was_cut_off_gets_its_verdict_by_either_s_code(
     else:
         code, said = device.change(device.unit(UPDATE), str(today))
         assert said == "nothing newer for this device\n"
-    assert (code, device.live, device.places.back.is_symlink()) == (0, "b", False), said
+    assert (code, device.live, device.paths.back.is_symlink()) == (0, "b", False), said
     assert served(supervised, "iris") == 2
     status = device.status()
     assert (status["highest"], status["attempt"]) == ({"bundle": 2}, None)
@@ -103,9 +103,9 @@ def test_what_was_cut_off_and_does_not_start_is_gone_back_from(
     device: Device, supervised: Client, today: Path
 ) -> None:
     cut_off(device, today)
-    restart = read_environment_file(device.places.environment)["ONNXLET_DEVICE_RESTART"]
-    (device.places.slot("b") / "__main__.py").write_text("1 / 0\n")
-    only_a = f"sh -c 'test $(readlink {device.places.live}) = a && {restart}'"
+    restart = read_environment_file(device.paths.environment)["ONNXLET_DEVICE_RESTART"]
+    (device.paths.slot("b") / "__main__.py").write_text("1 / 0\n")
+    only_a = f"sh -c 'test $(readlink {device.paths.live}) = a && {restart}'"
     code, said = device.change(device.unit(SETTLE), ONNXLET_DEVICE_RESTART=only_a)
     assert (code, device.live) == (0, "a"), said
     assert served(supervised, "iris") == 1
@@ -115,14 +115,14 @@ def test_what_was_cut_off_and_does_not_start_is_gone_back_from(
 def fill(device: Device, bundle: Path) -> None:
     """Unpack a bundle into slot b."""
     with zipfile.ZipFile(bundle) as opened:
-        opened.extractall(device.places.slot("b"))
+        opened.extractall(device.paths.slot("b"))
 
 
 def test_today_s_bundle_has_each_command_that_a_unit_calls(device: Device, today: Path) -> None:
     fill(device, today)
-    switch(device.places, "b")
-    point(device.places.back, "b")
-    units = [path.name for path in (device.places.root / UNITS).glob("*.service")]
+    switch(device.paths, "b")
+    point(device.paths.back, "b")
+    units = [path.name for path in (device.paths.root / UNITS).glob("*.service")]
     assert {UPDATE, SERVICE, SETTLE} < {*units}
     for unit in units:
         done = device.run([*device.unit(unit), "--help"])
@@ -132,11 +132,11 @@ def test_today_s_bundle_has_each_command_that_a_unit_calls(device: Device, today
 @contextmanager
 def serving(device: Device, slot: str, url: str, log: Path) -> Iterator[Client]:
     """The service from a slot, with predictions sent on."""
-    switch(device.places, slot)
+    switch(device.paths, slot)
     environ = {
         **device.service_environ(),
         "ONNXLET_DEVICE_PORT": "0",
-        "ONNXLET_DEVICE_QUEUE": str(device.places.state / "queue.db"),
+        "ONNXLET_DEVICE_QUEUE": str(device.paths.state / "queue.db"),
         "ONNXLET_DEVICE_FORWARD_URL": url,
         "ONNXLET_DEVICE_FORWARD_SECONDS": "1",
     }
@@ -168,9 +168,9 @@ def test_predictions_that_one_has_kept_are_sent_by_the_other(
 
 def test_today_s_zip_installs_itself_beside_it(device: Device, today: Path) -> None:
     """And leaves what was set there; the kept slot stays, to go back to."""
-    before = device.places.environment.read_bytes(), sorted(device.places.keys.iterdir())
+    before = device.paths.environment.read_bytes(), sorted(device.paths.keys.iterdir())
     done = device.install(today)
     assert (done.returncode, device.live) == (0, "b"), done.stderr
     assert device.run(device.onnxlet("check")).returncode == 0
-    assert (device.places.environment.read_bytes(), sorted(device.places.keys.iterdir())) == before
-    assert device.places.slot("a").is_dir()
+    assert (device.paths.environment.read_bytes(), sorted(device.paths.keys.iterdir())) == before
+    assert device.paths.slot("a").is_dir()

@@ -161,7 +161,7 @@ def whole(path: str, body: bytes) -> bytes:
     ).encode() + body
 
 
-def test_what_is_too_much_is_told_before_anything_else_is_answered(server: Server) -> None:
+def test_overload_is_refused_before_anything_else_is_answered(server: Server) -> None:
     """Requests that run until their time is out fill the server; all further ones come back."""
     endless = whole(ENDLESS, json.dumps([FLOWER]).encode())
     with ExitStack() as stack, selectors.DefaultSelector() as selector:
@@ -250,7 +250,7 @@ def test_large_bodies_that_stall_hold_little_memory(server: Server) -> None:
             for _ in range(40):
                 connection = stack.enter_context(raw(server, head))
                 connection.settimeout(0.05)
-                with suppress(OSError):  # it was told to go, or is not read any more
+                with suppress(OSError):  # it was refused, or is not read any more
                     for _ in range(5):
                         connection.sendall(b" " * MEBI)
             all_are_answered(server)
@@ -312,7 +312,7 @@ GARBAGE = [
 ]
 
 
-def test_what_is_no_http_ends_its_connection_alone(server: Server) -> None:
+def test_what_is_no_http_ends_only_its_connection(server: Server) -> None:
     for _ in range(20):
         for garbage in GARBAGE:
             with raw(server, b"") as connection:

@@ -1,6 +1,6 @@
-"""Runs in the machine, as root: takes commands from the port, and tells what became of them.
+"""Runs in the machine, as root: takes commands from the port, and reports their results.
 
-Standard library alone. Each line is one JSON object, in either direction.
+Standard library only. Each line is one JSON object, in either direction.
 """
 
 from __future__ import annotations

@@ -86,18 +86,18 @@ class Cuts:
             self._plan = self._chance.sample(list(STEPS), len(STEPS))
         kind, step = self._plan.pop()
         seconds = self._chance.uniform(0, STEPS[kind, step])
-        told: list[Any] = []
+        reported: list[Any] = []
         try:
             self.boot_and_look(f"{kind}-{self._turn + 2}.zip")
             if self.damage.torn:
                 return
             reached = self._hear((step, "ended"), STEP_SECONDS)
-            told = self._listen(seconds)
+            reported = self._listen(seconds)
         finally:
-            told += self._machine.cut()
-        for form in told:
+            reported += self._machine.cut()
+        for form in reported:
             self._note(form)
-        steps = [form["step"] for form in (reached, *told) if "step" in form]
+        steps = [form["step"] for form in (reached, *reported) if "step" in form]
         self.damage.cut_off += not any(each.startswith("ended") for each in steps)
         at = f"{seconds:.1f} s after {steps}, {len(self.damage.kept)} records kept"
         print(f"cut {self._turn}: {at}", flush=True)
@@ -108,10 +108,10 @@ class Cuts:
         self._machine.boot()
         self._hear(("started",), START_SECONDS)
         self._machine.tell({"first": self._turn * 100_000, "archives": archives})
-        told = self._hear(("faults",), START_SECONDS)
+        reported = self._hear(("faults",), START_SECONDS)
         before = f"after cut {self._turn - 1}: "
-        self.damage.torn += [before + each for each in told["faults"]]
-        there = {name: place for place, name in enumerate(told["records"])}
+        self.damage.torn += [before + each for each in reported["faults"]]
+        there = {name: place for place, name in enumerate(reported["records"])}
         last = -1
         for name in self.damage.kept:
             if there.get(name, -1) <= last:
@@ -123,22 +123,22 @@ class Cuts:
         self._machine.cut()
 
     def _hear(self, what: tuple[str, ...], seconds: float) -> Any:
-        """All that is told, until one has such a member, or is a step that begins so."""
+        """Read messages until one has such a member, or is a step that begins so."""
         end = time.monotonic() + seconds
-        while (told := self._machine.hear(end - time.monotonic())) is not None:
-            self._note(told)
-            if told.keys() & set(what) or str(told.get("step", "")).startswith(what):
-                return told
+        while (reported := self._machine.hear(end - time.monotonic())) is not None:
+            self._note(reported)
+            if reported.keys() & set(what) or str(reported.get("step", "")).startswith(what):
+                return reported
         raise AssertionError(f"{what} did not come: {self._machine.last_words()}")
 
     def _listen(self, seconds: float) -> list[Any]:
-        end, told = time.monotonic() + seconds, []
+        end, reported = time.monotonic() + seconds, []
         while (form := self._machine.hear(end - time.monotonic())) is not None:
-            told.append(form)
-        return told
+            reported.append(form)
+        return reported
 
-    def _note(self, told: Any) -> None:
-        if "kept" in told:
-            self.damage.kept.append(told["kept"])
-        if told.get("step", "").endswith(": taken"):
+    def _note(self, reported: Any) -> None:
+        if "kept" in reported:
+            self.damage.kept.append(reported["kept"])
+        if reported.get("step", "").endswith(": taken"):
             self.damage.taken += 1

@@ -1,8 +1,8 @@
 """The first process of a machine whose power is cut: looks what is left, then works until the cut.
 
-It mounts the disk with releases, keeps the service running as systemd does, and tells the tests
-what is whole and what is in the queue. Then it makes predictions and updates, and tells of each
-answer as soon as it is there. Standard library alone: numpy and the like are in /srv/packages.
+It mounts the disk with releases, keeps the service running as systemd does, and reports
+what is whole and what is in the queue. Then it makes predictions and updates, and reports each
+answer as soon as it is there. Standard library only: numpy and the like are in /srv/packages.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ PYTHON = ["/usr/bin/python3", "-I", "-B"]
 EDGE = [*PYTHON, str(DATA / "live")]
 URL = "http://127.0.0.1:8080"
 START_SECONDS = 240
-SURE_SECONDS = 1.5  # an answer that took longer may not have waited for its record: docs/forward.md
+SURE_SECONDS = 1.5  # longer: it may not have waited for its record, see docs/how-to/forward.md
 PID = Path("/run/onnxlet.pid")
 RECORDS = "SELECT kind, id FROM record ORDER BY boot, monotonic_ns, sequence"
 SIOCSIFFLAGS, UP = 0x8914, 1
@@ -131,7 +131,7 @@ def wait_for_service(first: int) -> list[str]:
 
 
 def load(port: Port, first: int) -> None:
-    """Predictions, and what came of them; the tests are told of each that is acknowledged."""
+    """Predictions and their ground truth; each acknowledged one is reported to the tests."""
     for number in range(first, sys.maxsize):
         try:
             start = time.monotonic()
@@ -146,7 +146,7 @@ def load(port: Port, first: int) -> None:
 
 
 def update(port: Port, archive: str) -> None:
-    """One update, the tests being told of each step."""
+    """One update; each step is reported to the tests."""
     command = [*EDGE, "update", f"/srv/{archive}"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -162,13 +162,13 @@ def main() -> None:
     set_up(sys.argv[1:])
     port = Port()
     port.tell(started=True)
-    told = port.hear()
+    reported = port.hear()
     threading.Thread(target=serve, daemon=True).start()
     wrong = faults()
-    wrong += wait_for_service(told["first"]) if not wrong else []
+    wrong += wait_for_service(reported["first"]) if not wrong else []
     port.tell(faults=wrong, records=records())
-    threading.Thread(target=load, args=(port, told["first"]), daemon=True).start()
-    for archive in told["archives"]:
+    threading.Thread(target=load, args=(port, reported["first"]), daemon=True).start()
+    for archive in reported["archives"]:
         update(port, archive)
     while True:
         time.sleep(60)

@@ -86,7 +86,7 @@ class Machine:
             )
 
     def cut(self) -> list[Any]:
-        """Cut its power; what it had told until then and nobody has heard yet."""
+        """Cut its power; return what it had sent until then and was not read yet."""
         if self._process is None or self._port is None:
             return []
         with suppress(ProcessLookupError):
@@ -100,7 +100,7 @@ class Machine:
         return [json.loads(line) for line in self._read.split(b"\n")[:-1]]
 
     def hear(self, seconds: float) -> Any:
-        """The next that it tells; None where nothing comes for so long."""
+        """The next message; None if none comes for so long."""
         assert self._port is not None
         end = time.monotonic() + seconds
         while b"\n" not in self._read:
@@ -138,9 +138,11 @@ class Device(Machine):
         """Run a command."""
         words = list(map(str, command))
         self.tell({"command": words, "seconds": seconds})
-        told = self.hear(seconds + 60)
-        assert told is not None, f"{words}: no answer: {self.last_words()}"
-        return subprocess.CompletedProcess(words, told["code"], told["out"], told["err"])
+        reported = self.hear(seconds + 60)
+        assert reported is not None, f"{words}: no answer: {self.last_words()}"
+        return subprocess.CompletedProcess(
+            words, reported["code"], reported["out"], reported["err"]
+        )
 
 
 def copy_disk(disk: Path, to: Path) -> Path:

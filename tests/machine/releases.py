@@ -78,9 +78,9 @@ def numbered(ours: Mapping[str, bytes], number: int) -> Files:
     """A release with this number, of what a bundle brings itself."""
     files: Files = {path: content for path, content in ours.items() if path not in LISTS}
     for name in LISTS:
-        told = json.loads(ours[name])
-        listed = {path: ours[path] for path in told["files"] if path in ours}
-        files[name] = json.dumps({**told, "release": number, "files": hashes(listed)}).encode()
+        reported = json.loads(ours[name])
+        listed = {path: ours[path] for path in reported["files"] if path in ours}
+        files[name] = json.dumps({**reported, "release": number, "files": hashes(listed)}).encode()
     return files
 
 

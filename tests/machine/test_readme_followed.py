@@ -23,7 +23,7 @@ from tests.project.test_device_docs import blocks
 pytestmark = pytest.mark.machine
 
 README = (ROOT / "README.md").read_text()
-UPDATES = (ROOT / "docs" / "updates.md").read_text()
+UPDATES = (ROOT / "docs" / "how-to" / "updates.md").read_text()
 HERE = Path(__file__).parent
 DATA = "/var/lib/onnxlet"
 EVERY_FILE = (
@@ -45,7 +45,7 @@ def readme_commands() -> tuple[str, str]:
 
 
 def make_files(models: Path, folder: Path) -> None:
-    """What a person brings to the device, made by the commands of the README and docs/updates.md.
+    """What a person brings to the device, by the commands of the README and docs/how-to/updates.md.
 
     Two releases are signed, 2 and 3; the bundle that is installed first is neither.
     """
@@ -112,8 +112,8 @@ def check_answers(device: Device) -> None:
 
 def release(device: Device) -> tuple[str, int | None]:
     """The live slot, and its number."""
-    told = json.loads(do(device, "onnxlet status --json"))
-    return told["live"], told["slots"][told["live"]]["release"]
+    reported = json.loads(do(device, "onnxlet status --json"))
+    return reported["live"], reported["slots"][reported["live"]]["release"]
 
 
 def cut_off_while(device: Device, command: str, step: str) -> None:

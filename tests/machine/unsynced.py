@@ -13,7 +13,7 @@ connect = sqlite3.connect
 
 
 class Unsynced(sqlite3.Connection):
-    """A connection that never waits for the disk, whatever it is told."""
+    """A connection that never waits for the disk, whatever it is set to."""
 
     def execute(self, sql: str, *arguments: Any) -> sqlite3.Cursor:
         """Execute, with synchronous off in place of full."""

@@ -19,7 +19,7 @@ def slot() -> list[str]:
 
 
 def models() -> list[str]:
-    """What it says of the models that came alone."""
+    """What it says of model-only updates."""
     from onnxlet.edge.update.check import check_slot
 
     return check_slot(SLOT, DATA / "models") if any(DATA.glob("models/*/*")) else []
@@ -27,10 +27,10 @@ def models() -> list[str]:
 
 def memory() -> list[str]:
     """Whether it can be read what is remembered of updates."""
-    from onnxlet.edge.device.slots import Places
+    from onnxlet.edge.device.slots import DevicePaths
     from onnxlet.edge.update.status import status
 
-    return [] if status(Places())["live"] else ["nothing is live"]
+    return [] if status(DevicePaths())["live"] else ["nothing is live"]
 
 
 def faults(look: Callable[[], list[str]]) -> list[str]:

@@ -1,4 +1,4 @@
-"""What is deployed names nobody's account, and docs/deploy.md tells of it as it is."""
+"""What is deployed names nobody's account, and docs/how-to/deploy.md tells of it as it is."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tools.deploy.differences import differences
 from tools.deploy.options import OPTIONS, read_plan
 
 SERVERLESS = ROOT / "serverless.yml"
-DOCUMENT = (ROOT / "docs" / "deploy.md").read_text()
+DOCUMENT = (ROOT / "docs" / "how-to" / "deploy.md").read_text()
 DEPLOYED = [
     SERVERLESS,
     ROOT / "package.json",

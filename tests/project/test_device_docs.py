@@ -1,4 +1,4 @@
-"""docs/forward.md and docs/mqtt.md: their examples run, their tables are what the code reads."""
+"""How-to pages on forwarding and MQTT: examples run, tables are what the code reads."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from onnxlet.edge.forward import observing
+from onnxlet.edge.forward import forwarder
 from onnxlet.edge.forward.queue import BATCH_RECORDS
-from onnxlet.edge.forward.writing import MEMORY_BYTES
+from onnxlet.edge.forward.writer import MEMORY_BYTES
 from onnxlet.edge.service.app import make_app
 from onnxlet.edge.settings.device import DeviceSettings
 from onnxlet.edge.settings.forward import ForwardOptions
@@ -33,8 +33,8 @@ from tests.edge.service.test_serve import CLEAN
 from tests.function.serving.test_predict import HOUSE
 from tests.project.commands import free_port
 
-FORWARD = (ROOT / "docs" / "forward.md").read_text()
-MQTT = (ROOT / "docs" / "mqtt.md").read_text()
+FORWARD = (ROOT / "docs" / "how-to" / "forward.md").read_text()
+MQTT = (ROOT / "docs" / "how-to" / "mqtt.md").read_text()
 
 
 def blocks(text: str, kind: str) -> list[str]:
@@ -52,15 +52,14 @@ class Asked(dict[str, str]):
         return default
 
 
-@pytest.mark.parametrize("document", sorted(path.stem for path in (ROOT / "docs").glob("*.md")))
-def test_the_variables_that_are_listed(document: str) -> None:
+@pytest.mark.parametrize("path", sorted((ROOT / "docs").rglob("*.md")), ids=lambda path: path.stem)
+def test_the_variables_that_are_listed(path: Path) -> None:
     """Each that is read stands once, in the table where it belongs, and no other does."""
     asked = Asked()
     DeviceSettings.from_environ(asked)
-    text = (ROOT / "docs" / f"{document}.md").read_text()
-    cells = re.findall(r"^\| (`ONNXLET_DEVICE_[^|]+) \|", text, re.MULTILINE)
+    cells = re.findall(r"^\| (`ONNXLET_DEVICE_[^|]+) \|", path.read_text(), re.MULTILINE)
     listed = [name for cell in cells for name in re.findall(r"`(\w+)`", cell)]
-    assert sorted(listed) == sorted(name for name in asked.names if place_of(name) == document)
+    assert sorted(listed) == sorted(name for name in asked.names if place_of(name) == path.stem)
 
 
 def place_of(name: str) -> str:
@@ -83,7 +82,7 @@ def test_the_defaults_that_are_listed() -> None:
 
 def test_the_metrics_that_are_listed(models: Path, tmp_path: Path) -> None:
     options = ForwardOptions("https://localhost:9/", queue=tmp_path / "queue.db")
-    forward = observing.start(options)
+    forward = forwarder.start(options)
     settings = Settings(models, reload_seconds=0)
     client = make_app(models, forward=forward, settings=settings).test_client()
     wait_until(lambda: forward.figures().totals is not None)

@@ -1,4 +1,4 @@
-"""docs/lambda.md tells of the log's metrics as they are."""
+"""docs/reference/lambda.md tells of the log's metrics as they are."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from onnxlet.function import request_log
 from onnxlet.function.aws.lambda_log import METRICS, LambdaLog
 from tests.conftest import ROOT
 
-TEXT = (ROOT / "docs" / "lambda.md").read_text()
+TEXT = (ROOT / "docs" / "reference" / "lambda.md").read_text()
 
 
 def test_the_line_that_it_shows(

@@ -1,4 +1,4 @@
-"""docs/operations.md tells of the log and the metrics as they are."""
+"""docs/reference/operations.md tells of the log and the metrics as they are."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from onnxlet.edge.service.metrics import Meter
 from onnxlet.function.app import create_app
-from onnxlet.function.http.fast_path import LARGE
+from onnxlet.function.http.fast_path import LARGE_ANSWER
 from onnxlet.function.models.repository import Repository
 from onnxlet.function.serving.reload import Reloader
 from onnxlet.function.settings import Settings
 from tests.conftest import ROOT
 from tests.function.serving.test_predict import HOUSE
 
-TEXT = (ROOT / "docs" / "operations.md").read_text()
+TEXT = (ROOT / "docs" / "reference" / "operations.md").read_text()
 EXAMPLES = [json.loads(block) for block in re.findall(r"```json\n(.*?)\n```", TEXT, re.DOTALL)]
 
 
@@ -54,4 +54,4 @@ def test_the_metrics_that_it_lists(models: Path) -> None:
 
 
 def test_the_size_from_which_answers_are_compressed() -> None:
-    assert f"more than {LARGE:,} bytes" in TEXT
+    assert f"more than {LARGE_ANSWER:,} bytes" in TEXT

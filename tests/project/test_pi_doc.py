@@ -1,4 +1,4 @@
-"""docs/raspberry-pi.md: what is typed there runs, up to the board itself."""
+"""docs/tutorials/raspberry-pi.md: what is typed there runs, up to the board itself."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.conftest import ROOT, start_server, stop_server
 from tests.edge.service.test_serve import CLEAN
 from tests.project.test_device_docs import blocks
 
-TEXT = (ROOT / "docs" / "raspberry-pi.md").read_text()
+TEXT = (ROOT / "docs" / "tutorials" / "raspberry-pi.md").read_text()
 LINES = [line for block in blocks(TEXT, "sh") for line in re.sub(r"\n +", " ", block).splitlines()]
 
 

@@ -19,8 +19,8 @@ NEXT = f"3.{int(LAST.removeprefix('3.')) + 1}"
 SAID = {
     "README.md": f"You need Python {', '.join(PYTHONS[:-1])} or {LAST}, and make.",
     "tools/setup.sh": f"onnxlet needs Python {', '.join(PYTHONS[:-1])} or {LAST}$",
-    "docs/conversion.md": f"Python {FIRST} to {LAST} (`make test-oldest`",
-    "docs/deploy.md": f"the function's Python: {FIRST} to {LAST}",
+    "docs/explanation/conversion.md": f"Python {FIRST} to {LAST} (`make test-oldest`",
+    "docs/how-to/deploy.md": f"the function's Python: {FIRST} to {LAST}",
 }
 
 

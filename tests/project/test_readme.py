@@ -22,7 +22,10 @@ README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 CURLS = [text for kind, text in BLOCKS if kind == "sh" and text.startswith("curl")]
 ANSWERS = [text for kind, text in BLOCKS if kind == "json"]
-DOCS = sorted((ROOT / "docs").glob("*.md"))
+DOCUMENTS = [
+    *(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "SECURITY", "CHANGELOG")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 HAS_TOOLS = shutil.which("make") and shutil.which("curl")
 
 
@@ -87,10 +90,15 @@ def build(command: list[str], folder: Path) -> None:
     assert "0 answers differ" in done.stdout
 
 
-def test_the_model_in_ten_lines(tmp_path: Path) -> None:
-    [source] = [text for kind, text in BLOCKS if kind == "python"]
+TUTORIAL = (ROOT / "docs" / "tutorials" / "first-model.md").read_text()
+OF_TUTORIAL = re.findall(r"^```(\w+)\n(.*?)^```", TUTORIAL, re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("blocks", [BLOCKS, OF_TUTORIAL], ids=["readme", "tutorial"])
+def test_the_model_in_ten_lines(blocks: list[tuple[str, str]], tmp_path: Path) -> None:
+    source = next(text for kind, text in blocks if kind == "python")
     (tmp_path / "my_model.py").write_text(source)
-    [commands] = [t for kind, t in BLOCKS if kind == "sh" and "my_model.py:build" in t]
+    [commands] = [t for kind, t in blocks if kind == "sh" and "my_model.py:build" in t]
     command = commands.splitlines()[0].split()
     assert command[0] == ".venv/bin/python"
 
@@ -99,7 +107,26 @@ def test_the_model_in_ten_lines(tmp_path: Path) -> None:
     assert len(source.splitlines()) <= 10
 
 
-CONVERTERS = (ROOT / "docs" / "converters.md").read_text()
+def test_the_refusal_of_the_tutorial(tmp_path: Path) -> None:
+    [_, source] = [text for kind, text in OF_TUTORIAL if kind == "python"]
+    (tmp_path / "refused.py").write_text(source)
+    [command] = [t.split() for kind, t in OF_TUTORIAL if kind == "sh" and "refused.py" in t]
+    [_, told] = [text for kind, text in OF_TUTORIAL if kind == "text"]
+    done = subprocess.run(
+        [sys.executable, *command[1:]],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert [line for line in told.splitlines() if line not in done.stderr] == []
+    assert not (tmp_path / "models" / "refused").exists()
+
+
+CONVERTERS = (ROOT / "docs" / "how-to" / "converters.md").read_text()
 OF_YOUR_OWN = re.findall(r"^```(\w+)\n(.*?)^```", CONVERTERS, re.MULTILINE | re.DOTALL)
 SOURCES = [text for kind, text in OF_YOUR_OWN if kind == "python"]
 COMMANDS = [text.split() for kind, text in OF_YOUR_OWN if kind == "sh"]
@@ -114,10 +141,63 @@ def test_a_converter_and_a_function_of_your_own(
     build(command, tmp_path)
 
 
-@pytest.mark.parametrize("document", ["README.md", *(f"docs/{p.name}" for p in DOCS)])
-def test_every_link_leads_somewhere(document: str) -> None:
-    links = re.findall(r"\]\(([^)#:]+)\)", (ROOT / document).read_text())
-    assert [link for link in links if not (ROOT / document).parent.joinpath(link).exists()] == []
+def anchors(document: Path) -> set[str]:
+    """Of a document's headings, as GitHub and MkDocs make them."""
+    titles = re.findall(r"^#+ (.*)$", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title).strip().lower().replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
+def test_every_link_leads_somewhere(document: Path) -> None:
+    links = re.findall(r"\]\(([^)#:]*)(?:#([^):]+))?\)", document.read_text())
+    wrong = []
+    for link, anchor in links:
+        target = document.parent / link if link else document
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            wrong.append((link, anchor))
+    assert wrong == []
+
+
+BENCHMARKS = (ROOT / "docs" / "reference" / "benchmarks.md").read_text()
+SERVERS = ("onnxlet", "FastAPI", "MLServer", "BentoML", "MLflow")
+
+
+@pytest.mark.parametrize(
+    ("row", "rows_each", "column"),
+    [
+        ("rows a second, 1 row a request", 1, 2),
+        ("rows a second, 100 rows a request", 100, 2),
+        ("p99, 1 row a request", 1, 4),
+        ("idle memory, all processes", 1, 1),
+    ],
+)
+def test_the_figures_beside_others_are_measured_ones(row: str, rows_each: int, column: int) -> None:
+    table = BENCHMARKS.split(f"**forest, {rows_each} row")[1].split("**")[1]
+    measured = [
+        next(line for line in table.splitlines() if line.startswith(f"| {server}")).split(" | ")
+        for server in SERVERS
+    ]
+    [line] = [line for line in README.splitlines() if line.startswith(f"| {row} |")]
+    shown = [cell.removesuffix(" ms").removesuffix(" MiB") for cell in line.split(" | ")[1:6]]
+
+    assert shown == [cells[column] for cells in measured]
+
+
+EXAMPLES = {
+    "FAMILY": "linear", "PROTOCOL": "v1", "EVENT": "queue_events", "SECTION": "reference",
+    "PAGE": "protocols",
+}  # fmt: skip
+
+
+def test_the_files_that_a_change_touches_are_there() -> None:
+    guide = (ROOT / "CONTRIBUTING.md").read_text()
+    recipes = guide.split("## How to add …")[1].split("\n## ")[0]
+    paths = re.findall(r"`([\w./-]+/[\w./-]*|[\w-]+\.yml)`", recipes)
+    for name, example in EXAMPLES.items():
+        paths = [path.replace(name, example) for path in paths]
+
+    assert len(paths) > 40
+    assert [path for path in paths if not (ROOT / path).exists()] == []
 
 
 def test_make_lists_every_command() -> None:

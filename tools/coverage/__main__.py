@@ -1,4 +1,4 @@
-"""`make coverage`: sweep over all estimators and write docs/coverage.md; or over those named."""
+"""`make coverage`: sweep over all estimators, or those named; docs/reference/coverage.md."""
 
 from __future__ import annotations
 

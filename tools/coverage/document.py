@@ -1,4 +1,4 @@
-"""docs/coverage.md: what came out for every estimator."""
+"""docs/reference/coverage.md: what came out for every estimator."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tools.coverage.rows import ON_THRESHOLDS, ROWS
 from tools.coverage.samples import GAPS
 from tools.coverage.verdicts import Result, Verdict
 
-FILE = Path(__file__).resolve().parent.parent.parent / "docs" / "coverage.md"
+FILE = Path(__file__).resolve().parent.parent.parent / "docs" / "reference" / "coverage.md"
 TOOLS = ("scikit-learn", "skl2onnx", "onnx", "onnxruntime")  # the same on every Python
 RESULTS: tuple[Result, ...] = ("exact", "refused", "transductive", "differs")
 
@@ -35,15 +35,14 @@ def _header(verdicts: Sequence[Verdict]) -> Iterator[str]:
         + ", ".join(f"{counts[result]} {result}" for result in known)
         + ".\n"
     )
-    yield "Written by `make coverage`, which fits each estimator on real data, builds it as"
-    yield f"`python -m convert build` does, and compares with scikit-learn on {ROWS:,} other rows,"
+    yield "`make coverage` writes this page. It fits each estimator on real data, builds it as"
+    yield f"`convert build` does, and compares with scikit-learn on {ROWS:,} other rows,"
     yield f"{ON_THRESHOLDS} more that lie exactly halfway between training values, where trees part"
-    yield "rows, and those that every build draws, or makes hard on purpose. Numbers are given in"
-    yield "float64 and in float32 (where rounding to it decides, the answers that are met are those"
-    yield "to the same numbers in float64), and, where the estimator takes them, with"
-    yield f"{GAPS:.0%} of the values missing."
-    yield "Settings are scikit-learn's own, but for those that an estimator can't do without and a"
-    yield "few smaller sizes (`tools/coverage/estimators.py`); other settings, and pipelines, are"
+    yield "rows, and the drawn rows and edge cases of every build. Numbers are given in float64 and"
+    yield "in float32; where rounding to float32 decides, answers to the same numbers in"
+    yield f"float64 are met. Where the estimator takes gaps, {GAPS:.0%} of the values are missing."
+    yield "Settings are scikit-learn's own, except those that an estimator can't do without and a"
+    yield "few smaller sizes (`tools/coverage/estimators.py`). Other settings, and pipelines, are"
     yield "proven when they are built.\n"
     yield "- exact: every answer equals scikit-learn's (tolerance 1e-5), up to where"
     yield "  numbers far beyond the data make its own arithmetic give out; the third column says"

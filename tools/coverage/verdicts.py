@@ -16,7 +16,7 @@ from sklearn.utils import get_tags
 
 from onnxlet.convert.build import build
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.evidence.evidence import NoConversion
+from onnxlet.convert.parity.refusals import NoConversion
 from onnxlet.convert.sources.source import Source
 from tools.coverage.estimators import TARGETS_ONLY, Case
 from tools.coverage.rows import rows_of

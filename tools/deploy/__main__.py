@@ -19,7 +19,7 @@ from tools.deploy.up import up as deploy
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
-    """Deploy to AWS Lambda. Options are environment variables: docs/deploy.md."""
+    """Deploy to AWS Lambda. Options are environment variables: docs/how-to/deploy.md."""
 
 
 @main.command(cls=Command, example="STAGE=dev OPEN=1 python -m tools.deploy up")

@@ -1,7 +1,7 @@
 """The options of a deployment: environment variables, as make hands its own on.
 
-docs/deploy.md has the same table. What is not set is left to serverless.yml, whose `params` have
-the defaults.
+docs/how-to/deploy.md has the same table. What is not set is left to serverless.yml, whose
+`params` have the defaults.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ DAYS = (
 )
 VISIBLE = 6  # times the timeout, as Lambda asks of a queue that it reads
 NONE = "none"  # takes a boundary away that a role has
-HINT = "docs/deploy.md lists the options."
+HINT = "docs/how-to/deploy.md lists the options."
 
 
 class Kind(NamedTuple):

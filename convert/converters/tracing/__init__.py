@@ -1,1 +1,1 @@
-"""Functions of the user's own become part of the graph: they are called once, with stand-ins."""
+"""The user's Python functions as part of the graph: called once, with stand-ins for columns."""

@@ -13,9 +13,8 @@ import numpy as np
 import pandas as pd
 
 from onnxlet.convert.converters.tracing.refusal import refuse
-from onnxlet.convert.graph.graph import Graph, Tensor
-from onnxlet.function.arrays import Array
-from onnxlet.function.inputs.signature import MISSING_TEXT
+from onnxlet.convert.graph.converter import Graph, Tensor
+from onnxlet.function.arrays import MISSING_TEXT, Array
 
 
 def tensor_of(graph: Graph, value: Any) -> Tensor:
@@ -48,7 +47,7 @@ def is_missing(value: Any) -> bool:
 
 
 def graph_of(*operands: Any) -> Graph:
-    """That the tensors among them belong to."""
+    """The graph of the tensors among the operands."""
     found = next(operand.graph for operand in operands if isinstance(operand, Tensor))
     return cast("Graph", found)
 
@@ -62,12 +61,12 @@ def _numbers(*operands: Any) -> list[Tensor]:
 
 
 def floats(*operands: Any) -> list[Tensor]:
-    """All of them in the graph's precision."""
+    """All operands as floats, in the graph's precision."""
     return [tensor.cast(tensor.graph.precision) for tensor in _numbers(*operands)]
 
 
 def common(*operands: Any, least: str = "int64") -> list[Tensor]:
-    """All of them in the one dtype that NumPy would take, or the least."""
+    """All operands in NumPy's common dtype of numbers, at least `least`."""
     tensors = _numbers(*operands)
     dtypes = {tensor.dtype for tensor in tensors}
     if dtypes <= {"bool"} and least == "bool":
@@ -78,14 +77,14 @@ def common(*operands: Any, least: str = "int64") -> list[Tensor]:
 
 
 def alike(graph: Graph, *operands: Any) -> list[Tensor]:
-    """All of them in one dtype, where text may stand beside missing values alone."""
+    """All operands in one dtype; text may be mixed only with missing values."""
     if any(is_text(operand) for operand in operands):
         return [_text(graph, operand) for operand in operands]
     return common(*(tensor_of(graph, operand) for operand in operands), least="bool")
 
 
 def is_text(operand: Any) -> bool:
-    """A tensor or constant of text."""
+    """Whether an operand, tensor or constant, is text."""
     if isinstance(operand, Tensor):
         return operand.dtype == "string"
     return any(isinstance(value, str) for value in np.ravel(np.asarray(operand, dtype=object)))
@@ -99,7 +98,7 @@ def _text(graph: Graph, operand: Any) -> Tensor:
 
 
 def add(a: Any, b: Any) -> Tensor:
-    """Booleans: either of them; text: one after the other."""
+    """X + y: `or` of booleans, concatenation of text."""
     if any(is_text(operand) for operand in (a, b)):
         return _joined(a, b)
     x, y = common(a, b, least="bool")
@@ -117,43 +116,43 @@ def _joined(a: Any, b: Any) -> Tensor:
 
 
 def subtract(a: Any, b: Any) -> Tensor:
-    """Of numbers."""
+    """X - y, of numbers."""
     x, y = common(a, b)
     return x - y
 
 
 def multiply(a: Any, b: Any) -> Tensor:
-    """Booleans: both of them."""
+    """X * y; `and` of booleans."""
     x, y = common(a, b, least="bool")
     return x & y if x.dtype == "bool" else x * y
 
 
 def divide(a: Any, b: Any) -> Tensor:
-    """Numbers."""
+    """X / y, in floats."""
     x, y = floats(a, b)
     return x / y
 
 
 def negative(x: Any) -> Tensor:
-    """Of a number."""
+    """-x, of numbers."""
     (number,) = common(x)
     return -number
 
 
 def invert(x: Any) -> Tensor:
-    """Not, of booleans; the bits of whole numbers the other way round."""
+    """`not` of booleans, the inverted bits of whole numbers."""
     (found,) = common(x, least="bool")
     if found.dtype == "bool":
         return ~found
     return -found - 1 if found.dtype == "int64" else refuse(NOT_BITS)
 
 
-NOT_BITS = "&, |, ^ or ~ of numbers that may be fractions is not followed"
+NOT_BITS = "&, |, ^ or ~ of numbers that may be fractions has no conversion"
 BITS = {"And": "BitwiseAnd", "Or": "BitwiseOr", "Xor": "BitwiseXor"}
 
 
 def bits(operator: str) -> Callable[..., Tensor]:
-    """And, Or, Xor of booleans, or of the bits of whole numbers."""
+    """And, Or, Xor, of booleans or of the bits of whole numbers."""
 
     def made(a: Any, b: Any) -> Tensor:
         gaps = [one.isnan() for one in (a, b) if _is_flag_or_missing(one)]
@@ -175,7 +174,7 @@ def _is_flag_or_missing(operand: Any) -> bool:
 
 
 def compare(operator: str) -> Callable[..., Tensor]:
-    """Less, LessOrEqual, Greater, GreaterOrEqual; false where something is missing."""
+    """Less, LessOrEqual, Greater, GreaterOrEqual; false where an operand is missing."""
 
     def made(a: Any, b: Any) -> Tensor:
         x, y = common(a, b)
@@ -185,7 +184,7 @@ def compare(operator: str) -> Callable[..., Tensor]:
 
 
 def equal(a: Any, b: Any) -> Tensor:
-    """A missing value equals nothing."""
+    """X == y; a missing value equals nothing."""
     if not any(is_text(operand) for operand in (a, b)):
         x, y = common(a, b, least="bool")
         return x.equals(y)
@@ -195,12 +194,12 @@ def equal(a: Any, b: Any) -> Tensor:
 
 
 def not_equal(a: Any, b: Any) -> Tensor:
-    """A missing value is unequal to everything."""
+    """X != y; a missing value is unequal to everything."""
     return ~equal(a, b)
 
 
 def truth(x: Any) -> Tensor:
-    """Everything but 0; NaN is true."""
+    """bool(x): everything but 0 is true, also NaN."""
     (found,) = common(x, least="bool")
     if found.dtype == "bool":
         return found
@@ -218,32 +217,35 @@ def choose(condition: Any, yes: Any, no: Any) -> Tensor:
 
 
 def everywhere(x: Tensor) -> Tensor:
-    """True, in the shape of a tensor."""
+    """True in each element of a tensor's shape.
+
+    `x == x` alone is false for NaN.
+    """
     same = x.equals(x)
     return same | ~same
 
 
 def missing(x: Tensor) -> Tensor:
-    """Where a value is missing; never among whole numbers."""
+    """Where a value is missing; whole numbers and booleans never are."""
     if x.dtype == "string":
         return x.equals(MISSING_TEXT)
     return x.isnan() if x.dtype not in ("bool", "int64") else ~x.equals(x)
 
 
 def maximum(a: Any, b: Any) -> Tensor:
-    """NaN where either is."""
+    """NaN where either operand is; `or` and `and` of booleans."""
     x, y = common(a, b, least="bool")
     return x | y if x.dtype == "bool" else x.maximum(y)
 
 
 def minimum(a: Any, b: Any) -> Tensor:
-    """NaN where either is."""
+    """NaN where either operand is; `or` and `and` of booleans."""
     x, y = common(a, b, least="bool")
     return x & y if x.dtype == "bool" else x.minimum(y)
 
 
 def without_nan(operation: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """`np.fmax` and `np.fmin`: the other one where one is NaN."""
+    """`np.fmax` and `np.fmin`: where one operand is NaN, the other one."""
 
     def made(a: Any, b: Any) -> Tensor:
         x, y = common(a, b)

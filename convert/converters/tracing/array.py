@@ -1,4 +1,4 @@
-"""The stand-in for an array: of one dtype, unless it holds text, and with NumPy's views of it."""
+"""The stand-in for an array, with NumPy's views; of one dtype, unless it has text."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from typing import Any, ClassVar
 import numpy as np
 
 from onnxlet.convert.converters.tracing.array_methods import ArrayMethods
+from onnxlet.convert.converters.tracing.assignment import as_dtype, assigned, is_larger, keys_of
 from onnxlet.convert.converters.tracing.columns_base import (
+    ARRAY,
     Rows,
-    columns_of,
     elementwise,
     is_everything,
-    places_of,
+    positions_of,
     promoted,
     select,
 )
 from onnxlet.convert.converters.tracing.refusal import refuse
 from onnxlet.convert.converters.tracing.traced import Traced
-from onnxlet.convert.converters.tracing.writing import as_dtype, is_larger, keys_of, written
-from onnxlet.convert.graph.graph import Graph, Table, Tensor, labelled
+from onnxlet.convert.graph.converter import Graph, Table, Tensor, labelled
 
 
 class Memory:
-    """What arrays and their views share.
+    """The memory that an array and its views share.
 
     Attributes:
-        table: all its columns.
-        version: counts how often it was written to.
+        table: all columns.
+        version: the number of writes.
     """
 
     def __init__(self, table: Table) -> None:
@@ -36,7 +36,7 @@ class Memory:
         self.version = 0
 
     def write(self, columns: Sequence[Tensor]) -> None:
-        """Other columns in the place of all."""
+        """Replace all columns."""
         self.table = Table(tuple(columns))
         self.version += 1
 
@@ -44,27 +44,27 @@ class Memory:
 class TracedArray(ArrayMethods):
     """Columns as an array of shape (rows, columns), or (rows,).
 
-    A view, `x[:, 0]` or `x.T`, has some columns of the memory of the array that it was taken from:
-    what is written to one is seen in the other.
+    A view such as `x[:, 0]` has some columns of the memory of the array that it was taken from:
+    a write to one shows in the other.
     """
 
-    __slots__ = ("_memory", "_one_dimension", "_places", "_read")
-    _rank: ClassVar[int] = 1
+    __slots__ = ("_memory", "_one_dimension", "_positions", "_read")
+    _rank: ClassVar[int] = ARRAY
 
     def __init__(self, graph: Graph, table: Table, flat: bool = False) -> None:
         self._graph = graph
         self._one_dimension = flat
         self._memory = Memory(promoted(graph, labelled(table, ())))
-        self._places: list[int] | None = None
+        self._positions: list[int] | None = None
         self._read = (0, self._memory.table)
 
     @property
     def _table(self) -> Table:  # type: ignore[override]
         memory = self._memory
-        if self._places is None:
+        if self._positions is None:
             return memory.table
         if self._read[0] != memory.version:
-            self._read = (memory.version, select(self._graph, memory.table, self._places))
+            self._read = (memory.version, select(self._graph, memory.table, self._positions))
         return self._read[1]
 
     @property
@@ -81,11 +81,11 @@ class TracedArray(ArrayMethods):
     def _array(self, table: Table, flat: bool) -> TracedArray:
         return TracedArray(self._graph, table, flat)
 
-    def _view_of(self, places: Sequence[int], flat: bool) -> TracedArray:
-        of = range(self._memory.table.width) if self._places is None else self._places
+    def _view_of(self, positions: Sequence[int], flat: bool) -> TracedArray:
+        of = range(self._memory.table.width) if self._positions is None else self._positions
         made = TracedArray.__new__(TracedArray)
         made._graph, made._memory, made._one_dimension = self._graph, self._memory, flat
-        made._places = [of[place] for place in places]
+        made._positions = [of[position] for position in positions]
         made._read = (-1, self._memory.table)
         return made
 
@@ -96,38 +96,38 @@ class TracedArray(ArrayMethods):
         return self._store(made._table, casting)
 
     def _store(self, table: Table, casting: str = "unsafe") -> TracedArray:
-        """Take other values, in the dtype that there is."""
-        before, after = (columns_of(self._graph, one) for one in (self._table, table))
+        """Write other values, in the dtype of the array."""
+        before, after = (self._graph.columns(one) for one in (self._table, table))
         if len(before) != len(after) or (casting == "same_kind" and is_larger(after, before)):
             refuse("it writes values to an array that do not fit its shape or dtype")
         kept = [as_dtype(new, old.dtype) for new, old in zip(after, before, strict=True)]
-        columns = columns_of(self._graph, self._memory.table)
-        for place, tensor in zip(self._places or range(len(columns)), kept, strict=True):
-            columns[place] = tensor
+        columns = self._graph.columns(self._memory.table)
+        for position, tensor in zip(self._positions or range(len(columns)), kept, strict=True):
+            columns[position] = tensor
         self._memory.write(columns)
         return self
 
-    # what it is
+    # shape and dtype
 
     @property
     def shape(self) -> tuple[Any, ...]:
-        """The rows, which nobody knows, and the columns."""
+        """The rows, whose number is unknown, and the columns."""
         rows = Rows(self._table.tensors[0])
         return (rows,) if self._flat else (rows, self._table.width)
 
     @property
     def dtype(self) -> Any:
-        """NumPy's; of text it is object."""
+        """NumPy's dtype; object for text."""
         kinds = {tensor.dtype for tensor in self._table.tensors}
         return np.dtype({"bool": "bool", "int64": "int64", "string": "O"}.get(kinds.pop(), "f8"))
 
     @property
     def T(self) -> Any:  # noqa: N802  NumPy has it so
-        """Itself, of one dimension."""
+        """The transposed array; itself if it has one dimension."""
         return self if self._flat else Transposed(self)
 
     def transpose(self) -> Any:
-        """As `T`."""
+        """The same as `T`."""
         return self.T
 
     def __getattr__(self, name: str) -> Any:
@@ -135,9 +135,9 @@ class TracedArray(ArrayMethods):
             return self
         if name.startswith("__") or not hasattr(np.ndarray, name):
             raise AttributeError(f"'numpy.ndarray' object has no attribute '{name}'")
-        return refuse(f"an array's .{name} is not followed")
+        return refuse(f"an array's .{name} has no conversion")
 
-    # its parts
+    # indexing
 
     def __getitem__(self, key: Any) -> Any:
         keys = keys_of(key, self.ndim)
@@ -155,39 +155,41 @@ class TracedArray(ArrayMethods):
 
     def _column(self, key: Any, axes: int) -> TracedArray:
         one = isinstance(key, int | np.integer)
-        places = places_of(key, self._table.width)
+        positions = positions_of(key, self._table.width)
         if axes > (1 if one else 0):
             refuse("it makes an array of three dimensions")
         if one or isinstance(key, slice):
-            return self._view_of(places, one and not axes)
-        return TracedArray(self._graph, select(self._graph, self._table, places))
+            return self._view_of(positions, one and not axes)
+        return TracedArray(self._graph, select(self._graph, self._table, positions))
 
     def __setitem__(self, key: Any, value: Any) -> None:
         if isinstance(key, Traced):
-            self._overwritten(elementwise(written, self, key, value))
+            self._overwritten(elementwise(assigned, self, key, value))
             return
         rows, *columns = keys_of(key, self.ndim)
         if not isinstance(rows, Traced) and not is_everything(rows):
             refuse("it writes to some rows and not others", "Use np.where(condition, a, b).")
-        places = places_of(columns[0], self._table.width) if columns else range(self._table.width)
+        positions = (
+            positions_of(columns[0], self._table.width) if columns else range(self._table.width)
+        )
         flat = self._flat or (bool(columns) and isinstance(columns[0], int | np.integer))
-        before = TracedArray(self._graph, select(self._graph, self._table, list(places)), flat)
+        before = TracedArray(self._graph, select(self._graph, self._table, list(positions)), flat)
         mask = True if is_everything(rows) else rows
-        after = columns_of(self._graph, elementwise(written, before, mask, value)._table)
-        made = columns_of(self._graph, self._table)
-        for place, tensor in zip(places, after, strict=True):
-            made[place] = tensor
+        after = self._graph.columns(elementwise(assigned, before, mask, value)._table)
+        made = self._graph.columns(self._table)
+        for position, tensor in zip(positions, after, strict=True):
+            made[position] = tensor
         self._store(Table(tuple(made)))
 
 
 def side_by_side(graph: Graph, parts: Sequence[Traced]) -> TracedArray:
-    """The columns of all of them in one array."""
+    """The columns of several stand-ins in one array."""
     tensors = [tensor for part in parts for tensor in part._table.tensors]
     return TracedArray(graph, Table(tuple(tensors)))
 
 
 class Transposed:
-    """An array of shape (columns, rows): what `x.T` is, until it is turned back."""
+    """An array of shape (columns, rows): `x.T`, until it is transposed back."""
 
     __array_ufunc__ = None
 
@@ -196,18 +198,18 @@ class Transposed:
 
     @property
     def T(self) -> TracedArray:  # noqa: N802  NumPy has it so
-        """Turned back."""
+        """The array, transposed back."""
         return self._array
 
     def transpose(self) -> TracedArray:
-        """Turned back."""
+        """The array, transposed back."""
         return self._array
 
     def __len__(self) -> int:
         return self._array._table.width
 
     def __iter__(self) -> Iterator[TracedArray]:
-        return (self[place] for place in range(len(self)))
+        return (self[position] for position in range(len(self)))
 
     def __getitem__(self, key: Any) -> TracedArray:
         if not isinstance(key, int | np.integer):
@@ -216,7 +218,7 @@ class Transposed:
         return column
 
     def __array__(self, *_: Any, **__: Any) -> Any:
-        refuse("it computes with a transposed array", "Turn it back first: x.T.")
+        refuse("it computes with a transposed array", "Transpose it back: x.T.")
 
     def __getattr__(self, name: str) -> Any:
-        return refuse(f"a transposed array's .{name} is not followed", "Turn it back first: x.T.")
+        return refuse(f"a transposed array's .{name} has no conversion", "Transpose it back: x.T.")

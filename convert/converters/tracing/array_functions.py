@@ -1,4 +1,4 @@
-"""NumPy's functions that stand-ins are told of by `__array_function__`."""
+"""Our versions of NumPy's functions that dispatch by `__array_function__`."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ import numpy as np
 from onnxlet.convert.converters.tracing import arithmetic, pandas_methods
 from onnxlet.convert.converters.tracing.array import TracedArray
 from onnxlet.convert.converters.tracing.array_methods import clipped, product, rounded
+from onnxlet.convert.converters.tracing.array_shapes import array_of, column_stack
 from onnxlet.convert.converters.tracing.columns_base import elementwise, whole
-from onnxlet.convert.converters.tracing.elements import of_each
-from onnxlet.convert.converters.tracing.joining import array_of, column_stack
+from onnxlet.convert.converters.tracing.elements import map_several
 from onnxlet.convert.converters.tracing.reductions import cumulated, in_order, over_columns
 from onnxlet.convert.converters.tracing.refusal import check_options, refuse
-from onnxlet.convert.converters.tracing.traced import ARRAY_FUNCTIONS, Traced, follows
-from onnxlet.convert.graph.graph import Table, Tensor
+from onnxlet.convert.converters.tracing.traced import ARRAY_FUNCTIONS, Traced, implements
+from onnxlet.convert.graph.converter import Table, Tensor
 
 
-@follows("where")
+@implements("where")
 def _where(condition: Any, *given: Any) -> Any:
     if len(given) != 2:
         refuse("np.where with one argument asks which rows they are")
     return elementwise(arithmetic.choose, *(array_of(one) for one in (condition, *given)))
 
 
-@follows("select")
+@implements("select")
 def _select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     made = default
     for condition, choice in reversed(list(zip(condlist, choicelist, strict=True))):
@@ -35,7 +35,7 @@ def _select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     return made
 
 
-@follows("clip")
+@implements("clip")
 def _clip(a: Any, a_min: Any = None, a_max: Any = None, **options: Any) -> Any:
     low, high = options.pop("min", a_min), options.pop("max", a_max)
     check_options("clip", options, out=(None,))
@@ -46,19 +46,19 @@ def _bounds(value: Any) -> Any:
     return value if value is None or isinstance(value, Traced) else np.asarray(value)
 
 
-@follows("round", "around", "round_")
+@implements("round", "around", "round_")
 def _round(a: Any, decimals: int = 0, out: Any = None) -> Any:
     if out is not None:
-        refuse("np.round with out is not followed")
+        refuse("np.round with out has no conversion")
     return rounded(a, decimals)
 
 
-@follows("fix")
+@implements("fix")
 def _fix(x: Any) -> Any:
     return np.trunc(x)
 
 
-@follows("nan_to_num")
+@implements("nan_to_num")
 def _nan_to_num(
     x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None
 ) -> Any:
@@ -79,7 +79,7 @@ def _nan_to_num(
     return result if copy or not isinstance(array, TracedArray) else array._overwritten(result)
 
 
-@follows("isin", "in1d")
+@implements("isin", "in1d")
 def _isin(element: Any, test_elements: Any, **options: Any) -> Any:
     check_options("isin", options, assume_unique=(False,), kind=(None,))
     given = np.ravel(np.asarray(list(test_elements), dtype=object)).tolist()
@@ -87,18 +87,18 @@ def _isin(element: Any, test_elements: Any, **options: Any) -> Any:
     return elementwise(lambda x: pandas_methods.is_in(x, values), array_of(element))
 
 
-@follows("isclose")
+@implements("isclose")
 def _isclose(
     a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
 ) -> Any:
     if equal_nan:
-        refuse("np.isclose with equal_nan is not followed")
+        refuse("np.isclose with equal_nan has no conversion")
     a, b = array_of(a), array_of(b)
     near = np.less_equal(np.abs(a - b), atol + rtol * np.abs(b))
     return (near & np.isfinite(b)) | np.equal(a, b)
 
 
-@follows("polyval")
+@implements("polyval")
 def _polyval(p: Any, x: Any) -> Any:
     made: Any = array_of(x) * 0.0
     for coefficient in np.asarray(p, dtype=np.float64).tolist():
@@ -106,7 +106,7 @@ def _polyval(p: Any, x: Any) -> Any:
     return made
 
 
-@follows("diff")
+@implements("diff")
 def _diff(a: Any, n: int = 1, axis: Any = -1, **options: Any) -> Any:
     check_options("diff", options)
     array = array_of(a)
@@ -114,7 +114,7 @@ def _diff(a: Any, n: int = 1, axis: Any = -1, **options: Any) -> Any:
     return array[:, 1:] - array[:, :-1] if n == 1 else _diff(array[:, 1:] - array[:, :-1], n - 1)
 
 
-@follows("cumsum")
+@implements("cumsum")
 def _cumsum(a: Any, axis: Any = None, **options: Any) -> Any:
     check_options("cumsum", options)
     array = array_of(a)
@@ -122,7 +122,7 @@ def _cumsum(a: Any, axis: Any = None, **options: Any) -> Any:
     return array._like(Table((cumulated(whole(array._graph, array._table)),)))
 
 
-@follows("sort")
+@implements("sort")
 def _sort(a: Any, axis: Any = -1, **options: Any) -> Any:
     check_options("sort", options, kind=(None,), stable=(None,))
     array = array_of(a)
@@ -130,17 +130,17 @@ def _sort(a: Any, axis: Any = -1, **options: Any) -> Any:
     return array._like(Table((in_order(whole(array._graph, array._table)),)))
 
 
-@follows("shape")
+@implements("shape")
 def _shape(a: Any) -> Any:
     return a.shape
 
 
-@follows("ndim")
+@implements("ndim")
 def _ndim(a: Any) -> Any:
     return a.ndim
 
 
-@follows("matmul", "dot")
+@implements("matmul", "dot")
 def _dot(a: Any, b: Any, **options: Any) -> Any:
     check_options("dot", options)
     if not isinstance(a, Traced):
@@ -148,7 +148,7 @@ def _dot(a: Any, b: Any, **options: Any) -> Any:
     return product(array_of(a), b)
 
 
-@follows("median")
+@implements("median")
 def _median(a: Any, axis: Any = None, keepdims: bool = False, **options: Any) -> Any:
     check_options("median", options)
     return array_of(a)._reduce("median", axis, keepdims)
@@ -169,30 +169,30 @@ def _without_nan(name: str) -> Callable[..., Any]:
 
 
 for _function in ("sum", "prod", "mean", "max", "min", "any", "all", "argmax", "argmin"):
-    follows(_function)(_reduction(_function))
-follows("amax")(_reduction("max"))
-follows("amin")(_reduction("min"))
+    implements(_function)(_reduction(_function))
+implements("amax")(_reduction("max"))
+implements("amin")(_reduction("min"))
 
 
-@follows("std")
+@implements("std")
 def _std(a: Any, axis: Any = None, ddof: int = 0, **options: Any) -> Any:
     return a.std(axis=axis, ddof=ddof, **options)
 
 
-@follows("var")
+@implements("var")
 def _var(a: Any, axis: Any = None, ddof: int = 0, **options: Any) -> Any:
     return a.var(axis=axis, ddof=ddof, **options)
 
 
 for _function in ("sum", "prod", "mean", "max", "min", "median", "std", "var"):
-    follows(f"nan{_function}")(_without_nan(_function))
+    implements(f"nan{_function}")(_without_nan(_function))
 
 
 def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:  # noqa: A002
     array = array_of(x)
     over_columns("norm", axis, array.ndim)
     if ord not in (None, 1, 2, np.inf):
-        refuse(f"np.linalg.norm of order {ord} is not followed")
+        refuse(f"np.linalg.norm of order {ord} has no conversion")
     if ord == 1:
         return np.abs(array).sum(axis=1, keepdims=keepdims)
     if ord == np.inf:
@@ -204,7 +204,7 @@ ARRAY_FUNCTIONS[np.linalg.norm] = _norm
 
 
 def of_lists(name: str) -> Callable[..., Any]:
-    """A reduction that is told of no stand-in where columns come in a list."""
+    """A reduction of a list of columns, for which NumPy does not dispatch."""
     reduce = ARRAY_FUNCTIONS[getattr(np, name)]
 
     def reduced(a: Any, axis: Any = None, **options: Any) -> Any:
@@ -218,7 +218,7 @@ def of_lists(name: str) -> Callable[..., Any]:
 
 
 def vectorized(function: Any, columns: Sequence[Any], options: Any) -> Any:
-    """A function of one element of each of several columns: `np.vectorize`."""
+    """`np.vectorize`: a function of one element of each of several columns."""
     parts = [array_of(column) for column in columns]
     called = functools.partial(function, **options)
-    return elementwise(lambda *tensors: of_each(called, tensors), *parts)
+    return elementwise(lambda *tensors: map_several(called, tensors), *parts)

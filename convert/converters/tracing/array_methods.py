@@ -1,4 +1,4 @@
-"""The methods of arrays: of each element, and of each row."""
+"""The methods of arrays: of elements, and reductions of rows."""
 
 from __future__ import annotations
 
@@ -12,58 +12,58 @@ from onnxlet.convert.converters.tracing.columns_base import Rows, elementwise, w
 from onnxlet.convert.converters.tracing.reductions import (
     REDUCTIONS,
     cumulated,
+    index_of_largest,
+    index_of_smallest,
     over_columns,
-    place_of_largest,
-    place_of_smallest,
 )
 from onnxlet.convert.converters.tracing.refusal import check_options, refuse
 from onnxlet.convert.converters.tracing.traced import Traced
-from onnxlet.convert.graph.graph import Table, Tensor
+from onnxlet.convert.graph.converter import Table, Tensor
 
 AS_IT_IS = {"order": ("C", "K", "A"), "copy": (True, False, None), "subok": (True, False)}
 
 
 class ArrayMethods(Traced):
-    """What an array can do but for its parts."""
+    """An array's methods, without indexing."""
 
     __slots__ = ()
 
     @property
     def ndim(self) -> int:
-        """1 or 2."""
+        """The dimensions: 1 or 2."""
         return 1 if self._flat else 2
 
     def _array(self, table: Table, flat: bool) -> Any:
-        """Another array, in memory of its own."""
+        """Another array with its own memory."""
         raise NotImplementedError
 
-    def _view_of(self, places: Sequence[int], flat: bool) -> Any:
-        """Another array, of some columns, in the memory of this one."""
+    def _view_of(self, positions: Sequence[int], flat: bool) -> Any:
+        """A view of some columns, which shares the memory."""
         raise NotImplementedError
 
     def copy(self, order: str = "C") -> Any:
-        """With a memory of its own."""
+        """A copy with its own memory."""
         return self._like(self._table)
 
     def astype(self, dtype: Any, **options: Any) -> Any:
-        """In another dtype."""
+        """A copy of another dtype."""
         check_options("astype", options, **AS_IT_IS, casting=("unsafe", "same_kind"))
         made = elementwise(lambda x: casts.cast(x, dtype), self)
         return made
 
     def toarray(self) -> Any:
-        """If it is sparse; it is no other if it is not."""
+        """Itself: a graph has no sparse arrays."""
         return self
 
     todense = toarray
 
     def reshape(self, *shape: Any, **options: Any) -> Any:
-        """One column may be flat or not; several stay as they are."""
+        """One column may become flat, or a column again; several keep their shape."""
         check_options("reshape", options, order=("C",))
         wanted = tuple(shape[0]) if len(shape) == 1 and np.ndim(shape[0]) else shape
         first, rest = wanted[:1], list(wanted[1:])
         if not (type(first[0]) is Rows or first == (-1,)) or len(rest) > 1:
-            refuse(f"reshape{wanted} is not followed", "Use reshape(-1, 1) of one column.")
+            refuse(f"reshape{wanted} has no conversion", "Use reshape(-1, 1) of one column.")
         if not rest and self._table.width == 1:
             return self._view_of([0], True)
         if rest in ([self._table.width], [-1]):
@@ -71,23 +71,23 @@ class ArrayMethods(Traced):
         return refuse("it reshapes columns into rows")
 
     def ravel(self, order: str = "C") -> Any:
-        """One column, flat."""
+        """One column as an array of one dimension."""
         return self.reshape(-1)
 
     def flatten(self, order: str = "C") -> Any:
-        """One column, flat."""
+        """One column as an array of one dimension."""
         return self.reshape(-1).copy()
 
     def squeeze(self, axis: Any = None) -> Any:
-        """One column is flat then; several are what they were."""
+        """One column becomes flat; several stay the same."""
         return self.reshape(-1) if self._table.width == 1 else self
 
     def tolist(self) -> Any:
-        """Texts are taken from a list as from an array."""
-        return self if self._flat else refuse("an array's .tolist is not followed")
+        """Itself: vectorisers take text from an array as from a list."""
+        return self if self._flat else refuse("an array's .tolist has no conversion")
 
     def dot(self, other: Any) -> Any:
-        """With a matrix of constants."""
+        """The product with a matrix of constants."""
         return product(self, other)
 
     def clip(self, min: Any = None, max: Any = None, **options: Any) -> Any:  # noqa: A002
@@ -96,7 +96,7 @@ class ArrayMethods(Traced):
         return clipped(self, min, max)
 
     def round(self, decimals: int = 0) -> Any:
-        """To so many decimals."""
+        """Rounded to some decimals."""
         return rounded(self, decimals)
 
     def __round__(self, ndigits: int | None = None) -> Any:
@@ -106,19 +106,19 @@ class ArrayMethods(Traced):
         return product(self, other)
 
     def cumsum(self, axis: Any = None) -> Any:
-        """Sums from the left."""
+        """Cumulative sums of each row."""
         over_columns("cumsum", axis, self.ndim)
         return self._like(Table((cumulated(whole(self._graph, self._table)),)))
 
     def argmax(self, axis: Any = None) -> Any:
-        """Where the largest is."""
+        """The index of the largest column of each row."""
         over_columns("argmax", axis, self.ndim)
-        return self._reduced(place_of_largest(whole(self._graph, self._table)), False)
+        return self._reduced(index_of_largest(whole(self._graph, self._table)), False)
 
     def argmin(self, axis: Any = None) -> Any:
-        """Where the smallest is."""
+        """The index of the smallest column of each row."""
         over_columns("argmin", axis, self.ndim)
-        return self._reduced(place_of_smallest(whole(self._graph, self._table)), False)
+        return self._reduced(index_of_smallest(whole(self._graph, self._table)), False)
 
     def _reduce(
         self,
@@ -175,7 +175,7 @@ class ArrayMethods(Traced):
 
 
 def product(array: ArrayMethods, other: Any) -> Any:
-    """With a matrix or vector of constants: `x @ w`."""
+    """`x @ w` with a matrix or vector of constants."""
     if (not hasattr(other, "__array_interface__") and not isinstance(other, list)) or array._flat:
         refuse("it multiplies the rows with each other, or a column with a column")
     weights = np.asarray(other, dtype=np.float64)
@@ -187,7 +187,7 @@ def product(array: ArrayMethods, other: Any) -> Any:
 
 
 def clipped(array: Traced, low: Any, high: Any) -> Any:
-    """Between bounds, each a value, a value for each column, or columns."""
+    """Between bounds, each None, a value, a value for each column, or columns."""
     made: Any = array
     if low is not None:
         made = elementwise(arithmetic.maximum, made, low)
@@ -195,7 +195,7 @@ def clipped(array: Traced, low: Any, high: Any) -> Any:
 
 
 def rounded(array: Traced, decimals: Any) -> Any:
-    """To so many decimals, as NumPy does it: times a power of ten, to the nearest, and back."""
+    """Rounded to some decimals as NumPy does: times a power of ten, to the nearest, and back."""
 
     def made(x: Tensor) -> Tensor:
         if x.dtype in ("bool", "int64") and decimals >= 0:

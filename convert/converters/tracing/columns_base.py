@@ -1,4 +1,4 @@
-"""What holds columns of the graph, and functions of all columns of several of them."""
+"""The base of all stand-ins: columns of the graph, and functions of the columns of several."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ import numpy as np
 from pandas import DataFrame, Series
 
 from onnxlet.convert.converters.tracing.refusal import refuse
-from onnxlet.convert.graph.graph import DROPPED, Graph, Table, Tensor
+from onnxlet.convert.graph.converter import DROPPED, Graph, Table, Tensor
 from onnxlet.function.arrays import Array
 
 EVERY_ROW = slice(None)
 Function = Callable[..., Tensor]
-
-
+ELEMENT, ARRAY, SERIES, FRAME = range(4)  # ranks
+# Stand-ins claim to be of these classes (`__class__`), so that isinstance gives the same result.
 CLAIMED = (float, int, str, bool, list, np.ndarray, DataFrame, Series)
 
 
-class Kind(type):
-    """Of stand-ins: what compares their class with the one that they stand for is misled."""
+class StandInType(type):
+    """The class of stand-ins' classes: refuses `type(x) == Series`, which would be false."""
 
     def __eq__(cls, other: object) -> bool:
         real = getattr(other, "stands_for", other)
-        if type(other) is not Kind and any(real is one for one in CLAIMED):
+        if type(other) is not StandInType and any(real is one for one in CLAIMED):
             refuse("it compares the type of what it is given", "Use isinstance(…), or .isna().")
         return cls is other
 
@@ -34,22 +34,22 @@ class Kind(type):
         return id(cls)
 
 
-class Held(metaclass=Kind):
+class ColumnsBase(metaclass=StandInType):
     """Columns of the graph.
 
     Attributes:
-        _rank: of several forms that are computed with each other, the highest is the result's: an
-            element's, an array's, a Series' and a DataFrame's.
+        _rank: ELEMENT, ARRAY, SERIES or FRAME; of several operands, the highest rank gives the
+            form of the result.
     """
 
     __slots__ = ("_graph", "_table")
     _graph: Graph
     _table: Table
-    _rank: ClassVar[int] = 0
+    _rank: ClassVar[int] = ELEMENT
 
     @property
     def _flat(self) -> bool:
-        """Of one dimension."""
+        """Whether it has one dimension."""
         return False
 
     @property
@@ -57,25 +57,22 @@ class Held(metaclass=Kind):
         return self._rank == FRAME
 
     def _like(self, table: Table) -> Any:
-        """The same form, of other columns."""
+        """Other columns in the same form."""
         raise NotImplementedError
 
 
-ELEMENT, ARRAY, SERIES, FRAME = range(4)
-
-
 class Rows:
-    """How many rows there are: nobody knows before the request.
+    """The stand-in for the number of rows, which is unknown before a request.
 
     Attributes:
-        model: a tensor that has as many.
+        like: a tensor with that many rows.
     """
 
-    def __init__(self, model: Tensor) -> None:
-        self.model = model
+    def __init__(self, like: Tensor) -> None:
+        self.like = like
 
     def refuse(self, *_: Any) -> NoReturn:
-        """Nothing is computed with it."""
+        """Refuse to compute with it."""
         refuse("it computes with the number of rows, which is another for each request")
 
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = (
@@ -89,69 +86,73 @@ class Rows:
 
 
 def elementwise(function: Function, *operands: Any) -> Any:
-    """A function of tensors and constants, over all columns.
+    """Apply a function of tensors and constants to all columns.
 
     Args:
-        function: is given tensors of as many columns, or of one, and constants.
-        operands: stand-ins; tensors of one column, for every column; constants: one value, or
-            one for each column.
+        function: takes tensors of the same number of columns, or of one, and constants.
+        operands: stand-ins; tensors of one column, which go with every column; constants: one
+            value, or one for each column.
+
+    Returns:
+        A stand-in of the operands' highest rank.
     """
-    model = _model([operand for operand in operands if isinstance(operand, Held)])
-    parts = [_part(operand, model) for operand in operands]
+    form = _highest([operand for operand in operands if isinstance(operand, ColumnsBase)])
+    parts = [_part(operand, form) for operand in operands]
     width = max(_width(part) for part in parts)
-    if model._rank >= SERIES and width != model._table.width:
+    if form._rank >= SERIES and width != form._table.width:
         refuse("it computes with a DataFrame, and with values for other columns than it has")
     if any(_width(part) not in (1, width) for part in parts):
         refuse("it computes with different numbers of columns")
     bounds = sorted({0, width}.union(*(_bounds(part) for part in parts if _width(part) > 1)))
     made = [
-        _applied(function, [_piece(model._graph, part, start, stop) for part in parts])
+        _applied(function, [_piece(form._graph, part, start, stop) for part in parts])
         for start, stop in pairwise(bounds)
     ]
-    return model._like(Table(tuple(made)))
+    return form._like(Table(tuple(made)))
 
 
 def _applied(function: Function, pieces: Sequence[Any]) -> Tensor:
     for piece in pieces:
         if isinstance(piece, Tensor) and piece.dtype == DROPPED:
-            return replace(piece, labels=())  # whoever drops a column drops what is made of it
+            return replace(piece, labels=())  # what is made of a dropped column is dropped with it
     return replace(function(*pieces), dimensions=2)
 
 
-def _model(traced: Sequence[Held]) -> Held:
-    model = max(traced, key=lambda one: one._rank)
+def _highest(traced: Sequence[ColumnsBase]) -> ColumnsBase:
+    """The operand of the highest rank, whose form the result has."""
+    form = max(traced, key=lambda one: one._rank)
     for one in traced:
-        if one._flat != model._flat and one._rank > 0:
+        if one._flat != form._flat and one._rank > 0:
             refuse(
                 "it computes with one column and several, as if the rows were columns",
                 "Of DataFrames use df.div(s, axis=0) and so on, of arrays a column x[:, [0]].",
             )
-    return model
+    return form
 
 
-def _part(operand: Any, model: Held) -> Table | Array:
-    if isinstance(operand, Held):
-        known, wanted = operand._table.labels, model._table.labels
-        if operand._is_frame and model._is_frame and known != wanted:
+def _part(operand: Any, form: ColumnsBase) -> Table | Array:
+    if isinstance(operand, ColumnsBase):
+        known, wanted = operand._table.labels, form._table.labels
+        if operand._is_frame and form._is_frame and known != wanted:
             refuse("it computes with DataFrames whose columns are not the same")
         return operand._table
-    return Table((operand,)) if isinstance(operand, Tensor) else _constant(operand, model)
+    return Table((operand,)) if isinstance(operand, Tensor) else _constant(operand, form)
 
 
-def _constant(operand: Any, model: Held) -> Array:
-    """A value, or one for each column; pandas finds the columns by name."""
+def _constant(operand: Any, form: ColumnsBase) -> Array:
+    """One value, or one for each column; those of a Series are found by the columns' names."""
     if type(operand) is Rows:
         operand.refuse()
-    if isinstance(operand, Series) and model._is_frame:
-        if set(operand.index) != set(model._table.labels):
-            refuse("it computes with a Series whose index are not the columns")
-        operand = operand.reindex(list(model._table.labels)).to_numpy()
+    if isinstance(operand, Series) and form._is_frame:
+        if set(operand.index) != set(form._table.labels):
+            refuse("it computes with a Series whose index is not the columns")
+        operand = operand.reindex(list(form._table.labels)).to_numpy()
     if isinstance(operand, DataFrame | Series | dict | set | slice):
         refuse(f"it computes with a {type(operand).__name__} that has a row for each of some rows")
     array: Array = np.asarray(operand)
-    if array.ndim == 2 and len(array) == 1 and not model._flat:
+    if array.ndim == 2 and len(array) == 1 and not form._flat:
         array = array[0]
-    if array.ndim and (array.ndim > 1 or (model._flat and array.size != 1) or not array.size):
+    if array.ndim and (array.ndim > 1 or (form._flat and array.size != 1) or not array.size):
         refuse("it computes with an array that has an entry for each of some rows")
     return array.reshape(()) if array.size == 1 else array
 
@@ -188,28 +189,19 @@ def _sliced(part: Array, start: int, stop: int) -> Any:
     return part[()] if part.ndim == 0 else part[start:stop]
 
 
-def columns_of(graph: Graph, table: Table) -> list[Tensor]:
-    """The columns one by one; also those that the model does without."""
-    return [
-        tensor if tensor.width == 1 else tensor.take([place])
-        for tensor in table.tensors
-        for place in range(tensor.width)
-    ]
-
-
-def select(graph: Graph, table: Table, places: Sequence[int]) -> Table:
-    """Some columns, by position; also those that the model does without."""
+def select(graph: Graph, table: Table, positions: Sequence[int]) -> Table:
+    """Some columns, by position; also columns that the model does without."""
     if all(tensor.dtype != DROPPED for tensor in table.tensors):
-        return graph.select(table, places)
-    columns = columns_of(graph, table)
-    return Table(tuple(columns[place] for place in places))
+        return graph.select(table, positions)
+    columns = graph.columns(table)
+    return Table(tuple(columns[position] for position in positions))
 
 
 def whole(graph: Graph, table: Table) -> Tensor:
     """All columns in one tensor, of the dtype that an array of them has.
 
     Raises:
-        NotFollowed: text and numbers stand side by side.
+        NotTraceable: there are text and numbers.
     """
     tensors = promoted(graph, table).tensors
     if len({tensor.dtype for tensor in tensors}) > 1:
@@ -218,7 +210,7 @@ def whole(graph: Graph, table: Table) -> Tensor:
 
 
 def promoted(graph: Graph, table: Table) -> Table:
-    """As an array has them: of one dtype, unless there is text, which makes objects of all."""
+    """The columns as an array has them: of one dtype, unless text makes all of them objects."""
     dtypes = {tensor.dtype for tensor in table.tensors}
     if len(dtypes) == 1 or "string" in dtypes or DROPPED in dtypes:
         return table
@@ -227,20 +219,24 @@ def promoted(graph: Graph, table: Table) -> Table:
 
 
 def is_everything(key: Any) -> bool:
-    """`:`, all rows or columns."""
+    """Whether a key is `:`, all rows or columns."""
     return isinstance(key, slice) and key == EVERY_ROW
 
 
-def places_of(key: Any, width: int) -> list[int]:
-    """Columns by position: what stands behind the comma in brackets."""
-    if isinstance(key, Held):
+def positions_of(key: Any, width: int) -> list[int]:
+    """The positions of columns from the key behind the comma: `x[:, key]`.
+
+    Raises:
+        NotTraceable: the key is no slice, position, or mask of constants.
+    """
+    if isinstance(key, ColumnsBase):
         refuse("it chooses columns by their values")
     every = range(width)
     if isinstance(key, slice):
         return list(every[key])
-    said = np.ravel(np.asarray(key))
-    if said.dtype.kind == "b" and said.size == width:
-        return np.flatnonzero(said).tolist()
-    if said.dtype.kind not in "iu":
+    given = np.ravel(np.asarray(key))
+    if given.dtype.kind == "b" and given.size == width:
+        return np.flatnonzero(given).tolist()
+    if given.dtype.kind not in "iu":
         refuse(f"it chooses columns by {key!r:.60}")
-    return [every[place] for place in said.tolist()]
+    return [every[position] for position in given.tolist()]

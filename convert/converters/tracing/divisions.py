@@ -1,4 +1,4 @@
-"""Whole parts, remainders and powers, as NumPy and pandas have them.
+"""Floor division, remainders and powers, with NumPy's and pandas' rounding and signs.
 
 Sources: `numpy/_core/src/npymath/npy_math_internal.h.src` (`npy_floor_divide`, `npy_remainder`),
 `pandas/core/ops/missing.py` (division of whole numbers by 0).
@@ -20,26 +20,26 @@ from onnxlet.convert.converters.tracing.arithmetic import (
     tensor_of,
 )
 from onnxlet.convert.converters.tracing.refusal import refuse
-from onnxlet.convert.graph.graph import Tensor
+from onnxlet.convert.graph.converter import Tensor
 
-SMALL_POWER = 64  # of whole numbers, by multiplication
+SMALL_POWER = 64  # the largest exponent of whole numbers: 2**64 overflows already
 
 
 def floor_divide(a: Any, b: Any) -> Tensor:
-    """Towards minus infinity."""
+    """`x // y`, rounded towards minus infinity."""
     x, y = common(a, b)
     return _whole_quotient(x, y)[0] if x.dtype == "int64" else _quotient(x, y)[0]
 
 
 def remainder(a: Any, b: Any) -> Tensor:
-    """With the sign of the divisor."""
+    """`x % y`, with the sign of the divisor."""
     x, y = common(a, b)
     return _whole_quotient(x, y)[1] if x.dtype == "int64" else _quotient(x, y)[1]
 
 
 def _quotient(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     rest = truncated_remainder(x, y)
-    other_sign = _either(y < 0.0, rest < 0.0)
+    other_sign = _exclusive_or(y < 0.0, rest < 0.0)
     adjusted = ~rest.equals(0.0) & other_sign
     whole = (x - rest) / y - adjusted.cast(x.dtype)
     down = whole.unary("Floor")
@@ -54,23 +54,26 @@ def truncated_remainder(a: Any, b: Any) -> Tensor:
 
 
 def _whole_quotient(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """As NumPy's; ONNX Runtime may not be given a divisor of 0, nor of -1."""
+    """Quotient and remainder of int64, as NumPy's.
+
+    ONNX Runtime must not divide by 0, nor the least int64 by -1: the processor traps.
+    """
     minus = y.equals(-1)
     safe = (y.equals(0) | minus).where(1, y)
     towards_0 = x / safe
     rest = x - towards_0 * safe
-    adjusted = ~rest.equals(0) & _either(rest < 0, safe < 0)
+    adjusted = ~rest.equals(0) & _exclusive_or(rest < 0, safe < 0)
     down = minus.where(-x, towards_0 - adjusted.cast("int64"))
     return y.equals(0).where(0, down), adjusted.where(rest + safe, rest)
 
 
-def _either(x: Tensor, y: Tensor) -> Tensor:
-    """One of them, not both."""
+def _exclusive_or(x: Tensor, y: Tensor) -> Tensor:
+    """Exclusive or."""
     return x.graph.op("Xor", x, y, width=max(x.width, y.width))
 
 
 def by_zero_is_infinite(operation: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """Division of whole numbers as pandas does it: by 0 as if they were fractions."""
+    """Pandas' division of whole numbers: by 0, as if they were floats."""
 
     def divided(a: Any, b: Any) -> Tensor:
         made = operation(a, b)
@@ -84,7 +87,7 @@ def by_zero_is_infinite(operation: Callable[..., Tensor]) -> Callable[..., Tenso
 
 
 def power(a: Any, b: Any) -> Tensor:
-    """NumPy has its own ways for 2, 0.5 and -1; whole numbers are multiplied."""
+    """`x ** y`; NumPy computes 2, 0.5 and -1 by other functions, which round differently."""
     x, y = common(a, b)
     if x.dtype == "int64":
         return _whole_power(x, b)

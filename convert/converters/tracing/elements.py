@@ -1,7 +1,7 @@
 """Functions of one element, or of one row, at a time: `.apply(lambda v: …)`.
 
-The function is called with a stand-in. Where it decides by a value it is called again and goes
-the other way, and what it returns each time is chosen among by the condition.
+The function is called with a stand-in. Where it decides by a value, it is called again and takes
+the other branch; the condition then chooses, in the graph, between what the two calls return.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ import numpy as np
 from pandas import Series
 
 from onnxlet.convert.converters.tracing import arithmetic, casts
-from onnxlet.convert.converters.tracing.columns_base import elementwise, select
+from onnxlet.convert.converters.tracing.columns_base import ELEMENT, elementwise, select
 from onnxlet.convert.converters.tracing.pandas_methods import spread
 from onnxlet.convert.converters.tracing.refusal import refuse
 from onnxlet.convert.converters.tracing.traced import Traced
-from onnxlet.convert.graph.graph import Graph, Table, Tensor
+from onnxlet.convert.graph.converter import Graph, Table, Tensor
 
-MOST_WAYS = 128  # through a function
+MOST_EXECUTIONS = 128  # of one function: they double with each condition
 
 
 class Element(Traced):
-    """One element of a column, whichever."""
+    """The stand-in for any one element of a column."""
 
-    __slots__ = ("_way",)
-    _rank: ClassVar[int] = 0
+    __slots__ = ("_execution",)
+    _rank: ClassVar[int] = ELEMENT
 
-    def __init__(self, graph: Graph, tensor: Tensor, way: Way) -> None:
+    def __init__(self, graph: Graph, tensor: Tensor, execution: Execution) -> None:
         self._graph = graph
         self._table = Table((tensor,))
-        self._way = way
+        self._execution = execution
 
     @property
     def _tensor(self) -> Tensor:
@@ -42,27 +42,27 @@ class Element(Traced):
         return True
 
     def _like(self, table: Table) -> Element:
-        return Element(self._graph, table.tensors[0], self._way)
+        return Element(self._graph, table.tensors[0], self._execution)
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:
         if self._tensor.dtype == "string":
-            return float if self._way.goes(arithmetic.missing(self._tensor)) else str
+            return float if self._execution.takes(arithmetic.missing(self._tensor)) else str
         return {"bool": bool, "int64": int}.get(self._tensor.dtype, float)
 
     def __bool__(self) -> bool:
         if self._tensor.dtype == "string":
             text = self._tensor
-            return self._way.goes(~text.equals(""))
-        return self._way.goes(arithmetic.truth(self._tensor))
+            return self._execution.takes(~text.equals(""))
+        return self._execution.takes(arithmetic.truth(self._tensor))
 
     def __int__(self) -> int:
         if self._tensor.dtype != "bool":
-            refuse("int() of an element is not followed", "Use .astype(int) of the column.")
+            refuse("int() of an element has no conversion", "Use .astype(int) of the column.")
         return 1 if self else 0
 
     def __getattr__(self, name: str) -> Any:
-        return refuse(f"an element's .{name} is not followed")
+        return refuse(f"an element's .{name} has no conversion")
 
     def __round__(self, ndigits: int | None = None) -> Element:
         made: Element = elementwise(lambda x: _rounded(x, ndigits), self)
@@ -85,26 +85,26 @@ def _rounded(x: Tensor, ndigits: int | None) -> Tensor:
 
 
 class Row:
-    """One row, whichever."""
+    """The stand-in for any one row."""
 
-    def __init__(self, graph: Graph, table: Table, way: Way) -> None:
-        self._graph, self._given, self._way = graph, table, way
+    def __init__(self, graph: Graph, table: Table, execution: Execution) -> None:
+        self._graph, self._given, self._execution = graph, table, execution
 
     def __getitem__(self, key: Any) -> Element:
         labels = self._given.labels
         if isinstance(key, list | slice) or labels.count(key) != 1:
-            refuse(f"a row's [{key!r:.40}] is not followed")
+            refuse(f"a row's [{key!r:.40}] has no conversion")
         chosen = select(self._graph, self._given, [labels.index(key)])
-        return Element(self._graph, chosen.tensors[0], self._way)
+        return Element(self._graph, chosen.tensors[0], self._execution)
 
     def get(self, key: Any, default: Any = None) -> Any:
-        """An element, or the default where there is no such column."""
+        """An element, or the default if there is no such column."""
         return self[key] if key in self._given.labels else default
 
     def __getattr__(self, name: str) -> Any:
         if name in self._given.labels and not hasattr(Series, name):
             return self[name]
-        return refuse(f"a row's .{name} is not followed")
+        return refuse(f"a row's .{name} has no conversion")
 
     def __iter__(self) -> Any:
         return iter([self[label] for label in self._given.labels])
@@ -113,59 +113,65 @@ class Row:
         return self._given.width
 
 
-class Way:
-    """One way through a function: which side of each condition it takes."""
+class Execution:
+    """One execution of a function: the branch that it takes at each condition.
+
+    Attributes:
+        met: the conditions so far.
+    """
 
     def __init__(self, decided: Sequence[bool]) -> None:
         self._decided = decided
         self.met: list[Tensor] = []
 
-    def goes(self, condition: Tensor) -> bool:
-        """Whether it takes the side where the condition holds."""
-        place = len(self.met)
-        if place > MOST_WAYS:
+    def takes(self, condition: Tensor) -> bool:
+        """Whether it takes the branch for true; beyond what is decided, it does."""
+        position = len(self.met)
+        if position > MOST_EXECUTIONS:
             refuse("it decides by values again and again")
         self.met.append(condition)
-        return self._decided[place] if place < len(self._decided) else True
+        return self._decided[position] if position < len(self._decided) else True
 
 
-def of_elements(graph: Graph, function: Callable[[Any], Any], column: Tensor) -> Tensor:
-    """What a function makes of every element of a column."""
-    return _values(lambda way: function(Element(graph, column, way)), column)
+def map_elements(graph: Graph, function: Callable[[Any], Any], column: Tensor) -> Tensor:
+    """The values of a function of one element, for a column."""
+    return _values(lambda execution: function(Element(graph, column, execution)), column)
 
 
-def of_each(function: Callable[..., Any], columns: Sequence[Any]) -> Tensor:
-    """What a function makes of an element of each of several columns; constants stay."""
-    model = next(column for column in columns if isinstance(column, Tensor))
-    graph = arithmetic.graph_of(model)
+def map_several(function: Callable[..., Any], columns: Sequence[Any]) -> Tensor:
+    """The values of a function of several elements, for several columns and constants."""
+    like = next(column for column in columns if isinstance(column, Tensor))
+    graph = arithmetic.graph_of(like)
 
-    def run(way: Way) -> Any:
-        given = [Element(graph, c, way) if isinstance(c, Tensor) else c for c in columns]
+    def run(execution: Execution) -> Any:
+        given = [Element(graph, c, execution) if isinstance(c, Tensor) else c for c in columns]
         return function(*given)
 
-    return _values(run, model)
+    return _values(run, like)
 
 
-def of_rows(graph: Graph, function: Callable[[Any], Any], table: Table) -> Tensor:
-    """What a function makes of every row."""
-    return _values(lambda way: function(Row(graph, table, way)), table.tensors[0])
+def map_rows(graph: Graph, function: Callable[[Any], Any], table: Table) -> Tensor:
+    """The values of a function of one row."""
+    return _values(lambda execution: function(Row(graph, table, execution)), table.tensors[0])
 
 
-def _values(run: Callable[[Way], Any], model: Tensor) -> Tensor:
-    made = _every_way(run, [0])
-    return made if isinstance(made, Tensor) else spread(model, made)
+def _values(run: Callable[[Execution], Any], like: Tensor) -> Tensor:
+    made = _every_execution(run, [0])
+    return made if isinstance(made, Tensor) else spread(like, made)
 
 
-def _every_way(run: Callable[[Way], Any], count: list[int], decided: Sequence[bool] = ()) -> Any:
-    """The values of the way that is decided on, and of all that branch off behind it."""
+def _every_execution(
+    run: Callable[[Execution], Any], count: list[int], decided: Sequence[bool] = ()
+) -> Any:
+    """The values of the execution with these decisions, and of all that branch off after them."""
     count[0] += 1
-    if count[0] > MOST_WAYS:
-        refuse(f"there are more than {MOST_WAYS} ways through the function")
-    way = Way(decided)
-    made = _returned(run(way))
-    for place in reversed(range(len(decided), len(way.met))):
-        sides = [*decided, *[True] * (place - len(decided)), False]
-        made = arithmetic.choose(way.met[place], made, _every_way(run, count, sides))
+    if count[0] > MOST_EXECUTIONS:
+        refuse(f"there are more than {MOST_EXECUTIONS} paths through the function")
+    execution = Execution(decided)
+    made = _returned(run(execution))
+    for position in reversed(range(len(decided), len(execution.met))):
+        sides = [*decided, *[True] * (position - len(decided)), False]
+        made = arithmetic.choose(execution.met[position], made, _every_execution(run, count, sides))
     return made
 
 

@@ -10,29 +10,35 @@ import pandas as pd
 from pandas import DataFrame, Index
 
 from onnxlet.convert.converters.tracing import arithmetic, pandas_methods
-from onnxlet.convert.converters.tracing.columns import INSTEAD, NO_ROWS, Columns, is_function, only
 from onnxlet.convert.converters.tracing.columns_base import (
+    FRAME,
     Rows,
-    columns_of,
     elementwise,
     is_everything,
-    places_of,
+    positions_of,
     select,
 )
-from onnxlet.convert.converters.tracing.elements import of_rows
+from onnxlet.convert.converters.tracing.elements import map_rows
 from onnxlet.convert.converters.tracing.frame_values import FrameValues
-from onnxlet.convert.converters.tracing.indexers import Located, Placed
+from onnxlet.convert.converters.tracing.indexers import ILocIndexer, LocIndexer
+from onnxlet.convert.converters.tracing.pandas_base import (
+    INSTEAD,
+    NO_ROWS,
+    PandasBase,
+    check_pandas,
+    is_elementwise,
+)
 from onnxlet.convert.converters.tracing.refusal import refuse
 from onnxlet.convert.converters.tracing.series import TracedSeries
-from onnxlet.convert.converters.tracing.traced import ARRAY_FUNCTIONS, Traced
-from onnxlet.convert.graph.graph import DROPPED, Graph, Table, Tensor, labelled
+from onnxlet.convert.converters.tracing.traced import Traced
+from onnxlet.convert.graph.converter import DROPPED, Graph, Table, Tensor, labelled
 
 
 class TracedFrame(FrameValues):
     """Columns as a DataFrame."""
 
     __slots__ = ()
-    _rank: ClassVar[int] = 3
+    _rank: ClassVar[int] = FRAME
 
     def __init__(self, graph: Graph, table: Table) -> None:
         object.__setattr__(self, "_graph", graph)
@@ -51,7 +57,7 @@ class TracedFrame(FrameValues):
     def _row_wise(self, made: Tensor) -> TracedSeries:
         return TracedSeries(self._graph, made)
 
-    def _place(self, label: Any) -> int:
+    def _position(self, label: Any) -> int:
         if self._labels.count(label) > 1:
             refuse(f"there are several columns '{label}'")
         if label not in self._labels:
@@ -63,49 +69,49 @@ class TracedFrame(FrameValues):
         if callable(key):
             key = key(self)
         if isinstance(key, list | np.ndarray | Index):
-            said = list(key)
-            if said and all(isinstance(one, bool | np.bool_) for one in said):
-                return self._chosen_places(places_of(said, len(self._labels)))
-            return self._chosen_places([self._place(label) for label in said])
+            labels = list(key)
+            if labels and all(isinstance(one, bool | np.bool_) for one in labels):
+                return self._at_positions(positions_of(labels, len(self._labels)))
+            return self._at_positions([self._position(label) for label in labels])
         if isinstance(key, slice):
-            return self._chosen_places(self._between(key))
-        tensor = select(self._graph, self._table, [self._place(key)]).tensors[0]
+            return self._at_positions(self._between(key))
+        tensor = select(self._graph, self._table, [self._position(key)]).tensors[0]
         return TracedSeries(self._graph, tensor, key)
 
     def _between(self, key: slice) -> list[int]:
-        """From one label to another, that one too."""
+        """The positions from one label to another, inclusive."""
         if key.step is not None:
             refuse("it takes every second column by name, or fewer")
-        start = None if key.start is None else self._place(key.start)
-        stop = None if key.stop is None else self._place(key.stop) + 1
+        start = None if key.start is None else self._position(key.start)
+        stop = None if key.stop is None else self._position(key.stop) + 1
         return list(range(len(self._labels)))[start:stop]
 
-    # what it is
+    # names and shape
 
     @property
     def columns(self) -> Any:
-        """The names."""
+        """The columns' names."""
         return pd.Index(list(self._labels))
 
     @property
     def ndim(self) -> int:
-        """2."""
+        """The dimensions, always 2."""
         return 2
 
     @property
     def shape(self) -> tuple[Any, ...]:
-        """The rows, which nobody knows, and the columns."""
+        """The rows, whose number is unknown, and the columns."""
         return (Rows(self._some()), self._table.width)
 
     @property
-    def loc(self) -> Located:
-        """By name."""
-        return Located(self)
+    def loc(self) -> LocIndexer:
+        """Columns by name."""
+        return LocIndexer(self)
 
     @property
-    def iloc(self) -> Placed:
-        """By position."""
-        return Placed(self)
+    def iloc(self) -> ILocIndexer:
+        """Columns by position."""
+        return ILocIndexer(self)
 
     def __getattr__(self, name: str) -> Any:
         if name in self._labels and not hasattr(DataFrame, name):
@@ -129,15 +135,15 @@ class TracedFrame(FrameValues):
         return label in self._labels
 
     def keys(self) -> Any:
-        """The names."""
+        """The columns' names."""
         return self.columns
 
     def items(self) -> Iterator[tuple[Any, TracedSeries]]:
-        """Every column with its name."""
+        """Each column's name, and the column."""
         return iter([(label, self._by_name(label)) for label in self._labels])
 
     def get(self, key: Any, default: Any = None) -> Any:
-        """A column, or the default."""
+        """A column, or the default if there is none of that name."""
         return self._by_name(key) if isinstance(key, list) or key in self._labels else default
 
     def __getitem__(self, key: Any) -> Any:
@@ -147,7 +153,7 @@ class TracedFrame(FrameValues):
             return self.copy() if is_everything(key) else refuse(NO_ROWS, INSTEAD)
         return self._by_name(key)
 
-    # what is written to it
+    # assignment
 
     def __setitem__(self, key: Any, value: Any) -> None:
         if isinstance(key, Traced):
@@ -161,7 +167,7 @@ class TracedFrame(FrameValues):
 
     def _set_several(self, labels: list[Any], value: Any) -> None:
         if isinstance(value, Traced) and not value._flat:
-            parts = columns_of(self._graph, value._table)
+            parts = self._graph.columns(value._table)
             if len(parts) != len(labels):
                 raise ValueError("Columns must be same length as key")
         else:
@@ -170,50 +176,52 @@ class TracedFrame(FrameValues):
             self._set(label, tensor)
 
     def _column(self, value: Any) -> Tensor:
-        """A value as a column."""
+        """A value as a column of as many rows."""
         if isinstance(value, Traced):
             if value._table.width != 1:
                 refuse("it sets one column to several")
             return value._table.tensors[0]
         if np.ndim(value) and np.size(value) > 1:
-            refuse("it sets a column to values that has one for each of some rows")
+            refuse("it sets a column to an array that has an entry for each of some rows")
         return pandas_methods.spread(self._some(), np.ravel(np.asarray(value))[0])
 
     def _some(self) -> Tensor:
-        """A column that is there, whichever."""
+        """Any column that the graph has: it gives the number of rows."""
         for tensor in self._table.tensors:
             if tensor.dtype != DROPPED:
                 return tensor
-        return refuse("it makes a column of a constant, and no other column tells the rows")
+        return refuse("it makes a column of a constant, and no other column has rows")
 
     def _set(self, label: Any, tensor: Tensor) -> None:
-        tensors, labels = columns_of(self._graph, self._table), list(self._labels)
+        tensors, labels = self._graph.columns(self._table), list(self._labels)
         if label in labels:
-            tensors[self._place(label)] = tensor
+            tensors[self._position(label)] = tensor
         else:
             tensors.append(tensor)
             labels.append(label)
         self._become(TracedFrame(self._graph, labelled(Table(tuple(tensors)), labels)), True)
 
-    def _set_where(self, mask: Any, places: Sequence[int], value: Any) -> None:
-        """For `loc` and `iloc`."""
+    def _set_where(self, mask: Any, positions: Sequence[int], value: Any) -> None:
+        """`frame.loc[mask, columns] = value`, columns by position; the mask may be `:`."""
         if isinstance(value, Traced) and not value._flat:
-            given = columns_of(self._graph, value._table)
+            given = self._graph.columns(value._table)
         else:
-            given = [value._table.tensors[0] if isinstance(value, Traced) else value] * len(places)
-        for place, one in zip(places, given, strict=True):
-            label = self._labels[place]
+            given = [value._table.tensors[0] if isinstance(value, Traced) else value] * len(
+                positions
+            )
+        for position, one in zip(positions, given, strict=True):
+            label = self._labels[position]
             if is_everything(mask):
                 made = self._column(one) if not isinstance(one, Tensor) else one
             else:
-                old = self._chosen_places([place])._table.tensors[0]
+                old = self._at_positions([position])._table.tensors[0]
                 made = elementwise(
                     arithmetic.choose, mask, one, TracedSeries(self._graph, old)
                 )._table.tensors[0]
             self._set(label, made)
 
     def assign(self, **columns: Any) -> Any:
-        """With more columns."""
+        """`assign`: with more columns."""
         made = self.copy()
         for label, value in columns.items():
             made[label] = (
@@ -222,18 +230,18 @@ class TracedFrame(FrameValues):
         return made
 
     def join(self, other: Any, **options: Any) -> TracedFrame:
-        """With the columns of another of the same rows."""
-        only("join", options)
+        """`join`: with the columns of another DataFrame of the same rows."""
+        check_pandas("join", options)
         return beside(self._graph, [self, other])
 
     def apply(self, func: Any, axis: Any = 0, args: Any = (), **options: Any) -> Any:
-        """A function of every column, or of every row."""
-        only("apply", {k: v for k, v in options.items() if k in ("result_type", "raw")})
+        """`apply`: a function of every column, or of every row."""
+        check_pandas("apply", {k: v for k, v in options.items() if k in ("result_type", "raw")})
         more = {k: v for k, v in options.items() if k not in ("result_type", "raw")}
         if axis in (1, "columns"):
-            row = of_rows(self._graph, lambda one: func(one, *args, **more), self._table)
+            row = map_rows(self._graph, lambda one: func(one, *args, **more), self._table)
             return TracedSeries(self._graph, row)
-        if is_function(func) or func in ARRAY_FUNCTIONS:
+        if is_elementwise(func):
             return func(self, *args, **more)
         made = [(label, func(self._by_name(label), *args, **more)) for label in self._labels]
         if not all(isinstance(one, Traced) and one._flat for _, one in made):
@@ -242,8 +250,11 @@ class TracedFrame(FrameValues):
         return beside(self._graph, series)
 
     def transform(self, func: Any, axis: Any = 0, **options: Any) -> Any:
-        """A function of every column."""
+        """`transform`: as `apply`."""
         return self.apply(func, axis, **options)
+
+
+TracedSeries._frame = TracedFrame
 
 
 def beside(graph: Graph, parts: Sequence[Any]) -> TracedFrame:
@@ -251,9 +262,10 @@ def beside(graph: Graph, parts: Sequence[Any]) -> TracedFrame:
     tensors: list[Tensor] = []
     labels: list[Any] = []
     for part in parts:
-        if not isinstance(part, Columns):
+        if not isinstance(part, PandasBase):
             refuse(
-                "it puts something beside columns that is none", "Of arrays use np.column_stack."
+                "it puts what is no column beside columns",
+                "Of arrays use np.column_stack.",
             )
         tensors += part._table.tensors
         unnamed = type(part) is TracedSeries and part._name is None
@@ -267,7 +279,7 @@ def frame_of(data: Any, columns: Any = None) -> TracedFrame:
         return _ordered(_of_columns(data), columns)
     if not isinstance(data, Traced):
         refuse("it makes a DataFrame of something else than columns")
-    if isinstance(data, Columns):
+    if isinstance(data, PandasBase):
         return _ordered(TracedFrame(data._graph, data._table), columns)
     names = list(range(data._table.width)) if columns is None else list(columns)
     if len(names) != data._table.width:

@@ -1,4 +1,4 @@
-"""What a DataFrame's methods do to its values: fillna, astype, replace, map."""
+"""A DataFrame's methods of values, in every column or by column: fillna, astype, replace, map."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Any
 from pandas import Series
 
 from onnxlet.convert.converters.tracing import casts, pandas_methods
-from onnxlet.convert.converters.tracing.columns import only
-from onnxlet.convert.converters.tracing.columns_base import columns_of, elementwise
-from onnxlet.convert.converters.tracing.elements import of_elements
+from onnxlet.convert.converters.tracing.columns_base import elementwise
+from onnxlet.convert.converters.tracing.elements import map_elements
+from onnxlet.convert.converters.tracing.pandas_base import check_pandas
 from onnxlet.convert.converters.tracing.refusal import refuse
 from onnxlet.convert.converters.tracing.structure import Structure
-from onnxlet.convert.graph.graph import Table
+from onnxlet.convert.graph.converter import Table
 
 
 class FrameValues(Structure):
-    """The values of a DataFrame, in every column or by column."""
+    """A DataFrame's values."""
 
     __slots__ = ()
 
     def fillna(self, value: Any = None, inplace: bool = False, **options: Any) -> Any:
-        """Without gaps."""
-        only("fillna", options)
+        """`fillna`, by one value or one for each column."""
+        check_pandas("fillna", options)
         if isinstance(value, Series):
             value = value.to_dict()
         if isinstance(value, dict):
@@ -31,8 +31,8 @@ class FrameValues(Structure):
         return self._become(elementwise(pandas_methods.filled, self, value), inplace)
 
     def astype(self, dtype: Any, **options: Any) -> Any:
-        """In other dtypes."""
-        only("astype", options)
+        """`astype`, to one dtype or one for each column."""
+        check_pandas("astype", options)
         if isinstance(dtype, Series):
             dtype = dtype.to_dict()
         if isinstance(dtype, dict):
@@ -43,19 +43,19 @@ class FrameValues(Structure):
     def replace(
         self, to_replace: Any = None, value: Any = None, inplace: bool = False, **options: Any
     ) -> Any:
-        """Values by others, in every column or by column."""
-        only("replace", options)
+        """`replace`, by pairs for every column or for each column."""
+        check_pandas("replace", options)
         if isinstance(to_replace, dict) and any(isinstance(v, dict) for v in to_replace.values()):
             made = self._each(to_replace, lambda series, one: series.replace(one))
             return self._become(made, inplace)
         if isinstance(to_replace, dict) and value is not None:
-            refuse("replace with a dictionary and a value is not followed")
+            refuse("replace with a dictionary and a value has no conversion")
         pairs = pandas_methods.pairs_of(to_replace, value)
         made = self._mapped(lambda x: pandas_methods.replaced(x, pairs))
         return self._become(made, inplace)
 
     def _each(self, by: dict[Any, Any], change: Callable[[Any, Any], Any]) -> Any:
-        """Some columns changed, each by what belongs to it."""
+        """Change some columns, each by its own argument."""
         made = self.copy()
         for label, one in by.items():
             if label in self._labels:
@@ -63,9 +63,9 @@ class FrameValues(Structure):
         return made
 
     def map(self, func: Any, na_action: Any = None, **options: Any) -> Any:
-        """A function of every element."""
-        only("map", {"na_action": na_action, **options})
-        parts = [of_elements(self._graph, func, t) for t in columns_of(self._graph, self._table)]
+        """`map`: a function of every element."""
+        check_pandas("map", {"na_action": na_action, **options})
+        parts = [map_elements(self._graph, func, t) for t in self._graph.columns(self._table)]
         return self._like(Table(tuple(parts)))
 
     applymap = map  # noqa: A003  pandas has it so

@@ -1,7 +1,7 @@
-"""Functions that nothing tells stand-ins of: np.asarray, np.c_, pandas' own, and math's.
+"""Our versions of functions without a protocol: np.asarray, np.c_, pandas' and math's.
 
-While the user's function runs, and only then, these names of the modules lead to ours, which pass
-on to the real ones whatever is no stand-in.
+They replace the originals in their modules while the user's function runs, and only then, and pass
+calls without a stand-in on to the originals.
 """
 
 from __future__ import annotations
@@ -15,13 +15,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from onnxlet.convert.converters.tracing import array_functions, joining, pandas_functions, searching
+from onnxlet.convert.converters.tracing import (
+    array_functions,
+    array_shapes,
+    pandas_functions,
+    searching,
+)
 from onnxlet.convert.converters.tracing.array import Transposed
 from onnxlet.convert.converters.tracing.columns_base import Rows
 from onnxlet.convert.converters.tracing.refusal import refuse
 from onnxlet.convert.converters.tracing.traced import Traced
 
-DEPTH = 3  # of lists in lists
+DEPTH = 3  # of lists in lists in which a stand-in is found
 OF_MATH = {
     "log": np.log, "log1p": np.log1p, "log2": np.log2, "log10": np.log10, "exp": np.exp,
     "expm1": np.expm1, "sqrt": np.sqrt, "sin": np.sin, "cos": np.cos, "tan": np.tan,
@@ -33,7 +38,7 @@ OF_MATH = {
 
 
 def is_traced(value: Any, depth: int = DEPTH) -> bool:
-    """A stand-in, or a list or dictionary with one in it."""
+    """Whether a value is a stand-in, or a list, tuple or dictionary that contains one."""
     if issubclass(type(value), Traced | Transposed | Rows):
         return True
     if type(value) is dict:
@@ -45,24 +50,24 @@ def is_traced(value: Any, depth: int = DEPTH) -> bool:
     )
 
 
-def _leading(original: Any, follow: Callable[..., Any]) -> Any:
+def _dispatched(original: Any, traced: Callable[..., Any]) -> Any:
     @functools.wraps(original)
     def function(*given: Any, **options: Any) -> Any:
         if any(map(is_traced, (*given, *options.values()))):
-            return follow(*given, **options)
+            return traced(*given, **options)
         return original(*given, **options)
 
     return function
 
 
-class _Leading(type):
-    """Of a class in the place of pandas': for isinstance it is the same, and so are its objects."""
+class _DispatchedClass(type):
+    """The metaclass of a class that replaces pandas': for isinstance they are the same."""
 
     stands_for: type
-    follow: Callable[..., Any]
+    traced: Callable[..., Any]
 
     def __call__(cls, *given: Any, **options: Any) -> Any:
-        return _leading(cls.stands_for, cls.follow)(*given, **options)
+        return _dispatched(cls.stands_for, cls.traced)(*given, **options)
 
     def __instancecheck__(cls, one: Any) -> bool:
         return isinstance(one, cls.stands_for)
@@ -82,8 +87,8 @@ class _Leading(type):
         return hash(cls.stands_for)
 
 
-def _class(real: type, follow: Callable[..., Any]) -> Any:
-    return _Leading(real.__name__, (), {"stands_for": real, "follow": staticmethod(follow)})
+def _class(real: type, traced: Callable[..., Any]) -> Any:
+    return _DispatchedClass(real.__name__, (), {"stands_for": real, "traced": staticmethod(traced)})
 
 
 class _Vectorized:
@@ -94,8 +99,8 @@ class _Vectorized:
 
     def __call__(self, *columns: Any, **options: Any) -> Any:
         if not is_traced(columns):
-            given, said = self._given
-            return REAL_VECTORIZE(self._function, *given, **said)(*columns, **options)
+            given, settings = self._given
+            return REAL_VECTORIZE(self._function, *given, **settings)(*columns, **options)
         return array_functions.vectorized(self._function, columns, options)
 
 
@@ -107,7 +112,7 @@ class _Stacking:
 
     def __getitem__(self, key: Any) -> Any:
         parts = key if isinstance(key, tuple) else (key,)
-        return joining.column_stack(parts) if is_traced(parts) else self._real[key]
+        return array_shapes.column_stack(parts) if is_traced(parts) else self._real[key]
 
 
 def _refused(reason: str, hint: str) -> Callable[..., Any]:
@@ -117,17 +122,17 @@ def _refused(reason: str, hint: str) -> Callable[..., Any]:
 REAL_VECTORIZE = np.vectorize
 ENCODE = "Use OneHotEncoder or OrdinalEncoder, which learn the categories in fit."
 BINS = "Use KBinsDiscretizer, or pd.cut with the edges of the bins."
-REGISTERED = array_functions, searching  # in ARRAY_FUNCTIONS, by being imported
-FOLLOWED: dict[tuple[Any, str], Callable[..., Any]] = {
-    (np, "asarray"): joining.as_array,
-    (np, "asanyarray"): joining.as_array,
-    (np, "ascontiguousarray"): joining.as_array,
-    (np, "asfortranarray"): joining.as_array,
-    (np, "array"): joining.copied,
-    (np, "zeros"): joining.rows_of(0.0),
-    (np, "empty"): joining.rows_of(0.0),
-    (np, "ones"): joining.rows_of(1.0),
-    (np, "full"): joining.full,
+REGISTERED = array_functions, searching  # importing them fills ARRAY_FUNCTIONS
+TRACED: dict[tuple[Any, str], Callable[..., Any]] = {
+    (np, "asarray"): array_shapes.as_array,
+    (np, "asanyarray"): array_shapes.as_array,
+    (np, "ascontiguousarray"): array_shapes.as_array,
+    (np, "asfortranarray"): array_shapes.as_array,
+    (np, "array"): array_shapes.copied,
+    (np, "zeros"): array_shapes.rows_of(0.0),
+    (np, "empty"): array_shapes.rows_of(0.0),
+    (np, "ones"): array_shapes.rows_of(1.0),
+    (np, "full"): array_shapes.full,
     (pd, "isna"): pandas_functions.isna,
     (pd, "isnull"): pandas_functions.isna,
     (pd, "notna"): pandas_functions.notna,
@@ -146,19 +151,19 @@ FOLLOWED: dict[tuple[Any, str], Callable[..., Any]] = {
 }
 
 
-def instead_of(function: Any) -> Any:
-    """What follows a function that was taken out of its module before."""
-    for (module, name), follow in FOLLOWED.items():
+def traced_version(function: Any) -> Any:
+    """Our version of a function that was taken from its module before: `func=np.asarray`."""
+    for (module, name), traced in TRACED.items():
         if function is getattr(module, name):
-            return follow
+            return traced
     return function
 
 
 @contextmanager
-def followed_modules() -> Iterator[None]:
-    """NumPy, pandas and math with ours in them."""
-    real = {key: getattr(*key) for key in FOLLOWED}
-    ours = {key: _leading(real[key], follow) for key, follow in FOLLOWED.items()}
+def traced_modules() -> Iterator[None]:
+    """Put our versions into NumPy, pandas and math for the time of a trace."""
+    real = {key: getattr(*key) for key in TRACED}
+    ours = {key: _dispatched(real[key], traced) for key, traced in TRACED.items()}
     special = {
         (np, "c_"): _Stacking(np.c_),
         (np, "vectorize"): _Vectorized,

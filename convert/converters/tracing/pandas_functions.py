@@ -1,4 +1,4 @@
-"""pandas' functions of columns: pd.isna, pd.concat, pd.cut, pd.DataFrame, ….
+"""Our versions of pandas' functions: pd.isna, pd.concat, pd.cut, pd.DataFrame, ….
 
 Source of `pd.cut`: `pandas/core/reshape/tile.py` (`_bins_to_cuts`).
 """
@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 
 from onnxlet.convert.converters.tracing import arithmetic
-from onnxlet.convert.converters.tracing.columns import Columns
+from onnxlet.convert.converters.tracing.array_shapes import as_array
 from onnxlet.convert.converters.tracing.columns_base import elementwise
 from onnxlet.convert.converters.tracing.frame import beside, frame_of
-from onnxlet.convert.converters.tracing.joining import as_array
+from onnxlet.convert.converters.tracing.pandas_base import PandasBase
 from onnxlet.convert.converters.tracing.refusal import check_options, refuse
 from onnxlet.convert.converters.tracing.searching import searched
 from onnxlet.convert.converters.tracing.series import TracedSeries
 from onnxlet.convert.converters.tracing.traced import Traced
-from onnxlet.convert.graph.graph import Tensor
-from onnxlet.function.inputs.signature import MISSING_TEXT
+from onnxlet.convert.graph.converter import Tensor
+from onnxlet.function.arrays import MISSING_TEXT
 
 TOGETHER = {
     "join": ("outer", "inner"), "ignore_index": (False,), "copy": (True, False), "sort": (False,),
@@ -28,17 +28,17 @@ UNSEEN = "pd.cut by the values it is given depends on which rows come together i
 
 
 def isna(obj: Any) -> Any:
-    """Where something is missing."""
+    """`pd.isna`."""
     return elementwise(arithmetic.missing, obj)
 
 
 def notna(obj: Any) -> Any:
-    """Where nothing is missing."""
+    """`pd.notna`."""
     return elementwise(lambda x: ~arithmetic.missing(x), obj)
 
 
 def concat(objs: Any, *, axis: Any = 0, **options: Any) -> Any:
-    """Columns side by side."""
+    """`pd.concat(…, axis=1)`: columns side by side."""
     check_options("concat", options, **TOGETHER)
     if axis not in (1, "columns"):
         refuse("it puts rows below each other", "pd.concat needs axis=1 for columns.")
@@ -65,7 +65,7 @@ def series(
 
 
 def to_numeric(arg: Any, **options: Any) -> Any:
-    """Numbers are numbers already."""
+    """`pd.to_numeric` of numbers: itself."""
     check_options("to_numeric", options, errors=("raise", "coerce"), downcast=(None,))
     if any(tensor.dtype == "string" for tensor in arg._table.tensors):
         refuse("it reads numbers out of text", "Turn the column into numbers before the pipeline.")
@@ -76,7 +76,7 @@ def cut(
     x: Any, bins: Any, right: bool = True, labels: Any = None, include_lowest: bool = False,
     **options: Any,
 ) -> Any:  # fmt: skip
-    """The number, or the label, of the bin that a value lies in; missing outside."""
+    """`pd.cut`: the number or label of the bin of a value; missing outside."""
     check_options("cut", options, ordered=(True, False), precision=(3,), duplicates=("raise",))
     if isinstance(bins, int | np.integer | Traced):
         refuse(UNSEEN, "Give pd.cut the edges of the bins.")
@@ -85,7 +85,7 @@ def cut(
     edges = np.asarray(bins, dtype=np.float64)
     entries = range(len(edges) - 1) if labels is False else list(labels)
     lowest = edges[0] if include_lowest else None
-    column = x if isinstance(x, Columns) else as_array(x)
+    column = x if isinstance(x, PandasBase) else as_array(x)
     return elementwise(lambda t: _bins(t, edges, right, lowest, list(entries)), column)
 
 

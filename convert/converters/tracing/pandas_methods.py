@@ -1,4 +1,4 @@
-"""What pandas does with the values of columns, whether they are a Series or a DataFrame's."""
+"""pandas' methods of values on tensors: the same for a Series and for a DataFrame."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from onnxlet.convert.converters.tracing import arithmetic
 from onnxlet.convert.converters.tracing.arithmetic import choose, is_missing, missing, tensor_of
 from onnxlet.convert.converters.tracing.refusal import refuse
 from onnxlet.convert.graph.categories import Meaning, look_up
-from onnxlet.convert.graph.graph import DROPPED, Table, Tensor
-from onnxlet.function.inputs.signature import MISSING_TEXT
+from onnxlet.convert.graph.converter import DROPPED, Table, Tensor
+from onnxlet.function.arrays import MISSING_TEXT
 
 
 def filled(x: Tensor, value: Any) -> Tensor:
-    """`fillna`: text with text, numbers with a number; a column of the other kind has no gap."""
+    """`fillna`: text fills text, numbers fill numbers, other columns stay."""
     if isinstance(value, Tensor):
         if (value.dtype == "string") != (x.dtype == "string"):
             refuse("it fills text with numbers, or numbers with text")
@@ -33,20 +33,20 @@ def filled(x: Tensor, value: Any) -> Tensor:
 
 
 def _filled_text(x: Tensor, value: str) -> Tensor:
-    """Still the column of an input: vectorisers need that."""
+    """Filled text stays the signature's column: the function fills it before counting."""
     made = choose(missing(x), value, x)
     return replace(made, column=x.column, replaced=(*x.replaced, (MISSING_TEXT, str(value))))
 
 
 def replaced(x: Tensor, pairs: Iterable[tuple[Any, Any]]) -> Tensor:
-    """`replace`: all at once, each value by another of its kind."""
+    """`replace`: all pairs at once; a value of another kind than the column's is ignored."""
     known = [(old, new) for old, new in pairs if _may_equal(x, old)]
     if not known:
         return x
     if x.dtype == "string" and not any(isinstance(new, str) for _, new in known):
         values = [new for _, new in known]
         if not all(map(is_missing, values)):
-            return mapped(x, dict(known))  # what is left is text, which nothing takes for a number
+            return mapped(x, dict(known))  # other text is lost: no step computes with it
     made = x
     for old, new in known:
         made = choose(missing(x) if is_missing(old) else arithmetic.equal(x, old), new, made)
@@ -62,7 +62,7 @@ def _may_equal(x: Tensor, value: Any) -> bool:
 
 
 def mapped(x: Tensor, values: Mapping[Any, Any]) -> Tensor:
-    """`map` with a dictionary: missing where a value is no key."""
+    """`map` with a dictionary: missing for values that are no key."""
     if hasattr(type(values), "__missing__"):
         refuse("it maps by a dictionary with a default", "Use .map(dict(d)).fillna(default).")
     keys, entries = list(values), list(values.values())
@@ -71,22 +71,22 @@ def mapped(x: Tensor, values: Mapping[Any, Any]) -> Tensor:
         refuse("it maps to text and numbers")
     nothing = MISSING_TEXT if texts else np.nan
     wanted = [nothing if is_missing(entry) else entry for entry in entries]
-    places = _places(x, keys)
+    positions = _key_position(x, keys)
     kind = "string" if texts else x.graph.precision
     table = [*wanted, nothing] if texts else [*(float(one) for one in wanted), np.nan]
     constant = x.graph.constant(table, kind)
-    return x.graph.op("Gather", constant, places, dtype=kind, width=x.width, axis=0)
+    return x.graph.op("Gather", constant, positions, dtype=kind, width=x.width, axis=0)
 
 
-def _places(x: Tensor, keys: list[Any]) -> Tensor:
-    """Where each value stands among keys; behind them where it doesn't: int64."""
+def _key_position(x: Tensor, keys: list[Any]) -> Tensor:
+    """The position of each value among the keys, int64; `len(keys)` if it is none."""
     known = np.empty(len(keys), dtype=object)
     known[:] = [np.nan if is_missing(key) else key for key in keys]
     if x.dtype == "bool":
         x = x.cast("int64")
     numbers = np.arange(len(keys), dtype=np.float64).reshape(-1, 1)
     meaning = Meaning(known, numbers, np.array([len(keys)], dtype=np.float64))
-    parts = [x.take([place]) for place in range(x.width)]
+    parts = [x.take([position]) for position in range(x.width)]
     found = [
         look_up(arithmetic.graph_of(x), Table((part,)), [_whole(meaning)], "int64")
         for part in parts
@@ -101,25 +101,25 @@ def _whole(meaning: Meaning) -> Meaning:
 
 
 def is_in(x: Tensor, values: Iterable[Any]) -> Tensor:
-    """`isin`: missing values only where one is among the values."""
+    """`isin`; a missing value is in only if one is among the values."""
     keys = list(dict.fromkeys(np.nan if is_missing(value) else value for value in values))
-    return _places(x, keys) < len(keys)
+    return _key_position(x, keys) < len(keys)
 
 
 def between(x: Tensor, low: Any, high: Any, inclusive: str) -> Tensor:
-    """With or without each end."""
+    """`between`; `inclusive` is both, neither, left or right."""
     above = "GreaterOrEqual" if inclusive in ("both", "left") else "Greater"
     below = "LessOrEqual" if inclusive in ("both", "right") else "Less"
     return arithmetic.compare(above)(x, low) & arithmetic.compare(below)(x, high)
 
 
 def clipped(x: Tensor, low: Any, high: Any) -> Tensor:
-    """Between bounds; text as it is."""
+    """`clip`; text stays the same."""
     return x if x.dtype == "string" else arithmetic.clip(x, low, high)
 
 
 def pairs_of(to_replace: Any, value: Any) -> list[tuple[Any, Any]]:
-    """The arguments of `replace`, as pairs of a value and what stands for it."""
+    """The arguments of `replace`, as pairs of a value and its replacement."""
     if isinstance(to_replace, Series):
         to_replace = to_replace.to_dict()
     if isinstance(to_replace, dict):
@@ -131,12 +131,12 @@ def pairs_of(to_replace: Any, value: Any) -> list[tuple[Any, Any]]:
 
 
 def is_number(tensor: Tensor) -> bool:
-    """What `select_dtypes("number")` takes."""
+    """Whether `select_dtypes("number")` takes a column."""
     return tensor.dtype not in ("bool", "string", DROPPED)
 
 
 def spread(x: Tensor, value: Any) -> Tensor:
     """One value for every row of a tensor."""
-    model = x if x.width == 1 else x.take([0])
+    column = x if x.width == 1 else x.take([0])
     constant = tensor_of(arithmetic.graph_of(x), value)
-    return choose(arithmetic.everywhere(model), constant, constant)
+    return choose(arithmetic.everywhere(column), constant, constant)

@@ -1,6 +1,6 @@
-"""What is made of all columns of a row: sums, means, extremes.
+"""Reductions over the columns of each row: sums, means, extremes.
 
-`skip` leaves missing values out, as pandas does; NumPy answers NaN where any is.
+`skip` leaves missing values out, as pandas does; NumPy returns NaN if any is missing.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import numpy as np
 
 from onnxlet.convert.converters.tracing.arithmetic import common, floats, truth
 from onnxlet.convert.converters.tracing.refusal import refuse
-from onnxlet.convert.graph.graph import Tensor
+from onnxlet.convert.graph.converter import Tensor
 
 
 def _filled(x: Tensor, value: float, skip: bool) -> Tensor:
-    """Numbers, with a value that changes nothing where one is missing."""
+    """Numbers; missing ones become a value that does not change the result."""
     (number,) = common(x)
     if not skip or number.dtype == "int64":
         return number
@@ -24,20 +24,20 @@ def _filled(x: Tensor, value: float, skip: bool) -> Tensor:
 
 
 def _count(x: Tensor, skip: bool) -> Tensor:
-    """How many values of a row are there."""
+    """The number of values in each row, without missing ones if `skip`."""
     (number,) = floats(x)
     there = number.equals(number) if skip else number.isnan() | ~number.isnan()
     return there.cast(number.dtype).sum()
 
 
 def total(x: Tensor, skip: bool = False, min_count: int = 0) -> Tensor:
-    """Of none it is 0, unless so many are needed."""
+    """The sum; 0 of none, NaN if there are fewer than `min_count`."""
     made = _filled(x, 0.0, skip).sum()
     return _enough(x, made, min_count, skip)
 
 
 def product(x: Tensor, skip: bool = False, min_count: int = 0) -> Tensor:
-    """Of none it is 1, unless so many are needed."""
+    """The product; 1 of none, NaN if there are fewer than `min_count`."""
     axes = x.graph.constant([1], "int64")
     made = x.graph.op("ReduceProd", _filled(x, 1.0, skip), axes, width=1, keepdims=1)
     return _enough(x, made, min_count, skip)
@@ -51,13 +51,13 @@ def _enough(x: Tensor, made: Tensor, min_count: int, skip: bool) -> Tensor:
 
 
 def mean(x: Tensor, skip: bool = False) -> Tensor:
-    """Of none it is NaN."""
+    """The mean; NaN of none."""
     (summed,) = floats(total(x, skip))
     return summed / (_count(x, skip) if skip else float(x.width))
 
 
 def variance(x: Tensor, skip: bool = False, ddof: int = 0) -> Tensor:
-    """Of the squared distances from the mean."""
+    """The mean square distance from the mean, divided by count - ddof."""
     (number,) = floats(x)
     distance = number - mean(x, skip)
     squares = total(distance * distance, skip)
@@ -67,17 +67,17 @@ def variance(x: Tensor, skip: bool = False, ddof: int = 0) -> Tensor:
 
 
 def deviation(x: Tensor, skip: bool = False, ddof: int = 0) -> Tensor:
-    """The root of the variance."""
+    """The standard deviation."""
     return variance(x, skip, ddof).unary("Sqrt")
 
 
 def largest(x: Tensor, skip: bool = False) -> Tensor:
-    """NaN where all, or without `skip` any, are missing."""
+    """NaN if all are missing, or without `skip` any."""
     return _extreme(x, skip, -np.inf, lambda number: number.max())
 
 
 def smallest(x: Tensor, skip: bool = False) -> Tensor:
-    """NaN where all, or without `skip` any, are missing."""
+    """NaN if all are missing, or without `skip` any."""
     return _extreme(x, skip, np.inf, lambda number: number.min())
 
 
@@ -94,35 +94,33 @@ def _extreme(x: Tensor, skip: bool, least: float, reduced: Callable[[Tensor], Te
 
 
 def every(x: Tensor, skip: bool = False) -> Tensor:
-    """Whether all are true; a missing value is."""
+    """`all`; a missing value is true."""
     return truth(x).cast("int64").min() > 0
 
 
 def some(x: Tensor, skip: bool = False) -> Tensor:
-    """Whether any is true; a missing value is, unless it is skipped."""
+    """`any`; a missing value is true, unless it is skipped."""
     return truth(_filled(x, 0.0, skip)).cast("int64").max() > 0
 
 
 def in_order(x: Tensor) -> Tensor:
-    """From the smallest to the largest; NaN comes last."""
+    """The values in ascending order, NaN last."""
     (number,) = common(x)
-    size = x.graph.constant([x.width], "int64")
-    outputs = [(number.dtype, x.width), ("int64", x.width)]
-    return x.graph.ops("TopK", [number, size], outputs, axis=1, largest=0)[0]
+    return number.smallest(x.width)[0]
 
 
 def median(x: Tensor, skip: bool = False) -> Tensor:
-    """The middle one, or the mean of the two in the middle."""
+    """The middle value, or the mean of the two in the middle."""
     (number,) = floats(x)
     graph, ordered = x.graph, in_order(number)
     count = _count(x, skip).cast("int64") if skip else graph.constant([[x.width]], "int64")
     middle = [(count - 1) / 2, count / 2]
     if not skip:
-        low, high = (ordered.take([place]) for place in ((x.width - 1) // 2, x.width // 2))
+        low, high = (ordered.take([position]) for position in ((x.width - 1) // 2, x.width // 2))
     else:
         low, high = (
-            graph.op("GatherElements", ordered, place, width=1, axis=1)
-            for place in (middle[0].maximum(0), middle[1].minimum(x.width - 1))
+            graph.op("GatherElements", ordered, position, width=1, axis=1)
+            for position in (middle[0].maximum(0), middle[1].minimum(x.width - 1))
         )
     made = low.equals(high).where(low, (low + high) / 2.0)
     nothing = number.isnan().cast("int64")
@@ -130,23 +128,23 @@ def median(x: Tensor, skip: bool = False) -> Tensor:
 
 
 def count(x: Tensor, skip: bool = True) -> Tensor:
-    """How many are not missing."""
+    """The number of values that are not missing."""
     return _count(x, True).cast("int64")
 
 
-def place_of_largest(x: Tensor) -> Tensor:
-    """The first of equals; the first NaN where there is one."""
+def index_of_largest(x: Tensor) -> Tensor:
+    """The first of equals; the first NaN if there is one."""
     (number,) = common(x)
-    return _place(number, number.argmax())
+    return _first_nan_or(number, number.argmax())
 
 
-def place_of_smallest(x: Tensor) -> Tensor:
-    """The first of equals; the first NaN where there is one."""
+def index_of_smallest(x: Tensor) -> Tensor:
+    """The first of equals; the first NaN if there is one."""
     (number,) = common(x)
-    return _place(number, number.argmin())
+    return _first_nan_or(number, number.argmin())
 
 
-def _place(number: Tensor, found: Tensor) -> Tensor:
+def _first_nan_or(number: Tensor, found: Tensor) -> Tensor:
     if number.dtype == "int64":
         return found
     nan = number.isnan().cast("int64")
@@ -154,7 +152,7 @@ def _place(number: Tensor, found: Tensor) -> Tensor:
 
 
 def cumulated(x: Tensor) -> Tensor:
-    """Sums from the left."""
+    """Cumulative sums from the left."""
     (number,) = common(x)
     return x.graph.op("CumSum", number, x.graph.constant(1, "int64"))
 
@@ -167,12 +165,12 @@ REDUCTIONS: dict[str, Callable[..., Tensor]] = {
 
 
 def over_columns(name: str, axis: Any, dims: int = 2) -> None:
-    """Refuse what goes over the rows.
+    """Refuse a reduction over the rows.
 
     Args:
-        name: of the reduction.
-        axis: that the function asks for.
-        dims: of what is reduced.
+        name: the reduction's.
+        axis: the axis to reduce, as a number or by pandas' name.
+        dims: the dimensions of the reduced array.
     """
     if dims == 2 and axis in (1, -1, "columns"):
         return

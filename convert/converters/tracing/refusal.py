@@ -1,18 +1,20 @@
-"""What stops the following of a function."""
+"""The refusal to trace a function."""
 
 from __future__ import annotations
 
 from contextvars import ContextVar
 from typing import Any, NoReturn
 
-REFUSALS: ContextVar[list[NotFollowed] | None] = ContextVar("refusals", default=None)
+REFUSALS: ContextVar[list[NotTraceable] | None] = ContextVar("refusals", default=None)
 
 
-class NotFollowed(BaseException):
-    """The function does something that is not followed; no `except Exception` of its own hides it.
+class NotTraceable(BaseException):
+    """The function does something that has no conversion.
+
+    A BaseException, so that an `except Exception` in the function does not hide it.
 
     Attributes:
-        reason: what it does.
+        reason: what the function does.
         hint: what it can do instead.
     """
 
@@ -23,12 +25,12 @@ class NotFollowed(BaseException):
 
 
 def refuse(reason: str, hint: str = "") -> NoReturn:
-    """Stop, even if the function goes on after a bare `except`.
+    """Stop tracing; the refusal is recorded, in case the function has a bare `except`.
 
     Raises:
-        NotFollowed: always.
+        NotTraceable: always.
     """
-    error = NotFollowed(reason, hint)
+    error = NotTraceable(reason, hint)
     known = REFUSALS.get()
     if known is not None:
         known.append(error)
@@ -36,14 +38,14 @@ def refuse(reason: str, hint: str = "") -> NoReturn:
 
 
 def check_options(name: str, given: dict[str, Any], **harmless: Any) -> None:
-    """Refuse options of a pandas or NumPy function that change what is computed.
+    """Refuse options of a pandas or NumPy function that would change its values.
 
     Args:
-        name: of the function.
-        given: by name.
-        harmless: values that an option may have; all others are refused.
+        name: the function's.
+        given: the options, by name.
+        harmless: the values that each option may have; all others are refused.
     """
     for option, value in given.items():
         allowed = harmless.get(option, ())
         if not any(value is one or (type(value) is type(one) and value == one) for one in allowed):
-            refuse(f"{name} with {option}={value!r:.40} is not followed")
+            refuse(f"{name} with {option}={value!r:.40} has no conversion")

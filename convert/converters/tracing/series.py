@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
 from pandas import Series
 
 from onnxlet.convert.converters.tracing import arithmetic, casts, pandas_methods
-from onnxlet.convert.converters.tracing.columns import Columns, is_function, only
-from onnxlet.convert.converters.tracing.columns_base import elementwise, is_everything
-from onnxlet.convert.converters.tracing.elements import of_elements
+from onnxlet.convert.converters.tracing.columns_base import SERIES, elementwise, is_everything
+from onnxlet.convert.converters.tracing.elements import map_elements
+from onnxlet.convert.converters.tracing.pandas_base import (
+    PandasBase,
+    check_pandas,
+    is_elementwise,
+)
 from onnxlet.convert.converters.tracing.refusal import refuse
-from onnxlet.convert.converters.tracing.str_accessor import Texts
-from onnxlet.convert.converters.tracing.traced import ARRAY_FUNCTIONS, Traced
-from onnxlet.convert.graph.graph import Graph, Table, Tensor, labelled
+from onnxlet.convert.converters.tracing.str_accessor import StrAccessor
+from onnxlet.convert.converters.tracing.traced import Traced
+from onnxlet.convert.graph.converter import Graph, Table, Tensor, labelled
 
 
-class TracedSeries(Columns):
+class TracedSeries(PandasBase):
     """One column as a Series."""
 
     __slots__ = ("_name",)
-    _rank: ClassVar[int] = 2
+    _rank: ClassVar[int] = SERIES
+    _frame: ClassVar[Callable[[Graph, Table], Any]]  # TracedFrame, which imports this module
 
     def __init__(self, graph: Graph, tensor: Tensor, name: Any = None) -> None:
         self._graph = graph
@@ -48,7 +54,7 @@ class TracedSeries(Columns):
 
     @property
     def name(self) -> Any:
-        """Of the column."""
+        """The column's name."""
         return self._name
 
     @name.setter
@@ -57,17 +63,17 @@ class TracedSeries(Columns):
 
     @property
     def ndim(self) -> int:
-        """1."""
+        """The dimensions, always 1."""
         return 1
 
     @property
     def shape(self) -> tuple[Any, ...]:
-        """The rows, which nobody knows."""
+        """The rows, whose number is unknown."""
         return self.to_numpy().shape
 
     @property
     def dtype(self) -> Any:
-        """NumPy's; of text it hangs on pandas' version."""
+        """NumPy's dtype; refused for text, since it depends on pandas' version."""
         if self._tensor.dtype == "string":
             refuse("it asks for the dtype of text, which is another in each version of pandas")
         return self.to_numpy().dtype
@@ -77,7 +83,7 @@ class TracedSeries(Columns):
 
     @property
     def loc(self) -> TracedSeries:
-        """Rows alone."""
+        """Itself: only rows could be selected, and only all of them."""
         return self
 
     def __getitem__(self, key: Any) -> Any:
@@ -90,35 +96,35 @@ class TracedSeries(Columns):
             key = True
         elif not isinstance(key, Traced):
             refuse("it writes to some rows and not others", "Use np.where(condition, a, b).")
-        self._table = elementwise(_written, self, key, value)._table
+        self._table = elementwise(_assigned, self, key, value)._table
 
     def fillna(self, value: Any = None, **options: Any) -> TracedSeries:
-        """Without gaps."""
-        only("fillna", options)
+        """`fillna`, by a value or a column."""
+        check_pandas("fillna", options)
         if not isinstance(value, Traced) and isinstance(value, dict | Series):
             refuse("it fills a column's gaps by row")
         made: TracedSeries = elementwise(pandas_methods.filled, self, value)
         return made
 
     def astype(self, dtype: Any, **options: Any) -> TracedSeries:
-        """In another dtype."""
-        only("astype", options)
+        """`astype`."""
+        check_pandas("astype", options)
         if isinstance(dtype, dict):
             dtype = dtype[self._name]
         made: TracedSeries = self._mapped(lambda x: casts.cast(x, dtype))
         return made
 
     def replace(self, to_replace: Any = None, value: Any = None, **options: Any) -> TracedSeries:
-        """Values by others."""
-        only("replace", options)
+        """`replace`: values by other values."""
+        check_pandas("replace", options)
         pairs = pandas_methods.pairs_of(to_replace, value)
         made: TracedSeries = self._mapped(lambda x: pandas_methods.replaced(x, pairs))
         return made
 
     def map(self, func: Any = None, na_action: Any = None, **options: Any) -> Any:
-        """By a dictionary, or by a function of one element."""
+        """`map`, by a dictionary or a function of one element."""
         mapping = options.pop("arg", func)
-        only("map", {"na_action": na_action, **options})
+        check_pandas("map", {"na_action": na_action, **options})
         if isinstance(mapping, Series):
             mapping = mapping.to_dict()
         if isinstance(mapping, dict):
@@ -126,16 +132,16 @@ class TracedSeries(Columns):
         return self.apply(mapping)
 
     def apply(self, func: Any, convert_dtype: Any = True, args: Any = (), **options: Any) -> Any:
-        """A function of one element at a time."""
+        """`apply`: a function of one element at a time."""
         function = _with_arguments(func, args, options) if args or options else func
-        if is_function(func) or func in ARRAY_FUNCTIONS:
+        if is_elementwise(func):
             return function(self)
-        return self._like(Table((of_elements(self._graph, function, self._tensor),)))
+        return self._like(Table((map_elements(self._graph, function, self._tensor),)))
 
     transform = apply
 
     def between(self, left: Any, right: Any, inclusive: Any = "both") -> TracedSeries:
-        """Whether it lies between two values."""
+        """`between` two values or columns."""
         made: TracedSeries = elementwise(
             lambda x, low, high: pandas_methods.between(x, low, high, inclusive), self, left, right
         )
@@ -143,22 +149,22 @@ class TracedSeries(Columns):
 
     def to_frame(self, name: Any = None) -> Any:
         """As a DataFrame of one column."""
-        from onnxlet.convert.converters.tracing.frame import TracedFrame  # it makes Series
-
         given = self._name if name is None else name
-        return TracedFrame(self._graph, labelled(self._table, (0 if given is None else given,)))
+        return TracedSeries._frame(
+            self._graph, labelled(self._table, (0 if given is None else given,))
+        )
 
     def rename(self, index: Any = None, **options: Any) -> TracedSeries:
-        """Under another name."""
-        only("rename", options)
+        """`rename`: the same column under another name."""
+        check_pandas("rename", options)
         return TracedSeries(self._graph, self._tensor, index)
 
     def reset_index(self, drop: bool = False) -> Any:
-        """The index is lost, or refused as a column."""
+        """`reset_index(drop=True)`: requests have no index."""
         return self if drop else refuse("it makes a column of the index")
 
     def squeeze(self, axis: Any = None) -> TracedSeries:
-        """It is one column already."""
+        """Itself, as it is one column."""
         return self
 
     def ravel(self, order: Any = "C") -> Any:
@@ -166,13 +172,13 @@ class TracedSeries(Columns):
         return self.to_numpy()
 
     def tolist(self) -> Any:
-        """Texts are taken from a list as from an array."""
+        """The array: vectorisers take text from an array as from a list."""
         return self.to_numpy()
 
     to_list = tolist
 
     def combine_first(self, other: Any) -> TracedSeries:
-        """The other's values in its gaps."""
+        """The column, with another one's values where it is missing."""
         return self.fillna(other)
 
 
@@ -180,10 +186,10 @@ def _with_arguments(function: Any, given: Any, options: Any) -> Any:
     return lambda element: function(element, *given, **options)
 
 
-def _written(old: Tensor, mask: Any, value: Any) -> Tensor:
+def _assigned(old: Tensor, mask: Any, value: Any) -> Tensor:
     if mask is True or (not isinstance(mask, Tensor) and np.ndim(mask) == 0):
         return pandas_methods.spread(old, value) if not isinstance(value, Tensor) else value
     return arithmetic.choose(mask, value, old)
 
 
-TracedSeries.str = property(Texts)  # type: ignore[attr-defined]
+TracedSeries.str = property(StrAccessor)  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""What is asked of texts: `.str`. To change them is another matter: ONNX has no such functions."""
+"""`.str` of a Series: comparisons of text. ONNX has no operators that change text."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Any
 
 from onnxlet.convert.converters.tracing.arithmetic import choose, missing
 from onnxlet.convert.converters.tracing.refusal import refuse
-from onnxlet.convert.graph.graph import Tensor
+from onnxlet.convert.graph.converter import Tensor
 
 SPECIAL = set(r"\.^$*+?{}[]|()")
 CHANGED = (
     "A vectoriser's own lowercase, strip_accents, token_pattern and stop_words do this for text; "
     "else clean the column before the pipeline. .str.contains, .str.startswith, .str.endswith, "
-    "==, .isin, .map, .replace, .fillna and + are followed."
+    "==, .isin, .map, .replace, .fillna and + work."
 )
 
 
-class Texts:
-    """A column's `.str`."""
+class StrAccessor:
+    """`.str` of a column."""
 
     def __init__(self, series: Any) -> None:
         self._series = series
@@ -33,7 +33,7 @@ class Texts:
     def contains(
         self, pat: Any, case: bool = True, flags: int = 0, na: Any = None, regex: bool = True
     ) -> Any:
-        """Whether a text has another in it; patterns are not followed."""
+        """Whether a text contains another one, or one of several: `a|b`."""
         parts = pat.split("|") if regex and isinstance(pat, str) else [pat]
         if (
             not isinstance(pat, str)
@@ -41,19 +41,22 @@ class Texts:
             or not case
             or (regex and set("".join(parts)) & SPECIAL)
         ):
-            refuse("a search by a pattern, or in any case, is not followed", CHANGED)
+            refuse("a search by a pattern, or in any case, has no conversion", CHANGED)
         return self._matched([f".*{re.escape(part)}.*" for part in parts], na)
 
     def startswith(self, pat: Any, na: Any = None) -> Any:
-        """Whether a text begins with another."""
+        """Whether a text starts with another one, or one of several."""
         return self._matched([f"{re.escape(part)}.*" for part in _texts(pat)], na)
 
     def endswith(self, pat: Any, na: Any = None) -> Any:
-        """Whether a text ends with another."""
+        """Whether a text ends with another one, or one of several."""
         return self._matched([f".*{re.escape(part)}" for part in _texts(pat)], na)
 
     def _matched(self, patterns: Sequence[str], na: Any) -> Any:
-        """Of a missing text False, unless said: what NaN and pandas.NA come to is for parity."""
+        """Whether a text matches; `na` if it is missing, False if `na` is no bool.
+
+        pandas returns NaN or NA by its version: parity decides whether False is equal.
+        """
         instead = na if isinstance(na, bool) else False
         pattern = f"(?s)(?:{'|'.join(patterns)})"
         return self._series._mapped(_found(pattern, instead))

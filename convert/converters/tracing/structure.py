@@ -1,4 +1,4 @@
-"""What a DataFrame's methods do without a look at values: drop, rename, filter, insert, …."""
+"""A DataFrame's methods that depend only on columns' names: drop, rename, filter, insert, …."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 from pandas import Index
 
 from onnxlet.convert.converters.tracing import pandas_methods
-from onnxlet.convert.converters.tracing.columns import Columns, only
-from onnxlet.convert.converters.tracing.columns_base import columns_of, select
+from onnxlet.convert.converters.tracing.columns_base import select
+from onnxlet.convert.converters.tracing.pandas_base import PandasBase, check_pandas
 from onnxlet.convert.converters.tracing.refusal import check_options, refuse
-from onnxlet.convert.graph.graph import labelled
+from onnxlet.convert.graph.converter import labelled
 
 
-class Structure(Columns):
-    """The columns of a DataFrame, as their names tell them."""
+class Structure(PandasBase):
+    """A DataFrame's columns, by their names."""
 
     __slots__ = ()
 
@@ -33,14 +33,14 @@ class Structure(Columns):
         raise NotImplementedError
 
     def _become(self, made: Any, inplace: bool) -> Any:
-        """A method's result, or with `inplace` what the frame is from now on."""
+        """Return a method's result or, with `inplace`, become it and return None."""
         if not inplace:
             return made
         object.__setattr__(self, "_table", made._table)
         return None
 
-    def _chosen_places(self, places: Sequence[int]) -> Any:
-        return self._named(select(self._graph, self._table, places))
+    def _at_positions(self, positions: Sequence[int]) -> Any:
+        return self._named(select(self._graph, self._table, positions))
 
     def _named(self, table: Any) -> Any:
         """A DataFrame of a table with names."""
@@ -50,24 +50,25 @@ class Structure(Columns):
         self, labels: Any = None, *, axis: Any = 0, columns: Any = None, inplace: bool = False,
         errors: str = "raise", **options: Any,
     ) -> Any:  # fmt: skip
-        """Without some columns."""
-        only("drop", options)
+        """`drop` of columns."""
+        check_pandas("drop", options)
         if columns is None and axis not in (1, "columns"):
             refuse("it drops rows")
-        said = columns if columns is not None else labels
-        gone = list(said) if isinstance(said, list | tuple | set | Index | np.ndarray) else [said]
+        given = columns if columns is not None else labels
+        many = isinstance(given, list | tuple | set | Index | np.ndarray)
+        gone = list(given) if many else [given]
         lacking = [label for label in gone if label not in self._labels]
         if lacking and errors == "raise":
             raise KeyError(f"{lacking} not found in axis")
-        kept = [place for place, label in enumerate(self._labels) if label not in gone]
-        return self._become(self._chosen_places(kept), inplace)
+        kept = [position for position, label in enumerate(self._labels) if label not in gone]
+        return self._become(self._at_positions(kept), inplace)
 
     def rename(
         self, mapper: Any = None, *, axis: Any = 0, columns: Any = None, inplace: bool = False,
         **options: Any,
     ) -> Any:  # fmt: skip
-        """Under other names."""
-        only("rename", options)
+        """`rename` of columns."""
+        check_pandas("rename", options)
         if columns is None and axis not in (1, "columns"):
             refuse("it renames rows")
         by = columns if columns is not None else mapper
@@ -80,22 +81,22 @@ class Structure(Columns):
         return self._named(labelled(self._table, list(names)))
 
     def set_axis(self, labels: Any, *, axis: Any = 0, **options: Any) -> Any:
-        """Under other names, in order."""
-        only("set_axis", options)
+        """`set_axis` of columns: other names, in order."""
+        check_pandas("set_axis", options)
         return self._renamed(list(labels)) if axis in (1, "columns") else refuse("it names rows")
 
     def add_prefix(self, prefix: str) -> Any:
-        """Names with something before."""
+        """`add_prefix`."""
         return self._renamed([f"{prefix}{label}" for label in self._labels])
 
     def add_suffix(self, suffix: str) -> Any:
-        """Names with something behind."""
+        """`add_suffix`."""
         return self._renamed([f"{label}{suffix}" for label in self._labels])
 
     def filter(
         self, items: Any = None, like: Any = None, regex: Any = None, axis: Any = None
     ) -> Any:
-        """Some columns, by their names."""
+        """`filter` of columns."""
         if axis not in (None, 1, "columns"):
             refuse("it takes rows by their index")
         wanted: Callable[[Any], bool] = (
@@ -108,50 +109,48 @@ class Structure(Columns):
         return self._by_name([label for label in self._labels if wanted(label)])
 
     def reindex(self, *, columns: Any, **options: Any) -> Any:
-        """Some columns, all of which are there."""
-        only("reindex", options)
+        """`reindex` of columns, all of which have to exist."""
+        check_pandas("reindex", options)
         made = self._by_name(list(columns))
         return made
 
     def select_dtypes(self, include: Any = None, exclude: Any = None) -> Any:
-        """The columns of numbers, or all others."""
-        said = [include, exclude]
-        listed = [
-            one if isinstance(one, list | tuple) else [one] for one in said if one is not None
-        ]
+        """`select_dtypes("number")`, or all others."""
+        given = [one for one in (include, exclude) if one is not None]
+        listed = [one if isinstance(one, list | tuple) else [one] for one in given]
         if len(listed) != 1 or listed[0] not in (["number"], [np.number]):
             refuse(
                 "select_dtypes by other than numbers is another in each version of pandas",
                 "Use select_dtypes('number'), or the names of the columns.",
             )
-        places = [
-            place
-            for place, tensor in enumerate(columns_of(self._graph, self._table))
+        positions = [
+            position
+            for position, tensor in enumerate(self._graph.columns(self._table))
             if pandas_methods.is_number(tensor) is (include is not None)
         ]
-        return self._chosen_places(places)
+        return self._at_positions(positions)
 
     def reset_index(self, drop: bool = False, inplace: bool = False) -> Any:
-        """The index is lost, or refused as a column."""
+        """`reset_index(drop=True)`: requests have no index."""
         return (
             self._become(self.copy(), inplace) if drop else refuse("it makes a column of the index")
         )
 
     def squeeze(self, axis: Any = None) -> Any:
-        """One column is a Series then."""
+        """A Series, if there is one column."""
         return self._by_name(self._labels[0]) if self._table.width == 1 else self.copy()
 
     def __delitem__(self, label: Any) -> None:
         self.drop(columns=[label], inplace=True)
 
     def pop(self, item: Any) -> Any:
-        """A column, which is gone then."""
+        """Remove a column, and return it."""
         column: Any = self._by_name(item)
         self.drop(columns=[item], inplace=True)
         return column
 
     def insert(self, loc: int, column: Any, value: Any, **options: Any) -> None:
-        """A column at a place."""
+        """Insert a column at a position."""
         check_options("insert", options)
         self[column] = value
         order = [label for label in self._labels if label != column]

@@ -1,4 +1,10 @@
-"""A function of the user's own, called once with a stand-in for what scikit-learn gives it."""
+"""Tracing: a Python function, called once with a stand-in, writes itself to the graph.
+
+This module is the contract of the package: `trace`, `Form` and `name_of`. Nothing outside imports
+any other module of it. The stand-in claims to be the DataFrame, Series or array that scikit-learn
+would pass; what is computed with it becomes nodes. Whatever depends on values or on the number of
+rows while the function runs is refused, so that a graph never holds what was true of one row only.
+"""
 
 from __future__ import annotations
 
@@ -9,76 +15,75 @@ from types import CodeType, FunctionType
 from typing import Any, Literal
 
 from onnxlet.convert.converters.tracing.array import TracedArray
-from onnxlet.convert.converters.tracing.columns_base import columns_of
 from onnxlet.convert.converters.tracing.frame import TracedFrame
-from onnxlet.convert.converters.tracing.modules import followed_modules, instead_of
-from onnxlet.convert.converters.tracing.refusal import REFUSALS, NotFollowed
+from onnxlet.convert.converters.tracing.modules import traced_modules, traced_version
+from onnxlet.convert.converters.tracing.refusal import REFUSALS, NotTraceable
 from onnxlet.convert.converters.tracing.series import TracedSeries
 from onnxlet.convert.converters.tracing.traced import Traced
-from onnxlet.convert.graph.graph import DROPPED, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import DROPPED, Graph, Table, Tensor, Unsupported
 from onnxlet.convert.sources.users_code import where
 
 Form = Literal["frame", "array", "series", "vector"]
 
 HINT = (
-    "A function is followed where it makes every row of that row alone, by NumPy's and pandas' "
-    "arithmetic; for the rest register a converter (docs/converters.md, Functions of your own)."
+    "A function can be traced if it makes every row from that row only, by NumPy's and pandas' "
+    "arithmetic; otherwise register a converter (docs/how-to/converters.md, Functions of your own)."
 )
-# Names in a function's code by which its answer is another tomorrow.
+# Names in a function's code that make its values depend on when it is called.
 CHANGING = {
     "now": "the time", "today": "the date", "utcnow": "the time", "random": "random numbers",
     "default_rng": "random numbers", "urandom": "random numbers",
 }  # fmt: skip
 
 
-def followed(
+def trace(
     graph: Graph, function: Any, options: Mapping[str, Any], table: Table, form: Form
 ) -> Table:
-    """The columns that a function makes of a table.
+    """Write a function's computation to the graph.
 
     Args:
         graph: to write to.
-        function: is called once.
-        options: that it is given by name.
-        table: the columns that it is given.
-        form: that they have in scikit-learn's hands.
+        function: called once, with a stand-in for the columns.
+        options: its keyword arguments.
+        table: the columns.
+        form: the form in which scikit-learn would pass them.
 
     Returns:
-        A table with the names of a DataFrame, or of a Series, or without names; `flat` if the
-        function returns a Series or an array of one dimension.
+        The columns that it returns, with the names of a DataFrame or Series, or without names;
+        `flat` if it returns a Series or an array of one dimension.
 
     Raises:
-        Unsupported: it does something that is not followed, or it raises.
+        Unsupported: it does something that has no conversion, or it raises.
     """
     name = name_of(function)
     for changing in sorted(_names_in(function) & set(CHANGING)):
         raise Unsupported(
-            f"the function {name} asks for {CHANGING[changing]}, and would answer otherwise",
+            f"the function {name} asks for {CHANGING[changing]}, so that its values would change",
             "Let the column come with the request, or hold a constant.",
         )
-    refusals: list[NotFollowed] = []
+    refusals: list[NotTraceable] = []
     token = REFUSALS.set(refusals)
-    leading = instead_of(function)
+    traced = traced_version(function)
     try:
-        with followed_modules():
-            made = leading(_stand_in(graph, table, form), **options)
-    except NotFollowed:
+        with traced_modules():
+            made = traced(_stand_in(graph, table, form), **options)
+    except NotTraceable:
         pass
     except Exception as error:
-        said = " ".join(str(error).split())[:120]
-        refusals.append(NotFollowed(f"{type(error).__name__}: {said}{where(error)}", HINT))
+        message = " ".join(str(error).split())[:120]
+        refusals.append(NotTraceable(f"{type(error).__name__}: {message}{where(error)}", HINT))
     finally:
         REFUSALS.reset(token)
     if refusals:
         first = refusals[0]
         raise Unsupported(
-            f"the function {name} can't be followed: {first.reason}", first.hint or HINT
+            f"the function {name} can't be traced: {first.reason}", first.hint or HINT
         )
     return _returned(graph, name, made)
 
 
 def name_of(function: Any) -> str:
-    """Of a function, without functools.partial around it."""
+    """A function's name, without functools.partial around it, in at most 60 characters."""
     while isinstance(function, functools.partial):
         function = function.func
     name = getattr(function, "__qualname__", None) or getattr(function, "__name__", None)
@@ -86,7 +91,7 @@ def name_of(function: Any) -> str:
 
 
 def _names_in(function: Any, seen: set[Any] | None = None) -> set[str]:
-    """All names that a function asks for, and functions beside it that it calls."""
+    """All names in the code of a function, and of functions of its module that it calls."""
     known: set[Any] = set() if seen is None else seen
     while isinstance(function, functools.partial):
         function = function.func
@@ -119,7 +124,7 @@ def _stand_in(graph: Graph, table: Table, form: Form) -> Traced:
 
 
 def _typed(graph: Graph, table: Table) -> Table:
-    """Booleans and whole numbers as such, where the graph's inputs are numbers."""
+    """The columns in the signature's types: bool and int64, which the graph's inputs lack."""
     tensors: list[Tensor] = []
     for tensor in table.tensors:
         kinds = {kind for kind in tensor.types if kind in ("bool", "int64")}
@@ -128,7 +133,7 @@ def _typed(graph: Graph, table: Table) -> Table:
         elif len(set(tensor.types)) == 1:
             tensors.append(_cast(tensor, kinds.pop()))
         else:
-            parts = columns_of(graph, Table((tensor,)))
+            parts = graph.columns(Table((tensor,)))
             tensors += [
                 _cast(part, kind) if kind in kinds else part
                 for part, kind in zip(parts, tensor.types, strict=True)
@@ -156,7 +161,7 @@ def _described(made: Any) -> str:
 
 
 def _as_number(graph: Graph, tensor: Tensor) -> Tensor:
-    """Booleans go on as the inputs' do."""
+    """A bool becomes a number of type bool, as booleans of inputs are."""
     if tensor.dtype != "bool":
         return tensor
     made = replace(tensor.cast(graph.precision), labels=tensor.labels)

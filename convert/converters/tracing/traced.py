@@ -1,7 +1,7 @@
-"""The stand-in for the columns that a function is given, whatever form they have there.
+"""What all stand-ins have in common: operators, NumPy's protocols, and refusals.
 
-What is computed with it is written to the graph. Whatever would have to know a value, a `if` on
-a column above all, is refused.
+What is computed with a stand-in is written to the graph. Whatever needs a value, above all an `if`
+on a column, is refused.
 """
 
 from __future__ import annotations
@@ -12,26 +12,23 @@ from typing import Any, NoReturn
 import numpy as np
 
 from onnxlet.convert.converters.tracing import arithmetic
-from onnxlet.convert.converters.tracing.columns_base import Held, elementwise
+from onnxlet.convert.converters.tracing.columns_base import ColumnsBase, elementwise
 from onnxlet.convert.converters.tracing.refusal import check_options, refuse
 from onnxlet.convert.converters.tracing.ufuncs import REDUCED, UFUNCS
-from onnxlet.convert.graph.graph import Tensor
 
-EVERY_ROW = slice(None)
 BY_VALUE = "it decides by a column's values (if, and, or, not, in, while, max, min)"
 INSTEAD = "Use np.where(condition, a, b), &, |, ~, np.maximum, np.minimum."
-Function = Callable[..., Tensor]
 
-# How the functions of NumPy that tell their arguments by `__array_function__` are followed.
+# Our version of each function of NumPy that dispatches by `__array_function__` (NEP 18).
 ARRAY_FUNCTIONS: dict[Any, Callable[..., Any]] = {}
 
 
-class Traced(Held):
-    """Columns of the graph in the place of an array, a Series, a DataFrame or one element."""
+class Traced(ColumnsBase):
+    """Columns of the graph that stand in for an array, a Series, a DataFrame or one element."""
 
     __slots__ = ()
     __array_priority__ = 1e6
-    __pandas_priority__ = 10**6  # Series and DataFrames leave operations to it
+    __pandas_priority__ = 10**6  # pandas then leaves operations to it
 
     def _operate(self, function: Any, *operands: Any) -> Any:
         return elementwise(UFUNCS[function], *operands)
@@ -70,7 +67,7 @@ class Traced(Held):
     def __array__(self, *_: Any, **__: Any) -> NoReturn:
         refuse(
             "it hands the columns to a function that wants their values",
-            "np.asarray, np.array, Series, … are followed by these names.",
+            "np.asarray, np.array, Series, … work, called by these names.",
         )
 
     def __bool__(self) -> bool:
@@ -82,7 +79,7 @@ class Traced(Held):
     def __float__(self) -> float:
         refuse(
             "it takes a column for one number (math.log, float, int, round, …)",
-            "NumPy's functions are followed: np.log, x.astype(int), np.round.",
+            "NumPy's functions work: np.log, x.astype(int), np.round.",
         )
 
     def __int__(self) -> int:
@@ -174,8 +171,8 @@ def _name(function: Any) -> str:
     return str(getattr(function, "__name__", function))[:60]
 
 
-def follows(*functions: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """This is how functions of NumPy are followed, where the version has them."""
+def implements(*functions: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register our version of functions of NumPy; the installed one need not have them all."""
 
     def register(made: Callable[..., Any]) -> Callable[..., Any]:
         for name in functions:

@@ -1,6 +1,6 @@
-"""NumPy's and SciPy's functions of one element at a time, on tensors: `UFUNCS`.
+"""NumPy's and SciPy's universal functions on tensors: `UFUNCS`.
 
-What needs care is in `elementary`; what depends on dtypes in `arithmetic`.
+`elementary` has the functions that need care with digits, `arithmetic` those that depend on dtypes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from onnxlet.convert.converters.tracing import arithmetic, divisions
 from onnxlet.convert.converters.tracing.arithmetic import choose, common, floats, truth
 from onnxlet.convert.converters.tracing.refusal import refuse
 from onnxlet.convert.graph import elementary
-from onnxlet.convert.graph.graph import Tensor
+from onnxlet.convert.graph.converter import Tensor
 
 Function = Callable[..., Tensor]
 
@@ -26,7 +26,7 @@ def _unary(operator: str) -> Function:
 
 
 def _of_floats(ufunc: Any, function: Function) -> Function:
-    """Of numbers, whatever they were; NumPy makes 16-bit floats of booleans."""
+    """A function of floats; booleans are looked up, since NumPy computes them in float16."""
 
     def made(*operands: Any) -> Tensor:
         first = operands[0]
@@ -40,12 +40,12 @@ def _of_floats(ufunc: Any, function: Function) -> Function:
 
 
 def _of_whole(function: Function) -> Function:
-    """That leaves whole numbers as they are."""
+    """A function that leaves whole numbers the same."""
     return lambda x: x if x.dtype in ("bool", "int64") else function(*floats(x))
 
 
 def _of_numbers(function: Function) -> Function:
-    """That has whole numbers for whole numbers."""
+    """A function that returns whole numbers for whole numbers."""
     return lambda *operands: function(*common(*operands))
 
 
@@ -72,7 +72,7 @@ def _infinite(x: Tensor) -> Tensor:
 
 
 def _arctan2(y: Tensor, x: Tensor) -> Tensor:
-    """The angle, by quadrants; between two infinities it is half a right angle."""
+    """The angle by quadrants; of two infinities it is that of their signs."""
     endless = _infinite(x) & _infinite(y)
     ratio = endless.where(y.unary("Sign") * x.unary("Sign"), y / x)
     angle = elementary.arctan((x.equals(0.0) & y.equals(0.0)).where(0.0, ratio))
@@ -81,12 +81,12 @@ def _arctan2(y: Tensor, x: Tensor) -> Tensor:
 
 
 def _below(x: Tensor) -> Tensor:
-    """Negative, the negative zero too."""
+    """Whether x is negative, also negative zero."""
     return (x < 0.0) | (x.equals(0.0) & (1.0 / x < 0.0))
 
 
 def _hypotenuse(x: Tensor, y: Tensor) -> Tensor:
-    """Scaled by the larger side, so that squares don't overflow."""
+    """Scaled by the larger side, so that squares do not overflow."""
     a, b = x.unary("Abs"), y.unary("Abs")
     large, small = a.maximum(b), a.minimum(b)
     plain = large.equals(0.0) | large.equals(np.inf)
@@ -112,7 +112,7 @@ def _heaviside(x: Tensor, middle: Tensor) -> Tensor:
 
 
 def _logical(operator: str) -> Function:
-    """Of the truth of numbers."""
+    """A logical operator of the truth values of numbers."""
 
     def made(*operands: Any) -> Tensor:
         graph = arithmetic.graph_of(*operands)

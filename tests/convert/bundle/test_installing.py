@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from onnxlet.edge.device.slots import Places, live_slot, switch
+from onnxlet.edge.device.slots import DevicePaths, live_slot, switch
 from onnxlet.edge.install.bundle import BrokenBundle, is_same, unpack
-from onnxlet.edge.install.install import Setup, install
+from onnxlet.edge.install.install import Installation, install
 from onnxlet.edge.install.keys import read_keys
 from onnxlet.edge.install.steps import InstallError
 from onnxlet.edge.install.uninstall import uninstall
@@ -60,15 +60,15 @@ def test_into_a_folder_twice_and_out_again(for_device: Made, tmp_path: Path) -> 
     again = zip_command(for_device, "install", "--root", tmp_path, "--key", KEY)
     assert again.returncode == 0, again.stderr
 
-    places = Places(tmp_path)
+    paths = DevicePaths(tmp_path)
     assert state(tmp_path) == before
     assert "has this bundle already" in again.stdout
     assert "house-prices/1: 24 golden rows are answered as at build" in first.stdout
-    assert live_slot(places) == "a"
-    assert not places.slot("b").exists()
+    assert live_slot(paths) == "a"
+    assert not paths.slot("b").exists()
     for path in for_device.folder.rglob("*"):
         if path.is_file():
-            inside = places.slot("a") / path.relative_to(for_device.folder)
+            inside = paths.slot("a") / path.relative_to(for_device.folder)
             assert inside.read_bytes() == path.read_bytes()
     assert before[f"etc/onnxlet/keys/{FILE}"][1].decode().splitlines()[1] == KEY
     assert before["etc/onnxlet/environment"][0] == 0o600
@@ -79,26 +79,26 @@ def test_into_a_folder_twice_and_out_again(for_device: Made, tmp_path: Path) -> 
     assert not timer.is_symlink()
     assert "onnxlet:" in (tmp_path / "etc/passwd").read_text()
 
-    (places.models / "kept").mkdir()
-    places.environment.write_text("ONNXLET_DEVICE_UPDATE_URL=https://example.com/stable\n")
+    (paths.models / "kept").mkdir()
+    paths.environment.write_text("ONNXLET_DEVICE_UPDATE_URL=https://example.com/stable\n")
     third = zip_command(for_device, "install", "--root", tmp_path)
     assert third.returncode == 0, third.stderr
     assert timer.is_symlink()
-    assert "UPDATE_URL" in places.environment.read_text()
+    assert "UPDATE_URL" in paths.environment.read_text()
 
     out: list[str] = []
-    setup = Setup(places, places.slot("a"), _really, out.append)
+    setup = Installation(paths, paths.slot("a"), _really, out.append)
     uninstall(setup, purge=False)
-    assert (places.models / "kept").is_dir()
-    assert (places.keys / FILE).is_file()
+    assert (paths.models / "kept").is_dir()
+    assert (paths.keys / FILE).is_file()
     assert not wanted.is_symlink()
     assert not timer.is_symlink()
     assert not (tmp_path / "usr/local/bin/onnxlet").exists()
-    assert not places.live.is_symlink()
-    assert not places.slot("a").exists()
+    assert not paths.live.is_symlink()
+    assert not paths.slot("a").exists()
     uninstall(setup, purge=True)
-    assert not places.data.exists()
-    assert not places.settings.exists()
+    assert not paths.data.exists()
+    assert not paths.settings.exists()
 
 
 def _really(command: Sequence[str]) -> str:
@@ -109,15 +109,15 @@ class Placed:
     """A slot that is filled, and the system's programs that were called."""
 
     def __init__(self, made: Made, root: Path, name: str = "a") -> None:
-        self.places = Places(root)
-        self.slot = self.places.slot(name)
+        self.paths = DevicePaths(root)
+        self.slot = self.paths.slot(name)
         self.calls: list[str] = []
         self.told: list[str] = []
         shutil.copytree(made.folder, self.slot)
-        self.setup = Setup(self.places, self.slot, self._run, self.told.append)
+        self.setup = Installation(self.paths, self.slot, self._run, self.told.append)
 
     def _run(self, command: Sequence[str]) -> str:
-        self.calls.append(" ".join(command).replace(str(self.places.root), "ROOT"))
+        self.calls.append(" ".join(command).replace(str(self.paths.root), "ROOT"))
         return ""
 
 
@@ -149,41 +149,41 @@ def test_a_model_that_answers_otherwise_here_switches_nothing(placed: Placed) ->
     with pytest.raises(InstallError, match=r"model iris/1: 1 of .* golden rows are answered other"):
         install(placed.setup, [])
     assert placed.calls == []
-    assert live_slot(placed.places) is None
+    assert live_slot(placed.paths) is None
 
 
 def test_every_fault_is_told_and_nothing_is_written(placed: Placed) -> None:
-    placed.places.settings.mkdir(parents=True)
-    placed.places.environment.write_text("ONNXLET_THREADS=many\nONNXLET_DEVICE_PORT=x\n")
-    setup = placed.setup._replace(slot=placed.places.models)
+    placed.paths.settings.mkdir(parents=True)
+    placed.paths.environment.write_text("ONNXLET_THREADS=many\nONNXLET_DEVICE_PORT=x\n")
+    setup = placed.setup._replace(slot=placed.paths.models)
     with pytest.raises(InstallError) as caught:
         install(setup, ["nonsense"])
     for part in ("--key nonsense", "is no slot in", "ONNXLET_THREADS", "ONNXLET_DEVICE_PORT"):
         assert part in caught.value.message
-    assert not (placed.places.root / "etc/systemd").exists()
+    assert not (placed.paths.root / "etc/systemd").exists()
 
 
 def test_a_service_that_does_not_start_gives_its_place_back(
     placed: Placed, for_device: Made
 ) -> None:
     install(placed.setup, [])
-    other = Placed(for_device, placed.places.root, "b")
+    other = Placed(for_device, placed.paths.root, "b")
     live: list[str | None] = []
 
     def run(command: Sequence[str]) -> str:
         if command[:2] == ["systemctl", "restart"]:
-            live.append(live_slot(other.places))
+            live.append(live_slot(other.paths))
             if live[-1] == "b":
                 raise InstallError("systemctl restart: exit code 1")
         return "its last words\n" if command[0] == "journalctl" else ""
 
     from onnxlet.edge.install.install import _start
 
-    switch(other.places, "b")
+    switch(other.paths, "b")
     with pytest.raises(InstallError, match="its last words"):
         _start(other.setup._replace(run=run), "a")
     assert live == ["b", "a"]
-    assert live_slot(other.places) == "a"
+    assert live_slot(other.paths) == "a"
 
 
 def test_a_bundle_is_unpacked_whole_or_refused(for_device: Made, tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ FRAME = pd.DataFrame(
 
 WORDS = ["good", "bad", "film", "plot", "actor", "boring", "great", "sad", "the", "of", "it"]
 TEXTS = [" ".join(random.choice(WORDS, random.integers(1, 9))) for _ in X]
-TEXTS = [text + ["", " awful", " lovely"][place] for text, place in zip(TEXTS, THREE, strict=True)]
+TEXTS = [text + ["", " awful", " lovely"][index] for text, index in zip(TEXTS, THREE, strict=True)]
 TEXTS[0] = ""
 
 

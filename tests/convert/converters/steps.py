@@ -45,8 +45,8 @@ def hard_rows(
         most: thresholds that are tried.
     """
     found = sorted({(int(column), float(value)) for column, value in thresholds})
-    places = np.linspace(0, len(found) - 1, most if found else 0).astype(int).tolist()
-    pairs = [(found[p][0], value) for p in places for value in around(found[p][1])]
+    indices = np.linspace(0, len(found) - 1, most if found else 0).astype(int).tolist()
+    pairs = [(found[p][0], value) for p in indices for value in around(found[p][1])]
     values = [*odd, *([np.nan] if missing else [])]
     pairs += [(column, value) for column in range(X.shape[1]) for value in values]
     pairs = [(column, value) for column, value in pairs if not abs(value) > bound]

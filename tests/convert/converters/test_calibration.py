@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from onnxlet.convert.graph.graph import Unsupported
+from onnxlet.convert.graph.converter import Unsupported
 from onnxlet.convert.graph.responses import RELEASE
 from tests.convert.converters.samples import (
     CLASSES,

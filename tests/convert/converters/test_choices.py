@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from onnxlet.convert.converters.registry import converters
-from onnxlet.convert.graph.graph import Graph, Table, Unsupported
+from onnxlet.convert.graph.converter import Graph, Table, Unsupported
 from onnxlet.convert.to_onnx import root_table
 from tests.convert.exactness import assert_exact, columns_of
 from tests.convert.versions import SHAPE
@@ -104,7 +104,7 @@ OTHER: list[tuple[Callable[[Any], Any], str]] = [
     (lambda X: X["title"].map(str.upper), "TypeError"),
     (lambda X: [text.lower() for text in X["title"]], "goes through the rows"),
     (lambda X: X["title"] if len(X) > 1 else X["text"], "number of rows"),
-    (lambda X: X["title"] if X["size"].iloc[0] == 1 else X["text"], "iloc is not followed"),
+    (lambda X: X["title"] if X["size"].iloc[0] == 1 else X["text"], "iloc has no conversion"),
     (lambda X: X["title"].astype(str), "a missing text becomes"),
     (lambda X: X["title"].to_numpy().reshape(2, -1), "reshape"),
     (lambda X: "" if pd.isna(X["title"]) else X["title"], "decides by a column's values"),

@@ -18,7 +18,7 @@ from sklearn.cluster import (
 )
 from sklearn.datasets import load_iris
 
-from onnxlet.convert.graph.graph import Unsupported
+from onnxlet.convert.graph.converter import Unsupported
 from tests.convert.exactness import answers, assert_exact
 
 X, _ = load_iris(return_X_y=True)

@@ -26,7 +26,7 @@ from sklearn.decomposition import (
     TruncatedSVD,
 )
 
-from onnxlet.convert.graph.graph import Unsupported
+from onnxlet.convert.graph.converter import Unsupported
 from tests.convert.exactness import answers, assert_exact
 
 random = np.random.default_rng(0)

@@ -12,7 +12,7 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.pipeline import make_pipeline
 
 from onnxlet.convert.converters.registry import converters
-from onnxlet.convert.graph.graph import DROPPED, Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import DROPPED, Graph, Table, Tensor, Unsupported
 from tests.convert.converters.samples import (
     CLASSES,
     FRAME,
@@ -79,4 +79,4 @@ def test_refuses_where_no_column_is_left() -> None:
     graph = Graph("float64", converters())
     table = Table((Tensor(graph, "", DROPPED, labels=("a",)),))
     with pytest.raises(Unsupported, match="without looking at any column"):
-        graph.ask(fit(DummyRegressor(), pd.DataFrame({"a": [1]}), np.ones(1)), table, "predict")
+        graph.call(fit(DummyRegressor(), pd.DataFrame({"a": [1]}), np.ones(1)), table, "predict")

@@ -126,7 +126,7 @@ TARGETS: dict[str, Any] = {
 
 def answered(fitted: Any, X: pd.DataFrame) -> pd.DataFrame:
     """The rows that scikit-learn answers alone."""
-    rows = [place for place in range(len(X)) if _answers(fitted, X.iloc[place : place + 1])]
+    rows = [index for index in range(len(X)) if _answers(fitted, X.iloc[index : index + 1])]
     return X.iloc[rows]
 
 
@@ -233,11 +233,11 @@ def test_few_nodes_for_many_columns() -> None:
     from onnxlet.convert.to_onnx import root_table
     from tests.convert.exactness import columns_of
 
-    X = pd.DataFrame({f"c{place}": RANDOM.choice(["x", "y", "z"], 60) for place in range(20)})
+    X = pd.DataFrame({f"c{index}": RANDOM.choice(["x", "y", "z"], 60) for index in range(20)})
     for encoder in (OneHotEncoder(), OrdinalEncoder(), OneHotEncoder(max_categories=2)):
         graph = Graph("float64", converters())
         table = root_table(graph, columns_of(X), "columns")
-        proto = graph.finished([graph.ask(encoder.fit(X), table, "transform")])
+        proto = graph.finished([graph.call(encoder.fit(X), table, "transform")])
         assert len(proto.graph.node) <= 7
 
 

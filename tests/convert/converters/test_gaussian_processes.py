@@ -20,7 +20,7 @@ from sklearn.gaussian_process.kernels import (
     WhiteKernel,
 )
 
-from onnxlet.convert.graph.graph import Unsupported
+from onnxlet.convert.graph.converter import Unsupported
 from tests.convert.exactness import answers, assert_exact
 
 random = np.random.default_rng(0)

@@ -11,7 +11,7 @@ import pytest
 from sklearn._loss import HalfSquaredError
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-from onnxlet.convert.graph.graph import Unsupported
+from onnxlet.convert.graph.converter import Unsupported
 from tests.convert.converters.steps import BEYOND_FLOAT32, ODD, hard_rows
 from tests.convert.exactness import answers, assert_exact
 
@@ -127,12 +127,12 @@ def test_frames_with_categories() -> None:
     assert_exact(classifier, unseen)
 
 
-def test_categories_alone() -> None:
+def test_only_categories() -> None:
     columns = TRAIN[["colour", "full"]]
     assert_exact(HistGradientBoostingRegressor(**SMALL).fit(columns, OUTCOME), columns)
 
 
-def test_splits_that_missing_values_alone_go_left_of() -> None:
+def test_splits_that_send_only_missing_values_left() -> None:
     codes = random.integers(0, 4, 300).astype(float)
     columns = np.column_stack([np.where(codes == 3, np.nan, codes), X[:, 0]])
     y = np.where(codes == 3, -50.0, 0.01 * codes)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from onnxlet.convert.graph.graph import Unsupported
+from onnxlet.convert.graph.converter import Unsupported
 from onnxlet.convert.sources.source import Source
 from tests.convert.converters.steps import BEYOND_FLOAT32, ODD, hard_rows
 from tests.convert.exactness import answers, assert_exact
@@ -45,7 +45,7 @@ SMALL = {"n_estimators": 6, "min_child_samples": 5, "verbose": -1, "n_jobs": 1}
 def splits(fitted: Any) -> Iterator[tuple[int, float]]:
     frame = fitted.booster_.trees_to_dataframe()
     inner = frame[frame["decision_type"] == "<="]
-    names = {name: place for place, name in enumerate(fitted.booster_.feature_name())}
+    names = {name: index for index, name in enumerate(fitted.booster_.feature_name())}
     for name, threshold in zip(inner["split_feature"], inner["threshold"], strict=True):
         yield names[name], float(threshold)
 

@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from skops import io
 
-from onnxlet.convert.evidence.evidence import NoConversion
+from onnxlet.convert.parity.refusals import NoConversion
 from onnxlet.convert.sources.saved import load_saved
 from onnxlet.convert.sources.source import Source
 from tests.convert.helpers import built

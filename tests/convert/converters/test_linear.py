@@ -12,7 +12,7 @@ from sklearn import linear_model as lm
 from sklearn.base import is_classifier
 from sklearn.svm import LinearSVC, LinearSVR
 
-from onnxlet.convert.graph.graph import Unsupported
+from onnxlet.convert.graph.converter import Unsupported
 from tests.convert.converters.samples import (
     CLASSES,
     LABELS,

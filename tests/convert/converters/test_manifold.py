@@ -11,7 +11,7 @@ from sklearn.datasets import load_iris
 from sklearn.manifold import Isomap, LocallyLinearEmbedding
 from sklearn.semi_supervised import LabelPropagation, LabelSpreading
 
-from onnxlet.convert.graph.graph import Unsupported
+from onnxlet.convert.graph.converter import Unsupported
 from tests.convert.exactness import answers, assert_exact
 
 random = np.random.default_rng(0)

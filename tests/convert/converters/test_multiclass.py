@@ -66,7 +66,7 @@ def test_decisions_of_labels() -> None:
     assert_exact(fit(OneVsRestClassifier(LogisticRegression()), X, LABELS), ROWS)
 
 
-def test_one_class_alone() -> None:
+def test_a_single_class() -> None:
     assert_exact(fit(OneVsRestClassifier(LogisticRegression()), X, np.full(len(X), "only")), ROWS)
 
 

@@ -16,7 +16,7 @@ from sklearn.multioutput import (
 from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from onnxlet.convert.graph.graph import Unsupported
+from onnxlet.convert.graph.converter import Unsupported
 from tests.convert.converters.samples import (
     FRAME,
     LABELS,
@@ -52,11 +52,11 @@ def test_classifiers_side_by_side(base: Any) -> None:
         assert_exact(fit(MultiOutputClassifier(base), X, y), ROWS)
 
 
-def test_places_are_those_in_each_outputs_classes() -> None:
+def test_indices_are_those_in_each_outputs_classes() -> None:
     model = fit(MultiOutputClassifier(LogisticRegression()), X, SEVERAL)
-    places = answers(model, X, ["places"])["places"]
-    assert places.dtype == np.int64
-    assert set(places[:, 1].tolist()) == {0, 1}
+    indices = answers(model, X, ["class_index"])["class_index"]
+    assert indices.dtype == np.int64
+    assert set(indices[:, 1].tolist()) == {0, 1}
 
 
 @pytest.mark.parametrize("base", [Ridge(), DecisionTreeRegressor(max_depth=3)], ids=name)

@@ -12,7 +12,7 @@ from sklearn.naive_bayes import BernoulliNB, CategoricalNB, ComplementNB, Gaussi
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
-from onnxlet.convert.graph.graph import Unsupported
+from onnxlet.convert.graph.converter import Unsupported
 from tests.convert.converters.samples import CLASSES, FRAME, NAMES, ROWS, TEXTS, X, fit
 from tests.convert.exactness import answers, assert_exact
 

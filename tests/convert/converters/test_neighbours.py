@@ -20,7 +20,7 @@ from sklearn.neighbors import (
 )
 from threadpoolctl import threadpool_limits
 
-from onnxlet.convert.graph.graph import Unsupported
+from onnxlet.convert.graph.converter import Unsupported
 from tests.convert.exactness import answers, assert_exact
 
 random = np.random.default_rng(0)
@@ -148,15 +148,15 @@ def test_points_on_the_circle(metric: str, algorithm: str) -> None:
 
 @weights
 @pytest.mark.parametrize("algorithm", ["auto", "ball_tree"])
-def test_places_on_a_sphere(algorithm: str, weights: str) -> None:
+def test_indices_on_a_sphere(algorithm: str, weights: str) -> None:
     """Latitudes and longitudes in radians; many share a place."""
-    places = np.radians(random.uniform([42.0, -94.0], [42.1, -93.6], (120, 2)).round(2))
+    indices = np.radians(random.uniform([42.0, -94.0], [42.1, -93.6], (120, 2)).round(2))
     others = np.radians([[42.034, -93.621], [-42.0, 86.4], [90.0, 0.0], [0.0, 180.0], [50.0, 1e6]])
     options: Any = {"metric": "haversine", "algorithm": algorithm, "weights": weights}
-    rows, target = np.vstack([places[:60], others]), random.normal(size=120)
-    assert_exact(KNeighborsRegressor(5, **options).fit(places, target), rows)
-    assert_exact(KNeighborsClassifier(9, **options).fit(places, target > 0), rows)
-    assert_exact(fit(RadiusNeighborsRegressor(0.0007, **options), places, target), rows)
+    rows, target = np.vstack([indices[:60], others]), random.normal(size=120)
+    assert_exact(KNeighborsRegressor(5, **options).fit(indices, target), rows)
+    assert_exact(KNeighborsClassifier(9, **options).fit(indices, target > 0), rows)
+    assert_exact(fit(RadiusNeighborsRegressor(0.0007, **options), indices, target), rows)
 
 
 @pytest.mark.parametrize("count", [1, 3, 5, 30])

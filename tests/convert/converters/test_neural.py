@@ -11,7 +11,7 @@ from sklearn.neural_network import BernoulliRBM, MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from onnxlet.convert.graph.graph import Unsupported
+from onnxlet.convert.graph.converter import Unsupported
 from tests.convert.converters.samples import (
     CLASSES,
     LABELS,
@@ -49,7 +49,7 @@ def test_a_share_of_exactly_half_is_the_first_class_and_no_label() -> None:
         assert_exact(model, X)
 
 
-def test_one_class_alone() -> None:
+def test_a_single_class() -> None:
     model = MLPClassifier(hidden_layer_sizes=(2,), solver="lbfgs", max_iter=20, random_state=0)
     assert_exact(fit(model, X, np.full(len(X), "only")), ROWS)
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from onnxlet.convert.graph.converter import Graph
 
 from onnxlet.convert.converters.registry import Table, Unsupported, converters
 from onnxlet.convert.errors import Refusal, SourceFailed
+from onnxlet.convert.graph.converter import Graph
 from onnxlet.convert.sources.source import Source, load_source
 from onnxlet.convert.to_onnx import root_table
 from onnxlet.function.inputs.signature import Column

@@ -91,7 +91,7 @@ def test_splines_with_equal_knots(data: Any, extrapolation: Any) -> None:
                 assert_exact(made, knots(made, data), tolerance=1e-9)
 
 
-def test_splines_inside_their_range_alone() -> None:
+def test_splines_only_inside_their_range() -> None:
     for sparse in (False, True):
         made = SplineTransformer(extrapolation="error", sparse_output=sparse).fit(X)
         assert_exact(made, X)

@@ -11,7 +11,7 @@ from scipy import sparse
 from sklearn.datasets import load_iris, make_classification
 from sklearn.svm import SVC, SVR, NuSVC, NuSVR, OneClassSVM
 
-from onnxlet.convert.graph.graph import Unsupported
+from onnxlet.convert.graph.converter import Unsupported
 from tests.convert.exactness import answers, assert_exact
 
 random = np.random.default_rng(0)

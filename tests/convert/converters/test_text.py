@@ -22,7 +22,7 @@ from sklearn.pipeline import FeatureUnion, make_pipeline, make_union
 from sklearn.tree import DecisionTreeClassifier
 
 from onnxlet.convert.converters.registry import converters
-from onnxlet.convert.graph.graph import Answers, Graph, Table, Unsupported
+from onnxlet.convert.graph.converter import Graph, Outputs, Table, Unsupported
 from onnxlet.convert.to_onnx import root_table
 from onnxlet.function.inputs.signature import Column
 from tests.convert.exactness import answers, assert_exact, expected
@@ -156,7 +156,7 @@ class Flat(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-lear
         return np.asarray(X).ravel()
 
 
-def unchanged(graph: Graph, fitted: Any, table: Table) -> Answers:
+def unchanged(graph: Graph, fitted: Any, table: Table) -> Outputs:
     return {"transform": table}
 
 
@@ -201,7 +201,7 @@ def test_each_of_several_filled_columns_is_cut_from_its_own_text() -> None:
 def text_graph(estimator: Any, method: str) -> Graph:
     graph = Graph("float64", converters())
     table = root_table(graph, [Column("text", "string")], "columns")
-    graph.finished([graph.ask(estimator, table, method)])
+    graph.finished([graph.call(estimator, table, method)])
     return graph
 
 
@@ -218,7 +218,7 @@ def test_nothing_as_wide_as_the_vocabulary_is_made_where_a_product_follows() -> 
     graph = Graph("float64", converters())
     table = root_table(graph, [Column("text", "string")], "columns")
 
-    made = graph.finished([graph.ask(pipeline, table, "predict_proba")])
+    made = graph.finished([graph.call(pipeline, table, "predict_proba")])
 
     assert "ScatterElements" not in {node.op_type for node in made.graph.node}
     [entry] = graph.inputs
@@ -227,17 +227,17 @@ def test_nothing_as_wide_as_the_vocabulary_is_made_where_a_product_follows() -> 
 
 def test_some_of_the_columns_stay_compact() -> None:
     vectoriser = CountVectorizer().fit(TRAINING)
-    for places in ([3, 1, 2], [0], [5, 5, 1]):
+    for indices in ([3, 1, 2], [0], [5, 5, 1]):
         graph = Graph("float64", converters())
         table = root_table(graph, [Column("text", "string")], "columns")
         [counts] = graph.transform(vectoriser, table).tensors
-        taken = counts.take(places)
-        assert (taken.compact is None) == (len(set(places)) < len(places))
+        taken = counts.take(indices)
+        assert (taken.compact is None) == (len(set(indices)) < len(indices))
 
 
-@pytest.mark.parametrize("places", [[3, 1, 2], [0], list(range(9, 3, -1))])
+@pytest.mark.parametrize("indices", [[3, 1, 2], [0], list(range(9, 3, -1))])
 def test_chosen_columns_are_those_that_were_chosen(
-    places: list[int], monkeypatch: pytest.MonkeyPatch
+    indices: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Chosen(TransformerMixin, BaseEstimator):  # type: ignore[misc] # as above
         def fit(self, X: Any, y: Any = None) -> Chosen:
@@ -245,10 +245,10 @@ def test_chosen_columns_are_those_that_were_chosen(
             return self
 
         def transform(self, X: Any) -> Any:
-            return X[:, places]
+            return X[:, indices]
 
-    def choose(graph: Graph, fitted: Any, table: Table) -> Answers:
-        return {"transform": graph.matrix(table).take(places)}
+    def choose(graph: Graph, fitted: Any, table: Table) -> Outputs:
+        return {"transform": graph.matrix(table).take(indices)}
 
     monkeypatch.setattr("onnxlet.convert.converters.registry._own", {Chosen: choose})
     pipeline = make_pipeline(TfidfVectorizer(), Chosen(), LogisticRegression())
@@ -299,7 +299,7 @@ def test_files_are_refused(tmp_path: Any) -> None:
 
 @pytest.mark.usefixtures("flat")
 def test_text_that_another_step_has_changed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    def changed(graph: Graph, fitted: Any, table: Table) -> Answers:
+    def changed(graph: Graph, fitted: Any, table: Table) -> Outputs:
         return {"transform": graph.op("StringNormalizer", table.tensors[0])}
 
     monkeypatch.setattr("onnxlet.convert.converters.registry._own", {Flat: changed})
@@ -316,4 +316,4 @@ def test_numbers_and_several_columns_are_refused() -> None:
     for columns in ([Column("x", "float64")], [Column("x", "string"), Column("y", "string")]):
         graph = Graph("float64", converters())
         with pytest.raises(Unsupported, match="not given one column of text"):
-            graph.ask(vectoriser, root_table(graph, columns, "columns"), "transform")
+            graph.call(vectoriser, root_table(graph, columns, "columns"), "transform")

@@ -24,7 +24,7 @@ from sklearn.tree import (
 )
 
 from onnxlet.convert.graph import tree_ensemble
-from onnxlet.convert.graph.graph import Graph
+from onnxlet.convert.graph.converter import Graph
 from onnxlet.convert.graph.responses import RELEASE
 from onnxlet.convert.graph.tree_ensemble import Tree, constant, rounded_down, sums, unrounded
 from onnxlet.function.arrays import Array
@@ -79,9 +79,9 @@ def test_classifiers(estimator: Any, y: Any) -> None:
         y = y[:, :2]
     estimator.fit(X, y)
     rows = hard_rows(X, splits(estimator), missing=True)
-    methods = ["places", "predict_proba"] if y.ndim > 1 else ["predict", "predict_proba"]
+    methods = ["class_index", "predict_proba"] if y.ndim > 1 else ["predict", "predict_proba"]
     if y.ndim > 1:
-        got = answers(estimator, rows, methods)["places"]
+        got = answers(estimator, rows, methods)["class_index"]
         labels = [c[got[:, k]] for k, c in enumerate(estimator.classes_)]
         assert np.array_equal(np.column_stack(labels), estimator.predict(rows))
         methods = methods[1:]
@@ -115,8 +115,8 @@ def test_float32_inputs(estimator: Any) -> None:
 
 def test_one_leaf() -> None:
     """Trees that are one leaf, among others whose roots stand elsewhere than their leaves."""
-    alone = DecisionTreeRegressor(max_depth=1).fit(X, np.full(240, 7.0))
-    assert_exact(alone, X, tolerance=0.0)
+    single = DecisionTreeRegressor(max_depth=1).fit(X, np.full(240, 7.0))
+    assert_exact(single, X, tolerance=0.0)
     for y, kind in (
         (SCORE, RandomForestRegressor),
         (BINARY, RandomForestClassifier),

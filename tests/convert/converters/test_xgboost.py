@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from onnxlet.convert.graph.graph import Unsupported
+from onnxlet.convert.graph.converter import Unsupported
 from tests.convert.converters.steps import ODD, hard_rows
 from tests.convert.exactness import answers, assert_exact
 

@@ -10,7 +10,7 @@ import onnx
 import onnxruntime
 
 from onnxlet.convert.converters.registry import Graph, Tensor, converters
-from onnxlet.convert.graph.graph import Converter
+from onnxlet.convert.graph.converter import Converter
 from onnxlet.function.arrays import Array
 
 X = np.array([[1.5, -2.0, 0.25], [0.0, 4.0, -1.0], [np.nan, 1e300, 3.0]])

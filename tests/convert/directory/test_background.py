@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,13 @@ from sklearn.preprocessing import OneHotEncoder
 
 from onnxlet.convert.directory.background import made_up
 from onnxlet.convert.directory.golden import verify
+from onnxlet.convert.reference.answers import Answers, task_of
+from onnxlet.convert.reference.inputs import read_inputs
+from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, ModelError, Problem
-from onnxlet.function.inputs.validation import Table, read_table
+from onnxlet.function.inputs.validation import Table, validate_rows
 from onnxlet.function.models.model import Model, load_model
 from tests import estimators
 from tests.convert.helpers import built, contents, invoked
@@ -112,7 +116,7 @@ def test_columns_are_drawn_apart(made: Path) -> None:
 
 def test_the_model_answers_all_of_it(made: Path) -> None:
     model = load_model(made)
-    answers = model.run(read_table(rows_of(made), model.signature))["prediction"]
+    answers = model.run(validate_rows(rows_of(made), model.signature))["prediction"]
     expected = boosted().estimator.predict(
         pd.DataFrame(rows_of(made), columns=customers().columns).astype({"score": float})
     )
@@ -127,6 +131,20 @@ def test_the_same_source_has_the_same_background(made: Path, tmp_path: Path) -> 
 # Rows that are not answered
 
 
+class Checked(Reference):
+    """The reference of the iris model, with a check of its rows before it answers."""
+
+    def __init__(self, check: Callable[[list[list[Any]]], None]) -> None:
+        source = estimators.iris()
+        inputs, _ = read_inputs(source.X_test)
+        super().__init__(source.estimator, task_of(source.estimator), inputs)
+        object.__setattr__(self, "check", check)
+
+    def answers_to(self, data: Any) -> Answers:
+        self.check(data.tolist())  # type: ignore[attr-defined] # the class is frozen
+        return super().answers_to(data)
+
+
 def test_made_up_rows_that_scikit_learn_raises_for_are_drawn_again(models: Path) -> None:
     """As where the logarithm of a difference is taken: it is one column's rank in the others."""
     model = load_model(models / "iris" / "1")
@@ -135,11 +153,15 @@ def test_made_up_rows_that_scikit_learn_raises_for_are_drawn_again(models: Path)
     def answered(rows: list[list[Any]]) -> bool:
         return all(row[0] > 1.5 * row[2] for row in rows)
 
-    rows = made_up(model, data, answered)
+    def raise_unless(is_answered: bool) -> None:
+        if not is_answered:
+            raise ValueError("invalid value encountered in log")
+
+    rows = made_up(model, data, Checked(lambda rows: raise_unless(answered(rows))))
     assert len(rows) == 50
     assert answered(rows)
-    assert not answered(made_up(model, data, lambda rows: True))
-    assert made_up(model, data, lambda rows: False) == []
+    assert not answered(made_up(model, data, Checked(lambda rows: None)))
+    assert made_up(model, data, Checked(lambda rows: raise_unless(False))) == []
 
 
 def test_made_up_rows_that_the_model_raises_for_are_drawn_again(models: Path) -> None:
@@ -155,7 +177,7 @@ def test_made_up_rows_that_the_model_raises_for_are_drawn_again(models: Path) ->
     known = models / "iris" / "1"
     onnx = (known / "model.onnx").read_bytes()
     model = Raising("iris", 1, load_model(known).manifest, onnx)
-    rows = made_up(model, estimators.iris().X_test.tolist(), lambda rows: True)
+    rows = made_up(model, estimators.iris().X_test.tolist(), None)
     assert len(rows) == 50
     assert min(row[0] for row in rows) >= 5.5
 

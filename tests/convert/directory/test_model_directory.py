@@ -20,8 +20,9 @@ from sklearn.linear_model import LinearRegression
 
 from onnxlet.convert.build import Built
 from onnxlet.convert.directory.model_directory import still_served, write_version
-from onnxlet.convert.errors import Refusal, WrongUse
+from onnxlet.convert.errors import Refusal
 from onnxlet.convert.sources.source import Source, load_source
+from onnxlet.function.errors import WrongUse
 from tests.convert.helpers import FILES, ROOT, built, contents, invoked
 
 X = np.random.default_rng(2).normal(size=(40, 3))

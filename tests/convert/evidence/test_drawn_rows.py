@@ -18,10 +18,10 @@ from sklearn.pipeline import make_pipeline
 from onnxlet.convert.build import build
 from onnxlet.convert.converters.registry import converts
 from onnxlet.convert.evidence.drawn_rows import ROWS, drawing_once, drawn_rows
-from onnxlet.convert.evidence.evidence import NoConversion
-from onnxlet.convert.evidence.gathering import gathered
+from onnxlet.convert.evidence.gathering import gather_evidence
 from onnxlet.convert.evidence.training_rows import like_held_out
 from onnxlet.convert.parity.certificate import certificate_lines
+from onnxlet.convert.parity.refusals import NoConversion
 from onnxlet.convert.reference.answers import task_of
 from onnxlet.convert.reference.inputs import Cells, InputColumn, read_inputs
 from onnxlet.convert.reference.reference import Reference
@@ -150,7 +150,7 @@ def test_rows_are_drawn_from_training_rows_too_as_far_as_the_signature_allows_th
     model = LinearRegression().fit(random.normal(size=(20, 1)), np.arange(20.0))
     (inputs, X), task = read_inputs(np.array([[1.0], [2.0]])), task_of(model)
     columns = [Column("x0", "float64", maximum=8.0)]
-    evidence, last = gathered(
+    evidence, last = gather_evidence(
         Reference(model, task, inputs), columns, inputs.rows(X), others=[[5.0], [9.0], [None]]
     )
     drawn = [row[0] for row in [*evidence.rows[-evidence.drawn :], *last.rows]]

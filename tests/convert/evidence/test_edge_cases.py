@@ -1,4 +1,4 @@
-"""Rows made hard on purpose."""
+"""Edge cases."""
 
 from __future__ import annotations
 
@@ -13,14 +13,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import KBinsDiscretizer, OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
-from onnxlet.convert.evidence.edge_cases import hard_rows
-from onnxlet.convert.reference.answers import task_of
-from onnxlet.convert.reference.inputs import Cells, read_inputs
+from onnxlet.convert.evidence.edge_cases import edge_cases
+from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.errors import InvalidRows
 from onnxlet.function.inputs.signature import Signature
-from onnxlet.function.inputs.validation import read_table
-from tests.convert.helpers import probed
+from onnxlet.function.inputs.validation import validate_rows
+from tests.convert.helpers import probed, reference_of
 from tests.convert.versions import LINEAR
 
 random = np.random.default_rng(0)
@@ -29,8 +28,7 @@ GAPS = np.where(random.random((60, 2)) < 0.3, np.nan, SMOOTH)
 
 
 def made(source: Source) -> tuple[Signature, list[Cells]]:
-    inputs, X = read_inputs(source.X_test)
-    task = task_of(source.estimator)
+    reference, held_out = reference_of(source)
     columns = list(probed(source).values())
     tensors = [
         {
@@ -40,13 +38,7 @@ def made(source: Source) -> tuple[Signature, list[Cells]]:
         }
         for c in columns
     ]
-    rows = hard_rows(
-        columns,
-        inputs.rows(X),
-        source.estimator,
-        lambda tried: task.answers(source.estimator, inputs.data(tried))["prediction"],
-    )
-    return Signature(columns, [], tensors), rows
+    return Signature(columns, [], tensors), edge_cases(columns, held_out, reference)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +67,7 @@ def test_the_signature_allows_every_one_for_a_tree(train: Any) -> None:
     refused = []
     for row in rows:
         try:
-            read_table([row], signature)
+            validate_rows([row], signature)
         except InvalidRows as error:
             refused.append((row, str(error)))
     assert refused == []
@@ -83,7 +75,7 @@ def test_the_signature_allows_every_one_for_a_tree(train: Any) -> None:
 
 def test_the_signature_allows_every_one_for_a_pipeline(shop: tuple[Signature, list[Cells]]) -> None:
     signature, rows = shop
-    read_table(rows, signature)
+    validate_rows(rows, signature)
 
 
 def test_they_hold_gaps_unseen_text_and_extremes_where_those_are_allowed(
@@ -109,7 +101,7 @@ def test_they_lie_on_both_sides_of_every_threshold() -> None:
         assert {threshold, np.nextafter(threshold, -9), np.nextafter(threshold, 9)} <= values
 
 
-def test_they_find_jumps_behind_any_preprocessing() -> None:
+def test_they_find_discontinuities_behind_any_preprocessing() -> None:
     bins = KBinsDiscretizer(4, encode="ordinal", strategy="quantile", **LINEAR)
     model = make_pipeline(bins, LinearRegression()).fit(SMOOTH, SMOOTH[:, 0])
     _, rows = made(Source(model, SMOOTH))
@@ -129,7 +121,7 @@ def test_they_are_the_same_every_time() -> None:
     assert first == second
 
 
-def test_they_lie_beside_jumps_too_where_only_float32_is_on_the_other_side() -> None:
+def test_they_lie_beside_discontinuities_too_where_only_float32_is_on_the_other_side() -> None:
     X = SMOOTH + 3.0
     model = make_pipeline(StandardScaler(), DecisionTreeRegressor(max_depth=1, random_state=0))
     model.fit(X, X[:, 0] > 3)

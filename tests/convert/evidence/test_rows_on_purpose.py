@@ -7,17 +7,20 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.cluster import KMeans
+from sklearn.dummy import DummyRegressor
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import KBinsDiscretizer, StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
-from onnxlet.convert.evidence.discontinuities import between_answers
-from onnxlet.convert.evidence.pipeline_thresholds import rows_at_hidden_nodes
-from onnxlet.convert.evidence.reference_rows import rows_of_references
-from onnxlet.convert.evidence.tree_thresholds import rows_at_nodes
+from onnxlet.convert.evidence.discontinuities import between_labels
+from onnxlet.convert.evidence.fitted_values import at_fitted_values
+from onnxlet.convert.evidence.pipeline_thresholds import at_pipeline_thresholds
+from onnxlet.convert.evidence.tree_thresholds import at_tree_thresholds
+from onnxlet.convert.sources.source import Source
 from onnxlet.function.inputs.signature import Column
+from tests.convert.helpers import reference_of
 
 random = np.random.default_rng(3)
 X = random.normal(size=(80, 3)).round(2)
@@ -32,14 +35,14 @@ def paths(tree: Any, rows: Any) -> Any:
 
 def test_every_node_of_a_tree_is_come_by_on_both_sides() -> None:
     tree = DecisionTreeRegressor(random_state=0).fit(X, Y)
-    rows = [row for row in rows_at_nodes(COLUMNS, ROWS[:2], tree) if None not in row]
+    rows = [row for row in at_tree_thresholds(COLUMNS, ROWS[:2], tree) if None not in row]
     found = paths(tree, rows)
     assert found.any(axis=0).all()
 
 
 def test_every_node_of_a_tree_sees_its_threshold_and_a_gap() -> None:
     tree = DecisionTreeRegressor(random_state=0, max_depth=3).fit(X, Y)
-    rows = rows_at_nodes(COLUMNS, ROWS[:2], tree)
+    rows = at_tree_thresholds(COLUMNS, ROWS[:2], tree)
     inner = np.flatnonzero(tree.tree_.feature >= 0)
     whole = [row for row in rows if None not in row]
     found = paths(tree, whole)
@@ -53,7 +56,7 @@ def test_every_node_of_a_tree_sees_its_threshold_and_a_gap() -> None:
 def test_whole_numbers_stay_whole_and_text_is_no_column_of_a_tree() -> None:
     whole = [Column("a", "int64"), Column("b", "int64"), Column("c", "string")]
     tree = DecisionTreeRegressor(random_state=0).fit((10 * X).round(), Y)
-    rows = rows_at_nodes(whole, [[1, 2, "t"], [3, -4, "u"]], tree)
+    rows = at_tree_thresholds(whole, [[1, 2, "t"], [3, -4, "u"]], tree)
     assert rows
     assert {tuple(map(type, row)) for row in rows} == {(int, int, str)}
 
@@ -69,7 +72,7 @@ def test_nodes_that_part_missing_and_infinite_values_from_all_others() -> None:
     assert 1e300 in thresholds
     for kind in ("float64", "int64"):
         columns = [Column(name, kind, nullable=True) for name in "abc"]
-        rows = rows_at_nodes(columns, [[1, 2, 3], [-4, 5, None]], boosting)
+        rows = at_tree_thresholds(columns, [[1, 2, 3], [-4, 5, None]], boosting)
         assert rows
         assert all(abs(cell) < 2**63 for row in rows for cell in row if type(cell) is int)
 
@@ -82,7 +85,7 @@ def test_nodes_that_part_missing_and_infinite_values_from_all_others() -> None:
 def test_thresholds_behind_other_steps_are_found_from_both_sides(last: Any) -> None:
     train = np.tile(X, (3, 1))
     model = make_pipeline(StandardScaler(), last).fit(train, np.tile(Y, 3))
-    rows = rows_at_hidden_nodes(COLUMNS, ROWS, [], model, np.array)
+    rows = at_pipeline_thresholds(COLUMNS, ROWS, [], reference_of(Source(model, X))[0])
     whole = np.array([row for row in rows if None not in row])
     moved = np.nextafter(whole, whole + 1)
     jumps = (model.predict(whole) != model.predict(moved)) | (
@@ -94,12 +97,12 @@ def test_thresholds_behind_other_steps_are_found_from_both_sides(last: Any) -> N
 
 def test_a_pipeline_that_is_given_something_else_is_passed_over() -> None:
     model = make_pipeline(StandardScaler(), DecisionTreeRegressor()).fit(X[:, :2], Y)
-    assert rows_at_hidden_nodes(COLUMNS, ROWS, [], model, np.array) == []
+    assert at_pipeline_thresholds(COLUMNS, ROWS, [], reference_of(Source(model, X))[0]) == []
 
 
 def test_borders_between_all_labels_are_met_from_both_sides() -> None:
     model = KMeans(4, n_init=1, random_state=0).fit(X)
-    rows = between_answers(COLUMNS, ROWS, lambda rows: model.predict(np.array(rows)))
+    rows = between_labels(COLUMNS, ROWS, reference_of(Source(model, X))[0])
     squares = np.sort(model.transform(np.array(rows)) ** 2, axis=1)
     on_border = np.abs(squares[:, 1] - squares[:, 0]) < 1e-6
     assert on_border.all()
@@ -107,12 +110,13 @@ def test_borders_between_all_labels_are_met_from_both_sides() -> None:
 
 
 def test_answers_in_numbers_have_no_borders() -> None:
-    assert between_answers(COLUMNS, ROWS, lambda rows: np.zeros(len(rows))) == []
+    model = DummyRegressor(strategy="constant", constant=0.0).fit(X, Y)
+    assert between_labels(COLUMNS, ROWS, reference_of(Source(model, X))[0]) == []
 
 
 def test_every_bin_and_every_edge_has_a_row() -> None:
     model = KBinsDiscretizer(5, encode="ordinal", strategy="uniform").fit(X)
-    rows = rows_of_references(COLUMNS, ROWS, model)
+    rows = at_fitted_values(COLUMNS, ROWS, model)
     for place, edges in enumerate(model.bin_edges_):
         values = {row[place] for row in rows}
         assert set(edges.tolist()) <= values
@@ -121,5 +125,5 @@ def test_every_bin_and_every_edge_has_a_row() -> None:
 
 def test_training_rows_are_asked_about() -> None:
     model = KNeighborsRegressor().fit(X, Y)
-    rows = {tuple(row) for row in rows_of_references(COLUMNS, ROWS[:1], model)}
+    rows = {tuple(row) for row in at_fitted_values(COLUMNS, ROWS[:1], model)}
     assert set(map(tuple, ROWS)) <= rows

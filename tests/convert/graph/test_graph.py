@@ -140,14 +140,14 @@ def test_a_number_beside_one_column_has_two_dimensions() -> None:
     assert sorted(values) == [([], 3.0), ([1, 1], 0.5), ([1, 1], 1.0), ([1, 1], 2.0)]
 
 
-def test_places_are_their_own_labels_where_these_count_from_zero() -> None:
+def test_indices_are_their_own_labels_where_these_count_from_zero() -> None:
     graph = graph_of()
-    places = given(graph).argmax()
+    indices = given(graph).argmax()
 
-    assert places.look_up([0, 1, 2]) is places
-    assert places.look_up([False, True]) is places
-    assert places.look_up([0, 2, 1]) is not places
-    assert places.look_up([0.0, 1.0, 2.0]).dtype == "float64"
+    assert indices.look_up([0, 1, 2]) is indices
+    assert indices.look_up([False, True]) is indices
+    assert indices.look_up([0, 2, 1]) is not indices
+    assert indices.look_up([0.0, 1.0, 2.0]).dtype == "float64"
 
 
 # Constants and names
@@ -157,7 +157,7 @@ def initializers(proto: onnx.ModelProto) -> list[Any]:
     return list(proto.graph.initializer)
 
 
-def test_a_constant_stands_there_once() -> None:
+def test_a_constant_is_stored_once() -> None:
     graph = graph_of()
     x = given(graph)
     made = [x + EVEN, x * EVEN, x - EVEN.copy(), x / EVEN.tolist()]
@@ -188,9 +188,9 @@ def test_constants_that_differ_are_two(a: tuple[Any, Any], b: tuple[Any, Any]) -
 def test_a_constant_of_text_keeps_every_character() -> None:
     texts = ["", "é", "中文", "🦙", "a\nb", "x\x00y"]
     graph = graph_of()
-    places = given(graph).take([1]).clip(0.0, 5.0).cast("int64")
+    indices = given(graph).take([1]).clip(0.0, 5.0).cast("int64")
 
-    (got,) = run(graph, places.look_up(texts), feed=[[0, place, 0] for place in range(6)])
+    (got,) = run(graph, indices.look_up(texts), feed=[[0, index, 0] for index in range(6)])
     assert got.ravel().tolist() == texts
 
 
@@ -208,7 +208,7 @@ def test_the_same_is_written_in_the_same_bytes() -> None:
 # What is not needed
 
 
-def test_what_nobody_asks_for_is_dropped() -> None:
+def test_what_no_output_needs_is_dropped() -> None:
     graph = graph_of()
     x, unused = given(graph), graph.input(["t"], "string")
     unused.equals("gone")
@@ -232,10 +232,10 @@ def test_what_a_loop_reads_is_kept() -> None:
     np.testing.assert_array_equal(got, np.clip(X, -9, 9) + 2 * np.clip(X, -1, 1))
 
 
-def test_methods_that_nobody_asks_for_are_dropped() -> None:
+def test_methods_that_no_output_needs_are_dropped() -> None:
     model = LogisticRegression().fit(X[:2], ["a", "b"])
     graph = graph_of()
-    labels = graph.ask(model, Table((given(graph),)), "predict")
+    labels = graph.call(model, Table((given(graph),)), "predict")
 
     operators = {node.op_type for node in graph.finished([labels]).graph.node}
     assert operators == {"Gemm", "Less", "Cast", "Gather"}

@@ -9,7 +9,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from onnxlet.convert.graph.graph import Graph, Tensor, Unsupported
+from onnxlet.convert.graph.converter import Graph, Tensor, Unsupported
 from onnxlet.convert.graph.loops import by_row, either, repeat
 from onnxlet.function.arrays import Array
 
@@ -63,9 +63,9 @@ def test_rows_one_by_one() -> None:
 
         return by_row(of_row, x)
 
-    product, place, moved = run(make, ROWS)
+    product, index, moved = run(make, ROWS)
     assert product.tolist() == (ROWS @ [[1.0, 2.0, 3.0], [0.0, 1.0, 0.0]]).tolist()
-    assert place.tolist() == [[1], [1], [1]]
+    assert index.tolist() == [[1], [1], [1]]
     assert moved.tolist() == (ROWS + 0.5).tolist()
     assert [answer.shape for answer in run(make, ROWS[:0])] == [(0, 3), (0, 1), (0, 2)]
 

@@ -1,4 +1,4 @@
-"""Tables of columns that estimators are given, by place and by name, and how they are asked."""
+"""Tables of columns, by position and by name, and the estimators that take them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 
 from onnxlet.convert.converters.registry import Graph, Table, Unsupported, converters
-from onnxlet.convert.graph.graph import DROPPED
+from onnxlet.convert.graph.converter import DROPPED
 from onnxlet.convert.to_onnx import root_table
 from onnxlet.function.inputs.signature import Column
 from tests.convert.converters.written import X, given, graph_of, run
 from tests.convert.exactness import assert_exact
 
-# By place
+# By position
 
 
 def test_taking_from_what_was_taken_is_one_node() -> None:
@@ -35,12 +35,12 @@ def test_taking_from_what_was_taken_is_one_node() -> None:
     np.testing.assert_array_equal(got, X[:, [0, 2]])
 
 
-@pytest.mark.parametrize("places", [[0, 1, 2, 3], [3, 2, 1, 0], [1, 2], [0, 3, 0], [2]])
-def test_selected_columns_are_those_at_the_places(places: list[int]) -> None:
+@pytest.mark.parametrize("positions", [[0, 1, 2, 3], [3, 2, 1, 0], [1, 2], [0, 3, 0], [2]])
+def test_selected_columns_are_those_at_the_positions(positions: list[int]) -> None:
     graph = graph_of()
     x = given(graph)
     table = Table((x.take([0]), x.take([1]), x.take([2]), x * 10.0, x))
-    chosen = [table.width - 1 - place for place in places]
+    chosen = [table.width - 1 - position for position in positions]
 
     (got,) = run(graph, graph.matrix(graph.select(table, chosen)))
     np.testing.assert_array_equal(got, np.hstack([X, X * 10.0, X])[:, chosen])
@@ -49,7 +49,7 @@ def test_selected_columns_are_those_at_the_places(places: list[int]) -> None:
 def test_neighbours_in_one_tensor_stay_together() -> None:
     graph = graph_of()
     x = given(graph)
-    one_by_one = Table(tuple(x.take([place]) for place in range(3)))
+    one_by_one = Table(tuple(x.take([position]) for position in range(3)))
 
     assert graph.matrix(one_by_one).name == x.name
 
@@ -74,12 +74,12 @@ COLUMNS = [
 FRAME = pd.DataFrame({"a": [1.0, 2.0, 4.0], "gone": ["x", "y", "z"], "b": [3.0, 1.0, 2.0]})
 
 
-def test_a_dropped_column_is_no_input_and_its_place_is_kept() -> None:
+def test_a_dropped_column_is_no_input_and_its_position_is_kept() -> None:
     graph = graph_of()
     table = root_table(graph, COLUMNS, "columns")
     model = make_column_transformer(("passthrough", ["b"]), (StandardScaler(), ["a"])).fit(FRAME)
 
-    (got,) = run(graph, graph.ask(model, table, "transform"), feed=FRAME[["a", "b"]])
+    (got,) = run(graph, graph.call(model, table, "transform"), feed=FRAME[["a", "b"]])
 
     assert table.labels == ("a", "b", "gone")
     assert [entry["columns"] for entry in graph.inputs] == [["a", "b"]]
@@ -93,7 +93,7 @@ def test_a_dropped_column_that_is_used_is_unsupported() -> None:
 
     assert table.tensors[-1].dtype == DROPPED
     with pytest.raises(Unsupported, match="given a column that scikit-learn answers without"):
-        graph.ask(model, table, "transform")
+        graph.call(model, table, "transform")
 
 
 # Names of columns, for steps that select by name
@@ -135,7 +135,7 @@ def test_names_with_the_steps_in_front() -> None:
     assert_exact(model, NUMBERS)
 
 
-def test_places_are_what_steps_select_by_where_no_names_come() -> None:
+def test_positions_are_what_steps_select_by_where_no_names_come() -> None:
     scaled = make_column_transformer((StandardScaler(), ["c", "a"]))
     model = make_pipeline(scaled, make_column_transformer((MinMaxScaler(), [1]))).fit(NUMBERS)
 
@@ -152,7 +152,7 @@ def test_an_estimator_that_names_its_columns_itself() -> None:
     graph = graph_of({**dict(converters()), Renamed: convert})
     table = root_table(graph, [Column(name, "float64") for name in "abc"], "columns")
 
-    (got,) = run(graph, graph.ask(model, table, "transform"), feed=NUMBERS)
+    (got,) = run(graph, graph.call(model, table, "transform"), feed=NUMBERS)
     np.testing.assert_array_equal(got, model.transform(NUMBERS))
 
 
@@ -162,7 +162,7 @@ def test_columns_that_do_not_come_are_named() -> None:
     table = root_table(graph, [Column("a", "float64"), Column("b", "float64")], "columns")
 
     with pytest.raises(Unsupported, match=r"not given its columns \['c'\]"):
-        graph.ask(model, table, "transform")
+        graph.call(model, table, "transform")
 
 
 @pytest.mark.parametrize(
@@ -180,22 +180,22 @@ def test_columns_that_are_dropped_need_not_come(of_scaler: Any, dropped: list[An
 # Asking estimators
 
 
-def test_the_same_question_is_asked_once() -> None:
-    asked: list[Any] = []
+def test_an_estimator_is_converted_once() -> None:
+    converted: list[Any] = []
 
     def convert(graph: Graph, fitted: Any, table: Table) -> Any:
-        asked.append(fitted)
+        converted.append(fitted)
         return {"predict": graph.matrix(table).sum()}
 
     graph = graph_of({LinearRegression: convert})
     x = given(graph)
     model, other = LinearRegression(), LinearRegression()
 
-    first = graph.ask(model, Table((x,)), "predict")
-    assert graph.ask(model, Table((x,)), "predict") is first
-    assert graph.ask(other, Table((x,)), "predict") is not first
-    assert graph.ask(model, Table((x.take([0]),)), "predict") is not first
-    assert asked == [model, other, model]
+    first = graph.call(model, Table((x,)), "predict")
+    assert graph.call(model, Table((x,)), "predict") is first
+    assert graph.call(other, Table((x,)), "predict") is not first
+    assert graph.call(model, Table((x.take([0]),)), "predict") is not first
+    assert converted == [model, other, model]
 
 
 def test_unsupported_names_the_steps_down_to_the_one() -> None:
@@ -207,7 +207,7 @@ def test_unsupported_names_the_steps_down_to_the_one() -> None:
     graph = graph_of({**dict(converters()), StandardScaler: convert})
 
     with pytest.raises(Unsupported) as raised:
-        graph.ask(model, Table((given(graph),)), "predict")
+        graph.call(model, Table((given(graph),)), "predict")
     assert str(raised.value) == (
         "step Pipeline > ColumnTransformer > StandardScaler: its frills have no conversion"
     )
@@ -217,13 +217,13 @@ def test_unsupported_names_the_steps_down_to_the_one() -> None:
 def test_what_no_converter_knows_is_unsupported_without_a_fallback() -> None:
     graph = graph_of({})
     with pytest.raises(Unsupported, match="step StandardScaler: it has no converter"):
-        graph.ask(StandardScaler().fit(np.eye(3)), Table((given(graph),)), "transform")
+        graph.call(StandardScaler().fit(np.eye(3)), Table((given(graph),)), "transform")
 
 
 def test_a_method_that_is_not_written_is_unsupported() -> None:
     graph = graph_of()
     model = LogisticRegression().fit(np.eye(3), [0, 1, 1])
     with pytest.raises(Unsupported, match="step LogisticRegression: its predict_log_proba has no"):
-        graph.ask(model, Table((given(graph),)), "predict_log_proba")
+        graph.call(model, Table((given(graph),)), "predict_log_proba")
     with pytest.raises(Unsupported, match="step LogisticRegression: its transform has no"):
         graph.transform(model, Table((given(graph),)))

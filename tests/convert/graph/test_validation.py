@@ -23,7 +23,7 @@ from onnxlet.convert.graph.validation import refused_by
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.app import create_app
 from onnxlet.function.errors import InvalidRows
-from onnxlet.function.inputs.validation import read_table
+from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.model import load_model
 from tests.conftest import quiet
 
@@ -44,7 +44,7 @@ y = X["a"] > X["b"] - 2
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_an_estimator_is_asked_what_it_refuses(estimator: Any, kinds: list[str]) -> None:
+def test_what_an_estimator_refuses_is_found_by_trying(estimator: Any, kinds: list[str]) -> None:
     numbers = X.to_numpy()
     estimator.fit(numbers - numbers.min() + 0.5, y)
     assert refused_by(estimator, 2) == kinds
@@ -83,7 +83,7 @@ def test_what_the_last_step_takes_is_answered(tmp_path: Path) -> None:
     rows = [[1.0, 0.0], [0.0, 0.0], [-1.0, 0.0]]
     frame = pd.DataFrame(rows, columns=["a", "b"])
 
-    got = loaded.run(read_table(rows, loaded.signature))["prediction"]
+    got = loaded.run(validate_rows(rows, loaded.signature))["prediction"]
 
     assert "raising" not in made.manifest["graph"]
     assert got == pytest.approx(of_the_ratio(model).predict(frame), rel=1e-5)
@@ -98,14 +98,14 @@ def test_numbers_that_a_step_makes_too_large_for_trees_are_refused(tmp_path: Pat
     loaded = load_model(made.directory)
 
     assert made.manifest["parity"]["unrefused_rows"] == 0
-    assert len(loaded.run(read_table([[1e30, 1e-3]], loaded.signature))["prediction"]) == 1
+    assert len(loaded.run(validate_rows([[1e30, 1e-3]], loaded.signature))["prediction"]) == 1
     with pytest.raises(InvalidRows) as refused:
-        loaded.run(read_table([[1.0, 2.0], [1e30, 1e30]], loaded.signature))
+        loaded.run(validate_rows([[1.0, 2.0], [1e30, 1e30]], loaded.signature))
     assert [problem.row for problem in refused.value.problems] == [1]
 
 
-def test_what_an_imputer_asks_about_is_what_has_a_gap(tmp_path: Path) -> None:
-    """A tree takes no 1e200, and is not asked where nothing is missing."""
+def test_an_imputers_estimator_refuses_only_rows_with_a_gap(tmp_path: Path) -> None:
+    """A tree takes no 1e200, and is not tried where nothing is missing."""
     gaps = X.assign(c=X["a"] * X["b"]).mask(random.random((200, 3)) < 0.1)
     imputer = IterativeImputer(DecisionTreeRegressor(max_depth=3), tol=1e3, random_state=0)
     estimator = make_pipeline(imputer, Ridge()).fit(gaps, y)
@@ -113,7 +113,7 @@ def test_what_an_imputer_asks_about_is_what_has_a_gap(tmp_path: Path) -> None:
     loaded = load_model(made.directory)
 
     whole = pd.DataFrame([[1e200, 2.0, 1.0]], columns=["a", "b", "c"])
-    got = loaded.run(read_table(whole.to_numpy().tolist(), loaded.signature))["prediction"]
+    got = loaded.run(validate_rows(whole.to_numpy().tolist(), loaded.signature))["prediction"]
     assert got == pytest.approx(estimator.predict(whole), rel=1e-5)
     with pytest.raises(InvalidRows):
-        loaded.run(read_table([[1e200, None, 1.0]], loaded.signature))
+        loaded.run(validate_rows([[1e200, None, 1.0]], loaded.signature))

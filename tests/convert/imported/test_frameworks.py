@@ -157,7 +157,7 @@ def test_a_fixed_batch_is_freed_or_refused_with_the_way_out(
 def test_the_example_of_the_documentation(
     tmp_path: Path, torch: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = (ROOT / "docs" / "import.md").read_text()
+    text = (ROOT / "docs" / "how-to" / "import.md").read_text()
     blocks = dict(re.findall(r"^```(\w+)\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
     monkeypatch.chdir(tmp_path)
     exec(blocks["python"], {})  # noqa: S102 - our own page

@@ -18,12 +18,12 @@ from onnx import helper
 from onnxlet.convert.build import Built
 from onnxlet.convert.command_line import main
 from onnxlet.convert.directory.golden import verify
-from onnxlet.convert.errors import Refusal, WrongUse
+from onnxlet.convert.errors import Refusal
 from onnxlet.convert.imported import onnx_file
 from onnxlet.convert.imported.import_onnx import import_onnx
 from onnxlet.function.app import create_app
 from onnxlet.function.arrays import LARGEST_FLOAT32
-from onnxlet.function.errors import OnnxletError
+from onnxlet.function.errors import OnnxletError, WrongUse
 from onnxlet.function.settings import Settings
 from tests.convert.helpers import command, quiet
 from tests.convert.imported import onnx_files as made
@@ -562,7 +562,7 @@ REFUSED: dict[str, tuple[Callable[[], onnx.ModelProto], str, str]] = {
     ),
     "rows that are mixed": (
         lambda: one("Softmax", axis=0),
-        r"row 0 is answered otherwise alone than together with 2 others",
+        r"row 0 is answered otherwise by itself than together with 2 others",
         r"model.eval\(\)",
     ),
     "chance": (

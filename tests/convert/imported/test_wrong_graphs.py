@@ -44,14 +44,14 @@ def logistic() -> Proof:
 def tree() -> Proof:
     labels = np.array(["a", "b", "c"])[np.digitize(GRID[:, 0] - GRID[:, 1], [-1, 1])]
     model = DecisionTreeClassifier(random_state=0).fit(GRID, labels)
-    return prove(Source(model, GRID), "float32", hard=True)
+    return prove(Source(model, GRID), "float32", edges=True)
 
 
 @pytest.fixture(scope="module")
 def forest_with_gaps() -> Proof:
     y = np.nan_to_num(GAPS[:, 0], nan=-5.0)  # gaps go left, where zeros would not send them
     model = RandomForestRegressor(3, max_depth=4, random_state=0).fit(GAPS, y)
-    return prove(Source(model, GAPS), "float64", hard=True)
+    return prove(Source(model, GAPS), "float64", edges=True)
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def shop() -> Proof:
         (OneHotEncoder(handle_unknown="ignore"), ["c"]),
     )
     model = make_pipeline(columns, LinearRegression())
-    return prove(Source(model.fit(frame, Y), frame), "float64", "columns", hard=True)
+    return prove(Source(model.fit(frame, Y), frame), "float64", "columns", edges=True)
 
 
 @pytest.mark.parametrize("name", ["linear", "logistic", "tree", "forest_with_gaps", "shop"])
@@ -225,7 +225,7 @@ def test_every_threshold_of_a_tree_that_is_one_step_off(tree: Proof, end: float)
 
 def test_a_threshold_that_is_one_step_off_behind_a_scaler() -> None:
     model = make_pipeline(StandardScaler(), DecisionTreeRegressor(max_depth=1, random_state=0))
-    proof = prove(Source(model.fit(X, X[:, 0] > 0.3), X), "float64", hard=True)
+    proof = prove(Source(model.fit(X, X[:, 0] > 0.3), X), "float64", edges=True)
     assert proof.compare().passed
 
     def step(value: Any) -> Any:
@@ -236,7 +236,7 @@ def test_a_threshold_that_is_one_step_off_behind_a_scaler() -> None:
 
 def test_a_scaler_that_multiplies_by_a_reciprocal_before_a_tree() -> None:
     model = make_pipeline(StandardScaler(), DecisionTreeRegressor(max_depth=4, random_state=0))
-    proof = prove(Source(model.fit(X, Y), X), "float64", hard=True)
+    proof = prove(Source(model.fit(X, Y), X), "float64", edges=True)
     assert proof.compare().passed
 
     def multiply(proto: onnx.ModelProto) -> None:

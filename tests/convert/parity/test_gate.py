@@ -2,7 +2,7 @@
 
 Every kind of graph is mutated in every way that `mutations` knows. Which mutants change an
 answer at all is found on rows that builds don't know of (`independent_rows`); each of these has
-to be refused by the comparison on held-out, hard and drawn rows, as a build makes it.
+to be refused by the comparison on held-out rows, edge cases and drawn rows, as a build makes it.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ import numpy as np
 import onnx
 import pytest
 
-from onnxlet.convert.build import one_threaded
 from onnxlet.convert.evidence.evidence import Evidence
-from onnxlet.convert.evidence.gathering import gathered
-from onnxlet.convert.parity.attempts import Attempt, Judged
+from onnxlet.convert.evidence.gathering import gather_evidence
+from onnxlet.convert.parity.attempts import Attempt, SearchState
 from onnxlet.convert.parity.comparison import compare
-from onnxlet.convert.parity.rounding import forgive_undecided
-from onnxlet.convert.parity.search import first_equal
+from onnxlet.convert.parity.rounding import forgive_rounding
+from onnxlet.convert.parity.search import find_equal_conversion
 from onnxlet.convert.reference.answers import task_of
+from onnxlet.convert.reference.estimators import one_threaded
 from onnxlet.convert.reference.inputs import Cells, read_inputs
 from onnxlet.convert.reference.probing import probe_columns
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.arrays import Array
-from onnxlet.function.inputs.validation import read_table
+from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.model import Model
 from tests.convert.evidence.independent_rows import independent_rows
 from tests.convert.helpers import quiet
@@ -45,12 +45,12 @@ EACH, EACH_QUICK = 8, 2  # mutants of each kind
 class Gate:
     """A model that a build accepts, and what it was judged on."""
 
-    judged: Judged
+    state: SearchState
     attempt: Attempt
 
     def passes(self, mutant: Mutant) -> bool:
         """Whether a build would accept this in the conversion's place."""
-        return self._is_equal(mutant, self.judged.evidence)
+        return self._is_equal(mutant, self.state.evidence)
 
     def changes_an_answer(self, mutant: Mutant) -> bool:
         """On independent rows; never mind those where rounding decides."""
@@ -58,15 +58,14 @@ class Gate:
 
     def _is_equal(self, mutant: Mutant, evidence: Evidence) -> bool:
         model = Model("mutant", 1, mutant.manifest, mutant.onnx)
-        task, estimator = self.reference.task, self.reference.estimator
-        comparison = compare(model, task, evidence.rows, evidence.expected)
-        forgive_undecided(comparison, model, task, evidence, self.reference.ask, estimator)
+        comparison = compare(model, self.reference.task, evidence.rows, evidence.expected)
+        forgive_rounding(comparison, model, evidence, self.reference)
         return comparison.passed
 
     @property
     def reference(self) -> Reference:
         """Scikit-learn."""
-        return self.judged.reference
+        return self.state.reference
 
     @property
     def original(self) -> Mutant:
@@ -76,17 +75,17 @@ class Gate:
     @cached_property
     def others(self) -> Evidence:
         """Independent rows."""
-        evidence = self.judged.evidence
+        evidence = self.state.evidence
         model = Model("converted", 1, self.attempt.manifest, self.attempt.converted.onnx)
 
         def run(rows: Sequence[Cells]) -> Array:
-            answers = model.run(read_table(rows, model.signature))
+            answers = model.run(validate_rows(rows, model.signature))
             return answers.get("probabilities", answers["prediction"])
 
         proto = onnx.load_from_string(self.attempt.converted.onnx)
         held_out = evidence.rows[: evidence.held_out]
         tried = independent_rows(model.signature.columns, held_out, proto, run)
-        found, answers = self.reference.answers(tried)
+        found, answers = self.reference.answers_where_answered(tried)
         rows = [row for row, is_one in zip(tried, found, strict=True) if is_one]
         return Evidence(rows, answers, len(rows))
 
@@ -94,13 +93,13 @@ class Gate:
 def gate_of(source: Source) -> Gate:
     """Build up to the point where the conversion is accepted."""
     estimator = one_threaded(source.estimator)
-    task, (inputs, X) = task_of(estimator), read_inputs(source.X_test)
+    inputs, X = read_inputs(source.X_test)
     rows = inputs.rows(X)
-    columns = probe_columns(inputs, rows, lambda data: task.answers(estimator, data), estimator)
-    reference = Reference(estimator, task, inputs)
-    judged = Judged(reference, columns, *gathered(reference, columns, rows))
-    attempt, judged, _ = first_equal(judged, quiet)
-    return Gate(judged, attempt)
+    reference = Reference(estimator, task_of(estimator), inputs)
+    columns = probe_columns(reference, rows)
+    state = SearchState(reference, columns, *gather_evidence(reference, columns, rows))
+    found = find_equal_conversion(state, quiet)
+    return Gate(found.state, found.attempt)
 
 
 def tried(name: str, each: int) -> tuple[Counter[str], list[str]]:

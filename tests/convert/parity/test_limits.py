@@ -10,7 +10,7 @@ import numpy as np
 from onnxlet.convert.evidence.evidence import Evidence
 from onnxlet.convert.parity.comparison import Comparison, Difference
 from onnxlet.convert.parity.limits import limited, narrowed
-from onnxlet.convert.parity.rounding import MOST
+from onnxlet.convert.parity.rounding import MOST_FORGIVEN
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.function.inputs.signature import Column
 
@@ -47,5 +47,5 @@ def test_where_most_columns_give_out_all_of_them_get_bounds() -> None:
 
 def test_rows_of_usual_numbers_get_none() -> None:
     assert narrower([USUAL]) == {}
-    assert narrower([[1e12, 50.0, 7, "x"]], others=MOST) == {"a": (-1e7, 1e7)}
-    assert narrower([[1e12, 50.0, 7, "x"]], others=MOST + 1) is None
+    assert narrower([[1e12, 50.0, 7, "x"]], others=MOST_FORGIVEN) == {"a": (-1e7, 1e7)}
+    assert narrower([[1e12, 50.0, 7, "x"]], others=MOST_FORGIVEN + 1) is None

@@ -29,12 +29,11 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from onnxlet.convert.directory.golden import choose_golden
 from onnxlet.convert.evidence.evidence import Evidence
 from onnxlet.convert.parity.rounding import (
-    MOST,
-    begins_in_float32,
-    forgive_undecided,
-    hangs_on_rounding,
-    rounds_before_a_step,
+    MOST_FORGIVEN,
+    explained_by_rounding,
+    forgive_rounding,
 )
+from onnxlet.convert.reference.arithmetic import begins_in_float32, rounds_before_a_step
 from onnxlet.convert.sources.source import Source
 from tests.convert.helpers import Proof, built, prove
 
@@ -51,13 +50,13 @@ def tree() -> DecisionTreeClassifier:
 @pytest.fixture(scope="module")
 def projected() -> Proof:
     """A tree on projections, which are sums."""
-    return prove(Source(make_pipeline(PCA(3), tree()).fit(X, LABELS), X), hard=True)
+    return prove(Source(make_pipeline(PCA(3), tree()).fit(X, LABELS), X), edges=True)
 
 
 @pytest.fixture(scope="module")
 def scaled() -> Proof:
     """A tree on scaled columns, which are no sums."""
-    return prove(Source(make_pipeline(StandardScaler(), tree()).fit(X, LABELS), X), hard=True)
+    return prove(Source(make_pipeline(StandardScaler(), tree()).fit(X, LABELS), X), edges=True)
 
 
 def stepped(proof: Proof, operator: str, step: Callable[[Any], Any]) -> Proof:
@@ -91,7 +90,7 @@ def one_ulp_up(values: Any) -> Any:
 def test_last_digits_of_sums_before_a_tree_are_forgiven_and_counted(projected: Proof) -> None:
     other = stepped(projected, "Gemm", one_ulp_up)
     wrong = set(other.compare().outputs["prediction"].wrong)
-    assert wrong  # found by the rows that were made hard
+    assert wrong  # found by the edge cases
 
     comparison = other.forgiven()
     assert comparison.passed
@@ -117,7 +116,7 @@ def test_a_build_of_projections_and_a_tree_passes(tmp_path: Path) -> None:
     parity = result.manifest["parity"]
 
     assert parity["differing_rows"] == 0
-    assert parity["undecided_rows"] <= MOST
+    assert parity["undecided_rows"] <= MOST_FORGIVEN
     assert len(json.loads((result.directory / "golden.json").read_bytes())["instances"]) == 24
 
 
@@ -134,7 +133,7 @@ def test_undecided_rows_are_never_golden(projected: Proof) -> None:
 
 
 def test_a_threshold_one_step_off_on_raw_columns_is_not_forgiven() -> None:
-    proof = prove(Source(tree().fit(X, LABELS), X), "float32", hard=True)
+    proof = prove(Source(tree().fit(X, LABELS), X), "float32", edges=True)
     off = thresholds_up(proof)
     wrong = off.compare().outputs["prediction"].wrong
     assert wrong
@@ -159,7 +158,7 @@ def test_a_scale_one_step_off_before_a_tree_is_not_forgiven(scaled: Proof) -> No
 def test_more_rows_than_rounding_explains_are_not_looked_at(projected: Proof) -> None:
     many = prove(Source(projected.estimator, np.tile(X, (4, 1))))
     off = stepped(many, "Gemm", np.negative)
-    assert len(off.compare().outputs["prediction"].wrong) > MOST
+    assert len(off.compare().outputs["prediction"].wrong) > MOST_FORGIVEN
 
     comparison = off.forgiven()
     assert comparison.undecided == 0
@@ -172,7 +171,7 @@ def test_an_answer_between_those_of_both_sides_is_no_answer_of_a_tree() -> None:
     rows, expected = proof.rows[:3], {k: v[:3] for k, v in proof.expected.items()}
     for label in ("a", "b", "c", "d"):
         got = {**expected, "prediction": np.array([label] * 3, dtype=object)}
-        found = hangs_on_rounding(got, expected, rows, proof.ask, proof.estimator)
+        found = explained_by_rounding(got, expected, rows, proof.reference)
         assert found.tolist() == (expected["prediction"] == label).tolist()
 
 
@@ -181,14 +180,7 @@ def test_nothing_is_forgiven_where_rows_are_refused(projected: Proof) -> None:
     comparison.outputs["prediction"].wrong = [0]
     comparison.refused = ["row 1, column 'x0': missing value"]
     evidence = Evidence(projected.rows, projected.expected, len(projected.rows))
-    forgive_undecided(
-        comparison,
-        projected.model,
-        projected.task,
-        evidence,
-        projected.ask,
-        projected.estimator,
-    )
+    forgive_rounding(comparison, projected.model, evidence, projected.reference)
     assert (comparison.undecided, comparison.outputs["prediction"].wrong) == (0, [0])
 
 

@@ -21,7 +21,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.errors import InvalidRows
-from onnxlet.function.inputs.validation import read_table
+from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.model import Model, load_model
 from tests.convert.helpers import built, largest_difference, objects, prove
 
@@ -35,7 +35,8 @@ def served(source: Source, folder: Path) -> Model:
 
 def ask(model: Model, rows: list[Any]) -> Any:
     return {
-        name: array.tolist() for name, array in model.run(read_table(rows, model.signature)).items()
+        name: array.tolist()
+        for name, array in model.run(validate_rows(rows, model.signature)).items()
     }
 
 
@@ -185,7 +186,7 @@ def test_none_as_a_category(form: str, options: dict[str, Any]) -> None:
     frame = pd.DataFrame({"a": objects(["x", None, "None", "x", "y"] * 18)})
     X: Any = frame if form == "frame" else frame.to_numpy()
     encoder = OneHotEncoder(**options).fit(X)
-    proof = prove(Source(encoder, X), "float32", "columns", hard=True)
+    proof = prove(Source(encoder, X), "float32", "columns", edges=True)
 
     assert encoder.categories_[0].tolist() == ["None", "x", "y", None]
     assert largest_difference(proof.compare()) == 0
@@ -195,7 +196,7 @@ def test_missing_indicators_of_texts() -> None:
     X = pd.DataFrame({"a": objects(["x", "y", NAN, "nan"] * 9), "b": objects(["m", NAN, "n"] * 12)})
     imputer = SimpleImputer(strategy="most_frequent", add_indicator=True)
     estimator = make_pipeline(imputer, OneHotEncoder(handle_unknown="ignore"))
-    proof = prove(Source(estimator.fit(X), X), "float64", "columns", hard=True)
+    proof = prove(Source(estimator.fit(X), X), "float64", "columns", edges=True)
 
     assert all(column.nullable for column in proof.columns)
     assert largest_difference(proof.compare()) == 0
@@ -205,7 +206,7 @@ def test_numbers_that_stand_for_gaps_are_no_gaps_of_the_signature() -> None:
     X = pd.DataFrame(RANDOM.integers(-2, 4, (60, 3)), columns=list("abc"))
     imputer = SimpleImputer(missing_values=-1, add_indicator=True).fit(X)
     for precision in ("float32", "float64"):
-        proof = prove(Source(imputer, X), precision, hard=True)
+        proof = prove(Source(imputer, X), precision, edges=True)
         assert not any(column.nullable for column in proof.columns)
         assert proof.compare().passed
 
@@ -230,7 +231,7 @@ def test_whole_numbers_with_gaps_in_a_forest() -> None:
     X = pd.DataFrame({"n": RANDOM.integers(0, 2**40, 90), "m": RANDOM.integers(0, 9, 90)})
     train = X.astype(float).where(RANDOM.random((90, 2)) > 0.2)
     estimator = RandomForestRegressor(3, random_state=0).fit(train, X["m"] * 1.0)
-    proof = prove(Source(estimator, X), "float64", hard=True)
+    proof = prove(Source(estimator, X), "float64", edges=True)
 
     assert [column.nullable for column in proof.columns] == [True, True]
     assert largest_difference(proof.compare()) <= 1e-12

@@ -16,12 +16,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from onnxlet.convert.build import build
-from onnxlet.convert.errors import Refusal, WrongUse
+from onnxlet.convert.errors import Refusal
 from onnxlet.convert.reference.columns_given import notes, unanswered
 from onnxlet.convert.sources.source import Source, load_source
 from onnxlet.convert.sources.table_files import read_table_file
+from onnxlet.function.errors import WrongUse
 from onnxlet.function.inputs.signature import Column
-from tests.convert.helpers import built
+from tests.convert.helpers import built, reference_of
 
 random = np.random.default_rng(0)
 ROWS = pd.DataFrame(
@@ -44,7 +45,7 @@ def refused(source: Source) -> Refusal:
     try:
         source.estimator.predict(source.X_test)
     except Exception as error:
-        return unanswered(source, error)
+        return unanswered(source, reference_of(source)[0], error)
     raise AssertionError("it answers")
 
 
@@ -170,7 +171,8 @@ class Raises(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-le
 
 def test_columns_are_not_blamed_for_another_fault() -> None:
     model = Raises().fit(ROWS)
-    found = unanswered(Source(model, ROWS), RuntimeError("the licence has expired"))
+    source = Source(model, ROWS)
+    found = unanswered(source, reference_of(source)[0], RuntimeError("the licence has expired"))
     assert found.message == (
         "the estimator does not answer X_test: RuntimeError: the licence has expired"
     )

@@ -25,15 +25,17 @@ from sklearn.preprocessing import (
 )
 from sklearn.tree import DecisionTreeRegressor
 
+from onnxlet.convert.reference.answered import is_answered
 from onnxlet.convert.reference.answers import task_of
 from onnxlet.convert.reference.hush import LOUD
 from onnxlet.convert.reference.inputs import read_inputs
-from onnxlet.convert.reference.probing import is_answered
+from onnxlet.convert.reference.probing import probe_columns
+from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.arrays import LARGEST_FLOAT32
 from onnxlet.function.errors import InvalidRows
 from onnxlet.function.inputs.signature import Column
-from onnxlet.function.inputs.validation import read_table
+from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.model import load_model
 from tests.convert.helpers import built, probed
 
@@ -284,10 +286,10 @@ def test_the_built_function_refuses_what_scikit_learn_raises_for(tmp_path: Path)
     estimator = make_pipeline(columns, LogisticRegression()).fit(X, Y > 0)
     model = load_model(built(Source(estimator, X), tmp_path).directory)
 
-    read_table([{"a": None, "c": "red"}], model.signature)  # `note` is dropped
+    validate_rows([{"a": None, "c": "red"}], model.signature)  # `note` is dropped
     for cell in ("pink", None):
         with pytest.raises(InvalidRows) as refused:
-            read_table([{"a": 1.0, "c": cell}], model.signature)
+            validate_rows([{"a": 1.0, "c": cell}], model.signature)
         assert [(p.row, p.column) for p in refused.value.problems] == [(0, "c")]
 
 
@@ -295,15 +297,13 @@ def test_every_trial_is_made_on_the_rows_with_fewest_gaps() -> None:
     inputs, X = read_inputs(np.where(np.arange(30).reshape(10, 3) < 24, np.nan, 1.0))
     asked: list[Any] = []
     estimator = HistGradientBoostingRegressor(max_iter=1).fit(NUMBERS, Y)
-    task = task_of(estimator)
 
-    def watched(data: Any) -> Any:
-        asked.append(np.isnan(data).sum() / len(data))
-        return task.answers(estimator, data)
+    class Watched(Reference):
+        def answers_to(self, data: Any) -> Any:
+            asked.append(np.isnan(data).sum() / len(data))
+            return super().answers_to(data)
 
-    from onnxlet.convert.reference.probing import probe_columns
-
-    probe_columns(inputs, inputs.rows(X), watched, estimator)
+    probe_columns(Watched(estimator, task_of(estimator), inputs), inputs.rows(X))
     assert max(asked) <= 1 + 1  # a gap that is tried, and one row of three has its own three
 
 

@@ -22,14 +22,16 @@ from sklearn.preprocessing import FunctionTransformer
 
 from onnxlet.convert.build import Built
 from onnxlet.convert.directory.golden import verify
-from onnxlet.convert.evidence.evidence import Evidence, Failed, OnRounding, no_conversion
-from onnxlet.convert.parity.attempts import Judged, _within
+from onnxlet.convert.evidence.evidence import Evidence
+from onnxlet.convert.parity.attempts import SearchState, _within
 from onnxlet.convert.parity.certificate import certificate_lines
 from onnxlet.convert.parity.comparison import Comparison
+from onnxlet.convert.parity.refusals import DependsOnRounding, FailedRecipe, no_conversion
 from onnxlet.convert.parity.rounding import too_many_forgiven
 from onnxlet.convert.reference.answers import task_of
+from onnxlet.convert.reference.estimators import in_float64
 from onnxlet.convert.reference.inputs import read_inputs
-from onnxlet.convert.reference.reference import Reference, in_float64
+from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.inputs.signature import Column
 from tests.convert.helpers import built, served
@@ -151,7 +153,7 @@ def restless(train: Any, X: Any) -> Source:
 
 
 def test_where_neither_reference_is_stable_it_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(OnRounding) as caught:
+    with pytest.raises(DependsOnRounding) as caught:
         built(restless(TRAIN, X), tmp_path)
 
     assert caught.value.message.startswith("Pipeline: its answers depend on rounding: ")
@@ -161,7 +163,7 @@ def test_where_neither_reference_is_stable_it_is_refused(tmp_path: Path) -> None
 
 
 def test_what_is_fitted_in_float64_already_is_not_told_to_be(tmp_path: Path) -> None:
-    with pytest.raises(OnRounding) as caught:
+    with pytest.raises(DependsOnRounding) as caught:
         built(restless(TRAIN.astype(np.float64), X.astype(np.float64)), tmp_path)
     assert caught.value.hint == "Nothing was written. Scale the columns."
 
@@ -172,7 +174,7 @@ def test_what_is_fitted_in_float64_already_is_not_told_to_be(tmp_path: Path) -> 
         (range(2), 0, ""),
         (range(3), 0, "3 of 200 held-out rows"),
         (range(200, 220), 0, ""),
-        (range(200, 221), 0, "21 of 400 hard rows"),
+        (range(200, 221), 0, "21 of 400 edge-case rows"),
         ([*range(3), *range(600, 604)], 0, "3 of 200 held-out rows and 4 of 300 drawn rows"),
         (range(3), 3, ""),
     ],
@@ -194,17 +196,17 @@ def shaky_judges(monkeypatch: pytest.MonkeyPatch, precisions: set[str]) -> list[
         What each judging was made in.
     """
     judged_in: list[str] = []
-    compared = Judged.compared
+    compared = SearchState.compared
 
-    def judging(judged: Judged, model: Any, evidence: Evidence) -> tuple[Comparison, int]:
-        comparison, unrefused = compared(judged, model, evidence)
+    def judging(state: SearchState, model: Any, evidence: Evidence) -> tuple[Comparison, int]:
+        comparison, unrefused = compared(state, model, evidence)
         if not evidence.held_out:
-            judged_in.append(judged.reference.precision)
-            if judged.reference.precision in precisions:
+            judged_in.append(state.reference.precision)
+            if state.reference.precision in precisions:
                 comparison.forgiven = frozenset(range(11))
         return comparison, unrefused
 
-    monkeypatch.setattr(Judged, "compared", judging)
+    monkeypatch.setattr(SearchState, "compared", judging)
     return judged_in
 
 
@@ -224,7 +226,7 @@ def test_judging_rows_that_hang_on_rounding_in_both_are_why_it_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shaky_judges(monkeypatch, {"float32", "float64"})
-    with pytest.raises(OnRounding) as caught:
+    with pytest.raises(DependsOnRounding) as caught:
         built(Source(LinearRegression().fit(TRAIN, Y), X), tmp_path)
 
     assert caught.value.message.startswith(
@@ -235,7 +237,10 @@ def test_judging_rows_that_hang_on_rounding_in_both_are_why_it_is_refused(
 
 
 def test_a_recipe_is_named_once_however_often_it_failed() -> None:
-    failed = [Failed("float32 matrix", "it differs"), Failed("float64 matrix", "it differs")]
+    failed = [
+        FailedRecipe("float32 matrix", "it differs"),
+        FailedRecipe("float64 matrix", "it differs"),
+    ]
     message = no_conversion("Ridge", [failed[0], failed[0], failed[1], failed[0]]).message
     assert "as float32 matrix and float64 matrix: it differs" in message
 
@@ -278,7 +283,7 @@ def test_numbers_are_rounded_to_float32_once_and_never_again(cosine: KernelRidge
 )
 def test_parts_of_every_kind_are_widened(estimator: Any) -> None:
     wide = reference_of(estimator.fit(TRAIN, Y), X).in_float64()
-    answers = wide.ask(X.tolist())["prediction"]
+    answers = wide.answers(X.tolist())["prediction"]
     assert answers.dtype in (np.float64, np.int32)
     again = in_float64(estimator)
     kept = getattr(again, "cluster_centers_", None)

@@ -15,15 +15,15 @@ import pytest
 
 from onnxlet.edge.bench.board import Board, State
 from onnxlet.edge.bench.emulation import emulated, read_facts
-from onnxlet.edge.bench.figures import Energy, Found, Memory, Speed, Times, times_of
 from onnxlet.edge.bench.report import as_json, as_markdown
+from onnxlet.edge.bench.results import Energy, Memory, Results, Speed, Times, times_of
 from tests.conftest import ROOT
 from tests.edge.service.test_serve import CLEAN
 from tests.function.serving.test_reload import rewrite_golden
 
 TIME_OR_RATE = re.compile(r"\d\s*(?:[mµn]?s|rows/s|/s|m?J|W)\b|_ms\b|per_second|cold start")
-DOCUMENT = (ROOT / "docs" / "device.md").read_text()
-PI = Found(
+DOCUMENT = (ROOT / "docs" / "how-to" / "device.md").read_text()
+PI = Results(
     release=7, model="pump-wear/3", models=2, golden=25, emulated="", virtual="",
     board=Board(
         "Raspberry Pi 5 Model B Rev 1.0", "Cortex-A76", 4, 8_443_000_000, "ondemand", (1500, 2400),
@@ -122,14 +122,14 @@ def test_what_can_not_be_measured(models: Path, tmp_path: Path) -> None:
     folder = altered(models, tmp_path / "empty", lambda golden: golden.update(empty))
     done = bench("--models", str(folder))
     assert done.returncode == 2
-    assert "error: model iris/1 has no golden rows, and so nothing to be asked" in done.stderr
+    assert "error: model iris/1 has no golden rows, and so nothing to measure" in done.stderr
 
     def spoil(golden: Any) -> None:
         golden["answers"]["prediction"][0] = 9
 
     done = bench("--models", str(altered(models, tmp_path / "off", spoil)))
     assert done.returncode == 1
-    assert "1 golden rows are answered otherwise than at build" in done.stderr
+    assert "1 golden rows are answered differently than at build" in done.stderr
     assert done.stdout == ""
 
     (folder / "iris" / "1" / "model.onnx").write_bytes(b"")
@@ -140,7 +140,7 @@ def test_what_can_not_be_measured(models: Path, tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_all_that_a_board_tells() -> None:
+def test_everything_that_a_board_reports() -> None:
     rows = rows_of(as_markdown(PI))
     assert rows == {
         "board": "Raspberry Pi 5 Model B Rev 1.0, 4 cores, 8,443 MB",

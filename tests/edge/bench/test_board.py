@@ -57,7 +57,7 @@ def test_a_raspberry_pi(tmp_path: Path) -> None:
     assert state.told == "the voltage is too low now; the processor is slowed down now"
 
 
-def test_a_machine_that_tells_little(tmp_path: Path) -> None:
+def test_a_machine_that_reports_little(tmp_path: Path) -> None:
     board, state = read_board(tmp_path), read_state(tmp_path)
     assert (board.model, board.governor, board.mhz, board.system) == ("", "", None, "")
     assert board.processor
@@ -125,7 +125,7 @@ def test_the_power_supply_of_a_raspberry_pi_5(
     vcgencmd(tmp_path, {"pmic_read_adc": ADC})
     with Meter(tmp_path) as meter:
         while not meter._watts:
-            assert meter._looking.is_alive()
+            assert meter._sampler.is_alive()
     assert meter.source == "vcgencmd pmic_read_adc"
     assert meter.joules is not None
     assert meter.joules > 0

@@ -30,15 +30,15 @@ EMULATED: dict[str, tuple[Facts, dict[str, Any], str]] = {
     "static qemu": (PI, {"maps": "0-1 /usr/bin/qemu-aarch64-static"}, "qemu-aarch64-static runs"),
     "rosetta": (PC, {"maps": "0-1 r-xp /run/rosetta/rosetta"}, "rosetta runs this Python"),
     "stat is made up": (PI, {"vsize": "0"}, "an emulator answers it"),
-    "apple": (PC, {"cpuinfo": "vendor_id : VirtualApple"}, "tells of a VirtualApple"),
+    "apple": (PC, {"cpuinfo": "vendor_id : VirtualApple"}, "names a VirtualApple"),
     "TCG": (PC, {"cpuinfo": "model name : QEMU TCG CPU version 2.5+"}, "a QEMU TCG CPU version"),
-    "TCG, by systemd": (PC, {"detected": "qemu"}, "nothing tells that its processor is not"),
-    "TCG, by its maker": (PC, {"maker": "QEMU Standard PC"}, "nothing tells that its processor"),
-    "arm64 machine": (PI, {**VIRT, "firmware": True}, "nothing tells that its processor is not"),
+    "TCG, by systemd": (PC, {"detected": "qemu"}, "nothing shows that its processor is not"),
+    "TCG, by its maker": (PC, {"maker": "QEMU Standard PC"}, "nothing shows that its processor"),
+    "arm64 machine": (PI, {**VIRT, "firmware": True}, "nothing shows that its processor is not"),
     "arm64 machine, UEFI": (
         PI,
         {**VIRT, "maker": "QEMU QEMU Virtual Machine"},
-        "nothing tells that its processor",
+        "nothing shows that its processor",
     ),
     "QEMU's Raspberry Pi": (PI, {"serial": "0000000000000000"}, "without a serial number"),
 }
@@ -55,15 +55,15 @@ REAL: dict[str, tuple[Facts, dict[str, Any], str]] = {
         {**VIRT, "maker": "QEMU KVM Virtual Machine", "firmware": True},
         "QEMU KVM Virtual Machine",
     ),
-    "Firecracker on Arm": (PI, VIRT, "of a maker that is not told"),
-    "Xen on Arm": (PI, {"hypervisor": True}, "of a maker that is not told"),
+    "Firecracker on Arm": (PI, VIRT, "of an unknown maker"),
+    "Xen on Arm": (PI, {"hypervisor": True}, "of an unknown maker"),
 }
 
 
 @pytest.mark.parametrize("case", EMULATED)
 def test_what_is_emulated(case: str) -> None:
-    facts, changed, told = EMULATED[case]
-    assert told in emulated(facts._replace(**changed))
+    facts, changed, reported = EMULATED[case]
+    assert reported in emulated(facts._replace(**changed))
 
 
 @pytest.mark.parametrize("case", REAL)
@@ -96,7 +96,7 @@ def test_what_is_read_of_a_raspberry_pi(tmp_path: Path) -> None:
     assert (facts.firmware, facts.hypervisor, facts.maker) == (True, True, "QEMU")
 
 
-def test_a_machine_that_tells_nothing(tmp_path: Path) -> None:
+def test_a_machine_that_reports_nothing(tmp_path: Path) -> None:
     facts = read_facts(tmp_path)
     assert facts == Facts(machine=platform.machine())
     assert (emulated(facts), virtual(facts)) == ("", "")

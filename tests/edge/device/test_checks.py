@@ -42,11 +42,11 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "memory": (
         {"memory": 150 * MB},
-        "expected at least 208 MB in all, got 150 MB in all, 3,000 MB free",
+        "expected at least 208 MB in total, got 150 MB in total, 3,000 MB free",
     ),
     "no memory": (
         {"free_memory": 20 * MB},
-        "expected at least 50 MB free, got 3,792 MB in all, 20 MB free",
+        "expected at least 50 MB free, got 3,792 MB in total, 20 MB free",
     ),
     "space": ({"space": 99 * MB}, "expected at least 150 MB free, got 99 MB"),
     "read-only": ({"read_only": True}, "the file system is read-only"),
@@ -86,17 +86,17 @@ def test_a_good_machine() -> None:
 
 @pytest.mark.parametrize("case", WRONG)
 def test_what_stops_an_installation(case: str) -> None:
-    changed, told = WRONG[case]
+    changed, reported = WRONG[case]
     found = findings(PI._replace(**changed), NEEDS, BEFORE_INSTALLING)
-    assert [each.told for each in wrong(found)] == [told]
+    assert [each.told for each in wrong(found)] == [reported]
     assert all(each.hint for each in wrong(found))
 
 
 @pytest.mark.parametrize("case", sorted(set(WRONG) - {"user"}))
 def test_the_doctor_finds_before_an_installation_what_stops_it(case: str) -> None:
-    changed, told = WRONG[case]
+    changed, reported = WRONG[case]
     found = diagnosis(Path("/"), PI._replace(root=False, **changed), NEEDS)
-    assert [each.told for each in wrong(found)] == [told]
+    assert [each.told for each in wrong(found)] == [reported]
 
 
 def test_the_doctor_of_an_image_finds_what_stops_it_there(tmp_path: Path) -> None:
@@ -126,29 +126,29 @@ def test_another_bundle_is_advised_only_where_there_can_be_one() -> None:
     assert "made for aarch64 and x86_64: take" in hint_for(arch="riscv64")
 
 
-def test_everything_is_told_at_once(tmp_path: Path) -> None:
+def test_all_faults_are_reported_together(tmp_path: Path) -> None:
     machine = PI._replace(bits=32, python="3.9", memory=90 * MB, space=0, root=False)
-    told = [fault for fault, _ in faults(Path("/"), ["no key"], machine, NEEDS)]
-    assert len(told) == 6
-    assert told[-1].startswith("--key no key: expected minisign's public key")
+    reported = [fault for fault, _ in faults(Path("/"), ["no key"], machine, NEEDS)]
+    assert len(reported) == 6
+    assert reported[-1].startswith("--key no key: expected minisign's public key")
     machine = PI._replace(bits=32, memory=90 * MB)
-    told = [fault for fault, _ in faults(Path("/"), ["no key"], machine, NEEDS)]
-    assert len(told) == 3
-    assert told[-1].startswith("--key no key: expected minisign's public key")
+    reported = [fault for fault, _ in faults(Path("/"), ["no key"], machine, NEEDS)]
+    assert len(reported) == 3
+    assert reported[-1].startswith("--key no key: expected minisign's public key")
 
 
-def test_an_image_is_judged_by_what_is_in_it() -> None:
+def test_an_image_is_checked_by_its_content() -> None:
     machine = PI._replace(root=False, systemd=False, executable="/home/me/.venv/bin/python")
     assert wrong(findings(machine, NEEDS, IN_AN_IMAGE)) == []
 
 
 @pytest.mark.parametrize("case", FARES)
 def test_how_it_fares(case: str, capsys: pytest.CaptureFixture[str]) -> None:
-    changed, level, told = FARES[case]
+    changed, level, reported = FARES[case]
     found = findings(PI._replace(**changed), NEEDS)
-    assert (level, told) in [(each.level, each.told) for each in found]
+    assert (level, reported) in [(each.level, each.told) for each in found]
     assert report(found) == (level == "wrong")
-    assert told in capsys.readouterr().out
+    assert reported in capsys.readouterr().out
 
 
 def test_the_report_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
@@ -163,7 +163,7 @@ def test_the_report_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
     }
 
 
-def test_a_machine_that_tells_little() -> None:
+def test_a_machine_that_reports_little() -> None:
     subjects = [each.subject for each in findings(Machine(), Needs())]
     assert subjects == ["system", "processor", "python", "clock"]
 
@@ -194,7 +194,7 @@ def test_what_is_read_of_a_raspberry_pi(tmp_path: Path) -> None:
     assert got.space > 0
 
 
-def test_the_firmwares_command_is_asked_where_there_is_no_file(
+def test_the_firmware_s_command_is_used_where_there_is_no_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "vcgencmd").write_text("#!/bin/sh\necho throttled=0x50000\n")
@@ -213,14 +213,14 @@ def test_the_firmwares_command_is_asked_where_there_is_no_file(
         *("onnxlet/__init__.py", "onnxlet/environment.py", "onnxlet/folders.py"),
     ],
 )
-def test_an_older_python_reads_what_tells_that_it_is_one(path: str) -> None:
+def test_an_older_python_can_run_the_checks(path: str) -> None:
     tree = ast.parse((ROOT / path).read_text(), feature_version=(3, 7))
     made = [node.func.value for node in ast.walk(tree) if isinstance(node, ast.Call)
             and isinstance(node.func, ast.Subscript)]  # fmt: skip
     assert made == [], "list[str]() is read, and fails"
 
 
-def test_a_key_s_file_that_is_not_there_is_told_as_such(tmp_path: Path) -> None:
+def test_a_missing_key_file_is_reported_as_such(tmp_path: Path) -> None:
     [fault], [hint] = zip(*faults(tmp_path, ["/nowhere/onnxlet.pub"], PI, NEEDS), strict=True)
     assert fault.endswith("or a file with one, got a file that is not there")
     assert hint == "It stands in the .pub file that minisign -G wrote."

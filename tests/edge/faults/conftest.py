@@ -5,7 +5,7 @@ from tests.edge.update.conftest import (  # noqa: F401 - fixtures
     free_tcp_port,
     maker,
     no_settings,
-    places,
+    paths,
     setup,
     supervise,
 )

@@ -1,6 +1,6 @@
 """A disk of its own that turns read-only while files on it are open, as a card does at its end.
 
-It is ext4 in a file, seen in one mount namespace alone; the kernel itself is told of an error.
+It is ext4 in a file, mounted in a namespace of its own; errors are made in the kernel itself.
 """
 
 from __future__ import annotations
@@ -76,8 +76,8 @@ class Disk:
 
 def unavailable() -> str:
     """Why there can be no such disk here; empty where there can."""
-    places = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
-    missing = {package for tool, package in TOOLS.items() if not shutil.which(tool, path=places)}
+    searched = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+    missing = {package for tool, package in TOOLS.items() if not shutil.which(tool, path=searched)}
     if missing or os.geteuid() != 0 or not Path("/dev/loop-control").exists():
         return f"a disk of one's own needs root, loop devices, apt-get install {' '.join(missing)}"
     return ""

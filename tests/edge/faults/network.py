@@ -95,7 +95,7 @@ class Network:
         return [*shell, str(self._folder), *command]
 
     def cut(self) -> None:
-        """Nothing gets through any more, and nobody is told."""
+        """Nothing gets through any more, without an error."""
         for own in (WORLD, DEVICE):
             self.run("router", f"ip route add blackhole {own}/32")
 
@@ -159,7 +159,7 @@ class Names:
                 self._socket.sendto(answer_to(asked), who)
 
     def close(self) -> None:
-        """Who asks now is told that nobody listens."""
+        """Refuse connections."""
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._thread.join()
@@ -171,5 +171,5 @@ def answer_to(asked: bytes) -> bytes:
     end = asked.index(b"\0", 12) + 5
     known = asked[12:end].endswith(b"\x04test\0\0\x01\0\x01")
     head = asked[:2] + struct.pack(">HHHHH", 0x8180, 1, known, 0, 0)
-    told = b"\xc0\x0c" + struct.pack(">HHIH", 1, 1, 0, 4) + socket.inet_aton(WORLD)
-    return head + asked[12:end] + told * known
+    reported = b"\xc0\x0c" + struct.pack(">HHIH", 1, 1, 0, 4) + socket.inet_aton(WORLD)
+    return head + asked[12:end] + reported * known

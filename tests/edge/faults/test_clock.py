@@ -1,4 +1,4 @@
-"""Clocks that say 1970 or 2040, and jump: what counts is monotonic, and dates are told."""
+"""Clocks that say 1970 or 2040, and jump: what counts is monotonic, and dates are reported."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ def test_a_clock_that_jumps_holds_up_nobody(
 ) -> None:
     """Half of a request, a jump of many years there and back, the other half."""
     clock, listener = WrongClock(tmp_path, IN_1970), Listener(str(tmp_path / "notify"))
-    told = {"NOTIFY_SOCKET": listener.address, "WATCHDOG_USEC": "2000000"}
+    variables = {"NOTIFY_SOCKET": listener.address, "WATCHDOG_USEC": "2000000"}
     command = [sys.executable, "-c", WHERE_TIME_IS_THE_CLOCK_S, kind, "serve", "--port", "0"]
     with (tmp_path / "log").open("w") as log:
         process = subprocess.Popen(
             [*command, "--models", str(models)], cwd=ROOT, text=True,
-            env={**CLEAN, **clock.environ, **told}, stdout=subprocess.PIPE, stderr=log,
+            env={**CLEAN, **clock.environ, **variables}, stdout=subprocess.PIPE, stderr=log,
         )  # fmt: skip
     try:
         assert listener.next(30).startswith("READY=1")
@@ -93,16 +93,16 @@ for number, offset in enumerate(offsets):
     queue.add([record("prediction", str(number), [number], clock)])
 totals = queue.totals()
 there = json.loads(queue.take().body)["records"]
-told = [each["prediction"][0] for each in there], totals.dropped["age"], totals.oldest_seconds < 60
-print(json.dumps([years, *told]))
+found = [each["prediction"][0] for each in there], totals.dropped["age"], totals.oldest_seconds < 60
+print(json.dumps([years, *found]))
 """
 
 
 @pytest.mark.parametrize(
-    ("kind", "told"), [("monotonic", [[0, 1, 2, 3], 0, True]), ("wall", [[3, 2, 1], 1, True])]
+    ("kind", "expected"), [("monotonic", [[0, 1, 2, 3], 0, True]), ("wall", [[3, 2, 1], 1, True])]
 )
 def test_order_and_age_of_records_do_not_hang_on_the_clock(
-    tmp_path: Path, kind: str, told: list[Any]
+    tmp_path: Path, kind: str, expected: list[Any]
 ) -> None:
     """Where they do, as in the second one, one is given up years too early, and others go first."""
     clock = WrongClock(tmp_path)
@@ -114,7 +114,7 @@ def test_order_and_age_of_records_do_not_hang_on_the_clock(
     assert done.returncode == 0, done.stderr
     years, *found = json.loads(done.stdout)
     assert max(years) - min(years) > 60
-    assert found == told
+    assert found == expected
 
 
 TRUSTING = """
@@ -130,7 +130,7 @@ print(*https.transport(ForwardOptions(url, ca=ca))(Batch("key", b'{"records": [1
 
 
 @pytest.mark.parametrize(
-    ("year", "epoch", "told"),
+    ("year", "epoch", "expected"),
     [
         (RIGHT, 2025, "arrived status 200"),
         (IN_1970, 2025, "arrived status 200"),
@@ -140,26 +140,26 @@ print(*https.transport(ForwardOptions(url, ca=ca))(Batch("key", b'{"records": [1
     ids=["right", "never set", "ahead", "never set, and dates looked at"],
 )
 def test_dates_of_a_collector_s_certificate(
-    tmp_path: Path, pair: Pair, endpoint: Endpoint, year: int, epoch: int, told: str
+    tmp_path: Path, pair: Pair, endpoint: Endpoint, year: int, epoch: int, expected: str
 ) -> None:
     command = [sys.executable, "-c", TRUSTING, endpoint.url, str(pair.certificate), str(epoch)]
     done = subprocess.run(
         command, cwd=ROOT, env={**CLEAN, **WrongClock(tmp_path, year).environ},
         capture_output=True, text=True, timeout=60,
     )  # fmt: skip
-    assert re.fullmatch(told, done.stdout.strip()), done.stdout + done.stderr
+    assert re.fullmatch(expected, done.stdout.strip()), done.stdout + done.stderr
 
 
 @pytest.mark.faults
 def test_what_is_forwarded_arrives_once_the_clock_is_set(
     models: Path, tmp_path: Path, pair: Pair, endpoint: Endpoint
 ) -> None:
-    """In 2040 the certificate has expired: it is told, records wait; then they go by themselves."""
+    """In 2040 the certificate has expired: this is logged, records wait, and go later."""
     clock = WrongClock(tmp_path, IN_2040)
     forward = {"URL": endpoint.url, "CA": str(pair.certificate), "SECONDS": "1"}
-    told = {f"{P}FORWARD_{name}": value for name, value in forward.items()}
-    told |= {f"{P}QUEUE": str(tmp_path / "queue.db")}
-    server = start_server(models, {**CLEAN, **clock.environ, **told}, tmp_path / "log")
+    variables = {f"{P}FORWARD_{name}": value for name, value in forward.items()}
+    variables |= {f"{P}QUEUE": str(tmp_path / "queue.db")}
+    server = start_server(models, {**CLEAN, **clock.environ, **variables}, tmp_path / "log")
     try:
         assert ask(server.port)
         wait_until(lambda: "certificate has expired" in (tmp_path / "log").read_text())
@@ -229,13 +229,13 @@ def test_a_release_is_taken_whatever_the_clock_says(
     url, source = serve(certificate)
     for name in ("2.zip", "2.zip.minisig"):
         shutil.copy(archives(2).with_name(name), source.folder / name)
-    told = {**WrongClock(tmp_path, year).environ, "SSL_CERT_FILE": str(certificate[0])}
+    variables = {**WrongClock(tmp_path, year).environ, "SSL_CERT_FILE": str(certificate[0])}
     command = [sys.executable, "-c", TAKING, how, "update", f"{url}/2.zip"]
     done = subprocess.run(
-        [*command, "--root", str(setup.places.root)], cwd=ROOT, env={**CLEAN, **told},
+        [*command, "--root", str(setup.paths.root)], cwd=ROOT, env={**CLEAN, **variables},
         capture_output=True, text=True, timeout=120,
     )  # fmt: skip
-    assert (done.returncode, release_of(setup.places.live)) == (
+    assert (done.returncode, release_of(setup.paths.live)) == (
         (0, 2) if how == "no dates" else (1, 1)
     )
     assert "Traceback" not in done.stderr

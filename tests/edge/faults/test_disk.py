@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from onnxlet.edge.device.slots import Places
+from onnxlet.edge.device.slots import DevicePaths
 from onnxlet.edge.update.setup import Setup
 from tests.conftest import Client, start_server, stop_server, through_socket
 from tests.edge.faults.disk import Disk, disk, need_fiu
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.faults
 P = "ONNXLET_DEVICE_"
 SERVE = """
 import sys
-from onnxlet.edge.forward.writing import Writer
+from onnxlet.edge.forward.writer import Writer
 if sys.argv.pop(1) == "forgets":
     Writer._put_back = lambda self, entries: self._some.set()
 from onnxlet.edge.command_line import main
@@ -76,9 +76,9 @@ def test_predictions_go_on_and_their_records_wait_in_memory(
     log = tmp_path / "log"
     card.run(f"cp -a {models} {tmp_path}/disk/models && sync")
     with listening(None) as endpoint:
-        told = {"FORWARD_URL": endpoint.url, "FORWARD_SECONDS": "1"}
-        told |= {"QUEUE": str(tmp_path / "disk" / "queue.db")}
-        environ = {**CLEAN, **{f"{P}{name}": value for name, value in told.items()}}
+        variables = {"FORWARD_URL": endpoint.url, "FORWARD_SECONDS": "1"}
+        variables |= {"QUEUE": str(tmp_path / "disk" / "queue.db")}
+        environ = {**CLEAN, **{f"{P}{name}": value for name, value in variables.items()}}
         server = start_server(
             tmp_path / "disk" / "models", environ, log, card.inside, ("-c", SERVE, how)
         )
@@ -118,7 +118,7 @@ class Device:
 
     def __init__(self, card: Disk, setup: Setup, archive: Path, root: Path) -> None:
         self._card, self._archive, self.root = card, archive, root
-        card.run(f"cp -a {setup.places.root}/. {root} && sync")
+        card.run(f"cp -a {setup.paths.root}/. {root} && sync")
 
     def run(self, *command: str | Path) -> subprocess.CompletedProcess[str]:
         """A Python that has the disk."""
@@ -135,11 +135,11 @@ class Device:
 
     @property
     def live(self) -> str:
-        return self._card.run(f"readlink {Places(self.root).live}").strip()
+        return self._card.run(f"readlink {DevicePaths(self.root).live}").strip()
 
     def is_whole(self) -> bool:
         """What is live is, and answers."""
-        return self.run("-I", "-B", Places(self.root).live, "check").returncode == 0
+        return self.run("-I", "-B", DevicePaths(self.root).live, "check").returncode == 0
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from contextlib import nullcontext
 import pytest
 
 from onnxlet.edge.device.slots import live_slot
-from onnxlet.edge.update.memory import MOST_ATTEMPTS, read_memory
+from onnxlet.edge.update.history import MOST_ATTEMPTS, read_history
 from onnxlet.edge.update.setup import Setup
 from tests.conftest import ROOT
 from tests.edge.faults.memory import limit
@@ -21,7 +21,7 @@ MB = 1 << 20
 
 @pytest.mark.faults
 @pytest.mark.parametrize("most", [250 * MB, 0])
-def test_a_proof_that_takes_too_much_memory_is_ended_and_told(
+def test_a_check_that_takes_too_much_memory_is_killed_and_reported(
     setup: Setup, maker: Maker, most: int
 ) -> None:
     """Without a limit it is taken. With it what serves serves, and it is not tried for ever."""
@@ -30,7 +30,7 @@ def test_a_proof_that_takes_too_much_memory_is_ended_and_told(
     amend(files, "edge/update/check.py", check)
     archive = maker.sign(maker.write(files, "7.zip"), 7)
     command = [sys.executable, "-m", "edge", "update", str(archive)]
-    command += ["--root", str(setup.places.root)]
+    command += ["--root", str(setup.paths.root)]
     with limit(most) if most else nullcontext() as held:
         ends = [
             subprocess.run(
@@ -40,12 +40,12 @@ def test_a_proof_that_takes_too_much_memory_is_ended_and_told(
             for _ in range(MOST_ATTEMPTS + 1 if held else 1)
         ]  # fmt: skip
     if not held:
-        assert (ends[0].returncode, live_slot(setup.places)) == (0, "b"), ends[0].stderr
+        assert (ends[0].returncode, live_slot(setup.paths)) == (0, "b"), ends[0].stderr
         return
     assert [done.returncode for done in ends] == [1] * (MOST_ATTEMPTS + 1)
     assert "something killed it, the system where memory is short" in ends[0].stderr
-    assert "hint: dmesg tells. What serves is as it was; try again then." in ends[0].stderr
+    assert "hint: See dmesg. What serves is as it was; try again then." in ends[0].stderr
     assert "it failed here before: it was cut off 5 times" in ends[-1].stderr
     assert "Traceback" not in "".join(done.stderr for done in ends)
-    assert (live_slot(setup.places), live_faults(setup.places)) == ("a", [])
-    assert 7 in read_memory(setup.places).broken["bundle"]
+    assert (live_slot(setup.paths), live_faults(setup.paths)) == ("a", [])
+    assert 7 in read_history(setup.paths).broken["bundle"]

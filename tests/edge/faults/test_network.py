@@ -19,7 +19,7 @@ from socket import SO_RCVBUF, SOL_SOCKET, create_connection
 
 import pytest
 
-from onnxlet.edge.device.slots import Places, live_slot
+from onnxlet.edge.device.slots import DevicePaths, live_slot
 from onnxlet.edge.forward import https
 from onnxlet.edge.forward.queue import Batch
 from onnxlet.edge.settings.forward import ForwardOptions
@@ -80,10 +80,10 @@ def peer(broker: Broker) -> Iterator[Peer]:
 def serve_there(net: Network, models: Path, endpoint: Endpoint, pair: Pair, folder: Path) -> Server:
     """A device that forwards to the endpoint."""
     forward = {"URL": endpoint.url, "CA": str(pair.certificate), "SECONDS": "1"}
-    told = {f"{P}FORWARD_{name}": value for name, value in forward.items()}
-    told |= {f"{P}QUEUE": str(folder / "queue.db")}
+    variables = {f"{P}FORWARD_{name}": value for name, value in forward.items()}
+    variables |= {f"{P}QUEUE": str(folder / "queue.db")}
     with net.at("device"):
-        return start_server(models, {**CLEAN, **told}, folder / "log", net.with_names([]))
+        return start_server(models, {**CLEAN, **variables}, folder / "log", net.with_names([]))
 
 
 def ask(net: Network, server: Server) -> int:
@@ -128,22 +128,22 @@ def test_without_names_records_wait(
 
 
 def test_without_names_an_update_says_so_and_nothing_changes(
-    net: Network, places: Places, tmp_path: Path
+    net: Network, paths: DevicePaths, tmp_path: Path
 ) -> None:
     command = [sys.executable, "-m", "edge", "update", f"https://{NAME}/2.zip"]
     with net.at("device"):
         done = subprocess.run(
-            net.with_names([*command, "--root", str(places.root)]), cwd=ROOT, env=CLEAN,
+            net.with_names([*command, "--root", str(paths.root)]), cwd=ROOT, env=CLEAN,
             capture_output=True, text=True, timeout=120,
         )  # fmt: skip
     assert done.returncode == 1
     assert f"2.zip.minisig can't be fetched: {NO_NAME}" in done.stderr
     assert "hint: Is it there, and is there a network?" in done.stderr
     assert "Traceback" not in done.stderr
-    assert live_slot(places) == "a"
+    assert live_slot(paths) == "a"
 
 
-def test_without_names_a_broker_is_asked_again(
+def test_without_name_resolution_a_broker_is_retried(
     net: Network, broker: Broker, peer: Peer, tmp_path: Path
 ) -> None:
     process = answerer_there(net, broker, "well", tmp_path)

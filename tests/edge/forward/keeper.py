@@ -1,4 +1,4 @@
-"""Keeps records and sends them, and tells of each that it is kept: a process made to be killed.
+"""Keeps records and sends them, and reports each that is kept: a process made to be killed.
 
 It forks for each round, so that being killed two hundred times takes seconds: a round goes on in
 whatever the round before has left.
@@ -12,8 +12,8 @@ import sys
 import uuid
 from pathlib import Path
 
-from onnxlet.edge.forward import delivery_outcome, https, observing, records
-from onnxlet.edge.forward.delivery_outcome import Transport, Verdict
+from onnxlet.edge.forward import delivery_outcome, forwarder, https, records
+from onnxlet.edge.forward.delivery_outcome import Outcome, Transport
 from onnxlet.edge.forward.queue import Batch
 from onnxlet.edge.settings.forward import ForwardOptions
 
@@ -23,11 +23,11 @@ FAST_SECONDS = 0.01
 def transport(send: Transport, fault: str) -> Transport:
     """The real one, or one with a fault that the test has to find."""
 
-    def forgets_at_once(batch: Batch) -> Verdict:
+    def forgets_at_once(batch: Batch) -> Outcome:
         send(batch)
-        return Verdict("arrived")
+        return Outcome("arrived")
 
-    def has_other_keys(batch: Batch) -> Verdict:
+    def has_other_keys(batch: Batch) -> Outcome:
         return send(batch._replace(key=uuid.uuid4().hex))
 
     return {"forgets at once": forgets_at_once, "other keys": has_other_keys}.get(fault, send)
@@ -36,7 +36,7 @@ def transport(send: Transport, fault: str) -> Transport:
 def keep(options: ForwardOptions, fault: str, first: int) -> None:
     send = transport(https.transport(options), fault)
     clock = records.Clock(records.this_boot())
-    forward = observing.Forward(options, send, clock, log=lambda entry: None)
+    forward = forwarder.Forwarder(options, send, clock, log=lambda entry: None)
     forward.start()
     early = fault == "says so too early"
     for number in range(first, first + 10_000):
@@ -50,7 +50,7 @@ def main() -> None:
     path, url, ca, fault = sys.argv[1:]
     https.TIMEOUT_SECONDS = 0.2
     delivery_outcome.FIRST_SECONDS = delivery_outcome.LONGEST_SECONDS = FAST_SECONDS
-    observing.GATHER_SECONDS = 0.05
+    forwarder.GATHER_SECONDS = 0.05
     options = ForwardOptions(
         url, ca=Path(ca), queue=Path(path), seconds=FAST_SECONDS,
         durable=fault != "says so too early",

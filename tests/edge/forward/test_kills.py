@@ -18,8 +18,8 @@ from typing import NamedTuple
 
 import pytest
 
+from onnxlet.edge.forward.forwarder import open_queue
 from onnxlet.edge.forward.https import transport
-from onnxlet.edge.forward.observing import open_queue
 from onnxlet.edge.settings.forward import ForwardOptions
 from tests.conftest import ROOT
 from tests.edge.certificates import Pair

@@ -129,7 +129,7 @@ def test_batches_are_bounded_by_number_and_by_bytes(
     assert found == [["0", "1", "2"], ["3", "4"], ["large"], ["half"], ["other half"]]
 
 
-def test_what_is_refused_is_set_aside_until_it_is_asked_for(tmp_path: Path, time: Time) -> None:
+def test_refused_records_are_set_aside_until_a_retry(tmp_path: Path, time: Time) -> None:
     queue = opened(tmp_path, time)
     queue.add([made("a", time)])
     queue.take()
@@ -181,7 +181,7 @@ def test_what_is_set_aside_goes_first_and_what_is_being_sent_stays(
 
 
 def opened_again(path: Path, time: Time) -> Any:
-    from onnxlet.edge.forward.tables import connect
+    from onnxlet.edge.forward.database import connect
 
     return connect(path / "queue.db")
 

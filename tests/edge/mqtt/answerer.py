@@ -15,7 +15,7 @@ from typing import Any
 from paho.mqtt.client import MQTTMessage
 
 from onnxlet.edge.forward import delivery_outcome
-from onnxlet.edge.mqtt import serving
+from onnxlet.edge.mqtt import service
 from onnxlet.edge.mqtt.readings import request_id
 from onnxlet.edge.net import mqtt_link
 from onnxlet.edge.settings.mqtt import MqttOptions
@@ -24,15 +24,15 @@ from tests.edge.mqtt.broker import PASSWORD, USER
 
 def respond(message: MQTTMessage) -> tuple[int, str, bytes]:
     time.sleep(0.003)
-    told = {"id": request_id(message), "of": json.loads(message.payload)}
-    return 200, "application/json", json.dumps(told).encode()
+    reported = {"id": request_id(message), "of": json.loads(message.payload)}
+    return 200, "application/json", json.dumps(reported).encode()
 
 
 class Early(mqtt_link.Link):
     """Acknowledges what it has only just got."""
 
-    def _came(self, client: Any, data: Any, message: MQTTMessage) -> None:
-        super()._came(client, data, message)
+    def _received(self, client: Any, data: Any, message: MQTTMessage) -> None:
+        super()._received(client, data, message)
         super().acknowledge(message)
 
     def acknowledge(self, message: MQTTMessage) -> None:
@@ -45,11 +45,11 @@ def main() -> None:
         mqtt_link.KEEPALIVE_SECONDS = int(how)
     delivery_outcome.FIRST_SECONDS = delivery_outcome.LONGEST_SECONDS = 0.1
     options = MqttOptions(url, USER, PASSWORD, Path(ca), "answerer", "readings/#", "answers")
-    serving.check(options)
+    service.check(options)
     if how == "early":
-        vars(serving)["Link"] = Early  # the fault
-    answering = serving.Serving(options, respond, 1_000_000)
-    serving.end_by_signals(answering.stopping)
+        vars(service)["Link"] = Early  # the fault
+    answering = service.MqttService(options, respond, 1_000_000)
+    service.end_by_signals(answering.stopping)
     answering.run()
 
 

@@ -107,14 +107,14 @@ class Message(NamedTuple):
 
 
 def _message(message: MQTTMessage) -> Message:
-    told = message.properties
+    properties = message.properties
     return Message(
         message.topic,
         bytes(message.payload),
         message.retain,
-        getattr(told, "CorrelationData", None),
-        getattr(told, "ContentType", ""),
-        dict(getattr(told, "UserProperty", ())),
+        getattr(properties, "CorrelationData", None),
+        getattr(properties, "ContentType", ""),
+        dict(getattr(properties, "UserProperty", ())),
     )
 
 
@@ -137,26 +137,26 @@ class Peer:
         self._client.reconnect_delay_set(1, 1)
         self._client.on_connect = self._connected
         self._client.on_message = lambda c, d, message: self.messages.append(_message(message))
-        self._client.on_subscribe = lambda *told: self._subscribed.set()
+        self._client.on_subscribe = lambda *properties: self._subscribed.set()
         lasting = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call] # paho's own
         lasting.SessionExpiryInterval = 3600
         self._client.connect("localhost", broker.port, clean_start=False, properties=lasting)
         self._client.loop_start()
         assert not topics or self._subscribed.wait(10)
 
-    def _connected(self, *told: Any) -> None:
+    def _connected(self, *properties: Any) -> None:
         if self._topics:
             self._client.subscribe([(topic, 1) for topic in self._topics])
 
     def publish(
-        self, topic: str, payload: Any, qos: int = 1, wait: bool = True, **told: Any
+        self, topic: str, payload: Any, qos: int = 1, wait: bool = True, **properties: Any
     ) -> Any:
         """Publish, and wait until the broker has it."""
         body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call] # paho's own
-        for name, value in told.items():
-            setattr(properties, name, value)
-        sent = self._client.publish(topic, body, qos, properties=properties)
+        given = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call] # paho's own
+        for name, value in properties.items():
+            setattr(given, name, value)
+        sent = self._client.publish(topic, body, qos, properties=given)
         if wait:
             sent.wait_for_publish(20)
         return sent

@@ -20,14 +20,14 @@ from typing import Any
 
 import pytest
 
-from onnxlet.edge.forward import topic
-from onnxlet.edge.forward.delivery_outcome import Verdict
-from onnxlet.edge.forward.observing import Forward, open_queue
+from onnxlet.edge.forward import mqtt
+from onnxlet.edge.forward.delivery_outcome import Outcome
+from onnxlet.edge.forward.forwarder import Forwarder, open_queue
 from onnxlet.edge.forward.queue import Batch
 from onnxlet.edge.forward.records import Clock, record
-from onnxlet.edge.forward.sending import Sender
-from onnxlet.edge.mqtt.answering import Answering
+from onnxlet.edge.forward.sender import Sender
 from onnxlet.edge.mqtt.readings import request_id
+from onnxlet.edge.mqtt.responder import Responder
 from onnxlet.edge.settings.forward import ForwardOptions
 from onnxlet.function.settings import Settings
 from tests.conftest import ROOT
@@ -144,15 +144,15 @@ def test_a_reading_that_comes_again_is_answered_again_and_kept_once(
     sent: list[Any] = []
     answered = threading.Event()  # until then the first record is still in the queue
 
-    def take(batch: Batch) -> Verdict:
+    def take(batch: Batch) -> Outcome:
         answered.wait(20)
         sent.extend(json.loads(batch.body)["records"])
-        return Verdict("arrived")
+        return Outcome("arrived")
 
     options = ForwardOptions("https://x", seconds=0.5, queue=tmp_path / "queue.db")
-    forward = Forward(options, take, Clock("boot"))
+    forward = Forwarder(options, take, Clock("boot"))
     forward.start()
-    answering = Answering(models, Settings(models, reload_seconds=0), forward, "shop")
+    answering = Responder(models, Settings(models, reload_seconds=0), forward, "shop")
     message = reading(json.dumps({"instances": [SHOP]}).encode())
     first = answering.answer(message)
     message.dup = True
@@ -175,8 +175,8 @@ def ids_by_reading(peer: Peer) -> dict[int, set[str]]:
     found: dict[int, set[str]] = {}
     for message in list(peer.messages):
         if message.topic == "answers":
-            told = message.json()
-            found.setdefault(told["of"], set()).add(told["id"])
+            reported = message.json()
+            found.setdefault(reported["of"], set()).add(reported["id"])
     return found
 
 
@@ -271,15 +271,15 @@ def test_a_flood_is_dropped_oldest_first_and_what_is_promised_is_answered(
     wait_until(lambda: promised <= set(ids_by_reading(peer)), 30)
     process.terminate()
     assert process.wait(20) == 0
-    told = peer.wait_for_state("offline")
+    reported = peer.wait_for_state("offline")
     fleeting = [number for number in ids_by_reading(peer) if number < 10_000]
 
-    assert told["dropped"] > 1000
-    assert told["answered"] >= len(fleeting) + len(promised)
+    assert reported["dropped"] > 1000
+    assert reported["answered"] >= len(fleeting) + len(promised)
     assert max(fleeting) > 2900, "the newest is answered"
 
 
-def test_the_broker_tells_that_a_killed_process_is_gone(
+def test_the_broker_publishes_that_a_killed_process_is_gone(
     broker: Broker, peer: Peer, start: Start
 ) -> None:
     process = answerer(start, broker)
@@ -291,7 +291,7 @@ def test_the_broker_tells_that_a_killed_process_is_gone(
     late.end()
 
 
-def test_a_broker_that_refuses_is_told_once_and_asked_again(
+def test_a_broker_that_refuses_is_logged_once_and_retried(
     models: Path, broker: Broker, start: Start, tmp_path: Path
 ) -> None:
     wrong = {"MQTT_PASSWORD": "no"}
@@ -306,13 +306,13 @@ def test_a_broker_that_refuses_is_told_once_and_asked_again(
     assert "Not authorized" in line["error"]
 
 
-def test_systemd_is_told_that_it_lives_while_no_broker_does(
+def test_systemd_is_notified_while_there_is_no_broker(
     models: Path, start: Start, tmp_path: Path
 ) -> None:
     listener = Listener(str(tmp_path / "notify"))
-    told = {"MQTT_URL": "mqtt://localhost:1", "MQTT_READINGS": "r", "MQTT_ANSWERS": "a"}
+    variables = {"MQTT_URL": "mqtt://localhost:1", "MQTT_READINGS": "r", "MQTT_ANSWERS": "a"}
     process = start(
-        "edge", "mqtt", "--models", str(models), **told,
+        "edge", "mqtt", "--models", str(models), **variables,
         NOTIFY_SOCKET=listener.address, WATCHDOG_USEC="4000000",
     )  # fmt: skip
     assert listener.next(30) == "READY=1"
@@ -332,7 +332,7 @@ def test_what_lacks_ends_with_1_and_no_traceback() -> None:
     )
     assert failed.returncode == 1
     assert "ONNXLET_DEVICE_MQTT_URL: expected mqtts://HOST, got nothing" in failed.stderr
-    assert "hint: docs/mqtt.md" in failed.stderr
+    assert "hint: docs/how-to/mqtt.md" in failed.stderr
     assert "Traceback" not in failed.stderr
 
 
@@ -343,16 +343,16 @@ BATCH = Batch("the key", b'{"records": [1]}', 1)
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_batches_go_by_a_topic(broker: Broker, peer: Peer) -> None:
     options = ForwardOptions(f"{broker.url}/mine/records", PASSWORD, USER, broker.ca)
-    send = topic.transport(options)
+    send = mqtt.transport(options)
 
     assert send(BATCH).state == "arrived"
     [message] = peer.wait_for(1, "mine/records")
     assert message.user == {"Idempotency-Key": "the key", "Content-Encoding": "gzip"}
     assert message.content_type == "application/json"
-    nobody = topic.transport(options._replace(url=f"{broker.url}/nobody"))
-    assert nobody(BATCH) == Verdict("failed", "nobody subscribes to the topic")
-    assert topic.transport(options._replace(key="wrong"))(BATCH).state == "failed"
-    assert topic.transport(options._replace(ca=None))(BATCH).state == "failed"
+    nobody = mqtt.transport(options._replace(url=f"{broker.url}/nobody"))
+    assert nobody(BATCH) == Outcome("failed", "nobody subscribes to the topic")
+    assert mqtt.transport(options._replace(key="wrong"))(BATCH).state == "failed"
+    assert mqtt.transport(options._replace(ca=None))(BATCH).state == "failed"
     broker.end()
     assert send(BATCH).state == "failed"
 
@@ -363,7 +363,7 @@ def test_batches_that_the_broker_does_not_take_are_refused(tmp_path: Path, pair:
     options = ForwardOptions(f"{broker.url}/mine", PASSWORD, USER, broker.ca)
     large = BATCH._replace(body=os.urandom(5000))
     try:
-        assert topic.transport(options)(large) == Verdict(
+        assert mqtt.transport(options)(large) == Outcome(
             "refused", "the broker takes 2000 bytes at most"
         )
     finally:
@@ -374,7 +374,7 @@ def test_batches_that_the_broker_does_not_take_are_refused(tmp_path: Path, pair:
 def test_a_broker_that_leaves_since_a_packet_is_too_large_is_understood(
     code: int, state: str
 ) -> None:
-    """As some do that tell their limit nowhere."""
+    """As some brokers that do not announce their limit."""
 
     def leave(listener: socket.socket) -> None:
         with listener.accept()[0] as connection:
@@ -388,9 +388,9 @@ def test_a_broker_that_leaves_since_a_packet_is_too_large_is_understood(
         leaving = threading.Thread(target=leave, args=(listener,))
         leaving.start()
         port = listener.getsockname()[1]
-        verdict = topic.transport(ForwardOptions(f"mqtt://127.0.0.1:{port}/mine"))(BATCH)
+        outcome = mqtt.transport(ForwardOptions(f"mqtt://127.0.0.1:{port}/mine"))(BATCH)
         leaving.join()
-    assert verdict.state == state
+    assert outcome.state == state
 
 
 @pytest.mark.parametrize("limit", ["max_packet_size 2000", "message_size_limit 1500"])
@@ -408,7 +408,7 @@ def test_batches_are_halved_until_the_broker_takes_them(
     queue = open_queue(options, clock)
     queue.add([record("prediction", name, [name], clock) for name in random_names])
     sender = Sender(
-        partial(open_queue, options, clock), topic.transport(options), tmp_path / "lock", 0.02
+        partial(open_queue, options, clock), mqtt.transport(options), tmp_path / "lock", 0.02
     )
     try:
         sender.start()

@@ -12,8 +12,8 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from onnxlet.edge.mqtt.backlog import Backlog
-from onnxlet.edge.mqtt.readings import answer_to, environ_of, may_answer_to, request_id
-from onnxlet.edge.mqtt.serving import Serving, check, link_of
+from onnxlet.edge.mqtt.readings import answer_to, may_answer_to, request_id, wsgi_environ
+from onnxlet.edge.mqtt.service import MqttService, check, link_of
 from onnxlet.edge.mqtt.session import Counts, Session
 from onnxlet.edge.net.mqtt_link import Link
 from onnxlet.edge.settings.device import DeviceSettings
@@ -26,11 +26,11 @@ P = "ONNXLET_DEVICE_"
 WHOLE = MqttOptions("mqtts://b", readings="readings/#", answers="answers")
 
 
-def reading(payload: bytes = b"{}", qos: int = 1, number: int = 1, **told: Any) -> MQTTMessage:
+def reading(payload: bytes = b"{}", qos: int = 1, number: int = 1, **reported: Any) -> MQTTMessage:
     message = MQTTMessage(number, b"readings/a")
     message.payload, message.qos = payload, qos
     message.properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call] # paho's own
-    for name, value in told.items():
+    for name, value in reported.items():
         setattr(message.properties, name, value)
     return message
 
@@ -115,7 +115,7 @@ class Published:
         return 1
 
 
-def test_the_answer_bears_what_the_reading_did() -> None:
+def test_the_answer_has_the_reading_s_id_and_correlation() -> None:
     answer = answer_to(
         reading(CorrelationData=b"\0\xff"), 422, "application/problem+json", b"{}", "usual", "r"
     )
@@ -128,8 +128,8 @@ def test_the_answer_bears_what_the_reading_did() -> None:
 
 
 def test_the_path_names_the_model() -> None:
-    assert environ_of(reading(), "")["PATH_INFO"] == "/predict"
-    assert environ_of(reading(), "shop")["PATH_INFO"] == "/models/shop/predict"
+    assert wsgi_environ(reading(), "")["PATH_INFO"] == "/predict"
+    assert wsgi_environ(reading(), "shop")["PATH_INFO"] == "/models/shop/predict"
 
 
 def test_of_too_many_the_oldest_that_nobody_keeps_is_dropped() -> None:
@@ -202,7 +202,7 @@ def test_addresses_that_can(url: str) -> None:
     assert DeviceSettings.from_environ({f"{P}FORWARD_URL": url}).forward.url == url
 
 
-def test_what_lacks_is_told_at_once() -> None:
+def test_all_missing_settings_are_reported_together() -> None:
     with pytest.raises(SettingsError) as caught:
         check(MqttOptions())
     assert [part.split(":")[0] for part in caught.value.message.split("; ")] == [
@@ -228,7 +228,7 @@ def test_with_the_connection_goes_what_the_broker_sends_again() -> None:
     """Answered from here it would be answered twice, and acknowledge whatever has its number."""
     lines: list[dict[str, Any]] = []
     nobody = WHOLE._replace(url=f"mqtt://127.0.0.1:{free_port()}")
-    serving = Serving(nobody, lambda message: (200, "", b""), 1000, lines.append)
+    serving = MqttService(nobody, lambda message: (200, "", b""), 1000, lines.append)
     for qos in (0, 1, 0):
         serving._backlog.add(reading(qos=qos))
     running = threading.Thread(target=serving.run)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from onnxlet.edge.server import server
-from onnxlet.edge.server.alarm import AT_ONCE, Alarm, EventAlarm, TimerAlarm, make_alarm
+from onnxlet.edge.server.alarm import SHORTEST_SECONDS, Alarm, EventAlarm, TimerAlarm, make_alarm
 from tests.edge.server import test_server
 from tests.edge.server.test_server import Serving
 
@@ -66,13 +66,13 @@ def test_it_can_be_brought_forward(alarm: Alarm) -> None:
     hears = Hears(alarm)
     alarm.set(LONG)
     assert not hears.within(0.1)
-    alarm.set(AT_ONCE)
+    alarm.set(SHORTEST_SECONDS)
     assert hears.within(10)
     assert not hears.within(0.1)
 
 
 def test_what_rang_before_anybody_waited_is_heard(alarm: Alarm) -> None:
-    alarm.set(AT_ONCE)
+    alarm.set(SHORTEST_SECONDS)
     time.sleep(0.02)
     assert Hears(alarm).within(10)
 
@@ -117,11 +117,11 @@ def test_nobody_wakes_for_short_answers(serving: Serving) -> None:
         for _ in range(50):
             connection.sendall(test_server.request())
             test_server.answer(connection)
-            time.sleep(3 * server.PATIENCE_SECONDS)
+            time.sleep(3 * server.HANDOVER_SECONDS)
     assert len(rang) < 25  # each of them, where the machine has time for nobody
 
 
-def test_whoever_answers_long_after_short_answers_is_relieved(serving: Serving) -> None:
+def test_a_leader_with_a_long_answer_after_short_ones_is_replaced(serving: Serving) -> None:
     """Its alarm was set for an answer before it: requests came one upon the other since."""
     with serving.connect() as connection, serving.connect() as other:
         connection.sendall(test_server.request() * 3 + test_server.request("/wait"))

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from onnxlet.edge.server.connection import MOST_AT_ONCE
+from onnxlet.edge.server.connection import MOST_PIPELINED
 from onnxlet.edge.server.http_response import date_line
 from onnxlet.edge.server.server import Server
 
@@ -43,12 +43,12 @@ class Echo:
             body, broken = environ["wsgi.input"].read(LIMIT + 1), False
         except OSError:
             body, broken = b"", True
-        told = {
+        entries = {
             key: value
             for key, value in environ.items()
             if key.startswith(("HTTP_X", "QUERY", "REQUEST_M", "CONTENT", "onnxlet.shed"))
         }
-        form = {**told, "path": path, "body": body.decode(), "broken": broken}
+        form = {**entries, "path": path, "body": body.decode(), "broken": broken}
         start_response("200 OK", [("Content-Type", "application/json")])
         if path == "/large":
             return [b"x" * 20_000_000]
@@ -107,7 +107,7 @@ def answer(connection: socket.socket) -> tuple[int, dict[str, str], bytes]:
     return int(first.split()[1]), headers, body
 
 
-def told(connection: socket.socket) -> dict[str, Any]:
+def echoed(connection: socket.socket) -> dict[str, Any]:
     status, _, body = answer(connection)
     assert status == 200
     form: dict[str, Any] = json.loads(body)
@@ -199,7 +199,7 @@ def test_a_connection_that_stays(serving: Serving, kind: str) -> None:
     with serving.connect() as connection:
         for _ in range(2):
             connection.sendall(KEPT[kind])
-            assert told(connection)["path"] == "/x"
+            assert echoed(connection)["path"] == "/x"
         assert not is_closed(connection)
 
 
@@ -219,20 +219,20 @@ def test_a_request_that_comes_byte_by_byte(serving: Serving, kind: str) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for byte in KEPT[kind]:
             connection.sendall(bytes([byte]))
-        assert told(connection)["path"] == "/x"
+        assert echoed(connection)["path"] == "/x"
 
 
 def test_requests_that_come_at_once_are_answered_in_turn(serving: Serving) -> None:
     paths = [f"/{number}" for number in range(50)]
     with serving.connect() as connection:
         connection.sendall(b"".join(map(request, [*paths, "/live"])))
-        assert [told(connection)["path"] for _ in range(51)] == [*paths, "/live"]
+        assert [echoed(connection)["path"] for _ in range(51)] == [*paths, "/live"]
 
 
-def test_what_is_no_request_is_told_after_the_answers_before_it(serving: Serving) -> None:
+def test_what_is_no_request_is_refused_after_the_answers_before_it(serving: Serving) -> None:
     with serving.connect() as connection:
         connection.sendall(request("/1") + request("/2") + b"no request\r\n\r\n" + request("/3"))
-        assert [told(connection)["path"] for _ in range(2)] == ["/1", "/2"]
+        assert [echoed(connection)["path"] for _ in range(2)] == ["/1", "/2"]
         assert answer(connection)[0] == 400
         assert is_closed(connection)
 
@@ -242,8 +242,8 @@ def test_of_very_many_requests_that_come_at_once_some_have_to_be_sent_again(
 ) -> None:
     """They take forty times the memory of what was sent."""
     with serving.connect() as connection:
-        connection.sendall(request() * MOST_AT_ONCE * 2)
-        for _ in range(MOST_AT_ONCE - 1):
+        connection.sendall(request() * MOST_PIPELINED * 2)
+        for _ in range(MOST_PIPELINED - 1):
             assert "connection" not in answer(connection)[1]
         assert answer(connection)[1]["connection"] == "close"
         assert is_closed(connection)
@@ -253,9 +253,9 @@ def test_the_head_of_a_request_behind_a_large_body_is_no_large_head(serving: Ser
     bodies = b"".join(request(f"/{n}", method="POST", body=b"x" * LIMIT) for n in range(70))
     with serving.connect() as connection:
         connection.sendall(bodies + request("/last")[:-1])
-        assert [told(connection)["path"] for _ in range(70)] == [f"/{n}" for n in range(70)]
+        assert [echoed(connection)["path"] for _ in range(70)] == [f"/{n}" for n in range(70)]
         connection.sendall(b"\n")
-        assert told(connection)["path"] == "/last"
+        assert echoed(connection)["path"] == "/last"
 
 
 @pytest.mark.parametrize("chunked", [False, True])
@@ -271,12 +271,12 @@ def test_the_body_of_a_request_for_another_protocol_is_read(
         sent = request("/x", *wish, method="POST", body=b"abc")
     with serving.connect() as connection:
         connection.sendall(sent + request("/y"))
-        form = told(connection)
+        form = echoed(connection)
         assert (form["path"], form["body"], form["REQUEST_METHOD"]) == ("/x", "abc", "POST")
-        assert told(connection)["path"] == "/y"
+        assert echoed(connection)["path"] == "/y"
         for byte in sent:
             connection.sendall(bytes([byte]))
-        assert told(connection)["body"] == "abc"
+        assert echoed(connection)["body"] == "abc"
 
 
 @pytest.mark.parametrize("piece", [b"X: " + b"x" * 5000 + b"\r\n", b"x" * 5000])
@@ -288,34 +288,34 @@ def test_trailers_come_to_an_end(serving: Serving, piece: bytes) -> None:
                 connection.sendall(piece)
                 if select([connection], [], [], 0)[0]:
                     break
-        assert told(connection)["broken"]
+        assert echoed(connection)["broken"]
 
 
-def test_names_that_differ_by_an_underscore_alone_are_not_mixed_up(serving: Serving) -> None:
+def test_names_that_differ_only_by_an_underscore_are_not_mixed_up(serving: Serving) -> None:
     with serving.connect() as connection:
         connection.sendall(request("/x", "X_Api_Key: forged", "X-Two: 1", "X-Two: 2"))
-        form = told(connection)
+        form = echoed(connection)
 
     assert (form.get("HTTP_X_API_KEY"), form["HTTP_X_TWO"]) == (None, "1,2")
 
 
-def test_a_body_is_asked_for_where_the_client_waits_for_that(serving: Serving) -> None:
+def test_a_body_is_requested_if_the_client_waits_for_that(serving: Serving) -> None:
     with serving.connect() as connection:
         whole = request("/x", "Expect: 100-continue", method="POST", body=b"abc")
         connection.sendall(whole[:-3])
         assert answer(connection)[0] == 100
         connection.sendall(whole[-3:])
-        assert told(connection)["body"] == "abc"
+        assert echoed(connection)["body"] == "abc"
 
 
-def test_a_body_is_asked_for_after_the_answers_before_it(serving: Serving) -> None:
+def test_a_body_is_requested_after_the_answers_before_it(serving: Serving) -> None:
     with serving.connect() as connection:
         whole = request("/2", "Expect: 100-continue", method="POST", body=b"abc")
         connection.sendall(request("/1") + whole[:-3])
-        assert told(connection)["path"] == "/1"
+        assert echoed(connection)["path"] == "/1"
         assert answer(connection)[0] == 100
         connection.sendall(whole[-3:])
-        assert told(connection)["body"] == "abc"
+        assert echoed(connection)["body"] == "abc"
 
 
 def test_clients_that_know_of_no_interim_answers_get_none(serving: Serving) -> None:
@@ -324,10 +324,10 @@ def test_clients_that_know_of_no_interim_answers_get_none(serving: Serving) -> N
         connection.sendall(sent)
         assert not select([connection], [], [], 0.2)[0]
         connection.sendall(b"abc")
-        assert told(connection)["body"] == "abc"
+        assert echoed(connection)["body"] == "abc"
 
 
-def test_a_head_alone_has_no_body(serving: Serving) -> None:
+def test_the_answer_to_head_has_no_body(serving: Serving) -> None:
     with serving.connect() as connection:
         connection.sendall(request(method="HEAD") + request("/y"))
         received = b""
@@ -339,7 +339,7 @@ def test_a_head_alone_has_no_body(serving: Serving) -> None:
 
 
 @pytest.mark.parametrize("told_length", [True, False])
-def test_a_body_beyond_the_limit_is_not_read_and_its_sender_is_told(
+def test_a_body_beyond_the_limit_is_refused_and_not_read(
     serving: Serving, told_length: bool
 ) -> None:
     size = 3_000_000
@@ -347,15 +347,15 @@ def test_a_body_beyond_the_limit_is_not_read_and_its_sender_is_told(
     chunk = b"" if told_length else f"{size:x}\r\n".encode()
     with serving.connect() as connection:
         connection.sendall(request("/x", length, method="POST") + chunk + b"x" * size)
-        form = told(connection)
+        form = echoed(connection)
         assert len(form["body"]) == (0 if told_length else LIMIT + 1)
         assert is_closed(connection)
 
 
-def test_broken_chunks_are_told_to_the_app(serving: Serving) -> None:
+def test_broken_chunks_raise_in_the_app(serving: Serving) -> None:
     with serving.connect() as connection:
         connection.sendall(CHUNKED + b"zz\r\n")
-        assert told(connection)["broken"]
+        assert echoed(connection)["broken"]
         assert is_closed(connection)
 
 
@@ -363,16 +363,18 @@ def test_a_client_that_sends_no_more_gets_its_answers(serving: Serving) -> None:
     with serving.connect() as connection:
         connection.sendall(request("/1") + request("/2", method="POST", body=b"abc")[:-1])
         connection.shutdown(socket.SHUT_WR)
-        assert told(connection)["path"] == "/1"
-        assert told(connection)["body"] == "ab"  # the app is told the length, and sees what lacks
+        assert echoed(connection)["path"] == "/1"
+        assert (
+            echoed(connection)["body"] == "ab"
+        )  # the app knows the length, and sees what is missing
         assert is_closed(connection)
 
 
-def test_chunks_that_break_off_are_told_to_the_app(serving: Serving) -> None:
+def test_chunks_that_break_off_raise_in_the_app(serving: Serving) -> None:
     with serving.connect() as connection:
         connection.sendall(CHUNKED + b"2\r\nab\r\n")
         connection.shutdown(socket.SHUT_WR)
-        assert told(connection)["broken"]
+        assert echoed(connection)["broken"]
         assert is_closed(connection)
 
 
@@ -382,7 +384,7 @@ def test_clients_that_take_no_answer_hold_nobody_up(serving: Serving) -> None:
         connection.sendall(request("/large"))
     with serving.connect() as connection:
         connection.sendall(request())
-        assert told(connection)["path"] == "/x"
+        assert echoed(connection)["path"] == "/x"
     assert len(answer(slow[0])[2]) == 20_000_000
     for connection in slow:
         connection.close()
@@ -416,7 +418,7 @@ def test_an_app_that_fails_costs_one_answer(
         assert answer(connection)[0] == 500
     with serving.connect() as connection:
         connection.sendall(request())
-        assert told(connection)["path"] == "/x"
+        assert echoed(connection)["path"] == "/x"
     assert "on purpose" in capfd.readouterr().err
 
 
@@ -429,15 +431,15 @@ def test_several_are_answered_at_once_and_the_rest_wait_or_are_shed(serving: Ser
     waiting[2].sendall(request("/wait"))
     with serving.connect() as connection:
         connection.sendall(request("/live"))
-        assert told(connection)["path"] == "/live"
+        assert echoed(connection)["path"] == "/live"
     with serving.connect() as connection:
         connection.sendall(request())
-        assert told(connection)["onnxlet.shed"] is True
+        assert echoed(connection)["onnxlet.shed"] is True
     serving.echo.go.set()
-    assert [told(connection)["path"] for connection in waiting] == ["/wait"] * 3
+    assert [echoed(connection)["path"] for connection in waiting] == ["/wait"] * 3
     for connection in waiting:
         connection.sendall(request())
-        assert "onnxlet.shed" not in told(connection)
+        assert "onnxlet.shed" not in echoed(connection)
         connection.close()
 
 
@@ -446,7 +448,7 @@ def test_it_ends_when_what_has_begun_is_answered(serving: Serving) -> None:
     whole = request("/x", method="POST", body=b"abc")
     half.sendall(whole[:-1])
     idle.sendall(request())
-    assert told(idle)["path"] == "/x"
+    assert echoed(idle)["path"] == "/x"
     begun.sendall(request("/wait"))
     assert serving.echo.waiting.acquire(timeout=10)
 

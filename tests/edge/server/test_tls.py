@@ -23,7 +23,7 @@ from onnxlet.edge.settings.device import DeviceSettings
 from onnxlet.function.settings import Settings
 from tests.conftest import ROOT
 from tests.edge.certificates import Pair, make_pair
-from tests.edge.server.test_server import LIMIT, Serving, answer, request, told
+from tests.edge.server.test_server import LIMIT, Serving, answer, echoed, request
 from tests.edge.service.test_serve import CLEAN
 from tests.function.serving.test_predict import SHOP
 
@@ -57,19 +57,19 @@ def test_a_connection_is_kept_and_ended_as_tls_has_it(
     with connect(version) as connection:
         for number in range(3):
             connection.sendall(request(f"/{number}"))
-            assert told(connection)["path"] == f"/{number}"
+            assert echoed(connection)["path"] == f"/{number}"
         connection.sendall(request("/x", "Connection: close"))
         assert answer(connection)[1]["connection"] == "close"
-        assert connection.recv(1) == b""  # raises where nothing tells that this is the end
+        assert connection.recv(1) == b""  # raises without close_notify
 
 
 def test_requests_byte_by_byte_and_many_at_once(connect: Callable[..., ssl.SSLSocket]) -> None:
     with connect() as connection:
         for byte in request("/slow"):
             connection.sendall(bytes([byte]))
-        assert told(connection)["path"] == "/slow"
+        assert echoed(connection)["path"] == "/slow"
         connection.sendall(b"".join(request(f"/{number}") for number in range(50)))
-        assert [told(connection)["path"] for _ in range(50)] == [f"/{n}" for n in range(50)]
+        assert [echoed(connection)["path"] for _ in range(50)] == [f"/{n}" for n in range(50)]
 
 
 def test_large_answers_come_whole_to_clients_that_are_slow(
@@ -79,7 +79,7 @@ def test_large_answers_come_whole_to_clients_that_are_slow(
         slow.sendall(request("/large"))
         time.sleep(0.3)  # it takes nothing, and what it can't take waits
         other.sendall(request())
-        assert told(other)["path"] == "/x"
+        assert echoed(other)["path"] == "/x"
         assert answer(slow)[2] == b"x" * 20_000_000
         slow.sendall(request())
         assert slow.recv(8) == b"HTTP/1.1", "something was sent twice"
@@ -102,7 +102,7 @@ def test_a_client_that_takes_its_answer_slowly_has_not_stalled(
 
 
 @pytest.mark.parametrize("pause", [0, 0.3])
-def test_a_body_beyond_the_limit_is_told(
+def test_a_body_beyond_the_limit_is_refused(
     connect: Callable[..., ssl.SSLSocket], pause: float
 ) -> None:
     size = 3_000_000
@@ -111,11 +111,11 @@ def test_a_body_beyond_the_limit_is_told(
         connection.sendall(head + f"{size:x}\r\n".encode() + b"x" * (size // 2))
         time.sleep(pause)  # the answer and the goodbye are there before the rest is sent
         connection.sendall(b"x" * (size // 2))
-        assert len(told(connection)["body"]) == LIMIT + 1
+        assert len(echoed(connection)["body"]) == LIMIT + 1
         assert connection.recv(1) == b""
 
 
-def test_http_without_tls_is_told_so_in_words(
+def test_http_without_tls_gets_an_explanation(
     serving: Serving, connect: Callable[..., ssl.SSLSocket]
 ) -> None:
     with serving.connect() as plain:
@@ -126,7 +126,7 @@ def test_http_without_tls_is_told_so_in_words(
         assert plain.recv(1) == b""
     with connect() as connection:
         connection.sendall(request())
-        assert told(connection)["path"] == "/x"
+        assert echoed(connection)["path"] == "/x"
 
 
 @pytest.mark.parametrize("begun", [b"", b"\x16\x03\x01\x02\x00\x01"])
@@ -143,18 +143,18 @@ def test_a_handshake_that_stalls_is_let_go_and_holds_nobody_up(
         connection.sendall(begun)
     with connect() as connection:
         connection.sendall(request())
-        assert told(connection)["path"] == "/x"
+        assert echoed(connection)["path"] == "/x"
         assert time.monotonic() - start < 0.9, "somebody waited for them"
         for each in stalled:
             assert each.recv(1) == b""
             each.close()
         connection.sendall(request())
-        assert told(connection)["path"] == "/x"
+        assert echoed(connection)["path"] == "/x"
     assert 1.0 <= time.monotonic() - start < 5
 
 
 @pytest.mark.parametrize("sent", [b"\x16\x03\x01\x00\x05hello", b"\x00" * 600, b"\x80junk" * 9])
-def test_what_is_no_handshake_costs_that_connection_alone(
+def test_what_is_no_handshake_costs_only_that_connection(
     serving: Serving, connect: Callable[..., ssl.SSLSocket], sent: bytes
 ) -> None:
     with serving.connect() as broken, connect() as connection:
@@ -164,7 +164,7 @@ def test_what_is_no_handshake_costs_that_connection_alone(
             while broken.recv(4096):
                 pass
         connection.sendall(request())
-        assert told(connection)["path"] == "/x"
+        assert echoed(connection)["path"] == "/x"
 
 
 def test_clients_that_are_gone_in_the_middle_cost_nothing(
@@ -177,7 +177,7 @@ def test_clients_that_are_gone_in_the_middle_cost_nothing(
         gone.close()
     with connect() as connection:
         connection.sendall(request())
-        assert told(connection)["path"] == "/x"
+        assert echoed(connection)["path"] == "/x"
 
 
 def test_it_ends_while_clients_are_connected(
@@ -191,7 +191,7 @@ def test_it_ends_while_clients_are_connected(
         assert idle.recv(1) == b""
         assert shaking.recv(1) == b""
         begun.sendall(whole[-1:])
-        assert told(begun)["body"] == "abc"
+        assert echoed(begun)["body"] == "abc"
         assert begun.recv(1) == b""
     serving.thread.join(10)
     assert not serving.thread.is_alive()
@@ -309,7 +309,7 @@ def ends(pair: Pair) -> Iterator[tuple[TlsSocket, ssl.SSLSocket]]:
 
 
 @pytest.mark.parametrize(("size", "number"), [(7_000, 15), (1, 270)])
-def test_of_records_nothing_is_left_that_no_selector_tells_of(
+def test_whole_records_are_read_since_no_selector_sees_the_rest(
     ends: tuple[TlsSocket, ssl.SSLSocket], size: int, number: int
 ) -> None:
     server, client = ends

@@ -19,7 +19,7 @@ from onnxlet.edge.service.app import make_app
 from onnxlet.edge.service.metrics import BOUNDS, Meter
 from onnxlet.edge.service.serve import _server
 from onnxlet.function.app import create_app
-from onnxlet.function.http.middleware import SHED
+from onnxlet.function.errors import SHED
 from onnxlet.function.models.repository import Repository
 from onnxlet.function.serving.reload import Reloader
 from onnxlet.function.settings import Settings
@@ -95,7 +95,7 @@ def test_buckets_hold_what_took_at_most_so_long() -> None:
     assert buckets == [2.0] + [3.0] * (len(BOUNDS) - 1) + [4.0]
 
 
-def test_open_metrics_where_it_is_asked_for(client: Any) -> None:
+def test_open_metrics_on_request(client: Any) -> None:
     client.post(PATH, json={"instances": [SHOP]})
 
     got = client.get("/metrics", headers={"Accept": "application/openmetrics-text"})
@@ -139,7 +139,7 @@ def test_a_failure_of_ours_is_no_label_of_its_own(models: Path) -> None:
     assert [sample.labels["error"] for sample in errors.samples] == ["ServerError"]
 
 
-def test_refused_versions_are_told(models: Path, client: Any) -> None:
+def test_refused_versions_are_reported(models: Path, client: Any) -> None:
     meter = client.application.wsgi_app._meter
     meter.reloader = Reloader(Repository(models))
     meter.reloader.refused["shop", 9] = "altered"

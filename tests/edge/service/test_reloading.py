@@ -123,8 +123,8 @@ def test_versions_come_and_go_and_every_request_is_answered(own: Path, tmp_path:
         [(200, 1, [2]), (200, 2, [1]), (200, 4, [2]), (200, 2, [1])]
     ] * 3
     assert code == 0
-    told = [json.loads(line) for line in log.read_text().splitlines() if '"reload"' in line]
-    states = [(line["version"], line["state"]) for line in told]
+    reported = [json.loads(line) for line in log.read_text().splitlines() if '"reload"' in line]
+    states = [(line["version"], line["state"]) for line in reported]
     assert [each for each in states if each != (3, "refused")] == [
         (2, "served"),
         (4, "served"),

@@ -211,7 +211,7 @@ def test_without_models_it_says_how_to_build_one(tmp_path: Path) -> None:
     assert "Traceback" not in failed.stderr
 
 
-def test_a_port_that_is_taken_is_told_at_once(models: Path) -> None:
+def test_a_taken_port_is_reported_immediately(models: Path) -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
@@ -225,7 +225,7 @@ def test_a_port_that_is_taken_is_told_at_once(models: Path) -> None:
 
 
 @pytest.mark.parametrize("host", ["nowhere.invalid", "192.0.2.1"])
-def test_a_host_that_is_not_here_is_told(host: str, models: Path) -> None:
+def test_a_host_of_another_machine_is_reported(host: str, models: Path) -> None:
     failed = serve("--models", str(models), "--host", host, "--port", "0")
 
     assert failed.returncode == 1
@@ -238,7 +238,7 @@ def test_wrong_use_ends_with_2(arguments: list[str]) -> None:
     assert serve(*arguments).returncode == 2
 
 
-def test_a_wrong_setting_is_told(models: Path) -> None:
+def test_a_wrong_setting_is_reported(models: Path) -> None:
     failed = subprocess.run(
         [sys.executable, "-m", "edge", "serve", "--models", str(models), "--port", "0"],
         cwd=ROOT,

@@ -1,4 +1,4 @@
-"""What systemd is told, over a real datagram socket, and what it is not told any more."""
+"""What systemd is notified of, over a real datagram socket, and when that ends."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ import pytest
 from onnxlet.edge.server.server import Server
 from onnxlet.edge.service.app import make_app
 from onnxlet.edge.service.secret import Secret
-from onnxlet.edge.service.self_check import Asker, connector, first_row
-from onnxlet.edge.service.systemd import teller, watchdog_seconds
+from onnxlet.edge.service.self_check import SelfCheck, connector, first_row
+from onnxlet.edge.service.systemd import notifier, watchdog_seconds
 from onnxlet.edge.service.watchdog import CROWDED_SECONDS, Watchdog, is_alive
 from onnxlet.function.app import SERVICE
 from tests.conftest import ROOT
@@ -84,16 +84,16 @@ def test_from_the_start_to_the_end(
     more = ["--tls-cert", str(pair.certificate), "--tls-key", str(pair.key)] if way == "tls" else []
     environ = KEYS if way == "keys" else {}
     process = start(models, listener, tmp_path / "log", *more, **environ)
-    told = [listener.next(30) for _ in range(6)]
+    reported = [listener.next(30) for _ in range(6)]
     process.terminate()
     end = time.monotonic() + 10
-    while told[-1] != "STOPPING=1" and time.monotonic() < end:
-        told.append(listener.next())
+    while reported[-1] != "STOPPING=1" and time.monotonic() < end:
+        reported.append(listener.next())
     process.communicate(timeout=20)
 
-    assert told[0] == "READY=1\nSTATUS=golden rows are answered"
-    assert set(told[1:-1]) == {"WATCHDOG=1"}
-    assert told[-1] == "STOPPING=1"
+    assert reported[0] == "READY=1\nSTATUS=golden rows are answered"
+    assert set(reported[1:-1]) == {"WATCHDOG=1"}
+    assert reported[-1] == "STOPPING=1"
     assert process.returncode == 0
     assert (tmp_path / "log").read_text() == "", "what it asks itself is in no log"
 
@@ -139,7 +139,7 @@ class Serving:
         self.thread = threading.Thread(target=self.server.run)
         self.thread.start()
         repository = self.app.extensions[SERVICE].repository
-        self.asker = Asker(repository, connector(self.address, False), secret)
+        self.asker = SelfCheck(repository, connector(self.address, False), secret)
 
     def _ask(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
         while self.held.is_set():
@@ -154,7 +154,7 @@ class Serving:
         self.thread.join(20)
 
     def feeds(self, seconds: float) -> int:
-        """How often systemd is told in the next seconds."""
+        """How often systemd is notified in the next seconds."""
         before = self.told.count("WATCHDOG=1")
         time.sleep(seconds)
         return self.told.count("WATCHDOG=1") - before
@@ -192,7 +192,7 @@ def test_a_server_that_answers_something_else_is_not_ready_and_not_fed(serving: 
     assert "WATCHDOG=1" not in serving.told
     assert not any(line.startswith("READY=1") for line in serving.told)
     [status] = serving.told
-    assert status.endswith("a golden row is answered otherwise than at build")
+    assert status.endswith("a golden row is answered differently than at build")
     serving.answer = lambda body: body
     wait_for(lambda: serving.feeds(0.1))
     assert [line["event"] for line in serving.lines] == ["watchdog", "watchdog"]
@@ -215,7 +215,7 @@ def test_what_it_asks_itself_counts_nowhere(serving: Serving) -> None:
     assert "onnxlet_rows_total{" not in figures
 
 
-def test_every_model_is_asked_in_its_turn(serving: Serving, models: Path) -> None:
+def test_every_model_is_checked_in_turn(serving: Serving, models: Path) -> None:
     answered: list[bytes] = []
 
     def keep(body: bytes) -> bytes:
@@ -236,7 +236,7 @@ def test_a_connection_that_was_let_go_is_made_again(serving: Serving) -> None:
     assert serving.asker.every() == ""
 
 
-def test_a_model_without_golden_rows_is_asked_whether_it_is_ready(
+def test_a_model_without_golden_rows_is_checked_for_readiness(
     serving: Serving, tmp_path: Path
 ) -> None:
     assert first_row(tmp_path) is None
@@ -262,17 +262,20 @@ class Silent:
 
 
 def test_others_that_are_answered_count_as_life_for_some_time() -> None:
-    told: list[str] = []
-    watchdog = Watchdog(told.append, 0.4, lambda entry: None)
+    reported: list[str] = []
+    watchdog = Watchdog(reported.append, 0.4, lambda entry: None)
     watchdog.start(Silent())
     for entry in ({"status": 200, "rows": 1}, {"status": 503}):
         for _ in range(10):
             watchdog.log(entry)
             time.sleep(0.05)
-        told.append(f"after {entry['status']}")
+        reported.append(f"after {entry['status']}")
     watchdog.stop()
 
-    crowded, silent = told[: told.index("after 200")], told[told.index("after 200") :]
+    crowded, silent = (
+        reported[: reported.index("after 200")],
+        reported[reported.index("after 200") :],
+    )
     assert crowded[-1] == "WATCHDOG=1"
     assert crowded.count("WATCHDOG=1") > 5
     assert silent.count("WATCHDOG=1") < 5
@@ -294,13 +297,13 @@ def test_who_is_alive(silent: float, others: float, alive: bool) -> None:
 
 @pytest.mark.parametrize("environ", [{}, {"NOTIFY_SOCKET": ""}, {"NOTIFY_SOCKET": "vsock:1:2"}])
 def test_nothing_where_nobody_listens(environ: Mapping[str, str]) -> None:
-    assert teller(environ) is None
+    assert notifier(environ) is None
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="abstract sockets are Linux'")
 def test_an_abstract_address() -> None:
     listener = Listener(f"@onnxlet-test-{os.getpid()}")
-    tell = teller({"NOTIFY_SOCKET": listener.address})
+    tell = notifier({"NOTIFY_SOCKET": listener.address})
     assert tell is not None
     tell("READY=1")
     assert listener.next() == "READY=1"

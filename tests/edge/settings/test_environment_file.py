@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from onnxlet.edge.device.slots import Places
+from onnxlet.edge.device.slots import DevicePaths
 from onnxlet.edge.settings.device import DeviceSettings
 from onnxlet.edge.settings.environment_file import parse, read_environment_file
-from onnxlet.edge.update.setup import environ_of
+from onnxlet.edge.settings.installed import service_environ
 from onnxlet.function.errors import SettingsError
 
 # What follows `A=`, and what systemd 257 makes of it.
@@ -47,31 +47,33 @@ every = []
 for content in json.load(sys.stdin):
     file = os.memfd_create("environment")
     os.write(file, content.encode("latin-1"))
-    found, told = texts(), []
+    found, reported = texts(), []
     code = load(None, f"/proc/self/fd/{file}".encode(), ctypes.byref(found))
     os.close(file)
-    while code >= 0 and found and found[len(told)] is not None:
-        told.append(found[len(told)].decode())
-    every.append(code if code < 0 else told)
+    while code >= 0 and found and found[len(reported)] is not None:
+        reported.append(found[len(reported)].decode())
+    every.append(code if code < 0 else reported)
 print(json.dumps(every))
 """
 
 
-def told(folder: Path, content: bytes) -> dict[str, str]:
+def reported(folder: Path, content: bytes) -> dict[str, str]:
     (folder / "environment").write_bytes(content)
     return read_environment_file(folder / "environment")
 
 
 @pytest.mark.parametrize(("text", "value"), VALUES.items(), ids=[repr(text) for text in VALUES])
 def test_a_value(tmp_path: Path, text: str, value: str) -> None:
-    assert told(tmp_path, f"A={text}\n".encode())["A"] == value
+    assert reported(tmp_path, f"A={text}\n".encode())["A"] == value
 
 
 def test_names_and_comments(tmp_path: Path) -> None:
     content = b"# A=1 \\\n;B=2\n\n C =3\nD\nexport E=4\n2F=5\nG=6\nG=7\r\n# \xfc\nH\t= 8"
-    assert told(tmp_path, content) == {"C": "3", "G": "7", "H": "8"}
-    assert told(tmp_path, b"A='\x01'\nB='a\rb'\nC='a\tb'\n") == {"C": "a\tb"}, "systemd drops them"
-    assert told(tmp_path, b"") == {}
+    assert reported(tmp_path, content) == {"C": "3", "G": "7", "H": "8"}
+    assert reported(tmp_path, b"A='\x01'\nB='a\rb'\nC='a\tb'\n") == {"C": "a\tb"}, (
+        "systemd drops them"
+    )
+    assert reported(tmp_path, b"") == {}
 
 
 @pytest.mark.parametrize(
@@ -79,7 +81,7 @@ def test_names_and_comments(tmp_path: Path) -> None:
 )
 def test_what_systemd_starts_no_service_with(tmp_path: Path, content: bytes, where: str) -> None:
     with pytest.raises(SettingsError, match=f"environment: {where}expected UTF-8"):
-        told(tmp_path, content)
+        reported(tmp_path, content)
 
 
 @pytest.mark.skipif(not LIBRARY, reason="needs systemd's library")
@@ -106,16 +108,16 @@ def test_systemd_itself_reads_the_same() -> None:
 
 
 def test_a_device_s_settings_are_what_its_service_gets(tmp_path: Path) -> None:
-    places = Places(tmp_path)
-    places.settings.mkdir(parents=True)
+    paths = DevicePaths(tmp_path)
+    paths.settings.mkdir(parents=True)
     lines = "ONNXLET_DEVICE_MQTT_PASSWORD=it's\nONNXLET_API_KEYS=a  b\\c\nHOME=/x\n"
-    places.environment.write_text(lines)
-    assert environ_of(places, {"PATH": "/bin"}) == {
+    paths.environment.write_text(lines)
+    assert service_environ(paths, {"PATH": "/bin"}) == {
         "ONNXLET_DEVICE_MQTT_PASSWORD": "it's", "ONNXLET_API_KEYS": "a  bc", "PATH": "/bin",
     }  # fmt: skip
-    assert environ_of(Places(tmp_path / "nowhere"), {}) == {}
+    assert service_environ(DevicePaths(tmp_path / "nowhere"), {}) == {}
 
 
-def test_a_command_that_does_not_end_is_told() -> None:
+def test_an_unterminated_command_is_reported() -> None:
     with pytest.raises(SettingsError, match=r"DEVICE_RESTART: expected a command.*No closing quot"):
         DeviceSettings.from_environ({"ONNXLET_DEVICE_RESTART": "it's"})

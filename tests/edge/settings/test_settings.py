@@ -25,7 +25,7 @@ def test_what_is_read() -> None:
     assert Settings.from_environ(environ).models == Path("/m")
 
 
-def test_every_fault_is_told() -> None:
+def test_every_fault_is_reported() -> None:
     with pytest.raises(SettingsError) as caught:
         DeviceSettings.from_environ(
             {f"{P}PORT": "65536", f"{P}OPEN": "maybe", f"{P}HOSTT": "x", f"{P}TLS_KEY": "k.pem"}

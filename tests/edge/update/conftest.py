@@ -23,7 +23,7 @@ from onnxlet.convert.bundle.archive import write_archive
 from onnxlet.convert.bundle.contents import TOP, choose_models, place_code, place_models
 from onnxlet.convert.bundle.release import sign_release
 from onnxlet.convert.bundle.sign import SigningKey
-from onnxlet.edge.device.slots import Places, live_slot
+from onnxlet.edge.device.slots import DevicePaths, live_slot
 from onnxlet.edge.update.check import check_slot
 from onnxlet.edge.update.setup import Setup, make_setup
 from onnxlet.edge.update.sources import Web
@@ -108,10 +108,10 @@ def amend(files: Files, path: str, content: bytes) -> None:
     """Have a release bring another file, and list it as if it were right."""
     files[path] = content
     for name in ("bundle.json", "device.json"):
-        told = json.loads(as_bytes(files[name]))
-        if path in told["files"]:
-            told["files"][path] = hashlib.sha256(content).hexdigest()
-            files[name] = json.dumps(told).encode()
+        reported = json.loads(as_bytes(files[name]))
+        if path in reported["files"]:
+            reported["files"][path] = hashlib.sha256(content).hexdigest()
+            files[name] = json.dumps(reported).encode()
 
 
 def as_bytes(content: Path | bytes) -> bytes:
@@ -139,9 +139,9 @@ def archives(maker: Maker) -> Callable[[int], Path]:
 
 
 @pytest.fixture
-def places(tmp_path: Path, maker: Maker, archives: Callable[[int], Path]) -> Places:
+def paths(tmp_path: Path, maker: Maker, archives: Callable[[int], Path]) -> DevicePaths:
     """A device that serves release 1 from slot a."""
-    there = Places(tmp_path / "root")
+    there = DevicePaths(tmp_path / "root")
     with zipfile.ZipFile(archives(1)) as bundle:
         bundle.extractall(there.slot("a"))
     there.live.symlink_to("a")
@@ -154,16 +154,16 @@ def places(tmp_path: Path, maker: Maker, archives: Callable[[int], Path]) -> Pla
 
 
 @pytest.fixture
-def setup(places: Places, socket_port: int) -> Setup:
+def setup(paths: DevicePaths, socket_port: int) -> Setup:
     """The device, beside a server that has its model and is not started again."""
-    return setup_of(places, socket_port, "true")
+    return setup_of(paths, socket_port, "true")
 
 
-def setup_of(places: Places, port: int, restart: str) -> Setup:
-    places.environment.write_text(
+def setup_of(paths: DevicePaths, port: int, restart: str) -> Setup:
+    paths.environment.write_text(
         f'ONNXLET_DEVICE_PORT={port}\nONNXLET_DEVICE_ID=one\nONNXLET_DEVICE_RESTART="{restart}"\n'
     )
-    made = make_setup(places, quiet)
+    made = make_setup(paths, quiet)
     web = Web(timeout=2, attempts=4, pause=0.01)
     return made._replace(web=web, service=made.service._replace(seconds=8))
 
@@ -190,10 +190,10 @@ def tree(folder: Path, *passed_over: str) -> dict[str, str]:
     return found
 
 
-def live_faults(places: Places) -> list[str]:
+def live_faults(paths: DevicePaths) -> list[str]:
     """What is wrong with the slot that is live; empty where it is whole and answers."""
-    slot = live_slot(places)
-    return check_slot(places.slot(slot), None) if slot else ["nothing is live"]
+    slot = live_slot(paths)
+    return check_slot(paths.slot(slot), None) if slot else ["nothing is live"]
 
 
 RESTART = """
@@ -242,15 +242,17 @@ class Supervised:
 
 
 @pytest.fixture
-def supervise(places: Places, tmp_path: Path, free_tcp_port: int) -> Iterator[Callable[..., Setup]]:
+def supervise(
+    paths: DevicePaths, tmp_path: Path, free_tcp_port: int
+) -> Iterator[Callable[..., Setup]]:
     """Starts the device's own service, and gives the device."""
     started: list[Supervised] = []
 
     def start(**environ: str) -> Setup:
         port = str(free_tcp_port)
-        command = [sys.executable, "-B", str(places.live), "serve", "--port", port]
+        command = [sys.executable, "-B", str(paths.live), "serve", "--port", port]
         started.append(Supervised(command, tmp_path, environ))
-        return setup_of(places, free_tcp_port, started[0].restart)
+        return setup_of(paths, free_tcp_port, started[0].restart)
 
     yield start
     for each in started:

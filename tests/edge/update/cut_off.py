@@ -17,7 +17,7 @@ from onnxlet.edge.command_line import main
 from onnxlet.edge.device.slots import idle_slot, switch
 from onnxlet.edge.update import unpack, update
 from onnxlet.edge.update.find import Found
-from onnxlet.edge.update.memory import Memory
+from onnxlet.edge.update.history import History
 from onnxlet.edge.update.setup import Setup
 
 CHANGES = ("rename", "replace", "symlink", "unlink", "rmdir", "mkdir", "fsync", "sync")
@@ -61,14 +61,14 @@ def die_while_unpacking() -> None:
 def switch_first() -> None:
     """The mistake that the order of an update is there against."""
 
-    def take(setup: Setup, memory: Memory, found: Found) -> Memory:
-        archive, slot = update._fetch(setup, found), idle_slot(setup.places)
-        shutil.rmtree(setup.places.slot(slot), ignore_errors=True)
-        setup.places.slot(slot).mkdir()
-        switch(setup.places, slot)
-        setup.places.slot(slot).rmdir()
-        unpack.check_and_unpack(archive, setup.places.slot(slot), found.offer)
-        return memory
+    def take(setup: Setup, history: History, found: Found) -> History:
+        archive, slot = update._fetch(setup, found), idle_slot(setup.paths)
+        shutil.rmtree(setup.paths.slot(slot), ignore_errors=True)
+        setup.paths.slot(slot).mkdir()
+        switch(setup.paths, slot)
+        setup.paths.slot(slot).rmdir()
+        unpack.check_and_unpack(archive, setup.paths.slot(slot), found.offer)
+        return history
 
     update._take = take
 

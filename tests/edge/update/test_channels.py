@@ -17,13 +17,14 @@ import pytest
 from onnxlet.convert.bundle.publish import INDEX, KEPT, Folder, Place, place_of, publish, record_of
 from onnxlet.convert.bundle.release import comment_for
 from onnxlet.convert.bundle.sign import read_public_key, signature_of
-from onnxlet.convert.errors import PackagingFailed, WrongUse
-from onnxlet.edge.device.slots import Places
+from onnxlet.convert.errors import PackagingFailed
+from onnxlet.edge.device.slots import DevicePaths
 from onnxlet.edge.update.errors import Refused, Unreachable
 from onnxlet.edge.update.find import bucket
 from onnxlet.edge.update.setup import Setup
 from onnxlet.edge.update.status import release_of
 from onnxlet.edge.update.update import update
+from onnxlet.function.errors import WrongUse
 from tests.edge.update.conftest import Maker, make_key, tree
 
 Archives = Callable[[int], Path]
@@ -41,14 +42,14 @@ def identity(release: int, least: int, most: int) -> str:
 
 
 def test_the_newest_release_is_taken_once(
-    setup: Setup, places: Places, archives: Archives, maker: Maker, channel: Folder
+    setup: Setup, paths: DevicePaths, archives: Archives, maker: Maker, channel: Folder
 ) -> None:
     for number in (3, 2):
         publish(archives(number), channel, maker.key, 100)
     source = str(channel.path)
 
     assert update(setup, source) == ["bundle release 3: taken"]
-    assert release_of(places.live) == 3
+    assert release_of(paths.live) == 3
     assert update(setup, source) == ["nothing newer for this device"]
     assert sorted(path.name for path in channel.path.iterdir()) == sorted(
         [INDEX]
@@ -119,13 +120,13 @@ def test_an_index_that_is_altered_older_or_of_another_channel(
     publish(archives(3), channel, maker.key, 0)
     assert update(setup, source) == ["nothing newer for this device"]
     new = json.loads((channel.path / INDEX).read_bytes())
-    before = tree(setup.places.root)
+    before = tree(setup.paths.root)
 
     def refused(content: bytes, why: str) -> None:
         (channel.path / INDEX).write_bytes(content)
         with pytest.raises(Refused, match=why):
             update(setup, source)
-        assert tree(setup.places.root) == before
+        assert tree(setup.paths.root) == before
 
     altered = {**new, "index": new["index"].replace('"percent": 0', '"percent": 100')}
     assert altered != new
@@ -187,8 +188,8 @@ def test_what_is_not_signed_is_not_published(
 
 
 def number_of(channel: Folder) -> int:
-    told = json.loads((channel.path / INDEX).read_bytes())["signature"]
-    return int(told.partition("release=")[2].split()[0])
+    reported = json.loads((channel.path / INDEX).read_bytes())["signature"]
+    return int(reported.partition("release=")[2].split()[0])
 
 
 def test_an_earlier_index_that_was_put_back_is_not_gone_on_from(
@@ -224,8 +225,8 @@ def test_an_earlier_index_that_was_put_back_is_not_gone_on_from(
         str(other.path.resolve()): {"published": 1, "begun": 1},
     }  # fmt: skip
     nowhere = record_of(tmp_path / "nowhere" / "one.key", str(other.path))
-    told = publish(archives(3), other, maker.key, 1, record=nowhere)
-    assert told.endswith(
+    reported = publish(archives(3), other, maker.key, 1, record=nowhere)
+    assert reported.endswith(
         f"its number, 2, is not noted in {nowhere.file}: No such file or directory"
     )
     (tmp_path / "one.key.published").write_text("[1]")
@@ -300,8 +301,8 @@ def test_old_releases_leave_the_index(maker: Maker, channel: Folder, tmp_path: P
         with zipfile.ZipFile(file, "w") as archive:
             archive.writestr("x", str(number))
         publish(maker.sign(file, number), channel, maker.key, 100)
-    told = json.loads(json.loads((channel.path / INDEX).read_bytes())["index"])
-    numbers = [entry["comment"].split("release=")[1].split()[0] for entry in told["releases"]]
+    reported = json.loads(json.loads((channel.path / INDEX).read_bytes())["index"])
+    numbers = [entry["comment"].split("release=")[1].split()[0] for entry in reported["releases"]]
     assert numbers == [str(number) for number in range(KEPT + 3, 3, -1)]
 
 

@@ -14,10 +14,10 @@ from urllib.request import urlopen
 
 import pytest
 
-from onnxlet.edge.device.slots import Places, live_slot, switch
-from onnxlet.edge.update import unpack, verdict
+from onnxlet.edge.device.slots import DevicePaths, live_slot, switch
+from onnxlet.edge.update import confirm, unpack
 from onnxlet.edge.update.errors import Refused
-from onnxlet.edge.update.prove import service_faults
+from onnxlet.edge.update.health import service_faults
 from onnxlet.edge.update.rollback import rollback
 from onnxlet.edge.update.setup import Setup
 from onnxlet.edge.update.status import release_of
@@ -31,10 +31,10 @@ SEED = 4
 KILLED = -signal.SIGKILL
 
 
-def start(how: str, places: Places, *command: str) -> subprocess.Popen[bytes]:
+def start(how: str, paths: DevicePaths, *command: str) -> subprocess.Popen[bytes]:
     program = [sys.executable, "-m", "tests.edge.update.cut_off", how, *command]
     return subprocess.Popen(
-        [*program, "--root", str(places.root)],
+        [*program, "--root", str(paths.root)],
         cwd=ROOT,
         env=CLEAN,
         stdout=subprocess.DEVNULL,
@@ -54,32 +54,32 @@ def kill(process: subprocess.Popen[bytes], seconds: float) -> int:
 
 def kill_often(times: int, setup: Setup, archives: Archives) -> list[int]:
     """Kill updates, and rollbacks now and then; how many of each were not at their end."""
-    places, chance, killed, number = setup.places, random.Random(SEED), [0, 0], 2  # noqa: S311 - a test's
+    paths, chance, killed, number = setup.paths, random.Random(SEED), [0, 0], 2  # noqa: S311 - a test's
     begun = time.monotonic()
-    assert start("whole", places, "update", str(archives(number))).wait(60) == 0
+    assert start("whole", paths, "update", str(archives(number))).wait(60) == 0
     whole = time.monotonic() - begun
     for turn in range(times):
         back, number = turn % 4 == 3, number + 1
         if back:
-            assert start("whole", places, "update", str(archives(number))).wait(60) == 0
-        before = release_of(places.live)
+            assert start("whole", paths, "update", str(archives(number))).wait(60) == 0
+        before = release_of(paths.live)
         command = ["rollback"] if back else ["update", str(archives(number))]
         if chance.random() < 0.5:  # at a moment, or at a change to the card
-            process = start("whole", places, *command)
+            process = start("whole", paths, *command)
             code = kill(process, chance.uniform(0.25, 0.8 if back else 1.1) * whole)
         else:
             change = chance.randint(1, 14 if back else 350)
-            code = start(str(change), places, *command).wait(60)
+            code = start(str(change), paths, *command).wait(60)
         killed[back] += code == KILLED
-        assert live_faults(places) == [], f"turn {turn}, seed {SEED}"
-        assert back or release_of(places.live) in (before, number)
+        assert live_faults(paths) == [], f"turn {turn}, seed {SEED}"
+        assert back or release_of(paths.live) in (before, number)
     return killed
 
 
 def test_a_few_kills(setup: Setup, archives: Archives) -> None:
     assert sum(kill_often(5, setup, archives)) >= 1
     assert update(setup, str(archives(300))) == ["bundle release 300: taken"]
-    assert live_faults(setup.places) == []
+    assert live_faults(setup.paths) == []
 
 
 @pytest.mark.faults
@@ -90,7 +90,7 @@ def test_two_hundred_kills(setup: Setup, archives: Archives) -> None:
     assert updates >= 80
     assert rollbacks >= 20
     assert update(setup, str(archives(500))) == ["bundle release 500: taken"]
-    assert live_faults(setup.places) == []
+    assert live_faults(setup.paths) == []
 
 
 @pytest.mark.parametrize(("how", "torn"), [("unpacking", False), ("switch-first", True)])
@@ -98,16 +98,16 @@ def test_the_order_of_an_update_is_what_keeps_the_slot_whole(
     setup: Setup, archives: Archives, how: str, torn: bool
 ) -> None:
     """Killed in the middle of a file; where the link is switched first, damage is found."""
-    assert start(how, setup.places, "update", str(archives(2))).wait(60) == KILLED
-    assert (live_slot(setup.places), bool(live_faults(setup.places))) == (
+    assert start(how, setup.paths, "update", str(archives(2))).wait(60) == KILLED
+    assert (live_slot(setup.paths), bool(live_faults(setup.paths))) == (
         "b" if torn else "a",
         torn,
     )
 
 
 @pytest.mark.parametrize("hurt", ["altered", "away", "golden", "list"])
-def test_damage_is_found(places: Places, hurt: str) -> None:
-    slot = places.slot("a")
+def test_damage_is_found(paths: DevicePaths, hurt: str) -> None:
+    slot = paths.slot("a")
     if hurt == "altered":
         (slot / "onnxlet" / "function" / "app.py").write_bytes(b"pass\n")
     elif hurt == "away":
@@ -116,15 +116,15 @@ def test_damage_is_found(places: Places, hurt: str) -> None:
         (slot / "models" / "iris" / "1" / "golden.json").write_bytes(b"{}")
     else:
         (slot / "bundle.json").write_bytes(b"{")
-    assert len(live_faults(places)) == 1
+    assert len(live_faults(paths)) == 1
 
 
 def test_a_slot_that_is_damaged_is_not_gone_back_to(setup: Setup, archives: Archives) -> None:
     update(setup, str(archives(2)))
-    (setup.places.slot("a") / "onnxlet" / "edge" / "service" / "serve.py").write_text("1 / 0\n")
+    (setup.paths.slot("a") / "onnxlet" / "edge" / "service" / "serve.py").write_text("1 / 0\n")
     with pytest.raises(Refused, match=r"slot a does not answer.*serve\.py: altered or missing"):
         rollback(setup)
-    assert (live_slot(setup.places), live_faults(setup.places)) == ("b", [])
+    assert (live_slot(setup.paths), live_faults(setup.paths)) == ("b", [])
 
 
 def cut_off_after_the_switch(setup: Setup, archive: Path) -> None:
@@ -134,62 +134,64 @@ def cut_off_after_the_switch(setup: Setup, archive: Path) -> None:
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(verdict, "judge_bundle", cut_off)
+        patch.setattr(confirm, "confirm_bundle", cut_off)
         with pytest.raises(KeyboardInterrupt):
             update(setup, str(archive))
 
 
-def test_what_was_cut_off_before_its_verdict_gets_it(setup: Setup, archives: Archives) -> None:
+def test_an_update_cut_off_before_its_confirmation_gets_it(
+    setup: Setup, archives: Archives
+) -> None:
     """Switched, and killed before the service was asked: the next run asks it."""
     cut_off_after_the_switch(setup, archives(2))
-    assert release_of(setup.places.live) == 2
-    told: list[str] = []
-    only_a = f"sh -c 'test $(readlink {setup.places.live}) = a'"
+    assert release_of(setup.paths.live) == 2
+    reported: list[str] = []
+    only_a = f"sh -c 'test $(readlink {setup.paths.live}) = a'"
     fails = setup._replace(service=setup.service._replace(restart=only_a))
     with pytest.raises(Refused, match="it failed here before: sh -c"):
-        update(fails._replace(report=told.append), str(archives(2)))
-    assert "bundle release 2 was cut off: proving it now" in told
-    assert release_of(setup.places.live) == 1
+        update(fails._replace(report=reported.append), str(archives(2)))
+    assert "bundle release 2 was cut off: proving it now" in reported
+    assert release_of(setup.paths.live) == 1
 
     cut_off_after_the_switch(setup, archives(3))
     assert update(setup, str(archives(3))) == ["nothing newer for this device"]
-    assert release_of(setup.places.live) == 3
+    assert release_of(setup.paths.live) == 3
 
 
 @pytest.mark.parametrize("of", ["before", pytest.param("after", marks=pytest.mark.faults)])
-def test_what_was_cut_off_is_judged_by_the_slot_before(
+def test_an_update_cut_off_is_settled_by_the_previous_slot(
     setup: Setup, archives: Archives, of: str
 ) -> None:
     """The new one's commands don't start: by its own code it would stay for ever."""
-    places = setup.places
+    paths = setup.paths
 
     cut_off_after_the_switch(setup, archives(2))
-    assert (str(places.back.readlink()), live_slot(places)) == ("a", "b")
-    (places.slot("b") / "__main__.py").write_text("1 / 0\n")
-    only_a = f"sh -c 'test $(readlink {places.live}) = a'"
-    settings = places.environment.read_text().replace('RESTART="true"', f'RESTART="{only_a}"')
-    places.environment.write_text(settings)
-    link = places.back if of == "before" else places.live
-    command = [sys.executable, "-B", str(link), "settle", "--root", str(places.root)]
+    assert (str(paths.back.readlink()), live_slot(paths)) == ("a", "b")
+    (paths.slot("b") / "__main__.py").write_text("1 / 0\n")
+    only_a = f"sh -c 'test $(readlink {paths.live}) = a'"
+    settings = paths.environment.read_text().replace('RESTART="true"', f'RESTART="{only_a}"')
+    paths.environment.write_text(settings)
+    link = paths.back if of == "before" else paths.live
+    command = [sys.executable, "-B", str(link), "settle", "--root", str(paths.root)]
     done = subprocess.run(command, cwd="/", env=CLEAN, capture_output=True, text=True, timeout=60)
-    assert (live_slot(places), done.returncode) == (("a", 0) if of == "before" else ("b", 1))
+    assert (live_slot(paths), done.returncode) == (("a", 0) if of == "before" else ("b", 1))
     if of == "before":
         assert "bundle release 2 was cut off: proving it now" in done.stderr
-        assert not places.back.is_symlink()
+        assert not paths.back.is_symlink()
         with pytest.raises(Refused, match="it failed here before"):
             update(setup, str(archives(2)))
 
 
 def test_a_process_goes_on_by_its_own_code_when_the_link_is_switched(
-    supervise: Callable[..., Setup], places: Places, tmp_path: Path
+    supervise: Callable[..., Setup], paths: DevicePaths, tmp_path: Path
 ) -> None:
     """What it imports only then is in the slot that it was started from, and in no other."""
-    told = {"URL": "http://127.0.0.1:1/", "SECONDS": "900"}
-    environ = {f"ONNXLET_DEVICE_FORWARD_{name}": value for name, value in told.items()}
+    variables = {"URL": "http://127.0.0.1:1/", "SECONDS": "900"}
+    environ = {f"ONNXLET_DEVICE_FORWARD_{name}": value for name, value in variables.items()}
     setup = supervise(ONNXLET_DEVICE_QUEUE=str(tmp_path / "queue.db"), **environ)
     assert service_faults(setup.service._replace(seconds=20), {}) == []
-    places.slot("b").mkdir()
-    switch(places, "b")
+    paths.slot("b").mkdir()
+    switch(paths, "b")
     with urlopen(f"{setup.service.url}/metrics", timeout=10) as answer:  # noqa: S310 - http
         assert b"onnxlet_forward_keeping" in answer.read()
 
@@ -220,7 +222,7 @@ class Card:
         monkeypatch.setattr(os, "rename", watched_rename)
 
 
-def test_all_is_on_the_card_before_it_is_put_in_its_place(
+def test_everything_is_on_the_disk_before_it_is_moved_into_the_slot(
     setup: Setup, archives: Archives, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     card = Card(monkeypatch)

@@ -26,11 +26,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from onnxlet.edge.server.tls import make_context
 from onnxlet.edge.update import fetch
-from onnxlet.edge.update.errors import Failed, Refused, Unreachable, WrongUse
+from onnxlet.edge.update.errors import Failed, Refused, Unreachable
 from onnxlet.edge.update.fetch import download, read_small
 from onnxlet.edge.update.setup import Setup
 from onnxlet.edge.update.sources import Web, beside, check
 from onnxlet.edge.update.update import update
+from onnxlet.function.errors import WrongUse
 from tests.conftest import ROOT
 from tests.edge.update.conftest import tree
 
@@ -210,13 +211,13 @@ def test_a_server_that_sends_drops_is_left(serve: Serve, part: Path) -> None:
         read_small(f"{url}/file", 200, WEB._replace(most_seconds=0.4))
 
 
-def test_a_small_file_that_broke_off_is_asked_for_again(serve: Serve) -> None:
+def test_a_small_file_that_broke_off_is_fetched_again(serve: Serve) -> None:
     url, source = serve(breaks=[10, 100, 10**7])
     assert read_small(f"{url}/file", 10**7, WEB) == CONTENT
     assert len(source.asked) == 3
 
 
-def test_a_card_that_takes_no_more_is_told_as_such(serve: Serve, part: Path) -> None:
+def test_a_full_disk_is_reported_as_such(serve: Serve, part: Path) -> None:
     url, source = serve()
     program = (
         "import resource, sys; from pathlib import Path; from onnxlet.edge.update.fetch import *; "
@@ -228,7 +229,7 @@ def test_a_card_that_takes_no_more_is_told_as_such(serve: Serve, part: Path) -> 
     assert (part.stat().st_size, len(source.asked)) == (1000, 1)
 
 
-def test_what_is_not_there_is_asked_for_once(serve: Serve) -> None:
+def test_what_does_not_exist_is_requested_once(serve: Serve) -> None:
     url, source = serve(statuses=[404] * 3)
     with pytest.raises(Unreachable, match="the server says 404"):
         read_small(f"{url}/file", 10, WEB)
@@ -334,10 +335,10 @@ def test_a_release_comes_by_https(
     url, source = serve(certificate)
     for name in ("2.zip", "2.zip.minisig"):
         shutil.copy(archives(2).with_name(name), source.folder / name)
-    before = tree(setup.places.root)
+    before = tree(setup.paths.root)
     with pytest.raises(Unreachable, match="certificate verify failed"):
         update(setup, f"{url}/2.zip")
-    assert tree(setup.places.root) == before
+    assert tree(setup.paths.root) == before
 
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
     source.breaks += [10**6, 50_000, 100_000]  # the signature comes whole, the archive does not
@@ -372,12 +373,12 @@ def test_another_host_s_certificate_is_refused(
 def test_a_killed_download_goes_on(
     serve: Serve, setup: Setup, archives: Callable[[int], Path]
 ) -> None:
-    """Half of the archive lies there from a run that was cut off; a false half is told."""
+    """An interrupted run left half of the archive; a wrong half is reported."""
     url, source = serve()
     for name in ("2.zip", "2.zip.minisig"):
         shutil.copy(archives(2).with_name(name), source.folder / name)
     content = archives(2).read_bytes()
-    folder = setup.places.data / "download"
+    folder = setup.paths.data / "download"
     folder.mkdir()
     (folder / "of another release.zip").write_bytes(b"x")
     half = folder / f"{hashlib.sha256(content).hexdigest()}.zip"

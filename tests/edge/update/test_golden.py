@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from onnxlet.edge.device.slots import Places
-from onnxlet.edge.service.secret import FILE, Secret, left_in
-from onnxlet.edge.update.prove import service_faults
+from onnxlet.edge.device.slots import DevicePaths
+from onnxlet.edge.service.secret import FILE, Secret, read_secret
+from onnxlet.edge.update.confirm import models_in
+from onnxlet.edge.update.health import service_faults
 from onnxlet.edge.update.setup import Setup
 from onnxlet.edge.update.update import update
-from onnxlet.edge.update.verdict import models_in
 from tests.conftest import Client, through_socket
 from tests.edge.forward.endpoint import listening, wait_until
 from tests.function.serving.test_reload import rewrite_golden
@@ -31,7 +31,7 @@ def nonsense(answers: Any) -> Any:
 @pytest.mark.parametrize("left", [True, pytest.param(False, marks=pytest.mark.faults)])
 def test_they_are_neither_kept_nor_counted(
     supervise: Callable[..., Setup],
-    places: Places,
+    paths: DevicePaths,
     archives: Callable[[int], Path],
     tmp_path: Path,
     left: bool,
@@ -39,8 +39,8 @@ def test_they_are_neither_kept_nor_counted(
     """Where the service leaves no secret, they are kept: that is what it is for."""
     environ = {"ONNXLET_DEVICE_QUEUE": str(tmp_path / "queue.db")}
     if left:
-        places.state.mkdir()
-        environ["STATE_DIRECTORY"] = str(places.state)
+        paths.state.mkdir()
+        environ["STATE_DIRECTORY"] = str(paths.state)
     with listening(None) as endpoint:
         forward = {f"{FORWARD}URL": endpoint.url, f"{FORWARD}SECONDS": "1"}
         setup = supervise(**environ, **forward)
@@ -53,26 +53,26 @@ def test_they_are_neither_kept_nor_counted(
         assert (counted in client.get("/metrics").body.decode()) == left
 
 
-def test_they_are_asked_where_keys_are_set_without_one_of_its_own(
-    supervise: Callable[..., Setup], places: Places
+def test_golden_rows_need_no_configured_key(
+    supervise: Callable[..., Setup], paths: DevicePaths
 ) -> None:
-    places.state.mkdir()
+    paths.state.mkdir()
     digest = hashlib.sha256(b"ours").hexdigest()
-    setup = supervise(STATE_DIRECTORY=str(places.state), ONNXLET_API_KEYS=f"ci:{digest}")
+    setup = supervise(STATE_DIRECTORY=str(paths.state), ONNXLET_API_KEYS=f"ci:{digest}")
     service = setup.service._replace(seconds=20)
-    assert service_faults(service, models_in(places.live.resolve())) == []
-    [directory] = models_in(places.live.resolve())
+    assert service_faults(service, models_in(paths.live.resolve())) == []
+    [directory] = models_in(paths.live.resolve())
     rewrite_golden(directory, lambda golden: golden.update(answers=nonsense(golden["answers"])))
     assert "answered otherwise" in service_faults(service, {directory: ("iris", 1)})[0]
-    (places.state / FILE).unlink()
+    (paths.state / FILE).unlink()
     assert service_faults(service, {directory: ("iris", 1)}) == [], "they could not be asked"
 
 
-def test_what_is_left_is_for_root_alone_and_nothing_else_is_taken(tmp_path: Path) -> None:
+def test_only_root_reads_the_secret_and_nothing_else_is_accepted(tmp_path: Path) -> None:
     secret = Secret()
-    secret.leave(tmp_path)
-    secret.leave(tmp_path)
-    found = left_in(tmp_path)
+    secret.save(tmp_path)
+    secret.save(tmp_path)
+    found = read_secret(tmp_path)
     assert found
     assert (found.request_id, found.key) == (secret.request_id, secret.key)
     assert (tmp_path / FILE).stat().st_mode & 0o777 == 0o600
@@ -80,13 +80,13 @@ def test_what_is_left_is_for_root_alone_and_nothing_else_is_taken(tmp_path: Path
 
     for content in ("", "root:x:0:0\n", f"{secret.request_id} {secret.key}\nmore"):
         (tmp_path / FILE).write_text(content)
-        assert left_in(tmp_path) is None
-    secret.leave(tmp_path)
+        assert read_secret(tmp_path) is None
+    secret.save(tmp_path)
     (tmp_path / FILE).rename(tmp_path / "elsewhere")
     (tmp_path / FILE).symlink_to("elsewhere")
-    assert left_in(tmp_path) is None
+    assert read_secret(tmp_path) is None
     (tmp_path / FILE).unlink()
     os.mkfifo(tmp_path / FILE)
-    assert left_in(tmp_path) is None
-    assert left_in(tmp_path / "nowhere") is None
-    secret.leave(tmp_path / "nowhere")
+    assert read_secret(tmp_path) is None
+    assert read_secret(tmp_path / "nowhere") is None
+    secret.save(tmp_path / "nowhere")

@@ -18,7 +18,7 @@ from onnxlet.convert.bundle.sign import signature_of
 from onnxlet.edge.device.slots import live_slot
 from onnxlet.edge.update import update as module
 from onnxlet.edge.update.errors import Failed, Refused, Unreachable
-from onnxlet.edge.update.memory import MOST_ATTEMPTS, Attempt, Memory, read_memory, write_memory
+from onnxlet.edge.update.history import MOST_ATTEMPTS, Attempt, History, read_history, write_history
 from onnxlet.edge.update.offer import Offer
 from onnxlet.edge.update.plan import Entry
 from onnxlet.edge.update.setup import Setup
@@ -40,10 +40,10 @@ def good(archives: Archives, tmp_path: Path) -> Path:
 
 
 def refused(setup: Setup, archive: Path, why: str) -> Refused:
-    before = tree(setup.places.root)
+    before = tree(setup.paths.root)
     with pytest.raises(Refused, match=why) as caught:
         update(setup, str(archive))
-    assert tree(setup.places.root) == before
+    assert tree(setup.paths.root) == before
     return caught.value
 
 
@@ -56,10 +56,10 @@ def test_a_byte_that_is_another(setup: Setup, good: Path) -> None:
 
 def test_one_that_is_cut_short(setup: Setup, good: Path) -> None:
     good.write_bytes(good.read_bytes()[:-1])
-    before = tree(setup.places.data, "download")
+    before = tree(setup.paths.data, "download")
     with pytest.raises(Unreachable, match="it ended after"):
         update(setup, str(good))
-    assert tree(setup.places.data, "download") == before
+    assert tree(setup.paths.data, "download") == before
 
 
 def test_one_that_is_longer(setup: Setup, good: Path) -> None:
@@ -116,7 +116,7 @@ def test_releases_that_are_for_others(
     refused(setup, maker.sign(good, 2, **parts), why)
 
 
-def test_all_that_is_wrong_is_told(setup: Setup, maker: Maker, good: Path) -> None:
+def test_all_faults_are_reported(setup: Setup, maker: Maker, good: Path) -> None:
     error = refused(setup, maker.sign(good, 1, channel="beta", name="pumps"), "channel beta")
     assert "name pumps" in error.message
     assert "expected a number above 1, the highest" in error.message
@@ -131,9 +131,9 @@ def test_older_ones(setup: Setup, archives: Archives, good: Path) -> None:
     assert update(setup, str(archives(3))) == ["bundle release 3: taken"]
     assert update(setup, str(archives(3))) == ["nothing newer for this device"]
     refused(setup, good, "expected a number above 3")
-    shutil.rmtree(setup.places.slot("b"))  # the number stays when the slot is away
-    setup.places.live.unlink()
-    setup.places.live.symlink_to("a")
+    shutil.rmtree(setup.paths.slot("b"))  # the number stays when the slot is away
+    setup.paths.live.unlink()
+    setup.paths.live.symlink_to("a")
     refused(setup, good, "expected a number above 3")
 
 
@@ -179,12 +179,12 @@ def test_entries_that_no_archive_has(
 
 def spoilt(setup: Setup, archive: Path, why: str) -> None:
     """It is signed and refused: one thing is remembered, not to fetch it again."""
-    before = tree(setup.places.root, "var/lib/onnxlet/updates.json")
-    outside = set(setup.places.root.parent.iterdir())
+    before = tree(setup.paths.root, "var/lib/onnxlet/updates.json")
+    outside = set(setup.paths.root.parent.iterdir())
     with pytest.raises(Refused, match=why):
         update(setup, str(archive))
-    assert tree(setup.places.root, "var/lib/onnxlet/updates.json") == before
-    assert set(setup.places.root.parent.iterdir()) == outside
+    assert tree(setup.paths.root, "var/lib/onnxlet/updates.json") == before
+    assert set(setup.paths.root.parent.iterdir()) == outside
     with pytest.raises(Refused, match="it failed here before"):
         update(setup, str(archive))
 
@@ -231,13 +231,13 @@ def test_lists_that_are_not_kept(
 
 
 def test_a_bomb(setup: Setup, maker: Maker, good: Path) -> None:
-    """Its directory tells of ten bytes, the lists and the signature, too; far more would come."""
+    """Its directory, lists and signature declare ten bytes; far more would be unpacked."""
     bomb = bytes(50_000_000)
 
     def add(files: dict[str, bytes]) -> None:
-        told = json.loads(files["device.json"])
-        told["files"]["bomb"] = hashlib.sha256(bomb).hexdigest()
-        files |= {"bomb": bomb, "device.json": json.dumps(told).encode()}
+        reported = json.loads(files["device.json"])
+        reported["files"]["bomb"] = hashlib.sha256(bomb).hexdigest()
+        files |= {"bomb": bomb, "device.json": json.dumps(reported).encode()}
 
     rewritten(good, add)
     small = bytearray(good.read_bytes())
@@ -252,7 +252,7 @@ def test_a_bomb(setup: Setup, maker: Maker, good: Path) -> None:
     spoilt(setup, maker.sign(good, 2), "archive is broken|not the file that is on its list")
 
 
-def test_no_more_is_written_than_is_told(maker: Maker, good: Path, tmp_path: Path) -> None:
+def test_no_more_is_written_than_is_declared(maker: Maker, good: Path, tmp_path: Path) -> None:
 
     rewritten(good, lambda files: files.update({"big": bytes(5_000_000)}))
     offer = Offer("bundle", "stable", "onnxlet", ARCH, PYTHON, 2, "0" * 64, 1, 1)
@@ -279,14 +279,14 @@ def test_files_of_another_size_than_was_signed(setup: Setup, maker: Maker, good:
 
 
 @pytest.mark.parametrize("name", ["edge/x.py", "models/other/1/x", "models/iris/2/x"])
-def test_models_alone_bring_nothing_else(
+def test_a_model_only_archive_has_nothing_else(
     setup: Setup, maker: Maker, tmp_path: Path, name: str
 ) -> None:
     """Listed, with its hash, and signed: it is still of no model of the archive."""
     files = {name: hashlib.sha256(b"x").hexdigest()}
-    told = {"format": 1, "release": 2, "models": {"iris": 1}, "files": files}
+    reported = {"format": 1, "release": 2, "models": {"iris": 1}, "files": files}
     with zipfile.ZipFile(tmp_path / "m.zip", "w") as archive:
-        archive.writestr("models.json", json.dumps(told))
+        archive.writestr("models.json", json.dumps(reported))
         archive.writestr(name, b"x")
     spoilt(setup, maker.sign(tmp_path / "m.zip", 2, kind="models"), f"{name}: not of a model")
 
@@ -300,11 +300,11 @@ def test_what_is_no_archive(setup: Setup, maker: Maker, good: Path, content: byt
 
 def test_a_release_that_never_comes_to_its_end_is_given_up(setup: Setup, good: Path) -> None:
     """The power failed, or the release brought it down: some times are enough."""
-    cut_off = Memory(attempt=Attempt("bundle", 2, MOST_ATTEMPTS))
-    write_memory(setup.places, cut_off)
+    cut_off = History(attempt=Attempt("bundle", 2, MOST_ATTEMPTS))
+    write_history(setup.paths, cut_off)
     with pytest.raises(Refused, match=f"it was cut off {MOST_ATTEMPTS} times"):
         update(setup, str(good))
-    assert read_memory(setup.places).attempt is None
+    assert read_history(setup.paths).attempt is None
 
 
 def test_a_full_card_is_no_fault_of_the_release(
@@ -319,12 +319,12 @@ def test_a_full_card_is_no_fault_of_the_release(
     for _ in range(MOST_ATTEMPTS + 1):
         with pytest.raises(Failed, match=r"\.incoming/part: No space left on device"):
             update(setup, str(good))
-    assert not (setup.places.data / ".incoming").exists()
+    assert not (setup.paths.data / ".incoming").exists()
     monkeypatch.setattr(module, "check_and_unpack", check_and_unpack)
     assert update(setup, str(good)) == ["bundle release 2: taken"]
-    assert live_slot(setup.places) == "b"
+    assert live_slot(setup.paths) == "b"
 
 
-def test_a_memory_that_is_broken_is_told(setup: Setup, good: Path) -> None:
-    (setup.places.data / "updates.json").write_text("{")
+def test_a_broken_history_is_reported(setup: Setup, good: Path) -> None:
+    (setup.paths.data / "updates.json").write_text("{")
     refused(setup, good, "updates.json can't be read")

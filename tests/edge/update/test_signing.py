@@ -14,12 +14,12 @@ from click.testing import CliRunner
 
 from onnxlet.convert.bundle.sign import read_public_key, read_secret_key, sign_file
 from onnxlet.convert.command_line import main
-from onnxlet.convert.errors import WrongUse
 from onnxlet.edge.update.errors import Refused
 from onnxlet.edge.update.offer import read_offer
 from onnxlet.edge.update.setup import Setup
 from onnxlet.edge.update.signature import check_signed, read_keys, read_signature
 from onnxlet.edge.update.update import update
+from onnxlet.function.errors import WrongUse
 from tests.edge.update.conftest import make_key
 
 PASSWORD = "a word"  # noqa: S105 - of keys that are made here
@@ -82,7 +82,7 @@ def test_secret_keys_that_are_none(tmp_path: Path) -> None:
 
 @pytest.mark.faults
 @needs_minisign
-def test_a_wrong_password_is_told(tmp_path: Path) -> None:
+def test_a_wrong_password_is_reported(tmp_path: Path) -> None:
     secret, public = tmp_path / "key", tmp_path / "key.pub"
     minisign("-G", "-s", str(secret), "-p", str(public), given=f"{PASSWORD}\n{PASSWORD}\n")
     with pytest.raises(WrongUse, match="wrong password"):
@@ -99,7 +99,7 @@ def test_public_keys_that_are_none(tmp_path: Path) -> None:
 
 def test_the_commands(models: Path, setup: Setup, tmp_path: Path) -> None:
     make_key(tmp_path, "new")
-    shutil.copy(tmp_path / "new.pub", setup.places.keys)
+    shutil.copy(tmp_path / "new.pub", setup.paths.keys)
     shutil.copytree(models / "iris" / "1", tmp_path / "models" / "shop" / "4")
     key, out = str(tmp_path / "new.key"), str(tmp_path / "models.zip")
 

@@ -16,13 +16,14 @@ import pytest
 from onnxlet.convert.build import build
 from onnxlet.convert.bundle.contents import choose_models
 from onnxlet.convert.bundle.release import sign_release, write_models
-from onnxlet.edge.device.slots import Places, live_slot
-from onnxlet.edge.update.errors import Failed, Refused, WrongUse
-from onnxlet.edge.update.memory import Attempt, Memory, read_memory, write_memory
+from onnxlet.edge.device.slots import DevicePaths, live_slot
+from onnxlet.edge.update.errors import Failed, Refused
+from onnxlet.edge.update.history import Attempt, History, read_history, write_history
 from onnxlet.edge.update.rollback import roll_model_back, rollback
 from onnxlet.edge.update.setup import Setup
 from onnxlet.edge.update.status import lines, release_of, status
-from onnxlet.edge.update.update import alone, update
+from onnxlet.edge.update.update import exclusively, update
+from onnxlet.function.errors import WrongUse
 from tests.conftest import ROOT, quiet
 from tests.edge.service.test_reloading import Asking, another_iris
 from tests.edge.update.conftest import FOR, Maker, amend, as_bytes, live_faults, make_key, tree
@@ -37,32 +38,40 @@ def served(setup: Setup) -> Any:
 
 
 def test_a_release_is_taken_and_gone_back_from(
-    supervise: Callable[[], Setup], places: Places, archives: Archives, maker: Maker, tmp_path: Path
+    supervise: Callable[[], Setup],
+    paths: DevicePaths,
+    archives: Archives,
+    maker: Maker,
+    tmp_path: Path,
 ) -> None:
     shutil.copytree(maker.models / "iris" / "1", tmp_path / "models" / "iris" / "1")
     build(another_iris(), "iris", tmp_path / "models", quiet)
     setup = supervise()
 
     assert update(setup, str(maker.release(5, tmp_path / "models"))) == ["bundle release 5: taken"]
-    assert (live_slot(places), release_of(places.live), served(setup)) == ("b", 5, 2)
-    assert read_memory(places).highest["bundle"] == 5
-    assert not list(places.data.glob("download*"))
+    assert (live_slot(paths), release_of(paths.live), served(setup)) == ("b", 5, 2)
+    assert read_history(paths).highest["bundle"] == 5
+    assert not list(paths.data.glob("download*"))
 
     assert rollback(setup) == "slot a serves, release 1"
-    assert (live_slot(places), served(setup)) == ("a", 1)
+    assert (live_slot(paths), served(setup)) == ("a", 1)
     with pytest.raises(Refused, match="given up: rolled back by hand to 1"):
         rollback(setup)
     with pytest.raises(Refused, match="failed here before: rolled back by hand"):
         update(setup, str(maker.folder / "5.zip"))
-    told = status(places)
-    assert (told["live"], told["slots"]["b"]["release"], told["models"]) == ("a", 5, {"iris": 1})
-    assert "slot a (live): release 1, iris/1" in lines(told)
+    reported = status(paths)
+    assert (reported["live"], reported["slots"]["b"]["release"], reported["models"]) == (
+        "a",
+        5,
+        {"iris": 1},
+    )
+    assert "slot a (live): release 1, iris/1" in lines(reported)
 
 
 def test_a_service_that_does_not_come_up_is_gone_back_from(
-    supervise: Callable[[], Setup], places: Places, maker: Maker
+    supervise: Callable[[], Setup], paths: DevicePaths, maker: Maker
 ) -> None:
-    """Its own check finds nothing: the service alone fails, as it would on a port that is taken."""
+    """Its own check finds nothing: only the service fails, as it would on a taken port."""
     files = maker.files(6)
     main = as_bytes(files["__main__.py"]).decode()
     broken = main.replace("    main()\n", "    sys.argv[1] == 'serve' and 1 / 0\n    main()\n")
@@ -76,10 +85,10 @@ def test_a_service_that_does_not_come_up_is_gone_back_from(
         update(setup, str(archive))
 
     assert "is not tried again" in caught.value.hint
-    assert (live_slot(places), served(setup), live_faults(places)) == ("a", 1, [])
+    assert (live_slot(paths), served(setup), live_faults(paths)) == ("a", 1, [])
     with pytest.raises(Refused, match="failed here before"):
         update(setup, str(archive))
-    assert read_memory(places).highest["bundle"] == 1
+    assert read_history(paths).highest["bundle"] == 1
 
 
 def test_golden_rows_that_are_off_never_serve(setup: Setup, maker: Maker, tmp_path: Path) -> None:
@@ -93,11 +102,11 @@ def test_golden_rows_that_are_off_never_serve(setup: Setup, maker: Maker, tmp_pa
         content = (tmp_path / "models" / "iris" / "1" / name).read_bytes()
         amend(files, f"models/iris/1/{name}", content)
     archive = maker.sign(maker.write(files, "7.zip"), 7)
-    before = tree(setup.places.data, "updates.json")
+    before = tree(setup.paths.data, "updates.json")
 
-    with pytest.raises(Refused, match="1 golden rows are answered otherwise than at build"):
+    with pytest.raises(Refused, match="1 golden rows are answered differently than at build"):
         update(setup, str(archive))
-    assert tree(setup.places.data, "updates.json") == before
+    assert tree(setup.paths.data, "updates.json") == before
     with pytest.raises(Refused, match="failed here before"):
         update(setup, str(archive))
 
@@ -117,8 +126,12 @@ def second(maker: Maker, tmp_path: Path) -> Path:
     return tmp_path / "second"
 
 
-def test_models_alone_are_taken_without_a_restart_or_a_lost_request(
-    supervise: Callable[[], Setup], places: Places, maker: Maker, second: Path, archives: Archives
+def test_a_model_only_update_needs_no_restart_and_loses_no_request(
+    supervise: Callable[[], Setup],
+    paths: DevicePaths,
+    maker: Maker,
+    second: Path,
+    archives: Archives,
 ) -> None:
     setup = supervise()
     assert update(setup, str(archives(2))) == ["bundle release 2: taken"]
@@ -130,8 +143,8 @@ def test_models_alone_are_taken_without_a_restart_or_a_lost_request(
         assert update(setup, str(maker.folder / "models 3.zip")) == [
             "nothing newer for this device"
         ]
-        assert status(places)["models"] == {"iris": 2}
-        assert roll_model_back(setup, "iris") == "iris/2 is taken away"
+        assert status(paths)["models"] == {"iris": 2}
+        assert roll_model_back(setup, "iris") == "iris/2 is removed"
         for _ in range(100):
             if served(setup) == 1:
                 break
@@ -143,22 +156,22 @@ def test_models_alone_are_taken_without_a_restart_or_a_lost_request(
     assert [answer[:2] for answer in asking.answers] == [(200, 1), (200, 2), (200, 1)]
 
 
-def test_models_that_the_service_never_takes_are_taken_away(
-    setup: Setup, places: Places, maker: Maker, second: Path
+def test_models_that_the_service_never_loads_are_removed(
+    setup: Setup, paths: DevicePaths, maker: Maker, second: Path
 ) -> None:
     setup = setup._replace(service=setup.service._replace(seconds=0.5))
-    before = tree(places.data, "updates.json", "models/iris")
+    before = tree(paths.data, "updates.json", "models/iris")
 
     with pytest.raises(Refused, match=r"models release 4 fails here.*versions/2/predict.*404"):
         update(setup, str(models_archive(maker, second, 4)))
 
-    assert tree(places.data, "updates.json", "models/iris") == before
-    assert not (places.models / "iris" / "2").exists()
+    assert tree(paths.data, "updates.json", "models/iris") == before
+    assert not (paths.models / "iris" / "2").exists()
 
 
 @pytest.mark.parametrize("kind", ["bundle", "models"])
 def test_a_service_that_is_down_anyway_is_no_fault_of_the_release(
-    setup: Setup, places: Places, maker: Maker, second: Path, archives: Archives, kind: str
+    setup: Setup, paths: DevicePaths, maker: Maker, second: Path, archives: Archives, kind: str
 ) -> None:
     away = setup._replace(service=setup.service._replace(url="http://127.0.0.1:9", seconds=0.1))
     archive = archives(2) if kind == "bundle" else models_archive(maker, second, 2)
@@ -166,16 +179,16 @@ def test_a_service_that_is_down_anyway_is_no_fault_of_the_release(
     with pytest.raises(Failed, match=r"answers neither with it nor without.*got no answer"):
         update(away, str(archive))
 
-    assert (live_slot(places), read_memory(places).broken) == ("a", {})
-    assert not (places.models / "iris" / "2").exists()
+    assert (live_slot(paths), read_history(paths).broken) == ("a", {})
+    assert not (paths.models / "iris" / "2").exists()
     if kind == "bundle":
         assert update(setup, str(archive)) == ["bundle release 2: taken"]
 
 
 def test_what_is_installed_counts_as_accepted_whatever_was_cut_off(
-    setup: Setup, places: Places, maker: Maker, archives: Archives, tmp_path: Path
+    setup: Setup, paths: DevicePaths, maker: Maker, archives: Archives, tmp_path: Path
 ) -> None:
-    write_memory(places, Memory(attempt=Attempt("models", 7, 1)))
+    write_history(paths, History(attempt=Attempt("models", 7, 1)))
     shutil.copy(archives(2), tmp_path / "same.zip")
     with pytest.raises(Refused, match="for name pumps"):
         update(setup, str(maker.sign(tmp_path / "same.zip", 1, name="pumps")))
@@ -183,45 +196,45 @@ def test_what_is_installed_counts_as_accepted_whatever_was_cut_off(
 
 
 def test_a_version_that_is_there_already_is_not_replaced(
-    setup: Setup, places: Places, maker: Maker, second: Path
+    setup: Setup, paths: DevicePaths, maker: Maker, second: Path
 ) -> None:
-    shutil.copytree(maker.models / "iris" / "1", places.models / "iris" / "2")
-    before = tree(places.data, "updates.json")
+    shutil.copytree(maker.models / "iris" / "1", paths.models / "iris" / "2")
+    before = tree(paths.data, "updates.json")
 
     with pytest.raises(Refused, match="models/iris/2 is there already, and another"):
         update(setup, str(models_archive(maker, second, 5)))
-    assert tree(places.data, "updates.json") == before
+    assert tree(paths.data, "updates.json") == before
 
 
 def test_one_update_at_a_time(setup: Setup, archives: Archives) -> None:
-    with alone(setup.places), pytest.raises(Failed, match="another update is running"):
+    with exclusively(setup.paths), pytest.raises(Failed, match="another update is running"):
         update(setup, str(archives(2)))
 
 
 def test_without_an_installation_it_says_so(setup: Setup, archives: Archives) -> None:
-    setup.places.live.unlink()
+    setup.paths.live.unlink()
     with pytest.raises(WrongUse, match="no release is installed"):
         update(setup, str(archives(2)))
 
 
 def test_two_keys_are_trusted_and_a_third_is_too_many(
-    setup: Setup, maker: Maker, places: Places, tmp_path: Path
+    setup: Setup, maker: Maker, paths: DevicePaths, tmp_path: Path
 ) -> None:
     archive = maker.write(maker.files(8), "8.zip")
     maker.sign(archive, 8, key=make_key(tmp_path, "next"))
     with pytest.raises(Refused, match=r"signed by key [0-9A-F]{16}, and trusted are"):
         update(setup, str(archive))
-    shutil.copy(tmp_path / "next.pub", places.keys)
+    shutil.copy(tmp_path / "next.pub", paths.keys)
     assert update(setup, str(archive)) == ["bundle release 8: taken"]
     make_key(tmp_path, "third")
-    shutil.copy(tmp_path / "third.pub", places.keys)
+    shutil.copy(tmp_path / "third.pub", paths.keys)
     with pytest.raises(Refused, match=r"one or two public keys NAME.pub, got 3"):
         update(setup, str(archive))
 
 
-def test_the_commands(places: Places, setup: Setup, archives: Archives) -> None:
+def test_the_commands(paths: DevicePaths, setup: Setup, archives: Archives) -> None:
     def run(*arguments: str) -> tuple[int, str]:
-        command = [sys.executable, "-m", "edge", *arguments, "--root", str(places.root)]
+        command = [sys.executable, "-m", "edge", *arguments, "--root", str(paths.root)]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
         return done.returncode, done.stdout + done.stderr
 

@@ -316,7 +316,7 @@ def test_queued_requests_are_counted_as_others_are(models: Path) -> None:
 
     run(counted, Queue(), make_sqs_event([GOOD, two, BAD]))
 
-    count = counted.counts.of("shop", 1)
+    count = counted.stats.of("shop", 1)
     assert (count.answered, count.rows, count.refused) == (2, 3, 1)
     assert count.answered_ns > 0
     assert set(count.stages_ns) == {"compute_input", "compute_infer", "compute_output"}

@@ -16,10 +16,10 @@ from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, Problem
 from onnxlet.function.explanation.background import background
 from onnxlet.function.explanation.budget import Budget
-from onnxlet.function.explanation.explain import NOT_FINITE, Wish
+from onnxlet.function.explanation.explain import NOT_FINITE, ExplainOptions
 from onnxlet.function.explanation.explain import explain as explain_rows
-from onnxlet.function.explanation.value_function import MIXED
-from onnxlet.function.inputs.validation import Table, read_table
+from onnxlet.function.explanation.value_function import NOT_ANSWERED
+from onnxlet.function.inputs.validation import Table, validate_rows
 from onnxlet.function.models.model import Model, load_model
 from onnxlet.function.settings import Settings
 from tests.conftest import Client
@@ -142,17 +142,19 @@ class Odd(Model):
         return outputs
 
 
-@pytest.mark.parametrize("wish", [Wish(), Wish(permutations=100)], ids=["exact", "sampled"])
-@pytest.mark.parametrize(("width", "detail"), [(3.0, NOT_FINITE), (9.5, MIXED)])
+@pytest.mark.parametrize(
+    "options", [ExplainOptions(), ExplainOptions(permutations=100)], ids=["exact", "sampled"]
+)
+@pytest.mark.parametrize(("width", "detail"), [(3.0, NOT_FINITE), (9.5, NOT_ANSWERED)])
 def test_a_row_that_has_no_finite_answer_is_named(
-    version: Path, wish: Wish, width: float, detail: str
+    version: Path, options: ExplainOptions, width: float, detail: str
 ) -> None:
     known = load_model(version)
     model = Odd("iris", 1, known.manifest, (version / "model.onnx").read_bytes())
-    table = read_table([[5.0, 3.0, 1.5, 0.2], [7.5, width, 1.5, 0.2]], model.signature)
+    table = validate_rows([[5.0, 3.0, 1.5, 0.2], [7.5, width, 1.5, 0.2]], model.signature)
 
     with pytest.raises(InvalidRows) as refused:
-        explain_rows(model, background(known), table, wish, Budget(9))
+        explain_rows(model, background(known), table, options, Budget(9))
     assert refused.value.problems == [Problem(1, None, detail)]
 
 

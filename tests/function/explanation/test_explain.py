@@ -21,17 +21,17 @@ from onnxlet.function.app import create_app
 from onnxlet.function.explanation import route
 from onnxlet.function.explanation.background import background as background_of
 from onnxlet.function.explanation.budget import Budget
-from onnxlet.function.explanation.explain import DEFAULT_PERMUTATIONS, Wish
+from onnxlet.function.explanation.explain import DEFAULT_PERMUTATIONS, ExplainOptions
 from onnxlet.function.explanation.explain import explain as explain_rows
 from onnxlet.function.explanation.shapley import EXACT_PLAYERS
 from onnxlet.function.explanation.target import MOST_OUTPUTS
 from onnxlet.function.explanation.texts import MOST_TOKENS
-from onnxlet.function.inputs.validation import read_table
+from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.model import load_model
 from onnxlet.function.settings import Settings
 from tests.conftest import ROOT, Client, quiet
 from tests.function.explanation import models as made
-from tests.function.explanation.games import by_definition
+from tests.function.explanation.value_functions import by_definition
 
 TASKS = made.tasks()
 INSTANCES = made.X[:2].round(3).tolist()
@@ -242,10 +242,12 @@ def test_counted_texts_are_run_some_rows_at_a_time(
 ) -> None:
     """A vocabulary is wide, where the graph spreads it."""
     model = load_model(folder / "texts" / "1")
-    table = read_table([["not a very good film at all"]], model.signature)
+    table = validate_rows([["not a very good film at all"]], model.signature)
 
     def contributions() -> Any:
-        return explain_rows(model, background_of(model), table, Wish(), Budget(9)).values[0]
+        return explain_rows(model, background_of(model), table, ExplainOptions(), Budget(9)).values[
+            0
+        ]
 
     whole = contributions()
     assert model.signature.counted_at_once is not None
@@ -435,15 +437,15 @@ def test_rows_that_predictions_would_refuse(ask: Callable[..., Any]) -> None:
 
 
 def test_explanations_leave_threads_to_predictions(ask: Callable[..., Any]) -> None:
-    for _ in range(route.AT_ONCE):
+    for _ in range(route.EXPLANATIONS_AT_ONCE):
         assert route.ROOM.acquire(blocking=False)
     try:
         problem = ask("a-number", INSTANCES)
     finally:
-        route.ROOM.release(route.AT_ONCE)
+        route.ROOM.release(route.EXPLANATIONS_AT_ONCE)
     assert problem["status"] == 503
     assert problem["detail"] == "3 explanations are being computed, as many as are at once"
-    for _ in range(route.AT_ONCE + 1):  # one that is refused gives its place back, too
+    for _ in range(route.EXPLANATIONS_AT_ONCE + 1):  # one that is refused gives its place back, too
         assert ask("a-number", [])["status"] == 422
     assert "explanations" in ask("a-number", INSTANCES)
 
@@ -499,7 +501,7 @@ def test_media_types_and_charsets_are_those_of_predictions(post: Callable[..., A
 
 
 def test_the_documented_request_and_answer(models: Path) -> None:
-    document = (ROOT / "docs" / "explanations.md").read_text()
+    document = (ROOT / "docs" / "how-to" / "explanations.md").read_text()
     [(command, told)] = re.findall(r"```sh\n(.*?)```\n\n```json\n(.*?)```", document, re.DOTALL)
     path, body = re.findall(r":8080(\S+) .*-d '\n(.*)'\n", command, re.DOTALL)[0]
     client = create_app(models, settings=Settings(models=models)).test_client()
@@ -516,14 +518,14 @@ def test_the_documented_request_and_answer(models: Path) -> None:
 
 
 def test_the_documented_limits() -> None:
-    document = (ROOT / "docs" / "explanations.md").read_text()
+    document = (ROOT / "docs" / "how-to" / "explanations.md").read_text()
     for phrase in (
         f"at most {route.MOST_ROWS} rows",
         f"all, at most {MOST_OUTPUTS}",
         f"at most {route.MOST_SECONDS:g}, and half of",
-        f"`ONNXLET_MAX_SECONDS` | {Wish().seconds:g} |",
+        f"`ONNXLET_MAX_SECONDS` | {ExplainOptions().seconds:g} |",
         f"sampled too | {DEFAULT_PERMUTATIONS} |",
-        f"of the orders | {Wish().seed} |",
+        f"of the orders | {ExplainOptions().seed} |",
         f"at most {MOST_TOKENS} to a text",
         f"Up to {EXACT_PLAYERS} columns",
     ):

@@ -1,4 +1,4 @@
-"""Shapley values of games that are plain functions, against their definition and its axioms."""
+"""Shapley values of functions that are plain functions, against their definition and its axioms."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from onnxlet.function.arrays import Array
 from onnxlet.function.explanation.budget import Budget
 from onnxlet.function.explanation.shapley import EXACT_PLAYERS, exact, sampled
-from tests.function.explanation.games import ArrayGame, Clock, by_definition
+from tests.function.explanation.value_functions import ArrayValueFunction, Clock, by_definition
 
 ENDLESS = Budget(1e9)
 random = np.random.default_rng(5)
@@ -27,11 +27,11 @@ def line(rows: Array) -> Array:
     return (rows @ np.arange(1.0, rows.shape[1] + 1))[:, None]
 
 
-def values_of(game: ArrayGame) -> Array:
-    before = game.checked
-    found = exact([game], ENDLESS)
+def values_of(function: ArrayValueFunction) -> Array:
+    before = function.checked
+    found = exact([function], ENDLESS)
     assert found is not None
-    assert game.checked == before + 1
+    assert function.checked == before + 1
     return found[0]
 
 
@@ -42,7 +42,7 @@ def values_of(game: ArrayGame) -> Array:
 @pytest.mark.parametrize("at_once", [1, 3, 100])
 def test_exact_values_are_those_of_the_definition(players: int, at_once: int) -> None:
     background, instances = random.normal(size=(4, players)), random.normal(size=(3, players))
-    values = values_of(ArrayGame(tangled, background, instances, at_once=at_once))
+    values = values_of(ArrayValueFunction(tangled, background, instances, at_once=at_once))
 
     expected = [by_definition(tangled, background, instance) for instance in instances]
     np.testing.assert_allclose(values, expected, rtol=0, atol=1e-13)
@@ -50,21 +50,25 @@ def test_exact_values_are_those_of_the_definition(players: int, at_once: int) ->
 
 def test_a_line_is_shared_out_by_its_coefficients() -> None:
     background, instance = random.normal(size=(20, 8)), random.normal(size=(1, 8))
-    values = values_of(ArrayGame(line, background, instance))
+    values = values_of(ArrayValueFunction(line, background, instance))
 
     expected = np.arange(1.0, 9) * (instance[0] - background.mean(axis=0))
     np.testing.assert_allclose(values[0, :, 0], expected, rtol=1e-12)
 
 
 def test_exact_values_cost_every_coalition_once() -> None:
-    game = ArrayGame(line, random.normal(size=(7, EXACT_PLAYERS)), random.normal(size=(2, 8)))
-    values_of(game)
-    assert game.evaluations == 2 * 7 * (2**EXACT_PLAYERS - 2)
+    function = ArrayValueFunction(
+        line, random.normal(size=(7, EXACT_PLAYERS)), random.normal(size=(2, 8))
+    )
+    values_of(function)
+    assert function.evaluations == 2 * 7 * (2**EXACT_PLAYERS - 2)
 
 
 def test_sums_of_spans_stand_behind_the_players() -> None:
-    game = ArrayGame(tangled, np.zeros((2, 5)), np.ones((1, 5)), spans=[(1, 3), (3, 5)])
-    values = values_of(game)
+    function = ArrayValueFunction(
+        tangled, np.zeros((2, 5)), np.ones((1, 5)), spans=[(1, 3), (3, 5)]
+    )
+    values = values_of(function)
     np.testing.assert_allclose(values[:, 5], values[:, 1:3].sum(axis=1))
     np.testing.assert_allclose(values[:, 6], values[:, 3:5].sum(axis=1))
 
@@ -77,37 +81,41 @@ rows_of = st.integers(2, 5).flatmap(
 )
 
 
-def both_ways(game: ArrayGame) -> list[Array]:
-    return [values_of(game), sampled([game], 20, 0, ENDLESS)[0].values]
+def both_ways(function: ArrayValueFunction) -> list[Array]:
+    return [values_of(function), sampled([function], 20, 0, ENDLESS)[0].values]
 
 
 @settings(max_examples=60, deadline=None)
 @given(rows_of)
 def test_values_add_up_to_the_answer_less_the_base_value(rows: list[list[float]]) -> None:
-    game = ArrayGame(tangled, rows[1:], rows[:1])
-    for values in both_ways(game):
+    function = ArrayValueFunction(tangled, rows[1:], rows[:1])
+    for values in both_ways(function):
         np.testing.assert_allclose(
-            values.sum(axis=1), game.end - game.start.mean(axis=0), rtol=0, atol=1e-12
+            values.sum(axis=1), function.end - function.start.mean(axis=0), rtol=0, atol=1e-12
         )
 
 
 def test_who_changes_nothing_gets_nothing() -> None:
-    game = ArrayGame(lambda rows: tangled(rows[:, :3]), random.normal(size=(4, 5)), [[1.0] * 5])
-    for values in both_ways(game):
+    function = ArrayValueFunction(
+        lambda rows: tangled(rows[:, :3]), random.normal(size=(4, 5)), [[1.0] * 5]
+    )
+    for values in both_ways(function):
         np.testing.assert_allclose(values[:, 3:], 0, atol=1e-14)
 
 
 def test_who_has_the_backgrounds_cells_gets_nothing() -> None:
     background = random.normal(size=(4, 5))
     background[:, 2] = 7.0
-    for values in both_ways(ArrayGame(tangled, background, [[1.0, 2.0, 7.0, -1.0, 0.5]])):
+    for values in both_ways(ArrayValueFunction(tangled, background, [[1.0, 2.0, 7.0, -1.0, 0.5]])):
         np.testing.assert_allclose(values[:, 2], 0, atol=1e-14)
 
 
 def test_equals_get_the_same() -> None:
     background = np.repeat(random.normal(size=(4, 1)), 4, axis=1)
-    game = ArrayGame(lambda rows: np.prod(rows, axis=1)[:, None], background, [[0.5] * 4])
-    values = values_of(game)
+    function = ArrayValueFunction(
+        lambda rows: np.prod(rows, axis=1)[:, None], background, [[0.5] * 4]
+    )
+    values = values_of(function)
     np.testing.assert_allclose(values, values.mean(), rtol=1e-12)
 
 
@@ -117,9 +125,9 @@ def test_equals_get_the_same() -> None:
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_samples_are_off_by_what_they_say(seed: int) -> None:
     background, instances = random.normal(size=(10, 6)), random.normal(size=(8, 6))
-    game = ArrayGame(tangled, background, instances, at_once=50)
-    expected = values_of(game)
-    [shares] = sampled([game], 400, seed, ENDLESS)
+    function = ArrayValueFunction(tangled, background, instances, at_once=50)
+    expected = values_of(function)
+    [shares] = sampled([function], 400, seed, ENDLESS)
 
     assert shares.permutations == 400
     off = np.abs(shares.values - expected) / shares.errors
@@ -129,29 +137,33 @@ def test_samples_are_off_by_what_they_say(seed: int) -> None:
 
 
 def test_four_times_the_permutations_halve_the_errors() -> None:
-    game = ArrayGame(tangled, random.normal(size=(10, 6)), random.normal(size=(4, 6)), at_once=50)
-    few, many = (sampled([game], n, 0, ENDLESS)[0].errors for n in (400, 1600))
+    function = ArrayValueFunction(
+        tangled, random.normal(size=(10, 6)), random.normal(size=(4, 6)), at_once=50
+    )
+    few, many = (sampled([function], n, 0, ENDLESS)[0].errors for n in (400, 1600))
     assert np.median(many / few) == pytest.approx(0.5, abs=0.06)
 
 
 def test_after_one_pair_the_spread_of_the_background_stands_for_that_of_the_orders() -> None:
-    game = ArrayGame(tangled, random.normal(size=(30, 6)), random.normal(size=(4, 6)), at_once=50)
-    [shares] = sampled([game], 2, 0, ENDLESS)
-    off = np.abs(shares.values - values_of(game)) / shares.errors
+    function = ArrayValueFunction(
+        tangled, random.normal(size=(30, 6)), random.normal(size=(4, 6)), at_once=50
+    )
+    [shares] = sampled([function], 2, 0, ENDLESS)
+    off = np.abs(shares.values - values_of(function)) / shares.errors
     assert shares.permutations == 60
     assert np.max(off) < 4
 
 
 def test_the_two_orders_of_a_pair_cancel_what_two_players_share() -> None:
     """With interactions of two alone, an order and its reverse have them on both sides."""
-    game = ArrayGame(
+    function = ArrayValueFunction(
         lambda rows: (rows[:, :-1] * rows[:, 1:]).sum(axis=1)[:, None],
         random.normal(size=(5, 12)),
         random.normal(size=(2, 12)),
         at_once=50,
     )
-    [shares] = sampled([game], 20, 0, ENDLESS)
-    [many] = sampled([game], 2000, 1, ENDLESS)
+    [shares] = sampled([function], 20, 0, ENDLESS)
+    [many] = sampled([function], 2000, 1, ENDLESS)
     np.testing.assert_allclose(shares.values, many.values, atol=1e-12)
     assert shares.errors.max() < 1e-12
 
@@ -159,26 +171,36 @@ def test_the_two_orders_of_a_pair_cancel_what_two_players_share() -> None:
 @pytest.mark.parametrize("at_once", [1, 2, 7, 100])
 def test_the_same_seed_gives_the_same_values_however_they_are_parted(at_once: int) -> None:
     background, instances = random.normal(size=(5, 9)), random.normal(size=(2, 9))
-    whole = sampled([ArrayGame(tangled, background, instances, at_once=50)], 80, 3, ENDLESS)[0]
-    parted = sampled([ArrayGame(tangled, background, instances, at_once=at_once)], 80, 3, ENDLESS)
-    alone = sampled([ArrayGame(tangled, background, instances[1:], at_once=50)], 80, 3, ENDLESS)
+    whole = sampled(
+        [ArrayValueFunction(tangled, background, instances, at_once=50)], 80, 3, ENDLESS
+    )[0]
+    parted = sampled(
+        [ArrayValueFunction(tangled, background, instances, at_once=at_once)], 80, 3, ENDLESS
+    )
+    alone = sampled(
+        [ArrayValueFunction(tangled, background, instances[1:], at_once=50)], 80, 3, ENDLESS
+    )
 
     np.testing.assert_array_equal(parted[0].values, whole.values)
     np.testing.assert_array_equal(alone[0].values, whole.values[1:])
-    other = sampled([ArrayGame(tangled, background, instances, at_once=50)], 80, 4, ENDLESS)[0]
+    other = sampled(
+        [ArrayValueFunction(tangled, background, instances, at_once=50)], 80, 4, ENDLESS
+    )[0]
     assert not np.array_equal(other.values, whole.values)
 
 
 def test_one_player_gets_all_of_it() -> None:
-    game = ArrayGame(line, [[1.0], [2.0]], [[5.0]])
-    [shares] = sampled([game], 2, 0, ENDLESS)
+    function = ArrayValueFunction(line, [[1.0], [2.0]], [[5.0]])
+    [shares] = sampled([function], 2, 0, ENDLESS)
     np.testing.assert_allclose(shares.values, [[[3.5]]])
 
 
 def test_more_players_than_a_byte_counts() -> None:
-    game = ArrayGame(line, random.normal(size=(2, 300)), random.normal(size=(1, 300)), at_once=400)
-    [shares] = sampled([game], 4, 0, ENDLESS)
-    expected = np.arange(1.0, 301) * (game.instances[0] - game.background.mean(axis=0))
+    function = ArrayValueFunction(
+        line, random.normal(size=(2, 300)), random.normal(size=(1, 300)), at_once=400
+    )
+    [shares] = sampled([function], 4, 0, ENDLESS)
+    expected = np.arange(1.0, 301) * (function.instances[0] - function.background.mean(axis=0))
     np.testing.assert_allclose(shares.values[0, :, 0], expected, atol=1e-9)
 
 
@@ -186,37 +208,39 @@ def test_more_players_than_a_byte_counts() -> None:
 
 
 def test_one_pair_is_made_however_little_time_there_is() -> None:
-    game = ArrayGame(tangled, random.normal(size=(5, 9)), random.normal(size=(2, 9)))
-    [shares] = sampled([game], 1000, 0, Budget(0.001, Clock(1)))
+    function = ArrayValueFunction(tangled, random.normal(size=(5, 9)), random.normal(size=(2, 9)))
+    [shares] = sampled([function], 1000, 0, Budget(0.001, Clock(1)))
     assert shares.permutations == 10
     np.testing.assert_allclose(
-        shares.values.sum(axis=1), game.end - game.start.mean(axis=0), atol=1e-12
+        shares.values.sum(axis=1), function.end - function.start.mean(axis=0), atol=1e-12
     )
 
 
 def test_no_round_is_begun_that_would_end_too_late() -> None:
-    game = ArrayGame(tangled, random.normal(size=(5, 9)), random.normal(size=(2, 9)))
+    function = ArrayValueFunction(tangled, random.normal(size=(5, 9)), random.normal(size=(2, 9)))
     clock = Clock(0)
 
     def slow(rows: Array) -> Array:
         clock.now += 1
         return tangled(rows)
 
-    game.function = slow
-    [shares] = sampled([game], 1000, 0, Budget(200, clock))
+    function.function = slow
+    [shares] = sampled([function], 1000, 0, Budget(200, clock))
     each_round = 2 * 2 * 3  # instances, directions, batches of three of eight coalitions
     assert shares.permutations == 200 // each_round * 10
     assert clock.now <= 200
 
 
 def test_all_instances_get_as_many_permutations() -> None:
-    games = [ArrayGame(tangled, np.zeros((5, n)), np.ones((1, n)), at_once=9) for n in (2, 9)]
-    shares = sampled(games, 60, 0, ENDLESS)
+    functions = [
+        ArrayValueFunction(tangled, np.zeros((5, n)), np.ones((1, n)), at_once=9) for n in (2, 9)
+    ]
+    shares = sampled(functions, 60, 0, ENDLESS)
     assert [each.permutations for each in shares] == [60, 60]
 
 
 def test_exact_values_that_take_too_long_are_given_up() -> None:
-    game = ArrayGame(tangled, random.normal(size=(5, 8)), random.normal(size=(2, 8)))
-    assert exact([game], Budget(5, Clock(1))) is None
-    assert game.evaluations < 2 * 5 * 254 / 4
-    assert exact([game], Budget(5000, Clock(1))) is not None
+    function = ArrayValueFunction(tangled, random.normal(size=(5, 8)), random.normal(size=(2, 8)))
+    assert exact([function], Budget(5, Clock(1))) is None
+    assert function.evaluations < 2 * 5 * 254 / 4
+    assert exact([function], Budget(5000, Clock(1))) is not None

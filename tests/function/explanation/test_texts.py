@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from onnxlet.function.arrays import MISSING_TEXT
 from onnxlet.function.explanation.texts import MOST_TOKENS, cut
-from onnxlet.function.inputs.signature import MISSING_TEXT
 
 WORDS: dict[str, Any] = {
     "analyzer": "word",

@@ -15,7 +15,7 @@ import pytest
 from onnxlet.function.app import create_app
 from onnxlet.function.aws.lambda_events import respond
 from onnxlet.function.http.compression import coding, compress
-from onnxlet.function.http.fast_path import LARGE
+from onnxlet.function.http.fast_path import LARGE_ANSWER
 from onnxlet.function.http.slim_flask import Response
 from onnxlet.function.settings import Settings
 from tests.conftest import Client
@@ -60,7 +60,7 @@ def test_what_a_client_likes_best(accept: str, expected: str | None) -> None:
 def test_the_same_answer_in_fewer_bytes(flask_client: Callable[..., Client], accept: str) -> None:
     client = flask_client()
     plain = client.post(PATH, MANY)
-    assert len(plain.body) > LARGE
+    assert len(plain.body) > LARGE_ANSWER
     assert "content-encoding" not in plain.headers
 
     answer = client.post(PATH, MANY, headers={"Accept-Encoding": accept})

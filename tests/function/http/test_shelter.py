@@ -1,4 +1,4 @@
-"""Limits, safe headers, cross-origin requests, and what no request may reach; in every dialect."""
+"""Limits, safe headers, cross-origin requests, and what no request may reach; in every protocol."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 from onnxlet.function import deadline
 from onnxlet.function.app import SERVICE, create_app
-from onnxlet.function.http.middleware import CAME, SHED
+from onnxlet.function.errors import CAME, SHED
 from onnxlet.function.settings import Settings
 from tests.conftest import Answer, Client
 from tests.function.every_protocol import ERRORS, request
@@ -32,8 +32,8 @@ DEEP = b"[" * 1025 + b"]" * 1025
 FLOWER = [5.1, 3.5, 1.4, 0.2]
 
 
-def told(dialect: str, answer: Answer) -> str:
-    return str(answer.json()[ERRORS[dialect]])
+def told(protocol: str, answer: Answer) -> str:
+    return str(answer.json()[ERRORS[protocol]])
 
 
 @pytest.mark.parametrize(
@@ -71,15 +71,15 @@ def test_head_and_options_of_a_prediction(client: Client, method: str, path: str
     assert answer.body == b""
 
 
-@pytest.mark.parametrize("dialect", ERRORS)
-def test_too_deep_json_is_refused_with_the_limit(flask_client: MakeClient, dialect: str) -> None:
-    path, _, kind = request(dialect, "shop", SHOP)
-    if dialect == "csv":
+@pytest.mark.parametrize("protocol", ERRORS)
+def test_too_deep_json_is_refused_with_the_limit(flask_client: MakeClient, protocol: str) -> None:
+    path, _, kind = request(protocol, "shop", SHOP)
+    if protocol == "csv":
         return
     for body in (DEEP, DEEP.replace(b"[]", b"[NaN]"), b'{"instances": %s}' % DEEP):
         answer = flask_client(default_model="shop").post(path, body, kind=kind)
         assert answer.status == 400
-        assert "at most 1024 levels" in told(dialect, answer)
+        assert "at most 1024 levels" in told(protocol, answer)
 
 
 @pytest.fixture
@@ -155,9 +155,9 @@ def test_a_thread_has_no_deadline_after_its_request(models: Path) -> None:
     deadline.check()
 
 
-@pytest.mark.parametrize("dialect", ERRORS)
-def test_what_is_too_much_is_shed_in_each_dialects_form(models: Path, dialect: str) -> None:
-    path, body, kind = request(dialect, "shop", SHOP)
+@pytest.mark.parametrize("protocol", ERRORS)
+def test_what_is_too_much_is_shed_in_each_protocols_form(models: Path, protocol: str) -> None:
+    path, body, kind = request(protocol, "shop", SHOP)
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     client = create_app(models, settings=Settings(models)).test_client()
 
@@ -165,7 +165,7 @@ def test_what_is_too_much_is_shed_in_each_dialects_form(models: Path, dialect: s
 
     assert got.status_code == 503
     assert got.headers["Retry-After"] == "1"
-    assert "more requests are in flight" in got.get_json()[ERRORS[dialect]]
+    assert "more requests are in flight" in got.get_json()[ERRORS[protocol]]
     assert client.get("/v2/health/live", environ_overrides={SHED: True}).status_code == 200
 
 
@@ -208,7 +208,7 @@ def test_the_bound_of_requests_in_flight(models: Path) -> None:
     assert (health.status_code, metrics.status_code) == (200, 404)
     assert statuses == [200, 200]
     assert app.test_client().post(path, json=[FLOWER]).status_code == 200
-    assert app.extensions[SERVICE].flight.count == 0
+    assert app.extensions[SERVICE].in_flight.count == 0
 
 
 ORIGIN = "https://app.example"

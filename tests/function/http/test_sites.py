@@ -98,17 +98,17 @@ def test_links_open_pages_and_nothing_else_of_another_site_does(app: Any, path: 
     assert client.options(path, headers=linked).status_code == 403
 
 
-@pytest.mark.parametrize("dialect", ERRORS)
-def test_every_protocol_refuses_in_its_own_form(app: Any, dialect: str) -> None:
-    path, body, kind = request(dialect, "shop", SHOP)
+@pytest.mark.parametrize("protocol", ERRORS)
+def test_every_protocol_refuses_in_its_own_form(app: Any, protocol: str) -> None:
+    path, body, kind = request(protocol, "shop", SHOP)
     content = {"data": body} if isinstance(body, bytes) else {"json": body}
     answer = app.test_client().post(
         path, **content, content_type=kind, headers=FOREIGN["another origin"]
     )
 
     assert answer.status_code == 403
-    assert "https://evil.example" in answer.json[ERRORS[dialect]]
-    if dialect == "mlflow":
+    assert "https://evil.example" in answer.json[ERRORS[protocol]]
+    if protocol == "mlflow":
         assert answer.json["error_code"] == "PERMISSION_DENIED"
 
 
@@ -151,10 +151,10 @@ def test_refusals_come_before_the_body_is_read_and_are_logged(models: Path) -> N
     assert "evil" not in json.dumps(lines)
 
 
-@pytest.mark.parametrize("dialect", ["native", "v1", "v2", "mlflow"])
-def test_what_has_no_type_is_json_from_programs_only(app: Any, dialect: str) -> None:
+@pytest.mark.parametrize("protocol", ["native", "v1", "v2", "mlflow"])
+def test_what_has_no_type_is_json_from_programs_only(app: Any, protocol: str) -> None:
     """A page may send it without asking first; tritonclient sends none either."""
-    path, body, _ = request(dialect, "shop", SHOP)
+    path, body, _ = request(protocol, "shop", SHOP)
     client = app.test_client()
 
     def status(headers: Mapping[str, str], **more: Any) -> int:

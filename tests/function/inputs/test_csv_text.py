@@ -83,7 +83,7 @@ def test_rows_of_a_large_body_are_those_of_a_small_one(
     body: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = frame(body)
-    monkeypatch.setattr(csv_lines, "LARGE", 0)
+    monkeypatch.setattr(csv_lines, "LARGE_BODY", 0)
     monkeypatch.setattr(csv_lines, "SLICE", 5)
     assert frame(body) == expected
     assert len(read(body, lambda size, more: None).rows) == len(expected[1])
@@ -95,7 +95,7 @@ def test_lines_that_are_no_rows_are_bounded(
     quoted: bool, large: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(csv_lines, "MOST_LINES", 50)
-    monkeypatch.setattr(csv_lines, "LARGE", large)
+    monkeypatch.setattr(csv_lines, "LARGE_BODY", large)
     few = b'a,b\n"1\n2",3\n' if quoted else b"a,b\n1,3\n"
     assert len(frame(few + b"\n" * 40 + b"4,5\n" * 200)[1]) == 201
     with pytest.raises(RequestTooLarge, match="lines of the CSV are no rows"):

@@ -10,11 +10,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from onnxlet.function import json_text
 from onnxlet.function.errors import RequestError
-from onnxlet.function.inputs import csv_lines, large_json, number_lists, parts, tensors, validation
+from onnxlet.function.inputs import csv_lines, json_body, large_json, parts, tensors, validation
 from onnxlet.function.inputs.signature import Column, Signature
-from onnxlet.function.messages import Dialect, Request
+from onnxlet.function.messages import Request, WireProtocol
 from onnxlet.function.models.model import Model
 from onnxlet.function.protocols import invocations, native, v1, v2
 from onnxlet.function.serving.service import read
@@ -54,7 +53,7 @@ MODELS: Mapping[str, tuple[Reader, list[st.SearchStrategy[Any]]]] = {
 }
 
 
-def forms(lists: list[Any], names: list[str]) -> list[tuple[Dialect, Any]]:
+def forms(lists: list[Any], names: list[str]) -> list[tuple[WireProtocol, Any]]:
     """What every protocol makes of rows: its reading, and the body."""
     rows = [dict(zip(names, row, strict=False)) if isinstance(row, list) else row for row in lists]
     columns = {
@@ -85,30 +84,28 @@ def forms(lists: list[Any], names: list[str]) -> list[tuple[Dialect, Any]]:
 FORMS = len(forms([[1]], ["a"]))
 
 
-def outcome(model: Model, dialect: Dialect, body: bytes) -> Any:
+def outcome(model: Model, protocol: WireProtocol, body: bytes) -> Any:
     """The arrays, or everything that is told instead."""
     request = Request(body, media_type="application/json", most_rows=200)
     try:
-        read_ = read(model, dialect.decode(request))
+        read_ = read(model, protocol.decode(request))
     except RequestError as error:
         problems = [str(problem) for problem in getattr(error, "problems", [])]
         return type(error), str(error), problems
     return read_.rows, [(array.dtype, array.tolist()) for array in read_.arrays]
 
 
-def in_parts(model: Model, dialect: Dialect, body: bytes, size: int) -> Any:
+def in_parts(model: Model, protocol: WireProtocol, body: bytes, size: int) -> Any:
     """The same where large bodies begin at a few bytes, with its limits in proportion."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(json_text, "LARGE", 2 * size)
-        patch.setattr(large_json, "LARGE", 4 * size)
+        patch.setattr(json_body, "LARGE_BODY", 2 * size)
         patch.setattr(large_json, "SLICE", size)
         patch.setattr(large_json, "MOST_VALUES", size)
-        patch.setattr(number_lists, "LEAST_BYTES", 0)
         for module in (validation, tensors):
             patch.setattr(module, "CELLS_AT_ONCE", 7)
         for module in (parts, csv_lines):
-            patch.setattr(module, "AT_ONCE", 7)
-        return outcome(model, dialect, body)
+            patch.setattr(module, "FIELDS_AT_ONCE", 7)
+        return outcome(model, protocol, body)
 
 
 @st.composite
@@ -145,10 +142,10 @@ def test_a_large_body_is_read_as_a_small_one(
 ) -> None:
     which, rows = batch
     model = MODELS[which][0]
-    dialect, value = forms(rows, NAMES[: len(MODELS[which][1])])[form]
+    protocol, value = forms(rows, NAMES[: len(MODELS[which][1])])[form]
     body = json.dumps(value, indent=indent).encode() + b" " * blanks
 
-    assert in_parts(model, dialect, body, size) == outcome(model, dialect, body)
+    assert in_parts(model, protocol, body, size) == outcome(model, protocol, body)
 
 
 @pytest.mark.parametrize("levels", [990, 1020])
@@ -163,7 +160,7 @@ def test_what_is_deep_is_no_failure_of_ours(
     client = flask_client()
     headers = {"Content-Type": "application/json", "X-Amzn-SageMaker-Target-Model": "iris"}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(json_text, "LARGE", 3000)
+        patch.setattr(json_body, "LARGE_BODY", 3000)
         patch.setattr(large_json, "SLICE", 60)
         for path, body in (
             ("/models/iris/predict", b'{"instances":[%b],"model":%b}' % (lists, deep)),
@@ -191,11 +188,11 @@ def test_whether_data_are_nested_is_judged_once(nested_at: int) -> None:
 
 
 @pytest.mark.parametrize("rows", range(20, 60))
-@pytest.mark.parametrize("dialect", [v1, invocations])
-def test_a_column_is_a_column_whatever_it_is_held_in(dialect: Dialect, rows: int) -> None:
+@pytest.mark.parametrize("protocol", [v1, invocations])
+def test_a_column_is_a_column_whatever_it_is_held_in(protocol: WireProtocol, rows: int) -> None:
     """Of columns that are read at once only those of several are kept in arrays."""
     body = json.dumps({"inputs": {"a": [row % 9 for row in range(rows)]}}, indent=0).encode()
     model = MODELS["one whole number"][0]
 
-    read_ = in_parts(model, dialect, body + b" " * 200, 100)
-    assert read_ == outcome(model, dialect, body)
+    read_ = in_parts(model, protocol, body + b" " * 200, 100)
+    assert read_ == outcome(model, protocol, body)

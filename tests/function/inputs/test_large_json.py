@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from onnxlet.function import json_text
 from onnxlet.function.errors import MalformedRequest, RequestTooLarge
-from onnxlet.function.inputs import large_json
+from onnxlet.function.inputs import json_body, large_json
+from onnxlet.function.inputs.json_body import LARGE_BODY
 from onnxlet.function.inputs.large_json import MOST_VALUES, Members, Rows
-from onnxlet.function.json_text import ANY, DEEPEST, ENTRY, LARGE
+from onnxlet.function.json_text import ANY, DEEPEST, ENTRY
 
 LISTS = frozenset({(), ("instances",), ("inputs",), ("inputs", ANY), ("inputs", ENTRY, "data")})
 MEMBERS = frozenset({("inputs",)})
@@ -33,8 +34,7 @@ BODIES = st.dictionaries(st.sampled_from(["instances", "inputs", "a"]), LONG) | 
 def small_slices() -> Iterator[None]:
     """Slices of a few bytes, so that short bodies are long ones."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(json_text, "LARGE", 0)
-        patch.setattr(large_json, "LARGE", 40)
+        patch.setattr(json_body, "LARGE_BODY", 0)
         patch.setattr(large_json, "SLICE", 12)
         yield
 
@@ -122,7 +122,7 @@ def test_a_name_of_ours_is_no_list() -> None:
 
 def test_a_long_row_is_a_list_where_columns_may_be_long() -> None:
     rows = b'{"inputs": [%b]}' % b",".join([b"[" + b"1," * 40 + b"1]"] * 3)
-    found = json_text.loads(rows, LISTS, MEMBERS)["inputs"]
+    found = json_body.read(rows, LISTS, MEMBERS)["inputs"]
 
     assert [type(row) for row in found] == [list] * 3
 
@@ -134,30 +134,30 @@ def test_where_it_is_wrong_is_told() -> None:
         + b'[4, "\xc3\xa9", oops],\n[5, 6]]}'
     )
     with pytest.raises(MalformedRequest, match="Expecting value at line 22 column 10"):
-        whole(json_text.loads(body, LISTS))
+        whole(json_body.read(body, LISTS))
     with pytest.raises(MalformedRequest, match="byte 44 of the body is not UTF-8"):
-        whole(json_text.loads(b'{"instances": [' + b"1," * 14 + b'"\xff"]}', LISTS))
+        whole(json_body.read(b'{"instances": [' + b"1," * 14 + b'"\xff"]}', LISTS))
     with pytest.raises(MalformedRequest, match="it ends within a string"):
-        json_text.loads(b'{"instances": ["' + b"x" * 99, LISTS)
+        json_body.read(b'{"instances": ["' + b"x" * 99, LISTS)
 
 
 def test_what_is_too_deep_or_too_wide() -> None:
     for depth in (DEEPEST, DEEPEST + 1):
         body = b"[1,2,3,4,5,6,7,8,9,%b]" % (b"[" * (depth - 1) + b"]" * (depth - 1))
         if depth <= DEEPEST:
-            assert len(json_text.loads(body, LISTS)) == 10
+            assert len(json_body.read(body, LISTS)) == 10
         else:
             with pytest.raises(MalformedRequest, match="nested too deeply"):
-                json_text.loads(body, LISTS)
+                json_body.read(body, LISTS)
     row = b"[" + b"1," * (MOST_VALUES + 1) + b"1]"
     with pytest.raises(RequestTooLarge, match="more than 131072 values in one row"):
-        whole(json_text.loads(b"[[1],%b,[1]]" % row, LISTS))
+        whole(json_body.read(b"[[1],%b,[1]]" % row, LISTS))
 
 
 def test_what_is_deep_beside_the_rows_is_read_as_ever() -> None:
     levels = DEEPEST - 1
     deep = b"[" * levels + b"]" * levels
-    found = json_text.loads(b'{"instances": [%b1], "model": %b}' % (b"1," * 99, deep), LISTS)
+    found = json_body.read(b'{"instances": [%b1], "model": %b}' % (b"1," * 99, deep), LISTS)
 
     assert len(found["instances"]) == 100
     value, depth = found["model"], 1
@@ -168,8 +168,7 @@ def test_what_is_deep_beside_the_rows_is_read_as_ever() -> None:
 
 @pytest.fixture
 def real_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(json_text, "LARGE", LARGE)
-    monkeypatch.setattr(large_json, "LARGE", LARGE)
+    monkeypatch.setattr(json_body, "LARGE_BODY", LARGE_BODY)
     monkeypatch.setattr(large_json, "SLICE", 2**18)
 
 
@@ -191,8 +190,8 @@ TENSOR = b'{"name":"a","data":[%b]}' % b",".join([b"[%b1]" % (b"1.234," * 149)] 
     ],
 )
 def test_few_values_in_a_row_are_not_many(body: bytes) -> None:
-    assert len(body) > LARGE
-    assert whole(json_text.loads(body, LISTS)) == json.loads(body)
+    assert len(body) > LARGE_BODY
+    assert whole(json_body.read(body, LISTS)) == json.loads(body)
 
 
 @pytest.mark.usefixtures("real_slices")
@@ -201,13 +200,13 @@ def test_many_values_in_a_row_are_refused(values: bytes) -> None:
     row = values % (b"null," * (MOST_VALUES + 1) + b"1")
     rows = b"[%b]" % b",".join([b"[1,%b1]" % (b" " * 90)] * 9_000 + [row] + [b"[1]"] * 9)
     with pytest.raises(RequestTooLarge, match="more than 131072 values in one row"):
-        whole(json_text.loads(rows, LISTS))
+        whole(json_body.read(rows, LISTS))
 
 
 def test_what_to_do_about_it_is_told_of_large_bodies_too() -> None:
     for last in (b"None", b"", b"'a'"):
         with pytest.raises(MalformedRequest) as caught:
-            whole(json_text.loads(b'{"instances": [%b%b]}' % (b"1," * 99, last), LISTS))
+            whole(json_body.read(b'{"instances": [%b%b]}' % (b"1," * 99, last), LISTS))
         assert caught.value.hint == json_text.HINT
 
 
@@ -223,7 +222,7 @@ def test_no_slice_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(orjson, "loads", loads)
     body = b'{"instances": [' + b",".join([b'{"a":1.5,"b":[]}'] * 100_000) + b"]}"
-    rows = json_text.loads(body, LISTS)["instances"]
+    rows = json_body.read(body, LISTS)["instances"]
 
     assert len(rows) == 100_000
     assert max(sizes, default=0) < 100  # nothing but what is around the rows

@@ -13,10 +13,10 @@ import pytest
 from onnxlet.convert.sources.source import Source
 from onnxlet.function import deadline, json_text, messages
 from onnxlet.function.errors import InvalidRows, RequestTooLarge
-from onnxlet.function.inputs import csv_lines, large_json, parts, tensors, validation
+from onnxlet.function.inputs import csv_lines, json_body, large_json, parts, tensors, validation
+from onnxlet.function.inputs.json_body import LARGE_BODY
 from onnxlet.function.inputs.signature import Column, Signature
-from onnxlet.function.json_text import LARGE
-from onnxlet.function.messages import Call, Dialect, Request
+from onnxlet.function.messages import PredictRequest, Request, WireProtocol
 from onnxlet.function.models import model
 from onnxlet.function.models.model import Model
 from onnxlet.function.protocols import invocations, native, v1, v2
@@ -31,14 +31,13 @@ SHOP = "/models/shop/predict"
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """All that is large begins at a few bytes, rows and cells."""
-    monkeypatch.setattr(json_text, "LARGE", 20)
-    monkeypatch.setattr(large_json, "LARGE", 60)
+    monkeypatch.setattr(json_body, "LARGE_BODY", 20)
     monkeypatch.setattr(large_json, "SLICE", 24)
-    monkeypatch.setattr(csv_lines, "LARGE", 0)
+    monkeypatch.setattr(csv_lines, "LARGE_BODY", 0)
     for module in (validation, tensors):
         monkeypatch.setattr(module, "CELLS_AT_ONCE", 7)
     for module in (parts, csv_lines):
-        monkeypatch.setattr(module, "AT_ONCE", 7)
+        monkeypatch.setattr(module, "FIELDS_AT_ONCE", 7)
     monkeypatch.setattr(messages, "FEW_ROWS", 0)
     monkeypatch.setattr(json_text, "VALUES", 4)
     monkeypatch.setattr(json_text, "FEW", 2)
@@ -109,16 +108,16 @@ def test_the_answers_are_those_of_a_batch_read_at_once(
     assert [answers(client, rows), answers(client, broken)] == expected
 
 
-def decoded(dialect: Dialect, body: bytes, **parts_of_it: Any) -> Call:
+def decoded(protocol: WireProtocol, body: bytes, **parts_of_it: Any) -> PredictRequest:
     told = {"media_type": "application/json", "most_rows": 10_000, **parts_of_it}
-    return dialect.decode(Request(body, **told))
+    return protocol.decode(Request(body, **told))
 
 
 MANY = 400_000  # rows
 
 
 @pytest.mark.parametrize(
-    ("dialect", "body", "about"),
+    ("protocol", "body", "about"),
     [
         (native, b'{"instances": [%b]}' % (b"[x]," * MANY + b"1"), {}),
         (native, b"[%b]" % (b'{"a":x},' * MANY + b"1"), {}),
@@ -140,12 +139,12 @@ MANY = 400_000  # rows
     ],
 )
 def test_rows_are_counted_before_cells_are_read(
-    dialect: Dialect, body: bytes, about: dict[str, Any]
+    protocol: WireProtocol, body: bytes, about: dict[str, Any]
 ) -> None:
     """No cell of these is any that is read: a body of too many rows is refused for its rows."""
 
     def count() -> None:
-        call = decoded(dialect, body, **about)
+        call = decoded(protocol, body, **about)
         Request(most_rows=10_000).check_rows(len(call.rows))
 
     with pytest.raises(RequestTooLarge, match="at most 10000 rows"):
@@ -179,12 +178,12 @@ COLUMN = b"[" + b",".join([b"-6"] * 2000) + b"]"
 
 
 @pytest.mark.parametrize(
-    ("dialect", "body", "about", "good"),
+    ("protocol", "body", "about", "good"),
     [
         (native, b'{"instances": [%b]}' % LISTS, {}, True),
         (native, b'{"instances": [%b,NaN]]}' % LISTS[:-1], {}, False),
-        (native, b"[" + b"{}," * 500 + b" " * LARGE + b"{}]", {}, False),
-        (native, b"[" + b'{"a":1,"b":2},' * 500 + b" " * LARGE + b"{}]", {}, False),
+        (native, b"[" + b"{}," * 500 + b" " * LARGE_BODY + b"{}]", {}, False),
+        (native, b"[" + b'{"a":1,"b":2},' * 500 + b" " * LARGE_BODY + b"{}]", {}, False),
         (
             native,
             b"[{%b}]" % b",".join(b'"name %d":1' % number for number in range(60_000)),
@@ -213,13 +212,13 @@ COLUMN = b"[" + b",".join([b"-6"] * 2000) + b"]"
         ),
     ],
 )
-def test_memory(dialect: Dialect, body: bytes, about: dict[str, Any], good: bool) -> None:
+def test_memory(protocol: WireProtocol, body: bytes, about: dict[str, Any], good: bool) -> None:
     """Ten times the body at most, whatever it holds; each number was an object of 32 bytes."""
     least = 2 if good else 6  # megabytes that a body counts at least; problems are told in words
     reading = OfSignature(WIDE)
     tracemalloc.start()
     try:
-        call = decoded(dialect, body, **about)
+        call = decoded(protocol, body, **about)
         if good:
             array = read(reading, call).arrays[0]
             assert (array == -6).all()
@@ -236,7 +235,7 @@ def test_memory(dialect: Dialect, body: bytes, about: dict[str, Any], good: bool
 
 def test_problems_by_the_million_are_counted_and_not_kept() -> None:
     with pytest.raises(InvalidRows) as caught:
-        read(OfSignature(WIDE), Call([{}] * 400))
+        read(OfSignature(WIDE), PredictRequest([{}] * 400))
 
     assert caught.value.count == 400 * WIDE
     assert len(caught.value.every) < 2000
@@ -247,7 +246,7 @@ def test_rows_left_out_are_named_each() -> None:
     left_out = validation.LeftOut()
     rows: list[Any] = [{}, *[[1.0] * WIDE] * 2] * 100
 
-    read_ = read(OfSignature(WIDE), Call(rows), left_out)
+    read_ = read(OfSignature(WIDE), PredictRequest(rows), left_out)
 
     assert left_out.kept == [place for place in range(300) if place % 3]
     assert {problem.row for problem in left_out.problems.first} == set(range(0, 300, 3))
@@ -269,7 +268,7 @@ def test_a_large_batch_goes_through_the_model_in_parts(
         runs.append(len(next(iter(feeds.values()))))
         return run(session, outputs, feeds)
 
-    monkeypatch.setattr(model, "CELLS_AT_ONCE", 100)
+    monkeypatch.setattr(model, "CELLS_RUN_AT_ONCE", 100)
     monkeypatch.setattr(deadline, "run", counted)
     in_parts = client.post("/models/iris/predict", {"instances": rows}).json()
 

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from onnxlet.function.arrays import LARGEST_FLOAT32, Array
+from onnxlet.function.arrays import LARGEST_FLOAT32, MISSING_TEXT, Array
 from onnxlet.function.errors import InvalidRows, MalformedRequest, Problem
-from onnxlet.function.inputs.cell_validation import Refused, _checked, read_carefully
-from onnxlet.function.inputs.signature import LONGEST_TEXT, MISSING_TEXT, Column, Input, Signature
+from onnxlet.function.inputs.cell_validation import Refused, _checked, validate_cells
+from onnxlet.function.inputs.signature import LONGEST_TEXT, Column, Input, Signature
 from onnxlet.function.inputs.tensors import (
     RAW,
     _as_rows,
@@ -120,7 +120,7 @@ def hold_together(tensors: Mapping[str, Tensor], signature: Signature) -> None:
         quick = _read_quickly(tensors, signature, rows)
         if quick is None:
             return
-        careful = read_carefully(_as_rows(tensors, signature, rows), signature, {})
+        careful = validate_cells(_as_rows(tensors, signature, rows), signature, {})
     assert repr([a.astype(b.dtype).tolist() for a, b in zip(quick, careful, strict=True)]) == repr(
         [a.tolist() for a in careful]
     )
@@ -135,7 +135,7 @@ def hold_together(tensors: Mapping[str, Tensor], signature: Signature) -> None:
 @example(tensors={**good(1), "id": Tensor(np.array([2**63], "u8"), "UINT64")})
 @example(tensors={**good(1), "id": Tensor(np.array([2.0**63]), "FP64")})
 @example(tensors={**good(1), "rooms": Tensor(np.array([300, None], object)[:1], "INT8")})
-def test_the_quick_reading_accepts_nothing_that_the_careful_one_would_not(
+def test_whole_blocks_are_accepted_only_where_each_cell_is(
     tensors: dict[str, Tensor],
 ) -> None:
     hold_together(tensors, SIGNATURE)

@@ -25,20 +25,19 @@ from sklearn.utils import murmurhash3_32
 from werkzeug.test import Client
 
 from onnxlet.convert.converters.registry import converters
-from onnxlet.convert.graph.graph import Graph, Table
+from onnxlet.convert.graph.converter import Graph, Table
 from onnxlet.convert.to_onnx import root_table
 from onnxlet.function.app import create_app
-from onnxlet.function.arrays import Array
+from onnxlet.function.arrays import MISSING_TEXT, Array
 from onnxlet.function.inputs import text
 from onnxlet.function.inputs.murmur import MANY, murmurhash3
 from onnxlet.function.inputs.signature import (
     COUNTS_AT_ONCE,
     LONGEST_TEXT,
-    MISSING_TEXT,
     Column,
     Signature,
 )
-from onnxlet.function.inputs.validation import read_table
+from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.model import load_model
 
 TEXTS = [
@@ -75,7 +74,7 @@ MINUS_2_31 = "akqlrggi"  # the hash that has no absolute value in 32 bits
 def tokens_of(vectoriser: Any) -> dict[str, Any]:
     """A manifest's `tokens`, as the converter writes them, after their way through JSON."""
     graph = Graph("float64", converters())
-    graph.ask(vectoriser, root_table(graph, [Column("text", "string")], "columns"), "transform")
+    graph.call(vectoriser, root_table(graph, [Column("text", "string")], "columns"), "transform")
     [entry] = [entry for entry in graph.inputs if "tokens" in entry]
     read: dict[str, Any] = json.loads(json.dumps(entry))
     return read
@@ -185,7 +184,7 @@ def test_hashes_are_forgotten_before_they_fill_the_memory(monkeypatch: pytest.Mo
 
 
 def test_a_long_text_is_hashed_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text, "AT_ONCE", 7)
+    monkeypatch.setattr(text, "TOKENS_AT_ONCE", 7)
     vectoriser = HashingVectorizer(n_features=11, norm=None, analyzer="char", ngram_range=(1, 3))
     texts = [" ".join(TEXTS), ""]
 
@@ -220,8 +219,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     columns = [Column("text", "string"), Column("kind", "string", nullable=True)]
     words, kind = root_table(graph, columns, "columns").tensors
     vectoriser = CountVectorizer(vocabulary=["good", "movie", *map(str, range(70_000))])
-    counts = graph.ask(vectoriser, Table((words,)), "transform")
-    again = graph.ask(vectoriser, Table((words,)), "transform")
+    counts = graph.call(vectoriser, Table((words,)), "transform")
+    again = graph.call(vectoriser, Table((words,)), "transform")
     made = graph.concat([counts.take([0, 1]), kind.equals(MISSING_TEXT).cast("float32")])
     outputs = [graph.op("Identity", made), graph.op("Identity", again.sum())]
     onnx = graph.finished(outputs).SerializeToString()
@@ -267,7 +266,7 @@ def test_a_large_batch_is_answered_in_parts(models: Path) -> None:
     model = load_model(models / "counts" / "1")
     rows = [[f"good {100 + n} {200 + n}" + " movie" * (n % 3), "x"] for n in range(300)]
 
-    answer = model.run(read_table(rows, model.signature))
+    answer = model.run(validate_rows(rows, model.signature))
 
     assert model.signature.rows_at_once is not None
     assert model.signature.rows_at_once < len(rows)

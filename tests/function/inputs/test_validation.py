@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from onnxlet.function import json_text
 from onnxlet.function.arrays import LARGEST_FLOAT32
 from onnxlet.function.errors import InvalidRows, Problem
-from onnxlet.function.inputs.cell_validation import read_carefully
+from onnxlet.function.inputs.cell_validation import validate_cells
 from onnxlet.function.inputs.signature import LONGEST_TEXT, Column, Signature
-from onnxlet.function.inputs.validation import _read_quickly, read_table
+from onnxlet.function.inputs.validation import _read_quickly, validate_rows
 
 COLUMNS = [
     Column("price", "float64", nullable=True),
@@ -82,12 +82,12 @@ def same(a: Any, b: Any) -> bool:
 @settings(max_examples=600, deadline=None)
 @given(rows=rows_of([c.name for c in COLUMNS if c.required]))
 @example(rows=[GOOD, {**GOOD, "id": 2**63}])
-def test_the_quick_reading_accepts_nothing_that_the_careful_one_would_not(rows: list[Any]) -> None:
+def test_whole_blocks_are_accepted_only_where_each_cell_is(rows: list[Any]) -> None:
     if isinstance(rows[0], list):
         rows = [[*row, None] for row in rows]
     quick = _read_quickly(rows, SIGNATURE)
     if quick is not None:
-        careful = read_carefully(rows, SIGNATURE, {})
+        careful = validate_cells(rows, SIGNATURE, {})
         assert same([a.tolist() for a in quick], [a.tolist() for a in careful])
         assert [a.dtype for a in quick] == [a.dtype for a in careful]
 
@@ -97,7 +97,7 @@ def test_the_quick_reading_accepts_nothing_that_the_careful_one_would_not(rows: 
 def test_the_same_where_every_column_is_a_number(rows: list[Any]) -> None:
     quick = _read_quickly(rows, NUMBERS)
     if quick is not None:
-        careful = read_carefully(rows, NUMBERS, {})
+        careful = validate_cells(rows, NUMBERS, {})
         assert same([a.tolist() for a in quick], [a.tolist() for a in careful])
 
 
@@ -108,12 +108,12 @@ def test_a_column_of_text_has_a_limit_of_its_own(cells: list[Any]) -> None:
     signature = Signature([short, Column("long", "string")], [], tensors)
 
     good = [["x" * 5, "x" * 5], [None, "x" * 99]]
-    assert read_table(good, signature).arrays[0].shape == (2, 2)
+    assert validate_rows(good, signature).arrays[0].shape == (2, 2)
     if cells[0] is None:
-        assert read_table([cells], signature).rows == 1
+        assert validate_rows([cells], signature).rows == 1
         return
     with pytest.raises(InvalidRows) as refused:
-        read_table([*good, cells], signature)
+        validate_rows([*good, cells], signature)
     assert refused.value.problems == [
         Problem(2, "short", "the string has 6 characters, and 5 is the most")
     ]
@@ -135,14 +135,14 @@ def test_one_boolean_among_many_numbers_is_found(count: int, place: int) -> None
         rows[place] = [1.5, value]
 
         with pytest.raises(InvalidRows) as caught:
-            read_table(rows, NUMBERS)
+            validate_rows(rows, NUMBERS)
 
         [problem] = caught.value.problems
         assert (problem.row, problem.column) == (place % count, "x1")
 
 
 def test_columns_reach_their_tensor_in_its_order() -> None:
-    table = read_table([{**GOOD, "rooms": None}], SIGNATURE)
+    table = validate_rows([{**GOOD, "rooms": None}], SIGNATURE)
 
     fed = {feed.name: feed.gather(table.arrays) for feed in SIGNATURE.feeds}
 

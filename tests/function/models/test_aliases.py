@@ -13,7 +13,7 @@ import pytest
 
 from onnxlet.edge.service.app import make_app
 from onnxlet.edge.service.secret import Secret
-from onnxlet.edge.service.self_check import Asker
+from onnxlet.edge.service.self_check import SelfCheck
 from onnxlet.function.app import SERVICE, create_app
 from onnxlet.function.errors import ModelError, SettingsError, UnknownModel
 from onnxlet.function.models.repository import Repository
@@ -539,7 +539,7 @@ def test_an_update_that_is_stable_and_broken_is_passed_over(
 
 
 class Inside:
-    """A connection to an app in this process, as `self_check.Asker` uses it."""
+    """A connection to an app in this process, as `self_check.SelfCheck` uses it."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -565,5 +565,5 @@ def test_the_watchdog_and_metrics_look_at_what_is_served(own: Path) -> None:
 
     assert 'onnxlet_model_version{model="iris"} 2.0' in metrics
     assert warm_up(app.extensions[SERVICE]) == ["iris"]
-    assert Asker(repository, lambda: inside, Secret()).every() == ""  # type: ignore[arg-type, return-value] # as it uses one
+    assert SelfCheck(repository, lambda: inside, Secret()).every() == ""  # type: ignore[arg-type, return-value] # as it uses one
     assert inside.paths == ["/models/iris/versions/2/predict"]

@@ -9,7 +9,7 @@ import pytest
 
 from onnxlet.function.errors import InvalidRows
 from onnxlet.function.inputs.signature import Signature
-from onnxlet.function.inputs.validation import read_table
+from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.compatible import differences
 
 Manifest = dict[str, Any]
@@ -281,7 +281,7 @@ def taken(manifest: Manifest) -> set[int]:
     found = set()
     for place, row in enumerate([*({"a": cell, "b": 1} for cell in CELLS), {"b": 1}]):
         try:
-            read_table([row], signature)
+            validate_rows([row], signature)
         except InvalidRows:
             continue
         found.add(place)

@@ -16,10 +16,10 @@ from onnxlet.convert.sources.source import Source
 from onnxlet.function.app import create_app
 from onnxlet.function.errors import MalformedRequest, NotAcceptable, Problem
 from onnxlet.function.inputs import csv_text
-from onnxlet.function.messages import Call, Failure, Request
+from onnxlet.function.messages import Failure, PredictRequest, Request
 from onnxlet.function.models.repository import NAMING
 from onnxlet.function.protocols import invocations
-from onnxlet.function.protocols.invocations import ATTRIBUTES, TARGET, Wishes
+from onnxlet.function.protocols.invocations import ATTRIBUTES, TARGET, AnswerOptions
 from onnxlet.function.settings import Settings
 from tests.conftest import Client, client_of
 from tests.function.protocols.held_out import columns_of, rows_of
@@ -30,7 +30,7 @@ IRIS = [[5.1, 3.5, 1.4, 0.2], [6.2, 2.9, 4.3, 1.3]]
 PATH = "/invocations"
 
 
-def decoded(body: Any, **headers: str) -> Call:
+def decoded(body: Any, **headers: str) -> PredictRequest:
     return invocations.decode(Request(json.dumps(body).encode(), header=_among(headers)))
 
 
@@ -38,11 +38,11 @@ def _among(headers: Mapping[str, str]) -> Any:
     return lambda name: headers.get(name.rpartition("-")[2], "")
 
 
-def decoded_csv(text: str, **parameters: str) -> Call:
+def decoded_csv(text: str, **parameters: str) -> PredictRequest:
     return invocations.decode(Request(text.encode(), "text/csv", parameters))
 
 
-PLAIN = Wishes()
+PLAIN = AnswerOptions()
 
 
 @pytest.mark.parametrize(
@@ -50,16 +50,19 @@ PLAIN = Wishes()
     [
         (
             {"dataframe_split": {"columns": ["a", "b"], "index": [7], "data": [[1, None]]}},
-            Call([[1, None]], ["a", "b"], faults={}, options=PLAIN),
+            PredictRequest([[1, None]], ["a", "b"], faults={}, options=PLAIN),
         ),
         (
             {"dataframe_split": {"columns": [0, 1], "data": [[1, 2]]}, "params": None},
-            Call([[1, 2]], faults={}, options=PLAIN),
+            PredictRequest([[1, 2]], faults={}, options=PLAIN),
         ),
-        ({"dataframe_split": {"data": [[1, 2]]}}, Call([[1, 2]], faults={}, options=PLAIN)),
+        (
+            {"dataframe_split": {"data": [[1, 2]]}},
+            PredictRequest([[1, 2]], faults={}, options=PLAIN),
+        ),
         (
             {"dataframe_split": {"columns": ["a"], "data": [[1], [1, 2], {"a": 1}, []]}},
-            Call(
+            PredictRequest(
                 [[1], [1, 2], {"a": 1}, []],
                 ["a"],
                 faults={
@@ -70,9 +73,12 @@ PLAIN = Wishes()
                 options=PLAIN,
             ),
         ),
-        ({"dataframe_records": [{"a": 1}], "params": {}}, Call([{"a": 1}], options=PLAIN)),
-        ({"instances": [[1, 2], {"a": 1}]}, Call([[1, 2], {"a": 1}], options=PLAIN)),
-        ({"instances": ["x", 2]}, Call([["x"], [2]], options=PLAIN)),
+        (
+            {"dataframe_records": [{"a": 1}], "params": {}},
+            PredictRequest([{"a": 1}], options=PLAIN),
+        ),
+        ({"instances": [[1, 2], {"a": 1}]}, PredictRequest([[1, 2], {"a": 1}], options=PLAIN)),
+        ({"instances": ["x", 2]}, PredictRequest([["x"], [2]], options=PLAIN)),
         (
             {
                 "instances": [
@@ -83,7 +89,7 @@ PLAIN = Wishes()
                     {"data": {"features": {"values": [7], "shape": [1]}}},
                 ]
             },
-            Call(
+            PredictRequest(
                 [
                     [1, 2],
                     [3, 4],
@@ -94,22 +100,22 @@ PLAIN = Wishes()
                 options=PLAIN,
             ),
         ),
-        ({"inputs": [[1, 2]]}, Call([[1, 2]], options=PLAIN)),
+        ({"inputs": [[1, 2]]}, PredictRequest([[1, 2]], options=PLAIN)),
         (
             {"inputs": {"a": [1, 2], "b": [[3], [4]]}},
-            Call([[1, 3], [2, 4]], ["a", "b"], options=PLAIN),
+            PredictRequest([[1, 3], [2, 4]], ["a", "b"], options=PLAIN),
         ),
         (
             {"inputs": [1], "params": {"outputs": ["score"], "on_error": "null"}},
-            Call([[1]], nulls=True, options=Wishes(("score",))),
+            PredictRequest([[1]], nulls=True, options=AnswerOptions(("score",))),
         ),
         (
             {"inputs": [1], "params": {"outputs": None, "on_error": None}},
-            Call([[1]], nulls=True, options=PLAIN),
+            PredictRequest([[1]], nulls=True, options=PLAIN),
         ),
     ],
 )
-def test_json(body: Any, call: Call) -> None:
+def test_json(body: Any, call: PredictRequest) -> None:
     assert decoded(body) == call
 
 
@@ -119,18 +125,22 @@ def test_json(body: Any, call: Call) -> None:
         (
             "a,b\n1,x\n2\n",
             {},
-            Call([["1", "x"], ["2"]], ["a", "b"], faults={1: "expected 2 fields, got 1"}),
+            PredictRequest([["1", "x"], ["2"]], ["a", "b"], faults={1: "expected 2 fields, got 1"}),
         ),
-        ("1,2\n3,\n\n", {}, Call([["1", "2"], ["3", ""]], options=Wishes(first=["1", "2"]))),
-        ("1,\n", {}, Call([["1", ""]], options=Wishes(first=["1", ""]))),
-        ("x,y\n", {"header": "absent"}, Call([["x", "y"]])),
-        ("0,1\n", {"header": "absent"}, Call([["0", "1"]])),
-        ("0,1\n2,3\n", {"header": "Present"}, Call([["2", "3"]], ["0", "1"], faults={})),
-        ("nan\n", {}, Call([["nan"]], options=Wishes(first=["nan"]))),
-        ("1\n\n2\n", {}, Call([["1"], [""], ["2"]], options=Wishes(first=["1"]))),
+        (
+            "1,2\n3,\n\n",
+            {},
+            PredictRequest([["1", "2"], ["3", ""]], options=AnswerOptions(first=["1", "2"])),
+        ),
+        ("1,\n", {}, PredictRequest([["1", ""]], options=AnswerOptions(first=["1", ""]))),
+        ("x,y\n", {"header": "absent"}, PredictRequest([["x", "y"]])),
+        ("0,1\n", {"header": "absent"}, PredictRequest([["0", "1"]])),
+        ("0,1\n2,3\n", {"header": "Present"}, PredictRequest([["2", "3"]], ["0", "1"], faults={})),
+        ("nan\n", {}, PredictRequest([["nan"]], options=AnswerOptions(first=["nan"]))),
+        ("1\n\n2\n", {}, PredictRequest([["1"], [""], ["2"]], options=AnswerOptions(first=["1"]))),
     ],
 )
-def test_csv(text: str, parameters: Mapping[str, str], call: Call) -> None:
+def test_csv(text: str, parameters: Mapping[str, str], call: PredictRequest) -> None:
     expected = call._replace(text=True, options=call.options or PLAIN)
 
     assert decoded_csv(text, **parameters) == expected

@@ -21,9 +21,9 @@ from onnxlet.convert.build import build
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.app import create_app
 from onnxlet.function.errors import Problem
-from onnxlet.function.messages import Call, Failure, Request
+from onnxlet.function.messages import Failure, PredictRequest, Request
 from onnxlet.function.protocols import v1
-from onnxlet.function.protocols.v1 import Wishes
+from onnxlet.function.protocols.v1 import AnswerOptions
 from onnxlet.function.settings import Settings
 from tests.conftest import Client, client_of, quiet
 from tests.function.protocols.held_out import columns_of, rows_of
@@ -34,7 +34,7 @@ IRIS = [[5.1, 3.5, 1.4, 0.2], [6.2, 2.9, 4.3, 1.3]]
 PATH = "/v1/models/iris:predict"
 
 
-def decoded(body: Any, **query: str) -> Call:
+def decoded(body: Any, **query: str) -> PredictRequest:
     return v1.decode(Request(json.dumps(body).encode(), query=query))
 
 
@@ -45,36 +45,43 @@ def b64(text: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("body", "call"),
     [
-        ({"instances": [[1, 2], {"a": 3}]}, Call([[1, 2], {"a": 3}], options=Wishes())),
-        ({"instances": ["x", None]}, Call([["x"], [None]], options=Wishes())),
-        ({"instances": []}, Call([], options=Wishes())),
+        (
+            {"instances": [[1, 2], {"a": 3}]},
+            PredictRequest([[1, 2], {"a": 3}], options=AnswerOptions()),
+        ),
+        ({"instances": ["x", None]}, PredictRequest([["x"], [None]], options=AnswerOptions())),
+        ({"instances": []}, PredictRequest([], options=AnswerOptions())),
         (
             {"signature_name": "serving_default", "inputs": [[1, 2]]},
-            Call([[1, 2]], options=Wishes(columnar=True)),
+            PredictRequest([[1, 2]], options=AnswerOptions(columnar=True)),
         ),
         (
             {"inputs": {"a": [1, 2], "b": ["x", None]}, "signature_name": None},
-            Call([[1, "x"], [2, None]], ["a", "b"], options=Wishes(columnar=True)),
+            PredictRequest([[1, "x"], [2, None]], ["a", "b"], options=AnswerOptions(columnar=True)),
         ),
         (
             {"inputs": {"a": [[1], [2]], "b": [["x"], None]}},
-            Call([[1, "x"], [2, None]], ["a", "b"], options=Wishes(columnar=True)),
+            PredictRequest([[1, "x"], [2, None]], ["a", "b"], options=AnswerOptions(columnar=True)),
         ),
         (
             {"inputs": {"input": [[1, 2], [3, 4]]}},
-            Call([[1, 2], [3, 4]], ["input"], options=Wishes(columnar=True)),
+            PredictRequest([[1, 2], [3, 4]], ["input"], options=AnswerOptions(columnar=True)),
         ),
         (
             {"instances": [{"a": b64("红")}, ["x", b64("y")], b64("z")]},
-            Call([{"a": "红"}, ["x", "y"], ["z"]], faults={}, options=Wishes(base64=True)),
+            PredictRequest(
+                [{"a": "红"}, ["x", "y"], ["z"]], faults={}, options=AnswerOptions(base64=True)
+            ),
         ),
         (
             {"inputs": {"a": [b64("x"), "y"]}},
-            Call([["x"], ["y"]], ["a"], faults={}, options=Wishes(columnar=True, base64=True)),
+            PredictRequest(
+                [["x"], ["y"]], ["a"], faults={}, options=AnswerOptions(columnar=True, base64=True)
+            ),
         ),
     ],
 )
-def test_requests(body: Any, call: Call) -> None:
+def test_requests(body: Any, call: PredictRequest) -> None:
     assert decoded(body) == call
 
 
@@ -91,7 +98,9 @@ def test_base64_that_is_none() -> None:
 def test_wishes() -> None:
     call = decoded({"instances": [1]}, outputs="score, prediction", on_error="null")
 
-    assert call == Call([[1]], nulls=True, options=Wishes(outputs=("score", "prediction")))
+    assert call == PredictRequest(
+        [[1]], nulls=True, options=AnswerOptions(outputs=("score", "prediction"))
+    )
 
 
 def test_an_error_tells_every_problem() -> None:

@@ -19,7 +19,7 @@ import onnxlet
 from onnxlet.convert.build import build
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.app import create_app
-from onnxlet.function.inputs.validation import read_table
+from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.model import Model
 from onnxlet.function.protocols.v2_binary import HEADER
 from onnxlet.function.settings import Settings
@@ -548,7 +548,7 @@ def test_the_metadata_tell_of_32_bits_where_the_graph_computes_no_more(pair_fold
 
     model = Model("pair", 1, manifest, onnx)
 
-    answered = model.run(read_table([[1, 2, 3]], model.signature))
+    answered = model.run(validate_rows([[1, 2, 3]], model.signature))
     assert model.output_types == {"prediction": "string", "probabilities": "float32"}
     assert answered["probabilities"].dtype == np.float32
 

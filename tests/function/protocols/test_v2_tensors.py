@@ -18,7 +18,7 @@ from onnxlet.function.inputs.validation import Table
 from onnxlet.function.messages import Prediction
 from onnxlet.function.protocols.v2_binary import HEADER, Tail
 from onnxlet.function.protocols.v2_inputs import _columns, read_inputs
-from onnxlet.function.protocols.v2_outputs import Wish, reply_of
+from onnxlet.function.protocols.v2_outputs import AnswerOptions, reply_of
 from onnxlet.function.protocols.v2_tensors import DATATYPES, Fault, from_json
 
 CELLS = st.one_of(
@@ -156,7 +156,7 @@ def reply_to(outputs: dict[str, Any], binary: bool) -> tuple[Any, bytes]:
     """An answer's JSON, and the bytes behind it."""
     model: Any = SimpleNamespace(name="m", version=3, classes=None)
     prediction = Prediction("", model, Table(3, []), outputs, 3)
-    reply = reply_of(prediction, Wish(None, binary))
+    reply = reply_of(prediction, AnswerOptions(None, binary))
     length = int(reply.headers.get(HEADER, len(reply.body)))
     return json.loads(reply.body[:length]), reply.body[length:]
 

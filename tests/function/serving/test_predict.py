@@ -1,4 +1,4 @@
-"""The native dialect, over every transport."""
+"""The native protocol, over every transport."""
 
 from __future__ import annotations
 

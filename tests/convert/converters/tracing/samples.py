@@ -42,7 +42,7 @@ TEXTS = FRAME[["a", "i"]].assign(
 )
 
 
-def assert_followed(function: Any, X: Any, **options: Any) -> None:
+def assert_traced(function: Any, X: Any, **options: Any) -> None:
     """A FunctionTransformer's answers are the same from its graph."""
     with np.errstate(all="ignore"):
         assert_exact(FunctionTransformer(function, kw_args=options).fit(X), X)

@@ -10,7 +10,7 @@ import pytest
 from sklearn.preprocessing import FunctionTransformer
 
 from onnxlet.convert.converters.registry import Unsupported
-from tests.convert.converters.tracing.samples import ARRAY, NAN, assert_followed
+from tests.convert.converters.tracing.samples import ARRAY, NAN, assert_traced
 from tests.convert.exactness import answers, assert_exact
 
 
@@ -53,7 +53,7 @@ def of_transposed(X: Any) -> Any:
 
 
 def haversine(X: Any) -> Any:
-    a, b, c, d = (np.radians(X[:, place] % 90) for place in range(4))
+    a, b, c, d = (np.radians(X[:, position] % 90) for position in range(4))
     h = np.sin((c - a) / 2) ** 2 + np.cos(a) * np.cos(c) * np.sin((d - b) / 2) ** 2
     return (2 * 6371 * np.arcsin(np.sqrt(h)))[:, np.newaxis]
 
@@ -154,7 +154,7 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS)
 def test_a_function_of_an_array(function: Callable[[Any], Any]) -> None:
-    assert_followed(function, ARRAY)
+    assert_traced(function, ARRAY)
 
 
 def scaled(X: Any, *, by: float, shift: Any = 0.0) -> Any:
@@ -162,7 +162,7 @@ def scaled(X: Any, *, by: float, shift: Any = 0.0) -> Any:
 
 
 def test_a_function_with_arguments() -> None:
-    assert_followed(scaled, ARRAY, by=3.0, shift=[1.0, 2.0, 3.0, 4.0])
+    assert_traced(scaled, ARRAY, by=3.0, shift=[1.0, 2.0, 3.0, 4.0])
 
 
 def through_views(X: Any) -> Any:
@@ -178,7 +178,7 @@ def through_views(X: Any) -> Any:
 
 
 def test_what_is_written_to_a_view_is_seen_in_its_array() -> None:
-    assert_followed(through_views, ARRAY)
+    assert_traced(through_views, ARRAY)
 
 
 def test_a_validated_frame_is_an_array() -> None:
@@ -206,7 +206,7 @@ REFUSED: list[tuple[Callable[[Any], Any], str]] = [
     (lambda X: X + X[:, 0], "one column and several"),
     (lambda X: np.concatenate([X, X]), "below each other"),
     (lambda X: X.reshape(2, -1), "reshape"),
-    (lambda X: X.argsort(axis=1), "an array's .argsort is not followed"),
+    (lambda X: X.argsort(axis=1), "an array's .argsort has no conversion"),
     (lambda X: X + np.random.default_rng(0).normal(), "random numbers"),
     (lambda X: np.array([[1.0, 2.0]]), "returns a ndarray, which none of its columns"),
     (lambda X: X.T, "returns a transposed array"),
@@ -215,7 +215,7 @@ REFUSED: list[tuple[Callable[[Any], Any], str]] = [
 
 
 @pytest.mark.parametrize(("function", "reason"), REFUSED)
-def test_a_function_that_is_not_followed(function: Callable[[Any], Any], reason: str) -> None:
+def test_a_function_that_cannot_be_traced(function: Callable[[Any], Any], reason: str) -> None:
     fitted = FunctionTransformer().fit(ARRAY).set_params(func=function)
 
     with pytest.raises(Unsupported, match=reason) as caught:

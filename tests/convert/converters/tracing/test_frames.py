@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from onnxlet.convert.converters.registry import Unsupported
-from tests.convert.converters.tracing.samples import FRAME, NAN, TEXTS, assert_followed
+from tests.convert.converters.tracing.samples import FRAME, NAN, TEXTS, assert_traced
 from tests.convert.exactness import answers, assert_exact
 
 MEANS = pd.Series({"c": 1.5, "a": 2.0})
@@ -164,7 +164,7 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS)
 def test_a_function_of_a_frame(function: Callable[[Any], Any]) -> None:
-    assert_followed(function, FRAME)
+    assert_traced(function, FRAME)
 
 
 OF_TEXT: dict[str, Callable[[Any], Any]] = {
@@ -189,7 +189,7 @@ OF_TEXT: dict[str, Callable[[Any], Any]] = {
 
 @pytest.mark.parametrize("function", OF_TEXT.values(), ids=OF_TEXT)
 def test_a_function_of_text(function: Callable[[Any], Any]) -> None:
-    assert_followed(function, TEXTS)
+    assert_traced(function, TEXTS)
 
 
 MADE: dict[str, Callable[[Any], Any]] = {
@@ -215,7 +215,7 @@ def test_text_that_a_function_makes(function: Callable[[Any], Any]) -> None:
     assert_exact(model.fit(TEXTS), TEXTS)
 
 
-def test_what_follows_finds_the_columns_by_name() -> None:
+def test_later_steps_find_the_columns_by_name() -> None:
     columns = make_column_transformer(
         (StandardScaler(), ["c", "ratio"]), (OneHotEncoder(), ["high"]), (SimpleImputer(), ["b"])
     )
@@ -226,7 +226,7 @@ def test_what_follows_finds_the_columns_by_name() -> None:
     assert_exact(model, X[X.columns[::-1]])
 
 
-def test_names_as_they_are_said_to_be() -> None:
+def test_names_by_feature_names_out() -> None:
     made = FunctionTransformer(
         lambda X: X.rename(columns=str.upper),
         feature_names_out=lambda _, names: [name.upper() for name in names],
@@ -254,7 +254,7 @@ def test_a_frame_that_a_transformer_makes() -> None:
     assert_exact(model.fit(numbers, np.arange(60)), numbers)
 
 
-def test_a_column_alone_is_a_series() -> None:
+def test_a_single_column_is_a_series() -> None:
     columns = make_column_transformer(
         (FunctionTransformer(lambda s: s.to_frame() ** 2), "a"),
         (make_pipeline(FunctionTransformer(lambda s: s.fillna(0)),
@@ -290,9 +290,9 @@ REFUSED: list[tuple[Callable[[Any], Any], str]] = [
     (lambda X: pd.get_dummies(X["i"]), "pd.get_dummies makes columns of the values"),
     (lambda X: pd.cut(X["a"], 3, labels=False), "depends on which rows"),
     (lambda X: pd.qcut(X["a"], 3, labels=False), "pd.qcut makes bins of the values"),
-    (lambda X: X["a"] if X["a"].iloc[0] > 0 else X["c"], "iloc is not followed"),
+    (lambda X: X["a"] if X["a"].iloc[0] > 0 else X["c"], "iloc has no conversion"),
     (lambda X: X.iloc[:5], "takes some rows"),
-    (lambda X: X.eval("a / c"), "a DataFrame's .eval is not followed"),
+    (lambda X: X.eval("a / c"), "a DataFrame's .eval has no conversion"),
     (lambda X: X["nothing"], "KeyError: 'nothing'"),
     (lambda X: X.a_typo, "AttributeError.*a_typo"),
     (lambda X: X["i"].map(lambda v: {1: 2}.get(v, 0)), "in a dictionary or a set"),
@@ -307,7 +307,7 @@ REFUSED: list[tuple[Callable[[Any], Any], str]] = [
 
 
 @pytest.mark.parametrize(("function", "reason"), REFUSED)
-def test_a_function_that_is_not_followed(function: Callable[[Any], Any], reason: str) -> None:
+def test_a_function_that_cannot_be_traced(function: Callable[[Any], Any], reason: str) -> None:
     fitted = FunctionTransformer().fit(FRAME).set_params(func=function)
 
     with pytest.raises(Unsupported, match=reason) as caught:

@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from onnxlet.convert.converters.registry import Unsupported
-from tests.convert.converters.tracing.samples import ARRAY, FRAME, TEXTS, assert_followed
+from tests.convert.converters.tracing.samples import ARRAY, FRAME, TEXTS, assert_traced
 from tests.convert.exactness import answers, assert_exact
 
 
@@ -50,17 +50,17 @@ ELEMENTS: dict[str, Any] = {
 
 @pytest.mark.parametrize("function", ELEMENTS.values(), ids=ELEMENTS)
 def test_a_function_of_one_element(function: Any) -> None:
-    assert_followed(function, FRAME)
+    assert_traced(function, FRAME)
 
 
 def test_a_function_of_one_text() -> None:
-    assert_followed(
+    assert_traced(
         lambda X: X.apply(
             lambda r: 1 if r["u"] == "x" and r["t"] in ("yes", "no") else r["i"], axis=1
         ).to_frame(),
         TEXTS,
     )
-    assert_followed(
+    assert_traced(
         lambda X: X["t"].apply(lambda v: 2 if isinstance(v, str) and v else 0).to_frame(), TEXTS
     )
     model = make_pipeline(
@@ -69,12 +69,12 @@ def test_a_function_of_one_text() -> None:
     assert_exact(model.fit(FRAME), FRAME)
 
 
-def test_a_function_with_too_many_ways_is_refused() -> None:
+def test_a_function_with_too_many_paths_is_refused() -> None:
     def many(value: Any) -> Any:
         return sum(1 if value > bound else 0 for bound in range(20))
 
     fitted = FunctionTransformer(lambda X: X["a"].apply(many).to_frame()).fit(FRAME)
-    with pytest.raises(Unsupported, match="more than 128 ways"):
+    with pytest.raises(Unsupported, match="more than 128 paths"):
         answers(fitted, FRAME)
 
 
@@ -106,7 +106,7 @@ def year() -> int:
     return pd.Timestamp.now().year
 
 
-def test_what_would_answer_otherwise_tomorrow_is_not_called() -> None:
+def test_a_function_of_the_time_is_not_called() -> None:
     class Ages:
         def __call__(self, X: Any) -> Any:
             return year() - X
@@ -145,7 +145,7 @@ def test_the_modules_are_as_before() -> None:
         (np.log1p, lambda z: np.clip(np.expm1(z), 0, None)),
     ],
 )
-def test_targets_transformed_by_functions_of_ones_own(func: Any, inverse_func: Any) -> None:
+def test_targets_transformed_by_ones_own_functions(func: Any, inverse_func: Any) -> None:
     X = np.random.default_rng(3).normal(size=(80, 3))
     y = np.exp(X @ [0.5, -0.3, 0.2])
     for target in (y, np.column_stack([y, y * 2])):

@@ -1,0 +1,220 @@
+"""NumPy's functions of shapes: conversion, stacking, selection and creation of arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from onnxlet.convert.converters.tracing import arithmetic, pandas_methods
+from onnxlet.convert.converters.tracing.array import TracedArray, Transposed, side_by_side
+from onnxlet.convert.converters.tracing.columns_base import Rows, elementwise
+from onnxlet.convert.converters.tracing.pandas_base import PandasBase
+from onnxlet.convert.converters.tracing.refusal import check_options, refuse
+from onnxlet.convert.converters.tracing.traced import Traced, implements
+from onnxlet.convert.graph.converter import Table, Tensor
+
+ACROSS = (1, -1)
+SAME = {
+    "order": ("C", "K", None), "copy": (True, False, None), "subok": (True, False),
+    "ndmin": (0, 1, 2), "like": (None,),
+}  # fmt: skip
+
+
+def array_of(one: Any) -> Any:
+    """The array of a Series or DataFrame: NumPy's functions return arrays of these."""
+    return as_array(one) if isinstance(one, PandasBase) else one
+
+
+def as_array(x: Any, dtype: Any = None, **options: Any) -> Any:
+    """`np.asarray`: the same array, or the values of a DataFrame."""
+    check_options("asarray", options, **SAME)
+    if isinstance(x, list | tuple):
+        return Transposed(side_by_side(_graph(x), [_flat(part) for part in x]))
+    made = x.to_numpy() if isinstance(x, PandasBase) else x
+    return made if dtype is None or made.dtype == np.dtype(dtype) else made.astype(dtype)
+
+
+def copied(x: Any, dtype: Any = None, copy: Any = True, **options: Any) -> Any:
+    """`np.array`: a copy."""
+    made = as_array(x, dtype, **options)
+    return made.copy() if isinstance(made, TracedArray) and copy is not False else made
+
+
+def _graph(parts: Sequence[Any]) -> Any:
+    return next(part._graph for part in parts if isinstance(part, Traced))
+
+
+def _flat(part: Any) -> TracedArray:
+    if not isinstance(part, Traced) or not part._flat:
+        refuse("it makes an array of a list of something else than columns")
+    made: TracedArray = as_array(part)
+    return made
+
+
+def _parts(given: Any) -> list[Any]:
+    """The stand-ins of a list as arrays; constants stay."""
+    if isinstance(given, Transposed):
+        given = list(given)
+    return [as_array(part) if isinstance(part, Traced) else part for part in given]
+
+
+def column_stack(tup: Any, **options: Any) -> TracedArray:
+    """`np.column_stack`: the columns of all side by side."""
+    check_options("stack", options, dtype=(None,), casting=("same_kind",))
+    parts = _parts(tup)
+    if not all(isinstance(part, TracedArray) for part in parts):
+        refuse("it puts an array that has a row for each of some rows beside columns")
+    return side_by_side(_graph(parts), parts)
+
+
+implements("column_stack")(column_stack)
+
+
+@implements("hstack")
+def _hstack(tup: Any, **options: Any) -> TracedArray:
+    if any(isinstance(part, Traced) and part._flat for part in tup):
+        refuse("np.hstack puts flat columns below each other", "Use np.column_stack.")
+    return column_stack(tup, **options)
+
+
+@implements("concatenate", "concat")
+def _concatenate(arrays: Any, axis: Any = 0, **options: Any) -> Any:
+    if axis not in ACROSS:
+        refuse("it puts arrays below each other", "np.concatenate needs axis=1 for columns.")
+    return _hstack(arrays, **options)
+
+
+@implements("append")
+def _append(arr: Any, values: Any, axis: Any = None) -> Any:
+    return _concatenate([arr, values], axis)
+
+
+@implements("stack")
+def _stack(arrays: Any, axis: Any = 0) -> Any:
+    made = side_by_side(_graph(_parts(arrays)), [_flat(part) for part in arrays])
+    return made if axis in ACROSS else Transposed(made)
+
+
+@implements("vstack")
+def _vstack(tup: Any) -> Transposed:
+    return Transposed(side_by_side(_graph(_parts(tup)), [_flat(part) for part in tup]))
+
+
+@implements("ravel")
+def _ravel(a: Any, order: str = "C") -> Any:
+    return array_of(a).ravel()
+
+
+@implements("squeeze")
+def _squeeze(a: Any, axis: Any = None) -> Any:
+    return a.squeeze()
+
+
+@implements("reshape")
+def _reshape(a: Any, *shape: Any, **options: Any) -> Any:
+    wanted = [options.pop(name) for name in ("shape", "newshape") if name in options] or shape[:1]
+    return array_of(a).reshape(*wanted, **options)
+
+
+@implements("transpose")
+def _transpose(a: Any, axes: Any = None) -> Any:
+    return array_of(a).T
+
+
+@implements("expand_dims")
+def _expand_dims(a: Any, axis: Any) -> Any:
+    return array_of(a)[:, None] if axis in ACROSS else refuse("it makes rows of columns")
+
+
+@implements("atleast_2d")
+def _atleast_2d(*arrays: Any) -> Any:
+    if len(arrays) > 1 or arrays[0]._flat:
+        refuse("np.atleast_2d makes a row of a column")
+    return array_of(arrays[0])
+
+
+@implements("copy")
+def _copy(a: Any, order: str = "K", subok: bool = False) -> Any:
+    return array_of(a).copy()
+
+
+@implements("real")
+def _real(val: Any) -> Any:
+    return val
+
+
+@implements("take")
+def _take(a: Any, indices: Any, axis: Any = None, **options: Any) -> Any:
+    check_options("take", options)
+    return (
+        array_of(a)[:, indices] if axis in ACROSS else refuse("it takes some rows and not others")
+    )
+
+
+@implements("delete")
+def _delete(arr: Any, obj: Any, axis: Any = None) -> Any:
+    if axis not in ACROSS:
+        refuse("it deletes rows")
+    array = array_of(arr)
+    return array[:, np.delete(np.arange(array._table.width), obj)]
+
+
+@implements("insert")
+def _insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
+    if axis not in ACROSS or not isinstance(obj, int):
+        refuse("it inserts rows")
+    array = array_of(arr)
+    new = values if isinstance(values, Traced) else np.full_like(array[:, 0], values)
+    return column_stack([array[:, :obj], new, array[:, obj:]])
+
+
+@implements("fliplr")
+def _fliplr(m: Any) -> Any:
+    return array_of(m)[:, ::-1]
+
+
+def like(value: float) -> Callable[..., Any]:
+    """`np.zeros_like` and such: an array of one value, of the shape of another."""
+
+    def made(a: Any, dtype: Any = None, **options: Any) -> Any:
+        check_options("full_like", options, subok=(True,))
+        return full_like(a, value, dtype)
+
+    return made
+
+
+@implements("full_like")
+def full_like(a: Any, fill_value: Any, dtype: Any = None, **options: Any) -> Any:
+    """`np.full_like`: an array of one value, of the shape and dtype of another."""
+    kind = a.to_numpy().dtype if dtype is None and isinstance(a, PandasBase) else dtype or a.dtype
+    array = array_of(a)
+    constant = np.asarray(fill_value).astype(kind)
+    return elementwise(lambda x: _constant(x, constant), array)
+
+
+def _constant(x: Tensor, value: Any) -> Tensor:
+    tensor = arithmetic.tensor_of(arithmetic.graph_of(x), value)
+    return arithmetic.choose(arithmetic.everywhere(x), tensor, tensor)
+
+
+implements("zeros_like", "empty_like")(like(0.0))
+implements("ones_like")(like(1.0))
+
+
+def full(shape: Any, fill_value: Any, dtype: Any = None, **options: Any) -> TracedArray:
+    """`np.full((x.shape[0], 2), 1.0)`: the number of rows has to be a stand-in's."""
+    check_options("full", options, order=("C",))
+    wanted = shape if isinstance(shape, tuple | list) else (shape,)
+    flat, width = len(wanted) == 1, 1 if len(wanted) == 1 else wanted[-1]
+    if type(wanted[0]) is not Rows or len(wanted) > 2 or not isinstance(width, int):
+        refuse("it makes an array by the number of rows")
+    value = np.asarray(fill_value) if dtype is None else np.asarray(fill_value).astype(dtype)
+    one = pandas_methods.spread(wanted[0].like, value[()])
+    return TracedArray(arithmetic.graph_of(one), Table((one,) * width), flat)
+
+
+def rows_of(value: float) -> Callable[..., Any]:
+    """`np.zeros((x.shape[0], 2))` and such."""
+    return lambda shape, dtype=float, **options: full(shape, value, dtype, **options)

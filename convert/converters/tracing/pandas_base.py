@@ -1,0 +1,241 @@
+"""The base of the stand-ins for a Series and a DataFrame: pandas' methods of values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import numpy as np
+
+from onnxlet.convert.converters.tracing import arithmetic, divisions, pandas_methods
+from onnxlet.convert.converters.tracing.array import TracedArray
+from onnxlet.convert.converters.tracing.array_methods import product, rounded
+from onnxlet.convert.converters.tracing.columns_base import elementwise, whole
+from onnxlet.convert.converters.tracing.reductions import REDUCTIONS, over_columns
+from onnxlet.convert.converters.tracing.refusal import check_options, refuse
+from onnxlet.convert.converters.tracing.traced import (
+    ARRAY_FUNCTIONS,
+    COMPARISONS,
+    OPERATORS,
+    Traced,
+)
+from onnxlet.convert.converters.tracing.ufuncs import UFUNCS
+from onnxlet.convert.graph.converter import Table, Tensor
+
+HARMLESS = {
+    "copy": (True, False, None), "deep": (True, False), "errors": ("raise",), "level": (None,),
+    "fill_value": (None,), "inplace": (False,), "regex": (False,), "method": (None,),
+    "downcast": (None,), "limit": (None,), "na_action": (None,), "result_type": (None,),
+    "numeric_only": (True, False, None), "bool_only": (None, False), "axis": (None, 0, "index"),
+}  # fmt: skip
+BY_ZERO = {np.floor_divide, np.remainder}  # which pandas computes otherwise than NumPy
+ROW_METHODS = frozenset(
+    {
+        "shift", "diff", "pct_change", "rolling", "expanding", "ewm", "rank", "groupby", "ffill",
+        "bfill", "interpolate", "dropna", "drop_duplicates", "duplicated", "sort_values", "query",
+        "quantile", "describe", "value_counts", "unique", "nunique", "mode", "sample", "head",
+        "tail", "cumsum", "cumprod", "cummax", "cummin", "corr", "cov", "factorize", "merge",
+        "nlargest", "nsmallest", "sort_index", "skew", "kurt", "sem", "transpose", "T", "iterrows",
+        "itertuples", "resample", "idxmax", "idxmin", "argmax", "argmin", "size", "empty", "item",
+    }
+)  # fmt: skip
+NO_ROWS = "it takes some rows and not others"
+INSTEAD = "Use np.where(condition, a, b), or .where and .mask."
+OF_ROWS = (
+    "Learn it in fit, by a transformer of your own with a converter, or hold it as a constant."
+)
+
+
+class Index:
+    """The index of rows: it may be passed on with columns, and has nothing else."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        refuse(f"the index's .{name} has no conversion: requests have no index")
+
+
+INDEX = Index()
+
+
+def check_pandas(name: str, options: dict[str, Any]) -> None:
+    """Refuse options that would change the values of a method of pandas."""
+    check_options(name, options, **HARMLESS)
+
+
+class PandasBase(Traced):
+    """A Series or a DataFrame of columns of the graph."""
+
+    __slots__ = ()
+    index = INDEX
+
+    def _mapped(self, function: Callable[..., Tensor], *others: Any) -> Any:
+        return elementwise(function, self, *others)
+
+    def _operate(self, function: Any, *operands: Any) -> Any:
+        made = UFUNCS[function]
+        return elementwise(
+            divisions.by_zero_is_infinite(made) if function in BY_ZERO else made, *operands
+        )
+
+    def _attribute(self, kind: type, name: str) -> NoReturn:
+        """Refuse an attribute of pandas; raise AttributeError where pandas has none either."""
+        if name.startswith("__") or not hasattr(kind, name):
+            raise AttributeError(f"'{kind.__name__}' object has no attribute '{name}'")
+        if name in ROW_METHODS:
+            refuse(f".{name} depends on which rows come together in a request", OF_ROWS)
+        refuse(f"a {kind.__name__}'s .{name} has no conversion")
+
+    def agg(self, func: Any, axis: Any = 0, **options: Any) -> Any:
+        """`agg` of one method, by its name."""
+        if not isinstance(func, str):
+            refuse("agg with other than one name has no conversion")
+        return getattr(self, func)(axis=axis, **options)
+
+    aggregate = agg
+
+    def pipe(self, function: Any, *given: Any, **options: Any) -> Any:
+        """`pipe`: the function of it."""
+        return function(self, *given, **options)
+
+    def copy(self, deep: bool = True) -> Any:
+        """A copy of the columns."""
+        return self._like(self._table)
+
+    def infer_objects(self, **options: Any) -> Any:
+        """A copy: the values stay the same."""
+        return self._like(self._table)
+
+    def to_numpy(self, dtype: Any = None, **options: Any) -> TracedArray:
+        """A copy, as an array."""
+        check_pandas("to_numpy", options)
+        made = TracedArray(self._graph, self._table, self._flat)
+        return made if dtype is None else made.astype(dtype)
+
+    @property
+    def values(self) -> TracedArray:
+        """As an array."""
+        return self.to_numpy()
+
+    def abs(self) -> Any:
+        """The magnitudes."""
+        return abs(self)
+
+    def round(self, decimals: Any = 0) -> Any:
+        """Rounded to some decimals."""
+        if not isinstance(decimals, int | np.integer):
+            refuse("round with other than one number of decimals has no conversion")
+        return rounded(self, decimals)
+
+    def __round__(self, ndigits: int | None = None) -> Any:
+        return rounded(self, ndigits or 0)
+
+    def __matmul__(self, other: Any) -> Any:
+        return self._like(product(self.to_numpy(), other)._table)
+
+    def clip(self, lower: Any = None, upper: Any = None, **options: Any) -> Any:
+        """Between bounds."""
+        check_options("clip", options, inplace=(False,), axis=(None, 1, "columns"))
+        return self._mapped(
+            lambda x, low, high: pandas_methods.clipped(
+                x, None if lower is None else low, None if upper is None else high
+            ),
+            0.0 if lower is None else lower,
+            0.0 if upper is None else upper,
+        )
+
+    def isna(self) -> Any:
+        """Where a value is missing."""
+        return self._mapped(arithmetic.missing)
+
+    def notna(self) -> Any:
+        """Where a value is not missing."""
+        return self._mapped(lambda x: ~arithmetic.missing(x))
+
+    isnull, notnull = isna, notna
+
+    def isin(self, values: Any) -> Any:
+        """Whether a value is one of these."""
+        if isinstance(values, dict) or not isinstance(values, list | tuple | set | frozenset):
+            values = np.ravel(np.asarray(values, dtype=object)).tolist()
+        return self._mapped(lambda x: pandas_methods.is_in(x, values))
+
+    def where(self, cond: Any, other: Any = np.nan, **options: Any) -> Any:
+        """The other where the condition is false."""
+        check_pandas("where", options)
+        return self._chosen(cond, self, other)
+
+    def mask(self, cond: Any, other: Any = np.nan, **options: Any) -> Any:
+        """The other where the condition is true."""
+        check_pandas("mask", options)
+        return self._chosen(cond, other, self)
+
+    def _chosen(self, condition: Any, yes: Any, no: Any) -> Any:
+        condition, yes, no = (
+            one(self) if callable(one) and not isinstance(one, Traced) else one
+            for one in (condition, yes, no)
+        )
+        if isinstance(condition, PandasBase) and condition._flat != self._flat:
+            condition = condition._table.tensors[0]
+        return elementwise(arithmetic.choose, condition, yes, no)
+
+    def _numbers(self, numeric_only: Any) -> Table:
+        if not numeric_only:
+            return self._table
+        return Table(tuple(t for t in self._table.tensors if t.dtype != "string"))
+
+    def _reduce(self, name: str, axis: Any = 0, skipna: bool = True, **options: Any) -> Any:
+        numbers = options.pop("numeric_only", None)
+        check_pandas(name, {k: v for k, v in options.items() if k not in ("min_count", "ddof")})
+        over_columns(name, axis, 1 if self._flat else 2)
+        known = {k: v for k, v in options.items() if k in ("min_count", "ddof")}
+        x = whole(self._graph, self._numbers(numbers))
+        return self._row_wise(REDUCTIONS[name](x, skip=skipna, **known))
+
+    def _row_wise(self, made: Tensor) -> Any:
+        raise NotImplementedError
+
+    def std(self, axis: Any = 0, skipna: bool = True, ddof: int = 1, **options: Any) -> Any:
+        """Of each row."""
+        return self._reduce("std", axis, skipna, ddof=ddof, **options)
+
+    def var(self, axis: Any = 0, skipna: bool = True, ddof: int = 1, **options: Any) -> Any:
+        """Of each row."""
+        return self._reduce("var", axis, skipna, ddof=ddof, **options)
+
+    def _with(
+        self, function: Any, other: Any, reflected: bool = False, axis: Any = "columns", **more: Any
+    ) -> Any:
+        check_pandas(str(function.__name__), more)
+        if axis in (0, "index") and not self._flat and isinstance(other, Traced) and other._flat:
+            other = other._table.tensors[0]
+        return self._operate(function, *((other, self) if reflected else (self, other)))
+
+
+def _method(function: Any, reflected: bool = False) -> Callable[..., Any]:
+    def method(self: PandasBase, other: Any, axis: Any = "columns", **options: Any) -> Any:
+        return self._with(function, other, reflected, axis, **options)
+
+    return method
+
+
+def _reduction(name: str) -> Callable[..., Any]:
+    def method(self: PandasBase, axis: Any = 0, skipna: bool = True, **options: Any) -> Any:
+        return self._reduce(name, axis, skipna, **options)
+
+    return method
+
+
+for _stem, _function in {**OPERATORS, "div": np.divide, "multiply": np.multiply,
+                         "divide": np.divide, "subtract": np.subtract}.items():  # fmt: skip
+    if _stem not in ("and", "or", "xor"):
+        setattr(PandasBase, _stem, _method(_function))
+        setattr(PandasBase, f"r{_stem}", _method(_function, reflected=True))
+for _stem, _function in COMPARISONS.items():
+    setattr(PandasBase, _stem, _method(_function))
+for _stem in REDUCTIONS:
+    if _stem not in ("std", "var"):
+        setattr(PandasBase, _stem, _reduction(_stem))
+
+
+def is_elementwise(function: Any) -> bool:
+    """Whether a function takes a whole column: NumPy's, of which there is our version."""
+    return isinstance(function, np.ufunc) or function in ARRAY_FUNCTIONS

@@ -1,0 +1,32 @@
+"""Bisection of many intervals at once, down to neighbouring numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from onnxlet.function.arrays import Array
+
+HALVINGS = 64  # an interval of doubles without a power of two in it has 2**52 of them
+
+
+def bisected(low: Array, high: Array, is_above: Callable[[Array], Array]) -> tuple[Array, Array]:
+    """The two neighbouring numbers that each interval's change lies between.
+
+    Args:
+        low: where the intervals begin; float64, shape (intervals,).
+        high: where they end; it may be less than low.
+        is_above: for the middles of all intervals, whether the change lies between middle and
+            high; a bool array of shape (intervals,).
+
+    Returns:
+        Low and high, as far as HALVINGS go.
+    """
+    for _ in range(HALVINGS):
+        middle = low + (high - low) / 2
+        if np.all((middle == low) | (middle == high)):
+            break
+        above = is_above(middle)
+        low, high = np.where(above, middle, low), np.where(above, high, middle)
+    return low, high

@@ -1,0 +1,126 @@
+"""Rows made of the numbers that an estimator has kept: edges of bins, quantiles, training rows.
+
+Where it interpolates between numbers, each of its intervals gets a row; where it measures
+distances, rows lie on the points that it knows, and halfway between two of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from onnxlet.convert.reference.estimators import parts_of
+from onnxlet.convert.reference.inputs import Cells, changed
+from onnxlet.convert.spacing import evenly_spaced, spaced_indices
+from onnxlet.function.arrays import Array
+from onnxlet.function.inputs.signature import Column
+
+EDGES = 3000  # at most so many rows on and between edges
+POINTS = 100  # of each estimator that are tried
+KNOWN_POINTS = (
+    "_fit_X", "support_vectors_", "cluster_centers_", "subcluster_centers_", "centroids_",
+    "X_train_", "X_fit_", "means_", "theta_",
+)  # fmt: skip
+FAR_PAIRS = 60  # of columns in which rows are far off
+FAR_OFF = (1e15, -1e15, 1e30, -1e30)
+NUMBERS = ("float64", "float32", "int64")
+
+
+def at_fitted_values(
+    columns: Sequence[Column], rows: Sequence[Cells], estimator: Any
+) -> list[Cells]:
+    """Rows made of what the parts have kept that are given the columns by name, or all of them.
+
+    Args:
+        columns: of the signature.
+        rows: held-out ones, whose other cells stay as they are.
+        estimator: scikit-learn's, fitted.
+    """
+    edges: list[tuple[int, Any]] = []
+    made: list[Cells] = []
+    for part in parts_of(estimator):
+        positions = _positions(columns, part)
+        if positions:
+            edges += _edges(columns, positions, part)
+            made += _at_points(columns, positions, rows, part)
+    for number, (position, value) in enumerate(evenly_spaced(edges, EDGES)):
+        made.append(changed(rows[number % len(rows)], [position], [value]))
+    return made
+
+
+def _positions(columns: Sequence[Column], part: Any) -> list[int]:
+    """Positions of the columns that a part is given, as far as its names or their number show."""
+    names = getattr(part, "feature_names_in_", None)
+    known = {column.name: position for position, column in enumerate(columns)}
+    if names is not None:
+        return [known[str(name)] for name in names] if set(map(str, names)) <= set(known) else []
+    return list(range(len(columns))) if getattr(part, "n_features_in_", 0) == len(columns) else []
+
+
+def _edges(
+    columns: Sequence[Column], positions: Sequence[int], part: Any
+) -> Iterator[tuple[int, Any]]:
+    """Values on both sides of each edge, and between two edges."""
+    for position, edges in zip(positions, _edges_by_column(part, len(positions)), strict=False):
+        if columns[position].type in NUMBERS and not columns[position].categories:
+            for value in _around(edges):
+                yield position, int(value) if columns[position].type == "int64" else value
+
+
+def _edges_by_column(part: Any, width: int) -> list[Array]:
+    bins = getattr(part, "bin_edges_", None)
+    if bins is not None:
+        return [np.asarray(edges, dtype=np.float64) for edges in bins]
+    quantiles = getattr(part, "quantiles_", None)
+    if getattr(quantiles, "shape", (0, 0))[1:] == (width,):
+        return list(np.asarray(quantiles).T)
+    splines = getattr(part, "bsplines_", None)
+    if splines is not None:
+        return [np.asarray(spline.t) for spline in splines]
+    steps = getattr(part, "X_thresholds_", None)
+    return [np.asarray(steps)] if steps is not None else []
+
+
+def _around(edges: Array) -> Iterator[float]:
+    known = np.unique(edges[np.isfinite(edges)].astype(np.float64))
+    for edge in known.tolist():
+        yield from (edge, *(float(np.nextafter(edge, end)) for end in (np.inf, -np.inf)))
+    yield from (known[:-1] / 2 + known[1:] / 2).tolist()
+
+
+def _at_points(
+    columns: Sequence[Column], positions: Sequence[int], rows: Sequence[Cells], part: Any
+) -> Iterator[Cells]:
+    """Rows on known points, halfway from each to the next and to a held-out row, and beyond."""
+    for name in KNOWN_POINTS:
+        found = vars(part).get(name)
+        if not isinstance(found, np.ndarray) or found.shape[1:] != (len(positions),):
+            continue
+        if any(columns[position].type not in NUMBERS[:2] for position in positions):
+            continue
+        points = np.asarray(found, dtype=np.float64)
+        points = points[spaced_indices(len(points), POINTS)]
+        centre = points.mean(axis=0)
+        yield from _far_off(positions, rows)
+        for number, point in enumerate(points):
+            row = rows[number % len(rows)]
+            yield _put(row, positions, point)
+            yield _put(row, positions, point / 2 + points[number - 1] / 2)
+            yield _put(row, positions[::2], point[::2])
+            yield _put(row, positions, point + (point - centre) / 2)
+
+
+def _far_off(positions: Sequence[int], rows: Sequence[Cells]) -> Iterator[Cells]:
+    """Rows so far off in two columns that distances to all points are the same but for rounding."""
+    pairs = [(a, b) for a in positions for b in positions if a != b][:FAR_PAIRS]
+    for number, pair in enumerate(pairs):
+        for first in FAR_OFF:
+            for second in FAR_OFF:
+                row = rows[number % len(rows)]
+                yield _put(row, pair, np.array([first, second]))
+
+
+def _put(row: Cells, positions: Sequence[int], values: Array) -> Cells:
+    return changed(row, positions, [None if v != v else v for v in values.tolist()])

@@ -1,0 +1,46 @@
+"""scikit-learn's alternatives to other packages' estimators that have no converter.
+
+Only those for the same purpose that have a converter: a test compares each name here with the
+converters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+ANY = "Replace it by an estimator that has one (docs/reference/coverage.md)"
+# By package, then by class: scikit-learn's class for the same purpose.
+EQUALS: Mapping[str, Mapping[str, str]] = {
+    "category_encoders": {
+        "OneHotEncoder": "OneHotEncoder",
+        "OrdinalEncoder": "OrdinalEncoder",
+        "TargetEncoder": "TargetEncoder",
+    },
+    "feature_engine": {
+        "AddMissingIndicator": "MissingIndicator",
+        "ArbitraryNumberImputer": "SimpleImputer",
+        "CategoricalImputer": "SimpleImputer",
+        "DropFeatures": "ColumnTransformer",
+        "EqualFrequencyDiscretiser": "KBinsDiscretizer",
+        "EqualWidthDiscretiser": "KBinsDiscretizer",
+        "MeanEncoder": "TargetEncoder",
+        "MeanMedianImputer": "SimpleImputer",
+        "OneHotEncoder": "OneHotEncoder",
+        "OrdinalEncoder": "OrdinalEncoder",
+        "SklearnTransformerWrapper": "ColumnTransformer",
+        "YeoJohnsonTransformer": "PowerTransformer",
+    },
+}
+PIPELINE = (
+    "Return scikit-learn's Pipeline of the same fitted steps, without the samplers: these do "
+    "nothing once they are fitted"
+)
+
+
+def instead_of(kind: type) -> str:
+    """What to use instead of a class without a converter, as the beginning of a sentence."""
+    package = kind.__module__.partition(".")[0]
+    if package == "imblearn" and kind.__name__ == "Pipeline":
+        return PIPELINE
+    equal = EQUALS.get(package, {}).get(kind.__name__)
+    return f"Fit scikit-learn's {equal} instead, which has one" if equal else ANY

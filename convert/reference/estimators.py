@@ -1,0 +1,71 @@
+"""A fitted estimator and all those inside it: its parts, and copies of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+NARROW = (np.float16, np.float32)
+
+
+def fitted_categories(fitted: Any, depth: int = 12) -> Iterator[Any]:
+    """Every category that an encoder anywhere inside the estimator has seen."""
+    for part in parts_of(fitted, depth):
+        for categories in getattr(part, "categories_", None) or []:
+            for value in np.asarray(categories, dtype=object).tolist():
+                if isinstance(value, str | int | float | np.number):
+                    yield value
+
+
+def is_finite_number(value: Any) -> bool:
+    """A finite number, as an encoder's category."""
+    return not isinstance(value, str | bool) and bool(np.isfinite(value))
+
+
+def parts_of(fitted: Any, depth: int = 12) -> Iterator[Any]:
+    """A fitted estimator and all the estimators inside it."""
+    if depth == 0 or isinstance(fitted, str | bytes | int | float | np.generic):
+        return
+    if isinstance(fitted, dict):
+        fitted = list(fitted.values())
+    if isinstance(fitted, np.ndarray):
+        fitted = fitted.ravel().tolist() if fitted.dtype == object else []
+    if isinstance(fitted, list | tuple):
+        for part in fitted:
+            yield from parts_of(part, depth - 1)
+    elif hasattr(fitted, "get_params") and not isinstance(fitted, type):
+        yield fitted
+        for value in vars(fitted).values():
+            yield from parts_of(value, depth - 1)
+
+
+def one_threaded(estimator: Any) -> Any:
+    """A copy that sums in one order: threads would change the last digits from run to run."""
+    copy = deepcopy(estimator)
+    for part in parts_of(copy):
+        if getattr(part, "n_jobs", None) is not None:
+            part.n_jobs = 1
+    return copy
+
+
+def in_float64(estimator: Any) -> Any:
+    """A copy in which every float32 number that a part has kept is held in float64."""
+    copy = deepcopy(estimator)
+    for part in list(parts_of(copy)):
+        for name, value in vars(part).items():
+            vars(part)[name] = _widened(value)
+    return copy
+
+
+def _widened(value: Any) -> Any:
+    if isinstance(value, np.ndarray | np.generic) or sparse.issparse(value):
+        return value.astype(np.float64) if value.dtype in NARROW else value
+    if type(value) in (list, tuple):
+        return type(value)(map(_widened, value))
+    if type(value) is dict:
+        return {key: _widened(held) for key, held in value.items()}
+    return value

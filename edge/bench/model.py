@@ -1,0 +1,95 @@
+"""The model that is measured, and its golden rows as requests, which stay on this machine."""
+
+from __future__ import annotations
+
+import json
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from onnxlet.edge.device.slots import with_updates
+from onnxlet.folders import typed
+from onnxlet.function.errors import WrongUse
+from onnxlet.function.models.aliases import of_model, serves
+from onnxlet.function.models.model import AGAIN, way_out
+from onnxlet.function.models.repository import NAME, versions_in
+
+BATCH = 100  # rows of a large request
+
+
+class BenchModel(NamedTuple):
+    """A model that can be measured.
+
+    Attributes:
+        models: folder of this model and others that are served beside it.
+        name: its name.
+        version: that is served by default.
+        golden: its golden rows, as `onnxlet.function.serving.golden.compare` takes them.
+    """
+
+    models: Path
+    name: str
+    version: int
+    golden: dict[str, Any]
+
+    @property
+    def path(self) -> str:
+        """The route of predictions."""
+        return f"/models/{self.name}/versions/{self.version}/predict"
+
+    def body(self, rows: int, first: int = 0) -> bytes:
+        """A request body of so many golden rows from an index on, cyclically."""
+        instances = self.golden["instances"]
+        taken = islice(cycle(instances), first, first + rows)
+        return json.dumps({"instances": list(taken)}).encode()
+
+    def bodies(self) -> list[bytes]:
+        """A one-row request body for each golden row."""
+        return [self.body(1, first) for first in range(len(self.golden["instances"]))]
+
+
+def choose_model(models: Path, name: str | None) -> BenchModel:
+    """The model of this name, or the first one, in the version that is served.
+
+    Raises:
+        WrongUse: there is none, or it has no golden rows.
+        ModelError: a model's aliases are invalid.
+    """
+    folders = [folder for folder in with_updates(models) if folder is not None]
+    there = _served(folders)
+    if not there:
+        raise WrongUse(
+            f"{models}: expected model directories, got none",
+            f"Build one ({typed('convert', 'build')}), or say --models DIR.",
+        )
+    model = name or min(there)
+    if model not in there:
+        raise WrongUse(f"--model {model}: there is no such model", f"There are {', '.join(there)}.")
+    version, directory = there[model]
+    try:
+        golden = json.loads((directory / "golden.json").read_bytes())
+        rows = len(golden["instances"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        what = getattr(error, "strerror", "") or "it has no golden rows in it"
+        hint = way_out(error) if isinstance(error, OSError) else AGAIN
+        raise WrongUse(f"{directory / 'golden.json'}: {what}", hint) from error
+    if not rows:
+        raise WrongUse(
+            f"model {model}/{version} has no golden rows, and so nothing to measure",
+            "Import it with --sample and --expected, or say --model of another.",
+        )
+    return BenchModel(models, model, version, golden)
+
+
+def _served(folders: list[Path]) -> dict[str, tuple[int, Path]]:
+    """Version and directory by name, in order of names; earlier folders have precedence."""
+    entries = [entry for folder in folders if folder.is_dir() for entry in folder.iterdir()]
+    found = {}
+    for name in sorted({entry.name for entry in entries if NAME.fullmatch(entry.name)}):
+        homes = [folder / name for folder in folders]
+        versions = sorted({version for home in homes for version in versions_in(home)})
+        if versions:
+            number = serves(name, versions, of_model(folders, name, versions))
+            directories = [home / str(number) for home in homes]
+            found[name] = number, next(each for each in directories if each.is_dir())
+    return found

@@ -1,0 +1,172 @@
+"""The SQLite database of records: its tables, and how it is opened and replaced."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+WAITING, TAKEN, ASIDE = range(3)  # states: to send, in the batch being sent, refused
+
+SCHEMA = """
+BEGIN IMMEDIATE;
+-- Boots of the machine in their order; how long each lasted, as far as is known.
+CREATE TABLE IF NOT EXISTS boot (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    last_ns INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS record (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    state INTEGER NOT NULL DEFAULT 0,
+    boot INTEGER NOT NULL REFERENCES boot (number),
+    monotonic_ns INTEGER NOT NULL,
+    time_ns INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    id TEXT NOT NULL,
+    body BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS in_order ON record (state, boot, monotonic_ns, sequence);
+CREATE TABLE IF NOT EXISTS total (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+INSERT OR IGNORE INTO about VALUES ('queue', lower(hex(randomblob(16))));
+INSERT OR IGNORE INTO about VALUES ('secret', randomblob(32));
+COMMIT;
+"""
+# FULL: a commit is on the disk when it returns. The WAL shrinks again after a burst.
+PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA journal_size_limit = 1048576",
+    "PRAGMA cache_size = -1024",
+)
+# The file may have been tampered with: its schema, views and triggers must not run anything.
+WARY = ("PRAGMA trusted_schema = OFF", "PRAGMA cell_size_check = ON")
+SWITCHES = {"DEFENSIVE": True, "TRUSTED_SCHEMA": False, "ENABLE_TRIGGER": False}
+SWITCHES |= {"ENABLE_VIEW": False}
+BUSY_SECONDS = 5.0
+BROKEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+Identity = tuple[int, int]  # of a file: its device and inode
+
+
+class QueueMoved(OSError):
+    """Another process has replaced this database."""
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open the database; create it if there is none.
+
+    Raises:
+        sqlite3.Error, OSError: it can't be opened or written to.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))  # predictions are somebody's data
+    connection = _opened(str(path))
+    try:
+        for pragma in PRAGMAS:
+            connection.execute(pragma)
+        connection.executescript(SCHEMA)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def connect_as_it_is(path: Path, *, write: bool = False) -> sqlite3.Connection:
+    """Open an existing database, by default read-only.
+
+    Raises:
+        sqlite3.Error: it does not exist, or can't be opened.
+    """
+    return _opened(f"file:{quote(str(path))}?mode={'rw' if write else 'ro'}", uri=True)
+
+
+def _opened(name: str, **how: Any) -> sqlite3.Connection:
+    connection: sqlite3.Connection = sqlite3.connect(
+        name, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, **how
+    )
+    try:
+        if set_switch := getattr(connection, "setconfig", None):  # from Python 3.12 on
+            for switch, on in SWITCHES.items():
+                set_switch(getattr(sqlite3, f"SQLITE_DBCONFIG_{switch}"), on)
+        for pragma in WARY:
+            connection.execute(pragma)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+@contextmanager
+def transaction(database: sqlite3.Connection, how: str = "IMMEDIATE") -> Iterator[None]:
+    """Commit what the block does, or roll all of it back."""
+    database.execute(f"BEGIN {how}")
+    try:
+        yield
+        database.execute("COMMIT")
+    except BaseException:
+        if database.in_transaction:
+            database.execute("ROLLBACK")
+        raise
+
+
+def is_broken(error: BaseException) -> bool:
+    """Whether the file is corrupt, so that retrying can't help."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in BROKEN
+
+
+def identity(path: Path) -> Identity | None:
+    """Which file is at a path; None if there is none."""
+    try:
+        stats = os.stat(path)  # noqa: PTH116 - faster, and part of each commit
+    except FileNotFoundError:
+        return None
+    return stats.st_dev, stats.st_ino
+
+
+def set_aside(path: Path, found: Identity | None) -> Path | None:
+    """Move a broken database away, replacing one that was moved before.
+
+    Args:
+        path: of the database.
+        found: the broken file: another process may have replaced it by a good one.
+
+    Returns:
+        Its new path; None if it was moved already.
+
+    Raises:
+        OSError: it can't be moved.
+    """
+    broken = path.with_name(path.name + ".broken")
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)  # of several processes that find it broken, one moves it
+        if found is None or identity(path) != found:
+            return None
+        path.replace(broken)
+        for end in ("-wal", "-shm"):
+            with suppress(FileNotFoundError):
+                path.with_name(path.name + end).unlink()
+    finally:
+        os.close(folder)
+    return broken
+
+
+def secret_of(path: Path) -> bytes:
+    """The key of the hashes of rows; it never leaves the device.
+
+    Raises:
+        sqlite3.Error, OSError: the database can't be read.
+    """
+    with closing(connect(path)) as database:
+        value: bytes = database.execute("SELECT value FROM about WHERE name = 'secret'").fetchone()[
+            0
+        ]
+        return value

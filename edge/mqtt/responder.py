@@ -1,0 +1,54 @@
+"""Answer readings by the same app as over HTTP: the same limits, log, metrics and errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from paho.mqtt.client import MQTTMessage
+
+from onnxlet.edge.forward.forwarder import Forwarder
+from onnxlet.edge.mqtt.readings import wsgi_environ
+from onnxlet.edge.service.app import make_app
+from onnxlet.function.messages import Prediction
+from onnxlet.function.settings import Settings
+
+WSGI = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+class Responder:
+    """Answers readings by an app, one at a time.
+
+    Args:
+        models: folder of model directories.
+        settings: limits. They have no API keys: the broker decides who may send readings.
+        forward: keeps predictions, or None.
+        model: that answers readings that name none.
+    """
+
+    def __init__(
+        self, models: Path, settings: Settings, forward: Forwarder | None, model: str
+    ) -> None:
+        self._forward = forward
+        self._model = model
+        self._again = False
+        observe = self._observe if forward else None
+        self._app: WSGI = make_app(models, observe, forward=forward, settings=settings)
+
+    def answer(self, message: MQTTMessage) -> tuple[int, str, bytes]:
+        """Status, media type and body of the answer, or of the problem, in the native protocol."""
+        self._again = message.dup
+        begun: list[Any] = []
+
+        def start_response(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+            begun[:] = int(status[:3]), dict(headers)["Content-Type"]
+
+        body = b"".join(self._app(wsgi_environ(message, self._model), start_response))
+        status, media_type = begun
+        return status, media_type, body
+
+    def _observe(self, prediction: Prediction) -> None:
+        if self._forward is not None:
+            keep = self._forward.observe_again if self._again else self._forward.observe
+            keep(prediction)

@@ -1,0 +1,159 @@
+"""The MQTT service: answer readings until stopped, reconnecting whenever the broker is lost."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from onnxlet.edge.forward.delivery_outcome import pause
+from onnxlet.edge.mqtt.backlog import Backlog
+from onnxlet.edge.mqtt.readings import may_answer_to
+from onnxlet.edge.mqtt.session import Counts, Respond, Session, status_topic
+from onnxlet.edge.net.mqtt_link import Address, Link, LinkLost, Will
+from onnxlet.edge.settings.mqtt import MqttOptions, client_id
+from onnxlet.function import request_log
+from onnxlet.function.errors import SettingsError
+
+DAY_SECONDS = 86_400
+STEADY_SECONDS = 10.0  # a connection that lasted longer resets the backoff
+# Of a packet beyond the largest body: up to that, a reading that is too large gets a 413. A larger
+# packet is never sent by the broker.
+SURPLUS_BYTES = 65_536
+
+
+def check(options: MqttOptions) -> None:
+    """Refuse incomplete settings, and topics with which answers would be taken for readings.
+
+    Raises:
+        SettingsError: naming all of them.
+    """
+    faults = [
+        f"ONNXLET_DEVICE_{name}: expected {what}, got nothing"
+        for name, what, value in (
+            ("MQTT_URL", "mqtts://HOST", options.url),
+            ("MQTT_READINGS", "the topic that readings come by", options.readings),
+            ("MQTT_ANSWERS", "the topic that answers go by", options.answers),
+        )
+        if not value
+    ]
+    if not faults:
+        faults = [
+            f"ONNXLET_DEVICE_MQTT_ANSWERS: answers by '{topic}' would be read as readings, "
+            f"by '{options.readings}'"
+            for topic in (options.answers, status_topic(options))
+            if not may_answer_to(topic, options.readings)
+        ]
+    if faults:
+        raise SettingsError("; ".join(faults), "docs/how-to/mqtt.md lists the variables.")
+
+
+def link_of(options: MqttOptions) -> Link:
+    """A link that is not open yet.
+
+    Raises:
+        SettingsError: the CA certificates can't be read, or the URL has no address.
+    """
+    will = Will(status_topic(options), json.dumps({"state": "offline"}).encode())
+    try:
+        address = Address(options.url, options.user, options.password, options.ca)
+        return Link(address, client_id(options), will)
+    except OSError as error:
+        raise SettingsError(
+            f"ONNXLET_DEVICE_MQTT_CA: {options.ca} can't be read: {error}",
+            "It has the certificates that the broker's is signed by, in PEM.",
+        ) from error
+    except ValueError as error:
+        raise SettingsError(f"ONNXLET_DEVICE_MQTT_URL: {options.url}: {error}") from error
+
+
+class MqttService:
+    """Connects, answers, and connects again.
+
+    Args:
+        options: the settings, checked.
+        respond: answers a reading.
+        largest: bytes of a reading that is answered.
+        log: gets a line when the broker is lost, and when it is back.
+        beat: called at least once a second while this works.
+    """
+
+    def __init__(
+        self,
+        options: MqttOptions,
+        respond: Respond,
+        largest: int,
+        log: request_log.Log = request_log.write,
+        beat: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.stopping = threading.Event()
+        self._options = options
+        self._respond = respond
+        self._largest = largest
+        self._beat = beat
+        self._log = log
+        self._backlog = Backlog(options.backlog)
+        self._counts = Counts()
+        self._lost = False
+
+    def run(self) -> None:
+        """Serve until `stopping` is set."""
+        failures = 0
+        while not self.stopping.is_set():
+            start = time.monotonic()
+            try:
+                self._connection()
+            except LinkLost as error:
+                self._log_state({"state": "lost", "error": str(error)})
+                self._backlog.forget_what_comes_again()
+                failures = 1 if time.monotonic() - start > STEADY_SECONDS else failures + 1
+                self._wait(pause(failures, 0.0))
+
+    def _wait(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0 and not self.stopping.wait(min(left, 1.0)):
+            self._beat()
+
+    def _goes_on(self) -> bool:
+        self._beat()
+        return not self.stopping.is_set()
+
+    def _connection(self) -> None:
+        link = link_of(self._options)
+        try:
+            link.open(
+                resume=True,
+                SessionExpiryInterval=7 * DAY_SECONDS,
+                ReceiveMaximum=self._options.backlog,
+                MaximumPacketSize=self._largest + SURPLUS_BYTES,
+            )
+            link.subscribe(self._options.readings)
+            self._log_state({"state": "answering", "readings": self._options.readings})
+            self._answer(link)
+        finally:
+            link.close()
+
+    def _answer(self, link: Link) -> None:
+        session = Session(
+            link, self._options, self._respond, self._backlog, self._counts, self._log
+        )
+        try:
+            session.run(self._goes_on)
+        finally:
+            self._counts = session.counts
+
+    def _log_state(self, entry: dict[str, Any]) -> None:
+        """Log a state; of a broker that stays away only once."""
+        lost = entry["state"] == "lost"
+        if not (lost and self._lost):
+            self._log({"event": "mqtt", **entry})
+        self._lost = lost
+
+
+def end_by_signals(stopping: threading.Event) -> None:
+    """Have SIGTERM and SIGINT end the service, after the reading that is being answered."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda received, frame: stopping.set())

@@ -1,0 +1,32 @@
+"""One HTTP request, whole, in the form that WSGI gives an app."""
+
+from __future__ import annotations
+
+import io
+from typing import Any, NamedTuple
+
+Environ = dict[str, Any]
+
+
+class Request(NamedTuple):
+    """One request.
+
+    Attributes:
+        environ: WSGI's, with the whole body.
+        keep: the client wants to keep the connection open.
+    """
+
+    environ: Environ
+    keep: bool
+
+
+class BrokenBody(io.RawIOBase):
+    """Stands for a body that broke off: reading it raises."""
+
+    def read(self, size: int = -1) -> bytes:
+        """Refuse to be read.
+
+        Raises:
+            ConnectionError: always.
+        """
+        raise ConnectionError("the body does not have the form that its head announces")

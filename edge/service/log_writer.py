@@ -1,0 +1,103 @@
+"""Write log lines without blocking: no request waits for whoever reads the log.
+
+A journal whose disk hangs accepts a few hundred lines and then blocks. A line is written directly
+if that does not block; else a thread writes it later, and the oldest lines are dropped where too
+many wait.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+
+from onnxlet.function import request_log
+
+LATE_BYTES = 1_000_000  # of lines waiting in memory
+Write = Callable[[bytes], int]
+
+
+class LogWriter:
+    """Writes lines to a file descriptor, from any thread.
+
+    Args:
+        file: the descriptor.
+
+    Attributes:
+        lost: dropped lines; logged once there is room again.
+    """
+
+    def __init__(self, file: int) -> None:
+        self.lost = 0
+        self._file = file
+        self._write = nonblocking_writer(file)
+        self._late: deque[bytes] = deque()
+        self._bytes = 0
+        self._lock = threading.Lock()
+        self._some = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def put(self, line: bytes) -> None:
+        """Write a line, now or later.
+
+        Raises:
+            OSError: the log is closed.
+        """
+        with self._lock:
+            if not self._bytes:
+                with suppress(BlockingIOError):
+                    line = line[self._write(line) :]
+            if line:
+                self._keep(line)
+
+    def _keep(self, line: bytes) -> None:
+        self._late.append(line)
+        self._bytes += len(line)
+        while self._bytes > LATE_BYTES and len(self._late) > 1:
+            # The first may be half written: drop the second.
+            self._bytes -= len(self._late[1])
+            del self._late[1]
+            self.lost += 1
+        self._some.set()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="log", daemon=True)
+            self._thread.start()
+
+    def _run(self) -> None:
+        while True:
+            self._some.wait()
+            line = self._late[0]  # only this thread removes the first
+            with suppress(OSError):
+                while line:
+                    line = line[os.write(self._file, line) :]
+            self._has_written()
+
+    def _has_written(self) -> None:
+        with self._lock:
+            self._bytes -= len(self._late.popleft())
+            if self._late:
+                return
+            self._some.clear()
+            lost, self.lost = self.lost, 0
+        if lost:
+            request_log.write({"event": "log", "lost": lost})
+
+
+def nonblocking_writer(file: int) -> Write:
+    """A function that writes what it can without blocking, and raises BlockingIOError if nothing.
+
+    Writes to regular files may block: the system has no way to know before.
+    """
+    mode = os.fstat(file).st_mode
+    if stat.S_ISSOCK(mode):  # systemd's journal
+        opened = socket.socket(fileno=os.dup(file))
+        return lambda line: opened.send(line, socket.MSG_DONTWAIT)
+    if stat.S_ISFIFO(mode) or os.isatty(file):
+        with suppress(OSError):  # a second open file: others who share this one keep blocking
+            own = os.open(f"/dev/fd/{file}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
+            return lambda line: os.write(own, line)
+    return lambda line: os.write(file, line)

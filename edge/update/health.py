@@ -1,0 +1,188 @@
+"""Health checks of an update: of a slot by its own code, and of the service over its socket."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import shlex
+import signal
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from onnxlet.edge.net.socket_deadline import Deadline, WatchedHttp, WatchedHttps
+from onnxlet.edge.service.secret import read_secret
+from onnxlet.edge.update.errors import Killed
+from onnxlet.function.serving.golden import compare_body
+
+CHECK_SECONDS = 300
+RESTART_SECONDS = 120
+SOCKET_SECONDS = 15  # without a byte
+ANSWER_SECONDS = 60  # for a whole answer
+LARGEST_ANSWER = 64 << 20  # bytes
+PAUSE_SECONDS = 0.3
+SHOWN = 600  # characters of a program's output
+NOT_YET = (404, 429, 502, 503, 504)  # statuses of a server that may still become ready
+
+
+class Service(NamedTuple):
+    """The server that runs on this device.
+
+    Attributes:
+        url: where it listens.
+        key: an API key, if keys are set; empty if none is known.
+        restart: the command that restarts it from the live slot, and returns once it has.
+        seconds: until it must answer.
+        state: the folder where it saves its secret.
+    """
+
+    url: str
+    key: str
+    restart: str
+    seconds: float
+    state: Path
+
+
+def slot_faults(slot: Path, *arguments: str) -> list[str]:
+    """The faults that a slot's own `check` reports; empty if none.
+
+    Raises:
+        Killed: the system killed it.
+    """
+    no_site = ["-S"] if sys.flags.no_site else []  # as the service runs
+    command = [sys.executable, "-I", *no_site, "-B", str(slot), "check", *arguments]
+    environ = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8"}
+    return _run(command, CHECK_SECONDS, environ)
+
+
+def restart_faults(service: Service) -> list[str]:
+    """Restart the service; return why it does not, or nothing."""
+    try:
+        return _run(shlex.split(service.restart), RESTART_SECONDS, dict(os.environ))
+    except Killed as error:
+        return [error.message]
+
+
+def _run(command: list[str], seconds: float, environ: dict[str, str]) -> list[str]:
+    line = shlex.join(command)
+    try:
+        done = subprocess.run(  # noqa: S603 - our own arguments, or the operator's command
+            command,
+            env=environ,
+            capture_output=True,
+            timeout=seconds,
+            check=False,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+        )
+    except subprocess.TimeoutExpired:
+        return [f"{line}: no end after {seconds:g} s"]
+    except OSError as error:
+        return [f"{line}: {error.strerror}"]
+    if done.returncode == -signal.SIGKILL:
+        raise Killed(
+            f"{line}: something killed it, the system where memory is short",
+            "See dmesg. What serves is as it was; try again then.",
+        )
+    output = (done.stderr or done.stdout).strip()[-SHOWN:]
+    return [f"{line}: exit code {done.returncode}: {output}"] if done.returncode else []
+
+
+def service_faults(service: Service, models: Mapping[Path, tuple[str, int]]) -> list[str]:
+    """Request the service's health, and each model's golden rows; return the faults.
+
+    Never raises: nothing that a release answers may keep the update from rolling back.
+
+    Args:
+        service: it has some time to start, and to load new versions.
+        models: name and version by the directory that has the golden rows.
+    """
+    over = time.monotonic() + service.seconds
+    while True:
+        try:
+            faults, may_pass = _ask_all(service, models)
+        except Exception as error:  # of any class: caused by the release's files or answers
+            return [f"{service.url} can't be checked: {type(error).__name__} {str(error)[:SHOWN]}"]
+        if not faults or not may_pass or time.monotonic() > over:
+            return faults
+        time.sleep(PAUSE_SECONDS)
+
+
+def _ask_all(service: Service, models: Mapping[Path, tuple[str, int]]) -> tuple[list[str], bool]:
+    status, _ = _ask(service, "/v2/health/ready", None)
+    if status != http.client.OK:
+        return [f"{service.url}/v2/health/ready: {_got(status)}"], True
+    faults, may_pass = [], True
+    for directory, (name, version) in models.items():
+        golden = json.loads((directory / "golden.json").read_bytes())
+        if not golden["instances"]:
+            continue
+        body = json.dumps({"instances": golden["instances"]}).encode()
+        path = f"/models/{name}/versions/{version}/predict"
+        status, content = _ask(service, path, body)
+        if status == http.client.UNAUTHORIZED and not service.key:
+            continue  # the server checks them itself before it is ready (service/self_check.py)
+        if status != http.client.OK:
+            faults.append(f"{service.url}{path}: {_got(status)}")
+            may_pass &= status == 0 or status in NOT_YET
+        elif difference := _difference(content, golden):
+            faults.append(f"{path}: {difference}")
+            may_pass = False
+    return faults, may_pass
+
+
+def _got(status: int) -> str:
+    return f"expected status 200, got {status or 'no answer'}"
+
+
+def _difference(content: bytes, golden: Mapping[str, Any]) -> str:
+    """How an answer differs from the golden rows', without any row's values; empty if not."""
+    if len(content) > LARGEST_ANSWER:
+        return f"it answers with more than {LARGEST_ANSWER} bytes"
+    off = compare_body(content, golden)
+    if off and off[0].startswith("golden row"):
+        return f"{len(off)} golden rows are answered differently than at build"
+    return "; ".join(off)
+
+
+def _ask(service: Service, path: str, body: bytes | None) -> tuple[int, bytes]:
+    """Status and body of an answer; status 0 if there is none, or not a whole one.
+
+    The server is not trusted yet: redirects are not followed, since the key would go along, and
+    the answer's size and time are limited.
+    """
+    headers: dict[str, str | bytes] = {"Content-Type": "application/json"}
+    headers["X-API-Key"] = service.key.encode()
+    if secret := read_secret(service.state):  # each process has its own
+        headers |= {"X-API-Key": secret.key, "X-Request-Id": secret.request_id}
+    url, deadline = urlsplit(service.url), Deadline(ANSWER_SECONDS)
+    connect = (
+        partial(WatchedHttps, context=_unchecked_tls()) if url.scheme == "https" else WatchedHttp
+    )
+    connection = connect(deadline, url.hostname or "", url.port, timeout=SOCKET_SECONDS)
+    try:
+        with deadline:
+            connection.request("GET" if body is None else "POST", path, body, headers)
+            answer = connection.getresponse()
+            content = answer.read(LARGEST_ANSWER + 1)
+    except (OSError, http.client.HTTPException):
+        return 0, b""
+    finally:
+        connection.close()
+    broke_off = deadline.over or (answer.length and len(content) <= LARGEST_ANSWER)
+    return (0, b"") if broke_off else (answer.status, content)
+
+
+def _unchecked_tls() -> ssl.SSLContext:
+    """A TLS context that checks no certificate: the server is on this machine."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context

@@ -1,0 +1,86 @@
+"""A native request that comes without HTTP: as an event, or as a record of a queue."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from onnxlet.function import json_text, request_log
+from onnxlet.function.aws.lambda_events import check_size
+from onnxlet.function.errors import MalformedRequest
+from onnxlet.function.messages import Failure, Prediction, PredictRequest
+from onnxlet.function.protocols import native
+from onnxlet.function.serving.service import Service
+
+Answer = TypeVar("Answer")
+
+
+def answer_logged(
+    service: Service,
+    log: request_log.Log,
+    entry: dict[str, Any],
+    decode: Callable[[], PredictRequest],
+    encode: Callable[[Prediction, PredictRequest], Answer],
+    refuse: Callable[[Failure], Answer],
+) -> Answer:
+    """Answer as `Service.answer` does, and write the request's line, as middleware does for HTTP.
+
+    Args:
+        service: answers.
+        log: writes the line.
+        entry: the line's `method` and `request_id`.
+        decode: reads the request.
+        encode: writes the answer.
+        refuse: writes an error.
+    """
+    entry["status"] = 200
+
+    def refused(failure: Failure) -> Answer:
+        entry["status"] = failure.status
+        return refuse(failure)
+
+    start = time.perf_counter()
+    answer = service.answer(decode, encode, refused, entry)
+    entry["ms"] = round((time.perf_counter() - start) * 1e3, 3)
+    log(entry)
+    return answer
+
+
+def invoke(service: Service, event: Any, context: Any, log: request_log.Log) -> Any:
+    """Answer a direct invocation: IAM has let the caller in, so no key is asked for.
+
+    Args:
+        service: answers.
+        event: a list of rows, or an object with `instances`.
+        context: Lambda's.
+        log: writes the request's line.
+
+    Returns:
+        The native answer as an object, or the error in its native form; errors are never raised.
+    """
+    request_id = request_log.request_id(getattr(context, "aws_request_id", ""))
+    entry = {"method": "invoke", "request_id": request_id}
+    return answer_logged(service, log, entry, lambda: _decode(event), _encode, _refuse)
+
+
+def _decode(event: Any) -> PredictRequest:
+    if isinstance(event, list) or (isinstance(event, dict) and "instances" in event):
+        return native.from_object(event)
+    members = sorted(map(str, event))[:8] if isinstance(event, dict) else type(event).__name__
+    raise MalformedRequest(
+        f"the event is neither an HTTP request nor a native one: got {members}",
+        'Invoke with a list of rows, or with {"instances": [...]}.',
+    )
+
+
+def _encode(prediction: Prediction, request: PredictRequest) -> Any:
+    # By way of the text: Lambda's client writes neither arrays nor NaN.
+    written = json_text.dumps(native.answer(prediction))
+    form = json_text.loads(written)
+    check_size(form, len(written))
+    return form
+
+
+def _refuse(failure: Failure) -> Any:
+    return json_text.loads(json_text.dumps(native.problem(failure)))

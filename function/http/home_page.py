@@ -1,0 +1,63 @@
+"""`GET /`: the page on which people try the models."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from onnxlet.function.messages import Reply, Request, json_reply
+
+if TYPE_CHECKING:
+    from onnxlet.function.serving.service import Service
+
+
+class Page(NamedTuple):
+    """A file of HTML, ready to be sent.
+
+    Attributes:
+        body: in UTF-8.
+        headers: among them what the browser may do with it.
+    """
+
+    body: bytes
+    headers: dict[str, str]
+
+
+def answer(service: Service, request: Request) -> Reply:
+    """The page; 304 where the client has it already, and one line of JSON for KServe's client."""
+    if request.header("Accept") == "*/*":  # KServe's client asks here whether V1 is alive
+        return json_reply({"status": "alive"}, headers={"Vary": "Accept"})
+    page = read_page()
+    known = [tag.strip().removeprefix("W/") for tag in request.header("If-None-Match").split(",")]
+    if page.headers["ETag"] in known:
+        return Reply(b"", "text/html; charset=utf-8", 304, page.headers)
+    return Reply(page.body, "text/html; charset=utf-8", 200, page.headers)
+
+
+@lru_cache(1)
+def read_page() -> Page:
+    """The page, and the policy that lets its own style and script run and nothing else."""
+    import base64
+    import hashlib
+    import re
+    from pathlib import Path
+
+    body = (Path(__file__).parent / "page" / "index.html").read_bytes()
+
+    def hashes(tag: bytes) -> str:
+        inside = re.findall(b"<%b>(.*?)</%b>" % (tag, tag), body, re.DOTALL)
+        digests = [base64.b64encode(hashlib.sha256(text).digest()).decode() for text in inside]
+        return " ".join(f"'sha256-{digest}'" for digest in digests)
+
+    policy = (
+        f"default-src 'none'; script-src {hashes(b'script')}; style-src {hashes(b'style')}; "
+        "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
+    )
+    headers = {
+        "Content-Security-Policy": policy,
+        "Vary": "Accept",
+        "ETag": f'"{hashlib.sha256(body).hexdigest()[:32]}"',
+        "Cache-Control": "no-cache",  # asked for again each time, and mostly answered by 304
+    }
+    return Page(body, headers)

@@ -1,0 +1,53 @@
+"""Every route in one table, which Flask, the middleware, `/openapi.json` and servers read.
+
+A row says what answers, whether an API key is needed, and whether it is shed under load.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from onnxlet.function.http import home_page
+from onnxlet.function.messages import Reply, Request, Route, json_reply
+from onnxlet.function.monitoring import metrics
+from onnxlet.function.protocols import native
+from onnxlet.function.protocols.registry import PROTOCOLS
+
+if TYPE_CHECKING:
+    from onnxlet.function.serving.service import Service
+
+
+def _explain(
+    service: Service, request: Request, name: str | None = None, version: str | None = None
+) -> Reply:
+    from onnxlet.function.explanation import route  # a server starts without it
+
+    return route.answer(service, request, name, version)
+
+
+def _openapi(service: Service, request: Request) -> Reply:
+    from onnxlet.function.openapi import document  # few ask for it, and none at a cold start
+
+    return json_reply(document.document(service))
+
+
+OWN = (
+    *(Route("POST", rule.replace("predict", "explain"), _explain) for rule in native.PREDICT),
+    Route("GET", "/openapi.json", _openapi),
+    # A page without data: it asks for the API key itself.
+    Route("GET", "/", home_page.answer, open=True),
+    # What counts requests has to be there when there are too many of them.
+    Route("GET", metrics.PATH, metrics.answer, urgent=True),
+)
+
+
+def table(more: Iterable[Route] = ()) -> tuple[Route, ...]:
+    """All routes: the protocols' predictions and other routes, ours, and further ones."""
+    predictions = (
+        Route("POST", rule, protocol=protocol)
+        for protocol in PROTOCOLS
+        for rule in protocol.PREDICT
+    )
+    others = (route for protocol in PROTOCOLS for route in protocol.ROUTES)
+    return (*predictions, *others, *OWN, *more)

@@ -1,0 +1,31 @@
+"""A JSON body: a small one is parsed at once, the long lists of a large one are read in parts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from onnxlet.function import json_text
+
+LARGE_BODY = 2**20  # bytes, from which on long lists are read in parts
+NONE: frozenset[tuple[str, ...]] = frozenset()
+
+
+def read(
+    body: bytes, lists: frozenset[tuple[str, ...]], members: frozenset[tuple[str, ...]] = NONE
+) -> Any:
+    """Read a JSON body; of a large one, what may be long is read when somebody iterates over it.
+
+    Args:
+        body: JSON text in UTF-8.
+        lists: the paths at which a large body's lists become `large_json.Rows`.
+        members: the paths at which a large body's objects become `large_json.Members`.
+
+    Raises:
+        MalformedRequest: it is not JSON, or is nested too deeply.
+        RequestTooLarge: it has so many lists and objects that they would take all memory.
+    """
+    if len(body) <= LARGE_BODY:
+        return json_text.loads(body)
+    from onnxlet.function.inputs import large_json  # most bodies are small
+
+    return large_json.loads(body, lists, members)

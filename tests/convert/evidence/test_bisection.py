@@ -1,0 +1,34 @@
+"""Bisection of many intervals at once."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from onnxlet.convert.evidence.bisection import HALVINGS, bisected
+
+RISES = np.array([0.1, 2.5, -3.0])
+
+
+def test_it_ends_at_neighbours_on_both_sides_of_each_change() -> None:
+    low, high = bisected(np.full(3, -10.0), np.full(3, 10.0), lambda middle: middle < RISES)
+    np.testing.assert_array_equal(high, np.nextafter(low, np.inf))
+    assert (low < RISES).all()
+    assert (high >= RISES).all()
+
+
+def test_an_interval_may_run_downwards() -> None:
+    low, high = bisected(np.full(3, 10.0), np.full(3, -10.0), lambda middle: middle >= RISES)
+    np.testing.assert_array_equal(high, np.nextafter(low, -np.inf))
+    assert (low >= RISES).all()
+    assert (high < RISES).all()
+
+
+def test_it_ends_where_nothing_changes_and_where_zero_is_never_reached() -> None:
+    asked: list[float] = []
+
+    def never_above(middle: np.ndarray) -> np.ndarray:
+        asked.append(float(middle[0]))
+        return np.array([False])
+
+    low, high = bisected(np.array([0.0]), np.array([1.0]), never_above)
+    assert (low[0], high[0], len(asked)) == (0.0, 2.0**-HALVINGS, HALVINGS)
