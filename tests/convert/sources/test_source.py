@@ -75,7 +75,7 @@ def test_a_module_by_its_name(
 
 
 def test_a_source_file_beside_a_module_of_its_name(at_home: Path, tmp_path: Path) -> None:
-    for name in ("json", "function"):
+    for name in ("json", "onnxlet"):
         before = sys.modules[name]
         (tmp_path / f"{name}.py").write_text((at_home / "source.py").read_text())
 
