@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
@@ -43,7 +43,7 @@ class ProvenModel:
     directory: Path
     name: str
     version: int
-    manifest: Mapping[str, Any]
+    manifest: dict[str, Any]
 
     def predict(self, rows: Any) -> Array:
         """The predictions that an endpoint would send for these rows.
