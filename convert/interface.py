@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
@@ -43,7 +43,7 @@ class ProvenModel:
     directory: Path
     name: str
     version: int
-    manifest: Mapping[str, Any]
+    manifest: dict[str, Any]
 
     def predict(self, rows: Any) -> Array:
         """The predictions that an endpoint would send for these rows.
@@ -150,7 +150,7 @@ def verify(directory: str | Path) -> ProvenModel:
         model, _ = verify_directory(Path(directory).resolve())
     except OnnxletError as error:
         raise error.with_traceback(None) from None
-    return ProvenModel(Path(directory), model.name, model.version, model.manifest)
+    return ProvenModel(Path(directory), model.name, model.version, dict(model.manifest))
 
 
 def _instances(rows: Any) -> list[Any]:
