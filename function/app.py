@@ -149,7 +149,7 @@ def _refused(failure: Failure, protocol: WireProtocol) -> Reply:
 
 
 def _described(error: HTTPException, environ: Environ) -> str:
-    """What Flask says of a path or a method, with place, expected and got."""
+    """What is wrong with a path or a method, in words of ours: expected and got."""
     if error.code == 404:
         path = environ["PATH_INFO"].encode("latin-1", "replace").decode("utf-8", "replace")
         return f"no route '{path[:100]}'; GET /openapi.json lists them all"

@@ -14,7 +14,7 @@ from onnxlet.function.not_set_up import stop
 
 NO_SPACE = "The disk is full: free some of it, or write elsewhere."
 DENIED = "Write elsewhere, or as a user that may write there."
-# What a user can do about, wherever it comes up; all else is a mistake of ours.
+# Errors of the system that a user can do something about; any other is a mistake of ours.
 WAYS_OUT = {
     errno.ENOSPC: NO_SPACE,
     errno.EDQUOT: NO_SPACE,
@@ -49,13 +49,13 @@ class Command(click.Command):
         except OnnxletError as error:
             if debug:
                 traceback.print_exception(error)
-            tell(error)
+            exit_with(error)
         except OSError as error:
             if error.errno not in WAYS_OUT:
                 raise
             if debug:
                 traceback.print_exception(error)
-            tell(OnnxletError(str(error), WAYS_OUT[error.errno]))
+            exit_with(OnnxletError(str(error), WAYS_OUT[error.errno]))
         except ModuleNotFoundError as error:
             if debug:
                 traceback.print_exception(error)
@@ -67,7 +67,7 @@ def _side_of(command: click.Command) -> str:
     return "edge" if ".edge." in getattr(command.callback, "__module__", "") else "convert"
 
 
-def tell(error: OnnxletError) -> NoReturn:
+def exit_with(error: OnnxletError) -> NoReturn:
     """Print an error of ours, and end with its exit code."""
     click.echo(f"error: {error.message}", err=True)
     if error.hint:

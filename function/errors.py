@@ -7,16 +7,16 @@ OnnxletError                 message, and a hint: what to do about it
 └── RequestError             the client's mistake; has an HTTP status
     ├── MalformedRequest     400  not JSON, not CSV, not the form of a native request
     ├── Unauthorized         401  no key, or one that is not known
-    ├── Forbidden            403  of a page of another site, or by a name that is not this server's
+    ├── Forbidden            403  from a page of another site, or for another host
     ├── UnknownModel         404  no such model or version
     ├── NotServed            404  a route that is served elsewhere
-    ├── NoBackground         409  a model that was built without what explaining needs
-    ├── NotAcceptable        406  an answer is asked for in a form that is not written here
+    ├── NoBackground         409  a model that was built without background rows
+    ├── NotAcceptable        406  the answer is asked for in a media type that is not written
     ├── RequestTooLarge      413  too many bytes or rows
     ├── UnsupportedMedia     415  a media type or encoding that is not read here
     ├── InvalidRows          422  well-formed, but against the model's signature
-    ├── TookTooLong          503  there was no answer within the time that a request may take
-    └── Overloaded           503  more requests at once than are answered
+    ├── TookTooLong          503  no answer within the time that a request may take
+    └── Overloaded           503  more requests at once than this server takes
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ LISTED_PROBLEMS = 1000  # beside an answer
 
 
 def quoted(value: Any, most: int = 60) -> str:
-    """A client's value in a message, cut off; of lists in many lists only what it is.
+    """A client's value for a message: cut off, and only described where it is nested deeply.
 
     Args:
         value: as JSON has it, or a list of a class of ours.
@@ -115,7 +115,7 @@ class Unauthorized(RequestError):
 
 
 class Forbidden(RequestError):
-    """A page of another site asks, or the request is for a host that this one is not."""
+    """The request comes from another site's page, or is for a host that this server is not."""
 
     status = 403
 
@@ -127,7 +127,7 @@ class UnknownModel(RequestError):
 
 
 class NotServed(RequestError):
-    """The route is there, and has nothing to answer where this runs."""
+    """The route exists, and has nothing to answer where this runs, as `/metrics` on Lambda."""
 
     status = 404
 
@@ -170,7 +170,7 @@ class Overloaded(RequestError):
 
 
 class Problem(NamedTuple):
-    """What is wrong with one place of a batch.
+    """What is wrong with one cell, row or column of a batch.
 
     Attributes:
         row: index of the instance, from 0; None where the whole batch is meant.
@@ -210,7 +210,7 @@ class InvalidRows(RequestError):
 
 
 class Problems:
-    """What is wrong with a batch that is read in parts: there may be millions.
+    """Collects the problems of a batch that is read in parts; there may be millions.
 
     Attributes:
         first: the first ones in order, and one of each further row.
@@ -222,7 +222,7 @@ class Problems:
         self.count = 0
 
     def add(self, problems: Sequence[Problem], start: int = 0) -> None:
-        """Take those of the next rows.
+        """Add the problems of the next rows.
 
         Args:
             problems: in order.

@@ -18,7 +18,7 @@ DEEPEST = 1024  # levels of lists and objects: orjson's own limit, kept by every
 MOST_BRACKETS = 1_000_000
 HINT = "JSON has names and texts in double quotes, null for None, and no comma before a bracket."
 VALUES = 20_000  # of an array that are written together
-FEW = 200  # members of a list that may be large themselves; of a longer one so many together
+FEW = 200  # members of a list that are written one by one, since each may be large itself
 ANY, ENTRY = "*", "[]"  # in a path: whichever member of an object, whichever one of a list
 TOO_DEEP = f"the body is nested too deeply: at most {DEEPEST} levels are read"
 
@@ -79,14 +79,14 @@ def _loads_lenient(text: bytes, body: bytes, original: Callable[[int], int]) -> 
 
 
 def place(body: bytes, at: int) -> str:
-    """Where a byte is, in words."""
+    """The position of a byte as `at line 3 column 7`, both from 1."""
     line = body.count(b"\n", 0, at) + 1
     column = len(body[body.rfind(b"\n", 0, at) + 1 : at].decode("utf-8-sig", "replace")) + 1
     return f"at line {line} column {column}"
 
 
 def _is_deep(value: Any) -> bool:
-    """Whether lists and objects stand in each other more than `DEEPEST` levels deep."""
+    """Whether lists and objects are nested more than `DEEPEST` levels deep."""
     level = [value]
     for _ in range(DEEPEST):
         level = [
@@ -115,7 +115,7 @@ def dumps(answer: Any) -> bytes:
 
 
 def dumps_large(answer: Any) -> bytes:
-    """The same as `dumps`, of a large answer: others are answered between two slices of it."""
+    """Write a large answer in slices, between which other requests are answered."""
     written = io.BytesIO()
     for piece in _pieces(answer):
         written.write(piece)
@@ -158,7 +158,7 @@ def _sliced(values: Any, rows: int) -> Iterator[bytes]:
 
 
 def _listed(value: Any) -> Any:
-    """Arrays that orjson leaves to us: strings, and those not contiguous in memory."""
+    """Lists of the arrays that orjson does not write: of strings, or not contiguous in memory."""
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
     raise TypeError(f"{type(value).__name__} has no JSON form")

@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from onnxlet.function.models.model import Model
 
 JSON = "application/json"
-FEW_ROWS = 100  # whose answer is written by one call
+FEW_ROWS = 100  # whose answer is written at once: a larger one would hold the interpreter
 
 
 class Request(NamedTuple):
-    """One HTTP request, its body read and not compressed any more.
+    """One HTTP request, its body read and unpacked.
 
     Attributes:
         body: as it came; empty where there is none.
@@ -52,7 +52,7 @@ class Request(NamedTuple):
 
         Args:
             rows: how many there are.
-            counted: all of them; otherwise there may be more.
+            counted: that is all of them; False where there may be more.
 
         Raises:
             RequestTooLarge: there are too many.
@@ -92,7 +92,7 @@ def json_reply(
 def answer_reply(
     prediction: Prediction, answer: Any, headers: Mapping[str, str] | None = None
 ) -> Reply:
-    """A prediction's reply in JSON, written in pieces where it has many rows."""
+    """A prediction's reply in JSON; one of many rows is written in slices."""
     if prediction.rows <= FEW_ROWS:
         return json_reply(answer, headers=headers)
     return Reply(json_text.dumps_large(answer), JSON, 200, headers or {})
@@ -111,9 +111,7 @@ class Tensor(NamedTuple):
 
 
 class PredictRequest(NamedTuple):
-    """A request for predictions, decoded but not yet checked against a model.
-
-    It has rows, or tensors.
+    """A request for predictions, decoded but not yet checked against a model: rows, or tensors.
 
     Attributes:
         rows: the instances as they came: objects by column name, or lists of values.
@@ -123,7 +121,7 @@ class PredictRequest(NamedTuple):
         text: rows are lists of text (from CSV), to be read by their columns' types.
         faults: rows that are broken already, and why; None is none.
         nulls: a row that can't be answered is answered by null, and does not lose the others.
-        options: what the protocol itself has to remember until it encodes the answer.
+        options: what the protocol itself needs again when it encodes the answer.
     """
 
     rows: Sequence[Any] = ()
@@ -137,10 +135,10 @@ class PredictRequest(NamedTuple):
 
 
 class Prediction(NamedTuple):
-    """What was answered; also what `observe` is called with.
+    """What a model answered; `observe` is called with it, too.
 
     Attributes:
-        request_id: the id that the answer bears.
+        request_id: the id that the answer has in its `X-Request-Id`.
         model: which one answered.
         table: the checked batch, the rows that were answered.
         outputs: by output name, rows first: numbers as ONNX Runtime gave them, labels in their own
@@ -160,7 +158,7 @@ class Prediction(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """Why a request gets no answer, for a protocol to put in its own form.
+    """Why a request is refused, for a protocol to write in its own form.
 
     Attributes:
         status: of HTTP, as in the native protocol.
@@ -182,7 +180,7 @@ class Failure(NamedTuple):
 
 
 def failure_of(error: Exception) -> Failure:
-    """What a client reads of an error; of one that is not ours nothing, since it may quote data."""
+    """What a client may read of an error: nothing of one that is not ours, which may quote data."""
     kind = type(error).__name__
     if not isinstance(error, OnnxletError):
         return Failure(500, kind, "the server failed; its log has the request id")
@@ -245,8 +243,16 @@ class WireProtocol(Protocol):
             RequestError: it is not one.
         """
 
-    def encode(self, prediction: Prediction, call: PredictRequest) -> Reply:
-        """Write the answer."""
+    def encode(self, prediction: Prediction, decoded: PredictRequest) -> Reply:
+        """Write the answer.
+
+        Args:
+            prediction: its outputs are NumPy arrays, rows first.
+            decoded: as `decode` returned it, with the options that it found.
+
+        Raises:
+            RequestError: the answer can't have the form that was asked for.
+        """
 
     def refuse(self, failure: Failure) -> Reply:
-        """Write an error."""
+        """Write an error, with the status that this protocol has for it."""

@@ -1,4 +1,4 @@
-"""What is said where packages are missing: the standard library is all that there is then."""
+"""The message where packages are missing; this module needs only the standard library."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One JSON line for whatever happens, on standard error: when and what, never the data."""
+"""The log: one JSON line for each event, on standard error, which never has the data in it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from onnxlet.function.errors import OnnxletError, RequestError
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 TRACE_PARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
 STANDARD_ERROR = 2
-INNERMOST = 20  # frames that say where an error happened
+INNERMOST = 20  # frames of a traceback: the outer ones are Flask's, or a thread's
 
 Log = Callable[[dict[str, Any]], None]
 
@@ -36,11 +36,11 @@ def trace(parent: str) -> dict[str, str]:
 
 
 class Form(NamedTuple):
-    """What a line says beside what happened.
+    """How a line says when and how bad.
 
     Attributes:
         time: the member with the time.
-        levels: how bad it was: nothing, refused, failed.
+        levels: the words for: nothing wrong, refused, failed.
     """
 
     time: str
@@ -48,7 +48,7 @@ class Form(NamedTuple):
 
 
 def form_of(environ: Mapping[str, str]) -> Form:
-    """The form that is read where this runs.
+    """The form that the log's reader expects where this runs.
 
     Lambda's own log reads `timestamp` and `level`, in these words:
     https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
@@ -97,7 +97,7 @@ class Clock:
         self._written = (-1, "")
 
     def at(self, seconds: float) -> str:
-        """Since 1970, in UTC."""
+        """The time that is so many seconds since 1970, in UTC."""
         milliseconds = int(seconds * 1000)
         written = self._written
         if written[0] != milliseconds // 1000:
@@ -114,7 +114,7 @@ CLOCK = Clock()
 
 
 def gravity(entry: Mapping[str, Any]) -> int:
-    """How bad it was: 0 nothing, 1 a client's mistake, 2 ours or the world's."""
+    """How bad it was: 0 not at all, 1 a client's mistake, 2 a failure of ours or of the machine."""
     status = entry.get("status", 0)
     if status:
         return 0 if status < 400 else 1 if status < 500 else 2
@@ -126,7 +126,7 @@ def is_wanted(entry: Mapping[str, Any], always: bool = False) -> bool:
 
     Args:
         entry: the line.
-        always: it is not one of many.
+        always: write it although it is a success, of which only some are written.
     """
     choice = CHOICE
     if choice.every:
@@ -141,11 +141,11 @@ def is_wanted(entry: Mapping[str, Any], always: bool = False) -> bool:
 def write(entry: Mapping[str, Any], always: bool = False) -> None:
     """Write one line with time and level, where such lines are wanted.
 
-    Where nobody reads the log any more, requests are answered all the same.
+    Where nobody reads the log any more, requests are answered nevertheless.
 
     Args:
         entry: what happened, one member at least.
-        always: it is not one of many.
+        always: write it although it is a success, of which only some are written.
     """
     if CHOICE.every or is_wanted(entry, always):
         form = FORM
@@ -166,7 +166,7 @@ put: Callable[[bytes], object] = _to_standard_error  # a device's server sets on
 
 
 def fail(error: BaseException, **more: str) -> None:
-    """Write where an error of ours happened, and not what it says: that may quote the data.
+    """Write where a failure happened, but not its message, which may quote the data.
 
     Args:
         error: as it was raised.

@@ -1,4 +1,4 @@
-"""The environment variables, read in one place. docs/reference/settings.md has the same table."""
+"""The environment variables, which only this module reads: docs/reference/settings.md."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from onnxlet.function.errors import SettingsError
 PREFIX = "ONNXLET_"
 DEVICE_PREFIX = f"{PREFIX}DEVICE_"  # of what only a device reads (edge/settings/device.py)
 WORD = "[A-Za-z0-9][A-Za-z0-9._-]{0,99}"  # a model's name
-ALIAS = rf"(?![0-9]+\Z){WORD}"  # a version's; few have any, so that it is not compiled at the start
-# A bundle has its own; commands take those of the current folder.
+ALIAS = rf"(?![0-9]+\Z){WORD}"  # a version's; not compiled at the start, since few have any
+# A bundle has its own models; a command elsewhere takes those of the current folder.
 DEFAULT_MODELS = (ROOT if (ROOT / "bundle.json").exists() else Path()) / "models"
 
 
@@ -32,12 +32,12 @@ class Settings:
         max_rows: largest batch.
         threads: threads inside one ONNX Runtime session; more than one changes last digits.
         max_seconds: longest time from a request's coming to its answer.
-        max_in_flight: requests that are taken at once; further ones are refused.
+        max_in_flight: requests that are answered at once; further ones are refused.
         cors_origins: origins whose pages may call; none by default.
-        hosts: names that requests may ask for, beside localhost and addresses; None is any. A
-            server that listens on loopback takes it for none.
+        hosts: names that requests may have in `Host`, beside localhost and addresses; None is
+            any, but none on a server that listens on loopback.
         log: which lines are written: off, errors (refusals, too) or all.
-        log_successes: of so many requests that were answered, one is in the log.
+        log_successes: one of so many answered requests is in the log.
         reload_seconds: between two scans of the models' folder, on servers; 0 means never.
         lazy: load a model when its first request comes, not at the start.
         models_url: `s3://bucket/prefix` of graphs that are not in their directories, or None.
@@ -138,7 +138,7 @@ def _unknown(environ: Mapping[str, str], known: Iterable[str]) -> Iterator[str]:
 
 
 def pins_of(text: str, faults: list[str]) -> dict[str, str]:
-    """The pins of ONNXLET_SERVE, by model; what is wrong with it joins the faults."""
+    """The pins of ONNXLET_SERVE, by model; `faults` gets what is wrong with it."""
     pins: dict[str, str] = {}
     for entry in filter(None, (part.strip() for part in text.split(","))):
         name, _, version = (part.strip() for part in entry.partition("="))
@@ -182,7 +182,7 @@ def _api_keys(text: str, faults: list[str]) -> dict[str, bytes]:
     for entry in filter(None, (part.strip() for part in text.split(","))):
         name, colon, digest = entry.partition(":")
         if not name or not re.fullmatch(r"[0-9a-fA-F]{64}", digest):
-            # Without a colon it may be the key itself, which is nobody's to read.
+            # Without a colon it may be the key itself, which must not be printed.
             named = (
                 f"named '{name[:40]}' with {len(digest)} characters behind" if colon else "without"
             )

@@ -46,9 +46,9 @@ def main() -> None:
         settings = Settings.from_environ(os.environ)
         serve(settings.models, DeviceSettings.from_environ(os.environ), settings)
     except OnnxletError as error:
-        from onnxlet.function.command_line import tell  # its imports take 10 ms of a start
+        from onnxlet.function.command_line import exit_with  # its imports take 10 ms of a start
 
-        tell(error)
+        exit_with(error)
 
 
 def introduction(app: Any, url: str) -> list[str]:

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from onnxlet.function import request_log
 
-ENTRIES = 10  # in one call to SQS
-BYTES = 1024 * 1024  # in one call, and in one message
+ENTRIES = 10  # in one call: SQS's limit
+BYTES = 1024 * 1024  # in one call, and in one message: SQS's limits
 GATHER_SECONDS = 0.05  # that an answer waits for others, which the same call takes
 TRY_SECONDS = 5  # for SQS to take a connection, or to answer
 
@@ -25,7 +25,7 @@ class Answered(NamedTuple):
 
     Attributes:
         record: of the event.
-        message: as SQS takes it, but for its place among others.
+        message: as SQS takes it, but for the `Id` that it has among others in a call.
     """
 
     record: Record
@@ -33,7 +33,7 @@ class Answered(NamedTuple):
 
     @property
     def id(self) -> str:
-        """Of the record."""
+        """The record's `messageId`."""
         return str(self.record["messageId"])
 
     @property
@@ -71,7 +71,7 @@ class AnswersQueue:
         self._thread.start()
 
     def put(self, answered: Answered) -> None:
-        """Send an answer soon."""
+        """Have an answer sent by the thread, within `GATHER_SECONDS` if that is free."""
         self._given.put(answered)
 
     def end(self, seconds: float) -> None:
@@ -105,7 +105,7 @@ class AnswersQueue:
         part = [each for each in part if group_of(each.record) not in self._broken_groups]
         if not part:
             return
-        entries = [{"Id": str(place), **each.message} for place, each in enumerate(part)]
+        entries = [{"Id": str(index), **each.message} for index, each in enumerate(part)]
         try:
             refused = set(self._send(entries))
             why = "NotTaken"

@@ -1,10 +1,10 @@
-"""Lambda events, mended before serverless-wsgi sees them, and its answers after.
+"""HTTP events of Lambda: repaired before serverless-wsgi reads them, as are its answers after.
 
-What is met here, in serverless-wsgi 3.1.0: events without headers or with null members raise;
-a null body with isBase64Encoded raises; an HTTP API's stage stays in the path; of two cookies
-in an answer to an HTTP API one is lost; an answer without a body does not say that it is no
-base64; problem+json is taken for binary; what it takes for a warm-up or for its own management
-commands never reaches it, since `is_http` lets neither pass.
+serverless-wsgi 3.1.0 has faults that this works around: events without headers or with null members
+raise; a null body with isBase64Encoded raises; an HTTP API's stage stays in the path; of two
+cookies in an answer to an HTTP API one is lost; an answer without a body does not say that it is no
+base64; problem+json is taken for binary. Events that it would take for a warm-up or for its own
+management commands never reach it, since `is_http` lets neither pass.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Event = dict[str, Any]
 # the runtime's process ends. https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 MOST_BYTES = 6 * 1024 * 1024 + 100
 MOST_FOR_BALANCER = 1024 * 1024
-ESCAPED = 12  # bytes at most that one character becomes
+ESCAPED = 12  # bytes at most that one character becomes: two escaped surrogates
 OF_THE_BODY = ("content-type", "content-length", "content-encoding", "vary")
 
 
@@ -49,7 +49,7 @@ def _is_version_1(event: Event) -> bool:
     return isinstance(event.get("httpMethod"), str) and isinstance(event.get("path"), str)
 
 
-def mended(event: Event) -> Event:
+def repaired(event: Event) -> Event:
     """The event as serverless-wsgi reads it without raising, its stage taken off the path.
 
     Raises:
@@ -59,7 +59,7 @@ def mended(event: Event) -> Event:
         _check_base64(event.get("body") or "")
     if not _is_whole(event):
         event = _filled(event)
-    if _takes_text_alone(event):
+    if _takes_only_text(event):
         event = _without_accept_encoding(event)
     return _without_stage(event)
 
@@ -72,7 +72,7 @@ def _check_base64(body: str) -> None:
 
 
 def _is_whole(event: Event) -> bool:
-    """Nothing is null or lacking that serverless-wsgi takes for granted."""
+    """Whether nothing is null or missing that serverless-wsgi takes for granted."""
     context, headers = event.get("requestContext"), event.get("headers")
     return (
         bool(headers)
@@ -99,10 +99,10 @@ def _filled(event: Event) -> Event:
     return filled
 
 
-def _takes_text_alone(event: Event) -> bool:
-    """A REST API hands base64 on as it is, unless it was set up for binary media types.
+def _takes_only_text(event: Event) -> bool:
+    """Whether the sender would pass base64 on to the client as it is.
 
-    It then hands bodies in as base64, too.
+    A REST API does, unless it was set up for binary media types: then its bodies are base64, too.
     """
     rest = "version" not in event and "elb" not in event["requestContext"]
     return rest and not event["isBase64Encoded"]
@@ -137,11 +137,11 @@ def respond(
 ) -> dict[str, Any]:
     """Answer one HTTP event through a WSGI app, in the form its sender expects."""
     try:
-        event = mended(event)
+        event = repaired(event)
         answer: dict[str, Any] = serverless_wsgi.handle_request(app, event, context)
     except MalformedRequest as error:
         return _refusal(error, log)
-    except Exception as error:  # what the app raises it answers itself: this is the event's
+    except Exception as error:  # the app answers its own errors: this one comes from the event
         return _refusal(MalformedRequest(f"the event can't be read: {type(error).__name__}"), log)
     if "body" not in answer:  # HEAD, OPTIONS and 204; a load balancer insists on the other member
         answer |= {"body": "", "isBase64Encoded": False}
@@ -159,11 +159,11 @@ def respond(
 
 
 def check_size(answer: Any, characters: int, most: int = MOST_BYTES) -> None:
-    """Refuse an answer that Lambda does not hand on.
+    """Refuse an answer that is too large for Lambda.
 
     Args:
         answer: as it is returned.
-        characters: of its text: most are too few for a closer look.
+        characters: of its text; where these are few, its bytes need not be counted.
         most: bytes that it may have.
 
     Raises:
@@ -201,7 +201,7 @@ def _refuse_in_place(
 
 
 def _refusal(error: MalformedRequest, log: request_log.Log) -> dict[str, Any]:
-    """An event that is no request: answered here, since no app can be given it."""
+    """The answer to an event that is no request, which no app could be given."""
     log({"method": "event", "status": error.status, "error": error.message})
     return {
         "statusCode": error.status,

@@ -32,7 +32,7 @@ class LambdaLog:
         self._first: dict[str, Any] = {}
 
     def ready(self, init_ms: float) -> None:
-        """This instance can answer now: its next line is its first.
+        """Mark the next line as the first one of this instance, which can answer now.
 
         Args:
             init_ms: milliseconds that importing and loading the models took.
@@ -40,11 +40,11 @@ class LambdaLog:
         self._first = {"cold": True, "init_ms": round(init_ms, 3)}
 
     def restored(self) -> None:
-        """This instance came out of a snapshot: its next line is a first one again."""
+        """Mark the next line as a first one again: this instance came out of a snapshot."""
         self._first = {"cold": True, "restored": True}
 
     def write(self, entry: dict[str, Any]) -> None:
-        """Write one line."""
+        """Write one line, with metrics where they are asked for; the first line always."""
         cold, self._first = self._first, {}
         always = bool(cold)
         line = {**entry, **cold}

@@ -1,6 +1,6 @@
 """The seconds that a request gives to its explanations.
 
-What they take at the least may be longer; then `onnxlet.function.deadline` ends it.
+The least that they need may take longer; then `onnxlet.function.deadline` ends it.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ class Budget:
         self._seconds = seconds
 
     def begin(self) -> None:
-        """What is judged next begins now."""
+        """Start the clock of the work that `allows` and `room` judge."""
         self._begun = self._clock()
 
     def allows(self, times: float) -> bool:
-        """Whether it will be done in time, if it takes so many times what it took until now."""
+        """Whether the work ends in time, if it takes `times` what it has taken since `begin`."""
         now = self._clock()
         return self._begun - self._start + (now - self._begun) * times <= self._seconds
 
     def room(self, done: int) -> int:
-        """How many more can be done in time, if each takes what those that are done took."""
+        """How many more steps fit, if each takes as long as the `done` ones did on average."""
         now = self._clock()
         each = max((now - self._begun) / done, 1e-9)
         return int((self._seconds - (now - self._start)) / each)

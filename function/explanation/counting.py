@@ -1,4 +1,4 @@
-"""Counts of the tokens that are left, without cutting each text anew."""
+"""Counts of the tokens that a coalition has, without cutting its text anew."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from onnxlet.function.explanation.texts import Pieces
 from onnxlet.function.inputs.text import TokenFeed
 
 MOST_PAIRS = 100_000  # of pieces, times the columns that they count in
-LONGEST = 2  # words in an n-gram: which of more are neighbours takes longer to find than to cut
+LONGEST = 2  # words in an n-gram: for longer ones, finding neighbours takes longer than cutting
 
 
 class _Term(NamedTuple):
@@ -45,12 +45,12 @@ class Counted:
         known = [(term.pieces, count) for term, count in zip(terms, counts, strict=True) if count]
         self._positions = sorted({position for _, count in known for position in count})
         at = {position: number for number, position in enumerate(self._positions)}
-        self._alone = np.zeros((len(pieces.parts), len(at)), np.float32)
+        self._single = np.zeros((len(pieces.parts), len(at)), np.float32)
         pairs: dict[tuple[int, ...], list[tuple[int, int]]] = {}
         for members, count in known:
             for position, value in count.items():
                 if len(members) == 1:
-                    self._alone[members[0], at[position]] += value
+                    self._single[members[0], at[position]] += value
                 else:
                     pairs.setdefault(members, []).append((at[position], value))
         self._ends = np.zeros((len(pieces.parts), len(pairs)), np.float32)
@@ -67,7 +67,7 @@ class Counted:
     def tensors(self, masks: Array) -> dict[str, Array]:
         """Both tensors of the feed, for coalitions of shape (rows, pieces)."""
         there = masks.astype(np.float32)
-        counts = there @ self._alone
+        counts = there @ self._single
         if len(self._together):
             neighbours = there @ self._ends == 2  # both are there, and none between them
             counts += neighbours.astype(np.float32) @ self._together

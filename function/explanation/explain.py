@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from onnxlet.function.explanation.counting import Counted
     from onnxlet.function.explanation.texts import Pieces
 
-FEWEST_SLOTS = 50  # background rows, each taken again where there are fewer
+FEWEST_SLOTS = 50  # background rows, taken again where there are fewer: each has its own orders
 MOST_CONTRIBUTIONS = 100_000  # numbers in one answer
 NOT_FINITE = "the answer to this row is not finite: nothing adds up to it"
 

@@ -84,7 +84,7 @@ class LookupMasker:
         self._instance = np.arange(background.size, len(self._all))
 
     def prepare(self, masks: Array) -> None:
-        """Take up coalitions."""
+        """Prepare the masker of positions."""
         self._positions.prepare(masks)
 
     def mask(self, cells: Array) -> Array:

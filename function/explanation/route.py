@@ -23,8 +23,8 @@ from onnxlet.function.serving import service
 if TYPE_CHECKING:
     from onnxlet.function.models.model import Model
 
-MOST_ROWS = 100
-MOST_SECONDS = 20.0
+MOST_ROWS = 100  # each is run against every background row, many times
+MOST_SECONDS = 20.0  # below the 29 and 30 seconds of API Gateway and of the default deadline
 MOST_PERMUTATIONS = 100_000
 MOST_SEED = 2**63 - 1
 EXPLANATIONS_AT_ONCE = (
@@ -57,17 +57,18 @@ def _answer(
     serving: service.Service, request: Request, name: str | None, version: str | None
 ) -> Reply:
     notes: dict[str, Any] = {}
-    call, model = serving.decoded(lambda: decode(request), notes, name, version)
-    options: ExplainOptions = call.options
+    decoded, model = serving.decoded(lambda: decode(request), notes, name, version)
+    options: ExplainOptions = decoded.options
+    # Half of the deadline: the least that an explanation takes comes on top of its budget.
     budget = Budget(min(options.seconds, serving.settings.max_seconds / 2))
     most = min(MOST_ROWS, serving.settings.max_rows)
-    if len(call.rows) > most:
+    if len(decoded.rows) > most:
         raise RequestTooLarge(
-            f"expected at most {most} rows to explain, got {len(call.rows)}",
+            f"expected at most {most} rows to explain, got {len(decoded.rows)}",
             "Send them in several requests.",
         )
     rows = background(model)
-    table = service.read(model, call)
+    table = service.read(model, decoded)
     explained = explain(model, rows, table, options, budget)
     notes["rows"] = table.rows
     return json_reply(form(model, rows, explained))._replace(notes=notes)
@@ -85,17 +86,17 @@ def decode(request: Request) -> PredictRequest:
     if request.media_type not in ("application/json", "") or not request.body:
         return native.decode(request)._replace(options=ExplainOptions())
     native.check_text(request)
-    body = json_body.read(request.body, native.LISTS)
+    body = json_body.read(request.body, native.LONG_LISTS)
     if not isinstance(body, dict):
         return native.from_object(body)._replace(options=ExplainOptions())
     given = {key: body.pop(key) for key in READ if key in body}
-    call = native.from_object(body, members=(*native.MEMBERS, *READ))
+    decoded = native.from_object(body, members=(*native.MEMBERS, *READ))
     try:
-        return call._replace(
+        return decoded._replace(
             options=ExplainOptions(**{key: READ[key](key, given[key]) for key in given})
         )
     except MalformedRequest as error:
-        error.model = call.model
+        error.model = decoded.model
         raise
 
 
@@ -143,7 +144,7 @@ READ: Mapping[str, Callable[[str, Any], Any]] = {
 
 
 def form(model: Model, rows: Background, explained: Explained) -> dict[str, Any]:
-    """The answer."""
+    """The answer: contributions of each column, and of the tokens of texts, for each row."""
     about = explained.target
     answer: dict[str, Any] = {"model": model.name, "version": model.version}
     answer["method"] = "permutation" if explained.permutations else "exact"

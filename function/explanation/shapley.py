@@ -19,9 +19,9 @@ import numpy as np
 from onnxlet.function.arrays import Array
 from onnxlet.function.explanation.budget import Budget
 
-EXACT_PLAYERS = 8
-ROUNDS_AT_ONCE = 4  # whose numbers are worked on together, in arrays of
-MOST_NUMBERS = 2_000_000
+EXACT_PLAYERS = 8  # at most: 2**8 coalitions are fewer runs than sampling needs
+ROUNDS_AT_ONCE = 4  # between two looks at the time
+MOST_NUMBERS = 2_000_000  # in the arrays of the rounds that are computed together
 Span = tuple[int, int]
 
 
@@ -30,8 +30,8 @@ class ValueFunction(Protocol):
 
     Attributes:
         players: how many there are.
-        spans: first and last, exclusive, of players whose sum is wanted, too.
-        at_once: coalitions that are worth asking for together.
+        spans: ranges of players whose sums are wanted, too; the end is exclusive.
+        at_once: coalitions to ask for together.
         start: the answers to the background rows, float64 of shape (slots, outputs).
         end: those to the instances, of shape (instances, outputs).
     """
@@ -54,11 +54,11 @@ class ValueFunction(Protocol):
         """
 
     def check(self, values: Array) -> None:
-        """Refuse instances that some values are not finite of, these first in the shape."""
+        """Refuse instances with values that are not finite; the first dimension is instances."""
 
 
 class Shares(NamedTuple):
-    """Estimates of what the players and spans get.
+    """Estimates of the Shapley values of the players and spans.
 
     Attributes:
         values: float64 of shape (instances, players and spans, outputs).
@@ -110,7 +110,7 @@ def exact(functions: Sequence[ValueFunction], budget: Budget) -> list[Array] | N
 
 @cache
 def _weights(n: int) -> Array:
-    """What each coalition's worth counts in each player's value, of shape (n, 2**n)."""
+    """The weight of each coalition's worth in each player's value, of shape (n, 2**n)."""
     coalitions = np.arange(2**n)
     inside = (coalitions[None] >> np.arange(n)[:, None] & 1).astype(bool)
     size = inside.sum(axis=0)
@@ -137,7 +137,9 @@ def sampled(
         budget: of time, for more than that pair.
     """
     tallies = [Tally(function.spans) for function in functions]
-    randoms = [np.random.default_rng(seed) for _ in functions]  # whatever else is asked for with it
+    randoms = [
+        np.random.default_rng(seed) for _ in functions
+    ]  # the same orders, whatever else is explained with it
     slots = len(functions[0].start)
     rounds, done = -(-permutations // (2 * slots)), 0
     budget.begin()
@@ -156,7 +158,7 @@ def sampled(
 
 
 def _next_end(done: int) -> int:
-    """The rounds after which time is looked at again; the same, however long they take."""
+    """The round after which the time is checked next: the same whatever the machine's speed."""
     return (done // ROUNDS_AT_ONCE + 1) * ROUNDS_AT_ONCE
 
 
@@ -190,7 +192,7 @@ def _rounds(function: ValueFunction, random: np.random.Generator, rounds: int) -
 class Tally:
     """Independent estimates, one of each round, on each background row.
 
-    What is added up is how far they are from the first: little is lost to rounding.
+    Sums are of the differences from the first one, so that little is lost to rounding.
 
     Args:
         spans: players whose sum is wanted, too.
@@ -236,14 +238,14 @@ class Tally:
 
 
 def mean(values: Array) -> Array:
-    """Over the slots, the last dimension but one."""
+    """The mean over the slots, the last dimension but one."""
     slots: int = values.shape[values.ndim - 2]
     means: Array = np.matmul(np.full(slots, 1 / slots), values)  # ten times as fast as .mean
     return means
 
 
 def with_sums(values: Array, spans: Sequence[Span], axis: int = 1) -> Array:
-    """The players' values along an axis, and behind them those of spans of players."""
+    """The players' values along an axis, followed by the sums over spans of players."""
     if not spans:
         return values
     sums = [

@@ -1,4 +1,4 @@
-"""What is explained: numbers that a model answers, or whether it answers a label."""
+"""What is explained: numbers that a model answers, or 0 and 1 for the label that it answers."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def _count(classes: list[Any] | None) -> int:
 
 
 def _are_of_classes(name: str, classes: list[Any] | None, seen: Sequence[Outputs]) -> bool:
-    """Three scores of three classes may be of pairs of these: then the highest is no answer."""
+    """Whether there is one score for each class: three of three classes may be of pairs instead."""
     if name != "score" or classes is None:
         return True
     return all(
@@ -147,7 +147,7 @@ def _labels(seen: Sequence[Outputs], name: str) -> list[Any]:
 
 
 def _indicators(array: Array, labels: list[Any]) -> Iterator[Array]:
-    """One where the label is answered, zero elsewhere."""
+    """For each label a column: 1 where it is answered, 0 elsewhere."""
     columns = array.reshape(len(array), -1).T
     for column, known in zip(columns, labels if _is_nested(labels) else [labels], strict=True):
         yield np.stack([column == label for label in known], axis=1).astype(np.float64)

@@ -1,4 +1,4 @@
-"""A text as pieces that can be left out: each token, with what follows it up to the next."""
+"""Cuts a text into pieces that can be left out: each token, with what follows up to the next."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SHARED = ("analyzer", "token_pattern", "lowercase", "strip_accents", "ngram_rang
 
 
 class Pieces(NamedTuple):
-    """A text that is cut.
+    """A text cut into pieces.
 
     Attributes:
         parts: together they are the text; one for each player.
@@ -53,7 +53,7 @@ def cut(text: str, vectorisers: Sequence[Settings]) -> Pieces:
 def _tokens(
     text: str, vectorisers: Sequence[Settings]
 ) -> tuple[list[tuple[int, int]], list[str] | None]:
-    """Where the tokens stand that can make a difference, and which words they are."""
+    """The spans of the tokens that can make a difference, and their words."""
     first = vectorisers[0]
     alike = all(all(v[key] == first[key] for key in SHARED) for v in vectorisers)
     if first["analyzer"] != "word" or not alike:
@@ -72,7 +72,7 @@ def _tokens(
 
 
 def _counts(vectorisers: Sequence[Settings]) -> Callable[[str], bool]:
-    """Whether a word counts for anything."""
+    """Whether a word can change a count: it is in a vocabulary, and is no stop word."""
     stopped = frozenset(vectorisers[0]["stop_words"] or ())
     single_words = vectorisers[0]["ngram_range"][1] == 1
     if single_words and all("vocabulary" in v for v in vectorisers):
@@ -82,7 +82,7 @@ def _counts(vectorisers: Sequence[Settings]) -> Callable[[str], bool]:
 
 
 def _prepared(text: str, settings: Settings) -> tuple[str, Sequence[int]]:
-    """The text that tokens are cut from, and where each of its characters comes from."""
+    """The text that tokens are cut from, and for each of its characters the original's index."""
     steps: list[Callable[[str], str]] = [str.lower] if settings["lowercase"] else []
     if settings["strip_accents"]:
         steps.append(STRIP[settings["strip_accents"]])

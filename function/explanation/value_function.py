@@ -67,7 +67,7 @@ class TableValueFunction:
         texts: of the one instance, by the column's position.
         counts: of these, where texts need not be put together.
         evaluate: the model.
-        wide: numbers that it answers for each row, those that are not explained included.
+        wide: numbers that the model answers for each row, also those that are not explained.
 
     Attributes:
         numbers: which rows of the request the instances are.
@@ -136,7 +136,7 @@ class TableValueFunction:
         self._first += players
 
     def pairs(self, masks: Array) -> tuple[Array, Array]:
-        """What coalitions and the rest of the players are worth, on each background row.
+        """The values of coalitions and of their complements, as `ValueFunction.pairs` has them.
 
         Raises:
             InvalidRows: an instance's mix with the background has no answer.

@@ -14,7 +14,7 @@ GZIP, ZLIB, BARE = 31, 15, -15  # zlib's window bits for each form
 
 
 def read_body(environ: Environ, limit: int, unpacked_limit: int) -> bytes:
-    """The request's body, not compressed any more; empty where there is none.
+    """The request's body, unpacked; empty where there is none.
 
     Args:
         environ: of WSGI.
@@ -42,9 +42,11 @@ def read_body(environ: Environ, limit: int, unpacked_limit: int) -> bytes:
 
 def _read(environ: Environ, limit: int) -> bytes:
     declared = environ.get("CONTENT_LENGTH") or ""
+    # Cut off at 20 digits: Python refuses to convert thousands, and takes long over hundreds.
     length = int(declared.lstrip("0")[:20] or 0) if declared.isdecimal() else None
     if length is None and not environ.get("wsgi.input_terminated"):
-        return b""  # reading on would wait for ever
+        return b""  # nobody says where it ends: reading would wait for ever
+    # One byte more than allowed shows that a body of unknown length is too large.
     wanted = limit + 1 if length is None else length
     if wanted <= limit or length is None:
         try:

@@ -1,4 +1,4 @@
-"""Answers compressed as the client's Accept-Encoding asks, where that gains something."""
+"""Compresses answers as the client's Accept-Encoding asks, where they shrink by it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
 SAMPLE = 16_384  # bytes of the answer that are tried first
 WORTHWHILE = 0.8  # of the size; numbers in binary hardly shrink
-LEVEL = 1  # the quickest: higher ones take twice the time for a tenth of the size
+LEVEL = 1  # the fastest: higher ones take twice the time for a tenth of the size
 WINDOW_BITS = {"gzip": 31, "deflate": 15}  # zlib's for each form; the first is preferred
 
 
 def compress(response: Response, accept: str) -> None:
-    """Compress an answer's body, and say so in its headers, where its client reads that.
+    """Compress an answer's body, and say so in its headers, where its client accepts that.
 
     Args:
         response: its body is whole.
@@ -38,7 +38,7 @@ def _compressed(body: bytes, name: str) -> bytes:
 
 
 def coding(accept: str) -> str | None:
-    """The content coding that a client likes best (RFC 9110, 12.5.3); None is the body as it is.
+    """The content coding that a client prefers (RFC 9110, 12.5.3); None is the body as it is.
 
     Args:
         accept: such as `gzip, deflate;q=0.5, *;q=0`.
@@ -53,7 +53,7 @@ def coding(accept: str) -> str | None:
 
 
 def _quality(weight: str) -> float:
-    """Of `q=0.5`; 1 where nothing is said, 0 where it is no number."""
+    """The number in `q=0.5`; 1 where there is none, 0 where it is no number."""
     if not weight:
         return 1.0
     try:

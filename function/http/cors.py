@@ -23,9 +23,9 @@ PREFLIGHT: Headers = [
 
 
 def let_in(headers: Headers, origin: str, allowed: frozenset[str]) -> None:
-    """Add what an answer to a request from this origin bears; the origin has to be one of these.
+    """Add the CORS headers of an answer to a request from `origin`, where that is allowed.
 
-    One header bears all that an answer varies by: of two of a name, Lambda's senders lose one.
+    All that an answer varies by goes into one header: of two of a name, Lambda's senders lose one.
     """
     varies = [value for name, value in headers if name == "Vary"]
     headers[:] = [header for header in headers if header[0] != "Vary"]
@@ -35,7 +35,7 @@ def let_in(headers: Headers, origin: str, allowed: frozenset[str]) -> None:
 
 
 def is_preflight(environ: dict[str, Any]) -> bool:
-    """A browser's question whether a page may send the request that it describes."""
+    """Whether a browser asks if a page may send the request that it describes."""
     return (
         environ["REQUEST_METHOD"] == "OPTIONS"
         and "HTTP_ORIGIN" in environ

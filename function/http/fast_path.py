@@ -16,10 +16,10 @@ from onnxlet.function.http.middleware import Environ, StartResponse
 from onnxlet.function.http.slim_flask import Flask, HTTPException, Response, Rule, request
 from onnxlet.function.messages import Reply, Route
 
-# Bytes; smaller answers are not compressed. Ten packets of 1,460 hold so much, and a fresh
-# connection sends ten at once (RFC 6928): less would arrive no sooner.
+# Bytes; smaller answers are not compressed. Ten packets of 1,460 bytes hold that many, and a new
+# connection sends ten at once (RFC 6928): fewer would arrive no sooner.
 LARGE_ANSWER = 14_600
-KNOWN_PATHS = 1000  # whose rule is remembered; clients choose the names in them
+KNOWN_PATHS = 1000  # whose rule is remembered; a limit, since clients choose the names in them
 
 Answer = Callable[..., Reply]  # makes the reply from the environ and the rule's variables
 
@@ -42,7 +42,7 @@ class App(Flask):
 
     def __init__(self) -> None:
         super().__init__("function", static_folder=None)
-        # Else Flask redirects, in HTML and to wherever the Host header says.
+        # Flask would redirect `//`, in HTML and to wherever the Host header says.
         self.url_map.merge_slashes = False
         self._predictions: dict[str, Answer] = {}
         self._known: dict[str, tuple[Answer, dict[str, Any]]] = {}
@@ -66,7 +66,7 @@ class App(Flask):
         self._predictions[route.key] = predict
 
     def wsgi_app(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer one request."""
+        """Answer one request: a prediction on the fast path, all else in Flask's own way."""
         found = None
         plain = isinstance(environ.get("QUERY_STRING", ""), str)  # a Lambda event may have anything
         if plain and environ["REQUEST_METHOD"] == "POST":
@@ -83,7 +83,7 @@ class App(Flask):
 
     def _find(self, path: str) -> tuple[Answer, dict[str, Any]] | None:
         try:
-            decoded = path.encode("latin-1").decode()  # WSGI has it the other way round
+            decoded = path.encode("latin-1").decode()  # WSGI has the path's bytes as Latin-1
             rule, variables = self.url_map.bind("").match(decoded, "POST", return_rule=True)
         except (HTTPException, UnicodeError):
             return None

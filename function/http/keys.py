@@ -12,7 +12,7 @@ HINT = "Send the key as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'."
 
 
 def key_name(authorization: str, api_key: str, known_keys: Mapping[str, bytes]) -> str:
-    """The name of the key that a request bears.
+    """The name of the key that a request has.
 
     Args:
         authorization: the request's Authorization header, or an empty text.
@@ -40,7 +40,7 @@ def key_name(authorization: str, api_key: str, known_keys: Mapping[str, bytes]) 
 
 
 def _as_sent(key: str) -> list[bytes]:
-    """The bytes of a key: WSGI has a header's bytes as Latin-1, a Lambda event has its text."""
+    """The bytes that a key may have been: headers are Latin-1 in WSGI, UTF-8 in events."""
     if key.isascii():
         return [key.encode()]
     return [key.encode("utf-8", "surrogateescape"), key.encode("latin-1", "backslashreplace")]

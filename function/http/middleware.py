@@ -1,6 +1,6 @@
 """What every request passes before and after Flask: limits, its key, its headers, its log line.
 
-Kept below Flask's own hooks, since those cost as much as a small model's whole prediction.
+It is WSGI middleware, since Flask's own hooks cost as much as a small model's whole prediction.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ HEADERS = [
     ("Referrer-Policy", "no-referrer"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
 ]
-LOGGED = 200  # characters of the path
-FRESH = ("Cache-Control", "no-store")
+LOGGED = 200  # characters of the path: clients choose it, and the log is on somebody's disk
+FRESH = ("Cache-Control", "no-store")  # unless an answer says otherwise: rows are private
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -58,16 +58,17 @@ class Middleware:
         self._keys = settings.api_keys
         self._origins = settings.cors_origins
         self._hosts = settings.hosts
-        self._host = ""  # that was let in last: most ask by one name
+        self._host = ""  # that was let in last: most requests have the same one
         self._seconds = settings.max_seconds
         self._refuse = refuse
         self._meter = service.meter
         self._log = log
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer one request."""
+        """Answer one request, let in or not, and write its line."""
         start = time.perf_counter()
         came = environ.get(CAME, start)
+        # Lambda's own id, so that its log and ours name a request alike.
         invocation = getattr(environ.get("serverless.context"), "aws_request_id", "")
         request_id = request_log.request_id(environ.get("HTTP_X_REQUEST_ID") or invocation)
         notes: dict[str, Any] = {"request_id": request_id}
@@ -77,6 +78,7 @@ class Middleware:
         def started(line: str, headers: list[tuple[str, str]], *more: Any) -> Any:
             nonlocal status
             status = line
+            # Two are media type and length: the usual answer is not searched.
             if len(headers) <= 2 or all(name != FRESH[0] for name, _ in headers):
                 headers.append(FRESH)
             headers += HEADERS

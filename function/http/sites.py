@@ -1,4 +1,4 @@
-"""Whose page a browser asks for, and by which name: pages of other sites may not ask here.
+"""Refuses requests from other sites' pages, and requests for hosts that this server is not.
 
 Programs send neither `Origin` nor `Sec-Fetch-Site`; browsers do, and no page can change what they
 say: https://fetch.spec.whatwg.org/#origin-header, https://www.w3.org/TR/fetch-metadata/. A page
@@ -25,14 +25,14 @@ READS = ("GET", "HEAD")
 
 
 def is_of_a_browser(environ: Environ) -> bool:
-    """It says which page a request comes from."""
+    """Whether the request says which page it comes from, as browsers do and programs do not."""
     return "HTTP_ORIGIN" in environ or "HTTP_SEC_FETCH_SITE" in environ
 
 
 def check_page(environ: Environ, allowed: Set[str]) -> None:
-    """Let a browser's request pass where it is of this server's own page, or of an origin let in.
+    """Let a browser's request pass where it comes from this server's own page or an allowed origin.
 
-    A link on another site opens a page: its own site can't read it, nor send anything by it.
+    A link on another site may open a page here: that site can neither read it nor send data so.
 
     Raises:
         Forbidden: it is another site's.
@@ -54,9 +54,10 @@ def check_page(environ: Environ, allowed: Set[str]) -> None:
 
 
 def _is_own(origin: str, environ: Environ) -> bool:
-    """The page is this server's, which the proxy that ends TLS may have asked without.
+    """Whether the page is this server's own.
 
-    What comes by TLS as far as here is of no page that came without.
+    A proxy may have ended TLS, so that an `https` page's request comes here without. A request that
+    comes here by TLS is never an `http` page's.
     """
     scheme, _, host = origin.partition("://")
     expected = ("https",) if environ.get("wsgi.url_scheme") == "https" else ("https", "http")
@@ -65,7 +66,7 @@ def _is_own(origin: str, environ: Environ) -> bool:
 
 
 def _without_port(host: str) -> str:
-    """A host without the port that its scheme has anyway; others are a part of an origin."""
+    """A host without its scheme's own port, which browsers leave out of an origin."""
     return host.lower().removesuffix(":443").removesuffix(":80")
 
 

@@ -1,4 +1,4 @@
-"""Flask and serverless-wsgi, without the parts that never run here.
+"""Flask and serverless-wsgi, imported without the parts that never run here.
 
 `import flask` also imports a development server (with http.server and ssl), a command line
 (click), a template engine (jinja2), a test client, and sessions in signed cookies (itsdangerous):
@@ -35,14 +35,14 @@ class AppGroup:
 
 
 class NoSessions:
-    """Requests have none: nothing is kept of who asks."""
+    """The session interface of an app without sessions: Flask asks for one at each request."""
 
     def open_session(self, app: Any, request: Any) -> NoSessions:
-        """One that holds nothing."""
+        """An object that says of itself that there is no session."""
         return self
 
     def is_null_session(self, session: Any) -> bool:
-        """Nothing is written into the answer."""
+        """True, so that Flask writes no cookie into the answer."""
         return True
 
 

@@ -12,7 +12,7 @@ from onnxlet.function.arrays import MISSING_TEXT, Array
 from onnxlet.function.errors import SHOWN_PROBLEMS, InvalidRows, Problem
 from onnxlet.function.inputs.signature import Block, Column, Signature
 
-ABSENT = object()  # a cell that the row doesn't have, reported as such already
+ABSENT = object()  # a cell that the row doesn't have; its absence is reported already
 MISSING = None
 SHOWN_CHARACTERS = 60
 ONE_ROW = 'One row is a list of one: {"instances": [[...]]}.'
@@ -20,9 +20,9 @@ SHOWN_CATEGORIES = 8
 
 
 class Refused(Exception):
-    """A cell that is not a value of its column; the message says why.
+    """Why a cell is not a value of its column.
 
-    It may stand in a row itself, where that was known before the column was.
+    Tensors put it into a row instead of a cell that contradicts their declared datatype.
     """
 
 
@@ -106,10 +106,10 @@ def _named(
 
 
 class Guesses(dict[str, str]):
-    """By unknown name, which known one may be meant, as the end of a message.
+    """By unknown name, the known one that may be meant, as the end of a message.
 
-    Guessing costs a thousand times more than sending a name: it ends with the first ones, as
-    the list of a request's problems does.
+    A guess costs a thousand times more than sending a name, so that only the first names have one,
+    as many as problems are listed.
     """
 
     def __init__(self, known: Collection[str]) -> None:
@@ -119,7 +119,7 @@ class Guesses(dict[str, str]):
     def __missing__(self, name: str) -> str:
         import difflib  # only ever needed here, and slow to import
 
-        if not name:  # so pandas writes its index
+        if not name:  # the header that pandas writes above its index
             self[name] = "; pandas leaves its row numbers out with index=False"
             return self[name]
         if len(self) >= SHOWN_PROBLEMS:

@@ -1,4 +1,4 @@
-"""Lines of CSV: all of a small body's at once, some of a large one's after others."""
+"""Lines of CSV: a small body's all at once, a large one's in parts."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from onnxlet.function.inputs.parts import FIELDS_AT_ONCE, Parts
 
 CheckRows = Callable[[int, bool], None]
 MOST_FIELDS = 2**17  # in one line
-MOST_LINES = 2**20  # beside those of rows: blank ones, and further ones of a field in quotes
+MOST_LINES = 2**20  # that are no rows: blank ones, and further ones of a field in quotes
 TOO_MANY_FIELDS = f"a line of the CSV has more than {MOST_FIELDS} fields"
 TOO_MANY_LINES = f"more than {MOST_LINES} lines of the CSV are no rows"
-BETWEEN_CHECKS = 2**14  # lines
-SLICE = 2**18  # bytes that are looked at together
+BETWEEN_CHECKS = 2**14  # lines between two looks at the deadline
+SLICE = 2**18  # bytes that are scanned together
 
 
 class Lines(Parts):
-    """The fields of every line of a large body, read whenever somebody goes through them.
+    """The fields of every line of a large body, read at each iteration.
 
     Args:
         body: that was read once, and is CSV.
@@ -47,7 +47,7 @@ class Lines(Parts):
         self.first = first
 
     def read(self) -> Iterator[tuple[Sequence[Any], Mapping[int, str]]]:
-        """Some lines after others."""
+        """Some lines at a time; none of them has faults."""
         if self._plain:
             yield from self._read_plain()
             return
@@ -70,7 +70,7 @@ class Lines(Parts):
             start = 0
 
     def rows(self) -> Lines:
-        """Those below the first one, which is a header."""
+        """The lines below the first one, which is a header."""
         return Lines(self._body, len(self), self.first, self._plain, below=True)
 
 
@@ -104,12 +104,12 @@ def lines(body: bytes, check_rows: CheckRows) -> Sequence[list[str]]:
 
 
 def first_of(lines: Sequence[list[str]]) -> list[str]:
-    """The first line, of which there is one."""
+    """The first line; there is always one."""
     return lines.first if isinstance(lines, Lines) else lines[0]
 
 
 def _count(body: bytes) -> int:
-    """Lines that are not blank, where none goes on in the next one."""
+    """The number of lines that are not blank, where no field has a line break in it."""
     count, before = 0, True
     for start in range(0, len(body), SLICE):
         array: Array = np.frombuffer(body, np.uint8, min(SLICE, len(body) - start), start)
@@ -120,9 +120,9 @@ def _count(body: bytes) -> int:
 
 
 def _lines(body: bytes) -> Iterator[list[str]]:
-    """Lines one after another; a blank one is none, except where a row has one field.
+    """Lines one after another, without blank ones.
 
-    There it is a missing value.
+    Where a row has one field, a blank line is a row whose value is missing.
     """
     fields = rows = 0
 
@@ -152,7 +152,7 @@ def _lines(body: bytes) -> Iterator[list[str]]:
 
 
 def _plain_lines(body: bytes) -> Iterator[list[list[str]]]:
-    """The same of a body without quotes, many at once, in half the time; blank lines are none."""
+    """The lines of a body without quotes, many at once, in half the time; without blank ones."""
     text = io.TextIOWrapper(io.BytesIO(body), "utf-8-sig", newline="")
     spare = 0
     with _refusing(body):

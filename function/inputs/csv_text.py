@@ -1,4 +1,4 @@
-"""CSV bodies: a header, then rows; the cells stay text until a column's type is known."""
+"""CSV bodies: a header, then rows, whose cells stay text until a column's type is known."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NAMED_NUMBERS = {"nan": "nan", "inf": "inf", "+inf": "inf", "-inf": "-inf", "inf
 
 
 class Frame(NamedTuple):
-    """What stands below a header.
+    """The rows below a header.
 
     Attributes:
         names: of the columns.
@@ -89,7 +89,7 @@ def _unlike(rows: Sequence[list[str]], width: int) -> dict[int, str]:
 
 
 def check_header(names: Sequence[str], signature: Signature) -> None:
-    """Refuse a first line that names nothing of a model: a row, or parted by something else.
+    """Refuse a first line that names no column: it is a row, or is not separated by commas.
 
     Raises:
         InvalidRows: once, instead of every column's absence in every row.
@@ -103,7 +103,7 @@ def check_header(names: Sequence[str], signature: Signature) -> None:
 
 
 def _separator_hint(names: Sequence[str]) -> str:
-    """What to do where the one name of a header is several, parted by something else."""
+    """The hint where a header's only name is several, separated by something else."""
     parted = [name for mark, name in SEPARATORS.items() if len(names) == 1 and mark in names[0]]
     said = f"The header is parted by {''.join(parted[:1])}: df.to_csv(index=False) writes commas."
     return said if parted else ""
@@ -134,7 +134,7 @@ def _typed_row(row: list[str], kinds: Sequence[str]) -> list[Any]:
 
 
 def _typed_column(texts: Sequence[str], kind: str) -> list[Any]:
-    """A column's cells; where all are plain numbers, faster than one by one."""
+    """A column's cells; plain numbers are all matched by one expression, which is faster."""
     pattern, reader = PLAIN.get(kind, (None, str))
     if pattern and pattern.fullmatch(",".join(texts)) and max(map(len, texts)) <= LONGEST_PLAIN:
         with suppress(ValueError):
@@ -174,7 +174,7 @@ READ: Mapping[str, Callable[[str], Any]] = {
 
 
 def written(outputs: Iterable[Iterable[Any]]) -> bytes:
-    """A line for each row, without a header; lists in it are laid out.
+    """Write a line for each row, without a header; lists become several fields.
 
     Args:
         outputs: an entry for each row: a label, a number, or numbers.

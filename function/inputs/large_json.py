@@ -1,9 +1,9 @@
 """Large JSON bodies, read in slices: how many rows there are is known before a cell is read.
 
-One call of a JSON parser on all of a body holds the interpreter as long as it takes, and what it
-makes of the body takes up to twenty times as much memory. Here NumPy, which lets others go on,
-finds where the lists begin and end that may be long, and where their members do. What is around
-them is parsed at once, they themselves some members at a time.
+A JSON parser holds the interpreter for as long as it reads a body, and makes objects of it that
+take up to twenty times as much memory. Here NumPy, which releases the interpreter, finds where long
+lists begin and end, and where their members do. What is around them is parsed at once, the lists
+themselves some members at a time.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from onnxlet.function.json_text import ANY, DEEPEST, ENTRY, TOO_DEEP
 
 SLICE = 2**18  # bytes that are looked at together
 MOST_VALUES = 2**17  # in one member of a long list, and around the long lists
-LONGEST_NAME = 1000  # bytes, of a member that is looked for
+LONGEST_NAME = 1000  # bytes, of a member that is looked for: ours are far shorter
 QUOTE, COMMA, LIST = b'"', ord(","), ord("[")
 # What a byte does to the depth, as a signed one.
 STEPS = bytes({91: 1, 123: 1, 93: 255, 125: 255}.get(byte, 0) for byte in range(256))
@@ -34,7 +34,7 @@ Span = tuple[int, int, int]
 
 
 class Rows(Parts):
-    """A long JSON list; its members are read when somebody goes through them, some at a time.
+    """A long JSON list; its members are read at each iteration, some at a time.
 
     Args:
         body: JSON text.
@@ -64,7 +64,7 @@ class Rows(Parts):
 
 
 class Members:
-    """A long JSON object, likewise.
+    """A long JSON object; its members are read at each iteration, some at a time.
 
     Args:
         body: JSON text.
@@ -78,7 +78,7 @@ class Members:
         self._lists = lists
 
     def objects(self) -> Iterator[dict[str, Any]]:
-        """Some members after others; of equal names the last one counts."""
+        """Some members at a time; of equal names the last one counts."""
         for start, end, count in self._spans:
             text = b"{%b}" % self._body[start:end]
             found = _part(text, self._body, start, count, self._lists)
@@ -93,7 +93,7 @@ def _expected(what: str, body: bytes, at: int) -> MalformedRequest:
 
 
 def _part(text: bytes, body: bytes, start: int, count: int, lists: frozenset[Path]) -> Any:
-    """Some members in brackets of ours; one that is long itself has them for itself."""
+    """Parse some members, in brackets of ours; one that is long itself comes by itself."""
     if lists and len(text) > SLICE:
         return loads(text, lists)
     if count == 1:  # several are little more than a slice
@@ -116,7 +116,7 @@ def _check_values(text: bytes) -> None:
 
 
 class _Open:
-    """A list or an object that is open where a slice ends, and so may be long."""
+    """A list or object that is open where a slice ends, and so may be long."""
 
     def __init__(self, start: int, path: Path | None, is_list: bool) -> None:
         self.start, self.path, self.is_list = start, path, is_list
@@ -124,7 +124,7 @@ class _Open:
         self.cuts: list[tuple[int, int]] = []  # a comma between members, how many since the last
 
     def spans(self, body: bytes) -> list[Span]:
-        """Its members, in parts."""
+        """The spans of its members that are parsed together."""
         found, start = list[Span](), self.start + 1
         for at, count in self.cuts:
             found.append((start, at, count))
@@ -135,7 +135,7 @@ class _Open:
 
 
 def loads(body: bytes, lists: frozenset[Path], members: frozenset[Path] = frozenset()) -> Any:
-    """Read JSON text in UTF-8, as `json_text.loads` does, but for what is long.
+    """Read JSON text in UTF-8 as `json_text.loads` does, but long lists and objects in parts.
 
     Args:
         body: JSON text.
@@ -151,6 +151,7 @@ def loads(body: bytes, lists: frozenset[Path], members: frozenset[Path] = frozen
         for each in _Scan(body, lists, members).containers()
         if each.path in (lists if each.is_list else members)
     ]
+    # Stand-ins that no body can contain: what they name is put back after the parsing.
     token, names, kept, at = uuid4().hex, dict[str, _Open](), list[bytes](), 0
     moved: list[tuple[int, int]] = []  # position in the rest, bytes that are left out there
     for each in sorted(found, key=lambda each: each.start):
@@ -174,7 +175,7 @@ def loads(body: bytes, lists: frozenset[Path], members: frozenset[Path] = frozen
 
 
 def _put_back(value: Any, made: Mapping[str, Any], paths: Set[Path]) -> Any:
-    """The long ones where their names stand: at the end of these paths, and nowhere deeper."""
+    """Replace the stand-in names with the long ones: at the ends of these paths, no deeper."""
     if not isinstance(value, list | dict) or not value:
         return value
     first = next(iter(value))
@@ -198,7 +199,7 @@ def _made(each: _Open, body: bytes, lists: frozenset[Path]) -> Rows | Members:
 
 
 class _Scan:
-    """Goes through a body slice by slice, and notes what is open from one to the next.
+    """Scans a body slice by slice, and keeps track of what is open from one to the next.
 
     Args:
         body: JSON text.
@@ -215,7 +216,7 @@ class _Scan:
         self.commas = 0  # outside strings
 
     def containers(self) -> list[_Open]:
-        """Those lists and objects of the first levels that no slice has whole.
+        """The lists and objects of the first levels that no single slice contains.
 
         Raises:
             MalformedRequest: the body ends within one, or is nested too deeply.
@@ -229,9 +230,9 @@ class _Scan:
         return self._every
 
     def _slice(self, start: int) -> int:
-        """Look at one slice; where the next one starts."""
+        """Scan one slice; returns where the next one starts."""
         text = self._body[start : start + SLICE]
-        if b"\\" in text:  # what is escaped begins and ends nothing
+        if b"\\" in text:  # an escaped quote begins and ends no string
             text = text.replace(b"\\\\", b"..").replace(b'\\"', b"..")
             if text.endswith(b"\\") and len(text) == SLICE:
                 text = text[:-1]
@@ -287,7 +288,7 @@ class _Scan:
             each.cuts.append((last, count))
 
     def _path(self, at: int) -> Path | None:
-        """Of what opens there, in what is open around it; None below what is not wanted."""
+        """The path of what opens at a position; None where no wanted path leads there."""
         if not self._open:
             return ()
         around = self._open[-1]
@@ -306,7 +307,7 @@ class _Scan:
 
 
 def _last_but_blanks(body: bytes, start: int, end: int) -> int:
-    """Where the last byte before `end` is that is no blank; `start` where there is none."""
+    """The position of the last byte before `end` that is no blank; `start` where there is none."""
     while end > start:
         some = body[max(start, end - LONGEST_NAME) : end]
         if kept := some.rstrip(b" \t\n\r"):

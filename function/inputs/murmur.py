@@ -50,10 +50,10 @@ def _together(tokens: Sequence[bytes]) -> npt.NDArray[np.int32]:
     blocks = max(1, -(-int(np.max(sizes)) // 4))
     padded = np.array(tokens, dtype=f"S{4 * blocks}").view("<u4").reshape(-1, blocks)
     h = np.zeros(len(tokens), dtype=np.uint32)
-    for place in range(blocks):
-        h ^= _turned(padded[:, place] * np.uint32(C1), 15) * np.uint32(C2)
+    for index in range(blocks):
+        h ^= _turned(padded[:, index] * np.uint32(C1), 15) * np.uint32(C2)
         mixed = _turned(h, 13) * np.uint32(5) + np.uint32(ADDED)
-        h = np.where(sizes // 4 > place, mixed, h)
+        h = np.where(sizes // 4 > index, mixed, h)
     h ^= sizes
     h = (h ^ h >> np.uint32(16)) * np.uint32(MIX1)
     h = (h ^ h >> np.uint32(13)) * np.uint32(MIX2)

@@ -1,4 +1,4 @@
-"""Rows that are read some at a time, each time that somebody goes through them."""
+"""Lists too long to hold as Python objects: read in parts, at each iteration anew."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FIELDS_AT_ONCE = 50_000  # cells
 
 
 class Parts(Sequence[Any]):
-    """A long list whose members are not kept.
+    """A long list whose members are not kept in memory.
 
     Args:
         size: how many members there are.
@@ -32,12 +32,12 @@ class Parts(Sequence[Any]):
         """Neighbouring members, and the faults of some by their positions among these."""
 
     def then(self, change: Change) -> Self:
-        """The same list, of what is made of some members; others may turn out to be faulty."""
+        """Have each part changed before it is yielded; a change may find faults."""
         self._changes += (change,)
         return self
 
     def parts(self) -> Iterator[tuple[Sequence[Any], Faults]]:
-        """As `read`, changed as was asked for."""
+        """What `read` yields, with every change that `then` was given."""
         for part, faults in self.read():
             for change in self._changes:
                 part, more = change(part)
@@ -67,7 +67,7 @@ class Parts(Sequence[Any]):
 
 
 class Columns(Parts):
-    """Rows of columns that are held apart.
+    """Rows that are held as columns.
 
     Args:
         columns: of one length, each compact.
@@ -87,7 +87,7 @@ class Columns(Parts):
 
 
 def compact(cells: list[Any] | Array) -> Sequence[Any] | Array:
-    """A column's values in as few bytes as hold them exactly: numbers of one kind in an array."""
+    """A column's values in the least memory that holds them exactly: in an array if alike."""
     if isinstance(cells, np.ndarray):
         return cells
     kinds = set(map(type, cells))
@@ -102,5 +102,5 @@ def compact(cells: list[Any] | Array) -> Sequence[Any] | Array:
 
 
 def listed(cells: Sequence[Any] | Array) -> Sequence[Any] | Array:
-    """A column's values, read if they have not been."""
+    """A column's values, read now if they are Parts."""
     return list(cells) if isinstance(cells, Parts) else cells

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 ColumnType = Literal["float64", "float32", "int64", "bool", "string"]
 
-# Characters in a cell, at most: what cuts longer text into tokens is open to anybody. A column
-# whose text is costly to cut has a limit of its own in the manifest.
+# Characters in a cell, at most: anybody may send text, and cutting it into tokens takes time. A
+# column whose text is costly to cut has a lower limit in the manifest.
 LONGEST_TEXT = 100_000
 
-# Rows of text that are answered together: more have too many different words between them.
+# Rows of text that are answered together: more rows have more different words, each a column.
 TEXTS_AT_ONCE = 32
-COUNTS_AT_ONCE = 32 * 2**20  # bytes, if a row had every word of the vocabulary
+COUNTS_AT_ONCE = 32 * 2**20  # bytes of counts, if each row had every word of the vocabulary
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Input(NamedTuple):
     required: bool = True
 
 
-# Below 2**63 by more than a float64's spacing there.
+# A float64 at 2**63 may have been rounded up to it: bounds of int64 stay well below.
 LARGEST_SAFE_INTEGER = 2.0**62
 
 
@@ -178,8 +178,8 @@ class Signature:
         blocks: the required columns by type, as `table` reads them.
         feeds: the tensors for `InferenceSession.run` that hold columns.
         token_feeds: those that hold counts of what stands in text.
-        rows_at_once: of a batch; None where it needs no parting.
-        counted_at_once: of a batch whose tokens are counted already; likewise.
+        rows_at_once: rows that are run together; None where a batch need not be split.
+        counted_at_once: the same for a batch whose tokens are counted already.
         whole: the name of the one tensor that has all columns; None where each is its own.
         inputs: the tensors that clients may send instead of rows.
         sources: for each block, the inputs that its columns are in, in its order, and where there.
@@ -228,7 +228,7 @@ class Signature:
             for tensor in graph_inputs
             if "tokens" in tensor
         ]
-        wide = sum(8 * feed.width for feed in self.token_feeds)
+        wide = sum(8 * feed.width for feed in self.token_feeds)  # bytes of a row, as float64
         self.rows_at_once = self.counted_at_once = rows_at_once
         if wide:
             fitting = max(1, COUNTS_AT_ONCE // wide)
@@ -282,13 +282,13 @@ def _sources(block: Block, inputs: Sequence[Input]) -> tuple[tuple[str, slice | 
 
 
 def _run(positions: list[int]) -> slice | list[int]:
-    """Neighbours in order are a slice, which copies nothing."""
+    """Consecutive positions as a slice, which copies nothing."""
     run = list(range(positions[0], positions[0] + len(positions)))
     return slice(run[0], run[-1] + 1) if positions == run else positions
 
 
 def _bounds(column: Column, dtype: str) -> tuple[float, float]:
-    """Between these a value of a block's dtype is surely one that is answered."""
+    """Bounds between which a value of a block's dtype is surely answered."""
     if column.type == "int64":
         any_number: float = LARGEST_SAFE_INTEGER if dtype == "float64" else LARGEST_INTEGER
     else:
@@ -299,7 +299,7 @@ def _bounds(column: Column, dtype: str) -> tuple[float, float]:
 
 
 def _held_as(tensor: Mapping[str, Any]) -> str:
-    """Numbers wait in 64 bits until the graph's own type is known to hold them."""
+    """The dtype of a tensor's cells until they are checked: 64 bits, where the graph has fewer."""
     if "tokens" in tensor:
         return "string"
     dtype = str(tensor["dtype"])
@@ -315,7 +315,7 @@ def _token_feed(tensor: Mapping[str, Any], at: tuple[int, int]) -> TokenFeed:
 
 
 def _feed(tensor: Mapping[str, Any], at: Sequence[tuple[int, int]]) -> Feed:
-    """`at` says of each of the tensor's columns in which block it is, and where there."""
+    """`at` has for each of the tensor's columns its block, and its position there."""
     by_block = sorted(range(len(at)), key=lambda index: at[index])
     positions = []
     for block, members in groupby(by_block, key=lambda index: at[index][0]):

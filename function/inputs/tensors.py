@@ -206,6 +206,7 @@ def _within(block: Block, array: Array) -> bool:
 
 def _numbers(cells: Array, block: Block, datatype: str) -> Array | None:
     if cells.dtype.kind in "iu":
+        # 16 bits and fewer fit a float32 exactly.
         return cells.astype(np.float32 if cells.dtype.itemsize <= 2 else np.float64)
     if cells.dtype.kind != "f":
         return None

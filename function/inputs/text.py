@@ -24,10 +24,10 @@ Counts = dict[int, int]  # by column; the columns that are not there are zero
 Count = Callable[[Iterable[str]], Counts]
 
 DOUBLE_SPACE = re.compile(r"\s\s+")
-NOWHERE = -1  # the position of a token that is no term
+UNKNOWN = -1  # the position of a token that is no term
 TOKENS_AT_ONCE = 10_000  # tokens that are counted by one call, during which nobody else is answered
-TOGETHER = 64  # characters that are taken apart together
-KEPT = 4_000_000  # characters of hashed tokens that are remembered, each token as TOKEN_COST more
+TOGETHER = 64  # characters that are decomposed together
+KEPT = 4_000_000  # characters of hashed tokens that are cached; each token counts TOKEN_COST more
 TOKEN_COST = 50
 
 
@@ -116,12 +116,12 @@ def _fill(counts: Array, rows: Sequence[Counts], at: Mapping[int, int]) -> None:
 
 
 def _count_known(place_of: Callable[[str, int], int], tokens: Iterable[str]) -> Counts:
-    positions = map(place_of, tokens, repeat(NOWHERE))
+    positions = map(place_of, tokens, repeat(UNKNOWN))
     found = Counter(islice(positions, TOKENS_AT_ONCE))
     for position in positions:
         found[position] += 1
         found.update(islice(positions, TOKENS_AT_ONCE))
-    found.pop(NOWHERE, None)
+    found.pop(UNKNOWN, None)
     return found
 
 
@@ -149,7 +149,7 @@ class HashedTokens:
     def _hashes_of(self, tokens: Counter[str]) -> Mapping[str, int]:
         if self._cost > KEPT:
             self._hashes, self._cost = {}, 0
-        known = self._hashes  # another thread may begin anew: this one stays with what it has
+        known = self._hashes  # another thread may replace it: this one keeps the one that it has
         new = [token for token in tokens if token not in known]
         if new:
             known.update(zip(new, murmurhash3(new), strict=True))
@@ -158,7 +158,7 @@ class HashedTokens:
 
 
 def analyser(tokens: Mapping[str, Any]) -> Cut:
-    """What cuts a text into tokens, in an order of its own: they are only counted."""
+    """A function that cuts a text into tokens; their order is its own, since they are counted."""
     cut = CUT[tokens["analyzer"]](tokens)
     steps: list[Callable[[str], str]] = []
     if tokens["lowercase"]:
@@ -183,11 +183,11 @@ def _strip_to_ascii(text: str) -> str:
 
 
 def _decomposed(text: str) -> str:
-    """NFKD, but for the order of combining marks, which are dropped by whoever calls.
+    """NFKD, but for the order of combining marks, which the callers drop.
 
-    Each character is taken apart by itself, and only marks are put in order after that. Python
-    does so in quadratic time: 40,000 marks on each other took 2.8 s in one call, and nobody else
-    was answered.
+    NFKD decomposes each character by itself, and then sorts marks that follow each other. Python
+    sorts in quadratic time: 40,000 marks on each other took 2.8 s in one call, during which nobody
+    else was answered.
     """
     if len(text) <= TOGETHER:
         return unicodedata.normalize("NFKD", text)

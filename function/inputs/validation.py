@@ -28,9 +28,9 @@ EXACT_TYPES: Mapping[str, frozenset[type]] = {
     "bool": frozenset({bool}),
     "string": frozenset({str, type(None)}),
 }
-FEW_CELLS = 500  # so many are looked at as fast as they are chosen
-# Cells that are read together: others are answered between two parts of a batch, and what is
-# made on the way to arrays is never there for more than one.
+FEW_CELLS = 500  # looking at all of so few is as fast as choosing some of them
+# Cells that are read together: other requests get their turn between two parts of a batch, and the
+# Python objects of only one part are in memory at a time.
 CELLS_AT_ONCE = 50_000
 
 Faults = Mapping[int, str]
@@ -50,11 +50,11 @@ class Table(NamedTuple):
 
 
 class LeftOut:
-    """Rows that are left out of a table, since they can't be answered.
+    """Collects the rows that are left out of a table, since they can't be answered.
 
     Attributes:
-        kept: the positions of all others.
-        problems: why these are not.
+        kept: the indices of all other rows.
+        problems: why some were left out.
     """
 
     def __init__(self) -> None:
@@ -75,7 +75,7 @@ def validate_rows(
         rows: objects by column name or lists in signature order; all at once, or `parts` of them.
         signature: the model's.
         faults: rows already known to be wrong, and why; they are reported with the others.
-        prepare: makes such rows of what stands in `rows`, and may find faults.
+        prepare: makes such rows of `rows`, and may find faults.
         left_out: takes the rows that are wrong, and why; None has them refused.
 
     Raises:
@@ -113,7 +113,7 @@ def parts_of(
 
 
 class Gathered:
-    """A table that is put together from parts of a batch.
+    """Builds a table from parts of a batch.
 
     Args:
         rows: of the whole batch.
@@ -125,11 +125,11 @@ class Gathered:
         self._left_out = left_out
         self._problems = Problems() if left_out is None else left_out.problems
         self._arrays: list[Array] = []
-        self._hints = set[str]()  # of every part; none for those that are right
+        self._hints = set[str]()  # of every part; an empty one of parts that are right
         self._seen = self._filled = 0
 
     def read(self, rows: Sequence[Any], signature: Signature, faults: Faults) -> None:
-        """Check the next rows."""
+        """Check the next rows, and add them or their problems."""
         size = len(rows)
         kept = list(range(size)) if self._left_out is not None else []
         try:
@@ -149,7 +149,7 @@ class Gathered:
         self._seen += size
 
     def take(self, size: int, read: Callable[[], list[Array]]) -> None:
-        """Check the next rows, so many, by a reading of their own; none are left out."""
+        """Add the next rows as `read` returns them; none are left out."""
         try:
             arrays = read()
         except InvalidRows as error:
@@ -168,7 +168,7 @@ class Gathered:
         self._filled = end
 
     def table(self) -> Table:
-        """All of it.
+        """The whole batch.
 
         Raises:
             InvalidRows: something is wrong, and it is not left out.
@@ -201,7 +201,7 @@ def _read_quickly(rows: Sequence[Any], signature: Signature) -> list[Array] | No
 
 
 def _known_names_alone(rows: Sequence[dict[str, Any]], signature: Signature) -> bool:
-    """No row has an unknown column, if it turns out that none lacks a known one."""
+    """Whether no row has an unknown column, if it turns out that none lacks a known one."""
     if signature.all_required:
         return sum(map(len, rows)) == len(rows) * len(signature.columns)
     return signature.names.issuperset(chain.from_iterable(rows))
@@ -230,7 +230,7 @@ def _array(block: Block, rows: Sequence[Any], cells: CellsOf) -> Array | None:
 
 
 def _hides_boolean(packed: Array, rows: Sequence[Any], cells: CellsOf) -> bool:
-    """What packs as a number is one, or a boolean; and that packs as 0 or 1."""
+    """Whether some 0 or 1 was a boolean, which `struct` packs like a number."""
     if len(packed) > FEW_CELLS:
         suspects = np.flatnonzero((packed == 0) | (packed == 1)).tolist()
         if len(suspects) < len(packed) // 8:
@@ -240,7 +240,7 @@ def _hides_boolean(packed: Array, rows: Sequence[Any], cells: CellsOf) -> bool:
 
 
 def texts(cells: list[Any], some_missing: bool, longest: int) -> Array | None:
-    """Strings and None as a flat object array; None where one is no text that is surely taken."""
+    """Strings and None as a flat object array; None where a string may have to be refused."""
     if MISSING_TEXT in cells:
         return None
     if some_missing:
@@ -252,7 +252,7 @@ def texts(cells: list[Any], some_missing: bool, longest: int) -> Array | None:
 
 
 def _encodes(text: str) -> bool:
-    """Lone surrogates pass the standard library's JSON, and have no UTF-8."""
+    """Whether a text has a UTF-8 form: lone surrogates, which JSON can escape, have none."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -261,7 +261,7 @@ def _encodes(text: str) -> bool:
 
 
 def is_plain(block: Block, array: Array) -> bool:
-    """Nothing is missing, infinite, too large or out of its categories where it may not be."""
+    """Whether no cell is missing, infinite, too large or of an unknown category unless allowed."""
     if not all(categories.issuperset(array[:, position]) for position, categories in block.closed):
         return False
     if block.dtype == "string":

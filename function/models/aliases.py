@@ -1,4 +1,4 @@
-"""Names of versions: `models/NAME/aliases.json`, such as `{"stable": 2}`.
+"""Aliases, which are names of versions: `models/NAME/aliases.json`, such as `{"stable": 2}`.
 
 An alias stands wherever a version does, and `stable` is what is served where none is named. A
 device has two folders: its slot's, and that of model-only updates. A file in the second one was put
@@ -24,7 +24,7 @@ HINT = (
     "alone, of versions that are there; or remove it."
 )
 PIN_HINT = "Pin a version that is there, or an alias of one; or take the pin away."
-LARGEST = 100_000  # bytes
+LARGEST = 100_000  # bytes; reload reads the file again and again
 
 Aliases = Mapping[str, int]
 NONE: Aliases = {}
@@ -42,7 +42,7 @@ def file_of(folders: Sequence[Path], name: str) -> Path | None:
 
 
 def read(file: Path | None, versions: Collection[int]) -> Aliases:
-    """The versions of a model by the names that they have.
+    """The versions of a model, by alias.
 
     Args:
         file: of them; None where there is none.

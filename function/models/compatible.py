@@ -1,9 +1,9 @@
-"""What a version's clients would notice of the one that takes its place.
+"""What a version's clients would notice of the one that replaces it.
 
-A difference counts where a request that was answered is refused, or is answered in another form.
-More that is taken (gaps, infinities, a column that may be left out) counts not, nor do digits: a
-float32 and a float64 are the same number in JSON, and say in v2 which of them they are. Nor does
-the longest text: it is measured, so that no text stops a server, and a build reports it.
+A difference counts where a request that was answered is now refused, or answered in another form.
+What is accepted in addition (gaps, infinities, a column that may be left out) does not count. Nor
+do digits: a float32 and a float64 are the same number in JSON, and v2 says which of them it is. Nor
+does the longest text: it is measured at each build, so that no text stalls a server.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ WIDER: Mapping[str, Sequence[str]] = {
 # Times the largest magnitude among a column's own data: bounds beyond are where arithmetic
 # overflows, and lie elsewhere after each fit.
 FAR = 100.0
-SHOWN = 8  # of a list of categories, classes or columns
+SHOWN_VALUES = 8  # of a list of categories, classes or columns
 
 
 def differences(served: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
@@ -106,7 +106,7 @@ def _of_bounds(place: str, old: Column, new: Column, data: Mapping[str, Any]) ->
 
 
 def _of_tensors(before: Signature, after: Signature) -> Iterator[str]:
-    """What v2 takes; of tensors that are columns, all but their shape is said already."""
+    """Differences of v2's inputs; of those that are columns only the shape is left to say."""
     old, new = ({each.name: each for each in s.inputs} for s in (before, after))
     yield from (f"v2 tensor '{n}' is removed" for n in old if n not in {*new, *before.names})
     for name, each in new.items():
@@ -142,7 +142,7 @@ def _of_member(name: str, old: Any, new: Any) -> Iterator[str]:
 
 
 def _types(value: Any) -> Any:
-    """1, 1.0 and true are equal, and not the same label."""
+    """The types within a value: 1, 1.0 and true are equal, and not the same label."""
     return list(map(_types, value)) if isinstance(value, list) else type(value)
 
 
@@ -151,5 +151,5 @@ def _words(value: Any) -> str:
 
 
 def _listed(values: Sequence[Any]) -> str:
-    shown = ", ".join(f"{value!r:.60}" for value in values[:SHOWN])
-    return f"[{shown}]" if len(values) <= SHOWN else f"[{shown}, … {len(values)} in all]"
+    shown = ", ".join(f"{value!r:.60}" for value in values[:SHOWN_VALUES])
+    return f"[{shown}]" if len(values) <= SHOWN_VALUES else f"[{shown}, … {len(values)} in all]"

@@ -1,4 +1,4 @@
-"""Requests made up from a manifest: medians and frequent categories, never anybody's row."""
+"""Example requests made from a manifest: medians and frequent categories, nobody's own row."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ def scan_all(folders: Sequence[Path]) -> dict[Key, Stamp]:
         OSError: a folder can't be read.
     """
     found: dict[Key, Stamp] = {}
-    for folder in reversed(folders[1:]):
+    for folder in reversed(folders[1:]):  # so that the first folder's version is the one kept
         with suppress(FileNotFoundError):
             found |= scan(folder)
     return found | scan(folders[0])
@@ -57,7 +57,7 @@ def scan_aliases(folders: Sequence[Path], names: Iterable[str]) -> dict[str, Sta
 
 
 def _entries(directory: os.DirEntry[str]) -> list[os.DirEntry[str]]:
-    """None where it is no directory, can't be read, or vanishes meanwhile."""
+    """What is in a directory; nothing where it is none, can't be read, or vanishes meanwhile."""
     with suppress(OSError), os.scandir(directory) as entries:
         return list(entries)
     return []

@@ -20,8 +20,8 @@ from onnxlet.function.inputs.validation import Table
 
 MANIFEST_FORMAT = 1
 GRAPH = "model.onnx"
-CELLS_RUN_AT_ONCE = 2**19  # of a batch that go through the graph together, and
-LEAST_ROWS = 64  # at least
+CELLS_RUN_AT_ONCE = 2**19  # of a batch: what a graph computes on the way is as large as that
+LEAST_ROWS = 64  # that are run together whatever their width: each run has its own cost
 AGAIN = "Copy the version again, or build it again."
 NO_VERSION = "Name the folder of one version, such as models/NAME/1."
 RAISING = (
@@ -60,7 +60,7 @@ class Model:
         self.signature = Signature.from_manifest(manifest)
         self.classes: list[Any] | None = manifest.get("classes")
         self.directory: Path | None = None
-        self._open = partial(_session, onnx, threads) if isinstance(onnx, bytes) else onnx
+        self._open = partial(new_session, onnx, threads) if isinstance(onnx, bytes) else onnx
         self._opening = threading.Lock()
         self._names = [str(entry) for entry in manifest["graph"]["outputs"]]
         self._watched = "raising" in manifest["graph"]
@@ -70,7 +70,7 @@ class Model:
             self.open()
 
     def open(self) -> None:
-        """Have the session there before a request needs it."""
+        """Open the session before a request needs it."""
         _ = self.output_types
 
     @cached_property
@@ -82,7 +82,7 @@ class Model:
 
     @cached_property
     def output_types(self) -> dict[str, str]:
-        """Of what `run` answers: float32 where the graph computes no more digits."""
+        """The outputs' types, by name: float32 where the graph computes no more digits."""
         names = self._names[:-1] if self._watched else self._names
         graph_types = {each.name: each.type for each in self._session.get_outputs()}
         return {
@@ -116,8 +116,8 @@ class Model:
         if counted and len(counted) == len(self.signature.token_feeds):
             step = self.signature.counted_at_once
         if only is not None:
-            place = [output.name for output in outputs].index(only)
-            names, outputs = [names[place], *names[len(outputs) :]], (outputs[place],)
+            index = [output.name for output in outputs].index(only)
+            names, outputs = [names[index], *names[len(outputs) :]], (outputs[index],)
         if table.rows > LEAST_ROWS:  # what a graph computes on the way is as large as its batch
             cells = sum(array.shape[1] for array in table.arrays)
             if table.rows * cells > CELLS_RUN_AT_ONCE:
@@ -175,7 +175,7 @@ def check_hash(content: bytes, expected: str | None, place: str) -> None:
 
 
 def way_out(error: OSError) -> str:
-    """What to do where a file of a version can't be read."""
+    """The hint where a file of a version can't be read."""
     denied = isinstance(error, PermissionError)
     return "Let the user that this runs as read it." if denied else AGAIN
 
@@ -232,7 +232,7 @@ def load_model(
     def open_graph() -> Any:
         graph = _graph(directory, expected, place, models_url)
         try:
-            return _session(graph, threads)
+            return new_session(graph, threads)
         except Exception as error:  # ONNX Runtime's own, of several classes
             raise ModelError(f"model {place}: it does not load: {error}") from error
 
@@ -255,7 +255,7 @@ def _graph(
     if models_url and not (directory / GRAPH).exists():
         from onnxlet.function.models.s3_graphs import fetch  # most models are in their directories
 
-        # Its digest in its name: another build of this version lies beside it, not in its place.
+        # Its digest in its name: another build of this version does not replace it.
         return str(fetch(models_url, f"{place}/{expected}.onnx", expected))
     try:
         graph = (directory / GRAPH).read_bytes()
@@ -268,7 +268,13 @@ def _graph(
     return graph
 
 
-def _session(onnx: bytes | str, threads: int) -> Any:
+def new_session(onnx: bytes | str, threads: int = 1) -> Any:
+    """An ONNX Runtime session on this machine's processor.
+
+    Args:
+        onnx: a serialised model, or its file.
+        threads: within one operator; 1 gives the same digits on every machine.
+    """
     options = onnxruntime.SessionOptions()
     # One thread gives the same digits on every machine; idle ones would spin.
     options.intra_op_num_threads = threads
@@ -284,5 +290,5 @@ def _as_declared(array: Array, output: Output) -> Array:
     """Whole-number tensors hold bool and float labels; a column of one value per row is flat."""
     shaped = array.reshape(output.shape)
     if output.type == "float64" and shaped.dtype == np.float32:
-        return shaped  # widening would only add digits that nobody computed
+        return shaped  # a float64 would be written with digits that nobody computed
     return shaped.astype(NUMPY_TYPES.get(output.type, output.type), copy=False)

@@ -1,4 +1,4 @@
-"""The models that are served: which there are, and which one a request means."""
+"""The models that are served, and which of them a request means."""
 
 from __future__ import annotations
 
@@ -59,22 +59,24 @@ class Repository:
 
     One version of each is served where a request names none: the one that the model is pinned to,
     else the one whose alias is `stable`, else the highest. It is loaded at once, so that a broken
-    one stops the process; another one when it is first asked for. Where they are lazy, a graph is
-    read and checked when the first request needs it, and what is broken in it stops that request.
+    one stops the process; other versions are loaded when a request first names them. With `lazy`,
+    a graph is read and checked when the first request needs it, and a broken one fails only that
+    request.
 
     Args:
         default: served where a request names none.
         models_url: where graphs are that are not in their directories.
         lazy: leave graphs to the first requests.
-        updates: another folder of them, which may be absent. What is broken in there, a version or
-            a file of aliases, is passed over when the process starts, unless it is pinned.
+        updates: another folder of them, which may be absent. A broken version or file of aliases
+            in there is skipped when the process starts, unless it is pinned: the slot's own go on.
         pins: by name, a version or an alias.
 
     Attributes:
         folders: theirs; where both have a version, the first one's counts.
         threads: inside each session.
         pins: by name, a version or an alias.
-        catalogue: what is served now. Whoever changes what is served puts another in its place.
+        catalogue: what is served now. It is replaced as a whole, so that a request sees one
+            moment of it.
 
     Raises:
         ModelError: there is no model, or one can't be loaded; or what is pinned is not there.
@@ -122,7 +124,7 @@ class Repository:
         return {name: sorted(there[name]) for name in sorted(there)}
 
     def _aliases(self, name: str, versions: Sequence[int]) -> Aliases:
-        """A model's aliases; what an update has broken of them is passed over."""
+        """A model's aliases; a broken file among the updates is skipped."""
         try:
             return of_model(self.folders, name, versions)
         except ModelError as error:
@@ -149,14 +151,14 @@ class Repository:
             raise ModelError("; ".join(faults), PIN_HINT)
 
     def _first(self, name: str, numbers: list[int], aliases: Aliases) -> tuple[Model, Aliases]:
-        """Load the version that is served; a broken update is taken off the numbers instead."""
+        """Load the version that is served, after taking broken updates off the numbers."""
         while True:
             number = serves(name, numbers, aliases, self.pins.get(name))
             try:
                 return self._load(name, number), aliases
             except ModelError as error:
-                came_alone = self.directory(name, number).parents[1] in self.folders[1:]
-                if len(numbers) < 2 or not came_alone or name in self.pins:
+                is_update = self.directory(name, number).parents[1] in self.folders[1:]
+                if len(numbers) < 2 or not is_update or name in self.pins:
                     raise
                 numbers.remove(number)
                 _log_refused(name, error, version=number)
@@ -164,8 +166,8 @@ class Repository:
 
     def directory(self, name: str, version: int) -> Path:
         """Where a version is, or would be."""
-        places = [folder / name / str(version) for folder in self.folders]
-        return next((place for place in places if place.is_dir()), places[0])
+        directories = [folder / name / str(version) for folder in self.folders]
+        return next((each for each in directories if each.is_dir()), directories[0])
 
     @property
     def names(self) -> list[str]:
@@ -208,7 +210,7 @@ class Repository:
 
     def _load_another(self, catalogue: Catalogue, name: str, version: int) -> Model:
         loaded = catalogue.loaded
-        with self._lock:
+        with self._lock:  # of two first requests one loads, and the other waits
             if (name, version) not in loaded:
                 loaded[name, version] = self._load(name, version)
             return loaded[name, version]
@@ -218,7 +220,7 @@ class Repository:
         try:
             return load_model(directory, self.threads, self._models_url, self._lazy)
         except ModelError:
-            if directory.is_dir():
+            if directory.is_dir():  # broken: that is for the log and its operator
                 raise
             raise UnknownModel(f"no version {version} of model '{name}' any more") from None
 
@@ -255,7 +257,7 @@ def _listed(versions: Mapping[str, Sequence[int]]) -> str:
 
 
 def _no_models(folder: Path) -> ModelError:
-    """Why nothing is served: the folder is away, a model itself, or without one."""
+    """Why nothing is served: the folder is missing, is a model itself, or has none."""
     build = f"Build one: {typed('convert', 'build SOURCE --name N')}; or set ONNXLET_MODELS."
     if not folder.is_dir():
         return ModelError(f"no models in {folder}: there is no such folder", build)

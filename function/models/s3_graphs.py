@@ -51,7 +51,7 @@ def fetch(
     sha256: str | None,
     download: Callable[[str, Path], None] = download,
 ) -> Path:
-    """Fetch a graph, unless a former start has left it here.
+    """Fetch a graph, unless an earlier start has left it here.
 
     Args:
         models_url: `s3://bucket` with a prefix or none.
@@ -60,14 +60,14 @@ def fetch(
         download: of a URL into a file.
 
     Raises:
-        ModelError: it can't be fetched or kept, or is another one.
+        ModelError: it can't be fetched or stored, or is another graph.
     """
     place = f"model {key.rpartition('/')[0]}"
     kept = _own_folder() / key
     if kept.is_file() and _sha256(kept) == sha256:
         return kept
     kept.parent.mkdir(parents=True, exist_ok=True)
-    part = kept.with_name(f".{kept.name}.part")  # one process fetches; a killed one's goes, too
+    part = kept.with_name(f".{kept.name}.part")  # the next start overwrites a killed one's
     url = f"{models_url.rstrip('/')}/{key}"
     try:
         download(url, part)
@@ -85,7 +85,7 @@ def fetch(
 
 
 def _own_folder() -> Path:
-    """Where graphs are kept: another user could change one between its check and its use.
+    """A folder that only this user writes to: else a graph could change after it was checked.
 
     Raises:
         ModelError: somebody else has made it, or may write to it.

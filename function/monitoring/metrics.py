@@ -19,7 +19,7 @@ PATH = "/metrics"
 
 
 class Meter(Protocol):
-    """Counts what happened."""
+    """Counts requests, and shows the figures: a device's server has one."""
 
     def count(self, entry: Mapping[str, Any]) -> None:
         """Count one request by its line in the log."""

@@ -1,4 +1,4 @@
-"""How often each model has answered, and what its time went into, since this process started."""
+"""How often each model has answered since the process started, and how long each stage took."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ STAGES = {
 
 
 class Count:
-    """Of one version of one model; times in nanoseconds.
+    """What was counted of one version of one model.
 
     Attributes:
         answered: requests.
         refused: requests that got no answer.
         rows: in the requests that were answered.
-        refused_ns: the refused ones took.
+        refused_ns: nanoseconds that the refused ones took.
         stages: milliseconds that each stage of the answered ones took.
         last_ms: when the last one was answered, in milliseconds since 1970.
     """
@@ -34,7 +34,7 @@ class Count:
 
     @property
     def stages_ns(self) -> dict[str, int]:
-        """What the answered ones' time went into, by Triton's names."""
+        """Nanoseconds of the answered requests, by Triton's names for the stages."""
         parts = dict.fromkeys(STAGES.values(), 0)
         for stage, milliseconds in self.stages.items():
             parts[STAGES[stage]] += round(milliseconds * 1e6)
@@ -42,12 +42,12 @@ class Count:
 
     @property
     def answered_ns(self) -> int:
-        """The answered ones took in all."""
+        """Nanoseconds that the answered requests took in all."""
         return sum(self.stages_ns.values())
 
 
 class ModelStats:
-    """Counts for each version of each model that was asked."""
+    """Counts the requests of each version of each model; safe from several threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

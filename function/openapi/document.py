@@ -1,4 +1,4 @@
-"""OpenAPI 3.1 for the very models that are loaded, and for every route that the app has.
+"""OpenAPI 3.1 for the models that are loaded, and for every route that the app has.
 
 Paths come from the app's own table of routes, so that none can be forgotten or made up: each
 protocol has a module here with the words for each of its rules.
@@ -100,7 +100,7 @@ def _described(operation: Operation, part: Part, place: Place, route: Route) -> 
 
 
 def _of_its_own(name: str, names: set[str]) -> str:
-    """Models may be called `a.b` and `a-b`, which name their operations alike."""
+    """A name that no operation has yet: models `a.b` and `a-b` would give theirs the same."""
     number, given = 1, name
     while given in names:
         number += 1

@@ -1,4 +1,4 @@
-"""Explanations' part of the document; they are of the native protocol."""
+"""The words and schemas for explanations, which are a part of the native protocol."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NUMBERS: Schema = {
     "items": {"type": ["number", "array"], "items": {"type": "number"}},
 }
 
-WISHES: dict[str, Schema] = {
+OPTIONS: dict[str, Schema] = {
     "seconds": {"type": "number", "exclusiveMinimum": 0, "maximum": MOST_SECONDS},
     "permutations": {"type": "integer", "minimum": 2, "maximum": MOST_PERMUTATIONS},
     "seed": {"type": "integer", "minimum": 0, "maximum": MOST_SEED},
@@ -38,7 +38,7 @@ WISHES: dict[str, Schema] = {
 
 
 def operation(place: Place) -> Operation:
-    """What stands at the routes that explain."""
+    """The operation of the routes that explain."""
     meant = place.meant
     models = [meant] if place.model is not None and meant else place.models
     choices = [_request(model, model is meant, place) for model in models]
@@ -70,7 +70,7 @@ def _request(model: Model, optional: bool, place: Place) -> Schema:
         beside["model"] = {"enum": [model.name, None]}
     else:
         rows["model"] = {"const": model.name}
-    beside |= WISHES
+    beside |= OPTIONS
     return one_of(
         closed(rows, {**beside, **_classes(model, None)}),
         *(
@@ -81,7 +81,7 @@ def _request(model: Model, optional: bool, place: Place) -> Schema:
 
 
 def _classes(model: Model, output: str | None) -> dict[str, Schema]:
-    """The wish for some classes of an output; there is none where several outputs have some."""
+    """The option for some classes of an output; there is none where several outputs have some."""
     about = target(model, output, ())
     if about.nested:
         return {}
@@ -90,8 +90,8 @@ def _classes(model: Model, output: str | None) -> dict[str, Schema]:
     items: Schema = {"enum": known}
     if model.manifest["task"] == "clustering" and about.output == "prediction":
         items = {"type": "integer"}  # which there are shows only in answers
-    wish = {"type": "array", "items": items, "minItems": 1, "uniqueItems": True}
-    return {"classes": {**wish, "description": "explain only these"}}
+    option = {"type": "array", "items": items, "minItems": 1, "uniqueItems": True}
+    return {"classes": {**option, "description": "explain only these"}}
 
 
 def _answer(model: Model) -> Schema:

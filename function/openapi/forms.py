@@ -1,4 +1,4 @@
-"""The members that every part of the document is put together from."""
+"""The building blocks of every part of the document."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ REASONS = {
 
 
 class Place(NamedTuple):
-    """One path that is to be described.
+    """A path that the document describes.
 
     Attributes:
         path: with the model's name and version in it.
@@ -50,7 +50,7 @@ class Place(NamedTuple):
 
     @property
     def meant(self) -> Model | None:
-        """The model of a request that names none in its body."""
+        """The model that answers where a request's body names none; None where none would."""
         if self.model is not None or len(self.models) == 1:
             return self.model or self.models[0]
         default = self.service.settings.default_model
@@ -147,7 +147,7 @@ def one_of(*choices: Schema) -> Schema:
 
 
 def or_null(schema: Schema) -> Schema:
-    """The same schema, with null."""
+    """A schema that also takes null."""
     kind = schema.get("type")
     if "enum" in schema:
         return schema if None in schema["enum"] else schema | {"enum": [*schema["enum"], None]}
@@ -157,7 +157,7 @@ def or_null(schema: Schema) -> Schema:
 
 
 def refusal(part: Part, status: int) -> Schema:
-    """The response to what is not answered."""
+    """The response to a request that is refused with a status."""
     form: Schema = {
         "description": REASONS[status],
         "content": content(part.error, None, part.error_type),

@@ -69,7 +69,7 @@ def column_schema(column: Column, about: Mapping[str, Any] | None = None) -> Sch
 
 
 def row_by_name(model: Model) -> Schema:
-    """An instance as an object."""
+    """An instance as an object by column name, closed: an unknown column is refused."""
     typical = typical_values(model)
     columns = model.signature.columns
     properties = {c.name: column_schema(c, typical.get(c.name)) for c in columns}
@@ -94,7 +94,7 @@ def row_in_order(model: Model) -> Schema:
 
 
 def answer(model: Model) -> Schema:
-    """The native answer."""
+    """The native answer: an entry for each row in every output, null where it has none."""
     members: dict[str, Schema] = {
         "model": {"const": model.name},
         "version": {"type": "integer"},

@@ -36,7 +36,7 @@ SIGNATURE: Mapping[str, Schema] = {"signature_name": {"enum": ["serving_default"
 
 
 def outputs_parameter(models: Sequence[Model]) -> Schema:
-    """The query's `outputs`."""
+    """The query parameter `outputs`, with the names that these models' outputs have."""
     names = {output.name: None for model in models for output in model.signature.outputs}
     return {
         "name": "outputs",

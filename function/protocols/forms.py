@@ -49,7 +49,7 @@ def read_object(
 def only_one(
     body: Mapping[str, Any], kinds: Sequence[str], others: Sequence[str], hint: str
 ) -> str:
-    """The one of these members that a body has, beside none but others that are known.
+    """The one of `kinds` that a body has; its other members have to be among `others`.
 
     Raises:
         MalformedRequest: it has none of them, several, or one that is not known.
@@ -68,7 +68,7 @@ def only_one(
 
 
 def by_row(value: Any, name: str, hint: str) -> PredictRequest:
-    """Instances one after another; where each is a bare value, it is the only column's.
+    """Instances as a list; where they are bare values, these are the only column's.
 
     Raises:
         MalformedRequest: they are no list.
@@ -78,13 +78,13 @@ def by_row(value: Any, name: str, hint: str) -> PredictRequest:
     return changed(PredictRequest(value), _as_rows)
 
 
-def changed(call: PredictRequest, change: Change) -> PredictRequest:
-    """A call of what is made of its rows; of some at a time, where they are read so."""
-    if hasattr(call.rows, "then"):
-        return call._replace(rows=call.rows.then(change))
-    rows, faults = change(list(call.rows))
-    every = {**(call.faults or {}), **faults} if faults else call.faults
-    return call._replace(rows=rows, faults=every)
+def changed(decoded: PredictRequest, change: Change) -> PredictRequest:
+    """The same request with other rows: what `change` makes of them, some at a time if read so."""
+    if hasattr(decoded.rows, "then"):
+        return decoded._replace(rows=decoded.rows.then(change))
+    rows, faults = change(list(decoded.rows))
+    every = {**(decoded.faults or {}), **faults} if faults else decoded.faults
+    return decoded._replace(rows=rows, faults=every)
 
 
 def _as_rows(values: Sequence[Any]) -> tuple[Sequence[Any], Faults]:
@@ -100,7 +100,7 @@ def _as_only_column(values: Sequence[Any]) -> tuple[Sequence[Any], Faults]:
 def by_column(value: Any, check_rows: Callable[[int], None] = lambda rows: None) -> PredictRequest:
     """Columns by name, each a list with a value (or a list of one value) for every row.
 
-    A single one may be the matrix of a model fitted on an array, a list for every row.
+    A single one may have a list for every row: the rows of a model fitted on an array.
 
     Args:
         value: the columns; long ones are still to be read.
@@ -147,7 +147,7 @@ def _gathered(members: Any, check_rows: Callable[[int], None]) -> dict[str, Any]
         for name, cells in some.items():
             if native.is_list(cells):
                 check_rows(len(cells))
-            # One that is longer still may be the only one: it is read when this is known.
+            # One that is still unread may be the only one, and then has rows, not a column.
             columns[name] = compact(_flat(cells)) if isinstance(cells, list) else cells
         if len(columns) > MOST_VALUES:
             raise RequestTooLarge(f"the body has more than {MOST_VALUES} columns")
@@ -166,9 +166,9 @@ def _only_value(cell: Any) -> Any:
     return cell[0] if is_one else cell
 
 
-def with_text(call: PredictRequest) -> PredictRequest:
+def with_text(decoded: PredictRequest) -> PredictRequest:
     """Values that are `{"b64": ...}` as the UTF-8 text in them."""
-    return changed(call._replace(faults=call.faults or {}), _with_texts)
+    return changed(decoded._replace(faults=decoded.faults or {}), _with_texts)
 
 
 def _with_texts(values: Sequence[Any]) -> tuple[Sequence[Any], Faults]:
@@ -243,7 +243,7 @@ def in_rows(outputs: Mapping[str, Any], prediction: Prediction) -> Any:
 
 
 def beside(outputs: Mapping[str, Any], prediction: Prediction) -> dict[str, Any]:
-    """What else an answer has: the classes of its probabilities, the rows not answered."""
+    """Further members of an answer: the classes of its probabilities, the rows not answered."""
     form: dict[str, Any] = {}
     if "probabilities" in outputs and prediction.model.classes is not None:
         form["classes"] = prediction.model.classes

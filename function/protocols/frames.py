@@ -42,7 +42,7 @@ def split(value: Any) -> PredictRequest:
 
 
 def _is_numbered(columns: list[Any]) -> bool:
-    """Whether they are called as pandas calls the columns of a bare array."""
+    """Whether they are 0, 1, 2 …, as pandas names the columns of a bare array."""
     return columns == list(range(len(columns))) and set(map(type, columns)) <= {int}
 
 
@@ -91,17 +91,17 @@ def instances(value: Any) -> PredictRequest:
     Raises:
         MalformedRequest: it is no list.
     """
-    call = forms.by_row(value, "instances", ROWS)
-    first = call.rows[0] if len(call.rows) else None
+    decoded = forms.by_row(value, "instances", ROWS)
+    first = decoded.rows[0] if len(decoded.rows) else None
     if isinstance(first, dict) and first.keys() <= {"features", "data"}:
-        return forms.changed(call, lambda rows: ([_features(row) for row in rows], {}))
-    return call
+        return forms.changed(decoded, lambda rows: ([_features(row) for row in rows], {}))
+    return decoded
 
 
 def _features(row: Any) -> Any:
     """`{"features": [...]}` or `{"data": {"features": {"values": [...]}}}` as the list in it.
 
-    No column takes a list, so that none of such a name is hidden by this.
+    No column's value is a list, so that a column of that name is never mistaken for it.
     """
     match row:
         case {"features": list(values), **rest} if not rest:

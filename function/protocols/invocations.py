@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 PATHS = frozenset({"/invocations", "/ping", "/health", "/version", "/execution-parameters"})
 PREDICT: Sequence[str] = ("/invocations",)
-LISTS = frozenset(
+LONG_LISTS = frozenset(
     {
         ("instances",),
         ("inputs",),
@@ -35,27 +35,27 @@ LISTS = frozenset(
         ("dataframe_split", "data"),
     }
 )  # where rows are, or columns
-MEMBERS = frozenset({("inputs",)})
+LONG_OBJECTS = frozenset({("inputs",)})
 PARAMS = ("outputs", "on_error")
 HINT = f"Send an object with one of {', '.join(frames.READ)}."
 WRAP = 'Send it as {"dataframe_split": {"columns": [names], "data": [rows]}}.'
 CSV = "text/csv"
 WRITTEN = {JSON: JSON, "application/*": JSON, "*/*": JSON, CSV: CSV, "text/*": CSV}
 ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
-ECHOED = re.compile(r"[\x20-\x7e]{1,1024}")
+ECHOED = re.compile(r"[\x20-\x7e]{1,1024}")  # SageMaker's limit; no line breaks in a header
 TARGET = "X-Amzn-SageMaker-Target-Model"
 MODEL_HEADER = "HTTP_" + TARGET.upper().replace("-", "_")
 WHICH = "Say by Content-Type: text/csv; header=present, or header=absent."
 
 
 class AnswerOptions(NamedTuple):
-    """What the answer's form depends on.
+    """What the request says about the form of its answer.
 
     Attributes:
         outputs: that are asked for.
         media_type: of the answer.
         headers: to answer with.
-        first: the fields of the first line, taken for a row since all are numbers.
+        first: the fields of the first line, which was read as a row since all are numbers.
     """
 
     outputs: tuple[str, ...] = forms.PREDICTION
@@ -65,7 +65,7 @@ class AnswerOptions(NamedTuple):
 
 
 def owns(path: str) -> bool:
-    """The routes of MLflow and SageMaker."""
+    """Whether the path is one of MLflow's or SageMaker's."""
     return path in PATHS
 
 
@@ -87,15 +87,15 @@ def decode(request: Request) -> PredictRequest:
             f"Send Content-Type: {JSON}, or {CSV} with header=present or header=absent.",
         )
     native.check_charset(request)
-    call = _from_csv(request) if readable == CSV else _from_json(request)
-    if call.nulls and media_type == CSV:
+    decoded = _from_csv(request) if readable == CSV else _from_json(request)
+    if decoded.nulls and media_type == CSV:
         raise MalformedRequest(
             "'on_error': CSV has no place for the problems of the rows", f"Accept {JSON}."
         )
     attributes = request.header(ATTRIBUTES)
     headers = {ATTRIBUTES: attributes} if ECHOED.fullmatch(attributes) else {}
-    options = call.options._replace(media_type=media_type, headers=headers)
-    return call._replace(model=request.header(TARGET) or None, options=options)
+    options = decoded.options._replace(media_type=media_type, headers=headers)
+    return decoded._replace(model=request.header(TARGET) or None, options=options)
 
 
 def _shown_type(request: Request) -> str:
@@ -128,13 +128,13 @@ def _accepted(accept: str) -> str:
 def _options(requested: Mapping[str, Any]) -> tuple[AnswerOptions, bool]:
     outputs, on_error = requested.get("outputs"), requested.get("on_error", "refuse")
     named = forms.PREDICTION if outputs is None else forms.requested_outputs(outputs)
-    # JSON's own null says the same as the word does.
+    # `null` itself means the same as the word.
     nulls = native.wants_nulls({"on_error": "null" if on_error is None else on_error})
     return AnswerOptions(named), nulls
 
 
 def _from_json(request: Request) -> PredictRequest:
-    body = forms.read_object(request.body, HINT, LISTS, MEMBERS)
+    body = forms.read_object(request.body, HINT, LONG_LISTS, LONG_OBJECTS)
     hint = WRAP if body.keys() >= {"columns", "data"} else HINT
     kind = forms.only_one(body, tuple(frames.READ), ("params",), hint)
     params = {} if body.get("params") is None else body["params"]
@@ -149,10 +149,10 @@ def _from_json(request: Request) -> PredictRequest:
     if native.is_list(value):
         request.check_rows(len(value))
     if kind == "inputs":
-        call = frames.inputs(value, request.check_rows)
+        decoded = frames.inputs(value, request.check_rows)
     else:
-        call = frames.READ[kind](value)
-    return call._replace(nulls=nulls, options=options)
+        decoded = frames.READ[kind](value)
+    return decoded._replace(nulls=nulls, options=options)
 
 
 def _from_csv(request: Request) -> PredictRequest:
@@ -181,14 +181,14 @@ def _from_csv(request: Request) -> PredictRequest:
     return PredictRequest(rows, names, text=True, faults=faults, nulls=nulls, options=options)
 
 
-def encode(prediction: Prediction, call: PredictRequest) -> Reply:
+def encode(prediction: Prediction, decoded: PredictRequest) -> Reply:
     """The answer: only predictions, unless other outputs are asked for.
 
     Raises:
         MalformedRequest: an output is asked for that the model has not, or the first line of
             the CSV names one of its columns and is all numbers.
     """
-    options: AnswerOptions = call.options
+    options: AnswerOptions = decoded.options
     if options.first and not prediction.model.signature.names.isdisjoint(options.first):
         raise MalformedRequest("the first line may be a row or a header", WHICH)
     outputs = forms.chosen(prediction, options.outputs)
@@ -231,12 +231,12 @@ def _version(service: Service, request: Request) -> Reply:
     return Reply(MLFLOW, "text/plain")
 
 
-CONCURRENT = 4
+CONCURRENT = 4  # as many as a server of ours answers at once
 MEGABYTES_IN_FLIGHT = 100  # SageMaker takes no more: concurrent transforms times their payload
 
 
 def _execution_parameters(service: Service, request: Request) -> Reply:
-    """What SageMaker's batch transform should send at once."""
+    """How much SageMaker's batch transform should send at once."""
     megabytes = max(1, service.settings.max_body_bytes // 2**20)
     return json_reply(
         {

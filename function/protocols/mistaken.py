@@ -1,4 +1,4 @@
-"""JSON that is no native request: which of the forms that clients send it is, and the way out."""
+"""Recognises what clients send instead of a native request, and says what to send."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ FORMS: tuple[tuple[Callable[[dict[str, Any]], bool], str], ...] = (
 
 
 def instead(body: Any, otherwise: str) -> str:
-    """The hint for a body, or for what stands as its `instances`.
+    """The hint for a body, or for the value of its `instances`.
 
     Args:
         body: decoded JSON.

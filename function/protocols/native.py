@@ -1,4 +1,4 @@
-"""The native protocol: a request body becomes a call, a prediction becomes an answer."""
+"""The native protocol: rows in JSON or CSV, answers by output name."""
 
 from __future__ import annotations
 
@@ -31,13 +31,14 @@ PREDICT: Sequence[str] = (
 )
 MODEL_HEADER = ""
 MEMBERS = ("instances", "model")
-LISTS = frozenset({(), ("instances",)})  # where rows are
+LONG_LISTS = frozenset({(), ("instances",)})  # where rows are
+# Of the manifest; the rest may be somebody's data, or private names inside the graph.
 DESCRIBED = ("task", "signature", "classes", "parity", "metrics")
 JSON_HINT = 'Send {"instances": [...]}, each one an object by column name or a list of values.'
 
 
 def owns(path: str) -> bool:
-    """Every path that no other protocol has."""
+    """True: every path that no other protocol has is the native one's."""
     return True
 
 
@@ -52,7 +53,7 @@ def decode(request: Request) -> PredictRequest:
     check_text(request)
     nulls = wants_nulls(request.query)
     if request.media_type in ("application/json", ""):
-        return from_object(json_body.read(request.body, LISTS), nulls)
+        return from_object(json_body.read(request.body, LONG_LISTS), nulls)
     if request.media_type == "text/csv":
         from onnxlet.function.inputs import csv_text  # 5 ms that a cold start need not pay
 
@@ -99,7 +100,7 @@ def from_object(body: Any, nulls: bool = False, members: Sequence[str] = MEMBERS
 
     Args:
         body: as JSON has it.
-        nulls: of the call.
+        nulls: a row that can't be answered is answered by null.
         members: that an object may have, to name them where it has others.
 
     Raises:
@@ -141,7 +142,7 @@ def _hint(body: Any) -> str:
 
 
 def is_list(value: Any) -> bool:
-    """Whether a value is a list, be it one that is still to be read."""
+    """Whether a value is a list, or one that `large_json` reads later."""
     return isinstance(value, list) or hasattr(value, "parts")
 
 
@@ -153,7 +154,7 @@ def kind(value: Any) -> str:
     return "null" if value is None else names.get(type(value), "a number")
 
 
-def encode(prediction: Prediction, call: PredictRequest) -> Reply:
+def encode(prediction: Prediction, decoded: PredictRequest) -> Reply:
     """The native answer, in JSON."""
     return answer_reply(prediction, answer(prediction))
 
@@ -161,7 +162,7 @@ def encode(prediction: Prediction, call: PredictRequest) -> Reply:
 def answer(prediction: Prediction) -> dict[str, Any]:
     """The native answer: one entry per row in each output, NumPy arrays to be written as lists.
 
-    With several outputs `classes` is a list for each, and `probabilities` is parted likewise.
+    With several outputs `classes` has a list for each, and so has each row of `probabilities`.
     """
     model, outputs = prediction.model, prediction.outputs
     form: dict[str, Any] = {"model": model.name, "version": model.version}
@@ -183,7 +184,7 @@ def unanswered(prediction: Prediction) -> dict[str, Any]:
 
 
 def _by_output(probabilities: Array, classes: Sequence[Sequence[Any]]) -> list[list[Array] | None]:
-    """The outputs' probabilities one after another, as `probabilities[row][output][class]`."""
+    """Split the probabilities of several outputs: `probabilities[row][output][class]`."""
     ends = list(accumulate(map(len, classes)))
     spans = list(zip([0, *ends], ends, strict=False))
     return [
@@ -253,7 +254,7 @@ def problem(failure: Failure) -> dict[str, Any]:
 
 
 def located(problems: Sequence[Problem]) -> list[dict[str, Any]]:
-    """Problems with their places, as members of an answer."""
+    """Problems with their rows and columns, as members of an answer."""
     return [
         {
             "row": each.row,
@@ -265,5 +266,5 @@ def located(problems: Sequence[Problem]) -> list[dict[str, Any]]:
 
 
 def unicode(text: str) -> str:
-    """Text that quotes a client may quote lone surrogates, which UTF-8 can't carry."""
+    """Escape the lone surrogates that a client's text may have, which UTF-8 can't encode."""
     return text.encode("utf-8", "backslashreplace").decode()

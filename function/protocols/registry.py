@@ -8,7 +8,7 @@ from __future__ import annotations
 from onnxlet.function.messages import WireProtocol
 from onnxlet.function.protocols import invocations, native, v1, v2
 
-# The first that owns a path has it; the native protocol owns what nobody else does.
+# The first one that owns a path answers there; the native protocol owns all the rest.
 PROTOCOLS: tuple[WireProtocol, ...] = (v2, v1, invocations, native)
 
 

@@ -28,8 +28,9 @@ PREDICT: Sequence[str] = (
     "/v1/models/<name>/versions/<version>:predict",
 )
 MODEL_HEADER = ""
-LISTS = frozenset({("instances",), ("inputs",), ("inputs", json_text.ANY)})
-MEMBERS = frozenset({("inputs",)})
+# Where a large body may have lists of rows or cells, and an object of columns.
+LONG_LISTS = frozenset({("instances",), ("inputs",), ("inputs", json_text.ANY)})
+LONG_OBJECTS = frozenset({("inputs",)})
 KINDS = ("instances", "inputs")
 SIGNATURE_NAMES = ("serving_default", "", None)
 NATIVE = "Send the rows to /models/N/predict."
@@ -37,12 +38,12 @@ HINT = 'Send {"instances": [...]}, a row each, or {"inputs": {...}}, a list for 
 
 
 class AnswerOptions(NamedTuple):
-    """What the answer's form depends on.
+    """What the request says about the form of its answer.
 
     Attributes:
         columnar: the request had columns, and so has the answer.
         outputs: that are asked for.
-        base64: what had the one member `b64` was taken for text.
+        base64: objects with the single member `b64` were read as text.
     """
 
     columnar: bool = False
@@ -51,7 +52,7 @@ class AnswerOptions(NamedTuple):
 
 
 def owns(path: str) -> bool:
-    """Everything below /v1."""
+    """Whether the path is below /v1."""
     return path == "/v1" or path.startswith("/v1/")
 
 
@@ -67,7 +68,7 @@ def decode(request: Request) -> PredictRequest:
     """
     native.check_charset(request)
     query = request.query
-    body = forms.read_object(request.body, HINT, LISTS, MEMBERS)
+    body = forms.read_object(request.body, HINT, LONG_LISTS, LONG_OBJECTS)
     kind = forms.only_one(body, KINDS, ("signature_name",), HINT)
     signature = body.get("signature_name")
     if signature not in SIGNATURE_NAMES:
@@ -77,24 +78,25 @@ def decode(request: Request) -> PredictRequest:
         )
     value = body[kind]
     if kind == "inputs" and (isinstance(value, dict) or hasattr(value, "objects")):
-        call = forms.by_column(value, request.check_rows)
+        decoded = forms.by_column(value, request.check_rows)
     else:
-        call = forms.by_row(value, kind, HINT)
+        decoded = forms.by_row(value, kind, HINT)
+    # Looking for the bytes is far faster than looking at each value.
     base64 = b'"b64"' in request.body
     if base64:
-        call = forms.with_text(call)
+        decoded = forms.with_text(decoded)
     outputs = forms.requested_outputs(query["outputs"]) if "outputs" in query else forms.PREDICTION
     nulls = native.wants_nulls(query)
-    return call._replace(nulls=nulls, options=AnswerOptions(kind == "inputs", outputs, base64))
+    return decoded._replace(nulls=nulls, options=AnswerOptions(kind == "inputs", outputs, base64))
 
 
-def encode(prediction: Prediction, call: PredictRequest) -> Reply:
+def encode(prediction: Prediction, decoded: PredictRequest) -> Reply:
     """The answer, in the form that the request had.
 
     Raises:
         MalformedRequest: an output is asked for that the model has not.
     """
-    options: AnswerOptions = call.options
+    options: AnswerOptions = decoded.options
     if options.base64 and "b64" in prediction.model.signature.names:
         raise MalformedRequest("'b64' is a column of this model, and means base64 here", NATIVE)
     outputs = forms.chosen(prediction, options.outputs)
@@ -173,6 +175,6 @@ MODEL = "/v1/models/<name>"
 VERSION = f"{MODEL}/versions/<version>"
 ROUTES: Sequence[Route] = (
     Route("GET", "/v1/models", _models),
-    *(Route("GET", place, _status) for place in (MODEL, VERSION)),
-    *(Route("GET", f"{place}/metadata", _metadata) for place in (MODEL, VERSION)),
+    *(Route("GET", rule, _status) for rule in (MODEL, VERSION)),
+    *(Route("GET", f"{rule}/metadata", _metadata) for rule in (MODEL, VERSION)),
 )

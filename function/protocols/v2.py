@@ -34,13 +34,13 @@ PREDICT: Sequence[str] = (
 )
 MODEL_HEADER = ""
 ROUTES: Sequence[Route] = v2_about.ROUTES
-LISTS = frozenset({("inputs",), ("inputs", json_text.ENTRY, "data")})
+LONG_LISTS = frozenset({("inputs",), ("inputs", json_text.ENTRY, "data")})
 SHOWN_FAULTS = 20
-STATUS = {422: 400}  # clients of this protocol know of one status for a wrong request
+STATUS = {422: 400}  # clients of this protocol know only one status for a wrong request
 
 
 def owns(path: str) -> bool:
-    """Everything below /v2."""
+    """Whether the path is below /v2."""
     return path == "/v2" or path.startswith("/v2/")
 
 
@@ -63,13 +63,15 @@ def decode(request: Request) -> PredictRequest:
         options = AnswerOptions(binary=True)
         return PredictRequest(tensors={"": Tensor(content, RAW)}, options=options)
     whole = length == len(request.body)
-    form = json_body.read(request.body if whole else request.body[:length], LISTS)
+    form = json_body.read(request.body if whole else request.body[:length], LONG_LISTS)
     if not isinstance(form, dict):
         raise MalformedRequest(f"expected an object with 'inputs', got {brief(form)}")
-    return _call(form, Tail(request.body, length), request.check_rows)
+    return _decoded(form, Tail(request.body, length), request.check_rows)
 
 
-def _call(form: Mapping[str, Any], tail: Tail, check_rows: Callable[[int], None]) -> PredictRequest:
+def _decoded(
+    form: Mapping[str, Any], tail: Tail, check_rows: Callable[[int], None]
+) -> PredictRequest:
     faults: list[str] = []
     tensors = read_inputs(form.get("inputs"), tail, faults, check_rows)
     options = read_answer_options(form, faults)
@@ -80,17 +82,17 @@ def _call(form: Mapping[str, Any], tail: Tail, check_rows: Callable[[int], None]
     return PredictRequest(tensors=tensors, options=options)
 
 
-def encode(prediction: Prediction, call: PredictRequest) -> Reply:
+def encode(prediction: Prediction, decoded: PredictRequest) -> Reply:
     """Write an inference response.
 
     Raises:
         MalformedRequest: it asks for an output that the model has not.
     """
-    return reply_of(prediction, call.options)
+    return reply_of(prediction, decoded.options)
 
 
 def refuse(failure: Failure) -> Reply:
-    """Write an error; clients show its text, so all that is known is in there."""
+    """Write an error; clients show only its text, so everything is in there."""
     text = failure.detail
     if failure.problems:
         text = "; ".join(map(str, failure.problems))

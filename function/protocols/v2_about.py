@@ -1,4 +1,4 @@
-"""Version 2's routes beside inference: what is served, whether it is ready, what was counted."""
+"""Version 2's routes beside inference: metadata, health, statistics, repository index."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ class Tail:
     """The bytes behind the header, taken from the front.
 
     Attributes:
-        left: how many are not taken yet; None where a wrong size has made that unknowable.
+        left: how many are not taken yet; None once a wrong size has made that unknown.
     """
 
     def __init__(self, body: bytes, start: int) -> None:
@@ -46,7 +46,7 @@ class Tail:
         return start, self._next
 
     def lose(self) -> None:
-        """Nobody knows any more where the next bytes start."""
+        """Give up the rest: it is unknown where the next bytes start."""
         self.left = None
 
     def array(self, size: int, shape: Sequence[int], datatype: str) -> Array:
@@ -82,6 +82,7 @@ def _numbers(body: bytes, start: int, count: int, datatype: str) -> Array:
             raise Fault(f"BOOL takes bytes of 0 and 1, got {bits.max()}")
         return bits.view(bool)
     array = np.frombuffer(body, DATATYPES[datatype].dtype, count, start)
+    # The header's length decides where the bytes start: ONNX Runtime wants them aligned.
     return array if array.flags.aligned else array.copy()
 
 

@@ -21,7 +21,7 @@ from onnxlet.function.protocols.v2_tensors import (
 
 PLAIN = {"name", "shape", "datatype", "data"}
 FORM = "an object with name, shape, datatype and data"
-MOST_INPUTS = 2**16
+MOST_INPUTS = 2**16  # each takes a dictionary, and is sent in a few bytes
 FEW = 3  # so many columns are read as fast one by one
 # MLServer's hints that change nothing here: the signature says what is an array, a frame, a text.
 PLAIN_CONTENT = ("np", "pd", "str", "raw")
@@ -54,11 +54,11 @@ def read_inputs(
     if columns is not None and not tail.left:
         return columns
     tensors: dict[str, Tensor] = {}
-    for place, entry in enumerate(entries):
+    for index, entry in enumerate(entries):
         name = entry.get("name") if isinstance(entry, dict) else None
         if not isinstance(name, str) or not name:
-            tail.lose()
-            faults.append(f"inputs[{place}]: expected an object with a 'name'")
+            tail.lose()  # its bytes may stand before those of others
+            faults.append(f"inputs[{index}]: expected an object with a 'name'")
         elif name in tensors:
             tail.lose()
             faults.append(f"input '{name[:100]}' is there twice")

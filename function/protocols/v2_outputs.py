@@ -64,10 +64,10 @@ def read_answer_options(form: Mapping[str, Any], faults: list[str]) -> AnswerOpt
     if not isinstance(entries, list) or not entries:
         return AnswerOptions(name, binary)
     outputs: dict[str, OutputOptions] = {}
-    for place, entry in enumerate(entries):
+    for index, entry in enumerate(entries):
         output = entry.get("name") if isinstance(entry, dict) else None
         if not isinstance(output, str):
-            faults.append(f"outputs[{place}]: expected an object with a 'name'")
+            faults.append(f"outputs[{index}]: expected an object with a 'name'")
         elif output in outputs:
             faults.append(f"output '{output[:100]}' is there twice")
         else:
@@ -146,8 +146,8 @@ def _ranked(name: str, array: Array, labels: Sequence[Any] | None, count: int) -
         raise MalformedRequest(f"'{name}' has no value for each class: ask without classification")
     order = np.argsort(-array, axis=1, kind="stable")[:, :count]
     texts = [
-        [f"{row[place]:f}:{place}:{labels[place]}" for place in places]
-        for row, places in zip(array.tolist(), order.tolist(), strict=True)
+        [f"{row[index]:f}:{index}:{labels[index]}" for index in largest]
+        for row, largest in zip(array.tolist(), order.tolist(), strict=True)
     ]
     return np.array(texts, dtype=object)
 

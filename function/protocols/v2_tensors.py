@@ -1,4 +1,4 @@
-"""Version 2's datatypes, and tensors whose data stand in JSON."""
+"""Version 2's datatypes, and tensors whose data are in JSON."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ BY_TYPE = {
     "bool": "BOOL",
     "string": "BYTES",
 }
-MOST_DIMENSIONS = 32
+MOST_DIMENSIONS = 32  # NumPy's own limit before 2.0
 
 
 class Fault(Exception):
@@ -58,7 +58,7 @@ class Fault(Exception):
 
 
 def shape_of(entry: Mapping[str, Any]) -> Sequence[int]:
-    """The declared shape, which may still be a lie.
+    """The declared shape, which need not be that of the data.
 
     Raises:
         Fault: it is not a list of whole numbers from 0.
@@ -74,8 +74,8 @@ def from_json(data: Any, shape: Sequence[int], datatype: str) -> Array:
     """An array from nested or flat lists.
 
     Args:
-        data: as it stands in the request.
-        shape: as declared; it is compared with the data before anything is made of it.
+        data: the entry's `data`.
+        shape: as declared; it is compared with the data before memory is taken for it.
         datatype: a known one.
 
     Returns:
@@ -119,7 +119,7 @@ def _from_parts(data: Any, shape: Sequence[int], datatype: str) -> Array:
     whole: Array | None = None
     filled = 0
     for part, _ in data.parts():
-        if whole is None:  # the first value says it of all
+        if whole is None:  # the first value decides for all: later ones must be alike
             nested = isinstance(part[0], list)
             _check_size(len(data), shape, nested)
         try:
@@ -129,7 +129,7 @@ def _from_parts(data: Any, shape: Sequence[int], datatype: str) -> Array:
         end = filled + array.size
         if whole is None:
             whole = np.empty(size, array.dtype)
-        if whole.dtype != array.dtype:  # some values are odd: the others are seen as such, too
+        if whole.dtype != array.dtype:  # some values are odd: all are kept as objects
             whole = whole.astype(object)
         whole[filled:end] = array
         filled = end
@@ -201,7 +201,7 @@ def _hides_booleans(array: Array, rows: list[Any]) -> bool:
     if len(suspects) > array.size // 8:
         return bool in set(map(type, chain.from_iterable(rows)))
     width = array.shape[1]
-    return any(type(rows[place // width][place % width]) is bool for place in suspects)
+    return any(type(rows[index // width][index % width]) is bool for index in suspects)
 
 
 def _packed(flat: list[Any], code: str) -> Array | None:
@@ -209,6 +209,7 @@ def _packed(flat: list[Any], code: str) -> Array | None:
     try:
         content = struct.pack(f"<{len(flat)}{code}", *flat)
     except (struct.error, OverflowError):
+        # null is NaN in floats; whole numbers have no such value, and are checked cell by cell.
         if code not in "efd" or not set(map(type, flat)) <= {int, float, type(None)}:
             return None
         if None not in flat:
@@ -221,7 +222,7 @@ def _packed(flat: list[Any], code: str) -> Array | None:
 
 
 def _may_hide_booleans(array: Array) -> bool:
-    """A boolean packs as 0 or 1."""
+    """Whether there is a 0 or 1 at all: `struct` packs booleans as these."""
     return bool((array == array.astype(bool)).any())
 
 

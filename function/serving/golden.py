@@ -1,4 +1,4 @@
-"""Golden rows: held-out rows with scikit-learn's own answers, replayed wherever a model lands."""
+"""Golden rows: held-out rows with scikit-learn's own answers, replayed where a model arrives."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from onnxlet.function.models.model import AGAIN, Model, load_model, read_checked
 from onnxlet.function.protocols import native
 from onnxlet.function.serving.service import predict
 
-NOISE = 1e-6  # of a column's usual size
+NOISE = 1e-6  # of a column's usual size: a difference below it is rounding
 FAINT = 1e-9  # of the usual size of all columns
-SHOWN = 200  # characters of an answer
+MOST_SHOWN = 200  # characters of an answer
 
 
 def usual_size(expected: Array) -> float:
@@ -77,20 +77,20 @@ def replay(model: Model, golden: Mapping[str, Any]) -> list[str]:
         golden: as `compare` takes them.
 
     Returns:
-        What is off, in words; empty where every answer is scikit-learn's.
+        The differences, in words; empty where every answer is scikit-learn's.
     """
     if not golden["instances"]:
         return []
     try:
-        call = native.from_object({"instances": golden["instances"]})
-        given = json_text.loads(native.encode(predict(model, call), call).body)
+        decoded = native.from_object({"instances": golden["instances"]})
+        given = json_text.loads(native.encode(predict(model, decoded), decoded).body)
     except OnnxletError as error:
         return [f"the golden rows are refused: {error.message}"]
     return compare(given, golden)
 
 
 def compare(given: Mapping[str, Any], golden: Mapping[str, Any]) -> list[str]:
-    """Hold a native answer to golden rows against scikit-learn's, wherever it came from.
+    """Compare a native answer to golden rows with scikit-learn's, wherever it came from.
 
     Args:
         given: the native answer to all of the rows, read from its JSON.
@@ -98,7 +98,7 @@ def compare(given: Mapping[str, Any], golden: Mapping[str, Any]) -> list[str]:
             `floors` of these, as `floor_of` gives them for all the rows that were held out.
 
     Returns:
-        What is off, in words; empty where every answer is scikit-learn's.
+        The differences, in words; empty where every answer is scikit-learn's.
     """
     faults = []
     if not golden["answers"]:
@@ -112,16 +112,16 @@ def compare(given: Mapping[str, Any], golden: Mapping[str, Any]) -> list[str]:
         floor = golden.get("floors", {}).get(name)
         wrong = _wrong_rows(name, got, expected, golden["tolerance"], floor)
         faults += [
-            f"golden row {row}, {name}: expected {expected[row]}, got {str(got[row])[:SHOWN]}"
+            f"golden row {row}, {name}: expected {expected[row]}, got {str(got[row])[:MOST_SHOWN]}"
             for row in wrong
         ]
     return faults
 
 
 def compare_body(body: bytes, golden: Mapping[str, Any]) -> list[str]:
-    """The same, of the body of an answer: one that is no native answer is a fault like others.
+    """Compare an answer's body with golden rows; a body that is no native answer is a fault, too.
 
-    Whoever sent it may be a release that has not proven itself.
+    It may come from a release that has yet to prove itself.
     """
     try:
         given = json_text.loads(body)
@@ -136,7 +136,7 @@ def load_proven(directory: Path, threads: int = 1) -> tuple[Model, int, list[str
     """Load a model directory, check the hash of each of its files, and replay its golden rows.
 
     Returns:
-        The model, how many golden rows there are, and what is off in its answers to them.
+        The model, how many golden rows there are, and where its answers to them differ.
 
     Raises:
         ModelError: a file is missing, altered or not what it should be.
@@ -146,7 +146,7 @@ def load_proven(directory: Path, threads: int = 1) -> tuple[Model, int, list[str
     contents = {
         file: read_checked(directory, file, expected, place)
         for file, expected in model.manifest["files"].items()
-        if file != "model.onnx"  # checked as it was loaded
+        if file != "model.onnx"  # checked as it was loaded, and too large to read twice
     }
     if "golden.json" not in contents:
         raise ModelError(f"{place}: the manifest has no hash of golden.json", "Build it again.")

@@ -6,11 +6,11 @@ import threading
 
 
 class InFlight:
-    """Counts requests in flight.
+    """Counts requests in flight; safe from several threads.
 
     Attributes:
-        limit: most requests at once.
-        count: requests now.
+        limit: requests that are answered at once; whoever is over it is refused.
+        count: requests that have entered and not left.
     """
 
     def __init__(self, limit: int) -> None:
@@ -19,12 +19,12 @@ class InFlight:
         self._lock = threading.Lock()
 
     def enter(self) -> bool:
-        """Count one more; whether it is within the limit. Each one has to leave."""
+        """Count one more, and return whether it is within the limit; each one has to leave."""
         with self._lock:
             self.count += 1
             return self.count <= self.limit
 
     def leave(self) -> None:
-        """Count one less."""
+        """Count one less: the request is answered or refused."""
         with self._lock:
             self.count -= 1

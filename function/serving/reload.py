@@ -23,7 +23,7 @@ from onnxlet.function.models.model import Model
 from onnxlet.function.models.repository import Catalogue, Repository
 from onnxlet.function.serving.golden import load_proven
 
-SHOWN = 20  # differences between two signatures, in a line of the log
+SHOWN_DIFFERENCES = 20  # differences between two signatures, in a line of the log
 
 
 class Reloader:
@@ -40,7 +40,7 @@ class Reloader:
         listed = repository.catalogue.versions
         # What the files of a version were when it was taken, and when it was refused.
         self._good = {k: s for k, s in self._scan.now.items() if k[1] in listed.get(k[0], ())}
-        # ... and when its golden rows were answered, or the process started with it.
+        # ... and when its golden rows were answered, or the process started with that version.
         served = repository.catalogue.served
         self._proven = {k: s for k, s in self._good.items() if k[1] == served.get(k[0])}
         self._bad: dict[Key, Stamp] = {}
@@ -56,7 +56,7 @@ class Reloader:
         scanning.start()
 
     def stop(self) -> None:
-        """Scan no more."""
+        """End the scans, once the one that runs is done."""
         self._stop.set()
 
     def _scan_on(self, seconds: float) -> None:
@@ -142,7 +142,7 @@ class Reloader:
         """The first of these versions that answers as it should."""
         for number in numbers:
             key = (name, number)
-            # One that was loaded since somebody asked for it has proven nothing yet.
+            # One that was loaded because a request named it has not replayed its golden rows.
             serving = old.loaded.get(key) if key in self._proven else None
             stamp = self._scan.now.get(key)
             if serving is not None and stamp == self._proven.get(key):
@@ -182,9 +182,9 @@ class Reloader:
         return self._scan.is_steady(key) or key[1] in old.versions.get(key[0], ())
 
     def _asked_for(self, name: str, others: list[int], old: Catalogue) -> dict[Key, Model]:
-        """Other versions that were loaded when they were asked for, if their files are the same.
+        """Other versions that requests have named; they stay loaded if their files are the same.
 
-        The one that was served until now is not among them: its memory is given back.
+        The one that was served until now is not among them, so that its memory is freed.
         """
         kept: dict[Key, Model] = {}
         for key in [(name, number) for number in others]:
@@ -198,7 +198,7 @@ class Reloader:
 
 
 def _log_changes(old: Catalogue, new: Catalogue) -> None:
-    """One line for each model whose served version is another now, and for other aliases."""
+    """Write a line for each model whose served version or aliases have changed."""
     for name in sorted(old.versions.keys() | new.versions.keys()):
         about = {"event": "reload", "model": name}
         if name not in new.served:
@@ -215,5 +215,5 @@ def _log_changes(old: Catalogue, new: Catalogue) -> None:
 def _breaking(before: Model, now: Model) -> dict[str, list[str]]:
     """What clients of the version before will notice, as a member of the line."""
     found = differences(before.manifest, now.manifest)
-    more = [f"and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
-    return {"breaking": [*found[:SHOWN], *more]} if found else {}
+    more = [f"and {len(found) - SHOWN_DIFFERENCES} more"] if len(found) > SHOWN_DIFFERENCES else []
+    return {"breaking": [*found[:SHOWN_DIFFERENCES], *more]} if found else {}

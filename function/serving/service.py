@@ -203,7 +203,7 @@ def read(model: Model, request: PredictRequest, left_out: LeftOut | None = None)
     if not request.text and request.names is None:
         return validate_rows(request.rows, signature, request.faults, left_out=left_out)
     if request.text and request.names is not None:
-        from onnxlet.function.inputs import csv_text
+        from onnxlet.function.inputs import csv_text  # imported by whoever read the CSV
 
         csv_text.check_header(request.names, signature)
     return validate_rows(
@@ -236,9 +236,10 @@ def _in_order(
     unlike = {
         n: expected for n, row in enumerate(rows) if type(row) is not list or len(row) != width
     }
+    # Lists are checked faster than objects; of a single key, itemgetter makes no tuple.
     if not unlike and width > 1 and sorted(names) == sorted(order):
-        place = {name: number for number, name in enumerate(names)}
-        arrange = itemgetter(*map(place.__getitem__, order))
+        index = {name: number for number, name in enumerate(names)}
+        arrange = itemgetter(*map(index.__getitem__, order))
         return list(map(list, map(arrange, rows))), faults
     found = [
         row if n in unlike else dict(zip(names, row, strict=True)) for n, row in enumerate(rows)
@@ -261,8 +262,8 @@ def _answer_the_good(
             bad = {each.row for each in error.every}
             problems += [each._replace(row=kept[each.row or 0]) for each in error.every]
             count += len(error.every)
-            good = [place for place in range(table.rows) if place not in bad]
-            kept = [kept[place] for place in good]
+            good = [row for row in range(table.rows) if row not in bad]
+            kept = [kept[row] for row in good]
             table = Table(len(good), [array[good] for array in table.arrays])
     timer.end("run")
     if not problems:
@@ -276,11 +277,11 @@ def _answer_the_good(
 
 
 def _spread(answered: Array | None, kept: Sequence[int], rows: int) -> Array:
-    """Answers at their rows' places, None in the others.
+    """Answers at their rows' indices, None elsewhere.
 
     They stay NumPy's own, so that a float32 is written with as few digits as it is otherwise.
     """
-    whole = np.full(rows, None, dtype=object)
+    whole = np.full(rows, None, dtype=object)  # JSON's null, which floats have no value for
     if answered is not None:
         for row, entry in zip(kept, answered, strict=True):
             whole[row] = entry

@@ -1,4 +1,4 @@
-"""Running every model once before a request does: on a schedule, and before a snapshot."""
+"""Runs every model once before a request does: on a schedule, and before a snapshot."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from onnxlet.function.serving.service import Service, predict
 
 
 def is_scheduled(event: Any) -> bool:
-    """An event of an EventBridge rule, or of its scheduler."""
+    """Whether an event comes from an EventBridge rule or scheduler."""
     return isinstance(event, dict) and event.get("source") in ("aws.events", "aws.scheduler")
 
 
@@ -26,7 +26,7 @@ def warm_up(service: Service) -> list[str]:
     """
     for model in service.repository.models:
         row = _golden_row(model)
-        if row is None:
+        if row is None:  # a model without golden rows: at least its session is there
             model.open()
         else:
             native.answer(predict(model, native.from_object({"instances": [row]})))

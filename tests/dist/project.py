@@ -1,4 +1,4 @@
-"""A user's project: the files of docs/own-project.md, and names of ours and of uv.
+"""A user's project: the files of its how-to page, and names of ours and of uv.
 
 Whatever imports one of these ends with what it says here.
 """

@@ -27,7 +27,7 @@ def ended(error: BaseException, *arguments: str) -> Result:
         (errno.EACCES, "Let this user read or write it, or name another place."),
     ],
 )
-def test_a_disk_that_takes_nothing_is_told_without_a_traceback(number: int, hint: str) -> None:
+def test_a_full_disk_is_reported_without_a_traceback(number: int, hint: str) -> None:
     end = ended(OSError(number, os.strerror(number), "a.zip"))
 
     assert (end.exit_code, end.stdout) == (1, "")

@@ -29,7 +29,7 @@ def errors(form: Any) -> list[tuple[Any, Any, str]]:
     return [(e["row"], e["column"], e["detail"]) for e in form["errors"]]
 
 
-def test_all_problems_are_told_at_once(client: Client) -> None:
+def test_all_problems_are_listed_at_once(client: Client) -> None:
     rows = [
         {**SHOP, "Preis (€)": "big", "colour": 1},
         SHOP,
@@ -63,7 +63,7 @@ def test_twenty_problems_and_the_count(client: Client) -> None:
     assert form["error_count"] == 33
 
 
-def test_what_was_meant_is_guessed_for_the_first_unknown_names_alone(flask_client: Any) -> None:
+def test_what_was_meant_is_guessed_for_only_the_first_unknown_names(flask_client: Any) -> None:
     names = [f"coun{number}" for number in range(25)]
 
     form = refused(flask_client(), 422, [dict.fromkeys(names, 1), {**SHOP, "coun0": 1, "neu": 1}])
@@ -175,7 +175,7 @@ BY_RECORDS = 'df.to_json(orient="records")'
         ("{'instances': []}", "double quotes"),
     ],
 )
-def test_another_form_of_json_is_told_with_the_way_out(
+def test_another_form_of_json_is_refused_with_a_way_out(
     flask_client: Any, body: str, hint: str
 ) -> None:
     assert hint in refused(flask_client(), 400, body.encode())["hint"]
@@ -197,14 +197,14 @@ def test_what_the_hints_say_is_answered(client: Client) -> None:
 @pytest.mark.parametrize(
     ("separator", "name"), [(";", "';'"), ("\t", "tabs"), ("|", "'|'"), (",", "")]
 )
-def test_the_separator_of_csv_is_told(flask_client: Any, separator: str, name: str) -> None:
+def test_the_separator_of_csv_is_named(flask_client: Any, separator: str, name: str) -> None:
     content = FRAME.rename(columns=lambda name: f"{name}!").to_csv(sep=separator, index=False)
     hint = refused(flask_client(), 422, content.encode(), kind="text/csv").get("hint", "")
     told = f"The header is parted by {name}: df.to_csv(index=False) writes commas."
     assert hint == (told if name else "")
 
 
-def test_csv_in_another_encoding_is_told_with_its_line(flask_client: Any) -> None:
+def test_csv_in_another_encoding_is_refused_with_its_line(flask_client: Any) -> None:
     content = "count,a\n1,a\n2,\u00e9\n".encode("latin-1")
     form = refused(flask_client(), 400, content, kind="text/csv")
     assert form["detail"] == "byte 14 of the CSV, in line 3, is not UTF-8"
@@ -310,7 +310,7 @@ def test_an_encoding_that_is_not_read(client: Client) -> None:
     refused(client, 415, b"x", headers={"Content-Encoding": "br"})
 
 
-def test_unknown_places(client: Client) -> None:
+def test_unknown_routes_and_models(client: Client) -> None:
     assert refused(client, 404, [ROW], "/models/nope/predict")["hint"].endswith("shop.")
     for version in ("2", "0", "x", "9" * 3000):
         refused(client, 404, [ROW], f"/models/shop/versions/{version}/predict")
@@ -372,7 +372,7 @@ def test_a_default_model_and_an_only_one(flask_client: Any) -> None:
         (PATH, b'{"instances": [], "\\ud800": 1}', 400),
     ],
 )
-def test_a_lone_surrogate_in_a_name_is_told(
+def test_a_lone_surrogate_in_a_name_is_named(
     client: Client, path: str, body: bytes, status: int
 ) -> None:
     assert "ud800" in json.dumps(refused(client, status, body, path))

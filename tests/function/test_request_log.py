@@ -160,7 +160,7 @@ def test_no_line_holds_any_data(
     assert all(json.loads(line)["request_id"] for line in log.splitlines())
 
 
-def test_nor_does_what_is_told_of_a_failure_of_ours(
+def test_nor_does_the_line_of_a_failure_of_ours(
     models: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     def observe(prediction: Any) -> None:
@@ -273,7 +273,7 @@ def test_which_lines_are_written(
     assert [x.get("status") or x.get("state") or x["event"] for x in lines] == expected
 
 
-def test_a_failure_of_ours_is_a_line_with_its_places(
+def test_a_failure_of_ours_is_a_line_with_its_traceback(
     models: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     failure, answered = asked(models, capfd)[7:9]
@@ -285,7 +285,7 @@ def test_a_failure_of_ours_is_a_line_with_its_places(
     assert "on purpose" not in json.dumps(failure)
 
 
-def test_no_line_has_more_places_than_one_reads(capfd: pytest.CaptureFixture[str]) -> None:
+def test_no_line_has_more_frames_than_one_reads(capfd: pytest.CaptureFixture[str]) -> None:
     def recurse(levels: int) -> None:
         if not levels:
             raise ValueError

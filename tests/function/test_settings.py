@@ -179,7 +179,7 @@ def test_no_models_is_an_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("part", ["iris", "iris/1"])
-def test_a_model_where_its_folder_is_meant_is_told(part: str, models: Path) -> None:
+def test_a_model_where_its_folder_is_meant_is_refused(part: str, models: Path) -> None:
     with pytest.raises(ModelError, match="it is a model itself") as caught:
         Repository(models / part)
 

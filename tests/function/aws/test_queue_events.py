@@ -106,7 +106,7 @@ def test_answers_that_are_not_taken_are_failures_of_their_records(
     assert "canary" not in log
 
 
-def test_a_record_that_breaks_the_function_fails_alone(models: Path) -> None:
+def test_only_the_record_that_breaks_the_function_fails(models: Path) -> None:
     class Broken(Service):
         def predict(self, call: Any, model: Any, request_id: str, stages: Any) -> Any:
             if request_id == "message-0":

@@ -122,7 +122,7 @@ def test_the_background_is_read_once(version: Path) -> None:
     assert client.post("/models/iris/explain", json=BODY).get_json() == first.get_json()
 
 
-def test_training_rows_are_told(version: Path) -> None:
+def test_training_rows_are_named_as_the_source(version: Path) -> None:
     def kept(about: dict[str, Any]) -> None:
         about.update(source="training rows", instances=[[5.0, 3.0, 1.5, 0.2]])
 
@@ -166,7 +166,7 @@ def test_a_key_opens_explanations(flask_client: Callable[..., Client]) -> None:
     assert with_key.status == 200
 
 
-def test_the_log_tells_the_model_and_no_data(
+def test_the_log_names_the_model_and_has_no_data(
     flask_client: Callable[..., Client], capfd: pytest.CaptureFixture[str]
 ) -> None:
     flask_client().post("/models/iris/explain", BODY)

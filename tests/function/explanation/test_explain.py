@@ -373,7 +373,7 @@ def test_the_servers_own_limit_leaves_time_for_the_answer(folder: Path) -> None:
 # What is asked for
 
 
-def test_one_class_alone(ask: Callable[..., Any]) -> None:
+def test_only_one_class(ask: Callable[..., Any]) -> None:
     whole, one = ask("text-labels", INSTANCES), ask("text-labels", INSTANCES, classes=["middle"])
 
     assert one["classes"] == ["middle"]

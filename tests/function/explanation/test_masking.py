@@ -104,7 +104,7 @@ def test_players_are_columns_in_the_blocks_order_then_the_pieces_of_texts() -> N
 
 
 @pytest.mark.parametrize("shared", [True, False])
-def test_a_coalition_is_worth_what_its_mixed_rows_are_answered(shared: bool) -> None:
+def test_a_coalition_is_worth_what_its_masked_rows_are_answered(shared: bool) -> None:
     function = function_of()
     masks = np.random.default_rng(0).random((5, 1 if shared else 2, 6)) < 0.5
     inside, outside = function.pairs(masks)
@@ -131,7 +131,7 @@ def test_fewer_coalitions_are_asked_for_together_where_their_answers_are_wide() 
     assert function_of(wide=10**7).at_once == 1
 
 
-def test_a_mix_that_is_not_answered_names_the_row() -> None:
+def test_a_masked_row_that_is_not_answered_is_named() -> None:
     def raising(table: Table, tensors: Any) -> Array:
         raise InvalidRows([Problem(11, None, "raises")])
 

@@ -23,7 +23,7 @@ def _hash(tag: str) -> str:
     return "'sha256-" + base64.b64encode(hashlib.sha256(found[0].encode()).digest()).decode() + "'"
 
 
-def test_it_is_the_file_under_a_policy_that_lets_it_alone_run(client: Client) -> None:
+def test_it_is_the_file_under_a_policy_that_runs_only_its_own_code(client: Client) -> None:
     answer = client.get("/")
 
     assert (answer.status, answer.body) == (200, FILE.read_bytes())
@@ -43,7 +43,7 @@ def test_it_is_the_file_under_a_policy_that_lets_it_alone_run(client: Client) ->
 
 
 @pytest.mark.parametrize("form", ["{}", "W/{}", '"other", {}'])
-def test_a_browser_that_has_it_is_told_so(client: Client, form: str) -> None:
+def test_a_browser_that_has_it_gets_304(client: Client, form: str) -> None:
     tag = client.get("/").headers["etag"]
 
     again = client.get("/", {"If-None-Match": form.format(tag)})
@@ -56,7 +56,7 @@ def test_it_is_sent_anew_where_it_has_changed(client: Client) -> None:
     assert client.get("/", {"If-None-Match": '"other"'}).status == 200
 
 
-def test_a_program_that_takes_anything_is_told_that_the_server_is_alive(client: Client) -> None:
+def test_a_program_that_accepts_anything_gets_that_the_server_is_alive(client: Client) -> None:
     answer = client.get("/", {"Accept": "*/*"})
     browser = client.get("/", {"Accept": "text/html,application/xml;q=0.9,*/*;q=0.8"})
 
@@ -76,7 +76,7 @@ def test_it_opens_without_a_key_and_the_rest_does_not(
     assert client.get("/openapi.json").status == 401
 
 
-def test_it_names_no_other_place() -> None:
+def test_it_names_no_other_site() -> None:
     addresses = re.findall(r"(?:https?:)?//[a-z][a-z.0-9]*", TEXT)
     assert set(addresses) <= {"http://www.w3.org"}  # the name of SVG, in the icon
     assert not re.findall(r"\b(?:src|href)=\"(?!#|data:|openapi\.json)", TEXT)

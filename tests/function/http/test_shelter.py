@@ -139,7 +139,7 @@ def test_the_next_run_has_all_its_time_again(slow: Path, models: Path) -> None:
         assert client.post("/predict", [FLOWER]).status == 200
 
 
-def test_without_a_watchdog_time_is_looked_at_between_runs(models: Path) -> None:
+def test_without_a_watchdog_time_is_checked_between_runs(models: Path) -> None:
     app = create_app(models, settings=Settings(models, max_seconds=0))
 
     answer = app.test_client().post("/models/iris/predict", json=[FLOWER])

@@ -237,7 +237,7 @@ def test_names_that_are_not(host: str) -> None:
     assert "ONNXLET_HOSTS" in error.value.hint
 
 
-def test_which_servers_look_at_the_name(tmp_path: Path) -> None:
+def test_which_servers_check_the_name(tmp_path: Path) -> None:
     any_name, one = Settings(tmp_path), Settings(tmp_path, hosts=frozenset({HERE}))
     for address in ("127.0.0.1", "127.0.1.1", "::1"):
         assert for_address(address, "Pi", any_name).hosts == frozenset({"pi"})

@@ -127,7 +127,7 @@ def test_a_long_row_is_a_list_where_columns_may_be_long() -> None:
     assert [type(row) for row in found] == [list] * 3
 
 
-def test_where_it_is_wrong_is_told() -> None:
+def test_where_it_is_wrong_is_named() -> None:
     body = (
         b'{"instances": [[1, "\xc3\xa9"],\n'
         + b"[2, 3],\n" * 20
@@ -203,7 +203,7 @@ def test_many_values_in_a_row_are_refused(values: bytes) -> None:
         whole(json_body.read(rows, LISTS))
 
 
-def test_what_to_do_about_it_is_told_of_large_bodies_too() -> None:
+def test_large_bodies_have_hints_too() -> None:
     for last in (b"None", b"", b"'a'"):
         with pytest.raises(MalformedRequest) as caught:
             whole(json_body.read(b'{"instances": [%b%b]}' % (b"1," * 99, last), LISTS))

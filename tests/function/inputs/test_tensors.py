@@ -223,7 +223,7 @@ def problems(tensors: Mapping[str, Tensor], signature: Signature) -> list[str]:
     return list(map(str, caught.value.every))
 
 
-def test_all_that_is_wrong_with_the_form_is_told_at_once() -> None:
+def test_all_that_is_wrong_with_the_form_is_listed_at_once() -> None:
     tensors = good(2)
     del tensors["new"]
     tensors["neww"] = tensors["id"]
@@ -244,7 +244,7 @@ def test_all_that_is_wrong_with_the_form_is_told_at_once() -> None:
     ]
 
 
-def test_all_wrong_values_are_told_at_once_by_row_and_column() -> None:
+def test_all_wrong_values_are_listed_at_once_by_row_and_column() -> None:
     def odd(cells: list[Any], datatype: str) -> Tensor:
         return Tensor(np.fromiter(cells, object, len(cells)), datatype)
 

@@ -489,9 +489,7 @@ def test_of_two_folders_the_second_one_s_aliases_count(own: Path, tmp_path: Path
     assert repository.choose("iris", "new").version == 4
 
 
-def test_a_slot_s_stable_gives_way_to_a_higher_version_that_came_alone(
-    own: Path, tmp_path: Path
-) -> None:
+def test_a_slot_s_stable_gives_way_to_a_higher_update(own: Path, tmp_path: Path) -> None:
     name(own, {"stable": 2, "slot": 2})
     updates = tmp_path / "updates"
     shutil.copytree(own / "iris" / "1", updates / "iris" / "1")
@@ -557,7 +555,7 @@ class Inside:
         return bytes(self._got.get_data())
 
 
-def test_the_watchdog_and_metrics_look_at_what_is_served(own: Path) -> None:
+def test_the_watchdog_and_metrics_use_what_is_served(own: Path) -> None:
     name(own, {"stable": 2})
     app = make_app(own, settings=Settings(own, reload_seconds=0))
     repository, inside = app.extensions[SERVICE].repository, Inside(app.test_client())

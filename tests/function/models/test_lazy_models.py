@@ -55,7 +55,7 @@ def test_at_the_start_all_are_loaded(own: Path) -> None:
     assert all(is_loaded(model) for model in repository.models)
 
 
-def test_a_broken_lazy_model_fails_its_own_requests_alone(own: Path) -> None:
+def test_a_broken_lazy_model_fails_only_its_own_requests(own: Path) -> None:
     (own / "iris" / "1" / "model.onnx").write_bytes(b"altered")
     client = make(own, lazy=True).test_client()
     iris = {"instances": [[5.1, 3.5, 1.4, 0.2]]}
@@ -98,7 +98,7 @@ def test_warming_up_loads_and_runs_every_model(own: Path) -> None:
     assert all(is_loaded(model) for model in service.repository.models)
 
 
-def test_warming_up_tells_of_a_model_that_does_not_answer(own: Path) -> None:
+def test_warming_up_reports_a_model_that_does_not_answer(own: Path) -> None:
     (own / "iris" / "1" / "model.onnx").write_bytes(b"altered")
     with pytest.raises(ModelError, match="altered"):
         warm_up(make(own, lazy=True).extensions[SERVICE])

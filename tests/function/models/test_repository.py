@@ -85,7 +85,7 @@ def as_nobody() -> Iterator[None]:
         os.seteuid(user)
 
 
-def test_a_folder_that_is_no_version_is_told_as_that(tmp_path: Path) -> None:
+def test_a_folder_that_is_no_version_is_named_as_such(tmp_path: Path) -> None:
     (tmp_path / "iris" / "latest").mkdir(parents=True)
     (tmp_path / "iris" / "latest" / "manifest.json").write_text('{"format": 1}')
     for name, told in (("9", "manifest.json: No such file"), ("latest", "expected a whole number")):

@@ -36,7 +36,7 @@ def paths() -> Iterator[str]:
     yield from (f"/v2/repository/models/nope/{verb}" for verb in ("load", "unload"))
 
 
-def test_what_the_path_names_is_looked_for_before_the_body_is_read(client: Client) -> None:
+def test_the_model_of_the_path_is_found_before_the_body_is_read(client: Client) -> None:
     got = {
         (path, kind): client.post(path, body, headers).status
         for path in paths()
@@ -48,7 +48,7 @@ def test_what_the_path_names_is_looked_for_before_the_body_is_read(client: Clien
 
 
 @pytest.mark.parametrize("kind", BODIES)
-def test_what_a_header_names_is_looked_for_too(client: Client, kind: str) -> None:
+def test_the_model_of_a_header_is_found_first_too(client: Client, kind: str) -> None:
     body, headers = BODIES[kind]
     named = {**headers, "X-Amzn-SageMaker-Target-Model": "nope"}
 
@@ -67,7 +67,7 @@ def test_what_a_header_names_is_looked_for_too(client: Client, kind: str) -> Non
     ],
 )
 @pytest.mark.parametrize("path", ["/predict", "/models/iris/predict"])
-def test_what_the_body_names_is_looked_for_although_its_rows_can_not_be_read(
+def test_the_model_of_the_body_is_found_although_its_rows_can_not_be_read(
     client: Client, body: dict[str, Any], path: str
 ) -> None:
     got = client.post(path, {**body, "model": "nope"})

@@ -56,7 +56,7 @@ def test_over_every_transport(client: Client) -> None:
     assert answer.json()["openapi"] == "3.1.0"
 
 
-def test_models_whose_names_differ_by_a_sign_alone(tmp_path: Path) -> None:
+def test_models_whose_names_differ_only_by_a_sign(tmp_path: Path) -> None:
     for name in ("a-b", "a.b", "a_b"):
         build(estimators.iris(), name, tmp_path, quiet)
     app = create_app(tmp_path, settings=Settings(tmp_path))

@@ -196,7 +196,7 @@ def test_an_answer_in_csv() -> None:
     assert csv_text.written([np.array([np.nan])]) == b'""\n'
 
 
-def test_an_error_tells_every_problem() -> None:
+def test_an_error_lists_every_problem() -> None:
     problems = [Problem(0, "a", "bad"), Problem(None, "b", "worse")]
 
     reply = invocations.refuse(Failure(422, "InvalidRows", "", "", problems, 2))
@@ -573,7 +573,7 @@ def test_other_codes(client: Client) -> None:
     assert (method.status, method.json()["error_code"]) == (405, "BAD_REQUEST")
 
 
-def test_ping_and_what_else_is_told(client: Client) -> None:
+def test_ping_and_the_other_routes(client: Client) -> None:
     for path in ("/ping", "/health"):
         assert (client.get(path).status, client.get(path).json()) == (200, {"ready": True})
     version = client.get("/version")

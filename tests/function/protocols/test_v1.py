@@ -103,7 +103,7 @@ def test_wishes() -> None:
     )
 
 
-def test_an_error_tells_every_problem() -> None:
+def test_an_error_lists_every_problem() -> None:
     problems = [Problem(0, "a", "bad"), Problem(3, None, "\ud800")]
 
     reply = v1.refuse(Failure(422, "InvalidRows", "", "Mend them.", problems, 5))

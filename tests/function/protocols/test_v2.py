@@ -400,7 +400,7 @@ FORM_FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FORM_FAULTS)
-def test_what_is_wrong_is_told(local: Client, fault: str) -> None:
+def test_what_is_wrong_is_named(local: Client, fault: str) -> None:
     body, part = FORM_FAULTS[fault]
 
     answer = local.post(IRIS, body)
@@ -493,7 +493,7 @@ BYTE_FAULTS = {
 
 
 @pytest.mark.parametrize("fault", BYTE_FAULTS)
-def test_what_is_wrong_with_bytes_is_told(local: Client, fault: str) -> None:
+def test_what_is_wrong_with_bytes_is_named(local: Client, fault: str) -> None:
     (body, headers), part = BYTE_FAULTS[fault]
 
     answer = local.post(IRIS, body, headers)
@@ -511,7 +511,7 @@ def test_the_bytes_of_a_wrong_entry_are_passed_over(local: Client) -> None:
     assert answer.json()["error"].split("; ")[1:] == ["input 'flags' is there twice"]
 
 
-def test_only_so_many_problems_are_told(local: Client) -> None:
+def test_only_so_many_problems_are_listed(local: Client) -> None:
     rows = [["x", 1, 1, 1]] * 23
 
     answer = local.post(IRIS, {"inputs": [tensor(rows, shape=[23, 4])]})
@@ -673,7 +673,7 @@ ABOUT = {
 
 
 @pytest.mark.parametrize("path", ABOUT)
-def test_what_is_told_of_server_and_models(client: Client, path: str) -> None:
+def test_what_is_said_of_server_and_models(client: Client, path: str) -> None:
     answer = client.get(path)
 
     assert (answer.status, answer.json()) == (200, ABOUT[path])

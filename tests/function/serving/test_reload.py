@@ -62,7 +62,7 @@ def lines(capfd: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return without_time(capfd.readouterr().err)
 
 
-def test_a_new_version_is_taken_at_the_second_look(
+def test_a_new_version_is_taken_at_the_second_scan(
     own: Path, repository: Repository, reloader: Reloader, capfd: pytest.CaptureFixture[str]
 ) -> None:
     add(own, 2)
@@ -97,7 +97,7 @@ def test_a_catalogue_that_a_reader_holds_never_changes(
     assert list(held.loaded) == [("iris", 1)]
 
 
-def test_a_copy_in_progress_is_left_alone(
+def test_a_copy_in_progress_is_not_read(
     own: Path, repository: Repository, reloader: Reloader, capfd: pytest.CaptureFixture[str]
 ) -> None:
     whole, part = own / "iris" / "1", own / "iris" / "2"
@@ -164,7 +164,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("fault", BROKEN)
-def test_a_broken_version_is_refused_and_told_once(
+def test_a_broken_version_is_refused_and_logged_once(
     own: Path,
     repository: Repository,
     reloader: Reloader,
