@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bench import (
-    beside,
     edge,
     explanations,
     graphs,
@@ -17,6 +16,7 @@ from bench import (
     protocols,
     report,
     serving,
+    side_by_side,
     silence,
 )
 from bench.models import MODELS
@@ -25,7 +25,7 @@ from bench.serving import Fitted
 # By the word that `make bench PART=...` takes: the section's title, and what measures it.
 PARTS: Mapping[str, tuple[str, Callable[[Path, Fitted], str]]] = {
     "serving": ("Serving", serving.section),
-    "servers": ("Beside other servers", beside.section),
+    "servers": ("Beside other servers", side_by_side.section),
     "protocols": ("Protocols", protocols.section),
     "explanations": ("Explanations", explanations.section),
     "graphs": ("Graphs", graphs.section),

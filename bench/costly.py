@@ -56,7 +56,7 @@ class Gene:
         form: of which protocol.
         model: that is asked.
         cell: of CELLS, that the rows are filled with.
-        last: of CELLS, in the place of the very last one.
+        last: of CELLS, instead of the very last one.
         width: values in a row; `all` puts everything into one.
         rows: at most.
         bytes: that it may have, unpacked.
@@ -147,10 +147,10 @@ def _width(gene: Gene) -> int:
 
 def _names(gene: Gene, width: int) -> list[str]:
     if gene.names == "known":
-        own = [f"x{place}" for place in range(MODELS[gene.model])]
-        return (own + [f"more {place}" for place in range(width)])[:width]
+        own = [f"x{index}" for index in range(MODELS[gene.model])]
+        return (own + [f"more {index}" for index in range(width)])[:width]
     if gene.names == "distinct":
-        return [f"u{place:07d}" for place in range(width)]
+        return [f"u{index:07d}" for index in range(width)]
     return ["x0" if gene.names == "one" else ""] * width
 
 
@@ -180,7 +180,7 @@ def _objects(gene: Gene) -> str:
     def row(number: int) -> str:
         names = known
         if gene.names == "distinct":
-            names = [f"u{place:07d}" for place in range(number * width, (number + 1) * width)]
+            names = [f"u{index:07d}" for index in range(number * width, (number + 1) * width)]
         return "{" + ",".join(f'"{name}":{cell}' for name in names) + "}"
 
     return _rows(gene, row, "}")

@@ -1,4 +1,4 @@
-"""A device: what its bundle and its service take, and what an update does to who asks meanwhile."""
+"""A device: the size of its bundle, its service's memory, and an update's effect on clients."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
-from bench import edge_device, edge_guest, edge_update, lambda_bundles, paced, servers
+from bench import edge_device, edge_guest, edge_update, lambda_bundles, open_loop, servers
 from bench.edge_device import Service
 from bench.lambda_bundles import MODEL
 from bench.report import Line, comparisons
@@ -56,7 +56,7 @@ core.
 
 
 def section(models: Path, fitted: Fitted) -> str:
-    """Measure, and tell."""
+    """Measure, and return the section as Markdown."""
     folder = Path(tempfile.mkdtemp(dir=models.parent))
     rows = fitted[MODEL][1].to_numpy().tolist()
     whole = edge_device.request(json.dumps({"instances": rows[:1]}).encode())
@@ -133,7 +133,7 @@ def _core_percent(service: Service, whole: bytes, rate: float) -> float:
     metrics = f"GET /metrics HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {KEY}\r\n\r\n".encode()
     edge_device.ask(service.port, metrics)  # brings in what the first one needs
     shares = []
-    with paced.asking(whole, service.port, rate) as load:
+    with open_loop.asking(whole, service.port, rate) as load:
         time.sleep(1.0)
         for _ in range(WINDOWS):
             before, start = service.cpu_seconds(), time.monotonic()

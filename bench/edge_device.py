@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from bench import load
+from bench import closed_loop
 from bench.lambda_bundles import MODEL
 from bench.servers import KEY, free_port
 from bench.serving import ROOT, environ_for
@@ -84,7 +84,7 @@ def write_environment(paths: DevicePaths, port: int) -> None:
 
 
 def models_archive(models: Path, folder: Path, version: int) -> Path:
-    """A signed archive of the small model alone, under another version."""
+    """A signed model-only archive of the small model, under another version."""
     again = folder / f"version-{version}"
     shutil.copytree(models / MODEL / "1", again / MODEL / str(version))
     archive = folder / f"models-{version}.zip"
@@ -108,7 +108,7 @@ def environ(port: int) -> Mapping[str, str]:
 def request(body: bytes) -> bytes:
     """A prediction, with its key."""
     headers = {"Content-Type": "application/json", "X-API-Key": KEY}
-    return load.post(f"/models/{MODEL}/predict", body, headers)
+    return closed_loop.post(f"/models/{MODEL}/predict", body, headers)
 
 
 def ask(port: int, whole: bytes) -> bytes:
@@ -117,7 +117,7 @@ def ask(port: int, whole: bytes) -> bytes:
     Raises:
         OSError: nobody listens yet.
     """
-    connection = load.Connection(port)
+    connection = closed_loop.Connection(port)
     try:
         connection.send(whole)
         while not connection.read():

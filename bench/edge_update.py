@@ -1,4 +1,4 @@
-"""A model-only update while others ask: what they notice of it."""
+"""A model-only update under load: its effect on the clients' latency."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from bench import edge_device, paced
+from bench import edge_device, open_loop
 from bench.servers import free_port
 from onnxlet.edge.device.slots import DevicePaths
 from tests.lambda_runtime.machines import Machine
@@ -50,7 +50,7 @@ def updates(
 
 def _update(paths: DevicePaths, machine: Machine, archive: Path, port: int, whole: bytes) -> Swap:
     take = edge_device.command(machine, paths.live, "update", archive, "--root", paths.root)
-    with paced.asking(whole, port, RATE) as load:
+    with open_loop.asking(whole, port, RATE) as load:
         time.sleep(BEFORE_SECONDS)
         start = time.monotonic()
         done = subprocess.run(
@@ -62,8 +62,8 @@ def _update(paths: DevicePaths, machine: Machine, archive: Path, port: int, whol
     assert done.returncode == 0, done.stderr
     assert "taken" in done.stdout, done.stdout
     seconds = end - start
-    before = paced.between(answers, start - seconds, start)
-    during = paced.between(answers, start, end)
+    before = open_loop.between(answers, start - seconds, start)
+    during = open_loop.between(answers, start, end)
     errors = sum(not answer.good for answer in answers)
-    p99, p99_before = (paced.percentile(each, 0.99) for each in (during, before))
+    p99, p99_before = (open_loop.percentile(each, 0.99) for each in (during, before))
     return Swap(seconds, p99_before, p99, errors, len(answers))

@@ -40,7 +40,7 @@ class Case(NamedTuple):
 
 
 def section(models: Path, fitted: Fitted) -> str:
-    """Build what is missing, measure, and tell."""
+    """Build what is missing, measure, and return the section as Markdown."""
     cases = list(_cases(models, fitted))
     lines = [line for case in cases for rows in (1, 10) for line in _lines(models, case, rows)]
     return f"{ABOUT}\n{comparisons('session.run', lines)}"

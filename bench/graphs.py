@@ -30,7 +30,7 @@ writes for the same estimators in float32, whether these answer rightly or not.
 
 
 def section(models: Path, fitted: Any) -> str:
-    """Measure, and tell."""
+    """Measure, and return the section as Markdown."""
     lines = [
         Line(
             f"{name}, {rows:,} row{'s' if rows > 1 else ''}",
@@ -84,7 +84,7 @@ def _ours(case: Case) -> Any:
     """Without standard deviations, which skl2onnx's graphs don't answer."""
     task = task_of(case.estimator)
     task = replace(task, methods={k: v for k, v in task.methods.items() if k != "std"})
-    text, names = case.X.dtype == object, [f"x{place}" for place in range(case.X.shape[1])]
+    text, names = case.X.dtype == object, [f"x{index}" for index in range(case.X.shape[1])]
     columns = [Column(name, "string" if text else "float64", nullable=True) for name in names]
     recipe = Recipe("float64", "columns" if text else "matrix")
     return _session(convert(case.estimator, task, columns, recipe).onnx)

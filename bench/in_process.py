@@ -1,4 +1,4 @@
-"""The handler against the least that could be done instead, in one process, taking turns."""
+"""The handler against the minimal code for the same, in one process, taking turns."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def measure(models: Path, key: str, rows: list[list[float]], names: list[str]) -
 
 
 def session_of(models: Path) -> Any:
-    """The bench's logistic regression, opened by ONNX Runtime alone."""
+    """The bench's logistic regression, opened by ONNX Runtime only."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     onnx = models / "logistic" / "1" / "model.onnx"

@@ -56,7 +56,7 @@ class _Function:
 
 
 def section(models: Path, fitted: Fitted) -> str:
-    """Measure, and tell."""
+    """Measure, and return the section as Markdown."""
     try:
         machine = machines.native()
         folder = Path(tempfile.mkdtemp(dir=models.parent))

@@ -1,4 +1,4 @@
-"""Every protocol against the least that could be done instead, in one process, taking turns."""
+"""Every protocol against the minimal code for the same, in one process, taking turns."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Call(NamedTuple):
 
 
 def section(models: Path, fitted: Fitted) -> str:
-    """Measure, and tell."""
+    """Measure, and return the section as Markdown."""
     from onnxlet.function.app import create_app
 
     apps = {}
@@ -97,7 +97,7 @@ def _lists(rows: list[list[float]]) -> dict[str, Call]:
 
 
 def _columns(rows: list[list[float]], names: list[str]) -> dict[str, Call]:
-    columns = {name: [row[place] for row in rows] for place, name in enumerate(names)}
+    columns = {name: [row[index] for row in rows] for index, name in enumerate(names)}
     tensors = [
         {"name": name, "shape": [len(rows)], "datatype": "FP64", "data": values}
         for name, values in columns.items()

@@ -1,4 +1,4 @@
-"""The handler and the server against the least that could be done, and against scikit-learn."""
+"""The handler and the server against minimal code for the same, and against scikit-learn."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ forest of 200 trees. Bare: orjson, NumPy, one `session.run`, orjson.
 
 
 def section(models: Path, fitted: Fitted) -> str:
-    """Measure, and tell."""
+    """Measure, and return the section as Markdown."""
     lines = [
         *_in_process(models, fitted),
         *_starts(models, fitted),

@@ -263,7 +263,7 @@ def again(models: Path, got: Got) -> Got:
 
 
 def section(models: Path, fitted: Fitted) -> str:
-    """Measure, and tell."""
+    """Measure, and return the section as Markdown."""
     with tempfile.TemporaryDirectory(dir=models.parent) as folder:
         built = build(Path(folder))
         every = sorted(search(built, _tell), key=lambda got: -got.worst)

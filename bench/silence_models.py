@@ -32,7 +32,7 @@ def sources() -> dict[str, tuple[Any, Any, Any]]:
     draw = np.random.default_rng(0)
     numbers = draw.normal(size=(300, 784))
     labels = np.arange(300) % 100
-    frame = pd.DataFrame(numbers[:, :30], columns=[f"x{place}" for place in range(30)])
+    frame = pd.DataFrame(numbers[:, :30], columns=[f"x{index}" for index in range(30)])
     mixed = frame.iloc[:, :8].copy()
     mixed["x2"] = labels  # whole numbers
     mixed["x3"] = np.where(labels % 2, "a", "b")

@@ -1,4 +1,4 @@
-"""Process start to one answer with NumPy and ONNX Runtime alone: the floor of a cold start."""
+"""Process start to one answer with only NumPy and ONNX Runtime: the floor of a cold start."""
 
 import sys
 

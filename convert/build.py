@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,7 +28,7 @@ from onnxlet.convert.evidence.training_rows import like_held_out
 from onnxlet.convert.manifest import versions
 from onnxlet.convert.parity.attempts import Attempt, SearchState
 from onnxlet.convert.parity.certificate import few_judges
-from onnxlet.convert.parity.search import Report, find_equal_conversion
+from onnxlet.convert.parity.search import EqualConversion, Report, find_equal_conversion
 from onnxlet.convert.reference.answers import Answers, Task, task_of
 from onnxlet.convert.reference.columns_given import notes
 from onnxlet.convert.reference.estimators import one_threaded
@@ -41,6 +41,7 @@ from onnxlet.convert.reference.text_limits import with_text_limits
 from onnxlet.convert.sources.source import Source
 from onnxlet.function import json_text
 from onnxlet.function.explanation.background import FILE as BACKGROUND
+from onnxlet.function.inputs.signature import Column
 from onnxlet.function.models.model import Model
 from onnxlet.function.serving.golden import replay
 
@@ -62,6 +63,20 @@ class Built:
     version: int
     new: bool
     manifest: dict[str, Any]
+
+
+class Described(NamedTuple):
+    """The rows that statistics and backgrounds are made of.
+
+    Attributes:
+        columns: theirs.
+        rows: in signature order.
+        of: X_train or X_test.
+    """
+
+    columns: Sequence[InputColumn]
+    rows: list[Cells]
+    of: str
 
 
 def build(
@@ -101,30 +116,23 @@ def build(
     if metrics is None and source.y_test is not None and task.name in SCORED:
         report("note: y_test is not what the model could answer, or has gaps: it is not scored")
     described = _described_rows(source, inputs, rows)
-    statistics = column_statistics(*described)
     columns = probe_columns(reference, rows)
     for note in notes(given, columns, rows):
         report(note)
-    others = like_held_out(inputs.columns, rows, *described[:2]) if described[2] == TRAINED else ()
-    draw = drawing_once()
-    evidence, last = gather_evidence(reference, columns, rows, others=others, draw=draw)
-    report(
-        f"comparing on {evidence.held_out} held-out rows, {evidence.edge_cases} edge cases "
-        f"and {evidence.drawn + last.drawn} drawn rows"
-    )
-    state = SearchState(reference, columns, evidence, last, others=others, draw=draw)
-    found = find_equal_conversion(state, report)
-    if few := few_judges(found.certificate):
-        report(f"note: judged by {few}")
-    if found.state.reference.wide:
+    found = _found(reference, columns, rows, described, report)
+    if found.state.reference.wide:  # scores are those of the answers that were compared with
         metrics = _metrics(source, task, found.state.reference.answers(inputs.rows(X)))
     earlier = highest_manifest(folder, name)
     manifest = with_text_limits(found.attempt.manifest, rows, earlier, report)
     accepted = replace(found.attempt, manifest=manifest)
-    about = {"parity": found.certificate, "metrics": metrics, "statistics": statistics}
+    about = {
+        "parity": found.certificate,
+        "metrics": metrics,
+        "statistics": column_statistics(*described),
+    }
 
     def background(model: Model) -> tuple[dict[str, Any], bytes] | None:
-        return background_file(model, *described[1:], reference, keep_background)
+        return background_file(model, described.rows, described.of, reference, keep_background)
 
     files = _files(accepted, found.state.evidence, about, background)
     if BACKGROUND not in files:
@@ -138,6 +146,30 @@ def build(
     return Built(folder / name / str(version), version, new, written)
 
 
+def _found(
+    reference: Reference,
+    columns: Sequence[Column],
+    rows: Sequence[Cells],
+    described: Described,
+    report: Report,
+) -> EqualConversion:
+    """The conversion that answers held-out rows, edge cases and drawn rows as scikit-learn does."""
+    others: Sequence[Cells] = ()
+    if described.of == TRAINED:
+        others = like_held_out(reference.inputs.columns, rows, described.columns, described.rows)
+    draw = drawing_once()
+    evidence, judging = gather_evidence(reference, columns, rows, others=others, draw=draw)
+    report(
+        f"comparing on {evidence.held_out} held-out rows, {evidence.edge_cases} edge cases "
+        f"and {evidence.drawn + judging.drawn} drawn rows"
+    )
+    state = SearchState(reference, columns, evidence, judging, others=others, draw=draw)
+    found = find_equal_conversion(state, report)
+    if few := few_judges(found.certificate):
+        report(f"note: judged by {few}")
+    return found
+
+
 def _metrics(source: Source, task: Task, answers: Answers) -> dict[str, Any] | None:
     count = len(answers["prediction"])
     if source.y_test is not None and np.shape(source.y_test)[:1] != (count,):
@@ -149,12 +181,10 @@ def _metrics(source: Source, task: Task, answers: Answers) -> dict[str, Any] | N
     return score(task, answers, source.y_test)
 
 
-def _described_rows(
-    source: Source, inputs: Inputs, rows: list[Cells]
-) -> tuple[Sequence[InputColumn], list[Cells], str]:
-    """The rows that statistics are made of, with their columns, and which they are."""
+def _described_rows(source: Source, inputs: Inputs, rows: list[Cells]) -> Described:
+    """The training rows where there are some, else the held-out ones."""
     if source.X_train is None:
-        return inputs.columns, rows, "X_test"
+        return Described(inputs.columns, rows, "X_test")
     trained, X = read_inputs(source.X_train)
     names = [column.name for column in inputs.columns]
     if [column.name for column in trained.columns] != names:
@@ -162,7 +192,7 @@ def _described_rows(
             "X_train has other columns than X_test",
             "Return both in the same form, with the same columns in the same order.",
         )
-    return trained.columns, trained.rows(X), TRAINED
+    return Described(trained.columns, trained.rows(X), TRAINED)
 
 
 def _files(

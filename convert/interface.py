@@ -26,7 +26,7 @@ from onnxlet.function.models.model import Model, load_model
 from onnxlet.function.protocols import native
 from onnxlet.function.serving.service import predict
 
-Report = Callable[[str], None]
+Report = Callable[[str], object]
 
 
 @dataclass(frozen=True, repr=False)

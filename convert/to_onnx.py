@@ -85,7 +85,7 @@ class Converted:
 
 
 def _rows_at_once(widest: int) -> int | None:
-    """Of a graph whose widest tensor has so many columns, of eight bytes each."""
+    """How many rows fit a tensor of so many columns, of eight bytes each; None for any number."""
     return max(1, LARGEST_TENSOR // (8 * widest)) if widest > WIDE else None
 
 
@@ -156,5 +156,5 @@ def _output(
 
 
 def _is_made(tensor: Tensor) -> bool:
-    """An output of the graph can't be one of its inputs or constants."""
+    """Whether a node makes the tensor: an input or a constant can't be an output of the graph."""
     return not tensor.name.startswith(("input_", "constant_"))

@@ -28,18 +28,18 @@ SIDES = {
         "Serving, and life on a device",
         {
             "serve": "Serve every model below a folder, until Ctrl-C.",
-            "bench": "Measure how fast this machine answers, and tell it with what the machine is.",
-            "mqtt": "Answer readings that come by MQTT, until Ctrl-C.",
-            "queue": "Tell how many predictions wait here to be sent on.",
-            "install": "Have this bundle serve from now on, and at each start; can be done again.",
-            "uninstall": "Take the service and its program away.",
-            "doctor": "Say how this machine fares, and end with 1 where something is wrong.",
-            "status": "Show what is live, idle, accepted and given up.",
-            "check": "Hold this slot against its lists, and replay every golden row.",
-            "update": "Take a signed release, prove it here, and go back where it fails.",
-            "rollback": (
-                "Go back to the release before; the one that serves now is not taken again."
+            "bench": (
+                "Measure how fast this machine answers, and report it with what the machine is."
             ),
+            "mqtt": "Answer readings that arrive by MQTT, until Ctrl-C.",
+            "queue": "Show how many predictions wait here to be sent on.",
+            "install": "Install this bundle as a service that starts at boot; may be repeated.",
+            "uninstall": "Remove the service and its program.",
+            "doctor": "Check this machine; the exit code is 1 if something is wrong.",
+            "status": "Show what is live, idle, accepted and refused.",
+            "check": "Compare this slot with its lists, and replay every golden row.",
+            "update": "Take a signed release, check it here, and roll back if it fails.",
+            "rollback": "Roll back to the previous release; the current one is not taken again.",
         },
     ),
 }

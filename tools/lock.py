@@ -19,10 +19,10 @@ FILES = (
     "schemathesis",
     "shap",
 )  # each takes the versions of those before it
-CLOUD = ("deploy", "emulator")  # take the function's alone: botocore and pandas don't agree
-ALONE = ("lambda_runtime/emulator",)  # locked without its dependencies: only files are taken out
-# Take none of theirs: their scikit-learn or NumPy is older, or, of the documents, nothing is ours.
-APART = ("oldest", "dist", "docs")
+CLOUD = ("deploy", "emulator")  # constrained by the function's only: botocore and pandas conflict
+NO_DEPENDENCIES = ("lambda_runtime/emulator",)  # only files are taken out of it
+# Not constrained by the others: their scikit-learn or NumPy is older, or they lock only documents.
+UNCONSTRAINED = ("oldest", "dist", "docs")
 
 
 def lock(name: str, before: tuple[str, ...]) -> None:
@@ -31,7 +31,7 @@ def lock(name: str, before: tuple[str, ...]) -> None:
     command += ["--universal", "--python-version", "3.11", "--generate-hashes"]
     command += ["--no-emit-index-url", "--no-emit-find-links"]
     command += ["--custom-compile-command", "make lock", "--output-file", f"{name}.txt"]
-    if name in ALONE:
+    if name in NO_DEPENDENCIES:
         command += ["--no-deps"]
     for earlier in before:
         command += ["--constraint", f"{earlier}.txt"]
@@ -39,11 +39,11 @@ def lock(name: str, before: tuple[str, ...]) -> None:
 
 
 if __name__ == "__main__":
-    for place, file in enumerate(FILES):
-        lock(file, FILES[:place])
+    for index, file in enumerate(FILES):
+        lock(file, FILES[:index])
     for file in CLOUD:
         lock(file, ("function",))
-    for file in APART:
+    for file in UNCONSTRAINED:
         lock(file, ())
     for folder in ("clients", "bench", "lambda_runtime"):  # nothing of ours is beside them
         for other in sorted((FOLDER / folder).glob("*.in")):

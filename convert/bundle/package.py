@@ -20,7 +20,7 @@ from onnxlet.convert.errors import PackagingFailed
 
 FORMAT = 1
 Files = dict[str, Path | bytes]
-Report = Callable[[str], None]
+Report = Callable[[str], object]
 Progress = Callable[[int], AbstractContextManager[Callable[[int], object]]]
 
 

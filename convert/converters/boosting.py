@@ -43,6 +43,7 @@ def gradient_boosting(graph: Graph, fitted: Any, table: Table) -> Outputs:
     if raw.width > 1:
         shares, indices = raw.softmax(), raw.argmax()
     else:
+        # >= 0 here; histogram boosting has > 0.
         doubled = 2.0 * raw if fitted.loss == "exponential" else raw
         shares, indices = two_sided(doubled.unary("Sigmoid")), (raw >= 0.0).cast("int64")
     return {"decision_function": raw, "predict_proba": shares, "class_index": indices}
@@ -99,6 +100,7 @@ def votes(graph: Graph, fitted: Any, table: Table) -> Outputs:
         summed = _votes_of_any(graph, fitted, table, weights)
     score = (summed / float(fitted.estimator_weights_.sum())).cast(graph.precision)
     if count == 2:
+        # scikit-learn negates the first class's column and adds it to the second's.
         score = score + score
         both = graph.concat([-score, score]) / 2.0
         indices = (score > 0.0).cast("int64")

@@ -41,6 +41,7 @@ def _calibrated(graph: Graph, pair: Any, table: Table) -> Tensor:
         index: _one(graph, calibrator, column)
         for index, calibrator, column in zip(known, pair.calibrators, columns, strict=False)
     }
+    # Rounding may take a probability just above 1: scikit-learn cuts it, too.
     if len(classes) == 2:
         return two_sided(made[0]).minimum(1.0)
     nothing = every_row(graph, Table((score,)), 0.0)

@@ -20,6 +20,7 @@ import numpy as np
 
 from onnxlet.convert.converters.linear import two_sided
 from onnxlet.convert.converters.trees import as_trees_see
+from onnxlet.convert.errors import shortened
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.tree_ensemble import Tree, sums, totals
 from onnxlet.function.arrays import Array
@@ -70,9 +71,8 @@ def _model(fitted: Any) -> Model:
         try:
             fitted.save_model(str(path), format="json")
         except catboost.CatBoostError as error:
-            reason = " ".join(str(error).split())[:160]
             raise Unsupported(
-                f"CatBoost can't write it as JSON: {reason}",
+                f"CatBoost can't write it as JSON: {shortened(error)}",
                 "Turn text and embeddings into numbers in the pipeline.",
             ) from error
         model: Model = json.loads(path.read_text())

@@ -20,6 +20,7 @@ from onnxlet.function.arrays import Array
 def principal(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """PCA and IncrementalPCA, whitened or not."""
     components = np.asarray(fitted.components_, dtype=np.float64)
+    # scikit-learn subtracts the mean's projection after the product: it rounds differently.
     made = graph.matrix(table, "float64") @ components.T - fitted.mean_ @ components.T
     if fitted.whiten:
         scale = np.sqrt(fitted.explained_variance_)

@@ -34,6 +34,7 @@ def regressor(graph: Graph, fitted: Any, table: Table) -> Outputs:
     scale, mean = (np.reshape(v, (1, -1)) for v in (fitted._y_train_std, fitted._y_train_mean))
     inverse = np.linalg.solve(np.tril(fitted.L_), np.eye(len(points)))
     variance = at_itself(x, fitted.kernel_) - squared_norms(similar @ inverse.T)
+    # Rounding may make it negative: scikit-learn then takes 0.
     return {
         "predict": (similar @ alpha * scale + mean).cast(graph.precision),
         "std": (variance.maximum(0.0) * scale**2).unary("Sqrt").cast(graph.precision),

@@ -32,6 +32,7 @@ def histogram_boosting(graph: Graph, fitted: Any, table: Table) -> Outputs:
     loss = type(fitted._loss).__name__
     if loss not in (MULTINOMIAL, BINOMIAL):
         raise Unsupported(f"its loss is {loss}", "Fit it with loss='log_loss'.")
+    # > 0 below; the older gradient boosting has >= 0.
     if loss == MULTINOMIAL:
         shares, indices = raw.softmax(), raw.argmax()
     else:

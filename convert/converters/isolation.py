@@ -62,6 +62,7 @@ def _deepest_outlier(fitted: Any) -> float:
 
 def _tree(fitted: Any, index: int) -> Tree:
     one = of_sklearn(fitted.estimators_[index].tree_)
+    # These lengths count nodes; a depth counts the edges between them, one less.
     lengths = fitted._decision_path_lengths[index] + fitted._average_path_length_per_tree[index]
     if fitted._max_features != fitted.n_features_in_:
         chosen = np.asarray(fitted.estimators_features_[index])

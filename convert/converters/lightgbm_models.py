@@ -115,6 +115,7 @@ def _tree(lines: dict[str, list[str]], target: int) -> Tree:
     left, right = (_whole(lines.get(f"{side}_child", [])) for side in ("left", "right"))
     threshold = np.array(lines.get("threshold", []), dtype=np.float64)
     categorical = (kinds & 1) > 0
+    # A node without a missing type compares NaN as 0.
     missing_left = np.where((kinds >> 2) == NOT_MISSING, threshold >= 0.0, (kinds & 2) > 0)
     leaf = np.full(inner + 1, -1)
     return Tree(

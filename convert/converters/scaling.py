@@ -24,7 +24,7 @@ def standard(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 def min_max(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """MinMaxScaler: times a scale, plus a minimum, perhaps clipped."""
-    x = graph.matrix(table) * fitted.scale_ + fitted.min_
+    x = graph.matrix(table) * fitted.scale_ + fitted.min_  # not (x - data_min_) / range
     if fitted.clip:
         low, high = fitted.feature_range
         x = x.clip(float(low), float(high))

@@ -82,7 +82,7 @@ def regressor(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 def _converted(model: Model, raw: Tensor) -> Tensor:
     """The raw score after the objective's function, in float32 as XGBoost computes it."""
-    if model.objective in LOGISTIC:
+    if model.objective in LOGISTIC:  # ONNX Runtime only approximates Sigmoid in float32
         return raw.cast("float64").unary("Sigmoid").cast("float32")
     if model.objective in EXPONENTIAL:
         return raw.unary("Exp")

@@ -27,7 +27,7 @@ from onnxlet.function.inputs.signature import Column
 from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.model import Model
 
-ROWS = 50
+MADE_UP_ROWS = 50
 FEWEST_ROWS = 5
 MOST_CELLS = 50_000
 TRIES = 4  # of drawing a row that is answered, for each row
@@ -76,7 +76,7 @@ def made_up(model: Model, rows: Sequence[Cells], reference: Reference | None) ->
         Such rows; an empty list where the model raises for each that was drawn.
     """
     columns = model.signature.columns
-    count = max(FEWEST_ROWS, min(ROWS, MOST_CELLS // len(columns)))
+    count = max(FEWEST_ROWS, min(MADE_UP_ROWS, MOST_CELLS // len(columns)))
     texts = text_columns(model)
     spread = [
         [EMPTY_TEXT] * count

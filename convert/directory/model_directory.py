@@ -170,7 +170,7 @@ def _compare(
     breaking: bool,
     report: Callable[[str], object],
 ) -> None:
-    """Hold a manifest against that of the version that is served from this folder."""
+    """Compare a manifest with that of the version that is served from this folder."""
     try:
         number = serves_in(home, versions)
         served = json_text.loads((home / str(number) / MANIFEST).read_bytes())

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from onnxlet.convert.evidence.bisection import bisected
+from onnxlet.convert.evidence.cells import changed
 from onnxlet.convert.reference.answered import Unanswered
-from onnxlet.convert.reference.inputs import Cells, changed
+from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.spacing import evenly_spaced
 from onnxlet.function.arrays import Array

@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from onnxlet.convert.evidence.cells import changed
 from onnxlet.convert.evidence.discontinuities import at_discontinuities, between_labels
 from onnxlet.convert.evidence.fitted_values import at_fitted_values
 from onnxlet.convert.evidence.pipeline_thresholds import at_pipeline_thresholds
 from onnxlet.convert.evidence.tree_thresholds import at_tree_thresholds
 from onnxlet.convert.reference.estimators import fitted_categories, is_finite_number
-from onnxlet.convert.reference.inputs import Cells, changed
+from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.spacing import evenly_spaced
 from onnxlet.function.arrays import LARGEST_FLOAT32

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from onnxlet.convert.evidence.cells import changed
 from onnxlet.convert.reference.estimators import parts_of
-from onnxlet.convert.reference.inputs import Cells, changed
+from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.spacing import evenly_spaced, spaced_indices
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.signature import Column

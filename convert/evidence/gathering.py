@@ -1,4 +1,4 @@
-"""The rows that a conversion is judged by, with the reference's answers."""
+"""Gathering evidence: held-out rows, edge cases and drawn rows, with the reference's answers."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def gather_evidence(
         reference: is asked about all of them at once.
         columns: of the signature.
         rows: held-out ones.
-        draws: how many times rows are drawn for the search of a recipe.
+        draws: how many times rows are drawn for the choice.
         others: rows that are like those held out, such as the training rows.
         draw: draws rows.
 
     Returns:
-        What a recipe is looked for with; and the rows of one more draw, by which none was chosen:
-        they judge the one that was found.
+        The evidence by which a recipe is chosen; and the rows of one more draw, which judge the
+        choice.
 
     Raises:
         Refusal: the reference answers each of them by itself, but not all of them together.
@@ -58,7 +58,7 @@ def _evidence(
     held_out: int,
     drawn: int,
 ) -> Evidence:
-    """Of some of the rows, the last of which were drawn."""
+    """The evidence of a part of the rows, the last of which were drawn."""
     rows, answered = every[part], found[part]
     before = sum(found[: part.start or 0])
     some = slice(before, before + sum(answered))
@@ -72,7 +72,7 @@ def _evidence(
 
 
 def _allowed(columns: Sequence[Column], rows: Sequence[Cells]) -> Iterator[Cells]:
-    """Those that the signature allows: others may hold what the held-out rows have not."""
+    """The rows that the signature allows: others may hold values of no held-out row."""
     known = [None if c.categories is None else frozenset(c.categories) for c in columns]
     for row in rows:
         cells = zip(columns, known, row, strict=True)

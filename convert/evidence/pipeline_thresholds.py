@@ -1,7 +1,7 @@
-"""Rows that end up on the thresholds of trees behind other steps of a pipeline.
+"""Rows on the thresholds of trees behind other steps of a pipeline.
 
 What a node compares is a column that the steps before have made. For each node a held-out row
-that comes by it is taken, and one of its raw numbers moved, by bisection, to where the made column
+that reaches it is taken, and one of its raw numbers moved, by bisection, to where the made column
 goes over the threshold.
 """
 
@@ -15,11 +15,12 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 
 from onnxlet.convert.evidence.bisection import bisected
+from onnxlet.convert.evidence.cells import changed
 from onnxlet.convert.evidence.tree_thresholds import FLOATS, Splits, splits_of, way_to
 from onnxlet.convert.reference.answered import is_answered
 from onnxlet.convert.reference.answers import dense
 from onnxlet.convert.reference.estimators import parts_of
-from onnxlet.convert.reference.inputs import Cells, changed
+from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.spacing import evenly_spaced
 from onnxlet.function.arrays import Array
@@ -38,7 +39,7 @@ class Start:
     """A row, and what one of its numbers is moved to for a node to decide otherwise.
 
     Attributes:
-        row: that comes by the node.
+        row: that reaches the node.
         position: of the raw number.
         low: the number itself.
         high: that of a row which the node sends the other way.
@@ -69,7 +70,7 @@ def at_pipeline_thresholds(
     Args:
         columns: of the signature.
         rows: held-out ones.
-        others: rows that come by nodes where no held-out one does.
+        others: rows that reach nodes which no held-out row reaches.
         reference: whose trees they are.
     """
     known = [*rows[:KNOWN_ROWS], *others[:KNOWN_ROWS]]
@@ -126,10 +127,10 @@ def _starts(
         columns_seen = np.maximum(tree.feature, 0)  # a leaf looks at none
         goes_left = known.astype(tree.dtype)[:, columns_seen] <= tree.threshold
         for node in np.flatnonzero(tree.numeric).tolist():
-            comes_by = np.ones(len(rows), dtype=bool)
+            reaching = np.ones(len(rows), dtype=bool)
             for above, left in way_to(tree, node):
-                comes_by &= goes_left[:, above] == left
-            bases = evenly_spaced(np.flatnonzero(comes_by).tolist(), BASES_OF_NODE)
+                reaching &= goes_left[:, above] == left
+            bases = evenly_spaced(np.flatnonzero(reaching).tolist(), BASES_OF_NODE)
             for number, base in enumerate(bases):
                 others = np.flatnonzero(goes_left[:, node] != goes_left[base, node])
                 for position in movers.get(int(tree.feature[node]), [])[:MOVED_COLUMNS]:

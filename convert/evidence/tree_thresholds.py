@@ -1,7 +1,7 @@
-"""Rows that end up on the thresholds of trees, at every node that there is.
+"""Rows on the thresholds of trees, at every node.
 
-A node is only asked about rows that come by it: each is given one of its own, which turns at the
-nodes above as it must.
+A node only decides on rows that reach it: each is given a row of its own, which turns at the nodes
+above as it must.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from onnxlet.convert.evidence.cells import changed
 from onnxlet.convert.reference.estimators import parts_of
-from onnxlet.convert.reference.inputs import Cells, changed
+from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.spacing import spaced_indices
 from onnxlet.function.arrays import LARGEST_INTEGER, Array
 from onnxlet.function.inputs.signature import Column
@@ -91,7 +92,7 @@ def at_tree_thresholds(
 
 
 def _arriving(columns: Sequence[Column], row: Cells, tree: Splits, node: int) -> Cells | None:
-    """The row with as few cells changed as it takes to come by a node; None where none would."""
+    """The row with as few cells changed as it takes to reach a node; None where no row would."""
     bounds: dict[int, tuple[float, float]] = {}
     for above, goes_left in way_to(tree, node):
         if not tree.numeric[above]:
@@ -113,7 +114,7 @@ def _arriving(columns: Sequence[Column], row: Cells, tree: Splits, node: int) ->
 
 
 def way_to(tree: Splits, node: int) -> Iterator[tuple[int, bool]]:
-    """The nodes above, each with whether the way goes left there."""
+    """The nodes above a node, each with whether the path to it turns left there."""
     while node != 0:
         lefts = np.flatnonzero(tree.left == node)
         is_left = bool(len(lefts))
@@ -158,7 +159,7 @@ def _around(column: Column, tree: Splits, threshold: float) -> Iterator[Any]:
 
 
 def _neighbours(number: float) -> Iterator[float]:
-    """A number, and those next to it in float64 and in float32."""
+    """A number and its neighbours in float64 and in float32."""
     yield number
     yield float(np.nextafter(number, np.inf))
     yield float(np.nextafter(number, -np.inf))

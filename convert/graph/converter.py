@@ -19,6 +19,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils._set_output import _get_output_config
 
+from onnxlet.convert.errors import shortened
 from onnxlet.convert.graph.builder import GraphBuilder, Precision
 from onnxlet.convert.graph.table import Table
 from onnxlet.convert.graph.tensor import DROPPED, ELEMENTS, Tensor, Unsupported
@@ -168,10 +169,8 @@ def _outputs(convert: Converter, graph: Graph, fitted: Any, table: Table) -> Out
         raise
     except Exception as error:
         if lines := where(error):  # the user's own converter; an error in ours is a bug
-            message = " ".join(str(error).split())[:160]
-            raise Unsupported(
-                f"its converter raised {type(error).__name__}: {message}{lines}", FIX_IT
-            ) from error
+            raised = f"{type(error).__name__}: {shortened(error)}{lines}"
+            raise Unsupported(f"its converter raised {raised}", FIX_IT) from error
         raise
     if not isinstance(outputs, Mapping):
         raise _returned(convert, "a dictionary of outputs by method", outputs)

@@ -79,7 +79,7 @@ def arcsinh(x: Tensor) -> Tensor:
 
 
 def arccosh(x: Tensor) -> Tensor:
-    """NaN below 1."""
+    """By log1p near 1, by the logarithm of 2x far from it; NaN below 1."""
     t = x - 1.0
     near = log1p(t + (t * (t + 2.0)).unary("Sqrt"))
     return (x < 1.0).where(np.nan, (x > 1e8).where(x.unary("Log") + LN2, near))

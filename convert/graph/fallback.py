@@ -12,6 +12,7 @@ from skl2onnx.common._registration import get_converter
 from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
 from sklearn.base import is_classifier
 
+from onnxlet.convert.errors import shortened
 from onnxlet.convert.graph.alternatives import instead_of
 from onnxlet.convert.graph.converter import ELEMENTS, Graph, Outputs, Table, Tensor, Unsupported
 
@@ -58,15 +59,11 @@ def fallback(graph: Graph, fitted: Any, table: Table) -> Outputs:
                 target_opset=OPSETS,
             )
     except Exception as error:
-        raise Unsupported(f"skl2onnx can't convert it: {_first_line(error)}") from error
+        raise Unsupported(f"skl2onnx can't convert it: {shortened(error)}") from error
     if any(node.op_type in REPLACED for node in proto.graph.node):
         raise Unsupported("skl2onnx would write its trees in 32-bit floats")
     outputs = _spliced(graph, proto.graph, matrix)
     return _by_method(graph, fitted, outputs)
-
-
-def _first_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:160]
 
 
 def _options(fitted: Any) -> dict[int, dict[str, Any]] | None:

@@ -63,7 +63,7 @@ def import_onnx(
     path: Path,
     name: str,
     folder: Path,
-    report: Callable[[str], None],
+    report: Callable[[str], object],
     sample: Path | None = None,
     expected: Path | None = None,
     *,

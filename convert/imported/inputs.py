@@ -54,7 +54,7 @@ class InputTensor:
 
     @property
     def shape(self) -> list[int]:
-        """With -1 for the rows."""
+        """The shape in a manifest, with -1 for the rows."""
         return [-1, *self.dims]
 
 

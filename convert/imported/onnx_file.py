@@ -1,4 +1,4 @@
-"""An ONNX file as another framework wrote it: read whole, and held against the runtime."""
+"""An ONNX file as another framework wrote it: read whole, and checked for the runtime."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from onnx import TensorProto, helper
 
 from onnxlet.convert.errors import Refusal, shortened
 from onnxlet.function.errors import WrongUse
+from onnxlet.function.models.model import new_session
 
 LARGEST_BYTES = 2**31 - 1  # of a protobuf message
 NO_SUCH_VERSION = 9999  # an opset that every domain the runtime knows refuses
@@ -123,7 +124,7 @@ def _embed(tensor: Any, file: Path, offset: int, length: int) -> None:
 
 
 def check_versions(proto: onnx.ModelProto) -> None:
-    """Hold a model's versions and operators against the installed ONNX Runtime.
+    """Compare a model's versions and operators with what the installed ONNX Runtime takes.
 
     Raises:
         Refusal: an opset or the IR is newer than the runtime knows, or an operator is not its own.
@@ -151,7 +152,7 @@ def opsets(proto: onnx.ModelProto) -> dict[str, int]:
 
 
 def _check_domains(proto: onnx.ModelProto) -> None:
-    """Operators are the runtime's, or functions that the file itself defines."""
+    """Refuse operators that neither the runtime has nor the file itself defines."""
     own = {(function.domain, function.name) for function in proto.functions}
     foreign: dict[str, set[str]] = {}
     for node in all_nodes(proto):
@@ -166,7 +167,7 @@ def _check_domains(proto: onnx.ModelProto) -> None:
 
 
 def all_nodes(proto: onnx.ModelProto) -> Iterator[Any]:
-    """Those of its functions and of graphs within nodes, too."""
+    """All nodes of a model, with those of its functions and of graphs within nodes."""
     todo = [*proto.graph.node, *(node for function in proto.functions for node in function.node)]
     while todo:
         node = todo.pop()
@@ -189,17 +190,10 @@ def _loads(domain: str = STANDARD, version: int = 13, ir_version: int = 7) -> bo
     imports = [helper.make_opsetid("" if d == STANDARD else d, v) for d, v in domains.items()]
     tried = helper.make_model(graph, opset_imports=imports, ir_version=ir_version)
     try:
-        _session(tried.SerializeToString())
+        new_session(tried.SerializeToString())
     except Exception:  # ONNX Runtime has a class for each of its codes
         return False
     return True
-
-
-def _session(onnx_bytes: bytes) -> Any:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 4
-    return onnxruntime.InferenceSession(onnx_bytes, options, providers=["CPUExecutionProvider"])
 
 
 def open_session(onnx_bytes: bytes) -> Any:
@@ -209,7 +203,7 @@ def open_session(onnx_bytes: bytes) -> Any:
         Refusal: ONNX Runtime does not load the model, and why in a line.
     """
     try:
-        return _session(onnx_bytes)
+        return new_session(onnx_bytes)
     except Exception as error:
         raise Refusal(
             f"{_runtime()} does not load it: {one_line(error)}",

@@ -40,7 +40,7 @@ def served_outputs(
     tensors: Sequence[InputTensor],
     rows: Rows,
     freed: Sequence[str],
-    report: Callable[[str], None],
+    report: Callable[[str], object],
 ) -> list[Served]:
     """The outputs that have an entry for each row, found by running one row and three."""
     outputs = session.get_outputs()

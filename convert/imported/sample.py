@@ -64,7 +64,7 @@ def read_arrays(path: Path, option: str) -> dict[str, Array]:
 
 
 def read_sample(path: Path, tensors: Sequence[InputTensor]) -> Rows:
-    """Read a sample, and hold it against the inputs.
+    """Read a sample, and check it against the inputs.
 
     Raises:
         WrongUse: it lacks an input, has another, or one is of another shape or type.
@@ -93,7 +93,7 @@ def read_sample(path: Path, tensors: Sequence[InputTensor]) -> Rows:
 
 
 def check_names(arrays: Mapping[str, Array], names: Sequence[str], option: str) -> None:
-    """Refuse other names than these.
+    """Refuse arrays with other names than these.
 
     Raises:
         WrongUse: one is missing, or one too many.

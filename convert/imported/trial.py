@@ -24,7 +24,7 @@ MACHINE = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")  # bytes of m
 MOST_MEMORY = max(4 * 2**30, MACHINE // 4 * 3)  # bytes
 OUT_OF_MEMORY = 3  # an exit code, as TRIAL has it
 
-# Made-up rows are those of `import_sample.made_rows`. What can't be tried here is refused later.
+# Made-up rows are those of `sample.made_rows`. What can't be tried here is refused later.
 TRIAL = r"""
 import re, sys
 import numpy as np

@@ -65,13 +65,13 @@ class Attempt:
 
 @dataclass(frozen=True)
 class SearchState:
-    """What a search for a conversion goes by; where it has to begin again, another one.
+    """The state of a search for a conversion: what it compares with; each restart makes another.
 
     Attributes:
         reference: scikit-learn.
         columns: the signature's.
         evidence: the rows by which a recipe is chosen, and the reference's answers to them.
-        last: rows of one more draw, which judge the recipe that was chosen.
+        judging: rows of one more draw, which judge the recipe that was chosen.
         draws: how many draws of rows are among the evidence.
         others: rows like those held out, that rows are drawn from too.
         draw: draws rows.
@@ -80,7 +80,7 @@ class SearchState:
     reference: Reference
     columns: Sequence[Column]
     evidence: Evidence
-    last: Evidence
+    judging: Evidence
     draws: int = 1
     others: Sequence[Cells] = ()
     draw: Draw = drawn_rows
@@ -93,10 +93,10 @@ class SearchState:
         """
         new = replace(self, **changed)
         rows = self.evidence.rows[: self.evidence.held_out]
-        evidence, last = gather_evidence(
+        evidence, judging = gather_evidence(
             new.reference, new.columns, rows, new.draws, new.others, new.draw
         )
-        return replace(new, evidence=evidence, last=last)
+        return replace(new, evidence=evidence, judging=judging)
 
     def attempt(self, recipe: Recipe) -> Attempt | FailedRecipe:
         """Convert by one recipe, and compare."""
@@ -166,7 +166,7 @@ def _within(rows: Sequence[Cells], columns: Sequence[Column]) -> list[Cells]:
 
 
 def _answered_nevertheless(model: Model, rows: Sequence[Cells]) -> int:
-    """How many of the rows a model answers."""
+    """How many of the rows, for which scikit-learn raises, a model answers."""
     if rows:
         try:
             model.run(validate_rows(rows, model.signature))
@@ -176,7 +176,7 @@ def _answered_nevertheless(model: Model, rows: Sequence[Cells]) -> int:
 
 
 def first_differing_step(state: SearchState, attempt: Attempt) -> tuple[str, str]:
-    """Which step of a pipeline is the first whose columns differ, on the rows that do; a hint."""
+    """The first step of a pipeline whose columns differ, on the rows that do; and a hint."""
     if attempt.comparison.refused:
         return "", TOGETHER_HINT
     estimator = state.reference.estimator
@@ -201,9 +201,8 @@ def first_differing_step(state: SearchState, attempt: Attempt) -> tuple[str, str
             return f"; the first step to differ is '{name}' ({type(step).__name__})", hint
     if len(steps) > 1:
         name, step = steps[-1]
-        return f"; the step that differs is '{name}' ({type(step).__name__})", _hint(
-            estimator, step
-        )
+        differs = f"; the step that differs is '{name}' ({type(step).__name__})"
+        return differs, _hint(estimator, step)
     return "", _hint(estimator, estimator)
 
 

@@ -49,7 +49,7 @@ def certificate(
         "judging_rows": last.drawn,
         "differing_rows": len(labels.wrong),
         "tied_rows": comparison.ties,
-        "undecided_rows": comparison.undecided,
+        "undecided_rows": len(comparison.forgiven),
         "undecided_held_out_rows": sum(row < searched.held_out for row in comparison.forgiven),
         "unanswered_rows": len(searched.raising) + len(last.raising),
         "unrefused_rows": unrefused,
@@ -62,7 +62,7 @@ def certificate(
 
 
 def off_in_float32(narrow: Reference, evidence: Sequence[Evidence]) -> dict[str, Any]:
-    """How far scikit-learn's answers in float32 are from those in float64 that were met.
+    """How far scikit-learn's answers in float32 are from those in float64 that were compared with.
 
     The largest differences are those on held-out and drawn rows, of answers that are numbers in
     both; all rows are counted that are further off than the tolerance, or not answered.
@@ -106,7 +106,7 @@ def _largest(differences: Array) -> float:
 
 
 def few_judges(parity: Mapping[str, Any]) -> str:
-    """That few rows have judged a model, or none, and what to do; empty where there were enough."""
+    """A warning that few rows have judged a model, and what to do; empty where enough have."""
     count = parity["judging_rows"]
     if count >= FEW:
         return ""

@@ -52,7 +52,7 @@ class Difference:
         return float(self.relatives.max(initial=0))
 
     def joined(self, other: Difference, count: int) -> Difference:
-        """This one and that of other rows, which come after so many."""
+        """The differences of these rows, and of others that come after so many."""
         return Difference(
             np.concatenate([self.absolutes, other.absolutes]),
             np.concatenate([self.relatives, other.relatives]),
@@ -61,7 +61,7 @@ class Difference:
         )
 
     def forgive(self, rows: Collection[int]) -> None:
-        """Let these rows not count."""
+        """Take rows out of the wrong ones and out of the largest differences."""
         self.wrong = [row for row in self.wrong if row not in rows]
         self.absolutes[list(rows)] = self.relatives[list(rows)] = 0.0
 
@@ -86,7 +86,7 @@ class Comparison:
     unstable: bool = False
 
     def joined(self, other: Comparison) -> Comparison:
-        """This one and that of other rows, which come after these."""
+        """The comparison of these rows, and of others that come after them."""
         count = len(self.tied)
         return Comparison(
             {name: off.joined(other.outputs[name], count) for name, off in self.outputs.items()},
@@ -99,11 +99,6 @@ class Comparison:
     def ties(self) -> int:
         """How many rows are tied."""
         return int(self.tied.sum())
-
-    @property
-    def undecided(self) -> int:
-        """How many rows are forgiven."""
-        return len(self.forgiven)
 
     @property
     def doubtful(self) -> Array:
@@ -119,12 +114,12 @@ class Comparison:
 
     @property
     def passed(self) -> bool:
-        """Every answer is equal within the tolerance."""
+        """Whether every answer is equal within the tolerance."""
         return not self.refused and not any(d.wrong for d in self.outputs.values())
 
     @property
     def close(self) -> bool:
-        """So equal that rows nobody compared will hardly be further off than the tolerance."""
+        """Whether the answers are so equal that other rows will hardly exceed the tolerance."""
         return self.passed and all(
             (d.absolute if name == "probabilities" else d.relative) <= ROOM * TOLERANCE
             for name, d in self.outputs.items()

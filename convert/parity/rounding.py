@@ -115,7 +115,7 @@ def too_many_forgiven(comparison: Comparison, evidence: Evidence, least: int = 0
 def _seen(
     wrong: Sequence[int], comparison: Comparison, model: Model, evidence: Evidence
 ) -> tuple[Answers, Answers, list[Cells]]:
-    """What the comparison has seen of some rows: ONNX Runtime's answers, scikit-learn's, the rows.
+    """Some compared rows: ONNX Runtime's answers, scikit-learn's answers, and the rows themselves.
 
     Of outputs that are off it is the answer that was off, in a batch or by itself.
     """
@@ -203,7 +203,7 @@ def _are_among(got: Answers, answers: Sequence[Answers]) -> Array:
 
 
 def _is_among(name: str, got: Array, answers: Sequence[Answers]) -> Array:
-    """For each row, whether what was got lies among the answers; a bool array of shape (rows,).
+    """For each row, whether its answer lies among scikit-learn's; a bool array of shape (rows,).
 
     Answers that rounding scatters lie at all distances from each other; those on the two sides of
     a step don't, and nothing is allowed between these.

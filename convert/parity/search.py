@@ -1,7 +1,7 @@
-"""Trying one way of typing the inputs after another, until one answers as scikit-learn does.
+"""The search for a recipe that answers as scikit-learn does: one after another is tried.
 
-What was found is state by rows that the search has not seen; where these speak against it, the
-search begins again with them.
+The one that is found is judged by rows that the search has not seen; where it differs on these, the
+search begins again and includes them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from onnxlet.convert.to_onnx import Converted
 NARROWINGS = 6  # times that columns get tighter bounds
 JUDGEMENTS = 3  # draws at most that judge what was found
 
-Report = Callable[[str], None]
+Report = Callable[[str], object]
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class EqualConversion:
 
 
 def find_equal_conversion(state: SearchState, report: Report) -> EqualConversion:
-    """The first conversion that passes with room to spare, else the first that passes at all.
+    """Find the first conversion that passes with room to spare, else the first that passes at all.
 
     Args:
         state: the reference and the evidence; that of the conversion may be another.
@@ -82,7 +82,7 @@ def _confirmed(state: SearchState, report: Report) -> EqualConversion:
     failed: dict[str, FailedRecipe] = {}  # by recipe
     for judgement in range(JUDGEMENTS):
         found = _searched(state, report)
-        comparison, unrefused = found.state.compared(found.attempt.model, found.state.last)
+        comparison, unrefused = found.state.compared(found.attempt.model, found.state.judging)
         against, forgiven = _against(found.state, comparison, unrefused)
         if not against:
             attempt = replace(
@@ -107,9 +107,9 @@ def _against(state: SearchState, comparison: Comparison, unrefused: int) -> tupl
     Returns:
         The reason; and how many rows would have to be forgiven, where that are too many.
     """
-    too_many = _too_many_forgiven(state, comparison, state.last)
+    too_many = _too_many_forgiven(state, comparison, state.judging)
     if not comparison.passed:
-        return differences_in_words(comparison, state.last, state.columns), too_many
+        return differences_in_words(comparison, state.judging, state.columns), too_many
     if unrefused and not state.evidence.raising:  # nobody knew that there was something to watch
         return f"scikit-learn raises for {unrefused} rows that the function answers", too_many
     return f"{too_many} would have to be forgiven" if too_many else "", too_many
@@ -165,7 +165,7 @@ def _searched(state: SearchState, report: Report) -> EqualConversion:
 
 
 def _too_many_forgiven(state: SearchState, comparison: Comparison, evidence: Evidence) -> str:
-    """How many rows would have to be forgiven, where that are too many; empty where others differ.
+    """How many rows would have to be forgiven, if too many; empty where others differ, too.
 
     One row is no share: for it no model is refused that has no other reference. And where there
     is one, rows that differ may be right in that.
@@ -204,7 +204,7 @@ def _certified(found: EqualConversion, narrow: Reference | None = None) -> Equal
     attempt, state = found.attempt, found.state
     parity = certificate(
         attempt.comparison,
-        [state.evidence, state.last],
+        [state.evidence, state.judging],
         state.reference.precision,
         str(attempt.recipe),
         found.failed,
@@ -212,5 +212,5 @@ def _certified(found: EqualConversion, narrow: Reference | None = None) -> Equal
         attempt.unrefused,
     )
     if narrow is not None:
-        parity["float32"] = off_in_float32(narrow, [state.evidence, state.last])
+        parity["float32"] = off_in_float32(narrow, [state.evidence, state.judging])
     return replace(found, certificate=parity)

@@ -1,4 +1,4 @@
-"""Scikit-learn's own answers: which task an estimator has, and what it says."""
+"""scikit-learn's own answers: which task an estimator has, and which methods it is asked for."""
 
 from __future__ import annotations
 
@@ -141,15 +141,14 @@ def tied(task: Task, answers: Answers, tolerance: float) -> Array:
     if task.several:
         ends = np.cumsum([len(known) for known in task.classes or []])[:-1]
         parts = np.split(scores, ends, axis=1)
-        undecided = np.array([_undecided(part, tolerance) for part in parts])
-        return np.asarray(undecided.any(axis=0))
+        return np.asarray(np.any([_are_tied(part, tolerance) for part in parts], axis=0))
     if answers["prediction"].ndim == 2 and scores.ndim == 2:  # several labels, each yes or no
         middle = 0.5 if "probabilities" in answers else 0.0
         return np.asarray((np.abs(scores - middle) <= tolerance).any(axis=1))
-    return _undecided(scores, tolerance)
+    return _are_tied(scores, tolerance)
 
 
-def _undecided(scores: Array, tolerance: float) -> Array:
+def _are_tied(scores: Array, tolerance: float) -> Array:
     """Where one output's highest scores lie within the tolerance of each other."""
     if scores.ndim == 1:
         return np.asarray(np.abs(scores) <= tolerance)

@@ -55,7 +55,7 @@ def begins_in_float32(estimator: Any) -> bool:
 
 
 def _is_dummy(estimator: Any) -> bool:
-    """It answers without a look at the row."""
+    """Whether it answers without a look at the row."""
     return isinstance(estimator, DummyClassifier | DummyRegressor)
 
 

@@ -65,7 +65,7 @@ def unanswered(source: Source, reference: Reference, error: Exception) -> Refusa
 
 
 def _columns_off(source: Source, reference: Reference) -> tuple[str, str] | None:
-    """Names, or a number of columns, that are not those of the fit."""
+    """Why the names or the number of columns are not those of the fit, and a hint."""
     fitted, given = _fitted_names(source.estimator), _given_names(source.X_test)
     if fitted is None or given is None:
         return _width_off(source, given)
@@ -112,7 +112,7 @@ def _too_many_hint(source: Source, more: Sequence[str]) -> str:
 
 
 def _width_off(source: Source, given: Sequence[str] | None) -> tuple[str, str] | None:
-    """Without names there is their number."""
+    """The number of columns is not that of the fit, where these have no names."""
     fitted = _attribute(source.estimator, "n_features_in_")
     width = np.shape(source.X_test)[1] if np.ndim(source.X_test) == 2 else None
     if not isinstance(fitted, int | np.integer) or width is None or fitted == width:
@@ -127,7 +127,7 @@ def _width_off(source: Source, given: Sequence[str] | None) -> tuple[str, str] |
 
 
 def _no_number(source: Source, error: Exception) -> tuple[str, str] | None:
-    """Where the text stands that is no number."""
+    """The cell with the text that is no number, in words, and a hint."""
     found = NO_NUMBER.search(str(error))
     if found is None or not isinstance(source.X_test, pd.DataFrame):
         return None
@@ -149,7 +149,7 @@ def _no_number(source: Source, error: Exception) -> tuple[str, str] | None:
 
 
 def notes(source: Source, columns: Sequence[Column], rows: Sequence[Cells]) -> Iterator[str]:
-    """What joins the signature and perhaps should not: a line each.
+    """What joins the signature and perhaps should not: one line each.
 
     Args:
         source: the estimator and its test set, which is pandas' own where it is a frame.
@@ -177,7 +177,7 @@ def notes(source: Source, columns: Sequence[Column], rows: Sequence[Cells]) -> I
 
 
 def _looks_like_an_id(column: Column, cells: Sequence[Any]) -> str:
-    """Why a column looks like one; '' where it does not."""
+    """Why a column looks like an identifier; '' where it does not."""
     if UNNAMED.fullmatch(column.name):
         return "is an index that pandas wrote (to_csv(index=False) leaves it out)"
     if len(cells) < LEAST_ROWS or None in cells or len(set(cells)) < len(cells):

@@ -73,7 +73,7 @@ def _repeats(items: Sequence[Any], before: list[Any]) -> Iterator[tuple[list[Any
 
 
 def _parts(item: tuple[Any, Any]) -> list[list[Any]]:
-    """The patterns within one."""
+    """The patterns within an item of a pattern."""
     operation, argument = item
     if operation in REPEATS:
         return [list(argument[2])]
@@ -91,7 +91,7 @@ def _parts(item: tuple[Any, Any]) -> list[list[Any]]:
 
 
 def _characters(items: Sequence[Any]) -> Iterator[str]:
-    """Those that the pattern names, with the ends of its ranges."""
+    """The characters that the pattern names, with the ends of its ranges."""
     for item in items:
         operation, argument = item
         if operation in (code.LITERAL, code.NOT_LITERAL):
@@ -138,7 +138,7 @@ def _sample(items: Sequence[Any], wish: str, way: int) -> Iterator[str]:
 
 
 def _looks_back(operation: Any, argument: Any) -> bool:
-    """What has to stand before may as well be part of the text."""
+    """Whether it is a look-behind: what that expects may as well be part of the text."""
     return operation is code.ASSERT and argument[0] < 0
 
 

@@ -1,4 +1,4 @@
-"""Keeping a library from reporting as fatal what was asked in order to see whether it raises."""
+"""Silence for a library that writes to standard error before it raises, while rows are tried."""
 
 from __future__ import annotations
 

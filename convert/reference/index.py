@@ -10,7 +10,7 @@ from onnxlet.convert.reference.inputs import Data
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.function.arrays import Array
 
-FEW = 50  # rows that are answered with another index
+REINDEXED = 50  # rows that are answered with another index
 Outcome = Answers | Exception
 
 
@@ -40,7 +40,7 @@ def reads_index(
         if isinstance(expected, Exception):
             return not isinstance(outcome(reference, X_test.reset_index(drop=True)), Exception)
         return _alike(expected, outcome(reference, plain.set_axis(X_test.index)))
-    few = plain.iloc[:FEW]
+    few = plain.iloc[:REINDEXED]
     # Odd and far from each other, of both signs: other than 0, 1, 2, … by whatever is read of them.
     other = few.set_axis(pd.Index([(-1) ** n * (1000 * n + 7) for n in range(len(few))]))
     first, moved = outcome(reference, few), outcome(reference, other)

@@ -19,14 +19,6 @@ Form = Literal["frame", "array", "texts", "series"]
 Cells = list[Any]  # one row, in signature order, as JSON would hold it
 
 
-def changed(row: Cells, positions: Sequence[int], values: Iterable[Any]) -> Cells:
-    """The row with other values at some positions."""
-    made = list(row)
-    for position, value in zip(positions, values, strict=True):
-        made[position] = value
-    return made
-
-
 @dataclass(frozen=True)
 class InputColumn:
     """One column of the test set.
@@ -183,7 +175,7 @@ def read_inputs(X: Any) -> tuple[Inputs, Data]:
 
 
 def _described(X: Any, array: Array) -> tuple[str, str]:
-    """What a test set is that is no table, and how it becomes one."""
+    """What kind of thing a test set is that is no table, and how to make a table of it."""
     if isinstance(X, pd.Series):
         return f"a Series of shape {X.shape}", "One column is X[['NAME']], one row X.iloc[[0]]."
     if isinstance(X, list | tuple) and X and isinstance(X[0], dict):
@@ -247,7 +239,7 @@ def _frame(columns: Sequence[InputColumn], by_column: Sequence[Sequence[Any]]) -
 
 
 def _categorical(dtype: pd.CategoricalDtype, cells: Sequence[Any]) -> pd.Categorical:
-    """A value that is no category stays what it is, rather than turning into a missing one."""
+    """A categorical in which unseen values become categories; pandas would make gaps of them."""
     known = dtype.categories
     of_text = known.dtype.kind not in "biuf"
     unseen = {c for c in cells if c is not None and c not in known}

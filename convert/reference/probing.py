@@ -17,7 +17,7 @@ from onnxlet.function.arrays import LARGEST_FLOAT32, Array
 from onnxlet.function.inputs.signature import Column
 
 Trial = tuple[int, Any]  # a position in a row, and the value that is tried there
-Asked = Callable[[Sequence[Trial]], list[bool]]
+Answered = Callable[[Sequence[Trial]], list[bool]]
 
 BASES = 3  # held-out rows that each trial is made on
 LARGEST = {
@@ -103,7 +103,7 @@ def _probe(
     positions: Sequence[int],
     rows: Sequence[Cells],
     bases: Sequence[Cells],
-    answered: Asked,
+    answered: Answered,
     known: Sequence[Any],
 ) -> list[Column]:
     """The columns at these positions, each kind of trial made in all of them at once."""
@@ -111,7 +111,7 @@ def _probe(
 
     def where_each(values: Mapping[int, Any]) -> set[int]:
         found = answered(list(values.items()))
-        return {position for position, answered in zip(values, found, strict=True) if answered}
+        return {position for position, is_one in zip(values, found, strict=True) if is_one}
 
     def where(value: Any, among: Iterable[int]) -> set[int]:
         return where_each(dict.fromkeys(among, value))
@@ -215,7 +215,7 @@ def _of_pandas(inputs: Inputs, position: int) -> list[Any]:
 
 
 def _allowed(
-    column_type: str, position: int, rows: Sequence[Cells], answered: Asked, known: Sequence[Any]
+    column_type: str, position: int, rows: Sequence[Cells], answered: Answered, known: Sequence[Any]
 ) -> tuple[Any, ...]:
     """The values that scikit-learn doesn't raise for, of all that it or the test set has seen."""
     if column_type == "bool":

@@ -53,7 +53,7 @@ class Reference:
         return replace(self, estimator=widened, inputs=self.inputs.in_float64(), wide=True)
 
     def answers(self, rows: Sequence[Cells]) -> Answers:
-        """Its answers to rows in signature order; arrays with one entry per row.
+        """Answers rows in signature order; arrays with one entry per row.
 
         Raises:
             Exception: whatever scikit-learn raises for these rows.

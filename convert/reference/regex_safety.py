@@ -1,4 +1,4 @@
-"""Token patterns that run away: found by timing them on hostile text, before anybody sends it.
+"""Token patterns that take exponential or quadratic time, found by timing them on hostile text.
 
 A backtracking matcher can need time that grows with the square of a text's length, or doubles
 with each character: https://owasp.org/www-community/attacks/Regular_expression_Denial_of_Service.
@@ -44,7 +44,7 @@ for length in lengths:
 
 @cache
 def runaway(pattern: str) -> str:
-    """Why a pattern can't be let loose on text that anybody sends; empty where it can."""
+    """Why a pattern is not safe on text from clients; empty where it is."""
     if pattern in SURE:
         return ""
     command = [sys.executable, "-P", "-c", TIMER]

@@ -1,4 +1,4 @@
-"""How long a text in each column may be: it is cut and counted by calls that nobody interrupts.
+"""How long a text in each column may be: no one can interrupt the calls that cut and count it.
 
 While one call of C code works on a text, such as a search for every token, the interpreter
 answers nobody else. So the front end is run in a process of its own on texts that are costly for
@@ -55,7 +55,7 @@ def with_text_limits(
     manifest: dict[str, Any],
     rows: Sequence[Cells],
     earlier: Mapping[str, Any],
-    report: Callable[[str], None],
+    report: Callable[[str], object],
 ) -> dict[str, Any]:
     """A manifest whose columns of text say how long one may be, where that is less than any.
 
@@ -162,7 +162,7 @@ def pauses(tokens: str) -> Mapping[int, float]:
 
 
 def _is_sure(tokens: Mapping[str, Any]) -> bool:
-    """Linear, with a pattern that is known: there is nothing to be found."""
+    """Whether the front end takes linear time, with a pattern that is known: nothing to measure."""
     return (
         tokens["analyzer"] == "word"
         and tokens["token_pattern"] in SURE
@@ -203,12 +203,12 @@ def _cut_and_counted(cut: Cut, count: Count, text: str) -> None:
 
 
 def various(length: int) -> str:
-    """Characters of which no four neighbours come twice."""
+    """A text of so many characters, of which no four neighbours come twice."""
     return "".join(chr(0x4E00 + position * position * 7919 % 20_011) for position in range(length))
 
 
 def words(length: int) -> str:
-    """Words that all differ."""
+    """A text of so many characters, whose words all differ."""
     return " ".join(f"w{position:06}" for position in range(length // 8 + 1))[:length]
 
 

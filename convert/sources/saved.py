@@ -37,7 +37,7 @@ BY_ITS_CONTENT = " (by what it holds)"  # the class itself is harmless
 SKOPS_HINT = "skops.io.dump(estimator, 'FILE.skops') saves it so that reading it runs nothing."
 
 
-def load_saved(path: Path, trusted: Sequence[str], report: Callable[[str], None]) -> Any:
+def load_saved(path: Path, trusted: Sequence[str], report: Callable[[str], object]) -> Any:
     """The estimator in a .skops, .joblib or .pkl file.
 
     Args:

@@ -103,7 +103,7 @@ def _has_names(node: Node) -> bool:
 
 
 def name_of(node: Node) -> str:
-    """As the user trusts it."""
+    """The name by which the user trusts a node's class."""
     own = f"{node['__module__']}.{node['__class__']}"
     return f"{own}.{node['content']['func']}" if node["__loader__"] == "MethodNode" else own
 

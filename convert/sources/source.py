@@ -52,7 +52,7 @@ def load_source(
     data: Path | None = None,
     target: str | None = None,
     trusted: Sequence[str] = (),
-    report: Callable[[str], None] = lambda line: None,
+    report: Callable[[str], object] = lambda line: None,
 ) -> Source:
     """Run `file.py:function` or `package.module:function`, or read a file with `--data`.
 
@@ -119,7 +119,7 @@ def _form_hint(text: str) -> str:
 
 
 def _functions(module: ModuleType) -> str:
-    """Those that a file defines, as a hint."""
+    """The functions that a file defines, as a hint."""
     own = [n for n, f in vars(module).items() if getattr(f, "__module__", 0) == module.__name__]
     names = [name for name in own if isinstance(vars(module)[name], FunctionType)]
     return f"It has {', '.join(names[:8])}." if names else ""
@@ -170,7 +170,7 @@ def _free_name(path: Path) -> str:
 
 
 def _held_out(
-    path: Path, data: Path | None, target: str | None, report: Callable[[str], None]
+    path: Path, data: Path | None, target: str | None, report: Callable[[str], object]
 ) -> tuple[pd.DataFrame, Any]:
     if not path.is_file():
         raise WrongUse(f"SOURCE: there is no file '{path}'", looked_in(path))

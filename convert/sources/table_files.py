@@ -16,7 +16,9 @@ MARKS_OF_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 SHOWN_FILES = 5
 
 
-def read_table_file(path: Path, report: Callable[[str], None] = lambda line: None) -> pd.DataFrame:
+def read_table_file(
+    path: Path, report: Callable[[str], object] = lambda line: None
+) -> pd.DataFrame:
     """Read CSV (also .gz) or Parquet.
 
     Args:
@@ -64,7 +66,7 @@ def _no_file(path: Path) -> WrongUse:
     return WrongUse(f"--data: '{path}' is a folder", f"Name one file of rows. {found}".rstrip())
 
 
-def _csv(path: Path, report: Callable[[str], None]) -> pd.DataFrame:
+def _csv(path: Path, report: Callable[[str], object]) -> pd.DataFrame:
     _check_separator(path)
     frame = pd.read_csv(path)
     if not frame.index.equals(pd.RangeIndex(len(frame))):
@@ -76,14 +78,14 @@ def _csv(path: Path, report: Callable[[str], None]) -> pd.DataFrame:
 
 
 def _check_separator(path: Path) -> None:
-    """Refuse a header that is one name, and parted by something else than commas."""
+    """Refuse a header that something other than commas separates."""
     header, first = _lines(path)
     for separator, name in SEPARATORS.items():
         count = header.count(separator)
         if count and "," not in header and (not first or first.count(separator) >= count):
             comma = ", decimal=','" if separator != "\t" and "," in first else ""
             raise WrongUse(
-                f"--data: '{path}' is parted by {name}, expected commas: its header is "
+                f"--data: '{path}' is separated by {name}, expected commas: its header is "
                 f"{header[:200]!r}",
                 f"pandas.read_csv({str(path)!r}, sep={separator!r}{comma})"
                 ".to_csv('held_out.csv', index=False) writes it with commas.",

@@ -60,7 +60,7 @@ class Model:
         self.signature = Signature.from_manifest(manifest)
         self.classes: list[Any] | None = manifest.get("classes")
         self.directory: Path | None = None
-        self._open = partial(_session, onnx, threads) if isinstance(onnx, bytes) else onnx
+        self._open = partial(new_session, onnx, threads) if isinstance(onnx, bytes) else onnx
         self._opening = threading.Lock()
         self._names = [str(entry) for entry in manifest["graph"]["outputs"]]
         self._watched = "raising" in manifest["graph"]
@@ -232,7 +232,7 @@ def load_model(
     def open_graph() -> Any:
         graph = _graph(directory, expected, place, models_url)
         try:
-            return _session(graph, threads)
+            return new_session(graph, threads)
         except Exception as error:  # ONNX Runtime's own, of several classes
             raise ModelError(f"model {place}: it does not load: {error}") from error
 
@@ -268,7 +268,13 @@ def _graph(
     return graph
 
 
-def _session(onnx: bytes | str, threads: int) -> Any:
+def new_session(onnx: bytes | str, threads: int = 1) -> Any:
+    """An ONNX Runtime session on this machine's processor.
+
+    Args:
+        onnx: a serialised model, or its file.
+        threads: within one operator; 1 gives the same digits on every machine.
+    """
     options = onnxruntime.SessionOptions()
     # One thread gives the same digits on every machine; idle ones would spin.
     options.intra_op_num_threads = threads

@@ -1,4 +1,4 @@
-"""A user's project: the files of docs/own-project.md, and a `convert.py`, `function/` and `edge/`.
+"""A user's project: the files of its how-to page, and a `convert.py`, `function/` and `edge/`.
 
 Whatever imports one of the three in place of ours ends with what it says here.
 """

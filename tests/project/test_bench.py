@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import costly, edge_guest, lambda_cost, load, paced, report, silence
+from bench import closed_loop, costly, edge_guest, lambda_cost, open_loop, report, silence
 from tests.edge.server.test_server import Serving
 
 
@@ -26,7 +26,9 @@ def serving() -> Iterator[Serving]:
 
 def test_every_answer_is_counted(serving: Serving) -> None:
     for connections in (1, 20):
-        got = load.put_under(load.post("/x", b"abc", {}), serving.port, connections, 0.2)
+        got = closed_loop.put_under(
+            closed_loop.post("/x", b"abc", {}), serving.port, connections, 0.2
+        )
 
         assert got.errors == 0
         assert got.answers > connections
@@ -35,21 +37,21 @@ def test_every_answer_is_counted(serving: Serving) -> None:
 
 @pytest.mark.filterwarnings("ignore")
 def test_failures_are_no_answers(serving: Serving) -> None:
-    got = load.put_under(load.post("/fails", b"abc", {}), serving.port, 2, 0.2)
+    got = closed_loop.put_under(closed_loop.post("/fails", b"abc", {}), serving.port, 2, 0.2)
 
     assert (got.answers, got.rate) == (0, 0)
     assert got.errors > 2
 
 
 def test_what_never_comes_is_an_error(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(load, "LONGEST_ANSWER_SECONDS", 0.3)
-    got = load.run(load.post("/wait", b"abc", {}), serving.port, 2, 0.1)
+    monkeypatch.setattr(closed_loop, "LONGEST_ANSWER_SECONDS", 0.3)
+    got = closed_loop.run(closed_loop.post("/wait", b"abc", {}), serving.port, 2, 0.1)
 
     assert (got.answers, got.errors) == (0, 2)
 
 
-def paced_for(seconds: float, path: str, serving: Serving) -> list[paced.Answer]:
-    with paced.asking(load.post(path, b"abc", {}), serving.port, 50) as asking:
+def paced_for(seconds: float, path: str, serving: Serving) -> list[open_loop.Answer]:
+    with open_loop.asking(closed_loop.post(path, b"abc", {}), serving.port, 50) as asking:
         time.sleep(seconds)
         serving.echo.go.set()
         return asking.answers()
@@ -64,9 +66,9 @@ def test_a_paced_load_waits_for_no_answer(serving: Serving) -> None:
     gaps = [b.due - a.due for a, b in pairwise(answers)]
     assert gaps == [pytest.approx(0.02, abs=1e-6)] * len(gaps)
     assert answers[0].seconds > 0.2 > answers[-1].seconds
-    assert paced.percentile(answers, 0.99) == answers[0].seconds * 1e3
+    assert open_loop.percentile(answers, 0.99) == answers[0].seconds * 1e3
     start = answers[0].due
-    assert len(paced.between(answers, start - 1, start + 0.07)) == 4
+    assert len(open_loop.between(answers, start - 1, start + 0.07)) == 4
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -9,8 +9,8 @@ from sklearn.utils import all_estimators
 
 from tools.coverage.document import FILE, document, row_of
 from tools.coverage.estimators import cases
+from tools.coverage.outcomes import Outcome
 from tools.coverage.sweep import judged
-from tools.coverage.verdicts import Verdict
 
 LEAST_EXACT = 165
 SAMPLE = (
@@ -45,7 +45,7 @@ def test_the_line_is_what_a_sweep_finds(name: str, lines: dict[str, str]) -> Non
 
 
 def test_what_differs_is_counted_and_told() -> None:
-    verdicts = [Verdict("A", "exact", "prediction"), Verdict("B", "differs", "by 1 | 2")]
-    text = document(verdicts)
+    outcomes = [Outcome("A", "exact", "prediction"), Outcome("B", "differs", "by 1 | 2")]
+    text = document(outcomes)
     assert "1 exact, 0 refused, 0 transductive, 1 differs" in text
     assert "| B | differs | by 1 ¦ 2 |" in text

@@ -75,8 +75,8 @@ def test_make_run_and_the_pasted_curls(tmp_path: Path) -> None:
     ]
 
 
-def build(command: list[str], folder: Path) -> None:
-    """Carry out a documented build command in a folder."""
+def build(command: list[str], folder: Path) -> str:
+    """What a documented build command prints in a folder."""
     done = subprocess.run(
         [sys.executable, *command[1:]],
         cwd=folder,
@@ -88,6 +88,7 @@ def build(command: list[str], folder: Path) -> None:
 
     assert done.returncode == 0, done.stderr
     assert "0 answers differ" in done.stdout
+    return done.stdout
 
 
 TUTORIAL = (ROOT / "docs" / "tutorials" / "first-model.md").read_text()
@@ -105,6 +106,17 @@ def test_the_model_in_ten_lines(blocks: list[tuple[str, str]], tmp_path: Path) -
     build(command, tmp_path)
     assert (tmp_path / "models" / "my-model" / "1" / "manifest.json").is_file()
     assert len(source.splitlines()) <= 10
+
+
+def test_the_certificate_of_the_tutorial(tmp_path: Path) -> None:
+    source = next(text for kind, text in OF_TUTORIAL if kind == "python")
+    (tmp_path / "my_model.py").write_text(source)
+    command = next(t.split() for kind, t in OF_TUTORIAL if kind == "sh" and "my_model" in t)
+    shown = next(text for kind, text in OF_TUTORIAL if kind == "text")
+
+    printed = build(command, tmp_path)
+    number = re.compile(r"-?\d[\d.e+-]*")
+    assert number.sub("N", printed) == number.sub("N", shown)
 
 
 def test_the_refusal_of_the_tutorial(tmp_path: Path) -> None:

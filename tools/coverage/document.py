@@ -7,31 +7,31 @@ from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from tools.coverage.outcomes import Outcome, Result
 from tools.coverage.rows import ON_THRESHOLDS, ROWS
 from tools.coverage.samples import GAPS
-from tools.coverage.verdicts import Result, Verdict
 
 FILE = Path(__file__).resolve().parent.parent.parent / "docs" / "reference" / "coverage.md"
 TOOLS = ("scikit-learn", "skl2onnx", "onnx", "onnxruntime")  # the same on every Python
 RESULTS: tuple[Result, ...] = ("exact", "refused", "transductive", "differs")
 
 
-def document(verdicts: Sequence[Verdict]) -> str:
+def document(outcomes: Sequence[Outcome]) -> str:
     """The whole file."""
-    return "\n".join([*_header(verdicts), *(row_of(verdict) for verdict in verdicts), ""])
+    return "\n".join([*_header(outcomes), *(row_of(outcome) for outcome in outcomes), ""])
 
 
-def row_of(verdict: Verdict) -> str:
+def row_of(outcome: Outcome) -> str:
     """Its line of the table."""
-    return f"| {verdict.name} | {verdict.result} | {verdict.detail.replace('|', '¦')} |"
+    return f"| {outcome.name} | {outcome.result} | {outcome.detail.replace('|', '¦')} |"
 
 
-def _header(verdicts: Sequence[Verdict]) -> Iterator[str]:
-    counts = Counter(verdict.result for verdict in verdicts)
+def _header(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    counts = Counter(outcome.result for outcome in outcomes)
     known = [result for result in RESULTS if result != "differs" or counts[result]]
     yield "# Coverage\n"
     yield (
-        f"All {len(verdicts)} estimators of `sklearn.utils.all_estimators()`: "
+        f"All {len(outcomes)} estimators of `sklearn.utils.all_estimators()`: "
         + ", ".join(f"{counts[result]} {result}" for result in known)
         + ".\n"
     )

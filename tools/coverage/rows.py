@@ -45,13 +45,13 @@ def _on_thresholds(random: Random, X: Array, others: Array) -> Array:
     The halfway point is computed in float64; of every other row it is rounded to float32.
     """
     made = others[random.integers(0, len(others), ON_THRESHOLDS)]
-    for place, row in enumerate(made):
+    for index, row in enumerate(made):
         column = random.integers(0, X.shape[1])
         known = np.unique(X[~np.isnan(X[:, column]), column].astype(np.float64))
         if len(known) > 1:
             low = int(random.integers(0, len(known) - 1))
             middle = known[low] / 2 + known[low + 1] / 2
-            row[column] = np.float32(middle) if place % 2 else middle
+            row[column] = np.float32(middle) if index % 2 else middle
     return made
 
 
@@ -75,8 +75,8 @@ def _frame(random: Random, sample: Sample) -> pd.DataFrame:
 
 def _texts(random: Random, texts: list[str]) -> list[str]:
     """As they are, and of every other one the words shuffled among two."""
-    made = [texts[place] for place in random.integers(0, len(texts), ROWS)]
-    for place in range(0, ROWS, 2):
-        words = f"{made[place]} {made[place + 1]}".split()
-        made[place] = " ".join(random.choice(words, len(words) // 2).tolist())
+    made = [texts[index] for index in random.integers(0, len(texts), ROWS)]
+    for index in range(0, ROWS, 2):
+        words = f"{made[index]} {made[index + 1]}".split()
+        made[index] = " ".join(random.choice(words, len(words) // 2).tolist())
     return made

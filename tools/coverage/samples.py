@@ -81,7 +81,7 @@ def one_target() -> Sample:
 
 
 def one_column() -> Sample:
-    """How diabetes went on, from the body mass index alone."""
+    """How diabetes went on, from the body mass index only."""
     X, y = datasets.load_diabetes(return_X_y=True, scaled=False)
     return _halves(X[:, [2]], y)
 

@@ -11,7 +11,7 @@ from multiprocessing import get_context
 from typing import Any
 
 from tools.coverage.estimators import cases
-from tools.coverage.verdicts import Verdict, verdict_on
+from tools.coverage.outcomes import Outcome, outcome_of
 
 LIMIT = 180  # seconds, for one estimator, on a machine that does other things as well
 PROCESSES = 2
@@ -21,28 +21,28 @@ class TooSlow(BaseException):
     """The limit is over; not an Exception, so that nothing on the way takes it for an answer."""
 
 
-def sweep(names: Sequence[str]) -> Iterator[tuple[Verdict, float]]:
-    """Verdicts on these estimators in their order, each with the seconds that it took."""
+def sweep(names: Sequence[str]) -> Iterator[tuple[Outcome, float]]:
+    """Outcomes on these estimators in their order, each with the seconds that it took."""
     with ProcessPoolExecutor(PROCESSES, get_context("forkserver")) as pool:
         yield from pool.map(_timed, names)
 
 
-def _timed(name: str) -> tuple[Verdict, float]:
+def _timed(name: str) -> tuple[Outcome, float]:
     start = time.monotonic()
-    verdict = judged(name)
-    return verdict, time.monotonic() - start
+    outcome = judged(name)
+    return outcome, time.monotonic() - start
 
 
-def judged(name: str) -> Verdict:
-    """The verdict on one estimator; what goes wrong in the sweep itself differs too."""
+def judged(name: str) -> Outcome:
+    """The outcome on one estimator; what goes wrong in the sweep itself differs too."""
     signal.signal(signal.SIGALRM, _stop)
     signal.alarm(LIMIT)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return verdict_on(next(case for case in cases() if case.name == name))
+            return outcome_of(next(case for case in cases() if case.name == name))
     except (Exception, TooSlow) as error:
-        return Verdict(name, "differs", f"{type(error).__name__}: {error}")
+        return Outcome(name, "differs", f"{type(error).__name__}: {error}")
     finally:
         signal.alarm(0)
 

@@ -73,7 +73,7 @@ def invoke(body: str, model: str) -> None:
 
 @contextmanager
 def _where() -> Iterator[tuple[Plan, Cloud]]:
-    """What is asked for, and where; AWS's own errors are told as ours are."""
+    """The plan and the cloud to carry it out in; AWS's errors are printed as ours are."""
     plan = read_plan(os.environ)
     cloud = cloud_of(os.environ)
     try:

@@ -15,10 +15,10 @@ from tools.deploy.cloud import Cloud
 from tools.deploy.errors import DeployFailed, WrongOptions
 from tools.deploy.options import Plan
 from tools.deploy.osls import run_osls
-from tools.deploy.proof import invoke
 from tools.deploy.stack import find_stack, move_live, need_stack
+from tools.deploy.verification import invoke
 
-POLL = 2  # seconds between two looks at a log that is followed
+POLL = 2  # seconds between two reads of a log that is followed
 
 
 def roll_back(plan: Plan, cloud: Cloud) -> list[str]:

@@ -1,4 +1,4 @@
-"""AWS, or what AWS_ENDPOINT_URL says takes its place."""
+"""AWS, or an emulator at AWS_ENDPOINT_URL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is off in a deployed model's answer, told without a value of anybody's row."""
+"""How a deployed model's answer differs, without a value of anybody's row."""
 
 from __future__ import annotations
 

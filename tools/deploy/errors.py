@@ -1,7 +1,7 @@
 """What stops a deployment.
 
 OnnxletError (onnxlet.function.errors)
-├── NotReady      exit code 1: something is missing, all of it told at once; nothing was done
+├── NotReady      exit code 1: something is missing, all of it reported together; nothing was done
 ├── WrongOptions  exit code 2: an option has a value that it can't have; nothing was done
 └── DeployFailed  exit code 1: AWS, osls or the proof says no; `live` is where it was
 """

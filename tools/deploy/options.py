@@ -28,7 +28,7 @@ HINT = "docs/how-to/deploy.md lists the options."
 
 
 class Kind(NamedTuple):
-    """What values an option takes: how they are told, and whether one is among them."""
+    """The values that an option accepts: a description, and a check."""
 
     expected: str
     fits: Callable[[str], bool]

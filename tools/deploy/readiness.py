@@ -1,4 +1,4 @@
-"""Everything that a deployment needs, looked for before anything is done, and told at once."""
+"""Check everything that a deployment needs before anything is done; report all that is missing."""
 
 from __future__ import annotations
 

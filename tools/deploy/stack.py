@@ -57,7 +57,7 @@ def find_stack(name: str, cloud: Cloud) -> Stack | None:
     """The stack of this name, or None where there is none.
 
     Raises:
-        ClientError: CloudFormation does not tell.
+        ClientError: CloudFormation does not answer.
     """
     try:
         found = cloud.client("cloudformation").describe_stacks(StackName=name)["Stacks"]

@@ -9,8 +9,8 @@ from tools.deploy.cloud import Cloud
 from tools.deploy.errors import DeployFailed, NotReady
 from tools.deploy.options import Plan
 from tools.deploy.osls import run_osls
-from tools.deploy.proof import prove
 from tools.deploy.stack import Stack, find_stack, move_live, need_stack
+from tools.deploy.verification import prove
 from tools.deploy.versions import prune, wait_until_active
 
 # Of a first deployment that failed: such a stack takes no other.

@@ -134,7 +134,7 @@ def divide(a: Any, b: Any) -> Tensor:
 
 
 def negative(x: Any) -> Tensor:
-    """-x, of numbers."""
+    """`-x`, of numbers."""
     (number,) = common(x)
     return -number
 
@@ -199,7 +199,7 @@ def not_equal(a: Any, b: Any) -> Tensor:
 
 
 def truth(x: Any) -> Tensor:
-    """bool(x): everything but 0 is true, also NaN."""
+    """`bool(x)`: everything but 0 is true, also NaN."""
     (found,) = common(x, least="bool")
     if found.dtype == "bool":
         return found

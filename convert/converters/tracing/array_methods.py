@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -136,42 +136,34 @@ class ArrayMethods(Traced):
         return self._array(Table((made,)), not keepdims)
 
     def sum(self, axis: Any = None, keepdims: bool = False, **options: Any) -> Any:
-        """Of each row."""
+        """The sum of each row."""
         check_options("sum", options, dtype=(None, float))
         return self._reduce("sum", axis, keepdims)
 
-    def prod(self, axis: Any = None, keepdims: bool = False) -> Any:
-        """Of each row."""
-        return self._reduce("prod", axis, keepdims)
-
     def mean(self, axis: Any = None, keepdims: bool = False, **options: Any) -> Any:
-        """Of each row."""
+        """The mean of each row."""
         check_options("mean", options, dtype=(None, float))
         return self._reduce("mean", axis, keepdims)
 
     def var(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
-        """Of each row."""
+        """The variance of each row; `ddof` as in NumPy."""
         return self._reduce("var", axis, keepdims, ddof=ddof)
 
     def std(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
-        """Of each row."""
+        """The standard deviation of each row; `ddof` as in NumPy."""
         return self._reduce("std", axis, keepdims, ddof=ddof)
 
-    def max(self, axis: Any = None, keepdims: bool = False) -> Any:
-        """Of each row."""
-        return self._reduce("max", axis, keepdims)
 
-    def min(self, axis: Any = None, keepdims: bool = False) -> Any:
-        """Of each row."""
-        return self._reduce("min", axis, keepdims)
+def _reduction(name: str) -> Callable[..., Any]:
+    def method(self: ArrayMethods, axis: Any = None, keepdims: bool = False) -> Any:
+        return self._reduce(name, axis, keepdims)
 
-    def any(self, axis: Any = None, keepdims: bool = False) -> Any:
-        """Of each row."""
-        return self._reduce("any", axis, keepdims)
+    method.__qualname__ = f"ArrayMethods.{name}"  # Python's messages have it
+    return method
 
-    def all(self, axis: Any = None, keepdims: bool = False) -> Any:
-        """Of each row."""
-        return self._reduce("all", axis, keepdims)
+
+for _name in ("prod", "max", "min", "any", "all"):
+    setattr(ArrayMethods, _name, _reduction(_name))
 
 
 def product(array: ArrayMethods, other: Any) -> Any:

@@ -68,7 +68,7 @@ def _whole_quotient(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _exclusive_or(x: Tensor, y: Tensor) -> Tensor:
-    """Exclusive or."""
+    """Where exactly one of them is true."""
     return x.graph.op("Xor", x, y, width=max(x.width, y.width))
 
 

@@ -194,11 +194,11 @@ class PandasBase(Traced):
         raise NotImplementedError
 
     def std(self, axis: Any = 0, skipna: bool = True, ddof: int = 1, **options: Any) -> Any:
-        """Of each row."""
+        """The standard deviation of each row; `ddof` as in pandas."""
         return self._reduce("std", axis, skipna, ddof=ddof, **options)
 
     def var(self, axis: Any = 0, skipna: bool = True, ddof: int = 1, **options: Any) -> Any:
-        """Of each row."""
+        """The variance of each row; `ddof` as in pandas."""
         return self._reduce("var", axis, skipna, ddof=ddof, **options)
 
     def _with(

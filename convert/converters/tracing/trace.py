@@ -20,6 +20,7 @@ from onnxlet.convert.converters.tracing.modules import traced_modules, traced_ve
 from onnxlet.convert.converters.tracing.refusal import REFUSALS, NotTraceable
 from onnxlet.convert.converters.tracing.series import TracedSeries
 from onnxlet.convert.converters.tracing.traced import Traced
+from onnxlet.convert.errors import shortened
 from onnxlet.convert.graph.converter import DROPPED, Graph, Table, Tensor, Unsupported
 from onnxlet.convert.sources.users_code import where
 
@@ -70,8 +71,9 @@ def trace(
     except NotTraceable:
         pass
     except Exception as error:
-        message = " ".join(str(error).split())[:120]
-        refusals.append(NotTraceable(f"{type(error).__name__}: {message}{where(error)}", HINT))
+        refusals.append(
+            NotTraceable(f"{type(error).__name__}: {shortened(error)}{where(error)}", HINT)
+        )
     finally:
         REFUSALS.reset(token)
     if refusals:

@@ -22,7 +22,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeRegressor
 
 from onnxlet.convert.graph.converter import Unsupported
-from tests.convert.converters.steps import ODD, hard_rows
+from tests.convert.converters.near_thresholds import ODD, edge_cases
 from tests.convert.exactness import answers, assert_exact
 from tests.convert.versions import OLD_NUMPY
 
@@ -48,7 +48,7 @@ def check(estimator: Any, y: Any, odd: Any = ODD) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         estimator.fit(X, y)
-    rows = hard_rows(X, splits(estimator), odd)
+    rows = edge_cases(X, splits(estimator), odd)
     assert_exact(estimator, rows)
     assert_exact(estimator, rows.astype(np.float32), precision="float32", tolerance=1e-6)
 
@@ -58,7 +58,7 @@ def check_roughly(estimator: Any, y: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         estimator.fit(X, y)
-    rows = hard_rows(X, splits(estimator), MILD)
+    rows = edge_cases(X, splits(estimator), MILD)
     score = "decision_function" if hasattr(estimator, "classes_") else "predict"
     assert_exact(estimator, rows, methods=[score], tolerance=1e-4)
     if hasattr(estimator, "classes_"):

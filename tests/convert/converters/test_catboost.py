@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from onnxlet.convert.graph.converter import Unsupported
-from tests.convert.converters.steps import BEYOND_FLOAT32, ODD, hard_rows
+from tests.convert.converters.near_thresholds import BEYOND_FLOAT32, ODD, edge_cases
 from tests.convert.exactness import answers, assert_exact
 
 catboost = pytest.importorskip("catboost")
@@ -54,7 +54,7 @@ def splits(fitted: Any) -> Iterator[tuple[int, float]]:
 def check(estimator: Any, X: Any, y: Any, missing: bool = True, **options: Any) -> None:
     estimator.fit(X, y, **options)
     odd = (*ODD, *BEYOND_FLOAT32)
-    rows = hard_rows(X, splits(estimator), odd, missing=missing, bound=np.inf)
+    rows = edge_cases(X, splits(estimator), odd, missing=missing, bound=np.inf)
     assert_exact(estimator, rows)
 
 

@@ -12,7 +12,7 @@ from sklearn._loss import HalfSquaredError
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 from onnxlet.convert.graph.converter import Unsupported
-from tests.convert.converters.steps import BEYOND_FLOAT32, ODD, hard_rows
+from tests.convert.converters.near_thresholds import BEYOND_FLOAT32, ODD, edge_cases
 from tests.convert.exactness import answers, assert_exact
 
 random = np.random.default_rng(0)
@@ -41,7 +41,7 @@ def splits(fitted: Any) -> Iterator[tuple[int, float]]:
 
 def check(estimator: Any, X: Any, y: Any) -> None:
     estimator.fit(X, y)
-    rows = hard_rows(X, splits(estimator), (*ODD, *BEYOND_FLOAT32), missing=True, bound=np.inf)
+    rows = edge_cases(X, splits(estimator), (*ODD, *BEYOND_FLOAT32), missing=True, bound=np.inf)
     assert_exact(estimator, rows)
 
 
@@ -70,7 +70,7 @@ def test_early_stopping_and_warm_start() -> None:
 
 def test_float32_inputs() -> None:
     estimator = HistGradientBoostingClassifier(**SMALL).fit(GAPS, THREE)
-    rows = hard_rows(GAPS, splits(estimator), missing=True).astype(np.float32)
+    rows = edge_cases(GAPS, splits(estimator), missing=True).astype(np.float32)
     assert_exact(estimator, rows, precision="float32", tolerance=1e-6)
 
 
@@ -84,7 +84,7 @@ def test_categories_given_as_numbers(bins: int) -> None:
         categorical_features=[2, 4, 5], max_bins=255, max_leaf_nodes=2 * bins, **SMALL
     ).fit(columns, y)
     odd = (*ODD, *range(-8, 9), 0.5, -0.5, 3.2, 199.0, 255.0, 256.0, 257.0, 300.0, 2.0**32)
-    rows = hard_rows(columns, [], odd, missing=True)
+    rows = edge_cases(columns, [], odd, missing=True)
     assert_exact(estimator, rows)
     assert any(p.nodes["is_categorical"].any() for p in np.ravel(estimator._predictors))
 
@@ -139,7 +139,7 @@ def test_splits_that_send_only_missing_values_left() -> None:
     for features in ([0], []):
         estimator = HistGradientBoostingRegressor(categorical_features=features, **SMALL)
         estimator.fit(columns, y)
-        assert_exact(estimator, hard_rows(columns, [], (0, 1, 2, 3, 4, -1, 255), missing=True))
+        assert_exact(estimator, edge_cases(columns, [], (0, 1, 2, 3, 4, -1, 255), missing=True))
     estimator = HistGradientBoostingRegressor(categorical_features=[0], **SMALL).fit(columns, y)
     sets = np.vstack([p.raw_left_cat_bitsets for p in np.ravel(estimator._predictors)])
     assert (sets == 0).all(axis=1).any()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn.ensemble import IsolationForest
 
-from tests.convert.converters.steps import BEYOND_FLOAT32, ODD, hard_rows
+from tests.convert.converters.near_thresholds import BEYOND_FLOAT32, ODD, edge_cases
 from tests.convert.exactness import assert_exact
 
 random = np.random.default_rng(0)
@@ -41,7 +41,7 @@ def splits(fitted: Any) -> Iterator[tuple[int, float]]:
 def test_scores(settings: dict[str, Any]) -> None:
     estimator = IsolationForest(n_estimators=12, random_state=0, **settings).fit(GAPS)
     odd = (*ODD, *BEYOND_FLOAT32)
-    rows = hard_rows(GAPS, splits(estimator), odd, missing=True, bound=np.inf)
+    rows = edge_cases(GAPS, splits(estimator), odd, missing=True, bound=np.inf)
     assert_exact(estimator, rows, methods=ALL, tolerance=1e-12)
 
 
@@ -63,7 +63,7 @@ def test_outliers_everywhere_and_nowhere() -> None:
 
 def test_float32_inputs() -> None:
     estimator = IsolationForest(n_estimators=12, random_state=0).fit(GAPS)
-    rows = hard_rows(GAPS, splits(estimator), missing=True).astype(np.float32)
+    rows = edge_cases(GAPS, splits(estimator), missing=True).astype(np.float32)
     assert_exact(estimator, rows, methods=ALL, precision="float32", tolerance=1e-6)
 
 

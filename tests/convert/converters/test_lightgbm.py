@@ -13,7 +13,7 @@ import pytest
 
 from onnxlet.convert.graph.converter import Unsupported
 from onnxlet.convert.sources.source import Source
-from tests.convert.converters.steps import BEYOND_FLOAT32, ODD, hard_rows
+from tests.convert.converters.near_thresholds import BEYOND_FLOAT32, ODD, edge_cases
 from tests.convert.exactness import answers, assert_exact
 from tests.convert.helpers import built
 
@@ -58,7 +58,7 @@ def fit(estimator: Any, X: Any, y: Any, **options: Any) -> Any:
 
 def check(estimator: Any, X: Any, y: Any, odd: Any = ODDITIES, **options: Any) -> None:
     fit(estimator, X, y, **options)
-    rows = hard_rows(X, splits(estimator), odd, missing=True, bound=np.inf)
+    rows = edge_cases(X, splits(estimator), odd, missing=True, bound=np.inf)
     assert_exact(estimator, rows)
 
 

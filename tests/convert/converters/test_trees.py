@@ -28,7 +28,7 @@ from onnxlet.convert.graph.converter import Graph
 from onnxlet.convert.graph.responses import RELEASE
 from onnxlet.convert.graph.tree_ensemble import Tree, constant, rounded_down, sums, unrounded
 from onnxlet.function.arrays import Array
-from tests.convert.converters.steps import around, hard_rows
+from tests.convert.converters.near_thresholds import around, edge_cases
 from tests.convert.exactness import answers, assert_exact
 
 random = np.random.default_rng(0)
@@ -78,7 +78,7 @@ def test_classifiers(estimator: Any, y: Any) -> None:
     if y.ndim > 1 and estimator.class_weight is not None:
         y = y[:, :2]
     estimator.fit(X, y)
-    rows = hard_rows(X, splits(estimator), missing=True)
+    rows = edge_cases(X, splits(estimator), missing=True)
     methods = ["class_index", "predict_proba"] if y.ndim > 1 else ["predict", "predict_proba"]
     if y.ndim > 1:
         got = answers(estimator, rows, methods)["class_index"]
@@ -93,7 +93,7 @@ def test_classifiers(estimator: Any, y: Any) -> None:
 def test_regressors(estimator: Any, y: Any) -> None:
     estimator.fit(X, y)
     answers_gaps = RELEASE >= (1, 9) or estimator.criterion != "absolute_error"
-    rows = hard_rows(X, splits(estimator), missing=answers_gaps)
+    rows = edge_cases(X, splits(estimator), missing=answers_gaps)
     assert_exact(estimator, rows, tolerance=1e-12)
 
 
@@ -102,14 +102,14 @@ def test_missing_values_in_training(estimator: Any) -> None:
     if getattr(estimator, "criterion", "") == "absolute_error":
         estimator = DecisionTreeRegressor(max_depth=4)
     estimator.fit(GAPS, THREE)
-    rows = hard_rows(GAPS, splits(estimator), missing=True)
+    rows = edge_cases(GAPS, splits(estimator), missing=True)
     assert_exact(estimator, rows, tolerance=1e-12)
 
 
 @pytest.mark.parametrize("estimator", [CLASSIFIERS[3], REGRESSORS[3]], ids=str)
 def test_float32_inputs(estimator: Any) -> None:
     estimator.fit(GAPS, THREE)
-    rows = hard_rows(GAPS, splits(estimator), missing=True).astype(np.float32)
+    rows = edge_cases(GAPS, splits(estimator), missing=True).astype(np.float32)
     assert_exact(estimator, rows, precision="float32", tolerance=1e-6)
 
 
@@ -154,7 +154,7 @@ def test_more_leaves_than_float32_can_number(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_embedding() -> None:
     estimator = RandomTreesEmbedding(6, max_depth=3, random_state=0).fit(X)
-    assert_exact(estimator, hard_rows(X, splits(estimator)), tolerance=0.0)
+    assert_exact(estimator, edge_cases(X, splits(estimator)), tolerance=0.0)
     dense = RandomTreesEmbedding(3, max_leaf_nodes=5, sparse_output=False).fit(X)
     assert_exact(dense, X, tolerance=0.0)
 

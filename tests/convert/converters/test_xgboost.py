@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from onnxlet.convert.graph.converter import Unsupported
-from tests.convert.converters.steps import ODD, hard_rows
+from tests.convert.converters.near_thresholds import ODD, edge_cases
 from tests.convert.exactness import answers, assert_exact
 
 xgboost = pytest.importorskip("xgboost")
@@ -57,7 +57,7 @@ def check(
     estimator: Any, X: Any, y: Any, tolerance: float = STEP, odd: Any = ODD, **options: Any
 ) -> None:
     fit(estimator, X, y, **options)
-    rows = hard_rows(X, splits(estimator), odd, missing=True)
+    rows = edge_cases(X, splits(estimator), odd, missing=True)
     assert_exact(estimator, rows, tolerance=tolerance)
     assert_exact(estimator, rows.astype(np.float32), precision="float32", tolerance=tolerance)
 
@@ -147,7 +147,7 @@ def test_categories_given_as_numbers(count: int) -> None:
         )
         fit(estimator, columns, y)
         odd = (*range(40), 0.5, 2.7, 199.0, 255.0, 1000.0, 2.0**23)
-        rows = hard_rows(columns, [], odd, missing=True)
+        rows = edge_cases(columns, [], odd, missing=True)
         assert_exact(estimator, rows, tolerance=0.0)
 
 

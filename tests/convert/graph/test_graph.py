@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 
 from onnxlet.convert.converters.registry import Table
 from onnxlet.convert.graph.loops import repeat
-from tests.convert.converters.written import X, given, graph_of, run
+from tests.convert.converters.graphs import X, given, graph_of, run
 
 # Arithmetic
 

@@ -17,7 +17,7 @@ from onnxlet.convert.converters.registry import Graph, Table, Unsupported, conve
 from onnxlet.convert.graph.converter import DROPPED
 from onnxlet.convert.to_onnx import root_table
 from onnxlet.function.inputs.signature import Column
-from tests.convert.converters.written import X, given, graph_of, run
+from tests.convert.converters.graphs import X, given, graph_of, run
 from tests.convert.exactness import assert_exact
 
 # By position

@@ -291,9 +291,9 @@ def written(tmp_path: Path) -> Callable[..., Path]:
 @pytest.mark.parametrize(
     ("options", "message", "hint"),
     [
-        ({"sep": ";"}, "is parted by ';', expected commas", "sep=';')"),
-        ({"sep": ";", "decimal": ","}, "is parted by ';', expected commas", "decimal=','"),
-        ({"sep": "\t"}, "is parted by tabs, expected commas", r"sep='\t'"),
+        ({"sep": ";"}, "is separated by ';', expected commas", "sep=';')"),
+        ({"sep": ";", "decimal": ","}, "is separated by ';', expected commas", "decimal=','"),
+        ({"sep": "\t"}, "is separated by tabs, expected commas", r"sep='\t'"),
         ({"encoding": "latin-1"}, "in UTF-8, line ", "encoding='latin-1'"),
         ({"encoding": "utf-16"}, "it is UTF-16", "encoding='utf-16'"),
         ({"name": "rows.csv.gz", "encoding": "latin-1"}, "in UTF-8, line ", "encoding='latin-1'"),

@@ -75,7 +75,7 @@ def test_a_module_by_its_name(
 
 
 def test_a_source_file_beside_a_module_of_its_name(at_home: Path, tmp_path: Path) -> None:
-    for name in ("json", "function"):
+    for name in ("json", "onnxlet"):
         before = sys.modules[name]
         (tmp_path / f"{name}.py").write_text((at_home / "source.py").read_text())
 
@@ -100,7 +100,11 @@ def test_a_source_file_is_read_again_each_time(at_home: Path, tmp_path: Path) ->
         ("own.py:build", "missing 1 required positional argument", "It is called without argum"),
         ("own.py:swapped", "expected own.py:swapped to return the estimator first", ""),
         ("own.py", "expected FILE.py:FUNCTION", "Name the function in it, such as own.py:build"),
-        ("net.onnx", "expected FILE.py:FUNCTION", "python -m convert import net.onnx --name N"),
+        (
+            "net.onnx",
+            "expected FILE.py:FUNCTION",
+            ".venv/bin/python -m convert import net.onnx --name N",
+        ),
     ],
 )
 def test_a_source_that_is_said_wrongly(

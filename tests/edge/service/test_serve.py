@@ -123,7 +123,7 @@ def test_what_it_prints_can_be_pasted(models: Path, tmp_path: Path) -> None:
     assert server.process.stdout is not None
     try:
         others, _, call = [server.process.stdout.readline() for _ in range(3)]
-        listed = re.search(r"(http://\S+)/ in a browser, or GET (\S+), says how", others)
+        listed = re.search(r"(http://\S+)/ in a browser, or GET (\S+), shows how", others)
         assert listed is not None
         assert answered("GET", listed[2])["models"]
         words = shlex.split(call)

@@ -63,7 +63,7 @@ def test_golden_rows_need_no_configured_key(
     assert service_faults(service, models_in(paths.live.resolve())) == []
     [directory] = models_in(paths.live.resolve())
     rewrite_golden(directory, lambda golden: golden.update(answers=nonsense(golden["answers"])))
-    assert "answered otherwise" in service_faults(service, {directory: ("iris", 1)})[0]
+    assert "answered differently" in service_faults(service, {directory: ("iris", 1)})[0]
     (paths.state / FILE).unlink()
     assert service_faults(service, {directory: ("iris", 1)}) == [], "they could not be asked"
 

@@ -14,8 +14,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from onnxlet.convert.converters.registry import Unsupported
+from tests.conftest import ROOT
 from tests.convert.converters.tracing.samples import ARRAY, FRAME, TEXTS, assert_traced
 from tests.convert.exactness import answers, assert_exact
+from tests.project.module_graph import between_files
+
+PACKAGE = "onnxlet.convert.converters.tracing"
 
 
 def group(age: Any) -> str:
@@ -153,3 +157,11 @@ def test_targets_transformed_by_ones_own_functions(func: Any, inverse_func: Any)
             Ridge(), func=func, inverse_func=inverse_func, check_inverse=False
         )
         assert_exact(make_pipeline(StandardScaler(), model).fit(X, target), X * 3)
+
+
+def test_one_module_is_all_that_the_rest_imports() -> None:
+    imports = between_files(ROOT)
+    inside = {name for name in imports if name.startswith(PACKAGE)}
+    outside = [names for name, names in imports.items() if name not in inside]
+
+    assert inside & set().union(*outside) == {f"{PACKAGE}.trace"}

@@ -28,7 +28,7 @@ Result = Literal["exact", "refused", "transductive", "differs"]
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Outcome:
     """What came out.
 
     Attributes:
@@ -42,10 +42,10 @@ class Verdict:
     detail: str
 
 
-def verdict_on(case: Case) -> Verdict:
+def outcome_of(case: Case) -> Outcome:
     """Fit, convert and compare on every sample, in both precisions, with gaps where allowed."""
     if reason := _nothing_to_serve(case):
-        return Verdict(case.name, "transductive", reason)
+        return Outcome(case.name, "transductive", reason)
     found: list[tuple[Fitted, Result, str]] = []
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
@@ -54,9 +54,9 @@ def verdict_on(case: Case) -> Verdict:
     for worst in ("differs", "refused"):
         for fit, result, detail in found:
             if result == worst:
-                return Verdict(case.name, result, f"{detail} ({fit.sample}, {fit.variant})")
+                return Outcome(case.name, result, f"{detail} ({fit.sample}, {fit.variant})")
     outputs = " and ".join(dict.fromkeys(detail for _, _, detail in found))
-    return Verdict(case.name, "exact", f"{outputs}: {_compared([fit for fit, _, _ in found])}")
+    return Outcome(case.name, "exact", f"{outputs}: {_compared([fit for fit, _, _ in found])}")
 
 
 def _compared(fits: Sequence[Fitted]) -> str:

@@ -1,4 +1,4 @@
-"""Golden rows, sent to the very version that was published, and what it answers held to them."""
+"""Verify a deployment: send golden rows to the published version, and compare its answers."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def prove(bundle: Bundle, stack: Stack, qualifier: str, cloud: Cloud) -> list[Pr
         cloud: where it runs.
 
     Raises:
-        DeployFailed: an answer differs; it tells in which rows, and nothing of what is in them.
+        DeployFailed: an answer differs; it names the rows, and nothing of their content.
     """
     client = cloud.client("lambda", seconds=900)
     faults: list[str] = []

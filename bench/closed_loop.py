@@ -55,7 +55,7 @@ def post(path: str, body: bytes, headers: dict[str, str]) -> bytes:
 
 def put_under(request: bytes, port: int, connections: int, seconds: float) -> Load:
     """Put a server under load, from a process of its own on the first core."""
-    command = [sys.executable, "-m", "bench.load", str(port), str(connections), str(seconds)]
+    command = [sys.executable, "-m", "bench.closed_loop", str(port), str(connections), str(seconds)]
     done = subprocess.run(command, cwd=ROOT, input=request, stdout=subprocess.PIPE, check=True)
     return Load(*json.loads(done.stdout))
 

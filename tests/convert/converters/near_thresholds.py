@@ -1,4 +1,4 @@
-"""Rows on and around the thresholds of trees."""
+"""Edge cases for trees: rows with values at and next to their thresholds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BEYOND_FLOAT32 = (1e39, -1e300, np.inf, -np.inf)
 
 
 def around(threshold: float) -> list[float]:
-    """A threshold, what float32 makes of it, and the neighbours of both in float64 and float32."""
+    """A threshold, its float32, and the neighbours of both in float64 and float32."""
     ends = (np.inf, -np.inf)
     with np.errstate(over="ignore"):
         narrow = np.float32(threshold)
@@ -26,7 +26,7 @@ def around(threshold: float) -> list[float]:
         ]
 
 
-def hard_rows(
+def edge_cases(
     X: Array,
     thresholds: Iterable[tuple[int, float]],
     odd: Iterable[float] = ODD,
@@ -34,15 +34,15 @@ def hard_rows(
     bound: float = LARGEST_FLOAT32,
     most: int = 150,
 ) -> Array:
-    """The rows, and ones with one value changed: to around a threshold, odd, or missing.
+    """The rows, followed by rows with one value changed: near a threshold, odd, or missing.
 
     Args:
         X: of shape (rows, columns).
-        thresholds: columns and where they are split.
-        odd: values that every column is given.
-        missing: whether NaN is among them.
-        bound: of the values' magnitude.
-        most: thresholds that are tried.
+        thresholds: pairs of a column's index and a threshold.
+        odd: values to try in every column.
+        missing: whether to try NaN, too.
+        bound: the largest magnitude of a value.
+        most: how many thresholds to try at most.
     """
     found = sorted({(int(column), float(value)) for column, value in thresholds})
     indices = np.linspace(0, len(found) - 1, most if found else 0).astype(int).tolist()

@@ -1,4 +1,4 @@
-"""Graphs that tests write by hand, and what ONNX Runtime makes of them."""
+"""Graphs that tests write by hand, and their outputs in ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def given(graph: Graph, dtype: str = "float64") -> Tensor:
 
 
 def run(graph: Graph, *outputs: Tensor, feed: Any = X) -> list[Array]:
-    """What the finished graph answers, and that it says how wide it is."""
+    """The outputs of the finished graph, checked by ONNX."""
     named = [graph.op("Identity", tensor) for tensor in outputs]
     proto = graph.finished(named)
     onnx.checker.check_model(proto)

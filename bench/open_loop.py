@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
-from bench.load import LONGEST_ANSWER_SECONDS, ROOT, Connection
+from bench.closed_loop import LONGEST_ANSWER_SECONDS, ROOT, Connection
 
 
 class Answer(NamedTuple):
@@ -37,7 +37,7 @@ class Paced:
     """A process that asks; `answers` ends it."""
 
     def __init__(self, request: bytes, port: int, rate: float) -> None:
-        command = [sys.executable, "-m", "bench.paced", str(port), str(rate), str(len(request))]
+        command = [sys.executable, "-m", "bench.open_loop", str(port), str(rate), str(len(request))]
         self._process = subprocess.Popen(
             command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )

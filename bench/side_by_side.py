@@ -1,4 +1,4 @@
-"""Our server beside others that serve the same models, each on the second core, taking turns."""
+"""This server beside others with the same models, each on the second core, taking turns."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from bench import load, servers
+from bench import closed_loop, servers
 from bench.peers import ENVIRONMENTS, HERE, PEERS, QUIET, Peer, Rows, install, save
 from bench.report import Line, comparisons, table
 from bench.servers import KEY, ROOT
@@ -63,7 +63,7 @@ class _Running:
     headers: dict[str, str]
     body: Any
     memory: float = 0.0
-    results: dict[tuple[int, int], list[load.Load]] = field(default_factory=dict)
+    results: dict[tuple[int, int], list[closed_loop.Load]] = field(default_factory=dict)
 
     def post(self, rows: Rows) -> Any:
         """One answer, decoded.
@@ -89,7 +89,7 @@ class _Running:
 
 
 def section(models: Path, fitted: Fitted) -> str:
-    """Measure, and tell."""
+    """Measure, and return the section as Markdown."""
     missing = [name for name in PEERS if not _is_installed(name)]
     parts = [ABOUT.format(rounds=ROUNDS, connections=" / ".join(map(str, CONNECTIONS)))]
     if missing:
@@ -149,7 +149,7 @@ def _started(command: Sequence[str], environ: Mapping[str, str]) -> Iterator[Any
     """A process on the second core; with its children it is ended at the end."""
 
     def alone() -> None:
-        load.pin(SERVER_CORE)
+        closed_loop.pin(SERVER_CORE)
 
     process = subprocess.Popen(
         list(command),
@@ -214,8 +214,8 @@ def _take_turns(running: Mapping[str, _Running], rows: Rows) -> None:
             for connections in CONNECTIONS:
                 for server in running.values():
                     body = json.dumps(server.body(rows[:size])).encode()
-                    request = load.post(server.path, body, server.headers)
-                    got = load.put_under(request, server.port, connections, SECONDS)
+                    request = closed_loop.post(server.path, body, server.headers)
+                    got = closed_loop.put_under(request, server.port, connections, SECONDS)
                     server.results.setdefault((size, connections), []).append(got)
 
 
