@@ -1,6 +1,6 @@
-"""A user's project: the files of its how-to page, and a `convert.py`, `function/` and `edge/`.
+"""A user's project: the files of its how-to page, and names of ours and of uv.
 
-Whatever imports one of the three in place of ours ends with what it says here.
+Whatever imports one of these ends with what it says here.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ def write(project: Path) -> None:
     """Write its files below a folder."""
     files = {
         "convert.py": THEIRS,
+        "uv.py": THEIRS,
         "function/__init__.py": THEIRS,
         "edge/__init__.py": THEIRS,
         "shop/__init__.py": "",

@@ -11,11 +11,7 @@ from pandas import Series
 from onnxlet.convert.converters.tracing import arithmetic, casts, pandas_methods
 from onnxlet.convert.converters.tracing.columns_base import SERIES, elementwise, is_everything
 from onnxlet.convert.converters.tracing.elements import map_elements
-from onnxlet.convert.converters.tracing.pandas_base import (
-    PandasBase,
-    check_pandas,
-    is_elementwise,
-)
+from onnxlet.convert.converters.tracing.pandas_base import PandasBase, check_pandas, is_elementwise
 from onnxlet.convert.converters.tracing.refusal import refuse
 from onnxlet.convert.converters.tracing.str_accessor import StrAccessor
 from onnxlet.convert.converters.tracing.traced import Traced

@@ -8,10 +8,7 @@ import numpy as np
 import pytest
 from sklearn.covariance import OAS
 from sklearn.datasets import load_iris
-from sklearn.discriminant_analysis import (
-    LinearDiscriminantAnalysis,
-    QuadraticDiscriminantAnalysis,
-)
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis
 
 from tests.convert.exactness import assert_exact
 

@@ -58,7 +58,8 @@ def whole(value: Any) -> Any:
 def outcome(body: bytes, **paths: Any) -> Any:
     """Everything that is in a body, or that it is refused."""
     try:
-        return repr(whole(json_text.loads(body, **paths)))
+        read = json_body.read if paths else json_text.loads
+        return repr(whole(read(body, **paths)))
     except MalformedRequest:
         return "refused"
 

@@ -31,12 +31,7 @@ from onnxlet.function.app import create_app
 from onnxlet.function.arrays import MISSING_TEXT, Array
 from onnxlet.function.inputs import text
 from onnxlet.function.inputs.murmur import MANY, murmurhash3
-from onnxlet.function.inputs.signature import (
-    COUNTS_AT_ONCE,
-    LONGEST_TEXT,
-    Column,
-    Signature,
-)
+from onnxlet.function.inputs.signature import COUNTS_AT_ONCE, LONGEST_TEXT, Column, Signature
 from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.model import load_model
 
