@@ -27,6 +27,8 @@ EMULATOR_PORT ?= 4566
 NODE := node_modules/.package-lock.json
 CLIENTS := $(patsubst requirements/clients/%.txt,%,$(wildcard requirements/clients/*.txt))
 name = $(subst _,-,$(EXAMPLE))
+# No rule: a link that is made again is no reason to set up again.
+LINKED := $(shell sh tools/links.sh)
 
 help: ## list the commands
 	echo "make COMMAND, with"

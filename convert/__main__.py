@@ -1,6 +1,14 @@
 """`python -m convert` in a checkout: the command line below `onnxlet`."""
 
-from onnxlet.convert.command_line import main
-from onnxlet.function.command_line import run
+import sys
+from pathlib import Path
 
-run(main, "python -m convert")
+try:
+    from onnxlet.checkout import start
+except ModuleNotFoundError as error:
+    if error.name != "onnxlet":
+        raise
+    root = Path(__file__).resolve().parents[1]
+    sys.exit(f"error: expected to run in {root}, got {Path.cwd()}\nhint: cd '{root}'")
+
+start("convert")

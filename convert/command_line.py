@@ -137,7 +137,8 @@ def verify(directory: Path) -> None:
     from onnxlet.convert.directory.model_directory import check_version
 
     check_version(directory)
-    model, rows = verify_directory(directory.resolve())
+    real = Path(os.path.realpath(directory))  # resolve() raises for links in a circle, before 3.13
+    model, rows = verify_directory(real)
     click.echo(f"{model.name} version {model.version}: {rows} golden rows answered as at build")
 
 

@@ -41,6 +41,17 @@ class Command(click.Command):
         self.epilog = f"Example: {self.example.replace('{command}', ctx.command_path)}"
         super().format_epilog(ctx, formatter)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse, and say in words which number an option takes."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.BadParameter as error:
+            kind = error.param.type if error.param else None
+            if isinstance(kind, click.IntRange | click.FloatRange):
+                got = error.message.partition(" is not ")[0].strip("'")
+                error.message = f"expected {_in_words(kind)}, got '{got}'"
+            raise
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run, and print an error of ours without its traceback."""
         debug = ctx.params.pop("debug")
@@ -60,6 +71,14 @@ class Command(click.Command):
             if debug:
                 traceback.print_exception(error)
             stop(error, _side_of(self))
+
+
+def _in_words(kind: click.IntRange | click.FloatRange) -> str:
+    """The numbers that an option takes; each of ours has a least one."""
+    number = "a whole number" if isinstance(kind, click.IntRange) else "a number"
+    if kind.max is None:
+        return f"{number} of at least {kind.min}"
+    return f"{number} from {kind.min} to {kind.max}"
 
 
 def _side_of(command: click.Command) -> str:

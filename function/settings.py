@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from onnxlet.folders import ROOT
+from onnxlet.folders import ROOT, documented
 from onnxlet.function.errors import SettingsError
 
 PREFIX = "ONNXLET_"
@@ -119,9 +119,11 @@ class Settings:
         )
         faults += _unknown(environ, known)
         if faults:
-            raise SettingsError(
-                "; ".join(faults), "docs/reference/settings.md lists the variables and their form."
+            hint = documented(
+                "docs/reference/settings.md lists the variables and their form.",
+                f"The variables are {', '.join(sorted(known))}.",
             )
+            raise SettingsError("; ".join(faults), hint)
         return settings
 
 

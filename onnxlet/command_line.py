@@ -62,6 +62,19 @@ class Sides(click.Group):
         commands: click.Group = import_module(module).main
         return commands.get_command(ctx, name)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Suggest the close names where there is no such command."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from difflib import get_close_matches  # slow to import, and seldom needed
+
+            if close := get_close_matches(args[0], self.list_commands(ctx)):
+                error.message += f" Did you mean '{close[0]}'?"
+            raise
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List them by side."""
         for heading, commands in SIDES.values():

@@ -7,6 +7,16 @@ ROOT = PACKAGE.parent  # a checkout, a bundle's slot, or the environment's packa
 CHECKOUT = (ROOT / "Makefile").exists()
 
 
+def documented(document: str, otherwise: str = "") -> str:
+    """A hint that names a document, where its reader has the documents: in a checkout.
+
+    Args:
+        document: what is in it, such as "docs/how-to/mqtt.md lists the variables."
+        otherwise: the hint elsewhere.
+    """
+    return document if CHECKOUT else otherwise
+
+
 def typed(side: str, command: str) -> str:
     """A command as its reader types it, for messages.
 

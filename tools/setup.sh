@@ -6,11 +6,6 @@ cd "$(dirname "$0")/.."
 folder=${1:-.venv}
 lock=${2:-requirements/dev.txt}
 
-# Some archives and some systems keep no links: what all is imported by consists of them.
-for link in function convert edge requirements; do
-    if [ ! -d "onnxlet/$link" ]; then rm -f "onnxlet/$link" && ln -s "../$link" "onnxlet/$link"; fi
-done
-
 usable() { "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' 2>/dev/null; }
 
 # What a candidate that is not usable is; nothing of one that nobody named and that is not there.

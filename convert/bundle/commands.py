@@ -6,6 +6,7 @@ import platform
 import re
 import shlex
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -223,7 +224,14 @@ def _check_package(kind: str, release: int | None, sign: Path | None, out: Path)
         raise WrongUse("--release: a number is missing", "Devices only take higher ones.")
     parent = next(place for place in out.absolute().parents if place.exists())
     if not parent.is_dir():
-        raise WrongUse(f"--out: '{parent}' is not a folder")
+        raise WrongUse(f"--out: '{parent}' is not a folder", "Choose another file with --out.")
+    try:
+        tempfile.TemporaryFile(dir=parent).close()  # os.access lets root write into /sys
+    except OSError as error:
+        raise WrongUse(
+            f"--out: '{parent}' can't be written to: {error.strerror}",
+            "Choose another file with --out.",
+        ) from error
 
 
 @contextmanager

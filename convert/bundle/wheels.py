@@ -8,7 +8,7 @@ from pathlib import Path
 
 from onnxlet.convert.bundle.target import Target
 from onnxlet.convert.errors import PackagingFailed
-from onnxlet.folders import PACKAGE
+from onnxlet.folders import PACKAGE, documented
 
 REQUIREMENTS = PACKAGE / "requirements"
 SHOWN_LINES = 12
@@ -36,8 +36,8 @@ def install(target: Target, folder: Path) -> None:
         raise PackagingFailed(
             f"requirements/{target.lock}: the wheels for Python {target.python} on {target.arch} "
             f"can't be installed:\n{said}",
-            "Every locked package needs a wheel there; is the package index reachable? "
-            "docs/how-to/packaging.md lists the Pythons that work.",
+            "Every locked package needs a wheel there; is the package index reachable?"
+            + documented(" docs/how-to/packaging.md lists the Pythons that work."),
         )
 
 

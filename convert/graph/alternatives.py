@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-ANY = "Replace it by an estimator that has one (docs/reference/coverage.md)"
+from onnxlet.folders import documented
+
+ANY = "Replace it by an estimator that has one" + documented(" (docs/reference/coverage.md)")
 # By package, then by class: scikit-learn's class for the same purpose.
 EQUALS: Mapping[str, Mapping[str, str]] = {
     "category_encoders": {

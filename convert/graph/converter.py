@@ -25,6 +25,7 @@ from onnxlet.convert.graph.table import Table
 from onnxlet.convert.graph.tensor import DROPPED, ELEMENTS, Tensor, Unsupported
 from onnxlet.convert.graph.validation import raising
 from onnxlet.convert.sources.users_code import lines_of, where
+from onnxlet.folders import documented
 
 __all__ = [
     "DROPPED", "ELEMENTS", "Converter", "Graph", "Outputs", "Precision", "Table", "Tensor",
@@ -35,7 +36,10 @@ __all__ = [
 # predicted class in `classes_`, one column for each output.
 Outputs = Mapping[str, Tensor | Table]
 Converter = Callable[["Graph", Any, Table], Mapping[str, Tensor | Table | list[Tensor]]]
-FIX_IT = "Fix the converter (docs/how-to/converters.md); --debug shows the whole traceback."
+FIX_IT = (
+    f"Fix the converter{documented(' (docs/how-to/converters.md)')}; "
+    "--debug shows the whole traceback."
+)
 
 
 class Graph(GraphBuilder):

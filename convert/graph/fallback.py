@@ -15,6 +15,7 @@ from sklearn.base import is_classifier
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.graph.alternatives import instead_of
 from onnxlet.convert.graph.converter import ELEMENTS, Graph, Outputs, Table, Tensor, Unsupported
+from onnxlet.folders import documented
 
 OPSETS = {"": 21, "ai.onnx.ml": 3}
 GRAPHS = (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS)  # names in them would clash
@@ -22,6 +23,7 @@ REPLACED = {
     "TreeEnsembleClassifier",
     "TreeEnsembleRegressor",
 }  # these are not in our version of ai.onnx.ml
+IN_SOURCE = "in the SOURCE file " + documented("(docs/how-to/converters.md)", "(@onnxlet.converts)")
 NAMES = {element: name for name, element in ELEMENTS.items()}
 
 
@@ -34,16 +36,14 @@ def fallback(graph: Graph, fitted: Any, table: Table) -> Outputs:
     if not hasattr(fitted, "get_params"):
         raise Unsupported(
             f"{type(fitted).__name__} is no estimator: it has no get_params",
-            "Derive it from sklearn.base.BaseEstimator, and write its converter in the SOURCE file "
-            "(docs/how-to/converters.md).",
+            f"Derive it from sklearn.base.BaseEstimator, and write its converter {IN_SOURCE}.",
         )
     if (
         type(fitted) not in sklearn_operator_name_map
     ):  # first: no converter is a better reason than text columns
         raise Unsupported(
             f"{type(fitted).__name__} has no converter",
-            f"{instead_of(type(fitted))}, or write its converter in the SOURCE file "
-            "(docs/how-to/converters.md).",
+            f"{instead_of(type(fitted))}, or write its converter {IN_SOURCE}.",
         )
     precision = "float32" if graph.last_in_float32 else graph.precision
     matrix = graph.matrix(table, precision)

@@ -13,11 +13,11 @@ from onnxlet.convert.manifest import versions
 from onnxlet.convert.parity.comparison import Comparison
 from onnxlet.convert.recipes import TOO_NARROW
 from onnxlet.convert.spacing import every_nth
+from onnxlet.folders import documented
 from onnxlet.function.inputs.signature import Column
 
-NO_HINT = (
-    "Replace the step that differs or can't be converted by one that can: "
-    "docs/reference/coverage.md lists them."
+NO_HINT = "Replace the step that differs or can't be converted by one that can" + documented(
+    ": docs/reference/coverage.md lists them.", "."
 )
 SHOWN_CELLS = 6
 MOST_COMPARED = 200  # wrong rows that are searched for what they have in common

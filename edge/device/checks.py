@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from onnxlet.edge.device.machine import Machine
+from onnxlet.folders import documented
 
 MB = 1_000_000
 PROCESS = 100 * MB  # memory of the server with small models
@@ -168,7 +169,8 @@ def space(machine: Machine, needs: Needs) -> Finding | None:
     if machine.read_only:
         return Finding(
             "space", WRONG, "the file system is read-only",
-            "docs/how-to/readonly.md lists what has to be writable; after disk errors, see dmesg.",
+            documented("docs/how-to/readonly.md lists what has to be", "/var/lib/onnxlet has to be")
+            + " writable; after disk errors, see dmesg.",
         )  # fmt: skip
     if machine.space is None:
         return None

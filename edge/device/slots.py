@@ -90,7 +90,7 @@ def with_updates(models: Path) -> tuple[Path, Path | None]:
     The slot's path is returned without the link, so that a server stays with its slot when the
     link is switched.
     """
-    real = models.resolve()
+    real = Path(os.path.realpath(models))  # resolve() raises for links in a circle, before 3.13
     data = real.parent.parent
     if real.parent.name in SLOTS and (data / "live").is_symlink():
         return real, data / "models"

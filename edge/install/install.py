@@ -89,7 +89,7 @@ def _check(setup: Installation, faults: list[str]) -> None:
         )
     faults += _settings_faults(paths)
     if faults:
-        raise InstallError("; ".join(faults), "Nothing was changed.")
+        raise InstallError("\n".join(fault.rstrip(".") for fault in faults), "Nothing was changed.")
 
 
 def _settings_faults(paths: DevicePaths) -> list[str]:

@@ -15,6 +15,7 @@ from onnxlet.edge.mqtt.readings import may_answer_to
 from onnxlet.edge.mqtt.session import Counts, Respond, Session, status_topic
 from onnxlet.edge.net.mqtt_link import Address, Link, LinkLost, Will
 from onnxlet.edge.settings.mqtt import MqttOptions, client_id
+from onnxlet.folders import documented
 from onnxlet.function import request_log
 from onnxlet.function.errors import SettingsError
 
@@ -48,7 +49,11 @@ def check(options: MqttOptions) -> None:
             if not may_answer_to(topic, options.readings)
         ]
     if faults:
-        raise SettingsError("; ".join(faults), "docs/how-to/mqtt.md lists the variables.")
+        hint = documented(
+            "docs/how-to/mqtt.md lists the variables.",
+            "Set them in the environment; on a device, in /etc/onnxlet/environment.",
+        )
+        raise SettingsError("; ".join(faults), hint)
 
 
 def link_of(options: MqttOptions) -> Link:

@@ -20,6 +20,7 @@ from onnxlet.edge.forward.start import start_forwarding
 from onnxlet.edge.service.systemd import notifier, watchdog_seconds
 from onnxlet.edge.service.watchdog import Watchdog
 from onnxlet.edge.settings.device import DeviceSettings
+from onnxlet.folders import CHECKOUT
 from onnxlet.function import request_log
 from onnxlet.function.errors import OnnxletError
 from onnxlet.function.settings import Settings
@@ -94,9 +95,10 @@ def listen(host: str, port: int) -> socket.socket:
         listener.bind(address)
     except (OSError, OverflowError) as error:
         wrong_host = isinstance(error, socket.gaierror) or getattr(error, "errno", 0) == NOT_HERE
-        option = "--host" if wrong_host else "--port"
+        with_make = "; with make: make run PORT=8081" if CHECKOUT else ""
+        way_out = "--host" if wrong_host else f"--port{with_make}"
         raise ServeError(
-            f"can't listen on {host} port {port}: {error}", f"Choose another with {option}."
+            f"can't listen on {host} port {port}: {error}", f"Choose another with {way_out}."
         ) from error
     listener.listen(2048)
     return listener

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from onnxlet.edge.settings.forward import NO_FORWARDING, ForwardOptions, read_forward_options
 from onnxlet.edge.settings.mqtt import NO_MQTT, MqttOptions, read_mqtt_options
+from onnxlet.folders import documented
 from onnxlet.function.errors import SettingsError
 from onnxlet.function.settings import DEFAULT_MODELS, Settings
 from onnxlet.function.settings import DEVICE_PREFIX as PREFIX
@@ -110,7 +111,11 @@ class DeviceSettings:
                 hint = f" (did you mean {PREFIX}{close[0]}?)" if close else ""
                 faults.append(f"{name}: unknown variable{hint}")
         if faults:
-            raise SettingsError("; ".join(faults), "docs/how-to/device.md lists the variables.")
+            hint = documented(
+                "docs/how-to/device.md lists the variables.",
+                f"The variables are {', '.join(PREFIX + name for name in sorted(known))}.",
+            )
+            raise SettingsError("; ".join(faults), hint)
         return settings
 
 

@@ -15,13 +15,14 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from onnxlet.folders import documented
 from onnxlet.function.errors import ModelError
 
 # Below the folder for temporary files: /tmp on Lambda, kept between invocations.
 CACHE = f"onnxlet-{os.geteuid()}"
 HINT = (
-    "Is it there, may this function read it (s3:GetObject), and is /tmp large enough? "
-    "docs/how-to/deploy.md says how graphs get there."
+    "Is it there, may this function read it (s3:GetObject), and is /tmp large enough?"
+    + documented(" docs/how-to/deploy.md says how graphs get there.")
 )
 
 

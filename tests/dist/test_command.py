@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
@@ -12,8 +14,12 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from onnxlet import folders
 from onnxlet.command_line import HIDDEN, SIDES, group
 from onnxlet.convert.bundle.commands import deploy_line
+from onnxlet.edge.settings.device import DeviceSettings
+from onnxlet.function.errors import SettingsError
+from onnxlet.function.settings import Settings
 from tests.conftest import ROOT
 
 
@@ -74,6 +80,54 @@ def test_a_command_that_is_none_is_wrong_use() -> None:
     end = CliRunner().invoke(group, ["bake"], prog_name="onnxlet")
     assert end.exit_code == 2
     assert "No such command 'bake'" in end.stderr
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("biuld", "build"), ("udpate", "update"), ("bake", None)]
+)
+def test_a_command_that_is_close_is_suggested(typed: str, meant: str | None) -> None:
+    told = CliRunner().invoke(group, [typed], prog_name="onnxlet").stderr
+    suggested = f" Did you mean '{meant}'?" if meant else ""
+    assert told.splitlines()[-1] == f"Error: No such command '{typed}'.{suggested}"
+
+
+def test_the_package_runs_as_a_module() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "onnxlet", "build", "--help"],
+        cwd=ROOT, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.stdout.startswith("Usage: onnxlet build ")
+
+
+def test_documents_are_named_only_where_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Elsewhere nobody has them: each message that names one leaves it to `documented`."""
+    bare = [
+        f"{file.relative_to(ROOT)}:{node.lineno}"
+        for folder in ("function", "convert", "edge", "onnxlet")
+        for file in (ROOT / folder).rglob("*.py")
+        for node in bare_texts(ast.parse(file.read_text()))
+        if "docs/" in node.value
+    ]
+    assert bare == []
+    monkeypatch.setattr(folders, "CHECKOUT", False)
+    with pytest.raises(SettingsError) as refused:
+        Settings.from_environ({"ONNXLET_THREADS": "many"})
+    assert refused.value.hint.startswith("The variables are ONNXLET_ANSWERS_QUEUE, ONNXLET_API_K")
+    with pytest.raises(SettingsError) as refused:
+        DeviceSettings.from_environ({"ONNXLET_DEVICE_PORT": "x"})
+    assert refused.value.hint.startswith("The variables are ONNXLET_DEVICE_API_KEY, ONNXLET_DEVI")
+
+
+def bare_texts(node: ast.AST) -> Iterator[ast.Constant]:
+    """Texts of a syntax tree, without docstrings and what `documented` is called with."""
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+        return
+    if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "documented":
+        return
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node
+    for child in ast.iter_child_nodes(node):
+        yield from bare_texts(child)
 
 
 def test_nothing_else_is_there_to_import() -> None:

@@ -31,7 +31,7 @@ def started(checkout: Path, *arguments: str, **environ: str) -> subprocess.Compl
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The code as it is cloned: nothing was set up."""
     home = tmp_path_factory.mktemp("checkout")
-    for folder in ("convert", "edge", "function", "onnxlet"):
+    for folder in ("convert", "edge", "function", "onnxlet", "requirements"):
         shutil.copytree(
             ROOT / folder, home / folder, symlinks=True, ignore=shutil.ignore_patterns("__pyc*")
         )
@@ -75,6 +75,46 @@ def test_once_set_up_the_other_python_is_named(checkout: Path) -> None:
     finally:
         shutil.rmtree(checkout / ".venv")
     assert hint == ("hint: Use the Python that has the packages: .venv/bin/python -m edge")
+
+
+@pytest.mark.parametrize("program", ["convert", "edge"])
+@pytest.mark.parametrize("link", ["function", "convert", "edge"])
+def test_links_that_were_lost_are_named(
+    link: str, program: str, checkout: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(checkout, tmp_path / "copy", symlinks=True)
+    lost = tmp_path / "copy" / "onnxlet" / link
+    lost.unlink()
+    for got in ("none", "a file"):  # some systems save a link as a file
+        if got == "a file":
+            lost.write_text(f"../{link}")
+        end = started(tmp_path / "copy", program, "--help")
+
+        assert end.returncode == 1
+        assert end.stderr.splitlines() == [
+            f"error: onnxlet/{link}: expected a link to ../{link}, got {got}",
+            "hint: git checkout onnxlet, or make setup, restores it.",
+        ]
+
+
+@pytest.mark.parametrize("program", ["convert", "edge"])
+def test_in_the_folder_onnxlet_the_one_above_is_named(program: str, checkout: Path) -> None:
+    end = started(checkout / "onnxlet", program, "--help")
+
+    assert end.returncode == 1
+    assert end.stderr.splitlines() == [
+        f"error: expected to run in {checkout}, got {checkout / 'onnxlet'}",
+        f"hint: cd '{checkout}'",
+    ]
+
+
+@pytest.mark.parametrize("program", ["convert", "edge"])
+def test_ctrl_c_while_packages_are_imported(program: str, checkout: Path, tmp_path: Path) -> None:
+    (tmp_path / "click.py").write_text("raise KeyboardInterrupt\n")
+
+    end = started(checkout, program, "--help", PYTHONPATH=str(tmp_path))
+
+    assert (end.returncode, end.stdout, end.stderr) == (1, "", "\nAborted!\n")
 
 
 def test_a_package_that_a_command_asks_for_late() -> None:

@@ -141,6 +141,20 @@ def test_a_set_up_that_fails_is_not_taken_for_ready(copy: Path, tmp_path: Path) 
     assert not (copy / ".venv" / "ready").exists()
 
 
+def test_each_make_restores_links_and_sets_nothing_up_again(copy: Path) -> None:
+    (copy / ".venv").mkdir()
+    (copy / ".venv" / "ready").touch()
+    (copy / "onnxlet" / "edge").unlink()
+    (copy / "onnxlet" / "function").unlink()
+    (copy / "onnxlet" / "function").write_text("../function")  # as a system without links has it
+
+    done = set_up(copy, "/nope")  # which would refuse to set up
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    for link in ("function", "convert", "edge", "requirements"):
+        assert (copy / "onnxlet" / link).resolve() == copy / link
+
+
 PYTHONS = [
     path
     for version in ("3.11", "3.12", "3.13", "3.14")

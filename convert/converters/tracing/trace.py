@@ -23,12 +23,14 @@ from onnxlet.convert.converters.tracing.traced import Traced
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.graph.converter import DROPPED, Graph, Table, Tensor, Unsupported
 from onnxlet.convert.sources.users_code import where
+from onnxlet.folders import documented
 
 Form = Literal["frame", "array", "series", "vector"]
 
 HINT = (
     "A function can be traced if it makes every row from that row only, by NumPy's and pandas' "
-    "arithmetic; otherwise register a converter (docs/how-to/converters.md, Functions of your own)."
+    "arithmetic; otherwise register a converter "
+    + documented("(docs/how-to/converters.md, Functions of your own).", "by @onnxlet.converts.")
 )
 # Names in a function's code that make its values depend on when it is called.
 CHANGING = {

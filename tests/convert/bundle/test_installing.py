@@ -160,6 +160,9 @@ def test_every_fault_is_told_and_nothing_is_written(placed: Placed) -> None:
         install(setup, ["nonsense"])
     for part in ("--key nonsense", "is no slot in", "ONNXLET_THREADS", "ONNXLET_DEVICE_PORT"):
         assert part in caught.value.message
+    lines = caught.value.message.splitlines()
+    assert len(lines) == 4
+    assert not [line for line in lines if line.endswith(".")]
     assert not (placed.paths.root / "etc/systemd").exists()
 
 

@@ -220,7 +220,8 @@ def test_a_taken_port_is_reported_immediately(models: Path) -> None:
 
     assert failed.returncode == 1
     assert f"can't listen on 127.0.0.1 port {port}" in failed.stderr
-    assert "--port" in failed.stderr
+    hint = failed.stderr.splitlines()[-1]
+    assert hint == "hint: Choose another with --port; with make: make run PORT=8081."
     assert "Traceback" not in failed.stderr
 
 
@@ -236,6 +237,22 @@ def test_a_host_of_another_machine_is_reported(host: str, models: Path) -> None:
 @pytest.mark.parametrize("arguments", [["--port", "x"], ["--port", "99999"], ["--nope"]])
 def test_wrong_use_ends_with_2(arguments: list[str]) -> None:
     assert serve(*arguments).returncode == 2
+
+
+@pytest.mark.parametrize("port", ["x", "99999"])
+def test_an_option_s_numbers_are_told_in_words(port: str) -> None:
+    told = serve("--port", port).stderr
+    assert f"'--port': expected a whole number from 0 to 65535, got '{port}'" in told
+
+
+def test_links_in_a_circle_are_no_models(tmp_path: Path) -> None:
+    (tmp_path / "circle").symlink_to("circle")
+
+    failed = serve("--models", str(tmp_path / "circle"), "--port", "0")
+
+    assert failed.returncode == 1
+    assert f"error: no models in {tmp_path / 'circle'}" in failed.stderr
+    assert "Traceback" not in failed.stderr
 
 
 def test_a_wrong_setting_is_reported(models: Path) -> None:
