@@ -12,8 +12,9 @@ def start(side: str) -> None:
     """Run the command line of `convert` or `edge`; ends the process."""
     _check_links()
     try:
-        run = import_module("onnxlet.function.command_line").run
+        # The side first: it reports the packages that are missing.
         group = import_module(f"onnxlet.{side}.command_line").main
+        run = import_module("onnxlet.function.command_line").run
     except KeyboardInterrupt:  # once the command line runs, click does the same
         sys.exit("\nAborted!")
     run(group, f"python -m {side}")

@@ -108,7 +108,8 @@ def test_documents_are_named_only_where_they_are(monkeypatch: pytest.MonkeyPatch
         for node in bare_texts(ast.parse(file.read_text()))
         if "docs/" in node.value
     ]
-    assert bare == []
+    # The settings of a device have a comment for whoever edits them, maybe elsewhere.
+    assert [place.partition(":")[0] for place in bare] == ["edge/install/units.py"]
     monkeypatch.setattr(folders, "CHECKOUT", False)
     with pytest.raises(SettingsError) as refused:
         Settings.from_environ({"ONNXLET_THREADS": "many"})

@@ -147,6 +147,7 @@ WRONG_USE = {
     "Python": (["--python", "3.10"], "'3.10' is not one of"),
     "architecture": (["--arch", "armv7l"], "'armv7l' is not one of"),
     "below a file": (["--out", "file/x.zip"], "file' is not a folder"),
+    "out can't be written": (["--out", "/proc/x.zip"], "' can't be written to: "),
     "negative": (["--max-zipped", "-1"], "--max-zipped"),
 }
 

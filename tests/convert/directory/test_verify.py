@@ -102,6 +102,16 @@ def test_verify_of_nothing(tmp_path: Path) -> None:
     assert (end.exit_code, end.stdout) == (1, "")
 
 
+def test_verify_of_links_in_a_circle(tmp_path: Path) -> None:
+    (tmp_path / "circle").symlink_to("circle")
+
+    end = invoked("verify", tmp_path / "circle" / "m" / "1")
+
+    assert end.exit_code in (1, 2)
+    assert "error: " in end.stderr
+    assert "hint: " in end.stderr
+
+
 def test_verify_of_a_model_without_saying_which_version(shop_model: Path, tmp_path: Path) -> None:
     end = invoked("verify", altered(shop_model, tmp_path).parent)
 
