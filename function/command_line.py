@@ -47,10 +47,11 @@ class Command(click.Command):
             return super().parse_args(ctx, args)
         except click.BadParameter as error:
             kind = error.param.type if error.param else None
-            if isinstance(kind, click.IntRange | click.FloatRange):
-                got = error.message.partition(" is not ")[0].strip("'")
-                error.message = f"expected {_in_words(kind)}, got '{got}'"
-            raise
+            if not isinstance(kind, click.IntRange | click.FloatRange):
+                raise
+            got = error.message.partition(" is not ")[0].strip("'")
+            told = f"expected {_in_words(kind)}, got '{got}'"
+            raise click.BadParameter(told, error.ctx, error.param, error.param_hint) from None
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run, and print an error of ours without its traceback."""
