@@ -46,7 +46,7 @@ shared between the two counts whole. Pages are of 4 kB there; a Raspberry Pi 5's
 ones. Core: the time that all threads of the process worked, while {rate:.0f} one-row requests came
 each second and /metrics was asked for once; the median of {windows} times {seconds:.0f} s.
 
-An update: `update FILE` with a signed archive of the model alone, while {load:.0f} one-row requests
+An update: `update FILE` with a signed archive of only the model, while {load:.0f} one-row requests
 come each second on their own times, whether the last was answered or not; each is timed from when
 it was due. p99 of all that came from the command's start to its end ({took:.1f} s: signature,
 unpacking, golden rows in a process of its own, the server's two looks, golden rows over the

@@ -21,7 +21,7 @@ TARGET = 1.5
 SECONDS, FEWEST_ROUNDS = 3.0, 5  # for each line
 ABOUT = """`POST /models/N/explain` from body to answer, with what it asks for left as it is,
 against the same calls of `session.run` with the same feeds: the least that these values can cost.
-The background is made up: 50 rows, one where there is text alone.
+The background is made up: 50 rows, one where there is only text.
 """
 
 

@@ -20,8 +20,8 @@ from onnxlet.function.settings import ALIAS
 FILE = "aliases.json"
 STABLE = "stable"
 HINT = (
-    'Write it as {"stable": 2}: names, of letters, digits, ".", "-" and "_" and not of digits '
-    "alone, of versions that are there; or remove it."
+    'Write it as {"stable": 2}: names, of letters, digits, ".", "-" and "_" and not only of '
+    "digits, of versions that are there; or remove it."
 )
 PIN_HINT = "Pin a version that is there, or an alias of one; or take the pin away."
 LARGEST = 100_000  # bytes; reload reads the file again and again

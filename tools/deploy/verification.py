@@ -81,7 +81,7 @@ def prove(bundle: Bundle, stack: Stack, qualifier: str, cloud: Cloud) -> list[Pr
         served = f"live still serves version {stack.live}" if stack.live else "nothing is served"
         raise DeployFailed(
             f"version {qualifier} is not proven, and {served}:\n  " + "\n  ".join(faults),
-            "python -m convert verify DIR/N/V tells whether the model answers rightly here.",
+            "python -m convert verify DIR/N/V reports whether the model answers rightly here.",
         )
     return proofs
 
