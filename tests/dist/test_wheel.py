@@ -79,6 +79,24 @@ def test_it_asks_for_what_is_locked_here(wheel: Path) -> None:
         listed = {re.split(r"[ <>=]", line)[0] for line in lines if line[:1].isalpha()}
         assert names == listed - NOT_OURS, file
     assert metadata["Version"] == __version__
+    assert metadata["License-Expression"] == "BSD-3-Clause"
+    assert metadata.get_all("License-File") == ["LICENSE", "NOTICE"]
+    assert "Private :: Do Not Upload" in metadata.get_all("Classifier", [])
+    assert metadata.get_payload().startswith("# onnxlet\n")
+
+
+def test_an_editable_install_is_refused(tmp_path: Path) -> None:
+    """It would put `tests`, `function`, `convert` and `edge` on the path, and no `onnxlet.edge`."""
+    (tmp_path / "editables.py").write_text(
+        "class EditableProject:\n    def __init__(self, *_): raise AssertionError('not refused')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", f"from hatchling.build import build_editable as b; b({str(tmp_path)!r})"],
+        cwd=ROOT, env={"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+
+    assert "ValueError: Dev mode installations are unsupported" in done.stderr
+    assert not list(tmp_path.glob("*.whl"))
 
 
 @pytest.mark.parametrize("file", ["__init__.py", "folders.py", "environment.py"])
