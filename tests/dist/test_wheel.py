@@ -82,7 +82,7 @@ def test_it_asks_for_what_is_locked_here(wheel: Path) -> None:
     assert metadata["License-Expression"] == "BSD-3-Clause"
     assert metadata.get_all("License-File") == ["LICENSE", "NOTICE"]
     assert "Private :: Do Not Upload" in metadata.get_all("Classifier", [])
-    assert metadata.get_payload().startswith("# onnxlet\n")
+    assert str(metadata.get_payload()).startswith("# onnxlet\n")
 
 
 def test_an_editable_install_is_refused(tmp_path: Path) -> None:
