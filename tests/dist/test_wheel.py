@@ -1,4 +1,4 @@
-"""The wheel holds this project's code below one name, and the same bytes whichever way it is built."""
+"""The wheel holds this project's code below one name; its bytes are the same each way."""
 
 from __future__ import annotations
 
@@ -90,8 +90,9 @@ def test_an_editable_install_is_refused(tmp_path: Path) -> None:
     (tmp_path / "editables.py").write_text(
         "class EditableProject:\n    def __init__(self, *_): raise AssertionError('not refused')\n"
     )
+    code = f"from hatchling.build import build_editable as b; b({str(tmp_path)!r})"
     done = subprocess.run(
-        [sys.executable, "-c", f"from hatchling.build import build_editable as b; b({str(tmp_path)!r})"],
+        [sys.executable, "-c", code],
         cwd=ROOT, env={"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
 
@@ -116,3 +117,12 @@ def test_ours_are_not_imported_by_names_that_may_be_somebody_s(name: str) -> Non
     assert f"Import onnxlet.{name}" in faults(f"import {name}.errors")
     assert f"Import onnxlet.{name}" in faults(f"from {name} import errors")
     assert "TID251" not in faults(f"from onnxlet.{name} import errors")
+
+
+def test_folders_named_as_what_is_built_are_linted_too() -> None:
+    """Ruff leaves out every `dist`, by its own list."""
+    done = subprocess.run(
+        [sys.executable, "-m", "ruff", "check", "--show-files", "."],
+        cwd=ROOT, capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    assert str(Path(__file__).resolve()) in done.stdout.splitlines()
