@@ -100,9 +100,9 @@ class Service:
             prediction = self.predict(request, model, entry["request_id"], timer)
             answer = encode(prediction, request)
             timer.end("encode")
-            entry["rows"] = prediction.rows
             if self.observe is not None:
                 self.observe(prediction)
+            entry["rows"] = prediction.rows
         except Exception as error:  # of every class: a request's failure is only its own
             if "model" in entry:
                 took = time.perf_counter_ns() - start

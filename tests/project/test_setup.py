@@ -169,6 +169,48 @@ def test_a_fresh_machine_runs_and_runs_again(copy: Path, tmp_path: Path, python:
     assert [path.name for path in (copy / "models" / "house-prices").iterdir()] == ["1"]
 
 
+@pytest.fixture
+def unpacked(tmp_path: Path) -> Path:
+    """What an archive left of the folders and of the links to them: a copy, a text, and none."""
+    (tmp_path / "tools").mkdir()
+    shutil.copy(ROOT / "tools" / "setup.sh", tmp_path / "tools")
+    for folder in ("function", "convert", "edge", "requirements", "onnxlet/function"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "file.py").write_text("ours")
+    (tmp_path / "onnxlet" / "edge").write_text("../edge")
+    return tmp_path
+
+
+def set_up_without_python(folder: Path) -> str:
+    """What setup says, which ends where it has its links and looks for a Python."""
+    done = subprocess.run(
+        ["sh", "tools/setup.sh"], cwd=folder, env={**os.environ, "PYTHON": "none-such"},
+        capture_output=True, text=True, timeout=20,
+    )  # fmt: skip
+    assert done.returncode == 1
+    return done.stderr
+
+
+def test_links_that_an_archive_lost_are_restored(unpacked: Path) -> None:
+    (unpacked / "onnxlet" / "function" / "__pycache__").mkdir()
+
+    assert "onnxlet needs Python" in set_up_without_python(unpacked)
+
+    for link in ("function", "convert", "edge", "requirements"):
+        assert (unpacked / "onnxlet" / link).readlink() == Path("..") / link
+        assert (unpacked / link / "file.py").read_text() == "ours"
+
+
+def test_a_copy_with_edits_of_its_own_is_kept_and_refused(unpacked: Path) -> None:
+    edited = unpacked / "onnxlet" / "function" / "file.py"
+    edited.write_text("edited")
+
+    assert set_up_without_python(unpacked).startswith(
+        "onnxlet/function is a copy of function, and differs"
+    )
+    assert edited.read_text() == "edited"
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
