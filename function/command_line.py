@@ -19,7 +19,7 @@ WAYS_OUT = {
     errno.ENOSPC: NO_SPACE,
     errno.EDQUOT: NO_SPACE,
     errno.EROFS: DENIED,
-    errno.EACCES: "Let this user read or write it, or name another place.",
+    errno.EACCES: "Let this user read or write it, or name another path.",
 }
 
 

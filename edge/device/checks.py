@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from onnxlet.edge.device.machine import Machine
+from onnxlet.folders import typed
 
 MB = 1_000_000
 PROCESS = 100 * MB  # memory of the server with small models
@@ -71,7 +72,7 @@ def system(machine: Machine, needs: Needs) -> Finding | None:
     if machine.system != "Linux":
         return Finding(
             "system", WRONG, f"expected Linux, got {machine.system}",
-            "Elsewhere, serve from a checkout: .venv/bin/python -m edge serve.",
+            f"On other systems, serve without a bundle: {typed('edge', 'serve')}.",
         )  # fmt: skip
     if machine.bits != 64:
         return Finding(

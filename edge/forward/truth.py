@@ -51,7 +51,7 @@ def describe(place: Place) -> Operation:
     example = {"truth": [{"id": "5bd1f0a1c9e04c36a3a4d6a7c1d1f8aa", "row": 0, "value": 162000}]}
     kept = forms.record({"kept": {"type": "integer", "minimum": 1}})
     return forms.Operation(
-        "Tell what came of predictions",
+        "Report what came of predictions",
         forms.answered("On the disk, and forwarded with the predictions.", kept),
         forms.body(forms.content(forms.closed({"truth": entries}), example)),
         refusals=(400, 413, 415, 422),

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from onnxlet.edge.update.errors import BROKEN, Refused
 from onnxlet.edge.update.offer import Offer
+from onnxlet.folders import typed
 
 FORMAT = 1
 LISTS = {"bundle": ("bundle.json", "device.json"), "models": ("models.json",)}
@@ -17,7 +18,7 @@ LARGEST_LIST = 8 << 20  # bytes
 MOST_ENTRIES = 50_000
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 SHOWN = 5
-REFUSED_HINT = "Don't use it: python -m convert package makes no such archive."
+REFUSED_HINT = f"Don't use it: {typed('convert', 'package')} makes no such archive."
 
 
 class Entry(NamedTuple):

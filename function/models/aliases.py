@@ -76,7 +76,7 @@ def read(file: Path | None, versions: Collection[int]) -> Aliases:
 def _fault(alias: str, to: object, versions: Collection[int]) -> str:
     shown = alias[:100].encode("utf-8", "backslashreplace").decode()
     if not re.fullmatch(ALIAS, alias):
-        return f"'{shown}': expected a word that is no number, and stands in a path"
+        return f"'{shown}': expected a word that is no number and can be part of a path"
     if type(to) is not int:
         return f"'{shown}': expected the number of a version, got {_kind(to)}"
     if to not in versions:

@@ -19,7 +19,7 @@ def _page(place: Place) -> Operation:
     return Operation(
         "A page to try the models",
         {**answer, "304": {"description": "As it was (If-None-Match)."}},
-        description="Programs that accept anything (*/*) are told that the server is alive.",
+        description='Programs that accept anything (*/*) get `{"status": "alive"}`.',
     )
 
 

@@ -90,7 +90,7 @@ def decode(request: Request) -> PredictRequest:
     decoded = _from_csv(request) if readable == CSV else _from_json(request)
     if decoded.nulls and media_type == CSV:
         raise MalformedRequest(
-            "'on_error': CSV has no place for the problems of the rows", f"Accept {JSON}."
+            "'on_error': CSV has no field for the problems of the rows", f"Accept {JSON}."
         )
     attributes = request.header(ATTRIBUTES)
     headers = {ATTRIBUTES: attributes} if ECHOED.fullmatch(attributes) else {}
