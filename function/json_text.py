@@ -67,7 +67,7 @@ def _loads_lenient(text: bytes, body: bytes, original: Callable[[int], int]) -> 
         mark = text.startswith(BOM_UTF8) * len(BOM_UTF8)
         at = original(mark + len(decoded[: error.pos].encode()))
         raise MalformedRequest(
-            f"the body is not JSON: {error.msg} {place(body, at)}", HINT
+            f"the body is not JSON: {error.msg} {position(body, at)}", HINT
         ) from error
     except RecursionError as error:
         raise MalformedRequest(TOO_DEEP) from error
@@ -78,7 +78,7 @@ def _loads_lenient(text: bytes, body: bytes, original: Callable[[int], int]) -> 
     return value
 
 
-def place(body: bytes, at: int) -> str:
+def position(body: bytes, at: int) -> str:
     """The position of a byte as `at line 3 column 7`, both from 1."""
     line = body.count(b"\n", 0, at) + 1
     column = len(body[body.rfind(b"\n", 0, at) + 1 : at].decode("utf-8-sig", "replace")) + 1

@@ -28,7 +28,7 @@ LARGEST_INDEX = 1 << 20  # bytes
 KEPT = 10  # releases of each kind, architecture and Python
 
 
-class Place(Protocol):
+class Storage(Protocol):
     """Where a channel is laid out."""
 
     def read(self, name: str) -> bytes | None:
@@ -157,8 +157,8 @@ def record_of(key: Path, target: str) -> Record:
     return Record(key.with_name(f"{key.name}.published"), whole)
 
 
-def place_of(target: str) -> Place:
-    """The place that DIR or s3://… means.
+def storage_of(target: str) -> Storage:
+    """The storage that DIR or s3://… means.
 
     Raises:
         WrongUse: it is neither, or there is no boto3.
@@ -180,7 +180,7 @@ def place_of(target: str) -> Place:
 
 def publish(
     archive: Path,
-    place: Place,
+    storage: Storage,
     key: SigningKey,
     percent: float,
     trusted: Sequence[tuple[bytes, Ed25519PublicKey]] = (),
@@ -191,7 +191,7 @@ def publish(
 
     Args:
         archive: with its signature beside it.
-        place: of the channel.
+        storage: of the channel.
         key: that the index is signed by; devices trust it.
         percent: of the devices that take it.
         trusted: further keys that the archive, or the index so far, may be signed by.
@@ -220,7 +220,7 @@ def publish(
             "Sign it again, or name the key that it is signed by: --trust OTHER.pub.",
         )
     facts = _facts(comment)
-    there, releases = _read_index(place, facts["channel"], keys)
+    there, releases = _read_index(storage, facts["channel"], keys)
     last = record.number(there) if record else 0
     if there < last and not go_on:
         raise PackagingFailed(
@@ -232,10 +232,10 @@ def publish(
     number = max(there, last) + 1
     stem = "-".join(facts[part] for part in ("name", "kind", "release", "arch", "python"))
     entry = {"file": f"{stem}.zip", "percent": percent, "comment": comment}
-    place.write(entry["file"], content)  # type: ignore[arg-type] # a text
-    place.write(f"{stem}.zip{SUFFIX}", signature.read_bytes())
+    storage.write(entry["file"], content)  # type: ignore[arg-type] # a text
+    storage.write(f"{stem}.zip{SUFFIX}", signature.read_bytes())
     unnoted = record.begin(number, there) if record else ""
-    place.write(INDEX, _index(number, _merged(releases, entry), facts, key))
+    storage.write(INDEX, _index(number, _merged(releases, entry), facts, key))
     if record:
         record.end(number)
     return (
@@ -249,10 +249,10 @@ def _facts(comment: str) -> dict[str, str]:
 
 
 def _read_index(
-    place: Place, channel: str, keys: Sequence[tuple[bytes, Ed25519PublicKey]]
+    storage: Storage, channel: str, keys: Sequence[tuple[bytes, Ed25519PublicKey]]
 ) -> tuple[int, list[dict[str, Any]]]:
     """Number and entries of the index that is there; what others wrote is not signed anew."""
-    content = place.read(INDEX)
+    content = storage.read(INDEX)
     if content is None:
         return 0, []
     try:
@@ -274,7 +274,7 @@ def _read_index(
 
 
 def _merged(releases: list[dict[str, Any]], entry: dict[str, Any]) -> list[dict[str, Any]]:
-    """The entries with this one in its place, the newest first, the oldest left out."""
+    """The entries with this one in it, the newest first, the oldest left out."""
     every = [each for each in releases if each["file"] != entry["file"]] + [entry]
     every.sort(key=lambda each: -int(_facts(each["comment"])["release"]))
     groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}

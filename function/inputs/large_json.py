@@ -88,7 +88,7 @@ class Members:
 
 
 def _expected(what: str, body: bytes, at: int) -> MalformedRequest:
-    detail = f"the body is not JSON: expected {what} {json_text.place(body, at)}"
+    detail = f"the body is not JSON: expected {what} {json_text.position(body, at)}"
     return MalformedRequest(detail, json_text.HINT)
 
 

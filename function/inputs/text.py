@@ -115,8 +115,8 @@ def _fill(counts: Array, rows: Sequence[Counts], at: Mapping[int, int]) -> None:
     )
 
 
-def _count_known(place_of: Callable[[str, int], int], tokens: Iterable[str]) -> Counts:
-    positions = map(place_of, tokens, repeat(UNKNOWN))
+def _count_known(position_of: Callable[[str, int], int], tokens: Iterable[str]) -> Counts:
+    positions = map(position_of, tokens, repeat(UNKNOWN))
     found = Counter(islice(positions, TOKENS_AT_ONCE))
     for position in positions:
         found[position] += 1

@@ -53,23 +53,23 @@ def read(file: Path | None, versions: Collection[int]) -> Aliases:
     """
     if file is None:
         return NONE
-    place = f"model {file.parent.name}: {FILE}"
+    label = f"model {file.parent.name}: {FILE}"
     try:
         with file.open("rb") as opened:
             content = opened.read(LARGEST + 1)
         if len(content) > LARGEST:
-            raise ModelError(f"{place}: expected at most {LARGEST} bytes, got more", HINT)
+            raise ModelError(f"{label}: expected at most {LARGEST} bytes, got more", HINT)
         found = json_text.loads(content)
     except OSError as error:  # its words have the whole path
-        raise ModelError(f"{place}: it can't be read: {error.strerror}", HINT) from error
+        raise ModelError(f"{label}: it can't be read: {error.strerror}", HINT) from error
     except RequestError as error:
         said = str(error.message).replace("the body", "it")
-        raise ModelError(f"{place}: expected JSON: {said}", HINT) from error
+        raise ModelError(f"{label}: expected JSON: {said}", HINT) from error
     if not isinstance(found, dict):
-        raise ModelError(f"{place}: expected an object, got {_kind(found)}", HINT)
+        raise ModelError(f"{label}: expected an object, got {_kind(found)}", HINT)
     faults = [fault for alias, to in found.items() if (fault := _fault(alias, to, versions))]
     if faults:
-        raise ModelError(f"{place}: {'; '.join(faults)}", HINT)
+        raise ModelError(f"{label}: {'; '.join(faults)}", HINT)
     return dict(sorted(found.items()))
 
 

@@ -142,20 +142,20 @@ def load_proven(directory: Path, threads: int = 1) -> tuple[Model, int, list[str
         ModelError: a file is missing, altered or not what it should be.
     """
     model = load_model(directory, threads)
-    place = f"model {model.name}/{model.version}"
+    label = f"model {model.name}/{model.version}"
     contents = {
-        file: read_checked(directory, file, expected, place)
+        file: read_checked(directory, file, expected, label)
         for file, expected in model.manifest["files"].items()
         if file != "model.onnx"  # checked as it was loaded, and too large to read twice
     }
     if "golden.json" not in contents:
-        raise ModelError(f"{place}: the manifest has no hash of golden.json", "Build it again.")
+        raise ModelError(f"{label}: the manifest has no hash of golden.json", "Build it again.")
     try:
         golden = json_text.loads(contents["golden.json"])
         return model, len(golden["instances"]), replay(model, golden)
     except (KeyError, TypeError, ValueError, IndexError, MalformedRequest) as error:
         raise ModelError(
-            f"{place}: golden.json has no golden rows in it: {type(error).__name__} {error}",
+            f"{label}: golden.json has no golden rows in it: {type(error).__name__} {error}",
             AGAIN,
         ) from error
 
