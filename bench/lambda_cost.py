@@ -34,7 +34,7 @@ class Measured(NamedTuple):
 
 
 class Cost(NamedTuple):
-    """Of a million requests, in US dollars.
+    """What a million requests cost, in US dollars.
 
     Attributes:
         warm_ms: billed for one request, rounded up to whole milliseconds.
@@ -52,7 +52,7 @@ class Cost(NamedTuple):
 
     @property
     def whole(self) -> float:
-        """All of it."""
+        """The sum, in US dollars."""
         return self.compute + self.requests + self.log
 
 

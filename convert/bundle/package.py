@@ -155,7 +155,7 @@ def _compiled(root: Path, paths: Sequence[str], interpreter: str | None) -> list
 
 
 def _names(packages: Sequence[str]) -> set[str]:
-    """Of the distributions whose records are among these paths, as their folders spell them."""
+    """The distributions with records among these paths, spelt as their folders are."""
     return {path.split("-")[0] for path in packages if ".dist-info/" in path}
 
 

@@ -90,7 +90,7 @@ class Bucket(NamedTuple):
 class Record(NamedTuple):
     """What was published with a key, in a file beside it: the last index's number by channel.
 
-    An index that is signed may be an earlier one all the same, that somebody put back.
+    An index that is signed may be an earlier one all the same, that somebody has put back.
 
     Attributes:
         file: of the record.
@@ -101,7 +101,7 @@ class Record(NamedTuple):
     target: str
 
     def number(self, there: int) -> int:
-        """Of the last index that was published; 0 where none was.
+        """The number of the last index that was published; 0 where none was.
 
         One that was begun and is not there counts as never written: its upload failed.
 

@@ -152,7 +152,7 @@ class OnSphere(Ranking):
     """Ranks by the squared sine of half the angle between two points on a sphere."""
 
     def distance(self, rank: Tensor) -> Tensor:
-        """The angle."""
+        """The angle between the two points, in radians."""
         return arcsin(rank.unary("Sqrt")) * 2.0
 
     def of(self, distance: float) -> float:

@@ -45,7 +45,7 @@ def log10(x: Tensor) -> Tensor:
 
 
 def cube_root(x: Tensor) -> Tensor:
-    """Of negative numbers too; exact at cubes."""
+    """The cube root, of negative numbers too; exact at cubes."""
     root = x.unary("Sign") * x.unary("Abs") ** (1.0 / 3.0)
     return _snapped(x, root, lambda whole: whole * whole * whole)
 
@@ -56,7 +56,7 @@ def _snapped(x: Tensor, y: Tensor, back: Callable[[Tensor], Tensor]) -> Tensor:
 
 
 def truncated(x: Tensor) -> Tensor:
-    """Rounded towards 0."""
+    """The whole part of each number: rounded towards 0."""
     return (x < 0.0).where(x.unary("Ceil"), x.unary("Floor"))
 
 

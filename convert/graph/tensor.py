@@ -255,7 +255,7 @@ class Tensor:
         return 1.0 / ((-self).unary("Exp") + 1.0)
 
     def softmax(self) -> Tensor:
-        """Over the columns."""
+        """`exp(x)` of each column, divided by its sum over the columns."""
         return self.unary("Softmax", axis=1)
 
     def clip(self, low: Any, high: Any) -> Tensor:

@@ -42,7 +42,7 @@ class DevicePaths(NamedTuple):
 
     @property
     def models(self) -> Path:
-        """Model-only updates."""
+        """The folder of model-only updates."""
         return self.data / "models"
 
     @property
@@ -66,7 +66,7 @@ class DevicePaths(NamedTuple):
         return self.settings / "keys"
 
     def slot(self, name: str) -> Path:
-        """A slot's folder."""
+        """The folder of the slot of this name."""
         return self.data / name
 
 
