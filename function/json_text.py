@@ -18,7 +18,7 @@ DEEPEST = 1024  # levels of lists and objects: orjson's own limit, kept by every
 MOST_BRACKETS = 1_000_000
 HINT = "JSON has names and texts in double quotes, null for None, and no comma before a bracket."
 VALUES = 20_000  # of an array that are written together
-FEW = 200  # members of a list that are written one by one, since each may be large itself
+FEW_MEMBERS = 200  # members of a list that are written one by one, since each may be large itself
 ANY, ENTRY = "*", "[]"  # in a path: whichever member of an object, whichever one of a list
 TOO_DEEP = f"the body is nested too deeply: at most {DEEPEST} levels are read"
 
@@ -128,10 +128,10 @@ def _pieces(answer: Any) -> Iterator[bytes]:
     elif isinstance(answer, np.ndarray) and answer.ndim and answer.size > VALUES:
         rows = max(1, VALUES * len(answer) // answer.size)
         yield from _sliced(answer, rows)
-    elif isinstance(answer, list | tuple) and 0 < len(answer) <= FEW:
+    elif isinstance(answer, list | tuple) and 0 < len(answer) <= FEW_MEMBERS:
         yield from _joined(b"[", b"]", map(_pieces, answer))
     elif isinstance(answer, list | tuple) and answer:
-        yield from _sliced(answer, FEW)
+        yield from _sliced(answer, FEW_MEMBERS)
     else:
         yield dumps(answer)
 

@@ -22,10 +22,10 @@ from onnxlet.convert.errors import PackagingFailed
 from onnxlet.folders import typed
 from onnxlet.function.errors import WrongUse
 
-FORMAT = 1
+INDEX_FORMAT = 1
 INDEX = "channel.json"
 LARGEST_INDEX = 1 << 20  # bytes
-KEPT = 10  # releases of each kind, architecture and Python
+KEPT_RELEASES = 10  # releases of each kind, architecture and Python
 
 
 class Storage(Protocol):
@@ -283,13 +283,13 @@ def _merged(releases: list[dict[str, Any]], entry: dict[str, Any]) -> list[dict[
         groups.setdefault(tuple(facts[k] for k in ("name", "kind", "arch", "python")), []).append(
             each
         )
-    return [each for group in groups.values() for each in group[:KEPT]]
+    return [each for group in groups.values() for each in group[:KEPT_RELEASES]]
 
 
 def _index(
     number: int, releases: list[dict[str, Any]], facts: dict[str, str], key: SigningKey
 ) -> bytes:
-    text = json.dumps({"format": FORMAT, "releases": releases})
+    text = json.dumps({"format": INDEX_FORMAT, "releases": releases})
     comment = comment_for(
         kind="index",
         channel=facts["channel"],

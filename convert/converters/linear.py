@@ -27,7 +27,7 @@ def decision(graph: Graph, fitted: Any, table: Table, sign: float = 1.0) -> Tens
 
 
 def _weights(fitted: Any) -> Array:
-    """The coefficients, of shape (outputs, columns); they may be flat, or sparse."""
+    """The coefficients as a dense array of shape (outputs, columns)."""
     coefficients = fitted.coef_
     if hasattr(coefficients, "toarray"):  # after sparsify()
         coefficients = coefficients.toarray()

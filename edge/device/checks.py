@@ -14,7 +14,7 @@ MB = 1_000_000
 PROCESS = 100 * MB  # memory of the server with small models
 LEAST_FREE = 50 * MB  # memory
 LEAST_GLIBC = (2, 28)  # what ONNX Runtime's wheels are built for
-ROOM = 50 * MB  # on the disk, beside bundles
+SPARE_DISK = 50 * MB  # on the disk, beside bundles
 HOT, TOO_HOT = 75.0, 80.0  # degrees Celsius; a Pi slows down from the second on
 EPOCH = 2025  # a clock that shows an earlier year was never set
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")  # that bundles are made for, as in convert/bundle
@@ -173,7 +173,7 @@ def space(machine: Machine, needs: Needs) -> Finding | None:
         )  # fmt: skip
     if machine.space is None:
         return None
-    needed = needs.unpacked + ROOM
+    needed = needs.unpacked + SPARE_DISK
     if machine.space < needed:
         return Finding(
             "space", WRONG, f"expected at least {_mb(needed)} free, got {_mb(machine.space)}",

@@ -24,7 +24,7 @@ HINT = (
     "alone, of versions that are there; or remove it."
 )
 PIN_HINT = "Pin a version that is there, or an alias of one; or take the pin away."
-LARGEST = 100_000  # bytes; reload reads the file again and again
+LARGEST_FILE = 100_000  # bytes; reload reads the file again and again
 
 Aliases = Mapping[str, int]
 NONE: Aliases = {}
@@ -56,9 +56,9 @@ def read(file: Path | None, versions: Collection[int]) -> Aliases:
     label = f"model {file.parent.name}: {FILE}"
     try:
         with file.open("rb") as opened:
-            content = opened.read(LARGEST + 1)
-        if len(content) > LARGEST:
-            raise ModelError(f"{label}: expected at most {LARGEST} bytes, got more", HINT)
+            content = opened.read(LARGEST_FILE + 1)
+        if len(content) > LARGEST_FILE:
+            raise ModelError(f"{label}: expected at most {LARGEST_FILE} bytes, got more", HINT)
         found = json_text.loads(content)
     except OSError as error:  # its words have the whole path
         raise ModelError(f"{label}: it can't be read: {error.strerror}", HINT) from error

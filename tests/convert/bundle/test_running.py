@@ -149,7 +149,7 @@ def test_a_device_bundle_says_what_it_does_as_a_zip(for_device: Made) -> None:
         ({"python": PYTHON, "arch": "s390x"}, f"for s390x, and this machine is {ARCH}"),
     ],
 )
-def test_a_machine_that_does_not_fit_is_told(told: dict[str, str], part: str) -> None:
+def test_a_machine_that_does_not_fit_is_reported(told: dict[str, str], part: str) -> None:
     [fault] = unfit(told)
     assert part in fault
     assert unfit({"python": PYTHON, "arch": ARCH}) == []

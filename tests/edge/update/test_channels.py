@@ -16,7 +16,7 @@ import pytest
 
 from onnxlet.convert.bundle.publish import (
     INDEX,
-    KEPT,
+    KEPT_RELEASES,
     Folder,
     Storage,
     publish,
@@ -304,14 +304,14 @@ def test_readers_never_see_an_index_before_its_archives(
 
 
 def test_old_releases_leave_the_index(maker: Maker, channel: Folder, tmp_path: Path) -> None:
-    for number in range(1, KEPT + 4):
+    for number in range(1, KEPT_RELEASES + 4):
         file = tmp_path / "x.zip"
         with zipfile.ZipFile(file, "w") as archive:
             archive.writestr("x", str(number))
         publish(maker.sign(file, number), channel, maker.key, 100)
     reported = json.loads(json.loads((channel.path / INDEX).read_bytes())["index"])
     numbers = [entry["comment"].split("release=")[1].split()[0] for entry in reported["releases"]]
-    assert numbers == [str(number) for number in range(KEPT + 3, 3, -1)]
+    assert numbers == [str(number) for number in range(KEPT_RELEASES + 3, 3, -1)]
 
 
 def test_a_bucket(archives: Archives, maker: Maker, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,7 +40,7 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "FIELDS_AT_ONCE", 7)
     monkeypatch.setattr(messages, "FEW_ROWS", 0)
     monkeypatch.setattr(json_text, "VALUES", 4)
-    monkeypatch.setattr(json_text, "FEW", 2)
+    monkeypatch.setattr(json_text, "FEW_MEMBERS", 2)
 
 
 def requests(rows: list[dict[str, Any]]) -> Iterator[tuple[str, bytes, dict[str, str]]]:
