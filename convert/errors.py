@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from onnxlet.function.errors import OnnxletError
 
-REASON_LENGTH = 200  # characters of somebody else's message
+REASON_LENGTH = 200  # characters of another library's message
 
 
 class SourceFailed(OnnxletError):

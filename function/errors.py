@@ -36,7 +36,7 @@ def quoted(value: Any, most: int = 60) -> str:
     """A client's value for a message: cut off, and only described where it is nested deeply.
 
     Args:
-        value: as JSON has it, or a list of a class of ours.
+        value: as JSON has it, or a list-like object of `function/inputs/large_json.py`.
         most: characters.
     """
     if isinstance(value, Sequence) and not isinstance(value, str | list):

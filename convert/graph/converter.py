@@ -174,7 +174,7 @@ def _outputs(convert: Converter, graph: Graph, fitted: Any, table: Table) -> Out
         raise
     if not isinstance(outputs, Mapping):
         raise _returned(convert, "a dictionary of outputs by method", outputs)
-    if type(outputs) is not dict:  # one of ours, which converts a method when it is looked up
+    if type(outputs) is not dict:  # a lazy mapping, which converts a method on access
         return cast(Outputs, outputs)
     made = {
         method: Table(tuple(output)) if isinstance(output, list) else output

@@ -139,11 +139,11 @@ class _Watched(urllib.request.HTTPHandler, urllib.request.HTTPSHandler):
         self._tls = context
 
     def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        """Open without TLS."""
+        """Open an http:// address, watched by the deadline."""
         return self.do_open(partial(WatchedHttp, self._deadline), req)
 
     def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        """Open with TLS."""
+        """Open an https:// address, watched by the deadline."""
         return self.do_open(partial(WatchedHttps, self._deadline), req, context=self._tls)
 
 

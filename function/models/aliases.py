@@ -2,7 +2,7 @@
 
 An alias stands wherever a version does, and `stable` is what is served where none is named. A
 device has two folders: its slot's, and that of model-only updates. A file in the second one was put
-there by whoever operates the device, and is the only one that counts. Where there is none the
+there by the device's operator, and is the only one that counts. Where there is none the
 slot's counts, and its `stable` gives way to a higher version among the updates, as a slot's version
 always does.
 """
@@ -21,7 +21,7 @@ FILE = "aliases.json"
 STABLE = "stable"
 HINT = (
     'Write it as {"stable": 2}: names, of letters, digits, ".", "-" and "_" and not of digits '
-    "alone, of versions that are there; or remove it."
+    "only, of versions that are there; or remove it."
 )
 PIN_HINT = "Pin a version that is there, or an alias of one; or take the pin away."
 LARGEST_FILE = 100_000  # bytes; reload reads the file again and again

@@ -231,7 +231,7 @@ def _version(service: Service, request: Request) -> Reply:
     return Reply(MLFLOW, "text/plain")
 
 
-CONCURRENT = 4  # as many as a server of ours answers at once
+CONCURRENT = 4  # as many as `edge serve` answers at once
 MEGABYTES_IN_FLIGHT = 100  # SageMaker takes no more: concurrent transforms times their payload
 
 

@@ -30,8 +30,8 @@ def floor_of(name: str, expected: Array) -> Array:
     """The magnitude below which an output's differences count against it, not against themselves.
 
     Numbers far below the usual size of their column, or of all columns, are sums of larger ones
-    that cancel, down to zero. A score does so wherever a model is undecided, and a standard
-    deviation on rows that a model knows: they count against their usual size.
+    that cancel, down to zero. A score does so near a decision boundary, and a standard
+    deviation on rows that the model has seen: they count against their usual size.
 
     Args:
         name: of the output.

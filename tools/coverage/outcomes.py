@@ -1,4 +1,4 @@
-"""What comes out for one estimator: exact, refused, transductive, or an error of ours."""
+"""What comes out for one estimator: exact, refused, transductive, or differs, which is a bug."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stand-in for a DataFrame: columns by name."""
+"""The proxy for a DataFrame: columns by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The base of the stand-ins for a Series and a DataFrame: pandas' methods of values."""
+"""The base of the proxies for a Series and a DataFrame: pandas' methods of values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stand-in for a Series: one column, with its name."""
+"""The proxy for a Series: one column, with its name."""
 
 from __future__ import annotations
 
