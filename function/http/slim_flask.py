@@ -69,7 +69,7 @@ STAND_INS: dict[str, dict[str, Any]] = {
 
 
 @contextmanager
-def stand_ins() -> Iterator[None]:
+def stubs() -> Iterator[None]:
     """Have the stubs imported instead of what this process has not loaded yet."""
     placed = [name for name in STAND_INS if name not in sys.modules]
     for name in placed:
@@ -82,7 +82,7 @@ def stand_ins() -> Iterator[None]:
             del sys.modules[name]
 
 
-with stand_ins():
+with stubs():
     import serverless_wsgi
     from flask import Flask, Response, request
     from werkzeug.exceptions import HTTPException

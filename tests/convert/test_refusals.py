@@ -111,7 +111,7 @@ def test_a_step_without_a_conversion_is_named_with_its_place(tmp_path: Path) -> 
 
 
 class Nameless(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Of somebody's: takes text and numbers, and nobody knows a converter."""
+    """A user's estimator of text and numbers, without a converter."""
 
     def fit(self, X: Any, y: Any = None) -> Nameless:
         return self
@@ -121,7 +121,7 @@ class Nameless(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
 
 def of_package(name: str, package: str) -> type:
-    """A class of somebody's package that need not be here."""
+    """A class of another package that need not be installed."""
     return type(name, (Nameless,), {"__module__": f"{package}.inner"})
 
 

@@ -1,4 +1,4 @@
-"""What is missing is told at once, with a way out, and before anything is done."""
+"""What is missing is reported at once, with a way out, and before anything is done."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Refused = Callable[..., tuple[int, list[str]]]
 
 @pytest.fixture
 def refused(tmp_path: Path) -> Refused:
-    """Runs a command that should do nothing: its exit code, and the lines that it told."""
+    """Runs a command that should do nothing: its exit code, and the lines that it printed."""
 
     def run(command: str = "up", folder: Path = ROOT, **options: str) -> tuple[int, list[str]]:
         away = {"AWS_EC2_METADATA_DISABLED": "true"}  # no machine of Amazon's is asked

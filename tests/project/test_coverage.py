@@ -1,4 +1,4 @@
-"""docs/reference/coverage.md tells of every estimator, and is what a sweep finds."""
+"""docs/reference/coverage.md lists every estimator, and is what a sweep finds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is deployed names nobody's account, and docs/how-to/deploy.md tells of it as it is."""
+"""What is deployed names nobody's account, and docs/how-to/deploy.md describes it as it is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Setting up: an environment of the function alone, a fresh machine, a Python that won't do."""
+"""Setting up: an environment of only the function, a fresh machine, a Python that won't do."""
 
 from __future__ import annotations
 

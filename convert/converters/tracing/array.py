@@ -36,7 +36,7 @@ class Memory:
         self.version = 0
 
     def write(self, columns: Sequence[Tensor]) -> None:
-        """Replace all columns."""
+        """Replace all columns, as writing to the array does; its views notice by `version`."""
         self.table = Table(tuple(columns))
         self.version += 1
 

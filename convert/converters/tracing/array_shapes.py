@@ -37,7 +37,7 @@ def as_array(x: Any, dtype: Any = None, **options: Any) -> Any:
 
 
 def copied(x: Any, dtype: Any = None, copy: Any = True, **options: Any) -> Any:
-    """`np.array`: a copy."""
+    """`np.array`: a copy, unless `copy` is False."""
     made = as_array(x, dtype, **options)
     return made.copy() if isinstance(made, TracedArray) and copy is not False else made
 

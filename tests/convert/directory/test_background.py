@@ -41,7 +41,7 @@ def rows_of(directory: Path) -> list[list[Any]]:
 
 
 def customers(rows: int = 400) -> pd.DataFrame:
-    """Columns of every type, in each of which almost every cell is one person's alone."""
+    """Columns of every type, in each of which almost every cell is only one person's."""
     random = np.random.default_rng(8)
     return pd.DataFrame(
         {

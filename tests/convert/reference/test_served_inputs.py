@@ -52,7 +52,7 @@ class Served:
         return {c["name"]: c for entry in entries for c in entry.get("columns", [entry])}
 
 
-# Texts alone
+# Only texts
 
 FILMS = ["a good film", "bad, very bad", "good", "", "the film is bad", "good good FILM"] * 10
 LIKED = [("good" in film) for film in FILMS]

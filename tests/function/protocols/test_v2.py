@@ -192,7 +192,7 @@ def test_text_in_bytes_and_dropped_columns(client: Client) -> None:
 
 @pytest.fixture(scope="module")
 def local(models: Path) -> Client:
-    """What does not hang on the transport is tried in this process alone."""
+    """What does not depend on the transport is tried only in this process."""
     return client_of(create_app(models, settings=Settings(models)))
 
 
