@@ -180,7 +180,7 @@ class Failure(NamedTuple):
 
 
 def failure_of(error: Exception) -> Failure:
-    """What a client may read of an error: nothing of one that is not ours, which may quote data."""
+    """What a client may read of an error: nothing of an unexpected one, which may quote data."""
     kind = type(error).__name__
     if not isinstance(error, OnnxletError):
         return Failure(500, kind, "the server failed; its log has the request id")

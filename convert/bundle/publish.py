@@ -32,10 +32,10 @@ class Storage(Protocol):
     """Where a channel is laid out."""
 
     def read(self, name: str) -> bytes | None:
-        """A file of it; None where there is none."""
+        """The content of a file of the channel; None where it is not there."""
 
     def write(self, name: str, content: Path | bytes) -> None:
-        """Put a file there, whole or not at all."""
+        """Write a file of the channel, whole or not at all."""
 
 
 class Folder(NamedTuple):
@@ -44,12 +44,12 @@ class Folder(NamedTuple):
     path: Path
 
     def read(self, name: str) -> bytes | None:
-        """A file of it; None where there is none."""
+        """The content of a file of the channel; None where it is not there."""
         file = self.path / name
         return file.read_bytes() if file.is_file() else None
 
     def write(self, name: str, content: Path | bytes) -> None:
-        """Put a file there, whole or not at all."""
+        """Write a file of the channel, whole or not at all."""
         self.path.mkdir(parents=True, exist_ok=True)
         part = self.path / f".{name}.{os.getpid()}.part"
         with part.open("wb") as file:
@@ -73,7 +73,7 @@ class Bucket(NamedTuple):
     prefix: str
 
     def read(self, name: str) -> bytes | None:
-        """A file of it; None where there is none."""
+        """The content of a file of the channel; None where it is not there."""
         try:
             got = self.client.get_object(Bucket=self.bucket, Key=self.prefix + name)
         except self.client.exceptions.NoSuchKey:
@@ -82,7 +82,7 @@ class Bucket(NamedTuple):
         return content
 
     def write(self, name: str, content: Path | bytes) -> None:
-        """Put a file there, whole or not at all."""
+        """Write a file of the channel, whole or not at all."""
         body = content if isinstance(content, bytes) else content.read_bytes()
         self.client.put_object(Bucket=self.bucket, Key=self.prefix + name, Body=body)
 

@@ -49,7 +49,7 @@ class Donated:
 
     @cached_property
     def finite(self) -> Array:
-        """Those of the numbers that are, in order."""
+        """The finite numbers, in order."""
         return np.sort(self.numbers[np.isfinite(self.numbers)])
 
     @cached_property
@@ -185,7 +185,7 @@ def _between(known: Array, random: np.random.Generator) -> Array:
 
 
 def _instead(cells: Array, numbers: Array) -> Array:
-    """These numbers in place of the cells that are numbers themselves."""
+    """These numbers instead of the cells that are numbers themselves."""
     return np.where(np.isfinite(cells) & np.isfinite(numbers), numbers, cells)
 
 

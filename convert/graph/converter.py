@@ -121,7 +121,7 @@ class Graph(GraphBuilder):
         return Unsupported(f"{step}: its {method} has no conversion")
 
     def lines_of_converter(self, fitted: Any) -> str:
-        """Where the user's own converter of an estimator begins, in brackets; '' if it is ours."""
+        """Where a user's converter of an estimator begins, in brackets; '' for this project's."""
         convert = self._converters.get(type(fitted))
         return lines_of(convert) if convert else ""
 

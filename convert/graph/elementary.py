@@ -86,7 +86,7 @@ def arccosh(x: Tensor) -> Tensor:
 
 
 def arctanh(x: Tensor) -> Tensor:
-    """Infinite at -1 and 1, NaN beyond."""
+    """The inverse hyperbolic tangent: infinite at -1 and 1, NaN beyond."""
     a = x.unary("Abs")
     return x.unary("Sign") * log1p(a * 2.0 / (1.0 - a)) / 2.0
 
@@ -111,12 +111,12 @@ def arctan(x: Tensor) -> Tensor:
 
 
 def arcsin(x: Tensor) -> Tensor:
-    """NaN beyond -1 and 1."""
+    """The inverse sine; NaN beyond -1 and 1."""
     return arctan(x / ((1.0 - x) * (x + 1.0)).unary("Sqrt"))
 
 
 def arccos(x: Tensor) -> Tensor:
-    """NaN beyond -1 and 1."""
+    """The inverse cosine; NaN beyond -1 and 1."""
     return 2.0 * arctan(((1.0 - x) / (x + 1.0)).unary("Sqrt"))
 
 

@@ -138,18 +138,18 @@ def memory(machine: Machine, needs: Needs) -> Finding | None:
         return None
     needed = PROCESS + 2 * needs.graphs
     free = machine.free_memory if machine.free_memory is not None else machine.memory
-    told = f"{_mb(machine.memory)} in total, {_mb(free)} free"
+    sizes = f"{_mb(machine.memory)} in total, {_mb(free)} free"
     if machine.memory < 2 * needed:
         return Finding(
-            "memory", WRONG, f"expected at least {_mb(2 * needed)} in total, got {told}",
+            "memory", WRONG, f"expected at least {_mb(2 * needed)} in total, got {sizes}",
             "Package fewer or smaller models, or take a board with more.",
         )  # fmt: skip
     if free < LEAST_FREE:
         return Finding(
-            "memory", WRONG, f"expected at least {_mb(LEAST_FREE)} free, got {told}",
+            "memory", WRONG, f"expected at least {_mb(LEAST_FREE)} free, got {sizes}",
             "End what else runs here; ps aux --sort=-rss lists it.",
         )  # fmt: skip
-    return Finding("memory", GOOD, told)
+    return Finding("memory", GOOD, sizes)
 
 
 def memory_limit(machine: Machine, needs: Needs) -> Finding | None:
@@ -186,12 +186,12 @@ def temperature(machine: Machine, needs: Needs) -> Finding | None:
     """The processor is not too hot."""
     if machine.celsius is None:
         return None
-    told = f"{machine.celsius:.0f} °C"
+    degrees = f"{machine.celsius:.0f} °C"
     if machine.celsius < HOT:
-        return Finding("temperature", GOOD, told)
+        return Finding("temperature", GOOD, degrees)
     level = WRONG if machine.celsius >= TOO_HOT else WARNING
     hint = "Give it a heat sink or a fan, and air."
-    return Finding("temperature", level, f"expected less than {HOT:.0f} °C, got {told}", hint)
+    return Finding("temperature", level, f"expected less than {HOT:.0f} °C, got {degrees}", hint)
 
 
 def power(machine: Machine, needs: Needs) -> Finding | None:

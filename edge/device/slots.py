@@ -113,7 +113,7 @@ def point(link: Path, name: str) -> None:
 
 
 def empty(folder: Path) -> None:
-    """Make an empty folder in place of whatever is there."""
+    """Make an empty folder, and remove what is there."""
     if folder.is_symlink() or folder.is_file():
         folder.unlink()
     elif folder.exists():
