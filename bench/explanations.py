@@ -109,10 +109,10 @@ def _lines(models: Path, case: Case, rows: int) -> Iterator[Line]:
 
     def explain() -> dict[str, Any]:
         reply = route.answer(service, Request(body, "application/json"), case.model)
-        told: dict[str, Any] = orjson.loads(reply.body)
-        return told
+        explained: dict[str, Any] = orjson.loads(reply.body)
+        return explained
 
-    told = explain()
+    explained = explain()
     model = service.repository.choose(case.model)
     session = model._session
     recording = model._session = _Recording(session)
@@ -120,7 +120,7 @@ def _lines(models: Path, case: Case, rows: int) -> Iterator[Line]:
     model._session = session
     calls: dict[str, Callable[[], Any]] = {"ours": explain, "theirs": recording.again}
     t = _taking_turns(calls)
-    evaluated = f"{told['evaluations']:,} rows evaluated"
+    evaluated = f"{explained['evaluations']:,} rows evaluated"
     yield Line(
         f"{case.what}, {rows} row{'s' if rows > 1 else ''} explained, {evaluated}",
         f"{t['ours']:,.2f} ms",

@@ -1,4 +1,4 @@
-"""`edge mqtt`."""
+"""The command `mqtt` of `edge`."""
 
 from __future__ import annotations
 

@@ -203,7 +203,7 @@ def read(model: Model, request: PredictRequest, left_out: LeftOut | None = None)
     if not request.text and request.names is None:
         return validate_rows(request.rows, signature, request.faults, left_out=left_out)
     if request.text and request.names is not None:
-        from onnxlet.function.inputs import csv_text  # imported by whoever read the CSV
+        from onnxlet.function.inputs import csv_text  # reading the CSV has imported it
 
         csv_text.check_header(request.names, signature)
     return validate_rows(

@@ -142,7 +142,7 @@ def test_it_shows_its_certificate(built: ProvenModel) -> None:
     assert built.directory.joinpath("model.onnx").is_file()
 
 
-def test_progress_is_told_and_the_same_again_is_no_new_version(
+def test_progress_is_reported_and_the_same_again_is_no_new_version(
     built: ProvenModel, capsys: pytest.CaptureFixture[str]
 ) -> None:
     again = onnxlet.build(

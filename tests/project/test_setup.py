@@ -1,4 +1,4 @@
-"""Setting up: an environment of the function alone, a fresh machine, a Python that won't do."""
+"""Setting up: an environment of only the function, a fresh machine, a Python that won't do."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ print(json.dumps(direct))
 """
 
 
-def test_the_function_serves_with_its_own_requirements_alone(tmp_path: Path, models: Path) -> None:
+def test_the_function_serves_with_only_its_own_requirements(tmp_path: Path, models: Path) -> None:
     venv.create(tmp_path / "env", with_pip=True)
     python = tmp_path / "env" / "bin" / "python"
     requirements = ROOT / "requirements" / "function.txt"
@@ -89,7 +89,7 @@ def set_up(copy: Path, python: Path | str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_too_old_a_python_is_told_what_to_install(copy: Path, tmp_path: Path) -> None:
+def test_too_old_a_python_is_refused_with_what_to_install(copy: Path, tmp_path: Path) -> None:
     old = stand_in(
         tmp_path / "python3.9", 'case $1 in --version) echo "Python 3.9.2";; esac; exit 1'
     )
@@ -103,7 +103,7 @@ def test_too_old_a_python_is_told_what_to_install(copy: Path, tmp_path: Path) ->
     assert not (copy / ".venv").exists()
 
 
-def test_a_python_that_is_named_and_not_usable_is_told_as_what_it_is(tmp_path: Path) -> None:
+def test_a_python_that_is_named_and_not_usable_is_reported_as_what_it_is(tmp_path: Path) -> None:
     mute = stand_in(tmp_path / "mute", "exit 1")
     for python, told in (
         (mute, f"{mute} is no Python that runs"),
@@ -119,7 +119,7 @@ def test_a_python_that_is_named_and_not_usable_is_told_as_what_it_is(tmp_path: P
         assert not (tmp_path / "made").exists()
 
 
-def test_a_python_without_venv_is_told_what_to_install(copy: Path, tmp_path: Path) -> None:
+def test_a_python_without_venv_is_refused_with_what_to_install(copy: Path, tmp_path: Path) -> None:
     lacking = stand_in(
         tmp_path / "python3",
         f'case "$2" in *ensurepip*) exit 1;; esac; exec "{sys.executable}" "$@"',

@@ -1,4 +1,4 @@
-"""What comes out for one estimator: exact, refused, transductive, or an error of ours."""
+"""What comes out for one estimator: exact, refused, transductive, or differs, which is a bug."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ def _nothing_to_serve(case: Case) -> str:
         return "encodes targets, not rows"
     if hasattr(case.estimator, "predict") or hasattr(case.estimator, "transform"):
         return ""
-    fitted_rows_only = ("fit_predict", "fit_transform", "biclusters_")
-    if any(hasattr(type(case.estimator), method) for method in fitted_rows_only):
+    transductive = ("fit_predict", "fit_transform", "biclusters_")
+    if any(hasattr(type(case.estimator), method) for method in transductive):
         return "answers only for the rows that it is fitted on"
     return "has neither predict nor transform"
 
