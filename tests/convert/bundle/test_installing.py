@@ -146,7 +146,7 @@ def test_a_model_that_answers_otherwise_here_switches_nothing(placed: Placed) ->
     manifest["files"]["golden.json"] = sha256((place / "golden.json").read_bytes()).hexdigest()
     (place / "manifest.json").write_text(json.dumps(manifest))
 
-    with pytest.raises(InstallError, match=r"model iris/1: 1 of .* golden rows are answered other"):
+    with pytest.raises(InstallError, match=r"model iris/1: 1 of .* golden rows are answered diff"):
         install(placed.setup, [])
     assert placed.calls == []
     assert live_slot(placed.paths) is None
