@@ -28,7 +28,7 @@ NODE := node_modules/.package-lock.json
 CLIENTS := $(patsubst requirements/clients/%.txt,%,$(wildcard requirements/clients/*.txt))
 name = $(subst _,-,$(EXAMPLE))
 # No rule: a link that is made again is no reason to set up again.
-LINKED := $(shell sh tools/links.sh)
+$(if $(shell sh tools/links.sh || echo failed),$(error the links in onnxlet/ can't be made))
 
 help: ## list the commands
 	echo "make COMMAND, with"
@@ -40,7 +40,7 @@ setup: $(READY) ## make the environment in .venv
 $(READY): requirements/dev.txt tools/setup.sh
 	sh tools/setup.sh
 
-# A port that can't be had is told before the training, not after it.
+# A port that is taken is reported before the training, not after it.
 run: $(READY) ## train and convert the house prices, prove them, serve on PORT (8080)
 	$(PY) -m edge serve --port $(PORT) --only-listen
 	$(PY) -m convert build convert/examples/house_prices.py:build --name house-prices --models "$(MODELS)"
@@ -77,7 +77,7 @@ $(DEPLOY)/ready: requirements/deploy.txt tools/setup.sh
 $(NODE): package-lock.json
 	command -v npm >/dev/null || { echo "error: npm: expected Node.js 20.19 or newer with npm, got none" >&2; \
 	    echo "hint: install Node.js 22 (Debian, Ubuntu: apt-get install nodejs npm; macOS: brew install node)" >&2; exit 1; }
-	npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
 	touch $@
 
 emulator: $(EMULATOR)/ready ## AWS on this machine, on EMULATOR_PORT (4566): deploys without an account
@@ -193,7 +193,7 @@ dist: $(READY) ## the wheel, and the source archive that makes it, into dist/
 docs: $(DOCS)/ready ## build the documents as a site, into build/docs
 	if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(NODE); fi
 	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/python -m mkdocs build
-	echo "build/docs/index.html"
+	echo "build/docs/index.html; with the search: python3 -m http.server --bind 127.0.0.1 -d build/docs"
 
 $(DOCS)/ready: requirements/docs.txt tools/setup.sh
 	sh tools/setup.sh $(DOCS) requirements/docs.txt

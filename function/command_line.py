@@ -14,12 +14,12 @@ from onnxlet.function.not_set_up import stop
 
 NO_SPACE = "The disk is full: free some of it, or write elsewhere."
 DENIED = "Write elsewhere, or as a user that may write there."
-# Errors of the system that a user can do something about; any other is a mistake of ours.
+# Errors of the system that a user can do something about; any other is a bug.
 WAYS_OUT = {
     errno.ENOSPC: NO_SPACE,
     errno.EDQUOT: NO_SPACE,
     errno.EROFS: DENIED,
-    errno.EACCES: "Let this user read or write it, or name another place.",
+    errno.EACCES: "Let this user read or write it, or name another path.",
 }
 
 
@@ -54,7 +54,7 @@ class Command(click.Command):
             raise click.BadParameter(told, error.ctx, error.param, error.param_hint) from None
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run, and print an error of ours without its traceback."""
+        """Run, and print an `OnnxletError` without its traceback."""
         debug = ctx.params.pop("debug")
         try:
             return super().invoke(ctx)
@@ -88,7 +88,7 @@ def _side_of(command: click.Command) -> str:
 
 
 def exit_with(error: OnnxletError) -> NoReturn:
-    """Print an error of ours, and end with its exit code."""
+    """Print an error with its hint, and end with its exit code."""
     click.echo(f"error: {error.message}", err=True)
     if error.hint:
         click.echo(f"hint: {error.hint}", err=True)

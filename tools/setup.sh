@@ -5,6 +5,7 @@ set -eu
 cd "$(dirname "$0")/.."
 folder=${1:-.venv}
 lock=${2:-requirements/dev.txt}
+sh tools/links.sh
 
 usable() { "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' 2>/dev/null; }
 

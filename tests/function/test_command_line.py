@@ -24,7 +24,7 @@ def ended(error: BaseException, *arguments: str) -> Result:
     [
         (errno.ENOSPC, "The disk is full: free some of it, or write elsewhere."),
         (errno.EROFS, "Write elsewhere, or as a user that may write there."),
-        (errno.EACCES, "Let this user read or write it, or name another place."),
+        (errno.EACCES, "Let this user read or write it, or name another path."),
     ],
 )
 def test_a_full_disk_is_reported_without_a_traceback(number: int, hint: str) -> None:

@@ -44,7 +44,7 @@ def test_the_top_of_a_bundle(for_lambda: Made) -> None:
     }  # fmt: skip
 
 
-def test_bundle_json_tells_of_every_file(for_lambda: Made) -> None:
+def test_bundle_json_lists_every_file(for_lambda: Made) -> None:
     told = json.loads((for_lambda.folder / "bundle.json").read_text())
     files = told.pop("files")
 
@@ -209,8 +209,8 @@ def test_the_document_lists_the_rules() -> None:
         r"^\| (`.*?`) \| (.*) \|$", text.split("## What is left out")[1], re.MULTILINE
     )
     told = [(re.findall("`(.*?)`", patterns), reason) for patterns, reason in rows]
-    alone = " (on lambda alone)"
+    on_lambda = " (on lambda only)"
     assert told == [
-        ([*rule.patterns], rule.reason + alone * (rule.on == ("lambda",)))
+        ([*rule.patterns], rule.reason + on_lambda * (rule.on == ("lambda",)))
         for rule in stripping.RULES
     ]
