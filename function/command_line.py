@@ -19,7 +19,11 @@ WAYS_OUT = {
     errno.ENOSPC: NO_SPACE,
     errno.EDQUOT: NO_SPACE,
     errno.EROFS: DENIED,
-    errno.EACCES: "Let this user read or write it, or name another place.",
+    errno.EACCES: "Let this user read or write it, or name another folder.",
+    errno.ENAMETOOLONG: "Use a shorter path.",
+    errno.ELOOP: "The links on this path lead to each other: name another path.",
+    errno.ENOTDIR: "A part of this path is a file: name another path.",
+    errno.EISDIR: "This is a folder: name a file.",
 }
 
 
