@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from onnxlet.convert.build import build as build_directory
 from onnxlet.convert.directory.golden import verify as verify_directory
-from onnxlet.convert.directory.model_directory import check_version
+from onnxlet.convert.directory.model_directory import check_name, check_version
 from onnxlet.convert.parity.certificate import certificate_lines
 from onnxlet.convert.reference.inputs import read_inputs
 from onnxlet.convert.sources.source import Source
@@ -57,6 +57,7 @@ class ProvenModel:
 
         Raises:
             InvalidRows: naming each row and column that is against the signature.
+            Refusal: they are no rows.
         """
         return np.asarray(self.answer(rows)["prediction"])
 
@@ -68,6 +69,7 @@ class ProvenModel:
 
         Raises:
             InvalidRows: naming each row and column that is against the signature.
+            Refusal: they are no rows.
         """
         try:
             request = native.from_object({"instances": _instances(rows)})
@@ -127,6 +129,7 @@ def build(
     """
     source = Source(model, X_test, y_test, X_train)
     try:
+        check_name(name, "name")
         # As `onnxlet build` sets before NumPy is imported: more threads change last digits.
         with threadpool_limits(1, user_api="blas"):
             built = build_directory(source, name, Path(models), report, keep_background, breaking)
@@ -142,8 +145,9 @@ def verify(directory: str | Path) -> ProvenModel:
         directory: of one version, `models/NAME/VERSION`.
 
     Raises:
-        ModelError: a file is altered or missing, or an answer is not scikit-learn's.
-        WrongUse: there is no such version.
+        ModelError: there is no such version, a file is altered or missing, or an answer is not
+            scikit-learn's.
+        WrongUse: it is the folder of a model, or of several.
     """
     try:
         check_version(Path(directory))
@@ -157,7 +161,7 @@ def _instances(rows: Any) -> list[Any]:
     """Rows as JSON holds them: objects by name of a DataFrame's, lists of an array's."""
     if isinstance(rows, list | tuple) and not any(isinstance(row, str) for row in rows):
         return [_plain(row) for row in rows]
-    inputs, data = read_inputs(rows)
+    inputs, data = read_inputs(rows, "rows")
     cells = inputs.rows(data)
     if not inputs.frame:
         return cells

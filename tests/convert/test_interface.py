@@ -17,7 +17,7 @@ from sklearn.preprocessing import OneHotEncoder
 import onnxlet
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.interface import ProvenModel
-from onnxlet.function.errors import InvalidRows, ModelError
+from onnxlet.function.errors import InvalidRows, ModelError, WrongUse
 from tests.conftest import quiet
 
 RANDOM = np.random.default_rng(0)
@@ -72,6 +72,18 @@ def test_the_answer_is_what_an_endpoint_sends(built: ProvenModel) -> None:
 def test_rows_against_the_signature_are_refused_as_over_http(built: ProvenModel) -> None:
     with pytest.raises(InvalidRows, match=r"row 1, column 'size': expected a number, got 'big'"):
         built.predict([[1.0, "Ames"], ["big", "Ames"]])
+
+
+def test_what_is_no_table_is_refused_as_rows(built: ProvenModel) -> None:
+    with pytest.raises(Refusal, match=r"^rows: expected a DataFrame.*, got 'abc'") as refused:
+        built.predict("abc")
+    assert "X_test" not in str(refused.value)
+    assert "test set" not in str(refused.value)
+
+
+def test_a_wrong_name_is_told_by_its_argument(tmp_path: Path) -> None:
+    with pytest.raises(WrongUse, match=r"^name: expected a letter or digit"):
+        onnxlet.build(MODEL, ROWS, name="a/b", models=tmp_path, report=quiet)
 
 
 def test_texts_by_themselves(tmp_path: Path) -> None:
