@@ -38,7 +38,7 @@ setup: $(READY) ## make the environment in .venv
 $(READY): requirements/dev.txt tools/setup.sh
 	sh tools/setup.sh
 
-# A port that can't be had is told before the training, not after it.
+# A port that is taken is reported before the training, not after it.
 run: $(READY) ## train and convert the house prices, prove them, serve on PORT (8080)
 	$(PY) -m edge serve --port $(PORT) --only-listen
 	$(PY) -m convert build convert/examples/house_prices.py:build --name house-prices --models "$(MODELS)"

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import onnxlet.environment  # noqa: F401 - before NumPy
 from bench import (
     edge,
     explanations,

@@ -47,7 +47,7 @@ class Load(NamedTuple):
 
 
 def post(path: str, body: bytes, headers: dict[str, str]) -> bytes:
-    """A whole request."""
+    """The bytes of an HTTP/1.1 POST request."""
     lines = [f"POST {path} HTTP/1.1", "Host: localhost", f"Content-Length: {len(body)}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     return "\r\n".join([*lines, "", ""]).encode() + body

@@ -44,7 +44,7 @@ class Case(NamedTuple):
         estimator: of scikit-learn.
         X: shape (rows, columns), float64 or text.
         y: a class for each row.
-        note: what tells it from others of its type.
+        note: what distinguishes it from others of its type.
     """
 
     estimator: Any
@@ -54,7 +54,7 @@ class Case(NamedTuple):
 
 
 def cases() -> Iterator[Case]:
-    """All of them."""
+    """All cases, on data of scikit-learn and made-up data."""
     X, y = breast_cancer_train()
     X, y = X.to_numpy(), np.asarray(y)
     for estimator, note in [*_numbers(), *_trees(), *_linear(), *_others(), *_kernels()]:
@@ -91,7 +91,7 @@ def _forest(trees: int = 100, **options: Any) -> Any:
 
 
 def _numbers() -> Iterator[tuple[Any, str]]:
-    """Transformers of numbers."""
+    """Transformers of numeric columns, with a note each."""
     bins = preprocessing.KBinsDiscretizer
     logistic, ridge = linear_model.LogisticRegression(), linear_model.Ridge()
     yield make_pipeline(preprocessing.StandardScaler(), logistic), ""
@@ -176,7 +176,7 @@ def _others() -> Iterator[tuple[Any, str]]:
 
 
 def _kernels() -> Iterator[tuple[Any, str]]:
-    """Of rows beside points that were kept."""
+    """Estimators that compare rows with kept training points, with a note each."""
     yield neighbors.KNeighborsClassifier(), ""
     yield neighbors.KNeighborsRegressor(), ""
     yield neighbors.KNeighborsClassifier(weights="distance"), "by distance"

@@ -23,7 +23,7 @@ MODELS: Mapping[str, int] = {
     "words": 1, "accents": 1, "characters": 1, "hashed": 1,
 }  # fmt: skip
 
-# One cell's JSON, by what it costs whoever reads it; most have few bytes for what they become.
+# One cell's JSON, by what it costs its reader; most have few bytes for what they become.
 CELLS: Mapping[str, str] = {
     "digit": "7", "integer": "-6", "decimal": "1.5", "long decimal": "0.12345678901234567",
     "null": "null", "NaN": "NaN", "boolean": "true", "empty text": '""', "letter": '"a"',
@@ -128,15 +128,15 @@ def request(gene: Gene) -> Sent | None:
     """What a gene describes; None where no server takes so much: it would be cut off unread."""
     path, media_type, body, headers = MAKERS.get(gene.form, _json)(gene)
     sent, unpacked = body, len(body)
-    told = {"Content-Type": media_type, **headers}
+    headers = {"Content-Type": media_type, **headers}
     if gene.packed or len(body) > MOST_SENT:
         sent = gzip.compress(body, 1, mtime=0)
-        told["Content-Encoding"] = "gzip"
+        headers["Content-Encoding"] = "gzip"
     if gene.compressed:
-        told["Accept-Encoding"] = "gzip"
+        headers["Accept-Encoding"] = "gzip"
     if len(sent) > MOST_SENT:
         return None
-    return Sent(path + gene.query, told, sent, unpacked)
+    return Sent(path + gene.query, headers, sent, unpacked)
 
 
 def _width(gene: Gene) -> int:
@@ -283,9 +283,9 @@ def _v2_binary(gene: Gene) -> tuple[str, str, bytes, dict[str, str]]:
         one = bytes({"UINT8": 1, "INT8": 1, "BOOL": 1, "FP16": 2, "FP32": 4}.get(datatype, 8))
     rows = max(1, min(gene.rows, gene.bytes // (len(one) * width)))
     content = one * (rows * width)
-    told = f'"shape":[{rows},{width}],"datatype":"{datatype}"'
+    form = f'"shape":[{rows},{width}],"datatype":"{datatype}"'
     size = f'"parameters":{{"binary_data_size":{len(content)}}}'
-    header = f'{{"inputs":[{{"name":"{name}",{told},{size}}}]}}'
+    header = f'{{"inputs":[{{"name":"{name}",{form},{size}}}]}}'
     body = header.encode() + content
     return (
         f"/v2/models/{gene.model}/infer",

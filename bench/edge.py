@@ -40,13 +40,13 @@ from the same slot, to its end; a start of the service is from its process's to 
 its first answer. They take turns, {starts} times.
 
 Idle memory is proportional ({settled:.0f} s after the first answer). On arm64 it is that of QEMU's
-user mode ({guest}), of the mappings that the emulated program itself has: QEMU's own, 73 MB of
-translated code among them, are told apart by what the guest's /proc/self/maps says, and one that is
+user mode ({guest}), of the mappings that the emulated program itself has: the guest's
+/proc/self/maps leaves out QEMU's own, 73 MB of translated code among them, and one that is
 shared between the two counts whole. Pages are of 4 kB there; a Raspberry Pi 5's kernel has larger
 ones. Core: the time that all threads of the process worked, while {rate:.0f} one-row requests came
 each second and /metrics was asked for once; the median of {windows} times {seconds:.0f} s.
 
-An update: `update FILE` with a signed archive of the model alone, while {load:.0f} one-row requests
+An update: `update FILE` with a signed archive of only the model, while {load:.0f} one-row requests
 come each second on their own times, whether the last was answered or not; each is timed from when
 it was due. p99 of all that came from the command's start to its end ({took:.1f} s: signature,
 unpacking, golden rows in a process of its own, the server's two looks, golden rows over the
@@ -93,27 +93,27 @@ def _sizes(archive: Path, folder: Path) -> Iterator[Line]:
 
 
 def _emulated_memory(machine: Machine, archive: Path, folder: Path, whole: bytes) -> Line:
-    root, told = machine.root, folder / "maps"
+    root, mapped = machine.root, folder / "maps"
     slot = folder / f"sizes-{archive.stem.partition('-')[2]}"
     emulator = ["qemu-aarch64", "-cpu", ARM64, "-L", str(root)]
     python = [f"{root}/usr/bin/python{machine.python}", "-I", "-S", "-B"]
-    program = [str(ROOT / "bench" / "edge_guest.py"), str(slot), str(told)]
+    program = [str(ROOT / "bench" / "edge_guest.py"), str(slot), str(mapped)]
     with edge_device.running([*emulator, *python, *program], whole) as service:
         time.sleep(SETTLED_SECONDS)
-        maps = _maps(service, told)
+        maps = _maps(service, mapped)
         smaps = Path(f"/proc/{service.process.pid}/smaps").read_text()
     size = edge_guest.proportional_kib(smaps, maps) * 1024 / 1e6
     return _budget("aarch64, emulated: idle memory", size, IDLE_MB, "MB")
 
 
-def _maps(service: Service, told: Path) -> str:
+def _maps(service: Service, mapped: Path) -> str:
     assert service.process.stdin is not None
     service.process.stdin.write(b"\n")
     service.process.stdin.flush()
-    while not (told.exists() and told.read_text().endswith("\n")):
+    while not (mapped.exists() and mapped.read_text().endswith("\n")):
         assert service.process.poll() is None
         time.sleep(0.05)
-    return told.read_text()
+    return mapped.read_text()
 
 
 def _service(paths: DevicePaths, machine: Machine, whole: bytes) -> Iterator[Line]:
@@ -121,15 +121,17 @@ def _service(paths: DevicePaths, machine: Machine, whole: bytes) -> Iterator[Lin
     with edge_device.running(serve, whole) as service:
         time.sleep(SETTLED_SECONDS)
         idle = servers.memory(service.process) * 2**20 / 1e6
-        alone = _idle_percent(service)
+        idle_percent = _idle_percent(service)
         asked = _core_percent(service, whole, RATE)
     yield _budget(f"{machine.arch}: idle memory", idle, IDLE_MB, "MB")
-    what = f"{machine.arch}: {RATE:.0f} inferences a second, of a core ({alone:.2f} % without)"
+    what = (
+        f"{machine.arch}: {RATE:.0f} inferences a second, of a core ({idle_percent:.2f} % without)"
+    )
     yield _budget(what, asked, CORE_PERCENT, "%")
 
 
 def _core_percent(service: Service, whole: bytes, rate: float) -> float:
-    """Of a core; with so many requests a second, the figures being asked for meanwhile."""
+    """Percent of a core that `rate` requests a second take, `/metrics` among them."""
     metrics = f"GET /metrics HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {KEY}\r\n\r\n".encode()
     edge_device.ask(service.port, metrics)  # brings in what the first one needs
     shares = []

@@ -99,7 +99,7 @@ def command(machine: Machine, slot: Path, *arguments: object) -> list[str]:
 
 
 def environ(port: int) -> Mapping[str, str]:
-    """Of a service on this port, which asks for a key."""
+    """The environment of a service on this port, which asks for a key."""
     keys = {"ONNXLET_API_KEYS": environ_for(ROOT, MODEL)["ONNXLET_API_KEYS"]}
     path = {"PATH": os.environ["PATH"]}
     return {**path, **ENVIRON, **keys, "ONNXLET_DEVICE_PORT": str(port)}

@@ -2,7 +2,7 @@
 
 QEMU's user mode runs the server as a process of this machine, in which the emulator has its own
 things, too: itself, what it has translated, its tables. The guest, asked for its /proc/self/maps,
-is told by QEMU of its own mappings alone. Of what this machine's kernel counts for the process
+gets from QEMU only its own mappings. Of what this machine's kernel counts for the process
 (/proc/PID/smaps), that counts which lies in these. A mapping that is partly the guest's counts
 whole, so that the sum is rather too large.
 
@@ -17,8 +17,8 @@ import threading
 
 def main() -> None:
     """Serve the slot of the first argument; on a line, write the mappings to the second's file."""
-    slot, told = sys.argv[1:3]
-    threading.Thread(target=_tell, args=(told,), daemon=True).start()
+    slot, maps_file = sys.argv[1:3]
+    threading.Thread(target=_write_maps, args=(maps_file,), daemon=True).start()
     sys.path.insert(0, slot)
     sys.argv[1:] = ["serve"]
     from onnxlet.edge.command_line import main as commands
@@ -27,10 +27,10 @@ def main() -> None:
     run(commands, "onnxlet")
 
 
-def _tell(file: str) -> None:
+def _write_maps(file: str) -> None:
     sys.stdin.readline()
-    with open("/proc/self/maps") as maps, open(file, "w") as told:  # noqa: PTH123 - pathlib is memory
-        told.write(maps.read())
+    with open("/proc/self/maps") as maps, open(file, "w") as copy:  # noqa: PTH123 - pathlib is memory
+        copy.write(maps.read())
 
 
 def proportional_kib(smaps: str, maps: str) -> int:
@@ -38,7 +38,7 @@ def proportional_kib(smaps: str, maps: str) -> int:
 
     Args:
         smaps: of the emulator's process, as this machine's kernel has it.
-        maps: of the guest, as the emulator tells it.
+        maps: of the guest, as the emulator reports it.
     """
     guest, total, counts = [_range(line) for line in maps.splitlines()], 0, False
     for line in smaps.splitlines():

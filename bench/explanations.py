@@ -21,7 +21,7 @@ TARGET = 1.5
 SECONDS, FEWEST_ROUNDS = 3.0, 5  # for each line
 ABOUT = """`POST /models/N/explain` from body to answer, with what it asks for left as it is,
 against the same calls of `session.run` with the same feeds: the least that these values can cost.
-The background is made up: 50 rows, one where there is text alone.
+The background is made up: 50 rows, one where there is only text.
 """
 
 
@@ -109,10 +109,10 @@ def _lines(models: Path, case: Case, rows: int) -> Iterator[Line]:
 
     def explain() -> dict[str, Any]:
         reply = route.answer(service, Request(body, "application/json"), case.model)
-        told: dict[str, Any] = orjson.loads(reply.body)
-        return told
+        explained: dict[str, Any] = orjson.loads(reply.body)
+        return explained
 
-    told = explain()
+    explained = explain()
     model = service.repository.choose(case.model)
     session = model._session
     recording = model._session = _Recording(session)
@@ -120,7 +120,7 @@ def _lines(models: Path, case: Case, rows: int) -> Iterator[Line]:
     model._session = session
     calls: dict[str, Callable[[], Any]] = {"ours": explain, "theirs": recording.again}
     t = _taking_turns(calls)
-    evaluated = f"{told['evaluations']:,} rows evaluated"
+    evaluated = f"{explained['evaluations']:,} rows evaluated"
     yield Line(
         f"{case.what}, {rows} row{'s' if rows > 1 else ''} explained, {evaluated}",
         f"{t['ours']:,.2f} ms",

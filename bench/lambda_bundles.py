@@ -20,7 +20,7 @@ MODEL = "logistic"
 
 
 class Size(NamedTuple):
-    """Of a bundle, in bytes."""
+    """A bundle's size in bytes, zipped and unpacked."""
 
     zipped: int
     unpacked: int

@@ -14,7 +14,7 @@ MILLION_INVOCATIONS = 0.20
 MILLION_HTTP_API_CALLS = 1.00
 GIGABYTE_OF_LOG = 0.50
 WHOLE_CORE_MEGABYTES = 1769  # a function of this size has one core, a smaller one its share
-SIZES = (128, 1024)  # MB: the smallest, and what serverless.yml takes unless told
+SIZES = (128, 1024)  # MB: the smallest, and serverless.yml's default
 MILLION = 1_000_000
 COLD_SHARE = 0.01  # of the requests that come upon a new instance
 
@@ -34,7 +34,7 @@ class Measured(NamedTuple):
 
 
 class Cost(NamedTuple):
-    """Of a million requests, in US dollars.
+    """What a million requests cost, in US dollars.
 
     Attributes:
         warm_ms: billed for one request, rounded up to whole milliseconds.
@@ -52,7 +52,7 @@ class Cost(NamedTuple):
 
     @property
     def whole(self) -> float:
-        """All of it."""
+        """The sum, in US dollars."""
         return self.compute + self.requests + self.log
 
 

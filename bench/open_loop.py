@@ -47,9 +47,9 @@ class Paced:
 
     def answers(self) -> list[Answer]:
         """Send no more; everything that was asked."""
-        told, _ = self._process.communicate()
+        output, _ = self._process.communicate()
         assert self._process.returncode == 0
-        return [Answer(*each) for each in json.loads(told)]
+        return [Answer(*each) for each in json.loads(output)]
 
 
 @contextmanager

@@ -62,7 +62,7 @@ def section(models: Path, fitted: Fitted) -> str:
         calls[name] = _calling(apps[FRAME], call)
     body = orjson.dumps({"instances": rows[:ROWS].tolist()})
     calls["bare"] = lambda: _bare(session, body, 2)
-    calls["bare, labels alone"] = lambda: _bare(session, body, 1)
+    calls["bare, only labels"] = lambda: _bare(session, body, 1)
     tensor = rows.astype(np.float32).tobytes()
     binary = {
         "v2 binary": _calling(apps[MODEL], _binary_call(tensor)),
@@ -74,7 +74,7 @@ def section(models: Path, fitted: Fitted) -> str:
     for name in calls:
         if name.startswith("bare"):
             continue
-        least = "bare, labels alone" if name.startswith(("V1", "MLflow")) else "bare"
+        least = "bare, only labels" if name.startswith(("V1", "MLflow")) else "bare"
         ratio = t[name] / t[least]
         lines.append(Line(name, f"{t[name]:.2f} ms", f"{t[least]:.2f} ms", ratio, 1.15))
     ours, flask = t["v2 binary"], t["bare Flask"]

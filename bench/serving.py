@@ -130,14 +130,14 @@ def _sockets(models: Path, folder: Path, fitted: dict[str, tuple[Any, Any, Any]]
         pickled = folder / f"{model}.pkl"
         # The textbook fits on arrays: on a DataFrame it would warn at each request.
         pickled.write_bytes(pickle.dumps(without_names(estimator)))
-        alone = folder / f"only-{model}"
-        alone.mkdir()
-        (alone / model).symlink_to(models / model)
+        single = folder / f"only-{model}"
+        single.mkdir()
+        (single / model).symlink_to(models / model)
         ours, textbook = _Measured([], [], [], []), _Measured([], [], [], [])
         for _ in range(SERVER_ROUNDS):
             port = servers.free_port()
-            command = ["-m", "edge", "serve", "--models", os.fspath(alone), "--port", str(port)]
-            _one_round(ours, command, environ_for(alone, model), port, body)
+            command = ["-m", "edge", "serve", "--models", os.fspath(single), "--port", str(port)]
+            _one_round(ours, command, environ_for(single, model), port, body)
             port = servers.free_port()
             command = ["bench/textbook.py", os.fspath(pickled), str(port)]
             _one_round(textbook, command, {}, port, body)

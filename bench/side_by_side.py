@@ -84,7 +84,7 @@ class _Running:
         return json.loads(text)
 
     def median(self, size: int, connections: int, what: str) -> float:
-        """Of a figure of its loads."""
+        """The median of one figure over the loads of this size and number of connections."""
         return float(median(getattr(each, what) for each in self.results[size, connections]))
 
 
@@ -148,7 +148,7 @@ def _first_answer(server: _Running, rows: Rows) -> Any:
 def _started(command: Sequence[str], environ: Mapping[str, str]) -> Iterator[Any]:
     """A process on the second core; with its children it is ended at the end."""
 
-    def alone() -> None:
+    def pin() -> None:
         closed_loop.pin(SERVER_CORE)
 
     process = subprocess.Popen(
@@ -158,7 +158,7 @@ def _started(command: Sequence[str], environ: Mapping[str, str]) -> Iterator[Any
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
-        preexec_fn=alone,
+        preexec_fn=pin,
     )
     try:
         yield process
@@ -172,13 +172,13 @@ def _started(command: Sequence[str], environ: Mapping[str, str]) -> Iterator[Any
 
 @contextmanager
 def _ours(models: Path, model: str) -> Iterator[_Running]:
-    alone = models.parent / f"beside-{model}"
-    if not alone.exists():
-        alone.mkdir()
-        (alone / model).symlink_to(models / model)
+    folder = models.parent / f"beside-{model}"
+    if not folder.exists():
+        folder.mkdir()
+        (folder / model).symlink_to(models / model)
     port = servers.free_port()
-    command = [sys.executable, "-m", "edge", "serve", "--models", os.fspath(alone)]
-    with _started([*command, "--port", str(port)], environ_for(alone, model)) as process:
+    command = [sys.executable, "-m", "edge", "serve", "--models", os.fspath(folder)]
+    with _started([*command, "--port", str(port)], environ_for(folder, model)) as process:
         headers = {"Content-Type": "application/json", "X-API-Key": KEY}
         yield _Running(OURS, process, port, "/predict", headers, lambda rows: {"instances": rows})
 
@@ -189,7 +189,7 @@ def _peer(name: str, peer: Peer, models: Path, model: str) -> Iterator[_Running]
     if peer.saves and not saved.exists():
         save(name, model, saved)
     folder = ENVIRONMENTS / name / "bin"
-    places = {
+    values = {
         "python": folder / "python",
         "bin": folder,
         "here": HERE,
@@ -198,13 +198,13 @@ def _peer(name: str, peer: Peer, models: Path, model: str) -> Iterator[_Running]
         "other_port": servers.free_port(),
         "another_port": servers.free_port(),
     }
-    environ = {key: value.format(**places) for key, value in peer.environ.items()}
+    environ = {key: value.format(**values) for key, value in peer.environ.items()}
     environ["BENCH_ONNX"] = os.fspath(models / model / "1" / "model.onnx")
     environ["PATH"] = f"{folder}{os.pathsep}{os.environ['PATH']}"
-    command = [word.format(**places) for word in peer.command]
+    command = [word.format(**values) for word in peer.command]
     with _started(command, environ) as process:
         headers = {"Content-Type": "application/json"}
-        port = int(str(places["port"]))
+        port = int(str(values["port"]))
         yield _Running(peer.title, process, port, peer.path, headers, peer.body)
 
 

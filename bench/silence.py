@@ -75,17 +75,17 @@ class Got(NamedTuple):
 
     @property
     def quiet(self) -> float:
-        """The silence, as a share of its bound."""
+        """The longest silence, as a share of its bound."""
         return self.silence / (SILENCE_MS + MS_PER_MB * max(0.0, self.mb - SMALL_MB))
 
     @property
     def large(self) -> float:
-        """The memory, likewise."""
+        """The memory that it took, as a share of its bound."""
         return self.grown / (TIMES * max(self.mb, SMALL_MB) + OF_ANSWER * self.answer)
 
     @property
     def worst(self) -> float:
-        """The larger share."""
+        """The larger of the two shares; above 1 a bound is broken."""
         return max(self.quiet, self.large)
 
 
@@ -159,9 +159,9 @@ class Server:
         return answer.status, size
 
     def _memory(self, line: str) -> float:
-        """Megabytes."""
-        told = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(told.partition(f"{line}:")[2].split()[0]) / 1024
+        """A figure of /proc/PID/status, in MiB."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.partition(f"{line}:")[2].split()[0]) / 1024
 
     def _longest(self) -> float:
         """The longest silence since the last time, in milliseconds."""
@@ -172,7 +172,7 @@ class Server:
         return float(self._pings.stdout.readline())
 
     def end(self) -> None:
-        """End both."""
+        """End the server and the process that pings it."""
         for process in (self._pings, self.process):
             process.kill()
             process.wait()
@@ -266,17 +266,17 @@ def section(models: Path, fitted: Fitted) -> str:
     """Measure, and return the section as Markdown."""
     with tempfile.TemporaryDirectory(dir=models.parent) as folder:
         built = build(Path(folder))
-        every = sorted(search(built, _tell), key=lambda got: -got.worst)
-        told = [again(built, got) if got.worst > 1 else got for got in every[:SHOWN]]
-    told = sorted(told, key=lambda got: -got.worst)
+        every = sorted(search(built, _report), key=lambda got: -got.worst)
+        worst_first = [again(built, got) if got.worst > 1 else got for got in every[:SHOWN]]
+    worst_first = sorted(worst_first, key=lambda got: -got.worst)
     refused = sum(got.status != 200 for got in every)
-    kept = sum(got.worst <= 1 for got in told)
+    kept = sum(got.worst <= 1 for got in worst_first)
     summary = (
-        f"{len(every)} bodies, {refused} of them refused. Of the {len(told)} worst {kept} keep "
-        "both bounds.\n"
+        f"{len(every)} bodies, {refused} of them refused. "
+        f"Of the {len(worst_first)} worst, {kept} keep both bounds.\n"
     )
     head = ["body", "MB", "status", "s", "silence ms", "of bound", "memory MB", "of bound"]
-    return f"{ABOUT}\n{summary}\n{table(head, map(_row, told))}"
+    return f"{ABOUT}\n{summary}\n{table(head, map(_row, worst_first))}"
 
 
 def _row(got: Got) -> str:
@@ -292,7 +292,7 @@ def _row(got: Got) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _tell(got: Got) -> None:
+def _report(got: Got) -> None:
     if got.worst > 1:
         sys.stderr.write(f"{json.dumps(got.gene.__dict__)} {_row(got)}\n")
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from onnxlet.function.errors import OnnxletError
 
-REASON_LENGTH = 200  # characters of somebody else's message
+REASON_LENGTH = 200  # characters of another library's message
 
 
 class SourceFailed(OnnxletError):
@@ -27,6 +27,6 @@ class PackagingFailed(OnnxletError):
 
 
 def shortened(error: BaseException) -> str:
-    """Somebody else's message on one line, cut where it runs on."""
+    """Another library's message on one line, cut to `REASON_LENGTH`."""
     text = " ".join(str(error).split())
     return text if len(text) <= REASON_LENGTH else text[:REASON_LENGTH] + "…"

@@ -16,17 +16,20 @@ from threadpoolctl import threadpool_limits
 from onnxlet.convert.build import build as build_directory
 from onnxlet.convert.directory.golden import verify as verify_directory
 from onnxlet.convert.directory.model_directory import check_name, check_version
+from onnxlet.convert.errors import Refusal
 from onnxlet.convert.parity.certificate import certificate_lines
 from onnxlet.convert.reference.inputs import read_inputs
 from onnxlet.convert.sources.source import Source
 from onnxlet.function import json_text
 from onnxlet.function.arrays import Array
-from onnxlet.function.errors import OnnxletError
+from onnxlet.function.errors import InvalidRows, OnnxletError, Problem
+from onnxlet.function.messages import Prediction, PredictRequest
 from onnxlet.function.models.model import Model, load_model
 from onnxlet.function.protocols import native
 from onnxlet.function.serving.service import predict
 
 Report = Callable[[str], object]
+ROWS_HINT = "Give a DataFrame, or a list of rows; one row is X.iloc[[0]], or a list of one."
 
 
 @dataclass(frozen=True, repr=False)
@@ -34,7 +37,8 @@ class ProvenModel:
     """A model directory that answers as scikit-learn does. Notebooks show its certificate.
 
     Attributes:
-        directory: of the version, `models/NAME/VERSION`.
+        directory: of the version, `models/NAME/VERSION`; absolute, since notebooks change folders
+            before the first prediction loads it.
         name: the model's.
         version: its number.
         manifest: what the directory says of itself.
@@ -53,13 +57,15 @@ class ProvenModel:
                 their values in order; or a list of objects by column name.
 
         Returns:
-            One entry per row, as scikit-learn's `predict` or `transform` has them.
+            One entry per row, as scikit-learn's `predict` or `transform` has them: NaN and
+            infinity, for which JSON has null, too. Floats are float64, texts are objects.
 
         Raises:
             InvalidRows: naming each row and column that is against the signature.
-            Refusal: they are no rows.
         """
-        return np.asarray(self.answer(rows)["prediction"])
+        prediction, _ = self._answered(rows)
+        answers = prediction.outputs["prediction"]
+        return answers.astype(np.float64) if answers.dtype == np.float32 else answers
 
     def answer(self, rows: Any) -> dict[str, Any]:
         """The whole answer that an endpoint would send: probabilities, too, where there are any.
@@ -69,15 +75,16 @@ class ProvenModel:
 
         Raises:
             InvalidRows: naming each row and column that is against the signature.
-            Refusal: they are no rows.
         """
+        answer: dict[str, Any] = json_text.loads(native.encode(*self._answered(rows)).body)
+        return answer
+
+    def _answered(self, rows: Any) -> tuple[Prediction, PredictRequest]:
         try:
             request = native.from_object({"instances": _instances(rows)})
-            reply = native.encode(predict(self._loaded, request), request)
+            return predict(self._loaded, request), request
         except OnnxletError as error:
             raise error.with_traceback(None) from None
-        answered: dict[str, Any] = json_text.loads(reply.body)
-        return answered
 
     @cached_property
     def _loaded(self) -> Model:
@@ -135,7 +142,7 @@ def build(
             built = build_directory(source, name, Path(models), report, keep_background, breaking)
     except OnnxletError as error:  # in a notebook what led there is in nobody's way
         raise error.with_traceback(None) from None
-    return ProvenModel(built.directory, name, built.version, built.manifest)
+    return ProvenModel(built.directory.absolute(), name, built.version, built.manifest)
 
 
 def verify(directory: str | Path) -> ProvenModel:
@@ -154,14 +161,17 @@ def verify(directory: str | Path) -> ProvenModel:
         model, _ = verify_directory(Path(directory).resolve())
     except OnnxletError as error:
         raise error.with_traceback(None) from None
-    return ProvenModel(Path(directory), model.name, model.version, dict(model.manifest))
+    return ProvenModel(Path(directory).absolute(), model.name, model.version, dict(model.manifest))
 
 
 def _instances(rows: Any) -> list[Any]:
     """Rows as JSON holds them: objects by name of a DataFrame's, lists of an array's."""
     if isinstance(rows, list | tuple) and not any(isinstance(row, str) for row in rows):
         return [_plain(row) for row in rows]
-    inputs, data = read_inputs(rows, "rows")
+    try:
+        inputs, data = read_inputs(rows, "rows")
+    except Refusal as refusal:  # a build's error: over HTTP such rows are against the signature
+        raise InvalidRows([Problem(None, None, refusal.message)], hint=ROWS_HINT) from None
     cells = inputs.rows(data)
     if not inputs.frame:
         return cells

@@ -16,7 +16,7 @@ from onnxlet.convert.recipes import Layout, Recipe
 from onnxlet.convert.reference.answers import Task
 from onnxlet.function.inputs.signature import Column
 
-WIDE = 1000  # columns; a tensor that is no wider may have any number of rows
+WIDE_TENSOR = 1000  # columns; a tensor that is no wider may have any number of rows
 LARGEST_TENSOR = 64 * 2**20  # bytes
 
 
@@ -86,7 +86,7 @@ class Converted:
 
 def _rows_at_once(widest: int) -> int | None:
     """How many rows fit a tensor of so many columns, of eight bytes each; None for any number."""
-    return max(1, LARGEST_TENSOR // (8 * widest)) if widest > WIDE else None
+    return max(1, LARGEST_TENSOR // (8 * widest)) if widest > WIDE_TENSOR else None
 
 
 def root_table(graph: Graph, columns: Sequence[Column], layout: Layout) -> Table:

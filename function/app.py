@@ -44,7 +44,7 @@ def create_app(
         meter: counts requests, and answers `/metrics`; without it that is 404.
         log: writes each request's line.
         updates: another folder of model directories; the higher version of each is served.
-        routes: further ones, of whoever serves this.
+        routes: further ones, of the program that serves the app.
 
     Raises:
         SettingsError: an environment variable can't be used.
@@ -149,7 +149,7 @@ def _refused(failure: Failure, protocol: WireProtocol) -> Reply:
 
 
 def _described(error: HTTPException, environ: Environ) -> str:
-    """What is wrong with a path or a method, in words of ours: expected and got."""
+    """What is wrong with a path or a method: expected and got, instead of Werkzeug's text."""
     if error.code == 404:
         path = environ["PATH_INFO"].encode("latin-1", "replace").decode("utf-8", "replace")
         return f"no route '{path[:100]}'; GET /openapi.json lists them all"

@@ -14,12 +14,12 @@ from onnxlet.function.not_set_up import stop
 
 NO_SPACE = "The disk is full: free some of it, or write elsewhere."
 DENIED = "Write elsewhere, or as a user that may write there."
-# Errors of the system that a user can do something about; any other is a mistake of ours.
+# Errors of the system that a user can do something about; any other is a bug.
 WAYS_OUT = {
     errno.ENOSPC: NO_SPACE,
     errno.EDQUOT: NO_SPACE,
     errno.EROFS: DENIED,
-    errno.EACCES: "Let this user read or write it, or name another folder.",
+    errno.EACCES: "Let this user read or write it, or name another path.",
     errno.ENAMETOOLONG: "Use a shorter path.",
     errno.ELOOP: "The links on this path lead to each other: name another path.",
     errno.ENOTDIR: "A part of this path is a file: name another path.",
@@ -46,7 +46,7 @@ class Command(click.Command):
         super().format_epilog(ctx, formatter)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run, and print an error of ours without its traceback."""
+        """Run, and print an `OnnxletError` without its traceback."""
         debug = ctx.params.pop("debug")
         try:
             return super().invoke(ctx)
@@ -72,7 +72,7 @@ def _side_of(command: click.Command) -> str:
 
 
 def exit_with(error: OnnxletError) -> NoReturn:
-    """Print an error of ours, and end with its exit code."""
+    """Print an error with its hint, and end with its exit code."""
     click.echo(f"error: {error.message}", err=True)
     if error.hint:
         click.echo(f"hint: {error.hint}", err=True)

@@ -36,7 +36,7 @@ def quoted(value: Any, most: int = 60) -> str:
     """A client's value for a message: cut off, and only described where it is nested deeply.
 
     Args:
-        value: as JSON has it, or a list of a class of ours.
+        value: as JSON has it, or a list-like object of `function/inputs/large_json.py`.
         most: characters.
     """
     if isinstance(value, Sequence) and not isinstance(value, str | list):
@@ -67,7 +67,7 @@ class OnnxletError(Exception):
         return f"{self.message}\n{self.hint}" if self.hint else self.message
 
     def _render_traceback_(self) -> list[str]:
-        """What IPython shows in place of a traceback: nothing in one would help its reader."""
+        """What IPython shows instead of a traceback: nothing in one would help its reader."""
         return [f"{type(self).__name__}: {self}"]
 
 
@@ -183,9 +183,9 @@ class Problem(NamedTuple):
     detail: str
 
     def __str__(self) -> str:
-        place = [f"row {self.row}"] if self.row is not None else []
-        place += [f"column '{self.column}'"] if self.column is not None else []
-        return ", ".join(place) + (": " if place else "") + self.detail
+        where = [f"row {self.row}"] if self.row is not None else []
+        where += [f"column '{self.column}'"] if self.column is not None else []
+        return ", ".join(where) + (": " if where else "") + self.detail
 
 
 class InvalidRows(RequestError):

@@ -18,7 +18,7 @@ DEEPEST = 1024  # levels of lists and objects: orjson's own limit, kept by every
 MOST_BRACKETS = 1_000_000
 HINT = "JSON has names and texts in double quotes, null for None, and no comma before a bracket."
 VALUES = 20_000  # of an array that are written together
-FEW = 200  # members of a list that are written one by one, since each may be large itself
+FEW_MEMBERS = 200  # members of a list that are written one by one, since each may be large itself
 ANY, ENTRY = "*", "[]"  # in a path: whichever member of an object, whichever one of a list
 TOO_DEEP = f"the body is nested too deeply: at most {DEEPEST} levels are read"
 
@@ -67,7 +67,7 @@ def _loads_lenient(text: bytes, body: bytes, original: Callable[[int], int]) -> 
         mark = text.startswith(BOM_UTF8) * len(BOM_UTF8)
         at = original(mark + len(decoded[: error.pos].encode()))
         raise MalformedRequest(
-            f"the body is not JSON: {error.msg.removesuffix(' at')} {place(body, at)}", HINT
+            f"the body is not JSON: {error.msg.removesuffix(' at')} {position(body, at)}", HINT
         ) from error
     except RecursionError as error:
         raise MalformedRequest(TOO_DEEP) from error
@@ -78,7 +78,7 @@ def _loads_lenient(text: bytes, body: bytes, original: Callable[[int], int]) -> 
     return value
 
 
-def place(body: bytes, at: int) -> str:
+def position(body: bytes, at: int) -> str:
     """The position of a byte as `at line 3 column 7`, both from 1."""
     line = body.count(b"\n", 0, at) + 1
     column = len(body[body.rfind(b"\n", 0, at) + 1 : at].decode("utf-8-sig", "replace")) + 1
@@ -128,10 +128,10 @@ def _pieces(answer: Any) -> Iterator[bytes]:
     elif isinstance(answer, np.ndarray) and answer.ndim and answer.size > VALUES:
         rows = max(1, VALUES * len(answer) // answer.size)
         yield from _sliced(answer, rows)
-    elif isinstance(answer, list | tuple) and 0 < len(answer) <= FEW:
+    elif isinstance(answer, list | tuple) and 0 < len(answer) <= FEW_MEMBERS:
         yield from _joined(b"[", b"]", map(_pieces, answer))
     elif isinstance(answer, list | tuple) and answer:
-        yield from _sliced(answer, FEW)
+        yield from _sliced(answer, FEW_MEMBERS)
     else:
         yield dumps(answer)
 

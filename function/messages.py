@@ -32,7 +32,7 @@ class Request(NamedTuple):
     """One HTTP request, its body read and unpacked.
 
     Attributes:
-        body: as it came; empty where there is none.
+        body: as received; empty where there is none.
         media_type: of the body, without parameters, in lower case; empty where none is given.
         parameters: of the media type, such as `charset`.
         query: the first value of each query parameter.
@@ -114,7 +114,7 @@ class PredictRequest(NamedTuple):
     """A request for predictions, decoded but not yet checked against a model: rows, or tensors.
 
     Attributes:
-        rows: the instances as they came: objects by column name, or lists of values.
+        rows: the instances as received: objects by column name, or lists of values.
         names: the columns that the values of lists belong to; None is signature order.
         tensors: by name; None where there are rows.
         model: the name that the body gives, or None.
@@ -180,7 +180,7 @@ class Failure(NamedTuple):
 
 
 def failure_of(error: Exception) -> Failure:
-    """What a client may read of an error: nothing of one that is not ours, which may quote data."""
+    """What a client may read of an error: nothing of an unexpected one, which may quote data."""
     kind = type(error).__name__
     if not isinstance(error, OnnxletError):
         return Failure(500, kind, "the server failed; its log has the request id")

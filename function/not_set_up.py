@@ -22,10 +22,10 @@ def stop(error: ModuleNotFoundError, program: str) -> NoReturn:
     Raises:
         ModuleNotFoundError: a module of this project is absent, and no package.
     """
-    told = explained(error, program)
-    if told is error:
+    found = explained(error, program)
+    if found is error:
         raise error
-    print(f"error: {told}", file=sys.stderr)
+    print(f"error: {found}", file=sys.stderr)
     sys.exit(1)
 
 
@@ -40,8 +40,8 @@ def explained(error: ModuleNotFoundError, program: str) -> ModuleNotFoundError:
     if package in OURS or not package:
         return error
     version = ".".join(map(str, sys.version_info[:3]))
-    told = f"{sys.executable} (Python {version}) has no '{package}'"
-    return ModuleNotFoundError(f"{told}\nhint: {_way_out(program, package)}", name=error.name)
+    message = f"{sys.executable} (Python {version}) has no '{package}'"
+    return ModuleNotFoundError(f"{message}\nhint: {_way_out(program, package)}", name=error.name)
 
 
 def _way_out(program: str, package: str) -> str:

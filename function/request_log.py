@@ -114,7 +114,7 @@ CLOCK = Clock()
 
 
 def gravity(entry: Mapping[str, Any]) -> int:
-    """How bad it was: 0 not at all, 1 a client's mistake, 2 a failure of ours or of the machine."""
+    """How bad it was: 0 not at all, 1 a client's mistake, 2 a failure of the server or machine."""
     status = entry.get("status", 0)
     if status:
         return 0 if status < 400 else 1 if status < 500 else 2

@@ -25,7 +25,7 @@ else:
     }
 
     def __getattr__(name: str) -> object:
-        """Import what a public name stands for, once somebody asks for it."""
+        """Import what a public name stands for, when it is first used."""
         if name not in _MODULES:
             raise AttributeError(f"module 'onnxlet' has no attribute '{name}'")
         from importlib import import_module

@@ -10,6 +10,7 @@ from importlib import import_module
 
 import click
 
+from onnxlet import __version__
 from onnxlet.function.command_line import run
 
 # By the module that has them, under the heading of help: the commands' names and first lines.
@@ -74,6 +75,7 @@ group = Sides(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="onnxlet COMMAND --help shows what a command takes, and an example.",
 )
+group = click.version_option(__version__, prog_name="onnxlet")(group)
 
 
 def main() -> None:

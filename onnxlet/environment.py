@@ -1,4 +1,4 @@
-"""What has to be set before NumPy is imported: each program of ours imports it first."""
+"""What has to be set before NumPy is imported: each of this project's programs imports it first."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""FastAPI, uvicorn and ONNX Runtime, as a careful tutorial would have it.
+"""FastAPI, uvicorn and ONNX Runtime, as a thorough tutorial would have it.
 
 A pydantic model for the body, orjson for the answer, and a coroutine, since one row's prediction
 takes less than handing it to a thread.

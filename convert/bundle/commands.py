@@ -198,14 +198,14 @@ def publish(
     A canary is a release with a --percent below 100: which devices take it follows from their ids
     and its number, so that more percent add devices and take none away.
     """
-    from onnxlet.convert.bundle.publish import place_of, record_of
     from onnxlet.convert.bundle.publish import publish as put
+    from onnxlet.convert.bundle.publish import record_of, storage_of
     from onnxlet.convert.bundle.sign import read_public_key
 
     trusted = [read_public_key(file) for file in trust]
-    place, record = place_of(target), record_of(sign, target)
+    storage, record = storage_of(target), record_of(sign, target)
     key = _signing_key(sign)
-    click.echo(put(archive, place, key, percent, trusted, record, earlier_index))
+    click.echo(put(archive, storage, key, percent, trusted, record, earlier_index))
 
 
 def _check_package(kind: str, release: int | None, sign: Path | None, out: Path) -> None:
@@ -221,7 +221,7 @@ def _check_package(kind: str, release: int | None, sign: Path | None, out: Path)
         raise WrongUse("--sign: only what devices take is signed", "Add --target device.")
     if release is None and (sign or kind == MODELS_ALONE):
         raise WrongUse("--release: a number is missing", "Devices only take higher ones.")
-    parent = next(place for place in out.absolute().parents if place.exists())
+    parent = next(folder for folder in out.absolute().parents if folder.exists())
     if not parent.is_dir():
         raise WrongUse(f"--out: '{parent}' is not a folder")
 

@@ -18,7 +18,7 @@ from onnxlet.convert.bundle.contents import Chosen
 from onnxlet.convert.bundle.target import Budget, Target
 from onnxlet.convert.errors import PackagingFailed
 
-FORMAT = 1
+BUNDLE_FORMAT = 1
 Files = dict[str, Path | bytes]
 Report = Callable[[str], object]
 Progress = Callable[[int], AbstractContextManager[Callable[[int], object]]]
@@ -114,7 +114,7 @@ def described(target: Target, models: Sequence[Chosen]) -> dict[str, Any]:
     """What a bundle says of itself, but for its files."""
     several = {model.name: [each.version for each in model.every] for model in models}
     return {
-        "format": FORMAT,
+        "format": BUNDLE_FORMAT,
         "python": target.python,
         "arch": target.arch,
         "models": {model.name: model.version for model in models},  # that are served
@@ -145,7 +145,9 @@ def _device_part(
     files: Files = {path: root / path for path in paths}
     files["__main__.py"] = root / "onnxlet" / "edge" / "bundle_main.py"
     files["device-bom.json"] = bill_of_materials(target, root, _names(packages), [])
-    files["device.json"] = _json({"format": FORMAT, "release": release, "files": _hashes(files)})
+    files["device.json"] = _json(
+        {"format": BUNDLE_FORMAT, "release": release, "files": _hashes(files)}
+    )
     return files
 
 
@@ -155,7 +157,7 @@ def _compiled(root: Path, paths: Sequence[str], interpreter: str | None) -> list
 
 
 def _names(packages: Sequence[str]) -> set[str]:
-    """Of the distributions whose records are among these paths, as their folders spell them."""
+    """The distributions with records among these paths, spelt as their folders are."""
     return {path.split("-")[0] for path in packages if ".dist-info/" in path}
 
 

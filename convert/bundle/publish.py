@@ -22,20 +22,20 @@ from onnxlet.convert.errors import PackagingFailed
 from onnxlet.folders import typed
 from onnxlet.function.errors import WrongUse
 
-FORMAT = 1
+INDEX_FORMAT = 1
 INDEX = "channel.json"
 LARGEST_INDEX = 1 << 20  # bytes
-KEPT = 10  # releases of each kind, architecture and Python
+KEPT_RELEASES = 10  # releases of each kind, architecture and Python
 
 
-class Place(Protocol):
+class Storage(Protocol):
     """Where a channel is laid out."""
 
     def read(self, name: str) -> bytes | None:
-        """A file of it; None where there is none."""
+        """The content of a file of the channel; None where it is not there."""
 
     def write(self, name: str, content: Path | bytes) -> None:
-        """Put a file there, whole or not at all."""
+        """Write a file of the channel, whole or not at all."""
 
 
 class Folder(NamedTuple):
@@ -44,12 +44,12 @@ class Folder(NamedTuple):
     path: Path
 
     def read(self, name: str) -> bytes | None:
-        """A file of it; None where there is none."""
+        """The content of a file of the channel; None where it is not there."""
         file = self.path / name
         return file.read_bytes() if file.is_file() else None
 
     def write(self, name: str, content: Path | bytes) -> None:
-        """Put a file there, whole or not at all."""
+        """Write a file of the channel, whole or not at all."""
         self.path.mkdir(parents=True, exist_ok=True)
         part = self.path / f".{name}.{os.getpid()}.part"
         with part.open("wb") as file:
@@ -73,7 +73,7 @@ class Bucket(NamedTuple):
     prefix: str
 
     def read(self, name: str) -> bytes | None:
-        """A file of it; None where there is none."""
+        """The content of a file of the channel; None where it is not there."""
         try:
             got = self.client.get_object(Bucket=self.bucket, Key=self.prefix + name)
         except self.client.exceptions.NoSuchKey:
@@ -82,7 +82,7 @@ class Bucket(NamedTuple):
         return content
 
     def write(self, name: str, content: Path | bytes) -> None:
-        """Put a file there, whole or not at all."""
+        """Write a file of the channel, whole or not at all."""
         body = content if isinstance(content, bytes) else content.read_bytes()
         self.client.put_object(Bucket=self.bucket, Key=self.prefix + name, Body=body)
 
@@ -90,7 +90,7 @@ class Bucket(NamedTuple):
 class Record(NamedTuple):
     """What was published with a key, in a file beside it: the last index's number by channel.
 
-    An index that is signed may be an earlier one all the same, that somebody put back.
+    An index that is signed may be an earlier one all the same, that somebody has put back.
 
     Attributes:
         file: of the record.
@@ -101,7 +101,7 @@ class Record(NamedTuple):
     target: str
 
     def number(self, there: int) -> int:
-        """Of the last index that was published; 0 where none was.
+        """The number of the last index that was published; 0 where none was.
 
         One that was begun and is not there counts as never written: its upload failed.
 
@@ -157,8 +157,8 @@ def record_of(key: Path, target: str) -> Record:
     return Record(key.with_name(f"{key.name}.published"), whole)
 
 
-def place_of(target: str) -> Place:
-    """The place that DIR or s3://… means.
+def storage_of(target: str) -> Storage:
+    """The storage that DIR or s3://… means.
 
     Raises:
         WrongUse: it is neither, or there is no boto3.
@@ -180,7 +180,7 @@ def place_of(target: str) -> Place:
 
 def publish(
     archive: Path,
-    place: Place,
+    storage: Storage,
     key: SigningKey,
     percent: float,
     trusted: Sequence[tuple[bytes, Ed25519PublicKey]] = (),
@@ -191,7 +191,7 @@ def publish(
 
     Args:
         archive: with its signature beside it.
-        place: of the channel.
+        storage: of the channel.
         key: that the index is signed by; devices trust it.
         percent: of the devices that take it.
         trusted: further keys that the archive, or the index so far, may be signed by.
@@ -220,7 +220,7 @@ def publish(
             "Sign it again, or name the key that it is signed by: --trust OTHER.pub.",
         )
     facts = _facts(comment)
-    there, releases = _read_index(place, facts["channel"], keys)
+    there, releases = _read_index(storage, facts["channel"], keys)
     last = record.number(there) if record else 0
     if there < last and not go_on:
         raise PackagingFailed(
@@ -232,10 +232,10 @@ def publish(
     number = max(there, last) + 1
     stem = "-".join(facts[part] for part in ("name", "kind", "release", "arch", "python"))
     entry = {"file": f"{stem}.zip", "percent": percent, "comment": comment}
-    place.write(entry["file"], content)  # type: ignore[arg-type] # a text
-    place.write(f"{stem}.zip{SUFFIX}", signature.read_bytes())
+    storage.write(entry["file"], content)  # type: ignore[arg-type] # a text
+    storage.write(f"{stem}.zip{SUFFIX}", signature.read_bytes())
     unnoted = record.begin(number, there) if record else ""
-    place.write(INDEX, _index(number, _merged(releases, entry), facts, key))
+    storage.write(INDEX, _index(number, _merged(releases, entry), facts, key))
     if record:
         record.end(number)
     return (
@@ -249,10 +249,10 @@ def _facts(comment: str) -> dict[str, str]:
 
 
 def _read_index(
-    place: Place, channel: str, keys: Sequence[tuple[bytes, Ed25519PublicKey]]
+    storage: Storage, channel: str, keys: Sequence[tuple[bytes, Ed25519PublicKey]]
 ) -> tuple[int, list[dict[str, Any]]]:
     """Number and entries of the index that is there; what others wrote is not signed anew."""
-    content = place.read(INDEX)
+    content = storage.read(INDEX)
     if content is None:
         return 0, []
     try:
@@ -274,7 +274,7 @@ def _read_index(
 
 
 def _merged(releases: list[dict[str, Any]], entry: dict[str, Any]) -> list[dict[str, Any]]:
-    """The entries with this one in its place, the newest first, the oldest left out."""
+    """The entries with this one in it, the newest first, the oldest left out."""
     every = [each for each in releases if each["file"] != entry["file"]] + [entry]
     every.sort(key=lambda each: -int(_facts(each["comment"])["release"]))
     groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
@@ -283,13 +283,13 @@ def _merged(releases: list[dict[str, Any]], entry: dict[str, Any]) -> list[dict[
         groups.setdefault(tuple(facts[k] for k in ("name", "kind", "arch", "python")), []).append(
             each
         )
-    return [each for group in groups.values() for each in group[:KEPT]]
+    return [each for group in groups.values() for each in group[:KEPT_RELEASES]]
 
 
 def _index(
     number: int, releases: list[dict[str, Any]], facts: dict[str, str], key: SigningKey
 ) -> bytes:
-    text = json.dumps({"format": FORMAT, "releases": releases})
+    text = json.dumps({"format": INDEX_FORMAT, "releases": releases})
     comment = comment_for(
         kind="index",
         channel=facts["channel"],

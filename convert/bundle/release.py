@@ -10,7 +10,7 @@ from pathlib import Path
 
 from onnxlet.convert.bundle.archive import write_archive
 from onnxlet.convert.bundle.contents import Chosen
-from onnxlet.convert.bundle.package import FORMAT
+from onnxlet.convert.bundle.package import BUNDLE_FORMAT
 from onnxlet.convert.bundle.sign import SigningKey, sign_file
 
 ANY = "any"
@@ -25,7 +25,7 @@ def write_models(models: Sequence[Chosen], out: Path, release: int) -> None:
     }
     hashes = {path: _sha256(Path(str(files[path]))) for path in sorted(files)}
     listing = {
-        "format": FORMAT,
+        "format": BUNDLE_FORMAT,
         "release": release,
         "models": {model.name: model.version for model in models},
         "files": hashes,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from onnxlet.convert.bundle.target import MEGABYTE, Budget
 from onnxlet.convert.errors import PackagingFailed
 
-LARGEST = 3
+PARTS_NAMED = 3
 OTHERS = "the rest"
 
 
@@ -90,7 +90,7 @@ def check(parts: Iterable[Part], zip_bytes: int, budget: Budget) -> None:
         if got > most
     ]
     if over:
-        largest = ", ".join(f"{p.name} {_megabytes(p.unpacked)}" for p in parts[:LARGEST])
+        largest = ", ".join(f"{p.name} {_megabytes(p.unpacked)}" for p in parts[:PARTS_NAMED])
         raise PackagingFailed(
             f"the bundle is over its budget: {'; '.join(over)}; the largest parts are {largest}",
             "Package fewer models (--model NAME), leave a model's graph to S3 (--remote NAME), "

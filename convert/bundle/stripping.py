@@ -1,7 +1,7 @@
 """What is left out of a bundle, since nothing loads it there; docs/how-to/packaging.md lists it.
 
 Licences stay with everything that stays. What is left out here is found out by measurement: the
-tests run every dialect, explanations and the page on a stripped bundle.
+tests run every protocol, explanations and the page on a stripped bundle.
 """
 
 from __future__ import annotations

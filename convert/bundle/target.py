@@ -59,7 +59,7 @@ class Target:
 
     @property
     def limits(self) -> dict[str, Budget]:
-        """What the place itself allows, by its name."""
+        """What the target itself allows, by name."""
         return {"Lambda's limit": LAMBDA_LIMITS} if self.kind == "lambda" else {}
 
     def __str__(self) -> str:

@@ -1,1 +1,1 @@
-"""Converters of our own: a module for each family of estimators."""
+"""This project's converters: a module for each family of estimators."""

@@ -61,7 +61,7 @@ def regressor(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 
 def ranker(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """The raw score."""
+    """CatBoostRanker: the raw score."""
     return {"predict": _raw(graph, _model(fitted), table)}
 
 

@@ -22,7 +22,7 @@ from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Te
 from onnxlet.convert.graph.responses import RELEASE
 from onnxlet.function.arrays import Array
 
-WIDE = 128  # categories a column, on average, above which each column is compared by itself
+MANY_CATEGORIES = 128  # a column, on average; with more, each is compared by itself
 
 
 def one_hot(graph: Graph, fitted: Any, table: Table) -> Outputs:
@@ -50,7 +50,7 @@ def one_hot(graph: Graph, fitted: Any, table: Table) -> Outputs:
 def _hot(graph: Graph, made: Tensor, chosen: Sequence[tuple[int, Any]]) -> Tensor:
     """For each pair of a column and a code, whether the column has that code."""
     if (
-        len(chosen) > WIDE * made.width
+        len(chosen) > MANY_CATEGORIES * made.width
     ):  # repeating the codes then takes longer than a node for each
         by_column = [list(pairs) for _, pairs in groupby(chosen, key=itemgetter(0))]
         columns = [made.take([pairs[0][0]]) for pairs in by_column]

@@ -27,7 +27,7 @@ def decision(graph: Graph, fitted: Any, table: Table, sign: float = 1.0) -> Tens
 
 
 def _weights(fitted: Any) -> Array:
-    """Of shape (outputs, columns), whichever of NumPy's and SciPy's shapes they have."""
+    """The coefficients as a dense array of shape (outputs, columns)."""
     coefficients = fitted.coef_
     if hasattr(coefficients, "toarray"):  # after sparsify()
         coefficients = coefficients.toarray()

@@ -16,7 +16,7 @@ from sklearn import naive_bayes
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.function.arrays import Array
 
-FEW = 128  # up to so many numbers, a matrix product adds in order, as scikit-learn does
+FEW_NUMBERS = 128  # up to so many numbers, a matrix product adds in order, as scikit-learn does
 Likelihood = Callable[[Graph, Any, Table], Tensor]
 
 
@@ -110,7 +110,7 @@ def categorical(graph: Graph, fitted: Any, table: Table) -> Tensor:
     Numbers are truncated. scikit-learn raises for a category beyond those of training.
     """
     count, known = len(fitted.classes_), [part.T for part in fitted.feature_log_prob_]
-    if len(known) * count <= FEW and all(np.isfinite(part).all() for part in known):
+    if len(known) * count <= FEW_NUMBERS and all(np.isfinite(part).all() for part in known):
         return _in_one_table(graph, table, known) + _row(fitted.class_log_prior_)
     total: Tensor | None = None
     for column, known in zip(graph.columns(table), fitted.feature_log_prob_, strict=True):

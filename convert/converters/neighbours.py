@@ -23,14 +23,14 @@ from onnxlet.convert.graph.distances import Ranking, expanded, manhattan, ranked
 from onnxlet.convert.graph.loops import by_row, changed, either
 from onnxlet.function.arrays import Array
 
-MANY = 1000  # points; with more of them, rows are compared one by one
+MANY_POINTS = 1000  # points; with more of them, rows are compared one by one
 NO_NEIGHBOUR = "it raises where a row has no neighbour within its radius"
 
 
 def neighbours(graph: Graph, fitted: Any, table: Table, count: int) -> tuple[Tensor, Tensor]:
     """The closest points: their distances, and their indices in the fit, (rows, count) each."""
     x = graph.matrix(table, "float64")
-    if len(_points(fitted)) <= MANY:
+    if len(_points(fitted)) <= MANY_POINTS:
         distances, indices = closest(fitted, x, count)
     else:
         distances, indices = by_row(lambda row: closest(fitted, row, count), x)

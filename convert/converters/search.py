@@ -30,7 +30,7 @@ def search(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 
 def frozen(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """The frozen estimator."""
+    """FrozenEstimator: converts the estimator inside."""
     return delegated(graph, fitted.estimator, table)
 
 

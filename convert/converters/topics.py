@@ -53,7 +53,7 @@ def factorised(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 
 def together(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """MiniBatchNMF."""
+    """MiniBatchNMF: refused, as its steps end for all rows together."""
     raise Unsupported(TOGETHER, "Use NMF with tol=0, or TruncatedSVD.")
 
 

@@ -21,7 +21,7 @@ from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.signature import LARGEST_SAFE_INTEGER, Column
 
 ROWS = 1000  # of each draw, where so many different ones are found
-FEW = 100  # where fewer are found between the donors, numbers are drawn around these, too
+ENOUGH_ROWS = 100  # where fewer are found between the donors, numbers are drawn around these, too
 TRIED = 1100  # at a time
 TIMES = 4
 FLOATS = ("float64", "float32")
@@ -49,7 +49,7 @@ class Donated:
 
     @cached_property
     def finite(self) -> Array:
-        """Those of the numbers that are, in order."""
+        """The finite numbers, in order."""
         return np.sort(self.numbers[np.isfinite(self.numbers)])
 
     @cached_property
@@ -99,7 +99,7 @@ def _found(
     """The rows of one draw: none that was seen, and no more than half of a small pool."""
     rows = dict[tuple[Any, ...], None]()
     for tried, draw in enumerate([_within] * TIMES + [_around] * TIMES):
-        if tried == TIMES and len(rows) >= FEW:
+        if tried == TIMES and len(rows) >= ENOUGH_ROWS:
             break
         rows |= dict.fromkeys(row for row in draw(donated, random) if row not in seen)
         if len(rows) >= (2 * ROWS if tried else ROWS):  # there are many more
@@ -185,7 +185,7 @@ def _between(known: Array, random: np.random.Generator) -> Array:
 
 
 def _instead(cells: Array, numbers: Array) -> Array:
-    """These numbers in place of the cells that are numbers themselves."""
+    """These numbers instead of the cells that are numbers themselves."""
     return np.where(np.isfinite(cells) & np.isfinite(numbers), numbers, cells)
 
 

@@ -57,7 +57,7 @@ def edge_cases(
     Args:
         columns: what each position of a row may hold.
         rows: held-out rows.
-        reference: is asked where its answers jump; the thresholds of its trees are used.
+        reference: is searched for discontinuities; the thresholds of its trees are used.
     """
     estimator = reference.estimator
     bases = evenly_spaced(rows, BASES)

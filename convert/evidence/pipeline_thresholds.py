@@ -124,7 +124,7 @@ def _starts(
     movers: dict[int, list[int]],
 ) -> Iterator[Start]:
     for tree in trees:
-        columns_seen = np.maximum(tree.feature, 0)  # a leaf looks at none
+        columns_seen = np.maximum(tree.feature, 0)  # a leaf splits by none
         goes_left = known.astype(tree.dtype)[:, columns_seen] <= tree.threshold
         for node in np.flatnonzero(tree.numeric).tolist():
             reaching = np.ones(len(rows), dtype=bool)

@@ -121,7 +121,7 @@ class Graph(GraphBuilder):
         return Unsupported(f"{step}: its {method} has no conversion")
 
     def lines_of_converter(self, fitted: Any) -> str:
-        """Where the user's own converter of an estimator begins, in brackets; '' if it is ours."""
+        """Where a user's converter of an estimator begins, in brackets; '' for this project's."""
         convert = self._converters.get(type(fitted))
         return lines_of(convert) if convert else ""
 
@@ -174,7 +174,7 @@ def _outputs(convert: Converter, graph: Graph, fitted: Any, table: Table) -> Out
         raise
     if not isinstance(outputs, Mapping):
         raise _returned(convert, "a dictionary of outputs by method", outputs)
-    if type(outputs) is not dict:  # one of ours, which converts a method when it is looked up
+    if type(outputs) is not dict:  # a lazy mapping, which converts a method on access
         return cast(Outputs, outputs)
     made = {
         method: Table(tuple(output)) if isinstance(output, list) else output

@@ -21,7 +21,7 @@ from onnxlet.convert.graph.elementary import arcsin
 from onnxlet.convert.graph.loops import by_row
 from onnxlet.function.arrays import Array
 
-FEW = 200  # points; from here on they are compared row by row
+FEW_POINTS = 200  # points; from here on they are compared row by row
 CACHED = 2**14  # numbers that fit the processor's cache: so many are compared at once with a row
 
 Term = Callable[[Tensor, Array], Tensor]
@@ -38,7 +38,7 @@ def summed(x: Tensor, points: Array, term: Term) -> Tensor:
 
 def _joined(x: Tensor, points: Array, term: Term, operator: str) -> Tensor:
     """Terms joined column after column, in the order in which scikit-learn adds them."""
-    if len(points) >= FEW and not x.graph.rowwise:
+    if len(points) >= FEW_POINTS and not x.graph.rowwise:
         return by_row(lambda row: [_joined(row, points, term, operator)], x)[0]
     if x.graph.rowwise and points.size <= CACHED:
         one = term(x.reshape([-1, 1], 1), points.T)
@@ -152,7 +152,7 @@ class OnSphere(Ranking):
     """Ranks by the squared sine of half the angle between two points on a sphere."""
 
     def distance(self, rank: Tensor) -> Tensor:
-        """The angle."""
+        """The angle between the two points, in radians."""
         return arcsin(rank.unary("Sqrt")) * 2.0
 
     def of(self, distance: float) -> float:

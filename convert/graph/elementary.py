@@ -45,7 +45,7 @@ def log10(x: Tensor) -> Tensor:
 
 
 def cube_root(x: Tensor) -> Tensor:
-    """Of negative numbers too; exact at cubes."""
+    """The cube root, of negative numbers too; exact at cubes."""
     root = x.unary("Sign") * x.unary("Abs") ** (1.0 / 3.0)
     return _snapped(x, root, lambda whole: whole * whole * whole)
 
@@ -56,7 +56,7 @@ def _snapped(x: Tensor, y: Tensor, back: Callable[[Tensor], Tensor]) -> Tensor:
 
 
 def truncated(x: Tensor) -> Tensor:
-    """Rounded towards 0."""
+    """The whole part of each number: rounded towards 0."""
     return (x < 0.0).where(x.unary("Ceil"), x.unary("Floor"))
 
 
@@ -86,7 +86,7 @@ def arccosh(x: Tensor) -> Tensor:
 
 
 def arctanh(x: Tensor) -> Tensor:
-    """Infinite at -1 and 1, NaN beyond."""
+    """The inverse hyperbolic tangent: infinite at -1 and 1, NaN beyond."""
     a = x.unary("Abs")
     return x.unary("Sign") * log1p(a * 2.0 / (1.0 - a)) / 2.0
 
@@ -111,12 +111,12 @@ def arctan(x: Tensor) -> Tensor:
 
 
 def arcsin(x: Tensor) -> Tensor:
-    """NaN beyond -1 and 1."""
+    """The inverse sine; NaN beyond -1 and 1."""
     return arctan(x / ((1.0 - x) * (x + 1.0)).unary("Sqrt"))
 
 
 def arccos(x: Tensor) -> Tensor:
-    """NaN beyond -1 and 1."""
+    """The inverse cosine; NaN beyond -1 and 1."""
     return 2.0 * arctan(((1.0 - x) / (x + 1.0)).unary("Sqrt"))
 
 

@@ -1,4 +1,4 @@
-"""skl2onnx's converters, for one estimator at a time, where no family of ours has one."""
+"""skl2onnx's converters, for one estimator at a time, where no family here has one."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from onnxlet.convert.graph.distances import (
 )
 from onnxlet.function.arrays import Array
 
-WIDE = 1e4  # gamma times the largest squared distance from the mean, at which digits are lost
+FAR_APART = 1e4  # gamma times the largest squared distance from the mean, at which digits are lost
 FAR = 1e100  # from all points: a kernel is 0 there, unless gamma is next to 0; inf would give NaN
 
 
@@ -81,7 +81,7 @@ def _radial(x: Tensor, points: Array, gamma: Any = None) -> Tensor:
     scale, centre = _gamma(gamma, x.width), points.sum(axis=0) / max(1, len(points))
     around = points - centre
     norms = point_norms(around)
-    if not len(points) or not abs(scale) * norms.max() < WIDE:
+    if not len(points) or not abs(scale) * norms.max() < FAR_APART:
         return (squared_differences(x, points) * -scale).unary("Exp")
     bounds = (x.graph.constant(bound, x.dtype) for bound in (-FAR, FAR))
     row = x.graph.op("Clip", x - centre, *bounds, dimensions=x.dimensions)

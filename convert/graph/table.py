@@ -67,7 +67,7 @@ class Table:
         return replace(self._graph.select(self, [at[name] for name in names]), frame=True)
 
     def assign(self, **made: Tensor) -> Table:
-        """With these columns: each replaces the one of its name, or comes last.
+        """The table with these columns: each replaces the one of its name, or comes last.
 
         Raises:
             Unsupported: the columns have no names.
@@ -83,7 +83,7 @@ class Table:
         return Table((*tensors, *behind), frame=True)
 
     def drop(self, *names: str) -> Table:
-        """Without these columns.
+        """The table without these columns.
 
         Raises:
             Unsupported: the columns have no names, or other ones.

@@ -215,23 +215,23 @@ class Tensor:
         )
 
     def sum(self) -> Tensor:
-        """Over the columns; one is left."""
+        """The sum over the columns: one column."""
         return self._reduce("ReduceSum")
 
     def sum_of_squares(self) -> Tensor:
-        """Over the columns; one is left."""
+        """The sum of the columns' squares: one column."""
         return self._reduce("ReduceSumSquare")
 
     def max(self) -> Tensor:
-        """Over the columns; one is left."""
+        """The largest of the columns: one column."""
         return self._reduce("ReduceMax")
 
     def min(self) -> Tensor:
-        """Over the columns; one is left."""
+        """The smallest of the columns: one column."""
         return self._reduce("ReduceMin")
 
     def logsumexp(self) -> Tensor:
-        """Over the columns; one is left. ReduceLogSumExp turns infinities into NaN."""
+        """`log(sum(exp(x)))` over the columns. ReduceLogSumExp turns infinities into NaN."""
         peak = self.max()
         return (self - peak).unary("Exp").sum().unary("Log") + peak
 
@@ -255,7 +255,7 @@ class Tensor:
         return 1.0 / ((-self).unary("Exp") + 1.0)
 
     def softmax(self) -> Tensor:
-        """Over the columns."""
+        """`exp(x)` of each column, divided by its sum over the columns."""
         return self.unary("Softmax", axis=1)
 
     def clip(self, low: Any, high: Any) -> Tensor:

@@ -24,7 +24,7 @@ from onnxlet.function.arrays import Array
 
 LEQ, LESS, MEMBER = 0, 1, 6  # BRANCH_LEQ, BRANCH_LT, BRANCH_MEMBER
 CELLS = 2**10  # numbers of one row that one Gather looks up: more trees are split into groups
-FEW = 8  # targets; up to here a matrix product sums faster than ReduceSum
+FEW_TARGETS = 8  # targets; up to here a matrix product sums faster than ReduceSum
 MOST_IN_FLOAT32 = 2**24  # whole numbers from 0 that float32 holds exactly
 
 
@@ -98,7 +98,7 @@ def _summed(made: Tensor, targets: int) -> Tensor:
     count = made.width
     if count == 1:
         return made.reshape([0, -1], targets)
-    if targets <= FEW:
+    if targets <= FEW_TARGETS:
         return made.reshape([0, -1], count * targets) @ np.tile(np.eye(targets), (count, 1))
     axes = made.graph.constant([1], "int64")
     return made.graph.op("ReduceSum", made, axes, width=targets, dimensions=2, keepdims=0)

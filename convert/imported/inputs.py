@@ -27,7 +27,7 @@ TYPES = {
     },
 }
 # The largest float64 that rounds to a finite number of the dtype.
-LARGEST = {"float32": LARGEST_FLOAT32, "float16": float(np.nextafter(65520.0, 0))}
+LARGEST_OF = {"float32": LARGEST_FLOAT32, "float16": float(np.nextafter(65520.0, 0))}
 FREE_HINT = (
     "Export it with a free first dimension: dynamic_shapes=({0: 'batch'},) in torch.onnx.export "
     "(dynamic_axes={'%s': {0: 'batch'}} before PyTorch 2.5), no batch_size in Keras' Input."
@@ -148,8 +148,11 @@ def signature_inputs(
 
 def _column(tensor: InputTensor, name: str, nullable: frozenset[str]) -> dict[str, Any]:
     column: dict[str, Any] = {"name": name, "nullable": name in nullable}
-    if tensor.dtype in LARGEST:
-        column |= {"minimum": -LARGEST[tensor.dtype], "maximum": LARGEST[tensor.dtype]}
+    if tensor.dtype in LARGEST_OF:
+        column |= {
+            "minimum": -LARGEST_OF[tensor.dtype],
+            "maximum": LARGEST_OF[tensor.dtype],
+        }
     elif tensor.type == "int64" and tensor.dtype != "int64":
         limits = np.iinfo(tensor.dtype)
         column |= {"minimum": int(limits.min), "maximum": int(limits.max)}

@@ -44,10 +44,10 @@ def read_onnx(path: Path) -> tuple[onnx.ModelProto, int]:
     if not proto.graph.node or not proto.ir_version or not proto.opset_import:
         raise _no_model(path)
     outside = [t for t in _tensors(proto) if t.data_location == TensorProto.EXTERNAL]
-    places = [_place(tensor, path) for tensor in outside]
-    _check_size(proto.ByteSize() + sum(length for _, _, length in places), path)
-    for tensor, place in zip(outside, places, strict=True):
-        _embed(tensor, *place)
+    locations = [_location(tensor, path) for tensor in outside]
+    _check_size(proto.ByteSize() + sum(length for _, _, length in locations), path)
+    for tensor, location in zip(outside, locations, strict=True):
+        _embed(tensor, *location)
     return proto, len(outside)
 
 
@@ -87,7 +87,7 @@ def _of_nodes(nodes: Iterable[Any]) -> Iterator[Any]:
                 yield from _of_graph(graph)
 
 
-def _place(tensor: Any, path: Path) -> tuple[Path, int, int]:
+def _location(tensor: Any, path: Path) -> tuple[Path, int, int]:
     """The file that holds a tensor's data, where they start, and how many bytes they are."""
     about = {entry.key: entry.value for entry in tensor.external_data}
     location = about.get("location", "")

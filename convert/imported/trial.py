@@ -112,7 +112,7 @@ def _outcome(content: bytes, sample: str, written: int) -> tuple[str, str] | Non
 
 
 def check_loops(proto: onnx.ModelProto) -> None:
-    """Refuse a Loop that does nothing: ONNX Runtime looks at its deadline between nodes.
+    """Refuse a Loop that does nothing: ONNX Runtime checks its deadline only between nodes.
 
     Raises:
         Refusal: there is one, which no deadline would end once it is asked for many turns.

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from onnxlet.convert.evidence.drawn_rows import FEW
+from onnxlet.convert.evidence.drawn_rows import ENOUGH_ROWS
 from onnxlet.convert.evidence.evidence import Evidence
 from onnxlet.convert.parity.comparison import TOLERANCE, Comparison, between
 from onnxlet.convert.parity.refusals import FailedRecipe
@@ -108,7 +108,7 @@ def _largest(differences: Array) -> float:
 def few_judges(parity: Mapping[str, Any]) -> str:
     """A warning that few rows have judged a model, and what to do; empty where enough have."""
     count = parity["judging_rows"]
-    if count >= FEW:
+    if count >= ENOUGH_ROWS:
         return ""
     many = f"only {count} more drawn {'rows' if count > 1 else 'row'}: few others differ"
     said = many if count else "no other rows: none are left to draw that differ"

@@ -24,7 +24,7 @@ from onnxlet.convert.sources.source import Source
 from onnxlet.convert.sources.users_code import where
 from onnxlet.function.inputs.signature import Column
 
-SHOWN = 8  # names
+SHOWN_NAMES = 8  # names
 LEAST_ROWS = 20  # that speak for an id
 LOOKED_AT = 1000  # rows
 NUMBERS_HINT = (
@@ -212,8 +212,8 @@ def _rows(source: Source) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(f"'{name}'" for name in names[:SHOWN])
-    return shown if len(names) <= SHOWN else f"{shown} and {len(names) - SHOWN} more"
+    shown = ", ".join(f"'{name}'" for name in names[:SHOWN_NAMES])
+    return shown if len(names) <= SHOWN_NAMES else f"{shown} and {len(names) - SHOWN_NAMES} more"
 
 
 def _named(names: Sequence[str]) -> str:

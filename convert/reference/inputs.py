@@ -28,7 +28,7 @@ class InputColumn:
         label: as the DataFrame has it, or the position in an array.
         type: what values it holds.
         missing: what stands for a missing value in it: NaN, or None where the test set has that.
-        category: pandas' dtype where it is a categorical, which some estimators look at.
+        category: pandas' dtype where it is a categorical, which some estimators use.
         unserved: why its values have no form in a request; the model may do without them.
         wide: numbers of float32 are given in float64, where no operation rounds them again.
     """

@@ -20,7 +20,7 @@ Trial = tuple[int, Any]  # a position in a row, and the value that is tried ther
 Answered = Callable[[Sequence[Trial]], list[bool]]
 
 BASES = 3  # held-out rows that each trial is made on
-LARGEST = {
+LARGEST_NUMBERS = {
     "float64": float(np.finfo(np.float64).max),
     "float32": LARGEST_FLOAT32,
     "int64": 2**63 - 1,
@@ -166,7 +166,7 @@ def _bounds(
     sign: int,
 ) -> dict[int, float]:
     """The last number that is answered in the direction of a sign; none where any is."""
-    largest = {p: sign * LARGEST[kind] for p, kind in types.items()}
+    largest = {p: sign * LARGEST_NUMBERS[kind] for p, kind in types.items()}
     bounds = {p: bound for p, bound in largest.items() if types[p] == "float32"}
     doubles = {p for p, kind in types.items() if kind == "float64"}
     single = doubles - where(dict.fromkeys(doubles, sign * 1.1 * LARGEST_FLOAT32))

@@ -99,7 +99,7 @@ class Reference:
             ) from error
 
     def finest_answers(self, rows: Sequence[Cells]) -> Array:
-        """Of its answers the one that shows a change first: probabilities, scores, or predictions.
+        """The answer that shows a change first: probabilities, scores, or predictions.
 
         Raises:
             Unanswered: scikit-learn raises for some of the rows.

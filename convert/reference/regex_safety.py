@@ -21,7 +21,7 @@ SURE = frozenset(
 LENGTHS = (30, 1_000, 10_000, LONGEST_TEXT)
 SLOWEST = 1.0  # seconds of work on a text as long as any; what is linear takes hundredths
 PATIENCE = 60.0  # seconds for all, where no timer ends the process
-KEPT = 12  # texts that were the slowest at one length are tried at the next
+KEPT_TEXTS = 12  # texts that were the slowest at one length are tried at the next
 
 TIMER = """
 import json, re, signal, sys, time
@@ -48,7 +48,7 @@ def runaway(pattern: str) -> str:
     if pattern in SURE:
         return ""
     command = [sys.executable, "-P", "-c", TIMER]
-    asked = json.dumps([pattern, hostile(pattern), LENGTHS, SLOWEST, KEPT])
+    asked = json.dumps([pattern, hostile(pattern), LENGTHS, SLOWEST, KEPT_TEXTS])
     try:
         done = subprocess.run(  # noqa: S603 # this interpreter, and a script of our own
             command, input=asked, capture_output=True, text=True, timeout=PATIENCE

@@ -30,8 +30,8 @@ from onnxlet.function.inputs.text import Count, Cut, TokenFeed, analyser
 LENGTHS = (100, 300, 1_000, 3_000, 10_000, 30_000, LONGEST_TEXT)
 AT_MOST = 0.1  # seconds for which the interpreter may be held
 WANTED = 0.05  # seconds here: a limit is meant for slower processors too
-TICK = 0.0005  # seconds between two looks at the clock
-KEPT = 5  # texts that held it longest at one length are tried at the next
+TICK = 0.0005  # seconds between two checks of the clock
+KEPT_TEXTS = 5  # texts that held it longest at one length are tried at the next
 FEWEST = 1_000  # characters from which the longest differ by more than chance
 PATIENCE = 60.0  # seconds for all lengths
 FEW_WORDS = 3  # in an n-gram: with a pattern that is sure, a text of any length is quick
@@ -195,7 +195,7 @@ def main() -> None:
         print(json.dumps([length, max(held)]), flush=True)
         if length >= FEWEST:
             order = sorted(range(len(texts)), key=held.__getitem__, reverse=True)
-            texts = [texts[position] for position in order[:KEPT]]
+            texts = [texts[position] for position in order[:KEPT_TEXTS]]
 
 
 def _cut_and_counted(cut: Cut, count: Count, text: str) -> None:

@@ -125,7 +125,7 @@ def _is_sound_object(node: Node, there: Any, trusted: frozenset[str]) -> bool:
 
 
 def _shadows(there: type, name: str) -> bool:
-    """An attribute of this name would be found in place of a method."""
+    """An attribute of this name would be found instead of a method."""
     if name in METHODS and is_estimator(there):  # where __getattr__ passes it on
         return True
     found = inspect.getattr_static(there, name, None)
@@ -162,7 +162,7 @@ def _estimators(name: str, value: Node) -> Iterator[Node]:
 
 
 def _is_estimator(node: Node, trusted: frozenset[str]) -> bool:
-    """It is one, or a text or nothing in place of one; or the user says so."""
+    """It is one, or a text or nothing instead of one; or the user says so."""
     if node["__loader__"] == "ObjectNode" and is_estimator(_there(node)):
         return True
     return node["__loader__"] == "JsonNode" or _is_left_to_the_user(node, trusted)

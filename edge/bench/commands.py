@@ -1,4 +1,4 @@
-"""`edge bench`."""
+"""The command `bench` of `edge`."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ from onnxlet.edge.bench.model import BATCH, BenchModel, choose_model
 from onnxlet.edge.bench.processes import BenchError, Server
 from onnxlet.edge.bench.results import Energy, Memory, Results, Speed, Times, times_of
 from onnxlet.edge.update.status import release_of
+from onnxlet.folders import typed
 from onnxlet.function.serving.golden import compare_body
 
 STARTS = 5
@@ -79,14 +80,17 @@ def _answer_golden_rows(server: Server, model: BenchModel) -> tuple[int, int]:
         faults = compare_body(client.ask(request(model.path, body)), golden)
         served = client.ask(b"GET /models HTTP/1.1\r\nHost: localhost\r\n\r\n")
     except OSError as error:
-        raise BenchError(f"{model.path}: {error}", "See the log of: edge serve.") from error
+        raise BenchError(
+            f"{model.path}: {error}", f"See the log of: {typed('edge', 'serve')}."
+        ) from error
     finally:
         client.close()
     if faults:
         # Golden rows may be somebody's data: report how many differ, not which.
         raise BenchError(
             f"{model.path}: {len(faults)} golden rows are answered differently than at build",
-            "What answers wrongly is not measured. Please report it, with: edge doctor --json.",
+            "What answers wrongly is not measured. "
+            f"Please report it, with: {typed('edge', 'doctor --json')}.",
         )
     return len(json.loads(served)["models"]), len(golden["instances"])
 

@@ -23,7 +23,7 @@ from onnxlet.function.errors import OnnxletError
 START = Path(__file__).with_name("start.py")
 START_SECONDS = 300  # an emulated processor takes its time
 END_SECONDS = 40
-SHOWN = 600  # characters of a program's output
+SHOWN_OUTPUT = 600  # characters of a program's output
 # As in the service's unit.
 ENVIRON = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "ORT_DISABLE_TELEMETRY": "1"}
 ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)")
@@ -144,4 +144,4 @@ def _port(process: subprocess.Popen[str], log: IO[str]) -> int:
 
 def _end_of(log: IO[str]) -> str:
     log.seek(0)
-    return log.read()[-SHOWN:].strip() or "it says nothing"
+    return log.read()[-SHOWN_OUTPUT:].strip() or "it says nothing"

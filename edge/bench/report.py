@@ -9,7 +9,7 @@ from typing import Any
 from onnxlet.edge.bench.board import Board, State
 from onnxlet.edge.bench.results import Energy, Memory, Results, Speed, Times
 
-FORMAT = 1
+REPORT_FORMAT = 1
 MB = 1_000_000
 UNKNOWN = "not reported by this board"
 
@@ -17,7 +17,7 @@ UNKNOWN = "not reported by this board"
 def as_json(found: Results) -> str:
     """The results for programs: names have units, and what was left out is missing."""
     form: dict[str, Any] = {
-        "format": FORMAT, "release": found.release, "model": found.model,
+        "format": REPORT_FORMAT, "release": found.release, "model": found.model,
         "golden_rows": found.golden, "emulated": found.emulated, "virtual": found.virtual,
         "board": {**found.board._asdict(), "memory": found.board.memory},
         "before": found.before._asdict(), "after": found.after._asdict(),

@@ -8,12 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from onnxlet.edge.device.machine import Machine
+from onnxlet.folders import typed
 
 MB = 1_000_000
 PROCESS = 100 * MB  # memory of the server with small models
 LEAST_FREE = 50 * MB  # memory
 LEAST_GLIBC = (2, 28)  # what ONNX Runtime's wheels are built for
-ROOM = 50 * MB  # on the disk, beside bundles
+SPARE_DISK = 50 * MB  # on the disk, beside bundles
 HOT, TOO_HOT = 75.0, 80.0  # degrees Celsius; a Pi slows down from the second on
 EPOCH = 2025  # a clock that shows an earlier year was never set
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")  # that bundles are made for, as in convert/bundle
@@ -71,7 +72,7 @@ def system(machine: Machine, needs: Needs) -> Finding | None:
     if machine.system != "Linux":
         return Finding(
             "system", WRONG, f"expected Linux, got {machine.system}",
-            "Elsewhere, serve from a checkout: .venv/bin/python -m edge serve.",
+            f"On other systems, serve without a bundle: {typed('edge', 'serve')}.",
         )  # fmt: skip
     if machine.bits != 64:
         return Finding(
@@ -137,18 +138,18 @@ def memory(machine: Machine, needs: Needs) -> Finding | None:
         return None
     needed = PROCESS + 2 * needs.graphs
     free = machine.free_memory if machine.free_memory is not None else machine.memory
-    told = f"{_mb(machine.memory)} in total, {_mb(free)} free"
+    sizes = f"{_mb(machine.memory)} in total, {_mb(free)} free"
     if machine.memory < 2 * needed:
         return Finding(
-            "memory", WRONG, f"expected at least {_mb(2 * needed)} in total, got {told}",
+            "memory", WRONG, f"expected at least {_mb(2 * needed)} in total, got {sizes}",
             "Package fewer or smaller models, or take a board with more.",
         )  # fmt: skip
     if free < LEAST_FREE:
         return Finding(
-            "memory", WRONG, f"expected at least {_mb(LEAST_FREE)} free, got {told}",
+            "memory", WRONG, f"expected at least {_mb(LEAST_FREE)} free, got {sizes}",
             "End what else runs here; ps aux --sort=-rss lists it.",
         )  # fmt: skip
-    return Finding("memory", GOOD, told)
+    return Finding("memory", GOOD, sizes)
 
 
 def memory_limit(machine: Machine, needs: Needs) -> Finding | None:
@@ -172,7 +173,7 @@ def space(machine: Machine, needs: Needs) -> Finding | None:
         )  # fmt: skip
     if machine.space is None:
         return None
-    needed = needs.unpacked + ROOM
+    needed = needs.unpacked + SPARE_DISK
     if machine.space < needed:
         return Finding(
             "space", WRONG, f"expected at least {_mb(needed)} free, got {_mb(machine.space)}",
@@ -185,12 +186,12 @@ def temperature(machine: Machine, needs: Needs) -> Finding | None:
     """The processor is not too hot."""
     if machine.celsius is None:
         return None
-    told = f"{machine.celsius:.0f} °C"
+    degrees = f"{machine.celsius:.0f} °C"
     if machine.celsius < HOT:
-        return Finding("temperature", GOOD, told)
+        return Finding("temperature", GOOD, degrees)
     level = WRONG if machine.celsius >= TOO_HOT else WARNING
     hint = "Give it a heat sink or a fan, and air."
-    return Finding("temperature", level, f"expected less than {HOT:.0f} °C, got {told}", hint)
+    return Finding("temperature", level, f"expected less than {HOT:.0f} °C, got {degrees}", hint)
 
 
 def power(machine: Machine, needs: Needs) -> Finding | None:

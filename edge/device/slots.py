@@ -42,7 +42,7 @@ class DevicePaths(NamedTuple):
 
     @property
     def models(self) -> Path:
-        """Model-only updates."""
+        """The folder of model-only updates."""
         return self.data / "models"
 
     @property
@@ -66,7 +66,7 @@ class DevicePaths(NamedTuple):
         return self.settings / "keys"
 
     def slot(self, name: str) -> Path:
-        """A slot's folder."""
+        """The folder of the slot of this name."""
         return self.data / name
 
 
@@ -113,7 +113,7 @@ def point(link: Path, name: str) -> None:
 
 
 def empty(folder: Path) -> None:
-    """Make an empty folder in place of whatever is there."""
+    """Make an empty folder, and remove what is there."""
     if folder.is_symlink() or folder.is_file():
         folder.unlink()
     elif folder.exists():

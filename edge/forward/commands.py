@@ -1,4 +1,4 @@
-"""`edge queue`."""
+"""The command `queue` of `edge`."""
 
 from __future__ import annotations
 

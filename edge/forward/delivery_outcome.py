@@ -14,10 +14,10 @@ FIRST_SECONDS = 1.0  # pause after the first failure
 LONGEST_SECONDS = 300.0  # pause after many
 LONGEST_RETRY_AFTER_SECONDS = 3600.0  # a server can't ask for a longer pause
 TRANSIENT = {408, 429}  # statuses 4xx after which the same batch may be accepted later
-# Statuses 4xx that are no fault of the records: they are sent once somebody has fixed the cause.
+# Statuses 4xx that are no fault of the records: they are sent once the cause is fixed.
 BARRED = {
     401: "the key is not known there: ONNXLET_DEVICE_FORWARD_KEY",
-    403: "not allowed there: ONNXLET_DEVICE_FORWARD_KEY, or whoever guards it",
+    403: "not allowed there: ONNXLET_DEVICE_FORWARD_KEY, or the server's own rules",
     404: "nothing is there: ONNXLET_DEVICE_FORWARD_URL",
     407: "a proxy in between wants a password",
 }
@@ -27,8 +27,8 @@ class Outcome(NamedTuple):
     """The outcome of sending a batch.
 
     Attributes:
-        state: `arrived`; `failed`, and is sent again; `barred`, and is sent again, but somebody
-            has to fix the cause; `refused`: a record will never be accepted, or it is too large.
+        state: `arrived`; `failed`, and is sent again; `barred`, and is sent again, but the
+            cause needs fixing; `refused`: a record will never be accepted, or it is too large.
         why: the receiver's answer, in words.
         wait: seconds until the receiver wants the next request.
     """

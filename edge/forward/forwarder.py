@@ -142,7 +142,7 @@ def start(options: ForwardOptions) -> Forwarder:
     except OSError as error:
         raise SettingsError(
             f"ONNXLET_DEVICE_FORWARD_CA: {options.ca} can't be read: {error}",
-            "It has the certificates that the other side's is signed by, in PEM.",
+            "It should hold the CA certificates for the receiver's certificate, in PEM.",
         ) from error
     except ValueError as error:
         raise SettingsError(f"ONNXLET_DEVICE_FORWARD_URL: {options.url}: {error}") from error

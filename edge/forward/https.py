@@ -15,7 +15,7 @@ from onnxlet.edge.net.socket_deadline import Deadline, WatchedHttp, WatchedHttps
 from onnxlet.edge.settings.forward import ForwardOptions
 
 TIMEOUT_SECONDS = 20.0  # without a byte
-SHOWN = 200  # bytes of a response that are read; the rest does not matter
+BYTES_READ = 200  # bytes of a response that are read; the rest does not matter
 
 
 def transport(options: ForwardOptions) -> Transport:
@@ -51,7 +51,7 @@ def transport(options: ForwardOptions) -> Transport:
                     key = {"Idempotency-Key": batch.key}
                     connection.request("POST", path, body, {**headers, **key})
                 answer = connection.getresponse()
-                answer.read(SHOWN)
+                answer.read(BYTES_READ)
             headed = [answer.headers.get(name, "").strip() for name in ("Retry-After", "Date")]
             return of_status(answer.status, *headed)
         except (OSError, http.client.HTTPException) as error:

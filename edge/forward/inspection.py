@@ -60,6 +60,6 @@ def _check(path: Path) -> None:
     if not stat.S_ISREG(stats.st_mode) or stats.st_nlink > 1:
         raise OnnxletError(
             f"{path}: expected a file of its own, got a link, or no file",
-            "Nothing was read or written. Where it leads elsewhere on purpose, name that place by "
+            "Nothing was read or written. If the link is meant, name the file that it leads to by "
             "ONNXLET_DEVICE_QUEUE.",
         )

@@ -16,7 +16,7 @@ def metrics(figures: Figures) -> Iterator[Metric]:
     from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
     dropped = CounterMetricFamily(
-        "onnxlet_forward_dropped", "Records that were given up.", labels=["reason"]
+        "onnxlet_forward_dropped", "Records that were dropped.", labels=["reason"]
     )
     totals = figures.totals
     for reason, count in {**(totals.dropped if totals else {}), **figures.lost}.items():
@@ -25,14 +25,16 @@ def metrics(figures: Figures) -> Iterator[Metric]:
     yield CounterMetricFamily(
         "onnxlet_forward_late", "Answers that did not wait for the disk.", figures.late
     )
-    yield GaugeMetricFamily("onnxlet_forward_keeping", "The disk takes records.", figures.keeping)
+    yield GaugeMetricFamily(
+        "onnxlet_forward_keeping", "1 if the disk takes records.", figures.keeping
+    )
     if totals is None:
         return
     yield CounterMetricFamily("onnxlet_forward_sent", "Records that have arrived.", totals.sent)
     for name, text, value in (
         ("waiting", "Records that are still to be sent.", totals.waiting),
         ("set_aside", "Records that the other side refused.", totals.aside),
-        ("oldest_seconds", "Age of the oldest waiting one.", totals.oldest_seconds),
-        ("bytes", "That the records take on the disk.", totals.bytes),
+        ("oldest_seconds", "Age of the oldest waiting record.", totals.oldest_seconds),
+        ("bytes", "Bytes that the records take on the disk.", totals.bytes),
     ):
         yield GaugeMetricFamily(f"onnxlet_forward_{name}", text, value)

@@ -41,7 +41,7 @@ class QueueMonitor:
         self._thread = threading.Thread(target=self._run, name="queue-monitor", daemon=True)
 
     def start(self) -> None:
-        """Start reading."""
+        """Start the thread that reads."""
         self._thread.start()
 
     def stop(self) -> None:

@@ -57,7 +57,7 @@ class Sender:
         self._thread = threading.Thread(target=self._run, name="forward", daemon=True)
 
     def start(self) -> None:
-        """Start sending."""
+        """Start the thread that sends."""
         self._thread.start()
 
     def stop(self, seconds: float = 1.0) -> None:

@@ -19,7 +19,7 @@ from onnxlet.function.request_log import REQUEST_ID
 from onnxlet.function.serving.service import Service
 
 if TYPE_CHECKING:
-    from onnxlet.function.openapi.forms import Operation, Place
+    from onnxlet.function.openapi.forms import Endpoint, Operation
 
 PATH = "/truth"
 HINT = 'Send {"truth": [{"id": "REQUEST ID", "row": 0, "value": ...}]}.'
@@ -39,19 +39,19 @@ def route(forward: Forwarder) -> Route:
     return Route("POST", PATH, answer, describe)
 
 
-def describe(place: Place) -> Operation:
+def describe(endpoint: Endpoint) -> Operation:
     """The description in `/openapi.json`."""
     from onnxlet.function.openapi import forms  # rarely needed
 
     text = {"type": "string", "pattern": f"^{REQUEST_ID.pattern}$"}
     row = {"type": "integer", "minimum": 0, "maximum": 2**31 - 1, "default": 0}
     entry = forms.closed({"id": text, "value": {}}, {"row": row})
-    most = place.service.settings.max_rows
+    most = endpoint.service.settings.max_rows
     entries = forms.listed(entry, 1, most)
     example = {"truth": [{"id": "5bd1f0a1c9e04c36a3a4d6a7c1d1f8aa", "row": 0, "value": 162000}]}
     kept = forms.record({"kept": {"type": "integer", "minimum": 1}})
     return forms.Operation(
-        "Tell what came of predictions",
+        "Report what came of predictions",
         forms.answered("On the disk, and forwarded with the predictions.", kept),
         forms.body(forms.content(forms.closed({"truth": entries}), example)),
         refusals=(400, 413, 415, 422),

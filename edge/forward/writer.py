@@ -89,7 +89,7 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="keep", daemon=True)
 
     def start(self) -> None:
-        """Start writing."""
+        """Start the thread that writes."""
         self._thread.start()
 
     def stop(self, seconds: float = 5.0) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-MOST = 2  # the current one, and its successor during a key change
+MOST_KEYS = 2  # the current one, and its successor during a key change
 COMMENT = "untrusted comment: "
 LENGTH, ALGORITHM = 42, b"Ed"  # bytes: the algorithm, eight of a key id, and the key
 
@@ -50,9 +50,10 @@ def read_keys(given: Iterable[str], folder: Path) -> tuple[list[PublicKey], list
         else:
             keys[key.name] = key
     names = {path.name for path in folder.glob("*.pub")} | keys.keys()
-    if len(names) > MOST:
+    if len(names) > MOST_KEYS:
         faults.append(
-            f"{folder}: expected at most {MOST} keys, got {', '.join(sorted(names))}; remove one"
+            f"{folder}: expected at most {MOST_KEYS} keys, "
+            f"got {', '.join(sorted(names))}; remove one"
         )
     return list(keys.values()), faults
 

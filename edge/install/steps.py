@@ -18,7 +18,7 @@ from onnxlet.function.serving.golden import load_proven
 Run = Callable[[Sequence[str]], str]
 Report = Callable[[str], object]
 LOG = ("journalctl", "--namespace=onnxlet", "-u", "onnxlet", "-n", "4", "-o", "cat", "--no-pager")
-SHOWN = 600  # characters of a program's output
+SHOWN_OUTPUT = 600  # characters of a program's output
 
 
 class InstallError(OnnxletError):
@@ -36,7 +36,7 @@ def run(command: Sequence[str]) -> str:
     except OSError as error:
         raise InstallError(f"{command[0]}: {error.strerror}") from error
     if done.returncode:
-        output = (done.stderr or done.stdout).strip()[-SHOWN:]
+        output = (done.stderr or done.stdout).strip()[-SHOWN_OUTPUT:]
         raise InstallError(f"{' '.join(command)}: exit code {done.returncode}: {output}")
     return done.stdout
 

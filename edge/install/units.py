@@ -45,7 +45,7 @@ NotifyAccess=main
 WatchdogSignal=SIGKILL
 TimeoutStartSec=120
 EnvironmentFile={settings}/environment
-# One thread each; and ONNX Runtime tells nobody that it runs.
+# One thread each; and ONNX Runtime sends no telemetry.
 Environment=OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 ORT_DISABLE_TELEMETRY=1
 # Less than a server takes at once: a board is slower and has less memory. The file above may
 # say otherwise.

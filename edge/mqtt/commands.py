@@ -1,7 +1,8 @@
-"""`edge mqtt`."""
+"""The command `mqtt` of `edge`."""
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -50,6 +51,8 @@ def mqtt(models: Path | None) -> None:
     end_by_signals(service.stopping)
     if notify := notifier(os.environ):
         notify("READY=1")
+    gc.freeze()
+    gc.enable()  # the command line disables it; each lost connection leaves cycles behind
     service.run()
 
 

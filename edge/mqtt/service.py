@@ -64,7 +64,7 @@ def link_of(options: MqttOptions) -> Link:
     except OSError as error:
         raise SettingsError(
             f"ONNXLET_DEVICE_MQTT_CA: {options.ca} can't be read: {error}",
-            "It has the certificates that the broker's is signed by, in PEM.",
+            "It should hold the CA certificates for the broker's certificate, in PEM.",
         ) from error
     except ValueError as error:
         raise SettingsError(f"ONNXLET_DEVICE_MQTT_URL: {options.url}: {error}") from error

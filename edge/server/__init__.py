@@ -1,1 +1,1 @@
-"""A WSGI server of one process and a few threads; of ours it imports only the errors."""
+"""A WSGI server of one process and a few threads; of this project it imports only the errors."""

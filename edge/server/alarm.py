@@ -20,7 +20,7 @@ class Alarm(Protocol):
         """Ring after so many seconds, instead of when it was set to before."""
 
     def clear(self) -> None:
-        """Don't ring."""
+        """Cancel the time that was set."""
 
     def wait(self) -> None:
         """Block until it rings."""
@@ -88,7 +88,7 @@ class EventAlarm:
             self._event.set()
 
     def clear(self) -> None:
-        """Don't ring."""
+        """Cancel the time that was set."""
         self._due = None
 
     def wait(self) -> None:
@@ -105,7 +105,7 @@ class EventAlarm:
             self._event.clear()
 
     def close(self) -> None:
-        """Nothing to release."""
+        """Do nothing: there is no timer to release."""
 
 
 def make_alarm() -> Alarm:

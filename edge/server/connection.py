@@ -240,7 +240,7 @@ class Connection:
             self._read_again = False
             return
         headers, parser = self._headers, self._parser
-        headers.pop("", None)  # names with an underscore, which WSGI can't tell from a hyphen
+        headers.pop("", None)  # underscores, which WSGI can't distinguish from hyphens
         headers.pop("HTTP_UPGRADE", None)  # never done
         length = headers.get("CONTENT_LENGTH", "0")
         if length[0] == "0" and length != "0":  # zeros before a number

@@ -40,7 +40,7 @@ class Connections:
         limit: bytes of a body that are read.
         ready: called with a connection whose first request is complete.
         wrap: puts TLS around an accepted socket, or None.
-        fail: called with a fault of ours.
+        fail: called with an error in this server's own code.
     """
 
     def __init__(
@@ -157,7 +157,7 @@ class Connections:
                 self.settle(connection, connection.send(b""))
             else:
                 self._read(connection)
-        except Exception as error:  # a fault of ours: it costs this connection, not all of them
+        except Exception as error:  # a bug here: it costs this connection, not all of them
             with suppress(OSError, ValueError):  # the log is closed
                 self._fail(error)
             self._close(connection)
@@ -285,7 +285,7 @@ class Connections:
                 self._close(connection)
 
     def close(self) -> None:
-        """Close everything."""
+        """Close every connection that is not busy, and release the selector."""
         for connection in [each for each in self._every if not each.busy]:
             self._close(connection)
         self._selector.close()

@@ -63,7 +63,7 @@ def answer(
     """
     try:
         return _answer(app, request, stays)
-    except Exception as error:  # the app turns its own errors into answers: this is a fault of ours
+    except Exception as error:  # the app answers its own errors: this one is a bug
         with suppress(OSError, ValueError):  # the log is closed
             fail(error)
         return plain_response("500 Internal Server Error"), False

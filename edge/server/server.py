@@ -39,7 +39,7 @@ class Server:
         body_limit: bytes of a body that are read.
         prompt: paths that the leader answers immediately, however many requests wait.
         wrap: puts TLS around an accepted socket, or None.
-        fail: called with what the app raises, and with faults of ours.
+        fail: called with what the app raises, and with errors of the server itself.
     """
 
     def __init__(

@@ -130,7 +130,7 @@ class TlsSocket:
         socket.socket.shutdown(self._tls, how)  # SSLSocket's own ends TLS without close_notify
 
     def close(self) -> None:
-        """Close, with close_notify: a client can tell the end from a truncation attack."""
+        """Close, with close_notify: a client can distinguish the end from a truncation attack."""
         self._send_close_notify()
         self._tls.close()
 

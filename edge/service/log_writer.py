@@ -1,4 +1,4 @@
-"""Write log lines without blocking: no request waits for whoever reads the log.
+"""Write log lines without blocking: no request waits for the log's reader.
 
 A journal whose disk hangs accepts a few hundred lines and then blocks. A line is written directly
 if that does not block; else a thread writes it later, and the oldest lines are dropped where too

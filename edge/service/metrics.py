@@ -150,7 +150,7 @@ class Figures:
         self._service = service
 
     def collect(self) -> Iterator[Metric]:
-        """All metrics."""
+        """All metrics, for prometheus-client's registry."""
         from prometheus_client.core import GaugeMetricFamily
 
         yield from self._meter.metrics()

@@ -35,13 +35,13 @@ class Checks(Protocol):
     """Checks golden rows; returns a fault, or an empty text."""
 
     def every(self) -> str:
-        """Check every model."""
+        """Check the golden rows of every model."""
 
     def next(self) -> str:
-        """Check the next model."""
+        """Check the golden rows of the next model."""
 
     def close(self) -> None:
-        """End the checks."""
+        """Release what the checks hold."""
 
 
 class Watchdog:

@@ -12,10 +12,16 @@ from onnxlet.edge.update.errors import BROKEN, Refused
 from onnxlet.edge.update.fetch import read_small
 from onnxlet.edge.update.history import History
 from onnxlet.edge.update.offer import Device, Offer, objections, read_offer, staleness
-from onnxlet.edge.update.signature import LARGEST, Keys, Signature, check_signed, read_signature
+from onnxlet.edge.update.signature import (
+    LARGEST_SIGNATURE,
+    Keys,
+    Signature,
+    check_signed,
+    read_signature,
+)
 from onnxlet.edge.update.sources import Web, beside
 
-FORMAT = 1
+INDEX_FORMAT = 1
 INDEX = "channel.json"
 LARGEST_INDEX = 1 << 20  # bytes
 KINDS = ("bundle", "models")  # in the order of installation
@@ -48,7 +54,7 @@ def find_archive(url: str, keys: Keys, device: Device, history: History, web: We
         Unreachable: it can't be fetched.
     """
     source = beside(url, ".minisig")
-    signature = read_signature(read_small(source, LARGEST, web), keys, source)
+    signature = read_signature(read_small(source, LARGEST_SIGNATURE, web), keys, source)
     offer = read_offer(signature.comment, source)
     if offer.kind not in KINDS:
         raise Refused(f"{source}: expected a bundle or models, got {offer.kind}")
@@ -119,8 +125,8 @@ def _read_index(
 
 
 def _entries(index: Any, url: str) -> Iterator[tuple[Offer, str, float]]:
-    if index["format"] != FORMAT:
-        raise ValueError(f"expected format {FORMAT}, got {index['format']}")
+    if index["format"] != INDEX_FORMAT:
+        raise ValueError(f"expected format {INDEX_FORMAT}, got {index['format']}")
     for entry in index["releases"]:
         if Path(entry["file"]).name != entry["file"]:
             raise Refused(f"{url}: '{entry['file']}': expected a name beside the index")

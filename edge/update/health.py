@@ -28,7 +28,7 @@ SOCKET_SECONDS = 15  # without a byte
 ANSWER_SECONDS = 60  # for a whole answer
 LARGEST_ANSWER = 64 << 20  # bytes
 PAUSE_SECONDS = 0.3
-SHOWN = 600  # characters of a program's output
+SHOWN_OUTPUT = 600  # characters of a program's output
 NOT_YET = (404, 429, 502, 503, 504)  # statuses of a server that may still become ready
 
 
@@ -92,7 +92,7 @@ def _run(command: list[str], seconds: float, environ: dict[str, str]) -> list[st
             f"{line}: something killed it, the system where memory is short",
             "See dmesg. What serves is as it was; try again then.",
         )
-    output = (done.stderr or done.stdout).strip()[-SHOWN:]
+    output = (done.stderr or done.stdout).strip()[-SHOWN_OUTPUT:]
     return [f"{line}: exit code {done.returncode}: {output}"] if done.returncode else []
 
 
@@ -110,7 +110,8 @@ def service_faults(service: Service, models: Mapping[Path, tuple[str, int]]) -> 
         try:
             faults, may_pass = _ask_all(service, models)
         except Exception as error:  # of any class: caused by the release's files or answers
-            return [f"{service.url} can't be checked: {type(error).__name__} {str(error)[:SHOWN]}"]
+            reason = f"{type(error).__name__} {str(error)[:SHOWN_OUTPUT]}"
+            return [f"{service.url} can't be checked: {reason}"]
         if not faults or not may_pass or time.monotonic() > over:
             return faults
         time.sleep(PAUSE_SECONDS)

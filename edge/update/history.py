@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from onnxlet.edge.device.slots import DevicePaths, live_slot, write_durably
 from onnxlet.edge.update.errors import Refused
 
-FORMAT = 1
+HISTORY_FORMAT = 1
 MOST_ATTEMPTS = 5  # that were interrupted: by a power cut, or by the release itself
 KEPT_BROKEN = 20  # failed releases that are remembered, of each kind
 
@@ -88,8 +88,8 @@ def read_history(paths: DevicePaths) -> History:
     path = paths.data / "updates.json"
     try:
         content: dict[str, Any] = json.loads(path.read_bytes())
-        if content["format"] != FORMAT:
-            raise ValueError(f"expected format {FORMAT}, got {content['format']}")
+        if content["format"] != HISTORY_FORMAT:
+            raise ValueError(f"expected format {HISTORY_FORMAT}, got {content['format']}")
         broken = {
             kind: {int(number): str(why) for number, why in numbers.items()}
             for kind, numbers in content["broken"].items()
@@ -107,7 +107,7 @@ def read_history(paths: DevicePaths) -> History:
 
 def write_history(paths: DevicePaths, history: History) -> History:
     """Write the history to the disk, and return it."""
-    content = {"format": FORMAT, **asdict(history)}
+    content = {"format": HISTORY_FORMAT, **asdict(history)}
     content["attempt"] = history.attempt and history.attempt._asdict()
     write_durably(paths.data / "updates.json", json.dumps(content, indent=1).encode() + b"\n")
     return history

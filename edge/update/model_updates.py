@@ -12,7 +12,7 @@ from onnxlet.edge.device.slots import DevicePaths, sync_folder
 from onnxlet.function.models.aliases import FILE
 from onnxlet.function.models.repository import versions_in
 
-KEPT = 2  # versions of each model: the served one and the previous one
+KEPT_VERSIONS = 2  # versions of each model: the served one and the previous one
 
 
 def clashes(paths: DevicePaths, incoming: Path, models: Mapping[str, int]) -> list[str]:
@@ -63,7 +63,7 @@ def prune(paths: DevicePaths, pins: Mapping[str, str]) -> None:
         pins: by model, the version or alias that the service must serve.
     """
     for folder in paths.models.iterdir() if paths.models.is_dir() else ():
-        older = versions_in(folder)[:-KEPT]
+        older = versions_in(folder)[:-KEPT_VERSIONS]
         for version in older:
             if not names_of(paths, folder.name, version, pins):
                 take_away(paths, {folder.name: version})

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from onnxlet.edge.update.errors import Refused
+from onnxlet.folders import typed
 
 PRODUCT = "onnxlet"
 WORD = "[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
@@ -96,7 +97,7 @@ def read_offer(comment: str, source: str) -> Offer:
         said = "; ".join(faults) or f"expected {PRODUCT} and {len(FORM)} parts"
         raise Refused(
             f"{source}: the trusted comment is not of an update: {said}",
-            "python -m convert package --sign KEY writes it.",
+            f"{typed('convert', 'package --sign KEY')} writes it.",
         )
     numbers: dict[str, Any] = {key: int(values[key]) for key in ("release", "size", "unpacked")}
     return Offer(**{**values, **numbers})

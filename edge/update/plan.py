@@ -10,14 +10,15 @@ from typing import Any, NamedTuple
 
 from onnxlet.edge.update.errors import BROKEN, Refused
 from onnxlet.edge.update.offer import Offer
+from onnxlet.folders import typed
 
-FORMAT = 1
+LISTS_FORMAT = 1
 LISTS = {"bundle": ("bundle.json", "device.json"), "models": ("models.json",)}
 LARGEST_LIST = 8 << 20  # bytes
 MOST_ENTRIES = 50_000
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-SHOWN = 5
-REFUSED_HINT = "Don't use it: python -m convert package makes no such archive."
+SHOWN_FAULTS = 5
+REFUSED_HINT = f"Don't use it: {typed('convert', 'package')} makes no such archive."
 
 
 class Entry(NamedTuple):
@@ -104,8 +105,8 @@ def _read_list(archive: zipfile.ZipFile, name: str, offer: Offer) -> dict[str, A
         if archive.getinfo(name).file_size > LARGEST_LIST:
             raise ValueError(f"it has more than {LARGEST_LIST} bytes")
         content: dict[str, Any] = json.loads(archive.read(name))
-        if content["format"] != FORMAT:
-            raise ValueError(f"expected format {FORMAT}, got {content['format']}")
+        if content["format"] != LISTS_FORMAT:
+            raise ValueError(f"expected format {LISTS_FORMAT}, got {content['format']}")
         if not all(isinstance(digest, str) for digest in content["files"].values()):
             raise TypeError("expected a SHA-256 for each file")
         content["models"] = {str(n): int(v) for n, v in content.get("models", {}).items()}
@@ -136,5 +137,5 @@ def _strays(names: Iterable[str], models: Mapping[str, int], kind: str) -> Itera
 
 def _stop(faults: list[str], offer: Offer) -> None:
     if faults:
-        more = f" and {len(faults) - SHOWN} more" * (len(faults) > SHOWN)
-        raise Refused(f"{offer}: {'; '.join(faults[:SHOWN])}{more}", REFUSED_HINT)
+        more = f" and {len(faults) - SHOWN_FAULTS} more" * (len(faults) > SHOWN_FAULTS)
+        raise Refused(f"{offer}: {'; '.join(faults[:SHOWN_FAULTS])}{more}", REFUSED_HINT)

@@ -11,6 +11,7 @@ from onnxlet.edge.update.history import write_history
 from onnxlet.edge.update.setup import Setup
 from onnxlet.edge.update.status import release_of
 from onnxlet.edge.update.update import exclusively, settle
+from onnxlet.folders import typed
 from onnxlet.function.models.repository import versions_in
 
 
@@ -27,7 +28,10 @@ def rollback(setup: Setup) -> str:
         slot, current = idle_slot(paths), live_slot(paths)
         release, given_up = release_of(paths.slot(slot)), release_of(paths.live)
         if current is None or not paths.slot(slot).is_dir():
-            raise Refused("there is no release to go back to", "edge status shows what is there.")
+            raise Refused(
+                "there is no release to go back to",
+                f"{typed('edge', 'status')} shows what is there.",
+            )
         if why := before.broken.get("bundle", {}).get(release or 0):
             raise Refused(
                 f"release {release} in slot {slot} was given up: {why}",
@@ -61,7 +65,7 @@ def roll_model_back(setup: Setup, name: str) -> str:
         if not versions:
             raise Refused(
                 f"no model-only update of '{name}' is installed",
-                "edge rollback, without --model, goes back to the whole release before.",
+                f"{typed('edge', 'rollback')}, without --model, goes back to the release before.",
             )
         if names := model_updates.names_of(paths, name, versions[-1], setup.pins):
             raise Refused(

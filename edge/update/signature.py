@@ -17,12 +17,13 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from onnxlet.edge.update.errors import Refused
+from onnxlet.folders import typed
 
-LARGEST = 4096  # bytes of a signature's or a key's file
+LARGEST_SIGNATURE = 4096  # bytes of a signature's or a key's file
 MOST_KEYS = 2  # the current one, and its successor during a key change
 KEY_ALGORITHM, PREHASHED, PLAIN = b"Ed", b"ED", b"Ed"
 TRUSTED = "trusted comment: "
-SIGN = "Sign it: python -m convert package --sign KEY."
+SIGN = f"Sign it: {typed('convert', 'package --sign KEY')}."
 
 Keys = Mapping[bytes, Ed25519PublicKey]  # by key id, of eight bytes
 

@@ -139,11 +139,11 @@ class _Watched(urllib.request.HTTPHandler, urllib.request.HTTPSHandler):
         self._tls = context
 
     def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        """Open without TLS."""
+        """Open an http:// address, watched by the deadline."""
         return self.do_open(partial(WatchedHttp, self._deadline), req)
 
     def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        """Open with TLS."""
+        """Open an https:// address, watched by the deadline."""
         return self.do_open(partial(WatchedHttps, self._deadline), req, context=self._tls)
 
 
@@ -157,7 +157,7 @@ def _open_http(url: str, start: int, web: Web) -> Iterator[tuple[BinaryIO, int]]
         with deadline:
             answer = _follow(opener, url, start, web)
     except ValueError as error:  # from urllib, and from encoding host names
-        raise Unreachable(f"{url}: it is no address, or leads to none: {error}") from error
+        raise Unreachable(f"{url}: it is no address, or redirects to none: {error}") from error
     except HTTPError as error:
         with error:
             _raise(url, error, start)
@@ -186,7 +186,7 @@ def _follow(opener: urllib.request.OpenerDirector, url: str, start: int, web: We
                 raise
             error.close()
             where = _redirected(where, to, web.insecure)
-    raise Unreachable(f"{url} leads on and on", f"At last to {where}.")
+    raise Unreachable(f"{url} redirects too often", f"The last time to {where}.")
 
 
 def _raise(url: str, error: HTTPError, start: int) -> NoReturn:

@@ -31,6 +31,7 @@ from onnxlet.edge.update.lock import locked
 from onnxlet.edge.update.setup import Setup
 from onnxlet.edge.update.signature import check_signed, read_keys
 from onnxlet.edge.update.unpack import check_and_unpack
+from onnxlet.folders import typed
 from onnxlet.function.errors import WrongUse
 
 INCOMING, OUTGOING = ".incoming", ".outgoing"
@@ -45,7 +46,9 @@ def exclusively(paths: DevicePaths) -> Iterator[None]:
         Failed: another process holds it, or the disk is full or fails.
     """
     if live_slot(paths) is None:
-        raise WrongUse(f"no release is installed in {paths.data}", "edge install does that.")
+        raise WrongUse(
+            f"no release is installed in {paths.data}", f"{typed('edge', 'install')} does that."
+        )
     with locked(paths):
         yield
 

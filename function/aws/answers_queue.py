@@ -75,7 +75,7 @@ class AnswersQueue:
         self._given.put(answered)
 
     def end(self, seconds: float) -> None:
-        """Send what is left, for so long at most."""
+        """Send the remaining answers; give up after so many seconds."""
         self._given.put(None)
         self._thread.join(max(0.0, seconds))
 

@@ -102,12 +102,14 @@ class _Batch:
                 late.append(record)
                 continue
             now = time.perf_counter()
-            # Half of what is left, the last one all of it: equal parts could be just too short for
-            # every one of them, and nothing would ever be answered.
+            # Half of the remaining time, all of it for the last record: equal parts could be just
+            # too short for every one of them, and nothing would ever be answered.
             part = (self._ends - now) / min(2, len(records) - number)
             deadline.begin(now, min(part, self._service.settings.max_seconds))
-            answer = self._answer(record)
-            deadline.end()
+            try:
+                answer = self._answer(record)
+            finally:  # a failing log, too, must not leave its deadline to the next invocation
+                deadline.end()
             if isinstance(answer, Failure) and answer.kind == TookTooLong.__name__:
                 late.append(record)
             elif isinstance(answer, Failure) and group is not None:

@@ -48,21 +48,21 @@ def background(model: Model) -> Background:
 
 
 def _read(model: Model) -> Background:
-    place = f"model {model.name}/{model.version}"
+    label = f"model {model.name}/{model.version}"
     expected = model.manifest.get("files", {}).get(FILE)
     if model.directory is None or expected is None:
         raise NoBackground(
-            f"{place} has no background rows to explain its answers from",
+            f"{label} has no background rows to explain its answers from",
             "Build the version again, with --keep-background N where made-up rows are not "
             "answered; import a model with --sample.",
         )
-    content = read_checked(model.directory, FILE, expected, place)
+    content = read_checked(model.directory, FILE, expected, label)
     try:
         about = json_text.loads(content)
         table = validate_rows(about["instances"], model.signature)
         return Background(str(about["source"]), table, model.run(table))
     except (InvalidRows, MalformedRequest, KeyError, TypeError) as error:
-        raise ModelError(f"{place}: {FILE} is not answered: {error}", AGAIN) from error
+        raise ModelError(f"{label}: {FILE} is not answered: {error}", AGAIN) from error
 
 
 def text_columns(model: Model) -> dict[str, list[Mapping[str, Any]]]:

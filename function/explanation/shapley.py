@@ -20,7 +20,7 @@ from onnxlet.function.arrays import Array
 from onnxlet.function.explanation.budget import Budget
 
 EXACT_PLAYERS = 8  # at most: 2**8 coalitions are fewer runs than sampling needs
-ROUNDS_AT_ONCE = 4  # between two looks at the time
+ROUNDS_AT_ONCE = 4  # between two checks of the clock
 MOST_NUMBERS = 2_000_000  # in the arrays of the rounds that are computed together
 Span = tuple[int, int]
 

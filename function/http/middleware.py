@@ -24,7 +24,7 @@ HEADERS = [
     ("Referrer-Policy", "no-referrer"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
 ]
-LOGGED = 200  # characters of the path: clients choose it, and the log is on somebody's disk
+LOGGED = 200  # characters of the path: clients choose it, and a disk is finite
 FRESH = ("Cache-Control", "no-store")  # unless an answer says otherwise: rows are private
 
 Environ = dict[str, Any]

@@ -43,7 +43,7 @@ OWN = (
 
 
 def table(more: Iterable[Route] = ()) -> tuple[Route, ...]:
-    """All routes: the protocols' predictions and other routes, ours, and further ones."""
+    """All routes: the protocols' predictions and other routes, the server's, and further ones."""
     predictions = (
         Route("POST", rule, protocol=protocol)
         for protocol in PROTOCOLS

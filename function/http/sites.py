@@ -47,9 +47,9 @@ def check_page(environ: Environ, allowed: Set[str]) -> None:
         return
     whose = f"origin '{origin[:100]}'" if origin else "another site"
     raise Forbidden(
-        f"a page of {whose} asks, which is not let in here",
+        f"a page of {whose} asks, and is not allowed to",
         "ONNXLET_CORS_ORIGINS names the origins whose pages may ask. A proxy before this server "
-        "has to hand on Host as it came.",
+        "has to pass Host on unchanged.",
     )
 
 
@@ -83,7 +83,7 @@ def check_host(host: str, names: Set[str]) -> str:
         names: further ones, in lower case and without ports.
 
     Returns:
-        The host, as it came.
+        The host, unchanged.
 
     Raises:
         Forbidden: it asks by another name.

@@ -2,10 +2,10 @@
 
 `import flask` also imports a development server (with http.server and ssl), a command line
 (click), a template engine (jinja2), a test client, and sessions in signed cookies (itsdangerous):
-together more than a third of the time from process start to first answer. Stand-ins take their
-places while Flask is imported and are then removed, so that whoever imports the real ones later
-gets them. What this process has loaded already stays, and a stand-in that is used after
-all says so instead of misbehaving.
+together more than a third of the time from process start to first answer. Stubs replace
+them while Flask is imported and are then removed, so that a later import gets the real modules.
+Modules that this process has loaded already stay, and a stub that is used after all raises an
+error that says so.
 
 The rest of this package takes Flask, Werkzeug and serverless-wsgi from here.
 """
@@ -69,8 +69,8 @@ STAND_INS: dict[str, dict[str, Any]] = {
 
 
 @contextmanager
-def stand_ins() -> Iterator[None]:
-    """Have the stand-ins imported in place of what this process has not loaded yet."""
+def stubs() -> Iterator[None]:
+    """Have the stubs imported instead of what this process has not loaded yet."""
     placed = [name for name in STAND_INS if name not in sys.modules]
     for name in placed:
         sys.modules[name] = ModuleType(name)
@@ -82,7 +82,7 @@ def stand_ins() -> Iterator[None]:
             del sys.modules[name]
 
 
-with stand_ins():
+with stubs():
     import serverless_wsgi
     from flask import Flask, Response, request
     from werkzeug.exceptions import HTTPException

@@ -232,7 +232,7 @@ def shown(value: Any) -> str:
     if isinstance(value, dict):
         return "an object"
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
-        return "a list"  # some are of classes of ours
+        return "a list"  # or large_json's classes for one
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     text = repr(value)

@@ -22,7 +22,7 @@ MOST_FIELDS = 2**17  # in one line
 MOST_LINES = 2**20  # that are no rows: blank ones, and further ones of a field in quotes
 TOO_MANY_FIELDS = f"a line of the CSV has more than {MOST_FIELDS} fields"
 TOO_MANY_LINES = f"more than {MOST_LINES} lines of the CSV are no rows"
-BETWEEN_CHECKS = 2**14  # lines between two looks at the deadline
+BETWEEN_CHECKS = 2**14  # lines between two checks of the deadline
 SLICE = 2**18  # bytes that are scanned together
 
 

@@ -13,7 +13,7 @@ NONE: frozenset[tuple[str, ...]] = frozenset()
 def read(
     body: bytes, lists: frozenset[tuple[str, ...]], members: frozenset[tuple[str, ...]] = NONE
 ) -> Any:
-    """Read a JSON body; of a large one, what may be long is read when somebody iterates over it.
+    """Read a JSON body; in a large one, long lists are parsed only when they are iterated.
 
     Args:
         body: JSON text in UTF-8.

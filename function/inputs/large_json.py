@@ -88,12 +88,12 @@ class Members:
 
 
 def _expected(what: str, body: bytes, at: int) -> MalformedRequest:
-    detail = f"the body is not JSON: expected {what} {json_text.place(body, at)}"
+    detail = f"the body is not JSON: expected {what} {json_text.position(body, at)}"
     return MalformedRequest(detail, json_text.HINT)
 
 
 def _part(text: bytes, body: bytes, start: int, count: int, lists: frozenset[Path]) -> Any:
-    """Parse some members, in brackets of ours; one that is long itself comes by itself."""
+    """Parse some members, in added brackets; a long one is parsed by itself."""
     if lists and len(text) > SLICE:
         return loads(text, lists)
     if count == 1:  # several are little more than a slice
@@ -175,7 +175,7 @@ def loads(body: bytes, lists: frozenset[Path], members: frozenset[Path] = frozen
 
 
 def _put_back(value: Any, made: Mapping[str, Any], paths: Set[Path]) -> Any:
-    """Replace the stand-in names with the long ones: at the ends of these paths, no deeper."""
+    """Replace the placeholder names with the long ones: at the ends of these paths, no deeper."""
     if not isinstance(value, list | dict) or not value:
         return value
     first = next(iter(value))

@@ -13,14 +13,14 @@ import numpy.typing as npt
 C1, C2, ADDED = 0xCC9E2D51, 0x1B873593, 0xE6546B64
 MIX1, MIX2 = 0x85EBCA6B, 0xC2B2AE35
 MASK = 0xFFFFFFFF
-MANY = 64  # tokens from which NumPy is faster than Python
+MANY_TOKENS = 64  # tokens from which NumPy is faster than Python
 SHORT = 64  # bytes; longer tokens would make NumPy's array of all tokens large
 
 
 def murmurhash3(tokens: Sequence[str]) -> list[int]:
     """The hash of each token's UTF-8, from -2**31 to 2**31 - 1."""
     encoded = [token.encode() for token in tokens]
-    if len(encoded) < MANY:
+    if len(encoded) < MANY_TOKENS:
         return [_one(data) for data in encoded]
     short = [data for data in encoded if len(data) <= SHORT]
     hashes = iter(_together(short).tolist() if short else [])

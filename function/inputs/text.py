@@ -26,8 +26,8 @@ Count = Callable[[Iterable[str]], Counts]
 DOUBLE_SPACE = re.compile(r"\s\s+")
 UNKNOWN = -1  # the position of a token that is no term
 TOKENS_AT_ONCE = 10_000  # tokens that are counted by one call, during which nobody else is answered
-TOGETHER = 64  # characters that are decomposed together
-KEPT = 4_000_000  # characters of hashed tokens that are cached; each token counts TOKEN_COST more
+DECOMPOSED_AT_ONCE = 64  # characters that are decomposed together
+CACHED_CHARACTERS = 4_000_000  # of hashed tokens; each token counts TOKEN_COST more
 TOKEN_COST = 50
 
 
@@ -115,8 +115,8 @@ def _fill(counts: Array, rows: Sequence[Counts], at: Mapping[int, int]) -> None:
     )
 
 
-def _count_known(place_of: Callable[[str, int], int], tokens: Iterable[str]) -> Counts:
-    positions = map(place_of, tokens, repeat(UNKNOWN))
+def _count_known(position_of: Callable[[str, int], int], tokens: Iterable[str]) -> Counts:
+    positions = map(position_of, tokens, repeat(UNKNOWN))
     found = Counter(islice(positions, TOKENS_AT_ONCE))
     for position in positions:
         found[position] += 1
@@ -147,7 +147,7 @@ class HashedTokens:
         return counts
 
     def _hashes_of(self, tokens: Counter[str]) -> Mapping[str, int]:
-        if self._cost > KEPT:
+        if self._cost > CACHED_CHARACTERS:
             self._hashes, self._cost = {}, 0
         known = self._hashes  # another thread may replace it: this one keeps the one that it has
         new = [token for token in tokens if token not in known]
@@ -189,9 +189,9 @@ def _decomposed(text: str) -> str:
     sorts in quadratic time: 40,000 marks on each other took 2.8 s in one call, during which nobody
     else was answered.
     """
-    if len(text) <= TOGETHER:
+    if len(text) <= DECOMPOSED_AT_ONCE:
         return unicodedata.normalize("NFKD", text)
-    pieces = (text[at : at + TOGETHER] for at in range(0, len(text), TOGETHER))
+    pieces = (text[at : at + DECOMPOSED_AT_ONCE] for at in range(0, len(text), DECOMPOSED_AT_ONCE))
     return "".join([unicodedata.normalize("NFKD", piece) for piece in pieces])
 
 

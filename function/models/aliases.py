@@ -2,7 +2,7 @@
 
 An alias stands wherever a version does, and `stable` is what is served where none is named. A
 device has two folders: its slot's, and that of model-only updates. A file in the second one was put
-there by whoever operates the device, and is the only one that counts. Where there is none the
+there by the device's operator, and is the only one that counts. Where there is none the
 slot's counts, and its `stable` gives way to a higher version among the updates, as a slot's version
 always does.
 """
@@ -21,10 +21,10 @@ FILE = "aliases.json"
 STABLE = "stable"
 HINT = (
     'Write it as {"stable": 2}: names, of letters, digits, ".", "-" and "_" and not of digits '
-    "alone, of versions that are there; or remove it."
+    "only, of versions that are there; or remove it."
 )
 PIN_HINT = "Pin a version that is there, or an alias of one; or take the pin away."
-LARGEST = 100_000  # bytes; reload reads the file again and again
+LARGEST_FILE = 100_000  # bytes; reload reads the file again and again
 
 Aliases = Mapping[str, int]
 NONE: Aliases = {}
@@ -53,30 +53,30 @@ def read(file: Path | None, versions: Collection[int]) -> Aliases:
     """
     if file is None:
         return NONE
-    place = f"model {file.parent.name}: {FILE}"
+    label = f"model {file.parent.name}: {FILE}"
     try:
         with file.open("rb") as opened:
-            content = opened.read(LARGEST + 1)
-        if len(content) > LARGEST:
-            raise ModelError(f"{place}: expected at most {LARGEST} bytes, got more", HINT)
+            content = opened.read(LARGEST_FILE + 1)
+        if len(content) > LARGEST_FILE:
+            raise ModelError(f"{label}: expected at most {LARGEST_FILE} bytes, got more", HINT)
         found = json_text.loads(content)
     except OSError as error:  # its words have the whole path
-        raise ModelError(f"{place}: it can't be read: {error.strerror}", HINT) from error
+        raise ModelError(f"{label}: it can't be read: {error.strerror}", HINT) from error
     except RequestError as error:
         said = str(error.message).replace("the body", "it")
-        raise ModelError(f"{place}: expected JSON: {said}", HINT) from error
+        raise ModelError(f"{label}: expected JSON: {said}", HINT) from error
     if not isinstance(found, dict):
-        raise ModelError(f"{place}: expected an object, got {_kind(found)}", HINT)
+        raise ModelError(f"{label}: expected an object, got {_kind(found)}", HINT)
     faults = [fault for alias, to in found.items() if (fault := _fault(alias, to, versions))]
     if faults:
-        raise ModelError(f"{place}: {'; '.join(faults)}", HINT)
+        raise ModelError(f"{label}: {'; '.join(faults)}", HINT)
     return dict(sorted(found.items()))
 
 
 def _fault(alias: str, to: object, versions: Collection[int]) -> str:
     shown = alias[:100].encode("utf-8", "backslashreplace").decode()
     if not re.fullmatch(ALIAS, alias):
-        return f"'{shown}': expected a word that is no number, and stands in a path"
+        return f"'{shown}': expected a word that is no number and can be part of a path"
     if type(to) is not int:
         return f"'{shown}': expected the number of a version, got {_kind(to)}"
     if to not in versions:

@@ -65,25 +65,25 @@ def _of_columns(
 
 
 def _of_column(old: Column, new: Column, data: Mapping[str, Any]) -> Iterator[str]:
-    place = f"column '{new.name}'"
+    label = f"column '{new.name}'"
     if not new.required:
         return  # its values are ignored
     if not old.required:
-        yield f"{place} is required now ({new.type})"
+        yield f"{label} is required now ({new.type})"
     elif new.type not in WIDER.get(old.type, (old.type,)):
-        yield f"{place}: {old.type} becomes {new.type}"
+        yield f"{label}: {old.type} becomes {new.type}"
     else:
         if old.nullable and not new.nullable:
-            yield f"{place}: a missing value is refused now"
+            yield f"{label}: a missing value is refused now"
         if old.infinite and not new.infinite:
-            yield f"{place}: an infinity is refused now"
+            yield f"{label}: an infinity is refused now"
         if old.categories is not None:
             if lost := [value for value in old.categories if not _takes(new, value)]:
-                yield f"{place}: {_listed(lost)} are refused now"
+                yield f"{label}: {_listed(lost)} are refused now"
         elif new.categories is not None:
-            yield f"{place}: other values than {_listed(new.categories)} are refused now"
+            yield f"{label}: other values than {_listed(new.categories)} are refused now"
         else:
-            yield from _of_bounds(place, old, new, data)
+            yield from _of_bounds(label, old, new, data)
 
 
 def _takes(column: Column, value: Any) -> bool:
@@ -93,7 +93,7 @@ def _takes(column: Column, value: Any) -> bool:
     return (low is None or value >= low) and (high is None or value <= high)
 
 
-def _of_bounds(place: str, old: Column, new: Column, data: Mapping[str, Any]) -> Iterator[str]:
+def _of_bounds(label: str, old: Column, new: Column, data: Mapping[str, Any]) -> Iterator[str]:
     sizes = [abs(data[key]) for key in ("minimum", "maximum") if data.get(key) is not None]
     near = FAR * max([1.0, *sizes])
     for word, sign, was, now in (
@@ -102,7 +102,7 @@ def _of_bounds(place: str, old: Column, new: Column, data: Mapping[str, Any]) ->
     ):
         tighter = now is not None and sign * now < sign * (sign * math.inf if was is None else was)
         if now is not None and tighter and abs(now) < near:
-            yield f"{place}: numbers {word} {now:g} are refused now"
+            yield f"{label}: numbers {word} {now:g} are refused now"
 
 
 def _of_tensors(before: Signature, after: Signature) -> Iterator[str]:

@@ -98,7 +98,7 @@ class FolderScan:
         self._aliases = scan_aliases(self._folders, self.there())
 
     def there(self) -> dict[str, list[int]]:
-        """Of each model the versions, lowest first; gone is what both scans have missed."""
+        """The versions of each model, lowest first: those that either scan has found."""
         versions: dict[str, list[int]] = {}
         for name, number in sorted(self.now.keys() | self._before.keys()):
             versions.setdefault(name, []).append(number)

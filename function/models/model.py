@@ -163,7 +163,7 @@ def _part(
     return [array[rows] for array in blocks], names, some
 
 
-def check_hash(content: bytes, expected: str | None, place: str) -> None:
+def check_hash(content: bytes, expected: str | None, label: str) -> None:
     """Refuse a file that is not the one that the manifest has the SHA-256 of.
 
     Raises:
@@ -171,7 +171,7 @@ def check_hash(content: bytes, expected: str | None, place: str) -> None:
     """
     got = hashlib.sha256(content).hexdigest()
     if got != expected:
-        raise ModelError(f"{place} was altered: expected sha256 {expected}, got {got}", AGAIN)
+        raise ModelError(f"{label} was altered: expected sha256 {expected}, got {got}", AGAIN)
 
 
 def way_out(error: OSError) -> str:
@@ -180,7 +180,7 @@ def way_out(error: OSError) -> str:
     return "Let the user that this runs as read it." if denied else AGAIN
 
 
-def read_checked(directory: Path, file: str, expected: str, place: str) -> bytes:
+def read_checked(directory: Path, file: str, expected: str, label: str) -> bytes:
     """A file of a model directory, by the SHA-256 that the manifest has of it.
 
     Raises:
@@ -189,9 +189,9 @@ def read_checked(directory: Path, file: str, expected: str, place: str) -> bytes
     try:
         content = (directory / file).read_bytes()
     except OSError as error:  # its own words have the whole path
-        message = f"{place}: {file} can't be read: {error.strerror}"
+        message = f"{label}: {file} can't be read: {error.strerror}"
         raise ModelError(message, way_out(error)) from error
-    check_hash(content, expected, f"{place}: {file}")
+    check_hash(content, expected, f"{label}: {file}")
     return content
 
 
@@ -210,15 +210,15 @@ def load_model(
         ModelError: a file is missing, altered since the build, or not what ONNX Runtime takes.
             A lazy one raises for its graph when it is needed.
     """
-    place = f"{directory.parent.name}/{directory.name}"
+    label = f"{directory.parent.name}/{directory.name}"
     try:
         manifest = json_text.loads((directory / "manifest.json").read_bytes())
     except MalformedRequest as error:
         why = error.__cause__ or error.message
-        message = f"model {place}: manifest.json: expected JSON, got other text: {why}"
+        message = f"model {label}: manifest.json: expected JSON, got other text: {why}"
         raise ModelError(message, AGAIN) from error
     except OSError as error:  # its words have the whole path, and clients see this
-        message = f"model {place}: {Path(str(error.filename)).name}: {error.strerror}"
+        message = f"model {label}: {Path(str(error.filename)).name}: {error.strerror}"
         hint = way_out(error) if directory.is_dir() else NO_VERSION
         raise ModelError(message, hint) from error
     found = manifest.get("format") if isinstance(manifest, dict) else None
@@ -226,20 +226,20 @@ def load_model(
         got = "none" if found is None else f"format {found}"
         other = "It was built by another version of convert; build it again."
         raise ModelError(
-            f"model {place}: expected a manifest of format {MANIFEST_FORMAT}, got {got}",
+            f"model {label}: expected a manifest of format {MANIFEST_FORMAT}, got {got}",
             AGAIN if found is None else other,
         )
     if not directory.name.isdecimal():
-        raise ModelError(f"model {place}: expected a whole number as the version", NO_VERSION)
+        raise ModelError(f"model {label}: expected a whole number as the version", NO_VERSION)
     files = manifest.get("files")
     expected = files.get(GRAPH) if isinstance(files, dict) else None
 
     def open_graph() -> Any:
-        graph = _graph(directory, expected, place, models_url)
+        graph = _graph(directory, expected, label, models_url)
         try:
             return new_session(graph, threads)
         except Exception as error:  # ONNX Runtime's own, of several classes
-            raise ModelError(f"model {place}: it does not load: {error}") from error
+            raise ModelError(f"model {label}: it does not load: {error}") from error
 
     try:
         model = Model(directory.parent.name, int(directory.name), manifest, open_graph)
@@ -249,27 +249,27 @@ def load_model(
     except ModelError:
         raise
     except Exception as error:
-        raise ModelError(f"model {place}: it does not load: {error}") from error
+        raise ModelError(f"model {label}: it does not load: {error}") from error
     return model
 
 
 def _graph(
-    directory: Path, expected: str | None, place: str, models_url: str | None
+    directory: Path, expected: str | None, label: str, models_url: str | None
 ) -> bytes | str:
     """A graph whose hash was checked: its bytes, or the path of the one that was fetched."""
     if models_url and not (directory / GRAPH).exists():
         from onnxlet.function.models.s3_graphs import fetch  # most models are in their directories
 
         # Its digest in its name: another build of this version does not replace it.
-        return str(fetch(models_url, f"{place}/{expected}.onnx", expected))
+        return str(fetch(models_url, f"{label}/{expected}.onnx", expected))
     try:
         graph = (directory / GRAPH).read_bytes()
     except OSError as error:
         away = " ONNXLET_MODELS_URL says where graphs are that a bundle was made without."
         gone = isinstance(error, FileNotFoundError) and not models_url
         hint = way_out(error) + away * gone
-        raise ModelError(f"model {place}: {GRAPH}: {error.strerror}", hint) from error
-    check_hash(graph, expected, f"model {place}: {GRAPH}")
+        raise ModelError(f"model {label}: {GRAPH}: {error.strerror}", hint) from error
+    check_hash(graph, expected, f"model {label}: {GRAPH}")
     return graph
 
 

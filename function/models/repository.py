@@ -171,7 +171,7 @@ class Repository:
 
     @property
     def names(self) -> list[str]:
-        """All models, sorted."""
+        """The names of all models, sorted."""
         return list(self.catalogue.versions)
 
     @property

@@ -62,7 +62,7 @@ def fetch(
     Raises:
         ModelError: it can't be fetched or stored, or is another graph.
     """
-    place = f"model {key.rpartition('/')[0]}"
+    label = f"model {key.rpartition('/')[0]}"
     kept = _own_folder() / key
     if kept.is_file() and _sha256(kept) == sha256:
         return kept
@@ -74,7 +74,7 @@ def fetch(
         got = _sha256(part)
         if got != sha256:
             raise ModelError(
-                f"{place}: {url} is another graph: expected sha256 {sha256}, got {got}",
+                f"{label}: {url} is another graph: expected sha256 {sha256}, got {got}",
                 "Deploy again, so that the one that was proven is uploaded.",
             )
         part.replace(kept)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
+from onnxlet.folders import typed
 from onnxlet.function.errors import NotServed
 from onnxlet.function.messages import Reply, Request
 
@@ -37,6 +38,6 @@ def answer(service: Service, request: Request) -> Reply:
     if service.meter is None:
         raise NotServed(
             "no metrics are kept here",
-            "They are where `python -m edge serve` runs; on Lambda the log lines have the figures.",
+            f"{typed('edge', 'serve')} keeps them; on Lambda the log lines have the figures.",
         )
     return service.meter.expose(service, request.header("Accept"))

@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from onnxlet.function.openapi import forms, invocations, native, others, schemas, v1, v2
-from onnxlet.function.openapi.forms import Operation, Part, Place
+from onnxlet.function.openapi.forms import Endpoint, Operation, Part
 
 if TYPE_CHECKING:
     from onnxlet.function.messages import Route
     from onnxlet.function.serving.service import Service
 
 PARTS: tuple[Part, ...] = (native.PART, v2.PART, v1.PART, invocations.PART, others.PART)
-Describe = Callable[[Place], Operation]
+Describe = Callable[[Endpoint], Operation]
 VARIABLE = re.compile(r"<(?:\w+:)?(\w+)>")  # in one of Flask's rules
 
 
@@ -35,10 +35,10 @@ def document(service: Service) -> dict[str, Any]:
     schemas_used = schemas.of_models(models, service.settings.max_rows)
     for route in sorted(service.routes, key=_order):
         part, describe = _words(route)
-        for place in _places(route, service, models):
-            described = _described(describe(place), part, place, route)
+        for endpoint in _endpoints(route, service, models):
+            described = _described(describe(endpoint), part, endpoint, route)
             described["operationId"] = _of_its_own(described["operationId"], names)
-            paths.setdefault(place.path, {})[route.method.lower()] = described
+            paths.setdefault(endpoint.path, {})[route.method.lower()] = described
             schemas_used |= part.schemas
     form: dict[str, Any] = {"openapi": "3.1.0", "info": _info(service), "servers": [{"url": "."}]}
     form |= {"paths": paths, "components": {"schemas": schemas_used}}
@@ -61,21 +61,23 @@ def _words(route: Route) -> tuple[Part, Describe]:
     return part, part.operations[route.key]
 
 
-def _places(route: Route, service: Service, models: list[Any]) -> Iterator[Place]:
+def _endpoints(route: Route, service: Service, models: list[Any]) -> Iterator[Endpoint]:
     """The rule's paths: one for each model where it has a variable."""
     rule = route.rule
     if not VARIABLE.search(rule):
         if models or route.method != "POST":  # else all models were removed: nothing answers
-            yield Place(rule, service, models, None)
+            yield Endpoint(rule, service, models, None)
         return
     for model in models:
         values = {"name": model.name, "version": str(model.version)}
         path = VARIABLE.sub(lambda found, values=values: values[found[1]], rule)  # type: ignore[misc] # mypy can't infer a default's type
-        yield Place(path, service, models, model)
+        yield Endpoint(path, service, models, model)
 
 
-def _described(operation: Operation, part: Part, place: Place, route: Route) -> dict[str, Any]:
-    words = re.findall(r"[A-Za-z0-9_]+", place.path)
+def _described(
+    operation: Operation, part: Part, endpoint: Endpoint, route: Route
+) -> dict[str, Any]:
+    words = re.findall(r"[A-Za-z0-9_]+", endpoint.path)
     form: dict[str, Any] = {
         "operationId": "_".join([route.method.lower(), *words]),
         "tags": [part.tag],
@@ -90,7 +92,7 @@ def _described(operation: Operation, part: Part, place: Place, route: Route) -> 
     refusals = [*operation.refusals, 403]
     if not route.open:
         refusals += [] if route.urgent else [503]
-        if place.service.settings.api_keys:
+        if endpoint.service.settings.api_keys:
             form["security"] = forms.SECURITY
             refusals += [401]
     form["responses"] = dict(operation.responses)

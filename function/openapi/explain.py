@@ -8,8 +8,8 @@ from onnxlet.function.explanation.route import MOST_PERMUTATIONS, MOST_ROWS, MOS
 from onnxlet.function.explanation.target import target
 from onnxlet.function.models.example import example_instance
 from onnxlet.function.openapi.forms import (
+    Endpoint,
     Operation,
-    Place,
     Schema,
     answered,
     body,
@@ -37,13 +37,13 @@ OPTIONS: dict[str, Schema] = {
 }
 
 
-def operation(place: Place) -> Operation:
+def operation(endpoint: Endpoint) -> Operation:
     """The operation of the routes that explain."""
-    meant = place.meant
-    models = [meant] if place.model is not None and meant else place.models
-    choices = [_request(model, model is meant, place) for model in models]
-    bare = [_rows(meant, place)] if meant else []
-    example_of = meant or place.models[0]
+    meant = endpoint.meant
+    models = [meant] if endpoint.model is not None and meant else endpoint.models
+    choices = [_request(model, model is meant, endpoint) for model in models]
+    bare = [_rows(meant, endpoint)] if meant else []
+    example_of = meant or endpoint.models[0]
     example: dict[str, Any] = {"instances": [example_instance(example_of)]}
     if meant is None:
         example["model"] = example_of.name
@@ -51,20 +51,20 @@ def operation(place: Place) -> Operation:
         "Explain answers" if len(models) > 1 else f"Explain answers of {models[0].name}",
         answered("How much each column pushed each answer.", one_of(*map(_answer, models))),
         body(content(one_of(*choices, *bare), example)),
-        refusals=(400, *(() if place.model else (404,)), 409, 413, 415, 422),
+        refusals=(400, *(() if endpoint.model else (404,)), 409, 413, 415, 422),
         description="Shapley values against background rows that stand beside the model; "
         "409 where it has none.",
     )
 
 
-def _rows(model: Model, place: Place) -> Schema:
-    most = min(MOST_ROWS, place.service.settings.max_rows)
+def _rows(model: Model, endpoint: Endpoint) -> Schema:
+    most = min(MOST_ROWS, endpoint.service.settings.max_rows)
     return listed(one_of(ref(f"{model.name}.row"), ref(f"{model.name}.values")), 1, most)
 
 
-def _request(model: Model, optional: bool, place: Place) -> Schema:
-    rows, beside = {"instances": _rows(model, place)}, dict[str, Schema]()
-    if place.model is not None:
+def _request(model: Model, optional: bool, endpoint: Endpoint) -> Schema:
+    rows, beside = {"instances": _rows(model, endpoint)}, dict[str, Schema]()
+    if endpoint.model is not None:
         beside["model"] = {"type": ["string", "null"]}
     elif optional:
         beside["model"] = {"enum": [model.name, None]}

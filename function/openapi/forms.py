@@ -33,7 +33,7 @@ REASONS = {
 }
 
 
-class Place(NamedTuple):
+class Endpoint(NamedTuple):
     """A path that the document describes.
 
     Attributes:
@@ -91,7 +91,7 @@ class Part(NamedTuple):
 
     tag: str
     about: str
-    operations: Mapping[str, Callable[[Place], Operation]]
+    operations: Mapping[str, Callable[[Endpoint], Operation]]
     error: Schema
     error_type: str = JSON
     schemas: Mapping[str, Schema] = {}

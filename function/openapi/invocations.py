@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from onnxlet.function.models.example import example_instance
 from onnxlet.function.openapi import v1
 from onnxlet.function.openapi.forms import (
+    Endpoint,
     Operation,
     Part,
-    Place,
     Schema,
     answered,
     body,
@@ -45,10 +45,10 @@ def _request(model: Model) -> Schema:
     )
 
 
-def _invocations(place: Place) -> Operation:
-    meant = place.meant
-    models = [meant] if meant and len(place.models) == 1 else place.models
-    example_of = meant or place.models[0]
+def _invocations(endpoint: Endpoint) -> Operation:
+    meant = endpoint.meant
+    models = [meant] if meant and len(endpoint.models) == 1 else endpoint.models
+    example_of = meant or endpoint.models[0]
     split = {
         "columns": list(example_instance(example_of)),
         "data": [list(example_instance(example_of).values())],
@@ -61,7 +61,7 @@ def _invocations(place: Place) -> Operation:
         "in": "header",
         "description": "the model; not needed where one is the default, or the only one",
         "required": meant is None,
-        "schema": {"enum": [model.name for model in place.models]},
+        "schema": {"enum": [model.name for model in endpoint.models]},
         "example": example_of.name,
     }
     attributes = {
@@ -79,16 +79,16 @@ def _invocations(place: Place) -> Operation:
     )
 
 
-def _ping(place: Place) -> Operation:
+def _ping(endpoint: Endpoint) -> Operation:
     return Operation("Is the server ready?", answered("It is.", record({"ready": {"const": True}})))
 
 
-def _version(place: Place) -> Operation:
+def _version(endpoint: Endpoint) -> Operation:
     answer = answered("MLflow's version.", {"type": "string"}, "text/plain")
     return Operation("Whose scoring protocol is spoken", answer)
 
 
-def _execution_parameters(place: Place) -> Operation:
+def _execution_parameters(endpoint: Endpoint) -> Operation:
     number = {"type": "integer", "minimum": 1}
     schema = record(
         {

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from onnxlet.function.models.example import example_instance
 from onnxlet.function.openapi import explain
 from onnxlet.function.openapi.forms import (
+    Endpoint,
     Operation,
     Part,
-    Place,
     Schema,
     answered,
     body,
@@ -50,12 +50,12 @@ PROBLEM: Schema = record(
 )
 
 
-def _predict(place: Place) -> Operation:
-    meant = place.meant
-    models = [meant] if place.model is not None and meant else place.models
-    choices = [_request(model, optional=model is meant, place=place) for model in models]
+def _predict(endpoint: Endpoint) -> Operation:
+    meant = endpoint.meant
+    models = [meant] if endpoint.model is not None and meant else endpoint.models
+    choices = [_request(model, optional=model is meant, endpoint=endpoint) for model in models]
     contents = content(one_of(*choices, *([ref(f"{meant.name}.rows")] if meant else [])))
-    example_of = meant or place.models[0]
+    example_of = meant or endpoint.models[0]
     example: dict[str, Any] = {"instances": [example_instance(example_of)]}
     if meant is None:
         example["model"] = example_of.name
@@ -68,14 +68,14 @@ def _predict(place: Place) -> Operation:
         answered("One entry per row in every member.", answers),
         body(contents),
         [ON_ERROR],
-        (400, *(() if place.model else (404,)), 413, 415, 422),
+        (400, *(() if endpoint.model else (404,)), 413, 415, 422),
     )
 
 
-def _request(model: Model, optional: bool, place: Place) -> Schema:
+def _request(model: Model, optional: bool, endpoint: Endpoint) -> Schema:
     """An object with instances; `optional`: the model need not be named."""
     rows = {"instances": ref(f"{model.name}.rows")}
-    if place.model is not None:
+    if endpoint.model is not None:
         name: Schema = {"type": ["string", "null"], "description": "the path's goes before it"}
         return closed(rows, {"model": name})
     if optional:
@@ -99,14 +99,14 @@ def _field(value: Any) -> str:
     return f'"{quoted}"' if any(mark in text for mark in ',"\r\n') or text == "" else text
 
 
-def _models(place: Place) -> Operation:
+def _models(endpoint: Endpoint) -> Operation:
     members = {"models": listed(ref("model"))}
     return Operation("List the models", answered("All models.", record(members)))
 
 
-def _model(place: Place) -> Operation:
-    model = place.model or place.models[0]
-    repository = place.service.repository
+def _model(endpoint: Endpoint) -> Operation:
+    model = endpoint.model or endpoint.models[0]
+    repository = endpoint.service.repository
     versions = {
         "name": "version",
         "in": "query",

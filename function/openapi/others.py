@@ -5,25 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from onnxlet.function.openapi.forms import Operation, Part, Place, answered, content, record
+from onnxlet.function.openapi.forms import Endpoint, Operation, Part, answered, content, record
 
 
-def _document(place: Place) -> Operation:
+def _document(endpoint: Endpoint) -> Operation:
     schema = record({"openapi": {"type": "string"}, "paths": {"type": "object"}})
     return Operation("This document", answered("OpenAPI 3.1.", schema))
 
 
-def _page(place: Place) -> Operation:
+def _page(endpoint: Endpoint) -> Operation:
     answer = answered("HTML, without data.", {"type": "string"}, "text/html")
     answer["200"]["content"] |= content(record({"status": {"const": "alive"}}))
     return Operation(
         "A page to try the models",
         {**answer, "304": {"description": "As it was (If-None-Match)."}},
-        description="Programs that accept anything (*/*) are told that the server is alive.",
+        description='Programs that accept anything (*/*) get `{"status": "alive"}`.',
     )
 
 
-def _metrics(place: Place) -> Operation:
+def _metrics(endpoint: Endpoint) -> Operation:
     answer = answered("Counters and histograms.", {"type": "string"}, "text/plain")
     return Operation(
         "Figures for Prometheus",

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from onnxlet.function.models.example import example_instance
 from onnxlet.function.openapi.forms import (
+    Endpoint,
     Operation,
     Part,
-    Place,
     Schema,
     answered,
     body,
@@ -77,8 +77,8 @@ def in_rows(model: Model) -> Schema:
     return listed(one_of(*each.values(), *([several] if len(each) > 1 else [])))
 
 
-def _predict(place: Place) -> Operation:
-    model = place.models[0] if place.model is None else place.model
+def _predict(endpoint: Endpoint) -> Operation:
+    model = endpoint.models[0] if endpoint.model is None else endpoint.model
     requests = one_of(
         closed({"instances": by_row(model)}, SIGNATURE),
         closed({"inputs": one_of(by_row(model), by_column(model))}, SIGNATURE),
@@ -98,12 +98,12 @@ def _predict(place: Place) -> Operation:
     )
 
 
-def _models(place: Place) -> Operation:
+def _models(endpoint: Endpoint) -> Operation:
     names = record({"models": listed({"type": "string"}, 1)})
     return Operation("Name the models", answered("KServe's form.", names))
 
 
-def _status(place: Place) -> Operation:
+def _status(endpoint: Endpoint) -> Operation:
     status = record({"error_code": {"const": "OK"}, "error_message": {"const": ""}})
     version = record(
         {"version": {"type": "string"}, "state": {"const": "AVAILABLE"}, "status": status}
@@ -118,7 +118,7 @@ def _status(place: Place) -> Operation:
     return Operation("Is a model ready?", answered("TensorFlow Serving's and KServe's.", schema))
 
 
-def _metadata(place: Place) -> Operation:
+def _metadata(endpoint: Endpoint) -> Operation:
     about: dict[str, Any] = {"type": "object"}
     schema = record({"model_spec": about, "metadata": record({"signature_def": about})})
     return Operation("Describe a model", answered("TensorFlow Serving's form.", schema))
@@ -132,8 +132,8 @@ PART = Part(
     {
         "GET /v1/models": _models,
         **{
-            f"{method} {place}{rest}": operation
-            for place in (MODEL, VERSION)
+            f"{method} {path}{rest}": operation
+            for path in (MODEL, VERSION)
             for method, rest, operation in (
                 ("POST", ":predict", _predict),
                 ("GET", "", _status),

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from onnxlet.function.models.example import example_instance
 from onnxlet.function.openapi.forms import (
+    Endpoint,
     Operation,
     Part,
-    Place,
     Schema,
     answered,
     body,
@@ -120,8 +120,8 @@ def _example(model: Model) -> dict[str, Any]:
     return {"inputs": inputs}
 
 
-def _infer(place: Place) -> Operation:
-    model = place.model or place.models[0]
+def _infer(endpoint: Endpoint) -> Operation:
+    model = endpoint.model or endpoint.models[0]
     binary = content({"type": "string", "format": "binary"}, None, OCTETS)
     answer = answered("The model's outputs, or those that were asked for.", ref("v2.answer"))
     answer["200"]["content"] |= binary
@@ -136,12 +136,12 @@ def _infer(place: Place) -> Operation:
     )
 
 
-def _information(summary: str, text: str, schema: Schema) -> Callable[[Place], Operation]:
+def _information(summary: str, text: str, schema: Schema) -> Callable[[Endpoint], Operation]:
     """A route that takes nothing and returns some information."""
-    return lambda place: Operation(summary, answered(text, schema))
+    return lambda endpoint: Operation(summary, answered(text, schema))
 
 
-def _change(place: Place) -> Operation:
+def _change(endpoint: Endpoint) -> Operation:
     return Operation(
         "Not done here",
         {},
@@ -153,7 +153,7 @@ def _change(place: Place) -> Operation:
 INDEX = record({"name": TEXT, "version": TEXT, "state": {"const": "READY"}, "reason": TEXT})
 SERVER = record({"name": TEXT, "version": TEXT, "extensions": listed(TEXT)})
 READY = record({"name": TEXT, "ready": {"const": True}})
-OPERATIONS: dict[str, Callable[[Place], Operation]] = {
+OPERATIONS: dict[str, Callable[[Endpoint], Operation]] = {
     "GET /v2": _information("Describe the server", "Its name and what it can do.", SERVER),
     "GET /v2/health/live": _information(
         "Is it alive?", "It is.", record({"live": {"const": True}})

@@ -90,7 +90,7 @@ def decode(request: Request) -> PredictRequest:
     decoded = _from_csv(request) if readable == CSV else _from_json(request)
     if decoded.nulls and media_type == CSV:
         raise MalformedRequest(
-            "'on_error': CSV has no place for the problems of the rows", f"Accept {JSON}."
+            "'on_error': CSV has no field for the problems of the rows", f"Accept {JSON}."
         )
     attributes = request.header(ATTRIBUTES)
     headers = {ATTRIBUTES: attributes} if ECHOED.fullmatch(attributes) else {}
@@ -231,7 +231,7 @@ def _version(service: Service, request: Request) -> Reply:
     return Reply(MLFLOW, "text/plain")
 
 
-CONCURRENT = 4  # as many as a server of ours answers at once
+CONCURRENT = 4  # as many as `edge serve` answers at once
 MEGABYTES_IN_FLIGHT = 100  # SageMaker takes no more: concurrent transforms times their payload
 
 

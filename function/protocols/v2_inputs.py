@@ -22,7 +22,7 @@ from onnxlet.function.protocols.v2_tensors import (
 PLAIN = {"name", "shape", "datatype", "data"}
 FORM = "an object with name, shape, datatype and data"
 MOST_INPUTS = 2**16  # each takes a dictionary, and is sent in a few bytes
-FEW = 3  # so many columns are read as fast one by one
+FEW_COLUMNS = 3  # so many columns are read as fast one by one
 # MLServer's hints that change nothing here: the signature says what is an array, a frame, a text.
 PLAIN_CONTENT = ("np", "pd", "str", "raw")
 
@@ -74,7 +74,9 @@ def read_inputs(
 
 def _columns(entries: list[Any]) -> dict[str, Tensor] | None:
     """Columns of numbers that are declared alike, read together; None where anything is odd."""
-    if len(entries) < FEW or not all(type(e) is dict and e.keys() == PLAIN for e in entries):
+    if len(entries) < FEW_COLUMNS or not all(
+        type(e) is dict and e.keys() == PLAIN for e in entries
+    ):
         return None
     shapes, kinds = [e["shape"] for e in entries], [e["datatype"] for e in entries]
     if shapes.count(shapes[0]) < len(shapes) or kinds.count(kinds[0]) < len(kinds):

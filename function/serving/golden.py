@@ -30,8 +30,8 @@ def floor_of(name: str, expected: Array) -> Array:
     """The magnitude below which an output's differences count against it, not against themselves.
 
     Numbers far below the usual size of their column, or of all columns, are sums of larger ones
-    that cancel, down to zero. A score does so wherever a model is undecided, and a standard
-    deviation on rows that a model knows: they count against their usual size.
+    that cancel, down to zero. A score does so near a decision boundary, and a standard
+    deviation on rows that the model has seen: they count against their usual size.
 
     Args:
         name: of the output.
@@ -142,20 +142,20 @@ def load_proven(directory: Path, threads: int = 1) -> tuple[Model, int, list[str
         ModelError: a file is missing, altered or not what it should be.
     """
     model = load_model(directory, threads)
-    place = f"model {model.name}/{model.version}"
+    label = f"model {model.name}/{model.version}"
     contents = {
-        file: read_checked(directory, file, expected, place)
+        file: read_checked(directory, file, expected, label)
         for file, expected in model.manifest["files"].items()
         if file != "model.onnx"  # checked as it was loaded, and too large to read twice
     }
     if "golden.json" not in contents:
-        raise ModelError(f"{place}: the manifest has no hash of golden.json", "Build it again.")
+        raise ModelError(f"{label}: the manifest has no hash of golden.json", "Build it again.")
     try:
         golden = json_text.loads(contents["golden.json"])
         return model, len(golden["instances"]), replay(model, golden)
     except (KeyError, TypeError, ValueError, IndexError, MalformedRequest) as error:
         raise ModelError(
-            f"{place}: golden.json has no golden rows in it: {type(error).__name__} {error}",
+            f"{label}: golden.json has no golden rows in it: {type(error).__name__} {error}",
             AGAIN,
         ) from error
 

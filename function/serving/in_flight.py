@@ -9,7 +9,7 @@ class InFlight:
     """Counts requests in flight; safe from several threads.
 
     Attributes:
-        limit: requests that are answered at once; whoever is over it is refused.
+        limit: requests that are answered at once; any beyond it is refused.
         count: requests that have entered and not left.
     """
 

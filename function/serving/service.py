@@ -100,9 +100,9 @@ class Service:
             prediction = self.predict(request, model, entry["request_id"], timer)
             answer = encode(prediction, request)
             timer.end("encode")
-            entry["rows"] = prediction.rows
             if self.observe is not None:
                 self.observe(prediction)
+            entry["rows"] = prediction.rows
         except Exception as error:  # of every class: a request's failure is only its own
             if "model" in entry:
                 took = time.perf_counter_ns() - start
@@ -203,7 +203,7 @@ def read(model: Model, request: PredictRequest, left_out: LeftOut | None = None)
     if not request.text and request.names is None:
         return validate_rows(request.rows, signature, request.faults, left_out=left_out)
     if request.text and request.names is not None:
-        from onnxlet.function.inputs import csv_text  # imported by whoever read the CSV
+        from onnxlet.function.inputs import csv_text  # reading the CSV has imported it
 
         csv_text.check_header(request.names, signature)
     return validate_rows(

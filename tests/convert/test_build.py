@@ -192,7 +192,7 @@ def test_a_decision_function_of_two_classes_is_one_number_a_row(tmp_path: Path) 
 
 
 def test_values_that_no_request_can_carry_alike_are_refused(tmp_path: Path) -> None:
-    """One that is told apart from NaN by the pipeline, which a request's null is not."""
+    """One that the pipeline distinguishes from NaN, which a request's null is not."""
     X = pd.DataFrame({"a": pd.Series(["x", None, np.nan] * 10, dtype=object)})
     model = make_pipeline(OneHotEncoder(), LinearRegression()).fit(X, np.arange(30) % 3)
 

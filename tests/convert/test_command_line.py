@@ -80,7 +80,7 @@ FAILED: dict[str, tuple[list[str], str]] = {
 
 
 @pytest.mark.parametrize("case", [*WRONG_USE, *FAILED])
-def test_what_goes_wrong_is_told_on_stderr_by_its_exit_code(case: str, at_home: Path) -> None:
+def test_a_failure_is_reported_on_stderr_with_its_exit_code(case: str, at_home: Path) -> None:
     arguments, wording = {**WRONG_USE, **FAILED}[case]
     before = {entry.name for entry in at_home.iterdir()}
 

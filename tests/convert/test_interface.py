@@ -12,7 +12,7 @@ from sklearn.compose import make_column_transformer
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
 import onnxlet
 from onnxlet.convert.errors import Refusal
@@ -74,16 +74,59 @@ def test_rows_against_the_signature_are_refused_as_over_http(built: ProvenModel)
         built.predict([[1.0, "Ames"], ["big", "Ames"]])
 
 
-def test_what_is_no_table_is_refused_as_rows(built: ProvenModel) -> None:
-    with pytest.raises(Refusal, match=r"^rows: expected a DataFrame.*, got 'abc'") as refused:
-        built.predict("abc")
-    assert "X_test" not in str(refused.value)
-    assert "test set" not in str(refused.value)
-
-
 def test_a_wrong_name_is_told_by_its_argument(tmp_path: Path) -> None:
     with pytest.raises(WrongUse, match=r"^name: expected a letter or digit"):
         onnxlet.build(MODEL, ROWS, name="a/b", models=tmp_path, report=quiet)
+
+
+@pytest.mark.parametrize(
+    ("rows", "got"),
+    [
+        (ROWS.iloc[3], "expected values of one type, got"),
+        (ROWS.iloc[3].tolist(), "expected values of one type, got"),
+        (ROWS.iloc[3].to_dict(), "expected a DataFrame, an array of shape"),
+        (ROWS["size"], ".*, got a Series of shape"),
+        (None, ".*, got None"),
+        ("abc", ".*, got 'abc'"),
+    ],
+    ids=["a row of a frame", "a row as a list", "a row as an object", "a column", "none", "a text"],
+)
+def test_what_are_no_rows_is_refused_in_the_words_of_predict(
+    built: ProvenModel, rows: object, got: str
+) -> None:
+    with pytest.raises(InvalidRows, match=f"^rows: {got}") as caught:
+        built.predict(rows)
+
+    assert "X_test" not in str(caught.value)
+    assert "test set" not in str(caught.value)
+    assert "one row is X.iloc[[0]]" in caught.value.hint
+
+
+def test_numbers_that_json_has_not_are_scikit_learn_s(tmp_path: Path) -> None:
+    rows = RANDOM.normal(size=(60, 2))
+    rows[3, 1], rows[4, 0], rows[5, 0] = np.inf, np.nan, -np.inf
+    passed = onnxlet.build(
+        FunctionTransformer().fit(rows), rows, name="same", models=tmp_path, report=quiet
+    )
+
+    predicted = passed.predict(rows)
+
+    assert predicted.dtype == np.float64
+    np.testing.assert_array_equal(predicted, rows)
+    assert passed.answer(rows)["prediction"][3][1] is None
+
+
+def test_it_is_found_from_another_folder(
+    built: ProvenModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(built.directory.parents[1])
+    named = onnxlet.verify("sold/1")
+    again = onnxlet.build(
+        MODEL, ROWS[:40], SOLD[:40], ROWS[40:], name="sold", models=".", report=quiet
+    )
+    monkeypatch.chdir(tmp_path)
+
+    assert named.predict(ROWS).tolist() == again.predict(ROWS).tolist()
 
 
 def test_texts_by_themselves(tmp_path: Path) -> None:
@@ -106,7 +149,7 @@ def test_it_shows_its_certificate(built: ProvenModel) -> None:
     assert built.directory.joinpath("model.onnx").is_file()
 
 
-def test_progress_is_told_and_the_same_again_is_no_new_version(
+def test_progress_is_reported_and_the_same_again_is_no_new_version(
     built: ProvenModel, capsys: pytest.CaptureFixture[str]
 ) -> None:
     again = onnxlet.build(

@@ -93,7 +93,7 @@ def test_statistics_come_from_the_test_set_where_there_is_no_training_set(tmp_pa
     }
 
 
-def test_quantiles_are_told_only_where_several_rows_lie_beyond_them(tmp_path: Path) -> None:
+def test_quantiles_are_reported_only_where_several_rows_lie_beyond_them(tmp_path: Path) -> None:
     source = estimators.shop()
     few = source.X_test[:99]
     manifest = built(Source(source.estimator, few), tmp_path).manifest

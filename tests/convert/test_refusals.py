@@ -111,7 +111,7 @@ def test_a_step_without_a_conversion_is_named_with_its_place(tmp_path: Path) -> 
 
 
 class Nameless(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Of somebody's: takes text and numbers, and nobody knows a converter."""
+    """A user's estimator of text and numbers, without a converter."""
 
     def fit(self, X: Any, y: Any = None) -> Nameless:
         return self
@@ -121,7 +121,7 @@ class Nameless(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
 
 def of_package(name: str, package: str) -> type:
-    """A class of somebody's package that need not be here."""
+    """A class of another package that need not be installed."""
     return type(name, (Nameless,), {"__module__": f"{package}.inner"})
 
 
@@ -169,7 +169,9 @@ def test_a_difference_says_which_rows_and_columns_and_how_far(
     assert refused.hint == f"Nothing was written. {NO_HINT}"
 
 
-def test_a_bound_that_hangs_on_another_column_is_told_with_the_way_out(tmp_path: Path) -> None:
+def test_a_bound_that_depends_on_another_column_is_reported_with_the_way_out(
+    tmp_path: Path,
+) -> None:
     refused = refusal(raising_together, tmp_path)
 
     assert re.search(r"the function refuses \d+ cells: .*'x1': .* maximum is", refused.message)
@@ -228,7 +230,7 @@ def message(*failed: tuple[str, str, str]) -> tuple[list[str], str]:
     return refused.message.split("\n")[1:], refused.hint
 
 
-def test_a_reason_that_several_recipes_share_is_told_once() -> None:
+def test_a_reason_that_several_recipes_share_is_reported_once() -> None:
     reasons, hint = message(
         ("float32 matrix", "off by 1", ""),
         ("float32 columns", "off by 1", ""),

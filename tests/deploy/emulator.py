@@ -68,7 +68,7 @@ class Emulator:
         )
 
     def up(self, **options: str) -> str:
-        """Deploy, and what it told."""
+        """Deploy; return what it printed."""
         done = self.command("up", **options)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout

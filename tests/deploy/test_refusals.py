@@ -1,4 +1,4 @@
-"""What is missing is told at once, with a way out, and before anything is done."""
+"""What is missing is reported at once, with a way out, and before anything is done."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Refused = Callable[..., tuple[int, list[str]]]
 
 @pytest.fixture
 def refused(tmp_path: Path) -> Refused:
-    """Runs a command that should do nothing: its exit code, and the lines that it told."""
+    """Runs a command that should do nothing: its exit code, and the lines that it printed."""
 
     def run(command: str = "up", folder: Path = ROOT, **options: str) -> tuple[int, list[str]]:
         away = {"AWS_EC2_METADATA_DISABLED": "true"}  # no machine of Amazon's is asked
@@ -157,7 +157,7 @@ def test_a_profile_that_is_not_there(refused: Refused) -> None:
         )
 
 
-def test_a_bundle_without_its_graphs_has_to_be_told_where_they_go(
+def test_a_bundle_without_its_graphs_needs_to_know_where_they_go(
     refused: Refused, tmp_path: Path
 ) -> None:
     bundle = tmp_path / "large.zip"
@@ -178,7 +178,7 @@ def test_an_emulator_that_is_not_there(refused: Refused, first: Path) -> None:
     assert lines[1].endswith("; start one: make emulator")
 
 
-def test_credentials_are_made_up_for_this_machine_alone(refused: Refused, first: Path) -> None:
+def test_credentials_are_made_up_only_for_this_machine(refused: Refused, first: Path) -> None:
     url = f"http://onnxlet.invalid:{free_port()}"
     options = {"AWS_ENDPOINT_URL": url, "AWS_REGION": "eu-west-1"}
     code, lines = refused(BUNDLE=str(first), OPEN="1", **options)

@@ -51,7 +51,7 @@ ACCEPTED = {
 
 
 def template(folder: Path, options: dict[str, str]) -> tuple[Path, Any]:
-    """`osls package` alone: no account and no endpoint."""
+    """Only `osls package`: no account and no endpoint."""
     bundle = folder / "bundle.zip"
     bundle.write_bytes(b"PK\x05\x06" + bytes(18))
     command = [str(OSLS), "package", "--stage", "dev", "--region", "eu-west-1"]
@@ -140,7 +140,7 @@ def test_the_role_allows_nothing_that_is_not_used(tmp_path: Path) -> None:
 
 
 def test_the_role_has_the_boundary_that_is_asked_for(tmp_path: Path) -> None:
-    """Without one, whoever deploys could make a role of any rights, and use it."""
+    """Without one, the deploying user could make a role of any rights, and use it."""
     made = template(tmp_path, ALL)[1]
     expected = {"Fn::If": ["HasBoundary", {"Ref": "Boundary"}, {"Ref": "AWS::NoValue"}]}
     assert made["Resources"]["FunctionRole"]["Properties"]["PermissionsBoundary"] == expected

@@ -1,4 +1,4 @@
-"""The GitHub Actions workflows, as far as linters can tell; none of them asks GitHub."""
+"""The GitHub Actions workflows, as far as linters can see; none of them asks GitHub."""
 
 from __future__ import annotations
 

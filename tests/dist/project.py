@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 [DOCUMENT] = (ROOT / "docs").rglob("own-project.md")
 FILE = re.compile(r"^```python\n# (\S+\.py)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 THEIRS = "raise SystemExit('a module of the user was run')\n"
-TYPED = '''
+TYPED = """
 from onnxlet import build, converts, verify
 
 built = build(None, [[1.0]], name="prices")
@@ -21,7 +21,7 @@ reveal_type(built.predict([[1.0]]))
 reveal_type(verify("models/prices/1"))
 reveal_type(converts)
 build(None, [[1.0]])
-'''
+"""
 CELLS = (
     "from onnxlet import build\nfrom shop import prices\n"
     "model, X_test, y_test, X_train = prices.build()",

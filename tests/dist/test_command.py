@@ -12,6 +12,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+import onnxlet
 from onnxlet.command_line import HIDDEN, SIDES, group
 from onnxlet.convert.bundle.commands import deploy_line
 from tests.conftest import ROOT
@@ -70,6 +71,11 @@ def test_help_shows_the_command_as_it_was_called(name: str) -> None:
     assert f"Example: onnxlet {name} " in end.stdout
 
 
+def test_it_names_its_version() -> None:
+    end = CliRunner().invoke(group, ["--version"], prog_name="onnxlet")
+    assert (end.exit_code, end.stdout) == (0, f"onnxlet, version {onnxlet.__version__}\n")
+
+
 def test_a_command_that_is_none_is_wrong_use() -> None:
     end = CliRunner().invoke(group, ["bake"], prog_name="onnxlet")
     assert end.exit_code == 2
@@ -77,8 +83,6 @@ def test_a_command_that_is_none_is_wrong_use() -> None:
 
 
 def test_nothing_else_is_there_to_import() -> None:
-    import onnxlet
-
     assert {"build", "converts", "verify"} <= set(dir(onnxlet))
     with pytest.raises(AttributeError, match="has no attribute 'train_all'"):
         _ = onnxlet.train_all  # type: ignore[attr-defined]

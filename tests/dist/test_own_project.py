@@ -129,11 +129,13 @@ def test_from_a_notebook(project: Path, tmp_path: Path) -> None:
     imports, building, shown, difference, refusal = json.loads(done.stdout)
 
     assert imports == []
-    assert "".join(each["text"] for each in building).startswith("regression: Pipeline, 30 held-out")
+    progress = "".join(each["text"] for each in building)
+    assert progress.startswith("regression: Pipeline, 30 held-out")
     assert {each["name"] for each in building} == {"stdout"}
     page = "".join(shown[0]["data"]["text/html"])
     assert page.startswith("<table><caption>parity certificate of prices version 1</caption>")
-    assert all(abs(value) < 1e-3 for value in json.loads("".join(difference[0]["data"]["text/plain"])))
+    values = json.loads("".join(difference[0]["data"]["text/plain"]))
+    assert all(abs(value) < 1e-3 for value in values)
     assert [each["output_type"] for each in refusal] == ["stream", "error"]
     assert refusal[1]["traceback"] == [
         "Refusal: X_test has no rows\nParity is proven on held-out rows: give some."
@@ -174,20 +176,20 @@ def served(models: Path, project: Path) -> Iterator[str]:
         [COMMAND, "serve", "--port", "0"], cwd=project, stdout=subprocess.PIPE, text=True
     ) as server:
         try:
-            line = next(filter(None, map(re.compile(r"http://\S+:\d+").search, server.stdout or ())))
-            yield line.group()
+            address = re.compile(r"http://\S+:\d+")
+            yield next(filter(None, map(address.search, server.stdout or ()))).group()
         finally:
             server.terminate()
 
 
 def test_serving_takes_the_models_of_the_same_folder(served: str) -> None:
     rows = {"instances": [{"area": 100, "age": 10}]}
-    asked = urllib.request.Request(
+    asked = urllib.request.Request(  # noqa: S310 - our own server
         f"{served}/models/prices/predict",
         json.dumps(rows).encode(),
         {"Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(asked, timeout=30) as reply:
+    with urllib.request.urlopen(asked, timeout=30) as reply:  # noqa: S310 - our own server
         answer: dict[str, Any] = json.load(reply)
     assert answer["prediction"][0] == pytest.approx(300, abs=15)
 
@@ -209,7 +211,10 @@ def bare(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_what_is_missing_is_an_extra_of_the_wheel_s(
     arguments: list[str], extra: str, bare: Path, project: Path
 ) -> None:
-    code = "import sys; sys.path[:0] = [sys.argv.pop(1)]; from onnxlet.command_line import main; main()"
+    code = (
+        "import sys; sys.path[:0] = [sys.argv.pop(1)]; "
+        "from onnxlet.command_line import main; main()"
+    )
     command = (PYTHON, "-I", "-S", "-c", code, bare)
 
     assert "publish" in run(*command, "--help", cwd=project).stdout
@@ -231,6 +236,7 @@ def test_without_extras_the_app_answers(bare: Path, models: Path, project: Path)
         "try: onnxlet.build\n"
         "except ModuleNotFoundError as error: print(error)"
     )
-    name, *missing = run(PYTHON, "-I", "-S", "-c", code, bare, models, cwd=project).stdout.split("\n")
+    done = run(PYTHON, "-I", "-S", "-c", code, bare, models, cwd=project)
+    name, *missing = done.stdout.split("\n")
     assert name == "prices"
     assert "Install onnxlet[convert]" in missing[1]

@@ -1,4 +1,4 @@
-"""The wheel holds this project's code below one name, and the same bytes whichever way it is built."""
+"""The wheel holds this project's code below one name; its bytes are the same each way."""
 
 from __future__ import annotations
 
@@ -79,6 +79,25 @@ def test_it_asks_for_what_is_locked_here(wheel: Path) -> None:
         listed = {re.split(r"[ <>=]", line)[0] for line in lines if line[:1].isalpha()}
         assert names == listed - NOT_OURS, file
     assert metadata["Version"] == __version__
+    assert metadata["License-Expression"] == "BSD-3-Clause"
+    assert metadata.get_all("License-File") == ["LICENSE", "NOTICE"]
+    assert "Private :: Do Not Upload" in metadata.get_all("Classifier", [])
+    assert str(metadata.get_payload()).startswith("# onnxlet\n")
+
+
+def test_an_editable_install_is_refused(tmp_path: Path) -> None:
+    """It would put `tests`, `function`, `convert` and `edge` on the path, and no `onnxlet.edge`."""
+    (tmp_path / "editables.py").write_text(
+        "class EditableProject:\n    def __init__(self, *_): raise AssertionError('not refused')\n"
+    )
+    code = f"from hatchling.build import build_editable as b; b({str(tmp_path)!r})"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT, env={"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+
+    assert "ValueError: Dev mode installations are unsupported" in done.stderr
+    assert not list(tmp_path.glob("*.whl"))
 
 
 @pytest.mark.parametrize("file", ["__init__.py", "folders.py", "environment.py"])
@@ -98,3 +117,12 @@ def test_ours_are_not_imported_by_names_that_may_be_somebody_s(name: str) -> Non
     assert f"Import onnxlet.{name}" in faults(f"import {name}.errors")
     assert f"Import onnxlet.{name}" in faults(f"from {name} import errors")
     assert "TID251" not in faults(f"from onnxlet.{name} import errors")
+
+
+def test_folders_named_as_what_is_built_are_linted_too() -> None:
+    """Ruff leaves out every `dist`, by its own list."""
+    done = subprocess.run(
+        [sys.executable, "-m", "ruff", "check", "--show-files", "."],
+        cwd=ROOT, capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    assert str(Path(__file__).resolve()) in done.stdout.splitlines()

@@ -1,4 +1,4 @@
-"""The same request in every protocol, and the member in which each tells an error."""
+"""The same request in every protocol, and the member in which each reports an error."""
 
 from __future__ import annotations
 

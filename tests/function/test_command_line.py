@@ -24,7 +24,7 @@ def ended(error: BaseException, *arguments: str) -> Result:
     [
         (errno.ENOSPC, "The disk is full: free some of it, or write elsewhere."),
         (errno.EROFS, "Write elsewhere, or as a user that may write there."),
-        (errno.EACCES, "Let this user read or write it, or name another folder."),
+        (errno.EACCES, "Let this user read or write it, or name another path."),
         (errno.ENAMETOOLONG, "Use a shorter path."),
         (errno.ELOOP, "The links on this path lead to each other: name another path."),
         (errno.ENOTDIR, "A part of this path is a file: name another path."),

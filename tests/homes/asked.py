@@ -1,4 +1,4 @@
-"""A hundred requests: every dialect, several models, and what is refused."""
+"""A hundred requests: every protocol, several models, and what is refused."""
 
 from __future__ import annotations
 

@@ -58,5 +58,5 @@ class Emulator:
         return answer.status, answer.read()
 
     def calls(self) -> list[str]:
-        """Of the function to the platform: the emulator does not tell."""
+        """Of the function to the platform: the emulator does not report it."""
         return []

@@ -1,4 +1,4 @@
-"""Inside the namespaces: the folders that a function sees on Lambda, and a loopback alone."""
+"""Inside the namespaces: the folders that a function sees on Lambda, and only a loopback."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def bring_up_loopback() -> None:
 
 
 def mount_places(places: Mapping[str, Path], logs: Path, hide: Path | None) -> None:
-    """Make /var of these folders, read-only; the function can write to an empty /tmp alone.
+    """Make /var of these folders, read-only; the function can write only to an empty /tmp.
 
     Args:
         places: folders by the name that they get below /var.

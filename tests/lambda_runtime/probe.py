@@ -1,4 +1,4 @@
-"""A function that tells what it finds around it: what the other tests rely on."""
+"""A function that reports what it finds around it: what the other tests rely on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The suites that every transport passes, over AWS's runtime: every dialect, kind and oddity."""
+"""The suites that every transport passes, over AWS's runtime: every protocol, kind and oddity."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def take_over(suite: ModuleType, fixture: str, without: set[str]) -> None:
 
 for suite in OVER_HTTP:
     take_over(suite, "client", set())
-# In its own process alone: where it reads the log or a file, makes up the context, or raises.
+# Only in its own process: where it reads the log or a file, makes up the context, or raises.
 BY_ITSELF = {
     "capfd",
     "tmp_path",

@@ -59,7 +59,7 @@ def test_nothing_of_it_is_left(bundle: Path, tmp_path: Path, native: Machine) ->
         time.sleep(0.01)
 
 
-def test_a_function_that_raises_is_told_of(bundle: Path, tmp_path: Path, native: Machine) -> None:
+def test_a_function_that_raises_is_reported(bundle: Path, tmp_path: Path, native: Machine) -> None:
     (bundle / "raising.py").write_text("def handler(event, context):\n    1 / 0\n")
     for own_api in (False, True):
         logs = tmp_path / f"logs-{own_api}"

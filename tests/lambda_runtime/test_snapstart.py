@@ -23,7 +23,7 @@ def lines_of(runtime: Runtime, count: int) -> list[dict[str, Any]]:
     return [json.loads(line) for line in runtime.log(count) if line.startswith("{")]
 
 
-def test_the_first_request_after_a_restore_is_told_apart(
+def test_the_first_request_after_a_restore_is_marked(
     machine: Machine, unpacked: Callable[[Machine], Path], tmp_path: Path
 ) -> None:
     environ = {**SNAP_START, "ONNXLET_LOAD": "first-use"}

@@ -84,7 +84,7 @@ def test_each_further_event_meets_a_new_process_that_fails(start: Start, altered
     assert len(re.findall(r"Process runtime-\d+ exited: exit status 1", said)) == 3
 
 
-def test_a_model_that_is_loaded_late_fails_alone(start: Start, altered: Path) -> None:
+def test_only_the_model_that_is_loaded_late_fails(start: Start, altered: Path) -> None:
     with start(models=altered, environ={"ONNXLET_LOAD": "first-use"}) as runtime:
         shop = runtime.invoke(ROW).json()
         iris = runtime.invoke({"instances": [[5.1, 3.5, 1.4, 0.2]], "model": "iris"}).json()

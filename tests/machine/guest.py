@@ -50,12 +50,12 @@ class Port:
         self._lock = threading.Lock()
 
     def tell(self, **form: Any) -> None:
-        """Tell the tests."""
+        """Send a message to the tests."""
         with self._lock:
             write(self._file, form)
 
     def hear(self) -> Any:
-        """The next that the tests tell."""
+        """The next command of the tests."""
         return json.loads(self._file.readline())
 
 

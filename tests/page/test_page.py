@@ -133,7 +133,7 @@ def test_what_nothing_proves_is_called_unproven(open_page: Open, tasks_site: str
     assert why.startswith("This model has no explanations here. Build the version again")
 
 
-def test_predicting_by_keyboard_alone(open_page: Open, site: str) -> None:
+def test_predicting_by_keyboard_only(open_page: Open, site: str) -> None:
     page = open_page(site, "iris")
 
     tab_to(page, "#field-2")
@@ -217,7 +217,7 @@ def test_no_digit_of_a_long_number_is_lost(open_page: Open, site: str) -> None:
     assert '"Gr_Liv_Area": 9007199254740993,' in page.inner_text("#snippet")
 
 
-def test_the_key_is_asked_for_and_kept_in_this_tab_alone(open_page: Open, locked_site: str) -> None:
+def test_the_key_is_asked_for_and_kept_only_in_this_tab(open_page: Open, locked_site: str) -> None:
     page = open_page(locked_site, refused=True)
     assert page.query_selector("nav a") is None
     keep_screenshot(page, "key")
@@ -240,7 +240,7 @@ def test_the_key_is_asked_for_and_kept_in_this_tab_alone(open_page: Open, locked
     assert page.evaluate(stores) == [[], [], ""]
 
 
-def test_the_bars_tell_what_explain_tells(open_page: Open, site: str) -> None:
+def test_the_bars_show_what_explain_returns(open_page: Open, site: str) -> None:
     page = open_page(site, "iris")
     rows = page.evaluate("JSON.parse(bodyText())")
     told = ask(site, "models/iris/explain", rows)

@@ -1,4 +1,4 @@
-"""docs/reference/coverage.md tells of every estimator, and is what a sweep finds."""
+"""docs/reference/coverage.md lists every estimator, and is what a sweep finds."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_the_line_is_what_a_sweep_finds(name: str, lines: dict[str, str]) -> Non
     assert row_of(judged(name)) == lines[name]
 
 
-def test_what_differs_is_counted_and_told() -> None:
+def test_what_differs_is_counted_and_reported() -> None:
     outcomes = [Outcome("A", "exact", "prediction"), Outcome("B", "differs", "by 1 | 2")]
     text = document(outcomes)
     assert "1 exact, 0 refused, 0 transductive, 1 differs" in text

@@ -1,4 +1,4 @@
-"""What is deployed names nobody's account, and docs/how-to/deploy.md tells of it as it is."""
+"""What is deployed names nobody's account, and docs/how-to/deploy.md describes it as it is."""
 
 from __future__ import annotations
 
@@ -172,5 +172,5 @@ RIGHT = {"model": "m", "version": 2, **GOLDEN["answers"]}  # type: ignore[dict-i
         (None, "no prediction, but status None: None"),
     ],
 )
-def test_what_is_off_is_told_without_anybody_s_data(answer: Any, told: str) -> None:
+def test_what_is_off_is_reported_without_anybody_s_data(answer: Any, told: str) -> None:
     assert differences(answer, GOLDEN, 2) == told

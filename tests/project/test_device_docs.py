@@ -63,7 +63,7 @@ def test_the_variables_that_are_listed(path: Path) -> None:
 
 
 def place_of(name: str) -> str:
-    """The document that tells of a variable."""
+    """The document that describes a variable."""
     end = name.removeprefix("ONNXLET_DEVICE_")
     places = {"MQTT": "mqtt", "FORWARD": "forward", "QUEUE": "forward"}
     return places.get(end.partition("_")[0], "device")

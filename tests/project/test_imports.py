@@ -139,9 +139,7 @@ def test_serving_loads_nothing_of_the_laptop_side(models: Path) -> None:
         "onnxlet.convert.imported.onnx_file",
     ],
 )
-def test_onnx_runtime_tells_nobody_of_this_machine(
-    module: str, models: Path, tmp_path: Path
-) -> None:
+def test_onnx_runtime_sends_no_telemetry(module: str, models: Path, tmp_path: Path) -> None:
     code = (
         f"import {module}; from pathlib import Path; "
         "from onnxlet.function.models.model import load_model; "

@@ -1,4 +1,4 @@
-"""docs/reference/lambda.md tells of the log's metrics as they are."""
+"""docs/reference/lambda.md describes the log's metrics as they are."""
 
 from __future__ import annotations
 

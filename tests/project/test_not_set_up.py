@@ -42,7 +42,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     "command", [("convert", "build", "m.py:build"), ("convert",), ("edge", "serve")]
 )
-def test_the_missing_packages_are_told_and_make_setup(
+def test_the_missing_packages_are_reported_and_make_setup(
     command: tuple[str, ...], checkout: Path
 ) -> None:
     end = started(checkout, *command)
@@ -57,7 +57,7 @@ def test_the_missing_packages_are_told_and_make_setup(
     )
 
 
-def test_with_some_packages_the_next_is_told(checkout: Path, tmp_path: Path) -> None:
+def test_with_some_packages_the_next_is_reported(checkout: Path, tmp_path: Path) -> None:
     (tmp_path / "click").symlink_to(Path(click.__file__).parent)
 
     end = started(checkout, "convert", "build", PYTHONPATH=str(tmp_path))

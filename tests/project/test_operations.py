@@ -1,4 +1,4 @@
-"""docs/reference/operations.md tells of the log and the metrics as they are."""
+"""docs/reference/operations.md describes the log and the metrics as they are."""
 
 from __future__ import annotations
 

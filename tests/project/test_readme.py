@@ -31,7 +31,7 @@ HAS_TOOLS = shutil.which("make") and shutil.which("curl")
 
 @pytest.mark.skipif(not HAS_TOOLS, reason="needs make and curl")
 @pytest.mark.skipif(not (ROOT / ".venv" / "ready").is_file(), reason="run by `make test`")
-def test_make_run_tells_of_a_port_that_is_taken_before_it_trains(tmp_path: Path) -> None:
+def test_make_run_reports_a_port_that_is_taken_before_it_trains(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         for port in (taken.getsockname()[1], "abc"):
             command = ["make", "run", f"PORT={port}", f"MODELS={tmp_path}"]

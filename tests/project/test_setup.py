@@ -1,4 +1,4 @@
-"""Setting up: an environment of the function alone, a fresh machine, a Python that won't do."""
+"""Setting up: an environment of only the function, a fresh machine, a Python that won't do."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ print(json.dumps(direct))
 """
 
 
-def test_the_function_serves_with_its_own_requirements_alone(tmp_path: Path, models: Path) -> None:
+def test_the_function_serves_with_only_its_own_requirements(tmp_path: Path, models: Path) -> None:
     venv.create(tmp_path / "env", with_pip=True)
     python = tmp_path / "env" / "bin" / "python"
     requirements = ROOT / "requirements" / "function.txt"
@@ -89,7 +89,7 @@ def set_up(copy: Path, python: Path | str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_too_old_a_python_is_told_what_to_install(copy: Path, tmp_path: Path) -> None:
+def test_too_old_a_python_is_refused_with_what_to_install(copy: Path, tmp_path: Path) -> None:
     old = stand_in(
         tmp_path / "python3.9", 'case $1 in --version) echo "Python 3.9.2";; esac; exit 1'
     )
@@ -103,7 +103,7 @@ def test_too_old_a_python_is_told_what_to_install(copy: Path, tmp_path: Path) ->
     assert not (copy / ".venv").exists()
 
 
-def test_a_python_that_is_named_and_not_usable_is_told_as_what_it_is(tmp_path: Path) -> None:
+def test_a_python_that_is_named_and_not_usable_is_reported_as_what_it_is(tmp_path: Path) -> None:
     mute = stand_in(tmp_path / "mute", "exit 1")
     for python, told in (
         (mute, f"{mute} is no Python that runs"),
@@ -119,7 +119,7 @@ def test_a_python_that_is_named_and_not_usable_is_told_as_what_it_is(tmp_path: P
         assert not (tmp_path / "made").exists()
 
 
-def test_a_python_without_venv_is_told_what_to_install(copy: Path, tmp_path: Path) -> None:
+def test_a_python_without_venv_is_refused_with_what_to_install(copy: Path, tmp_path: Path) -> None:
     lacking = stand_in(
         tmp_path / "python3",
         f'case "$2" in *ensurepip*) exit 1;; esac; exec "{sys.executable}" "$@"',
@@ -167,6 +167,48 @@ def test_a_fresh_machine_runs_and_runs_again(copy: Path, tmp_path: Path, python:
         assert ("setting up" in log.read_text()) is setting_up
         assert "Traceback" not in log.read_text()
     assert [path.name for path in (copy / "models" / "house-prices").iterdir()] == ["1"]
+
+
+@pytest.fixture
+def unpacked(tmp_path: Path) -> Path:
+    """What an archive left of the folders and of the links to them: a copy, a text, and none."""
+    (tmp_path / "tools").mkdir()
+    shutil.copy(ROOT / "tools" / "setup.sh", tmp_path / "tools")
+    for folder in ("function", "convert", "edge", "requirements", "onnxlet/function"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "file.py").write_text("ours")
+    (tmp_path / "onnxlet" / "edge").write_text("../edge")
+    return tmp_path
+
+
+def set_up_without_python(folder: Path) -> str:
+    """What setup says, which ends where it has its links and looks for a Python."""
+    done = subprocess.run(
+        ["sh", "tools/setup.sh"], cwd=folder, env={**os.environ, "PYTHON": "none-such"},
+        capture_output=True, text=True, timeout=20,
+    )  # fmt: skip
+    assert done.returncode == 1
+    return done.stderr
+
+
+def test_links_that_an_archive_lost_are_restored(unpacked: Path) -> None:
+    (unpacked / "onnxlet" / "function" / "__pycache__").mkdir()
+
+    assert "onnxlet needs Python" in set_up_without_python(unpacked)
+
+    for link in ("function", "convert", "edge", "requirements"):
+        assert (unpacked / "onnxlet" / link).readlink() == Path("..") / link
+        assert (unpacked / link / "file.py").read_text() == "ours"
+
+
+def test_a_copy_with_edits_of_its_own_is_kept_and_refused(unpacked: Path) -> None:
+    edited = unpacked / "onnxlet" / "function" / "file.py"
+    edited.write_text("edited")
+
+    assert set_up_without_python(unpacked).startswith(
+        "onnxlet/function is a copy of function, and differs"
+    )
+    assert edited.read_text() == "edited"
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -6,6 +6,7 @@ import sys
 import warnings
 from collections import Counter
 
+import onnxlet.environment  # noqa: F401 - before NumPy
 from tools.coverage.document import FILE, document
 from tools.coverage.estimators import cases
 from tools.coverage.outcomes import Outcome

@@ -17,7 +17,7 @@ RESULTS: tuple[Result, ...] = ("exact", "refused", "transductive", "differs")
 
 
 def document(outcomes: Sequence[Outcome]) -> str:
-    """The whole file."""
+    """docs/reference/coverage.md, as Markdown."""
     return "\n".join([*_header(outcomes), *(row_of(outcome) for outcome in outcomes), ""])
 
 

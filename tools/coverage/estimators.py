@@ -42,7 +42,7 @@ class Case:
 
 
 def cases() -> Iterator[Case]:
-    """All of them, by name."""
+    """All estimators, by name."""
     for name, kind in all_estimators():
         estimator = MADE[name]() if name in MADE else kind(**ARGUMENTS.get(name, {}))
         if "random_state" in estimator.get_params(deep=False):

@@ -1,4 +1,4 @@
-"""What comes out for one estimator: exact, refused, transductive, or an error of ours."""
+"""What comes out for one estimator: exact, refused, transductive, or differs, which is a bug."""
 
 from __future__ import annotations
 
@@ -73,9 +73,9 @@ def _nothing_to_serve(case: Case) -> str:
         return "encodes targets, not rows"
     if hasattr(case.estimator, "predict") or hasattr(case.estimator, "transform"):
         return ""
-    alone = ("fit_predict", "fit_transform", "biclusters_")
-    if any(hasattr(type(case.estimator), method) for method in alone):
-        return "answers for the rows that it is fitted on alone"
+    transductive = ("fit_predict", "fit_transform", "biclusters_")
+    if any(hasattr(type(case.estimator), method) for method in transductive):
+        return "answers only for the rows that it is fitted on"
     return "has neither predict nor transform"
 
 

@@ -158,7 +158,7 @@ def sentences() -> Sample:
 
 
 def word_counts() -> Sample:
-    """Of each sentence, as mappings."""
+    """The words of each sentence, counted: a mapping by word."""
     X, y, others = sentences()
     return Sample([_counted(text) for text in X], y, [_counted(text) for text in others])
 

@@ -26,7 +26,7 @@ def main() -> None:
 def up() -> None:
     """Package, deploy a version, prove it where it runs, and only then serve it."""
     with _where() as (plan, cloud):
-        _tell(deploy(plan, cloud, _report))
+        _print(deploy(plan, cloud, _report))
 
 
 @main.command(cls=Command, example="STAGE=dev python -m tools.deploy rollback")
@@ -34,7 +34,7 @@ def rollback() -> None:
     """Serve the version again that was proven before."""
     with _where() as (plan, cloud):
         readiness.check_access(cloud)
-        _tell(after.roll_back(plan, cloud))
+        _print(after.roll_back(plan, cloud))
 
 
 @main.command(cls=Command, example="STAGE=dev python -m tools.deploy remove")
@@ -43,7 +43,7 @@ def remove() -> None:
     with _where() as (plan, cloud):
         readiness.check_access(cloud, osls=True)
         _report(f"removing {plan.stack}")
-        _tell(after.remove(plan, cloud))
+        _print(after.remove(plan, cloud))
 
 
 @main.command(cls=Command, example="python -m tools.deploy logs --minutes 60 --follow")
@@ -53,7 +53,7 @@ def logs(minutes: int, follow: bool) -> None:
     """Show the function's log."""
     with _where() as (plan, cloud):
         readiness.check_access(cloud)
-        _tell(after.log_lines(plan, cloud, minutes, follow))
+        _print(after.log_lines(plan, cloud, minutes, follow))
 
 
 @main.command(
@@ -87,7 +87,7 @@ def _report(line: str) -> None:
     click.echo(line, err=True)
 
 
-def _tell(lines: Iterator[str] | list[str]) -> None:
+def _print(lines: Iterator[str] | list[str]) -> None:
     for line in lines:
         click.echo(line)
 

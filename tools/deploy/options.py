@@ -128,7 +128,7 @@ class Plan:
 
     @property
     def stage(self) -> str:
-        """Its name."""
+        """The name of the stage."""
         return self.values["STAGE"]
 
     @property

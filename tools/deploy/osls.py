@@ -11,7 +11,7 @@ from tools.deploy.errors import DeployFailed
 
 ROOT = Path(__file__).resolve().parents[2]
 OSLS = ROOT / "node_modules" / ".bin" / "osls"
-HERE = {"SLS_AWS_MONITORING_FREQUENCY": "300"}  # milliseconds; AWS itself is asked every 5 s
+EMULATED = {"SLS_AWS_MONITORING_FREQUENCY": "300"}  # ms; AWS itself is asked every 5 s
 
 
 def run_osls(
@@ -34,7 +34,7 @@ def run_osls(
     for name, value in sorted(params.items()):
         if value:  # osls takes no empty one, and where it matters the default is
             command += ["--param", f"{name}={value}"]
-    environ = cloud.environ() | (HERE if cloud.is_here else {}) | {"ONNXLET_API_KEYS": api_keys}
+    environ = cloud.environ() | (EMULATED if cloud.is_here else {}) | {"ONNXLET_API_KEYS": api_keys}
     environ |= {"CI": "1", "NODE_NO_WARNINGS": "1"}  # no questions, nothing of SDKs to come
     done = subprocess.run(  # noqa: S603 - our own arguments
         command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,

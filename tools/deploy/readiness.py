@@ -19,7 +19,7 @@ from tools.deploy.errors import DeployFailed, NotReady
 from tools.deploy.options import Plan
 from tools.deploy.osls import OSLS
 
-HINT = "docs/how-to/deploy.md tells what a deployment needs, and how to make a key."
+HINT = "docs/how-to/deploy.md says what a deployment needs, and how to make a key."
 OLDEST_NODE = (20, 19)
 KEYS = (
     "ONNXLET_API_KEYS=name:sha256-hex, or their name in Parameter Store as API_KEYS_SSM, "

@@ -21,7 +21,7 @@ def up(plan: Plan, cloud: Cloud, report: Report) -> list[str]:
     """Deploy, and move `live` once the new version is proven.
 
     Returns:
-        What to tell: the proof, the addresses, and a call to paste.
+        What to report: the proof, the addresses, and a call to paste.
 
     Raises:
         NotReady: before anything is done.
@@ -60,7 +60,7 @@ def _check_same(before: Stack | None, now: Stack | None) -> None:
     """Somebody else may have moved `live` while this one was packaging."""
     if before != now:
         raise DeployFailed(
-            "the stack was changed by somebody else meanwhile", "Deploy again, to go on from there."
+            "somebody else changed the stack meanwhile", "Deploy again, to go on from there."
         )
 
 

@@ -7,6 +7,7 @@ import statistics
 import time
 from typing import Any, NamedTuple
 
+from onnxlet.folders import typed
 from tools.deploy.bundle import Bundle
 from tools.deploy.cloud import Cloud
 from tools.deploy.differences import differences
@@ -81,7 +82,7 @@ def prove(bundle: Bundle, stack: Stack, qualifier: str, cloud: Cloud) -> list[Pr
         served = f"live still serves version {stack.live}" if stack.live else "nothing is served"
         raise DeployFailed(
             f"version {qualifier} is not proven, and {served}:\n  " + "\n  ".join(faults),
-            "python -m convert verify DIR/N/V tells whether the model answers rightly here.",
+            f"{typed('convert', 'verify DIR/N/V')} shows whether the model answers correctly here.",
         )
     return proofs
 

@@ -52,5 +52,5 @@ def prune(stack: Stack, cloud: Cloud) -> list[str]:
             gone.append(version)
         except ClientError as error:
             if error.response["Error"]["Code"] != "ResourceConflictException":
-                raise  # an alias of somebody else's points there: it is theirs
+                raise  # another alias points there: not ours to delete
     return gone

@@ -1,1 +1,1 @@
-"""The user's Python functions as part of the graph: called once, with stand-ins for columns."""
+"""The user's Python functions as part of the graph: called once, with proxies for columns."""

@@ -217,10 +217,7 @@ def choose(condition: Any, yes: Any, no: Any) -> Tensor:
 
 
 def everywhere(x: Tensor) -> Tensor:
-    """True in each element of a tensor's shape.
-
-    `x == x` alone is false for NaN.
-    """
+    """True for every element, NaN too: `x == x` is false for that one."""
     same = x.equals(x)
     return same | ~same
 

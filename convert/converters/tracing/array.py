@@ -1,4 +1,4 @@
-"""The stand-in for an array, with NumPy's views; of one dtype, unless it has text."""
+"""The proxy for an array, with NumPy's views; of one dtype, unless it has text."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Memory:
         self.version = 0
 
     def write(self, columns: Sequence[Tensor]) -> None:
-        """Replace all columns."""
+        """Replace all columns, as writing to the array does; its views notice by `version`."""
         self.table = Table(tuple(columns))
         self.version += 1
 
@@ -183,7 +183,7 @@ class TracedArray(ArrayMethods):
 
 
 def side_by_side(graph: Graph, parts: Sequence[Traced]) -> TracedArray:
-    """The columns of several stand-ins in one array."""
+    """The columns of several proxies in one array."""
     tensors = [tensor for part in parts for tensor in part._table.tensors]
     return TracedArray(graph, Table(tuple(tensors)))
 

@@ -91,7 +91,7 @@ class ArrayMethods(Traced):
         return product(self, other)
 
     def clip(self, min: Any = None, max: Any = None, **options: Any) -> Any:  # noqa: A002
-        """Between bounds."""
+        """Values beyond a bound become the bound."""
         check_options("clip", options)
         return clipped(self, min, max)
 

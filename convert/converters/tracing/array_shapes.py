@@ -37,7 +37,7 @@ def as_array(x: Any, dtype: Any = None, **options: Any) -> Any:
 
 
 def copied(x: Any, dtype: Any = None, copy: Any = True, **options: Any) -> Any:
-    """`np.array`: a copy."""
+    """`np.array`: a copy, unless `copy` is False."""
     made = as_array(x, dtype, **options)
     return made.copy() if isinstance(made, TracedArray) and copy is not False else made
 
@@ -54,7 +54,7 @@ def _flat(part: Any) -> TracedArray:
 
 
 def _parts(given: Any) -> list[Any]:
-    """The stand-ins of a list as arrays; constants stay."""
+    """The proxies of a list as arrays; constants stay."""
     if isinstance(given, Transposed):
         given = list(given)
     return [as_array(part) if isinstance(part, Traced) else part for part in given]
@@ -204,7 +204,7 @@ implements("ones_like")(like(1.0))
 
 
 def full(shape: Any, fill_value: Any, dtype: Any = None, **options: Any) -> TracedArray:
-    """`np.full((x.shape[0], 2), 1.0)`: the number of rows has to be a stand-in's."""
+    """`np.full((x.shape[0], 2), 1.0)`: the number of rows has to be a proxy's."""
     check_options("full", options, order=("C",))
     wanted = shape if isinstance(shape, tuple | list) else (shape,)
     flat, width = len(wanted) == 1, 1 if len(wanted) == 1 else wanted[-1]

@@ -1,4 +1,4 @@
-"""The base of all stand-ins: columns of the graph, and functions of the columns of several."""
+"""The base of all proxies: columns of the graph, and functions of the columns of several."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CLAIMED = (float, int, str, bool, list, np.ndarray, DataFrame, Series)
 
 
 class StandInType(type):
-    """The class of stand-ins' classes: refuses `type(x) == Series`, which would be false."""
+    """The class of proxies: refuses `type(x) == Series`, which would be false."""
 
     def __eq__(cls, other: object) -> bool:
         real = getattr(other, "stands_for", other)
@@ -62,7 +62,7 @@ class ColumnsBase(metaclass=StandInType):
 
 
 class Rows:
-    """The stand-in for the number of rows, which is unknown before a request.
+    """The proxy for the number of rows, which is unknown before a request.
 
     Attributes:
         like: a tensor with that many rows.
@@ -90,11 +90,11 @@ def elementwise(function: Function, *operands: Any) -> Any:
 
     Args:
         function: takes tensors of the same number of columns, or of one, and constants.
-        operands: stand-ins; tensors of one column, which go with every column; constants: one
+        operands: proxies; tensors of one column, which go with every column; constants: one
             value, or one for each column.
 
     Returns:
-        A stand-in of the operands' highest rank.
+        A proxy of the operands' highest rank.
     """
     form = _highest([operand for operand in operands if isinstance(operand, ColumnsBase)])
     parts = [_part(operand, form) for operand in operands]

@@ -1,6 +1,6 @@
 """Functions of one element, or of one row, at a time: `.apply(lambda v: …)`.
 
-The function is called with a stand-in. Where it decides by a value, it is called again and takes
+The function is called with a proxy. Where it decides by a value, it is called again and takes
 the other branch; the condition then chooses, in the graph, between what the two calls return.
 """
 
@@ -23,7 +23,7 @@ MOST_EXECUTIONS = 128  # of one function: they double with each condition
 
 
 class Element(Traced):
-    """The stand-in for any one element of a column."""
+    """The proxy for any one element of a column."""
 
     __slots__ = ("_execution",)
     _rank: ClassVar[int] = ELEMENT
@@ -85,7 +85,7 @@ def _rounded(x: Tensor, ndigits: int | None) -> Tensor:
 
 
 class Row:
-    """The stand-in for any one row."""
+    """The proxy for any one row."""
 
     def __init__(self, graph: Graph, table: Table, execution: Execution) -> None:
         self._graph, self._given, self._execution = graph, table, execution

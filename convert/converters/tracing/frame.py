@@ -1,4 +1,4 @@
-"""The stand-in for a DataFrame: columns by name."""
+"""The proxy for a DataFrame: columns by name."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class TracedFrame(FrameValues):
 
     @property
     def columns(self) -> Any:
-        """The columns' names."""
+        """The columns' names, as pandas' Index."""
         return pd.Index(list(self._labels))
 
     @property
@@ -105,12 +105,12 @@ class TracedFrame(FrameValues):
 
     @property
     def loc(self) -> LocIndexer:
-        """Columns by name."""
+        """`frame.loc[:, names]`: columns by name."""
         return LocIndexer(self)
 
     @property
     def iloc(self) -> ILocIndexer:
-        """Columns by position."""
+        """`frame.iloc[:, positions]`: columns by position."""
         return ILocIndexer(self)
 
     def __getattr__(self, name: str) -> Any:
@@ -135,7 +135,7 @@ class TracedFrame(FrameValues):
         return label in self._labels
 
     def keys(self) -> Any:
-        """The columns' names."""
+        """The same as `columns`."""
         return self.columns
 
     def items(self) -> Iterator[tuple[Any, TracedSeries]]:
@@ -250,7 +250,7 @@ class TracedFrame(FrameValues):
         return beside(self._graph, series)
 
     def transform(self, func: Any, axis: Any = 0, **options: Any) -> Any:
-        """`transform`: as `apply`."""
+        """The same as `apply`, for functions that make a column of a column."""
         return self.apply(func, axis, **options)
 
 

@@ -1,7 +1,7 @@
 """Our versions of functions without a protocol: np.asarray, np.c_, pandas' and math's.
 
 They replace the originals in their modules while the user's function runs, and only then, and pass
-calls without a stand-in on to the originals.
+calls without a proxy on to the originals.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from onnxlet.convert.converters.tracing.columns_base import Rows
 from onnxlet.convert.converters.tracing.refusal import refuse
 from onnxlet.convert.converters.tracing.traced import Traced
 
-DEPTH = 3  # of lists in lists in which a stand-in is found
+DEPTH = 3  # of lists in lists in which a proxy is found
 OF_MATH = {
     "log": np.log, "log1p": np.log1p, "log2": np.log2, "log10": np.log10, "exp": np.exp,
     "expm1": np.expm1, "sqrt": np.sqrt, "sin": np.sin, "cos": np.cos, "tan": np.tan,
@@ -38,7 +38,7 @@ OF_MATH = {
 
 
 def is_traced(value: Any, depth: int = DEPTH) -> bool:
-    """Whether a value is a stand-in, or a list, tuple or dictionary that contains one."""
+    """Whether a value is a proxy, or a list, tuple or dictionary that contains one."""
     if issubclass(type(value), Traced | Transposed | Rows):
         return True
     if type(value) is dict:

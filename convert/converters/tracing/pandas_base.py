@@ -1,4 +1,4 @@
-"""The base of the stand-ins for a Series and a DataFrame: pandas' methods of values."""
+"""The base of the proxies for a Series and a DataFrame: pandas' methods of values."""
 
 from __future__ import annotations
 
@@ -112,11 +112,11 @@ class PandasBase(Traced):
 
     @property
     def values(self) -> TracedArray:
-        """As an array."""
+        """The columns as an array."""
         return self.to_numpy()
 
     def abs(self) -> Any:
-        """The magnitudes."""
+        """The absolute values."""
         return abs(self)
 
     def round(self, decimals: Any = 0) -> Any:
@@ -132,7 +132,7 @@ class PandasBase(Traced):
         return self._like(product(self.to_numpy(), other)._table)
 
     def clip(self, lower: Any = None, upper: Any = None, **options: Any) -> Any:
-        """Between bounds."""
+        """Values beyond a bound become the bound."""
         check_options("clip", options, inplace=(False,), axis=(None, 1, "columns"))
         return self._mapped(
             lambda x, low, high: pandas_methods.clipped(

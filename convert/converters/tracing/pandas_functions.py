@@ -21,7 +21,7 @@ from onnxlet.convert.converters.tracing.traced import Traced
 from onnxlet.convert.graph.converter import Tensor
 from onnxlet.function.arrays import MISSING_TEXT
 
-TOGETHER = {
+CONCAT_OPTIONS = {
     "join": ("outer", "inner"), "ignore_index": (False,), "copy": (True, False), "sort": (False,),
 }  # fmt: skip
 UNSEEN = "pd.cut by the values it is given depends on which rows come together in a request"
@@ -39,7 +39,7 @@ def notna(obj: Any) -> Any:
 
 def concat(objs: Any, *, axis: Any = 0, **options: Any) -> Any:
     """`pd.concat(…, axis=1)`: columns side by side."""
-    check_options("concat", options, **TOGETHER)
+    check_options("concat", options, **CONCAT_OPTIONS)
     if axis not in (1, "columns"):
         refuse("it puts rows below each other", "pd.concat needs axis=1 for columns.")
     parts = list(objs.values()) if isinstance(objs, dict) else list(objs)

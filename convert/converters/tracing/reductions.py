@@ -67,7 +67,7 @@ def variance(x: Tensor, skip: bool = False, ddof: int = 0) -> Tensor:
 
 
 def deviation(x: Tensor, skip: bool = False, ddof: int = 0) -> Tensor:
-    """The standard deviation."""
+    """The standard deviation of each row, with `ddof` as NumPy and pandas take it."""
     return variance(x, skip, ddof).unary("Sqrt")
 
 

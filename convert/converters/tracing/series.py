@@ -1,4 +1,4 @@
-"""The stand-in for a Series: one column, with its name."""
+"""The proxy for a Series: one column, with its name."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class TracedSeries(PandasBase):
 
     @property
     def name(self) -> Any:
-        """The column's name."""
+        """The name of the column; None where it has none."""
         return self._name
 
     @name.setter
@@ -103,7 +103,7 @@ class TracedSeries(PandasBase):
         return made
 
     def astype(self, dtype: Any, **options: Any) -> TracedSeries:
-        """`astype`."""
+        """The column in another dtype, as pandas' `astype`."""
         check_pandas("astype", options)
         if isinstance(dtype, dict):
             dtype = dtype[self._name]
@@ -164,7 +164,7 @@ class TracedSeries(PandasBase):
         return self
 
     def ravel(self, order: Any = "C") -> Any:
-        """As an array."""
+        """The column as an array of one dimension."""
         return self.to_numpy()
 
     def tolist(self) -> Any:

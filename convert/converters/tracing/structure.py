@@ -50,7 +50,7 @@ class Structure(PandasBase):
         self, labels: Any = None, *, axis: Any = 0, columns: Any = None, inplace: bool = False,
         errors: str = "raise", **options: Any,
     ) -> Any:  # fmt: skip
-        """`drop` of columns."""
+        """All columns but the named ones."""
         check_pandas("drop", options)
         if columns is None and axis not in (1, "columns"):
             refuse("it drops rows")
@@ -67,7 +67,7 @@ class Structure(PandasBase):
         self, mapper: Any = None, *, axis: Any = 0, columns: Any = None, inplace: bool = False,
         **options: Any,
     ) -> Any:  # fmt: skip
-        """`rename` of columns."""
+        """The same columns, some of them renamed."""
         check_pandas("rename", options)
         if columns is None and axis not in (1, "columns"):
             refuse("it renames rows")
@@ -86,17 +86,17 @@ class Structure(PandasBase):
         return self._renamed(list(labels)) if axis in (1, "columns") else refuse("it names rows")
 
     def add_prefix(self, prefix: str) -> Any:
-        """`add_prefix`."""
+        """The same columns, a prefix before each name."""
         return self._renamed([f"{prefix}{label}" for label in self._labels])
 
     def add_suffix(self, suffix: str) -> Any:
-        """`add_suffix`."""
+        """The same columns, a suffix after each name."""
         return self._renamed([f"{label}{suffix}" for label in self._labels])
 
     def filter(
         self, items: Any = None, like: Any = None, regex: Any = None, axis: Any = None
     ) -> Any:
-        """`filter` of columns."""
+        """The columns whose names match."""
         if axis not in (None, 1, "columns"):
             refuse("it takes rows by their index")
         wanted: Callable[[Any], bool] = (

@@ -1,7 +1,7 @@
-"""Tracing: a Python function, called once with a stand-in, writes itself to the graph.
+"""Tracing: a Python function, called once with a proxy, writes itself to the graph.
 
 This module is the contract of the package: `trace`, `Form` and `name_of`. Nothing outside imports
-any other module of it. The stand-in claims to be the DataFrame, Series or array that scikit-learn
+any other module of it. The proxy claims to be the DataFrame, Series or array that scikit-learn
 would pass; what is computed with it becomes nodes. Whatever depends on values or on the number of
 rows while the function runs is refused, so that a graph never holds what was true of one row only.
 """
@@ -44,7 +44,7 @@ def trace(
 
     Args:
         graph: to write to.
-        function: called once, with a stand-in for the columns.
+        function: called once, with a proxy for the columns.
         options: its keyword arguments.
         table: the columns.
         form: the form in which scikit-learn would pass them.

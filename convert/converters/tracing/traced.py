@@ -1,6 +1,6 @@
-"""What all stand-ins have in common: operators, NumPy's protocols, and refusals.
+"""What all proxies have in common: operators, NumPy's protocols, and refusals.
 
-What is computed with a stand-in is written to the graph. Whatever needs a value, above all an `if`
+What is computed with a proxy is written to the graph. Whatever needs a value, above all an `if`
 on a column, is refused.
 """
 

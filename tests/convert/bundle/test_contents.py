@@ -44,7 +44,7 @@ def test_the_top_of_a_bundle(for_lambda: Made) -> None:
     }  # fmt: skip
 
 
-def test_bundle_json_tells_of_every_file(for_lambda: Made) -> None:
+def test_bundle_json_lists_every_file(for_lambda: Made) -> None:
     told = json.loads((for_lambda.folder / "bundle.json").read_text())
     files = told.pop("files")
 

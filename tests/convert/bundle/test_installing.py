@@ -146,13 +146,13 @@ def test_a_model_that_answers_otherwise_here_switches_nothing(placed: Placed) ->
     manifest["files"]["golden.json"] = sha256((place / "golden.json").read_bytes()).hexdigest()
     (place / "manifest.json").write_text(json.dumps(manifest))
 
-    with pytest.raises(InstallError, match=r"model iris/1: 1 of .* golden rows are answered other"):
+    with pytest.raises(InstallError, match=r"model iris/1: 1 of .* golden rows are answered diff"):
         install(placed.setup, [])
     assert placed.calls == []
     assert live_slot(placed.paths) is None
 
 
-def test_every_fault_is_told_and_nothing_is_written(placed: Placed) -> None:
+def test_every_fault_is_reported_and_nothing_is_written(placed: Placed) -> None:
     placed.paths.settings.mkdir(parents=True)
     placed.paths.environment.write_text("ONNXLET_THREADS=many\nONNXLET_DEVICE_PORT=x\n")
     setup = placed.setup._replace(slot=placed.paths.models)

@@ -85,7 +85,7 @@ def test_a_wheel_of_another_hash_is_refused(
         wheels.install(Target("lambda", "3.13", "aarch64"), tmp_path / "installed")
 
 
-def test_a_wheel_that_is_nowhere_is_told(tmp_path: Path) -> None:
+def test_a_wheel_that_is_nowhere_is_reported(tmp_path: Path) -> None:
     with pytest.raises(PackagingFailed, match=r"Python 3\.13 on riscv64 can't be installed"):
         wheels.install(Target("lambda", "3.13", "riscv64"), tmp_path)
 
@@ -111,7 +111,7 @@ def test_an_interpreter_is_one_that_runs_and_is_of_that_version(
     assert compiled.find_interpreter("9.9") is None
 
 
-def test_a_source_that_does_not_compile_is_told(tmp_path: Path) -> None:
+def test_a_source_that_does_not_compile_is_reported(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text("def\n")
     with pytest.raises(PackagingFailed, match=r"can't compile.*SyntaxError|broken\.py"):
         compiled.compile_sources(tmp_path, ["broken.py"], sys.executable)

@@ -88,7 +88,7 @@ def test_every_dialect_answers_as_the_whole_does(for_lambda: Made, models: Path)
         wanted = client.open(path, method=method, data=data, content_type=kind)
         assert got["statusCode"] == wanted.status_code, path
         if path == "/v2/models/iris/stats":
-            continue  # tells how long it took
+            continue  # has the time that it took
         mask = r'"(request_id|X-Request-Id)":"[^"]*"'
         assert re.sub(mask, "", got["body"]) == re.sub(mask, "", wanted.text), path
 
@@ -149,7 +149,7 @@ def test_a_device_bundle_says_what_it_does_as_a_zip(for_device: Made) -> None:
         ({"python": PYTHON, "arch": "s390x"}, f"for s390x, and this machine is {ARCH}"),
     ],
 )
-def test_a_machine_that_does_not_fit_is_told(told: dict[str, str], part: str) -> None:
+def test_a_machine_that_does_not_fit_is_reported(told: dict[str, str], part: str) -> None:
     [fault] = unfit(told)
     assert part in fault
     assert unfit({"python": PYTHON, "arch": ARCH}) == []

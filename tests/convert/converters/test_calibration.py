@@ -45,7 +45,7 @@ if any("temperature" in str(c) for c in CalibratedClassifierCV._parameter_constr
     METHODS.append("temperature")  # since scikit-learn 1.8
 
 
-# Decisions on training rows are knots: there the last digit of a sum tells yes from no.
+# Decisions on training rows are knots: there the last digit of a sum decides between yes and no.
 BETWEEN = ROWS + 0.017
 
 

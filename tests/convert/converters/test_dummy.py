@@ -78,5 +78,5 @@ def test_behind_text_and_numbers() -> None:
 def test_refuses_where_no_column_is_left() -> None:
     graph = Graph("float64", converters())
     table = Table((Tensor(graph, "", DROPPED, labels=("a",)),))
-    with pytest.raises(Unsupported, match="without looking at any column"):
+    with pytest.raises(Unsupported, match="without using any column"):
         graph.call(fit(DummyRegressor(), pd.DataFrame({"a": [1]}), np.ones(1)), table, "predict")

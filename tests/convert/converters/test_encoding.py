@@ -125,7 +125,7 @@ TARGETS: dict[str, Any] = {
 
 
 def answered(fitted: Any, X: pd.DataFrame) -> pd.DataFrame:
-    """The rows that scikit-learn answers alone."""
+    """Only the rows that scikit-learn answers."""
     rows = [index for index in range(len(X)) if _answers(fitted, X.iloc[index : index + 1])]
     return X.iloc[rows]
 

@@ -107,7 +107,7 @@ def test_points_on_a_coarse_grid(algorithm: str, count: int) -> None:
 
 
 def test_a_point_that_is_the_row() -> None:
-    """It alone has weight; of several the mean."""
+    """Only it has weight; of several the mean."""
     twice = np.vstack([POINTS, POINTS[:50]])
     target = np.concatenate([NUMBER, NUMBER[:50] + 1])
     near = np.vstack([POINTS, np.nextafter(POINTS, 9.0), POINTS.astype(np.float32)])

@@ -74,7 +74,7 @@ def test_missing_values_pass_through() -> None:
 
 
 class Given(BaseEstimator):  # type: ignore[misc]
-    """Importances that somebody has found elsewhere."""
+    """Importances that were computed elsewhere."""
 
     def fit(self, X: Any, y: Any) -> Any:
         """Nothing to learn."""

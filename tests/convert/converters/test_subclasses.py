@@ -61,7 +61,7 @@ class Doubling(TransformerMixin, BaseEstimator):  # type: ignore[misc] # untyped
         return X * 2
 
 
-def test_what_replaces_the_fit_alone_is_converted() -> None:
+def test_what_replaces_only_the_fit_is_converted() -> None:
     deepcopy([Ridge(), Steady()])  # this leaves a mark on both classes
     assert_exact(Steady().fit(X, y), X)
     assert_exact(type("Plain", (StandardScaler,), {})().fit(X), X)

@@ -41,7 +41,7 @@ def rows_of(directory: Path) -> list[list[Any]]:
 
 
 def customers(rows: int = 400) -> pd.DataFrame:
-    """Columns of every type, in each of which almost every cell is one person's alone."""
+    """Columns of every type, in each of which almost every cell is only one person's."""
     random = np.random.default_rng(8)
     return pd.DataFrame(
         {
@@ -79,7 +79,7 @@ def test_the_manifest_says_what_the_background_is(made: Path) -> None:
     assert json.loads(content) == {**about, "instances": rows_of(made)}
 
 
-def test_no_cell_is_anybodys_alone(made: Path) -> None:
+def test_no_cell_is_one_persons_only(made: Path) -> None:
     train = customers()[:300]
     for place, name in enumerate(train.columns):
         counts = Counter(train[name].dropna().tolist())
@@ -215,7 +215,7 @@ def test_numbers_of_few_values_are_drawn_as_they_are(tmp_path: Path) -> None:
     assert Counter(cells) == {0.0: 12, 1.0: 38} or Counter(cells) == {0.0: 13, 1.0: 37}
 
 
-def test_of_four_rows_there_is_their_mean_alone(tmp_path: Path) -> None:
+def test_of_four_rows_only_their_mean_is_kept(tmp_path: Path) -> None:
     assert drawn(pd.Series([1.25, 2.5, 4.0, 8.25]), tmp_path) == [4.0]
 
 

@@ -238,7 +238,7 @@ print(json.dumps([*told, [entry.name for entry in folder.iterdir()]]))
 """
 
 
-def test_a_full_disk_is_told_as_that_and_nothing_is_left(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_as_that_and_nothing_is_left(tmp_path: Path) -> None:
     """A real one, of two megabytes, in a mount namespace of its own."""
     inside = f'mount -t tmpfs -o size=2m none {tmp_path} && exec "$@"'
     alone = ["unshare", "--mount", "sh", "-c", inside, "sh"]

@@ -226,7 +226,7 @@ def test_verify_detects_a_changed_golden_row_whose_hash_fits(
         "no format",
     ],
 )
-def test_verify_tells_of_a_directory_that_is_no_model(
+def test_verify_reports_a_directory_that_is_no_model(
     file: str, change: Callable[[Any], Any], shop_model: Path, tmp_path: Path
 ) -> None:
     copy = altered(shop_model, tmp_path)

@@ -1,4 +1,4 @@
-"""Rows drawn within the data's range, and what a conversion is refused for that they show alone."""
+"""Rows drawn within the data's range, and what only they show and a conversion is refused for."""
 
 from __future__ import annotations
 

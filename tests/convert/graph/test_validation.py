@@ -90,7 +90,7 @@ def test_what_the_last_step_takes_is_answered(tmp_path: Path) -> None:
 
 
 def test_numbers_that_a_step_makes_too_large_for_trees_are_refused(tmp_path: Path) -> None:
-    """One column alone stays below the largest float32, and their product does not."""
+    """One column by itself stays below the largest float32, and their product does not."""
     product = FunctionTransformer(lambda frame: frame[["a"]] * frame[["b"]].to_numpy())
     forest = RandomForestClassifier(5, random_state=0)
     estimator = make_pipeline(product, forest).fit(X, y)

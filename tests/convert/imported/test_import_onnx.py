@@ -597,7 +597,7 @@ def test_a_refusal_says_what_is_wrong_and_the_way_out(tmp_path: Path, case: str)
 
 
 @pytest.mark.parametrize("content", [b"", b"not a model", b"\x08\x09", b"\xff" * 100])
-def test_what_is_no_onnx_file_is_told(tmp_path: Path, content: bytes) -> None:
+def test_what_is_no_onnx_file_is_reported(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "net.onnx"
     path.write_bytes(content)
     with pytest.raises(Refusal, match="is not an ONNX model"):
@@ -610,7 +610,7 @@ def test_a_folder_is_no_onnx_file(tmp_path: Path) -> None:
         imported(tmp_path, tmp_path / "net.onnx")
 
 
-def test_a_cut_off_file_is_told(tmp_path: Path) -> None:
+def test_a_cut_off_file_is_reported(tmp_path: Path) -> None:
     path = save(tmp_path, made.linear())
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(OnnxletError):
@@ -738,7 +738,7 @@ def test_other_answers_than_expected_are_refused(
     assert not (tmp_path / "models").exists()
 
 
-def test_a_sample_that_the_function_refuses_is_told(tmp_path: Path) -> None:
+def test_a_sample_that_the_function_refuses_is_reported(tmp_path: Path) -> None:
     sample = FEATURES.copy()
     sample[5, 2] = np.inf
     with pytest.raises(Refusal, match="the sample is refused: row 5, column 'x2': infinity"):

@@ -67,7 +67,7 @@ def _some(made: Sequence[Any], each: int) -> list[Any]:
     return [made[place] for place in sorted(picks)]
 
 
-# Each mutation is told as its place, and a function that makes the graph once it is chosen.
+# Each mutation is described by its position, and a function that makes the graph once it is chosen.
 
 Made = Iterator[tuple[str, Callable[[], ModelProto]]]
 

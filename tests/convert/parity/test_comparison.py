@@ -141,7 +141,7 @@ def test_a_class_too_few_fails(logistic: Proof) -> None:
     assert not logistic.compare(expected).passed
 
 
-def test_labels_that_differ_in_type_alone_fail(logistic: Proof) -> None:
+def test_labels_that_differ_only_in_type_fail(logistic: Proof) -> None:
     assert logistic.compare().passed
     expected = dict(logistic.expected)
     expected["prediction"] = np.where(expected["prediction"], "True", "False")

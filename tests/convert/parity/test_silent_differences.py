@@ -128,7 +128,9 @@ def test_a_binary_support_vector_machine_keeps_its_sign(tmp_path: Path) -> None:
     assert np.sign(scores).tolist() == np.sign(estimator.decision_function(X[::4])).tolist()
 
 
-def test_text_labels_that_differ_in_float32_are_told_and_float64_is_taken(tmp_path: Path) -> None:
+def test_text_labels_that_differ_in_float32_are_reported_and_float64_is_taken(
+    tmp_path: Path,
+) -> None:
     X, y = load_iris(return_X_y=True)
     X = X[:, [0, 1, 3]]  # whose scales let scikit-learn refuse what float32 can't hold
     labels = np.array(["a", "b", "c"], dtype=object)[y]

@@ -299,7 +299,7 @@ def written(tmp_path: Path) -> Callable[..., Path]:
         ({"name": "rows.csv.gz", "encoding": "latin-1"}, "in UTF-8, line ", "encoding='latin-1'"),
     ],
 )
-def test_other_csv_is_told_with_the_way_out(
+def test_other_csv_is_reported_with_the_way_out(
     options: dict[str, Any], message: str, hint: str, written: Callable[..., Path]
 ) -> None:
     path = written(**options)
@@ -348,7 +348,7 @@ def test_a_source_that_is_not_there_says_where_it_was_looked_for(source: str) ->
         assert refused.value.hint == hint
 
 
-def test_a_header_without_rows_is_told_with_its_file(tmp_path: Path) -> None:
+def test_a_header_without_rows_is_reported_with_its_file(tmp_path: Path) -> None:
     (tmp_path / "model.skops").touch()
     (tmp_path / "header.csv").write_text("a,b\n")
     with pytest.raises(WrongUse, match=r"--data: '.*header.csv' has no rows"):

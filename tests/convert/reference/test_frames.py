@@ -1,4 +1,4 @@
-"""Frames of other libraries keep the names of their columns; an index that a step reads is told."""
+"""Frames of other libraries keep their columns' names; an index that a step reads is refused."""
 
 from __future__ import annotations
 

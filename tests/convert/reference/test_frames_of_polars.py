@@ -95,7 +95,7 @@ def test_categories_are_pandas_categories() -> None:
     assert sorted(category.categories) == ["a", "b", "c"]
 
 
-def test_what_has_no_rows_or_no_form_is_told() -> None:
+def test_what_has_no_rows_or_no_form_is_reported() -> None:
     with pytest.raises(Refusal, match="X_test: a LazyFrame of polars has no rows yet"):
         read_inputs(FRAME.lazy())
     dated = FRAME.with_columns(day=polars.lit("2026-01-01").str.to_date())

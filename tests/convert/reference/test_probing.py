@@ -113,7 +113,7 @@ def test_categories_that_training_saw_and_the_test_set_lacks_are_known() -> None
     assert probed(Source(model, X[X["c"] == "red"]))["c"].categories == ("blue", "green", "red")
 
 
-def test_categories_are_told_apart_by_column() -> None:
+def test_categories_are_kept_apart_by_column() -> None:
     X = frame(c=COLOURS, size=random.choice(["S", "M"], 80))
     model = make_pipeline(OneHotEncoder(), LinearRegression()).fit(X, Y)
 
@@ -132,7 +132,7 @@ def test_a_missing_value_that_training_had_is_no_category_and_may_be_missing() -
 
 
 @pytest.mark.parametrize("handle_unknown", ["error", "use_encoded_value"])
-def test_ordinal_encoders_close_a_column_unless_told_otherwise(handle_unknown: str) -> None:
+def test_ordinal_encoders_close_a_column_by_default(handle_unknown: str) -> None:
     X = frame(c=COLOURS)
     value = -1 if handle_unknown == "use_encoded_value" else None
     encoder = OrdinalEncoder(handle_unknown=handle_unknown, unknown_value=value)

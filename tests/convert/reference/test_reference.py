@@ -162,7 +162,7 @@ def test_where_neither_reference_is_stable_it_is_refused(tmp_path: Path) -> None
     assert not list(tmp_path.iterdir())
 
 
-def test_what_is_fitted_in_float64_already_is_not_told_to_be(tmp_path: Path) -> None:
+def test_what_is_fitted_in_float64_already_gets_no_such_hint(tmp_path: Path) -> None:
     with pytest.raises(DependsOnRounding) as caught:
         built(restless(TRAIN.astype(np.float64), X.astype(np.float64)), tmp_path)
     assert caught.value.hint == "Nothing was written. Scale the columns."

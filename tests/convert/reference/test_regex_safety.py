@@ -37,7 +37,7 @@ def test_a_pattern_whose_time_grows_with_the_text_is_taken(pattern: str) -> None
 
 
 @pytest.mark.parametrize("pattern", RUNAWAY)
-def test_a_pattern_that_runs_away_is_told_with_the_text_that_it_runs_on(pattern: str) -> None:
+def test_a_pattern_that_runs_away_is_reported_with_the_text_that_it_runs_on(pattern: str) -> None:
     start = time.monotonic()
 
     reason = runaway(pattern)

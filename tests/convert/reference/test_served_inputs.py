@@ -52,14 +52,14 @@ class Served:
         return {c["name"]: c for entry in entries for c in entry.get("columns", [entry])}
 
 
-# Texts alone
+# Only texts
 
 FILMS = ["a good film", "bad, very bad", "good", "", "the film is bad", "good good FILM"] * 10
 LIKED = [("good" in film) for film in FILMS]
 
 
 @pytest.mark.parametrize("make", [list, pd.Series, objects, np.array], ids=lambda m: m.__name__)
-def test_texts_alone(make: Any, tmp_path: Path) -> None:
+def test_only_texts(make: Any, tmp_path: Path) -> None:
     X = make(FILMS)
     model = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(X, LIKED)
 
@@ -72,7 +72,7 @@ def test_texts_alone(make: Any, tmp_path: Path) -> None:
     assert "x0" in served.refusal([None])
 
 
-def test_texts_alone_by_the_name_of_their_series(tmp_path: Path) -> None:
+def test_only_texts_by_the_name_of_their_series(tmp_path: Path) -> None:
     X = pd.Series(FILMS, name="критика")
     model = make_pipeline(CountVectorizer(), Ridge()).fit(X, np.arange(COUNT) % 6)
 

@@ -61,7 +61,7 @@ def save(estimator: Any, path: Path, **options: Any) -> Path:
 
 
 @pytest.mark.parametrize("kind", ["skops", "joblib", "pkl"])
-def test_a_pickle_is_told_to_run_code_and_skops_recommended(
+def test_a_pickle_is_said_to_run_code_and_skops_is_recommended(
     tmp_path: Path, told: list[str], kind: str
 ) -> None:
     estimator = load_saved(save(MODEL, tmp_path / f"model.{kind}"), (), told.append)
@@ -107,7 +107,7 @@ def test_functions_are_not_trusted_whatever_package_has_them(tmp_path: Path, fun
         load_saved(path, (), print)
 
 
-def test_a_class_that_another_version_had_is_told_as_such(
+def test_a_class_that_another_version_had_is_reported_as_such(
     tmp_path: Path, older: pytest.MonkeyPatch
 ) -> None:
     from sklearn.preprocessing import _function_transformer as private
@@ -126,7 +126,7 @@ def test_a_class_that_another_version_had_is_told_as_such(
     assert "pip install scikit-learn==1.2.2" in refused.value.hint
 
 
-def test_a_package_that_is_not_installed_is_told_as_such(tmp_path: Path) -> None:
+def test_a_package_that_is_not_installed_is_reported_as_such(tmp_path: Path) -> None:
     if importlib.util.find_spec("lightgbm"):
         pytest.skip("it is installed")
     model = node("ObjectNode", "lightgbm.sklearn.LGBMClassifier", content=mapped())
@@ -139,7 +139,7 @@ def test_a_package_that_is_not_installed_is_told_as_such(tmp_path: Path) -> None
     )
 
 
-def test_what_is_there_and_not_imported_is_not_told_to_be_gone(
+def test_what_is_there_and_not_imported_is_not_reported_as_gone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delitem(sys.modules, "numpy.f2py.rules", raising=False)
@@ -152,7 +152,7 @@ def test_what_is_there_and_not_imported_is_not_told_to_be_gone(
     assert "numpy.f2py.rules" not in sys.modules
 
 
-def test_trust_is_for_skops_alone(tmp_path: Path) -> None:
+def test_trust_is_only_for_skops(tmp_path: Path) -> None:
     path = save(MODEL, tmp_path / "model.pkl")
     with pytest.raises(WrongUse, match=r"--trust goes with a \.skops file"):
         load_saved(path, [OWN], print)
@@ -172,7 +172,7 @@ KINDS = ["model.skops", "model.joblib", "model.pkl"]
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_another_version_is_told_with_the_way_out(
+def test_another_version_is_reported_with_the_way_out(
     tmp_path: Path, told: list[str], older: pytest.MonkeyPatch, name: str
 ) -> None:
     path = save(MODEL, tmp_path / name)
@@ -276,7 +276,7 @@ def test_an_absent_module_is_no_matter_of_scikit_learns_version(
 
 @pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize("content", [b"", b"not a model", b"PK\x05\x06" + bytes(18)])
-def test_what_is_no_estimator_is_told(tmp_path: Path, name: str, content: bytes) -> None:
+def test_what_is_no_estimator_is_reported(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(SourceFailed, match=f"'{name}' can't be read: "):
         load_saved(tmp_path / name, (), print)

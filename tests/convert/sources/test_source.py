@@ -166,7 +166,9 @@ def test_a_source_that_does_not_work_comes_with_a_way_out(
     assert text.startswith("folder") == refused.value.message.endswith("' is a folder")
 
 
-def test_a_class_that_is_no_estimator_is_told_by_its_name(at_home: Path, tmp_path: Path) -> None:
+def test_a_class_that_is_no_estimator_is_reported_by_its_name(
+    at_home: Path, tmp_path: Path
+) -> None:
     (tmp_path / "none.py").write_text(
         "from sklearn.linear_model import LinearRegression\n"
         "from sklearn.pipeline import make_pipeline\n"

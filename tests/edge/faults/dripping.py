@@ -1,4 +1,4 @@
-"""A server that answers whoever comes by one byte now and then, without an end."""
+"""A server that answers every client with one byte now and then, without an end."""
 
 from __future__ import annotations
 

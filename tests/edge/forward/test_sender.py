@@ -258,7 +258,7 @@ def test_what_is_wrong_with_one_record_is_not_laid_to_the_others(
 def test_where_everything_is_refused_records_go_one_at_a_time(
     sending: Sending, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After pauses that grow: it is not the records' fault, and somebody may put it right."""
+    """After pauses that grow: it is not the records' fault, and the cause may be fixed."""
     monkeypatch.setattr(delivery_outcome, "FIRST_SECONDS", 0.1)
     endpoint.mood = lambda: "400"
     sending.keep(*map(str, range(100)))

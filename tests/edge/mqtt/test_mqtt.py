@@ -326,6 +326,20 @@ def test_systemd_is_notified_while_there_is_no_broker(
     listener.socket.close()
 
 
+def test_garbage_is_collected_while_it_serves(models: Path) -> None:
+    code = (
+        "import gc; from onnxlet.edge.mqtt.service import MqttService; "
+        "MqttService.run = lambda self: print('enabled', gc.isenabled()); "
+        "from onnxlet.edge.command_line import main; main()"
+    )
+    set_to = {f"{P}MQTT_URL": "mqtt://localhost:1", f"{P}MQTT_READINGS": "r"}
+    done = subprocess.run(
+        [sys.executable, "-c", code, "mqtt", "--models", str(models)],
+        cwd=ROOT, env={**CLEAN, **set_to, f"{P}MQTT_ANSWERS": "a"}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.stdout == "enabled True\n", done.stderr
+
+
 def test_what_lacks_ends_with_1_and_no_traceback() -> None:
     failed = subprocess.run(
         [sys.executable, "-m", "edge", "mqtt"], cwd=ROOT, env=CLEAN, capture_output=True, text=True

@@ -172,7 +172,7 @@ def test_the_client_library_waits_for_the_first_scrape() -> None:
 
 
 def test_scrapes_are_answered_at_once_when_the_first_has_imported(models: Path) -> None:
-    """Importing may wait for the disk: whoever leads the server must not."""
+    """Importing may wait for the disk: the server's leading thread must not."""
     app = make_app(models, settings=Settings(models, reload_seconds=0))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = _server(app, listener, None)

@@ -14,7 +14,15 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from onnxlet.convert.bundle.publish import INDEX, KEPT, Folder, Place, place_of, publish, record_of
+from onnxlet.convert.bundle.publish import (
+    INDEX,
+    KEPT_RELEASES,
+    Folder,
+    Storage,
+    publish,
+    record_of,
+    storage_of,
+)
 from onnxlet.convert.bundle.release import comment_for
 from onnxlet.convert.bundle.sign import read_public_key, signature_of
 from onnxlet.convert.errors import PackagingFailed
@@ -290,26 +298,26 @@ def test_readers_never_see_an_index_before_its_archives(
             order.append(name)
             channel.write(name, content)
 
-    place: Place = Watched()
-    publish(archives(2), place, maker.key, 100)
+    storage: Storage = Watched()
+    publish(archives(2), storage, maker.key, 100)
     assert [name.rpartition(".")[2] for name in order] == ["zip", "minisig", "json"]
 
 
 def test_old_releases_leave_the_index(maker: Maker, channel: Folder, tmp_path: Path) -> None:
-    for number in range(1, KEPT + 4):
+    for number in range(1, KEPT_RELEASES + 4):
         file = tmp_path / "x.zip"
         with zipfile.ZipFile(file, "w") as archive:
             archive.writestr("x", str(number))
         publish(maker.sign(file, number), channel, maker.key, 100)
     reported = json.loads(json.loads((channel.path / INDEX).read_bytes())["index"])
     numbers = [entry["comment"].split("release=")[1].split()[0] for entry in reported["releases"]]
-    assert numbers == [str(number) for number in range(KEPT + 3, 3, -1)]
+    assert numbers == [str(number) for number in range(KEPT_RELEASES + 3, 3, -1)]
 
 
 def test_a_bucket(archives: Archives, maker: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
     """boto3 as far as it is used here; it is in no environment of these tests."""
     with pytest.raises(WrongUse, match="there is no boto3 here"):
-        place_of("s3://bucket/pumps")
+        storage_of("s3://bucket/pumps")
     kept: dict[str, bytes] = {}
 
     class Client:
@@ -325,9 +333,9 @@ def test_a_bucket(archives: Archives, maker: Maker, monkeypatch: pytest.MonkeyPa
     boto3.client = lambda name: Client()  # type: ignore[attr-defined] # made here
     monkeypatch.setitem(sys.modules, "boto3", boto3)
     for number in (2, 3):
-        publish(archives(number), place_of("s3://bucket/pumps/"), maker.key, 100)
+        publish(archives(number), storage_of("s3://bucket/pumps/"), maker.key, 100)
 
     assert len(kept) == 5
     assert set(kept) > {f"pumps/{INDEX}"}
     with pytest.raises(WrongUse, match="expected a folder or s3"):
-        place_of("https://example.com/")
+        storage_of("https://example.com/")

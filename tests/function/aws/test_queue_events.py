@@ -310,6 +310,17 @@ def test_a_queue_of_answers_that_hangs_does_not_take_all_the_time(service: Servi
     assert failed(answer) == ["message-0", "message-1"]
 
 
+def test_a_failing_log_leaves_no_deadline_to_the_next_invocation(service: Service) -> None:
+    def log(entry: dict[str, Any]) -> None:
+        raise ValueError(entry["method"])
+
+    with pytest.raises(ValueError, match="queue"):
+        answer_batch(make_sqs_event([GOOD])["Records"], service, Queue().send, False, log, 0.1)
+
+    time.sleep(0.2)
+    deadline.check()
+
+
 def test_queued_requests_are_counted_as_others_are(models: Path) -> None:
     counted: Service = create_app(models, settings=Settings(models)).extensions[SERVICE]
     two = json.dumps({"instances": [SHOP, SHOP], "model": "shop"})

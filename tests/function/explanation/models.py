@@ -115,7 +115,7 @@ LIKED = ([True] * 5 + [False] * 5) * 4
 
 
 def texts() -> Source:
-    """Tf-idf of words and pairs of words, of texts alone."""
+    """Tf-idf of words and pairs of words, of only texts."""
     model = make_pipeline(TfidfVectorizer(ngram_range=(1, 2)), LogisticRegression())
     return Source(model.fit(TEXTS, LIKED), TEXTS)
 

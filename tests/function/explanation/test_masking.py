@@ -44,7 +44,7 @@ def test_cells_inside_are_the_instances_and_those_outside_the_backgrounds(
     background, instance, masks = mixture
     kind: Any = LookupMasker if background.dtype.kind in "bO" else BitMasker
     masker = kind(background, len(masks) + 1)
-    for row in (background[0], instance):  # the second is not told from what the first left
+    for row in (background[0], instance):  # nothing of the first may be left in the second
         masker.prepare(masks)
         masked = masker.mask(row)
         expected = np.concatenate(
@@ -74,7 +74,7 @@ INSTANCE = [np.array([[5.0, 6.0]]), np.array([["x y", "w"]], dtype=object), np.a
 
 
 def lengths(table: Table, tensors: Any = None) -> Array:
-    """A number made of every cell, which tells which row it is."""
+    """A number made of every cell, which identifies the row."""
     numbers, texts, flags = table.arrays
     said = [sum(map(ord, text + label)) for text, label in texts.tolist()]
     told: Array = (np.nan_to_num(numbers, nan=100.0).sum(axis=1) + said + 7 * flags[:, 0])[:, None]

@@ -155,7 +155,7 @@ def test_after_one_pair_the_spread_of_the_background_stands_for_that_of_the_orde
 
 
 def test_the_two_orders_of_a_pair_cancel_what_two_players_share() -> None:
-    """With interactions of two alone, an order and its reverse have them on both sides."""
+    """With interactions of only two, an order and its reverse have them on both sides."""
     function = ArrayValueFunction(
         lambda rows: (rows[:, :-1] * rows[:, 1:]).sum(axis=1)[:, None],
         random.normal(size=(5, 12)),

@@ -85,7 +85,7 @@ FORMS = len(forms([[1]], ["a"]))
 
 
 def outcome(model: Model, protocol: WireProtocol, body: bytes) -> Any:
-    """The arrays, or everything that is told instead."""
+    """The arrays, or every problem that is reported instead."""
     request = Request(body, media_type="application/json", most_rows=200)
     try:
         read_ = read(model, protocol.decode(request))

@@ -235,7 +235,7 @@ def test_no_slice_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
 @given(st.recursive(PLAIN, lambda v: st.lists(v) | st.dictionaries(st.text(), v), max_leaves=30))
 def test_answers_in_slices(answer: Any) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(json_text, "FEW", 2)
+        patch.setattr(json_text, "FEW_MEMBERS", 2)
         answer = json.loads(json.dumps(answer).encode("utf-8", "replace"))  # as orjson takes it
         try:
             expected = json_text.dumps(answer)

@@ -40,7 +40,7 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "FIELDS_AT_ONCE", 7)
     monkeypatch.setattr(messages, "FEW_ROWS", 0)
     monkeypatch.setattr(json_text, "VALUES", 4)
-    monkeypatch.setattr(json_text, "FEW", 2)
+    monkeypatch.setattr(json_text, "FEW_MEMBERS", 2)
 
 
 def requests(rows: list[dict[str, Any]]) -> Iterator[tuple[str, bytes, dict[str, str]]]:
@@ -214,7 +214,7 @@ COLUMN = b"[" + b",".join([b"-6"] * 2000) + b"]"
 )
 def test_memory(protocol: WireProtocol, body: bytes, about: dict[str, Any], good: bool) -> None:
     """Ten times the body at most, whatever it holds; each number was an object of 32 bytes."""
-    least = 2 if good else 6  # megabytes that a body counts at least; problems are told in words
+    least = 2 if good else 6  # megabytes that a body counts at least; problems take words
     reading = OfSignature(WIDE)
     tracemalloc.start()
     try:

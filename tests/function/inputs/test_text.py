@@ -30,7 +30,7 @@ from onnxlet.convert.to_onnx import root_table
 from onnxlet.function.app import create_app
 from onnxlet.function.arrays import MISSING_TEXT, Array
 from onnxlet.function.inputs import text
-from onnxlet.function.inputs.murmur import MANY, murmurhash3
+from onnxlet.function.inputs.murmur import MANY_TOKENS, murmurhash3
 from onnxlet.function.inputs.signature import COUNTS_AT_ONCE, LONGEST_TEXT, Column, Signature
 from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.model import load_model
@@ -108,7 +108,7 @@ ACCENTED = st.lists(st.characters() | st.sampled_from(MARKS) | COMPOSED, max_siz
 @settings(max_examples=300, deadline=None)
 @given(characters=ACCENTED)
 @example(characters=list("e" + "\u0327\u0301" * 500))
-@example(characters=["a" * (text.TOGETHER - 1), "\u0301\u0327", "\u1100\u1161"])
+@example(characters=["a" * (text.DECOMPOSED_AT_ONCE - 1), "\u0301\u0327", "\u1100\u1161"])
 def test_accents_are_stripped_as_scikit_learn_strips_them(characters: list[str]) -> None:
     document = "".join(characters)
 
@@ -147,13 +147,13 @@ def test_marks_on_each_other_cost_no_more_than_as_many_letters(
 @settings(max_examples=150, deadline=None)
 @given(tokens=st.lists(st.text(max_size=40), min_size=1))
 @example(tokens=[MINUS_2_31, "", "a", "é" * 40, "\0", "ab\0\0"])
-@example(tokens=["word" * n + "x" * (n % 4) for n in range(2 * MANY)])
-@example(tokens=[MINUS_2_31] * MANY)
+@example(tokens=["word" * n + "x" * (n % 4) for n in range(2 * MANY_TOKENS)])
+@example(tokens=[MINUS_2_31] * MANY_TOKENS)
 def test_hashes_are_those_of_scikit_learn(tokens: list[str]) -> None:
     expected = [murmurhash3_32(token, seed=0) for token in tokens]
 
     assert murmurhash3(tokens) == expected
-    assert murmurhash3(tokens * MANY)[: len(tokens)] == expected
+    assert murmurhash3(tokens * MANY_TOKENS)[: len(tokens)] == expected
 
 
 @pytest.mark.parametrize("width", [1, 2, 7, 1000, 2**20])
@@ -170,7 +170,7 @@ def test_hashed_tokens_count_where_scikit_learn_counts_them(
 
 
 def test_hashes_are_forgotten_before_they_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text, "KEPT", 1000)
+    monkeypatch.setattr(text, "CACHED_CHARACTERS", 1000)
     counted = text.HashedTokens(2**20, True)
     for start in range(0, 1000, 10):
         tokens = [f"token{number}" for number in range(start, start + 10)]

@@ -54,7 +54,7 @@ def test_a_missing_file_fails_at_once(own: Path, file: str) -> None:
 
     with pytest.raises(ModelError) as told:
         create_app(own)
-    # Without the folder's path: of a lower version clients are told.
+    # Without the folder's path: clients read about a lower version.
     assert told.value.message == f"model iris/1: {file}: No such file or directory"
 
 

@@ -184,7 +184,7 @@ def test_every_example_of_the_document_is_answered(
         if method == "get":
             answer = client.get(path)
             if path == "/metrics" and answer.status == 404:
-                continue  # kept by a device's server alone
+                continue  # kept only by a device's server
             assert answer.status == 200, (path, answer.body)
             _check_answer(document, operation, answer)
             continue

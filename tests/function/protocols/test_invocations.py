@@ -322,7 +322,7 @@ def test_bad_rows_as_null(client: Client) -> None:
     assert answered_in_csv.status == 400
     assert answered_in_csv.json() == {
         "error_code": "BAD_REQUEST",
-        "message": "'on_error': CSV has no place for the problems of the rows "
+        "message": "'on_error': CSV has no field for the problems of the rows "
         "(Accept application/json.)",
     }
 

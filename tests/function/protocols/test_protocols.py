@@ -15,7 +15,7 @@ PAIRS = re.findall(r"^```http\n(.*?)^```\n\n```(json|csv)\n(.*?)^```", DOCUMENT,
 
 
 def close(value: Any) -> Any:
-    """The same answer, its numbers as far as the document tells them."""
+    """The same answer, its numbers as far as the document shows them."""
     if isinstance(value, dict):
         return {name: close(member) for name, member in value.items()}
     if isinstance(value, list):

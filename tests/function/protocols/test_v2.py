@@ -192,7 +192,7 @@ def test_text_in_bytes_and_dropped_columns(client: Client) -> None:
 
 @pytest.fixture(scope="module")
 def local(models: Path) -> Client:
-    """What does not hang on the transport is tried in this process alone."""
+    """What does not depend on the transport is tried only in this process."""
     return client_of(create_app(models, settings=Settings(models)))
 
 
@@ -540,7 +540,7 @@ def pair(pair_folder: Path) -> Client:
     return client_of(create_app(pair_folder, settings=Settings(pair_folder)))
 
 
-def test_the_metadata_tell_of_32_bits_where_the_graph_computes_no_more(pair_folder: Path) -> None:
+def test_the_metadata_say_32_bits_where_the_graph_computes_no_more(pair_folder: Path) -> None:
     manifest = json.loads((pair_folder / "pair" / "1" / "manifest.json").read_text())
     assert manifest["signature"]["outputs"][1]["type"] == "float32"
     manifest["signature"]["outputs"][1]["type"] = "float64"
@@ -690,7 +690,7 @@ def test_the_repository_index(client: Client, body: bytes) -> None:
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_the_metadata_tell_what_is_answered(
+def test_the_metadata_say_what_is_answered(
     client: Client, sources: Mapping[str, Source], model: str
 ) -> None:
     told = client.get(f"/v2/models/{model}").json()["outputs"]
