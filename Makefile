@@ -75,7 +75,7 @@ $(DEPLOY)/ready: requirements/deploy.txt tools/setup.sh
 $(NODE): package-lock.json
 	command -v npm >/dev/null || { echo "error: npm: expected Node.js 20.19 or newer with npm, got none" >&2; \
 	    echo "hint: install Node.js 22 (Debian, Ubuntu: apt-get install nodejs npm; macOS: brew install node)" >&2; exit 1; }
-	npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
 	touch $@
 
 emulator: $(EMULATOR)/ready ## AWS on this machine, on EMULATOR_PORT (4566): deploys without an account
@@ -191,7 +191,7 @@ dist: $(READY) ## the wheel, and the source archive that makes it, into dist/
 docs: $(DOCS)/ready ## build the documents as a site, into build/docs
 	if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(NODE); fi
 	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/python -m mkdocs build
-	echo "build/docs/index.html"
+	echo "build/docs/index.html; with the search: python3 -m http.server --bind 127.0.0.1 -d build/docs"
 
 $(DOCS)/ready: requirements/docs.txt tools/setup.sh
 	sh tools/setup.sh $(DOCS) requirements/docs.txt

@@ -209,8 +209,8 @@ def test_the_document_lists_the_rules() -> None:
         r"^\| (`.*?`) \| (.*) \|$", text.split("## What is left out")[1], re.MULTILINE
     )
     told = [(re.findall("`(.*?)`", patterns), reason) for patterns, reason in rows]
-    alone = " (on lambda alone)"
+    on_lambda = " (on lambda only)"
     assert told == [
-        ([*rule.patterns], rule.reason + alone * (rule.on == ("lambda",)))
+        ([*rule.patterns], rule.reason + on_lambda * (rule.on == ("lambda",)))
         for rule in stripping.RULES
     ]
