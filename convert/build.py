@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,7 +30,7 @@ from onnxlet.convert.parity.certificate import few_judges
 from onnxlet.convert.parity.search import EqualConversion, Report, find_equal_conversion
 from onnxlet.convert.reference.answers import Answers, Task, task_of
 from onnxlet.convert.reference.columns_given import notes
-from onnxlet.convert.reference.estimators import one_threaded
+from onnxlet.convert.reference.estimators import copied, one_threaded
 from onnxlet.convert.reference.frames import as_pandas
 from onnxlet.convert.reference.held_out import held_out_rows
 from onnxlet.convert.reference.inputs import Cells, InputColumn, Inputs, read_inputs
@@ -103,9 +102,10 @@ def build(
             served could not go on; nothing was written.
     """
     check_name(name)
-    check_folder(folder)
+    check_folder(folder, name)
     task = task_of(source.estimator)
-    X_test = deepcopy(source.X_test)  # a function in a step may write to what it is given
+    # A function in a step may write to what it is given.
+    X_test = copied(source.X_test, "X_test")
     source = replace(source, estimator=one_threaded(source.estimator), X_test=X_test)
     given = replace(source, X_test=as_pandas(X_test))  # with the names of whatever frame it is
     inputs, X = read_inputs(given.X_test)
@@ -185,7 +185,7 @@ def _described_rows(source: Source, inputs: Inputs, rows: list[Cells]) -> Descri
     """The training rows where there are some, else the held-out ones."""
     if source.X_train is None:
         return Described(inputs.columns, rows, "X_test")
-    trained, X = read_inputs(source.X_train)
+    trained, X = read_inputs(source.X_train, TRAINED)
     names = [column.name for column in inputs.columns]
     if [column.name for column in trained.columns] != names:
         raise Refusal(

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from onnxlet.convert.build import build as build_directory
 from onnxlet.convert.directory.golden import verify as verify_directory
-from onnxlet.convert.directory.model_directory import check_version
+from onnxlet.convert.directory.model_directory import check_name, check_version
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.parity.certificate import certificate_lines
 from onnxlet.convert.reference.inputs import read_inputs
@@ -136,6 +136,7 @@ def build(
     """
     source = Source(model, X_test, y_test, X_train)
     try:
+        check_name(name, "name")
         # As `onnxlet build` sets before NumPy is imported: more threads change last digits.
         with threadpool_limits(1, user_api="blas"):
             built = build_directory(source, name, Path(models), report, keep_background, breaking)
@@ -151,7 +152,8 @@ def verify(directory: str | Path) -> ProvenModel:
         directory: of one version, `models/NAME/VERSION`.
 
     Raises:
-        ModelError: a file is altered or missing, or an answer is not scikit-learn's.
+        ModelError: there is no such version, a file is altered or missing, or an answer is not
+            scikit-learn's.
         WrongUse: it is the folder of a model, or of several.
     """
     try:
@@ -167,10 +169,9 @@ def _instances(rows: Any) -> list[Any]:
     if isinstance(rows, list | tuple) and not any(isinstance(row, str) for row in rows):
         return [_plain(row) for row in rows]
     try:
-        inputs, data = read_inputs(rows)
-    except Refusal as refusal:  # in the words of a build, to which rows are a test set
-        problem = refusal.message.removeprefix("X_test: ").replace("X_test", "rows")
-        raise InvalidRows([Problem(None, None, f"rows: {problem}")], hint=ROWS_HINT) from None
+        inputs, data = read_inputs(rows, "rows")
+    except Refusal as refusal:  # a build's error: over HTTP such rows are against the signature
+        raise InvalidRows([Problem(None, None, refusal.message)], hint=ROWS_HINT) from None
     cells = inputs.rows(data)
     if not inputs.frame:
         return cells

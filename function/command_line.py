@@ -20,6 +20,10 @@ WAYS_OUT = {
     errno.EDQUOT: NO_SPACE,
     errno.EROFS: DENIED,
     errno.EACCES: "Let this user read or write it, or name another path.",
+    errno.ENAMETOOLONG: "Use a shorter path.",
+    errno.ELOOP: "The links on this path lead to each other: name another path.",
+    errno.ENOTDIR: "A part of this path is a file: name another path.",
+    errno.EISDIR: "This is a folder: name a file.",
 }
 
 

@@ -67,7 +67,7 @@ def _loads_lenient(text: bytes, body: bytes, original: Callable[[int], int]) -> 
         mark = text.startswith(BOM_UTF8) * len(BOM_UTF8)
         at = original(mark + len(decoded[: error.pos].encode()))
         raise MalformedRequest(
-            f"the body is not JSON: {error.msg} {position(body, at)}", HINT
+            f"the body is not JSON: {error.msg.removesuffix(' at')} {position(body, at)}", HINT
         ) from error
     except RecursionError as error:
         raise MalformedRequest(TOO_DEEP) from error

@@ -15,46 +15,82 @@ from typing import Any
 
 from onnxlet.convert.errors import Refusal
 from onnxlet.function import json_text
-from onnxlet.function.errors import OnnxletError, WrongUse
+from onnxlet.function.errors import ModelError, OnnxletError, WrongUse
 from onnxlet.function.models.aliases import file_of, read, serves, serves_in
 from onnxlet.function.models.compatible import differences
+from onnxlet.function.models.model import NO_VERSION
 from onnxlet.function.models.repository import NAME, versions_in
 from onnxlet.function.settings import pins_of
 
 MANIFEST = "manifest.json"
+LOCK = ".lock"  # in the folder of models: held while a version is written
 
 
-def check_name(name: str) -> None:
+def check_name(name: str, argument: str = "--name") -> None:
     """Refuse what can't be a model's name.
 
+    Args:
+        name: as it was given.
+        argument: that gave it, for messages.
+
     Raises:
-        WrongUse: it is not letters, digits, dots, dashes and underscores.
+        WrongUse: it is not letters, digits, dots, dashes and underscores, or begins otherwise than
+            with a letter or digit.
     """
     if not NAME.fullmatch(name):
         raise WrongUse(
-            f"--name: expected up to 100 letters, digits, '.', '-' or '_', got '{name}'",
-            "The name is a folder's and stands in addresses.",
+            f"{argument}: expected a letter or digit, then up to 99 letters, digits, '.', '-' or "
+            f"'_', got '{name}'",
+            "It names a folder and is part of a URL.",
         )
 
 
-def check_folder(folder: Path) -> None:
+def check_folder(folder: Path, name: str) -> None:
     """Refuse a folder that can't be written to, before any work is done for it.
 
+    Args:
+        folder: of model directories; it need not exist.
+        name: the model's, whose folder is made in it.
+
     Raises:
-        WrongUse: it is a file, or it or what it would be made in can't be written to.
+        WrongUse: it, the model's folder or what these would be made in is no folder or can't be
+            written to; or its lock can't.
     """
-    there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK):
-        what = "can't be written to" if there.is_dir() else "is not a folder"
-        raise WrongUse(f"--models: '{there}' {what}", "Choose another folder with --models.")
+    if fault := next(_faults(folder, name), ""):
+        raise WrongUse(f"--models: {fault}", "Choose another folder with --models.")
+
+
+def _faults(folder: Path, name: str) -> Iterator[str]:
+    """Why no version of a model can be written below a folder."""
+    try:
+        os.lstat(folder / name)
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except OSError as error:  # a loop of links, or a name that is too long
+        yield f"'{folder}': {error.strerror}"
+    # A link that leads nowhere is there, too: no folder can be made in its place.
+    there = next(each for each in (folder, *folder.absolute().parents) if os.path.lexists(each))
+    home, lock = folder / name, folder / LOCK
+    for place in (there, home):
+        if os.path.lexists(place) and not place.is_dir():
+            yield f"'{place}' is not a folder"
+    if lock.is_dir():
+        yield f"'{lock}' is a folder: expected the file that builds lock"
+    for place in (there, home, lock):
+        if place.exists() and not os.access(place, os.W_OK):
+            yield f"'{place}' can't be written to"
 
 
 def check_version(directory: Path) -> None:
-    """Refuse the folder of a model, or of several, where one version is asked for.
+    """Refuse what is not the folder of one version.
 
     Raises:
-        WrongUse: it is one.
+        WrongUse: it is the folder of a model, or of several.
+        ModelError: it is a file, or there is nothing.
     """
+    if not directory.is_dir():
+        got = f"got the file '{directory}'" if directory.is_file() else f"there is no '{directory}'"
+        raise ModelError(f"DIR/N/V: expected the folder of one version, {got}", NO_VERSION)
     below = sorted([*directory.glob("*/manifest.json"), *directory.glob("*/*/manifest.json")])
     if below and not (directory / "manifest.json").exists():
         raise WrongUse(
@@ -193,7 +229,7 @@ def _compare(
 
 @contextmanager
 def _only_writer(folder: Path) -> Iterator[None]:
-    with (folder / ".lock").open("w") as lock:
+    with (folder / LOCK).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

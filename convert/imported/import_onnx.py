@@ -86,7 +86,7 @@ def import_onnx(
             version that is served could not go on.
     """
     check_name(name)
-    check_folder(folder)
+    check_folder(folder, name)
     proto, embedded = read_onnx(path)
     report(f"{_origin(proto)}; {', '.join(f'{d} {v}' for d, v in opsets(proto).items())}")
     if embedded:

@@ -29,9 +29,11 @@ def read_onnx(path: Path) -> tuple[onnx.ModelProto, int]:
         The model, and how many tensors lay in other files.
 
     Raises:
-        WrongUse: there is no such file.
+        WrongUse: there is no such file, or it is a folder.
         Refusal: it is no ONNX file, or its data lie elsewhere, are cut off or are too many.
     """
+    if path.is_dir():
+        raise WrongUse(f"FILE: '{path}' is a folder", "Name the .onnx file in it.")
     if not path.is_file():
         raise WrongUse(f"FILE: there is no file '{path}'")
     _check_size(path.stat().st_size, path)

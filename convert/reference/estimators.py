@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from onnxlet.convert.errors import Refusal, shortened
+
 NARROW = (np.float16, np.float32)
 
 
@@ -43,9 +45,29 @@ def parts_of(fitted: Any, depth: int = 12) -> Iterator[Any]:
             yield from parts_of(value, depth - 1)
 
 
+def copied(value: Any, what: str) -> Any:
+    """A copy that shares nothing with the user's own.
+
+    Args:
+        value: an estimator, or the rows for one.
+        what: it is called in messages.
+
+    Raises:
+        Refusal: some object inside can't be copied.
+    """
+    try:
+        return deepcopy(value)
+    except Exception as error:  # of whatever object can't be copied
+        raise Refusal(
+            f"{what} can't be copied: {type(error).__name__}: {shortened(error)}",
+            "Remove what can't be copied (locks, open files, connections) from it before it is "
+            "returned.",
+        ) from error
+
+
 def one_threaded(estimator: Any) -> Any:
     """A copy that sums in one order: threads would change the last digits from run to run."""
-    copy = deepcopy(estimator)
+    copy = copied(estimator, "the estimator")
     for part in parts_of(copy):
         if getattr(part, "n_jobs", None) is not None:
             part.n_jobs = 1
@@ -54,7 +76,7 @@ def one_threaded(estimator: Any) -> Any:
 
 def in_float64(estimator: Any) -> Any:
     """A copy in which every float32 number that a part has kept is held in float64."""
-    copy = deepcopy(estimator)
+    copy = copied(estimator, "the estimator")
     for part in list(parts_of(copy)):
         for name, value in vars(part).items():
             vars(part)[name] = _widened(value)

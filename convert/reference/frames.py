@@ -17,8 +17,12 @@ from onnxlet.convert.errors import Refusal
 OURS = (pd.DataFrame, pd.Series, pd.Index, np.ndarray, list, tuple)
 
 
-def as_pandas(X: Any) -> Any:
+def as_pandas(X: Any, what: str = "X_test") -> Any:
     """A frame or series of another library as pandas' own; anything else as it is.
+
+    Args:
+        X: the rows.
+        what: they are called in messages.
 
     Raises:
         Refusal: it is lazy, or what reads it is not installed.
@@ -31,13 +35,13 @@ def as_pandas(X: Any) -> Any:
         if not (hasattr(X, "columns") or hasattr(X, "column_names")):
             return X
         raise Refusal(
-            f"X_test: a {_kind(X)} is read by narwhals, which is not installed",
+            f"{what}: a {_kind(X)} is read by narwhals, which is not installed",
             "pip install narwhals, or give a DataFrame of pandas.",
         ) from error
     native = narwhals.from_native(X, allow_series=True, pass_through=True)
     if isinstance(native, narwhals.LazyFrame):
         raise Refusal(
-            f"X_test: a {_kind(X)} has no rows yet", "Collect them first: X_test.collect()."
+            f"{what}: a {_kind(X)} has no rows yet", f"Collect them first: {what}.collect()."
         )
     if isinstance(native, narwhals.Series):
         return _series(native).rename(native.name or None)

@@ -133,38 +133,42 @@ class Inputs:
         return [list(row) for row in zip(*by_column, strict=True)]
 
 
-def read_inputs(X: Any) -> tuple[Inputs, Data]:
+def read_inputs(X: Any, what: str = "X_test") -> tuple[Inputs, Data]:
     """The columns of a test set, and the same set as scikit-learn is given it in comparisons.
 
     Pandas' nullable types become what JSON can say: numbers, booleans, text.
 
+    Args:
+        X: the test set, or other rows.
+        what: it is called in messages.
+
     Raises:
         Refusal: a column holds something that has no column type, or X has no columns.
     """
-    X = as_pandas(X)
+    X = as_pandas(X, what)
     if isinstance(X, pd.DataFrame):
-        return _read_frame(X)
+        return _read_frame(X, what)
     if hasattr(X, "toarray"):
         X = X.toarray()
     if _is_texts(X):
-        return _read_texts(X)
+        return _read_texts(X, what)
     try:
         array = np.asarray(X)
     except ValueError:  # rows of several lengths
         array = np.empty(0)
     if array.ndim != 2 or array.shape[1] == 0:
-        got, hint = _described(X, array)
+        got, hint = _described(X, array, what)
         raise Refusal(
-            "X_test: expected a DataFrame, an array of shape (rows, columns), or a list of texts, "
+            f"{what}: expected a DataFrame, an array of shape (rows, columns), or a list of texts, "
             f"got {got}",
             hint,
         )
-    whole = None if array.dtype == object else _column_type(pd.Series(array[:, 0]), "X_test")
+    whole = None if array.dtype == object else _column_type(pd.Series(array[:, 0]), what)
     columns = tuple(
         InputColumn(
             f"x{position}",
             position,
-            whole or _type_of_values(pd.Series(values, dtype=object), f"X_test, column {position}"),
+            whole or _type_of_values(pd.Series(values, dtype=object), f"{what}, column {position}"),
             _missing(values),
         )
         for position, values in enumerate(array.T)
@@ -174,13 +178,17 @@ def read_inputs(X: Any) -> tuple[Inputs, Data]:
     return Inputs(columns, "array"), array
 
 
-def _described(X: Any, array: Array) -> tuple[str, str]:
-    """What kind of thing a test set is that is no table, and how to make a table of it."""
+def _described(X: Any, array: Array, what: str) -> tuple[str, str]:
+    """What kind of thing was given that is no table, and how to make a table of it."""
     if isinstance(X, pd.Series):
         return f"a Series of shape {X.shape}", "One column is X[['NAME']], one row X.iloc[[0]]."
     if isinstance(X, list | tuple) and X and isinstance(X[0], dict):
-        return f"a list of {len(X)} dictionaries", "pandas.DataFrame(X_test) makes a table of it."
-    return f"shape {array.shape}", "Give the test set the form that the estimator was fitted on."
+        return f"a list of {len(X)} dictionaries", f"pandas.DataFrame({what}) makes a table of it."
+    hint = f"Give {what} the form that the estimator was fitted on."
+    if array.ndim:
+        return f"shape {array.shape}", hint
+    simple = X is None or isinstance(X, str | int | float)
+    return (repr(X)[:40] if simple else type(X).__name__), hint
 
 
 def _is_texts(X: Any) -> bool:
@@ -190,9 +198,9 @@ def _is_texts(X: Any) -> bool:
     return isinstance(X, list | tuple) and any(isinstance(value, str) for value in X)
 
 
-def _read_texts(X: Any) -> tuple[Inputs, Data]:
+def _read_texts(X: Any, what: str) -> tuple[Inputs, Data]:
     series = pd.Series(list(X), dtype=object)
-    kind = _type_of_values(series, "X_test")
+    kind = _type_of_values(series, what)
     named = getattr(X, "name", None)
     name = str(named) if named is not None else "x0"
     if isinstance(X, pd.Series):
@@ -200,25 +208,27 @@ def _read_texts(X: Any) -> tuple[Inputs, Data]:
     return Inputs((InputColumn(name, 0, kind, _missing(series)),), "texts"), series.to_numpy()
 
 
-def _read_frame(X: pd.DataFrame) -> tuple[Inputs, Data]:
+def _read_frame(X: pd.DataFrame, what: str) -> tuple[Inputs, Data]:
     names = [str(label) for label in X.columns]
     if not names:
-        raise Refusal("X_test has no columns", "Give the columns that the estimator was fitted on.")
+        raise Refusal(
+            f"{what} has no columns", "Give the columns that the estimator was fitted on."
+        )
     if len(set(names)) < len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
-        raise Refusal(f"X_test: columns {twice} stand there twice", "Give each its own name.")
+        raise Refusal(f"{what}: columns {twice} stand there twice", "Give each its own name.")
     columns = tuple(
-        _column(X.iloc[:, position], label, name)
+        _column(X.iloc[:, position], label, name, what)
         for position, (label, name) in enumerate(zip(X.columns, names, strict=True))
     )
     by_column = [_cells(X.iloc[:, position], c.type) for position, c in enumerate(columns)]
     return Inputs(columns, "frame"), _frame(columns, by_column)
 
 
-def _column(series: pd.Series[Any], label: Any, name: str) -> InputColumn:
+def _column(series: pd.Series[Any], label: Any, name: str, what: str) -> InputColumn:
     dtype = series.dtype
     try:
-        kind = _column_type(series, f"X_test, column '{name}'")
+        kind = _column_type(series, f"{what}, column '{name}'")
     except Refusal as refusal:
         return InputColumn(name, label, "string", unserved=refusal.message)
     category = dtype if isinstance(dtype, pd.CategoricalDtype) else None

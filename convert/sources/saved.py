@@ -49,6 +49,8 @@ def load_saved(path: Path, trusted: Sequence[str], report: Callable[[str], objec
         WrongUse: types are trusted for a pickle, which asks for none.
         SourceFailed: the file can't be read, or has types that nobody trusts.
     """
+    if path.stat().st_size == 0:
+        raise SourceFailed(f"'{path.name}' can't be read: it is empty", "Save the estimator again.")
     if path.suffix == ".skops":
         read = _skops(path, trusted)
     elif trusted:

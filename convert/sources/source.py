@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import importlib.util
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
@@ -23,6 +26,8 @@ from onnxlet.folders import typed
 from onnxlet.function.errors import OnnxletError, WrongUse
 
 FILES = (".joblib", ".pkl", ".pickle", ".skops")
+SHOWN_FUNCTIONS = 8
+RETURNED = "return estimator, X_test"
 FORMS = "(estimator, X_test), (estimator, X_test, y_test) or (estimator, X_test, y_test, X_train)"
 
 
@@ -86,18 +91,26 @@ def load_source(
     module = _module(origin)
     make = getattr(module, function, None)
     if not callable(make):
-        raise WrongUse(f"SOURCE: '{origin}' has no function '{function}'", _functions(module))
+        raise WrongUse(
+            f"SOURCE: '{origin}' has no function '{function}'", _functions(module, origin, function)
+        )
     try:
         made = make()
     except (Exception, SystemExit) as error:
         arguments = isinstance(error, TypeError) and not where(error)
-        hint = "It is called without arguments." if arguments else ""
+        hint = "It is called without arguments." if arguments else _ending(error)
         raise SourceFailed(_raised(text, error), hint) from error
     if not isinstance(made, tuple) or not 2 <= len(made) <= 4:
         got = f"a tuple of {len(made)}" if isinstance(made, tuple) else type(made).__name__
-        raise WrongUse(f"SOURCE: expected {text} to return {FORMS}, got {got}")
+        raise WrongUse(
+            f"SOURCE: expected {text} to return {FORMS}, got {got}",
+            f"End the function with '{RETURNED}'.",
+        )
     if hasattr(made[1], "get_params") and not hasattr(made[0], "get_params"):
-        raise WrongUse(f"SOURCE: expected {text} to return the estimator first: {FORMS}")
+        raise WrongUse(
+            f"SOURCE: expected {text} to return the estimator first: {FORMS}",
+            f"End the function with '{RETURNED}'.",
+        )
     return Source(*made)
 
 
@@ -114,15 +127,31 @@ def _form_hint(text: str) -> str:
     if text.endswith(".onnx"):
         return f"{typed('convert', f'import {text} --name N')} takes what is ONNX already."
     if text.endswith(".py"):
-        return f"Name the function in it, such as {text}:build"
-    return "For example my_model.py:build"
+        return f"Name the function in it, such as {text}:{_callable_in(Path(text))}."
+    return "For example my_model.py:build."
 
 
-def _functions(module: ModuleType) -> str:
-    """The functions that a file defines, as a hint."""
+def _callable_in(path: Path) -> str:
+    """A file's function, for a hint: `build` where it has that, or nothing that is called so."""
+    functions: list[ast.FunctionDef] = []
+    with suppress(OSError, SyntaxError, ValueError):
+        parsed = ast.parse(path.read_bytes()).body
+        functions = [each for each in parsed if isinstance(each, ast.FunctionDef)]
+    called = [f.name for f in functions if len(f.args.args) == len(f.args.defaults)]
+    return called[0] if called and all(f.name != "build" for f in functions) else "build"
+
+
+def _functions(module: ModuleType, origin: str, wanted: str) -> str:
+    """The functions that a file defines, as a hint: those first that are written alike."""
     own = [n for n, f in vars(module).items() if getattr(f, "__module__", 0) == module.__name__]
     names = [name for name in own if isinstance(vars(module)[name], FunctionType)]
-    return f"It has {', '.join(names[:8])}." if names else ""
+    close = get_close_matches(wanted, names)
+    shown = [*close, *(name for name in names if name not in close)]
+    if not shown:
+        return "It defines no function."
+    more = ", …" if len(shown) > SHOWN_FUNCTIONS else "."
+    meant = f" Did you mean {origin}:{close[0]}?" if close else ""
+    return f"It has {', '.join(shown[:SHOWN_FUNCTIONS])}{more}{meant}"
 
 
 class _AsItIs(SourceFileLoader):
@@ -138,7 +167,7 @@ def _module(origin: str) -> ModuleType:
             return importlib.import_module(origin)
         path = Path(origin)
         if not path.is_file():
-            raise WrongUse(f"SOURCE: there is no file '{origin}'", looked_in(path))
+            raise _no_file(path)
         sys.path.insert(0, str(path.resolve().parent))
         name = _free_name(path)
         loader = _AsItIs(name, os.fspath(path))
@@ -154,8 +183,23 @@ def _module(origin: str) -> ModuleType:
             raise WrongUse(f"SOURCE: there is no module '{origin}'") from error
         raise SourceFailed(f"{origin} needs module '{error.name}'", "Install it.") from error
     except (Exception, SystemExit) as error:
-        raise SourceFailed(_raised(origin, error)) from error
+        raise SourceFailed(_raised(origin, error), _ending(error)) from error
     return module
+
+
+def _no_file(path: Path) -> WrongUse:
+    if path.is_dir():
+        return WrongUse(f"SOURCE: '{path}' is a folder", "Name the file in it.")
+    return WrongUse(f"SOURCE: there is no file '{path}'", looked_in(path))
+
+
+def _ending(error: BaseException) -> str:
+    """What to do where a file of the user's own does not run to its end."""
+    if isinstance(error, SyntaxError):
+        return "Mend that line: Python can't read the file."
+    if isinstance(error, SystemExit):
+        return f"Take out what ends Python (exit, sys.exit): '{RETURNED}' has to be reached."
+    return ""
 
 
 def _raised(what: str, error: BaseException) -> str:
@@ -173,7 +217,7 @@ def _held_out(
     path: Path, data: Path | None, target: str | None, report: Callable[[str], object]
 ) -> tuple[pd.DataFrame, Any]:
     if not path.is_file():
-        raise WrongUse(f"SOURCE: there is no file '{path}'", looked_in(path))
+        raise _no_file(path)
     if data is None:
         raise WrongUse(
             f"SOURCE: '{path.name}' holds an estimator and no rows to prove it on",

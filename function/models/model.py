@@ -214,15 +214,20 @@ def load_model(
     try:
         manifest = json_text.loads((directory / "manifest.json").read_bytes())
     except MalformedRequest as error:
-        raise ModelError(f"model {label}: manifest.json: {error}", AGAIN) from error
+        why = error.__cause__ or error.message
+        message = f"model {label}: manifest.json: expected JSON, got other text: {why}"
+        raise ModelError(message, AGAIN) from error
     except OSError as error:  # its words have the whole path, and clients see this
         message = f"model {label}: {Path(str(error.filename)).name}: {error.strerror}"
         hint = way_out(error) if directory.is_dir() else NO_VERSION
         raise ModelError(message, hint) from error
-    if not isinstance(manifest, dict) or manifest.get("format") != MANIFEST_FORMAT:
+    found = manifest.get("format") if isinstance(manifest, dict) else None
+    if found != MANIFEST_FORMAT:
+        got = "none" if found is None else f"format {found}"
+        other = "It was built by another version of convert; build it again."
         raise ModelError(
-            f"model {label}: expected a manifest of format {MANIFEST_FORMAT}",
-            "It was built by another version of convert; build it again.",
+            f"model {label}: expected a manifest of format {MANIFEST_FORMAT}, got {got}",
+            AGAIN if found is None else other,
         )
     if not directory.name.isdecimal():
         raise ModelError(f"model {label}: expected a whole number as the version", NO_VERSION)

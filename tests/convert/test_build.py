@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +67,28 @@ def test_what_cannot_be_used_is_refused_in_words(
     assert reason in refused.value.message
     assert refused.value.hint
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("what", ["the estimator", "X_test"])
+def test_what_can_not_be_copied_is_refused(what: str, tmp_path: Path) -> None:
+    model, rows = LinearRegression().fit(X, Y), X
+    if what == "X_test":
+        rows = np.array([[threading.Lock()]], dtype=object)
+    else:
+        model.lock = threading.Lock()
+
+    with pytest.raises(Refusal) as refused:
+        built(Source(model, rows), tmp_path)
+
+    reason = "TypeError: cannot pickle '_thread.lock' object"
+    assert refused.value.message == f"{what} can't be copied: {reason}"
+    assert "locks, open files, connections" in refused.value.hint
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_rows_of_training_are_named_as_such(tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match=r"^X_train: expected a DataFrame"):
+        built(Source(LINEAR, X, Y, X[:, 0]), tmp_path)
 
 
 @pytest.mark.parametrize("y_test", [np.where(Y > 0, Y, np.nan), ["a"] * 40], ids=["gaps", "text"])

@@ -21,7 +21,7 @@ WRONG_USE: dict[str, tuple[list[str], str]] = {
     "None returned": (["source.py:nothing", "--name", "n"], "got NoneType"),
     "estimator alone": (["source.py:alone", "--name", "n"], "got LinearRegression"),
     "five returned": (["source.py:five", "--name", "n"], "got a tuple of 5"),
-    "bad name": (["source.py:linear", "--name", "../n"], "--name: expected up to 100 letters"),
+    "bad name": (["source.py:linear", "--name", "../n"], "--name: expected a letter or digit"),
     "no name": (["source.py:linear"], "Missing option '--name'"),
     "models is a file": (
         ["source.py:linear", "--name", "n", "--models", "notes.txt"],

@@ -17,7 +17,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 import onnxlet
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.interface import ProvenModel
-from onnxlet.function.errors import InvalidRows, ModelError
+from onnxlet.function.errors import InvalidRows, ModelError, WrongUse
 from tests.conftest import quiet
 
 RANDOM = np.random.default_rng(0)
@@ -74,6 +74,11 @@ def test_rows_against_the_signature_are_refused_as_over_http(built: ProvenModel)
         built.predict([[1.0, "Ames"], ["big", "Ames"]])
 
 
+def test_a_wrong_name_is_told_by_its_argument(tmp_path: Path) -> None:
+    with pytest.raises(WrongUse, match=r"^name: expected a letter or digit"):
+        onnxlet.build(MODEL, ROWS, name="a/b", models=tmp_path, report=quiet)
+
+
 @pytest.mark.parametrize(
     ("rows", "got"),
     [
@@ -81,9 +86,10 @@ def test_rows_against_the_signature_are_refused_as_over_http(built: ProvenModel)
         (ROWS.iloc[3].tolist(), "expected values of one type, got"),
         (ROWS.iloc[3].to_dict(), "expected a DataFrame, an array of shape"),
         (ROWS["size"], ".*, got a Series of shape"),
-        (None, ".*, got shape"),
+        (None, ".*, got None"),
+        ("abc", ".*, got 'abc'"),
     ],
-    ids=["a row of a frame", "a row as a list", "a row as an object", "a column", "none"],
+    ids=["a row of a frame", "a row as a list", "a row as an object", "a column", "none", "a text"],
 )
 def test_what_are_no_rows_is_refused_in_the_words_of_predict(
     built: ProvenModel, rows: object, got: str
@@ -92,6 +98,7 @@ def test_what_are_no_rows_is_refused_in_the_words_of_predict(
         built.predict(rows)
 
     assert "X_test" not in str(caught.value)
+    assert "test set" not in str(caught.value)
     assert "one row is X.iloc[[0]]" in caught.value.hint
 
 

@@ -25,6 +25,10 @@ def ended(error: BaseException, *arguments: str) -> Result:
         (errno.ENOSPC, "The disk is full: free some of it, or write elsewhere."),
         (errno.EROFS, "Write elsewhere, or as a user that may write there."),
         (errno.EACCES, "Let this user read or write it, or name another path."),
+        (errno.ENAMETOOLONG, "Use a shorter path."),
+        (errno.ELOOP, "The links on this path lead to each other: name another path."),
+        (errno.ENOTDIR, "A part of this path is a file: name another path."),
+        (errno.EISDIR, "This is a folder: name a file."),
     ],
 )
 def test_a_full_disk_is_reported_without_a_traceback(number: int, hint: str) -> None:

@@ -59,3 +59,8 @@ def test_brackets_in_text_are_no_levels() -> None:
     text = "[{" * 5000
 
     assert loads(json.dumps([text, float("inf")]).encode()) == [text, float("inf")]
+
+
+def test_a_text_without_an_end_is_told_where_it_starts() -> None:
+    with pytest.raises(MalformedRequest, match=r"starting at line 1 column 2\n"):
+        loads(b'{"a')

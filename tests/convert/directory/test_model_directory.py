@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
@@ -18,7 +19,7 @@ import pytest
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import LinearRegression
 
-from onnxlet.convert.build import Built
+from onnxlet.convert.build import Built, build
 from onnxlet.convert.directory.model_directory import still_served, write_version
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.sources.source import Source, load_source
@@ -42,6 +43,57 @@ def test_names_that_are_no_folder_or_address_are_wrong_use(name: str, tmp_path: 
     with pytest.raises(WrongUse, match="--name"):
         built(Source(LINEAR, X), tmp_path, name)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_that_holds_no_wrong_character_is_told_how_to_begin(tmp_path: Path) -> None:
+    with pytest.raises(WrongUse, match=r"expected a letter or digit, then up to 99 .*, got '\.\.'"):
+        built(Source(LINEAR, X), tmp_path, "..")
+
+
+# Folders that no version can be written to
+
+
+def _looped(folder: Path) -> None:
+    folder.symlink_to(folder.name)
+
+
+def _leading_nowhere(folder: Path) -> None:
+    folder.symlink_to("gone")
+
+
+def _locked_by_a_folder(folder: Path) -> None:
+    (folder / ".lock").mkdir(parents=True)
+
+
+def _with_a_file_named_as_the_model(folder: Path) -> None:
+    folder.mkdir()
+    (folder / "m").touch()
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (_looped, "models': Too many levels of symbolic links"),
+        (_leading_nowhere, "models' is not a folder"),
+        (_locked_by_a_folder, ".lock' is a folder"),
+        (_with_a_file_named_as_the_model, "m' is not a folder"),
+    ],
+)
+def test_a_folder_that_no_version_goes_into_is_refused_before_any_work(
+    make: Callable[[Path], None], reason: str, tmp_path: Path
+) -> None:
+    make(tmp_path / "models")
+    steps: list[str] = []
+    with pytest.raises(WrongUse, match=f"^--models: .*{reason}"):
+        build(Source(LINEAR, X), "m", tmp_path / "models", steps.append)
+    assert steps == []
+
+
+def test_a_path_that_is_too_long_is_refused_in_words(project: Path) -> None:
+    source = f"{project / 'source.py'}:linear"
+    end = invoked("build", source, "--name", "m", "--models", "x" * 300)
+    assert (end.exit_code, isinstance(end.exception, SystemExit)) == (2, True)
+    assert "File name too long\nhint: " in end.stderr
 
 
 # The same input is the same bytes

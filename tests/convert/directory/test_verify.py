@@ -81,6 +81,25 @@ def test_verify_of_a_path_that_is_not_there_sends_nobody_to_build(tmp_path: Path
     assert "hint: Name the folder of one version, such as models/NAME/1.\n" in end.stderr
 
 
+def test_verify_of_what_is_no_folder_says_what_it_is(tmp_path: Path) -> None:
+    (tmp_path / "bad.py").touch()
+    (tmp_path / "loop").symlink_to("loop")
+    for path, got in (
+        ("bad.py", "got the file '{}'"),
+        ("models/iris/1", "there is no '{}'"),
+        ("loop/iris/1", "there is no '{}'"),
+    ):
+        end = invoked("verify", tmp_path / path)
+        said = got.format(tmp_path / path)
+        assert f"error: DIR/N/V: expected the folder of one version, {said}\n" in end.stderr
+
+
+def test_verify_of_a_path_that_is_too_long_ends_without_a_traceback() -> None:
+    end = invoked("verify", "x" * 300)
+    assert (end.exit_code, isinstance(end.exception, SystemExit)) == (1, True)
+    assert "\nhint: " in end.stderr
+
+
 def test_verify_counts_the_golden_rows_that_it_replayed(shop_model: Path) -> None:
     end = invoked("verify", shop_model)
     assert end.stdout == "m version 1: 24 golden rows answered as at build\n"
@@ -97,8 +116,8 @@ def test_verify_takes_a_relative_directory(
 def test_verify_of_nothing(tmp_path: Path) -> None:
     end = invoked("verify", tmp_path / "gone" / "1")
 
-    assert "error: model gone/1: " in end.stderr
-    assert "manifest.json" in end.stderr
+    assert "error: DIR/N/V: expected the folder of one version, there is no '" in end.stderr
+    assert "gone/1'" in end.stderr
     assert (end.exit_code, end.stdout) == (1, "")
 
 

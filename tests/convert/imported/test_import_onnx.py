@@ -604,6 +604,12 @@ def test_what_is_no_onnx_file_is_reported(tmp_path: Path, content: bytes) -> Non
         imported(tmp_path, path)
 
 
+def test_a_folder_is_no_onnx_file(tmp_path: Path) -> None:
+    (tmp_path / "net.onnx").mkdir()
+    with pytest.raises(WrongUse, match=r"^FILE: '.*net\.onnx' is a folder"):
+        imported(tmp_path, tmp_path / "net.onnx")
+
+
 def test_a_cut_off_file_is_reported(tmp_path: Path) -> None:
     path = save(tmp_path, made.linear())
     path.write_bytes(path.read_bytes()[:-20])

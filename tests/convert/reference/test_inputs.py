@@ -215,6 +215,12 @@ def test_other_than_two_dimensions_are_refused(X: Any) -> None:
         read_inputs(X)
 
 
+@pytest.mark.parametrize(("X", "got"), [(None, "None"), (5, "5"), (object(), "object")])
+def test_what_has_no_shape_is_named(X: Any, got: str) -> None:
+    with pytest.raises(Refusal, match=rf", got {got}\n"):
+        read_inputs(X)
+
+
 def test_a_ragged_list_is_refused() -> None:
     with pytest.raises(Refusal):
         read_inputs([[1.0, 2.0], [3.0]])

@@ -282,6 +282,13 @@ def test_what_is_no_estimator_is_reported(tmp_path: Path, name: str, content: by
         load_saved(tmp_path / name, (), print)
 
 
+@pytest.mark.parametrize("name", KINDS)
+def test_an_empty_file_is_told_as_such(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    with pytest.raises(SourceFailed, match=f"^'{name}' can't be read: it is empty\n"):
+        load_saved(tmp_path / name, (), print)
+
+
 def test_the_command_says_it_on_stderr_and_builds(tmp_path: Path) -> None:
     pd.DataFrame(X, columns=["a", "b"]).to_csv(tmp_path / "rows.csv", index=False)
     frame = pd.DataFrame(X, columns=["a", "b"])

@@ -127,6 +127,45 @@ def test_a_source_that_is_said_wrongly(
     assert refused.value.hint.startswith(hint)
 
 
+OWN = {
+    "bad.py": "".join(f"def step{n}(rows): return rows\n" for n in range(12))
+    + "def ok(): return 1\n",
+    "nothing.py": "NUMBER = 1\n",
+    "broken.py": "def build(:\n",
+    "leaving.py": "import sys\nsys.exit()\n",
+}
+WAYS_OUT = {
+    "bad.py:okk": "It has ok, step0, step1, step2, step3, step4, step5, step6, … "
+    "Did you mean bad.py:ok?",
+    "nothing.py:build": "It defines no function.",
+    "bad.py": "Name the function in it, such as bad.py:ok.",
+    "broken.py": "Name the function in it, such as broken.py:build.",
+    "bad.py:ok": "End the function with 'return estimator, X_test'.",
+    "broken.py:build": "Mend that line: Python can't read the file.",
+    "leaving.py:build": "Take out what ends Python (exit, sys.exit): "
+    "'return estimator, X_test' has to be reached.",
+    "folder.py:build": "Name the file in it.",
+    "folder.skops": "Name the file in it.",
+}
+
+
+@pytest.mark.parametrize("text", WAYS_OUT)
+def test_a_source_that_does_not_work_comes_with_a_way_out(
+    text: str, at_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, code in OWN.items():
+        (tmp_path / name).write_text(code)
+    for name in ("folder.py", "folder.skops"):
+        (tmp_path / name).mkdir()
+
+    with pytest.raises(OnnxletError) as refused:
+        load_source(text)
+
+    assert refused.value.hint == WAYS_OUT[text]
+    assert text.startswith("folder") == refused.value.message.endswith("' is a folder")
+
+
 def test_a_class_that_is_no_estimator_is_reported_by_its_name(
     at_home: Path, tmp_path: Path
 ) -> None:

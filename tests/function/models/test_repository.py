@@ -14,7 +14,7 @@ import pytest
 
 from onnxlet.function.app import create_app
 from onnxlet.function.errors import ModelError, UnknownModel
-from onnxlet.function.models.model import load_model
+from onnxlet.function.models.model import AGAIN, load_model
 from onnxlet.function.models.repository import Repository
 
 
@@ -97,8 +97,38 @@ def test_a_folder_that_is_no_version_is_named_as_such(tmp_path: Path) -> None:
 def test_a_manifest_that_is_no_json_is_named(own: Path) -> None:
     (own / "iris" / "1" / "manifest.json").write_text("{")
 
-    with pytest.raises(ModelError, match=r"iris/1: manifest\.json: the body is not JSON"):
+    with pytest.raises(ModelError, match=r"iris/1: manifest\.json: expected JSON, got other"):
         create_app(own)
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        (
+            '{"format',
+            "expected JSON, got other text: "
+            "Unterminated string starting at: line 1 column 2 (char 1)",
+            AGAIN,
+        ),
+        ("[]", "expected a manifest of format 1, got none", AGAIN),
+        (
+            '{"format": 99}',
+            "expected a manifest of format 1, got format 99",
+            "It was built by another version of convert; build it again.",
+        ),
+    ],
+)
+def test_a_manifest_that_is_none_says_what_it_is(
+    own: Path, text: str, message: str, hint: str
+) -> None:
+    (own / "iris" / "1" / "manifest.json").write_text(text)
+
+    with pytest.raises(ModelError) as refused:
+        load_model(own / "iris" / "1")
+
+    assert refused.value.message.startswith("model iris/1: ")
+    assert refused.value.message.endswith(message)
+    assert refused.value.hint == hint
 
 
 def test_one_altered_byte_fails_at_once(own: Path) -> None:
