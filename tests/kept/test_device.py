@@ -105,8 +105,9 @@ def test_what_was_cut_off_and_does_not_start_is_gone_back_from(
     cut_off(device, today)
     restart = read_environment_file(device.paths.environment)["ONNXLET_DEVICE_RESTART"]
     (device.paths.slot("b") / "__main__.py").write_text("1 / 0\n")
-    only_a = f"sh -c 'test $(readlink {device.paths.live}) = a && {restart}'"
-    code, said = device.change(device.unit(SETTLE), ONNXLET_DEVICE_RESTART=only_a)
+    only_a = device.paths.root / "only-a.sh"  # in a file: the command has quotes of its own
+    only_a.write_text(f"test $(readlink {device.paths.live}) = a && {restart}\n")
+    code, said = device.change(device.unit(SETTLE), ONNXLET_DEVICE_RESTART=f"sh {only_a}")
     assert (code, device.live) == (0, "a"), said
     assert served(supervised, "iris") == 1
     assert "sh -c" in device.status()["broken"]["bundle"]["2"]

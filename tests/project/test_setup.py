@@ -85,7 +85,10 @@ def stand_in(path: Path, script: str) -> Path:
 
 def set_up(copy: Path, python: Path | str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["make", "setup", f"PYTHON={python}"], cwd=copy, capture_output=True, text=True
+        ["make", "--no-print-directory", "setup", f"PYTHON={python}"],
+        cwd=copy,
+        capture_output=True,
+        text=True,
     )
 
 
