@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -20,23 +21,29 @@ def modules(root: Path) -> dict[str, Path]:
     return found
 
 
-def imported(path: Path) -> Iterator[str]:
+def imported(path: Path) -> tuple[str, ...]:
     """Dotted names that a file imports, lazily too; those that only types need are left out.
 
     Of `from a import b` both `a` and `a.b`: b may be a module.
     """
-    nodes = [ast.parse(path.read_text()).body]
+    return _imported(path.read_text())
+
+
+@cache
+def _imported(source: str) -> tuple[str, ...]:
+    found: list[str] = []
+    nodes: list[list[ast.AST]] = [[ast.parse(source)]]
     while nodes:
         for node in nodes.pop():
             if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-                nodes.append(node.orelse)
+                nodes.append(list(node.orelse))
                 continue
             if isinstance(node, ast.Import):
-                yield from (alias.name for alias in node.names)
+                found += [alias.name for alias in node.names]
             elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-                yield node.module
-                yield from (f"{node.module}.{alias.name}" for alias in node.names)
-            nodes.append(list(ast.iter_child_nodes(node)))  # type: ignore[arg-type] # any may hold one
+                found += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            nodes.append(list(ast.iter_child_nodes(node)))
+    return tuple(found)
 
 
 def between_files(root: Path) -> dict[str, set[str]]:
