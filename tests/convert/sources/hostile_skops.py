@@ -13,7 +13,9 @@ import traceback
 import warnings
 import zipfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import chdir
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -230,8 +232,11 @@ def read(path: Path) -> str | None:
 
 
 def import_everything() -> None:
-    """Modules that a user's own code may have imported, so that their names are reached."""
-    with warnings.catch_warnings():
+    """Modules that a user's own code may have imported, so that their names are reached.
+
+    Some of them make a folder where they are imported.
+    """
+    with TemporaryDirectory() as folder, chdir(folder), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for name in ("numpy", "scipy", "sklearn", "lightgbm", "xgboost", "catboost"):
             try:
