@@ -81,7 +81,7 @@ def test_the_environment_keeps_what_it_has(before: set[str]) -> None:
     assert before <= installed()
     assert any(line.startswith("scikit-learn==1.7.") for line in before)
     ask = "import onnxlet; print(onnxlet.__version__, onnxlet.__file__)"
-    version, file = run(PYTHON, "-c", ask, cwd=ENVIRONMENT).stdout.split()
+    version, file = run(PYTHON, "-c", ask, cwd=ENVIRONMENT).stdout.strip().split(" ", 1)
     assert (version, Path(file).is_relative_to(ENVIRONMENT)) == (__version__, True)
 
 
