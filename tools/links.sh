@@ -2,7 +2,7 @@
 # Make the links that everything is imported by, where an archive or a system kept none. Called by
 # make each time, and by setup.sh.
 set -eu
-cd "$(dirname "$0")/.."
+cd "${0%/*}/.."
 # One that was followed is a copy, which edits of the folder itself would not reach.
 for link in function convert edge requirements; do
     if [ -d "onnxlet/$link" ] && [ ! -L "onnxlet/$link" ]; then
