@@ -1,6 +1,6 @@
 # onnxlet. `make` lists what can be done.
 .DEFAULT_GOAL := help
-.PHONY: help setup run package deploy invoke logs rollback remove emulator test test-fresh test-pipelines test-gate test-lambda test-load test-device test-machine test-faults test-oldest test-boosting test-frameworks test-clients test-page test-schema test-shap test-deploy test-dist test-docs check model coverage bench dist docs lock clean
+.PHONY: help setup run package deploy invoke logs rollback remove emulator test test-fresh test-pipelines test-gate test-lambda test-load test-device test-machine test-faults test-oldest test-libraries test-frameworks test-clients test-page test-schema test-shap test-deploy test-dist test-docs check model coverage bench dist docs lock clean
 .SILENT:
 
 PORT ?= 8080
@@ -14,7 +14,7 @@ BUNDLE ?= build/onnxlet-$(TARGET)-python$(PYTHON_VERSION)-$(ARCH).zip
 PY := .venv/bin/python
 READY := .venv/ready
 OLDEST := .venv-oldest
-BOOSTING := .venv-boosting
+LIBRARIES := .venv-libraries
 FRAMEWORKS := .venv-frameworks
 BROWSER := .venv-browser
 SCHEMATHESIS := .venv-schemathesis
@@ -122,11 +122,11 @@ test-oldest: $(OLDEST)/ready ## conversions and pipelines, with the oldest sciki
 $(OLDEST)/ready: requirements/oldest.txt tools/setup.sh
 	PYTHON="$${PYTHON:-python3.11 python3.12 python3.13 python3}" sh tools/setup.sh $(OLDEST) requirements/oldest.txt
 
-test-boosting: $(BOOSTING)/ready ## LightGBM, XGBoost and CatBoost; frames of polars
-	$(BOOSTING)/bin/python -m pytest -k "lightgbm or xgboost or catboost or polars" tests/convert/converters tests/convert/reference/test_frames_of_polars.py $(ARGS)
+test-libraries: $(LIBRARIES)/ready ## estimators of other libraries: CatBoost, LightGBM, XGBoost, imbalanced-learn, skrub and more; frames of polars
+	$(LIBRARIES)/bin/python -m pytest -m "not gate" -k "lightgbm or xgboost or catboost or polars or libraries" tests/convert/converters tests/convert/reference/test_frames_of_polars.py tests/pipelines $(ARGS)
 
-$(BOOSTING)/ready: requirements/boosting.txt tools/setup.sh
-	sh tools/setup.sh $(BOOSTING) requirements/boosting.txt
+$(LIBRARIES)/ready: requirements/libraries.txt tools/setup.sh
+	sh tools/setup.sh $(LIBRARIES) requirements/libraries.txt
 
 test-frameworks: $(FRAMEWORKS)/frameworks ## models that PyTorch and Keras export (slow to set up)
 	$(FRAMEWORKS)/bin/python -m pytest -m frameworks tests/convert $(ARGS)
@@ -202,5 +202,5 @@ lock: $(READY) ## lock requirements/*.in again, with hashes
 	$(PY) -m tools.lock
 
 clean: ## remove everything that was built
-	rm -rf .venv .venv-clients-* $(OLDEST) $(BOOSTING) $(FRAMEWORKS) $(BROWSER) $(SCHEMATHESIS) $(SHAP) $(DEPLOY) $(EMULATOR) $(DIST) $(DOCS) node_modules .serverless models build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-clients-* $(OLDEST) $(LIBRARIES) $(FRAMEWORKS) $(BROWSER) $(SCHEMATHESIS) $(SHAP) $(DEPLOY) $(EMULATOR) $(DIST) $(DOCS) node_modules .serverless models build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -14,7 +14,7 @@ FILES = (
     "convert",
     "edge",
     "dev",
-    "boosting",
+    "libraries",
     "browser",
     "schemathesis",
     "shap",

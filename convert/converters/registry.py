@@ -27,6 +27,14 @@ OPTIONAL = {
     "lightgbm": "onnxlet.convert.converters.lightgbm_models",
     "xgboost": "onnxlet.convert.converters.xgboost_models",
     "catboost": "onnxlet.convert.converters.catboost_models",
+    "category_encoders": "onnxlet.convert.converters.libraries.category_encoders",
+    "feature_engine": "onnxlet.convert.converters.libraries.feature_engine",
+    "imblearn": "onnxlet.convert.converters.libraries.imbalanced_learn",
+    "interpret": "onnxlet.convert.converters.libraries.interpret",
+    "mapie": "onnxlet.convert.converters.libraries.mapie",
+    "quantile_forest": "onnxlet.convert.converters.libraries.quantile_forest",
+    "sklego": "onnxlet.convert.converters.libraries.scikit_lego",
+    "skrub": "onnxlet.convert.converters.libraries.skrub",
 }
 # A subclass that replaces only these still answers as its parent does.
 OF_THE_FIT = frozenset(

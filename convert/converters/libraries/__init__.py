@@ -1,0 +1,1 @@
+"""Converters of estimators of other libraries, a module for each."""

@@ -1,0 +1,7 @@
+"""Converters of quantile_forest's estimators."""
+
+from __future__ import annotations
+
+from onnxlet.convert.graph.converter import Converter
+
+CONVERTERS: dict[type, Converter] = {}

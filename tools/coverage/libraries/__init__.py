@@ -1,0 +1,1 @@
+"""The estimators of other libraries, for `make coverage`: one module for each library."""
