@@ -123,6 +123,7 @@ class SearchState:
             recipe,
             watches,
             reference.inputs.form == "series",
+            [name for name, array in self.evidence.expected.items() if array.dtype.kind in "iu"],
         )
         manifest = serving_part(
             reference.task, reference.inputs, self.columns, converted, self.evidence.expected
@@ -184,12 +185,16 @@ def _within(rows: Sequence[Cells], columns: Sequence[Column]) -> list[Cells]:
 
 def _answered_nevertheless(model: Model, rows: Sequence[Cells]) -> int:
     """How many of the rows, for which scikit-learn raises, a model answers."""
-    if rows:
+    left = list(rows)
+    while left:
         try:
-            model.run(validate_rows(rows, model.signature))
-        except InvalidRows as error:
-            return len(rows) - error.count
-    return len(rows)
+            model.run(validate_rows(left, model.signature))
+        except InvalidRows as error:  # those whose cells are wrong; the others have not been run
+            refused = {problem.row for problem in error.every}
+            left = [row for number, row in enumerate(left) if number not in refused]
+        else:
+            break
+    return len(left)
 
 
 def first_differing_step(state: SearchState, attempt: Attempt) -> tuple[str, str]:
