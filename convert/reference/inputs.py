@@ -177,7 +177,7 @@ def read_inputs(X: Any, what: str = "X_test") -> tuple[Inputs, Data]:
     if array.ndim == 1 and array.dtype.kind in "biuf" and len(array):
         array = array.reshape(-1, 1)  # as IsotonicRegression takes its one column
     if array.ndim != 2 or array.shape[1] == 0:
-        got, hint = _described(X, array, what)
+        got, hint = described(X, array, what)
         raise Refusal(
             f"{what}: expected a DataFrame, an array of shape (rows, columns), or a list of texts, "
             f"got {got}",
@@ -198,7 +198,7 @@ def read_inputs(X: Any, what: str = "X_test") -> tuple[Inputs, Data]:
     return Inputs(columns, "array"), array
 
 
-def _described(X: Any, array: Array, what: str) -> tuple[str, str]:
+def described(X: Any, array: Array, what: str) -> tuple[str, str]:
     """What kind of thing was given that is no table, and how to make a table of it."""
     if isinstance(X, pd.Series):
         return f"a Series of shape {X.shape}", "One column is X[['NAME']], one row X.iloc[[0]]."

@@ -221,7 +221,9 @@ class Signature:
         kinds: dict[tuple[str, str], list[Column]] = {}
         for column in columns:
             if column.required:
-                kinds.setdefault((column.type, holds[column.name]), []).append(column)
+                # One that the graph looks at no more is checked all the same.
+                held = holds.get(column.name) or _held_as({"dtype": column.type})
+                kinds.setdefault((column.type, held), []).append(column)
         self.blocks = [
             Block(members, dtype, [position[c.name] for c in members], len(columns))
             for (_, dtype), members in kinds.items()
