@@ -125,8 +125,15 @@ class SearchState:
         manifest = serving_part(
             reference.task, reference.inputs, self.columns, converted, self.evidence.expected
         )
-        model = Model("built", 1, manifest, converted.onnx)
-        return Attempt(recipe, converted, manifest, model, *self.compared(model, self.evidence))
+        same = converted.onnx, repr(converted.inputs)
+        if same not in self._tried_graphs:  # two layouts of one type of columns are one graph
+            model = Model("built", 1, manifest, converted.onnx)
+            self._tried_graphs[same] = model, *self.compared(model, self.evidence)
+        return Attempt(recipe, converted, manifest, *self._tried_graphs[same])
+
+    @cached_property
+    def _tried_graphs(self) -> dict[tuple[bytes, str], tuple[Model, Comparison, int]]:
+        return {}
 
     def compared(self, model: Model, evidence: Evidence) -> tuple[Comparison, int]:
         """How a model's answers compare, and how many rows it answers that scikit-learn doesn't."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -91,10 +92,8 @@ class Inputs:
 
     def data(self, rows: Sequence[Cells]) -> Data:
         """What scikit-learn is given for these rows."""
-        if rows and self._plain:  # the quicker way for hundreds of columns
-            matrix = np.array(rows, dtype=np.float64)
-            labels = [column.label for column in self.columns]
-            return pd.DataFrame(matrix, columns=labels) if self.frame else matrix
+        if rows and (matrix := self._matrix(rows)) is not None:
+            return pd.DataFrame(matrix, columns=self._labels) if self.frame else matrix
         by_column = list(zip(*rows, strict=True)) if rows else [()] * len(self.columns)
         if self.frame:
             return _frame(self.columns, by_column)
@@ -110,9 +109,33 @@ class Inputs:
             mixed[:, position] = array.tolist()
         return mixed
 
-    @property
-    def _plain(self) -> bool:
-        return all(c.type == "float64" and c.category is None for c in self.columns)
+    def _matrix(self, rows: Sequence[Cells]) -> Array | None:
+        """All cells in one array, the quicker way for hundreds of columns; None where none is."""
+        if self._number is None:
+            return None
+        kind, wide = self._number
+        if kind == "int64":
+            if self.frame or any(None in row for row in rows):
+                return None
+            return np.array(rows, dtype=np.int64)
+        matrix = np.array(rows, dtype=np.float64)
+        if kind == "float64":
+            return matrix
+        matrix = matrix.astype(np.float32).astype(np.float64 if wide else np.float32, copy=False)
+        # As pandas holds columns that are given one by one: BLAS sums in the order of the memory.
+        return np.asfortranarray(matrix) if self.frame else matrix
+
+    @cached_property
+    def _number(self) -> tuple[ColumnType, bool] | None:
+        """The type of numbers that all columns have, and whether they are wide; else None."""
+        found = {(c.type, c.wide) for c in self.columns if c.category is None}
+        number = next(iter(found)) if len(found) == 1 else None
+        same = number is not None and all(c.category is None for c in self.columns)
+        return number if same and number[0] not in ("bool", "string") else None
+
+    @cached_property
+    def _labels(self) -> list[Any]:
+        return [column.label for column in self.columns]
 
     def in_float64(self) -> Inputs:
         """The same columns, with what is in float32 given in float64: the very same numbers."""
@@ -140,6 +163,12 @@ class Inputs:
 
     def rows(self, data: Data) -> list[Cells]:
         """The rows of a test set as JSON would hold them, None for a missing value."""
+        if self.form == "array" and self._number is not None and self._number[0] != "int64":
+            matrix = np.asarray(data, dtype=np.float64)
+            cells: list[Cells] = matrix.tolist()
+            for row in np.flatnonzero(np.isnan(matrix).any(axis=1)).tolist():
+                cells[row] = [None if cell != cell else cell for cell in cells[row]]
+            return cells
         by_column = [
             _cells(_values(data, position, self.form), "date" if column.date else column.type)
             for position, column in enumerate(self.columns)
@@ -183,7 +212,7 @@ def read_inputs(X: Any, what: str = "X_test") -> tuple[Inputs, Data]:
             f"x{position}",
             position,
             whole or _type_of_values(pd.Series(values, dtype=object), f"{what}, column {position}"),
-            _missing(values),
+            _missing(values) if array.dtype == object else np.nan,
         )
         for position, values in enumerate(array.T)
     )
