@@ -36,11 +36,13 @@ OPTIONAL = {
     "sklego": "onnxlet.convert.converters.libraries.scikit_lego",
     "skrub": "onnxlet.convert.converters.libraries.skrub",
 }
-# A subclass that replaces only these still answers as its parent does.
+# A subclass that replaces only these still answers as its parent does; a selector is asked for its
+# columns.
 OF_THE_FIT = frozenset(
     {
-        "_abc_impl", "_parameter_constraints", "_sklearn_auto_wrap_output_keys", "fit",
-        "fit_predict", "fit_transform", "partial_fit", "score",
+        "_abc_impl", "_get_support_mask", "_parameter_constraints",
+        "_sklearn_auto_wrap_output_keys", "fit", "fit_predict", "fit_transform", "partial_fit",
+        "score",
     }
 )  # fmt: skip
 # Python and scikit-learn add such names to every class.

@@ -114,7 +114,14 @@ class Graph(GraphBuilder):
             output = outputs[method]
             if isinstance(output, Tensor):
                 return output
-            alike = len({tensor.dtype for tensor in output.tensors}) == 1
+            kinds = {tensor.dtype for tensor in output.tensors}
+            alike = len(kinds) == 1
+            if "string" in kinds and not alike:
+                raise Unsupported(
+                    f"step {type(fitted).__name__}: its {method} answers text beside numbers",
+                    "An answer holds one type of values: encode the text, or drop it "
+                    "(remainder='drop').",
+                )
             return self.concat(output.tensors) if alike else self.matrix(output)
         if method == "predict" and "class_index" in outputs:
             return self.labels(self.call(fitted, table, "class_index"), fitted.classes_)
@@ -128,6 +135,10 @@ class Graph(GraphBuilder):
                 f"{step}: its converter returns {got} and not {method}{lines}", FIX_IT
             )
         return Unsupported(f"{step}: its {method} has no conversion")
+
+    def knows(self, kind: type) -> bool:
+        """Whether a class has a converter."""
+        return kind in self._converters
 
     def lines_of_converter(self, fitted: Any) -> str:
         """Where a user's converter of an estimator begins, in brackets; '' for this project's."""

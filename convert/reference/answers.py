@@ -51,6 +51,7 @@ class Task:
             return {name: _asked(estimator, m, X) for name, m in self.methods.items()}
 
 
+OF_ANSWERS = ("LabelBinarizer", "LabelEncoder", "MultiLabelBinarizer")
 PREDICTING: tuple[tuple[str, Callable[[Any], bool], tuple[tuple[str, str], ...]], ...] = (
     ("regression", is_regressor, (("prediction", "predict"),)),
     ("clustering", is_clusterer, (("prediction", "predict"),)),
@@ -70,11 +71,26 @@ def task_of(estimator: Any) -> Task:
             f"expected a fitted estimator, got {_shown(estimator)}",
             "Return, or save, the estimator itself, after fit.",
         )
-    if is_classifier(estimator):
+    try:
+        classifies = is_classifier(estimator)
+    except AttributeError as error:
+        raise Refusal(
+            f"{type(estimator).__name__}: scikit-learn can't tell what it predicts: a class in it "
+            "has no __sklearn_tags__",
+            "Derive that class from sklearn.base.BaseEstimator, after the mixin of what it "
+            "predicts (ClassifierMixin, RegressorMixin, …), and give it a converter.",
+        ) from error
+    if classifies:
         return _classification(estimator)
     for name, fits, methods in PREDICTING:
         if fits(estimator) and hasattr(estimator, "predict"):
             return Task(name, {**dict(methods), **_more(estimator, name)})
+    if type(estimator).__name__ in OF_ANSWERS:
+        raise Refusal(
+            f"{type(estimator).__name__} encodes the answers of a training set, not rows",
+            "For columns use OrdinalEncoder or OneHotEncoder; a classifier's labels are served "
+            "as they are.",
+        )
     if hasattr(estimator, "transform"):
         return Task("transformation", {"prediction": "transform"})
     raise Refusal(
@@ -101,6 +117,8 @@ def _more(estimator: Any, task: str) -> dict[str, str]:
 
 def _classification(estimator: Any) -> Task:
     classes = getattr(estimator, "classes_", None)
+    if classes is None and isinstance(getattr(estimator, "estimators_", None), list):
+        classes = [part.classes_ for part in estimator.estimators_]  # after partial_fit
     if classes is None:
         raise Refusal(f"{type(estimator).__name__} is not fitted: it has no classes_", "Fit it.")
     methods = {"prediction": "predict"}

@@ -195,10 +195,16 @@ def read_inputs(X: Any, what: str = "X_test") -> tuple[Inputs, Data]:
         X = X.toarray()
     if _is_texts(X):
         return _read_texts(X, what)
+    if isinstance(X, pd.Series) and X.dtype.kind in "biuf":
+        return read_inputs(X.to_frame(X.name if X.name is not None else "x0"), what)
     try:
         array = np.asarray(X)
+        if array.dtype.kind in "US" and not isinstance(X, np.ndarray):
+            array = np.asarray(X, dtype=object)  # a list of texts and numbers: both as they are
     except ValueError:  # rows of several lengths
         array = np.empty(0)
+    if array.ndim == 1 and array.dtype.kind in "biuf" and len(array):
+        array = array.reshape(-1, 1)  # as IsotonicRegression takes its one column
     if array.ndim != 2 or array.shape[1] == 0:
         got, hint = _described(X, array, what)
         raise Refusal(
