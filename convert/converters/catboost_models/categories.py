@@ -1,0 +1,72 @@
+"""Categories as CatBoost sees them: the hash of their text.
+
+Whole numbers are hashed as decimal text, booleans as "1" and "0": `_catboost.pyx`,
+`get_id_object_bytes_string_representation`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence, Set
+from dataclasses import dataclass
+
+from onnxlet.convert.converters.catboost_models.model_file import ModelFile
+from onnxlet.convert.graph.converter import Graph, Table, Tensor, Unsupported
+from onnxlet.function.inputs.city_hash import city_hash
+
+KEEP_IT = (
+    "CatBoost itself takes text and whole numbers: give it the column as it comes in, without a "
+    "step before."
+)
+
+
+@dataclass(frozen=True)
+class Hashes:
+    """The hashes of the columns of categories that the model looks at.
+
+    Attributes:
+        tensor: int64, of shape (rows, columns), from -2**31 to 2**31 - 1.
+        index: of each of these columns, by its number among all columns of categories.
+    """
+
+    tensor: Tensor
+    index: dict[int, int]
+
+    def equal_to(self, values: Sequence[tuple[int, int]]) -> Tensor:
+        """Whether a column's hash is a value, for each pair of these: bool, (rows, pairs)."""
+        chosen = self.tensor.take([self.index[column] for column, _ in values])
+        return chosen.equals([[value for _, value in values]])
+
+
+def hashes(graph: Graph, model: ModelFile, table: Table, compared: Set[int]) -> Hashes:
+    """The hashes of categories that the trees or the counters look at.
+
+    Args:
+        graph: to write to.
+        model: the model.
+        table: all columns.
+        compared: columns of categories that trees split by value.
+
+    Raises:
+        Unsupported: a column is neither text nor a whole number that comes in unchanged.
+    """
+    counted = {
+        element.column
+        for counter in model.counters
+        for element in counter.elements
+        if element.kind != "border"
+    }
+    used = sorted(compared | counted)
+    tensors = [_hashed(graph, table, model.categories[column]) for column in used]
+    return Hashes(graph.concat(tensors), {column: index for index, column in enumerate(used)})
+
+
+def _hashed(graph: Graph, table: Table, column: int) -> Tensor:
+    [tensor] = graph.select(table, [column]).tensors
+    if tensor.types in (("bool",), ("bool?",)):
+        return (tensor > 0.5).where(
+            graph.constant([[city_hash("1")]], "int64"), graph.constant([[city_hash("0")]], "int64")
+        )
+    if tensor.dtype not in ("string", "int64"):
+        name = f"'{tensor.labels[0]}'" if tensor.labels else f"number {column + 1}"
+        raise Unsupported(f"its column {name} of categories is numbers that a step made", KEEP_IT)
+    return graph.front_end(tensor, {"step": "city_hash"}, dtype="int64", width=1)
