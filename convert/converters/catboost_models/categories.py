@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from onnxlet.convert.converters.catboost_models.model_file import ModelFile
 from onnxlet.convert.graph.converter import Graph, Table, Tensor, Unsupported
-from onnxlet.function.inputs.city_hash import city_hash
+from onnxlet.function.inputs.city_hash import hashed
 
 KEEP_IT = (
     "CatBoost itself takes text and whole numbers: give it the column as it comes in, without a "
@@ -52,7 +52,7 @@ def hashes(graph: Graph, model: ModelFile, table: Table, compared: Set[int]) -> 
     counted = {
         element.column
         for counter in model.counters
-        for element in counter.elements
+        for element in counter.counted.elements
         if element.kind != "border"
     }
     used = sorted(compared | counted)
@@ -64,7 +64,7 @@ def _hashed(graph: Graph, table: Table, column: int) -> Tensor:
     [tensor] = graph.select(table, [column]).tensors
     if tensor.types in (("bool",), ("bool?",)):
         return (tensor > 0.5).where(
-            graph.constant([[city_hash("1")]], "int64"), graph.constant([[city_hash("0")]], "int64")
+            graph.constant([[hashed("1")]], "int64"), graph.constant([[hashed("0")]], "int64")
         )
     if tensor.dtype not in ("string", "int64"):
         name = f"'{tensor.labels[0]}'" if tensor.labels else f"number {column + 1}"

@@ -16,7 +16,14 @@ import numpy as np
 from onnx import helper
 
 from onnxlet.convert.converters.catboost_models.categories import Hashes
-from onnxlet.convert.converters.catboost_models.model_file import Counter, Element, ModelFile
+from onnxlet.convert.converters.catboost_models.counter_file import (
+    FREQUENCIES,
+    MEANS,
+    Counter,
+    Counts,
+    Element,
+)
+from onnxlet.convert.converters.catboost_models.model_file import ModelFile
 from onnxlet.convert.graph.converter import ELEMENTS, Graph, Tensor
 from onnxlet.function.arrays import Array
 
@@ -34,7 +41,7 @@ def bins(graph: Graph, model: ModelFile, numbers: Tensor | None, known: Hashes) 
         numbers: its columns of numbers, float32.
         known: the hashes of its categories.
     """
-    combinations = list(dict.fromkeys(counter.elements for counter in model.counters))
+    combinations = list(dict.fromkeys(counter.counted.elements for counter in model.counters))
     book = _Book(model, combinations)
     hashed = _combined(graph, model, numbers, known, combinations)
     found = graph.op(
@@ -47,8 +54,8 @@ def bins(graph: Graph, model: ModelFile, numbers: Tensor | None, known: Hashes) 
         default_tensor=helper.make_tensor("unseen", ELEMENTS["int64"], [1], [0]),
     )
     # A key of another combination, which may be hit by chance, lies outside these bounds.
-    mine = found.maximum([book.first]).minimum([book.last])
-    at = mine.take(book.owners) + [book.offsets]
+    mine = found.maximum(book.first[None]).minimum(book.last[None])
+    at = mine.take(book.owners) + book.offsets[None]
     table = graph.constant(book.table, "uint8")
     return graph.op("Gather", table, at, width=len(model.counters), dimensions=2, axis=0)
 
@@ -71,57 +78,58 @@ class _Book:
     def __init__(self, model: ModelFile, combinations: Sequence[tuple[Element, ...]]) -> None:
         self.keys: list[int] = []
         self.positions: list[int] = []
-        self.first: list[int] = []
-        self.last: list[int] = []
-        self.owners = [combinations.index(counter.elements) for counter in model.counters]
+        first, sizes = [], []
+        self.owners = [combinations.index(counter.counted.elements) for counter in model.counters]
         offsets = np.zeros(len(model.counters), dtype=np.int64)
         rows: list[Array] = []
         size = 0
         for number, elements in enumerate(combinations):
-            mine = [n for n, one in enumerate(model.counters) if one.elements == elements]
-            tables = [model.table(model.counters[n]) for n in mine]
-            hashes = np.unique(np.concatenate([found for found, _, _ in tables]))
-            self.first.append(size)
-            self.last.append(size + len(hashes) + 1)
+            mine = [n for n, one in enumerate(model.counters) if one.counted.elements == elements]
+            tables = [model.tables[model.counters[n].counted] for n in mine]
+            hashes = np.unique(np.concatenate([table.hashes for table in tables]))
+            first.append(size)
+            sizes.append(len(hashes) + 1)
             self.keys += (hashes + np.uint64(_apart(number))).view(np.int64).tolist()
             self.positions += range(size + 1, size + 1 + len(hashes))
             for order, (n, table) in enumerate(zip(mine, tables, strict=True)):
                 offsets[n] = order * (len(hashes) + 2)
-                rows.append(_row(model.counters[n], hashes, *table))
+                rows.append(_row(model.counters[n], hashes, table))
             size += len(mine) * (len(hashes) + 2)
-        self.offsets = offsets.tolist()
+        self.first = np.array(first)
+        self.last = self.first + sizes
+        self.offsets = offsets
         self.table = np.concatenate(rows)
 
 
-def _row(counter: Counter, hashes: Array, own: Array, counts: Array, denominator: int) -> Array:
+def _row(counter: Counter, hashes: Array, table: Counts) -> Array:
     """The bins of a counter: of an unknown hash, of the known ones, of an unknown one."""
-    made = np.full(len(hashes) + 2, _value(counter, *_unseen(counter, denominator)))
-    made[1 + np.searchsorted(hashes, own)] = _value(counter, *_parts(counter, counts, denominator))
-    return np.searchsorted(counter.borders, made, side="left").astype(np.uint8)
+    nothing = float(table.denominator) if counter.counted.type in FREQUENCIES else 0.0
+    made = np.full(len(hashes) + 2, _value(counter, 0.0, nothing))
+    made[1 + np.searchsorted(hashes, table.hashes)] = _value(counter, *_parts(counter, table))
+    below = np.searchsorted(counter.borders, made, side="left")
+    return np.where(np.isnan(made), 0, below).astype(np.uint8)
 
 
-def _unseen(counter: Counter, denominator: int) -> tuple[float, float]:
-    return 0.0, float(denominator) if counter.type in ("Counter", "FeatureFreq") else 0.0
-
-
-def _parts(counter: Counter, counts: Array, denominator: int) -> tuple[Array, Any]:
+def _parts(counter: Counter, table: Counts) -> tuple[Any, Any]:
     """What is divided by what, before the prior."""
-    if counter.type in ("BinarizedTargetMeanValue", "FloatTargetMeanValue"):
-        return counts[:, 0], counts[:, 1]
-    if counter.type in ("Counter", "FeatureFreq"):
-        return counts[:, 0], float(denominator)
-    border = int(counter.settings["target_border_idx"])
-    if counter.type == "Buckets":
-        return counts[:, border], counts.sum(axis=1)
-    above = border + 1 if counts.shape[1] > 2 else 1
+    counts = table.counts
+    if counter.counted.type in MEANS:
+        return counts["sum"], counts["count"]
+    if counter.counted.type in FREQUENCIES:
+        return counts[:, 0], table.denominator
+    if counter.counted.type == "Buckets":
+        return counts[:, counter.border], counts.sum(axis=1)
+    above = counter.border + 1 if counts.shape[1] > 2 else 1
     return counts[:, above:].sum(axis=1), counts.sum(axis=1)
 
 
 def _value(counter: Counter, part: Any, whole: Any) -> Any:
-    single, settings = np.float32, counter.settings
-    above = np.asarray(part).astype(single) + single(settings["prior_numerator"])
-    below = np.asarray(whole).astype(single) + single(settings["prior_denomerator"])
-    return (above / below + single(settings["shift"])) * single(settings["scale"])
+    """In float32, in the order of CatBoost's operations."""
+    single = np.float32
+    above = np.asarray(part).astype(single) + single(counter.prior[0])
+    below = np.asarray(whole).astype(single) + single(counter.prior[1])
+    with np.errstate(all="ignore"):
+        return (above / below + single(counter.shift)) * single(counter.scale)
 
 
 def _combined(
@@ -133,23 +141,20 @@ def _combined(
 ) -> Tensor:
     """The hash of each combination: int64, of shape (rows, combinations)."""
     elements, index = _elements(combinations)
-    most = max(map(len, combinations))
-    at = np.zeros((most, len(combinations)), dtype=np.int64)
-    factors = np.zeros((most, len(combinations)), dtype=np.uint64)
+    wide, most = len(combinations), max(map(len, combinations))
+    at = np.zeros((wide, most), dtype=np.int64)
+    factors = np.zeros((wide, most), dtype=np.uint64)
     for number, combination in enumerate(combinations):
         for order, element in enumerate(combination):
-            at[order, number] = index[element]
-            power = len(combination) - order + 1
-            factors[order, number] = pow(MULTIPLIER, power, WORD)
+            at[number, order] = index[element]
+            factors[number, order] = pow(MULTIPLIER, len(combination) - order + 1, WORD)
     values = _values(graph, model, numbers, known, elements)
-    wide = len(combinations)
-    chosen = values.take(at.ravel().tolist()) * [factors.ravel().view(np.int64)]
-    shares = chosen.reshape([0, most, wide], wide) if most > 1 else chosen
-    axes = graph.constant([1], "int64")
-    if most > 1:
-        shares = graph.op("ReduceSum", shares, axes, width=wide, dimensions=2, keepdims=0)
+    shares = values.take(at.ravel().tolist()) * factors.reshape(1, -1).view(np.int64)
+    if most > 1:  # a product: ONNX Runtime's ReduceSum adds whole numbers as floats
+        each = shares.reshape([0, wide, most], most) @ np.ones((most, 1), dtype=np.int64)
+        shares = each.reshape([0, wide], wide)
     apart = np.array([_apart(number) for number in range(wide)], dtype=np.uint64)
-    return shares + [apart.view(np.int64)]
+    return shares + apart.view(np.int64)[None]
 
 
 def _elements(

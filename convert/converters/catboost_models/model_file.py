@@ -1,4 +1,4 @@
-"""What CatBoost's own JSON export says of a model: its columns, splits, counters and trees.
+"""A fitted CatBoost model: its columns, splits and trees, from the JSON that it writes of itself.
 
 Source: `catboost/libs/model/model_export/json_model_helpers.cpp`. A split's number counts the
 borders of all columns of numbers, then the values of all one-hot columns, then the borders of all
@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,11 +18,10 @@ from typing import Any
 import catboost
 import numpy as np
 
+from onnxlet.convert.converters.catboost_models.counter_file import read_counters
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.graph.converter import Unsupported
 from onnxlet.function.arrays import Array
-
-ABOUT_COUNTERS = ("simple_ctrs", "combinations_ctrs", "per_feature_ctrs")
 
 
 @dataclass(frozen=True)
@@ -39,52 +37,20 @@ class Numbers:
     missing_right: Array
 
 
-@dataclass(frozen=True)
-class Element:
-    """What a counter counts: a category, or whether a split holds.
-
-    Attributes:
-        column: among the columns of categories, or of numbers.
-        kind: "category", "value" (the category has this hash) or "border" (a number is above it).
-        bound: the hash or the border; 0 for a category.
-    """
-
-    kind: str
-    column: int
-    bound: float = 0
-
-
-@dataclass(frozen=True)
-class Counter:
-    """A number that CatBoost looks up by a combination of categories.
-
-    Attributes:
-        elements: the combination.
-        type: Borders, Buckets, BinarizedTargetMeanValue, FloatTargetMeanValue, Counter or
-            FeatureFreq.
-        table: the key of its counts in the model file.
-        borders: float32, in ascending order.
-        settings: prior, shift, scale, the target's border.
-    """
-
-    elements: tuple[Element, ...]
-    type: str
-    table: str
-    borders: Array
-    settings: dict[str, Any]
-
-
 class ModelFile:
-    """A fitted CatBoost model, read from the JSON that it writes of itself.
+    """A fitted CatBoost model.
 
     Attributes:
         loss: the loss function's name.
         scale: that the sum of the trees is multiplied with.
         bias: that is then added, a number for each output.
+        counters: that its trees split by.
+        tables: of counts.
     """
 
     def __init__(self, fitted: Any) -> None:
-        self._json = _read(fitted)
+        self._json, binary = _read(fitted)
+        self.counters, self.tables = read_counters(binary)
         self.loss = str(self._params["loss_function"]["type"])
         scale, bias = self._json["scale_and_bias"]
         self.scale, self.bias = float(scale), np.array([bias], dtype=np.float64)
@@ -122,48 +88,6 @@ class ModelFile:
         return [one["flat_feature_index"] for one in self._features("categorical_features")]
 
     @cached_property
-    def counters(self) -> list[Counter]:
-        """The counters that its trees split by.
-
-        Raises:
-            Unsupported: the export holds one of several tables only.
-        """
-        if self._features("ctrs"):
-            _check_targets(self._params.get("cat_feature_params", {}))
-        return [
-            Counter(
-                tuple(map(_element, one["elements"])),
-                one["ctr_type"],
-                one["identifier"],
-                np.array(one["borders"], dtype=np.float32),
-                one,
-            )
-            for one in self._features("ctrs")
-        ]
-
-    def table(self, counter: Counter) -> tuple[Array, Array, int]:
-        """The counts of a counter.
-
-        Returns:
-            The hashes, uint64, of shape (known,); the counts, float64, of shape (known, numbers);
-            the denominator of counters that have one.
-
-        Raises:
-            Unsupported: the model was fitted without its tables.
-        """
-        found = self._json.get("ctr_data", {}).get(counter.table)
-        if found is None:
-            raise Unsupported(
-                "it was fitted without the counts of its categories",
-                "Leave final_ctr_computation_mode at 'Default'.",
-            )
-        cells = np.array(found["hash_map"], dtype=object).reshape(-1, found["hash_stride"])
-        hashes = np.array([int(text) for text in cells[:, 0]], dtype=np.uint64)
-        used = hashes != np.uint64(2**64 - 1)  # others are empty buckets
-        counts = cells[used, 1:].astype(np.float64)
-        return hashes[used], counts, int(found["counter_denominator"])
-
-    @cached_property
     def _owners(self) -> list[tuple[int, int]]:
         """By a counter's split, from the first one on: the counter, and how many borders before."""
         return [(n, at) for n, one in enumerate(self.counters) for at in range(len(one.borders))]
@@ -191,7 +115,7 @@ class ModelFile:
     def splits(self) -> Iterator[dict[str, Any]]:
         """All splits of all trees."""
         for tree in self.symmetric:
-            yield from tree["splits"]
+            yield from tree["splits"] or []
         for tree in self.nested:
             yield from (node["split"] for node in nodes_of(tree)[0] if "split" in node)
 
@@ -208,53 +132,16 @@ def nodes_of(tree: dict[str, Any]) -> tuple[list[dict[str, Any]], list[tuple[int
     return nodes, ways
 
 
-def _read(fitted: Any) -> dict[str, Any]:
+def _read(fitted: Any) -> tuple[dict[str, Any], bytes]:
+    """The model as JSON, and as a binary file."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.json"
+        as_json, binary = Path(folder) / "model.json", Path(folder) / "model.cbm"
         try:
-            fitted.save_model(str(path), format="json")
+            fitted.save_model(str(as_json), format="json")
         except catboost.CatBoostError as error:
             raise Unsupported(
                 f"CatBoost can't write it as JSON: {shortened(error)}",
                 "Turn text and embeddings into numbers in the pipeline.",
             ) from error
-        model: dict[str, Any] = json.loads(path.read_text())
-    return model
-
-
-def _element(described: dict[str, Any]) -> Element:
-    kind = described["combination_element"]
-    if kind == "cat_feature_value":
-        return Element("category", described["cat_feature_index"])
-    if kind == "cat_feature_exact_value":
-        return Element("value", described["cat_feature_index"], described["value"])
-    return Element("border", described["float_feature_index"], described["border"])
-
-
-def _check_targets(settings: dict[str, Any]) -> None:
-    """The export knows a table by columns and type: counters must not differ in the target alone.
-
-    Raises:
-        Unsupported: two do.
-    """
-    seen: dict[str, set[str]] = defaultdict(set)
-    for kind in ABOUT_COUNTERS:
-        for described in _flat(settings.get(kind) or []):
-            target = json.dumps(described.get("target_binarization"), sort_keys=True)
-            seen[described["ctr_type"]].add(target)
-    for name, targets in seen.items():
-        if len(targets) > 1:
-            raise Unsupported(
-                f"its counters of type {name} cut the target in several ways, of which CatBoost "
-                "writes only one",
-                "Give all counters of one type the same TargetBorderCount and TargetBorderType.",
-            )
-
-
-def _flat(described: Any) -> Sequence[dict[str, Any]]:
-    """Descriptions of counters, those of single columns included."""
-    if isinstance(described, dict):
-        if "ctr_type" in described:
-            return [described]
-        described = list(described.values())
-    return [one for part in described for one in _flat(part)]
+        fitted.save_model(str(binary))
+        return json.loads(as_json.read_text()), binary.read_bytes()

@@ -31,7 +31,7 @@ def raw_scores(graph: Graph, model: ModelFile, table: Table) -> Tensor:
 
 def _symmetric(tree: dict[str, Any], features: Features) -> Tree:
     """A complete tree; the last split, which gives the highest bit, is its root's."""
-    splits = tree["splits"][::-1]
+    splits = (tree["splits"] or [])[::-1]
     depth = len(splits)
     level = np.repeat(np.arange(depth), 2 ** np.arange(depth))
     feature, border = _compared(splits, features)
