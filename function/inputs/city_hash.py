@@ -39,7 +39,7 @@ def city_hash() -> Callable[[str | int], int]:
 
 def hashed(text: str) -> int:
     """The hash of a text's UTF-8, from -2**31 to 2**31 - 1."""
-    low = _hash64(text.encode("utf-8", "surrogatepass")) & 0xFFFFFFFF
+    low = _hash64(text.encode()) & 0xFFFFFFFF
     return low - 2**32 if low >= 2**31 else low
 
 
