@@ -52,6 +52,6 @@ def test_few_and_short_texts_are_kept() -> None:
 
 
 def test_only_models_with_categories_load_it() -> None:
-    code = "import sys, onnxlet.function.handler; print('city_hash' in str(list(sys.modules)))"
+    code = "import sys, onnxlet.function.app; print('city_hash' in str(list(sys.modules)))"
     run = [sys.executable, "-c", code]
     assert subprocess.run(run, capture_output=True, text=True, check=True).stdout == "False\n"
