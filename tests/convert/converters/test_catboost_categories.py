@@ -27,8 +27,8 @@ CatBoostClassifier, CatBoostRegressor = catboost.CatBoostClassifier, catboost.Ca
 
 TRAINED, HELD_OUT, MADE = 700, 300, 2500  # rows
 SMALL = {
-    "iterations": 40, "random_seed": 0, "verbose": 0, "allow_writing_files": False,
-    "thread_count": 1,
+    "iterations": 60, "random_seed": 0, "verbose": 0, "allow_writing_files": False,
+    "thread_count": 1, "model_size_reg": 0, "random_strength": 20,  # these for many counters
 }  # fmt: skip
 
 Table = tuple[pd.DataFrame, Any]
@@ -107,22 +107,27 @@ CASES = {
     "as it comes": Case(data_sets.credit),
     "combinations of four": Case(data_sets.taxi, {"max_ctr_complexity": 6, "depth": 7}),
     "one-hot splits": Case(data_sets.churn, {"one_hot_max_size": 255}),
-    "counters beside one-hot splits": Case(data_sets.attrition, {"one_hot_max_size": 5}),
+    "counters beside one-hot splits": Case(
+        data_sets.attrition, {"one_hot_max_size": 5, "max_ctr_complexity": 4}
+    ),
     "whole numbers and booleans": Case(
         whole_numbers, {"one_hot_max_size": 3}, categories=("Age", "late")
     ),
     "buckets": Case(data_sets.taxi, {"simple_ctr": ["Buckets"], "combinations_ctr": ["Buckets"]}),
     "means": Case(
         data_sets.penguins,
-        {"simple_ctr": ["BinarizedTargetMeanValue"], "combinations_ctr": ["Counter"]},
+        {
+            "simple_ctr": ["BinarizedTargetMeanValue"],
+            "combinations_ctr": ["Counter:Prior=0.7", "Buckets"],
+        },
     ),
     "frequencies over all": Case(
-        data_sets.taxi, {"simple_ctr": ["Counter"], "counter_calc_method": "Full"}
+        data_sets.taxi, {"simple_ctr": ["Counter:Prior=0.4"], "counter_calc_method": "Full"}
     ),
     "several cuts of the target": Case(
         in_thousands,
         {
-            "simple_ctr": ["Borders:TargetBorderCount=4:Prior=0.3"],
+            "simple_ctr": ["Borders:TargetBorderCount=4:Prior=0.3", "Buckets:TargetBorderCount=3"],
             "combinations_ctr": ["Borders:TargetBorderCount=2", "Buckets:TargetBorderCount=3"],
         },
         CatBoostRegressor,
@@ -149,7 +154,7 @@ CASES = {
     "Tweedie": Case(
         in_thousands, {"loss_function": "Tweedie:variance_power=1.5"}, CatBoostRegressor
     ),
-    "ranks": Case(data_sets.taxi, kind=catboost.CatBoostRanker, groups=True),
+    "ranks": Case(in_thousands, kind=catboost.CatBoostRanker, groups=True),
 }
 
 
