@@ -22,13 +22,13 @@ from sklearn.utils._set_output import _get_output_config
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.graph.builder import GraphBuilder, Precision
 from onnxlet.convert.graph.table import Table
-from onnxlet.convert.graph.tensor import DROPPED, ELEMENTS, Tensor, Unsupported
+from onnxlet.convert.graph.tensor import DATE, DROPPED, ELEMENTS, Tensor, Unsupported
 from onnxlet.convert.graph.validation import raising
 from onnxlet.convert.sources.users_code import lines_of, where
 from onnxlet.folders import documented
 
 __all__ = [
-    "DROPPED", "ELEMENTS", "Converter", "Graph", "Outputs", "Precision", "Table", "Tensor",
+    "DATE", "DROPPED", "ELEMENTS", "Converter", "Graph", "Outputs", "Precision", "Table", "Tensor",
     "Unsupported", "labelled",
 ]  # fmt: skip
 
@@ -68,6 +68,11 @@ class Graph(GraphBuilder):
         # The estimator is kept beside its outputs: only while it lives is its id its own.
         self._converted: dict[tuple[int, tuple[str, ...]], tuple[Any, Outputs]] = {}
         self._path: list[str] = []
+
+    def raises(self, flag: Tensor) -> None:
+        """Have rows refused for which scikit-learn raises: bool, one column."""
+        if self._watches and not self.inside:
+            self.raising.append(flag)
 
     def convert(self, fitted: Any, table: Table) -> Outputs:
         """The outputs of a fitted estimator's methods, by name.
