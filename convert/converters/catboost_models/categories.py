@@ -56,8 +56,12 @@ def hashes(graph: Graph, model: ModelFile, table: Table, compared: Set[int]) -> 
         if element.kind != "border"
     }
     used = sorted(compared | counted)
-    tensors = [_hashed(graph, table, model.categories[column]) for column in used]
-    return Hashes(graph.concat(tensors), {column: index for index, column in enumerate(used)})
+    made = {column: _hashed(graph, table, model.categories[column]) for column in used}
+    fed = [column for column in used if made[column].name.startswith("input")]
+    inputs, order = graph.merged([made[column] for column in fed])
+    others = [column for column in used if column not in fed]
+    index = dict(zip([*fed, *others], [*order, *range(len(fed), len(used))], strict=True))
+    return Hashes(graph.concat([*inputs, *(made[column] for column in others)]), index)
 
 
 def _hashed(graph: Graph, table: Table, column: int) -> Tensor:
