@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from onnxlet.convert.evidence.catboost_borders import at_catboost_borders
 from onnxlet.convert.evidence.cells import changed
 from onnxlet.convert.evidence.discontinuities import at_discontinuities, between_labels
 from onnxlet.convert.evidence.fitted_values import at_fitted_values
@@ -86,6 +87,7 @@ def edge_cases(
     made += at_thresholds
     if not (at_thresholds and type(estimator).__name__ in TREES):  # it has no other discontinuities
         made += at_discontinuities(columns, rows, reference, tried)
+    made += at_catboost_borders(columns, rows, estimator)
     made += between_labels(columns, rows, reference)
     made += at_fitted_values(columns, rows, estimator, tried)
     made = allowed + [row for row in made if _is_allowed(columns, row)]

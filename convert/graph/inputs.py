@@ -109,6 +109,30 @@ class GraphInputs(ABC):
             return made
         return replace(made, column=name, steps=tuple(steps), labels=column.labels)
 
+    def merged(self, made: Sequence[Tensor]) -> tuple[list[Tensor], list[int]]:
+        """Inputs of `front_end` with several columns each: an input takes ONNX Runtime half a µs.
+
+        Args:
+            made: inputs of numbers, of one column each.
+
+        Returns:
+            Inputs with the same columns, and where each of these is among them.
+        """
+        entries = {entry["name"]: entry for entry in self.inputs}
+        alike: dict[str, list[int]] = {}
+        for index, tensor in enumerate(made):
+            entry = entries[tensor.name]
+            key = repr([entry[name] for name in ("dtype", "from", "steps")])
+            alike.setdefault(key, []).append(index)
+        inputs, order = [], []
+        for members in alike.values():
+            first = entries[made[members[0]].name]
+            columns = [entries[made[index].name]["columns"][0] for index in members]
+            described = {"from": first["from"], "steps": first["steps"]}
+            inputs.append(self.input(columns, first["dtype"], **described))
+            order += members
+        return inputs, [order.index(index) for index in range(len(made))]
+
     def count(self, column: str, dtype: str, tokens: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
         """Tokens of a column of text, which the function counts.
 

@@ -128,8 +128,8 @@ def _width_off(source: Source, given: Sequence[str] | None) -> tuple[str, str] |
             "One row is X_test.iloc[[0]] or X_test[:1], not X_test[0].",
         )
     width = np.shape(source.X_test)[1] if np.ndim(source.X_test) == 2 else None
-    if not isinstance(fitted, int | np.integer) or width is None or fitted == width:
-        return None
+    if not isinstance(fitted, int | np.integer) or width is None or fitted in (0, width):
+        return None  # 0: CatBoost's, of a model read from a file
     names = f": {_listed(given)}" if given else ""
     hint = "Give it the columns of the fit, in their order."
     return (

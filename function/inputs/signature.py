@@ -241,7 +241,7 @@ class Signature:
             if "tokens" not in tensor and "steps" not in tensor
         ]
         self.step_feeds = [
-            _step_feed(tensor, at[tensor["columns"][0]])
+            _step_feed(tensor, [at[name] for name in tensor["columns"]])
             for tensor in graph_inputs
             if "steps" in tensor
         ]
@@ -332,10 +332,10 @@ def _held_as(tensor: Mapping[str, Any]) -> str:
     return "int64" if "int" in dtype else dtype
 
 
-def _step_feed(tensor: Mapping[str, Any], at: tuple[int, int]) -> StepFeed:
+def _step_feed(tensor: Mapping[str, Any], at: Sequence[tuple[int, int]]) -> StepFeed:
     from onnxlet.function.inputs.front_end import StepFeed  # most models start without it
 
-    return StepFeed(tensor, at)
+    return StepFeed(tensor, *at)
 
 
 def _token_feed(tensor: Mapping[str, Any], at: tuple[int, int]) -> TokenFeed:
