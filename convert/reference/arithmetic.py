@@ -14,7 +14,8 @@ from onnxlet.convert.reference.estimators import parts_of
 # operation: a tree behind only these is held to the last bit.
 EXACT = frozenset(
     {
-        "BaggingClassifier", "BaggingRegressor", "Binarizer", "ColumnTransformer",
+        "BaggingClassifier", "BaggingRegressor", "BalancedBaggingClassifier",
+        "BalancedRandomForestClassifier", "Binarizer", "ColumnTransformer",
         "CountVectorizer", "DecisionTreeClassifier", "DecisionTreeRegressor", "DummyClassifier",
         "DummyRegressor", "ExtraTreeClassifier",
         "ExtraTreeRegressor", "ExtraTreesClassifier", "ExtraTreesRegressor", "FeatureUnion",
