@@ -29,6 +29,14 @@ EXACT = frozenset(
         "RandomTreesEmbedding", "RandomizedSearchCV", "RobustScaler", "SimpleImputer",
         "StandardScaler", "TargetEncoder", "VotingClassifier", "VotingRegressor", "_BinMapper",
     }
+    # category_encoders look categories up
+    | {
+        "BackwardDifferenceEncoder", "BaseNEncoder", "BinaryEncoder", "CatBoostEncoder",
+        "CountEncoder", "CountTargetEncoder", "GLMMEncoder", "GrayEncoder", "HashingEncoder",
+        "HelmertEncoder", "JamesSteinEncoder", "LeaveOneOutEncoder", "MEstimateEncoder",
+        "MultiHotEncoder", "NestedCVWrapper", "PolynomialEncoder", "PolynomialWrapper",
+        "QuantileEncoder", "RankHotEncoder", "SumEncoder", "SummaryEncoder", "WOEEncoder",
+    }
 )  # fmt: skip
 
 

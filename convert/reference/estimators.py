@@ -19,10 +19,20 @@ COPIES = frozenset({"pipelines_"})  # imbalanced-learn's, of its samplers_ and e
 def fitted_categories(fitted: Any, depth: int = 12) -> Iterator[Any]:
     """Every category that an encoder anywhere inside the estimator has seen."""
     for part in parts_of(fitted, depth):
-        for categories in getattr(part, "categories_", None) or []:
+        for categories in [*(getattr(part, "categories_", None) or []), *_mapped(part)]:
             for value in np.asarray(categories, dtype=object).tolist():
                 if isinstance(value, str | int | float | np.number):
                     yield value
+
+
+def _mapped(part: Any) -> Iterator[Any]:
+    """The categories of category_encoders' parts: the index of each column's mapping."""
+    if type(part).__module__.startswith("category_encoders."):
+        mapping = getattr(part, "mapping", None) or []
+        tables = (
+            mapping.values() if isinstance(mapping, dict) else [m.get("mapping") for m in mapping]
+        )
+        yield from (table.index for table in tables if hasattr(table, "index"))
 
 
 def is_finite_number(value: Any) -> bool:

@@ -20,6 +20,8 @@ Step = Callable[[Any], Any]
 # Where a step is made: only models that have it import its module.
 MODULES = {
     "city_hash": "onnxlet.function.inputs.city_hash",
+    "digest": "onnxlet.function.inputs.category_steps",
+    "items": "onnxlet.function.inputs.category_steps",
 }
 TEXT_STEPS = "onnxlet.function.inputs.text_steps"  # all others
 

@@ -129,7 +129,8 @@ def _is_numbers(X: Any) -> bool:
 
 def _fitted(estimator: Any, sample: Sample) -> Any:
     copy = clone(estimator)
-    return copy.fit(sample.X) if sample.y is None else copy.fit(sample.X, sample.y)
+    fit = copy.fit(sample.X) if sample.y is None else copy.fit(sample.X, sample.y)
+    return copy if fit is None else fit
 
 
 def _built(estimator: Any, X: Any) -> tuple[Result, str]:

@@ -6,8 +6,11 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
+from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 
 from onnxlet.convert.sources.source import Source
 from tools.coverage import samples
@@ -33,9 +36,29 @@ def _sampled() -> Any:
     return _of("imblearn.pipeline.Pipeline")(steps)
 
 
+def _looked_up() -> Any:
+    columns = make_column_transformer(
+        (_of("category_encoders.TargetEncoder")(), ["Home", "Job"]),
+        (_of("category_encoders.HelmertEncoder")(handle_missing="return_nan"), ["Home"]),
+        (_of("category_encoders.CatBoostEncoder")(), ["Job"]),
+        remainder="passthrough",
+    )
+    return make_pipeline(columns, DecisionTreeClassifier(max_depth=6, random_state=0))
+
+
+def _digests() -> Any:
+    columns = make_column_transformer(
+        (_of("category_encoders.HashingEncoder")(max_process=1), ["Home", "Job"]),
+        (_of("category_encoders.MultiHotEncoder")(delimiter="e"), ["Job", "Marital"]),
+    )
+    return make_pipeline(columns, LogisticRegression())
+
+
 # By the package that has to be there, and what of it is tried.
 LIBRARY_MODELS: dict[tuple[str, str], Callable[[], Source]] = {
     ("imblearn", "pipeline"): lambda: _fitted(_sampled(), samples.three_classes()),
+    ("category_encoders", "look-ups"): lambda: _fitted(_looked_up(), samples.loans()),
+    ("category_encoders", "digests and items"): lambda: _fitted(_digests(), samples.categories()),
     ("imblearn", "balanced forest"): lambda: _fitted(
         _of("imblearn.ensemble.BalancedRandomForestClassifier")(10, max_depth=5, random_state=0),
         samples.unscaled(),

@@ -15,6 +15,7 @@ pytest.importorskip("imblearn")
 LIBRARIES = [name for name in installed() if name != SCIKIT_LEARN]
 # Two lines of each table, or three, that a sweep finds quickly.
 SAMPLE = {
+    "category_encoders": ("CatBoostEncoder", "HashingEncoder", "SummaryEncoder"),
     "imbalanced-learn": ("Pipeline", "SMOTE"),
 }
 
