@@ -15,10 +15,12 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
 
 import onnxlet.convert.converters as converters_folder
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
+from onnxlet.folders import documented
 
 __all__ = ["Graph", "Outputs", "Table", "Tensor", "Unsupported", "converters", "converts"]
 
@@ -89,12 +91,21 @@ class _Converters(Mapping[type, Converter]):
                 raise ValueError(f"two converters for {kind.__name__}")
             self._known[kind] = convert
 
+    def _add_of(self, package: str) -> None:
+        try:
+            self._add(OPTIONAL[package])
+        except ImportError as error:
+            raise Unsupported(
+                f"its converters need another version of {package}: {error}",
+                "Install a version that they know" + documented(" (docs/reference/coverage.md)."),
+            ) from error
+
     def __getitem__(self, kind: type) -> Converter:
         if kind in _own:
             return _own[kind]
         package = kind.__module__.partition(".")[0]
-        if kind not in self._known and package in OPTIONAL:
-            self._add(OPTIONAL[package])
+        if kind not in self._known and package in OPTIONAL and package in sys.modules:
+            self._add_of(package)
         if kind not in self._known:
             for parent in _parents_that_answer(kind):
                 if parent in self:

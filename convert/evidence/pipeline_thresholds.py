@@ -21,7 +21,7 @@ from onnxlet.convert.evidence.tree_thresholds import FLOATS, Splits, splits_of, 
 from onnxlet.convert.reference.alike import fewer
 from onnxlet.convert.reference.answered import is_answered
 from onnxlet.convert.reference.answers import dense
-from onnxlet.convert.reference.estimators import parts_of
+from onnxlet.convert.reference.estimators import before_last, parts_of
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.spacing import evenly_spaced
@@ -81,8 +81,8 @@ def at_pipeline_thresholds(
     known = [*rows[:KNOWN_ROWS], *others[:KNOWN_ROWS]]
     made: list[Cells] = []
     for part in parts_of(reference.estimator):
-        if isinstance(part, Pipeline) and len(part.steps) > 1:
-            before, last = part[:-1], part.steps[-1][1]
+        if isinstance(part, Pipeline) and (before := before_last(part)):
+            last = part.steps[-1][1]
 
             def seen(tried: Sequence[Cells], before: Any = before) -> Array:
                 return dense(before.transform(reference.inputs.data(tried))).astype(np.float64)

@@ -221,7 +221,7 @@ def first_differing_step(state: SearchState, attempt: Attempt) -> tuple[str, str
         except Exception:  # it raises for these rows together
             return "", ""
         evidence = Evidence(rows, {"prediction": dense(columns)}, len(rows))
-        part = Pipeline(steps[:number])
+        part = type(estimator)(steps[:number])
         reference = replace(state.reference, estimator=part, task=task)
         tried = replace(state, reference=reference, evidence=evidence)
         part_attempt = tried.attempt(attempt.recipe)

@@ -14,6 +14,7 @@ from sklearn.base import is_classifier, is_clusterer, is_outlier_detector, is_re
 from sklearn.pipeline import Pipeline
 
 from onnxlet.convert.errors import Refusal
+from onnxlet.convert.reference.estimators import is_sampler
 from onnxlet.convert.reference.inputs import Data
 from onnxlet.function.arrays import Array
 
@@ -93,6 +94,11 @@ def task_of(estimator: Any) -> Task:
         )
     if hasattr(estimator, "transform"):
         return Task("transformation", {"prediction": "transform"})
+    if is_sampler(estimator):
+        raise Refusal(
+            f"{type(estimator).__name__} changes the rows of a fit, and answers none",
+            "Give a fitted pipeline in which an estimator follows it: new rows pass it unchanged.",
+        )
     raise Refusal(
         f"{type(estimator).__name__} has neither predict nor transform for new rows",
         "Give a fitted classifier, regressor, clusterer, outlier detector or transformer.",

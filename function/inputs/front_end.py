@@ -22,6 +22,8 @@ DATES = "onnxlet.function.inputs.dates"
 MODULES = {
     **dict.fromkeys(("date", "floored", "formatted", "in_zone", "parts"), DATES),
     "city_hash": "onnxlet.function.inputs.city_hash",
+    "digest": "onnxlet.function.inputs.category_steps",
+    "items": "onnxlet.function.inputs.category_steps",
 }
 TEXT_STEPS = "onnxlet.function.inputs.text_steps"  # all others
 
