@@ -17,10 +17,18 @@ NARROW = (np.float16, np.float32)
 def fitted_categories(fitted: Any, depth: int = 12) -> Iterator[Any]:
     """Every category that an encoder anywhere inside the estimator has seen."""
     for part in parts_of(fitted, depth):
-        for categories in getattr(part, "categories_", None) or []:
+        for categories in _kept_categories(part):
             for value in np.asarray(categories, dtype=object).tolist():
                 if isinstance(value, str | int | float | np.number):
                     yield value
+
+
+def _kept_categories(part: Any) -> Iterator[Any]:
+    """What an encoder knows of each column; feature-engine keeps it by the column's name."""
+    yield from getattr(part, "categories_", None) or []
+    for name in ("category_dict_", "encoder_dict_"):
+        kept = vars(part).get(name)
+        yield from map(list, kept.values()) if isinstance(kept, dict) else ()
 
 
 def is_finite_number(value: Any) -> bool:

@@ -31,6 +31,7 @@ class InputColumn:
         category: pandas' dtype where it is a categorical, which some estimators use.
         unserved: why its values have no form in a request; the model may do without them.
         wide: numbers of float32 are given in float64, where no operation rounds them again.
+        objects: numbers are given as Python objects, among which a step may put text.
     """
 
     name: str
@@ -40,6 +41,7 @@ class InputColumn:
     category: pd.CategoricalDtype | None = None
     unserved: str = ""
     wide: bool = False
+    objects: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,9 @@ class Inputs:
 
     @property
     def _plain(self) -> bool:
-        return all(c.type == "float64" and c.category is None for c in self.columns)
+        return all(
+            c.type == "float64" and c.category is None and not c.objects for c in self.columns
+        )
 
     def in_float64(self) -> Inputs:
         """The same columns, with what is in float32 given in float64: the very same numbers."""
@@ -232,7 +236,9 @@ def _column(series: pd.Series[Any], label: Any, name: str, what: str) -> InputCo
     except Refusal as refusal:
         return InputColumn(name, label, "string", unserved=refusal.message)
     category = dtype if isinstance(dtype, pd.CategoricalDtype) else None
-    return InputColumn(name, label, kind, _missing(series.astype(object)), category)
+    objects = dtype == object and kind in ("int64", "float64")
+    missing = _missing(series.astype(object))
+    return InputColumn(name, label, kind, missing, category, objects=objects)
 
 
 def _frame(columns: Sequence[InputColumn], by_column: Sequence[Sequence[Any]]) -> pd.DataFrame:
@@ -327,6 +333,8 @@ def _cells(series: pd.Series[Any], kind: ColumnType) -> Cells:
 
 def _array(column: InputColumn, cells: Sequence[Any]) -> Array:
     """The cells of one column as scikit-learn is given them."""
+    if column.objects:
+        return _array(replace(column, objects=False), cells).astype(object)
     some_missing = any(cell is None for cell in cells)
     if column.type in ("float64", "float32") or (column.type == "int64" and some_missing):
         dtype = "float64" if column.type == "int64" else column.type
