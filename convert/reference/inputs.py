@@ -236,7 +236,7 @@ def _column(series: pd.Series[Any], label: Any, name: str, what: str) -> InputCo
     except Refusal as refusal:
         return InputColumn(name, label, "string", unserved=refusal.message)
     category = dtype if isinstance(dtype, pd.CategoricalDtype) else None
-    objects = dtype == object and kind in ("int64", "float64")
+    objects = category is None and dtype.kind == "O" and kind in ("int64", "float64")
     missing = _missing(series.astype(object))
     return InputColumn(name, label, kind, missing, category, objects=objects)
 

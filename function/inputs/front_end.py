@@ -20,6 +20,7 @@ Step = Callable[[Any], Any]
 # Where a step is made: only models that have it import its module.
 MODULES = {
     "city_hash": "onnxlet.function.inputs.city_hash",
+    "similarity": "onnxlet.function.inputs.similarity",
 }
 TEXT_STEPS = "onnxlet.function.inputs.text_steps"  # all others
 

@@ -73,6 +73,12 @@ def added(table: Table, new: Sequence[str], made: Tensor) -> Table:
     return Table((*table.tensors, last), frame=True)
 
 
+def exchanged(table: Table, dropped: Sequence[str], new: Sequence[str], made: Tensor) -> Table:
+    """The table without some columns, and behind the others those of one tensor."""
+    others = [name for name in table.labels if name not in set(dropped)]
+    return added(table[others] if others else Table((), frame=True), new, made)
+
+
 def without(table: Table, dropped: Iterable[str]) -> Table:
     """The table without these columns.
 

@@ -17,9 +17,10 @@ import numpy as np
 from feature_engine import encoding as library
 
 from onnxlet.convert.converters.encoding import hot
+from onnxlet.convert.converters.imputation import filled_text
 from onnxlet.convert.converters.libraries.feature_engine.columns import (
-    added,
     as_text,
+    exchanged,
     given,
     names,
     refuse_missing,
@@ -77,13 +78,7 @@ def one_hot(graph: Graph, fitted: Any, table: Table) -> Outputs:
     if not pairs:
         return {"transform": without(table, chosen)}
     spread = hot(graph, made, pairs).cast(graph.precision)
-    if len(chosen) == table.width:
-        return {"transform": _alone(spread, new)}
-    return {"transform": added(without(table, chosen), new, spread)}
-
-
-def _alone(made: Tensor, new: Sequence[str]) -> Table:
-    return added(Table((), frame=True), new, made)
+    return {"transform": exchanged(table, chosen, new, spread)}
 
 
 def rare(graph: Graph, fitted: Any, table: Table) -> Outputs:
@@ -126,11 +121,22 @@ def is_one_of(graph: Graph, column: Table, known: Sequence[Any]) -> Tensor:
 
 
 def similar(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """StringSimilarityEncoder: refused."""
-    raise Unsupported(
-        "it compares texts letter by letter, for which ONNX has no operator",
-        "Use an encoder that looks categories up: OneHotEncoder, RareLabelEncoder, MeanEncoder.",
-    )
+    """StringSimilarityEncoder: how alike each text is to those that it knows, of the front end."""
+    table = given(fitted, table)
+    chosen = names(fitted.variables_)
+    made, new = [], []
+    for name in fitted.variables_:
+        column, known = table[str(name)], fitted.encoder_dict_[name]
+        if column.dtype != "string":
+            raise Unsupported(
+                f"it compares numbers as text: '{name}'", "Turn the column into text before fit."
+            )
+        if fitted.missing_values == "impute":
+            [column] = filled_text(column, [column], [""], None)
+        step = {"step": "similarity", "texts": list(known)}
+        made.append(graph.front_end(column, step, graph.precision, len(known)))
+        new += [f"{name}_{text or 'nan'}" for text in known]
+    return {"transform": exchanged(table, chosen, new, graph.concat(made))}
 
 
 CONVERTERS: dict[type, Converter] = {

@@ -18,6 +18,4 @@ def kept(graph: Graph, fitted: Any, table: Table) -> Outputs:
     return {"transform": without(given(fitted, table), names(fitted.features_to_drop_))}
 
 
-CONVERTERS: dict[type, Converter] = {
-    getattr(library, name): kept for name in library.__all__
-}
+CONVERTERS: dict[type, Converter] = {getattr(library, name): kept for name in library.__all__}
