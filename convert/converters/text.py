@@ -88,7 +88,7 @@ def _counts(graph: Graph, fitted: Any, table: Table) -> tuple[Tensor, Tensor, in
     steps = steps_of(text)
     if text.steps:
         tokens["steps"] = steps
-        graph.raising.append(text.equals(MISSING_TEXT))  # a step may find no text in a text
+        graph.raises(text.equals(MISSING_TEXT))  # a step may find no text in a text
     tokens["replaced"] = [] if text.steps or not steps else steps[0]["pairs"]
     dtype = "float32" if np.dtype(fitted.dtype) == np.float32 else graph.precision
     width = len(tokens["vocabulary"]) if "vocabulary" in tokens else tokens["n_features"]

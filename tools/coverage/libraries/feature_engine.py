@@ -160,6 +160,8 @@ def _made(name: str, kind: type) -> Any:
         scaled = import_module("feature_engine.scaling").MeanNormalizationScaler()
         return kind([("scaled", scaled), ("ridge", Ridge())])
     estimator = kind(**ARGUMENTS.get(name, dict)())
+    if name == "DatetimeOrdinal":
+        estimator.start_date = None  # which its own get_params asks for
     if "random_state" in estimator.get_params(deep=False):
         estimator.set_params(random_state=0 if name != "RandomSampleImputer" else None)
     return estimator
