@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from onnxlet.convert.converters.libraries.feature_engine import (
     creation,
+    datetime,
     discretisation,
     encoding,
     imputation,
@@ -26,6 +27,7 @@ from onnxlet.convert.graph.converter import Converter
 
 CONVERTERS: dict[type, Converter] = {
     **creation.CONVERTERS,
+    **datetime.CONVERTERS,
     **discretisation.CONVERTERS,
     **encoding.CONVERTERS,
     **imputation.CONVERTERS,

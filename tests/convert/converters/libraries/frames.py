@@ -38,7 +38,7 @@ def assert_same_frame(estimator: Any, X: pd.DataFrame, tolerance: float = 1e-9) 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         expected = estimator.transform(X)
-    made = frame_made(estimator, X.infer_objects())
+    made = frame_made(estimator, X.infer_objects().rename(columns=str))
     assert made.columns.tolist() == [str(name) for name in expected.columns]
     assert len(made) == len(expected)
     for name, wanted in zip(made.columns, expected.columns, strict=True):

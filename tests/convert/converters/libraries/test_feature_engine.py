@@ -309,10 +309,21 @@ def test_columns_that_are_called_by_number() -> None:
     assert_same_frame(fitted(estimator, trained, None), new)
 
 
-@pytest.mark.parametrize("estimator", [LagFeatures(periods=1), imputation.RandomSampleImputer()])
-def test_what_looks_at_other_rows_is_refused_by_that_reason(estimator: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("estimator", "reason"),
+    [
+        (LagFeatures(periods=1), "reads the DataFrame's index"),
+        (LagFeatures(periods=1, sort_index=False), "rows before a row"),
+        (imputation.RandomSampleImputer(), "rows beside a row"),
+        (encoding.StringSimilarityEncoder(variables=["b"], ignore_format=True), "numbers as text"),
+    ],
+    ids=str,
+)
+def test_what_no_row_decides_is_refused_by_that_reason(
+    estimator: Any, reason: str, tmp_path: Path
+) -> None:
     X = rows(0)[["a", "b"]]
-    with pytest.raises(Refusal, match="rows be"):
+    with pytest.raises(Refusal, match=reason):
         built(Source(fitted(estimator, X, None), X), tmp_path)
 
 
@@ -337,6 +348,9 @@ def houses(count: int = 600) -> Frames:
     return X, y.astype(float)
 
 
+GROUPS = ["MSSubClass", "Neighborhood", "BsmtQual"]
+
+
 def house_prices() -> Any:
     return make_pipeline(
         imputation.AddMissingIndicator(variables=["LotFrontage"]),
@@ -345,9 +359,9 @@ def house_prices() -> Any:
         creation.RelativeFeatures(["YrSold"], ["YearBuilt"], ["sub"], drop_original=True),
         discretisation.EqualFrequencyDiscretiser(q=5, return_object=True, variables=["LotArea"]),
         encoding.RareLabelEncoder(
-            tol=0.1, n_categories=1, variables=["MSSubClass", "Neighborhood", "BsmtQual"]
+            tol=0.1, n_categories=1, variables=GROUPS, ignore_format=True, replace_with="Rare"
         ),
-        encoding.OrdinalEncoder(variables=["MSSubClass", "Neighborhood", "BsmtQual", "LotArea"]),
+        encoding.OrdinalEncoder(variables=[*GROUPS, "LotArea"], ignore_format=True),
         functions.YeoJohnsonTransformer(variables=["LotFrontage"]),
         SklearnTransformerWrapper(preprocessing.StandardScaler()),
         selection.DropConstantFeatures(),
@@ -369,6 +383,7 @@ def test_a_pipeline_for_house_prices(tmp_path: Path) -> None:
     assert answer.status_code == 200, answer.text
 
 
+@pytest.mark.filterwarnings("ignore:The inplace keyword")
 def test_rows_that_a_step_removes_are_refused(tmp_path: Path) -> None:
     trained = rows(0)[["a", "d"]]
     estimator = make_pipeline(
