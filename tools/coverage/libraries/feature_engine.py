@@ -118,7 +118,9 @@ ARGUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "RelativeFeatures": lambda: {
         "variables": _some(measures), "reference": _some(measures), "func": ["sub", "div", "pow"],
     },
-    "SelectByInformationValue": lambda: {"variables": ["mean_smoothness", "mean_symmetry"], "bins": 3},
+    "SelectByInformationValue": lambda: {
+        "variables": ["mean_smoothness", "mean_symmetry"], "bins": 3,
+    },
     "SelectByShuffling": lambda: {"estimator": _logistic()},
     "SelectBySingleFeaturePerformance": lambda: {"estimator": _logistic()},
     "SklearnTransformerWrapper": lambda: {"transformer": StandardScaler()},
