@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from feature_engine import preprocessing as library
 
@@ -21,6 +20,7 @@ from onnxlet.convert.converters.libraries.feature_engine.columns import (
 from onnxlet.convert.converters.libraries.feature_engine.encoding import is_one_of
 from onnxlet.convert.graph import elementary
 from onnxlet.convert.graph.converter import (
+    DATE,
     Converter,
     Graph,
     Outputs,
@@ -92,7 +92,9 @@ def _as(graph: Graph, column: Table, dtype: Any) -> Tensor:
     is_text = tensor.dtype == "string"
     if isinstance(dtype, pd.CategoricalDtype):
         return _where(graph, is_one_of(graph, column, dtype.categories.tolist()), column)
-    kind = np.dtype(dtype).kind if isinstance(dtype, np.dtype) else "O"
+    kind = getattr(dtype, "kind", "O")
+    if tensor.dtype == DATE and kind == "M":
+        return tensor
     if is_text != (kind == "O"):
         raise Unsupported(
             f"it makes {dtype} of the column '{column.labels[0]}', which comes as "
