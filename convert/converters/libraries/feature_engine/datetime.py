@@ -87,13 +87,13 @@ def subtraction(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """DatetimeSubtraction: the time from each reference to each date."""
     table = given(fitted, table)
     variables, references = names(fitted.variables_), names(fitted.reference_)
-    unit = np.timedelta64(1, fitted.output_unit).astype("timedelta64[ns]").astype(np.int64) / 1e3
+    unit = np.timedelta64(1, fitted.output_unit).astype("timedelta64[ns]").astype(np.int64)
     moments = {
         name: dates.microseconds(dates.in_utc(_date(fitted, table, name)))
         for name in (*variables, *references)
     }
     made = [
-        (moments[name] - moments[reference]) / unit
+        _nanoseconds(moments[name] - moments[reference]) / float(unit)
         for reference in references
         for name in variables
     ]
@@ -101,6 +101,12 @@ def subtraction(graph: Graph, fitted: Any, table: Table) -> Outputs:
     table = added(table, new, graph.concat(made).cast(graph.precision))
     dropped = (*variables, *references)
     return {"transform": without(table, dropped) if fitted.drop_original else table}
+
+
+def _nanoseconds(microseconds: Tensor) -> Tensor:
+    """In 64 bits, as pandas holds them: more than 292 years wrap around."""
+    made = (microseconds.cast("int64") * 1000).cast("float64")
+    return microseconds.isnan().where(np.nan, made)
 
 
 def _date(fitted: Any, table: Table, name: str) -> Tensor:

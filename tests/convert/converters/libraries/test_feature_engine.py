@@ -14,6 +14,7 @@ import pytest
 pytest.importorskip("feature_engine")
 
 from feature_engine import creation, discretisation, encoding, imputation, outliers, selection
+from feature_engine import datetime as dates
 from feature_engine import preprocessing as matching
 from feature_engine import transformation as functions
 from feature_engine.pipeline import make_pipeline
@@ -439,3 +440,65 @@ def test_texts_are_counted_and_compared(top: int | None, tmp_path: Path) -> None
         Ridge(),
     )
     builds(estimator, X, X["a"] + X["note"].fillna("").str.len(), tmp_path)
+
+
+def moments(count: int = 300) -> pd.DataFrame:
+    random = np.random.default_rng(3)
+    begin = pd.Timestamp("2019-01-01") + pd.to_timedelta(random.integers(0, 2e8, count), unit="s")
+    end = begin + pd.to_timedelta(random.integers(-9e6, 9e6, count), unit="s")
+    return pd.DataFrame({"begin": begin, "end": end, "a": random.normal(0, 1, count).round(2)})
+
+
+def in_text(X: pd.DataFrame) -> pd.DataFrame:
+    return X.assign(begin=X["begin"].dt.strftime("%Y-%m-%d %H:%M:%S"),
+                    end=X["end"].dt.strftime("%m/%d/%Y"))  # fmt: skip
+
+
+def in_berlin(X: pd.DataFrame) -> pd.DataFrame:
+    return X.assign(**{
+        name: X[name].dt.tz_localize("UTC").dt.tz_convert("Europe/Berlin")
+        for name in ("begin", "end")
+    })  # fmt: skip
+
+
+def without_some(X: pd.DataFrame) -> pd.DataFrame:
+    return X.assign(begin=X["begin"].where(X["a"] < 1))
+
+
+ODD_FEATURES = ["month", "semester", "weekend", "month_start", "leap_year", "hour", "year_end"]
+
+
+@pytest.mark.parametrize(
+    ("steps", "form"),
+    [
+        ([dates.DatetimeFeatures(features_to_extract="all")], same),
+        ([dates.DatetimeFeatures(utc=True, features_to_extract=["hour", "week"])], in_berlin),
+        ([dates.DatetimeFeatures(features_to_extract=["hour", "week"])], in_berlin),
+        (
+            [
+                dates.DatetimeFeatures(variables=["end"], format="%m/%d/%Y"),
+                dates.DatetimeOrdinal(variables=["begin"], start_date="2020-01-01"),
+            ],
+            in_text,
+        ),
+        ([dates.DatetimeSubtraction("end", "begin", drop_original=True)], same),
+        (
+            [
+                dates.DatetimeSubtraction("end", "begin", output_unit="M", drop_original=True),
+                imputation.MeanMedianImputer(),
+            ],
+            without_some,
+        ),
+        (
+            [
+                dates.DatetimeFeatures(missing_values="ignore", features_to_extract=ODD_FEATURES),
+                imputation.ArbitraryNumberImputer(),
+            ],
+            without_some,
+        ),
+    ],
+    ids=str,
+)
+def test_dates_are_taken_apart(steps: list[Any], form: Form, tmp_path: Path) -> None:
+    X = form(moments())
+    builds(make_pipeline(*steps, Ridge()), X, X["a"], tmp_path)
