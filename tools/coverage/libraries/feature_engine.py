@@ -166,7 +166,7 @@ def _made(name: str, kind: type) -> Any:
         return kind([("scaled", scaled), ("ridge", Ridge())])
     estimator = kind(**ARGUMENTS.get(name, dict)())
     if name == "DatetimeOrdinal":
-        estimator.start_date = None  # which its own get_params asks for
+        kind.start_date = None  # type: ignore[attr-defined]  # its own get_params asks for it
     if "random_state" in estimator.get_params(deep=False):
         estimator.set_params(random_state=0 if name != "RandomSampleImputer" else None)
     return estimator

@@ -497,7 +497,7 @@ ODD_FEATURES = ["month", "semester", "weekend", "month_start", "leap_year", "hou
             without_some,
         ),
     ],
-    ids=str,
+    ids=["all", "in UTC", "in a zone", "text", "days between", "months between", "gaps"],
 )
 def test_dates_are_taken_apart(steps: list[Any], form: Form, tmp_path: Path) -> None:
     X = form(moments())
