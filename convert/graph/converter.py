@@ -127,6 +127,15 @@ class Graph(GraphBuilder):
             return self.labels(self.call(fitted, table, "class_index"), fitted.classes_)
         raise self._lacks(fitted, outputs, method)
 
+    def refuse_rows(self, flags: Tensor) -> None:
+        """Mark rows that the estimator raises for; nothing where the graph does not watch.
+
+        Args:
+            flags: bool, of shape (rows, columns): any of them marks its row.
+        """
+        if self._watches and not self.inside:
+            self.raising.append(flags)
+
     def _lacks(self, fitted: Any, outputs: Outputs, method: str) -> Unsupported:
         step = f"step {type(fitted).__name__}"
         if lines := self.lines_of_converter(fitted):
@@ -174,7 +183,7 @@ class Graph(GraphBuilder):
             return Table(tuple(replace(tensor, labels=()) for tensor in made.tensors))
         if not hasattr(fitted, "get_feature_names_out"):
             return labelled(made, table.labels if made.width == table.width else ())
-        return labelled(made, fitted.get_feature_names_out().tolist())
+        return labelled(made, list(fitted.get_feature_names_out()))
 
 
 def _outputs(convert: Converter, graph: Graph, fitted: Any, table: Table) -> Outputs:

@@ -46,10 +46,16 @@ class Task:
 
         Raises:
             Exception: whatever scikit-learn raises for these rows.
+            ValueError: it answers fewer rows than it is given.
         """
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            return {name: _asked(estimator, m, X) for name, m in self.methods.items()}
+            made = {name: _asked(estimator, m, X) for name, m in self.methods.items()}
+        answered = len(next(iter(made.values())))
+        given = X.shape[0] if hasattr(X, "shape") else len(X)
+        if answered != given:
+            raise ValueError(f"it answers {answered} of {given} rows: some step removes the others")
+        return made
 
 
 OF_ANSWERS = ("LabelBinarizer", "LabelEncoder", "MultiLabelBinarizer")

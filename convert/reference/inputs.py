@@ -39,6 +39,7 @@ class InputColumn:
         category: pandas' dtype where it is a categorical, which some estimators use.
         unserved: why its values have no form in a request; the model may do without them.
         wide: numbers of float32 are given in float64, where no operation rounds them again.
+        objects: numbers are given as Python objects, among which a step may put text.
         date: pandas' dtype, where the text is dates of ISO 8601 that are given as such.
     """
 
@@ -49,6 +50,7 @@ class InputColumn:
     category: pd.CategoricalDtype | None = None
     unserved: str = ""
     wide: bool = False
+    objects: bool = False
     date: Any = None
 
     @property
@@ -128,10 +130,12 @@ class Inputs:
     @cached_property
     def _number(self) -> tuple[ColumnType, bool] | None:
         """The type of numbers that all columns have, and whether they are wide; else None."""
-        found = {(c.type, c.wide) for c in self.columns if c.category is None}
-        number = next(iter(found)) if len(found) == 1 else None
-        same = number is not None and all(c.category is None for c in self.columns)
-        return number if same and number[0] not in ("bool", "string") else None
+        found = {(c.type, c.wide) for c in self.columns}
+        plain = len(found) == 1 and not any(
+            c.objects or c.category is not None for c in self.columns
+        )
+        number = next(iter(found)) if plain else None
+        return None if number is None or number[0] in ("bool", "string") else number
 
     @cached_property
     def _labels(self) -> list[Any]:
@@ -288,7 +292,9 @@ def _column(series: pd.Series[Any], label: Any, name: str, what: str) -> InputCo
     except Refusal as refusal:
         return InputColumn(name, label, "string", unserved=refusal.message)
     category = dtype if isinstance(dtype, pd.CategoricalDtype) else None
-    return InputColumn(name, label, kind, _missing(series.astype(object)), category)
+    objects = category is None and dtype.kind == "O" and kind in ("int64", "float64")
+    missing = _missing(series.astype(object))
+    return InputColumn(name, label, kind, missing, category, objects=objects)
 
 
 def _frame(columns: Sequence[InputColumn], by_column: Sequence[Sequence[Any]]) -> pd.DataFrame:
@@ -387,6 +393,8 @@ def _cells(series: pd.Series[Any], kind: ColumnType | Literal["date"]) -> Cells:
 
 def _array(column: InputColumn, cells: Sequence[Any]) -> Array:
     """The cells of one column as scikit-learn is given them."""
+    if column.objects:
+        return _array(replace(column, objects=False), cells).astype(object)
     some_missing = any(cell is None for cell in cells)
     if column.type in ("float64", "float32") or (column.type == "int64" and some_missing):
         dtype = "float64" if column.type == "int64" else column.type

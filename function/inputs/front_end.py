@@ -24,6 +24,7 @@ MODULES = {
     "city_hash": "onnxlet.function.inputs.city_hash",
     "digest": "onnxlet.function.inputs.category_steps",
     "items": "onnxlet.function.inputs.category_steps",
+    "similarity": "onnxlet.function.inputs.similarity",
 }
 TEXT_STEPS = "onnxlet.function.inputs.text_steps"  # all others
 
