@@ -147,6 +147,8 @@ class Model:
         counted: Mapping[str, Mapping[str, Array]],
     ) -> list[Array]:
         feeds = {feed.name: feed.gather(blocks) for feed in self.signature.feeds}
+        for steps in self.signature.step_feeds:
+            feeds[steps.name] = steps.gather(blocks)
         for tokens in self.signature.token_feeds:
             feeds |= counted.get(tokens.name) or tokens.gather(blocks)
         return deadline.run(self._session, names, feeds)
