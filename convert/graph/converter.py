@@ -158,7 +158,7 @@ class Graph(GraphBuilder):
             return Table(tuple(replace(tensor, labels=()) for tensor in made.tensors))
         if not hasattr(fitted, "get_feature_names_out"):
             return labelled(made, table.labels if made.width == table.width else ())
-        return labelled(made, fitted.get_feature_names_out().tolist())
+        return labelled(made, list(fitted.get_feature_names_out()))
 
 
 def _outputs(convert: Converter, graph: Graph, fitted: Any, table: Table) -> Outputs:

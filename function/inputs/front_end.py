@@ -20,6 +20,10 @@ Step = Callable[[Any], Any]
 # Where a step is made: only models that have it import its module.
 MODULES = {
     "city_hash": "onnxlet.function.inputs.city_hash",
+    **dict.fromkeys(
+        ("hash_minima", "murmur_minima", "parsed_number", "similarities", "without_null_texts"),
+        "onnxlet.function.inputs.messy_texts",
+    ),
 }
 TEXT_STEPS = "onnxlet.function.inputs.text_steps"  # all others
 

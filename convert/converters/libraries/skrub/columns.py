@@ -31,7 +31,6 @@ from onnxlet.convert.graph.converter import (
     labelled,
 )
 
-WHOLE = ("step by step", "_pipeline")  # attributes that hold what does the work
 NUMBERS = "numbers"
 
 
@@ -55,7 +54,6 @@ def named(table: Table, names: Sequence[Any]) -> Table:
 def by_column(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Each column by its own transformer; those without one pass through."""
     tensors: list[Tensor] = []
-    names = fitted.all_inputs_
     for kind, members in groupby(range(table.width), key=lambda at: _kind(fitted, table, at)):
         indices = list(members)
         if kind == NUMBERS:
@@ -67,7 +65,6 @@ def by_column(graph: Graph, fitted: Any, table: Table) -> Outputs:
                 tensors += _transformed(graph, fitted, table, index)
     if not tensors:
         raise Unsupported("it keeps no column", "Give it a column that it can use.")
-    assert len(names) == table.width
     return {"transform": named(Table(tuple(tensors)), fitted.all_outputs_)}
 
 
