@@ -12,44 +12,49 @@ import numpy as np
 from skrub import SquashingScaler
 
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
-from onnxlet.function.arrays import Array
 
 
 def squashed(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Centred and scaled columns, x / sqrt(1 + (x / bound)²), infinities at the bound."""
     bound = float(fitted.max_absolute_value)
-    shift, scale, product, dtype = _scales(fitted)
-    x = graph.matrix(table, dtype)
-    scaled = _scaled(x, shift, scale, product)
-    if fitted.zero_cols_.any():  # constant in training: 0 wherever there is a number
-        zero = graph.constant(fitted.zero_cols_.reshape(1, -1), "bool")
-        finite = ~(x.isnan() | graph.op("IsInf", x, dtype="bool"))
-        scaled = (zero & finite).where(0.0, scaled)
+    x = graph.matrix(table, _dtype(fitted))
+    scaled = _scaled(graph, fitted, x)
     ratio = scaled / bound
     soft = scaled / (ratio * ratio + 1.0).unary("Sqrt")
     soft = x.equals(np.inf).where(bound, soft)
-    return {"transform": x.equals(-np.inf).where(-bound, soft).cast(graph.precision)}
+    return {"transform": x.equals(-np.inf).where(-bound, soft)}
 
 
-def _scales(fitted: Any) -> tuple[Array, Array, Array, str]:
-    """For each column what is subtracted, what divides, what multiplies; and the fit's dtype."""
-    width = len(fitted.zero_cols_)
-    shift, scale, product = np.zeros(width), np.ones(width), np.ones(width)
-    dtype = "float64"
+def _dtype(fitted: Any) -> str:
+    """That of the columns in fit; where all were constant, it makes no difference."""
     if fitted.robust_scaler_ is not None:
-        shift[fitted.robust_cols_] = fitted.robust_scaler_.center_
-        scale[fitted.robust_cols_] = fitted.robust_scaler_.scale_
-        dtype = fitted.robust_scaler_.center_.dtype.name
+        return str(fitted.robust_scaler_.center_.dtype)
+    return "float64" if fitted.minmax_scaler_ is None else str(fitted.minmax_scaler_.median_.dtype)
+
+
+def _scaled(graph: Graph, fitted: Any, x: Tensor) -> Tensor:
+    """Each column minus its median, divided by a range between quantiles or times a factor.
+
+    RobustScaler divides by float64, and rounds the quotients.
+    """
+    width = len(fitted.zero_cols_)
+    shift, divisor, factor = np.zeros((1, width)), np.ones((1, width)), np.ones((1, width))
+    if fitted.robust_scaler_ is not None:
+        shift[:, fitted.robust_cols_] = fitted.robust_scaler_.center_
+        divisor[:, fitted.robust_cols_] = fitted.robust_scaler_.scale_
     if fitted.minmax_scaler_ is not None:
-        shift[fitted.minmax_cols_] = fitted.minmax_scaler_.median_
-        product[fitted.minmax_cols_] = fitted.minmax_scaler_.scale_
-        dtype = fitted.minmax_scaler_.median_.dtype.name
-    return shift, scale, product, dtype
-
-
-def _scaled(x: Tensor, shift: Array, scale: Array, product: Array) -> Tensor:
-    x = (x - shift.reshape(1, -1)) / scale.reshape(1, -1)
-    return x if (product == 1).all() else x * product.reshape(1, -1)
+        shift[:, fitted.minmax_cols_] = fitted.minmax_scaler_.median_
+        factor[:, fitted.minmax_cols_] = fitted.minmax_scaler_.scale_
+    made = x - shift
+    if fitted.robust_scaler_ is not None:
+        made = (made.cast("float64") / divisor).cast(x.dtype)
+    if fitted.minmax_scaler_ is not None:
+        made = made * factor
+    if not fitted.zero_cols_.any():
+        return made
+    # Constant in training: 0 wherever there is a number.
+    zero = graph.constant(fitted.zero_cols_.reshape(1, -1), "bool")
+    return (zero & made.equals(made)).where(0.0, made)
 
 
 CONVERTERS: dict[type, Converter] = {SquashingScaler: squashed}

@@ -6,6 +6,7 @@ Sources: `skrub/_string_encoder.py`, `_minhash_encoder.py`, `_fast_hash.py`,
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,9 @@ from skrub import MinHashEncoder, SimilarityEncoder, StringEncoder
 from skrub._fast_hash import gen_atom
 
 from onnxlet.convert.converters.libraries.skrub.cells import text_of
+from onnxlet.convert.converters.text import tfidf_weights
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
+from onnxlet.function.arrays import Array
 
 LONGEST_GRAM = 20  # characters
 
@@ -26,15 +29,34 @@ def string_encoder(graph: Graph, fitted: Any, table: Table) -> Outputs:
             "its vectorizer='hashing' counts in 1,048,576 columns",
             "Fit it with vectorizer='tfidf'.",
         )
-    text = filled(graph, table)
-    weights = graph.call(fitted.vectorizer_, Table((text,), flat=True), "transform")
+    alone = Table((filled(graph, table),), flat=True)
+    indices, weights, width = tfidf_weights(graph, fitted.vectorizer_, alone, "float64")
     weights = weights.cast("float32")
     if hasattr(fitted, "tsvd_"):
-        directions = np.asarray(fitted.tsvd_.components_, dtype=np.float64).T
-        made = (weights.cast("float64") @ directions).cast("float32")
+        made = _projected(graph, indices, weights, fitted.tsvd_.components_)
     else:
-        made = weights.take(range(fitted.n_components_))
+        made = graph.spread(indices, weights, width).take(range(fitted.n_components_))
     return {"transform": made / np.float32(fitted.scaling_factor_)}
+
+
+def _projected(graph: Graph, indices: Tensor, weights: Tensor, components: Array) -> Tensor:
+    """Sparse columns times components, summed in float32 from the first to the last.
+
+    As SciPy's `csr_matvecs` does: where a text has few n-grams, some components are nothing but
+    what is rounded there, and a tree after them decides by it.
+    """
+    count, width = components.shape
+    directions = graph.constant(components.T.astype(np.float32), "float32")
+    directions = graph.op("Gather", directions, indices, axis=0, dimensions=2)
+    shape = graph.constant([0, -1, 1], "int64")
+    spread = graph.op("Reshape", weights, shape, dimensions=3, allowzero=0)
+    # So wide that not too many rows are computed at once.
+    products = graph.op("Mul", spread, directions, width=width * count, dimensions=3)
+    pads = graph.constant([0, 1, 0, 0, 0, 0], "int64")  # a zero before the first
+    padded = graph.op("Pad", products, pads, dimensions=3)
+    sums = graph.op("CumSum", padded, graph.constant(np.array(1), "int64"), dimensions=3)
+    last = graph.op("Gather", sums, graph.constant(np.array(-1), "int64"), axis=1)
+    return replace(last, width=count, dimensions=2)
 
 
 def filled(graph: Graph, table: Table) -> Tensor:
