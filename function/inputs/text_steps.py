@@ -21,8 +21,8 @@ Change = Callable[[str], Any]
 # Of str, that change a text or ask something of it, in a time that grows with its length.
 METHODS = frozenset(
     {
-        "capitalize", "casefold", "lower", "lstrip", "removeprefix", "removesuffix", "rstrip",
-        "strip", "swapcase", "title", "upper", "zfill",
+        "capitalize", "casefold", "center", "ljust", "lower", "lstrip", "removeprefix",
+        "removesuffix", "rjust", "rstrip", "strip", "swapcase", "title", "upper", "zfill",
     }
 )  # fmt: skip
 QUESTIONS = frozenset(
@@ -74,9 +74,9 @@ def question(name: str) -> Change:
     return _unless_missing(lambda text: int(ask(text)), np.nan)
 
 
-def slice_of(start: int | None, stop: int | None, step: int | None = None) -> Change:
+def slice_of(start: int | None, stop: int | None, every: int | None = None) -> Change:
     """The characters of a slice."""
-    part = slice(start, stop, step)
+    part = slice(start, stop, every)
     return _unless_missing(lambda text: text[part])
 
 
@@ -156,25 +156,38 @@ def occurrences(pattern: str, flags: int = 0) -> Change:
     return _unless_missing(lambda text: len(find(text)), np.nan)
 
 
-def position(
-    text: str, start: int = 0, stop: int | None = None, from_right: bool = False
-) -> Change:
+def position(text: str, start: int = 0, stop: int | None = None, last: bool = False) -> Change:
     """Where another text begins, -1 where it does not occur."""
-    return _unless_missing(
-        methodcaller("rfind" if from_right else "find", text, start, stop), np.nan
-    )
+    return _unless_missing(methodcaller("rfind" if last else "find", text, start, stop), np.nan)
 
 
-def number() -> Change:
+def number(of_pandas: bool = False) -> Change:
     """The number that a text is, and 1 where it is none, else 0: a pair.
 
-    What `float` reads, without the underscores that pandas' parser refuses.
+    Args:
+        of_pandas: read as `pd.to_numeric` does, which takes neither underscores nor digits of
+            other scripts; else as `float` does.
     """
 
     def read(text: str) -> tuple[float, float]:
         try:
-            return (np.nan, 1.0) if "_" in text else (float(text), 0.0)
+            if not of_pandas or (text.isascii() and "_" not in text):
+                return float(text), 0.0
         except ValueError:
-            return np.nan, 1.0
+            pass
+        return np.nan, 1.0
 
     return _unless_missing(read, (np.nan, 0.0))
+
+
+def whole_number() -> Change:
+    """The whole number that a text is, as `int` reads it, and 1 where it is none, else 0."""
+
+    def read(text: str) -> tuple[int, int]:
+        try:
+            value = int(text)
+        except ValueError:
+            return 0, 1
+        return (value, 0) if -(2**63) <= value < 2**63 else (0, 1)
+
+    return _unless_missing(read, (0, 1))

@@ -25,8 +25,8 @@ LEAST_ROWS = 64  # that are run together whatever their width: each run has its 
 AGAIN = "Copy the version again, or build it again."
 NO_VERSION = "Name the folder of one version, such as models/NAME/1."
 RAISING = (
-    "scikit-learn raises for these values together: inside the model a number becomes infinite, "
-    "missing or larger than its type holds"
+    "scikit-learn raises for these values: inside the model a text is no number, or a number "
+    "becomes infinite, missing or larger than its type holds"
 )
 
 
