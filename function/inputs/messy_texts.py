@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ NUMBER = re.compile(
 IN_PARENTHESES = re.compile(r"^\((.*)\)$")
 SPACES = re.compile(r"\s\s+")
 LARGEST, LEAST = 2**31 - 1, -(2**31)
-AT_ONCE = 10_000  # characters whose hashes are computed together
+AT_ONCE = 4_000  # characters whose hashes are computed together
 
 
 def without_null_texts(nulls: Sequence[str]) -> Callable[[str], str]:
@@ -86,19 +86,20 @@ def hash_minima(atoms: Sequence[Any], maxima: bool = False) -> Callable[[str], A
     return hashed
 
 
-def _hashes(signs: Array, table: Array) -> Any:
+def _hashes(signs: Array, table: Array) -> Iterator[Array]:
     """Hashes of all n-grams, of shape (n-grams, functions), some after others.
 
     As `np.correlate` does, the shorter of the two slides along the longer.
     """
     size = table.shape[1]
     if len(signs) < size:
-        windows = np.lib.stride_tricks.sliding_window_view(table, len(signs), axis=1)
-        yield (windows @ signs).T
+        count = size - len(signs) + 1
+        yield sum(sign * table[:, at : at + count] for at, sign in enumerate(signs)).T
         return
-    windows = np.lib.stride_tricks.sliding_window_view(signs, size)
-    for start in range(0, len(windows), AT_ONCE):
-        yield windows[start : start + AT_ONCE] @ table.T
+    column = signs[:, None]
+    for start in range(0, len(signs) - size + 1, AT_ONCE):
+        stop = min(start + AT_ONCE, len(signs) - size + 1)
+        yield sum(column[start + at : stop + at] * table[:, at] for at in range(size))
 
 
 def similarities(
@@ -158,6 +159,6 @@ def murmur_minima(ngram_range: Sequence[int], count: int) -> Callable[[str], Arr
         }
         if not text or not grams:
             return np.zeros(count)
-        return least_by_seed(sorted(grams), count) / (2**32 - 1)
+        return least_by_seed(list(grams), count) / (2**32 - 1)
 
     return hashed
