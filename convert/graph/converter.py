@@ -114,8 +114,14 @@ class Graph(GraphBuilder):
             output = outputs[method]
             if isinstance(output, Tensor):
                 return output
-            alike = len({tensor.dtype for tensor in output.tensors}) == 1
-            return self.concat(output.tensors) if alike else self.matrix(output)
+            kinds = {tensor.dtype for tensor in output.tensors}
+            if "string" in kinds and len(kinds) > 1:
+                raise Unsupported(
+                    f"step {type(fitted).__name__}: it answers with text and numbers, and an "
+                    "answer has values of one type",
+                    "Put the model behind it that uses its columns, or a selection of them.",
+                )
+            return self.concat(output.tensors) if len(kinds) == 1 else self.matrix(output)
         if method == "predict" and "class_index" in outputs:
             return self.labels(self.call(fitted, table, "class_index"), fitted.classes_)
         raise self._lacks(fitted, outputs, method)

@@ -6,6 +6,7 @@ from onnxlet.convert.converters.libraries.skrub import (
     categories,
     cells,
     columns,
+    dates,
     joins,
     numbers,
     refused,
@@ -16,6 +17,6 @@ from onnxlet.convert.graph.converter import Converter
 
 CONVERTERS: dict[type, Converter] = {
     kind: convert
-    for family in (columns, cells, categories, texts, topics, numbers, joins, refused)
+    for family in (columns, cells, categories, dates, texts, topics, numbers, joins, refused)
     for kind, convert in family.CONVERTERS.items()
 }
