@@ -23,7 +23,14 @@ MODULES = {
     **dict.fromkeys(("date", "date_if_any", "floored", "formatted", "in_zone", "parts"), DATES),
     "city_hash": "onnxlet.function.inputs.city_hash",
     **dict.fromkeys(
-        ("hash_minima", "murmur_minima", "parsed_number", "similarities", "without_null_texts"),
+        (
+            "digits",
+            "hash_minima",
+            "murmur_minima",
+            "parsed_number",
+            "similarities",
+            "without_null_texts",
+        ),
         "onnxlet.function.inputs.messy_texts",
     ),
 }

@@ -34,6 +34,11 @@ def without_null_texts(nulls: Sequence[str]) -> Callable[[str], str]:
     return lambda text: MISSING_TEXT if text in missing or text.isspace() else text
 
 
+def digits() -> Callable[[int], str]:
+    """A whole number as text."""
+    return str
+
+
 def parsed_number(
     decimal: str = ".", thousand: str = "", parentheses: bool = False
 ) -> Callable[[str], float]:

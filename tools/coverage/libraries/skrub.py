@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import skrub
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from skrub import selectors
@@ -18,16 +18,15 @@ from tools.coverage import samples
 from tools.coverage.estimators import Case, MakesSample
 from tools.coverage.samples import Sample
 
-# Of what skrub has in `__all__` these have a fit, and are no estimators of rows.
-NO_ESTIMATORS = frozenset({"DataOp"})
+# They plan operations on variables, and are made by `.skb.make_learner()` and its like.
+PLANS = frozenset({"OptunaParamSearch", "ParamSearch", "SkrubLearner"})
 
 
 def cases() -> Iterator[Case]:
     """All estimators, by name, and the pipeline that `tabular_pipeline` makes."""
     for name in sorted(skrub.__all__):
         kind = getattr(skrub, name)
-        fits = inspect.isclass(kind) and (hasattr(kind, "fit") or name in PLANS)
-        if fits and name not in PLANS:
+        if inspect.isclass(kind) and (hasattr(kind, "fit") or name in PLANS):
             estimator = MADE[name]() if name in MADE else kind()
             yield Case(name, estimator, SAMPLES.get(name, (loans,)))
     yield Case("tabular_pipeline", skrub.tabular_pipeline("classifier"), (loans, film_reviews))
@@ -69,9 +68,36 @@ def homes() -> Sample:
 
 
 def incomes() -> Sample:
-    """One column of numbers."""
+    """Columns of numbers."""
+    sample, names = samples.loans(), ["Age", "Income"]
+    return Sample(sample.X[names], None, sample.others[names])
+
+
+def prices() -> Sample:
+    """Loans, and prices to predict."""
     sample = samples.loans()
-    return Sample(sample.X[["Income"]], None, sample.others[["Income"]])
+    return Sample(sample.X, sample.X["Price"].to_numpy(), sample.others)
+
+
+def _moments(count: int, start: str) -> pd.DataFrame:
+    return pd.DataFrame({"when": pd.date_range(start, periods=count, freq="37h")})
+
+
+def moments() -> Sample:
+    """One column of dates."""
+    return Sample(_moments(200, "2024-01-01"), None, _moments(100, "2025-05-05"))
+
+
+def days() -> Sample:
+    """One column of dates as text."""
+    made = [_moments(count, "2024-01-01")["when"].dt.strftime("%Y-%m-%d") for count in (200, 100)]
+    return Sample(made[0].to_frame(), None, made[1].to_frame())
+
+
+def durations() -> Sample:
+    """One column of durations."""
+    made = [_moments(count, "2024-01-01") - pd.Timestamp("2023-01-01") for count in (200, 100)]
+    return Sample(made[0], None, made[1])
 
 
 class _Embedding:
@@ -100,17 +126,15 @@ def _then_numbers(joiner: Any) -> Any:
     return make_pipeline(joiner, skrub.SelectCols(selectors.numeric()))
 
 
-def _learner() -> Any:
-    """A plan of operations, fitted: what a SkrubLearner answers is asked by an environment."""
-    rows = skrub.var("rows", samples.loans().X).skb.mark_as_X()
-    return rows.skb.apply(skrub.TableVectorizer()).skb.make_learner()
+class _Plan(skrub.SkrubLearner):
+    """Fitted on rows as the other estimators are, and then asked by an environment."""
+
+    def fit(self, X: Any, y: Any = None) -> Any:
+        return super().fit({"rows": X})
 
 
-def _search() -> Any:
-    rows = skrub.var("rows", samples.loans().X).skb.mark_as_X()
-    good = skrub.var("good", samples.loans().y).skb.mark_as_y()
-    chosen = skrub.tabular_pipeline(LogisticRegression(C=skrub.choose_from([0.1, 1.0])))
-    return rows.skb.apply(chosen, y=good).skb.make_randomized_search(n_iter=1)
+def _planned() -> Any:
+    return skrub.var("rows", _by_home()).skb.mark_as_X().skb.apply(skrub.TableVectorizer())
 
 
 # With what they can't be made without.
@@ -119,20 +143,30 @@ MADE: dict[str, Callable[[], Any]] = {
         skrub.AggJoiner(_by_home(), ["mean", "max"], key="Home", suffix="_by_home")
     ),
     "AggTarget": lambda: _then_numbers(skrub.AggTarget("Home", ["mean"])),
-    "ApplyToCols": lambda: skrub.ApplyToCols(StandardScaler(), ["Age", "Income"]),
+    "ApplyToCols": lambda: _then_numbers(skrub.ApplyToCols(StandardScaler(), ["Age", "Income"])),
+    "DatetimeEncoder": lambda: make_pipeline(
+        skrub.ApplyToCols(skrub.ToDatetime()), skrub.ApplyToCols(skrub.DatetimeEncoder())
+    ),
+    "Drop": lambda: _then_numbers(skrub.ApplyToCols(skrub.Drop(), ["Age"])),
+    "DropUninformative": lambda: skrub.ApplyToCols(skrub.DropUninformative()),
+    "SessionEncoder": lambda: skrub.SessionEncoder("when"),
+    "ToDatetime": lambda: make_pipeline(
+        skrub.ApplyToCols(skrub.ToDatetime()), skrub.ApplyToCols(skrub.DatetimeEncoder())
+    ),
+    "ToFloat": lambda: skrub.ApplyToCols(skrub.ToFloat()),
     "Cleaner": lambda: _then_numbers(skrub.Cleaner()),
     "DropCols": lambda: skrub.DropCols(["Home", "Job"]),
     "DropSimilar": lambda: _then_numbers(skrub.DropSimilar()),
     "InterpolationJoiner": lambda: _then_numbers(
         skrub.InterpolationJoiner(_by_home(), key="Home", suffix="_by_home", regressor=Ridge())
     ),
-    "Joiner": lambda: skrub.Joiner(_by_home(), key="Home", suffix="_near"),
+    "Joiner": lambda: skrub.Joiner(_by_home(), key="Income", suffix="_near"),
     "LLMEncoder": lambda: _LLMEncoder(n_components=2),
     "MultiAggJoiner": lambda: _then_numbers(
         skrub.MultiAggJoiner([_by_home()], [["mean"]], keys=[["Home"]])
     ),
     "SelectCols": lambda: skrub.SelectCols(["Income", "Age"]),
-    "SkrubLearner": _learner,
+    **dict.fromkeys(PLANS, lambda: _Plan(_planned())),
     "TextEncoder": lambda: _TextEncoder(n_components=2),
 }
 SAMPLES: dict[str, tuple[MakesSample, ...]] = {
@@ -140,7 +174,11 @@ SAMPLES: dict[str, tuple[MakesSample, ...]] = {
         ("GapEncoder", "LLMEncoder", "MinHashEncoder", "SimilarityEncoder", "StringEncoder",
          "TextEncoder"), (sentences,)
     ),
-    **dict.fromkeys(("DropUninformative", "ToFloat"), (incomes,)),
+    **dict.fromkeys(("DropUninformative", "Joiner", "ToFloat"), (incomes,)),
+    **dict.fromkeys(("DatetimeEncoder", "ToDatetime"), (days,)),
+    "AggTarget": (prices,),
+    "DurationToFloat": (durations,),
+    "SessionEncoder": (moments,),
     **dict.fromkeys(("CatEncoder", "ToCategorical"), (homes,)),
     "SquashingScaler": (samples.unscaled,),
     "TableVectorizer": (loans, film_reviews),

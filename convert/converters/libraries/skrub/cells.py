@@ -9,11 +9,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from skrub import DurationToFloat, ToCategorical, ToFloat
 from skrub._clean_categories import CleanCategories
 from skrub._clean_null_strings import CleanNullStrings
 from skrub._to_str import ToStr
 
+from onnxlet.convert.graph.categories import Meaning, look_up
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.function.arrays import MISSING_TEXT
 
@@ -26,6 +28,10 @@ def without_null_texts(graph: Graph, fitted: Any, table: Table) -> Outputs:
     if column.dtype != "string":
         return {"transform": column}
     nulls = sorted(set(fitted.null_strings_))
+    if column.column is None:  # made by a step before it, which makes no text of spaces only
+        known = [Meaning(np.array(nulls, object), np.ones((len(nulls), 1)), np.zeros(1))]
+        is_null = look_up(graph, Table((column,)), known, "int64").equals(1)
+        return {"transform": is_null.where(MISSING_TEXT, column)}
     return {"transform": graph.front_end(column, {"step": "without_null_texts", "nulls": nulls})}
 
 
@@ -60,7 +66,7 @@ def text_of(graph: Graph, column: Tensor) -> Tensor:
     if column.dtype == "string":
         return column
     if column.dtype == "int64" and column.types not in (("bool",), ("bool?",)):
-        return _untyped(column.cast("string"))
+        return graph.front_end(column, {"step": "digits"})
     if column.types not in (("bool",), ("bool?",)):
         raise Unsupported(
             "it turns numbers into text",

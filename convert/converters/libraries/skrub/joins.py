@@ -6,7 +6,7 @@ Sources: `skrub/_agg_joiner.py`, `_multi_agg_joiner.py`, `_interpolation_joiner.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -67,10 +67,19 @@ def _values(graph: Graph, rows: Tensor, column: pd.Series[Any]) -> Tensor:
         )
     if any(isinstance(cell, str) for cell in cells):
         texts = [cell if isinstance(cell, str) else MISSING_TEXT for cell in cells]
+        _check_spaces(str(column.name), texts)
         return rows.look_up(np.array([*texts, MISSING_TEXT]), "string")
     if column.dtype.kind not in "biuf":
         raise Unsupported(f"'{column.name}' has values of type {column.dtype}")
     return rows.look_up(np.array([*map(float, cells), np.nan]), graph.precision)
+
+
+def _check_spaces(name: str, texts: Iterable[Any]) -> None:
+    """Refuse text of spaces only: skrub's cleaners call it missing, however long it is."""
+    if any(isinstance(text, str) and text.isspace() for text in texts):
+        raise Unsupported(
+            f"{name} has text of spaces only", "Strip it, or make it missing, before fit."
+        )
 
 
 def several(graph: Graph, fitted: Any, table: Table) -> Outputs:
@@ -87,6 +96,7 @@ def interpolated(graph: Graph, fitted: Any, table: Table) -> Outputs:
     tensors, names = list(table.tensors), list(table.labels)
     for assigned in fitted.estimators_:
         predicted = graph.call(assigned["estimator"], features, "predict")
+        _check_spaces(str(assigned["columns"]), getattr(assigned["estimator"], "classes_", ()))
         tensors.append(replace(predicted, labels=()))
         names += [f"{column}{fitted.suffix}" for column in assigned["columns"]]
     if len(set(names)) < len(names):
