@@ -78,6 +78,12 @@ def task_of(estimator: Any) -> Task:
             f"expected a fitted estimator, got {_shown(estimator)}",
             "Return, or save, the estimator itself, after fit.",
         )
+    if hasattr(type(estimator), "__skrub_to_Xy_pipeline__"):
+        raise Refusal(
+            f"skrub's {type(estimator).__name__} answers an environment of variables, not rows",
+            "Build the estimator inside that does: learner.find_fitted_estimator(NAME), or a "
+            "Pipeline of several.",
+        )
     try:
         classifies = is_classifier(estimator)
     except AttributeError as error:

@@ -221,7 +221,8 @@ class Signature:
         kinds: dict[tuple[str, str], list[Column]] = {}
         for column in columns:
             if column.required:
-                kinds.setdefault((column.type, holds[column.name]), []).append(column)
+                held = holds.get(column.name) or _held_alone(column)
+                kinds.setdefault((column.type, held), []).append(column)
         self.blocks = [
             Block(members, dtype, [position[c.name] for c in members], len(columns))
             for (_, dtype), members in kinds.items()
@@ -330,6 +331,13 @@ def _held_as(tensor: Mapping[str, Any]) -> str:
     if dtype.startswith("float"):
         return "float64"
     return "int64" if "int" in dtype else dtype
+
+
+def _held_alone(column: Column) -> str:
+    """The dtype of a column that no tensor has, although scikit-learn wants it among its own."""
+    if column.type == "int64":
+        return "float64" if column.nullable else "int64"
+    return "string" if column.type == "string" else "float64"
 
 
 def _step_feed(tensor: Mapping[str, Any], at: Sequence[tuple[int, int]]) -> StepFeed:
