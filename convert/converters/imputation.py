@@ -135,7 +135,10 @@ def _filled_text(
     text = MISSING_TEXT if is_absent(missing) else str(missing)
     return [
         replace(
-            filled.take([index]), column=origin.column, replaced=(*origin.replaced, (text, value))
+            filled.take([index]),
+            column=origin.column,
+            steps=origin.steps,
+            replaced=(*origin.replaced, (text, value)),
         )
         for index, (origin, value) in enumerate(zip(origins, values, strict=True))
     ]

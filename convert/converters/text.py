@@ -18,6 +18,7 @@ from sklearn.feature_extraction.text import (
 )
 
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
+from onnxlet.convert.graph.inputs import steps_of
 from onnxlet.convert.reference.regex_safety import runaway
 from onnxlet.function.arrays import MISSING_TEXT
 
@@ -84,9 +85,11 @@ def _counts(graph: Graph, fitted: Any, table: Table) -> tuple[Tensor, Tensor, in
     """The function's counts, as in `Tensor.compact`, and the number of columns."""
     text = _text(graph, table)
     tokens = _analysis(fitted) | _columns(fitted)
-    tokens["replaced"] = [
-        [None if found == MISSING_TEXT else found, instead] for found, instead in text.replaced
-    ]
+    steps = steps_of(text)
+    if text.steps:
+        tokens["steps"] = steps
+        graph.raises(text.equals(MISSING_TEXT))  # a step may find no text in a text
+    tokens["replaced"] = [] if text.steps or not steps else steps[0]["pairs"]
     dtype = "float32" if np.dtype(fitted.dtype) == np.float32 else graph.precision
     width = len(tokens["vocabulary"]) if "vocabulary" in tokens else tokens["n_features"]
     return *graph.count(str(text.column), dtype, tokens), width
@@ -107,8 +110,9 @@ def _text(graph: Graph, table: Table) -> Tensor:
     if columns[0].column is None:
         raise Unsupported(
             "it is given text that a step before it has changed",
-            "Tokens are cut from the text as it comes in; SimpleImputer may fill it. Clean it "
-            "with the vectoriser's own lowercase, strip_accents, token_pattern and stop_words.",
+            "Tokens are cut from the text as it comes in. SimpleImputer may fill it, and functions "
+            "with pandas' .str may change it; or the vectoriser's own lowercase, strip_accents, "
+            "token_pattern and stop_words.",
         )
     return columns[0]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -47,8 +47,9 @@ class Tensor:
         name: in the graph.
         dtype: a key of ELEMENTS, or DROPPED.
         width: the number of columns.
-        column: the signature's column that it is, unchanged: the function cuts only such text
-            into tokens.
+        column: the signature's column that it is, changed only by `steps` and `replaced`: the
+            function's front end can go on with such a column.
+        steps: that the front end takes, in their order; then come those of `replaced`.
         labels: the columns' names in a DataFrame; empty where they have none.
         origin: the tensor that it was taken from, and its columns' indices there.
         replaced: pairs of a text of `column` and the text that an imputer puts in its place.
@@ -74,6 +75,7 @@ class Tensor:
     dimensions: int | None = None
     product: tuple[Tensor, Tensor] | None = None
     second: Tensor | None = None
+    steps: tuple[Mapping[str, Any], ...] = field(default=(), hash=False)
 
     __array_ufunc__ = None  # then an array on the left leaves the operation to the tensor
 

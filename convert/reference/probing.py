@@ -26,6 +26,7 @@ LARGEST_NUMBERS = {
     "int64": 2**63 - 1,
 }
 UNSEEN_TEXT = "a value that no training row had"
+OTHER_DIGITS = str.maketrans("0123456789", "1234567891")
 UNSEEN_NUMBERS = (-987654321, 987654321, 1234567)  # one fits where a logarithm forbids another
 # Sums and products of numbers like these overflow; where exactly is no matter.
 WHERE_FLOATS_OVERFLOW = (1e305, 1e300, 1e250, 1e150, 1e100, 1e50, 1e40, 1e37, 1e34, 1e30)
@@ -122,6 +123,7 @@ def _probe(
     floats = {p for p in numbers if types[p] != "int64"}
     nullable = where(None, positions)
     opened = where(UNSEEN_TEXT, texts)
+    opened |= where_each({p: text for p in texts - opened if (text := _of_the_form(rows, p))})
     for value in UNSEEN_NUMBERS:
         opened |= where(value, numbers - opened)
     opened |= where_each({p: _between(types[p], rows, p) for p in numbers - opened})
@@ -148,6 +150,13 @@ def _probe(
         )
         for position in positions
     ]
+
+
+def _of_the_form(rows: Sequence[Cells], position: int) -> str:
+    """A text that no row has, with other digits than one of them: "8.2 kg"; empty for none."""
+    seen = {row[position] for row in rows if row[position] is not None}
+    made = (str(text).translate(OTHER_DIGITS) for text in sorted(seen, key=str))
+    return next((text for text in made if text not in seen), "")
 
 
 def _between(kind: str, rows: Sequence[Cells], position: int) -> float:

@@ -16,6 +16,7 @@ from onnxlet.function.arrays import LARGEST_INTEGER, Array
 from onnxlet.function.json_text import as_keys
 
 if TYPE_CHECKING:
+    from onnxlet.function.inputs.front_end import StepFeed
     from onnxlet.function.inputs.text import TokenFeed
 
 ColumnType = Literal["float64", "float32", "int64", "bool", "string"]
@@ -177,6 +178,7 @@ class Signature:
         outputs: what the graph answers, in its own order.
         blocks: the required columns by type, as `table` reads them.
         feeds: the tensors for `InferenceSession.run` that hold columns.
+        step_feeds: those that hold what the front end makes of a column.
         token_feeds: those that hold counts of what stands in text.
         rows_at_once: rows that are run together; None where a batch need not be split.
         counted_at_once: the same for a batch whose tokens are counted already.
@@ -221,7 +223,12 @@ class Signature:
         self.feeds = [
             _feed(tensor, [at[name] for name in tensor["columns"]])
             for tensor in graph_inputs
-            if "tokens" not in tensor
+            if "tokens" not in tensor and "steps" not in tensor
+        ]
+        self.step_feeds = [
+            _step_feed(tensor, at[tensor["columns"][0]])
+            for tensor in graph_inputs
+            if "steps" in tensor
         ]
         self.token_feeds = [
             _token_feed(tensor, at[tensor["columns"][0]])
@@ -302,10 +309,16 @@ def _held_as(tensor: Mapping[str, Any]) -> str:
     """The dtype of a tensor's cells until they are checked: 64 bits, where the graph has fewer."""
     if "tokens" in tensor:
         return "string"
-    dtype = str(tensor["dtype"])
+    dtype = str(tensor.get("from", tensor["dtype"]))
     if dtype.startswith("float"):
         return "float64"
     return "int64" if "int" in dtype else dtype
+
+
+def _step_feed(tensor: Mapping[str, Any], at: tuple[int, int]) -> StepFeed:
+    from onnxlet.function.inputs.front_end import StepFeed  # most models start without it
+
+    return StepFeed(tensor, at)
 
 
 def _token_feed(tensor: Mapping[str, Any], at: tuple[int, int]) -> TokenFeed:

@@ -25,8 +25,8 @@ LEAST_ROWS = 64  # that are run together whatever their width: each run has its 
 AGAIN = "Copy the version again, or build it again."
 NO_VERSION = "Name the folder of one version, such as models/NAME/1."
 RAISING = (
-    "scikit-learn raises for these values together: inside the model a number becomes infinite, "
-    "missing or larger than its type holds"
+    "scikit-learn raises for these values: inside the model a text is no number, or a number "
+    "becomes infinite, missing or larger than its type holds"
 )
 
 
@@ -147,6 +147,8 @@ class Model:
         counted: Mapping[str, Mapping[str, Array]],
     ) -> list[Array]:
         feeds = {feed.name: feed.gather(blocks) for feed in self.signature.feeds}
+        for steps in self.signature.step_feeds:
+            feeds[steps.name] = steps.gather(blocks)
         for tokens in self.signature.token_feeds:
             feeds |= counted.get(tokens.name) or tokens.gather(blocks)
         return deadline.run(self._session, names, feeds)

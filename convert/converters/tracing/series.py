@@ -129,6 +129,8 @@ class TracedSeries(PandasBase):
 
     def apply(self, func: Any, convert_dtype: Any = True, args: Any = (), **options: Any) -> Any:
         """`apply`: a function of one element at a time."""
+        if self._tensor.dtype == "string" and (func is len or func in vars(str).values()):
+            return getattr(StrAccessor(self), func.__name__)(*args, **options)
         function = _with_arguments(func, args, options) if args or options else func
         if is_elementwise(func):
             return function(self)
