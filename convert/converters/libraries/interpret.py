@@ -125,13 +125,20 @@ def _bins(graph: Graph, fitted: Any, table: Table, levels: Sequence[Level]) -> T
         parts.append(x.isnan().where(graph.constant([[0]], "int64"), inside))
     if named:
         chosen = graph.select(table, [levels[n][0] for n in named])
-        columns = graph.columns(chosen)
+        columns = [_without_nul(graph, column) for column in graph.columns(chosen)]
         meanings = [
             _meaning(fitted.bins_[f][level], column)
             for (f, level), column in zip((levels[n] for n in named), columns, strict=True)
         ]
-        parts.append(look_up(graph, chosen, meanings, "int64"))
+        parts.append(look_up(graph, Table(tuple(columns)), meanings, "int64"))
     return graph.concat(parts).take(np.argsort([*cut, *named]).tolist())
+
+
+def _without_nul(graph: Graph, column: Tensor) -> Tensor:
+    """Text without NUL characters at its end: NumPy's arrays of text drop them."""
+    if column.dtype != "string" or column.column is None:
+        return column
+    return graph.front_end(column, {"step": "method", "name": "rstrip", "arguments": ["\0"]})
 
 
 def _meaning(categories: Mapping[str, int], column: Tensor) -> Meaning:
