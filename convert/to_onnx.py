@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import itemgetter
@@ -27,6 +27,7 @@ def convert(
     recipe: Recipe,
     watches: bool = False,
     series: bool = False,
+    categoricals: Container[str] = (),
 ) -> Converted:
     """Write a fitted estimator as one ONNX graph: inputs, every step, an output for each method.
 
@@ -37,12 +38,13 @@ def convert(
         recipe: the way of typing the inputs.
         watches: whether an output of the graph marks rows that scikit-learn raises for.
         series: whether the one column comes as a Series.
+        categoricals: names of columns that are given to the estimator as pandas' categoricals.
 
     Raises:
         Unsupported: some step has no conversion.
     """
     graph = Graph(recipe.precision, converters(), fallback, recipe.cast, watches)
-    table = replace(root_table(graph, columns, recipe.layout), flat=series)
+    table = replace(root_table(graph, columns, recipe.layout, categoricals), flat=series)
     outputs = [
         _output(graph, estimator, table, task, name, method)
         for name, method in task.methods.items()
@@ -89,7 +91,9 @@ def _rows_at_once(widest: int) -> int | None:
     return max(1, LARGEST_TENSOR // (8 * widest)) if widest > WIDE_TENSOR else None
 
 
-def root_table(graph: Graph, columns: Sequence[Column], layout: Layout) -> Table:
+def root_table(
+    graph: Graph, columns: Sequence[Column], layout: Layout, categoricals: Container[str] = ()
+) -> Table:
     """The graph's inputs as the estimator's columns.
 
     An input for each type of values; columns that the model does without come last, and empty.
@@ -98,6 +102,7 @@ def root_table(graph: Graph, columns: Sequence[Column], layout: Layout) -> Table
         graph: gets the inputs.
         columns: of the signature.
         layout: one matrix of all numbers, or types as the columns have them.
+        categoricals: as `convert` has them.
     """
     used = [column for column in columns if column.required]
     dtypes = [_dtype(graph, column, layout) for column in used]
@@ -115,21 +120,28 @@ def root_table(graph: Graph, columns: Sequence[Column], layout: Layout) -> Table
         else:
             runs = [[column for column, _ in members]]
         for run in runs:
-            tensors.append(_run(inputs[dtype], taken[dtype], run))
+            tensors.append(_run(inputs[dtype], taken[dtype], run, categoricals))
             taken[dtype] += len(run)
     dropped = [column.name for column in columns if not column.required]
     return Table((*tensors, *(Tensor(graph, "", DROPPED, labels=(name,)) for name in dropped)))
 
 
-def _run(matrix: Tensor, start: int, columns: Sequence[Column]) -> Tensor:
+def _run(
+    matrix: Tensor, start: int, columns: Sequence[Column], categoricals: Container[str]
+) -> Tensor:
     """Some neighbouring columns of an input."""
     tensor = matrix.take(range(start, start + len(columns)))
     return replace(
         tensor,
         labels=tuple(column.name for column in columns),
-        types=tuple(column.type + ("?" if column.nullable else "") for column in columns),
+        types=tuple(_described(column, categoricals) for column in columns),
         column=columns[0].name if matrix.dtype == "string" else None,
     )
+
+
+def _described(column: Column, categoricals: Container[str]) -> str:
+    of_text = column.type == "string" and column.name in categoricals
+    return ("category" if of_text else column.type) + ("?" if column.nullable else "")
 
 
 def _dtype(graph: Graph, column: Column, layout: Layout) -> str:

@@ -121,6 +121,7 @@ class SearchState:
             recipe,
             watches,
             reference.inputs.form == "series",
+            {c.name for c in reference.inputs.columns if c.category is not None},
         )
         manifest = serving_part(
             reference.task, reference.inputs, self.columns, converted, self.evidence.expected

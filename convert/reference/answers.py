@@ -65,15 +65,15 @@ def task_of(estimator: Any) -> Task:
     Raises:
         Refusal: it has no predict and no transform, or is of a kind that is not served.
     """
-    if isinstance(estimator, type) or not hasattr(estimator, "get_params"):
+    if isinstance(estimator, type) or not _may_be_asked(estimator):
         raise Refusal(
             f"expected a fitted estimator, got {_shown(estimator)}",
             "Return, or save, the estimator itself, after fit.",
         )
-    if is_classifier(estimator):
+    if _is(is_classifier, estimator):
         return _classification(estimator)
     for name, fits, methods in PREDICTING:
-        if fits(estimator) and hasattr(estimator, "predict"):
+        if _is(fits, estimator) and hasattr(estimator, "predict"):
             return Task(name, {**dict(methods), **_more(estimator, name)})
     if hasattr(estimator, "transform"):
         return Task("transformation", {"prediction": "transform"})
@@ -81,6 +81,19 @@ def task_of(estimator: Any) -> Task:
         f"{type(estimator).__name__} has neither predict nor transform for new rows",
         "Give a fitted classifier, regressor, clusterer, outlier detector or transformer.",
     )
+
+
+def _may_be_asked(estimator: Any) -> bool:
+    return hasattr(estimator, "get_params") or hasattr(estimator, "predict")
+
+
+def _is(kind: Callable[[Any], bool], estimator: Any) -> bool:
+    """Whether it is of a kind; other packages' classes need not have scikit-learn's tags."""
+    try:
+        return kind(estimator)
+    except Exception:
+        found = getattr(estimator, "_estimator_type", None)
+        return found is not None and kind.__name__ == f"is_{found}"
 
 
 def _shown(value: Any) -> str:

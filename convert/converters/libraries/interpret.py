@@ -135,8 +135,12 @@ def _bins(graph: Graph, fitted: Any, table: Table, levels: Sequence[Level]) -> T
 
 
 def _without_nul(graph: Graph, column: Tensor) -> Tensor:
-    """Text without NUL characters at its end: NumPy's arrays of text drop them."""
-    if column.dtype != "string" or column.column is None:
+    """Text without NUL characters at its end: NumPy's arrays of text drop them.
+
+    Categoricals keep them, as long as they list the categories in the order of the fit.
+    """
+    kind = column.types[0] if column.types else ""
+    if column.dtype != "string" or column.column is None or kind.startswith("category"):
         return column
     return graph.front_end(column, {"step": "method", "name": "rstrip", "arguments": ["\0"]})
 

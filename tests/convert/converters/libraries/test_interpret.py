@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,11 @@ pytest.importorskip("interpret")
 
 from interpret import glassbox, privacy
 
+from onnxlet.convert.examples.loan_default import DATA
 from onnxlet.convert.graph.converter import Unsupported
+from onnxlet.convert.sources.source import Source
 from tests.convert.exactness import answers, assert_exact
+from tests.convert.helpers import built
 
 ROWS = 400
 FAST: dict[str, Any] = {"outer_bags": 2, "max_rounds": 60, "n_jobs": 1, "random_state": 0}
@@ -183,3 +187,23 @@ def test_what_is_refused_says_why() -> None:
     model = glassbox.ExplainableBoostingRegressor(feature_types=["continuous"], **FAST)
     with pytest.raises(Unsupported, match="given text where it computes with numbers"):
         answers(fitted(model, target(people()), X), X)
+
+
+LOANS = pd.read_csv(DATA).iloc[:1500]
+
+
+@pytest.mark.parametrize("text", ["object", "str", "category"])
+def test_a_build_of_loans(text: str, tmp_path: Path) -> None:
+    X = LOANS.drop(columns="Status")
+    X = X.astype({name: text for name in X if X[name].dtype.kind not in "if"})
+    model = glassbox.ExplainableBoostingClassifier(interactions=3, **FAST)
+    made = built(Source(fitted(model, LOANS["Status"], X), X[1000:]), tmp_path)
+    names = [entry["name"] for entry in made.manifest["signature"]["outputs"]]
+    assert names == ["prediction", "probabilities"]
+
+
+def test_a_build_of_a_wrapped_tree(tmp_path: Path) -> None:
+    X = LOANS[["Age", "Amount", "Time"]]
+    model = fitted(glassbox.ClassificationTree(), LOANS["Status"], X)
+    made = built(Source(model, X[1000:]), tmp_path)
+    assert made.manifest["task"] == "classification"
