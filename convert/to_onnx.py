@@ -9,6 +9,7 @@ from operator import itemgetter
 from typing import Any
 
 from onnxlet.convert.converters.registry import converters
+from onnxlet.convert.graph.additive import Additive
 from onnxlet.convert.graph.converter import DROPPED, Graph, Table, Tensor
 from onnxlet.convert.graph.fallback import fallback
 from onnxlet.convert.graph.validation import any_of
@@ -50,7 +51,8 @@ def convert(
         for name, method in task.methods.items()
     ]
     flags = [any_of(graph.raising)] if graph.raising else []
-    proto = graph.finished([*outputs, *flags])
+    terms = graph.additive.get(id(estimator))
+    proto = graph.finished([*outputs, *flags, *([terms.scores] if terms else [])])
     return Converted(
         proto.SerializeToString(deterministic=True),
         graph.inputs,
@@ -59,6 +61,7 @@ def convert(
         graph.of_skl2onnx,
         _rows_at_once(graph.widest),
         flags[0].name if flags else None,
+        terms,
     )
 
 
@@ -75,6 +78,7 @@ class Converted:
         rows_at_once: so many at most are run together, so that no tensor is larger than
             LARGEST_TENSOR; None where a batch of any size may be.
         raising: an output that marks rows that scikit-learn raises for, if there is one.
+        terms: what the score is the sum of, where it is one.
     """
 
     onnx: bytes
@@ -84,6 +88,7 @@ class Converted:
     of_skl2onnx: bool = False
     rows_at_once: int | None = None
     raising: str | None = None
+    terms: Additive | None = None
 
 
 def _rows_at_once(widest: int) -> int | None:

@@ -20,6 +20,7 @@ from onnxlet.convert.manifest import serving_part
 from onnxlet.convert.parity.comparison import Comparison, compare
 from onnxlet.convert.parity.refusals import FailedRecipe
 from onnxlet.convert.parity.rounding import forgive_rounding
+from onnxlet.convert.parity.terms import check_terms
 from onnxlet.convert.recipes import Recipe
 from onnxlet.convert.reference.answers import Task, dense
 from onnxlet.convert.reference.arithmetic import rounds_before_a_step
@@ -127,6 +128,8 @@ class SearchState:
             reference.task, reference.inputs, self.columns, converted, self.evidence.expected
         )
         model = Model("built", 1, manifest, converted.onnx)
+        if converted.terms is not None:
+            check_terms(model, converted.terms, reference, self.evidence.rows)
         return Attempt(recipe, converted, manifest, model, *self.compared(model, self.evidence))
 
     def compared(self, model: Model, evidence: Evidence) -> tuple[Comparison, int]:

@@ -1,7 +1,7 @@
 """Converters of interpret's glassbox models: explainable boosting machines, and wrapped models.
 
 An EBM is a sum: the intercept, and of each term (a feature, or several) the score of the bin that
-a row falls into. So what each term contributes is exact: `contributions` holds it.
+a row falls into. So explanations are exact: `graph.additive` holds what each term adds.
 
 Sources: `interpret/glassbox/_ebm/_bin.py` (eval_terms, ebm_predict_scores),
 `interpret/utils/_clean_x.py` (how values become texts), `interpret/utils/_link.py` (inv_link),
@@ -17,11 +17,11 @@ import numpy as np
 from interpret import glassbox, privacy
 
 from onnxlet.convert.converters.linear import two_sided
+from onnxlet.convert.graph.additive import Additive
 from onnxlet.convert.graph.categories import Meaning, look_up
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.piecewise import intervals
-from onnxlet.convert.graph.responses import every_row
-from onnxlet.function.arrays import Array
+from onnxlet.convert.graph.responses import every_row, total
 
 Level = tuple[int, int]  # a feature, and which of its bins: in pairs they may be coarser
 WAY_OUT = "Write its converter yourself: @onnxlet.convert.converts."
@@ -29,21 +29,20 @@ WAY_OUT = "Write its converter yourself: @onnxlet.convert.converts."
 
 def regressor(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """The inverse of the link, of the sum."""
-    score, terms = additive(graph, fitted, table)
+    score = additive(graph, fitted, table)
     if fitted.link_ not in ("identity", "log"):
         raise Unsupported(f"its link {fitted.link_!r} has no conversion", WAY_OUT)
-    answer = score if fitted.link_ == "identity" else score.unary("Exp")
-    return {"predict": answer, **terms}
+    return {"predict": score if fitted.link_ == "identity" else score.unary("Exp")}
 
 
 def classifier(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Sigmoid, softmax, or a sigmoid for each class that is not normalised."""
     if fitted.link_ == "monoclassification":
         raise Unsupported("it has seen one class only", "Fit it on rows of two classes or more.")
-    score, terms = additive(graph, fitted, table)
+    score = additive(graph, fitted, table)
     two = score.width == 1
     index = (score > 0.0).cast("int64") if two else score.argmax()
-    made = {"decision_function": score, "class_index": index, **terms}
+    made = {"decision_function": score, "class_index": index}
     if fitted.link_ == "logit" and two:
         return {**made, "predict_proba": two_sided(score.sigmoid())}
     if fitted.link_ == "mlogit":
@@ -53,51 +52,65 @@ def classifier(graph: Graph, fitted: Any, table: Table) -> Outputs:
     raise Unsupported(f"its link {fitted.link_!r} has no conversion", WAY_OUT)
 
 
-def additive(graph: Graph, fitted: Any, table: Table) -> tuple[Tensor, dict[str, Tensor]]:
-    """The score before the link, and `contributions`.
+SCALES = {
+    "identity": "the prediction",
+    "log": "the logarithm of the prediction",
+    "logit": "log odds",
+    "mlogit": "logits: the probabilities are their softmax",
+    "vlogit": "log odds of each class against the rest",
+}
 
-    The latter has shape (rows, terms * scores): of each term a number for each score. An EBM
-    whose terms were all removed has none.
-    """
+
+def additive(graph: Graph, fitted: Any, table: Table) -> Tensor:
+    """The score before the link; what its terms add to it is noted in the graph."""
     width = int(np.size(fitted.intercept_))
     intercept = np.reshape(fitted.intercept_, (1, width))
     terms = len(fitted.term_features_)
     if not terms:
-        return every_row(graph, table, intercept), {}
+        return every_row(graph, table, intercept)
     tables = [np.reshape(scores, (-1, width)) for scores in fitted.term_scores_]
     if not all(np.isfinite(scores).all() for scores in (intercept, *tables)):
         raise Unsupported("some of its scores are not finite", "Edit these scores, or fit it anew.")
     starts = np.cumsum([0, *(len(scores) for scores in tables[:-1])])
-    index = _cells(graph, fitted, table) + starts
+    given = _by_name(graph, fitted, table)
+    index = _cells(graph, fitted, given) + starts
     scores = np.concatenate(tables)
     if width == 1:
         known = graph.constant(scores[:, 0], graph.precision)
         made = graph.op("Gather", known, index, width=terms, dimensions=2, axis=0)
-        return made.sum() + intercept, {"contributions": made}
+        _note(graph, fitted, given, made)
+        return made.sum() + intercept
     known = graph.constant(scores, graph.precision)
     made = graph.op("Gather", known, index, width=width, dimensions=3, axis=0)
     axis = graph.constant([1], "int64")
-    total = graph.op("ReduceSum", made, axis, width=width, dimensions=2, keepdims=0)
-    flat = made.reshape([0, terms * width], terms * width)
-    return total + intercept, {"contributions": flat}
+    summed = graph.op("ReduceSum", made, axis, width=width, dimensions=2, keepdims=0)
+    _note(graph, fitted, given, made.reshape([0, terms * width], terms * width))
+    return summed + intercept
+
+
+def _note(graph: Graph, fitted: Any, given: Table, scores: Tensor) -> None:
+    """Note the terms under their columns' names, which inputs have."""
+    if given.labels:
+        names = [[given.labels[f] for f in features] for features in fitted.term_features_]
+        base = np.ravel(fitted.intercept_).tolist()
+        scale = SCALES[fitted.link_]
+        graph.additive[id(fitted)] = Additive(scores, names, base, scale, "eval_terms")
 
 
 def _cells(graph: Graph, fitted: Any, table: Table) -> Tensor:
     """Which cell of its scores each term takes: int64, of shape (rows, terms)."""
     levels = list(dict.fromkeys(pair for term in _levels(fitted) for pair in term))
-    bins = _bins(graph, fitted, _by_name(graph, fitted, table), levels)
+    bins = _bins(graph, fitted, table, levels)
     parts, order = [], []
     for count in sorted({len(term) for term in _levels(fitted)}):
         chosen = [number for number, term in enumerate(_levels(fitted)) if len(term) == count]
-        made: Tensor | None = None
+        made = []
         for axis in range(count):
             sizes = [np.shape(fitted.term_scores_[n])[axis + 1 : count] for n in chosen]
             strides = np.array([np.prod(size, dtype=int) for size in sizes])
             part = bins.take([levels.index(_levels(fitted)[n][axis]) for n in chosen])
-            part = part if axis + 1 == count else part * strides
-            made = part if made is None else made + part
-        assert made is not None  # a term has a feature
-        parts.append(made)
+            made.append(part if axis + 1 == count else part * strides)
+        parts.append(total(made))
         order += chosen
     return graph.concat(parts).take(np.argsort(order).tolist())
 

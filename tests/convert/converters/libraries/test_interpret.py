@@ -14,11 +14,12 @@ pytest.importorskip("interpret")
 
 from interpret import glassbox, privacy
 
+from onnxlet.convert.errors import Refusal
 from onnxlet.convert.examples.loan_default import DATA
 from onnxlet.convert.graph.converter import Unsupported
 from onnxlet.convert.sources.source import Source
 from tests.convert.exactness import answers, assert_exact
-from tests.convert.helpers import built
+from tests.convert.helpers import built, served
 
 ROWS = 400
 FAST: dict[str, Any] = {"outer_bags": 2, "max_rounds": 60, "n_jobs": 1, "random_state": 0}
@@ -105,15 +106,6 @@ def test_a_regressor_answers_as_interpret_does(objective: str) -> None:
     assert any(len(term) == 3 for term in model.term_features_)
 
 
-def test_contributions_are_those_of_the_model() -> None:
-    for count in (2, 4):
-        model = fitted(glassbox.ExplainableBoostingClassifier(interactions=2, **FAST), labels(count))
-        X = on_cuts(model)
-        got = answers(model, X, ["contributions"])["contributions"]
-        wanted = model.eval_terms(X).reshape(len(X), -1)
-        np.testing.assert_allclose(got, wanted, rtol=1e-12)
-
-
 def test_a_text_that_is_a_number_is_met_by_that_number_only() -> None:
     X = pd.DataFrame({"code": ["1", "1.0", "2", "True", "1e+20", "0"] * 20})
     y = np.arange(120) % 6 + np.arange(120) % 7
@@ -126,9 +118,7 @@ def test_a_text_that_is_a_number_is_met_by_that_number_only() -> None:
 
 def test_columns_are_taken_by_name_and_by_position() -> None:
     X = people()
-    model = fitted(
-        glassbox.ExplainableBoostingRegressor(feature_types=TYPES, **FAST), target(X), X
-    )
+    model = fitted(glassbox.ExplainableBoostingRegressor(feature_types=TYPES, **FAST), target(X), X)
     assert_exact(model, X[["grade", "town", "member", "rooms", "age"]])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # interpret says that it goes by position
@@ -207,3 +197,85 @@ def test_a_build_of_a_wrapped_tree(tmp_path: Path) -> None:
     model = fitted(glassbox.ClassificationTree(), LOANS["Status"], X)
     made = built(Source(model, X[1000:]), tmp_path)
     assert made.manifest["task"] == "classification"
+
+
+def explained(model: Any, X: pd.DataFrame, folder: Path, **options: Any) -> Any:
+    """The function's answer, through JSON."""
+    built(Source(model, X), folder)
+    rows = [
+        {name: None if pd.isna(cell) else cell for name, cell in row.items()}
+        for row in X.head(5).astype(object).to_dict("records")
+    ]
+    answer = served(folder).post("/models/m/explain", json={"instances": rows, **options})
+    return answer.get_json(force=True)
+
+
+def check_explained(answer: Any, model: Any, X: pd.DataFrame, pick: Any = None) -> None:
+    """Each term is `eval_terms`'s, and each column has its share of them."""
+    wanted = model.eval_terms(X.head(5)).reshape(5, len(model.term_features_), -1)
+    wanted = wanted if pick is None else wanted[..., pick]
+    names = [[model.feature_names_in_[f] for f in term] for term in model.term_features_]
+    np.testing.assert_allclose(
+        np.ravel(answer["base_value"]), np.ravel(model.intercept_)[pick or slice(None)]
+    )
+    for row, each in enumerate(answer["explanations"]):
+        assert [term["columns"] for term in each["terms"]] == names
+        got = np.array([np.ravel(term["contribution"]) for term in each["terms"]])
+        np.testing.assert_allclose(got, wanted[row], rtol=1e-9, atol=1e-12)
+        for name, value in each["contributions"].items():
+            share = sum(
+                score / len(term)
+                for term, score in zip(names, wanted[row], strict=True)
+                if name in term
+            )
+            np.testing.assert_allclose(np.ravel(value), share, rtol=1e-9, atol=1e-12)
+        total = np.sum([np.ravel(v) for v in each["contributions"].values()], axis=0)
+        np.testing.assert_allclose(total + np.ravel(answer["base_value"]), np.ravel(each["answer"]))
+
+
+def test_explanations_of_two_classes(tmp_path: Path) -> None:
+    model = fitted(glassbox.ExplainableBoostingClassifier(interactions=3, **FAST), labels(2))
+    X = people(60, seed=2)
+    answer = explained(model, X, tmp_path)
+    assert (answer["method"], answer["output"], answer["scale"]) == (
+        "additive",
+        "score",
+        "log odds",
+    )
+    assert answer["classes"] == ["yes"]
+    assert "background" not in answer
+    check_explained(answer, model, X)
+    scores = [np.ravel(each["answer"]).item() for each in answer["explanations"]]
+    np.testing.assert_allclose(scores, model.decision_function(X.head(5)))
+
+
+def test_explanations_of_some_of_four_classes(tmp_path: Path) -> None:
+    model = fitted(glassbox.ExplainableBoostingClassifier(interactions=1, **FAST), labels(4))
+    X = people(60, seed=2)
+    answer = explained(model, X, tmp_path, classes=["c", "a"])
+    assert answer["classes"] == ["c", "a"]
+    check_explained(answer, model, X, [2, 0])
+
+
+def test_explanations_of_a_count(tmp_path: Path) -> None:
+    model = glassbox.ExplainableBoostingRegressor(objective="poisson_deviance", **FAST)
+    y = np.abs(target(people())) + 0.1
+    X = people(60, seed=2)
+    answer = explained(fitted(model, y), X, tmp_path)
+    assert answer["scale"] == "the logarithm of the prediction"
+    assert "classes" not in answer
+    check_explained(answer, model, X)
+    asked = {"instances": [[30.0, 2, True, "Rome", None]], "output": "prediction"}
+    sampled = served(tmp_path).post("/models/m/explain", json=asked).get_json(force=True)
+    assert sampled["method"] == "exact"
+    assert sampled["output"] == "prediction"
+
+
+def test_terms_that_differ_from_the_model_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = fitted(glassbox.ExplainableBoostingClassifier(interactions=1, **FAST), labels(2))
+    terms = type(model).eval_terms
+    monkeypatch.setattr(type(model), "eval_terms", lambda self, X: terms(self, X) * 1.001)
+    with pytest.raises(Refusal, match="its terms are not those of eval_terms"):
+        built(Source(model, people(60, seed=2)), tmp_path)
