@@ -92,8 +92,13 @@ def _is(kind: Callable[[Any], bool], estimator: Any) -> bool:
     try:
         return kind(estimator)
     except Exception:
-        found = getattr(estimator, "_estimator_type", None)
-        return found is not None and kind.__name__ == f"is_{found}"
+        found = getattr(estimator, "_estimator_type", None) or _named(type(estimator).__name__)
+        return kind.__name__ == f"is_{found}"
+
+
+def _named(name: str) -> str:
+    """The kind that a class's name ends with."""
+    return next((kind for kind in ("classifier", "regressor") if name.lower().endswith(kind)), "")
 
 
 def _shown(value: Any) -> str:
@@ -113,7 +118,7 @@ def _more(estimator: Any, task: str) -> dict[str, str]:
 
 
 def _classification(estimator: Any) -> Task:
-    classes = getattr(estimator, "classes_", None)
+    classes = _classes(estimator)
     if classes is None:
         raise Refusal(f"{type(estimator).__name__} is not fitted: it has no classes_", "Fit it.")
     methods = {"prediction": "predict"}
@@ -124,6 +129,14 @@ def _classification(estimator: Any) -> Task:
     if isinstance(classes, list):
         return Task("classification", methods, [np.asarray(known).tolist() for known in classes])
     return Task("classification", methods, np.asarray(classes).tolist())
+
+
+def _classes(estimator: Any) -> Any:
+    """Its own, or those of the estimator that it keeps; None where it has none."""
+    kept = vars(estimator).values() if hasattr(estimator, "__dict__") else ()
+    holders = (each for each in (estimator, *kept) if not isinstance(each, type))
+    found = (getattr(each, "classes_", None) for each in holders)
+    return next((classes for classes in found if classes is not None), None)
 
 
 def _asked(estimator: Any, method: str, X: Data) -> Array:
