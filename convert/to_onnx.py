@@ -9,6 +9,7 @@ from operator import itemgetter
 from typing import Any
 
 from onnxlet.convert.converters.registry import converters
+from onnxlet.convert.graph import dates
 from onnxlet.convert.graph.additive import Additive
 from onnxlet.convert.graph.converter import DROPPED, Graph, Table, Tensor
 from onnxlet.convert.graph.fallback import fallback
@@ -127,8 +128,18 @@ def root_table(
         for run in runs:
             tensors.append(_run(inputs[dtype], taken[dtype], run, categoricals))
             taken[dtype] += len(run)
+            if run[0].date:
+                tensors[-1] = _dates(tensors[-1], run[0])
     dropped = [column.name for column in columns if not column.required]
     return Table((*tensors, *(Tensor(graph, "", DROPPED, labels=(name,)) for name in dropped)))
+
+
+def _dates(text: Tensor, column: Column) -> Tensor:
+    """A column of dates; those that scikit-learn is given as text stay text, of a known form."""
+    if column.format is not None:
+        return replace(text, types=(f"date {column.format}",))
+    made = dates.from_text(text, offset=column.zone is not None)
+    return made if column.zone is None else dates.in_zone(made, column.zone)
 
 
 def _run(
@@ -173,5 +184,5 @@ def _output(
 
 
 def _is_made(tensor: Tensor) -> bool:
-    """Whether a node makes the tensor: an input or a constant can't be an output of the graph."""
-    return not tensor.name.startswith(("input_", "constant_"))
+    """Whether a node makes the tensor: an input, a constant or a date can't be an output."""
+    return not tensor.name.startswith(("input_", "constant_", "date_"))

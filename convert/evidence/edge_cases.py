@@ -16,6 +16,7 @@ from onnxlet.convert.evidence.discontinuities import at_discontinuities, between
 from onnxlet.convert.evidence.fitted_values import at_fitted_values
 from onnxlet.convert.evidence.pipeline_thresholds import at_pipeline_thresholds
 from onnxlet.convert.evidence.tree_thresholds import at_tree_thresholds
+from onnxlet.convert.reference.dates import ODD, written
 from onnxlet.convert.reference.estimators import fitted_categories, is_finite_number
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference
@@ -149,6 +150,8 @@ def _odd_values(column: Column, seen: Sequence[Any], categories: Sequence[float]
     yield from (bound for bound in (column.minimum, column.maximum) if bound is not None)
     if column.categories is not None:
         yield from column.categories[:50]
+    elif column.date:
+        yield from (written(column, moment) for moment in ODD)
     elif column.type == "bool":
         yield from (True, False)
     elif column.type == "string":

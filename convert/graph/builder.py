@@ -13,7 +13,7 @@ from onnx import helper, numpy_helper
 
 from onnxlet.convert.graph.inputs import GraphInputs
 from onnxlet.convert.graph.table import Table
-from onnxlet.convert.graph.tensor import DROPPED, ELEMENTS, Tensor, Unsupported
+from onnxlet.convert.graph.tensor import DATE, DROPPED, ELEMENTS, Tensor, Unsupported
 from onnxlet.function.arrays import Array
 
 Precision = Literal["float32", "float64"]
@@ -22,6 +22,10 @@ OPSETS = {"": 21, "ai.onnx.ml": 5}
 IR_VERSION = 10
 GRAPH_NAME = "onnxlet"
 ML_OPERATORS = frozenset({"ArrayFeatureExtractor", "LabelEncoder", "TreeEnsemble"})
+TAKE_PARTS = (
+    "Take their parts: onnxlet.DateParts, or .dt in a FunctionTransformer, such as "
+    "pd.to_datetime(X['when']).dt.month."
+)
 ENCODE = (
     "Encode the text in a step before, such as OneHotEncoder; where it is numbers written as text, "
     "fit on numbers and give X_test so (astype(float))."
@@ -101,8 +105,11 @@ class GraphBuilder(GraphInputs):
             Unsupported: an input is a column that the model does without.
         """
         first = next(tensor for tensor in inputs if tensor is not None)
-        if any(tensor is not None and tensor.dtype == DROPPED for tensor in inputs):
+        dtypes = {tensor.dtype for tensor in inputs if tensor is not None}
+        if DROPPED in dtypes:
             raise Unsupported("it is given a column that scikit-learn answers without")
+        if DATE in dtypes:
+            raise Unsupported("it is given dates where it computes with numbers", TAKE_PARTS)
         made = self.ops(
             operator, inputs, [(dtype or first.dtype, first.width if width is None else width)],
             **attributes,
@@ -163,6 +170,8 @@ class GraphBuilder(GraphInputs):
             tensors = self.select(table, range(table.width)).tensors
         else:
             tensors = (table,)
+        if any(tensor.dtype == DATE for tensor in tensors):
+            raise Unsupported("it is given dates where it computes with numbers", TAKE_PARTS)
         if kind != "string" and any(tensor.dtype == "string" for tensor in tensors):
             texts = [label for t in tensors if t.dtype == "string" for label in t.labels]
             named = f": {', '.join(map(repr, texts[:5]))}" if texts else ""

@@ -23,13 +23,13 @@ from onnxlet.convert.errors import shortened
 from onnxlet.convert.graph.additive import Additive
 from onnxlet.convert.graph.builder import GraphBuilder, Precision
 from onnxlet.convert.graph.table import Table
-from onnxlet.convert.graph.tensor import DROPPED, ELEMENTS, Tensor, Unsupported
+from onnxlet.convert.graph.tensor import DATE, DROPPED, ELEMENTS, Tensor, Unsupported
 from onnxlet.convert.graph.validation import raising
 from onnxlet.convert.sources.users_code import lines_of, where
 from onnxlet.folders import documented
 
 __all__ = [
-    "DROPPED", "ELEMENTS", "Converter", "Graph", "Outputs", "Precision", "Table", "Tensor",
+    "DATE", "DROPPED", "ELEMENTS", "Converter", "Graph", "Outputs", "Precision", "Table", "Tensor",
     "Unsupported", "labelled",
 ]  # fmt: skip
 

@@ -21,6 +21,7 @@ ELEMENTS = {
     "bool": TensorProto.BOOL,
     "string": TensorProto.STRING,
 }
+DATE = "date"  # the dtype of a column of dates, of which the graph is given parts
 DROPPED = "dropped"  # the dtype of a column that the estimator does without, in no input
 
 

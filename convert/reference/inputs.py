@@ -10,6 +10,13 @@ import numpy as np
 import pandas as pd
 
 from onnxlet.convert.errors import Refusal
+from onnxlet.convert.reference.dates import (
+    as_texts,
+    from_texts,
+    held_as,
+    unserved_dates,
+    zone_of,
+)
 from onnxlet.convert.reference.frames import as_pandas
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.signature import ColumnType
@@ -31,6 +38,7 @@ class InputColumn:
         category: pandas' dtype where it is a categorical, which some estimators use.
         unserved: why its values have no form in a request; the model may do without them.
         wide: numbers of float32 are given in float64, where no operation rounds them again.
+        date: pandas' dtype, where the text is dates of ISO 8601 that are given as such.
     """
 
     name: str
@@ -40,6 +48,12 @@ class InputColumn:
     category: pd.CategoricalDtype | None = None
     unserved: str = ""
     wide: bool = False
+    date: Any = None
+
+    @property
+    def zone(self) -> str | None:
+        """The time zone in which its dates count; None where they are in no zone."""
+        return zone_of(self.date)
 
 
 @dataclass(frozen=True)
@@ -127,7 +141,7 @@ class Inputs:
     def rows(self, data: Data) -> list[Cells]:
         """The rows of a test set as JSON would hold them, None for a missing value."""
         by_column = [
-            _cells(_values(data, position, self.form), column.type)
+            _cells(_values(data, position, self.form), "date" if column.date else column.type)
             for position, column in enumerate(self.columns)
         ]
         return [list(row) for row in zip(*by_column, strict=True)]
@@ -221,12 +235,19 @@ def _read_frame(X: pd.DataFrame, what: str) -> tuple[Inputs, Data]:
         _column(X.iloc[:, position], label, name, what)
         for position, (label, name) in enumerate(zip(X.columns, names, strict=True))
     )
-    by_column = [_cells(X.iloc[:, position], c.type) for position, c in enumerate(columns)]
+    by_column = [
+        _cells(X.iloc[:, position], "date" if c.date else c.type)
+        for position, c in enumerate(columns)
+    ]
     return Inputs(columns, "frame"), _frame(columns, by_column)
 
 
 def _column(series: pd.Series[Any], label: Any, name: str, what: str) -> InputColumn:
     dtype = series.dtype
+    if dtype.kind == "M":
+        if reason := unserved_dates(series, f"{what}, column '{name}'"):
+            return InputColumn(name, label, "string", unserved=reason)
+        return InputColumn(name, label, "string", date=held_as(dtype))
     try:
         kind = _column_type(series, f"{what}, column '{name}'")
     except Refusal as refusal:
@@ -239,7 +260,9 @@ def _frame(columns: Sequence[InputColumn], by_column: Sequence[Sequence[Any]]) -
     """A DataFrame whose columns keep their arrays' dtypes: pandas would make text of objects."""
     series: dict[int, Any] = {}
     for position, (column, cells) in enumerate(zip(columns, by_column, strict=True)):
-        if column.category is not None:
+        if column.date is not None:
+            series[position] = from_texts(cells, column.date)
+        elif column.category is not None:
             series[position] = pd.Series(_categorical(column.category, cells))
         else:
             array = _array(column, cells)
@@ -319,7 +342,9 @@ def _values(data: Data, position: int, form: Form) -> Any:
     return pd.Series(array, dtype=array.dtype)
 
 
-def _cells(series: pd.Series[Any], kind: ColumnType) -> Cells:
+def _cells(series: pd.Series[Any], kind: ColumnType | Literal["date"]) -> Cells:
+    if kind == "date":
+        return as_texts(series)
     missing = series.isna().to_numpy()
     make = {"string": str, "bool": bool, "int64": int}.get(kind, float)
     return [None if m else make(v) for v, m in zip(series.tolist(), missing, strict=True)]

@@ -18,7 +18,9 @@ from onnxlet.function.arrays import Array
 Step = Callable[[Any], Any]
 
 # Where a step is made: only models that have it import its module.
+DATES = "onnxlet.function.inputs.dates"
 MODULES = {
+    **dict.fromkeys(("date", "floored", "formatted", "in_zone", "parts"), DATES),
     "city_hash": "onnxlet.function.inputs.city_hash",
 }
 TEXT_STEPS = "onnxlet.function.inputs.text_steps"  # all others

@@ -44,6 +44,10 @@ class Column:
         maximum: the greatest number that is answered; None where any finite one is.
         categories: the only values that scikit-learn doesn't raise for; None where it takes any.
         longest: characters in a text, at most.
+        date: the text is a date, and no other text is answered. A manifest's type is then `date`.
+        format: of such a date, for `strptime`; None for ISO 8601.
+        zone: the time zone in which a date counts. It then has an offset from UTC (Z, +02:00),
+            else it has none.
     """
 
     name: str
@@ -55,6 +59,15 @@ class Column:
     maximum: float | None = None
     categories: tuple[Any, ...] | None = None
     longest: int = LONGEST_TEXT
+    date: bool = False
+    format: str | None = None
+    zone: str | None = None
+
+    def takes(self, text: str) -> bool:
+        """Whether a text is a date of the column's form."""
+        from onnxlet.function.inputs.dates import read  # most models have no dates
+
+        return read(text, self.format, self.zone is not None) is not None
 
 
 class Output(NamedTuple):
@@ -118,6 +131,7 @@ class Block:
         highs: for each column, the greatest number that is surely answered; `high` likewise.
         bounded: some column has bounds of its own.
         longest: characters in a text that no column finds too long.
+        dated: the columns of dates, by their positions.
     """
 
     def __init__(
@@ -135,6 +149,7 @@ class Block:
         self.low, self.high = np.array(self.lows), np.array(self.highs)
         self.bounded = any(c.minimum is not None or c.maximum is not None for c in columns)
         self.longest = min(column.longest for column in columns)
+        self.dated = [(position, c) for position, c in enumerate(columns) if c.date]
         self.closed = [
             (position, frozenset(column.categories))
             for position, column in enumerate(columns)
@@ -266,6 +281,8 @@ def _column(entry: Mapping[str, Any]) -> Column:
     known = {key: entry[key] for key in Column.__dataclass_fields__ if key in entry}
     if known.get("categories") is not None:
         known["categories"] = tuple(known["categories"])
+    if known["type"] == "date":
+        known |= {"type": "string", "date": True}
     return Column(**known)
 
 
@@ -273,7 +290,7 @@ def _input(tensor: Mapping[str, Any], columns: Sequence[Column]) -> Input:
     names = tuple(column.name for column in columns)
     required = any(column.required for column in columns)
     shape = tuple(tensor.get("shape", (-1, len(names))))
-    return Input(tensor["name"], tensor["type"], shape, names, required)
+    return Input(tensor["name"], columns[0].type, shape, names, required)
 
 
 def _sources(block: Block, inputs: Sequence[Input]) -> tuple[tuple[str, slice | list[int]], ...]:
