@@ -73,7 +73,7 @@ def task_of(estimator: Any) -> Task:
     Raises:
         Refusal: it has no predict and no transform, or is of a kind that is not served.
     """
-    if isinstance(estimator, type) or not hasattr(estimator, "get_params"):
+    if isinstance(estimator, type) or not _may_be_asked(estimator):
         raise Refusal(
             f"expected a fitted estimator, got {_shown(estimator)}",
             "Return, or save, the estimator itself, after fit.",
@@ -84,19 +84,10 @@ def task_of(estimator: Any) -> Task:
             "Build the estimator inside that does: learner.find_fitted_estimator(NAME), or a "
             "Pipeline of several.",
         )
-    try:
-        classifies = is_classifier(estimator)
-    except AttributeError as error:
-        raise Refusal(
-            f"{type(estimator).__name__}: scikit-learn can't tell what it predicts: a class in it "
-            "has no __sklearn_tags__",
-            "Derive that class from sklearn.base.BaseEstimator, after the mixin of what it "
-            "predicts (ClassifierMixin, RegressorMixin, …), and give it a converter.",
-        ) from error
-    if classifies:
+    if _is(is_classifier, estimator):
         return _classification(estimator)
     for name, fits, methods in PREDICTING:
-        if fits(estimator) and hasattr(estimator, "predict"):
+        if _is(fits, estimator) and hasattr(estimator, "predict"):
             return Task(name, {**dict(methods), **_more(estimator, name)})
     if type(estimator).__name__ in OF_ANSWERS:
         raise Refusal(
@@ -117,6 +108,24 @@ def task_of(estimator: Any) -> Task:
     )
 
 
+def _may_be_asked(estimator: Any) -> bool:
+    return hasattr(estimator, "get_params") or hasattr(estimator, "predict")
+
+
+def _is(kind: Callable[[Any], bool], estimator: Any) -> bool:
+    """Whether it is of a kind; other packages' classes need not have scikit-learn's tags."""
+    try:
+        return kind(estimator)
+    except Exception:
+        found = getattr(estimator, "_estimator_type", None) or _named(type(estimator).__name__)
+        return kind.__name__ == f"is_{found}"
+
+
+def _named(name: str) -> str:
+    """The kind that a class's name ends with."""
+    return next((kind for kind in ("classifier", "regressor") if name.lower().endswith(kind)), "")
+
+
 def _shown(value: Any) -> str:
     """How a value begins, on one line, and its type."""
     shown = re.sub(r" at 0x[0-9a-f]+", "", " ".join(repr(value).split()))
@@ -134,7 +143,7 @@ def _more(estimator: Any, task: str) -> dict[str, str]:
 
 
 def _classification(estimator: Any) -> Task:
-    classes = getattr(estimator, "classes_", None)
+    classes = _classes(estimator)
     if classes is None and isinstance(getattr(estimator, "estimators_", None), list):
         classes = [part.classes_ for part in estimator.estimators_]  # after partial_fit
     if classes is None:
@@ -147,6 +156,14 @@ def _classification(estimator: Any) -> Task:
     if isinstance(classes, list):
         return Task("classification", methods, [np.asarray(known).tolist() for known in classes])
     return Task("classification", methods, np.asarray(classes).tolist())
+
+
+def _classes(estimator: Any) -> Any:
+    """Its own, or those of the estimator that it keeps; None where it has none."""
+    kept = vars(estimator).values() if hasattr(estimator, "__dict__") else ()
+    holders = (each for each in (estimator, *kept) if not isinstance(each, type))
+    found = (getattr(each, "classes_", None) for each in holders)
+    return next((classes for classes in found if classes is not None), None)
 
 
 def _asked(estimator: Any, method: str, X: Data) -> Array:

@@ -140,6 +140,15 @@ class Model:
             for array, output in zip(arrays, outputs, strict=True)
         }
 
+    def terms(self, table: Table) -> Array:
+        """What each term adds to the score, of shape (rows, terms, numbers).
+
+        Only for a model whose manifest says what its score is the sum of.
+        """
+        known = self.manifest["graph"]["terms"]
+        found = self._answers(table.arrays, [known["output"]], {})[0]
+        return found.reshape(table.rows, len(known["columns"]), -1).astype(np.float64, copy=False)
+
     def _answers(
         self,
         blocks: Sequence[Array],
