@@ -55,6 +55,8 @@ def column_schema(column: Column, about: Mapping[str, Any] | None = None) -> Sch
     if not column.required:
         return {"description": "the model drops this column: any value, or none, will do"}
     schema = dict(TYPES[column.type])
+    if column.cell:
+        return _list_schema(column, schema)
     if column.categories is not None:
         schema = {"enum": list(column.categories)}
     elif column.type == "string":
@@ -66,6 +68,17 @@ def column_schema(column: Column, about: Mapping[str, Any] | None = None) -> Sch
     if typical and column.categories is None:
         schema["examples"] = typical[:5]
     return or_null(schema) if column.nullable else schema
+
+
+def _list_schema(column: Column, schema: Schema) -> Schema:
+    """Nested lists of numbers between the column's bounds."""
+    schema |= {} if column.minimum is None else {"minimum": column.minimum}
+    schema |= {} if column.maximum is None else {"maximum": column.maximum}
+    form = or_null(schema) if column.nullable else schema
+    for size in reversed(column.cell):
+        fixed = isinstance(size, int)
+        form = listed(form, size if fixed else 1, size if fixed else column.longest)
+    return form
 
 
 def row_by_name(model: Model) -> Schema:
@@ -142,7 +155,7 @@ def _label(classes: Sequence[Any], sizes: Sequence[int], several: bool) -> Schem
 def _nested(items: Schema, sizes: Sequence[int]) -> Schema:
     """Lists of these sizes, the outermost first."""
     for size in reversed(sizes):
-        items = listed(items, size, size)
+        items = listed(items) if size == -1 else listed(items, size, size)
     return items
 
 
