@@ -42,7 +42,7 @@ from onnxlet.function.serving.golden import replay
 
 VERIFIED = "verified"  # against the answers that came with the file
 UNVERIFIED = "unverified"
-GOLDEN_VALUES = 2**18  # in all golden rows and their answers: each is text in golden.json
+GOLDEN_VALUES = 2**16  # in all golden rows and their answers: each is text in golden.json
 DIFFERS_HINT = (
     "Nothing was written. Were the expected answers computed for inference (model.eval(), "
     "training=False), on the CPU, from these very inputs?"

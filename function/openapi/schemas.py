@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 from onnxlet.function.arrays import LARGEST_INTEGER
 from onnxlet.function.inputs.signature import Column, Output
 from onnxlet.function.models.example import example_instance, typical_values
-from onnxlet.function.openapi.forms import Schema, closed, listed, one_of, or_null, record, ref
+from onnxlet.function.openapi.forms import (
+    Schema,
+    closed,
+    is_long,
+    listed,
+    one_of,
+    or_null,
+    record,
+    ref,
+)
 
 if TYPE_CHECKING:
     from onnxlet.function.models.model import Model
@@ -85,6 +94,7 @@ def row_by_name(model: Model) -> Schema:
     """An instance as an object by column name, closed: an unknown column is refused."""
     typical = typical_values(model)
     columns = model.signature.columns
+    example = example_instance(model)
     properties = {c.name: column_schema(c, typical.get(c.name)) for c in columns}
     return {
         "type": "object",
@@ -92,7 +102,7 @@ def row_by_name(model: Model) -> Schema:
         "properties": properties,
         "required": [column.name for column in columns if column.required],
         "additionalProperties": False,
-        "examples": [example_instance(model)],
+        **({} if is_long(example) else {"examples": [example]}),
     }
 
 
