@@ -227,7 +227,7 @@ def _lists(rows: Array, block: Block) -> Array | None:
         nested.check_values(block.columns[0], cells)
     except nested.Unlike:
         return None
-    return nested.packed(cells).reshape(-1, 1)
+    return nested.packed(list(cells)).reshape(-1, 1)
 
 
 def _within(block: Block, array: Array) -> bool:

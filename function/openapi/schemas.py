@@ -85,8 +85,8 @@ def _list_schema(column: Column, schema: Schema) -> Schema:
     schema |= {} if column.maximum is None else {"maximum": column.maximum}
     form = or_null(schema) if column.nullable else schema
     for size in reversed(column.cell):
-        fixed = isinstance(size, int)
-        form = listed(form, size if fixed else 1, size if fixed else column.longest)
+        least, most = (size, size) if isinstance(size, int) else (1, column.longest)
+        form = listed(form, least, most)
     return form
 
 

@@ -50,8 +50,8 @@ def encoder(length: str | int | None = "sequence", positions: int = 0) -> onnx.M
         "mix": MIX,
         "one": np.array([1]),
         "two": np.array([2]),
-        "unit": np.float32(1),
-        "far": np.float32(1e9),
+        "unit": np.array(1, np.float32),
+        "far": np.array(1e9, np.float32),
         "zero": np.array([0]),
         "places": np.tile(TABLE, (-(-max(positions, 1) // 50), 1))[: max(positions, 1)],
     }
