@@ -20,6 +20,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils._set_output import _get_output_config
 
 from onnxlet.convert.errors import shortened
+from onnxlet.convert.graph.additive import Additive
 from onnxlet.convert.graph.builder import GraphBuilder, Precision
 from onnxlet.convert.graph.table import Table
 from onnxlet.convert.graph.tensor import DATE, DROPPED, ELEMENTS, Tensor, Unsupported
@@ -49,6 +50,7 @@ class Graph(GraphBuilder):
         last_in_float32: what skl2onnx writes is given float32, whatever the precision.
         raising: bool tensors that mark rows for which a step inside the model raises in
             scikit-learn; empty unless the graph watches for that.
+        additive: what the scores of estimators are sums of, by their id.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Graph(GraphBuilder):
         super().__init__(precision)
         self.last_in_float32 = last_in_float32
         self.raising: list[Tensor] = []
+        self.additive: dict[int, Additive] = {}
         self._watches = watches
         self._converters = converters
         self._fallback = fallback
@@ -127,6 +130,15 @@ class Graph(GraphBuilder):
             return self.labels(self.call(fitted, table, "class_index"), fitted.classes_)
         raise self._lacks(fitted, outputs, method)
 
+    def refuse_rows(self, flags: Tensor) -> None:
+        """Mark rows that the estimator raises for; nothing where the graph does not watch.
+
+        Args:
+            flags: bool, of shape (rows, columns): any of them marks its row.
+        """
+        if self._watches and not self.inside:
+            self.raising.append(flags)
+
     def _lacks(self, fitted: Any, outputs: Outputs, method: str) -> Unsupported:
         step = f"step {type(fitted).__name__}"
         if lines := self.lines_of_converter(fitted):
@@ -174,7 +186,7 @@ class Graph(GraphBuilder):
             return Table(tuple(replace(tensor, labels=()) for tensor in made.tensors))
         if not hasattr(fitted, "get_feature_names_out"):
             return labelled(made, table.labels if made.width == table.width else ())
-        return labelled(made, fitted.get_feature_names_out().tolist())
+        return labelled(made, list(fitted.get_feature_names_out()))
 
 
 def _outputs(convert: Converter, graph: Graph, fitted: Any, table: Table) -> Outputs:

@@ -21,6 +21,7 @@ from onnxlet.convert.parity.comparison import Comparison, compare
 from onnxlet.convert.parity.near_zero import floors_of, looser
 from onnxlet.convert.parity.refusals import FailedRecipe
 from onnxlet.convert.parity.rounding import forgive_rounding
+from onnxlet.convert.parity.terms import check_terms
 from onnxlet.convert.recipes import Recipe
 from onnxlet.convert.reference.answers import Task, dense
 from onnxlet.convert.reference.arithmetic import rounds, rounds_before_a_step
@@ -124,12 +125,22 @@ class SearchState:
             watches,
             reference.inputs.form == "series",
             [name for name, array in self.evidence.expected.items() if array.dtype.kind in "iu"],
+            {c.name for c in reference.inputs.columns if c.category is not None},
         )
         manifest = serving_part(
             reference.task, reference.inputs, self.columns, converted, self.evidence.expected
         )
-        model = Model("built", 1, manifest, converted.onnx)
-        return Attempt(recipe, converted, manifest, model, *self.compared(model, self.evidence))
+        same = converted.onnx, repr(converted.inputs)
+        if same not in self._tried_graphs:  # two layouts of one type of columns are one graph
+            model = Model("built", 1, manifest, converted.onnx)
+            if converted.terms is not None:
+                check_terms(model, converted.terms, reference, self.evidence.rows)
+            self._tried_graphs[same] = model, *self.compared(model, self.evidence)
+        return Attempt(recipe, converted, manifest, *self._tried_graphs[same])
+
+    @cached_property
+    def _tried_graphs(self) -> dict[tuple[bytes, str], tuple[Model, Comparison, int]]:
+        return {}
 
     def compared(self, model: Model, evidence: Evidence) -> tuple[Comparison, int]:
         """How a model's answers compare, and how many rows it answers that scikit-learn doesn't."""
@@ -214,7 +225,7 @@ def first_differing_step(state: SearchState, attempt: Attempt) -> tuple[str, str
         except Exception:  # it raises for these rows together
             return "", ""
         evidence = Evidence(rows, {"prediction": dense(columns)}, len(rows))
-        part = Pipeline(steps[:number])
+        part = type(estimator)(steps[:number])
         reference = replace(state.reference, estimator=part, task=task)
         tried = replace(state, reference=reference, evidence=evidence)
         part_attempt = tried.attempt(attempt.recipe)

@@ -116,6 +116,11 @@ class Comparison:
         return sorted({row for off in self.outputs.values() for row in off.wrong})
 
     @property
+    def misshapen(self) -> bool:
+        """Whether some output has another shape than scikit-learn's, so that no row is compared."""
+        return any(row not in off.got for off in self.outputs.values() for row in off.wrong)
+
+    @property
     def passed(self) -> bool:
         """Whether every answer is equal within the tolerance."""
         return not self.refused and not any(d.wrong for d in self.outputs.values())

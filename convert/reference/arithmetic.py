@@ -15,7 +15,8 @@ from onnxlet.convert.reference.estimators import parts_of
 # operation: a tree behind only these is held to the last bit.
 EXACT = frozenset(
     {
-        "BaggingClassifier", "BaggingRegressor", "Binarizer", "ColumnTransformer",
+        "BaggingClassifier", "BaggingRegressor", "BalancedBaggingClassifier",
+        "BalancedRandomForestClassifier", "Binarizer", "ColumnTransformer",
         "CountVectorizer", "DecisionTreeClassifier", "DecisionTreeRegressor", "DummyClassifier",
         "DummyRegressor", "ExtraTreeClassifier",
         "ExtraTreeRegressor", "ExtraTreesClassifier", "ExtraTreesRegressor", "FeatureUnion",
@@ -28,6 +29,14 @@ EXACT = frozenset(
         "OrdinalEncoder", "Pipeline", "RandomForestClassifier", "RandomForestRegressor",
         "RandomTreesEmbedding", "RandomizedSearchCV", "RobustScaler", "SimpleImputer",
         "StandardScaler", "TargetEncoder", "VotingClassifier", "VotingRegressor", "_BinMapper",
+    }
+    # category_encoders look categories up
+    | {
+        "BackwardDifferenceEncoder", "BaseNEncoder", "BinaryEncoder", "CatBoostEncoder",
+        "CountEncoder", "CountTargetEncoder", "GLMMEncoder", "GrayEncoder", "HashingEncoder",
+        "HelmertEncoder", "JamesSteinEncoder", "LeaveOneOutEncoder", "MEstimateEncoder",
+        "MultiHotEncoder", "NestedCVWrapper", "PolynomialEncoder", "PolynomialWrapper",
+        "QuantileEncoder", "RankHotEncoder", "SumEncoder", "SummaryEncoder", "WOEEncoder",
     }
 )  # fmt: skip
 

@@ -134,8 +134,8 @@ def _width_off(source: Source, given: Sequence[str] | None) -> tuple[str, str] |
     """The number of columns is not that of the fit, where these have no names."""
     fitted = _attribute(source.estimator, "n_features_in_")
     width = np.shape(source.X_test)[1] if np.ndim(source.X_test) == 2 else None
-    if not isinstance(fitted, int | np.integer) or width is None or fitted == width:
-        return None
+    if not isinstance(fitted, int | np.integer) or width is None or fitted in (0, width):
+        return None  # 0: CatBoost's, of a model read from a file
     names = f": {_listed(given)}" if given else ""
     hint = "Give it the columns of the fit, in their order."
     return (
