@@ -46,12 +46,9 @@ def main(names: list[str]) -> int:
 
 def _judge(example: Path, file: Path) -> None:
     command = [sys.executable, "-W", "ignore", "-m", "tools.harvest.one_example"]
-    command += [
-        os.fspath(example),
-        os.fspath(part := file.with_suffix(".part")),
-        str(EXAMPLE_SECONDS),
-    ]
-    environment = {**os.environ, "MPLBACKEND": "Agg", "PYTHONPATH": os.getcwd()}
+    part = file.with_suffix(".part")
+    command += [os.fspath(example), os.fspath(part), str(EXAMPLE_SECONDS)]
+    environment = {**os.environ, "MPLBACKEND": "Agg", "PYTHONPATH": os.fspath(Path.cwd())}
     environment |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     try:
         subprocess.run(command, env=environment, timeout=PATIENCE, stderr=subprocess.DEVNULL)  # noqa: S603

@@ -83,6 +83,7 @@ def judged(caught: Caught, example: str) -> Judged:
 
 def _held_out(X: Any) -> Any:
     indices = spaced_indices(X.shape[0] if hasattr(X, "shape") else len(X), HELD_OUT)
+    X = X.tocsr() if hasattr(X, "tocsr") else X
     if hasattr(X, "iloc"):
         return X.iloc[indices]
     return [X[i] for i in indices] if isinstance(X, list | tuple) else X[indices]
