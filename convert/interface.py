@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
@@ -114,6 +114,7 @@ def build(
     models: str | Path = "models",
     keep_background: int | None = None,
     breaking: bool = False,
+    without: Sequence[str] = (),
     report: Report = print,
 ) -> ProvenModel:
     """Convert a fitted estimator, prove that its answers stay the same, and write a version.
@@ -128,13 +129,14 @@ def build(
         keep_background: explain from so many training rows, which go with the model; without it
             from made-up ones.
         breaking: clients of the version that is served need not go on with this one.
+        without: outputs to leave out, such as `std`, where they can't be met.
         report: called with a line of progress at a time.
 
     Raises:
         Refusal: no conversion answers as scikit-learn does; the message says why and what to do.
         WrongUse: the name can't be one, or the folder is none.
     """
-    source = Source(model, X_test, y_test, X_train)
+    source = Source(model, X_test, y_test, X_train, without=tuple(without))
     try:
         check_name(name, "name")
         # As `onnxlet build` sets before NumPy is imported: more threads change last digits.

@@ -40,6 +40,15 @@ class FailedRecipe(NamedTuple):
     error: BaseException | None = None
 
 
+def leave_out(comparison: Comparison) -> str:
+    """A hint where only outputs beside the prediction differ; empty otherwise."""
+    names = sorted(comparison.off)
+    if not names or "prediction" in names or comparison.refused:
+        return ""
+    options = " ".join(f"--without {name}" for name in names)
+    return f"Leave out what can't be met: {options}, or build(…, without={names})."
+
+
 class NoConversion(Refusal):
     """No recipe converts the model faithfully.
 
@@ -64,11 +73,12 @@ class DependsOnRounding(NoConversion):
         self, estimator: str, forgiven: str, failed: Sequence[FailedRecipe], more: str = ""
     ) -> None:
         self.estimator, self.forgiven = estimator, forgiven
+        hints = list(dict.fromkeys(one.hint for one in failed if one.hint))
         reason = f"{forgiven} come out otherwise where the last digits of their numbers do"
         way_out = "Scale the columns, or fit in float64." if more else "Scale the columns."
         super().__init__(
             f"{estimator}: its answers depend on rounding: {reason}{more}",
-            f"Nothing was written. {way_out}",
+            " ".join(["Nothing was written.", way_out, *hints]),
             failed,
         )
 

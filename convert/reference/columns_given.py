@@ -38,6 +38,8 @@ TEXTS_HINT = (
     "A vectoriser takes texts, not a table of them: give it the column, X_test['NAME'] or "
     "X_test[:, 0], or name the column in a ColumnTransformer."
 )
+# Of what was fitted, which compiled code sees first, and what came.
+OTHER_PRECISION = re.compile(r"Buffer dtype mismatch, expected '(?:const )?(double|float)' but got")
 UNNAMED = re.compile(r"Unnamed: \d+")
 ID_NAME = re.compile(
     r"(?i:(^|[\W_])(id|ids|uuid|guid|rowid|row_?(no|num|number)|index)$)|[a-z](Id|ID|UUID|GUID)$"
@@ -64,6 +66,13 @@ def unanswered(source: Source, reference: Reference, error: Exception) -> Refusa
         return Refusal(*text)
     if NO_TEXT.search(str(error)):
         return Refusal(f"{_rows(source)}: {said}", TEXTS_HINT)
+    if other := OTHER_PRECISION.search(str(error)):
+        fitted = "float32" if other[1] == "double" else "float64"
+        return Refusal(
+            f"{_rows(source)}: its numbers are of another precision than the {fitted} that the "
+            f"estimator was fitted on and takes: {said}",
+            f"Give it X_test.astype('{fitted}').",
+        )
     rows, hint = unanswered_rows(source.X_test, reference, error)
     if rows:
         return Refusal(f"{_rows(source)}, {rows}: {said}", hint)
