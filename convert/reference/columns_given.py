@@ -17,6 +17,7 @@ import pandas as pd
 from sklearn.exceptions import NotFittedError
 
 from onnxlet.convert.errors import Refusal, shortened
+from onnxlet.convert.reference.estimators import parts_of
 from onnxlet.convert.reference.inputs import Cells, described
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.reference.rows_given import unanswered_rows
@@ -64,7 +65,7 @@ def unanswered(source: Source, reference: Reference, error: Exception) -> Refusa
         return Refusal(f"{off[0]}; the estimator does not answer X_test: {said}", off[1])
     if text := _no_number(source, error):
         return Refusal(*text)
-    if NO_TEXT.search(str(error)):
+    if NO_TEXT.search(str(error)) or _counts_names(source, error):
         return Refusal(f"{_rows(source)}: {said}", TEXTS_HINT)
     if other := OTHER_PRECISION.search(str(error)):
         fitted = "float32" if other[1] == "double" else "float64"
@@ -127,6 +128,12 @@ def _too_many_hint(source: Source, more: Sequence[str]) -> str:
         name = more[0] if len(more) == 1 else "COL"
         return f"Was --target forgotten? --target {name}, if it is the answer."
     return "Leave out what is not asked of the model, such as the answer or an index."
+
+
+def _counts_names(source: Source, error: Exception) -> bool:
+    """Whether a vectoriser has answered a table's names, of which there are fewer than rows."""
+    fewer = isinstance(source.X_test, pd.DataFrame) and "some step removes the others" in str(error)
+    return fewer and any(hasattr(part, "build_analyzer") for part in parts_of(source.estimator))
 
 
 def _one_dimension(source: Source) -> tuple[str, str] | None:
