@@ -62,6 +62,13 @@ def held_out_rows(
                     f"{output}: scikit-learn answers X_test otherwise each time that it is asked",
                     "Some step draws random numbers: let it draw none after fit.",
                 )
+            if hasattr(source.X_test, "toarray"):
+                raise Refusal(
+                    f"{output}: scikit-learn answers sparse rows otherwise than the same ones in "
+                    "full, as requests have them: it sums, and breaks ties, in another order",
+                    "Fit it on X_train.toarray(), or put the step that makes the sparse rows, "
+                    "such as a vectoriser, before it in a pipeline.",
+                )
             raise Refusal(
                 f"{output}: scikit-learn answers otherwise once X_test holds plain values",
                 "A request carries only numbers, booleans and text: turn other types into these "
