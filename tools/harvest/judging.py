@@ -33,7 +33,9 @@ from tools.harvest.catching import Caught
 from tools.harvest.made_rows import made_rows
 
 HELD_OUT = 200  # rows
-Result = Literal["served", "refused", "transductive", "not built in time", "differs", "traceback"]
+Result = Literal[
+    "example", "served", "refused", "transductive", "not built in time", "differs", "traceback"
+]
 NOTHING_TO_SERVE = re.compile("has neither predict nor transform|for new rows")
 
 
