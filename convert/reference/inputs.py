@@ -210,12 +210,7 @@ def read_inputs(X: Any, what: str = "X_test") -> tuple[Inputs, Data]:
     if array.ndim == 1 and array.dtype.kind in "biuf" and len(array):
         array = array.reshape(-1, 1)  # as IsotonicRegression takes its one column
     if array.ndim != 2 or array.shape[1] == 0:
-        got, hint = described(X, array, what)
-        raise Refusal(
-            f"{what}: expected a DataFrame, an array of shape (rows, columns), or a list of texts, "
-            f"got {got}",
-            hint,
-        )
+        raise no_table(X, what)
     whole = None if array.dtype == object else _column_type(pd.Series(array[:, 0]), what)
     columns = tuple(
         InputColumn(
@@ -229,6 +224,20 @@ def read_inputs(X: Any, what: str = "X_test") -> tuple[Inputs, Data]:
     if {column.type for column in columns} == {"int64", "float64"}:
         columns = tuple(replace(column, type="float64") for column in columns)
     return Inputs(columns, "array"), array
+
+
+def no_table(X: Any, what: str) -> Refusal:
+    """What is given where a table is due, and how to make one of it."""
+    try:
+        array = np.asarray(X)
+    except ValueError:  # rows of several lengths
+        array = np.empty(0)
+    got, hint = described(X, array, what)
+    return Refusal(
+        f"{what}: expected a DataFrame, an array of shape (rows, columns), or a list of texts, "
+        f"got {got}",
+        hint,
+    )
 
 
 def described(X: Any, array: Array, what: str) -> tuple[str, str]:
