@@ -43,7 +43,8 @@ class FailedRecipe(NamedTuple):
 
 def leave_out(comparison: Comparison) -> str:
     """A hint where only outputs beside the prediction differ; empty otherwise."""
-    names = sorted(comparison.off)
+    wrong = [name for name, off in comparison.outputs.items() if off.wrong]
+    names = sorted(wrong or comparison.off)
     if not names or "prediction" in names or comparison.refused:
         return ""
     options = " ".join(f"--without {name}" for name in names)
