@@ -117,6 +117,7 @@ def test_the_page_lists_what_is_not_served() -> None:
     ]
     assert summary(found).startswith("3 models: 1 served, 1 refused, 1 transductive")
     assert "50.0% of those that answer row by row are served" in summary(found)
-    page = document(found)
+    page = document(found, 279)
     assert "| a/two | Own | refused | Own has no |" in page
     assert "| a/one" not in page
+    assert "3 of the gallery's 279 examples" in page

@@ -36,7 +36,7 @@ def main(names: list[str]) -> int:
             print(f"{one.example}: {one.shown}: {one.result}: {one.detail} [{one.seconds:.1f} s]")
         judged += found
     if not names:
-        FILE.write_text(document(judged))
+        FILE.write_text(document(judged, len(examples())))
     print(summary(judged))
     wrong = [one for one in judged if one.result in ("differs", "traceback")]
     for one in wrong:

@@ -25,12 +25,17 @@ def summary(judged: Sequence[Judged]) -> str:
     return f"{len(models)} models: {listed}; {share:.1%} of those that answer row by row are served"
 
 
-def document(judged: Sequence[Judged]) -> str:
-    """The page, as Markdown."""
-    return "\n".join([*_lines(judged), ""])
+def document(judged: Sequence[Judged], of: int) -> str:
+    """The page, as Markdown.
+
+    Args:
+        judged: the models, and the examples that ended early.
+        of: how many examples there are.
+    """
+    return "\n".join([*_lines(judged, of), ""])
 
 
-def _lines(judged: Sequence[Judged]) -> Iterator[str]:
+def _lines(judged: Sequence[Judged], of: int) -> Iterator[str]:
     yield "# Models that others wrote\n"
     yield f"{summary(judged)}.\n"
     yield (
@@ -48,9 +53,10 @@ def _lines(judged: Sequence[Judged]) -> Iterator[str]:
     skipped = [one for one in judged if one.result not in RESULTS]
     ran = len({one.example for one in judged})
     yield (
-        f"Of {ran} examples that fit something or end early, {len(skipped)} did not run to their "
-        "end: no similar data is made, another package is needed, or they take too long. Served "
-        "and transductive models are counted above and not listed.\n"
+        f"{ran} of the gallery's {of} examples were run, and fit something or ended early; "
+        f"{len(skipped)} did not run to their end: no similar data is made, another package is "
+        "needed, or they take too long. Served and transductive models are counted above and not "
+        "listed.\n"
     )
     yield "| example | estimators | result | why |"
     yield "| --- | --- | --- | --- |"
