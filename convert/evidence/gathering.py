@@ -34,9 +34,6 @@ def gather_evidence(
     Returns:
         The evidence by which a recipe is chosen; and the rows of one more draw, which judge the
         choice.
-
-    Raises:
-        Refusal: the reference answers each of them by itself, but not all of them together.
     """
     odd = edge_cases(columns, rows, reference)
     *some, last = draw(columns, [*rows, *_allowed(columns, others)], draws + 1)

@@ -89,11 +89,7 @@ class SearchState:
     draw: Draw = drawn_rows
 
     def again(self, **changed: Any) -> SearchState:
-        """With another reference, other columns or more draws: rows are gathered anew.
-
-        Raises:
-            Refusal: as `gather_evidence` raises it.
-        """
+        """With another reference, other columns or more draws: rows are gathered anew."""
         new = replace(self, **changed)
         rows = self.evidence.rows[: self.evidence.held_out]
         evidence, judging = gather_evidence(
