@@ -28,7 +28,7 @@ MORE = 100  # are tried at a time than are wanted
 TIMES = 4
 FLOATS = ("float64", "float32")
 
-Draw = Callable[[Sequence[Column], Sequence[Cells], int], list[list[Cells]]]
+Draw = Callable[[Sequence[Column], Sequence[Cells], int, int], list[list[Cells]]]
 
 
 @dataclass(frozen=True)
@@ -65,16 +65,25 @@ def drawing_once() -> Draw:
     """`drawn_rows` for one build, which asks several times: the same draws are made once."""
     kept: list[Any] = []
 
-    def draw(columns: Sequence[Column], donors: Sequence[Cells], draws: int) -> list[list[Cells]]:
-        of = [*columns], [*donors]
+    def draw(
+        columns: Sequence[Column], donors: Sequence[Cells], draws: int, most: int = ROWS
+    ) -> list[list[Cells]]:
+        of = [*columns], [*donors], most
         if not kept or kept[0] != of or len(kept[1]) < draws:
-            kept[:] = of, drawn_rows(columns, donors, draws)
+            kept[:] = of, drawn_rows(columns, donors, draws, most)
         return list(kept[1][:draws])
 
     return draw
 
 
-def drawn_rows(columns: Sequence[Column], donors: Sequence[Cells], draws: int) -> list[list[Cells]]:
+def most_drawn(width: int) -> int:
+    """Rows of each draw; of wide ones fewer."""
+    return max(min(ROWS, DRAWN_CELLS // max(1, width)), FEWEST_WIDE)
+
+
+def drawn_rows(
+    columns: Sequence[Column], donors: Sequence[Cells], draws: int, most: int = ROWS
+) -> list[list[Cells]]:
     """Rows of several draws, each from a seed of its own, no row twice and none that is a donor.
 
     Where there are few different ones, each draw leaves half of what it finds to those after it.
@@ -83,24 +92,27 @@ def drawn_rows(columns: Sequence[Column], donors: Sequence[Cells], draws: int) -
         columns: what each position of a row may hold.
         donors: rows that these allow.
         draws: how many; the first of them are the same ones however many there are.
+        most: rows of each draw.
     """
     by_column = zip(*donors, strict=True)
     donated = [Donated(c, cells) for c, cells in zip(columns, by_column, strict=True)]
     seen = set(map(tuple, donors))
     made = []
     for seed in range(draws):
-        rows = _found(donated, seen, np.random.default_rng((seed, ROWS)))
+        rows = _found(donated, seen, most, np.random.default_rng((seed, ROWS)))
         seen.update(rows)
         made.append(list(map(list, rows)))
     return made
 
 
 def _found(
-    donated: Sequence[Donated], seen: set[tuple[Any, ...]], random: np.random.Generator
+    donated: Sequence[Donated],
+    seen: set[tuple[Any, ...]],
+    most: int,
+    random: np.random.Generator,
 ) -> list[tuple[Any, ...]]:
     """The rows of one draw: none that was seen, and no more than half of a small pool."""
     rows = dict[tuple[Any, ...], None]()
-    most = max(min(ROWS, DRAWN_CELLS // max(1, len(donated))), FEWEST_WIDE)
     for tried, draw in enumerate([_within] * TIMES + [_around] * TIMES):
         if tried == TIMES and len(rows) >= ENOUGH_ROWS:
             break
