@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from onnxlet.convert.evidence.edge_cases import fits
+from onnxlet.convert.reference.dates import moments, written
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.signature import LARGEST_SAFE_INTEGER, Column
@@ -153,7 +154,7 @@ def _allowed(one: Donated, size: int, random: np.random.Generator) -> list[Any]:
         chosen = random.integers(0, len(closed), size).tolist()
         return [c if c is None else closed[at] for c, at in zip(cells, chosen, strict=True)]
     if column.type == "string":
-        return cells
+        return _dates(one, cells, random) if column.date else cells
     numbers = one.numbers[picks]
     with np.errstate(all="ignore"):  # of numbers as far apart as floats can be
         spread = one.finite[-1] - one.finite[0] if one.finite.size else 0.0
@@ -188,12 +189,25 @@ def _others(one: Donated, ends: Array, shares: Array, random: np.random.Generato
     picks = random.integers(0, len(cells), (2, size)).tolist()
     mixed, others = ([cells[row] for row in rows] for rows in picks)
     between, along = mixed, [cells[row] for row in ends[0].tolist()]
-    if one.column.categories is None and one.column.type == "string":
+    if one.column.date:
+        between = _dates(one, mixed, random)
+    elif one.column.categories is None and one.column.type == "string":
         between = list(map(_spliced, mixed, others))
     elif one.column.categories is None and one.column.type == "int64":
         numbers = _floats(one, ends, shares, random)
         between = along = [_whole(n, cell, one) for n, cell in zip(numbers, mixed, strict=True)]
     return [(mixed, between, along)[row % 3][row] for row in range(size)]
+
+
+def _dates(one: Donated, cells: Sequence[Any], random: np.random.Generator) -> list[Any]:
+    """Dates from the first to the last of a column, instead of the cells that are not missing."""
+    known = moments(one.column, one.cells)
+    if not known:
+        return list(cells)
+    least, whole = known[0], known[-1] - known[0]
+    drawn = [least + share * whole for share in random.random(len(cells)).tolist()]
+    made = [written(one.column, moment) for moment in drawn]
+    return [None if cell is None else text for cell, text in zip(cells, made, strict=True)]
 
 
 def _between(known: Array, size: int, random: np.random.Generator) -> Array:

@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from onnxlet.convert.evidence.catboost_borders import at_catboost_borders
 from onnxlet.convert.evidence.cells import changed
 from onnxlet.convert.evidence.discontinuities import at_discontinuities, between_labels
 from onnxlet.convert.evidence.fitted_values import at_fitted_values
 from onnxlet.convert.evidence.pipeline_thresholds import at_pipeline_thresholds
 from onnxlet.convert.evidence.tree_thresholds import at_tree_thresholds
 from onnxlet.convert.reference.alike import breadth, fewer, tried_columns
+from onnxlet.convert.reference.dates import ODD, written
 from onnxlet.convert.reference.estimators import fitted_categories, is_finite_number
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference
@@ -85,6 +87,7 @@ def edge_cases(
     made += at_thresholds
     if not (at_thresholds and type(estimator).__name__ in TREES):  # it has no other discontinuities
         made += at_discontinuities(columns, rows, reference, tried)
+    made += at_catboost_borders(columns, rows, estimator)
     made += between_labels(columns, rows, reference)
     made += at_fitted_values(columns, rows, estimator, tried)
     made = allowed + [row for row in made if _is_allowed(columns, row)]
@@ -151,6 +154,8 @@ def _odd_values(column: Column, seen: Sequence[Any], categories: Sequence[float]
     yield from (bound for bound in (column.minimum, column.maximum) if bound is not None)
     if column.categories is not None:
         yield from column.categories[:50]
+    elif column.date:
+        yield from (written(column, moment) for moment in ODD)
     elif column.type == "bool":
         yield from (True, False)
     elif column.type == "string":

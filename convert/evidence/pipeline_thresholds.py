@@ -27,7 +27,7 @@ from onnxlet.convert.evidence.tree_thresholds import (
 from onnxlet.convert.reference.alike import fewer
 from onnxlet.convert.reference.answered import is_answered
 from onnxlet.convert.reference.answers import dense
-from onnxlet.convert.reference.estimators import parts_of
+from onnxlet.convert.reference.estimators import before_last, parts_of
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.spacing import evenly_spaced
@@ -88,9 +88,12 @@ def at_pipeline_thresholds(
     every = [*rows[:KNOWN_ROWS], *others[:KNOWN_ROWS]]
     made: list[Cells] = []
     for part in parts_of(reference.estimator):
-        if isinstance(part, Pipeline) and len(part.steps) > 1 and has_trees(part.steps[-1][1]):
-            before, last = part[:-1], part.steps[-1][1]
-            known = evenly_spaced(every, max(FEWEST_KNOWN, KNOWN_CELLS // last.n_features_in_))
+        if not isinstance(part, Pipeline) or not has_trees(part.steps[-1][1]):
+            continue
+        if before := before_last(part):
+            last = part.steps[-1][1]
+            made_width = getattr(last, "n_features_in_", 1)
+            known = evenly_spaced(every, max(FEWEST_KNOWN, KNOWN_CELLS // made_width))
 
             def seen(tried: Sequence[Cells], before: Any = before) -> Array:
                 return dense(before.transform(reference.inputs.data(tried))).astype(np.float64)

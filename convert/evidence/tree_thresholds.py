@@ -96,7 +96,7 @@ def at_tree_thresholds(
         if row := _arriving(columns, rows[number % len(rows)], tree, node):
             feature = int(tree.feature[node])
             with np.errstate(over="ignore"):
-                values = list(_around(columns[feature], tree, float(tree.threshold[node])))
+                values = list(around(columns[feature], float(tree.threshold[node]), tree.dtype))
             made += [changed(row, [feature], [value]) for value in values]
     return made
 
@@ -156,13 +156,15 @@ def _whole(value: float, low: float, high: float) -> int:
     return math.floor(high) if math.isinf(low) or math.floor(value) <= low else math.floor(value)
 
 
-def _around(column: Column, tree: Splits, threshold: float) -> Iterator[Any]:
-    """Values on each side of a threshold, and a missing one."""
+def around(
+    column: Column, threshold: float, dtype: type[np.floating[Any]] = np.float64
+) -> Iterator[Any]:
+    """Values on each side of a threshold that is compared in this dtype, and a missing one."""
     if column.nullable:
         yield None
     if column.type in FLOATS:
         yield from _neighbours(threshold)
-        if tree.dtype is np.float32:
+        if dtype is np.float32:
             yield from _where_rounding_turns(threshold)
     elif column.type == "int64" and abs(threshold) < LARGEST_INTEGER:
         yield from (math.floor(threshold), math.floor(threshold) + 1)

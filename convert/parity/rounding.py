@@ -89,7 +89,7 @@ def _is_scattered(
     if not rounds_before_a_step(reference.estimator):
         return False
     got, expected, rows = _seen(wrong, comparison, evidence)
-    return bool(_are_among(got, [expected, *_to_moved_rows(rows, reference, unit)]).all())
+    return bool(_are_among(got, [expected, *to_moved_rows(rows, reference, unit)]).all())
 
 
 def too_many_forgiven(comparison: Comparison, evidence: Evidence, least: int = 0) -> str:
@@ -143,7 +143,7 @@ def _forgive_what_float64_answers(
     rows = [evidence.rows[row] for row in wrong]
     if not wrong or not is_answered(in_float64.answers, rows):
         return
-    again = compare(model, in_float64.task, rows, in_float64.answers(rows))
+    again = compare(model, in_float64.task, rows, in_float64.answers(rows), comparison.floors)
     if not again.refused:
         left = {wrong[row] for row in again.wrong}
         _forgive(comparison, set(wrong) - left)
@@ -170,7 +170,7 @@ def explained_by_rounding(
     """
     answers = [expected]
     if rounds_before_a_step(reference.estimator):
-        answers += _to_moved_rows(rows, reference, unit)
+        answers += to_moved_rows(rows, reference, unit)
     fine = _are_among(got, answers)
     left = np.random.default_rng(0).permutation(np.flatnonzero(~fine))
     for start in range(0, len(left), ONE_BY_ONE):
@@ -184,7 +184,10 @@ def explained_by_rounding(
     return fine
 
 
-def _to_moved_rows(rows: Sequence[Cells], reference: Reference, unit: float) -> Iterator[Answers]:
+def to_moved_rows(
+    rows: Sequence[Cells], reference: Reference, unit: float = UNIT
+) -> Iterator[Answers]:
+    """scikit-learn's answers to rows whose numbers are moved by a few units in the last place."""
     random = np.random.default_rng(0)
     reaches = REACHES if unit == UNIT else REACHES[:1]
     moves = [[_moved(row, step * unit) for row in rows] for step in STEPS]

@@ -11,6 +11,13 @@ import numpy as np
 import pandas as pd
 
 from onnxlet.convert.errors import Refusal
+from onnxlet.convert.reference.dates import (
+    as_texts,
+    from_texts,
+    held_as,
+    unserved_dates,
+    zone_of,
+)
 from onnxlet.convert.reference.frames import as_pandas
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.signature import ColumnType
@@ -32,6 +39,8 @@ class InputColumn:
         category: pandas' dtype where it is a categorical, which some estimators use.
         unserved: why its values have no form in a request; the model may do without them.
         wide: numbers of float32 are given in float64, where no operation rounds them again.
+        objects: numbers are given as Python objects, among which a step may put text.
+        date: pandas' dtype, where the text is dates of ISO 8601 that are given as such.
     """
 
     name: str
@@ -41,6 +50,13 @@ class InputColumn:
     category: pd.CategoricalDtype | None = None
     unserved: str = ""
     wide: bool = False
+    objects: bool = False
+    date: Any = None
+
+    @property
+    def zone(self) -> str | None:
+        """The time zone in which its dates count; None where they are in no zone."""
+        return zone_of(self.date)
 
 
 @dataclass(frozen=True)
@@ -114,10 +130,12 @@ class Inputs:
     @cached_property
     def _number(self) -> tuple[ColumnType, bool] | None:
         """The type of numbers that all columns have, and whether they are wide; else None."""
-        found = {(c.type, c.wide) for c in self.columns if c.category is None}
-        number = next(iter(found)) if len(found) == 1 else None
-        same = number is not None and all(c.category is None for c in self.columns)
-        return number if same and number[0] not in ("bool", "string") else None
+        found = {(c.type, c.wide) for c in self.columns}
+        plain = len(found) == 1 and not any(
+            c.objects or c.category is not None for c in self.columns
+        )
+        number = next(iter(found)) if plain else None
+        return None if number is None or number[0] in ("bool", "string") else number
 
     @cached_property
     def _labels(self) -> list[Any]:
@@ -156,7 +174,7 @@ class Inputs:
                 cells[row] = [None if cell != cell else cell for cell in cells[row]]
             return cells
         by_column = [
-            _cells(_values(data, position, self.form), column.type)
+            _cells(_values(data, position, self.form), "date" if column.date else column.type)
             for position, column in enumerate(self.columns)
         ]
         return [list(row) for row in zip(*by_column, strict=True)]
@@ -181,10 +199,16 @@ def read_inputs(X: Any, what: str = "X_test") -> tuple[Inputs, Data]:
         X = X.toarray()
     if _is_texts(X):
         return _read_texts(X, what)
+    if isinstance(X, pd.Series) and X.dtype.kind in "biuf":
+        return read_inputs(X.to_frame(X.name if X.name is not None else "x0"), what)
     try:
         array = np.asarray(X)
+        if array.dtype.kind in "US" and not isinstance(X, np.ndarray):
+            array = np.asarray(X, dtype=object)  # a list of texts and numbers: both as they are
     except ValueError:  # rows of several lengths
         array = np.empty(0)
+    if array.ndim == 1 and array.dtype.kind in "biuf" and len(array):
+        array = array.reshape(-1, 1)  # as IsotonicRegression takes its one column
     if array.ndim != 2 or array.shape[1] == 0:
         got, hint = _described(X, array, what)
         raise Refusal(
@@ -250,25 +274,36 @@ def _read_frame(X: pd.DataFrame, what: str) -> tuple[Inputs, Data]:
         _column(X.iloc[:, position], label, name, what)
         for position, (label, name) in enumerate(zip(X.columns, names, strict=True))
     )
-    by_column = [_cells(X.iloc[:, position], c.type) for position, c in enumerate(columns)]
+    by_column = [
+        _cells(X.iloc[:, position], "date" if c.date else c.type)
+        for position, c in enumerate(columns)
+    ]
     return Inputs(columns, "frame"), _frame(columns, by_column)
 
 
 def _column(series: pd.Series[Any], label: Any, name: str, what: str) -> InputColumn:
     dtype = series.dtype
+    if dtype.kind == "M":
+        if reason := unserved_dates(series, f"{what}, column '{name}'"):
+            return InputColumn(name, label, "string", unserved=reason)
+        return InputColumn(name, label, "string", date=held_as(dtype))
     try:
         kind = _column_type(series, f"{what}, column '{name}'")
     except Refusal as refusal:
         return InputColumn(name, label, "string", unserved=refusal.message)
     category = dtype if isinstance(dtype, pd.CategoricalDtype) else None
-    return InputColumn(name, label, kind, _missing(series.astype(object)), category)
+    objects = category is None and dtype.kind == "O" and kind in ("int64", "float64")
+    missing = _missing(series.astype(object))
+    return InputColumn(name, label, kind, missing, category, objects=objects)
 
 
 def _frame(columns: Sequence[InputColumn], by_column: Sequence[Sequence[Any]]) -> pd.DataFrame:
     """A DataFrame whose columns keep their arrays' dtypes: pandas would make text of objects."""
     series: dict[int, Any] = {}
     for position, (column, cells) in enumerate(zip(columns, by_column, strict=True)):
-        if column.category is not None:
+        if column.date is not None:
+            series[position] = from_texts(cells, column.date)
+        elif column.category is not None:
             series[position] = pd.Series(_categorical(column.category, cells))
         else:
             array = _array(column, cells)
@@ -348,7 +383,9 @@ def _values(data: Data, position: int, form: Form) -> Any:
     return pd.Series(array, dtype=array.dtype)
 
 
-def _cells(series: pd.Series[Any], kind: ColumnType) -> Cells:
+def _cells(series: pd.Series[Any], kind: ColumnType | Literal["date"]) -> Cells:
+    if kind == "date":
+        return as_texts(series)
     missing = series.isna().to_numpy()
     make = {"string": str, "bool": bool, "int64": int}.get(kind, float)
     return [None if m else make(v) for v, m in zip(series.tolist(), missing, strict=True)]
@@ -356,6 +393,8 @@ def _cells(series: pd.Series[Any], kind: ColumnType) -> Cells:
 
 def _array(column: InputColumn, cells: Sequence[Any]) -> Array:
     """The cells of one column as scikit-learn is given them."""
+    if column.objects:
+        return _array(replace(column, objects=False), cells).astype(object)
     some_missing = any(cell is None for cell in cells)
     if column.type in ("float64", "float32") or (column.type == "int64" and some_missing):
         dtype = "float64" if column.type == "int64" else column.type

@@ -10,6 +10,7 @@ import numpy as np
 
 from onnxlet.convert.reference.alike import is_wide, kinds_of_columns
 from onnxlet.convert.reference.answered import which_are_answered
+from onnxlet.convert.reference.dates import forms, unseen
 from onnxlet.convert.reference.estimators import fitted_categories
 from onnxlet.convert.reference.inputs import Cells, Inputs
 from onnxlet.convert.reference.needed import needed_columns
@@ -28,9 +29,11 @@ LARGEST_NUMBERS = {
     "int64": 2**63 - 1,
 }
 UNSEEN_TEXT = "a value that no training row had"
+OTHER_DIGITS = str.maketrans("0123456789", "1234567891")
 UNSEEN_NUMBERS = (-987654321, 987654321, 1234567)  # one fits where a logarithm forbids another
 # Sums and products of numbers like these overflow; where exactly is no matter.
 WHERE_FLOATS_OVERFLOW = (1e305, 1e300, 1e250, 1e150, 1e100, 1e50, 1e40, 1e37, 1e34, 1e30)
+SEEN_DATES = 1000  # rows whose text is tried as dates
 KNOWN_LIMIT = 5000  # categories of one column that are tried one by one
 
 
@@ -110,11 +113,15 @@ def _probe(
         return where_each(dict.fromkeys(among, value))
 
     flags = {p for p in positions if types[p] == "bool"}
-    texts = {p for p in positions if types[p] == "string"}
-    numbers = set(positions) - flags - texts
+    dates = {p for p in positions if inputs.columns[p].date is not None}
+    texts = {p for p in positions if types[p] == "string"} - dates
+    numbers = set(positions) - flags - texts - dates
     floats = {p for p in numbers if types[p] != "int64"}
     nullable = where(None, positions)
-    opened = where(UNSEEN_TEXT, texts)
+    opened = where(UNSEEN_TEXT, texts) | dates
+    dated = _dated(rows, texts - opened, where_each)
+    opened |= set(dated)
+    opened |= where_each({p: text for p in texts - opened if (text := _of_the_form(rows, p))})
     for value in UNSEEN_NUMBERS:
         opened |= where(value, numbers - opened)
     opened |= where_each({p: _between(types[p], rows, p) for p in numbers - opened})
@@ -138,9 +145,33 @@ def _probe(
             )
             if position in closed
             else None,
+            date=position in dates or position in dated,
+            format=dated.get(position),
+            zone=inputs.columns[position].zone,
         )
         for position in positions
     ]
+
+
+def _dated(
+    rows: Sequence[Cells], positions: Iterable[int], where: Callable[[Mapping[int, Any]], set[int]]
+) -> dict[int, str]:
+    """The form of dates of each column whose text has to be one: another date is answered."""
+    texts = {p: [row[p] for row in rows[:SEEN_DATES] if row[p] is not None] for p in positions}
+    left = {p: forms(cells) for p, cells in texts.items()}
+    found: dict[int, str] = {}
+    while left := {p: known for p, known in left.items() if known and p not in found}:
+        tried = {p: known.pop(0) for p, known in left.items()}
+        answered = where({p: unseen(form, texts[p]) for p, form in tried.items()})
+        found |= {p: tried[p] for p in answered}
+    return found
+
+
+def _of_the_form(rows: Sequence[Cells], position: int) -> str:
+    """A text that no row has, with other digits than one of them: "8.2 kg"; empty for none."""
+    seen = {row[position] for row in rows if row[position] is not None}
+    made = (str(text).translate(OTHER_DIGITS) for text in sorted(seen, key=str))
+    return next((text for text in made if text not in seen), "")
 
 
 def _between(kind: str, rows: Sequence[Cells], position: int) -> float:
