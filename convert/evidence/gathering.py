@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from onnxlet.convert.evidence.drawn_rows import Draw, drawn_rows, most_drawn
 from onnxlet.convert.evidence.edge_cases import edge_cases, fits
 from onnxlet.convert.evidence.evidence import Evidence
+from onnxlet.convert.progress import advanced
 from onnxlet.convert.reference.alike import breadth
 from onnxlet.convert.reference.answers import Answers
 from onnxlet.convert.reference.inputs import Cells
@@ -40,10 +41,12 @@ def gather_evidence(
         Refusal: the reference answers each of them by itself, but not all of them together.
     """
     odd = edge_cases(columns, rows, reference)
+    advanced("drawing rows", 0, 1)
     most = most_drawn(breadth(len(columns), reference.estimator))
     *some, last = draw(columns, [*rows, *_allowed(columns, others)], draws + 1, most)
     drawn = [row for rows_of_one in some for row in rows_of_one]
     every = [*rows, *odd, *drawn, *last]
+    advanced("asking scikit-learn about all rows", 0, 1)
     found, expected = reference.answers_where_answered(every)
     seen = len(every) - len(last)
     return (
