@@ -23,6 +23,7 @@ from onnxlet.function.inputs.signature import LARGEST_SAFE_INTEGER, Column
 
 ROWS = 1000  # of each draw, where so many different ones are found
 DRAWN_CELLS = 2_000_000  # of rows that are wide there are fewer
+ANSWERED_CELLS = 10_000_000  # numbers in the answers to them
 FEWEST_WIDE = 200  # rows, however wide
 ENOUGH_ROWS = 100  # where fewer are found between the donors, numbers are drawn around these, too
 MORE = 100  # are tried at a time than are wanted
@@ -77,9 +78,15 @@ def drawing_once() -> Draw:
     return draw
 
 
-def most_drawn(width: int) -> int:
-    """Rows of each draw; of wide ones fewer."""
-    return max(min(ROWS, DRAWN_CELLS // max(1, width)), FEWEST_WIDE)
+def most_drawn(width: int, answered: int) -> int:
+    """Rows of each draw: of wide ones fewer, and where answers are wide.
+
+    Args:
+        width: columns of a row.
+        answered: numbers of its answer.
+    """
+    fitting = min(DRAWN_CELLS // max(1, width), ANSWERED_CELLS // max(1, answered))
+    return max(min(ROWS, fitting), FEWEST_WIDE)
 
 
 def drawn_rows(

@@ -42,7 +42,8 @@ def gather_evidence(
     """
     odd = edge_cases(columns, rows, reference)
     advanced("drawing rows", 0, 1)
-    most = most_drawn(breadth(len(columns), reference.estimator))
+    width = breadth(len(columns), reference.estimator)
+    most = most_drawn(width, _answered_numbers(reference, rows))
     *some, last = draw(columns, [*rows, *_allowed(columns, others)], draws + 1, most)
     drawn = [row for rows_of_one in some for row in rows_of_one]
     every = [*rows, *odd, *drawn, *last]
@@ -53,6 +54,14 @@ def gather_evidence(
         _evidence(every, found, expected, slice(seen), len(rows), len(drawn)),
         _evidence(every, found, expected, slice(seen, None), 0, len(last)),
     )
+
+
+def _answered_numbers(reference: Reference, rows: Sequence[Cells]) -> int:
+    """How many numbers one row is answered with."""
+    try:
+        return max(array.size for array in reference.answers(rows[:1]).values())
+    except Exception:  # it answers no row by itself: its answers are not wide
+        return 1
 
 
 def _evidence(

@@ -7,6 +7,7 @@ tried column by column would grow with their square: each trial is a row of all 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -71,7 +72,7 @@ def kinds_of_columns(inputs: Inputs, estimator: Any) -> list[list[int]]:
     ways = list(_ways(inputs, estimator))
     kinds: dict[Any, list[int]] = {}
     for position, column in enumerate(inputs.columns):
-        form = column.type, column.category, repr(column.missing), bool(column.unserved)
+        form = repr(replace(column, name="", label=""))
         kinds.setdefault((form, *(way[position] for way in ways)), []).append(position)
     return list(kinds.values())
 
