@@ -210,7 +210,7 @@ def _files(
         accepted.comparison.floors,
     )
     parts = {"model.onnx": accepted.converted.onnx, "golden.json": json_text.dumps(golden)}
-    made = background(Model("built", 1, accepted.manifest, parts["model.onnx"]))
+    made = background(accepted.model.with_manifest(accepted.manifest))
     if made is not None:
         described["background"], parts[BACKGROUND] = made
     manifest = {
@@ -219,7 +219,7 @@ def _files(
         "versions": versions(),
         "files": {file: sha256(content) for file, content in parts.items()},
     }
-    faults = replay(Model("built", 1, manifest, parts["model.onnx"]), golden)
+    faults = replay(accepted.model.with_manifest(manifest), golden)
     if faults:
         raise Refusal(f"the golden rows are not answered through JSON: {faults[0]}")
     return {**parts, "manifest.json": json_text.dumps(manifest)}

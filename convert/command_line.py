@@ -12,7 +12,7 @@ try:
     import click
 
     from onnxlet.convert.bundle.commands import COMMANDS
-    from onnxlet.convert.options import models_option, report
+    from onnxlet.convert.options import models_option, progress, report
     from onnxlet.convert.parity.certificate import certificate_lines
     from onnxlet.function.command_line import Command
 except ModuleNotFoundError as error:
@@ -76,7 +76,8 @@ def build(
     check_name(name)
     report("loading the estimator and its test set")
     loaded = load_source(source, data, target, trust, report)
-    built = build_model(loaded, name, models, report, keep_background, breaking)
+    with progress() as shown:
+        built = build_model(loaded, name, models, shown, keep_background, breaking)
     for line in certificate_lines(name, built.version, built.manifest):
         click.echo(line)
     _say_where(name, built)
@@ -129,7 +130,8 @@ def import_(
 
     if rows["expected"] is not None and rows["sample"] is None:
         raise WrongUse("--expected: answers without their rows", "Add --sample IN.npz.")
-    built = import_onnx(file, name, models, report, **rows, shapes=shapes, breaking=breaking)
+    with progress() as shown:
+        built = import_onnx(file, name, models, shown, **rows, shapes=shapes, breaking=breaking)
     for line in import_lines(name, built.version, built.manifest):
         click.echo(line)
     _say_where(name, built)

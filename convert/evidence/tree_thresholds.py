@@ -48,6 +48,13 @@ class Splits:
     dtype: type[np.floating[Any]]
 
 
+def has_trees(estimator: Any) -> bool:
+    """Whether there are trees whose thresholds are known, whatever columns they are given."""
+    return any(
+        hasattr(part, "tree_") or hasattr(part, "_predictors") for part in parts_of(estimator)
+    )
+
+
 def splits_of(estimator: Any, width: int) -> Iterator[Splits]:
     """All trees that are given as many columns as there are, perhaps these very ones."""
     for part in parts_of(estimator):

@@ -130,6 +130,8 @@ def certificate_lines(name: str, version: int, manifest: dict[str, Any]) -> Iter
     )
     many = f"{parity['judging_rows']} more drawn ones, which no choice was made by"
     yield f"  judged by   {few_judges(parity) or many}"
+    if "probed_columns" in parity:
+        yield f"  columns     {parity['probed_columns']} probed; the others are treated alike"
     yield f"  reference   scikit-learn in {parity['reference']}"
     if "float32" in parity:
         yield from _float32_lines(parity["float32"], manifest)

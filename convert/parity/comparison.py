@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from onnxlet.convert.progress import advanced
 from onnxlet.convert.reference.answers import Answers, Task, tied
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.spacing import spaced_indices
@@ -153,6 +154,7 @@ def compare(
     comparison = _none_compared(task, expected, len(rows))
     comparison.floors = floors = _floors(expected) if floors is None else floors
     for part in _batches(len(rows)):
+        advanced("comparing rows", part.start, len(rows))
         try:
             got = model.run(validate_rows(rows[part], model.signature))
         except InvalidRows as error:

@@ -79,6 +79,10 @@ class Model:
         if isinstance(onnx, bytes):
             self.open()
 
+    def with_manifest(self, manifest: Mapping[str, Any]) -> Model:
+        """The same graph, in the same session, behind another manifest."""
+        return Model(self.name, self.version, manifest, lambda: self._session)
+
     def open(self) -> None:
         """Open the session before a request needs it."""
         _ = self.output_types
