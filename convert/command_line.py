@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,6 +53,10 @@ def main() -> None:
     "--keep-background", type=click.IntRange(1, 1000), metavar="N",
     help="Explain from N of your training rows, which go with the model; not from made-up ones.",
 )  # fmt: skip
+@click.option(
+    "--without", multiple=True, metavar="OUTPUT",
+    help="Leave an output out, such as std or probabilities; can be given again.",
+)  # fmt: skip
 @breaking_option
 def build(
     source: str,
@@ -61,6 +66,7 @@ def build(
     target: str | None,
     trust: tuple[str, ...],
     keep_background: int | None,
+    without: tuple[str, ...],
     breaking: bool,
 ) -> None:
     """Convert a fitted estimator and prove that its answers stay the same.
@@ -75,7 +81,7 @@ def build(
 
     check_name(name)
     report("loading the estimator and its test set")
-    loaded = load_source(source, data, target, trust, report)
+    loaded = replace(load_source(source, data, target, trust, report), without=without)
     with progress() as shown:
         built = build_model(loaded, name, models, shown, keep_background, breaking)
     for line in certificate_lines(name, built.version, built.manifest):

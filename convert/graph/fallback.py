@@ -65,18 +65,11 @@ def fallback(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 def _no_converter(graph: Graph, kind: type) -> Unsupported:
     """Why a class has none: of a subclass, the methods of its own that its parent's leaves out."""
-    parent = next((one for one in kind.__mro__[1:] if graph.knows(one)), None)
-    own = (
-        sorted(
-            name
-            for one in kind.__mro__[: kind.__mro__.index(parent)]
-            if parent
-            for name, value in vars(one).items()
-            if callable(value) and not name.startswith("__") and hasattr(parent, name)
-        )
-        if parent
-        else []
-    )
+    ancestors = kind.__mro__
+    parent = next((one for one in ancestors[1:] if graph.knows(one)), None)
+    before = ancestors[: ancestors.index(parent)] if parent else ()
+    names = {name for one in before for name, value in vars(one).items() if callable(value)}
+    own = sorted(n for n in names if not n.startswith("__") and hasattr(parent, n) and n != "fit")
     if not own or parent is None:
         return Unsupported(
             f"{kind.__name__} has no converter",

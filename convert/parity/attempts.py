@@ -91,11 +91,7 @@ class SearchState:
     models: dict[bytes, Model] = field(default_factory=dict)
 
     def again(self, **changed: Any) -> SearchState:
-        """With another reference, other columns or more draws: rows are gathered anew.
-
-        Raises:
-            Refusal: as `gather_evidence` raises it.
-        """
+        """With another reference, other columns or more draws: rows are gathered anew."""
         new = replace(self, **changed)
         rows = self.evidence.rows[: self.evidence.held_out]
         evidence, judging = gather_evidence(
@@ -151,7 +147,9 @@ class SearchState:
         reference, task = self.reference, self.reference.task
         comparison = compare(model, task, evidence.rows, evidence.expected, self._floors)
         if comparison.wrong and reference.precision == "float64" and rounds(reference.estimator):
-            comparison = compare(model, task, evidence.rows, evidence.expected, self._looser)
+            differing = {name: self._looser[name] for name in comparison.off & self._floors.keys()}
+            floors = self._floors | differing
+            comparison = compare(model, task, evidence.rows, evidence.expected, floors)
         if reference.wide and comparison.wrong:
             # Rows are moved by less than float32 can hold, so they must not be rounded to it again.
             inputs, rows = reference.inputs.once_rounded(evidence.rows)

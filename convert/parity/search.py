@@ -20,6 +20,7 @@ from onnxlet.convert.parity.refusals import (
     FailedRecipe,
     NoConversion,
     differences_in_words,
+    leave_out,
     no_conversion,
 )
 from onnxlet.convert.parity.rounding import too_many_forgiven
@@ -148,7 +149,8 @@ def _searched(state: SearchState, report: Report) -> EqualConversion:
         too_many = _too_many_forgiven(state, attempt.comparison, state.evidence)
         forgiven = forgiven or too_many
         if attempt.comparison.passed and too_many:
-            failed.append(FailedRecipe(str(recipe), f"{too_many} would have to be forgiven"))
+            reason = f"{too_many} would have to be forgiven"
+            failed.append(FailedRecipe(str(recipe), reason, leave_out(attempt.comparison)))
         elif attempt.comparison.close:
             return EqualConversion(attempt, state, failed)
         elif attempt.comparison.passed:
@@ -159,6 +161,7 @@ def _searched(state: SearchState, report: Report) -> EqualConversion:
         else:
             reason = differences_in_words(attempt.comparison, state.evidence, state.columns)
             step, hint = first_differing_step(state, attempt)
+            hint = hint or leave_out(attempt.comparison)
             failed.append(FailedRecipe(str(recipe), reason + step, hint))
             differing.append(attempt)
     if passed is not None:

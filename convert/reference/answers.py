@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from inspect import signature
 from typing import Any
 
@@ -17,6 +17,7 @@ from onnxlet.convert.errors import Refusal
 from onnxlet.convert.reference.estimators import is_sampler
 from onnxlet.convert.reference.inputs import Data
 from onnxlet.function.arrays import Array
+from onnxlet.function.errors import WrongUse
 
 Answers = dict[str, Array]
 
@@ -124,6 +125,22 @@ def _is(kind: Callable[[Any], bool], estimator: Any) -> bool:
 def _named(name: str) -> str:
     """The kind that a class's name ends with."""
     return next((kind for kind in ("classifier", "regressor") if name.lower().endswith(kind)), "")
+
+
+def leaving_out(task: Task, names: Sequence[str]) -> Task:
+    """The task without some of its outputs.
+
+    Raises:
+        WrongUse: it has no such output, or it is the prediction itself.
+    """
+    others = [name for name in task.methods if name != "prediction"]
+    if wrong := [name for name in names if name not in others]:
+        raise WrongUse(
+            f"without: the model has no '{wrong[0]}' that it could do without",
+            f"It could do without {', '.join(others)}." if others else "It has one output only.",
+        )
+    methods = {name: how for name, how in task.methods.items() if name not in names}
+    return replace(task, methods=methods)
 
 
 def _shown(value: Any) -> str:

@@ -42,6 +42,7 @@ class Source:
         X_train: the training rows, or None.
         data: the file that X_test was read from, or None.
         target: the column of it that y_test is, or None.
+        without: outputs that are not served, such as `std`.
     """
 
     estimator: Any
@@ -50,6 +51,7 @@ class Source:
     X_train: Any = None
     data: Path | None = None
     target: str | None = None
+    without: tuple[str, ...] = ()
 
 
 def load_source(
