@@ -25,6 +25,12 @@ ColumnType = Literal["float64", "float32", "int64", "bool", "string"]
 # column whose text is costly to cut has a lower limit in the manifest.
 LONGEST_TEXT = 100_000
 
+# The dtype of cells that are checked, though the graph does without them.
+HELD = {
+    "float64": "float64", "float32": "float64", "int64": "int64", "bool": "float64",
+    "string": "string",
+}  # fmt: skip
+
 # Rows of text that are answered together: more rows have more different words, each a column.
 TEXTS_AT_ONCE = 32
 COUNTS_AT_ONCE = 32 * 2**20  # bytes of counts, if each row had every word of the vocabulary
@@ -221,7 +227,8 @@ class Signature:
         kinds: dict[tuple[str, str], list[Column]] = {}
         for column in columns:
             if column.required:
-                kinds.setdefault((column.type, holds[column.name]), []).append(column)
+                held = holds.get(column.name) or HELD[column.type]
+                kinds.setdefault((column.type, held), []).append(column)
         self.blocks = [
             Block(members, dtype, [position[c.name] for c in members], len(columns))
             for (_, dtype), members in kinds.items()
