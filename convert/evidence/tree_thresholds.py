@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from onnxlet.convert.evidence.cells import changed
+from onnxlet.convert.reference.alike import fewer
 from onnxlet.convert.reference.estimators import parts_of
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.spacing import spaced_indices
@@ -21,6 +22,7 @@ from onnxlet.function.arrays import LARGEST_INTEGER, Array
 from onnxlet.function.inputs.signature import Column
 
 NODES = 800  # at most so many are tried, evenly spaced
+FEWEST_NODES = 200  # however wide the rows are
 MOST_BASES = 8  # rows that each node is tried in, where there are fewer nodes
 FLOATS = ("float64", "float32")
 
@@ -78,8 +80,9 @@ def at_tree_thresholds(
     """
     trees = list(splits_of(estimator, len(columns)))
     nodes = [(tree, node) for tree in trees for node in np.flatnonzero(tree.numeric).tolist()]
-    picks = spaced_indices(len(nodes), NODES)
-    times = min(MOST_BASES, NODES // max(1, len(picks)))
+    most = fewer(NODES, len(columns), FEWEST_NODES)
+    picks = spaced_indices(len(nodes), most)
+    times = min(MOST_BASES, most // max(1, len(picks)))
     made: list[Cells] = []
     for number, pick in enumerate(np.repeat(picks, times).tolist()):
         tree, node = nodes[pick]

@@ -20,8 +20,22 @@ Step = Callable[[Any], Any]
 # Where a step is made: only models that have it import its module.
 DATES = "onnxlet.function.inputs.dates"
 MODULES = {
-    **dict.fromkeys(("date", "floored", "formatted", "in_zone", "parts"), DATES),
+    **dict.fromkeys(("date", "date_if_any", "floored", "formatted", "in_zone", "parts"), DATES),
     "city_hash": "onnxlet.function.inputs.city_hash",
+    "digest": "onnxlet.function.inputs.category_steps",
+    "items": "onnxlet.function.inputs.category_steps",
+    "similarity": "onnxlet.function.inputs.similarity",
+    **dict.fromkeys(
+        (
+            "digits",
+            "hash_minima",
+            "murmur_minima",
+            "parsed_number",
+            "similarities",
+            "without_null_texts",
+        ),
+        "onnxlet.function.inputs.messy_texts",
+    ),
 }
 TEXT_STEPS = "onnxlet.function.inputs.text_steps"  # all others
 

@@ -36,7 +36,9 @@ def columns_of(X: Any) -> list[Column]:
         return [Column("x0", "string", True)]
     if not isinstance(X, pd.DataFrame):
         return [Column(f"x{place}", "float64", True) for place in range(X.shape[1])]
-    return [Column(str(label), _type(X[label])) for label in X.columns]
+    return [
+        Column(str(label), _type(X[label]), date=X[label].dtype.kind == "M") for label in X.columns
+    ]
 
 
 def _is_texts(X: Any) -> bool:
@@ -67,7 +69,7 @@ def answers(
     options.intra_op_num_threads = 1
     options.log_severity_level = 4
     session = onnxruntime.InferenceSession(proto.SerializeToString(), options)
-    feeds = {}
+    feeds: dict[str, Array] = {}
     for entry in graph.inputs:
         if "tokens" in entry:
             feeds |= _counts(X, entry)

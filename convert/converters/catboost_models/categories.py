@@ -10,7 +10,7 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from onnxlet.convert.converters.catboost_models.model_file import ModelFile
-from onnxlet.convert.graph.categories import encoded
+from onnxlet.convert.graph.categories import mapped
 from onnxlet.convert.graph.converter import Graph, Table, Tensor, Unsupported
 from onnxlet.convert.graph.known_values import known_values
 from onnxlet.function.inputs.city_hash import hashed
@@ -76,8 +76,11 @@ def _hashed(graph: Graph, table: Table, column: int) -> Tensor:
     known = known_values(graph, tensor.name)
     if known is not None and tensor.dtype != "string":
         whole = sorted({int(value) for value in known.tolist() if value == value})
-        return encoded(graph, tensor.cast("int64"), {n: hashed(str(n)) for n in whole}, 0, "int64")
-    if tensor.dtype not in ("string", "int64"):
-        name = f"'{tensor.labels[0]}'" if tensor.labels else f"number {column + 1}"
-        raise Unsupported(f"its column {name} of categories is numbers that a step made", KEEP_IT)
-    return graph.front_end(tensor, {"step": "city_hash"}, dtype="int64", width=1)
+        return mapped(graph, tensor.cast("int64"), {n: hashed(str(n)) for n in whole}, 0, "int64")
+    try:
+        if tensor.dtype in ("string", "int64"):
+            return graph.front_end(tensor, {"step": "city_hash"}, dtype="int64")
+    except Unsupported:
+        pass
+    name = f"'{tensor.labels[0]}'" if tensor.labels else str(column)
+    raise Unsupported(f"its column {name} of categories is not as it came in", KEEP_IT)

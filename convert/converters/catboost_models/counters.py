@@ -23,7 +23,7 @@ from onnxlet.convert.converters.catboost_models.counter_file import (
     Element,
 )
 from onnxlet.convert.converters.catboost_models.model_file import ModelFile
-from onnxlet.convert.graph.categories import encoded
+from onnxlet.convert.graph.categories import mapped
 from onnxlet.convert.graph.converter import Graph, Tensor
 from onnxlet.function.arrays import Array
 
@@ -44,7 +44,7 @@ def bins(graph: Graph, model: ModelFile, numbers: Tensor | None, known: Hashes) 
     combinations = list(dict.fromkeys(counter.counted.elements for counter in model.counters))
     book = _Book(model, combinations)
     hashed = _combined(graph, model, numbers, known, combinations)
-    found = encoded(graph, hashed, book.positions, 0, "int64")
+    found = mapped(graph, hashed, book.positions, 0, "int64")
     # A key of another combination, which may be hit by chance, lies outside these bounds.
     mine = found.maximum(book.first[None]).minimum(book.last[None])
     at = mine.take(book.owners) + book.offsets[None]
