@@ -18,6 +18,7 @@ from onnxlet.convert.spacing import evenly_spaced
 from onnxlet.function.inputs.signature import Column
 
 BORDERS = 400  # at most so many are tried, evenly spaced
+MOST_BASES = 20  # rows that each is tried in, where there are fewer
 
 
 def at_catboost_borders(
@@ -32,7 +33,8 @@ def at_catboost_borders(
     """
     random = np.random.default_rng(0)
     made: list[Cells] = []
-    for position, border in evenly_spaced(_borders(columns, estimator), BORDERS):
+    some = evenly_spaced(_borders(columns, estimator), BORDERS)
+    for position, border in some * min(MOST_BASES, BORDERS // max(1, len(some))):
         picks = random.integers(0, len(rows), len(columns)).tolist()
         mixed = [rows[pick][index] for index, pick in enumerate(picks)]
         for value in around(columns[position], border, np.float32):

@@ -33,6 +33,13 @@ def _fit(self: Any, X: Any, y: Any) -> Any:
     return super(type(self), self).fit(X, y, **options)
 
 
+def _sklearn_tags(self: Any) -> Any:
+    """CatBoost says that it takes gaps: in numbers, and not in categories."""
+    tags = super(type(self), self).__sklearn_tags__()
+    tags.input_tags.allow_nan = False
+    return tags
+
+
 def _init(self: Any, **arguments: Any) -> None:
     """CatBoost itself takes them in a dictionary, so that scikit-learn can't clone it."""
     super(type(self), self).__init__(arguments)
@@ -44,5 +51,7 @@ def cases() -> Iterator[Case]:
         changed: dict[str, Any] = {"fit": _fit, "__module__": kind.__module__}
         if name == "CatBoost":
             changed["__init__"] = _init
+        if name == "CatBoostClassifier":
+            changed["__sklearn_tags__"] = _sklearn_tags
         made = type(name, (kind,), changed)(**ARGUMENTS)
         yield Case(name, made, SAMPLES.get(name, (samples.one_target,)))
