@@ -163,6 +163,15 @@ class GraphBuilder(GraphInputs):
         self._nodes += nodes
         self._initializers |= {tensor.name: tensor for tensor in initializers}
 
+    def node_that_makes(self, name: str) -> onnx.NodeProto | None:
+        """The node with an output of this name; None for inputs and constants."""
+        return next((node for node in self._nodes if name in node.output), None)
+
+    def constant_of(self, name: str) -> Array | None:
+        """The array of a constant; None if the name is of something else."""
+        made = self._initializers.get(name)
+        return None if made is None else numpy_helper.to_array(made)
+
     # tables
 
     def matrix(self, table: Table | Tensor, dtype: str | None = None) -> Tensor:

@@ -54,9 +54,22 @@ def _digests() -> Any:
     return make_pipeline(columns, LogisticRegression())
 
 
+def _with_categories(**settings: Any) -> Source:
+    X, y, others = samples.loans()
+    model = _of("catboost.CatBoostClassifier")(
+        iterations=20, random_seed=0, verbose=0, allow_writing_files=False, thread_count=1,
+        model_size_reg=0, random_strength=20, cat_features=["Home", "Job"], **settings,
+    )  # fmt: skip
+    return Source(model.fit(X, y), others)
+
+
 # By the package that has to be there, and what of it is tried.
 LIBRARY_MODELS: dict[tuple[str, str], Callable[[], Source]] = {
     ("imblearn", "pipeline"): lambda: _fitted(_sampled(), samples.three_classes()),
+    ("catboost", "counters"): lambda: _with_categories(depth=4),
+    ("catboost", "splits by category"): lambda: _with_categories(
+        one_hot_max_size=9, grow_policy="Lossguide", max_leaves=8
+    ),
     ("category_encoders", "look-ups"): lambda: _fitted(_looked_up(), samples.loans()),
     ("category_encoders", "digests and items"): lambda: _fitted(_digests(), samples.categories()),
     ("imblearn", "balanced forest"): lambda: _fitted(
