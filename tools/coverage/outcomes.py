@@ -46,6 +46,8 @@ def outcome_of(case: Case) -> Outcome:
     """Fit, convert and compare on every sample, in both precisions, with gaps where allowed."""
     if reason := _nothing_to_serve(case):
         return Outcome(case.name, "transductive", reason)
+    if case.needs:
+        return Outcome(case.name, "refused", f"not tried: its fit needs {case.needs}")
     found: list[tuple[Fitted, Result, str]] = []
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
