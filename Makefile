@@ -129,7 +129,7 @@ test-libraries: $(LIBRARIES)/ready ## estimators of other libraries: CatBoost, L
 $(LIBRARIES)/ready: requirements/libraries.txt tools/setup.sh
 	sh tools/setup.sh $(LIBRARIES) requirements/libraries.txt
 
-test-frameworks: $(FRAMEWORKS)/frameworks ## models that PyTorch and Keras export (slow to set up)
+test-frameworks: $(FRAMEWORKS)/frameworks ## models that PyTorch, Keras, TensorFlow and boosters export, and published graphs (slow to set up)
 	$(FRAMEWORKS)/bin/python -m pytest -m frameworks tests/convert $(ARGS)
 
 $(FRAMEWORKS)/frameworks: requirements/dev.txt requirements/frameworks.in tools/setup.sh

@@ -7,6 +7,7 @@ from typing import Any
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
+from sklearn.svm import SVC, NuSVC
 
 from onnxlet.convert.reference.estimators import parts_of
 
@@ -46,14 +47,17 @@ def rounds(estimator: Any) -> bool:
 
 
 def rounds_before_a_step(estimator: Any) -> bool:
-    """Whether some part rounds in a way of its own, and is not a linear model at the end."""
+    """Whether some part rounds in a way of its own, and is not a linear model at the end.
+
+    Support vectors with a linear kernel are none: with several classes their pairs vote.
+    """
     last = estimator
     while isinstance(last, Pipeline):
         last = last.steps[-1][1]
     return any(
         _rounds(part)
         for part in parts_of(estimator)
-        if part is not last or not hasattr(part, "coef_")
+        if part is not last or isinstance(part, SVC | NuSVC) or not hasattr(part, "coef_")
     )
 
 

@@ -19,14 +19,18 @@ COPIES = frozenset({"pipelines_"})  # imbalanced-learn's, of its samplers_ and e
 def fitted_categories(fitted: Any, depth: int = 12) -> Iterator[Any]:
     """Every category that an encoder anywhere inside the estimator has seen."""
     for part in parts_of(fitted, depth):
-        for categories in [*(getattr(part, "categories_", None) or []), *_mapped(part)]:
+        for categories in _kept_categories(part):
             for value in np.asarray(categories, dtype=object).tolist():
                 if isinstance(value, str | int | float | np.number):
                     yield value
 
 
-def _mapped(part: Any) -> Iterator[Any]:
-    """The categories of category_encoders' parts: the index of each column's mapping."""
+def _kept_categories(part: Any) -> Iterator[Any]:
+    """What an encoder knows of each column; feature-engine keeps it by the column's name."""
+    yield from getattr(part, "categories_", None) or []
+    for name in ("category_dict_", "encoder_dict_"):
+        kept = vars(part).get(name)
+        yield from map(list, kept.values()) if isinstance(kept, dict) else ()
     if type(part).__module__.startswith("category_encoders."):
         mapping = getattr(part, "mapping", None) or []
         tables = (
