@@ -114,7 +114,11 @@ def fitted(case: Case) -> Iterator[Fitted]:
         holey = _is_numbers(sample.X) or isinstance(sample.X, pd.DataFrame)
         if holey and _takes_gaps(case.estimator):
             holed = Sample(with_gaps(sample.X, 1), sample.y, None)
-            yield Fitted(name, "gaps", _fitted(case.estimator, holed), with_gaps(rows, 2))
+            try:
+                estimator = _fitted(case.estimator, holed)
+            except ValueError:  # its tag is wrong
+                continue
+            yield Fitted(name, "gaps", estimator, with_gaps(rows, 2))
 
 
 def _takes_gaps(estimator: Any) -> bool:

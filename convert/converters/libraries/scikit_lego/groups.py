@@ -82,10 +82,11 @@ class Groups:
 
 def _groups(graph: Graph, table: Table, columns: Sequence[Any], keys: Sequence[Key]) -> Groups:
     """The columns of groups, by name or, of an array, by index."""
-    if table.labels:
-        places = [table.labels.index(column) for column in columns]
-    else:
-        places = [range(table.width)[column] for column in columns]
+    labels = [str(label) for label in table.labels]
+    places = [
+        labels.index(str(column)) if str(column) in labels else range(table.width)[column]
+        for column in columns
+    ]
     known = [
         list(dict.fromkeys(key[n] for key in keys if len(key) > n)) for n in range(len(columns))
     ]
@@ -187,14 +188,15 @@ def _levels(
         return np.pad(np.asarray(own, dtype=np.float64), (0, len(levels) - len(own)))
 
     weight = groups.gathered(weights, len(levels), graph.precision)
+    answers = [answer(graph, part, groups.given) for part in parts.values()]
+    at = {key: place for place, key in enumerate(parts)}
     terms = []
     for number, level in enumerate(levels):
-        keys = [key for key in parts if len(key) == level]
-        at = {key: place for place, key in enumerate(keys)}
-        answers = [answer(graph, parts[key], groups.given) for key in keys]
-        # Where a level is not known its weight is zero, and so any part does.
-        made = groups.chosen(answers, lambda key, at=at, level=level: at.get(found(key, level), 0))
-        terms.append(made * weight.take([number]))
+
+        def index(key: Key, level: int = level) -> int:
+            return at[found(key, level)]
+
+        terms.append(groups.chosen(answers, index) * weight.take([number]))
     return total(terms)
 
 

@@ -112,23 +112,12 @@ def _normalised(graph: Graph, likelihood: Tensor) -> Outputs:
 
 
 def of_kernels(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """BayesianKernelDensityClassifier: Gaussian kernels around the training rows."""
-    if fitted.kernel != "gaussian" or fitted.metric != "euclidean" or fitted.atol or fitted.rtol:
-        raise Unsupported(
-            f"its kernel is {fitted.kernel}, its metric {fitted.metric}, or it takes short cuts "
-            "(atol, rtol)",
-            "Fit it with kernel='gaussian' and metric='euclidean'.",
-        )
-    x = graph.matrix(table, "float64")
-    scores = []
-    for known in fitted.classes_:
-        model = fitted.models_[known]
-        points, width = np.asarray(model.tree_.data), float(model.bandwidth_)
-        kernels = squared_differences(x, points) * (-0.5 / width**2)
-        norm = x.width * (0.5 * np.log(2 * np.pi) + np.log(width)) + np.log(len(points))
-        total = kernels.logsumexp() if kernels.width > 1 else kernels
-        scores.append(total - float(norm - fitted.priors_logp_[known]))
-    return _normalised(graph, graph.concat(scores).unary("Exp"))
+    """BayesianKernelDensityClassifier."""
+    raise Unsupported(
+        "its densities come from sums and differences of bounds over a tree of points, whose "
+        "order changes the third digit",
+        "Fit GaussianMixtureNB or GMMClassifier instead.",
+    )
 
 
 def reconstructed(graph: Graph, fitted: Any, table: Table) -> Outputs:
