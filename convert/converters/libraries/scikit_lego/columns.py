@@ -87,7 +87,7 @@ def rising(graph: Graph, fitted: Any, table: Table) -> Outputs:
         bases = graph.call(spline, labelled(graph.select(table, [column]), ()), "transform")
         turned = bases.take(range(bases.width - 1, -1, -1))
         made.append(graph.op("CumSum", turned, graph.constant(np.array(1), "int64")))
-    return {"transform": made}
+    return {"transform": Table(tuple(made))}
 
 
 def orthogonal(graph: Graph, fitted: Any, table: Table) -> Outputs:
