@@ -116,7 +116,8 @@ def _may_be_asked(estimator: Any) -> bool:
 def _is(kind: Callable[[Any], bool], estimator: Any) -> bool:
     """Whether it is of a kind; other packages' classes need not have scikit-learn's tags."""
     try:
-        return kind(estimator)
+        told = f"is_{getattr(estimator, '_estimator_type', None)}"  # scikit-lego's, without a tag
+        return kind(estimator) or kind.__name__ == told
     except Exception:
         found = getattr(estimator, "_estimator_type", None) or _named(type(estimator).__name__)
         return kind.__name__ == f"is_{found}"
@@ -188,9 +189,15 @@ def _asked(estimator: Any, method: str, X: Data) -> Array:
         return np.asarray(estimator.predict(X, return_std=True)[1])
     answer = getattr(estimator, method)(X)
     array = np.hstack(answer) if isinstance(answer, list) else dense(answer)
-    if method == "transform" and array.ndim == 1 and X.shape[0] == 1:
-        return array.reshape(1, -1)  # SparsePCA forgets the row where there is but one
-    return array
+    return _of_one_row(array, method) if np.shape(X)[:1] == (1,) else array
+
+
+def _of_one_row(array: Array, method: str) -> Array:
+    """With a dimension for the row, which SparsePCA and scikit-lego's groups lose."""
+    if array.ndim == 0:
+        return array.reshape(1)
+    lost = array.ndim == 1 and (method == "transform" or len(array) > 1)
+    return array.reshape(1, -1) if lost else array
 
 
 def dense(answer: Any) -> Array:

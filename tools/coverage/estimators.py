@@ -34,11 +34,13 @@ class Case:
         name: of the class.
         estimator: not yet fitted.
         samples: that it is fitted on, one after the other.
+        needs: a package that its fit needs and that is not in the environment of the sweep.
     """
 
     name: str
     estimator: Any
     samples: tuple[MakesSample, ...]
+    needs: str = ""
 
 
 def cases() -> Iterator[Case]:

@@ -46,6 +46,8 @@ def outcome_of(case: Case) -> Outcome:
     """Fit, convert and compare on every sample, in both precisions, with gaps where allowed."""
     if reason := _nothing_to_serve(case):
         return Outcome(case.name, "transductive", reason)
+    if case.needs:
+        return Outcome(case.name, "refused", f"not tried: its fit needs {case.needs}")
     found: list[tuple[Fitted, Result, str]] = []
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
@@ -112,7 +114,11 @@ def fitted(case: Case) -> Iterator[Fitted]:
         holey = _is_numbers(sample.X) or isinstance(sample.X, pd.DataFrame)
         if holey and _takes_gaps(case.estimator):
             holed = Sample(with_gaps(sample.X, 1), sample.y, None)
-            yield Fitted(name, "gaps", _fitted(case.estimator, holed), with_gaps(rows, 2))
+            try:
+                estimator = _fitted(case.estimator, holed)
+            except ValueError:  # its tag is wrong
+                continue
+            yield Fitted(name, "gaps", estimator, with_gaps(rows, 2))
 
 
 def _takes_gaps(estimator: Any) -> bool:

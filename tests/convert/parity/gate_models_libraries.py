@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from sklearn.compose import make_column_transformer
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
@@ -63,6 +63,23 @@ def _with_categories(**settings: Any) -> Source:
     return Source(model.fit(X, y), others)
 
 
+def _prices() -> Sample:
+    X, _, others = samples.loans()
+    columns = ["Home", "Age", "Income"]
+    return Sample(X[columns], X["Price"].to_numpy(float), others[columns])
+
+
+def _capped() -> Any:
+    return make_pipeline(
+        _of("sklego.preprocessing.ColumnCapper")((10, 90)),
+        make_union(
+            _of("sklego.preprocessing.IntervalEncoder")(n_chunks=6),
+            _of("sklego.preprocessing.InformationFilter")([1]),
+        ),
+        Ridge(),
+    )
+
+
 # By the package that has to be there, and what of it is tried.
 LIBRARY_MODELS: dict[tuple[str, str], Callable[[], Source]] = {
     ("imblearn", "pipeline"): lambda: _fitted(_sampled(), samples.three_classes()),
@@ -76,6 +93,10 @@ LIBRARY_MODELS: dict[tuple[str, str], Callable[[], Source]] = {
         _of("imblearn.ensemble.BalancedRandomForestClassifier")(10, max_depth=5, random_state=0),
         samples.unscaled(),
     ),
+    ("sklego", "groups"): lambda: _fitted(
+        _of("sklego.meta.GroupedRegressor")(Ridge(), ["Home"]), _prices()
+    ),
+    ("sklego", "capped columns"): lambda: _fitted(_capped(), samples.one_target()),
     ("imblearn", "undersampled boosting"): lambda: _fitted(
         _of("imblearn.ensemble.RUSBoostClassifier")(n_estimators=10, random_state=0),
         samples.three_classes(),
