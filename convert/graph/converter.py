@@ -114,8 +114,13 @@ class Graph(GraphBuilder):
             output = outputs[method]
             if isinstance(output, Tensor):
                 return output
-            alike = len({tensor.dtype for tensor in output.tensors}) == 1
-            return self.concat(output.tensors) if alike else self.matrix(output)
+            dtypes = {tensor.dtype for tensor in output.tensors}
+            if len(dtypes) > 1 and "string" in dtypes:
+                raise Unsupported(
+                    f"step {type(fitted).__name__}: its {method} holds text beside numbers",
+                    "Have a last step that encodes the text, or drops it.",
+                )
+            return self.concat(output.tensors) if len(dtypes) == 1 else self.matrix(output)
         if method == "predict" and "class_index" in outputs:
             return self.labels(self.call(fitted, table, "class_index"), fitted.classes_)
         raise self._lacks(fitted, outputs, method)

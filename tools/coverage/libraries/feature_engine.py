@@ -98,7 +98,9 @@ def _some(sample: Callable[[], Sample]) -> list[str]:
 ARGUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "ArbitraryDiscretiser": lambda: {"binning_dict": {"mean_radius": [0, 10, 15, 40]}},
     "ArbitraryOutlierCapper": lambda: {"max_capping_dict": {"mean_radius": 15}},
-    "DatetimeSubtraction": lambda: {"variables": "end", "reference": "begin"},
+    "DatetimeSubtraction": lambda: {
+        "variables": "end", "reference": "begin", "drop_original": True,
+    },
     "DecisionTreeDiscretiser": lambda: {"regression": False, "scoring": "roc_auc"},
     "DecisionTreeEncoder": lambda: {"regression": False, "scoring": "roc_auc"},
     "DecisionTreeFeatures": lambda: {"variables": _some(amounts)},
