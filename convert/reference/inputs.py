@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -93,10 +94,8 @@ class Inputs:
 
     def data(self, rows: Sequence[Cells]) -> Data:
         """What scikit-learn is given for these rows."""
-        if rows and self._plain:  # the quicker way for hundreds of columns
-            matrix = np.array(rows, dtype=np.float64)
-            labels = [column.label for column in self.columns]
-            return pd.DataFrame(matrix, columns=labels) if self.frame else matrix
+        if rows and (matrix := self._matrix(rows)) is not None:
+            return pd.DataFrame(matrix, columns=self._labels) if self.frame else matrix
         by_column = list(zip(*rows, strict=True)) if rows else [()] * len(self.columns)
         if self.frame:
             return _frame(self.columns, by_column)
@@ -112,11 +111,35 @@ class Inputs:
             mixed[:, position] = array.tolist()
         return mixed
 
-    @property
-    def _plain(self) -> bool:
-        return all(
-            c.type == "float64" and c.category is None and not c.objects for c in self.columns
+    def _matrix(self, rows: Sequence[Cells]) -> Array | None:
+        """All cells in one array, the quicker way for hundreds of columns; None where none is."""
+        if self._number is None:
+            return None
+        kind, wide = self._number
+        if kind == "int64":
+            if self.frame or any(None in row for row in rows):
+                return None
+            return np.array(rows, dtype=np.int64)
+        matrix = np.array(rows, dtype=np.float64)
+        if kind == "float64":
+            return matrix
+        matrix = matrix.astype(np.float32).astype(np.float64 if wide else np.float32, copy=False)
+        # As pandas holds columns that are given one by one: BLAS sums in the order of the memory.
+        return np.asfortranarray(matrix) if self.frame else matrix
+
+    @cached_property
+    def _number(self) -> tuple[ColumnType, bool] | None:
+        """The type of numbers that all columns have, and whether they are wide; else None."""
+        found = {(c.type, c.wide) for c in self.columns}
+        plain = len(found) == 1 and not any(
+            c.objects or c.category is not None for c in self.columns
         )
+        number = next(iter(found)) if plain else None
+        return None if number is None or number[0] in ("bool", "string") else number
+
+    @cached_property
+    def _labels(self) -> list[Any]:
+        return [column.label for column in self.columns]
 
     def in_float64(self) -> Inputs:
         """The same columns, with what is in float32 given in float64: the very same numbers."""
@@ -144,6 +167,12 @@ class Inputs:
 
     def rows(self, data: Data) -> list[Cells]:
         """The rows of a test set as JSON would hold them, None for a missing value."""
+        if self.form == "array" and self._number is not None and self._number[0] != "int64":
+            matrix = np.asarray(data, dtype=np.float64)
+            cells: list[Cells] = matrix.tolist()
+            for row in np.flatnonzero(np.isnan(matrix).any(axis=1)).tolist():
+                cells[row] = [None if cell != cell else cell for cell in cells[row]]
+            return cells
         by_column = [
             _cells(_values(data, position, self.form), "date" if column.date else column.type)
             for position, column in enumerate(self.columns)
@@ -170,10 +199,16 @@ def read_inputs(X: Any, what: str = "X_test") -> tuple[Inputs, Data]:
         X = X.toarray()
     if _is_texts(X):
         return _read_texts(X, what)
+    if isinstance(X, pd.Series) and X.dtype.kind in "biuf":
+        return read_inputs(X.to_frame(X.name if X.name is not None else "x0"), what)
     try:
         array = np.asarray(X)
+        if array.dtype.kind in "US" and not isinstance(X, np.ndarray):
+            array = np.asarray(X, dtype=object)  # a list of texts and numbers: both as they are
     except ValueError:  # rows of several lengths
         array = np.empty(0)
+    if array.ndim == 1 and array.dtype.kind in "biuf" and len(array):
+        array = array.reshape(-1, 1)  # as IsotonicRegression takes its one column
     if array.ndim != 2 or array.shape[1] == 0:
         got, hint = _described(X, array, what)
         raise Refusal(
@@ -187,7 +222,7 @@ def read_inputs(X: Any, what: str = "X_test") -> tuple[Inputs, Data]:
             f"x{position}",
             position,
             whole or _type_of_values(pd.Series(values, dtype=object), f"{what}, column {position}"),
-            _missing(values),
+            _missing(values) if array.dtype == object else np.nan,
         )
         for position, values in enumerate(array.T)
     )
