@@ -56,26 +56,20 @@ def _digests() -> Any:
 
 def _imputed_and_encoded() -> Any:
     return _of("feature_engine.pipeline.make_pipeline")(
-        _of("feature_engine.imputation.AddMissingIndicator")(variables=["Age"]),
         _of("feature_engine.imputation.MeanMedianImputer")(),
         _of("feature_engine.imputation.CategoricalImputer")(),
-        _of("feature_engine.discretisation.EqualFrequencyDiscretiser")(["Price"], q=5),
-        _of("feature_engine.encoding.RareLabelEncoder")(0.1, 2, variables=["Job"]),
-        _of("feature_engine.encoding.OneHotEncoder")(variables=["Job"]),
+        _of("feature_engine.encoding.OneHotEncoder")(variables=["Home"]),
         _of("feature_engine.encoding.MeanEncoder")(unseen="encode"),
-        _of("feature_engine.outliers.Winsorizer")(tail="both", variables=["Income"]),
         DecisionTreeClassifier(max_depth=6, random_state=0),
     )
 
 
 def _made_of_columns() -> Any:
     return _of("feature_engine.pipeline.make_pipeline")(
-        _of("feature_engine.encoding.OrdinalEncoder")(variables=["Home", "Job"], unseen="encode"),
+        _of("feature_engine.selection.DropFeatures")(["Home", "Job"]),
+        _of("feature_engine.discretisation.EqualFrequencyDiscretiser")(["Price"], q=5),
         _of("feature_engine.creation.MathFeatures")(["Age", "Income"], ["mean", "max"]),
-        _of("feature_engine.creation.CyclicalFeatures")(["Home"]),
-        _of("feature_engine.transformation.YeoJohnsonTransformer")(["Age", "Price"]),
-        _of("feature_engine.transformation.LogCpTransformer")(["Income"], C=3000),
-        _of("feature_engine.selection.DropFeatures")(["Job"]),
+        _of("feature_engine.outliers.Winsorizer")(tail="both", variables=["Income"]),
         LogisticRegression(max_iter=3000),
     )
 

@@ -80,9 +80,10 @@ def notes() -> Sample:
 def moments() -> Sample:
     """Two dates in each row, as text."""
     random = np.random.default_rng(0)
-    begin = pd.Timestamp("2020-01-01") + pd.to_timedelta(random.integers(0, 9e7, 400), unit="s")
-    end = begin + pd.to_timedelta(random.integers(0, 9e6, 400), unit="s")
-    X = pd.DataFrame({"begin": begin.astype(str), "end": end.astype(str)})
+    seconds = random.integers(0, 90_000_000, 400), random.integers(0, 9_000_000, 400)
+    begin, length = (some.astype("timedelta64[s]") for some in seconds)
+    begun = pd.Series(np.datetime64("2020-01-01") + begin)
+    X = pd.DataFrame({"begin": begun.astype(str), "end": (begun + length).astype(str)})
     return Sample(X.iloc[:200], None, X.iloc[200:])
 
 
