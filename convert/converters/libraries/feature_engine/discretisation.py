@@ -69,7 +69,7 @@ def numbered(graph: Graph, x: Tensor, bins: list[Array]) -> Tensor:
 def _limits(edges: Array, precision: int) -> list[str]:
     """The intervals as text, in pandas' own words."""
     nothing: Any = pd.Series([], dtype=np.float64)
-    made = pd.cut(nothing, edges, precision=precision, include_lowest=True)
+    made = pd.cut(nothing, edges.tolist(), precision=precision, include_lowest=True)
     return [str(interval) for interval in made.cat.categories]
 
 
