@@ -345,6 +345,10 @@ def _bounds(column: Column, dtype: str) -> tuple[float, float]:
     return low, high
 
 
+# Of a column that is asked for and that no tensor of the graph holds.
+HELD_AS = {"int64": "int64", "string": "string"}
+
+
 def _held_as(tensor: Mapping[str, Any]) -> str:
     """The dtype of a tensor's cells until they are checked: 64 bits, where the graph has fewer."""
     if "tokens" in tensor:

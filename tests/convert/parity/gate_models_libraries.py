@@ -14,7 +14,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from onnxlet.convert.sources.source import Source
 from tools.coverage import samples
-from tools.coverage.samples import Sample
+from tools.coverage.samples import Sample, with_gaps
 
 
 def _fitted(estimator: Any, sample: Sample) -> Source:
@@ -80,6 +80,29 @@ def _capped() -> Any:
     )
 
 
+def _imputed_and_encoded() -> Any:
+    return _of("feature_engine.pipeline.make_pipeline")(
+        _of("feature_engine.imputation.CategoricalImputer")(),
+        _of("feature_engine.encoding.MeanEncoder")(unseen="encode"),
+        DecisionTreeClassifier(max_depth=6, random_state=0),
+    )
+
+
+def _made_of_columns() -> Any:
+    return _of("feature_engine.pipeline.make_pipeline")(
+        _of("feature_engine.encoding.OneHotEncoder")(),
+        _of("feature_engine.discretisation.EqualFrequencyDiscretiser")(["Price"], q=5),
+        LogisticRegression(max_iter=3000),
+    )
+
+
+def _loans(gaps: bool = False) -> Sample:
+    """Not all rows: feature-engine answers one in milliseconds."""
+    X, y, others = samples.loans()
+    X, good, others = X, (y == "good").astype(int), others[:200]
+    return Sample(with_gaps(X, 1), good, with_gaps(others, 2)) if gaps else Sample(X, good, others)
+
+
 # By the package that has to be there, and what of it is tried.
 LIBRARY_MODELS: dict[tuple[str, str], Callable[[], Source]] = {
     ("imblearn", "pipeline"): lambda: _fitted(_sampled(), samples.three_classes()),
@@ -89,6 +112,10 @@ LIBRARY_MODELS: dict[tuple[str, str], Callable[[], Source]] = {
     ),
     ("category_encoders", "look-ups"): lambda: _fitted(_looked_up(), samples.loans()),
     ("category_encoders", "digests and items"): lambda: _fitted(_digests(), samples.categories()),
+    ("feature_engine", "imputers and encoders"): lambda: _fitted(
+        _imputed_and_encoded(), _loans(gaps=True)
+    ),
+    ("feature_engine", "functions"): lambda: _fitted(_made_of_columns(), _loans()),
     ("imblearn", "balanced forest"): lambda: _fitted(
         _of("imblearn.ensemble.BalancedRandomForestClassifier")(10, max_depth=5, random_state=0),
         samples.unscaled(),
