@@ -47,6 +47,7 @@ def serving_part(
             "outputs": graph.outputs,
             **({"rows_at_once": graph.rows_at_once} if graph.rows_at_once else {}),
             **({"raising": graph.raising} if graph.raising else {}),
+            **({"terms": graph.terms.entry()} if graph.terms else {}),
         },
     }
 

@@ -20,6 +20,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils._set_output import _get_output_config
 
 from onnxlet.convert.errors import shortened
+from onnxlet.convert.graph.additive import Additive
 from onnxlet.convert.graph.builder import GraphBuilder, Precision
 from onnxlet.convert.graph.table import Table
 from onnxlet.convert.graph.tensor import DATE, DROPPED, ELEMENTS, Tensor, Unsupported
@@ -49,6 +50,7 @@ class Graph(GraphBuilder):
         last_in_float32: what skl2onnx writes is given float32, whatever the precision.
         raising: bool tensors that mark rows for which a step inside the model raises in
             scikit-learn; empty unless the graph watches for that.
+        additive: what the scores of estimators are sums of, by their id.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Graph(GraphBuilder):
         super().__init__(precision)
         self.last_in_float32 = last_in_float32
         self.raising: list[Tensor] = []
+        self.additive: dict[int, Additive] = {}
         self._watches = watches
         self._converters = converters
         self._fallback = fallback
@@ -115,16 +118,26 @@ class Graph(GraphBuilder):
             if isinstance(output, Tensor):
                 return output
             kinds = {tensor.dtype for tensor in output.tensors}
-            if "string" in kinds and len(kinds) > 1:
+            alike = len(kinds) == 1
+            if "string" in kinds and not alike:
                 raise Unsupported(
-                    f"step {type(fitted).__name__}: it answers with text and numbers, and an "
-                    "answer has values of one type",
-                    "Put the model behind it that uses its columns, or a selection of them.",
+                    f"step {type(fitted).__name__}: its {method} answers text beside numbers",
+                    "An answer holds one type of values: encode the text, or drop it "
+                    "(remainder='drop').",
                 )
-            return self.concat(output.tensors) if len(kinds) == 1 else self.matrix(output)
+            return self.concat(output.tensors) if alike else self.matrix(output)
         if method == "predict" and "class_index" in outputs:
             return self.labels(self.call(fitted, table, "class_index"), fitted.classes_)
         raise self._lacks(fitted, outputs, method)
+
+    def refuse_rows(self, flags: Tensor) -> None:
+        """Mark rows that the estimator raises for; nothing where the graph does not watch.
+
+        Args:
+            flags: bool, of shape (rows, columns): any of them marks its row.
+        """
+        if self._watches and not self.inside:
+            self.raising.append(flags)
 
     def _lacks(self, fitted: Any, outputs: Outputs, method: str) -> Unsupported:
         step = f"step {type(fitted).__name__}"
@@ -134,6 +147,10 @@ class Graph(GraphBuilder):
                 f"{step}: its converter returns {got} and not {method}{lines}", FIX_IT
             )
         return Unsupported(f"{step}: its {method} has no conversion")
+
+    def knows(self, kind: type) -> bool:
+        """Whether a class has a converter."""
+        return kind in self._converters
 
     def lines_of_converter(self, fitted: Any) -> str:
         """Where a user's converter of an estimator begins, in brackets; '' for this project's."""

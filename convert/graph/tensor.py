@@ -54,8 +54,8 @@ class Tensor:
         labels: the columns' names in a DataFrame; empty where they have none.
         origin: the tensor that it was taken from, and its columns' indices there.
         replaced: pairs of a text of `column` and the text that an imputer puts in its place.
-        types: the signature's types of an input's columns, followed by ? where they may be
-            missing: the graph itself has only numbers.
+        types: the signature's types of an input's columns, `category` for text that is pandas'
+            categoricals, followed by ? where they may be missing: the graph has only numbers.
         compact: indices of columns, int64 of shape (k,), and these columns, of shape (rows, k), if
             all other columns are zero: a text has few words of a vocabulary.
         dimensions: how many it has; None if unknown.
