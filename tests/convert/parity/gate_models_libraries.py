@@ -6,7 +6,9 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
+import pandas as pd
 from sklearn.compose import make_column_transformer
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -54,8 +56,36 @@ def _digests() -> Any:
     return make_pipeline(columns, LogisticRegression())
 
 
+def _vectorised() -> Any:
+    encoder = _of("skrub.MinHashEncoder")(n_components=4)
+    columns = _of("skrub.TableVectorizer")(high_cardinality=encoder)
+    return make_pipeline(columns, DecisionTreeClassifier(max_depth=6, random_state=0))
+
+
+def _components() -> Any:
+    columns = _of("skrub.TableVectorizer")(high_cardinality=_of("skrub.StringEncoder")(4))
+    filled = SimpleImputer(add_indicator=True)
+    return make_pipeline(columns, filled, _of("skrub.SquashingScaler")(), LogisticRegression())
+
+
+def _notes() -> Sample:
+    """Loans with text and a date, both with gaps."""
+    X, y, others = samples.loans()
+    return Sample(_noted(X), y, _noted(others))
+
+
+def _noted(X: pd.DataFrame) -> pd.DataFrame:
+    day = pd.Timestamp("2024-01-01") + pd.to_timedelta(X["Price"] % 700, "D")
+    note = X["Job"] + " for " + X["Price"].astype(str) + " " + X["Home"]
+    return samples.with_gaps(
+        X.assign(day=day.dt.strftime("%Y-%m-%d"), note=note).astype({"Price": float}), 1
+    )
+
+
 # By the package that has to be there, and what of it is tried.
 LIBRARY_MODELS: dict[tuple[str, str], Callable[[], Source]] = {
+    ("skrub", "hashes and dates"): lambda: _fitted(_vectorised(), _notes()),
+    ("skrub", "components of text"): lambda: _fitted(_components(), _notes()),
     ("imblearn", "pipeline"): lambda: _fitted(_sampled(), samples.three_classes()),
     ("category_encoders", "look-ups"): lambda: _fitted(_looked_up(), samples.loans()),
     ("category_encoders", "digests and items"): lambda: _fitted(_digests(), samples.categories()),
