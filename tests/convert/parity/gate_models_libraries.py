@@ -71,15 +71,18 @@ def _components() -> Any:
 def _notes() -> Sample:
     """Loans with text and a date, both with gaps."""
     X, y, others = samples.loans()
-    return Sample(_noted(X), y, _noted(others))
+    return Sample(_noted(X), y, _noted(others).iloc[:50])
 
 
 def _noted(X: pd.DataFrame) -> pd.DataFrame:
     day = pd.Timestamp("2024-01-01") + pd.to_timedelta(X["Price"] % 700, "D")
-    note = X["Job"] + " for " + X["Price"].astype(str) + " " + X["Home"]
-    return samples.with_gaps(
-        X.assign(day=day.dt.strftime("%Y-%m-%d"), note=note).astype({"Price": float}), 1
-    )
+    made = {
+        "income": X["Income"],
+        "home": X["Home"],
+        "note": X["Job"] + " for " + X["Price"].astype(str) + " " + X["Home"],
+        "day": day.dt.strftime("%Y-%m-%d"),
+    }
+    return pd.DataFrame(samples.with_gaps(pd.DataFrame(made), 1))
 
 
 # By the package that has to be there, and what of it is tried.
