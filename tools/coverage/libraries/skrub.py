@@ -109,13 +109,13 @@ class _Embedding:
         return np.array([[len(text), text.count(" ")] for text in texts], dtype=np.float32)
 
 
-class _LLMEncoder(skrub.LLMEncoder):
+class _LLMEncoder(skrub.LLMEncoder):  # type: ignore[misc]  # no types
     def fit(self, column: Any, y: Any = None) -> Any:
         self.__dict__["_estimator"] = _Embedding()
         return super().fit(column, y)
 
 
-class _TextEncoder(skrub.TextEncoder):
+class _TextEncoder(skrub.TextEncoder):  # type: ignore[misc]  # no types
     def fit(self, column: Any, y: Any = None) -> Any:
         self.__dict__["_estimator"] = _Embedding()
         return super().fit(column, y)
@@ -130,7 +130,7 @@ def _then_numbers(joiner: Any) -> Any:
     return make_pipeline(joiner, skrub.SelectCols(selectors.numeric()))
 
 
-class _Plan(TransformerMixin, BaseEstimator):
+class _Plan(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # no types
     """Fits what a plan of operations on variables is made: it is asked by an environment then."""
 
     def __init__(self, name: str) -> None:
