@@ -245,7 +245,7 @@ class GraphBuilder(GraphInputs):
         runs: list[tuple[str, list[tuple[int, int]]]] = []
         for number, index in (owner[int(index)] for index in indices):
             tensor = table.tensors[number]
-            base = tensor.origin[0].name if tensor.origin else tensor.name
+            base = (tensor.origin[0] if tensor.origin else tensor).name or f"dropped {number}"
             if runs and runs[-1][0] == base:
                 runs[-1][1].append((number, index))
             else:

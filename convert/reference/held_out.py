@@ -51,6 +51,11 @@ def held_out_rows(
         )
     if isinstance(expected, Exception):
         raise unanswered(given, reference, expected) from expected
+    if isinstance(got, Exception) and given.X_test is not source.X_test:
+        raise Refusal(
+            f"the estimator takes no frame of pandas, in which requests come: {_in_words(got)}",
+            "Fit it on a frame of pandas: X.to_pandas().",
+        ) from got
     if isinstance(got, Exception):
         raise Refusal(
             f"the estimator answers X_test, and not once that holds plain values: {_in_words(got)}",

@@ -6,7 +6,9 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
+import pandas as pd
 from sklearn.compose import make_column_transformer
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import StandardScaler
@@ -103,8 +105,39 @@ def _loans(gaps: bool = False) -> Sample:
     return Sample(with_gaps(X, 1), good, with_gaps(others, 2)) if gaps else Sample(X, good, others)
 
 
+def _vectorised() -> Any:
+    encoder = _of("skrub.MinHashEncoder")(n_components=4)
+    columns = _of("skrub.TableVectorizer")(high_cardinality=encoder)
+    return make_pipeline(columns, DecisionTreeClassifier(max_depth=6, random_state=0))
+
+
+def _components() -> Any:
+    columns = _of("skrub.TableVectorizer")(high_cardinality=_of("skrub.StringEncoder")(4))
+    filled = SimpleImputer(add_indicator=True)
+    return make_pipeline(columns, filled, _of("skrub.SquashingScaler")(), LogisticRegression())
+
+
+def _notes() -> Sample:
+    """Loans with text and a date, both with gaps."""
+    X, y, others = samples.loans()
+    return Sample(_noted(X), y, _noted(others).iloc[:50])
+
+
+def _noted(X: pd.DataFrame) -> pd.DataFrame:
+    day = pd.Timestamp("2024-01-01") + pd.to_timedelta(X["Price"] % 700, "D")
+    made = {
+        "income": X["Income"],
+        "home": X["Home"],
+        "note": X["Job"] + " for " + X["Price"].astype(str) + " " + X["Home"],
+        "day": day.dt.strftime("%Y-%m-%d"),
+    }
+    return pd.DataFrame(samples.with_gaps(pd.DataFrame(made), 1))
+
+
 # By the package that has to be there, and what of it is tried.
 LIBRARY_MODELS: dict[tuple[str, str], Callable[[], Source]] = {
+    ("skrub", "hashes and dates"): lambda: _fitted(_vectorised(), _notes()),
+    ("skrub", "components of text"): lambda: _fitted(_components(), _notes()),
     ("imblearn", "pipeline"): lambda: _fitted(_sampled(), samples.three_classes()),
     ("catboost", "counters"): lambda: _with_categories(depth=4),
     ("catboost", "splits by category"): lambda: _with_categories(
