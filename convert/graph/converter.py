@@ -77,6 +77,10 @@ class Graph(GraphBuilder):
         if self._watches and not self.inside:
             self.raising.append(flag)
 
+    def knows(self, kind: type) -> bool:
+        """Whether a class of estimators has a converter, other than the fallback."""
+        return self._converters.get(kind) is not None
+
     def convert(self, fitted: Any, table: Table) -> Outputs:
         """The outputs of a fitted estimator's methods, by name.
 

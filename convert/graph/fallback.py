@@ -13,7 +13,7 @@ from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
 from sklearn.base import is_classifier
 
 from onnxlet.convert.errors import shortened
-from onnxlet.convert.graph.alternatives import instead_of
+from onnxlet.convert.graph.alternatives import instead_of, why_not
 from onnxlet.convert.graph.converter import ELEMENTS, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.folders import documented
 
@@ -42,7 +42,7 @@ def fallback(graph: Graph, fitted: Any, table: Table) -> Outputs:
         type(fitted) not in sklearn_operator_name_map
     ):  # first: no converter is a better reason than text columns
         raise Unsupported(
-            f"{type(fitted).__name__} has no converter",
+            f"{type(fitted).__name__} has no converter{why_not(type(fitted))}",
             f"{instead_of(type(fitted))}, or write its converter {IN_SOURCE}.",
         )
     precision = "float32" if graph.last_in_float32 else graph.precision

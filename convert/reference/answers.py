@@ -84,7 +84,7 @@ def task_of(estimator: Any) -> Task:
 
 
 def _may_be_asked(estimator: Any) -> bool:
-    return hasattr(estimator, "get_params") or hasattr(estimator, "predict")
+    return any(hasattr(estimator, name) for name in ("get_params", "predict", "fit"))
 
 
 def _is(kind: Callable[[Any], bool], estimator: Any) -> bool:
