@@ -102,8 +102,23 @@ def build(
     metavar="OUT.npz",
     help="The framework's own answers to them: an array for each output, by name.",
 )
+@click.option(
+    "--shape",
+    "shapes",
+    multiple=True,
+    metavar="NAME=SIZES",
+    help="Sizes that the file leaves free: INPUT=1,3,320,320, or DIMENSION=128, or =..128 to let it"
+    " vary up to there; can be given again.",
+)
 @breaking_option
-def import_(file: Path, name: str, models: Path, breaking: bool, **rows: Path | None) -> None:
+def import_(
+    file: Path,
+    name: str,
+    models: Path,
+    shapes: tuple[str, ...],
+    breaking: bool,
+    **rows: Path | None,
+) -> None:
     """Take a model that another framework exported as ONNX.
 
     Without --expected nothing says that it answers as the framework did: the manifest then calls
@@ -114,7 +129,7 @@ def import_(file: Path, name: str, models: Path, breaking: bool, **rows: Path | 
 
     if rows["expected"] is not None and rows["sample"] is None:
         raise WrongUse("--expected: answers without their rows", "Add --sample IN.npz.")
-    built = import_onnx(file, name, models, report, **rows, breaking=breaking)
+    built = import_onnx(file, name, models, report, **rows, shapes=shapes, breaking=breaking)
     for line in import_lines(name, built.version, built.manifest):
         click.echo(line)
     _say_where(name, built)

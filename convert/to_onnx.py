@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Collection, Container, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import itemgetter
@@ -29,6 +29,7 @@ def convert(
     recipe: Recipe,
     watches: bool = False,
     series: bool = False,
+    whole: Collection[str] = (),
     categoricals: Container[str] = (),
 ) -> Converted:
     """Write a fitted estimator as one ONNX graph: inputs, every step, an output for each method.
@@ -40,6 +41,7 @@ def convert(
         recipe: the way of typing the inputs.
         watches: whether an output of the graph marks rows that scikit-learn raises for.
         series: whether the one column comes as a Series.
+        whole: the outputs that scikit-learn answers in whole numbers.
         categoricals: names of columns that are given to the estimator as pandas' categoricals.
 
     Raises:
@@ -48,7 +50,7 @@ def convert(
     graph = Graph(recipe.precision, converters(), fallback, recipe.cast, watches)
     table = replace(root_table(graph, columns, recipe.layout, categoricals), flat=series)
     outputs = [
-        _output(graph, estimator, table, task, name, method)
+        _output(graph, estimator, table, task, name, method, name in whole)
         for name, method in task.methods.items()
     ]
     flags = [any_of(graph.raising)] if graph.raising else []
@@ -172,7 +174,7 @@ def _dtype(graph: Graph, column: Column, layout: Layout) -> str:
 
 
 def _output(
-    graph: Graph, estimator: Any, table: Table, task: Task, name: str, method: str
+    graph: Graph, estimator: Any, table: Table, task: Task, name: str, method: str, whole: bool
 ) -> Tensor:
     """One method's answer; a classifier's labels keep the type that its classes have."""
     if name == "prediction" and task.name == "classification":
@@ -180,6 +182,8 @@ def _output(
         if "class_index" in answers:
             return graph.labels(graph.call(estimator, table, "class_index"), task.classes)
     made = graph.call(estimator, table, method)
+    if whole and made.dtype in ("float32", "float64"):
+        made = made.cast("int64")
     return made if _is_made(made) else graph.op("Identity", made)
 
 

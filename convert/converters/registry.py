@@ -16,11 +16,13 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
 
 import onnxlet.convert.converters as converters_folder
 from onnxlet.convert.converters.installed import of_package
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
+from onnxlet.folders import documented
 
 __all__ = ["Graph", "Outputs", "Table", "Tensor", "Unsupported", "converters", "converts"]
 
@@ -38,11 +40,13 @@ OPTIONAL = {
     "sklego": "onnxlet.convert.converters.libraries.scikit_lego",
     "skrub": "onnxlet.convert.converters.libraries.skrub",
 }
-# A subclass that replaces only these still answers as its parent does.
+# A subclass that replaces only these still answers as its parent does; a selector is asked for its
+# columns.
 OF_THE_FIT = frozenset(
     {
-        "_abc_impl", "_parameter_constraints", "_sklearn_auto_wrap_output_keys", "fit",
-        "fit_predict", "fit_transform", "partial_fit", "score",
+        "_abc_impl", "_get_support_mask", "_parameter_constraints",
+        "_sklearn_auto_wrap_output_keys", "fit", "fit_predict", "fit_transform", "partial_fit",
+        "score",
     }
 )  # fmt: skip
 # Python and scikit-learn add such names to every class.
@@ -90,12 +94,21 @@ class _Converters(Mapping[type, Converter]):
                 raise ValueError(f"two converters for {kind.__name__}")
             self._known[kind] = convert
 
+    def _add_of(self, package: str) -> None:
+        try:
+            self._add(OPTIONAL[package])
+        except ImportError as error:
+            raise Unsupported(
+                f"its converters need another version of {package}: {error}",
+                "Install a version that they know" + documented(" (docs/reference/coverage.md)."),
+            ) from error
+
     def __getitem__(self, kind: type) -> Converter:
         if kind in _own:
             return _own[kind]
         package = kind.__module__.partition(".")[0]
-        if kind not in self._known and package in OPTIONAL:
-            self._add(OPTIONAL[package])
+        if kind not in self._known and package in OPTIONAL and package in sys.modules:
+            self._add_of(package)
         if kind not in self._known and package not in self._asked:
             self._known |= {**dict(of_package(package)), **self._known}
             self._asked.add(package)

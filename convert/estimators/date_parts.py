@@ -26,7 +26,7 @@ RENAMED = {"weekday": "day_of_week", "dayofyear": "day_of_year"}  # the others a
 KNOWN = frozenset({DAYS, *PARTS} - {"microseconds", "nanosecond"})
 
 
-class DateParts(TransformerMixin, BaseEstimator):
+class DateParts(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
     """Parts of dates, float64, NaN where a date is missing.
 
     Args:
@@ -104,7 +104,7 @@ class DateParts(TransformerMixin, BaseEstimator):
         if form is not None:
             column = pd.to_datetime(column, format=form, utc="%z" in form)
         if getattr(column.dtype, "tz", None) is not None and self.zone is not None:
-            return column.dt.tz_convert(self.zone)
+            column = column.dt.tz_convert(self.zone)
         return column
 
     def _turned(self, part: str, values: Array) -> list[Array]:

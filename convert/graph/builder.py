@@ -56,6 +56,12 @@ class GraphBuilder(GraphInputs):
         self._constants: dict[tuple[str, bytes, tuple[int, ...]], str] = {}
         self._initializers: dict[str, onnx.TensorProto] = {}
 
+    def tensor(
+        self, name: str, dtype: str, width: int = 1, dimensions: int | None = None
+    ) -> Tensor:
+        """The graph's tensor of a name."""
+        return Tensor(self, name, dtype, width, dimensions=dimensions)
+
     # constants and nodes
 
     def constant(self, values: Any, dtype: str | None = None) -> Tensor:

@@ -77,10 +77,6 @@ class Graph(GraphBuilder):
         if self._watches and not self.inside:
             self.raising.append(flag)
 
-    def knows(self, kind: type) -> bool:
-        """Whether a class of estimators has a converter, other than the fallback."""
-        return self._converters.get(kind) is not None
-
     def convert(self, fitted: Any, table: Table) -> Outputs:
         """The outputs of a fitted estimator's methods, by name.
 
@@ -121,11 +117,27 @@ class Graph(GraphBuilder):
             output = outputs[method]
             if isinstance(output, Tensor):
                 return output
-            alike = len({tensor.dtype for tensor in output.tensors}) == 1
+            kinds = {tensor.dtype for tensor in output.tensors}
+            alike = len(kinds) == 1
+            if "string" in kinds and not alike:
+                raise Unsupported(
+                    f"step {type(fitted).__name__}: its {method} answers text beside numbers",
+                    "An answer holds one type of values: encode the text, or drop it "
+                    "(remainder='drop').",
+                )
             return self.concat(output.tensors) if alike else self.matrix(output)
         if method == "predict" and "class_index" in outputs:
             return self.labels(self.call(fitted, table, "class_index"), fitted.classes_)
         raise self._lacks(fitted, outputs, method)
+
+    def refuse_rows(self, flags: Tensor) -> None:
+        """Mark rows that the estimator raises for; nothing where the graph does not watch.
+
+        Args:
+            flags: bool, of shape (rows, columns): any of them marks its row.
+        """
+        if self._watches and not self.inside:
+            self.raising.append(flags)
 
     def _lacks(self, fitted: Any, outputs: Outputs, method: str) -> Unsupported:
         step = f"step {type(fitted).__name__}"
@@ -135,6 +147,10 @@ class Graph(GraphBuilder):
                 f"{step}: its converter returns {got} and not {method}{lines}", FIX_IT
             )
         return Unsupported(f"{step}: its {method} has no conversion")
+
+    def knows(self, kind: type) -> bool:
+        """Whether a class has a converter."""
+        return kind in self._converters
 
     def lines_of_converter(self, fitted: Any) -> str:
         """Where a user's converter of an estimator begins, in brackets; '' for this project's."""
@@ -170,7 +186,7 @@ class Graph(GraphBuilder):
             return Table(tuple(replace(tensor, labels=()) for tensor in made.tensors))
         if not hasattr(fitted, "get_feature_names_out"):
             return labelled(made, table.labels if made.width == table.width else ())
-        return labelled(made, fitted.get_feature_names_out().tolist())
+        return labelled(made, list(fitted.get_feature_names_out()))
 
 
 def _outputs(convert: Converter, graph: Graph, fitted: Any, table: Table) -> Outputs:

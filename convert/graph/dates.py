@@ -113,8 +113,8 @@ def _zone(name: str) -> tzinfo:
 
 def has_offset(date: Tensor) -> bool:
     """Whether dates come with an offset from UTC."""
-    first = next(step for step in date.steps if step["step"] == "date")
-    return bool(first["offset"]) or "%z" in (first["form"] or "")
+    first = next(step for step in date.steps if step["step"] in ("date", "date_if_any"))
+    return bool(first.get("offset")) or "%z" in (first["form"] or "")
 
 
 def in_utc(date: Tensor) -> Tensor:

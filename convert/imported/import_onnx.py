@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,38 +22,27 @@ from onnxlet.convert.directory.model_directory import (
 from onnxlet.convert.directory.summaries import column_statistics
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.evidence.evidence import Evidence
-from onnxlet.convert.imported.inputs import (
-    InputTensor,
-    free_batches,
-    input_tensors,
-    signature_inputs,
-)
-from onnxlet.convert.imported.onnx_file import check_versions, open_session, opsets, read_onnx
-from onnxlet.convert.imported.outputs import KINDS, Served, served_outputs, serving_part
-from onnxlet.convert.imported.sample import (
-    check_names,
-    instances,
-    made_rows,
-    read_arrays,
-    read_sample,
-    with_missing,
-)
-from onnxlet.convert.imported.trial import check_it_ends, check_loops
+from onnxlet.convert.imported.inputs import InputTensor
+from onnxlet.convert.imported.onnx_file import check_versions, opsets, read_onnx
+from onnxlet.convert.imported.outputs import KINDS, Served
+from onnxlet.convert.imported.sample import check_names, read_arrays
+from onnxlet.convert.imported.shapes import apply, parse
+from onnxlet.convert.imported.taking import Taken, answers, compared, take
+from onnxlet.convert.imported.trial import check_loops
 from onnxlet.convert.manifest import versions
-from onnxlet.convert.parity.comparison import CHUNK, TOLERANCE, Comparison, compare
+from onnxlet.convert.parity.comparison import TOLERANCE, Comparison
 from onnxlet.convert.parity.refusals import differences_in_words
-from onnxlet.convert.reference.answers import Answers, Task
+from onnxlet.convert.reference.answers import Answers
 from onnxlet.convert.reference.inputs import Cells, InputColumn
+from onnxlet.convert.spacing import evenly_spaced
 from onnxlet.function import json_text
-from onnxlet.function.errors import InvalidRows
 from onnxlet.function.explanation.background import FILE as BACKGROUND
-from onnxlet.function.inputs.validation import validate_rows
 from onnxlet.function.models.model import Model
-from onnxlet.function.serving.golden import replay, usual_size
+from onnxlet.function.serving.golden import replay
 
 VERIFIED = "verified"  # against the answers that came with the file
 UNVERIFIED = "unverified"
-MIXED_HINT = "Export the model for inference: model.eval(), training=False, no random numbers."
+GOLDEN_VALUES = 2**16  # in all golden rows and their answers: each is text in golden.json
 DIFFERS_HINT = (
     "Nothing was written. Were the expected answers computed for inference (model.eval(), "
     "training=False), on the CPU, from these very inputs?"
@@ -67,6 +57,7 @@ def import_onnx(
     sample: Path | None = None,
     expected: Path | None = None,
     *,
+    shapes: Sequence[str] = (),
     breaking: bool = False,
 ) -> Built:
     """Take an ONNX file, try it, and write the next version of a model.
@@ -78,6 +69,7 @@ def import_onnx(
         report: called with a line for each step.
         sample: an .npz file of inputs by name, rows first.
         expected: an .npz file of the framework's own answers to them, by output name.
+        shapes: sizes for free dimensions, such as "x=1,3,320,320" or "sequence=..128".
         breaking: clients of the version that is served need not go on with this one.
 
     Raises:
@@ -93,33 +85,25 @@ def import_onnx(
         report(f"tensors whose data lie outside, put into model.onnx: {embedded}")
     check_versions(proto)
     check_loops(proto)
-    freed = free_batches(proto)
-    content = proto.SerializeToString(deterministic=True)
-    check_it_ends(content, sample)
-    session = open_session(content)
-    tensors = input_tensors(session)
-    rows = read_sample(sample, tensors) if sample else made_rows(tensors)
-    served = served_outputs(session, tensors, rows, freed, report)
-    public, private = signature_inputs(tensors, with_missing(rows.arrays, tensors))
-    manifest = serving_part(served, public, private)
-    model = Model("imported", 1, manifest, content)
-    cells = instances(rows.arrays, tensors)
-    _check_rows_are_independent(model, cells)
-    given = [] if rows.made else cells
-    proof = _prove(model, given, served, expected)
-    parts = {"model.onnx": content, "golden.json": json_text.dumps(proof.golden)}
-    made = background_file(model, given, "sample") if given else None
+    longest = apply(proto, parse(shapes))
+    taken = take(proto, longest, sample, report)
+    given = [] if taken.made else taken.rows
+    proof = _prove(taken, given, expected)
+    parts = {"model.onnx": taken.content, "golden.json": json_text.dumps(proof.golden)}
+    manifest = dict(taken.model.manifest)
+    explained = bool(given) and not any(tensor.nested for tensor in taken.tensors)
+    made = background_file(taken.model, given, "sample") if explained else None
     if made is not None:
         manifest["background"], parts[BACKGROUND] = made
     manifest |= {
         "parity": proof.parity,
         "metrics": None,
-        "statistics": _statistics(tensors, given),
+        "statistics": _statistics(taken.tensors, given),
         "origin": {"producer": _origin(proto), "opsets": opsets(proto)},
         "versions": versions(),
         "files": {file: sha256(content) for file, content in parts.items()},
     }
-    faults = replay(Model("imported", 1, manifest, content), proof.golden)
+    faults = replay(Model("imported", 1, manifest, taken.content), proof.golden)
     if faults:
         raise Refusal(f"the golden rows are not answered through JSON: {faults[0]}")
     files = {**parts, "manifest.json": json_text.dumps(manifest)}
@@ -143,72 +127,42 @@ class Proof(NamedTuple):
     parity: dict[str, Any]
 
 
-def _answers(model: Model, rows: Sequence[Cells]) -> Answers:
-    """The function's own answers, validation included."""
-    parts = []
-    for start in range(0, len(rows), CHUNK):
-        try:
-            table = validate_rows(rows[start : start + CHUNK], model.signature)
-        except InvalidRows as error:
-            raise Refusal(
-                f"the sample is refused: {error.problems[0]}",
-                "A row is counted from 0. Leave it out, or send what the type of the input holds.",
-            ) from error
-        parts.append(model.run(table))
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-
-def _check_rows_are_independent(model: Model, rows: Sequence[Cells]) -> None:
-    """A row's answer may not depend on the rows that it is sent with."""
-    few = list(rows[:3])
-    together = _answers(model, few)
-    for position, row in enumerate(few):
-        single = _answers(model, [row])
-        one_row = {name: array[position : position + 1] for name, array in together.items()}
-        if not _compared(model, [row], one_row).passed or any(
-            single[name].shape != array.shape for name, array in one_row.items()
-        ):
-            raise Refusal(
-                f"row {position} is answered otherwise by itself than together with "
-                f"{len(few) - 1} others",
-                MIXED_HINT,
-            )
-
-
-def _compared(model: Model, rows: Sequence[Cells], answers: Answers) -> Comparison:
-    task = Task("transformation", {name: name for name in answers})
-    return compare(model, task, rows, answers, _floors(answers))
-
-
-def _floors(answers: Answers) -> dict[str, float]:
-    """A framework computes in 32 bits: an output's numbers count against their usual size."""
-    return {name: usual_size(a) for name, a in answers.items() if a.dtype.kind == "f"}
-
-
-def _prove(
-    model: Model, rows: list[Cells], served: Sequence[Served], expected: Path | None
-) -> Proof:
+def _prove(taken: Taken, rows: list[Cells], expected: Path | None) -> Proof:
     if not rows:
         golden = choose_golden([], {}, np.zeros(0, dtype=bool))
         return Proof(golden, {"state": UNVERIFIED, "reason": "no sample was given"})
-    own = _answers(model, rows)
-    wanted = own if expected is None else _expected(expected, served, own)
-    comparison = _compared(model, rows, wanted)
+    own = answers(taken.model, rows)
+    wanted = own if expected is None else _expected(expected, taken.served, own)
+    comparison = compared(taken, rows, wanted)
     evidence = Evidence(rows, wanted, len(rows))
     if not comparison.passed:
         raise Refusal(
-            differences_in_words(comparison, evidence, model.signature.columns), DIFFERS_HINT
+            differences_in_words(comparison, evidence, taken.model.signature.columns),
+            DIFFERS_HINT,
         )
-    golden = choose_golden(rows, wanted, np.zeros(len(rows), dtype=bool))
-    golden["floors"] = _floors(wanted)
+    golden = _golden(taken, rows, wanted)
     if expected is None:
         about = {"state": UNVERIFIED, "reason": "the sample's answers are ONNX Runtime's own"}
         return Proof(golden, about | {"held_out_rows": len(rows)})
-    return Proof(golden, _certificate(comparison, len(rows)))
+    return Proof(golden, _certificate(comparison, len(rows), golden["floors"]))
 
 
-def _certificate(comparison: Comparison, rows: int) -> dict[str, Any]:
-    """What was measured, in the members that a build's certificate has too."""
+def _golden(taken: Taken, rows: Sequence[Cells], wanted: Answers) -> dict[str, Any]:
+    """Some rows with their answers, few of them where they have many values."""
+    values = sum(prod(map(abs, each.sizes(each.longest))) for each in taken.tensors)
+    values += sum(array[0].size for array in wanted.values())
+    few = evenly_spaced(range(len(rows)), max(1, GOLDEN_VALUES // values))
+    some = {name: array[few] for name, array in wanted.items()}
+    golden = choose_golden([rows[row] for row in few], some, np.zeros(len(few), dtype=bool))
+    golden["floors"] = taken.floors(wanted)
+    return golden
+
+
+def _certificate(comparison: Comparison, rows: int, floors: Mapping[str, float]) -> dict[str, Any]:
+    """What was measured, in the members that a build's certificate has too.
+
+    `allowed` is the difference that an output's numbers may have, however small they are.
+    """
     return {
         "state": VERIFIED,
         "held_out_rows": rows,
@@ -217,6 +171,7 @@ def _certificate(comparison: Comparison, rows: int) -> dict[str, Any]:
         "tolerance": TOLERANCE,
         "outputs": {
             name: {"largest_absolute": d.absolute, "largest_relative": d.relative}
+            | ({"allowed": TOLERANCE * floors[name]} if name in floors else {})
             for name, d in comparison.outputs.items()
         },
     }
@@ -245,12 +200,14 @@ def _expected(path: Path, served: Sequence[Served], own: Answers) -> Answers:
 
 
 def _statistics(tensors: Sequence[InputTensor], rows: list[Cells]) -> dict[str, Any]:
+    """Of the columns that hold one value; what nested lists hold has no name."""
+    names = [(name, tensor) for tensor in tensors for name in tensor.columns]
+    flat = [position for position, (_, tensor) in enumerate(names) if not tensor.nested]
     columns = [
-        InputColumn(name, name, tensor.type)  # type: ignore[arg-type] # one of the column types
-        for tensor in tensors
-        for name in tensor.columns
+        InputColumn(names[position][0], names[position][0], names[position][1].type)  # type: ignore[arg-type] # one of the column types
+        for position in flat
     ]
-    return column_statistics(columns, rows, "sample")
+    return column_statistics(columns, [[row[n] for n in flat] for row in rows], "sample")
 
 
 def import_lines(name: str, version: int, manifest: Mapping[str, Any]) -> Iterator[str]:

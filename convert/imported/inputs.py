@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -26,6 +26,7 @@ TYPES = {
         for kind in ("int64", "int32", "int16", "int8", "uint32", "uint16", "uint8")
     },
 }
+MOST_COLUMNS = 4096  # values of a row that are columns; a wider tensor's rows are nested lists
 # The largest float64 that rounds to a finite number of the dtype.
 LARGEST_OF = {"float32": LARGEST_FLOAT32, "float16": float(np.nextafter(65520.0, 0))}
 FREE_HINT = (
@@ -42,20 +43,38 @@ class InputTensor:
         name: as the framework called it.
         dtype: of the tensor.
         type: that clients see.
-        dims: of one row; () for a tensor of shape (rows,).
-        columns: one for each number of a row.
+        dims: of one row, names for those that vary; () for a tensor of shape (rows,).
+        columns: one for each number of a row, or the only one where it is a nested list.
+        longest: entries of a dimension that varies.
     """
 
     name: str
     dtype: str
     type: str
-    dims: tuple[int, ...]
+    dims: tuple[int | str, ...]
     columns: tuple[str, ...]
+    longest: int = 0
 
     @property
     def shape(self) -> list[int]:
-        """The shape in a manifest, with -1 for the rows."""
-        return [-1, *self.dims]
+        """The shape in a manifest, with -1 for the rows and what else varies."""
+        return [-1, *(size if isinstance(size, int) else -1 for size in self.dims)]
+
+    @property
+    def nested(self) -> bool:
+        """Whether clients send a nested list for each row, not a value for each column."""
+        return is_nested(self.dims)
+
+    def sizes(self, length: int) -> tuple[int, ...]:
+        """Of one row, so long where it varies."""
+        return tuple(
+            size if isinstance(size, int) else min(length, self.longest) for size in self.dims
+        )
+
+
+def is_nested(dims: Sequence[int | str]) -> bool:
+    """Whether rows of these sizes are nested lists: they vary, or have many values."""
+    return any(isinstance(size, str) for size in dims) or prod(map(int, dims)) > MOST_COLUMNS
 
 
 def free_batches(proto: onnx.ModelProto) -> list[str]:
@@ -80,8 +99,12 @@ def free_batches(proto: onnx.ModelProto) -> list[str]:
     return freed
 
 
-def input_tensors(session: Any) -> list[InputTensor]:
+def input_tensors(session: Any, longest: Mapping[str, int] | None = None) -> list[InputTensor]:
     """The inputs of a session that a client has to give.
+
+    Args:
+        session: of the graph.
+        longest: how long each dimension may be that varies, by its name.
 
     Raises:
         Refusal: one is of a type or shape that has no columns.
@@ -89,7 +112,7 @@ def input_tensors(session: Any) -> list[InputTensor]:
     inputs = session.get_inputs()
     if not inputs:
         raise Refusal("the model has no inputs", "There is nothing to be asked.")
-    tensors = [_tensor(entry, only_one=len(inputs) == 1) for entry in inputs]
+    tensors = [_tensor(entry, len(inputs) == 1, longest or {}) for entry in inputs]
     counts = Counter(name for tensor in tensors for name in tensor.columns)
     twice = [name for name, count in counts.items() if count > 1]
     if twice:
@@ -99,7 +122,7 @@ def input_tensors(session: Any) -> list[InputTensor]:
     return tensors
 
 
-def _tensor(entry: Any, only_one: bool) -> InputTensor:
+def _tensor(entry: Any, only_one: bool, longest: Mapping[str, int]) -> InputTensor:
     if entry.type not in TYPES:
         raise Refusal(
             f"input '{entry.name}' is a {entry.type}, which has no form in a request",
@@ -111,16 +134,27 @@ def _tensor(entry: Any, only_one: bool) -> InputTensor:
             f"input '{entry.name}' has no first dimension for the rows, or its shape is not given",
             "Export it with inputs of shape (rows, …), each row an instance.",
         )
-    loose = [position for position, dim in enumerate(shape[1:], 1) if not isinstance(dim, int)]
-    if loose or 0 in shape[1:]:
-        shown = ", ".join("?" if dim is None else str(dim) for dim in shape)
+    shown = ", ".join("?" if dim is None else str(dim) for dim in shape)
+    if 0 in shape[1:]:
         raise Refusal(
-            f"input '{entry.name}' has the shape ({shown}): only the rows may vary in number",
-            "Export it with every dimension fixed but the first: an instance has so many values.",
+            f"input '{entry.name}' has the shape ({shown}): a row has no values",
+            "Export it with sizes from 1.",
         )
     dtype, kind = TYPES[entry.type]
     dims = tuple(shape[1:])
-    return InputTensor(entry.name, dtype, kind, dims, _columns(entry.name, prod(dims), only_one))
+    nested = is_nested(dims)
+    if nested and kind == "string":
+        raise Refusal(
+            f"input '{entry.name}' has the shape ({shown}): texts are columns, at most "
+            f"{MOST_COLUMNS} of them",
+            f"Name the sizes that are free: --shape '{entry.name}=1,{'8,' * len(dims)}'".rstrip(
+                ",'"
+            )
+            + "'.",
+        )
+    columns = (entry.name,) if nested else _columns(entry.name, prod(dims), only_one)
+    most = max((longest[size] for size in dims if isinstance(size, str)), default=0)
+    return InputTensor(entry.name, dtype, kind, dims, columns, most)
 
 
 def _columns(name: str, width: int, only_one: bool) -> tuple[str, ...]:
@@ -137,12 +171,19 @@ def signature_inputs(
     for tensor in tensors:
         entry: dict[str, Any] = {"name": tensor.name, "type": tensor.type}
         columns = [_column(tensor, name, nullable) for name in tensor.columns]
-        if len(columns) == 1:
+        if tensor.nested:
+            cell = {"cell": list(tensor.dims)} | (
+                {"longest": tensor.longest} if tensor.longest else {}
+            )
+            public.append({**entry, **columns[0], **cell, "shape": tensor.shape})
+        elif len(columns) == 1:
             public.append({**entry, **columns[0], "shape": [-1, 1]})
         else:
             public.append({**entry, "shape": tensor.shape, "columns": columns})
         feed = {"name": tensor.name, "dtype": tensor.dtype, "columns": list(tensor.columns)}
-        private.append(feed if len(tensor.dims) == 1 else {**feed, "shape": tensor.shape})
+        private.append(
+            feed if len(tensor.dims) == 1 or tensor.nested else {**feed, "shape": tensor.shape}
+        )
     return public, private
 
 

@@ -10,11 +10,12 @@ import numpy as np
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.imported.inputs import FREE_HINT, InputTensor
 from onnxlet.convert.imported.onnx_file import one_line
-from onnxlet.convert.imported.sample import Rows
+from onnxlet.convert.imported.sample import MADE_ROWS, Rows, of_length
 from onnxlet.function.arrays import Array
 from onnxlet.function.models.model import MANIFEST_FORMAT
 
 TASK = "function"
+OTHER_LENGTH = 5  # that a graph is tried with, to see which sizes of its outputs vary
 RESERVED = ("model", "version", "classes", "prediction")  # members of an answer
 KINDS = {"f": "float64", "i": "int64", "u": "int64", "b": "bool", "O": "string", "U": "string"}
 
@@ -26,13 +27,15 @@ class Served(NamedTuple):
         name: in answers.
         output: in the graph.
         type: that clients see.
-        shape: -1 for the rows, and the dimensions of one row's answer.
+        shape: -1 for the rows, and the dimensions of one row's answer; -1 for what varies there.
+        half: it is computed in 16 bits.
     """
 
     name: str
     output: str
     type: str
     shape: tuple[int, ...]
+    half: bool = False
 
 
 def served_outputs(
@@ -40,9 +43,22 @@ def served_outputs(
     tensors: Sequence[InputTensor],
     rows: Rows,
     freed: Sequence[str],
+    alone: bool,
     report: Callable[[str], object],
 ) -> list[Served]:
-    """The outputs that have an entry for each row, found by running one row and three."""
+    """The outputs that have an entry for each row, found by running one row and three.
+
+    Args:
+        session: of the graph.
+        tensors: its inputs.
+        rows: to try it with.
+        freed: inputs whose first dimension was fixed.
+        alone: rows are run one by one.
+        report: called with a line for each output that is left out.
+
+    Raises:
+        Refusal: the first output has no entry for each row, or the graph does not run.
+    """
     outputs = session.get_outputs()
     for output in outputs:
         if not output.type.startswith("tensor("):
@@ -52,20 +68,28 @@ def served_outputs(
                 "zipmap=False in onnxmltools.",
             )
     names = [output.name for output in outputs]
-    one, three = (_tried(session, names, tensors, rows, count, freed) for count in (1, 3))
+    count = 1 if alone else MADE_ROWS
+    one, several = (_tried(session, names, tensors, rows, n, freed) for n in (1, count))
+    other = one
+    if lengths := [n for t in tensors for n in rows.arrays[t.name].shape[1:] if t.longest]:
+        length = OTHER_LENGTH + (OTHER_LENGTH in lengths)
+        other = _tried(session, names, tensors, of_length(rows, tensors, length), 1, freed)
     first = "prediction" if "prediction" in names else names[0]
     served = []
-    for name, single, together in zip(names, one, three, strict=True):
+    for name, single, together, longer in zip(names, one, several, other, strict=True):
         if (
             _is_by_row(single, 1)
-            and _is_by_row(together, 3)
+            and _is_by_row(together, count)
             and single.shape[1:] == together.shape[1:]
+            and single.ndim == longer.ndim
         ):
-            served.append(_output(name, together, name == first))
+            sizes = zip(single.shape[1:], longer.shape[1:], strict=True)
+            dims = tuple(-1 if size != varied else size for size, varied in sizes)
+            served.append(_output(name, together, name == first, dims))
         elif name == first:
             raise Refusal(
-                f"output '{name}' has the shape {together.shape} for 3 rows, and {single.shape} "
-                "for one: expected an entry for each row",
+                f"output '{name}' has the shape {together.shape} for {count} rows, and "
+                f"{single.shape} for one: expected an entry for each row",
                 FREE_HINT % freed[0] if freed else "Export a model that answers row by row.",
             )
         else:
@@ -95,9 +119,16 @@ def _tried(
                 f"{why}",
                 FREE_HINT % freed[0],
             ) from error
+        free = [size for tensor in tensors for size in tensor.dims if isinstance(size, str)]
+        name_it = f"Fix the sizes that it leaves free: --shape {free[0]}=…. " if free else ""
         raise Refusal(
             f"the model does not run with {'made-up ' if rows.made else ''}{why}",
-            "Give rows that it takes: --sample IN.npz." if rows.made else "Are these its inputs?",
+            name_it
+            + (
+                "Give rows that it takes: --sample IN.npz."
+                if rows.made
+                else "Are these its inputs?"
+            ),
         ) from error
 
 
@@ -105,7 +136,7 @@ def _is_by_row(array: Array, rows: int) -> bool:
     return array.ndim > 0 and len(array) == rows and array.size > 0
 
 
-def _output(name: str, array: Array, first: bool) -> Served:
+def _output(name: str, array: Array, first: bool, dims: tuple[int, ...]) -> Served:
     if array.dtype.kind not in KINDS or array.dtype == np.uint64:
         raise Refusal(f"output '{name}' is of {array.dtype}, which has no form in an answer")
     if not first and name in RESERVED:
@@ -116,19 +147,32 @@ def _output(name: str, array: Array, first: bool) -> Served:
     kind = KINDS[array.dtype.kind]
     if kind == "float64" and array.dtype != np.float64:
         kind = "float32"
-    dims = array.shape[1:]
+    if kind == "string" and -1 in dims:
+        raise Refusal(f"output '{name}' is text of a size that varies, which has no form here")
     shape = (-1,) if dims == (1,) else (-1, *dims)
-    return Served("prediction" if first else name, name, kind, shape)
+    public = "prediction" if first else name
+    return Served(public, name, kind, shape, array.dtype == np.float16)
 
 
 def serving_part(
-    served: Sequence[Served], public: list[dict[str, Any]], private: list[dict[str, Any]]
+    served: Sequence[Served],
+    public: list[dict[str, Any]],
+    private: list[dict[str, Any]],
+    alone: bool,
 ) -> dict[str, Any]:
-    """The members of a manifest that `onnxlet.function.models.model.Model` reads."""
+    """The members of a manifest that `onnxlet.function.models.model.Model` reads.
+
+    Args:
+        served: the outputs.
+        public: the inputs, as clients see them.
+        private: the inputs, as the graph has them.
+        alone: rows are run one by one.
+    """
     outputs = [{"name": o.name, "type": o.type, "shape": list(o.shape)} for o in served]
     return {
         "format": MANIFEST_FORMAT,
         "task": TASK,
         "signature": {"inputs": public, "outputs": outputs},
-        "graph": {"inputs": private, "outputs": [output.output for output in served]},
+        "graph": {"inputs": private, "outputs": [output.output for output in served]}
+        | ({"rows_at_once": 1} if alone else {}),
     }

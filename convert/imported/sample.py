@@ -5,7 +5,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from onnxlet.function.errors import WrongUse
 
 SAMPLE_KINDS = {"f": "fiu", "i": "iu", "u": "iu", "b": "b", "O": "U"}
 MADE_ROWS = 3
+MADE_LENGTH = 7  # of what varies
 
 
 class Rows(NamedTuple):
@@ -35,7 +36,7 @@ def made_rows(tensors: Sequence[InputTensor]) -> Rows:
     random = np.random.default_rng(0)
     made: dict[str, Array] = {}
     for tensor in tensors:
-        shape = (MADE_ROWS, *tensor.dims)
+        shape = (MADE_ROWS, *tensor.sizes(MADE_LENGTH))
         if tensor.dtype.startswith("float"):
             made[tensor.name] = random.normal(size=shape).astype(tensor.dtype)
         elif tensor.dtype == "string":
@@ -72,12 +73,15 @@ def read_sample(path: Path, tensors: Sequence[InputTensor]) -> Rows:
     arrays = read_arrays(path, "--sample")
     check_names(arrays, [tensor.name for tensor in tensors], f"--sample: '{path}'")
     count = len(arrays[tensors[0].name]) if arrays[tensors[0].name].ndim else 0
+    lengths: dict[str, int] = {}
     for tensor in tensors:
         array = arrays[tensor.name]
         wanted = f"({', '.join(['rows', *map(str, tensor.dims)])})"
-        if array.ndim == 0 or array.shape[1:] != tensor.dims:
+        if array.ndim == 0 or not _fits(array.shape[1:], tensor, lengths):
+            longest = f", none longer than {tensor.longest}" if tensor.longest else ""
             raise WrongUse(
-                f"--sample: '{tensor.name}': expected the shape {wanted}, got {array.shape}"
+                f"--sample: '{tensor.name}': expected the shape {wanted}{longest}, "
+                f"got {array.shape}"
             )
         if not count or len(array) != count:
             raise WrongUse(
@@ -90,6 +94,28 @@ def read_sample(path: Path, tensors: Sequence[InputTensor]) -> Rows:
                 "Give it as the model takes it.",
             )
     return Rows(arrays, made=False)
+
+
+def _fits(shape: Sequence[int], tensor: InputTensor, lengths: dict[str, int]) -> bool:
+    """Whether a row has a tensor's sizes, and where they vary those of other inputs."""
+    return len(shape) == len(tensor.dims) and all(
+        got == size
+        if isinstance(size, int)
+        else 1 <= got <= tensor.longest and got == lengths.setdefault(size, got)
+        for got, size in zip(shape, tensor.dims, strict=True)
+    )
+
+
+def of_length(rows: Rows, tensors: Sequence[InputTensor], length: int) -> Rows:
+    """The same rows, cut or repeated to another length where they vary."""
+    arrays = {}
+    for tensor in tensors:
+        array = rows.arrays[tensor.name]
+        for axis, size in enumerate(tensor.dims, 1):
+            if isinstance(size, str):
+                array = np.take(array, range(min(length, tensor.longest)), axis, mode="wrap")
+        arrays[tensor.name] = array
+    return rows._replace(arrays=arrays)
 
 
 def check_names(arrays: Mapping[str, Array], names: Sequence[str], option: str) -> None:
@@ -107,12 +133,21 @@ def check_names(arrays: Mapping[str, Array], names: Sequence[str], option: str) 
 
 def instances(arrays: Mapping[str, Array], tensors: Sequence[InputTensor]) -> list[Cells]:
     """Rows as clients send them: lists in signature order, None for what is missing."""
-    parts = [arrays[tensor.name].reshape(len(arrays[tensor.name]), -1) for tensor in tensors]
-    lists = [part.tolist() for part in parts]
-    return [
-        [None if cell != cell else cell for part in lists for cell in part[row]]
-        for row in range(len(parts[0]))
-    ]
+    parts = []
+    for tensor in tensors:
+        array = arrays[tensor.name]
+        if tensor.nested:
+            parts.append([[_without_nan(row)] for row in array.tolist()])
+        else:
+            flat = array.reshape(len(array), -1).tolist()
+            parts.append([_without_nan(row) for row in flat])
+    return [[cell for part in row for cell in part] for row in zip(*parts, strict=True)]
+
+
+def _without_nan(value: Any) -> Any:
+    if type(value) is list:
+        return [_without_nan(each) for each in value]
+    return None if value != value else value
 
 
 def with_missing(arrays: Mapping[str, Array], tensors: Sequence[InputTensor]) -> frozenset[str]:
@@ -122,5 +157,6 @@ def with_missing(arrays: Mapping[str, Array], tensors: Sequence[InputTensor]) ->
         array = arrays[tensor.name]
         if array.dtype.kind == "f":
             positions = np.flatnonzero(np.isnan(array.reshape(len(array), -1)).any(axis=0))
-            found += [tensor.columns[position] for position in positions.tolist()]
+            names = tensor.columns if not tensor.nested else tensor.columns * array[0].size
+            found += [names[position] for position in positions.tolist()]
     return frozenset(found)

@@ -7,10 +7,12 @@ between two nodes only, and folds constants as soon as it loads a graph.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -22,11 +24,12 @@ from onnxlet.convert.imported.onnx_file import all_nodes
 PATIENCE = 120.0  # seconds to load a graph, and to answer one row and three
 MACHINE = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")  # bytes of memory
 MOST_MEMORY = max(4 * 2**30, MACHINE // 4 * 3)  # bytes
+LONG = " Or let it vary less: --shape NAME=..128."
 OUT_OF_MEMORY = 3  # an exit code, as TRIAL has it
 
 # Made-up rows are those of `sample.made_rows`. What can't be tried here is refused later.
 TRIAL = r"""
-import re, sys
+import json, re, sys
 import numpy as np
 try:
     import resource
@@ -43,20 +46,44 @@ def run():
         sys.stdin.buffer.read(), options, providers=["CPUExecutionProvider"]
     )
     given = dict(np.load(sys.argv[1], allow_pickle=False)) if sys.argv[1] else {}
-    random, rows = np.random.default_rng(0), {}
-    for entry in session.get_inputs():
-        dtype = re.sub(r"tensor\((.*)\)", r"\1", entry.type)
-        dtype = {"float": "float32", "double": "float64", "string": "O"}.get(dtype, dtype)
-        shape = (3, *entry.shape[1:])
-        if given:
-            made = np.take(given[entry.name], range(3), axis=0, mode="wrap")
-        elif dtype.startswith("float"):
-            made = random.normal(size=shape)
-        else:
-            made = np.full(shape, "a") if dtype == "O" else random.integers(0, 2, shape)
-        rows[entry.name] = made.astype(dtype)
-    for some in ([0], [0, 1, 2], [1], [2]):
-        session.run(None, {name: array[some] for name, array in rows.items()})
+    limits = json.loads(sys.argv[3])
+
+    def answer(length, *several):
+        random, rows = np.random.default_rng(0), {}
+        for entry in session.get_inputs():
+            dtype = re.sub(r"tensor\((.*)\)", r"\1", entry.type)
+            dtype = {"float": "float32", "double": "float64", "string": "O"}.get(dtype, dtype)
+            dims = [min(length or 7, limits[d]) if d in limits else d for d in entry.shape[1:]]
+            shape = (3, *dims)
+            if given:
+                made = np.take(given[entry.name], range(3), axis=0, mode="wrap")
+                for axis, dim in enumerate(dims, 1):
+                    if length and entry.shape[axis] in limits:
+                        made = np.take(made, range(dim), axis=axis, mode="wrap")
+            elif dtype.startswith("float"):
+                made = random.normal(size=shape)
+            else:
+                made = np.full(shape, "a") if dtype == "O" else random.integers(0, 2, shape)
+            rows[entry.name] = made.astype(dtype)
+        for some in several:
+            session.run(None, {name: array[some] for name, array in rows.items()})
+
+    def runs(length):
+        try:
+            answer(length, [0])
+        except Exception:
+            return False
+        return True
+
+    answer(0, [0], [0, 1, 2], [1], [2])
+    if limits:
+        low, high = 1, max(limits.values())
+        if runs(high):
+            low = high
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if runs(middle) else (low, middle)
+        print(low)
 
 try:
     run()
@@ -67,48 +94,62 @@ except Exception as error:
 """
 
 
-def check_it_ends(content: bytes, sample: Path | None) -> None:
+def check_it_ends(
+    content: bytes, sample: Path | None, longest: Mapping[str, int] | None = None
+) -> dict[str, int]:
     """Load a graph and run it, in a process that can be ended.
 
     Args:
         content: of the ONNX file.
         sample: an .npz file of rows; None has some made up.
+        longest: how long each dimension may be that varies, by its name.
+
+    Returns:
+        The same, shorter where the graph does not run so long.
 
     Raises:
         Refusal: it does not end, needs more memory than there is, or crashes ONNX Runtime.
     """
     there = sample is not None and sample.is_file()
     written = sample.stat().st_mtime_ns if sample is not None and there else 0
-    if why := _outcome(content, os.fspath(sample or "") if there else "", written):
+    limits = json.dumps(dict(longest or {}), sort_keys=True)
+    ran, why = _outcome(content, os.fspath(sample or "") if there else "", written, limits)
+    if why is not None:
         raise Refusal(*why)
+    return {name: min(most, ran or most) for name, most in (longest or {}).items()}
 
 
 @lru_cache(maxsize=64)
-def _outcome(content: bytes, sample: str, written: int) -> tuple[str, str] | None:
-    """What went wrong, and what to do; kept until the sample is `written` again."""
-    command = [sys.executable, "-P", "-c", TRIAL, sample, str(MOST_MEMORY)]
+def _outcome(
+    content: bytes, sample: str, written: int, limits: str
+) -> tuple[int | None, tuple[str, str] | None]:
+    """The length that ran, and what went wrong, with what to do.
+
+    It is kept until the sample is `written` again.
+    """
+    command = [sys.executable, "-P", "-c", TRIAL, sample, str(MOST_MEMORY), limits]
     try:
         done = subprocess.run(  # noqa: S603 # this interpreter, and a script of our own
             command, input=content, capture_output=True, timeout=PATIENCE
         )
     except subprocess.TimeoutExpired:
-        return (
+        return None, (
             f"the model does not answer one row, and three, within {PATIENCE:g} seconds",
             "Has it a Loop that ends only by what it computes? Export it with a fixed number of "
-            "turns, or give rows for which it ends: --sample IN.npz.",
+            "turns, or give rows for which it ends: --sample IN.npz." + LONG * (limits != "{}"),
         )
     if done.returncode in (OUT_OF_MEMORY, -signal.SIGKILL):  # the kernel's way to say the same
-        return (
+        return None, (
             f"the model needs more than {MOST_MEMORY / 2**30:.1f} GiB for three rows",
             "Has it a Tile, Expand, Resize or ConstantOfShape to a size that it computes? Give "
-            "rows as it takes them: --sample IN.npz.",
+            "rows as it takes them: --sample IN.npz." + LONG * (limits != "{}"),
         )
     if done.returncode < 0:
-        return (
+        return None, (
             f"ONNX Runtime crashes on the model: signal {-done.returncode}",
             "Export it again, for a lower opset.",
         )
-    return None
+    return int(done.stdout or 0) or None, None
 
 
 def check_loops(proto: onnx.ModelProto) -> None:

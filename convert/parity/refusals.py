@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.evidence.edge_cases import odd_column
@@ -20,6 +20,7 @@ NO_HINT = "Replace the step that differs or can't be converted by one that can" 
     ": docs/reference/coverage.md lists them.", "."
 )
 SHOWN_CELLS = 6
+SHOWN_ANSWER = 400  # characters: an answer may have thousands of numbers
 MOST_COMPARED = 200  # wrong rows that are searched for what they have in common
 
 
@@ -95,10 +96,16 @@ def differences_in_words(
     cells = ", ".join(_shown_cells(evidence, columns, row))
     expected = evidence.expected[name][row : row + 1].tolist()[0]
     got = difference.got.get(row, "an array of another shape")
+    wanted, answered = (_briefly(value) for value in (expected, got))
     return (
         f"{off}{_common_columns(evidence, columns, difference.wrong)}; "
-        f"first on {kind} row {row}: expected {expected}, got {got} at {cells}"
+        f"first on {kind} row {row}: expected {wanted}, got {answered} at {cells}"
     )
+
+
+def _briefly(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= SHOWN_ANSWER else f"{text[:SHOWN_ANSWER]}…"
 
 
 def _common_columns(evidence: Evidence, columns: Sequence[Column], wrong: Sequence[int]) -> str:

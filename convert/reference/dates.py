@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 from pandas.tseries.api import guess_datetime_format
@@ -29,9 +29,9 @@ ODD = tuple(
 
 def held_as(dtype: Any) -> Any:
     """The dtype that dates of a request are given in: microseconds, or what holds nanoseconds."""
-    unit = "ns" if getattr(dtype, "unit", None) == "ns" or "[ns" in str(dtype) else "us"
+    unit: Literal["ns", "us"] = "ns" if "[ns" in str(dtype) else "us"
     zone = getattr(dtype, "tz", None)
-    return pd.DatetimeTZDtype(unit, zone) if zone is not None else f"datetime64[{unit}]"
+    return f"datetime64[{unit}]" if zone is None else pd.DatetimeTZDtype(unit, zone)
 
 
 def zone_of(dtype: Any) -> str | None:

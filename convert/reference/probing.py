@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from onnxlet.convert.reference.alike import is_wide, kinds_of_columns
 from onnxlet.convert.reference.answered import which_are_answered
 from onnxlet.convert.reference.dates import forms, unseen
 from onnxlet.convert.reference.estimators import fitted_categories
-from onnxlet.convert.reference.hush import hushed
 from onnxlet.convert.reference.inputs import Cells, Inputs
+from onnxlet.convert.reference.needed import needed_columns
 from onnxlet.convert.reference.reference import Reference
-from onnxlet.function.arrays import LARGEST_FLOAT32, Array
+from onnxlet.convert.reference.wide_probing import probed_by_kind
+from onnxlet.function.arrays import LARGEST_FLOAT32
 from onnxlet.function.inputs.signature import Column
 
 Trial = tuple[int, Any]  # a position in a row, and the value that is tried there
@@ -52,13 +54,34 @@ def probe_columns(reference: Reference, rows: Sequence[Cells]) -> list[Column]:
         ]
         return which_are_answered(groups, lambda rows: reference.takes(inputs.data(rows)))
 
-    positions = range(len(inputs.columns))
-    needed = [position for position in positions if _is_needed(reference, position, bases)] or [0]
-    probed = dict(zip(needed, _probe(inputs, needed, rows, bases, answered, known), strict=True))
+    def probe(some: Sequence[int]) -> dict[int, Column]:
+        return dict(zip(some, _probe(inputs, some, rows, bases, answered, known), strict=True))
+
+    def takes(some: Sequence[int], value: Any) -> bool:
+        trial = [list(row) for row in bases]
+        for number, row in enumerate(trial):
+            for position in some:
+                row[position] = _varied(value, number)
+        return reference.takes(inputs.data(trial))
+
+    kinds = kinds_of_columns(inputs, reference.estimator)
+    needed = set(needed_columns(reference, bases, kinds)) or {0}
+    if is_wide(len(inputs.columns)):
+        some = [[position for position in kind if position in needed] for kind in kinds]
+        names = [column.name for column in inputs.columns]
+        probed = probed_by_kind(
+            [kind for kind in some if kind], names, probe, takes, _unseen, WHERE_FLOATS_OVERFLOW
+        )
+    else:
+        probed = probe(sorted(needed))
     return [
         probed.get(position) or Column(column.name, column.type, True, required=False)
         for position, column in enumerate(inputs.columns)
     ]
+
+
+def _unseen(kind: str) -> Sequence[Any]:
+    return (UNSEEN_TEXT,) if kind == "string" else UNSEEN_NUMBERS
 
 
 def _varied(value: Any, number: int) -> Any:
@@ -69,36 +92,6 @@ def _varied(value: Any, number: int) -> Any:
 def _bases(rows: Sequence[Cells]) -> list[Cells]:
     """The rows with the fewest gaps, so that a trial fails only for its own reason."""
     return sorted(rows[:1000], key=lambda row: sum(cell is None for cell in row))[:BASES]
-
-
-def _is_needed(reference: Reference, position: int, bases: Sequence[Cells]) -> bool:
-    """A column that the model drops can be left out of the DataFrame, and its answers stay.
-
-    A function that sums all columns answers without any of them, but otherwise.
-    """
-    inputs = reference.inputs
-    if not inputs.frame or len(inputs.columns) == 1:
-        return True
-    whole = inputs.data(bases)
-    try:
-        with hushed():
-            without = reference.answers_to(whole.drop(columns=[inputs.columns[position].label]))
-    except Exception:  # whatever it raises, it needs the column
-        return True
-    return not _same(reference.answers_to(whole), without)
-
-
-def _same(one: Any, other: Any) -> bool:
-    """Equal answers, by output name."""
-    return all(_equal(np.asarray(one[name]), np.asarray(other[name])) for name in one)
-
-
-def _equal(a: Array, b: Array) -> bool:
-    if a.shape != b.shape:
-        return False
-    if a.dtype.kind == b.dtype.kind == "f":
-        return bool(np.array_equal(a, b, equal_nan=True))
-    return [str(cell) for cell in a.ravel()] == [str(cell) for cell in b.ravel()]
 
 
 def _probe(

@@ -9,6 +9,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from onnxlet.edge.settings.forward import Inputs
 from onnxlet.function import json_text
 from onnxlet.function.arrays import MISSING_TEXT
@@ -107,4 +109,6 @@ def instances(prediction: Prediction) -> list[dict[str, Any]]:
 
 
 def _cell(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return value.tolist()  # a nested list
     return None if value == MISSING_TEXT else value

@@ -10,6 +10,7 @@ import numpy as np
 
 from onnxlet.function.arrays import MISSING_TEXT, Array
 from onnxlet.function.errors import SHOWN_PROBLEMS, InvalidRows, Problem
+from onnxlet.function.inputs import nested
 from onnxlet.function.inputs.signature import Block, Column, Signature
 
 ABSENT = object()  # a cell that the row doesn't have; its absence is reported already
@@ -47,6 +48,8 @@ def validate_cells(
         ]
         if not problems:
             arrays.append(_block_array(block, values))
+    if not problems and signature.nested:
+        problems += [Problem(*found) for found in nested.disagreements(arrays, signature)]
     if problems:
         position = {column.name: number for number, column in enumerate(signature.columns)}
         problems.sort(key=lambda p: (cast(int, p.row), position.get(p.column or "", -1)))
@@ -95,6 +98,8 @@ def _named(
         ]
         return row
     width = len(signature.columns)
+    if width == 1 and signature.nested and nested.is_bare(row, signature.columns[0]):
+        return {signature.columns[0].name: row}
     if not isinstance(row, list):
         detail = f"expected an object by column name or a list of {width} values, got {shown(row)}"
     elif len(row) != width:
@@ -136,6 +141,8 @@ def _checked(column: Column, row: int, cell: Any, problems: list[Problem]) -> An
     if isinstance(cell, Refused):  # not raised again: its frames would be kept for each cell
         problems.append(Problem(row, column.name, str(cell)))
         return MISSING
+    if column.cell:
+        return _checked_list(column, row, cell, problems)
     try:
         value = MISSING if _is_missing(cell) else READ[column.type](cell)
         _check_value(column, value)
@@ -143,6 +150,21 @@ def _checked(column: Column, row: int, cell: Any, problems: list[Problem]) -> An
         problems.append(Problem(row, column.name, str(refused)))
         return MISSING
     return value
+
+
+def _checked_list(column: Column, row: int, cell: Any, problems: list[Problem]) -> Any:
+    def read(value: Any) -> Any:
+        if isinstance(value, Refused):
+            raise value.with_traceback(None)
+        if _is_missing(value) and not column.nullable:
+            raise Refused("a value is missing, and the model does not take one here")
+        return float("nan") if _is_missing(value) else READ[column.type](value)
+
+    try:
+        return nested.parsed(column, cell, read)
+    except (nested.Unlike, Refused) as error:
+        problems.append(Problem(row, column.name, str(error)))
+        return MISSING
 
 
 def _is_missing(cell: Any) -> bool:
@@ -225,6 +247,8 @@ def _check_value(column: Column, value: Any) -> None:
 
 
 def _block_array(block: Block, values: list[list[Any]]) -> Array:
+    if block.nested:
+        return nested.packed(values[0]).reshape(-1, 1)
     if block.dtype == "string":
         values = [[MISSING_TEXT if v is MISSING else v for v in column] for column in values]
     return np.array(values, dtype=object if block.dtype == "string" else block.dtype).T

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from onnxlet.function.errors import InvalidRows, Problem
+from onnxlet.function import json_text
+from onnxlet.function.errors import InvalidRows, MalformedRequest, Problem
 from onnxlet.function.inputs.csv_lines import CheckRows, Lines, first_of, lines
 from onnxlet.function.inputs.signature import Column, Signature
 
@@ -119,7 +120,7 @@ def typed(
         names: the columns that they belong to; None is signature order.
         columns: all of the signature.
     """
-    types: dict[str, str] = {column.name: column.type for column in columns}
+    types: dict[str, str] = {c.name: "list" if c.cell else c.type for c in columns}
     kinds = [types.get(name, "string") for name in (types if names is None else names)]
     if not set(map(len, rows)) <= {len(kinds)}:
         return [_typed_row(row, kinds) for row in rows]
@@ -160,6 +161,13 @@ def _number(text: str) -> Any:
     return text if named is None else float(named)
 
 
+def _list(text: str) -> Any:
+    try:
+        return json_text.loads(text.encode("utf-8", "surrogatepass"))
+    except MalformedRequest:
+        return text
+
+
 def _boolean(text: str) -> Any:
     return {"true": True, "false": False}.get(text.strip().lower(), text)
 
@@ -170,6 +178,7 @@ READ: Mapping[str, Callable[[str], Any]] = {
     "int64": lambda text: _number(text) or 0,  # no whole number is -0.0
     "bool": _boolean,
     "string": str,
+    "list": _list,
 }
 
 

@@ -24,7 +24,11 @@ Moment = datetime | None
 # Microseconds from 1970 to dates between these are whole numbers in float64, and fit pandas'
 # nanoseconds in int64.
 LEAST, GREATEST = datetime(1700, 1, 1), datetime(2250, 12, 31, 23, 59, 59, 999999)
+LEAST_NS = datetime(1677, 9, 21, 0, 12, 43, 145225)  # of 64 bits of nanoseconds
+GREATEST_NS = datetime(2262, 4, 11, 23, 47, 16, 854775)
 EPOCH = datetime(1970, 1, 1)
+DECIMALS = re.compile(r"\.(?![0-9])|(\.[0-9]{6})[0-9]{1,3}(?![0-9])")
+WHOLE_HOURS = re.compile(r"[+-][0-9]{2}$")
 ISO = re.compile(
     r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(Z|[+-]\d\d:?\d\d)?)?", re.ASCII
 )
@@ -79,6 +83,30 @@ def expected(form: str | None, offset: bool) -> str:
 def date(form: str | None = None, offset: bool = False) -> Callable[[str], Moment]:
     """Reads a date; what is none is missing."""
     return lambda text: None if text == MISSING_TEXT else read(text, form, offset)
+
+
+def date_if_any(form: str, in_nanoseconds: bool = False) -> Callable[[str], Moment]:
+    """Reads a date as pandas' `to_datetime` does that coerces errors: any year, and 2026-3-5.
+
+    Args:
+        form: for `strptime`.
+        in_nanoseconds: pandas holds it in nanoseconds, which have no date before 1678.
+    """
+
+    @lru_cache(CACHED)
+    def change(text: str) -> Moment:
+        if "%f" in form:  # pandas takes nanoseconds, and no digit at all
+            text = DECIMALS.sub(lambda found: found[1] or ".0", text)
+        if "%z" in form:
+            text = WHOLE_HOURS.sub(r"\g<0>00", text)
+        try:
+            made = datetime.strptime(text, form)
+            moment = made.astimezone(UTC).replace(tzinfo=None) if made.tzinfo else made
+        except (ValueError, OverflowError):
+            return None
+        return None if in_nanoseconds and not LEAST_NS <= moment <= GREATEST_NS else moment
+
+    return change
 
 
 def in_zone(starts: Sequence[int], offsets: Sequence[int]) -> Callable[[Moment], Moment]:

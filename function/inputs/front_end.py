@@ -20,39 +20,55 @@ Step = Callable[[Any], Any]
 # Where a step is made: only models that have it import its module.
 DATES = "onnxlet.function.inputs.dates"
 MODULES = {
-    **dict.fromkeys(("date", "floored", "formatted", "in_zone", "parts"), DATES),
+    **dict.fromkeys(("date", "date_if_any", "floored", "formatted", "in_zone", "parts"), DATES),
     "city_hash": "onnxlet.function.inputs.city_hash",
+    "digest": "onnxlet.function.inputs.category_steps",
+    "items": "onnxlet.function.inputs.category_steps",
+    "similarity": "onnxlet.function.inputs.similarity",
+    **dict.fromkeys(
+        (
+            "digits",
+            "hash_minima",
+            "murmur_minima",
+            "parsed_number",
+            "similarities",
+            "without_null_texts",
+        ),
+        "onnxlet.function.inputs.messy_texts",
+    ),
 }
 TEXT_STEPS = "onnxlet.function.inputs.text_steps"  # all others
 
 
 class StepFeed:
-    """Cells of one column, each taken through the steps: one input tensor of the graph.
+    """Cells of columns, each taken through the steps: one input tensor of the graph.
 
     Attributes:
-        name: of the tensor, which has the shape (rows, width).
+        name: of the tensor, which has the shape (rows, columns * width).
     """
 
-    def __init__(self, entry: Mapping[str, Any], at: tuple[int, int]) -> None:
+    def __init__(self, entry: Mapping[str, Any], *at: tuple[int, int]) -> None:
         """Read a manifest's graph input.
 
         Args:
             entry: `name`, `dtype`, `steps`, and `width` where a cell becomes several numbers.
-            at: the block that has the column, and the column there.
+            at: for each column the block that has it, and the column there.
         """
         self.name = str(entry["name"])
         self._dtype = str(entry["dtype"])
         self._width = int(entry.get("width", 1))
-        self._block, self._position = at
+        self._at = at
         self._change = composed(entry["steps"])
 
     def gather(self, blocks: Sequence[Array]) -> Array:
         """The tensor."""
-        cells = blocks[self._block][:, self._position].tolist()
-        changed = [self._change(cell) for cell in cells]
-        if self._dtype == "string":
-            return np.array(changed, dtype=object).reshape(len(cells), 1)
-        return np.array(changed, self._dtype).reshape(len(cells), self._width)
+        parts = [self._changed(blocks[block][:, position]) for block, position in self._at]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+
+    def _changed(self, column: Array) -> Array:
+        changed = [self._change(cell) for cell in column.tolist()]
+        dtype = object if self._dtype == "string" else self._dtype
+        return np.array(changed, dtype).reshape(len(changed), self._width)
 
 
 def composed(steps: Sequence[Mapping[str, Any]]) -> Step:

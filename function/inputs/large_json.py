@@ -28,6 +28,7 @@ QUOTE, COMMA, LIST = b'"', ord(","), ord("[")
 # What a byte does to the depth, as a signed one.
 STEPS = bytes({91: 1, 123: 1, 93: 255, 125: 255}.get(byte, 0) for byte in range(256))
 SMALLER = "Send fewer rows at once."
+BINARY = "Send them as tensors in binary, to /v2/models/NAME/infer."
 
 Path = tuple[str, ...]
 Span = tuple[int, int, int]
@@ -112,7 +113,7 @@ def _check_values(text: bytes) -> None:
         scan.containers()
         if scan.commas > MOST_VALUES:
             detail = f"the body has more than {MOST_VALUES} values in one row"
-            raise RequestTooLarge(detail, SMALLER)
+            raise RequestTooLarge(detail, BINARY)
 
 
 class _Open:

@@ -43,11 +43,13 @@ class Column:
         minimum: the least number that is answered; None where any finite one is.
         maximum: the greatest number that is answered; None where any finite one is.
         categories: the only values that scikit-learn doesn't raise for; None where it takes any.
-        longest: characters in a text, at most.
+        longest: characters in a text, at most; entries of a nested list where its size varies.
         date: the text is a date, and no other text is answered. A manifest's type is then `date`.
         format: of such a date, for `strptime`; None for ISO 8601.
         zone: the time zone in which a date counts. It then has an offset from UTC (Z, +02:00),
             else it has none.
+        cell: the sizes of a nested list, where a cell is one; a name for each that varies. Sizes
+            of one name are equal in a row. () where a cell is one value.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Column:
     date: bool = False
     format: str | None = None
     zone: str | None = None
+    cell: tuple[int | str, ...] = ()
 
     def takes(self, text: str) -> bool:
         """Whether a text is a date of the column's form."""
@@ -87,6 +90,7 @@ class Input(NamedTuple):
         shape: starts with -1, the rows.
         columns: their names, in the tensor's order.
         required: False where the model drops the column.
+        nested: a row is a nested list; of its sizes -1 is any.
     """
 
     name: str
@@ -94,10 +98,14 @@ class Input(NamedTuple):
     shape: tuple[int, ...]
     columns: tuple[str, ...]
     required: bool = True
+    nested: bool = False
 
 
 # A float64 at 2**63 may have been rounded up to it: bounds of int64 stay well below.
 LARGEST_SAFE_INTEGER = 2.0**62
+
+
+DTYPES = {"string": "O"}  # of tensors, where NumPy calls them otherwise
 
 
 class CellsOf:
@@ -132,6 +140,7 @@ class Block:
         bounded: some column has bounds of its own.
         longest: characters in a text that no column finds too long.
         dated: the columns of dates, by their positions.
+        nested: its only column has nested lists as cells: its array holds an array for each row.
     """
 
     def __init__(
@@ -150,6 +159,9 @@ class Block:
         self.bounded = any(c.minimum is not None or c.maximum is not None for c in columns)
         self.longest = min(column.longest for column in columns)
         self.dated = [(position, c) for position, c in enumerate(columns) if c.date]
+        self.nested = bool(columns[0].cell)
+        if self.nested:
+            self.pack = None
         self.closed = [
             (position, frozenset(column.categories))
             for position, column in enumerate(columns)
@@ -166,6 +178,7 @@ class Feed(NamedTuple):
         positions: for each block that has some of the columns, which.
         order: of the columns so gathered; None where it is the tensor's already.
         shape: of the tensor, -1 for the rows; None for (rows, columns).
+        nested: each row has an array already, all of one shape.
     """
 
     name: str
@@ -173,16 +186,19 @@ class Feed(NamedTuple):
     positions: tuple[tuple[int, slice | list[int]], ...]
     order: list[int] | None
     shape: tuple[int, ...] | None = None
+    nested: bool = False
 
     def gather(self, blocks: Sequence[Array]) -> Array:
         """Take this tensor's columns out of the table's arrays."""
         parts = [blocks[block][:, columns] for block, columns in self.positions]
+        if self.nested:
+            return np.stack(parts[0][:, 0].tolist()).astype(DTYPES.get(self.dtype, self.dtype))
         array = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
         if self.order is not None:
             array = array[:, self.order]
         if self.shape is not None:
             array = array.reshape(self.shape)
-        return np.ascontiguousarray(array, dtype=self.dtype if self.dtype != "string" else object)
+        return np.ascontiguousarray(array, dtype=DTYPES.get(self.dtype, self.dtype))
 
 
 class Signature:
@@ -192,6 +208,7 @@ class Signature:
         columns: all of them, in the order that instances given as lists have.
         outputs: what the graph answers, in its own order.
         blocks: the required columns by type, as `table` reads them.
+        nested: which of these have nested lists as cells.
         feeds: the tensors for `InferenceSession.run` that hold columns.
         step_feeds: those that hold what the front end makes of a column.
         token_feeds: those that hold counts of what stands in text.
@@ -218,14 +235,17 @@ class Signature:
         self.all_required = all(column.required for column in columns)
         position = {column.name: index for index, column in enumerate(columns)}
         holds = {name: _held_as(tensor) for tensor in graph_inputs for name in tensor["columns"]}
-        kinds: dict[tuple[str, str], list[Column]] = {}
+        kinds: dict[tuple[str, ...], list[Column]] = {}
         for column in columns:
             if column.required:
-                kinds.setdefault((column.type, holds[column.name]), []).append(column)
+                held = holds.get(column.name) or _held_alone(column)
+                own = (column.name,) if column.cell else ()
+                kinds.setdefault((column.type, held, *own), []).append(column)
         self.blocks = [
             Block(members, dtype, [position[c.name] for c in members], len(columns))
-            for (_, dtype), members in kinds.items()
+            for (_, dtype, *_), members in kinds.items()
         ]
+        self.nested = [number for number, block in enumerate(self.blocks) if block.nested]
         self.inputs = tuple(inputs) or tuple(
             Input(c.name, c.type, (-1, 1), (c.name,), c.required) for c in columns
         )
@@ -236,12 +256,14 @@ class Signature:
             for position, column in enumerate(block.columns)
         }
         self.feeds = [
-            _feed(tensor, [at[name] for name in tensor["columns"]])
+            _feed(tensor, [at[name] for name in tensor["columns"]])._replace(
+                nested=self.blocks[at[tensor["columns"][0]][0]].nested
+            )
             for tensor in graph_inputs
             if "tokens" not in tensor and "steps" not in tensor
         ]
         self.step_feeds = [
-            _step_feed(tensor, at[tensor["columns"][0]])
+            _step_feed(tensor, [at[name] for name in tensor["columns"]])
             for tensor in graph_inputs
             if "steps" in tensor
         ]
@@ -281,6 +303,7 @@ def _column(entry: Mapping[str, Any]) -> Column:
     known = {key: entry[key] for key in Column.__dataclass_fields__ if key in entry}
     if known.get("categories") is not None:
         known["categories"] = tuple(known["categories"])
+    known["cell"] = tuple(known.get("cell", ()))
     if known["type"] == "date":
         known |= {"type": "string", "date": True}
     return Column(**known)
@@ -290,7 +313,7 @@ def _input(tensor: Mapping[str, Any], columns: Sequence[Column]) -> Input:
     names = tuple(column.name for column in columns)
     required = any(column.required for column in columns)
     shape = tuple(tensor.get("shape", (-1, len(names))))
-    return Input(tensor["name"], columns[0].type, shape, names, required)
+    return Input(tensor["name"], columns[0].type, shape, names, required, bool(columns[0].cell))
 
 
 def _sources(block: Block, inputs: Sequence[Input]) -> tuple[tuple[str, slice | list[int]], ...]:
@@ -332,10 +355,17 @@ def _held_as(tensor: Mapping[str, Any]) -> str:
     return "int64" if "int" in dtype else dtype
 
 
-def _step_feed(tensor: Mapping[str, Any], at: tuple[int, int]) -> StepFeed:
+def _held_alone(column: Column) -> str:
+    """The dtype of a column that no tensor has, although scikit-learn wants it among its own."""
+    if column.type == "int64":
+        return "float64" if column.nullable else "int64"
+    return "string" if column.type == "string" else "float64"
+
+
+def _step_feed(tensor: Mapping[str, Any], at: Sequence[tuple[int, int]]) -> StepFeed:
     from onnxlet.function.inputs.front_end import StepFeed  # most models start without it
 
-    return StepFeed(tensor, at)
+    return StepFeed(tensor, *at)
 
 
 def _token_feed(tensor: Mapping[str, Any], at: tuple[int, int]) -> TokenFeed:

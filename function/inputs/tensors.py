@@ -16,6 +16,7 @@ import numpy as np
 
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, MalformedRequest, Problem
+from onnxlet.function.inputs import nested
 from onnxlet.function.inputs.cell_validation import READ, Guesses, Refused, shown, validate_cells
 from onnxlet.function.inputs.signature import Block, Input, Signature
 from onnxlet.function.inputs.validation import CELLS_AT_ONCE, Gathered, Table, is_plain, texts
@@ -117,6 +118,13 @@ def _typed(content: Array, only: Input) -> Array:
     if only.type == "string":
         return np.array([bytes(content).decode("utf-8", "surrogateescape")], dtype=object)
     dtype, width = np.dtype(only.type), len(only.columns)
+    if only.nested:
+        if -1 in only.shape[1:]:
+            raise MalformedRequest(
+                f"'{only.name}': bytes without a header do not say how long each row is",
+                "Send a JSON header, and its length as Inference-Header-Content-Length.",
+            )
+        width = math.prod(only.shape[1:])
     row = dtype.itemsize * width
     if content.size % row:
         raise MalformedRequest(
@@ -125,7 +133,7 @@ def _typed(content: Array, only: Input) -> Array:
         )
     if only.type == "bool" and content.size and content.max() > 1:
         raise MalformedRequest(f"'{only.name}': expected bytes 0 and 1, got {content.max()}")
-    return content.view(dtype).reshape(-1, width)
+    return content.view(dtype).reshape(-1, *(only.shape[1:] if only.nested else (width,)))
 
 
 def _misfits(tensors: Mapping[str, Tensor], signature: Signature) -> list[Problem]:
@@ -160,13 +168,18 @@ def _misfits(tensors: Mapping[str, Tensor], signature: Signature) -> list[Proble
 def _fits(shape: Sequence[int], each: Input) -> bool:
     width = len(each.columns)
     rest = tuple(shape[1:])
+    if each.nested:
+        pairs = zip(each.shape[1:], rest, strict=False)
+        return len(shape) == len(each.shape) and all(size in (-1, got) for size, got in pairs)
     return len(shape) > 0 and (
         rest in (each.shape[1:], (width,)) or (width == 1 and rest in ((), (1,)))
     )
 
 
 def _expected(each: Input) -> str:
-    inner = ", ".join(map(str, each.shape[1:]))
+    inner = ", ".join("any" if size == -1 else str(size) for size in each.shape[1:])
+    if each.nested:
+        return f"expected shape [n, {inner}]"
     if len(each.columns) == 1:
         return "expected shape [n] or [n, 1]"
     flat = f" or [n, {len(each.columns)}]" if len(each.shape) != 2 else ""
@@ -183,6 +196,12 @@ def _read_quickly(
     arrays = []
     for block, sources in zip(signature.blocks, signature.sources, strict=True):
         parts = []
+        if block.nested:
+            array = _lists(tensors[block.columns[0].name].array, block)
+            if array is None:
+                return None
+            arrays.append(array)
+            continue
         for name, positions in sources:
             tensor = tensors[name]
             cells = tensor.array.reshape(rows, -1)[:, positions]
@@ -194,7 +213,21 @@ def _read_quickly(
         if not (_within(block, array) or is_plain(block, array)):
             return None
         arrays.append(array)
-    return arrays
+    return arrays if nested.agree(arrays, signature) else None
+
+
+def _lists(rows: Array, block: Block) -> Array | None:
+    """Each row's array, shape (rows, 1); None where anything is odd."""
+    kinds = {"int64": "iu", "bool": "b"}.get(block.type, "fiu")
+    if rows.dtype.kind not in kinds or rows.dtype == np.uint64:
+        return None
+    cells = rows.astype(nested.DTYPES.get(block.type, "float64"))
+    try:
+        nested.check_sizes(block.columns[0], cells.shape[1:])
+        nested.check_values(block.columns[0], cells)
+    except nested.Unlike:
+        return None
+    return nested.packed(list(cells)).reshape(-1, 1)
 
 
 def _within(block: Block, array: Array) -> bool:
@@ -277,6 +310,11 @@ def _as_rows(
         if not each.required:
             continue
         array, datatype = tensors[each.name]
+        if each.nested:
+            if array.dtype == object:
+                array = np.frompyfunc(lambda cell, d=datatype: declared(cell, d), 1, 1)(array)
+            columns[each.name] = array.tolist()
+            continue
         cells = array.reshape(rows, -1)
         if array.dtype == object:
             for name, column in zip(each.columns, cells.T, strict=True):

@@ -156,6 +156,11 @@ def occurrences(pattern: str, flags: int = 0) -> Change:
     return _unless_missing(lambda text: len(find(text)), np.nan)
 
 
+def distinct_words() -> Change:
+    """How many different words there are, whatever their case; spaces part them."""
+    return _unless_missing(lambda text: len(set(text.lower().split())), np.nan)
+
+
 def position(text: str, start: int = 0, stop: int | None = None, last: bool = False) -> Change:
     """Where another text begins, -1 where it does not occur."""
     return _unless_missing(methodcaller("rfind" if last else "find", text, start, stop), np.nan)

@@ -18,6 +18,7 @@ import numpy as np
 
 from onnxlet.function.arrays import MISSING_TEXT, Array
 from onnxlet.function.errors import InvalidRows, Problem, Problems
+from onnxlet.function.inputs import nested
 from onnxlet.function.inputs.cell_validation import validate_cells
 from onnxlet.function.inputs.signature import Block, CellsOf, Column, Signature
 
@@ -197,7 +198,7 @@ def _read_quickly(rows: Sequence[Any], signature: Signature) -> list[Array] | No
         if array is None or not is_plain(block, array := array.reshape(len(rows), -1)):
             return None
         arrays.append(array)
-    return arrays
+    return arrays if nested.agree(arrays, signature) else None
 
 
 def _known_names_alone(rows: Sequence[dict[str, Any]], signature: Signature) -> bool:
@@ -221,6 +222,8 @@ def _array(block: Block, rows: Sequence[Any], cells: CellsOf) -> Array | None:
         else:
             return None if _hides_boolean(packed, rows, cells) else packed
     flat = list(chain.from_iterable(cells.of(rows)))
+    if block.nested:
+        return nested.column(flat, block)
     types = set(map(type, flat))
     if not types <= EXACT_TYPES[block.type]:
         return None
@@ -262,6 +265,8 @@ def _encodes(text: str) -> bool:
 
 def is_plain(block: Block, array: Array) -> bool:
     """Whether no cell is missing, infinite, too large or of an unknown category unless allowed."""
+    if block.nested:
+        return True  # its cells were checked as they were read
     if not all(categories.issuperset(array[:, position]) for position, categories in block.closed):
         return False
     if block.dtype == "string":

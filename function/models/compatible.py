@@ -70,11 +70,16 @@ def _of_column(old: Column, new: Column, data: Mapping[str, Any]) -> Iterator[st
         return  # its values are ignored
     if not old.required:
         yield f"{label} is required now ({new.type})"
+    elif new.cell != old.cell:
+        before, after = (" by ".join(map(str, c.cell)) or "one value" for c in (old, new))
+        yield f"{label}: {before} becomes {after}"
     elif new.type not in WIDER.get(old.type, (old.type,)):
         yield f"{label}: {old.type} becomes {new.type}"
     else:
         if old.nullable and not new.nullable:
             yield f"{label}: a missing value is refused now"
+        if old.cell and new.longest < old.longest:
+            yield f"{label}: lists longer than {new.longest} are refused now"
         if old.infinite and not new.infinite:
             yield f"{label}: an infinity is refused now"
         if old.categories is not None:

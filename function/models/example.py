@@ -12,6 +12,7 @@ from onnxlet.function.models.model import Model
 TEXT = "a few words of text"
 DATE = datetime(2026, 3, 25, 14, 30)
 ISO_DATE = DATE.isoformat()
+FEW = 3  # entries of a list that may have any length
 PUBLISHED = ("median", "quantiles")  # of a number; its least and greatest are one person's
 
 
@@ -51,6 +52,8 @@ def _typical(about: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _value(column: Column, about: Mapping[str, Any]) -> Any:
+    if column.cell:
+        return _nested(column)
     candidates = [value for value, _ in about.get("frequent", ())]
     candidates += [about["median"]] if "median" in about else []
     if column.categories is not None:
@@ -67,6 +70,13 @@ def _value(column: Column, about: Mapping[str, Any]) -> Any:
     if column.type in ("string", "bool"):
         return TEXT if column.type == "string" else False
     return _within(column, 0)
+
+
+def _nested(column: Column) -> Any:
+    value: Any = False if column.type == "bool" else _within(column, 0)
+    for size in reversed(column.cell):
+        value = [value] * (size if isinstance(size, int) else min(column.longest, FEW))
+    return value
 
 
 def _within(column: Column, value: Any) -> Any:

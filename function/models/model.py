@@ -11,14 +11,24 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
+from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, RuntimeException
 
 from onnxlet.function import deadline, json_text
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows, MalformedRequest, ModelError, Problem
+from onnxlet.function.inputs import nested
 from onnxlet.function.inputs.signature import Output, Signature
 from onnxlet.function.inputs.validation import Table
+from onnxlet.function.models import nested_rows
 
 MANIFEST_FORMAT = 1
+# What ONNX Runtime raises for values and sizes that a graph does not take.
+REFUSALS = (InvalidArgument, Fail, RuntimeException)
+OUT_OF_MEMORY = "allocate memory"
+NOT_RUN = (
+    "the model does not run with these values and sizes: an index may lie outside its table, or "
+    "a size may not fit"
+)
 GRAPH = "model.onnx"
 CELLS_RUN_AT_ONCE = 2**19  # of a batch: what a graph computes on the way is as large as that
 LEAST_ROWS = 64  # that are run together whatever their width: each run has its own cost
@@ -118,6 +128,9 @@ class Model:
         if only is not None:
             index = [output.name for output in outputs].index(only)
             names, outputs = [names[index], *names[len(outputs) :]], (outputs[index],)
+        if self.signature.nested:
+            arrays = nested_rows.run(partial(self._run, names=names), table, self.signature)
+            return self._declared(arrays, outputs)
         if table.rows > LEAST_ROWS:  # what a graph computes on the way is as large as its batch
             cells = sum(array.shape[1] for array in table.arrays)
             if table.rows * cells > CELLS_RUN_AT_ONCE:
@@ -128,13 +141,16 @@ class Model:
         else:
             parts = [
                 self._answers(
-                    *_part(table.arrays, names, counted or {}, slice(start, start + step))
+                    *_part(table.arrays, names, counted or {}, slice(start, start + step)), start
                 )
                 for start in range(0, table.rows, step)
             ]
             arrays = [np.concatenate(members) for members in zip(*parts, strict=True)]
         if self._watched and (found := np.flatnonzero(arrays.pop()).tolist()):
             raise InvalidRows([Problem(row, None, RAISING) for row in found])
+        return self._declared(arrays, outputs)
+
+    def _declared(self, arrays: Sequence[Array], outputs: Sequence[Output]) -> dict[str, Array]:
         return {
             output.name: _as_declared(array, output)
             for array, output in zip(arrays, outputs, strict=True)
@@ -149,18 +165,44 @@ class Model:
         found = self._answers(table.arrays, [known["output"]], {})[0]
         return found.reshape(table.rows, len(known["columns"]), -1).astype(np.float64, copy=False)
 
+    def _run(self, blocks: Sequence[Array], names: Sequence[str]) -> list[Array]:
+        return self._answers(blocks, names, {})
+
     def _answers(
         self,
         blocks: Sequence[Array],
         names: Sequence[str],
         counted: Mapping[str, Mapping[str, Array]],
+        first: int = 0,
     ) -> list[Array]:
         feeds = {feed.name: feed.gather(blocks) for feed in self.signature.feeds}
         for steps in self.signature.step_feeds:
             feeds[steps.name] = steps.gather(blocks)
         for tokens in self.signature.token_feeds:
             feeds |= counted.get(tokens.name) or tokens.gather(blocks)
-        return deadline.run(self._session, names, feeds)
+        try:
+            return deadline.run(self._session, names, feeds)
+        except REFUSALS as error:
+            if self.manifest["task"] != "function" or OUT_OF_MEMORY in str(error):
+                raise
+            refused = self._refused(names, feeds)
+            raise InvalidRows([Problem(first + row, None, NOT_RUN) for row in refused]) from error
+
+    def _refused(self, names: Sequence[str], feeds: Mapping[str, Array]) -> list[int]:
+        """The rows that an imported graph does not run with by themselves, or all together.
+
+        Such a graph has rules that no signature knows: an index has to lie inside its table.
+        """
+        refused = []
+        rows = max(map(len, feeds.values()))
+        for row in range(rows if rows > 1 else 0):
+            try:
+                deadline.run(
+                    self._session, names, {n: each[row : row + 1] for n, each in feeds.items()}
+                )
+            except REFUSALS:
+                refused.append(row)
+        return refused or list(range(rows))
 
 
 def _part(
@@ -304,7 +346,10 @@ NUMPY_TYPES = {"string": "O"}
 
 def _as_declared(array: Array, output: Output) -> Array:
     """Whole-number tensors hold bool and float labels; a column of one value per row is flat."""
-    shaped = array.reshape(output.shape)
+    if array.dtype == object and output.type != "string":  # rows of different sizes
+        flat = Output(output.name, output.type, (-1,))
+        return nested.packed([_as_declared(row.ravel(), flat).reshape(row.shape) for row in array])
+    shaped = array.reshape(output.shape) if output.shape.count(-1) == 1 else array
     if output.type == "float64" and shaped.dtype == np.float32:
         return shaped  # a float64 would be written with digits that nobody computed
     return shaped.astype(NUMPY_TYPES.get(output.type, output.type), copy=False)

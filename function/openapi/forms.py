@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 Schema = dict[str, Any]
 
+MOST_IN_EXAMPLE = 20_000  # values
 SECURITY_SCHEMES: Schema = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "Authorization: Bearer KEY"},
     "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
@@ -100,9 +101,19 @@ class Part(NamedTuple):
 def content(schema: Schema, example: Any = None, media_type: str = JSON) -> Schema:
     """A body of one media type."""
     form: Schema = {"schema": schema}
-    if example is not None:
+    if example is not None and not is_long(example):
         form["example"] = example
     return {media_type: form}
+
+
+def is_long(example: Any) -> bool:
+    """Whether an example has so many values that it would fill the document: an image, say."""
+    values, level = 0, [example]
+    while level and values <= MOST_IN_EXAMPLE:
+        inner = [each.values() if isinstance(each, dict) else each for each in level]
+        level = [each for some in inner for each in some if isinstance(each, dict | list)]
+        values = sum(map(len, level))
+    return values > MOST_IN_EXAMPLE
 
 
 def answered(text: str, schema: Schema, media_type: str = JSON) -> dict[str, Schema]:

@@ -16,6 +16,7 @@ from onnxlet.function.openapi.forms import (
     body,
     closed,
     content,
+    is_long,
     listed,
     one_of,
     record,
@@ -59,7 +60,8 @@ def _predict(endpoint: Endpoint) -> Operation:
     example: dict[str, Any] = {"instances": [example_instance(example_of)]}
     if meant is None:
         example["model"] = example_of.name
-    contents["application/json"]["example"] = example
+    if not is_long(example):
+        contents["application/json"]["example"] = example
     if meant is not None:
         contents |= csv(meant)
     answers = one_of(*(ref(f"{model.name}.answer") for model in models))
@@ -86,8 +88,10 @@ def _request(model: Model, optional: bool, endpoint: Endpoint) -> Schema:
 def csv(model: Model) -> Schema:
     """A body of rows below a header."""
     row = example_instance(model)
-    lines = [",".join(map(_field, row)), ",".join(map(_field, row.values()))]
     schema = {**listed(ref(f"{model.name}.row"), 1), "description": "rows below a header"}
+    if is_long(row):
+        return content(schema, None, "text/csv")
+    lines = [",".join(map(_field, row)), ",".join(map(_field, row.values()))]
     return content(schema, "\n".join(lines) + "\n", "text/csv")
 
 

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 from onnxlet.function.arrays import LARGEST_INTEGER
 from onnxlet.function.inputs.signature import Column, Output
 from onnxlet.function.models.example import example_instance, typical_values
-from onnxlet.function.openapi.forms import Schema, closed, listed, one_of, or_null, record, ref
+from onnxlet.function.openapi.forms import (
+    Schema,
+    closed,
+    is_long,
+    listed,
+    one_of,
+    or_null,
+    record,
+    ref,
+)
 
 if TYPE_CHECKING:
     from onnxlet.function.models.model import Model
@@ -60,6 +69,8 @@ def column_schema(column: Column, about: Mapping[str, Any] | None = None) -> Sch
     if not column.required:
         return {"description": "the model drops this column: any value, or none, will do"}
     schema = dict(TYPES[column.type])
+    if column.cell:
+        return _list_schema(column, schema)
     if column.categories is not None:
         schema = {"enum": list(column.categories)}
     elif column.date:
@@ -84,10 +95,22 @@ def _date(column: Column) -> Schema:
     return {"format": "date-time-local", "pattern": DATE}
 
 
+def _list_schema(column: Column, schema: Schema) -> Schema:
+    """Nested lists of numbers between the column's bounds."""
+    schema |= {} if column.minimum is None else {"minimum": column.minimum}
+    schema |= {} if column.maximum is None else {"maximum": column.maximum}
+    form = or_null(schema) if column.nullable else schema
+    for size in reversed(column.cell):
+        least, most = (size, size) if isinstance(size, int) else (1, column.longest)
+        form = listed(form, least, most)
+    return form
+
+
 def row_by_name(model: Model) -> Schema:
     """An instance as an object by column name, closed: an unknown column is refused."""
     typical = typical_values(model)
     columns = model.signature.columns
+    example = example_instance(model)
     properties = {c.name: column_schema(c, typical.get(c.name)) for c in columns}
     return {
         "type": "object",
@@ -95,7 +118,7 @@ def row_by_name(model: Model) -> Schema:
         "properties": properties,
         "required": [column.name for column in columns if column.required],
         "additionalProperties": False,
-        "examples": [example_instance(model)],
+        **({} if is_long(example) else {"examples": [example]}),
     }
 
 
@@ -158,7 +181,7 @@ def _label(classes: Sequence[Any], sizes: Sequence[int], several: bool) -> Schem
 def _nested(items: Schema, sizes: Sequence[int]) -> Schema:
     """Lists of these sizes, the outermost first."""
     for size in reversed(sizes):
-        items = listed(items, size, size)
+        items = listed(items) if size == -1 else listed(items, size, size)
     return items
 
 

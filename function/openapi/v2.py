@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from onnxlet.function.models.example import example_instance
 from onnxlet.function.openapi.forms import (
     Endpoint,
@@ -116,6 +118,8 @@ def _example(model: Model) -> dict[str, Any]:
             continue
         values = [row[name] for name in each.columns]
         entry = {"name": each.name, "datatype": BY_TYPE[each.type], "shape": [1, *each.shape[1:]]}
+        if each.nested:
+            entry["shape"] = list(np.shape(values))
         inputs.append({**entry, "data": values})
     return {"inputs": inputs}
 

@@ -155,7 +155,16 @@ def _ranked(name: str, array: Array, labels: Sequence[Any] | None, count: int) -
 def _entry(
     name: str, array: Array, classes: Sequence[Any] | None, tail: list[bytes] | None
 ) -> dict[str, Any]:
-    """One output; its bytes are put behind `tail` where there is one."""
+    """One output; its bytes are put behind `tail` where there is one.
+
+    Raises:
+        MalformedRequest: its rows differ in size, and are no tensor.
+    """
+    if array.dtype == object and len(array) and isinstance(array[0], np.ndarray):
+        raise MalformedRequest(
+            f"'{name}' differs in size from row to row, and is no tensor",
+            "Send one row at a time, or as JSON to /models/NAME/predict.",
+        )
     entry: dict[str, Any] = {
         "name": name,
         "datatype": DATATYPE_OF[array.dtype],

@@ -36,7 +36,9 @@ def columns_of(X: Any) -> list[Column]:
         return [Column("x0", "string", True)]
     if not isinstance(X, pd.DataFrame):
         return [Column(f"x{place}", "float64", True) for place in range(X.shape[1])]
-    return [Column(str(label), _type(X[label])) for label in X.columns]
+    return [
+        Column(str(label), _type(X[label]), date=X[label].dtype.kind == "M") for label in X.columns
+    ]
 
 
 def _is_texts(X: Any) -> bool:
@@ -67,7 +69,7 @@ def answers(
     options.intra_op_num_threads = 1
     options.log_severity_level = 4
     session = onnxruntime.InferenceSession(proto.SerializeToString(), options)
-    feeds = {}
+    feeds: dict[str, Array] = {}
     for entry in graph.inputs:
         if "tokens" in entry:
             feeds |= _counts(X, entry)
@@ -93,10 +95,11 @@ def _counts(X: Any, entry: dict[str, Any]) -> dict[str, Array]:
 
 
 def _stepped(X: Any, entry: dict[str, Any]) -> Array:
-    """What the front end makes of a column, by an entry that has been in a manifest."""
-    column = pd.Series(X, dtype=object) if _is_texts(X) else X[entry["columns"][0]]
+    """What the front end makes of columns, by an entry that has been in a manifest."""
+    frame = pd.DataFrame({entry["columns"][0]: X}, dtype=object) if _is_texts(X) else X
+    blocks = [_cells(frame[name], entry["from"]) for name in entry["columns"]]
     read = json_text.loads(json_text.dumps(entry))
-    return StepFeed(read, (0, 0)).gather([_cells(column, entry["from"])])
+    return StepFeed(read, *((number, 0) for number in range(len(blocks)))).gather(blocks)
 
 
 def _cells(column: pd.Series[Any], dtype: str) -> Array:

@@ -34,11 +34,13 @@ class Case:
         name: of the class.
         estimator: not yet fitted.
         samples: that it is fitted on, one after the other.
+        gaps: whether it takes missing values where its tags say so: some libraries' are wrong.
     """
 
     name: str
     estimator: Any
     samples: tuple[MakesSample, ...]
+    gaps: bool = True
 
 
 def cases() -> Iterator[Case]:

@@ -195,12 +195,9 @@ class SplitText:
     def __init__(self, accessor: StrAccessor, settings: dict[str, Any]) -> None:
         self._accessor, self._settings = accessor, settings
 
-    @property
-    def str(self) -> SplitText:
-        """Itself."""
-        return self
-
     def __getattr__(self, name: str) -> Any:
+        if name == "str":
+            return self
         return refuse(f"lists of texts have no .{name} in a graph", "Take a part: .str[0].")
 
     def __getitem__(self, index: Any) -> Any:

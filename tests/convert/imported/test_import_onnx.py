@@ -535,25 +535,20 @@ REFUSED: dict[str, tuple[Callable[[], onnx.ModelProto], str, str]] = {
     "a scalar": (scalar, r"input 'factor' has no first dimension", r"shape \(rows, …\)"),
     "no shape": (without_shape, r"input 'x' has no first dimension .* or its shape", r"rows"),
     "no inputs": (without_inputs, r"the model has no inputs", r"nothing"),
-    "a length that varies": (
-        lambda: one("Neg", dims=("batch", "length", None, 2)),
-        r"input 'x' has the shape \(batch, length, \?, 2\): only the rows may vary",
-        r"every dimension fixed but the first",
+    "texts of a length that varies": (
+        lambda: one("Identity", dims=("batch", "length"), element=STRING),
+        r"input 'x' has the shape \(batch, length\): texts are columns, at most 4096",
+        r"--shape 'x=1,8'",
     ),
     "a width of none": (
         lambda: one("Neg", dims=("batch", 0)),
-        r"input 'x' has the shape \(batch, 0\)",
-        r"fixed",
+        r"input 'x' has the shape \(batch, 0\): a row has no values",
+        r"from 1",
     ),
-    "one row alone": (
-        only_one_row,
-        r"^input 'x' has a fixed first dimension, and the model does not run with 3 rows: ",
-        r"dynamic_axes=\{'x': \{0: 'batch'\}\}",
-    ),
-    "one row alone, silently": (
-        lambda: one("ReduceSum", dims=(1, 3), keepdims=1),
+    "two rows together": (
+        lambda: one("ReduceSum", dims=(2, 3), keepdims=1),
         r"output 'y' has the shape \(1, 1\) for 3 rows, and \(1, 1\) for one",
-        r"free first dimension",
+        r"dynamic_axes=\{'x': \{0: 'batch'\}\}",
     ),
     "one answer for all": (
         lambda: one("ReduceSum", keepdims=0),
@@ -594,6 +589,17 @@ def test_a_refusal_says_what_is_wrong_and_the_way_out(tmp_path: Path, case: str)
     assert (caught.value.hint != "") is (hint != "^$")
     assert re.search(hint, caught.value.hint)
     assert not (tmp_path / "models").exists()
+
+
+@pytest.mark.parametrize("make", [only_one_row, lambda: one("ReduceSum", dims=(1, 3), keepdims=1)])
+def test_a_graph_of_one_row_is_run_row_by_row(tmp_path: Path, make: Any) -> None:
+    proto = make()
+    session = onnxruntime.InferenceSession(proto.SerializeToString())
+    expected = [session.run(None, {"x": row[None]})[0][0] for row in FEATURES[:5]]
+    imported(tmp_path, proto)
+
+    answer = ask(tmp_path, FEATURES[:5].tolist())["prediction"]
+    assert np.allclose(answer, np.squeeze(expected), rtol=1e-6)
 
 
 @pytest.mark.parametrize("content", [b"", b"not a model", b"\x08\x09", b"\xff" * 100])

@@ -173,7 +173,7 @@ def test_differences_between_dates(tmp_path: Path) -> None:
     rows = [["2020-01-01T10:00:00", "2020-01-05T09:59:59.5"], ["2020-01-01", None]]
     frame = pd.DataFrame(
         {"begun": pd.to_datetime(["2020-01-01T10:00:00", "2020-01-01"], format="ISO8601"),
-         "ended": pd.to_datetime(["2020-01-05T09:59:59.5", None], format="ISO8601")}
+         "ended": pd.Series([pd.Timestamp("2020-01-05T09:59:59.5"), pd.NaT])}
     )  # fmt: skip
 
     columns = check(model, X, rows, model.predict(frame), tmp_path)

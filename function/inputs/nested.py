@@ -1,0 +1,170 @@
+"""Cells that are nested lists: an image, a series, the numbers of a text's tokens.
+
+A column whose `cell` is (3, 48, 320) takes lists of lists of lists; one whose `cell` is
+("sequence",) takes a list of any length. Each cell becomes one array.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from onnxlet.function.arrays import Array
+
+if TYPE_CHECKING:
+    from onnxlet.function.inputs.signature import Block, Column, Signature
+
+DTYPES = {"int64": "int64", "bool": "bool"}  # of cells; other numbers are float64
+EXACT: dict[str, set[type]] = {"int64": {int}, "bool": {bool}}
+
+
+class Unlike(ValueError):
+    """Why a value is not a nested list of its column."""
+
+
+def column(cells: Sequence[Any], block: Block) -> Array | None:
+    """Cells as an object array of arrays, shape (rows,); None where anything is odd."""
+    try:
+        return packed([parsed(block.columns[0], cell, None) for cell in cells])
+    except Unlike:
+        return None
+
+
+def packed(arrays: Sequence[Array]) -> Array:
+    """Arrays of any shapes as the members of an object array."""
+    whole = np.empty(len(arrays), dtype=object)
+    for position, array in enumerate(arrays):
+        whole[position] = array
+    return whole
+
+
+def parsed(column: Column, value: Any, read: Callable[[Any], Any] | None) -> Array:
+    """One cell as an array of its sizes.
+
+    Args:
+        column: has nested lists as cells.
+        value: lists; a list of all values in order will do where no size varies, and a bare value
+            for a list of one.
+        read: makes a value of the column's type, or raises; None takes only what is one already.
+
+    Raises:
+        Unlike: it has other sizes, or a value is not of the type.
+    """
+    sizes, flat = _flattened(column, value)
+    if not set(map(type, flat)) <= EXACT.get(column.type, {int, float}):
+        if read is None:
+            raise Unlike("a value of another type")
+        flat = [read(each) for each in flat]
+    try:
+        array = np.array(flat, dtype=DTYPES.get(column.type, "float64")).reshape(sizes)
+    except OverflowError as error:
+        raise Unlike("a number does not fit 64 bits") from error
+    check_values(column, array)
+    return array
+
+
+def _flattened(column: Column, value: Any) -> tuple[list[int], list[Any]]:
+    """The sizes of nested lists, and what is in them."""
+    depth = len(column.cell)
+    if type(value) is not list and depth == 1 and not isinstance(value, dict):
+        value = [value]
+    if type(value) is list and depth > 1 and value and type(value[0]) is not list:
+        fixed = [size for size in column.cell if isinstance(size, int)]
+        if len(fixed) == depth and len(value) == prod(fixed):
+            return fixed, value
+    sizes: list[int] = []
+    level = [value]
+    for _ in range(depth):
+        if set(map(type, level)) != {list}:
+            raise Unlike(f"expected lists of {_shape(column)}, got other values among them")
+        lengths = set(map(len, level))
+        if len(lengths) > 1:
+            raise Unlike(
+                f"expected lists of {_shape(column)}, got lists of {min(lengths)} and of "
+                f"{max(lengths)} side by side"
+            )
+        sizes += lengths
+        level = list(chain.from_iterable(level))
+        if not level:
+            break
+    check_sizes(column, sizes)
+    return sizes, level
+
+
+def check_sizes(column: Column, sizes: Sequence[int]) -> None:
+    """Refuse a cell of other sizes than its column's.
+
+    Raises:
+        Unlike: it has.
+    """
+    fits = len(sizes) == len(column.cell) and all(
+        got == size if isinstance(size, int) else 1 <= got <= column.longest
+        for size, got in zip(column.cell, sizes, strict=True)
+    )
+    if not fits:
+        raise Unlike(f"expected lists of {_shape(column)}, got {_by(sizes)}")
+
+
+def check_values(column: Column, array: Array) -> None:
+    """Refuse values that are missing, infinite or out of bounds unless the column takes them.
+
+    Raises:
+        Unlike: there is one.
+    """
+    if array.dtype.kind == "b":
+        return
+    missing = np.isnan(array) if array.dtype.kind == "f" else np.zeros(1, bool)
+    if missing.any() and not column.nullable:
+        raise Unlike("a value is missing, and the model does not take one here")
+    rest = array[~missing] if missing.any() else array
+    if not rest.size:
+        return
+    least, most = rest.min(), rest.max()
+    if not column.infinite and not (np.isfinite(least) and np.isfinite(most)):
+        raise Unlike("an infinity, and the model does not take one here")
+    if column.minimum is not None and least < column.minimum and np.isfinite(least):
+        raise Unlike(f"{least!s} does not fit: the minimum is {column.minimum!r}")
+    if column.maximum is not None and most > column.maximum and np.isfinite(most):
+        raise Unlike(f"{most!s} does not fit: the maximum is {column.maximum!r}")
+
+
+def _shape(column: Column) -> str:
+    named = [size if isinstance(size, int) else f"1 to {column.longest}" for size in column.cell]
+    return _by(named) + (" values" if len(named) == 1 else "")
+
+
+def _by(sizes: Sequence[int | str]) -> str:
+    return " by ".join(map(str, sizes))
+
+
+def agree(arrays: Sequence[Array], signature: Signature) -> bool:
+    """Whether each row's sizes of one name are equal."""
+    return not signature.nested or next(disagreements(arrays, signature), None) is None
+
+
+def disagreements(arrays: Sequence[Array], signature: Signature) -> Iterator[tuple[int, str, str]]:
+    """The rows and columns whose sizes differ from another column's, and why."""
+    columns = [(signature.blocks[number].columns[0], arrays[number]) for number in signature.nested]
+    for row in range(len(arrays[0])):
+        known: dict[str, tuple[int, str]] = {}
+        for each, array in columns:
+            for size, got in zip(each.cell, array[row, 0].shape, strict=True):
+                if isinstance(size, int):
+                    continue
+                wanted, other = known.setdefault(size, (got, each.name))
+                if got != wanted:
+                    why = f"expected {wanted} entries as '{other}' has ({size}), got {got}"
+                    yield row, each.name, why
+
+
+def is_bare(row: Any, column: Column) -> bool:
+    """Whether a row is the only column's cell itself, not a list with that cell in it."""
+    depth = 0
+    while type(row) is list and row:
+        row = row[0]
+        depth += 1
+    return depth == len(column.cell)

@@ -1,0 +1,75 @@
+"""Rows whose cells are nested lists: run together where they have one size, never padded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import prod
+
+import numpy as np
+
+from onnxlet.function.arrays import Array
+from onnxlet.function.errors import InvalidRows, Problem
+from onnxlet.function.inputs.nested import packed
+from onnxlet.function.inputs.signature import Signature
+from onnxlet.function.inputs.validation import Table
+
+AT_ONCE = 2**18  # of the rows' costs: what a graph computes on the way is as large as its batch
+
+
+def run(
+    answers: Callable[[Sequence[Array]], list[Array]], table: Table, signature: Signature
+) -> list[Array]:
+    """Answer rows of one size together, and put the answers back into the rows' order.
+
+    A row is answered as it is by itself: nothing is padded, so that no mask is needed.
+
+    Args:
+        answers: runs blocks of rows, and returns each output's array.
+        table: the batch.
+        signature: says which blocks are nested.
+
+    Returns:
+        Each output's answers: one array where all rows' are of one size, else an object array of
+        the rows' arrays.
+    """
+    groups: dict[tuple[tuple[int, ...], ...], list[int]] = {}
+    for row in range(table.rows):
+        sizes = tuple(table.arrays[block][row, 0].shape for block in signature.nested)
+        groups.setdefault(sizes, []).append(row)
+    order: list[int] = []
+    parts: list[list[Array]] = []
+    problems: list[Problem] = []
+    for sizes, rows in groups.items():
+        step = min(signature.rows_at_once or len(rows), max(1, AT_ONCE // _cost(sizes, signature)))
+        for start in range(0, len(rows), step):
+            some = rows[start : start + step]
+            try:
+                parts.append(answers([array[some] for array in table.arrays]))
+            except InvalidRows as error:
+                problems += [p._replace(row=some[p.row or 0]) for p in error.every]
+            order += some
+    if problems:
+        raise InvalidRows(sorted(problems, key=lambda problem: problem.row or 0))
+    return [_together(list(members), order) for members in zip(*parts, strict=True)]
+
+
+def _cost(sizes: Sequence[Sequence[int]], signature: Signature) -> int:
+    """Values in a row; the square of a length that varies, since attention compares all pairs."""
+    costs = []
+    for block, own in zip(signature.nested, sizes, strict=True):
+        cell = signature.blocks[block].columns[0].cell
+        vary = prod(got for size, got in zip(cell, own, strict=True) if not isinstance(size, int))
+        costs.append(max(prod(own), vary * vary))
+    return max(costs)
+
+
+def _together(parts: list[Array], order: list[int]) -> Array:
+    if len({part.shape[1:] for part in parts}) == 1:
+        whole = np.concatenate(parts) if len(parts) > 1 else parts[0]
+        answered = np.empty_like(whole)
+        answered[order] = whole
+        return answered
+    every = packed([row for part in parts for row in part])
+    scattered = np.empty_like(every)
+    scattered[order] = every
+    return scattered
