@@ -28,7 +28,7 @@ class Task:
     Attributes:
         name: classification, regression, clustering, outlier or transformation.
         methods: by output name, the estimator's method that answers it; `std` stands for
-            `predict` with `return_std`.
+            `predict` with `return_std`, `distances` for those of `kneighbors`.
         classes: of a classifier, a list of them for each output where it has several; else None.
     """
 
@@ -67,6 +67,15 @@ PREDICTING: tuple[tuple[str, Callable[[Any], bool], tuple[tuple[str, str], ...]]
 )
 
 
+# Answered row by row, by what has neither predict nor transform; `distances` stands for those of
+# `kneighbors`.
+OTHER_METHODS = {
+    "kneighbors": {"prediction": "kneighbors", "distances": "distances"},
+    "score_samples": {"prediction": "score_samples"},
+    "mahalanobis": {"prediction": "mahalanobis"},
+}
+
+
 def task_of(estimator: Any) -> Task:
     """The task of a fitted estimator.
 
@@ -97,6 +106,9 @@ def task_of(estimator: Any) -> Task:
         )
     if hasattr(estimator, "transform"):
         return Task("transformation", {"prediction": "transform"})
+    for method, outputs in OTHER_METHODS.items():
+        if hasattr(estimator, method):
+            return Task("transformation", outputs)
     if is_sampler(estimator):
         raise Refusal(
             f"{type(estimator).__name__} changes the rows of a fit, and answers none",
@@ -167,6 +179,10 @@ def _classes(estimator: Any) -> Any:
 
 
 def _asked(estimator: Any, method: str, X: Data) -> Array:
+    if method == "distances":
+        return np.asarray(estimator.kneighbors(X)[0])
+    if method == "kneighbors":
+        return np.asarray(estimator.kneighbors(X, return_distance=False))
     if method == "std":
         return np.asarray(estimator.predict(X, return_std=True)[1])
     answer = getattr(estimator, method)(X)
@@ -184,10 +200,15 @@ def dense(answer: Any) -> Array:
 def tied(task: Task, answers: Answers, tolerance: float) -> Array:
     """Rows whose label could be either: the two highest scores lie within the tolerance.
 
+    Of neighbours, rows that have two as far as each other: chance chooses their order.
+
     Returns:
         A bool array of shape (rows,).
     """
     rows = len(answers["prediction"])
+    if "distances" in answers:
+        distances = answers["distances"]
+        return np.asarray((distances[:, 1:] <= distances[:, :-1] * (1 + tolerance)).any(axis=1))
     scores = answers.get("probabilities", answers.get("score"))
     if scores is None or task.name == "transformation":
         return np.zeros(rows, dtype=bool)

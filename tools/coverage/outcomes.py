@@ -18,6 +18,7 @@ from sklearn.utils import get_tags
 from onnxlet.convert.build import build
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.parity.refusals import NoConversion
+from onnxlet.convert.reference.answers import OTHER_METHODS
 from onnxlet.convert.sources.source import Source
 from tools.coverage.estimators import TARGETS_ONLY, Case
 from tools.coverage.rows import rows_of
@@ -72,7 +73,7 @@ def _nothing_to_serve(case: Case) -> str:
     """Why it answers no new rows; an empty string where it does."""
     if case.name in TARGETS_ONLY:
         return "encodes targets, not rows"
-    if hasattr(case.estimator, "predict") or hasattr(case.estimator, "transform"):
+    if any(hasattr(case.estimator, name) for name in ("predict", "transform", *OTHER_METHODS)):
         return ""
     if hasattr(case.estimator, "fit_resample"):
         return "changes the rows of a fit; a pipeline leaves it out when it answers"
