@@ -139,6 +139,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "GaussianRandomProjection": {"n_components": 4},
     "HashingVectorizer": {"n_features": 2**10},
     "IsolationForest": {"n_estimators": 20},
+    "KernelDensity": {"leaf_size": 1000},
     "LocalOutlierFactor": {"novelty": True},
     "MiniBatchDictionaryLearning": {"n_components": 6},
     "PolynomialCountSketch": {"n_components": 10},

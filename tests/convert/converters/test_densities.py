@@ -29,7 +29,7 @@ def check(model: Any, method: str, wanted: Any, rows: Any = X) -> None:
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("weights", [None, np.linspace(0.1, 2, 75)], ids=["equal", "weighted"])
 def test_densities_by_every_kernel(kernel: str, weights: Any) -> None:
-    model = neighbors.KernelDensity(bandwidth=0.7, kernel=kernel)
+    model = neighbors.KernelDensity(bandwidth=0.7, kernel=kernel, leaf_size=75)
     model.fit(X[::2], sample_weight=weights)
     rows = np.vstack([X, X[:5] + 30.0])
     with np.errstate(divide="ignore"):
@@ -38,13 +38,20 @@ def test_densities_by_every_kernel(kernel: str, weights: Any) -> None:
 
 @pytest.mark.parametrize("metric", ["manhattan", "chebyshev"])
 def test_densities_of_other_metrics(metric: str) -> None:
-    model = neighbors.KernelDensity(bandwidth="scott", metric=metric).fit(np.tile(X, (2, 1)))
+    model = neighbors.KernelDensity(bandwidth="scott", metric=metric, leaf_size=300)
+    model.fit(np.tile(X, (2, 1)))
     check(model, "score_samples", model.score_samples(X))
 
 
 def test_approximate_densities_are_refused() -> None:
     with pytest.raises(Unsupported, match="approximates densities"):
         answers(neighbors.KernelDensity(rtol=1e-3).fit(X), X, ["score_samples"])
+
+
+def test_a_tree_of_points_is_refused_with_the_way_out() -> None:
+    with pytest.raises(Unsupported, match="loses digits") as caught:
+        answers(neighbors.KernelDensity(leaf_size=40).fit(X), X, ["score_samples"])
+    assert "leaf_size=150" in caught.value.hint
 
 
 COVARIANCES = ("EmpiricalCovariance", "GraphicalLasso", "LedoitWolf", "MinCovDet", "OAS")
@@ -80,7 +87,7 @@ def test_neighbours_as_columns(mode: Any) -> None:
 
 
 def test_a_density_is_served(tmp_path: Path) -> None:
-    model = make_pipeline(StandardScaler(), neighbors.KernelDensity()).fit(X[::2])
+    model = make_pipeline(StandardScaler(), neighbors.KernelDensity(leaf_size=75)).fit(X[::2])
     manifest = built(Source(model, X[1::2]), tmp_path).manifest
     [output] = manifest["signature"]["outputs"]
     assert (output["name"], output["shape"]) == ("prediction", [-1])
