@@ -30,7 +30,8 @@ def distance(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 def _squares(graph: Graph, fitted: Any, table: Table) -> Tensor:
     step = graph.matrix(table, "float64") - np.asarray(fitted.location_)
-    return ((step @ fitted.get_precision()) * step).sum()
+    squares: Tensor = ((step @ fitted.get_precision()) * step).sum()
+    return squares
 
 
 ESTIMATORS = (

@@ -61,7 +61,7 @@ def splits_of(estimator: Any, width: int) -> Iterator[Splits]:
                 nodes["left"].astype(int), nodes["right"].astype(int), numeric, np.float64,
             )  # fmt: skip
         tree = getattr(part, "tree_", None)
-        if hasattr(tree, "threshold"):  # a density's tree is one of points
+        if tree is not None and hasattr(tree, "threshold"):  # a density's tree is of points
             yield Splits(
                 tree.feature, tree.threshold, tree.children_left, tree.children_right,
                 tree.feature >= 0, np.float32,
