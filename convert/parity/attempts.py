@@ -133,9 +133,10 @@ class SearchState:
         same = converted.onnx, repr(converted.inputs)
         if same not in self._tried_graphs:  # two layouts of one type of columns are one graph
             model = Model("built", 1, manifest, converted.onnx)
-            if converted.terms is not None:
+            comparison, unrefused = self.compared(model, self.evidence)
+            if converted.terms is not None and comparison.passed:
                 check_terms(model, converted.terms, reference, self.evidence.rows)
-            self._tried_graphs[same] = model, *self.compared(model, self.evidence)
+            self._tried_graphs[same] = model, comparison, unrefused
         return Attempt(recipe, converted, manifest, *self._tried_graphs[same])
 
     @cached_property
