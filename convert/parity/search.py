@@ -222,6 +222,8 @@ def _certified(found: EqualConversion, narrow: Reference | None = None) -> Equal
         found.limits,
         attempt.unrefused,
     )
+    if state.reference.task.alone:
+        parity["asked"] = "row by row"
     if narrow is not None:
         parity["float32"] = off_in_float32(narrow, [state.evidence, state.judging])
     return replace(found, certificate=parity)

@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import signature
 from typing import Any
 
 import numpy as np
 from sklearn.base import is_classifier, is_clusterer, is_outlier_detector, is_regressor
+from sklearn.decomposition import NMF, MiniBatchNMF
 from sklearn.pipeline import Pipeline
 
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.reference.estimators import is_sampler
+from onnxlet.convert.reference.estimators import is_sampler, parts_of
 from onnxlet.convert.reference.inputs import Data
 from onnxlet.function.arrays import Array
 
@@ -30,11 +31,14 @@ class Task:
         methods: by output name, the estimator's method that answers it; `std` stands for
             `predict` with `return_std`, `distances` for those of `kneighbors`.
         classes: of a classifier, a list of them for each output where it has several; else None.
+        alone: each row is asked by itself: a step inside answers several rows together, and ends
+            its steps for all of them at once.
     """
 
     name: str
     methods: dict[str, str]
     classes: list[Any] | None = None
+    alone: bool = False
 
     @property
     def several(self) -> bool:
@@ -50,7 +54,8 @@ class Task:
         """
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            made = {name: _asked(estimator, m, X) for name, m in self.methods.items()}
+            ask = _asked_alone if self.alone else _asked
+            made = {name: ask(estimator, m, X) for name, m in self.methods.items()}
         answered = len(next(iter(made.values())))
         given = X.shape[0] if hasattr(X, "shape") else len(X)
         if answered != given:
@@ -77,6 +82,17 @@ OTHER_METHODS = {
 
 
 def task_of(estimator: Any) -> Task:
+    """The task of a fitted estimator, and whether its rows have to be asked one by one.
+
+    Raises:
+        Refusal: as `_task_of` raises it.
+    """
+    task = _task_of(estimator)
+    alone = any(isinstance(p, NMF | MiniBatchNMF) and p.tol > 0 for p in parts_of(estimator))
+    return replace(task, alone=alone)
+
+
+def _task_of(estimator: Any) -> Task:
     """The task of a fitted estimator.
 
     Raises:
@@ -176,6 +192,14 @@ def _classes(estimator: Any) -> Any:
     holders = (each for each in (estimator, *kept) if not isinstance(each, type))
     found = (getattr(each, "classes_", None) for each in holders)
     return next((classes for classes in found if classes is not None), None)
+
+
+def _asked_alone(estimator: Any, method: str, X: Data) -> Array:
+    """Each row's answer by itself; scikit-learn's to none is that to no row."""
+    rows = X.iloc if hasattr(X, "iloc") else X
+    count = len(X)
+    parts = [_asked(estimator, method, rows[row : row + 1]) for row in range(count)]
+    return np.concatenate(parts) if parts else _asked(estimator, method, X)
 
 
 def _asked(estimator: Any, method: str, X: Data) -> Array:
