@@ -82,7 +82,7 @@ LIBRARY_MODELS: dict[tuple[str, str], Callable[[], Source]] = {
     ("mapie", "folds"): _conformal,
     ("quantile_forest", "quantiles"): lambda: _fitted(
         _of("quantile_forest.RandomForestQuantileRegressor")(
-            8, default_quantiles=[0.1, 0.9], max_samples_leaf=3, max_depth=6, random_state=0
+            2, default_quantiles=[0.0, 0.5, 1.0], max_samples_leaf=2, max_depth=5, random_state=0
         ),
         samples.one_target(),
     ),
