@@ -231,6 +231,14 @@ class GraphBuilder(GraphInputs):
         made = self.op("ScatterElements", zeros, index, values, width=width, dimensions=2, axis=1)
         return replace(made, compact=(indices, values))
 
+    def spread_each(self, indices: Tensor, values: Tensor, width: int) -> Tensor:
+        """Each row's values at its own indices among zeros: both of shape (rows, k)."""
+        rows = self.op("Shape", values, dtype="int64", width=1, start=0, end=1)
+        shape = self.op("Concat", rows, self.constant([width], "int64"), axis=0)
+        zero = numpy_helper.from_array(np.zeros(1, values.dtype))
+        zeros = self.op("ConstantOfShape", shape, dtype=values.dtype, width=width, value=zero)
+        return self.op("ScatterElements", zeros, indices, values, width=width, dimensions=2, axis=1)
+
     def columns(self, table: Table) -> list[Tensor]:
         """The columns one by one, each of shape (rows, 1) and its own dtype."""
         return [

@@ -133,9 +133,10 @@ class SearchState:
             known = self.models.get(converted.onnx)  # before columns got bounds, or rows a draw
             model = known.with_manifest(manifest) if known else Model("built", 1, manifest, same[0])
             self.models[converted.onnx] = model
-            if converted.terms is not None:
+            comparison, unrefused = self.compared(model, self.evidence)
+            if converted.terms is not None and comparison.passed:
                 check_terms(model, converted.terms, reference, self.evidence.rows)
-            self._tried_graphs[same] = model, *self.compared(model, self.evidence)
+            self._tried_graphs[same] = model, comparison, unrefused
         return Attempt(recipe, converted, manifest, *self._tried_graphs[same])
 
     @cached_property

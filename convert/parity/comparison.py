@@ -233,6 +233,6 @@ def _is_number(array: Array) -> bool:
 
 
 def _forgive_ties(comparison: Comparison, task: Task) -> None:
-    if task.name in ("classification", "outlier"):
+    if task.name in ("classification", "outlier") or "distances" in task.methods:
         labels = comparison.outputs["prediction"]
         labels.wrong = [row for row in labels.wrong if not comparison.tied[row]]

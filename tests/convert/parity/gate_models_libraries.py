@@ -12,7 +12,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import StandardScaler
-from sklearn.tree import DecisionTreeClassifier
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from onnxlet.convert.sources.source import Source
 from tools.coverage import samples
@@ -134,6 +134,12 @@ def _noted(X: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(samples.with_gaps(pd.DataFrame(made), 1))
 
 
+def _conformal() -> Source:
+    sample = samples.one_target()
+    made = _of("mapie.regression.CrossConformalRegressor")(DecisionTreeRegressor(max_depth=4), cv=3)
+    return Source(made.fit_conformalize(sample.X, sample.y), sample.others)
+
+
 # By the package that has to be there, and what of it is tried.
 LIBRARY_MODELS: dict[tuple[str, str], Callable[[], Source]] = {
     ("skrub", "hashes and dates"): lambda: _fitted(_vectorised(), _notes()),
@@ -160,5 +166,18 @@ LIBRARY_MODELS: dict[tuple[str, str], Callable[[], Source]] = {
     ("imblearn", "undersampled boosting"): lambda: _fitted(
         _of("imblearn.ensemble.RUSBoostClassifier")(n_estimators=10, random_state=0),
         samples.three_classes(),
+    ),
+    ("interpret", "boosting machine"): lambda: _fitted(
+        _of("interpret.glassbox.ExplainableBoostingClassifier")(
+            outer_bags=2, max_rounds=40, interactions=2, n_jobs=1, random_state=0
+        ),
+        samples.loans(),
+    ),
+    ("mapie", "folds"): _conformal,
+    ("quantile_forest", "quantiles"): lambda: _fitted(
+        _of("quantile_forest.RandomForestQuantileRegressor")(
+            2, default_quantiles=[0.0, 0.5, 1.0], max_samples_leaf=2, max_depth=5, random_state=0
+        ),
+        samples.one_target(),
     ),
 }
