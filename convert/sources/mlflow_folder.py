@@ -192,7 +192,8 @@ def _rows(content: Any, kind: str, columns: Mapping[str, str]) -> Any:
             frame = pd.DataFrame(content)
         else:
             raise ValueError("expected rows by column name")
-        known = {name: DTYPES[columns[name]] for name in frame if columns.get(name) in DTYPES}
+        kinds = {name: DTYPES.get(columns.get(str(name), "")) for name in frame}
+        known = {name: kind for name, kind in kinds.items() if kind is not None}
         return frame.astype(known)
     if isinstance(content, dict) and set(content) == {"inputs"}:
         content = content["inputs"]
