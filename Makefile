@@ -124,6 +124,7 @@ $(OLDEST)/ready: requirements/oldest.txt tools/setup.sh
 
 test-libraries: $(LIBRARIES)/ready ## estimators of other libraries: CatBoost, LightGBM, XGBoost, imbalanced-learn, skrub and more; frames of polars
 	$(LIBRARIES)/bin/python -m pytest -m "not gate" -k "lightgbm or xgboost or catboost or polars or libraries" tests/convert/converters tests/convert/reference/test_frames_of_polars.py tests/pipelines $(ARGS)
+	$(LIBRARIES)/bin/python -m pytest -m gate -k libraries --timeout 1200 -s tests/convert/parity $(ARGS)
 
 $(LIBRARIES)/ready: requirements/libraries.txt tools/setup.sh
 	sh tools/setup.sh $(LIBRARIES) requirements/libraries.txt
@@ -178,8 +179,8 @@ check: $(READY) ## format, lint and types
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 
-coverage: $(READY) ## convert every estimator of scikit-learn, and write docs/reference/coverage.md (slow)
-	OMP_NUM_THREADS=1 $(PY) -W ignore -m tools.coverage
+coverage: $(LIBRARIES)/ready ## convert every estimator, or those of LIBRARY, and write docs/reference/coverage.md (slow)
+	OMP_NUM_THREADS=1 $(LIBRARIES)/bin/python -W ignore -m tools.coverage $(LIBRARY)
 
 bench: $(READY) ## measure side by side, or one PART, and write docs/reference/benchmarks.md
 	$(PY) -m bench $(PART)

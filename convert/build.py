@@ -207,6 +207,7 @@ def _files(
         evidence.rows[:count],
         {name: array[:count] for name, array in evidence.expected.items()},
         accepted.comparison.doubtful[:count],
+        accepted.comparison.floors,
     )
     parts = {"model.onnx": accepted.converted.onnx, "golden.json": json_text.dumps(golden)}
     made = background(Model("built", 1, accepted.manifest, parts["model.onnx"]))

@@ -47,6 +47,7 @@ def serving_part(
             "outputs": graph.outputs,
             **({"rows_at_once": graph.rows_at_once} if graph.rows_at_once else {}),
             **({"raising": graph.raising} if graph.raising else {}),
+            **({"terms": graph.terms.entry()} if graph.terms else {}),
         },
     }
 
@@ -71,7 +72,12 @@ def _inputs(inputs: Inputs, columns: Sequence[Column]) -> list[dict[str, Any]]:
 
 
 def _entry(column: Column) -> dict[str, Any]:
-    entry: dict[str, Any] = {"name": column.name, "type": column.type, "nullable": column.nullable}
+    kind = "date" if column.date else column.type
+    entry: dict[str, Any] = {"name": column.name, "type": kind, "nullable": column.nullable}
+    if column.format is not None:
+        entry["format"] = column.format
+    if column.zone is not None:
+        entry["zone"] = column.zone
     if not column.required:
         entry["required"] = False
     if column.infinite:

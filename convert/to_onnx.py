@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Container, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
 from onnxlet.convert.converters.registry import converters
+from onnxlet.convert.graph import dates
+from onnxlet.convert.graph.additive import Additive
 from onnxlet.convert.graph.converter import DROPPED, Graph, Table, Tensor
 from onnxlet.convert.graph.fallback import fallback
 from onnxlet.convert.graph.validation import any_of
@@ -27,6 +29,8 @@ def convert(
     recipe: Recipe,
     watches: bool = False,
     series: bool = False,
+    whole: Collection[str] = (),
+    categoricals: Container[str] = (),
 ) -> Converted:
     """Write a fitted estimator as one ONNX graph: inputs, every step, an output for each method.
 
@@ -37,18 +41,21 @@ def convert(
         recipe: the way of typing the inputs.
         watches: whether an output of the graph marks rows that scikit-learn raises for.
         series: whether the one column comes as a Series.
+        whole: the outputs that scikit-learn answers in whole numbers.
+        categoricals: names of columns that are given to the estimator as pandas' categoricals.
 
     Raises:
         Unsupported: some step has no conversion.
     """
     graph = Graph(recipe.precision, converters(), fallback, recipe.cast, watches)
-    table = replace(root_table(graph, columns, recipe.layout), flat=series)
+    table = replace(root_table(graph, columns, recipe.layout, categoricals), flat=series)
     outputs = [
-        _output(graph, estimator, table, task, name, method)
+        _output(graph, estimator, table, task, name, method, name in whole)
         for name, method in task.methods.items()
     ]
     flags = [any_of(graph.raising)] if graph.raising else []
-    proto = graph.finished([*outputs, *flags])
+    terms = graph.additive.get(id(estimator))
+    proto = graph.finished([*outputs, *flags, *([terms.scores] if terms else [])])
     return Converted(
         proto.SerializeToString(deterministic=True),
         graph.inputs,
@@ -57,6 +64,7 @@ def convert(
         graph.of_skl2onnx,
         _rows_at_once(graph.widest),
         flags[0].name if flags else None,
+        terms,
     )
 
 
@@ -73,6 +81,7 @@ class Converted:
         rows_at_once: so many at most are run together, so that no tensor is larger than
             LARGEST_TENSOR; None where a batch of any size may be.
         raising: an output that marks rows that scikit-learn raises for, if there is one.
+        terms: what the score is the sum of, where it is one.
     """
 
     onnx: bytes
@@ -82,6 +91,7 @@ class Converted:
     of_skl2onnx: bool = False
     rows_at_once: int | None = None
     raising: str | None = None
+    terms: Additive | None = None
 
 
 def _rows_at_once(widest: int) -> int | None:
@@ -89,7 +99,9 @@ def _rows_at_once(widest: int) -> int | None:
     return max(1, LARGEST_TENSOR // (8 * widest)) if widest > WIDE_TENSOR else None
 
 
-def root_table(graph: Graph, columns: Sequence[Column], layout: Layout) -> Table:
+def root_table(
+    graph: Graph, columns: Sequence[Column], layout: Layout, categoricals: Container[str] = ()
+) -> Table:
     """The graph's inputs as the estimator's columns.
 
     An input for each type of values; columns that the model does without come last, and empty.
@@ -98,6 +110,7 @@ def root_table(graph: Graph, columns: Sequence[Column], layout: Layout) -> Table
         graph: gets the inputs.
         columns: of the signature.
         layout: one matrix of all numbers, or types as the columns have them.
+        categoricals: as `convert` has them.
     """
     used = [column for column in columns if column.required]
     dtypes = [_dtype(graph, column, layout) for column in used]
@@ -115,21 +128,38 @@ def root_table(graph: Graph, columns: Sequence[Column], layout: Layout) -> Table
         else:
             runs = [[column for column, _ in members]]
         for run in runs:
-            tensors.append(_run(inputs[dtype], taken[dtype], run))
+            tensors.append(_run(inputs[dtype], taken[dtype], run, categoricals))
             taken[dtype] += len(run)
+            if run[0].date:
+                tensors[-1] = _dates(tensors[-1], run[0])
     dropped = [column.name for column in columns if not column.required]
     return Table((*tensors, *(Tensor(graph, "", DROPPED, labels=(name,)) for name in dropped)))
 
 
-def _run(matrix: Tensor, start: int, columns: Sequence[Column]) -> Tensor:
+def _dates(text: Tensor, column: Column) -> Tensor:
+    """A column of dates; those that scikit-learn is given as text stay text, of a known form."""
+    if column.format is not None:
+        return replace(text, types=(f"date {column.format}",))
+    made = dates.from_text(text, offset=column.zone is not None)
+    return made if column.zone is None else dates.in_zone(made, column.zone)
+
+
+def _run(
+    matrix: Tensor, start: int, columns: Sequence[Column], categoricals: Container[str]
+) -> Tensor:
     """Some neighbouring columns of an input."""
     tensor = matrix.take(range(start, start + len(columns)))
     return replace(
         tensor,
         labels=tuple(column.name for column in columns),
-        types=tuple(column.type + ("?" if column.nullable else "") for column in columns),
+        types=tuple(_described(column, categoricals) for column in columns),
         column=columns[0].name if matrix.dtype == "string" else None,
     )
+
+
+def _described(column: Column, categoricals: Container[str]) -> str:
+    of_text = column.type == "string" and column.name in categoricals
+    return ("category" if of_text else column.type) + ("?" if column.nullable else "")
 
 
 def _dtype(graph: Graph, column: Column, layout: Layout) -> str:
@@ -144,7 +174,7 @@ def _dtype(graph: Graph, column: Column, layout: Layout) -> str:
 
 
 def _output(
-    graph: Graph, estimator: Any, table: Table, task: Task, name: str, method: str
+    graph: Graph, estimator: Any, table: Table, task: Task, name: str, method: str, whole: bool
 ) -> Tensor:
     """One method's answer; a classifier's labels keep the type that its classes have."""
     if name == "prediction" and task.name == "classification":
@@ -152,9 +182,11 @@ def _output(
         if "class_index" in answers:
             return graph.labels(graph.call(estimator, table, "class_index"), task.classes)
     made = graph.call(estimator, table, method)
+    if whole and made.dtype in ("float32", "float64"):
+        made = made.cast("int64")
     return made if _is_made(made) else graph.op("Identity", made)
 
 
 def _is_made(tensor: Tensor) -> bool:
-    """Whether a node makes the tensor: an input or a constant can't be an output of the graph."""
-    return not tensor.name.startswith(("input_", "constant_"))
+    """Whether a node makes the tensor: an input, a constant or a date can't be an output."""
+    return not tensor.name.startswith(("input_", "constant_", "date_"))

@@ -16,7 +16,7 @@ from sklearn.isotonic import IsotonicRegression
 
 from onnxlet.convert.converters.linear import two_sided
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
-from onnxlet.convert.graph.responses import every_row, response, total
+from onnxlet.convert.graph.responses import even_if_none, every_row, response, total
 
 SCIPY = tuple(int(part) for part in scipy.__version__.split(".")[:2])
 EPSILON = 1e-12  # of `_convert_to_logits`
@@ -46,10 +46,7 @@ def _calibrated(graph: Graph, pair: Any, table: Table) -> Tensor:
         return two_sided(made[0]).minimum(1.0)
     nothing = every_row(graph, Table((score,)), 0.0)
     share = graph.concat([made.get(index, nothing) for index in range(len(classes))])
-    sums = share.sum()
-    none = sums.equals(0.0)
-    even = 1.0 / len(classes)
-    return none.where(even, share / none.where(1.0, sums)).minimum(1.0)
+    return even_if_none(share).minimum(1.0)
 
 
 def _one(graph: Graph, calibrator: Any, column: Tensor) -> Tensor:

@@ -23,13 +23,14 @@ from onnxlet.convert.graph.converter import (
     Tensor,
     Unsupported,
 )
+from onnxlet.convert.reference.estimators import is_sampler
 
 
 def pipeline(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """Each step transforms for the next; the last one answers."""
+    """Each step transforms for the next; the last one answers. Samplers are of the fit only."""
     *steps, (_, last) = fitted.steps
     for (_, step), (_, following) in zip(steps, fitted.steps[1:], strict=True):
-        if step is not None and step != "passthrough":
+        if step is not None and step != "passthrough" and not is_sampler(step):
             table = graph.transform(step, table)
             _check_width(graph, step, table, following)
     if last is None or last == "passthrough":

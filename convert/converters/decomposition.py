@@ -12,8 +12,8 @@ import numpy as np
 from sklearn import decomposition
 from sklearn.linear_model import ridge_regression
 
+from onnxlet.convert.converters.gaussian_kernels import similar
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
-from onnxlet.convert.graph.kernels import pairwise
 from onnxlet.function.arrays import Array
 
 
@@ -62,24 +62,25 @@ def kernel_principal(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """KernelPCA: the centred kernel, projected."""
     gamma = getattr(fitted, "gamma_", fitted.gamma)
     options = {"gamma": gamma, "degree": fitted.degree, "coef0": fitted.coef0}
-    similar = pairwise(graph.matrix(table, "float64"), fitted.X_fit_, fitted.kernel, options)
-    return transformed(graph, projected(similar, fitted))
+    known = fitted.X_fit_.toarray() if hasattr(fitted.X_fit_, "toarray") else fitted.X_fit_
+    made = similar(graph.matrix(table, "float64"), known, fitted.kernel, options)
+    return transformed(graph, projected(made, fitted))
 
 
-def projected(similar: Tensor, fitted: Any) -> Tensor:
+def projected(kernel: Tensor, fitted: Any) -> Tensor:
     """A kernel with the rows of its training, on the components of a KernelPCA."""
     values, vectors = (np.asarray(v) for v in (fitted.eigenvalues_, fitted.eigenvectors_))
     there = np.flatnonzero(values)
     scaled = np.zeros_like(vectors)
     scaled[:, there] = vectors[:, there] / np.sqrt(values[there])
-    return centred(similar, fitted._centerer) @ scaled
+    return centred(kernel, fitted._centerer) @ scaled
 
 
-def centred(similar: Tensor, centerer: Any) -> Tensor:
+def centred(kernel: Tensor, centerer: Any) -> Tensor:
     """A kernel as KernelCenterer centres it: `sklearn/preprocessing/_data.py`."""
     rows: Array = np.asarray(centerer.K_fit_rows_, dtype=np.float64)
-    own = similar.sum() / float(len(rows))
-    return similar - rows - own + float(centerer.K_fit_all_)
+    own = kernel.sum() / float(len(rows))
+    return kernel - rows - own + float(centerer.K_fit_all_)
 
 
 def transformed(graph: Graph, made: Tensor) -> Outputs:

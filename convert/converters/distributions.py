@@ -31,7 +31,7 @@ def power(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """PowerTransformer: each column to its own power, then standardised."""
     x = graph.matrix(table)
     lambdas = np.asarray(fitted.lambdas_, dtype=np.float64)
-    raised = _yeo_johnson if fitted.method == "yeo-johnson" else _box_cox
+    raised = yeo_johnson if fitted.method == "yeo-johnson" else box_cox
     x = raised(x, lambdas)
     if fitted.standardize:
         x = graph.call(fitted._scaler, Table((x,)), "transform")
@@ -47,7 +47,7 @@ def power_inverse(fitted: Any, x: Tensor) -> Tensor:
     return _where(lambdas == 0.0, x, logarithm).unary("Exp")
 
 
-def _yeo_johnson(x: Tensor, lambdas: Array) -> Tensor:
+def yeo_johnson(x: Tensor, lambdas: Array) -> Tensor:
     """((|x| + 1)**p - 1) / p with the sign of x; p is lambda for x >= 0, else 2 - lambda."""
     positive = x >= 0.0
     logarithm = elementary.log1p(x.unary("Abs"))
@@ -83,7 +83,7 @@ def _exponents(positive: Tensor, lambdas: Array, zero: Array) -> tuple[Tensor, T
     return positive.where(above, below), none
 
 
-def _box_cox(x: Tensor, lambdas: Array) -> Tensor:
+def box_cox(x: Tensor, lambdas: Array) -> Tensor:
     """(x**lambda - 1) / lambda, or the logarithm."""
     logarithm = x.unary("Log")
     zero = abs(lambdas) < 1e-19

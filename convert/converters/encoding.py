@@ -44,10 +44,10 @@ def one_hot(graph: Graph, fitted: Any, table: Table) -> Outputs:
     ]
     if not chosen:
         raise Unsupported("it drops every category that it knows", "Leave the encoder out.")
-    return {"transform": _hot(graph, made, chosen).cast(graph.precision)}
+    return {"transform": hot(graph, made, chosen).cast(graph.precision)}
 
 
-def _hot(graph: Graph, made: Tensor, chosen: Sequence[tuple[int, Any]]) -> Tensor:
+def hot(graph: Graph, made: Tensor, chosen: Sequence[tuple[int, Any]]) -> Tensor:
     """For each pair of a column and a code, whether the column has that code."""
     if (
         len(chosen) > MANY_CATEGORIES * made.width

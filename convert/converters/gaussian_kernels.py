@@ -5,7 +5,7 @@ A kernel that does not depend on the rows is a number here, any other is a tenso
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import factorial
 from typing import Any
 
@@ -36,6 +36,21 @@ def between(x: Tensor, points: Array, kernel: Any) -> Value:
     if type(kernel) not in BETWEEN:
         raise Unsupported(f"the kernel {type(kernel).__name__} has no conversion")
     return BETWEEN[type(kernel)](x, points, kernel)
+
+
+def similar(x: Tensor, points: Array, kernel: Any, options: Mapping[str, Any]) -> Tensor:
+    """`pairwise_kernels(x, points, metric=kernel, …)`, which takes these kernels, too.
+
+    Raises:
+        Unsupported: the kernel has no conversion.
+    """
+    if not isinstance(kernel, kernels.Kernel):
+        return pairwise(x, points, kernel, options)
+    points = np.asarray(points, dtype=np.float64)
+    value = between(x, points, kernel)
+    if isinstance(value, Tensor):
+        return value
+    return (x.take([0]) * 0.0) + np.full((1, len(points)), value)  # the same for each row
 
 
 def at_itself(x: Tensor, kernel: Any) -> Value:

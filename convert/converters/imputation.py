@@ -36,9 +36,9 @@ def simple(graph: Graph, fitted: Any, table: Table) -> Outputs:
             continue
         if given.dtype == "string":
             origins = graph.columns(graph.select(table, kept))
-            filled += _filled_text(run, origins, values, fitted.missing_values)
+            filled += filled_text(run, origins, values, fitted.missing_values)
         else:
-            filled.append(_filled_numbers(run, values, fitted.missing_values))
+            filled.append(filled_numbers(run, values, fitted.missing_values))
     indicated = fitted.indicator_.features_.tolist() if fitted.add_indicator else []
     return {"transform": Table((*filled, *flags(graph, table, indicated, fitted.missing_values)))}
 
@@ -98,7 +98,12 @@ def _statistics(fitted: Any) -> list[Any]:
     return [float(v) if _is_nan(v) else float(dtype.type(v)) for v in values]
 
 
-def _filled_numbers(run: Tensor, values: Sequence[Any], missing: Any) -> Tensor:
+def filled_numbers(run: Tensor, values: Sequence[Any], missing: Any) -> Tensor:
+    """Columns with each one's value where it is missing; NaN leaves a column as it is.
+
+    Raises:
+        Unsupported: a value is text.
+    """
     texts = [value for value in values if isinstance(value, str)]
     if texts:
         raise Unsupported(
@@ -119,7 +124,7 @@ def _without_gaps(run: Tensor, values: Array) -> Tensor:
     return either(total.isnan(), lambda: run.isnan().where(values, run), lambda: run, run)
 
 
-def _filled_text(
+def filled_text(
     run: Tensor, origins: Sequence[Tensor], values: Sequence[Any], missing: Any
 ) -> list[Tensor]:
     """Filled text, which stays the signature's column: the function fills it before counting."""
@@ -135,7 +140,10 @@ def _filled_text(
     text = MISSING_TEXT if is_absent(missing) else str(missing)
     return [
         replace(
-            filled.take([index]), column=origin.column, replaced=(*origin.replaced, (text, value))
+            filled.take([index]),
+            column=origin.column,
+            steps=origin.steps,
+            replaced=(*origin.replaced, (text, value)),
         )
         for index, (origin, value) in enumerate(zip(origins, values, strict=True))
     ]

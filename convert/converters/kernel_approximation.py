@@ -13,19 +13,18 @@ import numpy as np
 from sklearn import kernel_approximation, kernel_ridge, preprocessing, random_projection
 
 from onnxlet.convert.converters.decomposition import centred, transformed
+from onnxlet.convert.converters.gaussian_kernels import similar
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
-from onnxlet.convert.graph.kernels import pairwise
 from onnxlet.function.arrays import Array
 
 
 def ridge(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """KernelRidge."""
     options = {"gamma": fitted.gamma, "degree": fitted.degree, "coef0": fitted.coef0}
-    similar = pairwise(
-        graph.matrix(table, "float64"), _dense(fitted.X_fit_), fitted.kernel, options
-    )
+    x = graph.matrix(table, "float64")
+    made = similar(x, _dense(fitted.X_fit_), fitted.kernel, options)
     weights = np.asarray(fitted.dual_coef_).reshape(fitted.X_fit_.shape[0], -1)
-    return {"predict": (similar @ weights).cast(graph.precision)}
+    return {"predict": (made @ weights).cast(graph.precision)}
 
 
 def nystroem(graph: Graph, fitted: Any, table: Table) -> Outputs:
@@ -33,10 +32,9 @@ def nystroem(graph: Graph, fitted: Any, table: Table) -> Outputs:
     given = {name: getattr(fitted, name) for name in ("gamma", "degree", "coef0")}
     options = {name: value for name, value in given.items() if value is not None}
     options = {**(fitted.kernel_params or {}), **options}
-    similar = pairwise(
-        graph.matrix(table, "float64"), _dense(fitted.components_), fitted.kernel, options
-    )
-    return transformed(graph, similar @ np.asarray(fitted.normalization_).T)
+    x = graph.matrix(table, "float64")
+    made = similar(x, _dense(fitted.components_), fitted.kernel, options)
+    return transformed(graph, made @ np.asarray(fitted.normalization_).T)
 
 
 def radial_sampler(graph: Graph, fitted: Any, table: Table) -> Outputs:

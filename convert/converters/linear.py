@@ -16,7 +16,7 @@ import numpy as np
 from sklearn import linear_model, svm
 
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
-from onnxlet.convert.graph.responses import RELEASE, every_row
+from onnxlet.convert.graph.responses import RELEASE, even_if_none, every_row
 from onnxlet.function.arrays import Array
 
 
@@ -120,11 +120,13 @@ def of_two(against: Tensor) -> dict[str, Tensor]:
 
 
 def one_versus_rest(score: Tensor) -> Tensor:
-    """`LinearClassifierMixin._predict_proba_lr`: sigmoids, normalised where there are several."""
-    probability = score.sigmoid()
+    """`LinearClassifierMixin._predict_proba_lr`: sigmoids, normalised where there are several.
+
+    In float64 where there are: those of float32 vanish at -88, and the largest would be lost.
+    """
     if score.width == 1:
-        return two_sided(probability)
-    return probability / probability.sum()
+        return two_sided(score.sigmoid())
+    return even_if_none(score.cast("float64").sigmoid()).cast(score.dtype)
 
 
 def stochastic(graph: Graph, fitted: Any, table: Table) -> Outputs:
@@ -143,11 +145,7 @@ def stochastic(graph: Graph, fitted: Any, table: Table) -> Outputs:
 def huber_shares(score: Tensor) -> Tensor:
     """Decisions clipped to -1 and 1 as probabilities; equal ones where no class has any."""
     share = (score.clip(-1.0, 1.0) + 1.0) / 2.0
-    if score.width == 1:
-        return two_sided(share)
-    sums = share.sum()
-    none = sums.equals(0.0)
-    return none.where(1.0 / score.width, share / none.where(1.0, sums))
+    return two_sided(share) if score.width == 1 else even_if_none(share)
 
 
 def robust_to_outliers(graph: Graph, fitted: Any, table: Table) -> Outputs:

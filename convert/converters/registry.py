@@ -7,6 +7,7 @@ several labels; `class_index` of classifiers (int64, the index in `classes_`), `
 there is a way out, for what it can't write exactly.
 
 Each module of this folder lists its converters by class in CONVERTERS: a new family is a new file.
+Other packages bring theirs along (`installed`); for classes known here they are not asked.
 An estimator of no family goes to skl2onnx (`graph.fallback`). Parity judges the outcome of all.
 """
 
@@ -15,10 +16,13 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
 
 import onnxlet.convert.converters as converters_folder
+from onnxlet.convert.converters.installed import of_package
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
+from onnxlet.folders import documented
 
 __all__ = ["Graph", "Outputs", "Table", "Tensor", "Unsupported", "converters", "converts"]
 
@@ -36,11 +40,13 @@ OPTIONAL = {
     "sklego": "onnxlet.convert.converters.libraries.scikit_lego",
     "skrub": "onnxlet.convert.converters.libraries.skrub",
 }
-# A subclass that replaces only these still answers as its parent does.
+# A subclass that replaces only these still answers as its parent does; a selector is asked for its
+# columns.
 OF_THE_FIT = frozenset(
     {
-        "_abc_impl", "_parameter_constraints", "_sklearn_auto_wrap_output_keys", "fit",
-        "fit_predict", "fit_transform", "partial_fit", "score",
+        "_abc_impl", "_get_support_mask", "_parameter_constraints",
+        "_sklearn_auto_wrap_output_keys", "fit", "fit_predict", "fit_transform", "partial_fit",
+        "score",
     }
 )  # fmt: skip
 # Python and scikit-learn add such names to every class.
@@ -76,6 +82,7 @@ class _Converters(Mapping[type, Converter]):
 
     def __init__(self) -> None:
         self._known: dict[type, Converter] = {}
+        self._asked: set[str] = set()
         package = converters_folder.__name__
         for module in pkgutil.iter_modules(converters_folder.__path__, f"{package}."):
             if module.name not in (__name__, *OPTIONAL.values()):
@@ -87,12 +94,24 @@ class _Converters(Mapping[type, Converter]):
                 raise ValueError(f"two converters for {kind.__name__}")
             self._known[kind] = convert
 
+    def _add_of(self, package: str) -> None:
+        try:
+            self._add(OPTIONAL[package])
+        except ImportError as error:
+            raise Unsupported(
+                f"its converters need another version of {package}: {error}",
+                "Install a version that they know" + documented(" (docs/reference/coverage.md)."),
+            ) from error
+
     def __getitem__(self, kind: type) -> Converter:
         if kind in _own:
             return _own[kind]
         package = kind.__module__.partition(".")[0]
-        if kind not in self._known and package in OPTIONAL:
-            self._add(OPTIONAL[package])
+        if kind not in self._known and package in OPTIONAL and package in sys.modules:
+            self._add_of(package)
+        if kind not in self._known and package not in self._asked:
+            self._known |= {**dict(of_package(package)), **self._known}
+            self._asked.add(package)
         if kind not in self._known:
             for parent in _parents_that_answer(kind):
                 if parent in self:

@@ -12,19 +12,12 @@ from typing import Any
 import numpy as np
 from sklearn import feature_selection
 
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
 
 
 def selected(graph: Graph, fitted: Any, table: Table) -> Table:
-    """The columns of its support.
-
-    Raises:
-        Unsupported: it selects none.
-    """
-    indices = np.flatnonzero(fitted.get_support()).tolist()
-    if not indices:
-        raise Unsupported("it selects no column", "Set a weaker threshold.")
-    return graph.select(table, indices)
+    """The columns of its support."""
+    return graph.select(table, np.flatnonzero(fitted.get_support()).tolist())
 
 
 def selector(graph: Graph, fitted: Any, table: Table) -> Outputs:
@@ -69,6 +62,7 @@ SELECTORS = (
 
 CONVERTERS: dict[type, Converter] = {
     **{getattr(feature_selection, name): selector for name in SELECTORS},
+    feature_selection.SelectorMixin: selector,  # of the user's own
     feature_selection.RFE: eliminated,
     feature_selection.RFECV: eliminated,
 }

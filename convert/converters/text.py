@@ -7,6 +7,7 @@ Upstream: skl2onnx leaves that to ONNX's Tokenizer, which splits words different
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,16 @@ from sklearn.feature_extraction.text import (
     TfidfVectorizer,
 )
 
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import (
+    Converter,
+    Graph,
+    Outputs,
+    Precision,
+    Table,
+    Tensor,
+    Unsupported,
+)
+from onnxlet.convert.graph.inputs import steps_of
 from onnxlet.convert.reference.regex_safety import runaway
 from onnxlet.function.arrays import MISSING_TEXT
 
@@ -34,9 +44,19 @@ def count(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 def tfidf(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """TfidfVectorizer: counts, and TfidfTransformer's weights."""
-    indices, counts, width = _counts(graph, fitted, table)
-    weighted = _weighted(counts, fitted._tfidf, indices).cast(graph.precision)
-    return {"transform": graph.spread(indices, weighted, width)}
+    indices, weighted, width = tfidf_weights(graph, fitted, table, graph.precision)
+    return {"transform": graph.spread(indices, weighted.cast(graph.precision), width)}
+
+
+def tfidf_weights(
+    graph: Graph, fitted: Any, table: Table, precision: Precision
+) -> tuple[Tensor, Tensor, int]:
+    """TfidfVectorizer's columns as in `Tensor.compact`, computed in this precision; their number.
+
+    They are in float32 if its dtype is that.
+    """
+    indices, counts, width = _counts(graph, fitted, table, precision)
+    return indices, _weighted(counts, fitted._tfidf, indices), width
 
 
 def weights(graph: Graph, fitted: Any, table: Table) -> Outputs:
@@ -80,16 +100,26 @@ def _normed(counts: Tensor, norm: str | None) -> Tensor:
     return (counts.cast(wide) / total.equals(0).where(1, length)).cast(counts.dtype)
 
 
-def _counts(graph: Graph, fitted: Any, table: Table) -> tuple[Tensor, Tensor, int]:
+def _counts(
+    graph: Graph, fitted: Any, table: Table, precision: Precision | None = None
+) -> tuple[Tensor, Tensor, int]:
     """The function's counts, as in `Tensor.compact`, and the number of columns."""
     text = _text(graph, table)
     tokens = _analysis(fitted) | _columns(fitted)
-    tokens["replaced"] = [
-        [None if found == MISSING_TEXT else found, instead] for found, instead in text.replaced
-    ]
-    dtype = "float32" if np.dtype(fitted.dtype) == np.float32 else graph.precision
+    steps = steps_of(text)
+    if text.steps:
+        tokens["steps"] = steps
+        if not _fills(steps[-1]):
+            graph.raises(text.equals(MISSING_TEXT))  # a step may find no text in a text
+    tokens["replaced"] = [] if text.steps or not steps else steps[0]["pairs"]
+    dtype = "float32" if np.dtype(fitted.dtype) == np.float32 else precision or graph.precision
     width = len(tokens["vocabulary"]) if "vocabulary" in tokens else tokens["n_features"]
     return *graph.count(str(text.column), dtype, tokens), width
+
+
+def _fills(step: Mapping[str, Any]) -> bool:
+    """Whether a step of the front end leaves no missing text."""
+    return any(pair[0] is None for pair in step.get("pairs", ()))
 
 
 def _text(graph: Graph, table: Table) -> Tensor:
@@ -107,8 +137,9 @@ def _text(graph: Graph, table: Table) -> Tensor:
     if columns[0].column is None:
         raise Unsupported(
             "it is given text that a step before it has changed",
-            "Tokens are cut from the text as it comes in; SimpleImputer may fill it. Clean it "
-            "with the vectoriser's own lowercase, strip_accents, token_pattern and stop_words.",
+            "Tokens are cut from the text as it comes in. SimpleImputer may fill it, and functions "
+            "with pandas' .str may change it; or the vectoriser's own lowercase, strip_accents, "
+            "token_pattern and stop_words.",
         )
     return columns[0]
 

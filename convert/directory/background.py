@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import timedelta
 from random import Random
 from typing import Any
 
 import numpy as np
 
 from onnxlet.convert.directory.summaries import FREQUENT, FREQUENT_AT_LEAST, LONGEST_CATEGORY
+from onnxlet.convert.reference.dates import moments, written
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.spacing import evenly_spaced
@@ -25,6 +27,7 @@ from onnxlet.function.explanation.background import text_columns
 from onnxlet.function.explanation.masking import EMPTY_TEXT
 from onnxlet.function.inputs.signature import Column
 from onnxlet.function.inputs.validation import validate_rows
+from onnxlet.function.models.example import DATE as EXAMPLE_DATE
 from onnxlet.function.models.model import Model
 
 MADE_UP_ROWS = 50
@@ -135,6 +138,7 @@ def _fits(column: Column, cell: Any) -> bool:
     """Whether a training cell is one that the model takes, and finite."""
     if column.type in ("string", "bool"):
         right = isinstance(cell, str if column.type == "string" else bool)
+        right = right and (not column.date or column.takes(cell))
         return right and (column.categories is None or cell in column.categories)
     if isinstance(cell, bool | str) or not np.isfinite(cell):
         return False
@@ -146,6 +150,8 @@ def _fits(column: Column, cell: Any) -> bool:
 
 
 def _present(column: Column, cells: Sequence[Any], count: int) -> list[Any]:
+    if column.date:
+        return _dates(column, cells, count)
     common = _common(cells)
     shared = sum(common.values()) >= MOSTLY * len(cells) and len(common) <= FEW_VALUES
     if column.categories is not None or column.type in ("string", "bool") or shared:
@@ -179,6 +185,19 @@ def _by_frequency(counts: dict[Any, int], count: int) -> list[Any]:
     picks = np.searchsorted(ends, (np.arange(count) + 0.5) / max(count, 1) * ends[-1])
     values = list(counts)
     return [values[pick] for pick in picks.tolist()]
+
+
+def _dates(column: Column, cells: Sequence[Any], count: int) -> list[Any]:
+    """Means of equally many neighbouring dates; the day that examples have where there are few."""
+    known = moments(column, cells)
+    groups = len(known) // FREQUENT_AT_LEAST
+    if not groups:
+        return [written(column, EXAMPLE_DATE)] * count
+    parts = [
+        known[k * len(known) // groups : (k + 1) * len(known) // groups] for k in range(groups)
+    ]
+    means = [part[0] + sum((m - part[0] for m in part), timedelta()) / len(part) for part in parts]
+    return [written(column, means[number * groups // count]) for number in range(count)]
 
 
 def _neighbours(column: Column, cells: Sequence[Any], count: int) -> list[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +22,20 @@ from onnxlet.function.serving.golden import floor_of, load_proven
 GOLDEN_ROWS = 24
 
 
-def choose_golden(rows: Sequence[Cells], expected: Answers, doubtful: Array) -> dict[str, Any]:
+def choose_golden(
+    rows: Sequence[Cells],
+    expected: Answers,
+    doubtful: Array,
+    floors: Mapping[str, float | Array] | None = None,
+) -> dict[str, Any]:
     """Evenly spaced rows whose label is beyond doubt, with scikit-learn's answers.
 
     Args:
         rows: held-out rows.
         expected: scikit-learn's answers to them.
         doubtful: rows whose answer could be another, a bool array of shape (rows,).
+        floors: of each output of numbers, those that the conversion was compared
+            with; by the size of these answers if not given.
     """
     sure = ~doubtful
     for array in expected.values():
@@ -40,7 +47,7 @@ def choose_golden(rows: Sequence[Cells], expected: Answers, doubtful: Array) -> 
         "instances": [rows[row] for row in chosen],
         "answers": {name: array[chosen].tolist() for name, array in expected.items()},
         "floors": {
-            name: floor_of(name, array).tolist()
+            name: np.asarray((floors or {}).get(name, floor_of(name, array))).tolist()
             for name, array in expected.items()
             if array.dtype.kind == "f"
         },

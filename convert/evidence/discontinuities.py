@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from onnxlet.convert.evidence.bisection import bisected
 from onnxlet.convert.evidence.cells import changed
+from onnxlet.convert.reference.alike import fewer
 from onnxlet.convert.reference.answered import Unanswered
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference
@@ -22,6 +23,7 @@ BESIDE = 1e-8  # of the way between two rows: rounding in float64 moves no disco
 LABELLED = 400  # held-out rows whose labels are compared
 PAIRS_OF_LABELS = 2  # of rows, for each two labels
 MOST_PAIRS = 200
+FEWEST_BISECTED = 24  # pairs, however wide the rows are
 
 
 class Start(NamedTuple):
@@ -45,7 +47,10 @@ class Start(NamedTuple):
 
 
 def at_discontinuities(
-    columns: Sequence[Column], rows: Sequence[Cells], reference: Reference
+    columns: Sequence[Column],
+    rows: Sequence[Cells],
+    reference: Reference,
+    tried: Collection[int] | None = None,
 ) -> list[Cells]:
     """Both sides of discontinuities in one column, found by bisection between two held-out rows.
 
@@ -57,16 +62,19 @@ def at_discontinuities(
         columns: of the signature.
         rows: held-out ones.
         reference: is asked about the rows between.
+        tried: positions of the columns that are moved; None is all.
     """
     random = np.random.default_rng(0)
     starts: list[Start] = []
     for position in _floats(columns):
+        if tried is not None and position not in tried:
+            continue
         for _ in range(PAIRS_OF_COLUMN):
             a, b = random.integers(0, len(rows), 2).tolist()
             low, high = rows[a][position], rows[b][position]
             if low is not None and high is not None and low != high:
                 starts.append(Start(rows[a], position, float(low), float(high)))
-    some = evenly_spaced(starts, MOST_STARTS)
+    some = evenly_spaced(starts, fewer(MOST_STARTS, len(columns), FEWEST_BISECTED))
     return _of_answered(some, lambda kept: _bisected(kept, reference))
 
 
@@ -146,7 +154,8 @@ def _between(rows: Sequence[Cells], positions: Sequence[int], reference: Referen
     if labels.dtype.kind == "f" or labels.ndim > 1:
         return []
     pairs = _unlike([str(label) for label in labels.tolist()])
-    ends = [(rows[a], rows[b]) for a, b in pairs]
+    some = evenly_spaced(pairs, fewer(MOST_PAIRS, len(rows[0]), FEWEST_BISECTED))
+    ends = [(rows[a], rows[b]) for a, b in some]
     return _of_answered(ends, lambda some: _along(some, positions, reference))
 
 

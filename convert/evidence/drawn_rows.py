@@ -16,13 +16,16 @@ from typing import Any
 import numpy as np
 
 from onnxlet.convert.evidence.edge_cases import fits
+from onnxlet.convert.reference.dates import moments, written
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.signature import LARGEST_SAFE_INTEGER, Column
 
 ROWS = 1000  # of each draw, where so many different ones are found
+DRAWN_CELLS = 2_000_000  # of rows that are wide there are fewer
+FEWEST_WIDE = 200  # rows, however wide
 ENOUGH_ROWS = 100  # where fewer are found between the donors, numbers are drawn around these, too
-TRIED = 1100  # at a time
+MORE = 100  # are tried at a time than are wanted
 TIMES = 4
 FLOATS = ("float64", "float32")
 
@@ -98,19 +101,23 @@ def _found(
 ) -> list[tuple[Any, ...]]:
     """The rows of one draw: none that was seen, and no more than half of a small pool."""
     rows = dict[tuple[Any, ...], None]()
+    most = max(min(ROWS, DRAWN_CELLS // max(1, len(donated))), FEWEST_WIDE)
     for tried, draw in enumerate([_within] * TIMES + [_around] * TIMES):
         if tried == TIMES and len(rows) >= ENOUGH_ROWS:
             break
-        rows |= dict.fromkeys(row for row in draw(donated, random) if row not in seen)
-        if len(rows) >= (2 * ROWS if tried else ROWS):  # there are many more
-            return list(rows)[:ROWS]
-    return list(rows)[: min(ROWS, (len(rows) + 1) // 2)]
+        found = draw(donated, most + MORE, random)
+        rows |= dict.fromkeys(row for row in found if row not in seen)
+        if len(rows) >= (2 * most if tried else most):  # there are many more
+            return list(rows)[:most]
+    return list(rows)[: min(most, (len(rows) + 1) // 2)]
 
 
-def _within(donated: Sequence[Donated], random: np.random.Generator) -> Iterator[tuple[Any, ...]]:
+def _within(
+    donated: Sequence[Donated], size: int, random: np.random.Generator
+) -> Iterator[tuple[Any, ...]]:
     """Rows between the donors, the three ways of making one in turn."""
     count = len(donated[0].cells)
-    ends, shares = random.integers(0, count, (2, TRIED)), random.random(TRIED)
+    ends, shares = random.integers(0, count, (2, size)), random.random(size)
     made = [
         _floats(one, ends, shares, random)
         if one.column.type in FLOATS and one.column.categories is None
@@ -120,25 +127,27 @@ def _within(donated: Sequence[Donated], random: np.random.Generator) -> Iterator
     return zip(*made, strict=True)
 
 
-def _around(donated: Sequence[Donated], random: np.random.Generator) -> Iterator[tuple[Any, ...]]:
+def _around(
+    donated: Sequence[Donated], size: int, random: np.random.Generator
+) -> Iterator[tuple[Any, ...]]:
     """Rows with numbers around those of the donors, as far as the signature allows these."""
-    return zip(*(_allowed(one, random) for one in donated), strict=True)
+    return zip(*(_allowed(one, size, random) for one in donated), strict=True)
 
 
-def _allowed(one: Donated, random: np.random.Generator) -> list[Any]:
-    column, picks = one.column, random.integers(0, len(one.cells), TRIED)
+def _allowed(one: Donated, size: int, random: np.random.Generator) -> list[Any]:
+    column, picks = one.column, random.integers(0, len(one.cells), size)
     cells = [one.cells[row] for row in picks.tolist()]
     closed = (False, True) if column.type == "bool" else column.categories
     if closed:
-        chosen = random.integers(0, len(closed), TRIED).tolist()
+        chosen = random.integers(0, len(closed), size).tolist()
         return [c if c is None else closed[at] for c, at in zip(cells, chosen, strict=True)]
     if column.type == "string":
-        return cells
+        return _dates(one, cells, random) if column.date else cells
     numbers = one.numbers[picks]
     with np.errstate(all="ignore"):  # of numbers as far apart as floats can be
         spread = one.finite[-1] - one.finite[0] if one.finite.size else 0.0
         reach = np.maximum(np.abs(numbers) / 2, spread)
-        moved = numbers + random.uniform(-1, 1, TRIED) * np.where(reach > 0, reach, 1.0)
+        moved = numbers + random.uniform(-1, 1, size) * np.where(reach > 0, reach, 1.0)
     return [_allowed_number(column, n, c) for n, c in zip(moved.tolist(), cells, strict=True)]
 
 
@@ -153,34 +162,47 @@ def _allowed_number(column: Column, number: float, cell: Any) -> Any:
 
 def _floats(one: Donated, ends: Array, shares: Array, random: np.random.Generator) -> list[Any]:
     """One column, the three ways of making a row in turn; gaps stay gaps."""
-    known = one.numbers
-    mixed, along = known[random.integers(0, len(known), TRIED)], known[ends[0]]
-    between = _instead(mixed, _between(one.finite, random))
+    known, size = one.numbers, len(shares)
+    mixed, along = known[random.integers(0, len(known), size)], known[ends[0]]
+    between = _instead(mixed, _between(one.finite, size, random))
     with np.errstate(all="ignore"):  # of numbers as far apart as floats can be
         along = _instead(along, along + shares * (known[ends[1]] - along))
-    rows = np.choose(np.arange(TRIED) % 3, (mixed, between, along))
+    rows = np.choose(np.arange(size) % 3, (mixed, between, along))
     return [None if number != number else number for number in rows.tolist()]
 
 
 def _others(one: Donated, ends: Array, shares: Array, random: np.random.Generator) -> list[Any]:
     """One column of whole numbers, of text or of values that no others may stand beside."""
-    cells = one.cells
-    picks = random.integers(0, len(cells), (2, TRIED)).tolist()
+    cells, size = one.cells, len(shares)
+    picks = random.integers(0, len(cells), (2, size)).tolist()
     mixed, others = ([cells[row] for row in rows] for rows in picks)
     between, along = mixed, [cells[row] for row in ends[0].tolist()]
-    if one.column.categories is None and one.column.type == "string":
+    if one.column.date:
+        between = _dates(one, mixed, random)
+    elif one.column.categories is None and one.column.type == "string":
         between = list(map(_spliced, mixed, others))
     elif one.column.categories is None and one.column.type == "int64":
         numbers = _floats(one, ends, shares, random)
         between = along = [_whole(n, cell, one) for n, cell in zip(numbers, mixed, strict=True)]
-    return [(mixed, between, along)[row % 3][row] for row in range(TRIED)]
+    return [(mixed, between, along)[row % 3][row] for row in range(size)]
 
 
-def _between(known: Array, random: np.random.Generator) -> Array:
+def _dates(one: Donated, cells: Sequence[Any], random: np.random.Generator) -> list[Any]:
+    """Dates from the first to the last of a column, instead of the cells that are not missing."""
+    known = moments(one.column, one.cells)
+    if not known:
+        return list(cells)
+    least, whole = known[0], known[-1] - known[0]
+    drawn = [least + share * whole for share in random.random(len(cells)).tolist()]
+    made = [written(one.column, moment) for moment in drawn]
+    return [None if cell is None else text for cell, text in zip(cells, made, strict=True)]
+
+
+def _between(known: Array, size: int, random: np.random.Generator) -> Array:
     """Numbers between those that are known, as dense as these."""
     if not known.size:
-        return np.full(TRIED, np.nan)
-    at = random.random(TRIED) * (known.size - 1)
+        return np.full(size, np.nan)
+    at = random.random(size) * (known.size - 1)
     return np.asarray(np.interp(at, np.arange(known.size), known))
 
 

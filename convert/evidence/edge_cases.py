@@ -11,11 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from onnxlet.convert.evidence.catboost_borders import at_catboost_borders
 from onnxlet.convert.evidence.cells import changed
 from onnxlet.convert.evidence.discontinuities import at_discontinuities, between_labels
 from onnxlet.convert.evidence.fitted_values import at_fitted_values
 from onnxlet.convert.evidence.pipeline_thresholds import at_pipeline_thresholds
 from onnxlet.convert.evidence.tree_thresholds import at_tree_thresholds
+from onnxlet.convert.reference.alike import fewer, tried_columns
+from onnxlet.convert.reference.dates import ODD, written
 from onnxlet.convert.reference.estimators import fitted_categories, is_finite_number
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference
@@ -26,6 +29,7 @@ from onnxlet.function.inputs.signature import Column
 BASES = 4  # held-out rows that each odd value is tried in
 MOST_ODD = 12_000  # rows with one odd value; a frame of hundreds of columns would have more
 SEVERAL = 600  # rows with several odd values
+FEWEST_ODD, FEWEST_SEVERAL = 400, 100  # of each, however wide the rows are
 OTHERS = 500  # edge cases that other ones are made of
 
 ODD_FLOATS = (
@@ -60,20 +64,20 @@ def edge_cases(
         reference: is searched for discontinuities; the thresholds of its trees are used.
     """
     estimator = reference.estimator
-    bases = evenly_spaced(rows, BASES)
+    bases, width = evenly_spaced(rows, BASES), len(columns)
+    tried = frozenset(tried_columns(reference.inputs, estimator))
     categories = sorted({v for v in fitted_categories(estimator) if is_finite_number(v)})
     odd = [
         (row, position, value)
         for position, column in enumerate(columns)
-        if column.required
+        if column.required and position in tried
         for value in _odd_values(column, [row[position] for row in rows], categories)
         if type(value) not in (int, float) or fits(column, value)
         for row in bases
     ]
-    allowed = [
-        changed(row, [position], [value]) for row, position, value in evenly_spaced(odd, MOST_ODD)
-    ]
-    allowed += _several(odd)
+    some = evenly_spaced(odd, fewer(MOST_ODD, width, FEWEST_ODD))
+    allowed = [changed(row, [position], [value]) for row, position, value in some]
+    allowed += _several(odd, fewer(SEVERAL, width, FEWEST_SEVERAL))
     allowed += [
         [None if c.nullable else cell for c, cell in zip(columns, row, strict=True)]
         for row in bases
@@ -82,12 +86,13 @@ def edge_cases(
     at_thresholds = at_tree_thresholds(columns, rows, estimator)
     made += at_thresholds
     if not (at_thresholds and type(estimator).__name__ in TREES):  # it has no other discontinuities
-        made += at_discontinuities(columns, rows, reference)
+        made += at_discontinuities(columns, rows, reference, tried)
+    made += at_catboost_borders(columns, rows, estimator)
     made += between_labels(columns, rows, reference)
-    made += at_fitted_values(columns, rows, estimator)
+    made += at_fitted_values(columns, rows, estimator, tried)
     made = allowed + [row for row in made if _is_allowed(columns, row)]
     others = evenly_spaced(made, OTHERS)
-    at_thresholds = at_pipeline_thresholds(columns, rows, others, reference)
+    at_thresholds = at_pipeline_thresholds(columns, rows, others, reference, tried)
     return made + [row for row in at_thresholds if _is_allowed(columns, row)]
 
 
@@ -96,11 +101,11 @@ def _zero(column: Column, cell: Any) -> Any:
     return 0 if column.type not in ("string", "bool") and column.categories is None else cell
 
 
-def _several(odd: Sequence[tuple[Cells, int, Any]]) -> list[Cells]:
+def _several(odd: Sequence[tuple[Cells, int, Any]], most: int) -> list[Cells]:
     """Rows with two to four odd values."""
     random = np.random.default_rng(0)
     made = []
-    for number in range(SEVERAL if odd else 0):
+    for number in range(most if odd else 0):
         trials = [
             odd[position] for position in random.integers(0, len(odd), 2 + number % 3).tolist()
         ]
@@ -149,6 +154,8 @@ def _odd_values(column: Column, seen: Sequence[Any], categories: Sequence[float]
     yield from (bound for bound in (column.minimum, column.maximum) if bound is not None)
     if column.categories is not None:
         yield from column.categories[:50]
+    elif column.date:
+        yield from (written(column, moment) for moment in ODD)
     elif column.type == "bool":
         yield from (True, False)
     elif column.type == "string":

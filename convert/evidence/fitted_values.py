@@ -6,12 +6,14 @@ distances, rows lie on the points that it knows, and halfway between two of them
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from onnxlet.convert.evidence.cells import changed
+from onnxlet.convert.reference.alike import fewer, is_wide
 from onnxlet.convert.reference.estimators import parts_of
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.spacing import evenly_spaced, spaced_indices
@@ -25,12 +27,16 @@ KNOWN_POINTS = (
     "X_train_", "X_fit_", "means_", "theta_",
 )  # fmt: skip
 FAR_PAIRS = 60  # of columns in which rows are far off
+FEWEST, FEWEST_POINTS, FEWEST_PAIRS = 300, 8, 4  # rows, points and pairs, however wide rows are
 FAR_OFF = (1e15, -1e15, 1e30, -1e30)
 NUMBERS = ("float64", "float32", "int64")
 
 
 def at_fitted_values(
-    columns: Sequence[Column], rows: Sequence[Cells], estimator: Any
+    columns: Sequence[Column],
+    rows: Sequence[Cells],
+    estimator: Any,
+    tried: Collection[int] | None = None,
 ) -> list[Cells]:
     """Rows made of what the parts have kept that are given the columns by name, or all of them.
 
@@ -38,15 +44,20 @@ def at_fitted_values(
         columns: of the signature.
         rows: held-out ones, whose other cells stay as they are.
         estimator: scikit-learn's, fitted.
+        tried: positions of the columns whose edges are tried; None is all.
     """
+    width = len(columns)
     edges: list[tuple[int, Any]] = []
     made: list[Cells] = []
     for part in parts_of(estimator):
         positions = _positions(columns, part)
         if positions:
-            edges += _edges(columns, positions, part)
+            edges += _edges(columns, positions, part, tried)
             made += _at_points(columns, positions, rows, part)
-    for number, (position, value) in enumerate(evenly_spaced(edges, EDGES)):
+    if is_wide(width):
+        made = evenly_spaced(made, fewer(EDGES, width, FEWEST))
+    some = evenly_spaced(edges, fewer(EDGES, width, FEWEST))
+    for number, (position, value) in enumerate(some):
         made.append(changed(rows[number % len(rows)], [position], [value]))
     return made
 
@@ -61,10 +72,15 @@ def _positions(columns: Sequence[Column], part: Any) -> list[int]:
 
 
 def _edges(
-    columns: Sequence[Column], positions: Sequence[int], part: Any
+    columns: Sequence[Column],
+    positions: Sequence[int],
+    part: Any,
+    tried: Collection[int] | None,
 ) -> Iterator[tuple[int, Any]]:
     """Values on both sides of each edge, and between two edges."""
     for position, edges in zip(positions, _edges_by_column(part, len(positions)), strict=False):
+        if tried is not None and position not in tried:
+            continue
         if columns[position].type in NUMBERS and not columns[position].categories:
             for value in _around(edges):
                 yield position, int(value) if columns[position].type == "int64" else value
@@ -102,7 +118,7 @@ def _at_points(
         if any(columns[position].type not in NUMBERS[:2] for position in positions):
             continue
         points = np.asarray(found, dtype=np.float64)
-        points = points[spaced_indices(len(points), POINTS)]
+        points = points[spaced_indices(len(points), fewer(POINTS, len(columns), FEWEST_POINTS))]
         centre = points.mean(axis=0)
         yield from _far_off(positions, rows)
         for number, point in enumerate(points):
@@ -115,8 +131,9 @@ def _at_points(
 
 def _far_off(positions: Sequence[int], rows: Sequence[Cells]) -> Iterator[Cells]:
     """Rows so far off in two columns that distances to all points are the same but for rounding."""
-    pairs = [(a, b) for a in positions for b in positions if a != b][:FAR_PAIRS]
-    for number, pair in enumerate(pairs):
+    pairs = ((a, b) for a in positions for b in positions if a != b)
+    most = fewer(FAR_PAIRS, len(positions), FEWEST_PAIRS)
+    for number, pair in enumerate(islice(pairs, most)):
         for first in FAR_OFF:
             for second in FAR_OFF:
                 row = rows[number % len(rows)]

@@ -7,7 +7,7 @@ goes over the threshold.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,10 +16,12 @@ from sklearn.pipeline import Pipeline
 
 from onnxlet.convert.evidence.bisection import bisected
 from onnxlet.convert.evidence.cells import changed
+from onnxlet.convert.evidence.discontinuities import FEWEST_BISECTED
 from onnxlet.convert.evidence.tree_thresholds import FLOATS, Splits, splits_of, way_to
+from onnxlet.convert.reference.alike import fewer
 from onnxlet.convert.reference.answered import is_answered
 from onnxlet.convert.reference.answers import dense
-from onnxlet.convert.reference.estimators import parts_of
+from onnxlet.convert.reference.estimators import before_last, parts_of
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.spacing import evenly_spaced
@@ -64,6 +66,7 @@ def at_pipeline_thresholds(
     rows: Sequence[Cells],
     others: Sequence[Cells],
     reference: Reference,
+    tried: Collection[int] | None = None,
 ) -> list[Cells]:
     """Rows on both sides of thresholds, as the steps before the trees make the columns.
 
@@ -72,36 +75,47 @@ def at_pipeline_thresholds(
         rows: held-out ones.
         others: rows that reach nodes which no held-out row reaches.
         reference: whose trees they are.
+        tried: positions of the columns that are moved; None is all.
     """
+    positions = range(len(columns)) if tried is None else sorted(tried)
     known = [*rows[:KNOWN_ROWS], *others[:KNOWN_ROWS]]
     made: list[Cells] = []
     for part in parts_of(reference.estimator):
-        if isinstance(part, Pipeline) and len(part.steps) > 1:
-            before, last = part[:-1], part.steps[-1][1]
+        if isinstance(part, Pipeline) and (before := before_last(part)):
+            last = part.steps[-1][1]
 
             def seen(tried: Sequence[Cells], before: Any = before) -> Array:
                 return dense(before.transform(reference.inputs.data(tried))).astype(np.float64)
 
             with np.errstate(all="ignore"):  # a step may make numbers that float32 can't hold
                 if is_answered(seen, known):  # else it is given something else than the rows
-                    made += _rows_of(columns, known, last, seen)
+                    made += _rows_of(columns, known, last, seen, positions)
     return made
 
 
 def _rows_of(
-    columns: Sequence[Column], rows: Sequence[Cells], last: Any, seen: Sees
+    columns: Sequence[Column],
+    rows: Sequence[Cells],
+    last: Any,
+    seen: Sees,
+    positions: Sequence[int],
 ) -> Iterator[Cells]:
     known = seen(rows)
     trees = list(splits_of(last, known.shape[1]))
     if trees:
-        starts = list(_starts(columns, rows, known, trees, _movers(columns, rows, seen)))
-        yield from _bisected(columns, evenly_spaced(starts, STARTS), seen)
+        movers = _movers(columns, rows, seen, positions)
+        starts = list(_starts(columns, rows, known, trees, movers))
+        most = fewer(STARTS, len(columns), FEWEST_BISECTED)
+        yield from _bisected(columns, evenly_spaced(starts, most), seen)
 
 
-def _movers(columns: Sequence[Column], rows: Sequence[Cells], seen: Sees) -> dict[int, list[int]]:
+def _movers(
+    columns: Sequence[Column], rows: Sequence[Cells], seen: Sees, positions: Sequence[int]
+) -> dict[int, list[int]]:
     """For each made column, the raw ones that it depends on."""
     movers: dict[int, list[int]] = {}
-    for position, column in enumerate(columns):
+    for position in positions:
+        column = columns[position]
         if column.required and column.type in FLOATS and not column.categories:
             base = [row for row in rows if row[position] is not None][:20]
             moved = [

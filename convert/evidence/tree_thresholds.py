@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from onnxlet.convert.evidence.cells import changed
+from onnxlet.convert.reference.alike import fewer
 from onnxlet.convert.reference.estimators import parts_of
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.spacing import spaced_indices
@@ -21,6 +22,7 @@ from onnxlet.function.arrays import LARGEST_INTEGER, Array
 from onnxlet.function.inputs.signature import Column
 
 NODES = 800  # at most so many are tried, evenly spaced
+FEWEST_NODES = 200  # however wide the rows are
 MOST_BASES = 8  # rows that each node is tried in, where there are fewer nodes
 FLOATS = ("float64", "float32")
 
@@ -78,15 +80,16 @@ def at_tree_thresholds(
     """
     trees = list(splits_of(estimator, len(columns)))
     nodes = [(tree, node) for tree in trees for node in np.flatnonzero(tree.numeric).tolist()]
-    picks = spaced_indices(len(nodes), NODES)
-    times = min(MOST_BASES, NODES // max(1, len(picks)))
+    most = fewer(NODES, len(columns), FEWEST_NODES)
+    picks = spaced_indices(len(nodes), most)
+    times = min(MOST_BASES, most // max(1, len(picks)))
     made: list[Cells] = []
     for number, pick in enumerate(np.repeat(picks, times).tolist()):
         tree, node = nodes[pick]
         if row := _arriving(columns, rows[number % len(rows)], tree, node):
             feature = int(tree.feature[node])
             with np.errstate(over="ignore"):
-                values = list(_around(columns[feature], tree, float(tree.threshold[node])))
+                values = list(around(columns[feature], float(tree.threshold[node]), tree.dtype))
             made += [changed(row, [feature], [value]) for value in values]
     return made
 
@@ -146,13 +149,15 @@ def _whole(value: float, low: float, high: float) -> int:
     return math.floor(high) if math.isinf(low) or math.floor(value) <= low else math.floor(value)
 
 
-def _around(column: Column, tree: Splits, threshold: float) -> Iterator[Any]:
-    """Values on each side of a threshold, and a missing one."""
+def around(
+    column: Column, threshold: float, dtype: type[np.floating[Any]] = np.float64
+) -> Iterator[Any]:
+    """Values on each side of a threshold that is compared in this dtype, and a missing one."""
     if column.nullable:
         yield None
     if column.type in FLOATS:
         yield from _neighbours(threshold)
-        if tree.dtype is np.float32:
+        if dtype is np.float32:
             yield from _where_rounding_turns(threshold)
     elif column.type == "int64" and abs(threshold) < LARGEST_INTEGER:
         yield from (math.floor(threshold), math.floor(threshold) + 1)

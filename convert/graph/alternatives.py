@@ -33,16 +33,10 @@ EQUALS: Mapping[str, Mapping[str, str]] = {
         "YeoJohnsonTransformer": "PowerTransformer",
     },
 }
-PIPELINE = (
-    "Return scikit-learn's Pipeline of the same fitted steps, without the samplers: these do "
-    "nothing once they are fitted"
-)
 
 
 def instead_of(kind: type) -> str:
     """What to use instead of a class without a converter, as the beginning of a sentence."""
     package = kind.__module__.partition(".")[0]
-    if package == "imblearn" and kind.__name__ == "Pipeline":
-        return PIPELINE
     equal = EQUALS.get(package, {}).get(kind.__name__)
     return f"Fit scikit-learn's {equal} instead, which has one" if equal else ANY

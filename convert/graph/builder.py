@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Literal
@@ -11,8 +11,9 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from onnxlet.convert.graph.inputs import GraphInputs
 from onnxlet.convert.graph.table import Table
-from onnxlet.convert.graph.tensor import DROPPED, ELEMENTS, Tensor, Unsupported
+from onnxlet.convert.graph.tensor import DATE, DROPPED, ELEMENTS, Tensor, Unsupported
 from onnxlet.function.arrays import Array
 
 Precision = Literal["float32", "float64"]
@@ -21,6 +22,10 @@ OPSETS = {"": 21, "ai.onnx.ml": 5}
 IR_VERSION = 10
 GRAPH_NAME = "onnxlet"
 ML_OPERATORS = frozenset({"ArrayFeatureExtractor", "LabelEncoder", "TreeEnsemble"})
+TAKE_PARTS = (
+    "Take their parts: onnxlet.DateParts, or .dt in a FunctionTransformer, such as "
+    "pd.to_datetime(X['when']).dt.month."
+)
 ENCODE = (
     "Encode the text in a step before, such as OneHotEncoder; where it is numbers written as text, "
     "fit on numbers and give X_test so (astype(float))."
@@ -28,12 +33,11 @@ ENCODE = (
 TWO_DIMENSIONAL = frozenset({"Gemm", "TreeEnsemble"})  # whatever their inputs
 
 
-class GraphBuilder:
+class GraphBuilder(GraphInputs):
     """Collects nodes, constants and inputs; `finished` makes a model of those that are needed.
 
     Attributes:
         precision: the dtype of numbers.
-        inputs: the manifest's entries: each tensor's name, dtype, columns, and what else it needs.
         of_skl2onnx: whether skl2onnx wrote some part of it.
         widest: columns of the widest tensor in the finished graph.
         rowwise: whether the nodes written now are the body of a loop over rows.
@@ -41,8 +45,8 @@ class GraphBuilder:
     """
 
     def __init__(self, precision: Precision) -> None:
+        super().__init__()
         self.precision: Precision = precision
-        self.inputs: list[dict[str, Any]] = []
         self.of_skl2onnx = False
         self.widest = 1
         self.rowwise = False
@@ -51,62 +55,14 @@ class GraphBuilder:
         self._nodes: list[onnx.NodeProto] = []
         self._constants: dict[tuple[str, bytes, tuple[int, ...]], str] = {}
         self._initializers: dict[str, onnx.TensorProto] = {}
-        self._value_infos: list[onnx.ValueInfoProto] = []
-        self._count = 0
 
-    # inputs, constants and nodes
-
-    def input(
-        self, columns: Sequence[str], dtype: str, width: int | None = None, **described: Any
+    def tensor(
+        self, name: str, dtype: str, width: int = 1, dimensions: int | None = None
     ) -> Tensor:
-        """An input of the graph, which the function feeds.
+        """The graph's tensor of a name."""
+        return Tensor(self, name, dtype, width, dimensions=dimensions)
 
-        Args:
-            columns: of the signature, that the function puts side by side.
-            dtype: of the tensor.
-            width: columns of the tensor; one for each in the signature if not given.
-            described: further items of its entry in the manifest.
-        """
-        name = self.unique("input")
-        self.inputs.append({"name": name, "dtype": dtype, "columns": list(columns), **described})
-        wide = len(columns) if width is None else width
-        self._value_infos.append(helper.make_tensor_value_info(name, ELEMENTS[dtype], [None, wide]))
-        return Tensor(self, name, dtype, wide, dimensions=2)
-
-    def column_of(self, tensor: Tensor, indices: Sequence[int]) -> str | None:
-        """The signature's column at these indices of an input of text; None if they are no such."""
-        for entry in self.inputs:
-            if entry["name"] == tensor.name and tensor.dtype == "string" and len(indices) == 1:
-                return str(entry["columns"][indices[0]])
-        return None
-
-    def count(self, column: str, dtype: str, tokens: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
-        """Tokens of a column of text, which the function counts.
-
-        Args:
-            column: of the signature.
-            dtype: of the counts.
-            tokens: which ones and how, for the manifest.
-
-        Returns:
-            The indices of the columns that are not zero, and the counts, as in `Tensor.compact`.
-        """
-        for entry in self.inputs:
-            known = (entry["columns"], entry["dtype"], entry.get("tokens"))
-            if known == ([column], dtype, tokens):
-                return self._counted(entry["places"], entry["name"], dtype)
-        counts, indices = self.unique("input"), self.unique("input")
-        entry = {"name": counts, "dtype": dtype, "columns": [column], "places": indices}
-        self.inputs.append({**entry, "tokens": tokens})
-        self._value_infos += [
-            helper.make_tensor_value_info(counts, ELEMENTS[dtype], [None, None]),
-            helper.make_tensor_value_info(indices, ELEMENTS["int64"], [None]),
-        ]
-        return self._counted(indices, counts, dtype)
-
-    def _counted(self, indices: str, counts: str, dtype: str) -> tuple[Tensor, Tensor]:
-        values = Tensor(self, counts, dtype, dimensions=2)
-        return Tensor(self, indices, "int64", dimensions=1), values
+    # constants and nodes
 
     def constant(self, values: Any, dtype: str | None = None) -> Tensor:
         """An initializer; equal ones are stored once.
@@ -155,8 +111,11 @@ class GraphBuilder:
             Unsupported: an input is a column that the model does without.
         """
         first = next(tensor for tensor in inputs if tensor is not None)
-        if any(tensor is not None and tensor.dtype == DROPPED for tensor in inputs):
+        dtypes = {tensor.dtype for tensor in inputs if tensor is not None}
+        if DROPPED in dtypes:
             raise Unsupported("it is given a column that scikit-learn answers without")
+        if DATE in dtypes:
+            raise Unsupported("it is given dates where it computes with numbers", TAKE_PARTS)
         made = self.ops(
             operator, inputs, [(dtype or first.dtype, first.width if width is None else width)],
             **attributes,
@@ -196,11 +155,6 @@ class GraphBuilder:
         finally:
             self._nodes, self.rowwise, self.inside = outer
 
-    def unique(self, stem: str) -> str:
-        """A name that nothing in the graph has yet."""
-        self._count += 1
-        return f"{stem}_{self._count}"
-
     def splice(
         self, nodes: Sequence[onnx.NodeProto], initializers: Sequence[onnx.TensorProto]
     ) -> None:
@@ -222,6 +176,8 @@ class GraphBuilder:
             tensors = self.select(table, range(table.width)).tensors
         else:
             tensors = (table,)
+        if any(tensor.dtype == DATE for tensor in tensors):
+            raise Unsupported("it is given dates where it computes with numbers", TAKE_PARTS)
         if kind != "string" and any(tensor.dtype == "string" for tensor in tensors):
             texts = [label for t in tensors if t.dtype == "string" for label in t.labels]
             named = f": {', '.join(map(repr, texts[:5]))}" if texts else ""

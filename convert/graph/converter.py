@@ -20,15 +20,16 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils._set_output import _get_output_config
 
 from onnxlet.convert.errors import shortened
+from onnxlet.convert.graph.additive import Additive
 from onnxlet.convert.graph.builder import GraphBuilder, Precision
 from onnxlet.convert.graph.table import Table
-from onnxlet.convert.graph.tensor import DROPPED, ELEMENTS, Tensor, Unsupported
+from onnxlet.convert.graph.tensor import DATE, DROPPED, ELEMENTS, Tensor, Unsupported
 from onnxlet.convert.graph.validation import raising
 from onnxlet.convert.sources.users_code import lines_of, where
 from onnxlet.folders import documented
 
 __all__ = [
-    "DROPPED", "ELEMENTS", "Converter", "Graph", "Outputs", "Precision", "Table", "Tensor",
+    "DATE", "DROPPED", "ELEMENTS", "Converter", "Graph", "Outputs", "Precision", "Table", "Tensor",
     "Unsupported", "labelled",
 ]  # fmt: skip
 
@@ -49,6 +50,7 @@ class Graph(GraphBuilder):
         last_in_float32: what skl2onnx writes is given float32, whatever the precision.
         raising: bool tensors that mark rows for which a step inside the model raises in
             scikit-learn; empty unless the graph watches for that.
+        additive: what the scores of estimators are sums of, by their id.
     """
 
     def __init__(
@@ -62,12 +64,18 @@ class Graph(GraphBuilder):
         super().__init__(precision)
         self.last_in_float32 = last_in_float32
         self.raising: list[Tensor] = []
+        self.additive: dict[int, Additive] = {}
         self._watches = watches
         self._converters = converters
         self._fallback = fallback
         # The estimator is kept beside its outputs: only while it lives is its id its own.
         self._converted: dict[tuple[int, tuple[str, ...]], tuple[Any, Outputs]] = {}
         self._path: list[str] = []
+
+    def raises(self, flag: Tensor) -> None:
+        """Have rows refused for which scikit-learn raises: bool, one column."""
+        if self._watches and not self.inside:
+            self.raising.append(flag)
 
     def convert(self, fitted: Any, table: Table) -> Outputs:
         """The outputs of a fitted estimator's methods, by name.
@@ -109,11 +117,27 @@ class Graph(GraphBuilder):
             output = outputs[method]
             if isinstance(output, Tensor):
                 return output
-            alike = len({tensor.dtype for tensor in output.tensors}) == 1
+            kinds = {tensor.dtype for tensor in output.tensors}
+            alike = len(kinds) == 1
+            if "string" in kinds and not alike:
+                raise Unsupported(
+                    f"step {type(fitted).__name__}: its {method} answers text beside numbers",
+                    "An answer holds one type of values: encode the text, or drop it "
+                    "(remainder='drop').",
+                )
             return self.concat(output.tensors) if alike else self.matrix(output)
         if method == "predict" and "class_index" in outputs:
             return self.labels(self.call(fitted, table, "class_index"), fitted.classes_)
         raise self._lacks(fitted, outputs, method)
+
+    def refuse_rows(self, flags: Tensor) -> None:
+        """Mark rows that the estimator raises for; nothing where the graph does not watch.
+
+        Args:
+            flags: bool, of shape (rows, columns): any of them marks its row.
+        """
+        if self._watches and not self.inside:
+            self.raising.append(flags)
 
     def _lacks(self, fitted: Any, outputs: Outputs, method: str) -> Unsupported:
         step = f"step {type(fitted).__name__}"
@@ -123,6 +147,10 @@ class Graph(GraphBuilder):
                 f"{step}: its converter returns {got} and not {method}{lines}", FIX_IT
             )
         return Unsupported(f"{step}: its {method} has no conversion")
+
+    def knows(self, kind: type) -> bool:
+        """Whether a class has a converter."""
+        return kind in self._converters
 
     def lines_of_converter(self, fitted: Any) -> str:
         """Where a user's converter of an estimator begins, in brackets; '' for this project's."""
@@ -158,7 +186,7 @@ class Graph(GraphBuilder):
             return Table(tuple(replace(tensor, labels=()) for tensor in made.tensors))
         if not hasattr(fitted, "get_feature_names_out"):
             return labelled(made, table.labels if made.width == table.width else ())
-        return labelled(made, fitted.get_feature_names_out().tolist())
+        return labelled(made, list(fitted.get_feature_names_out()))
 
 
 def _outputs(convert: Converter, graph: Graph, fitted: Any, table: Table) -> Outputs:

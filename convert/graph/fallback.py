@@ -41,10 +41,7 @@ def fallback(graph: Graph, fitted: Any, table: Table) -> Outputs:
     if (
         type(fitted) not in sklearn_operator_name_map
     ):  # first: no converter is a better reason than text columns
-        raise Unsupported(
-            f"{type(fitted).__name__} has no converter",
-            f"{instead_of(type(fitted))}, or write its converter {IN_SOURCE}.",
-        )
+        raise _no_converter(graph, type(fitted))
     precision = "float32" if graph.last_in_float32 else graph.precision
     matrix = graph.matrix(table, precision)
     kind = FloatTensorType if precision == "float32" else DoubleTensorType
@@ -64,6 +61,32 @@ def fallback(graph: Graph, fitted: Any, table: Table) -> Outputs:
         raise Unsupported("skl2onnx would write its trees in 32-bit floats")
     outputs = _spliced(graph, proto.graph, matrix)
     return _by_method(graph, fitted, outputs)
+
+
+def _no_converter(graph: Graph, kind: type) -> Unsupported:
+    """Why a class has none: of a subclass, the methods of its own that its parent's leaves out."""
+    parent = next((one for one in kind.__mro__[1:] if graph.knows(one)), None)
+    own = (
+        sorted(
+            name
+            for one in kind.__mro__[: kind.__mro__.index(parent)]
+            if parent
+            for name, value in vars(one).items()
+            if callable(value) and not name.startswith("__") and hasattr(parent, name)
+        )
+        if parent
+        else []
+    )
+    if not own or parent is None:
+        return Unsupported(
+            f"{kind.__name__} has no converter",
+            f"{instead_of(kind)}, or write its converter {IN_SOURCE}.",
+        )
+    return Unsupported(
+        f"{kind.__name__} has no converter: its own {', '.join(own)} may answer otherwise than "
+        f"{parent.__name__}'s",
+        f"Say the same with the settings of {parent.__name__}, or write its converter {IN_SOURCE}.",
+    )
 
 
 def _options(fitted: Any) -> dict[int, dict[str, Any]] | None:

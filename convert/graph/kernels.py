@@ -34,7 +34,7 @@ def pairwise(x: Tensor, points: Array, kernel: Any, options: Mapping[str, Any]) 
         Unsupported: the kernel is a Python function, or precomputed.
     """
     points = np.asarray(points, dtype=np.float64)
-    if kernel in INNER:
+    if isinstance(kernel, str) and kernel in INNER:
         scale = _scale(kernel, points.shape[1], options)
         return INNER[kernel](x @ (points * scale).T, options)
     if not isinstance(kernel, str) or kernel not in OTHERS:

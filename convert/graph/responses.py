@@ -100,6 +100,13 @@ def every_row(graph: Graph, table: Table, values: Any) -> Tensor:
     return graph.op("Expand", one, shape, width=one.width)
 
 
+def even_if_none(shares: Tensor) -> Tensor:
+    """Columns that are scaled to add up to 1; all equal where none has a share."""
+    sums = shares.sum()
+    none = sums.equals(0.0)
+    return none.where(1.0 / shares.width, shares / none.where(1.0, sums))
+
+
 def total(parts: Sequence[Tensor]) -> Tensor:
     """The sum, from the first to the last as Python and NumPy sum a list of arrays.
 

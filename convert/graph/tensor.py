@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +21,7 @@ ELEMENTS = {
     "bool": TensorProto.BOOL,
     "string": TensorProto.STRING,
 }
+DATE = "date"  # the dtype of a column of dates, of which the graph is given parts
 DROPPED = "dropped"  # the dtype of a column that the estimator does without, in no input
 
 
@@ -47,13 +48,14 @@ class Tensor:
         name: in the graph.
         dtype: a key of ELEMENTS, or DROPPED.
         width: the number of columns.
-        column: the signature's column that it is, unchanged: the function cuts only such text
-            into tokens.
+        column: the signature's column that it is, changed only by `steps` and `replaced`: the
+            function's front end can go on with such a column.
+        steps: that the front end takes, in their order; then come those of `replaced`.
         labels: the columns' names in a DataFrame; empty where they have none.
         origin: the tensor that it was taken from, and its columns' indices there.
         replaced: pairs of a text of `column` and the text that an imputer puts in its place.
-        types: the signature's types of an input's columns, followed by ? where they may be
-            missing: the graph itself has only numbers.
+        types: the signature's types of an input's columns, `category` for text that is pandas'
+            categoricals, followed by ? where they may be missing: the graph has only numbers.
         compact: indices of columns, int64 of shape (k,), and these columns, of shape (rows, k), if
             all other columns are zero: a text has few words of a vocabulary.
         dimensions: how many it has; None if unknown.
@@ -74,6 +76,7 @@ class Tensor:
     dimensions: int | None = None
     product: tuple[Tensor, Tensor] | None = None
     second: Tensor | None = None
+    steps: tuple[Mapping[str, Any], ...] = field(default=(), hash=False)
 
     __array_ufunc__ = None  # then an array on the left leaves the operation to the tensor
 

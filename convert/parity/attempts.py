@@ -18,14 +18,17 @@ from onnxlet.convert.evidence.gathering import gather_evidence
 from onnxlet.convert.graph.converter import Unsupported
 from onnxlet.convert.manifest import serving_part
 from onnxlet.convert.parity.comparison import Comparison, compare
+from onnxlet.convert.parity.near_zero import floors_of, looser
 from onnxlet.convert.parity.refusals import FailedRecipe
 from onnxlet.convert.parity.rounding import forgive_rounding
+from onnxlet.convert.parity.terms import check_terms
 from onnxlet.convert.recipes import Recipe
 from onnxlet.convert.reference.answers import Task, dense
-from onnxlet.convert.reference.arithmetic import rounds_before_a_step
+from onnxlet.convert.reference.arithmetic import rounds, rounds_before_a_step
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.to_onnx import Converted, convert
+from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows
 from onnxlet.function.inputs.signature import Column
 from onnxlet.function.inputs.validation import validate_rows
@@ -121,17 +124,30 @@ class SearchState:
             recipe,
             watches,
             reference.inputs.form == "series",
+            [name for name, array in self.evidence.expected.items() if array.dtype.kind in "iu"],
+            {c.name for c in reference.inputs.columns if c.category is not None},
         )
         manifest = serving_part(
             reference.task, reference.inputs, self.columns, converted, self.evidence.expected
         )
-        model = Model("built", 1, manifest, converted.onnx)
-        return Attempt(recipe, converted, manifest, model, *self.compared(model, self.evidence))
+        same = converted.onnx, repr(converted.inputs)
+        if same not in self._tried_graphs:  # two layouts of one type of columns are one graph
+            model = Model("built", 1, manifest, converted.onnx)
+            if converted.terms is not None:
+                check_terms(model, converted.terms, reference, self.evidence.rows)
+            self._tried_graphs[same] = model, *self.compared(model, self.evidence)
+        return Attempt(recipe, converted, manifest, *self._tried_graphs[same])
+
+    @cached_property
+    def _tried_graphs(self) -> dict[tuple[bytes, str], tuple[Model, Comparison, int]]:
+        return {}
 
     def compared(self, model: Model, evidence: Evidence) -> tuple[Comparison, int]:
         """How a model's answers compare, and how many rows it answers that scikit-learn doesn't."""
-        reference = self.reference
-        comparison = compare(model, reference.task, evidence.rows, evidence.expected)
+        reference, task = self.reference, self.reference.task
+        comparison = compare(model, task, evidence.rows, evidence.expected, self._floors)
+        if comparison.wrong and reference.precision == "float64" and rounds(reference.estimator):
+            comparison = compare(model, task, evidence.rows, evidence.expected, self._looser)
         if reference.wide and comparison.wrong:
             # Rows are moved by less than float32 can hold, so they must not be rounded to it again.
             inputs, rows = reference.inputs.once_rounded(evidence.rows)
@@ -140,6 +156,19 @@ class SearchState:
         in_float64 = self._in_float64 if reference.precision == "float32" else None
         forgive_rounding(comparison, model, evidence, reference, in_float64)
         return comparison, _answered_nevertheless(model, evidence.raising)
+
+    @cached_property
+    def _floors(self) -> dict[str, Array]:
+        return floors_of(self.evidence, self.reference.precision)
+
+    @cached_property
+    def _looser(self) -> dict[str, Array]:
+        """The floors once it is measured how far scikit-learn's own answers move."""
+        inputs, rows = self.reference.inputs, self.evidence.rows
+        if self.reference.wide:
+            inputs, rows = inputs.once_rounded(rows)
+        evidence = replace(self.evidence, rows=_within(rows, self.columns))
+        return looser(self._floors, evidence, replace(self.reference, inputs=inputs))
 
     @cached_property
     def _in_float64(self) -> Reference:
@@ -167,12 +196,16 @@ def _within(rows: Sequence[Cells], columns: Sequence[Column]) -> list[Cells]:
 
 def _answered_nevertheless(model: Model, rows: Sequence[Cells]) -> int:
     """How many of the rows, for which scikit-learn raises, a model answers."""
-    if rows:
+    left = list(rows)
+    while left:
         try:
-            model.run(validate_rows(rows, model.signature))
-        except InvalidRows as error:
-            return len(rows) - error.count
-    return len(rows)
+            model.run(validate_rows(left, model.signature))
+        except InvalidRows as error:  # those whose cells are wrong; the others have not been run
+            refused = {problem.row for problem in error.every}
+            left = [row for number, row in enumerate(left) if number not in refused]
+        else:
+            break
+    return len(left)
 
 
 def first_differing_step(state: SearchState, attempt: Attempt) -> tuple[str, str]:
@@ -192,7 +225,7 @@ def first_differing_step(state: SearchState, attempt: Attempt) -> tuple[str, str
         except Exception:  # it raises for these rows together
             return "", ""
         evidence = Evidence(rows, {"prediction": dense(columns)}, len(rows))
-        part = Pipeline(steps[:number])
+        part = type(estimator)(steps[:number])
         reference = replace(state.reference, estimator=part, task=task)
         tried = replace(state, reference=reference, evidence=evidence)
         part_attempt = tried.attempt(attempt.recipe)

@@ -55,6 +55,11 @@ def certificate(
         "unrefused_rows": unrefused,
         "limited_columns": dict(limits),
         "tolerance": TOLERANCE,
+        "near_zero": {
+            name: float(np.max(floor)) * TOLERANCE
+            for name, floor in comparison.floors.items()
+            if name != "probabilities"
+        },
         "outputs": measured,
         "recipe": recipe,
         "recipes_that_failed": [{"recipe": one.recipe, "reason": one.reason} for one in failed],
@@ -142,6 +147,8 @@ def certificate_lines(name: str, version: int, manifest: dict[str, Any]) -> Iter
     for output, off in _measured(parity["outputs"], manifest):
         yield f"  {output:<13} off by at most {off}"
     yield f"  tolerance   {parity['tolerance']:.0e}"
+    for output, difference in parity.get("near_zero", {}).items():
+        yield f"  near zero   {output} off by up to {difference:.1e} (absolute) is rounding"
     yield f"  typed as    {parity['recipe']}"
     for failed in parity["recipes_that_failed"]:
         yield f"    not as {failed['recipe']}: {failed['reason']}"

@@ -77,6 +77,7 @@ class Comparison:
         refused: problems of rows that the function refused though scikit-learn answers.
         forgiven: positions of the rows whose answer depends on rounding in scikit-learn itself.
         unstable: more rows than are forgiven are wrong, and rounding is why.
+        floors: of each output of numbers, the magnitude below which a difference counts against it.
     """
 
     outputs: dict[str, Difference]
@@ -84,6 +85,7 @@ class Comparison:
     refused: list[str] = field(default_factory=list)
     forgiven: frozenset[int] = frozenset()
     unstable: bool = False
+    floors: Mapping[str, float | Array] = field(default_factory=dict)
 
     def joined(self, other: Comparison) -> Comparison:
         """The comparison of these rows, and of others that come after them."""
@@ -93,6 +95,7 @@ class Comparison:
             np.concatenate([self.tied, other.tied]),
             self.refused + other.refused,
             self.forgiven | {count + row for row in other.forgiven},
+            floors=_highest(self.floors, other.floors),
         )
 
     @property
@@ -111,6 +114,11 @@ class Comparison:
     def wrong(self) -> list[int]:
         """Positions of the rows that are off in some output."""
         return sorted({row for off in self.outputs.values() for row in off.wrong})
+
+    @property
+    def misshapen(self) -> bool:
+        """Whether some output has another shape than scikit-learn's, so that no row is compared."""
+        return any(row not in off.got for off in self.outputs.values() for row in off.wrong)
 
     @property
     def passed(self) -> bool:
@@ -143,8 +151,7 @@ def compare(
         floors: of each output of numbers; as `floor_of` gives them if not given.
     """
     comparison = _none_compared(task, expected, len(rows))
-    if floors is None:
-        floors = _floors(expected)
+    comparison.floors = floors = _floors(expected) if floors is None else floors
     for part in _batches(len(rows)):
         try:
             got = model.run(validate_rows(rows[part], model.signature))
@@ -176,6 +183,12 @@ def _none_compared(task: Task, expected: Answers, count: int) -> Comparison:
 
 def _floors(expected: Answers) -> dict[str, Array]:
     return {name: floor_of(name, array) for name, array in expected.items() if _is_number(array)}
+
+
+def _highest(
+    one: Mapping[str, float | Array], other: Mapping[str, float | Array]
+) -> dict[str, Array]:
+    return {name: np.maximum(floor, other.get(name, 0.0)) for name, floor in one.items()}
 
 
 def _batches(count: int) -> Iterator[slice]:

@@ -14,6 +14,7 @@ from sklearn.base import is_classifier, is_clusterer, is_outlier_detector, is_re
 from sklearn.pipeline import Pipeline
 
 from onnxlet.convert.errors import Refusal
+from onnxlet.convert.reference.estimators import is_sampler
 from onnxlet.convert.reference.inputs import Data
 from onnxlet.function.arrays import Array
 
@@ -45,12 +46,19 @@ class Task:
 
         Raises:
             Exception: whatever scikit-learn raises for these rows.
+            ValueError: it answers fewer rows than it is given.
         """
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            return {name: _asked(estimator, m, X) for name, m in self.methods.items()}
+            made = {name: _asked(estimator, m, X) for name, m in self.methods.items()}
+        answered = len(next(iter(made.values())))
+        given = X.shape[0] if hasattr(X, "shape") else len(X)
+        if answered != given:
+            raise ValueError(f"it answers {answered} of {given} rows: some step removes the others")
+        return made
 
 
+OF_ANSWERS = ("LabelBinarizer", "LabelEncoder", "MultiLabelBinarizer")
 PREDICTING: tuple[tuple[str, Callable[[Any], bool], tuple[tuple[str, str], ...]], ...] = (
     ("regression", is_regressor, (("prediction", "predict"),)),
     ("clustering", is_clusterer, (("prediction", "predict"),)),
@@ -65,22 +73,57 @@ def task_of(estimator: Any) -> Task:
     Raises:
         Refusal: it has no predict and no transform, or is of a kind that is not served.
     """
-    if isinstance(estimator, type) or not hasattr(estimator, "get_params"):
+    if isinstance(estimator, type) or not _may_be_asked(estimator):
         raise Refusal(
             f"expected a fitted estimator, got {_shown(estimator)}",
             "Return, or save, the estimator itself, after fit.",
         )
-    if is_classifier(estimator):
+    if hasattr(type(estimator), "__skrub_to_Xy_pipeline__"):
+        raise Refusal(
+            f"skrub's {type(estimator).__name__} answers an environment of variables, not rows",
+            "Build the estimator inside that does: learner.find_fitted_estimator(NAME), or a "
+            "Pipeline of several.",
+        )
+    if _is(is_classifier, estimator):
         return _classification(estimator)
     for name, fits, methods in PREDICTING:
-        if fits(estimator) and hasattr(estimator, "predict"):
+        if _is(fits, estimator) and hasattr(estimator, "predict"):
             return Task(name, {**dict(methods), **_more(estimator, name)})
+    if type(estimator).__name__ in OF_ANSWERS:
+        raise Refusal(
+            f"{type(estimator).__name__} encodes the answers of a training set, not rows",
+            "For columns use OrdinalEncoder or OneHotEncoder; a classifier's labels are served "
+            "as they are.",
+        )
     if hasattr(estimator, "transform"):
         return Task("transformation", {"prediction": "transform"})
+    if is_sampler(estimator):
+        raise Refusal(
+            f"{type(estimator).__name__} changes the rows of a fit, and answers none",
+            "Give a fitted pipeline in which an estimator follows it: new rows pass it unchanged.",
+        )
     raise Refusal(
         f"{type(estimator).__name__} has neither predict nor transform for new rows",
         "Give a fitted classifier, regressor, clusterer, outlier detector or transformer.",
     )
+
+
+def _may_be_asked(estimator: Any) -> bool:
+    return hasattr(estimator, "get_params") or hasattr(estimator, "predict")
+
+
+def _is(kind: Callable[[Any], bool], estimator: Any) -> bool:
+    """Whether it is of a kind; other packages' classes need not have scikit-learn's tags."""
+    try:
+        return kind(estimator)
+    except Exception:
+        found = getattr(estimator, "_estimator_type", None) or _named(type(estimator).__name__)
+        return kind.__name__ == f"is_{found}"
+
+
+def _named(name: str) -> str:
+    """The kind that a class's name ends with."""
+    return next((kind for kind in ("classifier", "regressor") if name.lower().endswith(kind)), "")
 
 
 def _shown(value: Any) -> str:
@@ -100,7 +143,9 @@ def _more(estimator: Any, task: str) -> dict[str, str]:
 
 
 def _classification(estimator: Any) -> Task:
-    classes = getattr(estimator, "classes_", None)
+    classes = _classes(estimator)
+    if classes is None and isinstance(getattr(estimator, "estimators_", None), list):
+        classes = [part.classes_ for part in estimator.estimators_]  # after partial_fit
     if classes is None:
         raise Refusal(f"{type(estimator).__name__} is not fitted: it has no classes_", "Fit it.")
     methods = {"prediction": "predict"}
@@ -111,6 +156,14 @@ def _classification(estimator: Any) -> Task:
     if isinstance(classes, list):
         return Task("classification", methods, [np.asarray(known).tolist() for known in classes])
     return Task("classification", methods, np.asarray(classes).tolist())
+
+
+def _classes(estimator: Any) -> Any:
+    """Its own, or those of the estimator that it keeps; None where it has none."""
+    kept = vars(estimator).values() if hasattr(estimator, "__dict__") else ()
+    holders = (each for each in (estimator, *kept) if not isinstance(each, type))
+    found = (getattr(each, "classes_", None) for each in holders)
+    return next((classes for classes in found if classes is not None), None)
 
 
 def _asked(estimator: Any, method: str, X: Data) -> Array:

@@ -7,6 +7,7 @@ from typing import Any
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
+from sklearn.svm import SVC, NuSVC
 
 from onnxlet.convert.reference.estimators import parts_of
 
@@ -14,7 +15,8 @@ from onnxlet.convert.reference.estimators import parts_of
 # operation: a tree behind only these is held to the last bit.
 EXACT = frozenset(
     {
-        "BaggingClassifier", "BaggingRegressor", "Binarizer", "ColumnTransformer",
+        "BaggingClassifier", "BaggingRegressor", "BalancedBaggingClassifier",
+        "BalancedRandomForestClassifier", "Binarizer", "ColumnTransformer",
         "CountVectorizer", "DecisionTreeClassifier", "DecisionTreeRegressor", "DummyClassifier",
         "DummyRegressor", "ExtraTreeClassifier",
         "ExtraTreeRegressor", "ExtraTreesClassifier", "ExtraTreesRegressor", "FeatureUnion",
@@ -28,6 +30,14 @@ EXACT = frozenset(
         "RandomTreesEmbedding", "RandomizedSearchCV", "RobustScaler", "SimpleImputer",
         "StandardScaler", "TargetEncoder", "VotingClassifier", "VotingRegressor", "_BinMapper",
     }
+    # category_encoders look categories up
+    | {
+        "BackwardDifferenceEncoder", "BaseNEncoder", "BinaryEncoder", "CatBoostEncoder",
+        "CountEncoder", "CountTargetEncoder", "GLMMEncoder", "GrayEncoder", "HashingEncoder",
+        "HelmertEncoder", "JamesSteinEncoder", "LeaveOneOutEncoder", "MEstimateEncoder",
+        "MultiHotEncoder", "NestedCVWrapper", "PolynomialEncoder", "PolynomialWrapper",
+        "QuantileEncoder", "RankHotEncoder", "SumEncoder", "SummaryEncoder", "WOEEncoder",
+    }
 )  # fmt: skip
 
 
@@ -37,14 +47,17 @@ def rounds(estimator: Any) -> bool:
 
 
 def rounds_before_a_step(estimator: Any) -> bool:
-    """Whether some part rounds in a way of its own, and is not a linear model at the end."""
+    """Whether some part rounds in a way of its own, and is not a linear model at the end.
+
+    Support vectors with a linear kernel are none: with several classes their pairs vote.
+    """
     last = estimator
     while isinstance(last, Pipeline):
         last = last.steps[-1][1]
     return any(
         _rounds(part)
         for part in parts_of(estimator)
-        if part is not last or not hasattr(part, "coef_")
+        if part is not last or isinstance(part, SVC | NuSVC) or not hasattr(part, "coef_")
     )
 
 

@@ -33,6 +33,11 @@ NUMBERS_HINT = (
 )
 TEXT_HINT = "Was the estimator fitted on it? Encode text in the pipeline, or leave the column out."
 NO_NUMBER = re.compile(r"could not convert string to float: (['\"])(.*)\1", re.S)
+NO_TEXT = re.compile("has no attribute 'lower'|expected string or bytes-like object")
+TEXTS_HINT = (
+    "A vectoriser takes texts, not a table of them: give it the column, X_test['NAME'] or "
+    "X_test[:, 0], or name the column in a ColumnTransformer."
+)
 UNNAMED = re.compile(r"Unnamed: \d+")
 ID_NAME = re.compile(
     r"(?i:(^|[\W_])(id|ids|uuid|guid|rowid|row_?(no|num|number)|index)$)|[a-z](Id|ID|UUID|GUID)$"
@@ -55,6 +60,8 @@ def unanswered(source: Source, reference: Reference, error: Exception) -> Refusa
         return Refusal(f"{off[0]}; the estimator does not answer X_test: {said}", off[1])
     if text := _no_number(source, error):
         return Refusal(*text)
+    if NO_TEXT.search(str(error)):
+        return Refusal(f"{_rows(source)}: {said}", TEXTS_HINT)
     rows, hint = unanswered_rows(source.X_test, reference, error)
     if rows:
         return Refusal(f"{_rows(source)}, {rows}: {said}", hint)
@@ -114,9 +121,15 @@ def _too_many_hint(source: Source, more: Sequence[str]) -> str:
 def _width_off(source: Source, given: Sequence[str] | None) -> tuple[str, str] | None:
     """The number of columns is not that of the fit, where these have no names."""
     fitted = _attribute(source.estimator, "n_features_in_")
+    if np.ndim(source.X_test) == 1 and isinstance(fitted, int | np.integer) and fitted > 1:
+        return (
+            f"{_rows(source)}: expected a table of {fitted} columns, as the estimator was fitted "
+            f"on, got one dimension, of {len(source.X_test)} values",
+            "One row is X_test.iloc[[0]] or X_test[:1], not X_test[0].",
+        )
     width = np.shape(source.X_test)[1] if np.ndim(source.X_test) == 2 else None
-    if not isinstance(fitted, int | np.integer) or width is None or fitted == width:
-        return None
+    if not isinstance(fitted, int | np.integer) or width is None or fitted in (0, width):
+        return None  # 0: CatBoost's, of a model read from a file
     names = f": {_listed(given)}" if given else ""
     hint = "Give it the columns of the fit, in their order."
     return (

@@ -8,19 +8,35 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
+from sklearn.pipeline import Pipeline
 
 from onnxlet.convert.errors import Refusal, shortened
 
 NARROW = (np.float16, np.float32)
+COPIES = frozenset({"pipelines_"})  # imbalanced-learn's, of its samplers_ and estimators_
 
 
 def fitted_categories(fitted: Any, depth: int = 12) -> Iterator[Any]:
     """Every category that an encoder anywhere inside the estimator has seen."""
     for part in parts_of(fitted, depth):
-        for categories in getattr(part, "categories_", None) or []:
+        for categories in _kept_categories(part):
             for value in np.asarray(categories, dtype=object).tolist():
                 if isinstance(value, str | int | float | np.number):
                     yield value
+
+
+def _kept_categories(part: Any) -> Iterator[Any]:
+    """What an encoder knows of each column; feature-engine keeps it by the column's name."""
+    yield from getattr(part, "categories_", None) or []
+    for name in ("category_dict_", "encoder_dict_"):
+        kept = vars(part).get(name)
+        yield from map(list, kept.values()) if isinstance(kept, dict) else ()
+    if type(part).__module__.startswith("category_encoders."):
+        mapping = getattr(part, "mapping", None) or []
+        tables = (
+            mapping.values() if isinstance(mapping, dict) else [m.get("mapping") for m in mapping]
+        )
+        yield from (table.index for table in tables if hasattr(table, "index"))
 
 
 def is_finite_number(value: Any) -> bool:
@@ -29,7 +45,7 @@ def is_finite_number(value: Any) -> bool:
 
 
 def parts_of(fitted: Any, depth: int = 12) -> Iterator[Any]:
-    """A fitted estimator and all the estimators inside it."""
+    """A fitted estimator and all the estimators inside it, except samplers."""
     if depth == 0 or isinstance(fitted, str | bytes | int | float | np.generic):
         return
     if isinstance(fitted, dict):
@@ -39,10 +55,22 @@ def parts_of(fitted: Any, depth: int = 12) -> Iterator[Any]:
     if isinstance(fitted, list | tuple):
         for part in fitted:
             yield from parts_of(part, depth - 1)
-    elif hasattr(fitted, "get_params") and not isinstance(fitted, type):
+    elif hasattr(fitted, "get_params") and not isinstance(fitted, type) and not is_sampler(fitted):
         yield fitted
-        for value in vars(fitted).values():
-            yield from parts_of(value, depth - 1)
+        for name, value in vars(fitted).items():
+            if name not in COPIES:
+                yield from parts_of(value, depth - 1)
+
+
+def is_sampler(step: Any) -> bool:
+    """Whether it changes the rows of a fit, and does nothing to those that are answered."""
+    return hasattr(step, "fit_resample") and not hasattr(step, "transform")
+
+
+def before_last(pipeline: Pipeline) -> Pipeline | None:
+    """The steps that make the last one's columns; None where it is given the rows themselves."""
+    steps = [(name, step) for name, step in pipeline.steps[:-1] if not is_sampler(step)]
+    return Pipeline(steps) if steps else None
 
 
 def copied(value: Any, what: str) -> Any:

@@ -10,6 +10,7 @@ from onnxlet.convert.reference.inputs import Cells, Data
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.sources.source import Source
 from onnxlet.convert.spacing import evenly_spaced
+from onnxlet.function.arrays import Array
 
 HELD_OUT_ROWS = 20_000  # at most so many are compared, evenly spaced
 
@@ -53,6 +54,7 @@ def held_out_rows(
             "A request carries numbers, booleans and text, which reach the estimator in NumPy's "
             f"arrays{' or DataFrames of pandas' * inputs.labelled}: let each step take these.",
         ) from got
+    _refuse_other_rows(expected["prediction"], len(X))
     for output, array in expected.items():
         if not same(array, got[output]):
             if not same(array, reference.answers_to(source.X_test)[output]):
@@ -66,6 +68,21 @@ def held_out_rows(
                 "before the pipeline, or fit it on plain columns.",
             )
     return evenly_spaced(rows, HELD_OUT_ROWS), expected
+
+
+def _refuse_other_rows(answers: Array, count: int) -> None:
+    """A vectoriser answers a DataFrame's names; a selector may have kept nothing."""
+    if len(answers) != count:
+        raise Refusal(
+            f"the estimator has {len(answers)} answers to the {count} rows of X_test",
+            "Each row needs an answer of its own. A vectoriser takes texts, not a table: give it "
+            "the column X_test['NAME'], or name the column in a ColumnTransformer.",
+        )
+    if answers.ndim > 1 and 0 in answers.shape[1:]:
+        raise Refusal(
+            "the estimator answers no column at all: every one was dropped",
+            "Set a weaker threshold, or leave the selection out.",
+        )
 
 
 def _refuse_what_has_no_form(given: Source, reference: Reference) -> None:

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from onnxlet.convert.errors import Refusal
+from onnxlet.convert.reference.dates import (
+    as_texts,
+    from_texts,
+    held_as,
+    unserved_dates,
+    zone_of,
+)
 from onnxlet.convert.reference.frames import as_pandas
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.signature import ColumnType
@@ -31,6 +39,8 @@ class InputColumn:
         category: pandas' dtype where it is a categorical, which some estimators use.
         unserved: why its values have no form in a request; the model may do without them.
         wide: numbers of float32 are given in float64, where no operation rounds them again.
+        objects: numbers are given as Python objects, among which a step may put text.
+        date: pandas' dtype, where the text is dates of ISO 8601 that are given as such.
     """
 
     name: str
@@ -40,6 +50,13 @@ class InputColumn:
     category: pd.CategoricalDtype | None = None
     unserved: str = ""
     wide: bool = False
+    objects: bool = False
+    date: Any = None
+
+    @property
+    def zone(self) -> str | None:
+        """The time zone in which its dates count; None where they are in no zone."""
+        return zone_of(self.date)
 
 
 @dataclass(frozen=True)
@@ -77,10 +94,8 @@ class Inputs:
 
     def data(self, rows: Sequence[Cells]) -> Data:
         """What scikit-learn is given for these rows."""
-        if rows and self._plain:  # the quicker way for hundreds of columns
-            matrix = np.array(rows, dtype=np.float64)
-            labels = [column.label for column in self.columns]
-            return pd.DataFrame(matrix, columns=labels) if self.frame else matrix
+        if rows and (matrix := self._matrix(rows)) is not None:
+            return pd.DataFrame(matrix, columns=self._labels) if self.frame else matrix
         by_column = list(zip(*rows, strict=True)) if rows else [()] * len(self.columns)
         if self.frame:
             return _frame(self.columns, by_column)
@@ -96,9 +111,35 @@ class Inputs:
             mixed[:, position] = array.tolist()
         return mixed
 
-    @property
-    def _plain(self) -> bool:
-        return all(c.type == "float64" and c.category is None for c in self.columns)
+    def _matrix(self, rows: Sequence[Cells]) -> Array | None:
+        """All cells in one array, the quicker way for hundreds of columns; None where none is."""
+        if self._number is None:
+            return None
+        kind, wide = self._number
+        if kind == "int64":
+            if self.frame or any(None in row for row in rows):
+                return None
+            return np.array(rows, dtype=np.int64)
+        matrix = np.array(rows, dtype=np.float64)
+        if kind == "float64":
+            return matrix
+        matrix = matrix.astype(np.float32).astype(np.float64 if wide else np.float32, copy=False)
+        # As pandas holds columns that are given one by one: BLAS sums in the order of the memory.
+        return np.asfortranarray(matrix) if self.frame else matrix
+
+    @cached_property
+    def _number(self) -> tuple[ColumnType, bool] | None:
+        """The type of numbers that all columns have, and whether they are wide; else None."""
+        found = {(c.type, c.wide) for c in self.columns}
+        plain = len(found) == 1 and not any(
+            c.objects or c.category is not None for c in self.columns
+        )
+        number = next(iter(found)) if plain else None
+        return None if number is None or number[0] in ("bool", "string") else number
+
+    @cached_property
+    def _labels(self) -> list[Any]:
+        return [column.label for column in self.columns]
 
     def in_float64(self) -> Inputs:
         """The same columns, with what is in float32 given in float64: the very same numbers."""
@@ -126,8 +167,14 @@ class Inputs:
 
     def rows(self, data: Data) -> list[Cells]:
         """The rows of a test set as JSON would hold them, None for a missing value."""
+        if self.form == "array" and self._number is not None and self._number[0] != "int64":
+            matrix = np.asarray(data, dtype=np.float64)
+            cells: list[Cells] = matrix.tolist()
+            for row in np.flatnonzero(np.isnan(matrix).any(axis=1)).tolist():
+                cells[row] = [None if cell != cell else cell for cell in cells[row]]
+            return cells
         by_column = [
-            _cells(_values(data, position, self.form), column.type)
+            _cells(_values(data, position, self.form), "date" if column.date else column.type)
             for position, column in enumerate(self.columns)
         ]
         return [list(row) for row in zip(*by_column, strict=True)]
@@ -152,10 +199,16 @@ def read_inputs(X: Any, what: str = "X_test") -> tuple[Inputs, Data]:
         X = X.toarray()
     if _is_texts(X):
         return _read_texts(X, what)
+    if isinstance(X, pd.Series) and X.dtype.kind in "biuf":
+        return read_inputs(X.to_frame(X.name if X.name is not None else "x0"), what)
     try:
         array = np.asarray(X)
+        if array.dtype.kind in "US" and not isinstance(X, np.ndarray):
+            array = np.asarray(X, dtype=object)  # a list of texts and numbers: both as they are
     except ValueError:  # rows of several lengths
         array = np.empty(0)
+    if array.ndim == 1 and array.dtype.kind in "biuf" and len(array):
+        array = array.reshape(-1, 1)  # as IsotonicRegression takes its one column
     if array.ndim != 2 or array.shape[1] == 0:
         got, hint = _described(X, array, what)
         raise Refusal(
@@ -169,7 +222,7 @@ def read_inputs(X: Any, what: str = "X_test") -> tuple[Inputs, Data]:
             f"x{position}",
             position,
             whole or _type_of_values(pd.Series(values, dtype=object), f"{what}, column {position}"),
-            _missing(values),
+            _missing(values) if array.dtype == object else np.nan,
         )
         for position, values in enumerate(array.T)
     )
@@ -221,25 +274,36 @@ def _read_frame(X: pd.DataFrame, what: str) -> tuple[Inputs, Data]:
         _column(X.iloc[:, position], label, name, what)
         for position, (label, name) in enumerate(zip(X.columns, names, strict=True))
     )
-    by_column = [_cells(X.iloc[:, position], c.type) for position, c in enumerate(columns)]
+    by_column = [
+        _cells(X.iloc[:, position], "date" if c.date else c.type)
+        for position, c in enumerate(columns)
+    ]
     return Inputs(columns, "frame"), _frame(columns, by_column)
 
 
 def _column(series: pd.Series[Any], label: Any, name: str, what: str) -> InputColumn:
     dtype = series.dtype
+    if dtype.kind == "M":
+        if reason := unserved_dates(series, f"{what}, column '{name}'"):
+            return InputColumn(name, label, "string", unserved=reason)
+        return InputColumn(name, label, "string", date=held_as(dtype))
     try:
         kind = _column_type(series, f"{what}, column '{name}'")
     except Refusal as refusal:
         return InputColumn(name, label, "string", unserved=refusal.message)
     category = dtype if isinstance(dtype, pd.CategoricalDtype) else None
-    return InputColumn(name, label, kind, _missing(series.astype(object)), category)
+    objects = category is None and dtype.kind == "O" and kind in ("int64", "float64")
+    missing = _missing(series.astype(object))
+    return InputColumn(name, label, kind, missing, category, objects=objects)
 
 
 def _frame(columns: Sequence[InputColumn], by_column: Sequence[Sequence[Any]]) -> pd.DataFrame:
     """A DataFrame whose columns keep their arrays' dtypes: pandas would make text of objects."""
     series: dict[int, Any] = {}
     for position, (column, cells) in enumerate(zip(columns, by_column, strict=True)):
-        if column.category is not None:
+        if column.date is not None:
+            series[position] = from_texts(cells, column.date)
+        elif column.category is not None:
             series[position] = pd.Series(_categorical(column.category, cells))
         else:
             array = _array(column, cells)
@@ -319,7 +383,9 @@ def _values(data: Data, position: int, form: Form) -> Any:
     return pd.Series(array, dtype=array.dtype)
 
 
-def _cells(series: pd.Series[Any], kind: ColumnType) -> Cells:
+def _cells(series: pd.Series[Any], kind: ColumnType | Literal["date"]) -> Cells:
+    if kind == "date":
+        return as_texts(series)
     missing = series.isna().to_numpy()
     make = {"string": str, "bool": bool, "int64": int}.get(kind, float)
     return [None if m else make(v) for v, m in zip(series.tolist(), missing, strict=True)]
@@ -327,6 +393,8 @@ def _cells(series: pd.Series[Any], kind: ColumnType) -> Cells:
 
 def _array(column: InputColumn, cells: Sequence[Any]) -> Array:
     """The cells of one column as scikit-learn is given them."""
+    if column.objects:
+        return _array(replace(column, objects=False), cells).astype(object)
     some_missing = any(cell is None for cell in cells)
     if column.type in ("float64", "float32") or (column.type == "int64" and some_missing):
         dtype = "float64" if column.type == "int64" else column.type

@@ -8,12 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from onnxlet.convert.reference.alike import is_wide, kinds_of_columns
 from onnxlet.convert.reference.answered import which_are_answered
+from onnxlet.convert.reference.dates import forms, unseen
 from onnxlet.convert.reference.estimators import fitted_categories
-from onnxlet.convert.reference.hush import hushed
 from onnxlet.convert.reference.inputs import Cells, Inputs
+from onnxlet.convert.reference.needed import needed_columns
 from onnxlet.convert.reference.reference import Reference
-from onnxlet.function.arrays import LARGEST_FLOAT32, Array
+from onnxlet.convert.reference.wide_probing import probed_by_kind
+from onnxlet.function.arrays import LARGEST_FLOAT32
 from onnxlet.function.inputs.signature import Column
 
 Trial = tuple[int, Any]  # a position in a row, and the value that is tried there
@@ -26,9 +29,11 @@ LARGEST_NUMBERS = {
     "int64": 2**63 - 1,
 }
 UNSEEN_TEXT = "a value that no training row had"
+OTHER_DIGITS = str.maketrans("0123456789", "1234567891")
 UNSEEN_NUMBERS = (-987654321, 987654321, 1234567)  # one fits where a logarithm forbids another
 # Sums and products of numbers like these overflow; where exactly is no matter.
 WHERE_FLOATS_OVERFLOW = (1e305, 1e300, 1e250, 1e150, 1e100, 1e50, 1e40, 1e37, 1e34, 1e30)
+SEEN_DATES = 1000  # rows whose text is tried as dates
 KNOWN_LIMIT = 5000  # categories of one column that are tried one by one
 
 
@@ -49,13 +54,34 @@ def probe_columns(reference: Reference, rows: Sequence[Cells]) -> list[Column]:
         ]
         return which_are_answered(groups, lambda rows: reference.takes(inputs.data(rows)))
 
-    positions = range(len(inputs.columns))
-    needed = [position for position in positions if _is_needed(reference, position, bases)] or [0]
-    probed = dict(zip(needed, _probe(inputs, needed, rows, bases, answered, known), strict=True))
+    def probe(some: Sequence[int]) -> dict[int, Column]:
+        return dict(zip(some, _probe(inputs, some, rows, bases, answered, known), strict=True))
+
+    def takes(some: Sequence[int], value: Any) -> bool:
+        trial = [list(row) for row in bases]
+        for number, row in enumerate(trial):
+            for position in some:
+                row[position] = _varied(value, number)
+        return reference.takes(inputs.data(trial))
+
+    kinds = kinds_of_columns(inputs, reference.estimator)
+    needed = set(needed_columns(reference, bases, kinds)) or {0}
+    if is_wide(len(inputs.columns)):
+        some = [[position for position in kind if position in needed] for kind in kinds]
+        names = [column.name for column in inputs.columns]
+        probed = probed_by_kind(
+            [kind for kind in some if kind], names, probe, takes, _unseen, WHERE_FLOATS_OVERFLOW
+        )
+    else:
+        probed = probe(sorted(needed))
     return [
         probed.get(position) or Column(column.name, column.type, True, required=False)
         for position, column in enumerate(inputs.columns)
     ]
+
+
+def _unseen(kind: str) -> Sequence[Any]:
+    return (UNSEEN_TEXT,) if kind == "string" else UNSEEN_NUMBERS
 
 
 def _varied(value: Any, number: int) -> Any:
@@ -66,36 +92,6 @@ def _varied(value: Any, number: int) -> Any:
 def _bases(rows: Sequence[Cells]) -> list[Cells]:
     """The rows with the fewest gaps, so that a trial fails only for its own reason."""
     return sorted(rows[:1000], key=lambda row: sum(cell is None for cell in row))[:BASES]
-
-
-def _is_needed(reference: Reference, position: int, bases: Sequence[Cells]) -> bool:
-    """A column that the model drops can be left out of the DataFrame, and its answers stay.
-
-    A function that sums all columns answers without any of them, but otherwise.
-    """
-    inputs = reference.inputs
-    if not inputs.frame or len(inputs.columns) == 1:
-        return True
-    whole = inputs.data(bases)
-    try:
-        with hushed():
-            without = reference.answers_to(whole.drop(columns=[inputs.columns[position].label]))
-    except Exception:  # whatever it raises, it needs the column
-        return True
-    return not _same(reference.answers_to(whole), without)
-
-
-def _same(one: Any, other: Any) -> bool:
-    """Equal answers, by output name."""
-    return all(_equal(np.asarray(one[name]), np.asarray(other[name])) for name in one)
-
-
-def _equal(a: Array, b: Array) -> bool:
-    if a.shape != b.shape:
-        return False
-    if a.dtype.kind == b.dtype.kind == "f":
-        return bool(np.array_equal(a, b, equal_nan=True))
-    return [str(cell) for cell in a.ravel()] == [str(cell) for cell in b.ravel()]
 
 
 def _probe(
@@ -117,11 +113,15 @@ def _probe(
         return where_each(dict.fromkeys(among, value))
 
     flags = {p for p in positions if types[p] == "bool"}
-    texts = {p for p in positions if types[p] == "string"}
-    numbers = set(positions) - flags - texts
+    dates = {p for p in positions if inputs.columns[p].date is not None}
+    texts = {p for p in positions if types[p] == "string"} - dates
+    numbers = set(positions) - flags - texts - dates
     floats = {p for p in numbers if types[p] != "int64"}
     nullable = where(None, positions)
-    opened = where(UNSEEN_TEXT, texts)
+    opened = where(UNSEEN_TEXT, texts) | dates
+    dated = _dated(rows, texts - opened, where_each)
+    opened |= set(dated)
+    opened |= where_each({p: text for p in texts - opened if (text := _of_the_form(rows, p))})
     for value in UNSEEN_NUMBERS:
         opened |= where(value, numbers - opened)
     opened |= where_each({p: _between(types[p], rows, p) for p in numbers - opened})
@@ -145,9 +145,33 @@ def _probe(
             )
             if position in closed
             else None,
+            date=position in dates or position in dated,
+            format=dated.get(position),
+            zone=inputs.columns[position].zone,
         )
         for position in positions
     ]
+
+
+def _dated(
+    rows: Sequence[Cells], positions: Iterable[int], where: Callable[[Mapping[int, Any]], set[int]]
+) -> dict[int, str]:
+    """The form of dates of each column whose text has to be one: another date is answered."""
+    texts = {p: [row[p] for row in rows[:SEEN_DATES] if row[p] is not None] for p in positions}
+    left = {p: forms(cells) for p, cells in texts.items()}
+    found: dict[int, str] = {}
+    while left := {p: known for p, known in left.items() if known and p not in found}:
+        tried = {p: known.pop(0) for p, known in left.items()}
+        answered = where({p: unseen(form, texts[p]) for p, form in tried.items()})
+        found |= {p: tried[p] for p in answered}
+    return found
+
+
+def _of_the_form(rows: Sequence[Cells], position: int) -> str:
+    """A text that no row has, with other digits than one of them: "8.2 kg"; empty for none."""
+    seen = {row[position] for row in rows if row[position] is not None}
+    made = (str(text).translate(OTHER_DIGITS) for text in sorted(seen, key=str))
+    return next((text for text in made if text not in seen), "")
 
 
 def _between(kind: str, rows: Sequence[Cells], position: int) -> float:

@@ -7,18 +7,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
-from onnxlet.convert.errors import Refusal, shortened
+import numpy as np
+
 from onnxlet.convert.reference.answered import Unanswered, is_answered, which_are_answered
 from onnxlet.convert.reference.answers import Answers, Task
 from onnxlet.convert.reference.arithmetic import begins_in_float32
 from onnxlet.convert.reference.estimators import in_float64
 from onnxlet.convert.reference.inputs import Cells, Data, Inputs
 from onnxlet.function.arrays import Array
-
-TOGETHER_HINT = (
-    "A row's answer depends on the rows beside it, perhaps by the dtype that a column has "
-    "only without gaps: turn columns into floats first."
-)
 
 
 @dataclass(frozen=True)
@@ -80,36 +76,33 @@ class Reference:
     def answers_where_answered(self, rows: Sequence[Cells]) -> tuple[list[bool], Answers]:
         """Which of the rows it answers, and its answers to these.
 
-        Raises:
-            Refusal: it answers each of them by itself, but not all of them together.
+        Where rows are not answered together, such as those that make sums overflow, each counts
+        by what it is answered in a smaller batch.
         """
         try:
             return [True] * len(rows), self.answers(rows)
         except Exception:  # some row is one that scikit-learn raises for: find which
             found = self.answered(rows)
+        return found, self._in_parts([r for r, is_one in zip(rows, found, strict=True) if is_one])
+
+    def _in_parts(self, rows: Sequence[Cells]) -> Answers:
+        """Answers to rows that are answered one by one, in the largest halves that are."""
         try:
-            return found, self.answers(
-                [row for row, is_one in zip(rows, found, strict=True) if is_one]
-            )
-        except Exception as error:
-            raise Refusal(
-                "the estimator answers rows one by one that it does not answer together: "
-                f"{type(error).__name__}: {shortened(error)}",
-                TOGETHER_HINT,
-            ) from error
+            return self.answers(rows)
+        except Exception:
+            if len(rows) <= 1:
+                raise
+        middle = len(rows) // 2
+        first, second = self._in_parts(rows[:middle]), self._in_parts(rows[middle:])
+        return {name: np.concatenate([array, second[name]]) for name, array in first.items()}
 
     def finest_answers(self, rows: Sequence[Cells]) -> Array:
         """The answer that shows a change first: probabilities, scores, or predictions.
 
         Raises:
             Unanswered: scikit-learn raises for some of the rows.
-            Exception: scikit-learn raises for all of them together, and for none by itself.
         """
-        try:
-            answers = self.answers(rows)
-        except Exception as error:  # whatever it raises, it does not answer them
-            answered = self.answered(rows)
-            if all(answered):
-                raise
-            raise Unanswered(answered) from error
+        found, answers = self.answers_where_answered(rows)
+        if not all(found):
+            raise Unanswered(found)
         return answers.get("probabilities", answers.get("score", answers["prediction"]))

@@ -18,6 +18,7 @@ HINTS = (
     (re.compile(r"contains NaN|missing value", re.I), "Fill gaps in the pipeline (SimpleImputer)"),
     (re.compile(r"unknown categor", re.I), "Have the encoder take them (handle_unknown='ignore')"),
     (re.compile(r"infinity", re.I), "Bound such numbers in the pipeline (np.clip)"),
+    (re.compile("removes the others"), "Fill or cap in the pipeline what it removes"),
     (re.compile(""), "Have the pipeline take them"),
 )
 

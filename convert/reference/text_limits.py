@@ -165,6 +165,7 @@ def _is_sure(tokens: Mapping[str, Any]) -> bool:
     """Whether the front end takes linear time, with a pattern that is known: nothing to measure."""
     return (
         tokens["analyzer"] == "word"
+        and "steps" not in tokens
         and tokens["token_pattern"] in SURE
         and not tokens["strip_accents"]
         and tokens["ngram_range"][1] <= FEW_WORDS

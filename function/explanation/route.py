@@ -10,6 +10,7 @@ import numpy as np
 
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import MalformedRequest, Overloaded, RequestTooLarge, quoted
+from onnxlet.function.explanation import additive
 from onnxlet.function.explanation.background import Background, background
 from onnxlet.function.explanation.budget import Budget
 from onnxlet.function.explanation.explain import Explained, ExplainOptions, explain
@@ -67,11 +68,15 @@ def _answer(
             f"expected at most {most} rows to explain, got {len(decoded.rows)}",
             "Send them in several requests.",
         )
-    rows = background(model)
-    table = service.read(model, decoded)
-    explained = explain(model, rows, table, options, budget)
+    if additive.wanted(model, options):
+        table = service.read(model, decoded)
+        formed = additive.form(model, table, options)
+    else:
+        rows = background(model)
+        table = service.read(model, decoded)
+        formed = form(model, rows, explain(model, rows, table, options, budget))
     notes["rows"] = table.rows
-    return json_reply(form(model, rows, explained))._replace(notes=notes)
+    return json_reply(formed)._replace(notes=notes)
 
 
 def decode(request: Request) -> PredictRequest:

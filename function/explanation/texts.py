@@ -56,7 +56,7 @@ def _tokens(
     """The spans of the tokens that can make a difference, and their words."""
     first = vectorisers[0]
     alike = all(all(v[key] == first[key] for key in SHARED) for v in vectorisers)
-    if first["analyzer"] != "word" or not alike:
+    if first["analyzer"] != "word" or not alike or any("steps" in each for each in vectorisers):
         return [found.span() for found in WORD.finditer(text)], None
     prepared, owners = _prepared(text, first)
     pattern = re.compile(first["token_pattern"])

@@ -227,6 +227,11 @@ def _check_value(column: Column, value: Any) -> None:
         return
     if isinstance(value, str) and len(value) > column.longest:
         raise Refused(f"the string has {len(value)} characters, and {column.longest} is the most")
+    if column.date and not column.takes(value):
+        from onnxlet.function.inputs.dates import expected  # most models have no dates
+
+        form = expected(column.format, column.zone is not None)
+        raise Refused(f"expected {form}, got {shown(value)}")
     if column.categories is not None and value not in column.categories:
         some = ", ".join(shown(c) for c in column.categories[:SHOWN_CATEGORIES])
         more = len(column.categories) - SHOWN_CATEGORIES

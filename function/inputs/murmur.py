@@ -1,4 +1,4 @@
-"""MurmurHash3 x86_32 with seed 0, signed, as scikit-learn hashes tokens.
+"""MurmurHash3 x86_32, with seed 0 and signed as scikit-learn hashes tokens, or with many seeds.
 
 Source: Austin Appleby, https://github.com/aappleby/smhasher, `MurmurHash3_x86_32`, public domain.
 """
@@ -13,6 +13,7 @@ import numpy.typing as npt
 C1, C2, ADDED = 0xCC9E2D51, 0x1B873593, 0xE6546B64
 MIX1, MIX2 = 0x85EBCA6B, 0xC2B2AE35
 MASK = 0xFFFFFFFF
+HASHED_AT_ONCE = 2000  # tokens, each with all seeds
 MANY_TOKENS = 64  # tokens from which NumPy is faster than Python
 SHORT = 64  # bytes; longer tokens would make NumPy's array of all tokens large
 
@@ -23,8 +24,17 @@ def murmurhash3(tokens: Sequence[str]) -> list[int]:
     if len(encoded) < MANY_TOKENS:
         return [_one(data) for data in encoded]
     short = [data for data in encoded if len(data) <= SHORT]
-    hashes = iter(_together(short).tolist() if short else [])
+    seed = np.zeros(1, dtype=np.uint32)
+    hashes = iter(_together(short, seed).ravel().view(np.int32).tolist() if short else [])
     return [next(hashes) if len(data) <= SHORT else _one(data) for data in encoded]
+
+
+def least_by_seed(tokens: Sequence[str], count: int) -> npt.NDArray[np.uint32]:
+    """The least hash of some short tokens, unsigned, with each seed from 0 to count - 1."""
+    seeds = np.arange(count, dtype=np.uint32)
+    encoded = [token.encode() for token in tokens]
+    parts = (encoded[at : at + HASHED_AT_ONCE] for at in range(0, len(encoded), HASHED_AT_ONCE))
+    return np.min([_together(part, seeds).min(axis=0) for part in parts], axis=0)
 
 
 def _one(data: bytes) -> int:
@@ -44,20 +54,23 @@ def _one(data: bytes) -> int:
     return h - 2**32 if h >= 2**31 else h
 
 
-def _together(tokens: Sequence[bytes]) -> npt.NDArray[np.int32]:
-    """The same for many, block by block of four bytes; zero bytes after the end change nothing."""
-    sizes = np.array([len(token) for token in tokens], dtype=np.uint32)
+def _together(tokens: Sequence[bytes], seeds: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
+    """The hashes of many, of shape (tokens, seeds), block by block of four bytes.
+
+    Zero bytes after the end change nothing.
+    """
+    sizes = np.array([[len(token)] for token in tokens], dtype=np.uint32)
     blocks = max(1, -(-int(np.max(sizes)) // 4))
     padded = np.array(tokens, dtype=f"S{4 * blocks}").view("<u4").reshape(-1, blocks)
-    h = np.zeros(len(tokens), dtype=np.uint32)
+    h = np.broadcast_to(seeds, (len(tokens), len(seeds)))
     for index in range(blocks):
-        h ^= _turned(padded[:, index] * np.uint32(C1), 15) * np.uint32(C2)
+        h = h ^ _turned(padded[:, index : index + 1] * np.uint32(C1), 15) * np.uint32(C2)
         mixed = _turned(h, 13) * np.uint32(5) + np.uint32(ADDED)
         h = np.where(sizes // 4 > index, mixed, h)
-    h ^= sizes
+    h = h ^ sizes
     h = (h ^ h >> np.uint32(16)) * np.uint32(MIX1)
     h = (h ^ h >> np.uint32(13)) * np.uint32(MIX2)
-    return (h ^ h >> np.uint32(16)).view(np.int32)
+    return h ^ h >> np.uint32(16)
 
 
 def _turned(words: npt.NDArray[np.uint32], bits: int) -> npt.NDArray[np.uint32]:

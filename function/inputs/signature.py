@@ -16,6 +16,7 @@ from onnxlet.function.arrays import LARGEST_INTEGER, Array
 from onnxlet.function.json_text import as_keys
 
 if TYPE_CHECKING:
+    from onnxlet.function.inputs.front_end import StepFeed
     from onnxlet.function.inputs.text import TokenFeed
 
 ColumnType = Literal["float64", "float32", "int64", "bool", "string"]
@@ -43,6 +44,10 @@ class Column:
         maximum: the greatest number that is answered; None where any finite one is.
         categories: the only values that scikit-learn doesn't raise for; None where it takes any.
         longest: characters in a text, at most; entries of a nested list where its size varies.
+        date: the text is a date, and no other text is answered. A manifest's type is then `date`.
+        format: of such a date, for `strptime`; None for ISO 8601.
+        zone: the time zone in which a date counts. It then has an offset from UTC (Z, +02:00),
+            else it has none.
         cell: the sizes of a nested list, where a cell is one; a name for each that varies. Sizes
             of one name are equal in a row. () where a cell is one value.
     """
@@ -56,7 +61,16 @@ class Column:
     maximum: float | None = None
     categories: tuple[Any, ...] | None = None
     longest: int = LONGEST_TEXT
+    date: bool = False
+    format: str | None = None
+    zone: str | None = None
     cell: tuple[int | str, ...] = ()
+
+    def takes(self, text: str) -> bool:
+        """Whether a text is a date of the column's form."""
+        from onnxlet.function.inputs.dates import read  # most models have no dates
+
+        return read(text, self.format, self.zone is not None) is not None
 
 
 class Output(NamedTuple):
@@ -125,6 +139,7 @@ class Block:
         highs: for each column, the greatest number that is surely answered; `high` likewise.
         bounded: some column has bounds of its own.
         longest: characters in a text that no column finds too long.
+        dated: the columns of dates, by their positions.
         nested: its only column has nested lists as cells: its array holds an array for each row.
     """
 
@@ -143,6 +158,7 @@ class Block:
         self.low, self.high = np.array(self.lows), np.array(self.highs)
         self.bounded = any(c.minimum is not None or c.maximum is not None for c in columns)
         self.longest = min(column.longest for column in columns)
+        self.dated = [(position, c) for position, c in enumerate(columns) if c.date]
         self.nested = bool(columns[0].cell)
         if self.nested:
             self.pack = None
@@ -194,6 +210,7 @@ class Signature:
         blocks: the required columns by type, as `table` reads them.
         nested: which of these have nested lists as cells.
         feeds: the tensors for `InferenceSession.run` that hold columns.
+        step_feeds: those that hold what the front end makes of a column.
         token_feeds: those that hold counts of what stands in text.
         rows_at_once: rows that are run together; None where a batch need not be split.
         counted_at_once: the same for a batch whose tokens are counted already.
@@ -221,8 +238,9 @@ class Signature:
         kinds: dict[tuple[str, ...], list[Column]] = {}
         for column in columns:
             if column.required:
+                held = holds.get(column.name) or _held_alone(column)
                 own = (column.name,) if column.cell else ()
-                kinds.setdefault((column.type, holds[column.name], *own), []).append(column)
+                kinds.setdefault((column.type, held, *own), []).append(column)
         self.blocks = [
             Block(members, dtype, [position[c.name] for c in members], len(columns))
             for (_, dtype, *_), members in kinds.items()
@@ -242,7 +260,12 @@ class Signature:
                 nested=self.blocks[at[tensor["columns"][0]][0]].nested
             )
             for tensor in graph_inputs
-            if "tokens" not in tensor
+            if "tokens" not in tensor and "steps" not in tensor
+        ]
+        self.step_feeds = [
+            _step_feed(tensor, [at[name] for name in tensor["columns"]])
+            for tensor in graph_inputs
+            if "steps" in tensor
         ]
         self.token_feeds = [
             _token_feed(tensor, at[tensor["columns"][0]])
@@ -281,6 +304,8 @@ def _column(entry: Mapping[str, Any]) -> Column:
     if known.get("categories") is not None:
         known["categories"] = tuple(known["categories"])
     known["cell"] = tuple(known.get("cell", ()))
+    if known["type"] == "date":
+        known |= {"type": "string", "date": True}
     return Column(**known)
 
 
@@ -288,7 +313,7 @@ def _input(tensor: Mapping[str, Any], columns: Sequence[Column]) -> Input:
     names = tuple(column.name for column in columns)
     required = any(column.required for column in columns)
     shape = tuple(tensor.get("shape", (-1, len(names))))
-    return Input(tensor["name"], tensor["type"], shape, names, required, bool(columns[0].cell))
+    return Input(tensor["name"], columns[0].type, shape, names, required, bool(columns[0].cell))
 
 
 def _sources(block: Block, inputs: Sequence[Input]) -> tuple[tuple[str, slice | list[int]], ...]:
@@ -324,10 +349,23 @@ def _held_as(tensor: Mapping[str, Any]) -> str:
     """The dtype of a tensor's cells until they are checked: 64 bits, where the graph has fewer."""
     if "tokens" in tensor:
         return "string"
-    dtype = str(tensor["dtype"])
+    dtype = str(tensor.get("from", tensor["dtype"]))
     if dtype.startswith("float"):
         return "float64"
     return "int64" if "int" in dtype else dtype
+
+
+def _held_alone(column: Column) -> str:
+    """The dtype of a column that no tensor has, although scikit-learn wants it among its own."""
+    if column.type == "int64":
+        return "float64" if column.nullable else "int64"
+    return "string" if column.type == "string" else "float64"
+
+
+def _step_feed(tensor: Mapping[str, Any], at: Sequence[tuple[int, int]]) -> StepFeed:
+    from onnxlet.function.inputs.front_end import StepFeed  # most models start without it
+
+    return StepFeed(tensor, *at)
 
 
 def _token_feed(tensor: Mapping[str, Any], at: tuple[int, int]) -> TokenFeed:

@@ -49,7 +49,7 @@ class TokenFeed:
             entry: `name`, `places`, `dtype`, and `tokens`: scikit-learn's settings by their
                 names; `vocabulary`, in order of the columns, None for a term that no text has,
                 or `n_features` and `alternate_sign`; `replaced`, pairs of a text, None for a
-                missing one, and what stands for it.
+                missing one, and what stands for it; `steps` that are taken before, if any.
             at: the block that has the text, and the column there.
         """
         tokens = entry["tokens"]
@@ -161,15 +161,21 @@ def analyser(tokens: Mapping[str, Any]) -> Cut:
     """A function that cuts a text into tokens; their order is its own, since they are counted."""
     cut = CUT[tokens["analyzer"]](tokens)
     steps: list[Callable[[str], str]] = []
+    if "steps" in tokens:
+        from onnxlet.function.inputs.front_end import composed  # for the few models that need it
+
+        steps.append(composed(tokens["steps"]))
     if tokens["lowercase"]:
         steps.append(str.lower)
     if tokens["strip_accents"]:
         steps.append(STRIP[tokens["strip_accents"]])
-    if not steps:
-        return cut
-    if len(steps) == 1:
-        return lambda text: cut(steps[0](text))
-    return lambda text: cut(steps[1](steps[0](text)))
+    for step in reversed(steps):
+        cut = _after(step, cut)
+    return cut
+
+
+def _after(step: Callable[[str], str], cut: Cut) -> Cut:
+    return lambda text: cut(step(text))
 
 
 def _strip_to_unicode(text: str) -> str:

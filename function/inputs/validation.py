@@ -20,7 +20,7 @@ from onnxlet.function.arrays import MISSING_TEXT, Array
 from onnxlet.function.errors import InvalidRows, Problem, Problems
 from onnxlet.function.inputs import nested
 from onnxlet.function.inputs.cell_validation import validate_cells
-from onnxlet.function.inputs.signature import Block, CellsOf, Signature
+from onnxlet.function.inputs.signature import Block, CellsOf, Column, Signature
 
 EXACT_TYPES: Mapping[str, frozenset[type]] = {
     "float64": frozenset({int, float, type(None)}),
@@ -270,6 +270,8 @@ def is_plain(block: Block, array: Array) -> bool:
     if not all(categories.issuperset(array[:, position]) for position, categories in block.closed):
         return False
     if block.dtype == "string":
+        if not all(_are_dates(array[:, position], c) for position, c in block.dated):
+            return False
         return bool(block.nullable.all()) or not (array == MISSING_TEXT)[:, ~block.nullable].any()
     if block.dtype == "int64" and block.bounded:
         return bool(((array >= block.low) & (array <= block.high)).all())
@@ -281,3 +283,7 @@ def is_plain(block: Block, array: Array) -> bool:
             return True
     odd = ~((array >= block.low) & (array <= block.high))
     return not odd.any() or not (odd & ~(np.isnan(array) & block.nullable)).any()
+
+
+def _are_dates(cells: Array, column: Column) -> bool:
+    return all(map(column.takes, set(cells.tolist()) - {MISSING_TEXT}))

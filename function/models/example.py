@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from onnxlet.function.inputs.signature import Column
 from onnxlet.function.models.model import Model
 
 TEXT = "a few words of text"
+DATE = datetime(2026, 3, 25, 14, 30)
+ISO_DATE = DATE.isoformat()
 FEW = 3  # entries of a list that may have any length
 PUBLISHED = ("median", "quantiles")  # of a number; its least and greatest are one person's
 
@@ -58,6 +61,12 @@ def _value(column: Column, about: Mapping[str, Any]) -> Any:
         return next(iter(known or column.categories), None)
     if candidates:
         return _within(column, candidates[0])
+    if column.date:
+        return (
+            f"{DATE:{column.format}}"
+            if column.format
+            else ISO_DATE + "Z" * (column.zone is not None)
+        )
     if column.type in ("string", "bool"):
         return TEXT if column.type == "string" else False
     return _within(column, 0)

@@ -35,8 +35,8 @@ LEAST_ROWS = 64  # that are run together whatever their width: each run has its 
 AGAIN = "Copy the version again, or build it again."
 NO_VERSION = "Name the folder of one version, such as models/NAME/1."
 RAISING = (
-    "scikit-learn raises for these values together: inside the model a number becomes infinite, "
-    "missing or larger than its type holds"
+    "scikit-learn raises for these values: inside the model a text is no number, or a number "
+    "becomes infinite, missing or larger than its type holds"
 )
 
 
@@ -156,6 +156,15 @@ class Model:
             for array, output in zip(arrays, outputs, strict=True)
         }
 
+    def terms(self, table: Table) -> Array:
+        """What each term adds to the score, of shape (rows, terms, numbers).
+
+        Only for a model whose manifest says what its score is the sum of.
+        """
+        known = self.manifest["graph"]["terms"]
+        found = self._answers(table.arrays, [known["output"]], {})[0]
+        return found.reshape(table.rows, len(known["columns"]), -1).astype(np.float64, copy=False)
+
     def _run(self, blocks: Sequence[Array], names: Sequence[str]) -> list[Array]:
         return self._answers(blocks, names, {})
 
@@ -167,6 +176,8 @@ class Model:
         first: int = 0,
     ) -> list[Array]:
         feeds = {feed.name: feed.gather(blocks) for feed in self.signature.feeds}
+        for steps in self.signature.step_feeds:
+            feeds[steps.name] = steps.gather(blocks)
         for tokens in self.signature.token_feeds:
             feeds |= counted.get(tokens.name) or tokens.gather(blocks)
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from onnxlet.function.explanation import additive
 from onnxlet.function.explanation.route import MOST_PERMUTATIONS, MOST_ROWS, MOST_SECONDS, MOST_SEED
 from onnxlet.function.explanation.target import target
 from onnxlet.function.models.example import example_instance
@@ -115,18 +116,49 @@ def _answer(model: Model) -> Schema:
             },
         },
     )
-    return record(
+    sampled = record(
         {
-            "model": {"const": model.name},
-            "version": {"type": "integer"},
+            **_common(model),
             "method": {"enum": ["exact", "permutation"]},
             "background": record(
                 {"source": {"type": "string"}, "rows": {"type": "integer", "minimum": 1}}
             ),
             "output": {"enum": [output.name for output in model.signature.outputs]},
-            "base_value": NUMBERS,
-            "evaluations": {"type": "integer"},
             "explanations": listed(each, 1),
         },
         {"classes": {"type": "array"}, "permutations": {"type": "integer"}},
+    )
+    return sampled if additive.terms(model) is None else one_of(sampled, _additive(model, columns))
+
+
+def _common(model: Model) -> dict[str, Schema]:
+    return {
+        "model": {"const": model.name},
+        "version": {"type": "integer"},
+        "base_value": NUMBERS,
+        "evaluations": {"type": "integer"},
+    }
+
+
+def _additive(model: Model, columns: dict[str, Schema]) -> Schema:
+    """The answer of a model that is a sum of terms."""
+    names = listed({"enum": list(columns)}, 1)
+    term = record({"columns": names, "contribution": NUMBERS})
+    each = record(
+        {
+            "prediction": {},
+            "answer": NUMBERS,
+            "contributions": closed(columns),
+            "terms": {**listed(term), "description": "what the columns' shares are of"},
+        }
+    )
+    return record(
+        {
+            **_common(model),
+            "method": {"const": additive.METHOD},
+            "output": {"const": additive.OUTPUT},
+            "scale": {"type": "string", "description": "what the score is"},
+            "explanations": listed(each, 1),
+        },
+        {"classes": {"type": "array"}},
     )

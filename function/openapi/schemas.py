@@ -34,6 +34,11 @@ TYPES: Mapping[str, Schema] = {
     "bool": {"type": "boolean"},
     "string": {"type": "string"},
 }
+# Within the years that the function reads, and with days that every month has.
+DATE = (
+    r"^(1[789]|2[01])\d\d-(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])"
+    r"T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?$"
+)
 PROBLEM_PLACES: Schema = listed(
     record(
         {
@@ -68,6 +73,8 @@ def column_schema(column: Column, about: Mapping[str, Any] | None = None) -> Sch
         return _list_schema(column, schema)
     if column.categories is not None:
         schema = {"enum": list(column.categories)}
+    elif column.date:
+        schema |= _date(column)
     elif column.type == "string":
         schema["maxLength"] = column.longest
     schema |= {} if column.minimum is None else {"minimum": column.minimum}
@@ -77,6 +84,15 @@ def column_schema(column: Column, about: Mapping[str, Any] | None = None) -> Sch
     if typical and column.categories is None:
         schema["examples"] = typical[:5]
     return or_null(schema) if column.nullable else schema
+
+
+def _date(column: Column) -> Schema:
+    """A date of ISO 8601; others have no name in JSON Schema."""
+    if column.format is not None:
+        return {"description": f"a date, as strftime writes it by {column.format}"}
+    if column.zone is not None:
+        return {"format": "date-time", "pattern": DATE.replace("$", r"([Zz]|[+-]\d\d:\d\d)$")}
+    return {"format": "date-time-local", "pattern": DATE}
 
 
 def _list_schema(column: Column, schema: Schema) -> Schema:

@@ -17,6 +17,7 @@ from onnxlet.convert.graph.fallback import fallback
 from onnxlet.convert.to_onnx import root_table
 from onnxlet.function import json_text
 from onnxlet.function.arrays import MISSING_TEXT, Array
+from onnxlet.function.inputs.front_end import StepFeed
 from onnxlet.function.inputs.signature import Column
 from onnxlet.function.inputs.text import TokenFeed
 
@@ -35,7 +36,9 @@ def columns_of(X: Any) -> list[Column]:
         return [Column("x0", "string", True)]
     if not isinstance(X, pd.DataFrame):
         return [Column(f"x{place}", "float64", True) for place in range(X.shape[1])]
-    return [Column(str(label), _type(X[label])) for label in X.columns]
+    return [
+        Column(str(label), _type(X[label]), date=X[label].dtype.kind == "M") for label in X.columns
+    ]
 
 
 def _is_texts(X: Any) -> bool:
@@ -66,10 +69,12 @@ def answers(
     options.intra_op_num_threads = 1
     options.log_severity_level = 4
     session = onnxruntime.InferenceSession(proto.SerializeToString(), options)
-    feeds = {entry["name"]: _feed(X, entry) for entry in graph.inputs if "tokens" not in entry}
+    feeds: dict[str, Array] = {}
     for entry in graph.inputs:
         if "tokens" in entry:
             feeds |= _counts(X, entry)
+        else:
+            feeds[entry["name"]] = _stepped(X, entry) if "steps" in entry else _feed(X, entry)
     got = session.run([tensor.name for tensor in outputs], feeds)
     for tensor, array in zip(outputs, got, strict=True):
         assert array.shape == (len(X), tensor.width), (array.shape, tensor.width)
@@ -87,6 +92,14 @@ def _counts(X: Any, entry: dict[str, Any]) -> dict[str, Array]:
     texts = pd.Series(X, dtype=object) if _is_texts(X) else X[entry["columns"][0]]
     read = json_text.loads(json_text.dumps(entry))
     return TokenFeed(read, (0, 0)).gather([_cells(texts, "string")])
+
+
+def _stepped(X: Any, entry: dict[str, Any]) -> Array:
+    """What the front end makes of columns, by an entry that has been in a manifest."""
+    frame = pd.DataFrame({entry["columns"][0]: X}, dtype=object) if _is_texts(X) else X
+    blocks = [_cells(frame[name], entry["from"]) for name in entry["columns"]]
+    read = json_text.loads(json_text.dumps(entry))
+    return StepFeed(read, *((number, 0) for number in range(len(blocks)))).gather(blocks)
 
 
 def _cells(column: pd.Series[Any], dtype: str) -> Array:

@@ -21,7 +21,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 
 from onnxlet.convert.converters.registry import converters
 from onnxlet.convert.errors import REASON_LENGTH, Refusal, shortened
-from onnxlet.convert.graph.alternatives import ANY, EQUALS, instead_of
+from onnxlet.convert.graph.alternatives import ANY, EQUALS
 from onnxlet.convert.parity.refusals import NO_HINT, FailedRecipe, no_conversion
 from onnxlet.convert.sources.source import Source, load_source
 from tests.convert.helpers import built, invoked
@@ -150,8 +150,6 @@ def test_a_step_without_a_converter_is_named_among_mixed_columns(
 def test_what_is_named_instead_is_there_and_has_a_converter() -> None:
     known = {kind.__name__ for kind in converters() if kind.__module__.startswith("sklearn.")}
     assert {name for named in EQUALS.values() for name in named.values()} <= known
-    pipeline = type("Pipeline", (), {"__module__": "imblearn.pipeline"})
-    assert "scikit-learn's Pipeline" in instead_of(pipeline)
 
 
 def test_a_difference_says_which_rows_and_columns_and_how_far(

@@ -21,6 +21,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
+from onnxlet import DateParts
 from onnxlet.convert.build import build
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.app import create_app
@@ -56,6 +57,22 @@ def wide() -> Source:
     return Source(Ridge().fit(X[:200], y[:200]), X[200:], y[200:], X[:200])
 
 
+def visits() -> Source:
+    """Dates of three forms."""
+    random = np.random.default_rng(0)
+    moments = pd.Timestamp("2024-01-01") + pd.to_timedelta(random.integers(0, 500, 200), "D")
+    X = pd.DataFrame(
+        {
+            "day": moments.strftime("%d.%m.%Y").astype(object),
+            "begun": moments + pd.Timedelta("9h"),
+            "ended": (moments + pd.Timedelta("11h")).tz_localize("Europe/Berlin"),
+        }
+    )
+    model = make_pipeline(DateParts(["month", "weekday", "hour"]), Ridge())
+    y = moments.month * 1.0
+    return Source(model.fit(X[:100], y[:100]), X[100:], y[100:], X[:100])
+
+
 def hostile() -> Source:
     """Names and categories that a careless page would take for markup."""
     random = np.random.default_rng(0)
@@ -84,7 +101,12 @@ def before_references(directory: Path, older: Path) -> None:
 
 def build_more(folder: Path) -> None:
     """Models beside those of every test; of `wide` two versions."""
-    for name, source in (("reviews", reviews()), ("wide", wide()), ("hostile", hostile())):
+    for name, source in {
+        "reviews": reviews(),
+        "wide": wide(),
+        "hostile": hostile(),
+        "visits": visits(),
+    }.items():
         build(source, name, folder, quiet)
     again = wide()
     again.estimator.alpha = 50.0

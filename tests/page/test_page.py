@@ -20,7 +20,7 @@ from tests.page.sites import BAD, COLUMN, MARKUP, stage
 
 pytestmark = pytest.mark.page
 
-MODELS = ["hostile", "house-prices", "iris", "loan-default", "reviews", "shop", "wide"]
+MODELS = ["hostile", "house-prices", "iris", "loan-default", "reviews", "shop", "visits", "wide"]
 NARROW = {"viewport": {"width": 320, "height": 640}, "has_touch": True, "is_mobile": True}
 
 
@@ -47,6 +47,25 @@ def tab_to(page: Any, selector: str) -> None:
             return
         page.keyboard.press("Tab")
     raise AssertionError(f"no way by keyboard to {selector}")
+
+
+def test_dates_have_a_field_of_their_own(open_page: Open, site: str) -> None:
+    page = open_page(site, "visits")
+
+    kinds = page.eval_on_selector_all(
+        "form input:not([type=checkbox])", "all => all.map(a => a.type)"
+    )
+    assert kinds.count("datetime-local") == 2
+    fields = {name: page.get_by_label(name, exact=True) for name in ("day", "begun", "ended")}
+    fields["day"].fill("29.02.2024")
+    fields["begun"].fill("2024-02-29T09:30:00")
+    fields["ended"].fill("2024-02-29T23:30:00")
+    got = predict(page)
+    keep_screenshot(page, "dates")
+
+    row = ["29.02.2024", "2024-02-29T09:30:00", "2024-02-29T23:30:00Z"]
+    expected = ask(site, "models/visits/predict", {"instances": [row]})["prediction"][0]
+    assert float(re.findall(r"-?\d+\.\d+", got)[0]) == pytest.approx(expected, abs=1e-3)
 
 
 def test_it_lists_the_models_and_shows_the_first(open_page: Open, site: str) -> None:

@@ -138,8 +138,8 @@ def test_the_refusal_of_the_tutorial(tmp_path: Path) -> None:
     assert not (tmp_path / "models" / "refused").exists()
 
 
-CONVERTERS = (ROOT / "docs" / "how-to" / "converters.md").read_text()
-OF_YOUR_OWN = re.findall(r"^```(\w+)\n(.*?)^```", CONVERTERS, re.MULTILINE | re.DOTALL)
+HOW_TO = [(ROOT / "docs" / "how-to" / f"{name}.md").read_text() for name in ("converters", "dates")]
+OF_YOUR_OWN = re.findall(r"^```(\w+)\n(.*?)^```", "\n".join(HOW_TO), re.MULTILINE | re.DOTALL)
 SOURCES = [text for kind, text in OF_YOUR_OWN if kind == "python"]
 COMMANDS = [text.split() for kind, text in OF_YOUR_OWN if kind == "sh"]
 

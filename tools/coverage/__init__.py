@@ -1,1 +1,1 @@
-"""Which of scikit-learn's estimators are converted exactly: `make coverage`."""
+"""Which estimators are converted exactly, library by library: `make coverage`."""

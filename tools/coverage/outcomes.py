@@ -73,6 +73,8 @@ def _nothing_to_serve(case: Case) -> str:
         return "encodes targets, not rows"
     if hasattr(case.estimator, "predict") or hasattr(case.estimator, "transform"):
         return ""
+    if hasattr(case.estimator, "fit_resample"):
+        return "changes the rows of a fit; a pipeline leaves it out when it answers"
     transductive = ("fit_predict", "fit_transform", "biclusters_")
     if any(hasattr(type(case.estimator), method) for method in transductive):
         return "answers only for the rows that it is fitted on"
@@ -108,9 +110,17 @@ def fitted(case: Case) -> Iterator[Fitted]:
         else:
             yield Fitted(name, "as they come", _fitted(case.estimator, sample), rows)
         holey = _is_numbers(sample.X) or isinstance(sample.X, pd.DataFrame)
-        if holey and get_tags(case.estimator).input_tags.allow_nan:
+        if holey and _takes_gaps(case.estimator):
             holed = Sample(with_gaps(sample.X, 1), sample.y, None)
             yield Fitted(name, "gaps", _fitted(case.estimator, holed), with_gaps(rows, 2))
+
+
+def _takes_gaps(estimator: Any) -> bool:
+    """Whether it says so in its tags; some libraries' estimators have none."""
+    try:
+        return bool(get_tags(estimator).input_tags.allow_nan)
+    except AttributeError:
+        return False
 
 
 def _is_numbers(X: Any) -> bool:
@@ -119,7 +129,8 @@ def _is_numbers(X: Any) -> bool:
 
 def _fitted(estimator: Any, sample: Sample) -> Any:
     copy = clone(estimator)
-    return copy.fit(sample.X) if sample.y is None else copy.fit(sample.X, sample.y)
+    fit = copy.fit(sample.X) if sample.y is None else copy.fit(sample.X, sample.y)
+    return copy if fit is None else fit
 
 
 def _built(estimator: Any, X: Any) -> tuple[Result, str]:

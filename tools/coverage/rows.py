@@ -65,7 +65,7 @@ def _frame(random: Random, sample: Sample) -> pd.DataFrame:
         drawn[::2] = picks[::2]
         made[label] = sample.others[label].to_numpy()[drawn]
     if len(numbers):
-        cells = made[numbers].to_numpy()
+        cells = made[numbers].to_numpy(copy=True)
         trained, others = (part[numbers].to_numpy() for part in (sample.X, sample.others))
         cells[:ROWS] = _jittered(random, cells[:ROWS])
         cells[ROWS:] = _on_thresholds(random, trained, others)

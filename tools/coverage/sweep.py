@@ -10,7 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from typing import Any
 
-from tools.coverage.estimators import cases
+from tools.coverage.catalogue import SCIKIT_LEARN, cases_of
 from tools.coverage.outcomes import Outcome, outcome_of
 
 LIMIT = 180  # seconds, for one estimator, on a machine that does other things as well
@@ -21,26 +21,31 @@ class TooSlow(BaseException):
     """The limit is over; not an Exception, so that nothing on the way takes it for an answer."""
 
 
-def sweep(names: Sequence[str]) -> Iterator[tuple[Outcome, float]]:
-    """Outcomes on these estimators in their order, each with the seconds that it took."""
+def sweep(pairs: Sequence[tuple[str, str]]) -> Iterator[tuple[Outcome, float]]:
+    """Outcomes on these estimators in their order, each with the seconds that it took.
+
+    Args:
+        pairs: of a library and the name of one of its estimators.
+    """
     with ProcessPoolExecutor(PROCESSES, get_context("forkserver")) as pool:
-        yield from pool.map(_timed, names)
+        yield from pool.map(_timed, pairs)
 
 
-def _timed(name: str) -> tuple[Outcome, float]:
+def _timed(pair: tuple[str, str]) -> tuple[Outcome, float]:
+    library, name = pair
     start = time.monotonic()
-    outcome = judged(name)
+    outcome = judged(name, library)
     return outcome, time.monotonic() - start
 
 
-def judged(name: str) -> Outcome:
+def judged(name: str, library: str = SCIKIT_LEARN) -> Outcome:
     """The outcome on one estimator; what goes wrong in the sweep itself differs too."""
     signal.signal(signal.SIGALRM, _stop)
     signal.alarm(LIMIT)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return outcome_of(next(case for case in cases() if case.name == name))
+            return outcome_of(next(case for case in cases_of(library) if case.name == name))
     except (Exception, TooSlow) as error:
         return Outcome(name, "differs", f"{type(error).__name__}: {error}")
     finally:

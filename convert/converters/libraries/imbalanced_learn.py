@@ -1,7 +1,34 @@
-"""Converters of imbalanced_learn's estimators."""
+"""imbalanced-learn's estimators: samplers change the rows of a fit, and are gone when it answers.
+
+Sources: `imblearn/pipeline.py` (`_iter` passes samplers over), `imblearn/ensemble/`: forests,
+bagging and AdaBoost as in scikit-learn, whose `predict` they inherit, over samples that are
+balanced. Bagging wraps every sub-estimator in a pipeline with its sampler.
+"""
 
 from __future__ import annotations
 
-from onnxlet.convert.graph.converter import Converter
+from copy import copy
+from typing import Any
 
-CONVERTERS: dict[type, Converter] = {}
+from imblearn import ensemble
+from imblearn.pipeline import Pipeline
+
+from onnxlet.convert.converters import bagging, boosting, trees
+from onnxlet.convert.converters.composition import pipeline
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table
+
+
+def bagged(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """Bagging over what stands behind each sampler."""
+    plain = copy(fitted)
+    plain.estimators_ = [part.steps[-1][1] for part in fitted.estimators_]
+    return bagging.classifier(graph, plain, table)
+
+
+CONVERTERS: dict[type, Converter] = {
+    Pipeline: pipeline,
+    ensemble.BalancedBaggingClassifier: bagged,
+    ensemble.BalancedRandomForestClassifier: trees.trees,
+    ensemble.EasyEnsembleClassifier: bagged,
+    ensemble.RUSBoostClassifier: boosting.votes,
+}

@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from onnxlet.convert.converters.tracing.refusal import refuse
-from onnxlet.convert.graph.converter import Graph, Tensor
+from onnxlet.convert.graph import dates
+from onnxlet.convert.graph.converter import DATE, Graph, Tensor
 from onnxlet.function.arrays import MISSING_TEXT, Array
 
 
@@ -226,6 +227,8 @@ def missing(x: Tensor) -> Tensor:
     """Where a value is missing; whole numbers and booleans never are."""
     if x.dtype == "string":
         return x.equals(MISSING_TEXT)
+    if x.dtype == DATE:
+        return dates.parts(x, ["year"]).isnan()
     return x.isnan() if x.dtype not in ("bool", "int64") else ~x.equals(x)
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from onnxlet.convert.converters.tracing.arithmetic import choose, floats, truth
+from onnxlet.convert.converters.tracing.arithmetic import choose, floats, graph_of, truth
 from onnxlet.convert.converters.tracing.refusal import refuse
+from onnxlet.convert.converters.tracing.str_accessor import stepped
 from onnxlet.convert.graph.converter import Tensor
 from onnxlet.function.arrays import MISSING_TEXT
 
@@ -23,14 +24,24 @@ def cast(x: Tensor, dtype: Any) -> Tensor:
         return _as_text(x)
     if kind.kind == "b":
         return truth(x)
+    if kind.kind not in "iuf":
+        refuse(f"astype({kind}) has no conversion")
     if x.dtype == "string":
-        refuse("it reads numbers out of text", "Turn the column into numbers before the pipeline.")
+        x = read_number(x, "whole_number" if kind.kind in "iu" else "number")
     if kind.kind in "iu":
         return as_whole(x)
-    if kind.kind != "f":
-        refuse(f"astype({kind}) has no conversion")
     (number,) = floats(x)
     return number.cast("float32").cast(number.dtype) if kind.itemsize < 8 else number
+
+
+def read_number(x: Tensor, step: str, coerce: bool = False, **settings: Any) -> Tensor:
+    """The numbers that texts are; scikit-learn raises for others, unless they are to be missing."""
+    parts = [x.take([position]) for position in range(x.width)]
+    dtype = "int64" if step == "whole_number" else x.graph.precision
+    read = [stepped(part, {"step": step, **settings}, dtype, 2) for part in parts]
+    for pair in () if coerce else read:
+        graph_of(x).raises(pair.take([1]).equals(1))
+    return x.graph.concat([pair.take([0]) for pair in read])
 
 
 def as_whole(x: Tensor) -> Tensor:

@@ -12,12 +12,13 @@ from typing import Any, ClassVar
 import numpy as np
 from pandas import Series
 
-from onnxlet.convert.converters.tracing import arithmetic, casts
+from onnxlet.convert.converters.tracing import arithmetic, casts, str_accessor
 from onnxlet.convert.converters.tracing.columns_base import ELEMENT, elementwise, select
 from onnxlet.convert.converters.tracing.pandas_methods import spread
 from onnxlet.convert.converters.tracing.refusal import refuse
 from onnxlet.convert.converters.tracing.traced import Traced
 from onnxlet.convert.graph.converter import Graph, Table, Tensor
+from onnxlet.function.inputs.text_steps import METHODS
 
 MOST_EXECUTIONS = 128  # of one function: they double with each condition
 
@@ -62,7 +63,13 @@ class Element(Traced):
         return 1 if self else 0
 
     def __getattr__(self, name: str) -> Any:
+        if name in METHODS and self._tensor.dtype == "string":
+            return lambda *given: self._like(Table((self._stepped(name, given),)))
         return refuse(f"an element's .{name} has no conversion")
+
+    def _stepped(self, name: str, given: Sequence[Any]) -> Tensor:
+        step = {"step": "method", "name": name, "arguments": list(given)}
+        return str_accessor.stepped(self._tensor, step)
 
     def __round__(self, ndigits: int | None = None) -> Element:
         made: Element = elementwise(lambda x: _rounded(x, ndigits), self)

@@ -18,6 +18,7 @@ import pandas as pd
 from onnxlet.convert.converters.tracing import (
     array_functions,
     array_shapes,
+    dt_accessor,
     pandas_functions,
     searching,
 )
@@ -139,6 +140,7 @@ TRACED: dict[tuple[Any, str], Callable[..., Any]] = {
     (pd, "notnull"): pandas_functions.notna,
     (pd, "concat"): pandas_functions.concat,
     (pd, "cut"): pandas_functions.cut,
+    (pd, "to_datetime"): dt_accessor.to_datetime,
     (pd, "to_numeric"): pandas_functions.to_numeric,
     (pd, "get_dummies"): _refused("pd.get_dummies makes columns of the values it is given", ENCODE),
     (pd, "factorize"): _refused("pd.factorize numbers the values it is given", ENCODE),

@@ -11,6 +11,7 @@ import numpy as np
 
 from onnxlet.convert.converters.tracing import arithmetic
 from onnxlet.convert.converters.tracing.array_shapes import as_array
+from onnxlet.convert.converters.tracing.casts import read_number
 from onnxlet.convert.converters.tracing.columns_base import elementwise
 from onnxlet.convert.converters.tracing.frame import beside, frame_of
 from onnxlet.convert.converters.tracing.pandas_base import PandasBase
@@ -65,11 +66,13 @@ def series(
 
 
 def to_numeric(arg: Any, **options: Any) -> Any:
-    """`pd.to_numeric` of numbers: itself."""
+    """`pd.to_numeric`: numbers stay the same, texts are read."""
     check_options("to_numeric", options, errors=("raise", "coerce"), downcast=(None,))
-    if any(tensor.dtype == "string" for tensor in arg._table.tensors):
-        refuse("it reads numbers out of text", "Turn the column into numbers before the pipeline.")
-    return arg
+    coerce = options.get("errors") == "coerce"
+    return elementwise(
+        lambda x: read_number(x, "number", coerce, of_pandas=True) if x.dtype == "string" else x,
+        arg,
+    )
 
 
 def cut(

@@ -35,7 +35,8 @@ def filled(x: Tensor, value: Any) -> Tensor:
 def _filled_text(x: Tensor, value: str) -> Tensor:
     """Filled text stays the signature's column: the function fills it before counting."""
     made = choose(missing(x), value, x)
-    return replace(made, column=x.column, replaced=(*x.replaced, (MISSING_TEXT, str(value))))
+    pair = (MISSING_TEXT, str(value))
+    return replace(made, column=x.column, steps=x.steps, replaced=(*x.replaced, pair))
 
 
 def replaced(x: Tensor, pairs: Iterable[tuple[Any, Any]]) -> Tensor:

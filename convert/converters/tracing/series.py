@@ -10,6 +10,7 @@ from pandas import Series
 
 from onnxlet.convert.converters.tracing import arithmetic, casts, pandas_methods
 from onnxlet.convert.converters.tracing.columns_base import SERIES, elementwise, is_everything
+from onnxlet.convert.converters.tracing.dt_accessor import DtAccessor, is_date, operated
 from onnxlet.convert.converters.tracing.elements import map_elements
 from onnxlet.convert.converters.tracing.pandas_base import PandasBase, check_pandas, is_elementwise
 from onnxlet.convert.converters.tracing.refusal import refuse
@@ -44,6 +45,11 @@ class TracedSeries(PandasBase):
 
     def _like(self, table: Table) -> TracedSeries:
         return TracedSeries(self._graph, table.tensors[0], self._name)
+
+    def _operate(self, function: Any, *operands: Any) -> Any:
+        if any(map(is_date, operands)):
+            return operated(function, operands)
+        return super()._operate(function, *operands)
 
     def _row_wise(self, made: Tensor) -> Any:
         refuse("it reduces one column to a number")
@@ -129,6 +135,8 @@ class TracedSeries(PandasBase):
 
     def apply(self, func: Any, convert_dtype: Any = True, args: Any = (), **options: Any) -> Any:
         """`apply`: a function of one element at a time."""
+        if self._tensor.dtype == "string" and (func is len or func in vars(str).values()):
+            return getattr(StrAccessor(self), func.__name__)(*args, **options)
         function = _with_arguments(func, args, options) if args or options else func
         if is_elementwise(func):
             return function(self)
@@ -189,3 +197,4 @@ def _assigned(old: Tensor, mask: Any, value: Any) -> Tensor:
 
 
 TracedSeries.str = property(StrAccessor)  # type: ignore[attr-defined]
+TracedSeries.dt = property(DtAccessor)  # type: ignore[attr-defined]

@@ -1,4 +1,9 @@
-"""`.str` of a Series: comparisons of text. ONNX has no operators that change text."""
+"""`.str` of a Series: questions about text, and changes of it.
+
+The graph answers whether a text contains, begins or ends with another one. All else is done by the
+front end before the graph, so that it needs a column of text as it comes in. Source:
+`pandas/core/strings/accessor.py` and `object_array.py`.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +13,16 @@ from typing import Any
 
 from onnxlet.convert.converters.tracing.arithmetic import choose, missing
 from onnxlet.convert.converters.tracing.refusal import refuse
-from onnxlet.convert.graph.converter import Tensor
+from onnxlet.convert.graph.converter import Table, Tensor, Unsupported
+from onnxlet.convert.reference.regex_safety import runaway
+from onnxlet.function.inputs.text_steps import METHODS, QUESTIONS
 
 SPECIAL = set(r"\.^$*+?{}[]|()")
-CHANGED = (
-    "A vectoriser's own lowercase, strip_accents, token_pattern and stop_words do this for text; "
-    "else clean the column before the pipeline. .str.contains, .str.startswith, .str.endswith, "
-    "==, .isin, .map, .replace, .fillna and + work."
+FIRST = (
+    "Text is changed as it comes in: take the column itself, before another step has changed it, "
+    "or change it before the pipeline."
 )
+BOUNDED = "Bound what the pattern repeats, such as {1,50}, and let repeats share no letters."
 
 
 class StrAccessor:
@@ -25,24 +32,127 @@ class StrAccessor:
         self._series = series
 
     def __getattr__(self, name: str) -> Any:
-        return refuse(f"text changed by .str.{name} has no equal in ONNX", CHANGED)
+        if name in METHODS:
+            return lambda *given, **options: self._method(name, *given, **options)
+        if name in QUESTIONS:
+            return lambda: self._asked({"step": "question", "name": name}, False)
+        return refuse(f"text changed by .str.{name} has no conversion", FIRST)
 
-    def __getitem__(self, _: Any) -> Any:
-        return refuse("letters taken out of text have no equal in ONNX", CHANGED)
+    def _method(self, name: str, *given: Any, **options: Any) -> Any:
+        arguments = [*given, *options.values()]  # each has but one or two, in pandas' order
+        if not all(one is None or isinstance(one, str | int) for one in arguments):
+            refuse(f".str.{name} of {arguments!r:.40} has no conversion")
+        return self._changed({"step": "method", "name": name, "arguments": arguments})
+
+    # changes
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.slice(key.start, key.stop, key.step) if type(key) is slice else self.get(key)
+
+    def get(self, i: Any) -> Any:
+        """A character."""
+        return self._changed({"step": "character", "index": _whole(i)})
+
+    def slice(self, start: Any = None, stop: Any = None, step: Any = None) -> Any:
+        """Some characters."""
+        start, stop, step = (None if one is None else _whole(one) for one in (start, stop, step))
+        return self._changed({"step": "slice_of", "start": start, "stop": stop, "every": step})
+
+    def split(
+        self, pat: Any = None, *, n: Any = -1, expand: bool = False, regex: Any = None
+    ) -> SplitText:
+        """The parts of a text, of which `.str[0]` then takes one."""
+        if expand:
+            refuse("split(expand=True) makes as many columns as the rows need", "Take .str[0].")
+        pattern = isinstance(pat, str) and (regex or (regex is None and len(pat) > 1))
+        separator = _safe(pat) if pattern else pat
+        settings = {"separator": separator, "most": _whole(n) or -1, "pattern": bool(pattern)}
+        return SplitText(self, settings)
+
+    def rsplit(self, pat: Any = None, *, n: Any = -1, expand: bool = False) -> SplitText:
+        """The parts of a text, split from the right."""
+        if expand:
+            refuse("rsplit(expand=True) makes as many columns as the rows need", "Take .str[0].")
+        settings = {"separator": pat, "most": _whole(n) or -1, "from_right": True}
+        return SplitText(self, settings)
+
+    def replace(
+        self, pat: Any, repl: Any = None, n: Any = -1, case: Any = None, flags: int = 0,
+        regex: bool = False,
+    ) -> Any:  # fmt: skip
+        """Matches of a text or a pattern by another text."""
+        if not isinstance(pat, str) or not isinstance(repl, str):
+            refuse(".str.replace with other than two texts has no conversion")
+        flags = int(flags) | (re.IGNORECASE if case is False else 0)
+        if not regex and not flags:
+            return self._changed({"step": "literal", "old": pat, "new": repl, "most": _whole(n)})
+        pattern = _safe(pat if regex else re.escape(pat), flags)
+        return self._changed(
+            {
+                "step": "substitute",
+                "pattern": pattern,
+                "replacement": repl,
+                "most": max(_whole(n), 0),
+                "flags": flags,
+            }
+        )
+
+    def extract(self, pat: Any, flags: int = 0, expand: bool = True) -> Any:
+        """The one group of the first match."""
+        pattern = re.compile(_safe(pat, flags), int(flags))
+        if pattern.groups != 1:
+            refuse(f".str.extract of {pattern.groups} groups has no conversion", "Take one group.")
+        made = self._changed({"step": "group", "pattern": pat, "flags": int(flags)})
+        name = next(iter(pattern.groupindex), None)
+        if expand:
+            return made.to_frame(0 if name is None else name)
+        return made if name is None else made.rename(name)
+
+    # numbers
+
+    def len(self) -> Any:
+        """The number of characters."""
+        return self._number({"step": "length"})
+
+    def count(self, pat: Any, flags: int = 0) -> Any:
+        """How often a pattern is found."""
+        return self._number(
+            {"step": "occurrences", "pattern": _safe(pat, flags), "flags": int(flags)}
+        )
+
+    def find(self, sub: Any, start: Any = 0, end: Any = None) -> Any:
+        """Where a text is found, -1 where it is not."""
+        return self._number({"step": "position", "text": sub, "start": start, "stop": end})
+
+    def rfind(self, sub: Any, start: Any = 0, end: Any = None) -> Any:
+        """Where a text is found last, -1 where it is not."""
+        given = {"text": sub, "start": start, "stop": end}
+        return self._number({"step": "position", **given, "last": True})
+
+    # questions
 
     def contains(
         self, pat: Any, case: bool = True, flags: int = 0, na: Any = None, regex: bool = True
     ) -> Any:
-        """Whether a text contains another one, or one of several: `a|b`."""
-        parts = pat.split("|") if regex and isinstance(pat, str) else [pat]
-        if (
-            not isinstance(pat, str)
-            or flags
-            or not case
-            or (regex and set("".join(parts)) & SPECIAL)
-        ):
-            refuse("a search by a pattern, or in any case, has no conversion", CHANGED)
-        return self._matched([f".*{re.escape(part)}.*" for part in parts], na)
+        """Whether a text contains another one, or a pattern is found in it."""
+        if not isinstance(pat, str):
+            refuse("a search for what is no text has no conversion")
+        parts = pat.split("|") if regex else [pat]
+        if case and not flags and not (regex and set("".join(parts)) & SPECIAL):
+            return self._matched([f".*{re.escape(part)}.*" for part in parts], na)
+        if not regex:  # pandas compares both in upper case
+            upper = self if case else self._method("upper").str
+            pat = pat if case else pat.upper()
+            return upper._search("search", re.escape(pat), True, 0, na)
+        return self._search("search", pat, case, flags, na)
+
+    def match(self, pat: Any, case: bool = True, flags: int = 0, na: Any = None) -> Any:
+        """Whether a pattern is found at the start."""
+        return self._search("match", pat, case, flags, na)
+
+    def fullmatch(self, pat: Any, case: bool = True, flags: int = 0, na: Any = None) -> Any:
+        """Whether a pattern is the whole text."""
+        return self._search("fullmatch", pat, case, flags, na)
 
     def startswith(self, pat: Any, na: Any = None) -> Any:
         """Whether a text starts with another one, or one of several."""
@@ -61,6 +171,52 @@ class StrAccessor:
         pattern = f"(?s)(?:{'|'.join(patterns)})"
         return self._series._mapped(_found(pattern, instead))
 
+    def _search(self, how: str, pat: Any, case: bool, flags: int, na: Any) -> Any:
+        flags = int(flags) | (0 if case else re.IGNORECASE)
+        step = {"step": "matches", "pattern": _safe(pat, flags), "how": how, "flags": flags}
+        return self._asked(step, na if isinstance(na, bool) else False)
+
+    # the front end
+
+    def _changed(self, step: dict[str, Any]) -> Any:
+        return self._series._like(Table((stepped(self._series._tensor, step),)))
+
+    def _number(self, step: dict[str, Any]) -> Any:
+        x = self._series._tensor
+        return self._series._like(Table((stepped(x, step, x.graph.precision),)))
+
+    def _asked(self, step: dict[str, Any], na: bool) -> Any:
+        return self._number(step)._mapped(lambda x: choose(x.isnan(), na, x.equals(1.0)))
+
+
+class SplitText:
+    """What `.str.split` returns: `.str[0]` takes a part of it."""
+
+    def __init__(self, accessor: StrAccessor, settings: dict[str, Any]) -> None:
+        self._accessor, self._settings = accessor, settings
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "str":
+            return self
+        return refuse(f"lists of texts have no .{name} in a graph", "Take a part: .str[0].")
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.get(index)
+
+    def get(self, i: Any) -> Any:
+        """One of the parts."""
+        return self._accessor._changed({"step": "part", **self._settings, "index": _whole(i)})
+
+
+def stepped(x: Tensor, step: dict[str, Any], dtype: str = "string", width: int = 1) -> Tensor:
+    """A column of text changed by a step of the front end."""
+    if x.dtype != "string":
+        refuse("it changes numbers as text")
+    try:
+        return x.graph.front_end(x, step, dtype, width)
+    except Unsupported:
+        refuse("it changes text that a step before has changed", FIRST)
+
 
 def _found(pattern: str, instead: bool) -> Callable[[Tensor], Tensor]:
     def found(x: Tensor) -> Tensor:
@@ -70,6 +226,23 @@ def _found(pattern: str, instead: bool) -> Callable[[Tensor], Tensor]:
         return choose(missing(x), instead, made)
 
     return found
+
+
+def _safe(pattern: Any, flags: int = 0) -> str:
+    """A pattern, if it is a text that can be searched for in anybody's text."""
+    if not isinstance(pattern, str):
+        refuse("a search for what is no text has no conversion", "Give the pattern as text.")
+    if int(flags) & ~int(re.I | re.M | re.S | re.U):
+        refuse(f"a search with flags={int(flags)} has no conversion", "Use re.I, re.M or re.S.")
+    if reason := runaway(pattern):
+        refuse(reason.replace("its token_pattern", "the pattern"), BOUNDED)
+    return pattern
+
+
+def _whole(number: Any) -> int:
+    if type(number) is not int:
+        refuse(f"a part of a text at {number!r:.40} has no conversion", "Give a whole number.")
+    return int(number)
 
 
 def _texts(given: Any) -> tuple[str, ...]:

@@ -11,8 +11,11 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from traceback import walk_tb
 from types import CodeType, FunctionType
 from typing import Any, Literal
+
+from sklearn.base import BaseEstimator
 
 from onnxlet.convert.converters.tracing.array import TracedArray
 from onnxlet.convert.converters.tracing.frame import TracedFrame
@@ -31,6 +34,10 @@ HINT = (
     "A function can be traced if it makes every row from that row only, by NumPy's and pandas' "
     "arithmetic; otherwise register a converter "
     + documented("(docs/how-to/converters.md, Functions of your own).", "by @onnxlet.converts.")
+)
+ASKED_HINT = (
+    "Estimators inside a function are not followed: make it a step of the pipeline, such as "
+    "RandomTreesEmbedding for a forest's leaves or SelectFromModel for its columns."
 )
 # Names in a function's code that make its values depend on when it is called.
 CHANGING = {
@@ -70,12 +77,11 @@ def trace(
     try:
         with traced_modules():
             made = traced(_stand_in(graph, table, form), **options)
-    except NotTraceable:
-        pass
+    except NotTraceable as error:
+        refusals[:0] = _of_an_estimator(error)
     except Exception as error:
-        refusals.append(
-            NotTraceable(f"{type(error).__name__}: {shortened(error)}{where(error)}", HINT)
-        )
+        said = f"{type(error).__name__}: {shortened(error)}{where(error)}"
+        refusals += [*_of_an_estimator(error), NotTraceable(said, HINT)]
     finally:
         REFUSALS.reset(token)
     if refusals:
@@ -84,6 +90,16 @@ def trace(
             f"the function {name} can't be traced: {first.reason}", first.hint or HINT
         )
     return _returned(graph, name, made)
+
+
+def _of_an_estimator(error: BaseException) -> list[NotTraceable]:
+    """The first method of an estimator that led to an error, as the reason, if there is one."""
+    for frame, _ in walk_tb(error.__traceback__):
+        asked = frame.f_locals.get("self")
+        if isinstance(asked, BaseEstimator):
+            name = f"{type(asked).__name__}.{frame.f_code.co_name}"
+            return [NotTraceable(f"it asks an estimator, {name}", ASKED_HINT)]
+    return []
 
 
 def name_of(function: Any) -> str:

@@ -11,9 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from onnxlet.convert.graph.converter import Unsupported
 from tests.convert.converters.near_thresholds import BEYOND_FLOAT32, ODD, edge_cases
-from tests.convert.exactness import answers, assert_exact
+from tests.convert.exactness import assert_exact
 
 catboost = pytest.importorskip("catboost")
 CatBoostClassifier, CatBoostRegressor = catboost.CatBoostClassifier, catboost.CatBoostRegressor
@@ -124,13 +123,3 @@ def test_trees_of_one_leaf_and_rankers() -> None:
 def test_frames() -> None:
     frame = pd.DataFrame(X, columns=[*"abcde"]).astype({"d": int}).assign(f=BINARY)
     assert_exact(CatBoostRegressor(**SMALL).fit(frame, SCORE), frame)
-
-
-def test_refusals() -> None:
-    frame = pd.DataFrame({"x": X[:, 0], "word": np.where(random.random(300) < 0.5, "a", "b")})
-    y = SCORE + (frame["word"] == "a") * 9
-    for most in (1, 10):
-        estimator = CatBoostRegressor(**SMALL, one_hot_max_size=most)
-        estimator.fit(frame, y, cat_features=["word"])
-        with pytest.raises(Unsupported, match="categories"):
-            answers(estimator, frame)

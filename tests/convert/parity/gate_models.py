@@ -9,8 +9,11 @@ import numpy as np
 from sklearn import ensemble, linear_model, svm
 from sklearn.cluster import KMeans
 from sklearn.compose import make_column_transformer
-from sklearn.decomposition import PCA
+from sklearn.datasets import make_circles
+from sklearn.decomposition import PCA, KernelPCA
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import RBF
 from sklearn.impute import SimpleImputer
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
@@ -33,6 +36,12 @@ from tools.coverage.samples import Sample, with_gaps
 
 def _fitted(estimator: Any, sample: Sample) -> Source:
     return Source(estimator.fit(sample.X, sample.y), sample.others)
+
+
+def _near_zero(estimator: Any) -> Source:
+    """Answers that are differences of nearly equal numbers: scikit-learn's own have few digits."""
+    X, y = make_circles(200, factor=0.3, noise=0.05, random_state=0)
+    return Source(estimator.fit(X[::4], y[::4]), X[1::4])
 
 
 def _texts() -> Sample:
@@ -110,6 +119,10 @@ MODELS: dict[str, Callable[[], Source]] = {
         MLPClassifier((8,), max_iter=50, random_state=0), samples.two_classes()
     ),
     "naive Bayes": lambda: _fitted(GaussianNB(), samples.three_classes()),
+    "components near zero": lambda: _near_zero(KernelPCA(gamma=10.0, n_components=60)),
+    "deviations near zero": lambda: _near_zero(
+        GaussianProcessRegressor(RBF(2.0), optimizer=None, normalize_y=True)
+    ),
     "clusters": lambda: _fitted(KMeans(4, random_state=0), samples.two_classes()),
     "components": lambda: _fitted(
         make_pipeline(PCA(3), linear_model.Ridge()), samples.one_target()

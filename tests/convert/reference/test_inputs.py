@@ -157,21 +157,36 @@ DATES = pd.Series(pd.to_datetime(["2024-01-01", "2024-01-02"]))
 @pytest.mark.parametrize(
     "series",
     [
-        DATES,
-        DATES.dt.tz_localize("UTC"),
+        DATES + pd.Timedelta("1ns"),
+        pd.Series(pd.to_datetime(["1066-10-14", "2024-01-02"])),
         DATES - DATES[0],
         DATES.dt.to_period("D"),
         DATES.astype(object),
         DATES.astype("category"),
         pd.Series([1j, 2j]),
     ],
-    ids=["datetime", "with time zone", "timedelta", "period", "objects", "category", "complex"],
+    ids=["nanoseconds", "long ago", "timedelta", "period", "objects", "category", "complex"],
 )
 def test_a_column_that_has_no_form_in_a_request_is_unserved(series: pd.Series[Any]) -> None:
     inputs, _ = read_inputs(pd.DataFrame({"a": [1.0, 2.0], "when": series}))
 
     assert [bool(column.unserved) for column in inputs.columns] == [False, True]
     assert inputs.columns[1].unserved.startswith("X_test, column 'when': ")
+
+
+@pytest.mark.parametrize("zone", [None, "UTC", "Europe/Berlin", "UTC+02:00"])
+def test_dates_are_sent_as_text_and_given_as_dates(zone: str | None) -> None:
+    given = pd.DataFrame({"when": DATES.dt.tz_localize(zone)})
+    given.loc[1, "when"] = pd.NaT
+    inputs, X = read_inputs(given)
+
+    [[sent], [missing]] = inputs.rows(given)
+
+    assert (inputs.columns[0].unserved, inputs.columns[0].zone, missing) == ("", zone, None)
+    assert sent.startswith("2024-01-01T00:00:00")
+    assert (len(sent) > 19) == (zone is not None)
+    pd.testing.assert_frame_equal(inputs.data([[sent], [None]]), X)
+    assert X["when"].tolist() == given["when"].tolist()
 
 
 @pytest.mark.parametrize(

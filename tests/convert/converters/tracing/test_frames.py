@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -317,12 +318,14 @@ def test_a_function_that_cannot_be_traced(function: Callable[[Any], Any], reason
 
 
 OF_TEXT_REFUSED: list[tuple[Callable[[Any], Any], str]] = [
-    (lambda X: X["t"].str.lower().to_frame(), "text changed by .str.lower"),
-    (lambda X: X["t"].str.len().to_frame(), "text changed by .str.len"),
-    (lambda X: X["t"].str[0].to_frame(), "letters taken out of text"),
-    (lambda X: X["t"].str.contains("[a-z]+").to_frame(), "a search by a pattern"),
-    (lambda X: pd.to_numeric(X["t"]).to_frame(), "reads numbers out of text"),
-    (lambda X: X["t"].astype(float).to_frame(), "reads numbers out of text"),
+    (lambda X: X["t"].str.normalize("NFC").to_frame(), "text changed by .str.normalize"),
+    (lambda X: (X["t"].fillna("") + X["u"]).str.lower().to_frame(), "a step before has changed"),
+    (lambda X: X["t"].str.split("e", expand=True), "as many columns as the rows need"),
+    (lambda X: X["t"].str.split().str.join("-").to_frame(), "lists of texts have no .join"),
+    (lambda X: X["t"].str.extract("(a)(b)"), "2 groups"),
+    (lambda X: X["t"].str.contains("(a+)+$").to_frame(), r"the pattern .* takes more than"),
+    (lambda X: X["t"].str.count(re.compile("a")).to_frame(), "what is no text"),
+    (lambda X: X["t"].str.replace("a", len).to_frame(), "other than two texts"),
     (lambda X: np.where(X["i"] > 0, X["t"], 0), "mixes text and numbers"),
     (lambda X: np.log1p(X), "computes with text"),
     (lambda X: (X["a"].astype(str)).to_frame(), "digits of fractions"),

@@ -1,0 +1,14 @@
+"""CatBoost: the model file, categories, the trees, and the estimators' losses."""
+
+from __future__ import annotations
+
+import catboost
+
+from onnxlet.convert.converters.catboost_models.estimators import classifier, ranker, regressor
+from onnxlet.convert.graph.converter import Converter
+
+CONVERTERS: dict[type, Converter] = {
+    catboost.CatBoostClassifier: classifier,
+    catboost.CatBoostRanker: ranker,
+    catboost.CatBoostRegressor: regressor,
+}

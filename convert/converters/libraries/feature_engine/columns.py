@@ -1,0 +1,103 @@
+"""Columns of a frame by name: those that an estimator is given, replaced, added and dropped.
+
+Source: `feature_engine/dataframe_checks.py` (`check_X`), and `X[self.feature_names_in_]` in each
+`transform`. Names are text here: a frame may also call its columns by number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+
+from onnxlet.convert.graph.categories import is_missing
+from onnxlet.convert.graph.converter import Graph, Table, Tensor, Unsupported, labelled
+
+
+def names(variables: Iterable[Any]) -> list[str]:
+    """Column names as text."""
+    return [str(variable) for variable in variables]
+
+
+def as_text(value: Any) -> Any:
+    """How a column of text and numbers holds a number, such as one with rare values grouped."""
+    is_number = isinstance(value, int | float | np.number | np.bool_)
+    return f"\0{float(value)!r}" if is_number and not is_missing(value) else value
+
+
+def given(fitted: Any, table: Table) -> Table:
+    """The columns that the estimator was fitted on, named, in its order.
+
+    Raises:
+        Unsupported: they are not those that it is given.
+    """
+    wanted = names(fitted.feature_names_in_)
+    found = names(table.labels) or [f"x{position}" for position in range(table.width)]
+    if sorted(found) != sorted(wanted):
+        raise Unsupported(
+            f"it was fitted on other columns than it is given: {wanted[:5]} and {found[:5]}",
+            "Give X_test the columns of the fit.",
+        )
+    table = replace(labelled(table, found), frame=True)
+    return table if found == wanted else table[wanted]
+
+
+def numbers(graph: Graph, table: Table, chosen: Sequence[str]) -> Tensor:
+    """Some columns in one tensor, in the graph's precision."""
+    return graph.matrix(table[list(chosen)])
+
+
+def replaced(table: Table, chosen: Sequence[str], made: Tensor) -> Table:
+    """The table with the columns of one tensor instead of those of these names."""
+    at = {name: position for position, name in enumerate(chosen)}
+    made = replace(made, labels=tuple(chosen), types=())
+    tensors: list[Tensor] = []
+    for is_new, group in groupby(table.labels, at.__contains__):
+        run = list(group)
+        tensors += [made.take([at[name] for name in run])] if is_new else table[run].tensors
+    return Table(tuple(tensors), frame=True)
+
+
+def added(table: Table, new: Sequence[str], made: Tensor) -> Table:
+    """The table and the columns of one tensor; those of a name that it has are replaced."""
+    known = [name for name in new if name in table.labels]
+    if known:
+        table = replaced(table, known, made.take([new.index(name) for name in known]))
+    fresh = [position for position, name in enumerate(new) if name not in known]
+    if not fresh:
+        return table
+    last = replace(made.take(fresh), labels=tuple(new[position] for position in fresh), types=())
+    return Table((*table.tensors, last), frame=True)
+
+
+def exchanged(table: Table, dropped: Sequence[str], new: Sequence[str], made: Tensor) -> Table:
+    """The table without some columns, and behind the others those of one tensor."""
+    others = [name for name in table.labels if name not in set(dropped)]
+    return added(table[others] if others else Table((), frame=True), new, made)
+
+
+def without(table: Table, dropped: Iterable[str]) -> Table:
+    """The table without these columns.
+
+    Raises:
+        Unsupported: none is left.
+    """
+    gone = set(dropped)
+    left = [name for name in table.labels if name not in gone]
+    if not left:
+        raise Unsupported("it keeps no column", "Have it keep one at least.")
+    return table[left]
+
+
+def refuse_missing(graph: Graph, x: Tensor) -> None:
+    """Mark rows with a missing number (`_check_contains_na`)."""
+    graph.refuse_rows(x.isnan())
+
+
+def refuse_missing_and_infinite(graph: Graph, x: Tensor) -> None:
+    """Mark rows with a number that is missing or infinite (`_check_contains_inf`)."""
+    refuse_missing(graph, x)
+    graph.refuse_rows(x.unary("Abs").equals(float("inf")))

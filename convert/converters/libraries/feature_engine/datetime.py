@@ -1,0 +1,135 @@
+"""Features of dates, which the front end takes apart.
+
+Sources: `feature_engine/datetime/datetime.py`, `_datetime_constants.py` (FEATURES_FUNCTIONS),
+`datetime_ordinal.py`, `datetime_subtraction.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from feature_engine import datetime as library
+from feature_engine.datetime._datetime_constants import FEATURES_SUFFIXES
+
+from onnxlet.convert.converters.libraries.feature_engine.columns import (
+    added,
+    given,
+    names,
+    without,
+)
+from onnxlet.convert.graph import dates
+from onnxlet.convert.graph.converter import (
+    DATE,
+    Converter,
+    Graph,
+    Outputs,
+    Table,
+    Tensor,
+    Unsupported,
+)
+
+DAY = 86_400e6  # microseconds
+BEFORE_1970 = 719_163  # days from the first of the first year
+PARTS = {
+    "week": "iso_week", "day_of_month": "day", "semester": "month", "weekend": "weekday",
+    "leap_year": "is_leap_year",
+    **{
+        f"{span}_{end}": f"is_{span}_{end}"
+        for span in ("month", "quarter", "year")
+        for end in ("start", "end")
+    },
+}  # fmt: skip
+
+
+def features(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """DatetimeFeatures: parts of each date."""
+    if fitted.variables == "index":
+        raise Unsupported(
+            "it takes the index of the DataFrame apart, and a request has none",
+            "Make the index a column, X.reset_index(), before fit.",
+        )
+    table = given(fitted, table)
+    chosen, wanted = names(fitted.variables_), fitted.features_to_extract_
+    for name in chosen:
+        date = _date(fitted, table, name)
+        parts = dates.parts(date, [PARTS.get(feature, feature) for feature in wanted])
+        made = [_feature(feature, parts.take([n])) for n, feature in enumerate(wanted)]
+        new = [f"{name}{FEATURES_SUFFIXES[feature]}" for feature in wanted]
+        table = added(table, new, graph.concat(made))
+    return {"transform": without(table, chosen) if fitted.drop_original else table}
+
+
+def _feature(feature: str, part: Tensor) -> Tensor:
+    """What the library makes of a part; of a missing date, too."""
+    if feature == "semester":
+        return (part > 6.0).cast(part.dtype) + part.isnan().where(1.0, part * 0.0) + 1.0
+    if feature == "weekend":
+        return 1.0 - (part <= 4.0).cast(part.dtype)
+    if PARTS.get(feature, "").startswith("is_"):
+        return part.equals(1.0).cast(part.dtype)
+    return part
+
+
+def ordinal(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """DatetimeOrdinal: the number of each day, from the first year or from a date."""
+    table = given(fitted, table)
+    chosen = names(fitted.variables_)
+    start = 0 if fitted.start_date_ordinal_ is None else fitted.start_date_ordinal_ - 1
+    for name in chosen:
+        days = (dates.microseconds(_date(fitted, table, name)) / DAY).unary("Floor")
+        made = (days + float(BEFORE_1970 - start)).cast(graph.precision)
+        table = added(table, [f"{name}_ordinal"], made)
+    return {"transform": without(table, chosen) if fitted.drop_original else table}
+
+
+def subtraction(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """DatetimeSubtraction: the time from each reference to each date."""
+    table = given(fitted, table)
+    variables, references = names(fitted.variables_), names(fitted.reference_)
+    unit = np.timedelta64(1, fitted.output_unit).astype("timedelta64[ns]").astype(np.int64)
+    moments = {
+        name: dates.microseconds(dates.in_utc(_date(fitted, table, name)))
+        for name in (*variables, *references)
+    }
+    made = [
+        _nanoseconds(moments[name] - moments[reference]) / float(unit)
+        for reference in references
+        for name in variables
+    ]
+    new = fitted._get_new_features_name()
+    table = added(table, new, graph.concat(made).cast(graph.precision))
+    dropped = (*variables, *references)
+    return {"transform": without(table, dropped) if fitted.drop_original else table}
+
+
+def _nanoseconds(microseconds: Tensor) -> Tensor:
+    """In 64 bits, as pandas holds them: more than 292 years wrap around."""
+    made = (microseconds.cast("int64") * 1000).cast("float64")
+    return microseconds.isnan().where(np.nan, made)
+
+
+def _date(fitted: Any, table: Table, name: str) -> Tensor:
+    """`pd.to_datetime` of a column."""
+    [column] = table[[name]].tensors
+    utc = bool(getattr(fitted, "utc", False))
+    if column.dtype == DATE:
+        return dates.in_utc(column) if utc else column
+    if column.dtype != "string":
+        raise Unsupported(f"it reads dates out of numbers: '{name}'", "Give it text or dates.")
+    form = dates.form_of(column) or getattr(fitted, "format", None)
+    if form is None or form in ("ISO8601", "mixed"):
+        raise Unsupported(
+            f"'{name}' holds dates of no form that is known, or of several",
+            "Give it format=…, such as '%Y-%m-%d'; or a column of dates.",
+        )
+    if "%z" in form and not utc:
+        raise Unsupported("dates with an offset are in a zone of their own", "Set utc=True.")
+    return dates.from_text(column, form)
+
+
+CONVERTERS: dict[type, Converter] = {
+    library.DatetimeFeatures: features,
+    library.DatetimeOrdinal: ordinal,
+    library.DatetimeSubtraction: subtraction,
+}

@@ -1,0 +1,151 @@
+"""Encoders: a number for each category, a column for each, or rare ones grouped.
+
+Sources: `feature_engine/encoding/base_encoder.py` (`_encode`: a look-up, then what stands for
+unseen and missing values), `one_hot.py`, `rare_label.py`.
+
+Rare numbers that become the text 'Rare' make a column of numbers and text: it is text here, with
+each number as `as_text` writes it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from feature_engine import encoding as library
+
+from onnxlet.convert.converters.encoding import hot
+from onnxlet.convert.converters.imputation import filled_text
+from onnxlet.convert.converters.libraries.feature_engine.columns import (
+    as_text,
+    exchanged,
+    given,
+    names,
+    refuse_missing,
+    replaced,
+    without,
+)
+from onnxlet.convert.graph.categories import Meaning, identities, is_missing, look_up
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
+from onnxlet.function.arrays import MISSING_TEXT, Array
+
+
+def mapped(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """Each category's number; another for unseen and missing values, NaN, or an error."""
+    table = given(fitted, table)
+    chosen = names(fitted.encoder_dict_)
+    unseen = float(fitted._unseen) if fitted.unseen == "encode" else math.nan
+    columns = table[chosen]
+    meanings = [
+        _meaning(tensor, numbers, unseen)
+        for tensor, numbers in zip(
+            graph.columns(columns), fitted.encoder_dict_.values(), strict=True
+        )
+    ]
+    made = look_up(graph, columns, meanings, graph.precision)
+    if fitted.unseen == "raise":
+        refuse_missing(graph, made)
+    return {"transform": replaced(table, chosen, made)}
+
+
+def _meaning(tensor: Tensor, numbers: Mapping[Any, float], unseen: float) -> Meaning:
+    values = np.array([float(value) for value in numbers.values()]).reshape(-1, 1)
+    values[np.isnan(values)] = unseen  # of a categorical's category that no training row has
+    return Meaning(categories(tensor, list(numbers)), values, np.array([unseen]))
+
+
+def categories(tensor: Tensor, known: Sequence[Any]) -> Array:
+    """Categories as the column holds them."""
+    array = np.empty(len(known), dtype=object)
+    array[:] = [as_text(one) for one in known] if tensor.dtype == "string" else known
+    return array
+
+
+def one_hot(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """The other columns, and one for each category."""
+    table = given(fitted, table)
+    chosen = names(fitted.variables_)
+    columns = table[chosen]
+    known = [
+        categories(tensor, fitted.encoder_dict_[name])
+        for tensor, name in zip(graph.columns(columns), fitted.variables_, strict=True)
+    ]
+    made, codes, _ = identities(graph, columns, known)
+    pairs = [(index, code) for index, found in enumerate(codes) for code in found]
+    new = [f"{n}_{one}" for n in fitted.variables_ for one in fitted.encoder_dict_[n]]
+    if not pairs:
+        return {"transform": without(table, chosen)}
+    spread = hot(graph, made, pairs).cast(graph.precision)
+    return {"transform": exchanged(table, chosen, new, spread)}
+
+
+def rare(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """RareLabelEncoder: frequent categories as they are, one value for all others."""
+    table = given(fitted, table)
+    for name in fitted.variables_:
+        known = list(fitted.encoder_dict_[name])
+        if fitted.missing_values == "ignore":
+            known.append(math.nan)
+        column = table[[str(name)]]
+        made = _grouped(graph, column, known, fitted.replace_with)
+        table = replaced(table, [str(name)], made)
+    return {"transform": table}
+
+
+def _grouped(graph: Graph, column: Table, known: Sequence[Any], other: Any) -> Tensor:
+    [tensor] = column.tensors
+    if tensor.dtype != "string" and isinstance(other, str):
+        return _as_text(graph, column, known, other)
+    is_known = is_one_of(graph, column, known)
+    if tensor.dtype != "string":
+        return is_known.where(graph.matrix(column), float(other))
+    return is_known.where(tensor, graph.constant([[as_text(other)]], "string"))
+
+
+def _as_text(graph: Graph, column: Table, known: Sequence[Any], other: str) -> Tensor:
+    """Numbers and the text that stands for the other ones."""
+    [tensor] = column.tensors
+    texts = [MISSING_TEXT if is_missing(one) else as_text(one) for one in known]
+    numbers = np.arange(len(known)).reshape(-1, 1)
+    meaning = Meaning(categories(tensor, known), numbers, np.array([len(known)]))
+    return look_up(graph, column, [meaning], "int64").look_up([*texts, other])
+
+
+def is_one_of(graph: Graph, column: Table, known: Sequence[Any]) -> Tensor:
+    """Where a column has one of the values, NaN for a missing one: bool."""
+    [tensor] = column.tensors
+    meaning = Meaning(categories(tensor, known), np.ones((len(known), 1)), np.zeros(1))
+    return look_up(graph, column, [meaning], "int64") > 0
+
+
+def similar(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """StringSimilarityEncoder: how alike each text is to those that it knows, of the front end."""
+    table = given(fitted, table)
+    chosen = names(fitted.variables_)
+    made, new = [], []
+    for name in fitted.variables_:
+        column, known = table[str(name)], fitted.encoder_dict_[name]
+        if column.dtype != "string":
+            raise Unsupported(
+                f"it compares numbers as text: '{name}'", "Turn the column into text before fit."
+            )
+        if fitted.missing_values == "impute":
+            [column] = filled_text(column, [column], [""], None)
+        step = {"step": "similarity", "texts": list(known)}
+        made.append(graph.front_end(column, step, graph.precision, len(known)))
+        new += [f"{name}_{text or 'nan'}" for text in known]
+    return {"transform": exchanged(table, chosen, new, graph.concat(made))}
+
+
+CONVERTERS: dict[type, Converter] = {
+    library.CountFrequencyEncoder: mapped,
+    library.DecisionTreeEncoder: mapped,
+    library.MeanEncoder: mapped,
+    library.OneHotEncoder: one_hot,
+    library.OrdinalEncoder: mapped,
+    library.RareLabelEncoder: rare,
+    library.StringSimilarityEncoder: similar,
+    library.WoEEncoder: mapped,
+}

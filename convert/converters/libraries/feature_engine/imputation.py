@@ -1,0 +1,93 @@
+"""Imputers: values instead of missing ones, and indicators of what was missing.
+
+Sources: `feature_engine/imputation/base_imputer.py` (`fillna` with a value for each column),
+`categorical.py`, `missing_indicator.py`, `drop_missing_data.py`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from feature_engine import imputation as library
+
+from onnxlet.convert.converters.imputation import filled_numbers, filled_text, flags
+from onnxlet.convert.converters.libraries.feature_engine.columns import (
+    added,
+    as_text,
+    given,
+    names,
+)
+from onnxlet.convert.graph.converter import (
+    Converter,
+    Graph,
+    Outputs,
+    Table,
+    Tensor,
+    Unsupported,
+)
+
+
+def filled(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """Each column's value where it is missing."""
+    table = given(fitted, table)
+    values = {str(name): value for name, value in fitted.imputer_dict_.items()}
+    made: list[Tensor] = []
+    for tensor in graph.select(table, range(table.width)).tensors:
+        if tensor.dtype == "string":
+            made += [_filled_text(one, values) for one in graph.columns(Table((tensor,)))]
+        elif tensor.dtype == "int64" or not values.keys() & set(tensor.labels):
+            made.append(tensor)  # whole numbers are never missing
+        else:
+            each = [values.get(name, math.nan) for name in tensor.labels]
+            made.append(replace(filled_numbers(tensor, each, None), labels=tensor.labels))
+    return {"transform": Table(tuple(made), frame=True)}
+
+
+def _filled_text(column: Tensor, values: Mapping[str, Any]) -> Tensor:
+    [name] = column.labels
+    if name not in values:
+        return column
+    [made] = filled_text(column, [column], [as_text(values[name])], None)
+    return replace(made, labels=(name,))
+
+
+def indicated(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """AddMissingIndicator: the columns, and for some of them 1 where they are missing."""
+    table = given(fitted, table)
+    chosen = names(fitted.variables_)
+    made = flags(graph, table, [table.labels.index(name) for name in chosen], None)
+    new = [f"{name}_na" for name in chosen]
+    return {"transform": added(table, new, made[0]) if made else table}
+
+
+def complete(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """DropMissingData: the columns; a row that it drops has no answer."""
+    table = given(fitted, table)
+    chosen = [table.labels.index(name) for name in names(fitted.variables_)]
+    for gaps in flags(graph, table, chosen, None):
+        there = len(chosen) - gaps.sum()
+        graph.refuse_rows(there < len(chosen) * float(fitted.threshold or 1.0))
+    return {"transform": table}
+
+
+def drawn(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """RandomSampleImputer: refused."""
+    raise Unsupported(
+        "it fills gaps with values drawn at random, which depend on the rows beside a row, or on "
+        "a generator that ONNX has not",
+        "Use an imputer that learns a value in fit: MeanMedianImputer, CategoricalImputer.",
+    )
+
+
+CONVERTERS: dict[type, Converter] = {
+    library.AddMissingIndicator: indicated,
+    library.ArbitraryNumberImputer: filled,
+    library.CategoricalImputer: filled,
+    library.DropMissingData: complete,
+    library.EndTailImputer: filled,
+    library.MeanMedianImputer: filled,
+    library.RandomSampleImputer: drawn,
+}

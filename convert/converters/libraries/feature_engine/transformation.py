@@ -1,0 +1,99 @@
+"""Mathematical functions of numeric columns, and the scaler.
+
+Sources: `feature_engine/transformation/`, `feature_engine/scaling/mean_normalization.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from feature_engine import scaling
+from feature_engine import transformation as library
+
+from onnxlet.convert.converters.distributions import box_cox, yeo_johnson
+from onnxlet.convert.converters.libraries.feature_engine.columns import (
+    given,
+    names,
+    numbers,
+    refuse_missing_and_infinite,
+    replaced,
+)
+from onnxlet.convert.graph import elementary
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
+from onnxlet.function.arrays import Array
+
+Refused = Callable[[Tensor], Tensor]
+
+
+def function(made: Callable[[Any, Tensor], Tensor], refused: Refused | None = None) -> Converter:
+    """A converter of a function of each variable, which raises where `refused` is true."""
+
+    def convert(graph: Graph, fitted: Any, table: Table) -> Outputs:
+        table = given(fitted, table)
+        chosen = names(fitted.variables_)
+        x = numbers(graph, table, chosen)
+        refuse_missing_and_infinite(graph, x)
+        if refused is not None:
+            graph.refuse_rows(refused(x))
+        return {"transform": replaced(table, chosen, made(fitted, x))}
+
+    return convert
+
+
+def log(fitted: Any, x: Tensor) -> Tensor:
+    """The logarithm to the base e or 10."""
+    return x.unary("Log") if fitted.base == "e" else elementary.log10(x)
+
+
+def log_cp(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """LogCpTransformer: the logarithm of each variable and a constant."""
+    table = given(fitted, table)
+    chosen = names(fitted.variables_)
+    x = numbers(graph, table, chosen)
+    refuse_missing_and_infinite(graph, x)
+    x = x + _of_each(fitted, fitted.C_)
+    graph.refuse_rows(x <= 0.0)
+    return {"transform": replaced(table, chosen, log(fitted, x))}
+
+
+def _of_each(fitted: Any, values: Any) -> Array:
+    """A constant for each variable, of shape (variables,)."""
+    if not isinstance(values, dict):
+        return np.full(len(fitted.variables_), float(values))
+    return np.array([float(values[name]) for name in fitted.variables_])
+
+
+def power(fitted: Any, x: Tensor) -> Tensor:
+    """PowerTransformer: each variable to the power of one exponent."""
+    known = {1.0: lambda: x, 2.0: lambda: x * x, 0.5: lambda: x.unary("Sqrt")}
+    return known.get(float(fitted.exp), lambda: x ** float(fitted.exp))()
+
+
+def _lambdas(fitted: Any) -> Array:
+    return _of_each(fitted, fitted.lambda_dict_)
+
+
+def scaled(fitted: Any, x: Tensor) -> Tensor:
+    """MeanNormalizationScaler: minus the mean, divided by the range."""
+    return (x - _of_each(fitted, fitted.mean_)) / _of_each(fitted, fitted.range_)
+
+
+CONVERTERS: dict[type, Converter] = {
+    library.ArcSinhTransformer: function(
+        lambda fitted, x: elementary.arcsinh((x - fitted.loc) / fitted.scale)
+    ),
+    library.ArcsinTransformer: function(
+        lambda fitted, x: elementary.arcsin(x.unary("Sqrt")), lambda x: (x < 0.0) | (x > 1.0)
+    ),
+    library.BoxCoxTransformer: function(
+        lambda fitted, x: box_cox(x, _lambdas(fitted)), lambda x: x <= 0.0
+    ),
+    library.LogCpTransformer: log_cp,
+    library.LogTransformer: function(log, lambda x: x <= 0.0),
+    library.PowerTransformer: function(power),
+    library.ReciprocalTransformer: function(lambda fitted, x: 1.0 / x, lambda x: x.equals(0.0)),
+    library.YeoJohnsonTransformer: function(lambda fitted, x: yeo_johnson(x, _lambdas(fitted))),
+    scaling.MeanNormalizationScaler: function(scaled),
+}

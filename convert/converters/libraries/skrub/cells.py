@@ -1,0 +1,110 @@
+"""What skrub's cleaners do to the cells of one column: null texts, numbers, text, categories.
+
+Sources: `skrub/_clean_null_strings.py`, `_to_float.py`, `_to_str.py`, `_to_categorical.py`,
+`_clean_categories.py`. Text is cleaned and parsed by the function before the graph.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from skrub import DurationToFloat, ToCategorical, ToFloat
+from skrub._clean_categories import CleanCategories
+from skrub._clean_null_strings import CleanNullStrings
+from skrub._to_str import ToStr
+
+from onnxlet.convert.graph.categories import Meaning, look_up
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
+from onnxlet.function.arrays import MISSING_TEXT
+
+TRUTH = ("bool", "bool?")
+
+
+def without_null_texts(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """CleanNullStrings: empty text, spaces only, and names of nothing such as N/A, are missing."""
+    [column] = graph.columns(table)
+    if column.dtype != "string":
+        return {"transform": column}
+    nulls = sorted(set(fitted.null_strings_))
+    if column.column is None:  # made by a step before it, which makes no text of spaces only
+        known = [Meaning(np.array(nulls, object), np.ones((len(nulls), 1)), np.zeros(1))]
+        is_null = look_up(graph, Table((column,)), known, "int64").equals(1)
+        return {"transform": is_null.where(MISSING_TEXT, column)}
+    return {"transform": graph.front_end(column, {"step": "without_null_texts", "nulls": nulls})}
+
+
+def to_float(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """ToFloat: float32; text is read as pandas reads it, and is missing where it is no number."""
+    [column] = graph.columns(table)
+    if column.dtype != "string":
+        return {"transform": _untyped(column.cast("float32"))}
+    settings = {}
+    if fitted._needs_str_replace:
+        settings = {
+            "decimal": fitted.decimal,
+            "thousand": fitted._thousand,
+            "parentheses": bool(fitted.parentheses),
+        }
+    made = graph.front_end(column, {"step": "parsed_number", **settings}, "float64")
+    return {"transform": made.cast("float32")}
+
+
+def to_text(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """ToStr: booleans become True and False; text stays."""
+    [column] = graph.columns(table)
+    return {"transform": text_of(graph, column)}
+
+
+def text_of(graph: Graph, column: Tensor) -> Tensor:
+    """A column as text.
+
+    Raises:
+        Unsupported: it has numbers, which ONNX writes in another way.
+    """
+    if column.dtype == "string":
+        return column
+    if column.dtype == "int64" and column.types not in (("bool",), ("bool?",)):
+        return graph.front_end(column, {"step": "digits"})
+    if column.types not in (("bool",), ("bool?",)):
+        raise Unsupported(
+            "it turns numbers into text",
+            "Fit it on text: X['column'] = X['column'].astype(str).",
+        )
+    words = [graph.constant([[word]], "string") for word in ("True", "False", MISSING_TEXT)]
+    truth = column.equals(0.0 if column.dtype != "int64" else 0).where(words[1], words[0])
+    return truth if column.dtype == "int64" else column.isnan().where(words[2], truth)
+
+
+def clean_categories(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """CleanCategories: the names of categories become text."""
+    [column] = graph.columns(table)
+    return {"transform": text_of(graph, column)}
+
+
+def to_categorical(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """ToCategorical: the same values, called categories."""
+    return {"transform": table}
+
+
+def duration(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """DurationToFloat, of what no request can carry."""
+    raise Unsupported(
+        "a duration has no form in a request",
+        "Turn it into numbers before the pipeline: X['column'].dt.total_seconds().",
+    )
+
+
+def _untyped(tensor: Tensor) -> Tensor:
+    return replace(tensor, types=())
+
+
+CONVERTERS: dict[type, Converter] = {
+    CleanCategories: clean_categories,
+    CleanNullStrings: without_null_texts,
+    DurationToFloat: duration,
+    ToCategorical: to_categorical,
+    ToFloat: to_float,
+    ToStr: to_text,
+}

@@ -1,0 +1,111 @@
+"""skrub's encoders of text: StringEncoder, MinHashEncoder and SimilarityEncoder.
+
+Sources: `skrub/_string_encoder.py`, `_minhash_encoder.py`, `_fast_hash.py`,
+`_similarity_encoder.py`. A missing text is an empty one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+from skrub import MinHashEncoder, SimilarityEncoder, StringEncoder
+from skrub._fast_hash import gen_atom
+
+from onnxlet.convert.converters.libraries.skrub.cells import text_of
+from onnxlet.convert.converters.text import tfidf_weights
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
+from onnxlet.function.arrays import Array
+
+LONGEST_GRAM = 20  # characters
+
+
+def string_encoder(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """StringEncoder: TF-IDF of n-grams in float32, its principal directions, one scale."""
+    if isinstance(fitted.vectorizer_, Pipeline):
+        raise Unsupported(
+            "its vectorizer='hashing' counts in 1,048,576 columns",
+            "Fit it with vectorizer='tfidf'.",
+        )
+    alone = Table((filled(graph, table),), flat=True)
+    indices, weights, width = tfidf_weights(graph, fitted.vectorizer_, alone, "float64")
+    weights = weights.cast("float32")
+    if hasattr(fitted, "tsvd_"):
+        made = _projected(graph, indices, weights, fitted.tsvd_.components_)
+    else:
+        made = graph.spread(indices, weights, width).take(range(fitted.n_components_))
+    return {"transform": made / np.float32(fitted.scaling_factor_)}
+
+
+def _projected(graph: Graph, indices: Tensor, weights: Tensor, components: Array) -> Tensor:
+    """Sparse columns times components, summed in float32 from the first to the last.
+
+    As SciPy's `csr_matvecs` does: where a text has few n-grams, some components are nothing but
+    what is rounded there, and a tree after them decides by it.
+    """
+    count, width = components.shape
+    directions = graph.constant(components.T.astype(np.float32), "float32")
+    directions = graph.op("Gather", directions, indices, axis=0, dimensions=2)
+    shape = graph.constant([0, -1, 1], "int64")
+    spread = graph.op("Reshape", weights, shape, dimensions=3, allowzero=0)
+    # So wide that not too many rows are computed at once.
+    products = graph.op("Mul", spread, directions, width=width * count, dimensions=3)
+    pads = graph.constant([0, 1, 0, 0, 0, 0], "int64")  # a zero before the first
+    padded = graph.op("Pad", products, pads, dimensions=3)
+    sums = graph.op("CumSum", padded, graph.constant(np.array(1), "int64"), dimensions=3)
+    last = graph.op("Gather", sums, graph.constant(np.array(-1), "int64"), axis=1)
+    return replace(last, width=count, dimensions=2)
+
+
+def filled(graph: Graph, table: Table) -> Tensor:
+    """The one column as text, empty where it is missing."""
+    [column] = graph.columns(table)
+    return graph.front_end(text_of(graph, column), {"step": "replaced", "pairs": [[None, ""]]})
+
+
+def min_hash(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """MinHashEncoder: the least of the hashes of all n-grams, by several hash functions."""
+    low, high = (int(length) for length in fitted.ngram_range)
+    if not 1 <= low <= high <= LONGEST_GRAM:
+        raise Unsupported(
+            f"its ngram_range is {fitted.ngram_range}", f"Keep it between 1 and {LONGEST_GRAM}."
+        )
+    count = int(fitted.n_components)
+    if fitted.hashing == "murmur":
+        step = {"step": "murmur_minima", "ngram_range": [low, high], "count": count}
+    else:
+        seeds = count // 2 if fitted.minmax_hash else count
+        atoms = [
+            [gen_atom(length, seed=seed).tolist() for seed in range(seeds)]
+            for length in range(low, high + 1)
+        ]
+        step = {"step": "hash_minima", "atoms": atoms, "maxima": bool(fitted.minmax_hash)}
+    return {"transform": graph.front_end(filled(graph, table), step, "float32", count)}
+
+
+def similarity(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """SimilarityEncoder: the share of n-grams that a text has in common with each category."""
+    if fitted.handle_missing == "error":
+        raise Unsupported("it raises for missing text", "Fit it with handle_missing=''.")
+    made = []
+    for column, known in zip(graph.columns(table), fitted.categories_, strict=True):
+        if column.dtype != "string":
+            raise Unsupported("it compares numbers as text", "Give it text.")
+        step = {
+            "step": "similarities",
+            "categories": [str(category) for category in known.tolist()],
+            "ngram_range": [int(length) for length in fitted.ngram_range],
+            "analyzer": fitted.analyzer,
+        }
+        text = filled(graph, Table((column,)))
+        made.append(graph.front_end(text, step, graph.precision, len(known)))
+    return {"transform": graph.concat(made)}
+
+
+CONVERTERS: dict[type, Converter] = {
+    MinHashEncoder: min_hash,
+    SimilarityEncoder: similarity,
+    StringEncoder: string_encoder,
+}

@@ -1,0 +1,1 @@
+"""Estimators of this project's own, for pipelines of scikit-learn's."""

@@ -1,0 +1,150 @@
+"""Columns of dates: what the front end reads and takes apart for the graph.
+
+A tensor of dtype DATE stands for such a column. The graph has no such tensor: it is given the
+parts that a step asks for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from functools import cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from onnxlet.convert.graph.inputs import steps_of
+from onnxlet.convert.graph.tensor import DATE, Tensor, Unsupported
+from onnxlet.function.inputs.dates import GREATEST, LEAST
+
+FIXED = re.compile(r"UTC([+-])(\d\d):(\d\d)")
+# Other names of pandas for the same part.
+ALIASES = {
+    "dayofweek": "weekday", "day_of_week": "weekday", "day_of_year": "dayofyear",
+    "daysinmonth": "days_in_month",
+}  # fmt: skip
+
+
+def from_text(text: Tensor, form: str | None = None, offset: bool = False) -> Tensor:
+    """The dates that a column of text holds; what is no date is missing.
+
+    Args:
+        text: as it comes in, or changed by other steps of the front end.
+        form: of `strptime`; None is ISO 8601.
+        offset: dates of ISO 8601 have an offset from UTC, or have none.
+
+    Raises:
+        Unsupported: a step inside the model has made the text.
+    """
+    if text.column is None or text.dtype != "string":
+        raise Unsupported(
+            "it reads dates out of a column that a step before it has changed",
+            "Read dates from columns as they come in.",
+        )
+    return with_step(text, {"step": "date", "form": form, "offset": offset})
+
+
+def with_step(column: Tensor, step: Mapping[str, Any]) -> Tensor:
+    """A column of dates, after one more step of the front end."""
+    steps = (*steps_of(column), dict(step))
+    name = column.graph.unique("date")
+    return replace(column, name=name, dtype=DATE, steps=steps, replaced=(), types=(), origin=None)
+
+
+def form_of(text: Tensor) -> str | None:
+    """The form of the dates that a column of text as it comes in has to hold, if any."""
+    declared = text.types[0] if text.types else ""
+    return declared.removeprefix("date ") if declared.startswith("date ") else None
+
+
+def parts(date: Tensor, names: Sequence[str], dtype: str | None = None) -> Tensor:
+    """Parts of dates, of shape (rows, parts), NaN for a missing date.
+
+    Args:
+        date: of dtype DATE.
+        names: as pandas' `.dt` has them, and `microseconds`, from 1970, which need float64.
+        dtype: the graph's precision if not given.
+    """
+    known = [ALIASES.get(name, name) for name in names]
+    step = {"step": "parts", "names": known}
+    return date.graph.front_end(date, step, dtype or date.graph.precision, len(known))
+
+
+def microseconds(date: Tensor) -> Tensor:
+    """From 1970, in float64, in which they are whole numbers."""
+    return parts(date, ["microseconds"], "float64")
+
+
+def formatted(date: Tensor, form: str) -> Tensor:
+    """Text, as `strftime` writes it."""
+    return date.graph.front_end(date, {"step": "formatted", "form": form})
+
+
+def floored(date: Tensor, unit: timedelta) -> Tensor:
+    """Dates, down to a whole number of units from 1970."""
+    step = {"step": "floored", "microseconds": unit // timedelta(microseconds=1)}
+    return with_step(date, step)
+
+
+def in_zone(date: Tensor, zone: str) -> Tensor:
+    """Dates in UTC, as the clocks of a zone show them.
+
+    Raises:
+        Unsupported: nobody knows the zone.
+    """
+    try:
+        starts, offsets = _changes(zone)
+    except (KeyError, ValueError, OSError) as error:
+        raise Unsupported(f"the time zone {zone!r} is not known here") from error
+    if not starts and offsets == [0]:
+        return date
+    return with_step(date, {"step": "in_zone", "starts": starts, "offsets": offsets})
+
+
+def _zone(name: str) -> tzinfo:
+    fixed = FIXED.fullmatch(name)
+    if fixed is None:
+        return ZoneInfo(name)
+    sign, hours, minutes = fixed.groups()
+    shift = timedelta(hours=int(hours), minutes=int(minutes))
+    return timezone(-shift if sign == "-" else shift)
+
+
+def has_offset(date: Tensor) -> bool:
+    """Whether dates come with an offset from UTC."""
+    first = next(step for step in date.steps if step["step"] in ("date", "date_if_any"))
+    return bool(first.get("offset")) or "%z" in (first["form"] or "")
+
+
+def in_utc(date: Tensor) -> Tensor:
+    """Dates before they were taken to the clock of a zone."""
+    steps = tuple(step for step in date.steps if step["step"] != "in_zone")
+    return replace(date, name=date.graph.unique("date"), steps=steps)
+
+
+@cache
+def _changes(zone: str) -> tuple[list[int], list[int]]:
+    """The seconds from 1970 at which a zone's offset changes, and all of its offsets in seconds.
+
+    The offset is asked for once a day; where it has changed, halves find the second.
+    """
+    info = _zone(zone)
+
+    def offset(second: int) -> int:
+        moment = datetime.fromtimestamp(0, UTC) + timedelta(seconds=second)
+        return int((moment.astimezone(info).utcoffset() or timedelta(0)).total_seconds())
+
+    first, last = (int((end - datetime(1970, 1, 1)).total_seconds()) for end in (LEAST, GREATEST))
+    starts: list[int] = []
+    offsets = [offset(first)]
+    day = 86_400
+    for second in range(first, last, day):
+        if offset(second + day) != offsets[-1]:
+            low, high = second, second + day
+            while high - low > 1:
+                middle = (low + high) // 2
+                low, high = (middle, high) if offset(middle) == offsets[-1] else (low, middle)
+            starts.append(high)
+            offsets.append(offset(high))
+    return starts, offsets

@@ -1,0 +1,170 @@
+"""The inputs of a graph: columns as they come in, and what the function makes of them before."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import onnx
+from onnx import helper
+
+from onnxlet.convert.graph.tensor import ELEMENTS, Tensor, Unsupported
+from onnxlet.function.arrays import MISSING_TEXT
+
+
+class GraphInputs(ABC):
+    """Collects a graph's inputs.
+
+    Attributes:
+        inputs: the manifest's entries: each tensor's name, dtype, columns, and what else it needs.
+    """
+
+    def __init__(self) -> None:
+        self.inputs: list[dict[str, Any]] = []
+        self._value_infos: list[onnx.ValueInfoProto] = []
+        self._count = 0
+
+    @abstractmethod
+    def tensor(
+        self, name: str, dtype: str, width: int = 1, dimensions: int | None = None
+    ) -> Tensor:
+        """The graph's tensor of a name."""
+
+    def unique(self, stem: str) -> str:
+        """A name that nothing in the graph has yet."""
+        self._count += 1
+        return f"{stem}_{self._count}"
+
+    def input(
+        self, columns: Sequence[str], dtype: str, width: int | None = None, **described: Any
+    ) -> Tensor:
+        """An input of the graph, which the function feeds.
+
+        Args:
+            columns: of the signature, that the function puts side by side.
+            dtype: of the tensor.
+            width: columns of the tensor; one for each in the signature if not given.
+            described: further items of its entry in the manifest.
+        """
+        name = self.unique("input")
+        self.inputs.append({"name": name, "dtype": dtype, "columns": list(columns), **described})
+        wide = len(columns) if width is None else width
+        self._value_infos.append(helper.make_tensor_value_info(name, ELEMENTS[dtype], [None, wide]))
+        return self.tensor(name, dtype, wide, 2)
+
+    def column_of(self, tensor: Tensor, indices: Sequence[int]) -> str | None:
+        """The signature's column at these indices of an input of text; None if they are no such."""
+        return self._source(tensor, indices)[0] if tensor.dtype == "string" else None
+
+    def _source(self, tensor: Tensor, indices: Sequence[int]) -> tuple[str | None, str]:
+        """The signature's column at these indices of an input, and the input's dtype."""
+        for entry in self.inputs:
+            if entry["name"] == tensor.name and "steps" not in entry and len(indices) == 1:
+                return str(entry["columns"][indices[0]]), str(entry["dtype"])
+        return None, ""
+
+    def front_end(
+        self,
+        column: Tensor,
+        step: Mapping[str, Any],
+        dtype: str = "string",
+        width: int = 1,
+    ) -> Tensor:
+        """A column changed by a step that the function takes before it feeds the graph.
+
+        Args:
+            column: an input of text or numbers, or what other steps have made of an input of text.
+            step: its name as `step`, and its settings, for `onnxlet.function.inputs.front_end`.
+            dtype: of the result.
+            width: columns of the result.
+
+        Returns:
+            An input of the graph; where it is text, further steps may follow.
+
+        Raises:
+            Unsupported: a step inside the model has made the column.
+        """
+        name, source = column.column, "string"
+        if name is None:
+            base, indices = column.origin or (column, tuple(range(column.width)))
+            name, source = self._source(base, indices)
+        if name is None:
+            raise Unsupported(
+                "it is given a column that a step before it has changed",
+                "What ONNX can't do is done to columns as they come in: put this step first.",
+            )
+        steps = [*steps_of(column), dict(step)]
+        for entry in self.inputs:
+            known = (entry["columns"], entry["dtype"], entry.get("steps"))
+            if known == ([name], dtype, steps):
+                made = self.tensor(entry["name"], dtype, width, 2)
+                break
+        else:
+            made = self.input([name], dtype, width, **{"from": source, "steps": steps})
+            if width > 1:
+                self.inputs[-1]["width"] = width
+        if dtype != "string":
+            return made
+        return replace(made, column=name, steps=tuple(steps), labels=column.labels)
+
+    def merged(self, made: Sequence[Tensor]) -> tuple[list[Tensor], list[int]]:
+        """Inputs of `front_end` with several columns each: an input takes ONNX Runtime half a µs.
+
+        Args:
+            made: inputs of numbers, of one column each.
+
+        Returns:
+            Inputs with the same columns, and where each of these is among them.
+        """
+        entries = {entry["name"]: entry for entry in self.inputs}
+        alike: dict[str, list[int]] = {}
+        for index, tensor in enumerate(made):
+            entry = entries[tensor.name]
+            key = repr([entry[name] for name in ("dtype", "from", "steps")])
+            alike.setdefault(key, []).append(index)
+        inputs, order = [], []
+        for members in alike.values():
+            first = entries[made[members[0]].name]
+            columns = [entries[made[index].name]["columns"][0] for index in members]
+            described = {"from": first["from"], "steps": first["steps"]}
+            inputs.append(self.input(columns, first["dtype"], **described))
+            order += members
+        return inputs, [order.index(index) for index in range(len(made))]
+
+    def count(self, column: str, dtype: str, tokens: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
+        """Tokens of a column of text, which the function counts.
+
+        Args:
+            column: of the signature.
+            dtype: of the counts.
+            tokens: which ones and how, for the manifest.
+
+        Returns:
+            The indices of the columns that are not zero, and the counts, as in `Tensor.compact`.
+        """
+        for entry in self.inputs:
+            known = (entry["columns"], entry["dtype"], entry.get("tokens"))
+            if known == ([column], dtype, tokens):
+                return self._counted(entry["places"], entry["name"], dtype)
+        counts, indices = self.unique("input"), self.unique("input")
+        entry = {"name": counts, "dtype": dtype, "columns": [column], "places": indices}
+        self.inputs.append({**entry, "tokens": tokens})
+        self._value_infos += [
+            helper.make_tensor_value_info(counts, ELEMENTS[dtype], [None, None]),
+            helper.make_tensor_value_info(indices, ELEMENTS["int64"], [None]),
+        ]
+        return self._counted(indices, counts, dtype)
+
+    def _counted(self, indices: str, counts: str, dtype: str) -> tuple[Tensor, Tensor]:
+        values = self.tensor(counts, dtype, dimensions=2)
+        return self.tensor(indices, "int64", dimensions=1), values
+
+
+def steps_of(column: Tensor) -> list[Mapping[str, Any]]:
+    """All steps of the front end that make a column of text out of the signature's."""
+    if not column.replaced:
+        return list(column.steps)
+    pairs = [[None if text == MISSING_TEXT else text for text in pair] for pair in column.replaced]
+    return [*column.steps, {"step": "replaced", "pairs": pairs}]

@@ -1,0 +1,70 @@
+"""Columns that the model needs: without the others its answers stay the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from onnxlet.convert.reference.alike import is_wide, tried
+from onnxlet.convert.reference.answers import Answers
+from onnxlet.convert.reference.hush import hushed
+from onnxlet.convert.reference.inputs import Cells
+from onnxlet.convert.reference.reference import Reference
+from onnxlet.function.arrays import Array
+
+
+def needed_columns(
+    reference: Reference, bases: Sequence[Cells], kinds: Sequence[Sequence[int]]
+) -> list[int]:
+    """Positions of the columns that can't be left out of the DataFrame; of an array, all.
+
+    A function that sums all columns answers without any of them, but otherwise.
+
+    Args:
+        reference: is asked without each column; of a wide frame, without some of each kind.
+        bases: the rows that it is asked about.
+        kinds: positions of columns that are treated alike.
+    """
+    inputs = reference.inputs
+    every = list(range(len(inputs.columns)))
+    if not inputs.frame or len(every) == 1:
+        return every
+    whole = inputs.data(bases)
+    known: list[Answers] = []
+
+    def is_needed(positions: Sequence[int]) -> bool:
+        try:
+            with hushed():
+                labels = [inputs.columns[position].label for position in positions]
+                without = reference.answers_to(whole.drop(columns=labels))
+        except Exception:  # whatever it raises, it needs the column
+            return True
+        known[:] = known or [reference.answers_to(whole)]
+        return not _same(known[0], without)
+
+    if not is_wide(len(every)):
+        return [position for position in every if is_needed([position])]
+    some = set(tried(kinds))
+    needed: list[int] = []
+    for kind in kinds:
+        found = {is_needed([position]) for position in kind if position in some}
+        if found == {True}:
+            needed += kind
+        elif found == {True, False} or is_needed(kind):
+            needed += [position for position in kind if is_needed([position])]
+    return sorted(needed)
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Equal answers, by output name."""
+    return all(_equal(np.asarray(one[name]), np.asarray(other[name])) for name in one)
+
+
+def _equal(a: Array, b: Array) -> bool:
+    if a.shape != b.shape:
+        return False
+    if a.dtype.kind == b.dtype.kind == "f":
+        return bool(np.array_equal(a, b, equal_nan=True))
+    return [str(cell) for cell in a.ravel()] == [str(cell) for cell in b.ravel()]

@@ -1,0 +1,100 @@
+"""What the columns of a wide model may hold: some of each kind are probed, and stand for all.
+
+What these may hold is then tried in all others of their kind at once. Where that raises, or where
+those that were probed may not hold the same, every column of the kind is probed by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from onnxlet.convert.reference.alike import in_parts, tried
+from onnxlet.function.inputs.signature import Column
+
+Probe = Callable[[Sequence[int]], dict[int, Column]]
+Takes = Callable[[Sequence[int], Any], bool]
+
+
+def probed_by_kind(
+    kinds: Sequence[Sequence[int]],
+    names: Sequence[str],
+    probe: Probe,
+    takes: Takes,
+    unseen: Callable[[str], Sequence[Any]],
+    overflows: Sequence[float],
+) -> dict[int, Column]:
+    """The columns of each kind, by position.
+
+    Args:
+        kinds: positions of columns that are treated alike.
+        names: of all columns.
+        probe: the columns at some positions, each tried by itself.
+        takes: whether rows are answered that hold a value at all of some positions.
+        unseen: values of a column type, one of which a column takes that takes any.
+        overflows: magnitudes beyond which arithmetic gives out, the largest first.
+    """
+    probed = probe(tried(kinds))
+    for kind in kinds:
+        others = [position for position in kind if position not in probed]
+        shared = _shared([probed[p] for p in kind if p in probed], overflows) if others else None
+        if shared is not None and _holds(shared, others, takes, unseen):
+            probed |= {p: replace(shared, name=names[p]) for p in kind}
+        else:
+            for some in in_parts(others, len(names)):
+                probed |= probe(some)
+    return probed
+
+
+def _shared(columns: Sequence[Column], overflows: Sequence[float]) -> Column | None:
+    """The column that all of these are but for their names; None where they differ in more.
+
+    Which number is the last that is answered before sums overflow differs from one column to the
+    next: the least of them holds for all, and the next lower one for those that nobody tried.
+    """
+    far = {sign * size for size in overflows for sign in (-1, 1)}
+    sizes = [abs(b) for c in columns for b in (c.minimum, c.maximum) if b in far]
+    lower = next((size for size in overflows if size < min(sizes)), None) if sizes else None
+    plain = {
+        replace(
+            c,
+            name="",
+            infinite=c.infinite and not sizes,
+            minimum=None if c.minimum in far else c.minimum,
+            maximum=None if c.maximum in far else c.maximum,
+        )
+        for c in columns
+    }
+    one = next(iter(plain))
+    if len(plain) > 1 or one.categories is not None or (sizes and lower is None):
+        return None
+    if lower is None:
+        return one
+    below = any(c.minimum in far for c in columns)
+    above = any(c.maximum in far for c in columns)
+    return replace(
+        one,
+        minimum=-lower if below else one.minimum,
+        maximum=lower if above else one.maximum,
+    )
+
+
+def _holds(
+    column: Column, positions: Sequence[int], takes: Takes, unseen: Callable[[str], Sequence[Any]]
+) -> bool:
+    """Whether columns take at once what one of them takes, but for magnitudes that sum up."""
+    if column.type != "bool" and not any(takes(positions, v) for v in unseen(column.type)):
+        return False
+    return all(takes(positions, value) for value in _values(column))
+
+
+def _values(column: Column) -> Iterator[Any]:
+    if column.nullable:
+        yield None
+    if column.infinite:
+        yield from (np.inf, -np.inf)
+    if column.type == "bool":
+        yield from (False, True)

@@ -1,0 +1,90 @@
+"""The front end for columns: what ONNX can't do exactly is done to each cell before the graph.
+
+A manifest's graph input then has `steps`, in their order: `{"step": "slice", "start": 0, …}`. Each
+is a plain function that is made from its settings and takes one cell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from onnxlet.function.arrays import Array
+
+Step = Callable[[Any], Any]
+
+# Where a step is made: only models that have it import its module.
+DATES = "onnxlet.function.inputs.dates"
+MODULES = {
+    **dict.fromkeys(("date", "date_if_any", "floored", "formatted", "in_zone", "parts"), DATES),
+    "city_hash": "onnxlet.function.inputs.city_hash",
+    "digest": "onnxlet.function.inputs.category_steps",
+    "items": "onnxlet.function.inputs.category_steps",
+    "similarity": "onnxlet.function.inputs.similarity",
+    **dict.fromkeys(
+        (
+            "digits",
+            "hash_minima",
+            "murmur_minima",
+            "parsed_number",
+            "similarities",
+            "without_null_texts",
+        ),
+        "onnxlet.function.inputs.messy_texts",
+    ),
+}
+TEXT_STEPS = "onnxlet.function.inputs.text_steps"  # all others
+
+
+class StepFeed:
+    """Cells of columns, each taken through the steps: one input tensor of the graph.
+
+    Attributes:
+        name: of the tensor, which has the shape (rows, columns * width).
+    """
+
+    def __init__(self, entry: Mapping[str, Any], *at: tuple[int, int]) -> None:
+        """Read a manifest's graph input.
+
+        Args:
+            entry: `name`, `dtype`, `steps`, and `width` where a cell becomes several numbers.
+            at: for each column the block that has it, and the column there.
+        """
+        self.name = str(entry["name"])
+        self._dtype = str(entry["dtype"])
+        self._width = int(entry.get("width", 1))
+        self._at = at
+        self._change = composed(entry["steps"])
+
+    def gather(self, blocks: Sequence[Array]) -> Array:
+        """The tensor."""
+        parts = [self._changed(blocks[block][:, position]) for block, position in self._at]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+
+    def _changed(self, column: Array) -> Array:
+        changed = [self._change(cell) for cell in column.tolist()]
+        dtype = object if self._dtype == "string" else self._dtype
+        return np.array(changed, dtype).reshape(len(changed), self._width)
+
+
+def composed(steps: Sequence[Mapping[str, Any]]) -> Step:
+    """One function of a cell that takes all steps."""
+    functions = [_made(step) for step in steps]
+    if len(functions) == 1:
+        return functions[0]
+    return lambda cell: reduce(_applied, functions, cell)
+
+
+def _applied(cell: Any, step: Step) -> Any:
+    return step(cell)
+
+
+def _made(step: Mapping[str, Any]) -> Step:
+    settings = dict(step)
+    name = settings.pop("step")
+    made: Step = getattr(import_module(MODULES.get(name, TEXT_STEPS)), name)(**settings)
+    return made

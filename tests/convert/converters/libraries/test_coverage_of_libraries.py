@@ -1,0 +1,59 @@
+"""docs/reference/coverage.md has a line for every public estimator of the other libraries."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+
+from tools.coverage.catalogue import SCIKIT_LEARN, cases_of, installed, versions_of
+from tools.coverage.document import FILE, Table, row_of, tables_in
+from tools.coverage.libraries import estimators_of
+from tools.coverage.sweep import judged
+
+pytest.importorskip("imblearn")
+LIBRARIES = [name for name in installed() if name != SCIKIT_LEARN]
+# Two lines of each table, or three, that a sweep finds quickly.
+SAMPLE = {
+    "category_encoders": ("CatBoostEncoder", "HashingEncoder", "SummaryEncoder"),
+    "imbalanced-learn": ("Pipeline", "SMOTE"),
+}
+
+
+@pytest.fixture(scope="module")
+def tables() -> dict[str, Table]:
+    """The page's tables, by library."""
+    return tables_in(FILE.read_text())
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_every_estimator_has_its_line_and_none_differs(
+    library: str, tables: dict[str, Table]
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        names = [case.name for case in cases_of(library)]
+    assert names
+    assert [one.name for one in tables[library].outcomes] == names
+    assert {one.result for one in tables[library].outcomes} <= {"exact", "refused", "transductive"}
+    assert tables[library].versions == versions_of(library)
+
+
+@pytest.mark.parametrize(
+    ("library", "name"), [(library, name) for library in SAMPLE for name in SAMPLE[library]]
+)
+def test_the_line_is_what_a_sweep_finds(library: str, name: str, tables: dict[str, Table]) -> None:
+    lines = {one.name: row_of(one) for one in tables[library].outcomes}
+    assert row_of(judged(name, library)) == lines[name]
+
+
+def test_every_library_of_the_page_has_lines_that_are_tried(tables: dict[str, Table]) -> None:
+    assert list(tables) == [SCIKIT_LEARN, *LIBRARIES]
+    assert list(SAMPLE) == LIBRARIES
+
+
+def test_public_estimators_are_found_and_no_base_classes() -> None:
+    found = estimators_of("imblearn")
+    assert {"SMOTE", "Pipeline", "BalancedBaggingClassifier"} <= set(found)
+    assert not {name for name in found if name.startswith("Base")}
+    assert "SMOTE" not in estimators_of("imblearn", "SMOTE")

@@ -1,0 +1,110 @@
+"""Packages that bring their converters along: installed ones, each in a folder on sys.path."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from onnxlet.convert.errors import Refusal
+from onnxlet.convert.sources.source import Source
+from tests.convert.exactness import assert_exact
+from tests.convert.helpers import built
+
+ESTIMATOR = """
+import numpy as np
+from sklearn.base import BaseEstimator, RegressorMixin
+
+class Halving(RegressorMixin, BaseEstimator):
+    def fit(self, X, y=None):
+        self.half_ = 0.5
+        return self
+
+    def predict(self, X):
+        return np.asarray(X)[:, 0] * self.half_
+"""
+CONVERTERS = """
+from NAME import Halving
+
+def halving(graph, fitted, table):
+    return {"predict": graph.matrix(table).take([0]) * fitted.half_}
+
+CONVERTERS = {Halving: halving}
+"""
+X = np.random.default_rng(0).normal(size=(50, 2))
+Install = Callable[..., Any]
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+    """Installs a package with an estimator and an entry point; the estimator's class."""
+    made = []
+
+    def installed(name: str, content: str = CONVERTERS, value: str = "NAME.onnx") -> Any:
+        package = tmp_path / name
+        package.mkdir()
+        (package / "__init__.py").write_text(ESTIMATOR)
+        (package / "onnx.py").write_text(content.replace("NAME", name))
+        about = tmp_path / f"{name}-2.1.dist-info"
+        about.mkdir()
+        (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 2.1\n")
+        line = f"{name} = {value.replace('NAME', name)}"
+        (about / "entry_points.txt").write_text(f"[onnxlet.converters]\n{line}\n")
+        monkeypatch.syspath_prepend(str(tmp_path))
+        importlib.invalidate_caches()
+        made.append(name)
+        return importlib.import_module(name).Halving
+
+    yield installed
+    for name in made:
+        for module in [each for each in sys.modules if each.partition(".")[0] == name]:
+            del sys.modules[module]
+
+
+def test_an_installed_package_brings_its_converters(install: Install, tmp_path: Path) -> None:
+    kind = install("halves")
+    assert "halves.onnx" not in sys.modules
+    assert_exact(kind().fit(X), X)
+    model = make_pipeline(StandardScaler(), kind()).fit(X, X[:, 0])
+    assert built(Source(model, X), tmp_path).manifest["task"] == "regression"
+
+
+def test_an_entry_point_may_be_the_mapping_itself(install: Install) -> None:
+    assert_exact(install("quarters", value="NAME.onnx:CONVERTERS")().fit(X), X)
+
+
+def test_a_subclass_in_another_package_is_converted_too(install: Install) -> None:
+    parent = install("parents")
+    child = type("Child", (parent,), {"__module__": "tests"})
+    assert_exact(child().fit(X), X)
+
+
+BROKEN = {
+    "it fails": ("import nothing_that_is_there", "NAME.onnx", "ModuleNotFoundError"),
+    "it raises": ("raise SystemError('no licence')", "NAME.onnx", "SystemError: no licence"),
+    "nothing there": ("", "NAME.onnx", "got module"),
+    "no such name": ("", "NAME.onnx:nothing", "AttributeError"),
+    "no module": ("", "NAME.nothing", "ModuleNotFoundError"),
+    "other keys": ("CONVERTERS = {'Halving': len}", "NAME.onnx", "got 'Halving'"),
+    "no functions": (CONVERTERS + "\nCONVERTERS = {Halving: 1}", "NAME.onnx", "Halving'>: 1"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_broken_entry_point_is_named(case: str, install: Install, tmp_path: Path) -> None:
+    content, value, reason = BROKEN[case]
+    name = f"broken_{case.replace(' ', '_')}"
+    model = install(name, content, value)().fit(X)
+    with pytest.raises(Refusal, match="is broken") as refused:
+        built(Source(model, X), tmp_path)
+    message = str(refused.value)
+    assert f"'{name} = {value.replace('NAME', name)}' (onnxlet.converters) of {name} 2.1" in message
+    assert reason in message
+    assert f"Mend {name} 2.1, or uninstall it." in refused.value.hint

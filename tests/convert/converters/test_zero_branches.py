@@ -1,0 +1,249 @@
+"""Rows at which scikit-learn takes a branch of its own: sums, norms and variances of zero.
+
+Far from the training rows all probabilities vanish; a column that never varied has no scale. Each
+case has rows of zeros, rows far away, and the training rows themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn import (
+    cluster,
+    compose,
+    cross_decomposition,
+    decomposition,
+    discriminant_analysis,
+    ensemble,
+    gaussian_process,
+    impute,
+    kernel_approximation,
+    kernel_ridge,
+    linear_model,
+    manifold,
+    mixture,
+    multiclass,
+    naive_bayes,
+    neighbors,
+    neural_network,
+    preprocessing,
+    semi_supervised,
+    svm,
+)
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.datasets import load_iris
+from sklearn.gaussian_process.kernels import PairwiseKernel
+from sklearn.multioutput import MultiOutputClassifier
+from sklearn.tree import DecisionTreeClassifier
+
+from onnxlet.function.arrays import Array
+from tests.convert.exactness import assert_exact, expected
+
+X, y = load_iris(return_X_y=True)
+CONSTANT = X * [1.0, 0.0, 1.0, 1.0] + [0.0, 3.0, 0.0, 0.0]
+EMPTY = X * [1.0, 0.0, 1.0, 1.0]
+GAPS = np.where(np.random.default_rng(0).random(X.shape) < 0.2, np.nan, X)
+SOME = np.where(np.arange(150) % 3, -1, y)
+FAR = np.vstack([X * 0.0, X[:5], X * 1e3, -X[::3] * 1e3, X[::3] * 1e8])
+COUNTS = np.round(np.abs(X))
+SURE = {"loss": "log_loss", "random_state": 3}  # on ten times these numbers, very sure of itself
+
+
+def sure() -> linear_model.SGDClassifier:
+    return linear_model.SGDClassifier(**SURE)
+
+
+CASES: dict[str, Callable[[], tuple[Any, Array]]] = {
+    "logistic": lambda: (sure().fit(X * 10, y), drawn()),
+    "logistic in bags": lambda: (
+        ensemble.BaggingClassifier(sure(), n_estimators=3, random_state=0).fit(X * 10, y),
+        drawn(),
+    ),
+    "logistic, two outputs": lambda: (
+        MultiOutputClassifier(sure()).fit(X * 10, np.c_[y, y]),
+        drawn(),
+    ),
+    "logistic, some labels": lambda: (
+        semi_supervised.SelfTrainingClassifier(sure()).fit(X * 10, SOME),
+        drawn(),
+    ),
+    "modified Huber": lambda: (
+        linear_model.SGDClassifier(loss="modified_huber", random_state=0).fit(X, y),
+        FAR,
+    ),
+    "against the rest": lambda: (
+        multiclass.OneVsRestClassifier(DecisionTreeClassifier(max_depth=2)).fit(X, y),
+        FAR,
+    ),
+    "Gaussian process": lambda: (
+        gaussian_process.GaussianProcessClassifier(optimizer=None).fit(X[::3], y[::3]),
+        FAR,
+    ),
+    "propagation": lambda: (semi_supervised.LabelPropagation().fit(X, SOME), FAR),
+    "spreading among neighbours": lambda: (
+        semi_supervised.LabelSpreading(kernel="knn", n_neighbors=3).fit(X, SOME),
+        FAR,
+    ),
+    "calibrated": lambda: (
+        CalibratedClassifierCV(naive_bayes.GaussianNB(), method="isotonic", cv=3).fit(X, y),
+        FAR,
+    ),
+    "neighbours by distance": lambda: (
+        neighbors.KNeighborsClassifier(weights="distance").fit(X, y),
+        FAR,
+    ),
+    "neighbours by angle": lambda: (
+        neighbors.KNeighborsClassifier(metric="cosine", weights="distance").fit(X, y),
+        X * 0.0,
+    ),
+    "within a radius": lambda: (
+        neighbors.RadiusNeighborsClassifier(0.1, weights="distance", outlier_label=0).fit(X, y),
+        FAR,
+    ),
+    "within a radius, numbers": lambda: (
+        neighbors.RadiusNeighborsRegressor(0.1).fit(X, y.astype(float)),
+        FAR,
+    ),
+    "outliers among equal rows": lambda: (
+        neighbors.LocalOutlierFactor(novelty=True).fit(np.repeat(X[::5], 30, axis=0)),
+        X,
+    ),
+    "centroids": lambda: (neighbors.NearestCentroid(shrink_threshold=0.5).fit(CONSTANT, y), FAR),
+    "StandardScaler": lambda: (preprocessing.StandardScaler().fit(CONSTANT), FAR),
+    "MinMaxScaler": lambda: (preprocessing.MinMaxScaler(clip=True).fit(CONSTANT), FAR),
+    "MaxAbsScaler": lambda: (preprocessing.MaxAbsScaler().fit(EMPTY), FAR),
+    "RobustScaler": lambda: (preprocessing.RobustScaler(unit_variance=True).fit(CONSTANT), FAR),
+    "RobustScaler, empty range": lambda: (
+        preprocessing.RobustScaler(quantile_range=(50, 50)).fit(X),
+        FAR,
+    ),
+    "PowerTransformer": lambda: (preprocessing.PowerTransformer().fit(CONSTANT), FAR[:200]),
+    "QuantileTransformer": lambda: (
+        preprocessing.QuantileTransformer(n_quantiles=50).fit(CONSTANT),
+        FAR,
+    ),
+    "KBinsDiscretizer": lambda: (
+        preprocessing.KBinsDiscretizer(3, encode="ordinal").fit(CONSTANT),
+        FAR,
+    ),
+    "SplineTransformer": lambda: (preprocessing.SplineTransformer().fit(CONSTANT), FAR[:200]),
+    "l1": lambda: (preprocessing.Normalizer("l1").fit(X), FAR),
+    "l2": lambda: (preprocessing.Normalizer("l2").fit(X), FAR),
+    "max": lambda: (preprocessing.Normalizer("max").fit(X), FAR),
+    "whitened": lambda: (decomposition.PCA(whiten=True).fit(np.hstack([X, X])), np.hstack([X, X])),
+    "kernel components": lambda: (
+        decomposition.KernelPCA(
+            10, kernel="linear", remove_zero_eig=False, eigen_solver="dense"
+        ).fit(X),
+        X,
+    ),
+    "empty topics": lambda: (
+        decomposition.LatentDirichletAllocation(3, random_state=0).fit(COUNTS),
+        COUNTS * 0.0,
+    ),
+    "empty atoms": lambda: (
+        decomposition.SparsePCA(4, alpha=50, random_state=0, max_iter=5).fit(X),
+        FAR[:300],
+    ),
+    "a row without a norm": lambda: (
+        decomposition.SparseCoder(np.eye(4)[:3], transform_algorithm="omp"),
+        X * 0.0,
+    ),
+    "factors": lambda: (decomposition.FactorAnalysis(2).fit(CONSTANT), FAR),
+    "empty components": lambda: (
+        mixture.BayesianGaussianMixture(
+            n_components=8, random_state=0, weight_concentration_prior=1e-8, max_iter=300
+        ).fit(X),
+        FAR,
+    ),
+    "clusters of equal rows": lambda: (
+        cluster.KMeans(3, n_init=1, random_state=0).fit(np.repeat(X[:3], 20, axis=0)),
+        FAR,
+    ),
+    "weights of equal rows": lambda: (
+        manifold.LocallyLinearEmbedding(n_neighbors=3, eigen_solver="dense").fit(
+            np.repeat(X[:30], 4, axis=0)
+        ),
+        X[:30],
+    ),
+    "a prior of zero": lambda: (naive_bayes.GaussianNB(priors=[0.0, 0.5, 0.5]).fit(X, y), FAR),
+    "no variance": lambda: (naive_bayes.GaussianNB(var_smoothing=0.0).fit(CONSTANT, y), FAR),
+    "complement": lambda: (naive_bayes.ComplementNB(norm=True).fit(EMPTY, y), FAR[:150]),
+    "discriminants": lambda: (
+        discriminant_analysis.LinearDiscriminantAnalysis().fit(CONSTANT, y),
+        FAR,
+    ),
+    "latent structures": lambda: (
+        cross_decomposition.PLSRegression(2).fit(CONSTANT, np.c_[y, y * 0]),
+        FAR,
+    ),
+    "a constant target": lambda: (
+        compose.TransformedTargetRegressor(
+            linear_model.Ridge(), transformer=preprocessing.StandardScaler()
+        ).fit(X, y * 0.0 + 5.0),
+        FAR,
+    ),
+    "a constant target of a process": lambda: (
+        gaussian_process.GaussianProcessRegressor(normalize_y=True, optimizer=None, alpha=0.1).fit(
+            X[::3], y[::3] * 0.0 + 2.0
+        ),
+        FAR,
+    ),
+    "angles": lambda: (kernel_ridge.KernelRidge(kernel="cosine").fit(X, y), FAR),
+    "angles of a process": lambda: (
+        gaussian_process.GaussianProcessRegressor(
+            PairwiseKernel(metric="cosine"), alpha=0.1, optimizer=None
+        ).fit(X[::3], y[::3]),
+        FAR,
+    ),
+    "angles of a few": lambda: (
+        kernel_approximation.Nystroem(kernel="cosine", n_components=9, random_state=0).fit(X),
+        FAR,
+    ),
+    "chi squared": lambda: (
+        kernel_approximation.AdditiveChi2Sampler().fit(X),
+        np.abs(FAR),
+    ),
+    "gaps everywhere": lambda: (
+        impute.KNNImputer(n_neighbors=3).fit(GAPS),
+        np.full((1, 4), np.nan),
+    ),
+    "a sum of classes": lambda: (
+        neural_network.MLPClassifier((4,), max_iter=5, random_state=0).fit(X, y),
+        FAR,
+    ),
+    "a class without weight": lambda: (
+        DecisionTreeClassifier(class_weight={0: 0, 1: 1, 2: 1}, random_state=0).fit(X, y),
+        FAR,
+    ),
+    "one row a tree": lambda: (
+        ensemble.IsolationForest(n_estimators=3, max_samples=1, random_state=0).fit(X),
+        FAR[:300],
+    ),
+    "pairs of classes": lambda: (svm.SVC(random_state=0).fit(X, y), FAR[:300]),
+}
+
+
+def drawn() -> Array:
+    """Rows in and around the range of ten times the training rows."""
+    return np.random.default_rng(0).uniform(X.min(axis=0) - 2, X.max(axis=0) + 2, (2000, 4)) * 10
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("case", CASES)
+def test_branches_of_zeros_are_scikit_learns(case: str) -> None:
+    estimator, rows = CASES[case]()
+    assert_exact(estimator, rows, tolerance=1e-7)
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_no_class_with_a_probability_leaves_equal_shares(precision: Any) -> None:
+    estimator = sure().fit(X * 10, y)
+    shares = expected(estimator, drawn(), "predict_proba")
+    assert (shares == 1 / 3).all(axis=1).any(), "no row has taken the branch"
+    assert (shares.max(axis=1) < 1).any()
+    nearly = {"float32": 1e-3, "float64": 1e-9}[precision]
+    assert_exact(estimator, drawn(), precision=precision, tolerance=nearly)

@@ -1,0 +1,1 @@
+"""Models that nobody here wrote: those of scikit-learn's example gallery, built and compared."""
