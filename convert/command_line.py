@@ -40,7 +40,9 @@ def main() -> None:
 @click.argument("source")
 @click.option("--name", required=True, metavar="N", help="The model's name.")
 @models_option
-@click.option("--data", type=click.Path(path_type=Path), metavar="FILE", help="Held-out rows, CSV or Parquet.")
+@click.option(
+    "--data", type=click.Path(path_type=Path), metavar="FILE", help="Held-out rows, CSV or Parquet."
+)
 @click.option("--target", metavar="COL", help="The column of --data that is the answer.")
 @click.option(
     "--trust",

@@ -34,6 +34,26 @@ def column(cells: Sequence[Any], block: Block) -> Array | None:
         return None
 
 
+def of_tensor(rows: Array, block: Block) -> Array | None:
+    """Each row's array, shape (rows, 1); None where anything is odd.
+
+    Args:
+        rows: a tensor, one row after another.
+        block: of its column.
+    """
+    only = block.columns[0]
+    kinds = {"int64": "iu", "bool": "b"}.get(only.type, "fiu")
+    if rows.dtype.kind not in kinds or rows.dtype == np.uint64:
+        return None
+    cells = rows.astype(DTYPES.get(only.type, "float64"))
+    try:
+        check_sizes(only, cells.shape[1:])
+        check_values(only, cells)
+    except Unlike:
+        return None
+    return packed(list(cells)).reshape(-1, 1)
+
+
 def packed(arrays: Sequence[Array]) -> Array:
     """Arrays of any shapes as the members of an object array."""
     whole = np.empty(len(arrays), dtype=object)
