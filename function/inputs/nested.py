@@ -90,8 +90,13 @@ def parsed(column: Column, value: Any, read: Callable[[Any], Any] | None) -> Arr
 def _flattened(column: Column, value: Any) -> tuple[list[int], list[Any]]:
     """The sizes of nested lists, and what is in them."""
     depth = len(column.cell)
-    if type(value) is not list and depth == 1 and not isinstance(value, dict):
+    if value is None:
+        raise Unlike(f"missing value: expected lists of {_shape(column)}")
+    if depth == 1 and isinstance(value, int | float):
         value = [value]
+    if type(value) is not list:
+        kind = "an object" if isinstance(value, dict) else "text or another value"
+        raise Unlike(f"expected lists of {_shape(column)}, got {kind}")
     if type(value) is list and depth > 1 and value and type(value[0]) is not list:
         fixed = [size for size in column.cell if isinstance(size, int)]
         if len(fixed) == depth and len(value) == prod(fixed):

@@ -183,7 +183,11 @@ def test_a_field_of_csv_holds_a_list_as_json(client: Any) -> None:
 
 
 WRONG: dict[str, Any] = {
-    "a bare text": ({"ids": "3", "mask": [1]}, "ids", "expected a whole number, got '3'"),
+    "a bare text": (
+        {"ids": "3", "mask": [1]},
+        "ids",
+        "expected lists of 1 to 512 values, got text",
+    ),
     "an empty list": ({"ids": [], "mask": []}, "ids", "expected lists of 1 to 512 values, got 0"),
     "too long": (
         {"ids": [1] * 513, "mask": [1] * 513},
