@@ -41,7 +41,9 @@ def main() -> None:
 @click.argument("source")
 @click.option("--name", required=True, metavar="N", help="The model's name.")
 @models_option
-@click.option("--data", type=click.Path(path_type=Path), metavar="FILE", help="Held-out rows.")
+@click.option(
+    "--data", type=click.Path(path_type=Path), metavar="FILE", help="Held-out rows, CSV or Parquet."
+)
 @click.option("--target", metavar="COL", help="The column of --data that is the answer.")
 @click.option(
     "--trust",
@@ -72,8 +74,9 @@ def build(
     """Convert a fitted estimator and prove that its answers stay the same.
 
     SOURCE is FILE.py:FUNCTION or MODULE:FUNCTION, which returns (estimator, X_test), with y_test
-    and X_train behind them if you have them; or a .skops, .joblib or .pkl file, with --data.
-    Prefer .skops: the other two run code when they are read, so open only your own.
+    and X_train behind them if you have them; or a .skops, .joblib or .pkl file, with --data; or a
+    model folder of MLflow's, with --data or with the input example in it.
+    Prefer .skops: the others run code when they are read, so open only your own.
     """
     from onnxlet.convert.build import build as build_model
     from onnxlet.convert.directory.model_directory import check_name
