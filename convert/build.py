@@ -27,6 +27,7 @@ from onnxlet.convert.evidence.training_rows import like_held_out
 from onnxlet.convert.manifest import versions
 from onnxlet.convert.parity.attempts import Attempt, SearchState
 from onnxlet.convert.parity.certificate import few_judges
+from onnxlet.convert.parity.lacking import refuse_what_has_no_converter
 from onnxlet.convert.parity.search import EqualConversion, Report, find_equal_conversion
 from onnxlet.convert.reference.answers import Answers, Task, leaving_out, task_of
 from onnxlet.convert.reference.columns_given import notes
@@ -110,6 +111,7 @@ def build(
     given = replace(source, X_test=as_pandas(X_test))  # with the names of whatever frame it is
     inputs, X = read_inputs(given.X_test)
     report(f"{task.name}: {type(source.estimator).__name__}, {len(X)} held-out rows")
+    refuse_what_has_no_converter(source.estimator)
     reference = Reference(source.estimator, task, inputs)
     rows, answers = held_out_rows(source, given, reference, X)
     metrics = _metrics(source, task, answers)
@@ -210,7 +212,7 @@ def _files(
         accepted.comparison.floors,
     )
     parts = {"model.onnx": accepted.converted.onnx, "golden.json": json_text.dumps(golden)}
-    made = background(Model("built", 1, accepted.manifest, parts["model.onnx"]))
+    made = background(accepted.model.with_manifest(accepted.manifest))
     if made is not None:
         described["background"], parts[BACKGROUND] = made
     manifest = {
@@ -219,7 +221,7 @@ def _files(
         "versions": versions(),
         "files": {file: sha256(content) for file, content in parts.items()},
     }
-    faults = replay(Model("built", 1, manifest, parts["model.onnx"]), golden)
+    faults = replay(accepted.model.with_manifest(manifest), golden)
     if faults:
         raise Refusal(f"the golden rows are not answered through JSON: {faults[0]}")
     return {**parts, "manifest.json": json_text.dumps(manifest)}

@@ -13,7 +13,7 @@ from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
 from sklearn.base import is_classifier
 
 from onnxlet.convert.errors import shortened
-from onnxlet.convert.graph.alternatives import instead_of
+from onnxlet.convert.graph.alternatives import instead_of, why_not
 from onnxlet.convert.graph.converter import ELEMENTS, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.folders import documented
 
@@ -72,7 +72,7 @@ def _no_converter(graph: Graph, kind: type) -> Unsupported:
     own = sorted(n for n in names if not n.startswith("__") and hasattr(parent, n) and n != "fit")
     if not own or parent is None:
         return Unsupported(
-            f"{kind.__name__} has no converter",
+            f"{kind.__name__} has no converter{why_not(kind)}",
             f"{instead_of(kind)}, or write its converter {IN_SOURCE}.",
         )
     return Unsupported(

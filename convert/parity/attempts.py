@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -78,6 +78,7 @@ class SearchState:
         draws: how many draws of rows are among the evidence.
         others: rows like those held out, that rows are drawn from too.
         draw: draws rows.
+        models: by their graph, those that were made: a session takes long to open.
     """
 
     reference: Reference
@@ -87,6 +88,7 @@ class SearchState:
     draws: int = 1
     others: Sequence[Cells] = ()
     draw: Draw = drawn_rows
+    models: dict[bytes, Model] = field(default_factory=dict)
 
     def again(self, **changed: Any) -> SearchState:
         """With another reference, other columns or more draws: rows are gathered anew."""
@@ -128,10 +130,13 @@ class SearchState:
         )
         same = converted.onnx, repr(converted.inputs)
         if same not in self._tried_graphs:  # two layouts of one type of columns are one graph
-            model = Model("built", 1, manifest, converted.onnx)
-            if converted.terms is not None:
+            known = self.models.get(converted.onnx)  # before columns got bounds, or rows a draw
+            model = known.with_manifest(manifest) if known else Model("built", 1, manifest, same[0])
+            self.models[converted.onnx] = model
+            comparison, unrefused = self.compared(model, self.evidence)
+            if converted.terms is not None and comparison.passed:
                 check_terms(model, converted.terms, reference, self.evidence.rows)
-            self._tried_graphs[same] = model, *self.compared(model, self.evidence)
+            self._tried_graphs[same] = model, comparison, unrefused
         return Attempt(recipe, converted, manifest, *self._tried_graphs[same])
 
     @cached_property

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from onnxlet.convert.progress import advanced
 from onnxlet.convert.reference.answers import Answers, Task, tied
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.spacing import spaced_indices
@@ -156,6 +157,7 @@ def compare(
     comparison = _none_compared(task, expected, len(rows))
     comparison.floors = floors = _floors(expected) if floors is None else floors
     for part in _batches(len(rows)):
+        advanced("comparing rows", part.start, len(rows))
         try:
             got = model.run(validate_rows(rows[part], model.signature))
         except InvalidRows as error:
@@ -231,6 +233,6 @@ def _is_number(array: Array) -> bool:
 
 
 def _forgive_ties(comparison: Comparison, task: Task) -> None:
-    if task.name in ("classification", "outlier"):
+    if task.name in ("classification", "outlier") or "distances" in task.methods:
         labels = comparison.outputs["prediction"]
         labels.wrong = [row for row in labels.wrong if not comparison.tied[row]]

@@ -25,6 +25,7 @@ from onnxlet.convert.parity.refusals import (
 )
 from onnxlet.convert.parity.rounding import too_many_forgiven
 from onnxlet.convert.recipes import float32_refusal, recipes
+from onnxlet.convert.reference.alike import tried_columns
 from onnxlet.convert.reference.arithmetic import rounds
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.to_onnx import Converted
@@ -225,6 +226,11 @@ def _certified(found: EqualConversion, narrow: Reference | None = None) -> Equal
         found.limits,
         attempt.unrefused,
     )
+    probed = tried_columns(state.reference.inputs, state.reference.estimator)
+    if len(probed) < len(state.columns):  # a wide model's: of each kind, some stand for all
+        parity["probed_columns"] = len(probed)
+    if state.reference.task.alone:
+        parity["asked"] = "row by row"
     if narrow is not None:
         parity["float32"] = off_in_float32(narrow, [state.evidence, state.judging])
     return replace(found, certificate=parity)
