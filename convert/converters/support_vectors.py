@@ -84,7 +84,7 @@ def _against(graph: Graph, fitted: Any, table: Table) -> Tensor:
 def _kernel(graph: Graph, fitted: Any, table: Table) -> Tensor:
     if fitted.kernel not in ("linear", "poly", "rbf", "sigmoid"):
         raise Unsupported(
-            f"the kernel {fitted.kernel!s:.40} has no conversion",
+            f"the kernel {getattr(fitted.kernel, '__name__', fitted.kernel)!s:.40} has no conversion",
             "Use linear, poly, rbf or sigmoid.",
         )
     options = {"gamma": fitted._gamma, "degree": fitted.degree, "coef0": fitted.coef0}

@@ -39,7 +39,7 @@ def pairwise(x: Tensor, points: Array, kernel: Any, options: Mapping[str, Any]) 
         return INNER[kernel](x @ (points * scale).T, options)
     if not isinstance(kernel, str) or kernel not in OTHERS:
         raise Unsupported(
-            f"the kernel {kernel!s:.40} has no conversion",
+            f"the kernel {getattr(kernel, '__name__', kernel)!s:.40} has no conversion",
             f"Use one of {', '.join([*INNER, *OTHERS])}.",
         )
     return OTHERS[kernel](x, points, **_accepted(kernel, options))

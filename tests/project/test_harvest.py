@@ -111,13 +111,19 @@ def test_frames_texts_and_whole_numbers_keep_their_form() -> None:
 def test_the_page_lists_what_is_not_served() -> None:
     found = [
         Judged("a/one", "Ridge", "served", "", 1.0),
-        Judged("a/two", "Own", "refused", "Own has\nno | converter | Write one", 1.0),
+        Judged(
+            "a/two",
+            "Own",
+            "refused",
+            "Own: no conversion answers\n  Own has no converter | Write one",
+            1.0,
+        ),
         Judged("a/two", "DBSCAN", "transductive", "", 0.0),
         Judged("a/three", "", "example", "no data", 0.0),
     ]
     assert summary(found).startswith("3 models: 1 served, 1 refused, 1 transductive")
     assert "50.0% of those that answer row by row are served" in summary(found)
     page = document(found, 279)
-    assert "| a/two | Own | refused | Own has no |" in page
+    assert "| a/two | Own | refused | Own has no converter |" in page
     assert "| a/one" not in page
     assert "3 of the gallery's 279 examples" in page

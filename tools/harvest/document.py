@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
@@ -12,6 +13,7 @@ from tools.harvest.judging import Judged, Result
 from tools.harvest.made_rows import ROWS
 
 FILE = Path(__file__).resolve().parent.parent.parent / "docs" / "reference" / "harvest.md"
+LONGEST = 300  # characters of a reason
 RESULTS: tuple[Result, ...] = (
     "served",
     "refused",
@@ -73,6 +75,8 @@ def _lines(judged: Sequence[Judged], of: int) -> Iterator[str]:
 
 
 def _short(detail: str) -> str:
-    """The reason: of a refusal by parity the first line that gives one."""
-    text = " ".join(detail.split(" | ")[0].split())
-    return text.replace("|", "¦")[:300]
+    """The reason: of a refusal by parity, what speaks against the first recipe."""
+    lines = detail.split(" | ")[0].splitlines() or [""]
+    reason = lines[1] if len(lines) > 1 and "no conversion answers" in lines[0] else lines[0]
+    plain = re.sub(r" at 0x[0-9a-f]+", "", " ".join(reason.split()))
+    return plain.replace("|", "¦")[:LONGEST]
