@@ -11,13 +11,7 @@ import numpy as np
 import pandas as pd
 
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.reference.dates import (
-    as_texts,
-    from_texts,
-    held_as,
-    unserved_dates,
-    zone_of,
-)
+from onnxlet.convert.reference.dates import as_texts, from_texts, held_as, unserved_dates, zone_of
 from onnxlet.convert.reference.frames import as_pandas
 from onnxlet.convert.reference.value_types import column_type, missing, type_of_values
 from onnxlet.function.arrays import Array
