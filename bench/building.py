@@ -42,14 +42,11 @@ def _images(rows: int, pixels: int, dtype: Any) -> tuple[Array, Array]:
 def _pixels() -> Given:
     """Whole numbers up to 255, most of them 0, as of handwritten digits."""
     random = np.random.default_rng(0)
-    drawn = np.kron(load_digits().data[:, :].reshape(-1, 8, 8), np.ones((1, 4, 4)))[:, 2:30, 2:30]
+    drawn = np.kron(load_digits().data.reshape(-1, 8, 8), np.ones((1, 4, 4)))[:, 2:30, 2:30]
     X = drawn[random.integers(0, len(drawn), 5000)].reshape(5000, 784) * 15.0
     X = np.where(X > 0, np.clip(X + random.integers(-9, 10, X.shape), 0, 255), 0.0)
-    return (
-        neighbors.KNeighborsClassifier(),
-        X,
-        X[:, 300:400].sum(axis=1) > X[:, 400:500].sum(axis=1),
-    )
+    above, below = X[:, 300:400].sum(axis=1), X[:, 400:500].sum(axis=1)
+    return neighbors.KNeighborsClassifier(), X, above > below
 
 
 def _texts() -> list[str]:
