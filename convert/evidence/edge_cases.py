@@ -16,6 +16,7 @@ from onnxlet.convert.evidence.cells import changed
 from onnxlet.convert.evidence.discontinuities import at_discontinuities, between_labels
 from onnxlet.convert.evidence.fitted_values import at_fitted_values
 from onnxlet.convert.evidence.pipeline_thresholds import at_pipeline_thresholds
+from onnxlet.convert.evidence.term_bins import at_term_bins
 from onnxlet.convert.evidence.tree_thresholds import at_tree_thresholds
 from onnxlet.convert.reference.alike import breadth, fewer, tried_columns
 from onnxlet.convert.reference.dates import ODD, written
@@ -87,6 +88,7 @@ def edge_cases(
     made += at_thresholds
     if not (at_thresholds and type(estimator).__name__ in TREES):  # it has no other discontinuities
         made += at_discontinuities(columns, rows, reference, tried)
+    made += at_term_bins(columns, rows, estimator)
     made += at_catboost_borders(columns, rows, estimator)
     made += between_labels(columns, rows, reference)
     made += at_fitted_values(columns, rows, estimator, tried)

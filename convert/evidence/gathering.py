@@ -36,9 +36,6 @@ def gather_evidence(
     Returns:
         The evidence by which a recipe is chosen; and the rows of one more draw, which judge the
         choice.
-
-    Raises:
-        Refusal: the reference answers each of them by itself, but not all of them together.
     """
     odd = edge_cases(columns, rows, reference)
     advanced("drawing rows", 0, 1)

@@ -91,11 +91,7 @@ class SearchState:
     models: dict[bytes, Model] = field(default_factory=dict)
 
     def again(self, **changed: Any) -> SearchState:
-        """With another reference, other columns or more draws: rows are gathered anew.
-
-        Raises:
-            Refusal: as `gather_evidence` raises it.
-        """
+        """With another reference, other columns or more draws: rows are gathered anew."""
         new = replace(self, **changed)
         rows = self.evidence.rows[: self.evidence.held_out]
         evidence, judging = gather_evidence(
@@ -137,9 +133,10 @@ class SearchState:
             known = self.models.get(converted.onnx)  # before columns got bounds, or rows a draw
             model = known.with_manifest(manifest) if known else Model("built", 1, manifest, same[0])
             self.models[converted.onnx] = model
-            if converted.terms is not None:
+            comparison, unrefused = self.compared(model, self.evidence)
+            if converted.terms is not None and comparison.passed:
                 check_terms(model, converted.terms, reference, self.evidence.rows)
-            self._tried_graphs[same] = model, *self.compared(model, self.evidence)
+            self._tried_graphs[same] = model, comparison, unrefused
         return Attempt(recipe, converted, manifest, *self._tried_graphs[same])
 
     @cached_property
@@ -151,7 +148,9 @@ class SearchState:
         reference, task = self.reference, self.reference.task
         comparison = compare(model, task, evidence.rows, evidence.expected, self._floors)
         if comparison.wrong and reference.precision == "float64" and rounds(reference.estimator):
-            comparison = compare(model, task, evidence.rows, evidence.expected, self._looser)
+            differing = {name: self._looser[name] for name in comparison.off & self._floors.keys()}
+            floors = self._floors | differing
+            comparison = compare(model, task, evidence.rows, evidence.expected, floors)
         if reference.wide and comparison.wrong:
             # Rows are moved by less than float32 can hold, so they must not be rounded to it again.
             inputs, rows = reference.inputs.once_rounded(evidence.rows)

@@ -51,19 +51,31 @@ def held_out_rows(
         )
     if isinstance(expected, Exception):
         raise unanswered(given, reference, expected) from expected
+    if isinstance(got, Exception) and given.X_test is not source.X_test:
+        raise Refusal(
+            f"the estimator takes no frame of pandas, in which requests come: {_in_words(got)}",
+            "Fit it on a frame of pandas: X.to_pandas().",
+        ) from got
     if isinstance(got, Exception):
         raise Refusal(
             f"the estimator answers X_test, and not once that holds plain values: {_in_words(got)}",
             "A request carries numbers, booleans and text, which reach the estimator in NumPy's "
             f"arrays{' or DataFrames of pandas' * inputs.labelled}: let each step take these.",
         ) from got
-    _refuse_other_rows(expected["prediction"], len(X))
+    _refuse_no_column(expected["prediction"])
     for output, array in expected.items():
         if not same(array, got[output]):
             if not same(array, reference.answers_to(source.X_test)[output]):
                 raise Refusal(
                     f"{output}: scikit-learn answers X_test otherwise each time that it is asked",
                     "Some step draws random numbers: let it draw none after fit.",
+                )
+            if hasattr(source.X_test, "toarray"):
+                raise Refusal(
+                    f"{output}: scikit-learn answers sparse rows otherwise than the same ones in "
+                    "full, as requests have them: it sums, and breaks ties, in another order",
+                    "Fit it on X_train.toarray(), or put the step that makes the sparse rows, "
+                    "such as a vectoriser, before it in a pipeline.",
                 )
             raise Refusal(
                 f"{output}: scikit-learn answers otherwise once X_test holds plain values",
@@ -74,14 +86,8 @@ def held_out_rows(
     return evenly_spaced(rows, most), expected
 
 
-def _refuse_other_rows(answers: Array, count: int) -> None:
-    """A vectoriser answers a DataFrame's names; a selector may have kept nothing."""
-    if len(answers) != count:
-        raise Refusal(
-            f"the estimator has {len(answers)} answers to the {count} rows of X_test",
-            "Each row needs an answer of its own. A vectoriser takes texts, not a table: give it "
-            "the column X_test['NAME'], or name the column in a ColumnTransformer.",
-        )
+def _refuse_no_column(answers: Array) -> None:
+    """A selector may have kept nothing."""
     if answers.ndim > 1 and 0 in answers.shape[1:]:
         raise Refusal(
             "the estimator answers no column at all: every one was dropped",

@@ -199,12 +199,7 @@ def read_inputs(X: Any, what: str = "X_test") -> tuple[Inputs, Data]:
     if array.ndim == 1 and array.dtype.kind in "biuf" and len(array):
         array = array.reshape(-1, 1)  # as IsotonicRegression takes its one column
     if array.ndim != 2 or array.shape[1] == 0:
-        got, hint = _described(X, array, what)
-        raise Refusal(
-            f"{what}: expected a DataFrame, an array of shape (rows, columns), or a list of texts, "
-            f"got {got}",
-            hint,
-        )
+        raise no_table(X, what)
     whole = None if array.dtype == object else column_type(pd.Series(array[:, 0]), what)
     columns = tuple(
         InputColumn(
@@ -220,7 +215,21 @@ def read_inputs(X: Any, what: str = "X_test") -> tuple[Inputs, Data]:
     return Inputs(columns, "array"), array
 
 
-def _described(X: Any, array: Array, what: str) -> tuple[str, str]:
+def no_table(X: Any, what: str) -> Refusal:
+    """What is given where a table is due, and how to make one of it."""
+    try:
+        array = np.asarray(X)
+    except ValueError:  # rows of several lengths
+        array = np.empty(0)
+    got, hint = described(X, array, what)
+    return Refusal(
+        f"{what}: expected a DataFrame, an array of shape (rows, columns), or a list of texts, "
+        f"got {got}",
+        hint,
+    )
+
+
+def described(X: Any, array: Array, what: str) -> tuple[str, str]:
     """What kind of thing was given that is no table, and how to make a table of it."""
     if isinstance(X, pd.Series):
         return f"a Series of shape {X.shape}", "One column is X[['NAME']], one row X.iloc[[0]]."
