@@ -60,7 +60,7 @@ def _boosters() -> Given:
 
 
 def _importance(fitted: Any) -> Array:
-    return np.mean([np.abs(one.coef_[0]) for one in fitted.estimators_], axis=0)
+    return np.asarray(np.mean([np.abs(one.coef_[0]) for one in fitted.estimators_], axis=0))
 
 
 def _eliminated() -> Given:
