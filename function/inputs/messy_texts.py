@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -34,9 +35,9 @@ def without_null_texts(nulls: Sequence[str]) -> Callable[[str], str]:
     return lambda text: MISSING_TEXT if text in missing or text.isspace() else text
 
 
-def digits() -> Callable[[int], str]:
-    """A whole number as text."""
-    return str
+def digits() -> Callable[[float], str]:
+    """A whole number as text; NaN is missing."""
+    return lambda number: str(int(number)) if number == number else MISSING_TEXT
 
 
 def parsed_number(
@@ -99,12 +100,14 @@ def _hashes(signs: Array, table: Array) -> Iterator[Array]:
     size = table.shape[1]
     if len(signs) < size:
         count = size - len(signs) + 1
-        yield sum(sign * table[:, at : at + count] for at, sign in enumerate(signs)).T
+        moved = [sign * table[:, at : at + count] for at, sign in enumerate(signs)]
+        yield reduce(np.add, moved).T
         return
     column = signs[:, None]
     for start in range(0, len(signs) - size + 1, AT_ONCE):
         stop = min(start + AT_ONCE, len(signs) - size + 1)
-        yield sum(column[start + at : stop + at] * table[:, at] for at in range(size))
+        moved = [column[start + at : stop + at] * table[:, at] for at in range(size)]
+        yield reduce(np.add, moved)
 
 
 def similarities(
@@ -139,7 +142,8 @@ def similarities(
         columns = matrix[:, [position[gram] for gram in grams]]
         same = np.minimum(columns, [float(found[gram]) for gram in grams]).sum(axis=1)
         every = _total(text, low, high) + totals - same
-        return np.divide(same, every, out=np.zeros_like(same), where=every != 0)
+        shares: Array = np.divide(same, every, out=np.zeros_like(same), where=every != 0)
+        return shares
 
     return compare
 

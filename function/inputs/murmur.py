@@ -34,7 +34,10 @@ def least_by_seed(tokens: Sequence[str], count: int) -> npt.NDArray[np.uint32]:
     seeds = np.arange(count, dtype=np.uint32)
     encoded = [token.encode() for token in tokens]
     parts = (encoded[at : at + HASHED_AT_ONCE] for at in range(0, len(encoded), HASHED_AT_ONCE))
-    return np.min([_together(part, seeds).min(axis=0) for part in parts], axis=0)
+    least: npt.NDArray[np.uint32] = np.min(
+        [_together(part, seeds).min(axis=0) for part in parts], axis=0
+    )
+    return least
 
 
 def _one(data: bytes) -> int:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import skrub
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OrdinalEncoder, StandardScaler
 from skrub import selectors
 
 from tools.coverage import samples
@@ -107,14 +109,16 @@ class _Embedding:
         return np.array([[len(text), text.count(" ")] for text in texts], dtype=np.float32)
 
 
-class _LLMEncoder(skrub.LLMEncoder):
+class _LLMEncoder(skrub.LLMEncoder):  # type: ignore[misc]  # no types
     def fit(self, column: Any, y: Any = None) -> Any:
         self.__dict__["_estimator"] = _Embedding()
         return super().fit(column, y)
 
 
-class _TextEncoder(skrub.TextEncoder):
-    fit = _LLMEncoder.fit
+class _TextEncoder(skrub.TextEncoder):  # type: ignore[misc]  # no types
+    def fit(self, column: Any, y: Any = None) -> Any:
+        self.__dict__["_estimator"] = _Embedding()
+        return super().fit(column, y)
 
 
 def _by_home() -> pd.DataFrame:
@@ -126,15 +130,21 @@ def _then_numbers(joiner: Any) -> Any:
     return make_pipeline(joiner, skrub.SelectCols(selectors.numeric()))
 
 
-class _Plan(skrub.SkrubLearner):
-    """Fitted on rows as the other estimators are, and then asked by an environment."""
+class _Plan(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # no types
+    """Fits what a plan of operations on variables is made: it is asked by an environment then."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
 
     def fit(self, X: Any, y: Any = None) -> Any:
-        return super().fit({"rows": X})
+        plan = skrub.var("rows", X).skb.mark_as_X().skb.apply(skrub.TableVectorizer())
+        if self.name == "SkrubLearner":
+            return plan.skb.make_learner().fit({"rows": X})
+        searches = {"search": None} if self.name == "ParamSearch" else {}
+        return getattr(skrub, self.name)(plan, **searches)
 
-
-def _planned() -> Any:
-    return skrub.var("rows", _by_home()).skb.mark_as_X().skb.apply(skrub.TableVectorizer())
+    def transform(self, X: Any) -> Any:
+        raise NotImplementedError
 
 
 # With what they can't be made without.
@@ -150,6 +160,10 @@ MADE: dict[str, Callable[[], Any]] = {
     "Drop": lambda: _then_numbers(skrub.ApplyToCols(skrub.Drop(), ["Age"])),
     "DropUninformative": lambda: skrub.ApplyToCols(skrub.DropUninformative()),
     "SessionEncoder": lambda: skrub.SessionEncoder("when"),
+    "ToCategorical": lambda: make_pipeline(
+        skrub.ApplyToCols(skrub.ToCategorical()),
+        OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1),
+    ),
     "ToDatetime": lambda: make_pipeline(
         skrub.ApplyToCols(skrub.ToDatetime()), skrub.ApplyToCols(skrub.DatetimeEncoder())
     ),
@@ -161,13 +175,13 @@ MADE: dict[str, Callable[[], Any]] = {
         skrub.InterpolationJoiner(_by_home(), key="Home", suffix="_by_home", regressor=Ridge())
     ),
     "Joiner": lambda: skrub.Joiner(_by_home(), key="Income", suffix="_near"),
-    "LLMEncoder": lambda: _LLMEncoder(n_components=2),
+    "LLMEncoder": lambda: _LLMEncoder(n_components=2, store_weights_in_pickle=True),
     "MultiAggJoiner": lambda: _then_numbers(
         skrub.MultiAggJoiner([_by_home()], [["mean"]], keys=[["Home"]])
     ),
     "SelectCols": lambda: skrub.SelectCols(["Income", "Age"]),
-    **dict.fromkeys(PLANS, lambda: _Plan(_planned())),
-    "TextEncoder": lambda: _TextEncoder(n_components=2),
+    **{name: partial(_Plan, name) for name in PLANS},
+    "TextEncoder": lambda: _TextEncoder(n_components=2, store_weights_in_pickle=True),
 }
 SAMPLES: dict[str, tuple[MakesSample, ...]] = {
     **dict.fromkeys(

@@ -19,7 +19,7 @@ from onnxlet.convert.graph.categories import Meaning, look_up
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.function.arrays import MISSING_TEXT
 
-TRUTH = ("bool", "bool?")
+TRUTH, WHOLE = (("bool",), ("bool?",)), (("int64",), ("int64?",))  # types of one column
 
 
 def without_null_texts(graph: Graph, fitted: Any, table: Table) -> Outputs:
@@ -65,16 +65,16 @@ def text_of(graph: Graph, column: Tensor) -> Tensor:
     """
     if column.dtype == "string":
         return column
-    if column.dtype == "int64" and column.types not in (("bool",), ("bool?",)):
+    if column.types in WHOLE:
         return graph.front_end(column, {"step": "digits"})
-    if column.types not in (("bool",), ("bool?",)):
+    if column.types not in TRUTH:
         raise Unsupported(
             "it turns numbers into text",
             "Fit it on text: X['column'] = X['column'].astype(str).",
         )
     words = [graph.constant([[word]], "string") for word in ("True", "False", MISSING_TEXT)]
-    truth = column.equals(0.0 if column.dtype != "int64" else 0).where(words[1], words[0])
-    return truth if column.dtype == "int64" else column.isnan().where(words[2], truth)
+    truth = column.equals(0.0).where(words[1], words[0])
+    return column.isnan().where(words[2], truth)
 
 
 def clean_categories(graph: Graph, fitted: Any, table: Table) -> Outputs:

@@ -41,9 +41,13 @@ def checked(graph: Graph, fitted: Any, table: Table) -> Outputs:
             f"it is fitted on a frame of {fitted.module_name_}, and takes no other",
             "Fit it on a frame of pandas: X.to_pandas().",
         )
-    if table.labels and list(table.labels) != list(fitted.feature_names_in_):
-        raise Unsupported("it is given other columns than in fit")
+    table = _as_in_fit(table, fitted.feature_names_in_)
     return {"transform": named(table, fitted.feature_names_out_)}
+
+
+def _as_in_fit(table: Table, names: Sequence[Any]) -> Table:
+    """The columns in their order: those that the model does without come last in a graph."""
+    return table[list(names)] if table.labels and list(table.labels) != list(names) else table
 
 
 def named(table: Table, names: Sequence[Any]) -> Table:
@@ -54,6 +58,7 @@ def named(table: Table, names: Sequence[Any]) -> Table:
 def by_column(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Each column by its own transformer; those without one pass through."""
     tensors: list[Tensor] = []
+    table = _as_in_fit(table, fitted.all_inputs_)
     for kind, members in groupby(range(table.width), key=lambda at: _kind(fitted, table, at)):
         indices = list(members)
         if kind == NUMBERS:
@@ -108,6 +113,7 @@ def by_part(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Some columns together by one transformer; the others come first."""
     chosen = set(fitted._columns)
     names = fitted.all_inputs_
+    table = _as_in_fit(table, names)
     passed = [at for at, name in enumerate(names) if fitted.keep_original or name not in chosen]
     tensors = list(graph.select(table, passed).tensors)
     if fitted.transformer_ is not None:

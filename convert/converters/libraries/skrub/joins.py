@@ -46,7 +46,7 @@ def _rows(graph: Graph, given: Table, keys: Sequence[pd.Series[Any]]) -> Tensor:
     """The index of the row that has the keys; one past the last where there is none."""
     count = len(keys[0])
     code = np.zeros(count, dtype=np.int64)
-    made = []
+    made: list[Tensor] = []
     for position, key in enumerate(keys):
         known = np.array(sorted(set(key.tolist())), dtype=object)
         numbers = {value: number for number, value in enumerate(known.tolist())}

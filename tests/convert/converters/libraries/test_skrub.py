@@ -245,12 +245,11 @@ def test_an_interpolating_join_predicts() -> None:
 # whole pipelines
 
 
-@pytest.mark.parametrize("last", [LogisticRegression(), "classifier"], ids=["linear", "trees"])
-def test_a_pipeline_for_tables_is_built_and_quick(last: Any, tmp_path: Path) -> None:
-    columns = ["number", "whole", "pair", "kind", "category", "text", "typed", "day", "moment"]
-    fitted = fit(skrub.tabular_pipeline(last), X[columns], GOOD)
-    made = built(Source(fitted, OTHERS[columns]), tmp_path)
-    assert made.manifest["parity"]["held_out_rows"] == len(OTHERS)
+def test_a_pipeline_for_tables_is_built(tmp_path: Path) -> None:
+    columns = ["number", "kind", "text", "day"]
+    fitted = fit(skrub.tabular_pipeline(LogisticRegression()), X[columns], GOOD)
+    made = built(Source(fitted, OTHERS[columns].iloc[:40]), tmp_path)
+    assert made.manifest["parity"]["held_out_rows"] == 40
 
 
 def test_a_column_that_is_dropped_for_its_values_is_served(tmp_path: Path) -> None:
