@@ -47,7 +47,8 @@ def checked(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 def _as_in_fit(table: Table, names: Sequence[Any]) -> Table:
     """The columns in their order: those that the model does without come last in a graph."""
-    return table[list(names)] if table.labels and list(table.labels) != list(names) else table
+    wanted = list(map(str, names))
+    return table[wanted] if table.labels and list(map(str, table.labels)) != wanted else table
 
 
 def named(table: Table, names: Sequence[Any]) -> Table:
