@@ -102,6 +102,11 @@ def test_a_table_vectorizer_is_exact(settings: dict[str, Any]) -> None:
     check(skrub.TableVectorizer(**settings), [name for name in X if name not in of_numbers])
 
 
+def test_an_array_is_a_frame_to_skrub() -> None:
+    numbers = X[["number", "whole"]].to_numpy()
+    assert_exact(fit(skrub.TableVectorizer(), numbers), numbers[::-1], tolerance=0)
+
+
 def test_numbers_go_to_other_encoders() -> None:
     vectorizer = skrub.TableVectorizer(numeric=StandardScaler())
     check(vectorizer, ["number", "whole", "flag", "pair"], tolerance=1e-6)
