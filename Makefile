@@ -1,6 +1,6 @@
 # onnxlet. `make` lists what can be done.
 .DEFAULT_GOAL := help
-.PHONY: help setup run package deploy invoke logs rollback remove emulator test test-fresh test-pipelines test-gate test-lambda test-load test-device test-machine test-faults test-oldest test-libraries test-frameworks test-clients test-page test-schema test-shap test-deploy test-dist test-docs check model coverage bench dist docs lock clean
+.PHONY: help setup run package deploy invoke logs rollback remove emulator test test-fresh test-pipelines test-gate test-lambda test-load test-device test-machine test-faults test-oldest test-libraries test-frameworks test-clients test-page test-schema test-shap test-deploy test-dist test-docs check model coverage harvest bench dist docs lock clean
 .SILENT:
 
 PORT ?= 8080
@@ -19,6 +19,7 @@ FRAMEWORKS := .venv-frameworks
 BROWSER := .venv-browser
 SCHEMATHESIS := .venv-schemathesis
 SHAP := .venv-shap
+HARVEST := .venv-harvest
 DEPLOY := .venv-deploy
 EMULATOR := .venv-emulator
 DIST := .venv-dist
@@ -182,6 +183,12 @@ check: $(READY) ## format, lint and types
 coverage: $(LIBRARIES)/ready ## convert every estimator, or those of LIBRARY, and write docs/reference/coverage.md (slow)
 	OMP_NUM_THREADS=1 $(LIBRARIES)/bin/python -W ignore -m tools.coverage $(LIBRARY)
 
+harvest: $(HARVEST)/ready ## build the models of scikit-learn's gallery, or of EXAMPLES; docs/reference/harvest.md (hours)
+	OMP_NUM_THREADS=1 $(HARVEST)/bin/python -W ignore -m tools.harvest $(EXAMPLES)
+
+$(HARVEST)/ready: requirements/harvest.txt tools/setup.sh
+	sh tools/setup.sh $(HARVEST) requirements/harvest.txt
+
 bench: $(READY) ## measure side by side, or one PART, and write docs/reference/benchmarks.md
 	$(PY) -m bench $(PART)
 
@@ -203,5 +210,5 @@ lock: $(READY) ## lock requirements/*.in again, with hashes
 	$(PY) -m tools.lock
 
 clean: ## remove everything that was built
-	rm -rf .venv .venv-clients-* $(OLDEST) $(LIBRARIES) $(FRAMEWORKS) $(BROWSER) $(SCHEMATHESIS) $(SHAP) $(DEPLOY) $(EMULATOR) $(DIST) $(DOCS) node_modules .serverless models build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-clients-* $(OLDEST) $(LIBRARIES) $(FRAMEWORKS) $(BROWSER) $(SCHEMATHESIS) $(SHAP) $(HARVEST) $(DEPLOY) $(EMULATOR) $(DIST) $(DOCS) node_modules .serverless models build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

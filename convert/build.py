@@ -27,8 +27,9 @@ from onnxlet.convert.evidence.training_rows import like_held_out
 from onnxlet.convert.manifest import versions
 from onnxlet.convert.parity.attempts import Attempt, SearchState
 from onnxlet.convert.parity.certificate import few_judges
+from onnxlet.convert.parity.lacking import refuse_what_has_no_converter
 from onnxlet.convert.parity.search import EqualConversion, Report, find_equal_conversion
-from onnxlet.convert.reference.answers import Answers, Task, task_of
+from onnxlet.convert.reference.answers import Answers, Task, leaving_out, task_of
 from onnxlet.convert.reference.columns_given import notes
 from onnxlet.convert.reference.estimators import copied, one_threaded
 from onnxlet.convert.reference.frames import as_pandas
@@ -97,19 +98,20 @@ def build(
         breaking: clients of the version that is served need not go on with this one.
 
     Raises:
-        WrongUse: the name can't be one.
+        WrongUse: the name can't be one, or there is no such output to leave out.
         Refusal: no conversion answers as scikit-learn does, or clients of the version that is
             served could not go on; nothing was written.
     """
     check_name(name)
     check_folder(folder, name)
-    task = task_of(source.estimator)
+    task = leaving_out(task_of(source.estimator), source.without)
     # A function in a step may write to what it is given.
     X_test = copied(source.X_test, "X_test")
     source = replace(source, estimator=one_threaded(source.estimator), X_test=X_test)
     given = replace(source, X_test=as_pandas(X_test))  # with the names of whatever frame it is
     inputs, X = read_inputs(given.X_test)
     report(f"{task.name}: {type(source.estimator).__name__}, {len(X)} held-out rows")
+    refuse_what_has_no_converter(source.estimator)
     reference = Reference(source.estimator, task, inputs)
     rows, answers = held_out_rows(source, given, reference, X)
     metrics = _metrics(source, task, answers)
@@ -210,7 +212,7 @@ def _files(
         accepted.comparison.floors,
     )
     parts = {"model.onnx": accepted.converted.onnx, "golden.json": json_text.dumps(golden)}
-    made = background(Model("built", 1, accepted.manifest, parts["model.onnx"]))
+    made = background(accepted.model.with_manifest(accepted.manifest))
     if made is not None:
         described["background"], parts[BACKGROUND] = made
     manifest = {
@@ -219,7 +221,7 @@ def _files(
         "versions": versions(),
         "files": {file: sha256(content) for file, content in parts.items()},
     }
-    faults = replay(Model("built", 1, manifest, parts["model.onnx"]), golden)
+    faults = replay(accepted.model.with_manifest(manifest), golden)
     if faults:
         raise Refusal(f"the golden rows are not answered through JSON: {faults[0]}")
     return {**parts, "manifest.json": json_text.dumps(manifest)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ try:
     import click
 
     from onnxlet.convert.bundle.commands import COMMANDS
-    from onnxlet.convert.options import models_option, report
+    from onnxlet.convert.options import models_option, progress, report
     from onnxlet.convert.parity.certificate import certificate_lines
     from onnxlet.function.command_line import Command
 except ModuleNotFoundError as error:
@@ -40,7 +41,9 @@ def main() -> None:
 @click.argument("source")
 @click.option("--name", required=True, metavar="N", help="The model's name.")
 @models_option
-@click.option("--data", type=click.Path(path_type=Path), metavar="FILE", help="Held-out rows.")
+@click.option(
+    "--data", type=click.Path(path_type=Path), metavar="FILE", help="Held-out rows, CSV or Parquet."
+)
 @click.option("--target", metavar="COL", help="The column of --data that is the answer.")
 @click.option(
     "--trust",
@@ -52,6 +55,10 @@ def main() -> None:
     "--keep-background", type=click.IntRange(1, 1000), metavar="N",
     help="Explain from N of your training rows, which go with the model; not from made-up ones.",
 )  # fmt: skip
+@click.option(
+    "--without", multiple=True, metavar="OUTPUT",
+    help="Leave an output out, such as std or probabilities; can be given again.",
+)  # fmt: skip
 @breaking_option
 def build(
     source: str,
@@ -61,13 +68,15 @@ def build(
     target: str | None,
     trust: tuple[str, ...],
     keep_background: int | None,
+    without: tuple[str, ...],
     breaking: bool,
 ) -> None:
     """Convert a fitted estimator and prove that its answers stay the same.
 
     SOURCE is FILE.py:FUNCTION or MODULE:FUNCTION, which returns (estimator, X_test), with y_test
-    and X_train behind them if you have them; or a .skops, .joblib or .pkl file, with --data.
-    Prefer .skops: the other two run code when they are read, so open only your own.
+    and X_train behind them if you have them; or a .skops, .joblib or .pkl file, with --data; or a
+    model folder of MLflow's, with --data or with the input example in it.
+    Prefer .skops: the others run code when they are read, so open only your own.
     """
     from onnxlet.convert.build import build as build_model
     from onnxlet.convert.directory.model_directory import check_name
@@ -75,8 +84,9 @@ def build(
 
     check_name(name)
     report("loading the estimator and its test set")
-    loaded = load_source(source, data, target, trust, report)
-    built = build_model(loaded, name, models, report, keep_background, breaking)
+    loaded = replace(load_source(source, data, target, trust, report), without=without)
+    with progress() as shown:
+        built = build_model(loaded, name, models, shown, keep_background, breaking)
     for line in certificate_lines(name, built.version, built.manifest):
         click.echo(line)
     _say_where(name, built)
@@ -129,7 +139,8 @@ def import_(
 
     if rows["expected"] is not None and rows["sample"] is None:
         raise WrongUse("--expected: answers without their rows", "Add --sample IN.npz.")
-    built = import_onnx(file, name, models, report, **rows, shapes=shapes, breaking=breaking)
+    with progress() as shown:
+        built = import_onnx(file, name, models, shown, **rows, shapes=shapes, breaking=breaking)
     for line in import_lines(name, built.version, built.manifest):
         click.echo(line)
     _say_where(name, built)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
@@ -18,7 +18,7 @@ from onnxlet.convert.directory.golden import verify as verify_directory
 from onnxlet.convert.directory.model_directory import check_name, check_version
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.parity.certificate import certificate_lines
-from onnxlet.convert.reference.inputs import read_inputs
+from onnxlet.convert.reference.inputs import no_table, read_inputs
 from onnxlet.convert.sources.source import Source
 from onnxlet.function import json_text
 from onnxlet.function.arrays import Array
@@ -81,7 +81,8 @@ class ProvenModel:
 
     def _answered(self, rows: Any) -> tuple[Prediction, PredictRequest]:
         try:
-            request = native.from_object({"instances": _instances(rows)})
+            width = len(self._loaded.signature.columns)
+            request = native.from_object({"instances": _instances(rows, width)})
             return predict(self._loaded, request), request
         except OnnxletError as error:
             raise error.with_traceback(None) from None
@@ -114,6 +115,7 @@ def build(
     models: str | Path = "models",
     keep_background: int | None = None,
     breaking: bool = False,
+    without: Sequence[str] = (),
     report: Report = print,
 ) -> ProvenModel:
     """Convert a fitted estimator, prove that its answers stay the same, and write a version.
@@ -128,13 +130,14 @@ def build(
         keep_background: explain from so many training rows, which go with the model; without it
             from made-up ones.
         breaking: clients of the version that is served need not go on with this one.
+        without: outputs to leave out, such as `std`, where they can't be met.
         report: called with a line of progress at a time.
 
     Raises:
         Refusal: no conversion answers as scikit-learn does; the message says why and what to do.
         WrongUse: the name can't be one, or the folder is none.
     """
-    source = Source(model, X_test, y_test, X_train)
+    source = Source(model, X_test, y_test, X_train, without=tuple(without))
     try:
         check_name(name, "name")
         # As `onnxlet build` sets before NumPy is imported: more threads change last digits.
@@ -164,11 +167,18 @@ def verify(directory: str | Path) -> ProvenModel:
     return ProvenModel(Path(directory).absolute(), model.name, model.version, dict(model.manifest))
 
 
-def _instances(rows: Any) -> list[Any]:
+def _instances(rows: Any, width: int) -> list[Any]:
     """Rows as JSON holds them: objects by name of a DataFrame's, lists of an array's."""
     if isinstance(rows, list | tuple) and not any(isinstance(row, str) for row in rows):
         return [_plain(row) for row in rows]
     try:
+        if (
+            width > 1
+            and np.ndim(rows) == 1
+            and hasattr(rows, "dtype")
+            and rows.dtype.kind in "biuf"
+        ):
+            raise no_table(rows, "rows")
         inputs, data = read_inputs(rows, "rows")
     except Refusal as refusal:  # a build's error: over HTTP such rows are against the signature
         raise InvalidRows([Problem(None, None, refusal.message)], hint=ROWS_HINT) from None

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
+
+from onnxlet.convert.progress_bar import on_terminal
 
 MODELS = Path("models")
 models_option = click.option(
@@ -17,3 +22,13 @@ models_option = click.option(
 def report(line: str) -> None:
     """Progress, on standard error."""
     click.echo(f"  {line}", err=True)
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str], object]]:
+    """What takes lines of progress; on a terminal with a bar where a step takes long."""
+    if sys.stderr.isatty():
+        with on_terminal(sys.stderr) as shown:
+            yield shown
+    else:
+        yield report

@@ -18,6 +18,7 @@ FILES = (
     "browser",
     "schemathesis",
     "shap",
+    "harvest",
 )  # each takes the versions of those before it
 CLOUD = ("deploy", "emulator")  # constrained by the function's only: botocore and pandas conflict
 NO_DEPENDENCIES = ("lambda_runtime/emulator",)  # only files are taken out of it

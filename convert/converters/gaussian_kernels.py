@@ -38,6 +38,23 @@ def between(x: Tensor, points: Array, kernel: Any) -> Value:
     return BETWEEN[type(kernel)](x, points, kernel)
 
 
+def check(kernel: Any) -> None:
+    """Refuse a kernel that has no conversion, of whatever it may be.
+
+    Raises:
+        Unsupported: it, or a part of it, is a class of the user's own.
+    """
+    if type(kernel) in COMBINED:
+        for part in (getattr(kernel, name, None) for name in ("kernel", "k1", "k2")):
+            if part is not None:
+                check(part)
+    elif type(kernel) not in NUMBERS and type(kernel) not in BETWEEN:
+        raise Unsupported(
+            f"the kernel {type(kernel).__name__} has no conversion",
+            "Use scikit-learn's own kernels, their sums and products.",
+        )
+
+
 def similar(x: Tensor, points: Array, kernel: Any, options: Mapping[str, Any]) -> Tensor:
     """`pairwise_kernels(x, points, metric=kernel, …)`, which takes these kernels, too.
 

@@ -16,7 +16,7 @@ from scipy.special import erfcx
 from sklearn import gaussian_process
 from sklearn.gaussian_process._gpc import COEFS, LAMBDAS, _BinaryGaussianProcessClassifierLaplace
 
-from onnxlet.convert.converters.gaussian_kernels import Value, at_itself, between
+from onnxlet.convert.converters.gaussian_kernels import Value, at_itself, between, check
 from onnxlet.convert.converters.linear import two_sided
 from onnxlet.convert.converters.support_vectors import one_versus_rest
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
@@ -29,6 +29,7 @@ ERROR_DEGREE = 30  # of the Chebyshev polynomial, for an error of 1e-15
 
 def regressor(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """GaussianProcessRegressor, with the standard deviation."""
+    check(fitted.kernel_)
     x, points = graph.matrix(table, "float64"), _points(fitted)
     similar = _whole(x, points, between(x, points, fitted.kernel_))
     alpha = np.asarray(fitted.alpha_).reshape(len(points), -1)
@@ -69,6 +70,7 @@ def _whole(x: Tensor, points: Array, value: Value) -> Tensor:
 
 def binary(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Laplace's approximation for two classes."""
+    check(fitted.kernel_)
     x, points = graph.matrix(table, "float64"), _points(fitted)
     similar = _whole(x, points, between(x, points, fitted.kernel_))
     mean = similar @ np.reshape(fitted.y_train_ - fitted.pi_, (-1, 1))

@@ -30,7 +30,7 @@ NO_NEIGHBOUR = "it raises where a row has no neighbour within its radius"
 def neighbours(graph: Graph, fitted: Any, table: Table, count: int) -> tuple[Tensor, Tensor]:
     """The closest points: their distances, and their indices in the fit, (rows, count) each."""
     x = graph.matrix(table, "float64")
-    if len(_points(fitted)) <= MANY_POINTS:
+    if len(points_of(fitted)) <= MANY_POINTS:
         distances, indices = closest(fitted, x, count)
     else:
         distances, indices = by_row(lambda row: closest(fitted, row, count), x)
@@ -39,7 +39,7 @@ def neighbours(graph: Graph, fitted: Any, table: Table, count: int) -> tuple[Ten
 
 def closest(fitted: Any, x: Tensor, count: int) -> list[Tensor]:
     """The same for a few rows; of points as far as the last, those in scikit-learn's heap."""
-    graph, tree, points = x.graph, fitted._tree, _points(fitted)
+    graph, tree, points = x.graph, fitted._tree, points_of(fitted)
     metric, options = fitted.effective_metric_, fitted.effective_metric_params_
     standing = np.arange(len(points)) if tree is None else order(tree)
     ranking = ranked(x, points[standing], metric, options, brute=tree is None)
@@ -97,7 +97,8 @@ def gathered(graph: GraphBuilder, values: Array, indices: Tensor, width: int) ->
     return graph.op("Gather", known, indices, dtype=known.dtype, width=width, axis=0)
 
 
-def _points(fitted: Any) -> Array:
+def points_of(fitted: Any) -> Array:
+    """The rows of the fit, in float64."""
     points = fitted._fit_X
     return np.asarray(points.toarray() if hasattr(points, "toarray") else points, dtype=np.float64)
 
@@ -185,7 +186,7 @@ def _within(graph: Graph, fitted: Any, table: Table, targets: Array) -> tuple[Te
 
     def make(x: Tensor) -> list[Tensor]:
         metric, options = fitted.effective_metric_, fitted.effective_metric_params_
-        ranking = ranked(x, _points(fitted), metric, options, fitted._tree is None)
+        ranking = ranked(x, points_of(fitted), metric, options, fitted._tree is None)
         weights = _near(ranking, float(fitted.radius), weighting)
         return [weights @ columns]
 

@@ -1,9 +1,9 @@
 """Rows as mixtures of parts that are not negative: NMF and LatentDirichletAllocation.
 
 Source: `sklearn/decomposition/_nmf.py` with `_cdnmf_fast.pyx`, `_lda.py` with
-`_online_lda_fast.pyx`. Both iterate, here in a loop. LatentDirichletAllocation stops for each row
-separately; NMF stops for all rows together, so that an answer depends on the other rows, unless
-`tol` is 0. Upstream: skl2onnx has neither.
+`_online_lda_fast.pyx`. All iterate, here in a loop. LatentDirichletAllocation stops for each row
+separately. scikit-learn's NMF stops for all rows together, unless `tol` is 0: here each row takes
+the steps that it takes by itself, and is compared with that. Upstream: skl2onnx has none of them.
 """
 
 from __future__ import annotations
@@ -16,21 +16,20 @@ from sklearn import decomposition
 
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.convert.graph.loops import repeat
+from onnxlet.convert.graph.responses import total
 
 EULER = 0.577215664901532860606512090082402431
-TOGETHER = "its steps end for all rows together, so that an answer depends on the rows beside"
+EPSILON = float(np.finfo(np.float32).eps)  # scikit-learn's, in place of a zero
 
 
 def factorised(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """NMF by coordinate descent, up to `max_iter` steps or until nothing changes."""
+    """NMF by coordinate descent, up to `max_iter` steps or until little changes in a row."""
     if fitted.solver != "cd":
         raise Unsupported(
             "its first guess is the mean of all rows together, so that an answer depends on the "
             "rows beside",
-            "Use solver='cd' with tol=0, or TruncatedSVD.",
+            "Use solver='cd', or TruncatedSVD.",
         )
-    if fitted.tol > 0:
-        raise Unsupported(TOGETHER, "Set its tol to 0 (`set_params(tol=0)`), or use TruncatedSVD.")
     if fitted.shuffle:
         raise Unsupported("it shuffles its components", "Set shuffle=False.")
     parts = np.asarray(fitted.components_, dtype=np.float64)
@@ -38,23 +37,50 @@ def factorised(graph: Graph, fitted: Any, table: Table) -> Outputs:
     gram = parts @ parts.T + l2 * np.eye(len(parts))
     likeness = graph.matrix(table, "float64") @ parts.T - l1
 
-    def step(w: Tensor) -> tuple[Sequence[Tensor], Tensor]:
-        before = w
+    def step(w: Tensor, first: Tensor, going: Tensor) -> tuple[Sequence[Tensor], Tensor]:
+        before, slopes = w, []
         for t, row in enumerate(gram):
+            old = w.take([t])
+            slope = w @ row.reshape(-1, 1) - likeness.take([t])
+            # Where a weight is zero, a slope that would make it negative is none.
+            slopes.append(old.equals(0.0).where(slope.minimum(0.0), slope).unary("Abs"))
             if row[t] != 0:
-                slope = w @ row.reshape(-1, 1) - likeness.take([t])
-                moved = (w.take([t]) - slope / float(row[t])).maximum(0.0)
+                moved = (old - slope / float(row[t])).maximum(0.0)
                 w = graph.concat([*(w.take([j]) for j in range(t)), moved,
                                   *(w.take([j]) for j in range(t + 1, len(gram)))])  # fmt: skip
-        return [w], ~w.equals(before)
+        violation = total(slopes)
+        first = (first < 0.0).where(violation, first)
+        changed = (w - before).unary("Abs").sum() > 0.0  # else no further step changes it
+        more = going & changed & (violation > first * float(fitted.tol))
+        return [going.where(w, before), first, more], more
 
-    [weights] = repeat(graph, fitted.max_iter, step, [likeness * 0.0])
+    start = likeness.take([0]) * 0.0
+    states = [likeness * 0.0, start - 1.0, start.equals(0.0)]
+    weights = repeat(graph, fitted.max_iter, step, states)[0]
     return {"transform": weights.cast(graph.precision)}
 
 
-def together(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """MiniBatchNMF: refused, as its steps end for all rows together."""
-    raise Unsupported(TOGETHER, "Use NMF with tol=0, or TruncatedSVD.")
+def by_batches(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """MiniBatchNMF by multiplicative updates, from the root of the row's mean."""
+    if fitted._beta_loss != 2:
+        raise Unsupported(
+            f"its beta_loss is {fitted.beta_loss!r}", "Use beta_loss='frobenius', or NMF."
+        )
+    x, parts = graph.matrix(table, "float64"), np.asarray(fitted.components_, dtype=np.float64)
+    l1, _, l2, _ = fitted._compute_regularization(parts)
+    likeness, gram = x @ parts.T, parts @ parts.T + l2 * np.eye(len(parts))
+
+    def step(w: Tensor, going: Tensor) -> tuple[Sequence[Tensor], Tensor]:
+        below = w @ gram + l1
+        made = w * (likeness / below.equals(0.0).where(EPSILON, below))
+        moved, norm = ((made - w).sum_of_squares(), made.sum_of_squares())
+        more = going & ~((moved / norm).unary("Sqrt") <= float(max(fitted.tol, 0.0)))
+        return [going.where(made, w), more], more
+
+    mean = (x.sum() / float(x.width * len(parts))).unary("Sqrt")
+    start = mean * np.ones((1, len(parts)))
+    weights = repeat(graph, fitted._transform_max_iter, step, [start, mean.equals(mean)])[0]
+    return {"transform": weights.cast(graph.precision)}
 
 
 def allocated(graph: Graph, fitted: Any, table: Table) -> Outputs:
@@ -99,6 +125,6 @@ def digamma(x: Tensor) -> Tensor:
 
 CONVERTERS: dict[type, Converter] = {
     decomposition.LatentDirichletAllocation: allocated,
-    decomposition.MiniBatchNMF: together,
+    decomposition.MiniBatchNMF: by_batches,
     decomposition.NMF: factorised,
 }

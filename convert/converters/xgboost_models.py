@@ -10,6 +10,7 @@ neither categories nor DART, nor a value that stands for missing.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -102,8 +103,6 @@ def _model(fitted: Any) -> Model:
     model = booster["model"]
     count = model["iteration_indptr"][_iterations(fitted, len(model["iteration_indptr"]) - 1)]
     trees = model["trees"][:count]
-    if any(tree["tree_param"]["size_leaf_vector"] not in ("0", "1") for tree in trees):
-        raise Unsupported("its leaves are vectors", "Use multi_strategy='one_output_per_tree'.")
     columns = int(learner["learner_model_param"]["num_feature"])
     kinds = learner["feature_types"] or [""] * columns
     return Model(
@@ -141,7 +140,7 @@ def _raw(graph: Graph, fitted: Any, model: Model, table: Table) -> Tensor:
     """The sum of the trees for each target, in float32."""
     parts = [constant(value, target) for target, value in enumerate(model.base.tolist())]
     for tree, target, weight in zip(model.trees, model.targets, model.weights, strict=True):
-        parts.append(_tree(tree, int(target), weight))
+        parts += [_tree(one, to, weight) for one, to in _by_target(tree, int(target))]
     x = _encoded(graph, model, table)
     if not np.isnan(fitted.missing):
         x = x.equals(np.float32(fitted.missing)).where(np.nan, x)
@@ -150,6 +149,27 @@ def _raw(graph: Graph, fitted: Any, model: Model, table: Table) -> Tensor:
         whole = x.unary("Sign") * x.unary("Abs").unary("Floor")
         x = graph.constant([numbers], "bool").where(whole, x)
     return sums(graph, x, parts, len(model.base))
+
+
+def _by_target(tree: dict[str, Any], target: int) -> Iterator[tuple[dict[str, Any], int]]:
+    """A tree whose leaves are vectors as one for each target; any other as it is.
+
+    Such a tree has the number of a leaf in place of its right child.
+    """
+    width = int(tree["tree_param"]["size_leaf_vector"])
+    if width < 2:
+        yield tree, target
+        return
+    if "leaf_weights" not in tree:  # before XGBoost 3.2
+        raise Unsupported("its leaves are vectors", "Use multi_strategy='one_output_per_tree'.")
+    is_leaf = np.array(tree["left_children"]) < 0
+    right = np.array(tree["right_children"])
+    vectors = np.array(tree["leaf_weights"], dtype=np.float32).reshape(-1, width)
+    splits = np.array(tree["split_conditions"], dtype=np.float32)
+    for index in range(width):
+        values = np.where(is_leaf, vectors[np.where(is_leaf, right, 0), index], splits)
+        children = np.where(is_leaf, -1, right)
+        yield {**tree, "right_children": children, "split_conditions": values}, index
 
 
 def _tree(tree: dict[str, Any], target: int, weight: Any) -> Tree:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from onnxlet.convert.progress import advanced
 from onnxlet.function.arrays import Array
 
 HALVINGS = 64  # an interval of doubles without a power of two in it has 2**52 of them
@@ -23,7 +24,8 @@ def bisected(low: Array, high: Array, is_above: Callable[[Array], Array]) -> tup
     Returns:
         Low and high, as far as HALVINGS go.
     """
-    for _ in range(HALVINGS):
+    for halving in range(HALVINGS):
+        advanced("looking for discontinuities", halving, HALVINGS)
         middle = low + (high - low) / 2
         if np.all((middle == low) | (middle == high)):
             break

@@ -1,4 +1,4 @@
-"""Rows on the borders of CatBoost's columns of numbers, among categories of other rows.
+"""Rows on the borders of CatBoost's columns of numbers, their other cells from several rows.
 
 A border also counts where it is part of a combination with categories.
 """
@@ -18,6 +18,7 @@ from onnxlet.convert.spacing import evenly_spaced
 from onnxlet.function.inputs.signature import Column
 
 BORDERS = 400  # at most so many are tried, evenly spaced
+MOST_BASES = 20  # rows that each is tried in, where there are fewer
 
 
 def at_catboost_borders(
@@ -30,13 +31,12 @@ def at_catboost_borders(
         rows: held-out ones.
         estimator: a fitted one, perhaps with CatBoost's inside.
     """
-    texts = [position for position, column in enumerate(columns) if column.type == "string"]
-    made = []
-    for number, (position, border) in enumerate(
-        evenly_spaced(_borders(columns, estimator), BORDERS)
-    ):
-        row, other = rows[number % len(rows)], rows[(7 * number + 3) % len(rows)]
-        mixed = changed(row, texts, [other[text] for text in texts])
+    random = np.random.default_rng(0)
+    made: list[Cells] = []
+    some = evenly_spaced(_borders(columns, estimator), BORDERS)
+    for position, border in some * min(MOST_BASES, BORDERS // max(1, len(some))):
+        picks = random.integers(0, len(rows), len(columns)).tolist()
+        mixed = [rows[pick][index] for index, pick in enumerate(picks)]
         for value in around(columns[position], border, np.float32):
             made.append(changed(mixed, [position], [value]))
     return made

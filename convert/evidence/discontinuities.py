@@ -9,7 +9,7 @@ import numpy as np
 
 from onnxlet.convert.evidence.bisection import bisected
 from onnxlet.convert.evidence.cells import changed
-from onnxlet.convert.reference.alike import fewer
+from onnxlet.convert.reference.alike import breadth, fewer
 from onnxlet.convert.reference.answered import Unanswered
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference
@@ -74,7 +74,8 @@ def at_discontinuities(
             low, high = rows[a][position], rows[b][position]
             if low is not None and high is not None and low != high:
                 starts.append(Start(rows[a], position, float(low), float(high)))
-    some = evenly_spaced(starts, fewer(MOST_STARTS, len(columns), FEWEST_BISECTED))
+    width = breadth(len(columns), reference.estimator)
+    some = evenly_spaced(starts, fewer(MOST_STARTS, width, FEWEST_BISECTED))
     return _of_answered(some, lambda kept: _bisected(kept, reference))
 
 
@@ -154,7 +155,8 @@ def _between(rows: Sequence[Cells], positions: Sequence[int], reference: Referen
     if labels.dtype.kind == "f" or labels.ndim > 1:
         return []
     pairs = _unlike([str(label) for label in labels.tolist()])
-    some = evenly_spaced(pairs, fewer(MOST_PAIRS, len(rows[0]), FEWEST_BISECTED))
+    width = breadth(len(rows[0]), reference.estimator)
+    some = evenly_spaced(pairs, fewer(MOST_PAIRS, width, FEWEST_BISECTED))
     ends = [(rows[a], rows[b]) for a, b in some]
     return _of_answered(ends, lambda some: _along(some, positions, reference))
 

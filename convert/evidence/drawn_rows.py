@@ -23,13 +23,14 @@ from onnxlet.function.inputs.signature import LARGEST_SAFE_INTEGER, Column
 
 ROWS = 1000  # of each draw, where so many different ones are found
 DRAWN_CELLS = 2_000_000  # of rows that are wide there are fewer
+ANSWERED_CELLS = 10_000_000  # numbers in the answers to them
 FEWEST_WIDE = 200  # rows, however wide
 ENOUGH_ROWS = 100  # where fewer are found between the donors, numbers are drawn around these, too
 MORE = 100  # are tried at a time than are wanted
 TIMES = 4
 FLOATS = ("float64", "float32")
 
-Draw = Callable[[Sequence[Column], Sequence[Cells], int], list[list[Cells]]]
+Draw = Callable[[Sequence[Column], Sequence[Cells], int, int], list[list[Cells]]]
 
 
 @dataclass(frozen=True)
@@ -66,16 +67,31 @@ def drawing_once() -> Draw:
     """`drawn_rows` for one build, which asks several times: the same draws are made once."""
     kept: list[Any] = []
 
-    def draw(columns: Sequence[Column], donors: Sequence[Cells], draws: int) -> list[list[Cells]]:
-        of = [*columns], [*donors]
+    def draw(
+        columns: Sequence[Column], donors: Sequence[Cells], draws: int, most: int = ROWS
+    ) -> list[list[Cells]]:
+        of = [*columns], [*donors], most
         if not kept or kept[0] != of or len(kept[1]) < draws:
-            kept[:] = of, drawn_rows(columns, donors, draws)
+            kept[:] = of, drawn_rows(columns, donors, draws, most)
         return list(kept[1][:draws])
 
     return draw
 
 
-def drawn_rows(columns: Sequence[Column], donors: Sequence[Cells], draws: int) -> list[list[Cells]]:
+def most_drawn(width: int, answered: int) -> int:
+    """Rows of each draw: of wide ones fewer, and where answers are wide.
+
+    Args:
+        width: columns of a row.
+        answered: numbers of its answer.
+    """
+    fitting = min(DRAWN_CELLS // max(1, width), ANSWERED_CELLS // max(1, answered))
+    return max(min(ROWS, fitting), FEWEST_WIDE)
+
+
+def drawn_rows(
+    columns: Sequence[Column], donors: Sequence[Cells], draws: int, most: int = ROWS
+) -> list[list[Cells]]:
     """Rows of several draws, each from a seed of its own, no row twice and none that is a donor.
 
     Where there are few different ones, each draw leaves half of what it finds to those after it.
@@ -84,24 +100,27 @@ def drawn_rows(columns: Sequence[Column], donors: Sequence[Cells], draws: int) -
         columns: what each position of a row may hold.
         donors: rows that these allow.
         draws: how many; the first of them are the same ones however many there are.
+        most: rows of each draw.
     """
     by_column = zip(*donors, strict=True)
     donated = [Donated(c, cells) for c, cells in zip(columns, by_column, strict=True)]
     seen = set(map(tuple, donors))
     made = []
     for seed in range(draws):
-        rows = _found(donated, seen, np.random.default_rng((seed, ROWS)))
+        rows = _found(donated, seen, most, np.random.default_rng((seed, ROWS)))
         seen.update(rows)
         made.append(list(map(list, rows)))
     return made
 
 
 def _found(
-    donated: Sequence[Donated], seen: set[tuple[Any, ...]], random: np.random.Generator
+    donated: Sequence[Donated],
+    seen: set[tuple[Any, ...]],
+    most: int,
+    random: np.random.Generator,
 ) -> list[tuple[Any, ...]]:
     """The rows of one draw: none that was seen, and no more than half of a small pool."""
     rows = dict[tuple[Any, ...], None]()
-    most = max(min(ROWS, DRAWN_CELLS // max(1, len(donated))), FEWEST_WIDE)
     for tried, draw in enumerate([_within] * TIMES + [_around] * TIMES):
         if tried == TIMES and len(rows) >= ENOUGH_ROWS:
             break

@@ -16,8 +16,9 @@ from onnxlet.convert.evidence.cells import changed
 from onnxlet.convert.evidence.discontinuities import at_discontinuities, between_labels
 from onnxlet.convert.evidence.fitted_values import at_fitted_values
 from onnxlet.convert.evidence.pipeline_thresholds import at_pipeline_thresholds
+from onnxlet.convert.evidence.term_bins import at_term_bins
 from onnxlet.convert.evidence.tree_thresholds import at_tree_thresholds
-from onnxlet.convert.reference.alike import fewer, tried_columns
+from onnxlet.convert.reference.alike import breadth, fewer, tried_columns
 from onnxlet.convert.reference.dates import ODD, written
 from onnxlet.convert.reference.estimators import fitted_categories, is_finite_number
 from onnxlet.convert.reference.inputs import Cells
@@ -64,7 +65,7 @@ def edge_cases(
         reference: is searched for discontinuities; the thresholds of its trees are used.
     """
     estimator = reference.estimator
-    bases, width = evenly_spaced(rows, BASES), len(columns)
+    bases, width = evenly_spaced(rows, BASES), breadth(len(columns), estimator)
     tried = frozenset(tried_columns(reference.inputs, estimator))
     categories = sorted({v for v in fitted_categories(estimator) if is_finite_number(v)})
     odd = [
@@ -87,6 +88,7 @@ def edge_cases(
     made += at_thresholds
     if not (at_thresholds and type(estimator).__name__ in TREES):  # it has no other discontinuities
         made += at_discontinuities(columns, rows, reference, tried)
+    made += at_term_bins(columns, rows, estimator)
     made += at_catboost_borders(columns, rows, estimator)
     made += between_labels(columns, rows, reference)
     made += at_fitted_values(columns, rows, estimator, tried)

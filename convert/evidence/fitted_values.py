@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from onnxlet.convert.evidence.cells import changed
-from onnxlet.convert.reference.alike import fewer, is_wide
+from onnxlet.convert.reference.alike import breadth, fewer, is_wide
 from onnxlet.convert.reference.estimators import parts_of
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.spacing import evenly_spaced, spaced_indices
@@ -46,7 +46,7 @@ def at_fitted_values(
         estimator: scikit-learn's, fitted.
         tried: positions of the columns whose edges are tried; None is all.
     """
-    width = len(columns)
+    width = breadth(len(columns), estimator)
     edges: list[tuple[int, Any]] = []
     made: list[Cells] = []
     for part in parts_of(estimator):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from onnxlet.convert.evidence.drawn_rows import Draw, drawn_rows
+from onnxlet.convert.evidence.drawn_rows import Draw, drawn_rows, most_drawn
 from onnxlet.convert.evidence.edge_cases import edge_cases, fits
 from onnxlet.convert.evidence.evidence import Evidence
+from onnxlet.convert.progress import advanced
+from onnxlet.convert.reference.alike import breadth
 from onnxlet.convert.reference.answers import Answers
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference
@@ -34,20 +36,29 @@ def gather_evidence(
     Returns:
         The evidence by which a recipe is chosen; and the rows of one more draw, which judge the
         choice.
-
-    Raises:
-        Refusal: the reference answers each of them by itself, but not all of them together.
     """
     odd = edge_cases(columns, rows, reference)
-    *some, last = draw(columns, [*rows, *_allowed(columns, others)], draws + 1)
+    advanced("drawing rows", 0, 1)
+    width = breadth(len(columns), reference.estimator)
+    most = most_drawn(width, _answered_numbers(reference, rows))
+    *some, last = draw(columns, [*rows, *_allowed(columns, others)], draws + 1, most)
     drawn = [row for rows_of_one in some for row in rows_of_one]
     every = [*rows, *odd, *drawn, *last]
+    advanced("asking scikit-learn about all rows", 0, 1)
     found, expected = reference.answers_where_answered(every)
     seen = len(every) - len(last)
     return (
         _evidence(every, found, expected, slice(seen), len(rows), len(drawn)),
         _evidence(every, found, expected, slice(seen, None), 0, len(last)),
     )
+
+
+def _answered_numbers(reference: Reference, rows: Sequence[Cells]) -> int:
+    """How many numbers one row is answered with."""
+    try:
+        return max(array.size for array in reference.answers(rows[:1]).values())
+    except Exception:  # it answers no row by itself: its answers are not wide
+        return 1
 
 
 def _evidence(

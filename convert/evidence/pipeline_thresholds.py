@@ -17,7 +17,13 @@ from sklearn.pipeline import Pipeline
 from onnxlet.convert.evidence.bisection import bisected
 from onnxlet.convert.evidence.cells import changed
 from onnxlet.convert.evidence.discontinuities import FEWEST_BISECTED
-from onnxlet.convert.evidence.tree_thresholds import FLOATS, Splits, splits_of, way_to
+from onnxlet.convert.evidence.tree_thresholds import (
+    FLOATS,
+    Splits,
+    has_trees,
+    splits_of,
+    way_to,
+)
 from onnxlet.convert.reference.alike import fewer
 from onnxlet.convert.reference.answered import is_answered
 from onnxlet.convert.reference.answers import dense
@@ -29,6 +35,7 @@ from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.signature import Column
 
 KNOWN_ROWS = 500  # held-out ones that are looked at, and others
+KNOWN_CELLS, FEWEST_KNOWN = 20_000_000, 50  # where the steps make many columns, fewer rows
 STARTS = 400  # nodes and rows that are tried, in all
 BASES_OF_NODE = 8  # rows
 MOVED_COLUMNS = 2  # raw ones, for each node
@@ -78,11 +85,15 @@ def at_pipeline_thresholds(
         tried: positions of the columns that are moved; None is all.
     """
     positions = range(len(columns)) if tried is None else sorted(tried)
-    known = [*rows[:KNOWN_ROWS], *others[:KNOWN_ROWS]]
+    every = [*rows[:KNOWN_ROWS], *others[:KNOWN_ROWS]]
     made: list[Cells] = []
     for part in parts_of(reference.estimator):
-        if isinstance(part, Pipeline) and (before := before_last(part)):
+        if not isinstance(part, Pipeline) or not has_trees(part.steps[-1][1]):
+            continue
+        if before := before_last(part):
             last = part.steps[-1][1]
+            made_width = getattr(last, "n_features_in_", 1)
+            known = evenly_spaced(every, max(FEWEST_KNOWN, KNOWN_CELLS // made_width))
 
             def seen(tried: Sequence[Cells], before: Any = before) -> Array:
                 return dense(before.transform(reference.inputs.data(tried))).astype(np.float64)

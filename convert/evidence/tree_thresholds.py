@@ -48,6 +48,13 @@ class Splits:
     dtype: type[np.floating[Any]]
 
 
+def has_trees(estimator: Any) -> bool:
+    """Whether there are trees whose thresholds are known, whatever columns they are given."""
+    return any(
+        hasattr(part, "tree_") or hasattr(part, "_predictors") for part in parts_of(estimator)
+    )
+
+
 def splits_of(estimator: Any, width: int) -> Iterator[Splits]:
     """All trees that are given as many columns as there are, perhaps these very ones."""
     for part in parts_of(estimator):
@@ -60,8 +67,8 @@ def splits_of(estimator: Any, width: int) -> Iterator[Splits]:
                 nodes["feature_idx"].astype(int), nodes["num_threshold"],
                 nodes["left"].astype(int), nodes["right"].astype(int), numeric, np.float64,
             )  # fmt: skip
-        tree = getattr(part, "tree_", None)
-        if tree is not None:
+        tree: Any = getattr(part, "tree_", None)
+        if hasattr(tree, "threshold"):  # not a tree of neighbours
             yield Splits(
                 tree.feature, tree.threshold, tree.children_left, tree.children_right,
                 tree.feature >= 0, np.float32,

@@ -34,6 +34,25 @@ EQUALS: Mapping[str, Mapping[str, str]] = {
     },
 }
 
+# By package, then by class: why nobody can write a converter.
+IMPOSSIBLE: Mapping[str, Mapping[str, str]] = {
+    "umap": {
+        "AlignedUMAP": "it looks at all rows of a batch together",
+        "ParametricUMAP": "it keeps its network in Keras",
+        "UMAP": "it looks at all rows of a batch together: a row on its own is placed elsewhere",
+    },
+    "openTSNE": {
+        "TSNEEmbedding": "it looks at all rows of a batch together: a row on its own is placed "
+        "elsewhere"
+    },
+}
+
+
+def why_not(kind: type) -> str:
+    """Why a class has no converter, behind a comma; empty where one could be written."""
+    found = IMPOSSIBLE.get(kind.__module__.partition(".")[0], {}).get(kind.__name__)
+    return f", since {found}" if found else ""
+
 
 def instead_of(kind: type) -> str:
     """What to use instead of a class without a converter, as the beginning of a sentence."""

@@ -163,6 +163,15 @@ class GraphBuilder(GraphInputs):
         self._nodes += nodes
         self._initializers |= {tensor.name: tensor for tensor in initializers}
 
+    def node_that_makes(self, name: str) -> onnx.NodeProto | None:
+        """The node with an output of this name; None for inputs and constants."""
+        return next((node for node in self._nodes if name in node.output), None)
+
+    def constant_of(self, name: str) -> Array | None:
+        """The array of a constant; None if the name is of something else."""
+        made = self._initializers.get(name)
+        return None if made is None else numpy_helper.to_array(made)
+
     # tables
 
     def matrix(self, table: Table | Tensor, dtype: str | None = None) -> Tensor:
@@ -221,6 +230,14 @@ class GraphBuilder(GraphInputs):
         index = self.op("Expand", indices, self.op("Shape", values, dtype="int64"))
         made = self.op("ScatterElements", zeros, index, values, width=width, dimensions=2, axis=1)
         return replace(made, compact=(indices, values))
+
+    def spread_each(self, indices: Tensor, values: Tensor, width: int) -> Tensor:
+        """Each row's values at its own indices among zeros: both of shape (rows, k)."""
+        rows = self.op("Shape", values, dtype="int64", width=1, start=0, end=1)
+        shape = self.op("Concat", rows, self.constant([width], "int64"), axis=0)
+        zero = numpy_helper.from_array(np.zeros(1, values.dtype))
+        zeros = self.op("ConstantOfShape", shape, dtype=values.dtype, width=width, value=zero)
+        return self.op("ScatterElements", zeros, indices, values, width=width, dimensions=2, axis=1)
 
     def columns(self, table: Table) -> list[Tensor]:
         """The columns one by one, each of shape (rows, 1) and its own dtype."""

@@ -64,7 +64,7 @@ def look_up(graph: Graph, table: Table, meanings: Sequence[Meaning], dtype: str)
             for category, code in zip(known[index].tolist(), numbers, strict=True)
             if code != NOTHING
         }
-        return _encoded(graph, tensor, values, entries[0, count, 0], dtype)
+        return mapped(graph, tensor, values, entries[0, count, 0], dtype)
     if width == 1:
         rows = graph.constant(entries[:, :, 0].T, dtype)
         return graph.op("GatherElements", rows, made, width=columns, dimensions=2, axis=0)
@@ -97,7 +97,7 @@ def identities(
             ]
     count = max(len(numbers) for numbers in keys.values())
     encoded = [
-        _encoded(graph, tensor, keys[kind], count, "int64") for kind, (tensor, _) in kinds.items()
+        mapped(graph, tensor, keys[kind], count, "int64") for kind, (tensor, _) in kinds.items()
     ]
     order = [index for _, indices in kinds.values() for index in indices]
     return graph.concat(encoded).take(np.argsort(order).tolist()), codes, count
@@ -150,12 +150,11 @@ def _look_up_one(graph: Graph, table: Table, meaning: Meaning, dtype: str) -> Te
     found = zip(meaning.categories.tolist(), meaning.values.ravel().tolist(), strict=True)
     pairs = [(_key(category, kind), value) for category, value in found]
     values = {key: value for key, value in reversed(pairs) if key is not None}
-    return _encoded(graph, tensor, values, meaning.unseen.tolist()[0], dtype)
+    return mapped(graph, tensor, values, meaning.unseen.tolist()[0], dtype)
 
 
-def _encoded(
-    graph: Graph, tensor: Tensor, values: dict[Any, Any], unseen: Any, dtype: str
-) -> Tensor:
+def mapped(graph: Graph, tensor: Tensor, values: dict[Any, Any], unseen: Any, dtype: str) -> Tensor:
+    """The value of each key, of shape and columns of the tensor; `unseen` for what is no key."""
     kind = tensor.dtype
     if not values:
         values = {"" if kind == "string" else 0: unseen}

@@ -37,6 +37,8 @@ __all__ = [
 # predicted class in `classes_`, one column for each output.
 Outputs = Mapping[str, Tensor | Table]
 Converter = Callable[["Graph", Any, Table], Mapping[str, Tensor | Table | list[Tensor]]]
+# What the answers of these methods are called in a signature.
+OUTPUTS = {"predict_proba": "probabilities", "decision_function": "score", "std": "std"}
 FIX_IT = (
     f"Fix the converter{documented(' (docs/how-to/converters.md)')}; "
     "--debug shows the whole traceback."
@@ -146,7 +148,9 @@ class Graph(GraphBuilder):
             return Unsupported(
                 f"{step}: its converter returns {got} and not {method}{lines}", FIX_IT
             )
-        return Unsupported(f"{step}: its {method} has no conversion")
+        output = OUTPUTS.get(method)
+        hint = f"--without {output} leaves it out." if output and not self._path else ""
+        return Unsupported(f"{step}: its {method} has no conversion", hint)
 
     def knows(self, kind: type) -> bool:
         """Whether a class has a converter."""

@@ -13,7 +13,7 @@ from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
 from sklearn.base import is_classifier
 
 from onnxlet.convert.errors import shortened
-from onnxlet.convert.graph.alternatives import instead_of
+from onnxlet.convert.graph.alternatives import instead_of, why_not
 from onnxlet.convert.graph.converter import ELEMENTS, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.folders import documented
 
@@ -65,21 +65,14 @@ def fallback(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 def _no_converter(graph: Graph, kind: type) -> Unsupported:
     """Why a class has none: of a subclass, the methods of its own that its parent's leaves out."""
-    parent = next((one for one in kind.__mro__[1:] if graph.knows(one)), None)
-    own = (
-        sorted(
-            name
-            for one in kind.__mro__[: kind.__mro__.index(parent)]
-            if parent
-            for name, value in vars(one).items()
-            if callable(value) and not name.startswith("__") and hasattr(parent, name)
-        )
-        if parent
-        else []
-    )
+    ancestors = kind.__mro__
+    parent = next((one for one in ancestors[1:] if graph.knows(one)), None)
+    before = ancestors[: ancestors.index(parent)] if parent else ()
+    names = {name for one in before for name, value in vars(one).items() if callable(value)}
+    own = sorted(n for n in names if not n.startswith("__") and hasattr(parent, n) and n != "fit")
     if not own or parent is None:
         return Unsupported(
-            f"{kind.__name__} has no converter",
+            f"{kind.__name__} has no converter{why_not(kind)}",
             f"{instead_of(kind)}, or write its converter {IN_SOURCE}.",
         )
     return Unsupported(

@@ -12,9 +12,8 @@ from onnxlet.convert.imported.inputs import FREE_HINT, InputTensor
 from onnxlet.convert.imported.onnx_file import one_line
 from onnxlet.convert.imported.sample import MADE_ROWS, Rows, of_length
 from onnxlet.function.arrays import Array
-from onnxlet.function.models.model import MANIFEST_FORMAT
+from onnxlet.function.models.model import IMPORTED, MANIFEST_FORMAT
 
-TASK = "function"
 OTHER_LENGTH = 5  # that a graph is tried with, to see which sizes of its outputs vary
 RESERVED = ("model", "version", "classes", "prediction")  # members of an answer
 KINDS = {"f": "float64", "i": "int64", "u": "int64", "b": "bool", "O": "string", "U": "string"}
@@ -171,7 +170,7 @@ def serving_part(
     outputs = [{"name": o.name, "type": o.type, "shape": list(o.shape)} for o in served]
     return {
         "format": MANIFEST_FORMAT,
-        "task": TASK,
+        "task": IMPORTED,
         "signature": {"inputs": public, "outputs": outputs},
         "graph": {"inputs": private, "outputs": [output.output for output in served]}
         | ({"rows_at_once": 1} if alone else {}),

@@ -186,6 +186,13 @@ def _check_rows_are_independent(taken: Taken) -> None:
     """A row's answer may not depend on the rows that it is sent with, nor on chance."""
     few = list(taken.rows[:3])
     together = answers(taken.model, few)
+    for output in taken.served:
+        if output.type != "string" and together[output.name].dtype == object:
+            raise Refusal(
+                f"output '{output.output}' has another size for each row of one size: what it "
+                "depends on are the values",
+                "Export what comes before: a number of results that is the same for all rows.",
+            )
     sizes = taken.floors(together)
     task = Task("transformation", {name: name for name in together})
     for position, row in enumerate(few):

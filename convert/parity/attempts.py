@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -78,6 +78,7 @@ class SearchState:
         draws: how many draws of rows are among the evidence.
         others: rows like those held out, that rows are drawn from too.
         draw: draws rows.
+        models: by their graph, those that were made: a session takes long to open.
     """
 
     reference: Reference
@@ -87,13 +88,10 @@ class SearchState:
     draws: int = 1
     others: Sequence[Cells] = ()
     draw: Draw = drawn_rows
+    models: dict[bytes, Model] = field(default_factory=dict)
 
     def again(self, **changed: Any) -> SearchState:
-        """With another reference, other columns or more draws: rows are gathered anew.
-
-        Raises:
-            Refusal: as `gather_evidence` raises it.
-        """
+        """With another reference, other columns or more draws: rows are gathered anew."""
         new = replace(self, **changed)
         rows = self.evidence.rows[: self.evidence.held_out]
         evidence, judging = gather_evidence(
@@ -132,10 +130,13 @@ class SearchState:
         )
         same = converted.onnx, repr(converted.inputs)
         if same not in self._tried_graphs:  # two layouts of one type of columns are one graph
-            model = Model("built", 1, manifest, converted.onnx)
-            if converted.terms is not None:
+            known = self.models.get(converted.onnx)  # before columns got bounds, or rows a draw
+            model = known.with_manifest(manifest) if known else Model("built", 1, manifest, same[0])
+            self.models[converted.onnx] = model
+            comparison, unrefused = self.compared(model, self.evidence)
+            if converted.terms is not None and comparison.passed:
                 check_terms(model, converted.terms, reference, self.evidence.rows)
-            self._tried_graphs[same] = model, *self.compared(model, self.evidence)
+            self._tried_graphs[same] = model, comparison, unrefused
         return Attempt(recipe, converted, manifest, *self._tried_graphs[same])
 
     @cached_property
@@ -147,7 +148,9 @@ class SearchState:
         reference, task = self.reference, self.reference.task
         comparison = compare(model, task, evidence.rows, evidence.expected, self._floors)
         if comparison.wrong and reference.precision == "float64" and rounds(reference.estimator):
-            comparison = compare(model, task, evidence.rows, evidence.expected, self._looser)
+            differing = {name: self._looser[name] for name in comparison.off & self._floors.keys()}
+            floors = self._floors | differing
+            comparison = compare(model, task, evidence.rows, evidence.expected, floors)
         if reference.wide and comparison.wrong:
             # Rows are moved by less than float32 can hold, so they must not be rounded to it again.
             inputs, rows = reference.inputs.once_rounded(evidence.rows)

@@ -130,7 +130,10 @@ def certificate_lines(name: str, version: int, manifest: dict[str, Any]) -> Iter
     )
     many = f"{parity['judging_rows']} more drawn ones, which no choice was made by"
     yield f"  judged by   {few_judges(parity) or many}"
-    yield f"  reference   scikit-learn in {parity['reference']}"
+    if "probed_columns" in parity:
+        yield f"  columns     {parity['probed_columns']} probed; the others are treated alike"
+    alone = ", each row by itself: more rows would end their steps together"
+    yield f"  reference   scikit-learn in {parity['reference']}{alone * ('asked' in parity)}"
     if "float32" in parity:
         yield from _float32_lines(parity["float32"], manifest)
     if parity["tied_rows"]:

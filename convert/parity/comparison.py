@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from onnxlet.convert.progress import advanced
 from onnxlet.convert.reference.answers import Answers, Task, tied
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.spacing import spaced_indices
@@ -78,6 +79,7 @@ class Comparison:
         forgiven: positions of the rows whose answer depends on rounding in scikit-learn itself.
         unstable: more rows than are forgiven are wrong, and rounding is why.
         floors: of each output of numbers, the magnitude below which a difference counts against it.
+        off: the outputs that differed on some row, forgiven or not.
     """
 
     outputs: dict[str, Difference]
@@ -86,6 +88,7 @@ class Comparison:
     forgiven: frozenset[int] = frozenset()
     unstable: bool = False
     floors: Mapping[str, float | Array] = field(default_factory=dict)
+    off: frozenset[str] = frozenset()
 
     def joined(self, other: Comparison) -> Comparison:
         """The comparison of these rows, and of others that come after them."""
@@ -96,6 +99,7 @@ class Comparison:
             self.refused + other.refused,
             self.forgiven | {count + row for row in other.forgiven},
             floors=_highest(self.floors, other.floors),
+            off=self.off | other.off,
         )
 
     @property
@@ -153,6 +157,7 @@ def compare(
     comparison = _none_compared(task, expected, len(rows))
     comparison.floors = floors = _floors(expected) if floors is None else floors
     for part in _batches(len(rows)):
+        advanced("comparing rows", part.start, len(rows))
         try:
             got = model.run(validate_rows(rows[part], model.signature))
         except InvalidRows as error:
@@ -162,6 +167,7 @@ def compare(
             floor = floors.get(name, 0.0)
             _add(difference, part.start, name, got[name], expected[name][part], floor)
     _forgive_ties(comparison, task)
+    comparison.off = frozenset(name for name, off in comparison.outputs.items() if off.wrong)
     return comparison
 
 
@@ -227,6 +233,6 @@ def _is_number(array: Array) -> bool:
 
 
 def _forgive_ties(comparison: Comparison, task: Task) -> None:
-    if task.name in ("classification", "outlier"):
+    if task.name in ("classification", "outlier") or "distances" in task.methods:
         labels = comparison.outputs["prediction"]
         labels.wrong = [row for row in labels.wrong if not comparison.tied[row]]

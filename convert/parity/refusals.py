@@ -19,6 +19,7 @@ from onnxlet.function.inputs.signature import Column
 NO_HINT = "Replace the step that differs or can't be converted by one that can" + documented(
     ": docs/reference/coverage.md lists them.", "."
 )
+LEAVE_OUT = "Leave out what can't be met:"
 SHOWN_CELLS = 6
 SHOWN_ANSWER = 400  # characters: an answer may have thousands of numbers
 MOST_COMPARED = 200  # wrong rows that are searched for what they have in common
@@ -38,6 +39,16 @@ class FailedRecipe(NamedTuple):
     reason: str
     hint: str = ""
     error: BaseException | None = None
+
+
+def leave_out(comparison: Comparison) -> str:
+    """A hint where only outputs beside the prediction differ; empty otherwise."""
+    wrong = [name for name, off in comparison.outputs.items() if off.wrong]
+    names = sorted(wrong or comparison.off)
+    if not names or "prediction" in names or comparison.refused:
+        return ""
+    options = " ".join(f"--without {name}" for name in names)
+    return f"{LEAVE_OUT} {options}, or build(…, without={names})."
 
 
 class NoConversion(Refusal):
@@ -64,11 +75,12 @@ class DependsOnRounding(NoConversion):
         self, estimator: str, forgiven: str, failed: Sequence[FailedRecipe], more: str = ""
     ) -> None:
         self.estimator, self.forgiven = estimator, forgiven
+        hints = dict.fromkeys(one.hint for one in failed if one.hint.startswith(LEAVE_OUT))
         reason = f"{forgiven} come out otherwise where the last digits of their numbers do"
         way_out = "Scale the columns, or fit in float64." if more else "Scale the columns."
         super().__init__(
             f"{estimator}: its answers depend on rounding: {reason}{more}",
-            f"Nothing was written. {way_out}",
+            " ".join(["Nothing was written.", way_out, *hints]),
             failed,
         )
 

@@ -20,10 +20,12 @@ from onnxlet.convert.parity.refusals import (
     FailedRecipe,
     NoConversion,
     differences_in_words,
+    leave_out,
     no_conversion,
 )
 from onnxlet.convert.parity.rounding import too_many_forgiven
 from onnxlet.convert.recipes import float32_refusal, recipes
+from onnxlet.convert.reference.alike import tried_columns
 from onnxlet.convert.reference.arithmetic import rounds
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.to_onnx import Converted
@@ -147,7 +149,8 @@ def _searched(state: SearchState, report: Report) -> EqualConversion:
         too_many = _too_many_forgiven(state, attempt.comparison, state.evidence)
         forgiven = forgiven or too_many
         if attempt.comparison.passed and too_many:
-            failed.append(FailedRecipe(str(recipe), f"{too_many} would have to be forgiven"))
+            reason = f"{too_many} would have to be forgiven"
+            failed.append(FailedRecipe(str(recipe), reason, leave_out(attempt.comparison)))
         elif attempt.comparison.close:
             return EqualConversion(attempt, state, failed)
         elif attempt.comparison.passed:
@@ -158,6 +161,7 @@ def _searched(state: SearchState, report: Report) -> EqualConversion:
         else:
             reason = differences_in_words(attempt.comparison, state.evidence, state.columns)
             step, hint = first_differing_step(state, attempt)
+            hint = hint or leave_out(attempt.comparison)
             failed.append(FailedRecipe(str(recipe), reason + step, hint))
             differing.append(attempt)
     if passed is not None:
@@ -222,6 +226,11 @@ def _certified(found: EqualConversion, narrow: Reference | None = None) -> Equal
         found.limits,
         attempt.unrefused,
     )
+    probed = tried_columns(state.reference.inputs, state.reference.estimator)
+    if len(probed) < len(state.columns):  # a wide model's: of each kind, some stand for all
+        parity["probed_columns"] = len(probed)
+    if state.reference.task.alone:
+        parity["asked"] = "row by row"
     if narrow is not None:
         parity["float32"] = off_in_float32(narrow, [state.evidence, state.judging])
     return replace(found, certificate=parity)

@@ -7,7 +7,10 @@ tried column by column would grow with their square: each trial is a row of all 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
+
+import numpy as np
 
 from onnxlet.convert.reference.estimators import parts_of
 from onnxlet.convert.reference.inputs import Inputs
@@ -17,6 +20,9 @@ NARROW = 200  # columns; in a model of no more, each is tried by itself
 TRIED_CELLS = 200_000  # of rows in which one column each is tried
 FEWEST_TRIED = 32  # columns of a model, however wide
 FEWEST_OF_KIND = 4
+MANY_POINTS = 1000  # that are kept, to which each row is compared by itself
+KEPT_OF_COLUMN = 1000  # numbers of such points cost as much as a column
+COMPARING = 40_000  # such numbers cost as much as what is done with the points beside
 
 
 def is_wide(width: int) -> bool:
@@ -35,6 +41,25 @@ def fewer(most: int, width: int, least: int) -> int:
     return max(min(least, most), most * NARROW // max(width, NARROW))
 
 
+def breadth(width: int, estimator: Any) -> int:
+    """The columns that a row costs like: of an estimator that keeps many points, more than it has.
+
+    Args:
+        width: columns.
+        estimator: scikit-learn's, fitted.
+    """
+    sizes = [
+        value.size
+        for part in parts_of(estimator)
+        for value in vars(part).values()
+        if isinstance(value, np.ndarray)
+        and value.ndim == 2
+        and len(value) >= MANY_POINTS
+        and value.shape[1] == getattr(part, "n_features_in_", None)
+    ]
+    return max(width, (sum(sizes) + COMPARING * len(sizes)) // KEPT_OF_COLUMN)
+
+
 def kinds_of_columns(inputs: Inputs, estimator: Any) -> list[list[int]]:
     """Positions of the columns that come in alike and go the same way through the model.
 
@@ -47,7 +72,7 @@ def kinds_of_columns(inputs: Inputs, estimator: Any) -> list[list[int]]:
     ways = list(_ways(inputs, estimator))
     kinds: dict[Any, list[int]] = {}
     for position, column in enumerate(inputs.columns):
-        form = column.type, column.category, repr(column.missing), bool(column.unserved)
+        form = repr(replace(column, name="", label=""))
         kinds.setdefault((form, *(way[position] for way in ways)), []).append(position)
     return list(kinds.values())
 

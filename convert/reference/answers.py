@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from inspect import signature
 from typing import Any
 
 import numpy as np
 from sklearn.base import is_classifier, is_clusterer, is_outlier_detector, is_regressor
+from sklearn.decomposition import NMF, MiniBatchNMF
 from sklearn.pipeline import Pipeline
 
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.reference.estimators import is_sampler
+from onnxlet.convert.reference.estimators import is_sampler, parts_of
 from onnxlet.convert.reference.inputs import Data
 from onnxlet.function.arrays import Array
+from onnxlet.function.errors import WrongUse
 
 Answers = dict[str, Array]
 
@@ -28,13 +30,16 @@ class Task:
     Attributes:
         name: classification, regression, clustering, outlier or transformation.
         methods: by output name, the estimator's method that answers it; `std` stands for
-            `predict` with `return_std`.
+            `predict` with `return_std`, `distances` for those of `kneighbors`.
         classes: of a classifier, a list of them for each output where it has several; else None.
+        alone: each row is asked by itself: a step inside answers several rows together, and ends
+            its steps for all of them at once.
     """
 
     name: str
     methods: dict[str, str]
     classes: list[Any] | None = None
+    alone: bool = False
 
     @property
     def several(self) -> bool:
@@ -50,7 +55,8 @@ class Task:
         """
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            made = {name: _asked(estimator, m, X) for name, m in self.methods.items()}
+            ask = _asked_alone if self.alone else _asked
+            made = {name: ask(estimator, m, X) for name, m in self.methods.items()}
         answered = len(next(iter(made.values())))
         given = X.shape[0] if hasattr(X, "shape") else len(X)
         if answered != given:
@@ -67,7 +73,27 @@ PREDICTING: tuple[tuple[str, Callable[[Any], bool], tuple[tuple[str, str], ...]]
 )
 
 
+# Answered row by row, by what has neither predict nor transform; `distances` stands for those of
+# `kneighbors`.
+OTHER_METHODS = {
+    "kneighbors": {"prediction": "kneighbors", "distances": "distances"},
+    "score_samples": {"prediction": "score_samples"},
+    "mahalanobis": {"prediction": "mahalanobis"},
+}
+
+
 def task_of(estimator: Any) -> Task:
+    """The task of a fitted estimator, and whether its rows have to be asked one by one.
+
+    Raises:
+        Refusal: as `_task_of` raises it.
+    """
+    task = _task_of(estimator)
+    alone = any(isinstance(p, NMF | MiniBatchNMF) and p.tol > 0 for p in parts_of(estimator))
+    return replace(task, alone=alone)
+
+
+def _task_of(estimator: Any) -> Task:
     """The task of a fitted estimator.
 
     Raises:
@@ -97,6 +123,9 @@ def task_of(estimator: Any) -> Task:
         )
     if hasattr(estimator, "transform"):
         return Task("transformation", {"prediction": "transform"})
+    for method, outputs in OTHER_METHODS.items():
+        if hasattr(estimator, method):
+            return Task("transformation", outputs)
     if is_sampler(estimator):
         raise Refusal(
             f"{type(estimator).__name__} changes the rows of a fit, and answers none",
@@ -109,13 +138,14 @@ def task_of(estimator: Any) -> Task:
 
 
 def _may_be_asked(estimator: Any) -> bool:
-    return hasattr(estimator, "get_params") or hasattr(estimator, "predict")
+    return any(hasattr(estimator, name) for name in ("get_params", "predict", "fit"))
 
 
 def _is(kind: Callable[[Any], bool], estimator: Any) -> bool:
     """Whether it is of a kind; other packages' classes need not have scikit-learn's tags."""
     try:
-        return kind(estimator)
+        told = f"is_{getattr(estimator, '_estimator_type', None)}"  # scikit-lego's, without a tag
+        return kind(estimator) or kind.__name__ == told
     except Exception:
         found = getattr(estimator, "_estimator_type", None) or _named(type(estimator).__name__)
         return kind.__name__ == f"is_{found}"
@@ -124,6 +154,22 @@ def _is(kind: Callable[[Any], bool], estimator: Any) -> bool:
 def _named(name: str) -> str:
     """The kind that a class's name ends with."""
     return next((kind for kind in ("classifier", "regressor") if name.lower().endswith(kind)), "")
+
+
+def leaving_out(task: Task, names: Sequence[str]) -> Task:
+    """The task without some of its outputs.
+
+    Raises:
+        WrongUse: it has no such output, or it is the prediction itself.
+    """
+    others = [name for name in task.methods if name != "prediction"]
+    if wrong := [name for name in names if name not in others]:
+        raise WrongUse(
+            f"without: the model has no '{wrong[0]}' that it could do without",
+            f"It could do without {', '.join(others)}." if others else "It has one output only.",
+        )
+    methods = {name: how for name, how in task.methods.items() if name not in names}
+    return replace(task, methods=methods)
 
 
 def _shown(value: Any) -> str:
@@ -166,14 +212,32 @@ def _classes(estimator: Any) -> Any:
     return next((classes for classes in found if classes is not None), None)
 
 
+def _asked_alone(estimator: Any, method: str, X: Data) -> Array:
+    """Each row's answer by itself; scikit-learn's to none is that to no row."""
+    rows = X.iloc if hasattr(X, "iloc") else X
+    count = len(X)
+    parts = [_asked(estimator, method, rows[row : row + 1]) for row in range(count)]
+    return np.concatenate(parts) if parts else _asked(estimator, method, X)
+
+
 def _asked(estimator: Any, method: str, X: Data) -> Array:
+    if method == "distances":
+        return np.asarray(estimator.kneighbors(X)[0])
+    if method == "kneighbors":
+        return np.asarray(estimator.kneighbors(X, return_distance=False))
     if method == "std":
         return np.asarray(estimator.predict(X, return_std=True)[1])
     answer = getattr(estimator, method)(X)
     array = np.hstack(answer) if isinstance(answer, list) else dense(answer)
-    if method == "transform" and array.ndim == 1 and X.shape[0] == 1:
-        return array.reshape(1, -1)  # SparsePCA forgets the row where there is but one
-    return array
+    return _of_one_row(array, method) if np.shape(X)[:1] == (1,) else array
+
+
+def _of_one_row(array: Array, method: str) -> Array:
+    """With a dimension for the row, which SparsePCA and scikit-lego's groups lose."""
+    if array.ndim == 0:
+        return array.reshape(1)
+    lost = array.ndim == 1 and (method == "transform" or len(array) > 1)
+    return array.reshape(1, -1) if lost else array
 
 
 def dense(answer: Any) -> Array:
@@ -184,10 +248,15 @@ def dense(answer: Any) -> Array:
 def tied(task: Task, answers: Answers, tolerance: float) -> Array:
     """Rows whose label could be either: the two highest scores lie within the tolerance.
 
+    Of neighbours, rows that have two as far as each other: chance chooses their order.
+
     Returns:
         A bool array of shape (rows,).
     """
     rows = len(answers["prediction"])
+    if "distances" in answers:
+        distances = answers["distances"]
+        return np.asarray((distances[:, 1:] <= distances[:, :-1] * (1 + tolerance)).any(axis=1))
     scores = answers.get("probabilities", answers.get("score"))
     if scores is None or task.name == "transformation":
         return np.zeros(rows, dtype=bool)

@@ -17,7 +17,8 @@ import pandas as pd
 from sklearn.exceptions import NotFittedError
 
 from onnxlet.convert.errors import Refusal, shortened
-from onnxlet.convert.reference.inputs import Cells
+from onnxlet.convert.reference.estimators import parts_of
+from onnxlet.convert.reference.inputs import Cells, described
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.reference.rows_given import unanswered_rows
 from onnxlet.convert.sources.source import Source
@@ -38,6 +39,8 @@ TEXTS_HINT = (
     "A vectoriser takes texts, not a table of them: give it the column, X_test['NAME'] or "
     "X_test[:, 0], or name the column in a ColumnTransformer."
 )
+# Of what was fitted, which compiled code sees first, and what came.
+OTHER_PRECISION = re.compile(r"Buffer dtype mismatch, expected '(?:const )?(double|float)' but got")
 UNNAMED = re.compile(r"Unnamed: \d+")
 ID_NAME = re.compile(
     r"(?i:(^|[\W_])(id|ids|uuid|guid|rowid|row_?(no|num|number)|index)$)|[a-z](Id|ID|UUID|GUID)$"
@@ -56,12 +59,21 @@ def unanswered(source: Source, reference: Reference, error: Exception) -> Refusa
     said = f"{type(error).__name__}: {shortened(error)}{where(error)}"
     if isinstance(error, NotFittedError):
         return Refusal(f"the estimator is not fitted: {said}", "Fit it on training rows first.")
+    if one := _one_dimension(source):
+        return Refusal(*one)
     if off := _columns_off(source, reference):
         return Refusal(f"{off[0]}; the estimator does not answer X_test: {said}", off[1])
     if text := _no_number(source, error):
         return Refusal(*text)
-    if NO_TEXT.search(str(error)):
+    if NO_TEXT.search(str(error)) or _counts_names(source, error):
         return Refusal(f"{_rows(source)}: {said}", TEXTS_HINT)
+    if other := OTHER_PRECISION.search(str(error)):
+        fitted = "float32" if other[1] == "double" else "float64"
+        return Refusal(
+            f"{_rows(source)}: its numbers are of another precision than the {fitted} that the "
+            f"estimator was fitted on and takes: {said}",
+            f"Give it X_test.astype('{fitted}').",
+        )
     rows, hint = unanswered_rows(source.X_test, reference, error)
     if rows:
         return Refusal(f"{_rows(source)}, {rows}: {said}", hint)
@@ -118,15 +130,25 @@ def _too_many_hint(source: Source, more: Sequence[str]) -> str:
     return "Leave out what is not asked of the model, such as the answer or an index."
 
 
+def _counts_names(source: Source, error: Exception) -> bool:
+    """Whether a vectoriser has answered a table's names, of which there are fewer than rows."""
+    fewer = isinstance(source.X_test, pd.DataFrame) and "some step removes the others" in str(error)
+    return fewer and any(hasattr(part, "build_analyzer") for part in parts_of(source.estimator))
+
+
+def _one_dimension(source: Source) -> tuple[str, str] | None:
+    """A single row, or a column, where the estimator was fitted on several columns."""
+    fitted = _attribute(source.estimator, "n_features_in_")
+    if not isinstance(fitted, int | np.integer) or fitted == 1 or np.ndim(source.X_test) != 1:
+        return None
+    got, hint = described(source.X_test, np.asarray(source.X_test), "X_test")
+    expected = f"expected a table of {fitted} columns, as the estimator was fitted on"
+    return f"{_rows(source)}: {expected}, got {got}", hint
+
+
 def _width_off(source: Source, given: Sequence[str] | None) -> tuple[str, str] | None:
     """The number of columns is not that of the fit, where these have no names."""
     fitted = _attribute(source.estimator, "n_features_in_")
-    if np.ndim(source.X_test) == 1 and isinstance(fitted, int | np.integer) and fitted > 1:
-        return (
-            f"{_rows(source)}: expected a table of {fitted} columns, as the estimator was fitted "
-            f"on, got one dimension, of {len(source.X_test)} values",
-            "One row is X_test.iloc[[0]] or X_test[:1], not X_test[0].",
-        )
     width = np.shape(source.X_test)[1] if np.ndim(source.X_test) == 2 else None
     if not isinstance(fitted, int | np.integer) or width is None or fitted in (0, width):
         return None  # 0: CatBoost's, of a model read from a file

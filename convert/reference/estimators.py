@@ -55,11 +55,17 @@ def parts_of(fitted: Any, depth: int = 12) -> Iterator[Any]:
     if isinstance(fitted, list | tuple):
         for part in fitted:
             yield from parts_of(part, depth - 1)
-    elif hasattr(fitted, "get_params") and not isinstance(fitted, type) and not is_sampler(fitted):
+    elif _is_estimator(fitted) and not isinstance(fitted, type) and not is_sampler(fitted):
         yield fitted
         for name, value in vars(fitted).items():
             if name not in COPIES:
                 yield from parts_of(value, depth - 1)
+
+
+def _is_estimator(value: Any) -> bool:
+    """Whether it may be one; some libraries' have no parameters, and answer all the same."""
+    answers = hasattr(value, "get_params") or hasattr(value, "predict")
+    return answers and hasattr(value, "__dict__")
 
 
 def is_sampler(step: Any) -> bool:

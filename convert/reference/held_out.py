@@ -13,6 +13,8 @@ from onnxlet.convert.spacing import evenly_spaced
 from onnxlet.function.arrays import Array
 
 HELD_OUT_ROWS = 20_000  # at most so many are compared, evenly spaced
+HELD_OUT_CELLS, FEWEST_HELD_OUT = 8_000_000, 200  # of wide rows fewer
+MOST_ANSWERED = 2**16  # numbers of one row's answer
 
 
 def held_out_rows(
@@ -37,6 +39,7 @@ def held_out_rows(
     _refuse_what_has_no_form(given, reference)
     inputs = reference.inputs
     rows = inputs.rows(X)
+    _refuse_wide_answers(reference, inputs.data(rows[:1]))
     plain = inputs.data(rows)
     expected, got = outcome(reference, source.X_test), outcome(reference, plain)
     if inputs.labelled and reads_index(reference, source.X_test, plain, expected, got):
@@ -59,7 +62,7 @@ def held_out_rows(
             "A request carries numbers, booleans and text, which reach the estimator in NumPy's "
             f"arrays{' or DataFrames of pandas' * inputs.labelled}: let each step take these.",
         ) from got
-    _refuse_other_rows(expected["prediction"], len(X))
+    _refuse_no_column(expected["prediction"])
     for output, array in expected.items():
         if not same(array, got[output]):
             if not same(array, reference.answers_to(source.X_test)[output]):
@@ -67,27 +70,44 @@ def held_out_rows(
                     f"{output}: scikit-learn answers X_test otherwise each time that it is asked",
                     "Some step draws random numbers: let it draw none after fit.",
                 )
+            if hasattr(source.X_test, "toarray"):
+                raise Refusal(
+                    f"{output}: scikit-learn answers sparse rows otherwise than the same ones in "
+                    "full, as requests have them: it sums, and breaks ties, in another order",
+                    "Fit it on X_train.toarray(), or put the step that makes the sparse rows, "
+                    "such as a vectoriser, before it in a pipeline.",
+                )
             raise Refusal(
                 f"{output}: scikit-learn answers otherwise once X_test holds plain values",
                 "A request carries only numbers, booleans and text: turn other types into these "
                 "before the pipeline, or fit it on plain columns.",
             )
-    return evenly_spaced(rows, HELD_OUT_ROWS), expected
+    most = max(FEWEST_HELD_OUT, min(HELD_OUT_ROWS, HELD_OUT_CELLS // len(inputs.columns)))
+    return evenly_spaced(rows, most), expected
 
 
-def _refuse_other_rows(answers: Array, count: int) -> None:
-    """A vectoriser answers a DataFrame's names; a selector may have kept nothing."""
-    if len(answers) != count:
-        raise Refusal(
-            f"the estimator has {len(answers)} answers to the {count} rows of X_test",
-            "Each row needs an answer of its own. A vectoriser takes texts, not a table: give it "
-            "the column X_test['NAME'], or name the column in a ColumnTransformer.",
-        )
+def _refuse_no_column(answers: Array) -> None:
+    """A selector may have kept nothing."""
     if answers.ndim > 1 and 0 in answers.shape[1:]:
         raise Refusal(
             "the estimator answers no column at all: every one was dropped",
             "Set a weaker threshold, or leave the selection out.",
         )
+
+
+def _refuse_wide_answers(reference: Reference, row: Data) -> None:
+    """An answer of a million numbers a row fits no response, nor many of them a build's memory."""
+    answers = outcome(reference, row)
+    if isinstance(answers, Exception):  # other rows show why
+        return
+    for name, array in answers.items():
+        if array.size > MOST_ANSWERED:
+            raise Refusal(
+                f"{name}: expected at most {MOST_ANSWERED:,} numbers for each row, "
+                f"got {array.size:,}",
+                "Set n_features or max_features to fewer, or convert it together with the model "
+                "that takes them: a pipeline answers what its last step does.",
+            )
 
 
 def _refuse_what_has_no_form(given: Source, reference: Reference) -> None:

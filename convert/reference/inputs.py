@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
@@ -19,6 +19,7 @@ from onnxlet.convert.reference.dates import (
     zone_of,
 )
 from onnxlet.convert.reference.frames import as_pandas
+from onnxlet.convert.reference.value_types import column_type, missing, type_of_values
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.signature import ColumnType
 
@@ -95,7 +96,8 @@ class Inputs:
     def data(self, rows: Sequence[Cells]) -> Data:
         """What scikit-learn is given for these rows."""
         if rows and (matrix := self._matrix(rows)) is not None:
-            return pd.DataFrame(matrix, columns=self._labels) if self.frame else matrix
+            labels = [column.label for column in self.columns]
+            return pd.DataFrame(matrix, columns=labels) if self.frame else matrix
         by_column = list(zip(*rows, strict=True)) if rows else [()] * len(self.columns)
         if self.frame:
             return _frame(self.columns, by_column)
@@ -113,33 +115,26 @@ class Inputs:
 
     def _matrix(self, rows: Sequence[Cells]) -> Array | None:
         """All cells in one array, the quicker way for hundreds of columns; None where none is."""
-        if self._number is None:
+        if self._number is None or (self._number == "int64" and any(None in row for row in rows)):
             return None
-        kind, wide = self._number
-        if kind == "int64":
-            if self.frame or any(None in row for row in rows):
-                return None
+        if self._number == "int64":
             return np.array(rows, dtype=np.int64)
         matrix = np.array(rows, dtype=np.float64)
-        if kind == "float64":
+        if self._number == "float64":
             return matrix
-        matrix = matrix.astype(np.float32).astype(np.float64 if wide else np.float32, copy=False)
+        matrix = matrix.astype(np.float32)
+        if self.columns[0].wide:
+            matrix = matrix.astype(np.float64)
         # As pandas holds columns that are given one by one: BLAS sums in the order of the memory.
         return np.asfortranarray(matrix) if self.frame else matrix
 
     @cached_property
-    def _number(self) -> tuple[ColumnType, bool] | None:
-        """The type of numbers that all columns have, and whether they are wide; else None."""
-        found = {(c.type, c.wide) for c in self.columns}
-        plain = len(found) == 1 and not any(
-            c.objects or c.category is not None for c in self.columns
-        )
-        number = next(iter(found)) if plain else None
-        return None if number is None or number[0] in ("bool", "string") else number
-
-    @cached_property
-    def _labels(self) -> list[Any]:
-        return [column.label for column in self.columns]
+    def _number(self) -> ColumnType | None:
+        """The type of numbers that all columns have; None where they are not alike."""
+        plain = not any(c.objects or c.category is not None for c in self.columns)
+        (found, _), *others = {(c.type, c.wide) for c in self.columns}
+        served = ("float64", "float32") if self.frame else ("float64", "float32", "int64")
+        return found if plain and not others and found in served else None
 
     def in_float64(self) -> Inputs:
         """The same columns, with what is in float32 given in float64: the very same numbers."""
@@ -167,7 +162,7 @@ class Inputs:
 
     def rows(self, data: Data) -> list[Cells]:
         """The rows of a test set as JSON would hold them, None for a missing value."""
-        if self.form == "array" and self._number is not None and self._number[0] != "int64":
+        if self.form == "array" and self._number in ("float64", "float32"):
             matrix = np.asarray(data, dtype=np.float64)
             cells: list[Cells] = matrix.tolist()
             for row in np.flatnonzero(np.isnan(matrix).any(axis=1)).tolist():
@@ -210,19 +205,14 @@ def read_inputs(X: Any, what: str = "X_test") -> tuple[Inputs, Data]:
     if array.ndim == 1 and array.dtype.kind in "biuf" and len(array):
         array = array.reshape(-1, 1)  # as IsotonicRegression takes its one column
     if array.ndim != 2 or array.shape[1] == 0:
-        got, hint = _described(X, array, what)
-        raise Refusal(
-            f"{what}: expected a DataFrame, an array of shape (rows, columns), or a list of texts, "
-            f"got {got}",
-            hint,
-        )
-    whole = None if array.dtype == object else _column_type(pd.Series(array[:, 0]), what)
+        raise no_table(X, what)
+    whole = None if array.dtype == object else column_type(pd.Series(array[:, 0]), what)
     columns = tuple(
         InputColumn(
             f"x{position}",
             position,
-            whole or _type_of_values(pd.Series(values, dtype=object), f"{what}, column {position}"),
-            _missing(values) if array.dtype == object else np.nan,
+            whole or type_of_values(pd.Series(values, dtype=object), f"{what}, column {position}"),
+            missing(values) if array.dtype == object else np.nan,
         )
         for position, values in enumerate(array.T)
     )
@@ -231,7 +221,21 @@ def read_inputs(X: Any, what: str = "X_test") -> tuple[Inputs, Data]:
     return Inputs(columns, "array"), array
 
 
-def _described(X: Any, array: Array, what: str) -> tuple[str, str]:
+def no_table(X: Any, what: str) -> Refusal:
+    """What is given where a table is due, and how to make one of it."""
+    try:
+        array = np.asarray(X)
+    except ValueError:  # rows of several lengths
+        array = np.empty(0)
+    got, hint = described(X, array, what)
+    return Refusal(
+        f"{what}: expected a DataFrame, an array of shape (rows, columns), or a list of texts, "
+        f"got {got}",
+        hint,
+    )
+
+
+def described(X: Any, array: Array, what: str) -> tuple[str, str]:
     """What kind of thing was given that is no table, and how to make a table of it."""
     if isinstance(X, pd.Series):
         return f"a Series of shape {X.shape}", "One column is X[['NAME']], one row X.iloc[[0]]."
@@ -253,12 +257,12 @@ def _is_texts(X: Any) -> bool:
 
 def _read_texts(X: Any, what: str) -> tuple[Inputs, Data]:
     series = pd.Series(list(X), dtype=object)
-    kind = _type_of_values(series, what)
+    kind = type_of_values(series, what)
     named = getattr(X, "name", None)
     name = str(named) if named is not None else "x0"
     if isinstance(X, pd.Series):
-        return Inputs((InputColumn(name, named, kind, _missing(series)),), "series"), series
-    return Inputs((InputColumn(name, 0, kind, _missing(series)),), "texts"), series.to_numpy()
+        return Inputs((InputColumn(name, named, kind, missing(series)),), "series"), series
+    return Inputs((InputColumn(name, 0, kind, missing(series)),), "texts"), series.to_numpy()
 
 
 def _read_frame(X: pd.DataFrame, what: str) -> tuple[Inputs, Data]:
@@ -288,13 +292,13 @@ def _column(series: pd.Series[Any], label: Any, name: str, what: str) -> InputCo
             return InputColumn(name, label, "string", unserved=reason)
         return InputColumn(name, label, "string", date=held_as(dtype))
     try:
-        kind = _column_type(series, f"{what}, column '{name}'")
+        kind = column_type(series, f"{what}, column '{name}'")
     except Refusal as refusal:
         return InputColumn(name, label, "string", unserved=refusal.message)
     category = dtype if isinstance(dtype, pd.CategoricalDtype) else None
     objects = category is None and dtype.kind == "O" and kind in ("int64", "float64")
-    missing = _missing(series.astype(object))
-    return InputColumn(name, label, kind, missing, category, objects=objects)
+    gap = missing(series.astype(object))
+    return InputColumn(name, label, kind, gap, category, objects=objects)
 
 
 def _frame(columns: Sequence[InputColumn], by_column: Sequence[Sequence[Any]]) -> pd.DataFrame:
@@ -322,58 +326,6 @@ def _categorical(dtype: pd.CategoricalDtype, cells: Sequence[Any]) -> pd.Categor
         return pd.Categorical(list(cells), dtype=dtype)
     every = known.append(pd.Index(more, dtype=known.dtype if of_text else None))
     return pd.Categorical(list(cells), categories=every, ordered=dtype.ordered)
-
-
-def _missing(values: Iterable[Any]) -> Any:
-    return None if any(value is None for value in values) else np.nan
-
-
-def _column_type(series: pd.Series[Any], what: str) -> ColumnType:
-    if isinstance(series.dtype, pd.CategoricalDtype):
-        series = series.astype(series.cat.categories.dtype if series.notna().all() else object)
-    dtype = series.dtype
-    if pd.api.types.is_bool_dtype(dtype):
-        return "bool"
-    if pd.api.types.is_integer_dtype(dtype):
-        return "int64"
-    if pd.api.types.is_float_dtype(dtype):
-        return "float32" if dtype in (np.float32, np.float16) else "float64"
-    if dtype.kind == "O" or isinstance(dtype, pd.StringDtype):
-        return _type_of_values(series, what)
-    raise Refusal(
-        f"{what}: values of type {dtype} have no form in a request",
-        "Turn the column into numbers or text before the pipeline.",
-    )
-
-
-def _type_of_values(series: pd.Series[Any], what: str) -> ColumnType:
-    """The one type of a column of Python objects."""
-    kinds = {_kind(value): value for value in series[series.notna()]}
-    if set(kinds) <= {"string"}:
-        return "string"
-    if set(kinds) == {"bool"}:
-        return "bool"
-    if set(kinds) == {"int64"} and series.notna().all():
-        return "int64"
-    if set(kinds) <= {"int64", "float64"}:
-        return "float64"
-    shown = " and ".join(repr(value)[:40] for value in list(kinds.values())[:2])
-    raise Refusal(
-        f"{what}: expected values of one type, got {shown}",
-        "Give the column one type: numbers, booleans or text.",
-    )
-
-
-def _kind(value: Any) -> str:
-    for name, types in (
-        ("bool", bool | np.bool_),
-        ("int64", int | np.integer),
-        ("float64", float | np.floating),
-        ("string", str),
-    ):
-        if isinstance(value, types):
-            return name
-    return type(value).__name__
 
 
 def _values(data: Data, position: int, form: Form) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from onnxlet.convert.progress import advanced
 from onnxlet.convert.reference.alike import is_wide, kinds_of_columns
 from onnxlet.convert.reference.answered import which_are_answered
 from onnxlet.convert.reference.dates import forms, unseen
@@ -48,6 +49,7 @@ def probe_columns(reference: Reference, rows: Sequence[Cells]) -> list[Column]:
     known = list(fitted_categories(reference.estimator))
 
     def answered(trials: Sequence[Trial]) -> list[bool]:
+        advanced("trying what each column may hold", 0, 1)  # how many trials follow shows later
         groups = [
             [[*row[:p], _varied(value, n), *row[p + 1 :]] for n, row in enumerate(bases)]
             for p, value in trials

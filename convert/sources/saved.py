@@ -141,6 +141,8 @@ def _of_ones_own(error: Exception) -> str:
     name = getattr(error, "name", None) or ""
     if isinstance(error, ModuleNotFoundError) and package(name) in PACKAGES:
         return f"pip install {name}" if "." not in name and name != "_loss" else ""
+    if isinstance(error, ModuleNotFoundError) and package(name) == "cloudpickle":
+        return "It was saved by cloudpickle: pip install cloudpickle"
     if isinstance(error, ModuleNotFoundError):
         return (
             f"If '{package(name)}' is your own, put its folder into PYTHONPATH, or give SOURCE as "

@@ -16,16 +16,22 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-import pandas as pd
-
 from onnxlet.convert.errors import SourceFailed
+from onnxlet.convert.sources.mlflow_folder import (
+    ROWS_HINT,
+    example_rows,
+    is_mlflow,
+    read_mlflow,
+)
 from onnxlet.convert.sources.saved import load_saved
 from onnxlet.convert.sources.table_files import looked_in, read_table_file
 from onnxlet.convert.sources.users_code import where
 from onnxlet.folders import typed
 from onnxlet.function.errors import OnnxletError, WrongUse
 
-FILES = (".joblib", ".pkl", ".pickle", ".skops")
+FILES = (".joblib", ".pkl", ".pickle", ".cloudpickle", ".skops")
+NO_ANSWERS = "note: the held-out rows have no answers: the manifest has no scores."
+FEW = "Add --data FILE with more of them: they show that the answers stay the same."
 SHOWN_FUNCTIONS = 8
 RETURNED = "return estimator, X_test"
 FORMS = "(estimator, X_test), (estimator, X_test, y_test) or (estimator, X_test, y_test, X_train)"
@@ -42,6 +48,7 @@ class Source:
         X_train: the training rows, or None.
         data: the file that X_test was read from, or None.
         target: the column of it that y_test is, or None.
+        without: outputs that are not served, such as `std`.
     """
 
     estimator: Any
@@ -50,6 +57,7 @@ class Source:
     X_train: Any = None
     data: Path | None = None
     target: str | None = None
+    without: tuple[str, ...] = ()
 
 
 def load_source(
@@ -59,14 +67,14 @@ def load_source(
     trusted: Sequence[str] = (),
     report: Callable[[str], object] = lambda line: None,
 ) -> Source:
-    """Run `file.py:function` or `package.module:function`, or read a file with `--data`.
+    """Run `file.py:function` or `package.module:function`, or read a file or a folder.
 
     Args:
         text: the SOURCE.
         data: held-out rows for a file.
         target: the column of these that holds the answers.
         trusted: types in a .skops file, beside those of known packages.
-        report: called with what the reader should know of a file.
+        report: called with what the reader should know of a file, and of MLflow's folder.
 
     Raises:
         WrongUse: there is no such file, function or column, or it returns something else.
@@ -77,11 +85,13 @@ def load_source(
         rows, y_test = _held_out(Path(text), data, target, report)
         estimator = load_saved(Path(text), trusted, report)
         return Source(estimator, rows, y_test, data=data, target=target)
+    if is_mlflow(Path(text)):
+        return _of_mlflow(Path(text), data, target, trusted, report)
     origin, _, function = text.rpartition(":")
     if not origin or not function.isidentifier():
         raise WrongUse(
-            f"SOURCE: expected FILE.py:FUNCTION, MODULE:FUNCTION or a {', '.join(FILES)} file, "
-            f"got '{text}'",
+            f"SOURCE: expected FILE.py:FUNCTION, MODULE:FUNCTION, a {', '.join(FILES)} file or a "
+            f"folder with MLmodel in it, got '{text}'",
             _form_hint(text),
         )
     if data is not None or target is not None:
@@ -112,6 +122,30 @@ def load_source(
             f"End the function with '{RETURNED}'.",
         )
     return Source(*made)
+
+
+def _of_mlflow(
+    path: Path,
+    data: Path | None,
+    target: str | None,
+    trusted: Sequence[str],
+    report: Callable[[str], object],
+) -> Source:
+    """The model of a folder of MLflow's, on rows of `--data` or on the folder's own example."""
+    model = read_mlflow(path, report)
+    if data is not None:
+        rows, y_test = _held_out(model.file, data, target, report)
+    elif target is not None:
+        raise WrongUse("--target names a column of --data", "Add --data FILE.")
+    else:
+        folder = path if path.is_dir() else path.parent
+        rows, y_test = example_rows(model, folder), None
+        report(f"held-out rows: the {len(rows)} of the folder's input example. {FEW}")
+        report(NO_ANSWERS)
+    if model.code is not None:
+        _find_in(model.code)
+    estimator = load_saved(model.file, trusted, report)
+    return Source(estimator, rows, y_test, data=data, target=target)
 
 
 def _find_in(folder: Path) -> None:
@@ -215,13 +249,13 @@ def _free_name(path: Path) -> str:
 
 def _held_out(
     path: Path, data: Path | None, target: str | None, report: Callable[[str], object]
-) -> tuple[pd.DataFrame, Any]:
+) -> tuple[Any, Any]:
     if not path.is_file():
         raise _no_file(path)
     if data is None:
         raise WrongUse(
             f"SOURCE: '{path.name}' holds an estimator and no rows to prove it on",
-            "Add --data FILE, held-out rows as CSV or Parquet; --target COL names their answer.",
+            ROWS_HINT,
         )
     frame = read_table_file(data, report)
     if len(frame) == 0:
@@ -229,11 +263,15 @@ def _held_out(
             f"--data: '{data}' has no rows", "Parity is proven on held-out rows: give some."
         )
     y_test = None
-    if target is not None:
-        if target not in frame:
+    if target is None:
+        report(f"{NO_ANSWERS} --target COL names them.")
+    else:
+        if target not in list(frame.columns):
             raise WrongUse(
                 f"--target: no column '{target}' in '{data}'",
                 f"There are {', '.join(map(str, frame.columns[:20]))}.",
             )
-        y_test = frame.pop(target)
+        y_test = frame[target]
+        # polars drops a column without being told which axis
+        frame = frame.drop(columns=target) if hasattr(frame, "iloc") else frame.drop(target)
     return frame, y_test

@@ -3,27 +3,38 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable
+import io
+import re
+from collections.abc import Callable, Sequence
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from onnxlet.convert.errors import shortened
-from onnxlet.function.errors import WrongUse
+from onnxlet.function.errors import OnnxletError, WrongUse
 
-SEPARATORS = {";": "';'", "\t": "tabs", "|": "'|'"}
+SEPARATORS = {";": "';'", "\t": "tabs", "|": "'|'", "^": "'^'", "~": "'~'", ":": "':'"}
+WINDOWS = "cp1252"
+GUESSED = " (Windows' Western letters; is a name wrong, save it in UTF-8)"
+DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+(?:[eE][+-]?[0-9]+)?")
+DECIMAL_POINT = re.compile(r"[+-]?[0-9]+\.[0-9]+(?:[eE][+-]?[0-9]+)?")
+PLAIN = (".csv", ".tsv", ".gz")  # whose bytes are looked at; pandas opens other packings
 MARKS_OF_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 SHOWN_FILES = 5
+SOME_LINES = 1000  # that are looked at for commas in numbers
 
 
-def read_table_file(
-    path: Path, report: Callable[[str], object] = lambda line: None
-) -> pd.DataFrame:
-    """Read CSV (also .gz) or Parquet.
+def read_table_file(path: Path, report: Callable[[str], object] = lambda line: None) -> Any:
+    """Read CSV (also .gz), whatever separates its fields and encodes its text, or Parquet.
 
     Args:
         path: of the file.
         report: called with what the reader should know of it.
+
+    Returns:
+        A DataFrame of pandas; of Parquet where pandas can't read it, one of polars.
 
     Raises:
         WrongUse: there is no such file, or it is neither.
@@ -31,16 +42,12 @@ def read_table_file(
     if not path.is_file():
         raise _no_file(path)
     try:
-        if path.suffix == ".parquet":
-            return pd.read_parquet(path)
-        if ".csv" in path.suffixes:
+        if path.suffix in (".parquet", ".pq"):
+            return _parquet(path)
+        if ".csv" in path.suffixes or path.suffix == ".tsv":
             return _csv(path, report)
-    except ImportError as error:
-        raise WrongUse(f"--data: '{path}' needs a Parquet reader", "pip install pyarrow") from error
-    except WrongUse:
+    except OnnxletError:
         raise
-    except UnicodeDecodeError as error:
-        raise _not_utf8(path) from error
     except pd.errors.EmptyDataError as error:
         raise WrongUse(f"--data: '{path}' is empty", _way_out(path)) from error
     except Exception as error:
@@ -67,8 +74,20 @@ def _no_file(path: Path) -> WrongUse:
 
 
 def _csv(path: Path, report: Callable[[str], object]) -> pd.DataFrame:
-    _check_separator(path)
-    frame = pd.read_csv(path)
+    encoding = _encoding(path)
+    header, rows = _lines(path, encoding)
+    separator = _separator(header, rows[0] if rows else "")
+    decimal = "," if separator != "," and _has_decimal_commas(rows, separator) else "."
+    said = []
+    if encoding != "utf-8":
+        said.append(f"in {encoding}" + GUESSED * (encoding == WINDOWS))
+    if separator != ",":
+        said.append(f"separated by {SEPARATORS[separator]}")
+    if decimal != ".":
+        said.append("with decimal commas")
+    if said:
+        report(f"note: '{path.name}' is read as it is {', '.join(said)}")
+    frame = pd.read_csv(path, sep=separator, encoding=encoding, decimal=decimal)
     if not frame.index.equals(pd.RangeIndex(len(frame))):
         report(
             f"note: '{path.name}' has a field more in its rows than in its header: the first of "
@@ -77,19 +96,54 @@ def _csv(path: Path, report: Callable[[str], object]) -> pd.DataFrame:
     return frame
 
 
-def _check_separator(path: Path) -> None:
-    """Refuse a header that something other than commas separates."""
-    header, first = _lines(path)
-    for separator, name in SEPARATORS.items():
+def _parquet(path: Path) -> Any:
+    """Read by what is installed: pandas with PyArrow or fastparquet, or polars into its own."""
+    try:
+        return pd.read_parquet(path)
+    except ImportError as error:
+        try:
+            import polars
+        except ImportError:
+            raise WrongUse(
+                f"--data: '{path}' needs a Parquet reader", "pip install pyarrow, or polars."
+            ) from error
+    return polars.read_parquet(path)
+
+
+def _separator(header: str, first: str) -> str:
+    """What separates a header's names, and the row's fields below it; a comma if in doubt."""
+    for separator in SEPARATORS:
         count = header.count(separator)
         if count and "," not in header and (not first or first.count(separator) >= count):
-            comma = ", decimal=','" if separator != "\t" and "," in first else ""
-            raise WrongUse(
-                f"--data: '{path}' is separated by {name}, expected commas: its header is "
-                f"{header[:200]!r}",
-                f"pandas.read_csv({str(path)!r}, sep={separator!r}{comma})"
-                ".to_csv('held_out.csv', index=False) writes it with commas.",
-            )
+            return separator
+    return ","
+
+
+def _has_decimal_commas(lines: Sequence[str], separator: str) -> bool:
+    """Whether a field is a number with a comma, and none is one with a point."""
+    fields = [field.strip().strip('"') for line in lines for field in line.split(separator)]
+    commas = [field for field in fields if DECIMAL_COMMA.fullmatch(field)]
+    return bool(commas) and not any(DECIMAL_POINT.fullmatch(field) for field in fields)
+
+
+def _encoding(path: Path) -> str:
+    """The encoding that a file's bytes are of, the most strict first."""
+    if path.suffix not in PLAIN:
+        return "utf-8"
+    content = _opened(path)
+    if content.startswith(MARKS_OF_UTF16):
+        return "utf-16"
+    for encoding in ("utf-8", WINDOWS):
+        try:
+            content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        return encoding
+    raise WrongUse(
+        f"--data: '{path}' is neither UTF-8 nor UTF-16 nor {WINDOWS}",
+        f"pandas.read_csv({str(path)!r}, encoding='…').to_csv('held_out.csv', index=False) "
+        "writes it in UTF-8.",
+    )
 
 
 def _opened(path: Path) -> bytes:
@@ -99,36 +153,17 @@ def _opened(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def _lines(path: Path) -> tuple[str, str]:
-    """The header, and the row below it; both empty where the file is packed otherwise."""
-    if path.suffix not in (".csv", ".gz"):
-        return "", ""
-    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-        header, first = file.readline(), file.readline()
-    return header.decode("utf-8-sig").strip("\r\n"), first.decode().strip("\r\n")
-
-
-def _not_utf8(path: Path) -> WrongUse:
-    """Which line is in another encoding, and how it is read."""
-    content = _opened(path)
-    if content.startswith(MARKS_OF_UTF16):
-        encoding, fault = "utf-16", "it is UTF-16"
-    else:
-        encoding, fault = "latin-1", "it is not"
-        for number, line in enumerate(content.split(b"\n"), start=1):
-            shown = line.decode("utf-8", "replace").strip()
-            if "\ufffd" in shown:
-                fault = f"line {number} is not: {shown[:80]!r}"
-                break
-    return WrongUse(
-        f"--data: expected '{path}' in UTF-8, {fault}",
-        f"If it is {encoding}, pandas.read_csv({str(path)!r}, encoding={encoding!r})"
-        ".to_csv('held_out.csv', index=False) writes it in UTF-8.",
-    )
+def _lines(path: Path, encoding: str) -> tuple[str, list[str]]:
+    """The header, and some rows below it; nothing where the file is packed otherwise."""
+    if path.suffix not in PLAIN:
+        return "", []
+    text = io.StringIO(_opened(path).decode(encoding).removeprefix("\ufeff"))
+    header, *rows = [line.strip("\r\n") for line in islice(text, SOME_LINES)] or [""]
+    return header, rows
 
 
 def _way_out(path: Path) -> str:
-    if path.suffix == ".parquet":
+    if path.suffix in (".parquet", ".pq"):
         return "Is it a Parquet file? pandas writes one: frame.to_parquet('held_out.parquet')."
     return (
         "Expected a header that names the columns and a row a line, commas between the fields, and "

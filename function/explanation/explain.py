@@ -14,7 +14,7 @@ from onnxlet.function.explanation.background import Background, text_columns
 from onnxlet.function.explanation.budget import Budget
 from onnxlet.function.explanation.target import MOST_OUTPUTS, Target, target
 from onnxlet.function.explanation.value_function import Position, TableValueFunction, Tensors
-from onnxlet.function.inputs.signature import Feed
+from onnxlet.function.inputs.feeds import Feed
 from onnxlet.function.inputs.validation import Table
 from onnxlet.function.models.model import Model
 

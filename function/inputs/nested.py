@@ -34,6 +34,26 @@ def column(cells: Sequence[Any], block: Block) -> Array | None:
         return None
 
 
+def of_tensor(rows: Array, block: Block) -> Array | None:
+    """Each row's array, shape (rows, 1); None where anything is odd.
+
+    Args:
+        rows: a tensor, one row after another.
+        block: of its column.
+    """
+    only = block.columns[0]
+    kinds = {"int64": "iu", "bool": "b"}.get(only.type, "fiu")
+    if rows.dtype.kind not in kinds or rows.dtype == np.uint64:
+        return None
+    cells = rows.astype(DTYPES.get(only.type, "float64"))
+    try:
+        check_sizes(only, cells.shape[1:])
+        check_values(only, cells)
+    except Unlike:
+        return None
+    return packed(list(cells)).reshape(-1, 1)
+
+
 def packed(arrays: Sequence[Array]) -> Array:
     """Arrays of any shapes as the members of an object array."""
     whole = np.empty(len(arrays), dtype=object)
@@ -70,8 +90,13 @@ def parsed(column: Column, value: Any, read: Callable[[Any], Any] | None) -> Arr
 def _flattened(column: Column, value: Any) -> tuple[list[int], list[Any]]:
     """The sizes of nested lists, and what is in them."""
     depth = len(column.cell)
-    if type(value) is not list and depth == 1 and not isinstance(value, dict):
+    if value is None:
+        raise Unlike(f"missing value: expected lists of {_shape(column)}")
+    if depth == 1 and isinstance(value, int | float):
         value = [value]
+    if type(value) is not list:
+        kind = "an object" if isinstance(value, dict) else "text or another value"
+        raise Unlike(f"expected lists of {_shape(column)}, got {kind}")
     if type(value) is list and depth > 1 and value and type(value[0]) is not list:
         fixed = [size for size in column.cell if isinstance(size, int)]
         if len(fixed) == depth and len(value) == prod(fixed):

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
-from onnxlet.function.arrays import LARGEST_INTEGER, Array
+from onnxlet.function.arrays import LARGEST_INTEGER
+from onnxlet.function.inputs.feeds import feed_of, run_of
 from onnxlet.function.json_text import as_keys
 
 if TYPE_CHECKING:
@@ -105,9 +106,6 @@ class Input(NamedTuple):
 LARGEST_SAFE_INTEGER = 2.0**62
 
 
-DTYPES = {"string": "O"}  # of tensors, where NumPy calls them otherwise
-
-
 class CellsOf:
     """Takes a block's cells out of rows.
 
@@ -169,38 +167,6 @@ class Block:
         ]
 
 
-class Feed(NamedTuple):
-    """One input tensor of the graph, gathered from the blocks.
-
-    Attributes:
-        name: in the graph.
-        dtype: of the tensor.
-        positions: for each block that has some of the columns, which.
-        order: of the columns so gathered; None where it is the tensor's already.
-        shape: of the tensor, -1 for the rows; None for (rows, columns).
-        nested: each row has an array already, all of one shape.
-    """
-
-    name: str
-    dtype: str
-    positions: tuple[tuple[int, slice | list[int]], ...]
-    order: list[int] | None
-    shape: tuple[int, ...] | None = None
-    nested: bool = False
-
-    def gather(self, blocks: Sequence[Array]) -> Array:
-        """Take this tensor's columns out of the table's arrays."""
-        parts = [blocks[block][:, columns] for block, columns in self.positions]
-        if self.nested:
-            return np.stack(parts[0][:, 0].tolist()).astype(DTYPES.get(self.dtype, self.dtype))
-        array = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
-        if self.order is not None:
-            array = array[:, self.order]
-        if self.shape is not None:
-            array = array.reshape(self.shape)
-        return np.ascontiguousarray(array, dtype=DTYPES.get(self.dtype, self.dtype))
-
-
 class Signature:
     """What goes into a model and what comes out.
 
@@ -256,8 +222,10 @@ class Signature:
             for position, column in enumerate(block.columns)
         }
         self.feeds = [
-            _feed(tensor, [at[name] for name in tensor["columns"]])._replace(
-                nested=self.blocks[at[tensor["columns"][0]][0]].nested
+            feed_of(
+                tensor,
+                [at[name] for name in tensor["columns"]],
+                self.blocks[at[tensor["columns"][0]][0]].nested,
             )
             for tensor in graph_inputs
             if "tokens" not in tensor and "steps" not in tensor
@@ -323,15 +291,9 @@ def _sources(block: Block, inputs: Sequence[Input]) -> tuple[tuple[str, slice | 
     }
     found = [at[column.name] for column in block.columns]
     return tuple(
-        (name, _run([position for _, position in members]))
+        (name, run_of([position for _, position in members]))
         for name, members in groupby(found, key=lambda where: where[0])
     )
-
-
-def _run(positions: list[int]) -> slice | list[int]:
-    """Consecutive positions as a slice, which copies nothing."""
-    run = list(range(positions[0], positions[0] + len(positions)))
-    return slice(run[0], run[-1] + 1) if positions == run else positions
 
 
 def _bounds(column: Column, dtype: str) -> tuple[float, float]:
@@ -343,6 +305,10 @@ def _bounds(column: Column, dtype: str) -> tuple[float, float]:
     low = -any_number if column.minimum is None else max(column.minimum, -any_number)
     high = any_number if column.maximum is None else min(column.maximum, any_number)
     return low, high
+
+
+# Of a column that is asked for and that no tensor of the graph holds.
+HELD_AS = {"int64": "int64", "string": "string"}
 
 
 def _held_as(tensor: Mapping[str, Any]) -> str:
@@ -372,20 +338,3 @@ def _token_feed(tensor: Mapping[str, Any], at: tuple[int, int]) -> TokenFeed:
     from onnxlet.function.inputs.text import TokenFeed  # models without text start without it
 
     return TokenFeed(tensor, at)
-
-
-def _feed(tensor: Mapping[str, Any], at: Sequence[tuple[int, int]]) -> Feed:
-    """`at` has for each of the tensor's columns its block, and its position there."""
-    by_block = sorted(range(len(at)), key=lambda index: at[index])
-    positions = []
-    for block, members in groupby(by_block, key=lambda index: at[index][0]):
-        positions.append((block, _run([at[index][1] for index in members])))
-    order = [by_block.index(index) for index in range(len(at))]
-    shape = tuple(tensor["shape"]) if "shape" in tensor else None
-    return Feed(
-        str(tensor["name"]),
-        str(tensor["dtype"]),
-        tuple(positions),
-        None if order == sorted(order) else order,
-        shape,
-    )

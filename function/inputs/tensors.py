@@ -197,7 +197,7 @@ def _read_quickly(
     for block, sources in zip(signature.blocks, signature.sources, strict=True):
         parts = []
         if block.nested:
-            array = _lists(tensors[block.columns[0].name].array, block)
+            array = nested.of_tensor(tensors[block.columns[0].name].array, block)
             if array is None:
                 return None
             arrays.append(array)
@@ -214,20 +214,6 @@ def _read_quickly(
             return None
         arrays.append(array)
     return arrays if nested.agree(arrays, signature) else None
-
-
-def _lists(rows: Array, block: Block) -> Array | None:
-    """Each row's array, shape (rows, 1); None where anything is odd."""
-    kinds = {"int64": "iu", "bool": "b"}.get(block.type, "fiu")
-    if rows.dtype.kind not in kinds or rows.dtype == np.uint64:
-        return None
-    cells = rows.astype(nested.DTYPES.get(block.type, "float64"))
-    try:
-        nested.check_sizes(block.columns[0], cells.shape[1:])
-        nested.check_values(block.columns[0], cells)
-    except nested.Unlike:
-        return None
-    return nested.packed(list(cells)).reshape(-1, 1)
 
 
 def _within(block: Block, array: Array) -> bool:

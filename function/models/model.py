@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
-from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, RuntimeException
 
 from onnxlet.function import deadline, json_text
 from onnxlet.function.arrays import Array
@@ -19,17 +18,11 @@ from onnxlet.function.errors import InvalidRows, MalformedRequest, ModelError, P
 from onnxlet.function.inputs import nested
 from onnxlet.function.inputs.signature import Output, Signature
 from onnxlet.function.inputs.validation import Table
-from onnxlet.function.models import nested_rows
+from onnxlet.function.models import foreign_graph, nested_rows
 
 MANIFEST_FORMAT = 1
-# What ONNX Runtime raises for values and sizes that a graph does not take.
-REFUSALS = (InvalidArgument, Fail, RuntimeException)
-OUT_OF_MEMORY = "allocate memory"
-NOT_RUN = (
-    "the model does not run with these values and sizes: an index may lie outside its table, or "
-    "a size may not fit"
-)
 GRAPH = "model.onnx"
+IMPORTED = "function"  # the task of what another framework exported
 CELLS_RUN_AT_ONCE = 2**19  # of a batch: what a graph computes on the way is as large as that
 LEAST_ROWS = 64  # that are run together whatever their width: each run has its own cost
 AGAIN = "Copy the version again, or build it again."
@@ -78,6 +71,10 @@ class Model:
             self._names.append(str(manifest["graph"]["raising"]))
         if isinstance(onnx, bytes):
             self.open()
+
+    def with_manifest(self, manifest: Mapping[str, Any]) -> Model:
+        """The same graph, in the same session, behind another manifest."""
+        return Model(self.name, self.version, manifest, lambda: self._session)
 
     def open(self) -> None:
         """Open the session before a request needs it."""
@@ -180,29 +177,9 @@ class Model:
             feeds[steps.name] = steps.gather(blocks)
         for tokens in self.signature.token_feeds:
             feeds |= counted.get(tokens.name) or tokens.gather(blocks)
-        try:
-            return deadline.run(self._session, names, feeds)
-        except REFUSALS as error:
-            if self.manifest["task"] != "function" or OUT_OF_MEMORY in str(error):
-                raise
-            refused = self._refused(names, feeds)
-            raise InvalidRows([Problem(first + row, None, NOT_RUN) for row in refused]) from error
-
-    def _refused(self, names: Sequence[str], feeds: Mapping[str, Array]) -> list[int]:
-        """The rows that an imported graph does not run with by themselves, or all together.
-
-        Such a graph has rules that no signature knows: an index has to lie inside its table.
-        """
-        refused = []
-        rows = max(map(len, feeds.values()))
-        for row in range(rows if rows > 1 else 0):
-            try:
-                deadline.run(
-                    self._session, names, {n: each[row : row + 1] for n, each in feeds.items()}
-                )
-            except REFUSALS:
-                refused.append(row)
-        return refused or list(range(rows))
+        if self.manifest["task"] == IMPORTED:
+            return foreign_graph.run(self._session, names, feeds, first)
+        return deadline.run(self._session, names, feeds)
 
 
 def _part(

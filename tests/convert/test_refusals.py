@@ -211,10 +211,12 @@ def test_the_command_prints_them_with_their_kind_in_front(at_home: Path, tmp_pat
     start = next(place for place, line in enumerate(told) if line.startswith("error: "))
     error, reason, hint = told[start:]
     assert error.startswith("error: Pipeline: no conversion answers as scikit-learn does (python")
-    assert reason == "  step Pipeline > Forgotten: Forgotten has no converter"
+    assert reason == (
+        "  step Pipeline > Forgotten: Forgotten has no converter: its own transform may answer "
+        "otherwise than Doubled's"
+    )
     assert hint == (
-        "hint: Nothing was written. "
-        "Replace it by an estimator that has one (docs/reference/coverage.md), "
+        "hint: Nothing was written. Say the same with the settings of Doubled, "
         "or write its converter in the SOURCE file (docs/how-to/converters.md)."
     )
     assert not (tmp_path / "m").exists()

@@ -34,11 +34,15 @@ class Case:
         name: of the class.
         estimator: not yet fitted.
         samples: that it is fitted on, one after the other.
+        needs: a package that its fit needs and that is not in the environment of the sweep.
+        gaps: whether it takes missing values where its tags say so: some libraries' are wrong.
     """
 
     name: str
     estimator: Any
     samples: tuple[MakesSample, ...]
+    needs: str = ""
+    gaps: bool = True
 
 
 def cases() -> Iterator[Case]:
@@ -137,6 +141,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "GaussianRandomProjection": {"n_components": 4},
     "HashingVectorizer": {"n_features": 2**10},
     "IsolationForest": {"n_estimators": 20},
+    "KernelDensity": {"leaf_size": 1000},
     "LocalOutlierFactor": {"novelty": True},
     "MiniBatchDictionaryLearning": {"n_components": 6},
     "PolynomialCountSketch": {"n_components": 10},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +18,7 @@ from sklearn.utils import get_tags
 from onnxlet.convert.build import build
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.parity.refusals import NoConversion
+from onnxlet.convert.reference.answers import OTHER_METHODS
 from onnxlet.convert.sources.source import Source
 from tools.coverage.estimators import TARGETS_ONLY, Case
 from tools.coverage.rows import rows_of
@@ -46,6 +48,8 @@ def outcome_of(case: Case) -> Outcome:
     """Fit, convert and compare on every sample, in both precisions, with gaps where allowed."""
     if reason := _nothing_to_serve(case):
         return Outcome(case.name, "transductive", reason)
+    if case.needs:
+        return Outcome(case.name, "refused", f"not tried: its fit needs {case.needs}")
     found: list[tuple[Fitted, Result, str]] = []
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
@@ -71,7 +75,7 @@ def _nothing_to_serve(case: Case) -> str:
     """Why it answers no new rows; an empty string where it does."""
     if case.name in TARGETS_ONLY:
         return "encodes targets, not rows"
-    if hasattr(case.estimator, "predict") or hasattr(case.estimator, "transform"):
+    if any(hasattr(case.estimator, name) for name in ("predict", "transform", *OTHER_METHODS)):
         return ""
     if hasattr(case.estimator, "fit_resample"):
         return "changes the rows of a fit; a pipeline leaves it out when it answers"
@@ -110,9 +114,13 @@ def fitted(case: Case) -> Iterator[Fitted]:
         else:
             yield Fitted(name, "as they come", _fitted(case.estimator, sample), rows)
         holey = _is_numbers(sample.X) or isinstance(sample.X, pd.DataFrame)
-        if holey and _takes_gaps(case.estimator):
+        if holey and case.gaps and _takes_gaps(case.estimator):
             holed = Sample(with_gaps(sample.X, 1), sample.y, None)
-            yield Fitted(name, "gaps", _fitted(case.estimator, holed), with_gaps(rows, 2))
+            try:
+                estimator = _fitted(case.estimator, holed)
+            except ValueError:  # its tag is wrong
+                continue
+            yield Fitted(name, "gaps", estimator, with_gaps(rows, 2))
 
 
 def _takes_gaps(estimator: Any) -> bool:
@@ -128,7 +136,8 @@ def _is_numbers(X: Any) -> bool:
 
 
 def _fitted(estimator: Any, sample: Sample) -> Any:
-    copy = clone(estimator)
+    # Some libraries' estimators have no parameters to be cloned by.
+    copy = clone(estimator) if hasattr(estimator, "get_params") else deepcopy(estimator)
     fit = copy.fit(sample.X) if sample.y is None else copy.fit(sample.X, sample.y)
     return copy if fit is None else fit
 

@@ -36,7 +36,7 @@ def main(names: list[str]) -> int:
             print(f"{one.example}: {one.shown}: {one.result}: {one.detail} [{one.seconds:.1f} s]")
         judged += found
     if not names:
-        FILE.write_text(document(judged))
+        FILE.write_text(document(judged, len(examples())))
     print(summary(judged))
     wrong = [one for one in judged if one.result in ("differs", "traceback")]
     for one in wrong:
@@ -46,12 +46,9 @@ def main(names: list[str]) -> int:
 
 def _judge(example: Path, file: Path) -> None:
     command = [sys.executable, "-W", "ignore", "-m", "tools.harvest.one_example"]
-    command += [
-        os.fspath(example),
-        os.fspath(part := file.with_suffix(".part")),
-        str(EXAMPLE_SECONDS),
-    ]
-    environment = {**os.environ, "MPLBACKEND": "Agg", "PYTHONPATH": os.getcwd()}
+    part = file.with_suffix(".part")
+    command += [os.fspath(example), os.fspath(part), str(EXAMPLE_SECONDS)]
+    environment = {**os.environ, "MPLBACKEND": "Agg", "PYTHONPATH": os.fspath(Path.cwd())}
     environment |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     try:
         subprocess.run(command, env=environment, timeout=PATIENCE, stderr=subprocess.DEVNULL)  # noqa: S603

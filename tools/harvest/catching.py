@@ -53,7 +53,7 @@ class Catcher:
         """
         made = BaseEstimator.__dict__.get("__init_subclass__")
 
-        def init_subclass(cls: Any, **options: Any) -> None:
+        def init_subclass(cls: Any, /, **options: Any) -> None:
             if made is None:
                 super(BaseEstimator, cls).__init_subclass__(**options)
             else:

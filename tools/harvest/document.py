@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from tools.harvest.catching import ALIKE
 from tools.harvest.judging import Judged
 from tools.harvest.made_rows import ROWS
 
@@ -24,25 +25,43 @@ def summary(judged: Sequence[Judged]) -> str:
     return f"{len(models)} models: {listed}; {share:.1%} of those that answer row by row are served"
 
 
-def document(judged: Sequence[Judged]) -> str:
-    """The page, as Markdown."""
-    return "\n".join([*_lines(judged), ""])
+def document(judged: Sequence[Judged], of: int) -> str:
+    """The page, as Markdown.
+
+    Args:
+        judged: the models, and the examples that ended early.
+        of: how many examples there are.
+    """
+    return "\n".join([*_lines(judged, of), ""])
 
 
-def _lines(judged: Sequence[Judged]) -> Iterator[str]:
+def _lines(judged: Sequence[Judged], of: int) -> Iterator[str]:
     yield "# Models that others wrote\n"
     yield f"{summary(judged)}.\n"
-    yield f"`make harvest` writes this page. It runs the example gallery of scikit-learn {version('scikit-learn')},"
-    yield "catches each estimator that an example fits, builds it in a process of its own with a time"
-    yield f"limit of 60 s, and compares what is served with scikit-learn on {ROWS} made rows in and around"
-    yield "the range of the rows that it was fitted on. Data that an example would fetch is made: similar"
-    yield "columns, other values.\n"
+    yield (
+        "`make harvest` writes this page. It runs the example gallery of scikit-learn "
+        f"{version('scikit-learn')}, catches each estimator that an example fits, builds it in a "
+        "process of its own, which has 60 seconds of a processor, and compares what is served with "
+        f"scikit-learn on {ROWS} made rows in and around the range of the rows that it was fitted "
+        "on. Of models of the same classes on as many columns, such as those of a validation "
+        f"curve, {ALIKE} are tried. Data that an example would fetch from the network is made: "
+        "similar columns, other values.\n"
+    )
+    yield "- served: every answer is scikit-learn's, up to ties and rounding as in every build"
+    yield "- refused: a build says why; the last column is the reason"
+    yield "- transductive: there is nothing to serve for rows that it wasn't fitted on\n"
     skipped = [one for one in judged if one.result not in RESULTS]
-    yield f"{len(skipped)} examples did not run to their end: no similar data, or another package is needed.\n"
+    ran = len({one.example for one in judged})
+    yield (
+        f"{ran} of the gallery's {of} examples were run, and fit something or ended early; "
+        f"{len(skipped)} did not run to their end: no similar data is made, another package is "
+        "needed, or they take too long. Served and transductive models are counted above and not "
+        "listed.\n"
+    )
     yield "| example | estimators | result | why |"
     yield "| --- | --- | --- | --- |"
     for one in judged:
-        if one.result in RESULTS and one.result != "served":
+        if one.result in RESULTS and one.result not in ("served", "transductive"):
             yield f"| {one.example} | {one.shown} | {one.result} | {_short(one.detail)} |"
 
 

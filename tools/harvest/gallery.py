@@ -26,7 +26,7 @@ def prepare_metadata_for_build_wheel(folder, config_settings=None):
 
 
 def examples() -> list[Path]:
-    """The gallery's examples of the installed scikit-learn, in order; brought by pip the first time.
+    """The examples of the installed scikit-learn, in order; brought by pip the first time.
 
     Raises:
         CalledProcessError: the package index has no such source package.

@@ -33,7 +33,9 @@ from tools.harvest.catching import Caught
 from tools.harvest.made_rows import made_rows
 
 HELD_OUT = 200  # rows
-Result = Literal["served", "refused", "transductive", "not built in time", "differs", "traceback"]
+Result = Literal[
+    "example", "served", "refused", "transductive", "not built in time", "differs", "traceback"
+]
 NOTHING_TO_SERVE = re.compile("has neither predict nor transform|for new rows")
 
 
@@ -83,6 +85,7 @@ def judged(caught: Caught, example: str) -> Judged:
 
 def _held_out(X: Any) -> Any:
     indices = spaced_indices(X.shape[0] if hasattr(X, "shape") else len(X), HELD_OUT)
+    X = X.tocsr() if hasattr(X, "tocsr") else X
     if hasattr(X, "iloc"):
         return X.iloc[indices]
     return [X[i] for i in indices] if isinstance(X, list | tuple) else X[indices]

@@ -125,9 +125,7 @@ def _titanic() -> tuple[pd.DataFrame, pd.Series[Any]]:
             "ticket": [str(i) for i in random.integers(1000, 9999, n)],
             "fare": np.where(np.arange(n) == 7, np.nan, random.lognormal(3, 1, n).round(4)),
             "cabin": random.choice(["C85", "E46", None], n),
-            "embarked": pd.Categorical(
-                random.choice(["C", "Q", "S", None], n, p=[0.2, 0.1, 0.69, 0.01])
-            ),
+            "embarked": pd.Categorical(random.choice(["C", "Q", "S", "S", None], n)),
         }
     )
     return frame, pd.Series(pd.Categorical((random.random(n) < 0.4).astype(int).astype(str)))
@@ -170,9 +168,7 @@ def _bikes() -> tuple[pd.DataFrame, pd.Series[Any]]:
             "holiday": pd.Categorical(random.choice(["False", "True"], n)),
             "weekday": (hours // 24) % 7,
             "workingday": pd.Categorical(random.choice(["False", "True"], n)),
-            "weather": pd.Categorical(
-                random.choice(["clear", "misty", "rain", "heavy_rain"], n, p=[0.6, 0.3, 0.09, 0.01])
-            ),
+            "weather": pd.Categorical(random.choice(["clear", "misty", "rain"], n)),
             "temp": random.normal(20, 8, n).round(2),
             "feel_temp": random.normal(22, 8, n).round(3),
             "humidity": random.uniform(0, 1, n).round(2),
@@ -218,6 +214,39 @@ def _houses() -> tuple[pd.DataFrame, pd.Series[Any]]:
     return frame, pd.Series(random.lognormal(12, 0.4, n).round(), name="SalePrice")
 
 
+def _claims() -> tuple[pd.DataFrame, pd.Series[Any]]:
+    """freMTPL2freq, and with it what examples join to it."""
+    random = np.random.default_rng(0)
+    n = 2000
+    frame = pd.DataFrame(
+        {
+            "IDpol": np.arange(1.0, n + 1),
+            "ClaimNb": random.poisson(0.1, n).astype(float),
+            "Exposure": random.uniform(0.1, 1.0, n).round(2),
+            "Area": pd.Categorical(random.choice(list("ABCDEF"), n)),
+            "VehPower": random.integers(4, 12, n).astype(float),
+            "VehAge": random.integers(0, 20, n).astype(float),
+            "DrivAge": random.integers(18, 90, n).astype(float),
+            "BonusMalus": random.integers(50, 150, n).astype(float),
+            "VehBrand": pd.Categorical(random.choice(["B1", "B2", "B12"], n)),
+            "VehGas": random.choice(["Diesel", "Regular"], n),
+            "Density": random.lognormal(6, 1, n).round(),
+            "Region": pd.Categorical(random.choice(["R24", "R53", "R82"], n)),
+        }
+    )
+    return frame, pd.Series(np.zeros(n), name="none")
+
+
+def _costs() -> tuple[pd.DataFrame, pd.Series[Any]]:
+    """freMTPL2sev."""
+    random = np.random.default_rng(0)
+    frame, _ = _claims()
+    claimed = frame.loc[frame["ClaimNb"] > 0, "IDpol"]
+    amounts = random.lognormal(7, 1, len(claimed)).round(2)
+    costs = pd.DataFrame({"IDpol": claimed.to_numpy(), "ClaimAmount": amounts})
+    return costs, pd.Series(np.zeros(len(costs)), name="none")
+
+
 def _wages() -> tuple[pd.DataFrame, pd.Series[Any]]:
     random = np.random.default_rng(0)
     n = 534
@@ -252,6 +281,8 @@ OPENML: dict[Any, Callable[[], tuple[pd.DataFrame, pd.Series[Any]]]] = {
     "house_prices": _houses,
     42165: _houses,
     534: _wages,
+    41214: _claims,
+    41215: _costs,
     "mnist_784": _of_digits(784),
     41082: _of_digits(256),
 }

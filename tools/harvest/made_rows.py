@@ -21,21 +21,18 @@ def made_rows(X: Any) -> Any:
     random = np.random.default_rng(SEED)
     if isinstance(X, pd.DataFrame):
         picked = X.iloc[random.integers(0, len(X), ROWS)].reset_index(drop=True)
-        return picked.assign(
-            **{c: _column(X[c], picked[c], random) for c in X if X.columns.is_unique}
-        )
-    if isinstance(X, pd.Series) or (isinstance(X, np.ndarray | list) and np.ndim(X) == 1):
-        return (
-            type(X)(_texts(list(X), random))
-            if isinstance(X, list)
-            else pd.Series(_texts(list(X), random), name=getattr(X, "name", None))
-            if isinstance(X, pd.Series)
-            else np.array(_texts(list(X), random), dtype=object)
-        )
+        if not X.columns.is_unique:
+            return picked
+        return picked.assign(**{name: _column(X[name], picked[name], random) for name in X})
+    if np.ndim(X) == 1 and any(isinstance(value, str) for value in X):
+        texts = pd.Series(_texts(list(X), random), name=getattr(X, "name", None), dtype=object)
+        return texts if isinstance(X, pd.Series) else texts.tolist()
     array = X.toarray() if hasattr(X, "toarray") else np.asarray(X)
     picked = array[random.integers(0, len(array), ROWS)]
     if array.dtype.kind not in "fiu":
         return picked
+    if array.ndim == 1:
+        return _numbers(array, picked, random).astype(array.dtype)
     made = [_numbers(array[:, c], picked[:, c], random) for c in range(array.shape[1])]
     return np.column_stack(made).astype(array.dtype)
 

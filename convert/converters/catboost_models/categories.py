@@ -10,7 +10,9 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from onnxlet.convert.converters.catboost_models.model_file import ModelFile
+from onnxlet.convert.graph.categories import mapped
 from onnxlet.convert.graph.converter import Graph, Table, Tensor, Unsupported
+from onnxlet.convert.graph.known_values import known_values
 from onnxlet.function.inputs.city_hash import hashed
 
 KEEP_IT = (
@@ -65,12 +67,20 @@ def hashes(graph: Graph, model: ModelFile, table: Table, compared: Set[int]) -> 
 
 
 def _hashed(graph: Graph, table: Table, column: int) -> Tensor:
+    """The hash of a column: of few values by a table, of others by the function."""
     [tensor] = graph.select(table, [column]).tensors
     if tensor.types in (("bool",), ("bool?",)):
         return (tensor > 0.5).where(
             graph.constant([[hashed("1")]], "int64"), graph.constant([[hashed("0")]], "int64")
         )
-    if tensor.dtype not in ("string", "int64"):
-        name = f"'{tensor.labels[0]}'" if tensor.labels else f"number {column + 1}"
-        raise Unsupported(f"its column {name} of categories is numbers that a step made", KEEP_IT)
-    return graph.front_end(tensor, {"step": "city_hash"}, dtype="int64", width=1)
+    known = known_values(graph, tensor.name)
+    if known is not None and tensor.dtype != "string":
+        whole = sorted({int(value) for value in known.tolist() if value == value})
+        return mapped(graph, tensor.cast("int64"), {n: hashed(str(n)) for n in whole}, 0, "int64")
+    try:
+        if tensor.dtype in ("string", "int64"):
+            return graph.front_end(tensor, {"step": "city_hash"}, dtype="int64")
+    except Unsupported:
+        pass
+    name = f"'{tensor.labels[0]}'" if tensor.labels else str(column)
+    raise Unsupported(f"its column {name} of categories is not as it came in", KEEP_IT)

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from onnx import helper
 
 from onnxlet.convert.converters.catboost_models.categories import Hashes
 from onnxlet.convert.converters.catboost_models.counter_file import (
@@ -24,7 +23,8 @@ from onnxlet.convert.converters.catboost_models.counter_file import (
     Element,
 )
 from onnxlet.convert.converters.catboost_models.model_file import ModelFile
-from onnxlet.convert.graph.converter import ELEMENTS, Graph, Tensor
+from onnxlet.convert.graph.categories import mapped
+from onnxlet.convert.graph.converter import Graph, Tensor
 from onnxlet.function.arrays import Array
 
 MULTIPLIER = 0x4906BA494954CB65
@@ -44,15 +44,7 @@ def bins(graph: Graph, model: ModelFile, numbers: Tensor | None, known: Hashes) 
     combinations = list(dict.fromkeys(counter.counted.elements for counter in model.counters))
     book = _Book(model, combinations)
     hashed = _combined(graph, model, numbers, known, combinations)
-    found = graph.op(
-        "LabelEncoder",
-        hashed,
-        keys_tensor=helper.make_tensor("keys", ELEMENTS["int64"], [len(book.keys)], book.keys),
-        values_tensor=helper.make_tensor(
-            "values", ELEMENTS["int64"], [len(book.keys)], book.positions
-        ),
-        default_tensor=helper.make_tensor("unseen", ELEMENTS["int64"], [1], [0]),
-    )
+    found = mapped(graph, hashed, book.positions, 0, "int64")
     # A key of another combination, which may be hit by chance, lies outside these bounds.
     mine = found.maximum(book.first[None]).minimum(book.last[None])
     at = mine.take(book.owners) + book.offsets[None]
@@ -67,8 +59,8 @@ class _Book:
     another for what it does not know. Each of its counters has such a row of places.
 
     Attributes:
-        keys: int64, the hashes of all combinations, apart by `_apart`.
-        positions: of each key in the first row of its combination.
+        positions: of each hash, `_apart` from those of other combinations, in the first row of its
+            own.
         first, last: the ends of that row, by combination.
         owners: the combination of each counter.
         offsets: from its combination's first row to the counter's, by counter.
@@ -76,8 +68,7 @@ class _Book:
     """
 
     def __init__(self, model: ModelFile, combinations: Sequence[tuple[Element, ...]]) -> None:
-        self.keys: list[int] = []
-        self.positions: list[int] = []
+        self.positions: dict[int, int] = {}
         first, sizes = [], []
         self.owners = [combinations.index(counter.counted.elements) for counter in model.counters]
         offsets = np.zeros(len(model.counters), dtype=np.int64)
@@ -89,8 +80,8 @@ class _Book:
             hashes = np.unique(np.concatenate([table.hashes for table in tables]))
             first.append(size)
             sizes.append(len(hashes) + 1)
-            self.keys += (hashes + np.uint64(_apart(number))).view(np.int64).tolist()
-            self.positions += range(size + 1, size + 1 + len(hashes))
+            keys = (hashes + np.uint64(_apart(number))).view(np.int64).tolist()
+            self.positions.update(zip(keys, range(size + 1, size + 1 + len(keys)), strict=True))
             for order, (n, table) in enumerate(zip(mine, tables, strict=True)):
                 offsets[n] = order * (len(hashes) + 2)
                 rows.append(_row(model.counters[n], hashes, table))

@@ -22,6 +22,11 @@ EXPONENTIAL = {"Poisson", "Tweedie"}
 def classifier(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """The class with the highest raw score; with two classes, the second above the bound."""
     model = ModelFile(fitted)
+    if not model.loss:
+        raise Unsupported(
+            "it keeps no loss function, as a sum of models",
+            "catboost.to_regressor(model) has its raw scores.",
+        )
     if model.loss not in BINARY | SEPARATE | {"MultiClass"}:
         raise Unsupported(
             f"its loss function is {model.loss}", "Fit it with one of the named losses."
@@ -47,6 +52,6 @@ def regressor(graph: Graph, fitted: Any, table: Table) -> Outputs:
     return {"predict": raw}
 
 
-def ranker(graph: Graph, fitted: Any, table: Table) -> Outputs:
-    """CatBoostRanker: the raw score."""
+def raw_score(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """CatBoostRanker, and CatBoost itself, whatever its loss function."""
     return {"predict": raw_scores(graph, ModelFile(fitted), table)}

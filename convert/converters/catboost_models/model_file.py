@@ -23,6 +23,11 @@ from onnxlet.convert.errors import shortened
 from onnxlet.convert.graph.converter import Unsupported
 from onnxlet.function.arrays import Array
 
+INSTEAD = {
+    "text": "Give it the columns of a TfidfVectorizer; or the text as a category.",
+    "embedding": "Give it each number of the embedding as a column.",
+}
+
 
 @dataclass(frozen=True)
 class Numbers:
@@ -41,7 +46,7 @@ class ModelFile:
     """A fitted CatBoost model.
 
     Attributes:
-        loss: the loss function's name.
+        loss: the loss function's name; '' in a sum of models.
         scale: that the sum of the trees is multiplied with.
         bias: that is then added, a number for each output.
         counters: that its trees split by.
@@ -51,23 +56,14 @@ class ModelFile:
     def __init__(self, fitted: Any) -> None:
         self._json, binary = _read(fitted)
         self.counters, self.tables = read_counters(binary)
-        self.loss = str(self._params["loss_function"]["type"])
+        params = self._json["model_info"].get("params", {})
+        self.loss = str(params.get("loss_function", {}).get("type", ""))
         scale, bias = self._json["scale_and_bias"]
         self.scale, self.bias = float(scale), np.array([bias], dtype=np.float64)
-
-    @property
-    def _params(self) -> dict[str, Any]:
-        params: dict[str, Any] = self._json["model_info"]["params"]
-        return params
 
     def _features(self, kind: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._json["features_info"].get(kind) or []
         return found
-
-    @property
-    def loss_settings(self) -> dict[str, str]:
-        """The loss function's parameters."""
-        return dict(self._params["loss_function"].get("params") or {})
 
     @property
     def probability_bound(self) -> float:
@@ -100,7 +96,8 @@ class ModelFile:
 
     def counter_of(self, split: dict[str, Any]) -> tuple[int, int]:
         """The index of the counter that a split compares, and that of its border."""
-        return self._owners[split["split_index"] - self._first_counter_split]
+        index: int = split["split_index"]
+        return self._owners[index - self._first_counter_split]
 
     @property
     def symmetric(self) -> list[dict[str, Any]]:
@@ -139,9 +136,14 @@ def _read(fitted: Any) -> tuple[dict[str, Any], bytes]:
         try:
             fitted.save_model(str(as_json), format="json")
         except catboost.CatBoostError as error:
-            raise Unsupported(
-                f"CatBoost can't write it as JSON: {shortened(error)}",
-                "Turn text and embeddings into numbers in the pipeline.",
-            ) from error
+            raise _unwritten(error) from error
         fitted.save_model(str(binary))
         return json.loads(as_json.read_text()), binary.read_bytes()
+
+
+def _unwritten(error: Exception) -> Unsupported:
+    """Why CatBoost can't write it as JSON."""
+    for kind, instead in INSTEAD.items():
+        if f"{kind} features" in str(error):
+            return Unsupported(f"it has {kind} features, made by CatBoost's own steps", instead)
+    return Unsupported(f"CatBoost can't write it as JSON: {shortened(error)}")

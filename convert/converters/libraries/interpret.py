@@ -24,6 +24,7 @@ from onnxlet.convert.graph.piecewise import intervals
 from onnxlet.convert.graph.responses import every_row, total
 
 Level = tuple[int, int]  # a feature, and which of its bins: in pairs they may be coarser
+DIGITS = 16  # of whole numbers; longer ones are written with an exponent as floats
 WAY_OUT = "Write its converter yourself: @onnxlet.convert.converts."
 
 
@@ -175,6 +176,11 @@ def _value(text: str, column: Tensor) -> Any:
     if column.dtype == "string":
         return text
     whole = column.types and column.types[0].startswith("int")
+    if text.lstrip("-").isdecimal() and len(text.lstrip("-")) > DIGITS:
+        raise Unsupported(
+            f"its category {text} is another text where the column has a gap: of a float",
+            "Give the column as text (astype(str)), and fit it so.",
+        )
     try:
         number = int(text) if whole else float(text)
     except ValueError:

@@ -17,9 +17,12 @@ import pytest
 from sklearn.compose import make_column_transformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
 
 from onnxlet.convert.graph.converter import Unsupported
+from onnxlet.convert.sources.source import Source
 from tests.convert.exactness import answers, assert_exact
+from tests.convert.helpers import prove
 from tests.pipelines import data_sets
 
 catboost = pytest.importorskip("catboost")
@@ -229,6 +232,56 @@ def test_in_a_pipeline() -> None:
     ).set_output(transform="pandas")
     model = make_pipeline(columns, CatBoostClassifier(**SMALL, cat_features=texts)).fit(X, y)
     assert_exact(model, X)
+
+
+def test_ordinals_of_a_step_before() -> None:
+    X, y = data_sets.credit()
+    X, y = X.head(600), y[:600]
+    texts = data_sets.texts(X)
+    unseen = {"handle_unknown": "use_encoded_value", "unknown_value": -2}
+    encoder = OrdinalEncoder(dtype=int, encoded_missing_value=-1, **unseen)
+    columns = make_column_transformer(
+        (encoder, texts), ("passthrough", ["Age", "Income"]), verbose_feature_names_out=False
+    ).set_output(transform="pandas")
+    model = make_pipeline(columns, CatBoostClassifier(**SMALL, cat_features=texts)).fit(X, y)
+    assert_exact(model, X)
+    assert_exact(model, made_rows(X.assign(**X[texts].fillna("missing"))))
+
+
+def test_numbers_of_a_step_before_are_refused() -> None:
+    X, y = filled(data_sets.attrition)
+    step = FunctionTransformer(lambda frame: frame.assign(Age=frame["Age"] // 10))
+    kept = X[["Age", "Department"]]
+    model = make_pipeline(step, CatBoostClassifier(**SMALL, cat_features=["Age", "Department"]))
+    with pytest.raises(Unsupported, match="'Age' of categories is not as it came in"):
+        answers(model.fit(kept, y), kept)
+
+
+def test_columns_without_a_use() -> None:
+    """Of text, of which the graph then has no input."""
+    X, y = filled(data_sets.credit)
+    texts = data_sets.texts(X)
+    model = CatBoostClassifier(**SMALL, ignored_features=texts)
+    proof = prove(Source(model.fit(X, y, cat_features=texts), X), layout="columns")
+    assert proof.compare().passed
+
+
+def test_text_is_refused() -> None:
+    X, y = data_sets.movies()
+    model = CatBoostClassifier(**SMALL).fit(X[:200], y[:200], text_features=["text"])
+    with pytest.raises(Unsupported, match="text features") as caught:
+        answers(model, X)
+    assert "TfidfVectorizer" in caught.value.hint
+
+
+def test_sums_of_models() -> None:
+    model, X = Case(data_sets.taxi).fitted()
+    both = catboost.sum_models([model, model])
+    assert_exact(both, made_rows(X))
+    assert_exact(catboost.to_regressor(both), made_rows(X))
+    with pytest.raises(Unsupported, match="no loss function") as caught:
+        answers(catboost.to_classifier(both), X)
+    assert "to_regressor" in caught.value.hint
 
 
 def test_refusals() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,9 +26,13 @@ from sklearn.decomposition import (
     SparsePCA,
     TruncatedSVD,
 )
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
 
 from onnxlet.convert.graph.converter import Unsupported
+from onnxlet.convert.sources.source import Source
 from tests.convert.exactness import answers, assert_exact
+from tests.convert.helpers import built
 
 random = np.random.default_rng(0)
 X, _ = load_iris(return_X_y=True)
@@ -134,6 +139,29 @@ def test_non_negative_parts() -> None:
         assert_exact(fitted, rows[:1])
 
 
+@pytest.mark.parametrize("kind", [NMF, MiniBatchNMF])
+@pytest.mark.parametrize(
+    "options", [{}, {"alpha_W": 0.01, "l1_ratio": 0.4}, {"tol": 1e-2, "max_iter": 30}]
+)
+def test_parts_of_a_row_by_itself(kind: Any, options: Any) -> None:
+    rows = np.abs(np.vstack([X[1::2], X[1::2] * 1e3, X[:5] * 1e-3]))
+    fitted = fit(kind(3, random_state=0, init="nndsvda", **options), X[::2])
+    got = answers(fitted, rows, ["transform"])["transform"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # some rows take all steps
+        alone = np.vstack([fitted.transform(rows[row : row + 1]) for row in range(len(rows))])
+    np.testing.assert_allclose(got, alone, rtol=1e-9, atol=1e-12)
+    # Rows together end their steps together: otherwise the test shows nothing.
+    assert not np.allclose(fitted.transform(rows), alone, rtol=1e-6)
+
+
+def test_a_build_asks_rows_of_parts_one_by_one(tmp_path: Path) -> None:
+    parts = NMF(2, random_state=0, init="nndsvda", max_iter=20, tol=1e-2)
+    model = make_pipeline(MinMaxScaler(clip=True), parts)
+    manifest = built(Source(model.fit(X[::2]), X[1::2]), tmp_path).manifest
+    assert manifest["parity"]["asked"] == "row by row"
+
+
 def test_topics() -> None:
     for options in ({}, {"mean_change_tol": 1e-7, "max_doc_update_iter": 7}):
         fitted = fit(LatentDirichletAllocation(4, random_state=0, **options), COUNTS[::2])
@@ -143,10 +171,9 @@ def test_topics() -> None:
 
 
 REFUSED = [
-    (NMF(2), "rows beside"),
     (NMF(2, solver="mu", tol=0, init="nndsvda"), "rows beside"),
     (NMF(2, tol=0, shuffle=True), "shuffles"),
-    (MiniBatchNMF(2), "rows beside"),
+    (MiniBatchNMF(2, beta_loss="kullback-leibler"), "beta_loss is 'kullback-leibler'"),
     (DictionaryLearning(3, max_iter=2, transform_algorithm="lasso_lars"), "path of solutions"),
     (SparseCoder(np.eye(4), transform_n_nonzero_coefs=40), "looks for 40 atoms"),
     (KernelPCA(2, kernel=lambda a, b: a @ b), "kernel .* has no conversion"),

@@ -15,7 +15,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from skops import io
 
-from onnxlet.convert.parity.refusals import NoConversion
 from onnxlet.convert.sources.saved import load_saved
 from onnxlet.convert.sources.source import Source
 from tests.convert.helpers import built
@@ -67,6 +66,19 @@ BUILDS: dict[str, Callable[[], tuple[Any, Any, Any]]] = {
     "CatBoost in a pipeline": lambda: (
         encoded(catboost.CatBoostClassifier(n_estimators=20, **SILENT)), X, WORDS
     ),
+    "CatBoost with categories": lambda: (
+        catboost.CatBoostClassifier(n_estimators=20, cat_features=TEXTS, **SILENT), FILLED, WORDS
+    ),
+    "CatBoost with categories, three classes": lambda: (
+        catboost.CatBoostClassifier(
+            n_estimators=20,
+            cat_features=[name for name in TEXTS if name != "Marital"],
+            grow_policy="Lossguide",
+            **SILENT,
+        ),
+        FILLED.drop(columns="Marital"),
+        FILLED["Marital"].where(FILLED["Marital"].isin(["single", "married"]), "other"),
+    ),
     "CatBoost on numbers": lambda: (
         catboost.CatBoostClassifier(n_estimators=20, **SILENT), X[NUMBERS], Y
     ),
@@ -93,13 +105,6 @@ def test_texts_that_xgboost_raises_for_are_no_categories(tmp_path: Path) -> None
 
     homes = {entry["name"]: entry for entry in inputs}["Home"]["categories"]
     assert homes == sorted(X["Home"].dropna().unique())
-
-
-def test_catboost_with_categories_of_its_own_is_refused_in_words(tmp_path: Path) -> None:
-    model = catboost.CatBoostClassifier(n_estimators=5, cat_features=TEXTS, **SILENT)
-    with pytest.raises(NoConversion, match="it splits by categories") as refused:
-        built(Source(model.fit(FILLED, Y), FILLED[:200]), tmp_path)
-    assert "Encode the categories in the pipeline" in refused.value.hint
 
 
 @pytest.mark.parametrize(

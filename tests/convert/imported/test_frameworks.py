@@ -158,10 +158,12 @@ def test_the_example_of_the_documentation(
     tmp_path: Path, torch: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = (ROOT / "docs" / "how-to" / "import.md").read_text()
-    blocks = dict(re.findall(r"^```(\w+)\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
+    [(python, shell), *_] = re.findall(
+        r"^```python\n(.*?)^```\s+```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL
+    )
     monkeypatch.chdir(tmp_path)
-    exec(blocks["python"], {})  # noqa: S102 - our own page
-    [command] = blocks["sh"].splitlines()
+    exec(python, {})  # noqa: S102 - our own page
+    [command] = shell.splitlines()
     end = CliRunner().invoke(main, command.split()[3:])
 
     assert end.exit_code == 0, end.stderr

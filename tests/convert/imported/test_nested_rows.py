@@ -23,7 +23,7 @@ from onnxlet.function.errors import WrongUse
 from onnxlet.function.models.compatible import differences
 from onnxlet.function.settings import Settings
 from tests.convert.helpers import command, quiet
-from tests.convert.imported.onnx_files import save, save_arrays
+from tests.convert.imported.onnx_files import model, node, save, save_arrays, value
 from tests.convert.imported.sequences import detector, encoded, encoder, recogniser
 from tests.convert.imported.test_trial import ADDS, FOR_EVER, loop
 
@@ -183,7 +183,11 @@ def test_a_field_of_csv_holds_a_list_as_json(client: Any) -> None:
 
 
 WRONG: dict[str, Any] = {
-    "a bare text": ({"ids": "3", "mask": [1]}, "ids", "expected a whole number, got '3'"),
+    "a bare text": (
+        {"ids": "3", "mask": [1]},
+        "ids",
+        "expected lists of 1 to 512 values, got text",
+    ),
     "an empty list": ({"ids": [], "mask": []}, "ids", "expected lists of 1 to 512 values, got 0"),
     "too long": (
         {"ids": [1] * 513, "mask": [1] * 513},
@@ -382,6 +386,22 @@ def test_a_batch_fixed_at_one_is_run_row_by_row(tmp_path: Path) -> None:
 def test_a_fixed_batch_that_is_no_single_row_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match="has a fixed first dimension"):
         imported(tmp_path, detector(batch=2))
+
+
+def test_answers_whose_size_depends_on_the_values_are_refused(tmp_path: Path) -> None:
+    proto = model(
+        [
+            node("Greater", "x zero", "over"),
+            node("Squeeze", "over first", "which"),
+            node("Compress", "x which", "y", axis=1),
+        ],
+        [value("x", dims=(1, "n"))],
+        [value("y", dims=(1, "k"))],
+        {"zero": np.array(0, np.float32), "first": np.array([0])},
+    )
+    sample = {"x": np.array([[1, -1, 2], [1, 2, 3], [-1, -2, 3]], np.float32)}
+    with pytest.raises(Refusal, match="output 'y' has another size for each row"):
+        imported(tmp_path, proto, sample=sample)
 
 
 def test_rows_of_a_sample_have_a_limit_in_time(

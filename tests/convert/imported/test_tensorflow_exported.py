@@ -31,10 +31,10 @@ def test_a_function_of_tensorflow(tmp_path: Path, tensorflow: Any) -> None:
     weights = np.random.default_rng(1).normal(size=(4, 3)).astype(np.float32)
     shape = [tensorflow.TensorSpec([None, 4], tensorflow.float32, name="x")]
 
-    @tensorflow.function(input_signature=shape)
-    def shares(x: Any) -> Any:
+    def softmax(x: Any) -> Any:
         return tensorflow.nn.softmax(tensorflow.nn.relu(x) @ weights)
 
+    shares = tensorflow.function(softmax, input_signature=shape)
     path = tmp_path / "net.onnx"
     proto, _ = tf2onnx.convert.from_function(shares, shape, opset=17, output_path=str(path))
     [given], [output] = ([e.name for e in some] for some in (proto.graph.input, proto.graph.output))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 import pytest
 from sklearn.compose import make_column_transformer
@@ -18,7 +19,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from onnxlet.convert.build import build
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.reference.inputs import read_inputs
-from onnxlet.convert.sources.source import Source
+from onnxlet.convert.sources.source import Source, load_source
 from tests.convert.helpers import built, served
 
 polars: Any = pytest.importorskip("polars")
@@ -113,3 +114,18 @@ def test_names_are_compared_with_those_of_the_fit(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match="'age' is missing and 'Age' is too many") as caught:
         built(Source(model, other, Y), tmp_path)
     assert caught.value.hint == "Is 'Age' the column 'age'? Give it the name of the fit."
+
+
+@pytest.mark.parametrize("target", [None, "answer"])
+def test_parquet_is_read_where_pandas_has_no_reader(tmp_path: Path, target: str | None) -> None:
+    data, path = tmp_path / "rows.parquet", tmp_path / "model.joblib"
+    given = FRAME.select("größe", "age", "city")
+    encoded = make_column_transformer((OneHotEncoder(), ["city"]), remainder="passthrough")
+    joblib.dump(make_pipeline(encoded, LogisticRegression()).fit(given, Y), path)
+    answers = {} if target is None else {target: Y}
+    given.with_columns(**{n: polars.Series(y) for n, y in answers.items()}).write_parquet(data)
+
+    result = built(load_source(str(path), data, target), tmp_path / "models")
+    assert result.manifest["parity"]["differing_rows"] == 0
+    assert [each["name"] for each in result.manifest["signature"]["inputs"]] == given.columns
+    assert bool(result.manifest["metrics"]) is (target is not None)

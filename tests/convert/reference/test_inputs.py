@@ -224,10 +224,33 @@ def test_lists_and_sparse_matrices_are_bare_arrays() -> None:
         assert inputs.rows(array) == [[1.0, 0.0]]
 
 
-@pytest.mark.parametrize("X", [np.zeros(3), np.zeros((2, 2, 2)), [1, 2], pd.Series([1]), None])
+@pytest.mark.parametrize("X", [np.zeros((2, 2, 2)), np.zeros(0), [], None])
 def test_other_than_two_dimensions_are_refused(X: Any) -> None:
     with pytest.raises(Refusal, match="of shape"):
         read_inputs(X)
+
+
+@pytest.mark.parametrize(
+    ("X", "name"),
+    [
+        (np.array([1.5, 2.5]), "x0"),
+        ([1.5, 2.5], "x0"),
+        (pd.Series([1.5, 2.5]), "x0"),
+        (pd.Series([1.5, 2.5], name="dose"), "dose"),
+    ],
+)
+def test_numbers_in_one_dimension_are_one_column(X: Any, name: str) -> None:
+    inputs, data = read_inputs(X)
+    assert [column.name for column in inputs.columns] == [name]
+    assert inputs.rows(data) == [[1.5], [2.5]]
+
+
+def test_a_list_of_rows_keeps_texts_and_numbers_apart() -> None:
+    inputs, data = read_inputs([[1.5, "a", 3], [2.5, "b", 4]])
+    assert [column.type for column in inputs.columns] == ["float64", "string", "int64"]
+    assert inputs.rows(data) == [[1.5, "a", 3], [2.5, "b", 4]]
+    texts, data = read_inputs([["a", "b"], ["c", "d"]])
+    assert [column.type for column in texts.columns] == ["string", "string"]
 
 
 @pytest.mark.parametrize(("X", "got"), [(None, "None"), (5, "5"), (object(), "object")])

@@ -10,6 +10,8 @@ import inspect
 import pkgutil
 import warnings
 from collections.abc import Iterator
+from contextlib import redirect_stdout
+from io import StringIO
 from types import ModuleType
 
 # By module of this folder: the distribution, whose name is the heading of the table.
@@ -54,7 +56,7 @@ def _public_modules(package: str) -> Iterator[ModuleType]:
     for module in pkgutil.walk_packages(root.__path__, f"{package}.", onerror=lambda name: None):
         parts = module.name.split(".")
         if not any(p.startswith("_") or p in ("test", "tests", "testing") for p in parts):
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), redirect_stdout(StringIO()):
                 warnings.simplefilter("ignore")
                 try:
                     made = importlib.import_module(module.name)

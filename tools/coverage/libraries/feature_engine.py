@@ -80,9 +80,10 @@ def notes() -> Sample:
 def moments() -> Sample:
     """Two dates in each row, as text."""
     random = np.random.default_rng(0)
-    begin = pd.Timestamp("2020-01-01") + pd.to_timedelta(random.integers(0, 9e7, 400), unit="s")
-    end = begin + pd.to_timedelta(random.integers(0, 9e6, 400), unit="s")
-    X = pd.DataFrame({"begin": begin.astype(str), "end": end.astype(str)})
+    seconds = random.integers(0, 90_000_000, 400), random.integers(0, 9_000_000, 400)
+    begin, length = (some.astype("timedelta64[s]") for some in seconds)
+    begun = pd.Series(np.datetime64("2020-01-01") + begin)
+    X = pd.DataFrame({"begin": begun.astype(str), "end": (begun + length).astype(str)})
     return Sample(X.iloc[:200], None, X.iloc[200:])
 
 
@@ -98,7 +99,9 @@ def _some(sample: Callable[[], Sample]) -> list[str]:
 ARGUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "ArbitraryDiscretiser": lambda: {"binning_dict": {"mean_radius": [0, 10, 15, 40]}},
     "ArbitraryOutlierCapper": lambda: {"max_capping_dict": {"mean_radius": 15}},
-    "DatetimeSubtraction": lambda: {"variables": "end", "reference": "begin"},
+    "DatetimeSubtraction": lambda: {
+        "variables": "end", "reference": "begin", "drop_original": True,
+    },
     "DecisionTreeDiscretiser": lambda: {"regression": False, "scoring": "roc_auc"},
     "DecisionTreeEncoder": lambda: {"regression": False, "scoring": "roc_auc"},
     "DecisionTreeFeatures": lambda: {"variables": _some(amounts)},

@@ -58,7 +58,8 @@ def _looked_up(
     graph: Graph, table: Table, meanings: dict[int, Meaning]
 ) -> tuple[list[Tensor], dict[int, int]]:
     """The columns of all tables, those of one width in one tensor; where each column's begin."""
-    tensors, starts, offset = [], {}, 0
+    tensors, offset = [], 0
+    starts: dict[int, int] = {}
     for width in sorted({len(meaning.unseen) for meaning in meanings.values()} - {0}):
         columns = [column for column, one in meanings.items() if len(one.unseen) == width]
         given = graph.select(table, columns)

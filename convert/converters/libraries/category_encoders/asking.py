@@ -136,9 +136,10 @@ class Asked:
         )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            if isinstance(self.fitted, wrapper.PolynomialWrapper):
-                return self.fitted.transform(frame)
-            return self.fitted.transform(frame, override_return_df=True)
+            forced = not isinstance(self.fitted, wrapper.PolynomialWrapper)
+            settings = {"override_return_df": True} if forced else {}
+            made: pd.DataFrame = self.fitted.transform(frame, **settings)
+            return made
 
     def _series(self, column: int, trials: Sequence[Trial]) -> pd.Series[Any]:
         if column not in self.base:

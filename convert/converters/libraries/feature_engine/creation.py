@@ -156,7 +156,7 @@ def _haversine(fitted: Any, x: Tensor) -> Tensor:
     lat1, lon1, lat2, lon2 = (radians.take([index]) for index in range(4))
     north, east = (((b - a) / 2.0).unary("Sin") for a, b in ((lat1, lat2), (lon1, lon2)))
     a = north * north + lat1.unary("Cos") * lat2.unary("Cos") * (east * east)
-    return EARTH_RADIUS[fitted.output_unit] * (2.0 * elementary.arcsin(a.unary("Sqrt")))
+    return float(EARTH_RADIUS[fitted.output_unit]) * (2.0 * elementary.arcsin(a.unary("Sqrt")))
 
 
 def _planar(fitted: Any, x: Tensor) -> Tensor:
@@ -167,7 +167,7 @@ def _planar(fitted: Any, x: Tensor) -> Tensor:
         made = (north * north + east * east).unary("Sqrt")
     else:
         made = (north.unary("Abs") + east.unary("Abs")) * KM_PER_DEGREE
-    return made * (EARTH_RADIUS[fitted.output_unit] / EARTH_RADIUS["km"])
+    return made * float(EARTH_RADIUS[fitted.output_unit] / EARTH_RADIUS["km"])
 
 
 CONVERTERS: dict[type, Converter] = {

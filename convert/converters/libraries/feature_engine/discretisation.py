@@ -68,8 +68,8 @@ def numbered(graph: Graph, x: Tensor, bins: list[Array]) -> Tensor:
 
 def _limits(edges: Array, precision: int) -> list[str]:
     """The intervals as text, in pandas' own words."""
-    nothing = pd.Series([], dtype=np.float64)
-    made = pd.cut(nothing, edges, precision=precision, include_lowest=True)
+    nothing: Any = pd.Series([], dtype=np.float64)
+    made = pd.cut(nothing, edges.tolist(), precision=precision, include_lowest=True)
     return [str(interval) for interval in made.cat.categories]
 
 
@@ -94,7 +94,7 @@ def rounded(x: Tensor, fitted: Any) -> Tensor:
     """`np.round` to the estimator's precision, if it has one."""
     if fitted.precision is None:
         return x
-    scale = 10.0**fitted.precision
+    scale = float(10.0**fitted.precision)
     return (x * scale).unary("Round") / scale
 
 

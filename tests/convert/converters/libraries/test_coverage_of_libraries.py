@@ -17,6 +17,7 @@ LIBRARIES = [name for name in installed() if name != SCIKIT_LEARN]
 SAMPLE = {
     "category_encoders": ("CatBoostEncoder", "HashingEncoder", "SummaryEncoder"),
     "imbalanced-learn": ("Pipeline", "SMOTE"),
+    "scikit-lego": ("ColumnCapper", "RandomRegressor", "Thresholder"),
 }
 
 

@@ -444,9 +444,12 @@ def test_texts_are_counted_and_compared(top: int | None, tmp_path: Path) -> None
 
 def moments(count: int = 300) -> pd.DataFrame:
     random = np.random.default_rng(3)
-    begin = pd.Timestamp("2019-01-01") + pd.to_timedelta(random.integers(0, 2e8, count), unit="s")
-    end = begin + pd.to_timedelta(random.integers(-9e6, 9e6, count), unit="s")
-    return pd.DataFrame({"begin": begin, "end": end, "a": random.normal(0, 1, count).round(2)})
+    seconds = random.integers(0, 200_000_000, count), random.integers(-9_000_000, 9_000_000, count)
+    begin, length = (some.astype("timedelta64[s]") for some in seconds)
+    begun = pd.Series(np.datetime64("2019-01-01") + begin)
+    return pd.DataFrame(
+        {"begin": begun, "end": begun + length, "a": random.normal(0, 1, count).round(2)}
+    )
 
 
 def in_text(X: pd.DataFrame) -> pd.DataFrame:

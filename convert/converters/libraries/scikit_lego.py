@@ -1,7 +1,0 @@
-"""Converters of scikit_lego's estimators."""
-
-from __future__ import annotations
-
-from onnxlet.convert.graph.converter import Converter
-
-CONVERTERS: dict[type, Converter] = {}

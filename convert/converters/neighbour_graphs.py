@@ -1,0 +1,58 @@
+"""Neighbours themselves, by number and as the columns of a graph.
+
+Source: `sklearn/neighbors/_base.py` (kneighbors, kneighbors_graph, radius_neighbors_graph),
+`_graph.py`. A graph has a column for each row of the fit. Upstream: skl2onnx has NearestNeighbors
+in float32 only.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sklearn import neighbors
+
+from onnxlet.convert.converters.neighbours import neighbours, points_of
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor
+from onnxlet.convert.graph.distances import ranked
+from onnxlet.convert.graph.loops import by_row
+
+
+def nearest(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """NearestNeighbors: the closest rows of the fit in their order, and the distances."""
+    count = fitted.n_neighbors
+    distances, indices = neighbours(graph, fitted, table, count)  # chosen, but not all in order
+    ordered, places = distances.smallest(count)
+    indices = graph.op("GatherElements", indices, places, width=count, dimensions=2, axis=1)
+    return {"kneighbors": indices, "distances": ordered.cast(graph.precision)}
+
+
+def nearest_columns(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """KNeighborsTransformer: 1, or the distance, at the closest rows of the fit."""
+    weighed = fitted.mode == "distance"
+    count = fitted.n_neighbors + weighed  # the row itself is one, where it was fitted on
+    distances, indices = neighbours(graph, fitted, table, count)
+    values = distances if weighed else distances * 0.0 + 1.0
+    made = graph.spread_each(indices, values, len(points_of(fitted)))
+    return {"transform": made.cast(graph.precision)}
+
+
+def columns_within(graph: Graph, fitted: Any, table: Table) -> Outputs:
+    """RadiusNeighborsTransformer: 1, or the distance, at the rows of the fit within the radius."""
+
+    def make(x: Tensor) -> list[Tensor]:
+        metric, options = fitted.effective_metric_, fitted.effective_metric_params_
+        ranking = ranked(x, points_of(fitted), metric, options, fitted._tree is None)
+        near = ranking.rank <= ranking.of(float(fitted.radius))
+        if fitted.mode == "distance":
+            return [near.where(ranking.distance(ranking.rank), 0.0)]
+        return [near.cast("float64")]
+
+    [made] = by_row(make, graph.matrix(table, "float64"))
+    return {"transform": made.cast(graph.precision)}
+
+
+CONVERTERS: dict[type, Converter] = {
+    neighbors.KNeighborsTransformer: nearest_columns,
+    neighbors.NearestNeighbors: nearest,
+    neighbors.RadiusNeighborsTransformer: columns_within,
+}

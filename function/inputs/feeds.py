@@ -1,0 +1,75 @@
+"""The tensors that a graph is fed with, gathered from a table's blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from onnxlet.function.arrays import Array
+
+DTYPES = {"string": "O"}  # of tensors, where NumPy calls them otherwise
+
+
+class Feed(NamedTuple):
+    """One input tensor of the graph, gathered from the blocks.
+
+    Attributes:
+        name: in the graph.
+        dtype: of the tensor.
+        positions: for each block that has some of the columns, which.
+        order: of the columns so gathered; None where it is the tensor's already.
+        shape: of the tensor, -1 for the rows; None for (rows, columns).
+        nested: each row has an array already, all of one shape.
+    """
+
+    name: str
+    dtype: str
+    positions: tuple[tuple[int, slice | list[int]], ...]
+    order: list[int] | None
+    shape: tuple[int, ...] | None = None
+    nested: bool = False
+
+    def gather(self, blocks: Sequence[Array]) -> Array:
+        """Take this tensor's columns out of the table's arrays."""
+        parts = [blocks[block][:, columns] for block, columns in self.positions]
+        if self.nested:
+            return np.stack(parts[0][:, 0].tolist()).astype(DTYPES.get(self.dtype, self.dtype))
+        array = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+        if self.order is not None:
+            array = array[:, self.order]
+        if self.shape is not None:
+            array = array.reshape(self.shape)
+        return np.ascontiguousarray(array, dtype=DTYPES.get(self.dtype, self.dtype))
+
+
+def feed_of(tensor: Mapping[str, Any], at: Sequence[tuple[int, int]], nested: bool) -> Feed:
+    """The feed of a manifest's graph input.
+
+    Args:
+        tensor: `name`, `dtype`, and `shape` where it is not (rows, columns).
+        at: for each of its columns the block that has it, and the position there.
+        nested: its only column has nested lists as cells.
+    """
+    by_block = sorted(range(len(at)), key=lambda index: at[index])
+    positions = []
+    for block, members in groupby(by_block, key=lambda index: at[index][0]):
+        positions.append((block, run_of([at[index][1] for index in members])))
+    order = [by_block.index(index) for index in range(len(at))]
+    shape = tuple(tensor["shape"]) if "shape" in tensor else None
+    return Feed(
+        str(tensor["name"]),
+        str(tensor["dtype"]),
+        tuple(positions),
+        None if order == sorted(order) else order,
+        shape,
+        nested,
+    )
+
+
+def run_of(positions: list[int]) -> slice | list[int]:
+    """Consecutive positions as a slice, which copies nothing."""
+    run = list(range(positions[0], positions[0] + len(positions)))
+    return slice(run[0], run[-1] + 1) if positions == run else positions

@@ -1,0 +1,42 @@
+"""Rows in every bin and cell of a sum of terms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from onnxlet.convert.evidence.term_bins import MOST, at_term_bins
+from onnxlet.function.inputs.signature import Column
+
+
+class Terms(BaseEstimator):
+    """What interpret's models keep of their bins: those of pairs are coarser."""
+
+    def __init__(self) -> None:
+        self.feature_names_in_ = ["a", "b", "c"]
+        self.term_features_ = [(0,), (1,), (2,), (0, 1)]
+        self.bins_: list[Any] = [
+            [np.array([0.0, 1.0, 2.0]), np.array([1.0])], [{"x": 1, "y": 2}], [np.array([2.5])],
+        ]  # fmt: skip
+
+
+COLUMNS = [
+    Column("c", "int64"), Column("a", "float64", nullable=True), Column("b", "string"),
+]  # fmt: skip
+
+
+def test_each_bin_and_each_cell_of_a_pair_has_a_row() -> None:
+    made = at_term_bins(COLUMNS, [[7, 0.5, "x"]], Terms())
+    assert {row[1] for row in made if row[0] == 7 and row[2] == "x"} >= {0.0, 1.0, 2.0, None}
+    assert [np.nextafter(1.0, -1), "y"] in [row[1:] for row in made]
+    assert {row[0] for row in made} == {7, 2, 3}
+    pairs = {(row[1], row[2]) for row in made}
+    assert {(1.0, "x"), (1.0, "y"), (None, "y")} <= pairs
+
+
+def test_there_are_no_more_than_so_many() -> None:
+    terms = Terms()
+    terms.bins_[0] = [np.arange(3000.0)]
+    assert len(at_term_bins(COLUMNS, [[7, 0.5, "x"]], terms)) == MOST
