@@ -160,7 +160,12 @@ def _entry(
     Raises:
         MalformedRequest: its rows differ in size, and are no tensor.
     """
-    if array.dtype == object and len(array) and isinstance(array[0], np.ndarray):
+    if (
+        array.dtype == object
+        and array.ndim == 1
+        and len(array)
+        and isinstance(array[0], np.ndarray)
+    ):
         raise MalformedRequest(
             f"'{name}' differs in size from row to row, and is no tensor",
             "Send one row at a time, or as JSON to /models/NAME/predict.",
