@@ -18,7 +18,8 @@ from onnxlet.convert.directory.golden import verify as verify_directory
 from onnxlet.convert.directory.model_directory import check_name, check_version
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.parity.certificate import certificate_lines
-from onnxlet.convert.reference.inputs import no_table, read_inputs
+from onnxlet.convert.reference.inputs import read_inputs
+from onnxlet.convert.reference.no_table import no_table
 from onnxlet.convert.sources.source import Source
 from onnxlet.function import json_text
 from onnxlet.function.arrays import Array

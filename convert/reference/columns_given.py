@@ -18,7 +18,8 @@ from sklearn.exceptions import NotFittedError
 
 from onnxlet.convert.errors import Refusal, shortened
 from onnxlet.convert.reference.estimators import parts_of
-from onnxlet.convert.reference.inputs import Cells, described
+from onnxlet.convert.reference.inputs import Cells
+from onnxlet.convert.reference.no_table import described
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.reference.rows_given import unanswered_rows
 from onnxlet.convert.sources.source import Source

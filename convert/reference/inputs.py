@@ -13,6 +13,7 @@ import pandas as pd
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.reference.dates import as_texts, from_texts, held_as, unserved_dates, zone_of
 from onnxlet.convert.reference.frames import as_pandas
+from onnxlet.convert.reference.no_table import no_table
 from onnxlet.convert.reference.value_types import column_type, missing, type_of_values
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.signature import ColumnType
@@ -209,33 +210,6 @@ def read_inputs(X: Any, what: str = "X_test") -> tuple[Inputs, Data]:
     if {column.type for column in columns} == {"int64", "float64"}:
         columns = tuple(replace(column, type="float64") for column in columns)
     return Inputs(columns, "array"), array
-
-
-def no_table(X: Any, what: str) -> Refusal:
-    """What is given where a table is due, and how to make one of it."""
-    try:
-        array = np.asarray(X)
-    except ValueError:  # rows of several lengths
-        array = np.empty(0)
-    got, hint = described(X, array, what)
-    return Refusal(
-        f"{what}: expected a DataFrame, an array of shape (rows, columns), or a list of texts, "
-        f"got {got}",
-        hint,
-    )
-
-
-def described(X: Any, array: Array, what: str) -> tuple[str, str]:
-    """What kind of thing was given that is no table, and how to make a table of it."""
-    if isinstance(X, pd.Series):
-        return f"a Series of shape {X.shape}", "One column is X[['NAME']], one row X.iloc[[0]]."
-    if isinstance(X, list | tuple) and X and isinstance(X[0], dict):
-        return f"a list of {len(X)} dictionaries", f"pandas.DataFrame({what}) makes a table of it."
-    hint = f"Give {what} the form that the estimator was fitted on."
-    if array.ndim:
-        return f"shape {array.shape}", hint
-    simple = X is None or isinstance(X, str | int | float)
-    return (repr(X)[:40] if simple else type(X).__name__), hint
 
 
 def _is_texts(X: Any) -> bool:

@@ -8,11 +8,18 @@ from importlib.metadata import version
 from pathlib import Path
 
 from tools.harvest.catching import ALIKE
-from tools.harvest.judging import Judged
+from tools.harvest.judging import Judged, Result
 from tools.harvest.made_rows import ROWS
 
 FILE = Path(__file__).resolve().parent.parent.parent / "docs" / "reference" / "harvest.md"
-RESULTS = ("served", "refused", "transductive", "not built in time", "differs", "traceback")
+RESULTS: tuple[Result, ...] = (
+    "served",
+    "refused",
+    "transductive",
+    "not built in time",
+    "differs",
+    "traceback",
+)
 
 
 def summary(judged: Sequence[Judged]) -> str:

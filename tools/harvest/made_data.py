@@ -47,6 +47,11 @@ def _nothing(name: str) -> Callable[..., Any]:
     return fetch
 
 
+def _choice(random: np.random.Generator, values: list[Any], count: int) -> Any:
+    """Some of the values, of which one may be None."""
+    return random.choice(np.array(values, dtype=object), count)
+
+
 def _given(X: Any, y: Any, return_X_y: bool, **more: Any) -> Any:
     return (X, y) if return_X_y else Bunch(data=X, target=y, **more)
 
@@ -69,8 +74,14 @@ def _california(*, return_X_y: bool = False, as_frame: bool = False, **_: Any) -
     frame = pd.DataFrame(X, columns=names)
     target = pd.Series(y, name="MedHouseVal")
     whole = frame.assign(MedHouseVal=target)
-    more = {"feature_names": names, "target_names": ["MedHouseVal"], "frame": whole, "DESCR": ""}
-    return _given(*((frame, target) if as_frame else (X, y)), return_X_y, **more)
+    more: dict[str, Any] = {
+        "feature_names": names,
+        "target_names": ["MedHouseVal"],
+        "frame": whole,
+        "DESCR": "",
+    }
+    data, answers = (frame, target) if as_frame else (X, y)
+    return _given(data, answers, return_X_y, **more)
 
 
 def _faces(*, return_X_y: bool = False, shuffle: bool = False, **_: Any) -> Any:
@@ -124,8 +135,8 @@ def _titanic() -> tuple[pd.DataFrame, pd.Series[Any]]:
             "parch": random.integers(0, 4, n),
             "ticket": [str(i) for i in random.integers(1000, 9999, n)],
             "fare": np.where(np.arange(n) == 7, np.nan, random.lognormal(3, 1, n).round(4)),
-            "cabin": random.choice(["C85", "E46", None], n),
-            "embarked": pd.Categorical(random.choice(["C", "Q", "S", "S", None], n)),
+            "cabin": _choice(random, ["C85", "E46", None], n),
+            "embarked": pd.Categorical(_choice(random, ["C", "Q", "S", "S", None], n)),
         }
     )
     return frame, pd.Series(pd.Categorical((random.random(n) < 0.4).astype(int).astype(str)))
@@ -137,11 +148,11 @@ def _adult() -> tuple[pd.DataFrame, pd.Series[Any]]:
     frame = pd.DataFrame(
         {
             "age": random.integers(17, 90, n),
-            "workclass": pd.Categorical(random.choice(["Private", "State-gov", None], n)),
+            "workclass": pd.Categorical(_choice(random, ["Private", "State-gov", None], n)),
             "education": pd.Categorical(random.choice(["HS-grad", "Bachelors", "Masters"], n)),
             "education-num": random.integers(1, 17, n),
             "marital-status": pd.Categorical(random.choice(["Divorced", "Never-married"], n)),
-            "occupation": pd.Categorical(random.choice(["Sales", "Tech-support", None], n)),
+            "occupation": pd.Categorical(_choice(random, ["Sales", "Tech-support", None], n)),
             "relationship": pd.Categorical(random.choice(["Husband", "Own-child"], n)),
             "race": pd.Categorical(random.choice(["White", "Black", "Other"], n)),
             "sex": pd.Categorical(random.choice(["Female", "Male"], n)),
@@ -208,7 +219,7 @@ def _houses() -> tuple[pd.DataFrame, pd.Series[Any]]:
     ]
     made: dict[str, Any] = {c: random.integers(0, 2000, n).astype(float) for c in numbers}
     made["LotFrontage"][random.random(n) < 0.2] = np.nan
-    made |= {c: random.choice([f"{c[:3]}{i}" for i in range(5)] + [None], n) for c in texts}
+    made |= {c: _choice(random, [*(f"{c[:3]}{i}" for i in range(5)), None], n) for c in texts}
     frame = pd.DataFrame(made)
     frame["YrSold"] = frame["YearBuilt"] + 5
     return frame, pd.Series(random.lognormal(12, 0.4, n).round(), name="SalePrice")

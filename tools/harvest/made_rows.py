@@ -20,10 +20,7 @@ def made_rows(X: Any) -> Any:
     """ROWS rows of the form of X: a DataFrame, an array of numbers or objects, or texts."""
     random = np.random.default_rng(SEED)
     if isinstance(X, pd.DataFrame):
-        picked = X.iloc[random.integers(0, len(X), ROWS)].reset_index(drop=True)
-        if not X.columns.is_unique:
-            return picked
-        return picked.assign(**{name: _column(X[name], picked[name], random) for name in X})
+        return _frame(X, random)
     if np.ndim(X) == 1 and any(isinstance(value, str) for value in X):
         texts = pd.Series(_texts(list(X), random), name=getattr(X, "name", None), dtype=object)
         return texts if isinstance(X, pd.Series) else texts.tolist()
@@ -35,6 +32,14 @@ def made_rows(X: Any) -> Any:
         return _numbers(array, picked, random).astype(array.dtype)
     made = [_numbers(array[:, c], picked[:, c], random) for c in range(array.shape[1])]
     return np.column_stack(made).astype(array.dtype)
+
+
+def _frame(X: pd.DataFrame, random: np.random.Generator) -> pd.DataFrame:
+    picked = X.iloc[random.integers(0, len(X), ROWS)].reset_index(drop=True)
+    if not X.columns.is_unique:
+        return picked
+    made = {name: _column(X[name], picked[name], random) for name in X}
+    return pd.DataFrame(made)
 
 
 def _column(column: pd.Series[Any], picked: pd.Series[Any], random: np.random.Generator) -> Any:
