@@ -10,6 +10,7 @@ from pathlib import Path
 
 import onnxlet.environment  # noqa: F401 - before NumPy
 from bench import (
+    building,
     edge,
     explanations,
     graphs,
@@ -30,6 +31,7 @@ PARTS: Mapping[str, tuple[str, Callable[[Path, Fitted], str]]] = {
     "protocols": ("Protocols", protocols.section),
     "explanations": ("Explanations", explanations.section),
     "graphs": ("Graphs", graphs.section),
+    "build": ("Time to build", building.section),
     "lambda": ("Lambda", lambda_runtime.section),
     "silence": ("Silence", silence.section),
     "edge": ("Device", edge.section),

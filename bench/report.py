@@ -13,8 +13,8 @@ TARGET = Path(__file__).resolve().parent.parent / "docs" / "reference" / "benchm
 HEAD = """# Benchmarks
 
 Measured by `make bench`, medians, each section side by side in one run; `make bench PART=servers`
-measures one of them again (serving, servers, protocols, explanations, graphs, lambda, silence,
-edge).
+measures one of them again (serving, servers, protocols, explanations, graphs, build, lambda,
+silence, edge).
 """
 TOOLS = ("onnxruntime", "numpy", "flask", "orjson", "httptools", "scikit-learn")
 

@@ -5,6 +5,7 @@ Asking is what takes long: for UMAP's rows it is minutes.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,13 +27,20 @@ def refuse_what_has_no_converter(estimator: Any) -> None:
     graph = Graph("float64", converters(), fallback)
     for path, step in _steps(estimator, ()):
         try:
-            if graph.knows(type(step)) or type(step) in sklearn_operator_name_map:
+            known = graph.knows(type(step)) or type(step) in sklearn_operator_name_map
+            if known or _is_users_own(type(step)):
                 continue
             fallback(graph, step, Table(()))
         except Unsupported as error:
             names = " > ".join((*path, type(step).__name__))
             failed = FailedRecipe("", f"step {names}: {error}", error.hint, error)
             raise no_conversion(type(estimator).__name__, [failed]) from error
+
+
+def _is_users_own(kind: type) -> bool:
+    """Whether it is of no installed package: asking such a class may show a better reason."""
+    file = getattr(sys.modules.get(kind.__module__), "__file__", None)
+    return file is not None and "site-packages" not in file
 
 
 def _steps(estimator: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:

@@ -11,13 +11,7 @@ import numpy as np
 import pandas as pd
 
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.reference.dates import (
-    as_texts,
-    from_texts,
-    held_as,
-    unserved_dates,
-    zone_of,
-)
+from onnxlet.convert.reference.dates import as_texts, from_texts, held_as, unserved_dates, zone_of
 from onnxlet.convert.reference.frames import as_pandas
 from onnxlet.convert.reference.no_table import no_table
 from onnxlet.convert.reference.value_types import column_type, missing, type_of_values
@@ -116,26 +110,25 @@ class Inputs:
 
     def _matrix(self, rows: Sequence[Cells]) -> Array | None:
         """All cells in one array, the quicker way for hundreds of columns; None where none is."""
-        if self._number is None or (self._number == "int64" and any(None in row for row in rows)):
-            return None
-        if self._number == "int64":
+        if self._number == "int64" and not self.frame and not any(None in row for row in rows):
             return np.array(rows, dtype=np.int64)
+        if self._number in (None, "int64"):
+            return None
         matrix = np.array(rows, dtype=np.float64)
         if self._number == "float64":
             return matrix
         matrix = matrix.astype(np.float32)
-        if self.columns[0].wide:
-            matrix = matrix.astype(np.float64)
+        matrix = matrix.astype(np.float64) if self.columns[0].wide else matrix
         # As pandas holds columns that are given one by one: BLAS sums in the order of the memory.
         return np.asfortranarray(matrix) if self.frame else matrix
 
     @cached_property
     def _number(self) -> ColumnType | None:
         """The type of numbers that all columns have; None where they are not alike."""
-        plain = not any(c.objects or c.category is not None for c in self.columns)
         (found, _), *others = {(c.type, c.wide) for c in self.columns}
-        served = ("float64", "float32") if self.frame else ("float64", "float32", "int64")
-        return found if plain and not others and found in served else None
+        if others or any(c.objects or c.category is not None for c in self.columns):
+            return None
+        return None if found in ("bool", "string") else found
 
     def in_float64(self) -> Inputs:
         """The same columns, with what is in float32 given in float64: the very same numbers."""
@@ -164,11 +157,8 @@ class Inputs:
     def rows(self, data: Data) -> list[Cells]:
         """The rows of a test set as JSON would hold them, None for a missing value."""
         if self.form == "array" and self._number in ("float64", "float32"):
-            matrix = np.asarray(data, dtype=np.float64)
-            cells: list[Cells] = matrix.tolist()
-            for row in np.flatnonzero(np.isnan(matrix).any(axis=1)).tolist():
-                cells[row] = [None if cell != cell else cell for cell in cells[row]]
-            return cells
+            cells: list[Cells] = np.asarray(data, dtype=np.float64).tolist()
+            return [[None if c != c else c for c in row] for row in cells]
         by_column = [
             _cells(_values(data, position, self.form), "date" if column.date else column.type)
             for position, column in enumerate(self.columns)

@@ -8,7 +8,7 @@ from typing import Any
 from onnxlet.function.errors import MalformedRequest, RequestTooLarge, UnsupportedMedia
 
 Environ = dict[str, Any]
-SMALLER = "Send fewer rows at once."
+SMALLER = "Send fewer rows at once, or numbers as binary tensors of /v2, eight bytes each."
 MOST_ENCODINGS = 3  # one on another; each could unpack to as much as is taken
 GZIP, ZLIB, BARE = 31, 15, -15  # zlib's window bits for each form
 

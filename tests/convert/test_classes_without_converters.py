@@ -109,7 +109,10 @@ def test_it_is_refused_by_name(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_step_is_refused_by_the_pipelines_that_lead_to_it(tmp_path: Path) -> None:
+def test_a_step_is_refused_by_the_pipelines_that_lead_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(UMAP, "__module__", "umap.umap_")
     model = make_pipeline(make_pipeline(StandardScaler(), "passthrough"), UMAP()).fit(X)
     with pytest.raises(Refusal, match="step Pipeline > UMAP: UMAP has no converter") as refused:
         built(Source(model, X), tmp_path)

@@ -17,7 +17,7 @@ import quantile_forest
 
 from onnxlet.convert.converters.trees import in_float64, of_sklearn
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
-from onnxlet.convert.graph.tree_ensemble import Tree, leaves, totals
+from onnxlet.convert.graph.tree_ensemble import leaves, totals
 from onnxlet.function.arrays import Array
 
 MOST_SORTED = 20_000  # targets that one row's leaves hold: sorting them takes about 1 ms
@@ -63,7 +63,7 @@ def _mean(graph: Graph, fitted: Any, table: Table, output: int) -> Tensor:
         there = np.isfinite(targets)
         sums = np.where(there, targets, 0.0).sum(axis=1)
         value = np.column_stack([sums, there.sum(axis=1)])
-        parts.append(_tree(part, value))
+        parts.append(replace(of_sklearn(part.tree_), value=value))
     both = totals(graph, *in_float64(graph, table, parts))
     return both.take([0]) / both.take([1])
 
@@ -81,7 +81,7 @@ def _quantiles(
         )
     starts = np.cumsum([0, *map(len, lists[:-1])])
     parts = [
-        _tree(part, start + np.arange(part.tree_.node_count)[:, None])
+        replace(of_sklearn(part.tree_), value=start + np.arange(part.tree_.node_count)[:, None])
         for part, start in zip(fitted.estimators_, starts, strict=True)
     ]
     number, nodes = leaves(graph, *in_float64(graph, table, parts))
@@ -96,12 +96,6 @@ def _quantiles(
     high = (low + 1.0).minimum(last)
     below, above = (_at(graph, ordered, index) for index in (low, high))
     return below + (position - low) * (above - below)
-
-
-def _tree(part: Any, value: Array) -> Tree:
-    """A tree with other values in its nodes; a missing value never gets there."""
-    tree = of_sklearn(part.tree_)
-    return replace(tree, value=value, missing_left=np.zeros_like(tree.missing_left))
 
 
 def _at(graph: Graph, ordered: Tensor, index: Tensor) -> Tensor:

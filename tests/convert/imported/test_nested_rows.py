@@ -19,8 +19,12 @@ from onnxlet.convert.imported import taking
 from onnxlet.convert.imported.import_onnx import import_onnx
 from onnxlet.function.app import create_app
 from onnxlet.function.arrays import Array
-from onnxlet.function.errors import WrongUse
+from onnxlet.function.errors import MalformedRequest, WrongUse
+from onnxlet.function.messages import PredictRequest
 from onnxlet.function.models.compatible import differences
+from onnxlet.function.models.model import load_model
+from onnxlet.function.protocols.v2_outputs import AnswerOptions, OutputOptions, reply_of
+from onnxlet.function.serving.service import predict
 from onnxlet.function.settings import Settings
 from tests.convert.helpers import command, quiet
 from tests.convert.imported.onnx_files import model, node, save, save_arrays, value
@@ -412,3 +416,11 @@ def test_rows_of_a_sample_have_a_limit_in_time(
     rows = {"x": np.ones((4, 3), np.float32), "turns": np.array([[1], [1], [1], [FOR_EVER]])}
     with pytest.raises(Refusal, match="4 rows are not answered within 1"):
         imported(tmp_path, loop(None, ADDS), sample=rows)
+
+
+def test_answers_of_other_sizes_are_no_tensor(encoding: Built) -> None:
+    model = load_model(encoding.directory)
+    prediction = predict(model, PredictRequest(ROWS))
+    with pytest.raises(MalformedRequest, match="'tokens' differs in size from row to row"):
+        reply_of(prediction, AnswerOptions())
+    reply_of(prediction, AnswerOptions(outputs={"prediction": OutputOptions(binary=False)}))

@@ -84,9 +84,10 @@ def _capped() -> Any:
 
 def _imputed_and_encoded() -> Any:
     return _of("feature_engine.pipeline.make_pipeline")(
+        _of("feature_engine.imputation.MeanMedianImputer")(),
         _of("feature_engine.imputation.CategoricalImputer")(),
         _of("feature_engine.encoding.MeanEncoder")(unseen="encode"),
-        DecisionTreeClassifier(max_depth=6, random_state=0),
+        LogisticRegression(max_iter=3000),
     )
 
 

@@ -11,7 +11,7 @@ import pytest
 from sklearn.linear_model import LinearRegression
 
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.reference.inputs import read_inputs
+from onnxlet.convert.reference.inputs import InputColumn, Inputs, read_inputs
 from onnxlet.convert.sources.source import Source
 from tests.convert.helpers import built, objects
 
@@ -344,3 +344,27 @@ def test_every_column_of_a_frame_is_a_tensor_of_its_own_in_the_signature(tmp_pat
 
     found = [(t["name"], t["type"], t["shape"]) for t in manifest["signature"]["inputs"]]
     assert found == [("b", "float64", [-1, 1]), ("a", "int64", [-1, 1])]
+
+
+@pytest.mark.parametrize("form", ["array", "frame"])
+@pytest.mark.parametrize("wide", [False, True])
+@pytest.mark.parametrize("kind", ["float64", "float32", "int64"])
+def test_all_columns_at_once_are_what_they_are_one_by_one(form: Any, wide: bool, kind: Any) -> None:
+    columns = tuple(InputColumn(f"x{n}", f"x{n}", kind, wide=wide) for n in range(3))
+    rows: list[list[Any]] = [[1, 2, 3], [4, 5, 2**24 + 1]]
+    if kind != "int64":
+        rows = [[0.1, None, 1e-40], [float("inf"), -0.0, 3e38]]
+    inputs = Inputs(columns, form)
+    fast = inputs.data(rows)
+
+    # Beside a column of text, columns are given one by one.
+    text = InputColumn("text", "text", "string")
+    beside = Inputs((*columns, text), "frame").data([[*row, "t"] for row in rows])
+    slow = beside.drop(columns="text").to_numpy()
+    assert np.array_equal(np.asarray(fast), slow, equal_nan=True)
+    assert np.asarray(fast).dtype == slow.dtype
+    if form == "array":
+        assert fast.flags.c_contiguous
+        assert inputs.rows(fast) == rows or kind == "float32"
+    elif kind == "float32":  # BLAS sums in the order of the memory
+        assert fast.to_numpy().flags.f_contiguous == slow.flags.f_contiguous

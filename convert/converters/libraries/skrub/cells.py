@@ -66,7 +66,8 @@ def text_of(graph: Graph, column: Tensor) -> Tensor:
     if column.dtype == "string":
         return column
     if column.types in WHOLE:
-        return graph.front_end(column, {"step": "digits"})
+        made = graph.front_end(column, {"step": "digits"})
+        return replace(made, column=None, steps=())  # steps may follow on text that comes in only
     if column.types not in TRUTH:
         raise Unsupported(
             "it turns numbers into text",

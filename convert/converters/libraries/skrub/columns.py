@@ -47,7 +47,10 @@ def checked(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 def _as_in_fit(table: Table, names: Sequence[Any]) -> Table:
     """The columns in their order: those that the model does without come last in a graph."""
-    return table[list(names)] if table.labels and list(table.labels) != list(names) else table
+    wanted, given = list(map(str, names)), list(map(str, table.labels))
+    if wanted == given or (len(wanted) == table.width and not set(wanted) & set(given)):
+        return table  # of an array, which has names of its own
+    return table[wanted]
 
 
 def named(table: Table, names: Sequence[Any]) -> Table:

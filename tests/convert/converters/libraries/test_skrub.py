@@ -98,7 +98,13 @@ def check(
     ids=lambda settings: " ".join(settings) or "as it is",
 )
 def test_a_table_vectorizer_is_exact(settings: dict[str, Any]) -> None:
-    check(skrub.TableVectorizer(**settings))
+    of_numbers = {"size"} if "cardinality_threshold" in settings else set()
+    check(skrub.TableVectorizer(**settings), [name for name in X if name not in of_numbers])
+
+
+def test_an_array_is_a_frame_to_skrub() -> None:
+    numbers = X[["number", "whole"]].to_numpy()
+    assert_exact(fit(skrub.TableVectorizer(), numbers), numbers[::-1], tolerance=0)
 
 
 def test_numbers_go_to_other_encoders() -> None:
@@ -281,7 +287,11 @@ def test_what_has_no_conversion_is_refused_by_name() -> None:
     with pytest.raises(Unsupported, match="a row's session depends on the rows beside it"):
         prove(Source(sessions, OTHERS[["moment"]]), layout="columns")
     cleaned = refusal(fit(skrub.Cleaner(), X[["number", "text"]]), ["number", "text"])
-    assert "Cleaner: it answers with text and numbers" in str(cleaned)
+    assert "Cleaner: its transform answers text beside numbers" in str(cleaned)
+    categories = skrub.TableVectorizer(cardinality_threshold=2)
+    assert "StringEncoder: it is given a column that a step before it has changed" in str(
+        refusal(fit(categories, X[["size"]]), ["size"])
+    )
 
 
 def test_a_learner_is_refused_with_the_way_out(tmp_path: Path) -> None:
