@@ -156,7 +156,7 @@ def _without_nul(graph: Graph, column: Tensor) -> Tensor:
     kind = column.types[0] if column.types else ""
     if column.dtype != "string" or column.column is None or kind.startswith("category"):
         return column
-    return graph.front_end(column, {"step": "method", "name": "rstrip", "arguments": ["\0"]})
+    return graph.front_end(column, {"step": "str_method", "name": "rstrip", "arguments": ["\0"]})
 
 
 def _meaning(categories: Mapping[str, int], column: Tensor) -> Meaning:

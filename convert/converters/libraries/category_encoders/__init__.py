@@ -83,7 +83,7 @@ def hashing(graph: Graph, fitted: Any, table: Table) -> Outputs:
         raise Unsupported("it takes digests of numbers", "Turn them into text before it is fitted.")
     if fitted.min_group_lumping_:
         raise Unsupported("it joins categories (min_group_size)", "Leave min_group_size out.")
-    step = {"step": "digest", "method": fitted.hash_method, "size": fitted.n_components}
+    step = {"step": "digest_remainder", "method": fitted.hash_method, "size": fitted.n_components}
     remainders = [graph.front_end(column, step, "int64") for column in given]
     counts = total([one_hot(column, fitted.n_components) for column in remainders])
     others = [column for column in range(len(names)) if column not in encoded]
@@ -119,7 +119,7 @@ def _items(graph: Graph, fitted: Any, spec: dict[str, Any], column: Tensor) -> T
         if place is not None:
             missing[place] = 1.0
     step = {
-        "step": "items",
+        "step": "multi_hot",
         "delimiter": fitted.delimiter,
         "positions": spec["item_pos"],
         "missing": missing,

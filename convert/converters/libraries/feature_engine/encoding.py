@@ -133,7 +133,7 @@ def similar(graph: Graph, fitted: Any, table: Table) -> Outputs:
             )
         if fitted.missing_values == "impute":
             [column] = filled_text(column, [column], [""], None)
-        step = {"step": "similarity", "texts": list(known)}
+        step = {"step": "letter_similarity", "texts": list(known)}
         made.append(graph.front_end(column, step, graph.precision, len(known)))
         new += [f"{name}_{text or 'nan'}" for text in known]
     return {"transform": exchanged(table, chosen, new, graph.concat(made))}

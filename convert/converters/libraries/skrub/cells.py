@@ -47,7 +47,7 @@ def to_float(graph: Graph, fitted: Any, table: Table) -> Outputs:
             "thousand": fitted._thousand,
             "parentheses": bool(fitted.parentheses),
         }
-    made = graph.front_end(column, {"step": "parsed_number", **settings}, "float64")
+    made = graph.front_end(column, {"step": "parse_number", **settings}, "float64")
     return {"transform": made.cast("float32")}
 
 
@@ -66,7 +66,7 @@ def text_of(graph: Graph, column: Tensor) -> Tensor:
     if column.dtype == "string":
         return column
     if column.types in WHOLE:
-        made = graph.front_end(column, {"step": "digits"})
+        made = graph.front_end(column, {"step": "whole_number_text"})
         return replace(made, column=None, steps=())  # steps may follow on text that comes in only
     if column.types not in TRUTH:
         raise Unsupported(
