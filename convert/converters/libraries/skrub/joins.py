@@ -15,7 +15,7 @@ import pandas as pd
 from skrub import AggJoiner, AggTarget, InterpolationJoiner, MultiAggJoiner
 
 from onnxlet.convert.converters.libraries.skrub.columns import checked, named
-from onnxlet.convert.graph.categories import Meaning, look_up
+from onnxlet.convert.graph.categories import index_among
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.function.arrays import MISSING_TEXT
 
@@ -44,18 +44,15 @@ def _joined(
 
 def _rows(graph: Graph, given: Table, keys: Sequence[pd.Series[Any]]) -> Tensor:
     """The index of the row that has the keys; one past the last where there is none."""
-    count = len(keys[0])
-    code = np.zeros(count, dtype=np.int64)
+    code = np.zeros(len(keys[0]), dtype=np.int64)
     made: list[Tensor] = []
     for position, key in enumerate(keys):
-        known = np.array(sorted(set(key.tolist())), dtype=object)
-        numbers = {value: number for number, value in enumerate(known.tolist())}
+        known = sorted(set(key.tolist()))
+        numbers = {value: number for number, value in enumerate(known)}
         code = code * (len(known) + 1) + np.array([numbers[value] for value in key.tolist()])
-        meaning = Meaning(known, np.arange(len(known))[:, None], np.array([len(known)]))
-        found = look_up(graph, graph.select(given, [position]), [meaning], "int64")
+        found = index_among(graph, graph.select(given, [position]), known)
         made = [made[0] * (len(known) + 1) + found] if made else [found]
-    meaning = Meaning(code, np.arange(count)[:, None], np.array([count]))
-    return look_up(graph, Table(tuple(made)), [meaning], "int64")
+    return index_among(graph, Table(tuple(made)), code.tolist())
 
 
 def _values(graph: Graph, rows: Tensor, column: pd.Series[Any]) -> Tensor:
