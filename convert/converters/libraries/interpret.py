@@ -203,8 +203,8 @@ def _by_name(graph: Graph, fitted: Any, table: Table) -> Table:
     if table.width == len(names):
         return table
     if table.width == len(used):
-        places = np.cumsum([kind != "ignore" for kind in types]) - 1
-        return graph.select(table, np.maximum(places, 0).tolist())
+        positions = np.cumsum([kind != "ignore" for kind in types]) - 1
+        return graph.select(table, np.maximum(positions, 0).tolist())
     raise Unsupported(f"it has {len(names)} features, and is given {table.width} columns")
 
 

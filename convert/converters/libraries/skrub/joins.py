@@ -7,16 +7,23 @@ Sources: `skrub/_agg_joiner.py`, `_multi_agg_joiner.py`, `_interpolation_joiner.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from skrub import AggJoiner, AggTarget, InterpolationJoiner, MultiAggJoiner
 
-from onnxlet.convert.converters.libraries.skrub.columns import checked, named
+from onnxlet.convert.converters.libraries.skrub.columns import checked
 from onnxlet.convert.graph.categories import index_among
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import (
+    Converter,
+    Graph,
+    Outputs,
+    Table,
+    Tensor,
+    Unsupported,
+    framed,
+)
 from onnxlet.function.arrays import MISSING_TEXT
 
 
@@ -38,8 +45,7 @@ def _joined(
     rows = _rows(graph, left[list(fitted._main_key)], [right[key] for key in keys])
     columns = [right[name] for name in right.columns if name not in keys]
     tensors = [*left.tensors, *(_values(graph, rows, column) for column in columns)]
-    bare = Table(tuple(replace(tensor, labels=()) for tensor in tensors))
-    return {"transform": named(bare, fitted.all_outputs_)}
+    return {"transform": framed(Table(tuple(tensors)), fitted.all_outputs_)}
 
 
 def _rows(graph: Graph, given: Table, keys: Sequence[pd.Series[Any]]) -> Tensor:
@@ -88,18 +94,17 @@ def several(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 def interpolated(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """InterpolationJoiner: the columns, and what estimators predict of them."""
-    keys = named(table[list(fitted._main_key)], fitted._aux_key)
+    keys = framed(table[list(fitted._main_key)], fitted._aux_key)
     features = graph.transform(fitted.vectorizer_, keys)
     tensors, names = list(table.tensors), list(table.labels)
     for assigned in fitted.estimators_:
         predicted = graph.call(assigned["estimator"], features, "predict")
         _check_spaces(str(assigned["columns"]), getattr(assigned["estimator"], "classes_", ()))
-        tensors.append(replace(predicted, labels=()))
+        tensors.append(predicted)
         names += [f"{column}{fitted.suffix}" for column in assigned["columns"]]
     if len(set(names)) < len(names):
         raise Unsupported("it makes columns of names that there are", "Give it a suffix.")
-    bare = Table(tuple(replace(tensor, labels=()) for tensor in tensors))
-    return {"transform": named(bare, names)}
+    return {"transform": framed(Table(tuple(tensors)), names)}
 
 
 CONVERTERS: dict[type, Converter] = {

@@ -29,8 +29,8 @@ def string_encoder(graph: Graph, fitted: Any, table: Table) -> Outputs:
             "its vectorizer='hashing' counts in 1,048,576 columns",
             "Fit it with vectorizer='tfidf'.",
         )
-    alone = Table((filled(graph, table),), flat=True)
-    indices, weights, width = tfidf_weights(graph, fitted.vectorizer_, alone, "float64")
+    column = Table((filled(graph, table),), flat=True)
+    indices, weights, width = tfidf_weights(graph, fitted.vectorizer_, column, "float64")
     weights = weights.cast("float32")
     if hasattr(fitted, "tsvd_"):
         made = _projected(graph, indices, weights, fitted.tsvd_.components_)
