@@ -202,7 +202,7 @@ def _check_rows_are_independent(taken: Taken) -> None:
             single[name].shape != array.shape for name, array in one_row.items()
         ):
             raise Refusal(
-                f"row {position} is answered otherwise by itself than together with "
+                f"row {position} is answered differently by itself than together with "
                 f"{len(few) - 1} others",
                 MIXED_HINT,
             )
