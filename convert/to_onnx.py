@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import itemgetter
@@ -22,15 +22,32 @@ WIDE_TENSOR = 1000  # columns; a tensor that is no wider may have any number of 
 LARGEST_TENSOR = 64 * 2**20  # bytes
 
 
+@dataclass(frozen=True)
+class Behaviour:
+    """What the reference was seen to do, that the graph does as well.
+
+    Attributes:
+        raises: for some rows: an output of the graph marks these.
+        series: it is given the one column as a Series.
+        whole: the outputs that it answers in whole numbers.
+        categoricals: names of the columns that it is given as pandas' categoricals.
+    """
+
+    raises: bool = False
+    series: bool = False
+    whole: frozenset[str] = frozenset()
+    categoricals: frozenset[str] = frozenset()
+
+
+PLAIN = Behaviour()
+
+
 def convert(
     estimator: Any,
     task: Task,
     columns: Sequence[Column],
     recipe: Recipe,
-    watches: bool = False,
-    series: bool = False,
-    whole: Collection[str] = (),
-    categoricals: Container[str] = (),
+    behaviour: Behaviour = PLAIN,
 ) -> Converted:
     """Write a fitted estimator as one ONNX graph: inputs, every step, an output for each method.
 
@@ -39,18 +56,16 @@ def convert(
         task: what it is asked for.
         columns: of the signature.
         recipe: the way of typing the inputs.
-        watches: whether an output of the graph marks rows that scikit-learn raises for.
-        series: whether the one column comes as a Series.
-        whole: the outputs that scikit-learn answers in whole numbers.
-        categoricals: names of columns that are given to the estimator as pandas' categoricals.
+        behaviour: what else the graph does as scikit-learn does.
 
     Raises:
         Unsupported: some step has no conversion.
     """
-    graph = Graph(recipe.precision, converters(), fallback, recipe.cast, watches)
-    table = replace(root_table(graph, columns, recipe.layout, categoricals), flat=series)
+    graph = Graph(recipe.precision, converters(), fallback, recipe.cast, behaviour.raises)
+    table = root_table(graph, columns, recipe.layout, behaviour.categoricals)
+    table = replace(table, flat=behaviour.series)
     outputs = [
-        _output(graph, estimator, table, task, name, method, name in whole)
+        _output(graph, estimator, table, task, name, method, name in behaviour.whole)
         for name, method in task.methods.items()
     ]
     flags = [any_of(graph.raising)] if graph.raising else []
@@ -110,7 +125,7 @@ def root_table(
         graph: gets the inputs.
         columns: of the signature.
         layout: one matrix of all numbers, or types as the columns have them.
-        categoricals: as `convert` has them.
+        categoricals: names of the columns that come as pandas' categoricals.
     """
     used = [column for column in columns if column.required]
     dtypes = [_dtype(graph, column, layout) for column in used]

@@ -60,7 +60,7 @@ def choose_models(folder: Path, names: Sequence[str], remote: Sequence[str]) -> 
 
     Raises:
         WrongUse: there is no such folder or model.
-        ModelError: one is broken, or answers otherwise than at its build.
+        ModelError: one is broken, or answers differently than at its build.
     """
     there = {
         entry.name: versions

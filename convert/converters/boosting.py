@@ -27,7 +27,15 @@ from onnxlet.convert.converters.trees import (
     of_sklearn,
     tree_ensemble,
 )
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
+from onnxlet.convert.graph.converter import (
+    Converter,
+    Graph,
+    Outputs,
+    Table,
+    Tensor,
+    Unsupported,
+    labelled,
+)
 from onnxlet.convert.graph.responses import RELEASE
 from onnxlet.convert.graph.tree_ensemble import constant, values
 from onnxlet.function.arrays import Array
@@ -92,7 +100,7 @@ def votes(graph: Graph, fitted: Any, table: Table) -> Outputs:
     count = int(fitted.n_classes_)
     if count == 1:
         raise Unsupported("it has seen one class only", "Fit it on rows of two classes or more.")
-    table = _unnamed(table)
+    table = labelled(table, ())
     weights = fitted.estimator_weights_[: len(fitted.estimators_)]
     if all_trees(fitted.estimators_):
         summed = _votes_of_trees(graph, fitted, table, weights)
@@ -140,7 +148,7 @@ def _votes_of_any(graph: Graph, fitted: Any, table: Table, weights: Array) -> Te
 
 def weighted_median(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """AdaBoostRegressor: the first prediction in ascending order that half the weight reaches."""
-    guesses = _guesses(graph, fitted.estimators_, _unnamed(table))
+    guesses = _guesses(graph, fitted.estimators_, labelled(table, ()))
     weights = graph.constant(fitted.estimator_weights_[: len(fitted.estimators_)], "float64")
     if guesses.width == 1:
         return {"predict": guesses.cast(graph.precision)}
@@ -160,11 +168,6 @@ def _guesses(graph: Graph, parts: Sequence[Any], table: Table) -> Tensor:
     if all_trees(parts):
         return values(graph, *in_float64(graph, table, [of_sklearn(part.tree_) for part in parts]))
     return graph.concat([graph.call(part, table, "predict").cast("float64") for part in parts])
-
-
-def _unnamed(table: Table) -> Table:
-    """The table without names: AdaBoost turns a frame into an array for its estimators."""
-    return Table(tuple(replace(tensor, labels=()) for tensor in table.tensors))
 
 
 CONVERTERS: dict[type, Converter] = {

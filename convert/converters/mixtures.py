@@ -23,14 +23,14 @@ def gaussian(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """The component of the highest weighted density, and each component's share."""
     x = graph.matrix(table, "float64")
     squares = SQUARES[fitted.covariance_type](x, fitted.means_, fitted.precisions_cholesky_)
-    score = squares * -0.5 + _constants(fitted)
+    score = squares * -0.5 + constants(fitted)
     shares = (score - score.logsumexp()).unary(
         "Exp"
     )  # all 1 where the logarithm of the sum vanishes beside the largest
     return {"predict": score.argmax(), "predict_proba": shares.cast(graph.precision)}
 
 
-def _constants(fitted: Any) -> Array:
+def constants(fitted: Any) -> Array:
     """Each component's constant, without the terms that all of them have."""
     columns = fitted.means_.shape[1]
     volume = _compute_log_det_cholesky(fitted.precisions_cholesky_, fitted.covariance_type, columns)

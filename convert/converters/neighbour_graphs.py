@@ -21,8 +21,8 @@ def nearest(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """NearestNeighbors: the closest rows of the fit in their order, and the distances."""
     count = fitted.n_neighbors
     distances, indices = neighbours(graph, fitted, table, count)  # chosen, but not all in order
-    ordered, places = distances.smallest(count)
-    indices = graph.op("GatherElements", indices, places, width=count, dimensions=2, axis=1)
+    ordered, positions = distances.smallest(count)
+    indices = graph.op("GatherElements", indices, positions, width=count, dimensions=2, axis=1)
     return {"kneighbors": indices, "distances": ordered.cast(graph.precision)}
 
 

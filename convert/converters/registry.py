@@ -26,8 +26,9 @@ from onnxlet.folders import documented
 
 __all__ = ["Graph", "Outputs", "Table", "Tensor", "Unsupported", "converters", "converts"]
 
-# Families of packages that need not be installed: read when one of their classes comes.
-OPTIONAL = {
+# By package that need not be installed, the module of its converters: imported when one of its
+# classes comes.
+LIBRARY_MODULES = {
     "lightgbm": "onnxlet.convert.converters.lightgbm_models",
     "xgboost": "onnxlet.convert.converters.xgboost_models",
     "catboost": "onnxlet.convert.converters.catboost_models",
@@ -85,7 +86,7 @@ class _Converters(Mapping[type, Converter]):
         self._asked: set[str] = set()
         package = converters_folder.__name__
         for module in pkgutil.iter_modules(converters_folder.__path__, f"{package}."):
-            if module.name not in (__name__, *OPTIONAL.values()):
+            if module.name not in (__name__, *LIBRARY_MODULES.values()):
                 self._add(module.name)
 
     def _add(self, module: str) -> None:
@@ -96,7 +97,7 @@ class _Converters(Mapping[type, Converter]):
 
     def _add_of(self, package: str) -> None:
         try:
-            self._add(OPTIONAL[package])
+            self._add(LIBRARY_MODULES[package])
         except ImportError as error:
             raise Unsupported(
                 f"its converters need another version of {package}: {error}",
@@ -107,7 +108,7 @@ class _Converters(Mapping[type, Converter]):
         if kind in _own:
             return _own[kind]
         package = kind.__module__.partition(".")[0]
-        if kind not in self._known and package in OPTIONAL and package in sys.modules:
+        if kind not in self._known and package in LIBRARY_MODULES and package in sys.modules:
             self._add_of(package)
         if kind not in self._known and package not in self._asked:
             self._known |= {**dict(of_package(package)), **self._known}

@@ -69,7 +69,7 @@ def verify(directory: Path) -> tuple[Model, int]:
         raise ModelError(
             f"model {model.name}/{model.version}: {len(faults)} answers are not {whose}: "
             f"{'; '.join(faults[:3])}",
-            "This machine or its ONNX Runtime computes otherwise than the one that built it.",
+            "This machine or its ONNX Runtime computes differently from the one that built it.",
         )
     if BACKGROUND in model.manifest["files"]:
         background(model)

@@ -34,7 +34,7 @@ def check_name(name: str, argument: str = "--name") -> None:
         argument: that gave it, for messages.
 
     Raises:
-        WrongUse: it is not letters, digits, dots, dashes and underscores, or begins otherwise than
+        WrongUse: it is not letters, digits, dots, dashes and underscores, or does not begin
             with a letter or digit.
     """
     if not NAME.fullmatch(name):

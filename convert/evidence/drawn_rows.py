@@ -8,10 +8,10 @@ the data are too few for that, they lie around them, within what the signature a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -30,7 +30,15 @@ MORE = 100  # are tried at a time than are wanted
 TIMES = 4
 FLOATS = ("float64", "float32")
 
-Draw = Callable[[Sequence[Column], Sequence[Cells], int, int], list[list[Cells]]]
+
+class Draw(Protocol):
+    """A function that draws rows as `drawn_rows` does."""
+
+    def __call__(
+        self, columns: Sequence[Column], donors: Sequence[Cells], draws: int, most: int = ROWS
+    ) -> list[list[Cells]]:
+        """The rows of each draw."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ Sees = Callable[[Sequence[Cells]], Array]
 
 @dataclass(frozen=True)
 class Start:
-    """A row, and what one of its numbers is moved to for a node to decide otherwise.
+    """A row, and what one of its numbers is moved to for a node to decide differently.
 
     Attributes:
         row: that reaches the node.

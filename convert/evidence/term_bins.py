@@ -29,10 +29,10 @@ def at_term_bins(columns: Sequence[Column], rows: Sequence[Cells], estimator: An
         estimator: fitted; its parts are looked at that are given the columns as they are.
     """
     made = [
-        changed(rows[number % len(rows)], places, values)
+        changed(rows[number % len(rows)], positions, values)
         for part in parts_of(estimator)
         if hasattr(part, "term_features_") and len(part.feature_names_in_) == len(columns)
-        for number, (places, values) in enumerate(_cells(columns, part))
+        for number, (positions, values) in enumerate(_cells(columns, part))
     ]
     return list(evenly_spaced(made, MOST))
 
@@ -41,13 +41,13 @@ def _cells(columns: Sequence[Column], part: Any) -> Iterator[tuple[list[int], tu
     at = {column.name: position for position, column in enumerate(columns)}
     named = all(name in at for name in part.feature_names_in_)
     for features in part.term_features_:
-        places = [at[part.feature_names_in_[f]] if named else int(f) for f in features]
+        positions = [at[part.feature_names_in_[f]] if named else int(f) for f in features]
         values = [
-            _values(columns[place], part.bins_[f][min(len(part.bins_[f]), len(features)) - 1])
-            for f, place in zip(features, places, strict=True)
+            _values(columns[position], part.bins_[f][min(len(part.bins_[f]), len(features)) - 1])
+            for f, position in zip(features, positions, strict=True)
         ]
         for chosen in product(*values):
-            yield places, chosen
+            yield positions, chosen
 
 
 def _values(column: Column, bins: Any) -> list[Any]:

@@ -75,6 +75,20 @@ def look_up(graph: Graph, table: Table, meanings: Sequence[Meaning], dtype: str)
     return found.reshape([0, columns * width], columns * width)
 
 
+def as_categories(values: Sequence[Any]) -> Array:
+    """Values of any types as an array of shape (values,)."""
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
+
+
+def index_among(graph: Graph, column: Table, values: Sequence[Any]) -> Tensor:
+    """The index of each cell of one column among some values; their number for any other: int64."""
+    indices = np.arange(len(values))[:, np.newaxis]
+    meaning = Meaning(as_categories(values), indices, np.array([len(values)]))
+    return look_up(graph, column, [meaning], "int64")
+
+
 def identities(
     graph: Graph, table: Table, categories: Sequence[Array]
 ) -> tuple[Tensor, list[list[int]], int]:

@@ -187,7 +187,7 @@ class Graph(GraphBuilder):
         if made.frame and not (wrapped and hasattr(fitted, "get_feature_names_out")):
             return made
         if not wrapped:
-            return Table(tuple(replace(tensor, labels=()) for tensor in made.tensors))
+            return labelled(made, ())
         if not hasattr(fitted, "get_feature_names_out"):
             return labelled(made, table.labels if made.width == table.width else ())
         return labelled(made, list(fitted.get_feature_names_out()))
@@ -237,3 +237,8 @@ def labelled(table: Table, names: Sequence[Any]) -> Table:
         tensors.append(replace(tensor, labels=tuple(names[start : start + tensor.width])))
         start += tensor.width
     return Table(tuple(tensors))
+
+
+def framed(table: Table, names: Sequence[Any]) -> Table:
+    """The table as a DataFrame with these names, whatever names its columns had."""
+    return replace(labelled(table, names), frame=True)

@@ -42,7 +42,7 @@ def from_text(text: Tensor, form: str | None = None, offset: bool = False) -> Te
             "it reads dates out of a column that a step before it has changed",
             "Read dates from columns as they come in.",
         )
-    return with_step(text, {"step": "date", "form": form, "offset": offset})
+    return with_step(text, {"step": "parse_date", "form": form, "offset": offset})
 
 
 def with_step(column: Tensor, step: Mapping[str, Any]) -> Tensor:
@@ -67,7 +67,7 @@ def parts(date: Tensor, names: Sequence[str], dtype: str | None = None) -> Tenso
         dtype: the graph's precision if not given.
     """
     known = [ALIASES.get(name, name) for name in names]
-    step = {"step": "parts", "names": known}
+    step = {"step": "date_parts", "names": known}
     return date.graph.front_end(date, step, dtype or date.graph.precision, len(known))
 
 
@@ -78,12 +78,12 @@ def microseconds(date: Tensor) -> Tensor:
 
 def formatted(date: Tensor, form: str) -> Tensor:
     """Text, as `strftime` writes it."""
-    return date.graph.front_end(date, {"step": "formatted", "form": form})
+    return date.graph.front_end(date, {"step": "format_date", "form": form})
 
 
 def floored(date: Tensor, unit: timedelta) -> Tensor:
     """Dates, down to a whole number of units from 1970."""
-    step = {"step": "floored", "microseconds": unit // timedelta(microseconds=1)}
+    step = {"step": "floor_date", "microseconds": unit // timedelta(microseconds=1)}
     return with_step(date, step)
 
 
@@ -99,7 +99,7 @@ def in_zone(date: Tensor, zone: str) -> Tensor:
         raise Unsupported(f"the time zone {zone!r} is not known here") from error
     if not starts and offsets == [0]:
         return date
-    return with_step(date, {"step": "in_zone", "starts": starts, "offsets": offsets})
+    return with_step(date, {"step": "date_in_zone", "starts": starts, "offsets": offsets})
 
 
 def _zone(name: str) -> tzinfo:
@@ -113,13 +113,15 @@ def _zone(name: str) -> tzinfo:
 
 def has_offset(date: Tensor) -> bool:
     """Whether dates come with an offset from UTC."""
-    first = next(step for step in date.steps if step["step"] in ("date", "date_if_any"))
+    first = next(
+        step for step in date.steps if step["step"] in ("parse_date", "parse_date_or_missing")
+    )
     return bool(first.get("offset")) or "%z" in (first["form"] or "")
 
 
 def in_utc(date: Tensor) -> Tensor:
     """Dates before they were taken to the clock of a zone."""
-    steps = tuple(step for step in date.steps if step["step"] != "in_zone")
+    steps = tuple(step for step in date.steps if step["step"] != "date_in_zone")
     return replace(date, name=date.graph.unique("date"), steps=steps)
 
 

@@ -76,7 +76,7 @@ def _no_converter(graph: Graph, kind: type) -> Unsupported:
             f"{instead_of(kind)}, or write its converter {IN_SOURCE}.",
         )
     return Unsupported(
-        f"{kind.__name__} has no converter: its own {', '.join(own)} may answer otherwise than "
+        f"{kind.__name__} has no converter: its own {', '.join(own)} may answer differently from "
         f"{parent.__name__}'s",
         f"Say the same with the settings of {parent.__name__}, or write its converter {IN_SOURCE}.",
     )

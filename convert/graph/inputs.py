@@ -167,4 +167,4 @@ def steps_of(column: Tensor) -> list[Mapping[str, Any]]:
     if not column.replaced:
         return list(column.steps)
     pairs = [[None if text == MISSING_TEXT else text for text in pair] for pair in column.replaced]
-    return [*column.steps, {"step": "replaced", "pairs": pairs}]
+    return [*column.steps, {"step": "replace_texts", "pairs": pairs}]

@@ -74,7 +74,7 @@ def import_onnx(
 
     Raises:
         WrongUse: a file is not there, or not of the form that the model needs.
-        Refusal: the model can't be served, answers otherwise than expected, or clients of the
+        Refusal: the model can't be served, does not answer as expected, or clients of the
             version that is served could not go on.
     """
     check_name(name)

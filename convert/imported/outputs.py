@@ -42,7 +42,7 @@ def served_outputs(
     tensors: Sequence[InputTensor],
     rows: Rows,
     freed: Sequence[str],
-    alone: bool,
+    one_by_one: bool,
     report: Callable[[str], object],
 ) -> list[Served]:
     """The outputs that have an entry for each row, found by running one row and three.
@@ -52,7 +52,7 @@ def served_outputs(
         tensors: its inputs.
         rows: to try it with.
         freed: inputs whose first dimension was fixed.
-        alone: rows are run one by one.
+        one_by_one: rows are run one by one.
         report: called with a line for each output that is left out.
 
     Raises:
@@ -67,7 +67,7 @@ def served_outputs(
                 "zipmap=False in onnxmltools.",
             )
     names = [output.name for output in outputs]
-    count = 1 if alone else MADE_ROWS
+    count = 1 if one_by_one else MADE_ROWS
     one, several = (_tried(session, names, tensors, rows, n, freed) for n in (1, count))
     other = one
     if lengths := [n for t in tensors for n in rows.arrays[t.name].shape[1:] if t.longest]:
@@ -157,7 +157,7 @@ def serving_part(
     served: Sequence[Served],
     public: list[dict[str, Any]],
     private: list[dict[str, Any]],
-    alone: bool,
+    one_by_one: bool,
 ) -> dict[str, Any]:
     """The members of a manifest that `onnxlet.function.models.model.Model` reads.
 
@@ -165,7 +165,7 @@ def serving_part(
         served: the outputs.
         public: the inputs, as clients see them.
         private: the inputs, as the graph has them.
-        alone: rows are run one by one.
+        one_by_one: rows are run one by one.
     """
     outputs = [{"name": o.name, "type": o.type, "shape": list(o.shape)} for o in served]
     return {
@@ -173,5 +173,5 @@ def serving_part(
         "task": IMPORTED,
         "signature": {"inputs": public, "outputs": outputs},
         "graph": {"inputs": private, "outputs": [output.output for output in served]}
-        | ({"rows_at_once": 1} if alone else {}),
+        | ({"rows_at_once": 1} if one_by_one else {}),
     }

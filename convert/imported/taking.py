@@ -49,7 +49,7 @@ class Taken(NamedTuple):
         absolute: outputs of the graph that are shares of one.
         rows: that it was tried with, in signature order.
         made: they are made-up ones.
-        alone: rows are run one by one.
+        one_by_one: rows are run one by one.
     """
 
     content: bytes
@@ -59,7 +59,7 @@ class Taken(NamedTuple):
     absolute: frozenset[str]
     rows: list[Cells]
     made: bool
-    alone: bool
+    one_by_one: bool
 
     def floors(self, answers: Answers) -> dict[str, float]:
         """The magnitude that each output's differences are counted against, at least."""
@@ -120,7 +120,7 @@ def _take(
     freed: Sequence[str] | None = None,
 ) -> Taken:
     """Try a graph; `freed` inputs had a fixed first dimension, None runs its rows one by one."""
-    alone = freed is None
+    one_by_one = freed is None
     content = proto.SerializeToString(deterministic=True)
     longest = check_it_ends(content, sample, longest)
     session = open_session(content)
@@ -128,11 +128,11 @@ def _take(
     for name, most in longest.items():
         report(f"'{name}' may be 1 to {most} long: rows of one length are run together")
     rows = read_sample(sample, tensors) if sample else made_rows(tensors)
-    served = served_outputs(session, tensors, rows, freed or (), alone, report)
+    served = served_outputs(session, tensors, rows, freed or (), one_by_one, report)
     public, private = signature_inputs(tensors, with_missing(rows.arrays, tensors))
-    model = Model("imported", 1, serving_part(served, public, private, alone), content)
+    model = Model("imported", 1, serving_part(served, public, private, one_by_one), content)
     cells = instances(rows.arrays, tensors)
-    taken = Taken(content, model, tensors, served, shares(proto), cells, rows.made, alone)
+    taken = Taken(content, model, tensors, served, shares(proto), cells, rows.made, one_by_one)
     _check_rows_are_independent(taken)
     return taken
 
@@ -202,7 +202,7 @@ def _check_rows_are_independent(taken: Taken) -> None:
             single[name].shape != array.shape for name, array in one_row.items()
         ):
             raise Refusal(
-                f"row {position} is answered otherwise by itself than together with "
+                f"row {position} is answered differently by itself than together with "
                 f"{len(few) - 1} others",
                 MIXED_HINT,
             )

@@ -27,7 +27,7 @@ from onnxlet.convert.reference.answers import Task, dense
 from onnxlet.convert.reference.arithmetic import rounds, rounds_before_a_step
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference
-from onnxlet.convert.to_onnx import Converted, convert
+from onnxlet.convert.to_onnx import Behaviour, Converted, convert
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import InvalidRows
 from onnxlet.function.inputs.signature import Column
@@ -101,11 +101,11 @@ class SearchState:
 
     def attempt(self, recipe: Recipe) -> Attempt | FailedRecipe:
         """Convert by one recipe, and compare."""
-        watches = bool(self.evidence.raising)
+        behaviour = self._behaviour
         try:
-            attempt = self._tried(recipe, watches)
-            if watches and attempt.comparison.refused:  # more than what scikit-learn raises for
-                attempt = self._tried(recipe, watches=False)
+            attempt = self._tried(recipe, behaviour)
+            if behaviour.raises and attempt.comparison.refused:  # more than scikit-learn raises for
+                attempt = self._tried(recipe, replace(behaviour, raises=False))
         except Unsupported as error:
             return FailedRecipe(str(recipe), str(error), error.hint, error)
         except Exception as error:
@@ -113,18 +113,19 @@ class SearchState:
             return FailedRecipe(str(recipe), reason, error=error)
         return attempt
 
-    def _tried(self, recipe: Recipe, watches: bool) -> Attempt:
-        reference = self.reference
-        converted = convert(
-            reference.estimator,
-            reference.task,
-            self.columns,
-            recipe,
-            watches,
-            reference.inputs.form == "series",
-            [name for name, array in self.evidence.expected.items() if array.dtype.kind in "iu"],
-            {c.name for c in reference.inputs.columns if c.category is not None},
+    @property
+    def _behaviour(self) -> Behaviour:
+        inputs, expected = self.reference.inputs, self.evidence.expected
+        return Behaviour(
+            raises=bool(self.evidence.raising),
+            series=inputs.form == "series",
+            whole=frozenset(name for name, array in expected.items() if array.dtype.kind in "iu"),
+            categoricals=frozenset(c.name for c in inputs.columns if c.category is not None),
         )
+
+    def _tried(self, recipe: Recipe, behaviour: Behaviour) -> Attempt:
+        reference = self.reference
+        converted = convert(reference.estimator, reference.task, self.columns, recipe, behaviour)
         manifest = serving_part(
             reference.task, reference.inputs, self.columns, converted, self.evidence.expected
         )

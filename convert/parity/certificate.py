@@ -132,8 +132,8 @@ def certificate_lines(name: str, version: int, manifest: dict[str, Any]) -> Iter
     yield f"  judged by   {few_judges(parity) or many}"
     if "probed_columns" in parity:
         yield f"  columns     {parity['probed_columns']} probed; the others are treated alike"
-    alone = ", each row by itself: more rows would end their steps together"
-    yield f"  reference   scikit-learn in {parity['reference']}{alone * ('asked' in parity)}"
+    by_itself = ", each row by itself: more rows would end their steps together"
+    yield f"  reference   scikit-learn in {parity['reference']}{by_itself * ('asked' in parity)}"
     if "float32" in parity:
         yield from _float32_lines(parity["float32"], manifest)
     if parity["tied_rows"]:

@@ -76,7 +76,7 @@ class DependsOnRounding(NoConversion):
     ) -> None:
         self.estimator, self.forgiven = estimator, forgiven
         hints = dict.fromkeys(one.hint for one in failed if one.hint.startswith(LEAVE_OUT))
-        reason = f"{forgiven} come out otherwise where the last digits of their numbers do"
+        reason = f"{forgiven} come out differently where the last digits of their numbers do"
         way_out = "Scale the columns, or fit in float64." if more else "Scale the columns."
         super().__init__(
             f"{estimator}: its answers depend on rounding: {reason}{more}",

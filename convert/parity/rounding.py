@@ -1,6 +1,6 @@
 """Rows on which rounding decides.
 
-Sums (matrix products, distances) come out otherwise in their last digits for one row than for a
+Sums (matrix products, distances) come out differently in their last digits for one row than for a
 batch, on another processor, or with another BLAS. Where a step function follows (a tree's
 threshold, a nearest centre), a row can lie so close to the step that these digits decide, in
 scikit-learn itself; and where large numbers cancel, they are all that is left. No conversion can

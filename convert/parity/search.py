@@ -229,7 +229,7 @@ def _certified(found: EqualConversion, narrow: Reference | None = None) -> Equal
     probed = tried_columns(state.reference.inputs, state.reference.estimator)
     if len(probed) < len(state.columns):  # a wide model's: of each kind, some stand for all
         parity["probed_columns"] = len(probed)
-    if state.reference.task.alone:
+    if state.reference.task.one_by_one:
         parity["asked"] = "row by row"
     if narrow is not None:
         parity["float32"] = off_in_float32(narrow, [state.evidence, state.judging])

@@ -32,14 +32,14 @@ class Task:
         methods: by output name, the estimator's method that answers it; `std` stands for
             `predict` with `return_std`, `distances` for those of `kneighbors`.
         classes: of a classifier, a list of them for each output where it has several; else None.
-        alone: each row is asked by itself: a step inside answers several rows together, and ends
-            its steps for all of them at once.
+        one_by_one: each row is asked by itself: a step inside answers several rows together
+            and ends its steps for all of them at once.
     """
 
     name: str
     methods: dict[str, str]
     classes: list[Any] | None = None
-    alone: bool = False
+    one_by_one: bool = False
 
     @property
     def several(self) -> bool:
@@ -55,7 +55,7 @@ class Task:
         """
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            ask = _asked_alone if self.alone else _asked
+            ask = _asked_one_by_one if self.one_by_one else _asked
             made = {name: ask(estimator, m, X) for name, m in self.methods.items()}
         answered = len(next(iter(made.values())))
         given = X.shape[0] if hasattr(X, "shape") else len(X)
@@ -89,8 +89,8 @@ def task_of(estimator: Any) -> Task:
         Refusal: as `_task_of` raises it.
     """
     task = _task_of(estimator)
-    alone = any(isinstance(p, NMF | MiniBatchNMF) and p.tol > 0 for p in parts_of(estimator))
-    return replace(task, alone=alone)
+    one_by_one = any(isinstance(p, NMF | MiniBatchNMF) and p.tol > 0 for p in parts_of(estimator))
+    return replace(task, one_by_one=one_by_one)
 
 
 def _task_of(estimator: Any) -> Task:
@@ -143,12 +143,13 @@ def _may_be_asked(estimator: Any) -> bool:
 
 def _is(kind: Callable[[Any], bool], estimator: Any) -> bool:
     """Whether it is of a kind; other packages' classes need not have scikit-learn's tags."""
+    declared = getattr(estimator, "_estimator_type", None)  # scikit-lego's, beside its tags
     try:
-        told = f"is_{getattr(estimator, '_estimator_type', None)}"  # scikit-lego's, without a tag
-        return kind(estimator) or kind.__name__ == told
-    except Exception:
-        found = getattr(estimator, "_estimator_type", None) or _named(type(estimator).__name__)
-        return kind.__name__ == f"is_{found}"
+        if kind(estimator):
+            return True
+    except Exception:  # of whatever stands for its tags
+        declared = declared or _named(type(estimator).__name__)
+    return kind.__name__ == f"is_{declared}"
 
 
 def _named(name: str) -> str:
@@ -212,7 +213,7 @@ def _classes(estimator: Any) -> Any:
     return next((classes for classes in found if classes is not None), None)
 
 
-def _asked_alone(estimator: Any, method: str, X: Data) -> Array:
+def _asked_one_by_one(estimator: Any, method: str, X: Data) -> Array:
     """Each row's answer by itself; scikit-learn's to none is that to no row."""
     rows = X.iloc if hasattr(X, "iloc") else X
     count = len(X)

@@ -44,7 +44,7 @@ def held_out_rows(
     expected, got = outcome(reference, source.X_test), outcome(reference, plain)
     if inputs.labelled and reads_index(reference, source.X_test, plain, expected, got):
         raise Refusal(
-            "a step reads the DataFrame's index: the same values are answered otherwise, or not "
+            "a step reads the DataFrame's index: the same values are answered differently, or not "
             "at all, once their index is another, and a request has none",
             "Make it a column, X.reset_index(), that the step reads; or, where a step puts "
             "columns side by side, have it do so by position: .to_numpy() has no index.",
@@ -67,18 +67,18 @@ def held_out_rows(
         if not same(array, got[output]):
             if not same(array, reference.answers_to(source.X_test)[output]):
                 raise Refusal(
-                    f"{output}: scikit-learn answers X_test otherwise each time that it is asked",
+                    f"{output}: scikit-learn answers X_test differently each time that it is asked",
                     "Some step draws random numbers: let it draw none after fit.",
                 )
             if hasattr(source.X_test, "toarray"):
                 raise Refusal(
-                    f"{output}: scikit-learn answers sparse rows otherwise than the same ones in "
+                    f"{output}: scikit-learn answers sparse rows differently from the same ones in "
                     "full, as requests have them: it sums, and breaks ties, in another order",
                     "Fit it on X_train.toarray(), or put the step that makes the sparse rows, "
                     "such as a vectoriser, before it in a pipeline.",
                 )
             raise Refusal(
-                f"{output}: scikit-learn answers otherwise once X_test holds plain values",
+                f"{output}: scikit-learn answers differently once X_test holds plain values",
                 "A request carries only numbers, booleans and text: turn other types into these "
                 "before the pipeline, or fit it on plain columns.",
             )

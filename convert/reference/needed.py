@@ -20,7 +20,7 @@ def needed_columns(
 ) -> list[int]:
     """Positions of the columns that can't be left out of the DataFrame; of an array, all.
 
-    A function that sums all columns answers without any of them, but otherwise.
+    A function that sums all columns answers without any of them, but differently.
 
     Args:
         reference: is asked without each column; of a wide frame, without some of each kind.

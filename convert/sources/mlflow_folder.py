@@ -137,7 +137,7 @@ def _differing(path: Path) -> list[str]:
             if got != wanted:
                 found.append(
                     f"the folder requires {name} {wanted}, and {got} is installed: it may answer "
-                    "otherwise, or not read the file"
+                    "differently, or not read the file"
                 )
     return found
 

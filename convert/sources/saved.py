@@ -164,7 +164,7 @@ def _written_by(versions: Sequence[str | None]) -> str:
 def _way_out(version: str | None) -> str:
     return (
         "Build where it was trained, or here after 'pip install scikit-learn=="
-        f"{version}': another version may answer otherwise, or not read it."
+        f"{version}': another version may answer differently, or not read it."
     )
 
 

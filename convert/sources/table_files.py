@@ -154,7 +154,7 @@ def _opened(path: Path) -> bytes:
 
 
 def _lines(path: Path, encoding: str) -> tuple[str, list[str]]:
-    """The header, and some rows below it; nothing where the file is packed otherwise."""
+    """The header, and some rows below it; nothing where the file is packed differently."""
     if path.suffix not in PLAIN:
         return "", []
     text = io.StringIO(_opened(path).decode(encoding).removeprefix("\ufeff"))

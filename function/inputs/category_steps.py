@@ -14,7 +14,7 @@ from onnxlet.function.arrays import MISSING_TEXT
 NAN = float("nan")
 
 
-def digest(method: str, size: int) -> Callable[[str], int]:
+def digest_remainder(method: str, size: int) -> Callable[[str], int]:
     """The remainder of a text's digest, from 0 to `size` - 1; a missing text is the text "nan".
 
     Args:
@@ -30,7 +30,7 @@ def digest(method: str, size: int) -> Callable[[str], int]:
     return change
 
 
-def items(
+def multi_hot(
     delimiter: str,
     positions: Mapping[str, int],
     missing: Sequence[float | None],

@@ -80,12 +80,12 @@ def expected(form: str | None, offset: bool) -> str:
 # steps
 
 
-def date(form: str | None = None, offset: bool = False) -> Callable[[str], Moment]:
+def parse_date(form: str | None = None, offset: bool = False) -> Callable[[str], Moment]:
     """Reads a date; what is none is missing."""
     return lambda text: None if text == MISSING_TEXT else read(text, form, offset)
 
 
-def date_if_any(form: str, in_nanoseconds: bool = False) -> Callable[[str], Moment]:
+def parse_date_or_missing(form: str, in_nanoseconds: bool = False) -> Callable[[str], Moment]:
     """Reads a date as pandas' `to_datetime` does that coerces errors: any year, and 2026-3-5.
 
     Args:
@@ -109,7 +109,7 @@ def date_if_any(form: str, in_nanoseconds: bool = False) -> Callable[[str], Mome
     return change
 
 
-def in_zone(starts: Sequence[int], offsets: Sequence[int]) -> Callable[[Moment], Moment]:
+def date_in_zone(starts: Sequence[int], offsets: Sequence[int]) -> Callable[[Moment], Moment]:
     """From UTC to the time of a zone.
 
     Args:
@@ -126,7 +126,7 @@ def in_zone(starts: Sequence[int], offsets: Sequence[int]) -> Callable[[Moment],
     return change
 
 
-def floored(microseconds: int) -> Callable[[Moment], Moment]:
+def floor_date(microseconds: int) -> Callable[[Moment], Moment]:
     """Down to whole hours, days and so on."""
     step = timedelta(microseconds=microseconds)
 
@@ -136,14 +136,14 @@ def floored(microseconds: int) -> Callable[[Moment], Moment]:
     return change
 
 
-def parts(names: Sequence[str]) -> Callable[[Moment], Sequence[float]]:
+def date_parts(names: Sequence[str]) -> Callable[[Moment], Sequence[float]]:
     """Parts of a date by pandas' names, NaN for a missing date."""
     functions = [PARTS[name] for name in names]
     none = [np.nan] * len(functions)
     return lambda moment: none if moment is None else [take(moment) for take in functions]
 
 
-def formatted(form: str) -> Callable[[Moment], str]:
+def format_date(form: str) -> Callable[[Moment], str]:
     """As `strftime` writes it."""
     return lambda moment: MISSING_TEXT if moment is None else moment.strftime(form)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from onnxlet.function.arrays import Array
 
-DTYPES = {"string": "O"}  # of tensors, where NumPy calls them otherwise
+DTYPES = {"string": "O"}  # of tensors, where NumPy calls them something else
 
 
 class Feed(NamedTuple):

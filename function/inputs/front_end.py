@@ -1,7 +1,7 @@
 """The front end for columns: what ONNX can't do exactly is done to each cell before the graph.
 
-A manifest's graph input then has `steps`, in their order: `{"step": "slice", "start": 0, …}`. Each
-is a plain function that is made from its settings and takes one cell.
+A manifest's graph input then has `steps`, in their order: `{"step": "slice_text", "start": 0, …}`.
+Each is a plain function that is made from its settings and takes one cell.
 """
 
 from __future__ import annotations
@@ -17,27 +17,25 @@ from onnxlet.function.arrays import Array
 
 Step = Callable[[Any], Any]
 
-# Where a step is made: only models that have it import its module.
-DATES = "onnxlet.function.inputs.dates"
-MODULES = {
-    **dict.fromkeys(("date", "date_if_any", "floored", "formatted", "in_zone", "parts"), DATES),
-    "city_hash": "onnxlet.function.inputs.city_hash",
-    "digest": "onnxlet.function.inputs.category_steps",
-    "items": "onnxlet.function.inputs.category_steps",
-    "similarity": "onnxlet.function.inputs.similarity",
-    **dict.fromkeys(
-        (
-            "digits",
-            "hash_minima",
-            "murmur_minima",
-            "parsed_number",
-            "similarities",
-            "without_null_texts",
-        ),
-        "onnxlet.function.inputs.messy_texts",
+# The steps of each module of this folder: only models that have one import its module.
+STEPS = {
+    "category_steps": ("digest_remainder", "multi_hot"),
+    "city_hash": ("city_hash",),
+    "dates": (
+        "date_in_zone", "date_parts", "floor_date", "format_date", "parse_date",
+        "parse_date_or_missing",
     ),
-}
-TEXT_STEPS = "onnxlet.function.inputs.text_steps"  # all others
+    "messy_texts": (
+        "hash_minima", "murmur_minima", "parse_number", "whole_number_text", "without_null_texts",
+    ),
+    "similarity": ("letter_similarity", "ngram_similarity"),
+    "text_steps": (
+        "character_at", "distinct_words", "find_text", "length", "parse_float", "parse_int",
+        "pattern_count", "pattern_group", "pattern_matches", "replace_literal", "replace_pattern",
+        "replace_texts", "slice_text", "split_part", "str_method", "str_predicate",
+    ),
+}  # fmt: skip
+MODULES = {step: f"onnxlet.function.inputs.{module}" for module in STEPS for step in STEPS[module]}
 
 
 class StepFeed:
@@ -86,5 +84,5 @@ def _applied(cell: Any, step: Step) -> Any:
 def _made(step: Mapping[str, Any]) -> Step:
     settings = dict(step)
     name = settings.pop("step")
-    made: Step = getattr(import_module(MODULES.get(name, TEXT_STEPS)), name)(**settings)
+    made: Step = getattr(import_module(MODULES[name]), name)(**settings)
     return made

@@ -1,14 +1,12 @@
-"""Steps for text as people type it: names of nothing, numbers in text, hashes and likenesses.
+"""Steps for text as people type it: null texts, numbers in text, hashes.
 
 Each function is given the settings of a step and returns a function of one text. What skrub does:
-`skrub/_clean_null_strings.py`, `_to_float.py`, `_fast_hash.py`, `_minhash_encoder.py`,
-`_similarity_encoder.py`.
+`skrub/_clean_null_strings.py`, `_to_float.py`, `_fast_hash.py`, `_minhash_encoder.py`.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
 from typing import Any
@@ -16,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from onnxlet.function.arrays import MISSING_TEXT, Array
-from onnxlet.function.inputs.text import analyser
 
 # What `pandas.to_numeric` reads: `pandas/_libs/src/parser/tokenizer.c`, `precise_xstrtod`.
 NUMBER = re.compile(
@@ -24,7 +21,6 @@ NUMBER = re.compile(
     r"|(?i:inf|infinity))[ \t\n\v\f\r]*"
 ).fullmatch
 IN_PARENTHESES = re.compile(r"^\((.*)\)$")
-SPACES = re.compile(r"\s\s+")
 LARGEST, LEAST = 2**31 - 1, -(2**31)
 AT_ONCE = 4_000  # characters whose hashes are computed together
 
@@ -35,12 +31,12 @@ def without_null_texts(nulls: Sequence[str]) -> Callable[[str], str]:
     return lambda text: MISSING_TEXT if text in missing or text.isspace() else text
 
 
-def digits() -> Callable[[float], str]:
+def whole_number_text() -> Callable[[float], str]:
     """A whole number as text; NaN is missing."""
     return lambda number: str(int(number)) if number == number else MISSING_TEXT
 
 
-def parsed_number(
+def parse_number(
     decimal: str = ".", thousand: str = "", parentheses: bool = False
 ) -> Callable[[str], float]:
     """The number that a text is, as pandas reads it; NaN where it is none, or missing.
@@ -108,49 +104,6 @@ def _hashes(signs: Array, table: Array) -> Iterator[Array]:
         stop = min(start + AT_ONCE, len(signs) - size + 1)
         moved = [column[start + at : stop + at] * table[:, at] for at in range(size)]
         yield reduce(np.add, moved)
-
-
-def similarities(
-    categories: Sequence[str], ngram_range: Sequence[int], analyzer: str
-) -> Callable[[str], Array]:
-    """The share of the n-grams of a text and of each category that both have.
-
-    Returns:
-        A function to an array of shape (categories,).
-    """
-    low, high = ngram_range
-    cut = analyser(
-        {
-            "analyzer": analyzer, "ngram_range": [low, high], "lowercase": True,
-            "strip_accents": None, "stop_words": None, "token_pattern": r"(?u)\b\w\w+\b",
-        }
-    )  # fmt: skip
-    known = [SPACES.sub(" ", f" {category} ") for category in categories]
-    counts = [Counter(cut(category)) for category in known]
-    position = {
-        gram: index for index, gram in enumerate(dict.fromkeys(g for c in counts for g in c))
-    }
-    matrix = np.zeros((len(known), len(position)))
-    for row, found in zip(matrix, counts, strict=True):
-        row[[position[gram] for gram in found]] = list(found.values())
-    totals = np.array([_total(text, low, high) for text in known], dtype=float)
-
-    def compare(text: str) -> Array:
-        text = SPACES.sub(" ", f" {text} ")
-        found = Counter(cut(text))
-        grams = [gram for gram in found if gram in position]
-        columns = matrix[:, [position[gram] for gram in grams]]
-        same = np.minimum(columns, [float(found[gram]) for gram in grams]).sum(axis=1)
-        every = _total(text, low, high) + totals - same
-        shares: Array = np.divide(same, every, out=np.zeros_like(same), where=every != 0)
-        return shares
-
-    return compare
-
-
-def _total(text: str, low: int, high: int) -> int:
-    """How many n-grams there are, in skrub's counting, which ends at no short text."""
-    return sum(len(text) - size + 1 for size in range(low, high + 1))
 
 
 def murmur_minima(ngram_range: Sequence[int], count: int) -> Callable[[str], Array]:

@@ -204,7 +204,7 @@ class Signature:
         kinds: dict[tuple[str, ...], list[Column]] = {}
         for column in columns:
             if column.required:
-                held = holds.get(column.name) or _held_alone(column)
+                held = holds.get(column.name) or _held_unfed(column)
                 own = (column.name,) if column.cell else ()
                 kinds.setdefault((column.type, held, *own), []).append(column)
         self.blocks = [
@@ -321,7 +321,7 @@ def _held_as(tensor: Mapping[str, Any]) -> str:
     return "int64" if "int" in dtype else dtype
 
 
-def _held_alone(column: Column) -> str:
+def _held_unfed(column: Column) -> str:
     """The dtype of a column that no tensor has, although scikit-learn wants it among its own."""
     if column.type == "int64":
         return "float64" if column.nullable else "int64"

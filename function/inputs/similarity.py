@@ -1,14 +1,23 @@
-"""How alike texts are by the letters that they have in common, whatever their order."""
+"""How alike texts are: by the letters that they share, or by their n-grams.
+
+Each function is given the settings of a step and returns a function of one text.
+"""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from onnxlet.function.arrays import MISSING_TEXT
+import numpy as np
+
+from onnxlet.function.arrays import MISSING_TEXT, Array
+from onnxlet.function.inputs.text import analyser
+
+SPACES = re.compile(r"\s\s+")
 
 
-def similarity(texts: Sequence[str]) -> Callable[[str], list[float]]:
+def letter_similarity(texts: Sequence[str]) -> Callable[[str], list[float]]:
     """A function of one text: twice the letters that it shares with each, over the letters of both.
 
     It is `quick_ratio` of Python's `difflib.SequenceMatcher`: 1 for two empty texts. A missing text
@@ -30,3 +39,48 @@ def similarity(texts: Sequence[str]) -> Callable[[str], list[float]]:
 
 def _shared(letters: Counter[str], others: Counter[str]) -> int:
     return sum(min(count, letters[letter]) for letter, count in others.items())
+
+
+def ngram_similarity(
+    categories: Sequence[str], ngram_range: Sequence[int], analyzer: str
+) -> Callable[[str], Array]:
+    """The share of the n-grams of a text and of each category that both have.
+
+    Source: `skrub/_similarity_encoder.py`.
+
+    Returns:
+        A function to an array of shape (categories,).
+    """
+    low, high = ngram_range
+    cut = analyser(
+        {
+            "analyzer": analyzer, "ngram_range": [low, high], "lowercase": True,
+            "strip_accents": None, "stop_words": None, "token_pattern": r"(?u)\b\w\w+\b",
+        }
+    )  # fmt: skip
+    known = [SPACES.sub(" ", f" {category} ") for category in categories]
+    counts = [Counter(cut(category)) for category in known]
+    position = {
+        gram: index for index, gram in enumerate(dict.fromkeys(g for c in counts for g in c))
+    }
+    matrix = np.zeros((len(known), len(position)))
+    for row, found in zip(matrix, counts, strict=True):
+        row[[position[gram] for gram in found]] = list(found.values())
+    totals = np.array([_total(text, low, high) for text in known], dtype=float)
+
+    def compare(text: str) -> Array:
+        text = SPACES.sub(" ", f" {text} ")
+        found = Counter(cut(text))
+        grams = [gram for gram in found if gram in position]
+        columns = matrix[:, [position[gram] for gram in grams]]
+        same = np.minimum(columns, [float(found[gram]) for gram in grams]).sum(axis=1)
+        every = _total(text, low, high) + totals - same
+        shares: Array = np.divide(same, every, out=np.zeros_like(same), where=every != 0)
+        return shares
+
+    return compare
+
+
+def _total(text: str, low: int, high: int) -> int:
+    """How many n-grams there are, in skrub's counting, which ends at no short text."""
+    return sum(len(text) - size + 1 for size in range(low, high + 1))

@@ -1,7 +1,7 @@
 """The front end for text: cut into tokens as scikit-learn does, counted into the graph's tensors.
 
 Steps and their order: `sklearn/feature_extraction/text.py`, `_VectorizerMixin`. ONNX's own
-tokenisers cut otherwise: sklearn-onnx #1019, onnxruntime #4201.
+tokenisers cut differently: sklearn-onnx #1019, onnxruntime #4201.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ METHODS = frozenset(
         "removesuffix", "rjust", "rstrip", "strip", "swapcase", "title", "upper", "zfill",
     }
 )  # fmt: skip
-QUESTIONS = frozenset(
+PREDICATES = frozenset(
     {
         "isalnum", "isalpha", "isascii", "isdecimal", "isdigit", "islower", "isnumeric", "isspace",
         "istitle", "isupper",
@@ -37,7 +37,7 @@ def _unless_missing(change: Change, missing: Any = MISSING_TEXT) -> Change:
     return lambda text: missing if text == MISSING_TEXT else change(text)
 
 
-def replaced(pairs: Sequence[Sequence[str | None]]) -> Change:
+def replace_texts(pairs: Sequence[Sequence[str | None]]) -> Change:
     """Some texts by others; None is a missing one. Each pair takes what the one before it made."""
     known = [
         tuple(MISSING_TEXT if text is None else text for text in (old, new)) for old, new in pairs
@@ -51,7 +51,7 @@ def replaced(pairs: Sequence[Sequence[str | None]]) -> Change:
     return change
 
 
-def method(name: str, arguments: Sequence[Any] = ()) -> Change:
+def str_method(name: str, arguments: Sequence[Any] = ()) -> Change:
     """A method of str, such as `strip`.
 
     Raises:
@@ -62,25 +62,25 @@ def method(name: str, arguments: Sequence[Any] = ()) -> Change:
     return _unless_missing(methodcaller(name, *arguments))
 
 
-def question(name: str) -> Change:
+def str_predicate(name: str) -> Change:
     """Whether a text `isdigit`, …: 1 or 0, and NaN of a missing one.
 
     Raises:
-        ValueError: it is none of QUESTIONS.
+        ValueError: it is none of PREDICATES.
     """
-    if name not in QUESTIONS:
-        raise ValueError(f"expected a question to a str, got {name!r}")
+    if name not in PREDICATES:
+        raise ValueError(f"expected a predicate of str, got {name!r}")
     ask = methodcaller(name)
     return _unless_missing(lambda text: int(ask(text)), np.nan)
 
 
-def slice_of(start: int | None, stop: int | None, every: int | None = None) -> Change:
+def slice_text(start: int | None, stop: int | None, every: int | None = None) -> Change:
     """The characters of a slice."""
     part = slice(start, stop, every)
     return _unless_missing(lambda text: text[part])
 
 
-def character(index: int) -> Change:
+def character_at(index: int) -> Change:
     """One character; missing where the text is shorter."""
     return _unless_missing(partial(_at, index=index))
 
@@ -94,7 +94,7 @@ def length() -> Change:
     return _unless_missing(len, np.nan)
 
 
-def part(
+def split_part(
     separator: str | None, most: int, index: int, from_right: bool = False, pattern: bool = False
 ) -> Change:
     """One of the parts of a text that is split; missing where there are fewer.
@@ -113,17 +113,17 @@ def part(
     return _unless_missing(lambda text: _at(ask(text), index))
 
 
-def substitute(pattern: str, replacement: str, most: int = 0, flags: int = 0) -> Change:
+def replace_pattern(pattern: str, replacement: str, most: int = 0, flags: int = 0) -> Change:
     """The matches of a regular expression by a template; `most` is 0 for all."""
     return _unless_missing(partial(re.compile(pattern, flags).sub, replacement, count=most))
 
 
-def literal(old: str, new: str, most: int = -1) -> Change:
+def replace_literal(old: str, new: str, most: int = -1) -> Change:
     """A text within a text by another one; `most` is -1 for all."""
     return _unless_missing(methodcaller("replace", old, new, most))
 
 
-def group(pattern: str, number: int = 1, flags: int = 0) -> Change:
+def pattern_group(pattern: str, number: int = 1, flags: int = 0) -> Change:
     """A group of the first match; missing where there is none."""
     search = re.compile(pattern, flags).search
 
@@ -135,7 +135,7 @@ def group(pattern: str, number: int = 1, flags: int = 0) -> Change:
     return _unless_missing(change)
 
 
-def matches(pattern: str, how: str, flags: int = 0) -> Change:
+def pattern_matches(pattern: str, how: str, flags: int = 0) -> Change:
     """Whether a regular expression is found: 1 or 0, and NaN of a missing text.
 
     Args:
@@ -150,7 +150,7 @@ def matches(pattern: str, how: str, flags: int = 0) -> Change:
 HOW: Mapping[str, str] = {name: name for name in ("search", "match", "fullmatch")}
 
 
-def occurrences(pattern: str, flags: int = 0) -> Change:
+def pattern_count(pattern: str, flags: int = 0) -> Change:
     """How often a regular expression is found."""
     find = re.compile(pattern, flags).findall
     return _unless_missing(lambda text: len(find(text)), np.nan)
@@ -161,12 +161,12 @@ def distinct_words() -> Change:
     return _unless_missing(lambda text: len(set(text.lower().split())), np.nan)
 
 
-def position(text: str, start: int = 0, stop: int | None = None, last: bool = False) -> Change:
+def find_text(text: str, start: int = 0, stop: int | None = None, last: bool = False) -> Change:
     """Where another text begins, -1 where it does not occur."""
     return _unless_missing(methodcaller("rfind" if last else "find", text, start, stop), np.nan)
 
 
-def number(of_pandas: bool = False) -> Change:
+def parse_float(of_pandas: bool = False) -> Change:
     """The number that a text is, and 1 where it is none, else 0: a pair.
 
     Args:
@@ -185,7 +185,7 @@ def number(of_pandas: bool = False) -> Change:
     return _unless_missing(read, (np.nan, 0.0))
 
 
-def whole_number() -> Change:
+def parse_int() -> Change:
     """The whole number that a text is, as `int` reads it, and 1 where it is none, else 0."""
 
     def read(text: str) -> tuple[int, int]:

@@ -159,7 +159,7 @@ class Reloader:
         try:
             model, _, faults = load_proven(directory, self._repository.threads)
             # Golden rows may be somebody's data: the line has how many are off, not which.
-            why = f"{len(faults)} golden rows are answered otherwise than at build" * bool(faults)
+            why = f"{len(faults)} golden rows are answered differently than at build" * bool(faults)
         except ModelError as error:
             why = error.message
         except Exception as error:  # whatever a broken model does

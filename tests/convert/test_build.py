@@ -196,7 +196,7 @@ def test_values_that_no_request_can_carry_alike_are_refused(tmp_path: Path) -> N
     X = pd.DataFrame({"a": pd.Series(["x", None, np.nan] * 10, dtype=object)})
     model = make_pipeline(OneHotEncoder(), LinearRegression()).fit(X, np.arange(30) % 3)
 
-    with pytest.raises(Refusal, match="answers otherwise once X_test holds plain values"):
+    with pytest.raises(Refusal, match="answers differently once X_test holds plain values"):
         built(Source(model, X), tmp_path)
 
 
@@ -204,7 +204,7 @@ def test_answers_that_are_drawn_by_chance_are_refused(tmp_path: Path) -> None:
     noise = FunctionTransformer(lambda X: X + np.random.default_rng().normal(size=np.shape(X)))
     model = make_pipeline(noise, LinearRegression()).fit(X, Y)
 
-    with pytest.raises(Refusal, match="answers X_test otherwise each time that it is asked"):
+    with pytest.raises(Refusal, match="answers X_test differently each time that it is asked"):
         built(Source(model, X), tmp_path)
 
 

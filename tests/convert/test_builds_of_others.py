@@ -263,7 +263,7 @@ REFUSED: dict[str, tuple[Callable[[], tuple[Any, Any]], str, str]] = {
     ),
     "a tokenizer of one's own": (
         lambda: (make_pipeline(Stemming(), LogisticRegression()).fit(WORDS, GOOD), WORDS),
-        "its own build_tokenizer may answer otherwise than CountVectorizer's",
+        "its own build_tokenizer may answer differently from CountVectorizer's",
         "settings of CountVectorizer",
     ),
     "an estimator in a function": (

@@ -66,7 +66,7 @@ class CoxPHFitter:
         return frame
 
 
-class UMAP(TransformerMixin, BaseEstimator):
+class UMAP(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
     """As umap's."""
 
     def fit(self, X: Any, y: Any = None) -> UMAP:
@@ -76,7 +76,7 @@ class UMAP(TransformerMixin, BaseEstimator):
         raise AssertionError("it is asked before it is refused")
 
 
-class HDBSCAN(ClusterMixin, BaseEstimator):
+class HDBSCAN(ClusterMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
     """As hdbscan's: labels of the rows that it was fitted on."""
 
     def fit(self, X: Any, y: Any = None) -> HDBSCAN:

@@ -213,7 +213,7 @@ def test_the_command_prints_them_with_their_kind_in_front(at_home: Path, tmp_pat
     assert error.startswith("error: Pipeline: no conversion answers as scikit-learn does (python")
     assert reason == (
         "  step Pipeline > Forgotten: Forgotten has no converter: its own transform may answer "
-        "otherwise than Doubled's"
+        "differently from Doubled's"
     )
     assert hint == (
         "hint: Nothing was written. Say the same with the settings of Doubled, "

@@ -163,7 +163,8 @@ def positive_in_one(X: Array) -> Array:
     values = np.asarray(X)
     if np.isnan(values[:, 7]).any():
         raise ValueError("no gaps in the eighth column")
-    return np.nan_to_num(values)
+    filled: Array = np.nan_to_num(values)
+    return filled
 
 
 @pytest.mark.usefixtures("few")

@@ -191,7 +191,7 @@ def test_versions_are_served_once_proven_and_again_after_a_rollback(
     assert wrong.returncode == 1
     assert (
         "version 2 is not proven, and live still serves version 1:\n"
-        "  iris/2: 2 of 24 golden rows are answered otherwise: [2, 5]\n"
+        "  iris/2: 2 of 24 golden rows are answered differently: [2, 5]\n"
     ) in wrong.stderr
     assert "Traceback" not in wrong.stderr
     assert (served(url), emulator.live("versions")) == (1, "1")

@@ -1,4 +1,4 @@
-"""Rarer animals of the zoo: what was once refused, or answered otherwise, and odd frames."""
+"""Rarer animals of the zoo: what was once refused, or answered differently, and odd frames."""
 
 from __future__ import annotations
 

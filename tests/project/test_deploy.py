@@ -158,12 +158,12 @@ RIGHT = {"model": "m", "version": 2, **GOLDEN["answers"]}  # type: ignore[dict-i
         (RIGHT | {"version": 1}, "version 1 answered"),
         (
             RIGHT | {"prediction": ["a", "secret", "a"]},
-            "1 of 3 golden rows are answered otherwise: [1]",
+            "1 of 3 golden rows are answered differently: [1]",
         ),
         (
             RIGHT
             | {"prediction": ["b", "b", "a"], "probabilities": [[0.9, 0.1], [0.3, 0.7], [1, 0]]},
-            "2 of 3 golden rows are answered otherwise: [0, 1]",
+            "2 of 3 golden rows are answered differently: [0, 1]",
         ),
         (
             {"status": 422, "title": "Unprocessable Content", "detail": "got 'secret'"},

@@ -31,4 +31,4 @@ def differences(answer: Any, golden: Mapping[str, Any], version: int) -> str:
     if not faults:
         return ""
     rows = sorted({int(row) for fault in faults for row in ROW.findall(fault)})
-    return f"{len(rows)} of {len(golden['instances'])} golden rows are answered otherwise: {rows}"
+    return f"{len(rows)} of {len(golden['instances'])} golden rows are answered differently: {rows}"

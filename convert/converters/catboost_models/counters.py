@@ -28,7 +28,7 @@ from onnxlet.convert.graph.converter import Graph, Tensor
 from onnxlet.function.arrays import Array
 
 MULTIPLIER = 0x4906BA494954CB65
-SPREAD = 0x9E3779B97F4A7C15  # odd: tells the same hash of two combinations apart
+SPREAD = 0x9E3779B97F4A7C15  # odd: separates the same hash of two combinations
 WORD = 2**64
 
 
@@ -55,8 +55,8 @@ def bins(graph: Graph, model: ModelFile, numbers: Tensor | None, known: Hashes) 
 class _Book:
     """The tables of all counters, end to end.
 
-    Each combination has a place for a hash that it does not know, one for each that it knows, and
-    another for what it does not know. Each of its counters has such a row of places.
+    Each combination has an entry for a hash that it does not know, one for each that it knows, and
+    another for what it does not know. Each of its counters has such a row of entries.
 
     Attributes:
         positions: of each hash, `_apart` from those of other combinations, in the first row of its

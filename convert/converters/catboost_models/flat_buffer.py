@@ -41,9 +41,9 @@ class FlatTable:
 
     def tables(self, field: int) -> list[FlatTable]:
         """A vector of tables."""
-        places = self.vector(field, "<u4")
+        offsets = self.vector(field, "<u4")
         first = (self._referred(field) or 0) + 4
-        return [FlatTable(self._data, first + 4 * n + int(p)) for n, p in enumerate(places)]
+        return [FlatTable(self._data, first + 4 * n + int(p)) for n, p in enumerate(offsets)]
 
     def vector(self, field: int, dtype: Any) -> Array:
         """A vector of numbers, or of pairs of them."""

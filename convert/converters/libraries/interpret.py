@@ -156,7 +156,7 @@ def _without_nul(graph: Graph, column: Tensor) -> Tensor:
     kind = column.types[0] if column.types else ""
     if column.dtype != "string" or column.column is None or kind.startswith("category"):
         return column
-    return graph.front_end(column, {"step": "method", "name": "rstrip", "arguments": ["\0"]})
+    return graph.front_end(column, {"step": "str_method", "name": "rstrip", "arguments": ["\0"]})
 
 
 def _meaning(categories: Mapping[str, int], column: Tensor) -> Meaning:
@@ -203,8 +203,8 @@ def _by_name(graph: Graph, fitted: Any, table: Table) -> Table:
     if table.width == len(names):
         return table
     if table.width == len(used):
-        places = np.cumsum([kind != "ignore" for kind in types]) - 1
-        return graph.select(table, np.maximum(places, 0).tolist())
+        positions = np.cumsum([kind != "ignore" for kind in types]) - 1
+        return graph.select(table, np.maximum(positions, 0).tolist())
     raise Unsupported(f"it has {len(names)} features, and is given {table.width} columns")
 
 

@@ -27,7 +27,7 @@ def cast(x: Tensor, dtype: Any) -> Tensor:
     if kind.kind not in "iuf":
         refuse(f"astype({kind}) has no conversion")
     if x.dtype == "string":
-        x = read_number(x, "whole_number" if kind.kind in "iu" else "number")
+        x = read_number(x, "parse_int" if kind.kind in "iu" else "parse_float")
     if kind.kind in "iu":
         return as_whole(x)
     (number,) = floats(x)
@@ -37,7 +37,7 @@ def cast(x: Tensor, dtype: Any) -> Tensor:
 def read_number(x: Tensor, step: str, coerce: bool = False, **settings: Any) -> Tensor:
     """The numbers that texts are; scikit-learn raises for others, unless they are to be missing."""
     parts = [x.take([position]) for position in range(x.width)]
-    dtype = "int64" if step == "whole_number" else x.graph.precision
+    dtype = "int64" if step == "parse_int" else x.graph.precision
     read = [stepped(part, {"step": step, **settings}, dtype, 2) for part in parts]
     for pair in () if coerce else read:
         graph_of(x).raises(pair.take([1]).equals(1))

@@ -109,7 +109,7 @@ class DtAccessor:
     def tz_convert(self, tz: Any) -> Any:
         """The clock of another zone; the dates have to be in UTC."""
         steps = self._series._tensor.steps
-        if any(step["step"] == "in_zone" for step in steps):
+        if any(step["step"] == "date_in_zone" for step in steps):
             refuse("a time zone after another has no conversion", "Begin with utc=True.")
         return self._made(lambda x: x if tz is None else dates.in_zone(x, str(tz)))
 

@@ -68,7 +68,7 @@ class Element(Traced):
         return refuse(f"an element's .{name} has no conversion")
 
     def _stepped(self, name: str, given: Sequence[Any]) -> Tensor:
-        step = {"step": "method", "name": name, "arguments": list(given)}
+        step = {"step": "str_method", "name": name, "arguments": list(given)}
         return str_accessor.stepped(self._tensor, step)
 
     def __round__(self, ndigits: int | None = None) -> Element:

@@ -28,7 +28,7 @@ HARMLESS = {
     "downcast": (None,), "limit": (None,), "na_action": (None,), "result_type": (None,),
     "numeric_only": (True, False, None), "bool_only": (None, False), "axis": (None, 0, "index"),
 }  # fmt: skip
-BY_ZERO = {np.floor_divide, np.remainder}  # which pandas computes otherwise than NumPy
+BY_ZERO = {np.floor_divide, np.remainder}  # which pandas computes differently from NumPy
 ROW_METHODS = frozenset(
     {
         "shift", "diff", "pct_change", "rolling", "expanding", "ewm", "rank", "groupby", "ffill",

@@ -70,7 +70,9 @@ def to_numeric(arg: Any, **options: Any) -> Any:
     check_options("to_numeric", options, errors=("raise", "coerce"), downcast=(None,))
     coerce = options.get("errors") == "coerce"
     return elementwise(
-        lambda x: read_number(x, "number", coerce, of_pandas=True) if x.dtype == "string" else x,
+        lambda x: (
+            read_number(x, "parse_float", coerce, of_pandas=True) if x.dtype == "string" else x
+        ),
         arg,
     )
 

@@ -12,7 +12,7 @@ from pandas import Series
 from onnxlet.convert.converters.tracing import arithmetic
 from onnxlet.convert.converters.tracing.arithmetic import choose, is_missing, missing, tensor_of
 from onnxlet.convert.converters.tracing.refusal import refuse
-from onnxlet.convert.graph.categories import Meaning, look_up
+from onnxlet.convert.graph.categories import index_among
 from onnxlet.convert.graph.converter import DROPPED, Table, Tensor
 from onnxlet.function.arrays import MISSING_TEXT
 
@@ -81,24 +81,11 @@ def mapped(x: Tensor, values: Mapping[Any, Any]) -> Tensor:
 
 def _key_position(x: Tensor, keys: list[Any]) -> Tensor:
     """The position of each value among the keys, int64; `len(keys)` if it is none."""
-    known = np.empty(len(keys), dtype=object)
-    known[:] = [np.nan if is_missing(key) else key for key in keys]
+    known = [np.nan if is_missing(key) else key for key in keys]
     if x.dtype == "bool":
         x = x.cast("int64")
-    numbers = np.arange(len(keys), dtype=np.float64).reshape(-1, 1)
-    meaning = Meaning(known, numbers, np.array([len(keys)], dtype=np.float64))
-    parts = [x.take([position]) for position in range(x.width)]
-    found = [
-        look_up(arithmetic.graph_of(x), Table((part,)), [_whole(meaning)], "int64")
-        for part in parts
-    ]
-    return x.graph.concat(found)
-
-
-def _whole(meaning: Meaning) -> Meaning:
-    return replace(
-        meaning, values=meaning.values.astype(np.int64), unseen=meaning.unseen.astype(np.int64)
-    )
+    parts = [Table((x.take([position]),)) for position in range(x.width)]
+    return x.graph.concat([index_among(arithmetic.graph_of(x), part, known) for part in parts])
 
 
 def is_in(x: Tensor, values: Iterable[Any]) -> Tensor:

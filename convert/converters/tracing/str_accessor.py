@@ -15,7 +15,7 @@ from onnxlet.convert.converters.tracing.arithmetic import choose, missing
 from onnxlet.convert.converters.tracing.refusal import refuse
 from onnxlet.convert.graph.converter import Table, Tensor, Unsupported
 from onnxlet.convert.reference.regex_safety import runaway
-from onnxlet.function.inputs.text_steps import METHODS, QUESTIONS
+from onnxlet.function.inputs.text_steps import METHODS, PREDICATES
 
 SPECIAL = set(r"\.^$*+?{}[]|()")
 FIRST = (
@@ -34,15 +34,15 @@ class StrAccessor:
     def __getattr__(self, name: str) -> Any:
         if name in METHODS:
             return lambda *given, **options: self._method(name, *given, **options)
-        if name in QUESTIONS:
-            return lambda: self._asked({"step": "question", "name": name}, False)
+        if name in PREDICATES:
+            return lambda: self._asked({"step": "str_predicate", "name": name}, False)
         return refuse(f"text changed by .str.{name} has no conversion", FIRST)
 
     def _method(self, name: str, *given: Any, **options: Any) -> Any:
         arguments = [*given, *options.values()]  # each has but one or two, in pandas' order
         if not all(one is None or isinstance(one, str | int) for one in arguments):
             refuse(f".str.{name} of {arguments!r:.40} has no conversion")
-        return self._changed({"step": "method", "name": name, "arguments": arguments})
+        return self._changed({"step": "str_method", "name": name, "arguments": arguments})
 
     # changes
 
@@ -51,12 +51,12 @@ class StrAccessor:
 
     def get(self, i: Any) -> Any:
         """A character."""
-        return self._changed({"step": "character", "index": _whole(i)})
+        return self._changed({"step": "character_at", "index": _whole(i)})
 
     def slice(self, start: Any = None, stop: Any = None, step: Any = None) -> Any:
         """Some characters."""
         start, stop, step = (None if one is None else _whole(one) for one in (start, stop, step))
-        return self._changed({"step": "slice_of", "start": start, "stop": stop, "every": step})
+        return self._changed({"step": "slice_text", "start": start, "stop": stop, "every": step})
 
     def split(
         self, pat: Any = None, *, n: Any = -1, expand: bool = False, regex: Any = None
@@ -85,11 +85,13 @@ class StrAccessor:
             refuse(".str.replace with other than two texts has no conversion")
         flags = int(flags) | (re.IGNORECASE if case is False else 0)
         if not regex and not flags:
-            return self._changed({"step": "literal", "old": pat, "new": repl, "most": _whole(n)})
+            return self._changed(
+                {"step": "replace_literal", "old": pat, "new": repl, "most": _whole(n)}
+            )
         pattern = _safe(pat if regex else re.escape(pat), flags)
         return self._changed(
             {
-                "step": "substitute",
+                "step": "replace_pattern",
                 "pattern": pattern,
                 "replacement": repl,
                 "most": max(_whole(n), 0),
@@ -102,7 +104,7 @@ class StrAccessor:
         pattern = re.compile(_safe(pat, flags), int(flags))
         if pattern.groups != 1:
             refuse(f".str.extract of {pattern.groups} groups has no conversion", "Take one group.")
-        made = self._changed({"step": "group", "pattern": pat, "flags": int(flags)})
+        made = self._changed({"step": "pattern_group", "pattern": pat, "flags": int(flags)})
         name = next(iter(pattern.groupindex), None)
         if expand:
             return made.to_frame(0 if name is None else name)
@@ -117,17 +119,17 @@ class StrAccessor:
     def count(self, pat: Any, flags: int = 0) -> Any:
         """How often a pattern is found."""
         return self._number(
-            {"step": "occurrences", "pattern": _safe(pat, flags), "flags": int(flags)}
+            {"step": "pattern_count", "pattern": _safe(pat, flags), "flags": int(flags)}
         )
 
     def find(self, sub: Any, start: Any = 0, end: Any = None) -> Any:
         """Where a text is found, -1 where it is not."""
-        return self._number({"step": "position", "text": sub, "start": start, "stop": end})
+        return self._number({"step": "find_text", "text": sub, "start": start, "stop": end})
 
     def rfind(self, sub: Any, start: Any = 0, end: Any = None) -> Any:
         """Where a text is found last, -1 where it is not."""
         given = {"text": sub, "start": start, "stop": end}
-        return self._number({"step": "position", **given, "last": True})
+        return self._number({"step": "find_text", **given, "last": True})
 
     # questions
 
@@ -173,7 +175,7 @@ class StrAccessor:
 
     def _search(self, how: str, pat: Any, case: bool, flags: int, na: Any) -> Any:
         flags = int(flags) | (0 if case else re.IGNORECASE)
-        step = {"step": "matches", "pattern": _safe(pat, flags), "how": how, "flags": flags}
+        step = {"step": "pattern_matches", "pattern": _safe(pat, flags), "how": how, "flags": flags}
         return self._asked(step, na if isinstance(na, bool) else False)
 
     # the front end
@@ -205,7 +207,7 @@ class SplitText:
 
     def get(self, i: Any) -> Any:
         """One of the parts."""
-        return self._accessor._changed({"step": "part", **self._settings, "index": _whole(i)})
+        return self._accessor._changed({"step": "split_part", **self._settings, "index": _whole(i)})
 
 
 def stepped(x: Tensor, step: dict[str, Any], dtype: str = "string", width: int = 1) -> Tensor:

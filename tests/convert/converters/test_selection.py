@@ -165,5 +165,5 @@ class Halved(EveryOther):
 
 def test_a_selector_of_ones_own_is_asked_for_its_columns() -> None:
     assert_exact(EveryOther().fit(X), X)
-    with pytest.raises(Unsupported, match="its own transform may answer otherwise"):
+    with pytest.raises(Unsupported, match="its own transform may answer differently"):
         answers(Halved().fit(X), X)

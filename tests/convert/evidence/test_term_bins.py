@@ -11,7 +11,7 @@ from onnxlet.convert.evidence.term_bins import MOST, at_term_bins
 from onnxlet.function.inputs.signature import Column
 
 
-class Terms(BaseEstimator):
+class Terms(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
     """What interpret's models keep of their bins: those of pairs are coarser."""
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Pipelines that once converted, ran, and answered otherwise than scikit-learn."""
+"""Pipelines that once converted, ran, and answered differently from scikit-learn."""
 
 from __future__ import annotations
 

@@ -158,7 +158,7 @@ DATES = pd.Series(pd.to_datetime(["2024-01-01", "2024-01-02"]))
     "series",
     [
         DATES + pd.Timedelta("1ns"),
-        pd.Series(pd.to_datetime(["1066-10-14", "2024-01-02"])),
+        pd.Series(np.array(["1066-10-14", "2024-01-02"], dtype="datetime64[s]")),
         DATES - DATES[0],
         DATES.dt.to_period("D"),
         DATES.astype(object),

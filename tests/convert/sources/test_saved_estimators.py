@@ -183,7 +183,7 @@ def test_another_version_is_reported_with_the_way_out(
     assert told[-1] == (
         f"warning: '{name}' was written by scikit-learn 1.2.2, and {sklearn.__version__} is "
         "installed. Build where it was trained, or here after 'pip install scikit-learn==1.2.2': "
-        "another version may answer otherwise, or not read it."
+        "another version may answer differently, or not read it."
     )
 
 

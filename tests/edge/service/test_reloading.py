@@ -56,7 +56,7 @@ class Asking(threading.Thread):
 
 
 def another_iris() -> Source:
-    """A model of the same columns that answers otherwise."""
+    """A model of the same columns that answers differently."""
     X, y = load_iris(return_X_y=True)
     return Source(DecisionTreeClassifier(max_depth=2, random_state=0).fit(X, y), X[::3], y[::3])
 

@@ -92,7 +92,7 @@ def test_other_texts_are_cut_anew(tokens: dict[str, Any], text: str) -> None:
 
 
 def test_a_text_that_is_cut_otherwise_as_a_whole_is_cut_anew() -> None:
-    """A final sigma is written otherwise inside of a word, where only accents are taken off."""
+    """A final sigma is written differently inside of a word, where only accents are taken off."""
     tokens = {**HASHED, "strip_accents": "unicode"}
     text = "ὈΔΥΣΣΕΎΣ ὈΔΥΣΣΕΎΣ"
     pieces = cut(text, [tokens])

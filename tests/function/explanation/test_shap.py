@@ -53,7 +53,7 @@ def numbers(answer: dict[str, Any], member: str = "contributions") -> Any:
     return np.array([list(each[member].values()) for each in answer["explanations"]])
 
 
-# No two cells alike: where a cell is on a threshold, shap rounds otherwise than scikit-learn.
+# No two cells alike: where a cell is on a threshold, shap rounds differently from scikit-learn.
 NORMAL = np.random.default_rng(0).normal(size=(400, 10))
 SUMS = 40 * NORMAL[:, 0] * NORMAL[:, 1] + 50 * np.tanh(NORMAL[:, 2:]).sum(axis=1)
 CANCER, BENIGN = load_breast_cancer(return_X_y=True)

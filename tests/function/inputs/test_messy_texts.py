@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 from onnxlet.function.arrays import MISSING_TEXT
-from onnxlet.function.inputs.dates import date_if_any
+from onnxlet.function.inputs.dates import parse_date_or_missing
 from onnxlet.function.inputs.front_end import composed
-from onnxlet.function.inputs.messy_texts import hash_minima, murmur_minima, parsed_number
+from onnxlet.function.inputs.messy_texts import hash_minima, murmur_minima, parse_number
 from onnxlet.function.inputs.murmur import murmurhash3
 from onnxlet.function.inputs.signature import LONGEST_TEXT
 
@@ -28,7 +28,7 @@ NUMBERS = (
 @pytest.mark.parametrize("text", NUMBERS, ids=ascii)
 def test_a_number_is_read_as_pandas_reads_it(text: str) -> None:
     expected = float(pd.to_numeric(pd.Series([text], dtype=object), errors="coerce").iloc[0])
-    got = parsed_number()(text)
+    got = parse_number()(text)
     assert got == expected or (math.isnan(got) and math.isnan(expected)), (got, expected)
 
 
@@ -38,7 +38,7 @@ def test_a_number_is_read_as_pandas_reads_it(text: str) -> None:
      ("1,2,3", math.nan)],
 )  # fmt: skip
 def test_other_signs_are_read(text: str, expected: float) -> None:
-    got = parsed_number(",", ".", True)(text)
+    got = parse_number(",", ".", True)(text)
     assert got == expected or (math.isnan(got) and math.isnan(expected))
 
 
@@ -109,17 +109,17 @@ def test_a_date_is_read_as_pandas_reads_it(form: str, texts: tuple[str, ...]) ->
     made = pd.to_datetime(column, format=form, errors="coerce", utc="%z" in form)
     plain = made.dt.tz_localize(None) if "%z" in form else made
     in_nanoseconds = "ns" in str(made.dtype)  # of older pandas
-    expected = [None if moment is pd.NaT else moment.to_pydatetime() for moment in plain]
-    assert list(map(date_if_any(form, in_nanoseconds), texts)) == expected
+    expected = [None if pd.isna(moment) else moment.to_pydatetime() for moment in plain]
+    assert list(map(parse_date_or_missing(form, in_nanoseconds), texts)) == expected
 
 
 @pytest.mark.parametrize(
     "step",
     [
-        {"step": "parsed_number", "decimal": ",", "thousand": ".", "parentheses": True},
+        {"step": "parse_number", "decimal": ",", "thousand": ".", "parentheses": True},
         {"step": "without_null_texts", "nulls": ["a"]},
         {"step": "hash_minima", "atoms": [table.tolist() for table in ATOMS]},
-        {"step": "date_if_any", "form": "%Y-%m-%dT%H:%M:%S.%f%z"},
+        {"step": "parse_date_or_missing", "form": "%Y-%m-%dT%H:%M:%S.%f%z"},
     ],
     ids=lambda step: step["step"],
 )

@@ -16,7 +16,7 @@ TEXTS = ("", "a", "aa", "abc", "cab", "Engineer", "engineering", "ß", "éé", "
 
 
 def test_it_is_the_quick_ratio_of_difflib() -> None:
-    compare = composed([{"step": "similarity", "texts": list(TEXTS)}])
+    compare = composed([{"step": "letter_similarity", "texts": list(TEXTS)}])
     made = {(text, other): ratio for text in TEXTS
             for other, ratio in zip(TEXTS, compare(text), strict=True)}  # fmt: skip
     assert made == {
@@ -26,11 +26,13 @@ def test_it_is_the_quick_ratio_of_difflib() -> None:
 
 
 def test_a_missing_text_is_like_none() -> None:
-    assert np.isnan(composed([{"step": "similarity", "texts": ["a", "b"]}])(MISSING_TEXT)).all()
+    assert np.isnan(
+        composed([{"step": "letter_similarity", "texts": ["a", "b"]}])(MISSING_TEXT)
+    ).all()
 
 
 def test_a_long_text_is_compared_with_many_in_little_time() -> None:
-    compare = composed([{"step": "similarity", "texts": [f"job {n}" for n in range(500)]}])
+    compare = composed([{"step": "letter_similarity", "texts": [f"job {n}" for n in range(500)]}])
     start = perf_counter()
     compare("".join(map(chr, range(256, 50_256))) * 2)
     assert perf_counter() - start < 1

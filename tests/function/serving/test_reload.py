@@ -156,7 +156,7 @@ def _no_file(directory: Path) -> None:
 BROKEN = {
     "altered": (_alter, "altered"),
     "golden rows altered": (_alter_golden, "golden.json was altered"),
-    "golden rows off": (_answer_otherwise, "1 golden rows are answered otherwise"),
+    "golden rows off": (_answer_otherwise, "1 golden rows are answered differently"),
     "no manifest": (_no_manifest, "expected a manifest"),
     "no graph": (_no_graph, "does not load"),
     "a file is missing": (_no_file, "golden.json"),

@@ -24,7 +24,7 @@ SAMPLES: dict[str, tuple[Callable[[], Sample], ...]] = {
 
 
 def _fit(self: Any, X: Any, y: Any) -> Any:
-    """Fit as CatBoost does, told which columns hold categories."""
+    """Fit as CatBoost does, given which columns hold categories."""
     frame = isinstance(X, pd.DataFrame)
     texts = [name for name in X if X[name].dtype.kind not in "fiub"] if frame else []
     options: dict[str, Any] = {"cat_features": texts}

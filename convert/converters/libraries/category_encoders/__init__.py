@@ -10,7 +10,6 @@ texts into items; the function does that before the graph.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import category_encoders as encoders
@@ -25,6 +24,7 @@ from onnxlet.convert.graph.converter import (
     Table,
     Tensor,
     Unsupported,
+    framed,
     labelled,
 )
 from onnxlet.convert.graph.responses import one_hot, total
@@ -83,7 +83,7 @@ def hashing(graph: Graph, fitted: Any, table: Table) -> Outputs:
         raise Unsupported("it takes digests of numbers", "Turn them into text before it is fitted.")
     if fitted.min_group_lumping_:
         raise Unsupported("it joins categories (min_group_size)", "Leave min_group_size out.")
-    step = {"step": "digest", "method": fitted.hash_method, "size": fitted.n_components}
+    step = {"step": "digest_remainder", "method": fitted.hash_method, "size": fitted.n_components}
     remainders = [graph.front_end(column, step, "int64") for column in given]
     counts = total([one_hot(column, fitted.n_components) for column in remainders])
     others = [column for column in range(len(names)) if column not in encoded]
@@ -115,11 +115,11 @@ def items(graph: Graph, fitted: Any, table: Table) -> Outputs:
 def _items(graph: Graph, fitted: Any, spec: dict[str, Any], column: Tensor) -> Tensor:
     width = len(spec["columns"])
     missing = [None if fitted.handle_missing == "return_nan" else 0.0] * width
-    for place in (spec["nan_value_pos"], spec["missing_pos"]):
-        if place is not None:
-            missing[place] = 1.0
+    for position in (spec["nan_value_pos"], spec["missing_pos"]):
+        if position is not None:
+            missing[position] = 1.0
     step = {
-        "step": "items",
+        "step": "multi_hot",
         "delimiter": fitted.delimiter,
         "positions": spec["item_pos"],
         "missing": missing,
@@ -168,7 +168,7 @@ def _named(fitted: Any, made: Table, names: Sequence[Any]) -> Table:
     """With the names of the DataFrame, where it returns one."""
     if not getattr(fitted, "return_df", True):
         return labelled(made, ())
-    return replace(labelled(made, names), frame=True)
+    return framed(made, names)
 
 
 LOOK_UPS = (

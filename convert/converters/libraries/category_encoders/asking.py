@@ -107,7 +107,7 @@ class Asked:
             return pd.concat([made, *(self._one(trial, made.iloc[[0]]) for trial in odd)])
 
     def check_booleans(self, column: int) -> None:
-        """Refuse booleans that are answered otherwise in a column of objects, with a gap.
+        """Refuse booleans that are answered differently in a column of objects, with a gap.
 
         Raises:
             Unsupported: they are.
@@ -119,16 +119,16 @@ class Asked:
             return
         if not np.array_equal(self._made(flags).to_numpy(float), beside.to_numpy(float), True):
             raise Unsupported(
-                f"it answers the booleans of column {self.names[column]!r} otherwise where one is "
-                "missing",
+                f"it answers the booleans of column {self.names[column]!r} differently where one "
+                "is missing",
                 "Turn them into numbers or text before it is fitted.",
             )
 
-    def _one(self, trial: Trial, otherwise: pd.DataFrame) -> pd.DataFrame:
+    def _one(self, trial: Trial, default: pd.DataFrame) -> pd.DataFrame:
         try:
             return self._made([trial])
         except Exception:  # whatever an encoder raises for a value
-            return otherwise
+            return default
 
     def _made(self, trials: Sequence[Trial]) -> pd.DataFrame:
         frame = pd.DataFrame(

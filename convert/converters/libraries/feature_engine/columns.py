@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from onnxlet.convert.graph.categories import is_missing
-from onnxlet.convert.graph.converter import Graph, Table, Tensor, Unsupported, labelled
+from onnxlet.convert.graph.converter import Graph, Table, Tensor, Unsupported, framed
 
 
 def names(variables: Iterable[Any]) -> list[str]:
@@ -41,7 +41,7 @@ def given(fitted: Any, table: Table) -> Table:
             f"it was fitted on other columns than it is given: {wanted[:5]} and {found[:5]}",
             "Give X_test the columns of the fit.",
         )
-    table = replace(labelled(table, found), frame=True)
+    table = framed(table, found)
     return table if found == wanted else table[wanted]
 
 

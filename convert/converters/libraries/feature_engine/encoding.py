@@ -27,7 +27,14 @@ from onnxlet.convert.converters.libraries.feature_engine.columns import (
     replaced,
     without,
 )
-from onnxlet.convert.graph.categories import Meaning, identities, is_missing, look_up
+from onnxlet.convert.graph.categories import (
+    Meaning,
+    as_categories,
+    identities,
+    index_among,
+    is_missing,
+    look_up,
+)
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.function.arrays import MISSING_TEXT, Array
 
@@ -58,9 +65,7 @@ def _meaning(tensor: Tensor, numbers: Mapping[Any, float], unseen: float) -> Mea
 
 def categories(tensor: Tensor, known: Sequence[Any]) -> Array:
     """Categories as the column holds them."""
-    array = np.empty(len(known), dtype=object)
-    array[:] = [as_text(one) for one in known] if tensor.dtype == "string" else known
-    return array
+    return as_categories(list(map(as_text, known)) if tensor.dtype == "string" else known)
 
 
 def one_hot(graph: Graph, fitted: Any, table: Table) -> Outputs:
@@ -106,18 +111,17 @@ def _grouped(graph: Graph, column: Table, known: Sequence[Any], other: Any) -> T
 
 def _as_text(graph: Graph, column: Table, known: Sequence[Any], other: str) -> Tensor:
     """Numbers and the text that stands for the other ones."""
-    [tensor] = column.tensors
     texts = [MISSING_TEXT if is_missing(one) else as_text(one) for one in known]
-    numbers = np.arange(len(known)).reshape(-1, 1)
-    meaning = Meaning(categories(tensor, known), numbers, np.array([len(known)]))
-    return look_up(graph, column, [meaning], "int64").look_up([*texts, other])
+    return _index(graph, column, known).look_up([*texts, other])
 
 
 def is_one_of(graph: Graph, column: Table, known: Sequence[Any]) -> Tensor:
     """Where a column has one of the values, NaN for a missing one: bool."""
-    [tensor] = column.tensors
-    meaning = Meaning(categories(tensor, known), np.ones((len(known), 1)), np.zeros(1))
-    return look_up(graph, column, [meaning], "int64") > 0
+    return _index(graph, column, known) < len(known)
+
+
+def _index(graph: Graph, column: Table, known: Sequence[Any]) -> Tensor:
+    return index_among(graph, column, categories(column.tensors[0], known).tolist())
 
 
 def similar(graph: Graph, fitted: Any, table: Table) -> Outputs:
@@ -133,7 +137,7 @@ def similar(graph: Graph, fitted: Any, table: Table) -> Outputs:
             )
         if fitted.missing_values == "impute":
             [column] = filled_text(column, [column], [""], None)
-        step = {"step": "similarity", "texts": list(known)}
+        step = {"step": "letter_similarity", "texts": list(known)}
         made.append(graph.front_end(column, step, graph.precision, len(known)))
         new += [f"{name}_{text or 'nan'}" for text in known]
     return {"transform": exchanged(table, chosen, new, graph.concat(made))}

@@ -28,11 +28,11 @@ class Counted:
 
     def found(self, pattern: str) -> Tensor:
         """How often a regular expression is found."""
-        return self._number({"step": "occurrences", "pattern": pattern})
+        return self._number({"step": "pattern_count", "pattern": pattern})
 
     def matches(self, pattern: str, how: str) -> Tensor:
         """1 where a regular expression matches."""
-        return self._number({"step": "matches", "pattern": pattern, "how": how})
+        return self._number({"step": "pattern_matches", "pattern": pattern, "how": how})
 
     def distinct_words(self) -> Tensor:
         """How many different words there are."""
@@ -45,7 +45,7 @@ class Counted:
     def stripped_length(self) -> Tensor:
         """How many there are between the first that is no space and the last."""
         graph = self._column.graph
-        stripped = graph.front_end(self._column, {"step": "method", "name": "strip"})
+        stripped = graph.front_end(self._column, {"step": "str_method", "name": "strip"})
         return graph.front_end(stripped, {"step": "length"}, graph.precision)
 
     def _number(self, step: Mapping[str, Any]) -> Tensor:

@@ -14,7 +14,7 @@ from sklego import feature_selection, preprocessing
 from sklego.preprocessing.repeatingbasis import _RepeatingBasisFunction
 
 from onnxlet.convert.converters.selection import selector
-from onnxlet.convert.graph.categories import Meaning, is_missing, look_up
+from onnxlet.convert.graph.categories import Meaning, as_categories, is_missing, look_up
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Unsupported, labelled
 from onnxlet.convert.graph.piecewise import Pieces, evaluated
 from onnxlet.function.arrays import Array
@@ -52,9 +52,7 @@ def mapped(graph: Graph, fitted: Any, table: Table) -> Outputs:
     if any(is_missing(key) for key in keys):
         raise Unsupported("its dictionary has a missing key", "Leave it out: it is never found.")
     values = np.array([int(value) for value in fitted.mapper.values()]).reshape(-1, 1)
-    categories = np.empty(len(keys), dtype=object)
-    categories[:] = keys
-    meaning = Meaning(categories, values, np.array([int(fitted.default)]))
+    meaning = Meaning(as_categories(keys), values, np.array([int(fitted.default)]))
     return {"transform": look_up(graph, table, [meaning] * table.width, graph.precision)}
 
 

@@ -17,7 +17,7 @@ from sklearn.base import is_classifier
 from sklego import meta
 from sklego.common import as_list
 
-from onnxlet.convert.graph.categories import Meaning, look_up
+from onnxlet.convert.graph.categories import index_among
 from onnxlet.convert.graph.converter import (
     Converter,
     Graph,
@@ -75,30 +75,26 @@ class Groups:
         width, graph = parts[0].width, self.graph
         if any(part.width != width for part in parts):
             raise Unsupported("its parts answer with different numbers of columns")
-        place = self.gathered(lambda key: np.array([index(key)]), 1, "int64")
-        columns = place * width + np.arange(width) if width > 1 else place
+        chosen = self.gathered(lambda key: np.array([index(key)]), 1, "int64")
+        columns = chosen * width + np.arange(width) if width > 1 else chosen
         return graph.op("GatherElements", graph.concat(parts), columns, width=width, axis=1)
 
 
 def _groups(graph: Graph, table: Table, columns: Sequence[Any], keys: Sequence[Key]) -> Groups:
     """The columns of groups, by name or, of an array, by index."""
     labels = [str(label) for label in table.labels]
-    places = [
+    positions = [
         labels.index(str(column)) if str(column) in labels else range(table.width)[column]
         for column in columns
     ]
     known = [
         list(dict.fromkeys(key[n] for key in keys if len(key) > n)) for n in range(len(columns))
     ]
-    codes = []
-    for place, values in zip(places, known, strict=True):
-        categories = np.empty(len(values), dtype=object)
-        categories[:] = values
-        meaning = Meaning(
-            categories, np.arange(len(values))[:, np.newaxis], np.array([len(values)])
-        )
-        codes.append(look_up(graph, graph.select(table, [place]), [meaning], "int64"))
-    others = [place for place in range(table.width) if place not in places]
+    codes = [
+        index_among(graph, graph.select(table, [position]), values)
+        for position, values in zip(positions, known, strict=True)
+    ]
+    others = [position for position in range(table.width) if position not in positions]
     return Groups(graph, known, codes, graph.select(table, others))
 
 
@@ -114,7 +110,7 @@ def _of_parts(
     graph: Graph, fitted: Any, table: Table, parts: Mapping[Key, Any], columns: Sequence[Any]
 ) -> Outputs:
     groups, every = _groups(graph, table, columns, list(parts)), list(parts.values())
-    at = {key: place for place, key in enumerate(parts)}
+    at = {key: position for position, key in enumerate(parts)}
     if fitted.fallback_ is not None:
         every.append(fitted.fallback_)
 
@@ -189,7 +185,7 @@ def _levels(
 
     weight = groups.gathered(weights, len(levels), graph.precision)
     answers = [answer(graph, part, groups.given) for part in parts.values()]
-    at = {key: place for place, key in enumerate(parts)}
+    at = {key: position for position, key in enumerate(parts)}
     terms = []
     for number, level in enumerate(levels):
 
@@ -226,7 +222,7 @@ def transformed(graph: Graph, fitted: Any, table: Table) -> Outputs:
         return {"transform": labelled(graph.transform(fitted.transformers_, table), ())}
     groups = _groups(graph, table, fitted.groups_, list(fitted.transformers_))
     every = list(fitted.transformers_.values())
-    at = {key: place for place, key in enumerate(fitted.transformers_)}
+    at = {key: position for position, key in enumerate(fitted.transformers_)}
     if fitted.fallback_ is not None:
         every.append(fitted.fallback_)
     made = [graph.matrix(graph.transform(part, groups.given)) for part in every]

@@ -78,7 +78,7 @@ def unexplained(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """RegressionOutlierDetector: a column that is far from what the others predict for it."""
     x = graph.matrix(table)
     # A column by name is among the others, too: scikit-lego looks for the name among positions.
-    others = [place for place in range(table.width) if place != fitted.column]
+    others = [position for position in range(table.width) if position != fitted.column]
     truth = x.take([int(fitted.idx_)])
     given = labelled(graph.select(table, others), ())
     off = truth - predicted(graph, fitted.estimator_, given)

@@ -12,7 +12,7 @@ import numpy as np
 from sklego import decomposition, dummy, linear_model, mixture, naive_bayes, neighbors
 
 from onnxlet.convert.converters import linear
-from onnxlet.convert.converters.mixtures import SQUARES, _constants
+from onnxlet.convert.converters.mixtures import SQUARES, constants
 from onnxlet.convert.graph.converter import (
     Converter,
     Graph,
@@ -57,13 +57,13 @@ def smoothed(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 def _quantile(distance: Tensor, count: int, share: float) -> Tensor:
     """`np.quantile` of each row: linear between two of its values."""
-    place = share * (count - 1)
-    low = int(place)
+    position = share * (count - 1)
+    low = int(position)
     ordered, _ = distance.smallest(count)
     first = ordered.take([low])
-    if place == low:
+    if position == low:
         return first
-    second, part = ordered.take([low + 1]), place - low
+    second, part = ordered.take([low + 1]), position - low
     step = second - first
     return second - step * (1.0 - part) if part >= 0.5 else first + step * part
 
@@ -72,7 +72,7 @@ def density(graph: Graph, fitted: Any, table: Table) -> Tensor:
     """`score_samples` of a Gaussian mixture, float64."""
     x = graph.matrix(table, "float64")
     squares = SQUARES[fitted.covariance_type](x, fitted.means_, fitted.precisions_cholesky_)
-    constant = _constants(fitted) - 0.5 * table.width * np.log(2 * np.pi)
+    constant = constants(fitted) - 0.5 * table.width * np.log(2 * np.pi)
     made: Tensor = squares * -0.5 + constant
     return made.logsumexp() if made.width > 1 else made
 

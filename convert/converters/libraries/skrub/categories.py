@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from skrub import CatEncoder
 
-from onnxlet.convert.converters.libraries.skrub.columns import named
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table
+from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, framed, labelled
 
 
 def one_hot_and_target(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """Both encoders' columns, those of the OneHotEncoder first."""
-    bare = Table(tuple(replace(tensor, labels=()) for tensor in table.tensors))
+    bare = labelled(table, ())
     made = [
-        replace(graph.call(encoder, bare, "transform"), labels=())
+        graph.call(encoder, bare, "transform")
         for encoder in (fitted.one_hot_encoder_, fitted.target_encoder_)
     ]
-    return {"transform": named(Table(tuple(made)), fitted.all_outputs_)}
+    return {"transform": framed(Table(tuple(made)), fitted.all_outputs_)}
 
 
 CONVERTERS: dict[type, Converter] = {CatEncoder: one_hot_and_target}

@@ -9,13 +9,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 from skrub import DurationToFloat, ToCategorical, ToFloat
 from skrub._clean_categories import CleanCategories
 from skrub._clean_null_strings import CleanNullStrings
 from skrub._to_str import ToStr
 
-from onnxlet.convert.graph.categories import Meaning, look_up
+from onnxlet.convert.graph.categories import index_among
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
 from onnxlet.function.arrays import MISSING_TEXT
 
@@ -29,8 +28,7 @@ def without_null_texts(graph: Graph, fitted: Any, table: Table) -> Outputs:
         return {"transform": column}
     nulls = sorted(set(fitted.null_strings_))
     if column.column is None:  # made by a step before it, which makes no text of spaces only
-        known = [Meaning(np.array(nulls, object), np.ones((len(nulls), 1)), np.zeros(1))]
-        is_null = look_up(graph, Table((column,)), known, "int64").equals(1)
+        is_null = index_among(graph, Table((column,)), nulls) < len(nulls)
         return {"transform": is_null.where(MISSING_TEXT, column)}
     return {"transform": graph.front_end(column, {"step": "without_null_texts", "nulls": nulls})}
 
@@ -47,7 +45,7 @@ def to_float(graph: Graph, fitted: Any, table: Table) -> Outputs:
             "thousand": fitted._thousand,
             "parentheses": bool(fitted.parentheses),
         }
-    made = graph.front_end(column, {"step": "parsed_number", **settings}, "float64")
+    made = graph.front_end(column, {"step": "parse_number", **settings}, "float64")
     return {"transform": made.cast("float32")}
 
 
@@ -66,7 +64,7 @@ def text_of(graph: Graph, column: Tensor) -> Tensor:
     if column.dtype == "string":
         return column
     if column.types in WHOLE:
-        made = graph.front_end(column, {"step": "digits"})
+        made = graph.front_end(column, {"step": "whole_number_text"})
         return replace(made, column=None, steps=())  # steps may follow on text that comes in only
     if column.types not in TRUTH:
         raise Unsupported(

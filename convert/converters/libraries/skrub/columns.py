@@ -28,7 +28,7 @@ from onnxlet.convert.graph.converter import (
     Table,
     Tensor,
     Unsupported,
-    labelled,
+    framed,
 )
 
 NUMBERS = "numbers"
@@ -42,7 +42,7 @@ def checked(graph: Graph, fitted: Any, table: Table) -> Outputs:
             "Fit it on a frame of pandas: X.to_pandas().",
         )
     table = _as_in_fit(table, fitted.feature_names_in_)
-    return {"transform": named(table, fitted.feature_names_out_)}
+    return {"transform": framed(table, fitted.feature_names_out_)}
 
 
 def _as_in_fit(table: Table, names: Sequence[Any]) -> Table:
@@ -51,11 +51,6 @@ def _as_in_fit(table: Table, names: Sequence[Any]) -> Table:
     if wanted == given or (len(wanted) == table.width and not set(wanted) & set(given)):
         return table  # of an array, which has names of its own
     return table[wanted]
-
-
-def named(table: Table, names: Sequence[Any]) -> Table:
-    """The table as a frame with these names."""
-    return replace(labelled(table, names), frame=True)
 
 
 def by_column(graph: Graph, fitted: Any, table: Table) -> Outputs:
@@ -73,7 +68,7 @@ def by_column(graph: Graph, fitted: Any, table: Table) -> Outputs:
                 tensors += _transformed(graph, fitted, table, index)
     if not tensors:
         raise Unsupported("it keeps no column", "Give it a column that it can use.")
-    return {"transform": named(Table(tuple(tensors)), fitted.all_outputs_)}
+    return {"transform": framed(Table(tuple(tensors)), fitted.all_outputs_)}
 
 
 def _kind(fitted: Any, table: Table, index: int) -> Any:
@@ -103,13 +98,13 @@ def in_float32(graph: Graph, table: Table) -> list[Tensor]:
 def _transformed(graph: Graph, fitted: Any, table: Table, index: int) -> list[Tensor]:
     """What a column becomes, behind the column itself if the original is kept."""
     transformer = fitted.transformers_[fitted.all_inputs_[index]]
-    alone = graph.select(table, [index])
-    kept = list(alone.tensors) if fitted.keep_original else []
+    column = graph.select(table, [index])
+    kept = list(column.tensors) if fitted.keep_original else []
     if isinstance(transformer, Drop) or getattr(transformer, "drop_", False):
         return kept
-    given = replace(alone, flat=is_single_column_transformer(transformer))
+    given = replace(column, flat=is_single_column_transformer(transformer))
     made = graph.transform(transformer, given).tensors
-    return [*kept, *(replace(tensor, labels=()) for tensor in made)]
+    return [*kept, *made]
 
 
 def by_part(graph: Graph, fitted: Any, table: Table) -> Outputs:
@@ -122,11 +117,7 @@ def by_part(graph: Graph, fitted: Any, table: Table) -> Outputs:
     if fitted.transformer_ is not None:
         given = graph.select(table, [names.index(name) for name in fitted._columns])
         tensors += graph.transform(fitted.transformer_, replace(given, frame=True)).tensors
-    return {"transform": _frame(tensors, fitted.all_outputs_)}
-
-
-def _frame(tensors: Sequence[Tensor], names: Sequence[str]) -> Table:
-    return named(Table(tuple(replace(tensor, labels=()) for tensor in tensors)), names)
+    return {"transform": framed(Table(tuple(tensors)), fitted.all_outputs_)}
 
 
 def wrapped(graph: Graph, fitted: Any, table: Table) -> Outputs:

@@ -64,7 +64,7 @@ def _read(text: Tensor, fitted: Any) -> Tensor:
             "Read dates from columns as they come in.",
         )
     nanoseconds = "ns" in str(fitted.output_dtype_)
-    step = {"step": "date_if_any", "form": form, "in_nanoseconds": nanoseconds}
+    step = {"step": "parse_date_or_missing", "form": form, "in_nanoseconds": nanoseconds}
     return dates.with_step(text, step)
 
 

@@ -7,16 +7,23 @@ Sources: `skrub/_agg_joiner.py`, `_multi_agg_joiner.py`, `_interpolation_joiner.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from skrub import AggJoiner, AggTarget, InterpolationJoiner, MultiAggJoiner
 
-from onnxlet.convert.converters.libraries.skrub.columns import checked, named
-from onnxlet.convert.graph.categories import Meaning, look_up
-from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
+from onnxlet.convert.converters.libraries.skrub.columns import checked
+from onnxlet.convert.graph.categories import index_among
+from onnxlet.convert.graph.converter import (
+    Converter,
+    Graph,
+    Outputs,
+    Table,
+    Tensor,
+    Unsupported,
+    framed,
+)
 from onnxlet.function.arrays import MISSING_TEXT
 
 
@@ -38,24 +45,20 @@ def _joined(
     rows = _rows(graph, left[list(fitted._main_key)], [right[key] for key in keys])
     columns = [right[name] for name in right.columns if name not in keys]
     tensors = [*left.tensors, *(_values(graph, rows, column) for column in columns)]
-    bare = Table(tuple(replace(tensor, labels=()) for tensor in tensors))
-    return {"transform": named(bare, fitted.all_outputs_)}
+    return {"transform": framed(Table(tuple(tensors)), fitted.all_outputs_)}
 
 
 def _rows(graph: Graph, given: Table, keys: Sequence[pd.Series[Any]]) -> Tensor:
     """The index of the row that has the keys; one past the last where there is none."""
-    count = len(keys[0])
-    code = np.zeros(count, dtype=np.int64)
+    code = np.zeros(len(keys[0]), dtype=np.int64)
     made: list[Tensor] = []
     for position, key in enumerate(keys):
-        known = np.array(sorted(set(key.tolist())), dtype=object)
-        numbers = {value: number for number, value in enumerate(known.tolist())}
+        known = sorted(set(key.tolist()))
+        numbers = {value: number for number, value in enumerate(known)}
         code = code * (len(known) + 1) + np.array([numbers[value] for value in key.tolist()])
-        meaning = Meaning(known, np.arange(len(known))[:, None], np.array([len(known)]))
-        found = look_up(graph, graph.select(given, [position]), [meaning], "int64")
+        found = index_among(graph, graph.select(given, [position]), known)
         made = [made[0] * (len(known) + 1) + found] if made else [found]
-    meaning = Meaning(code, np.arange(count)[:, None], np.array([count]))
-    return look_up(graph, Table(tuple(made)), [meaning], "int64")
+    return index_among(graph, Table(tuple(made)), code.tolist())
 
 
 def _values(graph: Graph, rows: Tensor, column: pd.Series[Any]) -> Tensor:
@@ -91,18 +94,17 @@ def several(graph: Graph, fitted: Any, table: Table) -> Outputs:
 
 def interpolated(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """InterpolationJoiner: the columns, and what estimators predict of them."""
-    keys = named(table[list(fitted._main_key)], fitted._aux_key)
+    keys = framed(table[list(fitted._main_key)], fitted._aux_key)
     features = graph.transform(fitted.vectorizer_, keys)
     tensors, names = list(table.tensors), list(table.labels)
     for assigned in fitted.estimators_:
         predicted = graph.call(assigned["estimator"], features, "predict")
         _check_spaces(str(assigned["columns"]), getattr(assigned["estimator"], "classes_", ()))
-        tensors.append(replace(predicted, labels=()))
+        tensors.append(predicted)
         names += [f"{column}{fitted.suffix}" for column in assigned["columns"]]
     if len(set(names)) < len(names):
         raise Unsupported("it makes columns of names that there are", "Give it a suffix.")
-    bare = Table(tuple(replace(tensor, labels=()) for tensor in tensors))
-    return {"transform": named(bare, names)}
+    return {"transform": framed(Table(tuple(tensors)), names)}
 
 
 CONVERTERS: dict[type, Converter] = {

@@ -29,8 +29,8 @@ def string_encoder(graph: Graph, fitted: Any, table: Table) -> Outputs:
             "its vectorizer='hashing' counts in 1,048,576 columns",
             "Fit it with vectorizer='tfidf'.",
         )
-    alone = Table((filled(graph, table),), flat=True)
-    indices, weights, width = tfidf_weights(graph, fitted.vectorizer_, alone, "float64")
+    column = Table((filled(graph, table),), flat=True)
+    indices, weights, width = tfidf_weights(graph, fitted.vectorizer_, column, "float64")
     weights = weights.cast("float32")
     if hasattr(fitted, "tsvd_"):
         made = _projected(graph, indices, weights, fitted.tsvd_.components_)
@@ -62,7 +62,7 @@ def _projected(graph: Graph, indices: Tensor, weights: Tensor, components: Array
 def filled(graph: Graph, table: Table) -> Tensor:
     """The one column as text, empty where it is missing."""
     [column] = graph.columns(table)
-    return graph.front_end(text_of(graph, column), {"step": "replaced", "pairs": [[None, ""]]})
+    return graph.front_end(text_of(graph, column), {"step": "replace_texts", "pairs": [[None, ""]]})
 
 
 def min_hash(graph: Graph, fitted: Any, table: Table) -> Outputs:
@@ -94,7 +94,7 @@ def similarity(graph: Graph, fitted: Any, table: Table) -> Outputs:
         if column.dtype != "string":
             raise Unsupported("it compares numbers as text", "Give it text.")
         step = {
-            "step": "similarities",
+            "step": "ngram_similarity",
             "categories": [str(category) for category in known.tolist()],
             "ngram_range": [int(length) for length in fitted.ngram_range],
             "analyzer": fitted.analyzer,

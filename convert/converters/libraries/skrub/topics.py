@@ -25,8 +25,8 @@ def gap(graph: Graph, fitted: Any, table: Table) -> Outputs:
     """The activations that explain a text's n-grams, over one scale."""
     text = filled(graph, table)
     parts = [fitted.ngrams_count_, *([fitted.word_count_] if fitted.add_words else [])]
-    alone = Table((text,), flat=True)
-    counted = graph.concat([graph.call(part, alone, "transform") for part in parts])
+    column = Table((text,), flat=True)
+    counted = graph.concat([graph.call(part, column, "transform") for part in parts])
     begun = _begun(graph, fitted, text)
     return {"transform": _updated(graph, fitted, counted, begun) / float(fitted.scaling_factor_)}
 

@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
 from onnxlet.convert.sources.source import Source
-from onnxlet.function.inputs.text_steps import METHODS, QUESTIONS
+from onnxlet.function.inputs.text_steps import METHODS, PREDICATES
 from tests.convert.converters.tracing.samples import assert_traced
 from tests.convert.exactness import assert_exact
 from tests.convert.helpers import built, served
@@ -90,7 +90,7 @@ def test_a_number_made_of_text(change: Callable[[Any], Any]) -> None:
     assert_traced(lambda X: change(X["t"]).to_frame("n"), X)
 
 
-@pytest.mark.parametrize("name", sorted(METHODS | QUESTIONS))
+@pytest.mark.parametrize("name", sorted(METHODS | PREDICATES))
 def test_every_method_of_str_does_what_pandas_does(name: str) -> None:
     given = {"center": (4,), "ljust": (4,), "rjust": (4,), "zfill": (3,),
              "removeprefix": ("C",), "removesuffix": ("5",)}.get(name, ())  # fmt: skip
