@@ -6,6 +6,7 @@ that lies exactly where a model changes its mind. These do.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -37,12 +38,13 @@ ODD_FLOATS = (
     0.0, 1.0, -1.0, 1e-30, 1e6, -1e6, 1e12, 1e15, -1e15, 1e25, -1e25, 1e30, 3e38,
     LARGEST_FLOAT32, 1e100, -1e300,
 )  # fmt: skip
+DIGITS, BEYOND_FLOATS = re.compile("[0-9]+"), 310  # digits of a number that float64 can't hold
 KNOWN = 12  # values of a column, and categories of an encoder, whose neighbours are tried
 ODD_INTEGERS = (0, 1, -1, 2**24 + 1, 2**31, -(2**31), 10**9 + 7, 2**53 + 1, 2**63 - 1, -(2**63))
 ODD_TEXTS = (
     "", " ", "nan", "None", "a value that no training row had", "Ünïcödé 类别 🦙", "0",
     "İSTANBUL'da IŞIK ıslak", "ΣΊΣΥΦΟΣ ΟΔΥΣΣΕΎΣ", "ﬁne ß ẞ Straße", "e\u0301tude\u00a0a\u2003b",
-    "中文文本，没有空格。", "a_b 12 3.5 x-ray don't", "  two  spaces\tand\nlines ",
+    "中文文本，没有空格。", "a_b 12 3.5 x-ray don't", "  two  spaces\tand\nlines ", "-inf", "1e999",
 )  # fmt: skip
 
 TREES = frozenset(
@@ -165,6 +167,7 @@ def _odd_values(column: Column, seen: Sequence[Any], categories: Sequence[float]
         yield from known
         yield from ODD_TEXTS
         yield from (known[0].swapcase(), f" {known[0]} ", known[0] + "\x00") if known else ()
+        yield from dict.fromkeys(_with_large_numbers(text) for text in known if len(text) < 60)
         yield from _recut(known)
     elif column.type == "int64":
         yield from ODD_INTEGERS
@@ -190,6 +193,11 @@ def _outside(seen: Sequence[Any]) -> Iterator[float]:
         for times in (1, 3):
             yield low - times * (high - low)
             yield high + times * (high - low)
+
+
+def _with_large_numbers(text: str) -> str:
+    """With numbers in it that are infinite once they are read: "8.5 kg"."""
+    return DIGITS.sub(lambda found: "9" * BEYOND_FLOATS, text)
 
 
 def _recut(texts: Sequence[str]) -> Iterator[str]:

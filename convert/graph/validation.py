@@ -3,7 +3,7 @@
 Source: `sklearn/utils/validation.py` (check_array). ONNX Runtime goes on with an infinity or a
 missing value, so that such a row would be answered. Which numbers an estimator refuses is found by
 trying them on it. The function checks the columns of the request itself, so that they are not
-checked here.
+checked here; numbers that its front end reads out of text are.
 """
 
 from __future__ import annotations
@@ -73,8 +73,9 @@ def refused_by(fitted: Any, width: int) -> list[str]:
 
 
 def _is_made(tensor: Tensor) -> bool:
-    base = tensor.origin[0] if tensor.origin else tensor
-    return tensor.dtype in ("float32", "float64") and not base.name.startswith("input_")
+    name = (tensor.origin[0] if tensor.origin else tensor).name
+    as_they_come = {entry["name"] for entry in tensor.graph.inputs if "steps" not in entry}
+    return tensor.dtype in ("float32", "float64") and name not in as_they_come
 
 
 def _changed(row: Array, index: int, value: float) -> Array:

@@ -89,6 +89,27 @@ def test_what_the_last_step_takes_is_answered(tmp_path: Path) -> None:
     assert got == pytest.approx(of_the_ratio(model).predict(frame), rel=1e-5)
 
 
+def numbers_in_text(frame: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame({"number": frame["text"].str.extract(r"(\d+)")[0].astype(float)})
+
+
+def test_numbers_read_out_of_text_that_are_infinite_are_refused(tmp_path: Path) -> None:
+    texts = pd.DataFrame({"text": [f"{number} kg" for number in range(60)]})
+    forest = RandomForestClassifier(5, random_state=0)
+    estimator = make_pipeline(FunctionTransformer(numbers_in_text), forest)
+    estimator.fit(texts, np.arange(60) > 30)
+    endless = "9" * 400 + " kg"
+    with pytest.raises(ValueError, match="infinity"):
+        estimator.predict(pd.DataFrame({"text": [endless]}))
+
+    made = build(Source(estimator, texts), "m", tmp_path, quiet)
+
+    assert made.manifest["parity"]["unrefused_rows"] == 0
+    client = create_app(tmp_path).test_client()
+    assert client.post("/predict", json=[["45 kg"], [None]]).status_code == 200
+    assert client.post("/predict", json=[["45 kg"], [endless]]).status_code == 422
+
+
 def test_numbers_that_a_step_makes_too_large_for_trees_are_refused(tmp_path: Path) -> None:
     """One column by itself stays below the largest float32, and their product does not."""
     product = FunctionTransformer(lambda frame: frame[["a"]] * frame[["b"]].to_numpy())
