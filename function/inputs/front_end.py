@@ -21,6 +21,7 @@ Step = Callable[[Any], Any]
 DATES = "onnxlet.function.inputs.dates"
 MODULES = {
     **dict.fromkeys(("date", "date_if_any", "floored", "formatted", "in_zone", "parts"), DATES),
+    "bucket": "onnxlet.function.inputs.murmur",
     "city_hash": "onnxlet.function.inputs.city_hash",
     "digest": "onnxlet.function.inputs.category_steps",
     "items": "onnxlet.function.inputs.category_steps",
