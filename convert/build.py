@@ -31,6 +31,7 @@ from onnxlet.convert.parity.lacking import refuse_what_has_no_converter
 from onnxlet.convert.parity.search import EqualConversion, Report, find_equal_conversion
 from onnxlet.convert.reference.answers import Answers, Task, leaving_out, task_of
 from onnxlet.convert.reference.columns_given import notes
+from onnxlet.convert.reference.dictionaries import known_keys
 from onnxlet.convert.reference.estimators import copied, one_threaded
 from onnxlet.convert.reference.frames import as_pandas
 from onnxlet.convert.reference.held_out import held_out_rows
@@ -109,7 +110,7 @@ def build(
     X_test = copied(source.X_test, "X_test")
     source = replace(source, estimator=one_threaded(source.estimator), X_test=X_test)
     given = replace(source, X_test=as_pandas(X_test))  # with the names of whatever frame it is
-    inputs, X = read_inputs(given.X_test)
+    inputs, X = read_inputs(given.X_test, keys=known_keys(source.estimator, source.X_train))
     report(f"{task.name}: {type(source.estimator).__name__}, {len(X)} held-out rows")
     refuse_what_has_no_converter(source.estimator)
     reference = Reference(source.estimator, task, inputs)
@@ -187,7 +188,8 @@ def _described_rows(source: Source, inputs: Inputs, rows: list[Cells]) -> Descri
     """The training rows where there are some, else the held-out ones."""
     if source.X_train is None:
         return Described(inputs.columns, rows, "X_test")
-    trained, X = read_inputs(source.X_train, TRAINED)
+    keys = {column.name: column.type for column in inputs.columns}
+    trained, X = read_inputs(source.X_train, TRAINED, keys)
     names = [column.name for column in inputs.columns]
     if [column.name for column in trained.columns] != names:
         raise Refusal(

@@ -80,6 +80,8 @@ def _entry(column: Column) -> dict[str, Any]:
         entry["zone"] = column.zone
     if not column.required:
         entry["required"] = False
+    if column.absent:
+        entry["absent"] = True
     if column.infinite:
         entry["infinite"] = True
     if column.minimum is not None:

@@ -17,9 +17,10 @@ import pandas as pd
 from sklearn.exceptions import NotFittedError
 
 from onnxlet.convert.errors import Refusal, shortened
+from onnxlet.convert.reference.dictionaries import takes_dictionaries
 from onnxlet.convert.reference.estimators import parts_of
 from onnxlet.convert.reference.inputs import Cells
-from onnxlet.convert.reference.no_table import described
+from onnxlet.convert.reference.no_table import described, no_table
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.reference.rows_given import unanswered_rows
 from onnxlet.convert.sources.source import Source
@@ -60,6 +61,8 @@ def unanswered(source: Source, reference: Reference, error: Exception) -> Refusa
     said = f"{type(error).__name__}: {shortened(error)}{where(error)}"
     if isinstance(error, NotFittedError):
         return Refusal(f"the estimator is not fitted: {said}", "Fit it on training rows first.")
+    if reference.inputs.form == "dictionaries" and not takes_dictionaries(source.estimator):
+        return no_table(source.X_test, "X_test")
     if one := _one_dimension(source):
         return Refusal(*one)
     if off := _columns_off(source, reference):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
@@ -12,14 +12,16 @@ import pandas as pd
 
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.reference.dates import as_texts, from_texts, held_as, unserved_dates, zone_of
+from onnxlet.convert.reference.dictionaries import dictionaries, types_of_keys
 from onnxlet.convert.reference.frames import as_pandas
 from onnxlet.convert.reference.no_table import no_table
 from onnxlet.convert.reference.value_types import column_type, missing, type_of_values
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.signature import ColumnType
 
-Data = Any  # what scikit-learn takes: a DataFrame, an array of shape (rows, columns), or texts
-Form = Literal["frame", "array", "texts", "series"]
+# What scikit-learn takes: a DataFrame, an array of shape (rows, columns), texts, or dictionaries.
+Data = Any
+Form = Literal["frame", "array", "texts", "series", "dictionaries"]
 Cells = list[Any]  # one row, in signature order, as JSON would hold it
 
 
@@ -62,7 +64,7 @@ class Inputs:
     Attributes:
         columns: in signature order.
         form: a DataFrame, a bare array, or only texts, as vectorisers take them, in an array of
-            one dimension or a Series.
+            one dimension or a Series; or a list of dictionaries, in which what is missing is not.
     """
 
     columns: tuple[InputColumn, ...]
@@ -81,7 +83,8 @@ class Inputs:
     @property
     def uniform(self) -> bool:
         """A bare array of one type of values."""
-        return not self.frame and len({column.type for column in self.columns}) == 1
+        named = self.form in ("frame", "dictionaries")
+        return not named and len({column.type for column in self.columns}) == 1
 
     @property
     def narrow(self) -> bool:
@@ -90,6 +93,9 @@ class Inputs:
 
     def data(self, rows: Sequence[Cells]) -> Data:
         """What scikit-learn is given for these rows."""
+        if self.form == "dictionaries":
+            keys = [column.label for column in self.columns]
+            return [{k: v for k, v in zip(keys, row, strict=True) if v is not None} for row in rows]
         if rows and (matrix := self._matrix(rows)) is not None:
             labels = [column.label for column in self.columns]
             return pd.DataFrame(matrix, columns=labels) if self.frame else matrix
@@ -159,6 +165,8 @@ class Inputs:
         if self.form == "array" and self._number in ("float64", "float32"):
             cells: list[Cells] = np.asarray(data, dtype=np.float64).tolist()
             return [[None if c != c else c for c in row] for row in cells]
+        if self.form == "dictionaries":
+            return [[_cell(row.get(c.label), c.type) for c in self.columns] for row in data]
         by_column = [
             _cells(_values(data, position, self.form), "date" if column.date else column.type)
             for position, column in enumerate(self.columns)
@@ -166,7 +174,9 @@ class Inputs:
         return [list(row) for row in zip(*by_column, strict=True)]
 
 
-def read_inputs(X: Any, what: str = "X_test") -> tuple[Inputs, Data]:
+def read_inputs(
+    X: Any, what: str = "X_test", keys: Mapping[str, ColumnType] | None = None
+) -> tuple[Inputs, Data]:
     """The columns of a test set, and the same set as scikit-learn is given it in comparisons.
 
     Pandas' nullable types become what JSON can say: numbers, booleans, text.
@@ -174,11 +184,15 @@ def read_inputs(X: Any, what: str = "X_test") -> tuple[Inputs, Data]:
     Args:
         X: the test set, or other rows.
         what: it is called in messages.
+        keys: of dictionaries, that the estimator knows besides those that X has.
 
     Raises:
         Refusal: a column holds something that has no column type, or X has no columns.
     """
     X = as_pandas(X, what)
+    if (rows := dictionaries(X)) is not None:
+        types = types_of_keys(rows, what, keys).items()
+        return Inputs(tuple(InputColumn(k, k, kind) for k, kind in types), "dictionaries"), rows
     if isinstance(X, pd.DataFrame):
         return _read_frame(X, what)
     if hasattr(X, "toarray"):
@@ -305,6 +319,11 @@ def _cells(series: pd.Series[Any], kind: ColumnType | Literal["date"]) -> Cells:
     missing = series.isna().to_numpy()
     make = {"string": str, "bool": bool, "int64": int}.get(kind, float)
     return [None if m else make(v) for v, m in zip(series.tolist(), missing, strict=True)]
+
+
+def _cell(value: Any, kind: ColumnType) -> Any:
+    """One value of a dictionary as JSON would hold it."""
+    return None if value is None else {"string": str, "bool": bool}.get(kind, float)(value)
 
 
 def _array(column: InputColumn, cells: Sequence[Any]) -> Array:

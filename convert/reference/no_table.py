@@ -31,6 +31,12 @@ def described(X: Any, array: Array, what: str) -> tuple[str, str]:
         return f"a Series of shape {X.shape}", "One column is X[['NAME']], one row X.iloc[[0]]."
     if isinstance(X, list | tuple) and X and isinstance(X[0], dict):
         return f"a list of {len(X)} dictionaries", f"pandas.DataFrame({what}) makes a table of it."
+    if isinstance(X, list | tuple) and len({len(row) for row in X if isinstance(row, list)}) > 1:
+        return (
+            f"a list of {len(X)} rows of several lengths",
+            "A request's rows have as many values each. Items of a row can be keys, {item: 1, …}: "
+            "DictVectorizer and FeatureHasher(input_type='dict') take dictionaries.",
+        )
     hint = f"Give {what} the form that the estimator was fitted on."
     if array.ndim:
         return f"shape {array.shape}", hint

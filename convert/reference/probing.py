@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -76,10 +77,13 @@ def probe_columns(reference: Reference, rows: Sequence[Cells]) -> list[Column]:
         )
     else:
         probed = probe(sorted(needed))
-    return [
+    columns = [
         probed.get(position) or Column(column.name, column.type, True, required=False)
         for position, column in enumerate(inputs.columns)
     ]
+    if inputs.form == "dictionaries":
+        return [replace(column, absent=column.nullable) for column in columns]
+    return columns
 
 
 def _unseen(kind: str) -> Sequence[Any]:

@@ -89,7 +89,7 @@ def _named(
         problems += [
             Problem(number, column.name, "missing column")
             for column in signature.columns
-            if column.required and column.name not in row
+            if column.required and not column.absent and column.name not in row
         ]
         problems += [
             Problem(number, str(name)[:100], f"unknown column{guesses[str(name)]}")

@@ -5,10 +5,12 @@ Source: Austin Appleby, https://github.com/aappleby/smhasher, `MurmurHash3_x86_3
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
+
+from onnxlet.function.arrays import MISSING_TEXT
 
 C1, C2, ADDED = 0xCC9E2D51, 0x1B873593, 0xE6546B64
 MIX1, MIX2 = 0x85EBCA6B, 0xC2B2AE35
@@ -27,6 +29,24 @@ def murmurhash3(tokens: Sequence[str]) -> list[int]:
     seed = np.zeros(1, dtype=np.uint32)
     hashes = iter(_together(short, seed).ravel().view(np.int32).tolist() if short else [])
     return [next(hashes) if len(data) <= SHORT else _one(data) for data in encoded]
+
+
+def bucket(prefix: str, size: int, signed: bool) -> Callable[[str], tuple[int, int]]:
+    """A step: the column of a text's hash, and 1 or -1 there; 0 of a missing text.
+
+    Args:
+        prefix: before the text.
+        size: how many columns there are.
+        signed: a negative hash gives -1.
+    """
+
+    def change(text: str) -> tuple[int, int]:
+        if text == MISSING_TEXT:
+            return 0, 0
+        hashed = _one(f"{prefix}{text}".encode())
+        return abs(hashed) % size, -1 if signed and hashed < 0 else 1
+
+    return change
 
 
 def least_by_seed(tokens: Sequence[str], count: int) -> npt.NDArray[np.uint32]:

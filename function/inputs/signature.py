@@ -40,6 +40,7 @@ class Column:
         type: what values it takes.
         nullable: scikit-learn answers with the value missing.
         required: False where the model drops the column.
+        absent: an object by column name may leave it out, where its value is missing.
         infinite: scikit-learn answers with an infinity.
         minimum: the least number that is answered; None where any finite one is.
         maximum: the greatest number that is answered; None where any finite one is.
@@ -57,6 +58,7 @@ class Column:
     type: ColumnType
     nullable: bool = False
     required: bool = True
+    absent: bool = False
     infinite: bool = False
     minimum: float | None = None
     maximum: float | None = None

@@ -78,6 +78,8 @@ def _of_column(old: Column, new: Column, data: Mapping[str, Any]) -> Iterator[st
     else:
         if old.nullable and not new.nullable:
             yield f"{label}: a missing value is refused now"
+        if old.absent and not new.absent:
+            yield f"{label}: rows without it are refused now"
         if old.cell and new.longest < old.longest:
             yield f"{label}: lists longer than {new.longest} are refused now"
         if old.infinite and not new.infinite:

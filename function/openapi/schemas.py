@@ -116,7 +116,7 @@ def row_by_name(model: Model) -> Schema:
         "type": "object",
         "title": f"{model.name}: a row by column name",
         "properties": properties,
-        "required": [column.name for column in columns if column.required],
+        "required": [c.name for c in columns if c.required and not c.absent],
         "additionalProperties": False,
         **({} if is_long(example) else {"examples": [example]}),
     }

@@ -138,6 +138,7 @@ def _frozen() -> Any:
 # What makes them answer new rows, or fit in time; else they stay as scikit-learn makes them.
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "DictionaryLearning": {"n_components": 6, "max_iter": 50},
+    "FeatureHasher": {"n_features": 2**10},
     "GaussianRandomProjection": {"n_components": 4},
     "HashingVectorizer": {"n_features": 2**10},
     "IsolationForest": {"n_estimators": 20},
