@@ -28,7 +28,8 @@ EXACT = frozenset(
         "MultiOutputClassifier", "MultiOutputRegressor", "OneHotEncoder", "OneVsRestClassifier",
         "OrdinalEncoder", "Pipeline", "RandomForestClassifier", "RandomForestRegressor",
         "RandomTreesEmbedding", "RandomizedSearchCV", "RobustScaler", "SimpleImputer",
-        "StandardScaler", "TargetEncoder", "VotingClassifier", "VotingRegressor", "_BinMapper",
+        "StandardScaler", "TargetEncoder", "TreePredictor", "VotingClassifier", "VotingRegressor",
+        "_BinMapper",
     }
     # category_encoders look categories up
     | {
@@ -37,6 +38,34 @@ EXACT = frozenset(
         "HelmertEncoder", "JamesSteinEncoder", "LeaveOneOutEncoder", "MEstimateEncoder",
         "MultiHotEncoder", "NestedCVWrapper", "PolynomialEncoder", "PolynomialWrapper",
         "QuantileEncoder", "RankHotEncoder", "SumEncoder", "SummaryEncoder", "WOEEncoder",
+    }
+    # so do feature-engine's encoders, and its other steps replace or bound numbers
+    | {
+        "AddMissingIndicator", "ArbitraryDiscretiser", "ArbitraryNumberImputer",
+        "ArbitraryOutlierCapper", "CategoricalImputer", "CountFrequencyEncoder",
+        "DatetimeFeatures", "DatetimeOrdinal", "DatetimeSubtraction", "DecisionTreeDiscretiser",
+        "DecisionTreeEncoder", "DecisionTreeFeatures", "EndTailImputer",
+        "EqualFrequencyDiscretiser", "EqualWidthDiscretiser", "GeometricWidthDiscretiser",
+        "MatchCategories", "MatchVariables", "MeanEncoder", "MeanMedianImputer",
+        "MeanNormalizationScaler", "RareLabelEncoder", "ReciprocalTransformer",
+        "SklearnTransformerWrapper", "StringSimilarityEncoder", "TextFeatures", "Winsorizer",
+        "WoEEncoder",
+    }
+    # skrub's read cells, look them up, or hash them
+    | {
+        "AggJoiner", "AggTarget", "ApplyToCols", "ApplyToEachCol", "ApplyToSubFrame", "CatEncoder",
+        "CheckInputDataFrame", "CleanCategories", "CleanNullStrings", "Cleaner",
+        "DatetimeEncoder", "Drop", "DropCols", "DropSimilar", "DropUninformative",
+        "MinHashEncoder", "MultiAggJoiner", "PassThrough", "SelectCols", "TableVectorizer",
+        "ToCategorical", "ToDatetime", "ToFloat", "ToStr",
+    }
+    # scikit-lego's choose columns, bound them, or choose a model by group
+    | {
+        "ColumnCapper", "ColumnDropper", "ColumnSelector", "DebugPipeline", "DictMapper",
+        "EstimatorTransformer", "GroupedClassifier", "GroupedPredictor", "GroupedRegressor",
+        "HierarchicalClassifier", "HierarchicalRegressor", "IdentityTransformer",
+        "PandasTypeSelector", "RandomAdder", "Thresholder", "TypeSelector",
+        "ZeroInflatedRegressor",
     }
 )  # fmt: skip
 
