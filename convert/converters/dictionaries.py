@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.feature_extraction import DictVectorizer, FeatureHasher
 
 from onnxlet.convert.graph.converter import Converter, Graph, Outputs, Table, Tensor, Unsupported
-from onnxlet.function.inputs.murmur import bucket
+from onnxlet.function.inputs.murmur import murmur_bucket
 
 MOST_HASHED_TEXT = 2**14  # columns that a text's hash is compared with
 FLOATS = (np.dtype("float64"), np.dtype("float32"))
@@ -47,7 +47,7 @@ def hashed(graph: Graph, fitted: Any, table: Table) -> Outputs:
     of_text: list[Tensor] = []
     for key, column in _keys(graph, table):
         if column.dtype != "string":
-            index, sign = bucket("", size, signed)(key)
+            index, sign = murmur_bucket("", size, signed)(key)
             made.append((index, _number(graph, column, fitted) * float(sign)))
             continue
         if size > MOST_HASHED_TEXT:
@@ -56,7 +56,7 @@ def hashed(graph: Graph, fitted: Any, table: Table) -> Outputs:
                 f"Set n_features to {MOST_HASHED_TEXT:,} at most, or use DictVectorizer, which "
                 "keeps the texts that it has seen.",
             )
-        step = {"step": "bucket", "prefix": f"{key}=", "size": size, "signed": signed}
+        step = {"step": "murmur_bucket", "prefix": f"{key}=", "size": size, "signed": signed}
         found = graph.front_end(column, step, dtype="int64", width=2)
         sign = found.take([1]).cast(graph.precision)
         of_text.append(found.take([0]).equals(np.arange(size)[np.newaxis]).where(sign, 0.0))

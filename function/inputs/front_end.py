@@ -28,7 +28,7 @@ STEPS = {
     "messy_texts": (
         "hash_minima", "murmur_minima", "parse_number", "whole_number_text", "without_null_texts",
     ),
-    "murmur": ("bucket",),
+    "murmur": ("murmur_bucket",),
     "similarity": ("letter_similarity", "ngram_similarity"),
     "text_steps": (
         "character_at", "distinct_words", "find_text", "length", "parse_float", "parse_int",

@@ -31,7 +31,7 @@ def murmurhash3(tokens: Sequence[str]) -> list[int]:
     return [next(hashes) if len(data) <= SHORT else _one(data) for data in encoded]
 
 
-def bucket(prefix: str, size: int, signed: bool) -> Callable[[str], tuple[int, int]]:
+def murmur_bucket(prefix: str, size: int, signed: bool) -> Callable[[str], tuple[int, int]]:
     """A step: the column of a text's hash, and 1 or -1 there; 0 of a missing text.
 
     Args:
