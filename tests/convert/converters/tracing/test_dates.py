@@ -238,30 +238,28 @@ def test_dates_that_are_coerced_are_read_as_pandas_reads_them(tmp_path: Path) ->
     check(model, X, [[text] for text in ODD_TEXTS], expected, tmp_path)
 
 
-def test_what_is_computed_of_dates_is_not_rounded_to_minutes(tmp_path: Path) -> None:
-    noon = pd.Timestamp("2021-06-01 12:00:00")
+NOON = pd.Timestamp("2021-06-01 12:00:00")
 
-    def compared(X: Any) -> Any:
-        age = noon - X["when"]
-        return pd.DataFrame(
-            {
-                "days": age.dt.days,
-                "seconds": age.dt.seconds,
-                "whole": age // pd.Timedelta("1h"),
-                "before": X["when"] < noon,
-                "same": X["when"] == noon,
-                "other": X["when"] != noon,
-                "old": age >= pd.Timedelta("1D"),
-            }
-        ).astype(float)
 
-    X = pd.DataFrame({"when": MOMENTS.dt.floor("D")})
-    steps = pd.to_timedelta([-86_400, -3600, -1, 0, 1, 3600, 86_399, 86_401], "s")
-    near = pd.DataFrame({"when": noon - steps})
+@pytest.mark.parametrize(
+    "compute",
+    [
+        lambda when: (NOON - when).dt.days,
+        lambda when: when < NOON,
+        lambda when: when != NOON,
+        lambda when: abs(NOON - when) >= pd.Timedelta("1D"),
+    ],
+)
+def test_what_is_computed_of_dates_is_not_rounded_to_minutes(
+    compute: Callable[[Any], Any], tmp_path: Path
+) -> None:
+    X = pd.DataFrame({"when": MOMENTS})
+    steps = pd.to_timedelta([-86_400, -86_399, -3600, -1, 0, 1, 3600, 86_399, 86_401], "s")
+    near = pd.DataFrame({"when": NOON - steps})
     rows = [[moment.isoformat()] for moment in near["when"]]
-    model = FunctionTransformer(compared).fit(X)
+    model = FunctionTransformer(lambda X: compute(X["when"]).astype(float).to_frame()).fit(X)
 
-    check(model, X, rows, compared(near), tmp_path)
+    check(model, X, rows, model.transform(near), tmp_path)
 
 
 def test_flags_of_a_missing_date_are_false(tmp_path: Path) -> None:
