@@ -14,10 +14,14 @@ from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pandas as pd
+
 from onnxlet.convert.graph.inputs import steps_of
 from onnxlet.convert.graph.tensor import DATE, Tensor, Unsupported
 from onnxlet.function.inputs.dates import GREATEST, LEAST
 
+# What Python's `strptime` reads as pandas' own does.
+READ_ALIKE = frozenset("YmdHMSfyBbAapIjz%")
 FIXED = re.compile(r"UTC([+-])(\d\d):(\d\d)")
 # Other names of pandas for the same part.
 ALIASES = {
@@ -26,23 +30,36 @@ ALIASES = {
 }  # fmt: skip
 
 
-def from_text(text: Tensor, form: str | None = None, offset: bool = False) -> Tensor:
+def from_text(
+    text: Tensor, form: str | None = None, offset: bool = False, coerced: bool = False
+) -> Tensor:
     """The dates that a column of text holds; what is no date is missing.
 
     Args:
         text: as it comes in, or changed by other steps of the front end.
         form: of `strptime`; None is ISO 8601.
         offset: dates of ISO 8601 have an offset from UTC, or have none.
+        coerced: any text comes in, and pandas reads what it can: 2026-3-5 by %Y-%m-%d, too.
 
     Raises:
-        Unsupported: a step inside the model has made the text.
+        Unsupported: a step inside the model has made the text, or Python reads the form otherwise.
     """
     if text.column is None or text.dtype != "string":
         raise Unsupported(
             "it reads dates out of a column that a step before it has changed",
             "Read dates from columns as they come in.",
         )
-    return with_step(text, {"step": "parse_date", "form": form, "offset": offset})
+    if not coerced:
+        return with_step(text, {"step": "parse_date", "form": form, "offset": offset})
+    if form is None or set(re.findall("%(.)", form)) - READ_ALIKE:
+        raise Unsupported(
+            f"pandas reads dates of the form {form!r} that it is to coerce differently than Python",
+            "Use one of numbers and names, such as %Y-%m-%d.",
+        )
+    in_nanoseconds = int(pd.__version__.split(".")[0]) < 3
+    return with_step(
+        text, {"step": "parse_date_or_missing", "form": form, "in_nanoseconds": in_nanoseconds}
+    )
 
 
 def with_step(column: Tensor, step: Mapping[str, Any]) -> Tensor:

@@ -12,11 +12,17 @@ from onnxlet.convert.reference.answers import Answers
 from onnxlet.convert.reference.hush import hushed
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference
+from onnxlet.convert.spacing import evenly_spaced
 from onnxlet.function.arrays import Array
+
+MORE = 200  # rows that have to be answered alike without a column
 
 
 def needed_columns(
-    reference: Reference, bases: Sequence[Cells], kinds: Sequence[Sequence[int]]
+    reference: Reference,
+    bases: Sequence[Cells],
+    kinds: Sequence[Sequence[int]],
+    rows: Sequence[Cells] = (),
 ) -> list[int]:
     """Positions of the columns that can't be left out of the DataFrame; of an array, all.
 
@@ -26,23 +32,31 @@ def needed_columns(
         reference: is asked without each column; of a wide frame, without some of each kind.
         bases: the rows that it is asked about.
         kinds: positions of columns that are treated alike.
+        rows: more of them, for columns that the first ones seem not to need: a tree that looks at
+            a column in few rows answers all others alike without it.
     """
     inputs = reference.inputs
     every = list(range(len(inputs.columns)))
     if not inputs.frame or len(every) == 1:
         return every
-    whole = inputs.data(bases)
-    known: list[Answers] = []
+    several = evenly_spaced(rows, MORE)
+    some_rows = [inputs.data(each) for each in (bases, several) if each]
+    known: dict[int, Answers] = {}
 
     def is_needed(positions: Sequence[int]) -> bool:
+        labels = [inputs.columns[position].label for position in positions]
+        return not all(alike_without(labels, number) for number in range(len(some_rows)))
+
+    def alike_without(labels: Sequence[Any], number: int) -> bool:
+        whole = some_rows[number]
         try:
             with hushed():
-                labels = [inputs.columns[position].label for position in positions]
                 without = reference.answers_to(whole.drop(columns=labels))
         except Exception:  # whatever it raises, it needs the column
-            return True
-        known[:] = known or [reference.answers_to(whole)]
-        return not _same(known[0], without)
+            return False
+        if number not in known:
+            known[number] = reference.answers_to(whole)
+        return _same(known[number], without)
 
     if not is_wide(len(every)):
         return [position for position in every if is_needed([position])]

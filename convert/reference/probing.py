@@ -68,7 +68,7 @@ def probe_columns(reference: Reference, rows: Sequence[Cells]) -> list[Column]:
         return reference.takes(inputs.data(trial))
 
     kinds = kinds_of_columns(inputs, reference.estimator)
-    needed = set(needed_columns(reference, bases, kinds)) or {0}
+    needed = set(needed_columns(reference, bases, kinds, rows)) or {0}
     if is_wide(len(inputs.columns)):
         some = [[position for position in kind if position in needed] for kind in kinds]
         names = [column.name for column in inputs.columns]

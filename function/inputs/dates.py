@@ -65,6 +65,8 @@ def read(text: str, form: str | None = None, offset: bool = False) -> Moment:
 
 def _is_as_written(made: datetime, text: str, form: str) -> bool:
     """Python reads 2026-3-5 by %Y-%m-%d, too, and pandas only some of such forms."""
+    if (made.utcoffset() or timedelta(0)) % timedelta(minutes=1):
+        return False  # pandas leaves the seconds of an offset out
     if "%f" in form or "%z" in form:  # written in several ways: 0.5 and 0.500000, Z and +00:00
         return len(text) >= len(made.strftime(form.replace("%f", "0").replace("%z", "Z")))
     return made.strftime(form).casefold() == text.casefold()
@@ -93,20 +95,39 @@ def parse_date_or_missing(form: str, in_nanoseconds: bool = False) -> Callable[[
         in_nanoseconds: pandas holds it in nanoseconds, which have no date before 1678.
     """
 
-    @lru_cache(CACHED)
     def change(text: str) -> Moment:
+        return CLOCK[text]("%z" in form) if text in CLOCK else dated(text)
+
+    @lru_cache(CACHED)
+    def dated(text: str) -> Moment:
         if "%f" in form:  # pandas takes nanoseconds, and no digit at all
             text = DECIMALS.sub(lambda found: found[1] or ".0", text)
         if "%z" in form:
             text = WHOLE_HOURS.sub(r"\g<0>00", text)
         try:
             made = datetime.strptime(text, form)
-            moment = made.astimezone(UTC).replace(tzinfo=None) if made.tzinfo else made
+            moment = made.replace(tzinfo=None) - _whole_minutes(made.utcoffset())
         except (ValueError, OverflowError):
             return None
         return None if in_nanoseconds and not LEAST_NS <= moment <= GREATEST_NS else moment
 
     return change
+
+
+# What pandas reads in any form of dates: its time of day is the machine's, or UTC.
+CLOCK: Mapping[str, Callable[[bool], datetime]] = {
+    "now": lambda utc: datetime.now(UTC).replace(tzinfo=None) if utc else datetime.now(),
+    "today": lambda utc: datetime.now(),
+}
+
+
+def _whole_minutes(offset: timedelta | None) -> timedelta:
+    """An offset from UTC as pandas reads it, without its seconds."""
+    minute = timedelta(minutes=1)
+    if offset is None:
+        return timedelta(0)
+    whole = abs(offset) // minute * minute
+    return -whole if offset < timedelta(0) else whole
 
 
 def date_in_zone(starts: Sequence[int], offsets: Sequence[int]) -> Callable[[Moment], Moment]:

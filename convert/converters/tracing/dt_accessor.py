@@ -6,7 +6,8 @@ Sources: `pandas/core/indexes/accessors.py`, `pandas/core/tools/datetimes.py`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import operator
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -34,10 +35,11 @@ def to_datetime(arg: Any, **options: Any) -> Any:
                   yearfirst=(False,), cache=(True, False), exact=(True,))  # fmt: skip
     if not getattr(arg, "_flat", False):
         refuse("pd.to_datetime of other than one column has no conversion", COLUMNS)
-    return arg._mapped(lambda x: _read(x, form, bool(utc)))
+    coerced = options.get("errors") == "coerce"
+    return arg._mapped(lambda x: _read(x, form, bool(utc), coerced))
 
 
-def _read(x: Tensor, form: Any, utc: bool) -> Tensor:
+def _read(x: Tensor, form: Any, utc: bool, coerced: bool) -> Tensor:
     if x.dtype == DATE:
         return x
     known = dates.form_of(x)
@@ -52,7 +54,7 @@ def _read(x: Tensor, form: Any, utc: bool) -> Tensor:
     if "%z" in form and not utc:
         refuse("dates with an offset are in a zone of their own", "Use utc=True.")
     try:
-        return dates.from_text(x, form)
+        return dates.from_text(x, form, coerced=coerced and form != known)
     except Unsupported as error:
         refuse(str(error), COLUMNS)
 
@@ -73,6 +75,8 @@ class DtAccessor:
         return refuse(f"a date's .dt.{name} has no conversion")
 
     def _part(self, name: str) -> Any:
+        if name.startswith("is_"):  # False where the date is missing
+            return self._made(lambda x: dates.parts(x, [name]).equals(1.0))
         return self._made(lambda x: dates.parts(x, [name]))
 
     def _made(self, function: Callable[[Tensor], Tensor]) -> Any:
@@ -133,26 +137,32 @@ class Duration:
     @property
     def seconds(self) -> Any:
         """Whole seconds beside whole days."""
-        return self._whole(timedelta(seconds=1)) - self.days * 86_400
+        day, second = (timedelta(**{unit: 1}) / MICROSECOND for unit in ("days", "seconds"))
+        return self._made(lambda x: _floor((x - _floor(x / day) * day) / second))
 
     def total_seconds(self) -> Any:
         """All seconds, with fractions."""
-        return _to_precision(self._microseconds / 1e6)
+        return self._made(lambda x: x / 1e6)
 
     def _whole(self, unit: timedelta) -> Any:
-        return _to_precision(np.floor(self._microseconds / (unit / MICROSECOND)))
+        return self._made(lambda x: _floor(x / (unit / MICROSECOND)))
+
+    def _made(self, function: Callable[[Tensor], Tensor]) -> Any:
+        """A column of numbers: microseconds need float64, what is made of them does not."""
+        return self._microseconds._mapped(lambda x: function(x).cast(x.graph.precision))
 
     def __truediv__(self, other: Any) -> Any:
-        return _to_precision(self._microseconds / (_constant(other) / MICROSECOND))
+        unit = _constant(other) / MICROSECOND
+        return self._made(lambda x: x / unit)
 
     def __floordiv__(self, other: Any) -> Any:
         return self._whole(_constant(other))
 
     def __abs__(self) -> Duration:
-        return Duration(abs(self._microseconds))
+        return Duration(self._microseconds._mapped(lambda x: x.unary("Abs")))
 
     def __neg__(self) -> Duration:
-        return Duration(-self._microseconds)
+        return Duration(self._microseconds._mapped(lambda x: -x))
 
     def __getattr__(self, name: str) -> Any:
         return refuse(f"a difference between dates has no .{name} in a graph", "Take its .dt.days.")
@@ -160,7 +170,8 @@ class Duration:
 
 def _comparison(name: str) -> Callable[[Duration, Any], Any]:
     def compare(self: Duration, other: Any) -> Any:
-        return getattr(self._microseconds, name)(_constant(other) / MICROSECOND)
+        bound = _constant(other) / MICROSECOND
+        return self._microseconds._mapped(lambda x: getattr(x, name)(bound))
 
     return compare
 
@@ -175,23 +186,35 @@ def _constant(value: Any) -> timedelta:
     return refuse(f"it computes with a difference between dates and {value!r:.40}")
 
 
-def _to_precision(made: Any) -> Any:
-    return made._mapped(lambda x: x.cast(x.graph.precision))
+def _floor(x: Tensor) -> Tensor:
+    return x.unary("Floor")
 
 
 def operated(function: Any, operands: Any) -> Any:
     """An operation of NumPy on dates: their difference, or which is earlier."""
     if function is np.subtract and isinstance(operands[1], timedelta | np.timedelta64):
         refuse("it moves dates by a time", "Subtract dates from each other.")
-    if function not in (np.subtract, *COMPARED):
+    if function is not np.subtract and function not in COMPARED:
         refuse(f"it computes np.{function.__name__} of dates", "Take their parts by .dt.")
     given = [_operand(operand) for operand in operands]
     if function is np.subtract:
         return Duration(elementwise(lambda x, y: x - y, *given))
-    return function(*given)
+    return elementwise(COMPARED[function], *given)
 
 
-COMPARED = (np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal)
+# Of tensors in float64: as numbers of the graph, microseconds would be rounded to minutes.
+COMPARED: Mapping[Any, Callable[[Any, Any], Any]] = {
+    np.less: operator.lt,
+    np.less_equal: operator.le,
+    np.greater: operator.gt,
+    np.greater_equal: operator.ge,
+    np.equal: lambda x, y: _equal(x, y),
+    np.not_equal: lambda x, y: ~_equal(x, y),
+}
+
+
+def _equal(x: Any, y: Any) -> Tensor:
+    return x.equals(y) if isinstance(x, Tensor) else y.equals(x)
 
 
 def _operand(operand: Any) -> Any:

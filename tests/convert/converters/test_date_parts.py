@@ -123,3 +123,13 @@ def test_parameters_are_scikit_learns(tmp_path: Path) -> None:
     model = make_pipeline(DateParts(), Ridge())
     model.set_params(dateparts__parts=["hour"], dateparts__format="%Y-%m-%d")
     assert model.fit(FRAMES["text"], Y).predict(FRAMES["text"]).shape == (80,)
+
+
+def test_seconds_of_an_offset_are_refused(tmp_path: Path) -> None:
+    """Pandas leaves them out, and takes 12:00:00+02:00:30 for 10:00."""
+    frame = pd.DataFrame({"when": texts("%Y-%m-%dT%H:%M:%S") + "+0200"})
+    built(Source(DateParts(["hour", "second"]).fit(frame), frame), tmp_path)
+    client = served(tmp_path)
+
+    assert client.post("/predict", json=[["2024-01-01T12:00:00+02:00"]]).status_code == 200
+    assert client.post("/predict", json=[["2024-01-01T12:00:00+02:00:30"]]).status_code == 422

@@ -321,3 +321,14 @@ def test_a_library_that_reports_as_fatal_what_is_only_tried(
 
     fatal = "" if loaded else "[Fatal] of a library\n" * 2
     assert capfd.readouterr().err == f"{fatal}after\n"
+
+
+def test_a_column_that_matters_in_few_rows_is_required() -> None:
+    def bonus(frame: Any) -> Any:
+        seldom = frame.get("seldom", pd.Series(0.0, index=frame.index))
+        return (frame["often"] + 10 * (seldom > 90)).to_frame("sum")
+
+    X = pd.DataFrame({"often": np.arange(100.0), "seldom": np.arange(100.0)})
+    estimator = FunctionTransformer(bonus).fit(X)
+
+    assert probed(Source(estimator, X))["seldom"].required

@@ -27,8 +27,6 @@ from onnxlet.convert.graph.converter import (
 )
 from onnxlet.function.arrays import Array
 
-# What Python's `strptime` reads as pandas' own does.
-KNOWN = frozenset("YmdHMSfyBbAapIjz%")
 UNITS = {"s": timedelta(seconds=1), "ms": timedelta(milliseconds=1)}
 SECOND = 1e6  # microseconds
 # The parts that are encoded as periods, and the largest number that each may be.
@@ -55,7 +53,7 @@ def _read(text: Tensor, fitted: Any) -> Tensor:
     form = fitted.format_
     if form is None:
         raise Unsupported("it is fitted on dates and given text", "Give X_test a column of dates.")
-    unknown = {letter for letter in re.findall("%(.)", form) if letter not in KNOWN}
+    unknown = {letter for letter in re.findall("%(.)", form) if letter not in dates.READ_ALIKE}
     if unknown or not isinstance(form, str):
         raise Unsupported(f"its format is {form!r}", "Use one of numbers and names, %Y-%m-%d.")
     if text.dtype != "string" or text.column is None:

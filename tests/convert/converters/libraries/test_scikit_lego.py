@@ -294,3 +294,14 @@ def test_a_pipeline_of_a_tutorial(tmp_path: Path) -> None:
     )
     made = built(Source(model.fit(rows[:600], y[:600]), rows[600:]), tmp_path)
     assert made.manifest["task"] == "classification"
+
+
+def test_rows_far_from_all_others_are_refused_by_lowess(tmp_path: Path) -> None:
+    X = pd.DataFrame({"x": np.linspace(0, 1, 60)})
+    model = linear_model.LowessRegression(span=0.5).fit(X, X["x"] ** 2)
+    with pytest.raises(ValueError, match="all zero"):
+        model.predict(pd.DataFrame({"x": [300.0]}))
+
+    made = built(Source(model, X), tmp_path)
+
+    assert made.manifest["parity"]["unrefused_rows"] == 0

@@ -213,3 +213,60 @@ def test_what_is_refused(function: Callable[[Any], Any], reason: str, tmp_path: 
         built(Source(model, X), tmp_path)
 
     assert not list(tmp_path.iterdir())
+
+
+ODD_TEXTS = [
+    "2024-3-5",
+    "2024-01-1",
+    "9999-12-31",
+    "0001-01-01",
+    "2024-02-30",
+    " 2024-01-01",
+    "NaT",
+]
+
+
+def test_dates_that_are_coerced_are_read_as_pandas_reads_them(tmp_path: Path) -> None:
+    def read(X: Any) -> Any:
+        when = pd.to_datetime(X["when"], format="%Y-%m-%d", errors="coerce")
+        return pd.DataFrame({"year": when.dt.year, "day": when.dt.day}).fillna(-1.0)
+
+    X = pd.DataFrame({"when": MOMENTS.dt.strftime("%Y-%m-%d").astype(object)})
+    expected = read(pd.DataFrame({"when": pd.Series(ODD_TEXTS, dtype=object)}))
+    model = FunctionTransformer(read).fit(X)
+
+    check(model, X, [[text] for text in ODD_TEXTS], expected, tmp_path)
+
+
+NOON = pd.Timestamp("2021-06-01 12:00:00")
+
+
+@pytest.mark.parametrize(
+    "compute",
+    [
+        lambda when: (NOON - when).dt.days,
+        lambda when: when < NOON,
+        lambda when: when != NOON,
+        lambda when: abs(NOON - when) >= pd.Timedelta("1D"),
+    ],
+)
+def test_what_is_computed_of_dates_is_not_rounded_to_minutes(
+    compute: Callable[[Any], Any], tmp_path: Path
+) -> None:
+    X = pd.DataFrame({"when": MOMENTS})
+    steps = pd.to_timedelta([-86_400, -86_399, -3600, -1, 0, 1, 3600, 86_399, 86_401], "s")
+    near = pd.DataFrame({"when": NOON - steps})
+    rows = [[moment.isoformat()] for moment in near["when"]]
+    model = FunctionTransformer(lambda X: compute(X["when"]).astype(float).to_frame()).fit(X)
+
+    check(model, X, rows, model.transform(near), tmp_path)
+
+
+def test_flags_of_a_missing_date_are_false(tmp_path: Path) -> None:
+    def flags(X: Any) -> Any:
+        return pd.DataFrame({"end": X["when"].dt.is_month_end, "leap": X["when"].dt.is_leap_year})
+
+    X = pd.DataFrame({"when": MOMENTS.where(RANDOM.random(90) > 0.2)})
+    model = FunctionTransformer(lambda X: flags(X).astype(float)).fit(X)
+
+    check(model, X, [[None], ["2024-02-29"], ["2023-01-31"]], [[0, 0], [1, 1], [1, 0]], tmp_path)
