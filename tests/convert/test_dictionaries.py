@@ -90,7 +90,7 @@ def test_a_key_may_be_left_out_and_an_unknown_one_is_refused(tmp_path: Path) -> 
     assert ask({"city": "Dubai", "rooms": None}).json == ask({"city": "Dubai"}).json
     unknown = ask({"city": "Dubai", "town": "x"})
     assert unknown.status_code == 422
-    assert "unknown column" in unknown.text and "town" in unknown.text
+    assert "unknown column" in unknown.text
     schemas = client.get("/openapi.json").json["components"]["schemas"]
     assert schemas["m.row"]["required"] == []
     assert set(schemas["m.row"]["properties"]) == {"city", "temperature", "rooms", "sunny"}
