@@ -88,7 +88,7 @@ def test_what_can_not_be_copied_is_refused(what: str, tmp_path: Path) -> None:
 
 def test_rows_of_training_are_named_as_such(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match=r"^X_train: expected a DataFrame"):
-        built(Source(LINEAR, X, Y, X[:, 0]), tmp_path)
+        built(Source(LINEAR, X, Y, X[np.newaxis]), tmp_path)
 
 
 @pytest.mark.parametrize("y_test", [np.where(Y > 0, Y, np.nan), ["a"] * 40], ids=["gaps", "text"])
