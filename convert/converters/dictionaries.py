@@ -58,8 +58,8 @@ def hashed(graph: Graph, fitted: Any, table: Table) -> Outputs:
             )
         step = {"step": "bucket", "prefix": f"{key}=", "size": size, "signed": signed}
         found = graph.front_end(column, step, dtype="int64", width=2)
-        sign = found.take([1]).cast(graph.precision)
-        of_text.append(found.take([0]).equals(np.arange(size)[np.newaxis]).where(sign, 0.0))
+        one = found.take([1]).cast(graph.precision)
+        of_text.append(found.take([0]).equals(np.arange(size)[np.newaxis]).where(one, 0.0))
     total = [_summed(graph, made, size)] if made else []
     return {"transform": _sum([*total, *of_text])}
 

@@ -242,7 +242,9 @@ def _texts(array: Array) -> Array:
     gaps = pd.isna(array)
     if not gaps.any() or not all(isinstance(cell, str) for cell in array[~gaps]):
         return array
-    return np.where(gaps, None, array)
+    texts = array.copy()
+    texts[gaps] = None
+    return texts
 
 
 def _flat(labels: Array) -> Array:

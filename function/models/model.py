@@ -331,7 +331,8 @@ def _as_declared(array: Array, output: Output) -> Array:
         return nested.packed([_as_declared(row.ravel(), flat).reshape(row.shape) for row in array])
     shaped = array.reshape(output.shape) if output.shape.count(-1) == 1 else array
     if output.type == "string" and (gaps := shaped == MISSING_TEXT).any():
-        return np.where(gaps, None, shaped)
+        shaped = shaped.astype(object)
+        shaped[gaps] = None
     if output.type == "float64" and shaped.dtype == np.float32:
         return shaped  # a float64 would be written with digits that nobody computed
     return shaped.astype(NUMPY_TYPES.get(output.type, output.type), copy=False)
