@@ -39,7 +39,6 @@ class InputColumn:
         wide: numbers of float32 are given in float64, where no operation rounds them again.
         objects: numbers are given as Python objects, among which a step may put text.
         date: pandas' dtype, where the text is dates of ISO 8601 that are given as such.
-        texts: pandas' own dtype of text, where the test set has that: a selector may ask for it.
     """
 
     name: str
@@ -51,7 +50,6 @@ class InputColumn:
     wide: bool = False
     objects: bool = False
     date: Any = None
-    texts: pd.StringDtype | None = None
 
     @property
     def zone(self) -> str | None:
@@ -278,8 +276,7 @@ def _column(series: pd.Series[Any], label: Any, name: str, what: str) -> InputCo
     category = dtype if isinstance(dtype, pd.CategoricalDtype) else None
     objects = category is None and dtype.kind == "O" and kind in ("int64", "float64")
     gap = missing(series.astype(object))
-    texts = dtype if isinstance(dtype, pd.StringDtype) and dtype.na_value is np.nan else None
-    return InputColumn(name, label, kind, gap, category, objects=objects, texts=texts)
+    return InputColumn(name, label, kind, gap, category, objects=objects)
 
 
 def _frame(columns: Sequence[InputColumn], by_column: Sequence[Sequence[Any]]) -> pd.DataFrame:
@@ -292,8 +289,8 @@ def _frame(columns: Sequence[InputColumn], by_column: Sequence[Sequence[Any]]) -
             series[position] = pd.Series(_categorical(column.category, cells))
         else:
             array = _array(column, cells)
-            kept = column.texts if column.texts is not None else object
-            series[position] = pd.Series(array, dtype=kept) if array.dtype == object else array
+            objects = array.dtype == object
+            series[position] = pd.Series(array, dtype=object) if objects else array
     return pd.DataFrame(series).set_axis([column.label for column in columns], axis=1)
 
 

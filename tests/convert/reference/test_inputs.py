@@ -368,9 +368,3 @@ def test_all_columns_at_once_are_what_they_are_one_by_one(form: Any, wide: bool,
         assert inputs.rows(fast) == rows or kind == "float32"
     elif kind == "float32":  # BLAS sums in the order of the memory
         assert fast.to_numpy().flags.f_contiguous == slow.flags.f_contiguous
-
-
-def test_a_frame_keeps_the_dtype_of_its_text() -> None:
-    own, held = pd.Series(["a", None]), pd.Series(["a", None], dtype=object)
-    inputs, X = read_inputs(pd.DataFrame({"own": own, "held": held}))
-    assert inputs.data(inputs.rows(X)).dtypes.to_dict() == {"own": own.dtype, "held": held.dtype}
