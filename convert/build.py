@@ -36,6 +36,7 @@ from onnxlet.convert.reference.estimators import copied, one_threaded
 from onnxlet.convert.reference.frames import as_pandas
 from onnxlet.convert.reference.held_out import held_out_rows
 from onnxlet.convert.reference.inputs import Cells, InputColumn, Inputs, read_inputs
+from onnxlet.convert.reference.no_table import no_table
 from onnxlet.convert.reference.probing import probe_columns
 from onnxlet.convert.reference.reference import Reference
 from onnxlet.convert.reference.text_limits import with_text_limits
@@ -190,6 +191,8 @@ def _described_rows(source: Source, inputs: Inputs, rows: list[Cells]) -> Descri
         return Described(inputs.columns, rows, "X_test")
     keys = {column.name: column.type for column in inputs.columns}
     trained, X = read_inputs(source.X_train, TRAINED, keys)
+    if trained.form == "dictionaries" != inputs.form:
+        raise no_table(source.X_train, TRAINED)
     names = [column.name for column in inputs.columns]
     if [column.name for column in trained.columns] != names:
         raise Refusal(

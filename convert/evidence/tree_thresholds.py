@@ -177,15 +177,21 @@ def _neighbours(number: float) -> Iterator[float]:
     yield float(np.nextafter(number, -np.inf))
     single = np.float32(number)
     yield float(single)
-    yield float(np.nextafter(single, np.float32(np.inf)))
-    yield float(np.nextafter(single, np.float32(-np.inf)))
+    yield _next(single, np.inf)
+    yield _next(single, -np.inf)
+
+
+def _next(single: np.float32, end: float) -> float:
+    """The next float32 in a direction; beside the largest is infinity."""
+    with np.errstate(over="ignore"):
+        return float(np.nextafter(single, np.float32(end)))
 
 
 def _where_rounding_turns(number: float) -> Iterator[float]:
     """Halfway between the nearest float32 and those next to it, and beside."""
     single = np.float32(number)
-    for end in (np.float32(np.inf), np.float32(-np.inf)):
-        middle = float(single) / 2 + float(np.nextafter(single, end)) / 2
+    for end in (np.inf, -np.inf):
+        middle = float(single) / 2 + _next(single, end) / 2
         yield middle
         yield float(np.nextafter(middle, np.inf))
         yield float(np.nextafter(middle, -np.inf))

@@ -10,6 +10,7 @@ from inspect import signature
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn.base import is_classifier, is_clusterer, is_outlier_detector, is_regressor
 from sklearn.decomposition import NMF, MiniBatchNMF
 from sklearn.pipeline import Pipeline
@@ -57,6 +58,8 @@ class Task:
             warnings.simplefilter("ignore")
             ask = _asked_one_by_one if self.one_by_one else _asked
             made = {name: ask(estimator, m, X) for name, m in self.methods.items()}
+        if self.name == "classification" and not self.several:
+            made["prediction"] = _flat(made["prediction"])
         answered = len(next(iter(made.values())))
         given = X.shape[0] if hasattr(X, "shape") else len(X)
         if answered != given:
@@ -229,8 +232,25 @@ def _asked(estimator: Any, method: str, X: Data) -> Array:
     if method == "std":
         return np.asarray(estimator.predict(X, return_std=True)[1])
     answer = getattr(estimator, method)(X)
-    array = np.hstack(answer) if isinstance(answer, list) else dense(answer)
+    array = _texts(np.hstack(answer) if isinstance(answer, list) else dense(answer))
     return _of_one_row(array, method) if np.shape(X)[:1] == (1,) else array
+
+
+def _texts(array: Array) -> Array:
+    """Text with None for what is missing, whatever the estimator says for that."""
+    if array.dtype != object:
+        return array
+    gaps = pd.isna(array)
+    if not gaps.any() or not all(isinstance(cell, str) for cell in array[~gaps]):
+        return array
+    texts = array.copy()
+    texts[gaps] = None
+    return texts
+
+
+def _flat(labels: Array) -> Array:
+    """One label a row, as scikit-learn's own classifiers answer; CatBoost's have a list of one."""
+    return labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
 
 
 def _of_one_row(array: Array, method: str) -> Array:

@@ -196,8 +196,8 @@ def written(outputs: Iterable[Iterable[Any]]) -> bytes:
 
 
 def _fields(entry: Any) -> list[str]:
-    if isinstance(entry, str):
-        return [entry]
+    if entry is None or isinstance(entry, str):
+        return [entry or ""]
     if hasattr(entry, "__len__"):
         return [field for part in entry for field in _fields(part)]
     text = str(entry)  # of NumPy's own number, which knows how many digits it needs

@@ -13,7 +13,7 @@ import numpy as np
 import onnxruntime
 
 from onnxlet.function import deadline, json_text
-from onnxlet.function.arrays import Array
+from onnxlet.function.arrays import MISSING_TEXT, Array
 from onnxlet.function.errors import InvalidRows, MalformedRequest, ModelError, Problem
 from onnxlet.function.inputs import nested
 from onnxlet.function.inputs.signature import Output, Signature
@@ -114,7 +114,7 @@ class Model:
 
         Returns:
             By output name, an array with one entry per row: numbers as ONNX Runtime gave them,
-            labels in their own type (strings in an object array).
+            labels in their own type (strings in an object array, None for a missing text).
 
         Raises:
             InvalidRows: rows that scikit-learn raises for, although it takes each of their values.
@@ -322,11 +322,17 @@ NUMPY_TYPES = {"string": "O"}
 
 
 def _as_declared(array: Array, output: Output) -> Array:
-    """Whole-number tensors hold bool and float labels; a column of one value per row is flat."""
+    """Whole-number tensors hold bool and float labels; a column of one value per row is flat.
+
+    A missing text is None.
+    """
     if array.dtype == object and output.type != "string":  # rows of different sizes
         flat = Output(output.name, output.type, (-1,))
         return nested.packed([_as_declared(row.ravel(), flat).reshape(row.shape) for row in array])
     shaped = array.reshape(output.shape) if output.shape.count(-1) == 1 else array
+    if output.type == "string" and (gaps := shaped == MISSING_TEXT).any():
+        shaped = shaped.astype(object)
+        shaped[gaps] = None
     if output.type == "float64" and shaped.dtype == np.float32:
         return shaped  # a float64 would be written with digits that nobody computed
     return shaped.astype(NUMPY_TYPES.get(output.type, output.type), copy=False)

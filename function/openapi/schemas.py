@@ -167,6 +167,8 @@ def output_schema(output: Output, model: Model) -> Schema:
 def _number(kind: str) -> Schema:
     if kind in ("float64", "float32"):
         return {"type": ["number", "null"]}  # NaN and infinities are null
+    if kind == "string":
+        return {"type": ["string", "null"]}  # a missing text is null
     return {"type": TYPES[kind]["type"]}
 
 

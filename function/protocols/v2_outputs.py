@@ -158,7 +158,8 @@ def _entry(
     """One output; its bytes are put behind `tail` where there is one.
 
     Raises:
-        MalformedRequest: its rows differ in size, and are no tensor.
+        MalformedRequest: its rows differ in size, and are no tensor; or a text is missing among
+            its bytes.
     """
     if (
         array.dtype == object
@@ -180,6 +181,11 @@ def _entry(
         parameters["classes_per_output"] = ",".join(str(len(each)) for each in classes)
     if tail is None:
         entry["data"] = array.ravel()
+    elif array.dtype == object and None in array.ravel().tolist():
+        raise MalformedRequest(
+            f"'{name}' has a missing text, which binary data has no form for",
+            "Ask for it as JSON, 'binary_data': false: it is null there.",
+        )
     else:
         tail.append(to_bytes(array))
         parameters["binary_data_size"] = len(tail[-1])

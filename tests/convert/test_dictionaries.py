@@ -111,15 +111,15 @@ def test_keys_of_the_fit_are_columns_too() -> None:
 
 
 def test_more_keys_than_are_tried_one_by_one(tmp_path: Path) -> None:
-    words = [f"word{number}" for number in range(205)]
-    rows = [{str(word): 1 for word in RANDOM.choice(words, 9, replace=False)} for _ in range(60)]
+    words = [f"word{number}" for number in range(201)]
+    rows = [{str(word): 1 for word in RANDOM.choice(words, 9, replace=False)} for _ in range(40)]
     labels = np.array(["word1" in row or len("".join(row)) % 2 for row in rows]).astype(int)
     model = make_pipeline(FeatureHasher(), LogisticRegression()).fit(rows, labels)
-    built(Source(model, rows[:30], X_train=rows), tmp_path)
+    built(Source(model, rows[:20], X_train=rows), tmp_path)
 
-    answer = served(tmp_path).post("/predict", json={"instances": rows[30:]})
+    answer = served(tmp_path).post("/predict", json={"instances": rows[20:]})
 
-    assert answer.json["prediction"] == model.predict(rows[30:]).tolist()
+    assert answer.json["prediction"] == model.predict(rows[20:]).tolist()
 
 
 @pytest.mark.parametrize("form", [pd.Series, lambda rows: np.array(rows, dtype=object)])

@@ -17,7 +17,7 @@ from skops import io
 
 from onnxlet.convert.sources.saved import load_saved
 from onnxlet.convert.sources.source import Source
-from tests.convert.helpers import built
+from tests.convert.helpers import built, served
 from tests.convert.sources.hostile_skops import (
     assert_harmless,
     import_everything,
@@ -134,3 +134,25 @@ def test_every_other_name_that_they_reach_is_refused_or_harmless(tmp_path: Path)
     assert {name for name, _ in accepted} >= {"lightgbm.basic.Booster", "xgboost.core.Booster"}
 
     assert_harmless(accepted, tmp_path)
+
+
+def test_several_classes_are_answered_with_one_label_a_row(tmp_path: Path) -> None:
+    rows, labels = data.penguins()
+    rows = rows.drop(columns=data.texts(rows))
+    model = catboost.CatBoostClassifier(n_estimators=5, loss_function="MultiClass", **SILENT)
+    model.fit(rows, labels)
+    built(Source(model, rows[:40]), tmp_path)
+    client, some = served(tmp_path), rows.dropna()[:3]
+    tensors = [
+        {"name": name, "datatype": "FP64", "shape": [3], "data": some[name].astype(float).tolist()}
+        for name in some
+    ]
+
+    native = client.post("/predict", json={"instances": some.to_dict("records")}).json
+    infer = client.post("/v2/models/m/infer", json={"inputs": tensors}).json
+
+    expected = model.predict(some)
+    assert expected.shape == (3, 1)
+    assert native["prediction"] == expected[:, 0].tolist()
+    [prediction] = [each for each in infer["outputs"] if each["name"] == "prediction"]
+    assert (prediction["shape"], prediction["data"]) == ([3], native["prediction"])
