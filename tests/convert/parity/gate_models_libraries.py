@@ -87,7 +87,7 @@ def _imputed_and_encoded() -> Any:
         _of("feature_engine.imputation.MeanMedianImputer")(),
         _of("feature_engine.imputation.CategoricalImputer")(),
         _of("feature_engine.encoding.MeanEncoder")(unseen="encode"),
-        LogisticRegression(max_iter=3000),
+        DecisionTreeClassifier(max_depth=6, random_state=0),
     )
 
 
