@@ -56,8 +56,8 @@ EXACT = frozenset(
         "AggJoiner", "AggTarget", "ApplyToCols", "ApplyToEachCol", "ApplyToSubFrame", "CatEncoder",
         "CheckInputDataFrame", "CleanCategories", "CleanNullStrings", "Cleaner",
         "DatetimeEncoder", "Drop", "DropCols", "DropSimilar", "DropUninformative",
-        "MinHashEncoder", "MultiAggJoiner", "PassThrough", "SelectCols", "TableVectorizer",
-        "ToCategorical", "ToDatetime", "ToFloat", "ToStr",
+        "DurationToFloat", "MinHashEncoder", "MultiAggJoiner", "PassThrough", "SelectCols",
+        "TableVectorizer", "ToCategorical", "ToDatetime", "ToFloat", "ToStr",
     }
     # scikit-lego's choose columns, bound them, or choose a model by group
     | {

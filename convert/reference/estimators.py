@@ -13,7 +13,8 @@ from sklearn.pipeline import Pipeline
 from onnxlet.convert.errors import Refusal, shortened
 
 NARROW = (np.float16, np.float32)
-COPIES = frozenset({"pipelines_"})  # imbalanced-learn's, of its samplers_ and estimators_
+# imbalanced-learn's, of its samplers_ and estimators_; what skrub's copies are fitted of
+COPIES = frozenset({"pipelines_", "high_cardinality"})
 
 
 def fitted_categories(fitted: Any, depth: int = 12) -> Iterator[Any]:

@@ -18,7 +18,7 @@ LEAST_LIBRARIES = 2
 SAMPLE = (
     "BernoulliNB", "CountVectorizer", "DBSCAN", "DecisionTreeClassifier", "DictVectorizer",
     "HistGradientBoostingRegressor", "KMeans", "LabelEncoder", "LinearRegression",
-    "LogisticRegression", "NMF", "OneHotEncoder", "PCA", "Pipeline", "SimpleImputer",
+    "LogisticRegression", "OneHotEncoder", "PCA", "Pipeline", "SimpleImputer",
     "StandardScaler",
 )  # fmt: skip
 

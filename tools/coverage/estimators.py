@@ -145,6 +145,8 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "KernelDensity": {"leaf_size": 1000},
     "LocalOutlierFactor": {"novelty": True},
     "MiniBatchDictionaryLearning": {"n_components": 6},
+    "MiniBatchNMF": {"n_components": 4, "max_iter": 20},
+    "NMF": {"n_components": 4},
     "PolynomialCountSketch": {"n_components": 10},
     "RadiusNeighborsClassifier": {"radius": 2.0, "outlier_label": "most_frequent"},
     "RadiusNeighborsRegressor": {"radius": 3.0},

@@ -87,7 +87,7 @@ def _imputed_and_encoded() -> Any:
         _of("feature_engine.imputation.MeanMedianImputer")(),
         _of("feature_engine.imputation.CategoricalImputer")(),
         _of("feature_engine.encoding.MeanEncoder")(unseen="encode"),
-        LogisticRegression(max_iter=3000),
+        DecisionTreeClassifier(max_depth=6, random_state=0),
     )
 
 
@@ -109,7 +109,7 @@ def _loans(gaps: bool = False) -> Sample:
 def _vectorised() -> Any:
     encoder = _of("skrub.MinHashEncoder")(n_components=4)
     columns = _of("skrub.TableVectorizer")(high_cardinality=encoder)
-    return make_pipeline(columns, DecisionTreeClassifier(max_depth=6, random_state=0))
+    return make_pipeline(columns, DecisionTreeClassifier(max_depth=4, random_state=0))
 
 
 def _components() -> Any:
