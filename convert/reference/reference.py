@@ -70,7 +70,7 @@ class Reference:
 
     def answered(self, rows: Sequence[Cells]) -> list[bool]:
         """Which of the rows it answers, each by itself."""
-        if self.task.alone:  # a batch is no quicker, and halves would ask about a row many times
+        if self.task.one_by_one:  # a batch is no quicker, and halves would ask many times
             return [self.takes(self.inputs.data([row])) for row in rows]
         groups = [[row] for row in rows]
         return which_are_answered(groups, lambda some: self.takes(self.inputs.data(some)))

@@ -22,7 +22,7 @@ ROWS = pd.DataFrame(
     dtype=object,
 )
 KEEPS = ColumnTransformer([("kept", "passthrough", ["city", "street"])])
-INSTANCES = [{"city": "Rome", "street": None}, {"city": None, "street": None}]
+INSTANCES: list[dict[str, Any]] = [{"city": "Rome", "street": None}, {"city": None, "street": None}]
 ANSWERS = [["Rome", None], [None, None]]
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from onnxlet.function.inputs.dates import date_if_any
+from onnxlet.function.inputs.dates import parse_date_or_missing
 
 
 @pytest.mark.parametrize(
@@ -19,11 +19,11 @@ from onnxlet.function.inputs.dates import date_if_any
     ],
 )
 def test_an_offset_is_read_without_its_seconds(text: str, expected: datetime | None) -> None:
-    assert date_if_any("%Y-%m-%d %z")(text) == expected
+    assert parse_date_or_missing("%Y-%m-%d %z")(text) == expected
 
 
 def test_now_is_read_anew_each_time() -> None:
-    read = date_if_any("%Y-%m-%d %z")
+    read = parse_date_or_missing("%Y-%m-%d %z")
     first, second = read("now"), read("now")
 
     assert first is not None
