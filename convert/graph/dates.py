@@ -9,20 +9,21 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
-from zoneinfo import ZoneInfo
 
+import numpy as np
 import pandas as pd
 
 from onnxlet.convert.graph.inputs import steps_of
 from onnxlet.convert.graph.tensor import DATE, Tensor, Unsupported
+from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.dates import GREATEST, LEAST
 
 # What Python's `strptime` reads as pandas' own does.
 READ_ALIKE = frozenset("YmdHMSfyBbAapIjz%")
-FIXED = re.compile(r"UTC([+-])(\d\d):(\d\d)")
+DAY_SECONDS = 86_400
 # Other names of pandas for the same part.
 ALIASES = {
     "dayofweek": "weekday", "day_of_week": "weekday", "day_of_year": "dayofyear",
@@ -119,15 +120,6 @@ def in_zone(date: Tensor, zone: str) -> Tensor:
     return with_step(date, {"step": "date_in_zone", "starts": starts, "offsets": offsets})
 
 
-def _zone(name: str) -> tzinfo:
-    fixed = FIXED.fullmatch(name)
-    if fixed is None:
-        return ZoneInfo(name)
-    sign, hours, minutes = fixed.groups()
-    shift = timedelta(hours=int(hours), minutes=int(minutes))
-    return timezone(-shift if sign == "-" else shift)
-
-
 def has_offset(date: Tensor) -> bool:
     """Whether dates come with an offset from UTC."""
     first = next(
@@ -146,24 +138,26 @@ def in_utc(date: Tensor) -> Tensor:
 def _changes(zone: str) -> tuple[list[int], list[int]]:
     """The seconds from 1970 at which a zone's offset changes, and all of its offsets in seconds.
 
-    The offset is asked for once a day; where it has changed, halves find the second.
+    As pandas has them: older versions know no rule for the years after 2037. The offset is asked
+    for once a day; where it has changed, halves find the second.
     """
-    info = _zone(zone)
-
-    def offset(second: int) -> int:
-        moment = datetime.fromtimestamp(0, UTC) + timedelta(seconds=second)
-        return int((moment.astimezone(info).utcoffset() or timedelta(0)).total_seconds())
-
     first, last = (int((end - datetime(1970, 1, 1)).total_seconds()) for end in (LEAST, GREATEST))
+    days = np.arange(first, last, DAY_SECONDS)
+    by_day = _offsets(days, zone)
     starts: list[int] = []
-    offsets = [offset(first)]
-    day = 86_400
-    for second in range(first, last, day):
-        if offset(second + day) != offsets[-1]:
-            low, high = second, second + day
-            while high - low > 1:
-                middle = (low + high) // 2
-                low, high = (middle, high) if offset(middle) == offsets[-1] else (low, middle)
-            starts.append(high)
-            offsets.append(offset(high))
-    return starts, offsets
+    for index in np.flatnonzero(np.diff(by_day)).tolist():
+        low, high = int(days[index]), int(days[index + 1])
+        while high - low > 1:
+            middle = (low + high) // 2
+            same = _offsets(np.array([middle]), zone)[0] == by_day[index]
+            low, high = (middle, high) if same else (low, middle)
+        starts.append(high)
+    changed = by_day[1:][np.diff(by_day) != 0]
+    return starts, [int(by_day[0]), *changed.tolist()]
+
+
+def _offsets(seconds: Array, zone: str) -> Array:
+    """The seconds that pandas adds to UTC in a zone."""
+    moments = pd.to_datetime(seconds, unit="s", utc=True)
+    clock = moments.tz_convert(zone).tz_localize(None) - moments.tz_localize(None)
+    return np.asarray(clock // pd.Timedelta(seconds=1), dtype=np.int64)

@@ -129,7 +129,9 @@ def _spoilt(inputs: Inputs, rows: Sequence[Cells], manifest: dict[str, Any]) -> 
             chance = random.random()
             if chance < 0.03 and entry["nullable"]:
                 row[place] = None
-            elif "categories" in entry or entry["type"] == "date" or cell is None or chance > 0.2:
+            elif (
+                "categories" in entry or entry.get("type") == "date" or cell is None or chance > 0.2
+            ):
                 continue
             elif kind == "string":
                 row[place] = _other_text(str(cell), random)

@@ -56,6 +56,10 @@ def sure() -> linear_model.SGDClassifier:
     return linear_model.SGDClassifier(**SURE)
 
 
+SHARES_OF_NONE = {
+    "logistic", "logistic in bags", "logistic, two outputs", "logistic, some labels",
+    "Gaussian process",
+}  # fmt: skip
 CASES: dict[str, Callable[[], tuple[Any, Array]]] = {
     "logistic": lambda: (sure().fit(X * 10, y), drawn()),
     "logistic in bags": lambda: (
@@ -236,6 +240,8 @@ def drawn() -> Array:
 @pytest.mark.parametrize("case", CASES)
 def test_branches_of_zeros_are_scikit_learns(case: str) -> None:
     estimator, rows = CASES[case]()
+    if case in SHARES_OF_NONE and np.isnan(expected(estimator, rows, "predict_proba")).any():
+        pytest.skip("this scikit-learn divides by zero here: a build refuses it")
     assert_exact(estimator, rows, tolerance=1e-7)
 
 
@@ -243,6 +249,8 @@ def test_branches_of_zeros_are_scikit_learns(case: str) -> None:
 def test_no_class_with_a_probability_leaves_equal_shares(precision: Any) -> None:
     estimator = sure().fit(X * 10, y)
     shares = expected(estimator, drawn(), "predict_proba")
+    if np.isnan(shares).any():
+        pytest.skip("this scikit-learn divides by zero here: a build refuses it")
     assert (shares == 1 / 3).all(axis=1).any(), "no row has taken the branch"
     assert (shares.max(axis=1) < 1).any()
     nearly = {"float32": 1e-3, "float64": 1e-9}[precision]

@@ -92,6 +92,8 @@ def test_a_number_made_of_text(change: Callable[[Any], Any]) -> None:
 
 @pytest.mark.parametrize("name", sorted(METHODS | PREDICATES))
 def test_every_method_of_str_does_what_pandas_does(name: str) -> None:
+    if not hasattr(X["t"].str, name):
+        pytest.skip("this pandas has no such method")
     given = {"center": (4,), "ljust": (4,), "rjust": (4,), "zfill": (3,),
              "removeprefix": ("C",), "removesuffix": ("5",)}.get(name, ())  # fmt: skip
     fitted = make_pipeline(
