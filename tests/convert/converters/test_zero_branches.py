@@ -242,7 +242,9 @@ def test_branches_of_zeros_are_scikit_learns(case: str) -> None:
     estimator, rows = CASES[case]()
     if case in SHARES_OF_NONE and np.isnan(expected(estimator, rows, "predict_proba")).any():
         pytest.skip("this scikit-learn divides by zero here: a build refuses it")
-    assert_exact(estimator, rows, tolerance=1e-7)
+    # Far away all classes of a process are tied: which label wins depends on the version.
+    methods = ["predict_proba"] if case == "Gaussian process" else []
+    assert_exact(estimator, rows, methods=methods, tolerance=1e-7)
 
 
 @pytest.mark.parametrize("precision", ["float32", "float64"])
