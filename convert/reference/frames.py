@@ -70,7 +70,7 @@ def _series(column: Any) -> pd.Series[Any]:
     if isinstance(dtype, narwhals.Categorical):
         return pd.Series(pd.Categorical(values))
     if isinstance(dtype, narwhals.Date | narwhals.Datetime):
-        return pd.Series(pd.to_datetime(values))  # so that it is refused as what it is
+        return pd.Series(pd.to_datetime(values))
     if dtype.is_integer() and gaps:
         return pd.Series(values, dtype="Int64")
     if dtype.is_float():

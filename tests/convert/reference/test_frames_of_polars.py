@@ -7,6 +7,7 @@ from typing import Any
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -99,8 +100,15 @@ def test_categories_are_pandas_categories() -> None:
 def test_what_has_no_rows_or_no_form_is_reported() -> None:
     with pytest.raises(Refusal, match="X_test: a LazyFrame of polars has no rows yet"):
         read_inputs(FRAME.lazy())
+    timed = FRAME.with_columns(took=polars.duration(days=polars.col("age")))
+    assert "have no form in a request" in read_inputs(timed)[0].columns[-1].unserved
+
+
+def test_dates_are_sent_as_text() -> None:
     dated = FRAME.with_columns(day=polars.lit("2026-01-01").str.to_date())
-    assert "have no form in a request" in read_inputs(dated)[0].columns[-1].unserved
+    inputs, X = read_inputs(dated)
+    assert inputs.rows(X)[0][-1] == "2026-01-01T00:00:00"
+    assert X["day"].tolist() == [pd.Timestamp("2026-01-01")] * len(dated)
 
 
 def test_names_are_compared_with_those_of_the_fit(tmp_path: Path) -> None:
