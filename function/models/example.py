@@ -11,7 +11,6 @@ from onnxlet.function.models.model import Model
 
 TEXT = "a few words of text"
 DATE = datetime(2026, 3, 25, 14, 30)
-ISO_DATE = DATE.isoformat()
 FEW = 3  # entries of a list that may have any length
 PUBLISHED = ("median", "quantiles")  # of a number; its least and greatest are one person's
 
@@ -31,6 +30,7 @@ def typical_values(model: Model) -> dict[str, dict[str, Any]]:
     known = statistics_of(model)
     return {
         column.name: _typical(known.get(column.name, {}))
+        | ({"example": _date(column)} if column.date else {})
         for column in model.signature.columns
         if column.required
     }
@@ -62,11 +62,7 @@ def _value(column: Column, about: Mapping[str, Any]) -> Any:
     if candidates:
         return _within(column, candidates[0])
     if column.date:
-        return (
-            f"{DATE:{column.format}}"
-            if column.format
-            else ISO_DATE + "Z" * (column.zone is not None)
-        )
+        return _date(column)
     if column.type in ("string", "bool"):
         return TEXT if column.type == "string" else False
     return _within(column, 0)
@@ -86,3 +82,9 @@ def _within(column: Column, value: Any) -> Any:
     if column.maximum is not None and value > column.maximum:
         return column.maximum
     return value
+
+
+def _date(column: Column) -> str:
+    if column.format is not None:
+        return DATE.strftime(column.format.replace("%z", "+0000"))
+    return DATE.isoformat() + "Z" * (column.zone is not None)
