@@ -13,7 +13,7 @@ from typing import Any
 from tools.coverage.catalogue import SCIKIT_LEARN, cases_of
 from tools.coverage.outcomes import Outcome, outcome_of
 
-LIMIT = 180  # seconds, for one estimator, on a machine that does other things as well
+LIMIT = 180  # seconds of work on one estimator, whatever else the machine does
 PROCESSES = 2
 
 
@@ -40,8 +40,8 @@ def _timed(pair: tuple[str, str]) -> tuple[Outcome, float]:
 
 def judged(name: str, library: str = SCIKIT_LEARN) -> Outcome:
     """The outcome on one estimator; what goes wrong in the sweep itself differs too."""
-    signal.signal(signal.SIGALRM, _stop)
-    signal.alarm(LIMIT)
+    signal.signal(signal.SIGPROF, _stop)
+    signal.setitimer(signal.ITIMER_PROF, LIMIT)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -49,7 +49,7 @@ def judged(name: str, library: str = SCIKIT_LEARN) -> Outcome:
     except (Exception, TooSlow) as error:
         return Outcome(name, "differs", f"{type(error).__name__}: {error}")
     finally:
-        signal.alarm(0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 def _stop(*_: Any) -> None:
