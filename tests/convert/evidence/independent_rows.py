@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from onnxlet.convert.reference.dates import written
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.function.arrays import Array
 from onnxlet.function.inputs.signature import Column
@@ -25,6 +27,7 @@ ROWS = 3000
 MAGNITUDES = (0.0, 1.0, -1.0, 1e3, -1e3, 1e7, -1e7, 1e15, -1e15, 1e30, -1e30)
 OTHER_TEXTS = ("", "nan", "None", "another", "ÄÖÜ", " spaced ")
 HALVINGS = 60
+FIRST_DAY, HOURS = datetime(1990, 1, 1), 50 * 365 * 24
 CUTS = 300  # pairs of rows between which an answer's jump is looked for
 ON_THRESHOLD = 40  # rows that each threshold of a tree is tried in
 
@@ -62,7 +65,7 @@ def allows(column: Column, cell: Any) -> bool:
     if column.categories is not None:
         return cell in column.categories
     if isinstance(cell, str | bool):
-        return True
+        return not column.date or column.takes(str(cell))
     if not math.isfinite(cell):
         return column.infinite and not math.isnan(cell)
     low = column.minimum is None or cell >= column.minimum
@@ -102,6 +105,8 @@ def _cell_maker(
             return None
         if column.categories is not None:
             return column.categories[int(random.integers(len(column.categories)))]
+        if column.date:
+            return written(column, FIRST_DAY + timedelta(hours=int(random.integers(HOURS))))
         if column.type == "string":
             return _text(random, known)
         if column.type == "bool":

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn import ensemble, linear_model, svm
 from sklearn.cluster import KMeans
 from sklearn.compose import make_column_transformer
@@ -20,6 +21,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import (
+    FunctionTransformer,
     KBinsDiscretizer,
     OneHotEncoder,
     OrdinalEncoder,
@@ -29,6 +31,7 @@ from sklearn.preprocessing import (
 )
 from sklearn.tree import DecisionTreeClassifier
 
+from onnxlet import DateParts
 from onnxlet.convert.sources.source import Source
 from tools.coverage import samples
 from tools.coverage.samples import Sample, with_gaps
@@ -52,6 +55,31 @@ def _texts() -> Sample:
 def _loans_with_gaps() -> Sample:
     X, y, others = samples.loans()
     return Sample(with_gaps(X, 1), y, with_gaps(others, 2))
+
+
+def _days() -> Sample:
+    begun = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(400) * 31, "h")
+    X = pd.DataFrame({"begun": begun, "ended": (begun + pd.Timedelta("9h")).strftime("%d/%m/%Y")})
+    y = np.where((begun.day_of_week > 4) | (begun.month < 3), "rest", "work")
+    return Sample(X[::2], y[::2], X[1::2])
+
+
+def _weights() -> Sample:
+    texts = [f" {n % 37}.{n % 10} KG, {'ab c'[n % 4]}x" for n in range(400)]
+    X = pd.DataFrame({"text": pd.Series(texts, dtype=object)})
+    y = np.array([n % 37 > 18 or n % 4 == 1 for n in range(400)]).astype(int)
+    return Sample(X[::2], y[::2], X[1::2])
+
+
+def _measured(X: pd.DataFrame) -> pd.DataFrame:
+    text = X["text"].str.strip().str.lower()
+    return pd.DataFrame(
+        {
+            "kg": text.str.extract(r"(\d{1,9}\.\d)", expand=False).astype(float),
+            "b": text.str.contains(r"\bb", na=False).astype(float),
+            "length": text.str.split(",").str[1].str.len().fillna(0),
+        }
+    )
 
 
 def _loan_columns() -> Any:
@@ -91,6 +119,17 @@ MODELS: dict[str, Callable[[], Source]] = {
     "tree": lambda: _fitted(DecisionTreeClassifier(random_state=0), samples.unscaled()),
     "categories": lambda: _fitted(
         make_pipeline(_loan_columns(), linear_model.LogisticRegression()), _loans_with_gaps()
+    ),
+    "dates": lambda: _fitted(
+        make_pipeline(
+            DateParts(["month", "weekday", "hour"], cyclic=True),
+            DecisionTreeClassifier(max_depth=6, random_state=0),
+        ),
+        _days(),
+    ),
+    "text changed first": lambda: _fitted(
+        make_pipeline(FunctionTransformer(_measured), DecisionTreeClassifier(random_state=0)),
+        _weights(),
     ),
     "scaled tree": lambda: _fitted(
         make_pipeline(StandardScaler(), DecisionTreeClassifier(max_depth=5, random_state=0)),

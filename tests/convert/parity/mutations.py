@@ -165,7 +165,7 @@ def _coefficient(proto: ModelProto, random: Random) -> Made:
     for name, array in _constants(proto, FLOATS):
         for place in _entries(array, random):
             if array[place] != 0:
-                made = _with(array, place, array[place] * array.dtype.type(1.001))
+                made = _with(array, place, array[place] / array.dtype.type(1.001))
                 yield f"{name}{list(map(int, place))}", _changed_constant(proto, name, made)
 
 
