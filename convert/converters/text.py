@@ -110,7 +110,7 @@ def _counts(
     if text.steps:
         tokens["steps"] = steps
         if not _fills(steps[-1]):
-            graph.raises(text.equals(MISSING_TEXT))  # a step may find no text in a text
+            graph.refuse_rows(text.equals(MISSING_TEXT))  # a step may find no text in a text
     tokens["replaced"] = [] if text.steps or not steps else steps[0]["pairs"]
     dtype = "float32" if np.dtype(fitted.dtype) == np.float32 else precision or graph.precision
     width = len(tokens["vocabulary"]) if "vocabulary" in tokens else tokens["n_features"]

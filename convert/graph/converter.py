@@ -74,11 +74,6 @@ class Graph(GraphBuilder):
         self._converted: dict[tuple[int, tuple[str, ...]], tuple[Any, Outputs]] = {}
         self._path: list[str] = []
 
-    def raises(self, flag: Tensor) -> None:
-        """Have rows refused for which scikit-learn raises: bool, one column."""
-        if self._watches and not self.inside:
-            self.raising.append(flag)
-
     def convert(self, fitted: Any, table: Table) -> Outputs:
         """The outputs of a fitted estimator's methods, by name.
 

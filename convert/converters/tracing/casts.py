@@ -40,7 +40,7 @@ def read_number(x: Tensor, step: str, coerce: bool = False, **settings: Any) -> 
     dtype = "int64" if step == "parse_int" else x.graph.precision
     read = [stepped(part, {"step": step, **settings}, dtype, 2) for part in parts]
     for pair in () if coerce else read:
-        graph_of(x).raises(pair.take([1]).equals(1))
+        graph_of(x).refuse_rows(pair.take([1]).equals(1))
     return x.graph.concat([pair.take([0]) for pair in read])
 
 

@@ -52,7 +52,7 @@ def smoothed(graph: Graph, fitted: Any, table: Table) -> Outputs:
         near = distance <= _quantile(distance, len(fitted.X_), fitted.span)
         weights = weights * near.cast("float64")
     targets = np.asarray(fitted.y_, dtype=np.float64).reshape(-1, 1)
-    graph.raises(weights.cast(graph.precision).sum().equals(0.0))  # far from every row
+    graph.refuse_rows(weights.cast(graph.precision).sum().equals(0.0))  # far from every row
     return {"predict": ((weights @ targets) / weights.sum()).cast(graph.precision)}
 
 
