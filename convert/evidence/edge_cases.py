@@ -14,6 +14,7 @@ import numpy as np
 
 from onnxlet.convert.evidence.catboost_borders import at_catboost_borders
 from onnxlet.convert.evidence.cells import changed
+from onnxlet.convert.evidence.decisions import beside_decisions
 from onnxlet.convert.evidence.discontinuities import at_discontinuities, between_labels
 from onnxlet.convert.evidence.fitted_values import at_fitted_values
 from onnxlet.convert.evidence.pipeline_thresholds import at_pipeline_thresholds
@@ -93,6 +94,7 @@ def edge_cases(
     made += at_term_bins(columns, rows, estimator)
     made += at_catboost_borders(columns, rows, estimator)
     made += between_labels(columns, rows, reference)
+    made += beside_decisions(rows, reference)
     made += at_fitted_values(columns, rows, estimator, tried)
     made = allowed + [row for row in made if _is_allowed(columns, row)]
     others = evenly_spaced(made, OTHERS)

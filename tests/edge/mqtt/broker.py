@@ -82,7 +82,7 @@ class Broker:
     def end(self, number: int = signal.SIGTERM) -> None:
         if self._process:
             self._process.send_signal(number)
-            self._process.wait(20)
+            self._process.wait(120)  # it syncs what it keeps, on a disk that others use, too
             self._process = None
 
     def _listens(self) -> bool:
