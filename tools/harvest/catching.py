@@ -74,7 +74,10 @@ class Catcher:
                 self._depth -= 1
             if self._depth == 0 and type(estimator).__name__ not in OF_ANSWERS:
                 named = (options[name] for name in ("X", "raw_documents") if name in options)
-                self._keep(estimator, args[0] if args else next(named, None))
+                X = args[0] if args else next(named, None)
+                X = getattr(X, "_fit_X", X)  # of neighbours that were fitted
+                if hasattr(X, "__len__") or hasattr(X, "shape"):  # a generator has ended
+                    self._keep(estimator, X)
             return made
 
         return fitting
