@@ -24,12 +24,12 @@ USER_AND_QUERY = re.compile(r"(?<=://)[^/@]*@|\?.*$", re.S)  # which may hold ke
 SHOWN_FILES = 5
 MAGIC = 262  # bytes that say what a file is
 SHEETS = "Save the sheet as CSV, or: pandas.read_excel('FILE').to_csv('rows.csv', index=False)."
-PACKED: tuple[tuple[bytes, Callable[[Path], Any]], ...] = (
-    (b"\x1f\x8b", gzip.open),
-    (b"BZh", bz2.open),
-    (b"\xfd7zXZ\x00", lzma.open),
-    (b"\x28\xb5\x2f\xfd", lambda path: _zstandard(path)),
-    (b"PK\x03\x04", lambda path: _only_member(path)),
+PACKED: tuple[tuple[bytes, Callable[[Path, str], Any]], ...] = (
+    (b"\x1f\x8b", lambda path, place: gzip.open(path)),
+    (b"BZh", lambda path, place: bz2.open(path)),
+    (b"\xfd7zXZ\x00", lambda path, place: lzma.open(path)),
+    (b"\x28\xb5\x2f\xfd", lambda path, place: _zstandard(path, place)),
+    (b"PK\x03\x04", lambda path, place: _only_member(path, place)),
 )
 
 
@@ -40,10 +40,12 @@ class Opened:
     Attributes:
         path: where it lies, perhaps only for now.
         name: as messages call it, without user names, passwords and queries.
+        what: the rows are called in messages, such as DATA.
     """
 
     path: Path
     name: str
+    what: str
 
     @property
     def parquet(self) -> bool:
@@ -61,7 +63,7 @@ class Opened:
             start = file.read(MAGIC)
         for magic, unpack in PACKED:
             if start.startswith(magic):
-                unpacked: IO[bytes] = unpack(self.path)
+                unpacked: IO[bytes] = unpack(self.path, f"{self.what}: '{self.name}'")
                 return unpacked
         return self.path.open("rb")
 
@@ -85,7 +87,7 @@ def opened(source: str, what: str) -> Iterator[Opened]:
         else:
             path = Path(source)
             _check_is_there(path, what)
-        yield Opened(path, shown if ELSEWHERE.match(source) else path.name)
+        yield Opened(path, shown if ELSEWHERE.match(source) else path.name, what)
 
 
 def looked_in(path: Path) -> str:
@@ -160,22 +162,22 @@ def _to_install(said: str) -> str:
     return f"pip install {' '.join(dict.fromkeys(named)) or 'what the message names'}"
 
 
-def _only_member(path: Path) -> IO[bytes]:
+def _only_member(path: Path, place: str) -> IO[bytes]:
     """The one file in a zip, in memory: a member that is read is closed with its archive."""
     with zipfile.ZipFile(path) as archive:
         names = [n for n in archive.namelist() if not n.startswith("__MACOSX") and n[-1] != "/"]
         if "[Content_Types].xml" in names:
-            raise WrongUse(f"'{path.name}' is a workbook of Excel", SHEETS)
+            raise WrongUse(f"{place} is a workbook of Excel", SHEETS)
         if "mimetype" in names:
-            raise WrongUse(f"'{path.name}' is an OpenDocument file", SHEETS)
+            raise WrongUse(f"{place} is an OpenDocument file", SHEETS)
         if len(names) != 1:
             raise WrongUse(
-                f"'{path.name}' holds {len(names)} files, expected one", "Unpack it, and name one."
+                f"{place} holds {len(names)} files, expected one", "Unpack it, and name one."
             )
         return io.BytesIO(archive.read(names[0]))
 
 
-def _zstandard(path: Path) -> IO[bytes]:
+def _zstandard(path: Path, place: str) -> IO[bytes]:
     try:
         from compression import zstd  # type: ignore[import-not-found, unused-ignore] # 3.14
     except ImportError:
@@ -183,7 +185,7 @@ def _zstandard(path: Path) -> IO[bytes]:
             import zstandard as zstd  # type: ignore[import-not-found, no-redef, unused-ignore]
         except ImportError as error:
             raise WrongUse(
-                f"'{path.name}' is packed by Zstandard, which nothing here unpacks",
+                f"{place} is packed by Zstandard, which nothing here unpacks",
                 "pip install zstandard, or unpack it: zstd -d FILE.",
             ) from error
     unpacked: IO[bytes] = zstd.open(path)

@@ -21,7 +21,9 @@ FIRST_LEFT_OUT = (
 )
 
 
-def read_table_file(path: Path, report: Callable[[str], object] = lambda line: None) -> pd.DataFrame:
+def read_table_file(
+    path: Path, report: Callable[[str], object] = lambda line: None
+) -> pd.DataFrame:
     """Read CSV (also .gz), whatever separates its fields and encodes its text, or Parquet.
 
     Args:
@@ -55,7 +57,7 @@ def read_table_file(path: Path, report: Callable[[str], object] = lambda line: N
 
 
 def _csv(path: Path, report: Callable[[str], object]) -> pd.DataFrame:
-    opened = Opened(path, path.name)
+    opened = Opened(path, path.name, WHAT)
     form = form_of(opened.open, str(path), WHAT)
     if said := form.said():
         report(f"note: '{path.name}' is read as it is {said}")
