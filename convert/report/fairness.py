@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
+from sklearn.metrics import accuracy_score, mean_absolute_error
 
 from onnxlet.convert.report.groups import grouped
 from onnxlet.convert.report.intervals import interval, resamples
@@ -93,7 +95,7 @@ def _column(subject: Subject, name: str, refits: Refits) -> dict[str, Any]:
     if len([group for group in rows if rows[group] >= SMALL]) < 2:
         notes.append(f"not compared: fewer than two groups have {SMALL} test rows")
     predicted = subject.answered.prediction
-    found = by_group(rates(subject, predicted), groups)
+    found = by_group(subject, predicted, groups)
     before = differences(subject, predicted, groups)
     setting = Setting(subject, refits, groups, train_groups, before, notes)
     return {
@@ -138,24 +140,43 @@ def rates(subject: Subject, predicted: Array) -> dict[str, Rate]:
     }
 
 
-def by_group(found: Mapping[str, Rate], groups: Array) -> dict[Any, dict[str, float]]:
+def by_group(subject: Subject, predicted: Array, groups: Array) -> dict[str, dict[str, float]]:
     """By group, its rates; NaN where none of its rows counts."""
-    from fairlearn.metrics import MetricFrame, count, mean_prediction  # takes half a second
+    from fairlearn.metrics import MetricFrame  # takes half a second
 
-    made: dict[Any, dict[str, float]] = {group: {} for group in np.unique(groups)}
-    for name, rate in found.items():
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of groups without a row that counts
-            among = rate.among
-            frame = MetricFrame(
-                metrics={"mean": mean_prediction, "rows": count},
-                y_true=rate.of[among],
-                y_pred=rate.of[among],
-                sensitive_features=groups[among].astype(str),
-            ).by_group
+    truth = subject.truth
+    y, said = truth.values, predicted
+    if subject.task == "binary":
+        y, said = truth.is_positive.astype(int), (predicted == truth.positive).astype(int)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of groups without a row that counts
+        frame = MetricFrame(
+            metrics=_metrics(subject.task), y_true=y, y_pred=said, sensitive_features=groups
+        )
+    made: dict[str, dict[str, float]] = frame.by_group.to_dict("index")
+    for name, rate in rates(subject, predicted).items():
         for group in made:
-            made[group][name] = float(frame["mean"].get(group, np.nan))
+            if not rate.among[groups == group].any():  # fairlearn has 0 there
+                made[group][name] = float("nan")
     return made
+
+
+def _metrics(task: str) -> dict[str, Callable[..., float]]:
+    from fairlearn import metrics
+
+    if task == "regression":
+        return {
+            "mean_error": lambda y, said: float(np.mean(said - y)),
+            "mean_absolute_error": mean_absolute_error,
+        }
+    if task == "multiclass":
+        return {"accuracy": accuracy_score}
+    return {
+        "selection_rate": metrics.selection_rate,
+        "true_positive_rate": partial(metrics.true_positive_rate, pos_label=1),
+        "false_positive_rate": partial(metrics.false_positive_rate, pos_label=1),
+        "accuracy": accuracy_score,
+    }
 
 
 def differences(subject: Subject, predicted: Array, groups: Array) -> list[dict[str, Any]]:
@@ -165,7 +186,7 @@ def differences(subject: Subject, predicted: Array, groups: Array) -> list[dict[
     if len(compared) < 2:
         return []
     found = rates(subject, predicted)
-    known = by_group(found, groups)
+    known = by_group(subject, predicted, groups)
     drawn = _drawn(subject, found, groups, compared)
     rows = len(groups)
     made = []

@@ -23,7 +23,7 @@ def generator(seed: int, part: str) -> np.random.Generator:
 
 
 def resamples(seed: int, rows: int, draws: int = DRAWS) -> Iterator[Array]:
-    """How often each row is drawn, of shape (some draws, rows), int64; a few draws at a time.
+    """How often each row is drawn, of shape (some draws, rows), float64; a few draws at a time.
 
     Each draw takes as many rows as there are, with replacement (Efron's bootstrap). The same
     seed gives the same draws, so that scores on them are paired.
@@ -35,7 +35,8 @@ def resamples(seed: int, rows: int, draws: int = DRAWS) -> Iterator[Array]:
             [
                 np.bincount(random.integers(0, rows, rows), minlength=rows)
                 for _ in range(min(at_once, draws - start))
-            ]
+            ],
+            dtype=np.float64,
         )
 
 

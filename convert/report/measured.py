@@ -101,4 +101,4 @@ class Measured:
     notes: Sequence[str] = ()
     rows: int | None = None
     seed: int = 0
-    seconds: float = 15.0
+    seconds: float = 10.0

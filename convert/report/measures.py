@@ -189,7 +189,7 @@ def _tied_counts(score: Array, positive: Array, weights: Array) -> tuple[Array, 
     """Positive and negative weight at each different score, ascending: (draws, scores) each."""
     order = np.argsort(score, kind="stable")
     starts = np.flatnonzero(np.diff(score[order], prepend=np.nan))
-    ordered, is_one = weights[:, order].astype(np.float64), positive[order]
+    ordered, is_one = weights[:, order], positive[order]
     return (
         np.add.reduceat(ordered * is_one, starts, axis=1),
         np.add.reduceat(ordered * ~is_one, starts, axis=1),

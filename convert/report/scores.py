@@ -78,7 +78,18 @@ def _score(
 def _with_interval(
     subject: Subject, measure: Measure, value: float, drawn: Array
 ) -> dict[str, Any]:
-    found = interval(value, drawn, len(drawn) and len(subject.rows))
+    found = interval(value, drawn, len(subject.rows))
     if measure.name == "accuracy" and subject.outputs == 1 and found["low"] is not None:
         found["low"], found["high"] = wilson(value * len(subject.rows), len(subject.rows))
+    elif measure.greater_is_better and value == found["low"] == 1 and subject.truth.labels:
+        found["low"] = _low_of_perfect(subject)
     return found
+
+
+def _low_of_perfect(subject: Subject) -> float:
+    """What a score without a fault may really be: no resample has one, and yet it is not sure.
+
+    The rarest class has the fewest rows in which a fault could have shown.
+    """
+    fewest = int(np.unique(subject.truth.values, return_counts=True)[1].min())
+    return wilson(fewest, fewest)[0]
