@@ -38,12 +38,21 @@ def histogram(values: Array, found: Array) -> tuple[list[int], list[int]]:
 
 
 def equal_bins(values: Array, most: int = 10, least: int = LEAST_IN_BIN) -> Array:
-    """The bin of each value, int64 from 0: so many values in each, equal ones together."""
+    """The bin of each value, int64 from 0: so many values in each, equal ones together.
+
+    Bins that ties have left with too few are one with the next.
+    """
     bins = int(np.clip(len(values) // least, 1, most))
     inner = np.unique(np.quantile(values, np.arange(1, bins) / bins))
-    inner = inner[inner > values.min()]
-    found = np.searchsorted(inner, values, side="right")
-    return np.unique(found, return_inverse=True)[1]
+    found = np.unique(np.searchsorted(inner, values, side="right"), return_inverse=True)[1]
+    starts, waiting = [0], 0
+    for number, count in enumerate(np.bincount(found).tolist()):
+        waiting += count
+        if waiting >= least:
+            starts.append(number + 1)
+            waiting = 0
+    # The last start ends the last bin, and what waits behind it is in that one, too.
+    return np.asarray(np.searchsorted(starts[1:-1], found, side="right"))
 
 
 def rounded(values: Any, span: float) -> Any:

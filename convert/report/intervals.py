@@ -66,4 +66,5 @@ def wilson(hits: float, rows: float) -> tuple[float, float]:
     share, spread = hits / rows, Z * Z / rows
     middle = (share + spread / 2) / (1 + spread)
     half = Z * np.sqrt(share * (1 - share) / rows + spread / rows / 4) / (1 + spread)
-    return max(0.0, float(middle - half)), min(1.0, float(middle + half))
+    low, high = float(middle - half), float(middle + half)
+    return (low if hits > 0 else 0.0), (high if hits < rows else 1.0)  # there but for rounding
