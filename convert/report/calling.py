@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping
-from pprint import pformat
 from typing import Any
 
 from onnxlet.convert.report.wording import UNSEEN
@@ -19,7 +18,8 @@ def curl(call: Mapping[str, Any]) -> str:
     Args:
         call: `path`, and `row`, an object by column name.
     """
-    body = _json({"instances": [call["row"]]})
+    cells = [f"{_json(name)}: {_json(value)}" for name, value in call["row"].items()]
+    body = '{"instances": [{\n  ' + ",\n  ".join(cells) + "\n}]}"
     return "\n".join(
         [
             f"curl -s {shlex.quote(ADDRESS + call['path'])} \\",
@@ -31,13 +31,15 @@ def curl(call: Mapping[str, Any]) -> str:
 
 def python(call: Mapping[str, Any]) -> str:
     """A script that needs nothing but Python."""
-    row = pformat(call["row"], sort_dicts=False, width=76)
+    cells = [f"    {name!r}: {value!r}," for name, value in call["row"].items()]
     return "\n".join(
         [
             "import json",
             "import urllib.request",
             "",
-            f"row = {row}",
+            "row = {",
+            *cells,
+            "}",
             "request = urllib.request.Request(",
             f"    {ADDRESS + call['path']!r},",
             '    json.dumps({"instances": [row]}).encode(),',
@@ -49,8 +51,6 @@ def python(call: Mapping[str, Any]) -> str:
 
 
 def _json(value: Any) -> str:
-    """JSON, a column a line; escaped where a character can't be seen or encoded."""
-    text = json.dumps(value, ensure_ascii=False, indent=1)
-    if UNSEEN.search(text.replace("\n", "")):
-        return json.dumps(value, indent=1)
-    return text
+    """JSON; escaped where a character can't be seen or encoded."""
+    text = json.dumps(value, ensure_ascii=False)
+    return json.dumps(value) if UNSEEN.search(text) else text

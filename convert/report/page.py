@@ -50,7 +50,8 @@ MEASURES = (
 MARKS = {
     "line": "M0 5H24",
     "band": "M0 5H24",
-    "dot": "M12 0L17 5L12 10L7 5Z",
+    "diamond": "M12 0L17 5L12 10L7 5Z",
+    "disc": "M12 0.5A4.5 4.5 0 1 0 12.01 0.5Z",
     "cross": "M8 1L16 9M16 1L8 9",
 }
 SCHEMES = (
@@ -202,7 +203,7 @@ def ensemble(found: Findings) -> str:
     chosen = (found.get("search") or {}).get("ensemble") or []
     if len(chosen) == 1:
         return wording.name(chosen[0]["name"], 80)
-    parts = [f"{wording.name(e['name'], 80)} ({wording.share(e['weight'])})" for e in chosen]
+    parts = [f"{wording.name(e['name'], 80)} ({round(100 * e['weight'])}\u202f%)" for e in chosen]
     return f"the mean of {wording.listed(parts)}" if parts else ""
 
 

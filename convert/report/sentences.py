@@ -25,6 +25,12 @@ from onnxlet.convert.report.wording import (
 
 Findings = Mapping[str, Any]
 BASELINES = {"constant": "a constant answer", "linear": "a linear model"}
+STANDINGS = {
+    "ahead": "is ahead of {} by more than chance would explain",
+    "chance": "is ahead of {} by so little that it may be chance",
+    "level": "is not ahead of {}",
+    "behind": "is behind {} by more than chance would explain",
+}
 NO_SCORES = "Nothing is known of how good its answers are: it was built without held-out answers."
 
 
@@ -60,7 +66,7 @@ def verdict(score: Findings, baseline: Findings) -> str:
     sure, gap = lead(score, baseline)
     if sure:
         return "clearly better than" if gap > 0 else "clearly worse than"
-    return "better than, but not beyond doubt," if gap > 0 else "no better than"
+    return "not clearly better than" if gap > 0 else "no better than"
 
 
 def lead(score: Findings, baseline: Findings) -> tuple[bool, float]:
@@ -134,16 +140,15 @@ def scores(found: Findings) -> str:
     if not found.get("scores"):
         return ""
     first = found["scores"][0]
-    unclear = [
-        BASELINES.get(each["name"], name(each["name"]))
-        for each in first["baselines"]
-        if not lead(first, each)[0]
-    ]
     if not first["baselines"]:
         return "Nothing was measured beside it."
-    if unclear:
-        return f"On these rows it can\u2019t be told for sure from {listed(unclear)}."
-    return "It differs from the others by more than chance would explain."
+    words: dict[str, list[str]] = {}
+    for each in first["baselines"]:
+        sure, gap = lead(first, each)
+        kind = ("ahead" if sure else "chance") if gap > 0 else ("behind" if sure else "level")
+        words.setdefault(kind, []).append(BASELINES.get(each["name"], name(each["name"])))
+    said = [text.format(listed(words[kind])) for kind, text in STANDINGS.items() if kind in words]
+    return f"It {'; it '.join(said)}."
 
 
 def confusion(found: Findings) -> str:
@@ -164,7 +169,7 @@ def confusion(found: Findings) -> str:
     most, a, b = max(wrong, default=(0, 0, 0))
     if not most:
         return f"{said}; no two labels are taken for each other."
-    return f"{said}; the most frequent mistake is {name(b, 60)} for {name(a, 60)}, {plural(most, 'time')}."
+    return f"{said}; the most frequent mistake is {name(labels[b], 60)} for {name(labels[a], 60)}, {plural(most, 'time')}."
 
 
 def residuals(found: Findings) -> str:
@@ -172,8 +177,8 @@ def residuals(found: Findings) -> str:
     within = (found.get("residuals") or {}).get("within") or []
     if not within:
         return ""
-    parts = [f"{share(each['share'])} by at most {number(each['error'])}" for each in within]
-    return f"Of the answers {listed(parts)} are off."
+    parts = [f"{round(100 * each['share'])}\u202f% are off by at most {number(each['error'])}" for each in within]
+    return f"Of the answers {listed(parts)}."
 
 
 def by_prediction(found: Findings) -> str:

@@ -63,8 +63,9 @@ def share(value: float | None) -> str:
     if value is None:
         return "\u2013"
     percent = 100 * value
+    whole = percent in (0, 100)
     close = 0 < abs(percent) < 0.05 or 99.95 < abs(percent) < 100
-    return f"{grouped(f'{percent:.{3 if close else 1}f}'.removesuffix('.0'))}{NARROW}%"
+    return f"{grouped(f'{percent:.{0 if whole else 3 if close else 1}f}')}{NARROW}%"
 
 
 def interval(value: Mapping[str, Any] | None) -> str:

@@ -100,7 +100,7 @@ def calibration(found: Findings) -> Plot | None:
     )
     legend = [("line-model", "this model, 95\u202f% intervals"), ("line-plain", "perfect")]
     if chosen is not None:
-        legend.append(("line-other", f"threshold {number(chosen)}"))
+        legend.append(("line-other false_positive_rate", f"threshold {number(chosen)}"))
     title = "Calibration"
     return plot("calibration-plot", title, f"{told}.", HEIGHT, draw, MARGINS, tuple(legend))
 
@@ -176,7 +176,7 @@ def _mark(
 
 def _chosen(found: Findings) -> tuple[tuple[str, str], ...]:
     chosen = (found.get("threshold") or {}).get("chosen")
-    return () if chosen is None else (("dot-other", f"threshold {number(chosen)}"),)
+    return () if chosen is None else (("diamond-other", f"threshold {number(chosen)}"),)
 
 
 def _base_rate(found: Findings) -> float | None:

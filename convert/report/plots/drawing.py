@@ -113,7 +113,12 @@ def plain_ticks(axis: Any, most: int = 5, write: Callable[[float], str] = number
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     axis.set_major_locator(MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: write(round(float(value), 12))))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: _short(write(round(float(value), 12)))))
+
+
+def _short(text: str) -> str:
+    """Without zeros at the end: ticks are round."""
+    return re.sub(r"(\.\d*?)0+(?=$|\D)", r"\1", text).replace(".\u202f", "\u202f").removesuffix(".")
 
 
 def percent_ticks(axis: Any) -> None:

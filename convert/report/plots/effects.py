@@ -50,7 +50,7 @@ def _number(index: int, each: Findings) -> Plot | None:
         mark = "-o" if len(at) < 30 else "-"
         axes.plot(at, [s[0] for s in spans], mark, color=colour("model"), markersize=4.5)
         plain_ticks(axes.xaxis, 5)
-        plain_ticks(axes.yaxis, 4)
+        plain_ticks(axes.yaxis, 5)
         titles(axes, name(each["column"], 48), _answer(each))
 
     told = "; ".join(

@@ -34,7 +34,7 @@ def learning(found: Findings) -> Plot | None:
         axes.plot(at, [s[0] for s in spans], "-o", color=colour("model"), markersize=6)
         axes.set_xlim(0, max(at) * 1.04)
         plain_ticks(axes.xaxis, 5)
-        plain_ticks(axes.yaxis, 4)
+        plain_ticks(axes.yaxis, 5)
         titles(axes, "training rows", metric)
 
     told = "; ".join(f"{count(p['rows'])} rows: {number(p['value'])}" for p in points)
@@ -51,27 +51,28 @@ def search(found: Findings) -> Plot | None:
     ends = dict(zip([t["number"] for t in trials], accumulate(t["seconds"] for t in trials), strict=True))
     at = [ends[each["number"]] for each in scored]
     up = greater_is_better(found)
-    best = None if up is None else list(accumulate((t["score"] for t in scored), max if up else min))
+    done = [(x, t["score"]) for x, t in zip(at, scored, strict=True) if t["state"] == "done"]
+    best = list(accumulate((score for _, score in done), max if up else min))
 
     def draw(axes: Any) -> None:
         for state, marker, paint in (("done", "o", "model"), ("stopped", "x", "plain")):
             chosen = [(x, t["score"]) for x, t in zip(at, scored, strict=True) if t["state"] == state]
             if chosen:
                 axes.plot(*zip(*chosen, strict=True), marker, color=colour(paint), markersize=6)
-        if best is not None:
-            end = max(at[-1], found["search"]["seconds"] or 0)
-            axes.plot([*at, end], [*best, best[-1]], drawstyle="steps-post", color=colour("other"))
+        if best and up is not None:
+            steps = [*(x for x, _ in done), max(at[-1], found["search"]["seconds"] or 0)]
+            axes.plot(steps, [*best, best[-1]], drawstyle="steps-post", color=colour("other"))
         axes.set_xlim(0, None)
         _limit(axes, [each["score"] for each in scored])
         plain_ticks(axes.xaxis, 5)
-        plain_ticks(axes.yaxis, 4)
+        plain_ticks(axes.yaxis, 5)
         titles(axes, "seconds of work", found["search"]["metric"])
 
     told = "; ".join(
         f"after {seconds(x)} {number(t['score'])}" for x, t in list(zip(at, scored, strict=True))[:40]
     )
-    legend = [("dot-model", "a candidate"), ("cross-plain", "stopped early")]
-    if best is not None:
+    legend = [("disc-model", "a candidate"), ("cross-plain", "stopped early")]
+    if best and up is not None:
         legend.append(("line-other", "best so far"))
     return plot("search-plot", "The search", f"{told}.", 280, draw, MARGINS, tuple(legend))
 

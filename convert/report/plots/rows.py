@@ -115,4 +115,4 @@ def _limits(spans: Sequence[tuple[float, float, float]], zero: float | None) -> 
     ends = [end for each in spans for end in each] + ([] if zero is None else [zero])
     least, most = min(ends), max(ends)
     room = (most - least) * 0.06 or abs(most) * 0.1 or 1.0
-    return least - room, most + room
+    return least - (0 if least == zero else room), most + room
