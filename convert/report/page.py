@@ -180,7 +180,7 @@ def _strip(found: Findings) -> Iterator[tuple[str, str, str]]:
         first = found["scores"][0]
         ends = wording.interval(first["model"])
         value = wording.number(first["model"]["value"])
-        yield wording.name(first["title"], 40), value, ends and f"95\u202f%: {ends}"
+        yield wording.name(first["title"], 40), value, ends
         for each in first["baselines"]:
             label = sentences.BASELINES.get(each["name"], wording.name(each["name"], 30))
             yield label.capitalize(), wording.number(each["value"]), wording.interval(each)

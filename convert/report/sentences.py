@@ -45,12 +45,13 @@ def answer(found: Findings) -> str:
         f"On {plural(first['rows'], 'row')} that it had not seen, its {_inside(first['title'])} is "
         f"{number(first['model']['value'])}{sure}"
     )
-    against = [
-        f"{verdict(first, each)} {BASELINES.get(each['name'], name(each['name']))} "
-        f"({number(each['value'])})"
-        for each in first["baselines"]
-    ]
-    more = f": {listed(against)}" if against else ""
+    against = ""
+    for each in first["baselines"]:
+        word = verdict(first, each)
+        turn = "but" if against and word != verdict(first, first["baselines"][0]) else "and"
+        who = BASELINES.get(each["name"], name(each["name"]))
+        against += f"{f', {turn} ' if against else ''}{word} {who} ({number(each['value'])})"
+    more = f": {against}" if against else ""
     doubt = "; with so few rows another test might say otherwise" if few(first["rows"]) else ""
     return f"{begun}{more}{doubt}."
 

@@ -70,7 +70,9 @@ def share(value: float | None) -> str:
 
 def interval(value: Mapping[str, Any] | None) -> str:
     """The ends of an interval, such as `0.827 to 0.865`; empty where there is none."""
-    if value is None or value.get("low") is None or value.get("high") is None:
+    if value is None or None in (value.get("low"), value.get("high")):
+        return ""
+    if value["low"] == value["high"]:
         return ""
     return f"{number(value['low'])} to {number(value['high'])}"
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from onnxlet.convert.report.plots.drawing import (
+    SMALL,
     Plot,
     colour,
     percent_ticks,
@@ -129,7 +130,7 @@ def threshold(found: Findings) -> Plot | None:
             side = -5 if chosen > 0.75 else 5
             axes.annotate(
                 f"chosen: {number(chosen)}", (chosen, 1), xytext=(side, 3),
-                textcoords="offset points", ha=near, va="bottom", fontsize=10.5,
+                textcoords="offset points", ha=near, va="bottom", fontsize=SMALL,
                 color=colour("ink"), annotation_clip=False,
             )  # fmt: skip
         titles(axes, "threshold on the probability")

@@ -16,8 +16,8 @@ from onnxlet.convert.report.palette import PLACEHOLDERS
 from onnxlet.convert.report.wording import number
 
 WIDTH = 380
-SMALL = 10.5
-TEXT = 11.5
+SMALL = 11.5
+TEXT = 12.5
 SETTINGS = {
     "svg.fonttype": "none",  # text stays text
     "svg.hashsalt": "onnxlet",  # ids by content, not by chance

@@ -17,9 +17,9 @@ from onnxlet.convert.report.plots.drawing import (
 )
 from onnxlet.convert.report.wording import interval, number
 
-HIGH = 38  # pixels of a row
+HIGH = 40  # pixels of a row
 TOP, BOTTOM, SIDE = 6, 40, 14
-LABEL = 34  # characters, beside the value
+LABEL = 32  # characters, beside the value
 
 
 class Row(NamedTuple):
