@@ -183,9 +183,7 @@ def _codes() -> OrdinalEncoder:
     )
 
 
-def _dates(
-    taken: Sequence[Column], *, cyclic: bool, last: Callable[[], Any] | None
-) -> list[Part]:
+def _dates(taken: Sequence[Column], *, cyclic: bool, last: Callable[[], Any] | None) -> list[Part]:
     """A part for each column of dates, since each has its own form."""
     parts: list[Part] = []
     for column in taken:

@@ -63,7 +63,9 @@ class Given:
 def constant(given: Given, parameters: Parameters, seed: int) -> Pipeline:
     """The classes' shares, or the mean or median of the target."""
     if given.regression:
-        return Pipeline([("model", DummyRegressor(strategy="median" if given.absolute else "mean"))])
+        return Pipeline(
+            [("model", DummyRegressor(strategy="median" if given.absolute else "mean"))]
+        )
     return Pipeline([("model", DummyClassifier(strategy="prior"))])
 
 
