@@ -171,7 +171,9 @@ def _meta(found: Findings) -> Iterator[str]:
         yield f"predicts {wording.name(found['target'], 60)}"
     if found.get("version"):
         yield f"version {found['version']}"
-    yield "trained by onnxlet" if found.get("origin") == "train" else "built from a fitted estimator"
+    yield (
+        "trained by onnxlet" if found.get("origin") == "train" else "built from a fitted estimator"
+    )
 
 
 def _strip(found: Findings) -> Iterator[tuple[str, str, str]]:
@@ -184,7 +186,11 @@ def _strip(found: Findings) -> Iterator[tuple[str, str, str]]:
         for each in first["baselines"]:
             label = sentences.BASELINES.get(each["name"], wording.name(each["name"], 30))
             yield label.capitalize(), wording.number(each["value"]), wording.interval(each)
-        yield "Test rows", wording.count(first["rows"]), "few rows" if wording.few(first["rows"]) else ""
+        yield (
+            "Test rows",
+            wording.count(first["rows"]),
+            "few rows" if wording.few(first["rows"]) else "",
+        )
     serving = found.get("serving") or {}
     if serving.get("bytes") is not None:
         yield "Size", wording.size(serving["bytes"]), ""
@@ -218,7 +224,9 @@ def proof(found: Findings) -> Iterator[tuple[str, str]]:
         ("differing_rows", "Answers that differ"),
         ("tied_rows", "Ties, either label right"),
     )
-    yield from ((label, wording.count(about[key])) for key, label in rows if about.get(key) is not None)
+    yield from (
+        (label, wording.count(about[key])) for key, label in rows if about.get(key) is not None
+    )
     for output, value in (about.get("worst") or {}).items():
         measure = (about.get("measure") or {}).get(output)
         unit = " of the value" if measure == "relative" else ""

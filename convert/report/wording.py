@@ -12,15 +12,20 @@ MINUS = "\u2212"
 LONGEST = 160  # characters of a name on the page
 FEW = 100  # rows, below which figures of a whole test set say that they are few
 FEW_IN_PART = 30  # the same for a bin, a point or a group
-UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+UNSEEN = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 RIGHT_TO_LEFT = re.compile(r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff]")
-ISOLATE, END = "\u2068", "\u2069"  # what is between runs in its own direction, and turns nothing else
+ISOLATE, END = (
+    "\u2068",
+    "\u2069",
+)  # what is between runs in its own direction, and turns nothing else
 BYTES = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 MOMENTS = ((60.0, 1.0, "s"), (1.0, 1.0, "s"), (1e-3, 1e3, "ms"), (0.0, 1e6, "\u00b5s"))
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """A number with so many significant digits, such as 22 700, 0.846 or 1.2e−5; – for null."""
+    """A number of so many significant digits, such as 22 700, 0.846 or 1.2e-5; a dash for null."""
     if value is None:
         return "\u2013"
     if not math.isfinite(value):
@@ -59,7 +64,7 @@ def plural(value: int, word: str, words: str = "") -> str:
 
 
 def share(value: float | None) -> str:
-    """A share as percent, such as 81.2 %; – for null."""
+    """A share as percent, such as 81.2 %; a dash for null."""
     if value is None:
         return "\u2013"
     percent = 100 * value

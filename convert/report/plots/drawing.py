@@ -68,13 +68,18 @@ def plot(
         legend: pairs of class and words.
     """
     import matplotlib as mpl
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
     top, right, bottom, left = margins
-    inside = ((left / WIDTH), bottom / height, 1 - (left + right) / WIDTH, 1 - (top + bottom) / height)
+    inside = (
+        (left / WIDTH),
+        bottom / height,
+        1 - (left + right) / WIDTH,
+        1 - (top + bottom) / height,
+    )
     # `default` first: what a user has set in a matplotlibrc would change the page.
-    with mpl.rc_context({**mpl.rcParamsDefault, "backend": "svg", **SETTINGS}):
+    settings: dict[Any, Any] = {**mpl.rcParamsDefault, "backend": "svg", **SETTINGS}
+    with mpl.rc_context(settings):
         figure = Figure(figsize=(WIDTH / 72, height / 72), dpi=72)
         figure.patch.set_visible(False)
         axes = figure.add_axes(inside)
@@ -84,7 +89,7 @@ def plot(
             warnings.filterwarnings("ignore", "Glyph .* missing from")
             draw(axes)
             written = StringIO()
-            FigureCanvasSVG(figure).print_svg(written, metadata=NO_METADATA)
+            figure.savefig(written, format="svg", metadata=NO_METADATA)
     return Plot(_for_page(written.getvalue(), key, title, description), legend)
 
 

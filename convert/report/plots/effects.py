@@ -34,7 +34,9 @@ def dependence(found: Findings) -> list[Plot | None]:
 
 def _category(index: int, each: Findings) -> Plot | None:
     rows = [Row(name(point["at"], LABEL), point) for point in each["points"][:MOST_POINTS]]
-    return draw_rows(f"dependence-{index}", f"Answer by {name(each['column'], 60)}", rows, _answer(each))
+    return draw_rows(
+        f"dependence-{index}", f"Answer by {name(each['column'], 60)}", rows, _answer(each)
+    )
 
 
 def _number(index: int, each: Findings) -> Plot | None:
@@ -53,11 +55,11 @@ def _number(index: int, each: Findings) -> Plot | None:
         plain_ticks(axes.yaxis, 5)
         titles(axes, name(each["column"], 48), _answer(each))
 
-    told = "; ".join(
-        f"{number(point['at'])}: {number(point['value'])}" for point in points
-    )
+    told = "; ".join(f"{number(point['at'])}: {number(point['value'])}" for point in points)
     title = f"Answer by {name(each['column'], 60)}"
-    return plot(f"dependence-{index}", title, f"{_answer(each)}. {told}.", 240, draw, (28, 16, 42, 58))
+    return plot(
+        f"dependence-{index}", title, f"{_answer(each)}. {told}.", 240, draw, (28, 16, 42, 58)
+    )
 
 
 def _answer(each: Findings) -> str:

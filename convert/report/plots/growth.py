@@ -21,7 +21,9 @@ def greater_is_better(found: Findings) -> bool | None:
 
 def learning(found: Findings) -> Plot | None:
     """The score by the number of training rows."""
-    points = [p for p in (found.get("learning") or {}).get("points") or [] if p["value"] is not None]
+    points = [
+        p for p in (found.get("learning") or {}).get("points") or [] if p["value"] is not None
+    ]
     if not points:
         return None
     at = [point["rows"] for point in points]
@@ -48,7 +50,9 @@ def search(found: Findings) -> Plot | None:
     scored = [each for each in trials if each["score"] is not None]
     if not scored:
         return None
-    ends = dict(zip([t["number"] for t in trials], accumulate(t["seconds"] for t in trials), strict=True))
+    ends = dict(
+        zip([t["number"] for t in trials], accumulate(t["seconds"] for t in trials), strict=True)
+    )
     at = [ends[each["number"]] for each in scored]
     up = greater_is_better(found)
     done = [(x, t["score"]) for x, t in zip(at, scored, strict=True) if t["state"] == "done"]
@@ -56,7 +60,9 @@ def search(found: Findings) -> Plot | None:
 
     def draw(axes: Any) -> None:
         for state, marker, paint in (("done", "o", "model"), ("stopped", "x", "plain")):
-            chosen = [(x, t["score"]) for x, t in zip(at, scored, strict=True) if t["state"] == state]
+            chosen = [
+                (x, t["score"]) for x, t in zip(at, scored, strict=True) if t["state"] == state
+            ]
             if chosen:
                 axes.plot(*zip(*chosen, strict=True), marker, color=colour(paint), markersize=6)
         if best and up is not None:
@@ -69,7 +75,8 @@ def search(found: Findings) -> Plot | None:
         titles(axes, "seconds of work", found["search"]["metric"])
 
     told = "; ".join(
-        f"after {seconds(x)} {number(t['score'])}" for x, t in list(zip(at, scored, strict=True))[:40]
+        f"after {seconds(x)} {number(t['score'])}"
+        for x, t in list(zip(at, scored, strict=True))[:40]
     )
     legend = [("disc-model", "a candidate"), ("cross-plain", "stopped early")]
     if best and up is not None:

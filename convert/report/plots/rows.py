@@ -60,7 +60,6 @@ def draw_rows(
         write: how values are written.
         bars: they begin at `zero`, too.
     """
-
     rows = [row for row in rows if row.of["value"] is not None]
 
     def draw(axes: Any) -> None:

@@ -24,7 +24,9 @@ def scores(found: Findings) -> Plot | None:
     first = found["scores"][0]
     rows = [Row("this model", first["model"], strong=True)]
     for each in first["baselines"]:
-        label, paint, marker = BASELINES.get(each["name"], (name(each["name"], LABEL), "third", "^"))
+        label, paint, marker = BASELINES.get(
+            each["name"], (name(each["name"], LABEL), "third", "^")
+        )
         rows.append(Row(label, each, paint, marker))
     better = "higher" if first["greater_is_better"] else "lower"
     axis = f"{first['title']}, {better} is better, with 95\u202f% intervals"
