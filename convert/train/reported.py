@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from onnxlet.convert.report.files import report_files
 
+from onnxlet.convert.report.files import report_files
 from onnxlet.convert.report.findings import findings
 from onnxlet.convert.report.measured import Measured
 from onnxlet.convert.train.candidate import Candidate
