@@ -41,7 +41,7 @@ def validate_cells(
     for block in signature.blocks:
         values = [
             [
-                _checked(column, row, cell, problems)
+                _checked(column, row, cell, problems, block.dtype)
                 for row, cell in enumerate(by_column[column.name])
             ]
             for column in block.columns
@@ -134,8 +134,12 @@ class Guesses(dict[str, str]):
         return self[name]
 
 
-def _checked(column: Column, row: int, cell: Any, problems: list[Problem]) -> Any:
-    """The cell as a value of its column, MISSING for a missing one."""
+def _checked(column: Column, row: int, cell: Any, problems: list[Problem], dtype: str) -> Any:
+    """The cell as a value of its column, MISSING for a missing one.
+
+    What is checked is what its block will hold: float64 has no 2**53 + 1, scikit-learn is given
+    2**53 for it.
+    """
     if cell is ABSENT:
         return MISSING
     if isinstance(cell, Refused):  # not raised again: its frames would be kept for each cell
@@ -145,7 +149,7 @@ def _checked(column: Column, row: int, cell: Any, problems: list[Problem]) -> An
         return _checked_list(column, row, cell, problems)
     try:
         value = MISSING if _is_missing(cell) else READ[column.type](cell)
-        _check_value(column, value)
+        _check_value(column, float(value) if (type(value), dtype) == (int, "float64") else value)
     except Refused as refused:
         problems.append(Problem(row, column.name, str(refused)))
         return MISSING

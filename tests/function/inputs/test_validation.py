@@ -28,10 +28,16 @@ COLUMNS = [
     Column("place", "string", nullable=True),
     Column("kind", "string", categories=("a", "b")),
     Column("grade", "int64", categories=(1, 2)),
+    Column("part", "int64", nullable=True, categories=(7, 2**53)),
+    Column("weight", "int64", nullable=True, maximum=10**17),
     Column("dropped", "string", required=False),
 ]
 TENSORS = [
-    {"name": "a", "dtype": "float64", "columns": ["rooms", "price", "ratio", "grade"]},
+    {
+        "name": "a",
+        "dtype": "float64",
+        "columns": ["rooms", "price", "ratio", "grade", "part", "weight"],
+    },
     {"name": "b", "dtype": "float32", "columns": ["size"]},
     {"name": "c", "dtype": "int64", "columns": ["id"]},
     {"name": "d", "dtype": "bool", "columns": ["new"]},
@@ -45,7 +51,7 @@ NUMBERS = Signature(
 )
 GOOD: dict[str, Any] = {
     "price": 1.5, "size": 2, "ratio": 0.5, "rooms": 3, "id": 2**62 + 1, "new": True,
-    "place": "x", "kind": "a", "grade": 1,
+    "place": "x", "kind": "a", "grade": 1, "part": 7, "weight": 5,
 }  # fmt: skip
 CELLS = st.one_of(
     st.none(),
@@ -90,6 +96,30 @@ def test_whole_blocks_are_accepted_only_where_each_cell_is(rows: list[Any]) -> N
         careful = validate_cells(rows, SIGNATURE, {})
         assert same([a.tolist() for a in quick], [a.tolist() for a in careful])
         assert [a.dtype for a in quick] == [a.dtype for a in careful]
+
+
+@pytest.mark.parametrize(("name", "value"), [("part", 2**53 + 1), ("weight", 10**17 + 1)])
+def test_an_integer_is_judged_as_float64_holds_it_whatever_is_beside_it(
+    name: str, value: int
+) -> None:
+    row = [*(GOOD | {name: value}).values(), None]
+    gaps = [*(GOOD | {"part": None, "weight": None}).values(), None]
+    at = list(GOOD).index(name)
+    for batch in (
+        [row],
+        [row, row],
+        [gaps, row],
+        [row, gaps, [*row[:at], float(value), *row[at + 1 :]]],
+    ):
+        careful = validate_cells(batch, SIGNATURE, {})
+        assert same(
+            [a.tolist() for a in careful],
+            outcome(lambda b=batch: validate_rows(b, SIGNATURE).arrays),
+        )
+        [held] = [array for array in careful if float(value) in array]
+        assert held.dtype == np.float64
+    with pytest.raises(InvalidRows):
+        validate_rows([[*row[:at], value + 100, *row[at + 1 :]], gaps], SIGNATURE)
 
 
 @settings(max_examples=300, deadline=None)
