@@ -149,7 +149,8 @@ def _checked(column: Column, row: int, cell: Any, problems: list[Problem], dtype
         return _checked_list(column, row, cell, problems)
     try:
         value = MISSING if _is_missing(cell) else READ[column.type](cell)
-        _check_value(column, float(value) if (type(value), dtype) == (int, "float64") else value)
+        held = float(value) if type(value) is int and dtype == "float64" else value
+        _check_value(column, held)
     except Refused as refused:
         problems.append(Problem(row, column.name, str(refused)))
         return MISSING

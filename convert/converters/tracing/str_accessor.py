@@ -15,6 +15,7 @@ from onnxlet.convert.converters.tracing.arithmetic import choose, missing
 from onnxlet.convert.converters.tracing.refusal import refuse
 from onnxlet.convert.graph.converter import Table, Tensor, Unsupported
 from onnxlet.convert.reference.regex_safety import runaway
+from onnxlet.function.arrays import MISSING_TEXT
 from onnxlet.function.inputs.text_steps import METHODS, PREDICATES
 
 SPECIAL = set(r"\.^$*+?{}[]|()")
@@ -35,7 +36,7 @@ class StrAccessor:
         if name in METHODS:
             return lambda *given, **options: self._method(name, *given, **options)
         if name in PREDICATES:
-            return lambda: self._asked({"step": "str_predicate", "name": name}, False)
+            return lambda: self._asked({"step": "str_predicate", "name": name}, None)
         return refuse(f"text changed by .str.{name} has no conversion", FIRST)
 
     def _method(self, name: str, *given: Any, **options: Any) -> Any:
@@ -165,18 +166,18 @@ class StrAccessor:
         return self._matched([f".*{re.escape(part)}" for part in _texts(pat)], na)
 
     def _matched(self, patterns: Sequence[str], na: Any) -> Any:
-        """Whether a text matches; `na` if it is missing, False if `na` is no bool.
+        """Whether a text matches; `na` if it is missing, and missing itself if `na` is no bool.
 
-        pandas returns NaN or NA by its version: parity decides whether False is equal.
+        As a condition it is then False: pandas has NaN or None there by what X_test has, and parity
+        decides whether False is equal.
         """
-        instead = na if isinstance(na, bool) else False
         pattern = f"(?s)(?:{'|'.join(patterns)})"
-        return self._series._mapped(_found(pattern, instead))
+        return self._series._mapped(_found(pattern, na))
 
     def _search(self, how: str, pat: Any, case: bool, flags: int, na: Any) -> Any:
         flags = int(flags) | (0 if case else re.IGNORECASE)
         step = {"step": "pattern_matches", "pattern": _safe(pat, flags), "how": how, "flags": flags}
-        return self._asked(step, na if isinstance(na, bool) else False)
+        return self._asked(step, na)
 
     # the front end
 
@@ -187,8 +188,9 @@ class StrAccessor:
         x = self._series._tensor
         return self._series._like(Table((stepped(x, step, x.graph.precision),)))
 
-    def _asked(self, step: dict[str, Any], na: bool) -> Any:
-        return self._number(step)._mapped(lambda x: choose(x.isnan(), na, x.equals(1.0)))
+    def _asked(self, step: dict[str, Any], na: Any) -> Any:
+        text = self._series._tensor
+        return self._number(step)._mapped(lambda x: _flag(text, x.isnan(), x.equals(1.0), na))
 
 
 class SplitText:
@@ -220,12 +222,21 @@ def stepped(x: Tensor, step: dict[str, Any], dtype: str = "string", width: int =
         refuse("it changes text that a step before has changed", FIRST)
 
 
-def _found(pattern: str, instead: bool) -> Callable[[Tensor], Tensor]:
+def _flag(text: Tensor, gap: Tensor, found: Tensor, na: Any) -> Tensor:
+    """Whether something was found; `na` where the text is missing."""
+    made = choose(gap, na if isinstance(na, bool) else False, found)
+    filled = any(one == MISSING_TEXT for one, _ in text.replaced)
+    if not isinstance(na, bool) and not filled and {*text.types} == {"string?"}:
+        made.graph.lacking[made.name] = gap
+    return made
+
+
+def _found(pattern: str, na: Any) -> Callable[[Tensor], Tensor]:
     def found(x: Tensor) -> Tensor:
         if x.dtype != "string":
             refuse("it searches in numbers as in text")
         made = x.graph.op("RegexFullMatch", x, dtype="bool", pattern=pattern)
-        return choose(missing(x), instead, made)
+        return _flag(x, missing(x), made, na)
 
     return found
 
