@@ -150,7 +150,7 @@ def _checked(column: Column, row: int, cell: Any, problems: list[Problem], dtype
     try:
         value = MISSING if _is_missing(cell) else READ[column.type](cell)
         held = float(value) if type(value) is int and dtype == "float64" else value
-        _check_value(column, held)
+        _check_value(column, value, held)
     except Refused as refused:
         problems.append(Problem(row, column.name, str(refused)))
         return MISSING
@@ -225,7 +225,7 @@ READ: Mapping[str, Callable[[Any], Any]] = {
 }
 
 
-def _check_value(column: Column, value: Any) -> None:
+def _check_value(column: Column, value: Any, held: Any) -> None:
     if value is MISSING:
         if not column.nullable:
             raise Refused("missing value, and the model does not take one here")
@@ -237,17 +237,17 @@ def _check_value(column: Column, value: Any) -> None:
 
         form = expected(column.format, column.zone is not None)
         raise Refused(f"expected {form}, got {shown(value)}")
-    if column.categories is not None and value not in column.categories:
+    if column.categories is not None and held not in column.categories:
         some = ", ".join(shown(c) for c in column.categories[:SHOWN_CATEGORIES])
         more = len(column.categories) - SHOWN_CATEGORIES
         rest = f" and {more} more" if more > 0 else ""
         raise Refused(f"{shown(value)} is not one of the known categories: {some}{rest}")
-    if isinstance(value, float) and math.isinf(value):
+    if isinstance(held, float) and math.isinf(held):
         if not column.infinite:
             raise Refused("infinity, and the model does not take one here")
-    elif column.minimum is not None and value < column.minimum:
+    elif column.minimum is not None and held < column.minimum:
         raise Refused(f"{shown(value)} does not fit: the minimum is {column.minimum!r}")
-    elif column.maximum is not None and value > column.maximum:
+    elif column.maximum is not None and held > column.maximum:
         raise Refused(f"{shown(value)} does not fit: the maximum is {column.maximum!r}")
 
 
