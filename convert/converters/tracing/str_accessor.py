@@ -14,7 +14,9 @@ from typing import Any
 from onnxlet.convert.converters.tracing.arithmetic import choose, missing
 from onnxlet.convert.converters.tracing.refusal import refuse
 from onnxlet.convert.graph.converter import Table, Tensor, Unsupported
-from onnxlet.convert.reference.regex_safety import runaway
+from onnxlet.convert.graph.inputs import steps_of
+from onnxlet.convert.reference.regex_safety import hopeless, runaway
+from onnxlet.convert.reference.slow_steps import growth
 from onnxlet.function.arrays import MISSING_TEXT
 from onnxlet.function.inputs.text_steps import METHODS, PREDICATES
 
@@ -66,7 +68,7 @@ class StrAccessor:
         if expand:
             refuse("split(expand=True) makes as many columns as the rows need", "Take .str[0].")
         pattern = isinstance(pat, str) and (regex or (regex is None and len(pat) > 1))
-        separator = _safe(pat) if pattern else pat
+        separator = self._safe(pat) if pattern else pat
         settings = {"separator": separator, "most": _whole(n) or -1, "pattern": bool(pattern)}
         return SplitText(self, settings)
 
@@ -89,7 +91,7 @@ class StrAccessor:
             return self._changed(
                 {"step": "replace_literal", "old": pat, "new": repl, "most": _whole(n)}
             )
-        pattern = _safe(pat if regex else re.escape(pat), flags)
+        pattern = self._safe(pat if regex else re.escape(pat), flags)
         return self._changed(
             {
                 "step": "replace_pattern",
@@ -102,7 +104,7 @@ class StrAccessor:
 
     def extract(self, pat: Any, flags: int = 0, expand: bool = True) -> Any:
         """The one group of the first match."""
-        pattern = re.compile(_safe(pat, flags), int(flags))
+        pattern = re.compile(self._safe(pat, flags), int(flags))
         if pattern.groups != 1:
             refuse(f".str.extract of {pattern.groups} groups has no conversion", "Take one group.")
         made = self._changed({"step": "pattern_group", "pattern": pat, "flags": int(flags)})
@@ -120,7 +122,7 @@ class StrAccessor:
     def count(self, pat: Any, flags: int = 0) -> Any:
         """How often a pattern is found."""
         return self._number(
-            {"step": "pattern_count", "pattern": _safe(pat, flags), "flags": int(flags)}
+            {"step": "pattern_count", "pattern": self._safe(pat, flags), "flags": int(flags)}
         )
 
     def find(self, sub: Any, start: Any = 0, end: Any = None) -> Any:
@@ -176,10 +178,26 @@ class StrAccessor:
 
     def _search(self, how: str, pat: Any, case: bool, flags: int, na: Any) -> Any:
         flags = int(flags) | (0 if case else re.IGNORECASE)
-        step = {"step": "pattern_matches", "pattern": _safe(pat, flags), "how": how, "flags": flags}
+        step = {
+            "step": "pattern_matches",
+            "pattern": self._safe(pat, flags),
+            "how": how,
+            "flags": flags,
+        }
         return self._asked(step, na)
 
     # the front end
+
+    def _safe(self, pattern: Any, flags: int = 0) -> str:
+        """A pattern, if it is a text that can be searched for in anybody's text."""
+        if not isinstance(pattern, str):
+            refuse("a search for what is no text has no conversion", "Give the pattern as text.")
+        if int(flags) & ~int(re.I | re.M | re.S | re.U):
+            refuse(f"a search with flags={int(flags)} has no conversion", "Use re.I, re.M or re.S.")
+        limited = growth(steps_of(self._series._tensor)) is not None  # then by the text's length
+        if reason := (hopeless if limited else runaway)(pattern):
+            refuse(reason.replace("its token_pattern", "the pattern"), BOUNDED)
+        return pattern
 
     def _changed(self, step: dict[str, Any]) -> Any:
         return self._series._like(Table((stepped(self._series._tensor, step),)))
@@ -239,17 +257,6 @@ def _found(pattern: str, na: Any) -> Callable[[Tensor], Tensor]:
         return _flag(x, missing(x), made, na)
 
     return found
-
-
-def _safe(pattern: Any, flags: int = 0) -> str:
-    """A pattern, if it is a text that can be searched for in anybody's text."""
-    if not isinstance(pattern, str):
-        refuse("a search for what is no text has no conversion", "Give the pattern as text.")
-    if int(flags) & ~int(re.I | re.M | re.S | re.U):
-        refuse(f"a search with flags={int(flags)} has no conversion", "Use re.I, re.M or re.S.")
-    if reason := runaway(pattern):
-        refuse(reason.replace("its token_pattern", "the pattern"), BOUNDED)
-    return pattern
 
 
 def _whole(number: Any) -> int:
