@@ -41,6 +41,8 @@ TEXTS_HINT = (
     "A vectoriser takes texts, not a table of them: give it the column, X_test['NAME'] or "
     "X_test[:, 0], or name the column in a ColumnTransformer."
 )
+# What skrub says; requests come in frames of pandas, whatever X_test is in.
+OTHER_FRAMES = re.compile(r"fitted to a (?!pandas)(\w+) dataframe but is being applied to a pandas")
 # Of what was fitted, which compiled code sees first, and what came.
 OTHER_PRECISION = re.compile(r"Buffer dtype mismatch, expected '(?:const )?(double|float)' but got")
 UNNAMED = re.compile(r"Unnamed: \d+")
@@ -77,6 +79,12 @@ def unanswered(source: Source, reference: Reference, error: Exception) -> Refusa
             f"{_rows(source)}: its numbers are of another precision than the {fitted} that the "
             f"estimator was fitted on and takes: {said}",
             f"Give it X_test.astype('{fitted}').",
+        )
+    if fitted_on := OTHER_FRAMES.search(str(error)):
+        return Refusal(
+            f"the estimator was fitted on a frame of {fitted_on[1]}, and takes none of pandas, in "
+            f"which requests come: {said}",
+            "Fit it on a frame of pandas: X.to_pandas().",
         )
     rows, hint = unanswered_rows(source.X_test, reference, error)
     if rows:
