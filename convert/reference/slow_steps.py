@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from onnxlet.convert.reference.hostile_texts import hostile
+from onnxlet.convert.reference.hostile_texts import Hostile, hostile
 from onnxlet.convert.reference.regex_safety import runaway
 from onnxlet.function.inputs.front_end import composed
 
 Step = Mapping[str, Any]
+Work = Callable[[], Any]  # what is timed
 
 # By how much each step may lengthen a text; of upper case, "\u0390" has three characters.
 GROWTH = {
@@ -48,16 +49,16 @@ def slow_steps(steps: Sequence[Step]) -> list[tuple[Step, int]]:
     ]
 
 
-def costly_searches(
-    slow: Sequence[tuple[Step, int]],
-) -> Iterator[Callable[[int], Callable[[], Any]]]:
+def costly_searches(slow: Sequence[tuple[Step, int]]) -> Iterator[Callable[[int], Work]]:
     """Searches of texts that are costly for the steps, by the length of the text that comes in."""
     for step, times in slow:
         search = composed([step])
         for text in hostile(_pattern(step) or ""):
-            yield lambda length, text=text, search=search, times=times: partial(
-                search, text.of(length * times)
-            )
+            yield partial(_searched, search, text, times)
+
+
+def _searched(search: Callable[[str], Any], text: Hostile, times: int, length: int) -> Work:
+    return partial(search, text.of(length * times))
 
 
 def _pattern(step: Step) -> str | None:

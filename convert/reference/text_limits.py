@@ -23,12 +23,10 @@ from onnxlet.convert.errors import Refusal
 from onnxlet.convert.reference.hostile_texts import Hostile, hostile
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.regex_safety import SURE
-from onnxlet.convert.reference.slow_steps import costly_searches, slow_steps
+from onnxlet.convert.reference.slow_steps import Work, costly_searches, slow_steps
 from onnxlet.folders import ROOT
 from onnxlet.function.inputs.signature import LONGEST_TEXT
 from onnxlet.function.inputs.text import Count, Cut, TokenFeed, analyser
-
-Work = Callable[[int], Callable[[], Any]]  # by the length of the text
 
 LENGTHS = (100, 300, 1_000, 3_000, 10_000, 30_000, LONGEST_TEXT)
 AT_MOST = 0.1  # seconds for which the interpreter may be held
@@ -206,14 +204,19 @@ def main() -> None:
             works = [works[position] for position in order[:KEPT_TEXTS]]
 
 
-def _costly_cuts(tokens: Mapping[str, Any]) -> Iterator[Work]:
+def _costly_cuts(tokens: Mapping[str, Any]) -> Iterator[Callable[[int], Work]]:
+    """Texts that are costly to cut and count, by their length."""
     cut = analyser(tokens)
     entry = {"name": "counts", "places": "places", "dtype": "float32", "tokens": tokens}
     count = TokenFeed(entry, (0, 0)).count
     texts: list[Callable[[int], str]] = [various, words]
     texts += [text.of for text in (*SPECIAL, *hostile(tokens["token_pattern"] or r"\S+"))]
     for text in texts:
-        yield lambda length, text=text: partial(_cut_and_counted, cut, count, text(length))
+        yield partial(_cutting, cut, count, text)
+
+
+def _cutting(cut: Cut, count: Count, text: Callable[[int], str], length: int) -> Work:
+    return partial(_cut_and_counted, cut, count, text(length))
 
 
 def _cut_and_counted(cut: Cut, count: Count, text: str) -> None:
