@@ -83,8 +83,10 @@ def expanded(x: Tensor, points: Array) -> Tensor:
 
 
 def _products(x: Tensor, points: Array) -> Tensor:
-    """x @ points.T. For one row ONNX Runtime would rearrange all points first, and takes 4 times
-    as long as the other way round."""
+    """The products of rows and points, shape (rows, points).
+
+    For `row @ points.T` ONNX Runtime rearranges all points each time: four times as long.
+    """
     if not x.graph.rowwise:
         return x @ points.T
     known = x.graph.constant(points, x.dtype)
