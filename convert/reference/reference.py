@@ -70,12 +70,17 @@ class Reference:
         """Whether it answers all of the data, rather than raising."""
         return is_answered(self.answers_to, data)
 
-    def answered(self, rows: Sequence[Cells]) -> list[bool]:
-        """Which of the rows it answers, each by itself."""
+    def answered(self, rows: Sequence[Cells], raised: bool = False) -> list[bool]:
+        """Which of the rows it answers, each by itself.
+
+        Args:
+            rows: in signature order.
+            raised: it is known that it does not answer all of them at once.
+        """
         if self.task.one_by_one:  # a batch is no quicker, and halves would ask many times
             return [self.takes(self.inputs.data([row])) for row in rows]
         groups = [[row] for row in rows]
-        return which_are_answered(groups, lambda some: self.takes(self.inputs.data(some)))
+        return which_are_answered(groups, lambda some: self.takes(self.inputs.data(some)), raised)
 
     def answers_where_answered(self, rows: Sequence[Cells]) -> tuple[list[bool], Answers]:
         """Which of the rows it answers, and its answers to these.
@@ -86,7 +91,7 @@ class Reference:
         try:
             return [True] * len(rows), self.answers(rows)
         except Exception:  # some row is one that scikit-learn raises for: find which
-            found = self.answered(rows)
+            found = self.answered(rows, raised=True)
         return found, self._in_parts([r for r, is_one in zip(rows, found, strict=True) if is_one])
 
     def _in_parts(self, rows: Sequence[Cells]) -> Answers:
