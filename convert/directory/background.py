@@ -139,10 +139,11 @@ def _spread(column: Column, cells: Sequence[Any], count: int) -> list[Any]:
 def _fits(column: Column) -> Callable[[Any], bool]:
     """A function that says whether a training cell is one that the model takes, and finite."""
     known = None if column.categories is None else frozenset(column.categories)
-    if column.type in ("string", "bool"):
-        kind = str if column.type == "string" else bool
+    if column.type == "bool":
+        return lambda cell: isinstance(cell, bool) and (known is None or cell in known)
+    if column.type == "string":
         return lambda cell: (
-            isinstance(cell, kind)
+            isinstance(cell, str)
             and (not column.date or column.takes(cell))
             and (known is None or cell in known)
         )
