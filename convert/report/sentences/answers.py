@@ -103,7 +103,8 @@ def target(found: Findings) -> str:
         return f"The most frequent label, {name(label)}, has {share(most / total)} of the rows."
     if len(pairs) == 1:
         return f"Every row has the label {name(label)}."
+    thin = " (few rows)" if few(least, FEW_IN_PART) else ""
     return (
         f"The most frequent label, {name(label)}, has {share(most / total)} of the rows, the "
-        f"rarest, {name(rare)}, {share(least / total)}{' (few rows)' if few(least, FEW_IN_PART) else ''}."
+        f"rarest, {name(rare)}, {share(least / total)}{thin}."
     )
