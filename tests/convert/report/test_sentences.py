@@ -16,8 +16,8 @@ from onnxlet.convert.report.wording import number, share
 from tests.convert.report.samples import NOTHING, SAMPLES, binary, multiclass, near, regression
 
 WHOLE = ("answer", "data", "target", "scores", "confusion", "residuals", "by_prediction", "roc",
-         "precision_recall", "calibration", "threshold", "importance", "learning", "worst", "search",
-         "parity", "serving")  # fmt: skip
+         "precision_recall", "calibration", "threshold", "importance", "learning", "worst",
+         "search", "parity", "serving")  # fmt: skip
 
 
 def plain(text: str) -> str:
@@ -152,7 +152,8 @@ def test_the_mitigation_and_its_cost() -> None:
     [each] = binary()["fairness"]
 
     assert plain(sentences.mitigation(each)).endswith(
-        "What it costs: the balanced accuracy goes from 0.768 to 0.757 (95% interval 0.737 to 0.777)."
+        "What it costs: the balanced accuracy goes from 0.768 to 0.757 (95% "
+        "interval 0.737 to 0.777)."
     )
 
 
