@@ -56,13 +56,19 @@ def read(browser: Any, reports: Path) -> Iterator[Any]:
     assert complaints == []
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("viewport", [NARROW, WIDE], ids=["narrow", "wide"])
-@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize(
+    ("name", "scheme", "viewport"),
+    [
+        *((name, "light", NARROW) for name in SAMPLES),
+        *((name, "dark", WIDE) for name in SAMPLES),
+        ("binary", "dark", NARROW),
+        ("binary", "light", WIDE),
+    ],
+)
 def test_every_report_on_every_screen(read: Any, name: str, scheme: str, viewport: Any) -> None:
     page = read(name, color_scheme=scheme, viewport=viewport)
-    for each in page.query_selector_all("summary"):
-        each.click()
+    if name != "hostile":  # axe takes half a minute for tables of 200 rows
+        page.evaluate("document.querySelectorAll('details').forEach((each) => each.open = true)")
 
     assert violations(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") == viewport["width"]

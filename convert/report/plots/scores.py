@@ -7,7 +7,7 @@ from typing import Any
 
 from onnxlet.convert.report.plots.drawing import Plot, colour, plain_ticks, plot, titles
 from onnxlet.convert.report.plots.rows import LABEL, Row, draw_rows
-from onnxlet.convert.report.wording import count, listed, name, number
+from onnxlet.convert.report.wording import count, fitting, listed, number
 
 Findings = Mapping[str, Any]
 BASELINES = {
@@ -25,7 +25,7 @@ def scores(found: Findings) -> Plot | None:
     rows = [Row("this model", first["model"], strong=True)]
     for each in first["baselines"]:
         label, paint, marker = BASELINES.get(
-            each["name"], (name(each["name"], LABEL), "third", "^")
+            each["name"], (fitting(each["name"], LABEL), "third", "^")
         )
         rows.append(Row(label, each, paint, marker))
     better = "higher" if first["greater_is_better"] else "lower"
@@ -56,7 +56,7 @@ def _histogram(spread: Findings) -> Plot:
 
 def _labels(spread: Findings) -> Plot | None:
     pairs = sorted(zip(spread["counts"], spread["labels"], strict=True), key=lambda p: -p[0])
-    shown = [Row(name(label, LABEL), {"value": rows}) for rows, label in pairs[:MOST_LABELS]]
+    shown = [Row(fitting(label, LABEL), {"value": rows}) for rows, label in pairs[:MOST_LABELS]]
     if rest := pairs[MOST_LABELS:]:
         shown.append(Row(f"{count(len(rest))} others", {"value": sum(p[0] for p in rest)}, "plain"))
     write = lambda value: number(value, 12)  # noqa: E731 - counts in full

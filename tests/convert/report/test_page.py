@@ -18,9 +18,10 @@ from tests.convert.report.samples import NOTHING, SAMPLES, Findings, binary, hos
 
 # Every one that the page may have.
 ELEMENTS = """
-html head meta title link style body a div header svg rect path span h1 h2 h3 ul ol li nav main section
-p dl dt dd figure figcaption b table thead tbody tr th td small br details summary pre code footer desc
-defs g use text clippath
+html head meta title link style body a div header svg rect path span h1 h2 h3 ul ol li nav main
+section p dl dt dd figure figcaption b table thead tbody tr th td small br details summary pre
+code footer
+desc defs g use text clippath
 """
 EMPTY = {"meta", "link", "br"}
 LEAST = {"graphics": 3.0, "text": 4.5}

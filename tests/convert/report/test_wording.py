@@ -11,6 +11,7 @@ from onnxlet.convert.report.wording import (
     END,
     ISOLATE,
     count,
+    fitting,
     interval,
     listed,
     name,
@@ -102,6 +103,11 @@ def test_names_show_nothing_that_hides_or_turns() -> None:
 
 def test_a_name_from_right_to_left_turns_nothing_behind_it() -> None:
     assert name("\u05d2\u05d9\u05dc") == f"{ISOLATE}\u05d2\u05d9\u05dc{END}"
+
+
+def test_wide_letters_count_twice() -> None:
+    assert fitting("abcdefgh", 8) == "abcdefgh"
+    assert len(fitting("\u6708" * 50, 21)) == 11  # ten of them, and the dots
 
 
 def test_a_long_name_keeps_its_ends() -> None:
