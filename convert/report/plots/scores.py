@@ -55,12 +55,15 @@ def _histogram(spread: Findings) -> Plot:
 
 
 def _labels(spread: Findings) -> Plot | None:
-    pairs = sorted(zip(spread["counts"], spread["labels"], strict=True), key=lambda p: -p[0])
+    pairs = list(zip(spread["counts"], spread["labels"], strict=True))
+    if spread.get("other"):
+        pairs = pairs[:-1]  # many rare ones, which would dwarf the rest
+    pairs.sort(key=lambda pair: -pair[0])
     shown = [Row(fitting(label, LABEL), {"value": rows}) for rows, label in pairs[:MOST_LABELS]]
-    if rest := pairs[MOST_LABELS:]:
-        shown.append(Row(f"{count(len(rest))} others", {"value": sum(p[0] for p in rest)}, "plain"))
+    more = len(pairs) > MOST_LABELS or spread.get("other")
+    axis = f"rows; the {MOST_LABELS} most frequent labels" if more else "rows"
     write = lambda value: number(value, 12)  # noqa: E731 - counts in full
-    return draw_rows("target-plot", "How often each label occurs", shown, "rows", 0, write, True)
+    return draw_rows("target-plot", "How often each label occurs", shown, axis, 0, write, True)
 
 
 def _counts(counts: list[int]) -> str:
