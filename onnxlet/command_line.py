@@ -19,6 +19,10 @@ SIDES = {
         "From a model to a bundle",
         {
             "build": "Convert a fitted estimator and prove that its answers stay the same.",
+            "train": (
+                "Train a model on a table, prove that it is served as it was trained, and report "
+                "on it."
+            ),
             "import": "Take a model that another framework exported as ONNX.",
             "verify": "Check a model directory's hashes and replay its golden rows.",
             "report": "Write a model's report again, as page and model card, from its findings.",
