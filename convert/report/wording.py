@@ -115,6 +115,11 @@ def name(value: Any, longest: int = LONGEST) -> str:
     return f"{ISOLATE}{text}{END}" if RIGHT_TO_LEFT.search(text) else text
 
 
+def headed(text: str) -> str:
+    """A title at the beginning of a line: with a capital."""
+    return text[:1].upper() + text[1:]
+
+
 def fitting(value: Any, widest: int) -> str:
     """A name no wider than so many Latin letters: Chinese ones are as wide as two."""
     longest = widest

@@ -7,7 +7,7 @@ from typing import Any
 
 from onnxlet.convert.report.plots.drawing import Plot, colour, plain_ticks, plot, titles
 from onnxlet.convert.report.plots.rows import LABEL, Row, draw_rows
-from onnxlet.convert.report.wording import count, fitting, listed, number
+from onnxlet.convert.report.wording import count, fitting, headed, listed, number
 
 Findings = Mapping[str, Any]
 BASELINES = {
@@ -29,7 +29,7 @@ def scores(found: Findings) -> Plot | None:
         )
         rows.append(Row(label, each, paint, marker))
     better = "higher" if first["greater_is_better"] else "lower"
-    axis = f"{first['title']}, {better} is better, with 95\u202f% intervals"
+    axis = f"{headed(fitting(first['title'], 34))}, {better} is better, with 95\u202f% intervals"
     return draw_rows("scores-plot", f"{first['title']} beside the baselines", rows, axis)
 
 
