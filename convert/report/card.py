@@ -13,6 +13,7 @@ from onnxlet.convert.report.page import MEASURES, MOST_ROWS, ensemble, headings,
 from onnxlet.convert.report.wording import (
     count,
     few,
+    headed,
     interval,
     name,
     number,
@@ -142,7 +143,7 @@ def _scores(found: Findings) -> Iterator[str]:
     def row(score: Findings) -> list[str]:
         beside = {each["name"]: each for each in score["baselines"]}
         return [
-            text(score["title"]),
+            headed(text(score["title"])),
             _with_interval(score["model"]),
             *(_with_interval(beside.get(each)) for each in names),
             "higher" if score["greater_is_better"] else "lower",
@@ -208,7 +209,7 @@ def _fairness(found: Findings) -> Iterator[str]:
         yield table(["Group", "Rows", *(title for _, title, _ in shown)], cells)
         after = {d["measure"]: d for d in (each.get("mitigation") or {}).get("differences", [])}
         differences = (
-            [text(d["title"]), _with_interval(d), _with_interval(after.get(d["measure"]))]
+            [headed(text(d["title"])), _with_interval(d), _with_interval(after.get(d["measure"]))]
             for d in each["differences"]
         )
         yield table(("Difference", "Now", "With the mitigation"), differences)

@@ -116,7 +116,8 @@ def _template() -> Template:
     )
     write = {"number": wording.number, "share": wording.share}
     environment.filters |= write | {
-        "count": wording.count, "few": wording.few, "interval": wording.interval,
+        "count": wording.count, "few": wording.few, "headed": wording.headed,
+        "interval": wording.interval,
         "listed": wording.listed, "name": wording.name, "plural": wording.plural,
         "seconds": wording.seconds, "size": wording.size,
         "milliseconds": lambda value: wording.seconds(value and value * 1e-3),
@@ -182,7 +183,7 @@ def _strip(found: Findings) -> Iterator[tuple[str, str, str]]:
         first = found["scores"][0]
         ends = wording.interval(first["model"])
         value = wording.number(first["model"]["value"])
-        yield wording.name(first["title"], 40), value, ends
+        yield wording.headed(wording.name(first["title"], 40)), value, ends
         for each in first["baselines"]:
             label = sentences.BASELINES.get(each["name"], wording.name(each["name"], 30))
             yield label.capitalize(), wording.number(each["value"]), wording.interval(each)

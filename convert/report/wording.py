@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
+from unicodedata import east_asian_width
 
 NARROW = "\u202f"  # a narrow space that does not break: between thousands, before a percent sign
 MINUS = "\u2212"
@@ -112,6 +113,23 @@ def name(value: Any, longest: int = LONGEST) -> str:
         tail = longest // 3
         text = f"{text[: longest - tail - 1]}\u2026{text[-tail:]}"
     return f"{ISOLATE}{text}{END}" if RIGHT_TO_LEFT.search(text) else text
+
+
+def headed(text: str) -> str:
+    """A title at the beginning of a line: with a capital."""
+    return text[:1].upper() + text[1:]
+
+
+def fitting(value: Any, widest: int) -> str:
+    """A name no wider than so many Latin letters: Chinese ones are as wide as two."""
+    longest = widest
+    while longest > 4 and _width(text := name(value, longest)) > widest:
+        longest -= 2
+    return text
+
+
+def _width(text: str) -> int:
+    return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
 def listed(words: Sequence[str], most: int = 6) -> str:

@@ -150,6 +150,7 @@ def _for_page(svg: str, key: str, title: str, description: str) -> str:
     """One element without prolog: colours are variables, the font the page's, ids its own."""
     body = svg[svg.index("<svg") :]
     body = re.sub(r"<(metadata|title)>.*?</\1>|<!--.*?-->", "", body, flags=re.DOTALL)
+    body = re.sub(r"font-family: [^;\"]+;? ?", "", body)
     body = re.sub(r"font: (?:[a-z0-9]+ )*?([\d.]+)px [^;\"]+", r"font-size: \1px", body)
     for name, placeholder in PLACEHOLDERS.items():
         body = body.replace(placeholder, f"var(--{name})")

@@ -7,7 +7,7 @@ from typing import Any
 
 from onnxlet.convert.report.plots.drawing import Plot, colour, plain_ticks, plot, span, titles
 from onnxlet.convert.report.plots.rows import LABEL, Row, draw_rows
-from onnxlet.convert.report.wording import name, number
+from onnxlet.convert.report.wording import fitting, name, number
 
 Findings = Mapping[str, Any]
 MOST_BARS = 12
@@ -19,7 +19,7 @@ def importance(found: Findings) -> Plot | None:
     columns = (found.get("importance") or {}).get("columns")
     if not columns:
         return None
-    rows = [Row(name(each["column"], LABEL), each) for each in columns[:MOST_BARS]]
+    rows = [Row(fitting(each["column"], LABEL), each) for each in columns[:MOST_BARS]]
     axis = "how much worse the score gets with the column shuffled"
     return draw_rows("importance-plot", "Importance of columns", rows, axis, 0, bars=True)
 
@@ -33,7 +33,7 @@ def dependence(found: Findings) -> list[Plot | None]:
 
 
 def _category(index: int, each: Findings) -> Plot | None:
-    rows = [Row(name(point["at"], LABEL), point) for point in each["points"][:MOST_POINTS]]
+    rows = [Row(fitting(point["at"], LABEL), point) for point in each["points"][:MOST_POINTS]]
     return draw_rows(
         f"dependence-{index}", f"Answer by {name(each['column'], 60)}", rows, _answer(each)
     )
@@ -53,7 +53,7 @@ def _number(index: int, each: Findings) -> Plot | None:
         axes.plot(at, [s[0] for s in spans], mark, color=colour("model"), markersize=4.5)
         plain_ticks(axes.xaxis, 5)
         plain_ticks(axes.yaxis, 5)
-        titles(axes, name(each["column"], 48), _answer(each))
+        titles(axes, fitting(each["column"], 44), _answer(each))
 
     told = "; ".join(f"{number(point['at'])}: {number(point['value'])}" for point in points)
     title = f"Answer by {name(each['column'], 60)}"
@@ -63,4 +63,4 @@ def _number(index: int, each: Findings) -> Plot | None:
 
 
 def _answer(each: Findings) -> str:
-    return f"average answer: {name(each['answer'], 40)}" if each.get("answer") else "average answer"
+    return fitting(each["answer"], 44) if each.get("answer") else "average answer"

@@ -8,7 +8,7 @@ from typing import Any
 from onnxlet.convert.report.plots.drawing import Plot
 from onnxlet.convert.report.plots.rows import LABEL, Row, draw_rows
 from onnxlet.convert.report.sentences import neutral
-from onnxlet.convert.report.wording import name, number, share
+from onnxlet.convert.report.wording import fitting, headed, name, number, share
 
 Findings = Mapping[str, Any]
 # What groups are compared in, the first that has values; how it is written.
@@ -46,7 +46,7 @@ def differences(index: int, each: Findings) -> Plot | None:
     for difference in each["differences"]:
         if difference["value"] is None or neutral(difference):
             continue  # ratios are in the table: they have another scale
-        rows.append(Row(name(difference["title"], LABEL + 12), difference))
+        rows.append(Row(fitting(headed(difference["title"]), LABEL + 12), difference))
         mitigated = after.get(difference["measure"])
         if mitigated and mitigated["value"] is not None:
             rows.append(Row("\u2192 with the mitigation", mitigated, "other", "D"))

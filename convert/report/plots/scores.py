@@ -7,7 +7,7 @@ from typing import Any
 
 from onnxlet.convert.report.plots.drawing import Plot, colour, plain_ticks, plot, titles
 from onnxlet.convert.report.plots.rows import LABEL, Row, draw_rows
-from onnxlet.convert.report.wording import count, listed, name, number
+from onnxlet.convert.report.wording import count, fitting, headed, listed, number
 
 Findings = Mapping[str, Any]
 BASELINES = {
@@ -25,11 +25,11 @@ def scores(found: Findings) -> Plot | None:
     rows = [Row("this model", first["model"], strong=True)]
     for each in first["baselines"]:
         label, paint, marker = BASELINES.get(
-            each["name"], (name(each["name"], LABEL), "third", "^")
+            each["name"], (fitting(each["name"], LABEL), "third", "^")
         )
         rows.append(Row(label, each, paint, marker))
     better = "higher" if first["greater_is_better"] else "lower"
-    axis = f"{first['title']}, {better} is better, with 95\u202f% intervals"
+    axis = f"{headed(fitting(first['title'], 34))}, {better} is better, with 95\u202f% intervals"
     return draw_rows("scores-plot", f"{first['title']} beside the baselines", rows, axis)
 
 
@@ -55,12 +55,15 @@ def _histogram(spread: Findings) -> Plot:
 
 
 def _labels(spread: Findings) -> Plot | None:
-    pairs = sorted(zip(spread["counts"], spread["labels"], strict=True), key=lambda p: -p[0])
-    shown = [Row(name(label, LABEL), {"value": rows}) for rows, label in pairs[:MOST_LABELS]]
-    if rest := pairs[MOST_LABELS:]:
-        shown.append(Row(f"{count(len(rest))} others", {"value": sum(p[0] for p in rest)}, "plain"))
+    pairs = list(zip(spread["counts"], spread["labels"], strict=True))
+    if spread.get("other"):
+        pairs = pairs[:-1]  # many rare ones, which would dwarf the rest
+    pairs.sort(key=lambda pair: -pair[0])
+    shown = [Row(fitting(label, LABEL), {"value": rows}) for rows, label in pairs[:MOST_LABELS]]
+    more = len(pairs) > MOST_LABELS or spread.get("other")
+    axis = f"rows; the {MOST_LABELS} most frequent labels" if more else "rows"
     write = lambda value: number(value, 12)  # noqa: E731 - counts in full
-    return draw_rows("target-plot", "How often each label occurs", shown, "rows", 0, write, True)
+    return draw_rows("target-plot", "How often each label occurs", shown, axis, 0, write, True)
 
 
 def _counts(counts: list[int]) -> str:

@@ -88,11 +88,11 @@ def target(found: Findings) -> str:
     counts, total = spread["counts"], sum(spread["counts"])
     if "bins" in spread:
         most = counts.index(max(counts))
-        low, high = spread["bins"][most], spread["bins"][most + 1]
+        low, high, *_ = map(number, spread["bins"][most : most + 2])
+        ends = f"{number(spread['bins'][0])} and {number(spread['bins'][-1])}"
         return (
-            f"Most values, {share(counts[most] / total)}, lie between {number(low)} and "
-            f"{number(high)}; all between {number(spread['bins'][0])} and "
-            f"{number(spread['bins'][-1])}."
+            f"{share(counts[most] / total)} of the values lie between {low} and {high}, more than "
+            f"in any other bin; all between {ends}."
         )
     pairs = list(zip(counts, spread["labels"], strict=True))
     if spread.get("other"):
@@ -103,7 +103,8 @@ def target(found: Findings) -> str:
         return f"The most frequent label, {name(label)}, has {share(most / total)} of the rows."
     if len(pairs) == 1:
         return f"Every row has the label {name(label)}."
+    thin = " (few rows)" if few(least, FEW_IN_PART) else ""
     return (
         f"The most frequent label, {name(label)}, has {share(most / total)} of the rows, the "
-        f"rarest, {name(rare)}, {share(least / total)}{' (few rows)' if few(least, FEW_IN_PART) else ''}."
+        f"rarest, {name(rare)}, {share(least / total)}{thin}."
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from onnxlet.convert.report.sentences.common import clear_of, inside, neutral, with_interval
-from onnxlet.convert.report.wording import count, listed, name, number, plural
+from onnxlet.convert.report.wording import count, headed, name, number, plural
 
 Findings = Mapping[str, Any]
 
@@ -31,7 +31,7 @@ def fairness(each: Findings) -> str:
     pair = f", between {between}" if between else ""
     more = f", {count(len(sure))} of {count(len(known))} measures differ beyond chance"
     value = f"{number(largest['value'])}{with_interval(largest)}"
-    return f"{name(largest['title'])}: {value}{pair}{more}.{thin}"
+    return f"{headed(name(largest['title']))}: {value}{pair}{more}.{thin}"
 
 
 def mitigation(each: Findings) -> str:
@@ -41,15 +41,14 @@ def mitigation(each: Findings) -> str:
         return ""
     before = {d["measure"]: d["value"] for d in each["differences"]}
     parts = [
-        f"{inside(name(d['title']))} goes from {number(before[d['measure']])} to "
-        f"{number(d['value'])}"
+        f"{inside(name(d['title']))}, from {number(before[d['measure']])} to {number(d['value'])}"
         for d in about["differences"]
-        if d["value"] is not None and before.get(d["measure"]) is not None
+        if None not in (d["value"], before.get(d["measure"])) and not neutral(d)
     ]
     old, new = about["scores"]["before"], about["scores"]["after"]
     cost = (
         f"the {inside(name(about.get('title') or about['metric']))} goes from "
         f"{number(old['value'])} to {number(new['value'])}{with_interval(new)}"
     )
-    brought = f" Then the {listed(parts[:2])}." if parts else ""
+    brought = f" What it brings: {'; '.join(parts[:3])}." if parts else ""
     return f"Fitted beside it: {name(about['how'])}.{brought} What it costs: {cost}."

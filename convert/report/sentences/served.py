@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from onnxlet.convert.report.wording import number, plural, seconds, share, size
+from onnxlet.convert.report.wording import listed, number, plural, seconds, share, size
 
 Findings = Mapping[str, Any]
 
@@ -29,11 +29,15 @@ def serving(found: Findings) -> str:
     about = found.get("serving")
     if not about:
         return ""
-    said = (
-        f"The served model takes {size(about['bytes'])}, loads in "
-        f"{seconds(_in(about['load_ms'], 1e-3))} and answers a row in "
-        f"{seconds(_in(about['one_row_us'], 1e-6))}"
-    )
+    parts = {
+        f"takes {size(about['bytes'])}": about["bytes"],
+        f"loads in {seconds(_in(about['load_ms'], 1e-3))}": about["load_ms"],
+        f"answers a row in {seconds(_in(about['one_row_us'], 1e-6))}": about["one_row_us"],
+    }
+    known = [words for words, value in parts.items() if value is not None]
+    if not known:
+        return ""
+    said = f"The served model {listed(known)}"
     old, new = about.get("estimator_one_row_us"), about["one_row_us"]
     if not old or not new:
         return f"{said}."

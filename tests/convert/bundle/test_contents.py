@@ -22,6 +22,7 @@ from onnxlet.convert.bundle.package import described
 from onnxlet.convert.bundle.release import write_models
 from onnxlet.convert.bundle.target import Target
 from onnxlet.convert.errors import PackagingFailed
+from onnxlet.convert.report import FILES
 from onnxlet.function.errors import ModelError
 from onnxlet.function.models.repository import Repository
 from tests.conftest import ROOT
@@ -119,6 +120,19 @@ def test_versions_that_have_names_are_packed_with_them(models: Path, tmp_path: P
     write_models(chosen, tmp_path / "alone.zip", 7)  # a device has its own names
     with zipfile.ZipFile(tmp_path / "alone.zip") as archive:
         assert {name.split("/")[2] for name in archive.namelist() if "/iris/" in name} == {"2"}
+
+
+def test_reports_are_left_out(models: Path, tmp_path: Path) -> None:
+    shutil.copytree(models / "iris", tmp_path / "from" / "iris")
+    before = set(place_models(choose_models(tmp_path / "from", (), ()), tmp_path / "before"))
+    for name in FILES:
+        (tmp_path / "from" / "iris" / "1" / name).write_text("somebody's figures")
+    chosen = choose_models(tmp_path / "from", (), ())
+
+    assert set(place_models(chosen, tmp_path / "to")) == before
+    write_models(chosen, tmp_path / "alone.zip", 7)
+    with zipfile.ZipFile(tmp_path / "alone.zip") as archive:
+        assert not [name for name in archive.namelist() if "report" in name]
 
 
 def test_broken_names_stop_the_packaging(models: Path, tmp_path: Path) -> None:

@@ -461,8 +461,9 @@ def regression(rows: int = 733) -> Findings:
 def hostile() -> Findings:
     """Names that a careless page takes for markup, long ones, other scripts, 200 columns."""
     found = binary()
-    names = [MARKUP, SCRIPT, ARABIC, HEBREW, CHINESE, LONG, "$x_1$", "a\nb\tc", "nul\x00\x1b", "\ud800",
-             "\u202eturned", "", "```", "| a | b |", "[x](javascript:alert(1))", "# head"]  # fmt: skip
+    names = [MARKUP, SCRIPT, ARABIC, HEBREW, CHINESE, LONG, "$x_1$", "a\nb\tc", "nul\x00\x1b",
+             "\ud800", "\u202eturned", "", "```", "| a | b |", "[x](javascript:alert(1))",
+             "# head"]  # fmt: skip
     names += [f"column {k}" for k in range(200 - len(names))]
     found["name"], found["target"], found["positive"] = "hostile", SCRIPT, MARKUP
     found["classes"] = [CHINESE, MARKUP]
