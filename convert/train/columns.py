@@ -229,7 +229,8 @@ def _cannot_be(seen: Profile, kind: str, form: str) -> tuple[str, str] | None:
     read = int(made.notna().sum())
     if read * 2 >= seen.distinct:
         return None
-    return f"{read:,} of its {seen.distinct:,} different values are one", "Take it for a category."
+    count = f"{read:,} of its {seen.distinct:,} different values are of that kind"
+    return count, "Take it for a category."
 
 
 def _nothing_left(taken: Sequence[Taken]) -> list[Problem]:

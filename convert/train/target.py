@@ -137,7 +137,8 @@ def _of_text(texts: pd.Series[Any], target: str) -> tuple[pd.Series[Any], list[s
     if len(known) and known.nunique() > 2:
         read = numbers_in(known)
         if read is not None and read.share >= PARSED:
-            said = [f"'{target}' is text that holds numbers {read.said}: its answers are numbers"]
+            how = f" {read.said}" if read.said else ""
+            said = [f"'{target}' is text that holds numbers{how}: the answers are numbers"]
             if read.unread:
                 verb = "is" if read.unread == 1 else "are"
                 said.append(
