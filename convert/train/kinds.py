@@ -26,6 +26,7 @@ MANY = 50  # different values of a category; above it, text that seldom repeats 
 SELDOM = 0.1  # different values among the known ones
 ALMOST_ALL = 0.95
 SHOWN_FROM = 5  # rows that a value is in, for a message to name it: it is then nobody's own
+MIXED = " (numbers and text are mixed in it)"
 OTHER = "which no request can carry"
 
 
@@ -109,15 +110,17 @@ def guessed(original: pd.Series[Any], seen: Profile) -> Guess:
         return Guess("date", f"dates{_gaps(seen)}", format=form_of_moments(original))
     if kind in ("integer", "floating", "mixed-integer-float", "decimal"):
         return _of_numbers(seen)
-    if kind in ("string", "mixed-integer", "mixed", "empty") and _are_cells(seen.uniques):
+    if kind in ("string", "mixed-integer", "mixed", "empty") and _are_cells(original):
         return _of_texts(seen, mixed=kind.startswith("mixed"))
     shown = type(next(value for value in original if not _is_missing(value))).__name__
     return Guess("text", f"values of type {shown}, {OTHER}: left out", used=False)
 
 
-def _are_cells(uniques: Any) -> bool:
+def _are_cells(column: pd.Series[Any]) -> bool:
+    """Whether JSON has a form for each of the values, or for as many as are looked at."""
     cells = str | int | float | bool | np.bool_ | np.integer | np.floating
-    return all(isinstance(value, cells) for value in uniques[:SOME_TEXTS])
+    some = column.astype(object)[column.notna()].head(SOME_TEXTS)
+    return all(isinstance(value, cells) for value in some)
 
 
 def _of_numbers(seen: Profile) -> Guess:
@@ -182,7 +185,7 @@ def _of_texts(seen: Profile, mixed: bool) -> Guess:
     if form is not None and form.share >= PARSED:
         return _of_dates(seen, texts, form)
     guess = _of_words(seen, texts)
-    odd = " (numbers and text are mixed in it)" if mixed else ""
+    odd = MIXED * mixed
     if form is None and _looks_like_dates(texts.tolist()):
         odd += "; if these are dates, their form is not known: write them as 2026-11-26"
     elif form is not None and form.share >= 0.5:
@@ -205,7 +208,7 @@ def _numbers_in_text(seen: Profile, texts: pd.Series[Any], mixed: bool) -> Guess
         if share >= 0.5:
             why = f"{share:.0%} of its values are numbers, and {unread:,} are not"
             words = _of_words(seen, texts)
-            return words._replace(why=f"{words.why}; {why}")
+            return words._replace(why=f"{words.why}; {why}{MIXED * mixed}")
         return None
     said = (
         f"numbers written as text {read.said}: clients send plain numbers"

@@ -148,7 +148,7 @@ def _of_text(texts: pd.Series[Any], target: str) -> tuple[pd.Series[Any], list[s
                     "taken as missing"
                 )
             return read.values.reindex(texts.index), said
-        some = [str(text) for text in known.dropduplicates_in().head(50)]
+        some = [str(text) for text in known.drop_duplicates().head(50)]
         if forms(some):
             raise _dates(target)
     return texts, []
