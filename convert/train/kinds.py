@@ -27,6 +27,8 @@ SELDOM = 0.1  # different values among the known ones
 ALMOST_ALL = 0.95
 SHOWN_FROM = 5  # rows that a value is in, for a message to name it: it is then nobody's own
 MIXED = " (numbers and text are mixed in it)"
+NUMBERS = ("integer", "floating", "mixed-integer-float", "decimal")  # as pandas infers
+DATES = ("datetime", "date", "datetime64")
 OTHER = "which no request can carry"
 
 
@@ -95,6 +97,10 @@ def guessed(original: pd.Series[Any], seen: Profile) -> Guess:
     """
     if not seen.known:
         return Guess("empty", "no row has a value", used=False)
+    kind = pd.api.types.infer_dtype(original, skipna=True)
+    if not _is_carried(original, kind):
+        shown = type(original[original.notna()].iloc[0]).__name__
+        return Guess("text", f"values of type {shown}, {OTHER}: left out", used=False)
     if seen.distinct == 1 and not seen.missing:
         return Guess("constant", f"the same value in all {seen.known:,} rows", used=False)
     if UNNAMED.fullmatch(seen.name) and _counts_rows(seen):
@@ -103,24 +109,22 @@ def guessed(original: pd.Series[Any], seen: Profile) -> Guess:
     dtype = original.dtype
     if isinstance(dtype, pd.CategoricalDtype):
         return Guess("category", f"a category of {_values(seen)}")
-    kind = pd.api.types.infer_dtype(original, skipna=True)
     if kind == "boolean":
         return Guess("boolean", "true or false" + _gaps(seen))
-    if dtype.kind == "M" or kind in ("datetime", "date", "datetime64"):
+    if dtype.kind == "M" or kind in DATES:
         return Guess("date", f"dates{_gaps(seen)}", format=form_of_moments(original))
-    if kind in ("integer", "floating", "mixed-integer-float", "decimal"):
+    if kind in NUMBERS:
         return _of_numbers(seen)
-    if kind in ("string", "mixed-integer", "mixed", "empty") and _are_cells(original):
-        return _of_texts(seen, mixed=kind.startswith("mixed"))
-    shown = type(next(value for value in original if not _is_missing(value))).__name__
-    return Guess("text", f"values of type {shown}, {OTHER}: left out", used=False)
+    return _of_texts(seen, mixed=kind.startswith("mixed"))
 
 
-def _are_cells(column: pd.Series[Any]) -> bool:
-    """Whether JSON has a form for each of the values, or for as many as are looked at."""
+def _is_carried(column: pd.Series[Any], kind: str) -> bool:
+    """Whether JSON has a form for each of the values."""
+    if kind in (*NUMBERS, *DATES, "boolean", "string", "empty", "categorical"):
+        return True
     cells = str | int | float | bool | np.bool_ | np.integer | np.floating
-    some = column.astype(object)[column.notna()].head(SOME_TEXTS)
-    return all(isinstance(value, cells) for value in some)
+    some = column[column.notna()]
+    return kind.startswith("mixed") and all(isinstance(value, cells) for value in some)
 
 
 def _of_numbers(seen: Profile) -> Guess:

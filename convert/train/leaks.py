@@ -143,9 +143,9 @@ def _ranks(values: Array) -> Array:
 
 
 def _correlation(x: Array, y: Array) -> float:
-    if not x.std() or not y.std():
-        return 0.0
     with np.errstate(over="ignore", invalid="ignore"):  # squares of great numbers
+        if not x.std() or not y.std():
+            return 0.0
         return float(np.nan_to_num(np.corrcoef(x, y)[0, 1]))
 
 

@@ -165,6 +165,19 @@ def test_all_wishes_that_are_not_to_be_had_are_named() -> None:
     assert "got 'category %d'" in lines[5]
 
 
+@pytest.mark.parametrize("value", [[1], {"a": 1}, {1}, b"z", object()])
+def test_what_no_request_carries_is_nothing_that_can_be_wanted(value: object) -> None:
+    for cells in (objects([value] * ROWS), objects([value, "text"] * (ROWS // 2))):
+        assert not take(x=cells)["x"].used
+        with pytest.raises(WrongUse, match="'x' can't be a text: .*which no request can carry"):
+            take({"x": "text"}, x=cells)
+
+
+def test_numbers_too_great_to_be_squared_are_numbers() -> None:
+    taken = take(x=NUMBERS * 1e307, y=np.where(MISSING, 1e308, -1e308), z=NUMBERS * 1e-308)
+    assert {one.kind for one in taken.values()} == {"number"}
+
+
 def test_a_table_with_nothing_to_learn_from_is_refused() -> None:
     frame = pd.DataFrame({"id": np.arange(ROWS), "leak": Y * 3})
     with pytest.raises(WrongUse, match="no column is left") as caught:
@@ -264,7 +277,8 @@ def test_the_examples_are_taken_as_an_expert_would() -> None:
 
 
 def test_the_table_is_aligned_and_bounded() -> None:
-    taken = take(**{"n" * 90: NUMBERS, "c\n d": np.zeros(ROWS), "cat": random.choice(["a"], ROWS)})
+    odd = {"n" * 90: NUMBERS, "c\n d": np.zeros(ROWS), "cat": random.choice(["a"], ROWS)}
+    taken = take(None, **odd)
     lines = columns_lines([*taken.values(), Taken("é", "text", "w" * 200, False, 0, 1)])
     assert len(lines) == 5
     starts = {line.index("  ", NAME_WIDTH) for line in lines}

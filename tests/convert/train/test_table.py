@@ -209,7 +209,7 @@ def test_parquet_in_row_groups(tmp_path: Path) -> None:
         {
             "n": pd.array([1, None, 3], dtype="Int64"),
             "t": ["x", None, "z"],
-            "d": pd.to_datetime(["2026-01-01", None, "2026-01-03"]),
+            "d": pd.to_datetime(["2026-01-01", "NaT", "2026-01-03"]),
             "c": pd.Categorical(["u", "v", "u"]),
         }
     )
