@@ -228,8 +228,9 @@ def test_values_that_do_not_parse_are_counted_and_placed() -> None:
         "'x': 1 value is no numbers, and taken as missing; the first is in row 299 of those with a "
         "target",
     ]
-    dates, notes = made("x", objects(["1066-10-14", *DAYS.strftime("%Y-%m-%d")[1:]]))
-    assert dates.isna().tolist() == [True] + [False] * (ROWS - 1)
+    odd = ["1066-10-14", "2024-1-5", "2024-02-30"]  # the second is read, and no form of a request
+    dates, notes = made("x", objects([*odd, *DAYS.strftime("%Y-%m-%d")[3:]]))
+    assert dates.isna().tolist() == [True] * 3 + [False] * (ROWS - 3)
     assert "between 1700 and 2250" in notes[0]
     assert "row 1 of those" in notes[0]
 

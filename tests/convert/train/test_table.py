@@ -254,6 +254,13 @@ def test_each_row_is_as_likely_to_be_drawn() -> None:
     assert abs(drawn - expected).max() < 4.5 * deviation
 
 
+@pytest.mark.parametrize("most", [1, 7, 15, 59, 60])
+def test_the_rows_with_the_least_draws_stay(most: int) -> None:
+    parts, _ = sampled(iter([pd.DataFrame({"a": [i]}) for i in range(60)]), most, 5)
+    least = np.argsort(np.random.default_rng(5).random(60))[:most]
+    assert pd.concat(parts)["a"].tolist() == sorted(least.tolist())
+
+
 def test_a_wide_table_keeps_fewer_rows() -> None:
     assert sampling.most_rows(10) == 1_000_000
     assert sampling.most_rows(1000) * 1000 == sampling.MOST_CELLS

@@ -124,6 +124,7 @@ def test_equal_rows_share_a_number() -> None:
     frame = pd.DataFrame({"x": [1, 1, 1, *range(10, 47)], "t": ["a", "a", "b", *["c"] * 37]})
     frame["y"] = [True, True, True, *[True, False] * 18, True]
     frame.loc[3:4] = frame.loc[5:6].to_numpy()
+    frame.loc[7, ["x", "t"]] = frame.loc[8, ["x", "t"]].to_numpy()  # of another class
     target = read_target(frame, "y")
     assert target.duplicates is not None
 
