@@ -169,7 +169,7 @@ def test_all_wishes_that_are_not_to_be_had_are_named() -> None:
 def test_what_no_request_carries_is_nothing_that_can_be_wanted(value: object) -> None:
     for cells in (objects([value] * ROWS), objects([value, "text"] * (ROWS // 2))):
         assert not take(x=cells)["x"].used
-        with pytest.raises(WrongUse, match="'x' can't be a text: .*which no request can carry"):
+        with pytest.raises(WrongUse, match=r"'x' can't be a text: .*which no request can carry"):
             take({"x": "text"}, x=cells)
 
 
