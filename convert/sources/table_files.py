@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -21,14 +22,15 @@ FIRST_LEFT_OUT = (
 )
 
 
-def read_table_file(
-    path: Path, report: Callable[[str], object] = lambda line: None
-) -> pd.DataFrame:
+def read_table_file(path: Path, report: Callable[[str], object] = lambda line: None) -> Any:
     """Read CSV (also .gz), whatever separates its fields and encodes its text, or Parquet.
 
     Args:
         path: of the file.
         report: called with what the reader should know of it.
+
+    Returns:
+        A DataFrame of pandas; of Parquet that only polars reads here, one of its own.
 
     Raises:
         WrongUse: there is no such file, or it is neither.

@@ -65,8 +65,9 @@ def take_columns(
     """
     wanted = dict(wanted or {})
     seen = {str(name): profile(frame[name], str(name)) for name in frame.columns}
-    refuse(_wrong_wishes(wanted, seen), "--columns")
-    taken = {name: _first_guess(frame, one, wanted.get(name)) for name, one in seen.items()}
+    guesses = {name: guessed(frame[name], one) for name, one in seen.items()}
+    refuse(_wrong_wishes(wanted, seen, guesses), "--columns")
+    taken = {name: _as_wished(one, guesses[name], wanted.get(name)) for name, one in seen.items()}
     kept = {name for name, wish in wanted.items() if wish.partition(" ")[0] in USED}
     _mark_leaks(taken, seen, kept, y, task)
     _mark_copies(taken, seen, wanted, kept)
@@ -165,16 +166,14 @@ def _as_guess(one: Taken) -> Guess:
     return Guess(one.kind, one.why, one.used, one.format)
 
 
-def _first_guess(frame: pd.DataFrame, seen: Profile, wish: str | None) -> Taken:
-    guess = guessed(frame[seen.name], seen)
-    if wish is not None:
-        guess = _as_wished(seen, guess, wish)
+def _as_wished(seen: Profile, guess: Guess, wish: str | None) -> Taken:
+    guess = guess if wish is None else _wished(seen, guess, wish)
     return Taken(
         seen.name, guess.kind, guess.why, guess.used, seen.missing, seen.distinct, guess.format
     )
 
 
-def _as_wished(seen: Profile, guess: Guess, wish: str) -> Guess:
+def _wished(seen: Profile, guess: Guess, wish: str) -> Guess:
     kind, _, form = wish.partition(" ")
     if kind not in USED or (guess.kind == kind and form in ("", guess.format)):
         return guess
@@ -196,7 +195,9 @@ def _plain(value: object) -> str:
     return f"{value:.0f}" if isinstance(value, float) else str(value)
 
 
-def _wrong_wishes(wanted: Mapping[str, str], seen: Mapping[str, Profile]) -> list[Problem]:
+def _wrong_wishes(
+    wanted: Mapping[str, str], seen: Mapping[str, Profile], guesses: Mapping[str, Guess]
+) -> list[Problem]:
     problems = list[Problem]()
     for name, wish in wanted.items():
         kind, _, form = wish.partition(" ")
@@ -211,15 +212,17 @@ def _wrong_wishes(wanted: Mapping[str, str], seen: Mapping[str, Profile]) -> lis
                     "A date may have a form: 'date %d.%m.%Y'.",
                 )
             )
-        elif kind in USED and (why := _cannot_be(seen[name], kind, form)):
+        elif kind in USED and (why := _cannot_be(seen[name], guesses[name], kind, form)):
             problems.append(Problem(f"--columns: '{name}' can't be a {kind}: {why[0]}", why[1]))
     return problems
 
 
-def _cannot_be(seen: Profile, kind: str, form: str) -> tuple[str, str] | None:
+def _cannot_be(seen: Profile, guess: Guess, kind: str, form: str) -> tuple[str, str] | None:
     """Why a column can't be of a kind, and what to do; None where it can."""
     if not seen.known:
         return "no row has a value", "Leave it out: 'out'."
+    if guess.kind in USED and not guess.used:
+        return guess.why.removesuffix(": left out"), "Turn them into numbers or text before."
     if kind in ("category", "text"):
         return None
     if kind == "date" and not form and not _form_of(seen):
@@ -229,7 +232,8 @@ def _cannot_be(seen: Profile, kind: str, form: str) -> tuple[str, str] | None:
     read = int(made.notna().sum())
     if read * 2 >= seen.distinct:
         return None
-    return f"{read:,} of its {seen.distinct:,} different values are one", "Take it for a category."
+    count = f"{read:,} of its {seen.distinct:,} different values are of that kind"
+    return count, "Take it for a category."
 
 
 def _nothing_left(taken: Sequence[Taken]) -> list[Problem]:

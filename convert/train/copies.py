@@ -92,9 +92,10 @@ def _whitened(values: Array) -> Array:
     good = np.isfinite(values)
     if not good.any():
         return np.zeros_like(values)
-    centred: Array = np.where(good, values - values[good].mean(), 0.0)
-    length = float(np.sqrt((centred**2).sum()))
-    return centred / length if length > 0 else centred
+    with np.errstate(over="ignore", invalid="ignore"):  # of 1e308 and the like
+        centred: Array = np.where(good, values - values[good].mean(), 0.0)
+        length = float(np.sqrt((centred**2).sum()))
+    return centred / length if 0 < length < np.inf else np.zeros_like(values)
 
 
 def _linear(seen: Profile, other: Profile) -> str:
@@ -104,7 +105,8 @@ def _linear(seen: Profile, other: Profile) -> str:
         return ""
     good = np.isfinite(x)
     x, y = x[good], y[good]
-    spread = float(x.var()) * float(y.var())
+    with np.errstate(over="ignore", invalid="ignore"):
+        spread = float(x.var()) * float(y.var())
     if not np.isfinite(spread) or spread == 0:
         return ""
     covariance = float(((x - x.mean()) * (y - y.mean())).mean())

@@ -114,9 +114,9 @@ def _written(column: pd.Series[Any], form: str) -> pd.Series[Any]:
         plain = moments.dt.tz_localize(None)
     else:
         plain = moments
-    served = moments.notna() & (plain >= LEAST) & (plain <= GREATEST)
+    served = plain.notna() & (plain >= LEAST) & (plain <= GREATEST)
     texts = moments.dt.strftime(form).astype(object)
-    return texts.where(served, np.nan)
+    return pd.Series(texts.where(served, np.nan))
 
 
 def _have_the_form(texts: list[str], form: str) -> Array:

@@ -26,6 +26,9 @@ MANY = 50  # different values of a category; above it, text that seldom repeats 
 SELDOM = 0.1  # different values among the known ones
 ALMOST_ALL = 0.95
 SHOWN_FROM = 5  # rows that a value is in, for a message to name it: it is then nobody's own
+MIXED = " (numbers and text are mixed in it)"
+NUMBERS = ("integer", "floating", "mixed-integer-float", "decimal")  # as pandas infers
+DATES = ("datetime", "date", "datetime64")
 OTHER = "which no request can carry"
 
 
@@ -94,6 +97,10 @@ def guessed(original: pd.Series[Any], seen: Profile) -> Guess:
     """
     if not seen.known:
         return Guess("empty", "no row has a value", used=False)
+    kind = pd.api.types.infer_dtype(original, skipna=True)
+    if not _is_carried(original, kind):
+        shown = type(original[original.notna()].iloc[0]).__name__
+        return Guess("text", f"values of type {shown}, {OTHER}: left out", used=False)
     if seen.distinct == 1 and not seen.missing:
         return Guess("constant", f"the same value in all {seen.known:,} rows", used=False)
     if UNNAMED.fullmatch(seen.name) and _counts_rows(seen):
@@ -102,22 +109,22 @@ def guessed(original: pd.Series[Any], seen: Profile) -> Guess:
     dtype = original.dtype
     if isinstance(dtype, pd.CategoricalDtype):
         return Guess("category", f"a category of {_values(seen)}")
-    kind = pd.api.types.infer_dtype(original, skipna=True)
     if kind == "boolean":
         return Guess("boolean", "true or false" + _gaps(seen))
-    if dtype.kind == "M" or kind in ("datetime", "date", "datetime64"):
+    if dtype.kind == "M" or kind in DATES:
         return Guess("date", f"dates{_gaps(seen)}", format=form_of_moments(original))
-    if kind in ("integer", "floating", "mixed-integer-float", "decimal"):
+    if kind in NUMBERS:
         return _of_numbers(seen)
-    if kind in ("string", "mixed-integer", "mixed", "empty") and _are_cells(seen.uniques):
-        return _of_texts(seen, mixed=kind.startswith("mixed"))
-    shown = type(next(value for value in original if not _is_missing(value))).__name__
-    return Guess("text", f"values of type {shown}, {OTHER}: left out", used=False)
+    return _of_texts(seen, mixed=kind.startswith("mixed"))
 
 
-def _are_cells(uniques: Any) -> bool:
+def _is_carried(column: pd.Series[Any], kind: str) -> bool:
+    """Whether JSON has a form for each of the values."""
+    if kind in (*NUMBERS, *DATES, "boolean", "string", "empty", "categorical"):
+        return True
     cells = str | int | float | bool | np.bool_ | np.integer | np.floating
-    return all(isinstance(value, cells) for value in uniques[:SOME_TEXTS])
+    some = column[column.notna()]
+    return kind.startswith("mixed") and all(isinstance(value, cells) for value in some)
 
 
 def _of_numbers(seen: Profile) -> Guess:
@@ -174,14 +181,15 @@ def _are_days(values: Any) -> bool:
 
 
 def _of_texts(seen: Profile, mixed: bool) -> Guess:
-    texts = pd.Series([str(value) for value in seen.uniques], dtype=object)
+    uniques = np.asarray(seen.uniques, dtype=object).tolist()
+    texts = pd.Series([v if type(v) is str else str(v) for v in uniques], dtype=object)
     if guess := _numbers_in_text(seen, texts, mixed):
         return guess
-    form = date_form(list(texts))
+    form = date_form(texts.tolist())
     if form is not None and form.share >= PARSED:
         return _of_dates(seen, texts, form)
     guess = _of_words(seen, texts)
-    odd = " (numbers and text are mixed in it)" if mixed else ""
+    odd = MIXED * mixed
     if form is None and _looks_like_dates(texts.tolist()):
         odd += "; if these are dates, their form is not known: write them as 2026-11-26"
     elif form is not None and form.share >= 0.5:
@@ -190,10 +198,13 @@ def _of_texts(seen: Profile, mixed: bool) -> Guess:
 
 
 def _numbers_in_text(seen: Profile, texts: pd.Series[Any], mixed: bool) -> Guess | None:
-    counts = np.bincount(seen.codes[seen.codes >= 0], minlength=len(texts))
+    some = numbers_in(texts.iloc[:: max(1, len(texts) // SOME_TEXTS)])
+    if some is None or some.share < 0.4:  # all of a million texts take seconds
+        return None
     read = numbers_in(texts)
     if read is None:
         return None
+    counts = np.bincount(seen.codes[seen.codes >= 0], minlength=len(texts))
     numbers = int(counts[read.values.notna().to_numpy()].sum())
     gaps, unread = _absent(texts, counts, read.values)
     share = numbers / max(numbers + unread, 1)
@@ -201,7 +212,7 @@ def _numbers_in_text(seen: Profile, texts: pd.Series[Any], mixed: bool) -> Guess
         if share >= 0.5:
             why = f"{share:.0%} of its values are numbers, and {unread:,} are not"
             words = _of_words(seen, texts)
-            return words._replace(why=f"{words.why}; {why}")
+            return words._replace(why=f"{words.why}; {why}{MIXED * mixed}")
         return None
     said = (
         f"numbers written as text {read.said}: clients send plain numbers"

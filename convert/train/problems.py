@@ -37,12 +37,18 @@ def refuse(problems: Sequence[Problem], what: str) -> None:
         return
     if len(problems) == 1:
         raise WrongUse(*problems[0])
-    shown = [f"  {message.removeprefix(what).lstrip(':, ')}" for message, _ in problems[:SHOWN]]
+    hints = dict.fromkeys(hint for _, hint in problems[:SHOWN])
+    one_hint = len(hints) == 1
+    shown = [
+        f"  {message.removeprefix(what).lstrip(':, ')}"
+        + ("" if one_hint or not hint else f". {hint}")
+        for message, hint in problems[:SHOWN]
+    ]
     if len(problems) > SHOWN:
         shown.append(f"  and {len(problems) - SHOWN} more")
-    hints = dict.fromkeys(hint for _, hint in problems[:SHOWN] if hint)
     lines = "\n".join(shown)
-    raise WrongUse(f"{what}: {len(problems)} things are wrong:\n{lines}", " ".join(hints))
+    hint = next(iter(hints)) if one_hint else ""
+    raise WrongUse(f"{what}: {len(problems)} things are wrong:\n{lines}", hint)
 
 
 def listed(names: Sequence[object], most: int = SHOWN) -> str:

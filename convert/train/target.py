@@ -9,20 +9,22 @@ import pandas as pd
 
 from onnxlet.convert.reference.dates import forms
 from onnxlet.convert.train.csv_rows import NO_HEADER, no_header
+from onnxlet.convert.train.duplicates import duplicates_in
 from onnxlet.convert.train.numbers_as_text import numbers_in
 from onnxlet.convert.train.problems import Problem, close_to, counted, listed, refuse
+from onnxlet.convert.train.target_checks import (
+    FEW_NUMBERS,
+    SHARE_OF_A_CLASS,
+    contradictions,
+    kind_of,
+    unfit,
+    whole,
+)
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import WrongUse
 
 TASKS = ("binary", "multiclass", "regression")
-LEAST_ROWS = 30
-LEAST_OF_A_CLASS = 3  # one to test on, two for the search to compare by
-FEW_NUMBERS = 20  # whole numbers that may be classes
-MOST_CLASSES = 200
-SHARE_OF_A_CLASS = 5  # rows that a class of text should have on average
 PARSED = 0.95  # of the values, for text to be taken for numbers or dates
-OWN_SPLIT = 0.5  # of the rows: where more are repeated, that is how the table is
-TAKE_ONE = "Name the column of the answer with --target."
 
 
 class Target(NamedTuple):
@@ -65,16 +67,16 @@ def read_target(frame: pd.DataFrame, target: str, task: str | None = None) -> Ta
         have = "has" if without == 1 else "have"
         notes.append(f"{counted(without, 'row')} of {len(frame):,} {have} no '{target}': left out")
     values = values[known]
-    refuse(_unfit(values, target, len(frame)), f"--target '{target}'")
+    refuse(unfit(values, target, len(frame)), f"--target '{target}'")
     found, why, given = _task(values, target, task)
-    refuse(_contradictions(values, target, found, given), f"--target '{target}'")
+    refuse(contradictions(values, target, found, given), f"--target '{target}'")
     notes.append(f"{found}: {why}")
     rows = frame.drop(columns=target)
     rows = rows if known.all() else rows[known].reset_index(drop=True)
     y = _labels(values, found)
     if found != "regression":
         notes += _alike(y, target)
-    duplicates, said = _duplicates(rows, y)
+    duplicates, said = duplicates_in(rows, y)
     return Target(rows, y, found, notes + said, duplicates)
 
 
@@ -137,7 +139,8 @@ def _of_text(texts: pd.Series[Any], target: str) -> tuple[pd.Series[Any], list[s
     if len(known) and known.nunique() > 2:
         read = numbers_in(known)
         if read is not None and read.share >= PARSED:
-            said = [f"'{target}' is text that holds numbers {read.said}: its answers are numbers"]
+            how = f" {read.said}" if read.said else ""
+            said = [f"'{target}' is text that holds numbers{how}: the answers are numbers"]
             if read.unread:
                 verb = "is" if read.unread == 1 else "are"
                 said.append(
@@ -168,128 +171,23 @@ def _dates(target: str) -> WrongUse:
     )
 
 
-def _unfit(values: pd.Series[Any], target: str, rows: int) -> list[Problem]:
-    """Why nothing can learn to predict these values."""
-    place = f"--target '{target}'"
-    if values.empty:
-        return [Problem(f"{place}: expected values, got {rows:,} rows without one", TAKE_ONE)]
-    problems = list[Problem]()
-    if len(values) < LEAST_ROWS:
-        have = "" if len(values) == rows else " that have it"
-        problems.append(
-            Problem(
-                f"{place}: expected {LEAST_ROWS} rows or more, got {len(values)}{have}",
-                "So few say little about the rows to come: collect more.",
-            )
-        )
-    if values.nunique() == 1:
-        problems.append(
-            Problem(
-                f"{place}: expected two values or more, got the same one in all "
-                f"{len(values):,} rows",
-                TAKE_ONE,
-            )
-        )
-    infinite = _infinite(values)
-    if infinite.any():
-        got = counted(int(infinite.sum()), "infinity", "infinities")
-        problems.append(
-            Problem(
-                f"{place}: expected finite numbers, got {got}, "
-                f"the first in row {values.index[infinite][0] + 1:,} (counted from 1)",
-                "Leave these rows out, or write what was meant.",
-            )
-        )
-    return problems
-
-
-def _infinite(values: pd.Series[Any]) -> Array:
-    if values.dtype.kind != "f":
-        return np.zeros(len(values), dtype=bool)
-    return np.asarray(np.isinf(values.to_numpy()))
-
-
 def _task(values: pd.Series[Any], target: str, task: str | None) -> tuple[str, str, bool]:
     """The task, why, and whether it was given."""
     distinct = values.nunique()
-    numbers, whole = values.dtype.kind in "iuf", _whole(values)
+    numbers, fits = values.dtype.kind in "iuf", whole(values)
     if task is not None:
         return task, f"as --task says ('{target}' has {distinct:,} different values)", True
     kind = "numbers" if numbers else "values"
-    if distinct == 2 and (whole or not numbers):
+    if distinct == 2 and (fits or not numbers):
         return "binary", f"'{target}' has two different values", False
     if not numbers:
         return "multiclass", f"'{target}' is text of {distinct:,} different values", False
-    if whole and distinct <= FEW_NUMBERS and len(values) >= SHARE_OF_A_CLASS * distinct:
+    if fits and distinct <= FEW_NUMBERS and len(values) >= SHARE_OF_A_CLASS * distinct:
         why = (
             f"'{target}' has {distinct} different whole numbers; if they measure, --task regression"
         )
         return "multiclass", why, False
     return "regression", f"'{target}' has {distinct:,} different {kind}", False
-
-
-def _whole(values: pd.Series[Any]) -> bool:
-    if values.dtype.kind in "iu":
-        return True
-    if values.dtype.kind != "f":
-        return False
-    numbers = values.to_numpy()
-    return bool((np.isfinite(numbers) & (numbers == np.floor(numbers))).all()) and bool(
-        (np.abs(numbers) < 2**53).all()
-    )
-
-
-def _contradictions(values: pd.Series[Any], target: str, task: str, given: bool) -> list[Problem]:
-    """Where the values are not of the task, or too few of a class."""
-    place, counts = f"--target '{target}'", values.value_counts()
-    numbers = values.dtype.kind in "iuf"
-    if task == "regression":
-        if numbers:
-            return []
-        return [
-            Problem(
-                f"{place}: --task regression expects numbers, got {_kind(values)}",
-                "Leave --task out: its values are classes.",
-            )
-        ]
-    if numbers and not _whole(values):
-        return [
-            Problem(
-                f"{place}: --task {task} expects classes, got numbers with fractions",
-                "Leave --task out, or write the classes as text or whole numbers.",
-            )
-        ]
-    if task == "binary" and len(counts) != 2:
-        hint = "Leave --task out: multiclass takes more than two."
-        return [Problem(f"{place}: --task binary expects two values, got {len(counts):,}", hint)]
-    if task == "multiclass" and len(counts) == 2:
-        hint = "Leave --task out, or say --task binary."
-        return [Problem(f"{place}: --task multiclass expects three values or more, got 2", hint)]
-    many = len(counts) > MOST_CLASSES or len(values) < SHARE_OF_A_CLASS * len(counts)
-    if many and len(counts) > FEW_NUMBERS:
-        return [
-            Problem(
-                f"{place}: expected classes of some rows each, got {len(counts):,} different "
-                f"{'numbers' if numbers else 'texts'} in {len(values):,} rows",
-                "Name another column, or put its values into groups first"
-                + ("; or leave --task out: it is a number." if numbers and given else "."),
-            )
-        ]
-    rare = counts[counts < LEAST_OF_A_CLASS]
-    return [
-        Problem(
-            f"{place}: class '{label}' has {counted(count, 'row')}, expected "
-            f"{LEAST_OF_A_CLASS} or more",
-            "Leave rows of so rare a class out, or give it the name of a larger one"
-            + ("; or --task regression, if these numbers measure something." if numbers else "."),
-        )
-        for label, count in rare.items()
-    ]
-
-
-def _kind(values: pd.Series[Any]) -> str:
-    booleans = all(isinstance(value, bool | np.bool_) for value in values)
-    return "booleans" if booleans else "text"
 
 
 def _labels(values: pd.Series[Any], task: str) -> Array:
@@ -298,7 +196,7 @@ def _labels(values: pd.Series[Any], task: str) -> Array:
         return values.to_numpy(dtype=np.float64)
     if values.dtype.kind in "iuf":
         return values.to_numpy().astype(np.int64)
-    if _kind(values) == "booleans":
+    if kind_of(values) == "booleans":
         return values.to_numpy().astype(bool)
     labels = np.empty(len(values), dtype=object)
     labels[:] = values.tolist()
@@ -318,33 +216,3 @@ def _alike(y: Array, target: str) -> list[str]:
         for same in folded.values()
         if len(same) > 1
     ]
-
-
-def _duplicates(rows: pd.DataFrame, y: Array) -> tuple[Array | None, list[str]]:
-    """Groups of equal rows, and a note of how many there are."""
-    answers, _ = pd.factorize(y)
-    mixed = _hashed(rows) * np.uint64(1_000_003) + answers.astype(np.uint64)
-    groups = np.asarray(pd.factorize(mixed)[0], dtype=np.int64)
-    more = len(groups) - (int(groups.max()) + 1 if len(groups) else 0)
-    if not more:
-        return None, []
-    verb = "is" if more == 1 else "are"
-    said = (
-        f"{counted(more, 'row')} of {len(groups):,} {verb} the same as an earlier one in every "
-        "column: kept"
-    )
-    if more > OWN_SPLIT * len(groups):
-        return None, [f"{said}; with so many, equal rows may be in training and in test rows"]
-    return groups, [f"{said}, and not apart in training and test rows"]
-
-
-def _hashed(rows: pd.DataFrame) -> Any:
-    """A number of 64 bits for each row, column by column so that little memory is held."""
-    total: Array = np.zeros(len(rows), dtype=np.uint64)
-    for name in rows.columns:
-        try:
-            hashes = pd.util.hash_pandas_object(rows[name], index=False)
-        except TypeError:  # lists and the like
-            hashes = pd.util.hash_pandas_object(rows[name].map(str), index=False)
-        total = total * np.uint64(31) + hashes.to_numpy()
-    return total
