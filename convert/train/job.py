@@ -118,8 +118,15 @@ def evaluate(table: Table, job: Job) -> Outcome:
         why = f"{type(error).__name__}: {shortened(error)}"
         return Outcome(None, time.perf_counter() - since, why=why)
     seconds = time.perf_counter() - since
-    size = len(pickle.dumps(fitted.pipeline)) if job.fold == 0 else None
-    return Outcome(answers, seconds, fitted.rounds, size)
+    return Outcome(answers, seconds, fitted.rounds, _size(fitted) if job.fold == 0 else None)
+
+
+def _size(fitted: Fitted) -> int | None:
+    """Bytes of a pickled pipeline; None for one that can't be pickled."""
+    try:
+        return len(pickle.dumps(fitted.pipeline))
+    except (pickle.PicklingError, AttributeError, TypeError):
+        return None
 
 
 def _fitted(table: Table, job: Job) -> tuple[Fitted, Array]:

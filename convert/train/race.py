@@ -64,6 +64,7 @@ class Race:
         folds: Sequence[int],
         rows: int | None = None,
         most: float = math.inf,
+        done: bool = False,
     ) -> None:
         """Fit records on folds where they were not yet; what they came to is recorded in them.
 
@@ -72,6 +73,7 @@ class Race:
             folds: which.
             rows: of a fold's training rows; None for all.
             most: seconds after which no other record is begun.
+            done: whether a record is done with these folds.
         """
         begun = self.budget.spent()
         jobs = self._jobs(records, folds, rows, begun + most)
@@ -80,6 +82,8 @@ class Race:
             record.take(job.fold, job.rows, outcome)
             if record.state != "waiting":
                 self.live.ended(record, None, None)
+            elif done and record.covers(folds):
+                self.close([record])
 
     def _jobs(
         self, records: Sequence[Record], folds: Sequence[int], rows: int | None, before: float

@@ -135,7 +135,7 @@ def _race(race: Race, candidates: Sequence[Candidate], trials: int | None) -> No
         if race.part is not None:
             race.run(promising, [0])
             promising = in_reach(race, promising, "fold")
-        race.run(promising, race.used)
+        race.run(promising, race.used, done=True)
         race.close(promising)
         if len(untried) == before:
             break
@@ -215,9 +215,11 @@ def _nothing(trials: Sequence[Trial]) -> Refusal:
 
 
 def _pool(done: Sequence[Record], worth: dict[int, float]) -> list[Record]:
-    """The best, not too many of one family."""
+    """The best, not too many of one family, and the constant only where nothing is better."""
     pool: list[Record] = []
     for record in sorted(done, key=lambda r: (-worth[r.number], r.number)):
+        if pool and worth[record.number] <= worth.get(0, -np.inf):
+            break
         same = sum(other.candidate.family == record.candidate.family for other in pool)
         if same < OF_A_FAMILY and len(pool) < POOL:
             pool.append(record)
