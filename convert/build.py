@@ -48,6 +48,7 @@ from onnxlet.function.models.model import Model
 from onnxlet.function.serving.golden import replay
 
 TRAINED = "X_train"
+Beside = Callable[[Model], dict[str, bytes]]
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,7 @@ def build(
     report: Report,
     keep_background: int | None = None,
     breaking: bool = False,
+    beside: Beside | None = None,
 ) -> Built:
     """Convert, prove and write the next version of a model.
 
@@ -98,6 +100,7 @@ def build(
         report: called with a line for each step.
         keep_background: training rows that explanations start from; None is made-up rows.
         breaking: clients of the version that is served need not go on with this one.
+        beside: makes the files of the report, for the model as it will be served.
 
     Raises:
         WrongUse: the name can't be one, or there is no such output to leave out.
@@ -145,8 +148,9 @@ def build(
             if keep_background is None
             else "none of the rows to keep is answered: there will be no explanations"
         )
-    version, new = write_version(folder, name, files, breaking, report)
     written = json_text.loads(files["manifest.json"])
+    made = beside(accepted.model.with_manifest(written)) if beside else None
+    version, new = write_version(folder, name, files, breaking, report, made)
     return Built(folder / name / str(version), version, new, written)
 
 
