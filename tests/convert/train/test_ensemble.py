@@ -50,12 +50,16 @@ def test_copies_of_the_best_are_no_ensemble() -> None:
 
 
 def test_a_gain_within_noise_keeps_the_best_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    one = Y[:200] + random.normal(0, 1, 200)
-    two = one + random.normal(0, 0.5, 200) * np.linspace(-1, 1, 200)
-    gain = judged(200).difference((one + two) / 2, one)
-    monkeypatch.setattr(ensemble, "NOISE", 1e6)
-    assert chosen([one, two]).single
-    assert gain.error > 0
+    y, fold = Y[:500], np.arange(500) // 100
+    judge = scorer(METRICS["mae"], y, None, [(y, np.flatnonzero(fold == n)) for n in range(5)])
+    one, two = y + 1, y + np.where(fold < 2, -1, 2.2)  # together 0 off in two folds, 1.6 in others
+    gain = judge.difference((one + two) / 2, one)
+    assert gain.mean == pytest.approx(0.04)
+    assert gain.error > gain.mean
+    worths = [judge.worth(one), judge.worth(two)]
+    assert choose([one, two], worths, judge) == ({0: 1.0}, True)
+    monkeypatch.setattr(ensemble, "NOISE", 0.0)
+    assert choose([one, two], worths, judge) == ({0: 0.5, 1: 0.5}, False)
 
 
 def test_with_no_time_left_it_is_the_best_one() -> None:
