@@ -57,13 +57,13 @@ def clearly_behind(
     one, other = best.first(rung), record.first(rung)
     if one is None or other is None or record is best:
         return False
-    difference = race.scorer([0]).difference(one, other)
+    difference = race.rung(rung).difference(one, other)
     return difference.mean > sure * difference.error
 
 
 def ranked(race: Race, records: Sequence[Record], rung: Rung) -> dict[int, float]:
     """The worth on the first fold, by number, of those that were fitted on it."""
-    scores = race.scorer([0])
+    scores = race.rung(rung)
     found = {record.number: record.first(rung) for record in records}
     return {
         number: float(np.nan_to_num(scores.worth(answers), nan=-math.inf))

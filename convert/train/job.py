@@ -132,7 +132,7 @@ def _size(fitted: Fitted) -> int | None:
 def _fitted(table: Table, job: Job) -> tuple[Fitted, Array]:
     train, valid = table.folds[job.fold]
     if job.rows is not None and job.rows < len(train):
-        train = part_of(train, job.rows, table)
+        train, valid = part_of(train, job.rows, table), part_of(valid, job.rows, table)
     X_valid = table.X.iloc[valid]
     early = (X_valid, table.y[valid]) if job.candidate.rounds else None
     fitted = table.fit(
@@ -151,18 +151,18 @@ def _fitted(table: Table, job: Job) -> tuple[Fitted, Array]:
     return fitted, answers
 
 
-def part_of(train: Array, rows: int, table: Table) -> Array:
-    """Some of a fold's training rows, in their order, with a row of each of its classes.
+def part_of(positions: Array, rows: int, table: Table) -> Array:
+    """Some of a fold's rows, in their order, with a row of each of their classes.
 
     Args:
-        train: positions.
+        positions: of the rows.
         rows: how many, about.
         table: for the targets and the seed.
     """
-    drawn = np.random.default_rng(table.seed).permutation(len(train))[:rows]
+    drawn = np.random.default_rng(table.seed).permutation(len(positions))[:rows]
     if table.classes is not None:
-        drawn = np.union1d(drawn, np.unique(table.y[train], return_index=True)[1])
-    return train[np.sort(drawn)]
+        drawn = np.union1d(drawn, np.unique(table.y[positions], return_index=True)[1])
+    return positions[np.sort(drawn)]
 
 
 def answers_of(pipeline: Any, X: pd.DataFrame, classes: Array | None) -> Array:

@@ -14,8 +14,11 @@ from sklearn.metrics import roc_auc_score
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.progress import listening
 from onnxlet.convert.train import race as racing
+from onnxlet.convert.train.budget import Budget
+from onnxlet.convert.train.job import Job, Table, evaluate
+from onnxlet.convert.train.live import Live
 from onnxlet.convert.train.metrics import METRICS, default_metric
-from onnxlet.convert.train.search import search
+from onnxlet.convert.train.search import _searched, search
 from onnxlet.convert.train.trials import Searched, Trial
 from onnxlet.function.errors import WrongUse
 from tests.convert.train import candidates as made
@@ -173,6 +176,27 @@ def test_many_rows_are_first_tried_on_a_part(monkeypatch: pytest.MonkeyPatch) ->
     assert [trial.state for trial in found.trials] == ["done", "done", "done", "stopped"]
     for trial in found.trials[:3]:
         assert not np.isnan(out_of_fold(trial)).any()
+
+
+@pytest.mark.parametrize("rung", ["fold", "part"])
+def test_where_time_was_too_short_a_first_fit_has_to_do(rung: str) -> None:
+    data = made.binary(2000)
+    y, classes = data.y[data.splits.train], np.array(["no", "yes"], object)
+    X = data.X.iloc[data.splits.train].reset_index(drop=True)
+    table = Table(X, y, "binary", classes, data.splits.folds, None, made.fit, 0, 1)
+    metric, budget = METRICS["roc_auc"], Budget(None)
+    live = Live(lambda line: None, metric, budget, None)
+    race = racing.Race(table, metric, budget, None, 1, live, [], [0, 1, 2, 3, 4])  # type: ignore[arg-type]
+    records = race.enter([made.constant(), made.linear(), made.doing("failing", made.fail)])
+    for record in records:
+        rows = None if rung == "fold" else 10**6
+        record.take(0, rows, evaluate(table, Job(record.number, record.candidate, 0, rows)))
+    found = _searched(race, False, None, "the time was up")
+    assert [trial.state for trial in found.trials] == ["done", "done", "failed"]
+    assert [trial.candidate.name for trial, _ in found.weights] == ["linear"]
+    answers, valid = out_of_fold(found.trials[1]), data.splits.folds[0][1]
+    assert np.flatnonzero(~np.isnan(answers[:, 0])).tolist() == sorted(valid)
+    assert score(found.trials[1]) == pytest.approx(roc_auc_score(y[valid], answers[valid, 1]))
 
 
 def test_small_takes_the_cheapest_within_one_standard_error() -> None:
