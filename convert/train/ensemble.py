@@ -16,6 +16,7 @@ from onnxlet.convert.train.scoring import Scorer
 
 MOST = 5  # different ones
 STEPS = 25  # of which each adds one once more
+PATIENCE = 5  # steps without a better one
 NOISE = 1.0  # standard errors by which an ensemble has to be better than its best
 MOST_ROWS = 30_000  # that a step looks at
 
@@ -67,20 +68,24 @@ def weighted(answers: Sequence[Array], weights: dict[int, float]) -> Array:
 def _selected(
     answers: Sequence[Array], best: int, scorer: Scorer, over: Callable[[], bool]
 ) -> Counter[int]:
-    """How often each was added, up to the step after which none made it better."""
+    """How often each was added, up to the step after which none made it better.
+
+    Hundreds of means are scored: each once over all rows, not fold by fold.
+    """
     scorer, answers = _fewer(scorer, answers)
     counts, total = Counter({best: 1}), answers[best]
-    kept, kept_worth = Counter(counts), scorer.worth(answers[best])
+    kept, kept_worth, since = Counter(counts), scorer.pooled(answers[best]), 0
     for step in range(2, STEPS + 1):
         known = list(counts) if len(counts) == MOST else range(len(answers))
-        tried = {i: scorer.worth((total + answers[i]) / step) for i in known if not over()}
-        if over():
+        tried = {i: scorer.pooled((total + answers[i]) / step) for i in known if not over()}
+        if over() or since == PATIENCE:
             break
-        index = max(tried, key=lambda i: (tried[i], -i))
+        index = max(tried, key=lambda i: (tried[i], i in counts, -i))
         counts[index] += 1
         total = total + answers[index]
+        since += 1
         if tried[index] > kept_worth:
-            kept, kept_worth = Counter(counts), tried[index]
+            kept, kept_worth, since = Counter(counts), tried[index], 0
     return kept
 
 

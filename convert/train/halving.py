@@ -12,7 +12,7 @@ from onnxlet.convert.train.trials import Record, Rung
 
 TO_TRY = 0.4  # of the time left, for first fits
 SURE = 2.0  # standard errors by which a loser is behind
-REACH = 0.05  # of the best one's lead over the constant: who is nearer may help an ensemble
+REACH = 0.1  # of the best one's lead over the constant: who is nearer may help an ensemble
 
 
 def try_all(race: Race, records: Sequence[Record]) -> tuple[list[Record], list[Record]]:
@@ -46,7 +46,8 @@ def in_reach(race: Race, records: Sequence[Record], rung: Rung) -> list[Record]:
         if not record.keep and behind > REACH * lead and clearly_behind(race, record, best, rung):
             race.stop(record, f"behind {best.candidate.name} after a first fit")
     left = [record for record in alive if record.state == "waiting"]
-    return sorted(left, key=lambda record: (not record.keep, -worth[record.number]))
+    order = {r.number: (0, r.number) if r.keep else (1, -worth[r.number]) for r in left}
+    return sorted(left, key=lambda record: order[record.number])
 
 
 def clearly_behind(
@@ -56,13 +57,13 @@ def clearly_behind(
     one, other = best.first(rung), record.first(rung)
     if one is None or other is None or record is best:
         return False
-    difference = race.scorer([0]).difference(one, other)
+    difference = race.rung(rung).difference(one, other)
     return difference.mean > sure * difference.error
 
 
 def ranked(race: Race, records: Sequence[Record], rung: Rung) -> dict[int, float]:
     """The worth on the first fold, by number, of those that were fitted on it."""
-    scores = race.scorer([0])
+    scores = race.rung(rung)
     found = {record.number: record.first(rung) for record in records}
     return {
         number: float(np.nan_to_num(scores.worth(answers), nan=-math.inf))

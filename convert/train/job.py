@@ -118,14 +118,21 @@ def evaluate(table: Table, job: Job) -> Outcome:
         why = f"{type(error).__name__}: {shortened(error)}"
         return Outcome(None, time.perf_counter() - since, why=why)
     seconds = time.perf_counter() - since
-    size = len(pickle.dumps(fitted.pipeline)) if job.fold == 0 else None
-    return Outcome(answers, seconds, fitted.rounds, size)
+    return Outcome(answers, seconds, fitted.rounds, _size(fitted) if job.fold == 0 else None)
+
+
+def _size(fitted: Fitted) -> int | None:
+    """Bytes of a pickled pipeline; None for one that can't be pickled."""
+    try:
+        return len(pickle.dumps(fitted.pipeline))
+    except (pickle.PicklingError, AttributeError, TypeError):
+        return None
 
 
 def _fitted(table: Table, job: Job) -> tuple[Fitted, Array]:
     train, valid = table.folds[job.fold]
     if job.rows is not None and job.rows < len(train):
-        train = part_of(train, job.rows, table)
+        train, valid = part_of(train, job.rows, table), part_of(valid, job.rows, table)
     X_valid = table.X.iloc[valid]
     early = (X_valid, table.y[valid]) if job.candidate.rounds else None
     fitted = table.fit(
@@ -144,18 +151,18 @@ def _fitted(table: Table, job: Job) -> tuple[Fitted, Array]:
     return fitted, answers
 
 
-def part_of(train: Array, rows: int, table: Table) -> Array:
-    """Some of a fold's training rows, in their order, with a row of each of its classes.
+def part_of(positions: Array, rows: int, table: Table) -> Array:
+    """Some of a fold's rows, in their order, with a row of each of their classes.
 
     Args:
-        train: positions.
+        positions: of the rows.
         rows: how many, about.
         table: for the targets and the seed.
     """
-    drawn = np.random.default_rng(table.seed).permutation(len(train))[:rows]
+    drawn = np.random.default_rng(table.seed).permutation(len(positions))[:rows]
     if table.classes is not None:
-        drawn = np.union1d(drawn, np.unique(table.y[train], return_index=True)[1])
-    return train[np.sort(drawn)]
+        drawn = np.union1d(drawn, np.unique(table.y[positions], return_index=True)[1])
+    return positions[np.sort(drawn)]
 
 
 def answers_of(pipeline: Any, X: pd.DataFrame, classes: Array | None) -> Array:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from onnxlet.convert.train.budget import Budget
 from onnxlet.convert.train.candidate import Candidate
-from onnxlet.convert.train.job import Job, Table
+from onnxlet.convert.train.job import Job, Table, part_of
 from onnxlet.convert.train.live import Live
 from onnxlet.convert.train.metrics import Array, Metric
 from onnxlet.convert.train.scoring import Scorer, scorer
-from onnxlet.convert.train.trials import Record
+from onnxlet.convert.train.trials import Record, Rung
 from onnxlet.convert.train.workers import Workers
 
 SMALL = 10_000  # rows of a fold: up to here the first rung has them all
@@ -55,8 +55,20 @@ class Race:
 
     def scorer(self, folds: Sequence[int]) -> Scorer:
         """Of the answers for these folds' validation rows."""
-        chosen = [self.table.folds[fold] for fold in folds]
-        return scorer(self.metric, self.table.y, self.table.classes, chosen)
+        return self._scorer([self.table.folds[fold] for fold in folds])
+
+    def _scorer(self, folds: list[tuple[Array, Array]]) -> Scorer:
+        return scorer(self.metric, self.table.y, self.table.classes, folds)
+
+    def rung(self, rung: Rung) -> Scorer:
+        """Of the answers for the first fold's validation rows, or for a part of them."""
+        return self.scorer([0]) if rung == "fold" else self._scorer([self.part_of_fold()])
+
+    def part_of_fold(self) -> tuple[Array, Array]:
+        """What the first rung fits on, and validates on."""
+        rows = self.part or len(self.table.y)
+        train, valid = (part_of(rows_of, rows, self.table) for rows_of in self.table.folds[0])
+        return train, valid
 
     def run(
         self,
@@ -64,6 +76,7 @@ class Race:
         folds: Sequence[int],
         rows: int | None = None,
         most: float = math.inf,
+        done: bool = False,
     ) -> None:
         """Fit records on folds where they were not yet; what they came to is recorded in them.
 
@@ -72,6 +85,7 @@ class Race:
             folds: which.
             rows: of a fold's training rows; None for all.
             most: seconds after which no other record is begun.
+            done: whether a record is done with these folds.
         """
         begun = self.budget.spent()
         jobs = self._jobs(records, folds, rows, begun + most)
@@ -80,6 +94,8 @@ class Race:
             record.take(job.fold, job.rows, outcome)
             if record.state != "waiting":
                 self.live.ended(record, None, None)
+            elif done and record.covers(folds):
+                self.close([record])
 
     def _jobs(
         self, records: Sequence[Record], folds: Sequence[int], rows: int | None, before: float
@@ -90,7 +106,8 @@ class Race:
             waiting = [fold for fold in folds if fold not in record.outcomes]
             if record.state != "waiting" or not waiting:
                 continue
-            if not self._affords(record, len(waiting)):
+            # The constant takes no time: what is predicted for it is what a process costs.
+            if record.number and not self._affords(record, len(waiting)):
                 self.stop(record, "it would not have ended in time")
                 continue
             for fold in waiting:

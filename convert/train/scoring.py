@@ -50,16 +50,17 @@ class Scorer(NamedTuple):
         return 1 if self.metric.greater_is_better else -1
 
     def worth(self, answers: Array) -> float:
-        """Mean over folds; where no fold has a score, that of all rows.
+        """Mean over folds; where no fold has a score, that of all rows, or NaN.
 
         Args:
             answers: values (n,) or probabilities (n, classes).
         """
-        answers = self._needed(answers)
-        found = self._each(answers, [np.arange(f.start, f.stop) for f in self.folds])
-        if np.isnan(found).all():
-            found = self._each(answers, [np.arange(len(self.truth))])
-        return float(np.nanmean(found)) if not np.isnan(found).all() else float("nan")
+        found = self._each(self._needed(answers), [np.arange(f.start, f.stop) for f in self.folds])
+        return float(np.nanmean(found)) if not np.isnan(found).all() else self.pooled(answers)
+
+    def pooled(self, answers: Array) -> float:
+        """Of all rows together: quicker, and nearly the same."""
+        return float(self._each(self._needed(answers), [np.arange(len(self.truth))])[0])
 
     def error(self, answers: Array) -> float:
         """The standard error of the worth over folds, or over parts of the only one."""

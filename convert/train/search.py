@@ -18,12 +18,12 @@ from onnxlet.convert.train.live import Live
 from onnxlet.convert.train.metrics import Array, Metric
 from onnxlet.convert.train.race import Race
 from onnxlet.convert.train.splits import Splits
-from onnxlet.convert.train.trials import Record, Searched, Trial, out_of_fold
+from onnxlet.convert.train.trials import Record, Rung, Searched, Trial, out_of_fold
 from onnxlet.convert.train.tuning import tune
 from onnxlet.convert.train.workers import Workers
 
 BASELINES = 2  # the first candidates: the constant and the linear model
-LARGE = 200e6  # bytes of all workers' copies of a table; beyond, threads share one
+LARGE = 80e6  # bytes of all workers' copies of a table; beyond, threads share one
 POOL = 16  # candidates that an ensemble is chosen from
 OF_A_FAMILY = 4  # of them, so that not all are one model's variants
 
@@ -82,7 +82,7 @@ def search(
             _race(race, candidates[:trials], trials)
         except KeyboardInterrupt:
             ended = "Ctrl-C ended it"
-            if not any(record.latest() is not None for record in race.records):
+            if not any(record.part or record.outcomes for record in race.records):
                 raise
     return _searched(race, small, cost, ended)
 
@@ -135,7 +135,7 @@ def _race(race: Race, candidates: Sequence[Candidate], trials: int | None) -> No
         if race.part is not None:
             race.run(promising, [0])
             promising = in_reach(race, promising, "fold")
-        race.run(promising, race.used)
+        race.run(promising, race.used, done=True)
         race.close(promising)
         if len(untried) == before:
             break
@@ -170,14 +170,21 @@ def _searched(
 
 
 def _end(race: Race) -> None:
-    """End what is under way. Where nothing was done, one fold has to do, or a part of its rows."""
+    """End what is under way.
+
+    Where nothing but the constant was done, one fold has to do, or a part of its rows.
+    """
     race.close(race.records)
-    if any(record.state == "done" for record in race.records):
+    others = [r for r in race.records[1:] if r.state != "failed"]
+    whole = any(record.covers([0]) for record in others)
+    if any(r.state == "done" for r in others) or not (whole or any(r.part for r in others)):
         return
     race.used = [0]
+    if not whole:
+        race.table = race.table._replace(folds=[race.part_of_fold()])
+        for record in race.records:
+            record.outcomes = {} if record.part is None else {0: record.part}
     for record in race.records:
-        if record.state != "failed" and record.part is not None:
-            record.outcomes.setdefault(0, record.part)
         if record.state != "failed" and record.covers(race.used):
             record.end("waiting")
     race.close(race.records)
@@ -190,8 +197,8 @@ def _trial(race: Race, record: Record) -> Trial:
         score, error = scorer.sign * scorer.worth(answers), scorer.error(answers)
         positions = np.concatenate([race.table.folds[fold][1] for fold in race.used])
         rows = out_of_fold(answers, positions, len(race.table.y))
-    elif record.state == "stopped" and (first := record.latest()) is not None:
-        score = race.scorer([0]).sign * race.scorer([0]).worth(first)
+    elif record.state == "stopped":
+        score = _score_so_far(race, record)
     return Trial(
         record.number,
         record.candidate,
@@ -206,6 +213,17 @@ def _trial(race: Race, record: Record) -> Trial:
     )
 
 
+def _score_so_far(race: Race, record: Record) -> float | None:
+    """Of the first fold, or of a part of it, which is all that one that was stopped may have."""
+    rungs: tuple[Rung, ...] = ("fold", "part")
+    for rung in rungs:
+        answers = record.first(rung)
+        if answers is not None:
+            scorer = race.rung(rung)
+            return scorer.sign * scorer.worth(answers)
+    return None
+
+
 def _nothing(trials: Sequence[Trial]) -> Refusal:
     reasons = [f"{trial.candidate.name}: {trial.why}" for trial in trials]
     return Refusal(
@@ -215,9 +233,11 @@ def _nothing(trials: Sequence[Trial]) -> Refusal:
 
 
 def _pool(done: Sequence[Record], worth: dict[int, float]) -> list[Record]:
-    """The best, not too many of one family."""
+    """The best, not too many of one family, and the constant only where nothing is better."""
     pool: list[Record] = []
     for record in sorted(done, key=lambda r: (-worth[r.number], r.number)):
+        if pool and worth[record.number] <= worth.get(0, -np.inf):
+            break
         same = sum(other.candidate.family == record.candidate.family for other in pool)
         if same < OF_A_FAMILY and len(pool) < POOL:
             pool.append(record)

@@ -20,7 +20,7 @@ MOST_TEST = 20_000  # rows: beyond that an interval only gets narrower than anyb
 FEW_TEST = 50  # rows below which a score says little
 FOLDS = 5
 FOLDS_OF_MANY = 3
-MANY = 200_000  # training rows
+MANY = 100_000  # training rows
 FEW, FEWER = 1_500, 500  # training rows: below these the folds are repeated
 BINS = 10  # of a number's values, each in every part alike
 FEW_GROUPS = 2_000  # beyond that chance alone spreads the classes evenly, and is faster
@@ -89,7 +89,7 @@ def equal_rows(frame: pd.DataFrame) -> NDArray[np.intp]:
 def _test_parts(rows: int) -> int:
     """Into how many parts a table is cut, one of them the test set."""
     wanted = min(MOST_TEST, max(rows // 5, min(FEW_TEST, rows // 3)))
-    return max(2, round(rows / max(wanted, 1)))
+    return max(2, round(rows / wanted) if wanted < MOST_TEST else -(-rows // MOST_TEST))
 
 
 def _strata(y: Array, task: str) -> NDArray[np.intp]:

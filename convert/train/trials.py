@@ -15,7 +15,7 @@ from onnxlet.convert.train.metrics import Array
 
 State = Literal["waiting", "done", "stopped", "failed"]
 Rung = Literal["part", "fold"]
-GROWTH = 1.1  # seconds of a fit grow as the rows to this power, or less
+GROWTH = 1.0  # seconds of a fit grow as the rows to this power: a little more, less overhead
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Record:
         number: of the trial.
         candidate: what is fitted.
         keep: it is never stopped, as others are compared with it.
-        part: what a fit on a part of the first fold's rows came to.
+        part: what a fit on a part of the first fold's rows came to, validated on a part of them.
         outcomes: of fits, by fold.
         state: "waiting" until it has ended.
         why: it was stopped or failed.
@@ -129,11 +129,6 @@ class Record:
         """For the first fold's validation rows, by what was fitted on its rows or on a part."""
         outcome = self.part if rung == "part" else self.outcomes.get(0)
         return None if outcome is None else outcome.answers
-
-    def latest(self) -> Array | None:
-        """For the first fold's validation rows, by what was fitted on most of its rows."""
-        answers = self.first("fold")
-        return self.first("part") if answers is None else answers
 
     def rounds(self) -> int | None:
         """Boosting rounds, the mean over folds."""

@@ -45,7 +45,7 @@ def tune(race: Race, trials: int | None) -> None:
     """
     families: dict[str, Family] = {}
     while not race.budget.over() and (trials is None or len(race.records) < trials):
-        turns = len(TURNS) if trials is None else min(len(TURNS), trials - len(race.records))
+        turns = _affordable(race) if trials is None else trials - len(race.records)
         with _quiet():
             batch = _batch(race, families, turns)
         if not batch:
@@ -56,11 +56,19 @@ def tune(race: Race, trials: int | None) -> None:
                 _tell(race, families[record.candidate.family], record)
 
 
+def _affordable(race: Race) -> int:
+    """How many variants of the best families get done in the time left."""
+    best = _families(race)[:2]
+    each = max((record.seconds(race.share) or 0.0 for record in best), default=0.0)
+    needed = each * len(race.used) / race.count
+    return int(race.budget.left() / max(needed, 1e-3))
+
+
 def _batch(race: Race, families: dict[str, Family], turns: int) -> list[Record]:
     """The next candidates, those of the best family first."""
     order = _families(race)
     batch: list[Record] = []
-    for turn in TURNS[:turns]:
+    for turn in TURNS[: max(0, turns)]:
         if not order:
             break
         best = order[turn % len(order)]
@@ -121,17 +129,17 @@ def _asked(family: Family) -> tuple[Any, dict[str, Any]]:
 
 
 def _run(race: Race, batch: Sequence[Record]) -> None:
-    """All on the first fold; on the others those that are not behind the best."""
+    """All on the first fold; on the others those not behind their family's best."""
     race.run(batch, race.used[:1])
     alive = [record for record in batch if record.state == "waiting" and record.outcomes]
-    done = [record for record in race.records if record.state == "done"]
-    worth = ranked(race, [*done, *alive], "fold")
-    best = max(done, key=lambda record: worth[record.number])
+    best = {record.candidate.family: record for record in _families(race)}
     for record in alive:
-        if clearly_behind(race, record, best, "fold", BEHIND):
-            race.stop(record, f"behind {best.candidate.name} after a first fold")
+        rival = best[record.candidate.family]
+        if clearly_behind(race, record, rival, "fold", BEHIND):
+            race.stop(record, f"behind {rival.candidate.name} after a first fold")
+    worth = ranked(race, alive, "fold")
     alive.sort(key=lambda record: -worth[record.number])
-    race.run([record for record in alive if record.state == "waiting"], race.used)
+    race.run([record for record in alive if record.state == "waiting"], race.used, done=True)
     race.close(batch)
 
 

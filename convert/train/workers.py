@@ -11,7 +11,6 @@ from onnxlet.convert.errors import shortened
 from onnxlet.convert.train.job import Job, Outcome, Table, begin, ready, run
 
 POLL = 0.1  # seconds between two looks at the clock
-START = 20.0  # seconds that a process may take to begin, before its first job's limit counts
 
 
 class Workers:
@@ -80,7 +79,10 @@ class Workers:
                 outcome = self._outcome(future, index, seconds)
             elif until is not None and time.monotonic() > until:
                 outcome = Outcome(None, seconds, why="the time was up", overran=True)
-            elif job.limit is not None and seconds > job.limit + self._grace(index):
+            elif not self._beginning[index].done():
+                self._running[future] = index, job, time.monotonic()  # its own time begins later
+                continue
+            elif job.limit is not None and seconds > job.limit:
                 self._start(index)
                 why = f"took longer than {job.limit:.0f} s on one fold"
                 outcome = Outcome(None, seconds, why=why, overran=True)
@@ -97,10 +99,6 @@ class Workers:
             return result
         self._start(index)  # such as a process that the system ended, for its memory
         return Outcome(None, seconds, why=f"its process ended: {shortened(error)}")
-
-    def _grace(self, index: int) -> float:
-        """Seconds that a process is given to begin: none once it has."""
-        return 0.0 if self._beginning[index].done() else START
 
     def _start(self, index: int) -> None:
         from joblib.externals.loky.process_executor import ProcessPoolExecutor
