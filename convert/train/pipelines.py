@@ -63,7 +63,9 @@ class Given:
 def constant(given: Given, parameters: Parameters, seed: int) -> Pipeline:
     """The classes' shares, or the mean or median of the target."""
     if given.regression:
-        return Pipeline([("model", DummyRegressor(strategy="median" if given.absolute else "mean"))])
+        return Pipeline(
+            [("model", DummyRegressor(strategy="median" if given.absolute else "mean"))]
+        )
     return Pipeline([("model", DummyClassifier(strategy="prior"))])
 
 
@@ -102,7 +104,8 @@ def catboost(given: Given, parameters: Parameters, seed: int) -> Pipeline:
     if of_kind(given.taken, "text"):
         columns = _tree_columns(given, parameters, seed)
     else:
-        columns, settings["cat_features"] = native_columns(given.taken)
+        columns, names = native_columns(given.taken)
+        settings["cat_features"] = tuple(names)  # a list could not be cloned
     if given.regression:
         settings["loss_function"] = "MAE" if given.absolute else "RMSE"
     kind = CatBoostRegressor if given.regression else CatBoostClassifier

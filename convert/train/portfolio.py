@@ -115,6 +115,11 @@ def _penalty(given: Given) -> dict[str, float]:
 def _by_worth(given: Given) -> Iterator[Candidate]:
     texts = bool(of_kind(given.taken, "text"))
     first = [_texts] if texts else []
+    if given.logged:
+        parameters = {"curves": True, "log": True, **_penalty(given)}
+        yield _candidate(
+            given, "linear, log target", "linear", parameters, space=partial(spaces.linear, given)
+        )
     others = [_catboost, _lightgbm, _histogram, _extra_trees]
     for family in (*first, *others):
         yield from family(given)
@@ -148,9 +153,14 @@ def _boosted(given: Given, leaves: int, slowest: float) -> dict[str, Any]:
     return {"n_estimators": rounds, "learning_rate": round(max(slowest, min(0.15, 20 / rounds)), 3)}
 
 
+def _leaves(given: Given) -> int:
+    """Of a tree: few where there are few rows, or many classes, each of which has its trees."""
+    by_rows = 8 if given.rows < 4_000 else 16 if given.rows < 15_000 else 50
+    return min(by_rows, 16) if given.classes > 4 else by_rows
+
+
 def _lightgbm(given: Given) -> Iterator[Candidate]:
-    few = given.classes > 4
-    leaves = 16 if few else 50
+    leaves = _leaves(given)
     usual = {
         "num_leaves": leaves, "min_child_samples": 40 if given.task != "regression" else 10,
         "subsample": 0.75, "colsample_bytree": 0.8, "reg_lambda": 1.0, "counts": True,
@@ -158,8 +168,8 @@ def _lightgbm(given: Given) -> Iterator[Candidate]:
     }  # fmt: skip
     made: list[tuple[str, dict[str, Any]]] = [
         ("LightGBM", {}),
-        ("LightGBM, extra trees", {"extra_trees": True, "colsample_bytree": 0.6}),
-        ("LightGBM, pairs", {"pairs": True, "num_leaves": 16, **_boosted(given, 16, 0.04)}),
+        ("LightGBM, extra trees", {"extra_trees": True, "colsample_bytree": 0.4}),
+        ("LightGBM, pairs", {"pairs": True}),
     ]
     if len(of_kind(given.taken, "number")) < 2:
         made.pop()
@@ -174,7 +184,10 @@ def _lightgbm(given: Given) -> Iterator[Candidate]:
 
 def _catboost(given: Given) -> Iterator[Candidate]:
     for log in _logs(given):
-        parameters = {"depth": 6, "l2_leaf_reg": 3.0, "log": log, **_boosted(given, 64, 0.05)}
+        parameters = {
+            "depth": 6, "l2_leaf_reg": 3.0, "max_ctr_complexity": 2, "log": log,
+            **_boosted(given, 64, 0.08),
+        }  # fmt: skip
         yield _candidate(
             given, _named("CatBoost", log), "CatBoost", parameters, "n_estimators",
             partial(spaces.catboost, given),
@@ -198,7 +211,7 @@ def _histogram(given: Given) -> Iterator[Candidate]:
 
 def _extra_trees(given: Given) -> Iterator[Candidate]:
     for log in _logs(given)[:1]:
-        parameters = {"trees": 100, "min_samples_leaf": 2, "max_features": 0.5, "log": log}
+        parameters = {"trees": 100, "min_samples_leaf": 5, "max_features": "sqrt", "log": log}
         yield _candidate(
             given, _named("extra trees", log), "extra trees", parameters,
             space=partial(spaces.extra_trees, given),
