@@ -185,7 +185,9 @@ def _lightgbm(given: Given) -> Iterator[Candidate]:
 def _catboost(given: Given) -> Iterator[Candidate]:
     for log in _logs(given):
         parameters = {
-            "depth": 6, "l2_leaf_reg": 3.0, "max_ctr_complexity": 2, "log": log,
+            "depth": 6, "l2_leaf_reg": 3.0, "log": log,
+            # Five times as fast as CatBoost's own 2 and 4, on a table of 44 columns of categories.
+            "one_hot_max_size": 12, "max_ctr_complexity": 2,
             **_boosted(given, 64, 0.08),
         }  # fmt: skip
         yield _candidate(
