@@ -21,7 +21,7 @@ from onnxlet.function.arrays import Array
 
 ABSOLUTE = ("absolute", "mae", "mape", "median")  # words in the names of metrics of the median
 SKEWED = 1.0  # skewness of a target beyond which its logarithm is tried
-FEW_ROWS = 2_000  # so many rows at most are kept by nearest neighbours
+FEW_ROWS = 1_000  # so many rows at most are kept by nearest neighbours
 MOST_ROUNDS, FEWEST_ROUNDS = 1_000, 60
 ABSENT = {
     "catboost": "CatBoost is not installed: it is often the best on tables with categories",
