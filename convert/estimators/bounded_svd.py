@@ -15,6 +15,8 @@ class BoundedSVD(TruncatedSVD):  # type: ignore[misc] # scikit-learn has no type
     How many terms a text has is known only once it is cut, in each fold anew.
     """
 
+    n_components: int
+
     def fit_transform(self, X: Any, y: Any = None) -> Array:
         """Learn the components, and return X in them, of shape (rows, components)."""
         wanted = self.n_components

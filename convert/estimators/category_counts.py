@@ -45,7 +45,7 @@ class CategoryCounts(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # 
         codes = self.encoder_.transform(X)
         made = np.zeros(codes.shape)
         for at, (column, counts) in enumerate(zip(codes.T, self.counts_, strict=True)):
-            # What is missing is the last of an encoder's categories, and its code is NaN.
+            # NaN is the last of an encoder's categories, and has no code.
             index = np.where(np.isnan(column), len(counts) - 1, column).astype(int)
             made[:, at] = np.where(index == UNSEEN, 0.0, counts[index])
         return made
@@ -53,6 +53,7 @@ class CategoryCounts(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # 
 
 def _counts(known: Array, codes: Array) -> Array:
     """By category, float64; those that are missing, None and NaN, are counted together."""
-    missing = pd.isna(known)
     counts = np.bincount(codes[~np.isnan(codes)].astype(int), minlength=len(known))
-    return np.asarray(np.where(missing, np.isnan(codes).sum(), counts), dtype=np.float64)
+    missing = pd.isna(known)  # NaN has no code, None has one
+    absent = counts[missing].sum() + np.isnan(codes).sum()
+    return np.where(missing, absent, counts).astype(np.float64)

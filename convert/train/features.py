@@ -13,6 +13,7 @@ import numpy as np
 from sklearn.compose import ColumnTransformer
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
+from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
@@ -28,14 +29,17 @@ from onnxlet.convert.estimators.bounded_svd import BoundedSVD
 from onnxlet.convert.estimators.category_counts import CategoryCounts
 from onnxlet.convert.estimators.date_parts import DateParts
 from onnxlet.convert.estimators.pair_arithmetic import PairArithmetic
+from onnxlet.convert.graph.responses import RELEASE
 
 FEW = 12  # categories: so many become a column each for trees, more are encoded by their target
 MOST = 100  # categories of a column that linear models tell apart
 CURVED = 20  # distinct numbers: with fewer, a column gets no splines
 QUANTILES = 100
+WILD = 4.0  # standard deviations beyond which numbers are all alike to linear models
 WORDS, CHARACTERS = 20_000, 30_000  # terms of a text for linear models
-CONDENSED = 5_000  # terms of a text that are condensed for trees
+CONDENSED = 2_000  # terms of a text that are condensed for trees
 COMPONENTS = 30  # to which they are condensed
+DECIMALS = 6  # of these: sums of products differ in the last digits
 CLOCK = ("%H", "%I", "%T", "%X", "%c")  # in a form of dates that have a time of day
 DAY_PARTS = ("year", "month", "day", "weekday", "dayofyear", "days")
 
@@ -104,13 +108,16 @@ def tree_columns(
         task: binary, multiclass or regression.
         seed: of the folds in which targets are encoded.
         rows: of training.
-        filled: gaps get the median and a column that marks them.
+        filled: gaps get the median and a column that marks them, and all categories but those
+            of two values are encoded by their target: as forests want it.
         counts: how often a category is there, too.
         pairs: arithmetic of pairs of number columns, too.
     """
     numbers = of_kind(taken, "number")
-    many = of_kind(taken, "category", where=lambda one: one.distinct > FEW)
-    few = of_kind(taken, "category", "boolean", where=lambda one: one.distinct <= FEW)
+    most = 2 if filled else FEW
+    many = of_kind(taken, "category", where=lambda one: one.distinct > most)
+    few = of_kind(taken, "category", where=lambda one: one.distinct <= most)
+    few += of_kind(taken, "boolean")
     filler = _filler() if filled else "passthrough"
     parts: list[Part] = [
         ("numbers", filler, numbers),
@@ -139,7 +146,10 @@ def native_columns(taken: Sequence[Column]) -> tuple[ColumnTransformer, list[str
 def by_target(task: str, seed: int) -> TargetEncoder:
     """Categories as the mean of their target, fitted out of fold."""
     kind = {"regression": "continuous"}.get(task, task)
-    return TargetEncoder(target_type=kind, random_state=seed)
+    if RELEASE < (1, 9):
+        return TargetEncoder(target_type=kind, random_state=seed)
+    folds = KFold if task == "regression" else StratifiedKFold
+    return TargetEncoder(target_type=kind, cv=folds(5, shuffle=True, random_state=seed))
 
 
 def _columns(parts: Sequence[Part], **settings: Any) -> ColumnTransformer:
@@ -151,7 +161,9 @@ def _filler() -> SimpleImputer:
 
 
 def _scaled() -> Pipeline:
-    return make_pipeline(_filler(), StandardScaler())
+    """Deviations of the mean, bounded: one wild number decides no answer."""
+    bounded = FunctionTransformer(np.clip, kw_args={"a_min": -WILD, "a_max": WILD})
+    return make_pipeline(_filler(), StandardScaler(), bounded)
 
 
 def _curves(rows: int) -> Pipeline:
@@ -215,6 +227,8 @@ def _condensed(taken: Sequence[Column], seed: int) -> list[Part]:
             make_pipeline(
                 _of_text(TfidfVectorizer(sublinear_tf=True, min_df=2, max_features=CONDENSED)),
                 BoundedSVD(COMPONENTS, random_state=seed),
+                # A tree's threshold may be a training row's own value, to the last digit.
+                FunctionTransformer(np.round, kw_args={"decimals": DECIMALS}),
             ),
             [name],
         )
@@ -223,5 +237,9 @@ def _condensed(taken: Sequence[Column], seed: int) -> list[Part]:
 
 
 def _of_text(vectoriser: TfidfVectorizer) -> Pipeline:
-    filled = SimpleImputer(strategy="constant", fill_value="")
-    return make_pipeline(filled, FunctionTransformer(np.ravel), vectoriser)
+    """A missing text, NaN or None, is one without terms."""
+    filled = [
+        SimpleImputer(missing_values=missing, strategy="constant", fill_value="")
+        for missing in (np.nan, None)
+    ]
+    return make_pipeline(*filled, FunctionTransformer(np.ravel), vectoriser)

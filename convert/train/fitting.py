@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+from sklearn.base import is_classifier
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import VotingClassifier, VotingRegressor
 from sklearn.frozen import FrozenEstimator
@@ -16,7 +17,8 @@ from onnxlet.convert.train.candidate import Candidate, Fitted
 from onnxlet.function.arrays import Array
 
 PATIENCE = 40  # rounds without a better score on the validation rows
-THREADS = ("n_jobs", "thread_count")  # what learners call them
+# What learners that have threads of their own call their number, by family.
+THREADS = {"LightGBM": "n_jobs", "CatBoost": "thread_count", "extra trees": "n_jobs"}
 
 Rows = tuple[Any, Array]
 
@@ -53,7 +55,8 @@ def fit(
     if rounds is not None and candidate.rounds is not None:
         candidate = candidate.with_parameters({candidate.rounds: rounds})
     pipeline = candidate.make(candidate.parameters, seed)
-    _set_threads(pipeline, threads)
+    if candidate.family in THREADS:
+        _learner(pipeline[-1]).set_params(**{THREADS[candidate.family]: threads})
     before, last = pipeline[:-1], pipeline[-1]
     if not len(before):
         return Fitted(pipeline.fit(X, y, **_prefixed(_weighted(last, weights))), None)
@@ -110,14 +113,6 @@ def _prefixed(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {f"model__{name}": value for name, value in settings.items()}
 
 
-def _set_threads(pipeline: Any, threads: int) -> None:
-    learner = _learner(pipeline[-1])
-    known = learner.get_params()
-    named = "thread_count" if type(learner).__module__.startswith("catboost") else "n_jobs"
-    if named in known or named == "thread_count":
-        learner.set_params(**{named: threads})
-
-
 Boost = Callable[[Any, Any, Array, dict[str, Any], Rows | None, float | None], int]
 
 
@@ -125,7 +120,16 @@ def _boost_lightgbm(
     last: Any, X: Any, y: Array, settings: dict[str, Any], seen: Rows | None, deadline: float | None
 ) -> int:
     callbacks = [] if seen is None and deadline is None else [_Stopper(deadline)]
-    shown = {} if seen is None else {"eval_set": [seen]}
+    shown: dict[str, Any] = {}
+    if seen is not None and has_fit_parameter(_learner(last), "eval_X"):  # LightGBM 4.7 brought it
+        # It encodes the labels of `eval_set`, but not those of `eval_y`.
+        labels = is_classifier(_learner(last))
+        shown = {
+            "eval_X": seen[0],
+            "eval_y": np.searchsorted(np.unique(y), seen[1]) if labels else seen[1],
+        }
+    elif seen is not None:
+        shown = {"eval_set": [seen]}
     last.fit(X, y, callbacks=callbacks, **shown, **settings)
     learner = _learner(last)
     return int(learner.best_iteration_ or learner.n_estimators_)

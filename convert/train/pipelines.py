@@ -30,7 +30,7 @@ from onnxlet.convert.train.features import (
     tree_columns,
 )
 
-LEAVES = 36_000  # of all trees of a candidate: a leaf is about 28 bytes of ONNX
+LEAVES = 28_000  # of all trees of a candidate: a leaf is about 30 bytes of ONNX
 OF_FEATURES = ("counts", "pairs", "log")  # parameters of the features and the target
 
 
@@ -104,7 +104,8 @@ def catboost(given: Given, parameters: Parameters, seed: int) -> Pipeline:
     if of_kind(given.taken, "text"):
         columns = _tree_columns(given, parameters, seed)
     else:
-        columns, settings["cat_features"] = native_columns(given.taken)
+        columns, names = native_columns(given.taken)
+        settings["cat_features"] = tuple(names)  # a list could not be cloned
     if given.regression:
         settings["loss_function"] = "MAE" if given.absolute else "RMSE"
     kind = CatBoostRegressor if given.regression else CatBoostClassifier
@@ -138,7 +139,8 @@ def perceptron(given: Given, parameters: Parameters, seed: int) -> Pipeline:
     """One hidden layer, stopped early on a tenth of the rows."""
     kind = MLPRegressor if given.regression else MLPClassifier
     model = kind(
-        (parameters["width"],), alpha=parameters["alpha"], learning_rate_init=0.003,
+        hidden_layer_sizes=(parameters["width"],), alpha=parameters["alpha"],
+        learning_rate_init=0.003,
         batch_size=min(128, max(8, given.rows // 10)), max_iter=100, early_stopping=True,
         random_state=seed,
     )  # fmt: skip
