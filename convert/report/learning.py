@@ -20,7 +20,7 @@ PARTS = (0.125, 0.25, 0.5)  # of the training rows
 REPEATS = 3  # different rows of the same number
 MOST_ROWS = 5_000  # test rows
 FEWEST = 40  # rows that anything is fitted on
-NOTICEABLE = 0.05  # of the model's distance from a constant: a gain below that is none
+NOTICEABLE = 0.02  # of the model's distance from a constant: a smaller gain is none
 
 
 def learning(subject: Subject, refits: Refits) -> dict[str, Any] | None:
@@ -105,9 +105,9 @@ def _curve(subject: Subject, rows: Array, found: dict[int, list[Answered]]) -> d
 
 
 def _helps(gain: dict[str, Any], distance: float, before: int, last: int) -> bool | None:
-    """Whether the last doubling is surely a gain, surely no noticeable one, or neither."""
+    """Whether the last doubling is surely a gain worth having, surely none, or neither."""
     if gain["low"] is None or last < 1.9 * before:
         return None
-    if gain["low"] > 0:
+    if gain["low"] > 0 and gain["value"] >= NOTICEABLE * distance:
         return True
     return False if gain["high"] < NOTICEABLE * distance else None
