@@ -42,21 +42,20 @@ def learning(subject: Subject, refits: Refits) -> dict[str, Any] | None:
 
 
 def _refitted(subject: Subject, refits: Refits, rows: Array) -> dict[int, list[Answered]]:
-    """By number of training rows, the answers of each refit."""
+    """By number of training rows, the answers of each refit; each number once before any twice."""
     X, trained = taken(subject.measured.X_test, subject.rows[rows]), subject.trained
     assert trained is not None  # noqa: S101 - the caller has looked
-    found: dict[int, list[Answered]] = {}
-    for share in PARTS:
-        size = int(share * len(trained))
-        if size < FEWEST:
-            continue
-        for part in _samples(subject, trained, size):
-            # The first is tried whatever it takes: nothing is known before.
-            if not refits.lasts(size):
-                subject.notes.append(f"learning curve: no time to refit {size:,} training rows")
-                return found
-            fitted = refits.fit(part)
-            found.setdefault(size, []).append(estimators_answers(fitted, X, subject))
+    sizes = [size for share in PARTS if (size := int(share * len(trained))) >= FEWEST]
+    samples = {size: _samples(subject, trained, size) for size in sizes}
+    found: dict[int, list[Answered]] = {size: [] for size in sizes}
+    for repeat in range(REPEATS):
+        for size in sizes:
+            if not refits.lasts(size):  # the first is tried in any case: nothing is known before
+                made = sum(map(len, found.values()))
+                subject.notes.append(f"learning curve: there was time for {made} refits only")
+                return {size: answers for size, answers in found.items() if answers}
+            fitted = refits.fit(samples[size][repeat])
+            found[size].append(estimators_answers(fitted, X, subject))
     return found
 
 
@@ -95,7 +94,7 @@ def _curve(subject: Subject, rows: Array, found: dict[int, list[Answered]]) -> d
         "metric": measure.name,
         "title": measure.title,
         "greater_is_better": measure.greater_is_better,
-        "repeats": REPEATS,
+        "repeats": min(len(repeats) for size, repeats in found.items() if size < last),
         "points": [
             {"rows": size, **interval(values[size], drawn[size], len(rows))} for size in found
         ],

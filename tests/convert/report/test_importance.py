@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from onnxlet.convert.report.dependence import dependence
 from onnxlet.convert.report.importance import REPEATS, importance
 from onnxlet.convert.report.intervals import generator, resamples
 from onnxlet.convert.report.learning import _samples, learning
+from onnxlet.convert.report.measured import Measured
 from onnxlet.convert.report.refitting import Refits
 from onnxlet.function.arrays import Array
 from tests.convert.report import figures
@@ -153,10 +155,10 @@ def test_without_probabilities_dependence_is_the_share_of_answers() -> None:
         assert point["value"] == pytest.approx(np.mean(said == "dear"))
 
 
-def by_hand(given: object, rows: Array) -> float:
-    fitted = clone(given.estimator).fit(given.X_train.iloc[rows], given.y_train[rows])  # type: ignore[attr-defined]
-    p = fitted.predict_proba(given.X_test)[:, 1]  # type: ignore[attr-defined]
-    return float(roc_auc_score(given.y_test == "dear", p))  # type: ignore[attr-defined]
+def by_hand(given: Measured, rows: Array) -> float:
+    fitted = clone(given.estimator).fit(given.X_train.iloc[rows], given.y_train[rows])
+    p = fitted.predict_proba(given.X_test)[:, 1]
+    return float(roc_auc_score(given.y_test == "dear", p))
 
 
 def test_the_learning_curve_is_of_refits_on_parts_of_the_training_rows() -> None:
@@ -217,8 +219,34 @@ def test_of_a_few_rows_nobody_can_say_whether_more_data_help() -> None:
 def test_there_is_no_curve_without_training_rows_or_without_time() -> None:
     for more, note in (
         ({"y_train": None}, "the training rows or their answers are not given"),
-        ({"seconds": -1.0}, "no time to refit 50 training rows"),
+        ({"seconds": -1.0}, "there was time for 0 refits only"),
     ):
         about = figures.of(figures.regression(**more))
         assert learning(about, Refits(about)) is None
         assert [each for each in about.notes if note in each]
+
+
+def test_a_curve_for_which_the_time_does_not_last_has_each_number_of_rows_first() -> None:
+    about = figures.of(figures.regression(rows=640, train=400, seconds=59.0))
+    refits = Refits(about)
+    refits.seconds_a_row = 0.15  # 50 + 100 + 200 rows take 52.5 seconds, and 50 more another 7.5
+
+    found = learning(about, Slow(refits))
+    assert found is not None
+    assert [point["rows"] for point in found["points"]] == [50, 100, 200, 400]
+    assert found["repeats"] == 1
+    assert about.notes == ["learning curve: there was time for 3 refits only"]
+
+
+class Slow(Refits):
+    """Counts seconds by rows, not by the clock."""
+
+    def __init__(self, refits: Refits) -> None:
+        vars(self).update(vars(refits))
+
+    def fit(self, rows: Array) -> Any:
+        before, slow = self.left, self.seconds_a_row
+        fitted = super().fit(rows)
+        self.left = before - len(rows) * slow
+        self.seconds_a_row = slow
+        return fitted
