@@ -88,7 +88,7 @@ def _head(about: Subject) -> dict[str, Any]:
         "positive": about.positive,
         "classes": labels,
         "origin": measured.origin,
-        "estimator": one_line(measured.estimator),
+        "estimator": measured.described or one_line(measured.estimator),
         "metric": {
             "name": measure.name,
             "title": measure.title,

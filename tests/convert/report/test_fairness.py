@@ -221,6 +221,10 @@ def test_numbers_are_cut_at_rounded_quarters_and_tiny_groups_are_one() -> None:
     assert str(last.Index).endswith(" and more")
     assert len(names) == 4
     assert names["size"].between(80, 120).all()
+    owners = of_loans(sensitive={"group": np.array(["a"] * 398 + ["b", "c"])})
+    (most, rare) = found_of(owners)["groups"]
+    assert (rare["group"], rare["rows"], rare["accuracy"]) == ("others", 2, None)
+    assert most["accuracy"] > 0
     texts = np.array(["x"] * 20 + ["y"] * 4 + ["Ada L."] + [None] * 6, dtype=object)
     found, nothing = grouped(texts)
     assert nothing is None

@@ -18,11 +18,10 @@ from sklearn.pipeline import make_pipeline
 
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.report.findings import findings, one_line
-from onnxlet.convert.report.measured import Measured
+from onnxlet.convert.report.measured import Measured, of_build
 from onnxlet.convert.sources.source import Source
 from onnxlet.function import json_text
 from onnxlet.function.inputs.validation import validate_rows
-from onnxlet.function.models.model import load_model
 from tests import estimators
 from tests.convert.helpers import built, prove, served
 from tests.convert.report import figures
@@ -156,19 +155,10 @@ def test_the_same_data_and_seed_give_the_same_findings_but_for_times() -> None:
 def test_a_built_version_has_its_certificate_its_bytes_and_an_example(tmp_path: Path) -> None:
     source = estimators.shop()
     result = built(source, tmp_path)
-    model = load_model(result.directory)
-    found = findings(
-        Measured(
-            "m",
-            model,
-            source.estimator,
-            source.X_test,
-            source.y_test,
-            X_train=source.X_train,
-        )
-    )
+    found = findings(of_build(source, result.directory))
     parity, known = found["parity"], result.manifest["parity"]
 
+    assert (found["name"], found["version"]) == ("m", 1)
     assert found["classes"] == [False, True]
     assert found["positive"] is True
     assert found["scores"][3]["metric"] == "accuracy"
