@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from onnxlet.convert.report import cold_start
 from onnxlet.convert.report.subject import Subject, taken
 from onnxlet.function import json_text
 from onnxlet.function.messages import PredictRequest
@@ -34,16 +35,22 @@ def serving(subject: Subject, row: Mapping[str, Any]) -> dict[str, Any]:
     """
     model, estimator = subject.model, subject.measured.estimator
     directory = model.directory
-    dumped = _dumped(estimator)
     one = taken(subject.given, np.array([0]))
+    dumped, with_row = _dumped(estimator), _dumped((estimator, one))
     ask = getattr(estimator, "predict_proba", estimator.predict)
     load = None if directory is None else _timed(lambda: load_model(directory), LOADS)
+    cold = None if directory is None else cold_start.served(directory, dict(row))
+    cold_estimator = None  # beside nothing it says nothing, and takes long
+    if cold is not None and with_row is not None:
+        cold_estimator = cold_start.unpickled(with_row)
     unpickle = None if dumped is None else _timed(lambda: pickle.loads(dumped), LOADS)  # noqa: S301 - what was dumped just now
     return {
         "bytes": None if directory is None else (directory / GRAPH).stat().st_size,
         "estimator_bytes": None if dumped is None else len(dumped),
         "load_ms": _times(1e3, load),
         "estimator_load_ms": _times(1e3, unpickle),
+        "cold_start_ms": _times(1e3, cold),
+        "estimator_cold_start_ms": _times(1e3, cold_estimator),
         "one_row_us": _times(1e6, _timed(lambda: _through(model, dict(row)), RUNS)),
         "estimator_one_row_us": _times(1e6, _timed(lambda: ask(one), RUNS)),
         "runs": RUNS,
@@ -61,9 +68,9 @@ def _through(model: Model, row: dict[str, Any]) -> bytes:
     return native.encode(predict(model, request), request).body
 
 
-def _dumped(estimator: Any) -> bytes | None:
+def _dumped(value: Any) -> bytes | None:
     try:
-        return pickle.dumps(estimator)
+        return pickle.dumps(value)
     except Exception:  # of whatever in it can't be
         return None
 

@@ -172,6 +172,8 @@ def test_a_built_version_has_its_certificate_its_bytes_and_an_example(tmp_path: 
     times = ("load_ms", "one_row_us", "estimator_one_row_us", "estimator_load_ms")
     assert all(found["serving"][key] > 0 for key in times)
     assert found["serving"]["one_row_us"] < found["serving"]["estimator_one_row_us"]
+    cold = found["serving"]["cold_start_ms"]
+    assert found["serving"]["load_ms"] < cold < found["serving"]["estimator_cold_start_ms"]
     assert found["learning"] is None
     assert found["notes"] == ["no learning curve: the training rows or their answers are not given"]
     row = found["call"]["row"]
