@@ -15,6 +15,8 @@ try:
     from onnxlet.convert.bundle.commands import COMMANDS
     from onnxlet.convert.options import models_option, progress, report
     from onnxlet.convert.parity.certificate import certificate_lines
+    from onnxlet.convert.report.command import report as report_command
+    from onnxlet.convert.train.command import train
     from onnxlet.function.command_line import Command
 except ModuleNotFoundError as error:
     from onnxlet.function.not_set_up import stop
@@ -168,5 +170,5 @@ def verify(directory: Path) -> None:
     click.echo(f"{model.name} version {model.version}: {rows} golden rows answered as at build")
 
 
-for command in COMMANDS:
+for command in (train, report_command, *COMMANDS):
     main.add_command(command)

@@ -250,7 +250,9 @@ def _only_writer(folder: Path) -> Iterator[None]:
 
 def _holds(version: Path, files: Mapping[str, bytes]) -> bool:
     there = {entry.name for entry in version.iterdir()}
-    return there - set(REPORT) == set(files) and all((version / f).read_bytes() == c for f, c in files.items())
+    return there - set(REPORT) == set(files) and all(
+        (version / f).read_bytes() == c for f, c in files.items()
+    )
 
 
 def replace_files(directory: Path, files: Mapping[str, bytes]) -> None:

@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.ensemble import VotingClassifier, VotingRegressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import FixedThresholdClassifier
 
-from onnxlet.convert.train.fitting import fit
+from onnxlet.convert.train.fitting import fit, together
 from onnxlet.convert.train.metrics import Metric
-from onnxlet.convert.train.search import Trial
 from onnxlet.convert.train.threshold import choose_threshold
+from onnxlet.convert.train.trials import Trial
 from onnxlet.function.arrays import Array
 
 Weighted = Sequence[tuple[Trial, float]]
@@ -36,13 +35,7 @@ class Combined:
 
 
 def combine(
-    weighted: Weighted,
-    X: pd.DataFrame,
-    y: Array,
-    task: str,
-    metric: Metric,
-    seed: int,
-    weights: Array | None = None,
+    weighted: Weighted, X: pd.DataFrame, y: Array, task: str, metric: Metric, seed: int
 ) -> Combined:
     """Fit each of the trials on all training rows, and have them vote.
 
@@ -51,24 +44,20 @@ def combine(
         X: the training rows.
         y: one entry per row.
         task: binary, multiclass or regression.
-        metric: for which a threshold is chosen on out-of-fold probabilities where it scores
-            labels.
+        metric: for which a threshold is chosen on out-of-fold probabilities, where it depends on
+            one.
         seed: of what is drawn.
-        weights: of the rows; None where all count the same.
     """
-    fitted = [
-        fit(t.candidate, X, y, task, seed=seed, rounds=t.rounds, weights=weights).pipeline
-        for t, _ in weighted
+    parts = [
+        (fit(trial.candidate, X, y, task, seed=seed, rounds=trial.rounds).pipeline, weight)
+        for trial, weight in weighted
     ]
-    estimator = fitted[0]
-    if len(fitted) > 1:
-        voting = VotingRegressor if task == "regression" else VotingClassifier
-        frozen = [(f"m{trial.number}", FrozenEstimator(p)) for (trial, _), p in _zip(weighted, fitted)]
-        by = {} if task == "regression" else {"voting": "soft"}
-        estimator = voting(frozen, weights=[weight for _, weight in weighted], **by).fit(X, y)
-    if task != "binary" or metric.needs == "probabilities":
+    estimator = together(parts, X, y, task)
+    answers = out_of_fold(weighted)
+    if task != "binary" or metric.needs == "probabilities" or answers is None:
         return Combined(estimator, None)
-    chosen = choose_threshold(y, out_of_fold(weighted)[:, 1], metric).threshold
+    known = np.isfinite(answers[:, 1])
+    chosen = choose_threshold(y[known], answers[known], metric, estimator.classes_).threshold
     classifier = FixedThresholdClassifier(
         FrozenEstimator(estimator),
         threshold=chosen,
@@ -78,15 +67,12 @@ def combine(
     return Combined(classifier.fit(X, y), chosen)
 
 
-def out_of_fold(weighted: Weighted) -> Array:
-    """The trials' out-of-fold predictions, averaged by their weights.
+def out_of_fold(weighted: Weighted) -> Array | None:
+    """The trials' out-of-fold answers, averaged by their weights; None where one has none.
 
     Returns:
-        Of shape (rows,) or (rows, classes); NaN in rows that no fold validated on.
+        Of shape (rows,) or (rows, classes); NaN for rows that no fold validated on.
     """
-    parts = [trial.out_of_fold * weight for trial, weight in weighted if trial.out_of_fold is not None]
-    return np.asarray(np.sum(parts, axis=0))
-
-
-def _zip(weighted: Weighted, fitted: Sequence[Any]) -> list[tuple[tuple[Trial, float], Any]]:
-    return list(zip(weighted, fitted, strict=True))
+    parts = [(trial.out_of_fold, weight) for trial, weight in weighted]
+    known = [answers * weight for answers, weight in parts if answers is not None]
+    return np.sum(known, axis=0) if len(known) == len(parts) else None

@@ -77,21 +77,25 @@ def train(
     DATA is CSV, whatever separates and encodes it, or Parquet; a path, or an address such as
     s3://bucket/table.csv.
     """
-    from onnxlet.convert.train.choices import read_choices, write_choices
+    from onnxlet.convert.train.choices import choices_text, read_choices
+    from onnxlet.convert.train.ending import lines
     from onnxlet.convert.train.preparing import Options, look_at_columns
-    from onnxlet.convert.train.training import lines, train
+    from onnxlet.convert.train.training import Written, train
 
     chosen = read_choices(file) if file is not None and (file.exists() or not dry_run) else {}
     wanted = Options(columns={**chosen, **_chosen(column)}, **options)
     if dry_run:
         taken = look_at_columns(data, target, wanted, report).taken
-        if file is not None:
-            write_choices(file, taken)
+        if file is None:
+            click.echo(choices_text(taken), nl=False)
+        else:
+            file.write_text(choices_text(taken), encoding="utf-8")
             click.echo(f"written to {file}: change what is wrong, and train with --columns {file}")
         return
     with progress() as shown:
-        trained = train(data, target, name, models, wanted, shown, keep_background, breaking)
-    for line in lines(name, trained):
+        to = Written(name, models, keep_background, breaking)
+        trained = train(data, target, wanted, to, shown)
+    for line in lines(trained):
         click.echo(line)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from onnxlet.convert.train.columns import Taken, as_taken, columns_lines, take_columns
-from onnxlet.convert.train.metrics import METRICS, Metric, default_metric
+from onnxlet.convert.train.metrics import Metric, default_metric, metric_named
 from onnxlet.convert.train.splits import Splits, split
 from onnxlet.convert.train.table import read_table
 from onnxlet.convert.train.target import Target, read_target
@@ -56,12 +56,14 @@ class Columned:
     Attributes:
         frame: all columns but the target, of the rows that have one.
         target: of these rows.
+        target_name: its column.
         taken: what each column is taken for.
         notes: what was counted and guessed, for the report.
     """
 
     frame: pd.DataFrame
     target: Target
+    target_name: str
     taken: list[Taken]
     notes: list[str]
 
@@ -121,7 +123,7 @@ def look_at_columns(data: str, target: str, options: Options, report: Report) ->
         report(note)
     for line in columns_lines(taken):
         report(line)
-    return Columned(found.frame, found, taken, [*table.notes, *found.notes])
+    return Columned(found.frame, found, target, taken, [*table.notes, *found.notes])
 
 
 def prepare(columned: Columned, options: Options, report: Report) -> Prepared:
@@ -136,35 +138,20 @@ def prepare(columned: Columned, options: Options, report: Report) -> Prepared:
         WrongUse: the metric is none of the task's.
         Refusal: no column is left, or there are too few rows to validate on.
     """
-    metric = metric_of(options.metric, columned.target.task)
+    metric = (
+        default_metric(columned.target.task)
+        if options.metric is None
+        else metric_named(options.metric, columned.target.task)
+    )
     X, notes = as_taken(columned.frame, columned.taken)
     frame, y, task = columned.frame, columned.target.y, columned.target.task
     groups = None if options.group is None else frame[options.group].to_numpy()
     times = None if options.time is None else frame[options.time].to_numpy()
-    splits = split(y, task, groups, times, options.seed)
+    splits = split(y, task, groups, times, options.seed, columned.target.duplicates)
     for note in [*notes, splits.how]:
         report(note)
     columned.notes.extend(notes)
     return Prepared(columned, X.reset_index(drop=True), y, splits, metric)
-
-
-def metric_of(name: str | None, task: str) -> Metric:
-    """The metric of a name, or the task's usual one.
-
-    Raises:
-        WrongUse: there is none of that name for the task.
-    """
-    if name is None:
-        return default_metric(task)
-    fitting = [metric.name for metric in METRICS.values() if task in metric.tasks]
-    if name not in fitting:
-        close = get_close_matches(name, fitting)
-        meant = f" Did you mean {close[0]}?" if close else ""
-        raise WrongUse(
-            f"--metric: expected one of {', '.join(fitting)}, got '{name}'",
-            f"They are those of a {task} target.{meant}",
-        )
-    return METRICS[name]
 
 
 def _check_named(frame: pd.DataFrame, target: str, options: Options) -> None:

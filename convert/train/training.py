@@ -3,25 +3,40 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
 
 from onnxlet.convert.build import Built, build
 from onnxlet.convert.directory.model_directory import check_folder, check_name
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.sources.source import Source
 from onnxlet.convert.train.combining import Combined, Weighted, combine
-from onnxlet.convert.train.fitting import fit
 from onnxlet.convert.train.portfolio import portfolio
 from onnxlet.convert.train.preparing import Options, Prepared, Report, look_at_columns, prepare
-from onnxlet.convert.train.search import Searched, Trial, search
-from onnxlet.function.arrays import Array
+from onnxlet.convert.train.reported import report_of
+from onnxlet.convert.train.search import search
+from onnxlet.convert.train.trials import Searched
 
 FEWEST_SECONDS = 5.0  # for the search, however long the table took to read
 FALLING_BACK = 3  # combinations that are tried where one can't be served
+
+
+@dataclass(frozen=True)
+class Written:
+    """Where a model goes.
+
+    Attributes:
+        name: the model's.
+        folder: of model directories.
+        keep_background: training rows that explanations start from; None is made-up rows.
+        breaking: clients of the version that is served need not go on with this one.
+    """
+
+    name: str
+    folder: Path
+    keep_background: int | None = None
+    breaking: bool = False
 
 
 @dataclass(frozen=True)
@@ -30,98 +45,98 @@ class Trained:
 
     Attributes:
         built: the model directory.
+        prepared: what was searched on.
         searched: the trials.
+        chosen: those that were built, with their weights.
         combined: the estimator that was built.
     """
 
     built: Built
+    prepared: Prepared
     searched: Searched
+    chosen: Weighted
     combined: Combined
 
 
-def train(
-    data: str,
-    target: str,
-    name: str,
-    folder: Path,
-    options: Options,
-    report: Report,
-    keep_background: int | None = None,
-    breaking: bool = False,
-) -> Trained:
+def train(data: str, target: str, options: Options, to: Written, report: Report) -> Trained:
     """Search, fit, prove and write the next version of a model.
 
     Args:
         data: path or address of a table.
         target: the column to predict.
-        name: the model's.
-        folder: the folder of model directories.
         options: how the search goes.
+        to: where the model goes.
         report: called with a line of progress at a time.
-        keep_background: training rows that explanations start from; None is made-up rows.
-        breaking: clients of the version that is served need not go on with this one.
 
     Raises:
         WrongUse: the table can't be read, or an option names what is not in it.
-        Refusal: there is nothing to learn from, or no candidate could be fitted; nothing was
-            written.
+        Refusal: there is nothing to learn from, or no candidate could be fitted, or served;
+            nothing was written.
     """
-    check_name(name)
-    check_folder(folder, name)
+    check_name(to.name)
+    check_folder(to.folder, to.name)
     started = time.monotonic()
     prepared = prepare(look_at_columns(data, target, options, report), options, report)
-    task = prepared.columned.target.task
-    X, y = prepared.train_part()
-    candidates, notes = portfolio(task, prepared.columned.taken, len(y))
+    searched = _searched(prepared, options, started, report)
+    tried = _in_turn(searched)
+    for chosen in tried:
+        report(f"fitting {named(chosen)} on all {len(prepared.splits.train)} training rows")
+        combined = _combined(prepared, chosen, options)
+        try:
+            built = _built(prepared, searched, chosen, combined, options, to, report)
+        except Refusal as refusal:
+            if chosen is tried[-1]:
+                raise
+            report(f"note: {named(chosen)} can't be served: {refusal.message}")
+            continue
+        return Trained(built, prepared, searched, chosen, combined)
+    raise AssertionError("a search chooses a trial at least")
+
+
+def named(weighted: Weighted) -> str:
+    """The trials and their weights, as people read them."""
+    if len(weighted) == 1:
+        return weighted[0][0].candidate.name
+    return " + ".join(f"{weight:.2f} {trial.candidate.name}" for trial, weight in weighted)
+
+
+def _searched(prepared: Prepared, options: Options, started: float, report: Report) -> Searched:
+    task, rows = prepared.columned.target.task, prepared.splits.train
+    taken, metric = prepared.columned.taken, prepared.metric
+    candidates, notes = portfolio(task, taken, len(rows), prepared.y[rows], metric.name)
     for note in notes:
-        report(note)
-    searched = search(
-        X, y, task, prepared.splits, candidates, prepared.metric,
-        seconds=max(options.seconds - (time.monotonic() - started), FEWEST_SECONDS),
-        trials=options.trials, seed=options.seed, small=options.small, report=report,
+        report(f"note: {note}")
+    left = max(options.seconds - (time.monotonic() - started), FEWEST_SECONDS)
+    return search(
+        prepared.X, prepared.y, task, prepared.splits, candidates, metric,
+        seconds=left, trials=options.trials, seed=options.seed, small=options.small,
+        report=report,
     )  # fmt: skip
-    return _built(prepared, searched, name, folder, options, report, keep_background, breaking)
+
+
+def _in_turn(searched: Searched) -> Sequence[Weighted]:
+    """What is built: the ensemble; where that is refused, its trials by themselves."""
+    if len(searched.weights) == 1:
+        return [searched.weights]
+    heaviest = sorted(searched.weights, key=lambda pair: -pair[1])
+    return [searched.weights, *([(trial, 1.0)] for trial, _ in heaviest)][:FALLING_BACK]
+
+
+def _combined(prepared: Prepared, chosen: Weighted, options: Options) -> Combined:
+    X, y = prepared.train_part()
+    return combine(chosen, X, y, prepared.columned.target.task, prepared.metric, options.seed)
 
 
 def _built(
     prepared: Prepared,
     searched: Searched,
-    name: str,
-    folder: Path,
+    chosen: Weighted,
+    combined: Combined,
     options: Options,
+    to: Written,
     report: Report,
-    keep_background: int | None,
-    breaking: bool,
-) -> Trained:
-    """The best that can be served: the ensemble, else the trials in it one by one."""
-    tried = _in_turn(searched)
-    for number, weighted in enumerate(tried):
-        report(f"fitting {_named(weighted)} on all {len(prepared.splits.train)} training rows")
-        combined = _combined(prepared, weighted, options)
-        try:
-            built = _build(prepared, searched, weighted, combined, name, folder, options, report,
-                           keep_background, breaking)  # fmt: skip
-        except Refusal as refusal:
-            if number + 1 == len(tried):
-                raise
-            report(f"note: {_named(weighted)} can't be served: {refusal.message}")
-            continue
-        return Trained(built, searched, combined)
-    raise AssertionError("a search has a trial at least")
-
-
-def _in_turn(searched: Searched) -> list[Weighted]:
-    """What is built: the ensemble; where it is refused, the best single trials."""
-    done = [trial for trial, _ in searched.weights]
-    alone: list[Weighted] = [[(trial, 1.0)] for trial in done] if len(done) > 1 else []
-    return [searched.weights, *alone][:FALLING_BACK]
-
-
-def _named(weighted: Weighted) -> str:
-    return " + ".join(f"{weight:.2f} {trial.candidate.name}" for trial, weight in weighted)
-
-
-def _combined(prepared: Prepared, weighted: Weighted, options: Options) -> Combined:
-    X, y = prepared.train_part()
-    task = prepared.columned.target.task
-    return combine(weighted, X, y, task, prepared.metric, options.seed)
+) -> Built:
+    X_test, y_test = prepared.test_part()
+    source = Source(combined.estimator, X_test, y_test, prepared.train_part()[0])
+    beside = report_of(prepared, searched, chosen, combined, options, to.name, report)
+    return build(source, to.name, to.folder, report, to.keep_background, to.breaking, beside)
