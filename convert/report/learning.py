@@ -50,7 +50,8 @@ def _refitted(subject: Subject, refits: Refits, rows: Array) -> dict[int, list[A
     found: dict[int, list[Answered]] = {size: [] for size in sizes}
     for repeat in range(REPEATS):
         for size in sizes:
-            if not refits.lasts(size):  # the first is tried in any case: nothing is known before
+            # Half: refits cost something whatever their rows. The first is tried in any case.
+            if not refits.lasts(size / 2):
                 made = sum(map(len, found.values()))
                 subject.notes.append(f"learning curve: there was time for {made} refits only")
                 return {size: answers for size, answers in found.items() if answers}

@@ -179,6 +179,9 @@ def test_weights_leave_no_answer_to_a_group() -> None:
     shares = frame.groupby(["g", "y"])["w"].sum().unstack()
     of_yes = shares["yes"] / shares.sum(axis=1)
     assert of_yes["a"] == pytest.approx(of_yes["b"])
+    drawn = shares.sum(axis=1)  # groups and answers stay as frequent as they are
+    assert drawn["a"] / drawn.sum() == pytest.approx(np.mean(groups == "a"))
+    assert shares["yes"].sum() / drawn.sum() == pytest.approx(np.mean(answers == "yes"))
     alike = frame.assign(w=_weights(groups, None)).groupby("g")["w"].sum()
     assert alike["a"] == pytest.approx(alike["b"])
 

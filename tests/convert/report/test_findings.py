@@ -180,6 +180,9 @@ def test_a_built_version_has_its_certificate_its_bytes_and_an_example(tmp_path: 
     assert found["call"]["columns"] == list(row)
     rows = pd.concat([source.X_test, source.X_train])[list(row)].to_dict("records")
     assert row not in rows
+    middle = result.manifest["statistics"]["columns"]["Preis (€)"]["median"]
+    assert row["Preis (€)"] == pytest.approx(middle, rel=0.05)
+    assert row["Preis (€)"] == float(f"{row['Preis (€)']:.2g}") != middle
     answer = served(tmp_path).post(found["call"]["path"], json={"instances": [row]})
     assert answer.status_code == 200
     assert {each["name"] for each in found["data"]["columns"]} == set(source.X_test.columns)
@@ -322,12 +325,13 @@ def test_an_example_is_answered_and_rounded() -> None:
 
 def test_an_estimator_is_named_in_one_line_without_its_parameters() -> None:
     from sklearn.ensemble import VotingClassifier
+    from sklearn.frozen import FrozenEstimator
     from sklearn.model_selection import FixedThresholdClassifier
     from sklearn.preprocessing import OneHotEncoder
 
     parts = [
         ("a", make_pipeline(OneHotEncoder(categories=[["secret"]]), LogisticRegression())),
-        ("b", HistGradientBoostingClassifier()),
+        ("b", FrozenEstimator(HistGradientBoostingClassifier())),
     ]
     assert one_line(FixedThresholdClassifier(VotingClassifier(parts))) == (
         "FixedThresholdClassifier of VotingClassifier of "

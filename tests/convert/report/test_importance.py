@@ -229,13 +229,13 @@ def test_there_is_no_curve_without_training_rows_or_without_time() -> None:
 def test_a_curve_for_which_the_time_does_not_last_has_each_number_of_rows_first() -> None:
     about = figures.of(figures.regression(rows=640, train=400, seconds=59.0))
     refits = Refits(about)
-    refits.seconds_a_row = 0.15  # 50 + 100 + 200 rows take 52.5 seconds, and 50 more another 7.5
+    refits.seconds_a_row = 0.15  # 50 + 100 + 200 rows take 52.5 seconds; 50 more are begun
 
     found = learning(about, Slow(refits))
     assert found is not None
     assert [point["rows"] for point in found["points"]] == [50, 100, 200, 400]
     assert found["repeats"] == 1
-    assert about.notes == ["learning curve: there was time for 3 refits only"]
+    assert about.notes == ["learning curve: there was time for 4 refits only"]
 
 
 class Slow(Refits):
