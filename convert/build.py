@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -44,7 +45,7 @@ from onnxlet.convert.sources.source import Source
 from onnxlet.function import json_text
 from onnxlet.function.explanation.background import FILE as BACKGROUND
 from onnxlet.function.inputs.signature import Column
-from onnxlet.function.models.model import Model
+from onnxlet.function.models.model import Model, load_model
 from onnxlet.function.serving.golden import replay
 
 TRAINED = "X_train"
@@ -149,9 +150,19 @@ def build(
             else "none of the rows to keep is answered: there will be no explanations"
         )
     written = json_text.loads(files["manifest.json"])
-    made = beside(accepted.model.with_manifest(written)) if beside else None
+    made = _made(beside, name, files) if beside else None
     version, new = write_version(folder, name, files, breaking, report, made)
     return Built(folder / name / str(version), version, new, written)
+
+
+def _made(beside: Beside, name: str, files: dict[str, bytes]) -> dict[str, bytes]:
+    """What goes beside the model, which is loaded as a server will load it: from its files."""
+    with TemporaryDirectory() as folder:
+        directory = Path(folder) / name / "1"
+        directory.mkdir(parents=True)
+        for file, content in files.items():
+            (directory / file).write_bytes(content)
+        return beside(load_model(directory))
 
 
 def _found(

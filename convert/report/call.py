@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from onnxlet.convert.reference.inputs import read_inputs
 from onnxlet.convert.report.subject import Subject
 from onnxlet.function.inputs.signature import Column
 from onnxlet.function.models.example import example_instance, typical_values
@@ -19,7 +20,7 @@ TRIED = 200  # other values of one or two columns
 def call(subject: Subject) -> dict[str, Any]:
     """The path, the columns, and a row of rounded medians and frequent categories.
 
-    Where some test row is just that, one or two of its values are others. (A table of a single
+    Where some row is just that, one or two of its values are others. (A table of a single
     yes-or-no column has no other rows: then the row is one that many have.)
     """
     columns = [column for column in subject.model.signature.columns if column.required]
@@ -38,10 +39,17 @@ def call(subject: Subject) -> dict[str, Any]:
 
 
 def _rows(subject: Subject, columns: list[Column]) -> Iterator[list[Any]]:
-    place = {column.name: number for number, column in enumerate(subject.columns)}
-    at = [place[column.name] for column in columns]
-    for cells in subject.cells:
-        yield [cells[position] for position in at]
+    """The required values of test rows, and of training rows where these are known."""
+    parts = [(subject.columns, subject.cells)]
+    trained = subject.measured.X_train
+    if trained is not None:
+        keys = {column.name: column.type for column in subject.columns}
+        inputs, X = read_inputs(trained, "X_train", keys)
+        parts.append((inputs.columns, inputs.rows(X)))
+    for known, rows in parts:
+        place = {column.name: number for number, column in enumerate(known)}
+        at = [place[column.name] for column in columns]
+        yield from ([row[position] for position in at] for row in rows)
 
 
 def _key(values: Any) -> tuple[str, ...]:

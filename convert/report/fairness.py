@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.metrics import accuracy_score, mean_absolute_error
 
+from onnxlet.convert.directory.summaries import FREQUENT_AT_LEAST
 from onnxlet.convert.report.groups import grouped
 from onnxlet.convert.report.intervals import interval, resamples
 from onnxlet.convert.report.mitigation import Setting, mitigated
@@ -117,9 +118,9 @@ def _of_training(subject: Subject, name: str) -> Any:
 
 
 def _group(name: str, rows: int, found: Mapping[str, float]) -> dict[str, Any]:
-    return {"group": name, "rows": rows, "small": rows < SMALL} | {
-        key: found.get(key) for key in NAMES
-    }
+    shown = found if rows >= FREQUENT_AT_LEAST else {}  # a rate of one row is what it was answered
+    rates_of = {key: shown.get(key) for key in NAMES}
+    return {"group": name, "rows": rows, "small": rows < SMALL, **rates_of}
 
 
 def rates(subject: Subject, predicted: Array) -> dict[str, Rate]:

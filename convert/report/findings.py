@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.pipeline import Pipeline
 
+from onnxlet.convert.report import FORMAT
 from onnxlet.convert.report.calibration import calibration
 from onnxlet.convert.report.call import call
 from onnxlet.convert.report.curves import precision_recall, roc, threshold
@@ -23,7 +24,6 @@ from onnxlet.convert.report.scores import scores
 from onnxlet.convert.report.serving import serving
 from onnxlet.convert.report.subject import Subject, subject
 
-FORMAT = 1
 DIGITS = 6  # significant ones, of every number
 
 
@@ -88,7 +88,7 @@ def _head(about: Subject) -> dict[str, Any]:
         "positive": about.positive,
         "classes": labels,
         "origin": measured.origin,
-        "estimator": one_line(measured.estimator),
+        "estimator": measured.described or one_line(measured.estimator),
         "metric": {
             "name": measure.name,
             "title": measure.title,
@@ -100,6 +100,8 @@ def _head(about: Subject) -> dict[str, Any]:
 def one_line(estimator: Any) -> str:
     """The names of an estimator and of the ones it is made of; no parameter, which may be data."""
     name = type(estimator).__name__
+    if name == "FrozenEstimator":  # it keeps what it holds from being refitted
+        return one_line(estimator.estimator)
     if isinstance(estimator, Pipeline):
         return " → ".join(one_line(step) for _, step in estimator.steps)
     inner = getattr(estimator, "estimators", None)
@@ -110,6 +112,7 @@ def one_line(estimator: Any) -> str:
 
 
 def _named(label: str, part: Any) -> str:
+    part = getattr(part, "estimator", part)
     last = part.steps[-1][1] if isinstance(part, Pipeline) else part
     return one_line(last) if hasattr(last, "get_params") else label
 

@@ -20,7 +20,7 @@ PARTS = (0.125, 0.25, 0.5)  # of the training rows
 REPEATS = 3  # different rows of the same number
 MOST_ROWS = 5_000  # test rows
 FEWEST = 40  # rows that anything is fitted on
-NOTICEABLE = 0.05  # of the model's distance from a constant: a gain below that is none
+NOTICEABLE = 0.02  # of the model's distance from a constant: a smaller gain is none
 
 
 def learning(subject: Subject, refits: Refits) -> dict[str, Any] | None:
@@ -42,21 +42,21 @@ def learning(subject: Subject, refits: Refits) -> dict[str, Any] | None:
 
 
 def _refitted(subject: Subject, refits: Refits, rows: Array) -> dict[int, list[Answered]]:
-    """By number of training rows, the answers of each refit."""
+    """By number of training rows, the answers of each refit; each number once before any twice."""
     X, trained = taken(subject.measured.X_test, subject.rows[rows]), subject.trained
     assert trained is not None  # noqa: S101 - the caller has looked
-    found: dict[int, list[Answered]] = {}
-    for share in PARTS:
-        size = int(share * len(trained))
-        if size < FEWEST:
-            continue
-        for part in _samples(subject, trained, size):
-            # The first is tried whatever it takes: nothing is known before.
-            if not refits.lasts(size):
-                subject.notes.append(f"learning curve: no time to refit {size:,} training rows")
-                return found
-            fitted = refits.fit(part)
-            found.setdefault(size, []).append(estimators_answers(fitted, X, subject))
+    sizes = [size for share in PARTS if (size := int(share * len(trained))) >= FEWEST]
+    samples = {size: _samples(subject, trained, size) for size in sizes}
+    found: dict[int, list[Answered]] = {size: [] for size in sizes}
+    for repeat in range(REPEATS):
+        for size in sizes:
+            # Half: refits cost something whatever their rows. The first is tried in any case.
+            if not refits.lasts(size / 2):
+                made = sum(map(len, found.values()))
+                subject.notes.append(f"learning curve: there was time for {made} refits only")
+                return {size: answers for size, answers in found.items() if answers}
+            fitted = refits.fit(samples[size][repeat])
+            found[size].append(estimators_answers(fitted, X, subject))
     return found
 
 
@@ -95,7 +95,7 @@ def _curve(subject: Subject, rows: Array, found: dict[int, list[Answered]]) -> d
         "metric": measure.name,
         "title": measure.title,
         "greater_is_better": measure.greater_is_better,
-        "repeats": REPEATS,
+        "repeats": min(len(repeats) for size, repeats in found.items() if size < last),
         "points": [
             {"rows": size, **interval(values[size], drawn[size], len(rows))} for size in found
         ],
@@ -105,9 +105,9 @@ def _curve(subject: Subject, rows: Array, found: dict[int, list[Answered]]) -> d
 
 
 def _helps(gain: dict[str, Any], distance: float, before: int, last: int) -> bool | None:
-    """Whether the last doubling is surely a gain, surely no noticeable one, or neither."""
+    """Whether the last doubling is surely a gain worth having, surely none, or neither."""
     if gain["low"] is None or last < 1.9 * before:
         return None
-    if gain["low"] > 0:
+    if gain["low"] > 0 and gain["value"] >= NOTICEABLE * distance:
         return True
     return False if gain["high"] < NOTICEABLE * distance else None

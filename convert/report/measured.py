@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from onnxlet.convert.sources.source import Source
 from onnxlet.function.arrays import Array
-from onnxlet.function.models.model import Model
+from onnxlet.function.models.model import Model, load_model
 
 
 class Metric(Protocol):
@@ -52,6 +54,7 @@ class Measured:
         origin: the command that it comes from.
         task: binary, multiclass or regression; None is read from the model.
         target: the name of what is answered.
+        described: the estimator in one line; None is made of its parts' names.
         positive: the class that rates are of; None is the second of two.
         X_train: the rows that it was fitted on, or None.
         y_train: their answers, or None.
@@ -84,6 +87,7 @@ class Measured:
     origin: Literal["train", "build"] = "build"
     task: str | None = None
     target: str | None = None
+    described: str | None = None
     positive: Any = None
     X_train: Any = None
     y_train: Any = None
@@ -102,3 +106,23 @@ class Measured:
     rows: int | None = None
     seed: int = 0
     seconds: float = 10.0
+
+
+def of_build(source: Source, directory: Path) -> Measured:
+    """What is known of a model after `build`: no answers of its training rows.
+
+    Args:
+        source: with y_test.
+        directory: of the version that was written.
+    """
+    model = load_model(directory)
+    return Measured(
+        model.name,
+        model,
+        source.estimator,
+        source.X_test,
+        source.y_test,
+        version=model.version,
+        target=source.target,
+        X_train=source.X_train,
+    )

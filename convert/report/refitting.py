@@ -17,7 +17,7 @@ class Refits:
 
     Attributes:
         left: seconds.
-        seconds_a_row: of the slowest refit until now.
+        seconds_a_row: of the refit on the most rows until now: small ones have other costs.
         unseen: answers to training rows by models that have not seen them, once they are known.
     """
 
@@ -25,6 +25,7 @@ class Refits:
         self._subject = subject
         self.left = subject.measured.seconds
         self.seconds_a_row = 0.0
+        self._most = 0
         self.unseen: Array | None = None
 
     def fit(self, rows: Array) -> Any:
@@ -42,7 +43,8 @@ class Refits:
             fitted = refit(taken(measured.X_train, rows), taken(measured.y_train, rows))
         took = time.perf_counter() - start
         self.left -= took
-        self.seconds_a_row = max(self.seconds_a_row, took / len(rows))
+        if len(rows) > self._most:
+            self._most, self.seconds_a_row = len(rows), took / len(rows)
         return fitted
 
     def lasts(self, rows: float) -> bool:

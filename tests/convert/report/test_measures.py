@@ -49,10 +49,10 @@ def numbers(outputs: int = 1) -> tuple[Truth, Answered]:
 
 DATA = {"binary": two_classes, "multiclass": four_classes, "regression": numbers}
 f1 = partial(metrics.f1_score, zero_division=0.0)
-BY_SCIKIT_LEARN: dict[tuple[str, str], Callable[[Array, Answered], float]] = {
+BY_SCIKIT_LEARN: dict[tuple[str, str], Callable[[Any, Any], Any]] = {
     ("roc_auc", "binary"): lambda y, a: metrics.roc_auc_score(y, a.ranking),
     ("roc_auc", "multiclass"): lambda y, a: np.mean(
-        [metrics.roc_auc_score(y == k, a.probabilities[:, k]) for k in np.unique(y)]  # type: ignore[index]
+        [metrics.roc_auc_score(y == k, a.probabilities[:, k]) for k in np.unique(y)]
     ),
     ("average_precision", "binary"): lambda y, a: metrics.average_precision_score(y, a.ranking),
     ("accuracy", ""): lambda y, a: metrics.accuracy_score(y, a.prediction),
@@ -65,9 +65,9 @@ BY_SCIKIT_LEARN: dict[tuple[str, str], Callable[[Array, Answered], float]] = {
     ("log_loss", ""): lambda y, a: metrics.log_loss(
         y,
         a.probabilities,
-        labels=range(a.probabilities.shape[1]),  # type: ignore[union-attr]
+        labels=range(a.probabilities.shape[1]),
     ),
-    ("brier", "binary"): lambda y, a: metrics.brier_score_loss(y, a.probabilities[:, 1]),  # type: ignore[index]
+    ("brier", "binary"): lambda y, a: metrics.brier_score_loss(y, a.probabilities[:, 1]),
     ("brier", "multiclass"): lambda y, a: np.mean(
         np.sum((a.probabilities - np.eye(4)[y]) ** 2, axis=1)
     ),
@@ -81,7 +81,7 @@ BY_SCIKIT_LEARN: dict[tuple[str, str], Callable[[Array, Answered], float]] = {
 CASES = [(measure, task) for measure in MEASURES for task in measure.tasks]
 
 
-def by_scikit_learn(measure: Measure, task: str) -> Callable[[Array, Answered], float]:
+def by_scikit_learn(measure: Measure, task: str) -> Callable[[Any, Any], Any]:
     known = BY_SCIKIT_LEARN
     return known.get((measure.name, task)) or known[measure.name, ""]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from sklearn import metrics
@@ -16,12 +18,12 @@ from onnxlet.convert.report.scores import scores
 from tests.convert.report import figures
 
 
-def by_name(given: Measured) -> dict[str, dict[str, object]]:
+def by_name(given: Measured) -> dict[str, Any]:
     return {each["metric"]: each for each in scores(figures.of(given))}
 
 
-def value(found: dict[str, object]) -> object:
-    return found["model"]["value"]  # type: ignore[index]
+def value(found: Any) -> Any:
+    return found["model"]["value"]
 
 
 def test_scores_of_two_classes_are_those_of_the_estimators_answers() -> None:
@@ -63,7 +65,7 @@ def test_intervals_are_percentiles_of_the_same_resampled_rows_for_all() -> None:
     assert found["model"] == pytest.approx(
         {"value": np.sqrt(np.mean((y - said) ** 2)), "low": low, "high": high}, rel=1e-5
     )
-    first, second = found["baselines"]  # type: ignore[misc]
+    first, second = found["baselines"]
     for baseline, name, drawn in ((first, "constant", constant), (second, "linear", others)):
         assert baseline["name"] == name
         assert (baseline["low"], baseline["high"]) == pytest.approx(
@@ -74,7 +76,7 @@ def test_intervals_are_percentiles_of_the_same_resampled_rows_for_all() -> None:
             tuple(gain), rel=1e-5
         )
         assert baseline["gain"]["value"] == pytest.approx(
-            baseline["value"] - found["model"]["value"]  # type: ignore[index]
+            baseline["value"] - found["model"]["value"]
         )
 
 
@@ -83,7 +85,7 @@ def test_the_interval_of_accuracy_is_wilsons() -> None:
     hits = int((given.estimator.predict(given.X_test) == given.y_test).sum())
 
     found = by_name(given)["accuracy"]["model"]
-    assert (found["low"], found["high"]) == pytest.approx(wilson(hits, 240))  # type: ignore[index]
+    assert (found["low"], found["high"]) == pytest.approx(wilson(hits, 240))
 
 
 @pytest.mark.parametrize("kind", ["binary", "multiclass"])
@@ -96,7 +98,7 @@ def test_the_constant_is_the_most_frequent_label_of_the_training_rows(kind: str)
         "accuracy": metrics.accuracy_score(given.y_test, dummy.predict(given.X_test)),
         "log_loss": metrics.log_loss(given.y_test, dummy.predict_proba(given.X_test)),
     }.items():
-        constant = found[name]["baselines"][0]  # type: ignore[index]
+        constant = found[name]["baselines"][0]
         assert (constant["name"], constant["value"]) == ("constant", pytest.approx(expected))
 
 
@@ -112,12 +114,12 @@ def test_the_constant_is_the_median_where_that_is_best_and_the_mean_elsewhere() 
             "r2": metrics.r2_score(given.y_test, said),
             "mae": metrics.mean_absolute_error(given.y_test, said),
         }[name]
-        assert found[name]["baselines"][0]["value"] == pytest.approx(expected)  # type: ignore[index]
+        assert found[name]["baselines"][0]["value"] == pytest.approx(expected)
 
 
 def test_without_training_rows_the_constant_is_of_the_test_rows_and_the_only_one() -> None:
     given = figures.regression(X_train=None, y_train=None)
-    (constant,) = by_name(given)["rmse"]["baselines"]  # type: ignore[misc]
+    (constant,) = by_name(given)["rmse"]["baselines"]
 
     assert constant["value"] == pytest.approx(given.y_test.std())
 
@@ -126,8 +128,8 @@ def test_a_linear_model_is_fitted_where_none_is_given() -> None:
     given = figures.regression()
     found = by_name(given)["r2"]
 
-    assert [each["name"] for each in found["baselines"]] == ["constant", "linear"]  # type: ignore[attr-defined]
-    linear = found["baselines"][1]["value"]  # type: ignore[index]
+    assert [each["name"] for each in found["baselines"]] == ["constant", "linear"]
+    linear = found["baselines"][1]["value"]
     assert linear == pytest.approx(value(found), abs=0.02)  # the truth is linear, and so are both
 
 
@@ -141,14 +143,14 @@ def test_probabilities_of_a_baseline_are_scored_as_such() -> None:
         "roc_auc": metrics.roc_auc_score(given.y_test == "dear", p[:, 1]),
         "accuracy": logistic.score(given.X_test[["size"]], given.y_test),
     }.items():
-        assert found[name]["baselines"][1]["value"] == pytest.approx(expected)  # type: ignore[index]
+        assert found[name]["baselines"][1]["value"] == pytest.approx(expected)
 
 
 def test_a_baseline_of_labels_has_no_score_of_probabilities() -> None:
     found = by_name(figures.binary(baselines={"linear": np.full(240, "dear")}))
 
-    assert [each["name"] for each in found["log_loss"]["baselines"]] == ["constant"]  # type: ignore[attr-defined]
-    assert [e["name"] for e in found["accuracy"]["baselines"]] == ["constant", "linear"]  # type: ignore[attr-defined]
+    assert [each["name"] for each in found["log_loss"]["baselines"]] == ["constant"]
+    assert [e["name"] for e in found["accuracy"]["baselines"]] == ["constant", "linear"]
 
 
 def test_the_metric_that_was_optimised_is_first() -> None:
@@ -175,5 +177,5 @@ def test_a_score_without_fault_is_not_sure() -> None:
     found = by_name(given)["roc_auc"]["model"]
 
     fewest = min(given.y_test.sum(), (~given.y_test).sum())
-    assert found["value"] == 1  # type: ignore[index]
-    assert found["low"] == pytest.approx(wilson(int(fewest), int(fewest))[0])  # type: ignore[index]
+    assert found["value"] == 1
+    assert found["low"] == pytest.approx(wilson(int(fewest), int(fewest))[0])
