@@ -97,12 +97,10 @@ def compared(runs: Sequence[Run]) -> str:
     mean = ranks.groupby("system")["rank"].mean().sort_values()
     lines = ["| system | mean rank | mean seconds |", "| --- | --- | --- |"]
     seconds = frame.groupby("system")["seconds"].mean()
-    lines += [f"| {s} | {rank:.2f} | {seconds[s]:.0f} |" for s, rank in mean.items()]
+    lines += [f"| {s} | {mean[s]:.2f} | {seconds[s]:.0f} |" for s in map(str, mean.index)]
     lines += ["", "| table | " + " | ".join((OURS, *PEERS)) + " | best peer | difference |"]
     lines.append("| --- " * (len(PEERS) + 4) + "|")
-    lines += [
-        _row(name, frame[frame["table"] == name]) for name in OF if name in set(frame["table"])
-    ]
+    lines += [_row(str(name), of) for name, of in frame.groupby("table", sort=False)]
     ours = frame[frame["system"] == OURS]
     sizes = [run["bytes"] / 1e6 for run in ours["more"]]
     times = [run["one_row_ms"] for run in ours["more"]]
@@ -114,10 +112,11 @@ def compared(runs: Sequence[Run]) -> str:
 def _row(name: str, frame: pd.DataFrame) -> str:
     """A table's mean losses; ours minus the better peer's, in standard errors of the pairs."""
     by = frame.pivot(index="split", columns="system", values="loss")
-    best = min(PEERS, key=lambda peer: float(by[peer].mean()))
-    differences = by[OURS] - by[best]
-    error = float(differences.std(ddof=1) / np.sqrt(len(differences))) if len(by) > 1 else np.nan
-    cells = [f"{by[system].mean():.4g}" for system in (OURS, *PEERS)]
+    losses = {str(system): by[system].to_numpy(dtype=float) for system in by.columns}
+    best = min(PEERS, key=lambda peer: losses[peer].mean())
+    differences = losses[OURS] - losses[best]
+    error = differences.std(ddof=1) / np.sqrt(len(differences)) if len(by) > 1 else np.nan
+    cells = [f"{losses[system].mean():.4g}" for system in (OURS, *PEERS)]
     told = f"{differences.mean():+.2g} ± {error:.2g}"
     return f"| {name} | {' | '.join(cells)} | {best} | {told} |"
 
@@ -157,7 +156,7 @@ def _trained(name: str, split: int, system: str) -> dict[str, Any]:
         cwd=ROOT, check=True, timeout=PATIENCE,
     )  # fmt: skip
     seconds = time.monotonic() - started
-    answers = np.load(job["answers"])
+    answers = np.load(os.fspath(at.with_suffix(".npy")))
     loss = _loss(test[table.target], answers, table.task, classes)
     more = {k: v for k, v in json.loads(file.read_text()).items() if k not in job}
     for left in (*parts.values(), file, at.with_suffix(".npy")):

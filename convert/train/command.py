@@ -47,6 +47,10 @@ from onnxlet.function.errors import WrongUse
     help="What one column is to be taken for, such as zip=category; can be given again.",
 )  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Show the columns, write them to --columns, and end.")
+@click.option(
+    "--test", metavar="DATA",
+    help="Held-out rows of your own; without it a part of the rows is set apart.",
+)  # fmt: skip
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, metavar="K")
 @click.option(
     "--trials", type=click.IntRange(min=2), metavar="N",

@@ -11,6 +11,7 @@ import pandas as pd
 
 from onnxlet.convert.train.columns import Taken, as_taken, columns_lines, take_columns
 from onnxlet.convert.train.metrics import Metric, default_metric, metric_named
+from onnxlet.convert.train.problems import listed
 from onnxlet.convert.train.splits import Splits, split
 from onnxlet.convert.train.table import read_table
 from onnxlet.convert.train.target import Target, read_target
@@ -35,6 +36,7 @@ class Options:
         seed: of everything that is drawn.
         trials: how many candidates are tried, instead of as many as the seconds allow.
         small: of all that are as good, the smallest.
+        test: path or address of a table of held-out rows; None sets a part of the rows apart.
     """
 
     seconds: float = 60.0
@@ -47,6 +49,7 @@ class Options:
     seed: int = 0
     trials: int | None = None
     small: bool = False
+    test: str | None = None
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ class Columned:
         target_name: its column.
         taken: what each column is taken for.
         notes: what was counted and guessed, for the report.
+        held_out: so many last rows are those of `Options.test`.
     """
 
     frame: pd.DataFrame
@@ -66,6 +70,7 @@ class Columned:
     target_name: str
     taken: list[Taken]
     notes: list[str]
+    held_out: int = 0
 
 
 @dataclass(frozen=True)
@@ -114,7 +119,12 @@ def look_at_columns(data: str, target: str, options: Options, report: Report) ->
     report(f"reading {data}")
     table = read_table(data, options.seed, report)
     _check_named(table.frame, target, options)
-    found = read_target(table.frame, target, options.task)
+    frame, held_out = table.frame, 0
+    if options.test is not None:
+        tested = _held_out(options.test, table.frame, target, options.seed, report)
+        frame = pd.concat([frame, tested], ignore_index=True)
+        held_out = len(tested)
+    found = read_target(frame, target, options.task)
     wanted = dict(options.columns)
     if options.group is not None:  # its values are not those of rows to come
         wanted.setdefault(options.group, "identifier")
@@ -123,7 +133,28 @@ def look_at_columns(data: str, target: str, options: Options, report: Report) ->
         report(note)
     for line in columns_lines(taken):
         report(line)
-    return Columned(found.frame, found, target, taken, [*table.notes, *found.notes])
+    notes = [*table.notes, *found.notes]
+    return Columned(found.frame, found, target, taken, notes, held_out)
+
+
+def _held_out(
+    data: str, frame: pd.DataFrame, target: str, seed: int, report: Report
+) -> pd.DataFrame:
+    """The rows of another table that have a target, with the same columns."""
+    report(f"reading {data}")
+    tested = read_table(data, seed, report).frame
+    missing = [str(name) for name in frame.columns if name not in tested.columns]
+    if missing:
+        raise WrongUse(
+            f"--test: '{data}' has no column {listed(missing)}",
+            "Expected the columns of DATA, the target among them.",
+        )
+    known = tested[tested[target].notna()]
+    if known.empty:
+        raise WrongUse(f"--test: no row of '{data}' has a value in '{target}'")
+    if len(known) < len(tested):
+        report(f"note: {len(tested) - len(known)} rows of '{data}' have no target: left out")
+    return known[list(frame.columns)]
 
 
 def prepare(columned: Columned, options: Options, report: Report) -> Prepared:
@@ -147,7 +178,9 @@ def prepare(columned: Columned, options: Options, report: Report) -> Prepared:
     frame, y, task = columned.frame, columned.target.y, columned.target.task
     groups = None if options.group is None else frame[options.group].to_numpy()
     times = None if options.time is None else frame[options.time].to_numpy()
-    splits = split(y, task, groups, times, options.seed, columned.target.duplicates)
+    splits = split(
+        y, task, groups, times, options.seed, columned.target.duplicates, columned.held_out
+    )
     for note in [*notes, splits.how]:
         report(note)
     columned.notes.extend(notes)

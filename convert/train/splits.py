@@ -49,6 +49,7 @@ def split(
     times: Array | None,
     seed: int,
     alike: Array | None = None,
+    held_out: int = 0,
 ) -> Splits:
     """Split rows as the data demand.
 
@@ -59,24 +60,27 @@ def split(
         times: numbers, dates or texts of dates (n,); rows without are left out.
         seed: of what is drawn.
         alike: a number that equal rows share (n,), as `equal_rows` gives.
+        held_out: so many last rows are a test set that was chosen before; 0 is none.
 
     Raises:
         Refusal: too few groups, or too few different times.
     """
     if times is not None:
-        return _by_time(times)
+        return _by_time(times, held_out)
     units, said = _units(len(y), groups, alike)
     strata = _strata(y, task)
     if groups is not None:
         _check_groups(len(np.unique(units)))
-    test = next(_parts(strata, units, groups is not None, _test_parts(len(y)), seed))
+    test = np.arange(len(y) - held_out, len(y))
+    if not held_out:
+        test = next(_parts(strata, units, groups is not None, _test_parts(len(y)), seed))
     train = np.setdiff1d(np.arange(len(y)), test)
     folds, how = _folds(strata[train], units[train], groups is not None, seed)
     kind = "random" if groups is None else "grouped"
-    what = (
-        f"A {kind} test set of {len(test)} rows, the target as alike as can be in all parts; "
-        f"{how} of the other {len(train)}{said}."
-    )
+    chosen = f"A {kind} test set of {len(test)} rows, the target as alike as can be in all parts"
+    if held_out:
+        chosen = f"A test set of {len(test)} rows of its own"
+    what = f"{chosen}; {how} of the other {len(train)}{said}."
     return Splits(train, test, folds, what)
 
 
@@ -194,14 +198,16 @@ def _folds(
     return folds, f"{each} folds{again},"
 
 
-def _by_time(times: Array) -> Splits:
-    """The latest rows are the test set; each fold is validated on what comes right after it."""
+def _by_time(times: Array, held_out: int) -> Splits:
+    """The latest rows are the test set, or the last; each fold is validated on what comes right after it."""
     when = _as_numbers(times)
     known = np.flatnonzero(~np.isnan(when))
     order = known[np.argsort(when[known], kind="stable")]
+    mine = np.isin(order, np.arange(len(times) - held_out, len(times)))
+    order = np.concatenate([order[~mine], order[mine]])
     rows = len(order)
     wanted = min(MOST_TEST, max(rows // 5, min(FEW_TEST, rows // 3)))
-    cuts = _cuts(when[order], [rows - wanted])
+    cuts = [rows - int(mine.sum())] if held_out else _cuts(when[order], [rows - wanted])
     if not cuts:
         raise _too_few_times(when)
     train, test = order[: cuts[0]], order[cuts[0] :]
@@ -215,7 +221,7 @@ def _by_time(times: Array) -> Splits:
     left = len(when) - rows
     said = f"; {left} rows without a time are left out" if left else ""
     how = (
-        f"The latest {len(test)} rows are the test set; {len(folds)} folds of the {len(train)} "
+        f"The {'last' if held_out else 'latest'} {len(test)} rows are the test set; {len(folds)} folds of the {len(train)} "
         f"before them, each validated on what comes right after what it learns from{said}."
     )
     return Splits(train, test, folds, how)
