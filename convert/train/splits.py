@@ -199,7 +199,7 @@ def _folds(
 
 
 def _by_time(times: Array, held_out: int) -> Splits:
-    """The latest rows are the test set, or the last; each fold is validated on what comes right after it."""
+    """The latest rows are the test set, or the last; a fold is validated on what comes after."""
     when = _as_numbers(times)
     known = np.flatnonzero(~np.isnan(when))
     order = known[np.argsort(when[known], kind="stable")]
@@ -220,9 +220,10 @@ def _by_time(times: Array, held_out: int) -> Splits:
     folds.reverse()  # where there is time for one only, it is the latest
     left = len(when) - rows
     said = f"; {left} rows without a time are left out" if left else ""
+    which = "last" if held_out else "latest"
     how = (
-        f"The {'last' if held_out else 'latest'} {len(test)} rows are the test set; {len(folds)} folds of the {len(train)} "
-        f"before them, each validated on what comes right after what it learns from{said}."
+        f"The {which} {len(test)} rows are the test set; {len(folds)} folds of the "
+        f"{len(train)} before them, each validated on what comes right after what it learns from{said}."
     )
     return Splits(train, test, folds, how)
 
