@@ -111,6 +111,7 @@ class Workers:
             max_workers=1,
             initializer=begin,
             initargs=(self._table,),
-            env=dict.fromkeys(names, threads),
+            # Threads that spin while they wait make a fit on a busy machine twenty times slower.
+            env={**dict.fromkeys(names, threads), "OMP_WAIT_POLICY": "PASSIVE"},
         )
         self._beginning[index] = self._executors[index].submit(ready)
