@@ -96,11 +96,11 @@ def test_all_of_them_together_are_built_and_served(task: str, text: str, tmp_pat
     assert [one["name"] for one in columns if not one["nullable"]] == []
     assert result.manifest["parity"]["differing_rows"] == 0
     rows = never_seen(X)
-    sent = [{n: None if pd.isna(v) else v for n, v in row.items()}
+    sent: list[dict[str, Any]] = [{n: None if pd.isna(v) else v for n, v in row.items()}
             for row in rows.to_dict("records")]  # fmt: skip
-    whole = [{**row, **{n: int(row[n]) for n in ("count", "code") if row[n] is not None}}
-             for row in sent]  # fmt: skip
-    answer = served(tmp_path).post("/predict", json={"instances": whole}).get_json()
+    for row in sent:
+        row |= {name: int(row[name]) for name in ("count", "code") if row[name] is not None}
+    answer = served(tmp_path).post("/predict", json={"instances": sent}).get_json()
     if task == "regression":
         np.testing.assert_allclose(answer["prediction"], model.predict(rows), rtol=1e-5)
     else:
