@@ -172,7 +172,8 @@ def _lightgbm(given: Given) -> Iterator[list[Candidate]]:
     """As it is, with extra trees, and with pairs of numbers where there are two of these."""
     leaves = _leaves(given)
     usual = {
-        "num_leaves": leaves, "min_child_samples": 40 if given.task != "regression" else 10,
+        "num_leaves": leaves,
+        "min_child_samples": spaces.least_of(given, 10 if given.task == "regression" else 40),
         "subsample": 0.75, "colsample_bytree": 0.8, "reg_lambda": 1.0, "counts": True,
         "pairs": False, **_boosted(given, leaves, 0.04),
     }  # fmt: skip
@@ -211,7 +212,8 @@ def _histogram(given: Given) -> Iterator[Candidate]:
     boosted = _boosted(given, leaves, 0.06)
     for log in _logs(given)[:1]:
         parameters = {
-            "max_leaf_nodes": leaves, "min_samples_leaf": 20, "l2_regularization": 1.0, "log": log,
+            "max_leaf_nodes": leaves, "min_samples_leaf": spaces.least_of(given, 20),
+            "l2_regularization": 1.0, "log": log,
             "max_iter": min(400, boosted["n_estimators"]),
             "learning_rate": boosted["learning_rate"],
         }  # fmt: skip
