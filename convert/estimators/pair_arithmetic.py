@@ -101,7 +101,7 @@ def _numbers(X: Any) -> Array:
 def _made(x: Array, pair: Pair) -> Array:
     left, sign, right = pair
     with np.errstate(all="ignore"):
-        made = OPERATORS[sign](x[:, left], x[:, right])
+        made: Array = OPERATORS[sign](x[:, left], x[:, right])
     return np.clip(made, -LARGEST_FLOAT32, LARGEST_FLOAT32)
 
 

@@ -15,13 +15,13 @@ import numpy as np
 
 from onnxlet.convert.train import spaces
 from onnxlet.convert.train.candidate import Candidate
-from onnxlet.convert.train.features import Column, of_kind
+from onnxlet.convert.train.features import MOST, Column, of_kind
 from onnxlet.convert.train.pipelines import MAKERS, Given
 from onnxlet.function.arrays import Array
 
 ABSOLUTE = ("absolute", "mae", "mape", "median")  # words in the names of metrics of the median
 SKEWED = 1.0  # skewness of a target beyond which its logarithm is tried
-FEW_ROWS = 1_000  # so many rows at most are kept by nearest neighbours
+KEPT = 120_000  # numbers that nearest neighbours may keep: 8 bytes each of the model
 ABSENT = {
     "catboost": "CatBoost is not installed: it is often the best on tables with categories",
     "lightgbm": "LightGBM is not installed: without it most of what the search tries is missing",
@@ -128,8 +128,15 @@ def _by_worth(given: Given) -> Iterator[Candidate]:
     for one in pairs:
         yield from one
     yield from _extra_trees(given)
-    if not texts and given.rows <= FEW_ROWS:
+    if not texts and given.rows * _width(given) <= KEPT:
         yield _candidate(given, "nearest neighbours", "neighbours", {"neighbours": 15})
+
+
+def _width(given: Given) -> int:
+    """About so many columns a linear model has."""
+    categories = [one for one in given.taken if one.used and one.kind in ("category", "boolean")]
+    others = len(of_kind(given.taken, "number")) * 2 + len(of_kind(given.taken, "date")) * 10
+    return others + sum(min(one.distinct, MOST) for one in categories)
 
 
 def _texts(given: Given) -> Iterator[Candidate]:
@@ -165,7 +172,8 @@ def _lightgbm(given: Given) -> Iterator[list[Candidate]]:
     """As it is, with extra trees, and with pairs of numbers where there are two of these."""
     leaves = _leaves(given)
     usual = {
-        "num_leaves": leaves, "min_child_samples": 40 if given.task != "regression" else 10,
+        "num_leaves": leaves,
+        "min_child_samples": spaces.least_of(given, 10 if given.task == "regression" else 40),
         "subsample": 0.75, "colsample_bytree": 0.8, "reg_lambda": 1.0, "counts": True,
         "pairs": False, **_boosted(given, leaves, 0.04),
     }  # fmt: skip
@@ -204,7 +212,8 @@ def _histogram(given: Given) -> Iterator[Candidate]:
     boosted = _boosted(given, leaves, 0.06)
     for log in _logs(given)[:1]:
         parameters = {
-            "max_leaf_nodes": leaves, "min_samples_leaf": 20, "l2_regularization": 1.0, "log": log,
+            "max_leaf_nodes": leaves, "min_samples_leaf": spaces.least_of(given, 20),
+            "l2_regularization": 1.0, "log": log,
             "max_iter": min(400, boosted["n_estimators"]),
             "learning_rate": boosted["learning_rate"],
         }  # fmt: skip

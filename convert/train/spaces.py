@@ -28,7 +28,9 @@ def lightgbm(given: Given, trial: Any) -> dict[str, Any]:
         "num_leaves": leaves,
         "learning_rate": trial.suggest_float("learning_rate", 0.02, 0.15, log=True),
         "n_estimators": rounds_of(given, leaves),
-        "min_child_samples": trial.suggest_int("min_child_samples", 4, 100, log=True),
+        "min_child_samples": trial.suggest_int(
+            "min_child_samples", 4, least_of(given, 100), log=True
+        ),
         "subsample": trial.suggest_float("subsample", 0.5, 1.0),
         "colsample_bytree": trial.suggest_float("colsample_bytree", 0.3, 1.0),
         "reg_lambda": trial.suggest_float("reg_lambda", 1e-2, 30.0, log=True),
@@ -59,7 +61,7 @@ def histogram(given: Given, trial: Any) -> dict[str, Any]:
         "max_leaf_nodes": leaves,
         "learning_rate": trial.suggest_float("learning_rate", 0.03, 0.2, log=True),
         "max_iter": min(500, rounds_of(given, leaves)),
-        "min_samples_leaf": trial.suggest_int("min_samples_leaf", 4, 60, log=True),
+        "min_samples_leaf": trial.suggest_int("min_samples_leaf", 4, least_of(given, 60), log=True),
         "l2_regularization": trial.suggest_float("l2_regularization", 1e-2, 30.0, log=True),
         **_of_target(given, trial),
     }
@@ -78,6 +80,11 @@ def rounds_of(given: Given, leaves: int) -> int:
     """As many rounds as the size allows for trees of so many leaves."""
     trees = given.classes if given.classes > 2 else 1
     return max(FEWEST_ROUNDS, min(MOST_ROUNDS, LEAVES // (leaves * trees)))
+
+
+def least_of(given: Given, rows: int) -> int:
+    """So many rows of a leaf, or fewer where there are few: a tree is to split at all."""
+    return max(5, min(rows, given.rows // 20))
 
 
 def _of_target(given: Given, trial: Any) -> dict[str, Any]:

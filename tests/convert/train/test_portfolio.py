@@ -80,27 +80,42 @@ def test_each_beats_the_constant(table: Made, task: str) -> None:
     assert max(list(errors.values())[1:]) < errors["constant"], errors
 
 
+@pytest.mark.pipelines
 @pytest.mark.parametrize(("task", "text"), [(t, x) for t in TASKS for x in ("text", "no text")])
 def test_all_of_them_together_are_built_and_served(task: str, text: str, tmp_path: Path) -> None:
+    assert_served(TABLES[text], task, slice(None), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("task", "text", "which"),
+    [("binary", "text", slice(3, 5)), ("regression", "no text", slice(1, 5))],
+)
+def test_some_together_are_built_and_served(
+    task: str, text: str, which: slice, tmp_path: Path
+) -> None:
+    assert_served(TABLES[text], task, which, tmp_path)
+
+
+def assert_served(table: Made, task: str, which: slice, folder: Path) -> None:
     """As the search combines them, inside the threshold: no step's conversion is refused."""
-    table = TABLES[text]
     X, y = table.X, table.targets[task]
-    parts = [(fitted(one, table, task), 1.0 + at) for at, one in enumerate(candidates(table, task))]
+    chosen = candidates(table, task)[which]
+    parts = [(fitted(one, table, task), 1.0 + at) for at, one in enumerate(chosen)]
     model = together(parts, X[:TRAINED], y[:TRAINED], task)
     if task == "binary":
         model = FixedThresholdClassifier(model, threshold=0.4, pos_label="yes")
         model.fit(X[:TRAINED], y[:TRAINED])
-    result = built(Source(model, X[TRAINED:], y[TRAINED:]), tmp_path)
+    result = built(Source(model, X[TRAINED:], y[TRAINED:]), folder)
 
     columns = result.manifest["signature"]["inputs"]
     assert [one["name"] for one in columns if not one["nullable"]] == []
     assert result.manifest["parity"]["differing_rows"] == 0
     rows = never_seen(X)
-    sent = [{n: None if pd.isna(v) else v for n, v in row.items()}
+    sent: list[dict[str, Any]] = [{str(n): None if pd.isna(v) else v for n, v in row.items()}
             for row in rows.to_dict("records")]  # fmt: skip
-    whole = [{**row, **{n: int(row[n]) for n in ("count", "code") if row[n] is not None}}
-             for row in sent]  # fmt: skip
-    answer = served(tmp_path).post("/predict", json={"instances": whole}).get_json()
+    for row in sent:
+        row |= {name: int(row[name]) for name in ("count", "code") if row[name] is not None}
+    answer = served(folder).post("/predict", json={"instances": sent}).get_json()
     if task == "regression":
         np.testing.assert_allclose(answer["prediction"], model.predict(rows), rtol=1e-5)
     else:
