@@ -17,7 +17,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.report.findings import findings, one_line
+from onnxlet.convert.report.findings import _plain, findings, one_line
 from onnxlet.convert.report.measured import Measured, of_build
 from onnxlet.convert.sources.source import Source
 from onnxlet.function import json_text
@@ -337,3 +337,11 @@ def test_an_estimator_is_named_in_one_line_without_its_parameters() -> None:
         "FixedThresholdClassifier of VotingClassifier of "
         "LogisticRegression, HistGradientBoostingClassifier"
     )
+
+
+def test_what_is_undefined_is_null() -> None:
+    assert _plain({1: np.array([np.nan, np.inf, 1 / 3]), "n": np.int64(2), "t": (True, None)}) == {
+        "1": [None, None, 0.333333],
+        "n": 2,
+        "t": [True, None],
+    }
