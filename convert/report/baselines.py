@@ -41,12 +41,12 @@ def constant(subject: Subject, measure: Measure) -> Answered:
         middle = np.median if measure.name in MEDIAN else np.mean
         return Answered(np.broadcast_to(middle(known, axis=0), truth.values.shape))
     if known.ndim > 1:
-        most = [np.bincount(column).argmax() for column in known.T]
+        most = [np.argmax(np.bincount(column)) for column in known.T]
         return Answered(np.broadcast_to(np.array(most), truth.values.shape))
     shares = np.bincount(known, minlength=len(truth.labels)) / len(known)
     probabilities = np.broadcast_to(shares, (rows, len(shares)))
     ranking = probabilities[:, truth.positive] if len(shares) >= 2 else None
-    return Answered(np.full(rows, shares.argmax()), probabilities, ranking)
+    return Answered(np.full(rows, np.argmax(shares)), probabilities, ranking)
 
 
 def _trained(subject: Subject) -> Array:

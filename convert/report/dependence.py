@@ -140,7 +140,7 @@ def _one(subject: Subject, every: Array) -> tuple[str, Array]:
     if subject.task == "regression":
         return "prediction", every[..., 0]
     moved = np.ptp(every.mean(axis=1), axis=0)
-    index = subject.truth.positive if subject.task == "binary" else int(moved.argmax())
+    index = subject.truth.positive if subject.task == "binary" else int(np.argmax(moved))
     shares = subject.answered.probabilities is None
     what = "share answered" if shares else "probability of"
     return f"{what} '{subject.truth.labels[index]}'", every[..., index]

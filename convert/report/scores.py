@@ -91,5 +91,5 @@ def _low_of_perfect(subject: Subject) -> float:
 
     The rarest class has the fewest rows in which a fault could have shown.
     """
-    fewest = int(np.unique(subject.truth.values, return_counts=True)[1].min())
+    fewest = int(np.min(np.unique(subject.truth.values, return_counts=True)[1]))
     return wilson(fewest, fewest)[0]

@@ -66,7 +66,7 @@ def _digest_of_values(seen: Profile) -> bytes:
 
 def _goes_together(seen: Profile) -> bool:
     counts = np.bincount(seen.codes[seen.codes >= 0])
-    others = len(seen.codes) - int(counts.max(initial=0))
+    others = len(seen.codes) - int(np.max(counts, initial=0))
     return others >= LEAST_OTHER and seen.distinct * REPEATED <= seen.known
 
 

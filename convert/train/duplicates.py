@@ -16,7 +16,7 @@ def duplicates_in(rows: pd.DataFrame, y: Array) -> tuple[Array | None, list[str]
     answers, _ = pd.factorize(y)
     mixed = _hashed(rows) * np.uint64(1_000_003) + answers.astype(np.uint64)
     groups = np.asarray(pd.factorize(mixed)[0], dtype=np.int64)
-    more = len(groups) - (int(groups.max()) + 1 if len(groups) else 0)
+    more = len(groups) - (int(np.max(groups)) + 1 if len(groups) else 0)
     if not more:
         return None, []
     verb = "is" if more == 1 else "are"

@@ -148,7 +148,7 @@ def _of_numbers(seen: Profile) -> Guess:
     if whole and len(finite) and _are_days(finite):
         hint = "; dates as 20261126? 'date %Y%m%d' in --columns takes them apart"
     kind = f"{'whole numbers' if whole else 'numbers'}, {seen.distinct:,} different"
-    least = int(np.bincount(seen.codes[seen.codes >= 0]).min())
+    least = int(np.min(np.bincount(seen.codes[seen.codes >= 0])))
     if seen.distinct == 2 and len(finite) == 2 and least >= SHOWN_FROM:
         kind = f"two numbers ({' and '.join(f'{value:g}' for value in sorted(finite))})"
     return Guess("number", f"{kind}{_gaps(seen)}{more}{hint}")

@@ -91,7 +91,7 @@ class _Answers:
         else:
             classes, uniques = pd.factorize(pd.Series(y))
             self.classes, self.count = np.asarray(classes, dtype=np.int64), len(uniques)
-            self.enough = int(np.bincount(classes).min()) >= LEAST_OF_A_CLASS
+            self.enough = int(np.min(np.bincount(classes))) >= LEAST_OF_A_CLASS
 
     def score(self, codes: Array, folds: Array) -> float:
         """The mean over folds of R², of values or of ranks, or of the AUC over classes.

@@ -121,7 +121,7 @@ def _units(rows: int, groups: Array | None, alike: Array | None) -> tuple[NDArra
 def _group_numbers(groups: Array) -> NDArray[np.intp]:
     codes = np.asarray(pd.factorize(pd.Series(groups).to_numpy())[0], np.intp)
     missing = codes < 0
-    codes[missing] = codes.max(initial=-1) + 1 + np.arange(missing.sum())
+    codes[missing] = np.max(codes, initial=-1) + 1 + np.arange(missing.sum())
     return codes
 
 
@@ -130,7 +130,7 @@ def _joined(a: NDArray[np.intp], b: Array) -> NDArray[np.intp]:
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
-    b = np.unique(b, return_inverse=True)[1] + a.max() + 1
+    b = np.unique(b, return_inverse=True)[1] + np.max(a) + 1
     size = int(b.max()) + 1
     edges = coo_matrix((np.ones(len(a), bool), (a, b)), shape=(size, size))
     return np.asarray(connected_components(edges, directed=False)[1][a], np.intp)
@@ -148,7 +148,7 @@ def _parts(
     first, unit = np.unique(units, return_index=True, return_inverse=True)[1:]
     if grouped:
         parts = min(parts, len(first))
-        even = len(first) <= FEW_GROUPS and parts <= np.bincount(strata).max()
+        even = len(first) <= FEW_GROUPS and parts <= np.max(np.bincount(strata))
         kind: Any = StratifiedGroupKFold if even else GroupKFold
         splitter = kind(n_splits=parts, shuffle=True, random_state=seed)
         found = splitter.split(np.zeros(len(strata)), strata, units)
@@ -159,7 +159,7 @@ def _parts(
     eligible = np.flatnonzero(np.bincount(of_first)[of_first] > 1)
     parts = min(parts, len(eligible))
     counts = np.bincount(of_first[eligible])
-    plain = parts > counts.max()  # no class has a row for every part
+    plain = parts > np.max(counts)  # no class has a row for every part
     folds: Any = KFold if plain else StratifiedKFold
     splitter = folds(n_splits=parts, shuffle=True, random_state=seed)
     found = splitter.split(np.zeros(len(eligible)), of_first[eligible])
@@ -223,7 +223,8 @@ def _by_time(times: Array, held_out: int) -> Splits:
     which = "last" if held_out else "latest"
     how = (
         f"The {which} {len(test)} rows are the test set; {len(folds)} folds of the "
-        f"{len(train)} before them, each validated on what comes right after what it learns from{said}."
+        f"{len(train)} before them, each validated on what comes right after what it learns from"
+        f"{said}."
     )
     return Splits(train, test, folds, how)
 

@@ -73,5 +73,5 @@ def best_threshold(truth: Array, probabilities: Array, metric: Metric) -> float:
         values = -values
     # Halfway to the next lower probability: nothing is known of what lies between.
     between = (np.minimum(at, 1.0) + np.append(at[1:], 0.0)) / 2
-    best = np.flatnonzero(values >= values.max() - 1e-12)
+    best = np.flatnonzero(values >= np.max(values) - 1e-12)
     return float(between[best[np.argmin(np.abs(between[best] - USUAL))]])

@@ -49,7 +49,7 @@ def test_each_column_is_its_name_computed() -> None:
 
     assert len(names) == 6 * 5  # pairs, and five ways to join each
     with np.errstate(all="ignore"):
-        expected = np.column_stack([FRAME.eval(name).astype(float) for name in names])
+        expected = np.column_stack([np.asarray(FRAME.eval(name), dtype=float) for name in names])
     expected = np.where(np.isnan(expected), np.nan, expected.clip(-LARGEST, LARGEST))
     np.testing.assert_allclose(values, expected, rtol=1e-7)
     assert np.isfinite(values[~np.isnan(values)]).all()

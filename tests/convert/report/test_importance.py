@@ -138,7 +138,7 @@ def test_dependence_of_many_classes_is_that_of_the_class_that_moves_most() -> No
             for p in size["points"]
         ]
     )
-    most = int(np.ptp(means, axis=0).argmax())
+    most = int(np.argmax(np.ptp(means, axis=0)))
     assert size["answer"] == f"probability of '{most}'"
     assert [p["value"] for p in size["points"]] == pytest.approx(means[:, most].tolist())
 

@@ -20,12 +20,12 @@ def check(splits: Splits, rows: int) -> None:
     """What holds of every split: all positions are there, and none on both sides."""
     assert not set(splits.train) & set(splits.test)
     assert len(set(splits.train)) + len(set(splits.test)) == len(splits.train) + len(splits.test)
-    assert max(splits.train.max(), splits.test.max()) < rows
+    assert max(np.max(splits.train), np.max(splits.test)) < rows
     for train, valid in splits.folds:
         assert len(train)
         assert len(valid)
         assert not set(train) & set(valid)
-        assert max(train.max(), valid.max()) < len(splits.train)
+        assert max(np.max(train), np.max(valid)) < len(splits.train)
 
 
 @pytest.mark.parametrize(

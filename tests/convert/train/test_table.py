@@ -251,7 +251,7 @@ def test_each_row_is_as_likely_to_be_drawn() -> None:
         drawn[pd.concat(parts)["a"].to_numpy()] += 1
     assert drawn.sum() == 200 * 15
     expected, deviation = 50, np.sqrt(200 * 0.25 * 0.75)
-    assert abs(drawn - expected).max() < 4.5 * deviation
+    assert np.max(abs(drawn - expected)) < 4.5 * deviation
 
 
 @pytest.mark.parametrize("most", [1, 7, 15, 59, 60])
