@@ -66,7 +66,7 @@ def _samples(subject: Subject, trained: Array, size: int) -> list[Array]:
     stratified = subject.task != "regression" and trained.ndim == 1
     if stratified:
         counts = np.unique(trained, return_counts=True)[1]
-        stratified = np.min(counts) > 1 and len(counts) <= min(size, len(trained) - size)
+        stratified = bool(np.min(counts) > 1) and len(counts) <= min(size, len(trained) - size)
     split = StratifiedShuffleSplit if stratified else ShuffleSplit
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -131,7 +131,7 @@ def _joined(a: NDArray[np.intp], b: Array) -> NDArray[np.intp]:
     from scipy.sparse.csgraph import connected_components
 
     b = np.unique(b, return_inverse=True)[1] + np.max(a) + 1
-    size = int(b.max()) + 1
+    size = int(np.max(b)) + 1
     edges = coo_matrix((np.ones(len(a), bool), (a, b)), shape=(size, size))
     return np.asarray(connected_components(edges, directed=False)[1][a], np.intp)
 

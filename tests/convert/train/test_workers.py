@@ -42,9 +42,10 @@ def test_what_overruns_or_dies_costs_nobody_else_anything() -> None:
         assert found[2].why == "ValueError: it fails on purpose"
         for number, fold in ((3, 0), (4, 1)):
             here = evaluate(table(), Job(number, made.linear(), fold))
-            assert found[number].answers is not None
+            there = found[number].answers
+            assert there is not None
             assert here.answers is not None
-            assert np.array_equal(found[number].answers, here.answers)
+            assert np.array_equal(there, here.answers)
         since = time.monotonic()
         stuck = iter([Job(5, made.doing("slow", made.sleep), 0)])
         late = outcomes(workers, stuck, until=time.monotonic() + 1)
