@@ -1,10 +1,11 @@
 # onnxlet. `make` lists what can be done.
 .DEFAULT_GOAL := help
-.PHONY: help setup run package deploy invoke logs rollback remove emulator test test-fresh test-pipelines test-gate test-lambda test-load test-device test-machine test-faults test-oldest test-libraries test-frameworks test-clients test-page test-schema test-shap test-deploy test-dist test-docs check model coverage harvest bench dist docs lock clean
+.PHONY: help setup run train package deploy invoke logs rollback remove emulator test test-fresh test-pipelines test-gate test-lambda test-load test-device test-machine test-faults test-oldest test-libraries test-frameworks test-clients test-page test-schema test-shap test-deploy test-dist test-docs check model coverage harvest bench dist docs lock clean
 .SILENT:
 
 PORT ?= 8080
 EXAMPLE ?= house_prices
+SECONDS ?= 60
 MODELS ?= $(or $(ONNXLET_MODELS),models)
 STAGE ?= dev
 TARGET ?= lambda
@@ -49,6 +50,15 @@ run: $(READY) ## train and convert the house prices, prove them, serve on PORT (
 
 model: $(READY) ## build convert/examples/EXAMPLE.py into MODELS (models)
 	$(PY) -m convert build convert/examples/$(EXAMPLE).py:build --name $(name) --models "$(MODELS)"
+
+train: .venv/train ## a model of the column TARGET of the table DATA, searched for SECONDS (60), into MODELS (models), as NAME
+	$(if $(and $(DATA),$(NAME),$(filter command,$(origin TARGET))),,$(error make train needs DATA=table.csv TARGET=column NAME=model))
+	$(PY) -m convert train "$(DATA)" --target "$(TARGET)" --name "$(NAME)" --models "$(MODELS)" --seconds $(SECONDS) $(ARGS)
+
+.venv/train: $(READY) requirements/train.txt
+	echo "adding CatBoost and XGBoost to .venv, once" >&2
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/train.txt
+	touch $@
 
 package: $(READY) ## one zip of MODELS (models) for TARGET (lambda), PYTHON_VERSION (3.13) and ARCH (aarch64), into build/
 	$(PY) -m convert package --models "$(MODELS)" --target $(TARGET) --python $(PYTHON_VERSION) --arch $(ARCH) --out $(BUNDLE) $(ARGS)
@@ -97,7 +107,7 @@ test-fresh: $(READY) ## what a newcomer meets: clean copies, empty homes, no cac
 	$(PY) -m pytest -m fresh --timeout 1200 $(ARGS)
 
 test-pipelines: $(READY) ## every pipeline of the zoo, over HTTP (slow)
-	$(PY) -m pytest -m pipelines tests/pipelines $(ARGS)
+	$(PY) -m pytest -m pipelines tests/pipelines tests/convert/train $(ARGS)
 
 test-gate: $(READY) ## mutate every kind of graph: the parity gate has to notice (slow)
 	$(PY) -m pytest -m gate --timeout 1200 -s tests/convert $(ARGS)

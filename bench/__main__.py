@@ -20,6 +20,7 @@ from bench import (
     serving,
     side_by_side,
     silence,
+    training,
 )
 from bench.models import MODELS
 from bench.serving import Fitted
@@ -32,6 +33,7 @@ PARTS: Mapping[str, tuple[str, Callable[[Path, Fitted], str]]] = {
     "explanations": ("Explanations", explanations.section),
     "graphs": ("Graphs", graphs.section),
     "build": ("Time to build", building.section),
+    "train": ("Training", training.section),
     "lambda": ("Lambda", lambda_runtime.section),
     "silence": ("Silence", silence.section),
     "edge": ("Device", edge.section),

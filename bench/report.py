@@ -13,7 +13,7 @@ TARGET = Path(__file__).resolve().parent.parent / "docs" / "reference" / "benchm
 HEAD = """# Benchmarks
 
 Measured by `make bench`, medians, each section side by side in one run; `make bench PART=servers`
-measures one of them again (serving, servers, protocols, explanations, graphs, build, lambda,
+measures one of them again (serving, servers, protocols, explanations, graphs, build, train, lambda,
 silence, edge).
 """
 TOOLS = ("onnxruntime", "numpy", "flask", "orjson", "httptools", "scikit-learn")

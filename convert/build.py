@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -44,10 +45,11 @@ from onnxlet.convert.sources.source import Source
 from onnxlet.function import json_text
 from onnxlet.function.explanation.background import FILE as BACKGROUND
 from onnxlet.function.inputs.signature import Column
-from onnxlet.function.models.model import Model
+from onnxlet.function.models.model import Model, load_model
 from onnxlet.function.serving.golden import replay
 
 TRAINED = "X_train"
+Beside = Callable[[Model], dict[str, bytes]]
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ def build(
     report: Report,
     keep_background: int | None = None,
     breaking: bool = False,
+    beside: Beside | None = None,
 ) -> Built:
     """Convert, prove and write the next version of a model.
 
@@ -98,6 +101,7 @@ def build(
         report: called with a line for each step.
         keep_background: training rows that explanations start from; None is made-up rows.
         breaking: clients of the version that is served need not go on with this one.
+        beside: makes the files of the report, for the model as it will be served.
 
     Raises:
         WrongUse: the name can't be one, or there is no such output to leave out.
@@ -145,9 +149,20 @@ def build(
             if keep_background is None
             else "none of the rows to keep is answered: there will be no explanations"
         )
-    version, new = write_version(folder, name, files, breaking, report)
     written = json_text.loads(files["manifest.json"])
+    made = _made(beside, name, files) if beside else None
+    version, new = write_version(folder, name, files, breaking, report, made)
     return Built(folder / name / str(version), version, new, written)
+
+
+def _made(beside: Beside, name: str, files: dict[str, bytes]) -> dict[str, bytes]:
+    """What goes beside the model, which is loaded as a server will load it: from its files."""
+    with TemporaryDirectory() as folder:
+        directory = Path(folder) / name / "1"
+        directory.mkdir(parents=True)
+        for file, content in files.items():
+            (directory / file).write_bytes(content)
+        return beside(load_model(directory))
 
 
 def _found(

@@ -22,6 +22,11 @@ def advanced(what: str, done: int, total: int) -> None:
         listener(what, done, total)
 
 
+def heard() -> bool:
+    """Whether somebody is listening, such as a terminal."""
+    return _listener.get() is not None
+
+
 @contextmanager
 def listening(listener: Listener) -> Iterator[None]:
     """Have a function called with what advances meanwhile."""

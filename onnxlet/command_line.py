@@ -19,8 +19,13 @@ SIDES = {
         "From a model to a bundle",
         {
             "build": "Convert a fitted estimator and prove that its answers stay the same.",
+            "train": (
+                "Train a model on a table, prove that it is served as it was trained, and report "
+                "on it."
+            ),
             "import": "Take a model that another framework exported as ONNX.",
             "verify": "Check a model directory's hashes and replay its golden rows.",
+            "report": "Write a model's report again, as page and model card, from its findings.",
             "package": "Build one zip for one Python and one architecture, on any machine.",
             "publish": "Put a signed archive into the channel that devices update from.",
         },

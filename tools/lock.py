@@ -15,6 +15,7 @@ FILES = (
     "edge",
     "dev",
     "libraries",
+    "train",
     "browser",
     "schemathesis",
     "shap",

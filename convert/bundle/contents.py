@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Sequence
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ from onnxlet.convert.bundle import stripping, wheels
 from onnxlet.convert.bundle.target import Target
 from onnxlet.convert.directory.golden import verify
 from onnxlet.convert.errors import PackagingFailed
-from onnxlet.folders import PACKAGE, typed
+from onnxlet.folders import CHECKOUT, PACKAGE, ROOT, typed
 from onnxlet.function.errors import WrongUse
 from onnxlet.function.models.aliases import file_of, read, serves
 from onnxlet.function.models.repository import NAME, versions_in
@@ -19,6 +20,7 @@ from onnxlet.function.models.repository import NAME, versions_in
 CODE = (".py", ".html")
 GRAPH = "model.onnx"
 TOP = ("__init__.py", "environment.py", "folders.py")  # beside the folder `function`
+LICENCES = ("LICENSE", "NOTICE")  # this project's own, and of what its code was written after
 
 
 class Chosen(NamedTuple):
@@ -137,6 +139,30 @@ def place_code(folder: str, root: Path, files: Sequence[str] = ()) -> list[str]:
             shutil.copyfile(source, root / path)
             paths.append(path)
     return paths
+
+
+def place_licences(root: Path) -> list[str]:
+    """Write this project's licences below a bundle's root, beside its code.
+
+    Returns:
+        The paths that are new there.
+
+    Raises:
+        PackagingFailed: the installed package came without them.
+    """
+    paths = []
+    for name in LICENCES:
+        text = (ROOT / name).read_text() if CHECKOUT else _installed_licence(name)
+        paths.append(f"onnxlet/{name}")
+        (root / paths[-1]).write_text(text)
+    return paths
+
+
+def _installed_licence(name: str) -> str:
+    text = distribution("onnxlet").read_text(f"licenses/{name}")
+    if text is None:
+        raise PackagingFailed(f"onnxlet is installed without its {name}", "Install it again.")
+    return text
 
 
 def place_packages(target: Target, root: Path) -> list[str]:

@@ -102,7 +102,8 @@ def _function_part(
     packages = contents.place_packages(target, root)
     paths = [*packages, *_compiled(root, packages, interpreter)]
     code = contents.place_code("function", root, contents.TOP)
-    paths += [*code, *_compiled(root, code, interpreter), *contents.place_models(models, root)]
+    paths += [*code, *_compiled(root, code, interpreter), *contents.place_licences(root)]
+    paths += contents.place_models(models, root)
     files: Files = {path: root / path for path in paths}
     graphs = [(each.name, each.version, each.sha256) for m in models for each in m.every]
     files["bom.json"] = bill_of_materials(target, root, _names(packages), graphs)

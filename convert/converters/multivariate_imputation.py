@@ -145,13 +145,22 @@ def _predicted(graph: Graph, fitted: Any, start: Tensor, missing: Tensor) -> Ten
     for index, others, estimator in fitted.imputation_sequence_:
         given = graph.concat([columns[int(other)] for other in others])
         gap, known = missing.take([int(index)]), len(graph.raising)
-        value = graph.call(estimator, Table((given,)), "predict").cast(graph.precision)
-        # The estimator gets only rows with a gap here, so it raises for no other row.
-        graph.raising[known:] = [flag & gap for flag in graph.raising[known:]]
-        low, high = float(fitted._min_value[index]), float(fitted._max_value[index])
-        value = value.clip(low if np.isfinite(low) else None, high if np.isfinite(high) else None)
-        columns[index] = gap.where(value, columns[index])
+        ends = float(fitted._min_value[index]), float(fitted._max_value[index])
+        predict = partial(_within_ends, graph, estimator, ends)
+        if hasattr(estimator, "coef_") or graph.watches:
+            columns[index] = gap.where(predict(given), columns[index])
+            # The estimator gets only rows with a gap here, so it raises for no other row.
+            graph.raising[known:] = [flag & gap for flag in graph.raising[known:]]
+        else:  # for one that costs more than to pick the rows with a gap
+            columns[index] = changed(columns[index], gap, [given], predict)
     return graph.concat(columns)
+
+
+def _within_ends(graph: Graph, estimator: Any, ends: tuple[float, float], given: Tensor) -> Tensor:
+    """A column as predicted from the others, no less and no more than its ends."""
+    value = graph.call(estimator, Table((given,)), "predict").cast(graph.precision)
+    low, high = (end if np.isfinite(end) else None for end in ends)
+    return value.clip(low, high)
 
 
 def _missing(x: Tensor, value: Any) -> Tensor:

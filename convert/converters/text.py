@@ -28,7 +28,7 @@ from onnxlet.convert.graph.converter import (
     Unsupported,
 )
 from onnxlet.convert.graph.inputs import steps_of
-from onnxlet.convert.reference.regex_safety import runaway
+from onnxlet.convert.reference.regex_safety import hopeless, runaway
 from onnxlet.function.arrays import MISSING_TEXT
 
 NO_SPACE = r"\S+"  # what str.split splits into
@@ -105,7 +105,7 @@ def _counts(
 ) -> tuple[Tensor, Tensor, int]:
     """The function's counts, as in `Tensor.compact`, and the number of columns."""
     text = _text(graph, table)
-    tokens = _analysis(fitted) | _columns(fitted)
+    tokens = _analysis(fitted, bool(text.steps)) | _columns(fitted)
     steps = steps_of(text)
     if text.steps:
         tokens["steps"] = steps
@@ -144,8 +144,12 @@ def _text(graph: Graph, table: Table) -> Tensor:
     return columns[0]
 
 
-def _analysis(fitted: Any) -> dict[str, Any]:
+def _analysis(fitted: Any, changed: bool) -> dict[str, Any]:
     """How text is split into tokens, for `onnxlet.function.inputs.text`.
+
+    Args:
+        fitted: the vectoriser.
+        changed: steps before may have made the text longer than any that comes in.
 
     Raises:
         Unsupported: by Python code, or by a pattern that takes too long on hostile text.
@@ -158,7 +162,7 @@ def _analysis(fitted: Any) -> dict[str, Any]:
     return {
         "analyzer": fitted.analyzer,
         "ngram_range": _ngram_range(fitted),
-        "token_pattern": _pattern(fitted) if words else None,
+        "token_pattern": _pattern(fitted, changed) if words else None,
         "lowercase": bool(fitted.lowercase),
         "strip_accents": fitted.strip_accents or None,
         "stop_words": _stop_words(fitted) if words else None,
@@ -173,11 +177,11 @@ def _refuse_code(fitted: Any, name: str) -> None:
         )
 
 
-def _pattern(fitted: Any) -> str:
+def _pattern(fitted: Any, changed: bool) -> str:
     if fitted.tokenizer is str.split:
         return NO_SPACE
     _refuse_code(fitted, "tokenizer")
-    reason = runaway(fitted.token_pattern)
+    reason = (runaway if changed else hopeless)(fitted.token_pattern)
     if reason:
         raise Unsupported(
             reason, "Begin the pattern at a word's edge, \\b, and bound what it repeats: {1,50}."

@@ -9,8 +9,9 @@ values that so many rows share may stand for themselves.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from math import inf, isfinite
 from random import Random
 from typing import Any
 
@@ -126,7 +127,8 @@ def _spread(column: Column, cells: Sequence[Any], count: int) -> list[Any]:
     """As many cells as wanted, spread as those of the data."""
     if not column.required:
         return [None] * count
-    present = [cell for cell in cells if cell is not None and _fits(column, cell)]
+    fits = _fits(column)
+    present = [cell for cell in cells if cell is not None and fits(cell)]
     missing = 0
     if column.nullable and cells:
         absent = sum(cell is None for cell in cells)
@@ -134,19 +136,27 @@ def _spread(column: Column, cells: Sequence[Any], count: int) -> list[Any]:
     return [None] * missing + _present(column, present, count - missing)
 
 
-def _fits(column: Column, cell: Any) -> bool:
-    """Whether a training cell is one that the model takes, and finite."""
-    if column.type in ("string", "bool"):
-        right = isinstance(cell, str if column.type == "string" else bool)
-        right = right and (not column.date or column.takes(cell))
-        return right and (column.categories is None or cell in column.categories)
-    if isinstance(cell, bool | str) or not np.isfinite(cell):
-        return False
-    if column.type == "int64" and cell != int(cell):
-        return False
-    low = -np.inf if column.minimum is None else column.minimum
-    high = np.inf if column.maximum is None else column.maximum
-    return bool(low <= cell <= high) and (column.categories is None or cell in column.categories)
+def _fits(column: Column) -> Callable[[Any], bool]:
+    """A function that says whether a training cell is one that the model takes, and finite."""
+    known = None if column.categories is None else frozenset(column.categories)
+    if column.type == "bool":
+        return lambda cell: isinstance(cell, bool) and (known is None or cell in known)
+    if column.type == "string":
+        return lambda cell: (
+            isinstance(cell, str)
+            and (not column.date or column.takes(cell))
+            and (known is None or cell in known)
+        )
+    low = -inf if column.minimum is None else column.minimum
+    high = inf if column.maximum is None else column.maximum
+    whole = column.type == "int64"
+    return lambda cell: (
+        not isinstance(cell, bool | str)
+        and isfinite(cell)
+        and low <= cell <= high
+        and not (whole and cell != int(cell))
+        and (known is None or cell in known)
+    )
 
 
 def _present(column: Column, cells: Sequence[Any], count: int) -> list[Any]:
@@ -162,13 +172,13 @@ def _present(column: Column, cells: Sequence[Any], count: int) -> list[Any]:
 
 def _common(cells: Sequence[Any]) -> dict[Any, int]:
     """Values that several rows share, the most frequent first."""
-    counts = sorted(Counter(cells).items(), key=lambda pair: (-pair[1], pair[0]))
-    return {
-        value: count
-        for value, count in counts
+    shared = [
+        (value, count)
+        for value, count in Counter(cells).items()
         if count >= FREQUENT_AT_LEAST
         and not (isinstance(value, str) and len(value) > LONGEST_CATEGORY)
-    }
+    ]
+    return dict(sorted(shared, key=lambda pair: (-pair[1], pair[0])))
 
 
 def _unknown(column: Column) -> dict[Any, int]:

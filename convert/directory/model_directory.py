@@ -23,6 +23,8 @@ from onnxlet.function.models.repository import NAME, versions_in
 from onnxlet.function.settings import pins_of
 
 MANIFEST = "manifest.json"
+# Beside what is served, and no part of what makes versions differ: they hold measured times.
+REPORT = ("report.html", "report.md", "report.json")
 LOCK = ".lock"  # in the folder of models: held while a version is written
 
 
@@ -141,11 +143,21 @@ def write_version(
     files: Mapping[str, bytes],
     breaking: bool = False,
     report: Callable[[str], object] = lambda line: None,
+    beside: Mapping[str, bytes] | None = None,
 ) -> tuple[int, bool]:
     """Write the next version, or find that the highest is these very bytes.
 
     The files are written beside the models and renamed into place when they are on disk, so
     that a killed build leaves no half-made version; the next build removes what it left.
+
+    Args:
+        folder: of model directories.
+        name: the model's.
+        files: content by name.
+        breaking: clients of the version that is served need not go on with this one.
+        report: called with a line where versions can't be compared, or differ.
+        beside: the files of the report, which no version is written for: where the highest is
+            these very bytes, they replace its own.
 
     Returns:
         The version, and whether it is new.
@@ -156,7 +168,7 @@ def write_version(
         OnnxletError: it can't be written; nothing of it is left.
     """
     try:
-        return _written(folder, name, files, breaking, report)
+        return _written(folder, name, files, breaking, report, beside or {})
     except OSError as error:
         no_space = error.errno in (errno.ENOSPC, errno.EDQUOT)
         hint = "Free some of its disk, or choose" if no_space else "Choose"
@@ -171,6 +183,7 @@ def _written(
     files: Mapping[str, bytes],
     breaking: bool,
     report: Callable[[str], object],
+    beside: Mapping[str, bytes],
 ) -> tuple[int, bool]:
     folder.mkdir(parents=True, exist_ok=True)
     with _only_writer(folder):
@@ -179,6 +192,7 @@ def _written(
         home = folder / name
         versions = versions_in(home)
         if versions and _holds(home / str(versions[-1]), files):
+            replace_files(home / str(versions[-1]), beside)
             return versions[-1], False
         if versions:
             _compare(home, versions, files, breaking, report)
@@ -186,7 +200,7 @@ def _written(
         building = folder / f".building-{name}"
         try:
             building.mkdir()
-            for file, content in files.items():
+            for file, content in {**files, **beside}.items():
                 _write_durably(building / file, content)
             _sync(building)
             home.mkdir(exist_ok=True)
@@ -236,7 +250,20 @@ def _only_writer(folder: Path) -> Iterator[None]:
 
 def _holds(version: Path, files: Mapping[str, bytes]) -> bool:
     there = {entry.name for entry in version.iterdir()}
-    return there == set(files) and all((version / f).read_bytes() == c for f, c in files.items())
+    return there - set(REPORT) == set(files) and all(
+        (version / f).read_bytes() == c for f, c in files.items()
+    )
+
+
+def replace_files(directory: Path, files: Mapping[str, bytes]) -> None:
+    """Write files into a directory, each whole or not at all; what is there is replaced."""
+    for file, content in files.items():
+        part = directory / f".{file}.part"
+        part.unlink(missing_ok=True)
+        _write_durably(part, content)
+        part.rename(directory / file)
+    if files:
+        _sync(directory)
 
 
 def _write_durably(path: Path, content: bytes) -> None:

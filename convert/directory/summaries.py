@@ -6,6 +6,7 @@ import statistics as stdlib
 import warnings
 from collections import Counter
 from collections.abc import Sequence
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -96,7 +97,7 @@ def _describe(column: InputColumn, cells: Sequence[Any]) -> dict[str, Any]:
             if count >= FREQUENT_AT_LEAST and len(str(value)) <= LONGEST_CATEGORY
         ][:FREQUENT]
         return about
-    finite = [cell for cell in present if np.isfinite(cell)]
+    finite = [cell for cell in present if isfinite(cell)]
     if finite:
         about |= {"minimum": min(finite), "maximum": max(finite), "mean": stdlib.fmean(finite)}
         about["median"] = stdlib.median_low(finite)

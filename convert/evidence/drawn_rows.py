@@ -116,7 +116,8 @@ def drawn_rows(
     made = []
     for seed in range(draws):
         rows = _found(donated, seen, most, np.random.default_rng((seed, ROWS)))
-        seen.update(rows)
+        if seed < draws - 1:  # it takes long where rows are wide
+            seen.update(rows)
         made.append(list(map(list, rows)))
     return made
 
@@ -145,13 +146,29 @@ def _within(
     """Rows between the donors, the three ways of making one in turn."""
     count = len(donated[0].cells)
     ends, shares = random.integers(0, count, (2, size)), random.random(size)
-    made = [
-        _floats(one, ends, shares, random)
-        if one.column.type in FLOATS and one.column.categories is None
-        else _others(one, ends, shares, random)
-        for one in donated
-    ]
-    return zip(*made, strict=True)
+    with np.errstate(all="ignore"):  # of numbers as far apart as floats can be
+        made = [
+            _floats(one, ends, shares, random)
+            if one.column.type in FLOATS and one.column.categories is None
+            else _others(one, ends, shares, random)
+            for one in donated
+        ]
+    return _rows_of(made)
+
+
+def _rows_of(made: Sequence[Array | list[Any]]) -> Iterator[tuple[Any, ...]]:
+    """Rows of columns; NaN in arrays of floats is a gap."""
+    arrays = [column for column in made if isinstance(column, np.ndarray)]
+    if len(arrays) < len(made) or any(np.isnan(column).any() for column in arrays):
+        return zip(*(_with_gaps(column) for column in made), strict=True)
+    # A row's numbers lie side by side in memory then: of wide ones all later reading is quicker.
+    return map(tuple, np.stack(arrays, axis=1).tolist())
+
+
+def _with_gaps(cells: Array | list[Any]) -> list[Any]:
+    if isinstance(cells, list):
+        return cells
+    return [None if number != number else number for number in cells.tolist()]
 
 
 def _around(
@@ -187,15 +204,13 @@ def _allowed_number(column: Column, number: float, cell: Any) -> Any:
     return moved if fits(column, moved) else cell
 
 
-def _floats(one: Donated, ends: Array, shares: Array, random: np.random.Generator) -> list[Any]:
-    """One column, the three ways of making a row in turn; gaps stay gaps."""
+def _floats(one: Donated, ends: Array, shares: Array, random: np.random.Generator) -> Array:
+    """One column, the three ways of making a row in turn; NaN, a gap, stays one."""
     known, size = one.numbers, len(shares)
     mixed, along = known[random.integers(0, len(known), size)], known[ends[0]]
     between = _instead(mixed, _between(one.finite, size, random))
-    with np.errstate(all="ignore"):  # of numbers as far apart as floats can be
-        along = _instead(along, along + shares * (known[ends[1]] - along))
-    rows = np.choose(np.arange(size) % 3, (mixed, between, along))
-    return [None if number != number else number for number in rows.tolist()]
+    along = _instead(along, along + shares * (known[ends[1]] - along))
+    return np.choose(np.arange(size) % 3, (mixed, between, along))
 
 
 def _others(one: Donated, ends: Array, shares: Array, random: np.random.Generator) -> list[Any]:
@@ -209,7 +224,7 @@ def _others(one: Donated, ends: Array, shares: Array, random: np.random.Generato
     elif one.column.categories is None and one.column.type == "string":
         between = list(map(_spliced, mixed, others))
     elif one.column.categories is None and one.column.type == "int64":
-        numbers = _floats(one, ends, shares, random)
+        numbers = _with_gaps(_floats(one, ends, shares, random))
         between = along = [_whole(n, cell, one) for n, cell in zip(numbers, mixed, strict=True)]
     return [(mixed, between, along)[row % 3][row] for row in range(size)]
 

@@ -42,6 +42,7 @@ class GraphBuilder(GraphInputs):
         widest: columns of the widest tensor in the finished graph.
         rowwise: whether the nodes written now are the body of a loop over rows.
         inside: whether the nodes written now are the body of a loop or branch.
+        lacking: by the name of a bool tensor that is False there, where a flag is missing.
     """
 
     def __init__(self, precision: Precision) -> None:
@@ -51,6 +52,7 @@ class GraphBuilder(GraphInputs):
         self.widest = 1
         self.rowwise = False
         self.inside = False
+        self.lacking: dict[str, Tensor] = {}
         self._widths: dict[str, int] = {}
         self._nodes: list[onnx.NodeProto] = []
         self._constants: dict[tuple[str, bytes, tuple[int, ...]], str] = {}

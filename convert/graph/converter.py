@@ -67,7 +67,7 @@ class Graph(GraphBuilder):
         self.last_in_float32 = last_in_float32
         self.raising: list[Tensor] = []
         self.additive: dict[int, Additive] = {}
-        self._watches = watches
+        self.watches = watches
         self._converters = converters
         self._fallback = fallback
         # The estimator is kept beside its outputs: only while it lives is its id its own.
@@ -89,7 +89,7 @@ class Graph(GraphBuilder):
                 convert = self._converters.get(type(fitted), self._fallback)
                 if convert is None:
                     raise Unsupported("it has no converter")
-                if self._watches and not self.inside:
+                if self.watches and not self.inside:
                     self.raising += raising(fitted, table)
                 self._converted[key] = (fitted, _outputs(convert, self, fitted, table))
             except Unsupported as error:
@@ -133,7 +133,7 @@ class Graph(GraphBuilder):
         Args:
             flags: bool, of shape (rows, columns): any of them marks its row.
         """
-        if self._watches and not self.inside:
+        if self.watches and not self.inside:
             self.raising.append(flags)
 
     def _lacks(self, fitted: Any, outputs: Outputs, method: str) -> Unsupported:

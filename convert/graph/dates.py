@@ -134,6 +134,29 @@ def in_utc(date: Tensor) -> Tensor:
     return replace(date, name=date.graph.unique("date"), steps=steps)
 
 
+def as_moments(date: Tensor) -> Tensor:
+    """Dates before the last clock that they were taken to: moments, which have no zone.
+
+    Raises:
+        Unsupported: they were rounded by that clock.
+    """
+    if date.steps[-1]["step"] == "date_in_zone":
+        return replace(date, name=date.graph.unique("date"), steps=date.steps[:-1])
+    if any(step["step"] == "date_in_zone" for step in date.steps):
+        raise Unsupported(
+            "dates that a zone's clock was rounded in are no moments any more",
+            "Compare dates and change their zone before .dt.floor() and .dt.normalize().",
+        )
+    return date
+
+
+def as_they_stand(date: Tensor) -> Tensor:
+    """The clock of dates as moments of its own, whatever zone it was of."""
+    if not any(step["step"] == "date_in_zone" for step in date.steps):
+        return date
+    return with_step(date, {"step": "date_in_zone", "starts": [], "offsets": [0]})
+
+
 @cache
 def _changes(zone: str) -> tuple[list[int], list[int]]:
     """The seconds from 1970 at which a zone's offset changes, and all of its offsets in seconds.

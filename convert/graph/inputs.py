@@ -107,7 +107,8 @@ class GraphInputs(ABC):
                 self.inputs[-1]["width"] = width
         if dtype != "string":
             return made
-        return replace(made, column=name, steps=tuple(steps), labels=column.labels)
+        types = tuple(kind for kind in column.types if kind.startswith("string"))
+        return replace(made, column=name, steps=tuple(steps), labels=column.labels, types=types)
 
     def merged(self, made: Sequence[Tensor]) -> tuple[list[Tensor], list[int]]:
         """Inputs of `front_end` with several columns each: an input takes ONNX Runtime half a µs.

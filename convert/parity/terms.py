@@ -24,5 +24,5 @@ def check_terms(model: Model, terms: Additive, reference: Reference, rows: Seque
     got = model.terms(validate_rows(list(rows), model.signature))
     wanted = np.asarray(getattr(reference.estimator, terms.method)(reference.inputs.data(rows)))
     off = np.abs(got - wanted.reshape(got.shape)) / np.maximum(1.0, np.abs(got))
-    if not off.max(initial=0.0) <= TOLERANCE:
+    if not np.max(off, initial=0.0) <= TOLERANCE:
         raise Unsupported(f"its terms are not those of {terms.method}", "Please report this model.")

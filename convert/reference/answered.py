@@ -8,6 +8,9 @@ from typing import Any
 from onnxlet.convert.reference.hush import hushed
 from onnxlet.convert.reference.inputs import Cells
 
+PART = 256  # groups that are looked through by themselves where some of all raise
+LOOKS = 2  # halvings before which some are asked singly: do all raise?
+
 
 class Unanswered(Exception):
     """scikit-learn raises for some of the rows.
@@ -32,24 +35,50 @@ def is_answered(answer: Callable[[Any], Any], data: Any) -> bool:
 
 
 def which_are_answered(
-    groups: Sequence[list[Cells]], answers: Callable[[list[Cells]], bool]
+    groups: Sequence[list[Cells]],
+    answers: Callable[[list[Cells]], bool],
+    raised: bool = False,
 ) -> list[bool]:
     """Whether each group of rows is answered; all at once, and in halves where that raises.
 
     Args:
         groups: rows that are only asked about together.
         answers: whether scikit-learn answers so many rows, all of them.
+        raised: it is known that it does not answer all groups at once.
     """
-    if not groups:
-        return []
-    if answers([row for group in groups for row in group]):
+    if not groups or (not raised and answers(_joined(groups))):
         return [True] * len(groups)
-    if len(groups) == 1:
+    if len(groups) == 1 and not raised:
         return [False]
-    if len(groups) > 3 and not answers(groups[0]) and not answers(groups[-1]):  # perhaps all raise
-        return [False, *map(answers, groups[1:-1]), False]
+    if len(groups) > PART:  # few raise as a rule: halves of all rows would be many rows
+        parts = (groups[start : start + PART] for start in range(0, len(groups), PART))
+        return [found for part in parts for found in which_are_answered(part, answers)]
+    return _in_halves(groups, answers, LOOKS)
+
+
+def _in_halves(
+    groups: Sequence[list[Cells]], answers: Callable[[list[Cells]], bool], looks: int
+) -> list[bool]:
+    """The same for groups that raise together; so many times it is seen whether perhaps all do."""
+    if len(groups) == 1:  # it may not raise by itself
+        return [answers(groups[0])]
+    ends = {0, len(groups) // 2, len(groups) - 1}
+    if looks and len(groups) > 3 and not any(answers(groups[end]) for end in ends):
+        return [number not in ends and answers(group) for number, group in enumerate(groups)]
     middle = len(groups) // 2
-    return [
-        *which_are_answered(groups[:middle], answers),
-        *which_are_answered(groups[middle:], answers),
-    ]
+    first = _of_half(groups[:middle], answers, looks - 1)
+    if all(first):  # then it is the second half that raises
+        return first + _in_halves(groups[middle:], answers, max(looks - 1, 0))
+    return first + _of_half(groups[middle:], answers, looks - 1)
+
+
+def _of_half(
+    groups: Sequence[list[Cells]], answers: Callable[[list[Cells]], bool], looks: int
+) -> list[bool]:
+    if len(groups) > 1 and answers(_joined(groups)):
+        return [True] * len(groups)
+    return _in_halves(groups, answers, max(looks, 0))
+
+
+def _joined(groups: Sequence[list[Cells]]) -> list[Cells]:
+    return [row for group in groups for row in group]

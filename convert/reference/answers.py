@@ -58,7 +58,7 @@ class Task:
             warnings.simplefilter("ignore")
             ask = _asked_one_by_one if self.one_by_one else _asked
             made = {name: ask(estimator, m, X) for name, m in self.methods.items()}
-        if self.name == "classification" and not self.several:
+        if self.name == "classification" and not self.several and "prediction" in made:
             made["prediction"] = _flat(made["prediction"])
         answered = len(next(iter(made.values())))
         given = X.shape[0] if hasattr(X, "shape") else len(X)

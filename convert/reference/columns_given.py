@@ -41,6 +41,20 @@ TEXTS_HINT = (
     "A vectoriser takes texts, not a table of them: give it the column, X_test['NAME'] or "
     "X_test[:, 0], or name the column in a ColumnTransformer."
 )
+# What skrub says; requests come in frames of pandas, whatever X_test is in.
+OTHER_FRAMES = re.compile(r"fitted to a (?!pandas)(\w+) dataframe but is being applied to a pandas")
+# What an estimator says of itself, and what to do about it.
+OF_ITSELF = (
+    (
+        re.compile("Incorrect method order: call conformalize"),
+        "Call its conformalize(X, y) on rows that it was not fitted on.",
+    ),
+    (
+        re.compile("has no attribute '__sklearn_tags__'"),
+        "A Pipeline's last step has to be an estimator of scikit-learn's kind: put the pipeline "
+        "into this one instead, SplitConformalRegressor(make_pipeline(…)).",
+    ),
+)
 # Of what was fitted, which compiled code sees first, and what came.
 OTHER_PRECISION = re.compile(r"Buffer dtype mismatch, expected '(?:const )?(double|float)' but got")
 UNNAMED = re.compile(r"Unnamed: \d+")
@@ -78,6 +92,15 @@ def unanswered(source: Source, reference: Reference, error: Exception) -> Refusa
             f"estimator was fitted on and takes: {said}",
             f"Give it X_test.astype('{fitted}').",
         )
+    if fitted_on := OTHER_FRAMES.search(str(error)):
+        return Refusal(
+            f"the estimator was fitted on a frame of {fitted_on[1]}, and takes none of pandas, in "
+            f"which requests come: {said}",
+            "Fit it on a frame of pandas: X.to_pandas().",
+        )
+    for pattern, way_out in OF_ITSELF:
+        if pattern.search(str(error)):
+            return Refusal(f"the estimator does not answer X_test: {said}", way_out)
     rows, hint = unanswered_rows(source.X_test, reference, error)
     if rows:
         return Refusal(f"{_rows(source)}, {rows}: {said}", hint)

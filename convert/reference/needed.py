@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from onnxlet.convert.reference.alike import is_wide, tried
 from onnxlet.convert.reference.answers import Answers
+from onnxlet.convert.reference.estimators import parts_of
 from onnxlet.convert.reference.hush import hushed
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.reference import Reference
@@ -26,7 +27,9 @@ def needed_columns(
 ) -> list[int]:
     """Positions of the columns that can't be left out of the DataFrame; of an array, all.
 
-    A function that sums all columns answers without any of them, but differently.
+    A function that sums all columns answers without any of them, but differently. A column that a
+    step fills in where it is absent is needed: whether the model looks at what is filled in, some
+    rows don't show.
 
     Args:
         reference: is asked without each column; of a wide frame, without some of each kind.
@@ -41,9 +44,12 @@ def needed_columns(
         return every
     several = evenly_spaced(rows, MORE)
     some_rows = [inputs.data(each) for each in (bases, several) if each]
+    filled_in = set(_filled_in(reference.estimator))
     known: dict[int, Answers] = {}
 
     def is_needed(positions: Sequence[int]) -> bool:
+        if not filled_in.isdisjoint(inputs.columns[position].name for position in positions):
+            return True
         labels = [inputs.columns[position].label for position in positions]
         return not all(alike_without(labels, number) for number in range(len(some_rows)))
 
@@ -69,6 +75,14 @@ def needed_columns(
         elif found == {True, False} or is_needed(kind):
             needed += [position for position in kind if is_needed([position])]
     return sorted(needed)
+
+
+def _filled_in(estimator: Any) -> Iterator[str]:
+    """Names of the columns that feature-engine's MatchVariables adds to rows without them."""
+    for part in parts_of(estimator):
+        of_library = type(part).__module__.startswith("feature_engine.")
+        if of_library and type(part).__name__ == "MatchVariables":
+            yield from map(str, part.feature_names_in_)
 
 
 def _same(one: Any, other: Any) -> bool:

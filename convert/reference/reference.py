@@ -16,6 +16,8 @@ from onnxlet.convert.reference.estimators import in_float64
 from onnxlet.convert.reference.inputs import Cells, Data, Inputs
 from onnxlet.function.arrays import Array
 
+FINEST = ("probabilities", "score", "prediction")  # the output that shows a change first
+
 
 @dataclass(frozen=True)
 class Reference:
@@ -68,12 +70,17 @@ class Reference:
         """Whether it answers all of the data, rather than raising."""
         return is_answered(self.answers_to, data)
 
-    def answered(self, rows: Sequence[Cells]) -> list[bool]:
-        """Which of the rows it answers, each by itself."""
+    def answered(self, rows: Sequence[Cells], raised: bool = False) -> list[bool]:
+        """Which of the rows it answers, each by itself.
+
+        Args:
+            rows: in signature order.
+            raised: it is known that it does not answer all of them at once.
+        """
         if self.task.one_by_one:  # a batch is no quicker, and halves would ask many times
             return [self.takes(self.inputs.data([row])) for row in rows]
         groups = [[row] for row in rows]
-        return which_are_answered(groups, lambda some: self.takes(self.inputs.data(some)))
+        return which_are_answered(groups, lambda some: self.takes(self.inputs.data(some)), raised)
 
     def answers_where_answered(self, rows: Sequence[Cells]) -> tuple[list[bool], Answers]:
         """Which of the rows it answers, and its answers to these.
@@ -84,7 +91,7 @@ class Reference:
         try:
             return [True] * len(rows), self.answers(rows)
         except Exception:  # some row is one that scikit-learn raises for: find which
-            found = self.answered(rows)
+            found = self.answered(rows, raised=True)
         return found, self._in_parts([r for r, is_one in zip(rows, found, strict=True) if is_one])
 
     def _in_parts(self, rows: Sequence[Cells]) -> Answers:
@@ -101,10 +108,14 @@ class Reference:
     def finest_answers(self, rows: Sequence[Cells]) -> Array:
         """The answer that shows a change first: probabilities, scores, or predictions.
 
+        Nothing else is asked for: bisection comes sixty times.
+
         Raises:
             Unanswered: scikit-learn raises for some of the rows.
         """
-        found, answers = self.answers_where_answered(rows)
+        name = next(name for name in FINEST if name in self.task.methods)
+        only = replace(self.task, methods={name: self.task.methods[name]})
+        found, answers = replace(self, task=only).answers_where_answered(rows)
         if not all(found):
             raise Unanswered(found)
-        return answers.get("probabilities", answers.get("score", answers["prediction"]))
+        return answers[name]

@@ -19,6 +19,7 @@ SURE = frozenset(
     {r"(?u)\b\w\w+\b", r"(?u)\b\w+\b", r"\b\w\w+\b", r"\b\w+\b", r"\w+", r"\S+", r"[^\s]+"}
 )
 LENGTHS = (30, 1_000, 10_000, LONGEST_TEXT)
+SHORT = 1_000  # characters; a limit of length, which many texts would be beyond, is no way out
 SLOWEST = 1.0  # seconds of work on a text as long as any; what is linear takes hundredths
 PATIENCE = 60.0  # seconds for all, where no timer ends the process
 KEPT_TEXTS = 12  # texts that were the slowest at one length are tried at the next
@@ -42,11 +43,22 @@ for length in lengths:
 """
 
 
-@cache
 def runaway(pattern: str) -> str:
     """Why a pattern is not safe on text from clients; empty where it is."""
+    return _timed(pattern)[0]
+
+
+def hopeless(pattern: str) -> str:
+    """Why a pattern is not even safe on short text; empty where a limit of length helps."""
+    reason, length = _timed(pattern)
+    return reason if length <= SHORT else ""
+
+
+@cache
+def _timed(pattern: str) -> tuple[str, int]:
+    """Why a pattern is not safe, and on how many characters."""
     if pattern in SURE:
-        return ""
+        return "", LONGEST_TEXT
     command = [sys.executable, "-P", "-c", TIMER]
     asked = json.dumps([pattern, hostile(pattern), LENGTHS, SLOWEST, KEPT_TEXTS])
     try:
@@ -56,12 +68,13 @@ def runaway(pattern: str) -> str:
     except subprocess.TimeoutExpired as error:
         printed = error.stdout or b""
         return _reason(pattern, printed.decode() if isinstance(printed, bytes) else printed)
-    return _reason(pattern, done.stdout) if done.returncode else ""
+    return _reason(pattern, done.stdout) if done.returncode else ("", LONGEST_TEXT)
 
 
-def _reason(pattern: str, printed: str) -> str:
+def _reason(pattern: str, printed: str) -> tuple[str, int]:
     before, unit, length = json.loads(printed.splitlines()[-1])
-    return (
+    reason = (
         f"its token_pattern {pattern!r} takes more than {SLOWEST:g} s for {length} characters of "
         f"{unit!r} over and over{f' after {before!r}' if before else ''}"
     )
+    return reason, length

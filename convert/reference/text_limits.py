@@ -23,6 +23,7 @@ from onnxlet.convert.errors import Refusal
 from onnxlet.convert.reference.hostile_texts import Hostile, hostile
 from onnxlet.convert.reference.inputs import Cells
 from onnxlet.convert.reference.regex_safety import SURE
+from onnxlet.convert.reference.slow_steps import Work, costly_searches, slow_steps
 from onnxlet.folders import ROOT
 from onnxlet.function.inputs.signature import LONGEST_TEXT
 from onnxlet.function.inputs.text import Count, Cut, TokenFeed, analyser
@@ -71,10 +72,10 @@ def with_text_limits(
     before = {entry["name"]: entry.get("longest", LONGEST_TEXT) for entry in _columns(earlier)}
     limits: dict[str, int] = {}
     for feed in manifest["graph"]["inputs"]:
-        if "tokens" in feed:
-            [name] = feed["columns"]
-            limit = _chosen(pauses(json.dumps(feed["tokens"])), before.get(name))
-            limits[name] = min(limit, limits.get(name, LONGEST_TEXT))
+        for asked in _measured(feed):
+            for name in feed["columns"]:
+                limit = _chosen(pauses(json.dumps(asked)), before.get(name))
+                limits[name] = min(limit, limits.get(name, LONGEST_TEXT))
     columns = []
     for position, entry in enumerate(_columns(manifest)):
         limit = limits.get(entry["name"], LONGEST_TEXT)
@@ -87,6 +88,15 @@ def with_text_limits(
         columns.append(entry | {"longest": limit} if limit < LONGEST_TEXT else entry)
     signature = {**manifest["signature"], "inputs": _regrouped(manifest, iter(columns))}
     return {**manifest, "signature": signature}
+
+
+def _measured(feed: Mapping[str, Any]) -> Iterator[Any]:
+    """The settings of what may be slow on long texts: cutting tokens, and steps that search."""
+    tokens = feed.get("tokens")
+    if tokens is not None:
+        yield tokens
+    if slow := slow_steps((tokens or feed).get("steps", ())):
+        yield {"slow": slow}
 
 
 def _columns(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -109,10 +119,10 @@ def _check(name: str, cells: Sequence[Any], limit: int) -> None:
         row = lengths.index(max(lengths))
         raise Refusal(
             f"X_test, row {row}, column '{name}': a text of {lengths[row]:,} characters; cutting "
-            f"more than {limit:,} into tokens could keep all other requests waiting for "
-            f"{AT_MOST:g} s",
+            f"more than {limit:,} into tokens, or searching them, could keep all other requests "
+            f"waiting for {AT_MOST:g} s",
             f"Cut texts to {limit:,} characters before fit and in requests, or have less done to "
-            "them: no strip_accents, shorter n-grams, a token_pattern whose repeats share nothing.",
+            "them: no strip_accents, shorter n-grams, patterns whose repeats share nothing.",
         )
 
 
@@ -164,7 +174,7 @@ def pauses(tokens: str) -> Mapping[int, float]:
 def _is_sure(tokens: Mapping[str, Any]) -> bool:
     """Whether the front end takes linear time, with a pattern that is known: nothing to measure."""
     return (
-        tokens["analyzer"] == "word"
+        tokens.get("analyzer") == "word"
         and "steps" not in tokens
         and tokens["token_pattern"] in SURE
         and not tokens["strip_accents"]
@@ -177,26 +187,36 @@ def _is_sure(tokens: Mapping[str, Any]) -> bool:
 
 def main() -> None:
     """Print the longest pause at each length of text, up to the first where it is too long."""
-    tokens = json.load(sys.stdin)
-    cut = analyser(tokens)
-    entry = {"name": "counts", "places": "places", "dtype": "float32", "tokens": tokens}
-    count = TokenFeed(entry, (0, 0)).count
-    texts: list[Callable[[int], str]] = [various, words]
-    texts += [text.of for text in (*SPECIAL, *hostile(tokens["token_pattern"] or r"\S+"))]
+    asked = json.load(sys.stdin)
+    works = list(costly_searches(asked["slow"]) if "slow" in asked else _costly_cuts(asked))
     for length in LENGTHS:
         held = []
-        for text in texts:
-            work = partial(_cut_and_counted, cut, count, text(length))
-            pause = longest_pause(work)
+        for work in works:
+            pause = longest_pause(work(length))
             if WANTED / 2 < pause < 3 * AT_MOST:  # chance makes it longer, and never shorter
-                pause = min(pause, longest_pause(work))
+                pause = min(pause, longest_pause(work(length)))
             if pause > AT_MOST:
                 return
             held.append(pause)
         print(json.dumps([length, max(held)]), flush=True)
         if length >= FEWEST:
-            order = sorted(range(len(texts)), key=held.__getitem__, reverse=True)
-            texts = [texts[position] for position in order[:KEPT_TEXTS]]
+            order = sorted(range(len(works)), key=held.__getitem__, reverse=True)
+            works = [works[position] for position in order[:KEPT_TEXTS]]
+
+
+def _costly_cuts(tokens: Mapping[str, Any]) -> Iterator[Callable[[int], Work]]:
+    """Texts that are costly to cut and count, by their length."""
+    cut = analyser(tokens)
+    entry = {"name": "counts", "places": "places", "dtype": "float32", "tokens": tokens}
+    count = TokenFeed(entry, (0, 0)).count
+    texts: list[Callable[[int], str]] = [various, words]
+    texts += [text.of for text in (*SPECIAL, *hostile(tokens["token_pattern"] or r"\S+"))]
+    for text in texts:
+        yield partial(_cutting, cut, count, text)
+
+
+def _cutting(cut: Cut, count: Count, text: Callable[[int], str], length: int) -> Work:
+    return partial(_cut_and_counted, cut, count, text(length))
 
 
 def _cut_and_counted(cut: Cut, count: Count, text: str) -> None:

@@ -26,13 +26,26 @@ from sklearn.metrics.pairwise import PAIRWISE_DISTANCE_FUNCTIONS, PAIRWISE_KERNE
 from sklearn.utils import Bunch
 
 PACKAGES: Final = frozenset(
-    {"builtins", "catboost", "collections", "lightgbm", "numpy", "scipy", "sklearn", "xgboost"}
+    {
+        *("builtins", "catboost", "collections", "imblearn", "lightgbm", "numpy", "scipy"),
+        *("sklearn", "xgboost"),
+    }
 )
-BOOSTING: Final = frozenset({"catboost", "lightgbm", "xgboost"})  # imported where a file has them
+# Imported where a file has them; and what pip calls them.
+PLUGGED_IN: Final[Mapping[str, str]] = {
+    "catboost": "catboost", "imblearn": "imbalanced-learn", "lightgbm": "lightgbm",
+    "xgboost": "xgboost",
+}  # fmt: skip
 NOTHING: Final = object()
 
 # Where classes that derive from one of BASES are taken for what they say they are.
-THEIR_MODULES = ("sklearn.", "_loss.", "lightgbm.sklearn.", "xgboost.sklearn.")
+# imbalanced-learn's samplers do nothing to what is answered; its ensembles and its pipeline answer
+# as scikit-learn's, by attributes of the same names.
+THEIR_MODULES = (
+    *("sklearn.", "_loss.", "lightgbm.sklearn.", "xgboost.sklearn."),
+    *("imblearn.combine.", "imblearn.ensemble.", "imblearn.over_sampling.", "imblearn.pipeline."),
+    "imblearn.under_sampling.",
+)
 BASES = (
     "sklearn.base.BaseEstimator",
     "sklearn._loss.link.BaseLink",
@@ -114,7 +127,7 @@ def reached(module: Any, name: Any) -> Any:
 
     A module that nobody but the file asks for is not imported: that would run it.
     """
-    if package(str(module)) in BOOSTING:
+    if package(str(module)) in PLUGGED_IN:
         with suppress(ImportError):
             importlib.import_module(package(str(module)))
     return getattr(sys.modules.get(module), "__dict__", {}).get(name, NOTHING)
@@ -122,7 +135,7 @@ def reached(module: Any, name: Any) -> Any:
 
 def not_installed() -> frozenset[str]:
     """Packages that a file may have types of, and that are not there."""
-    return frozenset(name for name in BOOSTING if PathFinder.find_spec(name) is None)
+    return frozenset(name for name in PLUGGED_IN if PathFinder.find_spec(name) is None)
 
 
 def is_gone(module: Any, name: Any) -> bool:

@@ -20,7 +20,7 @@ import sklearn
 from sklearn.exceptions import InconsistentVersionWarning
 
 from onnxlet.convert.errors import SourceFailed, shortened
-from onnxlet.convert.sources.harmless import PACKAGES, not_installed, package
+from onnxlet.convert.sources.harmless import PACKAGES, PLUGGED_IN, not_installed, package
 from onnxlet.convert.sources.skops_file import check_sizes, judged, schema_of, unpacked
 from onnxlet.function.errors import WrongUse
 
@@ -98,7 +98,8 @@ def _skops(path: Path, trusted: Sequence[str]) -> Callable[[], Any]:
     absent = sorted({package(name) for name in refused} & not_installed())
     if absent:
         raise SourceFailed(
-            f"'{path.name}' needs {' and '.join(absent)}", f"pip install {' '.join(absent)}"
+            f"'{path.name}' needs {' and '.join(absent)}",
+            f"pip install {' '.join(PLUGGED_IN[name] for name in absent)}",
         )
     version = _version_in(schema)
     if found.gone and version not in (None, sklearn.__version__):

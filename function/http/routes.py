@@ -26,6 +26,12 @@ def _explain(
     return route.answer(service, request, name, version)
 
 
+def _report(service: Service, request: Request, name: str) -> Reply:
+    from onnxlet.function.http import report  # no prediction needs it
+
+    return report.answer(service, request, name)
+
+
 def _openapi(service: Service, request: Request) -> Reply:
     from onnxlet.function.openapi import document  # few ask for it, and none at a cold start
 
@@ -34,6 +40,7 @@ def _openapi(service: Service, request: Request) -> Reply:
 
 OWN = (
     *(Route("POST", rule.replace("predict", "explain"), _explain) for rule in native.PREDICT),
+    Route("GET", "/models/<name>/report", _report),
     Route("GET", "/openapi.json", _openapi),
     # A page without data: it asks for the API key itself.
     Route("GET", "/", home_page.answer, open=True),

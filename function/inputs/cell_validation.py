@@ -41,7 +41,7 @@ def validate_cells(
     for block in signature.blocks:
         values = [
             [
-                _checked(column, row, cell, problems)
+                _checked(column, row, cell, problems, block.dtype)
                 for row, cell in enumerate(by_column[column.name])
             ]
             for column in block.columns
@@ -134,8 +134,12 @@ class Guesses(dict[str, str]):
         return self[name]
 
 
-def _checked(column: Column, row: int, cell: Any, problems: list[Problem]) -> Any:
-    """The cell as a value of its column, MISSING for a missing one."""
+def _checked(column: Column, row: int, cell: Any, problems: list[Problem], dtype: str) -> Any:
+    """The cell as a value of its column, MISSING for a missing one.
+
+    What is checked is what its block will hold: float64 has no 2**53 + 1, scikit-learn is given
+    2**53 for it.
+    """
     if cell is ABSENT:
         return MISSING
     if isinstance(cell, Refused):  # not raised again: its frames would be kept for each cell
@@ -145,7 +149,8 @@ def _checked(column: Column, row: int, cell: Any, problems: list[Problem]) -> An
         return _checked_list(column, row, cell, problems)
     try:
         value = MISSING if _is_missing(cell) else READ[column.type](cell)
-        _check_value(column, value)
+        held = float(value) if type(value) is int and dtype == "float64" else value
+        _check_value(column, value, held)
     except Refused as refused:
         problems.append(Problem(row, column.name, str(refused)))
         return MISSING
@@ -220,7 +225,7 @@ READ: Mapping[str, Callable[[Any], Any]] = {
 }
 
 
-def _check_value(column: Column, value: Any) -> None:
+def _check_value(column: Column, value: Any, held: Any) -> None:
     if value is MISSING:
         if not column.nullable:
             raise Refused("missing value, and the model does not take one here")
@@ -232,17 +237,17 @@ def _check_value(column: Column, value: Any) -> None:
 
         form = expected(column.format, column.zone is not None)
         raise Refused(f"expected {form}, got {shown(value)}")
-    if column.categories is not None and value not in column.categories:
+    if column.categories is not None and held not in column.categories:
         some = ", ".join(shown(c) for c in column.categories[:SHOWN_CATEGORIES])
         more = len(column.categories) - SHOWN_CATEGORIES
         rest = f" and {more} more" if more > 0 else ""
         raise Refused(f"{shown(value)} is not one of the known categories: {some}{rest}")
-    if isinstance(value, float) and math.isinf(value):
+    if isinstance(held, float) and math.isinf(held):
         if not column.infinite:
             raise Refused("infinity, and the model does not take one here")
-    elif column.minimum is not None and value < column.minimum:
+    elif column.minimum is not None and held < column.minimum:
         raise Refused(f"{shown(value)} does not fit: the minimum is {column.minimum!r}")
-    elif column.maximum is not None and value > column.maximum:
+    elif column.maximum is not None and held > column.maximum:
         raise Refused(f"{shown(value)} does not fit: the maximum is {column.maximum!r}")
 
 

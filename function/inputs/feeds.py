@@ -57,7 +57,7 @@ def feed_of(tensor: Mapping[str, Any], at: Sequence[tuple[int, int]], nested: bo
     positions = []
     for block, members in groupby(by_block, key=lambda index: at[index][0]):
         positions.append((block, run_of([at[index][1] for index in members])))
-    order = [by_block.index(index) for index in range(len(at))]
+    order = sorted(range(len(at)), key=by_block.__getitem__)  # where each column is gathered to
     shape = tuple(tensor["shape"]) if "shape" in tensor else None
     return Feed(
         str(tensor["name"]),

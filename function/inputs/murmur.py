@@ -54,10 +54,8 @@ def least_by_seed(tokens: Sequence[str], count: int) -> npt.NDArray[np.uint32]:
     seeds = np.arange(count, dtype=np.uint32)
     encoded = [token.encode() for token in tokens]
     parts = (encoded[at : at + HASHED_AT_ONCE] for at in range(0, len(encoded), HASHED_AT_ONCE))
-    least: npt.NDArray[np.uint32] = np.min(
-        [_together(part, seeds).min(axis=0) for part in parts], axis=0
-    )
-    return least
+    least = [_together(part, seeds).min(axis=0) for part in parts]
+    return np.asarray(np.min(least, axis=0), dtype=np.uint32)
 
 
 def _one(data: bytes) -> int:

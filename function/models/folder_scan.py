@@ -13,6 +13,7 @@ from onnxlet.function.models.repository import NAME, VERSION
 Key = tuple[str, int]  # a model's name, and a version
 Stamp = tuple[tuple[str, int, int, int], ...]  # of each file its name, bytes, time and inode
 MANIFEST = "manifest.json"
+REPORT = "report."  # how the names of a report's files begin
 
 
 def scan_all(folders: Sequence[Path]) -> dict[Key, Stamp]:
@@ -66,6 +67,8 @@ def _entries(directory: os.DirEntry[str]) -> list[os.DirEntry[str]]:
 def _stamp(directory: os.DirEntry[str]) -> Stamp:
     files = []
     for entry in _entries(directory):
+        if entry.name.lstrip(".").startswith(REPORT):
+            continue  # written again beside the model, which stays as it is
         with suppress(OSError):
             about = entry.stat()
             files.append((entry.name, about.st_size, about.st_mtime_ns, about.st_ino))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from onnxlet.function.serving.service import Service
 
 PARTS: tuple[Part, ...] = (native.PART, v2.PART, v1.PART, invocations.PART, others.PART)
-Describe = Callable[[Endpoint], Operation]
+Describe = Callable[[Endpoint], Operation | None]
 VARIABLE = re.compile(r"<(?:\w+:)?(\w+)>")  # in one of Flask's rules
 
 
@@ -36,7 +36,10 @@ def document(service: Service) -> dict[str, Any]:
     for route in sorted(service.routes, key=_order):
         part, describe = _words(route)
         for endpoint in _endpoints(route, service, models):
-            described = _described(describe(endpoint), part, endpoint, route)
+            operation = describe(endpoint)
+            if operation is None:  # this very model has nothing there
+                continue
+            described = _described(operation, part, endpoint, route)
             described["operationId"] = _of_its_own(described["operationId"], names)
             paths.setdefault(endpoint.path, {})[route.method.lower()] = described
             schemas_used |= part.schemas

@@ -92,7 +92,7 @@ class Part(NamedTuple):
 
     tag: str
     about: str
-    operations: Mapping[str, Callable[[Endpoint], Operation]]
+    operations: Mapping[str, Callable[[Endpoint], Operation | None]]
     error: Schema
     error_type: str = JSON
     schemas: Mapping[str, Schema] = {}

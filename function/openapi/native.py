@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from onnxlet.function.http.report import path_of
 from onnxlet.function.models.example import example_instance
 from onnxlet.function.openapi import explain
 from onnxlet.function.openapi.forms import (
@@ -122,6 +123,20 @@ def _model(endpoint: Endpoint) -> Operation:
     )
 
 
+def _report(endpoint: Endpoint) -> Operation | None:
+    if endpoint.model is None or path_of(endpoint.model) is None:
+        return None
+    described = _model(endpoint)
+    page = answered("A page of HTML, without script.", {"type": "string"}, "text/html")
+    return Operation(
+        "How good the model is",
+        page,
+        None,
+        described.parameters,
+        (404,),
+    )
+
+
 MODEL: Schema = record(
     {
         "name": {"type": "string"},
@@ -154,6 +169,7 @@ MODEL: Schema = record(
         "pin": {"type": "string", "description": "the version, or alias, that is served instead"},
         "classes": {"type": "array"},
         "metrics": {"type": ["object", "null"]},
+        "report": {"type": "string", "description": "where its report is, from the root"},
         "typical": {
             "type": "object",
             "description": "by column: median and quantiles, or frequent values",
@@ -170,6 +186,7 @@ OPERATIONS: Mapping[str, Any] = {
     "POST /models/<name>/versions/<version>/explain": explain.operation,
     "GET /models": _models,
     "GET /models/<name>": _model,
+    "GET /models/<name>/report": _report,
 }
 PART = Part(
     "native",

@@ -55,7 +55,7 @@ def _numbers(known: Array, picked: Array, random: np.random.Generator) -> Array:
     finite = known[np.isfinite(known)].astype(np.float64)
     if not finite.size:
         return picked
-    low, high = float(finite.min()), float(finite.max())
+    low, high = float(np.min(finite)), float(np.max(finite))
     reach = BEYOND * (high - low)
     wide = random.uniform(low - reach, high + reach, ROWS)
     near = picked * (1 + MOVED * random.uniform(-1, 1, ROWS))

@@ -63,7 +63,17 @@ def _numbers(*operands: Any) -> list[Tensor]:
 
 def floats(*operands: Any) -> list[Tensor]:
     """All operands as floats, in the graph's precision."""
-    return [tensor.cast(tensor.graph.precision) for tensor in _numbers(*operands)]
+    return [as_float(tensor) for tensor in _numbers(*operands)]
+
+
+def as_float(x: Tensor) -> Tensor:
+    """In the graph's precision; a missing flag is NaN."""
+    number, gap = x.cast(x.graph.precision), _lacking(x)
+    return number if gap is None else gap.where(np.nan, number)
+
+
+def _lacking(x: Tensor) -> Tensor | None:
+    return x.graph.lacking.get(x.name)
 
 
 def common(*operands: Any, least: str = "int64") -> list[Tensor]:
@@ -72,7 +82,7 @@ def common(*operands: Any, least: str = "int64") -> list[Tensor]:
     dtypes = {tensor.dtype for tensor in tensors}
     if dtypes <= {"bool"} and least == "bool":
         return tensors
-    if dtypes <= {"bool", "int64"}:
+    if dtypes <= {"bool", "int64"} and all(_lacking(x) is None for x in tensors):
         return [tensor.cast("int64") for tensor in tensors]
     return floats(*tensors)
 
@@ -224,12 +234,19 @@ def everywhere(x: Tensor) -> Tensor:
 
 
 def missing(x: Tensor) -> Tensor:
-    """Where a value is missing; whole numbers and booleans never are."""
+    """Where a value is missing; whole numbers and most booleans never are."""
+    if (gap := _lacking(x)) is not None:
+        return gap
     if x.dtype == "string":
         return x.equals(MISSING_TEXT)
     if x.dtype == DATE:
         return dates.parts(x, ["year"]).isnan()
     return x.isnan() if x.dtype not in ("bool", "int64") else ~x.equals(x)
+
+
+def may_lack(x: Tensor) -> bool:
+    """Whether a value may be missing, by its dtype."""
+    return x.dtype not in ("bool", "int64") or _lacking(x) is not None
 
 
 def maximum(a: Any, b: Any) -> Tensor:

@@ -41,7 +41,7 @@ def to_datetime(arg: Any, **options: Any) -> Any:
 
 def _read(x: Tensor, form: Any, utc: bool, coerced: bool) -> Tensor:
     if x.dtype == DATE:
-        return x
+        return _moments(x) if utc else x
     known = dates.form_of(x)
     form = known if form is None else form
     if form is None:
@@ -108,14 +108,12 @@ class DtAccessor:
         """The same clock in UTC, or in no zone."""
         if tz not in (None, "UTC"):
             refuse(f"the clock of the zone {tz!r:.40} has hours twice, and others not at all")
-        return self._made(lambda x: x)
+        return self._made(dates.as_they_stand)
 
     def tz_convert(self, tz: Any) -> Any:
-        """The clock of another zone; the dates have to be in UTC."""
-        steps = self._series._tensor.steps
-        if any(step["step"] == "date_in_zone" for step in steps):
-            refuse("a time zone after another has no conversion", "Begin with utc=True.")
-        return self._made(lambda x: x if tz is None else dates.in_zone(x, str(tz)))
+        """The clock of another zone, or of UTC without one."""
+        moments = _moments(self._series._tensor)
+        return self._made(lambda _: moments if tz is None else dates.in_zone(moments, str(tz)))
 
 
 class Duration:
@@ -219,13 +217,20 @@ def _equal(x: Any, y: Any) -> Tensor:
 
 def _operand(operand: Any) -> Any:
     if hasattr(operand, "_tensor") and operand._tensor.dtype == DATE:
-        return operand._mapped(dates.microseconds)
+        return operand._mapped(lambda x: dates.microseconds(_moments(x)))
     if isinstance(operand, str | datetime | np.datetime64):
         moment = pd.Timestamp(operand)
         if moment.tz is not None:
             moment = moment.tz_convert("UTC").tz_localize(None)
         return float((moment.to_pydatetime() - datetime(1970, 1, 1)) // MICROSECOND)
     return refuse(f"it computes with dates and {operand!r:.40}", "Compare dates with dates.")
+
+
+def _moments(x: Tensor) -> Tensor:
+    try:
+        return dates.as_moments(x)
+    except Unsupported as error:
+        return refuse(str(error), error.hint)
 
 
 def is_date(operand: Any) -> bool:

@@ -10,7 +10,13 @@ import numpy as np
 from pandas import Series
 
 from onnxlet.convert.converters.tracing import arithmetic
-from onnxlet.convert.converters.tracing.arithmetic import choose, is_missing, missing, tensor_of
+from onnxlet.convert.converters.tracing.arithmetic import (
+    choose,
+    is_missing,
+    may_lack,
+    missing,
+    tensor_of,
+)
 from onnxlet.convert.converters.tracing.refusal import refuse
 from onnxlet.convert.graph.categories import index_among
 from onnxlet.convert.graph.converter import DROPPED, Table, Tensor
@@ -22,14 +28,14 @@ def filled(x: Tensor, value: Any) -> Tensor:
     if isinstance(value, Tensor):
         if (value.dtype == "string") != (x.dtype == "string"):
             refuse("it fills text with numbers, or numbers with text")
-        return x if x.dtype in ("bool", "int64") else choose(missing(x), value, x)
+        return choose(missing(x), value, x) if may_lack(x) else x
     if not isinstance(value, str | int | float | bool | np.generic) or is_missing(value):
         refuse(f"it fills gaps with {value!r:.40}")
     if x.dtype == "string":
         return _filled_text(x, value) if isinstance(value, str) else x
     if isinstance(value, str):
         refuse("it fills numbers with text")
-    return x if x.dtype in ("bool", "int64") else choose(missing(x), value, x)
+    return choose(missing(x), value, x) if may_lack(x) else x
 
 
 def _filled_text(x: Tensor, value: str) -> Tensor:

@@ -14,7 +14,10 @@ from typing import Any
 from onnxlet.convert.converters.tracing.arithmetic import choose, missing
 from onnxlet.convert.converters.tracing.refusal import refuse
 from onnxlet.convert.graph.converter import Table, Tensor, Unsupported
-from onnxlet.convert.reference.regex_safety import runaway
+from onnxlet.convert.graph.inputs import steps_of
+from onnxlet.convert.reference.regex_safety import hopeless, runaway
+from onnxlet.convert.reference.slow_steps import growth
+from onnxlet.function.arrays import MISSING_TEXT
 from onnxlet.function.inputs.text_steps import METHODS, PREDICATES
 
 SPECIAL = set(r"\.^$*+?{}[]|()")
@@ -35,7 +38,7 @@ class StrAccessor:
         if name in METHODS:
             return lambda *given, **options: self._method(name, *given, **options)
         if name in PREDICATES:
-            return lambda: self._asked({"step": "str_predicate", "name": name}, False)
+            return lambda: self._asked({"step": "str_predicate", "name": name}, None)
         return refuse(f"text changed by .str.{name} has no conversion", FIRST)
 
     def _method(self, name: str, *given: Any, **options: Any) -> Any:
@@ -65,7 +68,7 @@ class StrAccessor:
         if expand:
             refuse("split(expand=True) makes as many columns as the rows need", "Take .str[0].")
         pattern = isinstance(pat, str) and (regex or (regex is None and len(pat) > 1))
-        separator = _safe(pat) if pattern else pat
+        separator = self._safe(pat) if pattern else pat
         settings = {"separator": separator, "most": _whole(n) or -1, "pattern": bool(pattern)}
         return SplitText(self, settings)
 
@@ -88,7 +91,7 @@ class StrAccessor:
             return self._changed(
                 {"step": "replace_literal", "old": pat, "new": repl, "most": _whole(n)}
             )
-        pattern = _safe(pat if regex else re.escape(pat), flags)
+        pattern = self._safe(pat if regex else re.escape(pat), flags)
         return self._changed(
             {
                 "step": "replace_pattern",
@@ -101,7 +104,7 @@ class StrAccessor:
 
     def extract(self, pat: Any, flags: int = 0, expand: bool = True) -> Any:
         """The one group of the first match."""
-        pattern = re.compile(_safe(pat, flags), int(flags))
+        pattern = re.compile(self._safe(pat, flags), int(flags))
         if pattern.groups != 1:
             refuse(f".str.extract of {pattern.groups} groups has no conversion", "Take one group.")
         made = self._changed({"step": "pattern_group", "pattern": pat, "flags": int(flags)})
@@ -119,7 +122,7 @@ class StrAccessor:
     def count(self, pat: Any, flags: int = 0) -> Any:
         """How often a pattern is found."""
         return self._number(
-            {"step": "pattern_count", "pattern": _safe(pat, flags), "flags": int(flags)}
+            {"step": "pattern_count", "pattern": self._safe(pat, flags), "flags": int(flags)}
         )
 
     def find(self, sub: Any, start: Any = 0, end: Any = None) -> Any:
@@ -165,20 +168,36 @@ class StrAccessor:
         return self._matched([f".*{re.escape(part)}" for part in _texts(pat)], na)
 
     def _matched(self, patterns: Sequence[str], na: Any) -> Any:
-        """Whether a text matches; `na` if it is missing, False if `na` is no bool.
+        """Whether a text matches; `na` if it is missing, and missing itself if `na` is no bool.
 
-        pandas returns NaN or NA by its version: parity decides whether False is equal.
+        As a condition it is then False: pandas has NaN or None there by what X_test has, and parity
+        decides whether False is equal.
         """
-        instead = na if isinstance(na, bool) else False
         pattern = f"(?s)(?:{'|'.join(patterns)})"
-        return self._series._mapped(_found(pattern, instead))
+        return self._series._mapped(_found(pattern, na))
 
     def _search(self, how: str, pat: Any, case: bool, flags: int, na: Any) -> Any:
         flags = int(flags) | (0 if case else re.IGNORECASE)
-        step = {"step": "pattern_matches", "pattern": _safe(pat, flags), "how": how, "flags": flags}
-        return self._asked(step, na if isinstance(na, bool) else False)
+        step = {
+            "step": "pattern_matches",
+            "pattern": self._safe(pat, flags),
+            "how": how,
+            "flags": flags,
+        }
+        return self._asked(step, na)
 
     # the front end
+
+    def _safe(self, pattern: Any, flags: int = 0) -> str:
+        """A pattern, if it is a text that can be searched for in anybody's text."""
+        if not isinstance(pattern, str):
+            refuse("a search for what is no text has no conversion", "Give the pattern as text.")
+        if int(flags) & ~int(re.I | re.M | re.S | re.U):
+            refuse(f"a search with flags={int(flags)} has no conversion", "Use re.I, re.M or re.S.")
+        limited = growth(steps_of(self._series._tensor)) is not None  # then by the text's length
+        if reason := (hopeless if limited else runaway)(pattern):
+            refuse(reason.replace("its token_pattern", "the pattern"), BOUNDED)
+        return pattern
 
     def _changed(self, step: dict[str, Any]) -> Any:
         return self._series._like(Table((stepped(self._series._tensor, step),)))
@@ -187,8 +206,9 @@ class StrAccessor:
         x = self._series._tensor
         return self._series._like(Table((stepped(x, step, x.graph.precision),)))
 
-    def _asked(self, step: dict[str, Any], na: bool) -> Any:
-        return self._number(step)._mapped(lambda x: choose(x.isnan(), na, x.equals(1.0)))
+    def _asked(self, step: dict[str, Any], na: Any) -> Any:
+        text = self._series._tensor
+        return self._number(step)._mapped(lambda x: _flag(text, x.isnan(), x.equals(1.0), na))
 
 
 class SplitText:
@@ -220,25 +240,23 @@ def stepped(x: Tensor, step: dict[str, Any], dtype: str = "string", width: int =
         refuse("it changes text that a step before has changed", FIRST)
 
 
-def _found(pattern: str, instead: bool) -> Callable[[Tensor], Tensor]:
+def _flag(text: Tensor, gap: Tensor, found: Tensor, na: Any) -> Tensor:
+    """Whether something was found; `na` where the text is missing."""
+    made = choose(gap, na if isinstance(na, bool) else False, found)
+    filled = any(one == MISSING_TEXT for one, _ in text.replaced)
+    if not isinstance(na, bool) and not filled and {*text.types} == {"string?"}:
+        made.graph.lacking[made.name] = gap
+    return made
+
+
+def _found(pattern: str, na: Any) -> Callable[[Tensor], Tensor]:
     def found(x: Tensor) -> Tensor:
         if x.dtype != "string":
             refuse("it searches in numbers as in text")
         made = x.graph.op("RegexFullMatch", x, dtype="bool", pattern=pattern)
-        return choose(missing(x), instead, made)
+        return _flag(x, missing(x), made, na)
 
     return found
-
-
-def _safe(pattern: Any, flags: int = 0) -> str:
-    """A pattern, if it is a text that can be searched for in anybody's text."""
-    if not isinstance(pattern, str):
-        refuse("a search for what is no text has no conversion", "Give the pattern as text.")
-    if int(flags) & ~int(re.I | re.M | re.S | re.U):
-        refuse(f"a search with flags={int(flags)} has no conversion", "Use re.I, re.M or re.S.")
-    if reason := runaway(pattern):
-        refuse(reason.replace("its token_pattern", "the pattern"), BOUNDED)
-    return pattern
 
 
 def _whole(number: Any) -> int:

@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from sklearn.base import BaseEstimator
 
+from onnxlet.convert.converters.tracing.arithmetic import as_float
 from onnxlet.convert.converters.tracing.array import TracedArray
 from onnxlet.convert.converters.tracing.frame import TracedFrame
 from onnxlet.convert.converters.tracing.modules import traced_modules, traced_version
@@ -184,5 +185,5 @@ def _as_number(graph: Graph, tensor: Tensor) -> Tensor:
     """A bool becomes a number of type bool, as booleans of inputs are."""
     if tensor.dtype != "bool":
         return tensor
-    made = replace(tensor.cast(graph.precision), labels=tensor.labels)
-    return replace(made, types=("bool",) * tensor.width)
+    kind = "bool?" if tensor.name in graph.lacking else "bool"
+    return replace(as_float(tensor), labels=tensor.labels, types=(kind,) * tensor.width)

@@ -9,17 +9,20 @@ import re
 import shutil
 import struct
 import zipfile
+from importlib.metadata import PathDistribution
 from pathlib import Path
 
 import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-from onnxlet.convert.bundle import stripping, wheels
-from onnxlet.convert.bundle.contents import choose_models, place_models
+from onnxlet.convert.bundle import contents, stripping, wheels
+from onnxlet.convert.bundle.contents import LICENCES, choose_models, place_models
 from onnxlet.convert.bundle.package import described
 from onnxlet.convert.bundle.release import write_models
 from onnxlet.convert.bundle.target import Target
+from onnxlet.convert.errors import PackagingFailed
+from onnxlet.convert.report import FILES
 from onnxlet.function.errors import ModelError
 from onnxlet.function.models.repository import Repository
 from tests.conftest import ROOT
@@ -53,6 +56,30 @@ def test_bundle_json_lists_every_file(for_lambda: Made) -> None:
     for path, digest in files.items():
         content = (for_lambda.folder / path).read_bytes()
         assert hashlib.sha256(content).hexdigest() == digest, path
+
+
+def test_the_licences_of_the_code_are_beside_it(for_lambda: Made) -> None:
+    for name in LICENCES:
+        assert (for_lambda.folder / "onnxlet" / name).read_text() == (ROOT / name).read_text()
+    assert "CityHash" in (for_lambda.folder / "onnxlet" / "NOTICE").read_text()
+
+
+def test_an_installed_package_has_the_licences_in_its_metadata(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "site" / "onnxlet-1.0.dist-info"
+    (folder / "licenses").mkdir(parents=True)
+    (folder / "METADATA").write_text("Metadata-Version: 2.4\nName: onnxlet\nVersion: 1.0\n")
+    (folder / "licenses" / "LICENSE").write_text("of the package")
+    monkeypatch.setattr(contents, "CHECKOUT", False)
+    monkeypatch.setattr(contents, "distribution", lambda name: PathDistribution(folder))
+    (tmp_path / "onnxlet").mkdir()
+    with pytest.raises(PackagingFailed, match="installed without its NOTICE"):
+        contents.place_licences(tmp_path)
+    (folder / "licenses" / "NOTICE").write_text("of others")
+
+    assert contents.place_licences(tmp_path) == ["onnxlet/LICENSE", "onnxlet/NOTICE"]
+    assert (tmp_path / "onnxlet" / "NOTICE").read_text() == "of others"
 
 
 def test_every_file_of_the_function_and_of_the_models_is_there(
@@ -93,6 +120,19 @@ def test_versions_that_have_names_are_packed_with_them(models: Path, tmp_path: P
     write_models(chosen, tmp_path / "alone.zip", 7)  # a device has its own names
     with zipfile.ZipFile(tmp_path / "alone.zip") as archive:
         assert {name.split("/")[2] for name in archive.namelist() if "/iris/" in name} == {"2"}
+
+
+def test_reports_are_left_out(models: Path, tmp_path: Path) -> None:
+    shutil.copytree(models / "iris", tmp_path / "from" / "iris")
+    before = set(place_models(choose_models(tmp_path / "from", (), ()), tmp_path / "before"))
+    for name in FILES:
+        (tmp_path / "from" / "iris" / "1" / name).write_text("somebody's figures")
+    chosen = choose_models(tmp_path / "from", (), ())
+
+    assert set(place_models(chosen, tmp_path / "to")) == before
+    write_models(chosen, tmp_path / "alone.zip", 7)
+    with zipfile.ZipFile(tmp_path / "alone.zip") as archive:
+        assert not [name for name in archive.namelist() if "report" in name]
 
 
 def test_broken_names_stop_the_packaging(models: Path, tmp_path: Path) -> None:

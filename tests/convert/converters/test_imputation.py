@@ -12,6 +12,7 @@ from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401 - it exists once imported
 from sklearn.impute import IterativeImputer, KNNImputer, MissingIndicator, SimpleImputer
 from sklearn.linear_model import LinearRegression
+from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
@@ -242,6 +243,7 @@ CHAINS: dict[str, Any] = {
     "converged": IterativeImputer(max_iter=50, tol=0.5, random_state=0),
     "no round": IterativeImputer(max_iter=0),
     "linear": IterativeImputer(LinearRegression(), max_iter=2, random_state=0),
+    "neighbours": IterativeImputer(KNeighborsRegressor(3), max_iter=2, random_state=0),
     "trees": IterativeImputer(
         ExtraTreesRegressor(4, max_depth=4, random_state=0), max_iter=2, random_state=0
     ),

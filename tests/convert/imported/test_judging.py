@@ -111,7 +111,7 @@ def test_logits_are_compared_with_their_usual_size(tmp_path: Path) -> None:
     built = imported(tmp_path, proto, {"x": FEATURES}, {"logits": near}, quiet)
     allowed = built.manifest["parity"]["outputs"]["prediction"]["allowed"]
     assert allowed == pytest.approx(1e-5 * size, rel=1e-2)
-    smallest = np.unravel_index(np.abs(logits).argmin(), logits.shape)
+    smallest = np.unravel_index(np.argmin(np.abs(logits)), logits.shape)
     far = logits.copy()
     far[smallest] += 3e-5 * size
     with pytest.raises(Refusal, match="differ"):

@@ -32,6 +32,8 @@ from sklearn.preprocessing import (
 from sklearn.tree import DecisionTreeClassifier
 
 from onnxlet import DateParts
+from onnxlet.convert.estimators.category_counts import CategoryCounts
+from onnxlet.convert.estimators.pair_arithmetic import PairArithmetic
 from onnxlet.convert.sources.source import Source
 from tools.coverage import samples
 from tools.coverage.samples import Sample, with_gaps
@@ -107,6 +109,13 @@ def _encoded_trees() -> Any:
     return make_pipeline(columns, DecisionTreeClassifier(max_depth=6, random_state=0))
 
 
+def _counts_and_pairs() -> Any:
+    columns = make_column_transformer(
+        (CategoryCounts(), ["Home", "Job"]), (PairArithmetic(), ["Age", "Income"])
+    )
+    return make_pipeline(columns, DecisionTreeClassifier(max_depth=6, random_state=0))
+
+
 def _steps() -> Any:
     made = make_union(QuantileTransformer(n_quantiles=20), KBinsDiscretizer(encode="onehot-dense"))
     return make_pipeline(made, linear_model.Ridge())
@@ -168,6 +177,7 @@ MODELS: dict[str, Callable[[], Source]] = {
     ),
     "steps": lambda: _fitted(_steps(), samples.one_target()),
     "encoded trees": lambda: _fitted(_encoded_trees(), samples.loans()),
+    "counts and pairs": lambda: _fitted(_counts_and_pairs(), _loans_with_gaps()),
     "words": lambda: _fitted(
         make_pipeline(TfidfVectorizer(), linear_model.LogisticRegression()), _texts()
     ),

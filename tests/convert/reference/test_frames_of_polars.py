@@ -9,6 +9,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -18,7 +19,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from onnxlet.convert.build import build
+from onnxlet.convert.converters.registry import converts
 from onnxlet.convert.errors import Refusal
+from onnxlet.convert.graph.converter import Graph, Outputs, Table
 from onnxlet.convert.reference.inputs import read_inputs
 from onnxlet.convert.sources.source import Source, load_source
 from tests.convert.helpers import built, served
@@ -122,6 +125,46 @@ def test_names_are_compared_with_those_of_the_fit(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match="'age' is missing and 'Age' is too many") as caught:
         built(Source(model, other, Y), tmp_path)
     assert caught.value.hint == "Is 'Age' the column 'age'? Give it the name of the fit."
+
+
+class FrameOfItsKind(TransformerMixin, BaseEstimator):  # type: ignore[misc] # untyped there
+    """Raises for another library's frames than that of its fit, as skrub and feature-engine do."""
+
+    def fit(self, X: Any, y: Any = None) -> FrameOfItsKind:
+        self.kind_ = type(X).__module__.partition(".")[0]
+        return self
+
+    def transform(self, X: Any) -> Any:
+        kind = type(X).__module__.partition(".")[0]
+        if kind != self.kind_:
+            raise TypeError(
+                f"Pipeline was fitted to a {self.kind_} dataframe but is being applied to a {kind} "
+                "dataframe."
+            )
+        return np.asarray(X)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+
+@converts(FrameOfItsKind)
+def of_its_kind(graph: Graph, fitted: FrameOfItsKind, table: Table) -> Outputs:
+    return {"transform": graph.matrix(table)}
+
+
+def test_rows_of_polars_are_given_in_pandas_to_what_was_fitted_on_it(tmp_path: Path) -> None:
+    numbers = FRAME.select("age", polars.col("größe").fill_null(0.0))
+    frame = pd.DataFrame(numbers.to_dict(as_series=False))
+    model = make_pipeline(FrameOfItsKind(), LogisticRegression()).fit(frame, Y)
+    built(Source(model, numbers, Y), tmp_path)
+    got = served(tmp_path).post("/predict", json=numbers[:20].to_dicts())
+    assert got.get_json()["prediction"] == model.predict(frame[:20]).tolist()
+
+    of_polars = make_pipeline(FrameOfItsKind(), LogisticRegression()).fit(numbers, Y)
+    for rows in (numbers, frame):
+        with pytest.raises(Refusal, match=r"takes (none|no frame) of pandas, in which") as caught:
+            built(Source(of_polars, rows, Y), tmp_path)
+        assert caught.value.hint == "Fit it on a frame of pandas: X.to_pandas()."
 
 
 @pytest.mark.parametrize("target", [None, "answer"])

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from onnxlet.convert.reference.regex_safety import runaway
+from onnxlet.convert.reference.regex_safety import hopeless, runaway
 
 LINEAR = [
     r"(?u)\b\w\w+\b",
@@ -45,3 +45,9 @@ def test_a_pattern_that_runs_away_is_reported_with_the_text_that_it_runs_on(patt
     assert reason.startswith(f"its token_pattern {pattern!r} takes more than 1 s for ")
     assert time.monotonic() - start < 60
     assert runaway(pattern) is reason
+
+
+@pytest.mark.parametrize(("pattern", "on_short_text"), [(r"(a+)+b", True), (r"(\d+\.\d)", False)])
+def test_a_limit_of_length_helps_against_squares_only(pattern: str, on_short_text: bool) -> None:
+    assert runaway(pattern) != ""
+    assert hopeless(pattern) == (runaway(pattern) if on_short_text else "")

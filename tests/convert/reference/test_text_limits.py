@@ -6,16 +6,29 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from sklearn.compose import make_column_transformer
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.tree import DecisionTreeRegressor
 
+from onnxlet.convert.build import build
 from onnxlet.convert.errors import Refusal
-from onnxlet.convert.reference.text_limits import AT_MOST, LENGTHS, WANTED, _chosen, pauses
+from onnxlet.convert.reference.slow_steps import growth, slow_steps
+from onnxlet.convert.reference.text_limits import (
+    AT_MOST,
+    LENGTHS,
+    WANTED,
+    _chosen,
+    longest_pause,
+    pauses,
+)
 from onnxlet.convert.sources.source import Source
+from onnxlet.function.inputs.front_end import composed
 from onnxlet.function.inputs.signature import LONGEST_TEXT
 from tests.convert.helpers import built, served
 
@@ -74,6 +87,61 @@ def test_a_front_end_is_measured_on_texts_that_are_costly_for_it(
     found = pauses(json.dumps(SETTINGS | settings))
 
     assert least <= _chosen(found, None) <= most
+
+
+STRIPPED: dict[str, Any] = {"step": "str_method", "name": "strip", "arguments": []}
+UPPER: dict[str, Any] = {"step": "str_method", "name": "upper", "arguments": []}
+SEARCHED: dict[str, Any] = {"step": "pattern_group", "pattern": r"(\d+\.\d)", "flags": 0}
+LONGER: dict[str, Any] = {"step": "replace_literal", "old": "1", "new": "11", "most": -1}
+
+
+@pytest.mark.parametrize(
+    ("steps", "times"),
+    [([], 1), ([STRIPPED], 1), ([STRIPPED, UPPER], 3), ([UPPER, UPPER], 9), ([LONGER], None)],
+)
+def test_how_much_longer_steps_make_a_text(steps: list[Any], times: int | None) -> None:
+    assert growth(steps) == times
+    text = "  \u0390\u03b0\ufb03"  # three characters each in upper case
+    assert len(composed([STRIPPED, UPPER])(text)) == 9
+
+
+def test_steps_that_search_are_slow_where_their_pattern_is() -> None:
+    linear = SEARCHED | {"pattern": r"(\d+)"}
+    split = {"step": "split_part", "separator": r"\s+\.", "pattern": True, "index": 0, "most": -1}
+    plain = {**split, "pattern": False}
+    found = slow_steps([linear, UPPER, SEARCHED, plain, split])
+    assert found == [(SEARCHED, 3), (split, 3)]
+
+
+def test_a_search_of_the_square_gets_a_limit_and_is_as_quick_as_others(tmp_path: Path) -> None:
+    sizes = pd.DataFrame({"size": [f"{n}.5 kg" for n in range(60)]})
+    model = make_pipeline(
+        FunctionTransformer(
+            lambda X: X["size"].str.extract(r"(\d+\.\d)", expand=False).astype(float).to_frame()
+        ),
+        DecisionTreeRegressor(max_depth=3),
+    ).fit(sizes, np.arange(60.0))
+    lines: list[str] = []
+    made = build(Source(model, sizes), "m", tmp_path, lines.append)
+    [column] = made.manifest["signature"]["inputs"]
+    limit = column["longest"]
+
+    assert 300 <= limit <= 10_000
+    assert any(f"takes texts of up to {limit:,} characters" in line for line in lines)
+    search = composed([SEARCHED])
+    assert min(longest_pause(lambda: search("1" * limit)) for _ in range(3)) <= AT_MOST
+    client = served(tmp_path)
+    assert client.post("/predict", json=[["x" * (limit - 4) + "31.5"]]).status_code == 200
+    assert client.post("/predict", json=[["x" * (limit - 3) + "31.5"]]).status_code == 422
+
+
+def test_a_search_of_the_square_is_refused_in_a_text_that_was_made_longer(tmp_path: Path) -> None:
+    sizes = pd.DataFrame({"size": [f"{n}.5 kg" for n in range(60)]})
+    model = FunctionTransformer(
+        lambda X: X["size"].str.replace("1", "11").str.contains(r"\d+\.\d").to_frame() * 1.0
+    ).fit(sizes)
+    with pytest.raises(Refusal, match=r"the pattern .* takes more than"):
+        built(Source(model, sizes), tmp_path)
 
 
 @pytest.fixture(scope="module")

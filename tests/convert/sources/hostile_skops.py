@@ -34,6 +34,7 @@ PACKAGES = (
     "builtins",
     "catboost",
     "collections",
+    "imblearn",
     "lightgbm",
     "numpy",
     "scipy",
@@ -238,7 +239,7 @@ def import_everything() -> None:
     """
     with TemporaryDirectory() as folder, chdir(folder), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for name in ("numpy", "scipy", "sklearn", "lightgbm", "xgboost", "catboost"):
+        for name in ("numpy", "scipy", "sklearn", "lightgbm", "xgboost", "catboost", "imblearn"):
             try:
                 package = importlib.import_module(name)
             except ImportError:

@@ -31,7 +31,11 @@ COLUMNS = [
     Column("dropped", "string", required=False),
 ]
 TENSORS = [
-    {"name": "a", "dtype": "float64", "columns": ["rooms", "price", "ratio", "grade"]},
+    {
+        "name": "a",
+        "dtype": "float64",
+        "columns": ["rooms", "price", "ratio", "grade"],
+    },
     {"name": "b", "dtype": "float32", "columns": ["size"]},
     {"name": "c", "dtype": "int64", "columns": ["id"]},
     {"name": "d", "dtype": "bool", "columns": ["new"]},
@@ -90,6 +94,31 @@ def test_whole_blocks_are_accepted_only_where_each_cell_is(rows: list[Any]) -> N
         careful = validate_cells(rows, SIGNATURE, {})
         assert same([a.tolist() for a in quick], [a.tolist() for a in careful])
         assert [a.dtype for a in quick] == [a.dtype for a in careful]
+
+
+WHOLE = Signature(
+    [
+        Column("part", "int64", nullable=True, categories=(7, 2**53)),
+        Column("weight", "int64", nullable=True, maximum=10**17),
+    ],
+    [],
+    [{"name": "input", "dtype": "float64", "columns": ["part", "weight"]}],
+)
+WHOLE_CELLS = st.sampled_from([None, 7, 7.0, 2**53, 2**53 + 1, 2.0**53, 10**17, 10**17 + 1, 2**62])
+
+
+@settings(max_examples=300, deadline=None)
+@given(rows=st.lists(st.tuples(WHOLE_CELLS, WHOLE_CELLS).map(list), min_size=1, max_size=4))
+@example(rows=[[2**53 + 1, None]])
+@example(rows=[[7, 10**17 + 1], [None, None]])
+def test_an_integer_is_judged_as_float64_holds_it_whatever_is_beside_it(rows: list[Any]) -> None:
+    fitting = [[part in (None, 7, 2**53, 2**53 + 1), weight != 2**62] for part, weight in rows]
+    wrong = sum(not fits for row in fitting for fits in row)
+    held = outcome(lambda: validate_rows(rows, WHOLE).arrays)
+    if wrong:
+        assert held == ("refused", wrong)
+    else:
+        assert same(held, [np.array(rows, dtype=np.float64).tolist()])
 
 
 @settings(max_examples=300, deadline=None)

@@ -23,9 +23,11 @@ from feature_engine.text import TextFeatures
 from feature_engine.timeseries.forecasting import LagFeatures
 from feature_engine.wrappers import SklearnTransformerWrapper
 from sklearn import preprocessing
+from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.feature_selection import SelectKBest
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import Ridge
+from sklearn.tree import DecisionTreeRegressor
 
 from onnxlet.convert.build import Built
 from onnxlet.convert.converters.registry import converters
@@ -414,6 +416,30 @@ def test_categories_of_the_fit_are_taken_though_no_held_out_row_has_them(tmp_pat
     client = served(tmp_path)
     assert client.post("/predict", json=[{"a": 1.0, "city": "u"}]).status_code == 200
     assert client.post("/predict", json=[{"a": 1.0, "city": "unseen"}]).status_code == 422
+
+
+@pytest.mark.parametrize(
+    "model",
+    [DecisionTreeRegressor(max_depth=3), HistGradientBoostingRegressor(max_iter=5)],
+    ids=str,
+)
+@pytest.mark.parametrize("settings", [{}, {"missing_values": "ignore", "fill_value": 0.5}], ids=str)
+def test_columns_that_a_step_would_fill_in_are_needed(
+    model: Any, settings: dict[str, Any], tmp_path: Path
+) -> None:
+    random = np.random.default_rng(0)
+    X = pd.DataFrame(random.normal(size=(300, 4)), columns=list("abcd"))
+    estimator = make_pipeline(
+        matching.MatchVariables(verbose=False, **settings), model
+    ).fit(X[["a", "b", "c"]], X["a"] + 2 * X["b"])  # fmt: skip
+    directory = built(Source(estimator, X), tmp_path)
+    columns = {
+        c["name"]: c.get("required", True) for c in directory.manifest["signature"]["inputs"]
+    }
+    assert columns == {"a": True, "b": True, "c": True, "d": False}
+    new = pd.DataFrame(random.normal(size=(50, 4)) * 3, columns=list("abcd"))
+    answer = served(tmp_path).post("/predict", json=new.to_dict("records")).get_json()
+    np.testing.assert_allclose(answer["prediction"], estimator.predict(new), rtol=1e-6)
 
 
 def notes(count: int = 300) -> pd.DataFrame:

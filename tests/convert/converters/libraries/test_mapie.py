@@ -125,6 +125,23 @@ def test_points_of_a_build(tmp_path: Path) -> None:
     assert [entry["name"] for entry in manifest["signature"]["outputs"]] == ["prediction"]
 
 
+@pytest.mark.parametrize(
+    ("model", "way_out"),
+    [
+        (
+            regression.SplitConformalRegressor(Ridge().fit(X, Y), prefit=True),
+            r"Call its conformalize",
+        ),
+        (make_pipeline(StandardScaler(), split()), r"put the pipeline into this one"),
+    ],
+    ids=["not conformalized", "last in a pipeline"],
+)
+def test_what_does_not_answer_yet_says_what_to_do(model: Any, way_out: str, tmp_path: Path) -> None:
+    with pytest.raises(Refusal) as refused:
+        built(Source(model, X), tmp_path)
+    assert way_out in refused.value.hint
+
+
 def test_calibrators_are_refused_by_name(tmp_path: Path) -> None:
     fitted = LogisticRegression(max_iter=9).fit(X[:200], Y[:200] > 150)
     made = calibration.VennAbersCalibrator(fitted, cv="prefit")

@@ -151,6 +151,52 @@ def test_dates_in_a_zone_count_there(zone: str, tmp_path: Path) -> None:
     assert answers(tmp_path, [["2026-03-29T00:59:59"]])[0] == 422
 
 
+def test_dates_in_a_zone_are_taken_to_another_clock_and_compared(tmp_path: Path) -> None:
+    begun, ended = (
+        one.dt.tz_localize("UTC").dt.tz_convert("Europe/Berlin")
+        for one in (OTHERS[:40], MOMENTS[:40])
+    )
+    X = pd.DataFrame({"begun": begun, "ended": ended})
+    bound = pd.Timestamp("2020-06-01 02:30", tz="Asia/Tokyo")
+
+    def clocks(X: Any) -> Any:
+        begun, ended = X["begun"], X["ended"]
+        local = ended.dt.tz_localize(None)
+        return pd.DataFrame(
+            {
+                "there": ended.dt.tz_convert("America/New_York").dt.hour,
+                "from there": ended.dt.tz_convert("Asia/Tokyo").dt.tz_convert("UTC").dt.day,
+                "none": ended.dt.tz_convert(None).dt.hour,
+                "read again": pd.to_datetime(ended, utc=True).dt.hour,
+                "as if": local.dt.tz_localize("UTC").dt.tz_convert("Asia/Tokyo").dt.hour,
+                "took": (ended - begun).dt.total_seconds() / 1e5,
+                "by the clock": (local - begun.dt.tz_localize(None)).dt.total_seconds() / 1e5,
+                "late": (ended > bound).astype(float),
+                "two clocks": (begun.dt.tz_convert("Asia/Tokyo") < ended).astype(float),
+            }
+        )
+
+    model = make_pipeline(FunctionTransformer(clocks), Ridge()).fit(X, Y[:40])
+    texts = [
+        ["2026-03-29T00:59:59Z", "2026-03-29T01:00:00Z"],
+        ["2026-10-25T02:30:00+02:00", "2026-10-25T02:30:00+01:00"],
+        ["2020-05-31T17:30:00Z", "2020-05-31T17:30:01Z"],
+    ]
+    rows = pd.DataFrame(texts, columns=["begun", "ended"]).apply(pd.to_datetime, utc=True)
+    rows = rows.apply(lambda column: column.dt.tz_convert("Europe/Berlin"))
+
+    check(model, X, texts, model.predict(rows), tmp_path)
+
+
+def test_a_zone_in_which_dates_were_rounded_is_their_last(tmp_path: Path) -> None:
+    X = pd.DataFrame({"when": MOMENTS.dt.tz_localize("UTC").dt.tz_convert("Europe/Berlin")})
+    model = model_of(
+        lambda X: X["when"].dt.floor("D").dt.tz_convert("UTC").dt.hour.to_frame(), X
+    )  # fmt: skip
+    with pytest.raises(Refusal, match="a zone's clock was rounded in"):
+        built(Source(model, X), tmp_path)
+
+
 def test_differences_between_dates(tmp_path: Path) -> None:
     X = pd.DataFrame({"begun": OTHERS, "ended": MOMENTS})
     X.loc[::9, "ended"] = pd.NaT

@@ -105,6 +105,32 @@ def test_every_method_of_str_does_what_pandas_does(name: str) -> None:
     assert_exact(fitted, X)
 
 
+FLAGS: dict[str, Callable[[Any], Any]] = {
+    "as numbers": lambda s: s.str.contains("1").astype(float),
+    "by a pattern": lambda s: s.str.contains(r"\d{2}").astype(float),
+    "after a change": lambda s: s.str.lower().str.startswith(("c", "b")).astype(float),
+    "a kind of characters": lambda s: s.str.isdigit().astype(float),
+    "as they are": lambda s: s.str.endswith("7"),
+    "filled": lambda s: s.str.contains("1").fillna(True).astype(int),
+    "that are missing": lambda s: s.str.contains("1").isna() * 1,
+}
+
+
+@pytest.mark.parametrize("gap", [None, np.nan])
+def test_the_flags_of_texts_that_are_missing_are_missing(gap: Any, tmp_path: Path) -> None:
+    def flags(X: Any) -> Any:
+        return pd.DataFrame({name: flag(X["t"]) for name, flag in FLAGS.items()})
+
+    cabins = X.assign(t=X["t"].where(X["t"].notna(), gap).astype(object))
+    cabins = pd.concat([cabins] * 4, ignore_index=True)
+    model = make_pipeline(
+        FunctionTransformer(flags), HistGradientBoostingClassifier(min_samples_leaf=1)
+    ).fit(cabins, cabins["t"].isna())  # so that what is missing counts
+    built(Source(model, cabins), tmp_path)
+    answer = served(tmp_path).post("/predict", json=[["D17", 0.0], [None, 0.0], ["c", 1.0]])
+    assert answer.get_json()["prediction"] == [False, True, False]
+
+
 def test_a_frame_of_one_group() -> None:
     def cabin(X: Any) -> Any:
         parts = X["t"].str.extract(r"(?P<deck>[A-Z])")

@@ -1,0 +1,173 @@
+"""Training beside other AutoML: eight tables, three splits each, the same seconds and two cores.
+
+What each run came to is kept in build/bench/training, and only run again where that is removed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import log_loss, roc_auc_score, root_mean_squared_error
+from sklearn.model_selection import train_test_split
+
+from bench.peers import HERE, QUIET, ROOT, install
+from bench.serving import Fitted
+from onnxlet.function.arrays import Array
+
+FOLDERS = (ROOT / "tests" / "pipelines" / "data", ROOT / "convert" / "examples" / "data")
+KEPT = ROOT / "build" / "bench" / "training"
+SECONDS, SPLITS, TEST = 60, 3, 0.25
+PATIENCE = 600  # seconds for one run, however few it was given
+OURS = "onnxlet"
+PEERS = ("flaml", "autogluon")
+PRESET = "medium_quality"  # AutoGluon's own default, and the one of its presets that keeps to it
+ABOUT = f"""Each has {SECONDS} s and two cores for three quarters of a table's rows; the rest is
+scored: ROC AUC, log loss or root mean squared error, as the target asks. Lower ranks are better.
+"""
+
+
+class Table(NamedTuple):
+    """A table that is learned from.
+
+    Attributes:
+        target: the column to predict.
+        task: binary, multiclass or regression.
+    """
+
+    target: str
+    task: str
+
+
+OF: Mapping[str, Table] = {
+    "ames": Table("Sale_Price", "regression"),
+    "wa_churn": Table("churn", "binary"),
+    "mlc_churn": Table("churn", "binary"),
+    "credit_data": Table("Status", "binary"),
+    "attrition": Table("Attrition", "binary"),
+    "taxi": Table("tip", "binary"),
+    "tate_text": Table("year", "regression"),
+    "movie_snippets": Table("score", "regression"),
+}
+
+
+class Run(NamedTuple):
+    """One training.
+
+    Attributes:
+        table: its name.
+        split: number of the split.
+        system: that trained.
+        loss: on the rows held out; lower is better.
+        seconds: of the whole process.
+        more: what else it reported.
+    """
+
+    table: str
+    split: int
+    system: str
+    loss: float
+    seconds: float
+    more: dict[str, Any]
+
+
+def section(models: Path, fitted: Fitted) -> str:
+    """Run what has not been run, and compare."""
+    runs = [
+        _run(name, split, system)
+        for split in range(SPLITS)
+        for name in OF
+        for system in (OURS, *PEERS)
+    ]
+    return f"{ABOUT}\n{compared(runs)}"
+
+
+def compared(runs: Sequence[Run]) -> str:
+    """Mean ranks, and every pair with the standard error of its paired differences."""
+    frame = pd.DataFrame([run._asdict() for run in runs])
+    ranks = frame.assign(rank=frame.groupby(["table", "split"])["loss"].rank())
+    mean = ranks.groupby("system")["rank"].mean().sort_values()
+    lines = ["| system | mean rank | mean seconds |", "| --- | --- | --- |"]
+    seconds = frame.groupby("system")["seconds"].mean()
+    lines += [f"| {s} | {mean[s]:.2f} | {seconds[s]:.0f} |" for s in map(str, mean.index)]
+    lines += ["", "| table | " + " | ".join((OURS, *PEERS)) + " | best peer | difference |"]
+    lines.append("| --- " * (len(PEERS) + 4) + "|")
+    lines += [_row(str(name), of) for name, of in frame.groupby("table", sort=False)]
+    ours = frame[frame["system"] == OURS]
+    sizes = [run["bytes"] / 1e6 for run in ours["more"]]
+    times = [run["one_row_ms"] for run in ours["more"]]
+    lines += ["", f"Models of ours: up to {max(sizes):.1f} MB (target 5), one row up to "
+              f"{max(times):.2f} ms (target 1)."]  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+def _row(name: str, frame: pd.DataFrame) -> str:
+    """A table's mean losses; ours minus the better peer's, in standard errors of the pairs."""
+    by = frame.pivot(index="split", columns="system", values="loss")
+    losses = {str(system): by[system].to_numpy(dtype=float) for system in by.columns}
+    best = min(PEERS, key=lambda peer: losses[peer].mean())
+    differences = losses[OURS] - losses[best]
+    error = differences.std(ddof=1) / np.sqrt(len(differences)) if len(by) > 1 else np.nan
+    cells = [f"{losses[system].mean():.4g}" for system in (OURS, *PEERS)]
+    told = f"{differences.mean():+.2g} ± {error:.2g}"
+    return f"| {name} | {' | '.join(cells)} | {best} | {told} |"
+
+
+def _run(name: str, split: int, system: str) -> Run:
+    """What is kept of a run, or it is run."""
+    KEPT.mkdir(parents=True, exist_ok=True)
+    file = KEPT / f"{name}-{split}-{system}.json"
+    if not file.exists():
+        file.write_text(json.dumps(_trained(name, split, system)))
+    return Run(name, split, system, **json.loads(file.read_text()))
+
+
+def _trained(name: str, split: int, system: str) -> dict[str, Any]:
+    table = OF[name]
+    path = next(path for folder in FOLDERS if (path := folder / f"{name}.csv.gz").exists())
+    frame = pd.read_csv(path).dropna(subset=[table.target])
+    stratify = None if table.task == "regression" else frame[table.target]
+    train, test = train_test_split(frame, test_size=TEST, random_state=split, stratify=stratify)
+    at = KEPT / f"{name}-{split}-{system}"
+    parts = {"train": at.with_suffix(".train.csv"), "test": at.with_suffix(".test.csv")}
+    train.to_csv(parts["train"], index=False)
+    test.to_csv(parts["test"], index=False)
+    classes = None if stratify is None else sorted(stratify.unique().tolist())
+    job = {
+        **{part: os.fspath(path) for part, path in parts.items()},
+        "target": table.target, "task": table.task, "classes": classes, "seconds": SECONDS,
+        "seed": split, "preset": PRESET, "answers": os.fspath(at.with_suffix(".npy")),
+    }  # fmt: skip
+    file = at.with_suffix(".job.json")
+    file.write_text(json.dumps(job))
+    python = sys.executable if system == OURS else os.fspath(install(system) / "bin" / "python")
+    started = time.monotonic()
+    subprocess.run(
+        [python, os.fspath(HERE / f"train_{system}.py"), os.fspath(file)],
+        env={**os.environ, **QUIET, "PYTHONPATH": os.fspath(ROOT) if system == OURS else ""},
+        cwd=ROOT, check=True, timeout=PATIENCE,
+    )  # fmt: skip
+    seconds = time.monotonic() - started
+    answers = np.load(os.fspath(at.with_suffix(".npy")))
+    loss = _loss(test[table.target], answers, table.task, classes)
+    more = {k: v for k, v in json.loads(file.read_text()).items() if k not in job}
+    for left in (*parts.values(), file, at.with_suffix(".npy")):
+        left.unlink()
+    return {"loss": loss, "seconds": seconds, "more": more}
+
+
+def _loss(y: Any, answers: Array, task: str, classes: Any) -> float:
+    """Lower is better."""
+    if task == "regression":
+        return float(root_mean_squared_error(y, answers))
+    if task == "binary":
+        return 1 - float(roc_auc_score(y == classes[1], answers[:, 1]))
+    return float(log_loss(y, answers, labels=classes))

@@ -1,0 +1,105 @@
+"""The report's three files, and writing them beside a model."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from onnxlet.convert.errors import Refusal
+from onnxlet.convert.report import FORMAT, HTML, JSON, MARKDOWN
+from onnxlet.folders import typed
+from onnxlet.function.errors import OnnxletError
+
+Findings = Mapping[str, Any]
+
+
+def report_files(found: Findings) -> dict[str, bytes]:
+    """The report in each of its forms, by file name, in UTF-8; the same for the same findings.
+
+    Args:
+        found: the findings: plain JSON, without NaN.
+    """
+    return {JSON: _json(found), **pages(found)}
+
+
+def _json(found: Findings) -> bytes:
+    # Escaped: a column's name may be a lone surrogate, which UTF-8 can't encode.
+    return (json.dumps(found, indent=1, allow_nan=False) + "\n").encode()
+
+
+def pages(found: Findings) -> dict[str, bytes]:
+    """The page and the model card, by file name."""
+    from onnxlet.convert.report import card, page  # with matplotlib and Jinja
+
+    return {HTML: page.html(found).encode(), MARKDOWN: card.markdown(found).encode()}
+
+
+def read_findings(directory: Path) -> dict[str, Any]:
+    """The findings beside a model.
+
+    Raises:
+        Refusal: there are none, or they are damaged, or of another form than this version reads.
+    """
+    path = directory / JSON
+    again = (
+        f"'{typed('convert', 'train')}' writes one, and so does 'build' with y_test and --report."
+    )
+    try:
+        found = json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        told = f"'{directory}' has no {JSON}: this version was written without a report"
+        raise Refusal(told, again) from error
+    except ValueError as error:
+        raise damaged(path, f"it is no JSON: {error}") from error
+    if not isinstance(found, dict) or "format" not in found:
+        raise damaged(path, "expected an object with 'format'")
+    if found["format"] != FORMAT:
+        raise Refusal(
+            f"'{path}': expected format {FORMAT}, got {found['format']!r:.40}",
+            "It is from another version of onnxlet: write it again with that one, or build again.",
+        )
+    return found
+
+
+def damaged(path: Path, why: str) -> Refusal:
+    """What is raised for findings that can't be shown."""
+    return Refusal(f"'{path}' is damaged: {why}", "Train or build the model again with a report.")
+
+
+def write_again(directory: Path) -> list[Path]:
+    """Write the page and the card of a version again; each is whole or as it was.
+
+    Raises:
+        Refusal: its findings are not there, or damaged; nothing is written.
+        OnnxletError: it can't be written.
+    """
+    from jinja2 import TemplateError
+
+    found = read_findings(directory)
+    try:
+        made = pages(found)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, TemplateError) as error:
+        why = f"{type(error).__name__}: {error}"
+        raise damaged(directory / JSON, f"a part has not its form ({why:.200})") from error
+    try:
+        return [_replace(directory / file, content) for file, content in made.items()]
+    except OSError as error:
+        raise OnnxletError(
+            f"can't write in '{directory}': {error}", "Let this user write there."
+        ) from error
+
+
+def _replace(path: Path, content: bytes) -> Path:
+    half = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with half.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        half.replace(path)
+    finally:
+        half.unlink(missing_ok=True)
+    return path

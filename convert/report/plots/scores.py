@@ -1,0 +1,70 @@
+"""The model's score beside those of a constant answer and a linear model; and what is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from onnxlet.convert.report.plots.drawing import Plot, colour, plain_ticks, plot, titles
+from onnxlet.convert.report.plots.rows import LABEL, Row, draw_rows
+from onnxlet.convert.report.wording import count, fitting, headed, listed, number
+
+Findings = Mapping[str, Any]
+BASELINES = {
+    "constant": ("a constant answer", "plain", "s"),
+    "linear": ("a linear model", "other", "D"),
+}
+MOST_LABELS = 12
+
+
+def scores(found: Findings) -> Plot | None:
+    """The optimised metric with its intervals."""
+    if not found.get("scores"):
+        return None
+    first = found["scores"][0]
+    rows = [Row("this model", first["model"], strong=True)]
+    for each in first["baselines"]:
+        label, paint, marker = BASELINES.get(
+            each["name"], (fitting(each["name"], LABEL), "third", "^")
+        )
+        rows.append(Row(label, each, paint, marker))
+    better = "higher" if first["greater_is_better"] else "lower"
+    axis = f"{headed(fitting(first['title'], 34))}, {better} is better, with 95\u202f% intervals"
+    return draw_rows("scores-plot", f"{first['title']} beside the baselines", rows, axis)
+
+
+def target(found: Findings) -> Plot | None:
+    """How the target is spread over the test rows."""
+    spread = (found.get("data") or {}).get("target")
+    if not spread or not spread.get("counts"):
+        return None
+    return _histogram(spread) if "bins" in spread else _labels(spread)
+
+
+def _histogram(spread: Findings) -> Plot:
+    edges, counts = spread["bins"], spread["counts"]
+
+    def draw(axes: Any) -> None:
+        axes.stairs(counts, edges, fill=True, color=colour("model"), alpha=0.75)
+        plain_ticks(axes.xaxis, 5)
+        plain_ticks(axes.yaxis, 4)
+        titles(axes, "target", "rows")
+
+    told = f"From {number(edges[0])} to {number(edges[-1])}; rows by bin: {_counts(counts)}."
+    return plot("target-plot", "How the target is spread", told, 230, draw, (28, 14, 40, 44))
+
+
+def _labels(spread: Findings) -> Plot | None:
+    pairs = list(zip(spread["counts"], spread["labels"], strict=True))
+    if spread.get("other"):
+        pairs = pairs[:-1]  # many rare ones, which would dwarf the rest
+    pairs.sort(key=lambda pair: -pair[0])
+    shown = [Row(fitting(label, LABEL), {"value": rows}) for rows, label in pairs[:MOST_LABELS]]
+    more = len(pairs) > MOST_LABELS or spread.get("other")
+    axis = f"rows; the {MOST_LABELS} most frequent labels" if more else "rows"
+    write = lambda value: number(value, 12)  # noqa: E731 - counts in full
+    return draw_rows("target-plot", "How often each label occurs", shown, axis, 0, write, True)
+
+
+def _counts(counts: list[int]) -> str:
+    return listed([count(each) for each in counts], 60)

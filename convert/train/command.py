@@ -1,0 +1,118 @@
+"""`onnxlet train`: from a table to a model directory and its report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from onnxlet.convert.options import models_option, progress, report
+from onnxlet.function.command_line import Command
+from onnxlet.function.errors import WrongUse
+
+
+@click.command(
+    cls=Command,
+    example="{command} churn.csv --target churn --name churn --seconds 60",
+)
+@click.argument("data")
+@click.option("--target", required=True, metavar="COL", help="The column to predict.")
+@click.option("--name", required=True, metavar="N", help="The model's name.")
+@models_option
+@click.option(
+    "--seconds", type=click.FloatRange(min=1), default=60.0, show_default=True, metavar="S",
+    help="How long to search; all of it ends within 1.5 times that and a minute.",
+)  # fmt: skip
+@click.option("--metric", metavar="M", help="What is optimised, such as roc_auc or rmse.")
+@click.option(
+    "--sensitive", multiple=True, metavar="COL",
+    help="Report how groups of this column fare; can be given again.",
+)  # fmt: skip
+@click.option(
+    "--group", metavar="COL",
+    help="Rows that share this value, such as a customer's, are never on both sides of a split.",
+)  # fmt: skip
+@click.option("--time", metavar="COL", help="Validate on rows that are later than those fitted on.")
+@click.option(
+    "--task", type=click.Choice(["binary", "multiclass", "regression"]),
+    help="Instead of what the target looks like.",
+)  # fmt: skip
+@click.option(
+    "--columns", "file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.toml",
+    help="What columns are to be taken for; --dry-run writes such a file.",
+)  # fmt: skip
+@click.option(
+    "--column", "column", multiple=True, metavar="COL=KIND",
+    help="What one column is to be taken for, such as zip=category; can be given again.",
+)  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Show the columns, write them to --columns, and end.")
+@click.option(
+    "--test", metavar="DATA",
+    help="Held-out rows of your own; without it a part of the rows is set apart.",
+)  # fmt: skip
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, metavar="K")
+@click.option(
+    "--trials", type=click.IntRange(min=2), metavar="N",
+    help="Try so many candidates, whatever they take: repeatable to the byte.",
+)  # fmt: skip
+@click.option("--small", is_flag=True, help="Of all that are as good, the smallest and fastest.")
+@click.option(
+    "--keep-background", type=click.IntRange(1, 1000), metavar="N",
+    help="Explain from N of your training rows, which go with the model; not from made-up ones.",
+)  # fmt: skip
+@click.option(
+    "--breaking", is_flag=True, help="Clients of the served version need not go on with this one."
+)
+def train(
+    data: str,
+    target: str,
+    name: str,
+    models: Path,
+    file: Path | None,
+    column: tuple[str, ...],
+    dry_run: bool,
+    keep_background: int | None,
+    breaking: bool,
+    **options: Any,
+) -> None:
+    """Train a model on a table, prove that it is served as it was trained, and report on it.
+
+    DATA is CSV, whatever separates and encodes it, or Parquet; a path, or an address such as
+    s3://bucket/table.csv.
+    """
+    from onnxlet.convert.train.choices import choices_text, read_choices
+    from onnxlet.convert.train.ending import lines
+    from onnxlet.convert.train.preparing import Options, look_at_columns
+    from onnxlet.convert.train.training import Written, train
+
+    chosen = read_choices(file) if file is not None and (file.exists() or not dry_run) else {}
+    wanted = Options(columns={**chosen, **_chosen(column)}, **options)
+    if dry_run:
+        taken = look_at_columns(data, target, wanted, report).taken
+        if file is None:
+            click.echo(choices_text(taken), nl=False)
+        else:
+            file.write_text(choices_text(taken), encoding="utf-8")
+            click.echo(f"written to {file}: change what is wrong, and train with --columns {file}")
+        return
+    with progress() as shown:
+        to = Written(name, models, keep_background, breaking)
+        trained = train(data, target, wanted, to, shown)
+    for line in lines(trained):
+        click.echo(line)
+
+
+def _chosen(column: tuple[str, ...]) -> dict[str, str]:
+    """What `--column` says, by name.
+
+    Raises:
+        WrongUse: one has no '='.
+    """
+    faults = [text for text in column if "=" not in text.strip("=")]
+    if faults:
+        raise WrongUse(
+            f"--column: expected COL=KIND, got {', '.join(repr(text) for text in faults)}",
+            "For example --column zip=category.",
+        )
+    return dict(text.rpartition("=")[::2] for text in column)

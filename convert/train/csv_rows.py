@@ -1,0 +1,225 @@
+"""Rows of a CSV file for training: some at a time, with what is wrong with them counted."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import chain
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from onnxlet.convert.errors import shortened
+from onnxlet.convert.sources.csv_form import Form
+from onnxlet.convert.sources.opened import Opened
+from onnxlet.convert.train.problems import Problem, counted, listed, refuse
+from onnxlet.function.errors import WrongUse
+
+# What stands for no value. "None" is missing among texts: it is as often one of the categories,
+# and a client sends it.
+GAPS = (
+    "", "NA", "N/A", "n/a", "#N/A", "#NA", "#N/A N/A", "<NA>", "NaN", "nan", "-NaN", "-nan",
+    "1.#IND", "1.#QNAN", "-1.#IND", "-1.#QNAN", "NULL", "null",
+)  # fmt: skip
+CELLS_AT_ONCE = 4_000_000
+ROWS_AT_ONCE = 100_000
+LEADING_ZERO = re.compile(r"0[0-9]+")
+NO_COLUMN = "\0"
+SHOWN_LINES = 5
+UNEQUAL = re.compile(r"Expected \d+ fields in line \d+, saw \d+")
+OPEN_QUOTE = re.compile(r"EOF inside string")
+NUMBER = re.compile(r"[+-]?[0-9]*\.?[0-9]+([eE][+-]?[0-9]+)?")
+NO_HEADER = (
+    "Has the file no header? Its first line is taken for the names: put one above it, such as "
+    "a,b,c."
+)
+QUOTES = 'Quote a field that holds a separator, and double a quote in it: "like, ""this""".'
+
+
+class Lengths(NamedTuple):
+    """Rows whose number of fields is not that of the header.
+
+    Attributes:
+        longer: line numbers and fields of the first that have more.
+        longer_count: of these.
+        short: line number of the first that has fewer.
+        short_longer_count: of these.
+    """
+
+    longer: list[tuple[int, int]]
+    longer_count: int
+    short: int
+    short_count: int
+
+
+class CsvRows:
+    """A CSV file that is read for training, in parts and again by columns."""
+
+    def __init__(self, opened: Opened, form: Form, what: str) -> None:
+        self.opened, self.form, self.what = opened, form, what
+        self.texts = _with_leading_zeros(form)
+
+    @property
+    def place(self) -> str:
+        """As messages call it."""
+        return f"{self.what}: '{self.opened.name}'"
+
+    def check_header(self) -> None:
+        """Refuse a header that does not name the columns, each once, and rows that outgrow it.
+
+        Raises:
+            WrongUse: with everything that is wrong.
+        """
+        problems, names = list[Problem](), self.form.names
+        if twice := sorted({name for name in names if name and names.count(name) > 1}):
+            verb = "stands" if len(twice) == 1 else "stand"
+            problems.append(
+                Problem(
+                    f"{self.place}: {listed(twice)} {verb} in its header more than once",
+                    NO_HEADER if no_header(names) else "Give each column its own name.",
+                )
+            )
+        regular = self.form.trailing or self.form.first_unnamed
+        if not regular and self._some_line_is_longer():
+            problems.extend(self._longer(self.lengths()))
+        refuse(problems, self.place)
+
+    def parts(
+        self, columns: Sequence[str] | None = None, dtypes: Mapping[str, Any] | None = None
+    ) -> Iterator[pd.DataFrame]:
+        """The rows, some at a time.
+
+        Args:
+            columns: some of them; None is all.
+            dtypes: of columns, where pandas is not to guess.
+
+        Raises:
+            WrongUse: the file is broken, and where.
+        """
+        names, extra = self._names()
+        at_once = max(1000, min(ROWS_AT_ONCE, CELLS_AT_ONCE // max(len(self.form.names), 1)))
+        try:
+            with (
+                self.opened.open() as file,
+                pd.read_csv(
+                    file,
+                    sep=self.form.separator,
+                    encoding=self.form.encoding,
+                    decimal=self.form.decimal,
+                    skiprows=self.form.skip,
+                    keep_default_na=False,
+                    na_values=list(GAPS),
+                    dtype={**dict.fromkeys(self.texts, "str"), **(dtypes or {})},
+                    names=names,
+                    header=0,
+                    usecols=None if columns is None else list(columns),
+                    index_col=False,
+                    chunksize=at_once,
+                    low_memory=False,  # one dtype in each part
+                ) as parts,
+            ):
+                yield from (part.drop(columns=extra, errors="ignore") for part in parts)
+        except pd.errors.EmptyDataError as error:
+            raise WrongUse(
+                f"{self.place} is empty", "Expected a header and a row a line."
+            ) from error
+        except (pd.errors.ParserError, UnicodeError, EOFError, OSError) as error:
+            raise self._broken(error) from error
+
+    def _names(self) -> tuple[list[str], list[str]]:
+        """A name for each field of a row, and those of them that are no columns."""
+        names = [name or f"Unnamed: {at}" for at, name in enumerate(self.form.names)]
+        if self.form.first_unnamed:
+            return [NO_COLUMN, *names], [NO_COLUMN]
+        return ([*names, NO_COLUMN], [NO_COLUMN]) if self.form.trailing else (names, [])
+
+    def lengths(self) -> Lengths:
+        """Count the fields of every row, by Python's own reader."""
+        width = len(self.form.names) + self.form.trailing + self.form.first_unnamed
+        found: list[tuple[int, int]] = []
+        count = short = short_count = 0
+        with self._fields() as rows:
+            next(rows, None)
+            for line, row in rows:
+                if len(row) > width:
+                    count += 1
+                    if len(found) < SHOWN_LINES:
+                        found.append((line, len(row)))
+                elif len(row) < width - self.form.trailing:
+                    short, short_count = short or line, short_count + 1
+        return Lengths(found, count, short, short_count)
+
+    @contextmanager
+    def _fields(self) -> Iterator[Iterator[tuple[int, list[str]]]]:
+        """Line numbers and fields of all lines that hold something."""
+        before = csv.field_size_limit(sys.maxsize)
+        try:
+            with (
+                self.opened.open() as file,
+                io.TextIOWrapper(file, self.form.encoding, newline="") as text,
+            ):
+                lines = (line.replace("\0", "") for line in text)
+                for _ in range(self.form.skip):
+                    next(lines, None)
+                reader = csv.reader(lines, delimiter=self.form.separator)
+                yield ((self.form.skip + reader.line_num, row) for row in reader if row)
+        finally:
+            csv.field_size_limit(before)
+
+    def _some_line_is_longer(self) -> bool:
+        reader = csv.reader(
+            (f"{line}\n" for line in self.form.lines), delimiter=self.form.separator
+        )
+        try:
+            return any(len(row) > len(self.form.names) for row in reader)
+        except csv.Error:
+            return False
+
+    def _longer(self, lengths: Lengths) -> Iterator[Problem]:
+        width = len(self.form.names)
+        for line, fields in lengths.longer:
+            yield Problem(
+                f"{self.place}, line {line}: expected {counted(width, 'field')}, as its header "
+                f"has, got {fields}",
+                QUOTES,
+            )
+        if more := lengths.longer_count - len(lengths.longer):
+            yield Problem(f"{self.place}: {more:,} more of its lines have too many fields")
+
+    def _broken(self, error: Exception) -> WrongUse:
+        said = shortened(error)
+        if UNEQUAL.search(said):
+            try:
+                refuse(list(self._longer(self.lengths())), self.place)
+            except WrongUse as refused:
+                return refused
+        if OPEN_QUOTE.search(said):
+            return WrongUse(f"{self.place}: a quote is never closed: {said}", QUOTES)
+        return WrongUse(
+            f"{self.place} is broken: {said}", "Is it whole? Write or fetch it once more."
+        )
+
+
+def no_header(names: Sequence[str]) -> bool:
+    """Whether what should be names are values: most are numbers, and not just counted."""
+    numbers = [name for name in names if NUMBER.fullmatch(name.strip())]
+    counts = [str(at) for at in range(len(names))], [str(at + 1) for at in range(len(names))]
+    return len(numbers) > len(names) / 2 and list(names) not in counts
+
+
+def _with_leading_zeros(form: Form) -> list[str]:
+    """Columns of codes such as 01234, which are no longer the same as numbers."""
+    lines = chain([form.separator.join("x" for _ in form.names)], form.lines)
+    reader = csv.reader((f"{line}\n" for line in lines), delimiter=form.separator)
+    first, found = int(form.first_unnamed), set[int]()
+    try:
+        for row in reader:
+            cells = enumerate(row[first:])
+            found.update(at for at, cell in cells if LEADING_ZERO.fullmatch(cell.strip()))
+    except csv.Error:
+        return []
+    return [name for at, name in enumerate(form.names) if at in found and name]

@@ -1,0 +1,41 @@
+"""Rows that are equal to an earlier one: counted, and kept on one side of a split."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from onnxlet.convert.train.problems import counted
+from onnxlet.function.arrays import Array
+
+OWN_SPLIT = 0.5  # of the rows: where more are repeated, that is how the table is
+
+
+def duplicates_in(rows: pd.DataFrame, y: Array) -> tuple[Array | None, list[str]]:
+    """Groups of equal rows, and a note of how many there are."""
+    answers, _ = pd.factorize(y)
+    mixed = _hashed(rows) * np.uint64(1_000_003) + answers.astype(np.uint64)
+    groups = np.asarray(pd.factorize(mixed)[0], dtype=np.int64)
+    more = len(groups) - (int(np.max(groups)) + 1 if len(groups) else 0)
+    if not more:
+        return None, []
+    verb = "is" if more == 1 else "are"
+    said = (
+        f"{counted(more, 'row')} of {len(groups):,} {verb} the same as an earlier one in every "
+        "column: kept"
+    )
+    if more > OWN_SPLIT * len(groups):
+        return None, [f"{said}; with so many, equal rows may be in training and in test rows"]
+    return groups, [f"{said}, and not apart in training and test rows"]
+
+
+def _hashed(rows: pd.DataFrame) -> Array:
+    """A number of 64 bits for each row, column by column so that little memory is held."""
+    total: Array = np.zeros(len(rows), dtype=np.uint64)
+    for name in rows.columns:
+        try:
+            hashes = pd.util.hash_pandas_object(rows[name], index=False)
+        except TypeError:  # lists and the like
+            hashes = pd.util.hash_pandas_object(rows[name].map(str), index=False)
+        total = total * np.uint64(31) + hashes.to_numpy()
+    return total

@@ -1,0 +1,47 @@
+"""What is printed when a training has ended."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from onnxlet.convert.directory.model_directory import REPORT
+from onnxlet.convert.parity.certificate import certificate_lines
+from onnxlet.convert.report import sentences
+from onnxlet.convert.train.training import Trained, named
+from onnxlet.folders import typed
+
+
+def lines(trained: Trained) -> Iterator[str]:
+    """The certificate, how good the model is, what was left out, and where it lies.
+
+    Args:
+        trained: what it has come to.
+    """
+    built = trained.built
+    name = built.directory.parent.name
+    yield from certificate_lines(name, built.version, built.manifest)
+    yield f"  answers by  {named(trained.chosen)}"
+    found = findings_of(trained)
+    if found is not None:
+        yield sentences.answer(found)
+    leaks = [one.name for one in trained.prepared.columned.taken if one.kind == "leak"]
+    if leaks:
+        which = "column gives" if len(leaks) == 1 else "columns give"
+        yield (
+            f"{len(leaks)} {which} the target away and {'was' if len(leaks) == 1 else 'were'} "
+            f"left out: {', '.join(leaks)}. --column '{leaks[0]}=number' would keep it"
+        )
+    state = "written to" if built.new else "is the same, byte for byte, as"
+    yield f"{name} version {built.version} {state} {built.directory}"
+    if found is not None:
+        yield f"report: {built.directory / REPORT[0]}"
+    yield f"serve it: {typed('edge', f'serve --models {built.directory.parent.parent}')}"
+
+
+def findings_of(trained: Trained) -> dict[str, Any] | None:
+    """The report's figures; None where there is no report."""
+    file = trained.built.directory / "report.json"
+    found: dict[str, Any] | None = json.loads(file.read_bytes()) if file.exists() else None
+    return found

@@ -1,0 +1,182 @@
+"""What a search optimises: scikit-learn's metrics, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn import metrics
+
+from onnxlet.function.errors import WrongUse
+
+Array = NDArray[Any]
+Score = Callable[[Array, Array, Array], float]
+Counts = NDArray[np.float64]  # of rows
+
+CLASSES = ("binary", "multiclass")
+VALUES = ("regression",)
+
+
+class Metric(NamedTuple):
+    """A score of answers.
+
+    Attributes:
+        name: as it is given on the command line.
+        title: as people read it.
+        tasks: those that have it.
+        greater_is_better: whether more of it is better.
+        needs: what is scored: labels or values (n,), or probabilities (n, classes).
+        score: of y (n,), answers, and the labels in order. ValueError where these rows have none,
+            such as ROC AUC of rows of one class.
+        at: the score of predictions in terms of how many rows are true positives, false
+            positives, false negatives and true negatives, for metrics of two classes whose
+            best threshold is seldom 0.5; None for all others.
+    """
+
+    name: str
+    title: str
+    tasks: tuple[str, ...]
+    greater_is_better: bool
+    needs: Literal["prediction", "probabilities"]
+    score: Score
+    at: Callable[[Counts, Counts, Counts, Counts], Counts] | None = None
+
+
+def default_metric(task: str) -> Metric:
+    """What is optimised where nobody says: what most people would compare models of a task by."""
+    return METRICS[{"binary": "roc_auc", "multiclass": "log_loss", "regression": "rmse"}[task]]
+
+
+def metric_named(name: str, task: str) -> Metric:
+    """The metric of this name.
+
+    Raises:
+        WrongUse: there is none, or the task has none of this name.
+    """
+    fitting = [metric.name for metric in METRICS.values() if task in metric.tasks]
+    if name not in fitting:
+        known = f"a metric of {', '.join(METRICS[name].tasks)}" if name in METRICS else "no metric"
+        raise WrongUse(
+            f"--metric: expected one for {task}, got '{name}', {known}",
+            f"Give one of {', '.join(fitting)}; without, it is {default_metric(task).name}.",
+        )
+    return METRICS[name]
+
+
+def _of_labels(function: Callable[..., float], **given: Any) -> Score:
+    def score(y: Array, answers: Array, classes: Array) -> float:
+        return float(function(y, answers, **given))
+
+    return score
+
+
+def _roc_auc(y: Array, answers: Array, classes: Array) -> float:
+    if len(np.unique(y)) < len(classes):
+        raise ValueError("ROC AUC: expected rows of every class")
+    if len(classes) == 2:
+        return float(metrics.roc_auc_score(y == classes[1], answers[:, 1]))
+    sums = answers.sum(axis=1, keepdims=True)  # scikit-learn wants one to within 1e-8
+    return float(metrics.roc_auc_score(y, answers / sums, multi_class="ovr", labels=classes))
+
+
+def _average_precision(y: Array, answers: Array, classes: Array) -> float:
+    positive = y == classes[1]
+    if not positive.any():
+        raise ValueError("average precision: expected a row of the positive class")
+    return float(metrics.average_precision_score(positive, answers[:, 1]))
+
+
+def _log_loss(y: Array, answers: Array, classes: Array) -> float:
+    sums = answers.sum(axis=1, keepdims=True)
+    return float(metrics.log_loss(y, answers / sums, labels=classes))
+
+
+def _brier(y: Array, answers: Array, classes: Array) -> float:
+    """Mean squared distance of the probabilities from the truth, of two classes as of many."""
+    truth = y[:, None] == classes[None, :]
+    return float(np.mean(np.sum((answers - truth) ** 2, axis=1)) / (1 + (len(classes) == 2)))
+
+
+def _f1(y: Array, answers: Array, classes: Array) -> float:
+    if len(classes) == 2:
+        return float(metrics.f1_score(y == classes[1], answers == classes[1], zero_division=0.0))
+    return float(
+        metrics.f1_score(y, answers, average="macro", labels=np.unique(y), zero_division=0.0)
+    )
+
+
+def _balanced_accuracy(y: Array, answers: Array, classes: Array) -> float:
+    return float(metrics.recall_score(y, answers, average="macro", labels=np.unique(y)))
+
+
+def _r2(y: Array, answers: Array, classes: Array) -> float:
+    if len(y) < 2:
+        raise ValueError("R²: expected two rows or more")
+    return float(metrics.r2_score(y, answers))
+
+
+def _rmsle(y: Array, answers: Array, classes: Array) -> float:
+    if y.min() < 0:
+        raise ValueError("RMSLE: expected no value below 0")
+    return float(metrics.root_mean_squared_log_error(y, np.maximum(answers, 0.0)))
+
+
+def _f1_at(tp: Counts, fp: Counts, fn: Counts, tn: Counts) -> Counts:
+    return 2 * tp / np.maximum(2 * tp + fp + fn, 1)
+
+
+def _balanced_accuracy_at(tp: Counts, fp: Counts, fn: Counts, tn: Counts) -> Counts:
+    return (tp / np.maximum(tp + fn, 1) + tn / np.maximum(tn + fp, 1)) / 2
+
+
+def _mcc_at(tp: Counts, fp: Counts, fn: Counts, tn: Counts) -> Counts:
+    product = (tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)
+    return (tp * tn - fp * fn) / np.sqrt(np.where(product > 0, product, 1.0))
+
+
+_label = partial(Metric, tasks=CLASSES, greater_is_better=True, needs="prediction")
+_probability = partial(Metric, tasks=CLASSES, greater_is_better=True, needs="probabilities")
+_value = partial(Metric, tasks=VALUES, greater_is_better=False, needs="prediction")
+
+METRICS: dict[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        _probability("roc_auc", "ROC AUC", score=_roc_auc),
+        _probability("log_loss", "log loss", score=_log_loss, greater_is_better=False),
+        _probability(
+            "average_precision", "average precision", score=_average_precision, tasks=("binary",)
+        ),
+        _probability("brier", "Brier score", score=_brier, greater_is_better=False),
+        _label("accuracy", "accuracy", score=_of_labels(metrics.accuracy_score)),
+        _label(
+            "balanced_accuracy",
+            "balanced accuracy",
+            score=_balanced_accuracy,
+            at=_balanced_accuracy_at,
+        ),
+        _label("f1", "F1", score=_f1, at=_f1_at),
+        _label(
+            "mcc",
+            "Matthews correlation",
+            score=_of_labels(metrics.matthews_corrcoef),
+            at=_mcc_at,
+        ),
+        _value(
+            "rmse", "root mean squared error", score=_of_labels(metrics.root_mean_squared_error)
+        ),
+        _value("mae", "mean absolute error", score=_of_labels(metrics.mean_absolute_error)),
+        _value(
+            "median_ae", "median absolute error", score=_of_labels(metrics.median_absolute_error)
+        ),
+        _value(
+            "mape",
+            "mean absolute percentage error",
+            score=_of_labels(metrics.mean_absolute_percentage_error),
+        ),
+        _value("rmsle", "root mean squared error of logarithms", score=_rmsle),
+        _value("r2", "R²", score=_r2, greater_is_better=True),
+    )
+}

@@ -1,0 +1,195 @@
+"""Unfitted pipelines: by family, of parameters and a seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+)
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+
+from onnxlet.convert.train.candidate import Parameters
+from onnxlet.convert.train.features import (
+    Column,
+    linear_columns,
+    native_columns,
+    of_kind,
+    tree_columns,
+)
+
+LEAVES = 28_000  # of all trees of a candidate: a leaf is about 30 bytes of ONNX
+OF_FEATURES = ("counts", "pairs", "log")  # parameters of the features and the target
+
+
+@dataclass(frozen=True)
+class Given:
+    """What candidates are made for.
+
+    Attributes:
+        task: binary, multiclass or regression.
+        taken: the columns.
+        rows: of training.
+        classes: 1 for regression.
+        absolute: the metric is of absolute errors, which the median answers best.
+        logged: the logarithm of the target is tried.
+    """
+
+    task: str
+    taken: tuple[Column, ...]
+    rows: int
+    classes: int
+    absolute: bool
+    logged: bool
+
+    @property
+    def regression(self) -> bool:
+        """Numbers are predicted, no labels."""
+        return self.task == "regression"
+
+
+def constant(given: Given, parameters: Parameters, seed: int) -> Pipeline:
+    """The classes' shares, or the mean or median of the target."""
+    if given.regression:
+        return Pipeline(
+            [("model", DummyRegressor(strategy="median" if given.absolute else "mean"))]
+        )
+    return Pipeline([("model", DummyClassifier(strategy="prior"))])
+
+
+def linear(given: Given, parameters: Parameters, seed: int) -> Pipeline:
+    """Ridge or logistic regression, of numbers, splines, categories and terms."""
+    texts = ("words", "characters") if parameters.get("characters") else ("words",)
+    columns = linear_columns(given.taken, given.rows, curves=parameters["curves"], texts=texts)
+    if given.regression:
+        return _whole(columns, Ridge(parameters["alpha"], random_state=seed), parameters)
+    model = LogisticRegression(C=parameters["C"], max_iter=500, random_state=seed)
+    return _whole(columns, model, parameters)
+
+
+def lightgbm(given: Given, parameters: Parameters, seed: int) -> Pipeline:
+    """LightGBM on one-hot columns and encoded targets."""
+    from lightgbm import LGBMClassifier, LGBMRegressor
+
+    settings = {
+        **_without(parameters), "random_state": seed, "verbose": -1, "subsample_freq": 1,
+        "deterministic": True, "force_row_wise": True,
+    }  # fmt: skip
+    if given.regression and given.absolute:
+        settings["objective"] = "regression_l1"
+    kind = LGBMRegressor if given.regression else LGBMClassifier
+    return _whole(_tree_columns(given, parameters, seed), kind(**settings), parameters)
+
+
+def catboost(given: Given, parameters: Parameters, seed: int) -> Pipeline:
+    """CatBoost, with categories of its own unless there is text."""
+    from catboost import CatBoostClassifier, CatBoostRegressor
+
+    settings = {
+        **_without(parameters), "random_seed": seed, "verbose": 0, "allow_writing_files": False,
+    }  # fmt: skip
+    columns: ColumnTransformer
+    if of_kind(given.taken, "text"):
+        columns = _tree_columns(given, parameters, seed)
+    else:
+        columns, names = native_columns(given.taken)
+        settings["cat_features"] = tuple(names)  # a list could not be cloned
+    if given.regression:
+        settings["loss_function"] = "MAE" if given.absolute else "RMSE"
+    kind = CatBoostRegressor if given.regression else CatBoostClassifier
+    return _whole(columns, kind(**settings), parameters)
+
+
+def histogram(given: Given, parameters: Parameters, seed: int) -> Pipeline:
+    """scikit-learn's histogram boosting, on the columns that LightGBM has."""
+    settings = {**_without(parameters), "random_state": seed, "early_stopping": False}
+    if given.regression and given.absolute:
+        settings["loss"] = "absolute_error"
+    kind = HistGradientBoostingRegressor if given.regression else HistGradientBoostingClassifier
+    return _whole(_tree_columns(given, parameters, seed), kind(**settings), parameters)
+
+
+def extra_trees(given: Given, parameters: Parameters, seed: int) -> Pipeline:
+    """Extremely randomised trees, of bounded leaves."""
+    trees = parameters["trees"]
+    settings = {
+        "n_estimators": trees, "random_state": seed,
+        "min_samples_leaf": parameters["min_samples_leaf"],
+        "max_features": parameters["max_features"],
+        # A leaf has a weight for each class.
+        "max_leaf_nodes": max(8, LEAVES // (trees * max(1, given.classes // 2))),
+    }  # fmt: skip
+    kind = ExtraTreesRegressor if given.regression else ExtraTreesClassifier
+    return _whole(_tree_columns(given, parameters, seed, filled=True), kind(**settings), parameters)
+
+
+def perceptron(given: Given, parameters: Parameters, seed: int) -> Pipeline:
+    """One hidden layer, stopped early on a tenth of the rows."""
+    kind = MLPRegressor if given.regression else MLPClassifier
+    model = kind(
+        hidden_layer_sizes=(parameters["width"],), alpha=parameters["alpha"],
+        learning_rate_init=0.003,
+        batch_size=min(128, max(8, given.rows // 10)), max_iter=100, early_stopping=True,
+        random_state=seed,
+    )  # fmt: skip
+    columns = linear_columns(given.taken, given.rows, curves=False)
+    whole: Any = model
+    if given.regression:  # a layer learns targets of the size of 1
+        whole = TransformedTargetRegressor(model, transformer=StandardScaler())
+    return Pipeline([("columns", columns), ("model", whole)])
+
+
+def neighbours(given: Given, parameters: Parameters, seed: int) -> Pipeline:
+    """Nearest neighbours, weighted by distance."""
+    kind = KNeighborsRegressor if given.regression else KNeighborsClassifier
+    model = kind(parameters["neighbours"], weights="distance")
+    return Pipeline(
+        [("columns", linear_columns(given.taken, given.rows, curves=False)), ("model", model)]
+    )
+
+
+def _tree_columns(
+    given: Given, parameters: Parameters, seed: int, *, filled: bool = False
+) -> ColumnTransformer:
+    return tree_columns(
+        given.taken, given.task, seed, given.rows, filled=filled,
+        counts=bool(parameters.get("counts")), pairs=bool(parameters.get("pairs")),
+    )  # fmt: skip
+
+
+def _without(parameters: Parameters) -> dict[str, Any]:
+    return {name: value for name, value in parameters.items() if name not in OF_FEATURES}
+
+
+def _whole(columns: ColumnTransformer, model: Any, parameters: Parameters) -> Pipeline:
+    """The pipeline; where its target is a logarithm, the last step takes it."""
+    if parameters.get("log"):
+        model = TransformedTargetRegressor(
+            model, func=np.log1p, inverse_func=np.expm1, check_inverse=False
+        )
+    return Pipeline([("columns", columns), ("model", model)])
+
+
+Maker = Callable[[Given, Parameters, int], Pipeline]
+MAKERS: Mapping[str, Maker] = {
+    "constant": constant,
+    "linear": linear,
+    "LightGBM": lightgbm,
+    "CatBoost": catboost,
+    "histogram boosting": histogram,
+    "extra trees": extra_trees,
+    "perceptron": perceptron,
+    "neighbours": neighbours,
+}

@@ -1,0 +1,208 @@
+"""From a table to what is searched on: the target, the columns, and the parts of the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any
+
+import pandas as pd
+
+from onnxlet.convert.train.columns import Taken, as_taken, columns_lines, take_columns
+from onnxlet.convert.train.metrics import Metric, default_metric, metric_named
+from onnxlet.convert.train.problems import listed
+from onnxlet.convert.train.splits import Splits, split
+from onnxlet.convert.train.table import read_table
+from onnxlet.convert.train.target import Target, read_target
+from onnxlet.function.arrays import Array
+from onnxlet.function.errors import WrongUse
+
+Report = Callable[[str], object]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What may be asked of a training.
+
+    Attributes:
+        seconds: that the search may take.
+        metric: name of what is optimised; None is the task's usual one.
+        sensitive: columns by whose groups the report compares.
+        group: column whose equal values stay on one side of each split.
+        time: column in whose order rows are split.
+        task: binary, multiclass or regression; None is inferred.
+        columns: kinds of columns, by name, instead of what they would be taken for.
+        seed: of everything that is drawn.
+        trials: how many candidates are tried, instead of as many as the seconds allow.
+        small: of all that are as good, the smallest.
+        test: path or address of a table of held-out rows; None sets a part of the rows apart.
+    """
+
+    seconds: float = 60.0
+    metric: str | None = None
+    sensitive: tuple[str, ...] = ()
+    group: str | None = None
+    time: str | None = None
+    task: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+    seed: int = 0
+    trials: int | None = None
+    small: bool = False
+    test: str | None = None
+
+
+@dataclass(frozen=True)
+class Columned:
+    """A table whose columns have been looked at.
+
+    Attributes:
+        frame: all columns but the target, of the rows that have one.
+        target: of these rows.
+        target_name: its column.
+        taken: what each column is taken for.
+        notes: what was counted and guessed, for the report.
+        held_out: so many last rows are those of `Options.test`.
+    """
+
+    frame: pd.DataFrame
+    target: Target
+    target_name: str
+    taken: list[Taken]
+    notes: list[str]
+    held_out: int = 0
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What is searched on.
+
+    Attributes:
+        columned: where it comes from.
+        X: the columns that are used, in the types that pipelines are fitted on.
+        y: one entry per row.
+        splits: positions of rows.
+        metric: what is optimised.
+    """
+
+    columned: Columned
+    X: pd.DataFrame
+    y: Array
+    splits: Splits
+    metric: Metric
+
+    def train_part(self) -> tuple[pd.DataFrame, Array]:
+        """The rows that the search sees."""
+        return self._part(self.splits.train)
+
+    def test_part(self) -> tuple[pd.DataFrame, Array]:
+        """The rows that it never sees."""
+        return self._part(self.splits.test)
+
+    def _part(self, positions: Array) -> tuple[pd.DataFrame, Array]:
+        return self.X.iloc[positions].reset_index(drop=True), self.y[positions]
+
+
+def look_at_columns(data: str, target: str, options: Options, report: Report) -> Columned:
+    """Read a table and say what each column is taken for.
+
+    Args:
+        data: path or address of the table.
+        target: the column to predict.
+        options: whose columns, group and time must be in the table.
+        report: called with a line of progress at a time.
+
+    Raises:
+        WrongUse: the table can't be read, or has no such columns.
+        Refusal: there is nothing to learn from.
+    """
+    report(f"reading {data}")
+    table = read_table(data, options.seed, report)
+    _check_named(table.frame, target, options)
+    frame, held_out = table.frame, 0
+    if options.test is not None:
+        tested = _held_out(options.test, table.frame, target, options.seed, report)
+        frame = pd.concat([frame, tested], ignore_index=True)
+        held_out = len(tested)
+    found = read_target(frame, target, options.task)
+    wanted = dict(options.columns)
+    if options.group is not None:  # its values are not those of rows to come
+        wanted.setdefault(options.group, "identifier")
+    taken = take_columns(found.frame, found.y, found.task, wanted)
+    for note in found.notes:
+        report(note)
+    for line in columns_lines(taken):
+        report(line)
+    notes = [*table.notes, *found.notes]
+    return Columned(found.frame, found, target, taken, notes, held_out)
+
+
+def _held_out(
+    data: str, frame: pd.DataFrame, target: str, seed: int, report: Report
+) -> pd.DataFrame:
+    """The rows of another table that have a target, with the same columns."""
+    report(f"reading {data}")
+    tested = read_table(data, seed, report).frame
+    missing = [str(name) for name in frame.columns if name not in tested.columns]
+    if missing:
+        raise WrongUse(
+            f"--test: '{data}' has no column {listed(missing)}",
+            "Expected the columns of DATA, the target among them.",
+        )
+    known = tested[tested[target].notna()]
+    if known.empty:
+        raise WrongUse(f"--test: no row of '{data}' has a value in '{target}'")
+    if len(known) < len(tested):
+        report(f"note: {len(tested) - len(known)} rows of '{data}' have no target: left out")
+    return known[list(frame.columns)]
+
+
+def prepare(columned: Columned, options: Options, report: Report) -> Prepared:
+    """Give the columns their types, and set rows apart that the search never sees.
+
+    Args:
+        columned: the table.
+        options: how rows are split, and what is optimised.
+        report: called with a line of progress at a time.
+
+    Raises:
+        WrongUse: the metric is none of the task's.
+        Refusal: no column is left, or there are too few rows to validate on.
+    """
+    metric = (
+        default_metric(columned.target.task)
+        if options.metric is None
+        else metric_named(options.metric, columned.target.task)
+    )
+    X, notes = as_taken(columned.frame, columned.taken)
+    frame, y, task = columned.frame, columned.target.y, columned.target.task
+    groups = None if options.group is None else frame[options.group].to_numpy()
+    times = None if options.time is None else frame[options.time].to_numpy()
+    splits = split(
+        y, task, groups, times, options.seed, columned.target.duplicates, columned.held_out
+    )
+    for note in [*notes, splits.how]:
+        report(note)
+    columned.notes.extend(notes)
+    return Prepared(columned, X.reset_index(drop=True), y, splits, metric)
+
+
+def _check_named(frame: pd.DataFrame, target: str, options: Options) -> None:
+    """Refuse names that no column has, all at once."""
+    names = [str(name) for name in frame.columns]
+    named: list[tuple[str, Any]] = [("--target", target)]
+    named += [("--sensitive", column) for column in options.sensitive]
+    named += [("--group", options.group), ("--time", options.time)]
+    named = [(option, name) for option, name in named if name is not None]
+    missing = [(option, name) for option, name in named if name not in names]
+    faults = [f"{option}: no column '{name}'" for option, name in missing]
+    faults += [
+        f"{option}: expected a column beside the target, got '{name}'"
+        for option, name in named[1:]
+        if name == target
+    ]
+    if faults:
+        close = [c for _, name in missing for c in get_close_matches(name, names, 1)]
+        meant = f" Did you mean {', '.join(close)}?" if close else ""
+        shown = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
+        raise WrongUse("\n".join(faults), f"There are {shown}.{meant}")

@@ -1,0 +1,133 @@
+"""How good answers are, how sure that is, and whether some are better than others."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxlet.convert.train.metrics import Array, Metric
+from onnxlet.convert.train.threshold import USUAL, best_threshold
+
+PARTS = 5  # of the rows of a single fold, where it has to show by itself how sure its score is
+
+
+class Difference(NamedTuple):
+    """By how much one is better than another, on the same rows.
+
+    Attributes:
+        mean: over parts; positive where the first is better.
+        error: its standard error; NaN where there is but one part.
+    """
+
+    mean: float
+    error: float
+
+
+class Scorer(NamedTuple):
+    """Scores the answers for the validation rows of some folds, one fold after the other.
+
+    What it compares is worth: the metric, negative where less is better.
+
+    Attributes:
+        metric: what is scored.
+        truth: of these rows (n,): values, or the positions of labels among the classes.
+        classes: positions of all labels; empty in regression.
+        folds: which of these rows are of each fold.
+        repeats: how often a row is in a fold.
+    """
+
+    metric: Metric
+    truth: Array
+    classes: Array
+    folds: list[slice]
+    repeats: float
+
+    @property
+    def sign(self) -> int:
+        """Of worth: 1 where more of the metric is better."""
+        return 1 if self.metric.greater_is_better else -1
+
+    def worth(self, answers: Array) -> float:
+        """Mean over folds; where no fold has a score, that of all rows, or NaN.
+
+        Args:
+            answers: values (n,) or probabilities (n, classes).
+        """
+        found = self._each(self._needed(answers), [np.arange(f.start, f.stop) for f in self.folds])
+        return float(np.nanmean(found)) if not np.isnan(found).all() else self.pooled(answers)
+
+    def pooled(self, answers: Array) -> float:
+        """Of all rows together: quicker, and nearly the same."""
+        return float(self._each(self._needed(answers), [np.arange(len(self.truth))])[0])
+
+    def error(self, answers: Array) -> float:
+        """The standard error of the worth over folds, or over parts of the only one."""
+        return self._mean(self._each(self._needed(answers), self._parts())).error
+
+    def difference(self, first: Array, second: Array) -> Difference:
+        """By how much the first answers are worth more: parts are paired, which noise they share
+        cancels out."""  # noqa: D205, D209 - one sentence
+        parts = self._parts()
+        one, other = self._needed(first), self._needed(second)
+        return self._mean(self._each(one, parts) - self._each(other, parts))
+
+    def _parts(self) -> list[NDArray[np.intp]]:
+        if len(self.folds) > 1:
+            return [np.arange(fold.start, fold.stop) for fold in self.folds]
+        order = np.argsort(self.truth, kind="stable")  # so that each part has of every class
+        return [order[part::PARTS] for part in range(PARTS)]
+
+    def _mean(self, values: NDArray[np.float64]) -> Difference:
+        """Mean and standard error; a row's second time in a fold adds nothing independent."""
+        known = values[~np.isnan(values)]
+        if len(known) < 2:
+            return Difference(float(known.mean()) if len(known) else float("nan"), float("nan"))
+        error = known.std(ddof=1) / np.sqrt(max(1.0, len(known) / self.repeats))
+        return Difference(float(known.mean()), float(error))
+
+    def _each(self, answers: Array, parts: list[NDArray[np.intp]]) -> NDArray[np.float64]:
+        """The worth of each part's rows; NaN where they have none."""
+        found = []
+        for part in parts:
+            try:
+                found.append(self.metric.score(self.truth[part], answers[part], self.classes))
+            except ValueError:
+                found.append(float("nan"))
+        return self.sign * np.array(found, np.float64)
+
+    def _needed(self, answers: Array) -> Array:
+        """Probabilities as the labels that they stand for, where the metric is of labels."""
+        if self.metric.needs == "probabilities" or not len(self.classes):
+            return answers
+        if len(self.classes) > 2:
+            return np.asarray(answers.argmax(axis=1))
+        threshold = USUAL
+        if self.metric.at is not None:
+            threshold = best_threshold(self.truth == 1, answers[:, 1], self.metric)
+        return (answers[:, 1] >= threshold).astype(np.intp)
+
+
+def scorer(
+    metric: Metric, y: Array, classes: Array | None, folds: list[tuple[Array, Array]]
+) -> Scorer:
+    """The scorer of some folds' validation rows.
+
+    Args:
+        metric: what is scored.
+        y: targets of the training rows (n,).
+        classes: labels in order; None in regression.
+        folds: pairs of positions, of which the second are validated.
+    """
+    truth = y if classes is None else np.searchsorted(classes, y)
+    valid = [positions for _, positions in folds]
+    ends = np.cumsum([len(positions) for positions in valid])
+    together = np.concatenate(valid)
+    return Scorer(
+        metric,
+        truth[together],
+        np.arange(0 if classes is None else len(classes)),
+        [slice(int(end) - len(rows), int(end)) for end, rows in zip(ends, valid, strict=True)],
+        len(together) / len(np.unique(together)),
+    )

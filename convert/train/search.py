@@ -1,0 +1,262 @@
+"""The candidates that answer best, within the seconds that there are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from onnxlet.convert.errors import Refusal
+from onnxlet.convert.train.budget import Budget
+from onnxlet.convert.train.candidate import Candidate
+from onnxlet.convert.train.ensemble import choose
+from onnxlet.convert.train.halving import affordable_folds, in_reach, try_all
+from onnxlet.convert.train.job import Fit, Table
+from onnxlet.convert.train.live import Live
+from onnxlet.convert.train.metrics import Array, Metric
+from onnxlet.convert.train.race import Race
+from onnxlet.convert.train.splits import Splits
+from onnxlet.convert.train.trials import Record, Rung, Searched, Trial, out_of_fold
+from onnxlet.convert.train.tuning import tune
+from onnxlet.convert.train.workers import Workers
+
+BASELINES = 2  # the first candidates: the constant and the linear model
+LARGE = 80e6  # bytes of all workers' copies of a table; beyond, threads share one
+POOL = 16  # candidates that an ensemble is chosen from
+OF_A_FAMILY = 4  # of them, so that not all are one model's variants
+
+
+def search(
+    X: pd.DataFrame,
+    y: Array,
+    task: str,
+    splits: Splits,
+    candidates: Sequence[Candidate],
+    metric: Metric,
+    *,
+    seconds: float | None,
+    trials: int | None,
+    seed: int,
+    small: bool,
+    report: Callable[[str], object],
+    weights: Array | None = None,
+    fit: Fit | None = None,
+    cost: Callable[[Trial], float] | None = None,
+    cores: int | None = None,
+) -> Searched:
+    """Search for the candidates that answer best. Ctrl-C ends it and keeps what was found.
+
+    Args:
+        X: all rows of the table; those of the test set are not looked at.
+        y: their targets (n,).
+        task: "binary", "multiclass" or "regression".
+        splits: which rows are learnt from, and the folds.
+        candidates: in order of expected worth, the constant and the linear model first.
+        metric: that is optimised.
+        seconds: that it may take; no limit where `trials` is given.
+        trials: how many candidates are tried: the same ones with the same result, however long
+            it takes; None for as many as there is time for.
+        seed: of everything that is drawn.
+        small: choose the smallest of all that are within one standard error of the best.
+        report: called with a line at a time.
+        weights: of the rows (n,).
+        fit: fits a candidate, as `fitting.fit`, which it is without.
+        cost: of serving a trial's pipeline, for `small`; bytes of the pickled pipeline without.
+        cores: that there are; those that this process may use without.
+
+    Raises:
+        Refusal: no candidate could be fitted.
+        WrongUse: the seconds are too few.
+    """
+    budget = Budget(None if trials is not None else seconds)
+    table, count = _table(X, y, task, splits, weights, seed, fit, cores or _cores())
+    live = Live(report, metric, budget, trials)
+    ended = "it tried as many as it was to" if trials is not None else "the time was up"
+    with Workers(table, count) as workers:
+        import optuna  # noqa: F401 - takes a second, while the workers begin, too
+
+        race = Race(table, metric, budget, workers, count, live, [], [0])
+        try:
+            _race(race, candidates[:trials], trials)
+        except KeyboardInterrupt:
+            ended = "Ctrl-C ended it"
+            if not any(record.part or record.outcomes for record in race.records):
+                raise
+    return _searched(race, small, cost, ended)
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):  # Linux: what this process may use, not what is built in
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _table(
+    X: pd.DataFrame,
+    y: Array,
+    task: str,
+    splits: Splits,
+    weights: Array | None,
+    seed: int,
+    fit: Fit | None,
+    cores: int,
+) -> tuple[Table, int]:
+    """What workers get, and how many there are.
+
+    Folds in processes of one thread use the cores better than a fit's own threads do, but each
+    process has the table: of large ones there are fewer, with more threads.
+    """
+    X, y = X.iloc[splits.train].reset_index(drop=True), y[splits.train]
+    size = int(X.memory_usage(deep=True).sum())
+    count = int(min(cores, max(1, LARGE // max(size, 1))))
+    classes = None if task == "regression" else np.unique(y)
+    chosen = None if weights is None else weights[splits.train]
+    threads = max(1, cores // count)
+    return Table(X, y, task, classes, splits.folds, chosen, fit or _fit(), seed, threads), count
+
+
+def _fit() -> Fit:
+    from onnxlet.convert.train.fitting import fit
+
+    return fit
+
+
+def _race(race: Race, candidates: Sequence[Candidate], trials: int | None) -> None:
+    """First all a little, then the promising ones on all folds, then variants of the best."""
+    untried = race.enter(candidates, keep=BASELINES)
+    first = True
+    while untried and not race.budget.over():
+        before = len(untried)
+        promising, untried = try_all(race, untried)
+        if first:
+            race.used, first = affordable_folds(race, promising), False
+        if race.part is not None:
+            race.run(promising, [0])
+            promising = in_reach(race, promising, "fold")
+        race.run(promising, race.used, done=True)
+        race.close(promising)
+        if len(untried) == before:
+            break
+    if any(record.state == "done" for record in race.records):
+        tune(race, trials)
+
+
+def _searched(
+    race: Race, small: bool, cost: Callable[[Trial], float] | None, ended: str
+) -> Searched:
+    """What was found, and what is chosen of it.
+
+    Raises:
+        Refusal: nothing was.
+    """
+    _end(race)
+    trials = [_trial(race, record) for record in race.records]
+    scorer = race.scorer(race.used)
+    done = [record for record in race.records if record.state == "done"]
+    if not done:
+        raise _nothing(trials)
+    worth = {r.number: scorer.worth(race.answers(r)) for r in done}
+    if small:
+        chosen = {_smallest(race, done, trials, worth, cost or _bytes): 1.0}
+    else:
+        pool = _pool(done, worth)
+        answers = [race.answers(record) for record in pool]
+        found = choose(answers, [worth[r.number] for r in pool], scorer, race.budget.ended)
+        chosen = {pool[index].number: weight for index, weight in found.weights.items()}
+    weights = [(trials[number], weight) for number, weight in chosen.items()]
+    return Searched(trials, weights, race.budget.spent(), ended)
+
+
+def _end(race: Race) -> None:
+    """End what is under way.
+
+    Where nothing but the constant was done, one fold has to do, or a part of its rows.
+    """
+    race.close(race.records)
+    others = [r for r in race.records[1:] if r.state != "failed"]
+    whole = any(record.covers([0]) for record in others)
+    if any(r.state == "done" for r in others) or not (whole or any(r.part for r in others)):
+        return
+    race.used = [0]
+    if not whole:
+        race.table = race.table._replace(folds=[race.part_of_fold()])
+        for record in race.records:
+            record.outcomes = {} if record.part is None else {0: record.part}
+    for record in race.records:
+        if record.state != "failed" and record.covers(race.used):
+            record.end("waiting")
+    race.close(race.records)
+
+
+def _trial(race: Race, record: Record) -> Trial:
+    score = error = rows = None
+    if record.state == "done":
+        answers, scorer = race.answers(record), race.scorer(race.used)
+        score, error = scorer.sign * scorer.worth(answers), scorer.error(answers)
+        positions = np.concatenate([race.table.folds[fold][1] for fold in race.used])
+        rows = out_of_fold(answers, positions, len(race.table.y))
+    elif record.state == "stopped":
+        score = _score_so_far(race, record)
+    return Trial(
+        record.number,
+        record.candidate,
+        score,
+        error,
+        record.spent,
+        record.rounds(),
+        rows,
+        record.state,
+        record.why,
+        record.size(),
+    )
+
+
+def _score_so_far(race: Race, record: Record) -> float | None:
+    """Of the first fold, or of a part of it, which is all that one that was stopped may have."""
+    rungs: tuple[Rung, ...] = ("fold", "part")
+    for rung in rungs:
+        answers = record.first(rung)
+        if answers is not None:
+            scorer = race.rung(rung)
+            return scorer.sign * scorer.worth(answers)
+    return None
+
+
+def _nothing(trials: Sequence[Trial]) -> Refusal:
+    reasons = [f"{trial.candidate.name}: {trial.why}" for trial in trials]
+    return Refusal(
+        "the search: expected a candidate that can be fitted, got none. " + "; ".join(reasons),
+        "Give it more seconds, or look at what the reasons have in common.",
+    )
+
+
+def _pool(done: Sequence[Record], worth: dict[int, float]) -> list[Record]:
+    """The best, not too many of one family, and the constant only where nothing is better."""
+    pool: list[Record] = []
+    for record in sorted(done, key=lambda r: (-worth[r.number], r.number)):
+        if pool and worth[record.number] <= worth.get(0, -np.inf):
+            break
+        same = sum(other.candidate.family == record.candidate.family for other in pool)
+        if same < OF_A_FAMILY and len(pool) < POOL:
+            pool.append(record)
+    return pool
+
+
+def _smallest(
+    race: Race,
+    done: Sequence[Record],
+    trials: Sequence[Trial],
+    worth: dict[int, float],
+    cost: Callable[[Trial], float],
+) -> int:
+    """The number of the one that costs least, of all within one standard error of the best."""
+    best = max(done, key=lambda record: worth[record.number])
+    error = np.nan_to_num(race.scorer(race.used).error(race.answers(best)))
+    near = [r.number for r in done if worth[r.number] >= worth[best.number] - error]
+    return min(near, key=lambda number: (cost(trials[number]), number))
+
+
+def _bytes(trial: Trial) -> float:
+    return float(trial.size or 0)

@@ -1,0 +1,91 @@
+"""What Optuna may try of each family: every choice stays within the bounds of size."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from onnxlet.convert.train.features import of_kind
+from onnxlet.convert.train.pipelines import LEAVES, Given
+
+MOST_ROUNDS, FEWEST_ROUNDS = 1_000, 60
+
+
+def linear(given: Given, trial: Any) -> dict[str, Any]:
+    """The penalty, splines or none."""
+    made: dict[str, Any] = {"curves": trial.suggest_categorical("curves", [True, False])}
+    if given.regression:
+        made["alpha"] = trial.suggest_float("alpha", 1e-2, 1e3, log=True)
+    else:
+        made["C"] = trial.suggest_float("C", 1e-3, 1e2, log=True)
+    return made | _of_target(given, trial)
+
+
+def lightgbm(given: Given, trial: Any) -> dict[str, Any]:
+    """Sizes of trees and steps, how rows and columns are sampled, penalties, features."""
+    leaves = trial.suggest_int("num_leaves", 4, 64, log=True)
+    pairs = len(of_kind(given.taken, "number")) > 1
+    return {
+        "num_leaves": leaves,
+        "learning_rate": trial.suggest_float("learning_rate", 0.02, 0.15, log=True),
+        "n_estimators": rounds_of(given, leaves),
+        "min_child_samples": trial.suggest_int(
+            "min_child_samples", 4, least_of(given, 100), log=True
+        ),
+        "subsample": trial.suggest_float("subsample", 0.5, 1.0),
+        "colsample_bytree": trial.suggest_float("colsample_bytree", 0.3, 1.0),
+        "reg_lambda": trial.suggest_float("reg_lambda", 1e-2, 30.0, log=True),
+        "extra_trees": trial.suggest_categorical("extra_trees", [True, False]),
+        "pairs": pairs and trial.suggest_categorical("pairs", [True, False]),
+        **_of_target(given, trial),
+    }
+
+
+def catboost(given: Given, trial: Any) -> dict[str, Any]:
+    """Depth, steps, penalties, how rows and columns are sampled."""
+    depth = trial.suggest_int("depth", 3, 8)
+    return {
+        "depth": depth,
+        "learning_rate": trial.suggest_float("learning_rate", 0.03, 0.2, log=True),
+        "n_estimators": rounds_of(given, 2**depth),
+        "l2_leaf_reg": trial.suggest_float("l2_leaf_reg", 0.5, 30.0, log=True),
+        "random_strength": trial.suggest_float("random_strength", 0.1, 10.0, log=True),
+        "rsm": trial.suggest_float("rsm", 0.4, 1.0),
+        **_of_target(given, trial),
+    }
+
+
+def histogram(given: Given, trial: Any) -> dict[str, Any]:
+    """Sizes of trees and steps, and the penalty."""
+    leaves = trial.suggest_int("max_leaf_nodes", 4, 40, log=True)
+    return {
+        "max_leaf_nodes": leaves,
+        "learning_rate": trial.suggest_float("learning_rate", 0.03, 0.2, log=True),
+        "max_iter": min(500, rounds_of(given, leaves)),
+        "min_samples_leaf": trial.suggest_int("min_samples_leaf", 4, least_of(given, 60), log=True),
+        "l2_regularization": trial.suggest_float("l2_regularization", 1e-2, 30.0, log=True),
+        **_of_target(given, trial),
+    }
+
+
+def extra_trees(given: Given, trial: Any) -> dict[str, Any]:
+    """How many columns a split looks at, and the least of rows in a leaf."""
+    return {
+        "min_samples_leaf": trial.suggest_int("min_samples_leaf", 1, 12, log=True),
+        "max_features": trial.suggest_float("max_features", 0.1, 1.0),
+        **_of_target(given, trial),
+    }
+
+
+def rounds_of(given: Given, leaves: int) -> int:
+    """As many rounds as the size allows for trees of so many leaves."""
+    trees = given.classes if given.classes > 2 else 1
+    return max(FEWEST_ROUNDS, min(MOST_ROUNDS, LEAVES // (leaves * trees)))
+
+
+def least_of(given: Given, rows: int) -> int:
+    """So many rows of a leaf, or fewer where there are few: a tree is to split at all."""
+    return max(5, min(rows, given.rows // 20))
+
+
+def _of_target(given: Given, trial: Any) -> dict[str, Any]:
+    return {"log": trial.suggest_categorical("log", [True, False])} if given.logged else {}

@@ -1,0 +1,257 @@
+"""Which rows are learnt from, which judge, and which nobody sees until the end."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
+
+from onnxlet.convert.errors import Refusal
+
+Positions = NDArray[np.intp]
+Array = NDArray[Any]
+
+MOST_TEST = 20_000  # rows: beyond that an interval only gets narrower than anybody can use
+FEW_TEST = 50  # rows below which a score says little
+FOLDS = 5
+FOLDS_OF_MANY = 3
+MANY = 100_000  # training rows
+FEW, FEWER = 1_500, 500  # training rows: below these the folds are repeated
+BINS = 10  # of a number's values, each in every part alike
+FEW_GROUPS = 2_000  # beyond that chance alone spreads the classes evenly, and is faster
+
+
+class Splits(NamedTuple):
+    """How a table's rows are used.
+
+    Attributes:
+        train: positions of the rows that the search sees.
+        test: positions of the rows that it never sees.
+        folds: pairs of positions in `train`: to fit on, and to validate on.
+        how: what was done, in one sentence.
+    """
+
+    train: Positions
+    test: Positions
+    folds: list[tuple[Positions, Positions]]
+    how: str
+
+
+def split(
+    y: Array,
+    task: str,
+    groups: Array | None,
+    times: Array | None,
+    seed: int,
+    alike: Array | None = None,
+    held_out: int = 0,
+) -> Splits:
+    """Split rows as the data demand.
+
+    Args:
+        y: targets (n,).
+        task: "binary", "multiclass" or "regression".
+        groups: what rows of one group share (n,); a row without belongs to no other.
+        times: numbers, dates or texts of dates (n,); rows without are left out.
+        seed: of what is drawn.
+        alike: a number that equal rows share (n,), as `equal_rows` gives.
+        held_out: so many last rows are a test set that was chosen before; 0 is none.
+
+    Raises:
+        Refusal: too few groups, or too few different times.
+    """
+    if times is not None:
+        return _by_time(times, held_out)
+    units, said = _units(len(y), groups, alike)
+    strata = _strata(y, task)
+    if groups is not None:
+        _check_groups(len(np.unique(units)))
+    test = np.arange(len(y) - held_out, len(y))
+    if not held_out:
+        test = next(_parts(strata, units, groups is not None, _test_parts(len(y)), seed))
+    train = np.setdiff1d(np.arange(len(y)), test)
+    folds, how = _folds(strata[train], units[train], groups is not None, seed)
+    kind = "random" if groups is None else "grouped"
+    chosen = f"A {kind} test set of {len(test)} rows, the target as alike as can be in all parts"
+    if held_out:
+        chosen = f"A test set of {len(test)} rows of its own"
+    what = f"{chosen}; {how} of the other {len(train)}{said}."
+    return Splits(train, test, folds, what)
+
+
+def equal_rows(frame: pd.DataFrame) -> NDArray[np.intp]:
+    """A number for each row (n,) that only equal rows share; missing values are equal."""
+    texts = frame.apply(lambda column: pd.factorize(column, use_na_sentinel=False)[0])
+    return np.asarray(texts.groupby(list(texts.columns), sort=False).ngroup(), np.intp)
+
+
+def _test_parts(rows: int) -> int:
+    """Into how many parts a table is cut, one of them the test set."""
+    wanted = min(MOST_TEST, max(rows // 5, min(FEW_TEST, rows // 3)))
+    return max(2, round(rows / wanted) if wanted < MOST_TEST else -(-rows // MOST_TEST))
+
+
+def _strata(y: Array, task: str) -> NDArray[np.intp]:
+    """What every part should have as much of: classes, or tenths of the target's range."""
+    if task != "regression":
+        return np.unique(y, return_inverse=True)[1]
+    edges = np.unique(np.quantile(y.astype(float), np.linspace(0, 1, BINS + 1)[1:-1]))
+    return np.searchsorted(edges, y.astype(float)).astype(np.intp)
+
+
+def _units(rows: int, groups: Array | None, alike: Array | None) -> tuple[NDArray[np.intp], str]:
+    """What stays on one side (n,): each row on its own, a group, or rows that are equal."""
+    units = np.arange(rows) if groups is None else _group_numbers(groups)
+    said = "" if groups is None else _missing(groups, "is a group of its own", "without a group")
+    if alike is None or (distinct := len(np.unique(alike))) == rows:
+        return units, said
+    if distinct < rows / 2:  # such as three columns of categories: being equal means nothing there
+        return units, f"{said}; equal rows are not kept together, as most rows have an equal"
+    joined = (
+        _joined(units, alike) if groups is not None else np.unique(alike, return_inverse=True)[1]
+    )
+    return joined, f"{said}; {rows - distinct} rows that equal another are on its side"
+
+
+def _group_numbers(groups: Array) -> NDArray[np.intp]:
+    codes = np.asarray(pd.factorize(pd.Series(groups).to_numpy())[0], np.intp)
+    missing = codes < 0
+    codes[missing] = np.max(codes, initial=-1) + 1 + np.arange(missing.sum())
+    return codes
+
+
+def _joined(a: NDArray[np.intp], b: Array) -> NDArray[np.intp]:
+    """The smallest parts that split neither a group of `a` nor one of `b`."""
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    b = np.unique(b, return_inverse=True)[1] + np.max(a) + 1
+    size = int(np.max(b)) + 1
+    edges = coo_matrix((np.ones(len(a), bool), (a, b)), shape=(size, size))
+    return np.asarray(connected_components(edges, directed=False)[1][a], np.intp)
+
+
+def _missing(values: Array, fate: str, what: str) -> str:
+    count = int(pd.isna(pd.Series(values)).sum())
+    return f"; each of {count} rows {what} {fate}" if count else ""
+
+
+def _parts(
+    strata: NDArray[np.intp], units: NDArray[np.intp], grouped: bool, parts: int, seed: int
+) -> Iterator[Positions]:
+    """Positions of each part's rows: each row is in one, but for those that must be learnt from."""
+    first, unit = np.unique(units, return_index=True, return_inverse=True)[1:]
+    if grouped:
+        parts = min(parts, len(first))
+        even = len(first) <= FEW_GROUPS and parts <= np.max(np.bincount(strata))
+        kind: Any = StratifiedGroupKFold if even else GroupKFold
+        splitter = kind(n_splits=parts, shuffle=True, random_state=seed)
+        found = splitter.split(np.zeros(len(strata)), strata, units)
+        yield from (positions for _, positions in _quiet(found) if len(positions))
+        return
+    # Equal rows follow the first of them. A class of one row can't be learnt if it is held out.
+    of_first = strata[first]
+    eligible = np.flatnonzero(np.bincount(of_first)[of_first] > 1)
+    parts = min(parts, len(eligible))
+    counts = np.bincount(of_first[eligible])
+    plain = parts > np.max(counts)  # no class has a row for every part
+    folds: Any = KFold if plain else StratifiedKFold
+    splitter = folds(n_splits=parts, shuffle=True, random_state=seed)
+    found = splitter.split(np.zeros(len(eligible)), of_first[eligible])
+    for _, positions in _quiet(found):
+        chosen = np.zeros(len(first), bool)
+        chosen[eligible[positions]] = True
+        yield np.flatnonzero(chosen[unit])
+
+
+def _quiet(found: Iterator[Any]) -> list[Any]:
+    with warnings.catch_warnings():  # of classes with fewer rows than there are parts
+        warnings.simplefilter("ignore", UserWarning)
+        return list(found)
+
+
+def _check_groups(groups: int) -> None:
+    if groups < 3:
+        raise Refusal(
+            f"--group: expected 3 groups or more, a test set and two to learn from, got {groups}",
+            "Leave --group out, or give a column with more values.",
+        )
+
+
+def _folds(
+    strata: NDArray[np.intp], units: NDArray[np.intp], grouped: bool, seed: int
+) -> tuple[list[tuple[Positions, Positions]], str]:
+    rows = len(strata)
+    parts = FOLDS if rows <= MANY else FOLDS_OF_MANY
+    repeats = 3 if rows < FEWER else 2 if rows < FEW else 1
+    folds = []
+    for repeat in range(repeats):
+        for valid in _parts(strata, units, grouped, parts, seed + repeat):
+            folds.append((np.setdiff1d(np.arange(rows), valid), valid))
+    each = len(folds) // repeats
+    again = {1: "", 2: ", twice", 3: ", three times"}[repeats]
+    return folds, f"{each} folds{again},"
+
+
+def _by_time(times: Array, held_out: int) -> Splits:
+    """The latest rows are the test set, or the last; a fold is validated on what comes after."""
+    when = _as_numbers(times)
+    known = np.flatnonzero(~np.isnan(when))
+    order = known[np.argsort(when[known], kind="stable")]
+    mine = np.isin(order, np.arange(len(times) - held_out, len(times)))
+    order = np.concatenate([order[~mine], order[mine]])
+    rows = len(order)
+    wanted = min(MOST_TEST, max(rows // 5, min(FEW_TEST, rows // 3)))
+    cuts = [rows - int(mine.sum())] if held_out else _cuts(when[order], [rows - wanted])
+    if not cuts:
+        raise _too_few_times(when)
+    train, test = order[: cuts[0]], order[cuts[0] :]
+    parts = FOLDS + 1  # the oldest part is only learnt from
+    edges = _cuts(when[train], [len(train) * part // parts for part in range(1, parts)])
+    if not edges:
+        raise _too_few_times(when)
+    ends = [*edges[1:], len(train)]
+    folds = [(np.arange(a), np.arange(a, b)) for a, b in zip(edges, ends, strict=True)]
+    folds.reverse()  # where there is time for one only, it is the latest
+    left = len(when) - rows
+    said = f"; {left} rows without a time are left out" if left else ""
+    which = "last" if held_out else "latest"
+    how = (
+        f"The {which} {len(test)} rows are the test set; {len(folds)} folds of the "
+        f"{len(train)} before them, each validated on what comes right after what it learns from"
+        f"{said}."
+    )
+    return Splits(train, test, folds, how)
+
+
+def _too_few_times(when: NDArray[np.float64]) -> Refusal:
+    count = len(np.unique(when[~np.isnan(when)]))
+    return Refusal(
+        f"--time: expected 3 different times or more, a test set and two to learn from, "
+        f"got {count}",
+        "Leave --time out, or give a column with dates or numbers.",
+    )
+
+
+def _as_numbers(times: Array) -> NDArray[np.float64]:
+    """Times as numbers in their order (n,); NaN where there is none."""
+    values = pd.Series(times)
+    if pd.api.types.is_numeric_dtype(values):
+        return np.asarray(values.to_numpy(float, na_value=np.nan), np.float64)
+    dates = pd.to_datetime(values, errors="coerce", format="mixed", utc=True)
+    numbers = dates.astype("datetime64[us, UTC]").astype("int64").to_numpy(float, copy=True)
+    numbers[dates.isna().to_numpy()] = np.nan
+    return np.asarray(numbers, np.float64)
+
+
+def _cuts(ordered: NDArray[np.float64], wanted: list[int]) -> list[int]:
+    """Where to cut near the wanted places (ascending), so that equal times stay together."""
+    starts = np.flatnonzero(np.diff(ordered) > 0) + 1
+    if not len(starts):
+        return []
+    return sorted({int(starts[np.argmin(np.abs(starts - place))]) for place in wanted})

@@ -1,0 +1,146 @@
+"""A table to train on: read whole, or a sample of it, with a note of all that is odd about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from onnxlet.convert.errors import shortened
+from onnxlet.convert.reference.frames import as_pandas
+from onnxlet.convert.sources.csv_form import form_of
+from onnxlet.convert.sources.opened import Opened, opened
+from onnxlet.convert.sources.parquet_file import parquet_parts
+from onnxlet.convert.sources.table_files import FIRST_LEFT_OUT
+from onnxlet.convert.train.csv_rows import CsvRows
+from onnxlet.convert.train.problems import Problem, counted, listed, refuse
+from onnxlet.convert.train.sampling import most_rows, sampled
+from onnxlet.function.errors import OnnxletError, WrongUse
+
+WHAT = "DATA"
+Report = Callable[[str], object]
+
+
+class Table(NamedTuple):
+    """Rows to train on.
+
+    Attributes:
+        frame: with text for names, and an index from 0.
+        notes: what the reader guessed, sampled or found odd.
+        rows_in_file: before a sample was taken.
+        sampled: whether one was.
+    """
+
+    frame: pd.DataFrame
+    notes: list[str]
+    rows_in_file: int
+    sampled: bool
+
+
+def read_table(source: str, seed: int, report: Report = lambda line: None) -> Table:
+    """Read CSV or Parquet, packed or not, here or wherever fsspec reads.
+
+    Args:
+        source: a path or a URL, such as s3://bucket/rows.csv.gz.
+        seed: of the sample that is taken of more than a million rows.
+        report: called with a line for each note, as soon as it is known.
+
+    Raises:
+        WrongUse: there is no such file, or it is no table; with all that is wrong with it.
+    """
+    notes: list[str] = []
+
+    def note(text: str) -> None:
+        notes.append(text)
+        report(f"note: {text}")
+
+    with opened(source, WHAT) as file:
+        try:
+            parquet = file.parquet
+            frame, rows = _of_parquet(file, seed) if parquet else _of_csv(file, seed, note)
+        except OnnxletError:
+            raise
+        except Exception as error:  # whatever a reader finds broken
+            raise WrongUse(
+                f"{WHAT}: '{file.name}' can't be read: {type(error).__name__}: {shortened(error)}",
+                "Is it whole? Expected CSV with a header, or Parquet.",
+            ) from error
+        if not rows:
+            names = listed([str(name) for name in frame.columns])
+            raise WrongUse(
+                f"{WHAT}: '{file.name}' has a header ({names}) and no rows",
+                "Expected a row a line below it.",
+            )
+    if len(frame) < rows:
+        note(
+            f"'{file.name}' has {rows:,} rows of {len(frame.columns):,} columns: training takes "
+            f"{len(frame):,} of them, drawn at random (seed {seed})"
+        )
+    return Table(frame, notes, rows, len(frame) < rows)
+
+
+def _of_csv(file: Opened, seed: int, note: Report) -> tuple[pd.DataFrame, int]:
+    form = form_of(file.open, file.name, WHAT)
+    if said := form.said():
+        note(f"'{file.name}' is read as it is {said}")
+    if not any(form.names) and not any(line.strip() for line in form.lines):
+        raise WrongUse(f"{WHAT}: '{file.name}' is empty", "Expected a header and a row a line.")
+    rows = CsvRows(file, form, WHAT)
+    rows.check_header()
+    if form.first_unnamed:
+        note(f"'{file.name}' {FIRST_LEFT_OUT}")
+    most = most_rows(len(form.names))
+    parts, count = sampled(rows.parts(), most, seed)
+    frame = _joined(parts)
+    mixed = [name for name in frame.columns if _is_mixed(frame[name])]
+    if mixed:  # in some parts numbers and in others text: all of it as it is written
+        again, _ = sampled(rows.parts(mixed, dict.fromkeys(mixed, "str")), most, seed)
+        texts = _joined(again)
+        for name in mixed:
+            frame[name] = texts[name]
+    if count and frame.iloc[:, -1].isna().any():
+        _note_short_rows(rows, note)
+    return frame, count
+
+
+def _note_short_rows(rows: CsvRows, note: Report) -> None:
+    """Rows that end early: pandas takes what they lack as missing, and says nothing."""
+    lengths = rows.lengths()
+    if lengths.short_count:
+        have = "has" if lengths.short_count == 1 else "have"
+        note(
+            f"'{rows.opened.name}': {counted(lengths.short_count, 'row')} {have} fewer fields than "
+            f"the header (the first in line {lengths.short}): what they lack is taken as missing"
+        )
+
+
+def _of_parquet(file: Opened, seed: int) -> tuple[pd.DataFrame, int]:
+    with parquet_parts(file.path, file.name, WHAT) as parts:
+        names = parts.names
+        twice = sorted({name for name in names if names.count(name) > 1})
+        message = f"{WHAT}: '{file.name}' has columns {listed(twice)} more than once"
+        refuse([Problem(message, "Give each its own name.")] if twice else [], WHAT)
+        kept, count = sampled(map(as_pandas, parts.frames), most_rows(len(names)), seed)
+    frame = _joined(kept)
+    frame.columns = pd.Index([str(name) for name in frame.columns], dtype=object)
+    return frame, count
+
+
+def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    """Parts as one table; the list is emptied, so that not all is held twice for long."""
+    if len(parts) == 1:
+        return parts.pop().reset_index(drop=True)
+    names = list(parts[0].columns)
+    columns: dict[Any, Any] = {}
+    for name in names:
+        columns[name] = pd.concat([part.pop(name) for part in parts], ignore_index=True)
+    parts.clear()
+    return pd.DataFrame(columns, copy=False)
+
+
+def _is_mixed(column: pd.Series[Any]) -> bool:
+    """Whether it holds text beside what is no text, or numbers that pandas has no type for."""
+    if column.dtype != object:
+        return False
+    return pd.api.types.infer_dtype(column, skipna=True) not in ("string", "boolean", "empty")

@@ -1,0 +1,218 @@
+"""The column that is to be predicted: rows that have it, what kind of answer it is, and why."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from onnxlet.convert.reference.dates import forms
+from onnxlet.convert.train.csv_rows import NO_HEADER, no_header
+from onnxlet.convert.train.duplicates import duplicates_in
+from onnxlet.convert.train.numbers_as_text import numbers_in
+from onnxlet.convert.train.problems import Problem, close_to, counted, listed, refuse
+from onnxlet.convert.train.target_checks import (
+    FEW_NUMBERS,
+    SHARE_OF_A_CLASS,
+    contradictions,
+    kind_of,
+    unfit,
+    whole,
+)
+from onnxlet.function.arrays import Array
+from onnxlet.function.errors import WrongUse
+
+TASKS = ("binary", "multiclass", "regression")
+PARSED = 0.95  # of the values, for text to be taken for numbers or dates
+
+
+class Target(NamedTuple):
+    """What is to be predicted, and what from.
+
+    Attributes:
+        frame: rows that have a target, without its column; their index is from 0.
+        y: labels as scikit-learn should see them (text in objects, int64 or bool), or float64.
+        task: binary, multiclass or regression.
+        notes: rows that were left out, duplicates, and why the task is what it is.
+        duplicates: int64 for each row, the same for rows that are equal in every column and in the
+            target, which must not be apart in training and test rows; None where no rows are, or
+            so many that the table is one of few different rows.
+    """
+
+    frame: pd.DataFrame
+    y: Array
+    task: str
+    notes: list[str]
+    duplicates: Array | None = None
+
+
+def read_target(frame: pd.DataFrame, target: str, task: str | None = None) -> Target:
+    """Take the target out of a table.
+
+    Args:
+        frame: all columns.
+        target: the name of one.
+        task: what the user says it is; None infers it.
+
+    Raises:
+        WrongUse: it can't be predicted; with all that is wrong with it.
+    """
+    _check_names(frame, target, task)
+    column, notes = frame[target], list[str]()
+    values, said = _values(column, target)
+    notes += said
+    known = values.notna().to_numpy()
+    if (without := int((~known).sum())) and known.any():
+        have = "has" if without == 1 else "have"
+        notes.append(f"{counted(without, 'row')} of {len(frame):,} {have} no '{target}': left out")
+    values = values[known]
+    refuse(unfit(values, target, len(frame)), f"--target '{target}'")
+    found, why, given = _task(values, target, task)
+    refuse(contradictions(values, target, found, given), f"--target '{target}'")
+    notes.append(f"{found}: {why}")
+    rows = frame.drop(columns=target)
+    rows = rows if known.all() else rows[known].reset_index(drop=True)
+    y = _labels(values, found)
+    if found != "regression":
+        notes += _alike(y, target)
+    duplicates, said = duplicates_in(rows, y)
+    return Target(rows, y, found, notes + said, duplicates)
+
+
+def _check_names(frame: pd.DataFrame, target: str, task: str | None) -> None:
+    names = [str(name) for name in frame.columns]
+    problems = list[Problem]()
+    if task is not None and task not in TASKS:
+        problems.append(Problem(f"--task: expected one of {', '.join(TASKS)}, got '{task}'"))
+    if target not in names:
+        hint = close_to(target, names)
+        if no_header(names):
+            hint = f"{hint} {NO_HEADER}"
+        problems.append(Problem(f"--target: there is no column '{target}'", hint.strip()))
+    elif len(names) == 1:
+        problems.append(
+            Problem(
+                f"--target: '{target}' is the only column, and nothing is left to predict it from",
+                "Is the separator one that was not found? Commas, semicolons and tabs are.",
+            )
+        )
+    refuse(problems, "DATA")
+
+
+def _values(column: pd.Series[Any], target: str) -> tuple[pd.Series[Any], list[str]]:
+    """The target in a type of its own: numbers, booleans, or text; NaN where it is missing.
+
+    Raises:
+        WrongUse: it is of dates, or of nothing that can be predicted.
+    """
+    kind = pd.api.types.infer_dtype(column, skipna=True)
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        kinds = column.cat.categories.dtype
+        return _values(column.astype(kinds if column.notna().all() else object), target)
+    if kind.startswith(("datetime", "date", "timedelta", "time", "period", "interval")):
+        raise _dates(target)
+    if kind in ("boolean", "integer", "floating", "mixed-integer-float", "decimal", "empty"):
+        if kind == "boolean":
+            return column.astype(object).where(column.notna(), np.nan), []
+        return _as_numbers(column), []
+    texts = column.astype(object).where(column.notna(), np.nan)
+    odd = [v for v in texts.dropna().head(1000) if isinstance(v, list | dict | set | np.ndarray)]
+    if odd:
+        raise WrongUse(
+            f"--target '{target}': expected numbers, text or booleans, got a "
+            f"{type(odd[0]).__name__} in each row",
+            "A model of several outputs is made in Python, and built by `onnxlet build`.",
+        )
+    texts = texts.map(str, na_action="ignore").astype(object)
+    texts = texts.where(texts.map(lambda text: text == text and text.strip() != ""), np.nan)
+    return _of_text(texts, target)
+
+
+def _of_text(texts: pd.Series[Any], target: str) -> tuple[pd.Series[Any], list[str]]:
+    """Text, or the numbers that it is.
+
+    Raises:
+        WrongUse: it is dates.
+    """
+    known = texts.dropna()
+    if len(known) and known.nunique() > 2:
+        read = numbers_in(known)
+        if read is not None and read.share >= PARSED:
+            how = f" {read.said}" if read.said else ""
+            said = [f"'{target}' is text that holds numbers{how}: the answers are numbers"]
+            if read.unread:
+                verb = "is" if read.unread == 1 else "are"
+                said.append(
+                    f"{counted(read.unread, 'value')} of '{target}' {verb} no number: "
+                    "taken as missing"
+                )
+            return read.values.reindex(texts.index), said
+        some = [str(text) for text in known.drop_duplicates().head(50)]
+        if forms(some):
+            raise _dates(target)
+    return texts, []
+
+
+def _as_numbers(column: pd.Series[Any]) -> pd.Series[Any]:
+    """In int64 where all are whole numbers and none is missing, else in float64."""
+    if column.dtype.kind in "iu" and not column.isna().any():
+        return column.astype(np.int64)
+    return pd.Series(
+        pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan),
+        index=column.index,
+    )
+
+
+def _dates(target: str) -> WrongUse:
+    return WrongUse(
+        f"--target '{target}': expected numbers or classes, got dates",
+        "Predict a number of days: write the days between two dates into a column of its own.",
+    )
+
+
+def _task(values: pd.Series[Any], target: str, task: str | None) -> tuple[str, str, bool]:
+    """The task, why, and whether it was given."""
+    distinct = values.nunique()
+    numbers, fits = values.dtype.kind in "iuf", whole(values)
+    if task is not None:
+        return task, f"as --task says ('{target}' has {distinct:,} different values)", True
+    kind = "numbers" if numbers else "values"
+    if distinct == 2 and (fits or not numbers):
+        return "binary", f"'{target}' has two different values", False
+    if not numbers:
+        return "multiclass", f"'{target}' is text of {distinct:,} different values", False
+    if fits and distinct <= FEW_NUMBERS and len(values) >= SHARE_OF_A_CLASS * distinct:
+        why = (
+            f"'{target}' has {distinct} different whole numbers; if they measure, --task regression"
+        )
+        return "multiclass", why, False
+    return "regression", f"'{target}' has {distinct:,} different {kind}", False
+
+
+def _labels(values: pd.Series[Any], task: str) -> Array:
+    """As scikit-learn should see them."""
+    if task == "regression":
+        return values.to_numpy(dtype=np.float64)
+    if values.dtype.kind in "iuf":
+        return values.to_numpy().astype(np.int64)
+    if kind_of(values) == "booleans":
+        return values.to_numpy().astype(bool)
+    labels = np.empty(len(values), dtype=object)
+    labels[:] = values.tolist()
+    return labels
+
+
+def _alike(y: Array, target: str) -> list[str]:
+    """Classes that are written almost alike, and are perhaps one."""
+    if y.dtype != object:
+        return []
+    folded: dict[str, list[str]] = {}
+    for label in pd.unique(y):
+        folded.setdefault(" ".join(label.split()).casefold(), []).append(label)
+    return [
+        f"'{target}' has the classes {listed(sorted(same))}, which differ in spaces or capitals "
+        "only: are they one?"
+        for same in folded.values()
+        if len(same) > 1
+    ]

@@ -1,0 +1,142 @@
+"""From a table to a model directory and its report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from onnxlet.convert.build import Built, build
+from onnxlet.convert.directory.model_directory import check_folder, check_name
+from onnxlet.convert.errors import Refusal
+from onnxlet.convert.sources.source import Source
+from onnxlet.convert.train.combining import Combined, Weighted, combine
+from onnxlet.convert.train.portfolio import portfolio
+from onnxlet.convert.train.preparing import Options, Prepared, Report, look_at_columns, prepare
+from onnxlet.convert.train.reported import report_of
+from onnxlet.convert.train.search import search
+from onnxlet.convert.train.trials import Searched
+
+FEWEST_SECONDS = 5.0  # for the search, however long the table took to read
+FALLING_BACK = 3  # combinations that are tried where one can't be served
+
+
+@dataclass(frozen=True)
+class Written:
+    """Where a model goes.
+
+    Attributes:
+        name: the model's.
+        folder: of model directories.
+        keep_background: training rows that explanations start from; None is made-up rows.
+        breaking: clients of the version that is served need not go on with this one.
+    """
+
+    name: str
+    folder: Path
+    keep_background: int | None = None
+    breaking: bool = False
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training has come to.
+
+    Attributes:
+        built: the model directory.
+        prepared: what was searched on.
+        searched: the trials.
+        chosen: those that were built, with their weights.
+        combined: the estimator that was built.
+    """
+
+    built: Built
+    prepared: Prepared
+    searched: Searched
+    chosen: Weighted
+    combined: Combined
+
+
+def train(data: str, target: str, options: Options, to: Written, report: Report) -> Trained:
+    """Search, fit, prove and write the next version of a model.
+
+    Args:
+        data: path or address of a table.
+        target: the column to predict.
+        options: how the search goes.
+        to: where the model goes.
+        report: called with a line of progress at a time.
+
+    Raises:
+        WrongUse: the table can't be read, or an option names what is not in it.
+        Refusal: there is nothing to learn from, or no candidate could be fitted, or served;
+            nothing was written.
+    """
+    check_name(to.name)
+    check_folder(to.folder, to.name)
+    started = time.monotonic()
+    prepared = prepare(look_at_columns(data, target, options, report), options, report)
+    searched = _searched(prepared, options, started, report)
+    tried = _in_turn(searched)
+    for chosen in tried:
+        report(f"fitting {named(chosen)} on all {len(prepared.splits.train)} training rows")
+        combined = _combined(prepared, chosen, options)
+        try:
+            built = _built(prepared, searched, chosen, combined, options, to, report)
+        except Refusal as refusal:
+            if chosen is tried[-1]:
+                raise
+            report(f"note: {named(chosen)} can't be served: {refusal.message}")
+            continue
+        return Trained(built, prepared, searched, chosen, combined)
+    raise AssertionError("a search chooses a trial at least")
+
+
+def named(weighted: Weighted) -> str:
+    """The trials and their weights, as people read them."""
+    if len(weighted) == 1:
+        return weighted[0][0].candidate.name
+    return " + ".join(f"{weight:.2f} {trial.candidate.name}" for trial, weight in weighted)
+
+
+def _searched(prepared: Prepared, options: Options, started: float, report: Report) -> Searched:
+    task, rows = prepared.columned.target.task, prepared.splits.train
+    taken, metric = prepared.columned.taken, prepared.metric
+    candidates, notes = portfolio(task, taken, len(rows), prepared.y[rows], metric.name)
+    for note in notes:
+        report(f"note: {note}")
+    left = max(options.seconds - (time.monotonic() - started), FEWEST_SECONDS)
+    return search(
+        prepared.X, prepared.y, task, prepared.splits, candidates, metric,
+        seconds=left, trials=options.trials, seed=options.seed, small=options.small,
+        report=report,
+    )  # fmt: skip
+
+
+def _in_turn(searched: Searched) -> Sequence[Weighted]:
+    """What is built: the ensemble; where that is refused, its trials by themselves."""
+    if len(searched.weights) == 1:
+        return [searched.weights]
+    heaviest = sorted(searched.weights, key=lambda pair: -pair[1])
+    return [searched.weights, *([(trial, 1.0)] for trial, _ in heaviest)][:FALLING_BACK]
+
+
+def _combined(prepared: Prepared, chosen: Weighted, options: Options) -> Combined:
+    X, y = prepared.train_part()
+    return combine(chosen, X, y, prepared.columned.target.task, prepared.metric, options.seed)
+
+
+def _built(
+    prepared: Prepared,
+    searched: Searched,
+    chosen: Weighted,
+    combined: Combined,
+    options: Options,
+    to: Written,
+    report: Report,
+) -> Built:
+    X_test, y_test = prepared.test_part()
+    source = Source(combined.estimator, X_test, y_test, prepared.train_part()[0])
+    beside = report_of(prepared, searched, chosen, combined, options, to.name, report)
+    return build(source, to.name, to.folder, report, to.keep_background, to.breaking, beside)

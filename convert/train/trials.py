@@ -1,0 +1,161 @@
+"""What a search has tried, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnxlet.convert.train.candidate import Candidate
+from onnxlet.convert.train.job import Outcome
+from onnxlet.convert.train.metrics import Array
+
+State = Literal["waiting", "done", "stopped", "failed"]
+Rung = Literal["part", "fold"]
+GROWTH = 1.0  # seconds of a fit grow as the rows to this power: a little more, less overhead
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A candidate that was tried.
+
+    Attributes:
+        number: from 0, in the order in which they were thought of.
+        candidate: what was fitted.
+        score: mean of the metric over the folds that it was validated on; None where on none.
+        error: its standard error over folds; None where it was stopped early.
+        seconds: that its fits took together.
+        rounds: boosting rounds, the mean over folds; None where it has none.
+        out_of_fold: answers for the training rows (n,) or (n, classes) by pipelines that have not
+            seen them, NaN for rows that are in no fold; None where it was stopped early.
+        state: "done", "stopped" or "failed".
+        why: it was stopped or failed; None where it was not.
+        size: bytes of one of its pickled pipelines; None where none was fitted.
+    """
+
+    number: int
+    candidate: Candidate
+    score: float | None
+    error: float | None
+    seconds: float
+    rounds: int | None
+    out_of_fold: Array | None
+    state: State
+    why: str | None
+    size: int | None = None
+
+
+@dataclass(frozen=True)
+class Searched:
+    """What a search found.
+
+    Attributes:
+        trials: all, in order of their numbers.
+        weights: the trials that were chosen, with weights that sum to 1.
+        seconds: that it took.
+        how_ended: in a few words.
+    """
+
+    trials: list[Trial]
+    weights: list[tuple[Trial, float]]
+    seconds: float
+    how_ended: str
+
+
+@dataclass
+class Record:
+    """A trial that is under way.
+
+    Attributes:
+        number: of the trial.
+        candidate: what is fitted.
+        keep: it is never stopped, as others are compared with it.
+        part: what a fit on a part of the first fold's rows came to, validated on a part of them.
+        outcomes: of fits, by fold.
+        state: "waiting" until it has ended.
+        why: it was stopped or failed.
+    """
+
+    number: int
+    candidate: Candidate
+    keep: bool = False
+    part: Outcome | None = None
+    outcomes: dict[int, Outcome] = field(default_factory=dict)
+    spent: float = 0.0
+    state: State = "waiting"
+    why: str | None = None
+
+    def take(self, fold: int, rows: int | None, outcome: Outcome) -> None:
+        """Record what a fit came to."""
+        self.spent += outcome.seconds
+        if outcome.why is not None:
+            if self.state == "waiting":
+                self.end("stopped" if outcome.overran else "failed", outcome.why)
+        elif rows is not None:
+            self.part = outcome
+        else:
+            self.outcomes[fold] = outcome
+
+    def end(self, state: State, why: str | None = None) -> None:
+        """It goes on no further."""
+        self.state, self.why = state, why
+
+    def seconds(self, share: float) -> float | None:
+        """What a fit on a whole fold will take; None where nothing was fitted yet.
+
+        Args:
+            share: of a fold's rows, that the part has.
+        """
+        if self.outcomes:
+            return max(outcome.seconds for outcome in self.outcomes.values())
+        return None if self.part is None else self.part.seconds / share**GROWTH
+
+    def covers(self, folds: Sequence[int]) -> bool:
+        """Whether it was fitted on all of these folds."""
+        return all(fold in self.outcomes for fold in folds)
+
+    def answers(self, folds: Sequence[int]) -> Array:
+        """For the validation rows of folds, one fold after the other.
+
+        Raises:
+            KeyError: it was not fitted on one of them.
+        """
+        return np.concatenate([_known(self.outcomes[fold]) for fold in folds])
+
+    def first(self, rung: Rung) -> Array | None:
+        """For the first fold's validation rows, by what was fitted on its rows or on a part."""
+        outcome = self.part if rung == "part" else self.outcomes.get(0)
+        return None if outcome is None else outcome.answers
+
+    def rounds(self) -> int | None:
+        """Boosting rounds, the mean over folds."""
+        found = [o.rounds for o in self.outcomes.values() if o.rounds is not None]
+        return max(1, round(float(np.mean(found)))) if found else None
+
+    def size(self) -> int | None:
+        """Bytes of the first fold's pickled pipeline."""
+        first = self.outcomes.get(0, self.part)
+        return None if first is None else first.size
+
+
+def _known(outcome: Outcome) -> Array:
+    """The answers of a fit that did not fail, as those of a record did not."""
+    return np.asarray(outcome.answers)
+
+
+def out_of_fold(answers: Array, positions: NDArray[np.intp], rows: int) -> NDArray[np.float64]:
+    """Answers for each training row, the mean where it is in several folds, NaN where in none.
+
+    Args:
+        answers: for the validation rows of folds (m,) or (m, classes).
+        positions: of these rows (m,).
+        rows: training rows.
+    """
+    total, count = np.zeros((rows, *answers.shape[1:])), np.zeros(rows)
+    np.add.at(total, positions, answers)
+    np.add.at(count, positions, 1)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(total / count.reshape(-1, *[1] * (answers.ndim - 1)), np.float64)

@@ -1,0 +1,142 @@
+"""The report's files, and the command that writes them again."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from onnxlet.convert.errors import Refusal
+from onnxlet.convert.report import FILES, calling
+from onnxlet.convert.report.files import read_findings, report_files, write_again
+from onnxlet.function.errors import OnnxletError
+from tests.convert.helpers import invoked
+from tests.convert.report.samples import SAMPLES, binary
+
+
+@pytest.fixture
+def version(tmp_path: Path) -> Path:
+    directory = tmp_path / "models" / "churn" / "3"
+    directory.mkdir(parents=True)
+    (directory / "manifest.json").write_text("{}")
+    for name, content in report_files(binary()).items():
+        (directory / name).write_bytes(content)
+    return directory
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_the_three_files(sample: str) -> None:
+    files = report_files(SAMPLES[sample])
+
+    assert set(files) == set(FILES) == {"report.json", "report.html", "report.md"}
+    assert json.loads(files["report.json"]) == SAMPLES[sample]
+    assert max(map(len, files.values())) < 2_000_000
+    assert files == report_files(json.loads(files["report.json"]))
+
+
+def test_it_is_written_again_as_it_was(version: Path) -> None:
+    before = {each.name: each.read_bytes() for each in version.iterdir()}
+    (version / "report.html").write_text("half")
+    (version / "report.md").unlink()
+
+    end = invoked("report", str(version))
+
+    assert end.exit_code == 0, end.output
+    assert {each.name: each.read_bytes() for each in version.iterdir()} == before
+    assert "report.html" in end.output
+
+
+def _missing(version: Path) -> None:
+    (version / "report.json").unlink()
+
+
+def _no_json(version: Path) -> None:
+    (version / "report.json").write_text("{")
+
+
+def _a_list(version: Path) -> None:
+    (version / "report.json").write_text("[1]")
+
+
+def _newer(version: Path) -> None:
+    (version / "report.json").write_text('{"format": 2}')
+
+
+def _change(version: Path, **parts: Any) -> None:
+    (version / "report.json").write_text(json.dumps(binary() | parts))
+
+
+def _no_name(version: Path) -> None:
+    (version / "report.json").write_text('{"format": 1}')
+
+
+DAMAGES: dict[str, Callable[[Path], None]] = {
+    "has no report.json": _missing,
+    "is damaged: it is no JSON": _no_json,
+    "expected an object with 'format'": _a_list,
+    "expected format 1, got 2": _newer,
+    "a part has not its form (": _no_name,
+    "a part has not its form": lambda version: _change(version, scores=[{"metric": "x"}]),
+    "a part has not its form ": lambda version: _change(version, confusion=[[1]]),
+    " has not its form": lambda version: _change(version, roc={"points": [["a"]], "auc": None}),
+}
+
+
+@pytest.mark.parametrize("said", DAMAGES)
+def test_what_cannot_be_shown_is_refused_and_nothing_is_written(version: Path, said: str) -> None:
+    DAMAGES[said](version)
+    before = {each.name: each.read_bytes() for each in version.iterdir()}
+
+    end = invoked("report", str(version))
+
+    assert end.exit_code == 1
+    assert said in end.output
+    assert "Traceback" not in end.output
+    assert {each.name: each.read_bytes() for each in version.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("below", "code", "said"), [("4", 1, "there is no"), ("", 2, "one version")]
+)
+def test_what_is_no_version(version: Path, below: str, code: int, said: str) -> None:
+    end = invoked("report", str(version.parent / below))
+
+    assert (end.exit_code, said in end.output) == (code, True)
+
+
+def test_a_disk_that_takes_nothing_leaves_nothing_half_written(version: Path) -> None:
+    (version / "report.html").unlink()
+    (version / "report.html").mkdir()  # a file can't take its place
+    (version / "report.html" / "in").touch()
+
+    with pytest.raises(OnnxletError, match="can't write in"):
+        write_again(version)
+    assert not list(version.glob(".report*"))
+
+
+def test_a_refusal_says_the_way_out(tmp_path: Path) -> None:
+    with pytest.raises(Refusal) as refused:
+        read_findings(tmp_path)
+    assert "train" in refused.value.hint
+
+
+@pytest.mark.parametrize("sample", ["binary", "regression", "hostile"])
+def test_both_snippets_send_the_row(sample: str) -> None:
+    call = SAMPLES[sample]["call"]
+    words = shlex.split(calling.curl(call).replace("\\\n", " "))
+    script = calling.python(call).replace(
+        "print(urllib.request.urlopen(request).read().decode())",
+        "print(request.full_url, request.data.decode())",
+    )
+    script.encode()
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    url, _, body = ran.stdout.partition(" ")
+
+    assert json.loads(words[-1]) == json.loads(body) == {"instances": [call["row"]]}
+    assert url == words[2] == calling.ADDRESS + call["path"]

@@ -1,0 +1,75 @@
+"""The ensemble against all weights that there are, and against noise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from onnxlet.convert.train import ensemble
+from onnxlet.convert.train.ensemble import MOST, choose, weighted
+from onnxlet.convert.train.metrics import METRICS
+from onnxlet.convert.train.scoring import Scorer, scorer
+
+random = np.random.default_rng(1)
+Y = random.normal(size=2000)
+
+
+def judged(rows: int = 2000) -> Scorer:
+    parts = np.array_split(np.arange(rows), 5)
+    return scorer(METRICS["rmse"], Y[:rows], None, [(np.arange(1), part) for part in parts])
+
+
+def chosen(answers: list[Any], **given: Any) -> ensemble.Chosen:
+    found = judged(len(answers[0]))
+    return choose(answers, [found.worth(one) for one in answers], found, **given)
+
+
+def test_the_weights_are_near_the_best_there_are() -> None:
+    errors = [1.0, 1.0, 2.0]
+    answers = [Y + random.normal(0, error, 2000) for error in errors]
+    found = chosen(answers)
+    best = np.array([1 / e**2 for e in errors]) / sum(1 / e**2 for e in errors)
+    assert not found.single
+    assert [found.weights[i] for i in range(3)] == pytest.approx(best, abs=0.08)
+    assert sum(found.weights.values()) == pytest.approx(1)
+    worth = judged().worth
+    assert worth(weighted(answers, found.weights)) > max(map(worth, answers))
+
+
+def test_at_most_five_are_in_it() -> None:
+    found = chosen([Y + random.normal(0, 1, 2000) for _ in range(12)])
+    assert len(found.weights) == MOST
+
+
+def test_copies_of_the_best_are_no_ensemble() -> None:
+    one = Y + random.normal(0, 1, 2000)
+    found = chosen([one + 3, one, one + 2])
+    assert found == ({1: 1.0}, True)
+
+
+def test_a_gain_within_noise_keeps_the_best_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    y, fold = Y[:500], np.arange(500) // 100
+    judge = scorer(METRICS["mae"], y, None, [(y, np.flatnonzero(fold == n)) for n in range(5)])
+    one, two = y + 1, y + np.where(fold < 2, -1, 2.2)  # together 0 off in two folds, 1.6 in others
+    gain = judge.difference((one + two) / 2, one)
+    assert gain.mean == pytest.approx(0.04)
+    assert gain.error > gain.mean
+    worths = [judge.worth(one), judge.worth(two)]
+    assert choose([one, two], worths, judge) == ({0: 1.0}, True)
+    monkeypatch.setattr(ensemble, "NOISE", 0.0)
+    assert choose([one, two], worths, judge) == ({0: 0.5, 1: 0.5}, False)
+
+
+def test_with_no_time_left_it_is_the_best_one() -> None:
+    answers = [Y + random.normal(0, 1, 2000) for _ in range(3)]
+    found = chosen(answers, over=lambda: True)
+    assert found.single
+    assert len(found.weights) == 1
+
+
+def test_many_rows_are_thinned_and_choose_nearly_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = [Y + random.normal(0, error, 2000) for error in (1.0, 1.0)]
+    monkeypatch.setattr(ensemble, "MOST_ROWS", 700)
+    assert chosen(answers).weights == pytest.approx({0: 0.5, 1: 0.5}, abs=0.1)

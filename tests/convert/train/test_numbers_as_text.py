@@ -1,0 +1,55 @@
+"""Numbers that are written as people do."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from onnxlet.convert.train.numbers_as_text import numbers_in
+from tests.convert.helpers import objects
+
+
+@pytest.mark.parametrize(
+    ("texts", "numbers", "said"),
+    [
+        (["1", "2.5", "-3e2"], [1, 2.5, -300], ""),
+        (["$1,234.50", "$3"], [1234.5, 3], "with '$' and thousands commas"),
+        (["-$3", "$-3", "($3)"], [-3, -3, -3], "with '$' and brackets for negative ones"),
+        (["1.234,50 €", "7 €"], [1234.5, 7], "with '€' and decimal commas"),
+        (["12 %", "7.5%"], [12, 7.5], "with '%'"),
+        (["1,5", "2,25"], [1.5, 2.25], "with decimal commas"),
+        (["1,234", "12"], [1234, 12], "with thousands commas"),
+        (["1 234 567", "1'000"], [1234567, 1000], ""),
+        (["\u22123", " 4 "], [-3, 4], ""),
+        (["1,23,456", "1"], [np.nan, 1], ""),
+        (["5 kg", "6"], [np.nan, 6], ""),
+    ],
+)  # fmt: skip
+def test_numbers_are_read_as_they_are_meant(
+    texts: list[str], numbers: list[float], said: str
+) -> None:
+    read = numbers_in(objects(texts))
+    assert read is not None
+    np.testing.assert_array_equal(read.values, numbers)
+    assert read.said == said
+
+
+def test_gaps_and_what_is_no_number_are_counted() -> None:
+    read = numbers_in(pd.Series(["1", "?", "?", "n.a.", "abc", "2", " "], index=range(5, 12)))
+    assert read is not None
+    assert (read.gaps, read.unread) == (4, 1)
+    assert read.share == pytest.approx(2 / 3)
+    assert list(read.values.index) == list(range(5, 12))
+
+
+def test_what_1_234_means_is_uncertain_only_where_it_is() -> None:
+    for texts, uncertain in ((["1,234"], True), (["1,234.5"], False), (["1,234,567"], False)):
+        read = numbers_in(objects(texts))
+        assert read is not None
+        assert read.ambiguous is uncertain
+
+
+def test_codes_and_words_are_no_numbers() -> None:
+    assert numbers_in(objects(["007", "12"])) is None
+    assert numbers_in(objects(["a", "b"])) is None

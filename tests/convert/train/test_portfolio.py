@@ -1,0 +1,185 @@
+"""Every candidate answers all kinds of columns, with gaps and values never seen, and converts."""
+
+from __future__ import annotations
+
+import pickle
+from importlib import util
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import pandas as pd
+import pytest
+from sklearn.model_selection import FixedThresholdClassifier
+
+from onnxlet.convert.sources.source import Source
+from onnxlet.convert.train import portfolio as module
+from onnxlet.convert.train.candidate import Candidate
+from onnxlet.convert.train.fitting import fit, together
+from onnxlet.convert.train.pipelines import LEAVES
+from onnxlet.convert.train.portfolio import is_skewed, portfolio
+from tests.convert.helpers import built, served
+from tests.convert.train.tables import Made, made, never_seen
+
+TASKS = ("binary", "multiclass", "regression")
+TABLES = {"text": made(), "no text": made(text=False)}
+TRAINED = 180
+ROUNDS = 8
+
+
+def candidates(table: Made, task: str, **others: Any) -> list[Candidate]:
+    return portfolio(task, table.taken, TRAINED, table.targets[task][:TRAINED], **others)[0]
+
+
+def fitted(candidate: Candidate, table: Made, task: str) -> Any:
+    X, y = table.X[:TRAINED], table.targets[task][:TRAINED]
+    return fit(candidate, X, y, task, seed=0, rounds=ROUNDS, threads=1).pipeline
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+def test_the_constant_and_the_linear_model_come_first(table: Made, task: str) -> None:
+    found = candidates(table, task)
+
+    assert [one.name for one in found[:2]] == ["constant", "linear"]
+    names = [one.name for one in found]
+    assert len(set(names)) == len(names)
+    families = {one.family for one in found}
+    assert families >= {"constant", "linear", "LightGBM", "histogram boosting", "extra trees"}
+    assert ("neighbours" in families) == ("perceptron" in families) == ("note" not in table.X)
+    assert all(one.rounds is None or one.rounds in one.parameters for one in found)
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+def test_every_candidate_answers_gaps_and_what_was_never_seen(table: Made, task: str) -> None:
+    rows = never_seen(table.X)
+    for candidate in candidates(table, task):
+        pipeline = fitted(pickle.loads(pickle.dumps(candidate)), table, task)  # noqa: S301
+        answers = pipeline.predict(rows) if task == "regression" else pipeline.predict_proba(rows)
+        assert np.isfinite(np.asarray(answers, dtype=np.float64)).all(), candidate.name
+        assert len(answers) == len(rows)
+        if task != "regression":
+            np.testing.assert_allclose(answers.sum(axis=1), 1.0, rtol=1e-6)
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+def test_each_beats_the_constant(table: Made, task: str) -> None:
+    y = table.targets[task]
+    errors: dict[str, float] = {}
+    for candidate in candidates(table, task):
+        pipeline = fit(candidate, table.X[:TRAINED], y[:TRAINED], task, seed=0, rounds=40).pipeline
+        answers = np.ravel(pipeline.predict(table.X[TRAINED:]))
+        errors[candidate.name] = float(
+            np.mean(
+                np.abs(answers - y[TRAINED:]) if task == "regression" else answers != y[TRAINED:]
+            )
+        )
+    assert max(list(errors.values())[1:]) < errors["constant"], errors
+
+
+@pytest.mark.pipelines
+@pytest.mark.parametrize(("task", "text"), [(t, x) for t in TASKS for x in ("text", "no text")])
+def test_all_of_them_together_are_built_and_served(task: str, text: str, tmp_path: Path) -> None:
+    assert_served(TABLES[text], task, slice(None), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("task", "text", "which"),
+    [("binary", "text", slice(3, 5)), ("regression", "no text", slice(1, 5))],
+)
+def test_some_together_are_built_and_served(
+    task: str, text: str, which: slice, tmp_path: Path
+) -> None:
+    assert_served(TABLES[text], task, which, tmp_path)
+
+
+def assert_served(table: Made, task: str, which: slice, folder: Path) -> None:
+    """As the search combines them, inside the threshold: no step's conversion is refused."""
+    X, y = table.X, table.targets[task]
+    chosen = candidates(table, task)[which]
+    parts = [(fitted(one, table, task), 1.0 + at) for at, one in enumerate(chosen)]
+    model = together(parts, X[:TRAINED], y[:TRAINED], task)
+    if task == "binary":
+        model = FixedThresholdClassifier(model, threshold=0.4, pos_label="yes")
+        model.fit(X[:TRAINED], y[:TRAINED])
+    result = built(Source(model, X[TRAINED:], y[TRAINED:]), folder)
+
+    columns = result.manifest["signature"]["inputs"]
+    assert [one["name"] for one in columns if not one["nullable"]] == []
+    assert result.manifest["parity"]["differing_rows"] == 0
+    rows = never_seen(X)
+    sent: list[dict[str, Any]] = [{str(n): None if pd.isna(v) else v for n, v in row.items()}
+            for row in rows.to_dict("records")]  # fmt: skip
+    for row in sent:
+        row |= {name: int(row[name]) for name in ("count", "code") if row[name] is not None}
+    answer = served(folder).post("/predict", json={"instances": sent}).get_json()
+    if task == "regression":
+        np.testing.assert_allclose(answer["prediction"], model.predict(rows), rtol=1e-5)
+    else:
+        assert answer["prediction"] == model.predict(rows).tolist()
+        np.testing.assert_allclose(answer["probabilities"], model.predict_proba(rows), atol=1e-5)
+
+
+def test_an_absent_library_is_left_out_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = util.find_spec
+    monkeypatch.setattr(
+        module, "find_spec", lambda name: None if name == "catboost" else found(name)
+    )
+    listed, notes = portfolio("binary", TABLES["text"].taken, 100)
+
+    assert "CatBoost" not in {one.family for one in listed}
+    assert len(notes) == 1
+    assert "CatBoost is not installed" in notes[0]
+
+
+def test_the_logarithm_is_tried_of_skewed_targets_only() -> None:
+    table = TABLES["text"]
+    names = [one.name for one in candidates(table, "regression")]
+    assert {"linear, log target", "LightGBM, log target"} <= set(names)
+    even = portfolio("regression", table.taken, 200, np.linspace(1, 2, 200))[0]
+    assert not any(one.parameters.get("log") for one in even)
+
+    prices = np.exp(np.random.default_rng(0).normal(size=300))
+    assert is_skewed(prices)
+    assert not is_skewed(prices - 5)  # negative ones
+    assert not is_skewed(np.ones(9))
+
+
+def test_the_median_answers_absolute_errors_best() -> None:
+    table = TABLES["no text"]
+    y = table.targets["regression"][:TRAINED]
+    for metric, expected in (("mae", np.median(y)), ("rmse", np.mean(y)), (None, np.mean(y))):
+        constant = candidates(table, "regression", metric=metric)[0]
+        assert fitted(constant, table, "regression").predict(table.X[:1])[0] == expected
+
+
+def test_sizes_are_bounded_whatever_the_number_of_classes() -> None:
+    for classes in (2, 3, 9, 30):
+        y = np.arange(3000) % classes
+        task = "binary" if classes == 2 else "multiclass"
+        for one in portfolio(task, TABLES["no text"].taken, 50_000, y)[0]:
+            given = one.parameters
+            leaves = given.get(
+                "num_leaves", given.get("max_leaf_nodes", 2 ** given.get("depth", 0))
+            )
+            trees = classes if classes > 2 else 1
+            if one.rounds and given[one.rounds] > 60:
+                assert given[one.rounds] * leaves * trees <= LEAVES, one.name
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_what_optuna_may_choose_can_be_fitted(task: str) -> None:
+    table = TABLES["no text"]
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    spaces = {one.family: one for one in candidates(table, task) if one.space}
+
+    assert set(spaces) >= {"linear", "LightGBM", "histogram boosting", "extra trees"}
+    for one in spaces.values():
+        for _ in range(2):
+            assert one.space is not None
+            chosen = one.with_parameters(one.space(study.ask()))
+            answers = fitted(chosen, table, task).predict(table.X)
+            assert len(np.unique(answers)) > 1, chosen.parameters

@@ -1,0 +1,103 @@
+"""Processes that fit: what overruns is ended, what dies is replaced, and the others go on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from onnxlet.convert.train.job import Job, Outcome, Table, answers_of, evaluate, part_of
+from onnxlet.convert.train.workers import Workers
+from tests.convert.train import candidates as made
+
+
+def table(rows: int = 300) -> Table:
+    data = made.binary(rows)
+    folds = [(np.arange(100, rows), np.arange(100)), (np.arange(200), np.arange(200, rows))]
+    classes = np.array(["no", "yes"], object)
+    return Table(data.X, data.y, "binary", classes, folds, None, made.fit, 0, 1)
+
+
+def outcomes(workers: Workers, jobs: Iterator[Job], **given: Any) -> dict[int, Outcome]:
+    return {job.number: outcome for job, outcome in workers.outcomes(jobs, **given)}
+
+
+def test_what_overruns_or_dies_costs_nobody_else_anything() -> None:
+    everyone = [
+        Job(0, made.doing("slow", made.sleep), 0, limit=1.0),
+        Job(1, made.doing("dying", made.die), 0),
+        Job(2, made.doing("failing", made.fail), 0),
+        Job(3, made.linear(), 0),
+        Job(4, made.linear(), 1),
+    ]
+    with Workers(table(), 2) as workers:
+        found = outcomes(workers, iter(everyone))
+        assert found[0].overran
+        assert found[0].why == "took longer than 1 s on one fold"
+        assert not found[1].overran
+        assert "its process ended" in str(found[1].why)
+        assert found[2].why == "ValueError: it fails on purpose"
+        for number, fold in ((3, 0), (4, 1)):
+            here = evaluate(table(), Job(number, made.linear(), fold))
+            there = found[number].answers
+            assert there is not None
+            assert here.answers is not None
+            assert np.array_equal(there, here.answers)
+        since = time.monotonic()
+        stuck = iter([Job(5, made.doing("slow", made.sleep), 0)])
+        late = outcomes(workers, stuck, until=time.monotonic() + 1)
+        assert late[5].why == "the time was up"
+        assert time.monotonic() - since < 10
+    assert time.monotonic() - since < 20  # and nothing waits for what is stuck
+
+
+def test_jobs_are_taken_only_when_there_is_a_process_for_them() -> None:
+    given: list[int] = []
+    done: list[int] = []
+
+    def jobs() -> Iterator[Job]:
+        for number in range(4):
+            given.append(number)
+            yield Job(number, made.constant(), 0)
+
+    with Workers(table(), 1) as workers:
+        for job, _ in workers.outcomes(jobs()):
+            done.append(job.number)
+            assert len(given) <= len(done) + 1
+    assert done == [0, 1, 2, 3]
+
+
+def test_a_part_has_a_row_of_every_class() -> None:
+    data = table()
+    data.y[:] = "no"
+    data.y[250] = "yes"
+    part = part_of(data.folds[0][0], 10, data)
+    assert 250 in part
+    assert 10 <= len(part) <= 12
+    assert (np.diff(part) > 0).all()
+
+
+def test_a_class_that_was_not_learnt_has_no_chance() -> None:
+    data = made.binary(60)
+    fitted = made.fit(made.constant(), data.X, data.y, "binary", seed=0)
+    answers = answers_of(fitted.pipeline, data.X, np.array(["maybe", "no", "yes"], object))
+    assert (answers[:, 0] == 0).all()
+    assert answers[:, 1] == pytest.approx(np.mean(data.y == "no"))
+
+
+def test_answers_that_are_no_numbers_are_a_failure() -> None:
+    from sklearn.pipeline import make_pipeline
+
+    from onnxlet.convert.train.candidate import Candidate
+
+    class Lost(made.Doing):
+        def predict_proba(self, X: Any) -> Any:
+            return np.full((len(X), 2), np.nan)
+
+    lost = Candidate("lost", "lost", {}, lambda parameters, seed: make_pipeline(Lost(list)))
+    assert evaluate(table(), Job(0, lost, 0)).why == (
+        "ValueError: it answers with what is no number"
+    )
