@@ -31,6 +31,7 @@ OUTPUTS = blocks(TUTORIAL, "text")
 DRY_RUN, TRAIN, MISSPELT = [c for c in COMMANDS if c[2:4] == ["convert", "train"]]
 [VERIFY] = [c for c in COMMANDS if c[2:4] == ["convert", "verify"]]
 CURLS = [c for c in COMMANDS if c[0] == "curl"]
+SPACES = re.compile(r"[\u00a0\u202f]")  # that keep a number and its unit together
 NUMBER = re.compile(r"\d[\d.e+-]*")
 # Lines of a training's end that don't depend on what was found, but for their numbers.
 ALWAYS = ("parity", "  rows", "  judged", "  reference", "  tolerance", "credit", "report:")
@@ -49,7 +50,8 @@ def typed(command: list[str], folder: Path, seconds: int = 60) -> tuple[int, str
         text=True,
         timeout=220,
     )
-    return done.returncode, done.stdout, done.stderr.replace(f"{ROOT}/", "")
+    plain = SPACES.sub(" ", done.stdout)
+    return done.returncode, plain, done.stderr.replace(f"{ROOT}/", "")
 
 
 def pairs(words: list[str]) -> list[tuple[str, str]]:
