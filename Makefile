@@ -134,7 +134,7 @@ $(OLDEST)/ready: requirements/oldest.txt tools/setup.sh
 	PYTHON="$${PYTHON:-python3.11 python3.12 python3.13 python3}" sh tools/setup.sh $(OLDEST) requirements/oldest.txt
 
 test-libraries: $(LIBRARIES)/ready ## estimators of other libraries: CatBoost, LightGBM, XGBoost, imbalanced-learn, skrub and more; frames of polars
-	$(LIBRARIES)/bin/python -m pytest -m "not gate" -k "lightgbm or xgboost or catboost or polars or libraries" tests/convert/converters tests/convert/evidence/test_catboost_borders.py tests/convert/reference/test_frames_of_polars.py tests/pipelines $(ARGS)
+	$(LIBRARIES)/bin/python -m pytest -m "not gate" -k "lightgbm or xgboost or catboost or polars or libraries" tests/convert/converters tests/convert/evidence/test_catboost_borders.py tests/convert/reference/test_frames_of_polars.py tests/convert/train tests/pipelines $(ARGS)
 	$(LIBRARIES)/bin/python -m pytest -m gate -k libraries --timeout 1200 -s tests/convert/parity $(ARGS)
 
 $(LIBRARIES)/ready: requirements/libraries.txt tools/setup.sh

@@ -219,7 +219,7 @@ def _classes(estimator: Any) -> Any:
 def _asked_one_by_one(estimator: Any, method: str, X: Data) -> Array:
     """Each row's answer by itself; scikit-learn's to none is that to no row."""
     rows = X.iloc if hasattr(X, "iloc") else X
-    count = len(X)
+    count = X.shape[0] if hasattr(X, "shape") else len(X)  # sparse matrices have no length
     parts = [_asked(estimator, method, rows[row : row + 1]) for row in range(count)]
     return np.concatenate(parts) if parts else _asked(estimator, method, X)
 
