@@ -34,7 +34,7 @@ from onnxlet.convert.train.features import (
 LEAVES = 28_000  # of all trees of a candidate: a leaf is about 30 bytes of ONNX
 OF_FEATURES = ("counts", "pairs", "log")  # parameters of the features and the target
 
-# Before scikit-learn 1.7, which brought this parameter, too, labels of text could not be stopped on.
+# Before scikit-learn 1.7, which brought this parameter, none could stop on labels of text.
 STOPS_ON_TEXT = has_fit_parameter(HistGradientBoostingClassifier, "X_val")
 
 
