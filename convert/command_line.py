@@ -61,6 +61,10 @@ def main() -> None:
     "--without", multiple=True, metavar="OUTPUT",
     help="Leave an output out, such as std or probabilities; can be given again.",
 )  # fmt: skip
+@click.option(
+    "--report", "reported", is_flag=True,
+    help="Write a report beside the model; the held-out rows need their true answers.",
+)  # fmt: skip
 @breaking_option
 def build(
     source: str,
@@ -71,6 +75,7 @@ def build(
     trust: tuple[str, ...],
     keep_background: int | None,
     without: tuple[str, ...],
+    reported: bool,
     breaking: bool,
 ) -> None:
     """Convert a fitted estimator and prove that its answers stay the same.
@@ -88,10 +93,17 @@ def build(
     report("loading the estimator and its test set")
     loaded = replace(load_source(source, data, target, trust, report), without=without)
     with progress() as shown:
-        built = build_model(loaded, name, models, shown, keep_background, breaking)
+        beside = None
+        if reported:
+            from onnxlet.convert.report.of_build import report_of
+
+            beside = report_of(loaded, shown)
+        built = build_model(loaded, name, models, shown, keep_background, breaking, beside)
     for line in certificate_lines(name, built.version, built.manifest):
         click.echo(line)
     _say_where(name, built)
+    if reported:
+        click.echo(f"report: {built.directory / 'report.html'}")
 
 
 @main.command(

@@ -1,7 +1,8 @@
-"""What scripts and notebooks import: `from onnxlet import build, verify`."""
+"""What scripts and notebooks import: `from onnxlet import build, train, verify`."""
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -117,6 +118,7 @@ def build(
     keep_background: int | None = None,
     breaking: bool = False,
     without: Sequence[str] = (),
+    with_report: bool = False,
     report: Report = print,
 ) -> ProvenModel:
     """Convert a fitted estimator, prove that its answers stay the same, and write a version.
@@ -132,6 +134,7 @@ def build(
             from made-up ones.
         breaking: clients of the version that is served need not go on with this one.
         without: outputs to leave out, such as `std`, where they can't be met.
+        with_report: write report.html, report.md and report.json beside it; needs y_test.
         report: called with a line of progress at a time.
 
     Raises:
@@ -143,9 +146,59 @@ def build(
         check_name(name, "name")
         # As `onnxlet build` sets before NumPy is imported: more threads change last digits.
         with threadpool_limits(1, user_api="blas"):
-            built = build_directory(source, name, Path(models), report, keep_background, breaking)
+            beside = None
+            if with_report:
+                from onnxlet.convert.report.of_build import report_of
+
+                beside = report_of(source, report)
+            built = build_directory(
+                source, name, Path(models), report, keep_background, breaking, beside
+            )
     except OnnxletError as error:  # in a notebook what led there is in nobody's way
         raise error.with_traceback(None) from None
+    return ProvenModel(built.directory.absolute(), name, built.version, built.manifest)
+
+
+def train(
+    data: str | Path,
+    target: str,
+    *,
+    name: str,
+    models: str | Path = "models",
+    keep_background: int | None = None,
+    breaking: bool = False,
+    report: Report = print,
+    **options: Any,
+) -> ProvenModel:
+    """Search for a model of a table, fit it, prove it, and write a version with its report.
+
+    Args:
+        data: path or address of a table, CSV or Parquet.
+        target: the column to predict.
+        name: the model's, as clients will call it.
+        models: the folder of model directories.
+        keep_background: explain from so many training rows, which go with the model; without it
+            from made-up ones.
+        breaking: clients of the version that is served need not go on with this one.
+        report: called with a line of progress at a time.
+        options: those of `convert.train.preparing.Options`: seconds, metric, sensitive, group,
+            time, task, columns (kinds by name), seed, trials, small and test.
+
+    Raises:
+        Refusal: there is nothing to learn from, or nothing that could be served.
+        WrongUse: the table can't be read, or an option names what is not in it.
+    """
+    from onnxlet.convert.train.preparing import Options
+    from onnxlet.convert.train.training import Written
+    from onnxlet.convert.train.training import train as train_directory
+
+    try:
+        to = Written(name, Path(models), keep_background, breaking)
+        with threadpool_limits(1, user_api="blas"):
+            trained = train_directory(os.fspath(data), target, Options(**options), to, report)
+    except OnnxletError as error:
+        raise error.with_traceback(None) from None
+    built = trained.built
     return ProvenModel(built.directory.absolute(), name, built.version, built.manifest)
 
 

@@ -1,6 +1,6 @@
 """A scikit-learn model becomes a small ONNX function behind one Flask handler.
 
-In scripts and notebooks `build` does what `onnxlet build` does, `verify` what `onnxlet verify`,
+In scripts and notebooks `build`, `train` and `verify` do what the commands of these names do,
 `converts` registers the converter of an estimator of your own, and `DateParts` makes numbers of
 dates in a pipeline. Importing this loads none of what they need.
 """
@@ -9,7 +9,7 @@ import os
 from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
-__all__ = ["DateParts", "build", "converts", "verify"]
+__all__ = ["DateParts", "build", "converts", "train", "verify"]
 
 # ONNX Runtime would keep an id of this machine in the home, and report to Microsoft what it does.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -17,12 +17,13 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 if TYPE_CHECKING:
     from onnxlet.convert.converters.registry import converts
     from onnxlet.convert.estimators.date_parts import DateParts
-    from onnxlet.convert.interface import build, verify
+    from onnxlet.convert.interface import build, train, verify
 else:
     _MODULES = {
         "DateParts": "onnxlet.convert.estimators.date_parts",
         "build": "onnxlet.convert.interface",
         "converts": "onnxlet.convert.converters.registry",
+        "train": "onnxlet.convert.interface",
         "verify": "onnxlet.convert.interface",
     }
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.arrays import Array
-from onnxlet.function.models.model import Model, load_model
+from onnxlet.function.models.model import Model
 
 
 class Metric(Protocol):
@@ -108,21 +107,19 @@ class Measured:
     seconds: float = 10.0
 
 
-def of_build(source: Source, directory: Path) -> Measured:
-    """What is known of a model after `build`: no answers of its training rows.
+def of_build(source: Source, model: Model) -> Measured:
+    """What is known of a model that is built: no answers of its training rows.
 
     Args:
         source: with y_test.
-        directory: of the version that was written.
+        model: as it will be served; its version has no number yet.
     """
-    model = load_model(directory)
     return Measured(
         model.name,
         model,
         source.estimator,
         source.X_test,
         source.y_test,
-        version=model.version,
         target=source.target,
         X_train=source.X_train,
     )

@@ -22,6 +22,7 @@ from onnxlet.convert.report.measured import Measured, of_build
 from onnxlet.convert.sources.source import Source
 from onnxlet.function import json_text
 from onnxlet.function.inputs.validation import validate_rows
+from onnxlet.function.models.model import load_model
 from tests import estimators
 from tests.convert.helpers import built, prove, served
 from tests.convert.report import figures
@@ -155,7 +156,7 @@ def test_the_same_data_and_seed_give_the_same_findings_but_for_times() -> None:
 def test_a_built_version_has_its_certificate_its_bytes_and_an_example(tmp_path: Path) -> None:
     source = estimators.shop()
     result = built(source, tmp_path)
-    found = findings(of_build(source, result.directory))
+    found = findings(of_build(source, load_model(result.directory)))
     parity, known = found["parity"], result.manifest["parity"]
 
     assert (found["name"], found["version"]) == ("m", 1)

@@ -1,0 +1,36 @@
+"""The report of a build, where the true answers to its held-out rows are known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from onnxlet.convert.report.files import report_files
+from onnxlet.convert.report.findings import findings
+from onnxlet.convert.report.measured import of_build
+from onnxlet.convert.sources.source import Source
+from onnxlet.function.errors import WrongUse
+from onnxlet.function.models.model import Model
+
+HINT = "Return (estimator, X_test, y_test), or name the column of --data with --target."
+
+
+def report_of(
+    source: Source, report: Callable[[str], object]
+) -> Callable[[Model], dict[str, bytes]]:
+    """What makes the files of a build's report, once there is the model that will be served.
+
+    Args:
+        source: the estimator and its data.
+        report: called with a line as it begins.
+
+    Raises:
+        WrongUse: the source has no true answers to compare with.
+    """
+    if source.y_test is None:
+        raise WrongUse("--report: expected true answers to the held-out rows, got none", HINT)
+
+    def made(model: Model) -> dict[str, bytes]:
+        report("measuring for the report")
+        return report_files(findings(of_build(source, model)))
+
+    return made
