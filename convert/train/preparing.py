@@ -15,6 +15,7 @@ from onnxlet.convert.train.problems import listed
 from onnxlet.convert.train.splits import Splits, split
 from onnxlet.convert.train.table import read_table
 from onnxlet.convert.train.target import Target, read_target
+from onnxlet.convert.train.times import times_of
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import WrongUse
 
@@ -177,7 +178,7 @@ def prepare(columned: Columned, options: Options, report: Report) -> Prepared:
     X, notes = as_taken(columned.frame, columned.taken)
     frame, y, task = columned.frame, columned.target.y, columned.target.task
     groups = None if options.group is None else frame[options.group].to_numpy()
-    times = None if options.time is None else frame[options.time].to_numpy()
+    times = None if options.time is None else _times(columned, options.time)
     splits = split(
         y, task, groups, times, options.seed, columned.target.duplicates, columned.held_out
     )
@@ -185,6 +186,11 @@ def prepare(columned: Columned, options: Options, report: Report) -> Prepared:
         report(note)
     columned.notes.extend(notes)
     return Prepared(columned, X.reset_index(drop=True), y, splits, metric)
+
+
+def _times(columned: Columned, name: str) -> Array:
+    taken = next(one for one in columned.taken if one.name == name)
+    return times_of(columned.frame[name], taken)
 
 
 def _check_named(frame: pd.DataFrame, target: str, options: Options) -> None:
@@ -201,6 +207,10 @@ def _check_named(frame: pd.DataFrame, target: str, options: Options) -> None:
         for option, name in named[1:]
         if name == target
     ]
+    if options.group is not None and options.time is not None:
+        faults.append(
+            "--group and --time: expected one of them: rows are split by groups or by time"
+        )
     if faults:
         close = [c for _, name in missing for c in get_close_matches(name, names, 1)]
         meant = f" Did you mean {', '.join(close)}?" if close else ""
