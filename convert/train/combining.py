@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -73,10 +74,14 @@ def voting(
     """
     weights = balanced_weights(y, task, metric, None)
     parts = []
-    for trial, weight in weighted:
-        fitted = fit(trial.candidate, X, y, task, seed=seed, rounds=trial.rounds, weights=weights)
-        parts.append((fitted.pipeline, weight))
-    return together(parts, X, y, task)
+    with warnings.catch_warnings():  # of learners: the search has seen what they are worth
+        warnings.simplefilter("ignore")
+        for trial, weight in weighted:
+            fitted = fit(
+                trial.candidate, X, y, task, seed=seed, rounds=trial.rounds, weights=weights
+            )
+            parts.append((fitted.pipeline, weight))
+        return together(parts, X, y, task)
 
 
 def answering_from(threshold: float, estimator: Any, X: pd.DataFrame, y: Array) -> Any:

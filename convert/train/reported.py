@@ -116,7 +116,11 @@ def _refitted(
 
 def _baselines(searched: Searched, prepared: Prepared, seed: int) -> dict[str, Array]:
     """What the linear candidate answers to the test rows; the constant is made by itself."""
-    linear = [trial.candidate for trial in searched.trials if trial.candidate.family == "linear"]
+    linear = [
+        trial.candidate
+        for trial in searched.trials
+        if trial.candidate.family == "linear" and trial.state != "failed"
+    ]
     if not linear:
         return {}
     (X, y), task = prepared.train_part(), prepared.columned.target.task

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,12 +13,14 @@ import pandas as pd
 import pytest
 from sklearn.metrics import f1_score
 
+from onnxlet.convert.build import build
 from onnxlet.convert.directory.model_directory import REPORT
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.interface import ProvenModel
+from onnxlet.convert.report.measured import Measured
 from onnxlet.convert.train import reported, training
 from onnxlet.convert.train import search as searching
-from onnxlet.convert.train.combining import combine, out_of_fold, voting
+from onnxlet.convert.train.combining import Combined, combine, out_of_fold, voting
 from onnxlet.convert.train.ending import lines
 from onnxlet.convert.train.job import Job, Outcome, Table, evaluate
 from onnxlet.convert.train.metrics import METRICS, Metric
@@ -78,8 +81,7 @@ def trained(
 def quickly() -> Iterator[None]:
     """Refits for the report take a second, not ten."""
     with pytest.MonkeyPatch.context() as patch:
-        measured = reported.Measured
-        patch.setattr(reported, "Measured", lambda *a, **k: measured(*a, **k, seconds=1.0))
+        patch.setattr(reported, "Measured", partial(Measured, seconds=1.0))
         yield
 
 
@@ -123,7 +125,7 @@ def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """As clients send them: null where a value is missing."""
     plain = frame.astype(object).where(frame.notna(), None)
     return [
-        {name: v.item() if isinstance(v, np.generic) else v for name, v in row.items()}
+        {str(name): v.item() if isinstance(v, np.generic) else v for name, v in row.items()}
         for row in plain.to_dict("records")
     ]
 
@@ -239,9 +241,12 @@ def test_the_search_is_never_given_a_test_row(
 
     monkeypatch.setattr(searching, "Workers", Spying)
     fits: list[int] = []
-    monkeypatch.setattr(
-        training, "combine", lambda w, X, *rest: fits.append(len(X)) or combine(w, X, *rest)
-    )
+
+    def counting(weighted: Any, X: Any, *rest: Any) -> Combined:
+        fits.append(len(X))
+        return combine(weighted, X, *rest)
+
+    monkeypatch.setattr(training, "combine", counting)
     what = trained(tmp_path, simple().assign(a=np.arange(90) / 7))
     X_test = what.prepared.test_part()[0]
     assert len(X_test) == 30
@@ -260,7 +265,7 @@ def test_an_ensemble_that_is_refused_falls_back_on_its_parts(
         two = [trial for trial in found.trials if trial.state == "done"][-2:]
         return Searched(found.trials, [(two[0], 0.3), (two[1], 0.7)], found.seconds, "")
 
-    build, refused = training.build, []
+    refused = list[Any]()
 
     def refusing_once(*given: Any) -> Any:
         if not refused:
@@ -291,6 +296,17 @@ def test_where_all_are_refused_it_is_refused_and_nothing_is_written(
     assert not (tmp_path / "models").exists()
 
 
+def test_a_linear_model_that_fails_is_no_baseline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quickly: None
+) -> None:
+    monkeypatch.setattr(searching, "Workers", Here)
+    what = trained(tmp_path, simple().assign(a=[1e300, -1e300, 1.0] * 30), trials=2)
+    assert [trial.state for trial in what.searched.trials] == ["done", "failed"]
+    assert what.unreported is None
+    found = json.loads((what.built.directory / "report.json").read_text())
+    assert found["scores"][0]["baselines"][0]["name"] == "constant"
+
+
 @pytest.mark.usefixtures("here")
 def test_a_report_that_fails_does_not_lose_the_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -313,7 +329,8 @@ def test_a_report_that_fails_does_not_lose_the_model(
 @pytest.mark.usefixtures("here")
 def test_held_out_rows_of_a_file_are_the_test_rows(tmp_path: Path) -> None:
     held_out = simple(40, seed=5)
-    held_out.assign(more=1).to_csv(tmp_path / "test.csv", index=False)
+    more = pd.concat([held_out.assign(more=1), held_out[:1].assign(target=" ")])
+    more.to_csv(tmp_path / "test.csv", index=False)
     what = trained(tmp_path, simple(), test=str(tmp_path / "test.csv"))
     X_test, y_test = what.prepared.test_part()
     assert X_test["a"].tolist() == held_out["a"].tolist()
@@ -368,7 +385,7 @@ def rare(rows: int, seed: int) -> tuple[pd.DataFrame, Any]:
 def test_rare_classes_weigh_as_much_where_the_metric_counts_all_alike() -> None:
     (X, y), (X_new, y_new) = rare(1500, 0), rare(1500, 1)
     score = METRICS["balanced_accuracy"].score
-    numbers = [Taken(name, "number", True, 1500) for name in X]
+    numbers = [Taken(str(name), "number", True, 1500) for name in X]
     chosen = [(trial_of(portfolio("multiclass", numbers, 1500, y)[0][1]), 1.0)]
 
     def reached(metric: Metric) -> float:
