@@ -61,6 +61,9 @@ class Training:
         out = self.process.stdout.read()
         code = self.process.wait(SECONDS)
         self._reader.join(SECONDS)
+        self.process.stdout.close()
+        assert self.process.stderr is not None
+        self.process.stderr.close()
         return code, out
 
 
