@@ -194,6 +194,7 @@ def prepare(columned: Columned, options: Options, report: Report) -> Prepared:
         if options.metric is None
         else metric_named(options.metric, columned.target.task)
     )
+    _check_scored(metric, columned)
     X, notes = as_taken(columned.frame, columned.taken)
     frame, y, task = columned.frame, columned.target.y, columned.target.task
     groups = None if options.group is None else frame[options.group].to_numpy()
@@ -205,6 +206,25 @@ def prepare(columned: Columned, options: Options, report: Report) -> Prepared:
         report(note)
     columned.notes.extend(notes)
     return Prepared(columned, X.reset_index(drop=True), y, splits, metric)
+
+
+def _check_scored(metric: Metric, columned: Columned) -> None:
+    """Refuse a target that the metric has no number for, such as one below 0 for its logarithm."""
+    y = columned.target.y
+    if columned.target.task != "regression":
+        return
+    try:
+        with np.errstate(all="ignore"):
+            score = metric.score(y, np.full(len(y), np.median(y)), np.empty(0))
+        why = "" if np.isfinite(score) else "the numbers are too large for it"
+    except ValueError as error:
+        why = str(error)
+    if why:
+        raise WrongUse(
+            f"--target '{columned.target_name}': {metric.title} can't be measured on values from "
+            f"{y.min():.4g} to {y.max():.4g}: {why}",
+            "Give another --metric, or write the target in another unit.",
+        )
 
 
 def _times(columned: Columned, name: str) -> Array:

@@ -43,6 +43,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     many.to_csv("texts.csv", index=False)
     days = pd.date_range("2024-01-01", periods=60).strftime("%Y-%m-%d")
     frame().assign(target=days).to_csv("dates.csv", index=False)
+    huge = frame().assign(target=np.linspace(-1e250, 1e250, 60))
+    huge.to_csv("huge.csv", index=False)
     infinite = frame().assign(target=np.arange(60.0))
     infinite.loc[4, "target"] = np.inf
     infinite.to_csv("infinite.csv", index=False)
@@ -87,6 +89,10 @@ WRONG: dict[str, tuple[dict[str, str | None], int, list[str]]] = {
     "endless": ({"--seconds": "inf", "--trials": None}, 2, ["--seconds", "inf"]),
     "a metric of numbers": ({"--metric": "rmse"}, 2, ["'rmse'", "regression", "roc_auc"]),
     "no metric": ({"--metric": "goodness"}, 2, ["'goodness'", "roc_auc"]),
+    "logarithms of what is below 0": (
+        {"--target": "size", "--metric": "rmsle"}, 2, ["'size'", "RMSLE", "--metric"]
+    ),
+    "too large a target": ({"data": "huge.csv"}, 2, ["'target'", "too large", "1e+250"]),
     "no kind": ({"--column": "size=colour"}, 2, ["'size'", "'colour'", "number, category"]),
     "no equals sign": ({"--column": "size"}, 2, ["COL=KIND", "'size'", "zip=category"]),
     "not that kind": ({"--column": "colour=number"}, 2, ["'colour' can't be a number"]),
