@@ -82,7 +82,13 @@ class Watchdog:
         self._running: dict[int, tuple[float, Any]] = {}
         self._idle: list[Any] = []
         self._stopped = threading.Event()
-        threading.Thread(target=self._watch, name="deadline", daemon=True).start()
+        self._thread = threading.Thread(target=self._watch, name="deadline", daemon=True)
+        self._thread.start()
+
+    @property
+    def watches(self) -> bool:
+        """Whether it is still there: it may have been stopped, or left behind by a fork."""
+        return self._thread.is_alive() and not self._stopped.is_set()
 
     def stop(self) -> None:
         """End the thread, some time soon."""
@@ -148,7 +154,7 @@ def watched(seconds: float) -> Iterator[None]:
         seconds: that all of them may take.
     """
     global _watchdog
-    if _watchdog is not None:
+    if _watchdog is not None and _watchdog.watches:
         yield
         return
     dog = watch(seconds / 10)

@@ -120,7 +120,10 @@ def _by_thresholds(setting: Setting) -> tuple[str, Array] | None:
     given = _out_of_fold(setting)
     if given is None:
         return None
-    train, test = _with_thresholds(setting.train_groups, positive, setting.groups)
+    # Rows that no fold validated on have no answer: fairlearn never gets past a NaN.
+    known = np.isfinite(given)
+    given, positive = given[known], positive[known]
+    train, test = _with_thresholds(setting.train_groups[known], positive, setting.groups)
     constraint, name = _constraint(setting.before)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

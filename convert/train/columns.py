@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from onnxlet.convert.train.conversions import MADE
@@ -83,7 +84,9 @@ def _mark_leaks(
 ) -> None:
     """Leave leaks out, but for those that the user keeps."""
     given = [(seen[name], _as_guess(one)) for name, one in taken.items() if one.used]
-    for name, leak in leaks(given, y, task).items():
+    with np.errstate(over="ignore", invalid="ignore"):  # squares of a target beyond 1e154
+        found = leaks(given, y, task)
+    for name, leak in found.items():
         old = taken[name]
         if leak.certain and name not in kept:
             taken[name] = old._replace(kind="leak", why=leak.why, used=False)

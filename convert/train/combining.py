@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ import pandas as pd
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import FixedThresholdClassifier
 
+from onnxlet.convert.train.balancing import balanced_weights
 from onnxlet.convert.train.fitting import fit, together
 from onnxlet.convert.train.metrics import Metric
 from onnxlet.convert.train.threshold import choose_threshold
@@ -48,23 +50,56 @@ def combine(
             one.
         seed: of what is drawn.
     """
-    parts = [
-        (fit(trial.candidate, X, y, task, seed=seed, rounds=trial.rounds).pipeline, weight)
-        for trial, weight in weighted
-    ]
-    estimator = together(parts, X, y, task)
+    estimator = voting(weighted, X, y, task, metric, seed)
     answers = out_of_fold(weighted)
     if task != "binary" or metric.needs == "probabilities" or answers is None:
         return Combined(estimator, None)
     known = np.isfinite(answers[:, 1])
     chosen = choose_threshold(y[known], answers[known], metric, estimator.classes_).threshold
+    return Combined(answering_from(chosen, estimator, X, y), chosen)
+
+
+def voting(
+    weighted: Weighted, X: pd.DataFrame, y: Array, task: str, metric: Metric, seed: int
+) -> Any:
+    """The trials, fitted on these rows, as one estimator that answers the most probable class.
+
+    Args:
+        weighted: finished trials and their weights, which sum to 1.
+        X: rows, all of those that were trained on or fewer.
+        y: one entry per row.
+        task: binary, multiclass or regression.
+        metric: by which rows are weighted.
+        seed: of what is drawn.
+    """
+    weights = balanced_weights(y, task, metric, None)
+    parts = []
+    with warnings.catch_warnings():  # of learners: the search has seen what they are worth
+        warnings.simplefilter("ignore")
+        for trial, weight in weighted:
+            fitted = fit(
+                trial.candidate, X, y, task, seed=seed, rounds=trial.rounds, weights=weights
+            )
+            parts.append((fitted.pipeline, weight))
+        return together(parts, X, y, task)
+
+
+def answering_from(threshold: float, estimator: Any, X: pd.DataFrame, y: Array) -> Any:
+    """A fitted estimator of two classes that answers the second from a probability on.
+
+    Args:
+        threshold: that probability.
+        estimator: fitted on these rows.
+        X: rows, from which nothing is learned.
+        y: one entry per row.
+    """
     classifier = FixedThresholdClassifier(
         FrozenEstimator(estimator),
-        threshold=chosen,
+        threshold=threshold,
         pos_label=estimator.classes_[1],
         response_method="predict_proba",
     )
-    return Combined(classifier.fit(X, y), chosen)
+    return classifier.fit(X, y)
 
 
 def out_of_fold(weighted: Weighted) -> Array | None:

@@ -21,7 +21,7 @@ from onnxlet.function.errors import WrongUse
 @click.option("--name", required=True, metavar="N", help="The model's name.")
 @models_option
 @click.option(
-    "--seconds", type=click.FloatRange(min=1), default=60.0, show_default=True, metavar="S",
+    "--seconds", type=click.FloatRange(1, 604_800), default=60.0, show_default=True, metavar="S",
     help="How long to search; all of it ends within 1.5 times that and a minute.",
 )  # fmt: skip
 @click.option("--metric", metavar="M", help="What is optimised, such as roc_auc or rmse.")

@@ -37,11 +37,15 @@ def lines(trained: Trained) -> Iterator[str]:
     yield f"{name} version {built.version} {state} {built.directory}"
     if found is not None:
         yield f"report: {built.directory / REPORT[0]}"
+    if trained.unreported is not None:
+        yield f"no report was written, as it failed: {trained.unreported}"
     yield f"serve it: {typed('edge', f'serve --models {built.directory.parent.parent}')}"
 
 
 def findings_of(trained: Trained) -> dict[str, Any] | None:
     """The report's figures; None where there is no report."""
+    if trained.unreported is not None:  # what may lie there is that of an earlier training
+        return None
     file = trained.built.directory / "report.json"
     found: dict[str, Any] | None = json.loads(file.read_bytes()) if file.exists() else None
     return found

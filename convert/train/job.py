@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+import threading
 import time
 import warnings
 from collections.abc import Callable
@@ -95,7 +96,15 @@ def begin(table: Table) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ["PYTHONWARNINGS"] = "ignore"  # of processes that a learner may start
     warnings.simplefilter("ignore")
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     _table[:] = [table]
+
+
+def _end_with(parent: int) -> None:
+    """End this process when its parent was killed, which can't end it itself."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
 
 
 def ready() -> None:

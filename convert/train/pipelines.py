@@ -20,6 +20,7 @@ from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils.validation import has_fit_parameter
 
 from onnxlet.convert.train.candidate import Parameters
 from onnxlet.convert.train.features import (
@@ -32,6 +33,9 @@ from onnxlet.convert.train.features import (
 
 LEAVES = 28_000  # of all trees of a candidate: a leaf is about 30 bytes of ONNX
 OF_FEATURES = ("counts", "pairs", "log")  # parameters of the features and the target
+
+# Before scikit-learn 1.7, which brought this parameter, none could stop on labels of text.
+STOPS_ON_TEXT = has_fit_parameter(HistGradientBoostingClassifier, "X_val")
 
 
 @dataclass(frozen=True)
@@ -141,7 +145,8 @@ def perceptron(given: Given, parameters: Parameters, seed: int) -> Pipeline:
     model = kind(
         hidden_layer_sizes=(parameters["width"],), alpha=parameters["alpha"],
         learning_rate_init=0.003,
-        batch_size=min(128, max(8, given.rows // 10)), max_iter=100, early_stopping=True,
+        batch_size=min(128, max(8, given.rows // 10)), max_iter=100,
+        early_stopping=STOPS_ON_TEXT or given.regression,
         random_state=seed,
     )  # fmt: skip
     columns = linear_columns(given.taken, given.rows, curves=False)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from onnxlet.convert.train.columns import Taken, as_taken, columns_lines, take_columns
@@ -15,6 +16,8 @@ from onnxlet.convert.train.problems import listed
 from onnxlet.convert.train.splits import Splits, split
 from onnxlet.convert.train.table import read_table
 from onnxlet.convert.train.target import Target, read_target
+from onnxlet.convert.train.target_checks import LEAST_ROWS
+from onnxlet.convert.train.times import times_of
 from onnxlet.function.arrays import Array
 from onnxlet.function.errors import WrongUse
 
@@ -119,12 +122,12 @@ def look_at_columns(data: str, target: str, options: Options, report: Report) ->
     report(f"reading {data}")
     table = read_table(data, options.seed, report)
     _check_named(table.frame, target, options)
-    frame, held_out = table.frame, 0
+    frame = table.frame
     if options.test is not None:
         tested = _held_out(options.test, table.frame, target, options.seed, report)
         frame = pd.concat([frame, tested], ignore_index=True)
-        held_out = len(tested)
     found = read_target(frame, target, options.task)
+    held_out = _count_held_out(found, len(table.frame), len(frame), options.test)
     wanted = dict(options.columns)
     if options.group is not None:  # its values are not those of rows to come
         wanted.setdefault(options.group, "identifier")
@@ -140,21 +143,38 @@ def look_at_columns(data: str, target: str, options: Options, report: Report) ->
 def _held_out(
     data: str, frame: pd.DataFrame, target: str, seed: int, report: Report
 ) -> pd.DataFrame:
-    """The rows of another table that have a target, with the same columns."""
+    """The rows of another table, with the same columns."""
     report(f"reading {data}")
-    tested = read_table(data, seed, report).frame
+    tested = read_table(data, seed, report, "--test").frame
     missing = [str(name) for name in frame.columns if name not in tested.columns]
     if missing:
         raise WrongUse(
             f"--test: '{data}' has no column {listed(missing)}",
             "Expected the columns of DATA, the target among them.",
         )
-    known = tested[tested[target].notna()]
-    if known.empty:
-        raise WrongUse(f"--test: no row of '{data}' has a value in '{target}'")
-    if len(known) < len(tested):
-        report(f"note: {len(tested) - len(known)} rows of '{data}' have no target: left out")
-    return known[list(frame.columns)]
+    return tested[list(frame.columns)]
+
+
+def _count_held_out(found: Target, before: int, rows: int, data: str | None) -> int:
+    """How many last rows are those of `data`, without those that have no target.
+
+    Raises:
+        WrongUse: none are, or nothing but them is left.
+    """
+    kept = np.arange(rows) if found.kept is None else found.kept
+    count = int((kept >= before).sum())
+    if data is not None and not count:
+        raise WrongUse(
+            f"--test: no row of '{data}' has a value of the target",
+            "Expected the answers, to compare the model's with.",
+        )
+    if len(kept) - count < LEAST_ROWS:
+        raise WrongUse(
+            f"DATA: expected {LEAST_ROWS} rows or more beside those of --test, "
+            f"got {len(kept) - count}",
+            "So few say little about the rows to come: collect more.",
+        )
+    return count
 
 
 def prepare(columned: Columned, options: Options, report: Report) -> Prepared:
@@ -174,10 +194,11 @@ def prepare(columned: Columned, options: Options, report: Report) -> Prepared:
         if options.metric is None
         else metric_named(options.metric, columned.target.task)
     )
+    _check_scored(metric, columned)
     X, notes = as_taken(columned.frame, columned.taken)
     frame, y, task = columned.frame, columned.target.y, columned.target.task
     groups = None if options.group is None else frame[options.group].to_numpy()
-    times = None if options.time is None else frame[options.time].to_numpy()
+    times = None if options.time is None else _times(columned, options.time)
     splits = split(
         y, task, groups, times, options.seed, columned.target.duplicates, columned.held_out
     )
@@ -185,6 +206,30 @@ def prepare(columned: Columned, options: Options, report: Report) -> Prepared:
         report(note)
     columned.notes.extend(notes)
     return Prepared(columned, X.reset_index(drop=True), y, splits, metric)
+
+
+def _check_scored(metric: Metric, columned: Columned) -> None:
+    """Refuse a target that the metric has no number for, such as one below 0 for its logarithm."""
+    y = columned.target.y
+    if columned.target.task != "regression":
+        return
+    try:
+        with np.errstate(all="ignore"):
+            score = metric.score(y, np.full(len(y), np.median(y)), np.empty(0))
+        why = "" if np.isfinite(score) else "the numbers are too large for it"
+    except ValueError as error:
+        why = str(error)
+    if why:
+        raise WrongUse(
+            f"--target '{columned.target_name}': {metric.title} can't be measured on values from "
+            f"{y.min():.4g} to {y.max():.4g}: {why}",
+            "Give another --metric, or write the target in another unit.",
+        )
+
+
+def _times(columned: Columned, name: str) -> Array:
+    taken = next(one for one in columned.taken if one.name == name)
+    return times_of(columned.frame[name], taken)
 
 
 def _check_named(frame: pd.DataFrame, target: str, options: Options) -> None:
@@ -201,6 +246,10 @@ def _check_named(frame: pd.DataFrame, target: str, options: Options) -> None:
         for option, name in named[1:]
         if name == target
     ]
+    if options.group is not None and options.time is not None:
+        faults.append(
+            "--group and --time: expected one of them: rows are split by groups or by time"
+        )
     if faults:
         close = [c for _, name in missing for c in get_close_matches(name, names, 1)]
         meant = f" Did you mean {', '.join(close)}?" if close else ""

@@ -84,6 +84,7 @@ def search(
             ended = "Ctrl-C ended it"
             if not any(record.part or record.outcomes for record in race.records):
                 raise
+            report("Ctrl-C: the search ends with the best that was found; again, and all ends")
     return _searched(race, small, cost, ended)
 
 

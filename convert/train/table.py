@@ -38,13 +38,16 @@ class Table(NamedTuple):
     sampled: bool
 
 
-def read_table(source: str, seed: int, report: Report = lambda line: None) -> Table:
+def read_table(
+    source: str, seed: int, report: Report = lambda line: None, what: str = WHAT
+) -> Table:
     """Read CSV or Parquet, packed or not, here or wherever fsspec reads.
 
     Args:
         source: a path or a URL, such as s3://bucket/rows.csv.gz.
         seed: of the sample that is taken of more than a million rows.
         report: called with a line for each note, as soon as it is known.
+        what: the argument or option that names it, for messages.
 
     Raises:
         WrongUse: there is no such file, or it is no table; with all that is wrong with it.
@@ -55,21 +58,23 @@ def read_table(source: str, seed: int, report: Report = lambda line: None) -> Ta
         notes.append(text)
         report(f"note: {text}")
 
-    with opened(source, WHAT) as file:
+    with opened(source, what) as file:
         try:
             parquet = file.parquet
-            frame, rows = _of_parquet(file, seed) if parquet else _of_csv(file, seed, note)
+            frame, rows = (
+                _of_parquet(file, seed, what) if parquet else _of_csv(file, seed, note, what)
+            )
         except OnnxletError:
             raise
         except Exception as error:  # whatever a reader finds broken
             raise WrongUse(
-                f"{WHAT}: '{file.name}' can't be read: {type(error).__name__}: {shortened(error)}",
+                f"{what}: '{file.name}' can't be read: {type(error).__name__}: {shortened(error)}",
                 "Is it whole? Expected CSV with a header, or Parquet.",
             ) from error
         if not rows:
             names = listed([str(name) for name in frame.columns])
             raise WrongUse(
-                f"{WHAT}: '{file.name}' has a header ({names}) and no rows",
+                f"{what}: '{file.name}' has a header ({names}) and no rows",
                 "Expected a row a line below it.",
             )
     if len(frame) < rows:
@@ -80,13 +85,13 @@ def read_table(source: str, seed: int, report: Report = lambda line: None) -> Ta
     return Table(frame, notes, rows, len(frame) < rows)
 
 
-def _of_csv(file: Opened, seed: int, note: Report) -> tuple[pd.DataFrame, int]:
-    form = form_of(file.open, file.name, WHAT)
+def _of_csv(file: Opened, seed: int, note: Report, what: str) -> tuple[pd.DataFrame, int]:
+    form = form_of(file.open, file.name, what)
     if said := form.said():
         note(f"'{file.name}' is read as it is {said}")
     if not any(form.names) and not any(line.strip() for line in form.lines):
-        raise WrongUse(f"{WHAT}: '{file.name}' is empty", "Expected a header and a row a line.")
-    rows = CsvRows(file, form, WHAT)
+        raise WrongUse(f"{what}: '{file.name}' is empty", "Expected a header and a row a line.")
+    rows = CsvRows(file, form, what)
     rows.check_header()
     if form.first_unnamed:
         note(f"'{file.name}' {FIRST_LEFT_OUT}")
@@ -115,12 +120,12 @@ def _note_short_rows(rows: CsvRows, note: Report) -> None:
         )
 
 
-def _of_parquet(file: Opened, seed: int) -> tuple[pd.DataFrame, int]:
-    with parquet_parts(file.path, file.name, WHAT) as parts:
+def _of_parquet(file: Opened, seed: int, what: str) -> tuple[pd.DataFrame, int]:
+    with parquet_parts(file.path, file.name, what) as parts:
         names = parts.names
         twice = sorted({name for name in names if names.count(name) > 1})
-        message = f"{WHAT}: '{file.name}' has columns {listed(twice)} more than once"
-        refuse([Problem(message, "Give each its own name.")] if twice else [], WHAT)
+        message = f"{what}: '{file.name}' has columns {listed(twice)} more than once"
+        refuse([Problem(message, "Give each its own name.")] if twice else [], what)
         kept, count = sampled(map(as_pandas, parts.frames), most_rows(len(names)), seed)
     frame = _joined(kept)
     frame.columns = pd.Index([str(name) for name in frame.columns], dtype=object)

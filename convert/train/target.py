@@ -38,6 +38,7 @@ class Target(NamedTuple):
         duplicates: int64 for each row, the same for rows that are equal in every column and in the
             target, which must not be apart in training and test rows; None where no rows are, or
             so many that the table is one of few different rows.
+        kept: positions that the rows had in the table, int64; None where all are there.
     """
 
     frame: pd.DataFrame
@@ -45,6 +46,7 @@ class Target(NamedTuple):
     task: str
     notes: list[str]
     duplicates: Array | None = None
+    kept: Array | None = None
 
 
 def read_target(frame: pd.DataFrame, target: str, task: str | None = None) -> Target:
@@ -77,7 +79,8 @@ def read_target(frame: pd.DataFrame, target: str, task: str | None = None) -> Ta
     if found != "regression":
         notes += _alike(y, target)
     duplicates, said = duplicates_in(rows, y)
-    return Target(rows, y, found, notes + said, duplicates)
+    kept = None if known.all() else np.flatnonzero(known)
+    return Target(rows, y, found, notes + said, duplicates, kept)
 
 
 def _check_names(frame: pd.DataFrame, target: str, task: str | None) -> None:

@@ -7,16 +7,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from onnxlet.convert.build import Built, build
 from onnxlet.convert.directory.model_directory import check_folder, check_name
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.sources.source import Source
+from onnxlet.convert.train.balancing import balanced_weights
 from onnxlet.convert.train.combining import Combined, Weighted, combine
 from onnxlet.convert.train.portfolio import portfolio
 from onnxlet.convert.train.preparing import Options, Prepared, Report, look_at_columns, prepare
-from onnxlet.convert.train.reported import report_of
+from onnxlet.convert.train.reported import ReportFiles, report_of
 from onnxlet.convert.train.search import search
 from onnxlet.convert.train.trials import Searched
+from onnxlet.function.arrays import Array
 
 FEWEST_SECONDS = 5.0  # for the search, however long the table took to read
 FALLING_BACK = 3  # combinations that are tried where one can't be served
@@ -49,6 +53,7 @@ class Trained:
         searched: the trials.
         chosen: those that were built, with their weights.
         combined: the estimator that was built.
+        unreported: why there is no report; None where there is one.
     """
 
     built: Built
@@ -56,6 +61,7 @@ class Trained:
     searched: Searched
     chosen: Weighted
     combined: Combined
+    unreported: str | None = None
 
 
 def train(data: str, target: str, options: Options, to: Written, report: Report) -> Trained:
@@ -83,13 +89,14 @@ def train(data: str, target: str, options: Options, to: Written, report: Report)
         report(f"fitting {named(chosen)} on all {len(prepared.splits.train)} training rows")
         combined = _combined(prepared, chosen, options)
         try:
-            built = _built(prepared, searched, chosen, combined, options, to, report)
+            made = report_of(prepared, searched, chosen, combined, options, to.name, report)
+            built = _built(prepared, combined, to, made, report)
         except Refusal as refusal:
             if chosen is tried[-1]:
                 raise
             report(f"note: {named(chosen)} can't be served: {refusal.message}")
             continue
-        return Trained(built, prepared, searched, chosen, combined)
+        return Trained(built, prepared, searched, chosen, combined, made.failed)
     raise AssertionError("a search chooses a trial at least")
 
 
@@ -110,8 +117,19 @@ def _searched(prepared: Prepared, options: Options, started: float, report: Repo
     return search(
         prepared.X, prepared.y, task, prepared.splits, candidates, metric,
         seconds=left, trials=options.trials, seed=options.seed, small=options.small,
-        report=report,
+        report=report, weights=_weights(prepared),
     )  # fmt: skip
+
+
+def _weights(prepared: Prepared) -> Array | None:
+    """Of all rows (n,), though only those of training rows are looked at; None where alike."""
+    _, y = prepared.train_part()
+    balanced = balanced_weights(y, prepared.columned.target.task, prepared.metric, None)
+    if balanced is None:
+        return None
+    weights = np.ones(len(prepared.y))
+    weights[prepared.splits.train] = balanced
+    return weights
 
 
 def _in_turn(searched: Searched) -> Sequence[Weighted]:
@@ -128,15 +146,8 @@ def _combined(prepared: Prepared, chosen: Weighted, options: Options) -> Combine
 
 
 def _built(
-    prepared: Prepared,
-    searched: Searched,
-    chosen: Weighted,
-    combined: Combined,
-    options: Options,
-    to: Written,
-    report: Report,
+    prepared: Prepared, combined: Combined, to: Written, made: ReportFiles, report: Report
 ) -> Built:
     X_test, y_test = prepared.test_part()
     source = Source(combined.estimator, X_test, y_test, prepared.train_part()[0])
-    beside = report_of(prepared, searched, chosen, combined, options, to.name, report)
-    return build(source, to.name, to.folder, report, to.keep_background, to.breaking, beside)
+    return build(source, to.name, to.folder, report, to.keep_background, to.breaking, made)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import suppress
 from typing import Any, Self
 
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.train.job import Job, Outcome, Table, begin, ready, run
 
 POLL = 0.1  # seconds between two looks at the clock
+LONGEST = 5.0  # seconds to wait for the thread of a process that was ended
 
 
 class Workers:
@@ -38,7 +42,7 @@ class Workers:
 
     def __exit__(self, *_: object) -> None:
         for executor in self._executors:
-            executor.shutdown(wait=True, kill_workers=True)
+            _end(executor)
 
     def outcomes(
         self,
@@ -104,7 +108,7 @@ class Workers:
         from joblib.externals.loky.process_executor import ProcessPoolExecutor
 
         if self._executors[index] is not None:
-            self._executors[index].shutdown(wait=True, kill_workers=True)
+            _end(self._executors[index])
         threads = str(self._table.threads)
         names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
         self._executors[index] = ProcessPoolExecutor(
@@ -115,3 +119,18 @@ class Workers:
             env={**dict.fromkeys(names, threads), "OMP_WAIT_POLICY": "PASSIVE"},
         )
         self._beginning[index] = self._executors[index].submit(ready)
+
+
+def _end(executor: Any) -> None:
+    """End an executor's process, whatever it does.
+
+    loky ends it, too, but where Ctrl-C came in the middle of something it may wait for ever.
+    """
+    pids = [process.pid for process in (executor._processes or {}).values()]
+    manager = executor._executor_manager_thread
+    executor.shutdown(wait=False, kill_workers=True)
+    for pid in pids:
+        with suppress(OSError):  # it has ended
+            os.kill(pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+    if manager is not None:
+        manager.join(LONGEST)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -133,6 +134,24 @@ def test_thresholds_are_found_on_the_answers_that_are_given_of_unseen_rows() -> 
     other = found_of(of_loans())["mitigation"]
 
     assert made["differences"] != other["differences"]
+
+
+def test_rows_that_no_fold_validated_on_are_left_out_of_the_thresholds() -> None:
+    given = of_loans()
+    known = given.estimator.predict_proba(given.X_train)
+    gaps = known.copy()
+    gaps[:200] = np.nan
+    fewer = replace(
+        given,
+        X_train=given.X_train[200:],
+        y_train=given.y_train[200:],
+        out_of_fold=known[200:],
+        sensitive_train={"group": given.sensitive_train["group"][200:]},
+    )
+
+    made = found_of(replace(given, out_of_fold=gaps))["mitigation"]
+    assert made is not None
+    assert made == found_of(fewer)["mitigation"]
 
 
 def test_numbers_have_errors_by_group_and_a_reweighed_refit() -> None:
