@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from onnxlet.convert.report.wording import UNSEEN
+from onnxlet.convert.report.looks.wording import UNSEEN
 
 ADDRESS = "http://127.0.0.1:8080"  # of `onnxlet serve`
 

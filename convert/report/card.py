@@ -9,8 +9,7 @@ from typing import Any
 
 from onnxlet.convert.report import calling, sentences
 from onnxlet.convert.report.limits import BLANKS, limits
-from onnxlet.convert.report.page import MEASURES, MOST_ROWS, ensemble, headings, proof
-from onnxlet.convert.report.wording import (
+from onnxlet.convert.report.looks.wording import (
     count,
     few,
     headed,
@@ -21,6 +20,7 @@ from onnxlet.convert.report.wording import (
     share,
     size,
 )
+from onnxlet.convert.report.page import MEASURES, MOST_ROWS, ensemble, headings, proof
 
 Findings = Mapping[str, Any]
 Rows = Iterable[Sequence[str]]

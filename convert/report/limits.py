@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from onnxlet.convert.report.wording import few, listed, name, plural
+from onnxlet.convert.report.looks.wording import few, listed, name, plural
 
 Findings = Mapping[str, Any]
 # Nothing computes these: title, and what belongs there.

@@ -7,8 +7,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from onnxlet.convert.report import calling, palette, sentences, wording
+from onnxlet.convert.report import calling, sentences
 from onnxlet.convert.report.limits import BLANKS, limits
+from onnxlet.convert.report.looks import palette, wording
 from onnxlet.convert.report.plots import curves, effects, errors, groups, growth, scores
 
 if TYPE_CHECKING:

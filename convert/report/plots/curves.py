@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from onnxlet.convert.report.looks.wording import number, share
 from onnxlet.convert.report.plots.drawing import (
     SMALL,
     Plot,
@@ -13,7 +14,6 @@ from onnxlet.convert.report.plots.drawing import (
     plot,
     titles,
 )
-from onnxlet.convert.report.wording import number, share
 
 Findings = Mapping[str, Any]
 MARGINS = (28, 16, 42, 46)

@@ -12,8 +12,8 @@ from html import escape
 from io import StringIO
 from typing import Any, NamedTuple
 
-from onnxlet.convert.report.palette import PLACEHOLDERS
-from onnxlet.convert.report.wording import number
+from onnxlet.convert.report.looks.palette import PLACEHOLDERS
+from onnxlet.convert.report.looks.wording import number
 
 WIDTH = 380
 SMALL = 11.5

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from onnxlet.convert.report.looks.wording import fitting, name, number
 from onnxlet.convert.report.plots.drawing import Plot, colour, plain_ticks, plot, span, titles
 from onnxlet.convert.report.plots.rows import LABEL, Row, draw_rows
-from onnxlet.convert.report.wording import fitting, name, number
 
 Findings = Mapping[str, Any]
 MOST_BARS = 12

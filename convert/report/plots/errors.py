@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from onnxlet.convert.report.looks.wording import count, listed, number
 from onnxlet.convert.report.plots.drawing import Plot, colour, plain_ticks, plot, titles
-from onnxlet.convert.report.wording import count, listed, number
 
 Findings = Mapping[str, Any]
 MARGINS = (28, 14, 42, 58)

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from itertools import accumulate
 from typing import Any
 
+from onnxlet.convert.report.looks.wording import count, number, seconds
 from onnxlet.convert.report.plots.drawing import Plot, colour, plain_ticks, plot, span, titles
-from onnxlet.convert.report.wording import count, number, seconds
 
 Findings = Mapping[str, Any]
 MARGINS = (28, 18, 42, 58)

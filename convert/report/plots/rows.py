@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from onnxlet.convert.report.looks.wording import interval, number
 from onnxlet.convert.report.plots.drawing import (
     SMALL,
     Plot,
@@ -15,7 +16,6 @@ from onnxlet.convert.report.plots.drawing import (
     span,
     titles,
 )
-from onnxlet.convert.report.wording import interval, number
 
 HIGH = 40  # pixels of a row
 TOP, BOTTOM, SIDE = 6, 40, 14

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from onnxlet.convert.report.looks.wording import count, fitting, headed, listed, number
 from onnxlet.convert.report.plots.drawing import Plot, colour, plain_ticks, plot, titles
 from onnxlet.convert.report.plots.rows import LABEL, Row, draw_rows
-from onnxlet.convert.report.wording import count, fitting, headed, listed, number
 
 Findings = Mapping[str, Any]
 BASELINES = {

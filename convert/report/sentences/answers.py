@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from onnxlet.convert.report.sentences.common import BASELINES, inside, lead, verdict
-from onnxlet.convert.report.wording import (
+from onnxlet.convert.report.looks.wording import (
     FEW_IN_PART,
     count,
     few,
@@ -17,6 +16,7 @@ from onnxlet.convert.report.wording import (
     plural,
     share,
 )
+from onnxlet.convert.report.sentences.common import BASELINES, inside, lead, verdict
 
 Findings = Mapping[str, Any]
 STANDINGS = {

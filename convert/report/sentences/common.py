@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from onnxlet.convert.report.wording import name, number
+from onnxlet.convert.report.looks.wording import name, number
 
 Findings = Mapping[str, Any]
 BASELINES = {"constant": "a constant answer", "linear": "a linear model"}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from onnxlet.convert.report.looks.wording import name, number, plural, share
 from onnxlet.convert.report.sentences.common import inside, positive, with_interval
-from onnxlet.convert.report.wording import name, number, plural, share
 
 Findings = Mapping[str, Any]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from onnxlet.convert.report.wording import (
+from onnxlet.convert.report.looks.wording import (
     FEW_IN_PART,
     count,
     few,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from onnxlet.convert.report.looks.wording import count, headed, name, number, plural
 from onnxlet.convert.report.sentences.common import clear_of, inside, neutral, with_interval
-from onnxlet.convert.report.wording import count, headed, name, number, plural
 
 Findings = Mapping[str, Any]
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from onnxlet.convert.report.sentences.common import clear_of, metric_of
-from onnxlet.convert.report.wording import (
+from onnxlet.convert.report.looks.wording import (
     FEW_IN_PART,
     count,
     few,
@@ -16,6 +15,7 @@ from onnxlet.convert.report.wording import (
     plural,
     seconds,
 )
+from onnxlet.convert.report.sentences.common import clear_of, metric_of
 
 Findings = Mapping[str, Any]
 

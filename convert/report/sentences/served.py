@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from onnxlet.convert.report.wording import listed, number, plural, seconds, share, size
+from onnxlet.convert.report.looks.wording import listed, number, plural, seconds, share, size
 
 Findings = Mapping[str, Any]
 
