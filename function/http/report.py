@@ -8,9 +8,6 @@ from onnxlet.function.errors import NotServed
 from onnxlet.function.messages import Reply, Request
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from onnxlet.function.models.model import Model
     from onnxlet.function.serving.service import Service
 
 # The file has no script, asks for nothing, and is nobody's frame: its own style is all there is.
@@ -20,16 +17,10 @@ POLICY = (
 )
 
 
-def path_of(model: Model) -> Path | None:
-    """The report's file; None where there is none."""
-    path = None if model.directory is None else model.directory / "report.html"
-    return path if path is not None and path.is_file() else None
-
-
 def answer(service: Service, request: Request, name: str) -> Reply:
     """The report of the version that is served, or of the one that `version` names."""
     model = service.repository.choose(name, request.query.get("version"))
-    path = path_of(model)
+    path = model.report
     if path is None:
         raise NotServed(
             f"no report of {model.name} version {model.version} here",

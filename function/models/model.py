@@ -87,6 +87,12 @@ class Model:
                 self.__dict__["_session"] = self._open()
             return self.__dict__["_session"]
 
+    @property
+    def report(self) -> Path | None:
+        """The file of the report that lies beside it; None where there is none."""
+        path = None if self.directory is None else self.directory / "report.html"
+        return path if path is not None and path.is_file() else None
+
     @cached_property
     def output_types(self) -> dict[str, str]:
         """The outputs' types, by name: float32 where the graph computes no more digits."""

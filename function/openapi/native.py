@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from onnxlet.function.http.report import path_of
 from onnxlet.function.models.example import example_instance
 from onnxlet.function.openapi import explain
 from onnxlet.function.openapi.forms import (
@@ -124,7 +123,7 @@ def _model(endpoint: Endpoint) -> Operation:
 
 
 def _report(endpoint: Endpoint) -> Operation | None:
-    if endpoint.model is None or path_of(endpoint.model) is None:
+    if endpoint.model is None or endpoint.model.report is None:
         return None
     described = _model(endpoint)
     page = answered("A page of HTML, without script.", {"type": "string"}, "text/html")

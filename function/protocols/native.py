@@ -203,8 +203,7 @@ def _model(service: Service, request: Request, name: str) -> Reply:
 
 
 def _described(service: Service, model: Model) -> dict[str, Any]:
-    from onnxlet.function.http.report import path_of  # no prediction needs these
-    from onnxlet.function.models.example import typical_values
+    from onnxlet.function.models.example import typical_values  # no prediction needs it
 
     about = {"name": model.name, "version": model.version}
     repository = service.repository
@@ -213,7 +212,7 @@ def _described(service: Service, model: Model) -> dict[str, Any]:
         about["aliases"] = aliases
     if model.name in repository.pins:
         about["pin"] = repository.pins[model.name]
-    if path_of(model) is not None:  # below the server's own address, wherever that is
+    if model.report is not None:  # below the server's own address, wherever that is
         about["report"] = f"models/{model.name}/report?version={model.version}"
     about["typical"] = typical_values(model)
     return about | {key: model.manifest[key] for key in DESCRIBED if key in model.manifest}

@@ -359,9 +359,9 @@ def test_by_time_the_latest_rows_are_the_test_rows(tmp_path: Path, form: str) ->
     order = np.random.default_rng(0).permutation(90)
     what = trained(tmp_path, simple().assign(day=days[order]), time="day")
     splits = what.prepared.splits
-    assert order[splits.test].min() > order[splits.train].max()
+    assert np.min(order[splits.test]) > np.max(order[splits.train])
     for fit, valid in splits.folds:
-        assert order[splits.train][valid].min() > order[splits.train][fit].max()
+        assert np.min(order[splits.train][valid]) > np.max(order[splits.train][fit])
 
 
 @pytest.mark.usefixtures("here")
