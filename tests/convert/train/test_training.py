@@ -33,6 +33,8 @@ from tests.convert.helpers import FILES, contents, quiet
 from tests.convert.train.candidates import linear, tree
 from tests.convert.train.tables import Taken, made, never_seen
 
+pytestmark = pytest.mark.pipelines  # whole trainings: minutes, all together
+
 NOWHERE_ELSE = "Wilhelmina"  # in one row only
 
 
