@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any
 
@@ -129,6 +130,7 @@ def _check_is_there(path: Path, what: str) -> None:
 def _fetch(source: str, path: Path, what: str, shown: str) -> None:
     import fsspec
 
+    _register_obstore()
     try:
         with fsspec.open(source, "rb") as file, path.open("wb") as here:
             shutil.copyfileobj(file, here, 1 << 22)
@@ -156,9 +158,21 @@ def _fetch(source: str, path: Path, what: str, shown: str) -> None:
         raise WrongUse(f"{what}: '{shown}' is empty", "Expected a header and a row a line.")
 
 
+def _register_obstore() -> None:
+    """Have fsspec read S3 by obstore, where that is installed and s3fs is not.
+
+    s3fs needs a botocore that asks for an older python-dateutil than pandas does.
+    """
+    if find_spec("obstore") and not find_spec("s3fs"):
+        from obstore.fsspec import register
+
+        register("s3")
+
+
 def _to_install(said: str) -> str:
-    """The packages that fsspec's message names."""
+    """The packages that fsspec's message names; obstore for s3fs."""
     named = re.findall(r"\b(s3fs|gcsfs|adlfs|aiohttp|paramiko|smbprotocol|ocifs|requests)\b", said)
+    named = ["obstore" if name == "s3fs" else name for name in named]
     return f"pip install {' '.join(dict.fromkeys(named)) or 'what the message names'}"
 
 

@@ -13,8 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from tests.convert.helpers import FILES, ROOT
+
+pytestmark = pytest.mark.pipelines  # whole trainings
 
 SECONDS = 60  # that anything here may take, on a machine that is busy
 

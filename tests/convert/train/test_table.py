@@ -201,7 +201,7 @@ def test_keys_in_a_url_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     error = refused("s3://me:secret@bucket/rows.csv?signature=secret")
     assert "'s3://bucket/rows.csv' needs a package" in error.message
     assert "secret" not in error.message + error.hint
-    assert error.hint == "pip install s3fs"
+    assert error.hint == "pip install obstore"
 
 
 def test_parquet_in_row_groups(tmp_path: Path) -> None:
