@@ -25,7 +25,7 @@ def lines(trained: Trained) -> Iterator[str]:
     yield f"  answers by  {named(trained.chosen)}"
     found = findings_of(trained)
     if found is not None:
-        yield sentences.answer(found)
+        yield _plain(sentences.answer(found))
     leaks = [one.name for one in trained.prepared.columned.taken if one.kind == "leak"]
     if leaks:
         which = "column gives" if len(leaks) == 1 else "columns give"
@@ -49,3 +49,8 @@ def findings_of(trained: Trained) -> dict[str, Any] | None:
     file = trained.built.directory / "report.json"
     found: dict[str, Any] | None = json.loads(file.read_bytes()) if file.exists() else None
     return found
+
+
+def _plain(text: str) -> str:
+    """With plain spaces: not every terminal has those that no line breaks at."""
+    return text.replace("\u00a0", " ").replace("\u202f", " ")
