@@ -34,12 +34,15 @@ class Training:
         self.models = folder / "models"
         self.said: list[str] = []
         self._more = threading.Condition()
+        # What ignores it, as processes in the background do, has children that ignore it, too.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "convert", "train", data, "--target", "target", "--name", "m",
              "--models", self.models, "--seconds", "600"],
             cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
         )  # fmt: skip
+        signal.signal(signal.SIGINT, before)
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
 
