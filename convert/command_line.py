@@ -15,6 +15,7 @@ try:
     from onnxlet.convert.bundle.commands import COMMANDS
     from onnxlet.convert.options import models_option, progress, report
     from onnxlet.convert.parity.certificate import certificate_lines
+    from onnxlet.convert.report import HTML
     from onnxlet.convert.report.command import report as report_command
     from onnxlet.convert.train.command import train
     from onnxlet.function.command_line import Command
@@ -103,7 +104,7 @@ def build(
         click.echo(line)
     _say_where(name, built)
     if reported:
-        click.echo(f"report: {built.directory / 'report.html'}")
+        click.echo(f"report: {built.directory / HTML}")
 
 
 @main.command(

@@ -6,9 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from onnxlet.convert.directory.model_directory import REPORT
 from onnxlet.convert.parity.certificate import certificate_lines
-from onnxlet.convert.report import sentences
+from onnxlet.convert.report import HTML, JSON, sentences
 from onnxlet.convert.train.training import Trained, named
 from onnxlet.folders import typed
 
@@ -36,7 +35,7 @@ def lines(trained: Trained) -> Iterator[str]:
     state = "written to" if built.new else "is the same, byte for byte, as"
     yield f"{name} version {built.version} {state} {built.directory}"
     if found is not None:
-        yield f"report: {built.directory / REPORT[0]}"
+        yield f"report: {built.directory / HTML}"
     if trained.unreported is not None:
         yield f"no report was written, as it failed: {trained.unreported}"
     yield f"serve it: {typed('edge', f'serve --models {built.directory.parent.parent}')}"
@@ -46,7 +45,7 @@ def findings_of(trained: Trained) -> dict[str, Any] | None:
     """The report's figures; None where there is no report."""
     if trained.unreported is not None:  # what may lie there is that of an earlier training
         return None
-    file = trained.built.directory / "report.json"
+    file = trained.built.directory / JSON
     found: dict[str, Any] | None = json.loads(file.read_bytes()) if file.exists() else None
     return found
 
