@@ -30,7 +30,8 @@ def lines(trained: Trained) -> Iterator[str]:
         which = "column gives" if len(leaks) == 1 else "columns give"
         yield (
             f"{len(leaks)} {which} the target away and {'was' if len(leaks) == 1 else 'were'} "
-            f"left out: {', '.join(leaks)}. --column '{leaks[0]}=number' would keep it"
+            f"left out: {', '.join(leaks)}. --column '{leaks[0]}=number' (or "
+            "category, text, date, boolean, as it is) would keep it"
         )
     state = "written to" if built.new else "is the same, byte for byte, as"
     yield f"{name} version {built.version} {state} {built.directory}"
