@@ -25,7 +25,7 @@ from onnxlet.edge.update.status import lines, release_of, status
 from onnxlet.edge.update.update import exclusively, update
 from onnxlet.function.errors import WrongUse
 from tests.conftest import ROOT, quiet
-from tests.edge.service.test_reloading import Asking, another_iris
+from tests.edge.service.test_reloading import Asking, another_iris, wait_until
 from tests.edge.update.conftest import FOR, Maker, amend, as_bytes, live_faults, make_key, tree
 from tests.function.serving.test_reload import rewrite_golden
 
@@ -137,18 +137,23 @@ def test_a_model_only_update_needs_no_restart_and_loses_no_request(
     assert update(setup, str(archives(2))) == ["bundle release 2: taken"]
     asking = Asking(int(setup.service.url.rpartition(":")[2]))
     asking.start()
+
+    def it_is_answered_by(version: int) -> None:
+        wait_until(
+            lambda: bool(asking.failed or asking.answers[-1:] and asking.answers[-1][1] == version)
+        )
+
     try:
+        it_is_answered_by(1)
         done = update(setup, str(models_archive(maker, second, 3)))
         assert (done, served(setup)) == (["models release 3: taken"], 2)
+        it_is_answered_by(2)
         assert update(setup, str(maker.folder / "models 3.zip")) == [
             "nothing newer for this device"
         ]
         assert status(paths)["models"] == {"iris": 2}
         assert roll_model_back(setup, "iris") == "iris/2 is removed"
-        for _ in range(100):
-            if served(setup) == 1:
-                break
-            asking.stopped.wait(0.1)
+        it_is_answered_by(1)
     finally:
         asking.stopped.set()
         asking.join(20)
