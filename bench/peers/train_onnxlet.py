@@ -5,11 +5,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from bench.servers import memory
 from onnxlet import verify
 
 METRICS = {"regression": "rmse", "binary": "roc_auc", "multiclass": "log_loss"}
@@ -22,7 +24,14 @@ with tempfile.TemporaryDirectory() as folder:
         "--seconds", str(job["seconds"]), "--seed", str(job["seed"]),
         "--metric", METRICS[job["task"]],
     ]  # fmt: skip
-    subprocess.run(command, check=True)
+    with subprocess.Popen(command) as training:
+        megabytes = [0.0]
+        while training.poll() is None:
+            with suppress(OSError):  # it has just ended
+                megabytes.append(memory(training) * 1.048576)
+            time.sleep(0.3)
+    if training.returncode:
+        sys.exit(training.returncode)
     model = verify(Path(folder) / "bench" / "1")
     rows = pd.read_csv(job["test"]).drop(columns=job["target"])
     names = [column["name"] for column in model.manifest["signature"]["inputs"]]
@@ -39,6 +48,9 @@ with tempfile.TemporaryDirectory() as folder:
     for _ in range(100):
         model.answer(one)
     job["one_row_ms"] = (time.perf_counter() - started) * 10
+    parts = pd.read_csv(job["train"]), pd.read_csv(job["test"])
+    job["table_mb"] = sum(part.memory_usage(deep=True).sum() for part in parts) / 1e6
+    job["peak_mb"] = max(megabytes)
     job["bytes"] = (Path(folder) / "bench" / "1" / "model.onnx").stat().st_size
 np.save(job["answers"], found)
 Path(sys.argv[1]).write_text(json.dumps(job))
