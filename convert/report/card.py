@@ -225,11 +225,15 @@ def _parity(found: Findings) -> Iterator[str]:
 def _serving(found: Findings) -> Iterator[str]:
     about = found["serving"]
     yield escaped(sentences.serving(found))
-    timed = (("Loading, cold", "load_ms", 1e-3), ("One row", "one_row_us", 1e-6))
+    timed = (
+        ("Cold start", "cold_start_ms", 1e-3),
+        ("Loading", "load_ms", 1e-3),
+        ("One row", "one_row_us", 1e-6),
+    )
     rows = [
         ("Size", size(about["bytes"]), size(about.get("estimator_bytes"))),
         *(
-            (label, _scaled(about[key], unit), _scaled(about.get(f"estimator_{key}"), unit))
+            (label, _scaled(about.get(key), unit), _scaled(about.get(f"estimator_{key}"), unit))
             for label, key, unit in timed
         ),
     ]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from onnxlet.convert.report.cost import microseconds
-from onnxlet.convert.report.intervals import DRAWS, generator, interval, resamples
+from onnxlet.convert.report.intervals import DRAWS, generator, interval
 from onnxlet.convert.report.measures import Answered
 from onnxlet.convert.report.subject import Subject
 from onnxlet.function.arrays import Array
@@ -27,8 +27,7 @@ def importance(subject: Subject) -> dict[str, Any]:
     """Of each column, the most important first; those that the model ignores have zeros."""
     rows = _rows(subject)
     truth, answered = subject.truth.at(rows), subject.answered.at(rows)
-    seed = subject.measured.seed
-    weights = np.concatenate(list(resamples(seed, len(rows))))
+    weights = np.concatenate(list(subject.resamples(rows)))
     base = subject.measure.value(truth, answered)
     drawn = subject.measure.drawn(truth, answered, weights)
     table = part_of(subject.table, rows)

@@ -10,7 +10,7 @@ from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.report.baselines import constant
-from onnxlet.convert.report.intervals import generator, interval, resamples
+from onnxlet.convert.report.intervals import generator, interval
 from onnxlet.convert.report.measures import Answered
 from onnxlet.convert.report.refitting import Refits
 from onnxlet.convert.report.subject import Subject, estimators_answers, taken
@@ -76,7 +76,7 @@ def _samples(subject: Subject, trained: Array, size: int) -> list[Array]:
 
 def _curve(subject: Subject, rows: Array, found: dict[int, list[Answered]]) -> dict[str, Any]:
     measure, truth = subject.measure, subject.truth.at(rows)
-    weights = np.concatenate(list(resamples(subject.measured.seed, len(rows))))
+    weights = np.concatenate(list(subject.resamples(rows)))
     values, drawn = {}, {}
     for size, repeats in found.items():
         values[size] = float(np.mean([measure.value(truth, each) for each in repeats]))

@@ -140,7 +140,9 @@ def test_a_model_only_update_needs_no_restart_and_loses_no_request(
 
     def it_is_answered_by(version: int) -> None:
         wait_until(
-            lambda: bool(asking.failed or asking.answers[-1:] and asking.answers[-1][1] == version)
+            lambda: bool(
+                asking.failed or (asking.answers[-1:] and asking.answers[-1][1] == version)
+            )
         )
 
     try:
