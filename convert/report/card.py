@@ -177,6 +177,7 @@ def _leans(found: Findings) -> Iterator[str]:
     if columns:
         cells = ([text(each["column"], 160), _with_interval(each)] for each in columns[:MOST_ROWS])
         yield table(("Column", "Importance"), cells)
+        yield "Columns that say the same share their importance."
     yield bullets(
         f"{text(each['column'], 160)}: {escaped(sentences.dependence(each))}"
         for each in found.get("dependence") or []

@@ -41,7 +41,7 @@ def importance(found: Findings) -> str:
         return f"{said}; every column matters beyond chance."
     verb = "does" if len(weak) == 1 else "do"
     some = f"{plural(len(weak), 'column')} of {count(len(columns))}"
-    return f"{said}; {some} {verb} not matter beyond chance, or not beside columns that are alike."
+    return f"{said}; {some} {verb} not matter beyond chance."
 
 
 def dependence(each: Findings) -> str:
