@@ -24,9 +24,11 @@ SKEWED = 1.0  # skewness of a target beyond which its logarithm is tried
 KEPT = 120_000  # numbers that nearest neighbours may keep: 8 bytes each of the model
 ABSENT = {
     "catboost": "CatBoost is not installed: it is often the best on tables with categories",
+    "xgboost": "XGBoost is not installed: it is one more for the ensemble",
     "lightgbm": "LightGBM is not installed: without it most of what the search tries is missing",
 }
-HOW = {"catboost": "pip install 'onnxlet[train]', or make train", "lightgbm": "make setup"}
+EXTRA = "pip install 'onnxlet[train]', or make train"
+HOW = {"catboost": EXTRA, "xgboost": EXTRA, "lightgbm": "make setup"}
 
 
 def portfolio(
@@ -57,7 +59,7 @@ def portfolio(
     return kept, [f"{ABSENT[name]} ({HOW[name]})" for name in absent]
 
 
-LIBRARIES = {"CatBoost": "catboost", "LightGBM": "lightgbm"}
+LIBRARIES = {"CatBoost": "catboost", "LightGBM": "lightgbm", "XGBoost": "xgboost"}
 
 
 def _given(
@@ -122,7 +124,7 @@ def _by_worth(given: Given) -> Iterator[Candidate]:
         )
     # LightGBM is nearly as good as CatBoost, in a tenth of the time.
     usual, extra, *pairs = _lightgbm(given)
-    yield from (*usual, *extra, *_catboost(given), *_histogram(given))
+    yield from (*usual, *extra, *_catboost(given), *_xgboost(given), *_histogram(given))
     if not texts:
         yield _candidate(given, "perceptron", "perceptron", {"width": 48, "alpha": 0.01})
     for one in pairs:
@@ -204,6 +206,19 @@ def _catboost(given: Given) -> Iterator[Candidate]:
         yield _candidate(
             given, _named("CatBoost", log), "CatBoost", parameters, "n_estimators",
             partial(spaces.catboost, given),
+        )  # fmt: skip
+
+
+def _xgboost(given: Given) -> Iterator[Candidate]:
+    depth = 4 if given.rows < 15_000 or given.classes > 4 else 6
+    for log in _logs(given)[:1]:
+        parameters = {
+            "max_depth": depth, "min_child_weight": 3.0, "subsample": 0.8, "colsample_bytree": 0.6,
+            "reg_lambda": 3.0, "log": log, **_boosted(given, 2**depth, 0.05),
+        }  # fmt: skip
+        yield _candidate(
+            given, _named("XGBoost", log), "XGBoost", parameters, "n_estimators",
+            partial(spaces.xgboost, given),
         )  # fmt: skip
 
 

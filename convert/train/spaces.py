@@ -54,6 +54,24 @@ def catboost(given: Given, trial: Any) -> dict[str, Any]:
     }
 
 
+def xgboost(given: Given, trial: Any) -> dict[str, Any]:
+    """Depth, steps, penalties, how rows and columns are sampled."""
+    depth = trial.suggest_int("max_depth", 2, 8)
+    return {
+        "max_depth": depth,
+        "learning_rate": trial.suggest_float("learning_rate", 0.03, 0.2, log=True),
+        "n_estimators": rounds_of(given, 2**depth),
+        # Of a class' probability a row weighs a quarter at most.
+        "min_child_weight": trial.suggest_float(
+            "min_child_weight", 0.5, least_of(given, 60) / 4, log=True
+        ),
+        "subsample": trial.suggest_float("subsample", 0.5, 1.0),
+        "colsample_bytree": trial.suggest_float("colsample_bytree", 0.3, 1.0),
+        "reg_lambda": trial.suggest_float("reg_lambda", 1e-2, 30.0, log=True),
+        **_of_target(given, trial),
+    }
+
+
 def histogram(given: Given, trial: Any) -> dict[str, Any]:
     """Sizes of trees and steps, and the penalty."""
     leaves = trial.suggest_int("max_leaf_nodes", 4, 40, log=True)
