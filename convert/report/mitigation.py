@@ -91,7 +91,7 @@ def _measure(subject: Subject) -> Measure:
 def _scored(subject: Subject, measure: Measure, predicted: Array) -> dict[str, Any]:
     answered, truth = Answered(predicted), subject.truth
     drawn = np.concatenate([measure.drawn(truth, answered, w) for w in subject.resamples()])
-    return interval(measure.value(truth, answered), drawn, len(predicted))
+    return interval(measure.value(truth, answered), drawn, subject.units)
 
 
 class Given(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
