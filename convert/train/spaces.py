@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from onnxlet.convert.train.features import of_kind
@@ -107,3 +108,13 @@ def least_of(given: Given, rows: int) -> int:
 
 def _of_target(given: Given, trial: Any) -> dict[str, Any]:
     return {"log": trial.suggest_categorical("log", [True, False])} if given.logged else {}
+
+
+OF_FAMILY: Mapping[str, Callable[[Given, Any], dict[str, Any]]] = {
+    "linear": linear,
+    "LightGBM": lightgbm,
+    "CatBoost": catboost,
+    "XGBoost": xgboost,
+    "histogram boosting": histogram,
+    "extra trees": extra_trees,
+}
