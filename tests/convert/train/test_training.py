@@ -14,9 +14,9 @@ import pytest
 from sklearn.metrics import f1_score
 
 from onnxlet.convert.build import build
-from onnxlet.convert.directory.model_directory import REPORT
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.interface import ProvenModel
+from onnxlet.convert.report import FILES as REPORT
 from onnxlet.convert.report.measured import Measured
 from onnxlet.convert.train import reported, training
 from onnxlet.convert.train import search as searching
