@@ -18,13 +18,12 @@ from onnxlet.function import json_text
 from onnxlet.function.errors import ModelError, OnnxletError, WrongUse
 from onnxlet.function.models.aliases import file_of, read, serves, serves_in
 from onnxlet.function.models.compatible import differences
-from onnxlet.function.models.model import NO_VERSION
+from onnxlet.function.models.model import NO_VERSION, REPORT
 from onnxlet.function.models.repository import NAME, versions_in
 from onnxlet.function.settings import pins_of
 
 MANIFEST = "manifest.json"
 # Beside what is served, and no part of what makes versions differ: they hold measured times.
-REPORT = ("report.html", "report.md", "report.json")
 LOCK = ".lock"  # in the folder of models: held while a version is written
 
 
@@ -249,10 +248,8 @@ def _only_writer(folder: Path) -> Iterator[None]:
 
 
 def _holds(version: Path, files: Mapping[str, bytes]) -> bool:
-    there = {entry.name for entry in version.iterdir()}
-    return there - set(REPORT) == set(files) and all(
-        (version / f).read_bytes() == c for f, c in files.items()
-    )
+    there = {entry.name for entry in version.iterdir() if not entry.name.startswith(REPORT)}
+    return there == set(files) and all((version / f).read_bytes() == c for f, c in files.items())
 
 
 def replace_files(directory: Path, files: Mapping[str, bytes]) -> None:

@@ -4,6 +4,8 @@ The findings are plain JSON; the page and the model card are pure functions of t
 beside the model, and none belongs to it: the manifest does not list them, bundles leave them out.
 """
 
+from onnxlet.function.models.model import REPORT
+
 FORMAT = 1  # of the findings
-JSON, HTML, MARKDOWN = "report.json", "report.html", "report.md"
+JSON, HTML, MARKDOWN = f"{REPORT}json", f"{REPORT}html", f"{REPORT}md"
 FILES = (JSON, HTML, MARKDOWN)

@@ -62,9 +62,13 @@ def _trained(subject: Subject) -> Array:
 
 def baselines(subject: Subject) -> dict[str, Answered]:
     """Those that were given and, where there is none, a linear model; without the constant."""
+    measured = subject.measured
+    if measured.baselines is None:
+        subject.notes.append("the model is a linear one itself: it is compared with a constant")
+        return {}
     given = {
-        name: _as_given(subject, np.asarray(taken(answers, subject.rows)))
-        for name, answers in subject.measured.baselines.items()
+        name: _as_given(subject, np.asarray(taken(one.answers, subject.rows)), one.threshold)
+        for name, one in measured.baselines.items()
         if name != CONSTANT
     }
     if LINEAR not in given and (made := _linear(subject)) is not None:
@@ -72,7 +76,7 @@ def baselines(subject: Subject) -> dict[str, Answered]:
     return given
 
 
-def _as_given(subject: Subject, answers: Array) -> Answered:
+def _as_given(subject: Subject, answers: Array, threshold: float | None) -> Answered:
     """Predictions or probabilities in the form that scores take."""
     if subject.task == "regression":
         return Answered(answers.astype(np.float64))
@@ -80,9 +84,13 @@ def _as_given(subject: Subject, answers: Array) -> Answered:
         return Answered(indices_of(answers, subject.truth.labels))
     more = len(subject.truth.labels) - answers.shape[1]
     probabilities = np.pad(answers.astype(np.float64), ((0, 0), (0, more)))
-    return Answered(
-        probabilities.argmax(axis=1), probabilities, probabilities[:, subject.truth.positive]
-    )
+    ranking = probabilities[:, subject.truth.positive]
+    prediction = probabilities.argmax(axis=1)
+    if threshold is not None:
+        prediction = np.where(
+            ranking >= threshold, subject.truth.positive, 1 - subject.truth.positive
+        )
+    return Answered(prediction, probabilities, ranking)
 
 
 def _linear(subject: Subject) -> Answered | None:

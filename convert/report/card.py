@@ -177,6 +177,7 @@ def _leans(found: Findings) -> Iterator[str]:
     if columns:
         cells = ([text(each["column"], 160), _with_interval(each)] for each in columns[:MOST_ROWS])
         yield table(("Column", "Importance"), cells)
+        yield "Columns that say the same share their importance."
     yield bullets(
         f"{text(each['column'], 160)}: {escaped(sentences.dependence(each))}"
         for each in found.get("dependence") or []
@@ -225,11 +226,15 @@ def _parity(found: Findings) -> Iterator[str]:
 def _serving(found: Findings) -> Iterator[str]:
     about = found["serving"]
     yield escaped(sentences.serving(found))
-    timed = (("Loading, cold", "load_ms", 1e-3), ("One row", "one_row_us", 1e-6))
+    timed = (
+        ("Cold start", "cold_start_ms", 1e-3),
+        ("Loading", "load_ms", 1e-3),
+        ("One row", "one_row_us", 1e-6),
+    )
     rows = [
         ("Size", size(about["bytes"]), size(about.get("estimator_bytes"))),
         *(
-            (label, _scaled(about[key], unit), _scaled(about.get(f"estimator_{key}"), unit))
+            (label, _scaled(about.get(key), unit), _scaled(about.get(f"estimator_{key}"), unit))
             for label, key, unit in timed
         ),
     ]

@@ -15,7 +15,7 @@ from onnxlet.convert.directory.summaries import FREQUENT_AT_LEAST, LONGEST_CATEG
 from onnxlet.convert.report.bins import rounded
 from onnxlet.convert.report.cost import microseconds
 from onnxlet.convert.report.importance import part_of, replaced
-from onnxlet.convert.report.intervals import OUTER, resamples
+from onnxlet.convert.report.intervals import OUTER
 from onnxlet.convert.report.measures import Answered
 from onnxlet.convert.report.subject import Subject
 from onnxlet.function.arrays import MISSING_TEXT, Array
@@ -45,12 +45,14 @@ def dependence(subject: Subject, important: list[dict[str, Any]]) -> list[dict[s
     found: list[dict[str, Any]] = []
     for each in important:
         if each["column"] in where and each["value"] > 0 and len(found) < MOST_COLUMNS:
-            one = _column(subject, table, *where[each["column"]])
+            one = _column(subject, table, rows, *where[each["column"]])
             found += [] if one is None else [one]
     return found
 
 
-def _column(subject: Subject, table: Table, block: int, position: int) -> dict[str, Any] | None:
+def _column(
+    subject: Subject, table: Table, rows: Array, block: int, position: int
+) -> dict[str, Any] | None:
     """One column's curve; None where no value of it is held by several rows."""
     column = subject.model.signature.blocks[block].columns[position]
     values = subject.table.arrays[block][:, position]
@@ -67,15 +69,15 @@ def _column(subject: Subject, table: Table, block: int, position: int) -> dict[s
     if not good.any():
         return None
     answer, curve = _one(subject, every[:, good])
-    ends = _ends(subject, curve)
+    ends = _ends(subject, curve, rows[good])
     return {
         "column": column.name,
         "kind": kind,
         "answer": answer,
         "rows": int(good.sum()),
         "points": [
-            {"at": _plain(at), "value": value, "low": low, "high": high, "rows": rows}
-            for (at, rows), value, low, high in zip(points, curve.mean(axis=1), *ends, strict=True)
+            {"at": _plain(at), "value": value, "low": low, "high": high, "rows": count}
+            for (at, count), value, low, high in zip(points, curve.mean(axis=1), *ends, strict=True)
         ],
     }
 
@@ -146,9 +148,8 @@ def _one(subject: Subject, every: Array) -> tuple[str, Array]:
     return f"{what} '{subject.truth.labels[index]}'", every[..., index]
 
 
-def _ends(subject: Subject, curve: Array) -> Array:
+def _ends(subject: Subject, curve: Array, rows: Array) -> Array:
     """Intervals of the means over resampled rows: low and high, each of shape (points,)."""
-    rows = curve.shape[1]
-    parts = resamples(subject.measured.seed, rows, DRAWS)
-    means = np.concatenate([weights @ curve.T for weights in parts]) / rows
+    parts = subject.resamples(rows, DRAWS)
+    means = np.concatenate([w @ curve.T / w.sum(axis=1, keepdims=True) for w in parts])
     return np.asarray(np.percentile(means, OUTER, axis=0))

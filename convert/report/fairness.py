@@ -17,7 +17,7 @@ from sklearn.metrics import accuracy_score, mean_absolute_error
 
 from onnxlet.convert.directory.summaries import FREQUENT_AT_LEAST
 from onnxlet.convert.report.groups import grouped
-from onnxlet.convert.report.intervals import interval, resamples
+from onnxlet.convert.report.intervals import interval
 from onnxlet.convert.report.mitigation import Setting, mitigated
 from onnxlet.convert.report.refitting import Refits
 from onnxlet.convert.report.subject import Subject, taken
@@ -214,7 +214,7 @@ def _drawn(
     """By rate, its value for each resample and group: (draws, groups)."""
     parts: dict[str, list[Array]] = {name: [] for name in found}
     is_of = (groups[:, None] == compared[None, :]).astype(float)
-    for weights in resamples(subject.measured.seed, len(groups)):
+    for weights in subject.resamples():
         for name, rate in found.items():
             counting = is_of * rate.among[:, None]
             with np.errstate(all="ignore"):

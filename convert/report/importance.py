@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from onnxlet.convert.report.cost import microseconds
-from onnxlet.convert.report.intervals import DRAWS, generator, interval, resamples
+from onnxlet.convert.report.intervals import DRAWS, generator, interval
 from onnxlet.convert.report.measures import Answered
 from onnxlet.convert.report.subject import Subject
 from onnxlet.function.arrays import Array
@@ -27,9 +27,9 @@ def importance(subject: Subject) -> dict[str, Any]:
     """Of each column, the most important first; those that the model ignores have zeros."""
     rows = _rows(subject)
     truth, answered = subject.truth.at(rows), subject.answered.at(rows)
-    seed = subject.measured.seed
-    weights = np.concatenate(list(resamples(seed, len(rows))))
+    weights = np.concatenate(list(subject.resamples(rows)))
     base = subject.measure.value(truth, answered)
+    independent = min(len(rows), subject.units)
     drawn = subject.measure.drawn(truth, answered, weights)
     table = part_of(subject.table, rows)
     found = []
@@ -41,7 +41,7 @@ def importance(subject: Subject) -> dict[str, Any]:
             lost.append(subject.measure.gain(base, subject.measure.value(truth, worse)))
             of_draws = subject.measure.drawn(truth, worse, weights[mine])
             lost_drawn[mine] = subject.measure.gain(drawn[mine], of_draws)
-        found.append({"column": name, **interval(float(np.mean(lost)), lost_drawn, len(rows))})
+        found.append({"column": name, **interval(float(np.mean(lost)), lost_drawn, independent)})
     used = {each["column"] for each in found}
     ignored = [c.name for c in subject.model.signature.columns if c.name not in used]
     found += [{"column": name, "value": 0.0, "low": 0.0, "high": 0.0} for name in ignored]

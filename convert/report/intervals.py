@@ -22,22 +22,34 @@ def generator(seed: int, part: str) -> np.random.Generator:
     return np.random.default_rng([seed, zlib.crc32(part.encode())])
 
 
-def resamples(seed: int, rows: int, draws: int = DRAWS) -> Iterator[Array]:
+def resamples(
+    seed: int, rows: int, draws: int = DRAWS, groups: Array | None = None
+) -> Iterator[Array]:
     """How often each row is drawn, of shape (some draws, rows), float64; a few draws at a time.
 
     Each draw takes as many rows as there are, with replacement (Efron's bootstrap). The same
     seed gives the same draws, so that scores on them are paired.
+
+    Args:
+        seed: of the draws.
+        rows: that are drawn from.
+        draws: how many.
+        groups: numbers of the rows' groups from 0, int64 (rows,): whole groups are drawn, since
+            rows of one are alike (Field and Welsh, "Bootstrapping clustered data", Journal of the
+            Royal Statistical Society B 69, 2007). None where each row is by itself.
     """
     random = generator(seed, "resamples")
+    units = rows if groups is None else int(np.max(groups)) + 1
     at_once = max(1, WEIGHTS_AT_ONCE // max(1, rows))
     for start in range(0, draws, at_once):
-        yield np.array(
+        drawn = np.array(
             [
-                np.bincount(random.integers(0, rows, rows), minlength=rows)
+                np.bincount(random.integers(0, units, units), minlength=units)
                 for _ in range(min(at_once, draws - start))
             ],
             dtype=np.float64,
         )
+        yield drawn if groups is None else drawn[:, groups]
 
 
 def interval(value: float, drawn: Array, rows: int) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.report.baselines import constant
-from onnxlet.convert.report.intervals import generator, interval, resamples
+from onnxlet.convert.report.intervals import generator, interval
 from onnxlet.convert.report.measures import Answered
 from onnxlet.convert.report.refitting import Refits
 from onnxlet.convert.report.subject import Subject, estimators_answers, taken
@@ -76,7 +76,8 @@ def _samples(subject: Subject, trained: Array, size: int) -> list[Array]:
 
 def _curve(subject: Subject, rows: Array, found: dict[int, list[Answered]]) -> dict[str, Any]:
     measure, truth = subject.measure, subject.truth.at(rows)
-    weights = np.concatenate(list(resamples(subject.measured.seed, len(rows))))
+    weights = np.concatenate(list(subject.resamples(rows)))
+    independent = min(len(rows), subject.units)
     values, drawn = {}, {}
     for size, repeats in found.items():
         values[size] = float(np.mean([measure.value(truth, each) for each in repeats]))
@@ -88,7 +89,7 @@ def _curve(subject: Subject, rows: Array, found: dict[int, list[Answered]]) -> d
     gain = interval(
         measure.gain(values[last], values[before]),
         measure.gain(drawn[last], drawn[before]),
-        len(rows),
+        independent,
     )
     worst = measure.value(truth, constant(subject, measure).at(rows))
     return {
@@ -97,7 +98,7 @@ def _curve(subject: Subject, rows: Array, found: dict[int, list[Answered]]) -> d
         "greater_is_better": measure.greater_is_better,
         "repeats": min(len(repeats) for size, repeats in found.items() if size < last),
         "points": [
-            {"rows": size, **interval(values[size], drawn[size], len(rows))} for size in found
+            {"rows": size, **interval(values[size], drawn[size], independent)} for size in found
         ],
         "gain": {**gain, "from": before, "to": last},
         "more_data_helps": _helps(gain, abs(measure.gain(values[last], worst)), before, last),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from onnxlet.convert.sources.source import Source
 from onnxlet.function.arrays import Array
@@ -39,6 +39,19 @@ class Metric(Protocol):
         """The metric of what was true, answers and classes."""
 
 
+class Baseline(NamedTuple):
+    """What another model answers to X_test's rows.
+
+    Attributes:
+        answers: predictions (rows,), or probabilities (rows, classes).
+        threshold: of the positive class' probability, from which it is answered; None where the
+            most probable class is.
+    """
+
+    answers: Array
+    threshold: float | None = None
+
+
 @dataclass(frozen=True)
 class Measured:
     """A served model and the rows to measure it on.
@@ -58,9 +71,10 @@ class Measured:
         X_train: the rows that it was fitted on, or None.
         y_train: their answers, or None.
         fit: refits it on rows and their answers; None is scikit-learn's `clone` and `fit`.
-        baselines: by name (`linear`), predictions on X_test of shape (rows,), or probabilities
-            of shape (rows, classes). A constant is always there; a linear model is fitted where
-            none is given and the training rows are known.
+        baselines: by name (`linear`). A constant is always there; a linear model is fitted where
+            none is given and the training rows are known. None where there is nothing but the
+            constant to compare with, as the model is itself a plain linear one.
+        groups: of X_test's rows, where rows of one group are alike: intervals are by groups.
         sensitive: by column, the groups of X_test's rows.
         sensitive_train: the same of X_train's rows.
         out_of_fold: probabilities of X_train's rows by models that have not seen them, of shape
@@ -91,7 +105,8 @@ class Measured:
     X_train: Any = None
     y_train: Any = None
     fit: Callable[[Any, Any], Any] | None = None
-    baselines: Mapping[str, Array] = field(default_factory=dict)
+    baselines: Mapping[str, Baseline] | None = field(default_factory=dict)
+    groups: Array | None = None
     sensitive: Mapping[str, Array] = field(default_factory=dict)
     sensitive_train: Mapping[str, Array] = field(default_factory=dict)
     out_of_fold: Array | None = None

@@ -19,7 +19,7 @@ from sklearn.model_selection import StratifiedKFold
 
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.report.groups import OTHERS
-from onnxlet.convert.report.intervals import generator, interval, resamples
+from onnxlet.convert.report.intervals import generator, interval
 from onnxlet.convert.report.measures import MEASURES, Answered, Measure
 from onnxlet.convert.report.refitting import Refits
 from onnxlet.convert.report.subject import Subject, estimators_answers, indices_of, taken
@@ -90,9 +90,8 @@ def _measure(subject: Subject) -> Measure:
 
 def _scored(subject: Subject, measure: Measure, predicted: Array) -> dict[str, Any]:
     answered, truth = Answered(predicted), subject.truth
-    parts = resamples(subject.measured.seed, len(predicted))
-    drawn = np.concatenate([measure.drawn(truth, answered, weights) for weights in parts])
-    return interval(measure.value(truth, answered), drawn, len(predicted))
+    drawn = np.concatenate([measure.drawn(truth, answered, w) for w in subject.resamples()])
+    return interval(measure.value(truth, answered), drawn, subject.units)
 
 
 class Given(ClassifierMixin, BaseEstimator):  # type: ignore[misc]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from onnxlet.convert.report.baselines import CONSTANT, baselines, constant
-from onnxlet.convert.report.intervals import interval, resamples, wilson
+from onnxlet.convert.report.intervals import interval, wilson
 from onnxlet.convert.report.measures import ASKED_FOR, Answered, Measure, fitting
 from onnxlet.convert.report.subject import Subject
 from onnxlet.function.arrays import Array
@@ -41,7 +41,7 @@ def _drawn(
         {whose: [] for whose, answered in by_whom.items() if measure.fits(subject.task, answered)}
         for measure, by_whom in every
     ]
-    for weights in resamples(subject.measured.seed, len(subject.rows)):
+    for weights in subject.resamples():
         for (measure, by_whom), found in zip(every, parts, strict=True):
             for whose in found:
                 found[whose].append(measure.drawn(subject.truth, by_whom[whose], weights))
@@ -51,13 +51,13 @@ def _drawn(
 def _score(
     subject: Subject, measure: Measure, by_whom: Mapping[str, Answered], drawn: Drawn
 ) -> dict[str, Any]:
-    rows = len(subject.rows)
+    rows = subject.units
     values = {whose: measure.value(subject.truth, by_whom[whose]) for whose in drawn}
     return {
         "metric": measure.name,
         "title": measure.title,
         "greater_is_better": measure.greater_is_better,
-        "rows": rows,
+        "rows": len(subject.rows),
         "model": _with_interval(subject, measure, values[""], drawn[""]),
         "baselines": [
             {
@@ -78,8 +78,9 @@ def _score(
 def _with_interval(
     subject: Subject, measure: Measure, value: float, drawn: Array
 ) -> dict[str, Any]:
-    found = interval(value, drawn, len(subject.rows))
-    if measure.name == "accuracy" and subject.outputs == 1 and found["low"] is not None:
+    found = interval(value, drawn, subject.units)
+    alone = subject.groups is None  # Wilson's interval is of rows that are
+    if alone and measure.name == "accuracy" and subject.outputs == 1 and found["low"] is not None:
         found["low"], found["high"] = wilson(value * len(subject.rows), len(subject.rows))
     elif measure.greater_is_better and value == found["low"] == 1 and subject.truth.labels:
         found["low"] = _low_of_perfect(subject)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,8 @@ from sklearn.utils import _safe_indexing
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.reference.dictionaries import known_keys
 from onnxlet.convert.reference.inputs import Cells, InputColumn, read_inputs
-from onnxlet.convert.report.intervals import generator
+from onnxlet.convert.report.intervals import DRAWS, generator, resamples
+from onnxlet.convert.report.looks.wording import listed, name, plural
 from onnxlet.convert.report.measured import Measured
 from onnxlet.convert.report.measures import Answered, Measure, Truth, fitting, of_metric
 from onnxlet.function.arrays import Array
@@ -41,6 +42,7 @@ class Subject:
         answered: the function's answers.
         measure: the score that was optimised.
         trained: answers of the training rows, or None.
+        groups: numbers of the rows' groups from 0, int64 (rows,), or None.
         notes: gets what was left out, and why.
     """
 
@@ -55,6 +57,7 @@ class Subject:
     answered: Answered
     measure: Measure
     trained: Array | None
+    groups: Array | None = None
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -71,6 +74,19 @@ class Subject:
     def given(self) -> Any:
         """The rows in the form that the estimator takes."""
         return taken(self.measured.X_test, self.rows)
+
+    @property
+    def units(self) -> int:
+        """How many rows, or groups of rows, there are that say something of their own."""
+        return len(self.rows) if self.groups is None else int(np.max(self.groups)) + 1
+
+    def resamples(self, rows: Array | None = None, draws: int = DRAWS) -> Iterator[Array]:
+        """How often each row is drawn, as `intervals.resamples`; of some rows, by index, or all."""
+        count = len(self.rows) if rows is None else len(rows)
+        groups = self.groups
+        if groups is not None and rows is not None:
+            groups = _numbered(groups[rows])
+        return resamples(self.measured.seed, count, draws, groups)
 
     def ask(self, table: Table) -> tuple[Answered, Array]:
         """The function's answers to other rows, and which of them it answers, a bool array."""
@@ -121,7 +137,7 @@ def subject(measured: Measured) -> Subject:
     rows = known[kept]
     values = _flat(taken(measured.y_test, rows))
     task = _task(measured, outputs, values)
-    truth = _truth(measured, task, values, outputs)
+    truth = _truth(measured, task, values, outputs, notes)
     answered = as_answered(outputs, truth, task)
     if truth.values.shape != answered.prediction.shape:
         raise Refusal(f"{SAME}: the shapes {truth.values.shape} and {answered.prediction.shape}")
@@ -137,6 +153,7 @@ def subject(measured: Measured) -> Subject:
         answered,
         _measure(measured, task, answered),
         None if measured.y_train is None else _flat(measured.y_train),
+        None if measured.groups is None else _numbered(taken(measured.groups, rows)),
         notes,
     )
 
@@ -159,6 +176,10 @@ def _rows_with_truth(measured: Measured, notes: list[str]) -> Array:
     if len(known) > MOST_ROWS:
         notes.append(f"measured on {MOST_ROWS:,} of {len(known):,} test rows, drawn at random")
     return known[some(len(known), MOST_ROWS, measured.seed, "test rows")]
+
+
+def _numbered(groups: Array) -> Array:
+    return np.unique(groups, return_inverse=True)[1].astype(np.int64)
 
 
 def _flat(values: Any) -> Array:
@@ -224,7 +245,9 @@ def _task(measured: Measured, outputs: dict[str, Array], values: Array) -> str:
     return "binary" if flat and len(classes) == 2 else "multiclass"
 
 
-def _truth(measured: Measured, task: str, values: Array, outputs: dict[str, Array]) -> Truth:
+def _truth(
+    measured: Measured, task: str, values: Array, outputs: dict[str, Array], notes: list[str]
+) -> Truth:
     """What was true, as indices of labels: the model's classes and those it does not know."""
     if task == "regression":
         try:
@@ -241,6 +264,12 @@ def _truth(measured: Measured, task: str, values: Array, outputs: dict[str, Arra
             "Give labels as the estimator was fitted on.",
         )
     labels = [*classes, *sorted(unknown, key=str)]
+    if unknown:
+        count = int(np.isin(indices_of(values, labels), range(len(classes), len(labels))).sum())
+        notes.append(
+            f"{plural(count, 'answer')} to test rows are labels that the model does not know, and "
+            f"count as wrong: {listed([name(label, 40) for label in labels[len(classes) :]])}"
+        )
     positive = classes.index(measured.positive) if measured.positive in classes else 1
     return Truth(indices_of(values, labels), labels, positive)
 

@@ -51,12 +51,26 @@ def combine(
         seed: of what is drawn.
     """
     estimator = voting(weighted, X, y, task, metric, seed)
+    chosen = threshold_of(weighted, y, task, metric)
+    if chosen is None:
+        return Combined(estimator, None)
+    return Combined(answering_from(chosen, estimator, X, y), chosen)
+
+
+def threshold_of(weighted: Weighted, y: Array, task: str, metric: Metric) -> float | None:
+    """The best threshold of out-of-fold probabilities; None where the metric depends on none.
+
+    Args:
+        weighted: trials and their weights, which sum to 1.
+        y: labels of the training rows (n,).
+        task: binary, multiclass or regression.
+        metric: for which it is chosen.
+    """
     answers = out_of_fold(weighted)
     if task != "binary" or metric.needs == "probabilities" or answers is None:
-        return Combined(estimator, None)
+        return None
     known = np.isfinite(answers[:, 1])
-    chosen = choose_threshold(y[known], answers[known], metric, estimator.classes_).threshold
-    return Combined(answering_from(chosen, estimator, X, y), chosen)
+    return choose_threshold(y[known], answers[known], metric, np.unique(y)).threshold
 
 
 def voting(
@@ -100,6 +114,13 @@ def answering_from(threshold: float, estimator: Any, X: pd.DataFrame, y: Array) 
         response_method="predict_proba",
     )
     return classifier.fit(X, y)
+
+
+def named(weighted: Weighted) -> str:
+    """The trials and their weights, as people read them."""
+    if len(weighted) == 1:
+        return weighted[0][0].candidate.name
+    return " + ".join(f"{weight:.2f} {trial.candidate.name}" for trial, weight in weighted)
 
 
 def out_of_fold(weighted: Weighted) -> Array | None:

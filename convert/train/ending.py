@@ -8,7 +8,8 @@ from typing import Any
 
 from onnxlet.convert.parity.certificate import certificate_lines
 from onnxlet.convert.report import HTML, JSON, sentences
-from onnxlet.convert.train.training import Trained, named
+from onnxlet.convert.train.combining import named
+from onnxlet.convert.train.training import Trained
 from onnxlet.folders import typed
 
 

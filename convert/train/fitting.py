@@ -18,7 +18,12 @@ from onnxlet.function.arrays import Array
 
 PATIENCE = 40  # rounds without a better score on the validation rows
 # What learners that have threads of their own call their number, by family.
-THREADS = {"LightGBM": "n_jobs", "CatBoost": "thread_count", "extra trees": "n_jobs"}
+THREADS = {
+    "LightGBM": "n_jobs",
+    "CatBoost": "thread_count",
+    "XGBoost": "n_jobs",
+    "extra trees": "n_jobs",
+}
 
 Rows = tuple[Any, Array]
 
@@ -92,6 +97,8 @@ def together(parts: list[tuple[Any, float]], X: Any, y: Array, task: str) -> Any
 
 def _learner(last: Any) -> Any:
     """What learns inside the last step."""
+    if isinstance(last, VotingClassifier):
+        return last.estimators[0][1]
     if not isinstance(last, TransformedTargetRegressor):
         return last
     return getattr(last, "regressor_", last.regressor)
@@ -183,6 +190,43 @@ class _Clock:
         return time.monotonic() <= self._deadline
 
 
+def _boost_xgboost(
+    last: Any, X: Any, y: Array, settings: dict[str, Any], seen: Rows | None, deadline: float | None
+) -> int:
+    learner = _learner(last)
+    numbered = isinstance(last, VotingClassifier)
+    shown: dict[str, Any] = {"verbose": False}
+    if seen is not None:
+        known = np.isin(seen[1], y) if numbered else np.ones(len(seen[1]), dtype=bool)
+        answers = np.searchsorted(np.unique(y), seen[1]) if numbered else seen[1]
+        learner.set_params(early_stopping_rounds=PATIENCE)
+        shown["eval_set"] = [(seen[0][known], answers[known])]
+    if deadline is not None:
+        learner.set_params(callbacks=[_watch(deadline)])
+    if numbered:
+        learner.fit(X, np.unique(y, return_inverse=True)[1], **shown, **settings)
+        last.estimators = [("xgboost", FrozenEstimator(learner))]
+        last.fit(X, y)
+    else:
+        last.fit(X, y, **shown, **settings)
+        learner = _learner(last)
+    booster = learner.get_booster()
+    best = booster.attr("best_iteration")  # absent, too, where the time was up in the first round
+    return int(best) + 1 if best is not None else int(booster.num_boosted_rounds())
+
+
+def _watch(deadline: float) -> Any:
+    """XGBoost's callback: stops when the time is up."""
+    from xgboost.callback import TrainingCallback
+
+    class Clock(TrainingCallback):  # type: ignore[misc] # XGBoost has no types
+        def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+            """Whether to stop."""
+            return time.monotonic() > deadline
+
+    return Clock()
+
+
 def _boost_histogram(
     last: Any, X: Any, y: Array, settings: dict[str, Any], seen: Rows | None, deadline: float | None
 ) -> int:
@@ -200,5 +244,6 @@ def _boost_histogram(
 BOOSTERS: Mapping[str, Boost] = {
     "lightgbm": _boost_lightgbm,
     "catboost": _boost_catboost,
+    "xgboost": _boost_xgboost,
     "sklearn": _boost_histogram,
 }

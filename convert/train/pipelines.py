@@ -14,6 +14,7 @@ from sklearn.ensemble import (
     ExtraTreesRegressor,
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
+    VotingClassifier,
 )
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
@@ -116,6 +117,22 @@ def catboost(given: Given, parameters: Parameters, seed: int) -> Pipeline:
     return _whole(columns, kind(**settings), parameters)
 
 
+def xgboost(given: Given, parameters: Parameters, seed: int) -> Pipeline:
+    """XGBoost, on the columns that LightGBM has.
+
+    It takes labels only as whole numbers from 0: a vote of one encodes them.
+    """
+    from xgboost import XGBClassifier, XGBRegressor
+
+    settings = {**_without(parameters), "random_state": seed, "tree_method": "hist"}
+    if given.regression and given.absolute:
+        settings["objective"] = "reg:absoluteerror"
+    made: Any = XGBRegressor(**settings)
+    if not given.regression:
+        made = VotingClassifier([("xgboost", XGBClassifier(**settings))], voting="soft")
+    return _whole(_tree_columns(given, parameters, seed), made, parameters)
+
+
 def histogram(given: Given, parameters: Parameters, seed: int) -> Pipeline:
     """scikit-learn's histogram boosting, on the columns that LightGBM has."""
     settings = {**_without(parameters), "random_state": seed, "early_stopping": False}
@@ -193,6 +210,7 @@ MAKERS: Mapping[str, Maker] = {
     "linear": linear,
     "LightGBM": lightgbm,
     "CatBoost": catboost,
+    "XGBoost": xgboost,
     "histogram boosting": histogram,
     "extra trees": extra_trees,
     "perceptron": perceptron,

@@ -6,7 +6,7 @@ ensemble of five stays below 5 MB, and one row takes well below 1 ms.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from importlib.util import find_spec
 from typing import Any
@@ -24,9 +24,11 @@ SKEWED = 1.0  # skewness of a target beyond which its logarithm is tried
 KEPT = 120_000  # numbers that nearest neighbours may keep: 8 bytes each of the model
 ABSENT = {
     "catboost": "CatBoost is not installed: it is often the best on tables with categories",
+    "xgboost": "XGBoost is not installed: it is one more for the ensemble",
     "lightgbm": "LightGBM is not installed: without it most of what the search tries is missing",
 }
-HOW = {"catboost": "pip install 'onnxlet[train]', or make train", "lightgbm": "make setup"}
+EXTRA = "pip install 'onnxlet[train]', or make train"
+HOW = {"catboost": EXTRA, "xgboost": EXTRA, "lightgbm": "make setup"}
 
 
 def portfolio(
@@ -57,7 +59,7 @@ def portfolio(
     return kept, [f"{ABSENT[name]} ({HOW[name]})" for name in absent]
 
 
-LIBRARIES = {"CatBoost": "catboost", "LightGBM": "lightgbm"}
+LIBRARIES = {"CatBoost": "catboost", "LightGBM": "lightgbm", "XGBoost": "xgboost"}
 
 
 def _given(
@@ -85,49 +87,68 @@ def _skewness(y: Array) -> float:
 
 
 def _candidate(
+    given: Given, name: str, family: str, parameters: dict[str, Any], rounds: str | None = None
+) -> Candidate:
+    space = spaces.OF_FAMILY.get(family)
+    return Candidate(
+        name, family, parameters, partial(MAKERS[family], given), rounds,
+        None if space is None else partial(space, given),
+    )  # fmt: skip
+
+
+def _each(
     given: Given,
     name: str,
     family: str,
     parameters: dict[str, Any],
     rounds: str | None = None,
-    space: Callable[[Any], dict[str, Any]] | None = None,
-) -> Candidate:
-    return Candidate(name, family, parameters, partial(MAKERS[family], given), rounds, space)
+    *,
+    both: bool = False,
+) -> Iterator[Candidate]:
+    """Of the target's logarithm where that is tried; and, or else, of the target itself."""
+    logs = [True, False] if given.logged else [False]
+    for log in logs if both else logs[:1]:
+        named = f"{name}, log target" if log else name
+        yield _candidate(given, named, family, {**parameters, "log": log}, rounds)
 
 
 def _baselines(given: Given) -> Iterator[Candidate]:
     yield _candidate(given, "constant", "constant", {})
-    yield _candidate(
-        given, "linear", "linear", {"curves": True, "log": False, **_penalty(given)},
-        space=partial(spaces.linear, given),
-    )  # fmt: skip
+    yield _candidate(given, "linear", "linear", {**_linear(given), "log": False})
 
 
-def _penalty(given: Given) -> dict[str, float]:
-    """Weak for numbers, and for terms of text, of which each says little, weaker in classifiers."""
+def _linear(given: Given) -> dict[str, Any]:
+    """Weak penalties for numbers, and for terms of text, which say little each, weaker ones."""
     texts = bool(of_kind(given.taken, "text"))
     if given.task == "regression":
-        return {"alpha": 1.0 if texts else 10.0}
-    return {"C": 4.0 if texts else 0.5}
+        return {"curves": True, "alpha": 1.0 if texts else 10.0}
+    return {"curves": True, "C": 4.0 if texts else 0.5}
 
 
 def _by_worth(given: Given) -> Iterator[Candidate]:
     texts = bool(of_kind(given.taken, "text"))
     if texts:
-        yield from _texts(given)
+        both_cuts = {**_linear(given), "characters": True, "log": False}
+        yield _candidate(given, "linear, words and characters", "linear", both_cuts)
     if given.logged:
-        parameters = {"curves": True, "log": True, **_penalty(given)}
-        yield _candidate(
-            given, "linear, log target", "linear", parameters, space=partial(spaces.linear, given)
-        )
+        yield from _each(given, "linear", "linear", _linear(given))
     # LightGBM is nearly as good as CatBoost, in a tenth of the time.
-    usual, extra, *pairs = _lightgbm(given)
-    yield from (*usual, *extra, *_catboost(given), *_histogram(given))
+    usual = _lightgbm(given)
+    extra = {**usual, "extra_trees": True, "colsample_bytree": 0.4}
+    yield from _each(given, "LightGBM", "LightGBM", usual, "n_estimators", both=True)
+    yield from _each(given, "LightGBM, extra trees", "LightGBM", extra, "n_estimators")
+    yield from _each(given, "CatBoost", "CatBoost", _catboost(given), "n_estimators", both=True)
+    yield from _each(given, "XGBoost", "XGBoost", _xgboost(given), "n_estimators")
+    yield from _each(
+        given, "histogram boosting", "histogram boosting", _histogram(given), "max_iter"
+    )
     if not texts:
         yield _candidate(given, "perceptron", "perceptron", {"width": 48, "alpha": 0.01})
-    for one in pairs:
-        yield from one
-    yield from _extra_trees(given)
+    if len(of_kind(given.taken, "number")) > 1:
+        pairs = {**usual, "pairs": True}
+        yield from _each(given, "LightGBM, pairs", "LightGBM", pairs, "n_estimators")
+    forest = {"trees": 100, "min_samples_leaf": 5, "max_features": "sqrt"}
+    yield from _each(given, "extra trees", "extra trees", forest)
     if not texts and given.rows * _width(given) <= KEPT:
         yield _candidate(given, "nearest neighbours", "neighbours", {"neighbours": 15})
 
@@ -137,23 +158,6 @@ def _width(given: Given) -> int:
     categories = [one for one in given.taken if one.used and one.kind in ("category", "boolean")]
     others = len(of_kind(given.taken, "number")) * 2 + len(of_kind(given.taken, "date")) * 10
     return others + sum(min(one.distinct, MOST) for one in categories)
-
-
-def _texts(given: Given) -> Iterator[Candidate]:
-    yield _candidate(
-        given, "linear, words and characters", "linear",
-        {"curves": True, "characters": True, "log": False, **_penalty(given)},
-        space=partial(spaces.linear, given),
-    )  # fmt: skip
-
-
-def _logs(given: Given) -> list[bool]:
-    """The logarithm first, where it is tried at all."""
-    return [True, False] if given.logged else [False]
-
-
-def _named(name: str, log: bool) -> str:
-    return f"{name}, log target" if log else name
 
 
 def _boosted(given: Given, leaves: int, slowest: float) -> dict[str, Any]:
@@ -168,65 +172,38 @@ def _leaves(given: Given) -> int:
     return min(by_rows, 16) if given.classes > 4 else by_rows
 
 
-def _lightgbm(given: Given) -> Iterator[list[Candidate]]:
-    """As it is, with extra trees, and with pairs of numbers where there are two of these."""
+def _lightgbm(given: Given) -> dict[str, Any]:
     leaves = _leaves(given)
-    usual = {
+    return {
         "num_leaves": leaves,
         "min_child_samples": spaces.least_of(given, 10 if given.task == "regression" else 40),
         "subsample": 0.75, "colsample_bytree": 0.8, "reg_lambda": 1.0, "counts": True,
         "pairs": False, **_boosted(given, leaves, 0.04),
     }  # fmt: skip
-    made: list[tuple[str, dict[str, Any]]] = [
-        ("LightGBM", {}),
-        ("LightGBM, extra trees", {"extra_trees": True, "colsample_bytree": 0.4}),
-    ]
-    if len(of_kind(given.taken, "number")) > 1:
-        made.append(("LightGBM, pairs", {"pairs": True}))
-    for name, others in made:
-        yield [
-            _candidate(
-                given, _named(name, log), "LightGBM", {**usual, **others, "log": log},
-                "n_estimators", partial(spaces.lightgbm, given),
-            )
-            for log in (_logs(given) if not others else _logs(given)[:1])
-        ]  # fmt: skip
 
 
-def _catboost(given: Given) -> Iterator[Candidate]:
-    for log in _logs(given):
-        parameters = {
-            "depth": 6, "l2_leaf_reg": 3.0, "log": log,
-            # Five times as fast as CatBoost's own 2 and 4, on a table of 44 columns of categories.
-            "one_hot_max_size": 12, "max_ctr_complexity": 2,
-            **_boosted(given, 64, 0.08),
-        }  # fmt: skip
-        yield _candidate(
-            given, _named("CatBoost", log), "CatBoost", parameters, "n_estimators",
-            partial(spaces.catboost, given),
-        )  # fmt: skip
+def _catboost(given: Given) -> dict[str, Any]:
+    # One-hot up to 12, and combinations of two: five times as fast as CatBoost's own 2 and 4, on
+    # a table of 44 columns of categories.
+    return {
+        "depth": 6, "l2_leaf_reg": 3.0, "one_hot_max_size": 12, "max_ctr_complexity": 2,
+        **_boosted(given, 64, 0.08),
+    }  # fmt: skip
 
 
-def _histogram(given: Given) -> Iterator[Candidate]:
+def _xgboost(given: Given) -> dict[str, Any]:
+    depth = 4 if given.rows < 15_000 or given.classes > 4 else 6
+    return {
+        "max_depth": depth, "min_child_weight": 3.0, "subsample": 0.8, "colsample_bytree": 0.6,
+        "reg_lambda": 3.0, **_boosted(given, 2**depth, 0.05),
+    }  # fmt: skip
+
+
+def _histogram(given: Given) -> dict[str, Any]:
     leaves = 8 if given.classes > 4 else 16
     boosted = _boosted(given, leaves, 0.06)
-    for log in _logs(given)[:1]:
-        parameters = {
-            "max_leaf_nodes": leaves, "min_samples_leaf": spaces.least_of(given, 20),
-            "l2_regularization": 1.0, "log": log,
-            "max_iter": min(400, boosted["n_estimators"]),
-            "learning_rate": boosted["learning_rate"],
-        }  # fmt: skip
-        yield _candidate(
-            given, _named("histogram boosting", log), "histogram boosting", parameters, "max_iter",
-            partial(spaces.histogram, given),
-        )  # fmt: skip
-
-
-def _extra_trees(given: Given) -> Iterator[Candidate]:
-    for log in _logs(given)[:1]:
-        parameters = {"trees": 100, "min_samples_leaf": 5, "max_features": "sqrt", "log": log}
-        yield _candidate(
-            given, _named("extra trees", log), "extra trees", parameters,
-            space=partial(spaces.extra_trees, given),
-        )  # fmt: skip
+    return {
+        "max_leaf_nodes": leaves, "min_samples_leaf": spaces.least_of(given, 20),
+        "l2_regularization": 1.0, "max_iter": min(400, boosted["n_estimators"]),
+        "learning_rate": boosted["learning_rate"],
+    }  # fmt: skip

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from onnxlet.convert.train.columns import Taken, as_taken, columns_lines, take_columns
 from onnxlet.convert.train.metrics import Metric, default_metric, metric_named
-from onnxlet.convert.train.problems import listed
+from onnxlet.convert.train.problems import Problem, close_to, listed, refuse
 from onnxlet.convert.train.splits import Splits, split
 from onnxlet.convert.train.table import read_table
-from onnxlet.convert.train.target import Target, read_target
+from onnxlet.convert.train.target import Target, read_target, wrong_target
 from onnxlet.convert.train.target_checks import LEAST_ROWS
 from onnxlet.convert.train.times import times_of
 from onnxlet.function.arrays import Array
@@ -121,7 +119,7 @@ def look_at_columns(data: str, target: str, options: Options, report: Report) ->
     """
     report(f"reading {data}")
     table = read_table(data, options.seed, report)
-    _check_named(table.frame, target, options)
+    _check_named([str(name) for name in table.frame.columns], target, options)
     frame = table.frame
     if options.test is not None:
         tested = _held_out(options.test, table.frame, target, options.seed, report)
@@ -232,26 +230,23 @@ def _times(columned: Columned, name: str) -> Array:
     return times_of(columned.frame[name], taken)
 
 
-def _check_named(frame: pd.DataFrame, target: str, options: Options) -> None:
+def _check_named(names: Sequence[str], target: str, options: Options) -> None:
     """Refuse names that no column has, all at once."""
-    names = [str(name) for name in frame.columns]
-    named: list[tuple[str, Any]] = [("--target", target)]
-    named += [("--sensitive", column) for column in options.sensitive]
-    named += [("--group", options.group), ("--time", options.time)]
-    named = [(option, name) for option, name in named if name is not None]
-    missing = [(option, name) for option, name in named if name not in names]
-    faults = [f"{option}: no column '{name}'" for option, name in missing]
-    faults += [
-        f"{option}: expected a column beside the target, got '{name}'"
-        for option, name in named[1:]
-        if name == target
+    named = [("--sensitive", column) for column in options.sensitive]
+    named += [
+        (option, column)
+        for option, column in (("--group", options.group), ("--time", options.time))
+        if column is not None
     ]
+    problems = wrong_target(names, target, options.task)
+    for option, column in named:
+        if column not in names:
+            hint = close_to(column, names)
+            problems.append(Problem(f"{option}: there is no column '{column}'", hint))
+        elif column == target:
+            problems.append(Problem(f"{option}: expected a column beside the target, got it"))
     if options.group is not None and options.time is not None:
-        faults.append(
-            "--group and --time: expected one of them: rows are split by groups or by time"
+        problems.append(
+            Problem("--group and --time: expected one of them: rows are split by groups or by time")
         )
-    if faults:
-        close = [c for _, name in missing for c in get_close_matches(name, names, 1)]
-        meant = f" Did you mean {', '.join(close)}?" if close else ""
-        shown = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
-        raise WrongUse("\n".join(faults), f"There are {shown}.{meant}")
+    refuse(problems, "DATA")

@@ -12,16 +12,16 @@ import numpy as np
 from onnxlet.convert.errors import shortened
 from onnxlet.convert.report.files import report_files
 from onnxlet.convert.report.findings import findings
-from onnxlet.convert.report.measured import Measured
-from onnxlet.convert.train.balancing import balanced_weights
+from onnxlet.convert.report.measured import Baseline, Measured
 from onnxlet.convert.train.combining import (
     Combined,
     Weighted,
     answering_from,
+    named,
     out_of_fold,
+    threshold_of,
     voting,
 )
-from onnxlet.convert.train.fitting import fit
 from onnxlet.convert.train.preparing import Options, Prepared, Report
 from onnxlet.convert.train.trials import Searched, Trial
 from onnxlet.function.arrays import Array
@@ -90,7 +90,9 @@ def report_of(
             origin="train", task=task, target=columned.target_name,
             X_train=X, y_train=y,
             fit=partial(_refitted, chosen, combined, prepared, options.seed),
-            baselines=_baselines(searched, prepared, options.seed),
+            baselines=_linear(searched, chosen, prepared, options.seed),
+            described=named(chosen),
+            groups=_groups(prepared, options),
             sensitive=_sensitive(prepared, options, prepared.splits.test),
             sensitive_train=_sensitive(prepared, options, prepared.splits.train),
             out_of_fold=None if task == "regression" else out_of_fold(chosen),
@@ -114,20 +116,31 @@ def _refitted(
     return answering_from(combined.threshold, estimator, X, y)
 
 
-def _baselines(searched: Searched, prepared: Prepared, seed: int) -> dict[str, Array]:
-    """What the linear candidate answers to the test rows; the constant is made by itself."""
-    linear = [
-        trial.candidate
-        for trial in searched.trials
-        if trial.candidate.family == "linear" and trial.state != "failed"
-    ]
-    if not linear:
+def _linear(
+    searched: Searched, chosen: Weighted, prepared: Prepared, seed: int
+) -> dict[str, Baseline] | None:
+    """What the linear candidate answers to the test rows, by a threshold of its own.
+
+    None where it is the very model that is served: that is compared with the constant only.
+    """
+    found = [t for t in searched.trials if t.candidate.family == "linear" and t.state != "failed"]
+    if not found:
         return {}
+    linear: Weighted = [(found[0], 1.0)]
+    if len(chosen) == 1 and chosen[0][0].number == found[0].number:
+        return None
     (X, y), task = prepared.train_part(), prepared.columned.target.task
-    weights = balanced_weights(y, task, prepared.metric, None)
-    pipeline = fit(linear[0], X, y, task, seed=seed, weights=weights).pipeline
-    ask = pipeline.predict if task == "regression" else pipeline.predict_proba
-    return {"linear": np.asarray(ask(prepared.test_part()[0]))}
+    estimator = voting(linear, X, y, task, prepared.metric, seed)
+    ask = estimator.predict if task == "regression" else estimator.predict_proba
+    answers = np.asarray(ask(prepared.test_part()[0]))
+    return {"linear": Baseline(answers, threshold_of(linear, y, task, prepared.metric))}
+
+
+def _groups(prepared: Prepared, options: Options) -> Array | None:
+    """The groups of the test rows, whose rows say less than as many without groups."""
+    if options.group is None:
+        return None
+    return prepared.columned.frame[options.group].to_numpy()[prepared.splits.test]
 
 
 def _sensitive(prepared: Prepared, options: Options, positions: Array) -> dict[str, Array]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from onnxlet.convert.train.features import of_kind
@@ -54,6 +55,24 @@ def catboost(given: Given, trial: Any) -> dict[str, Any]:
     }
 
 
+def xgboost(given: Given, trial: Any) -> dict[str, Any]:
+    """Depth, steps, penalties, how rows and columns are sampled."""
+    depth = trial.suggest_int("max_depth", 2, 8)
+    return {
+        "max_depth": depth,
+        "learning_rate": trial.suggest_float("learning_rate", 0.03, 0.2, log=True),
+        "n_estimators": rounds_of(given, 2**depth),
+        # Of a class' probability a row weighs a quarter at most.
+        "min_child_weight": trial.suggest_float(
+            "min_child_weight", 0.5, least_of(given, 60) / 4, log=True
+        ),
+        "subsample": trial.suggest_float("subsample", 0.5, 1.0),
+        "colsample_bytree": trial.suggest_float("colsample_bytree", 0.3, 1.0),
+        "reg_lambda": trial.suggest_float("reg_lambda", 1e-2, 30.0, log=True),
+        **_of_target(given, trial),
+    }
+
+
 def histogram(given: Given, trial: Any) -> dict[str, Any]:
     """Sizes of trees and steps, and the penalty."""
     leaves = trial.suggest_int("max_leaf_nodes", 4, 40, log=True)
@@ -89,3 +108,13 @@ def least_of(given: Given, rows: int) -> int:
 
 def _of_target(given: Given, trial: Any) -> dict[str, Any]:
     return {"log": trial.suggest_categorical("log", [True, False])} if given.logged else {}
+
+
+OF_FAMILY: Mapping[str, Callable[[Given, Any], dict[str, Any]]] = {
+    "linear": linear,
+    "LightGBM": lightgbm,
+    "CatBoost": catboost,
+    "XGBoost": xgboost,
+    "histogram boosting": histogram,
+    "extra trees": extra_trees,
+}

@@ -57,7 +57,7 @@ def split(
         y: targets (n,).
         task: "binary", "multiclass" or "regression".
         groups: what rows of one group share (n,); a row without belongs to no other.
-        times: numbers, dates or texts of dates (n,); rows without are left out.
+        times: float64 (n,), as `times.times_of` gives them; rows with NaN are left out.
         seed: of what is drawn.
         alike: a number that equal rows share (n,), as `equal_rows` gives.
         held_out: so many last rows are a test set that was chosen before; 0 is none.
@@ -200,7 +200,7 @@ def _folds(
 
 def _by_time(times: Array, held_out: int) -> Splits:
     """The latest rows are the test set, or the last; a fold is validated on what comes after."""
-    when = _as_numbers(times)
+    when = np.asarray(times, np.float64)
     known = np.flatnonzero(~np.isnan(when))
     order = known[np.argsort(when[known], kind="stable")]
     mine = np.isin(order, np.arange(len(times) - held_out, len(times)))
@@ -236,17 +236,6 @@ def _too_few_times(when: NDArray[np.float64]) -> Refusal:
         f"got {count}",
         "Leave --time out, or give a column with dates or numbers.",
     )
-
-
-def _as_numbers(times: Array) -> NDArray[np.float64]:
-    """Times as numbers in their order (n,); NaN where there is none."""
-    values = pd.Series(times)
-    if pd.api.types.is_numeric_dtype(values):
-        return np.asarray(values.to_numpy(float, na_value=np.nan), np.float64)
-    dates = pd.to_datetime(values, errors="coerce", format="mixed", utc=True)
-    numbers = dates.astype("datetime64[us, UTC]").astype("int64").to_numpy(float, copy=True)
-    numbers[dates.isna().to_numpy()] = np.nan
-    return np.asarray(numbers, np.float64)
 
 
 def _cuts(ordered: NDArray[np.float64], wanted: list[int]) -> list[int]:

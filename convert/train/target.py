@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -60,7 +61,7 @@ def read_target(frame: pd.DataFrame, target: str, task: str | None = None) -> Ta
     Raises:
         WrongUse: it can't be predicted; with all that is wrong with it.
     """
-    _check_names(frame, target, task)
+    refuse(wrong_target([str(name) for name in frame.columns], target, task), "DATA")
     column, notes = frame[target], list[str]()
     values, said = _values(column, target)
     notes += said
@@ -83,8 +84,8 @@ def read_target(frame: pd.DataFrame, target: str, task: str | None = None) -> Ta
     return Target(rows, y, found, notes + said, duplicates, kept)
 
 
-def _check_names(frame: pd.DataFrame, target: str, task: str | None) -> None:
-    names = [str(name) for name in frame.columns]
+def wrong_target(names: Sequence[str], target: str, task: str | None) -> list[Problem]:
+    """What is wrong with the name of the target, and of the task."""
     problems = list[Problem]()
     if task is not None and task not in TASKS:
         problems.append(Problem(f"--task: expected one of {', '.join(TASKS)}, got '{task}'"))
@@ -100,7 +101,7 @@ def _check_names(frame: pd.DataFrame, target: str, task: str | None) -> None:
                 "Is the separator one that was not found? Commas, semicolons and tabs are.",
             )
         )
-    refuse(problems, "DATA")
+    return problems
 
 
 def _values(column: pd.Series[Any], target: str) -> tuple[pd.Series[Any], list[str]]:

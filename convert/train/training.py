@@ -14,7 +14,7 @@ from onnxlet.convert.directory.model_directory import check_folder, check_name
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.sources.source import Source
 from onnxlet.convert.train.balancing import balanced_weights
-from onnxlet.convert.train.combining import Combined, Weighted, combine
+from onnxlet.convert.train.combining import Combined, Weighted, combine, named
 from onnxlet.convert.train.portfolio import portfolio
 from onnxlet.convert.train.preparing import Options, Prepared, Report, look_at_columns, prepare
 from onnxlet.convert.train.reported import ReportFiles, report_of
@@ -98,13 +98,6 @@ def train(data: str, target: str, options: Options, to: Written, report: Report)
             continue
         return Trained(built, prepared, searched, chosen, combined, made.failed)
     raise AssertionError("a search chooses a trial at least")
-
-
-def named(weighted: Weighted) -> str:
-    """The trials and their weights, as people read them."""
-    if len(weighted) == 1:
-        return weighted[0][0].candidate.name
-    return " + ".join(f"{weight:.2f} {trial.candidate.name}" for trial, weight in weighted)
 
 
 def _searched(prepared: Prepared, options: Options, started: float, report: Report) -> Searched:

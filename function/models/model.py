@@ -22,6 +22,7 @@ from onnxlet.function.models import foreign_graph, nested_rows
 
 MANIFEST_FORMAT = 1
 GRAPH = "model.onnx"
+REPORT = "report."  # how the names of a report's files begin: they lie beside the model, not of it
 IMPORTED = "function"  # the task of what another framework exported
 CELLS_RUN_AT_ONCE = 2**19  # of a batch: what a graph computes on the way is as large as that
 LEAST_ROWS = 64  # that are run together whatever their width: each run has its own cost
@@ -90,7 +91,7 @@ class Model:
     @property
     def report(self) -> Path | None:
         """The file of the report that lies beside it; None where there is none."""
-        path = None if self.directory is None else self.directory / "report.html"
+        path = None if self.directory is None else self.directory / f"{REPORT}html"
         return path if path is not None and path.is_file() else None
 
     @cached_property

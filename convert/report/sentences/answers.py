@@ -16,7 +16,7 @@ from onnxlet.convert.report.looks.wording import (
     plural,
     share,
 )
-from onnxlet.convert.report.sentences.common import BASELINES, inside, lead, verdict
+from onnxlet.convert.report.sentences.common import AHEAD, BASELINES, inside, lead, verdict
 
 Findings = Mapping[str, Any]
 STANDINGS = {
@@ -42,7 +42,9 @@ def answer(found: Findings) -> str:
     against = ""
     for each in first["baselines"]:
         word = verdict(first, each)
-        turn = "but" if against and word != verdict(first, first["baselines"][0]) else "and"
+        turn = (
+            "and" if (word == AHEAD) == (verdict(first, first["baselines"][0]) == AHEAD) else "but"
+        )
         who = BASELINES.get(each["name"], name(each["name"]))
         against += f"{f', {turn} ' if against else ''}{word} {who} ({number(each['value'])})"
     more = f": {against}" if against else ""

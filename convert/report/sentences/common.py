@@ -8,6 +8,7 @@ from typing import Any
 from onnxlet.convert.report.looks.wording import name, number
 
 Findings = Mapping[str, Any]
+AHEAD = "clearly better than"
 BASELINES = {"constant": "a constant answer", "linear": "a linear model"}
 
 
@@ -56,7 +57,7 @@ def verdict(score: Findings, baseline: Findings) -> str:
     """The model's score beside a baseline's, in words: clear where the intervals are apart."""
     sure, gap = lead(score, baseline)
     if sure:
-        return "clearly better than" if gap > 0 else "clearly worse than"
+        return AHEAD if gap > 0 else "clearly worse than"
     return "not clearly better than" if gap > 0 else "no better than"
 
 

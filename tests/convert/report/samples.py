@@ -217,6 +217,8 @@ def binary() -> Findings:
         "serving": {
             "bytes": 812_345,
             "estimator_bytes": 4_812_345,
+            "cold_start_ms": 310.0,
+            "estimator_cold_start_ms": 1_450.0,
             "load_ms": 41.2,
             "one_row_us": 93.0,
             "estimator_one_row_us": 12_400.0,
@@ -445,6 +447,8 @@ def regression(rows: int = 733) -> Findings:
         "serving": {
             "bytes": 310_000,
             "estimator_bytes": None,
+            "cold_start_ms": 290.0,
+            "estimator_cold_start_ms": None,
             "load_ms": 12.5,
             "one_row_us": 31.0,
             "estimator_one_row_us": None,

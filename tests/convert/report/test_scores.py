@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 from onnxlet.convert.report.intervals import resamples, wilson
-from onnxlet.convert.report.measured import Measured
+from onnxlet.convert.report.measured import Baseline, Measured
 from onnxlet.convert.report.scores import scores
 from tests.convert.report import figures
 
@@ -50,7 +51,7 @@ def test_scores_of_two_classes_are_those_of_the_estimators_answers() -> None:
 
 
 def test_intervals_are_percentiles_of_the_same_resampled_rows_for_all() -> None:
-    given = figures.regression(baselines={"linear": np.full(240, 100.0)})
+    given = figures.regression(baselines={"linear": Baseline(np.full(240, 100.0))})
     found = by_name(given)["rmse"]
     y, said = given.y_test, given.estimator.predict(given.X_test)
     ours, constant, others = [], [], []
@@ -137,7 +138,7 @@ def test_probabilities_of_a_baseline_are_scored_as_such() -> None:
     given = figures.binary()
     logistic = LogisticRegression().fit(given.X_train[["size"]], given.y_train)
     p = logistic.predict_proba(given.X_test[["size"]])
-    found = by_name(figures.binary(baselines={"linear": p}))
+    found = by_name(figures.binary(baselines={"linear": Baseline(p)}))
 
     for name, expected in {
         "roc_auc": metrics.roc_auc_score(given.y_test == "dear", p[:, 1]),
@@ -147,10 +148,62 @@ def test_probabilities_of_a_baseline_are_scored_as_such() -> None:
 
 
 def test_a_baseline_of_labels_has_no_score_of_probabilities() -> None:
-    found = by_name(figures.binary(baselines={"linear": np.full(240, "dear")}))
+    found = by_name(figures.binary(baselines={"linear": Baseline(np.full(240, "dear"))}))
 
     assert [each["name"] for each in found["log_loss"]["baselines"]] == ["constant"]
     assert [e["name"] for e in found["accuracy"]["baselines"]] == ["constant", "linear"]
+
+
+def test_a_baseline_has_a_threshold_of_its_own() -> None:
+    given = figures.binary()
+    p = np.linspace(0, 1, 240)
+    both = np.column_stack([1 - p, p])
+    found = by_name(figures.binary(baselines={"linear": Baseline(both, 0.8)}))
+
+    said = np.where(p >= 0.8, "dear", "cheap")
+    expected = metrics.f1_score(given.y_test, said, pos_label="dear")
+    assert found["f1"]["baselines"][1]["value"] == pytest.approx(expected)
+
+
+def test_a_linear_model_is_not_compared_with_itself() -> None:
+    about = figures.of(figures.regression(baselines=None))
+    first = scores(about)[0]
+
+    assert [each["name"] for each in first["baselines"]] == ["constant"]
+    assert about.notes == ["the model is a linear one itself: it is compared with a constant"]
+
+
+def test_whole_groups_are_drawn_where_their_rows_are_alike() -> None:
+    groups = np.repeat(np.arange(30), 8)
+    given = figures.binary(groups=groups)
+    found = by_name(given)["accuracy"]["model"]
+    right = given.estimator.predict(given.X_test) == given.y_test
+
+    drawn = []
+    for counts in np.concatenate(list(resamples(0, 30))):
+        rows = np.concatenate(
+            [np.flatnonzero(groups == g) for g in np.repeat(range(30), counts.astype(int))]
+        )
+        drawn.append(right[rows].mean())
+    assert (found["low"], found["high"]) == pytest.approx(tuple(np.percentile(drawn, (2.5, 97.5))))
+
+
+def test_rows_of_few_groups_say_too_little_for_an_interval() -> None:
+    found = by_name(figures.regression(groups=np.arange(240) % 10))["rmse"]
+
+    assert found["model"]["low"] is found["baselines"][0]["gain"]["low"] is None
+
+
+def test_labels_that_the_model_does_not_know_are_counted() -> None:
+    given = figures.binary()
+    y = given.y_test.astype(object)
+    y[:3] = "priceless"
+    about = figures.of(replace(given, y_test=y))
+
+    assert about.notes == [
+        "3\u00a0answers to test rows are labels that the model does not know, and count as wrong: "
+        "priceless"
+    ]
 
 
 def test_the_metric_that_was_optimised_is_first() -> None:

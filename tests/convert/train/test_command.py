@@ -51,6 +51,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     lines = Path("good.csv").read_text().splitlines()
     lines[7] += ",more,fields"
     Path("ragged.csv").write_text("\n".join(lines) + "\n")
+    Path("headless.csv").write_text("\n".join(f"{n}.5,{n * n}.25,{n % 7}" for n in range(60)))
     Path("empty.csv").write_text("")
     Path("header.csv").write_text("size,target\n")
     Path("image.csv").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 8)
@@ -72,7 +73,7 @@ WRONG: dict[str, tuple[dict[str, str | None], int, list[str]]] = {
     "no table": ({"data": "image.csv"}, 2, ["image.csv"]),
     "half a Parquet file": ({"data": "broken.parquet"}, 2, ["broken.parquet", "Parquet"]),
     "more fields than the header": ({"data": "ragged.csv"}, 2, ["line 8", "6 fields", "got 8"]),
-    "no such column": ({"--target": "Target"}, 2, ["'Target'", "Did you mean target?"]),
+    "no such column": ({"--target": "Target"}, 2, ["'Target'", "Is it 'target'"]),
     "the only column": ({"data": "only.csv"}, 2, ["'target' is the only column"]),
     "one value": ({"data": "one_value.csv"}, 2, ["two values or more", "same one in all 60"]),
     "no value": ({"data": "none.csv"}, 2, ["--target 'target'", "60 rows without one"]),
@@ -83,6 +84,7 @@ WRONG: dict[str, tuple[dict[str, str | None], int, list[str]]] = {
     "dates": ({"data": "dates.csv"}, 2, ["got dates", "days"]),
     "infinite": ({"data": "infinite.csv"}, 2, ["1 infinity", "row 5"]),
     "another task": ({"--task": "regression"}, 2, ["expects numbers, got text"]),
+    "no header": ({"data": "headless.csv"}, 2, ["no column 'target'", "header"]),
     "no task": ({"--task": "ranking"}, 2, ["--task", "ranking"]),
     "too few seconds": ({"--seconds": "0.5", "--trials": None}, 2, ["from 1 to", "0.5"]),
     "no seconds": ({"--seconds": "nan", "--trials": None}, 2, ["--seconds", "nan"]),
@@ -102,7 +104,7 @@ WRONG: dict[str, tuple[dict[str, str | None], int, list[str]]] = {
     "no TOML file": ({"--columns": "absent.toml"}, 2, ["absent.toml", "--dry-run"]),
     "the target's groups": ({"--group": "target"}, 2, ["--group", "beside the target"]),
     "the target's time": ({"--time": "target"}, 2, ["--time", "beside the target"]),
-    "no such group": ({"--group": "colours"}, 2, ["no column 'colours'", "Did you mean colour?"]),
+    "no such group": ({"--group": "colours"}, 2, ["no column 'colours'", "Is it 'colour'"]),
     "two groups": ({"--group": "colour"}, 1, ["3 groups or more", "got 2"]),
     "groups and time": ({"--group": "rare", "--time": "size"}, 2, ["--group and --time"]),
     "no date": ({"--time": "colour"}, 2, ["--time 'colour'", "dates", "category"]),

@@ -99,7 +99,7 @@ def test_weights_count() -> None:
         assert weighted.mean() > plain.mean() + 0.02, one.name
 
 
-@pytest.mark.parametrize("family", ["LightGBM", "CatBoost"])
+@pytest.mark.parametrize("family", ["LightGBM", "CatBoost", "XGBoost"])
 @pytest.mark.parametrize("stops", [True, False])
 def test_boosting_ends_at_the_deadline(family: str, stops: bool) -> None:
     found = [one for one in boosted("binary") if one.family == family]

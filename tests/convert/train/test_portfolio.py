@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-from importlib import util
 from pathlib import Path
 from typing import Any
 
@@ -123,16 +122,17 @@ def assert_served(table: Made, task: str, which: slice, folder: Path) -> None:
         np.testing.assert_allclose(answer["probabilities"], model.predict_proba(rows), atol=1e-5)
 
 
-def test_an_absent_library_is_left_out_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = util.find_spec
-    monkeypatch.setattr(
-        module, "find_spec", lambda name: None if name == "catboost" else found(name)
-    )
+@pytest.mark.parametrize("absent", ["CatBoost", "XGBoost", "LightGBM"])
+def test_an_absent_library_is_left_out_and_named(
+    absent: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "find_spec", lambda name: name != absent.lower() or None)
     listed, notes = portfolio("binary", TABLES["text"].taken, 100)
 
-    assert "CatBoost" not in {one.family for one in listed}
+    families = {one.family for one in listed}
+    assert families & set(module.LIBRARIES) == set(module.LIBRARIES) - {absent}
     assert len(notes) == 1
-    assert "CatBoost is not installed" in notes[0]
+    assert f"{absent} is not installed" in notes[0]
 
 
 def test_the_logarithm_is_tried_of_skewed_targets_only() -> None:
@@ -163,7 +163,8 @@ def test_sizes_are_bounded_whatever_the_number_of_classes() -> None:
         for one in portfolio(task, TABLES["no text"].taken, 50_000, y)[0]:
             given = one.parameters
             leaves = given.get(
-                "num_leaves", given.get("max_leaf_nodes", 2 ** given.get("depth", 0))
+                "num_leaves",
+                given.get("max_leaf_nodes", 2 ** given.get("depth", given.get("max_depth", 0))),
             )
             trees = classes if classes > 2 else 1
             if one.rounds and given[one.rounds] > 60:

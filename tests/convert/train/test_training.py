@@ -14,14 +14,15 @@ import pytest
 from sklearn.metrics import f1_score
 
 from onnxlet.convert.build import build
-from onnxlet.convert.directory.model_directory import REPORT
 from onnxlet.convert.errors import Refusal
 from onnxlet.convert.interface import ProvenModel
+from onnxlet.convert.report import FILES as REPORT
 from onnxlet.convert.report.measured import Measured
 from onnxlet.convert.train import reported, training
 from onnxlet.convert.train import search as searching
 from onnxlet.convert.train.combining import Combined, combine, out_of_fold, voting
 from onnxlet.convert.train.ending import lines
+from onnxlet.convert.train.fitting import fit
 from onnxlet.convert.train.job import Job, Outcome, Table, evaluate
 from onnxlet.convert.train.metrics import METRICS, Metric
 from onnxlet.convert.train.portfolio import portfolio
@@ -203,6 +204,38 @@ def test_the_threshold_is_the_best_on_rows_that_no_part_had_seen(binary: Trained
     assert list(served(binary).predict(rows_of(binary.prepared.test_part()[0]))) == list(expected)
 
 
+def test_the_linear_baseline_has_its_own_threshold(binary: Trained) -> None:
+    trial = next(t for t in binary.searched.trials if t.candidate.name == "linear")
+    X, y = binary.prepared.train_part()
+    X_test, y_test = binary.prepared.test_part()
+    assert trial.out_of_fold is not None
+    known = trial.out_of_fold[:, 1]
+    tried = np.unique(known)
+    best = max(tried, key=lambda at: (f1_score(y == "yes", known >= at), -abs(at - 0.5)))
+    below = np.max(tried[tried < best], initial=0.0)
+    pipeline = fit(trial.candidate, X, y, "binary", seed=0).pipeline
+    said = pipeline.predict_proba(X_test)[:, 1] >= (best + below) / 2
+
+    found = json.loads((binary.built.directory / "report.json").read_text())
+    linear = next(b for b in found["scores"][0]["baselines"] if b["name"] == "linear")
+    assert linear["value"] == pytest.approx(f1_score(y_test == "yes", said), rel=1e-5)
+
+
+@pytest.mark.parametrize("straight", [True, False])
+@pytest.mark.usefixtures("here")
+def test_a_linear_model_is_compared_with_the_constant_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, straight: bool
+) -> None:
+    asked: list[Measured] = []
+    monkeypatch.setattr(reported, "findings", asked.append)
+    frame = simple(200)
+    if not straight:
+        frame["target"] = np.where(frame["a"] * frame["b"] > 0, "yes", "no")
+    what = trained(tmp_path, frame, trials=2 if straight else 3)
+    assert ([t.candidate.name for t, _ in what.chosen] == ["linear"]) is straight
+    assert asked[0].baselines is None if straight else list(asked[0].baselines or ()) == ["linear"]
+
+
 def test_what_gives_the_target_away_is_left_out_and_said_at_the_end(binary: Trained) -> None:
     assert "outcome" not in binary.prepared.X.columns
     assert "outcome" not in served(binary)._loaded.signature.names
@@ -342,14 +375,20 @@ def test_held_out_rows_of_a_file_are_the_test_rows(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("here")
-def test_a_group_is_on_one_side_and_not_learnt_from(tmp_path: Path) -> None:
+def test_a_group_is_on_one_side_and_not_learnt_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Measured] = []
+    monkeypatch.setattr(reported, "findings", asked.append)
     frame = simple().assign(customer=np.arange(90) % 15)
     what = trained(tmp_path, frame, group="customer")
     splits = what.prepared.splits
     customers = frame["customer"].to_numpy()
     assert not set(customers[splits.train]) & set(customers[splits.test])
-    for fit, valid in splits.folds:
-        assert not set(customers[splits.train][fit]) & set(customers[splits.train][valid])
+    assert asked[0].groups is not None
+    assert list(asked[0].groups) == list(customers[splits.test])  # by which intervals are made
+    for fitted, valid in splits.folds:
+        assert not set(customers[splits.train][fitted]) & set(customers[splits.train][valid])
     assert "customer" not in what.prepared.X.columns
 
 
@@ -362,8 +401,8 @@ def test_by_time_the_latest_rows_are_the_test_rows(tmp_path: Path, form: str) ->
     what = trained(tmp_path, simple().assign(day=days[order]), time="day")
     splits = what.prepared.splits
     assert np.min(order[splits.test]) > np.max(order[splits.train])
-    for fit, valid in splits.folds:
-        assert np.min(order[splits.train][valid]) > np.max(order[splits.train][fit])
+    for fitted, valid in splits.folds:
+        assert np.min(order[splits.train][valid]) > np.max(order[splits.train][fitted])
 
 
 @pytest.mark.usefixtures("here")

@@ -139,9 +139,7 @@ def test_a_model_only_update_needs_no_restart_and_loses_no_request(
     asking.start()
 
     def it_is_answered_by(version: int) -> None:
-        wait_until(
-            lambda: bool(asking.failed or asking.answers[-1:] and asking.answers[-1][1] == version)
-        )
+        wait_until(lambda: bool(asking.failed or [a[1] for a in asking.answers[-1:]] == [version]))
 
     try:
         it_is_answered_by(1)
