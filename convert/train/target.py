@@ -77,6 +77,8 @@ def read_target(frame: pd.DataFrame, target: str, task: str | None = None) -> Ta
     rows = frame.drop(columns=target)
     rows = rows if known.all() else rows[known].reset_index(drop=True)
     y = _labels(values, found)
+    if found == "binary":
+        notes.append(f"F1, recall and the like are of '{np.unique(y)[1]}', the last in order")
     if found != "regression":
         notes += _alike(y, target)
     duplicates, said = duplicates_in(rows, y)

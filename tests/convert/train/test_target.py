@@ -120,6 +120,15 @@ def test_classes_that_are_written_almost_alike_are_named() -> None:
     assert any("'Yes', 'yes '" in note and "are they one?" in note for note in notes)
 
 
+@pytest.mark.parametrize(
+    ("values", "last"), [(("rare", "usual"), "usual"), ((3, 7), "7"), ((True, False), "True")]
+)
+def test_the_label_that_rates_are_of_is_named(values: Any, last: str) -> None:
+    assert (
+        f"F1, recall and the like are of '{last}', the last in order" in read(cycle(values)).notes
+    )
+
+
 def test_equal_rows_share_a_number() -> None:
     frame = pd.DataFrame({"x": [1, 1, 1, *range(10, 47)], "t": ["a", "a", "b", *["c"] * 37]})
     frame["y"] = [True, True, True, *[True, False] * 18, True]
