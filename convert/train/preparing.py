@@ -200,10 +200,25 @@ def prepare(columned: Columned, options: Options, report: Report) -> Prepared:
     splits = split(
         y, task, groups, times, options.seed, columned.target.duplicates, columned.held_out
     )
+    notes += _never_learnt(y, task, splits)
     for note in [*notes, splits.how]:
         report(note)
     columned.notes.extend(notes)
     return Prepared(columned, X.reset_index(drop=True), y, splits, metric)
+
+
+def _never_learnt(y: Array, task: str, splits: Splits) -> list[str]:
+    """Labels of test rows that no training row has, as of a class that is new."""
+    if task == "regression":
+        return []
+    new = ~np.isin(y[splits.test], y[splits.train])
+    if not new.any():
+        return []
+    labels = listed(list(dict.fromkeys(y[splits.test][new].tolist())))
+    return [
+        f"{int(new.sum())} of {len(new)} test rows have a label that no training row has: "
+        f"{labels}. No model can answer it"
+    ]
 
 
 def _check_scored(metric: Metric, columned: Columned) -> None:

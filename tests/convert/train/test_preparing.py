@@ -1,0 +1,27 @@
+"""What a table is prepared to, and what is said of its parts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from onnxlet.convert.train.preparing import Options, look_at_columns, prepare
+
+
+def test_a_label_that_is_in_no_training_row_is_named(tmp_path: Path) -> None:
+    rows = np.arange(100)
+    frame = pd.DataFrame({"a": rows % 7, "day": rows, "y": np.where(rows % 3 == 0, "one", "two")})
+    frame.loc[95:, "y"] = "new"
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    said: list[str] = []
+    for options, expected in ((Options(time="day"), True), (Options(), False)):
+        said.clear()
+        columned = look_at_columns(str(tmp_path / "rows.csv"), "y", options, said.append)
+        prepared = prepare(columned, options, said.append)
+        note = (
+            f"5 of {len(prepared.splits.test)} test rows have a label that no training row has: "
+            "'new'. No model can answer it"
+        )
+        assert (note in said, note in columned.notes) == (expected, expected)
