@@ -82,7 +82,18 @@ def test_each_beats_the_constant(table: Made, task: str) -> None:
 @pytest.mark.pipelines
 @pytest.mark.parametrize(("task", "text"), [(t, x) for t in TASKS for x in ("text", "no text")])
 def test_all_of_them_together_are_built_and_served(task: str, text: str, tmp_path: Path) -> None:
-    assert_served(TABLES[text], task, slice(None), tmp_path)
+    assert_served(TABLES[text], task, candidates(TABLES[text], task), tmp_path)
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("family", ["CatBoost", "XGBoost"])
+def test_those_of_a_large_library_are_built_and_served(
+    family: str, task: str, tmp_path: Path
+) -> None:
+    pytest.importorskip(family.lower())
+    for at, table in enumerate(TABLES.values()):
+        chosen = [one for one in candidates(table, task) if one.family == family]
+        assert_served(table, task, chosen, tmp_path / str(at))
 
 
 @pytest.mark.parametrize(
@@ -92,13 +103,12 @@ def test_all_of_them_together_are_built_and_served(task: str, text: str, tmp_pat
 def test_some_together_are_built_and_served(
     task: str, text: str, which: slice, tmp_path: Path
 ) -> None:
-    assert_served(TABLES[text], task, which, tmp_path)
+    assert_served(TABLES[text], task, candidates(TABLES[text], task)[which], tmp_path)
 
 
-def assert_served(table: Made, task: str, which: slice, folder: Path) -> None:
+def assert_served(table: Made, task: str, chosen: list[Candidate], folder: Path) -> None:
     """As the search combines them, inside the threshold: no step's conversion is refused."""
     X, y = table.X, table.targets[task]
-    chosen = candidates(table, task)[which]
     parts = [(fitted(one, table, task), 1.0 + at) for at, one in enumerate(chosen)]
     model = together(parts, X[:TRAINED], y[:TRAINED], task)
     if task == "binary":
@@ -118,7 +128,8 @@ def assert_served(table: Made, task: str, which: slice, folder: Path) -> None:
     if task == "regression":
         np.testing.assert_allclose(answer["prediction"], model.predict(rows), rtol=1e-5)
     else:
-        assert answer["prediction"] == model.predict(rows).tolist()
+        said = np.ravel(model.predict(rows)).tolist()  # CatBoost answers a column of labels
+        assert answer["prediction"] == said
         np.testing.assert_allclose(answer["probabilities"], model.predict_proba(rows), atol=1e-5)
 
 
